@@ -1,0 +1,33 @@
+"""A whole Runcrate on your machine: both API surfaces, in memory, on a clock you set.
+
+Start it in a test or a script with `Emulator`, from the shell with `runcrate-emulator`, or in
+pytest with the fixture `runcrate_emulator`. It binds loopback only and needs no network.
+
+Importing this package is cheap; the server is imported with the first use of a name.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from runcrate_emulator.clock import Clock
+    from runcrate_emulator.emulator import Emulator
+    from runcrate_emulator.faults import Fault
+    from runcrate_emulator.journal import RecordedRequest
+
+__all__ = ["Clock", "Emulator", "Fault", "RecordedRequest"]
+
+_HOMES = {
+    "Clock": "runcrate_emulator.clock",
+    "Emulator": "runcrate_emulator.emulator",
+    "Fault": "runcrate_emulator.faults",
+    "RecordedRequest": "runcrate_emulator.journal",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first asked for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module `runcrate_emulator` has no attribute `{name}`")
+    import importlib  # noqa: PLC0415 - keeps `import runcrate_emulator` free of any other import
+
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,141 @@
+"""The way out of the gateway: adds headers, and breaks an answer in the way a fault asks for."""
+
+from collections.abc import Callable, Mapping
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import Message, Receive, Scope, Send
+
+from runcrate_emulator.faults import Fault, malform_json
+
+TRANSPORT = "runcrate_emulator.transport"
+"""Name of the ASGI extension by which the emulator's server hands over the connection."""
+
+
+class HungUpError(Exception):
+    """The connection was closed on purpose; the endpoint has nobody left to answer."""
+
+
+class Answer:
+    """An ASGI `send` that carries out a fault.
+
+    Args:
+        scope: The request's scope.
+        receive: The server's `receive`, used to notice that the client has left.
+        send: The server's `send`.
+        record: Called once, with the status or None, before the last byte is sent.
+    """
+
+    def __init__(
+        self, scope: Scope, receive: Receive, send: Send, record: Callable[[int | None], None]
+    ) -> None:
+        self._scope = scope
+        self._receive = receive
+        self._send = send
+        self._record = record
+        self._headers: dict[str, str] = {}
+        self._fault: Fault | None = None
+        self._silent = False
+        self._chunks = 0
+        self._held_start: Message | None = None
+        self._held_body = b""
+        self._status: int | None = None
+        self._recorded = False
+
+    @property
+    def started(self) -> bool:
+        """Whether the client has received a status line."""
+        return self._status is not None
+
+    def add_headers(self, headers: Mapping[str, str]) -> None:
+        """Set headers on the answer."""
+        self._headers.update(headers)
+
+    def strike(self, fault: Fault) -> None:
+        """Break the answer that is to come as a fault asks."""
+        self._fault = fault
+        self._silent = fault.lose_answer or fault.replaces_answer
+
+    def release(self) -> None:
+        """Let the next answer pass untouched: the fault's own, after the work was done."""
+        self._fault = None
+        self._silent = False
+
+    def finish(self) -> None:
+        """Record the request if its answer never came to an end."""
+        if not self._recorded:
+            self._recorded = True
+            self._record(self._status)
+
+    async def __call__(self, message: Message) -> None:
+        """Take one ASGI message of the answer."""
+        if self._silent:
+            return
+        if message["type"] == "http.response.start":
+            await self._start(message)
+        else:
+            await self._body(message)
+
+    async def _start(self, message: Message) -> None:
+        headers = MutableHeaders(scope=message)
+        for name, value in self._headers.items():
+            headers[name] = value
+        is_stream = headers.get("content-type", "").startswith("text/event-stream")
+        if self._fault is not None and self._fault.malformed_json and not is_stream:
+            self._held_start = message
+            return
+        self._status = message["status"]
+        await self._send(message)
+
+    async def _body(self, message: Message) -> None:
+        if self._held_start is not None:
+            await self._hold(message)
+            return
+        fault = self._fault
+        if fault is not None:
+            if self._chunks == fault.cut_after_chunks:
+                await self.hang_up()
+            if self._chunks == fault.stall_after_chunks:
+                await self._stall()
+            if fault.malformed_json and self._chunks == 0 and message.get("body"):
+                message = {**message, "body": malform_json(message["body"])}
+        if message.get("body"):
+            self._chunks += 1
+        await self._pass_on(message)
+
+    async def _hold(self, message: Message) -> None:
+        """Gather a whole JSON answer, then send it broken."""
+        self._held_body += message.get("body", b"")
+        if message.get("more_body", False) or self._held_start is None:
+            return
+        body, start = malform_json(self._held_body), self._held_start
+        MutableHeaders(scope=start)["content-length"] = str(len(body))
+        self._status = start["status"]
+        await self._send(start)
+        await self._pass_on({"type": "http.response.body", "body": body})
+
+    async def _pass_on(self, message: Message) -> None:
+        if not message.get("more_body", False):
+            self.finish()
+        await self._send(message)
+
+    async def _stall(self) -> None:
+        await self._client_left()
+        raise HungUpError
+
+    async def hang_up(self) -> None:
+        """Close the connection, whatever was sent so far.
+
+        Raises:
+            HungUpError: Always, to end the endpoint.
+        """
+        self.finish()
+        transport = self._scope.get("extensions", {}).get(TRANSPORT)
+        if transport is None:
+            raise ConnectionResetError("The emulator closed the connection, as it was asked to.")
+        transport.close()
+        await self._client_left()
+        raise HungUpError
+
+    async def _client_left(self) -> None:
+        while (await self._receive())["type"] != "http.disconnect":
+            pass

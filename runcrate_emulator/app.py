@@ -1,0 +1,79 @@
+"""The ASGI application: every subject's routes under the prefix of its surface."""
+
+import importlib
+from collections.abc import Iterable
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from runcrate_emulator import files
+from runcrate_emulator.errors import ApiError, envelope, surface_of
+from runcrate_emulator.gateway import Gateway
+from runcrate_emulator.world import World
+
+_INFERENCE = (
+    "chat",
+    "embeddings",
+    "models",
+    "images",
+    "videos",
+    "speech",
+    "transcriptions",
+)
+_INFRASTRUCTURE: tuple[str, ...] = ()
+
+
+def create_app(world: World) -> Starlette:
+    """Build the application on a world.
+
+    Args:
+        world: The state that every endpoint reads and changes, as `request.app.state.world`.
+    """
+    app = Starlette(
+        routes=[
+            *_prefixed("/v1", _routes_of("inference", _INFERENCE)),
+            *_prefixed("/api/v1", _routes_of("infrastructure", _INFRASTRUCTURE)),
+            *files.routes,
+        ],
+        middleware=[Middleware(Gateway, world=world)],
+        exception_handlers={ApiError: _render, HTTPException: _render_routing},
+    )
+    app.router.redirect_slashes = False
+    app.state.world = world
+    return app
+
+
+def _routes_of(package: str, subjects: Iterable[str]) -> Iterable[Route]:
+    for subject in subjects:
+        try:
+            module = importlib.import_module(f"runcrate_emulator.{package}.{subject}")
+        except ModuleNotFoundError:
+            continue
+        yield from module.routes
+
+
+def _prefixed(prefix: str, routes: Iterable[Route]) -> Iterable[Route]:
+    for route in routes:
+        yield Route(prefix + route.path, route.endpoint, methods=list(route.methods or ()))
+
+
+async def _render(request: Request, error: Exception) -> Response:
+    if not isinstance(error, ApiError):
+        raise TypeError(f"Expected an ApiError, got {type(error).__name__}.")
+    body = envelope(error, surface_of(request.url.path))
+    return JSONResponse(body, error.status, error.headers)
+
+
+async def _render_routing(request: Request, error: Exception) -> Response:
+    """Turn Starlette's own 404 and 405 into the envelope of the surface."""
+    if not isinstance(error, HTTPException):
+        raise TypeError(f"Expected an HTTPException, got {type(error).__name__}.")
+    code = {404: "not_found", 405: "method_not_allowed"}.get(error.status_code, "validation_error")
+    message = f"{request.method} {request.url.path}: {error.detail}."
+    return await _render(
+        request, ApiError(error.status_code, code, message, headers=dict(error.headers or {}))
+    )

@@ -1,0 +1,112 @@
+"""The command `runcrate-emulator`."""
+
+import argparse
+import sys
+import threading
+from collections.abc import Sequence
+from decimal import Decimal, InvalidOperation
+
+from runcrate_emulator.emulator import Emulator
+from runcrate_emulator.journal import RecordedRequest
+
+_DEFAULT_PORT = 8787
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the emulator until Ctrl-C.
+
+    Args:
+        arguments: Command-line arguments; default: those of the process.
+
+    Returns:
+        The exit code: 0 after Ctrl-C, 1 when the port is in use.
+    """
+    options = _parser().parse_args(arguments)
+    emulator = Emulator(
+        port=options.port,
+        seed=options.seed,
+        clock_speed=options.clock_speed,
+        chat_upstream=options.chat_upstream,
+        balance_usd=options.balance,
+        requests_per_minute=options.requests_per_minute,
+    )
+    try:
+        emulator.start()
+    except OSError as error:
+        print(f"runcrate-emulator: {error.strerror or error}", file=sys.stderr)  # noqa: T201 - a command's output
+        return 1
+    emulator.world.journal.listeners.append(_print_request)
+    for name, value in emulator.environment_variables().items():
+        print(f"export {name}={value}")  # noqa: T201 - a command's output
+    print(f"# what is going on: {emulator.base_url}/  (Ctrl-C stops)", flush=True)  # noqa: T201 - a command's output
+    try:
+        threading.Event().wait()
+    except KeyboardInterrupt:
+        print()  # noqa: T201 - ends the line that shows ^C
+    finally:
+        emulator.stop()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="runcrate-emulator",
+        description="A whole Runcrate on your machine: inference and infrastructure, in memory.",
+    )
+    parser.add_argument("--port", type=_port, default=_DEFAULT_PORT, help="TCP port; 0: a free one")
+    parser.add_argument("--seed", type=int, default=0, help="seed of ids and of made media")
+    parser.add_argument(
+        "--clock-speed",
+        type=_not_negative,
+        default=1.0,
+        metavar="FACTOR",
+        help="emulated seconds per second; 60: a minute a second",
+    )
+    parser.add_argument(
+        "--chat-upstream",
+        metavar="URL",
+        help="an OpenAI-compatible server, with /v1, that answers chat instead of the simulation",
+    )
+    parser.add_argument("--balance", type=_usd, default=Decimal(100), metavar="USD")
+    parser.add_argument("--requests-per-minute", type=_positive, default=600, metavar="N")
+    return parser
+
+
+def _port(text: str) -> int:
+    port = int(text)
+    if not 0 <= port <= 65535:  # noqa: PLR2004 - the range of TCP ports
+        raise argparse.ArgumentTypeError("a port is from 0 to 65535")
+    return port
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _not_negative(text: str) -> float:
+    number = float(text)
+    if not 0 <= number < float("inf"):
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return number
+
+
+def _usd(text: str) -> Decimal:
+    try:
+        amount = Decimal(text)
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError("must be an amount in USD, such as 25.50") from None
+    if not amount.is_finite() or amount < 0:
+        raise argparse.ArgumentTypeError("must be 0 or more")
+    return amount
+
+
+def _print_request(entry: RecordedRequest) -> None:
+    status = "lost" if entry.status is None else str(entry.status)
+    milliseconds = entry.duration_s * 1000
+    print(  # noqa: T201 - a command's output
+        f"{entry.at:%H:%M:%S} {status:>4} {entry.method:<6} {entry.path} {milliseconds:.0f} ms",
+        flush=True,
+    )

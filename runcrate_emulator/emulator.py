@@ -1,0 +1,189 @@
+"""`Emulator`: a running emulator and the handle by which a test or a demo drives it."""
+
+from collections.abc import Mapping
+from decimal import Decimal
+from types import TracebackType
+from typing import Any, Self
+
+from runcrate_emulator.app import create_app
+from runcrate_emulator.clock import Clock
+from runcrate_emulator.faults import Fault, Moment
+from runcrate_emulator.journal import RecordedRequest
+from runcrate_emulator.server import LOOPBACK, Server
+from runcrate_emulator.world import DEFAULT_BALANCE_USD, DEFAULT_REQUESTS_PER_MINUTE, World
+
+API_KEY = "rc_live_emulator"
+
+
+class Emulator:
+    """A whole Runcrate on a loopback port.
+
+    ```python
+    with Emulator(clock_speed=60) as emulator:
+        client = Runcrate(
+            api_key=emulator.api_key,
+            base_url=emulator.base_url,
+            inference_url=emulator.inference_url,
+        )
+    ```
+
+    Args:
+        port: TCP port; 0 takes a free one.
+        seed: Seed of ids, pictures and everything else that varies.
+        clock_speed: Emulated seconds per real second; 0 stands still until `clock.advance`.
+        chat_upstream: Base URL, with `/v1`, of an OpenAI-compatible server that answers chat
+            instead of the simulation.
+        balance_usd: Opening balance.
+        requests_per_minute: Rate limit per API key.
+        clock: A clock of your own, instead of one with `clock_speed`.
+    """
+
+    def __init__(
+        self,
+        *,
+        port: int = 0,
+        seed: int = 0,
+        clock_speed: float = 1.0,
+        chat_upstream: str | None = None,
+        balance_usd: Decimal | float | str = DEFAULT_BALANCE_USD,
+        requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE,
+        clock: Clock | None = None,
+    ) -> None:
+        self.clock = clock or Clock(clock_speed)
+        self.world = World(
+            self.clock,
+            seed,
+            balance_usd=balance_usd,
+            requests_per_minute=requests_per_minute,
+            chat_upstream=chat_upstream,
+        )
+        self._wanted_port = port
+        self._server: Server | None = None
+
+    def __enter__(self) -> Self:
+        return self.start()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.stop()
+
+    def start(self) -> Self:
+        """Start serving; returns when requests are answered.
+
+        Raises:
+            OSError: The port is in use.
+            RuntimeError: It runs already.
+        """
+        if self._server is not None:
+            raise RuntimeError("This emulator is running; stop it before starting it again.")
+        server = Server(create_app(self.world), self._wanted_port)
+        server.start()
+        self._server = server
+        return self
+
+    def stop(self) -> None:
+        """Stop serving; the world stays readable. Harmless when it does not run."""
+        if self._server is not None:
+            self._server.stop()
+            self._server = None
+
+    @property
+    def port(self) -> int:
+        """The TCP port it listens on."""
+        if self._server is None:
+            raise RuntimeError("This emulator is not running; use `with Emulator() as emulator:`.")
+        return self._server.port
+
+    @property
+    def base_url(self) -> str:
+        """Host of the infrastructure API, without `/api/v1`: the value of RUNCRATE_API_URL."""
+        return f"http://{LOOPBACK}:{self.port}"
+
+    @property
+    def inference_url(self) -> str:
+        """Base of the inference API with `/v1`: the value of RUNCRATE_API_BASE."""
+        return f"{self.base_url}/v1"
+
+    @property
+    def api_key(self) -> str:
+        """A key that the emulator accepts, with the permission to top up."""
+        return API_KEY
+
+    @property
+    def clock_speed(self) -> float:
+        """Emulated seconds per real second; may be set at any moment."""
+        return self.clock.speed
+
+    @clock_speed.setter
+    def clock_speed(self, speed: float) -> None:
+        self.clock.speed = speed
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """The last requests that were answered, oldest first."""
+        return self.world.journal.entries()
+
+    @property
+    def crashes(self) -> list[BaseException]:
+        """Exceptions that the emulator answered with its own 500; an empty list in a good test."""
+        return list(self.world.crashes)
+
+    def reset(self) -> None:
+        """Return to the state, the time and the clock speed of the start."""
+        self.clock.reset()
+        self.world.reset()
+
+    def fail(
+        self,
+        route: str,
+        *,
+        status: int | None = None,
+        code: str | None = None,
+        message: str | None = None,
+        details: Mapping[str, object] | None = None,
+        headers: Mapping[str, str] | None = None,
+        times: int | None = 1,
+        latency_s: float = 0.0,
+        after: Moment = "request",
+        cut_after_chunks: int | None = None,
+        stall_after_chunks: int | None = None,
+        malformed_json: bool = False,
+        lose_answer: bool = False,
+        drop_connection: bool = False,
+        body: bytes | None = None,
+    ) -> Fault:
+        """Let the next matching requests go wrong; see `Fault` for every argument.
+
+        Faults planned for the same route strike one after the other.
+        """
+        fault = Fault(
+            route=route,
+            status=status,
+            code=code,
+            message=message,
+            details=details,
+            headers=dict(headers or {}),
+            times=times,
+            latency_s=latency_s,
+            after=after,
+            cut_after_chunks=cut_after_chunks,
+            stall_after_chunks=stall_after_chunks,
+            malformed_json=malformed_json,
+            lose_answer=lose_answer,
+            drop_connection=drop_connection,
+            body=body,
+        )
+        self.world.faults.add(fault)
+        return fault
+
+    def environment_variables(self) -> dict[str, Any]:
+        """What to export so that a client of this project talks to this emulator."""
+        return {
+            "RUNCRATE_API_KEY": self.api_key,
+            "RUNCRATE_API_BASE": self.inference_url,
+            "RUNCRATE_API_URL": self.base_url,
+        }

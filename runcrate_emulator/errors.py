@@ -1,0 +1,80 @@
+"""The one exception that endpoints raise, and the two envelopes it is rendered into.
+
+The inference API answers OpenAI's form `{"error": {"message", "type", "code"}}` (seed 000), the
+infrastructure API `{"error": {"code", "message", "details"?}}` (seed 001).
+"""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+Surface = Literal["inference", "infrastructure", "page"]
+"""Which of the two APIs a path belongs to; `page` is everything the emulator adds of its own."""
+
+_INFERENCE_PREFIX = "/v1/"
+_INFRASTRUCTURE_PREFIX = "/api/v1/"
+_RATE_LIMITED = 429
+_SERVER_ERROR = 500
+
+
+class ApiError(Exception):
+    """A refusal with the status, code and message that the service documents for it.
+
+    Args:
+        status: HTTP status code.
+        code: Machine-readable code, for example `not_found`.
+        message: What happened, what was not done, and the next safe step.
+        details: Extra facts about the error, for example `{"field": "name"}`.
+        headers: Extra response headers, for example `Retry-After`.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        message: str,
+        *,
+        details: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+        self.details = None if details is None else dict(details)
+        self.headers = dict(headers or {})
+
+
+def surface_of(path: str) -> Surface:
+    """Tell which API a request path belongs to."""
+    if path.startswith(_INFRASTRUCTURE_PREFIX):
+        return "infrastructure"
+    if path.startswith(_INFERENCE_PREFIX):
+        return "inference"
+    return "page"
+
+
+def route_of(path: str) -> str:
+    """Strip the version prefix: `/api/v1/instances` and `/v1/videos` become `/instances`, ..."""
+    for prefix in (_INFRASTRUCTURE_PREFIX, _INFERENCE_PREFIX):
+        if path.startswith(prefix):
+            return path[len(prefix) - 1 :]
+    return path
+
+
+def envelope(error: ApiError, surface: Surface) -> dict[str, Any]:
+    """Render an error as the JSON body of its surface."""
+    body: dict[str, Any]
+    if surface == "inference":
+        body = {"message": error.message, "type": _type_of(error.status), "code": error.code}
+    else:
+        body = {"code": error.code, "message": error.message}
+    if error.details is not None:
+        body["details"] = error.details
+    return {"error": body}
+
+
+def _type_of(status: int) -> str:
+    """The `type` of an inference error; seed 000 shows `invalid_request_error` for a 401."""
+    if status == _RATE_LIMITED:
+        return "rate_limit_error"
+    return "server_error" if status >= _SERVER_ERROR else "invalid_request_error"

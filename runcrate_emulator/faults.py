@@ -1,0 +1,153 @@
+"""Faults on demand: which request is hit by which fault. `answer` and `gateway` carry them out."""
+
+import re
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+from typing import Literal
+
+Moment = Literal["request", "work"]
+"""When a fault strikes: before the emulator has done anything, or after the work was done."""
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One thing that goes wrong, for the next requests that match.
+
+    A fault without a status, body or break only adds `latency_s` and `headers` to the true answer.
+
+    Attributes:
+        route: Method and path pattern without version prefix, for example
+            `"GET /instances/{id}"`. `{name}` stands for one path segment, `*` as the method for any
+            method, a path ending in `/*` for everything below it.
+        status: Answer with this status and an error envelope instead of the true answer.
+        code: Code in that envelope; by default the usual one of the status.
+        message: Message in that envelope.
+        details: Details in that envelope, for example `{"reason": "idempotency_in_progress"}`.
+        headers: Headers added to the answer, for example `{"Retry-After": "1"}`.
+        times: Number of requests to hit; None means every one.
+        latency_s: Real seconds to wait before the answer.
+        after: `request`: refuse before any work was done. `work`: do the work, then
+            answer with the fault, as a gateway that lost its backend's answer does.
+        cut_after_chunks: Close the connection after so many body chunks of the true answer.
+        stall_after_chunks: Send nothing more after so many chunks but hold the connection open.
+        malformed_json: Break the JSON of the true answer (of its first event if it is a stream).
+        lose_answer: Do the work, then close the connection without answering.
+        drop_connection: Close the connection without doing the work.
+        body: Answer with these raw bytes instead of an envelope (with `status` or 200).
+    """
+
+    route: str
+    status: int | None = None
+    code: str | None = None
+    message: str | None = None
+    details: Mapping[str, object] | None = None
+    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    times: int | None = 1
+    latency_s: float = 0.0
+    after: Moment = "request"
+    cut_after_chunks: int | None = None
+    stall_after_chunks: int | None = None
+    malformed_json: bool = False
+    lose_answer: bool = False
+    drop_connection: bool = False
+    body: bytes | None = None
+
+    def __post_init__(self) -> None:
+        if self.times is not None and self.times < 1:
+            raise ValueError(f"A fault hits at least one request; got times={self.times}.")
+        if not re.fullmatch(r"(\*|[A-Z]+) /\S*", self.route):
+            raise ValueError(
+                f"A fault's route is a method and a path like `POST /videos`; got `{self.route}`."
+            )
+
+    @property
+    def replaces_answer(self) -> bool:
+        """Whether the client gets something of the fault's own instead of the true answer."""
+        return self.status is not None or self.body is not None
+
+    @property
+    def does_no_work(self) -> bool:
+        """Whether the request must not reach the endpoint."""
+        return self.drop_connection or (self.replaces_answer and self.after == "request")
+
+    def matches(self, method: str, path: str) -> bool:
+        """Tell whether a request, its path without version prefix, is meant."""
+        wanted_method, wanted_path = self.route.split(" ", 1)
+        if wanted_method not in ("*", method):
+            return False
+        if wanted_path.endswith("/*"):
+            return path.startswith(wanted_path[:-1])
+        wanted, given = wanted_path.split("/"), path.split("/")
+        return len(wanted) == len(given) and all(
+            ours == theirs or (ours.startswith("{") and ours.endswith("}"))
+            for ours, theirs in zip(wanted, given, strict=True)
+        )
+
+
+def take_fault(
+    planned: tuple[Fault, ...], method: str, path: str
+) -> tuple[Fault | None, tuple[Fault, ...]]:
+    """Pick the oldest planned fault that a request meets, and what stays planned after it."""
+    for index, fault in enumerate(planned):
+        if fault.matches(method, path):
+            left = None if fault.times is None else fault.times - 1
+            rest = () if left == 0 else (replace(fault, times=left),)
+            return fault, (*planned[:index], *rest, *planned[index + 1 :])
+    return None, planned
+
+
+class FaultPlan:
+    """The planned faults; tests add from their thread while the server takes from its own."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._planned: tuple[Fault, ...] = ()
+
+    @property
+    def planned(self) -> tuple[Fault, ...]:
+        """What is still to strike, oldest first."""
+        return self._planned
+
+    def add(self, fault: Fault) -> None:
+        """Plan a fault after those already planned."""
+        with self._lock:
+            self._planned = (*self._planned, fault)
+
+    def take(self, method: str, path: str) -> Fault | None:
+        """The fault that a request meets, counted off; None for nearly every request."""
+        if not self._planned:
+            return None
+        with self._lock:
+            fault, self._planned = take_fault(self._planned, method, path)
+        return fault
+
+
+def malform_json(body: bytes) -> bytes:
+    """Break a JSON body, or the first event of an event stream, by cutting it in the middle."""
+    if body.startswith(b"data:"):
+        event, separator, rest = body.partition(b"\n\n")
+        return event[: max(len(event) // 2, len(b"data: {"))] + separator + rest
+    return body[: len(body) // 2] or b"{"
+
+
+_USUAL_CODES = {
+    400: "validation_error",
+    401: "unauthorized",
+    402: "insufficient_credits",
+    403: "forbidden",
+    404: "not_found",
+    409: "conflict",
+    422: "validation_error",
+    429: "rate_limited",
+    500: "internal_error",
+    502: "bad_gateway",
+    503: "service_unavailable",
+    504: "gateway_timeout",
+}
+
+
+def usual_code(status: int) -> str:
+    """The code that an answer of this status usually carries."""
+    return _USUAL_CODES.get(status, "api_error")

@@ -1,0 +1,132 @@
+"""Made files (media, job artifacts) and the short-lived signed links they are served by."""
+
+import hashlib
+import hmac
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from urllib.parse import quote, urlencode
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from runcrate_emulator.clock import Clock
+from runcrate_emulator.errors import ApiError
+
+LINK_LIFETIME_S = 3600.0  # a job artifact's link is valid for one hour (official SDK 0.5.0)
+
+
+class Signer:
+    """Makes and checks signed paths; a signature covers the method, the path and its expiry."""
+
+    def __init__(self, clock: Clock, secret: bytes) -> None:
+        self._clock = clock
+        self._secret = secret
+
+    def sign(self, method: str, path: str, valid_for_s: float) -> str:
+        """Return the path with an expiry and a signature in its query."""
+        expires = str(int(self._clock.now().timestamp() + valid_for_s))
+        query = urlencode({"expires": expires, "signature": self._tag(method, path, expires)})
+        return f"{path}?{query}"
+
+    def check(self, method: str, path: str, expires: str, signature: str) -> None:
+        """Raise 403 unless the signature is right and has not expired.
+
+        Raises:
+            ApiError: 403 `forbidden`.
+        """
+        wanted = self._tag(method, path, expires)
+        if not hmac.compare_digest(wanted.encode(), signature.encode()):
+            raise ApiError(403, "forbidden", "The link's signature is wrong; ask for a new link.")
+        if self._clock.now().timestamp() >= int(expires):
+            raise ApiError(403, "forbidden", "The link has expired; ask for a new link.")
+
+    def _tag(self, method: str, path: str, expires: str) -> str:
+        text = f"{method} {path} {expires}".encode()
+        return hmac.new(self._secret, text, hashlib.sha256).hexdigest()
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """One file that the emulator made."""
+
+    id: str
+    kind: str
+    name: str
+    content_type: str
+    data: bytes
+    made_at: datetime
+
+
+class FileStore:
+    """All made files by id, in the order of making."""
+
+    def __init__(self, clock: Clock, new_id: Callable[[str], str], signer: Signer) -> None:
+        self._clock = clock
+        self._new_id = new_id
+        self._signer = signer
+        self._files: dict[str, StoredFile] = {}
+
+    def put(
+        self,
+        kind: str,
+        name: str,
+        content_type: str,
+        data: bytes,
+        *,
+        valid_for_s: float = LINK_LIFETIME_S,
+    ) -> str:
+        """Store a file and return its signed path, for example `/files/file-…?signature=…`.
+
+        Args:
+            kind: What it is: `image`, `video`, `speech`, `artifact`, ...
+            name: File name shown to people.
+            content_type: Media type it is served with.
+            data: The bytes.
+            valid_for_s: Emulated seconds until the link expires.
+        """
+        return self.link(self.add(kind, name, content_type, data).id, valid_for_s)
+
+    def add(self, kind: str, name: str, content_type: str, data: bytes) -> StoredFile:
+        """Store a file without making a link."""
+        made = StoredFile(self._new_id("file"), kind, name, content_type, data, self._clock.now())
+        self._files[made.id] = made
+        return made
+
+    def link(self, file_id: str, valid_for_s: float = LINK_LIFETIME_S) -> str:
+        """Make a new signed path to a stored file."""
+        return self._signer.sign("GET", f"/files/{file_id}", valid_for_s)
+
+    def get(self, file_id: str) -> StoredFile | None:
+        """The stored file, or None."""
+        return self._files.get(file_id)
+
+    def remove(self, file_id: str) -> None:
+        """Forget a file; links to it answer 404 from now on."""
+        self._files.pop(file_id, None)
+
+    def newest(self, count: int) -> list[StoredFile]:
+        """The last files made, newest first."""
+        return list(self._files.values())[: -count - 1 : -1]
+
+
+async def serve_file(request: Request) -> Response:
+    """GET /files/{id}: needs no key, but the signature of the link."""
+    world = request.app.state.world
+    query = request.query_params
+    world.signer.check(
+        "GET", request.url.path, query.get("expires", ""), query.get("signature", "")
+    )
+    stored = world.media.get(request.path_params["id"])
+    if stored is None:
+        raise ApiError(404, "not_found", "The file is gone.")
+    disposition = f"inline; filename*=UTF-8''{quote(stored.name, safe='')}"
+    return Response(
+        stored.data,
+        media_type=stored.content_type,
+        headers={"Content-Disposition": disposition},
+    )
+
+
+routes = [Route("/files/{id}", serve_file, methods=["GET"])]

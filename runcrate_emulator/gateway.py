@@ -1,0 +1,228 @@
+"""The door that every request passes: journal, key check, rate limit, faults, last resort.
+
+A pure ASGI middleware, so that a streamed answer passes chunk by chunk and costs next to nothing.
+"""
+
+import asyncio
+import math
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qsl
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from runcrate_emulator.answer import Answer, HungUpError
+from runcrate_emulator.errors import ApiError, Surface, envelope, route_of, surface_of
+from runcrate_emulator.faults import Fault, usual_code
+from runcrate_emulator.journal import RecordedRequest, kept_body, masked
+from runcrate_emulator.rate_limit import Verdict, count_request
+from runcrate_emulator.world import World
+
+KEY_PREFIX = "rc_live_"
+_CRASHED = ApiError(
+    500, "internal_error", "The emulator itself failed; see `Emulator.crashes` for the reason."
+)
+_OPEN_ROUTES = {("GET", "/v1/models")}  # answers without a key, as llm-runcrate calls it
+
+
+@dataclass(frozen=True)
+class _Request:
+    """What the gateway needs to know of a request."""
+
+    method: str
+    path: str
+    query_string: str
+    headers: Headers
+    body: bytes
+    started: float
+
+    @property
+    def surface(self) -> Surface:
+        return surface_of(self.path)
+
+    @property
+    def key(self) -> str | None:
+        """The bearer token; None without one."""
+        scheme, _, token = self.headers.get("authorization", "").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+class Gateway:
+    """Middleware around all endpoints.
+
+    Args:
+        app: The endpoints.
+        world: The state that holds keys, limits, planned faults and the journal.
+    """
+
+    def __init__(self, app: ASGIApp, world: World) -> None:
+        self._app = app
+        self._world = world
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        body = await _read_body(receive)
+        if body is None:
+            return
+        request = _Request(
+            method=scope["method"],
+            path=scope["path"],
+            query_string=scope["query_string"].decode("latin-1"),
+            headers=Headers(scope=scope),
+            body=body,
+            started=time.perf_counter(),
+        )
+        arrived_at = self._world.now()
+
+        def record(status: int | None) -> None:
+            self._world.journal.add(_entry(request, arrived_at, status))
+
+        answer = Answer(scope, receive, send, record)
+        try:
+            await self._handle(request, scope, _replaying(body, receive), answer)
+        except HungUpError:
+            pass
+        except ApiError as error:
+            await _refusal(error, request.surface)(scope, receive, answer)
+        except Exception as crash:  # noqa: BLE001 - the last resort: remember it, answer 500
+            self._world.crashes.append(crash)
+            if not answer.started:
+                await _refusal(_CRASHED, request.surface)(scope, receive, answer)
+        finally:
+            answer.finish()
+
+    async def _handle(
+        self, request: _Request, scope: Scope, receive: Receive, answer: Answer
+    ) -> None:
+        fault = self._world.faults.take(request.method, route_of(request.path))
+        if request.surface != "page":
+            verdict = self._count(request)
+            answer.add_headers(verdict.headers())
+            self._check_key(request)
+            if not verdict.allowed:
+                raise self._rate_limited(verdict)
+        if fault is not None:
+            await self._strike_before_work(fault, request, scope, receive, answer)
+            if fault.does_no_work:
+                return
+        self._world.settle()
+        await self._app(scope, receive, answer)
+        if fault is not None and fault.lose_answer:
+            await answer.hang_up()
+        elif fault is not None and fault.replaces_answer:
+            answer.release()
+            await _fault_answer(fault, request.surface)(scope, receive, answer)
+
+    async def _strike_before_work(
+        self, fault: Fault, request: _Request, scope: Scope, receive: Receive, answer: Answer
+    ) -> None:
+        if fault.latency_s:
+            await asyncio.sleep(fault.latency_s)
+        answer.add_headers(fault.headers)
+        if fault.drop_connection:
+            await answer.hang_up()
+        elif fault.does_no_work:
+            await _fault_answer(fault, request.surface)(scope, receive, answer)
+        else:
+            answer.strike(fault)
+
+    def _count(self, request: _Request) -> Verdict:
+        windows = self._world.rate_windows
+        bucket = request.key or ""
+        windows[bucket], verdict = count_request(
+            windows.get(bucket), self._world.requests_per_minute, self._world.now()
+        )
+        return verdict
+
+    def _check_key(self, request: _Request) -> None:
+        if (request.method, request.path) in _OPEN_ROUTES:
+            return
+        key = request.key
+        code = "invalid_api_key" if request.surface == "inference" else "unauthorized"
+        if key is None:
+            raise ApiError(
+                401, code, "No API key was sent; send `Authorization: Bearer rc_live_…`."
+            )
+        if not key.startswith(KEY_PREFIX) or key == KEY_PREFIX:
+            raise ApiError(401, code, "The API key is invalid; keys start with `rc_live_`.")
+        if key in self._world.deactivated_keys:
+            raise ApiError(401, code, "The API key is deactivated; activate it on the dashboard.")
+
+    def _rate_limited(self, verdict: Verdict) -> ApiError:
+        left = (verdict.resets_at - self._world.now()).total_seconds()
+        real = self._world.clock.real_seconds(left)
+        wait = max(math.ceil(left if real is None else real), 1)
+        return ApiError(
+            429,
+            "rate_limited",
+            f"More than {verdict.limit} requests in a minute; nothing was done. "
+            f"Send again in {wait} s.",
+            headers={"Retry-After": str(wait)},
+        )
+
+
+async def _read_body(receive: Receive) -> bytes | None:
+    """Read the whole request body; None when the client left before sending it all."""
+    parts = []
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return None
+        parts.append(message.get("body", b""))
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that hands out a body already read, then whatever follows it."""
+    pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return pending.pop() if pending else await receive()
+
+    return replay
+
+
+def _refusal(error: ApiError, surface: Surface) -> Response:
+    return JSONResponse(envelope(error, surface), error.status, error.headers)
+
+
+def _fault_answer(fault: Fault, surface: Surface) -> Response:
+    status = fault.status or 200
+    if fault.body is not None:
+        return Response(fault.body, status, media_type="application/json")
+    message = fault.message or "A fault that was asked for with `Emulator.fail`."
+    error = ApiError(
+        status, fault.code or usual_code(status), message, details=_plain(fault.details)
+    )
+    return _refusal(error, surface)
+
+
+def _plain(details: Mapping[str, object] | None) -> dict[str, Any] | None:
+    return None if details is None else dict(details)
+
+
+def _entry(request: _Request, arrived_at: Any, status: int | None) -> RecordedRequest:
+    query: dict[str, tuple[str, ...]] = {}
+    for name, value in parse_qsl(request.query_string, keep_blank_values=True):
+        shown = "…" if name == "signature" else value
+        query[name] = (*query.get(name, ()), shown)
+    return RecordedRequest(
+        at=arrived_at,
+        method=request.method,
+        path=request.path,
+        route=route_of(request.path),
+        query=query,
+        headers={n: v for n, v in request.headers.items() if n != "authorization"},
+        key=None if request.key is None else masked(request.key),
+        status=status,
+        duration_s=time.perf_counter() - request.started,
+        body=kept_body(request.body),
+    )

@@ -1,0 +1,1 @@
+"""The inference endpoints, one module a subject; each exports `routes`."""

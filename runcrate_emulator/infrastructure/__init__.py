@@ -1,0 +1,1 @@
+"""The infrastructure endpoints, one module a subject; each exports `routes`."""
