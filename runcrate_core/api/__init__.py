@@ -1,0 +1,1 @@
+"""One module for each subject of the API: its types, its calls and its two resource classes."""

@@ -1,0 +1,265 @@
+"""Chat completions: whole and streamed, with tools, images and structured answers.
+
+Facts: seed 001 (OpenAPI of the endpoint), seed 004 (its reference page). The API is compatible
+with OpenAI's and passes unknown fields on to the model's provider (seed 003).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property, wraps
+from typing import Any, ParamSpec, Self
+
+from runcrate_core.api.envelope import ApiModel, whole
+from runcrate_core.io.endpoint import (
+    AsyncResource,
+    SyncResource,
+    async_endpoint,
+    async_stream_endpoint,
+    endpoint,
+    stream_endpoint,
+)
+from runcrate_core.protocol.answer import ResponseInfo
+from runcrate_core.protocol.json_body import without_none
+from runcrate_core.protocol.request import Patience, Repeat, Request, Surface, json_request
+from runcrate_core.protocol.steps import Call
+
+P = ParamSpec("P")
+
+INCLUDE_USAGE: Mapping[str, Any] = {"include_usage": True}
+
+
+class FunctionCall(ApiModel):
+    """The function of a tool call; `arguments` is JSON text that a model wrote."""
+
+    name: str = ""
+    arguments: str | None = None
+
+
+class ToolCall(ApiModel):
+    """A call of an offered tool."""
+
+    id: str | None = None
+    type: str = "function"
+    function: FunctionCall
+
+
+class ChatMessage(ApiModel):
+    """The answer of a model; reasoning models add `reasoning_content` or `reasoning`."""
+
+    role: str = "assistant"
+    content: str | list[Any] | None = None
+    refusal: str | None = None
+    reasoning_content: str | None = None
+    tool_calls: list[ToolCall] | None = None
+
+
+class ChatChoice(ApiModel):
+    """One answer. `finish_reason`: `stop`, `length`, `tool_calls`, `content_filter` or new."""
+
+    index: int = 0
+    message: ChatMessage
+    finish_reason: str | None = None
+    logprobs: Any = None
+
+
+class ChatUsage(ApiModel):
+    """Tokens of a completion."""
+
+    prompt_tokens: int | None = None
+    completion_tokens: int | None = None
+    total_tokens: int | None = None
+    prompt_tokens_details: dict[str, Any] | None = None
+    completion_tokens_details: dict[str, Any] | None = None
+
+
+class ChatCompletion(ApiModel):
+    """A whole chat completion, in OpenAI's shape; fields that a provider adds are kept.
+
+    Attributes:
+        choices: The answers, nearly always one.
+        usage: Tokens, when the API told them.
+    """
+
+    id: str = ""
+    object: str = "chat.completion"
+    created: int | float | None = None
+    model: str = ""
+    choices: list[ChatChoice]
+    usage: ChatUsage | None = None
+
+    @classmethod
+    def of(cls, folded: Mapping[str, Any], response: ResponseInfo) -> Self:
+        """Return a completion folded from a stream."""
+        return cls.model_validate(folded).with_response(response)
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """A completion request before it is decided whether its answer is streamed."""
+
+    body: dict[str, Any]
+    stream_options: Mapping[str, Any] | None
+    headers: Mapping[str, str] | None
+    timeout: float | None
+
+    def request(self, *, streamed: bool) -> Request:
+        """Return the request, encoded."""
+        body = self.body
+        if streamed:
+            body = body | without_none(stream=True, stream_options=self.stream_options)
+        return json_request(
+            Surface.INFERENCE,
+            "POST",
+            "/chat/completions",
+            repeat=Repeat.SAFE,
+            patience=Patience.STREAM if streamed else Patience.CHAT,
+            body=body,
+            headers=self.headers,
+            timeout=self.timeout,
+        )
+
+
+def draft(
+    *,
+    model: str,
+    messages: Sequence[Mapping[str, Any]],
+    max_tokens: int | None = None,
+    temperature: float | None = None,
+    top_p: float | None = None,
+    stop: str | Sequence[str] | None = None,
+    frequency_penalty: float | None = None,
+    presence_penalty: float | None = None,
+    tools: Sequence[Mapping[str, Any]] | None = None,
+    tool_choice: str | Mapping[str, Any] | None = None,
+    parallel_tool_calls: bool | None = None,
+    response_format: Mapping[str, Any] | None = None,
+    seed: int | None = None,
+    logprobs: bool | None = None,
+    top_logprobs: int | None = None,
+    reasoning_effort: str | None = None,
+    stream_options: Mapping[str, Any] | None = INCLUDE_USAGE,
+    extra_body: Mapping[str, Any] | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    **extra: Any,
+) -> Draft:
+    """Complete a chat.
+
+    Args:
+        model: Identifier from the catalogue (`client.models.list()`).
+        messages: The conversation, in OpenAI's form; passed on as it is.
+        max_tokens: Most tokens of the answer, from 1; the model's own limit when not given.
+        temperature: 0 to 2. The service's default is 0.7 (seed 004).
+        top_p: 0 to 1. The service's default is 1 (seed 004).
+        stop: Text, or several texts, at which the answer ends.
+        frequency_penalty: -2 to 2.
+        presence_penalty: -2 to 2.
+        tools: Tools the model may call, in OpenAI's form.
+        tool_choice: `auto`, `none`, `required` or `{"type": "function", ...}`.
+        parallel_tool_calls: Whether several tools may be called at once.
+        response_format: `{"type": "json_object"}` or `{"type": "json_schema", ...}`.
+        seed: For answers that can be repeated, where the model supports it.
+        logprobs: Whether to return log probabilities.
+        top_logprobs: How many alternatives to return for each token.
+        reasoning_effort: `low`, `medium` or `high`, where the model supports it.
+        stream_options: Sent with a stream only; `None` leaves it out for servers without it.
+        extra_body: Fields to put over the body as they are.
+        extra_headers: Headers of this call.
+        timeout: Seconds of silence while waiting for a whole answer.
+        extra: Any other field, passed on to the model's provider (seed 003).
+
+    Raises:
+        ValueError: A value is not JSON; nothing was sent.
+        APIStatusError: The API refused (`NotFoundError` for an unknown model, ...).
+        APIConnectionError: There was no answer.
+        ResponseFormatError: The answer is not a completion.
+
+    Example:
+        ```python
+        completion = client.chat.completions.create(
+            model="deepseek-ai/DeepSeek-V3",
+            messages=[{"role": "user", "content": "Hello!"}],
+        )
+        print(completion.choices[0].message.content)
+        ```
+    """
+    if "stream" in extra:
+        raise ValueError(
+            "`stream` is not an argument: use `chat.completions.stream(...)` for a stream and "
+            "`chat.completions.create(...)` for a whole answer. Nothing was sent."
+        )
+    body = without_none(
+        model=model,
+        messages=messages,
+        max_tokens=max_tokens,
+        temperature=temperature,
+        top_p=top_p,
+        stop=stop,
+        frequency_penalty=frequency_penalty,
+        presence_penalty=presence_penalty,
+        tools=tools,
+        tool_choice=tool_choice,
+        parallel_tool_calls=parallel_tool_calls,
+        response_format=response_format,
+        seed=seed,
+        logprobs=logprobs,
+        top_logprobs=top_logprobs,
+        reasoning_effort=reasoning_effort,
+        **extra,
+    )
+    return Draft(body | dict(extra_body or {}), stream_options, extra_headers, timeout)
+
+
+def whole_answer(make: Callable[P, Draft]) -> Callable[P, Call[ChatCompletion]]:
+    """Return the call that answers with a whole completion."""
+
+    @wraps(make)
+    def create(*args: P.args, **kwargs: P.kwargs) -> Call[ChatCompletion]:
+        request = make(*args, **kwargs).request(streamed=False)
+        return Call(request, whole(ChatCompletion, request))
+
+    return create
+
+
+def streamed_answer(make: Callable[P, Draft]) -> Callable[P, Request]:
+    """Return the request that answers with a stream."""
+
+    @wraps(make)
+    def stream(*args: P.args, **kwargs: P.kwargs) -> Request:
+        return make(*args, **kwargs).request(streamed=True)
+
+    return stream
+
+
+class Completions(SyncResource):
+    """`client.chat.completions`."""
+
+    create = endpoint(whole_answer(draft), result="ChatCompletion")
+    stream = stream_endpoint(streamed_answer(draft))
+
+
+class AsyncCompletions(AsyncResource):
+    """`client.chat.completions` of the asynchronous client."""
+
+    create = async_endpoint(whole_answer(draft), result="ChatCompletion")
+    stream = async_stream_endpoint(streamed_answer(draft))
+
+
+class Chat(SyncResource):
+    """`client.chat`."""
+
+    @cached_property
+    def completions(self) -> Completions:
+        """Chat completions."""
+        return Completions(self._driver)
+
+
+class AsyncChat(AsyncResource):
+    """`client.chat` of the asynchronous client."""
+
+    @cached_property
+    def completions(self) -> AsyncCompletions:
+        """Chat completions."""
+        return AsyncCompletions(self._driver)

@@ -1,0 +1,144 @@
+"""Embeddings: vectors of texts.
+
+Facts: the reference page of the endpoint (tag "Embeddings" of seed 001).
+"""
+
+from __future__ import annotations
+
+import array
+import base64
+import binascii
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from runcrate_core.api.envelope import ApiModel, validated
+from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
+from runcrate_core.protocol.answer import Answer, json_object, malformed, response_info
+from runcrate_core.protocol.json_body import without_none
+from runcrate_core.protocol.request import Repeat, Request, Surface, json_request
+from runcrate_core.protocol.steps import Call
+
+
+class Embedding(ApiModel):
+    """One vector.
+
+    Attributes:
+        index: Position of its text in the input.
+        embedding: The numbers, whichever encoding they were sent in.
+    """
+
+    index: int = 0
+    embedding: list[float]
+
+
+class EmbeddingUsage(ApiModel):
+    """Tokens of the input."""
+
+    prompt_tokens: int | None = None
+    total_tokens: int | None = None
+
+
+class Embeddings(ApiModel):
+    """The vectors, in the order of the texts."""
+
+    data: list[Embedding]
+    model: str = ""
+    usage: EmbeddingUsage | None = None
+
+
+def create(
+    *,
+    model: str,
+    input: str | Sequence[str],  # noqa: A002 - the API's name
+    encoding_format: Literal["float", "base64"] | None = None,
+    dimensions: int | None = None,
+    user: str | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    **extra: Any,
+) -> Call[Embeddings]:
+    """Turn texts into vectors.
+
+    Args:
+        model: Identifier of an embedding model.
+        input: A text, or several.
+        encoding_format: How the numbers travel; base64 is a third of the size. They are returned
+            as numbers either way.
+        dimensions: Length of the vectors, where the model can shorten them.
+        user: Your own user's identifier, passed on.
+        extra_headers: Headers of this call.
+        timeout: Seconds of silence while waiting for the answer.
+        extra: Any other field, passed on to the model's provider.
+
+    Raises:
+        ValueError: `input` is empty; nothing was sent.
+        ResponseFormatError: There is not one vector for each text.
+
+    Example:
+        ```python
+        vectors = client.embeddings.create(
+            model="BAAI/bge-large-en-v1.5", input=["a GPU", "a graphics card"]
+        )
+        print(len(vectors.data[0].embedding))
+        ```
+    """
+    texts = input if isinstance(input, str) else list(input)
+    if not texts:
+        raise ValueError("`input` is empty. Nothing was sent.")
+    request = json_request(
+        Surface.INFERENCE,
+        "POST",
+        "/embeddings",
+        repeat=Repeat.SAFE,
+        body=without_none(
+            model=model,
+            input=texts,
+            encoding_format=encoding_format,
+            dimensions=dimensions,
+            user=user,
+            **extra,
+        ),
+        headers=extra_headers,
+        timeout=timeout,
+    )
+    expected = 1 if isinstance(texts, str) else len(texts)
+    return Call(request, lambda answer: _read(answer, request, expected))
+
+
+def _read(answer: Answer, request: Request, expected: int) -> Embeddings:
+    value = json_object(answer, request)
+    items = value.get("data")
+    if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
+        raise malformed(answer, request, "`data` is not a list of objects")
+    if len(items) != expected:
+        raise malformed(answer, request, f"it holds {len(items)} vectors for {expected} texts")
+    try:
+        for item in items:
+            item["embedding"] = _numbers(item.get("embedding"))
+    except (binascii.Error, ValueError):
+        raise malformed(answer, request, "a vector is not valid base64") from None
+    result = validated(Embeddings, value, answer, request)
+    result.data.sort(key=lambda item: item.index)
+    return result.with_response(response_info(answer.status, answer.headers))
+
+
+def _numbers(embedding: Any) -> Any:
+    if not isinstance(embedding, str):
+        return embedding
+    numbers = array.array("f", base64.b64decode(embedding, validate=True))
+    if sys.byteorder == "big":  # pragma: no cover - the wire is little-endian
+        numbers.byteswap()
+    return numbers.tolist()
+
+
+class EmbeddingsResource(SyncResource):
+    """`client.embeddings`."""
+
+    create = endpoint(create)
+
+
+class AsyncEmbeddingsResource(AsyncResource):
+    """`client.embeddings` of the asynchronous client."""
+
+    create = async_endpoint(create)

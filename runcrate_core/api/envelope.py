@@ -1,0 +1,139 @@
+"""How answers become values: the `data` envelope, lenient models, and errors that name a field."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from pydantic import (
+    AliasChoices,
+    AliasGenerator,
+    BaseModel,
+    ConfigDict,
+    PrivateAttr,
+    ValidationError,
+)
+from pydantic.alias_generators import to_camel
+
+from runcrate_core.protocol.answer import (
+    Answer,
+    ResponseInfo,
+    json_object,
+    json_value,
+    malformed,
+    response_info,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runcrate_core.errors import ResponseFormatError
+    from runcrate_core.protocol.request import Request
+
+
+def _either_case(name: str) -> AliasChoices:
+    # Storage, SSH keys, balance and transactions answer in camelCase, the rest in snake_case.
+    return AliasChoices(name, to_camel(name))
+
+
+class ApiModel(BaseModel):
+    """A value that the API answered: read leniently, with unknown fields kept.
+
+    Attributes:
+        response: Head of the answer (request id, rate limit), where it is known.
+    """
+
+    model_config = ConfigDict(
+        extra="allow",
+        populate_by_name=True,
+        alias_generator=AliasGenerator(validation_alias=_either_case),
+        defer_build=True,  # building every schema on import would cost more than most programs use
+        protected_namespaces=(),
+    )
+
+    _response: ResponseInfo | None = PrivateAttr(default=None)
+
+    @property
+    def response(self) -> ResponseInfo | None:
+        """Head of the answer (request id, rate limit), where it is known."""
+        return self._response
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return the fields that the API sent, unknown ones included."""
+        return self.model_dump(exclude_unset=True)
+
+    def with_response(self, response: ResponseInfo | None) -> Self:
+        """Remember the head of the answer; return the value itself."""
+        self._response = response
+        return self
+
+
+M = TypeVar("M", bound=ApiModel)
+
+
+def whole(kind: type[M], request: Request) -> Callable[[Answer], M]:
+    """Return a parser for an answer that is the value itself (the inference API)."""
+
+    def parse(answer: Answer) -> M:
+        value = validated(kind, json_object(answer, request), answer, request)
+        return value.with_response(response_info(answer.status, answer.headers))
+
+    return parse
+
+
+def data_of(answer: Answer, request: Request) -> Any:
+    """Return what an infrastructure answer holds in `data`, or all of it without envelope."""
+    value = json_value(answer, request)
+    return value["data"] if isinstance(value, dict) and "data" in value else value
+
+
+def one(kind: type[M], request: Request) -> Callable[[Answer], M]:
+    """Return a parser for one value in the envelope (the infrastructure API)."""
+
+    def parse(answer: Answer) -> M:
+        data = data_of(answer, request)
+        if not isinstance(data, dict):
+            raise malformed(answer, request, "`data` is not an object")
+        value = validated(kind, data, answer, request)
+        return value.with_response(response_info(answer.status, answer.headers))
+
+    return parse
+
+
+def many(kind: type[M], request: Request) -> Callable[[Answer], list[M]]:
+    """Return a parser for a list in the envelope (the infrastructure API)."""
+
+    def parse(answer: Answer) -> list[M]:
+        data = data_of(answer, request)
+        if not isinstance(data, list):
+            raise malformed(answer, request, "`data` is not a list")
+        return [
+            validated(kind, item, answer, request, f"data[{index}]")
+            for index, item in enumerate(data)
+        ]
+
+    return parse
+
+
+def nothing(answer: Answer) -> None:
+    """Take an answer whose body does not matter (deletes answer 204, or 200 with anything)."""
+
+
+def validated(kind: type[M], data: Any, answer: Answer, request: Request, where: str = "") -> M:
+    """Return a value as its model.
+
+    Raises:
+        ResponseFormatError: A field is missing or of a wrong type; it is named, not shown.
+    """
+    try:
+        return kind.model_validate(data)
+    except ValidationError as error:
+        raise _invalid(error, answer, request, where) from None
+
+
+def _invalid(
+    error: ValidationError, answer: Answer, request: Request, where: str
+) -> ResponseFormatError:
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    path = ".".join(str(part) for part in (where, *first["loc"]) if part != "")
+    what = f"the field `{path}`" if path else "the body"
+    return malformed(answer, request, f"{what} is wrong: {first['msg'].lower()}")

@@ -1,0 +1,473 @@
+"""GPU instances: what can be rented, launching, watching and ending.
+
+Facts: seed 003, the official SDK 0.5.0 and the reference pages of the endpoints.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from enum import Enum
+from typing import Any, Final, Literal
+
+from runcrate_core.api.envelope import ApiModel, many, nothing, one
+from runcrate_core.errors import (
+    AmbiguousLaunchError,
+    APIConnectionError,
+    InternalServerError,
+    ResponseFormatError,
+    RuncrateError,
+)
+from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
+from runcrate_core.protocol.identifiers import path_segment
+from runcrate_core.protocol.json_body import without_none
+from runcrate_core.protocol.polling import Progress, poll
+from runcrate_core.protocol.request import (
+    Patience,
+    Repeat,
+    Request,
+    Surface,
+    json_request,
+    new_idempotency_key,
+)
+from runcrate_core.protocol.steps import Call, Flow, Sleep
+
+RUNNING: Final = "running"
+# There is no published list of statuses; these are known to be ends.
+ENDED_STATUSES: Final = frozenset({"terminated", "failed", "error", "deleted", "stopped"})
+_FIRST_REDIRECT: Final = 300
+_SERVICE_UNAVAILABLE: Final = 503
+# After a launch whose answer was lost: how often and how far apart to look for it by name.
+RECONCILE_WAITS_S: Final = (1.0, 3.0, 6.0)
+# The server's clock and ours may differ so much when a found instance is compared with the call.
+CLOCK_SKEW: Final = timedelta(minutes=2)
+
+
+class Unchanged(Enum):
+    """Marks an argument that was not given, where `None` means "off"."""
+
+    UNCHANGED = "unchanged"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
+
+
+class Instance(ApiModel):
+    """An instance.
+
+    Attributes:
+        status: Open text; seen are `pending`, `provisioning`, `deploying`, `running`,
+            `terminated` and `failed`.
+        ip: Address for SSH (user `root`), once it runs.
+        memory: Memory in GB.
+        storage: Disk in GB.
+        cost_per_hour: USD.
+        auto_stop_at: When the server will end it by itself.
+        stop_reason: Why it ended: `user`, `max_runtime`, `idle`, `budget`, `low_balance`,
+            `failed`, `system` or new; `None` while it runs.
+        recovered: Whether the answer to its launch was lost and it was found again by its name.
+    """
+
+    id: str
+    name: str = ""
+    status: str = ""
+    gpu_type: str | None = None
+    gpu_count: int | None = None
+    cpu_cores: int | None = None
+    memory: int | float | None = None
+    storage: int | float | None = None
+    region: str | None = None
+    ip: str | None = None
+    os_image: str | None = None
+    cost_per_hour: Decimal | None = None
+    deployed_at: datetime | None = None
+    created_at: datetime | None = None
+    updated_at: datetime | None = None
+    max_runtime_minutes: int | None = None
+    idle_shutdown_minutes: int | None = None
+    auto_stop_at: datetime | None = None
+    stop_reason: str | None = None
+    recovered: bool = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it can be reached."""
+        return self.status.lower() == RUNNING
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over and costs nothing more."""
+        return self.status.lower() in ENDED_STATUSES
+
+
+class InstanceStatus(ApiModel):
+    """The short form of an instance: where it stands."""
+
+    id: str
+    status: str = ""
+    ip: str | None = None
+
+
+class InstanceType(ApiModel):
+    """A machine that can be rented; being listed does not promise that one is free now.
+
+    Attributes:
+        hourly_rate: USD an hour for the whole machine.
+        memory_gb: Memory in GB.
+        storage_gb: Disk in GB.
+    """
+
+    id: str
+    gpu_type: str = ""
+    gpu_count: int = 0
+    cpu_cores: int | None = None
+    memory_gb: int | float | None = None
+    storage_gb: int | float | None = None
+    region: str | None = None
+    deployment_type: str | None = None
+    hourly_rate: Decimal | None = None
+
+
+def _request(method: str, path: str, repeat: Repeat, **options: Any) -> Request:
+    return json_request(Surface.INFRASTRUCTURE, method, path, repeat=repeat, **options)
+
+
+def _path(instance_id: str, rest: str = "") -> dict[str, str]:
+    return {
+        "path": f"/instances/{path_segment(instance_id, 'instance_id')}{rest}",
+        "route": f"/instances/{{id}}{rest}",
+    }
+
+
+def list_instances(*, search: str | None = None) -> Call[list[Instance]]:
+    """List the instances of the environment.
+
+    Args:
+        search: Only those whose name contains this.
+
+    Example:
+        ```python
+        for instance in client.instances.list():
+            print(instance.name, instance.status, instance.cost_per_hour)
+        ```
+    """
+    request = _request("GET", "/instances", Repeat.SAFE, query={"search": search})
+    return Call(request, many(Instance, request))
+
+
+def get(instance_id: str) -> Call[Instance]:
+    """Return an instance.
+
+    Raises:
+        ValueError: `instance_id` is not an identifier; nothing was sent.
+        NotFoundError: There is none with this identifier in the environment.
+    """
+    request = _request("GET", repeat=Repeat.SAFE, **_path(instance_id))
+    return Call(request, one(Instance, request))
+
+
+def get_status(instance_id: str) -> Call[InstanceStatus]:
+    """Return where an instance stands, with its address once it runs."""
+    request = _request("GET", repeat=Repeat.SAFE, **_path(instance_id, "/status"))
+    return Call(request, one(InstanceStatus, request))
+
+
+def list_types(
+    *, gpu_type: str | None = None, region: str | None = None, gpu_count: int | None = None
+) -> Call[list[InstanceType]]:
+    """List the machines that can be rented, with their prices.
+
+    Args:
+        gpu_type: Only this GPU, such as `A100`.
+        region: Only this region.
+        gpu_count: Only with so many GPUs.
+
+    Example:
+        ```python
+        types = client.instances.list_types(gpu_type="A100")
+        cheapest = min(types, key=lambda machine: machine.hourly_rate)
+        ```
+    """
+    query = {"gpu_type": gpu_type, "region": region, "gpu_count": gpu_count}
+    request = _request("GET", "/instances/types", Repeat.SAFE, query=query)
+    return Call(request, many(InstanceType, request))
+
+
+def create(
+    *,
+    name: str | None = None,
+    gpu_type: str | None = None,
+    instance_type_id: str | None = None,
+    ssh_key_id: str | None = None,
+    region: str | None = None,
+    gpu_count: int | None = None,
+    cpu_cores: int | None = None,
+    memory: int | None = None,
+    storage: int | None = None,
+    template: str | None = None,
+    env_vars: Mapping[str, str] | None = None,
+    startup_commands: Sequence[str] | None = None,
+    storage_id: str | None = None,
+    launch_script: str | None = None,
+    launch_script_base64: str | None = None,
+    max_runtime_minutes: int | None = None,
+    idle_shutdown_minutes: int | None = None,
+    **extra: Any,
+) -> Flow[Instance]:
+    """Launch an instance. It costs money from when it runs until it is terminated.
+
+    The request is never sent twice unless the first was certainly not acted on. When its answer
+    is lost, the instance is looked for by its name, so a name of its own is the best protection.
+
+    Args:
+        name: At most about 64 characters; a unique one is made when not given.
+        gpu_type: Such as `A100`; the cheapest matching machine is launched.
+        instance_type_id: A machine of `list_types`, instead of `gpu_type`.
+        ssh_key_id: The SSH key that may log in.
+        region: Anywhere when not given.
+        gpu_count: How many GPUs.
+        cpu_cores: How many processor cores.
+        memory: Memory in GB.
+        storage: Disk in GB.
+        template: Template id, such as `ubuntu-cuda-devel`.
+        env_vars: Environment variables.
+        startup_commands: Run on the first start.
+        storage_id: A volume to mount at `/workspace`.
+        launch_script: A script to run on the first start.
+        launch_script_base64: The same, encoded.
+        max_runtime_minutes: 5 to 10080: the server ends the instance after running so long.
+        idle_shutdown_minutes: 5 to 1440: the server ends it when its GPU and its users idle.
+        extra: Any other field of the API.
+
+    Returns:
+        The instance, usually still `pending`; see `wait_until_running`.
+
+    Raises:
+        ValueError: Neither or both of `gpu_type` and `instance_type_id`; nothing was sent.
+        InsufficientCreditsError: No credits, or the environment's budget is spent.
+        InternalServerError: No capacity (503) or refused (`launch_refused`); nothing was made.
+        AmbiguousLaunchError: The answer was lost and no instance of this name was found.
+
+    Example:
+        ```python
+        instance = client.instances.create(
+            name="training-run", gpu_type="A100", max_runtime_minutes=60
+        )
+        ```
+    """
+    if (gpu_type is None) == (instance_type_id is None):
+        raise ValueError("Give either `gpu_type` or `instance_type_id`. Nothing was sent.")
+    launched_name = name or f"runcrate-{secrets.token_hex(4)}"
+    request = _request(
+        "POST",
+        "/instances",
+        Repeat.NEVER,
+        patience=Patience.LAUNCH,
+        idempotency_key=new_idempotency_key(),
+        body=without_none(
+            name=launched_name,
+            gpu_type=gpu_type,
+            instance_type_id=instance_type_id,
+            ssh_key_id=ssh_key_id,
+            region=region,
+            gpu_count=gpu_count,
+            cpu_cores=cpu_cores,
+            memory=memory,
+            storage=storage,
+            template=template,
+            env_vars=None if env_vars is None else dict(env_vars),
+            startup_commands=startup_commands,
+            storage_id=storage_id,
+            launch_script=launch_script,
+            launch_script_base64=launch_script_base64,
+            max_runtime_minutes=max_runtime_minutes,
+            idle_shutdown_minutes=idle_shutdown_minutes,
+            **extra,
+        ),
+    )
+    return launch(request, launched_name)
+
+
+def launch(request: Request, name: str) -> Flow[Instance]:
+    """Send a launch once and settle what happened when its answer is lost."""
+    asked_at = datetime.now(UTC)
+    try:
+        return (yield from Call(request, one(Instance, request)))
+    except (APIConnectionError, InternalServerError, ResponseFormatError) as error:
+        if not is_ambiguous(error):
+            raise
+        lost = error
+    except RuncrateError:
+        raise
+    except BaseException as error:
+        error.add_note(
+            f"An instance named {name!r} may have been launched (idempotency key "
+            f"{request.idempotency_key}). Look for it with `instances.list(search=...)` and "
+            "terminate it if it is not wanted."
+        )
+        raise
+    return (yield from _reconcile(request, name, asked_at, lost))
+
+
+def is_ambiguous(error: RuncrateError) -> bool:
+    """Return whether a launch that failed so may have been carried out."""
+    if isinstance(error, APIConnectionError):
+        return error.may_have_arrived
+    if isinstance(error, ResponseFormatError):
+        return (error.status_code or 0) < _FIRST_REDIRECT  # a success that cannot be read
+    refused = (error.code or "").lower() == "launch_refused"
+    return error.status_code != _SERVICE_UNAVAILABLE and not refused
+
+
+def _reconcile(
+    request: Request, name: str, asked_at: datetime, lost: RuncrateError
+) -> Flow[Instance]:
+    for wait in RECONCILE_WAITS_S:
+        try:
+            found = yield from list_instances(search=name)
+        except RuncrateError:
+            found = []
+        matches = [item for item in found if item.name == name and _is_new(item, asked_at)]
+        if len(matches) == 1:
+            return matches[0].model_copy(update={"recovered": True})
+        if matches:
+            break
+        yield Sleep(wait)
+    raise AmbiguousLaunchError(
+        f"The launch of the instance {name!r} was sent, its answer was lost ({lost.message}), and "
+        "it could not be found by its name. It was not sent again, as it may yet appear and be "
+        f"charged. Look for it with `instances.list(search={name!r})` before launching again.",
+        name=name,
+        idempotency_key=request.idempotency_key,
+        status_code=lost.status_code,
+        attempts=lost.attempts,
+    )
+
+
+def _is_new(instance: Instance, asked_at: datetime) -> bool:
+    if instance.has_ended:
+        return False
+    created = instance.created_at
+    if created is None:
+        return True
+    created = created if created.tzinfo else created.replace(tzinfo=UTC)
+    return created >= asked_at - CLOCK_SKEW
+
+
+def update(
+    instance_id: str,
+    *,
+    max_runtime_minutes: int | Literal[Unchanged.UNCHANGED] | None = UNCHANGED,
+    idle_shutdown_minutes: int | Literal[Unchanged.UNCHANGED] | None = UNCHANGED,
+) -> Call[Instance]:
+    """Change when the server ends an instance by itself; never sooner than in two minutes.
+
+    Args:
+        instance_id: Identifier, or a unique name.
+        max_runtime_minutes: 5 to 10080, `None` for no limit.
+        idle_shutdown_minutes: 5 to 1440, `None` for no idle stop.
+
+    Raises:
+        ValueError: Nothing to change; nothing was sent.
+        ConflictError: It does not run, or has no GPU (idle stop).
+        UnprocessableEntityError: Out of range.
+    """
+    given = {
+        "max_runtime_minutes": max_runtime_minutes,
+        "idle_shutdown_minutes": idle_shutdown_minutes,
+    }
+    body = {field: value for field, value in given.items() if value is not UNCHANGED}
+    if not body:
+        raise ValueError("There is nothing to change. Nothing was sent.")
+    request = _request("PATCH", repeat=Repeat.SAFE, body=body, **_path(instance_id))
+    return Call(request, one(Instance, request))
+
+
+def terminate(instance_id: str) -> Call[None]:
+    """End an instance and what it costs. Its disk is lost; volumes are kept.
+
+    Repeating it is safe: when the answer of an attempt was lost and the next finds nothing, it
+    has worked.
+
+    Raises:
+        ValueError: `instance_id` is not an identifier; nothing was sent.
+        NotFoundError: There is none with this identifier in the environment.
+    """
+    request = _request("DELETE", repeat=Repeat.SAFE, **_path(instance_id))
+    return Call(request, nothing)
+
+
+def wait_until_running(
+    instance_id: str,
+    *,
+    timeout: float | None = 900.0,
+    poll_interval: float = 5.0,
+    on_status: Callable[[InstanceStatus], Any] | None = None,
+) -> Flow[Instance]:
+    """Wait until an instance runs and has an address.
+
+    Args:
+        instance_id: Identifier.
+        timeout: Most seconds to wait; `None` for as long as it takes.
+        poll_interval: Seconds between two looks.
+        on_status: Called with the status at first and at each change.
+
+    Returns:
+        The running instance.
+
+    Raises:
+        RuncrateError: It ended instead; it does not run and costs nothing.
+        APITimeoutError: It does not run yet; it may still start and then costs money.
+
+    Example:
+        ```python
+        instance = client.instances.wait_until_running(instance.id, on_status=print)
+        ```
+    """
+    last = yield from poll(
+        lambda: get_status(instance_id),
+        is_done=lambda now: _is_reachable(now) or now.status.lower() in ENDED_STATUSES,
+        progress=Progress(key=lambda now: now.status, on_change=on_status),
+        timeout=timeout,
+        interval=poll_interval,
+        what=f"The instance `{instance_id}` does not run yet",
+        next_step="It may still start and then costs money: wait again, or terminate it.",
+    )
+    if not _is_reachable(last):
+        raise RuncrateError(
+            f"The instance `{instance_id}` ended with status `{last.status}` before it ran. "
+            "Look at its `stop_reason`; launch another if it is still needed."
+        )
+    return (yield from get(instance_id))
+
+
+def _is_reachable(status: InstanceStatus) -> bool:
+    return status.status.lower() == RUNNING and bool(status.ip)
+
+
+class Instances(SyncResource):
+    """`client.instances`."""
+
+    list = endpoint(list_instances)
+    get = endpoint(get)
+    get_status = endpoint(get_status)
+    list_types = endpoint(list_types)
+    create = endpoint(create)
+    update = endpoint(update)
+    terminate = endpoint(terminate)
+    wait_until_running = endpoint(wait_until_running)
+
+
+class AsyncInstances(AsyncResource):
+    """`client.instances` of the asynchronous client."""
+
+    list = async_endpoint(list_instances)
+    get = async_endpoint(get)
+    get_status = async_endpoint(get_status)
+    list_types = async_endpoint(list_types)
+    create = async_endpoint(create)
+    update = async_endpoint(update)
+    terminate = async_endpoint(terminate)
+    wait_until_running = async_endpoint(wait_until_running)

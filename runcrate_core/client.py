@@ -1,0 +1,258 @@
+"""The two clients: blocking and asynchronous, the same in everything else."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any, Self
+
+from runcrate_core.config import Config, resolve_config
+from runcrate_core.io.driver import AsyncDriver, BlockingDriver
+from runcrate_core.io.http import AsyncHttp, BlockingHttp
+from runcrate_core.protocol.attempts import Circumstances
+from runcrate_core.protocol.rate_limit import RateLimitGate
+from runcrate_core.protocol.retry import RetryBudget, RetryPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import TracebackType
+
+    from runcrate_core.api.billing import AsyncBilling, Billing
+    from runcrate_core.api.chat import AsyncChat, Chat
+    from runcrate_core.api.embeddings import AsyncEmbeddingsResource, EmbeddingsResource
+    from runcrate_core.api.instances import AsyncInstances, Instances
+    from runcrate_core.api.models import AsyncModels, Models
+    from runcrate_core.io.http import AsyncHttpClient, HttpClient
+    from runcrate_core.observing import RequestEvent
+
+
+class _Namespace:
+    """Makes a namespace when it is first used, so that a program loads only what it uses."""
+
+    def __init__(self, module: str, name: str) -> None:
+        self._module = module
+        self._class = name
+        self._attribute = module
+
+    def __set_name__(self, owner: type, attribute: str) -> None:
+        self._attribute = attribute
+
+    def __get__(self, client: Any, owner: type) -> Any:
+        if client is None:
+            return self
+        module = importlib.import_module(f"runcrate_core.api.{self._module}")
+        made = getattr(module, self._class)(client._driver)  # noqa: SLF001 - this module's own classes
+        client.__dict__[self._attribute] = made
+        return made
+
+
+def namespace(module: str, name: str) -> Any:
+    """Return a lazy namespace: the class `name` of `runcrate_core.api.<module>`."""
+    return _Namespace(module, name)
+
+
+def _circumstances(config: Config, before: Circumstances | None = None) -> Circumstances:
+    """Return what the calls of a client share; derived clients share budget and gate."""
+    gate = before.gate if before is not None and before.gate is not None else RateLimitGate()
+    return Circumstances(
+        policy=RetryPolicy(max_retries=config.max_retries),
+        budget=before.budget if before is not None else RetryBudget(),
+        gate=gate if config.wait_for_rate_limit else None,
+        on_request=config.on_request,
+        secrets=(config.api_key,) if config.api_key else (),
+    )
+
+
+class Runcrate:
+    """The blocking client. Safe to share between threads, and usable after a fork.
+
+    Args:
+        api_key: The key (`rc_live_...`), or `RUNCRATE_API_KEY`.
+        base_url: Address of the infrastructure API, or `RUNCRATE_API_URL`; with or without
+            `/api/v1`.
+        inference_url: Address of the inference API, or `RUNCRATE_API_BASE`; with or without `/v1`.
+        environment: Environment that infrastructure calls are aimed at, or
+            `RUNCRATE_ENVIRONMENT`; the workspace's default one otherwise (seed 003).
+        timeout: Seconds of silence while waiting for an answer, instead of the limit that each
+            kind of call has (60 s, chat 600 s, media 300 s, launches 90 s).
+        stream_idle_timeout: Seconds a stream may stay without content.
+        max_retries: Repeats after the first attempt, of what may be repeated.
+        default_headers: Sent with every request.
+        http_client: An `httpx.Client` to use, for proxies or certificates; it is not closed.
+        wait_for_rate_limit: Whether calls wait for the next window when the key's rate limit is
+            spent, instead of running into 429.
+        on_request: Called with a `RequestEvent` after each attempt, for tracing.
+
+    Raises:
+        ConfigurationError: No key, a key that is none, or an address that is not usable.
+
+    Example:
+        ```python
+        from runcrate_core import Runcrate
+
+        with Runcrate() as client:
+            answer = client.chat.completions.create(
+                model="deepseek-ai/DeepSeek-V3",
+                messages=[{"role": "user", "content": "Hello!"}],
+            )
+            print(answer.choices[0].message.content)
+        ```
+    """
+
+    billing: Billing = namespace("billing", "Billing")
+    chat: Chat = namespace("chat", "Chat")
+    embeddings: EmbeddingsResource = namespace("embeddings", "EmbeddingsResource")
+    instances: Instances = namespace("instances", "Instances")
+    models: Models = namespace("models", "Models")
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        inference_url: str | None = None,
+        environment: str | None = None,
+        timeout: float | None = None,
+        stream_idle_timeout: float = 120.0,
+        max_retries: int = 3,
+        default_headers: Mapping[str, str] | None = None,
+        http_client: HttpClient | None = None,
+        wait_for_rate_limit: bool = True,
+        on_request: Callable[[RequestEvent], object] | None = None,
+    ) -> None:
+        config = resolve_config(
+            api_key=api_key,
+            base_url=base_url,
+            inference_url=inference_url,
+            environment=environment,
+            timeout=timeout,
+            stream_idle_timeout=stream_idle_timeout,
+            max_retries=max_retries,
+            default_headers=default_headers,
+            wait_for_rate_limit=wait_for_rate_limit,
+            on_request=on_request,
+        )
+        self._driver = BlockingDriver(config, BlockingHttp(http_client), _circumstances(config))
+
+    def with_options(self, **changes: Any) -> Self:
+        """Return a client with other options that shares connections, budget and gate.
+
+        Args:
+            changes: `timeout`, `stream_idle_timeout`, `max_retries`, `default_headers`,
+                `environment`, `wait_for_rate_limit`, `on_request`.
+
+        Raises:
+            ConfigurationError: There is no such option, or a value is not usable.
+
+        Example:
+            ```python
+            patient = client.with_options(timeout=900, max_retries=0)
+            ```
+        """
+        before = self._driver
+        config = before.config.changed(**changes)
+        derived = object.__new__(type(self))
+        derived._driver = BlockingDriver(config, before.http, _circumstances(config, before.around))
+        return derived
+
+    def close(self) -> None:
+        """Close the connections. Clients made by `with_options` are closed with it."""
+        self._driver.http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._driver.config!r})"
+
+
+class AsyncRuncrate:
+    """The asynchronous client; see `Runcrate`, whose arguments it takes.
+
+    It may be used under several event loops, one after another or at the same time: each has
+    connections of its own.
+
+    Example:
+        ```python
+        import asyncio
+
+        from runcrate_core import AsyncRuncrate
+
+
+        async def main() -> None:
+            async with AsyncRuncrate() as client:
+                for model in await client.models.list():
+                    print(model.id)
+
+
+        asyncio.run(main())
+        ```
+    """
+
+    billing: AsyncBilling = namespace("billing", "AsyncBilling")
+    chat: AsyncChat = namespace("chat", "AsyncChat")
+    embeddings: AsyncEmbeddingsResource = namespace("embeddings", "AsyncEmbeddingsResource")
+    instances: AsyncInstances = namespace("instances", "AsyncInstances")
+    models: AsyncModels = namespace("models", "AsyncModels")
+
+    def __init__(
+        self,
+        api_key: str | None = None,
+        *,
+        base_url: str | None = None,
+        inference_url: str | None = None,
+        environment: str | None = None,
+        timeout: float | None = None,
+        stream_idle_timeout: float = 120.0,
+        max_retries: int = 3,
+        default_headers: Mapping[str, str] | None = None,
+        http_client: AsyncHttpClient | None = None,
+        wait_for_rate_limit: bool = True,
+        on_request: Callable[[RequestEvent], object] | None = None,
+    ) -> None:
+        config = resolve_config(
+            api_key=api_key,
+            base_url=base_url,
+            inference_url=inference_url,
+            environment=environment,
+            timeout=timeout,
+            stream_idle_timeout=stream_idle_timeout,
+            max_retries=max_retries,
+            default_headers=default_headers,
+            wait_for_rate_limit=wait_for_rate_limit,
+            on_request=on_request,
+        )
+        self._driver = AsyncDriver(config, AsyncHttp(http_client), _circumstances(config))
+
+    def with_options(self, **changes: Any) -> Self:
+        """Return a client with other options; see `Runcrate.with_options`."""
+        before = self._driver
+        config = before.config.changed(**changes)
+        derived = object.__new__(type(self))
+        derived._driver = AsyncDriver(config, before.http, _circumstances(config, before.around))
+        return derived
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop."""
+        await self._driver.http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._driver.config!r})"

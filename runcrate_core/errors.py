@@ -1,0 +1,227 @@
+"""Everything this library raises on purpose.
+
+```
+RuncrateError
+├── ConfigurationError            the client itself is set up wrongly; nothing was sent
+├── SpendRefusedError             a spending limit forbids it; nothing was sent
+├── APIConnectionError            no answer (also a builtin ConnectionError)
+│   └── APITimeoutError           no answer in time (also a builtin TimeoutError)
+├── AmbiguousLaunchError          something paid may or may not have been started
+├── ResponseFormatError           an answer that is not what the API promises
+├── StreamError                   a stream failed after it had begun; `.partial` holds what came
+│   ├── StreamTruncatedError
+│   └── StreamStalledError
+└── APIStatusError                an answer with an error status
+    ├── BadRequestError           400
+    ├── AuthenticationError       401
+    ├── InsufficientCreditsError  402
+    ├── PermissionDeniedError     403
+    ├── NotFoundError             404
+    ├── ConflictError             409
+    ├── UnprocessableEntityError  422
+    ├── RateLimitError            429
+    └── InternalServerError       5xx
+```
+
+An error is plain data: it can be pickled, and no request, header that was sent, or key can be
+reached from it.
+"""
+
+from __future__ import annotations
+
+import builtins
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+
+class RuncrateError(Exception):
+    """Base of every error of this library.
+
+    Attributes:
+        message: What happened, what was not done and the next safe step, in English.
+        status_code: HTTP status of the answer, or `None` when there was none.
+        code: Machine-readable code of the API (`not_found`, `BUDGET_REACHED`, ...), as sent.
+        details: Structured context that the API gave with the error.
+        request_id: Identifier of the request for support, when the answer carried one.
+        headers: Headers of the *answer*, names in lower case, without cookies.
+        retry_after: Seconds that the API asked to wait, when it did.
+        attempts: How often the request was sent (0: never).
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int | None = None,
+        code: str | None = None,
+        details: Any = None,
+        request_id: str | None = None,
+        headers: Mapping[str, str] | None = None,
+        retry_after: float | None = None,
+        attempts: int = 0,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.status_code = status_code
+        self.code = code
+        self.details = details
+        self.request_id = request_id
+        self.headers: dict[str, str] = dict(headers or {})
+        self.retry_after = retry_after
+        self.attempts = attempts
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message), self.__dict__
+
+
+def _rebuild(kind: type[RuncrateError], message: str) -> RuncrateError:
+    """Make an unpickled error without asking for the arguments of its own constructor."""
+    error = kind.__new__(kind, message)
+    Exception.__init__(error, message)
+    return error
+
+
+class ConfigurationError(RuncrateError):
+    """The client is set up wrongly (key, address, closed client); nothing was sent."""
+
+
+class SpendRefusedError(RuncrateError):
+    """A spending limit, or a stale launch plan, forbids the call; nothing was sent."""
+
+
+class APIConnectionError(RuncrateError, builtins.ConnectionError):
+    """No answer was received: no connection, or a connection that broke.
+
+    Attributes:
+        may_have_arrived: Whether the API may have acted on the request.
+    """
+
+    def __init__(self, message: str, *, may_have_arrived: bool = True, **attributes: Any) -> None:
+        super().__init__(message, **attributes)
+        self.may_have_arrived = may_have_arrived
+
+
+class APITimeoutError(APIConnectionError, builtins.TimeoutError):
+    """No answer was received in time."""
+
+
+class AmbiguousLaunchError(RuncrateError):
+    """Something paid may or may not have been started, and could not be found again.
+
+    Attributes:
+        name: The name under which to look for it (`instances.list()`, ...), when it has one.
+        idempotency_key: The key that was sent with the request, when there was one.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        name: str | None = None,
+        idempotency_key: str | None = None,
+        **attributes: Any,
+    ) -> None:
+        super().__init__(message, **attributes)
+        self.name = name
+        self.idempotency_key = idempotency_key
+
+
+class ResponseFormatError(RuncrateError):
+    """The answer is not what the API promises: not JSON, a field missing or of a wrong type."""
+
+
+class StreamError(RuncrateError):
+    """A stream failed after it had begun.
+
+    Attributes:
+        partial: What had arrived, folded like a whole answer; its tool calls may be cut off.
+        chunks_received: How many chunks were delivered before the failure.
+    """
+
+    def __init__(
+        self, message: str, *, partial: Any = None, chunks_received: int = 0, **attributes: Any
+    ) -> None:
+        super().__init__(message, **attributes)
+        self.partial = partial
+        self.chunks_received = chunks_received
+
+
+class StreamTruncatedError(StreamError):
+    """The stream ended without its end mark and without a finish reason."""
+
+
+class StreamStalledError(StreamError, builtins.TimeoutError):
+    """The stream stayed open but sent no content for longer than the idle limit.
+
+    Attributes:
+        idle_s: The limit that was exceeded, in seconds.
+    """
+
+    def __init__(self, message: str, *, idle_s: float = 0.0, **attributes: Any) -> None:
+        super().__init__(message, **attributes)
+        self.idle_s = idle_s
+
+
+class APIStatusError(RuncrateError):
+    """The API answered with an error status."""
+
+
+class BadRequestError(APIStatusError):
+    """400: a parameter is invalid or missing."""
+
+
+class AuthenticationError(APIStatusError):
+    """401: the key is missing, unknown or deactivated."""
+
+
+class InsufficientCreditsError(APIStatusError):
+    """402: no credits, a spent budget, a top-up cap or no card."""
+
+
+class PermissionDeniedError(APIStatusError):
+    """403: the role or the key lacks the permission."""
+
+
+class NotFoundError(APIStatusError):
+    """404: there is no such resource, or it is not ready."""
+
+
+class ConflictError(APIStatusError):
+    """409: the resource is in a state that forbids the call, or exists already."""
+
+
+class UnprocessableEntityError(APIStatusError):
+    """422: a value failed validation."""
+
+
+class RateLimitError(APIStatusError):
+    """429: too many requests on this key."""
+
+
+class InternalServerError(APIStatusError):
+    """5xx: the API failed or has no capacity."""
+
+
+STATUS_ERRORS: dict[int, type[APIStatusError]] = {
+    400: BadRequestError,
+    401: AuthenticationError,
+    402: InsufficientCreditsError,
+    403: PermissionDeniedError,
+    404: NotFoundError,
+    409: ConflictError,
+    422: UnprocessableEntityError,
+    429: RateLimitError,
+}
+
+
+def status_error_class(status: int) -> type[APIStatusError]:
+    """Return the error class of an HTTP status (5xx share one, others fall back to the base)."""
+    first_server_error = 500
+    if status >= first_server_error:
+        return InternalServerError
+    return STATUS_ERRORS.get(status, APIStatusError)

@@ -1,0 +1,227 @@
+"""Chat streams: context managers that read chunks from an open answer."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import warnings
+import weakref
+from typing import TYPE_CHECKING, Any, Self
+
+from runcrate_core.errors import ConfigurationError
+from runcrate_core.io.http import FAILURES, failure_of
+from runcrate_core.protocol.answer import ResponseInfo, response_info
+from runcrate_core.protocol.stream_opening import OpenedStream, error_of_fault, open_stream
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator
+    from types import TracebackType
+
+    from runcrate_core.api.chat import ChatCompletion
+    from runcrate_core.errors import RuncrateError
+    from runcrate_core.io.driver import AsyncDriver, BlockingDriver
+    from runcrate_core.protocol.chat_shapes import ChatCompletionChunk
+    from runcrate_core.protocol.request import Request
+
+
+class _StreamState:
+    """What both streams share: the request, the reader, and what is decided about them."""
+
+    def __init__(self, driver: Any, request: Request) -> None:
+        self._driver = driver
+        self._request = request
+        self._started: OpenedStream | None = None
+        self._closed = False
+
+    @property
+    def _stream(self) -> OpenedStream:
+        if self._started is None:
+            raise ConfigurationError(
+                "The stream is not open. Use it as a context manager: "
+                "`with client.chat.completions.stream(...) as stream:` "
+                "(`async with` on the asynchronous client). Nothing was sent."
+            )
+        return self._started
+
+    @property
+    def response(self) -> ResponseInfo:
+        """Head of the answer: status, request id, rate limit, headers."""
+        opened = self._stream.opened
+        return response_info(opened.status, opened.headers)
+
+    @property
+    def completion(self) -> ChatCompletion:
+        """The chunks read so far, folded into what an answer without streaming would be."""
+        from runcrate_core.api.chat import ChatCompletion  # noqa: PLC0415 - the chat module imports this one
+
+        stream = self._stream
+        folded = stream.reader.completion()
+        return ChatCompletion.of(folded, self.response)
+
+    def _failed(self) -> RuncrateError:
+        stream = self._stream
+        fault = stream.reader.fault
+        if fault is None:  # pragma: no cover - asked only when there is one
+            raise AssertionError
+        return error_of_fault(
+            fault,
+            self._request,
+            stream.opened,
+            partial=stream.reader.completion(partial=True),
+            chunks=stream.reader.chunks_received,
+            idle_s=stream.reader.idle_s,
+            secrets=self._driver.around.secrets,
+        )
+
+    def _clock(self) -> float:
+        now: float = self._driver.around.policy.clock()
+        return now
+
+
+class ChatStream(_StreamState):
+    """A streamed chat completion.
+
+    ```python
+    with client.chat.completions.stream(model=..., messages=[...]) as stream:
+        for chunk in stream:
+            print(chunk.choices[0].delta.content or "", end="")
+        print(stream.completion.usage)
+    ```
+
+    The request is sent on entering the block, and leaving it gives the connection back, however
+    it is left. Entering raises what any call raises; reading raises `StreamTruncatedError`,
+    `StreamStalledError` or another `StreamError`, whose `.partial` holds what came.
+    """
+
+    _driver: BlockingDriver
+
+    def __enter__(self) -> Self:
+        driver = self._driver
+        plan = open_stream(self._request, driver.around, idle_s=driver.config.stream_idle_timeout)
+        self._started = driver.run(plan)
+        body = self._started.opened.body
+        self._forgotten = weakref.finalize(self, _close_forgotten, body)
+        self._forgotten.atexit = False
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def __iter__(self) -> Generator[ChatCompletionChunk, None, None]:
+        stream = self._stream
+        reader, body, clock = stream.reader, stream.opened.body, self._driver.around.policy.clock
+        first, stream.first = stream.first, []
+        yield from first
+        try:
+            while not reader.done and reader.fault is None:
+                data = next(body.pieces, None)
+                if data is None:
+                    yield from reader.end(clock())
+                    break
+                yield from reader.feed(data, clock())
+        except FAILURES as error:
+            reader.fail(failure_of(error), self._clock())
+        if reader.fault is not None:
+            self.close()
+            raise self._failed()
+        if reader.done:
+            body.drain()
+        self.close()
+
+    def close(self) -> None:
+        """Give the connection back; what was not read is lost. May be called again."""
+        if self._started is not None and not self._closed:
+            self._closed = True
+            self._forgotten.detach()
+            self._started.opened.body.close()
+
+
+class AsyncChatStream(_StreamState):
+    """A streamed chat completion of the asynchronous client; see `ChatStream`.
+
+    ```python
+    async with client.chat.completions.stream(model=..., messages=[...]) as stream:
+        async for chunk in stream:
+            print(chunk.choices[0].delta.content or "", end="")
+    ```
+    """
+
+    _driver: AsyncDriver
+
+    async def __aenter__(self) -> Self:
+        driver = self._driver
+        plan = open_stream(self._request, driver.around, idle_s=driver.config.stream_idle_timeout)
+        self._started = await driver.run(plan)
+        body = self._started.opened.body
+        self._forgotten = weakref.finalize(
+            self, _aclose_forgotten, body, asyncio.get_running_loop()
+        )
+        self._forgotten.atexit = False
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    async def __aiter__(self) -> AsyncGenerator[ChatCompletionChunk, None]:
+        stream = self._stream
+        reader, body, clock = stream.reader, stream.opened.body, self._driver.around.policy.clock
+        first, stream.first = stream.first, []
+        for chunk in first:
+            yield chunk
+        try:
+            while not reader.done and reader.fault is None:
+                data = await anext(body.pieces, None)
+                ended = data is None
+                for chunk in reader.end(clock()) if data is None else reader.feed(data, clock()):
+                    yield chunk
+                if ended:
+                    break
+        except FAILURES as error:
+            reader.fail(failure_of(error), self._clock())
+        if reader.fault is not None:
+            await self.aclose()
+            raise self._failed()
+        if reader.done:
+            await body.drain()
+        await self.aclose()
+
+    async def aclose(self) -> None:
+        """Give the connection back; what was not read is lost. May be called again."""
+        if self._started is not None and not self._closed:
+            self._closed = True
+            self._forgotten.detach()
+            await self._started.opened.body.close()
+
+
+def _close_forgotten(body: Any) -> None:
+    _warn_forgotten()
+    body.close()
+
+
+def _aclose_forgotten(body: Any, loop: asyncio.AbstractEventLoop) -> None:
+    _warn_forgotten()
+
+    async def close() -> None:
+        with contextlib.suppress(Exception):  # nobody is left who could be told
+            await body.close()
+
+    with contextlib.suppress(RuntimeError):  # the loop has ended, and its connections with it
+        loop.call_soon_threadsafe(lambda: loop.create_task(close()))
+
+
+def _warn_forgotten() -> None:
+    warnings.warn(
+        "A chat stream was dropped without being closed. Use it as a context manager.",
+        ResourceWarning,
+        stacklevel=3,
+    )

@@ -1,0 +1,141 @@
+"""Drivers: the two loops that carry out what flows ask for."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from runcrate_core.protocol.attempts import attempt_call
+from runcrate_core.protocol.steps import Call, Do, Notify, Now, Open, Receive, Release, Send, Sleep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runcrate_core.config import Config
+    from runcrate_core.io.http import AsyncHttp, BlockingHttp
+    from runcrate_core.protocol.attempts import Circumstances
+    from runcrate_core.protocol.steps import Plan, Step
+
+T = TypeVar("T")
+
+
+class BlockingDriver:
+    """Carries out plans and blocks until they are done.
+
+    Attributes:
+        config: Settings of the client.
+        http: Its connections.
+        around: What its calls share.
+    """
+
+    def __init__(self, config: Config, http: BlockingHttp, around: Circumstances) -> None:
+        self.config = config
+        self.http = http
+        self.around = around
+
+    def run(self, plan: Plan[T]) -> T:
+        """Carry out a plan and return its result."""
+        flow = attempt_call(plan, self.around) if isinstance(plan, Call) else iter(plan)
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    reply = self._do(step)
+                except BaseException as error:  # noqa: BLE001 - a flow sees every failure of its step
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            flow.close()
+
+    def _do(self, step: Step) -> Any:
+        match step:
+            case Call():
+                return self.run(step)
+            case Send(request):
+                return self.http.send(request, self.config)
+            case Sleep(seconds):
+                return time.sleep(seconds)
+            case Open(request):
+                return self.http.open(request, self.config)
+            case Receive(opened):
+                return opened.body.receive()
+            case Release(opened):
+                return opened.body.close()
+            case Now():
+                return self.around.policy.clock()
+            case Do(function):
+                return function()
+            case Notify(callback, value):
+                return _call_back(callback, value)
+
+
+class AsyncDriver:
+    """Carries out plans on the running event loop.
+
+    Attributes:
+        config: Settings of the client.
+        http: Its connections.
+        around: What its calls share.
+    """
+
+    def __init__(self, config: Config, http: AsyncHttp, around: Circumstances) -> None:
+        self.config = config
+        self.http = http
+        self.around = around
+
+    async def run(self, plan: Plan[T]) -> T:
+        """Carry out a plan and return its result."""
+        flow = attempt_call(plan, self.around) if isinstance(plan, Call) else iter(plan)
+        try:
+            step = next(flow)
+            while True:
+                try:
+                    reply = await self._do(step)
+                except BaseException as error:  # noqa: BLE001 - a flow sees every failure of its step
+                    step = flow.throw(error)
+                else:
+                    step = flow.send(reply)
+        except StopIteration as end:
+            result: T = end.value
+            return result
+        finally:
+            flow.close()
+
+    async def _do(self, step: Step) -> Any:
+        match step:
+            case Call():
+                return await self.run(step)
+            case Send(request):
+                return await self.http.send(request, self.config)
+            case Sleep(seconds):
+                return await asyncio.sleep(seconds)
+            case Open(request):
+                return await self.http.open(request, self.config)
+            case Receive(opened):
+                return await opened.body.receive()
+            case Release(opened):
+                return await opened.body.close()
+            case Now():
+                return self.around.policy.clock()
+            case Do(function):
+                return await asyncio.to_thread(function)
+            case Notify(callback, value):
+                result = callback(value)
+                return await result if inspect.isawaitable(result) else result
+
+
+def _call_back(callback: Callable[[Any], Any], value: Any) -> Any:
+    result = callback(value)
+    if inspect.iscoroutine(result):
+        result.close()
+        raise TypeError(
+            f"The callback `{getattr(callback, '__name__', callback)}` is asynchronous, which the "
+            "blocking client cannot await. Use AsyncRuncrate, or an ordinary function."
+        )
+    return result

@@ -1,0 +1,161 @@
+"""Descriptors that turn one function into a blocking and an asynchronous method.
+
+    def get(instance_id: str) -> Call[Instance]: ...
+
+    class Instances(SyncResource):
+        get = endpoint(get)          # (instance_id: str) -> Instance
+
+    class AsyncInstances(AsyncResource):
+        get = async_endpoint(get)    # (instance_id: str) -> Awaitable[Instance]
+
+Signature, documentation and types come from the function, so they are written once.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
+
+from runcrate_core.io.chat_stream import AsyncChatStream, ChatStream
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from runcrate_core.io.driver import AsyncDriver, BlockingDriver
+    from runcrate_core.protocol.request import Request
+    from runcrate_core.protocol.steps import Plan
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+# What a function returns is shown as what the method gives.
+_PLAN_RETURN = re.compile(r"^(?:Call|Flow|Plan)\[(.*)\]$", re.DOTALL)
+
+
+class SyncResource:
+    """A namespace of the blocking client."""
+
+    def __init__(self, driver: BlockingDriver) -> None:
+        self._driver = driver
+
+
+class AsyncResource:
+    """A namespace of the asynchronous client."""
+
+    def __init__(self, driver: AsyncDriver) -> None:
+        self._driver = driver
+
+
+class _Method:
+    """What the descriptors share: the function, and the signature that methods show."""
+
+    def __init__(self, make: Callable[..., Any], result: str | None = None) -> None:
+        self._make = make
+        self._result = result
+        self.__doc__ = make.__doc__
+        self.__wrapped__ = make
+
+    @functools.cached_property
+    def _signature(self) -> inspect.Signature:
+        signature = inspect.signature(self._make)
+        if self._result is not None:
+            return signature.replace(return_annotation=self._result)
+        found = _PLAN_RETURN.match(str(signature.return_annotation))
+        return signature.replace(return_annotation=found.group(1)) if found else signature
+
+    def _dressed(self, method: Callable[..., Any]) -> Any:
+        functools.update_wrapper(method, self._make)
+        method.__signature__ = self._signature  # type: ignore[attr-defined] # read by inspect
+        return method
+
+
+class endpoint(_Method, Generic[P, T]):  # noqa: N801 - used like `property`
+    """A blocking method made of a function that returns a plan."""
+
+    def __init__(self, make: Callable[P, Plan[T]], *, result: str | None = None) -> None:
+        super().__init__(make, result)
+
+    @overload
+    def __get__(self, resource: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, resource: SyncResource, owner: type) -> Callable[P, T]: ...
+    def __get__(self, resource: SyncResource | None, owner: type) -> Self | Callable[P, T]:
+        if resource is None:
+            return self
+        make, run = self._make, resource._driver.run  # noqa: SLF001 - part of the resource
+
+        def method(*args: P.args, **kwargs: P.kwargs) -> T:
+            result: T = run(make(*args, **kwargs))
+            return result
+
+        return self._dressed(method)  # type: ignore[no-any-return] # the same callable
+
+
+class async_endpoint(_Method, Generic[P, T]):  # noqa: N801 - used like `property`
+    """An asynchronous method made of a function that returns a plan."""
+
+    def __init__(self, make: Callable[P, Plan[T]], *, result: str | None = None) -> None:
+        super().__init__(make, result)
+
+    @overload
+    def __get__(self, resource: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, resource: AsyncResource, owner: type) -> Callable[P, Awaitable[T]]: ...
+    def __get__(
+        self, resource: AsyncResource | None, owner: type
+    ) -> Self | Callable[P, Awaitable[T]]:
+        if resource is None:
+            return self
+        make, run = self._make, resource._driver.run  # noqa: SLF001 - part of the resource
+
+        async def method(*args: P.args, **kwargs: P.kwargs) -> T:
+            result: T = await run(make(*args, **kwargs))
+            return result
+
+        return self._dressed(method)  # type: ignore[no-any-return] # the same callable
+
+
+class stream_endpoint(_Method, Generic[P]):  # noqa: N801 - used like `property`
+    """A blocking method that returns a stream; made of a function that returns its request."""
+
+    def __init__(self, make: Callable[P, Request]) -> None:
+        super().__init__(make, "ChatStream")
+
+    @overload
+    def __get__(self, resource: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, resource: SyncResource, owner: type) -> Callable[P, ChatStream]: ...
+    def __get__(self, resource: SyncResource | None, owner: type) -> Self | Callable[P, ChatStream]:
+        if resource is None:
+            return self
+        make, driver = self._make, resource._driver  # noqa: SLF001 - part of the resource
+
+        def method(*args: P.args, **kwargs: P.kwargs) -> ChatStream:
+            return ChatStream(driver, make(*args, **kwargs))
+
+        return self._dressed(method)  # type: ignore[no-any-return] # the same callable
+
+
+class async_stream_endpoint(_Method, Generic[P]):  # noqa: N801 - used like `property`
+    """An asynchronous method that returns a stream, to be entered with `async with`."""
+
+    def __init__(self, make: Callable[P, Request]) -> None:
+        super().__init__(make, "AsyncChatStream")
+
+    @overload
+    def __get__(self, resource: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, resource: AsyncResource, owner: type) -> Callable[P, AsyncChatStream]: ...
+    def __get__(
+        self, resource: AsyncResource | None, owner: type
+    ) -> Self | Callable[P, AsyncChatStream]:
+        if resource is None:
+            return self
+        make, driver = self._make, resource._driver  # noqa: SLF001 - part of the resource
+
+        def method(*args: P.args, **kwargs: P.kwargs) -> AsyncChatStream:
+            return AsyncChatStream(driver, make(*args, **kwargs))
+
+        return self._dressed(method)  # type: ignore[no-any-return] # the same callable

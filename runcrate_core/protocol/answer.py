@@ -1,0 +1,182 @@
+"""What came back: an answer, or the reason why there is none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from runcrate_core.errors import ResponseFormatError
+from runcrate_core.protocol.rate_limit import RateLimit
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runcrate_core.protocol.request import Request
+
+# None of these is documented; they are what gateways commonly call it.
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
+
+
+class Failure(Enum):
+    """Why there is no answer."""
+
+    CONNECT = "the connection could not be opened"
+    CONNECT_TIMEOUT = "the connection could not be opened in time"
+    POOL_TIMEOUT = "no connection of the pool became free in time"
+    WRITE_TIMEOUT = "the request could not be sent in time"
+    READ_TIMEOUT = "no answer came in time"
+    BROKEN = "the connection broke"
+    UNREADABLE = "the answer could not be decoded"
+
+
+# In these cases the server has certainly not seen the request.
+_NEVER_SENT = frozenset({Failure.CONNECT, Failure.CONNECT_TIMEOUT, Failure.POOL_TIMEOUT})
+
+
+@dataclass(frozen=True, slots=True)
+class TransportFailure:
+    """No answer.
+
+    Attributes:
+        failure: The reason.
+        note: What the HTTP library said, redacted.
+    """
+
+    failure: Failure
+    note: str = ""
+
+    @property
+    def may_have_arrived(self) -> bool:
+        """Whether the server may have acted on the request."""
+        return self.failure not in _NEVER_SENT
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer that was read whole.
+
+    Attributes:
+        status: HTTP status.
+        headers: Header names in lower case.
+        body: Decoded body; of an error answer at most the first 64 KiB.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is a success."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - the range of HTTP success
+
+    @property
+    def content_type(self) -> str:
+        """Media type without parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseInfo:
+    """What an answer said beside its content.
+
+    Attributes:
+        status: HTTP status.
+        request_id: Identifier of the request for support, when there was one.
+        rate_limit: State of the key's rate limit, when the headers told it (seed 000).
+        headers: Answer headers, names in lower case, without cookies.
+    """
+
+    status: int
+    request_id: str | None
+    rate_limit: RateLimit | None
+    headers: Mapping[str, str]
+
+
+def response_info(status: int, headers: Mapping[str, str]) -> ResponseInfo:
+    """Return what may be shown of the head of an answer."""
+    # Imported here: redaction is not needed on the way of an ordinary answer.
+    from runcrate_core.protocol.redaction import public_headers  # noqa: PLC0415
+
+    return ResponseInfo(
+        status=status,
+        request_id=request_id_of(headers),
+        rate_limit=RateLimit.read(headers),
+        headers=public_headers(headers),
+    )
+
+
+def request_id_of(headers: Mapping[str, str]) -> str | None:
+    """Return the identifier that the server gave the request, if any."""
+    return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+
+
+def server_time(headers: Mapping[str, str]) -> datetime | None:
+    """Return the answer's own `Date`: hints are compared with it, as clocks differ."""
+    return http_date(headers.get("date", ""))
+
+
+def http_date(text: str) -> datetime | None:
+    """Return the moment an HTTP date names, or `None` if it is none."""
+    try:
+        moment = parsedate_to_datetime(text)
+    except (TypeError, ValueError, IndexError, OverflowError):
+        return None
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def json_value(answer: Answer, request: Request) -> Any:
+    """Return the JSON value of a body.
+
+    Raises:
+        ResponseFormatError: The body is not JSON. Its content is not shown.
+    """
+    try:
+        return json.loads(answer.body)
+    except (ValueError, RecursionError):
+        kind = answer.content_type or "no content type"
+        what = "is empty" if not answer.body.strip() else f"is not JSON ({kind})"
+        raise malformed(answer, request, f"the body {what}") from None
+
+
+def json_object(answer: Answer, request: Request) -> dict[str, Any]:
+    """Return the JSON object of a body.
+
+    Raises:
+        ResponseFormatError: The body is not a JSON object.
+    """
+    value = json_value(answer, request)
+    if not isinstance(value, dict):
+        raise malformed(answer, request, f"the body is a JSON {_json_kind(value)}, not an object")
+    return value
+
+
+def malformed(answer: Answer, request: Request, problem: str) -> ResponseFormatError:
+    """Return the error for an answer that is not what the API promises."""
+    return ResponseFormatError(
+        f"`{request.method} {request.route}` was answered with status {answer.status}, but "
+        f"{problem}. The answer was not used. If the base address is right, report this to the "
+        "provider.",
+        status_code=answer.status,
+        request_id=request_id_of(answer.headers),
+    )
+
+
+def _json_kind(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"

@@ -1,0 +1,50 @@
+"""Identifiers in paths: one encoded segment, or an error; never another endpoint."""
+
+from __future__ import annotations
+
+from urllib.parse import quote
+
+# Longer than any identifier or artifact path of the API, far shorter than a server's URL limit.
+LONGEST_SEGMENT = 512
+
+
+def path_segment(value: str, argument: str) -> str:
+    """Return an identifier as one percent-encoded path segment.
+
+    Args:
+        value: The identifier as the API gave it (opaque text).
+        argument: The name of the argument it came in, for the error.
+
+    Raises:
+        ValueError: It is not text, empty, too long, a dot segment or has control characters.
+            `"."` and `".."` stay what they are when quoted, and an HTTP client resolves them,
+            so `terminate("../storage/x")` would delete another resource.
+    """
+    if not isinstance(value, str):
+        raise ValueError(  # noqa: TRY004 - callers handle every bad identifier as one class
+            f"`{argument}` must be text, not `{type(value).__name__}`. Nothing was sent."
+        )
+    stripped = value.strip()
+    if not stripped:
+        raise ValueError(f"`{argument}` is empty. Nothing was sent.")
+    if len(value) > LONGEST_SEGMENT:
+        raise ValueError(
+            f"`{argument}` has {len(value)} characters; {LONGEST_SEGMENT} are the most. "
+            "Nothing was sent."
+        )
+    if any(ord(character) < ord(" ") or character == "\x7f" for character in value):
+        raise ValueError(f"`{argument}` has a control character. Nothing was sent.")
+    if any(part in {".", ".."} for part in value.replace("\\", "/").split("/")):
+        raise ValueError(f"`{argument}` has a `.` or `..` path segment. Nothing was sent.")
+    return quote(value, safe="")
+
+
+def artifact_path(value: str, argument: str) -> str:
+    """Return a relative path of several segments (an artifact's), each encoded.
+
+    Raises:
+        ValueError: As `path_segment`, for any of the segments, or the path is absolute.
+    """
+    if value.startswith("/"):
+        raise ValueError(f"`{argument}` must be a relative path. Nothing was sent.")
+    return "/".join(path_segment(part, argument) for part in value.split("/"))

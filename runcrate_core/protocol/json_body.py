@@ -1,0 +1,82 @@
+"""Request bodies: strict JSON, encoded once, so that a repeat sends the same bytes."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
+
+
+def encode_json(body: Mapping[str, Any]) -> bytes:
+    """Encode a request body.
+
+    Raises:
+        ValueError: A value is not JSON (NaN, infinity, bytes, datetime, Decimal, ...), or a text
+            is not valid Unicode. The message names the field.
+    """
+    try:
+        return _encode(body).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        problem = _first_problem(body, "")
+        raise ValueError(problem or f"The request body cannot be sent: {error}.") from None
+
+
+def without_none(**fields: Any) -> dict[str, Any]:
+    """Return the fields that were given: `None` means "not sent" throughout this library."""
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _first_problem(value: Any, path: str, depth: int = 0) -> str | None:
+    deepest = 100  # far beyond any request; a structure that contains itself is deeper
+    where = f"`{path}`" if path else "The request body"
+    if depth > deepest:
+        return f"{where} is nested too deeply, or contains itself. Nothing was sent."
+    match value:
+        case None | bool() | int():
+            return None
+        case str():
+            return _text_problem(value, where)
+        case float():
+            if math.isfinite(value):
+                return None
+            return f"{where} is {value}, which JSON cannot express. Nothing was sent."
+        case dict():
+            return _mapping_problem(value, path, depth)
+        case list() | tuple():
+            problems = (
+                _first_problem(item, f"{path}[{index}]", depth + 1)
+                for index, item in enumerate(value)
+            )
+            return next(filter(None, problems), None)
+        case _:
+            return (
+                f"{where} is of type `{type(value).__name__}`, which JSON cannot express. "
+                "Convert it to text or a number first. Nothing was sent."
+            )
+
+
+def _text_problem(value: str, where: str) -> str | None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        return f"{where} is not valid Unicode text (a lone surrogate). Nothing was sent."
+    return None
+
+
+def _mapping_problem(value: dict[Any, Any], path: str, depth: int) -> str | None:
+    for key, item in value.items():
+        if not isinstance(key, str):
+            return (
+                f"`{path}` has the key {key!r}, which is not text. Nothing was sent."
+                if path
+                else f"The request body has the key {key!r}, which is not text. Nothing was sent."
+            )
+        problem = _first_problem(item, f"{path}.{key}" if path else key, depth + 1)
+        if problem:
+            return problem
+    return None

@@ -1,0 +1,88 @@
+"""Waiting for something to finish on the server."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from runcrate_core.errors import APITimeoutError, NotFoundError
+from runcrate_core.protocol.steps import Notify, Now, Sleep
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runcrate_core.protocol.steps import Call, Flow
+
+T = TypeVar("T")
+
+# What was just made may not be visible everywhere at once: so long a 404 counts as "not yet".
+CREATION_LAG_S: Final = 10.0
+SHORTEST_INTERVAL_S: Final = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Progress(Generic[T]):
+    """Whom to tell of changes.
+
+    Attributes:
+        key: What of a state counts as a change.
+        on_change: Called with the state at first and at each change, if given.
+    """
+
+    key: Callable[[T], Any]
+    on_change: Callable[[T], Any] | None = None
+
+
+def poll(
+    look: Callable[[], Call[T]],
+    *,
+    is_done: Callable[[T], bool],
+    progress: Progress[T],
+    timeout: float | None,
+    interval: float,
+    what: str,
+    next_step: str,
+) -> Flow[T]:
+    """Look again and again until something is done.
+
+    Args:
+        look: Makes the call that returns the present state; its failures are repeated as usual.
+        is_done: Whether a state is an end. A state that is not known is none.
+        progress: Whom to tell of changes.
+        timeout: Most seconds to wait; `None` for as long as it takes.
+        interval: Seconds between two looks.
+        what: What is waited for, as the beginning of the error of a timeout.
+        next_step: What to do after a timeout.
+
+    Raises:
+        APITimeoutError: It was not done in time; `.details` holds the last state.
+        NotFoundError: There is no such thing, or no longer.
+        ValueError: `interval` or `timeout` is not a number of seconds.
+    """
+    if not interval > 0 or (timeout is not None and not timeout >= 0):
+        raise ValueError("`poll_interval` and `timeout` must be seconds above 0.")
+    interval = max(interval, SHORTEST_INTERVAL_S)
+    started = yield from Now()
+    seen: list[Any] = []
+    while True:
+        state: T | None = None
+        try:
+            state = yield from look()
+        except NotFoundError:
+            if seen or (yield from Now()) - started > CREATION_LAG_S:
+                raise
+        if state is not None:
+            key = progress.key(state)
+            if progress.on_change is not None and (not seen or seen[-1] != key):
+                yield Notify(progress.on_change, state)
+            seen[:] = [key]
+            if is_done(state):
+                return state
+        elapsed = (yield from Now()) - started
+        if timeout is not None and elapsed >= timeout:
+            last = f" (last state: `{seen[-1]}`)" if seen else ""
+            raise APITimeoutError(
+                f"{what} after {elapsed:.0f} s{last}. {next_step}",
+                details=None if state is None else {"last": progress.key(state)},
+            )
+        yield Sleep(interval if timeout is None else min(interval, timeout - elapsed))

@@ -1,0 +1,72 @@
+"""Taking secrets out of text before a person or a model may read it."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+MASK = "[redacted]"
+
+# Shapes rather than names: a server may echo a secret under any field name.
+_SECRET_SHAPES = re.compile(
+    r"""
+      rc_live_[A-Za-z0-9_-]+                                       # Runcrate keys
+    | (?i:\b(?:bearer|basic))\s+[A-Za-z0-9._~+/=-]{8,}             # Authorization values
+    | \beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*   # JSON web tokens
+    | -----BEGIN[^-]*PRIVATE\ KEY-----.*?(?:-----END[^-]*-----|\Z) # PEM blocks
+    """,
+    re.VERBOSE | re.DOTALL,
+)
+# A query may be a signature, so an address is shown without one.
+_URL_QUERY = re.compile(r"(?P<address>https?://[^\s\"'<>?#]+)[?#][^\s\"'<>]*")
+# Answers carry no secret in these; everything else may come from a proxy that sets cookies.
+_HIDDEN_HEADERS = frozenset({"set-cookie", "set-cookie2", "authorization", "proxy-authorization"})
+
+
+def redact(text: str, secrets: Iterable[str] = ()) -> str:
+    """Return `text` without keys, tokens, private keys and the queries of addresses.
+
+    Args:
+        text: Any text, such as an error message of a server.
+        secrets: Further exact values to take out, such as a key of an unusual form.
+    """
+    for secret in secrets:
+        if secret:
+            text = text.replace(secret, MASK)
+    return _URL_QUERY.sub(rf"\g<address>?{MASK}", _SECRET_SHAPES.sub(MASK, text))
+
+
+def redact_json(value: Any, secrets: Iterable[str] = ()) -> Any:
+    """Return a JSON value with every string in it redacted."""
+    secrets = tuple(secrets)
+    match value:
+        case str():
+            return redact(value, secrets)
+        case dict():
+            return {key: redact_json(item, secrets) for key, item in value.items()}
+        case list():
+            return [redact_json(item, secrets) for item in value]
+        case _:
+            return value
+
+
+def public_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> dict[str, str]:
+    """Return the headers of an answer that an error or a result may carry."""
+    secrets = tuple(secrets)
+    return {
+        name: redact(value, secrets)
+        for name, value in headers.items()
+        if name.lower() not in _HIDDEN_HEADERS
+    }
+
+
+def origin_of(url: str) -> str:
+    """Return scheme and host of an address, which is all that may be shown of a signed one."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = f":{parts.port}" if parts.port else ""
+    return f"{parts.scheme}://{host}{port}" if parts.scheme else host

@@ -1,0 +1,208 @@
+"""Whether a request is sent again, and after how long."""
+
+from __future__ import annotations
+
+import math
+import random
+import threading
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from runcrate_core.protocol.answer import Answer, TransportFailure, http_date, server_time
+from runcrate_core.protocol.rate_limit import reset_in_s
+from runcrate_core.protocol.request import Patience, Repeat
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from runcrate_core.protocol.request import Request
+
+# The gap between attempts: full jitter over a ceiling that doubles.
+INITIAL_WAIT_S: Final = 0.5
+LONGEST_WAIT_S: Final = 8.0
+# A server hint is a floor; this much is added at random so that a fleet does not return at once.
+HINT_SPREAD_S: Final = 0.5
+# A longer hint is not waited for: the caller learns of it at once.
+LONGEST_HINT_S: Final = 60.0
+TOTAL_S: Final = 120.0
+LAUNCH_TOTAL_S: Final = 180.0
+# The official SDK 0.5.0 waits at least so long while the first call with a key is handled.
+IN_PROGRESS_WAIT_S: Final = 3.0
+
+TOO_MANY_REQUESTS: Final = 429
+SERVICE_UNAVAILABLE: Final = 503
+CONFLICT: Final = 409
+FIRST_SERVER_ERROR: Final = 500
+
+_LAUNCH_REFUSED: Final = "launch_refused"
+_IN_PROGRESS: Final = "idempotency_in_progress"
+
+
+class RetryBudget:
+    """Tokens shared by all calls of a client, so that an outage is not multiplied by retries.
+
+    A retry costs `COST`; a success after a retry gives it back, any other success gives 1.
+    """
+
+    SIZE: Final = 100
+    COST: Final = 5
+
+    def __init__(self) -> None:
+        self._tokens = self.SIZE
+        self._lock = threading.Lock()
+
+    def take(self) -> bool:
+        """Pay for one retry; `False` when the budget is spent."""
+        with self._lock:
+            if self._tokens < self.COST:
+                return False
+            self._tokens -= self.COST
+            return True
+
+    def refund(self, attempts: int) -> None:
+        """Take note of a success that needed so many attempts."""
+        with self._lock:
+            self._tokens = min(self.SIZE, self._tokens + (self.COST if attempts > 1 else 1))
+
+
+@dataclass(frozen=True, slots=True)
+class RetryPolicy:
+    """The numbers of repeating, with the clock and the randomness that they are applied with.
+
+    Attributes:
+        max_retries: Repeats after the first attempt.
+        total_s: Seconds from the first attempt after which nothing is sent again.
+        longest_hint_s: Longest `Retry-After` that is waited for.
+        random: Gives numbers from 0 to 1.
+        clock: Monotonic seconds.
+    """
+
+    max_retries: int = 3
+    total_s: float | None = None
+    longest_hint_s: float = LONGEST_HINT_S
+    random: Callable[[], float] = field(default=random.random)
+    clock: Callable[[], float] = field(default=time.monotonic)
+
+    def total_for(self, request: Request) -> float:
+        """Return how long the attempts of a request may go on, in seconds."""
+        if self.total_s is not None:
+            return self.total_s
+        return LAUNCH_TOTAL_S if request.patience is Patience.LAUNCH else TOTAL_S
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """The verdict to send again after so many seconds."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """The verdict to raise.
+
+    Attributes:
+        reason: Why it was not sent again, as half a sentence; empty when that is plain.
+    """
+
+    reason: str = ""
+
+
+def judge(
+    request: Request,
+    reply: Answer | TransportFailure,
+    *,
+    error_code: str,
+    attempts: int,
+    elapsed_s: float,
+    policy: RetryPolicy,
+) -> Wait | GiveUp:
+    """Decide about a request that failed.
+
+    Args:
+        request: What was sent.
+        reply: An answer with an error status, or the reason why there is none.
+        error_code: The API's code (or the reason in its details), in lower case.
+        attempts: How often it has been sent.
+        elapsed_s: Seconds since the first attempt.
+        policy: The numbers.
+    """
+    if not may_repeat(request.repeat, reply, error_code):
+        unsure = isinstance(reply, TransportFailure) or reply.status >= FIRST_SERVER_ERROR
+        unsafe = request.repeat is Repeat.NEVER and unsure and error_code != _LAUNCH_REFUSED
+        return GiveUp(
+            "it was not sent again, as the first may have been carried out and charged"
+            if unsafe
+            else ""
+        )
+    if attempts > policy.max_retries:
+        return GiveUp()
+    hint = retry_hint(reply.headers, reply.status) if isinstance(reply, Answer) else None
+    if hint is not None and hint > policy.longest_hint_s:
+        return GiveUp(f"the API asks to wait {hint:.0f} s, longer than is waited for")
+    wait = wait_before(attempts, hint, policy.random)
+    if error_code == _IN_PROGRESS:
+        wait = max(wait, IN_PROGRESS_WAIT_S)
+    if elapsed_s + wait > policy.total_for(request):
+        return GiveUp("the time for attempts is over")
+    return Wait(wait)
+
+
+def may_repeat(repeat: Repeat, reply: Answer | TransportFailure, error_code: str) -> bool:
+    """Return whether sending again can neither do something twice nor be futile."""
+    match reply:
+        case TransportFailure():
+            return repeat is not Repeat.NEVER or not reply.may_have_arrived
+        case Answer(status=status) if error_code == _LAUNCH_REFUSED:
+            return False
+        case Answer(status=status) if status in {TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE}:
+            return True
+        case Answer(status=status) if status == CONFLICT:
+            return repeat is Repeat.KEYED and error_code == _IN_PROGRESS
+        case Answer(status=status):
+            return repeat is not Repeat.NEVER and status >= FIRST_SERVER_ERROR
+
+
+def wait_before(attempts: int, hint: float | None, draw: Callable[[], float]) -> float:
+    """Return the seconds to wait after `attempts` failures: full jitter, with the hint as floor."""
+    own = draw() * min(INITIAL_WAIT_S * 2 ** (attempts - 1), LONGEST_WAIT_S)
+    if not hint:
+        return own
+    return max(own, hint + draw() * HINT_SPREAD_S)
+
+
+def retry_hint(headers: Mapping[str, str], status: int) -> float | None:
+    """Return the seconds that a server asks to wait, or `None` when it says nothing usable.
+
+    Read in this order: `Retry-After` as seconds or as a date (compared with the answer's own
+    `Date`), `retry-after-ms`, and on 429 `X-RateLimit-Reset` (seed 000).
+    """
+    hint = _retry_after(headers)
+    if hint is None:
+        milliseconds = _finite(headers.get("retry-after-ms", ""))
+        hint = None if milliseconds is None else milliseconds / 1000
+    if hint is None and status == TOO_MANY_REQUESTS:
+        hint = reset_in_s(headers)
+    return None if hint is None else max(0.0, hint)
+
+
+def _retry_after(headers: Mapping[str, str]) -> float | None:
+    text = headers.get("retry-after", "").strip()
+    seconds = _finite(text)
+    if seconds is not None:
+        return max(0.0, seconds)
+    moment = http_date(text) if text else None
+    if moment is None:
+        return None
+    sent_at = server_time(headers)
+    now = sent_at.timestamp() if sent_at else time.time()
+    return max(0.0, moment.timestamp() - now)
+
+
+def _finite(text: str) -> float | None:
+    try:
+        number = float(text)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) else None

@@ -1,0 +1,223 @@
+"""Server-sent events from bytes, by the rules of the WHATWG HTML standard (section 9.2.6).
+
+Only CR, LF and CRLF end a line: text decoders that also split at U+2028, U+2029 or U+0085 break
+JSON strings that hold these characters, so the work is done on bytes. The unit kept between two
+reads is the unfinished *event*, which makes the common case (a read holding whole `data: ...`
+events) one `bytes.split` and one slice an event.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# One event, and so one line, may not be larger: a server that never ends a line would otherwise
+# fill the memory. The largest honest chat events (images as data URIs) stay well below.
+MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
+
+# What OpenAI-compatible servers send as the data of the last event.
+DONE: Final = "[DONE]"
+
+_BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+# A reconnection time of more digits is not a time, and `int` refuses thousands of digits.
+_MOST_RETRY_DIGITS: Final = 15
+_PREFIX: Final = b"data: "
+_PREFIX_SIZE: Final = len(_PREFIX)
+
+
+class SSEEvent(NamedTuple):
+    """One dispatched event.
+
+    Attributes:
+        data: The `data` lines, joined by line feeds.
+        event: The event's name; None for the default, "message".
+        id: The last `id` seen on the stream, which outlives its event; None when empty.
+    """
+
+    data: str
+    event: str | None = None
+    id: str | None = None
+
+
+class SSEBoundError(ValueError):
+    """An event is larger than the decoder's bound.
+
+    Attributes:
+        events: The data of the events that were complete before it, in order.
+    """
+
+    def __init__(self, message: str, events: Sequence[str] = ()) -> None:
+        super().__init__(message)  # the events' content stays out of `str` and `repr`
+        self.events = tuple(events)
+
+
+class SSEDecoder:
+    """Turns the bytes of a body, cut anywhere, into the data of its events.
+
+    `feed` gives the data alone and is made for token streams; `feed_events` gives names and ids
+    too. Both frame and read events with the same code.
+
+    Attributes:
+        retry_ms: The last reconnection time the server asked for, in milliseconds.
+    """
+
+    def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
+        self.retry_ms: int | None = None
+        self._max_event_bytes = max_event_bytes
+        self._pending: list[bytes] = []  # the unfinished event, as it was read
+        self._pending_size = 0
+        self._exceeded = False
+        self._last_id = ""
+        self._head: bytes | None = b""  # what may still become a byte order mark; None after it
+        self._skip_line_feed = False  # the last read ended in CR: a first LF belongs to it
+
+    def feed(self, data: bytes) -> list[str]:
+        """Reads the next bytes of the body.
+
+        Args:
+            data: The bytes, cut anywhere; may be empty.
+
+        Returns:
+            The data of each event these bytes complete, oldest first.
+
+        Raises:
+            SSEBoundError: An event is too large; the decoder takes no more bytes.
+        """
+        payloads = []
+        for block in self._blocks(data):
+            # The short cut of `_read_block` for what nearly every event of a token stream is.
+            if block.startswith(_PREFIX) and b"\n" not in block:
+                payloads.append(block[_PREFIX_SIZE:].decode("utf-8", "replace"))
+            elif block and (event := self._read_block(block)) is not None:
+                payloads.append(event.data)
+        if self._exceeded:
+            raise self._bound_error(payloads)
+        return payloads
+
+    def feed_events(self, data: bytes) -> list[SSEEvent]:
+        """Reads the next bytes of the body as `feed` does, and keeps the events' names and ids.
+
+        Args:
+            data: The bytes, cut anywhere; may be empty.
+
+        Returns:
+            The events these bytes complete, oldest first.
+
+        Raises:
+            SSEBoundError: An event is too large; the decoder takes no more bytes.
+        """
+        read = [self._read_block(block) for block in self._blocks(data)]
+        events = [event for event in read if event is not None]
+        if self._exceeded:
+            raise self._bound_error([event.data for event in events])
+        return events
+
+    def close(self, *, lenient: bool = False) -> list[str]:
+        """Ends the body.
+
+        Args:
+            lenient: Keep an event that the body ends in the middle of (no blank line follows it)
+                when its data is evidently whole: `[DONE]`, a JSON object or a JSON array. The
+                standard discards it, but servers that stop right after their last event exist.
+
+        Returns:
+            The data of that event, or nothing.
+        """
+        block = b"".join(self._pending)
+        self._pending.clear()
+        event = self._read_block(block)
+        return [event.data] if lenient and event is not None and _is_whole(event.data) else []
+
+    def _blocks(self, data: bytes) -> list[bytes]:
+        """Gives the bytes of each event completed, with LF line ends, without its blank line."""
+        if self._exceeded:
+            return []
+        if self._head is not None or self._skip_line_feed or b"\r" in data:
+            data = self._normalised(data)
+        pending = self._pending
+        if pending:
+            if not (b"\n\n" in data or (data[:1] == b"\n" and pending[-1][-1:] == b"\n")):
+                # Nothing ends here. Only noted: joining at each read would cost quadratic time.
+                if data:
+                    pending.append(data)
+                    self._grow(len(data))
+                return []
+            data = b"".join((*pending, data))
+            pending.clear()
+            self._pending_size = 0
+        blocks = data.split(b"\n\n")
+        rest = blocks.pop()
+        if len(data) > self._max_event_bytes:
+            for number, block in enumerate(blocks):
+                if len(block) > self._max_event_bytes:
+                    self._exceeded = True
+                    return blocks[:number]
+        if rest:
+            pending.append(rest)
+            self._grow(len(rest))
+        return blocks
+
+    def _grow(self, size: int) -> None:
+        """Counts bytes of the unfinished event; a line feed that may turn out to end it is free."""
+        self._pending_size += size
+        free = self._pending[-1].endswith(b"\n")
+        if self._pending_size - free > self._max_event_bytes:
+            self._pending.clear()
+            self._exceeded = True
+
+    def _bound_error(self, events: list[str]) -> SSEBoundError:
+        return SSEBoundError(
+            f"a server-sent event is larger than {self._max_event_bytes} bytes", events
+        )
+
+    def _normalised(self, data: bytes) -> bytes:
+        """Strips the byte order mark at the start and makes every line end one LF."""
+        if self._head is not None:
+            data = self._head + data
+            if len(data) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(data):
+                self._head = data
+                return b""
+            self._head = None
+            data = data.removeprefix(_BYTE_ORDER_MARK)
+        if not data:
+            return data
+        if self._skip_line_feed and data.startswith(b"\n"):
+            data = data[1:]
+        self._skip_line_feed = data.endswith(b"\r")
+        return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+
+    def _read_block(self, block: bytes) -> SSEEvent | None:
+        """Reads the lines of one event; None when it has no data."""
+        data = []
+        name = ""
+        for line in block.decode("utf-8", "replace").split("\n"):
+            field, _, value = line.partition(":")
+            value = value.removeprefix(" ")
+            if field == "data":
+                data.append(value)
+            elif field == "event":
+                name = value
+            elif field == "id" and "\0" not in value:
+                self._last_id = value
+            elif field == "retry" and _is_time(value):
+                self.retry_ms = int(value)
+        if not data:
+            return None
+        return SSEEvent("\n".join(data), name or None, self._last_id or None)
+
+
+def _is_time(value: str) -> bool:
+    return value.isascii() and value.isdigit() and len(value) <= _MOST_RETRY_DIGITS
+
+
+def _is_whole(data: str) -> bool:
+    """True when no byte of the data can be missing."""
+    if data.strip() == DONE:
+        return True
+    try:
+        return isinstance(json.loads(data), dict | list)
+    except (ValueError, RecursionError):
+        return False

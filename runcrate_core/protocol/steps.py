@@ -1,0 +1,148 @@
+"""The vocabulary of flows: what a decision may ask the rim to do.
+
+A *call* is one request with its parser. A *flow* is a generator that yields steps and returns a
+value. Both are *plans*: `yield from plan` in another flow gives the value, a driver carries it out.
+
+    def wait(video_id: str) -> Flow[Video]:
+        while True:
+            video = yield from retrieve(video_id)
+            if video.status == "completed":
+                return video
+            yield Sleep(5.0)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from runcrate_core.protocol.answer import Answer
+    from runcrate_core.protocol.request import Request
+
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Send once and read the whole answer; replied with `Answer` or `TransportFailure`."""
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """Send once and leave the body unread; replied with `Opened`, `Answer` or a failure.
+
+    An answer with an error status is read (in bounds) and closed: it comes back as `Answer`.
+    """
+
+    request: Request
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """An answer whose body is still to be read.
+
+    Attributes:
+        status: HTTP status (a success).
+        headers: Header names in lower case.
+        body: The rim's handle of the unread body.
+    """
+
+    status: int
+    headers: dict[str, str]
+    body: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Receive:
+    """Read the next bytes of an opened body; replied with bytes, `None` at the end or a failure."""
+
+    opened: Opened
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """Close an opened body and give its connection back; replied with `None`."""
+
+    opened: Opened
+
+
+@dataclass(frozen=True, slots=True)
+class Sleep:
+    """Wait; replied with `None`.
+
+    Attributes:
+        seconds: How long.
+    """
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Now:
+    """Ask for the present time; replied with monotonic seconds."""
+
+    def __iter__(self) -> Generator[Step, Any, float]:
+        result: float = yield self
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Do(Generic[T]):
+    """Run a function that blocks (files, a callback), off the event loop where there is one.
+
+    Attributes:
+        function: Called without arguments; replied with its result.
+    """
+
+    function: Callable[[], T]
+
+    def __iter__(self) -> Generator[Step, Any, T]:
+        result: T = yield self
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Call a user's callback with a value; an awaitable it returns is awaited when async.
+
+    Attributes:
+        callback: The user's function.
+        value: Its only argument.
+    """
+
+    callback: Callable[[Any], Any]
+    value: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One request and how to read its answer: the simplest plan.
+
+    Attributes:
+        request: What to send.
+        parse: Turns a successful answer into the result.
+    """
+
+    request: Request
+    parse: Callable[[Answer], T]
+
+    def __iter__(self) -> Generator[Step, Any, T]:
+        result: T = yield self
+        return result
+
+
+Step = Send | Open | Receive | Release | Sleep | Now | Do[Any] | Notify | Call[Any]
+Flow = Generator[Step, Any, T]
+
+
+class Plan(Protocol[T_co]):
+    """Anything a driver can carry out: a call or a flow."""
+
+    def __iter__(self) -> Generator[Step, Any, T_co]:
+        """Return the steps; the generator's return value is the result."""
+        ...
