@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 from typing import TYPE_CHECKING, Any, Self
 
 from runcrate_core.config import Config, resolve_config
@@ -62,7 +63,25 @@ def _circumstances(config: Config, before: Circumstances | None = None) -> Circu
     )
 
 
-class Runcrate:
+class _Shareable:
+    """How both clients are copied and pickled."""
+
+    _driver: BlockingDriver | AsyncDriver
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # connections, budget and gate are there to be shared
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the settings alone, without the key: it is read anew from the environment."""
+        if self._driver.http.is_given:
+            raise pickle.PicklingError("A client with an `http_client` of yours cannot be pickled.")
+        return object.__new__, (type(self),), self._driver.config
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._driver.config!r})"
+
+
+class Runcrate(_Shareable):
     """The blocking client. Safe to share between threads, and usable after a fork.
 
     Args:
@@ -97,6 +116,8 @@ class Runcrate:
             print(answer.choices[0].message.content)
         ```
     """
+
+    _driver: BlockingDriver
 
     billing: Billing = namespace("billing", "Billing")
     chat: Chat = namespace("chat", "Chat")
@@ -154,6 +175,9 @@ class Runcrate:
         derived._driver = BlockingDriver(config, before.http, _circumstances(config, before.around))
         return derived
 
+    def __setstate__(self, config: Config) -> None:
+        self._driver = BlockingDriver(config, BlockingHttp(), _circumstances(config))
+
     def close(self) -> None:
         """Close the connections. Clients made by `with_options` are closed with it."""
         self._driver.http.close()
@@ -169,11 +193,8 @@ class Runcrate:
     ) -> None:
         self.close()
 
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._driver.config!r})"
 
-
-class AsyncRuncrate:
+class AsyncRuncrate(_Shareable):
     """The asynchronous client; see `Runcrate`, whose arguments it takes.
 
     It may be used under several event loops, one after another or at the same time: each has
@@ -195,6 +216,8 @@ class AsyncRuncrate:
         asyncio.run(main())
         ```
     """
+
+    _driver: AsyncDriver
 
     billing: AsyncBilling = namespace("billing", "AsyncBilling")
     chat: AsyncChat = namespace("chat", "AsyncChat")
@@ -239,6 +262,9 @@ class AsyncRuncrate:
         derived._driver = AsyncDriver(config, before.http, _circumstances(config, before.around))
         return derived
 
+    def __setstate__(self, config: Config) -> None:
+        self._driver = AsyncDriver(config, AsyncHttp(), _circumstances(config))
+
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""
         await self._driver.http.aclose()
@@ -253,6 +279,3 @@ class AsyncRuncrate:
         trace: TracebackType | None,
     ) -> None:
         await self.aclose()
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._driver.config!r})"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ipaddress
 import math
 import os
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -56,6 +56,18 @@ class Config:
     wait_for_rate_limit: bool = True
     on_request: Callable[[RequestEvent], object] | None = field(default=None, repr=False)
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> Config:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle without the key and the headers; the key is read anew from the environment."""
+        public = {
+            field.name: getattr(self, field.name)
+            for field in fields(self)
+            if field.name not in {"api_key", "default_headers"}
+        }
+        return _unpickled, (public,)
+
     def url_of(self, surface: Surface) -> str:
         """Return the address of one of the two APIs, with its version part."""
         return self.inference_url if surface is Surface.INFERENCE else self.base_url
@@ -83,6 +95,10 @@ class Config:
                 f"Options that can be changed: {', '.join(CHANGEABLE)}."
             )
         return replace(self, **_checked(**changes))
+
+
+def _unpickled(public: dict[str, Any]) -> Config:
+    return Config(api_key=clean_key(os.environ.get("RUNCRATE_API_KEY")), **public)
 
 
 CHANGEABLE: Final = (

@@ -16,10 +16,9 @@ from runcrate_core.io.endpoint import (
     AsyncResource,
     SyncResource,
     async_endpoint,
-    async_stream_endpoint,
     endpoint,
-    stream_endpoint,
 )
+from runcrate_core.io.stream_endpoint import async_stream_endpoint, stream_endpoint
 from runcrate_core.protocol.answer import ResponseInfo
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import Patience, Repeat, Request, Surface, json_request

@@ -18,13 +18,10 @@ import inspect
 import re
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
-from runcrate_core.io.chat_stream import AsyncChatStream, ChatStream
-
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from runcrate_core.io.driver import AsyncDriver, BlockingDriver
-    from runcrate_core.protocol.request import Request
     from runcrate_core.protocol.steps import Plan
 
 P = ParamSpec("P")
@@ -48,7 +45,7 @@ class AsyncResource:
         self._driver = driver
 
 
-class _Method:
+class Method:
     """What the descriptors share: the function, and the signature that methods show."""
 
     def __init__(self, make: Callable[..., Any], result: str | None = None) -> None:
@@ -65,13 +62,14 @@ class _Method:
         found = _PLAN_RETURN.match(str(signature.return_annotation))
         return signature.replace(return_annotation=found.group(1)) if found else signature
 
-    def _dressed(self, method: Callable[..., Any]) -> Any:
+    def dressed(self, method: Callable[..., Any]) -> Any:
+        """Return a method that shows the name, documentation and signature of the function."""
         functools.update_wrapper(method, self._make)
         method.__signature__ = self._signature  # type: ignore[attr-defined] # read by inspect
         return method
 
 
-class endpoint(_Method, Generic[P, T]):  # noqa: N801 - used like `property`
+class endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property`
     """A blocking method made of a function that returns a plan."""
 
     def __init__(self, make: Callable[P, Plan[T]], *, result: str | None = None) -> None:
@@ -90,10 +88,10 @@ class endpoint(_Method, Generic[P, T]):  # noqa: N801 - used like `property`
             result: T = run(make(*args, **kwargs))
             return result
 
-        return self._dressed(method)  # type: ignore[no-any-return] # the same callable
+        return self.dressed(method)  # type: ignore[no-any-return] # the same callable
 
 
-class async_endpoint(_Method, Generic[P, T]):  # noqa: N801 - used like `property`
+class async_endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property`
     """An asynchronous method made of a function that returns a plan."""
 
     def __init__(self, make: Callable[P, Plan[T]], *, result: str | None = None) -> None:
@@ -114,48 +112,4 @@ class async_endpoint(_Method, Generic[P, T]):  # noqa: N801 - used like `propert
             result: T = await run(make(*args, **kwargs))
             return result
 
-        return self._dressed(method)  # type: ignore[no-any-return] # the same callable
-
-
-class stream_endpoint(_Method, Generic[P]):  # noqa: N801 - used like `property`
-    """A blocking method that returns a stream; made of a function that returns its request."""
-
-    def __init__(self, make: Callable[P, Request]) -> None:
-        super().__init__(make, "ChatStream")
-
-    @overload
-    def __get__(self, resource: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, resource: SyncResource, owner: type) -> Callable[P, ChatStream]: ...
-    def __get__(self, resource: SyncResource | None, owner: type) -> Self | Callable[P, ChatStream]:
-        if resource is None:
-            return self
-        make, driver = self._make, resource._driver  # noqa: SLF001 - part of the resource
-
-        def method(*args: P.args, **kwargs: P.kwargs) -> ChatStream:
-            return ChatStream(driver, make(*args, **kwargs))
-
-        return self._dressed(method)  # type: ignore[no-any-return] # the same callable
-
-
-class async_stream_endpoint(_Method, Generic[P]):  # noqa: N801 - used like `property`
-    """An asynchronous method that returns a stream, to be entered with `async with`."""
-
-    def __init__(self, make: Callable[P, Request]) -> None:
-        super().__init__(make, "AsyncChatStream")
-
-    @overload
-    def __get__(self, resource: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, resource: AsyncResource, owner: type) -> Callable[P, AsyncChatStream]: ...
-    def __get__(
-        self, resource: AsyncResource | None, owner: type
-    ) -> Self | Callable[P, AsyncChatStream]:
-        if resource is None:
-            return self
-        make, driver = self._make, resource._driver  # noqa: SLF001 - part of the resource
-
-        def method(*args: P.args, **kwargs: P.kwargs) -> AsyncChatStream:
-            return AsyncChatStream(driver, make(*args, **kwargs))
-
-        return self._dressed(method)  # type: ignore[no-any-return] # the same callable
+        return self.dressed(method)  # type: ignore[no-any-return] # the same callable

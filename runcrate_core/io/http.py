@@ -261,6 +261,11 @@ class BlockingHttp:
         self._closed = False
         self._lock = threading.Lock()
 
+    @property
+    def is_given(self) -> bool:
+        """Whether the HTTP client is the user's own."""
+        return self._given is not None
+
     def client(self) -> httpx.Client:
         """Return the HTTP client of this process, made when first needed.
 
@@ -333,6 +338,11 @@ class AsyncHttp:
             asyncio.AbstractEventLoop, tuple[int, httpx.AsyncClient]
         ] = weakref.WeakKeyDictionary()
         self._closed = False
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the HTTP client is the user's own."""
+        return self._given is not None
 
     def client(self) -> httpx.AsyncClient:
         """Return the HTTP client of the running loop and process, made when first needed.

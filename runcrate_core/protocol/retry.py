@@ -166,7 +166,7 @@ def may_repeat(repeat: Repeat, reply: Answer | TransportFailure, error_code: str
 
 def wait_before(attempts: int, hint: float | None, draw: Callable[[], float]) -> float:
     """Return the seconds to wait after `attempts` failures: full jitter, with the hint as floor."""
-    own = draw() * min(INITIAL_WAIT_S * 2 ** (attempts - 1), LONGEST_WAIT_S)
+    own = draw() * min(INITIAL_WAIT_S * 2.0 ** (attempts - 1), LONGEST_WAIT_S)
     if not hint:
         return own
     return max(own, hint + draw() * HINT_SPREAD_S)
