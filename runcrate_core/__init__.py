@@ -35,6 +35,11 @@ if TYPE_CHECKING:
     from runcrate_core.api.models import (
         Model,
     )
+    from runcrate_core.catalogue import (
+        ModelFacts,
+        facts_of,
+        model_facts,
+    )
     from runcrate_core.client import (
         AsyncRuncrate,
         Runcrate,
@@ -103,6 +108,7 @@ __all__ = [
     "InsufficientCreditsError",
     "InternalServerError",
     "Model",
+    "ModelFacts",
     "NotFoundError",
     "PermissionDeniedError",
     "RateLimit",
@@ -119,6 +125,8 @@ __all__ = [
     "UnprocessableEntityError",
     "__version__",
     "cost_of",
+    "facts_of",
+    "model_facts",
     "reasoning_of",
     "usage_of",
 ]
@@ -134,6 +142,11 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "InstanceType",
     ),
     "api.models": ("Model",),
+    "catalogue": (
+        "ModelFacts",
+        "facts_of",
+        "model_facts",
+    ),
     "client": (
         "AsyncRuncrate",
         "Runcrate",
