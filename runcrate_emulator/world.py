@@ -15,6 +15,7 @@ from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.faults import FaultPlan
 from runcrate_emulator.files import FileStore, Signer
+from runcrate_emulator.inference.video_jobs import VideoJobs
 from runcrate_emulator.journal import Journal
 from runcrate_emulator.ledger import InferenceUse, Ledger
 
@@ -67,6 +68,7 @@ class World:
         self.journal.clear()
         self.signer = Signer(self.clock, f"links of {self.seed}".encode())
         self.media = FileStore(self.clock, self.new_id, self.signer)
+        self.videos = VideoJobs()
         self.ledger = Ledger(self._opening_balance, self.now(), self.new_id)
 
     def now(self) -> datetime:

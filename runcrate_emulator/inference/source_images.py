@@ -1,0 +1,133 @@
+"""Where the pictures come from that a request wants edited or animated.
+
+Seed 003: a source is a URL, a data URI or plain base64. The emulator stays on its machine, so of
+URLs it takes its own and those of other loopback servers.
+"""
+
+import asyncio
+import base64
+import binascii
+import ipaddress
+import urllib.request
+from http.client import HTTPException as BrokenHTTPError
+from typing import Any
+from urllib.parse import SplitResult, urlsplit
+
+from PIL import Image
+from starlette.requests import Request
+
+from runcrate_emulator.bodies import Fields
+from runcrate_emulator.errors import ApiError
+from runcrate_emulator.media.picture_files import PictureFileError, open_picture
+
+__all__ = ["load_source"]
+
+_LARGEST_FILE = 20 * 1024 * 1024  # bytes; the emulator's own limit, the service documents none
+_FETCH_TIMEOUT_S = 5.0
+_FILES = "/files/"
+
+
+async def load_source(request: Request, fields: Fields, name: str, value: Any) -> Image.Image:
+    """Read the picture that a field holds.
+
+    Args:
+        request: The request, which knows the emulator's own address.
+        fields: Used to refuse.
+        name: Name of the field, for refusals.
+        value: A URL, a data URI or base64.
+
+    Raises:
+        ApiError: 400 for a value of another type, 422 for one that gives no picture, 413 for one
+            that is too large.
+    """
+    if not isinstance(value, str):
+        fields.bad_shape(name, "must be a string: a URL, a data URI or base64")
+    data = await _data_of(request, fields, name, value)
+    if len(data) > _LARGEST_FILE:
+        raise _too_large(name)
+    try:
+        return await asyncio.to_thread(open_picture, data)
+    except PictureFileError as error:
+        fields.bad_value(name, f"holds no picture: {error}")
+
+
+async def _data_of(request: Request, fields: Fields, name: str, value: str) -> bytes:
+    scheme = value[:8].lower()
+    if scheme.startswith(("http://", "https://")):
+        return await _fetched(request, fields, name, value)
+    if len(value) > _LARGEST_FILE * 4 // 3 + 1024:
+        raise _too_large(name)
+    encoded = value
+    if scheme.startswith("data:"):
+        head, _, encoded = value.partition(",")
+        if not head.lower().endswith(";base64"):
+            fields.bad_value(name, "is a data URI that is not base64")
+    try:
+        return base64.b64decode("".join(encoded.split()), validate=True)
+    except (binascii.Error, ValueError):
+        fields.bad_value(
+            name, "must be an http(s) URL, a data URI or base64 (a path is read by the client)"
+        )
+
+
+async def _fetched(request: Request, fields: Fields, name: str, url: str) -> bytes:
+    try:
+        parts = urlsplit(url)
+        is_near = _is_loopback(parts)
+    except ValueError:
+        fields.bad_value(name, "is not a valid URL")
+    if parts.netloc == request.headers.get("host") and parts.path.startswith(_FILES):
+        return _own_file(request, fields, name, parts)
+    if not is_near:
+        fields.bad_value(
+            name,
+            "is a URL elsewhere, which the emulator does not fetch; send a data URI, "
+            "or a URL of the emulator or of another server on this machine",
+        )
+    try:
+        return await asyncio.to_thread(_fetch, url)
+    except (OSError, ValueError, BrokenHTTPError):
+        fields.bad_value(name, "is a URL that could not be fetched")
+
+
+def _own_file(request: Request, fields: Fields, name: str, parts: SplitResult) -> bytes:
+    world = request.app.state.world
+    stored = world.media.get(parts.path.removeprefix(_FILES))
+    if stored is None:
+        fields.bad_value(name, "is a URL of a file that is gone")
+    data: bytes = stored.data
+    return data
+
+
+def _is_loopback(parts: SplitResult) -> bool:
+    host = parts.hostname or ""
+    if host == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+class _NoRedirect(urllib.request.HTTPRedirectHandler):
+    """Refuses to be sent elsewhere: only the first address was checked to be near."""
+
+    def redirect_request(self, *_: Any) -> None:
+        return None
+
+
+def _fetch(url: str) -> bytes:
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
+    with opener.open(url, timeout=_FETCH_TIMEOUT_S) as answer:
+        data: bytes = answer.read(_LARGEST_FILE + 1)
+    return data
+
+
+def _too_large(name: str) -> ApiError:
+    megabytes = _LARGEST_FILE // 2**20
+    return ApiError(
+        413,
+        "payload_too_large",
+        f"`{name}` is larger than {megabytes} MB; nothing was made.",
+        details={"field": name},
+    )

@@ -1,0 +1,62 @@
+"""POST /v1/audio/speech: text to sound.
+
+Formats, voices and `speed` as in seed 003 and the service's speech reference. What the documents
+leave open is the emulator's own choice: PCM is mono, 24 kHz, signed 16-bit little-endian; the
+longest input is 4096 characters; `speed` runs from 0.25 to 4.
+"""
+
+import asyncio
+from decimal import Decimal
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from runcrate_emulator.bodies import Fields, read_object
+from runcrate_emulator.inference.media_requests import asked_model
+from runcrate_emulator.media.sound_files import pcm_bytes, to_mp3
+from runcrate_emulator.media.speech_sound import speak
+
+LONGEST_INPUT = 4096
+SLOWEST, FASTEST = 0.25, 4.0
+
+_CONTENT_TYPES = {"mp3": "audio/mpeg", "pcm": "audio/pcm"}
+_LOWEST_PITCH_HZ, _HIGHEST_PITCH_HZ = 95, 200
+_MILLION = Decimal(1_000_000)
+
+
+async def create(request: Request) -> Response:
+    """POST /audio/speech."""
+    world = request.app.state.world
+    fields = Fields(await read_object(request))
+    model = asked_model(fields, "speech")
+    text = fields.required("input", fields.text("input", longest=LONGEST_INPUT))
+    voice = fields.one_of("voice", model.voices) or model.voices[0]
+    sound_format = fields.one_of("response_format", tuple(_CONTENT_TYPES)) or "mp3"
+    speed = fields.number("speed", SLOWEST, FASTEST)
+    world.require_credit()
+    data = await asyncio.to_thread(
+        _say, text, pitch_of(voice, model.voices), 1.0 if speed is None else speed, sound_format
+    )
+    world.charge_inference(
+        model=model.id,
+        cost_usd=model.unit_usd * len(text) / _MILLION,
+        description=f"Speech by {model.id}, {len(text)} characters",
+    )
+    content_type = _CONTENT_TYPES[sound_format]
+    world.media.add("speech", f"{voice}.{sound_format}", content_type, data)
+    return Response(data, media_type=content_type)
+
+
+def pitch_of(voice: str, voices: tuple[str, ...]) -> int:
+    """Spread a model's voices evenly over the range of pitch, in Hz."""
+    step = (_HIGHEST_PITCH_HZ - _LOWEST_PITCH_HZ) / max(len(voices) - 1, 1)
+    return round(_HIGHEST_PITCH_HZ - step * voices.index(voice))
+
+
+def _say(text: str, pitch_hz: int, speed: float, sound_format: str) -> bytes:
+    samples = speak(text, pitch_hz=pitch_hz, speed=speed)
+    return to_mp3(samples) if sound_format == "mp3" else pcm_bytes(samples)
+
+
+routes = [Route("/audio/speech", create, methods=["POST"])]

@@ -1,0 +1,112 @@
+"""POST /v1/audio/transcriptions: sound to text.
+
+Formats as in seed 003. The emulator understands its own speech only; other sound is described in
+brackets, silence gives an empty text. `verbose_json` is in no document and refused.
+"""
+
+import asyncio
+from decimal import Decimal
+
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from runcrate_emulator.bodies import MALFORMED, Fields, refuse
+from runcrate_emulator.errors import ApiError
+from runcrate_emulator.inference.media_requests import asked_model
+from runcrate_emulator.media import transcript
+from runcrate_emulator.media.sound_files import SoundFileError, SoundTooLongError
+from runcrate_emulator.media.speech_sound import LONGEST_RECORDING_S, Words, read_words
+
+LARGEST_FILE = 25 * 1024 * 1024  # bytes; as OpenAI has it, the service documents no limit
+
+_FORMATS = ("json", "text", "srt", "vtt")
+_SECONDS_PER_MINUTE = 60
+_ISO_639_1 = frozenset(
+    """
+    aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv
+    cy da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr
+    ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw
+    ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv
+    ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr
+    ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi
+    yo za zh zu
+    """.split()  # noqa: SIM905 - a list of 184 quoted pairs would fill a page
+)
+
+
+async def create(request: Request) -> Response:
+    """POST /audio/transcriptions."""
+    world = request.app.state.world
+    async with request.form() as form:
+        upload = form.get("file")
+        fields = Fields({name: value for name, value in form.items() if isinstance(value, str)})
+        model = asked_model(fields, "transcription")
+        language = fields.text("language")
+        if language is not None and language not in _ISO_639_1:
+            fields.bad_value("language", "must be an ISO 639-1 code such as `en`")
+        answer_format = fields.one_of("response_format", _FORMATS) or "json"
+        data = await _read_upload(upload)
+    world.require_credit()
+    heard = await asyncio.to_thread(_listen, data)
+    minutes = Decimal(str(round(heard.duration_s, 3))) / _SECONDS_PER_MINUTE
+    world.charge_inference(
+        model=model.id,
+        cost_usd=model.unit_usd * minutes,
+        description=f"Transcription by {model.id}, {heard.duration_s:.1f} s",
+    )
+    return _answer(heard, answer_format, language)
+
+
+async def _read_upload(upload: UploadFile | str | None) -> bytes:
+    if not isinstance(upload, UploadFile):
+        refuse("file", "is required, as a part with a file name")
+    data = await upload.read(LARGEST_FILE + 1)
+    if len(data) > LARGEST_FILE:
+        raise ApiError(
+            413,
+            "payload_too_large",
+            f"`file` is larger than {LARGEST_FILE // 2**20} MB; nothing was transcribed. "
+            "Send it in pieces.",
+            details={"field": "file"},
+        )
+    if not data:
+        refuse("file", "is empty")
+    return data
+
+
+def _listen(data: bytes) -> Words:
+    try:
+        return read_words(data)
+    except SoundTooLongError:
+        raise ApiError(
+            413,
+            "payload_too_large",
+            f"`file` lasts longer than {LONGEST_RECORDING_S} s; nothing was transcribed. "
+            "Send it in pieces.",
+            details={"field": "file"},
+        ) from None
+    except SoundFileError as error:
+        refuse("file", f"holds no sound that can be read: {error}", MALFORMED)
+
+
+def _answer(heard: Words, answer_format: str, language: str | None) -> Response:
+    segments = transcript.segments_of(heard)
+    match answer_format:
+        case "text":
+            return PlainTextResponse(transcript.as_text(segments))
+        case "srt":
+            return PlainTextResponse(transcript.as_srt(segments))
+        case "vtt":
+            return PlainTextResponse(transcript.as_vtt(segments))
+        case _:
+            body = transcript.as_json(
+                segments,
+                duration_s=heard.duration_s,
+                language=language or transcript.likely_language(heard.text),
+            )
+            return JSONResponse(body)
+
+
+routes = [Route("/audio/transcriptions", create, methods=["POST"])]

@@ -1,0 +1,16 @@
+"""The dot product, which is most of the work of listening."""
+
+import math
+import operator
+import sys
+from collections.abc import Sequence
+
+__all__ = ["sumprod"]
+
+if sys.version_info >= (3, 12):
+    from math import sumprod
+else:
+
+    def sumprod(first: Sequence[float], second: Sequence[float], /) -> float:
+        """Multiply pairwise and add up, as `math.sumprod` does from Python 3.12 on."""
+        return math.fsum(map(operator.mul, first, second))

@@ -1,0 +1,138 @@
+"""A transcript of what was heard, and the forms in which the service gives it.
+
+Seed 003 names the forms `text`, `json`, `srt` and `vtt`.
+"""
+
+import unicodedata
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from runcrate_emulator.media.speech_sound import Word, Words
+
+__all__ = ["Segment", "as_json", "as_srt", "as_text", "as_vtt", "likely_language", "segments_of"]
+
+_SENTENCE_ENDS = tuple(".!?…。！？؟।")  # noqa: RUF001 - full-width marks end sentences too
+_CLOSING = "\"'”’»)]」』"  # noqa: RUF001 - a typographic quote may close a sentence
+_LONG_PAUSE_S = 1.0  # words this far apart belong to different segments
+_LONGEST_SEGMENT_S = 15.0  # an unpunctuated text is cut, so that subtitles stay readable
+
+_LANGUAGE_OF_SCRIPT = {
+    "HIRAGANA": "ja",
+    "KATAKANA": "ja",
+    "HANGUL": "ko",
+    "CJK": "zh",
+    "CYRILLIC": "ru",
+    "GREEK": "el",
+    "HEBREW": "he",
+    "ARABIC": "ar",
+    "DEVANAGARI": "hi",
+    "THAI": "th",
+}
+
+
+@dataclass(frozen=True)
+class Segment:
+    """A sentence, or a description in brackets of sound that is not the emulator's speech."""
+
+    text: str
+    start_s: float
+    end_s: float
+
+
+def segments_of(heard: Words) -> list[Segment]:
+    """Split what was heard into sentences, with their true times."""
+    sentences = list(_sentences(heard))
+    described = [
+        Segment(_description(span.seconds), span.start_s, span.end_s) for span in heard.other_sound
+    ]
+    return sorted(sentences + described, key=lambda segment: segment.start_s)
+
+
+def as_text(segments: Iterable[Segment]) -> str:
+    """Give the plain text; empty for silence."""
+    return " ".join(segment.text for segment in segments)
+
+
+def as_json(segments: list[Segment], *, duration_s: float, language: str) -> dict[str, Any]:
+    """Give the body of a `json` answer."""
+    return {
+        "text": as_text(segments),
+        "language": language,
+        "duration": round(duration_s, 3),
+        "segments": [
+            {
+                "id": number,
+                "start": round(segment.start_s, 3),
+                "end": round(segment.end_s, 3),
+                "text": segment.text,
+            }
+            for number, segment in enumerate(segments)
+        ],
+    }
+
+
+def as_srt(segments: Iterable[Segment]) -> str:
+    """Give SubRip subtitles."""
+    return "\n".join(
+        f"{number}\n{_clock(segment.start_s, ',')} --> {_clock(segment.end_s, ',')}\n"
+        f"{segment.text}\n"
+        for number, segment in enumerate(segments, start=1)
+    )
+
+
+def as_vtt(segments: Iterable[Segment]) -> str:
+    """Give WebVTT subtitles; the characters that would be read as markup are escaped."""
+    cues = (
+        f"{_clock(segment.start_s, '.')} --> {_clock(segment.end_s, '.')}\n"
+        f"{segment.text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')}\n"
+        for segment in segments
+    )
+    return "\n".join(("WEBVTT\n", *cues))
+
+
+def likely_language(text: str) -> str:
+    """Guess a language from the writing system: an ISO 639-1 code, `en` for Latin script.
+
+    The commonest one decides; Chinese characters beside kana are taken for Japanese.
+    """
+    scripts = (
+        unicodedata.name(letter, "").replace("-", " ").partition(" ")[0]
+        for letter in text
+        if letter.isalpha()
+    )
+    found = Counter(_LANGUAGE_OF_SCRIPT.get(script, "en") for script in scripts)
+    language = max(found, key=found.__getitem__, default="en")
+    return "ja" if language == "zh" and "ja" in found else language
+
+
+def _sentences(heard: Words) -> Iterator[Segment]:
+    sentence: list[Word] = []
+    for word in heard.words:
+        if sentence and word.start_s - sentence[-1].end_s >= _LONG_PAUSE_S:
+            yield _segment(sentence)
+            sentence = []
+        sentence.append(word)
+        is_long = word.end_s - sentence[0].start_s >= _LONGEST_SEGMENT_S
+        if is_long or word.text.rstrip(_CLOSING).endswith(_SENTENCE_ENDS):
+            yield _segment(sentence)
+            sentence = []
+    if sentence:
+        yield _segment(sentence)
+
+
+def _segment(words: list[Word]) -> Segment:
+    return Segment(" ".join(word.text for word in words), words[0].start_s, words[-1].end_s)
+
+
+def _description(seconds: float) -> str:
+    return f"[{seconds:.1f} s of sound that is not the emulator's speech]"
+
+
+def _clock(seconds: float, separator: str) -> str:
+    milliseconds = round(seconds * 1000)
+    whole, rest = divmod(milliseconds, 1000)
+    minutes, second = divmod(whole, 60)
+    hour, minute = divmod(minutes, 60)
+    return f"{hour:02}:{minute:02}:{second:02}{separator}{rest:03}"
