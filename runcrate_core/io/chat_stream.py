@@ -73,10 +73,6 @@ class _StreamState:
             secrets=self._driver.around.secrets,
         )
 
-    def _clock(self) -> float:
-        now: float = self._driver.around.policy.clock()
-        return now
-
 
 class ChatStream(_StreamState):
     """A streamed chat completion.
@@ -125,7 +121,7 @@ class ChatStream(_StreamState):
                     break
                 yield from reader.feed(data, clock())
         except FAILURES as error:
-            reader.fail(failure_of(error), self._clock())
+            reader.fail(failure_of(error))
         if reader.fault is not None:
             self.close()
             raise self._failed()
@@ -187,7 +183,7 @@ class AsyncChatStream(_StreamState):
                 if ended:
                     break
         except FAILURES as error:
-            reader.fail(failure_of(error), self._clock())
+            reader.fail(failure_of(error))
         if reader.fault is not None:
             await self.aclose()
             raise self._failed()

@@ -50,8 +50,6 @@ class BlockingDriver:
         except StopIteration as end:
             result: T = end.value
             return result
-        finally:
-            flow.close()
 
     def _do(self, step: Step) -> Any:
         match step:
@@ -104,8 +102,6 @@ class AsyncDriver:
         except StopIteration as end:
             result: T = end.value
             return result
-        finally:
-            flow.close()
 
     async def _do(self, step: Step) -> Any:
         match step:

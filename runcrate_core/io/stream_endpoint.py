@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, ParamSpec, Self, overload
 
 from runcrate_core.io.chat_stream import AsyncChatStream, ChatStream
 from runcrate_core.io.endpoint import AsyncResource, Method, SyncResource
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from runcrate_core.protocol.request import Request
 
 P = ParamSpec("P")

@@ -17,6 +17,7 @@ from runcrate_core.protocol.answer import (
     Answer,
     Failure,
     TransportFailure,
+    malformed,
     request_id_of,
 )
 from runcrate_core.protocol.attempts import attempts
@@ -101,20 +102,21 @@ def open_stream(
     def exchange(
         request: Request,
     ) -> Generator[Step, Any, Answer | TransportFailure | Opened]:
-        reply = yield Open(request)
+        reply: Opened | Answer | TransportFailure = yield Open(request)
         if not isinstance(reply, Opened):
             return reply
         reader = ChatStreamReader(idle_s=idle_s, now=clock())
         first: list[ChatCompletionChunk] = []
-        keep = False
         try:
-            failure = yield from _read_to_first_chunk(reply, reader, first, clock)
-            if failure is not None and not first:
-                return failure
-            keep = True
-        finally:
-            if not keep:
-                yield Release(reply)
+            failure = yield from _read_to_first_chunk(request, reply, reader, first, clock)
+        except GeneratorExit:
+            raise  # nothing can be asked for any more
+        except BaseException:
+            yield Release(reply)
+            raise
+        if failure is not None and not first:
+            yield Release(reply)
+            return failure
         started.append(OpenedStream(reply, reader, first))
         return reply
 
@@ -123,6 +125,7 @@ def open_stream(
 
 
 def _read_to_first_chunk(
+    request: Request,
     opened: Opened,
     reader: ChatStreamReader,
     first: list[ChatCompletionChunk],
@@ -142,9 +145,17 @@ def _read_to_first_chunk(
         return answer_of_error_event(fault, opened.headers)
     if fault.kind == "stalled":
         return TransportFailure(Failure.READ_TIMEOUT, "the stream stayed without content")
+    if fault.kind == "truncated" and not reader.chunks_received and _is_json(opened):
+        raise malformed(
+            Answer(opened.status, opened.headers), request, "it is whole JSON instead of a stream"
+        )
     if fault.kind == "truncated":
         return TransportFailure(Failure.BROKEN, "the stream ended before its first content")
     return None
+
+
+def _is_json(opened: Opened) -> bool:
+    return "json" in opened.headers.get("content-type", "")
 
 
 def answer_of_error_event(fault: StreamFault, headers: Mapping[str, str]) -> Answer:
