@@ -66,6 +66,10 @@ if TYPE_CHECKING:
         StreamTruncatedError,
         UnprocessableEntityError,
     )
+    from runcrate_core.guard import (
+        EndReport,
+        SpendGuard,
+    )
     from runcrate_core.io.chat_stream import (
         AsyncChatStream,
         ChatStream,
@@ -85,6 +89,13 @@ if TYPE_CHECKING:
     from runcrate_core.protocol.rate_limit import (
         RateLimit,
     )
+    from runcrate_core.spending import (
+        LaunchPlan,
+        RunningMachine,
+        SpendEntry,
+        SpendLedger,
+        SpendLimits,
+    )
 
 __all__ = [
     "APIConnectionError",
@@ -102,11 +113,13 @@ __all__ = [
     "ConfigurationError",
     "ConflictError",
     "Embeddings",
+    "EndReport",
     "Instance",
     "InstanceStatus",
     "InstanceType",
     "InsufficientCreditsError",
     "InternalServerError",
+    "LaunchPlan",
     "Model",
     "ModelFacts",
     "NotFoundError",
@@ -118,6 +131,11 @@ __all__ = [
     "ResponseInfo",
     "Runcrate",
     "RuncrateError",
+    "RunningMachine",
+    "SpendEntry",
+    "SpendGuard",
+    "SpendLedger",
+    "SpendLimits",
     "SpendRefusedError",
     "StreamError",
     "StreamStalledError",
@@ -186,6 +204,8 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "usage_of",
     ),
     "protocol.rate_limit": ("RateLimit",),
+    "spending": ("LaunchPlan", "RunningMachine", "SpendEntry", "SpendLedger", "SpendLimits"),
+    "guard": ("EndReport", "SpendGuard"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 

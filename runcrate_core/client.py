@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pickle
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from runcrate_core.config import Config, resolve_config
 from runcrate_core.io.driver import AsyncDriver, BlockingDriver
@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from runcrate_core.api.models import AsyncModels, Models
     from runcrate_core.io.http import AsyncHttpClient, HttpClient
     from runcrate_core.observing import RequestEvent
+    from runcrate_core.protocol.steps import Plan
+
+T = TypeVar("T")
 
 
 class _Namespace:
@@ -178,6 +181,10 @@ class Runcrate(_Shareable):
     def __setstate__(self, config: Config) -> None:
         self._driver = BlockingDriver(config, BlockingHttp(), _circumstances(config))
 
+    def run(self, plan: Plan[T]) -> T:
+        """Carry out a flow, such as those of `SpendGuard`, and return its result."""
+        return self._driver.run(plan)
+
     def close(self) -> None:
         """Close the connections. Clients made by `with_options` are closed with it."""
         self._driver.http.close()
@@ -264,6 +271,10 @@ class AsyncRuncrate(_Shareable):
 
     def __setstate__(self, config: Config) -> None:
         self._driver = AsyncDriver(config, AsyncHttp(), _circumstances(config))
+
+    async def run(self, plan: Plan[T]) -> T:
+        """Carry out a flow; see `Runcrate.run`."""
+        return await self._driver.run(plan)
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop."""

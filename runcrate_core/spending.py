@@ -351,6 +351,29 @@ class SpendLedger:
                 )
             self._entries[entry.name] = entry
 
+    def extend(self, name: str, max_runtime_minutes: int, limits: SpendLimits) -> None:
+        """Count another lifetime of an entry, before it is asked for.
+
+        Raises:
+            SpendRefusedError: It would exceed the total.
+        """
+        with self._lock:
+            entry = self._entries.get(name)
+            if entry is None:
+                return
+            longer = replace(entry, max_runtime_minutes=max_runtime_minutes)
+            others = sum(
+                (known.at_most_usd for known in self._entries.values() if known.name != name),
+                Decimal(),
+            )
+            if others + longer.at_most_usd > usd(limits.max_total_usd, "max_total_usd"):
+                raise _refused(
+                    f"a life of {max_runtime_minutes} minutes may cost "
+                    f"{longer.at_most_usd.quantize(_CENT, ROUND_HALF_UP)} USD, more than is left",
+                    "Choose a shorter life",
+                )
+            self._entries[name] = longer
+
     def release(self, name: str) -> None:
         """Forget a reservation: it is certain that nothing was started."""
         with self._lock:

@@ -1,0 +1,55 @@
+# Every target sets up what it needs. `make demo` and `make test` need Python 3.11+, make and pip.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+PACKAGES := runcrate_core langchain_runcrate llamaindex_runcrate runcrate_emulator
+SOURCES := $(PACKAGES) tests examples benchmarks
+
+.DEFAULT_GOAL := help
+
+.PHONY: help
+help:  ## Show this list
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
+
+$(READY): pyproject.toml constraints.txt
+	@echo "Setting up $(VENV) (once, a minute or two) ..."
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
+		--constraint constraints.txt --editable ".[all]" --group dev
+	@touch $@
+
+.PHONY: setup
+setup: $(READY)  ## Make the virtual environment
+
+.PHONY: demo
+demo: $(READY)  ## Run the three uses; on the emulator unless LIVE=1 and RUNCRATE_API_KEY are set
+	@$(BIN)/python -m examples
+
+.PHONY: test
+test: $(READY)  ## Run the tests, without network
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+
+.PHONY: check
+check: $(READY)  ## Lint, check formatting and types
+	@$(BIN)/ruff check $(SOURCES)
+	@$(BIN)/ruff format --check $(SOURCES)
+	@$(BIN)/mypy
+
+.PHONY: format
+format: $(READY)  ## Format and fix what can be fixed
+	@$(BIN)/ruff check --fix $(SOURCES)
+	@$(BIN)/ruff format $(SOURCES)
+
+.PHONY: coverage
+coverage: $(READY)  ## Run the tests and report what no test reaches
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --cov --cov-report=term
+
+.PHONY: cassettes
+cassettes: $(READY)  ## Record the cassettes anew; LIVE=1 with RUNCRATE_LIVE_KEY: from the service
+	@RECORD_CASSETTES=1 LIVE=$(LIVE) $(BIN)/python -m pytest -q -m vcr
+
+.PHONY: clean
+clean:  ## Remove what was built
+	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage demo-output

@@ -1,0 +1,104 @@
+"""What all tests share: no network, no key of the machine, cassettes, and an emulator."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.cassettes_support import (
+    BASE_URL,
+    INFERENCE_URL,
+    public_answer,
+    public_request,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from vcr.cassette import Cassette
+
+CASSETTES = Path(__file__).parent.parent / "cassettes"
+RECORDING = os.environ.get("RECORD_CASSETTES") == "1"
+LIVE = os.environ.get("LIVE") == "1"
+TEST_KEY = "rc_live_test"
+
+
+@dataclass(frozen=True)
+class Api:
+    """Where a recorded or replayed test sends its requests.
+
+    While recording, that is the emulator (or, with LIVE=1, the real service); while replaying it
+    is the real service's addresses, which only a cassette can answer.
+    """
+
+    inference_url: str
+    base_url: str
+    api_key: str
+
+
+@pytest.fixture(autouse=True)
+def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests see neither the machine's key nor its proxies."""
+    for name in list(os.environ):
+        if name.startswith("RUNCRATE_") or name.lower().endswith("_proxy"):
+            monkeypatch.delenv(name)
+    key = os.environ.get("RUNCRATE_LIVE_KEY", TEST_KEY) if RECORDING and LIVE else TEST_KEY
+    monkeypatch.setenv("RUNCRATE_API_KEY", key)
+    monkeypatch.setenv("LANGSMITH_TRACING", "false")
+
+
+@pytest.fixture(scope="session")
+def recording_emulator() -> Iterator[Any]:
+    """The emulator that cassettes are recorded from."""
+    from runcrate_emulator import Emulator
+
+    with Emulator(clock_speed=600.0) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def api(request: pytest.FixtureRequest) -> Api:
+    """Addresses and key for a test that is marked `vcr`."""
+    key = os.environ["RUNCRATE_API_KEY"]
+    if not RECORDING or LIVE:
+        return Api(INFERENCE_URL, BASE_URL, key)
+    emulator = request.getfixturevalue("recording_emulator")
+    emulator.reset()
+    return Api(emulator.inference_url, emulator.base_url, emulator.api_key)
+
+
+@pytest.fixture
+def vcr_config() -> dict[str, Any]:
+    """Settings of every cassette."""
+    return {
+        "record_mode": "rewrite" if RECORDING else "none",
+        "match_on": ["method", "scheme", "host", "port", "path", "query", "body"],
+        "before_record_request": public_request,
+        "before_record_response": public_answer,
+        "decode_compressed_response": True,
+        "allow_playback_repeats": False,
+    }
+
+
+@pytest.fixture
+def vcr_cassette_dir(request: pytest.FixtureRequest) -> str:
+    """A folder for each test module, mirroring the folder of the tests."""
+    module = Path(request.node.path).relative_to(Path(__file__).parent).with_suffix("")
+    return str(CASSETTES / module)
+
+
+@pytest.fixture(autouse=True)
+def _cassette_is_played_whole(request: pytest.FixtureRequest, vcr: Cassette | None) -> Iterator[None]:
+    """A replayed test fails when its cassette is missing or was only played in part."""
+    yield
+    if vcr is None or RECORDING:
+        return
+    if not len(vcr):
+        pytest.fail("There is no cassette for this test: run `make cassettes`.")
+    left = len(vcr) - vcr.play_count
+    if left and not request.session.testsfailed:
+        pytest.fail(f"{left} of {len(vcr)} recorded requests were not sent: `make cassettes`.")
