@@ -13,6 +13,7 @@ from starlette.routing import Route
 from runcrate_emulator import files
 from runcrate_emulator.errors import ApiError, envelope, surface_of
 from runcrate_emulator.gateway import Gateway
+from runcrate_emulator.infrastructure import uploads
 from runcrate_emulator.world import World
 
 _INFERENCE = (
@@ -24,7 +25,20 @@ _INFERENCE = (
     "speech",
     "transcriptions",
 )
-_INFRASTRUCTURE: tuple[str, ...] = ()
+_INFRASTRUCTURE = (
+    "instances",
+    "storage",
+    "environments",
+    "ssh_keys",
+    "secrets",
+    "templates",
+    "billing",
+    "uploads",  # before jobs: `/jobs/uploads` is not a job's id
+    "jobs",
+    "job_outputs",
+    "job_groups",
+    "schedules",
+)
 
 
 def create_app(world: World) -> Starlette:
@@ -38,6 +52,7 @@ def create_app(world: World) -> Starlette:
             *_prefixed("/v1", _routes_of("inference", _INFERENCE)),
             *_prefixed("/api/v1", _routes_of("infrastructure", _INFRASTRUCTURE)),
             *files.routes,
+            *uploads.signed_routes,
         ],
         middleware=[Middleware(Gateway, world=world)],
         exception_handlers={ApiError: _render, HTTPException: _render_routing},

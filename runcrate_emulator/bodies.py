@@ -18,6 +18,7 @@ T = TypeVar("T")
 
 MALFORMED = 400
 OUT_OF_RANGE = 422
+_SURROGATE_ESCAPE = b"\\ud"
 _LONGEST_TEXT = 65_536  # characters; nothing in the API is documented to be longer than 64 KB
 
 
@@ -30,6 +31,8 @@ async def read_object(request: Request) -> dict[str, Any]:
     raw = await request.body()
     try:
         value = json.loads(raw, parse_constant=_refuse_constant)
+        if _SURROGATE_ESCAPE in raw.lower():
+            json.dumps(value, ensure_ascii=False).encode()  # half a character is no text
     except (ValueError, RecursionError):
         raise ApiError(
             MALFORMED, "validation_error", "The body is not valid JSON; nothing was done."

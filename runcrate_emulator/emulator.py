@@ -9,10 +9,9 @@ from runcrate_emulator.app import create_app
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.faults import Fault, Moment
 from runcrate_emulator.journal import RecordedRequest
+from runcrate_emulator.keys import API_KEY
 from runcrate_emulator.server import LOOPBACK, Server
 from runcrate_emulator.world import DEFAULT_BALANCE_USD, DEFAULT_REQUESTS_PER_MINUTE, World
-
-API_KEY = "rc_live_emulator"
 
 
 class Emulator:

@@ -18,11 +18,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from runcrate_emulator.answer import Answer, HungUpError
 from runcrate_emulator.errors import ApiError, Surface, envelope, route_of, surface_of
 from runcrate_emulator.faults import Fault, usual_code
-from runcrate_emulator.journal import RecordedRequest, kept_body, masked
+from runcrate_emulator.journal import RecordedRequest, kept_body
+from runcrate_emulator.keys import bearer_token, is_well_formed, masked
 from runcrate_emulator.rate_limit import Verdict, count_request
 from runcrate_emulator.world import World
 
-KEY_PREFIX = "rc_live_"
 _CRASHED = ApiError(
     500, "internal_error", "The emulator itself failed; see `Emulator.crashes` for the reason."
 )
@@ -46,9 +46,7 @@ class _Request:
 
     @property
     def key(self) -> str | None:
-        """The bearer token; None without one."""
-        scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+        return bearer_token(self.headers)
 
 
 class Gateway:
@@ -150,7 +148,7 @@ class Gateway:
             raise ApiError(
                 401, code, "No API key was sent; send `Authorization: Bearer rc_live_…`."
             )
-        if not key.startswith(KEY_PREFIX) or key == KEY_PREFIX:
+        if not is_well_formed(key):
             raise ApiError(401, code, "The API key is invalid; keys start with `rc_live_`.")
         if key in self._world.deactivated_keys:
             raise ApiError(401, code, "The API key is deactivated; activate it on the dashboard.")

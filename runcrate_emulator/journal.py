@@ -9,7 +9,6 @@ from typing import Any
 
 _KEPT_REQUESTS = 2000  # enough for any test and for hours of use, without growing for ever
 _KEPT_BODY_BYTES = 1_000_000  # larger bodies are audio or code uploads, which nobody asserts on
-_SHOWN_KEY_CHARACTERS = 4
 
 
 @dataclass(frozen=True)
@@ -74,11 +73,3 @@ class Journal:
 def kept_body(body: bytes) -> bytes:
     """The body to keep in the journal: all of it unless it is very large."""
     return body if len(body) <= _KEPT_BODY_BYTES else b""
-
-
-def masked(key: str) -> str:
-    """A key that may be shown: its prefix and its last characters."""
-    prefix = "rc_live_" if key.startswith("rc_live_") else ""
-    rest = key[len(prefix) :]
-    shown = rest[-_SHOWN_KEY_CHARACTERS:] if len(rest) > 2 * _SHOWN_KEY_CHARACTERS else ""
-    return f"{prefix}…{shown}"

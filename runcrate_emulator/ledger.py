@@ -61,11 +61,28 @@ class Ledger:
         self.points.append((at, self.balance))
         return transaction
 
-    def charge(self, environment_id: str, cost: Decimal, description: str, at: datetime) -> None:
-        """Post usage of an environment and count it towards the environment's UTC month."""
+    def charge(
+        self,
+        environment_id: str,
+        cost: Decimal,
+        description: str,
+        at: datetime,
+        *,
+        month_of: datetime | None = None,
+    ) -> None:
+        """Post usage of an environment and count it towards a UTC month of the environment.
+
+        Args:
+            environment_id: Who used it.
+            cost: What it costs, positive; nothing is posted for 0.
+            description: Shown in the transactions.
+            at: When it is posted.
+            month_of: A moment in the month that it counts for; default: the posting.
+        """
         if cost > 0:
             posted = self.post("usage", -cost, description, at)
-            self._spent[environment_id, at.year, at.month] -= posted.amount
+            month = month_of or at
+            self._spent[environment_id, month.year, month.month] -= posted.amount
 
     def spent_in_month(self, environment_id: str, at: datetime) -> Decimal:
         """Posted usage of an environment in the UTC month of a moment."""

@@ -1,12 +1,10 @@
-"""Everything that exists in the emulated Runcrate, in memory.
+"""The emulated world: the workspace, the passing of time, and what the inference side needs.
 
-Endpoints reach it as `request.app.state.world`. All state belongs to the server's event loop;
-tests may read it, and set what on the real service is set on the dashboard (budgets, secrets,
-payment methods, keys), between requests.
+Endpoints reach it as `request.app.state.world`. All of it belongs to the server's event loop;
+tests may read it, and set what on the real service is set on the dashboard, between requests.
 """
 
-import random
-import uuid
+from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -14,10 +12,12 @@ from typing import TYPE_CHECKING
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.faults import FaultPlan
-from runcrate_emulator.files import FileStore, Signer
-from runcrate_emulator.inference.video_jobs import VideoJobs
+from runcrate_emulator.infrastructure import credit
+from runcrate_emulator.infrastructure.records import Secret
+from runcrate_emulator.infrastructure.settle import settle
 from runcrate_emulator.journal import Journal
-from runcrate_emulator.ledger import InferenceUse, Ledger
+from runcrate_emulator.ledger import InferenceUse
+from runcrate_emulator.workspace import Workspace
 
 if TYPE_CHECKING:
     from runcrate_emulator.rate_limit import Window
@@ -26,8 +26,8 @@ DEFAULT_BALANCE_USD = Decimal(100)
 DEFAULT_REQUESTS_PER_MINUTE = 600  # no figure is published; generous, so that tests never meet it
 
 
-class World:
-    """One workspace with its machines, money, files and keys.
+class World(Workspace):
+    """One workspace on a clock, with its journal and its planned faults.
 
     Args:
         clock: The clock on which everything happens.
@@ -36,6 +36,11 @@ class World:
         requests_per_minute: Rate limit per API key.
         chat_upstream: Base URL, with `/v1`, of an OpenAI-compatible server that answers chat
             instead of the simulation.
+
+    Attributes:
+        launch_seconds: Emulated seconds that a launch, job submit or top-up takes to answer. 0 by
+            default; a test of `idempotency_in_progress` sets more.
+        crashes: Exceptions that were answered with the emulator's own 500.
     """
 
     def __init__(
@@ -47,43 +52,37 @@ class World:
         requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE,
         chat_upstream: str | None = None,
     ) -> None:
-        self.clock = clock
-        self.seed = seed
-        self.chat_upstream = chat_upstream
-        self._opening_balance = Decimal(str(balance_usd))
+        super().__init__(clock, seed, Decimal(str(balance_usd)))
+        self._first_upstream = chat_upstream
         self._first_requests_per_minute = requests_per_minute
         self.journal = Journal()
         self.crashes: list[BaseException] = []
         self.reset()
 
     def reset(self) -> None:
-        """Return to the state of the start: an empty workspace with its opening balance."""
-        self.random = random.Random(self.seed)  # noqa: S311 - reproducible, not secret
-        self._id_source = random.Random(f"ids of {self.seed}")  # noqa: S311 - reproducible ids
+        """Return to the state of the start."""
+        self.begin()
+        self.chat_upstream = self._first_upstream
         self.requests_per_minute = self._first_requests_per_minute
         self.rate_windows: dict[str, Window] = {}
         self.faults = FaultPlan()
-        self.deactivated_keys: set[str] = set()
+        self.launch_seconds = 0.0
         self.crashes.clear()
         self.journal.clear()
-        self.signer = Signer(self.clock, f"links of {self.seed}".encode())
-        self.media = FileStore(self.clock, self.new_id, self.signer)
-        self.videos = VideoJobs()
-        self.ledger = Ledger(self._opening_balance, self.now(), self.new_id)
 
     def now(self) -> datetime:
         """The emulated time, aware and in UTC."""
         return self.clock.now()
 
-    def new_id(self, prefix: str = "") -> str:
-        """Make the next id: `prefix-<24 hex digits>`, or a UUID without a prefix."""
-        bits = self._id_source.getrandbits(128)
-        if not prefix:
-            return str(uuid.UUID(int=bits, version=4))
-        return f"{prefix}-{bits >> 32:024x}"
-
     def settle(self) -> None:
         """Let everything happen that was due up to now."""
+        settle(self, self.now())
+
+    async def take_launch_time(self) -> None:
+        """Let the time pass that a launch takes to answer."""
+        if self.launch_seconds:
+            await self.clock.sleep(self.launch_seconds)
+            self.settle()
 
     def require_credit(self, environment_name: str | None = None) -> None:
         """Refuse an inference request that nobody can pay for.
@@ -95,9 +94,17 @@ class World:
             ApiError: 402 `insufficient_credits`, or 402 `budget_exceeded` when the environment's
                 monthly budget is spent.
         """
-        if self.ledger.balance <= 0:
+        environment = self.environment(environment_name)
+        if credit.floating_balance(self, self.moment) <= 0:
             raise ApiError(
                 402, "insufficient_credits", "The balance is used up; nothing was run. Top it up."
+            )
+        if credit.is_budget_spent(self, environment, self.moment):
+            raise ApiError(
+                402,
+                "budget_exceeded",
+                f"The monthly budget of environment `{environment.name}` is spent; nothing was "
+                "run. Raise it on the dashboard or wait for the next month.",
             )
 
     def charge_inference(
@@ -109,9 +116,27 @@ class World:
         completion_tokens: int = 0,
         description: str,
     ) -> None:
-        """Pay for one inference request, from the default environment's budget."""
+        """Pay for one inference request, which counts towards the default environment's budget.
+
+        Args:
+            model: Model id, for the usage summary.
+            cost_usd: What it costs; amounts below a millionth of a dollar are rounded.
+            prompt_tokens: Tokens read.
+            completion_tokens: Tokens written.
+            description: Shown in the transactions.
+        """
         now = self.now()
-        self.ledger.inference.append(
-            InferenceUse(now, model, cost_usd, prompt_tokens, completion_tokens)
-        )
-        self.ledger.charge("default", cost_usd, description, now)
+        use = InferenceUse(now, model, cost_usd, prompt_tokens, completion_tokens)
+        self.ledger.inference.append(use)
+        self.ledger.charge(self.environment().id, cost_usd, description, now)
+
+    def set_budget(self, environment_name: str, monthly_usd: Decimal | float | str | None) -> None:
+        """Set an environment's monthly budget, as on the dashboard; None takes it away."""
+        environment = self.environment(environment_name)
+        budget = None if monthly_usd is None else Decimal(str(monthly_usd))
+        self.environments[environment.id] = replace(environment, monthly_budget_usd=budget)
+
+    def set_secret(self, environment_name: str, key: str, *, sensitive: bool = False) -> None:
+        """Set a secret, as on the dashboard; only its name, as the emulator has no use for more."""
+        secrets = self.secrets.setdefault(self.environment(environment_name).id, {})
+        secrets[key] = Secret(key, sensitive, self.now())

@@ -1,0 +1,105 @@
+"""What can be rented, and where.
+
+The prices of A100, H100, two H100s, H200, RTX 4090, two RTX PRO 6000 and the small CPU machine were
+seen on the service in 2026. Every other price, all sizes, regions and ids are the emulator's own.
+"""
+
+from dataclasses import dataclass
+from decimal import Decimal
+
+CPU = "CPU"
+
+
+@dataclass(frozen=True)
+class Region:
+    """A place where machines and volumes are."""
+
+    id: str
+    city: str
+    country: str
+
+    def answers_to(self, name: str) -> bool:
+        """Whether a region id, the start of one, a city or a country means this region."""
+        wanted = name.casefold()
+        starts = self.id.startswith(wanted) and self.id[len(wanted) :][:1] in ("", "-")
+        return starts or wanted in (self.city.casefold(), self.country.casefold())
+
+
+REGIONS = (
+    Region("us-east-1", "Ashburn", "United States"),
+    Region("us-west-1", "San Jose", "United States"),
+    Region("eu-west-1", "Paris", "France"),
+    Region("eu-north-1", "Helsinki", "Finland"),
+)
+
+
+@dataclass(frozen=True)
+class InstanceType:
+    """One kind of machine in one region, at one price."""
+
+    id: str
+    gpu_type: str
+    gpu_count: int
+    gpu_memory_mb: int
+    cpu_cores: int
+    memory_gb: int
+    storage_gb: int
+    region: Region
+    hourly_rate: Decimal
+    deployment_type: str = "vm"
+
+    def is_called(self, gpu_type: str) -> bool:
+        """Whether a name means this GPU: in any case, and `H100` also means `H100-SXM`."""
+        ours, wanted = self.gpu_type.casefold(), gpu_type.casefold()
+        return ours == wanted or ours.startswith(wanted + "-")
+
+
+def _type(
+    id: str,  # noqa: A002 - the field's name
+    gpu_type: str,
+    gpu_count: int,
+    gpu_memory_gb: int,
+    size: tuple[int, int, int],
+    region: str,
+    hourly_rate: str,
+) -> InstanceType:
+    cpu_cores, memory_gb, storage_gb = size
+    return InstanceType(
+        id=id,
+        gpu_type=gpu_type,
+        gpu_count=gpu_count,
+        gpu_memory_mb=gpu_memory_gb * 1024,
+        cpu_cores=cpu_cores,
+        memory_gb=memory_gb,
+        storage_gb=storage_gb,
+        region=next(place for place in REGIONS if place.id == region),
+        hourly_rate=Decimal(hourly_rate),
+    )
+
+
+INSTANCE_TYPES = (
+    _type("quiet-heron-cpu-8a41", CPU, 0, 0, (8, 32, 100), "us-east-1", "0.39"),
+    _type("brisk-otter-a4000-51c2", "A4000", 1, 16, (8, 32, 200), "eu-west-1", "0.28"),
+    _type("amber-falcon-rtx4090-7d03", "RTX4090", 1, 24, (16, 64, 400), "us-east-1", "0.66"),
+    _type("copper-finch-rtx4090x2-2b9e", "RTX4090", 2, 24, (32, 128, 800), "us-east-1", "1.32"),
+    _type("silver-lynx-l40s-0f6a", "L40S", 1, 48, (16, 96, 500), "us-east-1", "0.99"),
+    _type(
+        "gentle-crane-rtxpro6000-93e7", "RTX-PRO-6000", 1, 96, (24, 128, 750), "us-west-1", "1.97"
+    ),
+    _type(
+        "proud-ibis-rtxpro6000x2-4c1d", "RTX-PRO-6000", 2, 96, (48, 256, 1500), "us-west-1", "3.94"
+    ),
+    _type("calm-raven-a100-1e58", "A100", 1, 40, (16, 120, 500), "us-east-1", "1.49"),
+    _type("noble-stork-a100-80gb-6aa0", "A100-80GB", 1, 80, (24, 160, 750), "us-east-1", "1.79"),
+    _type("merry-wolf-a100-80gbx2-b7f4", "A100-80GB", 2, 80, (48, 320, 1500), "eu-west-1", "3.58"),
+    _type("vivid-hawk-h100-c20d", "H100", 1, 80, (24, 180, 1000), "eu-north-1", "1.54"),
+    _type("bold-tiger-h100-sxm-38be", "H100-SXM", 1, 80, (26, 200, 1000), "us-east-1", "3.00"),
+    _type("bold-tiger-h100-sxmx2-38bf", "H100-SXM", 2, 80, (52, 400, 2000), "us-east-1", "6.69"),
+    _type("wise-orca-h200-e914", "H200", 1, 141, (28, 240, 1500), "us-west-1", "4.85"),
+    _type("keen-bison-h200-e915", "H200", 1, 141, (28, 240, 1500), "eu-north-1", "4.92"),
+    _type("royal-eagle-b200x8-f001", "B200", 8, 180, (192, 2000, 8000), "us-east-1", "47.60"),
+)
+
+FIRST_SOLD_OUT = frozenset({"B200"})
+"""Listed but never in stock, as observers say of the service: the types are the whole catalogue,
+whatever the stock. Tests change `World.sold_out`."""

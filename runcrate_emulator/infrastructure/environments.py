@@ -1,0 +1,141 @@
+"""Environments: the containers inside the workspace that machines, volumes and jobs live in."""
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from runcrate_emulator.bodies import Fields, read_object
+from runcrate_emulator.errors import ApiError
+from runcrate_emulator.infrastructure import credit
+from runcrate_emulator.infrastructure.records import Environment
+from runcrate_emulator.infrastructure.wire import (
+    CREATED,
+    iso,
+    many,
+    not_found,
+    nothing,
+    one,
+    usd,
+    world_of,
+)
+from runcrate_emulator.world import World
+
+_LONGEST_NAME = 64
+
+
+def scope(request: Request) -> Environment:
+    """The environment that a request is about: its `environment` parameter or the default one.
+
+    Raises:
+        ApiError: 404 for a name that does not exist.
+    """
+    world = world_of(request)
+    return world.environment(request.query_params.get("environment"))
+
+
+async def list_environments(request: Request) -> Response:
+    """GET /environments."""
+    world = world_of(request)
+    return many(_view(world, environment) for environment in world.environments.values())
+
+
+async def create_environment(request: Request) -> Response:
+    """POST /environments; 409 for a name that is taken."""
+    world = world_of(request)
+    fields = Fields(await read_object(request))
+    name = fields.required("name", fields.text("name", longest=_LONGEST_NAME))
+    fields.finish()
+    _refuse_taken(world, name)
+    return one(_view(world, world.add_environment(name)), CREATED)
+
+
+async def get_environment(request: Request) -> Response:
+    """GET /environments/{id}."""
+    world = world_of(request)
+    return one(_view(world, _find(request)))
+
+
+async def update_environment(request: Request) -> Response:
+    """PATCH /environments/{id}: rename it, or make it the default one."""
+    world = world_of(request)
+    environment = _find(request)
+    fields = Fields(await read_object(request))
+    name = fields.text("name", longest=_LONGEST_NAME)
+    is_default = fields.boolean("is_default")
+    fields.finish()
+    if name is None and is_default is None:
+        fields.bad_shape("name", "or `is_default` is required")
+    if is_default is False and environment.is_default:
+        fields.bad_value("is_default", "cannot be taken away; make another environment the default")
+    if name is not None and name != environment.name:
+        _refuse_taken(world, name)
+    if is_default:
+        for other in world.environments.values():
+            world.environments[other.id] = replace(other, is_default=False)
+    changed = replace(
+        environment,
+        name=name or environment.name,
+        is_default=environment.is_default or bool(is_default),
+        updated_at=world.moment,
+    )
+    world.environments[changed.id] = changed
+    return one(_view(world, changed))
+
+
+async def delete_environment(request: Request) -> Response:
+    """DELETE /environments/{id}; 409 for the default one and for one that is in use."""
+    world = world_of(request)
+    environment = _find(request)
+    if environment.is_default:
+        raise ApiError(409, "conflict", "The default environment cannot be deleted.")
+    if world.is_in_use(environment.id):
+        raise ApiError(
+            409,
+            "conflict",
+            f"Environment `{environment.name}` still has machines, volumes, jobs or schedules; "
+            "nothing was deleted. Remove them first.",
+        )
+    del world.environments[environment.id]
+    return nothing()
+
+
+def _find(request: Request) -> Environment:
+    world = world_of(request)
+    identifier: str = request.path_params["id"]
+    environment = world.environments.get(identifier)
+    if environment is None:
+        raise not_found("environment", identifier)
+    return environment
+
+
+def _refuse_taken(world: World, name: str) -> None:
+    if any(environment.name == name for environment in world.environments.values()):
+        raise ApiError(409, "conflict", f"There is already an environment `{name}`.")
+
+
+def _view(world: World, environment: Environment) -> dict[str, Any]:
+    spent = credit.spent_this_month(world, environment.id, world.moment)
+    budget = environment.monthly_budget_usd
+    return {
+        "id": environment.id,
+        "name": environment.name,
+        "is_default": environment.is_default,
+        "created_at": iso(environment.created_at),
+        "updated_at": iso(environment.updated_at),
+        "monthly_budget_usd": usd(budget),
+        "month_to_date_usd": usd(spent),
+        "budget_remaining_usd": None if budget is None else usd(max(budget - spent, Decimal(0))),
+    }
+
+
+routes = [
+    Route("/environments", list_environments, methods=["GET"]),
+    Route("/environments", create_environment, methods=["POST"]),
+    Route("/environments/{id}", get_environment, methods=["GET"]),
+    Route("/environments/{id}", update_environment, methods=["PATCH"]),
+    Route("/environments/{id}", delete_environment, methods=["DELETE"]),
+]

@@ -1,0 +1,75 @@
+"""Doing a thing once per `Idempotency-Key`, and saying so while the first request still runs."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from runcrate_emulator.errors import ApiError
+
+KEPT_FOR = timedelta(hours=24)  # a repeat is recognised for 24 hours (official SDK 0.5.0)
+_LONGEST_KEY = 255  # the emulator's own
+
+
+@dataclass(frozen=True)
+class _Answered:
+    """The id of what was created for a key, and until when a repeat is recognised."""
+
+    id: str
+    until: datetime
+
+
+class AnswerMemory:
+    """The keys that were answered, and those that are being answered."""
+
+    def __init__(self) -> None:
+        self._answered: dict[str, _Answered] = {}
+        self._in_progress: set[str] = set()
+
+    async def once(self, key: str | None, now: datetime, work: Callable[[], Awaitable[str]]) -> str:
+        """Do the work, or answer what the first request with this key created.
+
+        Only a success is remembered: a refused request did nothing and may be sent again.
+
+        Args:
+            key: The key with everything that scopes it; None does the work without further ado.
+            now: Emulated time.
+            work: Creates something and returns its id.
+
+        Raises:
+            ApiError: 409 with reason `idempotency_in_progress` while the first request still runs.
+        """
+        if key is None:
+            return await work()
+        known = self._answered.get(key)
+        if known is not None and now < known.until:
+            return known.id
+        if key in self._in_progress:
+            raise ApiError(
+                409,
+                "conflict",
+                "The first request with this Idempotency-Key is still being handled. "
+                "Send the same request again in a few seconds.",
+                details={"reason": "idempotency_in_progress"},
+            )
+        self._in_progress.add(key)
+        try:
+            created = await work()
+        finally:
+            self._in_progress.discard(key)
+        self._answered[key] = _Answered(created, now + KEPT_FOR)
+        return created
+
+
+def checked_key(header: str | None) -> str | None:
+    """The value of an `Idempotency-Key` header.
+
+    Raises:
+        ApiError: 400 `validation_error` when it is empty or too long.
+    """
+    if header is not None and not 0 < len(header.strip()) <= _LONGEST_KEY:
+        raise ApiError(
+            400,
+            "validation_error",
+            f"An Idempotency-Key has 1 to {_LONGEST_KEY} characters; nothing was done.",
+        )
+    return header

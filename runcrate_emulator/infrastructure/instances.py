@@ -1,0 +1,234 @@
+"""Instances: machines that a client launches, and the types they come in."""
+
+import base64
+import hashlib
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from runcrate_emulator.bodies import Fields, read_object
+from runcrate_emulator.errors import ApiError
+from runcrate_emulator.infrastructure import credit, machines
+from runcrate_emulator.infrastructure.catalogue import INSTANCE_TYPES, InstanceType
+from runcrate_emulator.infrastructure.environments import scope
+from runcrate_emulator.infrastructure.launches import (
+    IDLE_SHUTDOWN_MINUTES,
+    MAX_RUNTIME_MINUTES,
+    launch_instance,
+    parse_launch,
+)
+from runcrate_emulator.infrastructure.machines import Machine
+from runcrate_emulator.infrastructure.public_keys import check_public_key
+from runcrate_emulator.infrastructure.wire import (
+    CREATED,
+    iso,
+    many,
+    not_found,
+    nothing,
+    one,
+    query_integer,
+    search_matches,
+    usd,
+    world_of,
+)
+
+_MOST_GPUS = 1024  # more than any machine has; only bounds the query parameter
+
+
+async def list_types(request: Request) -> Response:
+    """GET /instances/types: the whole catalogue, whatever the stock."""
+    query = request.query_params
+    gpu_type, region = query.get("gpu_type"), query.get("region")
+    gpu_count = query_integer(request, "gpu_count", 0, 1, _MOST_GPUS)
+    return many(
+        _type_view(kind)
+        for kind in INSTANCE_TYPES
+        if (not gpu_type or kind.is_called(gpu_type))
+        and (not region or kind.region.answers_to(region))
+        and gpu_count in (0, kind.gpu_count)
+    )
+
+
+async def list_instances(request: Request) -> Response:
+    """GET /instances, newest first; stopped ones stay visible with their `stop_reason`."""
+    world = world_of(request)
+    environment = scope(request)
+    return many(
+        view(machine, world.moment)
+        for machine in reversed(world.machines.values())
+        if machine.environment_id == environment.id
+        and search_matches(request, machine.name, machine.id)
+    )
+
+
+async def create_instance(request: Request) -> Response:
+    """POST /instances. Not deduplicated: an `Idempotency-Key` has no effect."""
+    world = world_of(request)
+    environment = scope(request)
+    spec = parse_launch(await read_object(request))
+    await world.take_launch_time()
+    machine = launch_instance(world, environment, spec, world.moment)
+    return one(view(machine, world.moment), CREATED)
+
+
+async def get_instance(request: Request) -> Response:
+    """GET /instances/{id}."""
+    world = world_of(request)
+    return one(view(_find(request), world.moment))
+
+
+async def get_status(request: Request) -> Response:
+    """GET /instances/{id}/status."""
+    world = world_of(request)
+    machine = _find(request)
+    status = machines.status_at(machine, world.moment)
+    return one({"id": machine.id, "status": status, "ip": _address(machine, world.moment)})
+
+
+async def update_instance(request: Request) -> Response:
+    """PATCH /instances/{id or unique name}: change or switch off the two automatic stops."""
+    world = world_of(request)
+    machine = _find_by_id_or_name(request)
+    fields = Fields(await read_object(request))
+    max_runtime = fields.integer("max_runtime_minutes", *MAX_RUNTIME_MINUTES)
+    idle_shutdown = fields.integer("idle_shutdown_minutes", *IDLE_SHUTDOWN_MINUTES)
+    fields.finish()
+    if not (fields.has("max_runtime_minutes") or fields.has("idle_shutdown_minutes")):
+        fields.bad_shape("max_runtime_minutes", "or `idle_shutdown_minutes` is required")
+    if not machine.is_live:
+        raise _conflict(machine, "is not live")
+    if idle_shutdown is not None and not machine.has_gpu:
+        raise _conflict(machine, "has no GPU, so it cannot be stopped for being idle")
+    soonest = world.moment + machines.SOONEST_STOP
+    changed = replace(machine, updated_at=world.moment)
+    if fields.has("max_runtime_minutes"):
+        changed = replace(changed, max_runtime_minutes=max_runtime, runtime_not_before=soonest)
+    if fields.has("idle_shutdown_minutes"):
+        changed = replace(changed, idle_shutdown_minutes=idle_shutdown, idle_not_before=soonest)
+    world.keep_machine(changed)
+    return one(view(changed, world.moment))
+
+
+async def terminate_instance(request: Request) -> Response:
+    """DELETE /instances/{id}; deleting what has stopped already changes nothing."""
+    world = world_of(request)
+    machine = _find(request)
+    if machine.is_live:
+        credit.stop_machine(world, machine, world.moment, "user")
+    return nothing()
+
+
+async def issue_certificate(request: Request) -> Response:
+    """POST /instances/{id}/ssh-certificate, as the CLI uses it; counts as a connection."""
+    world = world_of(request)
+    machine = _find(request)
+    fields = Fields(await read_object(request))
+    public_key = fields.required("public_key", fields.text("public_key"))
+    check_public_key(fields, "public_key", public_key)
+    fields.finish()
+    if machines.status_at(machine, world.moment) != "running":
+        raise _conflict(machine, "is not running")
+    world.keep_machine(replace(machine, active_at=world.moment))
+    kind, material = public_key.split()[:2]
+    stamp = hashlib.sha256(f"{machine.id} {material}".encode()).digest()
+    certificate = f"{kind}-cert-v01@openssh.com {base64.b64encode(stamp).decode()} emulated"
+    return one({"certificate": certificate, "ip": machine.ip, "user": "root", "port": 22})
+
+
+def view(machine: Machine, now: datetime) -> dict[str, Any]:
+    """An instance as the API shows it."""
+    kind = machine.type
+    status = machines.status_at(machine, now)
+    return {
+        "id": machine.id,
+        "name": machine.name,
+        "status": status,
+        "gpu_type": kind.gpu_type,
+        "gpu_count": kind.gpu_count,
+        "cpu_cores": kind.cpu_cores,
+        "memory": kind.memory_gb,
+        "storage": kind.storage_gb,
+        "region": kind.region.id,
+        "ip": _address(machine, now),
+        "os_image": machine.os_image,
+        "cost_per_hour": usd(kind.hourly_rate),
+        "deployed_at": iso(machine.runs_from) if _has_run(machine, now) else None,
+        "created_at": iso(machine.created_at),
+        "updated_at": iso(machine.updated_at),
+        "max_runtime_minutes": machine.max_runtime_minutes,
+        "idle_shutdown_minutes": machine.idle_shutdown_minutes,
+        "auto_stop_at": iso(machines.auto_stop_at(machine, now)),
+        "stop_reason": machine.stop_reason,
+    }
+
+
+def _has_run(machine: Machine, now: datetime) -> bool:
+    return (machine.stopped_at or now) >= machine.runs_from
+
+
+def _address(machine: Machine, now: datetime) -> str | None:
+    return machine.ip if machines.status_at(machine, now) == "running" else None
+
+
+def _type_view(kind: InstanceType) -> dict[str, Any]:
+    return {
+        "id": kind.id,
+        "gpu_type": kind.gpu_type,
+        "gpu_count": kind.gpu_count,
+        "cpu_cores": kind.cpu_cores,
+        "memory_gb": kind.memory_gb,
+        "storage_gb": kind.storage_gb,
+        "region": kind.region.id,
+        "deployment_type": kind.deployment_type,
+        "hourly_rate": usd(kind.hourly_rate),
+    }
+
+
+def _find(request: Request) -> Machine:
+    world = world_of(request)
+    identifier: str = request.path_params["id"]
+    machine = world.machines.get(identifier)
+    if machine is None or machine.environment_id != scope(request).id:
+        raise not_found("instance", identifier)
+    return machine
+
+
+def _find_by_id_or_name(request: Request) -> Machine:
+    world = world_of(request)
+    identifier: str = request.path_params["id"]
+    environment = scope(request)
+    named = [
+        machine
+        for machine in world.live_machines.values()
+        if machine.name == identifier and machine.environment_id == environment.id
+    ]
+    if identifier in world.machines or not named:
+        return _find(request)
+    if len(named) > 1:
+        raise ApiError(
+            409,
+            "conflict",
+            f"{len(named)} live instances are called `{identifier}`; nothing was changed. "
+            "Name one by its id.",
+        )
+    return named[0]
+
+
+def _conflict(machine: Machine, problem: str) -> ApiError:
+    return ApiError(409, "conflict", f"Instance `{machine.id}` {problem}; nothing was changed.")
+
+
+routes = [
+    Route("/instances", list_instances, methods=["GET"]),
+    Route("/instances", create_instance, methods=["POST"]),
+    Route("/instances/types", list_types, methods=["GET"]),
+    Route("/instances/{id}", get_instance, methods=["GET"]),
+    Route("/instances/{id}", update_instance, methods=["PATCH"]),
+    Route("/instances/{id}", terminate_instance, methods=["DELETE"]),
+    Route("/instances/{id}/status", get_status, methods=["GET"]),
+    Route("/instances/{id}/ssh-certificate", issue_certificate, methods=["POST"]),
+]

@@ -1,0 +1,314 @@
+"""A job's life: queued, launched, run, retried, ended. What is due happens in `settle`."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+
+from runcrate_emulator.errors import ApiError
+from runcrate_emulator.infrastructure import credit
+from runcrate_emulator.infrastructure.catalogue import InstanceType
+from runcrate_emulator.infrastructure.job_record import (
+    Artifact,
+    Attempt,
+    GpuCandidate,
+    Job,
+    JobEvent,
+    JobStatus,
+    QueueReason,
+)
+from runcrate_emulator.infrastructure.launches import Wanted, choose_type, start_machine
+from runcrate_emulator.infrastructure.machines import Machine, StopReason
+from runcrate_emulator.infrastructure.shell import trace_of
+from runcrate_emulator.workspace import Workspace
+
+_LAUNCH_INTERVAL = timedelta(minutes=1)  # between two tries to find a machine; emulator's own
+_STOP_REASONS: dict[JobStatus, StopReason] = {
+    "timed_out": "max_runtime",
+    "cancelled": "user",
+}
+_MACHINE_ERRORS = {
+    "low_balance": "The balance was used up.",
+    "budget": "The environment's monthly budget was spent.",
+    "user": "The machine was terminated.",
+}
+
+
+def next_job_event(world: Workspace) -> datetime | None:
+    """When a job is next launched, starts, or ends."""
+    moments = (_next_event(world, job) for job in world.live_jobs.values())
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def live_through_job_events(world: Workspace, at: datetime) -> None:
+    """Let every live job do what is due."""
+    for job_id in list(world.live_jobs):
+        job = world.live_jobs.get(job_id)
+        if job is None:
+            continue
+        if job.status == "queued" and job.next_attempt_at is not None and job.next_attempt_at <= at:
+            try_launch(world, job, at)
+        elif job.status == "starting":
+            _start_if_ready(world, job, at)
+        elif job.status == "running":
+            _end_if_over(world, job, at)
+
+
+def _next_event(world: Workspace, job: Job) -> datetime | None:
+    if job.status == "queued":
+        return job.next_attempt_at
+    attempt, machine = _present(world, job)
+    if not machine.is_live:
+        return world.moment
+    return machine.runs_from if job.status == "starting" else _planned_end(job, attempt)
+
+
+def _present(world: Workspace, job: Job) -> tuple[Attempt, Machine]:
+    attempt = job.attempts[-1]
+    return attempt, world.machines[attempt.machine_id]
+
+
+def _planned_end(job: Job, attempt: Attempt) -> datetime:
+    started = attempt.started_at or job.created_at
+    limit = timedelta(minutes=job.spec.max_runtime_minutes)
+    return started + min(timedelta(seconds=attempt.trace.duration_s), limit)
+
+
+def try_launch(world: Workspace, job: Job, at: datetime) -> Job:
+    """Give a queued job its machine, or let it wait for a reason."""
+    environment = world.environments[job.environment_id]
+    if _siblings_running(world, job) >= _max_parallel(world, job):
+        return _wait(world, job, "max_parallel", None, at)
+    if credit.floating_balance(world, at) <= 0:
+        return _finish(world, job, "failed", at, error=_MACHINE_ERRORS["low_balance"])
+    if credit.is_budget_spent(world, environment, at):
+        return _wait_or_give_up(world, job, "budget", at)
+    storage_id = job.spec.storage_id
+    if storage_id is not None and world.machine_with_volume(storage_id) is not None:
+        return _wait_or_give_up(world, job, "volume_busy", at)
+    chosen = _choose(world, job)
+    if chosen is None:
+        return _wait_or_give_up(world, job, "no_capacity", at)
+    number = len(job.attempts) + 1
+    job = _noted(job, at, "launch_attempt", chosen.gpu_type, number)
+    try:
+        machine = start_machine(
+            world,
+            environment,
+            name=job.name,
+            kind=chosen,
+            at=at,
+            template=job.spec.template,
+            storage_id=storage_id,
+            job_id=job.id,
+        )
+    except ApiError as refusal:
+        return _finish(world, job, "failed", at, error=refusal.message)
+    attempt = Attempt(
+        number=number,
+        machine_id=machine.id,
+        gpu=GpuCandidate(chosen.gpu_type, chosen.gpu_count),
+        region=chosen.region.id,
+        status="starting",
+        trace=trace_of(job.spec.command, _variables(world, job, chosen)),
+    )
+    return world.keep_job(
+        replace(
+            job,
+            status="starting",
+            attempts=(*job.attempts, attempt),
+            queue_reason=None,
+            next_attempt_at=None,
+        )
+    )
+
+
+def cancel(world: Workspace, job: Job, at: datetime) -> Job:
+    """End a live job because its owner wants so."""
+    if job.status == "queued":
+        return _finish(world, job, "cancelled", at)
+    return _end_attempt(world, job, at, "cancelled", exit_code=None, error=None)
+
+
+def _choose(world: Workspace, job: Job) -> InstanceType | None:
+    """The first candidate that is in stock, in the order that was asked for."""
+    for candidate in job.spec.candidates:
+        wanted = Wanted(
+            gpu_type=candidate.gpu_type,
+            gpu_count=None if candidate.gpu_type.casefold() == "cpu" else candidate.gpu_count,
+            region=job.spec.region,
+        )
+        try:
+            return choose_type(world, wanted)
+        except ApiError:
+            continue
+    return None
+
+
+def _variables(world: Workspace, job: Job, kind: InstanceType) -> dict[str, str]:
+    """The environment variables of the command; a value of the job wins over a secret."""
+    secrets = world.secrets.get(job.environment_id, {})
+    return {
+        **dict.fromkeys(secrets, "(a secret)"),
+        "RUNCRATE_GPU": kind.gpu_type,
+        "RUNCRATE_JOB_ID": job.id,
+        "RUNCRATE_JOB_INDEX": str(job.job_index),
+        **job.spec.env,
+    }
+
+
+def _siblings_running(world: Workspace, job: Job) -> int:
+    return sum(1 for other in _siblings(world, job) if other.status in ("starting", "running"))
+
+
+def _siblings(world: Workspace, job: Job) -> Iterable[Job]:
+    group = None if job.group_id is None else world.job_groups[job.group_id]
+    for job_id in () if group is None else group.job_ids:
+        if job_id in world.live_jobs and job_id != job.id:
+            yield world.live_jobs[job_id]
+
+
+def _max_parallel(world: Workspace, job: Job) -> int:
+    return 1 if job.group_id is None else world.job_groups[job.group_id].max_parallel
+
+
+def _wait_or_give_up(world: Workspace, job: Job, reason: QueueReason, at: datetime) -> Job:
+    gives_up_at = job.waits_since + timedelta(minutes=job.spec.capacity_wait_minutes)
+    if at >= gives_up_at:
+        error = f"No machine within {job.spec.capacity_wait_minutes} minutes ({reason})."
+        return _finish(world, job, "failed", at, error=error)
+    return _wait(world, job, reason, min(at + _LAUNCH_INTERVAL, gives_up_at), at)
+
+
+def _wait(
+    world: Workspace, job: Job, reason: QueueReason, until: datetime | None, at: datetime
+) -> Job:
+    if job.queue_reason != reason:
+        job = _noted(job, at, "queued", reason)
+    return world.keep_job(replace(job, queue_reason=reason, next_attempt_at=until))
+
+
+def _start_if_ready(world: Workspace, job: Job, at: datetime) -> None:
+    attempt, machine = _present(world, job)
+    if not machine.is_live:
+        _machine_ended(world, job, machine, at)
+    elif machine.runs_from <= at:
+        attempt = replace(attempt, status="running", started_at=at)
+        job = _noted(job, at, "started", machine.type.gpu_type, attempt.number)
+        world.keep_job(replace(job, status="running", attempts=(*job.attempts[:-1], attempt)))
+
+
+def _end_if_over(world: Workspace, job: Job, at: datetime) -> None:
+    attempt, machine = _present(world, job)
+    if not machine.is_live:
+        _machine_ended(world, job, machine, at)
+    elif _planned_end(job, attempt) <= at:
+        ran_s = (at - (attempt.started_at or at)).total_seconds()
+        code = attempt.trace.exit_code
+        if ran_s < attempt.trace.duration_s:
+            limit = f"It ran longer than {job.spec.max_runtime_minutes} minutes."
+            _end_attempt(world, job, at, "timed_out", exit_code=None, error=limit)
+        elif code == 0:
+            _end_attempt(world, job, at, "succeeded", exit_code=0, error=None)
+        else:
+            error = f"The command ended with exit code {code}."
+            _end_attempt(world, job, at, "failed", exit_code=code, error=error)
+
+
+def _machine_ended(world: Workspace, job: Job, machine: Machine, at: datetime) -> None:
+    """The machine stopped under a job: a failure, which only a machine failure may retry."""
+    reason = machine.stop_reason or "failed"
+    error = _MACHINE_ERRORS.get(reason, "The machine failed.")
+    _end_attempt(
+        world, job, at, "failed", exit_code=None, error=error, is_machine_failure=reason == "failed"
+    )
+
+
+def _end_attempt(
+    world: Workspace,
+    job: Job,
+    at: datetime,
+    status: JobStatus,
+    *,
+    exit_code: int | None,
+    error: str | None,
+    is_machine_failure: bool = False,
+) -> Job:
+    attempt, machine = _present(world, job)
+    if machine.is_live:
+        credit.stop_machine(world, machine, at, _STOP_REASONS.get(status, "system"))
+    attempt = replace(attempt, status=status, ended_at=at, exit_code=exit_code, error=error)
+    job = replace(job, attempts=(*job.attempts[:-1], attempt))
+    job = _noted(job, at, "exited", error or f"exit code {exit_code}", attempt.number)
+    job = replace(job, artifacts=_collect_artifacts(world, job, attempt, at))
+    if _may_retry(job, status, exit_code, is_machine_failure=is_machine_failure):
+        job = _noted(job, at, "retry", None, attempt.number + 1)
+        return world.keep_job(
+            replace(job, status="queued", waits_since=at, next_attempt_at=at, queue_reason=None)
+        )
+    return _finish(world, job, status, at, error=error)
+
+
+def _may_retry(
+    job: Job, status: JobStatus, exit_code: int | None, *, is_machine_failure: bool
+) -> bool:
+    """Above 0 retries a machine failure is always retried, an exit code only when asked for."""
+    spec = job.spec
+    if status != "failed" or len(job.attempts) > spec.max_retries:
+        return False
+    if is_machine_failure:
+        return True
+    return (
+        exit_code is not None
+        and "nonzero_exit" in spec.retry_on
+        and (not spec.retry_exit_codes or exit_code in spec.retry_exit_codes)
+    )
+
+
+def _collect_artifacts(
+    world: Workspace, job: Job, attempt: Attempt, at: datetime
+) -> tuple[Artifact, ...]:
+    """The outputs after an attempt: what it wrote replaces what an earlier one wrote."""
+    kept = {artifact.path: artifact for artifact in job.artifacts}
+    ran_s = 0.0 if attempt.started_at is None else (at - attempt.started_at).total_seconds()
+    for file in attempt.trace.files:
+        if attempt.started_at is not None and file.at_s <= ran_s:
+            stored = world.media.add(
+                "artifact", file.path, "application/octet-stream", file.content
+            )
+            digest = hashlib.sha256(file.content).hexdigest()
+            kept[file.path] = Artifact(file.path, stored.id, len(file.content), digest)
+    return tuple(kept[path] for path in sorted(kept))
+
+
+def _finish(
+    world: Workspace, job: Job, status: JobStatus, at: datetime, *, error: str | None = None
+) -> Job:
+    kind = "cancelled" if status == "cancelled" else "finished"
+    job = _noted(job, at, kind, status)
+    job = world.keep_job(
+        replace(
+            job,
+            status=status,
+            ended_at=at,
+            error=error,
+            queue_reason=None,
+            next_attempt_at=None,
+        )
+    )
+    _wake_sibling(world, job, at)
+    return job
+
+
+def _wake_sibling(world: Workspace, job: Job, at: datetime) -> None:
+    """Let the next job of the group try, now that a place is free."""
+    for other in _siblings(world, job):
+        if other.status == "queued" and other.queue_reason == "max_parallel":
+            world.keep_job(replace(other, waits_since=at, next_attempt_at=at))
+            return
+
+
+def _noted(
+    job: Job, at: datetime, kind: str, detail: str | None = None, attempt: int | None = None
+) -> Job:
+    return replace(job, events=(*job.events, JobEvent(at, kind, detail, attempt)))

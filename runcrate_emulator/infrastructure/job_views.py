@@ -1,0 +1,180 @@
+"""Jobs and groups as the API shows them."""
+
+import hashlib
+import math
+from collections import Counter
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from urllib.parse import urlsplit
+
+from runcrate_emulator.infrastructure import machines
+from runcrate_emulator.infrastructure.job_logs import log_chunks
+from runcrate_emulator.infrastructure.job_record import (
+    OUTPUTS_KEPT_FOR,
+    Artifact,
+    Attempt,
+    GpuCandidate,
+    Job,
+)
+from runcrate_emulator.infrastructure.records import JobGroup
+from runcrate_emulator.infrastructure.wire import iso, usd
+from runcrate_emulator.workspace import Workspace
+
+_TYPICAL_UTILISATION = 84.0  # percent; a made-up figure, as no GPU is there to be measured
+_SWING = 12.0
+_TYPICAL_MEMORY_SHARE = 0.62
+
+
+def job_view(world: Workspace, job: Job, *, with_secret: bool = False) -> dict[str, Any]:
+    """One job; the webhook secret is only on the answer that created it."""
+    now = world.moment
+    attempt = job.attempt
+    gpu = job.spec.candidates[0] if attempt is None else attempt.gpu
+    machine = None if attempt is None else world.machines[attempt.machine_id]
+    spec = job.spec
+    view: dict[str, Any] = {
+        "id": job.id,
+        "name": job.name,
+        "status": job.status,
+        "command": spec.command,
+        "gpu_type": gpu.gpu_type,
+        "gpu_count": gpu.gpu_count,
+        "gpu_candidates": [_candidate_view(candidate) for candidate in spec.candidates],
+        "template": spec.template,
+        "image": spec.image,
+        "env_keys": sorted(spec.env),
+        "storage_id": spec.storage_id,
+        "max_runtime_minutes": spec.max_runtime_minutes,
+        "capacity_wait_minutes": spec.capacity_wait_minutes,
+        "queue_reason": job.queue_reason,
+        "next_attempt_at": iso(job.next_attempt_at),
+        "attempt": max(len(job.attempts), 1),
+        "max_retries": spec.max_retries,
+        "retry_on": list(spec.retry_on),
+        "retry_exit_codes": list(spec.retry_exit_codes),
+        "attempts": [_attempt_view(world, entry) for entry in job.attempts],
+        "exit_code": None if attempt is None else attempt.exit_code,
+        "error": job.error,
+        "instance_id": machine.id if machine is not None and job.is_live else None,
+        "environment_id": job.environment_id,
+        "tags": dict(spec.tags),
+        "group_id": job.group_id,
+        "job_index": job.job_index,
+        "rerun_of": job.rerun_of,
+        "webhook_url": None if spec.webhook_url is None else _masked_url(spec.webhook_url),
+        "webhook_events": list(spec.webhook_events),
+        "created_at": iso(job.created_at),
+        "started_at": None if not job.attempts else iso(job.attempts[0].started_at),
+        "ended_at": iso(job.ended_at),
+        "cost_per_hour": None if machine is None else usd(machine.type.hourly_rate),
+        "cost_usd": usd(job_cost(world, job)),
+        "log_bytes": sum(len(chunk.text.encode()) for chunk in log_chunks(job, now)),
+        "logs_truncated": False,
+        "code": _code_view(world, job),
+        "allow_cpu_container": spec.allow_cpu_container,
+        "image_registry_auth": spec.image_registry_auth,
+        "artifacts_count": len(present_artifacts(job, now)),
+        "gpu_util_avg": None,
+        "gpu_mem_peak_mb": None,
+    }
+    if job.ended_at is not None and attempt is not None and attempt.started_at is not None:
+        view["gpu_util_avg"] = _TYPICAL_UTILISATION
+        view["gpu_mem_peak_mb"] = _memory_used(world, attempt)
+    if with_secret and spec.webhook_url is not None:
+        view["webhook_secret"] = f"whsec_{hashlib.sha256(job.id.encode()).hexdigest()[:32]}"
+    return view
+
+
+def group_view(world: Workspace, group: JobGroup) -> dict[str, Any]:
+    """One group, with its counts and cost."""
+    jobs = [world.jobs[job_id] for job_id in group.job_ids if job_id in world.jobs]
+    return {
+        "id": group.id,
+        "count": len(group.job_ids),
+        "max_parallel": group.max_parallel,
+        "status_counts": dict(Counter(job.status for job in jobs)),
+        "cost_usd": usd(sum((job_cost(world, job) for job in jobs), Decimal(0))),
+        "created_at": iso(group.created_at),
+    }
+
+
+def job_cost(world: Workspace, job: Job) -> Decimal:
+    """The cost of every attempt's machine, added up."""
+    return sum((_attempt_cost(world, attempt) for attempt in job.attempts), Decimal(0))
+
+
+def present_artifacts(job: Job, now: datetime) -> tuple[Artifact, ...]:
+    """The outputs that can be had: after the first attempt, until 30 days after the end."""
+    is_gone = job.ended_at is not None and now >= job.ended_at + OUTPUTS_KEPT_FOR
+    return () if is_gone else job.artifacts
+
+
+def metric_points(world: Workspace, job: Job, step_s: int) -> list[dict[str, Any]]:
+    """GPU use per step while the command ran. The figures are made up, but always the same."""
+    points: list[dict[str, Any]] = []
+    for attempt in job.attempts:
+        if attempt.started_at is None:
+            continue
+        end = attempt.ended_at or world.moment
+        steps = math.ceil((end - attempt.started_at).total_seconds() / step_s)
+        kind = world.machines[attempt.machine_id].type
+        for step in range(steps):
+            swing = _SWING * math.sin(step + len(job.id))
+            sample = {
+                "util": round(_TYPICAL_UTILISATION + swing, 1),
+                "mem_used_mb": _memory_used(world, attempt),
+                "mem_total_mb": kind.gpu_memory_mb,
+            }
+            at = attempt.started_at + timedelta(seconds=step * step_s)
+            points.append({"at": iso(at), "gpus": [sample] * kind.gpu_count})
+    return points
+
+
+def _memory_used(world: Workspace, attempt: Attempt) -> int:
+    kind = world.machines[attempt.machine_id].type
+    return round(kind.gpu_memory_mb * _TYPICAL_MEMORY_SHARE)
+
+
+def _candidate_view(candidate: GpuCandidate) -> dict[str, Any]:
+    return {"gpu_type": candidate.gpu_type, "gpu_count": candidate.gpu_count}
+
+
+def _attempt_view(world: Workspace, attempt: Attempt) -> dict[str, Any]:
+    return {
+        "attempt": attempt.number,
+        "deployment_id": attempt.machine_id,
+        "status": attempt.status,
+        "exit_code": attempt.exit_code,
+        "error": attempt.error,
+        "started_at": iso(attempt.started_at),
+        "ended_at": iso(attempt.ended_at),
+        "cost_usd": usd(_attempt_cost(world, attempt)),
+        "gpu_type": attempt.gpu.gpu_type,
+        "gpu_count": attempt.gpu.gpu_count,
+        "region": attempt.region,
+    }
+
+
+def _attempt_cost(world: Workspace, attempt: Attempt) -> Decimal:
+    machine = world.machines[attempt.machine_id]
+    return machines.cost_between(machine, machine.runs_from, world.moment)
+
+
+def _code_view(world: Workspace, job: Job) -> dict[str, Any] | None:
+    code = job.spec.code
+    if code is None:
+        return None
+    if "upload_id" in code:
+        upload = world.uploads[code["upload_id"]]
+        return {"source": "upload", "ref": upload.id, "sha256": upload.sha256}
+    git = code["git"]
+    ref = git.get("ref") or "main"
+    commit = hashlib.sha1(f"{git['url']} {ref}".encode(), usedforsecurity=False).hexdigest()
+    return {"source": "git", "url": git["url"], "ref": ref, "commit": commit}
+
+
+def _masked_url(url: str) -> str:
+    """The host and the end of the path, as the official SDK describes it."""
+    parts = urlsplit(url)
+    return f"https://{parts.hostname}/…{parts.path[-4:]}"

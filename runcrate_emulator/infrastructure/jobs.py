@@ -1,0 +1,259 @@
+"""Jobs: submit, list, read, cancel, rerun, delete. What they leave behind is in `job_outputs`."""
+
+import base64
+import binascii
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from runcrate_emulator.bodies import read_object, read_optional_object, refuse
+from runcrate_emulator.errors import ApiError
+from runcrate_emulator.infrastructure import job_life
+from runcrate_emulator.infrastructure.environments import scope
+from runcrate_emulator.infrastructure.idempotency import checked_key
+from runcrate_emulator.infrastructure.job_record import STATUSES, Job
+from runcrate_emulator.infrastructure.job_spec import is_group, parse_group, parse_job
+from runcrate_emulator.infrastructure.job_submit import submit_group, submit_job
+from runcrate_emulator.infrastructure.job_views import group_view, job_view
+from runcrate_emulator.infrastructure.wire import (
+    CREATED,
+    iso,
+    many,
+    not_found,
+    nothing,
+    one,
+    parse_time,
+    query_integer,
+    world_of,
+)
+from runcrate_emulator.keys import bearer_token
+from runcrate_emulator.world import World
+
+_LARGEST_PAGE = 100
+_DEFAULT_PAGE = 20
+
+
+async def submit(request: Request) -> Response:
+    """POST /jobs: one job, or a group with `count` or `params`. Deduplicated for 24 hours."""
+    world = world_of(request)
+    environment = scope(request)
+    body = await read_object(request)
+    if is_group(body):
+        group_spec = parse_group(body)
+
+        async def create_group() -> str:
+            await world.take_launch_time()
+            return submit_group(world, environment, group_spec, world.moment).id
+
+        group_id = await world.answers.once(_idempotency_scope(request), world.moment, create_group)
+        return one(_submitted_group(world, group_id), CREATED)
+    spec = parse_job(body)
+
+    async def create() -> str:
+        await world.take_launch_time()
+        return submit_job(world, environment, spec, world.moment).id
+
+    job_id = await world.answers.once(_idempotency_scope(request), world.moment, create)
+    return one(_submitted_job(world, job_id), CREATED)
+
+
+async def rerun(request: Request) -> Response:
+    """POST /jobs/{id}/rerun: the spec with changes, as a new job. Deduplicated for 24 hours."""
+    world = world_of(request)
+    environment = scope(request)
+    job = find_job(request)
+    changes = await read_optional_object(request)
+    if is_group(changes):
+        refuse("count", "cannot be given to a rerun, which is one job", 422)
+    body = {**job.spec.body, **changes}
+    if isinstance(changes.get("env"), dict):
+        body["env"] = {**job.spec.env, **changes["env"]}
+    spec = parse_job({name: value for name, value in body.items() if value is not None})
+
+    async def create() -> str:
+        await world.take_launch_time()
+        return submit_job(world, environment, spec, world.moment, rerun_of=job.id).id
+
+    job_id = await world.answers.once(_idempotency_scope(request), world.moment, create)
+    return one(_submitted_job(world, job_id), CREATED)
+
+
+def _idempotency_scope(request: Request) -> str | None:
+    """A key counts for one API key, one route and one environment."""
+    key = checked_key(request.headers.get("idempotency-key"))
+    if key is None:
+        return None
+    environment = request.query_params.get("environment", "")
+    return "\n".join((bearer_token(request.headers) or "", request.url.path, environment, key))
+
+
+def _submitted_job(world: World, job_id: str) -> dict[str, Any]:
+    job = world.jobs.get(job_id)
+    if job is None:
+        raise not_found("job any more, but once submitted with this Idempotency-Key,", job_id)
+    return job_view(world, job, with_secret=True)
+
+
+def _submitted_group(world: World, group_id: str) -> dict[str, Any]:
+    group = world.job_groups[group_id]
+    jobs = [world.jobs[job_id] for job_id in group.job_ids if job_id in world.jobs]
+    views = [job_view(world, job, with_secret=True) for job in jobs]
+    secret = views[0].get("webhook_secret") if views else None
+    answer = {**group_view(world, group), "jobs": views}
+    return answer if secret is None else {**answer, "webhook_secret": secret}
+
+
+async def list_jobs(request: Request) -> Response:
+    """GET /jobs, newest first, filtered and paged by cursor."""
+    world = world_of(request)
+    environment = scope(request)
+    limit = query_integer(request, "limit", _DEFAULT_PAGE, 1, _LARGEST_PAGE)
+    is_wanted = _filter(request)
+    cursor = _read_cursor(request.query_params.get("cursor"))
+    found = [
+        job
+        for job in sorted(world.jobs.values(), key=_position, reverse=True)
+        if job.environment_id == environment.id and is_wanted(job)
+    ]
+    rest = [job for job in found if cursor is None or _position(job) < cursor]
+    page = rest[:limit]
+    has_more = len(rest) > limit
+    return many(
+        (job_view(world, job) for job in page),
+        total=len(found),
+        cursor=_cursor_after(page[-1]) if has_more else None,
+        has_more=has_more,
+    )
+
+
+def _filter(request: Request) -> Callable[[Job], bool]:
+    """Read every filter of the list.
+
+    Raises:
+        ApiError: 400 `validation_error`.
+    """
+    query = request.query_params
+    statuses = [text for text in query.get("status", "").split(",") if text]
+    if not set(statuses) <= set(STATUSES):
+        refuse("status", f"may hold {', '.join(STATUSES)}")
+    tags = [tuple(text.split(":", 1)) for text in query.getlist("tag")]
+    if any(len(tag) != 2 for tag in tags):  # noqa: PLR2004 - a key and a value
+        refuse("tag", "must be like `key:value`")
+    group_id, gpu_type = query.get("group_id"), query.get("gpu_type")
+    words = query.get("q", "").casefold()
+    created_after = _time(query.get("created_after"))
+
+    def is_wanted(job: Job) -> bool:
+        return (
+            (not statuses or job.status in statuses)
+            and all((key, value) in job.spec.tags.items() for key, value in tags)
+            and group_id in (None, job.group_id)
+            and (not gpu_type or _runs_on(job, gpu_type))
+            and any(words in text.casefold() for text in (job.id, job.name, job.spec.command))
+            and (created_after is None or job.created_at > created_after)
+        )
+
+    return is_wanted
+
+
+def _runs_on(job: Job, gpu_type: str) -> bool:
+    gpus = [job.attempt.gpu] if job.attempt is not None else job.spec.candidates
+    return any(gpu.gpu_type.casefold() == gpu_type.casefold() for gpu in gpus)
+
+
+def _time(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    moment = parse_time(text)
+    if moment is None:
+        refuse("created_after", "must be an ISO 8601 time with an offset")
+    return moment
+
+
+def _position(job: Job) -> tuple[str, str]:
+    return job.created_at.isoformat(timespec="microseconds"), job.id
+
+
+def _cursor_after(job: Job) -> str:
+    return base64.urlsafe_b64encode(" ".join(_position(job)).encode()).decode()
+
+
+def _read_cursor(text: str | None) -> tuple[str, str] | None:
+    if text is None:
+        return None
+    try:
+        created_at, job_id = base64.b64decode(text, altchars=b"-_", validate=True).decode().split()
+    except (binascii.Error, ValueError):
+        refuse("cursor", "must be the `meta.cursor` of an earlier page")
+    return created_at, job_id
+
+
+async def get_job(request: Request) -> Response:
+    """GET /jobs/{id}."""
+    return one(job_view(world_of(request), find_job(request)))
+
+
+async def delete_job(request: Request) -> Response:
+    """DELETE /jobs/{id}: a job that ended, with its logs and outputs."""
+    world = world_of(request)
+    job = find_job(request)
+    if job.is_live:
+        raise ApiError(
+            409,
+            "conflict",
+            f"Job `{job.id}` is {job.status}; nothing was deleted. Cancel it first.",
+        )
+    for artifact in job.artifacts:
+        world.media.remove(artifact.file_id)
+    del world.jobs[job.id]
+    return nothing()
+
+
+async def cancel_job(request: Request) -> Response:
+    """POST /jobs/{id}/cancel: a cancelled job is answered unchanged, another end is a 409."""
+    world = world_of(request)
+    job = find_job(request)
+    if not job.is_live and job.status != "cancelled":
+        raise ApiError(
+            409, "conflict", f"Job `{job.id}` has {job.status} already; nothing was changed."
+        )
+    if job.is_live:
+        job = job_life.cancel(world, job, world.moment)
+    return one(job_view(world, job))
+
+
+async def list_events(request: Request) -> Response:
+    """GET /jobs/{id}/events, oldest first."""
+    return many(
+        {"at": iso(e.at), "kind": e.kind, "detail": e.detail, "attempt": e.attempt}
+        for e in find_job(request).events
+    )
+
+
+def find_job(request: Request) -> Job:
+    """The job that a path names.
+
+    Raises:
+        ApiError: 404 when it does not exist in the request's environment.
+    """
+    world = world_of(request)
+    identifier: str = request.path_params["id"]
+    job = world.jobs.get(identifier)
+    if job is None or job.environment_id != scope(request).id:
+        raise not_found("job", identifier)
+    return job
+
+
+routes = [
+    Route("/jobs", submit, methods=["POST"]),
+    Route("/jobs", list_jobs, methods=["GET"]),
+    Route("/jobs/{id}", get_job, methods=["GET"]),
+    Route("/jobs/{id}", delete_job, methods=["DELETE"]),
+    Route("/jobs/{id}/cancel", cancel_job, methods=["POST"]),
+    Route("/jobs/{id}/rerun", rerun, methods=["POST"]),
+    Route("/jobs/{id}/events", list_events, methods=["GET"]),
+]

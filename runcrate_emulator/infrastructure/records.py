@@ -1,0 +1,191 @@
+"""The plain records of the workspace: what an environment, a volume, a key, a schedule is.
+
+Frozen; a change replaces the record in the `World`. Machines and jobs, which have a life of their
+own, stand in `machines` and `job_record`.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any, Literal
+
+BILLING_WEEK = timedelta(days=7)
+
+
+@dataclass(frozen=True)
+class Environment:
+    """A container for machines, volumes and jobs; its budget is set on the dashboard."""
+
+    id: str
+    name: str
+    is_default: bool
+    created_at: datetime
+    updated_at: datetime
+    monthly_budget_usd: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class SshKey:
+    """A public key of the workspace."""
+
+    id: str
+    name: str
+    public_key: str
+    fingerprint: str
+    type: str
+    created_at: datetime
+    last_used: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Secret:
+    """The name of a secret; the emulator never holds a value."""
+
+    key: str
+    sensitive: bool
+    updated_at: datetime
+
+
+@dataclass(frozen=True)
+class Volume:
+    """A storage volume, paid weekly in advance.
+
+    Attributes:
+        paid_until: End of the week that is paid.
+        is_suspended: Whether a week could not be paid; the volume is kept but not reachable.
+    """
+
+    id: str
+    name: str
+    environment_id: str
+    size_gb: int
+    region: str
+    created_at: datetime
+    updated_at: datetime
+    paid_until: datetime
+    is_suspended: bool = False
+
+
+TopUpStatus = Literal["succeeded", "processing", "requires_action", "declined"]
+DeclineReason = Literal["card_declined", "payment_blocked", "authentication_required"]
+
+
+@dataclass(frozen=True)
+class TopUp:
+    """One top-up of the balance.
+
+    Attributes:
+        due_at: When a top-up that is processing or waits for a confirmation ends by itself.
+    """
+
+    id: str
+    status: TopUpStatus
+    amount_usd: Decimal
+    idempotency_key: str
+    api_key: str = field(repr=False)
+    created_at: datetime
+    due_at: datetime | None = None
+    invoice_number: str | None = None
+    balance_usd: Decimal | None = None
+    reason: DeclineReason | None = None
+
+
+@dataclass(frozen=True)
+class Card:
+    """A saved payment method."""
+
+    brand: str = "visa"
+    last4: str = "4242"
+    exp_month: int = 12
+    exp_year: int = 2030
+    is_default: bool = True
+
+
+CardBehaviour = Literal[
+    "succeeds",
+    "processing",
+    "requires_action",
+    "card_declined",
+    "payment_blocked",
+    "authentication_required",
+]
+
+
+@dataclass(frozen=True)
+class KeyPermissions:
+    """What the dashboard allows an API key: off by default for every key but the emulator's."""
+
+    billing: bool = False
+    daily_cap_usd: Decimal | None = None
+    monthly_cap_usd: Decimal | None = None
+
+
+@dataclass(frozen=True)
+class AutoRecharge:
+    """Top the balance up to the target when it falls below the threshold."""
+
+    enabled: bool = False
+    threshold_usd: Decimal | None = None
+    target_usd: Decimal | None = None
+    last_failure_reason: str | None = None
+    last_failure_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Upload:
+    """A place for a job's code; the content arrives by a PUT to a signed link."""
+
+    id: str
+    size: int
+    sha256: str | None
+    created_at: datetime
+    expires_at: datetime
+    content: bytes | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class JobGroup:
+    """Jobs that were submitted together."""
+
+    id: str
+    environment_id: str
+    max_parallel: int
+    created_at: datetime
+    job_ids: tuple[str, ...] = ()
+
+
+ScheduleKind = Literal["instance", "job"]
+ScheduleOutcome = Literal[
+    "launched", "failed", "skipped_budget", "skipped_overlap", "no_access", "credential_revoked"
+]
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """A launch that starts later, once (`run_at`) or again and again (`cron`).
+
+    Attributes:
+        api_key: The key that created it or last changed its timing; a run launches as this key.
+    """
+
+    id: str
+    name: str
+    kind: ScheduleKind
+    environment_id: str
+    api_key: str = field(repr=False)
+    spec: Mapping[str, Any]
+    run_at: datetime | None
+    cron: str | None
+    timezone: str
+    overlap: Literal["skip", "allow"]
+    enabled: bool
+    next_run_at: datetime | None
+    created_at: datetime
+    updated_at: datetime
+    last_run_at: datetime | None = None
+    last_status: ScheduleOutcome | None = None
+    last_error: str | None = None
+    last_instance_id: str | None = None
+    last_job_id: str | None = None
+    run_count: int = 0

@@ -1,0 +1,53 @@
+"""Letting the world live up to now.
+
+Nothing runs in the background: before every request the emulator lives through all that was due
+since the last one (machines ready or stopped, jobs ended, schedules fired, weeks of storage paid,
+credits used up), moment by moment and in order, each at the time it was due.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+
+from runcrate_emulator.infrastructure import credit, job_life, schedule_runs, topups, volumes
+from runcrate_emulator.workspace import Workspace
+
+_MOST_EVENTS_AT_ONE_MOMENT = 10_000  # more than can be due; an event that stays due is a bug
+
+
+@dataclass(frozen=True)
+class _Subject:
+    """One kind of thing that happens by itself."""
+
+    next_event: Callable[[Workspace], datetime | None]
+    live_through: Callable[[Workspace, datetime], None]
+
+
+# In the order in which things due at the same moment happen: money comes in before it goes out,
+# machines stop before the jobs on them are judged.
+_SUBJECTS = (
+    _Subject(topups.next_topup_event, topups.live_through_topup_events),
+    _Subject(credit.next_machine_event, credit.live_through_machine_events),
+    _Subject(credit.next_credit_event, credit.live_through_credit_events),
+    _Subject(job_life.next_job_event, job_life.live_through_job_events),
+    _Subject(volumes.next_volume_event, volumes.live_through_volume_events),
+    _Subject(schedule_runs.next_schedule_event, schedule_runs.live_through_schedule_events),
+)
+
+
+def settle(world: Workspace, now: datetime) -> None:
+    """Live through everything that is due up to a moment."""
+    repeats = 0
+    while (due := _next_event(world)) is not None and due <= now:
+        repeats = repeats + 1 if due <= world.moment else 0
+        if repeats > _MOST_EVENTS_AT_ONE_MOMENT:
+            raise RuntimeError(f"The emulated world does not get past {due}.")
+        world.moment = max(due, world.moment)
+        for subject in _SUBJECTS:
+            subject.live_through(world, world.moment)
+    world.moment = max(now, world.moment)
+
+
+def _next_event(world: Workspace) -> datetime | None:
+    moments = (subject.next_event(world) for subject in _SUBJECTS)
+    return min((moment for moment in moments if moment is not None), default=None)

@@ -1,0 +1,94 @@
+"""Uploads of a job's code: a place is made, then the archive is PUT to a signed link."""
+
+import hashlib
+import re
+from dataclasses import replace
+from datetime import timedelta
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from runcrate_emulator.bodies import Fields, read_object
+from runcrate_emulator.errors import ApiError
+from runcrate_emulator.infrastructure.job_outputs import absolute
+from runcrate_emulator.infrastructure.records import Upload
+from runcrate_emulator.infrastructure.wire import CREATED, iso, not_found, one, world_of
+from runcrate_emulator.world import World
+
+_MOST_BYTES = 1_000_000_000  # 1 GB (official SDK 0.5.0)
+_USABLE_FOR = timedelta(hours=24)  # official SDK 0.5.0
+_LINK_LIFETIME = timedelta(hours=1)  # the emulator's own
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+async def create_upload(request: Request) -> Response:
+    """POST /jobs/uploads; the same `sha256` answers the same upload."""
+    world = world_of(request)
+    fields = Fields(await read_object(request))
+    size = fields.required("bytes", fields.integer("bytes", 1, _MOST_BYTES))
+    sha256 = fields.text("sha256")
+    fields.finish()
+    if sha256 is not None and not _SHA256.fullmatch(sha256):
+        fields.bad_value("sha256", "must be 64 hexadecimal digits in lower case")
+    known = [
+        upload
+        for upload in world.uploads.values()
+        if sha256 is not None and upload.sha256 == sha256 and upload.expires_at > world.moment
+    ]
+    upload = known[-1] if known else _new_upload(world, size, sha256)
+    is_new = upload.content is None
+    path = world.signer.sign("PUT", f"/uploads/{upload.id}", _LINK_LIFETIME.total_seconds())
+    return one(
+        {
+            "upload_id": upload.id,
+            "url": absolute(request, path) if is_new else None,
+            "url_expires_at": iso(world.moment + _LINK_LIFETIME) if is_new else None,
+            "expires_at": iso(upload.expires_at),
+            "max_bytes": _MOST_BYTES,
+        },
+        CREATED,
+    )
+
+
+def _new_upload(world: World, size: int, sha256: str | None) -> Upload:
+    upload = Upload(
+        id=world.new_id("upload"),
+        size=size,
+        sha256=sha256,
+        created_at=world.moment,
+        expires_at=world.moment + _USABLE_FOR,
+    )
+    world.uploads[upload.id] = upload
+    return upload
+
+
+async def put_upload(request: Request) -> Response:
+    """PUT /uploads/{id}: needs no key, but the signature of the link."""
+    world = world_of(request)
+    query = request.query_params
+    world.signer.check(
+        "PUT", request.url.path, query.get("expires", ""), query.get("signature", "")
+    )
+    identifier: str = request.path_params["id"]
+    upload = world.uploads.get(identifier)
+    if upload is None:
+        raise not_found("upload", identifier)
+    content = await request.body()
+    if len(content) != upload.size:
+        raise ApiError(
+            400,
+            "validation_error",
+            f"{len(content)} bytes arrived, {upload.size} were announced; nothing was kept.",
+        )
+    digest = hashlib.sha256(content).hexdigest()
+    if upload.sha256 not in (None, digest):
+        raise ApiError(
+            400, "validation_error", "The content has another SHA-256; nothing was kept."
+        )
+    world.uploads[upload.id] = replace(upload, content=content, sha256=digest)
+    return Response(status_code=200)
+
+
+routes = [Route("/jobs/uploads", create_upload, methods=["POST"])]
+signed_routes = [Route("/uploads/{id}", put_upload, methods=["PUT"])]

@@ -1,0 +1,115 @@
+"""How infrastructure answers look: the `{"data", "meta"}` wrapper, times, amounts, paging."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from runcrate_emulator.bodies import refuse
+from runcrate_emulator.errors import ApiError
+from runcrate_emulator.world import World
+
+CREATED = 201
+_MICRO = Decimal("0.000001")
+
+
+def world_of(request: Request) -> World:
+    """The world that a request is about."""
+    world: World = request.app.state.world
+    return world
+
+
+def one(data: Mapping[str, Any], status: int = 200) -> Response:
+    """A single object (seed 001)."""
+    return JSONResponse({"data": dict(data)}, status)
+
+
+def many(
+    items: Iterable[Mapping[str, Any]],
+    *,
+    total: int | None = None,
+    cursor: str | None = None,
+    has_more: bool = False,
+    request_id: str | None = None,
+) -> Response:
+    """A list with its `meta`; an unpaged list is whole (`hasMore` false)."""
+    data = [dict(item) for item in items]
+    meta: dict[str, Any] = {
+        "cursor": cursor,
+        "hasMore": has_more,
+        "total": len(data) if total is None else total,
+    }
+    if request_id is not None:
+        meta["requestId"] = request_id
+    return JSONResponse({"data": data, "meta": meta})
+
+
+def nothing() -> Response:
+    """204, for what was deleted."""
+    return Response(status_code=204)
+
+
+def not_found(what: str, identifier: str) -> ApiError:
+    """The 404 for an unknown id."""
+    return ApiError(404, "not_found", f"There is no {what} `{identifier}` here.")
+
+
+def iso(moment: datetime | None) -> str | None:
+    """A time as the API writes it: UTC, milliseconds, `Z`."""
+    if moment is None:
+        return None
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z")
+
+
+def usd(amount: Decimal | None) -> float | None:
+    """An amount as a JSON number, to a millionth of a dollar."""
+    return None if amount is None else float(amount.quantize(_MICRO))
+
+
+def query_integer(request: Request, name: str, default: int, least: int, most: int) -> int:
+    """Read a whole number from the query.
+
+    Raises:
+        ApiError: 400 `validation_error` when it is none, or out of range.
+    """
+    text = request.query_params.get(name)
+    if text is None:
+        return default
+    digits = text.removeprefix("-")
+    if not (digits.isascii() and digits.isdigit()) or len(digits) > len(str(2**63)):
+        refuse(name, "must be a whole number")
+    value = int(text)
+    if not least <= value <= most:
+        refuse(name, f"must be from {least} to {most}")
+    return value
+
+
+def query_choice(request: Request, name: str, choices: Sequence[str]) -> str | None:
+    """Read one of a fixed set from the query.
+
+    Raises:
+        ApiError: 400 `validation_error` when it is none of them.
+    """
+    text = request.query_params.get(name)
+    if text is not None and text not in choices:
+        refuse(name, f"must be one of {', '.join(choices)}")
+    return text
+
+
+def parse_time(text: str) -> datetime | None:
+    """Read an ISO 8601 time with an offset; None when it is none or has no offset."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+        return None if moment.tzinfo is None else moment.astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def search_matches(request: Request, *texts: str) -> bool:
+    """Whether the `search` parameter occurs in one of the texts; true without one."""
+    wanted = request.query_params.get("search", "").casefold()
+    return any(wanted in text.casefold() for text in texts)

@@ -1,0 +1,32 @@
+"""API keys: how they look, how they are sent, and how they may be shown."""
+
+from collections.abc import Mapping
+
+KEY_PREFIX = "rc_live_"
+API_KEY = "rc_live_emulator"
+"""The emulator's own key; the only one that may top up unless the dashboard says otherwise."""
+
+_SHOWN_CHARACTERS = 4
+
+
+def bearer_token(headers: Mapping[str, str]) -> str | None:
+    """The key in an `Authorization: Bearer` header; None without one.
+
+    Args:
+        headers: Headers that are looked up without regard to case.
+    """
+    scheme, _, token = headers.get("authorization", "").partition(" ")
+    return token.strip() if scheme.lower() == "bearer" and token.strip() else None
+
+
+def is_well_formed(key: str) -> bool:
+    """Whether a key looks like one of the service's."""
+    return key.startswith(KEY_PREFIX) and key != KEY_PREFIX
+
+
+def masked(key: str) -> str:
+    """A key that may be shown: its prefix, and its last characters if it is long."""
+    prefix = KEY_PREFIX if key.startswith(KEY_PREFIX) else ""
+    rest = key[len(prefix) :]
+    shown = rest[-_SHOWN_CHARACTERS:] if len(rest) > 2 * _SHOWN_CHARACTERS else ""
+    return f"{prefix}…{shown}"

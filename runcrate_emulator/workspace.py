@@ -1,0 +1,167 @@
+"""The state of the emulated workspace: everything that exists, and the simplest questions to it.
+
+What is set on the service's dashboard (budgets, secrets, cards, keys, stock) is set here by plain
+attributes and the `set_` methods.
+"""
+
+import random
+import uuid
+from decimal import Decimal
+
+from runcrate_emulator.clock import Clock
+from runcrate_emulator.errors import ApiError
+from runcrate_emulator.files import FileStore, Signer
+from runcrate_emulator.infrastructure.catalogue import FIRST_SOLD_OUT, InstanceType
+from runcrate_emulator.infrastructure.idempotency import AnswerMemory
+from runcrate_emulator.infrastructure.job_record import Job
+from runcrate_emulator.infrastructure.machines import Machine
+from runcrate_emulator.infrastructure.records import (
+    AutoRecharge,
+    Card,
+    CardBehaviour,
+    Environment,
+    JobGroup,
+    KeyPermissions,
+    Schedule,
+    Secret,
+    SshKey,
+    TopUp,
+    Upload,
+    Volume,
+)
+from runcrate_emulator.keys import API_KEY
+from runcrate_emulator.ledger import Ledger
+
+PROJECT_ID = "workspace-emulator"
+OWNER = "owner@emulator.invalid"
+_DEFAULT_ENVIRONMENT = "main"  # seed 003
+_ADDRESSES = 254
+
+
+class Workspace:
+    """All state, in memory.
+
+    Attributes:
+        moment: Emulated time up to which the world has been lived through.
+        live_machines: Those of `machines` that start or run.
+        live_jobs: Those of `jobs` that have not ended.
+        sold_out: GPU types and instance type ids that have no stock.
+        storage_provider: Provider of new volumes; None as long as none is configured.
+        cards: Saved payment methods.
+        card_behaviour: What happens when the default card is charged.
+        payment_hold: Whether payments are on hold.
+        key_permissions: Billing permission and caps per API key.
+        deactivated_keys: Keys that are refused.
+    """
+
+    def __init__(self, clock: Clock, seed: int, balance_usd: Decimal) -> None:
+        self.clock = clock
+        self.seed = seed
+        self._opening_balance = balance_usd
+        self.begin()
+
+    def begin(self) -> None:
+        """Return to an empty workspace with its opening balance."""
+        self.moment = self.clock.now()
+        self.random = random.Random(self.seed)  # noqa: S311 - reproducible, not secret
+        self._id_source = random.Random(f"ids of {self.seed}")  # noqa: S311 - reproducible ids
+        self._machines_made = 0
+        self.signer = Signer(self.clock, f"links of {self.seed}".encode())
+        self.media = FileStore(self.clock, self.new_id, self.signer)
+        self.ledger = Ledger(self._opening_balance, self.moment, self.new_id)
+        self.environments: dict[str, Environment] = {}
+        self.ssh_keys: dict[str, SshKey] = {}
+        self.secrets: dict[str, dict[str, Secret]] = {}
+        self.machines: dict[str, Machine] = {}
+        self.live_machines: dict[str, Machine] = {}
+        self.volumes: dict[str, Volume] = {}
+        self.jobs: dict[str, Job] = {}
+        self.live_jobs: dict[str, Job] = {}
+        self.job_groups: dict[str, JobGroup] = {}
+        self.uploads: dict[str, Upload] = {}
+        self.schedules: dict[str, Schedule] = {}
+        self.topups: dict[str, TopUp] = {}
+        self.answers = AnswerMemory()
+        self.auto_recharge = AutoRecharge()
+        self.sold_out: set[str] = set(FIRST_SOLD_OUT)
+        self.storage_provider: str | None = "aws-s3"
+        self.cards: list[Card] = [Card()]
+        self.card_behaviour: CardBehaviour = "succeeds"
+        self.payment_hold = False
+        self.key_permissions = {API_KEY: KeyPermissions(billing=True)}
+        self.deactivated_keys: set[str] = set()
+        self.add_environment(_DEFAULT_ENVIRONMENT, is_default=True)
+
+    def new_id(self, prefix: str = "") -> str:
+        """Make the next id: `prefix-<24 hex digits>`, or a UUID without a prefix."""
+        bits = self._id_source.getrandbits(128)
+        if not prefix:
+            return str(uuid.UUID(int=bits, version=4))
+        return f"{prefix}-{bits >> 32:024x}"
+
+    def new_address(self) -> str:
+        """The next machine's address, out of a range that is reserved for documentation."""
+        self._machines_made += 1
+        return f"203.0.113.{(self._machines_made - 1) % _ADDRESSES + 1}"
+
+    def environment(self, name: str | None = None) -> Environment:
+        """The environment of this name, or the default one.
+
+        Raises:
+            ApiError: 404 `not_found`.
+        """
+        for environment in self.environments.values():
+            if environment.name == name or (name is None and environment.is_default):
+                return environment
+        raise ApiError(404, "not_found", f"There is no environment `{name}` in this workspace.")
+
+    def add_environment(self, name: str, *, is_default: bool = False) -> Environment:
+        """Create an environment."""
+        environment = Environment(
+            id=self.new_id(),
+            name=name,
+            is_default=is_default,
+            created_at=self.moment,
+            updated_at=self.moment,
+        )
+        self.environments[environment.id] = environment
+        return environment
+
+    def is_in_use(self, environment_id: str) -> bool:
+        """Whether an environment holds anything that lives."""
+        holders = (self.live_machines, self.volumes, self.live_jobs, self.schedules)
+        return any(
+            thing.environment_id == environment_id
+            for holder in holders
+            for thing in holder.values()
+        )
+
+    def keep_machine(self, machine: Machine) -> Machine:
+        """Store a machine, new or changed."""
+        self.machines[machine.id] = machine
+        if machine.is_live:
+            self.live_machines[machine.id] = machine
+        else:
+            self.live_machines.pop(machine.id, None)
+        return machine
+
+    def keep_job(self, job: Job) -> Job:
+        """Store a job, new or changed."""
+        self.jobs[job.id] = job
+        if job.is_live:
+            self.live_jobs[job.id] = job
+        else:
+            self.live_jobs.pop(job.id, None)
+        return job
+
+    def machine_with_volume(self, volume_id: str) -> Machine | None:
+        """The live machine that a volume is attached to."""
+        return next((m for m in self.live_machines.values() if m.storage_id == volume_id), None)
+
+    def has_stock(self, kind: InstanceType) -> bool:
+        """Whether a machine of this type can be launched now."""
+        return kind.gpu_type not in self.sold_out and kind.id not in self.sold_out
+
+    def permissions_of(self, api_key: str) -> KeyPermissions:
+        """What the dashboard allows a key."""
+        return self.key_permissions.get(api_key, KeyPermissions())
