@@ -48,6 +48,8 @@ class RuncrateError(Exception):
         headers: Headers of the *answer*, names in lower case, without cookies.
         retry_after: Seconds that the API asked to wait, when it did.
         attempts: How often the request was sent (0: never).
+        idempotency_key: The key that was sent with the request, when there was one. Where the
+            API deduplicates (jobs, top-ups), asking again with it cannot charge twice.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class RuncrateError(Exception):
         headers: Mapping[str, str] | None = None,
         retry_after: float | None = None,
         attempts: int = 0,
+        idempotency_key: str | None = None,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -71,6 +74,7 @@ class RuncrateError(Exception):
         self.headers: dict[str, str] = dict(headers or {})
         self.retry_after = retry_after
         self.attempts = attempts
+        self.idempotency_key = idempotency_key
 
     def __str__(self) -> str:
         return self.message
@@ -115,20 +119,11 @@ class AmbiguousLaunchError(RuncrateError):
 
     Attributes:
         name: The name under which to look for it (`instances.list()`, ...), when it has one.
-        idempotency_key: The key that was sent with the request, when there was one.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        name: str | None = None,
-        idempotency_key: str | None = None,
-        **attributes: Any,
-    ) -> None:
+    def __init__(self, message: str, *, name: str | None = None, **attributes: Any) -> None:
         super().__init__(message, **attributes)
         self.name = name
-        self.idempotency_key = idempotency_key
 
 
 class ResponseFormatError(RuncrateError):

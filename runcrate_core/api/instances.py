@@ -7,23 +7,17 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from enum import Enum
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from runcrate_core.api.envelope import ApiModel, many, nothing, one
-from runcrate_core.errors import (
-    AmbiguousLaunchError,
-    APIConnectionError,
-    InternalServerError,
-    ResponseFormatError,
-    RuncrateError,
-)
+from runcrate_core.errors import RuncrateError
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.identifiers import path_segment
-from runcrate_core.protocol.json_body import without_none
+from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none
 from runcrate_core.protocol.polling import Progress, poll
+from runcrate_core.protocol.reconcile import Creation, create_once
 from runcrate_core.protocol.request import (
     Patience,
     Repeat,
@@ -32,26 +26,11 @@ from runcrate_core.protocol.request import (
     json_request,
     new_idempotency_key,
 )
-from runcrate_core.protocol.steps import Call, Flow, Sleep
+from runcrate_core.protocol.steps import Call, Flow
 
 RUNNING: Final = "running"
 # There is no published list of statuses; these are known to be ends.
 ENDED_STATUSES: Final = frozenset({"terminated", "failed", "error", "deleted", "stopped"})
-_FIRST_REDIRECT: Final = 300
-_SERVICE_UNAVAILABLE: Final = 503
-# After a launch whose answer was lost: how often and how far apart to look for it by name.
-RECONCILE_WAITS_S: Final = (1.0, 3.0, 6.0)
-# The server's clock and ours may differ so much when a found instance is compared with the call.
-CLOCK_SKEW: Final = timedelta(minutes=2)
-
-
-class Unchanged(Enum):
-    """Marks an argument that was not given, where `None` means "off"."""
-
-    UNCHANGED = "unchanged"
-
-
-UNCHANGED: Final = Unchanged.UNCHANGED
 
 
 class Instance(ApiModel):
@@ -287,80 +266,23 @@ def create(
             **extra,
         ),
     )
-    return launch(request, launched_name)
-
-
-def launch(request: Request, name: str) -> Flow[Instance]:
-    """Send a launch once and settle what happened when its answer is lost."""
-    asked_at = datetime.now(UTC)
-    try:
-        return (yield from Call(request, one(Instance, request)))
-    except (APIConnectionError, InternalServerError, ResponseFormatError) as error:
-        if not is_ambiguous(error):
-            raise
-        lost = error
-    except RuncrateError:
-        raise
-    except BaseException as error:
-        error.add_note(
-            f"An instance named {name!r} may have been launched (idempotency key "
-            f"{request.idempotency_key}). Look for it with `instances.list(search=...)` and "
-            "terminate it if it is not wanted."
-        )
-        raise
-    return (yield from _reconcile(request, name, asked_at, lost))
-
-
-def is_ambiguous(error: RuncrateError) -> bool:
-    """Return whether a launch that failed so may have been carried out."""
-    if isinstance(error, APIConnectionError):
-        return error.may_have_arrived
-    if isinstance(error, ResponseFormatError):
-        return (error.status_code or 0) < _FIRST_REDIRECT  # a success that cannot be read
-    refused = (error.code or "").lower() == "launch_refused"
-    return error.status_code != _SERVICE_UNAVAILABLE and not refused
-
-
-def _reconcile(
-    request: Request, name: str, asked_at: datetime, lost: RuncrateError
-) -> Flow[Instance]:
-    for wait in RECONCILE_WAITS_S:
-        try:
-            found = yield from list_instances(search=name)
-        except RuncrateError:
-            found = []
-        matches = [item for item in found if item.name == name and _is_new(item, asked_at)]
-        if len(matches) == 1:
-            return matches[0].model_copy(update={"recovered": True})
-        if matches:
-            break
-        yield Sleep(wait)
-    raise AmbiguousLaunchError(
-        f"The launch of the instance {name!r} was sent, its answer was lost ({lost.message}), and "
-        "it could not be found by its name. It was not sent again, as it may yet appear and be "
-        f"charged. Look for it with `instances.list(search={name!r})` before launching again.",
-        name=name,
-        idempotency_key=request.idempotency_key,
-        status_code=lost.status_code,
-        attempts=lost.attempts,
+    return create_once(
+        Call(request, one(Instance, request)),
+        Creation(
+            what="instance",
+            name=launched_name,
+            candidates=lambda: list_instances(search=launched_name),
+            look_up=f"instances.list(search={launched_name!r})",
+            is_over=lambda instance: instance.has_ended,
+        ),
     )
-
-
-def _is_new(instance: Instance, asked_at: datetime) -> bool:
-    if instance.has_ended:
-        return False
-    created = instance.created_at
-    if created is None:
-        return True
-    created = created if created.tzinfo else created.replace(tzinfo=UTC)
-    return created >= asked_at - CLOCK_SKEW
 
 
 def update(
     instance_id: str,
     *,
-    max_runtime_minutes: int | Literal[Unchanged.UNCHANGED] | None = UNCHANGED,
-    idle_shutdown_minutes: int | Literal[Unchanged.UNCHANGED] | None = UNCHANGED,
+    max_runtime_minutes: int | Unchanged | None = UNCHANGED,
+    idle_shutdown_minutes: int | Unchanged | None = UNCHANGED,
 ) -> Call[Instance]:
     """Change when the server ends an instance by itself; never sooner than in two minutes.
 
@@ -374,13 +296,9 @@ def update(
         ConflictError: It does not run, or has no GPU (idle stop).
         UnprocessableEntityError: Out of range.
     """
-    given = {
-        "max_runtime_minutes": max_runtime_minutes,
-        "idle_shutdown_minutes": idle_shutdown_minutes,
-    }
-    body = {field: value for field, value in given.items() if value is not UNCHANGED}
-    if not body:
-        raise ValueError("There is nothing to change. Nothing was sent.")
+    body = changes(
+        max_runtime_minutes=max_runtime_minutes, idle_shutdown_minutes=idle_shutdown_minutes
+    )
     request = _request("PATCH", repeat=Repeat.SAFE, body=body, **_path(instance_id))
     return Call(request, one(Instance, request))
 

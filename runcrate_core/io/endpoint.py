@@ -28,7 +28,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 # What a function returns is shown as what the method gives.
-_PLAN_RETURN = re.compile(r"^(?:Call|Flow|Plan)\[(.*)\]$", re.DOTALL)
+_PLAN_RETURN = re.compile(r"^(?:Call|Flow|Plan)\[(?:Batch\[(.*)\]|(.*))\]$", re.DOTALL)
+# Options that several methods share are one `TypedDict`, shown as the arguments that they are.
+_OPTIONS = re.compile(r"^Unpack\[(\w+)\]$")
 
 
 class SyncResource:
@@ -46,7 +48,13 @@ class AsyncResource:
 
 
 class Method:
-    """What the descriptors share: the function, and the signature that methods show."""
+    """What the descriptors share: the function, and the signature that methods show.
+
+    Attributes:
+        shows: What a method gives, with `{}` for what its function plans.
+    """
+
+    shows = "{}"
 
     def __init__(self, make: Callable[..., Any], result: str | None = None) -> None:
         self._make = make
@@ -56,17 +64,53 @@ class Method:
 
     @functools.cached_property
     def _signature(self) -> inspect.Signature:
-        signature = inspect.signature(self._make)
-        if self._result is not None:
-            return signature.replace(return_annotation=self._result)
-        found = _PLAN_RETURN.match(str(signature.return_annotation))
-        return signature.replace(return_annotation=found.group(1)) if found else signature
+        signature = with_options(inspect.signature(self._make), self._make)
+        result = self._result
+        if result is None:
+            found = _PLAN_RETURN.match(str(signature.return_annotation))
+            if found is None:
+                return signature
+            result = self.shows.format(found.group(1) or found.group(2))
+        return signature.replace(return_annotation=result)
+
+    def bound(
+        self, resource: SyncResource | AsyncResource, carry_out: Callable[[Any, Any], Any]
+    ) -> Any:
+        """Return a method that hands the plan to `carry_out`, with the driver of the resource."""
+        make, driver = self._make, resource._driver  # noqa: SLF001 - part of the resource
+
+        def method(*args: Any, **kwargs: Any) -> Any:
+            return carry_out(driver, make(*args, **kwargs))
+
+        return self.dressed(method)
 
     def dressed(self, method: Callable[..., Any]) -> Any:
         """Return a method that shows the name, documentation and signature of the function."""
         functools.update_wrapper(method, self._make)
         method.__signature__ = self._signature  # type: ignore[attr-defined] # read by inspect
         return method
+
+
+def with_options(signature: inspect.Signature, function: Callable[..., Any]) -> inspect.Signature:
+    """Return a signature with the options of its `**options: Unpack[...]` as arguments.
+
+    An option that is not given is not sent, which `...` stands for.
+    """
+    *arguments, last = signature.parameters.values() or [None]
+    found = _OPTIONS.match(str(last.annotation)) if last is not None else None
+    if found is None:
+        return signature
+    options = inspect.unwrap(function).__globals__[found.group(1)].__annotations__
+    shown = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=...,
+            annotation=getattr(hint, "__forward_arg__", hint),
+        )
+        for name, hint in options.items()
+    ]
+    return signature.replace(parameters=[*arguments, *shown])
 
 
 class endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property`

@@ -163,6 +163,7 @@ def malformed(answer: Answer, request: Request, problem: str) -> ResponseFormatE
         "provider.",
         status_code=answer.status,
         request_id=request_id_of(answer.headers),
+        idempotency_key=request.idempotency_key,
     )
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from typing import TYPE_CHECKING, Any
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,6 +30,33 @@ def encode_json(body: Mapping[str, Any]) -> bytes:
 def without_none(**fields: Any) -> dict[str, Any]:
     """Return the fields that were given: `None` means "not sent" throughout this library."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+class Unchanged(Enum):
+    """Marks an argument that was not given, where `None` means "off"."""
+
+    UNCHANGED = "unchanged"
+
+    def __repr__(self) -> str:
+        return "UNCHANGED"
+
+
+UNCHANGED: Final = Unchanged.UNCHANGED
+
+
+def changes(**fields: Any) -> dict[str, Any]:
+    """Return the fields that are not `UNCHANGED`; a field that is `None` is sent as null.
+
+    Raises:
+        ValueError: There are none.
+    """
+    given = {name: value for name, value in fields.items() if value is not UNCHANGED}
+    if not given:
+        raise ValueError(
+            f"There is nothing to change: give at least one of {', '.join(fields)}. "
+            "Nothing was sent."
+        )
+    return given
 
 
 def _first_problem(value: Any, path: str, depth: int = 0) -> str | None:

@@ -40,6 +40,7 @@ def poll(
     progress: Progress[T],
     timeout: float | None,
     interval: float,
+    longest_interval: float | None = None,
     what: str,
     next_step: str,
 ) -> Flow[T]:
@@ -51,6 +52,7 @@ def poll(
         progress: Whom to tell of changes.
         timeout: Most seconds to wait; `None` for as long as it takes.
         interval: Seconds between two looks.
+        longest_interval: When given, the gap doubles after each look up to so many seconds.
         what: What is waited for, as the beginning of the error of a timeout.
         next_step: What to do after a timeout.
 
@@ -86,3 +88,5 @@ def poll(
                 details=None if state is None else {"last": progress.key(state)},
             )
         yield Sleep(interval if timeout is None else min(interval, timeout - elapsed))
+        if longest_interval is not None:
+            interval = max(interval, min(2 * interval, longest_interval))

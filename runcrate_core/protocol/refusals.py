@@ -119,6 +119,7 @@ def error_of_answer(
         headers=public_headers(answer.headers, secrets),
         retry_after=retry_hint(answer.headers, answer.status),
         attempts=attempts,
+        idempotency_key=request.idempotency_key,
     )
 
 
@@ -135,6 +136,7 @@ def error_of_failure(
             _POOL_ADVICE if failure.failure is Failure.POOL_TIMEOUT else "",
         ),
         attempts=attempts,
+        idempotency_key=request.idempotency_key,
         may_have_arrived=failure.may_have_arrived,
     )
 
