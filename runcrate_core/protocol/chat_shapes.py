@@ -103,7 +103,7 @@ class ChatCompletionChunk(JsonObject):
 
 
 def reasoning_of(message: Mapping[str, Any]) -> str | None:
-    """Returns the text of the model's thoughts in a message or delta; None when there is none.
+    """Return the text of the model's thoughts in a message or delta; None when there is none.
 
     Reads `reasoning_content`, `reasoning`, `thinking` and, only without these (they repeat it),
     the texts and summaries in `reasoning_details`.
@@ -124,12 +124,13 @@ def reasoning_of(message: Mapping[str, Any]) -> str | None:
 
 
 def usage_of(payload: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Returns the token usage in a completion or chunk, without its null members.
+    """Return the token usage in a completion or chunk, without its null members.
 
     Looks at the top, in `x_groq` (Groq) and in the first choice (Moonshot).
     """
     choices = payload.get("choices")
-    for holder in (payload, payload.get("x_groq"), *(choices[:1] if choices else ())):
+    first = choices[0] if isinstance(choices, list) and choices else None
+    for holder in (payload, payload.get("x_groq"), first):
         usage = holder.get("usage") if isinstance(holder, dict) else None
         if isinstance(usage, dict) and (known := _without_null(usage)):
             return known
@@ -137,7 +138,7 @@ def usage_of(payload: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def cost_of(payload: Mapping[str, Any]) -> Decimal | None:
-    """Returns the price of a completion or chunk in US dollars, when the provider told it.
+    """Return the price of a completion or chunk in US dollars, when the provider told it.
 
     No Runcrate source documents such a field; OpenRouter sends `usage.cost`, DeepInfra
     `usage.estimated_cost`.
@@ -158,7 +159,7 @@ def cost_of(payload: Mapping[str, Any]) -> Decimal | None:
 
 
 def error_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
-    """Returns the error that an event of a stream carries; None for a chunk.
+    """Return the error that an event of a stream carries; None for a chunk.
 
     Known are `{"error": {...}}` (Groq, OpenRouter next to `choices`, vLLM), `{"error": "text"}`,
     `{"object": "error", ...}` (older vLLM), an `error` in a choice (OpenRouter), and the bare
@@ -182,7 +183,7 @@ def error_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def _error_object(error: Any, around: Mapping[str, Any]) -> dict[str, Any]:
-    """Gives an error as an object with a message, whatever form it was sent in."""
+    """Return an error as an object with a message, whatever form it was sent in."""
     if isinstance(error, dict):
         found = dict(error)
         if not found.get("message") and found.get("detail"):

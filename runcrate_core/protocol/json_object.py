@@ -51,7 +51,8 @@ class JsonObject(dict[str, Any]):
                 raise TypeError(f"`{cls.__name__}.{name}` would hide the method of dict.")
             setattr(cls, name, _member(name, hints[name], cls.__dict__.get(name)))
 
-    if not TYPE_CHECKING:  # type checkers know the declared members and report other names
+    # Hidden from type checkers, so that they report names that are not declared.
+    if not TYPE_CHECKING:  # pragma: no branch - always so when it runs
 
         def __getattr__(self, name: str) -> Any:
             try:
@@ -65,11 +66,11 @@ class JsonObject(dict[str, Any]):
             return value
 
     def copy(self) -> Self:
-        """Returns a shallow copy of the same class."""
+        """Return a shallow copy of the same class."""
         return type(self)(self)
 
     def to_dict(self) -> dict[str, Any]:
-        """Returns a deep copy made of plain dicts and lists."""
+        """Return a deep copy made of plain dicts and lists."""
         return {name: _plain(value) for name, value in self.items()}
 
     def __dir__(self) -> Iterable[str]:
@@ -80,16 +81,14 @@ class JsonObject(dict[str, Any]):
 
 
 def _member(name: str, hint: Any, default: object) -> property:
-    """Gives the attribute that reads one declared member."""
-    kinds = [kind for kind in _alternatives(hint) if kind is not NoneType]
-    nullable = NoneType in _alternatives(hint)
-    for kind in kinds:
-        if isinstance(kind, type) and issubclass(kind, JsonObject):
+    """Return the attribute that reads one declared member."""
+    alternatives = get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+    nullable = NoneType in alternatives
+    for kind in alternatives:
+        if _is_object(kind):
             return _object_member(name, kind, nullable=nullable)
-        items = get_args(kind)
-        if get_origin(kind) is list and isinstance(items[0], type):
-            if issubclass(items[0], JsonObject):
-                return _array_member(name, items[0], nullable=nullable)
+        if get_origin(kind) is list and _is_object(get_args(kind)[0]):
+            return _array_member(name, get_args(kind)[0], nullable=nullable)
     if default is None:
         return property(methodcaller("get", name))  # runs without a Python frame
 
@@ -100,8 +99,8 @@ def _member(name: str, hint: Any, default: object) -> property:
     return property(read)
 
 
-def _alternatives(hint: Any) -> tuple[Any, ...]:
-    return get_args(hint) if get_origin(hint) in (Union, UnionType) else (hint,)
+def _is_object(kind: Any) -> bool:
+    return isinstance(kind, type) and issubclass(kind, JsonObject)
 
 
 def _object_member(name: str, kind: type[JsonObject], *, nullable: bool) -> property:

@@ -22,10 +22,13 @@ MAX_EVENT_BYTES: Final = 8 * 1024 * 1024
 DONE: Final = "[DONE]"
 
 _BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
-# A reconnection time of more digits is not a time, and `int` refuses thousands of digits.
-_MOST_RETRY_DIGITS: Final = 15
+# `10 in data` takes a sixth of the time of `b"\n" in data`.
+_LINE_FEED: Final = 10
+_CARRIAGE_RETURN: Final = 13
 _PREFIX: Final = b"data: "
 _PREFIX_SIZE: Final = len(_PREFIX)
+# A reconnection time of more digits is not a time, and `int` refuses thousands of digits.
+_MOST_RETRY_DIGITS: Final = 15
 
 
 class SSEEvent(NamedTuple):
@@ -67,15 +70,14 @@ class SSEDecoder:
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
         self.retry_ms: int | None = None
         self._max_event_bytes = max_event_bytes
-        self._pending: list[bytes] = []  # the unfinished event, as it was read
-        self._pending_size = 0
+        self._pending = bytearray()  # the unfinished event
         self._exceeded = False
         self._last_id = ""
         self._head: bytes | None = b""  # what may still become a byte order mark; None after it
         self._skip_line_feed = False  # the last read ended in CR: a first LF belongs to it
 
     def feed(self, data: bytes) -> list[str]:
-        """Reads the next bytes of the body.
+        """Read the next bytes of the body.
 
         Args:
             data: The bytes, cut anywhere; may be empty.
@@ -89,7 +91,7 @@ class SSEDecoder:
         payloads = []
         for block in self._blocks(data):
             # The short cut of `_read_block` for what nearly every event of a token stream is.
-            if block.startswith(_PREFIX) and b"\n" not in block:
+            if block.startswith(_PREFIX) and _LINE_FEED not in block:
                 payloads.append(block[_PREFIX_SIZE:].decode("utf-8", "replace"))
             elif block and (event := self._read_block(block)) is not None:
                 payloads.append(event.data)
@@ -98,7 +100,7 @@ class SSEDecoder:
         return payloads
 
     def feed_events(self, data: bytes) -> list[SSEEvent]:
-        """Reads the next bytes of the body as `feed` does, and keeps the events' names and ids.
+        """Read the next bytes of the body as `feed` does, and keep the events' names and ids.
 
         Args:
             data: The bytes, cut anywhere; may be empty.
@@ -116,7 +118,7 @@ class SSEDecoder:
         return events
 
     def close(self, *, lenient: bool = False) -> list[str]:
-        """Ends the body.
+        """End the body.
 
         Args:
             lenient: Keep an event that the body ends in the middle of (no blank line follows it)
@@ -126,28 +128,25 @@ class SSEDecoder:
         Returns:
             The data of that event, or nothing.
         """
-        block = b"".join(self._pending)
+        event = self._read_block(bytes(self._pending))
         self._pending.clear()
-        event = self._read_block(block)
         return [event.data] if lenient and event is not None and _is_whole(event.data) else []
 
     def _blocks(self, data: bytes) -> list[bytes]:
-        """Gives the bytes of each event completed, with LF line ends, without its blank line."""
+        """Return the bytes of each event completed, with LF line ends, without its blank line."""
         if self._exceeded:
             return []
-        if self._head is not None or self._skip_line_feed or b"\r" in data:
+        if self._head is not None or self._skip_line_feed or _CARRIAGE_RETURN in data:
             data = self._normalised(data)
         pending = self._pending
         if pending:
-            if not (b"\n\n" in data or (data[:1] == b"\n" and pending[-1][-1:] == b"\n")):
-                # Nothing ends here. Only noted: joining at each read would cost quadratic time.
-                if data:
-                    pending.append(data)
-                    self._grow(len(data))
+            ends = b"\n\n" in data or (pending[-1] == _LINE_FEED and data.startswith(b"\n"))
+            pending += data
+            if not ends:  # only noted: looking through it all at each read takes quadratic time
+                self._check_pending()
                 return []
-            data = b"".join((*pending, data))
+            data = bytes(pending)
             pending.clear()
-            self._pending_size = 0
         blocks = data.split(b"\n\n")
         rest = blocks.pop()
         if len(data) > self._max_event_bytes:
@@ -156,15 +155,13 @@ class SSEDecoder:
                     self._exceeded = True
                     return blocks[:number]
         if rest:
-            pending.append(rest)
-            self._grow(len(rest))
+            pending += rest
+            self._check_pending()
         return blocks
 
-    def _grow(self, size: int) -> None:
-        """Counts bytes of the unfinished event; a line feed that may turn out to end it is free."""
-        self._pending_size += size
-        free = self._pending[-1].endswith(b"\n")
-        if self._pending_size - free > self._max_event_bytes:
+    def _check_pending(self) -> None:
+        """Bound the unfinished event; a last line feed does not count, as it may be its end."""
+        if len(self._pending) - self._pending.endswith(b"\n") > self._max_event_bytes:
             self._pending.clear()
             self._exceeded = True
 
@@ -174,7 +171,7 @@ class SSEDecoder:
         )
 
     def _normalised(self, data: bytes) -> bytes:
-        """Strips the byte order mark at the start and makes every line end one LF."""
+        """Strip the byte order mark at the start and make every line end one LF."""
         if self._head is not None:
             data = self._head + data
             if len(data) < len(_BYTE_ORDER_MARK) and _BYTE_ORDER_MARK.startswith(data):
@@ -190,7 +187,7 @@ class SSEDecoder:
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
     def _read_block(self, block: bytes) -> SSEEvent | None:
-        """Reads the lines of one event; None when it has no data."""
+        """Read the lines of one event; None when it has no data."""
         data = []
         name = ""
         for line in block.decode("utf-8", "replace").split("\n"):

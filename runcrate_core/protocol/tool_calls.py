@@ -9,186 +9,207 @@ piece into OpenAI's form, so that everything behind it may rely on the index alo
 from __future__ import annotations
 
 import json
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
-_MERGED_BY_RULE: Final = frozenset({"index", "id", "function"})
+# Members of a piece that merely continues a call: `index` and `function`.
+_CONTINUATION_SIZE: Final = 2
+# Nobody makes so many calls; `int` refuses text of thousands of digits.
+_MOST_INDEX_DIGITS: Final = 9
+
+
+class _Marks(NamedTuple):
+    """What tells to which call a piece belongs."""
+
+    sent_index: int | None
+    id: str
+    name: str
+
+
+_UNMARKED: Final = _Marks(None, "", "")
 
 
 class _Call:
-    """One call as far as its pieces have come."""
+    """One call as far as its pieces have come.
 
-    __slots__ = ("arguments", "extra", "function_extra", "id", "index", "name", "sent_index")
+    Attributes:
+        index: The index that is handed on; unlike that of any other call.
+        sent_index: The index that the server gives it, if it gives one.
+        members: What else the pieces have, such as `type`; the last value wins.
+    """
+
+    __slots__ = ("arguments", "function_members", "id", "index", "members", "name", "sent_index")
 
     def __init__(self, index: int, sent_index: int | None) -> None:
         self.index = index
         self.sent_index = sent_index
-        self.id: str | None = None
+        self.id = ""
         self.name = ""
         self.arguments: list[str] = []
-        self.extra: dict[str, Any] = {}
-        self.function_extra: dict[str, Any] = {}
+        self.members: dict[str, Any] = {}
+        self.function_members: dict[str, Any] = {}
 
-    @property
-    def has_whole_arguments(self) -> bool:
-        """Whether nothing can follow the arguments."""
-        text = "".join(self.arguments).strip() if self.arguments else ""
-        if not text.endswith("}"):  # spares parsing half-sent arguments
-            return False
+    def collect(self, delta: dict[str, Any], function: dict[str, Any], marks: _Marks) -> None:
+        """Add a repaired piece, and take out of it what an earlier piece has said."""
+        if marks.id and not self.id:
+            self.id = marks.id
+        else:
+            delta.pop("id", None)
+        if marks.name and marks.name != self.name:
+            self.name += marks.name
+        elif self.name:
+            function.pop("name", None)
+        if arguments := function.get("arguments"):
+            self.arguments.append(arguments)
+        _keep(delta, self.members, besides=("index", "id", "function"))
+        _keep(function, self.function_members, besides=("name", "arguments"))
+
+    def is_over(self, name: str, function: dict[str, Any]) -> bool:
+        """Whether a piece with this name and without an id starts another call.
+
+        A server may repeat the name in every piece, and may send a name in pieces as long as no
+        arguments have come.
+        """
+        if name == self.name:
+            return bool(function.get("arguments")) and self._has_whole_arguments()
+        return bool(name and self.arguments)
+
+    def _has_whole_arguments(self) -> bool:
+        if not self.arguments or not self.arguments[-1].rstrip().endswith("}"):
+            return False  # spares parsing half-sent arguments
         try:
-            json.loads(text)
+            json.loads("".join(self.arguments))
         except (ValueError, RecursionError):
             return False
         return True
+
+    def assembled(self) -> dict[str, Any]:
+        """Return the call in the form of a whole answer."""
+        return {
+            "id": self.id or None,
+            "type": "function",
+            **self.members,
+            "function": {
+                **self.function_members,
+                "name": self.name,
+                "arguments": "".join(self.arguments),
+            },
+        }
 
 
 class ToolCallAssembler:
     """Repairs and collects the tool calls of one choice of one stream."""
 
-    __slots__ = ("_by_id", "_by_sent_index", "_calls", "_indexes")
+    __slots__ = ("_by_id", "_by_sent_index", "_calls", "_next_index", "_taken")
 
     def __init__(self) -> None:
         self._calls: list[_Call] = []
         self._by_id: dict[str, _Call] = {}
         self._by_sent_index: dict[int, _Call] = {}
-        self._indexes: set[int] = set()
+        self._taken: set[int] = set()
+        self._next_index = 0  # above all taken ones
 
     def repair(self, deltas: list[Any]) -> None:
-        """Bring the tool call pieces of one chunk into OpenAI's form and collect them.
+        """Bring the tool call pieces of one chunk into OpenAI's form, and collect them.
 
-        Afterwards each has an integer `index` of its own call, a call's `id` and name stand in
-        one piece only, and arguments are text.
+        Afterwards each has an integer `index` that no other call has, a call's `id` and name
+        stand in one piece only, and arguments are text.
 
         Args:
             deltas: The `delta.tool_calls` of a chunk; changed in place. Items that are not
                 objects are left alone.
         """
-        pieces = [delta for delta in deltas if isinstance(delta, dict)]
-        for position, delta in enumerate(pieces):
-            function = delta.get("function")
-            if not isinstance(function, dict):
-                function = {}
-            _make_arguments_text(function)
-            sent_index = _index_of(delta)
-            call_id = _text(delta.get("id"))
-            name = _text(function.get("name"))
-            arguments = function.get("arguments", "")
-            call = self._call_of(sent_index, call_id, name, arguments)
-            if call is None and not (sent_index is not None or call_id or name):
-                call = self._unmarked(position, len(pieces))
-            if call is None:
-                call = self._start(sent_index)
-            elif call.sent_index is None and sent_index is not None:
-                call.sent_index = sent_index
-                self._by_sent_index[sent_index] = call
-            delta["index"] = call.index
-            self._collect(call, delta, function, call_id, name)
+        # As many unmarked pieces in one chunk as there are calls: they are in the calls' order.
+        aligned = 1 < len(deltas) == len(self._calls) and all(map(_is_unmarked, deltas))
+        for position, delta in enumerate(deltas):
+            if isinstance(delta, dict) and not self._continue(delta):
+                self._repair_one(delta, position if aligned else -1)
 
     def assembled(self) -> list[dict[str, Any]]:
         """Return the calls in the form of a whole answer, ordered by index.
 
-        Arguments are the text that came, which may be empty or, in a cut stream, incomplete.
+        Arguments are the text that came, which may be empty and, in a cut stream, unfinished.
         """
-        return [
-            {
-                "id": call.id,
-                "type": "function",
-                **call.extra,
-                "function": {
-                    "name": call.name,
-                    "arguments": "".join(call.arguments),
-                    **call.function_extra,
-                },
-            }
-            for call in sorted(self._calls, key=lambda call: call.index)
-        ]
+        return [call.assembled() for call in sorted(self._calls, key=lambda call: call.index)]
 
-    def _call_of(
-        self, sent_index: int | None, call_id: str | None, name: str | None, arguments: str
-    ) -> _Call | None:
-        """Find the call that a marked piece belongs to; None when it starts one."""
-        if call_id is not None:
-            return self._call_with_id(sent_index, call_id, name)
-        if sent_index is not None:
-            call = self._by_sent_index.get(sent_index)
-            if call is None and not name and self._calls and self._calls[-1].sent_index is None:
-                return self._calls[-1]  # its first piece had no index
+    def _continue(self, delta: dict[str, Any]) -> bool:
+        """Collect a piece that has an index and more arguments: most are as they should be."""
+        index = delta.get("index")
+        function = delta.get("function")
+        if type(index) is not int or type(function) is not dict:
+            return False
+        if len(delta) != _CONTINUATION_SIZE or len(function) != 1:
+            return False
+        call = self._by_sent_index.get(index)
+        arguments = function.get("arguments")
+        if call is None or type(arguments) is not str:
+            return False
+        delta["index"] = call.index
+        call.arguments.append(arguments)
+        return True
+
+    def _repair_one(self, delta: dict[str, Any], unmarked_position: int) -> None:
+        function = delta.get("function")
+        if not isinstance(function, dict):
+            function = {}
+        _make_arguments_text(function)
+        marks = _marks_of(delta)
+        if marks.id:
+            call = self._call_with_id(marks)
+        elif marks.sent_index is not None:
+            call = self._call_with_index(marks, function)
+        elif marks.name:
+            call = self._call_with_name(marks, function)
         else:
-            call = self._calls[-1] if name and self._calls else None
-        if call is None or name is None or not _starts_another(call, name, arguments):
-            return call
-        return None
+            call = self._calls[unmarked_position] if self._calls else None
+        if call is None:
+            call = self._start(marks.sent_index)
+        if call.sent_index is None:
+            call.sent_index = marks.sent_index
+        if marks.sent_index is not None:
+            self._by_sent_index[marks.sent_index] = call
+        if marks.id:
+            self._by_id.setdefault(marks.id, call)
+        delta["index"] = call.index
+        call.collect(delta, function, marks)
 
-    def _call_with_id(self, sent_index: int | None, call_id: str, name: str | None) -> _Call | None:
-        call = self._by_id.get(call_id)
-        if call is not None:
+    def _call_with_id(self, marks: _Marks) -> _Call | None:
+        numbered = None if marks.sent_index is None else self._by_sent_index.get(marks.sent_index)
+        known = self._by_id.get(marks.id)
+        if known is not None:
+            if numbered is not None and numbered.id == marks.id:
+                return numbered
             # Two parallel calls under one id: the index, which is the documented mark, decides.
-            both_numbered = sent_index is not None and call.sent_index is not None
-            return None if both_numbered and sent_index != call.sent_index and name else call
-        if sent_index is not None:
-            call = self._by_sent_index.get(sent_index)
-        elif self._calls:
-            call = self._calls[-1]
-        # A new id is a new call, unless it is the late id of a call that has none.
-        if call is not None and call.id is None and not (name and call.name):
-            return call
+            renumbered = marks.sent_index is not None and known.sent_index not in (
+                None,
+                marks.sent_index,
+            )
+            return None if renumbered and marks.name else known
+        if marks.sent_index is None and self._calls:
+            numbered = self._calls[-1]
+        # A new id is a new call, unless it is the late id of a call that has none yet.
+        if numbered is not None and not numbered.id and not (marks.name and numbered.name):
+            return numbered
         return None
 
-    def _unmarked(self, position: int, pieces: int) -> _Call | None:
-        """Find the call of a piece that has arguments alone."""
-        if not self._calls:
-            return None
-        # As many pieces in one chunk as there are calls: they stand in the calls' order.
-        return self._calls[position if pieces == len(self._calls) else -1]
+    def _call_with_index(self, marks: _Marks, function: dict[str, Any]) -> _Call | None:
+        call = self._by_sent_index.get(marks.sent_index or 0)
+        if call is None and not marks.name and self._calls and self._calls[-1].sent_index is None:
+            return self._calls[-1]  # its first piece had no index
+        return None if call is None or call.is_over(marks.name, function) else call
+
+    def _call_with_name(self, marks: _Marks, function: dict[str, Any]) -> _Call | None:
+        last = self._calls[-1] if self._calls else None
+        return None if last is None or last.is_over(marks.name, function) else last
 
     def _start(self, sent_index: int | None) -> _Call:
-        taken = self._indexes
-        if sent_index is None or sent_index in taken:
-            index = max(taken) + 1 if taken else 0
-        else:
-            index = sent_index
+        index = sent_index
+        if index is None or index in self._taken:
+            index = self._next_index
         call = _Call(index, sent_index)
-        taken.add(index)
+        self._taken.add(index)
+        self._next_index = max(self._next_index, index + 1)
         self._calls.append(call)
-        if sent_index is not None:
-            self._by_sent_index[sent_index] = call
         return call
-
-    def _collect(
-        self,
-        call: _Call,
-        delta: dict[str, Any],
-        function: dict[str, Any],
-        call_id: str | None,
-        name: str | None,
-    ) -> None:
-        if call.id is None and call_id is not None:
-            call.id = call_id
-            self._by_id.setdefault(call_id, call)
-        else:
-            delta.pop("id", None)
-        if name is not None and name != call.name:
-            call.name += name
-        elif call.name:
-            function.pop("name", None)
-        if arguments := function.get("arguments"):
-            call.arguments.append(arguments)
-        for field, value in delta.items():
-            if value is not None and field not in _MERGED_BY_RULE:
-                call.extra[field] = value
-        for field, value in function.items():
-            if value is not None and field not in {"name", "arguments"}:
-                call.function_extra[field] = value
-
-
-def _starts_another(call: _Call, name: str, arguments: str) -> bool:
-    """Whether a piece with a name but without an id starts a call after `call`.
-
-    The same name may be repeated with each piece, and a name may come in pieces as long as no
-    arguments have come.
-    """
-    if name == call.name:
-        return bool(arguments) and call.has_whole_arguments
-    return bool(call.arguments)
 
 
 def _make_arguments_text(function: dict[str, Any]) -> None:
@@ -199,12 +220,26 @@ def _make_arguments_text(function: dict[str, Any]) -> None:
         function["arguments"] = json.dumps(arguments, ensure_ascii=False)
 
 
-def _index_of(delta: dict[str, Any]) -> int | None:
+def _marks_of(delta: dict[str, Any]) -> _Marks:
     index = delta.get("index")
+    function = delta.get("function")
+    name = function.get("name") if isinstance(function, dict) else None
     if isinstance(index, str) and index.isascii() and index.isdigit():
-        return int(index)
-    return index if isinstance(index, int) and not isinstance(index, bool) else None
+        index = int(index[:_MOST_INDEX_DIGITS])
+    if not isinstance(index, int) or isinstance(index, bool) or index < 0:
+        index = None
+    return _Marks(index, _text(delta.get("id")), _text(name))
 
 
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
+def _is_unmarked(delta: Any) -> bool:
+    return isinstance(delta, dict) and _marks_of(delta) == _UNMARKED
+
+
+def _text(value: Any) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _keep(source: dict[str, Any], target: dict[str, Any], *, besides: tuple[str, ...]) -> None:
+    target.update(
+        (name, value) for name, value in source.items() if value is not None and name not in besides
+    )

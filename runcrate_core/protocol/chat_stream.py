@@ -1,0 +1,219 @@
+"""Reading a chat stream without I/O: from the bytes of a body to chunks, and how it ended.
+
+A stream is whole when `[DONE]` came, or when each choice seen has a finish reason: some servers
+never send `[DONE]`. After a finish reason the reading goes on, for the chunk with the usage. A
+body that ends in any other way was cut.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from runcrate_core.protocol.answer import Failure, TransportFailure
+from runcrate_core.protocol.chat_fold import ChatAccumulator
+from runcrate_core.protocol.chat_shapes import ChatCompletionChunk, error_of
+from runcrate_core.protocol.sse import DONE, MAX_EVENT_BYTES, SSEBoundError, SSEDecoder
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FaultKind = Literal["truncated", "stalled", "error_event", "invalid_json", "line_too_long"]
+
+# After its last choice has finished, a server owes at most the usage and `[DONE]`. Pings are then
+# not listened to for as long as while an answer is awaited.
+LONGEST_TRAILER_S: Final = 10.0
+
+# Unlike `json.loads`, this looks for no white space around the value; it takes half the time.
+_parse: Final = json.JSONDecoder().raw_decode
+
+
+@dataclass(frozen=True, slots=True)
+class StreamFault:
+    """Why a stream did not come to its end.
+
+    Attributes:
+        kind: `truncated`: the body ended too early. `stalled`: nothing of the answer came for too
+            long. `error_event`: the server sent an error. `invalid_json`: an event is not a JSON
+            object. `line_too_long`: an event is larger than the bound.
+        chunks_received: Chunks read before it; with 0 an error event is like an error status.
+        detail: What is known, without any content; may be empty.
+        error: The error sent, of an `error_event`.
+        offset: Where an event stops being JSON, in characters, of `invalid_json`.
+    """
+
+    kind: FaultKind
+    chunks_received: int
+    detail: str = ""
+    error: dict[str, Any] | None = field(default=None, repr=False)
+    offset: int | None = None
+
+
+class ChatStreamReader:
+    """Reads one chat stream, bytes in, chunks out.
+
+    It never raises: a failure stands in `fault`, after the chunks before it were returned.
+
+    Attributes:
+        idle_s: Seconds without content after which the stream counts as stalled.
+        done: The answer is whole and nothing more is to be read: `[DONE]` came, or the body
+            ended properly without it.
+        fault: What went wrong; nothing is read after it.
+        chunks_received: Chunks returned.
+    """
+
+    def __init__(
+        self, *, idle_s: float, now: float, max_event_bytes: int = MAX_EVENT_BYTES
+    ) -> None:
+        self.idle_s = idle_s
+        self.done = False
+        self.fault: StreamFault | None = None
+        self.chunks_received = 0
+        self._decoder = SSEDecoder(max_event_bytes=max_event_bytes)
+        self._fold = ChatAccumulator()
+        # When the first read without content was made, since content last came. A reader of
+        # chunks who takes long makes no reads, and so cannot make a stream look stalled.
+        self._silent_since: float | None = now
+
+    @property
+    def completed(self) -> bool:
+        """Whether the answer is whole."""
+        return self.done or (self.fault is None and self._fold.finished)
+
+    def feed(self, data: bytes, now: float) -> list[ChatCompletionChunk]:
+        """Read the next bytes of the body.
+
+        Args:
+            data: The bytes, cut anywhere.
+            now: The time, in seconds, of a clock that never goes back.
+
+        Returns:
+            The chunks these bytes complete; their tool calls are repaired. Look at `fault` and
+            `done` after using them.
+        """
+        if self.done or self.fault is not None:
+            return []
+        too_large: str | None = None
+        try:
+            payloads: Sequence[str] = self._decoder.feed(data)
+        except SSEBoundError as error:
+            payloads, too_large = error.events, str(error)
+        chunks = self._read(payloads, now)
+        if too_large is not None and not self._over:
+            self.fault = StreamFault("line_too_long", self.chunks_received, too_large)
+        return chunks
+
+    def end(self, now: float) -> list[ChatCompletionChunk]:
+        """End the body, and decide whether the answer is whole.
+
+        Args:
+            now: The time, in seconds, of the same clock.
+
+        Returns:
+            The chunk that lacked its blank line, if there is one.
+        """
+        if self._over:
+            return []
+        chunks = self._read(self._decoder.close(lenient=True), now)
+        if self.completed:
+            self.done = True
+        elif self.fault is None:
+            detail = "" if self.chunks_received else "it had no event"
+            self.fault = StreamFault("truncated", self.chunks_received, detail)
+        return chunks
+
+    def fail(self, failure: TransportFailure) -> None:
+        """Note that the connection failed; an answer that is whole by then is not affected."""
+        if self._over or self.completed:
+            return
+        kind: FaultKind = "stalled" if failure.failure is Failure.READ_TIMEOUT else "truncated"
+        detail = failure.note or failure.failure.value
+        self.fault = StreamFault(kind, self.chunks_received, detail)
+
+    def stalled(self, now: float) -> bool:
+        """Whether reads have brought nothing of the answer for too long.
+
+        Comments, empty deltas and other signs of life do not count. The time starts at the first
+        read without content.
+
+        Args:
+            now: The time, in seconds, of the same clock.
+        """
+        patience_s = min(self.idle_s, LONGEST_TRAILER_S) if self.completed else self.idle_s
+        return self._silent_since is not None and now - self._silent_since >= patience_s
+
+    def completion(self, *, partial: bool = False) -> dict[str, Any]:
+        """Return the chunks read so far, folded into the form of an answer without streaming.
+
+        Args:
+            partial: Treat the answer as unfinished even if it is not. As long as it is, tool
+                calls without a finish reason are named `incomplete_tool_calls`.
+        """
+        return self._fold.completion(partial=partial or not self.completed)
+
+    @property
+    def _over(self) -> bool:
+        return self.done or self.fault is not None
+
+    def _read(self, payloads: Sequence[str], now: float) -> list[ChatCompletionChunk]:
+        chunks: list[ChatCompletionChunk] = []
+        carries = False
+        for payload in payloads:
+            try:
+                event, end = _parse(payload)
+            except (ValueError, RecursionError):
+                event, end = None, -1
+            if end != len(payload) or type(event) is not dict:
+                event = self._read_unusual(payload, len(chunks))
+                if event is None:
+                    if self._over:
+                        break
+                    continue
+            # Inside a JSON text the quotes would be escaped: this is a member, or a whole value.
+            if '"error"' in payload or "choices" not in event:
+                error = error_of(event)
+                if error is not None:
+                    received = self.chunks_received + len(chunks)
+                    self.fault = StreamFault("error_event", received, error=error)
+                    break
+            carries |= self._fold.add(event)
+            chunks.append(ChatCompletionChunk(event))
+        self.chunks_received += len(chunks)
+        if carries:
+            self._silent_since = None
+        elif self._silent_since is None:
+            self._silent_since = now
+        elif self.stalled(now):
+            self._give_up()
+        return chunks
+
+    def _read_unusual(self, payload: str, chunks: int) -> dict[str, Any] | None:
+        """Read what is not just a JSON object; None, with `done` or `fault` set if it ends."""
+        text = payload.strip()
+        if not text:
+            return None  # sent by some servers to keep the connection open
+        if text == DONE:
+            self.done = True
+            return None
+        offset = 0
+        try:
+            event = json.loads(text)
+        except RecursionError:
+            event = None
+        except ValueError as error:
+            event, offset = None, getattr(error, "pos", 0)
+        if isinstance(event, dict):
+            return event
+        received = self.chunks_received + chunks
+        detail = f"event {received + 1} is not a JSON object (character {offset})"
+        self.fault = StreamFault("invalid_json", received, detail, offset=offset)
+        return None
+
+    def _give_up(self) -> None:
+        if self._over:
+            return
+        if self.completed:
+            self.done = True
+        else:
+            self.fault = StreamFault("stalled", self.chunks_received)

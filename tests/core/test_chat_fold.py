@@ -1,0 +1,295 @@
+"""Chunks folded into the answer that was streamed."""
+
+import copy
+
+import pytest
+
+from runcrate_core.protocol.chat_fold import ChatAccumulator
+
+
+def chunk(delta, finish_reason=None, index=0, **members):
+    choice = {"index": index, "delta": delta, "finish_reason": finish_reason}
+    return {"id": "c", "model": "m", "created": 1, "choices": [choice], **members}
+
+
+def fold(*chunks, partial=False):
+    accumulator = ChatAccumulator()
+    for one in chunks:
+        accumulator.add(one)
+    return accumulator.completion(partial=partial)
+
+
+def message_of(*deltas):
+    return fold(*(chunk(delta) for delta in deltas))["choices"][0]["message"]
+
+
+def test_whole_answer():
+    assert fold(
+        chunk({"role": "assistant", "content": "", "refusal": None}, system_fingerprint="f"),
+        chunk({"content": "Hel"}, system_fingerprint=None),
+        chunk({"content": "lo"}),
+        chunk({}, "stop"),
+        {"id": "c", "choices": [], "usage": {"total_tokens": 3}, "service_tier": "s"},
+    ) == {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "system_fingerprint": "f",
+        "service_tier": "s",
+        "choices": [
+            {
+                "index": 0,
+                "message": {"role": "assistant", "content": "Hello"},
+                "finish_reason": "stop",
+            }
+        ],
+        "usage": {"total_tokens": 3},
+    }
+
+
+def test_nothing_at_all():
+    assert fold() == {"object": "chat.completion", "choices": []}
+
+
+def test_choices_are_kept_apart_and_ordered():
+    whole = fold(
+        chunk({"content": "b"}, index=1),
+        chunk({"content": "a"}),
+        chunk({"content": "B"}, "stop", index=1),
+        chunk({"content": "A"}, "length", index=0),
+    )
+    assert [
+        (c["index"], c["message"]["content"], c["finish_reason"]) for c in whole["choices"]
+    ] == [
+        (0, "aA", "length"),
+        (1, "bB", "stop"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("deltas", "message"),
+    [
+        ([{"content": None}, {"content": None}], {"content": None}),
+        ([{"content": ""}, {"content": None}], {"content": ""}),
+        ([{"role": "assistant"}, {"role": "assistant"}], {"content": None}),
+        ([{"refusal": "n"}, {"refusal": "o"}], {"content": None, "refusal": "no"}),
+        (
+            [{"reasoning_content": "a", "content": None}, {"reasoning_content": "b"}],
+            {"content": None, "reasoning_content": "ab"},
+        ),
+        ([{"reasoning": "a"}, {"reasoning": "b"}], {"content": None, "reasoning": "ab"}),
+        # A label that is repeated is not a text in pieces.
+        ([{"channel": "x"}, {"channel": "x"}], {"content": None, "channel": "x"}),
+        ([{"odd": {"a": 1}}, {"odd": {"b": 2}}], {"content": None, "odd": {"b": 2}}),
+        (
+            [{"annotations": [{"url": 1}]}, {"annotations": [{"url": 2}, "odd"]}],
+            {"content": None, "annotations": [{"url": 1}, {"url": 2}, "odd"]},
+        ),
+        # Groq sends an executed tool again with its output.
+        (
+            [
+                {"executed_tools": [{"index": 0, "type": "search", "output": None}]},
+                {"executed_tools": [{"index": 0, "type": "search", "output": "o"}]},
+                {"executed_tools": [{"index": 0, "type": "search", "output": None}]},
+            ],
+            {
+                "content": None,
+                "executed_tools": [{"index": 0, "type": "search", "output": "o"}],
+            },
+        ),
+        # OpenRouter streams the texts of reasoning details by type and index.
+        (
+            [
+                {"reasoning_details": [{"type": "t", "index": 0, "text": "a", "format": None}]},
+                {"reasoning_details": [{"type": "t", "index": 0, "text": "b", "signature": "s"}]},
+                {"reasoning_details": [{"type": "e", "index": 0, "data": "x"}]},
+                {"reasoning_details": [{"type": "t", "index": 0, "text": None}]},
+            ],
+            {
+                "content": None,
+                "reasoning_details": [
+                    {"type": "t", "index": 0, "text": "ab", "format": None, "signature": "s"},
+                    {"type": "e", "index": 0, "data": "x"},
+                ],
+            },
+        ),
+        # Content as parts, and as parts and text.
+        ([{"content": [{"a": 1}]}, {"content": [{"b": 2}]}], {"content": [{"a": 1}, {"b": 2}]}),
+        (
+            [{"content": [{"a": 1}]}, {"content": "x"}, {"content": "y"}],
+            {"content": [{"a": 1}, {"type": "text", "text": "xy"}]},
+        ),
+        # A character that was cut into two surrogates.
+        ([{"content": "\ud83d"}, {"content": "\ude00!"}], {"content": "😀!"}),
+        ([{"content": "\ud83d"}], {"content": "\ufffd"}),
+        (
+            [{"function_call": {"name": "f", "arguments": ""}}]
+            + [{"function_call": {"arguments": text}} for text in ("{", "}")],
+            {"content": None, "function_call": {"name": "f", "arguments": "{}"}},
+        ),
+        ([{"tool_calls": []}], {"content": None}),
+        ([{"tool_calls": {"odd": 1}}], {"content": None, "tool_calls": {"odd": 1}}),
+    ],
+)
+def test_members_of_deltas(deltas, message):
+    assert message_of(*deltas) == {"role": "assistant", **message}
+
+
+def test_tool_calls_are_assembled_and_their_pieces_repaired():
+    pieces = [
+        chunk({"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{"}}]}),
+        chunk({"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "}"}}]}),
+    ]
+    calls = fold(*pieces)["choices"][0]["message"]["tool_calls"]
+    assert calls == [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
+    assert pieces[1]["choices"][0]["delta"]["tool_calls"] == [
+        {"index": 0, "function": {"arguments": "}"}}
+    ]
+
+
+def test_logprobs_are_joined():
+    first, second = [{"token": "a"}], [{"token": "b"}]
+    choices = [
+        {"index": 0, "delta": {}, "logprobs": {"content": first, "refusal": None, "x": 1}},
+        {"index": 0, "delta": {}, "logprobs": None},
+        {"index": 0, "delta": {}, "logprobs": {"content": second, "refusal": None, "x": 2}},
+        {"index": 0, "delta": {}, "logprobs": {"content": None}},
+    ]
+    whole = fold(*({"choices": [choice]} for choice in choices))
+    assert whole["choices"][0]["logprobs"] == {
+        "content": [*first, *second],
+        "refusal": None,
+        "x": 2,
+    }
+    assert first == [{"token": "a"}]
+
+
+def test_first_identity_and_finish_reason_count():
+    whole = fold(
+        {"id": "", "model": "", "created": 0, "choices": []},
+        chunk({"content": "a"}, id="c1", model="m1"),
+        chunk({}, "tool_calls", id="c2", model="m2"),
+        chunk({}, "stop"),
+        chunk({}, ""),
+    )
+    assert (whole["id"], whole["model"], whole["created"]) == ("c1", "m1", 1)
+    assert whole["choices"][0]["finish_reason"] == "tool_calls"
+
+
+def test_other_members_keep_their_last_value():
+    choice = {"index": 0, "delta": {}, "native_finish_reason": "end", "stop_reason": None}
+    whole = fold({"choices": [choice], "metrics": 1}, {"metrics": 2}, {"metrics": None})
+    assert whole["metrics"] == 2
+    assert whole["choices"][0]["native_finish_reason"] == "end"
+    assert "stop_reason" not in whole["choices"][0]
+
+
+USAGE = {"prompt_tokens": 1}
+
+
+@pytest.mark.parametrize(
+    "last",
+    [
+        {"usage": USAGE, "choices": []},
+        {"choices": [{"index": 0, "delta": {}, "usage": USAGE}]},
+        {"choices": [], "x_groq": {"usage": USAGE}},
+        {"choices": [], "usage": {"prompt_tokens": 1, "completion_tokens": None}},
+    ],
+)
+def test_usage_is_found_wherever_it_is(last):
+    whole = fold(chunk({"content": "a"}, usage=None), last, {"usage": None, "choices": []})
+    assert whole["usage"] == USAGE
+    assert "usage" not in whole["choices"][0]
+
+
+def test_half_a_tool_call_is_not_called_one():
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"x'}}
+    legacy = {"name": "f", "arguments": '{"x'}
+    cut = [chunk({"tool_calls": [call]}), chunk({"function_call": legacy})]
+    done = chunk({"tool_calls": [copy.deepcopy(call)]}, "tool_calls", index=1)
+    unfinished, finished = fold(*cut, done, partial=True)["choices"]
+    assert unfinished["finish_reason"] is None
+    assert set(unfinished["message"]) == {
+        "role",
+        "content",
+        "incomplete_tool_calls",
+        "incomplete_function_call",
+    }
+    assert unfinished["message"]["incomplete_tool_calls"][0]["function"] == legacy
+    assert finished["message"]["tool_calls"][0]["function"] == legacy
+
+
+@pytest.mark.parametrize(
+    ("delta", "carries"),
+    [
+        ({}, False),
+        ({"role": "assistant"}, False),
+        ({"role": "assistant", "content": "", "reasoning": None, "tool_calls": []}, False),
+        ({"content": "a"}, True),
+        ({"reasoning_content": "a"}, True),
+        ({"tool_calls": [{"index": 0}]}, True),
+        ({"annotations": [1]}, True),
+    ],
+)
+def test_only_parts_of_the_answer_are_content(delta, carries):
+    assert ChatAccumulator().add(chunk(delta)) is carries
+
+
+def test_finish_reason_is_content_and_finishes():
+    accumulator = ChatAccumulator()
+    assert not accumulator.finished
+    accumulator.add(chunk({"content": "a"}))
+    accumulator.add(chunk({"content": "a"}, index=1))
+    assert accumulator.add(chunk({}, "stop"))
+    assert not accumulator.finished
+    assert not accumulator.add(chunk({}, "stop"))
+    assert accumulator.add(chunk({}, "stop", index=1))
+    assert accumulator.finished
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"choices": None},
+        {"choices": "odd"},
+        {"choices": ["odd", None, 3]},
+        {"choices": [{}]},
+        {"choices": [{"index": None, "delta": None, "logprobs": None}]},
+        {"choices": [{"index": "odd", "delta": "odd", "finish_reason": None}]},
+        {"choices": [{"index": {}, "delta": [], "logprobs": "odd"}]},
+        {"choices": [{"delta": {"tool_calls": ["odd"], "function_call": "odd"}}]},
+    ],
+)
+def test_odd_chunks_are_survived(odd):
+    whole = fold(odd, chunk({"content": "a"}, "stop"), odd)
+    assert whole["choices"][0]["message"]["content"] == "a"
+    assert len(whole["choices"]) == 1
+
+
+def test_chunk_may_be_changed_after_it_was_added():
+    accumulator = ChatAccumulator()
+    logprobs, items = {"content": [1]}, [{"index": 0, "a": 1}]
+    one = chunk({"content": "a", "items": items}, logprobs=1)
+    one["choices"][0]["logprobs"] = logprobs
+    accumulator.add(one)
+    before = copy.deepcopy(accumulator.completion())
+    logprobs["content"].append(2)
+    items[0]["a"] = 2
+    one["choices"].clear()
+    one["model"] = "other"
+    assert accumulator.completion() == before
+
+
+def test_whole_may_be_changed_without_changing_the_next():
+    accumulator = ChatAccumulator()
+    one = chunk({"content": "a", "items": [{"index": 0}]})
+    one["choices"][0]["logprobs"] = {"content": [1]}
+    accumulator.add(one)
+    first = accumulator.completion()
+    before = copy.deepcopy(first)
+    first["choices"][0]["message"]["items"][0]["index"] = 5
+    first["choices"][0]["logprobs"]["content"].append(2)
+    first["choices"].clear()
+    assert accumulator.completion() == before

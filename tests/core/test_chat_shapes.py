@@ -1,0 +1,141 @@
+"""Readers of what providers put in different places."""
+
+from decimal import Decimal
+
+import pytest
+
+from runcrate_core.protocol.chat_shapes import (
+    ChatCompletionChunk,
+    cost_of,
+    error_of,
+    reasoning_of,
+    usage_of,
+)
+
+
+def test_chunk_reads_as_typed_attributes():
+    chunk = ChatCompletionChunk(
+        {
+            "id": "c1",
+            "model": "m",
+            "provider": "p",
+            "choices": [
+                {
+                    "index": 0,
+                    "delta": {
+                        "content": "Hi",
+                        "tool_calls": [{"index": 1, "function": {"arguments": "{"}}],
+                    },
+                    "finish_reason": None,
+                }
+            ],
+            "usage": {"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}},
+        }
+    )
+    content: str | None = chunk.choices[0].delta.content
+    assert content == chunk["choices"][0]["delta"]["content"] == "Hi"
+    calls = chunk.choices[0].delta.tool_calls
+    assert calls is not None
+    assert calls[0].function.arguments == "{"
+    assert calls[0].function.name is None
+    assert chunk.usage is not None
+    assert chunk.usage.prompt_tokens == 3
+    assert chunk.usage.prompt_tokens_details is not None
+    assert chunk.usage.prompt_tokens_details["cached_tokens"] == 2
+    assert getattr(chunk, "provider") == "p"  # noqa: B009 - not declared, so type checkers object
+
+
+def test_chunk_without_anything():
+    chunk = ChatCompletionChunk()
+    assert chunk.choices == []
+    assert chunk.object == "chat.completion.chunk"
+    assert (chunk.id, chunk.model, chunk.usage) == ("", "", None)
+    assert chunk.choices.__class__ is list
+
+
+@pytest.mark.parametrize(
+    ("message", "text"),
+    [
+        ({"reasoning_content": "a"}, "a"),
+        ({"reasoning": "a", "reasoning_content": None}, "a"),
+        ({"thinking": "a"}, "a"),
+        ({"reasoning": "a", "reasoning_details": [{"text": "b"}]}, "a"),
+        ({"reasoning_details": [{"text": "a"}, {"summary": "b"}, {"data": "x"}, "odd"]}, "ab"),
+        ({"reasoning_details": [{"text": 5}]}, None),
+        ({"reasoning_details": "odd"}, None),
+        ({"reasoning": {"odd": 1}}, None),
+        ({"reasoning_content": ""}, None),
+        ({}, None),
+    ],
+)
+def test_reasoning(message, text):
+    assert reasoning_of(message) == text
+
+
+USAGE = {"prompt_tokens": 1, "completion_tokens": 2}
+
+
+@pytest.mark.parametrize(
+    ("payload", "usage"),
+    [
+        ({"usage": USAGE}, USAGE),
+        ({"usage": None, "choices": [{"usage": USAGE}]}, USAGE),
+        ({"usage": {}, "x_groq": {"usage": USAGE}}, USAGE),
+        ({"usage": {**USAGE, "total_tokens": None}}, USAGE),
+        ({"usage": {"details": {"cached": None, "audio": 0}}}, {"details": {"audio": 0}}),
+        ({"usage": {"prompt_tokens": None}}, None),
+        ({"usage": "odd", "choices": ["odd"], "x_groq": "odd"}, None),
+        ({"choices": []}, None),
+        ({"choices": {"odd": 1}}, None),
+        ({}, None),
+    ],
+)
+def test_usage(payload, usage):
+    assert usage_of(payload) == usage
+
+
+@pytest.mark.parametrize(
+    ("usage", "cost"),
+    [
+        ({"cost": 0.00333825}, Decimal("0.00333825")),
+        ({"cost": 0}, Decimal(0)),
+        ({"cost": "0.5"}, Decimal("0.5")),
+        ({"estimated_cost": 1e-7}, Decimal("1E-7")),
+        ({"cost": {"total_cost": 0.25}}, Decimal("0.25")),
+        ({"cost": "dear", "total_cost": 2}, Decimal(2)),
+        ({"cost": True}, None),
+        ({"cost": -1}, None),
+        ({"cost": float("nan")}, None),
+        ({"cost": None}, None),
+        ({"cost": {}}, None),
+        (None, None),
+    ],
+)
+def test_cost(usage, cost):
+    assert cost_of({"usage": usage}) == cost
+
+
+@pytest.mark.parametrize(
+    ("event", "error"),
+    [
+        ({"error": {"message": "m", "code": 429}}, {"message": "m", "code": 429}),
+        ({"error": "m", "code": "c", "type": None}, {"message": "m", "code": "c"}),
+        ({"error": {"detail": "m"}}, {"message": "m"}),
+        ({"error": ["m"]}, {"message": "['m']"}),
+        ({"error": {"code": "c"}, "choices": []}, {"code": "c"}),
+        ({"choices": [{"error": {"message": "m"}}]}, {"message": "m"}),
+        ({"choices": ["odd", {"error": None}]}, None),
+        ({"choices": "odd"}, None),
+        ({"object": "error", "code": 500}, {"object": "error", "code": 500}),
+        ({"type": "error", "message": "m"}, {"type": "error", "message": "m"}),
+        ({"message": "m"}, {"message": "m"}),
+        ({"detail": "m"}, {"message": "m"}),
+        ({"type": "ping"}, None),
+        ({"error": None, "choices": []}, None),
+        ({}, None),
+    ],
+)
+def test_error(event, error):
+    before = repr(event)
+    assert error_of(event) == error
+    assert repr(event) == before

@@ -1,0 +1,409 @@
+"""From the bytes of a body to chunks, and how the stream ended."""
+
+import json
+import pickle
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runcrate_core.protocol.answer import Failure, TransportFailure
+from runcrate_core.protocol.chat_shapes import ChatCompletionChunk
+from runcrate_core.protocol.chat_stream import LONGEST_TRAILER_S, ChatStreamReader
+
+IDLE_S = 60.0
+
+
+def chunk(content=None, finish_reason=None, index=0, **members):
+    delta = {} if content is None else {"content": content}
+    choice = {"index": index, "delta": delta, "finish_reason": finish_reason}
+    return {"id": "c", "model": "m", "created": 1, "choices": [choice], **members}
+
+
+def event(data):
+    return b"data: " + json.dumps(data).encode() + b"\n\n"
+
+
+DONE = b"data: [DONE]\n\n"
+HELLO = event(chunk("Hel")) + event(chunk("lo"))
+STOP = event(chunk(finish_reason="stop"))
+USAGE = event({"id": "c", "choices": [], "usage": {"total_tokens": 3}})
+
+
+def reader():
+    return ChatStreamReader(idle_s=IDLE_S, now=0.0)
+
+
+def read(*pieces, end=True):
+    one = reader()
+    chunks = [each for piece in pieces for each in one.feed(piece, 0.0)]
+    return one, chunks + (one.end(0.0) if end else [])
+
+
+def content_of(one):
+    return one.completion()["choices"][0]["message"]["content"]
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        HELLO + STOP + USAGE + DONE,
+        HELLO + STOP + USAGE,  # never sends [DONE]
+        HELLO + STOP + USAGE[:-2],  # nor the last blank line
+        HELLO + STOP + USAGE + DONE[:-2],
+        HELLO + STOP + USAGE + DONE + b"data: rubbish\n\n\xff" + event({"error": "late"}),
+        HELLO + STOP + STOP + USAGE + DONE,
+        event({"id": "", "choices": [], "prompt_filter_results": []}) + HELLO + STOP + USAGE,
+        b"\xef\xbb\xbf: hello\n\n" + HELLO + b"data: \n\n: ping\n\n" + STOP + USAGE + DONE,
+        (HELLO + STOP + USAGE + DONE).replace(b"data: ", b"data:"),
+        (HELLO + STOP + USAGE + DONE).replace(b"data: ", b"data:  "),
+        (HELLO + STOP + USAGE + DONE).replace(b"\n\n", b" \r\n\r\n"),
+        HELLO + event(chunk()) + STOP + USAGE.replace(b"choices", b"odd") + DONE,
+    ],
+)
+def test_whole_streams(body):
+    one, chunks = read(body)
+    assert one.fault is None
+    assert one.completed
+    assert content_of(one) == "Hello"
+    assert one.completion()["usage"] == {"total_tokens": 3}
+    assert one.completion()["choices"][0]["finish_reason"] == "stop"
+    assert one.chunks_received == len(chunks)
+    assert all(type(each) is ChatCompletionChunk for each in chunks)
+    assert one.feed(HELLO, 0.0) == one.end(0.0) == []
+
+
+def test_done_is_seen_at_once():
+    one, _ = read(HELLO + DONE, end=False)
+    assert one.done
+    assert one.completed
+
+
+def test_only_done():
+    one, chunks = read(DONE)
+    assert (one.completed, one.fault, chunks) == (True, None, [])
+
+
+@pytest.mark.parametrize(
+    ("body", "chunks", "detail"),
+    [
+        (HELLO, 2, ""),
+        (HELLO + STOP[:-10], 2, ""),
+        (HELLO + event(chunk("x", finish_reason="")), 3, ""),
+        (HELLO + event(chunk("b", index=1)) + STOP, 4, ""),  # choice 1 has not finished
+        (USAGE, 1, ""),
+        (b"", 0, "it had no event"),
+        (b"<html>busy</html>", 0, "it had no event"),
+    ],
+)
+def test_cut_stream(body, chunks, detail):
+    one, received = read(body)
+    assert one.fault is not None
+    assert (one.fault.kind, one.fault.detail) == ("truncated", detail)
+    assert one.fault.chunks_received == one.chunks_received == len(received) == chunks
+    assert not one.completed
+
+
+def test_cut_tool_call_is_not_called_one():
+    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"x": 1}'}}
+    start = chunk()
+    start["choices"][0]["delta"]["tool_calls"] = [call]
+    one, _ = read(event(start))
+    message = one.completion()["choices"][0]["message"]
+    assert "tool_calls" not in message
+    assert message["incomplete_tool_calls"][0]["function"]["arguments"] == '{"x": 1}'
+    whole, _ = read(event(start) + DONE)
+    assert whole.completion()["choices"][0]["message"]["tool_calls"][0]["id"] == "a"
+    partial = whole.completion(partial=True)["choices"][0]
+    assert "tool_calls" not in partial["message"]
+    assert partial["finish_reason"] is None
+
+
+@pytest.mark.parametrize(
+    ("sent", "error"),
+    [
+        ({"error": {"message": "m", "code": "overloaded"}}, {"message": "m", "code": "overloaded"}),
+        ({"error": "m"}, {"message": "m"}),
+        (
+            {**chunk("", "error"), "error": {"code": 502, "message": "m"}},
+            {"code": 502, "message": "m"},
+        ),
+        ({"choices": [{"delta": {}, "error": {"message": "m"}}]}, {"message": "m"}),
+        ({"object": "error", "message": "m"}, {"object": "error", "message": "m"}),
+        ({"message": "m"}, {"message": "m"}),
+    ],
+)
+@pytest.mark.parametrize("before", [b"", HELLO])
+def test_error_event(sent, error, before):
+    one, chunks = read(before + b"event: error\n" + event(sent) + HELLO)
+    assert one.fault is not None
+    assert (one.fault.kind, one.fault.error) == ("error_event", error)
+    assert one.fault.chunks_received == len(chunks) == one.chunks_received == (2 if before else 0)
+    assert one.feed(HELLO, 0.0) == one.end(0.0) == []
+    if before:
+        assert one.completion()["choices"][0]["message"]["content"] == "Hello"
+    assert "message" not in repr(one.fault)
+    assert pickle.loads(pickle.dumps(one.fault)) == one.fault  # noqa: S301 - our own
+
+
+def test_error_event_that_the_body_ends_in():
+    one, _ = read(HELLO + event({"error": "m"}).rstrip())
+    assert one.fault is not None
+    assert (one.fault.kind, one.fault.error) == ("error_event", {"message": "m"})
+
+
+def test_the_word_error_is_no_error():
+    one, chunks = read(event(chunk("error")) + event({**chunk('"error"'), "error": None}) + DONE)
+    assert one.fault is None
+    assert len(chunks) == 2
+    assert content_of(one) == 'error"error"'
+
+
+@pytest.mark.parametrize(
+    ("data", "offset"),
+    [
+        (b'{"secret": "s3cret", oops}', 21),
+        (b'{"a": 1} {"b": 2}', 9),
+        (b"3", 0),
+        (b"[]", 0),
+        (b"null", 0),
+        (b'"text"', 0),
+        (b"[" * 100_000, 0),
+        (b"9" * 5000, 0),
+        (b"{" + b'"a":' + b"9" * 5000 + b"}", 0),
+    ],
+)
+def test_invalid_json(data, offset):
+    one, chunks = read(HELLO + b"data: " + data + b"\n\n" + HELLO)
+    assert len(chunks) == 2
+    assert one.fault is not None
+    assert (one.fault.kind, one.fault.offset) == ("invalid_json", offset)
+    assert one.fault.detail.startswith("event 3 ")
+    assert one.fault.chunks_received == 2
+    assert "s3cret" not in repr(one.fault)
+
+
+def test_line_without_an_end():
+    one = ChatStreamReader(idle_s=IDLE_S, now=0.0, max_event_bytes=1000)
+    chunks = one.feed(HELLO + b"data: " + b"x" * 2000, 0.0)
+    assert len(chunks) == 2
+    assert one.fault is not None
+    assert (one.fault.kind, one.fault.chunks_received) == ("line_too_long", 2)
+    assert "1000 bytes" in one.fault.detail
+
+
+@pytest.mark.parametrize(("before", "kind"), [(DONE, None), (event({"error": "m"}), "error_event")])
+def test_what_comes_before_a_line_without_an_end_counts(before, kind):
+    one = ChatStreamReader(idle_s=IDLE_S, now=0.0, max_event_bytes=1000)
+    one.feed(HELLO + before + b"data: " + b"x" * 2000, 0.0)
+    assert (one.fault and one.fault.kind) == kind
+
+
+PINGS = [
+    b": ping\n\n",
+    b": ping\n",
+    b"",
+    b"data: \n\n",
+    event({"type": "ping"}),
+    event({"id": "c", "choices": []}),
+    event(chunk("")),
+    event({"choices": [{"index": 0, "delta": {"role": "assistant", "content": None}}]}),
+]
+
+
+@pytest.mark.parametrize("ping", PINGS)
+@pytest.mark.parametrize("start", [b"", HELLO])
+def test_signs_of_life_do_not_keep_a_silent_stream_alive(ping, start):
+    one = reader()
+    one.feed(start, 0.0)
+    for second in range(1, 200):
+        one.feed(ping, float(second))
+        if one.fault is not None:
+            break
+    assert one.fault is not None
+    assert one.fault.kind == "stalled"
+    assert second == pytest.approx(IDLE_S, abs=1)
+
+
+def test_content_keeps_a_slow_stream_alive():
+    one = reader()
+    for second in range(0, 2000, 50):
+        assert len(one.feed(event(chunk("x")), float(second))) == 1
+        assert one.feed(b": ping\n\n", second + 1.0) == []
+    assert one.fault is None
+
+
+def test_consumer_that_takes_long_does_not_look_like_a_stall():
+    one = reader()
+    one.feed(HELLO, 1.0)
+    one.feed(b": ping\n\n", 1000.0)  # waited in the socket's buffer, as what follows
+    assert not one.stalled(1000.0)
+    assert len(one.feed(STOP, 1000.0)) == 1
+    assert one.fault is None
+
+
+def test_silence_can_be_asked_for():
+    one = reader()
+    assert not one.stalled(IDLE_S - 1)
+    assert one.stalled(IDLE_S)
+    one.feed(HELLO, IDLE_S)
+    assert not one.stalled(1e9)
+
+
+def test_whole_answer_does_not_wait_long_for_its_end():
+    """Some servers ping on after the last finish reason and never send `[DONE]`."""
+    one = reader()
+    one.feed(HELLO + STOP, 0.0)
+    assert not one.done
+    one.feed(b": ping\n\n", 1.0)
+    assert not one.done
+    one.feed(b": ping\n\n", 1.0 + LONGEST_TRAILER_S)
+    assert one.done
+    assert one.fault is None
+
+
+def test_end_that_comes_late_is_still_read():
+    one = reader()
+    one.feed(HELLO + STOP, 0.0)
+    one.feed(b": ping\n\n", 1.0)
+    one.feed(USAGE + DONE, 100.0)
+    assert one.completion()["usage"] == {"total_tokens": 3}
+    assert one.done
+
+
+def test_error_that_comes_late_is_an_error():
+    one = reader()
+    one.feed(event({"error": "m"}), 1000.0)
+    assert one.fault is not None
+    assert one.fault.kind == "error_event"
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind", "detail"),
+    [
+        (TransportFailure(Failure.READ_TIMEOUT), "stalled", Failure.READ_TIMEOUT.value),
+        (TransportFailure(Failure.BROKEN, "reset by peer"), "truncated", "reset by peer"),
+    ],
+)
+def test_connection_that_fails(failure, kind, detail):
+    one, _ = read(HELLO, end=False)
+    one.fail(failure)
+    assert one.fault is not None
+    assert (one.fault.kind, one.fault.detail, one.fault.chunks_received) == (kind, detail, 2)
+    one.fail(TransportFailure(Failure.UNREADABLE))
+    assert one.fault.kind == kind
+
+
+@pytest.mark.parametrize("body", [HELLO + STOP, DONE])
+def test_connection_that_fails_after_the_answer_is_whole(body):
+    one, _ = read(body, end=False)
+    one.fail(TransportFailure(Failure.BROKEN))
+    assert one.fault is None
+    assert one.completed
+
+
+texts = st.text(max_size=12)
+calls = st.lists(st.tuples(st.sampled_from("fgh"), st.dictionaries(texts, texts, max_size=2)))
+
+
+@st.composite
+def completions(draw):
+    """A whole answer, and deltas that stream it."""
+    deltas, choices = [], []
+    for index in range(draw(st.integers(1, 2))):
+        message = {"role": "assistant", "content": None}
+        parts = [{"role": "assistant"}]
+        for name in ("reasoning_content", "content", "refusal"):
+            pieces = draw(st.lists(texts, max_size=4))
+            parts += [{name: piece} for piece in pieces]
+            if pieces:
+                message[name] = "".join(pieces)
+        tool_calls = []
+        for number, (name, arguments) in enumerate(draw(calls)):
+            text = json.dumps(arguments)
+            place = draw(st.integers(0, len(text)))
+            call_id = f"call_{index}_{number}"
+            head = {"name": name, "arguments": text[:place]}
+            first = {"index": number, "id": call_id, "type": "function", "function": head}
+            rest = {"index": number, "function": {"arguments": text[place:]}}
+            parts += [{"tool_calls": [first]}, {"tool_calls": [rest]}]
+            function = {"name": name, "arguments": text}
+            tool_calls.append({"id": call_id, "type": "function", "function": function})
+        if tool_calls:
+            message["tool_calls"] = tool_calls
+        finish_reason = draw(st.sampled_from(["stop", "length", "tool_calls"]))
+        parts.append({"finish_reason": finish_reason})
+        deltas.append([(index, part) for part in parts])
+        choices.append({"index": index, "message": message, "finish_reason": finish_reason})
+    order = draw(st.permutations([n for n, parts in enumerate(deltas) for _ in parts]))
+    interleaved = [deltas[number].pop(0) for number in order]
+    whole = {
+        "id": "c",
+        "object": "chat.completion",
+        "created": 1,
+        "model": "m",
+        "choices": choices,
+        "usage": {"total_tokens": 3},
+    }
+    return whole, interleaved
+
+
+def body_of(deltas):
+    body = b""
+    for index, part in deltas:
+        finish_reason = part.get("finish_reason")
+        choice = {"index": index, "delta": {} if finish_reason else part}
+        choice["finish_reason"] = finish_reason
+        body += event({"id": "c", "created": 1, "model": "m", "choices": [choice]})
+    return body + USAGE
+
+
+@given(completions(), st.lists(st.integers(0, 100_000), max_size=20), st.booleans())
+def test_folded_stream_is_the_whole_answer(drawn, places, done):
+    """However the answer is cut into deltas, and its bytes into reads."""
+    whole, deltas = drawn
+    body = body_of(deltas) + (DONE if done else b"")
+    edges = [0, *sorted(place % len(body) for place in places), len(body)]
+    pieces = [body[start:end] for start, end in pairwise(edges)]
+    one, chunks = read(*pieces)
+    assert one.fault is None
+    assert one.completion() == whole
+    assert chunks == read(body)[1]
+
+
+@given(completions())
+def test_byte_by_byte_is_as_at_once(drawn):
+    _, deltas = drawn
+    body = body_of(deltas[:3]) + DONE
+    whole, chunks = read(body)
+    slow, slow_chunks = read(*(body[at : at + 1] for at in range(len(body))))
+    assert slow_chunks == chunks
+    assert slow.completion() == whole.completion()
+
+
+@given(st.binary(max_size=200), st.booleans())
+def test_no_bytes_make_it_raise(noise, as_data):
+    one = reader()
+    one.feed((b"data: " if as_data else b"") + noise + b"\n\n" + HELLO, 0.0)
+    one.end(0.0)
+    one.completion()
+
+
+NAMES = [
+    *("choices", "delta", "index", "tool_calls", "function", "arguments", "name", "id"),
+    *("usage", "error", "content", "finish_reason", "logprobs", "x_groq", "function_call"),
+]
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5)
+    ),
+    max_leaves=20,
+)
+
+
+@given(st.lists(json_values, max_size=6))
+def test_no_json_makes_it_raise(events):
+    one, _ = read(*map(event, events))
+    json.dumps(one.completion())

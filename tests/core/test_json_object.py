@@ -1,0 +1,124 @@
+"""Objects that are dicts and read as attributes."""
+
+import copy
+import json
+import pickle
+
+import pytest
+
+from runcrate_core.protocol.json_object import JsonObject
+
+
+class Leaf(JsonObject):
+    __slots__ = ()
+
+    text: str | None
+
+
+class Tree(JsonObject):
+    __slots__ = ()
+
+    number: int = 7
+    name: str | None
+    leaf: Leaf
+    other_leaf: Leaf | None
+    leaves: list[Leaf]
+    other_leaves: list[Leaf] | None
+    numbers: list[int] | None
+    anything: JsonObject | None
+
+
+PARSED = {"name": "n", "leaf": {"text": "a"}, "leaves": [{"text": "b"}, 3], "odd": {"deep": [{}]}}
+
+
+def tree():
+    return Tree(copy.deepcopy(PARSED))
+
+
+def test_reads_as_dict_and_as_attributes():
+    value = tree()
+    assert value.name == value["name"] == "n"
+    assert value.leaf.text == value["leaf"]["text"] == "a"
+    assert value.leaves[0].text == value["leaves"][0]["text"] == "b"
+    assert value.leaves[1] == 3
+    assert value == PARSED
+    assert json.loads(json.dumps(value)) == PARSED
+
+
+def test_nested_object_is_wrapped_once_and_in_place():
+    value = tree()
+    assert value.leaf is value.leaf is value["leaf"]
+    assert value.leaves is value.leaves
+    assert type(value.leaves[0]) is Leaf
+    value.leaf["text"] = "changed"
+    assert value.to_dict()["leaf"] == {"text": "changed"}
+
+
+@pytest.mark.parametrize("value", [Tree(), Tree(dict.fromkeys(Tree.__annotations__))])
+def test_declared_member_that_is_absent_or_null(value):
+    assert value.number == 7
+    assert value.name is None
+    assert value.leaf == {}
+    assert value.leaf.text is None
+    assert value.other_leaf is None
+    assert value.leaves == []
+    assert value.other_leaves is None
+    assert value.numbers is None
+
+
+def test_value_of_another_type_than_declared_is_handed_on():
+    value = Tree({"leaf": "text", "leaves": [1], "number": "x"})
+    assert (value.leaf, value.leaves, value.number) == ("text", [1], "x")
+
+
+def test_member_that_is_not_declared():
+    value = tree()
+    assert type(value.odd) is JsonObject
+    assert value.odd.deep[0] == {}
+    assert type(value.odd.deep[0]) is JsonObject
+    assert "odd" in dir(value)
+    assert "leaf" in dir(value)
+
+
+def test_unknown_member():
+    value = tree()
+    with pytest.raises(AttributeError, match="Tree has no member `nothing`"):
+        _ = value.nothing
+    assert getattr(value, "nothing", 5) == 5
+
+
+def test_attributes_are_not_assigned():
+    value = tree()
+    for name in ("name", "new"):
+        with pytest.raises(AttributeError):
+            setattr(value, name, 1)
+
+
+@pytest.mark.parametrize("clone", [copy.copy, Tree.copy, copy.deepcopy, lambda value: value])
+def test_copies_keep_class_and_content(clone):
+    value = tree()
+    _ = value.leaf
+    twin = pickle.loads(pickle.dumps(clone(value)))  # noqa: S301 - our own
+    assert type(twin) is Tree
+    assert type(twin["leaf"]) is Leaf
+    assert twin == value
+
+
+def test_plain_copy_shares_nothing():
+    value = tree()
+    plain = value.to_dict()
+    assert type(plain["leaf"]) is dict
+    assert plain == PARSED
+    plain["leaves"][0]["text"] = "changed"
+    assert value.leaves[0].text == "b"
+
+
+def test_representation_names_the_class():
+    assert repr(Leaf(text="a")) == "Leaf({'text': 'a'})"
+
+
+def test_member_may_not_hide_a_method_of_dict():
+    with pytest.raises(TypeError, match="items"):
+
+        class Bad(JsonObject):
+            items: int

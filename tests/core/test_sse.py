@@ -1,0 +1,188 @@
+"""Server-sent events: the rules of the standard, however the bytes are cut."""
+
+import base64
+import json
+import pickle
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from runcrate_core.protocol.sse import MAX_EVENT_BYTES, SSEBoundError, SSEDecoder, SSEEvent
+
+CASES_FILE = Path(__file__).parents[3] / "shared" / "data" / "sse_cases.json"
+CASES = json.loads(CASES_FILE.read_text()) if CASES_FILE.exists() else []
+# Where a case has the ids of its source's decoder, which forgets them with each event.
+IDS_BY_THE_STANDARD = {"esp-multibyte-empty-lines": ["1", "1"]}
+needs_cases = pytest.mark.skipif(not CASES, reason="the folder with the public cases is absent")
+
+# Bytes of which streams are made, so that random inputs reach the rules' corners.
+FRAGMENTS = [
+    *(b"data", b"data:", b"data: ", b"event:", b"id:", b"retry:", b":", b" ", b"x", b"{}", b"10"),
+    *(b"\n", b"\r", b"\r\n", b"\n\n", b"\r\n\r\n", b"\0", b"\xef\xbb\xbf", b"\xef", b"\xbb"),
+    *("\u2028".encode(), "\u0085".encode(), "é".encode(), "😀".encode(), b"\xff", b"[DONE]"),
+]
+bodies = st.lists(st.sampled_from(FRAGMENTS), max_size=40).map(b"".join)
+
+
+def cut(body, places):
+    edges = [0, *sorted(place % (len(body) + 1) for place in places), len(body)]
+    return [body[start:end] for start, end in pairwise(edges)]
+
+
+def decode(pieces, *, lenient=False, **bounds):
+    decoder = SSEDecoder(**bounds)
+    return [data for piece in pieces for data in decoder.feed(piece)] + decoder.close(
+        lenient=lenient
+    )
+
+
+def decode_events(pieces):
+    decoder = SSEDecoder()
+    return [event for piece in pieces for event in decoder.feed_events(piece)]
+
+
+@needs_cases
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_public_case(case):
+    """The events of the standard, in the chunks given, in one piece, and byte by byte."""
+    body = base64.b64decode(case["raw_bytes_base64"])
+    given_pieces = [base64.b64decode(piece) for piece in case["chunks_base64"]]
+    events = case["expected_events"]
+    ids = IDS_BY_THE_STANDARD.get(case["name"]) or [event["id"] or None for event in events]
+    expected = [
+        SSEEvent(event["data"], event["event"], last_id)
+        for event, last_id in zip(events, ids, strict=True)
+    ]
+    assert b"".join(given_pieces) == body
+    for pieces in (given_pieces, [body], [body[at : at + 1] for at in range(len(body))]):
+        assert decode_events(pieces) == expected
+        assert decode(pieces) == [event.data for event in expected]
+
+
+@needs_cases
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case["name"])
+def test_public_case_asks_for_its_last_reconnection_time(case):
+    decoder = SSEDecoder()
+    decoder.feed(base64.b64decode(case["raw_bytes_base64"]))
+    assert decoder.retry_ms == (case["expected_retry_values"] or [None])[-1]
+
+
+@given(bodies, st.lists(st.integers(0, 10_000), max_size=12))
+@example(b"\xef\xbb\xbfdata:x\r\n\r\ndata: y\r\rdata: z\n\n", list(range(40)))
+def test_any_cut_gives_the_events_of_the_whole(body, places):
+    pieces = cut(body, places)
+    for lenient in (False, True):
+        assert decode(pieces, lenient=lenient) == decode([body], lenient=lenient)
+    assert decode_events(pieces) == decode_events([body])
+
+
+@given(bodies)
+def test_data_alone_and_whole_events_agree(body):
+    assert decode([body]) == [event.data for event in decode_events([body])]
+
+
+@given(bodies, st.lists(st.integers(0, 10_000), max_size=12), st.integers(1, 12))
+def test_bound_does_not_depend_on_the_cut(body, places, bound):
+    def outcome(pieces):
+        decoder, events, exceeded = SSEDecoder(max_event_bytes=bound), [], False
+        for piece in pieces:
+            try:
+                events += decoder.feed(piece)
+            except SSEBoundError as error:
+                events += error.events
+                exceeded = True
+        return events, exceeded
+
+    assert outcome(cut(body, places)) == outcome([body])
+
+
+@given(st.lists(st.text(st.characters(exclude_characters="\r\n", codec="utf-8")), max_size=5))
+def test_data_comes_back_as_it_was_sent(texts):
+    for end in ("\n", "\r\n", "\r"):
+        body = "".join(f"data: {text}{end}{end}" for text in texts).encode()
+        assert decode([body]) == texts
+
+
+@pytest.mark.parametrize("character", ["\u2028", "\u2029", "\u0085", "\x0b", "\x0c", "\x1c"])
+def test_only_cr_and_lf_end_lines(character):
+    body = f'data: {{"text": "a{character}b"}}\n\n'.encode()
+    assert decode([body]) == [f'{{"text": "a{character}b"}}']
+
+
+def test_event_is_given_as_soon_as_its_blank_line_ends():
+    decoder = SSEDecoder()
+    assert decoder.feed(b"data: a\r\n\r") == ["a"]  # the LF to come belongs to this CR
+    assert decoder.feed(b"") == []
+    assert decoder.feed(b"\ndata: b\r\n\r\n") == ["b"]
+
+
+def test_invalid_utf_8_is_replaced():
+    assert decode([b"data: a\xffb\n\n"]) == ["a\ufffdb"]
+
+
+@pytest.mark.parametrize("retry", [b"1x", b"-1", b"", b"\xc2\xb2", b"9" * 5000])
+def test_reconnection_time_that_is_none_is_ignored(retry):
+    decoder = SSEDecoder()
+    decoder.feed_events(b"retry: 7\n\nretry: " + retry + b"\n\n")
+    assert decoder.retry_ms == 7
+
+
+@pytest.mark.parametrize(
+    ("ending", "kept"),
+    [
+        (b"data: [DONE]", ["[DONE]"]),
+        (b"data:[DONE]\n", ["[DONE]"]),
+        (b'data: {"a": 1}', ['{"a": 1}']),
+        (b"data: [1]\r", ["[1]"]),
+        (b'data: {"a": ', []),
+        (b"data: 12", []),  # may have been 123
+        (b"data: " + b"[" * 100_000, []),
+        (b"data: [DON", []),
+        (b": comment", []),
+        (b"", []),
+    ],
+)
+def test_event_that_the_body_ends_in(ending, kept):
+    """Discarded by the standard; kept leniently when nothing of it can be missing."""
+    body = b"data: first\n\n" + ending
+    assert decode([body]) == ["first"]
+    assert decode([body], lenient=True) == ["first", *kept]
+
+
+def test_line_without_an_end_is_bounded():
+    decoder = SSEDecoder()
+    for _ in range(8):
+        assert decoder.feed(b"x" * (MAX_EVENT_BYTES // 8)) == []
+    with pytest.raises(SSEBoundError, match=str(MAX_EVENT_BYTES)) as caught:
+        decoder.feed(b"x")
+    assert caught.value.events == ()
+
+
+def test_comments_without_an_end_are_bounded():
+    decoder = SSEDecoder(max_event_bytes=1000)
+    for _ in range(250):
+        assert decoder.feed(b": x\n") == []
+    with pytest.raises(SSEBoundError):
+        decoder.feed(b": x\n")
+
+
+def test_events_before_one_too_large_are_kept():
+    body = b"data: a\n\ndata: " + b"x" * 100 + b"\n\ndata: c\n\n"
+    for feed in ("feed", "feed_events"):
+        with pytest.raises(SSEBoundError) as caught:
+            getattr(SSEDecoder(max_event_bytes=50), feed)(body)
+        assert caught.value.events == ("a",)
+        assert "xxx" not in repr(caught.value)
+        assert pickle.loads(pickle.dumps(caught.value)).events == ("a",)  # noqa: S301 - our own
+
+
+def test_time_does_not_grow_with_the_square_of_an_event():
+    """A megabyte in reads of 4 bytes: rescanning the unfinished event would take minutes."""
+    decoder = SSEDecoder()
+    decoder.feed(b"data: ")
+    for _ in range(100_000):
+        decoder.feed(b"x\n:y")
+    assert decoder.feed(b"\n\n") == ["x"]

@@ -1,0 +1,342 @@
+"""Tool calls put together from badly numbered pieces."""
+
+import copy
+import json
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runcrate_core.protocol.tool_calls import ToolCallAssembler
+
+
+def piece(arguments=None, **members):
+    """One piece; `name` and `arguments` go into its function."""
+    function = {"name": members.pop("name")} if "name" in members else {}
+    if arguments is not None:
+        function["arguments"] = arguments
+    return {**members, "function": function}
+
+
+def assemble(chunks):
+    """Repair chunks; gives (id, name, arguments) of each call and the index of each piece."""
+    assembler = ToolCallAssembler()
+    chunks = copy.deepcopy(chunks)
+    for chunk in chunks:
+        assembler.repair(chunk)
+    calls = assembler.assembled()
+    return (
+        [(c["id"], c["function"]["name"], c["function"]["arguments"]) for c in calls],
+        [delta["index"] for chunk in chunks for delta in chunk],
+    )
+
+
+A, B = ("a", "f", '{"x": 1}'), ("b", "g", '{"y": 2}')
+UNNAMED_A, UNNAMED_B = (None, *A[1:]), (None, *B[1:])
+
+CASES = {
+    "as OpenAI sends it": (
+        [
+            [piece("", index=0, id="a", type="function", name="f")],
+            [piece('{"x"', index=0)],
+            [piece(": 1}", index=0)],
+            [piece("", index=1, id="b", type="function", name="g")],
+            [piece('{"y": 2}', index=1)],
+        ],
+        [A, B],
+        [0, 0, 0, 1, 1],
+    ),
+    "interleaved": (
+        [
+            [piece("", index=0, id="a", name="f"), piece("", index=1, id="b", name="g")],
+            [piece('{"x"', index=0), piece('{"y"', index=1)],
+            [piece(": 2}", index=1), piece(": 1}", index=0)],
+        ],
+        [A, B],
+        [0, 1, 0, 1, 1, 0],
+    ),
+    "whole calls in one chunk without index": (
+        [[piece(A[2], id="a", name="f"), piece(B[2], id="b", name="g")]],
+        [A, B],
+        [0, 1],
+    ),
+    "whole calls without index and id": (
+        [[piece(A[2], name="f")], [piece(B[2], name="g")]],
+        [UNNAMED_A, UNNAMED_B],
+        [0, 1],
+    ),
+    "twice the same function, without index and id": (
+        [[piece(A[2], name="f"), piece(A[2], name="f")]],
+        [UNNAMED_A, UNNAMED_A],
+        [0, 1],
+    ),
+    "index null": (
+        [
+            [piece('{"x"', index=None, id="a", name="f")],
+            [piece(": 1}", index=None)],
+            [piece(B[2], index=None, id="b", name="g")],
+        ],
+        [A, B],
+        [0, 0, 1],
+    ),
+    "index 0 for each call": (
+        [
+            [piece('{"x"', index=0, id="a", name="f")],
+            [piece(": 1}", index=0)],
+            [piece('{"y"', index=0, id="b", name="g")],
+            [piece(": 2}", index=0)],
+        ],
+        [A, B],
+        [0, 0, 1, 1],
+    ),
+    "index 0 for each call, interleaved by id": (
+        [
+            [piece('{"x"', index=0, id="a", name="f"), piece('{"y"', index=0, id="b", name="g")],
+            [piece(": 1}", index=0, id="a", name="f"), piece(": 2}", index=0, id="b", name="g")],
+        ],
+        [A, B],
+        [0, 1, 0, 1],
+    ),
+    "index 0 for each whole call without id": (
+        [[piece(A[2], index=0, name="f")], [piece(B[2], index=0, name="g")]],
+        [UNNAMED_A, UNNAMED_B],
+        [0, 1],
+    ),
+    "id and name in each piece": (
+        [
+            [piece('{"x"', index=0, id="a", name="f")],
+            [piece(": 1}", index=0, id="a", name="f")],
+        ],
+        [A],
+        [0, 0],
+    ),
+    "name in each piece, no id": (
+        [
+            [piece('{"x": ', index=0, name="f")],
+            [piece("{}", index=0, name="f")],
+            [piece("}", index=0, name="f")],
+            [piece("", index=0, name="f")],
+        ],
+        [(None, "f", '{"x": {}}')],
+        [0, 0, 0, 0],
+    ),
+    "empty id and name after the first piece": (
+        [
+            [piece("", index=0, id="a", name="f")],
+            [piece('{"x"', index=0, id="", name="")],
+            [piece(": 1}", index=0, id="", name=None)],
+        ],
+        [A],
+        [0, 0, 0],
+    ),
+    "id without index, continued without both": (
+        [[piece('{"x"', id="a", name="f")], [piece(": 1}")], [piece(B[2], id="b", name="g")]],
+        [A, B],
+        [0, 0, 1],
+    ),
+    "id in each piece, no index": (
+        [
+            [piece('{"x"', id="a", name="f"), piece('{"y"', id="b", name="g")],
+            [piece(": 2}", id="b")],
+            [piece(": 1}", id="a")],
+        ],
+        [A, B],
+        [0, 1, 1, 0],
+    ),
+    "parallel calls continued in their order": (
+        [
+            [piece('{"x"', id="a", name="f"), piece('{"y"', id="b", name="g")],
+            [piece(": 1}"), piece(": 2}")],
+        ],
+        [A, B],
+        [0, 1, 0, 1],
+    ),
+    "the end of a call and the start of the next in one chunk": (
+        [
+            [piece('{"x"', id="a", name="f")],
+            [piece(": 1}"), piece(B[2], id="b", name="g")],
+        ],
+        [A, B],
+        [0, 0, 1],
+    ),
+    "first index is 1": (
+        [[piece(A[2], index=1, id="a", name="f")], [piece(B[2], index=2, id="b", name="g")]],
+        [A, B],
+        [1, 2],
+    ),
+    "later call comes first": (
+        [[piece(B[2], index=1, id="b", name="g")], [piece(A[2], index=0, id="a", name="f")]],
+        [A, B],
+        [1, 0],
+    ),
+    "an index that had to be given away": (
+        [
+            [piece(A[2], index=0, id="a", name="f")],
+            [piece("", index=0, id="b", name="g")],
+            [piece("", index=1, id="c", name="h")],
+            [piece("{}", index=1)],
+            [piece(B[2], index=0)],
+        ],
+        [A, B, ("c", "h", "{}")],
+        [0, 1, 2, 2, 1],
+    ),
+    "arguments as object and null": (
+        [
+            [piece({"x": 1}, index=0, id="a", name="f")],
+            [{"index": 0, "function": {"arguments": None}}],
+        ],
+        [A],
+        [0, 0],
+    ),
+    "no function at all": (
+        [[{"index": 0, "id": "a", "function": None}], [piece(A[2], index=0, name="f")]],
+        [A],
+        [0, 0],
+    ),
+    "index alone first": (
+        [[{"index": 0}], [piece(A[2], id="a", name="f", index=0)]],
+        [A],
+        [0, 0],
+    ),
+    "index only later": (
+        [[piece('{"x"', id="a", name="f")], [piece(": 1}", index=0)], [piece("", index=0)]],
+        [A],
+        [0, 0, 0],
+    ),
+    "late id": (
+        [[piece('{"x"', name="f")], [piece(": 1}", id="a")], [piece("", id="a")]],
+        [A],
+        [0, 0, 0],
+    ),
+    "two calls under one id": (
+        [
+            [piece('{"x"', index=0, id="a", name="f")],
+            [piece('{"y"', index=1, id="a", name="g")],
+            [piece(": 2}", index=1, id="a")],
+            [piece(": 1}", index=0, id="a")],
+        ],
+        [A, ("a", *B[1:])],
+        [0, 1, 1, 0],
+    ),
+    "another index with a known id and no name": (
+        [[piece('{"x"', index=0, id="a", name="f")], [piece(": 1}", index=1, id="a")]],
+        [A],
+        [0, 0],
+    ),
+    "name in pieces": (
+        [[piece("", index=0, id="a", name="get")], [piece("", index=0, name="_it")]],
+        [("a", "get_it", "")],
+        [0, 0],
+    ),
+    "arguments without any mark come first": ([[piece("{}")]], [(None, "", "{}")], [0]),
+    "index as text": (
+        [[piece('{"x"', index="0", id="a", name="f")], [piece(": 1}", index="0")]],
+        [A],
+        [0, 0],
+    ),
+    "index that is none": (
+        [[piece('{"x"', index=-1, id="a", name="f")], [piece(": 1}", index=True)]],
+        [A],
+        [0, 0],
+    ),
+    "arguments closed, name again without arguments": (
+        [[piece(A[2], index=0, name="f")], [piece("", index=0, name="f")]],
+        [UNNAMED_A],
+        [0, 0],
+    ),
+    "arguments that only look closed": (
+        [[piece('{"x": {}', name="f")], [piece("}", name="f")]],
+        [(None, "f", '{"x": {}}')],
+        [0, 0],
+    ),
+}
+
+
+@pytest.mark.parametrize(("chunks", "calls", "indexes"), CASES.values(), ids=CASES)
+def test_calls_come_out_whole(chunks, calls, indexes):
+    assert assemble(chunks) == (calls, indexes)
+
+
+@pytest.mark.parametrize(("chunks", "calls", "indexes"), CASES.values(), ids=CASES)
+def test_repaired_pieces_are_in_openais_form(chunks, calls, indexes):
+    """Joining the repaired pieces by index alone, as naive consumers do, gives the same calls."""
+    assembler, joined = ToolCallAssembler(), {}
+    for chunk in copy.deepcopy(chunks):
+        assembler.repair(chunk)
+        for delta in chunk:
+            call = joined.setdefault(delta["index"], ["", "", ""])
+            function = delta.get("function") or {}
+            for at, text in enumerate((delta.get("id"), function.get("name"))):
+                call[at] += text or ""
+            assert isinstance(function.get("arguments", ""), str)
+            call[2] += function.get("arguments", "")
+    assert [tuple(call) for _, call in sorted(joined.items())] == [
+        (call_id or "", name, arguments) for call_id, name, arguments in calls
+    ]
+
+
+def test_other_members_are_kept():
+    assembler = ToolCallAssembler()
+    assembler.repair([piece("", index=0, id="a", name="f", extra_content={"signature": "s"})])
+    assembler.repair([{"index": 0, "function": {"arguments": "{}", "strict": True, "odd": None}}])
+    assert assembler.assembled() == [
+        {
+            "id": "a",
+            "type": "function",
+            "extra_content": {"signature": "s"},
+            "function": {"strict": True, "name": "f", "arguments": "{}"},
+        }
+    ]
+
+
+def test_odd_items_are_left_alone():
+    assembler = ToolCallAssembler()
+    deltas = ["odd", None, {"index": {}, "function": "odd"}, {"index": 0, "function": []}]
+    assembler.repair(deltas)
+    assert deltas[:2] == ["odd", None]
+    assert [delta["index"] for delta in deltas[2:]] == [0, 0]
+
+
+def test_arguments_nested_too_deeply_to_parse():
+    assembler = ToolCallAssembler()
+    deep = '{"x":' * 100_000 + "}"
+    assembler.repair([piece(deep, name="f")])
+    assembler.repair([piece("}", name="f")])
+    assert assembler.assembled()[0]["function"]["arguments"] == deep + "}"
+
+
+STYLES = ("openai", "no index", "null index", "zero index", "repeats all", "empty later")
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from("fgh"),
+            st.dictionaries(st.text(max_size=3), st.integers(), max_size=3),
+            st.lists(st.integers(0, 40), max_size=4),
+        ),
+        min_size=1,
+        max_size=4,
+    ),
+    st.sampled_from(STYLES),
+)
+def test_any_split_in_any_style(calls, style):
+    """Calls one after the other, cut anywhere, in each way that servers number them."""
+    chunks, expected = [], []
+    for number, (name, arguments, places) in enumerate(calls):
+        text = json.dumps(arguments)
+        expected.append((f"id{number}", name, text))
+        edges = [0, *sorted(place % (len(text) + 1) for place in places), len(text)]
+        for start, end in pairwise(edges):
+            new = {"id": f"id{number}", "name": name}
+            index = {"no index": {}, "null index": {"index": None}, "zero index": {"index": 0}}
+            marks = index.get(style, {"index": number})
+            if start == 0 or style == "repeats all":
+                marks = {**marks, **new}
+            elif style == "empty later":
+                marks = {**marks, "id": "", "name": ""}
+            chunks.append([piece(text[start:end], **marks)])
+    assembled, indexes = assemble(chunks)
+    assert assembled == expected
+    assert sorted(set(indexes)) == list(range(len(calls)))
