@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from runcrate_emulator import files
+from runcrate_emulator import files, page
 from runcrate_emulator.errors import ApiError, envelope, surface_of
 from runcrate_emulator.gateway import Gateway
 from runcrate_emulator.infrastructure import uploads
@@ -51,6 +51,7 @@ def create_app(world: World) -> Starlette:
         routes=[
             *_prefixed("/v1", _routes_of("inference", _INFERENCE)),
             *_prefixed("/api/v1", _routes_of("infrastructure", _INFRASTRUCTURE)),
+            *page.routes,
             *files.routes,
             *uploads.signed_routes,
         ],

@@ -26,6 +26,7 @@ from runcrate_emulator.world import World
 _CRASHED = ApiError(
     500, "internal_error", "The emulator itself failed; see `Emulator.crashes` for the reason."
 )
+_PAGE = "/"  # refreshes itself every other second; that is no news for the journal
 _OPEN_ROUTES = {("GET", "/v1/models")}  # answers without a key, as llm-runcrate calls it
 
 
@@ -80,7 +81,8 @@ class Gateway:
         arrived_at = self._world.now()
 
         def record(status: int | None) -> None:
-            self._world.journal.add(_entry(request, arrived_at, status))
+            if request.path != _PAGE:
+                self._world.journal.add(_entry(request, arrived_at, status))
 
         answer = Answer(scope, receive, send, record)
         try:

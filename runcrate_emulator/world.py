@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.faults import FaultPlan
+from runcrate_emulator.inference.video_jobs import VideoJobs
 from runcrate_emulator.infrastructure import credit
 from runcrate_emulator.infrastructure.records import Secret
 from runcrate_emulator.infrastructure.settle import settle
@@ -40,6 +41,7 @@ class World(Workspace):
     Attributes:
         launch_seconds: Emulated seconds that a launch, job submit or top-up takes to answer. 0 by
             default; a test of `idempotency_in_progress` sets more.
+        videos: The video jobs of the inference side.
         crashes: Exceptions that were answered with the emulator's own 500.
     """
 
@@ -66,6 +68,7 @@ class World(Workspace):
         self.requests_per_minute = self._first_requests_per_minute
         self.rate_windows: dict[str, Window] = {}
         self.faults = FaultPlan()
+        self.videos = VideoJobs()
         self.launch_seconds = 0.0
         self.crashes.clear()
         self.journal.clear()

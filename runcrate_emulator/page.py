@@ -1,0 +1,249 @@
+"""The page at `/`: what is going on, for people. Plain HTML that refreshes itself."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from html import escape
+from importlib.resources import files
+
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+from starlette.routing import Route
+
+from runcrate_emulator.balance_chart import balance_chart
+from runcrate_emulator.files import LINK_LIFETIME_S, StoredFile
+from runcrate_emulator.infrastructure import credit, machines, topups
+from runcrate_emulator.infrastructure.job_record import Job
+from runcrate_emulator.infrastructure.job_views import job_cost
+from runcrate_emulator.infrastructure.machines import Machine
+from runcrate_emulator.infrastructure.wire import not_found, world_of
+from runcrate_emulator.journal import RecordedRequest
+from runcrate_emulator.world import World
+
+_SHOWN_MACHINES = 12
+_SHOWN_JOBS = 6
+_SHOWN_REQUESTS = 14
+_SHOWN_MEDIA = 12
+_REFUSED = 400
+_FAILED = 500
+
+
+async def show_page(request: Request) -> Response:
+    """GET /."""
+    world = world_of(request)
+    style = files("runcrate_emulator").joinpath("page.css").read_text("utf-8")
+    sections = [
+        _heading(world, request),
+        _figures(world),
+        _section("Balance", balance_chart(_points(world)), "wide"),
+        _section("Instances", _machine_table(world), "wide"),
+        _section("Jobs", _job_table(world), "wide") if world.jobs else "",
+        _section("Last requests", _request_table(world.journal.entries())),
+        _section("Media", _media(world)),
+    ]
+    return HTMLResponse(_document(style, "".join(sections)))
+
+
+async def show_confirmation(request: Request) -> Response:
+    """GET /topups/{id}: where an owner confirms a top-up that requires action."""
+    topup_id = escape(request.path_params["id"])
+    return HTMLResponse(
+        f"<!doctype html><title>Confirm a top-up</title><form method=post><p>Top-up {topup_id}"
+        "<p><button>Confirm the payment</button></form>"
+    )
+
+
+async def confirm(request: Request) -> Response:
+    """POST /topups/{id}: confirms it."""
+    identifier: str = request.path_params["id"]
+    try:
+        topups.confirm_topup(world_of(request), identifier)
+    except KeyError:
+        raise not_found("top-up that waits for a confirmation", identifier) from None
+    return HTMLResponse("<!doctype html><title>Confirmed</title><p>The top-up is confirmed.")
+
+
+def _document(style: str, content: str) -> str:
+    return f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Runcrate emulator</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><style>{style}</style></head><body><main>{content}</main><script>
+setInterval(async () => {{
+  if ([...document.querySelectorAll("audio, video")].some((player) => !player.paused)) return;
+  const answer = await fetch("/").catch(() => null);
+  document.body.classList.toggle("gone", answer === null);
+  if (answer === null) return;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  document.querySelector("main").replaceWith(page.querySelector("main"));
+}}, 2000);
+</script></body></html>"""
+
+
+def _heading(world: World, request: Request) -> str:
+    speed = world.clock.speed
+    pace = "stands still" if speed == 0 else f"{speed:g} s a second"
+    host = escape(f"{request.url.scheme}://{request.url.netloc}")
+    return (
+        "<header><h1>Runcrate emulator</h1><p>"
+        f"<time>{world.moment:%a %d %b %Y, %H:%M:%S}</time> UTC · clock: {pace}"
+        f" · inference <code>{host}/v1</code> · infrastructure <code>{host}/api/v1</code>"
+        "</p></header>"
+    )
+
+
+def _figures(world: World) -> str:
+    now = world.moment
+    floating = credit.floating_balance(world, now)
+    burn = credit.burn_per_hour(world, now)
+    runway = f"{max(float(floating / burn), 0):,.1f} h" if burn else "—"
+    figures = [
+        ("Balance", f"${floating:,.2f}"),
+        ("Burn per hour", f"${burn:,.2f}"),
+        ("Runway", runway),
+        ("Live machines", str(len(world.live_machines))),
+        ("Inference requests", str(len(world.ledger.inference))),
+    ]
+    tiles = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
+    return f"<dl>{tiles}</dl>"
+
+
+def _points(world: World) -> list[tuple[datetime, float]]:
+    points = [(at, float(balance)) for at, balance in world.ledger.points]
+    return [*points, (world.moment, float(credit.floating_balance(world, world.moment)))]
+
+
+def _section(title: str, content: str, kind: str = "") -> str:
+    return f'<section class="{kind}"><h2>{title}</h2>{content}</section>'
+
+
+def _table(columns: Iterable[str], rows: Iterable[Iterable[str]], empty: str) -> str:
+    """A table; a column whose name begins with `#` holds numbers."""
+    names = list(columns)
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td{_numeric(name)}>{cell}</td>" for name, cell in zip(names, row, strict=True))
+        + "</tr>"
+        for row in rows
+    )
+    if not body:
+        return f'<p class="empty">{empty}</p>'
+    head = "".join(f"<th{_numeric(name)}>{name.lstrip('#')}</th>" for name in names)
+    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
+    return f'<div class="scroll">{table}</div>'
+
+
+def _numeric(column: str) -> str:
+    return ' class="number"' if column.startswith("#") else ""
+
+
+def _machine_table(world: World) -> str:
+    newest = list(world.machines.values())[: -_SHOWN_MACHINES - 1 : -1]
+    return _table(
+        ("Name", "Status", "Machine", "Region", "#$ per hour", "#Ran", "#Cost", "Stops"),
+        (_machine_row(machine, world.moment) for machine in newest),
+        "None yet. <code>POST /api/v1/instances</code> launches one.",
+    )
+
+
+def _machine_row(machine: Machine, now: datetime) -> list[str]:
+    status = machines.status_at(machine, now)
+    kind = machine.type
+    end = machine.stopped_at or now
+    stop = machines.auto_stop_at(machine, now)
+    why = (machine.stop_reason or "").replace("_", " ")
+    return [
+        escape(machine.name),
+        _chip(status),
+        f"{kind.gpu_type} &times; {kind.gpu_count}"
+        if machine.has_gpu
+        else f"{kind.cpu_cores} CPUs",
+        kind.region.id,
+        f"{kind.hourly_rate:.2f}",
+        _duration((end - machine.runs_from).total_seconds()),
+        f"${machines.cost_between(machine, machine.runs_from, now):.2f}",
+        why if stop is None else f"{stop:%d %b %H:%M}",
+    ]
+
+
+def _job_table(world: World) -> str:
+    newest = list(world.jobs.values())[: -_SHOWN_JOBS - 1 : -1]
+    return _table(
+        ("Name", "Status", "Command", "GPU", "#Cost"),
+        (_job_row(world, job) for job in newest),
+        "None yet.",
+    )
+
+
+def _job_row(world: World, job: Job) -> list[str]:
+    gpu = job.spec.candidates[0] if job.attempt is None else job.attempt.gpu
+    return [
+        escape(job.name),
+        _chip(job.status),
+        f'<code class="clip">{escape(job.spec.command)}</code>',
+        f"{escape(gpu.gpu_type)} &times; {gpu.gpu_count}",
+        f"${job_cost(world, job):.2f}",
+    ]
+
+
+def _request_table(entries: list[RecordedRequest]) -> str:
+    return _table(
+        ("Time", "Status", "Request", "#ms"),
+        (
+            [
+                f"{entry.at:%H:%M:%S}",
+                _status_chip(entry.status),
+                f'<code class="clip">{entry.method} {escape(entry.path)}</code>',
+                f"{entry.duration_s * 1000:.0f}",
+            ]
+            for entry in entries[: -_SHOWN_REQUESTS - 1 : -1]
+        ),
+        "None yet.",
+    )
+
+
+def _status_chip(status: int | None) -> str:
+    if status is None:
+        return '<span class="chip failed">lost</span>'
+    kind = "succeeded" if status < _REFUSED else "refused" if status < _FAILED else "failed"
+    return f'<span class="chip {kind}">{status}</span>'
+
+
+def _chip(status: str) -> str:
+    return f'<span class="chip {status}">{status.replace("_", " ")}</span>'
+
+
+def _media(world: World) -> str:
+    made = world.media.newest(_SHOWN_MEDIA)
+    if not made:
+        return '<p class="empty">Nothing made yet.</p>'
+    # A link that stays the same for an hour, so that the browser does not load it again and again.
+    now_s = world.clock.now().timestamp()
+    valid_for_s = 2 * LINK_LIFETIME_S - now_s % LINK_LIFETIME_S
+    tiles = (_medium(file, escape(world.media.link(file.id, valid_for_s))) for file in made)
+    return f'<div class="media">{"".join(tiles)}</div>'
+
+
+def _medium(file: StoredFile, link: str) -> str:
+    family = file.content_type.split("/")[0]
+    if family == "image":
+        shown = f'<img src="{link}" alt="" loading="lazy">'
+    elif family in ("audio", "video"):
+        shown = f'<{family} src="{link}" controls preload="metadata"></{family}>'
+    else:
+        shown = ""
+    name = f'<a href="{link}">{escape(file.name)}</a> · {len(file.data) / 1000:,.0f} kB'
+    return f"<figure>{shown}<figcaption>{name}</figcaption></figure>"
+
+
+def _duration(seconds: float) -> str:
+    if seconds <= 0:
+        return "—"
+    minutes, rest = divmod(int(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02d}:{rest:02d}"
+
+
+routes = [
+    Route("/", show_page, methods=["GET"]),
+    Route("/topups/{id}", show_confirmation, methods=["GET"]),
+    Route("/topups/{id}", confirm, methods=["POST"]),
+]
