@@ -12,7 +12,7 @@ class RequestEvent:
     Attributes:
         surface: `inference`, `infrastructure` or `external`.
         method: HTTP method.
-        route: Path with placeholders (`/instances/{id}`); never identifiers or queries.
+        route: Path with placeholders (`/instances/{instance_id}`); never identifiers or queries.
         attempt: 1 for the first.
         elapsed_s: Seconds from sending to the answer (of a stream: to its first content).
         status: HTTP status, or `None` without an answer.

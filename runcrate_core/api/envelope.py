@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import (
@@ -22,10 +23,10 @@ from runcrate_core.protocol.answer import (
     malformed,
     response_info,
 )
+from runcrate_core.protocol.paging import Batch, ListMeta
+from runcrate_core.protocol.steps import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from runcrate_core.errors import ResponseFormatError
     from runcrate_core.protocol.request import Request
 
@@ -68,6 +69,7 @@ class ApiModel(BaseModel):
 
 
 M = TypeVar("M", bound=ApiModel)
+Following = Callable[[ListMeta, int], Callable[[], Call[Batch[M]]] | None]
 
 
 def whole(kind: type[M], request: Request) -> Callable[[Answer], M]:
@@ -80,17 +82,11 @@ def whole(kind: type[M], request: Request) -> Callable[[Answer], M]:
     return parse
 
 
-def data_of(answer: Answer, request: Request) -> Any:
-    """Return what an infrastructure answer holds in `data`, or all of it without envelope."""
-    value = json_value(answer, request)
-    return value["data"] if isinstance(value, dict) and "data" in value else value
-
-
 def one(kind: type[M], request: Request) -> Callable[[Answer], M]:
     """Return a parser for one value in the envelope (the infrastructure API)."""
 
     def parse(answer: Answer) -> M:
-        data = data_of(answer, request)
+        data, _ = _unwrapped(answer, request)
         if not isinstance(data, dict):
             raise malformed(answer, request, "`data` is not an object")
         value = validated(kind, data, answer, request)
@@ -103,15 +99,44 @@ def many(kind: type[M], request: Request) -> Callable[[Answer], list[M]]:
     """Return a parser for a list in the envelope (the infrastructure API)."""
 
     def parse(answer: Answer) -> list[M]:
-        data = data_of(answer, request)
-        if not isinstance(data, list):
-            raise malformed(answer, request, "`data` is not a list")
-        return [
-            validated(kind, item, answer, request, f"data[{index}]")
-            for index, item in enumerate(data)
-        ]
+        data, _ = _unwrapped(answer, request)
+        return _items(kind, data, answer, request)
 
     return parse
+
+
+def page(kind: type[M], request: Request, following: Following[M]) -> Callable[[Answer], Batch[M]]:
+    """Return a parser for one page of a list.
+
+    Args:
+        kind: What the list is of.
+        request: What was sent.
+        following: Returns how to get the next page, from what the answer says of the list and
+            how many values this page has.
+    """
+
+    def parse(answer: Answer) -> Batch[M]:
+        data, meta = _unwrapped(answer, request)
+        items = _items(kind, data, answer, request)
+        return Batch(items, following(meta, len(items)), meta.total, meta.cursor)
+
+    return parse
+
+
+def _unwrapped(answer: Answer, request: Request) -> tuple[Any, ListMeta]:
+    """Return what an infrastructure answer holds in `data`, or all of it without envelope."""
+    value = json_value(answer, request)
+    if isinstance(value, dict) and "data" in value:
+        return value["data"], ListMeta.read(value.get("meta"))
+    return value, ListMeta()
+
+
+def _items(kind: type[M], data: Any, answer: Answer, request: Request) -> list[M]:
+    if not isinstance(data, list):
+        raise malformed(answer, request, "`data` is not a list")
+    return [
+        validated(kind, item, answer, request, f"data[{index}]") for index, item in enumerate(data)
+    ]
 
 
 def nothing(answer: Answer) -> None:

@@ -14,7 +14,6 @@ from typing import Any, Final
 from runcrate_core.api.envelope import ApiModel, many, nothing, one
 from runcrate_core.errors import RuncrateError
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
-from runcrate_core.protocol.identifiers import path_segment
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none
 from runcrate_core.protocol.polling import Progress, poll
 from runcrate_core.protocol.reconcile import Creation, create_once
@@ -22,8 +21,7 @@ from runcrate_core.protocol.request import (
     Patience,
     Repeat,
     Request,
-    Surface,
-    json_request,
+    infrastructure_request,
     new_idempotency_key,
 )
 from runcrate_core.protocol.steps import Call, Flow
@@ -109,15 +107,14 @@ class InstanceType(ApiModel):
     hourly_rate: Decimal | None = None
 
 
-def _request(method: str, path: str, repeat: Repeat, **options: Any) -> Request:
-    return json_request(Surface.INFRASTRUCTURE, method, path, repeat=repeat, **options)
-
-
-def _path(instance_id: str, rest: str = "") -> dict[str, str]:
-    return {
-        "path": f"/instances/{path_segment(instance_id, 'instance_id')}{rest}",
-        "route": f"/instances/{{id}}{rest}",
-    }
+def _about(method: str, instance_id: str, rest: str = "", **options: Any) -> Request:
+    return infrastructure_request(
+        method,
+        f"/instances/{{instance_id}}{rest}",
+        Repeat.SAFE,
+        identifiers={"instance_id": instance_id},
+        **options,
+    )
 
 
 def list_instances(*, search: str | None = None) -> Call[list[Instance]]:
@@ -132,7 +129,7 @@ def list_instances(*, search: str | None = None) -> Call[list[Instance]]:
             print(instance.name, instance.status, instance.cost_per_hour)
         ```
     """
-    request = _request("GET", "/instances", Repeat.SAFE, query={"search": search})
+    request = infrastructure_request("GET", "/instances", Repeat.SAFE, query={"search": search})
     return Call(request, many(Instance, request))
 
 
@@ -143,13 +140,13 @@ def get(instance_id: str) -> Call[Instance]:
         ValueError: `instance_id` is not an identifier; nothing was sent.
         NotFoundError: There is none with this identifier in the environment.
     """
-    request = _request("GET", repeat=Repeat.SAFE, **_path(instance_id))
+    request = _about("GET", instance_id)
     return Call(request, one(Instance, request))
 
 
 def get_status(instance_id: str) -> Call[InstanceStatus]:
     """Return where an instance stands, with its address once it runs."""
-    request = _request("GET", repeat=Repeat.SAFE, **_path(instance_id, "/status"))
+    request = _about("GET", instance_id, "/status")
     return Call(request, one(InstanceStatus, request))
 
 
@@ -170,7 +167,7 @@ def list_types(
         ```
     """
     query = {"gpu_type": gpu_type, "region": region, "gpu_count": gpu_count}
-    request = _request("GET", "/instances/types", Repeat.SAFE, query=query)
+    request = infrastructure_request("GET", "/instances/types", Repeat.SAFE, query=query)
     return Call(request, many(InstanceType, request))
 
 
@@ -239,7 +236,7 @@ def create(
     if (gpu_type is None) == (instance_type_id is None):
         raise ValueError("Give either `gpu_type` or `instance_type_id`. Nothing was sent.")
     launched_name = name or f"runcrate-{secrets.token_hex(4)}"
-    request = _request(
+    request = infrastructure_request(
         "POST",
         "/instances",
         Repeat.NEVER,
@@ -299,7 +296,7 @@ def update(
     body = changes(
         max_runtime_minutes=max_runtime_minutes, idle_shutdown_minutes=idle_shutdown_minutes
     )
-    request = _request("PATCH", repeat=Repeat.SAFE, body=body, **_path(instance_id))
+    request = _about("PATCH", instance_id, body=body)
     return Call(request, one(Instance, request))
 
 
@@ -313,7 +310,7 @@ def terminate(instance_id: str) -> Call[None]:
         ValueError: `instance_id` is not an identifier; nothing was sent.
         NotFoundError: There is none with this identifier in the environment.
     """
-    request = _request("DELETE", repeat=Repeat.SAFE, **_path(instance_id))
+    request = _about("DELETE", instance_id)
     return Call(request, nothing)
 
 

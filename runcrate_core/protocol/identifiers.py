@@ -20,12 +20,8 @@ def path_segment(value: str, argument: str) -> str:
             `"."` and `".."` stay what they are when quoted, and an HTTP client resolves them,
             so `terminate("../storage/x")` would delete another resource.
     """
-    if not isinstance(value, str):
-        raise ValueError(  # noqa: TRY004 - callers handle every bad identifier as one class
-            f"`{argument}` must be text, not `{type(value).__name__}`. Nothing was sent."
-        )
-    stripped = value.strip()
-    if not stripped:
+    _require_text(value, argument)
+    if not value.strip():
         raise ValueError(f"`{argument}` is empty. Nothing was sent.")
     if len(value) > LONGEST_SEGMENT:
         raise ValueError(
@@ -45,6 +41,14 @@ def artifact_path(value: str, argument: str) -> str:
     Raises:
         ValueError: As `path_segment`, for any of the segments, or the path is absolute.
     """
+    _require_text(value, argument)
     if value.startswith("/"):
         raise ValueError(f"`{argument}` must be a relative path. Nothing was sent.")
     return "/".join(path_segment(part, argument) for part in value.split("/"))
+
+
+def _require_text(value: object, argument: str) -> None:
+    if not isinstance(value, str):
+        raise ValueError(  # noqa: TRY004 - callers handle every bad identifier as one class
+            f"`{argument}` must be text, not `{type(value).__name__}`. Nothing was sent."
+        )

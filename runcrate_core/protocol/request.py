@@ -9,6 +9,7 @@ from decimal import Decimal
 from enum import Enum
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
+from runcrate_core.protocol.identifiers import path_segment
 from runcrate_core.protocol.json_body import encode_json
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Request:
         surface: Which API it belongs to.
         method: HTTP method.
         path: Encoded path below the version part, or the whole address for `EXTERNAL`.
-        route: The path with placeholders, for logs, errors and hooks (`/instances/{id}`).
+        route: The path with placeholders, for logs, errors and hooks (`/instances/{instance_id}`).
         repeat: When it may be sent again.
         patience: Which read timeout applies.
         query: Query parameters, in order.
@@ -147,6 +148,37 @@ def json_request(
     )
 
 
+def infrastructure_request(
+    method: str,
+    route: str,
+    repeat: Repeat,
+    *,
+    identifiers: Mapping[str, str] | None = None,
+    **options: Any,
+) -> Request:
+    """Make a request to the infrastructure API.
+
+    Args:
+        method: HTTP method.
+        route: Path with placeholders, such as `/jobs/{job_id}/logs`.
+        repeat: When it may be sent again.
+        identifiers: What stands for each placeholder; each is encoded as one path segment.
+        options: The other arguments of `json_request`.
+
+    Raises:
+        ValueError: An identifier is none, or a value of the body is not JSON.
+    """
+    segments = {name: path_segment(value, name) for name, value in (identifiers or {}).items()}
+    return json_request(
+        Surface.INFRASTRUCTURE,
+        method,
+        route.format(**segments),
+        route=route,
+        repeat=repeat,
+        **options,
+    )
+
+
 def query_pairs(query: Mapping[str, QueryValue | Sequence[str]]) -> tuple[tuple[str, str], ...]:
     """Return query parameters as text; `None` is left out, a sequence repeats its name."""
     return tuple(_each_pair(query))
@@ -191,13 +223,22 @@ def timestamp(value: datetime | str, argument: str) -> str:
     """Return a moment as the API reads it: ISO 8601 in UTC with milliseconds and `Z`.
 
     Raises:
-        ValueError: A datetime without a time zone: what moment is meant cannot be known.
+        ValueError: It has no time zone, so what moment is meant cannot be known; or it is a text
+            that is no moment.
     """
     if isinstance(value, str):
-        return value
-    if value.tzinfo is None:
-        raise ValueError(f"`{argument}` has no time zone. Nothing was sent.")
-
+        try:
+            value = datetime.fromisoformat(value.strip())
+        except ValueError:
+            raise ValueError(
+                f"`{argument}` must be a time with an offset, such as 2026-10-21T02:00:00+01:00 "
+                f"or 2026-10-21T01:00:00Z, not {value!r}. Nothing was sent."
+            ) from None
+    if value.utcoffset() is None:
+        raise ValueError(
+            f"`{argument}` has no time zone, so what moment is meant is not known. Give a "
+            "datetime with a `tzinfo`, or a text with an offset. Nothing was sent."
+        )
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
