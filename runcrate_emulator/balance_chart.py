@@ -6,7 +6,6 @@ _WIDTH, _HEIGHT = 960, 200
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 8, 12, 28
 _GRID_LINES = 3
 _SCALE_TOPS = (3, 6, 12, 15, 21)
-_MOST_POINTS = 400  # more than the chart has room for
 
 
 def balance_chart(points: list[tuple[datetime, float]]) -> str:
@@ -15,7 +14,6 @@ def balance_chart(points: list[tuple[datetime, float]]) -> str:
     Args:
         points: Moments in order, each with the balance after it; at least one.
     """
-    points = _thinned(points)
     start, end = points[0][0], points[-1][0]
     span = max((end - start).total_seconds(), 1.0)
     top = _round_up(max(balance for _, balance in points))
@@ -53,11 +51,6 @@ def _grid_line(y: float, value: float) -> str:
         f'<line class="grid" x1="{_LEFT}" x2="{_WIDTH - _RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>'
         f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end">${value:,.0f}</text>'
     )
-
-
-def _thinned(points: list[tuple[datetime, float]]) -> list[tuple[datetime, float]]:
-    step = len(points) // _MOST_POINTS + 1
-    return [*points[:-1:step], points[-1]]
 
 
 def _round_up(value: float) -> float:

@@ -18,13 +18,18 @@ MICRO_USD = Decimal("0.000001")  # the finest amount that is ever posted
 
 @dataclass(frozen=True)
 class Transaction:
-    """One posted change of the balance; usage is negative."""
+    """One posted change of the balance; usage is negative.
+
+    Attributes:
+        machine_id: The machine that was used; None for everything else.
+    """
 
     id: str
     type: TransactionType
     amount: Decimal
     description: str
     created_at: datetime
+    machine_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -47,18 +52,21 @@ class Ledger:
         self.transactions: list[Transaction] = []
         self.inference: list[InferenceUse] = []
         self._spent: defaultdict[tuple[str, int, int], Decimal] = defaultdict(Decimal)
-        self.points: list[tuple[datetime, Decimal]] = []
         self.post("credit", balance, "Opening balance of the emulator", now)
 
     def post(
-        self, kind: TransactionType, amount: Decimal, description: str, at: datetime
+        self,
+        kind: TransactionType,
+        amount: Decimal,
+        description: str,
+        at: datetime,
+        machine_id: str | None = None,
     ) -> Transaction:
         """Change the balance by a signed amount and record why."""
         amount = amount.quantize(MICRO_USD, ROUND_HALF_UP)
         self.balance += amount
-        transaction = Transaction(self._new_id("txn"), kind, amount, description, at)
+        transaction = Transaction(self._new_id("txn"), kind, amount, description, at, machine_id)
         self.transactions.append(transaction)
-        self.points.append((at, self.balance))
         return transaction
 
     def charge(
@@ -69,6 +77,7 @@ class Ledger:
         at: datetime,
         *,
         month_of: datetime | None = None,
+        machine_id: str | None = None,
     ) -> None:
         """Post usage of an environment and count it towards a UTC month of the environment.
 
@@ -78,9 +87,10 @@ class Ledger:
             description: Shown in the transactions.
             at: When it is posted.
             month_of: A moment in the month that it counts for; default: the posting.
+            machine_id: The machine that was used.
         """
         if cost > 0:
-            posted = self.post("usage", -cost, description, at)
+            posted = self.post("usage", -cost, description, at, machine_id)
             month = month_of or at
             self._spent[environment_id, month.year, month.month] -= posted.amount
 

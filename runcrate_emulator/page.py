@@ -10,6 +10,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from runcrate_emulator.balance_chart import balance_chart
+from runcrate_emulator.balance_curve import balance_curve
 from runcrate_emulator.files import LINK_LIFETIME_S, StoredFile
 from runcrate_emulator.infrastructure import credit, machines, topups
 from runcrate_emulator.infrastructure.job_record import Job
@@ -34,7 +35,7 @@ async def show_page(request: Request) -> Response:
     sections = [
         _heading(world, request),
         _figures(world),
-        _section("Balance", balance_chart(_points(world)), "wide"),
+        _section("Balance", balance_chart(balance_curve(world)), "wide"),
         _section("Instances", _machine_table(world), "wide"),
         _section("Jobs", _job_table(world), "wide") if world.jobs else "",
         _section("Last requests", _request_table(world.journal.entries())),
@@ -104,11 +105,6 @@ def _figures(world: World) -> str:
     ]
     tiles = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
     return f"<dl>{tiles}</dl>"
-
-
-def _points(world: World) -> list[tuple[datetime, float]]:
-    points = [(at, float(balance)) for at, balance in world.ledger.points]
-    return [*points, (world.moment, float(credit.floating_balance(world, world.moment)))]
 
 
 def _section(title: str, content: str, kind: str = "") -> str:
@@ -192,7 +188,7 @@ def _request_table(entries: list[RecordedRequest]) -> str:
                 f"{entry.at:%H:%M:%S}",
                 _status_chip(entry.status),
                 f'<code class="clip">{entry.method} {escape(entry.path)}</code>',
-                f"{entry.duration_s * 1000:.0f}",
+                f"{entry.duration_s * 1000:.1f}",
             ]
             for entry in entries[: -_SHOWN_REQUESTS - 1 : -1]
         ),

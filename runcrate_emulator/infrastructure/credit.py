@@ -146,7 +146,9 @@ def _post(world: Workspace, machine: Machine, at: datetime) -> None:
     seconds = math.floor((at - start).total_seconds())
     kind = f"{machine.type.gpu_type} x{machine.type.gpu_count}" if machine.has_gpu else "CPU"
     description = f"Machine {machine.name} ({kind}), {seconds} s"
-    world.ledger.charge(machine.environment_id, cost, description, at, month_of=start)
+    world.ledger.charge(
+        machine.environment_id, cost, description, at, month_of=start, machine_id=machine.id
+    )
 
 
 def _next_event(world: Workspace, machine: Machine) -> datetime:
