@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import os
 from dataclasses import dataclass, field, fields, replace
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from runcrate_core.errors import ConfigurationError
+from runcrate_core.protocol.addresses import is_loopback
 from runcrate_core.protocol.request import Surface, header_pairs
 
 if TYPE_CHECKING:
@@ -192,17 +192,6 @@ def is_own_host(url: str) -> bool:
     """Return whether an address is one of Runcrate's own hosts."""
     host = (urlsplit(url).hostname or "").rstrip(".").lower()
     return host == OWN_DOMAIN or host.endswith(f".{OWN_DOMAIN}")
-
-
-def is_loopback(url: str) -> bool:
-    """Return whether an address is of this machine."""
-    host = (urlsplit(url).hostname or "").lower()
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def normal_url(url: str, surface: Surface) -> str:

@@ -7,14 +7,29 @@ import inspect
 import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from runcrate_core.errors import ConfigurationError
+from runcrate_core.io.files import PartFile
+from runcrate_core.io.http import BlockingHttp
 from runcrate_core.protocol.attempts import attempt_call
-from runcrate_core.protocol.steps import Call, Do, Notify, Now, Open, Receive, Release, Send, Sleep
+from runcrate_core.protocol.steps import (
+    AskRim,
+    Call,
+    Do,
+    Notify,
+    Now,
+    Open,
+    Receive,
+    Release,
+    Send,
+    Sleep,
+    Stage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runcrate_core.config import Config
-    from runcrate_core.io.http import AsyncHttp, BlockingHttp
+    from runcrate_core.io.http import AsyncHttp
     from runcrate_core.protocol.attempts import Circumstances
     from runcrate_core.protocol.steps import Plan, Step
 
@@ -51,6 +66,14 @@ class BlockingDriver:
             result: T = end.value
             return result
 
+    def run_blocking(self, plan: Plan[T]) -> T:
+        """Do what `run` does; as part of `Rim`."""
+        return self.run(plan)
+
+    async def run_waiting(self, plan: Plan[T]) -> T:
+        """Carry out a plan in a thread of its own."""
+        return await asyncio.to_thread(self.run, plan)
+
     def _do(self, step: Step) -> Any:
         match step:
             case Call():
@@ -59,8 +82,8 @@ class BlockingDriver:
                 return self.http.send(request, self.config)
             case Sleep(seconds):
                 return time.sleep(seconds)
-            case Open(request):
-                return self.http.open(request, self.config)
+            case Open(request, raw):
+                return self.http.open(request, self.config, raw=raw)
             case Receive(opened):
                 return opened.body.receive()
             case Release(opened):
@@ -69,6 +92,10 @@ class BlockingDriver:
                 return self.around.policy.clock()
             case Do(function):
                 return function()
+            case Stage(target):
+                return PartFile(target)
+            case AskRim():
+                return self
             case Notify(callback, value):
                 return _call_back(callback, value)
 
@@ -103,6 +130,27 @@ class AsyncDriver:
             result: T = end.value
             return result
 
+    def run_blocking(self, plan: Plan[T]) -> T:
+        """Carry out a plan on connections of its own, and block the event loop meanwhile.
+
+        Raises:
+            ConfigurationError: The connections are the user's own and cannot be made again.
+        """
+        if self.http.is_given:
+            raise ConfigurationError(
+                "This needs a request, and the asynchronous client has an `http_client` of yours, "
+                "which cannot block. Await the asynchronous form of the method. Nothing was sent."
+            )
+        http = BlockingHttp()
+        try:
+            return BlockingDriver(self.config, http, self.around).run(plan)
+        finally:
+            http.close()
+
+    async def run_waiting(self, plan: Plan[T]) -> T:
+        """Do what `run` does; as part of `Rim`."""
+        return await self.run(plan)
+
     async def _do(self, step: Step) -> Any:
         match step:
             case Call():
@@ -111,8 +159,8 @@ class AsyncDriver:
                 return await self.http.send(request, self.config)
             case Sleep(seconds):
                 return await asyncio.sleep(seconds)
-            case Open(request):
-                return await self.http.open(request, self.config)
+            case Open(request, raw):
+                return await self.http.open(request, self.config, raw=raw)
             case Receive(opened):
                 return await opened.body.receive()
             case Release(opened):
@@ -121,6 +169,10 @@ class AsyncDriver:
                 return self.around.policy.clock()
             case Do(function):
                 return await asyncio.to_thread(function)
+            case Stage(target):
+                return PartFile(target)
+            case AskRim():
+                return self
             case Notify(callback, value):
                 result = callback(value)
                 return await result if inspect.isawaitable(result) else result

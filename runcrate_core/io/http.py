@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import math
 import os
@@ -14,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import httpx
 
 from runcrate_core.errors import ConfigurationError
+from runcrate_core.io.guard import guard_of
+from runcrate_core.protocol.addresses import forbidden
 from runcrate_core.protocol.answer import Answer, Failure, TransportFailure
 from runcrate_core.protocol.redaction import redact
 from runcrate_core.protocol.request import Patience, Surface
@@ -76,7 +79,13 @@ def shared_tls() -> ssl.SSLContext:
 
 
 def build_request(client: C, request: Request, config: Config, content: Any) -> httpx.Request:
-    """Return the request of the HTTP library, with address, key, headers and timeouts."""
+    """Return the request of the HTTP library, with address, key, headers and timeouts.
+
+    Raises:
+        ResponseFormatError: It is for a foreign address that must not be fetched.
+    """
+    if request.surface is Surface.EXTERNAL:
+        return _external_request(client, request, config, content)
     return client.build_request(
         request.method,
         _url(request, config),
@@ -86,9 +95,28 @@ def build_request(client: C, request: Request, config: Config, content: Any) -> 
     )
 
 
+def _external_request(client: C, request: Request, config: Config, content: Any) -> httpx.Request:
+    """Make a request that has nothing of the client in it: no headers, no cookies, no key."""
+    extensions: dict[str, Any] = {"timeout": _timeout(request, config).as_dict()}
+    guard = guard_of(request, config)
+    if guard is not None:
+        waits = isinstance(client, httpx.AsyncClient)
+        extensions["trace"] = guard.atrace if waits else guard.trace
+    headers = _headers(request, config)
+    try:
+        return httpx.Request(
+            request.method, request.path, headers=headers, content=content, extensions=extensions
+        )
+    except httpx.InvalidURL:
+        raise forbidden(request, "it is not a valid address") from None
+
+
+def _auth(request: Request) -> Any:
+    """Return what `send` takes as `auth`: a client of the user's may have one of its own."""
+    return None if request.surface is Surface.EXTERNAL else httpx.USE_CLIENT_DEFAULT
+
+
 def _url(request: Request, config: Config) -> str | httpx.URL:
-    if request.surface is Surface.EXTERNAL:
-        return request.path
     url = config.url_of(request.surface) + request.path
     query = list(request.query)
     infrastructure = request.surface is Surface.INFRASTRUCTURE
@@ -148,28 +176,45 @@ async def _apieces(content: tuple[bytes | FileSource, ...]) -> AsyncIterator[byt
         yield piece
 
 
-def _lower(headers: httpx.Headers) -> dict[str, str]:
-    return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in headers.raw}
+def _lower(response: httpx.Response) -> dict[str, str]:
+    raw = response.headers.raw
+    headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
+    if "location" in headers:
+        with contextlib.suppress(httpx.InvalidURL, ValueError):
+            headers["location"] = str(response.request.url.join(headers["location"]))
+    return headers
 
 
-def _needs_decoding(response: httpx.Response) -> bool:
-    # A replayed answer has been read already, and only the decoding iterator gives it again.
-    return response.is_stream_consumed or "content-encoding" in response.headers
+def _needs_decoding(response: httpx.Response, *, raw: bool) -> bool:
+    # An answer that was made with its content, as stand-ins do, has been read already, and only
+    # the decoding iterator gives it again.
+    return response.is_stream_consumed or (not raw and "content-encoding" in response.headers)
+
+
+def _opened(response: httpx.Response, body: BlockingBody | AsyncBody) -> Opened:
+    headers = _lower(response)
+    if body.is_decoded and "content-encoding" in headers:
+        # Both speak of the encoded bytes.
+        del headers["content-encoding"]
+        headers.pop("content-length", None)
+    return Opened(response.status_code, headers, body)
 
 
 class BlockingBody:
     """The unread body of an answer.
 
     Attributes:
+        is_decoded: Whether a content encoding is taken off the bytes.
         pieces: Its bytes as they come; raises `FAILURES`.
     """
 
-    __slots__ = ("__weakref__", "_response", "pieces")
+    __slots__ = ("__weakref__", "_response", "is_decoded", "pieces")
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, *, raw: bool = False) -> None:
         self._response = response
+        self.is_decoded = _needs_decoding(response, raw=raw)
         self.pieces: Iterator[bytes] = (
-            response.iter_bytes() if _needs_decoding(response) else response.iter_raw()
+            response.iter_bytes() if self.is_decoded else response.iter_raw()
         )
 
     def receive(self) -> bytes | TransportFailure | None:
@@ -215,15 +260,17 @@ class AsyncBody:
     """The unread body of an answer, for an event loop.
 
     Attributes:
+        is_decoded: Whether a content encoding is taken off the bytes.
         pieces: Its bytes as they come; raises `FAILURES`.
     """
 
-    __slots__ = ("__weakref__", "_response", "pieces")
+    __slots__ = ("__weakref__", "_response", "is_decoded", "pieces")
 
-    def __init__(self, response: httpx.Response) -> None:
+    def __init__(self, response: httpx.Response, *, raw: bool = False) -> None:
         self._response = response
+        self.is_decoded = _needs_decoding(response, raw=raw)
         self.pieces: AsyncIterator[bytes] = (
-            response.aiter_bytes() if _needs_decoding(response) else response.aiter_raw()
+            response.aiter_bytes() if self.is_decoded else response.aiter_raw()
         )
 
     async def receive(self) -> bytes | TransportFailure | None:
@@ -293,21 +340,23 @@ class BlockingHttp:
             return response
         try:
             body = response.read() if response.is_success else _first_bytes(response)
-            return Answer(response.status_code, _lower(response.headers), body)
+            return Answer(response.status_code, _lower(response), body)
         except FAILURES as error:
             return failure_of(error)
         finally:
             response.close()
 
-    def open(self, request: Request, config: Config) -> Opened | Answer | TransportFailure:
+    def open(
+        self, request: Request, config: Config, *, raw: bool = False
+    ) -> Opened | Answer | TransportFailure:
         """Send once and leave the body unread, unless the status is an error."""
         response = self._exchange(request, config)
         if isinstance(response, TransportFailure):
             return response
         if response.is_success:
-            return Opened(response.status_code, _lower(response.headers), BlockingBody(response))
+            return _opened(response, BlockingBody(response, raw=raw))
         try:
-            return Answer(response.status_code, _lower(response.headers), _first_bytes(response))
+            return Answer(response.status_code, _lower(response), _first_bytes(response))
         finally:
             response.close()
 
@@ -316,7 +365,7 @@ class BlockingHttp:
         pieces = _pieces(content) if isinstance(content, tuple) else content
         built = build_request(client, request, config, pieces)
         try:
-            return client.send(built, stream=True, follow_redirects=False)
+            return client.send(built, auth=_auth(request), stream=True, follow_redirects=False)
         except FAILURES as error:
             return failure_of(error)
 
@@ -368,22 +417,24 @@ class AsyncHttp:
             return response
         try:
             body = await (response.aread() if response.is_success else _afirst_bytes(response))
-            return Answer(response.status_code, _lower(response.headers), body)
+            return Answer(response.status_code, _lower(response), body)
         except FAILURES as error:
             return failure_of(error)
         finally:
             await response.aclose()
 
-    async def open(self, request: Request, config: Config) -> Opened | Answer | TransportFailure:
+    async def open(
+        self, request: Request, config: Config, *, raw: bool = False
+    ) -> Opened | Answer | TransportFailure:
         """Send once and leave the body unread, unless the status is an error."""
         response = await self._exchange(request, config)
         if isinstance(response, TransportFailure):
             return response
         if response.is_success:
-            return Opened(response.status_code, _lower(response.headers), AsyncBody(response))
+            return _opened(response, AsyncBody(response, raw=raw))
         try:
             body = await _afirst_bytes(response)
-            return Answer(response.status_code, _lower(response.headers), body)
+            return Answer(response.status_code, _lower(response), body)
         finally:
             await response.aclose()
 
@@ -394,7 +445,9 @@ class AsyncHttp:
         pieces = _apieces(content) if isinstance(content, tuple) else content
         built = build_request(client, request, config, pieces)
         try:
-            return await client.send(built, stream=True, follow_redirects=False)
+            return await client.send(
+                built, auth=_auth(request), stream=True, follow_redirects=False
+            )
         except FAILURES as error:
             return failure_of(error)
 

@@ -16,6 +16,7 @@ from runcrate_core.protocol.refusals import (
     error_of_failure,
     read_refusal,
 )
+from runcrate_core.protocol.request import Surface
 from runcrate_core.protocol.retry import GiveUp, RetryBudget, RetryPolicy, judge
 from runcrate_core.protocol.steps import Call, Notify, Opened, Send, Sleep, Step
 
@@ -117,7 +118,9 @@ def attempts(
 def _one_attempt(
     request: Request, number: int, around: Circumstances, exchange: Exchange
 ) -> Generator[Step, Any, Answer | TransportFailure | Opened]:
-    policy, gate = around.policy, around.gate
+    policy = around.policy
+    # The rate limit is of the key, which a foreign address never sees.
+    gate = around.gate if request.surface is not Surface.EXTERNAL else None
     if gate is not None:
         while (pause := gate.admit(policy.clock(), policy.random())) > 0:
             yield Sleep(pause)

@@ -68,5 +68,7 @@ def origin_of(url: str) -> str:
     """Return scheme and host of an address, which is all that may be shown of a signed one."""
     parts = urlsplit(url)
     host = parts.hostname or ""
+    if ":" in host:
+        host = f"[{host}]"
     port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{host}{port}" if parts.scheme else host

@@ -18,7 +18,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from runcrate_core.protocol.answer import Answer
+    from runcrate_core.protocol.attempts import Circumstances
     from runcrate_core.protocol.request import Request
 
 T = TypeVar("T")
@@ -37,9 +40,14 @@ class Open:
     """Send once and leave the body unread; replied with `Opened`, `Answer` or a failure.
 
     An answer with an error status is read (in bounds) and closed: it comes back as `Answer`.
+
+    Attributes:
+        request: What to send.
+        raw: Whether to leave a content encoding alone, so that the receiver bounds the decoding.
     """
 
     request: Request
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +56,7 @@ class Opened:
 
     Attributes:
         status: HTTP status (a success).
-        headers: Header names in lower case.
+        headers: Header names in lower case; they describe the bytes that are received.
         body: The rim's handle of the unread body.
     """
 
@@ -107,6 +115,30 @@ class Do(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
+class AskRim:
+    """Ask who carries out the flow; replied with the `Rim`."""
+
+    def __iter__(self) -> Generator[Step, Any, Rim]:
+        result: Rim = yield self
+        return result
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Ask for a temporary file beside a target; replied with a `StagedFile`, not yet made.
+
+    Attributes:
+        target: Where the file is to be in the end.
+    """
+
+    target: Path
+
+    def __iter__(self) -> Generator[Step, Any, StagedFile]:
+        result: StagedFile = yield self
+        return result
+
+
+@dataclass(frozen=True, slots=True)
 class Notify:
     """Call a user's callback with a value; an awaitable it returns is awaited when async.
 
@@ -136,8 +168,40 @@ class Call(Generic[T]):
         return result
 
 
-Step = Send | Open | Receive | Release | Sleep | Now | Do[Any] | Notify | Call[Any]
+Step = Send | Open | Receive | Release | Sleep | Now | Do[Any] | AskRim | Stage | Notify | Call[Any]
 Flow = Generator[Step, Any, T]
+
+
+class Sink(Protocol):
+    """Where a body goes. Its functions may block: they are run by `Do`."""
+
+    def write(self, data: bytes) -> None:
+        """Append bytes."""
+        ...
+
+    def restart(self) -> None:
+        """Drop what was written."""
+        ...
+
+    def reserve(self, size: int) -> None:
+        """Raise `OSError` when so many further bytes do not fit."""
+        ...
+
+
+class StagedFile(Sink, Protocol):
+    """A temporary file in the folder of its target."""
+
+    def create(self) -> None:
+        """Make the empty file; raises `OSError` when the target cannot be written."""
+        ...
+
+    def move_to(self, target: Path) -> None:
+        """Finish: put the file at its place in one step, over what is there."""
+        ...
+
+    def discard(self) -> None:
+        """Remove the file, unless it was moved; may be called again."""
+        ...
 
 
 class Plan(Protocol[T_co]):
@@ -145,4 +209,21 @@ class Plan(Protocol[T_co]):
 
     def __iter__(self) -> Generator[Step, Any, T_co]:
         """Return the steps; the generator's return value is the result."""
+        ...
+
+
+class Rim(Protocol):
+    """Who carries out a flow: what its calls share, and a way to carry out more later."""
+
+    @property
+    def around(self) -> Circumstances:
+        """What the calls of the client share."""
+        ...
+
+    def run_blocking(self, plan: Plan[T]) -> T:
+        """Carry out a plan and block until it is done."""
+        ...
+
+    async def run_waiting(self, plan: Plan[T]) -> T:
+        """Carry out a plan without blocking the event loop."""
         ...

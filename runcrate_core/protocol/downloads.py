@@ -1,0 +1,310 @@
+"""Downloads: to a temporary file, checked, gone on with after cuts, and moved into place whole."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from runcrate_core.errors import (
+    APIConnectionError,
+    APIStatusError,
+    APITimeoutError,
+)
+from runcrate_core.protocol.answer import Answer, Failure, TransportFailure
+from runcrate_core.protocol.attempts import attempts
+from runcrate_core.protocol.media_types import suffix_of
+from runcrate_core.protocol.ranges import Fit
+from runcrate_core.protocol.redaction import origin_of
+from runcrate_core.protocol.request import Patience, Repeat, Request, Surface
+from runcrate_core.protocol.retry import wait_before
+from runcrate_core.protocol.steps import (
+    AskRim,
+    Do,
+    Notify,
+    Open,
+    Opened,
+    Receive,
+    Release,
+    Sleep,
+    Stage,
+)
+from runcrate_core.protocol.transfer import DEFAULT_LIMIT, Transfer, Wanted
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+    from pathlib import Path
+
+    from runcrate_core.protocol.attempts import Circumstances
+    from runcrate_core.protocol.steps import Flow, Sink, Step
+
+# Called with the bytes done and their total, which is `None` while it is unknown.
+OnProgress = Callable[[int, int | None], Any]
+
+# Bytes are written (and progress is told) in amounts of this size.
+WRITE_BYTES: Final = 1024 * 1024
+MOST_REDIRECTS: Final = 5
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
+_RANGE_NOT_SATISFIABLE: Final = 416
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """A file that was fetched into memory.
+
+    Attributes:
+        content: Its bytes.
+        content_type: Media type that the server gave it, in lower case; may be empty.
+    """
+
+    content: bytes
+    content_type: str
+
+
+def download_flow(
+    source: Request | str,
+    target: Path,
+    *,
+    sha256: str | None = None,
+    size: int | None = None,
+    limit: int = DEFAULT_LIMIT,
+    on_progress: OnProgress | None = None,
+    suffix_from_content: bool = False,
+) -> Flow[Path]:
+    """Download a file. Until it is whole and right, an earlier file at its place is untouched.
+
+    A connection that is cut is gone on with where the server allows it. The key is sent with
+    `source` only if that is a request to one of the two APIs; a redirect is followed without it.
+
+    Args:
+        source: A request to an API, or an address that an API gave.
+        target: Where to put the file; its folder must exist.
+        sha256: Its checksum, when it is known.
+        size: Its length in bytes, when it is known.
+        limit: Most bytes to take, after decoding.
+        on_progress: Called with the bytes done and their total (`None` while it is unknown).
+        suffix_from_content: Whether a target without a suffix gets the one of what came.
+
+    Returns:
+        Where the file is.
+
+    Raises:
+        OSError: It cannot be written.
+        ResponseFormatError: It is larger than `limit` or not what it must be, or its address
+            must not be fetched.
+        APIConnectionError: It was cut too often.
+        APIStatusError: It was refused.
+    """
+    transfer = Transfer(_request(source), Wanted.of(limit=limit, size=size, sha256=sha256))
+    part = yield from Stage(target)
+    try:
+        yield from Do(part.create)
+        yield from transfer_flow(transfer, part, on_progress)
+        if suffix_from_content and not target.suffix:
+            target = target.with_name(target.name + suffix_of(transfer.head, transfer.content_type))
+        yield from Do(functools.partial(part.move_to, target))
+    except GeneratorExit:
+        part.discard()  # nothing can be asked for any more
+        raise
+    except BaseException:
+        yield from Do(part.discard)
+        raise
+    return target
+
+
+def fetch_flow(source: Request | str, *, limit: int) -> Flow[Fetched]:
+    """Fetch a file into memory; see `download_flow`.
+
+    Args:
+        source: A request to an API, or an address that an API gave.
+        limit: Most bytes to take, after decoding.
+    """
+    transfer = Transfer(_request(source), Wanted.of(limit=limit, size=None, sha256=None))
+    memory = _Memory()
+    yield from transfer_flow(transfer, memory, None)
+    return Fetched(b"".join(memory.pieces), transfer.content_type)
+
+
+def transfer_flow(transfer: Transfer, sink: Sink, on_progress: OnProgress | None) -> Flow[None]:
+    """Bring a file into a sink, over as many connections as it takes, and check it."""
+    around = (yield from AskRim()).around
+    while True:
+        opened = yield from _open(transfer, around)
+        if opened is None:
+            continue
+        try:
+            failure = yield from _receive(transfer, opened, sink, on_progress)
+        except GeneratorExit:
+            raise  # nothing can be asked for any more
+        except BaseException:
+            yield Release(opened)
+            raise
+        yield Release(opened)
+        if failure is None:
+            transfer.verify()
+            return
+        yield Sleep(_wait_after_cut(transfer, failure, around))
+
+
+def _open(transfer: Transfer, around: Circumstances) -> Flow[Opened | None]:
+    """Ask for the file or its rest; `None` when all of it is to be asked for instead."""
+    headers = transfer.next_headers()
+    request = replace(transfer.request, headers=transfer.request.headers + headers)
+    for _ in range(MOST_REDIRECTS + 1):
+        try:
+            reply = yield from attempts(request, around, _open_once)
+        except APIStatusError as error:
+            if error.status_code == _RANGE_NOT_SATISFIABLE and transfer.received:
+                transfer.misfit()
+                return None
+            if request.surface is Surface.EXTERNAL:
+                raise _refused(request, error) from None
+            raise
+        if not isinstance(reply, Opened):  # pragma: no cover - `_open_once` reads nothing
+            raise TypeError(reply)
+        if reply.status not in _REDIRECTS:
+            return reply
+        location = reply.headers.get("location", "")
+        request = replace(external_request(location), headers=headers)
+    raise transfer.error(f"its address redirects more than {MOST_REDIRECTS} times")
+
+
+def _open_once(request: Request) -> Generator[Step, Any, Answer | TransportFailure | Opened]:
+    reply: Opened | Answer | TransportFailure = yield Open(request, raw=True)
+    if isinstance(reply, Answer) and reply.status in _REDIRECTS:
+        return Opened(reply.status, dict(reply.headers), None)
+    return reply
+
+
+def _receive(
+    transfer: Transfer,
+    opened: Opened,
+    sink: Sink,
+    on_progress: OnProgress | None,
+) -> Flow[TransportFailure | None]:
+    """Take a body as far as it comes; returns why it did not come to its end."""
+    fit = transfer.begin(opened.status, opened.headers)
+    if fit is Fit.MISFIT:
+        return _MISFIT
+    if fit is Fit.WHOLE:
+        yield from Do(sink.restart)
+    if transfer.total is not None:
+        yield from Do(functools.partial(sink.reserve, transfer.total - transfer.received))
+    if on_progress is not None:
+        yield _told(on_progress, transfer)
+    waiting = bytearray()
+    while True:
+        data: bytes | TransportFailure | None = yield Receive(opened)
+        for piece in transfer.take(data) if isinstance(data, bytes) else ():
+            waiting += piece
+            if len(waiting) >= WRITE_BYTES:
+                yield from _write(transfer, sink, waiting, on_progress)
+        if not isinstance(data, bytes):
+            yield from _write(transfer, sink, waiting, on_progress)
+            return data if data is not None or transfer.is_whole() else _ENDED_EARLY
+
+
+_ENDED_EARLY: Final = TransportFailure(Failure.BROKEN, "it ended before it was whole")
+_MISFIT: Final = TransportFailure(Failure.BROKEN, "the rest that came does not fit")
+
+
+def _write(
+    transfer: Transfer, sink: Sink, waiting: bytearray, on_progress: OnProgress | None
+) -> Flow[None]:
+    """Write what waits, and tell how far it is."""
+    if not waiting:
+        return
+    data = bytes(waiting)
+    waiting.clear()
+
+    def store() -> None:
+        transfer.digest(data)
+        sink.write(data)
+
+    yield from Do(store)
+    if on_progress is not None:
+        yield _told(on_progress, transfer)
+
+
+def _told(on_progress: OnProgress, transfer: Transfer) -> Notify:
+    done = transfer.received, transfer.total
+
+    @functools.wraps(on_progress)
+    def tell(done: tuple[int, int | None]) -> Any:
+        return on_progress(*done)
+
+    return Notify(tell, done)
+
+
+def _wait_after_cut(transfer: Transfer, failure: TransportFailure, around: Circumstances) -> float:
+    """Return the seconds to wait before going on.
+
+    Raises:
+        APIConnectionError: It was cut too often.
+    """
+    if failure is _MISFIT:
+        return 0.0
+    received, total = transfer.received, transfer.total
+    cuts = transfer.cut()
+    repeats = cuts <= around.policy.max_retries and (cuts == 1 or around.budget.take())
+    if not repeats:
+        timed_out = failure.failure is Failure.READ_TIMEOUT
+        of_total = "" if total is None else f" of {total}"
+        note = f" ({failure.note})" if failure.note else ""
+        raise (APITimeoutError if timed_out else APIConnectionError)(
+            f"The file of `{transfer.request.method} {transfer.request.route}` broke off after "
+            f"{received}{of_total} bytes: {failure.failure.value}{note}. Nothing of it was kept, "
+            "and a file that was there before is unchanged. Download it again.",
+            attempts=cuts,
+        )
+    return wait_before(cuts, None, around.policy.random)
+
+
+def _request(source: Request | str) -> Request:
+    return external_request(source) if isinstance(source, str) else source
+
+
+def external_request(url: str) -> Request:
+    """Return the request for a file at an address that did not come from the program."""
+    return Request(
+        surface=Surface.EXTERNAL,
+        method="GET",
+        path=url,
+        route=_shown(url),
+        repeat=Repeat.SAFE,
+        patience=Patience.TRANSFER,
+    )
+
+
+def _shown(url: str) -> str:
+    try:
+        return origin_of(url) or "(no address)"
+    except ValueError:
+        return "(no address)"
+
+
+def _refused(request: Request, error: APIStatusError) -> APIStatusError:
+    # The body is not shown: a storage service quotes the signature of the address in it.
+    return type(error)(
+        f"The file at {request.route} was refused with status {error.status_code}. Nothing was "
+        "kept. Such addresses expire: ask the API for the file again.",
+        status_code=error.status_code,
+        attempts=error.attempts,
+    )
+
+
+class _Memory:
+    """A sink that keeps what comes."""
+
+    def __init__(self) -> None:
+        self.pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> None:
+        self.pieces.append(data)
+
+    def restart(self) -> None:
+        self.pieces.clear()
+
+    def reserve(self, size: int) -> None:
+        """Memory is bounded by the limit of the transfer."""
