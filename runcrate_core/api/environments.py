@@ -12,7 +12,7 @@ from typing import Any
 from runcrate_core.api.envelope import ApiModel, many, nothing, one
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes
-from runcrate_core.protocol.reconcile import Creation, create_once
+from runcrate_core.protocol.reconcile import Creation, by_name, create_once
 from runcrate_core.protocol.request import Repeat, Request, infrastructure_request
 from runcrate_core.protocol.steps import Call, Flow
 
@@ -110,8 +110,8 @@ def create(*, name: str) -> Flow[Environment]:
     creation = Creation(
         what="environment",
         name=name,
-        candidates=list_environments,
         look_up="environments.list()",
+        find=by_name(name, list_environments),
         is_paid=False,
     )
     return create_once(Call(request, one(Environment, request)), creation)

@@ -16,7 +16,7 @@ from runcrate_core.errors import RuncrateError
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none
 from runcrate_core.protocol.polling import Progress, poll
-from runcrate_core.protocol.reconcile import Creation, create_once
+from runcrate_core.protocol.reconcile import Creation, by_name, create_once
 from runcrate_core.protocol.request import (
     Patience,
     Repeat,
@@ -268,9 +268,12 @@ def create(
         Creation(
             what="instance",
             name=launched_name,
-            candidates=lambda: list_instances(search=launched_name),
             look_up=f"instances.list(search={launched_name!r})",
-            is_over=lambda instance: instance.has_ended,
+            find=by_name(
+                launched_name,
+                lambda: list_instances(search=launched_name),
+                is_over=lambda instance: instance.has_ended,
+            ),
         ),
     )
 

@@ -10,7 +10,7 @@ from datetime import datetime
 from runcrate_core.api.envelope import ApiModel, many, nothing, one
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import without_none
-from runcrate_core.protocol.reconcile import Creation, create_once
+from runcrate_core.protocol.reconcile import Creation, by_name, create_once
 from runcrate_core.protocol.request import Repeat, infrastructure_request
 from runcrate_core.protocol.steps import Call, Flow
 
@@ -92,8 +92,8 @@ def create(*, name: str, public_key: str, type: str | None = None) -> Flow[SSHKe
     creation = Creation(
         what="SSH key",
         name=name,
-        candidates=list_ssh_keys,
         look_up="ssh_keys.list()",
+        find=by_name(name, list_ssh_keys),
         is_paid=False,
     )
     return create_once(Call(request, one(SSHKey, request)), creation)

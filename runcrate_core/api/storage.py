@@ -15,7 +15,7 @@ from typing import Any
 from runcrate_core.api.envelope import ApiModel, many, one
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.answer import Answer
-from runcrate_core.protocol.reconcile import Creation, create_once
+from runcrate_core.protocol.reconcile import Creation, by_name, create_once
 from runcrate_core.protocol.request import (
     Patience,
     Repeat,
@@ -170,8 +170,8 @@ def create(*, name: str, size_gb: int, region: str) -> Flow[Volume]:
     creation = Creation(
         what="volume",
         name=name,
-        candidates=lambda: list_volumes(search=name),
         look_up=f"storage.list(search={name!r})",
+        find=by_name(name, lambda: list_volumes(search=name)),
     )
     return create_once(Call(request, one(Volume, request)), creation)
 

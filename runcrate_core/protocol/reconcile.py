@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeVar
@@ -17,7 +18,7 @@ from runcrate_core.errors import (
 from runcrate_core.protocol.steps import Sleep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
 
     from runcrate_core.protocol.steps import Call, Flow, Plan
 
@@ -44,37 +45,43 @@ class Findable(Protocol):
         ...
 
 
+T = TypeVar("T")
 F = TypeVar("F", bound=Findable)
+# Looks for what was asked for at a moment of our clock; `None` when it is not found for certain.
+Find = Callable[[datetime], "Flow[T | None]"]
 
 
 @dataclass(frozen=True, slots=True)
-class Creation(Generic[F]):
+class Creation(Generic[T]):
     """What is created, and how to find out whether it was.
 
     Attributes:
         what: The kind of thing, for messages (`instance`).
-        name: Its name; without one it cannot be found again.
-        candidates: Makes the plan that lists where it would be.
         look_up: The call with which a person looks for it.
+        name: Its name, when it has one.
+        find: Looks for it, when it can be found.
         is_paid: Whether it costs money, so that a loss must not be taken for a failure.
-        is_over: Whether a candidate has ended, and so cannot be the new one.
         asked_at: When it was asked for, by our clock.
     """
 
     what: str
-    name: str | None
-    candidates: Callable[[], Plan[Iterable[F]]]
     look_up: str
+    name: str | None = None
+    find: Find[T] | None = None
     is_paid: bool = True
-    is_over: Callable[[F], bool] = field(default=lambda _: False)
     asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
+    @property
+    def title(self) -> str:
+        """What it is called in messages."""
+        return self.what if self.name is None else f"{self.what} {self.name!r}"
 
-def create_once(call: Call[F], creation: Creation[F]) -> Flow[F]:
+
+def create_once(call: Call[T], creation: Creation[T]) -> Flow[T]:
     """Send a creation once and settle what happened when its answer is lost.
 
     Returns:
-        What was created; with `recovered` set when it was found again by its name.
+        What was created.
 
     Raises:
         AmbiguousLaunchError: The answer was lost, it costs money, and it was not found.
@@ -93,9 +100,10 @@ def create_once(call: Call[F], creation: Creation[F]) -> Flow[F]:
         interruption.add_note(note)
         logger.warning("%s", note)
         raise
-    found = yield from _found_again(creation)
-    if found is not None:
-        return found
+    if creation.find is not None:
+        found = yield from creation.find(creation.asked_at)
+        if found is not None:
+            return found
     if not creation.is_paid:
         raise lost
     raise AmbiguousLaunchError(
@@ -118,53 +126,64 @@ def is_ambiguous(error: RuncrateError) -> bool:
     return error.status_code != _SERVICE_UNAVAILABLE and not refused
 
 
-def _found_again(creation: Creation[F]) -> Flow[F | None]:
-    if creation.name is None:
+def by_name(
+    name: str,
+    candidates: Callable[[], Plan[Iterable[F]]],
+    *,
+    is_over: Callable[[F], bool] = lambda _: False,
+) -> Find[F]:
+    """Return how to find something by a name that was chosen for it.
+
+    Args:
+        name: The name.
+        candidates: Makes the plan that lists where it would be.
+        is_over: Whether a candidate has ended, and so cannot be the new one.
+
+    Returns:
+        A search that is repeated a few times, as a new thing may not be listed at once. What it
+        finds has `recovered` set. Of several new ones of the name, none is taken for ours.
+    """
+
+    def find(asked_at: datetime) -> Flow[F | None]:
+        for wait in RECONCILE_WAITS_S:
+            try:
+                listed = yield from candidates()
+            except RuncrateError:
+                listed = ()
+            matches = [
+                item
+                for item in listed
+                if item.name == name and not is_over(item) and _is_new(item, asked_at)
+            ]
+            if matches:
+                alone = len(matches) == 1
+                return matches[0].model_copy(update={"recovered": True}) if alone else None
+            yield Sleep(wait)
         return None
-    for wait in RECONCILE_WAITS_S:
-        try:
-            candidates = yield from creation.candidates()
-        except RuncrateError:
-            candidates = ()
-        matches = [item for item in candidates if _may_be(item, creation)]
-        if len(matches) == 1:
-            return matches[0].model_copy(update={"recovered": True})
-        if matches:
-            return None  # several of this name are new, and which is ours cannot be known
-        yield Sleep(wait)
-    return None
+
+    return find
 
 
-def _may_be(item: F, creation: Creation[F]) -> bool:
-    if item.name != creation.name or creation.is_over(item):
-        return False
+def _is_new(item: Findable, asked_at: datetime) -> bool:
     created = item.created_at
     if created is None:
         return True
     created = created if created.tzinfo else created.replace(tzinfo=UTC)
-    return created >= creation.asked_at - CLOCK_SKEW
-
-
-def _named(creation: Creation[Any]) -> str:
-    return creation.what if creation.name is None else f"{creation.what} {creation.name!r}"
+    return created >= asked_at - CLOCK_SKEW
 
 
 def _unsettled(creation: Creation[Any], lost: RuncrateError) -> str:
-    tried = (
-        "has no name to be found by"
-        if creation.name is None
-        else "could not be found for certain by its name"
-    )
+    tried = "" if creation.find is None else ", and it could not be found for certain by its name"
     return (
-        f"The request for the {_named(creation)} was sent, its answer was lost ({lost.message}), "
-        f"and what it makes {tried}. It was not sent again, as it may yet appear and be charged. "
-        f"Look for it with `{creation.look_up}` before asking for another."
+        f"The request for the {creation.title} was sent, and its answer was lost "
+        f"({lost.message}){tried}. It was not sent again, as what it started may yet appear and "
+        f"be charged. Look for it with `{creation.look_up}` before asking for another."
     )
 
 
 def _interrupted(creation: Creation[Any], key: str | None) -> str:
     known = "" if key is None else f" (idempotency key {key})"
     return (
-        f"The {_named(creation)} may have been made{known}. Look for it with "
+        f"The {creation.title} may have been started{known}. Look for it with "
         f"`{creation.look_up}`, and end it if it is not wanted."
     )
