@@ -92,7 +92,9 @@ def vcr_cassette_dir(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(autouse=True)
-def _cassette_is_played_whole(request: pytest.FixtureRequest, vcr: Cassette | None) -> Iterator[None]:
+def _cassette_is_played_whole(
+    request: pytest.FixtureRequest, vcr: Cassette | None
+) -> Iterator[None]:
     """A replayed test fails when its cassette is missing or was only played in part."""
     yield
     if vcr is None or RECORDING:

@@ -25,7 +25,7 @@ from runcrate_core.version import __version__
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 
     from runcrate_core.config import Config
     from runcrate_core.protocol.request import FileSource, Request
@@ -383,9 +383,9 @@ class AsyncHttp:
     def __init__(self, client: httpx.AsyncClient | None = None) -> None:
         _require(client, httpx.AsyncClient)
         self._given = client
-        self._own: weakref.WeakKeyDictionary[
-            asyncio.AbstractEventLoop, tuple[int, httpx.AsyncClient]
-        ] = weakref.WeakKeyDictionary()
+        self._own: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClient] = (
+            weakref.WeakKeyDictionary()
+        )
         self._closed = False
 
     @property
@@ -405,10 +405,9 @@ class AsyncHttp:
             return self._given
         loop = asyncio.get_running_loop()
         found = self._own.get(loop)
-        if found is None or found[0] != os.getpid():
-            found = os.getpid(), httpx.AsyncClient(limits=LIMITS, verify=shared_tls())
-            self._own[loop] = found
-        return found[1]
+        if found is None or found.process != os.getpid():
+            found = self._own[loop] = _LoopClient()
+        return found.client
 
     async def send(self, request: Request, config: Config) -> Answer | TransportFailure:
         """Send once and read the answer whole."""
@@ -456,8 +455,36 @@ class AsyncHttp:
         self._closed = True
         found = self._own.pop(asyncio.get_running_loop(), None)
         self._own.clear()
-        if found is not None and found[0] == os.getpid():
-            await found[1].aclose()
+        if found is not None and found.process == os.getpid():
+            await found.aclose()
+
+
+class _LoopClient:
+    """An HTTP client that is closed with its event loop, at the latest.
+
+    `asyncio.run` closes the asynchronous generators that its loop has seen before it closes the
+    loop. One of them is kept waiting here, so that connections of a loop that ends are closed in
+    it, rather than found open by the garbage collector.
+    """
+
+    __slots__ = ("_closer", "client", "process")
+
+    def __init__(self) -> None:
+        self.client = httpx.AsyncClient(limits=LIMITS, verify=shared_tls())
+        self.process = os.getpid()
+        self._closer = _close_at_end(self.client)
+        with contextlib.suppress(StopIteration):
+            self._closer.__anext__().send(None)  # runs it to its `yield`, where nothing waits
+
+    async def aclose(self) -> None:
+        await self._closer.aclose()
+
+
+async def _close_at_end(client: httpx.AsyncClient) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await client.aclose()
 
 
 def _first_bytes(response: httpx.Response) -> bytes:

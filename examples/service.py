@@ -1,0 +1,49 @@
+"""Where the examples send their requests: the emulator, or the real service when asked to."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@contextmanager
+def runcrate_service(clock_speed: float = 60.0) -> Iterator[None]:
+    """Point the environment variables at a Runcrate for the length of a block.
+
+    With `LIVE=1` and `RUNCRATE_API_KEY` that is the real service, which costs money. Otherwise a
+    local emulator is started, and stopped at the end.
+
+    Args:
+        clock_speed: Seconds of the emulator's clock in a second, so that machines start quickly.
+    """
+    if os.environ.get("LIVE") == "1" and os.environ.get("RUNCRATE_API_KEY"):
+        print("Using the real service: this costs money.")
+        yield
+        return
+    if os.environ.get("RUNCRATE_EXAMPLES_EMULATOR"):
+        yield  # `python -m examples` has started one for all examples
+        return
+    from runcrate_emulator import Emulator
+
+    with Emulator(clock_speed=clock_speed) as emulator:
+        print(f"No LIVE=1 with a key: using the local emulator at {emulator.base_url} (free).")
+        here = {
+            "RUNCRATE_API_KEY": emulator.api_key,
+            "RUNCRATE_API_BASE": emulator.inference_url,
+            "RUNCRATE_API_URL": emulator.base_url,
+            "RUNCRATE_EXAMPLES_EMULATOR": "1",
+        }
+        before = {name: os.environ.get(name) for name in here}
+        os.environ.update(here)
+        try:
+            yield
+        finally:
+            for name, value in before.items():
+                if value is None:
+                    del os.environ[name]
+                else:
+                    os.environ[name] = value

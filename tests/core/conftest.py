@@ -1,0 +1,15 @@
+"""Fixtures of the core's tests."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.core.both_clients import BOTH
+
+
+@pytest.fixture(params=BOTH, ids=lambda both: both.name)
+def run(request: pytest.FixtureRequest) -> Any:
+    """Carries out `run(lambda client: client.x.y(), url)` with either client."""
+    return request.param

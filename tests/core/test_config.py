@@ -1,0 +1,180 @@
+"""Settings: keys and addresses, rows 45 and 46 of the fault table."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.config import (
+    DEFAULT_BASE_URL,
+    clean_key,
+    is_loopback,
+    is_own_host,
+    normal_url,
+    resolve_config,
+)
+from runcrate_core.protocol.request import Surface
+
+KEY = {"RUNCRATE_API_KEY": "rc_live_test"}
+
+
+@pytest.mark.parametrize(
+    ("given", "inference", "base"),
+    [
+        ("https://x.example", "https://x.example/v1", "https://x.example/api/v1"),
+        ("https://x.example/", "https://x.example/v1", "https://x.example/api/v1"),
+        ("https://x.example/v1/", "https://x.example/v1", "https://x.example/v1/api/v1"),
+        ("https://x.example/api/v1", "https://x.example/api/v1", "https://x.example/api/v1"),
+        ("http://127.0.0.1:8787", "http://127.0.0.1:8787/v1", "http://127.0.0.1:8787/api/v1"),
+        ("http://[::1]:80/", "http://[::1]:80/v1", "http://[::1]:80/api/v1"),
+        (" https://x.example ", "https://x.example/v1", "https://x.example/api/v1"),
+    ],
+)
+def test_addresses_with_and_without_version_part(given: str, inference: str, base: str) -> None:
+    assert normal_url(given, Surface.INFERENCE) == inference
+    assert normal_url(given, Surface.INFRASTRUCTURE) == base
+
+
+@pytest.mark.parametrize(
+    ("given", "problem"),
+    [
+        ("http://api.example/v1", "plain http"),
+        ("https://user:pass@api.example", "credentials"),
+        ("https://api.example/v1?key=1", "query"),
+        ("https://api.example/v1#part", "fragment"),
+        ("file:///etc/passwd", "https://"),
+        ("api.runcrate.ai/v1", "https://"),
+        ("https://", "https://"),
+        ("https://[::1", "not an address"),
+        ("https://x.example:port", "not an address"),
+    ],
+)
+def test_46_an_unusable_address_is_refused(given: str, problem: str) -> None:
+    with pytest.raises(rc.ConfigurationError, match=problem) as caught:
+        resolve_config(inference_url=given, variables=KEY)
+    assert "pass@" not in str(caught.value)
+
+
+@pytest.mark.parametrize("key", [None, "", "   ", "\n"])
+def test_45_no_key_says_where_to_get_one(key: str | None) -> None:
+    with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY") as caught:
+        resolve_config(api_key=key, variables={})
+    assert "dashboard/api-keys" in str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["sk-proj-abcdef", "rc_test_abc", "rc_live_", "RC_LIVE_abc"])
+def test_45_a_foreign_key_is_refused_for_own_hosts_without_showing_it(key: str) -> None:
+    with pytest.raises(rc.ConfigurationError, match="does not start with") as caught:
+        resolve_config(api_key=key, variables={})
+    assert key not in str(caught.value).replace("`rc_live_`", "")
+
+
+@pytest.mark.parametrize("key", ["rc_live_a b", "“rc_live_ab”", "rc_live_a\nb", "rc_live_ä"])
+def test_45_a_key_with_impossible_characters_is_refused_without_showing_it(key: str) -> None:
+    with pytest.raises(rc.ConfigurationError, match="characters") as caught:
+        resolve_config(api_key=key, variables={})
+    assert key not in str(caught.value)
+
+
+def test_45_white_space_around_a_key_is_taken_off() -> None:
+    assert clean_key("  rc_live_test\n") == "rc_live_test"
+
+
+def test_any_key_goes_to_another_host() -> None:
+    config = resolve_config(
+        api_key="anything", inference_url="http://127.0.0.1:8000/v1", variables={}
+    )
+    assert config.key_for(Surface.INFERENCE) == "anything"
+    with pytest.raises(rc.ConfigurationError):
+        config.key_for(Surface.INFRASTRUCTURE)
+
+
+def test_no_key_is_needed_for_another_host() -> None:
+    config = resolve_config(inference_url="http://127.0.0.1:8000/v1", variables={})
+    assert config.key_for(Surface.INFERENCE) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "own"),
+    [
+        ("https://api.runcrate.ai/v1", True),
+        ("https://www.runcrate.ai", True),
+        ("https://RUNCRATE.AI", True),
+        ("https://runcrate.ai.", True),
+        ("https://runcrate.ai.evil.example", False),
+        ("https://evilruncrate.ai", False),
+    ],
+)
+def test_which_hosts_are_runcrates_own(url: str, own: bool) -> None:
+    assert is_own_host(url) is own
+
+
+@pytest.mark.parametrize(
+    ("url", "loopback"),
+    [
+        ("http://localhost:1", True),
+        ("http://emulator.localhost:1", True),
+        ("http://127.5.5.5", True),
+        ("http://[::1]:8", True),
+        ("http://0.0.0.0", False),
+        ("http://169.254.169.254", False),
+        ("http://localhost.evil.example", False),
+    ],
+)
+def test_which_hosts_are_this_machine(url: str, loopback: bool) -> None:
+    assert is_loopback(url) is loopback
+
+
+def test_arguments_come_before_variables_and_variables_before_defaults() -> None:
+    variables = {
+        **KEY,
+        "RUNCRATE_API_BASE": "https://i.example/v1",
+        "RUNCRATE_API_URL": "https://b.example",
+        "RUNCRATE_ENVIRONMENT": "staging",
+    }
+    config = resolve_config(variables=variables)
+    assert config.inference_url == "https://i.example/v1"
+    assert config.base_url == "https://b.example/api/v1"
+    assert config.environment == "staging"
+    config = resolve_config(
+        api_key="rc_live_x", base_url=DEFAULT_BASE_URL, environment="main", variables=variables
+    )
+    assert (config.api_key, config.environment) == ("rc_live_x", "main")
+    assert config.base_url == "https://www.runcrate.ai/api/v1"
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("timeout", 0),
+        ("timeout", -1),
+        ("timeout", math.nan),
+        ("timeout", "60"),
+        ("timeout", True),
+        ("max_retries", -1),
+        ("max_retries", 1.5),
+        ("max_retries", True),
+        ("stream_idle_timeout", 0),
+        ("default_headers", {"x": "a\r\nb: c"}),
+        ("default_headers", {"a b": "c"}),
+        ("default_headers", {"": "c"}),
+    ],
+)
+def test_an_option_out_of_range_is_named(option: str, value: Any) -> None:
+    with pytest.raises(rc.ConfigurationError) as caught:
+        resolve_config(variables=KEY, **{option: value})
+    assert "b: c" not in str(caught.value)
+
+
+def test_no_idle_limit() -> None:
+    config = resolve_config(variables=KEY, stream_idle_timeout=None)
+    assert config.stream_idle_timeout == math.inf
+
+
+def test_a_representation_shows_neither_key_nor_headers() -> None:
+    config = resolve_config(variables=KEY, default_headers={"x-token": "hidden"})
+    assert "rc_live" not in repr(config)
+    assert "hidden" not in repr(config)

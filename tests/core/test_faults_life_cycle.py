@@ -1,0 +1,174 @@
+"""Fault table, rows 40 to 43: loops, forks, threads and closing."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import os
+import pickle
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import httpx
+import pytest
+
+import runcrate_core as rc
+from tests.core.both_clients import Asynchronous, Blocking
+from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
+
+OK = Reply(json={"data": []})
+
+
+def test_40_one_async_client_under_two_loops() -> None:
+    with ScriptedServer(OK) as server:
+        client = Asynchronous.client(server.url)
+
+        async def twice() -> None:
+            await client.instances.list()
+            await client.instances.list()
+
+        asyncio.run(twice())
+        asyncio.run(twice())
+        assert (server.sent, server.connections) == (4, 2)
+
+
+def test_40_one_async_client_under_the_loops_of_two_threads() -> None:
+    with ScriptedServer(OK) as server:
+        client = Asynchronous.client(server.url)
+
+        async def several() -> None:
+            await asyncio.gather(*(client.instances.list() for _ in range(5)))
+
+        threads = [threading.Thread(target=lambda: asyncio.run(several())) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert server.sent == 10
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_41_a_fork_opens_its_own_connections() -> None:
+    with ScriptedServer(OK) as server:
+        client = Blocking.client(server.url)
+        client.instances.list()
+        before = server.connections
+        child = os.fork()
+        if child == 0:
+            try:
+                client.instances.list()
+                os._exit(0)
+            except BaseException:  # noqa: BLE001 - the child must end here, whatever happened
+                os._exit(1)
+        _, status = os.waitpid(child, 0)
+        assert status == 0
+        assert server.connections == before + 1
+        client.instances.list()
+        assert server.connections == before + 1
+        client.close()
+
+
+def test_42_fifty_threads_share_one_client() -> None:
+    with ScriptedServer(OK) as server:
+        client = Blocking.client(server.url)
+        barrier = threading.Barrier(50)
+        made: set[int] = set()
+
+        def work() -> list[Any]:
+            barrier.wait()
+            made.add(id(client._driver.http.client()))
+            return client.instances.list()
+
+        with ThreadPoolExecutor(50) as pool:
+            results = [future.result() for future in [pool.submit(work) for _ in range(50)]]
+        assert results == [[]] * 50
+        assert len(made) == 1
+        client.close()
+
+
+def test_43_closing_twice_is_once_and_use_after_closing_is_refused() -> None:
+    client = Blocking.client("http://127.0.0.1:9")
+    client.close()
+    client.close()
+    with pytest.raises(rc.ConfigurationError, match="closed"):
+        client.instances.list()
+
+
+async def test_43_the_same_for_the_async_client() -> None:
+    client = Asynchronous.client("http://127.0.0.1:9")
+    await client.aclose()
+    await client.aclose()
+    with pytest.raises(rc.ConfigurationError, match="closed"):
+        await client.instances.list()
+
+
+def test_43_a_client_that_was_given_stays_open() -> None:
+    given = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, json=[])))
+    client = rc.Runcrate("rc_live_test", http_client=given)
+    client.instances.list()
+    client.close()
+    assert not given.is_closed
+    with pytest.raises(pickle.PicklingError):
+        pickle.dumps(client)
+    given.close()
+
+
+@pytest.mark.parametrize("wrong", [object(), httpx.AsyncClient()])
+def test_a_foreign_http_client_is_named(wrong: Any) -> None:
+    with pytest.raises(TypeError, match=r"httpx\.Client"):
+        rc.Runcrate("rc_live_test", http_client=wrong)
+
+
+def test_39_a_full_pool_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    from runcrate_core.io import http
+
+    monkeypatch.setattr(http, "LIMITS", httpx.Limits(max_connections=1))
+    with ScriptedServer(stream_reply([*sse(text_chunk("a"), done=False), 5.0])) as server:
+        client = Blocking.client(server.url, timeout=0.2, max_retries=0)
+        with client.chat.completions.stream(model="m", messages=[]):
+            begun = time.monotonic()
+            with pytest.raises(rc.APITimeoutError, match="context managers") as caught:
+                client.instances.list()
+            assert time.monotonic() - begun < 1
+        assert caught.value.may_have_arrived is False
+        assert server.sent == 1
+        client.close()
+
+
+@pytest.mark.parametrize("kind", [rc.Runcrate, rc.AsyncRuncrate])
+def test_clients_are_copied_and_pickled_without_their_key(
+    kind: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = kind("rc_live_other", environment="staging", default_headers={"x-secret": "hidden"})
+    assert copy.deepcopy(client) is client
+    data = pickle.dumps(client)
+    assert b"rc_live" not in data
+    assert b"hidden" not in data
+    monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_worker")
+    restored = pickle.loads(data)  # noqa: S301 - our own bytes
+    assert restored._driver.config.api_key == "rc_live_worker"
+    assert restored._driver.config.environment == "staging"
+    assert "rc_live" not in repr(client)
+
+
+def test_derived_clients_share_connections_and_change_only_what_was_asked() -> None:
+    with ScriptedServer(OK) as server:
+        with Blocking.client(server.url) as client:
+            client.instances.list()
+            other = client.with_options(environment="staging", max_retries=0)
+            other.instances.list()
+        assert server.connections == 1
+        assert [request.path for request in server.received] == [
+            "/api/v1/instances",
+            "/api/v1/instances?environment=staging",
+        ]
+
+
+def test_an_unknown_option_is_named() -> None:
+    client = Blocking.client("http://127.0.0.1:9")
+    with pytest.raises(rc.ConfigurationError, match="`speed`"):
+        client.with_options(speed=9)
+    client.close()

@@ -1,0 +1,349 @@
+"""Fault table, rows 17 to 26: nothing paid is started twice, and nothing beyond the limits."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.protocol import reconcile
+from tests.core.both_clients import Asynchronous
+from tests.core.scripted_server import Reply, ScriptedServer
+
+MADE = {
+    "id": "i-1",
+    "name": "training",
+    "status": "pending",
+    "created_at": datetime.now(UTC).isoformat(),
+}
+CREATED = Reply(201, {"data": MADE})
+SILENT = Reply(body=[], end="hold")
+CUT = Reply(end="no answer")
+LISTED = Reply(json={"data": [MADE]})
+EMPTY = Reply(json={"data": []})
+
+
+@pytest.fixture(autouse=True)
+def _quick_reconciliation(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The waits are constants of the module with their reasons; a test need not sit them out.
+    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0, 0.0))
+
+
+def launch(client: Any) -> Any:
+    return client.instances.create(name="training", gpu_type="A100", max_runtime_minutes=60)
+
+
+def posts(server: ScriptedServer) -> int:
+    return sum(request.method == "POST" for request in server.received)
+
+
+@pytest.mark.parametrize("lost", [CUT, Reply(500, {"error": "boom"}), Reply(504), Reply(201, None)])
+def test_17_a_lost_launch_that_is_not_found_is_ambiguous(run: Any, lost: Reply) -> None:
+    with ScriptedServer(lost, EMPTY) as server:
+        with pytest.raises(rc.AmbiguousLaunchError) as caught:
+            run(launch, server.url)
+        assert posts(server) == 1
+        assert server.sent == 3
+    error = caught.value
+    assert error.name == "training"
+    assert error.idempotency_key == server.received[0].headers["idempotency-key"]
+    assert "instances.list(search='training')" in str(error)
+
+
+def test_17_a_launch_without_answer_is_not_sent_again(run: Any) -> None:
+    with ScriptedServer(Reply(body=[b"{", 3.0], end="hold"), EMPTY) as server:
+        with pytest.raises(rc.AmbiguousLaunchError):
+            run(launch, server.url, timeout=0.2)
+        assert posts(server) == 1
+
+
+def test_18_a_lost_launch_is_found_by_its_name(run: Any) -> None:
+    with ScriptedServer(Reply(500, {"error": "boom"}), EMPTY, LISTED) as server:
+        instance = run(launch, server.url)
+        assert posts(server) == 1
+    assert (instance.id, instance.recovered) == ("i-1", True)
+
+
+def test_18_an_older_machine_of_the_same_name_is_not_taken_for_it(run: Any) -> None:
+    old = {**MADE, "created_at": "2020-01-01T00:00:00Z"}
+    with ScriptedServer(CUT, Reply(json={"data": [old]})) as server:
+        with pytest.raises(rc.AmbiguousLaunchError):
+            run(launch, server.url)
+
+
+def test_19_a_launch_that_never_left_is_repeated(run: Any) -> None:
+    with ScriptedServer(CREATED) as server:
+        url = server.url
+    with pytest.raises(rc.APIConnectionError) as caught:
+        run(launch, url, max_retries=2)
+    assert caught.value.attempts == 3
+    assert not isinstance(caught.value, rc.AmbiguousLaunchError)
+
+
+@pytest.mark.parametrize("refusal", [Reply(503, {"error": "no capacity"}), Reply(429, {})])
+def test_20_no_capacity_is_asked_again(run: Any, refusal: Reply) -> None:
+    with ScriptedServer(refusal, CREATED) as server:
+        assert run(launch, server.url).id == "i-1"
+        assert posts(server) == 2
+        keys = {request.headers["idempotency-key"] for request in server.received}
+        bodies = {request.body for request in server.received}
+    assert len(keys) == len(bodies) == 1
+
+
+def test_a_refused_launch_is_neither_repeated_nor_looked_for(run: Any) -> None:
+    refused = Reply(502, {"error": {"code": "launch_refused", "message": "no such template"}})
+    with ScriptedServer(refused) as server:
+        with pytest.raises(rc.InternalServerError, match="no such template"):
+            run(launch, server.url)
+        assert server.sent == 1
+
+
+async def test_23_a_cancelled_launch_names_what_may_run() -> None:
+    with ScriptedServer(Reply(body=[b"{", 3.0], end="hold")) as server:
+        client = Asynchronous.client(server.url)
+        task = asyncio.create_task(launch(client))
+        await asyncio.sleep(0.2)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        await client.aclose()
+        assert server.sent == 1
+    [note] = caught.value.__notes__
+    assert "'training'" in note
+    assert server.received[0].headers["idempotency-key"] in note
+
+
+def test_24_terminate_after_a_lost_answer_is_success(run: Any) -> None:
+    with ScriptedServer(CUT, Reply(404, {"error": "not found"})) as server:
+        assert run(lambda client: client.instances.terminate("i-1"), server.url) is None
+        assert server.sent == 2
+
+
+# --- rows 25 and 26: the guard -------------------------------------------------------------
+
+TYPES = Reply(
+    json={
+        "data": [
+            {"id": "dear", "gpu_type": "H100", "gpu_count": 1, "region": "us", "hourly_rate": 3.0},
+            {"id": "good", "gpu_type": "A100", "gpu_count": 1, "region": "eu", "hourly_rate": 1.5},
+            {"id": "free", "gpu_type": "A100", "gpu_count": 1, "region": "eu", "hourly_rate": None},
+        ]
+    }
+)
+LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=2)
+
+
+@pytest.mark.parametrize(
+    ("wish", "limits"),
+    [
+        ({"gpu_type": "A100"}, {}),
+        ({"gpu_type": "A100", "max_runtime_minutes": 61}, {}),
+        ({"gpu_type": "A100", "max_runtime_minutes": 4}, {}),
+        ({"gpu_type": "A100", "max_runtime_minutes": 30, "gpu_count": 2}, {}),
+        ({"gpu_type": "A100", "max_runtime_minutes": 30}, {"gpu_types": ["RTX 4090"]}),
+        ({"region": "mars", "max_runtime_minutes": 30}, {"regions": ["eu", "us"]}),
+    ],
+    ids=["no lifetime", "too long", "too short", "too many", "other gpu", "other region"],
+)
+def test_25_what_the_limits_forbid_is_refused_before_anything_is_sent(
+    run: Any, wish: dict[str, Any], limits: dict[str, Any]
+) -> None:
+    guard = rc.SpendGuard(rc.SpendLimits(**limits))
+    with ScriptedServer(TYPES) as server:
+        with pytest.raises(rc.SpendRefusedError, match="Nothing was launched"):
+            run(lambda client: client.run(guard.plan(**wish)), server.url)
+        assert server.sent == 0
+
+
+def plan_and_launch(guard: rc.SpendGuard) -> Any:
+    def flow() -> Any:
+        plan = yield from guard.plan(max_runtime_minutes=60)
+        return plan, (yield from guard.launch(plan.token))
+
+    return flow()
+
+
+def test_the_cheapest_allowed_machine_is_launched_with_its_lifetime(run: Any) -> None:
+    guard = rc.SpendGuard(LIMITS)
+    with ScriptedServer(TYPES, EMPTY, TYPES, EMPTY, CREATED) as server:
+        plan, instance = run(lambda client: client.run(plan_and_launch(guard)), server.url)
+        body = server.received[-1].json
+    assert (plan.instance_type_id, plan.price_per_hour) == ("good", Decimal("1.5"))
+    assert plan.worst_case_usd == Decimal("1.50")
+    assert body["max_runtime_minutes"] == 60
+    assert body["instance_type_id"] == "good"
+    assert body["name"] == plan.name
+    assert plan.name.startswith("agent-")
+    assert instance.id == "i-1"
+    assert guard.ledger.total_usd == Decimal("1.5")
+    [entry] = guard.ledger.live
+    assert (entry.id, entry.state) == ("i-1", "started")
+
+
+def test_25_a_price_above_the_limit_is_refused(run: Any) -> None:
+    guard = rc.SpendGuard(LIMITS)
+    with ScriptedServer(TYPES) as server:
+        with pytest.raises(rc.SpendRefusedError, match=r"3\.0 USD an hour"):
+            run(lambda client: client.run(only_dear(guard)), server.url)
+        assert posts(server) == 0
+
+
+def only_dear(guard: rc.SpendGuard) -> Any:
+    limits = rc.SpendLimits(max_price_per_hour=2, gpu_types=["H100"])
+    return rc.SpendGuard(limits, ledger=guard.ledger).plan(max_runtime_minutes=30)
+
+
+def test_25_machines_that_run_already_count(run: Any) -> None:
+    other = {"id": "o", "name": "agent-old", "status": "running", "gpu_count": 1}
+    guard = rc.SpendGuard(LIMITS)
+    running = Reply(json={"data": [other]})
+    with ScriptedServer(TYPES, running, TYPES, running, CREATED) as server:
+        with pytest.raises(rc.SpendRefusedError, match="1 machines run"):
+            run(lambda client: client.run(plan_and_launch(guard)), server.url)
+        assert posts(server) == 0
+
+
+def test_25_reservations_at_the_same_time_cannot_exceed_the_total_together() -> None:
+    limits = rc.SpendLimits(max_instances=10, max_gpus=10, max_total_usd=3)
+    ledger = rc.SpendLedger()
+
+    def entry(number: int) -> rc.SpendEntry:
+        return rc.SpendEntry(f"agent-{number}", "instance", Decimal(1), 60)
+
+    for number in range(3):
+        ledger.reserve(entry(number), limits)
+    with pytest.raises(rc.SpendRefusedError, match=r"0\.00 USD of 3 USD are left"):
+        ledger.reserve(entry(3), limits)
+    ledger.note("agent-0", state="ended", cost_usd=Decimal("0.10"))
+    with pytest.raises(rc.SpendRefusedError, match=r"0\.90 USD of 3 USD"):
+        ledger.reserve(entry(4), limits)
+    assert "agent-0: ended, cost 0.10 USD" in ledger.describe()
+    assert ledger.describe().endswith("in all at most 2.10 USD")
+
+
+def test_25_a_plan_is_carried_out_once(run: Any) -> None:
+    guard = rc.SpendGuard(LIMITS)
+
+    def twice() -> Any:
+        plan, _ = yield from plan_and_launch(guard)
+        yield from guard.launch(plan.token)
+
+    with ScriptedServer(TYPES, EMPTY, TYPES, EMPTY, CREATED) as server:
+        with pytest.raises(rc.SpendRefusedError, match="carried out already"):
+            run(lambda client: client.run(twice()), server.url)
+        assert posts(server) == 1
+
+
+@pytest.mark.parametrize("answer", [False, None, "yes"])
+def test_25_only_an_explicit_yes_approves(run: Any, answer: Any) -> None:
+    guard = rc.SpendGuard(LIMITS, approve=lambda _plan: answer)
+    with ScriptedServer(TYPES, EMPTY, TYPES) as server:
+        with pytest.raises(rc.SpendRefusedError, match="not approved"):
+            run(lambda client: client.run(plan_and_launch(guard)), server.url)
+        assert posts(server) == 0
+    assert not guard.ledger.entries
+
+
+def test_26_a_plan_whose_price_rose_is_refused(run: Any) -> None:
+    dearer = Reply(
+        json={"data": [{"id": "good", "gpu_type": "A100", "gpu_count": 1, "hourly_rate": 1.6}]}
+    )
+    guard = rc.SpendGuard(LIMITS)
+    with ScriptedServer(TYPES, EMPTY, dearer) as server:
+        with pytest.raises(rc.SpendRefusedError, match=r"rose from 1\.5 to 1\.6"):
+            run(lambda client: client.run(plan_and_launch(guard)), server.url)
+        assert posts(server) == 0
+
+
+def test_26_an_old_plan_is_refused() -> None:
+    plan = rc.LaunchPlan("n", "t", "A100", 1, None, Decimal(1), 60, made_at=100.0)
+    plan.check_age(700.0)
+    with pytest.raises(rc.SpendRefusedError, match="older than 10 minutes"):
+        plan.check_age(700.1)
+    with pytest.raises(rc.SpendRefusedError, match="no longer offered"):
+        plan.check_price(None)
+
+
+def test_a_failed_launch_gives_the_reservation_back(run: Any) -> None:
+    guard = rc.SpendGuard(LIMITS)
+    refused = Reply(402, {"error": {"code": "BUDGET_REACHED", "message": "spent"}})
+    with ScriptedServer(TYPES, EMPTY, TYPES, EMPTY, refused) as server:
+        with pytest.raises(rc.InsufficientCreditsError):
+            run(lambda client: client.run(plan_and_launch(guard)), server.url)
+    assert guard.ledger.entries == ()
+
+
+def test_an_ambiguous_launch_stays_in_the_ledger_and_is_ended_by_name(run: Any) -> None:
+    guard = rc.SpendGuard(LIMITS)
+    with ScriptedServer(TYPES, EMPTY, TYPES, EMPTY, CUT, EMPTY) as server:
+        with pytest.raises(rc.AmbiguousLaunchError):
+            run(lambda client: client.run(plan_and_launch(guard)), server.url)
+    [entry] = guard.ledger.live
+    assert (entry.state, entry.at_most_usd) == ("unknown", Decimal("1.5"))
+    found = {**MADE, "name": entry.name, "status": "running"}
+    ended = {
+        **found,
+        "status": "terminated",
+        "cost_per_hour": 1.5,
+        "deployed_at": "2026-11-21T10:00:00Z",
+        "updated_at": "2026-11-21T10:20:00Z",
+    }
+    replies = [Reply(json={"data": [found]}), Reply(204), Reply(json={"data": ended})]
+    with ScriptedServer(*replies) as server:
+        report = run(lambda client: client.run(guard.end_everything()), server.url)
+        assert [request.method for request in server.received] == ["GET", "DELETE", "GET"]
+    assert report.ended == (entry.name,)
+    assert guard.ledger.total_usd == Decimal("0.5")
+    assert not guard.ledger.live
+
+
+def test_other_machines_are_not_ended(run: Any) -> None:
+    mine = {**MADE, "name": "production"}
+    with ScriptedServer(Reply(json={"data": mine})) as server:
+        guard = rc.SpendGuard(LIMITS)
+        with pytest.raises(rc.SpendRefusedError, match="not one of those"):
+            run(lambda client: client.run(guard.terminate("i-1")), server.url)
+        assert {request.method for request in server.received} == {"GET"}
+
+
+def test_a_mistaken_identifier_is_caught_by_the_name(run: Any) -> None:
+    mine = {**MADE, "name": "agent-a"}
+    with ScriptedServer(Reply(json={"data": mine})) as server:
+        guard = rc.SpendGuard(LIMITS)
+        with pytest.raises(rc.SpendRefusedError, match="another name"):
+            run(
+                lambda client: client.run(guard.terminate("i-1", expected_name="agent-b")),
+                server.url,
+            )
+
+
+def test_one_line_is_logged_for_a_repeat(run: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, logger="runcrate_core")
+    with ScriptedServer(Reply(503, {"error": "x"}), CREATED) as server:
+        run(launch, server.url)
+    [record] = [record for record in caplog.records if record.name == "runcrate_core"]
+    assert record.levelno == logging.INFO
+    assert record.getMessage() == "POST /instances: 503; attempt 2 follows in 0.00 s"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"max_price_per_hour": 0},
+        {"max_price_per_hour": float("nan")},
+        {"max_total_usd": "much"},
+        {"max_gpus": 0},
+        {"max_instances": 1.5},
+        {"max_runtime_minutes": 4},
+        {"max_runtime_minutes": 10_081},
+        {"name_prefix": " "},
+    ],
+)
+def test_senseless_limits_are_refused(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        rc.SpendLimits(**wrong)

@@ -1,0 +1,282 @@
+"""Fault table, rows 27 to 39: streams, with both clients against a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import time
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from tests.core.both_clients import Asynchronous, Blocking
+from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
+
+A, B, END = text_chunk("Hello "), text_chunk("world"), text_chunk("", "stop")
+USAGE = {"id": "chatcmpl-1", "choices": [], "usage": {"prompt_tokens": 1, "total_tokens": 3}}
+WHOLE = sse(A, B, END, USAGE)
+OVERLOADED = {"error": {"code": "overloaded", "message": "try later"}}
+
+
+def content(chunks: list[Any]) -> str:
+    return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
+
+
+def test_a_whole_stream_folds_to_the_answer(run: Any) -> None:
+    with ScriptedServer(stream_reply(WHOLE)) as server:
+        chunks, completion = run.chunks(server.url)
+    assert content(chunks) == completion.choices[0].message.content == "Hello world"
+    assert completion.usage.total_tokens == 3
+    assert server.received[0].json["stream_options"] == {"include_usage": True}
+
+
+def test_27_an_error_as_first_event_is_treated_like_its_status(run: Any) -> None:
+    with ScriptedServer(stream_reply(sse(OVERLOADED)), stream_reply(WHOLE)) as server:
+        chunks, _ = run.chunks(server.url)
+        assert server.sent == 2
+    assert content(chunks) == "Hello world"
+
+
+def test_27_an_error_as_first_event_that_may_not_be_repeated_is_raised(run: Any) -> None:
+    bad = {"error": {"type": "invalid_request_error", "message": "no such voice"}}
+    with ScriptedServer(stream_reply(sse(bad))) as server:
+        with pytest.raises(rc.BadRequestError, match="no such voice"):
+            run.chunks(server.url)
+        assert server.sent == 1
+
+
+def test_28_a_later_error_is_raised_with_what_came(run: Any) -> None:
+    with ScriptedServer(stream_reply(sse(A, B, OVERLOADED))) as server:
+        with pytest.raises(rc.StreamError) as caught:
+            run.chunks(server.url)
+        assert server.sent == 1
+    error = caught.value
+    assert (error.code, error.chunks_received) == ("overloaded", 2)
+    assert error.partial["choices"][0]["message"]["content"] == "Hello world"
+
+
+@pytest.mark.parametrize("end", ["close", "reset", "keep"])
+def test_29_a_cut_stream_is_truncated(run: Any, end: Any) -> None:
+    tool = {"index": 0, "id": "call", "function": {"name": "launch", "arguments": '{"gpu": "A1'}}
+    cut = {"id": "x", "choices": [{"index": 0, "delta": {"tool_calls": [tool]}}]}
+    with ScriptedServer(stream_reply([*sse(A, cut, done=False), 0.05], end=end)) as server:
+        with pytest.raises(rc.StreamTruncatedError) as caught:
+            run.chunks(server.url)
+    message = caught.value.partial["choices"][0]["message"]
+    assert message["content"] == "Hello "
+    assert not message.get("tool_calls")
+
+
+def test_30_a_finish_reason_is_an_end_too(run: Any) -> None:
+    with ScriptedServer(stream_reply(sse(A, END, USAGE, done=False))) as server:
+        _, completion = run.chunks(server.url)
+    assert completion.usage.prompt_tokens == 1
+
+
+@pytest.mark.parametrize("separator", ["\u2028", "\u2029", "\u0085"])
+def test_32_unicode_line_separators_are_content(run: Any, separator: str) -> None:
+    event = json.dumps(text_chunk(f"a{separator}b", "stop"), ensure_ascii=False)
+    with ScriptedServer(stream_reply([f"data: {event}\n\n".encode()])) as server:
+        chunks, _ = run.chunks(server.url)
+    assert content(chunks) == f"a{separator}b"
+
+
+def test_33_an_endless_line_is_refused(run: Any) -> None:
+    pieces = [*sse(A, done=False), b"data: ", *[b"x" * 1_000_000] * 9]
+    with ScriptedServer(stream_reply(pieces)) as server, pytest.raises(rc.ResponseFormatError):
+        run.chunks(server.url)
+
+
+def test_34_an_event_that_is_no_json_is_refused_without_showing_it(run: Any) -> None:
+    with ScriptedServer(stream_reply([*sse(A, done=False), b"data: {secret words\n\n"])) as server:
+        with pytest.raises(rc.ResponseFormatError) as caught:
+            run.chunks(server.url)
+    assert "secret" not in str(caught.value)
+
+
+def test_34_unusual_chunks_are_read(run: Any) -> None:
+    pieces = sse(
+        {"id": "x", "choices": []},
+        {"id": "x", "choices": [{"index": 0, "delta": {"content": None}}]},
+        {
+            "id": "x",
+            "choices": [
+                {
+                    "index": 0,
+                    "delta": {
+                        "tool_calls": [{"id": "c", "function": {"name": "f", "arguments": "{}"}}]
+                    },
+                }
+            ],
+        },
+        text_chunk("", "tool_calls"),
+        text_chunk("", "tool_calls"),
+    )
+    with ScriptedServer(stream_reply(pieces)) as server:
+        _, completion = run.chunks(server.url)
+    assert completion.choices[0].message.tool_calls[0].function.name == "f"
+    assert completion.choices[0].finish_reason == "tool_calls"
+
+
+def test_35_pings_without_content_are_a_stall(run: Any) -> None:
+    pieces = [*sse(A, done=False), *[b": ping\n\n", 0.05] * 40]
+    with ScriptedServer(stream_reply(pieces)) as server:
+        begun = time.monotonic()
+        with pytest.raises(rc.StreamStalledError) as caught:
+            run.chunks(server.url, stream_idle_timeout=0.2)
+    assert time.monotonic() - begun < 1.5
+    assert (caught.value.idle_s, caught.value.chunks_received) == (0.2, 1)
+    assert isinstance(caught.value, TimeoutError)
+
+
+def test_35_silence_is_a_stall(run: Any) -> None:
+    with ScriptedServer(stream_reply(sse(A, done=False), end="hold")) as server:
+        with pytest.raises(rc.StreamStalledError):
+            run.chunks(server.url, stream_idle_timeout=0.2)
+
+
+def pool_of(client: Any) -> Any:
+    return client._driver.http.client()._transport._pool
+
+
+def active(client: Any) -> int:
+    return sum(not connection.is_idle() for connection in pool_of(client).connections)
+
+
+class Abandoned(Exception):
+    """Raised by a consumer."""
+
+
+@pytest.mark.parametrize("way", ["break", "leave", "raise"])
+def test_36_leaving_a_stream_frees_its_connection(way: str) -> None:
+    def consume(stream: Any) -> None:
+        for _ in stream:
+            if way == "break":
+                break
+            if way == "raise":
+                raise Abandoned
+
+    with ScriptedServer(stream_reply([*sse(A, B, done=False), 5.0])) as server:
+        client = Blocking.client(server.url)
+        try:
+            with client.chat.completions.stream(model="m", messages=[]) as stream:
+                if way != "leave":
+                    consume(stream)
+        except Abandoned:
+            pass
+        assert active(client) == 0
+        client.close()
+
+
+@pytest.mark.parametrize("way", ["break", "leave", "raise", "cancel"])
+async def test_36_leaving_an_async_stream_frees_its_connection(way: str) -> None:
+    async def consume(client: Any) -> None:
+        async with client.chat.completions.stream(model="m", messages=[]) as stream:
+            if way == "leave":
+                return
+            async for _ in stream:
+                if way == "break":
+                    break
+                if way == "raise":
+                    raise Abandoned
+
+    with ScriptedServer(stream_reply([*sse(A, B, done=False), 5.0])) as server:
+        client = Asynchronous.client(server.url)
+        task = asyncio.create_task(consume(client))
+        if way == "cancel":
+            await asyncio.sleep(0.2)
+            task.cancel()
+        result = (await asyncio.gather(task, return_exceptions=True))[0]
+        assert isinstance(
+            result, {"raise": Abandoned, "cancel": asyncio.CancelledError}.get(way, type(None))
+        )
+        assert active(client) == 0
+        await client.aclose()
+
+
+def test_36_a_dropped_stream_is_freed_with_a_warning() -> None:
+    with ScriptedServer(stream_reply([*sse(A, B, done=False), 5.0])) as server:
+        client = Blocking.client(server.url)
+        stream = client.chat.completions.stream(model="m", messages=[]).__enter__()
+        assert active(client) == 1
+        with pytest.warns(ResourceWarning, match="context manager"):
+            del stream
+            gc.collect()
+        assert active(client) == 0
+        client.close()
+
+
+async def test_36_a_dropped_async_stream_is_freed_with_a_warning() -> None:
+    with ScriptedServer(stream_reply([*sse(A, B, done=False), 5.0])) as server:
+        client = Asynchronous.client(server.url)
+        stream = await client.chat.completions.stream(model="m", messages=[]).__aenter__()
+        assert active(client) == 1
+        with pytest.warns(ResourceWarning, match="context manager"):
+            del stream
+            gc.collect()
+        await asyncio.sleep(0.05)
+        assert active(client) == 0
+        await client.aclose()
+
+
+def test_37_the_end_mark_is_the_end_even_if_the_body_stays_open(run: Any) -> None:
+    with ScriptedServer(stream_reply(WHOLE, end="hold")) as server:
+        begun = time.monotonic()
+        chunks, _ = run.chunks(server.url)
+        assert time.monotonic() - begun < 1.0
+    assert content(chunks) == "Hello world"
+
+
+def test_37_a_finished_stream_gives_its_connection_back(run: Any) -> None:
+    def use(client: Any) -> Any:
+        return client
+
+    with ScriptedServer(stream_reply([*WHOLE, 0.03])) as server:
+        if isinstance(run, Blocking):
+            with run.client(server.url) as client:
+                for _ in range(3):
+                    with client.chat.completions.stream(model="m", messages=[]) as stream:
+                        list(stream)
+        else:
+
+            async def main() -> None:
+                async with run.client(server.url) as client:
+                    for _ in range(3):
+                        completions = client.chat.completions
+                        async with completions.stream(model="m", messages=[]) as stream:
+                            _ = [chunk async for chunk in stream]
+
+            asyncio.run(main())
+        assert (server.sent, server.connections) == (3, 1)
+
+
+def test_38_opening_is_repeated_until_the_first_chunk(run: Any) -> None:
+    with ScriptedServer(Reply(503), stream_reply(WHOLE)) as server:
+        chunks, _ = run.chunks(server.url)
+        assert server.sent == 2
+    assert content(chunks) == "Hello world"
+
+
+def test_a_stream_that_is_not_entered_says_so() -> None:
+    with ScriptedServer(stream_reply(WHOLE)) as server:
+        client = Blocking.client(server.url)
+        with pytest.raises(rc.ConfigurationError, match="context manager"):
+            list(client.chat.completions.stream(model="m", messages=[]))
+        client.close()
+        assert server.sent == 0
+
+
+def test_whole_json_instead_of_a_stream_is_named(run: Any) -> None:
+    with ScriptedServer(Reply(json={"choices": []})) as server:
+        with pytest.raises(rc.ResponseFormatError, match="whole JSON"):
+            run.chunks(server.url)
+        assert server.sent == 1
+
+
+def test_stream_is_not_an_argument_of_create() -> None:
+    client = Blocking.client("http://127.0.0.1:9")
+    with pytest.raises(ValueError, match=r"chat\.completions\.stream"):
+        client.chat.completions.create(model="m", messages=[], stream=True)
+    client.close()

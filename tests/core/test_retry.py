@@ -1,0 +1,208 @@
+"""Whether and when a request is sent again: decided without server, clock or event loop."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.protocol.answer import Answer, Failure, TransportFailure
+from runcrate_core.protocol.attempts import Circumstances, attempts, send_once
+from runcrate_core.protocol.request import Patience, Repeat, Request, Surface
+from runcrate_core.protocol.retry import (
+    GiveUp,
+    RetryBudget,
+    RetryPolicy,
+    judge,
+    may_repeat,
+    retry_hint,
+    wait_before,
+)
+from runcrate_core.protocol.steps import Send, Sleep
+
+SAFE = Request(Surface.INFRASTRUCTURE, "GET", "/instances", "/instances", Repeat.SAFE)
+KEYED = Request(Surface.INFRASTRUCTURE, "POST", "/jobs", "/jobs", Repeat.KEYED)
+NEVER = Request(
+    Surface.INFRASTRUCTURE, "POST", "/instances", "/instances", Repeat.NEVER, Patience.LAUNCH
+)
+OK = Answer(200, {}, b"{}")
+DATE = {"date": "Sat, 21 Nov 2026 10:00:00 GMT"}
+
+
+class Clock:
+    """A clock that only sleeping moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def drive(
+    request: Request, *replies: Any, draw: float = 0.5, **policy: Any
+) -> tuple[Any, list[float], int]:
+    """Answer the flow's requests with replies; return its result, its sleeps and what it sent."""
+    clock, sleeps, sent = Clock(), [], 0
+    left: Iterator[Any] = iter(replies)
+    flow = attempts(
+        request,
+        Circumstances(policy=RetryPolicy(random=lambda: draw, clock=clock, **policy)),
+        send_once,
+    )
+    try:
+        step = next(flow)
+        while True:
+            match step:
+                case Send():
+                    sent += 1
+                    step = flow.send(next(left))
+                case Sleep(seconds):
+                    sleeps.append(seconds)
+                    clock.now += seconds
+                    step = flow.send(None)
+                case _:
+                    raise AssertionError(step)
+    except StopIteration as end:
+        return end.value, sleeps, sent
+    except rc.RuncrateError as error:
+        return error, sleeps, sent
+
+
+def test_01_own_waits_are_full_jitter_below_a_doubling_ceiling() -> None:
+    _, sleeps, sent = drive(SAFE, *[Answer(503)] * 3, OK, draw=1.0)
+    assert (sleeps, sent) == ([0.5, 1.0, 2.0], 4)
+    _, sleeps, _ = drive(SAFE, *[Answer(503)] * 3, OK, draw=0.0)
+    assert sleeps == [0.0, 0.0, 0.0]
+    assert wait_before(20, None, lambda: 1.0) == 8.0
+
+
+@pytest.mark.parametrize("draw", [0.0, 0.5, 1.0])
+def test_02_a_hint_is_a_floor_with_a_small_spread(draw: float) -> None:
+    answer = Answer(429, {"retry-after": "2"})
+    _, [slept], sent = drive(SAFE, answer, OK, draw=draw)
+    assert 2.0 <= slept <= 2.5
+    assert sent == 2
+
+
+def test_03_a_date_is_compared_with_the_answers_own_date() -> None:
+    hint = {**DATE, "retry-after": "Sat, 21 Nov 2026 10:00:05 GMT"}
+    _, [slept], _ = drive(SAFE, Answer(503, hint), OK)
+    assert 5.0 <= slept <= 5.5
+
+
+def test_03_a_date_without_date_header_is_compared_with_the_clock() -> None:
+    later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))
+    assert 25 < (retry_hint({"retry-after": later}, 503) or 0) <= 30
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({**DATE, "x-ratelimit-reset": "1795255203"}, 3.0),
+        ({"x-ratelimit-reset": "1.5"}, 1.5),
+        ({"x-ratelimit-reset": "6m0s"}, 360.0),
+        ({"x-ratelimit-reset": "250ms"}, 0.25),
+        ({"x-ratelimit-reset": "default;r=0;t=7"}, 7.0),
+        ({"x-ratelimit-reset": "garbage"}, None),
+        ({"x-ratelimit-reset": "nan"}, None),
+        ({"x-ratelimit-reset": "-3"}, None),
+        ({"retry-after-ms": "1500"}, 1.5),
+        ({"retry-after": "4", "x-ratelimit-reset": "9"}, 4.0),
+        ({}, None),
+    ],
+)
+def test_06_hints_are_read_in_order(headers: dict[str, str], seconds: float | None) -> None:
+    assert retry_hint(headers, 429) == seconds
+
+
+def test_06_a_reset_counts_on_429_only() -> None:
+    assert retry_hint({"x-ratelimit-reset": "5"}, 503) is None
+
+
+def test_08_nothing_is_waited_for_beyond_the_total() -> None:
+    error, sleeps, sent = drive(SAFE, Answer(503, {"retry-after": "10"}), total_s=5.0)
+    assert isinstance(error, rc.InternalServerError)
+    assert (sleeps, sent) == ([], 1)
+    assert "time for attempts is over" in str(error)
+
+
+def test_a_launch_may_take_longer_in_all() -> None:
+    policy = RetryPolicy()
+    assert policy.total_for(NEVER) > policy.total_for(SAFE)
+
+
+@pytest.mark.parametrize(
+    ("reply", "code", "safe", "keyed", "never"),
+    [
+        (Answer(429), "", True, True, True),
+        (Answer(503), "", True, True, True),
+        (Answer(500), "", True, True, False),
+        (Answer(502), "", True, True, False),
+        (Answer(502), "launch_refused", False, False, False),
+        (Answer(503), "launch_refused", False, False, False),
+        (Answer(504), "", True, True, False),
+        (Answer(409), "", False, False, False),
+        (Answer(409), "idempotency_in_progress", False, True, False),
+        (Answer(404), "", False, False, False),
+        (Answer(302), "", False, False, False),
+        (TransportFailure(Failure.CONNECT), "", True, True, True),
+        (TransportFailure(Failure.CONNECT_TIMEOUT), "", True, True, True),
+        (TransportFailure(Failure.POOL_TIMEOUT), "", True, True, True),
+        (TransportFailure(Failure.READ_TIMEOUT), "", True, True, False),
+        (TransportFailure(Failure.WRITE_TIMEOUT), "", True, True, False),
+        (TransportFailure(Failure.BROKEN), "", True, True, False),
+        (TransportFailure(Failure.UNREADABLE), "", True, True, False),
+    ],
+)
+def test_which_request_may_be_repeated(
+    reply: Any, code: str, safe: bool, keyed: bool, never: bool
+) -> None:
+    assert may_repeat(Repeat.SAFE, reply, code) is safe
+    assert may_repeat(Repeat.KEYED, reply, code) is keyed
+    assert may_repeat(Repeat.NEVER, reply, code) is never
+
+
+def test_a_request_that_may_have_been_carried_out_says_so() -> None:
+    error, _, sent = drive(NEVER, TransportFailure(Failure.READ_TIMEOUT))
+    assert sent == 1
+    assert isinstance(error, rc.APITimeoutError)
+    assert "may have been carried out" in str(error)
+
+
+def test_a_plain_refusal_gives_no_reason_for_not_repeating() -> None:
+    verdict = judge(
+        NEVER, Answer(422), error_code="", attempts=1, elapsed_s=0.0, policy=RetryPolicy()
+    )
+    assert verdict == GiveUp()
+
+
+def test_11_a_key_in_progress_is_waited_for() -> None:
+    body = b'{"error":{"code":"conflict","details":{"reason":"idempotency_in_progress"}}}'
+    _, [slept], sent = drive(KEYED, Answer(409, {}, body), OK)
+    assert slept >= 3.0
+    assert sent == 2
+
+
+def test_24_a_delete_that_finds_nothing_after_a_lost_answer_has_worked() -> None:
+    delete = Request(Surface.INFRASTRUCTURE, "DELETE", "/x", "/x", Repeat.SAFE)
+    answer, _, _ = drive(delete, TransportFailure(Failure.BROKEN), Answer(404))
+    assert answer.ok
+    error, _, _ = drive(delete, Answer(404))
+    assert isinstance(error, rc.NotFoundError)
+    error, _, _ = drive(delete, TransportFailure(Failure.CONNECT), Answer(404))
+    assert isinstance(error, rc.NotFoundError)
+
+
+def test_the_budget_pays_for_retries_and_is_refilled_by_success() -> None:
+    budget = RetryBudget()
+    assert [budget.take() for _ in range(21)] == [True] * 20 + [False]
+    for _ in range(5):
+        budget.refund(1)
+    assert budget.take()
+    assert not budget.take()
+    budget.refund(2)
+    assert budget.take()

@@ -1,0 +1,127 @@
+"""Fault table, row 56: no key, header or signature in logs, errors, tracebacks or pickles."""
+
+from __future__ import annotations
+
+import logging
+import pickle
+import traceback
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.protocol.redaction import (
+    MASK,
+    origin_of,
+    public_headers,
+    redact,
+    redact_json,
+)
+from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
+
+HEADER = {"x-token": "header-secret-value"}
+KEY = b"rc_live_test"
+
+
+@pytest.mark.parametrize(
+    "secret",
+    [
+        "rc_live_0123456789abcdef",
+        "Bearer abcdefgh1234",
+        "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----",
+        "-----BEGIN RSA PRIVATE KEY-----\ncut off",
+    ],
+)
+def test_the_shape_of_a_secret_is_taken_out(secret: str) -> None:
+    shown = redact(f"before {secret} after")
+    assert MASK in shown
+    assert secret.split("\n", maxsplit=1)[0] not in shown
+    assert shown.startswith("before ")
+
+
+def test_the_query_of_an_address_is_taken_out() -> None:
+    text = "see https://files.example/a/b.png?X-Amz-Signature=abc&x=1 and https://x.example/p."
+    shown = redact(text)
+    assert "Signature" not in shown
+    assert "https://files.example/a/b.png" in shown
+    assert shown.endswith("https://x.example/p.")
+
+
+def test_exact_secrets_and_nested_values_are_taken_out() -> None:
+    value = {"a": ["my key is hunter2", 1, None], "b": {"c": "hunter2"}}
+    assert redact_json(value, ("hunter2", "")) == {
+        "a": [f"my key is {MASK}", 1, None],
+        "b": {"c": MASK},
+    }
+
+
+def test_headers_and_origins_are_shown_without_secrets() -> None:
+    assert public_headers({"Set-Cookie": "a", "x": "rc_live_abc"}) == {"x": MASK}
+    assert origin_of("https://user:pw@x.example:8443/path?sig=1") == "https://x.example:8443"
+    assert origin_of("/relative") == ""
+
+
+def outcomes() -> list[tuple[str, list[Reply], Any]]:
+    echo = {"error": {"message": "got rc_live_test with header-secret-value"}}
+    return [
+        ("refused", [Reply(401, echo)], lambda client: client.instances.list()),
+        ("malformed", [Reply(body=[KEY], length=len(KEY))], lambda c: c.instances.list()),
+        ("cut", [Reply(end="no answer")], lambda client: client.instances.list()),
+        (
+            "repeated",
+            [Reply(503, echo), Reply(401, echo)],
+            lambda client: client.billing.get_balance(),
+        ),
+    ]
+
+
+@pytest.mark.parametrize(("name", "replies", "use"), outcomes(), ids=[o[0] for o in outcomes()])
+def test_56_errors_and_logs_hold_no_secret(
+    run: Any, name: str, replies: list[Reply], use: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    with ScriptedServer(*replies) as server:
+        with pytest.raises(rc.RuncrateError) as caught:
+            run(use, server.url, default_headers=HEADER, max_retries=1)
+        assert server.received[0].headers["authorization"] == "Bearer rc_live_test"
+    error = caught.value
+    shown = [
+        str(error),
+        repr(error),
+        repr(error.__dict__),
+        repr(pickle.dumps(error)),
+        "".join(traceback.format_exception(error)),
+        *(record.getMessage() for record in caplog.records if record.name == "runcrate_core"),
+    ]
+    assert error.__cause__ is None
+    assert error.__context__ is None or error.__suppress_context__
+    assert all(KEY.decode() not in text for text in shown)
+
+
+def test_56_a_stream_error_holds_no_secret(run: Any) -> None:
+    event = {"error": {"message": "key rc_live_test refused"}}
+    with ScriptedServer(stream_reply(sse(text_chunk("a"), event))) as server:
+        with pytest.raises(rc.StreamError) as caught:
+            run.chunks(server.url)
+    assert "rc_live_test" not in f"{caught.value} {caught.value.__dict__}"
+
+
+def test_56_observers_see_no_secret_and_cannot_break_a_call(run: Any) -> None:
+    events: list[rc.RequestEvent] = []
+
+    def watch(event: rc.RequestEvent) -> None:
+        events.append(event)
+        raise RuntimeError("the observer is broken")
+
+    replies = [Reply(503, {}), Reply(json={"data": {"id": "i-1"}}, headers={"x-request-id": "r"})]
+    with ScriptedServer(*replies) as server:
+        assert run(lambda client: client.instances.get("i-1"), server.url, on_request=watch).id
+    assert [(event.attempt, event.status, event.route) for event in events] == [
+        (1, 503, "/instances/{instance_id}"),
+        (2, 200, "/instances/{instance_id}"),
+    ]
+    assert events[1].request_id == "r"
+    assert events[0].surface == "infrastructure"
+    assert "rc_live" not in repr(events)
+    assert "i-1" not in repr(events)
