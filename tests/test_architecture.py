@@ -1,0 +1,102 @@
+"""The direction of dependencies, read from the source."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = ("runcrate_core", "langchain_runcrate", "llamaindex_runcrate", "runcrate_emulator")
+FRAMEWORKS = {"langchain", "langchain_core", "langgraph", "llama_index", "starlette", "uvicorn"}
+MAY_NOT_IMPORT = {
+    "runcrate_core": FRAMEWORKS | {*PACKAGES[1:], "openai", "runcrate", "PIL", "av"},
+    "langchain_runcrate": {"llama_index", "llamaindex_runcrate", "runcrate_emulator", "httpx"},
+    "llamaindex_runcrate": {"langchain_core", "langchain_runcrate", "runcrate_emulator", "httpx"},
+    "runcrate_emulator": {*PACKAGES[:3], "langchain_core", "llama_index", "openai", "runcrate"},
+}
+
+
+def imports(path: Path) -> Iterator[str]:
+    """Every module a file imports, wherever in it."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((ROOT / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_a_package_imports_only_what_stands_below_it(package: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in sources(package)
+        for module in imports(path)
+        if module.partition(".")[0] in MAY_NOT_IMPORT[package]
+    ]
+    assert not wrong
+
+
+def test_one_module_of_the_core_knows_the_http_library() -> None:
+    users = {
+        path.relative_to(ROOT).as_posix()
+        for path in sources("runcrate_core")
+        if any(module.partition(".")[0] == "httpx" for module in imports(path))
+    }
+    assert users == {"runcrate_core/io/http.py"}
+
+
+@pytest.mark.parametrize("package", ["langchain_runcrate", "llamaindex_runcrate"])
+def test_an_adapter_uses_only_public_names_of_the_core(package: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in sources(package)
+        for module in imports(path)
+        if module.startswith("runcrate_core.")
+    ]
+    assert not wrong
+
+
+def test_decisions_do_no_input_or_output() -> None:
+    forbidden = {"socket", "asyncio", "httpx", "subprocess", "urllib.request"}
+    wrong = [
+        f"{path.relative_to(ROOT)} imports {module}"
+        for path in (ROOT / "runcrate_core" / "protocol").glob("*.py")
+        for module in imports(path)
+        if module in forbidden or module.startswith("runcrate_core.io")
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_public_names_are_listed_once_and_are_there(package: str) -> None:
+    module = importlib.import_module(package)
+    names = module.__all__
+    assert len(names) == len(set(names))
+    for name in names:
+        assert getattr(module, name) is not None
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_importing_a_package_loads_no_framework_it_does_not_need(package: str) -> None:
+    code = f"import sys, {package}; print(*(name for name in sys.modules if '.' not in name))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    loaded = set(result.stdout.split())
+    assert not loaded & {"openai", "runcrate", "av", "PIL", "tqdm"}
+    assert not loaded & (MAY_NOT_IMPORT[package] - {"httpx"})
+
+
+@pytest.mark.parametrize("package", PACKAGES)
+def test_packages_are_typed(package: str) -> None:
+    assert (ROOT / package / "py.typed").exists()
