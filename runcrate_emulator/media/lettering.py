@@ -1,5 +1,6 @@
 """Text in pictures, at the largest size at which it fits."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -24,6 +25,9 @@ _NO_GLYPH = "\U0010fffe"  # a code point that no font draws, so that it shows th
 _LARGEST_SHARE = 12  # a letter is at most this fraction of the box's width
 _SMALLEST_PX = 11  # below this, text is shortened rather than shrunk
 _LINE_HEIGHT = 1.25  # of the font size
+_NARROW_LETTER = 0.4  # width over font size of a narrow text's average letter
+_THINNEST_LETTER = 0.15  # the same of an `i`
+_SAMPLE_LETTERS = 500
 _INK = (255, 255, 255)
 _NOTE_INK = (190, 196, 210)
 _PANEL = (12, 14, 22, 225)  # nearly black; lets a hint of the picture through
@@ -58,21 +62,25 @@ def draw_panel(picture: Image.Image, text: str, box: Box, *, note: str = "") -> 
     note_height = round(small.size * _LINE_HEIGHT) if note else 0
     fitted = _fitted(text, width, bottom - top - 2 * margin - note_height)
     panel_top = max(bottom - fitted.height - note_height - 2 * margin, top)
-    shade = Image.new("RGBA", (right - left, bottom - panel_top), _PANEL)
-    picture.paste(shade, (left, panel_top), shade)
-    pen = ImageDraw.Draw(picture)
-    y = float(panel_top + margin)
+    place = (left, panel_top, right, bottom)
+    panel = picture.crop(place)  # what does not fit even so is cut off with it
+    shade = Image.new("RGBA", panel.size, _PANEL)
+    panel.paste(shade, mask=shade)
+    pen = ImageDraw.Draw(panel)
+    y = float(margin)
     for line in fitted.lines:
-        pen.text((left + margin, y), line, fill=_INK, font=fitted.font)
+        pen.text((margin, y), line, fill=_INK, font=fitted.font)
         y += fitted.font.size * _LINE_HEIGHT
     if note:
         shortened = _shortened([note], 1, small, width)[0]
-        pen.text((left + margin, y), shortened, fill=_NOTE_INK, font=small)
-    return left, panel_top, right, bottom
+        pen.text((margin, y), shortened, fill=_NOTE_INK, font=small)
+    picture.paste(panel, place)
+    return place
 
 
 def _fitted(text: str, width: int, height: int) -> _Lines:
-    size = max(width // _LARGEST_SHARE, _SMALLEST_PX)
+    text = " ".join(text[: _most_letters(width, height)].split())
+    size = _guessed_size(text, width, height)
     while True:
         font = _font(text, size)
         lines = list(_wrapped(text, font, width))
@@ -82,29 +90,53 @@ def _fitted(text: str, width: int, height: int) -> _Lines:
         if size <= _SMALLEST_PX:
             room = max(int(height / (size * _LINE_HEIGHT)), 1)
             return _Lines(tuple(_shortened(lines, room, font, width)), font)
-        size = max(int(size * 0.85), _SMALLEST_PX)
+        size = max(int(size * 0.9), _SMALLEST_PX)
+
+
+def _most_letters(width: int, height: int) -> int:
+    """Return how many letters can fit at all; looking at more would only take time."""
+    in_line = width / (_SMALLEST_PX * _NARROW_LETTER)
+    lines = height / (_SMALLEST_PX * _LINE_HEIGHT)
+    return max(int(in_line * lines), 1) + 1
+
+
+def _guessed_size(text: str, width: int, height: int) -> int:
+    """Return a size at which the text just about fills the space, or the largest allowed."""
+    font = _font(text, _SMALLEST_PX)
+    sample = text[:_SAMPLE_LETTERS]
+    letter = max(font.getlength(sample) / _SMALLEST_PX / max(len(sample), 1), _NARROW_LETTER)
+    filling = math.sqrt(max(width * height, 0) / (max(len(text), 1) * letter * _LINE_HEIGHT))
+    return max(min(int(filling * 1.1), width // _LARGEST_SHARE), _SMALLEST_PX)
 
 
 def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> Iterator[str]:
-    line = ""
+    space = font.getlength(" ")
+    line, used = "", 0.0
     for word in text.split():
-        joined = f"{line} {word}" if line else word
-        if font.getlength(joined) <= width:
-            line = joined
+        rest, length = word, font.getlength(word[: _most_in_line(font, width)])
+        if line and used + space + length <= width:
+            line, used = f"{line} {rest}", used + space + length
             continue
         if line:
             yield line
-        line = word
-        while font.getlength(line) > width and len(line) > 1:
-            end = _fitting_length(line, font, width)
-            yield line[:end]
-            line = line[end:]
+        while length > width and len(rest) > 1:
+            end = _fitting_length(rest, font, width)
+            yield rest[:end]
+            rest = rest[end:]
+            length = font.getlength(rest[: _most_in_line(font, width)])
+        line, used = rest, length
     yield line
+
+
+def _most_in_line(font: ImageFont.FreeTypeFont, width: int) -> int:
+    """Return a number of letters that is too long for a line, whichever they are."""
+    return max(int(width / (font.size * _THINNEST_LETTER)), 1) + 1
 
 
 def _fitting_length(word: str, font: ImageFont.FreeTypeFont, width: int) -> int:
     """Return how many letters of a word that is too long for a line go on one."""
-    end = max(int(len(word) * width / font.getlength(word)), 1)
+    word = word[: _most_in_line(font, width)]
+    end = max(int(len(word) * width / max(font.getlength(word), 1)), 1)
     while end > 1 and font.getlength(word[:end]) > width:
         end -= 1
     return end
@@ -115,6 +147,7 @@ def _shortened(lines: list[str], room: int, font: ImageFont.FreeTypeFont, width:
     last = kept[-1]
     if len(lines) <= room and font.getlength(last) <= width:
         return kept
+    last = last[: _most_in_line(font, width)]
     while last and font.getlength(f"{last}…") > width:
         last = last[:-1]
     return [*kept[:-1], f"{last}…"]

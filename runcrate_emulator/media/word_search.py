@@ -46,7 +46,7 @@ class HeardFrame:
 
 
 def heard_frames(sound: Sound) -> Iterator[HeardFrame]:
-    """Give the frames of a recording in their order."""
+    """Give the frames of a recording in their order, leaving out one that is cut by its end."""
     ear = _Ear(sound)
     at, end = 0.0, sound.seconds * 1000
     while at < end:
@@ -55,8 +55,15 @@ def heard_frames(sound: Sound) -> Iterator[HeardFrame]:
             at += _COARSE_STEP_MS
             continue
         heard = ear.frame_at(mark)
+        if heard is None:
+            at = mark + MARK_MS * len(MARK_TONES)
+            continue
         yield heard
         at = heard.end_s * 1000
+
+
+class _SoundEndsError(CodeError):
+    """The recording is over before the frame is."""
 
 
 class _Ear:
@@ -75,12 +82,14 @@ class _Ear:
         share, place = max((self._mark_share(place), place) for place in places)
         return place if share >= _MARK_SHARE else None
 
-    def frame_at(self, mark: float) -> HeardFrame:
-        """Read the frame whose mark begins at a place."""
+    def frame_at(self, mark: float) -> HeardFrame | None:
+        """Read the frame whose mark begins at a place; None if the sound ends within it."""
         after_mark = mark + MARK_MS * len(MARK_TONES)
         for shift in _SHIFTS_MS:
             try:
                 frame, end = self._frame(after_mark + shift)
+            except _SoundEndsError:
+                return None
             except CodeError:
                 continue
             return HeardFrame(max(mark, 0.0) / 1000, (end - shift) / 1000, frame)
@@ -98,7 +107,7 @@ class _Ear:
         used_ms = (length_ms - _RAMPS_MS) // _ORTHOGONAL_MS * _ORTHOGONAL_MS
         window = self._window(at + (length_ms - used_ms) / 2, used_ms)
         if window is None:
-            raise CodeError("the sound ends within a note")
+            raise _SoundEndsError("the sound ends within a note")
         value = 0
         for number, band in enumerate(BANDS):
             powers = [self._power(tone, window) for tone in band]

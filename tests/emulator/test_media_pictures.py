@@ -1,0 +1,218 @@
+"""Pictures drawn and edited by pure functions."""
+
+import contextlib
+import io
+import time
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageChops, ImageDraw, ImageStat
+
+from runcrate_emulator.media.lettering import draw_panel
+from runcrate_emulator.media.picture_edits import Sources, draw_edit
+from runcrate_emulator.media.picture_files import (
+    PictureFileError,
+    encode_webp,
+    open_picture,
+    read_note,
+)
+from runcrate_emulator.media.pictures import Commission, draw_landscape, draw_picture
+
+MODEL = "black-forest-labs/FLUX.1-schnell"
+
+
+def commission(prompt="A red fox", seed=1, width=320, height=256) -> Commission:
+    return Commission(prompt, MODEL, seed, width, height)
+
+
+def file_of(picture: Image.Image, image_format: str, **options) -> bytes:
+    file = io.BytesIO()
+    picture.save(file, image_format, **options)
+    return file.getvalue()
+
+
+def differ(first: Image.Image, second: Image.Image) -> bool:
+    return ImageChops.difference(first, second).getbbox() is not None
+
+
+@pytest.mark.parametrize("size", [(256, 256), (256, 2048), (2048, 256), (1024, 768), (257, 999)])
+def test_a_picture_has_exactly_the_asked_size(size):
+    picture = draw_picture(commission(width=size[0], height=size[1]))
+    assert (picture.size, picture.mode) == (size, "RGB")
+
+
+def test_the_same_commission_gives_the_same_picture():
+    assert not differ(draw_picture(commission()), draw_picture(commission()))
+
+
+@pytest.mark.parametrize("change", [{"seed": 2}, {"prompt": "A red dog"}])
+def test_another_seed_or_prompt_gives_another_landscape(change):
+    assert differ(draw_landscape(commission()), draw_landscape(commission(**change)))
+
+
+def test_colours_named_in_the_prompt_are_in_the_picture():
+    picture = draw_picture(commission("a navy sky with a gold sun"))
+    colours = {colour for _, colour in picture.getcolors(picture.width * picture.height)}
+    assert (255, 215, 0) in colours
+
+
+def test_the_prompt_is_written_in_white_on_a_dark_panel():
+    lettered = Image.new("RGB", (400, 300), "white")
+    box = draw_panel(lettered, "Ocean waves at sunset", (0, 100, 400, 300))
+    letters = lettered.crop(box).convert("L")
+    darkest, lightest = letters.getextrema()
+    assert lightest == 255
+    assert darkest < 60
+    share_of_ink = ImageStat.Stat(letters.point(lambda value: value // 200)).mean[0]
+    assert 0.03 < share_of_ink < 0.4
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x",
+        "word " * 500,
+        "unbreakable" * 100,
+        "你好，世界 " * 30,  # noqa: RUF001 - full-width on purpose
+        "🎉\u200d\n\t\0\u202e",
+        "é" * 3000,
+    ],
+)
+@pytest.mark.parametrize("box", [(0, 150, 400, 300), (0, 0, 256, 100), (10, 10, 40, 30)])
+def test_any_text_fits_its_box(text, box):
+    picture = Image.new("RGB", (400, 300), "white")
+    left, top, right, bottom = draw_panel(picture, text, box, note="a note " * 40)
+    assert box[0] <= left < right <= box[2]
+    assert box[1] <= top < bottom <= box[3]
+    outside = picture.copy()
+    outside.paste("white", box)
+    assert outside.getextrema() == ((255, 255),) * 3
+
+
+@pytest.mark.parametrize("text", ["word " * 13_000, "x" * 65_000, "\n" * 60_000 + "a"])
+def test_the_longest_prompt_is_lettered_quickly(text):
+    picture = Image.new("RGB", (2048, 2048))
+    started = time.process_time()
+    draw_panel(picture, text, (0, 1100, 2048, 2048))
+    assert time.process_time() - started < 3  # a naive layout takes minutes
+
+
+def test_an_edit_shows_its_source():
+    source = Image.new("RGB", (400, 300), (10, 200, 30))
+    wish = Commission("make it rain", MODEL, 1, 400, 300)
+    edited = draw_edit(wish, Sources((source,), strength=0.3))
+    plain = draw_picture(wish)
+
+    def green(picture):
+        red, green, blue = ImageStat.Stat(picture).mean
+        return green - (red + blue) / 2
+
+    assert green(edited) > green(plain) + 30
+    assert edited.getpixel((380, 20)) == (10, 200, 30)  # the untouched source, inset
+
+
+@pytest.mark.parametrize("strength", [0.0, 1.0])
+def test_strength_goes_from_the_source_to_the_landscape(strength):
+    source = Image.new("RGB", (320, 256), (10, 200, 30))
+    edited = draw_edit(commission(), Sources((source,), strength=strength))
+    wanted = source if strength == 0 else draw_landscape(commission())
+    spot = (5, 5)  # beside the inset and above the caption
+    assert edited.getpixel(spot) == wanted.getpixel(spot)
+
+
+def masks():
+    grey = Image.new("L", (320, 256), 0)
+    ImageDraw.Draw(grey).rectangle((80, 60, 239, 199), fill=255)
+    see_through = Image.new("RGBA", (320, 256), (0, 0, 0, 255))
+    see_through.paste((0, 0, 0, 0), (80, 60, 240, 200))
+    return {"white changes": grey, "transparent changes": see_through}
+
+
+@pytest.mark.parametrize("kind", ["white changes", "transparent changes"])
+def test_nothing_changes_outside_the_mask(kind):
+    source = draw_landscape(commission("a source", seed=9))
+    edited = draw_edit(commission(), Sources((source,), mask=masks()[kind]))
+    changed = ImageChops.difference(source, edited).getbbox()
+    assert changed is not None
+    left, top, right, bottom = changed
+    assert (left >= 80, top >= 60, right <= 240, bottom <= 200) == (True,) * 4
+    assert right - left > 100
+
+
+def test_an_all_black_mask_changes_nothing():
+    source = draw_landscape(commission("a source", seed=9))
+    mask = Image.new("L", source.size, 0)
+    assert not differ(source, draw_edit(commission(), Sources((source,), mask=mask)))
+
+
+def test_a_control_picture_gives_its_outlines():
+    control = Image.new("RGB", (320, 256), "black")
+    ImageDraw.Draw(control).rectangle((100, 30, 200, 90), fill="white")
+    edited = draw_edit(commission(), Sources(control=control))
+    assert min(edited.getpixel((150, 30))) > 200
+    assert not differ(
+        edited.crop((0, 0, 90, 20)), draw_landscape(commission()).crop((0, 0, 90, 20))
+    )
+
+
+@pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
+def test_sources_of_every_mode_can_be_edited(mode):
+    image_format = "JPEG" if mode == "CMYK" else "PNG"
+    source = open_picture(file_of(Image.new(mode, (40, 30)), image_format))
+    assert source.mode in ("RGB", "RGBA")
+    assert draw_edit(commission(), Sources((source, source), mask=source)).size == (320, 256)
+
+
+@pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP", "GIF"])
+def test_the_formats_that_the_official_sdk_sends_are_read(image_format):
+    assert open_picture(file_of(Image.new("RGB", (40, 30)), image_format)).size == (40, 30)
+
+
+def test_a_photo_is_turned_as_its_camera_says():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    photo = file_of(Image.new("RGB", (40, 30)), "JPEG", exif=exif)
+    assert open_picture(photo).size == (30, 40)
+
+
+def test_a_picture_too_large_to_unpack_is_refused():
+    bomb = file_of(Image.new("1", (8000, 8000)), "PNG")
+    assert len(bomb) < 20_000
+    with pytest.raises(PictureFileError, match="pixels"):
+        open_picture(bomb)
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    st.sampled_from([b"", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", b"\xff\xd8\xff", b"GIF89a"]),
+    st.binary(max_size=300),
+)
+def test_rubbish_is_no_picture(signature, rubbish):
+    with pytest.raises(PictureFileError):
+        open_picture(signature + rubbish)
+
+
+PNG = file_of(Image.linear_gradient("L").convert("RGB"), "PNG")
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(0, len(PNG) - 1), st.integers(0, 255))
+def test_a_damaged_picture_is_refused_or_read_and_nothing_else(place, value):
+    damaged = bytearray(PNG)
+    damaged[place] = value
+    with contextlib.suppress(PictureFileError):
+        assert open_picture(bytes(damaged)).width > 0
+
+
+def test_the_file_says_what_it_was_made_from():
+    wish = commission('Grüße & 你好 "quoted"', seed=-5)
+    data = encode_webp(draw_picture(wish), wish)
+    assert read_note(data) == {"prompt": wish.prompt, "model": MODEL, "seed": -5}
+    with Image.open(io.BytesIO(data)) as file:
+        assert (file.format, file.size) == ("WEBP", (320, 256))
+
+
+@pytest.mark.parametrize("data", [b"", b"rubbish", PNG, file_of(Image.new("RGB", (9, 9)), "WEBP")])
+def test_a_foreign_file_has_no_note(data):
+    assert read_note(data) is None

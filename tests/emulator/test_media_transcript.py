@@ -1,0 +1,128 @@
+"""Transcripts in their four forms, from words whose times are known."""
+
+import re
+
+import pytest
+
+from runcrate_emulator.media.sounding import Span
+from runcrate_emulator.media.speech_sound import Word, Words
+from runcrate_emulator.media.transcript import (
+    Segment,
+    as_json,
+    as_srt,
+    as_text,
+    as_vtt,
+    likely_language,
+    segments_of,
+)
+
+
+def words(text: str, *, pace_s: float = 0.4, start_s: float = 0.0) -> tuple[Word, ...]:
+    return tuple(
+        Word(word, start_s + number * pace_s, start_s + number * pace_s + 0.3)
+        for number, word in enumerate(text.split())
+    )
+
+
+def heard(text: str, **options) -> Words:
+    return Words(words(text, **options), duration_s=60.0)
+
+
+@pytest.mark.parametrize(
+    ("text", "sentences"),
+    [
+        ("One. Two! Three?", ["One.", "Two!", "Three?"]),
+        ("No end", ["No end"]),
+        ('He said "stop." Then (he did!) go on', ['He said "stop."', "Then (he did!)", "go on"]),
+        ("你好。 谢谢！ 好", ["你好。", "谢谢！", "好"]),  # noqa: RUF001 - full-width on purpose
+        ("Pi is 3.14 or so.", ["Pi is 3.14 or so."]),
+    ],
+)
+def test_a_segment_is_a_sentence(text, sentences):
+    assert [segment.text for segment in segments_of(heard(text))] == sentences
+
+
+def test_a_segment_lasts_from_its_first_word_to_its_last():
+    first, second = segments_of(heard("a b. c d."))
+    assert (first.start_s, first.end_s) == pytest.approx((0.0, 0.7))
+    assert (second.start_s, second.end_s) == pytest.approx((0.8, 1.5))
+
+
+def test_a_long_pause_ends_a_segment():
+    spoken = Words(words("before it") + words("after it", start_s=5), duration_s=6)
+    assert [segment.text for segment in segments_of(spoken)] == ["before it", "after it"]
+
+
+def test_a_text_without_punctuation_is_cut_into_readable_segments():
+    segments = segments_of(heard("word " * 120))
+    assert len(segments) > 2
+    assert all(segment.end_s - segment.start_s < 16 for segment in segments)
+
+
+def test_other_sound_is_described_in_its_place():
+    spoken = Words(
+        words("Hello.") + words("Bye.", start_s=20),
+        duration_s=21,
+        other_sound=(Span(2.0, 14.3),),
+    )
+    assert as_text(segments_of(spoken)) == (
+        "Hello. [12.3 s of sound that is not the emulator's speech] Bye."
+    )
+
+
+def test_silence_is_an_empty_text_and_an_empty_list():
+    segments = segments_of(Words((), duration_s=3.0))
+    assert as_json(segments, duration_s=3.0, language="en") == {
+        "text": "",
+        "language": "en",
+        "duration": 3.0,
+        "segments": [],
+    }
+    assert (as_text(segments), as_srt(segments)) == ("", "")
+    assert as_vtt(segments) == "WEBVTT\n"
+
+
+SEGMENTS = [Segment("One & <two>.", 0.0, 1.2345), Segment("Three.", 3599.9996, 3725.5)]
+
+
+def test_srt_is_numbered_and_uses_commas():
+    assert as_srt(SEGMENTS) == (
+        "1\n00:00:00,000 --> 00:00:01,234\nOne & <two>.\n\n"
+        "2\n01:00:00,000 --> 01:02:05,500\nThree.\n"
+    )
+
+
+def test_vtt_has_its_header_uses_points_and_escapes_markup():
+    assert as_vtt(SEGMENTS) == (
+        "WEBVTT\n\n"
+        "00:00:00.000 --> 00:00:01.234\nOne &amp; &lt;two&gt;.\n\n"
+        "01:00:00.000 --> 01:02:05.500\nThree.\n"
+    )
+
+
+def test_no_cue_of_a_long_text_overlaps_the_next():
+    stamps = re.findall(r"(\d\d):(\d\d):(\d\d),(\d\d\d)", as_srt(segments_of(heard("Yes. " * 90))))
+    times = [((int(h) * 60 + int(m)) * 60 + int(s)) * 1000 + int(ms) for h, m, s, ms in stamps]
+    assert len(times) == 180
+    assert times == sorted(times)
+
+
+@pytest.mark.parametrize(
+    ("text", "language"),
+    [
+        ("Hello there", "en"),
+        ("Привет, мир", "ru"),
+        ("你好", "zh"),
+        ("これは漢字を含むテストです", "ja"),
+        ("안녕하세요", "ko"),
+        ("καλημέρα", "el"),
+        ("שלום", "he"),
+        ("مرحبا", "ar"),
+        ("नमस्ते", "hi"),
+        ("The word мир is Russian, all others are not", "en"),
+        ("123 !?", "en"),
+        ("", "en"),
+    ],
+)
+def test_the_language_is_guessed_from_the_commonest_script(text, language):
+    assert likely_language(text) == language
