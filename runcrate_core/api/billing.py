@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 
-from runcrate_core.api.envelope import ApiModel, one, page
+from runcrate_core.api.envelope import ApiModel, Moment, one, page
 from runcrate_core.api.top_ups import (
     get_auto_recharge,
     list_payment_methods,
@@ -57,7 +57,7 @@ class Transaction(ApiModel):
     type: str | None = None
     amount: Decimal | None = None
     description: str | None = None
-    created_at: datetime | None = None
+    created_at: Moment | None = None
 
 
 class UsageSummary(ApiModel):

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Self, TypeVar
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     AliasChoices,
     AliasGenerator,
     BaseModel,
@@ -68,6 +70,12 @@ class ApiModel(BaseModel):
         return self
 
 
+def _in_utc(moment: datetime) -> datetime:
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+# A time that the API answered: always with its time zone, which is UTC when none was sent.
+Moment = Annotated[datetime, AfterValidator(_in_utc)]
 M = TypeVar("M", bound=ApiModel)
 Following = Callable[[ListMeta, int], Callable[[], Call[Batch[M]]] | None]
 

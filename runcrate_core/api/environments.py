@@ -5,11 +5,10 @@ Facts: seed 003 and the official SDK 0.5.0.
 
 from __future__ import annotations
 
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from runcrate_core.api.envelope import ApiModel, many, nothing, one
+from runcrate_core.api.envelope import ApiModel, Moment, many, nothing, one
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once
@@ -33,8 +32,8 @@ class Environment(ApiModel):
     id: str
     name: str = ""
     is_default: bool | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
     monthly_budget_usd: Decimal | None = None
     month_to_date_usd: Decimal | None = None
     budget_remaining_usd: Decimal | None = None

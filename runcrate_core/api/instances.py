@@ -7,11 +7,10 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final
 
-from runcrate_core.api.envelope import ApiModel, many, nothing, one
+from runcrate_core.api.envelope import ApiModel, Moment, many, nothing, one
 from runcrate_core.errors import RuncrateError
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none
@@ -59,12 +58,12 @@ class Instance(ApiModel):
     ip: str | None = None
     os_image: str | None = None
     cost_per_hour: Decimal | None = None
-    deployed_at: datetime | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    deployed_at: Moment | None = None
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
     max_runtime_minutes: int | None = None
     idle_shutdown_minutes: int | None = None
-    auto_stop_at: datetime | None = None
+    auto_stop_at: Moment | None = None
     stop_reason: str | None = None
     recovered: bool = False
 

@@ -5,11 +5,9 @@ Facts: the official SDK 0.5.0. Values are set on the dashboard and never leave t
 
 from __future__ import annotations
 
-from datetime import datetime
-
 from pydantic import ConfigDict
 
-from runcrate_core.api.envelope import ApiModel, many
+from runcrate_core.api.envelope import ApiModel, Moment, many
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.request import Repeat, infrastructure_request
 from runcrate_core.protocol.steps import Call
@@ -28,7 +26,7 @@ class Secret(ApiModel):
 
     key: str
     sensitive: bool = False
-    updated_at: datetime | None = None
+    updated_at: Moment | None = None
 
 
 def list_secrets() -> Call[list[Secret]]:

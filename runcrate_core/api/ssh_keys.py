@@ -5,9 +5,7 @@ Facts: seed 003, the official SDK 0.5.0 and the official command line (certifica
 
 from __future__ import annotations
 
-from datetime import datetime
-
-from runcrate_core.api.envelope import ApiModel, many, nothing, one
+from runcrate_core.api.envelope import ApiModel, Moment, many, nothing, one
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once
@@ -29,8 +27,8 @@ class SSHKey(ApiModel):
     name: str = ""
     fingerprint: str | None = None
     type: str | None = None
-    created_at: datetime | None = None
-    last_used: datetime | None = None
+    created_at: Moment | None = None
+    last_used: Moment | None = None
     project_id: str | None = None
     recovered: bool = False
 

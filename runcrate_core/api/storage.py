@@ -8,11 +8,10 @@ $0.03 per GB and month, charged a week in advance; deleting it refunds the unuse
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from runcrate_core.api.envelope import ApiModel, many, one
+from runcrate_core.api.envelope import ApiModel, Moment, many, one
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.answer import Answer
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once
@@ -45,8 +44,8 @@ class Volume(ApiModel):
     provider_type: str | None = None
     deployment_id: str | None = None
     project_id: str | None = None
-    created_at: datetime | None = None
-    updated_at: datetime | None = None
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
     recovered: bool = False
 
 

@@ -6,11 +6,10 @@ Facts: seed 003 and the official SDK 0.5.0. Templates belong to the whole worksp
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from functools import partial
 from typing import Any
 
-from runcrate_core.api.envelope import ApiModel, page
+from runcrate_core.api.envelope import ApiModel, Moment, page
 from runcrate_core.io.endpoint import AsyncResource, SyncResource
 from runcrate_core.io.paging import async_paged_endpoint, paged_endpoint
 from runcrate_core.protocol.paging import Batch, ListMeta, next_offset
@@ -25,7 +24,7 @@ class Template(ApiModel):
     name: str = ""
     description: str | None = None
     category: str | None = None
-    created_at: datetime | None = None
+    created_at: Moment | None = None
 
 
 def list_templates(

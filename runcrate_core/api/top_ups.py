@@ -7,12 +7,11 @@ gives a key on the dashboard, with daily and monthly caps.
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import datetime
 from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from runcrate_core.api.envelope import ApiModel, many, one
+from runcrate_core.api.envelope import ApiModel, Moment, many, one
 from runcrate_core.protocol.polling import Progress, poll
 from runcrate_core.protocol.request import (
     Patience,
@@ -50,10 +49,10 @@ class TopUp(ApiModel):
     invoice_number: str | None = None
     balance_usd: Decimal | None = None
     confirm_url: str | None = None
-    expires_at: datetime | None = None
+    expires_at: Moment | None = None
     reason: str | None = None
     message: str | None = None
-    created_at: datetime | None = None
+    created_at: Moment | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -74,7 +73,7 @@ class AutoRecharge(ApiModel):
     threshold_usd: Decimal | None = None
     target_usd: Decimal | None = None
     last_failure_reason: str | None = None
-    last_failure_at: datetime | None = None
+    last_failure_at: Moment | None = None
 
 
 class PaymentMethod(ApiModel):

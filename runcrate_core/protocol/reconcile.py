@@ -165,11 +165,7 @@ def by_name(
 
 
 def _is_new(item: Findable, asked_at: datetime) -> bool:
-    created = item.created_at
-    if created is None:
-        return True
-    created = created if created.tzinfo else created.replace(tzinfo=UTC)
-    return created >= asked_at - CLOCK_SKEW
+    return item.created_at is None or item.created_at >= asked_at - CLOCK_SKEW
 
 
 def _unsettled(creation: Creation[Any], lost: RuncrateError) -> str:

@@ -27,6 +27,9 @@ HINT_SPREAD_S: Final = 0.5
 LONGEST_HINT_S: Final = 60.0
 TOTAL_S: Final = 120.0
 LAUNCH_TOTAL_S: Final = 180.0
+# Room for a second attempt after one that got no answer: with its key, it tells what the first did.
+JOB_TOTAL_S: Final = 310.0
+JOB_GROUP_TOTAL_S: Final = 670.0
 # The official SDK 0.5.0 waits at least so long while the first call with a key is handled.
 IN_PROGRESS_WAIT_S: Final = 3.0
 
@@ -35,6 +38,11 @@ SERVICE_UNAVAILABLE: Final = 503
 CONFLICT: Final = 409
 FIRST_SERVER_ERROR: Final = 500
 
+_TOTALS_S: Final = {
+    Patience.LAUNCH: LAUNCH_TOTAL_S,
+    Patience.JOB: JOB_TOTAL_S,
+    Patience.JOB_GROUP: JOB_GROUP_TOTAL_S,
+}
 _LAUNCH_REFUSED: Final = "launch_refused"
 _IN_PROGRESS: Final = "idempotency_in_progress"
 
@@ -88,7 +96,7 @@ class RetryPolicy:
         """Return how long the attempts of a request may go on, in seconds."""
         if self.total_s is not None:
             return self.total_s
-        return LAUNCH_TOTAL_S if request.patience is Patience.LAUNCH else TOTAL_S
+        return _TOTALS_S.get(request.patience, TOTAL_S)
 
 
 @dataclass(frozen=True, slots=True)

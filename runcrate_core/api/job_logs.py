@@ -1,0 +1,164 @@
+"""The output of jobs, page by page or as it is written.
+
+Facts: the official SDK 0.5.0.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Final
+
+from pydantic import Field
+
+from runcrate_core.api.envelope import ApiModel, Moment, one
+from runcrate_core.errors import APITimeoutError, NotFoundError
+from runcrate_core.protocol.paging import Batch
+from runcrate_core.protocol.polling import CREATION_LAG_S
+from runcrate_core.protocol.request import Patience, Repeat, infrastructure_request
+from runcrate_core.protocol.steps import Call, Flow, Now, Sleep
+
+# The server holds a read that finds nothing new; one that it answers at once is spaced out.
+EMPTY_READ_GAP_S: Final = 1.0
+
+
+class JobLogChunk(ApiModel):
+    """A piece of a job's output, standard output and error together.
+
+    Attributes:
+        seq: Its number; `None` on a mark where output was dropped.
+        ts: When it was written.
+        text: The output, with its line ends.
+    """
+
+    text: str = ""
+    seq: int | None = None
+    ts: Moment | None = None
+
+
+class JobLogs(ApiModel):
+    """A page of a job's output.
+
+    Attributes:
+        cursor: Where the next page begins: pass it as `after`.
+        truncated: Whether output was dropped.
+        done: Whether the job has ended and all of its output was read.
+    """
+
+    job_id: str = ""
+    status: str = ""
+    chunks: list[JobLogChunk] = Field(default_factory=list)
+    cursor: int = 0
+    truncated: bool = False
+    done: bool = False
+
+
+def logs(
+    job_id: str, *, after: int = 0, limit: int | None = None, follow: bool = False
+) -> Call[JobLogs]:
+    """Return a page of a job's output.
+
+    Args:
+        job_id: Identifier.
+        after: Only what comes after this: the `.cursor` of an earlier page.
+        limit: Most pieces.
+        follow: Whether the server waits up to 25 seconds while there is nothing new.
+
+    Returns:
+        The page.
+
+    Raises:
+        ValueError: `job_id` is not an identifier; nothing was sent.
+        NotFoundError: There is no such job in the environment.
+
+    Example:
+        ```python
+        page = client.jobs.logs(job.id)
+        print("".join(chunk.text for chunk in page.chunks))
+        ```
+    """
+    request = infrastructure_request(
+        "GET",
+        "/jobs/{job_id}/logs",
+        Repeat.SAFE,
+        identifiers={"job_id": job_id},
+        patience=Patience.FOLLOW if follow else Patience.ORDINARY,
+        query={"after": after, "limit": limit, "follow": True if follow else None},
+    )
+    return Call(request, one(JobLogs, request))
+
+
+def follow_logs(
+    job_id: str, *, after: int = 0, timeout: float | None = None
+) -> Flow[Batch[JobLogChunk]]:
+    """Iterate over a job's output as it is written, until the job has ended and all was read.
+
+    A connection that breaks is taken up where it broke; nothing is left out or given twice.
+
+    Args:
+        job_id: Identifier.
+        after: Begin after this `.cursor`, 0 for all output.
+        timeout: Most seconds in all; `None` for as long as the job takes.
+
+    Returns:
+        An iterator over the pieces.
+
+    Raises:
+        ValueError: `job_id` is not an identifier; nothing was sent.
+        APITimeoutError: The job has not ended; `.details` holds its last state and the cursor.
+        NotFoundError: There is no such job in the environment.
+
+    Example:
+        ```python
+        for chunk in client.jobs.follow_logs(job.id):
+            print(chunk.text, end="")
+        ```
+    """
+    logs(job_id)  # refuses what is no identifier now, not when the iterator is first used
+    return _pieces(_Following(job_id, timeout, after))
+
+
+@dataclass(frozen=True, slots=True)
+class _Following:
+    """How far output has been followed."""
+
+    job_id: str
+    timeout: float | None
+    after: int
+    started_at: float | None = None
+    pause_s: float = 0.0
+    status: str | None = None
+
+
+def _pieces(here: _Following) -> Flow[Batch[JobLogChunk]]:
+    now = yield from Now()
+    started_at = now if here.started_at is None else here.started_at
+    if here.timeout is not None and now - started_at >= here.timeout:
+        raise _took_too_long(here)
+    if here.pause_s:
+        yield Sleep(here.pause_s)
+    try:
+        page = yield from logs(here.job_id, after=here.after, follow=True)
+    except NotFoundError:
+        # What was just submitted may not be visible everywhere at once.
+        if here.status is not None or now - started_at > CREATION_LAG_S:
+            raise
+        waiting = replace(here, started_at=started_at, pause_s=EMPTY_READ_GAP_S)
+        return Batch((), partial(_pieces, waiting))
+    further = replace(
+        here,
+        started_at=started_at,
+        after=max(here.after, page.cursor),
+        pause_s=0.0 if page.chunks else EMPTY_READ_GAP_S,
+        status=page.status,
+    )
+    return Batch(page.chunks, None if page.done else partial(_pieces, further))
+
+
+def _took_too_long(here: _Following) -> APITimeoutError:
+    state = "" if here.status is None else f" (last state: `{here.status}`)"
+    return APITimeoutError(
+        f"The job `{here.job_id}` has not ended after {here.timeout:g} s{state}. It goes on: "
+        f"follow it again with `after={here.after}`, or cancel it.",
+        details={"last": here.status, "after": here.after},
+    )

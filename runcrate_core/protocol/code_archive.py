@@ -1,0 +1,202 @@
+"""Which files of a code directory are sent to a job, and which stay at home.
+
+A directory of code often holds what must not leave the machine: keys, tokens, a `.env`. What
+looks like one is left out and told, so that nothing is sent, or missing, unnoticed.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+# The API takes archives of at most so many bytes (official SDK 0.5.0: 1 GB); more files than that
+# are not worth packing.
+MOST_CODE_BYTES: Final = 1024**3
+
+# Never code: version control, installed packages, caches.
+SKIPPED_FOLDERS: Final = frozenset(
+    {
+        ".git",
+        ".hg",
+        ".svn",
+        ".venv",
+        "__pycache__",
+        "node_modules",
+        ".ipynb_checkpoints",
+        ".mypy_cache",
+        ".nox",
+        ".pytest_cache",
+        ".ruff_cache",
+        ".tox",
+    }
+)
+# Folders of programs that keep their logins in them.
+SECRET_FOLDERS: Final = frozenset(
+    {".ssh", ".aws", ".azure", ".docker", ".gcloud", ".gnupg", ".kube", ".runcrate"}
+)
+SECRET_NAMES: Final = (
+    ".env",
+    ".env.*",
+    "*.env",
+    ".envrc",
+    "*.pem",
+    "*.key",
+    "*.p12",
+    "*.pfx",
+    "*.jks",
+    "*.keystore",
+    "*.ppk",
+    "*.kdbx",
+    "*.tfstate",
+    "id_rsa*",
+    "id_dsa*",
+    "id_ecdsa*",
+    "id_ed25519*",
+    ".netrc",
+    "_netrc",
+    ".npmrc",
+    ".pypirc",
+    ".pgpass",
+    ".htpasswd",
+    ".git-credentials",
+    ".vault-token",
+    "credentials",
+    "credentials.json",
+    "service-account*.json",
+    "service_account*.json",
+    "secrets.json",
+    "secrets.toml",
+    "secrets.y*ml",
+)
+# They match one of the above and hold no secret by their very purpose.
+HARMLESS_NAMES: Final = (
+    ".env.example",
+    ".env.sample",
+    ".env.template",
+    ".env.dist",
+    "id_*.pub",
+)
+# So many of the largest files are named when a directory is too large.
+_NAMED_FILES: Final = 3
+_MEBIBYTE: Final = 1024**2
+
+
+class Kind(Enum):
+    """What an entry of a directory is."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    LINK = "link"
+    OTHER = "other"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """Something found in a directory.
+
+    Attributes:
+        path: Path below the directory, with `/` between its parts.
+        kind: What it is.
+        size: Length of a file in bytes.
+        is_executable: Whether its owner may run it.
+    """
+
+    path: str
+    kind: Kind = Kind.FILE
+    size: int = 0
+    is_executable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedFile:
+    """A file or folder that was not packed.
+
+    Attributes:
+        path: Path below the directory, with `/` between its parts.
+        reason: Why, as half a sentence.
+    """
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What the caller says about files.
+
+    Attributes:
+        include: Patterns of what is packed although it looks like a secret.
+        exclude: Patterns of what is left out.
+    """
+
+    include: tuple[str, ...] = ()
+    exclude: tuple[str, ...] = ()
+
+    def reason_to_skip(self, entry: Entry) -> str | None:
+        """Return why an entry is not packed, as half a sentence; `None` when it is.
+
+        Patterns (`*.csv`, `data/*`) are compared with the path and with the last part of it.
+        """
+        if entry.kind is Kind.LINK:
+            return "it is a link, which may lead out of the directory"
+        if entry.kind is Kind.OTHER:
+            return "it is not a regular file"
+        if _matches(entry.path, self.exclude):
+            return "it is excluded"
+        if _matches(entry.path, self.include):
+            return None
+        if entry.kind is Kind.FOLDER:
+            return _reason_to_skip_folder(entry.path)
+        name = PurePosixPath(entry.path).name.lower()
+        if _is_one_of(name, SECRET_NAMES) and not _is_one_of(name, HARMLESS_NAMES):
+            return "it looks like a secret"
+        return None
+
+
+def require_packable(files: Sequence[Entry]) -> None:
+    """Refuse a directory whose files are too many bytes, before any of them is read.
+
+    Raises:
+        ValueError: They are; the largest are named.
+    """
+    total = sum(file.size for file in files)
+    if total <= MOST_CODE_BYTES:
+        return
+    largest = sorted(files, key=lambda file: file.size, reverse=True)[:_NAMED_FILES]
+    named = ", ".join(f"{file.path} ({file.size // _MEBIBYTE} MiB)" for file in largest)
+    raise ValueError(
+        f"The directory has {total // _MEBIBYTE} MiB in {len(files)} files, and "
+        f"{MOST_CODE_BYTES // _MEBIBYTE} MiB are the most. The largest are {named}. Leave out "
+        "what is not code with `exclude`, and put data on a volume. Nothing was packed or sent."
+    )
+
+
+def in_order(files: Iterable[Entry]) -> list[Entry]:
+    """Return files in the order they are packed in, so that the same make the same archive."""
+    return sorted(files, key=lambda file: file.path.split("/"))
+
+
+def _reason_to_skip_folder(path: str) -> str | None:
+    name = PurePosixPath(path).name.lower()
+    if name in SKIPPED_FOLDERS:
+        return "it is not code"
+    return "it looks like a folder of secrets" if name in SECRET_FOLDERS else None
+
+
+def _matches(path: str, patterns: Iterable[str]) -> bool:
+    name = PurePosixPath(path).name
+    return any(
+        fnmatch.fnmatchcase(path, pattern.rstrip("/"))
+        or fnmatch.fnmatchcase(name, pattern.rstrip("/"))
+        for pattern in patterns
+    )
+
+
+def _is_one_of(name: str, patterns: Iterable[str]) -> bool:
+    return any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)
