@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import socket
 import struct
@@ -95,6 +96,9 @@ class ScriptedServer:
 
     def __exit__(self, *_: object) -> None:
         self._over.set()
+        with contextlib.suppress(OSError):
+            # A closed socket goes on listening while another thread waits in `accept`.
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
         for connection in self._sockets:
             connection.close()
