@@ -30,7 +30,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     """
     raw = await request.body()
     try:
-        value = json.loads(raw, parse_constant=_refuse_constant)
+        value = json.loads(raw.decode(), parse_constant=_refuse_constant)
         if _SURROGATE_ESCAPE in raw.lower():
             json.dumps(value, ensure_ascii=False).encode()  # half a character is no text
     except (ValueError, RecursionError):

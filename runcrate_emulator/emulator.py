@@ -179,6 +179,13 @@ class Emulator:
         self.world.faults.add(fault)
         return fault
 
+    def fail_next_video(self, reason: str = "The video could not be generated.") -> None:
+        """Let the next submitted video job end as `failed`, with this reason in its `error`.
+
+        The job is queued and processed as usual before it fails, and it is not charged.
+        """
+        self.world.videos.fail_next(reason)
+
     def environment_variables(self) -> dict[str, Any]:
         """What to export so that a client of this project talks to this emulator."""
         return {

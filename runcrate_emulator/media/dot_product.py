@@ -1,6 +1,5 @@
 """The dot product, which is most of the work of listening."""
 
-import math
 import operator
 import sys
 from collections.abc import Sequence
@@ -13,4 +12,4 @@ else:
 
     def sumprod(first: Sequence[float], second: Sequence[float], /) -> float:
         """Multiply pairwise and add up, as `math.sumprod` does from Python 3.12 on."""
-        return math.fsum(map(operator.mul, first, second))
+        return float(sum(map(operator.mul, first, second)))

@@ -29,7 +29,7 @@ CHARACTERS_PER_SECOND = 15
 """Pace of an unhurried English speaker, spaces included, at speed 1."""
 
 LONGEST_RECORDING_S = 3600
-"""Longest recording that `read_words` listens to by default, in seconds: about 5 s of work."""
+"""Longest recording that `read_words` listens to by default, in seconds: up to 15 s of work."""
 
 INAUDIBLE = "[inaudible]"
 """What stands for a word that was heard but not understood."""
@@ -125,15 +125,14 @@ def speak(text: str, *, pitch_hz: int = 120, speed: float = 1.0) -> Samples:
     """
     samples_per_character = SPEECH_RATE_HZ / (CHARACTERS_PER_SECOND * speed)
     sound = array("h", bytes(2 * _LEAD_MS * _SAMPLES_PER_MS))
-    spoken = 0
-    for frame in frames_of(text):
-        spoken += len(frame.text) + (not frame.glued)
-        slot = round(spoken * samples_per_character) - len(sound)
+    characters = 0
+    frames = list(frames_of(text))
+    for number, frame in enumerate(frames, start=1):
+        space_follows = not frame.glued and number < len(frames)
+        characters += len(frame.text) + space_follows
+        slot = round(characters * samples_per_character) - len(sound)
         tempo = _tempo(slot, [frame_ms(frame, tempo) for tempo in range(len(TEMPOS_MS))])
-        word = _word(notes_of(frame, tempo), slot, pitch_hz)
-        sound.extend(word)
-    whole = round((spoken - 1) * samples_per_character)  # no space follows the last word
-    sound.extend(array("h", bytes(2 * max(0, whole - len(sound)))))
+        sound.extend(_word(notes_of(frame, tempo), slot, pitch_hz))
     return sound
 
 

@@ -6,7 +6,7 @@ by how little of its energy lies on the tones, and in the end by the check of th
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -132,14 +132,16 @@ class _Ear:
             return 0.0
         return 2 * self._power(tone, window) / (len(window) * energy)
 
-    def _power(self, tone: int, window: Sequence[int]) -> float:
+    def _power(self, tone: int, window: list[float]) -> float:
         cosine, sine = _waves(tone, len(window), self._rate)
         return sumprod(window, cosine) ** 2 + sumprod(window, sine) ** 2
 
-    def _window(self, at: float, length_ms: int) -> Sequence[int] | None:
+    def _window(self, at: float, length_ms: int) -> list[float] | None:
         start = round(at * self._rate / 1000)
         end = start + length_ms * self._rate // 1000
-        return self._samples[start:end] if start >= 0 and end <= len(self._samples) else None
+        if start < 0 or end > len(self._samples):
+            return None
+        return list(map(float, self._samples[start:end]))
 
 
 @lru_cache(maxsize=128)  # every tone in every length of window

@@ -1,0 +1,215 @@
+"""POST /v1/audio/transcriptions over HTTP."""
+
+import io
+import wave
+from decimal import Decimal
+
+import httpx
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runcrate_emulator import Emulator
+from runcrate_emulator.inference import transcriptions
+
+WHISPER = "openai/whisper-large-v3"
+TEXT = "Hello from Runcrate! Grüße, 世界. The end"
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    with Emulator(requests_per_minute=100_000) as running:
+        yield running
+        assert running.crashes == []
+
+
+@pytest.fixture(scope="module")
+def client(emulator):
+    headers = {"Authorization": f"Bearer {emulator.api_key}"}
+    with httpx.Client(base_url=emulator.inference_url, headers=headers, timeout=30) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def mp3(client) -> bytes:
+    body = {"model": "hexgrad/Kokoro-82M", "input": TEXT}
+    return client.post("/audio/speech", json=body).raise_for_status().content
+
+
+def wav(pcm: bytes, rate: int = 24_000) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(rate)
+        writer.writeframes(pcm)
+    return file.getvalue()
+
+
+def transcribe(client, data: bytes, filename: str = "audio.wav", **form) -> httpx.Response:
+    return client.post(
+        "/audio/transcriptions", data={"model": WHISPER, **form}, files={"file": (filename, data)}
+    )
+
+
+def refusal(response: httpx.Response) -> tuple[int, str | None]:
+    return response.status_code, response.json()["error"].get("details", {}).get("field")
+
+
+def test_the_words_spoken_come_back_with_their_times(client, mp3):
+    body = transcribe(client, mp3, "speech.mp3").raise_for_status().json()
+    assert body["text"] == TEXT
+    assert body["language"] == "en"
+    assert body["duration"] == pytest.approx(len(TEXT) / 15, abs=0.2)
+    assert [segment["text"] for segment in body["segments"]] == [
+        "Hello from Runcrate!",
+        "Grüße, 世界.",
+        "The end",
+    ]
+    times = [time for segment in body["segments"] for time in (segment["start"], segment["end"])]
+    assert times == sorted(times)
+    assert body["segments"][1]["start"] == pytest.approx(len("Hello from Runcrate! ") / 15, abs=0.1)
+
+
+def test_the_file_name_does_not_matter(client, mp3):
+    assert transcribe(client, mp3, "misleading.txt").json()["text"] == TEXT
+
+
+def test_pcm_speech_in_a_wav_file_is_understood(client):
+    body = {"model": "openai/tts-1", "input": TEXT, "response_format": "pcm"}
+    pcm = client.post("/audio/speech", json=body).content
+    assert transcribe(client, wav(pcm)).json()["text"] == TEXT
+
+
+def test_text_is_plain(client, mp3):
+    response = transcribe(client, mp3, response_format="text")
+    assert response.headers["content-type"] == "text/plain; charset=utf-8"
+    assert response.text == TEXT
+
+
+def test_subtitles_are_plain_text(client, mp3):
+    srt = transcribe(client, mp3, response_format="srt")
+    vtt = transcribe(client, mp3, response_format="vtt")
+    assert srt.headers["content-type"] == vtt.headers["content-type"] == "text/plain; charset=utf-8"
+    blocks = srt.text.strip().split("\n\n")
+    assert [block.splitlines()[0] for block in blocks] == ["1", "2", "3"]
+    assert blocks[0].splitlines()[1].startswith("00:00:00,0")
+    assert vtt.text.startswith("WEBVTT\n\n00:00:00.0")
+    assert vtt.text.count("-->") == 3
+
+
+def test_the_hinted_language_is_reported(client, mp3):
+    assert transcribe(client, mp3, language="de").json()["language"] == "de"
+
+
+def test_other_sound_is_described_and_not_invented(client):
+    hum = bytes(range(0, 200, 2)) * 960  # a saw tooth; two seconds
+    assert transcribe(client, wav(hum)).json()["text"] == (
+        "[2.0 s of sound that is not the emulator's speech]"
+    )
+
+
+def test_silence_is_an_empty_text(client):
+    silence = wav(bytes(48_000))
+    assert transcribe(client, silence).json()["text"] == ""
+    assert transcribe(client, silence, response_format="srt").text == ""
+
+
+def test_transcription_is_charged_by_the_minute(client, emulator):
+    before = emulator.world.ledger.balance
+    transcribe(client, wav(bytes(2 * 24_000 * 30))).raise_for_status()
+    assert before - emulator.world.ledger.balance == Decimal("0.003")
+
+
+def test_other_form_fields_pass_without_effect(client, mp3):
+    response = transcribe(client, mp3, temperature="0", prompt="names", **{"x[]": "y"})
+    assert response.json()["text"] == TEXT
+
+
+@pytest.mark.parametrize(
+    ("form", "status", "field"),
+    [
+        ({"model": ""}, 422, "model"),
+        ({"model": "nobody/nothing"}, 404, "model"),
+        ({"model": "openai/tts-1"}, 422, "model"),
+        ({"language": "english"}, 422, "language"),
+        ({"language": "xx"}, 422, "language"),
+        ({"response_format": "verbose_json"}, 422, "response_format"),
+    ],
+)
+def test_what_is_wrong_is_refused_and_named(client, mp3, form, status, field):
+    assert refusal(transcribe(client, mp3, **form)) == (status, field)
+
+
+@pytest.mark.parametrize("data", [b"", b"no sound at all", b"RIFF\x00\x00\x00\x00WAVE", b"ID3"])
+def test_a_file_without_sound_is_refused(client, emulator, data):
+    before = emulator.world.ledger.balance
+    assert refusal(transcribe(client, data)) == (400, "file")
+    assert emulator.world.ledger.balance == before
+
+
+def test_a_playlist_is_not_followed(client):
+    playlist = b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n"
+    assert refusal(transcribe(client, playlist, "list.m3u8")) == (400, "file")
+
+
+def test_a_file_that_is_too_large_is_refused(client, monkeypatch):
+    monkeypatch.setattr(transcriptions, "LARGEST_FILE", 10_000)
+    assert refusal(transcribe(client, wav(bytes(20_000)))) == (413, "file")
+
+
+def test_a_recording_that_is_too_long_is_refused(client):
+    hours = wav(bytes(2 * 4_000 * 3601), rate=4_000)
+    assert len(hours) > 25 * 2**20
+    assert refusal(transcribe(client, hours)) == (413, "file")
+    shorter_file = wav(bytes(2 * 1_000 * 3602), rate=1_000)
+    assert refusal(transcribe(client, shorter_file)) == (413, "file")
+
+
+def test_a_request_without_a_file_is_refused(client):
+    response = client.post(
+        "/audio/transcriptions", files={"model": (None, WHISPER), "file": (None, "a string")}
+    )
+    assert refusal(response) == (400, "file")
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("application/json", b'{"model": "openai/whisper-1"}'),
+        ("multipart/form-data", b"--x\r\n"),
+        ("multipart/form-data; boundary=x", b"--y\r\nrubbish"),
+        ("multipart/form-data; boundary=x", b"--x\r\nContent-Disposition: form-data\r\n\r\n"),
+        ("multipart/form-data; boundary=x; charset=nonsense", b'--x\r\nrubbish: "'),
+        ("multipart/form-data; boundary=" + "x" * 500, b""),
+        ("text/plain", b""),
+        ("", b"anything"),
+    ],
+)
+def test_what_is_no_form_is_refused(client, content_type, body):
+    headers = {"Content-Type": content_type}
+    response = client.post("/audio/transcriptions", content=body, headers=headers)
+    assert response.status_code == 400, response.text
+    assert response.json()["error"]["message"]
+
+
+PARTS = st.tuples(
+    st.sampled_from(["file", "model", "language", "response_format", "\xff", ""]),
+    st.binary(max_size=60) | st.sampled_from([WHISPER.encode(), b"ID3", b"en", b"json"]),
+    st.booleans(),
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(PARTS, max_size=5), st.binary(max_size=20))
+def test_no_form_makes_the_emulator_fail(emulator, client, parts, rubbish):
+    body = b""
+    for name, value, is_file in parts:
+        head = f'Content-Disposition: form-data; name="{name}"' + '; filename="f"' * is_file
+        body += b"--x\r\n" + head.encode("latin-1") + b"\r\n\r\n" + value + b"\r\n"
+    response = client.post(
+        "/audio/transcriptions",
+        content=body + b"--x--\r\n" + rubbish,
+        headers={"Content-Type": "multipart/form-data; boundary=x"},
+    )
+    assert 400 <= response.status_code < 500
