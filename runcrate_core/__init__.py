@@ -18,22 +18,86 @@ from typing import TYPE_CHECKING, Any
 from runcrate_core.version import __version__
 
 if TYPE_CHECKING:
+    from runcrate_core.api.audio import (
+        Speech,
+        Transcription,
+        TranscriptionSegment,
+    )
     from runcrate_core.api.billing import (
         Balance,
+        Transaction,
+        UsageSummary,
     )
     from runcrate_core.api.chat import (
         ChatCompletion,
     )
+    from runcrate_core.api.code_uploads import (
+        JobUpload,
+    )
     from runcrate_core.api.embeddings import (
         Embeddings,
+    )
+    from runcrate_core.api.environments import (
+        Environment,
+    )
+    from runcrate_core.api.images import (
+        GeneratedImage,
+        ImageGeneration,
     )
     from runcrate_core.api.instances import (
         Instance,
         InstanceStatus,
         InstanceType,
     )
+    from runcrate_core.api.job_artifacts import (
+        JobArtifact,
+    )
+    from runcrate_core.api.job_logs import (
+        JobLogChunk,
+        JobLogs,
+    )
+    from runcrate_core.api.job_types import (
+        GpuCandidate,
+        GpuSample,
+        Job,
+        JobAttempt,
+        JobChanges,
+        JobEvent,
+        JobFilters,
+        JobGroup,
+        JobMetricPoint,
+        JobOptions,
+        SubmittedJobGroup,
+    )
     from runcrate_core.api.models import (
         Model,
+    )
+    from runcrate_core.api.schedules import (
+        Schedule,
+        ScheduleRun,
+    )
+    from runcrate_core.api.secrets import (
+        Secret,
+    )
+    from runcrate_core.api.ssh_keys import (
+        SSHCertificate,
+        SSHKey,
+    )
+    from runcrate_core.api.storage import (
+        StorageRegion,
+        Volume,
+        VolumeDeletion,
+    )
+    from runcrate_core.api.templates import (
+        Template,
+    )
+    from runcrate_core.api.top_ups import (
+        AutoRecharge,
+        PaymentMethod,
+        TopUp,
+    )
+    from runcrate_core.api.videos import (
+        Video,
     )
     from runcrate_core.catalogue import (
         ModelFacts,
@@ -74,8 +138,17 @@ if TYPE_CHECKING:
         AsyncChatStream,
         ChatStream,
     )
+    from runcrate_core.io.paging import (
+        AsyncPage,
+        AsyncPages,
+        Page,
+    )
     from runcrate_core.observing import (
         RequestEvent,
+    )
+    from runcrate_core.progress import (
+        ProgressBar,
+        progress_bar,
     )
     from runcrate_core.protocol.answer import (
         ResponseInfo,
@@ -85,6 +158,12 @@ if TYPE_CHECKING:
         cost_of,
         reasoning_of,
         usage_of,
+    )
+    from runcrate_core.protocol.code_archive import (
+        SkippedFile,
+    )
+    from runcrate_core.protocol.json_body import (
+        UNCHANGED,
     )
     from runcrate_core.protocol.rate_limit import (
         RateLimit,
@@ -98,13 +177,17 @@ if TYPE_CHECKING:
     )
 
 __all__ = [
+    "UNCHANGED",
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
     "AmbiguousLaunchError",
     "AsyncChatStream",
+    "AsyncPage",
+    "AsyncPages",
     "AsyncRuncrate",
     "AuthenticationError",
+    "AutoRecharge",
     "BadRequestError",
     "Balance",
     "ChatCompletion",
@@ -114,16 +197,36 @@ __all__ = [
     "ConflictError",
     "Embeddings",
     "EndReport",
+    "Environment",
+    "GeneratedImage",
+    "GpuCandidate",
+    "GpuSample",
+    "ImageGeneration",
     "Instance",
     "InstanceStatus",
     "InstanceType",
     "InsufficientCreditsError",
     "InternalServerError",
+    "Job",
+    "JobArtifact",
+    "JobAttempt",
+    "JobChanges",
+    "JobEvent",
+    "JobFilters",
+    "JobGroup",
+    "JobLogChunk",
+    "JobLogs",
+    "JobMetricPoint",
+    "JobOptions",
+    "JobUpload",
     "LaunchPlan",
     "Model",
     "ModelFacts",
     "NotFoundError",
+    "Page",
+    "PaymentMethod",
     "PermissionDeniedError",
+    "ProgressBar",
     "RateLimit",
     "RateLimitError",
     "RequestEvent",
@@ -132,34 +235,107 @@ __all__ = [
     "Runcrate",
     "RuncrateError",
     "RunningMachine",
+    "SSHCertificate",
+    "SSHKey",
+    "Schedule",
+    "ScheduleRun",
+    "Secret",
+    "SkippedFile",
+    "Speech",
     "SpendEntry",
     "SpendGuard",
     "SpendLedger",
     "SpendLimits",
     "SpendRefusedError",
+    "StorageRegion",
     "StreamError",
     "StreamStalledError",
     "StreamTruncatedError",
+    "SubmittedJobGroup",
+    "Template",
+    "TopUp",
+    "Transaction",
+    "Transcription",
+    "TranscriptionSegment",
     "UnprocessableEntityError",
+    "UsageSummary",
+    "Video",
+    "Volume",
+    "VolumeDeletion",
     "__version__",
     "cost_of",
     "facts_of",
     "model_facts",
+    "progress_bar",
     "reasoning_of",
     "usage_of",
 ]
 
 # Where each public name lives.
 _NAMES: dict[str, tuple[str, ...]] = {
-    "api.billing": ("Balance",),
+    "api.audio": (
+        "Speech",
+        "Transcription",
+        "TranscriptionSegment",
+    ),
+    "api.billing": (
+        "Balance",
+        "Transaction",
+        "UsageSummary",
+    ),
     "api.chat": ("ChatCompletion",),
+    "api.code_uploads": ("JobUpload",),
     "api.embeddings": ("Embeddings",),
+    "api.environments": ("Environment",),
+    "api.images": (
+        "GeneratedImage",
+        "ImageGeneration",
+    ),
     "api.instances": (
         "Instance",
         "InstanceStatus",
         "InstanceType",
     ),
+    "api.job_artifacts": ("JobArtifact",),
+    "api.job_logs": (
+        "JobLogChunk",
+        "JobLogs",
+    ),
+    "api.job_types": (
+        "GpuCandidate",
+        "GpuSample",
+        "Job",
+        "JobAttempt",
+        "JobChanges",
+        "JobEvent",
+        "JobFilters",
+        "JobGroup",
+        "JobMetricPoint",
+        "JobOptions",
+        "SubmittedJobGroup",
+    ),
     "api.models": ("Model",),
+    "api.videos": ("Video",),
+    "api.schedules": (
+        "Schedule",
+        "ScheduleRun",
+    ),
+    "api.secrets": ("Secret",),
+    "api.ssh_keys": (
+        "SSHCertificate",
+        "SSHKey",
+    ),
+    "api.storage": (
+        "StorageRegion",
+        "Volume",
+        "VolumeDeletion",
+    ),
+    "api.templates": ("Template",),
+    "api.top_ups": (
+        "AutoRecharge",
+        "PaymentMethod",
+        "TopUp",
+    ),
     "catalogue": (
         "ModelFacts",
         "facts_of",
@@ -191,11 +367,24 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "StreamTruncatedError",
         "UnprocessableEntityError",
     ),
+    "guard": (
+        "EndReport",
+        "SpendGuard",
+    ),
     "io.chat_stream": (
         "AsyncChatStream",
         "ChatStream",
     ),
+    "io.paging": (
+        "AsyncPage",
+        "AsyncPages",
+        "Page",
+    ),
     "observing": ("RequestEvent",),
+    "progress": (
+        "ProgressBar",
+        "progress_bar",
+    ),
     "protocol.answer": ("ResponseInfo",),
     "protocol.chat_shapes": (
         "ChatCompletionChunk",
@@ -203,9 +392,16 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "reasoning_of",
         "usage_of",
     ),
+    "protocol.code_archive": ("SkippedFile",),
+    "protocol.json_body": ("UNCHANGED",),
     "protocol.rate_limit": ("RateLimit",),
-    "spending": ("LaunchPlan", "RunningMachine", "SpendEntry", "SpendLedger", "SpendLimits"),
-    "guard": ("EndReport", "SpendGuard"),
+    "spending": (
+        "LaunchPlan",
+        "RunningMachine",
+        "SpendEntry",
+        "SpendLedger",
+        "SpendLimits",
+    ),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 

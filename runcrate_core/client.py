@@ -17,11 +17,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import TracebackType
 
+    from runcrate_core.api.audio import AsyncAudio, Audio
     from runcrate_core.api.billing import AsyncBilling, Billing
     from runcrate_core.api.chat import AsyncChat, Chat
     from runcrate_core.api.embeddings import AsyncEmbeddingsResource, EmbeddingsResource
+    from runcrate_core.api.environments import AsyncEnvironments, Environments
+    from runcrate_core.api.images import AsyncImages, Images
     from runcrate_core.api.instances import AsyncInstances, Instances
+    from runcrate_core.api.job_groups import AsyncJobGroups, JobGroups
+    from runcrate_core.api.jobs import AsyncJobs, Jobs
     from runcrate_core.api.models import AsyncModels, Models
+    from runcrate_core.api.schedules import AsyncSchedules, Schedules
+    from runcrate_core.api.secrets import AsyncSecrets, Secrets
+    from runcrate_core.api.ssh_keys import AsyncSSHKeys, SSHKeys
+    from runcrate_core.api.storage import AsyncStorage, Storage
+    from runcrate_core.api.templates import AsyncTemplates, Templates
+    from runcrate_core.api.videos import AsyncVideos, Videos
     from runcrate_core.io.http import AsyncHttpClient, HttpClient
     from runcrate_core.observing import RequestEvent
     from runcrate_core.protocol.steps import Plan
@@ -122,11 +133,22 @@ class Runcrate(_Shareable):
 
     _driver: BlockingDriver
 
+    audio: Audio = namespace("audio", "Audio")
     billing: Billing = namespace("billing", "Billing")
     chat: Chat = namespace("chat", "Chat")
     embeddings: EmbeddingsResource = namespace("embeddings", "EmbeddingsResource")
+    environments: Environments = namespace("environments", "Environments")
+    images: Images = namespace("images", "Images")
     instances: Instances = namespace("instances", "Instances")
+    job_groups: JobGroups = namespace("job_groups", "JobGroups")
+    jobs: Jobs = namespace("jobs", "Jobs")
     models: Models = namespace("models", "Models")
+    videos: Videos = namespace("videos", "Videos")
+    schedules: Schedules = namespace("schedules", "Schedules")
+    secrets: Secrets = namespace("secrets", "Secrets")
+    ssh_keys: SSHKeys = namespace("ssh_keys", "SSHKeys")
+    storage: Storage = namespace("storage", "Storage")
+    templates: Templates = namespace("templates", "Templates")
 
     def __init__(
         self,
@@ -226,11 +248,22 @@ class AsyncRuncrate(_Shareable):
 
     _driver: AsyncDriver
 
+    audio: AsyncAudio = namespace("audio", "AsyncAudio")
     billing: AsyncBilling = namespace("billing", "AsyncBilling")
     chat: AsyncChat = namespace("chat", "AsyncChat")
     embeddings: AsyncEmbeddingsResource = namespace("embeddings", "AsyncEmbeddingsResource")
+    environments: AsyncEnvironments = namespace("environments", "AsyncEnvironments")
+    images: AsyncImages = namespace("images", "AsyncImages")
     instances: AsyncInstances = namespace("instances", "AsyncInstances")
+    job_groups: AsyncJobGroups = namespace("job_groups", "AsyncJobGroups")
+    jobs: AsyncJobs = namespace("jobs", "AsyncJobs")
     models: AsyncModels = namespace("models", "AsyncModels")
+    videos: AsyncVideos = namespace("videos", "AsyncVideos")
+    schedules: AsyncSchedules = namespace("schedules", "AsyncSchedules")
+    secrets: AsyncSecrets = namespace("secrets", "AsyncSecrets")
+    ssh_keys: AsyncSSHKeys = namespace("ssh_keys", "AsyncSSHKeys")
+    storage: AsyncStorage = namespace("storage", "AsyncStorage")
+    templates: AsyncTemplates = namespace("templates", "AsyncTemplates")
 
     def __init__(
         self,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from runcrate_core.errors import (
     APIConnectionError,
@@ -14,7 +14,7 @@ from runcrate_core.errors import (
 )
 from runcrate_core.protocol.answer import Answer, Failure, TransportFailure
 from runcrate_core.protocol.attempts import attempts
-from runcrate_core.protocol.media_types import suffix_of
+from runcrate_core.protocol.media_types import contradicts, media_type, suffix_of
 from runcrate_core.protocol.ranges import Fit
 from runcrate_core.protocol.redaction import origin_of
 from runcrate_core.protocol.request import Patience, Repeat, Request, Surface
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
 # Called with the bytes done and their total, which is `None` while it is unknown.
 OnProgress = Callable[[int, int | None], Any]
+Media = Literal["image", "audio", "video"]
 
 # Bytes are written (and progress is told) in amounts of this size.
 WRITE_BYTES: Final = 1024 * 1024
@@ -70,7 +71,7 @@ def download_flow(
     size: int | None = None,
     limit: int = DEFAULT_LIMIT,
     on_progress: OnProgress | None = None,
-    suffix_from_content: bool = False,
+    media: Media | None = None,
 ) -> Flow[Path]:
     """Download a file. Until it is whole and right, an earlier file at its place is untouched.
 
@@ -84,7 +85,7 @@ def download_flow(
         size: Its length in bytes, when it is known.
         limit: Most bytes to take, after decoding.
         on_progress: Called with the bytes done and their total (`None` while it is unknown).
-        suffix_from_content: Whether a target without a suffix gets the one of what came.
+        media: What it must be; a target without a suffix then gets the one of what came.
 
     Returns:
         Where the file is.
@@ -101,8 +102,11 @@ def download_flow(
     try:
         yield from Do(part.create)
         yield from transfer_flow(transfer, part, on_progress)
-        if suffix_from_content and not target.suffix:
-            target = target.with_name(target.name + suffix_of(transfer.head, transfer.content_type))
+        if media is not None:
+            _require_media(transfer, media)
+            if not target.suffix:
+                suffix = suffix_of(transfer.head, transfer.content_type)
+                target = target.with_name(target.name + suffix)
         yield from Do(functools.partial(part.move_to, target))
     except GeneratorExit:
         part.discard()  # nothing can be asked for any more
@@ -113,16 +117,18 @@ def download_flow(
     return target
 
 
-def fetch_flow(source: Request | str, *, limit: int) -> Flow[Fetched]:
+def fetch_flow(source: Request | str, *, limit: int, media: Media) -> Flow[Fetched]:
     """Fetch a file into memory; see `download_flow`.
 
     Args:
         source: A request to an API, or an address that an API gave.
         limit: Most bytes to take, after decoding.
+        media: What it must be.
     """
     transfer = Transfer(_request(source), Wanted.of(limit=limit, size=None, sha256=None))
     memory = _Memory()
     yield from transfer_flow(transfer, memory, None)
+    _require_media(transfer, media)
     return Fetched(b"".join(memory.pieces), transfer.content_type)
 
 
@@ -259,6 +265,14 @@ def _wait_after_cut(transfer: Transfer, failure: TransportFailure, around: Circu
             attempts=cuts,
         )
     return wait_before(cuts, None, around.policy.random)
+
+
+def _require_media(transfer: Transfer, media: Media) -> None:
+    kind = media_type(transfer.head, transfer.content_type)
+    if not transfer.received:
+        raise transfer.error("it is empty")
+    if contradicts(kind, media):
+        raise transfer.error(f"it is `{kind}`, not {media}")
 
 
 def _request(source: Request | str) -> Request:

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Final
 
+UNKNOWN_TYPE: Final = "application/octet-stream"
+# What an error page, or a document taken for a picture, is.
+_DOCUMENTS: Final = frozenset({"application/json", "application/xml", "application/xhtml+xml"})
+_SOUND_IN_FILMS: Final = frozenset({"video/mp4", "video/webm", "video/quicktime"})
 # From media type to the suffix of a file of it.
 _SUFFIXES: Final = {
     "image/png": ".png",
@@ -100,11 +104,30 @@ def normal_type(declared: str) -> str:
 def media_type(head: bytes, declared: str = "") -> str:
     """Return the media type of a file: what its bytes show, else what it is declared to be.
 
+    Bare samples (PCM) begin with anything, so for them the declaration counts.
+
     Args:
         head: Its first bytes.
         declared: A `Content-Type`, or empty.
     """
-    return sniffed_type(head) or normal_type(declared) or "application/octet-stream"
+    kind = normal_type(declared)
+    if kind == "audio/pcm":
+        return kind
+    return sniffed_type(head) or kind or UNKNOWN_TYPE
+
+
+def contradicts(kind: str, wanted: str) -> bool:
+    """Return whether a file of a media type is certainly no image, audio or video.
+
+    Args:
+        kind: Its media type; a type that says nothing contradicts nothing.
+        wanted: `image`, `audio` or `video`. Sound may come in a container for films.
+    """
+    if kind == UNKNOWN_TYPE or kind.startswith(f"{wanted}/"):
+        return False
+    if wanted == "audio" and kind in _SOUND_IN_FILMS:
+        return False
+    return kind.startswith(("text/", "image/", "audio/", "video/")) or kind in _DOCUMENTS
 
 
 def type_of_suffix(suffix: str) -> str | None:

@@ -1,0 +1,305 @@
+"""Images: made from a prompt, or from a prompt and other images.
+
+Facts: seed 003 and the reference and guide pages of the endpoint. Editing is the same endpoint
+with `image`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from pydantic import PrivateAttr
+
+from runcrate_core.api.envelope import ApiModel, whole
+from runcrate_core.api.linked import Link
+from runcrate_core.api.media_request import media_request
+from runcrate_core.api.notebook import Bundle, image_bundle
+from runcrate_core.errors import ResponseFormatError, RuncrateError
+from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
+from runcrate_core.io.files import write_whole
+from runcrate_core.protocol.answer import Answer, malformed
+from runcrate_core.protocol.downloads import fetch_flow
+from runcrate_core.protocol.json_body import without_none
+from runcrate_core.protocol.media import MediaInput, bytes_of_text
+from runcrate_core.protocol.media_types import media_type, suffix_of
+from runcrate_core.protocol.redaction import origin_of
+from runcrate_core.protocol.request import Patience, Repeat, Request, Surface
+from runcrate_core.protocol.steps import AskRim, Call, Flow, Rim
+
+# A 4 megapixel image without compression has 12 MiB.
+LARGEST_IMAGE: Final = 64 * 1024 * 1024
+
+
+class GeneratedImage(ApiModel):
+    """One image. In a notebook it shows itself.
+
+    The API gives it as base64, as a data URI or as an address; the methods take any of them. An
+    address is fetched when the bytes are first asked for, without the key. It expires after some
+    time, so save what you want to keep.
+
+    Attributes:
+        url: Address or data URI, when it was answered so. An address is a secret while it lasts.
+        b64_json: The file in base64, when it was answered so.
+        revised_prompt: What the model made of the prompt, when it tells.
+    """
+
+    url: str | None = None
+    b64_json: str | None = None
+    revised_prompt: str | None = None
+
+    _link: Link = PrivateAttr(default_factory=Link)
+    _content: bytes | None = PrivateAttr(default=None)
+
+    def to_bytes(self) -> bytes:
+        """Return the image file.
+
+        Raises:
+            ResponseFormatError: It is not an image, or too large, or its address must not be
+                fetched.
+            APIStatusError: Its address has expired.
+        """
+        content = self._at_hand()
+        return self._kept(
+            self._link.rim.run_blocking(self._fetch()) if content is None else content
+        )
+
+    async def ato_bytes(self) -> bytes:
+        """Return the image file without blocking the event loop; see `to_bytes`."""
+        content = self._at_hand()
+        if content is None:
+            content = await self._link.rim.run_waiting(self._fetch())
+        return self._kept(content)
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the image file. An earlier file is replaced in one step, and only by a whole one.
+
+        Args:
+            path: Where to; without a suffix it gets the one of what the image is (`.webp`, ...).
+
+        Returns:
+            Where it is.
+        """
+        return _write(Path(path), self.to_bytes())
+
+    async def asave(self, path: str | os.PathLike[str]) -> Path:
+        """Write the image file without blocking the event loop; see `save`."""
+        return await asyncio.to_thread(_write, Path(path), await self.ato_bytes())
+
+    @property
+    def content_type(self) -> str | None:
+        """Media type of the image file; `None` as long as it was not fetched."""
+        content = self._at_hand()
+        return None if content is None else media_type(content[:512])
+
+    def _at_hand(self) -> bytes | None:
+        """Return the bytes when they are here already."""
+        if self._content is None:
+            url = self.url or ""
+            text = self.b64_json or (url if url[:5].lower() == "data:" else None)
+            if text is not None:
+                try:
+                    self._content = bytes_of_text(text, "the image")
+                except ValueError as error:
+                    raise ResponseFormatError(
+                        f"An image that was answered cannot be used: {error}"
+                    ) from None
+        return self._content
+
+    def _fetch(self) -> Flow[bytes]:
+        if not self.url:
+            raise ResponseFormatError("An image was answered with neither an address nor bytes.")
+        fetched = yield from fetch_flow(self.url, limit=LARGEST_IMAGE, media="image")
+        return fetched.content
+
+    def _kept(self, content: bytes) -> bytes:
+        self._content = content
+        return content
+
+    def _repr_mimebundle_(self, **_: Any) -> Bundle:
+        try:
+            return image_bundle(self.to_bytes(), repr(self))
+        except RuncrateError as error:
+            return {"text/plain": f"{self!r}: {error}"}
+
+    def __repr_args__(self) -> Any:
+        """Show neither megabytes of base64 nor the signature of an address."""
+        if self.b64_json is not None:
+            yield "b64_json", f"<{len(self.b64_json)} characters>"
+        if self.url is not None:
+            is_data = self.url[:5].lower() == "data:"
+            yield "url", f"<{len(self.url)} characters>" if is_data else _shown(self.url)
+        if self.revised_prompt is not None:
+            yield "revised_prompt", self.revised_prompt
+
+
+class ImageGeneration(ApiModel):
+    """The answer of `images.generate`.
+
+    Attributes:
+        data: The images; most models make one.
+    """
+
+    data: list[GeneratedImage]
+
+    @property
+    def image(self) -> GeneratedImage:
+        """The first image."""
+        return self.data[0]
+
+    def _linked(self, rim: Rim) -> ImageGeneration:
+        link = Link(rim)
+        for image in self.data:
+            image._link = link  # noqa: SLF001 - a class of this module
+        return self
+
+    def _repr_mimebundle_(self, **_: Any) -> Bundle:
+        return self.image._repr_mimebundle_()
+
+
+def generate(
+    prompt: str,
+    *,
+    model: str,
+    width: int | None = None,
+    height: int | None = None,
+    aspect_ratio: str | None = None,
+    num_inference_steps: int | None = None,
+    guidance: float | None = None,
+    seed: int | None = None,
+    negative_prompt: str | None = None,
+    response_format: Literal["url", "b64_json"] | None = None,
+    image: MediaInput | None = None,
+    start_image: MediaInput | None = None,
+    mask: MediaInput | None = None,
+    control_image: MediaInput | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    **extra: Any,
+) -> Flow[ImageGeneration]:
+    """Make an image from a prompt, or edit one.
+
+    Each image costs money, so a request whose answer was lost is not sent again.
+
+    Args:
+        prompt: What to make, or what to change.
+        model: Identifier of an image model.
+        width: Pixels, 256 to 2048.
+        height: Pixels, 256 to 2048.
+        aspect_ratio: Such as `16:9`, instead of `width` and `height`.
+        num_inference_steps: 1 to 100; more take longer.
+        guidance: How closely to follow the prompt.
+        seed: The same seed gives the same image, where the model can do that.
+        negative_prompt: What to avoid.
+        response_format: How the image is answered; the methods of the result take either.
+        image: The image to edit: a `Path`, bytes, a binary file object, an https URL, a data
+            URI or base64. Text is never read as a path.
+        start_image: The image to begin with, in the same forms.
+        mask: Where to change it, in the same forms.
+        control_image: What to follow (edges, depth, ...), in the same forms.
+        extra_headers: Headers of this call.
+        timeout: Seconds of silence while waiting for the answer.
+        extra: Any other field (`input_images`, `prompt_strength`, ...), passed on to the model's
+            provider; a `Path`, bytes or file object in it is sent as an image.
+
+    Raises:
+        ValueError: An image is not usable; nothing was sent.
+        OSError: A file cannot be read; nothing was sent.
+        UnprocessableEntityError: The model does not take a parameter so.
+        APIConnectionError: No answer came; an image may have been made and charged.
+
+    Example:
+        ```python
+        from pathlib import Path
+
+        city = client.images.generate(
+            "A futuristic cityscape at sunset",
+            model="black-forest-labs/FLUX.1-schnell",
+            width=1024,
+            height=768,
+        )
+        path = city.data[0].save("city")  # city.webp, or whatever it is
+
+        client.images.generate(
+            "A cat in space",
+            model="black-forest-labs/FLUX.1-schnell",
+            seed=42,
+            num_inference_steps=4,
+            guidance=3.5,
+        )
+        edited = client.images.generate(
+            "Make the sky purple",
+            model="black-forest-labs/FLUX.1-kontext-pro",
+            image=path,  # a Path; or an https URL, bytes, a file object, a data URI
+        )
+        edited.data[0].save("purple.webp")
+        ```
+    """
+    request = yield from media_request(
+        Surface.INFERENCE,
+        "POST",
+        "/images/generations",
+        repeat=Repeat.NEVER,
+        patience=Patience.MEDIA,
+        body=without_none(
+            model=model,
+            prompt=prompt,
+            width=width,
+            height=height,
+            aspect_ratio=aspect_ratio,
+            num_inference_steps=num_inference_steps,
+            guidance=guidance,
+            seed=seed,
+            negative_prompt=negative_prompt,
+            response_format=response_format,
+            **extra,
+        ),
+        media={
+            "image": image,
+            "start_image": start_image,
+            "mask": mask,
+            "control_image": control_image,
+        },
+        headers=extra_headers,
+        timeout=timeout,
+    )
+    result = yield from Call(request, lambda answer: _read(answer, request))
+    rim = yield from AskRim()
+    return result._linked(rim)  # noqa: SLF001 - a class of this module
+
+
+def _read(answer: Answer, request: Request) -> ImageGeneration:
+    result = whole(ImageGeneration, request)(answer)
+    if not result.data:
+        raise malformed(answer, request, "it holds no image")
+    if not all(image.url or image.b64_json for image in result.data):
+        raise malformed(answer, request, "an image has neither `url` nor `b64_json`")
+    return result
+
+
+def _write(path: Path, content: bytes) -> Path:
+    if not path.suffix:
+        path = path.with_name(path.name + suffix_of(content[:512]))
+    return write_whole(path, content)
+
+
+def _shown(url: str) -> str:
+    try:
+        return f"{origin_of(url)}/..."
+    except ValueError:
+        return "..."
+
+
+class Images(SyncResource):
+    """`client.images`."""
+
+    generate = endpoint(generate)
+
+
+class AsyncImages(AsyncResource):
+    """`client.images` of the asynchronous client."""
+
+    generate = async_endpoint(generate)

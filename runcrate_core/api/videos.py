@@ -1,0 +1,393 @@
+"""Videos: a job is submitted, watched until it is done, and its film downloaded.
+
+Facts: seed 002 (flow, statuses, interval), seed 003 and the reference pages of the endpoints.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+
+from pydantic import PrivateAttr
+
+from runcrate_core.api.envelope import ApiModel, whole
+from runcrate_core.api.media_request import media_request
+from runcrate_core.api.notebook import Bundle, file_bundle
+from runcrate_core.errors import RuncrateError
+from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
+from runcrate_core.io.files import require_target
+from runcrate_core.protocol.downloads import download_flow
+from runcrate_core.protocol.identifiers import path_segment
+from runcrate_core.protocol.json_body import without_none
+from runcrate_core.protocol.media import MediaInput
+from runcrate_core.protocol.polling import Progress, poll
+from runcrate_core.protocol.reconcile import Creation, create_once
+from runcrate_core.protocol.redaction import redact
+from runcrate_core.protocol.request import Patience, Repeat, Request, Surface, json_request
+from runcrate_core.protocol.steps import Call, Do, Flow
+from runcrate_core.protocol.transfer import DEFAULT_LIMIT
+
+COMPLETED: Final = "completed"
+# `failed` is documented (seed 002); the others are what similar services call an end without film.
+FAILED_STATUSES: Final = frozenset({"failed", "error", "cancelled", "canceled", "expired"})
+# The guide speaks of 30 seconds to several minutes; queues may be long.
+DEFAULT_WAIT_S: Final = 1800.0
+POLL_INTERVAL_S: Final = 5.0  # seed 002
+# Where a reason may stand: seed 002 speaks of error details and does not show them.
+_REASON_FIELDS: Final = (
+    "error",
+    "error_message",
+    "error_details",
+    "failure_reason",
+    "failure",
+    "reason",
+    "status_message",
+    "message",
+    "detail",
+    "details",
+)
+_LONGEST_REASON: Final = 500
+
+
+class Video(ApiModel):
+    """A video job. In a notebook it plays its film, once that was downloaded.
+
+    Attributes:
+        status: `queued`, `processing`, `completed` or `failed` (seed 002); open text.
+        created_at: When it was submitted, when the API tells.
+    """
+
+    id: str
+    status: str = ""
+    created_at: datetime | None = None
+
+    _path: Path | None = PrivateAttr(default=None)
+
+    @property
+    def is_completed(self) -> bool:
+        """Whether the film can be downloaded."""
+        return self.status.lower() == COMPLETED
+
+    @property
+    def has_failed(self) -> bool:
+        """Whether there will be no film."""
+        return self.status.lower() in FAILED_STATUSES
+
+    @property
+    def failure_reason(self) -> str | None:
+        """What the API says about a failure, wherever it says it; `None` when it does not."""
+        fields = self.to_dict()
+        for name in _REASON_FIELDS:
+            text = _reason(fields.get(name))
+            if text:
+                return redact(text)[:_LONGEST_REASON]
+        return None
+
+    @property
+    def path(self) -> Path | None:
+        """Where the film is, when `generate` has downloaded it."""
+        return self._path
+
+    def _repr_mimebundle_(self, **_: Any) -> Bundle:
+        if self._path is None:
+            return {"text/plain": repr(self)}
+        return file_bundle(self._path, repr(self))
+
+
+def _reason(value: Any) -> str:
+    match value:
+        case str():
+            return " ".join(value.split())
+        case dict():
+            found = (_reason(value.get(name)) for name in ("message", *_REASON_FIELDS, "code"))
+            return next(filter(None, found), "")
+        case [first, *_]:
+            return _reason(first)
+        case _:
+            return ""
+
+
+def create(
+    prompt: str,
+    *,
+    model: str,
+    duration: float | None = None,
+    aspect_ratio: str | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    seed: int | None = None,
+    negative_prompt: str | None = None,
+    image: MediaInput | None = None,
+    start_image: MediaInput | None = None,
+    extra_headers: Mapping[str, str] | None = None,
+    timeout: float | None = None,
+    **extra: Any,
+) -> Flow[Video]:
+    """Submit a video job. It costs money and is never submitted twice.
+
+    Args:
+        prompt: What to film.
+        model: Identifier of a video model.
+        duration: Seconds; what a model can do varies (`google/veo-3.0`: 4, 6 or 8).
+        aspect_ratio: `16:9` or `9:16`; some models take others.
+        width: Pixels.
+        height: Pixels.
+        seed: The same seed gives the same film, where the model can do that.
+        negative_prompt: What to avoid.
+        image: The picture to animate: a `Path`, bytes, a binary file object, an https URL, a
+            data URI or base64. Text is never read as a path.
+        start_image: The first picture, in the same forms.
+        extra_headers: Headers of this call.
+        timeout: Seconds of silence while waiting for the answer.
+        extra: Any other field, passed on to the model's provider; a `Path`, bytes or file object
+            in it is sent as an image.
+
+    Returns:
+        The job, usually `queued`; see `wait`.
+
+    Raises:
+        ValueError: An image is not usable; nothing was sent.
+        OSError: A file cannot be read; nothing was sent.
+        AmbiguousLaunchError: The answer was lost; a job may have been submitted and charged.
+
+    Example:
+        ```python
+        from pathlib import Path
+
+        job = client.videos.create(
+            "Animate this scene",
+            model="google/veo-3.0",
+            image=Path("first_frame.png"),
+            seed=42,
+            negative_prompt="blurry",
+        )
+        job = client.videos.wait(job.id, on_status=lambda job: print(job.status))
+        client.videos.download(job.id, "scene.mp4")
+        ```
+    """
+    request = yield from media_request(
+        Surface.INFERENCE,
+        "POST",
+        "/videos",
+        repeat=Repeat.NEVER,
+        patience=Patience.MEDIA,
+        body=without_none(
+            model=model,
+            prompt=prompt,
+            duration=_seconds(duration),
+            aspect_ratio=aspect_ratio,
+            width=width,
+            height=height,
+            seed=seed,
+            negative_prompt=negative_prompt,
+            **extra,
+        ),
+        media={"image": image, "start_image": start_image},
+        headers=extra_headers,
+        timeout=timeout,
+    )
+    # The API lists no jobs, so one without an answer cannot be found again.
+    creation: Creation[Video] = Creation(what="video", look_up="billing.list_transactions()")
+    return (yield from create_once(Call(request, whole(Video, request)), creation))
+
+
+def _seconds(duration: float | None) -> float | None:
+    """Write whole seconds as whole numbers: seed 002 documents an integer."""
+    if isinstance(duration, float) and duration.is_integer():
+        return int(duration)
+    return duration
+
+
+def retrieve(video_id: str) -> Call[Video]:
+    """Return a video job.
+
+    Raises:
+        ValueError: `video_id` is not an identifier; nothing was sent.
+        NotFoundError: There is no such job.
+    """
+    request = _request(video_id)
+    return Call(request, whole(Video, request))
+
+
+def _request(video_id: str, rest: str = "", patience: Patience = Patience.ORDINARY) -> Request:
+    return json_request(
+        Surface.INFERENCE,
+        "GET",
+        f"/videos/{path_segment(video_id, 'video_id')}{rest}",
+        route=f"/videos/{{id}}{rest}",
+        repeat=Repeat.SAFE,
+        patience=patience,
+    )
+
+
+def wait(
+    video_id: str,
+    *,
+    timeout: float | None = DEFAULT_WAIT_S,
+    poll_interval: float = POLL_INTERVAL_S,
+    on_status: Callable[[Video], Any] | None = None,
+) -> Flow[Video]:
+    """Wait until a video job is completed.
+
+    Args:
+        video_id: Identifier of the job.
+        timeout: Most seconds to wait; `None` for as long as it takes.
+        poll_interval: Seconds between two looks.
+        on_status: Called with the job at first and at each change of its status.
+
+    Returns:
+        The completed job.
+
+    Raises:
+        RuncrateError: The job failed; the message has the API's reason.
+        APITimeoutError: It is not done yet; it goes on and can be waited for again.
+        NotFoundError: There is no such job.
+    """
+    video = yield from poll(
+        lambda: retrieve(video_id),
+        is_done=lambda job: job.is_completed or job.has_failed,
+        progress=Progress(key=lambda job: job.status, on_change=on_status),
+        timeout=timeout,
+        interval=poll_interval,
+        what=f"The video job `{video_id}` is not completed",
+        next_step="It goes on: wait for it again with `videos.wait`.",
+    )
+    if not video.is_completed:
+        raise RuncrateError(
+            f"The video job `{video_id}` ended with status `{video.status}`: "
+            f"{video.failure_reason or 'the API gives no reason'}. There is no film; change the "
+            "request before submitting it again.",
+            code=_failure_code(video),
+            details=video.to_dict().get("error"),
+            request_id=video.response.request_id if video.response else None,
+        )
+    return video
+
+
+def _failure_code(video: Video) -> str | None:
+    error = video.to_dict().get("error")
+    code = error.get("code") if isinstance(error, dict) else None
+    return code if isinstance(code, str) else None
+
+
+def download(
+    video_id: str,
+    path: str | os.PathLike[str],
+    *,
+    limit: int = DEFAULT_LIMIT,
+    on_progress: Callable[[int, int | None], Any] | None = None,
+) -> Flow[Path]:
+    """Download the film of a completed job.
+
+    Until it is there whole, an earlier file at this place is untouched.
+
+    Args:
+        video_id: Identifier of the job.
+        path: Where to put it; without a suffix it gets the one of what comes (`.mp4`).
+        limit: Most bytes to take.
+        on_progress: Called with the bytes done and their total (`None` while it is unknown).
+
+    Returns:
+        Where it is.
+
+    Raises:
+        NotFoundError: There is no such job, or it is not completed.
+        OSError: The file cannot be written.
+        ResponseFormatError: What came is not a film, or is larger than `limit`.
+
+    Example:
+        ```python
+        from runcrate_core import progress_bar
+
+        with progress_bar("film") as bar:
+            client.videos.download(job.id, "film.mp4", on_progress=bar)
+        ```
+    """
+    request = _request(video_id, "/download", Patience.TRANSFER)
+    return download_flow(request, Path(path), limit=limit, on_progress=on_progress, media="video")
+
+
+def generate(
+    prompt: str,
+    *,
+    model: str,
+    path: str | os.PathLike[str] | None = None,
+    on_status: Callable[[Video], Any] | None = None,
+    on_progress: Callable[[int, int | None], Any] | None = None,
+    wait_timeout: float | None = DEFAULT_WAIT_S,
+    poll_interval: float = POLL_INTERVAL_S,
+    **fields: Any,
+) -> Flow[Video]:
+    """Make a video: submit the job, wait for it, and download its film.
+
+    Args:
+        prompt: What to film.
+        model: Identifier of a video model.
+        path: Where to put the film; without it the film is not downloaded.
+        on_status: Called with the job at first and at each change of its status.
+        on_progress: Called with the bytes downloaded and their total.
+        wait_timeout: Most seconds to wait for the film; `None` for as long as it takes.
+        poll_interval: Seconds between two looks.
+        fields: The other arguments of `create` (`duration`, `image`, ...).
+
+    Returns:
+        The completed job; its `path` is where the film is.
+
+    Raises:
+        RuncrateError: As `create`, `wait` and `download`; once there is a job, a note on the
+            error names it, so that the film is not lost.
+
+    Example:
+        ```python
+        job = client.videos.generate(
+            "A drone flying over mountains",
+            model="google/veo-3.0",
+            duration=8,
+            path="output.mp4",
+            on_status=lambda job: print("Status:", job.status),
+        )
+        print(job.path)
+        ```
+    """
+    target = None if path is None else Path(path)
+    if target is not None:
+        # Before anything is paid for.
+        yield from Do(functools.partial(require_target, target))
+    video = yield from create(prompt, model=model, **fields)
+    try:
+        video = yield from wait(
+            video.id, timeout=wait_timeout, poll_interval=poll_interval, on_status=on_status
+        )
+        if target is not None:
+            video._path = yield from download(video.id, target, on_progress=on_progress)  # noqa: SLF001 - a class of this module
+    except BaseException as error:
+        error.add_note(
+            f"The video job is `{video.id}`, and it is paid for unless it failed: go on with "
+            "`videos.wait` and `videos.download`."
+        )
+        raise
+    return video
+
+
+class Videos(SyncResource):
+    """`client.videos`."""
+
+    create = endpoint(create)
+    retrieve = endpoint(retrieve)
+    wait = endpoint(wait)
+    download = endpoint(download)
+    generate = endpoint(generate)
+
+
+class AsyncVideos(AsyncResource):
+    """`client.videos` of the asynchronous client."""
+
+    create = async_endpoint(create)
+    retrieve = async_endpoint(retrieve)
+    wait = async_endpoint(wait)
+    download = async_endpoint(download)
+    generate = async_endpoint(generate)
