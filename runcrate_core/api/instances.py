@@ -11,6 +11,7 @@ from decimal import Decimal
 from typing import Any, Final
 
 from runcrate_core.api.envelope import ApiModel, Moment, many, nothing, one
+from runcrate_core.api.ssh_keys import issue_certificate
 from runcrate_core.errors import RuncrateError
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none
@@ -375,6 +376,7 @@ class Instances(SyncResource):
     update = endpoint(update)
     terminate = endpoint(terminate)
     wait_until_running = endpoint(wait_until_running)
+    issue_ssh_certificate = endpoint(issue_certificate)
 
 
 class AsyncInstances(AsyncResource):
@@ -388,3 +390,4 @@ class AsyncInstances(AsyncResource):
     update = async_endpoint(update)
     terminate = async_endpoint(terminate)
     wait_until_running = async_endpoint(wait_until_running)
+    issue_ssh_certificate = async_endpoint(issue_certificate)
