@@ -78,7 +78,11 @@ class World(Workspace):
         return self.clock.now()
 
     def settle(self) -> None:
-        """Let everything happen that was due up to now."""
+        """Let everything happen that was due up to now.
+
+        Called before every request. A test that changes a plain attribute (`sold_out`, `cards`)
+        after some time calls it first, so that the change does not count for the time before.
+        """
         settle(self, self.now())
 
     async def take_launch_time(self) -> None:
@@ -135,6 +139,7 @@ class World(Workspace):
 
     def set_budget(self, environment_name: str, monthly_usd: Decimal | float | str | None) -> None:
         """Set an environment's monthly budget, as on the dashboard; None takes it away."""
+        self.settle()
         environment = self.environment(environment_name)
         budget = None if monthly_usd is None else Decimal(str(monthly_usd))
         self.environments[environment.id] = replace(environment, monthly_budget_usd=budget)

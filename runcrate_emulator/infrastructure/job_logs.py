@@ -26,14 +26,6 @@ def log_chunks(job: Job, now: datetime) -> list[LogChunk]:
     return [LogChunk(seq, at, text) for seq, (at, text) in enumerate(written, start=1)]
 
 
-def next_log_change(job: Job, now: datetime) -> datetime | None:
-    """When the next line will be written, as far as the present attempt tells."""
-    attempt = job.attempt
-    if attempt is None or attempt.ended_at is not None:
-        return None
-    return min((at for at, _ in _lines(attempt) if at > now), default=None)
-
-
 def _lines(attempt: Attempt) -> list[tuple[datetime, str]]:
     if attempt.started_at is None:
         return []

@@ -1,0 +1,82 @@
+"""A server for the whole session, on a clock that the tests step by hand."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+import httpx
+import pytest
+
+from runcrate_emulator import Clock, Emulator
+from runcrate_emulator.pytest_plugin import (  # noqa: F401 - fixtures; there is no entry point before an installation
+    _runcrate_emulator_server,
+    runcrate_emulator,
+)
+
+START = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)  # a Wednesday, in the middle of a month
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHVzZXIgb2YgdGhlIGVtdWxhdG9y me@laptop"
+
+
+@pytest.fixture(scope="session")
+def _stepped_server() -> Iterator[Emulator]:
+    with Emulator(clock=Clock(0, start=START)) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(_stepped_server: Emulator) -> Iterator[Emulator]:
+    """An emulator in its first state, whose clock stands still; a crash fails the test."""
+    _stepped_server.reset()
+    yield _stepped_server
+    assert _stepped_server.crashes == []
+
+
+@pytest.fixture
+def infra(emulator: Emulator) -> Iterator[httpx.Client]:
+    """A bare client of the infrastructure API."""
+    with httpx.Client(
+        base_url=f"{emulator.base_url}/api/v1",
+        headers={"Authorization": f"Bearer {emulator.api_key}"},
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def launch(infra: httpx.Client) -> Callable[..., dict[str, Any]]:
+    """Launch an instance and return it."""
+
+    def launch(**fields: Any) -> dict[str, Any]:
+        answer = infra.post("/instances", json={"name": "box", "gpu_type": "A100", **fields})
+        assert answer.status_code == 201, answer.text
+        data: dict[str, Any] = answer.json()["data"]
+        return data
+
+    return launch
+
+
+@pytest.fixture
+def submit(infra: httpx.Client) -> Callable[..., dict[str, Any]]:
+    """Submit a job and return it."""
+
+    def submit(command: str = "echo hello", **fields: Any) -> dict[str, Any]:
+        body = {"command": command, "gpu_type": "A100", "max_runtime_minutes": 60, **fields}
+        answer = infra.post("/jobs", json=body)
+        assert answer.status_code == 201, answer.text
+        data: dict[str, Any] = answer.json()["data"]
+        return data
+
+    return submit
+
+
+def assert_refused(
+    answer: httpx.Response, status: int, code: str, field: str | None = None
+) -> dict[str, Any]:
+    """The answer is the infrastructure envelope with this status, code and field."""
+    body = answer.json()
+    assert (answer.status_code, body.get("error", {}).get("code")) == (status, code), answer.text
+    error: dict[str, Any] = body["error"]
+    assert set(error) <= {"code", "message", "details"}
+    assert error["message"]
+    if field is not None:
+        assert error["details"]["field"] == field
+    return error

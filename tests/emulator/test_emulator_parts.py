@@ -1,0 +1,180 @@
+"""The pure parts: clock, rate limit, fault plan, errors, chart."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from runcrate_emulator.balance_chart import balance_chart
+from runcrate_emulator.clock import Clock
+from runcrate_emulator.errors import ApiError, envelope, route_of, surface_of
+from runcrate_emulator.faults import Fault, malform_json, take_fault, usual_code
+from runcrate_emulator.files import Signer
+from runcrate_emulator.keys import masked
+from runcrate_emulator.rate_limit import count_request
+
+NOON = datetime(2026, 5, 1, 12, tzinfo=UTC)
+
+
+class RealSeconds:
+    """A source of real time that a test moves."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def test_clock_runs_at_its_speed_from_the_moment_it_is_set():
+    real = RealSeconds()
+    clock = Clock(60, start=NOON, monotonic=real)
+    real.now += 2
+    assert clock.now() == NOON + timedelta(minutes=2)
+    clock.speed = 1
+    real.now += 5
+    assert clock.now() == NOON + timedelta(minutes=2, seconds=5)
+    clock.speed = 0
+    real.now += 100
+    clock.advance(7)
+    assert clock.now() == NOON + timedelta(minutes=2, seconds=12)
+    assert clock.real_seconds(10) is None
+    clock.reset()
+    assert (clock.now(), clock.speed) == (NOON, 60)
+
+
+def test_clock_never_runs_backwards():
+    with pytest.raises(ValueError, match="0 \\(stands still\\) or more"):
+        Clock(-1)
+    with pytest.raises(ValueError, match="cannot go back"):
+        Clock().advance(-1)
+
+
+async def test_sleep_ends_with_an_advance_and_with_a_change_of_speed():
+    clock = Clock(0)
+    first = asyncio.create_task(clock.sleep(60))
+    await asyncio.sleep(0.01)
+    clock.advance(59)
+    await asyncio.sleep(0.01)
+    assert not first.done()
+    clock.advance(1)
+    await asyncio.wait_for(first, 1)
+    second = asyncio.create_task(clock.sleep(60))
+    await asyncio.sleep(0.01)
+    clock.speed = 6000
+    await asyncio.wait_for(second, 1)
+
+
+def test_rate_limit_counts_a_minute_and_says_so():
+    window, verdict = count_request(None, 2, NOON)
+    assert verdict.headers() == {
+        "X-RateLimit-Limit": "2",
+        "X-RateLimit-Remaining": "1",
+        "X-RateLimit-Reset": str(int((NOON + timedelta(minutes=1)).timestamp())),
+    }
+    window, _ = count_request(window, 2, NOON + timedelta(seconds=1))
+    window, refused = count_request(window, 2, NOON + timedelta(seconds=59))
+    assert (refused.allowed, refused.remaining) == (False, 0)
+    _, later = count_request(window, 2, NOON + timedelta(seconds=60))
+    assert (later.allowed, later.remaining) == (True, 1)
+
+
+@pytest.mark.parametrize(
+    ("route", "method", "path", "matches"),
+    [
+        ("POST /videos", "POST", "/videos", True),
+        ("POST /videos", "GET", "/videos", False),
+        ("* /videos", "GET", "/videos", True),
+        ("GET /instances/{id}", "GET", "/instances/abc", True),
+        ("GET /instances/{id}", "GET", "/instances/abc/status", False),
+        ("GET /instances/{id}/status", "GET", "/instances/abc/status", True),
+        ("GET /jobs/*", "GET", "/jobs/a/artifacts/b/c.txt", True),
+        ("GET /jobs/*", "GET", "/jobs", False),
+    ],
+)
+def test_fault_matches_a_route(route, method, path, matches):
+    assert Fault(route).matches(method, path) is matches
+
+
+def test_faults_strike_in_order_and_so_many_times():
+    plan = (Fault("GET /a", status=500, times=2), Fault("GET /a", status=429, times=None))
+    struck = []
+    for _ in range(4):
+        fault, plan = take_fault(plan, "GET", "/a")
+        assert fault is not None
+        struck.append(fault.status)
+    assert struck == [500, 500, 429, 429]
+    assert take_fault(plan, "GET", "/b") == (None, plan)
+
+
+@pytest.mark.parametrize("bad", ["/videos", "post /videos", "POST videos", "POST /a b"])
+def test_fault_route_is_checked(bad):
+    with pytest.raises(ValueError, match="a method and a path"):
+        Fault(bad)
+    with pytest.raises(ValueError, match="at least one request"):
+        Fault("GET /a", times=0)
+
+
+def test_malformed_json_does_not_parse_and_a_stream_stays_a_stream():
+    assert malform_json(b'{"a": [1, 2, 3]}') == b'{"a": [1'
+    assert malform_json(b"") == b"{"
+    event = malform_json(b'data: {"a": 1, "b": 2}\n\ndata: [DONE]\n\n')
+    assert event.startswith(b"data: {")
+    assert event.endswith(b"\n\ndata: [DONE]\n\n")
+
+
+def test_both_envelopes():
+    error = ApiError(401, "invalid_api_key", "No.", details={"a": 1})
+    assert envelope(error, "inference") == {
+        "error": {
+            "message": "No.",
+            "type": "invalid_request_error",
+            "code": "invalid_api_key",
+            "details": {"a": 1},
+        }
+    }
+    assert envelope(ApiError(402, "BUDGET_REACHED", "No."), "infrastructure") == {
+        "error": {"code": "BUDGET_REACHED", "message": "No."}
+    }
+    limited = envelope(ApiError(429, "rate_limited", "Wait."), "inference")
+    assert limited["error"]["type"] == "rate_limit_error"
+    assert usual_code(418) == "api_error"
+
+
+def test_surfaces_and_routes():
+    assert surface_of("/v1/models") == "inference"
+    assert surface_of("/api/v1/jobs") == "infrastructure"
+    assert surface_of("/files/x") == "page"
+    assert route_of("/api/v1/jobs/a/logs") == "/jobs/a/logs"
+    assert route_of("/v1/videos") == "/videos"
+    assert route_of("/") == "/"
+
+
+def test_masked_keys_hide_the_key():
+    assert masked("rc_live_0123456789abcdef") == "rc_live_…cdef"
+    assert masked("rc_live_short") == "rc_live_…"
+    assert masked("sk-0123456789") == "…6789"
+
+
+def test_signature_covers_method_path_and_expiry():
+    clock = Clock(0, start=NOON)
+    signer = Signer(clock, b"secret")
+    query = signer.sign("GET", "/files/a", 60).partition("?")[2]
+    expires, signature = (part.partition("=")[2] for part in query.split("&"))
+    signer.check("GET", "/files/a", expires, signature)
+    for method, path, until in (
+        ("PUT", "/files/a", expires),
+        ("GET", "/files/b", expires),
+        ("GET", "/files/a", str(int(expires) + 1)),
+        ("GET", "/files/a", "soon"),
+    ):
+        with pytest.raises(ApiError, match="signature is wrong"):
+            signer.check(method, path, until, signature)
+    clock.advance(60)
+    with pytest.raises(ApiError, match="has expired"):
+        signer.check("GET", "/files/a", expires, signature)
+
+
+def test_chart_of_a_single_moment_and_of_a_negative_balance():
+    assert "<polyline" in balance_chart([(NOON, 0.0)])
+    assert "$-1" in balance_chart([(NOON, 2.0), (NOON + timedelta(days=2), -1.0)])

@@ -1,0 +1,321 @@
+"""The server around the endpoints: start and stop, keys, limits, faults, journal, links, page."""
+
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import httpx
+import pytest
+
+from runcrate_emulator import Emulator
+from runcrate_emulator.command_line import main
+from tests.emulator.conftest import assert_refused
+
+
+def test_starts_and_stops_fast_and_leaves_the_port_free():
+    started = time.perf_counter()
+    with Emulator() as emulator:
+        assert time.perf_counter() - started < 1
+        port = emulator.port
+        assert emulator.base_url == f"http://127.0.0.1:{port}"
+        assert emulator.inference_url == f"http://127.0.0.1:{port}/v1"
+        with pytest.raises(RuntimeError, match="is running"):
+            emulator.start()
+        with pytest.raises(OSError, match=f"Port {port} is in use"):
+            Emulator(port=port).start()
+    with Emulator(port=port) as again:
+        assert again.port == port
+    with pytest.raises(RuntimeError, match="not running"):
+        _ = again.port
+    again.stop()
+
+
+def test_stops_at_once_though_an_answer_is_stalled():
+    with Emulator() as emulator:
+        emulator.fail("GET /", stall_after_chunks=0)
+        with pytest.raises(httpx.ReadTimeout), httpx.Client(timeout=0.05) as client:
+            client.get(emulator.base_url)
+        emulator.fail("GET /", latency_s=60)
+        waiting = threading.Thread(target=ask_in_vain, args=(emulator.base_url,))
+        waiting.start()
+        while emulator.world.faults.planned:
+            time.sleep(0.001)
+        started = time.perf_counter()
+    waiting.join(1)
+    assert time.perf_counter() - started < 1
+    assert not waiting.is_alive()
+
+
+def ask_in_vain(url: str) -> None:
+    with pytest.raises(httpx.TransportError):
+        httpx.get(url)
+
+
+def test_listens_on_loopback_only(emulator):
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        probe.connect(("127.0.0.1", emulator.port))
+    assert "127.0.0.1" in emulator.base_url
+
+
+def test_reset_is_fast_and_complete(emulator, infra, launch):
+    first_id = launch()["id"]
+    emulator.fail("GET /instances", status=500)
+    emulator.clock.advance(100)
+    started = time.perf_counter()
+    for _ in range(20):
+        emulator.reset()
+    assert time.perf_counter() - started < 1
+    assert infra.get("/instances").json()["data"] == []
+    assert emulator.requests[-1].path == "/api/v1/instances"
+    assert len(emulator.requests) == 1
+    assert launch()["id"] == first_id
+
+
+def test_the_plugin_fixture_runs_in_real_time(runcrate_emulator):
+    assert runcrate_emulator.clock_speed == 1.0
+    assert httpx.get(f"{runcrate_emulator.inference_url}/nothing").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("path", "code"),
+    [("/v1/chat/completions", "invalid_api_key"), ("/api/v1/jobs", "unauthorized")],
+)
+@pytest.mark.parametrize(
+    "authorization", [None, "", "Bearer", "Bearer sk-123", "Bearer rc_live_", "Basic rc_live_x"]
+)
+def test_a_key_is_needed(emulator, path, code, authorization):
+    headers = {} if authorization is None else {"Authorization": authorization}
+    answer = httpx.post(emulator.base_url + path, headers=headers, json={})
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (401, code)
+    assert ("type" in error) is path.startswith("/v1")
+
+
+def test_a_deactivated_key_is_refused_until_it_is_activated(emulator, infra):
+    emulator.world.deactivated_keys.add(emulator.api_key)
+    assert_refused(infra.get("/jobs"), 401, "unauthorized")
+    emulator.world.deactivated_keys.clear()
+    assert infra.get("/jobs").status_code == 200
+
+
+def test_unknown_paths_and_methods_get_the_envelope(emulator, infra):
+    assert_refused(infra.get("/nothing"), 404, "not_found")
+    assert_refused(infra.get("/instances/"), 404, "not_found")
+    refused = infra.put("/instances")
+    assert_refused(refused, 405, "method_not_allowed")
+    assert "GET" in refused.headers["allow"] or "POST" in refused.headers["allow"]
+
+
+def test_rate_limit_headers_stand_on_every_answer_and_a_minute_ends(emulator, infra):
+    emulator.world.requests_per_minute = 2
+    first, second = infra.get("/jobs"), infra.get("/nothing")
+    assert first.headers["x-ratelimit-limit"] == "2"
+    assert [first.headers["x-ratelimit-remaining"], second.headers["x-ratelimit-remaining"]] == [
+        "1",
+        "0",
+    ]
+    emulator.clock.advance(20)
+    refused = infra.get("/jobs")
+    assert_refused(refused, 429, "rate_limited")
+    assert refused.headers["retry-after"] == "40"
+    reset = int(refused.headers["x-ratelimit-reset"])
+    assert reset == int(emulator.clock.now().timestamp()) + 40
+    other = httpx.get(
+        f"{emulator.base_url}/api/v1/jobs", headers={"Authorization": "Bearer rc_live_other"}
+    )
+    assert other.status_code == 200
+    emulator.clock.advance(40)
+    assert infra.get("/jobs").status_code == 200
+
+
+def test_fault_with_a_status_refuses_so_many_times(emulator, infra):
+    emulator.fail("GET /jobs", status=503, headers={"Retry-After": "7"}, times=2)
+    for _ in range(2):
+        answer = infra.get("/jobs")
+        assert_refused(answer, 503, "service_unavailable")
+        assert answer.headers["retry-after"] == "7"
+        assert "x-ratelimit-limit" in answer.headers
+    assert infra.get("/jobs").status_code == 200
+
+
+def test_fault_before_and_after_the_work(emulator, infra):
+    body = {"name": "box", "gpu_type": "A100"}
+    emulator.fail("POST /instances", status=500)
+    emulator.fail("POST /instances", status=500, code="odd", message="Gone.", after="work")
+    assert_refused(infra.post("/instances", json=body), 500, "internal_error")
+    assert len(infra.get("/instances").json()["data"]) == 0
+    error = assert_refused(infra.post("/instances", json=body), 500, "odd")
+    assert error["message"] == "Gone."
+    assert len(infra.get("/instances").json()["data"]) == 1
+
+
+def test_fault_with_details(emulator, infra):
+    emulator.fail("POST /jobs", status=409, details={"reason": "idempotency_in_progress"})
+    error = assert_refused(infra.post("/jobs", json={}), 409, "conflict")
+    assert error["details"] == {"reason": "idempotency_in_progress"}
+
+
+def test_a_lost_answer_did_the_work_and_a_dropped_connection_did_not(emulator, infra):
+    body = {"name": "box", "gpu_type": "A100"}
+    emulator.fail("POST /instances", drop_connection=True)
+    emulator.fail("POST /instances", lose_answer=True)
+    for live in (0, 1):
+        with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
+            infra.post("/instances", json=body)
+        assert len(infra.get("/instances").json()["data"]) == live
+    assert [entry.status for entry in emulator.requests if entry.method == "POST"] == [None, None]
+
+
+def test_malformed_json_and_raw_bodies(emulator, infra):
+    emulator.fail("GET /jobs", malformed_json=True)
+    emulator.fail("GET /jobs", body=b"<html>", headers={"Content-Type": "text/html"})
+    emulator.fail("GET /jobs", body=b"no", status=502)
+    broken = infra.get("/jobs")
+    assert broken.status_code == 200
+    with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
+        broken.json()
+    page = infra.get("/jobs")
+    assert (page.status_code, page.text, page.headers["content-type"]) == (
+        200,
+        "<html>",
+        "text/html",
+    )
+    assert (infra.get("/jobs").status_code, infra.get("/jobs").status_code) == (502, 200)
+
+
+def test_cut_and_stalled_answers(emulator, infra):
+    emulator.fail("GET /jobs", cut_after_chunks=0)
+    with pytest.raises(httpx.RemoteProtocolError, match="without sending complete"):
+        infra.get("/jobs")
+    emulator.fail("GET /jobs", stall_after_chunks=0)
+    with pytest.raises(httpx.ReadTimeout):
+        infra.get("/jobs", timeout=0.1)
+
+
+def test_latency_and_extra_headers_leave_the_answer_true(emulator, infra):
+    emulator.fail("GET /jobs", latency_s=0.05, headers={"X-Odd": "1"})
+    started = time.perf_counter()
+    answer = infra.get("/jobs")
+    assert time.perf_counter() - started >= 0.05
+    assert (answer.json()["data"], answer.headers["x-odd"]) == ([], "1")
+
+
+def test_journal_shows_requests_without_the_key(emulator, infra):
+    infra.post("/ssh-keys?environment=main&a=1&a=2", json={"name": "x"})
+    entry = emulator.requests[-1]
+    assert (entry.method, entry.path, entry.route) == ("POST", "/api/v1/ssh-keys", "/ssh-keys")
+    assert entry.query == {"environment": ("main",), "a": ("1", "2")}
+    assert (entry.json, entry.status) == ({"name": "x"}, 400)
+    assert entry.key == "rc_live_…"
+    assert entry.duration_s > 0
+    assert "authorization" not in entry.headers
+    assert emulator.api_key not in repr(entry)
+    link = emulator.world.media.put("image", "a.png", "image/png", b"x")
+    httpx.get(emulator.base_url + link)
+    assert link.partition("signature=")[2] not in repr(emulator.requests[-1])
+    assert emulator.requests[-1].json is None
+
+
+def test_a_crash_is_answered_remembered_and_never_a_traceback(emulator, infra, monkeypatch):
+    def crash(*_: object) -> None:
+        raise ZeroDivisionError("secret detail")
+
+    monkeypatch.setattr(emulator.world, "environment", crash)
+    answer = infra.get("/jobs")
+    assert_refused(answer, 500, "internal_error")
+    assert "secret detail" not in answer.text
+    (crashed,) = emulator.crashes
+    assert isinstance(crashed, ZeroDivisionError)
+    emulator.world.crashes.clear()
+
+
+def test_files_are_served_by_signed_links_for_an_hour(emulator):
+    link = emulator.world.media.put("image", "Käse.png", "image/png", b"png bytes")
+    answer = httpx.get(emulator.base_url + link)
+    assert (answer.content, answer.headers["content-type"]) == (b"png bytes", "image/png")
+    assert_refused(httpx.get(emulator.base_url + link.partition("?")[0]), 403, "forbidden")
+    assert_refused(httpx.get(emulator.base_url + link[:-1]), 403, "forbidden")
+    emulator.clock.advance(3600)
+    assert_refused(httpx.get(emulator.base_url + link), 403, "forbidden")
+    gone = emulator.world.signer.sign("GET", "/files/file-none", 60)
+    assert_refused(httpx.get(emulator.base_url + gone), 404, "not_found")
+
+
+def test_page_shows_what_is_going_on(emulator, infra, launch, submit):
+    launch(name="<script>alert(1)</script>", max_runtime_minutes=60)
+    launch(name="cpu", gpu_type="CPU")
+    infra.post("/storage", json={"name": "v", "size_gb": 500, "region": "us-east-1"})
+    submit("echo '<b>'")
+    emulator.clock.advance(1800)
+    emulator.world.media.put("image", "a.png", "image/png", b"x")
+    emulator.world.media.put("speech", "b.mp3", "audio/mpeg", b"x")
+    emulator.fail("GET /jobs", drop_connection=True)
+    with pytest.raises(httpx.RemoteProtocolError):
+        infra.get("/jobs")
+    answer = httpx.get(f"{emulator.base_url}/")
+    assert answer.status_code == 200
+    assert "&lt;script&gt;alert(1)" in answer.text
+    assert "<script>alert(1)" not in answer.text
+    for text in ("running", "1.49", "<svg", "POST /api/v1/instances", "a.png", "<audio", "lost"):
+        assert text in answer.text
+    assert emulator.api_key not in answer.text
+    assert all(entry.path != "/" for entry in emulator.requests)
+
+
+def test_page_of_an_empty_workspace(emulator):
+    answer = httpx.get(f"{emulator.base_url}/")
+    assert "None yet" in answer.text
+    assert "Nothing made yet" in answer.text
+
+
+def test_command_says_when_the_port_is_in_use(emulator, capsys):
+    assert main(["--port", str(emulator.port)]) == 1
+    assert f"Port {emulator.port} is in use" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "70000"],
+        ["--clock-speed", "-1"],
+        ["--balance", "much"],
+        ["--balance", "-1"],
+        ["--requests-per-minute", "0"],
+        ["--clock-speed", "inf"],
+    ],
+)
+def test_command_refuses_bad_arguments(arguments, capsys):
+    with pytest.raises(SystemExit) as ended:
+        main(arguments)
+    assert ended.value.code == 2
+    assert "runcrate-emulator: error:" in capsys.readouterr().err
+
+
+def test_command_prints_exports_and_requests_and_ends_with_ctrl_c():
+    process = subprocess.Popen(
+        [sys.executable, "-m", "runcrate_emulator", "--port", "0", "--balance", "7.50"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        lines = [process.stdout.readline().strip() for _ in range(4)]
+        exports = dict(line.removeprefix("export ").split("=", 1) for line in lines[:3])
+        assert exports["RUNCRATE_API_KEY"] == "rc_live_emulator"
+        assert exports["RUNCRATE_API_BASE"] == exports["RUNCRATE_API_URL"] + "/v1"
+        balance = httpx.get(
+            exports["RUNCRATE_API_URL"] + "/api/v1/billing/balance",
+            headers={"Authorization": "Bearer " + exports["RUNCRATE_API_KEY"]},
+        )
+        assert balance.json()["data"]["creditsBalance"] == 7.5
+        assert "200 GET    /api/v1/billing/balance" in process.stdout.readline()
+        process.send_signal(2)
+        rest, errors = process.communicate(timeout=5)
+        assert (process.returncode, rest.strip(), errors) == (0, "", "")
+    finally:
+        process.kill()
+        process.communicate()

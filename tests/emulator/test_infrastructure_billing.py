@@ -1,0 +1,387 @@
+"""Money: per-second credits, budgets, top-ups, auto-recharge, usage, all to the cent."""
+
+import threading
+import time
+from decimal import Decimal
+
+import httpx
+import pytest
+
+from runcrate_emulator.infrastructure.records import KeyPermissions
+from tests.emulator.conftest import assert_refused
+
+
+def balance(infra: httpx.Client) -> dict[str, float]:
+    data: dict[str, float] = infra.get("/billing/balance").json()["data"]
+    return data
+
+
+def amounts(infra: httpx.Client, **query: object) -> list[float]:
+    found = infra.get("/billing/transactions", params=query).json()["data"]
+    return [transaction["amount"] for transaction in found]
+
+
+def test_nothing_runs_nothing_costs(infra):
+    assert balance(infra) == {
+        "creditsBalance": 100.0,
+        "activeUsageCost": 0.0,
+        "floating_balance_usd": 100.0,
+        "burn_usd_per_hour": 0.0,
+        "runway_hours": None,
+    }
+
+
+def test_credits_run_down_by_the_second_from_the_moment_it_runs(emulator, infra, launch):
+    launch(gpu_type="RTX4090")
+    emulator.clock.advance(20)
+    assert balance(infra)["activeUsageCost"] == 0
+    emulator.clock.advance(1)
+    assert balance(infra)["activeUsageCost"] == pytest.approx(0.66 / 3600, abs=1e-6)
+    emulator.clock.advance(1799)
+    now = balance(infra)
+    assert (now["creditsBalance"], now["activeUsageCost"]) == (100.0, 0.33)
+    assert (now["floating_balance_usd"], now["burn_usd_per_hour"]) == (99.67, 0.66)
+    assert now["runway_hours"] == pytest.approx(99.67 / 0.66, abs=1e-4)
+
+
+def test_usage_is_posted_every_hour_and_when_it_stops(emulator, infra, launch):
+    made = launch(gpu_type="A100")
+    emulator.clock.advance(20 + 2 * 3600 + 900)
+    assert amounts(infra, type="usage") == [-1.49, -1.49]
+    infra.delete(f"/instances/{made['id']}")
+    assert amounts(infra, type="usage") == [-0.3725, -1.49, -1.49]
+    emulator.clock.advance(10_000)
+    assert balance(infra)["creditsBalance"] == pytest.approx(100 - 2.25 * 1.49)
+
+
+def test_a_machine_that_never_ran_costs_nothing(emulator, infra, launch):
+    made = launch()
+    emulator.clock.advance(10)
+    infra.delete(f"/instances/{made['id']}")
+    assert amounts(infra, type="usage") == []
+    assert infra.get(f"/instances/{made['id']}").json()["data"]["deployed_at"] is None
+
+
+def test_an_empty_balance_terminates_everything_at_the_very_second(emulator, infra, launch):
+    emulator.world.ledger.post(
+        "adjustment", Decimal("-98.51"), "Spent elsewhere", emulator.clock.now()
+    )
+    made = launch(gpu_type="A100")
+    other = launch(gpu_type="H200")
+    infra.delete(f"/instances/{other['id']}")
+    emulator.clock.advance(20 + 3599)
+    assert infra.get(f"/instances/{made['id']}").json()["data"]["status"] == "running"
+    emulator.clock.advance(1)
+    ended = infra.get(f"/instances/{made['id']}").json()["data"]
+    assert (ended["status"], ended["stop_reason"]) == ("terminated", "low_balance")
+    assert ended["updated_at"] == "2026-11-18T13:00:20.000Z"
+    assert balance(infra)["floating_balance_usd"] == 0
+    refused = infra.post("/instances", json={"name": "x", "gpu_type": "A100"})
+    assert_refused(refused, 402, "insufficient_credits")
+    refused = infra.post(
+        "/jobs", json={"command": "ls", "gpu_type": "A100", "max_runtime_minutes": 1}
+    )
+    assert_refused(refused, 402, "insufficient_credits")
+
+
+def test_an_empty_balance_is_found_though_nobody_asked(emulator, infra, launch):
+    made = launch(gpu_type="H200")
+    emulator.clock.advance(40 * 86400)
+    ended = infra.get(f"/instances/{made['id']}").json()["data"]
+    assert ended["stop_reason"] == "low_balance"
+    assert balance(infra)["floating_balance_usd"] == pytest.approx(0, abs=0.002)
+
+
+def test_a_spent_budget_stops_its_environment_and_only_that(emulator, infra, launch):
+    infra.post("/environments", json={"name": "staging"})
+    emulator.world.set_budget("main", "1.49")
+    here = launch()
+    body = {"name": "there", "gpu_type": "A100"}
+    there = infra.post("/instances?environment=staging", json=body).json()["data"]
+    emulator.clock.advance(20 + 3600)
+    stopped = infra.get(f"/instances/{here['id']}").json()["data"]
+    assert (stopped["status"], stopped["stop_reason"]) == ("terminated", "budget")
+    running = infra.get(f"/instances/{there['id']}?environment=staging").json()["data"]
+    assert running["status"] == "running"
+    assert_refused(infra.post("/instances", json=body), 402, "BUDGET_REACHED")
+    job = {"command": "ls", "gpu_type": "A100", "max_runtime_minutes": 1}
+    assert_refused(infra.post("/jobs", json=job), 402, "BUDGET_REACHED")
+    main, staging = infra.get("/environments").json()["data"]
+    assert main["monthly_budget_usd"] == main["month_to_date_usd"] == 1.49
+    assert main["budget_remaining_usd"] == 0
+    assert (staging["monthly_budget_usd"], staging["budget_remaining_usd"]) == (None, None)
+    assert staging["month_to_date_usd"] == 1.49
+
+
+def test_a_budget_that_outlasts_the_calendar(emulator, infra, launch):
+    emulator.world.set_budget("main", "1e18")
+    launch()
+    emulator.clock.advance(3600)
+    assert balance(infra)["burn_usd_per_hour"] == 1.49
+
+
+def test_a_budget_begins_anew_with_the_utc_month(emulator, infra, launch):
+    emulator.world.set_budget("main", 30)
+    emulator.world.ledger.post("credit", Decimal(900), "More", emulator.clock.now())
+    emulator.clock.advance((12 * 24 + 11) * 3600)  # 30 November, 23:00
+    made = launch()
+    emulator.clock.advance(2 * 3600)
+    spent = infra.get("/environments").json()["data"][0]["month_to_date_usd"]
+    assert spent == pytest.approx(1.49)
+    november = amounts(infra, type="usage")[-1]
+    assert november == pytest.approx(-1.49 * 3580 / 3600, abs=1e-6)
+    assert infra.get(f"/instances/{made['id']}").json()["data"]["status"] == "running"
+
+
+def test_inference_is_refused_without_credit_and_over_budget(emulator):
+    world = emulator.world
+    world.charge_inference(
+        model="m", cost_usd=Decimal("0.5"), prompt_tokens=3, completion_tokens=4, description="Chat"
+    )
+    world.require_credit()
+    world.set_budget("main", "0.5")
+    with pytest.raises(Exception, match="monthly budget") as refused:
+        world.require_credit()
+    assert (refused.value.status, refused.value.code) == (402, "budget_exceeded")
+    world.set_budget("main", None)
+    world.ledger.post("adjustment", Decimal(-100), "Spent", emulator.clock.now())
+    with pytest.raises(Exception, match="used up") as refused:
+        world.require_credit("main")
+    assert (refused.value.status, refused.value.code) == (402, "insufficient_credits")
+
+
+def test_transactions_are_paged_by_offset_and_camel_case(emulator, infra):
+    for cents in range(1, 5):
+        emulator.clock.advance(1)
+        emulator.world.ledger.post("usage", -Decimal(cents) / 100, "x", emulator.clock.now())
+    page = infra.get("/billing/transactions?limit=2&offset=1").json()
+    assert [item["amount"] for item in page["data"]] == [-0.03, -0.02]
+    assert page["data"][0].keys() == {
+        "id", "projectId", "type", "amount", "description", "createdAt",
+    }  # fmt: skip
+    assert (page["meta"]["total"], page["meta"]["hasMore"]) == (5, True)
+    assert page["meta"]["requestId"]
+    last = infra.get("/billing/transactions?limit=2&offset=4").json()
+    assert ([item["type"] for item in last["data"]], last["meta"]["hasMore"]) == (["credit"], False)
+    assert amounts(infra, type="refund") == []
+    for query in (
+        "limit=0",
+        "limit=101",
+        "offset=-1",
+        "offset=x",
+        "type=tax",
+        "limit=" + "9" * 999,
+    ):
+        refused = infra.get(f"/billing/transactions?{query}")
+        assert_refused(refused, 400, "validation_error", query.partition("=")[0])
+
+
+def test_usage_covers_inference_between_two_days(emulator, infra):
+    world = emulator.world
+    for cost, tokens in (("0.10", 10), ("0.20", 20)):
+        world.charge_inference(
+            model="m",
+            cost_usd=Decimal(cost),
+            prompt_tokens=tokens,
+            completion_tokens=tokens // 10,
+            description="Chat",
+        )
+        emulator.clock.advance(86400)
+
+    def usage(**query: str) -> dict[str, float]:
+        data: dict[str, float] = infra.get("/billing/usage", params=query).json()["data"]
+        return data
+
+    assert usage() == {
+        "total_requests": 2,
+        "total_prompt_tokens": 30,
+        "total_completion_tokens": 3,
+        "total_tokens": 33,
+        "total_cost": 0.3,
+    }
+    assert usage(**{"from": "2026-11-18", "to": "2026-11-18"})["total_cost"] == 0.1
+    assert usage(**{"from": "2026-11-19T00:00:00+00:00"})["total_requests"] == 1
+    assert usage(to="2026-11-18T13:00:00+01:00")["total_requests"] == 0
+    for query in ({"from": "yesterday"}, {"to": "2026-13-01"}, {"from": "2026-11-18T12:00"}):
+        refused = infra.get("/billing/usage", params=query)
+        assert_refused(refused, 400, "validation_error", next(iter(query)))
+    refused = infra.get("/billing/usage?from=2026-11-19&to=2026-11-17")
+    assert_refused(refused, 400, "validation_error", "from")
+    assert usage(**{"from": "0001-01-01", "to": "9999-12-30"})["total_requests"] == 2
+    assert_refused(infra.get("/billing/usage?to=9999-12-31"), 400, "validation_error", "to")
+
+
+def top_up(
+    infra: httpx.Client, key: str = "k1", amount: object = 50, **headers: str
+) -> httpx.Response:
+    body = {"amount_usd": amount, "idempotency_key": key}
+    return infra.post("/billing/topups", json=body, headers={"Idempotency-Key": key, **headers})
+
+
+def test_a_top_up_charges_once_per_key(infra):
+    first, again = top_up(infra).json()["data"], top_up(infra, amount=50).json()["data"]
+    assert first == again
+    assert (first["status"], first["amount_usd"], first["balance_usd"]) == ("succeeded", 50, 150)
+    assert first["invoice_number"]
+    assert balance(infra)["creditsBalance"] == 150
+    assert top_up(infra, key="k2").json()["data"]["id"] != first["id"]
+    assert amounts(infra, type="credit") == [50, 50, 100]
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({"idempotency_key": "k"}, 400, "amount_usd"),
+        ({"amount_usd": 50}, 400, "idempotency_key"),
+        ({"amount_usd": 19.99, "idempotency_key": "k"}, 422, "amount_usd"),
+        ({"amount_usd": 10000.01, "idempotency_key": "k"}, 422, "amount_usd"),
+        ({"amount_usd": 50.001, "idempotency_key": "k"}, 422, "amount_usd"),
+        ({"amount_usd": "50", "idempotency_key": "k"}, 400, "amount_usd"),
+        ({"amount_usd": 50, "idempotency_key": "other"}, 422, "idempotency_key"),
+    ],
+)
+def test_bad_top_ups(infra, body, status, field):
+    answer = infra.post("/billing/topups", json=body, headers={"Idempotency-Key": "k"})
+    assert_refused(answer, status, "validation_error", field)
+    assert balance(infra)["creditsBalance"] == 100
+
+
+def test_a_key_needs_the_billing_permission_and_stays_below_its_caps(emulator, infra):
+    other = {"Authorization": "Bearer rc_live_other"}
+    assert_refused(top_up(infra, **other), 403, "forbidden")
+    emulator.world.key_permissions["rc_live_other"] = KeyPermissions(
+        billing=True, daily_cap_usd=Decimal(60), monthly_cap_usd=Decimal(100)
+    )
+    assert top_up(infra, **other).status_code == 200
+    assert_refused(top_up(infra, key="k2", **other), 402, "TOPUP_CAP_REACHED")
+    assert top_up(infra, **other).json()["data"]["status"] == "succeeded"
+    emulator.clock.advance(86400)
+    assert top_up(infra, key="k2", **other).status_code == 200
+    emulator.clock.advance(86400)
+    assert_refused(top_up(infra, key="k3", **other), 402, "TOPUP_CAP_REACHED")
+
+
+def test_a_hold_and_a_missing_card(emulator, infra):
+    emulator.world.payment_hold = True
+    assert_refused(top_up(infra), 402, "PAYMENT_HOLD")
+    emulator.world.payment_hold = False
+    emulator.world.cards.clear()
+    assert_refused(top_up(infra), 402, "NO_PAYMENT_METHOD")
+    assert infra.get("/billing/payment-methods").json()["data"] == []
+    assert balance(infra)["creditsBalance"] == 100
+
+
+@pytest.mark.parametrize("reason", ["card_declined", "payment_blocked", "authentication_required"])
+def test_a_declined_top_up_is_an_answer_not_an_error(emulator, infra, reason):
+    emulator.world.card_behaviour = reason
+    answer = top_up(infra)
+    data = answer.json()["data"]
+    assert (answer.status_code, data["status"], data["reason"]) == (200, "declined", reason)
+    assert data["message"]
+    assert balance(infra)["creditsBalance"] == 100
+
+
+def test_a_processing_top_up_is_polled_with_its_key(emulator, infra):
+    emulator.world.card_behaviour = "processing"
+    assert top_up(infra).json()["data"]["status"] == "processing"
+    assert balance(infra)["creditsBalance"] == 100
+    emulator.clock.advance(30)
+    assert top_up(infra).json()["data"]["balance_usd"] == 150
+    assert balance(infra)["creditsBalance"] == 150
+
+
+def test_a_top_up_that_requires_action_is_confirmed_on_its_page_or_expires(emulator, infra):
+    emulator.world.card_behaviour = "requires_action"
+    waiting = top_up(infra).json()["data"]
+    assert waiting["status"] == "requires_action"
+    assert waiting["expires_at"] == "2026-11-19T12:00:00.000Z"
+    assert "Confirm the payment" in httpx.get(waiting["confirm_url"]).text
+    assert httpx.post(waiting["confirm_url"]).status_code == 200
+    assert_refused(httpx.post(waiting["confirm_url"]), 404, "not_found")
+    assert top_up(infra).json()["data"]["status"] == "succeeded"
+    top_up(infra, key="k2")
+    emulator.clock.advance(86400)
+    assert top_up(infra, key="k2").json()["data"]["reason"] == "authentication_required"
+    assert balance(infra)["creditsBalance"] == 150
+
+
+def test_the_same_key_in_progress_is_a_conflict(emulator, infra):
+    emulator.world.launch_seconds = 5
+    answers: list[httpx.Response] = []
+    first = threading.Thread(target=lambda: answers.append(top_up(infra)))
+    first.start()
+    while not emulator.clock._waiters:
+        time.sleep(0.001)
+    with httpx.Client(base_url=infra.base_url, headers=infra.headers) as second:
+        error = assert_refused(top_up(second), 409, "conflict")
+    assert error["details"] == {"reason": "idempotency_in_progress"}
+    emulator.clock.advance(5)
+    first.join(5)
+    assert answers[0].json()["data"]["status"] == "succeeded"
+    assert balance(infra)["creditsBalance"] == 150
+
+
+def test_auto_recharge_tops_up_to_the_target_below_the_threshold(emulator, infra, launch):
+    assert infra.get("/billing/auto-recharge").json()["data"]["enabled"] is False
+    setting = {"enabled": True, "threshold_usd": 98.51, "target_usd": 120}
+    answer = infra.put("/billing/auto-recharge", json=setting)
+    assert answer.json()["data"] == {
+        **setting,
+        "last_failure_reason": None,
+        "last_failure_at": None,
+    }
+    launch()
+    emulator.clock.advance(20 + 3600)
+    assert amounts(infra, type="credit") == [100]
+    emulator.clock.advance(1)
+    now = balance(infra)
+    assert now["floating_balance_usd"] == 120
+    assert amounts(infra, type="credit")[0] == pytest.approx(21.490414)
+
+
+def test_a_failed_auto_recharge_is_noted_and_not_tried_again(emulator, infra):
+    emulator.world.card_behaviour = "card_declined"
+    setting = {"enabled": True, "threshold_usd": 200, "target_usd": 300}
+    data = infra.put("/billing/auto-recharge", json=setting).json()["data"]
+    assert data["last_failure_reason"] == "card_declined"
+    assert data["last_failure_at"] == "2026-11-18T12:00:00.000Z"
+    emulator.world.card_behaviour = "succeeds"
+    emulator.clock.advance(3600)
+    assert balance(infra)["creditsBalance"] == 100
+    infra.put("/billing/auto-recharge", json=setting)
+    assert balance(infra)["creditsBalance"] == 300
+    emulator.world.cards.clear()
+    off = infra.put(
+        "/billing/auto-recharge", json={**setting, "threshold_usd": 301, "target_usd": 302}
+    )
+    assert off.json()["data"]["last_failure_reason"] == "no_payment_method"
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        ({"enabled": None}, 400, "enabled"),
+        ({"threshold_usd": None}, 400, "threshold_usd"),
+        ({"target_usd": None}, 400, "target_usd"),
+        ({"enabled": "yes"}, 400, "enabled"),
+        ({"threshold_usd": -1}, 422, "threshold_usd"),
+        ({"target_usd": 20}, 422, "target_usd"),
+    ],
+)
+def test_bad_auto_recharge_settings(infra, change, status, field):
+    body = {"enabled": False, "threshold_usd": 20, "target_usd": 100, **change}
+    answer = infra.put("/billing/auto-recharge", json=body)
+    assert_refused(answer, status, "validation_error", field)
+
+
+def test_payment_methods(infra):
+    assert infra.get("/billing/payment-methods").json()["data"] == [
+        {
+            "type": "card",
+            "brand": "visa",
+            "last4": "4242",
+            "exp_month": 12,
+            "exp_year": 2030,
+            "default": True,
+        }
+    ]

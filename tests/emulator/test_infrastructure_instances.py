@@ -1,0 +1,269 @@
+"""Instances: life cycle, limits, refusals, scoping."""
+
+import base64
+
+import pytest
+
+from tests.emulator.conftest import PUBLIC_KEY, assert_refused
+
+BODY = {"name": "box", "gpu_type": "A100"}
+
+
+def test_an_instance_is_pending_then_running_with_an_address_then_terminated(
+    emulator, infra, launch
+):
+    made = launch()
+    assert (made["status"], made["ip"], made["cost_per_hour"]) == ("pending", None, 1.49)
+    assert (made["deployed_at"], made["stop_reason"]) == (None, None)
+    path = f"/instances/{made['id']}"
+    emulator.clock.advance(19)
+    assert infra.get(path + "/status").json()["data"]["status"] == "pending"
+    emulator.clock.advance(1)
+    status = infra.get(path + "/status").json()["data"]
+    assert status == {"id": made["id"], "status": "running", "ip": status["ip"]}
+    assert status["ip"].startswith("203.0.113.")
+    running = infra.get(path).json()["data"]
+    assert running["deployed_at"] == "2026-11-18T12:00:20.000Z"
+    for _ in range(2):
+        deleted = infra.delete(path)
+        assert (deleted.status_code, deleted.content) == (204, b"")
+    ended = infra.get(path).json()["data"]
+    assert (ended["status"], ended["stop_reason"], ended["ip"]) == ("terminated", "user", None)
+
+
+def test_types_are_the_whole_catalogue_and_can_be_filtered(infra):
+    types = infra.get("/instances/types").json()
+    assert types["meta"]["total"] == len(types["data"]) > 10
+    prices = {(t["gpu_type"], t["gpu_count"]): t["hourly_rate"] for t in types["data"]}
+    assert prices["RTX4090", 1] == 0.66
+    assert prices["H100-SXM", 2] == 6.69
+    assert prices["CPU", 0] == 0.39
+
+    def kinds(**query: object) -> set[tuple[str, int, str]]:
+        found = infra.get("/instances/types", params=query).json()["data"]
+        return {(t["gpu_type"], t["gpu_count"], t["region"]) for t in found}
+
+    assert {kind for kind, _, _ in kinds(gpu_type="h100")} == {"H100", "H100-SXM"}
+    assert {kind for kind, _, _ in kinds(gpu_type="A10")} == set()
+    assert {region for _, _, region in kinds(region="us")} == {"us-east-1", "us-west-1"}
+    assert {region for _, _, region in kinds(region="finland")} == {"eu-north-1"}
+    assert {count for _, count, _ in kinds(gpu_count=2)} == {2}
+    assert_refused(infra.get("/instances/types?gpu_count=two"), 400, "validation_error")
+    assert_refused(infra.get("/instances/types?gpu_count=0"), 400, "validation_error")
+
+
+def test_the_cheapest_fitting_type_in_stock_is_launched(emulator, launch):
+    assert launch(gpu_type="H200")["cost_per_hour"] == 4.85
+    assert launch(gpu_type="H200", region="eu-north-1")["cost_per_hour"] == 4.92
+    assert launch(gpu_type="h100", memory=190)["gpu_type"] == "H100-SXM"
+    assert launch(gpu_type="RTX4090", gpu_count=2)["cost_per_hour"] == 1.32
+    assert launch(gpu_type="CPU")["gpu_count"] == 0
+    emulator.world.sold_out.add("wise-orca-h200-e914")
+    assert launch(gpu_type="H200")["cost_per_hour"] == 4.92
+    by_id = launch(gpu_type=None, instance_type_id="silver-lynx-l40s-0f6a")
+    assert by_id["gpu_type"] == "L40S"
+
+
+def test_no_stock_is_a_503_that_created_nothing(infra):
+    answer = infra.post("/instances", json={**BODY, "gpu_type": "B200"})
+    assert_refused(answer, 503, "no_capacity")
+    assert infra.get("/instances").json()["data"] == []
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        ({"name": None}, 400, "name"),
+        ({"name": 7}, 400, "name"),
+        ({"name": " "}, 422, "name"),
+        ({"name": "x" * 65}, 422, "name"),
+        ({"gpu_type": None}, 400, "gpu_type"),
+        ({"gpu_type": "FOO"}, 422, "gpu_type"),
+        ({"gpu_type": None, "instance_type_id": "no-such-type"}, 422, "instance_type_id"),
+        ({"instance_type_id": "silver-lynx-l40s-0f6a"}, 422, "instance_type_id"),
+        ({"gpu_count": 0}, 422, "gpu_count"),
+        ({"gpu_count": 1.5}, 400, "gpu_count"),
+        ({"gpu_count": True}, 400, "gpu_count"),
+        ({"gpu_count": 7}, 422, "gpu_type"),
+        ({"memory": 10**30}, 422, "gpu_type"),
+        ({"region": "mars"}, 422, "gpu_type"),
+        ({"max_runtime_minutes": 4}, 422, "max_runtime_minutes"),
+        ({"max_runtime_minutes": 10081}, 422, "max_runtime_minutes"),
+        ({"idle_shutdown_minutes": 4}, 422, "idle_shutdown_minutes"),
+        ({"idle_shutdown_minutes": 1441}, 422, "idle_shutdown_minutes"),
+        ({"gpu_type": "CPU", "idle_shutdown_minutes": 30}, 422, "idle_shutdown_minutes"),
+        ({"ssh_key_id": "none"}, 422, "ssh_key_id"),
+        ({"storage_id": "none"}, 422, "storage_id"),
+        ({"template": "none"}, 422, "template"),
+        ({"startup_commands": "ls"}, 400, "startup_commands"),
+        ({"startup_commands": [1]}, 400, "startup_commands"),
+        ({"env_vars": "A=1"}, 400, "env_vars"),
+        ({"env_vars": {"A": 1}}, 400, "env_vars"),
+        ({"env_vars": [{"key": "A"}]}, 400, "env_vars"),
+        ({"env_vars": {"A B": "1"}}, 422, "env_vars"),
+        ({"launch_script_base64": "%%%"}, 422, "launch_script_base64"),
+        ({"launch_script": "ls", "launch_script_base64": "bHM="}, 422, "launch_script_base64"),
+        ({"gpus": 1}, 400, "gpus"),
+    ],
+)
+def test_bad_fields_are_refused_with_their_name(infra, change, status, field):
+    answer = infra.post("/instances", json={**BODY, **change})
+    assert_refused(answer, status, "validation_error", field)
+    assert infra.get("/instances").json()["data"] == []
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'"x"', b'{"name": NaN}', b"\xff"])
+def test_bodies_that_are_no_object_are_refused(infra, body):
+    assert_refused(infra.post("/instances", content=body), 400, "validation_error")
+
+
+def test_all_documented_fields_are_accepted(infra, launch):
+    key = infra.post("/ssh-keys", json={"name": "k", "public_key": PUBLIC_KEY}).json()["data"]
+    volume = infra.post("/storage", json={"name": "v", "size_gb": 10, "region": "us-east-1"})
+    made = launch(
+        ssh_key_id=key["id"],
+        region="us-east-1",
+        gpu_count=1,
+        cpu_cores=8,
+        memory=64,
+        storage=100,
+        template="ubuntu-cuda-devel",
+        env_vars=[{"key": "A", "value": "1"}],
+        startup_commands=["pip install torch"],
+        storage_id=volume.json()["data"]["id"],
+        launch_script_base64=base64.b64encode(b"ls").decode(),
+        max_runtime_minutes=10080,
+        idle_shutdown_minutes=1440,
+    )
+    assert made["os_image"] == "ubuntu-cuda-devel"
+    assert (made["max_runtime_minutes"], made["idle_shutdown_minutes"]) == (10080, 1440)
+    launch(env_vars={"A": "1"})
+
+
+def test_a_volume_elsewhere_is_a_refused_launch_and_an_attached_one_a_conflict(infra, launch):
+    volume = infra.post("/storage", json={"name": "v", "size_gb": 10, "region": "eu-west-1"})
+    volume_id = volume.json()["data"]["id"]
+    refused = infra.post("/instances", json={**BODY, "storage_id": volume_id})
+    assert_refused(refused, 502, "launch_refused")
+    launch(gpu_type="A4000", storage_id=volume_id)
+    again = infra.post(
+        "/instances", json={"name": "b", "gpu_type": "A4000", "storage_id": volume_id}
+    )
+    assert_refused(again, 409, "conflict")
+
+
+def test_max_runtime_counts_from_running_and_stops(emulator, infra, launch):
+    made = launch(max_runtime_minutes=5)
+    path = f"/instances/{made['id']}"
+    assert made["auto_stop_at"] is None
+    emulator.clock.advance(20)
+    assert infra.get(path).json()["data"]["auto_stop_at"] == "2026-11-18T12:05:20.000Z"
+    emulator.clock.advance(299)
+    assert infra.get(path).json()["data"]["status"] == "running"
+    emulator.clock.advance(1)
+    ended = infra.get(path).json()["data"]
+    assert (ended["status"], ended["stop_reason"]) == ("terminated", "max_runtime")
+    assert ended["auto_stop_at"] is None
+
+
+def test_idle_stop_and_a_connection_that_postpones_it(emulator, infra, launch):
+    path = f"/instances/{launch(idle_shutdown_minutes=5)['id']}"
+    refused = infra.post(path + "/ssh-certificate", json={"public_key": PUBLIC_KEY})
+    assert_refused(refused, 409, "conflict")
+    emulator.clock.advance(20 + 240)
+    certificate = infra.post(path + "/ssh-certificate", json={"public_key": PUBLIC_KEY}).json()
+    assert certificate["data"]["user"] == "root"
+    assert certificate["data"]["port"] == 22
+    assert certificate["data"]["certificate"].startswith("ssh-ed25519-cert-v01@openssh.com ")
+    emulator.clock.advance(299)
+    assert infra.get(path).json()["data"]["status"] == "running"
+    emulator.clock.advance(1)
+    assert infra.get(path).json()["data"]["stop_reason"] == "idle"
+    private = "-----BEGIN OPENSSH PRIVATE KEY-----"
+    refused = infra.post(path + "/ssh-certificate", json={"public_key": private})
+    assert_refused(refused, 422, "validation_error", "public_key")
+
+
+def test_limits_can_be_changed_and_switched_off_by_id_and_name(emulator, infra, launch):
+    made = launch(name="my box", max_runtime_minutes=60, idle_shutdown_minutes=60)
+    emulator.clock.advance(20)
+    changed = infra.patch("/instances/my%20box", json={"max_runtime_minutes": None}).json()["data"]
+    assert (changed["max_runtime_minutes"], changed["idle_shutdown_minutes"]) == (None, 60)
+    path = f"/instances/{made['id']}"
+    changed = infra.patch(path, json={"max_runtime_minutes": 90, "idle_shutdown_minutes": None})
+    assert changed.json()["data"]["auto_stop_at"] == "2026-11-18T13:30:20.000Z"
+
+
+def test_a_change_never_stops_sooner_than_in_two_minutes(emulator, infra, launch):
+    path = f"/instances/{launch()['id']}"
+    emulator.clock.advance(20 + 3600)
+    changed = infra.patch(path, json={"max_runtime_minutes": 5}).json()["data"]
+    assert changed["auto_stop_at"] == "2026-11-18T13:02:20.000Z"
+    emulator.clock.advance(119)
+    assert infra.get(path).json()["data"]["status"] == "running"
+    emulator.clock.advance(1)
+    assert infra.get(path).json()["data"]["stop_reason"] == "max_runtime"
+
+
+@pytest.mark.parametrize(
+    ("body", "status", "field"),
+    [
+        ({}, 400, "max_runtime_minutes"),
+        ({"max_runtime_minutes": 4}, 422, "max_runtime_minutes"),
+        ({"idle_shutdown_minutes": 1441}, 422, "idle_shutdown_minutes"),
+        ({"max_runtime_minutes": "60"}, 400, "max_runtime_minutes"),
+        ({"name": "new"}, 400, "name"),
+    ],
+)
+def test_bad_changes(infra, launch, body, status, field):
+    answer = infra.patch(f"/instances/{launch()['id']}", json=body)
+    assert_refused(answer, status, "validation_error", field)
+
+
+def test_changes_that_conflict(infra, launch):
+    cpu = launch(gpu_type="CPU", name="cpu")
+    answer = infra.patch(f"/instances/{cpu['id']}", json={"idle_shutdown_minutes": 30})
+    assert_refused(answer, 409, "conflict")
+    assert infra.patch("/instances/cpu", json={"idle_shutdown_minutes": None}).status_code == 200
+    infra.delete(f"/instances/{cpu['id']}")
+    answer = infra.patch(f"/instances/{cpu['id']}", json={"max_runtime_minutes": 30})
+    assert_refused(answer, 409, "conflict")
+    assert_refused(
+        infra.patch("/instances/cpu", json={"max_runtime_minutes": 30}), 404, "not_found"
+    )
+    launch(name="twin")
+    launch(name="twin")
+    assert_refused(
+        infra.patch("/instances/twin", json={"max_runtime_minutes": 30}), 409, "conflict"
+    )
+
+
+def test_lists_are_newest_first_searched_and_whole(infra, launch):
+    launch(name="alpha")
+    launch(name="beta")
+    answer = infra.get("/instances").json()
+    assert [made["name"] for made in answer["data"]] == ["beta", "alpha"]
+    assert answer["meta"] == {"cursor": None, "hasMore": False, "total": 2}
+    found = infra.get("/instances?search=ALPH").json()["data"]
+    assert [made["name"] for made in found] == ["alpha"]
+
+
+def test_instances_belong_to_their_environment(infra, launch):
+    infra.post("/environments", json={"name": "staging"})
+    made = launch()
+    assert infra.get("/instances?environment=staging").json()["data"] == []
+    assert len(infra.get("/instances?environment=main").json()["data"]) == 1
+    for path in (f"/instances/{made['id']}", f"/instances/{made['id']}/status"):
+        assert_refused(infra.get(path + "?environment=staging"), 404, "not_found")
+    assert_refused(infra.delete(f"/instances/{made['id']}?environment=staging"), 404, "not_found")
+    for path in ("/instances", "/storage", "/jobs", "/schedules", "/secrets"):
+        assert_refused(infra.get(path + "?environment=nowhere"), 404, "not_found")
+    there = infra.post("/instances?environment=staging", json=BODY)
+    assert there.status_code == 201
+    assert len(infra.get("/instances?environment=staging").json()["data"]) == 1
+
+
+def test_a_repeated_create_launches_again(infra):
+    headers = {"Idempotency-Key": "same"}
+    ids = {infra.post("/instances", json=BODY, headers=headers).json()["data"]["id"] for _ in "ab"}
+    assert len(ids) == 2

@@ -1,0 +1,202 @@
+"""Schedules: they fire on the clock, skip for reasons, and are strict about their timing."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.emulator.conftest import assert_refused
+
+JOB = {"command": "echo hi", "gpu_type": "A100", "max_runtime_minutes": 30}
+INSTANCE = {"name": "nightly box", "gpu_type": "A100", "max_runtime_minutes": 30}
+
+
+@pytest.fixture
+def schedule(infra):
+    def schedule(**fields):
+        body = {"kind": "job", "spec": JOB, "cron": "0 14 * * *", **fields}
+        answer = infra.post("/schedules", json={k: v for k, v in body.items() if v is not None})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["data"]
+
+    return schedule
+
+
+def read(infra, made):
+    return infra.get(f"/schedules/{made['id']}").json()["data"]
+
+
+def test_a_recurring_job_fires_at_its_time(emulator, infra, schedule):
+    made = schedule(name="daily")
+    assert (made["next_run_at"], made["run_count"]) == ("2026-11-18T14:00:00.000Z", 0)
+    assert (made["enabled"], made["overlap"], made["timezone"]) == (True, "skip", "UTC")
+    assert (made["run_as_credential"], made["max_runtime_minutes"]) == ("api_key", 30)
+    emulator.clock.advance(2 * 86400)
+    now = read(infra, made)
+    assert (now["run_count"], now["last_status"]) == (2, "launched")
+    assert now["last_run_at"] == "2026-11-19T14:00:00.000Z"
+    assert now["next_run_at"] == "2026-11-20T14:00:00.000Z"
+    jobs = infra.get("/jobs").json()["data"]
+    assert [job["created_at"] for job in jobs] == [
+        "2026-11-19T14:00:00.000Z",
+        "2026-11-18T14:00:00.000Z",
+    ]
+    assert now["last_job_id"] == jobs[0]["id"]
+    assert {job["status"] for job in jobs} == {"succeeded"}
+
+
+def test_a_single_run_launches_an_instance_and_is_over(emulator, infra, schedule):
+    made = schedule(kind="instance", spec=INSTANCE, cron=None, run_at="2026-11-18T15:00:00+02:00")
+    assert (made["run_at"], made["name"]) == ("2026-11-18T13:00:00.000Z", "nightly box")
+    emulator.clock.advance(3600 + 1800)
+    now = read(infra, made)
+    assert (now["enabled"], now["next_run_at"], now["last_status"]) == (False, None, "launched")
+    machine = infra.get(f"/instances/{now['last_instance_id']}").json()["data"]
+    assert (machine["name"], machine["status"]) == ("nightly box", "running")
+    emulator.clock.advance(30)
+    machine = infra.get(f"/instances/{now['last_instance_id']}").json()["data"]
+    assert machine["stop_reason"] == "max_runtime"
+    again = infra.patch(f"/schedules/{made['id']}", json={"enabled": True})
+    assert_refused(again, 422, "validation_error", "enabled")
+
+
+def test_a_run_is_skipped_while_the_last_one_lives(emulator, infra, schedule):
+    long = {**JOB, "command": "sleep 90m", "max_runtime_minutes": 120}
+    skips = schedule(spec=long, cron="0 * * * *")
+    allows = schedule(spec=long, cron="0 * * * *", overlap="allow")
+    emulator.clock.advance(2 * 3600)
+    now = read(infra, skips)
+    assert (now["last_status"], now["run_count"]) == ("skipped_overlap", 1)
+    assert now["last_error"]
+    now = read(infra, allows)
+    assert (now["last_status"], now["run_count"]) == ("launched", 2)
+
+
+def test_a_spent_budget_a_refused_launch_and_a_dead_key(emulator, infra, schedule):
+    emulator.world.set_budget("main", 0)
+    broke = schedule(cron="0 13 * * *")
+    emulator.clock.advance(3600)
+    assert read(infra, broke)["last_status"] == "skipped_budget"
+    assert_refused(infra.post(f"/schedules/{broke['id']}/run-now"), 402, "BUDGET_REACHED")
+    emulator.world.set_budget("main", None)
+    refused = schedule(kind="instance", spec={**INSTANCE, "gpu_type": "B200"}, cron="0 14 * * *")
+    emulator.clock.advance(3600)
+    now = read(infra, refused)
+    assert (now["last_status"], now["run_count"]) == ("failed", 0)
+    assert "B200" in now["last_error"]
+    assert_refused(infra.post(f"/schedules/{refused['id']}/run-now"), 503, "no_capacity")
+    emulator.world.deactivated_keys.add(emulator.api_key)
+    other = {"Authorization": "Bearer rc_live_other"}
+    emulator.clock.advance(86400)
+    now = infra.get(f"/schedules/{broke['id']}", headers=other).json()["data"]
+    assert (now["last_status"], now["enabled"]) == ("credential_revoked", False)
+    resumed = infra.patch(f"/schedules/{broke['id']}", json={"enabled": True}, headers=other)
+    assert resumed.json()["data"]["enabled"] is True
+    emulator.clock.advance(86400)
+    now = infra.get(f"/schedules/{broke['id']}", headers=other).json()["data"]
+    assert now["last_status"] == "launched"
+
+
+def test_without_credit_a_run_fails(emulator, infra, schedule):
+    made = schedule()
+    emulator.world.ledger.post("adjustment", Decimal(-100), "Spent", emulator.clock.now())
+    emulator.clock.advance(2 * 3600)
+    now = read(infra, made)
+    assert now["last_status"] == "failed"
+    assert "balance" in now["last_error"]
+
+
+def test_run_now_launches_every_time(infra, schedule):
+    made = schedule(enabled=False)
+    assert made["next_run_at"] is None
+    runs = [infra.post(f"/schedules/{made['id']}/run-now").json()["data"] for _ in "ab"]
+    assert runs[0]["job"]["id"] != runs[1]["job"]["id"]
+    assert runs[1]["schedule"]["run_count"] == 2
+    assert runs[1]["schedule"]["last_job_id"] == runs[1]["job"]["id"]
+    box = schedule(kind="instance", spec=INSTANCE)
+    assert infra.post(f"/schedules/{box['id']}/run-now").json()["data"]["instance"]["status"] == (
+        "pending"
+    )
+
+
+def test_changes_pause_resume_retime_and_replace_the_spec(emulator, infra, schedule):
+    path = f"/schedules/{schedule()['id']}"
+    assert infra.patch(path, json={"enabled": False}).json()["data"]["next_run_at"] is None
+    emulator.clock.advance(86400 * 3)
+    resumed = infra.patch(path, json={"enabled": True}).json()["data"]
+    assert (resumed["next_run_at"], resumed["run_count"]) == ("2026-11-21T14:00:00.000Z", 0)
+    zone = infra.patch(path, json={"timezone": "Asia/Tokyo"}).json()["data"]
+    assert zone["next_run_at"] == "2026-11-22T05:00:00.000Z"
+    retimed = infra.patch(path, json={"cron": "0 3 * * 1-5", "overlap": "allow", "name": "n"})
+    data = retimed.json()["data"]
+    assert (data["cron"], data["overlap"], data["name"]) == ("0 3 * * 1-5", "allow", "n")
+    spec = {**JOB, "command": "echo other"}
+    assert infra.patch(path, json={"spec": spec}).json()["data"]["spec"] == spec
+    single = infra.patch(path, json={"run_at": "2026-12-01T00:00:00Z"}).json()["data"]
+    assert (single["cron"], single["next_run_at"]) == (None, "2026-12-01T00:00:00.000Z")
+    assert infra.delete(path).status_code == 204
+    assert_refused(infra.get(path), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        ({"kind": None}, 400, "kind"),
+        ({"kind": "crate"}, 422, "kind"),
+        ({"spec": None}, 400, "spec"),
+        ({"spec": [1]}, 400, "spec"),
+        ({"spec": {**JOB, "max_runtime_minutes": None}}, 422, "spec"),
+        ({"spec": {**JOB, "count": 2}}, 422, "spec"),
+        ({"spec": {**JOB, "gpu_type": "FOO"}}, 422, "gpu_type"),
+        ({"kind": "instance", "spec": {"gpu_type": "A100", "max_runtime_minutes": 5}}, 400, "name"),
+        ({"cron": None}, 422, "run_at"),
+        ({"run_at": "2026-11-19T00:00:00Z"}, 422, "run_at"),
+        ({"cron": "* * * * *"}, 422, "cron"),
+        ({"cron": "0 0 31 2 *"}, 422, "cron"),
+        ({"cron": "daily"}, 422, "cron"),
+        ({"cron": None, "run_at": "2026-11-18T12:00:00Z"}, 422, "run_at"),
+        ({"cron": None, "run_at": "2027-11-18T12:00:01Z"}, 422, "run_at"),
+        ({"cron": None, "run_at": "2026-11-19T00:00:00"}, 422, "run_at"),
+        ({"cron": None, "run_at": "tomorrow"}, 422, "run_at"),
+        ({"cron": None, "run_at": 5}, 400, "run_at"),
+        ({"timezone": "Mars/Olympus"}, 422, "timezone"),
+        ({"timezone": "../etc/passwd"}, 422, "timezone"),
+        ({"timezone": "Europe"}, 422, "timezone"),
+        ({"overlap": "queue"}, 422, "overlap"),
+        ({"enabled": "no"}, 400, "enabled"),
+        ({"every": "day"}, 400, "every"),
+    ],
+)
+def test_bad_schedules(infra, change, status, field):
+    body = {"kind": "job", "spec": JOB, "cron": "0 14 * * *", **change}
+    assert_refused(infra.post("/schedules", json=body), status, "validation_error", field)
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        ({}, 400, "enabled"),
+        ({"run_at": "2026-12-01T00:00:00Z", "cron": "0 3 * * *"}, 422, "run_at"),
+        ({"spec": {"command": "x"}}, 422, "spec"),
+        ({"kind": "instance"}, 400, "kind"),
+        ({"cron": "*/5 * * * *"}, 422, "cron"),
+    ],
+)
+def test_bad_changes(infra, schedule, change, status, field):
+    answer = infra.patch(f"/schedules/{schedule()['id']}", json=change)
+    assert_refused(answer, status, "validation_error", field)
+
+
+def test_fifty_in_an_environment_two_hundred_in_a_workspace(infra):
+    body = {"kind": "job", "spec": JOB, "cron": "0 14 * * *"}
+    for number in range(4):
+        infra.post("/environments", json={"name": f"e{number}"})
+    made = 0
+    for number in range(4):
+        for _ in range(50):
+            path = f"/schedules?environment=e{number}"
+            made += infra.post(path, json=body).status_code == 201
+    assert made == 200
+    assert_refused(infra.post("/schedules?environment=e0", json=body), 422, "validation_error")
+    assert_refused(infra.post("/schedules", json=body), 422, "validation_error")
+    assert infra.get("/schedules").json()["data"] == []
+    assert len(infra.get("/schedules?environment=e3").json()["data"]) == 50

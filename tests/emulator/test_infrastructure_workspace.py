@@ -1,0 +1,227 @@
+"""Storage, environments, SSH keys, secrets and templates."""
+
+from decimal import Decimal
+
+import pytest
+
+from tests.emulator.conftest import PUBLIC_KEY, assert_refused
+
+VOLUME = {"name": "data", "size_gb": 100, "region": "us-east-1"}
+
+
+def test_a_volume_is_camel_case_and_paid_a_week_in_advance(emulator, infra):
+    answer = infra.post("/storage", json=VOLUME)
+    assert answer.status_code == 201
+    made = answer.json()["data"]
+    assert made == {
+        "id": made["id"],
+        "name": "data",
+        "sizeGb": 100,
+        "status": "available",
+        "region": "us-east-1",
+        "providerType": "aws-s3",
+        "deploymentId": None,
+        "projectId": "workspace-emulator",
+        "createdAt": "2026-11-18T12:00:00.000Z",
+        "updatedAt": "2026-11-18T12:00:00.000Z",
+    }
+    assert emulator.world.ledger.balance == Decimal("99.30")
+    emulator.clock.advance(7 * 86400 - 1)
+    infra.get("/storage")
+    assert emulator.world.ledger.balance == Decimal("99.30")
+    emulator.clock.advance(1)
+    infra.get("/storage")
+    assert emulator.world.ledger.balance == Decimal("98.60")
+    assert infra.get(f"/storage/{made['id']}").json()["data"]["sizeGb"] == 100
+
+
+def test_deleting_refunds_the_unused_days(emulator, infra):
+    made = infra.post("/storage", json=VOLUME).json()["data"]
+    emulator.clock.advance(2 * 86400 + 3600)
+    answer = infra.delete(f"/storage/{made['id']}")
+    assert answer.status_code == 200
+    assert answer.json()["data"] == {"message": "Volume data deleted", "refund_amount": 0.4}
+    assert emulator.world.ledger.balance == Decimal("99.70")
+    assert_refused(infra.delete(f"/storage/{made['id']}"), 404, "not_found")
+
+
+def test_resizing_goes_only_upwards_and_costs_the_rest_of_the_week(emulator, infra):
+    made = infra.post("/storage", json=VOLUME).json()["data"]
+    emulator.clock.advance(4 * 86400 + 1)
+    path = f"/storage/{made['id']}"
+    assert infra.patch(path, json={"size_gb": 200}).json()["data"]["sizeGb"] == 200
+    assert emulator.world.ledger.balance == Decimal("99.00")
+    for size in (200, 100):
+        refused = infra.patch(path, json={"size_gb": size})
+        assert_refused(refused, 422, "validation_error", "size_gb")
+    assert_refused(infra.patch(path, json={}), 400, "validation_error", "size_gb")
+
+
+def test_a_volume_that_cannot_be_paid_is_kept_but_not_reachable(emulator, infra):
+    made = infra.post("/storage", json=VOLUME).json()["data"]
+    emulator.world.ledger.post("adjustment", Decimal(-99), "Spent", emulator.clock.now())
+    emulator.clock.advance(7 * 86400)
+    assert infra.get(f"/storage/{made['id']}").json()["data"]["status"] == "suspended"
+    body = {"name": "x", "gpu_type": "A100", "storage_id": made["id"]}
+    assert_refused(infra.post("/instances", json=body), 409, "conflict")
+    assert_refused(infra.post("/storage", json=VOLUME), 402, "insufficient_credits")
+    infra.post("/billing/topups", json={"amount_usd": 20, "idempotency_key": "k"})
+    assert infra.get(f"/storage/{made['id']}").json()["data"]["status"] == "available"
+    assert emulator.world.ledger.balance == Decimal("19.60")
+
+
+def test_an_attached_volume_is_not_deleted(infra, launch):
+    made = infra.post("/storage", json=VOLUME).json()["data"]
+    machine = launch(storage_id=made["id"])
+    shown = infra.get("/storage?search=DAT").json()["data"][0]
+    assert (shown["status"], shown["deploymentId"]) == ("attached", machine["id"])
+    assert_refused(infra.delete(f"/storage/{made['id']}"), 409, "conflict")
+    infra.delete(f"/instances/{machine['id']}")
+    assert infra.delete(f"/storage/{made['id']}").status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "field"),
+    [
+        ({"name": None}, 400, "name"),
+        ({"size_gb": None}, 400, "size_gb"),
+        ({"region": None}, 400, "region"),
+        ({"size_gb": 0}, 422, "size_gb"),
+        ({"size_gb": 10**9}, 422, "size_gb"),
+        ({"size_gb": 1.5}, 400, "size_gb"),
+        ({"region": "mars"}, 422, "region"),
+        ({"sizeGb": 10}, 400, "sizeGb"),
+    ],
+)
+def test_bad_volumes(infra, change, status, field):
+    answer = infra.post("/storage", json={**VOLUME, **change})
+    assert_refused(answer, status, "validation_error", field)
+
+
+def test_storage_regions_need_a_provider(emulator, infra):
+    regions = infra.get("/storage/regions").json()["data"]
+    assert {region["provider"] for region in regions} == {"aws-s3"}
+    assert "us-east-1" in {region["id"] for region in regions}
+    emulator.world.storage_provider = None
+    assert infra.get("/storage/regions").json()["data"] == []
+    assert_refused(infra.post("/storage", json=VOLUME), 409, "conflict")
+
+
+def test_volumes_belong_to_their_environment(infra):
+    infra.post("/environments", json={"name": "staging"})
+    made = infra.post("/storage", json=VOLUME).json()["data"]
+    assert infra.get("/storage?environment=staging").json()["data"] == []
+    for method in ("GET", "DELETE"):
+        answer = infra.request(method, f"/storage/{made['id']}?environment=staging")
+        assert_refused(answer, 404, "not_found")
+
+
+def test_environments_are_made_renamed_and_deleted(infra):
+    (main,) = infra.get("/environments").json()["data"]
+    assert (main["name"], main["is_default"]) == ("main", True)
+    made = infra.post("/environments", json={"name": "staging"})
+    assert made.status_code == 201
+    staging = made.json()["data"]
+    assert infra.get(f"/environments/{staging['id']}").json()["data"] == staging
+    renamed = infra.patch(f"/environments/{staging['id']}", json={"name": "test"}).json()["data"]
+    assert (renamed["name"], renamed["is_default"]) == ("test", False)
+    assert_refused(infra.get("/instances?environment=staging"), 404, "not_found")
+    assert infra.delete(f"/environments/{staging['id']}").status_code == 204
+    assert_refused(infra.get(f"/environments/{staging['id']}"), 404, "not_found")
+
+
+def test_another_environment_can_become_the_default(infra, launch):
+    made = infra.post("/environments", json={"name": "staging"}).json()["data"]
+    changed = infra.patch(f"/environments/{made['id']}", json={"is_default": True}).json()["data"]
+    assert changed["is_default"] is True
+    assert [e["is_default"] for e in infra.get("/environments").json()["data"]] == [False, True]
+    launch()
+    assert infra.get("/instances?environment=main").json()["data"] == []
+    assert_refused(infra.delete(f"/environments/{made['id']}"), 409, "conflict")
+    off = infra.patch(f"/environments/{made['id']}", json={"is_default": False})
+    assert_refused(off, 422, "validation_error", "is_default")
+
+
+def test_environment_refusals(infra, launch):
+    (main,) = infra.get("/environments").json()["data"]
+    assert_refused(infra.post("/environments", json={"name": "main"}), 409, "conflict")
+    assert_refused(infra.post("/environments", json={}), 400, "validation_error", "name")
+    made = infra.post("/environments", json={"name": "staging"}).json()["data"]
+    path = f"/environments/{made['id']}"
+    assert_refused(infra.patch(path, json={"name": "main"}), 409, "conflict")
+    assert_refused(infra.patch(path, json={}), 400, "validation_error", "name")
+    assert_refused(infra.patch(path, json={"monthly_budget_usd": 5}), 400, "validation_error")
+    assert_refused(infra.delete(f"/environments/{main['id']}"), 409, "conflict")
+    infra.post("/instances?environment=staging", json={"name": "x", "gpu_type": "A100"})
+    assert_refused(infra.delete(path), 409, "conflict")
+
+
+def test_ssh_keys_are_camel_case_and_unique(infra, launch):
+    answer = infra.post("/ssh-keys", json={"name": "laptop", "public_key": PUBLIC_KEY})
+    assert answer.status_code == 201
+    made = answer.json()["data"]
+    assert made.keys() == {
+        "id", "name", "fingerprint", "type", "createdAt", "lastUsed", "projectId",
+    }  # fmt: skip
+    assert made["fingerprint"].startswith("SHA256:")
+    assert (made["type"], made["lastUsed"]) == ("ssh-ed25519", None)
+    for body in (
+        {"name": "other", "public_key": PUBLIC_KEY + " and a comment"},
+        {"name": "laptop", "public_key": "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQ"},
+    ):
+        assert_refused(infra.post("/ssh-keys", json=body), 409, "conflict")
+    launch(ssh_key_id=made["id"])
+    assert infra.get("/ssh-keys").json()["data"][0]["lastUsed"] == "2026-11-18T12:00:00.000Z"
+    assert infra.delete(f"/ssh-keys/{made['id']}").status_code == 204
+    assert_refused(infra.delete(f"/ssh-keys/{made['id']}"), 404, "not_found")
+
+
+def test_ssh_keys_of_the_official_readme_are_taken(infra):
+    body = {"name": "my-key", "public_key": "ssh-ed25519 AAAA...", "type": "rsa"}
+    assert infra.post("/ssh-keys", json=body).json()["data"]["type"] == "rsa"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ssh-ed25519",
+        "AAAA",
+        "ssh-foo AAAA",
+        "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n",
+        "ssh-rsa BBBB",
+        "ssh-rsa AAAA\nssh-rsa AAAA",
+    ],
+)
+def test_what_is_no_public_key_is_refused(infra, text):
+    answer = infra.post("/ssh-keys", json={"name": "x", "public_key": text})
+    assert_refused(answer, 422, "validation_error", "public_key")
+    assert "PRIVATE" not in answer.text
+
+
+def test_secrets_are_names_only_and_sorted(emulator, infra):
+    infra.post("/environments", json={"name": "staging"})
+    emulator.world.set_secret("main", "WANDB_KEY", sensitive=True)
+    emulator.world.set_secret("main", "HF_TOKEN")
+    assert infra.get("/secrets").json()["data"] == [
+        {"key": "HF_TOKEN", "sensitive": False, "updated_at": "2026-11-18T12:00:00.000Z"},
+        {"key": "WANDB_KEY", "sensitive": True, "updated_at": "2026-11-18T12:00:00.000Z"},
+    ]
+    assert infra.get("/secrets?environment=staging").json()["data"] == []
+
+
+def test_templates_are_paged_searched_and_sorted(infra):
+    def names(query: str) -> list[str]:
+        return [t["name"] for t in infra.get(f"/templates?{query}").json()["data"]]
+
+    everything = names("")
+    assert everything == sorted(everything)
+    page = infra.get("/templates?page=2&page_size=3").json()
+    assert [t["name"] for t in page["data"]] == everything[3:6]
+    assert (page["meta"]["total"], page["meta"]["hasMore"]) == (len(everything), True)
+    assert names("page=99") == []
+    assert names("search=FINETUNE") == ["LLM finetune"]
+    assert {t["category"] for t in infra.get("/templates?category=ml").json()["data"]} == {"ml"}
+    assert names("sort_by=name&sort_dir=desc") == everything[::-1]
+    for query in ("page=0", "page_size=101", "page_size=x", "sort_by=price", "sort_dir=up"):
+        refused = infra.get(f"/templates?{query}")
+        assert_refused(refused, 400, "validation_error", query.partition("=")[0])
