@@ -21,12 +21,13 @@ from runcrate_core.errors import RuncrateError
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.io.files import require_target
 from runcrate_core.protocol.downloads import download_flow
+from runcrate_core.protocol.failure_reason import failure_code, failure_reason
 from runcrate_core.protocol.identifiers import path_segment
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.media import MediaInput
 from runcrate_core.protocol.polling import Progress, poll
 from runcrate_core.protocol.reconcile import Creation, create_once
-from runcrate_core.protocol.redaction import redact
+from runcrate_core.protocol.redaction import redact_json
 from runcrate_core.protocol.request import Patience, Repeat, Request, Surface, json_request
 from runcrate_core.protocol.steps import Call, Do, Flow
 from runcrate_core.protocol.transfer import DEFAULT_LIMIT
@@ -37,20 +38,6 @@ FAILED_STATUSES: Final = frozenset({"failed", "error", "cancelled", "canceled", 
 # The guide speaks of 30 seconds to several minutes; queues may be long.
 DEFAULT_WAIT_S: Final = 1800.0
 POLL_INTERVAL_S: Final = 5.0  # seed 002
-# Where a reason may stand: seed 002 speaks of error details and does not show them.
-_REASON_FIELDS: Final = (
-    "error",
-    "error_message",
-    "error_details",
-    "failure_reason",
-    "failure",
-    "reason",
-    "status_message",
-    "message",
-    "detail",
-    "details",
-)
-_LONGEST_REASON: Final = 500
 
 
 class Video(ApiModel):
@@ -80,12 +67,7 @@ class Video(ApiModel):
     @property
     def failure_reason(self) -> str | None:
         """What the API says about a failure, wherever it says it; `None` when it does not."""
-        fields = self.to_dict()
-        for name in _REASON_FIELDS:
-            text = _reason(fields.get(name))
-            if text:
-                return redact(text)[:_LONGEST_REASON]
-        return None
+        return failure_reason(self.to_dict())
 
     @property
     def path(self) -> Path | None:
@@ -96,19 +78,6 @@ class Video(ApiModel):
         if self._path is None:
             return {"text/plain": repr(self)}
         return file_bundle(self._path, repr(self))
-
-
-def _reason(value: Any) -> str:
-    match value:
-        case str():
-            return " ".join(value.split())
-        case dict():
-            found = (_reason(value.get(name)) for name in ("message", *_REASON_FIELDS, "code"))
-            return next(filter(None, found), "")
-        case [first, *_]:
-            return _reason(first)
-        case _:
-            return ""
 
 
 def create(
@@ -261,17 +230,11 @@ def wait(
             f"The video job `{video_id}` ended with status `{video.status}`: "
             f"{video.failure_reason or 'the API gives no reason'}. There is no film; change the "
             "request before submitting it again.",
-            code=_failure_code(video),
-            details=video.to_dict().get("error"),
+            code=failure_code(video.to_dict()),
+            details=redact_json(video.to_dict().get("error")),
             request_id=video.response.request_id if video.response else None,
         )
     return video
-
-
-def _failure_code(video: Video) -> str | None:
-    error = video.to_dict().get("error")
-    code = error.get("code") if isinstance(error, dict) else None
-    return code if isinstance(code, str) else None
 
 
 def download(
@@ -318,9 +281,17 @@ def generate(
     path: str | os.PathLike[str] | None = None,
     on_status: Callable[[Video], Any] | None = None,
     on_progress: Callable[[int, int | None], Any] | None = None,
-    wait_timeout: float | None = DEFAULT_WAIT_S,
+    timeout: float | None = DEFAULT_WAIT_S,
     poll_interval: float = POLL_INTERVAL_S,
-    **fields: Any,
+    duration: float | None = None,
+    aspect_ratio: str | None = None,
+    width: int | None = None,
+    height: int | None = None,
+    seed: int | None = None,
+    negative_prompt: str | None = None,
+    image: MediaInput | None = None,
+    start_image: MediaInput | None = None,
+    **extra: Any,
 ) -> Flow[Video]:
     """Make a video: submit the job, wait for it, and download its film.
 
@@ -330,9 +301,17 @@ def generate(
         path: Where to put the film; without it the film is not downloaded.
         on_status: Called with the job at first and at each change of its status.
         on_progress: Called with the bytes downloaded and their total.
-        wait_timeout: Most seconds to wait for the film; `None` for as long as it takes.
+        timeout: Most seconds to wait for the film; `None` for as long as it takes.
         poll_interval: Seconds between two looks.
-        fields: The other arguments of `create` (`duration`, `image`, ...).
+        duration: Seconds; see `create`, also for the following.
+        aspect_ratio: `16:9` or `9:16`; some models take others.
+        width: Pixels.
+        height: Pixels.
+        seed: The same seed gives the same film, where the model can do that.
+        negative_prompt: What to avoid.
+        image: The picture to animate.
+        start_image: The first picture.
+        extra: Any other field, passed on to the model's provider.
 
     Returns:
         The completed job; its `path` is where the film is.
@@ -357,10 +336,22 @@ def generate(
     if target is not None:
         # Before anything is paid for.
         yield from Do(functools.partial(require_target, target))
-    video = yield from create(prompt, model=model, **fields)
+    video = yield from create(
+        prompt,
+        model=model,
+        duration=duration,
+        aspect_ratio=aspect_ratio,
+        width=width,
+        height=height,
+        seed=seed,
+        negative_prompt=negative_prompt,
+        image=image,
+        start_image=start_image,
+        **extra,
+    )
     try:
         video = yield from wait(
-            video.id, timeout=wait_timeout, poll_interval=poll_interval, on_status=on_status
+            video.id, timeout=timeout, poll_interval=poll_interval, on_status=on_status
         )
         if target is not None:
             video._path = yield from download(video.id, target, on_progress=on_progress)  # noqa: SLF001 - a class of this module
