@@ -1,0 +1,158 @@
+"""Chat, embeddings and models: requests as documented, answers read leniently."""
+
+from __future__ import annotations
+
+import base64
+import inspect
+import struct
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from tests.core.scripted_server import Reply, ScriptedServer
+
+MESSAGES = [{"role": "user", "content": "Hello"}]
+COMPLETION = {
+    "id": "chatcmpl-1",
+    "object": "chat.completion",
+    "created": 1711500000,
+    "model": "m",
+    "choices": [
+        {
+            "index": 0,
+            "finish_reason": "tool_calls",
+            "message": {
+                "role": "assistant",
+                "content": None,
+                "reasoning": "hm",
+                "tool_calls": [
+                    {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+                ],
+            },
+        }
+    ],
+    "usage": {"prompt_tokens": 1, "completion_tokens": 2, "total_tokens": 3, "cost": 0.1},
+    "provider": "new",
+}
+
+
+def test_a_completion_keeps_every_field(run: Any) -> None:
+    replies = Reply(json=COMPLETION, headers={"x-request-id": "r-1"})
+    with ScriptedServer(replies) as server:
+        completion = run(
+            lambda client: client.chat.completions.create(model="m", messages=MESSAGES),
+            server.url,
+        )
+    assert completion.to_dict() == COMPLETION
+    assert completion.choices[0].message.tool_calls[0].function.name == "f"
+    assert completion.response.request_id == "r-1"
+
+
+def test_only_what_was_given_is_sent(run: Any) -> None:
+    with ScriptedServer(Reply(json=COMPLETION)) as server:
+        run(
+            lambda client: client.chat.completions.create(
+                model="m",
+                messages=MESSAGES,
+                temperature=0.0,
+                custom={"a": 1},
+                extra_body={"temperature": 1, "top_k": 5},
+                extra_headers={"X-Trace": "t"},
+            ),
+            server.url,
+        )
+        [request] = server.received
+    assert request.json == {
+        "model": "m",
+        "messages": MESSAGES,
+        "temperature": 1,
+        "custom": {"a": 1},
+        "top_k": 5,
+    }
+    assert request.headers["x-trace"] == "t"
+    assert request.headers["authorization"] == "Bearer rc_live_test"
+    assert request.path == "/v1/chat/completions"
+
+
+@pytest.mark.parametrize(
+    ("answer", "field"),
+    [
+        ({}, "choices"),
+        ({"choices": [{}]}, "choices.0.message"),
+        ({"choices": "none"}, "choices"),
+        ([], "not an object"),
+    ],
+)
+def test_an_answer_that_is_no_completion_is_named(run: Any, answer: Any, field: str) -> None:
+    with ScriptedServer(Reply(json=answer)) as server:
+        with pytest.raises(rc.ResponseFormatError, match=field):
+            run(lambda c: c.chat.completions.create(model="m", messages=[]), server.url)
+
+
+def test_vectors_come_in_the_order_of_the_texts_in_either_encoding(run: Any) -> None:
+    packed = base64.b64encode(struct.pack("<2f", 0.5, -2.0)).decode()
+    data = [{"index": 1, "embedding": packed}, {"index": 0, "embedding": [1, 2]}]
+    answer = {"data": data, "model": "e", "usage": {"prompt_tokens": 4, "total_tokens": 4}}
+    with ScriptedServer(Reply(json=answer)) as server:
+        result = run(
+            lambda client: client.embeddings.create(
+                model="e", input=["a", "b"], encoding_format="base64", dimensions=2
+            ),
+            server.url,
+        )
+        assert server.received[0].json == {
+            "model": "e",
+            "input": ["a", "b"],
+            "encoding_format": "base64",
+            "dimensions": 2,
+        }
+    assert [item.embedding for item in result.data] == [[1.0, 2.0], [0.5, -2.0]]
+    assert result.usage.total_tokens == 4
+
+
+@pytest.mark.parametrize(
+    ("answer", "problem"),
+    [
+        ({"data": [{"index": 0, "embedding": [1.0]}]}, "1 vectors for 2 texts"),
+        ({"data": None}, "list of objects"),
+        ({"data": [1, 2]}, "list of objects"),
+        ({"data": [{"embedding": "=?"}, {"embedding": [1.0]}]}, "base64"),
+        ({"data": [{"embedding": "AAA="}, {"embedding": [1.0]}]}, "base64"),
+        ({"data": [{"embedding": ["x"]}, {"embedding": [1.0]}]}, r"data\.0\.embedding"),
+    ],
+)
+def test_vectors_that_are_none_are_named(run: Any, answer: Any, problem: str) -> None:
+    with ScriptedServer(Reply(json=answer)) as server:
+        with pytest.raises(rc.ResponseFormatError, match=problem):
+            run(lambda c: c.embeddings.create(model="e", input=["a", "b"]), server.url)
+
+
+def test_no_text_is_refused_before_anything_is_sent(run: Any) -> None:
+    with ScriptedServer(Reply()) as server:
+        for nothing in ("", []):
+            with pytest.raises(ValueError, match="`input` is empty"):
+                run(
+                    lambda c, nothing=nothing: c.embeddings.create(model="e", input=nothing),
+                    server.url,
+                )
+        assert server.sent == 0
+
+
+def test_models_are_listed_with_unknown_fields(run: Any) -> None:
+    entry = {"id": "m", "supported_features": None, "input_modalities": ["text"], "new": 1}
+    with ScriptedServer(Reply(json={"data": [entry]})) as server:
+        [model] = run(lambda client: client.models.list(), server.url)
+    assert model.to_dict() == entry
+
+
+def test_methods_show_the_signature_and_documentation_of_their_function() -> None:
+    client = rc.Runcrate("rc_live_test")
+    create = client.chat.completions.create
+    signature = inspect.signature(create)
+    assert list(signature.parameters)[:3] == ["model", "messages", "max_tokens"]
+    assert signature.return_annotation == "ChatCompletion"
+    assert inspect.signature(client.chat.completions.stream).return_annotation == "ChatStream"
+    assert inspect.signature(client.models.list).return_annotation == "list[Model]"
+    assert "Most tokens of the answer" in (inspect.getdoc(create) or "")
+    client.close()

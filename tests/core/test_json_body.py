@@ -1,0 +1,123 @@
+"""Row 47 of the fault table: what JSON cannot express is refused, by name, before it is sent."""
+
+from __future__ import annotations
+
+import json
+import math
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runcrate_core.protocol.json_body import encode_json, without_none
+from runcrate_core.protocol.request import (
+    Repeat,
+    Surface,
+    header_pairs,
+    json_request,
+    money,
+    query_pairs,
+    timestamp,
+)
+
+TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXT,
+    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
+    max_leaves=20,
+)
+
+
+@given(st.dictionaries(TEXT, JSON))
+def test_whatever_is_json_arrives_as_it_was(body: dict[str, Any]) -> None:
+    assert json.loads(encode_json(body)) == body
+
+
+def loop() -> dict[str, Any]:
+    body: dict[str, Any] = {}
+    body["again"] = body
+    return body
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({"temperature": math.nan}, "`temperature` is nan"),
+        ({"a": {"b": [0, math.inf]}}, r"`a\.b\[1\]` is inf"),
+        ({"price": Decimal(1)}, "`price` is of type `Decimal`"),
+        ({"at": datetime(2026, 1, 1)}, "`at` is of type `datetime`"),  # noqa: DTZ001 - the mistake
+        ({"data": b"x"}, "`data` is of type `bytes`"),
+        ({"a": ({"b": {1}},)}, r"`a\[0\]\.b` is of type `set`"),
+        ({"text": "\ud800"}, "`text` is not valid Unicode"),
+        ({"a": {(1, 2): 3}}, r"`a` has the key \(1, 2\)"),
+        ({(1, 2): 3}, r"request body has the key \(1, 2\)"),
+        (loop(), "contains itself"),
+    ],
+)
+def test_47_what_json_cannot_express_is_named(body: dict[Any, Any], problem: str) -> None:
+    with pytest.raises(ValueError, match=problem) as caught:
+        encode_json(body)
+    assert "Nothing was sent" in str(caught.value)
+
+
+def test_none_means_not_sent() -> None:
+    assert without_none(a=None, b=0, c=False, d="") == {"b": 0, "c": False, "d": ""}
+
+
+def test_query_parameters_are_text_and_may_repeat() -> None:
+    query = {"a": None, "b": True, "c": 3, "d": 1.5, "tag": ["x:1", "y:2"]}
+    assert query_pairs(query) == (
+        ("b", "true"),
+        ("c", "3"),
+        ("d", "1.5"),
+        ("tag", "x:1"),
+        ("tag", "y:2"),
+    )
+
+
+@pytest.mark.parametrize("headers", [{"x": "a\nb"}, {"x y": "a"}, {"": "a"}, {"x": "ä"}])
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(headers: dict[str, str]) -> None:
+    with pytest.raises(ValueError, match="header") as caught:
+        header_pairs(headers)
+    assert "a\nb" not in str(caught.value)
+
+
+def test_a_moment_is_sent_in_utc() -> None:
+    berlin = timezone(timedelta(hours=1))
+    moment = datetime(2026, 11, 21, 11, 0, 0, 5000, berlin)
+    assert timestamp(moment, "run_at") == "2026-11-21T10:00:00.005Z"
+    assert timestamp(datetime(2026, 1, 1, tzinfo=UTC), "x") == "2026-01-01T00:00:00.000Z"
+    assert timestamp("2026-11-21T11:00:00+01:00", "x") == "2026-11-21T10:00:00.000Z"
+
+
+def test_47_a_moment_without_time_zone_is_refused() -> None:
+    with pytest.raises(ValueError, match="`run_at` has no time zone"):
+        timestamp(datetime(2026, 1, 1), "run_at")  # noqa: DTZ001 - the mistake
+
+
+@pytest.mark.parametrize(
+    ("value", "sent"), [(20, 20), (Decimal("20.50"), 20.5), ("100", 100), (0.1, 0.1)]
+)
+def test_money_is_sent_as_a_number(value: Any, sent: float) -> None:
+    assert money(value, "amount_usd") == sent
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, "much", None])
+def test_money_that_is_none_is_refused(value: Any) -> None:
+    with pytest.raises(ValueError, match="`amount_usd`"):
+        money(value, "amount_usd")
+
+
+def test_a_request_shows_neither_body_nor_address() -> None:
+    request = json_request(
+        Surface.INFERENCE, "POST", "/x/secret-id", repeat=Repeat.SAFE, route="/x/{id}",
+        body={"prompt": "private"},
+    )  # fmt: skip
+    assert repr(request) == "Request(POST /x/{id}, inference, safe)"
