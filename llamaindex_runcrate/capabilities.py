@@ -1,0 +1,76 @@
+"""What a model can do, as far as LlamaIndex asks: from the catalogue, or as the user says."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from runcrate_core import model_facts
+
+if TYPE_CHECKING:
+    from runcrate_core import ModelFacts
+
+# For models that the catalogue does not know; nearly all that are served today take this much.
+# It is also what the official LlamaIndex wrapper assumes.
+UNKNOWN_CONTEXT_WINDOW: Final = 32_768
+# How LlamaIndex writes "not known"; it then keeps 256 tokens free for the answer.
+UNKNOWN_OUTPUT: Final = -1
+# A prompt is packed into what the answer leaves of the window. Models that may answer with as much
+# as they may read would leave nothing.
+_LARGEST_SHARE_OF_OUTPUT: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What a model can do.
+
+    Attributes:
+        context_window: Tokens of a prompt and its answer.
+        num_output: Tokens to keep free for the answer; -1 when unknown.
+        tools: Whether it calls tools.
+        json_schema: Whether its answers can be held to a JSON schema.
+        modalities: What it reads; None when unknown.
+    """
+
+    context_window: int
+    num_output: int
+    tools: bool
+    json_schema: bool
+    modalities: frozenset[str] | None
+
+    def reads(self, modality: str) -> bool:
+        """Whether the model reads a modality; what is unknown is left for the service to judge."""
+        return self.modalities is None or modality in self.modalities
+
+
+def capabilities_of(
+    model: str,
+    *,
+    facts: ModelFacts | None = None,
+    max_tokens: int | None = None,
+    context_window: int | None = None,
+    tools: bool | None = None,
+) -> Capabilities:
+    """Return what a model can do.
+
+    Args:
+        model: Identifier.
+        facts: What the service says of it; the catalogue's entry otherwise.
+        max_tokens: Tokens that the answer is limited to by the user.
+        context_window: The user's word instead of the catalogue's.
+        tools: The user's word instead of the catalogue's.
+    """
+    known = facts or model_facts(model)
+    window = context_window or (known and known.context_window) or UNKNOWN_CONTEXT_WINDOW
+    most = known.max_output_tokens if known else None
+    output = max_tokens or (min(most, window // _LARGEST_SHARE_OF_OUTPUT) if most else None)
+    # A model without known features may be able to do anything. What it refuses, structured
+    # prediction works around, and a refused tool is an error that says so.
+    features = known.features if known else frozenset[str]()
+    return Capabilities(
+        context_window=window,
+        num_output=output or UNKNOWN_OUTPUT,
+        tools=tools if tools is not None else not features or "tools" in features,
+        json_schema=not features or "structured_outputs" in features,
+        modalities=frozenset(known.input_modalities) if known else None,
+    )

@@ -1,0 +1,133 @@
+"""`RuncrateEmbedding`: Runcrate's embedding models for LlamaIndex."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.bridge.pydantic import Field
+from pydantic import AliasChoices
+
+from llamaindex_runcrate.clients import Connected
+from llamaindex_runcrate.pieces import Overlong, Pieces, cut
+from runcrate_core import model_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from llama_index.core.base.embeddings.base import Embedding
+
+    from runcrate_core import Embeddings
+
+
+class RuncrateEmbedding(Connected, BaseEmbedding):
+    """An embedding model of Runcrate.
+
+    Vectors come in the order of the texts. A text longer than the model reads is embedded in
+    pieces whose vectors are averaged (`overlong`), and an empty text is replaced (`empty_text`):
+    neither lets a batch of others fail.
+
+    LlamaIndex's `embeddings_cache` knows texts only: give each model a cache of its own.
+
+    Example:
+        ```python
+        from llamaindex_runcrate import RuncrateEmbedding
+
+        embed_model = RuncrateEmbedding(model_name="BAAI/bge-large-en-v1.5")
+        vector = embed_model.get_query_embedding("Which GPU has 80 GB?")
+        print(len(vector))  # 1024
+        ```
+    """
+
+    model_name: str = Field(
+        default="BAAI/bge-large-en-v1.5",
+        validation_alias=AliasChoices("model_name", "model"),
+        description="Identifier of the model; any is accepted.",
+    )
+    embed_batch_size: int = Field(default=64, gt=0, le=2048, description="Texts in a request.")
+    num_workers: int | None = Field(
+        default=4,
+        ge=1,
+        description="Requests at the same time in asynchronous batches; 1 or None: no limit.",
+    )
+    dimensions: int | None = Field(
+        default=None, ge=1, description="Length of the vectors, where the model can shorten them."
+    )
+    encoding_format: Literal["float", "base64"] | None = Field(
+        default=None, description="How vectors travel; base64 takes less than half the bytes."
+    )
+    query_instruction: str | None = Field(
+        default=None, description="Put before queries; some models are trained with one."
+    )
+    text_instruction: str | None = Field(default=None, description="Put before texts.")
+    overlong: Overlong = Field(
+        default="average",
+        description="What becomes of a text longer than the model reads: `average` of its pieces' "
+        "vectors, `truncate` to the first piece, or `send` it as it is.",
+    )
+    max_tokens: int | None = Field(
+        default=None, ge=1, description="Tokens that the model reads, instead of the catalogue's."
+    )
+    empty_text: str = Field(
+        default="(empty)", min_length=1, description="Sent for a text without any characters."
+    )
+    additional_kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="Further fields of every request."
+    )
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name of the class in serialised form."""
+        return "runcrate_embedding"
+
+    def _get_query_embedding(self, query: str) -> Embedding:
+        return self._embed(self._pieces([query], self.query_instruction))[0]
+
+    async def _aget_query_embedding(self, query: str) -> Embedding:
+        return (await self._aembed(self._pieces([query], self.query_instruction)))[0]
+
+    def _get_text_embedding(self, text: str) -> Embedding:
+        return self._get_text_embeddings([text])[0]
+
+    async def _aget_text_embedding(self, text: str) -> Embedding:
+        return (await self._aget_text_embeddings([text]))[0]
+
+    def _get_text_embeddings(self, texts: list[str]) -> list[Embedding]:
+        return self._embed(self._pieces(texts, self.text_instruction))
+
+    async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
+        return await self._aembed(self._pieces(texts, self.text_instruction))
+
+    def _embed(self, pieces: Pieces) -> list[Embedding]:
+        answers = [
+            self.blocking_client.embeddings.create(**request) for request in self._requests(pieces)
+        ]
+        return pieces.joined(_vectors(answers))
+
+    async def _aembed(self, pieces: Pieces) -> list[Embedding]:
+        answers = [
+            await self.asynchronous_client.embeddings.create(**request)
+            for request in self._requests(pieces)
+        ]
+        return pieces.joined(_vectors(answers))
+
+    def _pieces(self, texts: Sequence[str], instruction: str | None) -> Pieces:
+        facts = model_facts(self.model_name)
+        most = self.max_tokens or (facts.context_window if facts else None)
+        filled = [text if text.strip() else self.empty_text for text in texts]
+        return cut(filled, most, overlong=self.overlong, instruction=instruction or "")
+
+    def _requests(self, pieces: Pieces) -> Iterator[dict[str, Any]]:
+        for start in range(0, len(pieces.texts), self.embed_batch_size):
+            yield {
+                "model": self.model_name,
+                "input": pieces.texts[start : start + self.embed_batch_size],
+                "dimensions": self.dimensions,
+                "encoding_format": self.encoding_format,
+                "timeout": self.timeout,
+                **self.additional_kwargs,
+            }
+
+
+def _vectors(answers: Sequence[Embeddings]) -> list[Embedding]:
+    return [item.embedding for answer in answers for item in answer.data]

@@ -1,0 +1,383 @@
+"""`RuncrateLLM`: Runcrate's chat models for LlamaIndex."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import llama_index.core.instrumentation as instrument
+from llama_index.core.base.llms.types import ChatMessage, LLMMetadata, MessageRole
+from llama_index.core.bridge.pydantic import PrivateAttr
+from llama_index.core.instrumentation.events.llm import (
+    LLMStructuredPredictEndEvent,
+    LLMStructuredPredictStartEvent,
+)
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.types import PydanticProgramMode
+from pydantic import BaseModel
+
+from llamaindex_runcrate import structured
+from llamaindex_runcrate.responses import ChunkReader, completion_of, response_of
+from llamaindex_runcrate.settings import ChatSettings
+from llamaindex_runcrate.tool_calls import selections_of, wire_tool_choice, wire_tools
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator, Sequence
+
+    from llama_index.core.base.llms.types import (
+        ChatResponse,
+        ChatResponseAsyncGen,
+        ChatResponseGen,
+        CompletionResponse,
+        CompletionResponseAsyncGen,
+        CompletionResponseGen,
+    )
+    from llama_index.core.llms.llm import ToolSelection
+    from llama_index.core.prompts import PromptTemplate
+    from llama_index.core.tools.types import BaseTool
+
+M = TypeVar("M", bound=BaseModel)
+
+dispatcher = instrument.get_dispatcher(__name__)  # type: ignore[attr-defined] # re-exported
+
+
+class RuncrateLLM(ChatSettings, FunctionCallingLLM):
+    """A chat model of Runcrate.
+
+    Only what is set is sent, and what a call is given wins over what is set here; `None` in a call
+    takes a setting back. Any other argument of a call becomes a field of the request. Errors are
+    those of `runcrate_core`; repeats are made by its client alone.
+
+    A call's result has, beside LlamaIndex's own, in `additional_kwargs`: `prompt_tokens`,
+    `completion_tokens`, `total_tokens`, `cached_tokens`, `reasoning_tokens`, `cost_usd` and
+    `request_id`, as far as the service tells them. The last chunk of a stream is the whole answer
+    with all of it.
+
+    Example:
+        ```python
+        from llamaindex_runcrate import RuncrateLLM
+
+        llm = RuncrateLLM(model="deepseek-ai/DeepSeek-V3.2")  # reads RUNCRATE_API_KEY
+        print(llm.complete("Explain a vector index in one sentence."))
+
+        for chunk in llm.stream_complete("And in one paragraph?"):
+            print(chunk.delta, end="")
+        ```
+    """
+
+    _refused: dict[str, set[structured.Rung]] = PrivateAttr(default_factory=dict)
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name of the class in serialised form; not the official wrapper's `Runcrate_LLM`."""
+        return "runcrate_llm"
+
+    @property
+    def metadata(self) -> LLMMetadata:
+        """What LlamaIndex asks about the model; looked up, never requested."""
+        known = self._capabilities(self.model)
+        return LLMMetadata(
+            context_window=known.context_window,
+            num_output=known.num_output,
+            is_chat_model=True,
+            is_function_calling_model=known.tools,
+            model_name=self.model,
+        )
+
+    @llm_chat_callback()
+    def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """Answer a conversation."""
+        return self._chat(messages, kwargs)
+
+    @llm_chat_callback()
+    async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
+        """Answer a conversation, asynchronously."""
+        return await self._achat(messages, kwargs)
+
+    @llm_chat_callback()
+    def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
+        """Answer a conversation in chunks; closing the generator ends the request."""
+        return self._stream_chat(self._request(messages, kwargs))
+
+    @llm_chat_callback()
+    async def astream_chat(
+        self, messages: Sequence[ChatMessage], **kwargs: Any
+    ) -> ChatResponseAsyncGen:
+        """Answer a conversation in chunks, asynchronously."""
+        return self._astream_chat(self._request(messages, kwargs))
+
+    @llm_completion_callback()
+    def complete(
+        self,
+        prompt: str,
+        formatted: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        **kwargs: Any,
+    ) -> CompletionResponse:
+        """Answer a prompt, which becomes a message of the user."""
+        return completion_of(self._chat(self._said(prompt, formatted=formatted), kwargs))
+
+    @llm_completion_callback()
+    async def acomplete(
+        self,
+        prompt: str,
+        formatted: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        **kwargs: Any,
+    ) -> CompletionResponse:
+        """Answer a prompt, asynchronously."""
+        return completion_of(await self._achat(self._said(prompt, formatted=formatted), kwargs))
+
+    @llm_completion_callback()
+    def stream_complete(
+        self,
+        prompt: str,
+        formatted: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        **kwargs: Any,
+    ) -> CompletionResponseGen:
+        """Answer a prompt in chunks."""
+        request = self._request(self._said(prompt, formatted=formatted), kwargs)
+        return (completion_of(chunk) for chunk in self._stream_chat(request))
+
+    @llm_completion_callback()
+    async def astream_complete(
+        self,
+        prompt: str,
+        formatted: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        **kwargs: Any,
+    ) -> CompletionResponseAsyncGen:
+        """Answer a prompt in chunks, asynchronously."""
+        request = self._request(self._said(prompt, formatted=formatted), kwargs)
+        return (completion_of(chunk) async for chunk in self._astream_chat(request))
+
+    def get_tool_calls_from_response(
+        self,
+        response: ChatResponse,
+        error_on_no_tool_call: bool = True,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        **_: Any,
+    ) -> list[ToolSelection]:
+        """Return the tool calls of an answer, or of a chunk as far as they have come.
+
+        Raises:
+            ValueError: There is none, and that is an error.
+        """
+        selections = selections_of(response.message)
+        if error_on_no_tool_call and not selections:
+            raise ValueError(
+                "The model called no tool although one was expected. It said: "
+                f"{(response.message.content or '')[:200]!r}"
+            )
+        return selections
+
+    def structured_predict(
+        self,
+        output_cls: type[M],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> M:
+        """Answer a prompt with an object; see `structured_output`.
+
+        Args:
+            output_cls: Its class.
+            prompt: The prompt.
+            llm_kwargs: What the model is called with.
+            prompt_args: What is put into the prompt.
+
+        Raises:
+            ValueError: No answer held such an object.
+
+        Example:
+            ```python
+            from llama_index.core.prompts import PromptTemplate
+
+
+            class Album(BaseModel):
+                title: str
+                songs: list[str]
+
+
+            prompt = PromptTemplate("Invent an album about {topic}.")
+            album = llm.structured_predict(Album, prompt, topic="the sea")
+            ```
+        """
+        task = self._task(output_cls, prompt, llm_kwargs, prompt_args)
+        if task is None:
+            output: M = super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
+            return output
+        _started(output_cls, prompt, prompt_args)
+        return _ended(structured.run(structured.ladder(task), self._ask))
+
+    async def astructured_predict(
+        self,
+        output_cls: type[M],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> M:
+        """Answer a prompt with an object, asynchronously; see `structured_predict`."""
+        task = self._task(output_cls, prompt, llm_kwargs, prompt_args)
+        if task is None:
+            output: M = await super().astructured_predict(
+                output_cls, prompt, llm_kwargs, **prompt_args
+            )
+            return output
+        _started(output_cls, prompt, prompt_args)
+        return _ended(await structured.arun(structured.ladder(task), self._aask))
+
+    # `stream_structured_predict` and its twin are LlamaIndex's; they end up here.
+
+    def _structured_stream_call(
+        self,
+        output_cls: type[M],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> Generator[Any, None, None]:
+        task = self._task(output_cls, prompt, llm_kwargs, prompt_args)
+        if task is None:
+            return super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
+        return structured.stream(structured.ladder(task), self._ask_stream, output_cls)
+
+    async def _structured_astream_call(
+        self,
+        output_cls: type[M],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None = None,
+        **prompt_args: Any,
+    ) -> AsyncGenerator[Any, None]:
+        task = self._task(output_cls, prompt, llm_kwargs, prompt_args)
+        if task is None:
+            return await super()._structured_astream_call(
+                output_cls, prompt, llm_kwargs, **prompt_args
+            )
+        return structured.astream(structured.ladder(task), self._aask_stream, output_cls)
+
+    def _prepare_chat_with_tools(
+        self,
+        tools: Sequence[BaseTool],
+        user_msg: str | ChatMessage | None = None,
+        chat_history: list[ChatMessage] | None = None,
+        verbose: bool = False,  # noqa: ARG002, FBT001, FBT002 - LlamaIndex's signature
+        allow_parallel_tool_calls: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        tool_required: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        tool_choice: str | dict[str, Any] | None = None,
+        strict: bool | None = None,  # noqa: FBT001 - as LlamaIndex's OpenAI classes have it
+        **kwargs: Any,
+    ) -> dict[str, Any]:
+        messages = list(chat_history or ())
+        if user_msg:
+            messages.append(_users(user_msg) if isinstance(user_msg, str) else user_msg)
+        prepared: dict[str, Any] = {"messages": messages, **kwargs}
+        if tools:
+            strict = self.strict if strict is None else strict
+            prepared["tools"] = wire_tools(tools, strict=strict)
+            prepared["tool_choice"] = wire_tool_choice(tool_choice, required=tool_required)
+            if not allow_parallel_tool_calls:
+                prepared["parallel_tool_calls"] = False
+        return prepared
+
+    def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
+        request = self._request(messages, kwargs)
+        completion = self.blocking_client.chat.completions.create(**request)
+        return response_of(completion, self._reading(request))
+
+    async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
+        request = self._request(messages, kwargs)
+        completion = await self.asynchronous_client.chat.completions.create(**request)
+        return response_of(completion, self._reading(request))
+
+    def _stream_chat(self, request: dict[str, Any]) -> ChatResponseGen:
+        reader = ChunkReader(self._reading(request))
+        if self._comes_whole(request):
+            yield reader.last(self.blocking_client.chat.completions.create(**request))
+            return
+        with self.blocking_client.chat.completions.stream(**request) as answer:
+            for chunk in answer:
+                if (response := reader.read(chunk)) is not None:
+                    yield response
+            yield reader.last(answer.completion)
+
+    async def _astream_chat(self, request: dict[str, Any]) -> ChatResponseAsyncGen:
+        reader = ChunkReader(self._reading(request))
+        if self._comes_whole(request):
+            yield reader.last(await self.asynchronous_client.chat.completions.create(**request))
+            return
+        async with self.asynchronous_client.chat.completions.stream(**request) as answer:
+            async for chunk in answer:
+                if (response := reader.read(chunk)) is not None:
+                    yield response
+            yield reader.last(answer.completion)
+
+    def _comes_whole(self, request: dict[str, Any]) -> bool:
+        return not self.stream_tool_calls and "tools" in request
+
+    def _said(self, prompt: str, *, formatted: bool) -> list[ChatMessage]:
+        if not formatted and self.completion_to_prompt is not None:
+            prompt = self.completion_to_prompt(prompt)
+        return [_users(prompt)]
+
+    def _task(
+        self,
+        output_cls: type[M],
+        prompt: PromptTemplate,
+        llm_kwargs: dict[str, Any] | None,
+        prompt_args: dict[str, Any],
+    ) -> structured.Task[M] | None:
+        """Return what is to be predicted; None where the user has chosen another program for it."""
+        rungs = self._rungs()
+        if rungs is None:
+            return None
+        messages = prompt.format_messages(llm=self, **prompt_args)
+        return structured.Task(
+            output_cls=output_cls,
+            messages=self._extend_messages(messages),
+            rungs=rungs,
+            llm_kwargs=llm_kwargs or {},
+            strict=self.strict,
+            refused=self._refused.setdefault(self.model, set()),
+        )
+
+    def _rungs(self) -> tuple[structured.Rung, ...] | None:
+        match self.pydantic_program_mode:
+            case PydanticProgramMode.DEFAULT if self.structured_output != "auto":
+                return (self.structured_output,)
+            case PydanticProgramMode.DEFAULT:
+                known = self._capabilities(self.model)
+                able = {"json_schema": known.json_schema, "tool": known.tools, "prompt": True}
+                return tuple(rung for rung in structured.RUNGS if able[rung])
+            case PydanticProgramMode.FUNCTION:
+                return ("tool",)
+            case PydanticProgramMode.LLM:
+                return ("prompt",)
+            case _:
+                return None
+
+    def _ask(self, question: structured.Question) -> ChatResponse:
+        response: ChatResponse = self.chat(question.messages, **question.kwargs)
+        return response
+
+    async def _aask(self, question: structured.Question) -> ChatResponse:
+        response: ChatResponse = await self.achat(question.messages, **question.kwargs)
+        return response
+
+    def _ask_stream(self, question: structured.Question) -> ChatResponseGen:
+        chunks: ChatResponseGen = self.stream_chat(question.messages, **question.kwargs)
+        return chunks
+
+    async def _aask_stream(self, question: structured.Question) -> ChatResponseAsyncGen:
+        chunks: ChatResponseAsyncGen = await self.astream_chat(question.messages, **question.kwargs)
+        return chunks
+
+
+def _users(text: str) -> ChatMessage:
+    return ChatMessage(role=MessageRole.USER, content=text)
+
+
+def _started(output_cls: type[BaseModel], prompt: PromptTemplate, args: dict[str, Any]) -> None:
+    dispatcher.event(
+        LLMStructuredPredictStartEvent(output_cls=output_cls, template=prompt, template_args=args)
+    )
+
+
+def _ended(output: M) -> M:
+    dispatcher.event(LLMStructuredPredictEndEvent(output=output))
+    return output

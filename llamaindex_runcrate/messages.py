@@ -1,0 +1,315 @@
+"""Messages from LlamaIndex's form to the service's: every kind of block, or an error that names it.
+
+The other direction is in `responses.py`.
+"""
+
+from __future__ import annotations
+
+import base64
+from dataclasses import dataclass
+from io import IOBase
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from urllib.parse import urlsplit
+
+from llama_index.core.base.llms.types import (
+    AudioBlock,
+    CachePoint,
+    CitableBlock,
+    CitationBlock,
+    DocumentBlock,
+    ImageBlock,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+    VideoBlock,
+)
+
+from llamaindex_runcrate.tool_calls import wire_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from llama_index.core.base.llms.types import ChatMessage
+
+Part: TypeAlias = dict[str, Any]
+SendReasoning: TypeAlias = Literal["auto", "always", "never"]
+
+# What a thinking block says about where its text came from, and goes back to.
+REASONING_FIELD: Final = "field"
+REASONING_DETAILS: Final = "reasoning_details"
+DEFAULT_REASONING_FIELD: Final = "reasoning_content"
+
+# The service knows four roles (seed 001).
+_ROLES: Final = {
+    MessageRole.SYSTEM: "system",
+    MessageRole.DEVELOPER: "system",
+    MessageRole.USER: "user",
+    MessageRole.ASSISTANT: "assistant",
+    MessageRole.CHATBOT: "assistant",
+    MessageRole.MODEL: "assistant",
+    MessageRole.TOOL: "tool",
+    MessageRole.FUNCTION: "tool",
+}
+_TEXT_MIMETYPES: Final = frozenset(
+    {"application/json", "application/xml", "application/x-yaml", "application/yaml"}
+)
+# Text files whose kind LlamaIndex does not guess.
+_TEXT_SUFFIXES: Final = frozenset({".csv", ".json", ".md", ".rst", ".txt", ".xml", ".yaml", ".yml"})
+# Part types by the modality that reads them.
+_MODALITIES: Final = {
+    "image_url": "image",
+    "input_audio": "audio",
+    "audio_url": "audio",
+    "video_url": "video",
+    "file": "file",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What differs between models.
+
+    Attributes:
+        reads: Whether the model reads a modality (`image`, `audio`, `video`, `file`). It decides
+            what of a tool's result is shown to the model; what a user sends is always sent.
+        send_reasoning: Which thoughts go back to the model: `auto`: those of the turn that is
+            still going on, which reasoning models need to continue after a tool's result;
+            `always` or `never`.
+        system_first: Whether system messages stand at the start only. Many chat templates refuse
+            any other place.
+    """
+
+    reads: Callable[[str], bool] = lambda _: True
+    send_reasoning: SendReasoning = "auto"
+    system_first: bool = True
+
+
+def wire_messages(messages: Sequence[ChatMessage], rules: Rules) -> list[dict[str, Any]]:
+    """Return messages in the service's form; they themselves are not changed.
+
+    * System messages at the start become one; later ones are said by the user (`system_first`).
+    * Images and other media in tool results go into a user message behind the results, since the
+      content of a tool message is text; what the model cannot read is named instead.
+
+    Args:
+        messages: The conversation.
+        rules: What differs between models.
+
+    Raises:
+        TypeError: A block of a kind that cannot be sent in this place; it is named.
+    """
+    turn_start = max(
+        (place for place, message in enumerate(messages) if message.role is MessageRole.USER),
+        default=-1,
+    )
+    wire: list[dict[str, Any]] = []
+    lifted: list[Part] = []
+    for place, message in enumerate(messages):
+        role = _ROLES[message.role]
+        if role != "tool" and lifted:
+            wire.append({"role": "user", "content": lifted})
+            lifted = []
+        match role:
+            case "assistant":
+                in_turn = place > turn_start and rules.send_reasoning == "auto"
+                wire.append(_assistant(message, in_turn or rules.send_reasoning == "always"))
+            case "tool":
+                wire.append(_tool_result(message, rules, lifted))
+            case "system" if rules.system_first:
+                _add_system(wire, message)
+            case _:
+                wire.append(_said(role, message))
+    if lifted:
+        wire.append({"role": "user", "content": lifted})
+    return wire
+
+
+def _said(role: str, message: ChatMessage) -> dict[str, Any]:
+    """A message of the system or the user."""
+    said = {"role": role, "content": _content(_parts(message, message.blocks))}
+    name = message.additional_kwargs.get("name")
+    return said | {"name": name} if isinstance(name, str) else said
+
+
+def _add_system(wire: list[dict[str, Any]], message: ChatMessage) -> None:
+    if not wire:
+        wire.append(_said("system", message))
+    elif len(wire) == 1 and wire[0]["role"] == "system":
+        first, more = wire[0]["content"], _said("system", message)["content"]
+        if isinstance(first, str) and isinstance(more, str):
+            wire[0] = wire[0] | {"content": f"{first}\n\n{more}"}
+        else:
+            wire[0] = wire[0] | {"content": [*_as_parts(first), *_as_parts(more)]}
+    else:
+        wire.append(_said("user", message))
+
+
+def _assistant(message: ChatMessage, with_reasoning: bool) -> dict[str, Any]:  # noqa: FBT001 - private
+    thoughts, said = [], []
+    for block in message.blocks:
+        match block:
+            case ThinkingBlock():
+                thoughts.append(block)
+            case ToolCallBlock():
+                pass  # `wire_calls` reads them
+            case _:
+                said.append(block)
+    calls = wire_calls(message)
+    parts = _parts(message, said)
+    wire: dict[str, Any] = {"role": "assistant", "content": _content(parts)}
+    if calls:
+        wire["tool_calls"] = calls
+        if not parts:
+            wire["content"] = None
+    if with_reasoning:
+        wire |= _reasoning(thoughts)
+    return wire
+
+
+def _reasoning(thoughts: Sequence[ThinkingBlock]) -> dict[str, Any]:
+    """Return thoughts under the names under which they came."""
+    texts: dict[str, list[str]] = {}
+    wire: dict[str, Any] = {}
+    for thought in thoughts:
+        told = thought.additional_information
+        name = str(told.get(REASONING_FIELD) or DEFAULT_REASONING_FIELD)
+        if thought.content:
+            texts.setdefault(name, []).append(thought.content)
+        if details := told.get(REASONING_DETAILS):
+            wire[REASONING_DETAILS] = details
+    return {name: "\n".join(pieces) for name, pieces in texts.items()} | wire
+
+
+def _tool_result(message: ChatMessage, rules: Rules, lifted: list[Part]) -> dict[str, Any]:
+    """Return a tool's result as text, and put its media into `lifted`."""
+    identifier = message.additional_kwargs.get("tool_call_id")
+    texts: list[str] = []
+    shown: list[Part] = []
+    for part in _parts(message, message.blocks):
+        modality = _MODALITIES.get(part["type"])
+        if modality is None:
+            texts.append(part["text"])
+        elif rules.reads(modality):
+            shown.append(part)
+        else:
+            texts.append(f"[{modality}: it was made, but you cannot read this kind of content]")
+    if shown:
+        origin = f"the tool call `{identifier}`" if identifier else "the tool call"
+        if not texts:
+            texts.append("[The result is in the next message.]")
+        lifted += [{"type": "text", "text": f"Result of {origin}:"}, *shown]
+    wire: dict[str, Any] = {"role": "tool", "content": "\n".join(texts)}
+    return wire | {"tool_call_id": identifier} if isinstance(identifier, str) else wire
+
+
+def _parts(message: ChatMessage, blocks: Iterable[Any]) -> list[Part]:
+    """Return the parts that blocks become.
+
+    Raises:
+        TypeError: A block cannot be sent in a message of this role.
+    """
+    parts: list[Part] = []
+    for block in blocks:
+        match block:
+            case TextBlock():
+                parts.append(_text(block.text))
+            case ImageBlock():
+                parts.append(_image(block))
+            case AudioBlock():
+                parts.append(_audio(block))
+            case VideoBlock():
+                parts.append(_video(block))
+            case DocumentBlock():
+                parts.append(_document(block))
+            case CachePoint():
+                pass  # a hint, and one that the service has no field for
+            case CitableBlock():
+                parts += [
+                    _text(f"{block.title} ({block.source}):"),
+                    *_parts(message, block.content),
+                ]
+            case CitationBlock():
+                parts += _parts(message, [block.cited_content])
+            case ThinkingBlock():
+                pass  # thoughts are the assistant's; in other messages they have no place
+            case _:
+                raise TypeError(
+                    f"A {type(block).__name__} cannot be sent in a message of role "
+                    f"`{message.role.value}`. Nothing was sent."
+                )
+    return parts
+
+
+def _text(text: str) -> Part:
+    return {"type": "text", "text": text}
+
+
+def _image(block: ImageBlock) -> Part:
+    url = _address(block.url)
+    if url is None:
+        kind = block.image_mimetype or "image/png"
+        url = f"data:{kind};base64,{_base64(block.image, block.resolve_image)}"
+    return {"type": "image_url", "image_url": {"url": url} | _given(detail=block.detail)}
+
+
+def _audio(block: AudioBlock) -> Part:
+    if url := _address(block.url):
+        return {"type": "audio_url", "audio_url": {"url": url}}
+    data = _base64(block.audio, block.resolve_audio)
+    return {"type": "input_audio", "input_audio": {"data": data, "format": block.format or "wav"}}
+
+
+def _video(block: VideoBlock) -> Part:
+    url = _address(block.url)
+    if url is None:
+        kind = block.video_mimetype or "video/mp4"
+        url = f"data:{kind};base64,{_base64(block.video, block.resolve_video)}"
+    video = {"url": url} | _given(detail=block.detail, fps=block.fps)
+    return {"type": "video_url", "video_url": video}
+
+
+def _document(block: DocumentBlock) -> Part:
+    """Text goes as text, which every model reads; anything else as a file."""
+    source = str(block.path or block.url or "")
+    kind = block.document_mimetype or ""
+    suffix = PurePath(urlsplit(source).path if block.url else source).suffix.lower()
+    is_text = kind.startswith("text/") or kind in _TEXT_MIMETYPES or suffix in _TEXT_SUFFIXES
+    if is_text and not block.url:
+        text = block.resolve_document().read().decode("utf-8", "replace")
+        return _text(f"{block.title}:\n{text}" if block.title != "input_document" else text)
+    name = block.title if block.title != "input_document" else PurePath(source).name
+    data = _address(block.url)
+    if data is None:
+        encoded = base64.b64encode(block.resolve_document().read()).decode()
+        data = f"data:{kind or 'application/octet-stream'};base64,{encoded}"
+    return {"type": "file", "file": {"filename": name or "document", "file_data": data}}
+
+
+def _address(url: object) -> str | None:
+    """Return an address as it is to be sent: the service fetches it, this process does not."""
+    return str(url) if url else None
+
+
+def _base64(held: object, resolve: Callable[..., IOBase]) -> str:
+    """Return what a block holds as base64 text. LlamaIndex encodes bytes, but not open files."""
+    if isinstance(held, IOBase):
+        return base64.b64encode(resolve().read()).decode()
+    encoded: bytes = resolve(as_base64=True).read()
+    return encoded.decode()
+
+
+def _given(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _content(parts: list[Part]) -> str | list[Part]:
+    """Return text alone as plain text, which every server takes, in every role."""
+    if all(part["type"] == "text" for part in parts):
+        return "\n".join(part["text"] for part in parts)
+    return parts
+
+
+def _as_parts(content: str | list[Part]) -> list[Part]:
+    return [_text(content)] if isinstance(content, str) else content

@@ -1,0 +1,145 @@
+"""What a chat model is set up with, and the request that comes of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from llama_index.core.bridge.pydantic import Field
+
+from llamaindex_runcrate.capabilities import Capabilities, capabilities_of
+from llamaindex_runcrate.clients import Connected
+from llamaindex_runcrate.messages import Rules, SendReasoning, wire_messages
+from llamaindex_runcrate.responses import Reading
+from runcrate_core import ModelFacts  # noqa: TC001 - pydantic reads the annotation
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from llama_index.core.base.llms.types import ChatMessage
+
+# Settings that are sent as they are, when they are set.
+_SENT: Final = (
+    "temperature",
+    "top_p",
+    "max_tokens",
+    "stop",
+    "seed",
+    "frequency_penalty",
+    "presence_penalty",
+    "reasoning_effort",
+    "logprobs",
+    "top_logprobs",
+    "timeout",
+)
+# Without tools they have no meaning, and strict servers refuse them.
+_OF_TOOLS: Final = ("tools", "tool_choice", "parallel_tool_calls")
+
+
+class ChatSettings(Connected):
+    """Settings of a chat model. Only what is set is sent, and what a call is given wins."""
+
+    model: str = Field(description="Identifier of the model; any is accepted.")
+    temperature: float | None = Field(default=None, ge=0, le=2)
+    top_p: float | None = Field(default=None, ge=0, le=1)
+    max_tokens: int | None = Field(default=None, ge=1, description="Most tokens of an answer.")
+    stop: str | list[str] | None = Field(default=None, description="Where an answer ends.")
+    seed: int | None = None
+    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
+    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    reasoning_effort: str | None = Field(
+        default=None, description="`low`, `medium` or `high`, where the model supports it."
+    )
+    logprobs: bool | None = Field(default=None, description="Whether to return probabilities.")
+    top_logprobs: int | None = Field(default=None, ge=0)
+    additional_kwargs: dict[str, Any] = Field(
+        default_factory=dict, description="Further fields of every request."
+    )
+    extra_body: dict[str, Any] | None = Field(
+        default=None, description="Fields to put over the request as they are."
+    )
+    include_usage: bool = Field(
+        default=True, description="Whether streams are asked to tell their tokens."
+    )
+    context_window: int | None = Field(
+        default=None, ge=1, description="Instead of what the catalogue knows of the model."
+    )
+    is_function_calling_model: bool | None = Field(
+        default=None, description="Instead of what the catalogue knows of the model."
+    )
+    facts: ModelFacts | None = Field(
+        default=None,
+        exclude=True,
+        repr=False,
+        description="What the service says of the model: `facts_of(listed_model.to_dict())`.",
+    )
+    strict: bool | None = Field(
+        default=None, description="Whether schemas of tools and answers are marked as strict."
+    )
+    structured_output: Literal["auto", "json_schema", "tool", "prompt"] = Field(
+        default="auto", description="How objects are asked for; `auto` falls back on the next way."
+    )
+    send_reasoning: SendReasoning = Field(
+        default="auto",
+        description="Which thoughts go back to the model: `auto`: those since the last message "
+        "of the user, as reasoning models need them between tool calls.",
+    )
+    reasoning_as_answer: bool = Field(
+        default=True,
+        description="Whether thoughts count as the answer when a model finished without any "
+        "other; some servers file the whole answer under the thoughts.",
+    )
+    system_first: bool = Field(
+        default=True,
+        description="Whether system messages stand at the start only: later ones, as agents "
+        "add them, are sent as the user's, since many models refuse any other place.",
+    )
+    stream_tool_calls: bool = Field(
+        default=True,
+        description="Whether answers to requests with tools are streamed; off, they come as one "
+        "chunk, for servers that stream tool calls wrongly.",
+    )
+
+    def _request(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> dict[str, Any]:
+        """Return what to call the client with.
+
+        Raises:
+            ValueError: A key is among the arguments, which LlamaIndex shows in its events.
+        """
+        if "api_key" in kwargs:
+            raise ValueError(
+                "A call takes no `api_key`: LlamaIndex hands its arguments to every event handler. "
+                "Give the key to `RuncrateLLM(api_key=...)`. Nothing was sent."
+            )
+        request = {name: getattr(self, name) for name in _SENT}
+        request |= {"model": self.model} | self.additional_kwargs | kwargs
+        request.pop("use_chat_completions", None)  # an option of LlamaIndex's OpenAI classes
+        if not request.get("tools"):
+            for name in _OF_TOOLS:
+                request.pop(name, None)
+        if not self.include_usage:
+            request.setdefault("stream_options", None)
+        if self.extra_body:
+            request["extra_body"] = self.extra_body | (request.get("extra_body") or {})
+        rules = Rules(
+            reads=self._capabilities(request["model"]).reads,
+            send_reasoning=self.send_reasoning,
+            system_first=self.system_first,
+        )
+        return request | {"messages": wire_messages(messages, rules)}
+
+    def _reading(self, request: dict[str, Any]) -> Reading:
+        return Reading(
+            single_tool_call=request.get("parallel_tool_calls") is False,
+            reasoning_as_answer=self.reasoning_as_answer,
+        )
+
+    def _capabilities(self, model: str) -> Capabilities:
+        if model != self.model:
+            return capabilities_of(model)
+        return capabilities_of(
+            model,
+            facts=self.facts,
+            max_tokens=self.max_tokens,
+            context_window=self.context_window,
+            tools=self.is_function_calling_model,
+        )
