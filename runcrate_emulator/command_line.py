@@ -10,6 +10,7 @@ from runcrate_emulator.emulator import Emulator
 from runcrate_emulator.journal import RecordedRequest
 
 _DEFAULT_PORT = 8787
+_MOST_USD = 1_000_000_000  # only keeps amounts readable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -98,8 +99,8 @@ def _usd(text: str) -> Decimal:
         amount = Decimal(text)
     except InvalidOperation:
         raise argparse.ArgumentTypeError("must be an amount in USD, such as 25.50") from None
-    if not amount.is_finite() or amount < 0:
-        raise argparse.ArgumentTypeError("must be 0 or more")
+    if not amount.is_finite() or not 0 <= amount <= _MOST_USD:
+        raise argparse.ArgumentTypeError(f"must be from 0 to {_MOST_USD}")
     return amount
 
 

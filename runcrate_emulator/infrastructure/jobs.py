@@ -94,7 +94,8 @@ def _idempotency_scope(request: Request) -> str | None:
 def _submitted_job(world: World, job_id: str) -> dict[str, Any]:
     job = world.jobs.get(job_id)
     if job is None:
-        raise not_found("job any more, but once submitted with this Idempotency-Key,", job_id)
+        message = f"Job `{job_id}`, which this Idempotency-Key created, was deleted."
+        raise ApiError(404, "not_found", message)
     return job_view(world, job, with_secret=True)
 
 

@@ -283,6 +283,7 @@ def test_command_says_when_the_port_is_in_use(emulator, capsys):
         ["--clock-speed", "-1"],
         ["--balance", "much"],
         ["--balance", "-1"],
+        ["--balance", "1e30"],
         ["--requests-per-minute", "0"],
         ["--clock-speed", "inf"],
     ],
