@@ -43,9 +43,9 @@ async def create(request: Request) -> Response:
         cost_usd=model.unit_usd * len(text) / _MILLION,
         description=f"Speech by {model.id}, {len(text)} characters",
     )
-    content_type = _CONTENT_TYPES[sound_format]
-    world.media.add("speech", f"{voice}.{sound_format}", content_type, data)
-    return Response(data, media_type=content_type)
+    if sound_format == "mp3":  # for the emulator's own page; a browser cannot play bare samples
+        world.media.add("speech", f"{voice}.mp3", _CONTENT_TYPES["mp3"], data)
+    return Response(data, media_type=_CONTENT_TYPES[sound_format])
 
 
 def pitch_of(voice: str, voices: tuple[str, ...]) -> int:

@@ -96,6 +96,7 @@ class VideoJobs:
     def __init__(self) -> None:
         self._jobs: dict[str, VideoJob] = {}
         self._films: dict[str, bytes] = {}
+        self._fetched: set[str] = set()
         self._rendering = threading.Lock()
         self._next_failure: str | None = None
 
@@ -120,3 +121,9 @@ class VideoJobs:
             if job.id not in self._films:
                 self._films[job.id] = job.render()
             return self._films[job.id]
+
+    def is_first_fetch(self, job: VideoJob) -> bool:
+        """Whether the film of this job is fetched for the first time; asking counts as fetching."""
+        is_first = job.id not in self._fetched
+        self._fetched.add(job.id)
+        return is_first

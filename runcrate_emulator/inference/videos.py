@@ -25,6 +25,7 @@ from runcrate_emulator.inference.video_jobs import VideoJob
 from runcrate_emulator.simulation.catalogue import Model
 
 _SIZES = {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (720, 720)}
+_CONTENT_TYPE = "video/mp4"
 _DEFAULT_RATIO = "16:9"
 _DEFAULT_SECONDS = 5
 _ANY_SECONDS = range(1, 21)  # of models whose durations no document states
@@ -84,11 +85,11 @@ async def download(request: Request) -> Response:
             else f"There is no film: the job failed. {job.failure}",
         )
     film = await asyncio.to_thread(world.videos.film, job)
-    return Response(
-        film,
-        media_type="video/mp4",
-        headers={"Content-Disposition": f'attachment; filename="{job.id}.mp4"'},
-    )
+    name = f"{job.id}.mp4"
+    if world.videos.is_first_fetch(job):
+        world.media.add("video", name, _CONTENT_TYPE, film)  # for the emulator's own page
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return Response(film, media_type=_CONTENT_TYPE, headers=headers)
 
 
 def _job(request: Request) -> VideoJob:

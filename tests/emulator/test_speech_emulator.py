@@ -73,6 +73,13 @@ def test_every_voice_says_the_words_in_its_own_way(client, model):
     assert {read_words(sound).text for sound in sounds} == {HELLO}
 
 
+def test_speech_that_a_browser_can_play_is_shown_on_the_page(client, emulator):
+    mp3 = say(client).content
+    say(client, response_format="pcm")
+    (newest,) = emulator.world.media.newest(1)
+    assert (newest.kind, newest.data) == ("speech", mp3)
+
+
 def test_the_first_voice_is_the_default(client):
     assert say(client).content == say(client, voice="af_heart").content
 

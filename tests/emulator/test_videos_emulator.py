@@ -103,6 +103,7 @@ def test_downloads_at_the_same_time_get_the_same_film(client, emulator):
     with ThreadPoolExecutor(4) as pool:
         films = set(pool.map(lambda _: client.get(f"/videos/{job['id']}/download").content, "1234"))
     assert len(films) == 1
+    assert [file.kind for file in emulator.world.media.newest(9)] == ["video"]
 
 
 @pytest.mark.parametrize(
