@@ -11,7 +11,7 @@ import ipaddress
 import urllib.request
 from http.client import HTTPException as BrokenHTTPError
 from typing import Any
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from PIL import Image
 from starlette.requests import Request
@@ -91,10 +91,17 @@ async def _fetched(request: Request, fields: Fields, name: str, url: str) -> byt
 
 
 def _own_file(request: Request, fields: Fields, name: str, parts: SplitResult) -> bytes:
+    """Open one of the emulator's own links without a request to itself."""
     world = request.app.state.world
+    query = dict(parse_qsl(parts.query))
+    expires, signature = query.get("expires", ""), query.get("signature", "")
+    try:
+        world.signer.check("GET", parts.path, expires, signature)
+    except ApiError as refusal:
+        fields.bad_value(name, f"is a link that does not open ({refusal.message})")
     stored = world.media.get(parts.path.removeprefix(_FILES))
     if stored is None:
-        fields.bad_value(name, "is a URL of a file that is gone")
+        fields.bad_value(name, "is a link to a file that is gone")
     data: bytes = stored.data
     return data
 

@@ -230,8 +230,20 @@ def test_a_source_that_gives_no_picture_is_refused(client, image):
     assert refusal(generate(client, model=EDITS, image=image)) == (422, "image")
 
 
-def test_a_file_of_the_emulator_that_is_gone_is_refused(client, emulator):
-    url = f"{emulator.base_url}/files/file-gone?signature=x"
+def test_a_link_of_the_emulator_must_be_valid(client, emulator):
+    url = generate(client, **small()).json()["data"][0]["url"]
+    assert generate(client, model=EDITS, image=url).status_code == 200
+    assert refusal(generate(client, model=EDITS, image=f"{url}0")) == (422, "image")
+    emulator.clock.advance(100_000)
+    expired = generate(client, model=EDITS, image=url)
+    assert refusal(expired) == (422, "image")
+    assert "expired" in expired.json()["error"]["message"]
+    assert "signature=" not in expired.text
+
+
+def test_a_link_to_a_file_that_is_gone_is_refused(client, emulator):
+    url = generate(client, **small()).json()["data"][0]["url"]
+    emulator.world.media.remove(emulator.world.media.newest(1)[0].id)
     assert refusal(generate(client, model=EDITS, image=url)) == (422, "image")
 
 
