@@ -5,7 +5,6 @@ separate endpoint for edits. Fields that a model does not support are ignored, a
 images by models that only draw, and everything unknown.
 """
 
-import asyncio
 import base64
 from dataclasses import dataclass
 from typing import Any
@@ -22,6 +21,7 @@ from runcrate_emulator.inference.media_requests import (
     absolute_url,
     asked_model,
     asked_seed,
+    off_the_loop,
 )
 from runcrate_emulator.inference.source_images import load_source
 from runcrate_emulator.media.picture_edits import DEFAULT_STRENGTH, Sources, draw_edit
@@ -62,7 +62,7 @@ async def generate(request: Request) -> Response:
     model = asked_model(fields, "image")
     wish = await _read_wish(request, fields, edits=model.edits_images)
     world.require_credit()
-    data = await asyncio.to_thread(_draw, model.id, wish)
+    data = await off_the_loop(request, _draw, model.id, wish)
     world.charge_inference(
         model=model.id, cost_usd=model.unit_usd, description=f"Image by {model.id}"
     )

@@ -1,5 +1,9 @@
 """What the requests for pictures, films and sound have in common."""
 
+import asyncio
+from collections.abc import Callable
+from typing import ParamSpec, TypeVar
+
 from starlette.requests import Request
 
 from runcrate_emulator.bodies import Fields
@@ -7,12 +11,23 @@ from runcrate_emulator.errors import ApiError
 from runcrate_emulator.simulation import catalogue
 from runcrate_emulator.simulation.catalogue import Kind, Model
 
-__all__ = ["absolute_url", "asked_model", "asked_seed"]
+__all__ = [
+    "LARGEST_SIDE_PX",
+    "SMALLEST_SIDE_PX",
+    "absolute_url",
+    "asked_model",
+    "asked_seed",
+    "off_the_loop",
+]
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 SMALLEST_SIDE_PX = 256
 LARGEST_SIDE_PX = 2048
 _SEED_BITS = 63
 _RANDOM_SEED_BITS = 32
+_AT_ONCE = 2  # more threads of Python code would only keep the event loop waiting for its turn
 
 _MAKES = {
     "image": "make images",
@@ -57,3 +72,14 @@ def asked_seed(request: Request, fields: Fields) -> int:
 def absolute_url(request: Request, path: str) -> str:
     """Turn a path on the emulator into a URL as the client knows the emulator."""
     return str(request.base_url).rstrip("/") + path
+
+
+async def off_the_loop(
+    request: Request, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> T:
+    """Do heavy work in a thread, a little of it at a time, so that other requests stay quick."""
+    state = request.app.state
+    if not hasattr(state, "media_work"):
+        state.media_work = asyncio.Semaphore(_AT_ONCE)
+    async with state.media_work:
+        return await asyncio.to_thread(work, *args, **kwargs)

@@ -18,6 +18,7 @@ from starlette.requests import Request
 
 from runcrate_emulator.bodies import Fields
 from runcrate_emulator.errors import ApiError
+from runcrate_emulator.inference.media_requests import off_the_loop
 from runcrate_emulator.media.picture_files import PictureFileError, open_picture
 
 __all__ = ["load_source"]
@@ -46,7 +47,7 @@ async def load_source(request: Request, fields: Fields, name: str, value: Any) -
     if len(data) > _LARGEST_FILE:
         raise _too_large(name)
     try:
-        return await asyncio.to_thread(open_picture, data)
+        return await off_the_loop(request, open_picture, data)
     except PictureFileError as error:
         fields.bad_value(name, f"holds no picture: {error}")
 

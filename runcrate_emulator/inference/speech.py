@@ -5,7 +5,6 @@ leave open is the emulator's own choice: PCM is mono, 24 kHz, signed 16-bit litt
 longest input is 4096 characters; `speed` runs from 0.25 to 4.
 """
 
-import asyncio
 from decimal import Decimal
 
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import Fields, read_object
-from runcrate_emulator.inference.media_requests import asked_model
+from runcrate_emulator.inference.media_requests import asked_model, off_the_loop
 from runcrate_emulator.media.sound_files import pcm_bytes, to_mp3
 from runcrate_emulator.media.speech_sound import speak
 
@@ -35,8 +34,13 @@ async def create(request: Request) -> Response:
     sound_format = fields.one_of("response_format", tuple(_CONTENT_TYPES)) or "mp3"
     speed = fields.number("speed", SLOWEST, FASTEST)
     world.require_credit()
-    data = await asyncio.to_thread(
-        _say, text, pitch_of(voice, model.voices), 1.0 if speed is None else speed, sound_format
+    data = await off_the_loop(
+        request,
+        _say,
+        text,
+        pitch_of(voice, model.voices),
+        1.0 if speed is None else speed,
+        sound_format,
     )
     world.charge_inference(
         model=model.id,

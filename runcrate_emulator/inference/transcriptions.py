@@ -4,7 +4,6 @@ Formats as in seed 003. The emulator understands its own speech only; other soun
 brackets, silence gives an empty text. `verbose_json` is in no document and refused.
 """
 
-import asyncio
 from decimal import Decimal
 
 from starlette.datastructures import UploadFile
@@ -14,7 +13,7 @@ from starlette.routing import Route
 
 from runcrate_emulator.bodies import MALFORMED, Fields, refuse
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.inference.media_requests import asked_model
+from runcrate_emulator.inference.media_requests import asked_model, off_the_loop
 from runcrate_emulator.media import transcript
 from runcrate_emulator.media.sound_files import SoundFileError, SoundTooLongError
 from runcrate_emulator.media.speech_sound import LONGEST_RECORDING_S, Words, read_words
@@ -49,7 +48,7 @@ async def create(request: Request) -> Response:
         answer_format = fields.one_of("response_format", _FORMATS) or "json"
         data = await _read_upload(upload)
     world.require_credit()
-    heard = await asyncio.to_thread(_listen, data)
+    heard = await off_the_loop(request, _listen, data)
     minutes = Decimal(str(round(heard.duration_s, 3))) / _SECONDS_PER_MINUTE
     world.charge_inference(
         model=model.id,

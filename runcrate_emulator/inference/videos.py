@@ -4,7 +4,6 @@ As in seed 002: a job is submitted, polled, and its MP4 downloaded when it is co
 `duration_seconds` and `image_url` of the service's OpenAPI page are understood as well.
 """
 
-import asyncio
 import io
 from typing import Any
 
@@ -19,6 +18,7 @@ from runcrate_emulator.inference.media_requests import (
     SMALLEST_SIDE_PX,
     asked_model,
     asked_seed,
+    off_the_loop,
 )
 from runcrate_emulator.inference.source_images import load_source
 from runcrate_emulator.inference.video_jobs import VideoJob
@@ -84,7 +84,7 @@ async def download(request: Request) -> Response:
             if job.failure is None or status != "failed"
             else f"There is no film: the job failed. {job.failure}",
         )
-    film = await asyncio.to_thread(world.videos.film, job)
+    film = await off_the_loop(request, world.videos.film, job)
     name = f"{job.id}.mp4"
     if world.videos.is_first_fetch(job):
         world.media.add("video", name, _CONTENT_TYPE, film)  # for the emulator's own page
@@ -125,7 +125,7 @@ async def _first_picture(request: Request, fields: Fields) -> bytes | None:
         if value is not None:
             picture = await load_source(request, fields, name, value)
             file = io.BytesIO()
-            await asyncio.to_thread(picture.save, file, "PNG")
+            await off_the_loop(request, picture.save, file, "PNG")
             return file.getvalue()
     return None
 
