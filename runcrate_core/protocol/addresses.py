@@ -10,6 +10,7 @@ name up and connecting to it.
 from __future__ import annotations
 
 import ipaddress
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+# Two parsers may read an address with these differently, and what is judged must be what is sent.
+_AMBIGUOUS: Final = re.compile(r"[\x00-\x20\\\x7f]")
+_HOST: Final = re.compile(r"[a-z0-9._-]+")
 # Names that mean this machine, its network or a cloud's metadata service wherever they resolve to.
 _INNER_NAMES: Final = frozenset({"localhost", "metadata", "instance-data", "ip6-localhost"})
 _INNER_SUFFIXES: Final = (".localhost", ".local", ".internal", ".localdomain", ".home.arpa")
@@ -72,6 +76,8 @@ class Reach:
         host = _plain_host(parts.hostname or "")
         if parts.scheme not in _DEFAULT_PORTS or not host:
             return "it is not an https address"
+        if _AMBIGUOUS.search(url) or not (_HOST.fullmatch(host) or _parsed(host)):
+            return "it is not a valid address"
         if parts.username is not None or parts.password is not None:
             return "it has credentials in it"
         if self.trusts(url):

@@ -1,0 +1,290 @@
+"""Fault table, row 53: which addresses are fetched, and what is sent to them."""
+
+from __future__ import annotations
+
+import ipaddress
+import socket
+import time
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import runcrate_core as rc
+from runcrate_core.protocol.addresses import (
+    Reach,
+    carried_address,
+    is_loopback,
+    is_public,
+    origin_key,
+)
+from runcrate_core.protocol.downloads import download_flow
+from tests.core.both_clients import KEY
+from tests.core.scripted_server import Reply, ScriptedServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+REAL = Reach.of("https://api.runcrate.ai/v1", "https://www.runcrate.ai/api/v1")
+LOCAL = Reach.of("http://127.0.0.1:8787/v1", "http://localhost:8787/api/v1")
+PRIVATE = Reach.of("https://10.1.2.3/v1", "https://gpu.internal:444/api/v1")
+FILE = Reply(body=[b"file"], length=4)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://assets.runcrate.ai/generations/a.webp?sig=x",
+        "https://bucket.s3.amazonaws.com/key",
+        "https://93.184.216.34/",
+        "https://[2606:4700::1111]:8443/",
+        "HTTPS://EXAMPLE.com./x",
+    ],
+)
+def test_public_https_addresses_may_be_fetched(url: str) -> None:
+    assert REAL.objection_to_url(url) is None
+
+
+@pytest.mark.parametrize(
+    ("url", "why"),
+    [
+        ("http://example.com/", "not an https"),
+        ("ftp://example.com/", "not an https"),
+        ("file:///etc/passwd", "not an https"),
+        ("gopher://example.com", "not an https"),
+        ("//example.com/x", "not an https"),
+        ("/relative", "not an https"),
+        ("", "not an https"),
+        ("https://", "not an https"),
+        ("https://user:pass@example.com/", "credentials"),
+        ("https://user@example.com/", "credentials"),
+        ("https://[::1", "not a valid"),
+        ("https://exa mple.com/", "not a valid"),
+        ("https://example.com\\.evil.com/", "not a valid"),
+        ("https://example.com/a\\b", "not a valid"),
+        ("https://exa\tmple.com/", "not a valid"),
+        ("https://b\u00fccher.example/", "not a valid"),
+        ("https://exa%20mple.com/", "not a valid"),
+        ("https://example.com:99999/", "not a valid"),
+        ("https://localhost/", "this machine"),
+        ("https://LOCALHOST./", "this machine"),
+        ("https://a.localhost/", "this machine"),
+        ("https://127.0.0.1/", "this machine"),
+        ("https://127.9.9.9/", "this machine"),
+        ("https://[::1]/", "this machine"),
+        ("https://[::ffff:127.0.0.1]/", "this machine"),
+        ("http://127.0.0.1:8787/", "this machine"),
+        ("https://169.254.169.254/latest/meta-data/", "inner network"),
+        ("http://169.254.169.254/latest/meta-data/", "not an https"),
+        ("https://[::ffff:169.254.169.254]/", "inner network"),
+        ("https://[64:ff9b::a9fe:a9fe]/", "inner network"),
+        ("https://[2002:a9fe:a9fe::1]/", "inner network"),
+        ("https://[::a9fe:a9fe]/", "inner network"),
+        ("https://[fd00:ec2::254]/", "inner network"),
+        ("https://[fe80::1]/", "inner network"),
+        ("https://168.63.129.16/", "inner network"),
+        ("https://100.100.100.200/", "inner network"),
+        ("https://10.0.0.1/", "inner network"),
+        ("https://172.16.0.1/", "inner network"),
+        ("https://192.168.1.1/", "inner network"),
+        ("https://0.0.0.0/", "inner network"),
+        ("https://[::]/", "inner network"),
+        ("https://224.0.0.1/", "inner network"),
+        ("https://255.255.255.255/", "inner network"),
+        ("https://metadata.google.internal/", "name is one of an inner network"),
+        ("https://metadata/", "name is one of an inner network"),
+        ("https://nas.local/", "name is one of an inner network"),
+    ],
+)
+def test_other_addresses_may_not(url: str, why: str) -> None:
+    objection = REAL.objection_to_url(url)
+    assert objection is not None
+    assert why in objection
+
+
+@pytest.mark.parametrize(
+    ("reach", "url", "allowed"),
+    [
+        (LOCAL, "http://127.0.0.1:8787/files/a", True),
+        (LOCAL, "http://127.0.0.1:9999/files/a", True),
+        (LOCAL, "http://localhost/files/a", True),
+        (LOCAL, "https://[::1]:5/x", True),
+        (LOCAL, "http://10.0.0.1/", False),
+        (LOCAL, "https://10.0.0.1/", False),
+        (PRIVATE, "https://10.1.2.3/files/a", True),
+        (PRIVATE, "https://10.1.2.3:443/files/a", True),
+        (PRIVATE, "https://GPU.internal:444/files/a", True),
+        (PRIVATE, "https://10.1.2.3:8443/files/a", False),
+        (PRIVATE, "https://10.1.2.4/files/a", False),
+        (PRIVATE, "https://gpu.internal/files/a", False),
+        (PRIVATE, "https://127.0.0.1/", False),
+        (PRIVATE, "https://me@10.1.2.3/", False),
+    ],
+)
+def test_where_the_program_itself_sends_requests_files_are_fetched_too(
+    reach: Reach, url: str, allowed: bool
+) -> None:
+    assert (reach.objection_to_url(url) is None) is allowed
+
+
+@pytest.mark.parametrize(
+    ("reach", "peer", "allowed"),
+    [
+        (REAL, "93.184.216.34", True),
+        (REAL, "127.0.0.1", False),
+        (REAL, "::ffff:10.0.0.1", False),
+        (REAL, "fe80::1%eth0", False),
+        (REAL, "", False),
+        (REAL, "/run/socket", False),
+        (LOCAL, "127.0.0.1", True),
+        (LOCAL, "::1", True),
+        (LOCAL, "192.168.0.1", False),
+    ],
+)
+def test_connections_are_judged_by_their_other_end(reach: Reach, peer: str, allowed: bool) -> None:
+    assert (reach.objection_to_peer(peer) is None) is allowed
+
+
+@given(st.ip_addresses(v=4))
+def test_an_ipv4_address_is_judged_the_same_inside_ipv6(address: ipaddress.IPv4Address) -> None:
+    number = int(address)
+    for carrier in (
+        ipaddress.IPv6Address((0xFFFF << 32) + number),
+        ipaddress.IPv6Address((0x0064FF9B << 96) + number),
+        ipaddress.IPv6Address((0x2002 << 112) + (number << 80)),
+        ipaddress.IPv6Address((0x20010000 << 96) + (number ^ 0xFFFFFFFF)),
+    ):
+        assert carried_address(carrier) == address
+        expected = REAL.objection_to_peer(str(address))
+        assert REAL.objection_to_peer(str(carrier)) == expected
+    assert carried_address(address) is address
+
+
+@given(st.ip_addresses())
+def test_no_inner_address_is_public(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> None:
+    inner = address.is_private or address.is_loopback or address.is_link_local
+    assert not (is_public(address) and (inner or address.is_multicast or address.is_unspecified))
+
+
+def test_the_local_use_prefix_of_nat64_is_inner() -> None:
+    assert not is_public(ipaddress.ip_address("64:ff9b:1::808:808"))
+    assert carried_address(ipaddress.ip_address("::1")) == ipaddress.ip_address("::1")
+
+
+def test_origins_have_one_form() -> None:
+    assert origin_key("HTTPS://Example.COM./a?b") == "https://example.com:443"
+    assert origin_key("http://example.com:80") == origin_key("http://example.com/x")
+    assert origin_key("https://[::1") == ""
+    assert not is_loopback("http://[::1")
+
+
+def fetched(client: Any, url: str, target: Path) -> Any:
+    return client._driver.run(download_flow(url, target))
+
+
+def resolve_to_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
+    real = socket.getaddrinfo
+
+    def resolve(host: Any, port: Any, *args: Any, **kwargs: Any) -> Any:
+        name = host.decode() if isinstance(host, bytes) else host
+        return real("127.0.0.1" if name.endswith(".example") else name, port, *args, **kwargs)
+
+    monkeypatch.setattr(socket, "getaddrinfo", resolve)
+
+
+def test_53_a_name_that_leads_inside_is_cut_before_anything_is_sent(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolve_to_loopback(monkeypatch)
+    with ScriptedServer(FILE) as server:
+        url = f"https://files.example:{server.port}/a?signature=secret"
+        with pytest.raises(rc.ResponseFormatError, match="leads into an inner network") as caught:
+            run(lambda client: fetched(client, url, tmp_path / "a"), "https://api.example")
+        deadline = time.monotonic() + 2
+        while server.connections == 0 and time.monotonic() < deadline:
+            time.sleep(0.01)  # the server takes note of it in a thread of its own
+        assert server.connections == 1
+        assert server.received == []
+    assert "secret" not in str(caught.value)
+    assert "https://files.example" in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_53_a_connection_to_a_proxy_is_the_programs_own_choice(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer(Reply(403)) as server:
+        monkeypatch.setenv("HTTPS_PROXY", server.url)
+        with pytest.raises(rc.APIConnectionError):
+            run(
+                lambda client: fetched(client, "https://files.example/a", tmp_path / "a"),
+                "https://api.example",
+                max_retries=0,
+            )
+        assert [(request.method, request.path) for request in server.received] == [
+            ("CONNECT", "files.example:443")
+        ]
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://169.254.169.254/latest/meta-data/",
+        "https://10.0.0.1/a",
+        "https://metadata.google.internal/a",
+        "https://user:password@example.com/a",
+        "https://exa mple.com/a",
+        "not an address",
+    ],
+)
+def test_53_a_forbidden_address_is_not_even_connected_to(
+    run: Any, tmp_path: Path, url: str
+) -> None:
+    with pytest.raises(rc.ResponseFormatError, match="was not contacted") as caught:
+        run(lambda client: fetched(client, url, tmp_path / "a"), "https://api.example")
+    assert "password" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_53_a_foreign_address_gets_nothing_of_the_client(run: Any, tmp_path: Path) -> None:
+    kind = httpx.Client if run.name == "blocking" else httpx.AsyncClient
+    mine = kind(headers={"x-mine": "secret"}, auth=("me", "secret"), cookies={"c": "secret"})
+    with ScriptedServer(FILE) as server:
+        url = f"http://localhost:{server.port}/a?signature=x"
+
+        def fetch(client: Any) -> Any:
+            return fetched(client, url, tmp_path / "a")
+
+        async def afetch(client: Any) -> Any:
+            async with mine:
+                return await fetch(client)
+
+        use = fetch if run.name == "blocking" else afetch
+        run(use, server.url, http_client=mine, default_headers={"x-token": "secret"})
+        (request,) = server.received
+    shown = str(request.headers)
+    assert "secret" not in shown
+    assert KEY not in shown
+    assert request.path == "/a?signature=x"
+    assert set(request.headers) == {"host", "user-agent", "accept-encoding"}
+    if run.name == "blocking":
+        mine.close()
+
+
+def test_53_the_rate_limit_of_another_host_does_not_stop_ours(run: Any, tmp_path: Path) -> None:
+    spent = {
+        "x-ratelimit-limit": "1",
+        "x-ratelimit-remaining": "0",
+        "x-ratelimit-reset": "9999999999",
+    }
+    with ScriptedServer(Reply(body=[b"x"], length=1, headers=spent)) as server:
+        for _ in range(2):
+            run(
+                lambda client: fetched(client, f"http://localhost:{server.port}/", tmp_path / "a"),
+                server.url,
+            )
+        assert server.sent == 2

@@ -1,0 +1,388 @@
+"""Media that a program gives: in which forms, and that text is never a path (row 55)."""
+
+from __future__ import annotations
+
+import base64
+import io
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runcrate_core.io.http import _length, _pieces
+from runcrate_core.protocol.file_sources import (
+    Base64Source,
+    BytesSource,
+    ObjectSource,
+    PathSource,
+    WatchedSource,
+    watched,
+)
+from runcrate_core.protocol.media import (
+    DataUri,
+    bytes_of_text,
+    head_of,
+    image_uri,
+    is_file,
+    is_url,
+    json_with_files,
+    name_of_source,
+    source_of,
+    type_of_source,
+)
+from runcrate_core.protocol.media_types import (
+    contradicts,
+    media_type,
+    normal_type,
+    sniffed_type,
+    suffix_of,
+    type_of_suffix,
+)
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(40)
+BASE64 = base64.b64encode(PNG * 2).decode()
+
+
+@pytest.mark.parametrize(
+    ("head", "kind", "suffix"),
+    [
+        (PNG, "image/png", ".png"),
+        (b"\xff\xd8\xff\xe0", "image/jpeg", ".jpg"),
+        (b"RIFF\x00\x00\x00\x00WEBPVP8 ", "image/webp", ".webp"),
+        (b"GIF87a", "image/gif", ".gif"),
+        (b"GIF89a", "image/gif", ".gif"),
+        (b"<svg xmlns", "image/svg+xml", ".svg"),
+        (b'\n<?xml version="1.0"?><svg', "image/svg+xml", ".svg"),
+        (b"RIFF\x00\x00\x00\x00WAVEfmt ", "audio/wav", ".wav"),
+        (b"ID3\x04", "audio/mpeg", ".mp3"),
+        (b"\xff\xfb\x90", "audio/mpeg", ".mp3"),
+        (b"\xff\xf3\x40", "audio/mpeg", ".mp3"),
+        (b"\xff\xf1\x50", "audio/aac", ".aac"),
+        (b"fLaC", "audio/flac", ".flac"),
+        (b"OggS", "audio/ogg", ".ogg"),
+        (b"\x1a\x45\xdf\xa3", "video/webm", ".webm"),
+        (b"\x00\x00\x00\x20ftypM4A ", "audio/mp4", ".m4a"),
+        (b"\x00\x00\x00\x20ftypisom", "video/mp4", ".mp4"),
+        (b"\x00\x00\x00\x20ftypqt  ", "video/quicktime", ".mov"),
+        (b"\x00\x00\x00\x20ftypavif", "image/avif", ".avif"),
+    ],
+)
+def test_the_first_bytes_tell_what_a_file_is(head: bytes, kind: str, suffix: str) -> None:
+    assert sniffed_type(head) == kind
+    assert media_type(head, "text/plain") == kind
+    assert suffix_of(head) == suffix
+
+
+@pytest.mark.parametrize("head", [b"", b"\xff", b"\xff\x00", b"RIFF1234AVI ", b"<?xml?><a>", b"hi"])
+def test_other_bytes_tell_nothing(head: bytes) -> None:
+    assert sniffed_type(head) is None
+    assert media_type(head) == "application/octet-stream"
+    assert suffix_of(head) == ""
+    assert suffix_of(head, "Audio/X-WAV; rate=1") == ".wav"
+
+
+def test_for_bare_samples_the_declaration_counts() -> None:
+    assert media_type(b"\xff\xfb\x90", "audio/pcm") == "audio/pcm"
+    assert media_type(b"\xff\xfb\x90", "audio/L16; rate=24000") == "audio/pcm"
+    assert suffix_of(b"\xff\xfb\x90", "audio/pcm") == ".pcm"
+
+
+def test_types_and_suffixes_have_their_usual_names() -> None:
+    assert normal_type(" Image/JPG ; a=b") == "image/jpeg"
+    assert type_of_suffix(".JPEG") == "image/jpeg"
+    assert type_of_suffix(".webm") == "audio/webm"
+    assert type_of_suffix(".txt") is None
+
+
+@pytest.mark.parametrize(
+    ("kind", "wanted", "expected"),
+    [
+        ("image/png", "image", False),
+        ("application/octet-stream", "image", False),
+        ("binary/octet-stream", "video", False),
+        ("text/html", "image", True),
+        ("application/json", "audio", True),
+        ("image/png", "video", True),
+        ("video/mp4", "audio", False),
+        ("video/mp4", "image", True),
+        ("audio/mpeg", "video", True),
+    ],
+)
+def test_what_contradicts_a_kind(kind: str, wanted: str, expected: bool) -> None:
+    assert contradicts(kind, wanted) is expected
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "https://example.com/a.png",
+        " HTTPS://example.com/a.png ",
+        "http://127.0.0.1:8787/files/a",
+        "http://localhost/a",
+        f"data:image/png;base64,{BASE64}",
+        "data:image/svg+xml,%3Csvg/%3E",
+        BASE64,
+    ],
+)
+def test_text_that_is_an_address_or_data_is_sent_as_it_is(text: str) -> None:
+    assert source_of(text, "image") == text.strip()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "photo.png",
+        "/etc/passwd",
+        "~/.ssh/id_rsa",
+        "file:///etc/passwd",
+        "http://example.com/a.png",
+        "ftp://example.com/a.png",
+        "data:image/png;base64",
+        "a" * 60,
+        "/" * 65,
+        "word " * 40,
+        "../" * 40,
+    ],
+)
+def test_55_other_text_is_refused_and_never_read(
+    text: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def opened(*_: Any) -> Any:
+        raise AssertionError("a file was opened")
+
+    monkeypatch.setattr(Path, "open", opened)
+    monkeypatch.setattr("builtins.open", opened)
+    with pytest.raises(ValueError, match=r"`image` is text .* pass `Path\(\.\.\.\)`"):
+        source_of(text, "image")
+
+
+def test_55_a_path_that_exists_is_refused_as_text(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(PNG)
+    with pytest.raises(ValueError, match="never read as a path"):
+        source_of(str(path), "image")
+    assert source_of(path, "image") == PathSource(path)
+
+
+@given(st.text(max_size=120))
+def test_text_is_returned_or_refused(text: str) -> None:
+    try:
+        assert source_of(text, "image") == text.strip()
+    except ValueError as error:
+        assert "Nothing was sent" in str(error)  # noqa: PT017 - either outcome is right
+
+
+def test_files_may_have_any_of_these_forms(tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(PNG)
+
+    class Named:
+        def __fspath__(self) -> str:
+            return str(path)
+
+    with path.open("rb") as file:
+        for value in (path, PNG, bytearray(PNG), io.BytesIO(PNG), file, Named()):
+            assert is_file(value)
+            source = source_of(value, "image")
+            assert not isinstance(source, str)
+            for _ in range(2):  # a repeat sends all of it again
+                with source.open() as opened:
+                    assert opened.read() == PNG
+                assert source.size() == len(PNG)
+        assert not file.closed
+    assert not is_file("text")
+    assert not is_file(3)
+
+
+def test_a_file_object_is_sent_whole_wherever_it_stands() -> None:
+    file = io.BytesIO(PNG)
+    file.seek(20)
+    source = source_of(file, "image")
+    assert isinstance(source, ObjectSource)
+    assert head_of(source, "image") == PNG
+    assert not file.closed
+
+
+class OneWay(io.BytesIO):
+    def seekable(self) -> bool:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        (b"", "is empty"),
+        (io.StringIO("text"), "open as text"),
+        (OneWay(PNG), "cannot be read twice"),
+        (type("NoSeek", (), {"read": lambda self: b""})(), "cannot be read twice"),
+        (42, "must be a `Path`, bytes.*not `int`"),
+        (None, "not `NoneType`"),
+    ],
+)
+def test_files_that_cannot_be_sent(value: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem) as caught:
+        source_of(value, "mask")
+    assert "`mask`" in str(caught.value)
+    assert "Nothing was sent" in str(caught.value)
+
+
+def test_an_image_is_recognised_by_its_bytes_or_its_suffix(tmp_path: Path) -> None:
+    wrong = tmp_path / "photo.jpg"
+    wrong.write_bytes(PNG)
+    assert image_uri(PathSource(wrong), "image").media_type == "image/png"
+    odd = tmp_path / "photo.avif"
+    odd.write_bytes(b"unusual bytes")
+    assert image_uri(PathSource(odd), "image").media_type == "image/avif"
+
+
+@pytest.mark.parametrize("data", [b"SECRET=1\n", b"fLaC0000", b"-----BEGIN", b"\x00ELF"])
+def test_a_file_that_is_no_image_is_refused(tmp_path: Path, data: bytes) -> None:
+    path = tmp_path / ".env"
+    path.write_bytes(data)
+    with pytest.raises(ValueError, match="not an image of a known kind"):
+        image_uri(PathSource(path), "image")
+
+
+def test_an_empty_or_missing_file_is_told(tmp_path: Path) -> None:
+    path = tmp_path / "empty.png"
+    path.touch()
+    with pytest.raises(ValueError, match="`image` is empty"):
+        image_uri(PathSource(path), "image")
+    with pytest.raises(FileNotFoundError):
+        image_uri(PathSource(tmp_path / "missing.png"), "image")
+
+
+def test_names_and_types_of_sources(tmp_path: Path) -> None:
+    path = tmp_path / "a.mp3"
+    path.write_bytes(b"unknown")
+    with path.open("rb") as file:
+        assert name_of_source(ObjectSource(file)) == "a.mp3"
+        assert type_of_source(ObjectSource(file), b"unknown") == "audio/mpeg"
+    with os.fdopen(os.open(path, os.O_RDONLY), "rb") as file:
+        assert name_of_source(ObjectSource(file)) == ""  # its name is a number
+    assert name_of_source(BytesSource(b"x")) == ""
+    assert type_of_source(BytesSource(b"x"), b"x") == "application/octet-stream"
+
+
+@pytest.mark.parametrize(
+    ("text", "data"),
+    [
+        (BASE64, PNG * 2),
+        ("data:image/png;base64," + BASE64, PNG * 2),
+        ("data:image/png;BASE64,aGk\n=", b"hi"),
+        ("data:,a%20b", b"a b"),
+    ],
+)
+def test_data_in_text_is_decoded(text: str, data: bytes) -> None:
+    assert bytes_of_text(text, "file") == data
+
+
+@pytest.mark.parametrize("text", ["data:audio/wav;base64,a", "data:audio/wav;base64,!!!!"])
+def test_data_that_does_not_decode_is_told(text: str) -> None:
+    with pytest.raises(ValueError, match="`file` is not valid base64"):
+        bytes_of_text(text, "file")
+
+
+def test_empty_data_is_told() -> None:
+    with pytest.raises(ValueError, match="`file` is empty"):
+        bytes_of_text("data:audio/wav;base64,", "file")
+
+
+def test_addresses_are_recognised() -> None:
+    assert is_url("https://a")
+    assert is_url("http://[::1]:80/")
+    assert not is_url("http://[::1")
+    assert not is_url("https:/a")
+
+
+@given(st.binary(max_size=4000), st.integers(1, 700))
+def test_base64_is_made_while_reading(data: bytes, piece: int) -> None:
+    source = Base64Source(BytesSource(data))
+    with source.open() as file:
+        read = b"".join(iter(lambda: file.read(piece), b""))
+    assert read == base64.b64encode(data)
+    assert source.size() == len(read)
+
+
+class Dribble(io.BytesIO):
+    """Reads as little as an unbuffered source may."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        return super().read(min(size or 1, 2) if size and size > 0 else size)
+
+
+def test_base64_of_a_source_that_reads_little() -> None:
+    data = bytes(range(256))
+    with Base64Source(ObjectSource(Dribble(data))).open() as file:
+        assert b"".join(iter(lambda: file.read(100), b"")) == base64.b64encode(data)
+
+
+JSON_VALUES = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=40))
+NAMES = st.text(min_size=1, max_size=10).filter(lambda name: not name.startswith("file "))
+
+
+@given(
+    st.dictionaries(NAMES, JSON_VALUES, max_size=4),
+    st.lists(st.binary(min_size=1, max_size=300), max_size=3),
+    st.lists(st.one_of(st.binary(min_size=1, max_size=50), st.text(max_size=20)), max_size=3),
+)
+def test_json_with_files_is_the_json_it_stands_for(
+    body: dict[str, Any], files: list[bytes], listed: list[bytes | str]
+) -> None:
+    def uri(data: bytes) -> DataUri:
+        return DataUri("image/png", BytesSource(data))
+
+    def text(data: bytes) -> str:
+        return f"data:image/png;base64,{base64.b64encode(data).decode()}"
+
+    given_files: dict[str, Any] = {f"file {n}": uri(data) for n, data in enumerate(files)}
+    given_files['file "list"'] = [item if isinstance(item, str) else uri(item) for item in listed]
+    expected: dict[str, Any] = body | {f"file {n}": text(data) for n, data in enumerate(files)}
+    expected['file "list"'] = [item if isinstance(item, str) else text(item) for item in listed]
+    try:
+        content = json_with_files(body, given_files)
+    except ValueError:
+        assert any("\ud800" <= c <= "\udfff" for c in str(body) + str(listed))
+        return
+    assert isinstance(content, tuple)
+    encoded = b"".join(_pieces(content))
+    assert json.loads(encoded) == expected
+    assert len(encoded) == _length(content)
+
+
+def test_json_without_files_is_one_piece() -> None:
+    assert json_with_files({"a": 1}, {}) == b'{"a":1}'
+
+
+def test_reading_is_told() -> None:
+    told: list[tuple[int, int | None]] = []
+    source = watched(BytesSource(b"x" * 10), lambda done, total: told.append((done, total)))
+    assert source.size() == 10
+    for _ in range(2):  # a repeat begins anew
+        told.clear()
+        with source.open() as file:
+            while file.read(4):
+                pass
+        assert told == [(4, 10), (8, 10), (10, 10)]
+
+
+def test_reading_cannot_be_told_to_a_coroutine() -> None:
+    async def told(done: int, total: int | None) -> None: ...
+
+    with pytest.raises(TypeError, match="must be an ordinary function"):
+        watched(BytesSource(b"x"), told)
+
+
+def test_a_reader_reads_all_and_closes_what_it_reads(tmp_path: Path) -> None:
+    path = tmp_path / "x"
+    path.write_bytes(b"abc")
+    file = WatchedSource(PathSource(path), lambda *_: None).open()
+    assert file.readable()
+    assert file.read() == b"abc"
+    file.close()
+    file.close()

@@ -1,0 +1,143 @@
+"""Forms with files: framed so that any parser reads back what was put in."""
+
+from __future__ import annotations
+
+import tracemalloc
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from python_multipart import parse_form
+
+from runcrate_core.io.http import _length, _pieces
+from runcrate_core.protocol.file_names import safe_file_name
+from runcrate_core.protocol.file_sources import BytesSource, PathSource
+from runcrate_core.protocol.multipart import (
+    FilePart,
+    Form,
+    boundary_of,
+    encode_form,
+    form_fields,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
+TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
+
+
+def made(fields: tuple[tuple[str, str], ...], files: list[FilePart]) -> Form:
+    return encode_form(fields, files, boundary_of(fields, files))
+
+
+def whole(form: Form) -> bytes:
+    assert isinstance(form.content, tuple)
+    body = b"".join(_pieces(form.content))
+    assert len(body) == _length(form.content)
+    return body
+
+
+def parsed(form: Form) -> tuple[list[tuple[bytes, bytes]], list[tuple[bytes, bytes, bytes]]]:
+    fields: list[tuple[bytes, bytes]] = []
+    files: list[tuple[bytes, bytes, bytes]] = []
+
+    def on_file(file: Any) -> None:
+        file.file_object.seek(0)
+        files.append((file.field_name, file.file_name, file.file_object.read()))
+
+    parse_form(
+        {"Content-Type": form.content_type.encode()},
+        BytesIO(whole(form)),
+        lambda field: fields.append((field.field_name, field.value or b"")),
+        on_file,
+    )
+    return fields, files
+
+
+def escaped(name: str) -> bytes:
+    return name.replace('"', "%22").replace("\r", "%0D").replace("\n", "%0A").encode()
+
+
+@given(st.lists(st.tuples(NAMES, TEXTS), max_size=4), NAMES, st.binary(min_size=1, max_size=2000))
+def test_a_parser_reads_back_what_was_put_in(
+    fields: list[tuple[str, str]], file_name: str, data: bytes
+) -> None:
+    # A backslash escapes a quotation mark for this parser, and no name of the API has one.
+    fields = [(name.replace("\\", ""), value) for name, value in fields if name.strip("\\")]
+    form = made(tuple(fields), [FilePart("file", file_name, "audio/mpeg", BytesSource(data))])
+    got_fields, got_files = parsed(form)
+    assert got_fields == [(escaped(name), value.encode()) for name, value in fields]
+    assert got_files == [(b"file", safe_file_name(file_name, "file").encode(), data)]
+
+
+def test_the_frame_is_exactly_this() -> None:
+    part = FilePart("file", 'a"b.wav', "audio/wav", BytesSource(b"RIFF"))
+    form = encode_form((("model", "m"),), [part], "B")
+    assert form.content_type == "multipart/form-data; boundary=B"
+    assert whole(form) == (
+        b'--B\r\nContent-Disposition: form-data; name="model"\r\n\r\nm\r\n'
+        b'--B\r\nContent-Disposition: form-data; name="file"; filename="a_b.wav"\r\n'
+        b"Content-Type: audio/wav\r\n\r\nRIFF\r\n--B--\r\n"
+    )
+
+
+def test_a_form_without_files_is_a_form() -> None:
+    fields, files = parsed(made((("a", "1"),), []))
+    assert (fields, files) == ([(b"a", b"1")], [])
+
+
+def test_the_same_form_gets_the_same_boundary_and_another_one_another() -> None:
+    def boundary(value: str = "m", name: str = "a.wav", data: bytes = b"x") -> str:
+        part = FilePart("file", name, "audio/wav", BytesSource(data))
+        return boundary_of((("model", value),), [part])
+
+    assert boundary() == boundary()
+    different = {boundary(), boundary(value="n"), boundary(name="b.wav"), boundary(data=b"y")}
+    assert len(different) == 4
+
+
+def test_a_file_cannot_end_its_own_part() -> None:
+    evil = b'\r\n--%b\r\nContent-Disposition: form-data; name="model"\r\n\r\nexpensive\r\n'
+    data = b"x"
+    for _ in range(3):  # each time for the boundary of the file before
+        part = FilePart("file", "a.wav", "audio/wav", BytesSource(data))
+        data += evil % boundary_of((("model", "m"),), [part]).encode()
+    fields, files = parsed(
+        made((("model", "m"),), [FilePart("file", "a", "b/c", BytesSource(data))])
+    )
+    assert fields == [(b"model", b"m")]
+    assert files[0][2] == data
+
+
+def test_fields_are_written_as_text() -> None:
+    fields = {"a": 1, "b": 0.5, "c": True, "d": False, "e": None, "f": ["x", 2], "g": ()}
+    assert form_fields(fields) == (
+        ("a", "1"),
+        ("b", "0.5"),
+        ("c", "true"),
+        ("d", "false"),
+        ("f", "x"),
+        ("f", "2"),
+    )
+    with pytest.raises(ValueError, match=r"`prompt` is of type `dict`.*Nothing was sent"):
+        form_fields({"prompt": {}})
+
+
+def test_a_large_file_is_never_in_memory(tmp_path: Path) -> None:
+    size = 48 * 1024 * 1024
+    path = tmp_path / "long.wav"
+    with path.open("wb") as file:
+        file.truncate(size)
+    tracemalloc.start()
+    try:
+        form = made((), [FilePart("file", "long.wav", "audio/wav", PathSource(path))])
+        assert isinstance(form.content, tuple)
+        sent = sum(map(len, _pieces(form.content)))
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sent == _length(form.content) > size
+    assert peak < 4 * 1024 * 1024
