@@ -154,6 +154,13 @@ def test_other_sound_between_words_is_noticed_with_its_place():
     assert heard.words[0].end_s < span.start_s < span.end_s < heard.words[1].start_s
 
 
+def test_sounds_with_a_pause_between_them_are_told_apart():
+    heard = read_words(wav(whistle(1) + silence(0.5) + whistle(1) + silence(0.2) + whistle(1)))
+    assert [round(span.seconds, 1) for span in heard.other_sound] == pytest.approx(
+        [1.0, 2.2], abs=0.1
+    )
+
+
 @pytest.mark.parametrize("hertz", [120, 440, 2750, 3000])
 def test_a_whistle_is_no_speech_even_on_a_tone_of_the_code(hertz):
     heard = read_words(wav(whistle(2, hertz)))
