@@ -60,6 +60,14 @@ class ApiModel(BaseModel):
         """Head of the answer (request id, rate limit), where it is known."""
         return self._response
 
+    # Two answers are the same when their fields are, whatever the heads of the answers say.
+    __hash__ = None  # type: ignore[assignment] # it can be changed, as every model can
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ApiModel):
+            return NotImplemented
+        return type(self) is type(other) and dict(self) == dict(other)
+
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that the API sent, unknown ones included."""
         return self.model_dump(exclude_unset=True)

@@ -7,6 +7,9 @@ from typing import Any
 import pytest
 
 from tests.core.both_clients import BOTH
+from tests.core.cloud import _server, both, cloud, is_async
+
+__all__ = ["_server", "both", "cloud", "is_async"]  # fixtures
 
 
 @pytest.fixture(params=BOTH, ids=lambda both: both.name)

@@ -1,0 +1,106 @@
+"""An emulated cloud, and one way to call either client on it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import AsyncIterable, Iterator
+from operator import attrgetter
+from typing import Any, Self
+
+import pytest
+
+from runcrate_core import AsyncRuncrate, Runcrate
+from runcrate_emulator import Emulator
+from tests.core.both_clients import without_waiting
+
+# Emulated seconds a second: a machine starts in a twentieth of one, and a job is over at once.
+CLOCK_SPEED = 600.0
+
+
+class Both:
+    """Calls methods by their names: `both("jobs.get", job.id)`, on one client of either kind."""
+
+    def __init__(self, url: str, key: str, *, is_async: bool, **options: Any) -> None:
+        kind = AsyncRuncrate if is_async else Runcrate
+        options = {"base_url": url, "inference_url": f"{url}/v1"} | options
+        self.client: Any = without_waiting(kind(key, **options))
+        self._loop = asyncio.Runner() if is_async else None
+
+    def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
+        """Call a method and return its result; of a list the first page."""
+        return self.result(attrgetter(method), *args, **kwargs)
+
+    def result(self, getter: Any, *args: Any, **kwargs: Any) -> Any:
+        """Call what `getter` gets of the client and return its result."""
+        if self._loop is None:
+            return getter(self.client)(*args, **kwargs)
+
+        async def call() -> Any:
+            made = getter(self.client)(*args, **kwargs)
+            return await made if inspect.isawaitable(made) else made
+
+        return self._loop.run(call())
+
+    def values(self, method: str, *args: Any, **kwargs: Any) -> list[Any]:
+        """Call a method and go through all that it iterates over."""
+        getter = attrgetter(method)
+        if self._loop is None:
+            return list(getter(self.client)(*args, **kwargs))
+
+        async def collect() -> list[Any]:
+            return await listed(getter(self.client)(*args, **kwargs))
+
+        return self._loop.run(collect())
+
+    def page_values(self, page: Any) -> list[Any]:
+        """Go through a page and those behind it."""
+        return list(page) if self._loop is None else self._loop.run(listed(page))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._loop is None:
+            self.client.close()
+        else:
+            self._loop.run(self.client.aclose())
+            self._loop.close()
+
+
+async def listed(values: AsyncIterable[Any]) -> list[Any]:
+    """Return all values of an asynchronous iteration."""
+    return [value async for value in values]
+
+
+@pytest.fixture(scope="session")
+def _server() -> Iterator[Emulator]:
+    with Emulator(clock_speed=CLOCK_SPEED) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def cloud(_server: Emulator) -> Iterator[Emulator]:
+    """An emulator in its first state."""
+    _server.reset()
+    yield _server
+    assert _server.crashes == []
+
+
+@pytest.fixture(params=[False, True], ids=["blocking", "asynchronous"])
+def is_async(request: pytest.FixtureRequest) -> bool:
+    """Whether the asynchronous client is used."""
+    chosen: bool = request.param
+    return chosen
+
+
+@pytest.fixture
+def both(cloud: Emulator, is_async: bool) -> Iterator[Both]:
+    """Either client, on the emulator."""
+    with Both(cloud.base_url, cloud.api_key, is_async=is_async) as both:
+        yield both
+
+
+def sent(cloud: Emulator, route: str) -> list[Any]:
+    """Return the journal's entries of a route, such as `POST /storage`."""
+    return [entry for entry in cloud.requests if f"{entry.method} {entry.route}" == route]

@@ -1,0 +1,148 @@
+"""Money: balance, transactions, usage, and top-ups that are never charged twice."""
+
+from __future__ import annotations
+
+import pickle
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from tests.core.cloud import sent
+
+
+def test_the_balance_is_exact(both: Any) -> None:
+    balance = both("billing.get_balance")
+    assert balance.credits_balance == Decimal(100)
+    assert (balance.burn_usd_per_hour, balance.runway_hours) == (Decimal(0), None)
+
+
+def test_transactions_go_on_from_page_to_page(cloud: Any, both: Any) -> None:
+    for amount in (20, 21, 22):
+        both("billing.top_up", amount_usd=amount)
+    page = both("billing.list_transactions", limit=2, type="credit")
+    assert (len(page), page.has_more) == (2, True)
+    found = both.page_values(page)
+    assert [transaction.amount for transaction in found][:3] == [22, 21, 20]
+    assert {transaction.type for transaction in found} == {"credit"}
+    assert all(transaction.project_id and transaction.created_at for transaction in found)
+    assert page.total == len(found)
+    offsets = [request.query["offset"] for request in sent(cloud, "GET /billing/transactions")]
+    assert offsets == [("0",), ("2",)]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "query"),
+    [
+        ("2025-01-01", "2025-01-31", ("2025-01-01", "2025-01-31")),
+        (date(2025, 1, 1), date(2025, 1, 31), ("2025-01-01", "2025-01-31")),
+        (
+            datetime(2025, 1, 1, 8, tzinfo=UTC),
+            None,
+            ("2025-01-01T08:00:00.000Z", None),
+        ),
+    ],
+)
+def test_usage_is_asked_for_days_or_moments(
+    cloud: Any, both: Any, start: Any, end: Any, query: tuple[str, str | None]
+) -> None:
+    usage = both("billing.usage", from_date=start, to_date=end)
+    assert (usage.total_requests, usage.total_cost) == (0, Decimal(0))
+    [request] = sent(cloud, "GET /billing/usage")
+    found = {name: request.query.get(name, (None,)) for name in ("from", "to")}
+    assert (found["from"], found["to"]) == ((query[0],), (query[1],))
+
+
+def test_usage_of_a_naive_moment_is_refused(cloud: Any, both: Any) -> None:
+    with pytest.raises(ValueError, match="`from_date` has no time zone"):
+        both("billing.usage", from_date=datetime(2025, 1, 1))  # noqa: DTZ001 - the mistake
+    assert cloud.requests == []
+
+
+def test_a_top_up_is_charged(cloud: Any, both: Any) -> None:
+    top_up = both("billing.top_up", amount_usd=Decimal("25.50"))
+    assert (top_up.status, top_up.amount_usd) == ("succeeded", Decimal("25.5"))
+    assert top_up.balance_usd == Decimal("125.5")
+    [request] = sent(cloud, "POST /billing/topups")
+    assert request.headers["idempotency-key"] == top_up.idempotency_key
+    assert request.json == {"amount_usd": 25.5, "idempotency_key": top_up.idempotency_key}
+
+
+def test_21_a_top_up_without_answer_is_sent_again_with_the_same_bytes(
+    cloud: Any, both: Any
+) -> None:
+    cloud.fail("POST /billing/topups", lose_answer=True)
+    top_up = both("billing.top_up", amount_usd=50)
+    assert top_up.status == "succeeded"
+    first, second = sent(cloud, "POST /billing/topups")
+    assert first.body == second.body
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert both("billing.get_balance").credits_balance == Decimal(150)
+
+
+def test_a_failed_top_up_names_its_key(cloud: Any, both: Any) -> None:
+    cloud.fail("POST /billing/topups", status=402, code="TOPUP_CAP_REACHED")
+    with pytest.raises(rc.InsufficientCreditsError) as caught:
+        both("billing.top_up", amount_usd=50)
+    [request] = sent(cloud, "POST /billing/topups")
+    assert caught.value.idempotency_key == request.headers["idempotency-key"]
+    assert pickle.loads(pickle.dumps(caught.value)).idempotency_key == caught.value.idempotency_key  # noqa: S301 - our own error
+
+
+def test_a_repeated_key_never_charges_twice(both: Any) -> None:
+    for _ in range(2):
+        both("billing.top_up", amount_usd=50, idempotency_key="order-17")
+    assert both("billing.get_balance").credits_balance == Decimal(150)
+
+
+def test_a_pending_top_up_is_waited_for(cloud: Any, both: Any) -> None:
+    cloud.world.card_behaviour = "processing"
+    pending = both("billing.top_up", amount_usd=50)
+    assert not pending.has_ended
+    seen: list[str] = []
+    done = both(
+        "billing.wait_for_top_up",
+        pending,
+        poll_interval=0.05,
+        on_status=lambda state: seen.append(state.status),
+    )
+    assert seen == ["processing", "succeeded"]
+    assert done.idempotency_key == pending.idempotency_key
+    assert both("billing.get_balance").credits_balance == Decimal(150)
+
+
+def test_a_top_up_that_waits_for_a_person_is_given_up(cloud: Any, both: Any) -> None:
+    cloud.world.card_behaviour = "requires_action"
+    pending = both("billing.top_up", amount_usd=50)
+    assert pending.confirm_url is not None
+    with pytest.raises(rc.APITimeoutError, match="has not ended") as caught:
+        both("billing.wait_for_top_up", pending, timeout=0.1, poll_interval=0.05)
+    assert caught.value.details == {"last": "requires_action"}
+
+
+def test_a_declined_top_up_is_a_result(cloud: Any, both: Any) -> None:
+    cloud.world.card_behaviour = "card_declined"
+    top_up = both("billing.top_up", amount_usd=50)
+    assert (top_up.status, top_up.reason, top_up.has_ended) == ("declined", "card_declined", True)
+
+
+@pytest.mark.parametrize("amount", [float("nan"), float("inf"), "much", Decimal("-Infinity")])
+def test_47_an_amount_that_is_none_is_refused(cloud: Any, both: Any, amount: Any) -> None:
+    with pytest.raises(ValueError, match="`amount_usd`"):
+        both("billing.top_up", amount_usd=amount)
+    assert cloud.requests == []
+
+
+def test_auto_recharge_is_set_and_read(both: Any) -> None:
+    assert not both("billing.get_auto_recharge").enabled
+    both("billing.set_auto_recharge", enabled=True, threshold_usd=20, target_usd=Decimal(100))
+    setting = both("billing.get_auto_recharge")
+    assert (setting.enabled, setting.threshold_usd, setting.target_usd) == (True, 20, 100)
+
+
+def test_saved_cards_are_listed(both: Any) -> None:
+    [card] = both("billing.list_payment_methods")
+    assert card.default
+    assert len(card.last4) == 4

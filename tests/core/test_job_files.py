@@ -1,0 +1,285 @@
+"""What goes to jobs and what comes from them: code uploads and artifacts."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import tarfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.api import code_uploads
+from runcrate_core.protocol.steps import Do
+from tests.core.cloud import Both, sent
+from tests.core.scripted_server import Reply, ScriptedServer
+
+CODE = {
+    "train.py": "print('training')\n",
+    "package/__init__.py": "",
+    "package/model.py": "layers = 3\n",
+}
+SECRETS = {
+    ".env": "TOKEN=sesame",
+    "keys/server.pem": "-----BEGIN PRIVATE KEY-----",
+    "keys/id_ed25519": "-----BEGIN OPENSSH PRIVATE KEY-----",
+    ".ssh/config": "Host *",
+    "package/__pycache__/model.pyc": "x",
+    ".git/HEAD": "ref",
+}
+
+
+def write(folder: Path, files: dict[str, str]) -> Path:
+    for name, content in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+    return folder
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    return write(tmp_path / "project", CODE)
+
+
+@pytest.fixture(autouse=True)
+def _temporary_files_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    folder = tmp_path / "temporary"
+    folder.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(folder))
+    yield
+    assert list(folder.iterdir()) == []
+
+
+def members(archive: bytes) -> dict[str, bytes]:
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as opened:
+        return {
+            member.name: found.read()
+            for member in opened.getmembers()
+            if (found := opened.extractfile(member)) is not None
+        }
+
+
+def test_a_directory_runs_as_a_job(cloud: Any, both: Any, project: Path) -> None:
+    told: list[tuple[int, int]] = []
+    upload = both(
+        "jobs.uploads.upload", project, on_progress=lambda done, total: told.append((done, total))
+    )
+    assert upload.skipped == ()
+    content = cloud.world.uploads[upload.upload_id].content
+    assert members(content) == {name: text.encode() for name, text in CODE.items()}
+    assert told[-1] == (len(content), len(content))
+    job = both(
+        "jobs.run",
+        command="python train.py",
+        gpu_type="A100",
+        max_runtime_minutes=5,
+        code={"upload_id": upload.upload_id},
+    )
+    assert job.code["sha256"] == hashlib.sha256(content).hexdigest()
+
+
+def test_the_key_does_not_go_to_the_storage(cloud: Any, both: Any, project: Path) -> None:
+    upload = both("jobs.uploads.upload", str(project))
+    [put] = sent(cloud, f"PUT /uploads/{upload.upload_id}")
+    assert put.key is None
+    assert upload.url not in repr(upload)
+
+
+def test_the_same_code_is_not_sent_twice(cloud: Any, both: Any, project: Path) -> None:
+    first = both("jobs.uploads.upload", project)
+    os.utime(project / "train.py", (1, 1))
+    again = both("jobs.uploads.upload", project)
+    assert again.upload_id == first.upload_id
+    assert again.url is None
+    assert len(sent(cloud, f"PUT /uploads/{first.upload_id}")) == 1
+
+
+def test_54_secrets_and_links_stay_at_home_and_are_told(
+    cloud: Any, both: Any, project: Path, tmp_path: Path
+) -> None:
+    write(project, SECRETS)
+    outside = write(tmp_path / "outside", {"private.txt": "private"})
+    (project / "data").symlink_to(outside, target_is_directory=True)
+    (project / "private.txt").symlink_to(outside / "private.txt")
+    (project / "inside.py").symlink_to(project / "train.py")
+    os.mkfifo(project / "pipe")
+    upload = both("jobs.uploads.upload", project)
+    assert set(members(cloud.world.uploads[upload.upload_id].content)) == set(CODE)
+    assert {item.path: item.reason for item in upload.skipped} == {
+        ".env": "it looks like a secret",
+        ".git": "it is not code",
+        ".ssh": "it looks like a folder of secrets",
+        "data": "it is a link, which may lead out of the directory",
+        "inside.py": "it is a link, which may lead out of the directory",
+        "keys/id_ed25519": "it looks like a secret",
+        "keys/server.pem": "it looks like a secret",
+        "package/__pycache__": "it is not code",
+        "pipe": "it is not a regular file",
+        "private.txt": "it is a link, which may lead out of the directory",
+    }
+
+
+def test_54_too_large_a_directory_is_refused_before_it_is_read(
+    cloud: Any, both: Any, project: Path
+) -> None:
+    with (project / "weights.bin").open("wb") as file:
+        file.truncate(5 * 1024**3)
+    (project / "weights.bin").chmod(0)
+    with pytest.raises(ValueError, match=r"weights\.bin \(5120 MiB\)"):
+        both("jobs.uploads.upload", project)
+    assert cloud.requests == []
+    both("jobs.uploads.upload", project, exclude=["*.bin"])
+
+
+def test_the_caller_decides_what_is_a_secret(cloud: Any, both: Any, project: Path) -> None:
+    write(project, {"config/prod.env": "MODE=prod", "data/big.csv": "1,2"})
+    upload = both("jobs.uploads.upload", project, include=["config/*"], exclude=["data/", "*.md"])
+    found = members(cloud.world.uploads[upload.upload_id].content)
+    assert set(found) == {*CODE, "config/prod.env"}
+    assert [item.path for item in upload.skipped] == ["data"]
+
+
+@pytest.mark.parametrize("patterns", [{"include": "*.env"}, {"exclude": "data"}])
+def test_patterns_are_lists(both: Any, project: Path, patterns: Any) -> None:
+    with pytest.raises(ValueError, match="is a list of patterns"):
+        both("jobs.uploads.upload", project, **patterns)
+
+
+def test_an_asynchronous_callback_is_refused(both: Any, project: Path) -> None:
+    async def tell(done: int, total: int) -> None: ...
+
+    with pytest.raises(ValueError, match="ordinary function"):
+        both("jobs.uploads.upload", project, on_progress=tell)
+
+
+def test_archives_are_sent_as_they_are(cloud: Any, both: Any, tmp_path: Path) -> None:
+    archive = tmp_path / "code.tar.gz"
+    archive.write_bytes(b"not looked into")
+    for source in (archive, b"not looked into"):
+        upload = both("jobs.uploads.upload", source)
+        assert cloud.world.uploads[upload.upload_id].content == b"not looked into"
+    assert archive.exists()
+
+
+def test_what_is_not_there_is_refused(cloud: Any, both: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="neither a directory nor"):
+        both("jobs.uploads.upload", tmp_path / "nowhere")
+    assert cloud.requests == []
+
+
+def test_a_place_without_checksum_is_asked_for_once(cloud: Any, both: Any) -> None:
+    cloud.fail("POST /jobs/uploads", lose_answer=True)
+    with pytest.raises(rc.APIConnectionError):
+        both("jobs.uploads.create", bytes=3)
+    cloud.fail("POST /jobs/uploads", lose_answer=True)
+    assert both("jobs.uploads.create", bytes=3, sha256=hashlib.sha256(b"abc").hexdigest()).url
+    assert len(sent(cloud, "POST /jobs/uploads")) == 3
+
+
+def test_a_broken_upload_is_sent_again_whole(cloud: Any, both: Any, project: Path) -> None:
+    cloud.fail("PUT /uploads/{id}", drop_connection=True)
+    upload = both("jobs.uploads.upload", project)
+    first, second = sent(cloud, f"PUT /uploads/{upload.upload_id}")
+    assert (first.status, second.status) == (None, 200)
+
+
+def test_a_refusal_of_the_storage_tells_no_signature(is_async: bool, project: Path) -> None:
+    refused = Reply(403, body=[b"<Error>Signature=hunter2</Error>"])
+    with ScriptedServer() as server:
+        place = {"upload_id": "u-1", "url": f"{server.url}/put?Signature=hunter2"}
+        server.replies = [Reply(201, {"data": place}), refused]
+        with (
+            Both(server.url, "rc_live_test", is_async=is_async) as both,
+            pytest.raises(rc.PermissionDeniedError) as caught,
+        ):
+            both("jobs.uploads.upload", project)
+        put = server.received[1]
+    assert put.method == "PUT"
+    assert "authorization" not in put.headers
+    assert int(put.headers["content-length"]) == len(put.body)
+    assert "hunter2" not in f"{caught.value!r} {caught.value.__cause__} {caught.value.headers}"
+
+
+@pytest.fixture
+def finished(both: Any) -> rc.Job:
+    command = "mkdir -p $RUNCRATE_OUTPUT_DIR/run && echo model > $RUNCRATE_OUTPUT_DIR/run/m.pt"
+    job = both("jobs.run", command=command, gpu_type="A100", max_runtime_minutes=5)
+    done: rc.Job = both("jobs.wait", job.id, poll_interval=0.02)
+    return done
+
+
+def test_an_output_is_downloaded(cloud: Any, both: Any, finished: Any, tmp_path: Path) -> None:
+    [artifact] = both("jobs.artifacts.list", finished.id)
+    assert (artifact.path, artifact.bytes) == ("run/m.pt", 6)
+    assert both("jobs.artifacts.download", finished.id, "run/m.pt") == b"model\n"
+    told: list[tuple[int, int | None]] = []
+    target = both(
+        "jobs.artifacts.download",
+        finished.id,
+        artifact,
+        to=str(tmp_path / "m.pt"),
+        on_progress=lambda done, total: told.append((done, total)),
+    )
+    assert target == tmp_path / "m.pt"
+    assert target.read_bytes() == b"model\n"
+    assert told[-1] == (6, 6)
+    files = [request for request in cloud.requests if request.route.startswith("/files/")]
+    assert len(files) == 2
+    assert all(request.key is None for request in files)
+
+
+def test_the_address_of_an_output_needs_no_key(both: Any, finished: Any) -> None:
+    assert "/files/" in both("jobs.artifacts.url", finished.id, "run/m.pt")
+
+
+def test_an_output_that_is_not_there_is_an_error(both: Any, finished: Any, tmp_path: Path) -> None:
+    with pytest.raises(rc.NotFoundError):
+        both("jobs.artifacts.url", finished.id, "nothing")
+    with pytest.raises(rc.NotFoundError):
+        both("jobs.artifacts.download", finished.id, "nothing", to=tmp_path / "nothing")
+    assert not (tmp_path / "nothing").exists()
+
+
+@pytest.mark.parametrize("path", ["", "/etc/passwd", "../x", "a/../../b", "a//b", None])
+def test_44_a_path_that_leads_elsewhere_is_refused(cloud: Any, both: Any, path: Any) -> None:
+    for method in ("jobs.artifacts.url", "jobs.artifacts.download"):
+        with pytest.raises(ValueError, match="`path`"):
+            both(method, "job-1", path)
+    assert cloud.requests == []
+
+
+def test_52_a_false_checksum_leaves_the_earlier_file(
+    cloud: Any, both: Any, finished: Any, tmp_path: Path
+) -> None:
+    target = tmp_path / "m.pt"
+    target.write_text("earlier")
+    [artifact] = both("jobs.artifacts.list", finished.id)
+    lying = artifact.model_copy(update={"sha256": "0" * 64})
+    with pytest.raises(rc.ResponseFormatError, match="SHA-256"):
+        both("jobs.artifacts.download", finished.id, lying, to=target)
+    assert target.read_text() == "earlier"
+    assert list(tmp_path.glob("*.part")) == []
+
+
+def test_an_answer_that_is_no_redirect_is_an_error(is_async: bool) -> None:
+    with (
+        ScriptedServer(Reply(200, {"data": {}})) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+        pytest.raises(rc.ResponseFormatError, match="does not redirect"),
+    ):
+        both("jobs.artifacts.url", "job-1", "model.pt")
+
+
+def test_an_upload_that_is_cancelled_while_packing_leaves_nothing(project: Path) -> None:
+    flow = code_uploads.upload(project)
+    make_file = next(flow)
+    assert isinstance(make_file, Do)
+    path: Path = make_file.function()
+    flow.send(path)
+    assert path.exists()
+    flow.close()
+    assert not path.exists()

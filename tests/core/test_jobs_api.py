@@ -1,0 +1,379 @@
+"""Jobs: submitting, following, waiting, listing and ending them."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from tests.core.cloud import Both, sent
+from tests.core.scripted_server import Reply, ScriptedServer
+
+SPEC = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
+
+
+@pytest.fixture
+def job(both: Any) -> rc.Job:
+    made: rc.Job = both("jobs.run", **SPEC)
+    return made
+
+
+def test_a_job_runs_to_its_end(both: Any) -> None:
+    job = both(
+        "jobs.run",
+        command='echo "$GREETING"; sleep 5; echo bye',
+        gpu_type=["A100", "H100:2"],
+        max_runtime_minutes=10,
+        env={"GREETING": "hello"},
+        tags={"project": "vision"},
+        name=None,
+    )
+    assert (job.env_keys, job.tags) == (["GREETING"], {"project": "vision"})
+    assert not job.has_ended
+    chunks = both.values("jobs.follow_logs", job.id)
+    assert "".join(chunk.text for chunk in chunks) == "hello\nbye\n"
+    seen: list[str] = []
+    done = both("jobs.wait", job.id, on_status=lambda state: seen.append(state.status))
+    assert (done.status, done.exit_code, done.has_ended, seen) == (
+        "succeeded",
+        0,
+        True,
+        ["succeeded"],
+    )
+    assert done.ended_at is not None
+    assert done.cost_usd > 0
+    assert [event.kind for event in both("jobs.events", job.id)][:2] == [
+        "created",
+        "launch_attempt",
+    ]
+    [point] = both("jobs.metrics", job.id, step=60)
+    assert point.gpus[0].mem_total_mb > point.gpus[0].mem_used_mb
+
+
+def test_what_is_not_given_is_not_sent(cloud: Any, both: Any) -> None:
+    both("jobs.run", **SPEC, name=None, max_retries=0)
+    [request] = sent(cloud, "POST /jobs")
+    assert request.json == {**SPEC, "max_retries": 0}
+    assert request.headers["idempotency-key"]
+
+
+@pytest.mark.parametrize("field", ["count", "params", "max_parallel"])
+def test_one_job_cannot_be_submitted_as_a_group(cloud: Any, both: Any, field: str) -> None:
+    with pytest.raises(ValueError, match=f"{field} are for `run_group`"):
+        both("jobs.run", **SPEC, **{field: 2})
+    assert cloud.requests == []
+
+
+def test_a_group_is_submitted_read_and_cancelled(both: Any) -> None:
+    spec = {**SPEC, "command": "sleep 500"}
+    group = both("jobs.run_group", **spec, params=[{"LR": "0.1"}, {"LR": "0.2"}], max_parallel=1)
+    assert (group.count, group.max_parallel, len(group.jobs)) == (2, 1, 2)
+    assert all(job.group_id == group.id for job in group.jobs)
+    assert both("job_groups.get", group.id).count == 2
+    assert len(both("jobs.list", group_id=group.id)) == 2
+    assert both("job_groups.cancel", group.id).status_counts == {"cancelled": 2}
+
+
+@pytest.mark.parametrize("members", [{}, {"count": 2, "params": [{"A": "1"}]}])
+def test_a_group_needs_one_of_count_and_params(cloud: Any, both: Any, members: Any) -> None:
+    with pytest.raises(ValueError, match="either `count` or `params`"):
+        both("jobs.run_group", **SPEC, **members)
+    assert cloud.requests == []
+
+
+def test_a_rerun_changes_what_it_names_and_drops_what_is_none(cloud: Any, both: Any) -> None:
+    job = both("jobs.run", **SPEC, name="first", region="us-east")
+    again = both("jobs.rerun", job.id, max_runtime_minutes=20, region=None)
+    assert (again.rerun_of, again.max_runtime_minutes, again.name) == (job.id, 20, "first")
+    [request] = sent(cloud, f"POST /jobs/{job.id}/rerun")
+    assert request.json == {"max_runtime_minutes": 20, "region": None}
+
+
+def test_a_job_is_cancelled_and_deleted(both: Any) -> None:
+    job = both("jobs.run", **{**SPEC, "command": "sleep 500"})
+    with pytest.raises(rc.ConflictError):
+        both("jobs.delete", job.id)
+    assert both("jobs.cancel", job.id).status == "cancelled"
+    assert both("jobs.cancel", job.id).status == "cancelled"
+    assert both("jobs.delete", job.id) is None
+    with pytest.raises(rc.NotFoundError):
+        both("jobs.get", job.id)
+
+
+def test_lists_go_on_from_page_to_page(cloud: Any, both: Any) -> None:
+    ids = {both("jobs.run", **SPEC).id for _ in range(5)}
+    page = both("jobs.list", limit=2)
+    assert (len(page), page.total, page.has_more) == (2, 5, True)
+    assert page.cursor is not None
+    assert {job.id for job in both.page_values(page)} == ids
+    assert [job.id for job in both("jobs.list", limit=2, cursor=page.cursor)[:]] == [
+        job.id for job in both.page_values(page)[2:4]
+    ]
+    assert {job.id for job in both.values("jobs.list_all")} == ids
+    assert sent(cloud, "GET /jobs")[-1].query["limit"] == ("100",)
+
+
+def test_filters_are_sent_as_the_api_reads_them(cloud: Any, both: Any) -> None:
+    both.values(
+        "jobs.list",
+        status=["queued", "running"],
+        tags={"project": "vision", "owner": "me"},
+        created_after=datetime(2026, 1, 1, tzinfo=UTC),
+        q="train",
+    )
+    both.values("jobs.list_all", status="failed", group_id="group-1", gpu_type="A100")
+    first, second = sent(cloud, "GET /jobs")
+    assert first.query == {
+        "status": ("queued,running",),
+        "tag": ("project:vision", "owner:me"),
+        "created_after": ("2026-01-01T00:00:00.000Z",),
+        "q": ("train",),
+    }
+    assert second.query == {
+        "limit": ("100",),
+        "status": ("failed",),
+        "group_id": ("group-1",),
+        "gpu_type": ("A100",),
+    }
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [datetime(2026, 1, 1), "2026-01-01T00:00:00", "yesterday"],  # noqa: DTZ001 - the mistake
+)
+def test_47_a_moment_without_time_zone_is_refused(cloud: Any, both: Any, moment: Any) -> None:
+    with pytest.raises(ValueError, match="`created_after`"):
+        both("jobs.list", created_after=moment)
+    assert cloud.requests == []
+
+
+@pytest.mark.parametrize("bad", [float("nan"), b"bytes", datetime(2026, 1, 1, tzinfo=UTC), {1, 2}])
+def test_47_what_is_not_json_is_refused_by_name(cloud: Any, both: Any, bad: Any) -> None:
+    with pytest.raises(ValueError, match=r"`env\.VALUE`"):
+        both("jobs.run", **SPEC, env={"VALUE": bad})
+    assert cloud.requests == []
+
+
+@pytest.mark.parametrize("bad", ["", " ", "..", "a/../b", ".", "a\r\nb", "x" * 600, 17, None])
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("jobs.get", {}),
+        ("jobs.delete", {}),
+        ("jobs.cancel", {}),
+        ("jobs.rerun", {}),
+        ("jobs.logs", {}),
+        ("jobs.follow_logs", {}),
+        ("jobs.artifacts.list", {}),
+        ("jobs.artifacts.download", {"path": "model.pt"}),
+        ("job_groups.cancel", {}),
+        ("storage.delete", {}),
+        ("storage.resize", {"size_gb": 5}),
+        ("environments.delete", {}),
+        ("ssh_keys.delete", {}),
+        ("schedules.delete", {}),
+        ("schedules.run_now", {}),
+        ("instances.terminate", {}),
+        ("instances.issue_ssh_certificate", {"public_key": "k"}),
+    ],
+)
+def test_44_what_is_no_identifier_reaches_no_endpoint(
+    cloud: Any, both: Any, method: str, arguments: dict[str, Any], bad: Any
+) -> None:
+    with pytest.raises(ValueError, match=r"`\w+_id` "):
+        both(method, bad, **arguments)
+    assert cloud.requests == []
+
+
+@pytest.mark.parametrize("strange", ["x?y", "%2e%2e", "a/b", "ä ö#"])
+def test_44_a_strange_identifier_stays_one_segment(is_async: bool, strange: str) -> None:
+    with (
+        ScriptedServer(Reply(404, {"error": "none"})) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+    ):
+        with pytest.raises(rc.NotFoundError):
+            both("jobs.get", strange)
+        [request] = server.received
+    assert request.path.startswith("/api/v1/jobs/")
+    assert request.path.count("/") == 4
+    assert "?" not in request.path
+
+
+def test_21_a_submission_without_answer_is_sent_again_with_the_same_bytes(
+    cloud: Any, both: Any
+) -> None:
+    cloud.fail("POST /jobs", lose_answer=True)
+    job = both("jobs.run", **SPEC)
+    first, second = sent(cloud, "POST /jobs")
+    assert first.body == second.body
+    assert first.headers["idempotency-key"] == second.headers["idempotency-key"]
+    assert [found.id for found in both("jobs.list")[:]] == [job.id]
+
+
+def test_21_a_submission_that_times_out_is_sent_again(cloud: Any, is_async: bool) -> None:
+    options = {"timeout": 0.3}
+    with Both(cloud.base_url, cloud.api_key, is_async=is_async, **options) as both:
+        cloud.fail("POST /jobs", latency_s=1.0, after="work", status=200, body=b"{}")
+        job = both("jobs.run", **SPEC)
+        assert [found.id for found in both("jobs.list")[:]] == [job.id]
+    keys = {request.headers["idempotency-key"] for request in sent(cloud, "POST /jobs")}
+    assert len(keys) == 1
+
+
+def test_22_a_spec_that_changes_meanwhile_is_sent_as_it_was(is_async: bool) -> None:
+    env = {"VALUE": "first"}
+
+    def spoil(_: rc.RequestEvent) -> None:
+        env["VALUE"] = "changed"
+
+    answer = Reply(201, {"data": {"id": "job-1", "status": "queued"}})
+    with (
+        ScriptedServer(Reply(503, {"error": "busy"}), answer) as server,
+        Both(server.url, "rc_live_test", is_async=is_async, on_request=spoil) as both,
+    ):
+        both("jobs.run", **SPEC, env=env)
+        first, second = server.received
+    assert first.body == second.body
+    assert json.loads(second.body)["env"] == {"VALUE": "first"}
+
+
+def test_11_a_submission_that_is_still_handled_is_asked_for_again(
+    is_async: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runcrate_core.protocol import retry
+
+    monkeypatch.setattr(retry, "IN_PROGRESS_WAIT_S", 0.05)
+    busy = {"error": {"code": "conflict", "details": {"reason": "idempotency_in_progress"}}}
+    answer = Reply(201, {"data": {"id": "job-1", "status": "queued"}})
+    with (
+        ScriptedServer(Reply(409, busy), answer) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+    ):
+        assert both("jobs.run", **SPEC, idempotency_key="mine").id == "job-1"
+        keys = [request.headers["idempotency-key"] for request in server.received]
+    assert keys == ["mine", "mine"]
+
+
+def test_every_error_of_a_submission_names_its_key(cloud: Any, both: Any) -> None:
+    cloud.fail("POST /jobs", status=402, code="BUDGET_REACHED")
+    with pytest.raises(rc.InsufficientCreditsError) as caught:
+        both("jobs.run", **SPEC)
+    [request] = sent(cloud, "POST /jobs")
+    assert caught.value.idempotency_key == request.headers["idempotency-key"]
+    assert caught.value.code == "BUDGET_REACHED"
+
+
+def state(status: str) -> Reply:
+    return Reply(json={"data": {"id": "job-1", "status": status}})
+
+
+MISSING = Reply(404, {"error": {"code": "not_found", "message": "no such job"}})
+
+
+def test_58_unknown_states_early_404s_and_failing_looks_are_waited_through(is_async: bool) -> None:
+    script = MISSING, state("dreaming"), Reply(503, {"error": "busy"}), state("succeeded")
+    seen: list[str] = []
+    with (
+        ScriptedServer(*script) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+    ):
+        done = both(
+            "jobs.wait",
+            "job-1",
+            poll_interval=0.01,
+            on_status=lambda job: seen.append(job.status),
+        )
+    assert (done.status, seen) == ("succeeded", ["dreaming", "succeeded"])
+
+
+def test_58_a_state_that_never_ends_is_given_up_with_the_last_one(is_async: bool) -> None:
+    with (
+        ScriptedServer(state("dreaming")) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+    ):
+        with pytest.raises(TimeoutError, match="last state: `dreaming`") as caught:
+            both("jobs.wait", "job-1", timeout=0.1, poll_interval=0.01, max_poll_interval=0.02)
+        assert server.sent < 10
+    assert isinstance(caught.value, rc.APITimeoutError)
+    assert caught.value.details == {"last": "dreaming"}
+
+
+def test_58_a_job_that_disappears_is_not_waited_for(is_async: bool) -> None:
+    with (
+        ScriptedServer(state("running"), MISSING) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+        pytest.raises(rc.NotFoundError),
+    ):
+        both("jobs.wait", "job-1", poll_interval=0.01)
+
+
+def output(*texts: str, cursor: int, done: bool = False) -> Reply:
+    chunks = [{"seq": cursor, "text": text} for text in texts]
+    page = {"job_id": "job-1", "status": "running", "chunks": chunks, "cursor": cursor}
+    return Reply(json={"data": {**page, "done": done}})
+
+
+@pytest.fixture
+def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runcrate_core.api.job_logs.EMPTY_READ_GAP_S", 0.01)
+
+
+@pytest.mark.usefixtures("_hurried")
+def test_58_following_goes_on_where_it_broke(is_async: bool) -> None:
+    script = (
+        MISSING,
+        output("a", "b", cursor=2),
+        Reply(end="no answer"),
+        output(cursor=2),
+        output("c", cursor=3),
+        output(cursor=3, done=True),
+    )
+    with (
+        ScriptedServer(*script) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+    ):
+        chunks = both.values("jobs.follow_logs", "job-1")
+        asked = [request.path.partition("?")[2] for request in server.received]
+    assert [chunk.text for chunk in chunks] == ["a", "b", "c"]
+    assert asked == [f"after={after}&follow=true" for after in (0, 0, 2, 2, 2, 3)]
+
+
+@pytest.mark.usefixtures("_hurried")
+def test_58_following_has_a_deadline(is_async: bool) -> None:
+    with (
+        ScriptedServer(output("a", cursor=1), output(cursor=1)) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+        pytest.raises(rc.APITimeoutError, match="after=1") as caught,
+    ):
+        both.values("jobs.follow_logs", "job-1", timeout=0.1)
+    assert caught.value.details == {"last": "running", "after": 1}
+
+
+@pytest.mark.usefixtures("_hurried")
+def test_58_a_job_that_never_was_is_not_followed_for_ever(
+    is_async: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runcrate_core.api.job_logs.CREATION_LAG_S", 0.0)
+    with (
+        ScriptedServer(MISSING) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+        pytest.raises(rc.NotFoundError),
+    ):
+        both.values("jobs.follow_logs", "job-1")
+
+
+def test_logs_are_read_page_by_page(both: Any, job: rc.Job) -> None:
+    both("jobs.wait", job.id, poll_interval=0.02)
+    page = both("jobs.logs", job.id, limit=1)
+    assert [chunk.text for chunk in page.chunks] == ["hello\n"]
+    assert page.chunks[0].ts is not None
+    assert both("jobs.logs", job.id, after=page.cursor).chunks == []
+
+
+def test_a_webhook_secret_is_given_and_not_shown(both: Any) -> None:
+    job = both("jobs.run", **SPEC, webhook_url="https://example.org/hook")
+    assert job.webhook_secret
+    assert job.webhook_secret not in repr(job)

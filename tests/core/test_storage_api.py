@@ -1,0 +1,84 @@
+"""Volumes: their life, their money, and what happens when an answer is lost."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.protocol import reconcile
+from tests.core.cloud import sent
+
+
+@pytest.fixture(autouse=True)
+def _quick_reconciliation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0, 0.0))
+
+
+@pytest.fixture
+def volume(both: Any) -> rc.Volume:
+    made: rc.Volume = both("storage.create", name="datasets", size_gb=100, region="us-east-1")
+    return made
+
+
+def test_a_volume_is_made_found_resized_and_deleted(both: Any, volume: rc.Volume) -> None:
+    assert (volume.name, volume.size_gb, volume.recovered) == ("datasets", 100, False)
+    assert volume.created_at is not None
+    assert volume.created_at.tzinfo is not None
+    assert both("storage.get", volume.id) == volume
+    assert both("storage.list", search="data") == [volume]
+    assert both("storage.list", search="other") == []
+    assert both("storage.resize", volume.id, 200).size_gb == 200
+    assert both("storage.resize", volume.id, size_gb=300).size_gb == 300
+    deletion = both("storage.delete", volume.id)
+    assert isinstance(deletion.refund_amount, Decimal)
+    assert deletion.refund_amount > 0
+    with pytest.raises(rc.NotFoundError):
+        both("storage.get", volume.id)
+
+
+def test_a_volume_never_shrinks(both: Any, volume: rc.Volume) -> None:
+    with pytest.raises(rc.UnprocessableEntityError):
+        both("storage.resize", volume.id, 50)
+
+
+def test_regions_have_names_and_a_provider(both: Any) -> None:
+    regions = both("storage.list_regions")
+    assert regions
+    assert all(region.name and region.provider == "aws-s3" for region in regions)
+
+
+def test_a_creation_carries_a_key_and_is_aimed_at_the_environment(cloud: Any, both: Any) -> None:
+    both("environments.create", name="staging")
+    both.client = both.client.with_options(environment="staging")
+    both("storage.create", name="d", size_gb=1, region="us-east-1")
+    [request] = sent(cloud, "POST /storage")
+    assert request.headers["idempotency-key"]
+    assert request.query["environment"] == ("staging",)
+
+
+def test_a_creation_whose_answer_is_lost_is_found_by_its_name(cloud: Any, both: Any) -> None:
+    cloud.fail("POST /storage", lose_answer=True)
+    volume = both("storage.create", name="datasets", size_gb=1, region="us-east-1")
+    assert volume.recovered
+    assert len(sent(cloud, "POST /storage")) == 1
+    assert [found.id for found in both("storage.list")] == [volume.id]
+
+
+def test_a_creation_that_is_lost_on_the_way_is_ambiguous(cloud: Any, both: Any) -> None:
+    cloud.fail("POST /storage", drop_connection=True)
+    with pytest.raises(rc.AmbiguousLaunchError, match=r"storage\.list") as caught:
+        both("storage.create", name="datasets", size_gb=1, region="us-east-1")
+    assert caught.value.name == "datasets"
+    assert caught.value.idempotency_key is not None
+    assert len(sent(cloud, "POST /storage")) == 1
+
+
+def test_24_a_deletion_whose_answer_is_lost_has_worked(
+    cloud: Any, both: Any, volume: rc.Volume
+) -> None:
+    cloud.fail("DELETE /storage/{id}", lose_answer=True)
+    assert both("storage.delete", volume.id).refund_amount is None
+    assert both("storage.list") == []

@@ -1,0 +1,123 @@
+"""Environments, SSH keys and certificates, secrets, templates."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.protocol import reconcile
+from tests.core.cloud import sent
+
+PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me"
+
+
+@pytest.fixture(autouse=True)
+def _quick_reconciliation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0, 0.0))
+
+
+def test_an_environment_is_made_renamed_and_deleted(both: Any) -> None:
+    made = both("environments.create", name="staging")
+    assert [found.name for found in both("environments.list")] == ["main", "staging"]
+    assert both("environments.update", made.id, name="production").name == "production"
+    assert both("environments.get", made.id).monthly_budget_usd is None
+    assert both("environments.delete", made.id) is None
+    with pytest.raises(rc.NotFoundError):
+        both("environments.get", made.id)
+
+
+def test_the_default_environment_can_be_changed(cloud: Any, both: Any) -> None:
+    made = both("environments.create", name="staging")
+    assert both("environments.update", made.id, is_default=True).is_default
+    [request] = sent(cloud, f"PATCH /environments/{made.id}")
+    assert request.json == {"is_default": True}
+
+
+def test_an_update_without_changes_is_refused(cloud: Any, both: Any) -> None:
+    with pytest.raises(ValueError, match="name, is_default"):
+        both("environments.update", "e-1")
+    assert cloud.requests == []
+
+
+def test_a_second_environment_of_a_name_is_an_error(both: Any) -> None:
+    with pytest.raises(rc.ConflictError):
+        both("environments.create", name="main")
+
+
+def test_a_client_sees_its_own_environment_alone(both: Any) -> None:
+    both("environments.create", name="staging")
+    launched = both("instances.create", gpu_type="A100", max_runtime_minutes=10)
+    assert [found.id for found in both("instances.list")] == [launched.id]
+    both.client = both.client.with_options(environment="staging")
+    assert both("instances.list") == []
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments", "route"),
+    [
+        ("environments.create", {"name": "staging"}, "POST /environments"),
+        ("ssh_keys.create", {"name": "laptop", "public_key": PUBLIC_KEY}, "POST /ssh-keys"),
+    ],
+)
+def test_what_costs_nothing_is_found_again_or_fails_plainly(
+    cloud: Any, both: Any, method: str, arguments: dict[str, str], route: str
+) -> None:
+    cloud.fail(route, lose_answer=True)
+    assert both(method, **arguments).recovered
+    cloud.fail(route, drop_connection=True)
+    with pytest.raises(rc.APIConnectionError):
+        both(method, **arguments | {"name": "another"})
+    assert len(sent(cloud, route)) == 2
+
+
+def test_an_ssh_key_is_added_once_and_deleted(both: Any) -> None:
+    key = both("ssh_keys.create", name="my-laptop", public_key=PUBLIC_KEY)
+    assert key.fingerprint.startswith("SHA256:")
+    assert (key.type, key.last_used) == ("ssh-ed25519", None)
+    assert both("ssh_keys.list") == [key]
+    with pytest.raises(rc.ConflictError):
+        both("ssh_keys.create", name="again", public_key=PUBLIC_KEY)
+    both("ssh_keys.delete", key.id)
+    assert both("ssh_keys.list") == []
+
+
+def test_a_certificate_tells_where_to_log_in(both: Any) -> None:
+    launched = both("instances.create", gpu_type="A100", max_runtime_minutes=10)
+    both("instances.wait_until_running", launched.id, poll_interval=0.05)
+    certificate = both("instances.issue_ssh_certificate", launched.id, public_key=PUBLIC_KEY)
+    assert certificate.certificate
+    assert (certificate.user, certificate.port) == ("root", 22)
+
+
+def test_secrets_have_names_and_no_values(cloud: Any, both: Any) -> None:
+    secret = {"key": "HF_TOKEN", "sensitive": True, "updated_at": None, "value": "hidden"}
+    cloud.fail("GET /secrets", status=200, body=b'{"data": [%s]}' % _json(secret))
+    [found] = both("secrets.list")
+    assert (found.key, found.sensitive, found.updated_at) == ("HF_TOKEN", True, None)
+    assert "hidden" not in repr(found.to_dict())
+
+
+def test_templates_go_on_from_page_to_page(cloud: Any, both: Any) -> None:
+    page = both("templates.list", page_size=3)
+    assert (len(page), page.total, page.has_more, page.cursor) == (3, 8, True, None)
+    found = both.page_values(page)
+    assert len({template.id for template in found}) == 8
+    assert found[:3] == page.data
+    assert [request.query["page"] for request in sent(cloud, "GET /templates")] == [
+        ("1",),
+        ("2",),
+        ("3",),
+    ]
+
+
+def test_templates_are_searched_and_sorted(both: Any) -> None:
+    [first, *_] = both.values("templates.list", sort_by="name", sort_dir="desc")
+    assert both("templates.list", search=first.name, page=1)[0] == first
+    assert both("templates.list", category="no such category").data == []
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value).encode()
