@@ -1,0 +1,361 @@
+"""`ChatRuncrate`: Runcrate's chat models for LangChain."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Self
+
+from langchain_core.runnables import RunnableLambda
+from pydantic import model_validator
+
+from langchain_runcrate.answers import chat_result
+from langchain_runcrate.arguments import constructor_arguments
+from langchain_runcrate.chunks import StreamedAnswer
+from langchain_runcrate.content_blocks import register_blocks
+from langchain_runcrate.described_model import DescribedChatModel
+from langchain_runcrate.errors import translating_errors
+from langchain_runcrate.messages import to_wire
+from langchain_runcrate.structured_output import (
+    Method,
+    instructed,
+    structured_output_plan,
+    with_raw,
+)
+from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
+from runcrate_core import Runcrate, __version__
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+
+    from langchain_core.callbacks import (
+        AsyncCallbackManagerForLLMRun,
+        CallbackManagerForLLMRun,
+    )
+    from langchain_core.language_models import LanguageModelInput
+    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.outputs import ChatGenerationChunk, ChatResult
+    from langchain_core.runnables import Runnable
+    from langchain_core.tools import BaseTool
+
+    from langchain_runcrate.clients import ClientSettings
+
+register_blocks()
+
+
+class ChatRuncrate(DescribedChatModel):
+    """Runcrate's chat models: DeepSeek, Qwen, Llama, Kimi, gpt-oss and more behind one API.
+
+    Setup:
+        ```bash
+        pip install "runcrate-integrations[langchain]"
+        export RUNCRATE_API_KEY="rc_live_..."
+        ```
+
+    Key init args (completion params):
+        model: Identifier of the model, e.g. `"deepseek-ai/DeepSeek-V3.2"`.
+        temperature: From 0 (always the likeliest) to 2.
+        max_tokens: Most tokens of an answer.
+        stop: Texts at which an answer ends.
+        reasoning_effort: How long a reasoning model thinks.
+
+    Key init args (client params):
+        api_key: Runcrate API key. Read from `RUNCRATE_API_KEY` if not given.
+        base_url: Address of the API. Read from `RUNCRATE_API_BASE` if not given.
+        timeout: Seconds of silence after which a whole answer is given up.
+        stream_idle_timeout: Seconds a stream may stay without content.
+        max_retries: Repeats after the first attempt.
+
+    See the fields for the rest. `ChatRuncrate(model="m", base_url="http://127.0.0.1:8080/v1",
+    api_key="anything")` talks to any OpenAI-compatible server on this machine.
+
+    Instantiate:
+        ```python
+        from langchain_runcrate import ChatRuncrate
+
+        model = ChatRuncrate(model="deepseek-ai/DeepSeek-V3.2", temperature=0)
+        ```
+
+    Invoke:
+        ```python
+        messages = [
+            ("system", "Answer in one sentence."),
+            ("human", "What is LoRA fine-tuning?"),
+        ]
+        print(model.invoke(messages).text)
+        ```
+
+    Stream:
+        ```python
+        for chunk in model.stream("Write a haiku about GPUs."):
+            print(chunk.text, end="", flush=True)
+        ```
+
+    Async:
+        ```python
+        message = await model.ainvoke("What is LoRA fine-tuning?")
+        async for chunk in model.astream("Write a haiku about GPUs."):
+            print(chunk.text, end="", flush=True)
+        ```
+
+    Tool calling:
+        ```python
+        from pydantic import BaseModel, Field
+
+
+        class GetPrice(BaseModel):
+            '''Get the price of a GPU for an hour.'''
+
+            gpu: str = Field(description="The name of the GPU, such as H100")
+
+
+        message = model.bind_tools([GetPrice]).invoke("What does an H100 cost per hour?")
+        print(message.tool_calls)
+        ```
+
+        `tool_choice` takes the name of a tool, `auto`, `none` or `any`. Calls whose arguments are
+        not valid JSON stand in `message.invalid_tool_calls`, and are replayed safely.
+
+    Structured output:
+        ```python
+        class Summary(BaseModel):
+            '''A summary of a text.'''
+
+            title: str
+            bullets: list[str]
+
+
+        summary = model.with_structured_output(Summary).invoke("Summarize what a GPU cloud is.")
+        print(summary.title)
+        ```
+
+    Image input:
+        ```python
+        import base64
+        from pathlib import Path
+
+        picture = base64.b64encode(Path("picture.png").read_bytes()).decode()
+        vision = ChatRuncrate(model="Qwen/Qwen3-VL-8B-Instruct")
+        message = vision.invoke(
+            [
+                {
+                    "role": "user",
+                    "content": [
+                        {"type": "text", "text": "What is in this picture?"},
+                        {"type": "image", "base64": picture, "mime_type": "image/png"},
+                    ],
+                }
+            ]
+        )
+        ```
+
+        Recordings (`audio`), films (`video`) and documents (`file`) are given alike, to models
+        that take them.
+
+    Reasoning:
+        ```python
+        thinker = ChatRuncrate(model="deepseek-ai/DeepSeek-R1-0528")
+        message = thinker.invoke("How many r are in strawberry?")
+        print(message.additional_kwargs["reasoning_content"])
+        print([block["type"] for block in message.content_blocks])
+        ```
+
+    Token usage:
+        ```python
+        message = model.invoke("Hello!")
+        print(message.usage_metadata)
+        ```
+
+        Streams have it too, on their last chunk.
+
+    Response metadata:
+        ```python
+        print(message.response_metadata)
+        ```
+
+        It holds `model_name`, `finish_reason`, `token_usage`, `request_id`, `rate_limit` and, where
+        it is known, the `cost` in US dollars with its source; `RuncrateCostCallbackHandler` adds
+        it up.
+    """
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_arguments(cls, values: Any) -> Any:
+        return constructor_arguments(cls, values) if isinstance(values, dict) else values
+
+    @model_validator(mode="after")
+    def _set_runcrate_version(self) -> Self:
+        self._add_version("runcrate-integrations", __version__)
+        return self
+
+    @model_validator(mode="after")
+    def _check_before_use(self) -> Self:
+        if not (self.api_key and self.api_key.get_secret_value()):
+            # Says what is missing, if the address is one that needs a key. Nothing is sent.
+            Runcrate(inference_url=self.api_base)
+        if self.streaming and (self.n or 1) > 1:
+            raise ValueError("`n` must be 1 with `streaming=True`: one answer can be streamed.")
+        return self
+
+    # --- calls ---
+
+    def _generate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain's signature
+        **kwargs: Any,
+    ) -> ChatResult:
+        request = self._whole_request(self._wire(messages, kwargs), stop, kwargs)
+        with translating_errors():
+            completion = self._blocking_client().chat.completions.create(**request)
+        return chat_result(completion.to_dict(), completion.response, self._reading(request))
+
+    async def _agenerate(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain's signature
+        **kwargs: Any,
+    ) -> ChatResult:
+        request = self._whole_request(self._wire(messages, kwargs), stop, kwargs)
+        with translating_errors():
+            completion = await self._asynchronous_client().chat.completions.create(**request)
+        return chat_result(completion.to_dict(), completion.response, self._reading(request))
+
+    def _stream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: CallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> Iterator[ChatGenerationChunk]:
+        request = self._streamed_request(self._wire(messages, kwargs), stop, kwargs)
+        answer = StreamedAnswer(self._reading(request))
+        opening = self._blocking_client().chat.completions.stream(**request)
+        with translating_errors(), opening as stream:
+            for chunk in stream:
+                if (piece := answer.read(chunk)) is not None:
+                    if run_manager is not None:
+                        run_manager.on_llm_new_token(**_token(piece))
+                    yield piece
+            for piece in answer.end(stream.completion.to_dict(), stream.response):
+                if run_manager is not None:
+                    run_manager.on_llm_new_token(**_token(piece))
+                yield piece
+
+    async def _astream(
+        self,
+        messages: list[BaseMessage],
+        stop: list[str] | None = None,
+        run_manager: AsyncCallbackManagerForLLMRun | None = None,
+        **kwargs: Any,
+    ) -> AsyncIterator[ChatGenerationChunk]:
+        request = self._streamed_request(self._wire(messages, kwargs), stop, kwargs)
+        answer = StreamedAnswer(self._reading(request))
+        opening = self._asynchronous_client().chat.completions.stream(**request)
+        with translating_errors():
+            async with opening as stream:
+                async for chunk in stream:
+                    if (piece := answer.read(chunk)) is not None:
+                        if run_manager is not None:
+                            await run_manager.on_llm_new_token(**_token(piece))
+                        yield piece
+                for piece in answer.end(stream.completion.to_dict(), stream.response):
+                    if run_manager is not None:
+                        await run_manager.on_llm_new_token(**_token(piece))
+                    yield piece
+
+    def _wire(self, messages: list[BaseMessage], kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return to_wire(messages, self._wire_policy(kwargs.get("model")))
+
+    def _client_settings(self) -> ClientSettings:
+        settings = super()._client_settings()
+        return replace(settings, stream_idle_timeout=self.stream_idle_timeout)
+
+    # --- tools and structured answers ---
+
+    def bind_tools(
+        self,
+        tools: Sequence[dict[str, Any] | type | Callable[..., Any] | BaseTool],
+        *,
+        tool_choice: dict[str, Any] | str | bool | None = None,
+        strict: bool | None = None,
+        parallel_tool_calls: bool | None = None,
+        response_format: dict[str, Any] | type | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, AIMessage]:
+        """Return a model that may call tools.
+
+        Args:
+            tools: Tools, functions, Pydantic classes, `TypedDict`s, or dicts in the form of
+                OpenAI, Anthropic or JSON schema.
+            tool_choice: The name of the tool to call, `auto`, `none`, `any` or `required` (also
+                `True`), or OpenAI's dict.
+            strict: Whether arguments must follow the schemas exactly.
+            parallel_tool_calls: Whether several tools may be called at once.
+            response_format: A schema or OpenAI's dict for answers that call no tool.
+            kwargs: Further parameters of the request.
+
+        Raises:
+            ValueError: `tool_choice` names a tool that is not there.
+        """
+        formatted = wire_tools(tools, strict=strict)
+        choice = wire_tool_choice(tool_choice, formatted)
+        bound = {
+            "tools": formatted or None,
+            "tool_choice": choice,
+            "parallel_tool_calls": parallel_tool_calls,
+            "response_format": response_format
+            and wire_response_format(response_format, strict=strict),
+        }
+        return self.bind(
+            **{name: value for name, value in bound.items() if value is not None}, **kwargs
+        )
+
+    def with_structured_output(
+        self,
+        schema: dict[str, Any] | type | None = None,
+        *,
+        method: Method | None = None,
+        include_raw: bool = False,
+        strict: bool | None = None,
+        tools: Sequence[Any] | None = None,
+        **kwargs: Any,
+    ) -> Runnable[LanguageModelInput, Any]:
+        """Return a chain whose answers fit a schema.
+
+        Args:
+            schema: A Pydantic class, a `TypedDict`, JSON schema or an OpenAI function.
+            method: `json_schema`, `function_calling` or `json_mode`. By default the best that the
+                model's profile promises: `json_schema`, then `function_calling`; a model with
+                neither is asked to answer with JSON, with a warning. Models without a profile
+                are given the schema as a tool.
+            include_raw: Whether to return `raw`, `parsed` and `parsing_error` instead of raising
+                when the answer cannot be read.
+            strict: Whether the answer must follow the schema exactly.
+            tools: Tools that the model may call besides, with `json_schema`.
+            kwargs: Further parameters of the request.
+
+        Returns:
+            Objects of the class if `schema` is a Pydantic class, otherwise dicts.
+
+        Raises:
+            ValueError: There is no such method.
+        """
+        plan = structured_output_plan(
+            schema, method, self.profile, strict=strict, model=self.model_name
+        )
+        bound = self.bind_tools([*plan.tools, *(tools or ())], **{**plan.arguments, **kwargs})
+        llm: Runnable[LanguageModelInput, Any] = bound
+        if plan.instructions:
+            llm = RunnableLambda(self._instructing(plan.instructions)) | bound
+        return with_raw(llm, plan.parser) if include_raw else llm | plan.parser
+
+    def _instructing(self, instructions: str) -> Callable[[LanguageModelInput], list[BaseMessage]]:
+        return lambda prompt: instructed(self._convert_input(prompt).to_messages(), instructions)
+
+
+def _token(piece: ChatGenerationChunk) -> dict[str, Any]:
+    """Return what callbacks are told of a chunk."""
+    info = piece.generation_info or {}
+    return {"token": piece.text, "chunk": piece, "logprobs": info.get("logprobs")}

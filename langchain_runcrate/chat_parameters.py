@@ -1,0 +1,162 @@
+"""The parameters of `ChatRuncrate`: what its requests say unless a call says otherwise."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from langchain_runcrate.completion_request import completion_request
+from langchain_runcrate.messages import ToolMedia
+from langchain_runcrate.prices import TokenPrices
+from langchain_runcrate.reasoning import ReasoningPolicy
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Fields that become parameters of the request under the same name.
+_PARAMETERS = (
+    "temperature",
+    "max_tokens",
+    "top_p",
+    "stop",
+    "frequency_penalty",
+    "presence_penalty",
+    "seed",
+    "logprobs",
+    "top_logprobs",
+    "logit_bias",
+    "n",
+    "reasoning_effort",
+    "service_tier",
+    "extra_body",
+)
+
+
+class ChatParameters(BaseModel):
+    """The fields of a chat model, and what of them a request holds.
+
+    Some have two names, as LangChain's users know them by either.
+    """
+
+    model_config = ConfigDict(populate_by_name=True, protected_namespaces=())
+
+    model_name: str = Field(alias="model")
+    """Identifier of the model, as the catalogue lists it."""
+
+    temperature: float | None = None
+    """From 0 (always the likeliest) to 2. The service's default is 0.7."""
+
+    max_tokens: int | None = Field(default=None, alias="max_completion_tokens")
+    """Most tokens of an answer; the model's own limit if not given."""
+
+    top_p: float | None = None
+    """Share of the likeliest tokens to choose from, 0 to 1."""
+
+    stop: list[str] | str | None = Field(default=None, alias="stop_sequences")
+    """Texts at which an answer ends."""
+
+    frequency_penalty: float | None = None
+    """From -2 to 2: how much tokens that came often are avoided."""
+
+    presence_penalty: float | None = None
+    """From -2 to 2: how much tokens that came at all are avoided."""
+
+    seed: int | None = None
+    """For answers that can be repeated, where the model supports it."""
+
+    logprobs: bool | None = None
+    """Whether to return log probabilities (`response_metadata["logprobs"]`)."""
+
+    top_logprobs: int | None = None
+    """How many alternatives to return for each token."""
+
+    logit_bias: dict[str, int] | None = None
+    """Changes to the likelihood of tokens, by their numbers."""
+
+    n: int | None = Field(default=None, ge=1)
+    """How many answers to make, for `generate`. More than one cannot be streamed."""
+
+    reasoning_effort: str | None = None
+    """How long a reasoning model thinks: `low`, `medium` or `high`."""
+
+    service_tier: str | None = None
+    """Passed on to the model's provider."""
+
+    streaming: bool = False
+    """Whether `invoke` streams as well, for callbacks that want tokens."""
+
+    stream_usage: bool = True
+    """Whether streams end with the usage. Turn it off for a server without `stream_options`."""
+
+    stream_idle_timeout: float | None = Field(default=120.0, alias="stream_chunk_timeout")
+    """Seconds a stream may stay without content; `None` for no limit."""
+
+    reasoning_roundtrip: ReasoningPolicy = "auto"
+    """Which of the model's thoughts are sent back to it: those of the present tool loop (`auto`),
+    `always` all of them, or `never` any. Models differ in which of these they accept."""
+
+    tool_media: ToolMedia = "auto"
+    """Where pictures and files in tool messages go: `native` leaves them, `lift` puts them into a
+    user's message behind, `auto` decides by the profile."""
+
+    token_prices: TokenPrices | None = None
+    """US dollars for a million tokens (`input`, `output`, `cached_input`), for `response_metadata
+    ["cost"]` where the server tells no cost. Published prices are known."""
+
+    include_response_headers: bool = False
+    """Whether `response_metadata["headers"]` holds the headers of the answer."""
+
+    extra_body: dict[str, Any] | None = None
+    """Fields to put over the body of each request."""
+
+    model_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Further parameters of each request. Unknown constructor arguments come here."""
+
+    disabled_params: dict[str, Any] | None = None
+    """Parameters never to send: `{"parallel_tool_calls": None}`; with a list, only those values."""
+
+    @property
+    def _default_params(self) -> dict[str, Any]:
+        values = {name: getattr(self, name) for name in _PARAMETERS}
+        given = {name: value for name, value in values.items() if value not in (None, [])}
+        return {"model": self.model_name, **given, **self.model_kwargs}
+
+    def _whole_request(
+        self,
+        wire_messages: Sequence[Mapping[str, Any]],
+        stop: Sequence[str] | None,
+        call: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Return the arguments of `chat.completions.create` for a call."""
+        said = {name: value for name, value in call.items() if name != "stream_usage"}
+        request = completion_request(
+            wire_messages, self._default_params, said, stop, self.disabled_params
+        )
+        request.pop("stream_options", None)
+        return request
+
+    def _streamed_request(
+        self,
+        wire_messages: Sequence[Mapping[str, Any]],
+        stop: Sequence[str] | None,
+        call: Mapping[str, Any],
+    ) -> dict[str, Any]:
+        """Return the arguments of `chat.completions.stream` for a call.
+
+        Raises:
+            ValueError: Several answers are asked for.
+        """
+        request = self._whole_request(wire_messages, stop, call)
+        if request.get("n", 1) > 1:
+            raise ValueError(
+                "Several answers (`n`) cannot be streamed. Use `generate` with "
+                "`disable_streaming=True`. Nothing was sent."
+            )
+        options = call.get("stream_options") or self.model_kwargs.get("stream_options")
+        wanted = call.get("stream_usage")
+        if options is not None:
+            request["stream_options"] = options
+        elif not (self.stream_usage if wanted is None else wanted):
+            request["stream_options"] = None  # leaves out what the client sends by default
+        return request

@@ -1,0 +1,168 @@
+"""The connections behind the models: one client for equal settings, held by those who use it.
+
+Making a pool of connections for each model costs tens of milliseconds and leaks sockets. Here all
+models with the same address and key share one pool, one retry budget and one view of the key's
+rate limit, however else they differ. A pool is closed when its last user is closed or collected.
+The clients themselves see to event loops, threads and forks.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple, Self
+
+from runcrate_core import AsyncRuncrate, Runcrate
+
+
+@dataclass(frozen=True, slots=True)
+class ClientSettings:
+    """What a model asks of its client. Neither key nor headers are shown by `repr`.
+
+    Attributes:
+        api_key: The key, or `None` for a server that wants none.
+        base_url: Address of the inference API.
+        timeout: Seconds of silence while waiting for a whole answer; `None` for the default.
+        max_retries: Repeats after the first attempt.
+        stream_idle_timeout: Seconds a stream may stay without content; `None` for no limit.
+        default_headers: Sent with every request.
+        http_client: An HTTP client to use instead of one of ours.
+        http_async_client: The same for asynchronous calls.
+    """
+
+    api_key: str | None = field(repr=False)
+    base_url: str
+    timeout: float | None = None
+    max_retries: int = 3
+    stream_idle_timeout: float | None = 120.0
+    default_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
+    http_client: Any = None
+    http_async_client: Any = None
+
+    @property
+    def pool(self) -> tuple[Any, ...]:
+        """What must be equal for two models to share connections."""
+        return self.api_key, self.base_url, self.http_client, self.http_async_client
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What may differ between clients that share connections."""
+        return {
+            "timeout": self.timeout,
+            "max_retries": self.max_retries,
+            "stream_idle_timeout": self.stream_idle_timeout,
+            "default_headers": dict(self.default_headers),
+        }
+
+
+class _Pool:
+    """The two clients of one address and key, and the leases that use them."""
+
+    def __init__(self, settings: ClientSettings) -> None:
+        key, address = settings.api_key, settings.base_url
+        self.blocking = Runcrate(key, inference_url=address, http_client=settings.http_client)
+        self.asynchronous = AsyncRuncrate(
+            key, inference_url=address, http_client=settings.http_async_client
+        )
+        self.users: weakref.WeakSet[ClientLease] = weakref.WeakSet()
+        # Sockets are closed as soon as nobody can use them any more; those of event loops are
+        # closed by `aclose`, as only their loop may do it.
+        weakref.finalize(self, self.blocking.close)
+
+
+class _Held(NamedTuple):
+    """What a lease has taken, replaced as a whole so that threads see no half of it."""
+
+    settings: ClientSettings
+    pool: _Pool
+    blocking: Runcrate
+    asynchronous: AsyncRuncrate
+
+
+_pools: weakref.WeakValueDictionary[tuple[Any, ...], _Pool] = weakref.WeakValueDictionary()
+_lock = threading.Lock()
+
+
+class ClientLease:
+    """A model's hold on its clients; taken when it is first used.
+
+    Copying or pickling a lease gives a new one, so that models can be copied and pickled.
+    """
+
+    def __init__(self) -> None:
+        self._held: _Held | None = None
+
+    def blocking(self, settings: ClientSettings) -> Runcrate:
+        """Return the blocking client for these settings.
+
+        Raises:
+            ConfigurationError: The settings are not usable; nothing was sent.
+        """
+        return self._holding(settings).blocking
+
+    def asynchronous(self, settings: ClientSettings) -> AsyncRuncrate:
+        """Return the asynchronous client for these settings.
+
+        Raises:
+            ConfigurationError: The settings are not usable; nothing was sent.
+        """
+        return self._holding(settings).asynchronous
+
+    def close(self) -> None:
+        """Give the clients up; the last user's blocking connections are closed.
+
+        The model stays usable: the next call takes them up again.
+        """
+        pool = self._release()
+        if pool is not None:
+            pool.blocking.close()
+
+    async def aclose(self) -> None:
+        """Give the clients up; the last user's connections of either kind are closed."""
+        pool = self._release()
+        if pool is not None:
+            pool.blocking.close()
+            await pool.asynchronous.aclose()
+
+    def _holding(self, settings: ClientSettings) -> _Held:
+        held = self._held
+        if held is not None and held.settings == settings:
+            return held
+        with _lock:
+            pool = _pools.get(settings.pool)
+            if pool is None:
+                pool = _pools[settings.pool] = _Pool(settings)
+            taken = _Held(
+                settings,
+                pool,
+                pool.blocking.with_options(**settings.options),
+                pool.asynchronous.with_options(**settings.options),
+            )
+            if held is not None and held.pool is not pool:
+                held.pool.users.discard(self)
+            pool.users.add(self)
+            self._held = taken
+            return taken
+
+    def _release(self) -> _Pool | None:
+        """Give the pool up; return it when nobody else uses it."""
+        with _lock:
+            held, self._held = self._held, None
+            if held is None:
+                return None
+            held.pool.users.discard(self)
+            if held.pool.users:
+                return None
+            if _pools.get(held.settings.pool) is held.pool:
+                del _pools[held.settings.pool]
+            return held.pool
+
+    def __copy__(self) -> Self:
+        return type(self)()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return type(self)()
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), ()

@@ -1,0 +1,63 @@
+"""The request of a call: what the model was made with, what was bound, what the call says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_runcrate.tools_binding import wire_response_format
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+# Arguments of calls that are not for the API.
+_NOT_SENT: Final = frozenset(
+    {"ls_structured_output_format", "stream", "strict", "structured_output_format"}
+)
+# Fields that make no sense, and are refused, without tools.
+_WITH_TOOLS: Final = ("tool_choice", "parallel_tool_calls")
+
+
+def completion_request(
+    wire_messages: Sequence[Mapping[str, Any]],
+    defaults: Mapping[str, Any],
+    call: Mapping[str, Any],
+    stop: Sequence[str] | None = None,
+    disabled: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the arguments of `client.chat.completions.create` for a call.
+
+    Args:
+        wire_messages: The conversation, in the API's form.
+        defaults: What the model was made with; `extra_body` is joined with the call's.
+        call: What was bound, and what the call says; it wins.
+        stop: The call's stop sequences.
+        disabled: Parameters that the server does not know: left out when the value is `None` or
+            holds the parameter's value.
+    """
+    said = {name: value for name, value in call.items() if name not in _NOT_SENT}
+    request = {**defaults, **said}
+    if stop is not None:
+        request["stop"] = stop
+    if not request.get("stop"):
+        request.pop("stop", None)
+    most = request.pop("max_completion_tokens", None)
+    if most is not None:
+        request["max_tokens"] = most
+    if not request.get("tools"):
+        for name in ("tools", *_WITH_TOOLS):
+            request.pop(name, None)
+    if (response_format := request.get("response_format")) is not None:
+        request["response_format"] = wire_response_format(
+            response_format, strict=call.get("strict")
+        )
+    extra_body = {**(defaults.get("extra_body") or {}), **(call.get("extra_body") or {})}
+    request.pop("extra_body", None)
+    if extra_body:
+        request["extra_body"] = extra_body
+    for name, values in (disabled or {}).items():
+        if name in request and (values is None or request[name] in values):
+            del request[name]
+    return {
+        **{name: value for name, value in request.items() if value is not None},
+        "messages": wire_messages,
+    }

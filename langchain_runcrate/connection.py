@@ -1,0 +1,134 @@
+"""What every Runcrate part for LangChain is connected with: key, address, times, repeats."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Self
+
+from langchain_core.utils import from_env, secret_from_env
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
+
+from langchain_runcrate.clients import ClientLease, ClientSettings
+
+if TYPE_CHECKING:
+    from runcrate_core import AsyncRuncrate, Runcrate
+
+DEFAULT_API_BASE = "https://api.runcrate.ai/v1"
+KEY_VARIABLE = "RUNCRATE_API_KEY"
+
+key_from_environment = secret_from_env(KEY_VARIABLE, default=None)
+address_from_environment = from_env("RUNCRATE_API_BASE", default=DEFAULT_API_BASE)
+
+
+class RuncrateConnection(BaseModel):
+    """Fields and life cycle of a connection, for models, embeddings and tools to inherit.
+
+    Neither the key nor the headers are ever part of a repr, a serialisation or a pickle; an
+    unpickled object reads the key from the environment of its new process.
+    """
+
+    model_config = ConfigDict(
+        arbitrary_types_allowed=True,
+        populate_by_name=True,
+        hide_input_in_errors=True,  # an error that shows its input would show the key
+    )
+
+    api_key: SecretStr | None = Field(default_factory=key_from_environment)
+    """Runcrate API key (`rc_live_...`). Read from `RUNCRATE_API_KEY` if not given.
+
+    For an address that is not Runcrate's own, any text will do.
+    """
+
+    api_base: str = Field(default_factory=address_from_environment, alias="base_url")
+    """Address of the inference API. Read from `RUNCRATE_API_BASE` if not given."""
+
+    request_timeout: float | None = Field(default=None, alias="timeout")
+    """Seconds of silence after which a call that is not streamed is given up.
+
+    `(connect, read)` and an `httpx.Timeout` are taken as well, and read as their read timeout.
+    """
+
+    max_retries: int = Field(default=3, ge=0)
+    """Repeats after the first attempt. `Retry-After` and the rate limit are honoured."""
+
+    default_headers: Mapping[str, str] | None = Field(default=None, exclude=True, repr=False)
+    """Headers to send with every request. Not serialised: they may hold credentials."""
+
+    http_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.Client` to use, for proxies or certificates. It is not closed."""
+
+    http_async_client: Any = Field(default=None, exclude=True, repr=False)
+    """An `httpx.AsyncClient` to use for asynchronous calls. It is not closed."""
+
+    _lease: ClientLease = PrivateAttr(default_factory=ClientLease)
+
+    def model_post_init(self, context: Any, /) -> None:
+        """Let LangChain's base classes have their turn, which private fields would take."""
+        super().model_post_init(context)
+
+    @field_validator("api_base", mode="before")
+    @classmethod
+    def _address_or_default(cls, value: Any) -> Any:
+        return address_from_environment() if value is None else value
+
+    @field_validator("max_retries", mode="before")
+    @classmethod
+    def _retries_or_default(cls, value: Any) -> Any:
+        return cls.model_fields["max_retries"].default if value is None else value
+
+    @field_validator("request_timeout", mode="before")
+    @classmethod
+    def _read_timeout(cls, value: Any) -> Any:
+        if isinstance(value, tuple | list) and value:
+            return value[-1]
+        return getattr(value, "read", value)
+
+    def close(self) -> None:
+        """Close the connections, unless another object with the same settings uses them.
+
+        The object stays usable: its next call opens new ones.
+        """
+        self._lease.close()
+
+    async def aclose(self) -> None:
+        """Close the connections of the running event loop as well; see `close`."""
+        await self._lease.aclose()
+
+    def _client_settings(self) -> ClientSettings:
+        return ClientSettings(
+            api_key=self.api_key.get_secret_value() if self.api_key is not None else None,
+            base_url=self.api_base,
+            timeout=self.request_timeout,
+            max_retries=self.max_retries,
+            default_headers=tuple((self.default_headers or {}).items()),
+            http_client=self.http_client,
+            http_async_client=self.http_async_client,
+        )
+
+    def _blocking_client(self) -> Runcrate:
+        return self._lease.blocking(self._client_settings())
+
+    def _asynchronous_client(self) -> AsyncRuncrate:
+        return self._lease.asynchronous(self._client_settings())
+
+    def __getstate__(self) -> dict[Any, Any]:
+        if self.http_client is not None or self.http_async_client is not None:
+            raise pickle.PicklingError(
+                f"A {type(self).__name__} with an `http_client` of yours cannot be pickled: its "
+                "connections live in this process."
+            )
+        state = super().__getstate__()
+        fields = {**state["__dict__"], "api_key": None, "default_headers": None}
+        fields.pop("_serialized", None)  # LangChain's cache, made anew when needed
+        return {**state, "__dict__": fields}
+
+    def __setstate__(self, state: dict[Any, Any]) -> None:
+        super().__setstate__(state)
+        self.__dict__["api_key"] = key_from_environment()
+
+    def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:
+        memo = {} if memo is None else memo
+        for shared in (self.http_client, self.http_async_client):
+            memo[id(shared)] = shared  # connections are shared by copies, never copied
+        return super().__deepcopy__(memo)

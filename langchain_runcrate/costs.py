@@ -1,0 +1,121 @@
+"""Adding up what calls cost."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration
+
+from langchain_runcrate.prices import TokenPrices, prices_of, tokens_cost
+from runcrate_core import model_facts
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_core.outputs import LLMResult
+
+
+@dataclass(slots=True)
+class ModelCosts:
+    """What the calls of one model came to.
+
+    Attributes:
+        calls: Answers received.
+        unpriced_calls: Those of them whose cost is not known; `cost_usd` lacks them.
+        input_tokens: Tokens of their prompts.
+        output_tokens: Tokens of the answers.
+        cost_usd: Their cost in US dollars.
+    """
+
+    calls: int = 0
+    unpriced_calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    cost_usd: Decimal = Decimal(0)
+
+
+class RuncrateCostCallbackHandler(BaseCallbackHandler):
+    """Adds up the cost of all calls it sees, streamed or not, from any thread.
+
+    Counted is what the server says an answer cost (`response_metadata["cost"]`), otherwise tokens
+    times the prices given or published. Answers from LangChain's cache cost nothing.
+
+    Args:
+        prices: Prices for a million tokens by model, for answers that tell no cost.
+
+    Attributes:
+        by_model: Costs by the name of the model that answered.
+
+    Example:
+        ```python
+        from langchain_runcrate import ChatRuncrate, RuncrateCostCallbackHandler
+
+        costs = RuncrateCostCallbackHandler()
+        model = ChatRuncrate(model="deepseek-ai/DeepSeek-V3.2")
+        model.invoke("Hello!", config={"callbacks": [costs]})
+        print(f"{costs.total_cost_usd} US dollars for {costs.calls} call(s)")
+        ```
+    """
+
+    def __init__(self, prices: Mapping[str, TokenPrices] | None = None) -> None:
+        self.by_model: dict[str, ModelCosts] = {}
+        self._prices = dict(prices or {})
+        self._lock = threading.Lock()
+
+    @property
+    def total_cost_usd(self) -> Decimal:
+        """Cost of all calls in US dollars, without the unpriced ones."""
+        with self._lock:
+            return sum((costs.cost_usd for costs in self.by_model.values()), Decimal(0))
+
+    @property
+    def calls(self) -> int:
+        """Answers received."""
+        with self._lock:
+            return sum(costs.calls for costs in self.by_model.values())
+
+    @property
+    def unpriced_calls(self) -> int:
+        """Answers whose cost is not known."""
+        with self._lock:
+            return sum(costs.unpriced_calls for costs in self.by_model.values())
+
+    def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:  # noqa: ARG002 - LangChain's signature
+        """Count the answers of a call."""
+        for generations in response.generations:
+            first = generations[0] if generations else None
+            message = first.message if isinstance(first, ChatGeneration) else None
+            if isinstance(message, AIMessage):
+                self._count(message)
+
+    def _count(self, message: AIMessage) -> None:
+        model = str(message.response_metadata.get("model_name") or "unknown")
+        usage: Mapping[str, Any] = message.usage_metadata or {}
+        cost = self._cost_of(message, model)
+        with self._lock:
+            costs = self.by_model.setdefault(model, ModelCosts())
+            costs.calls += 1
+            costs.input_tokens += usage.get("input_tokens", 0)
+            costs.output_tokens += usage.get("output_tokens", 0)
+            if cost is None:
+                costs.unpriced_calls += 1
+            else:
+                costs.cost_usd += cost
+
+    def _cost_of(self, message: AIMessage, model: str) -> Decimal | None:
+        usage: Mapping[str, Any] = message.usage_metadata or {}
+        if usage.get("total_cost") == 0:  # LangChain's mark of an answer from its cache
+            return Decimal(0)
+        told = message.response_metadata.get("cost")
+        if told is not None:
+            return Decimal(str(told))
+        prices = self._prices.get(model) or prices_of(model_facts(model))
+        return tokens_cost(usage, prices) if prices and usage else None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.total_cost_usd} USD, {self.calls} calls)"

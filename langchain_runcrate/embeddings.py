@@ -1,0 +1,150 @@
+"""Embeddings for LangChain."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.embeddings import Embeddings
+from pydantic import Field
+
+from langchain_runcrate.connection import RuncrateConnection
+from langchain_runcrate.errors import translating_errors
+
+if TYPE_CHECKING:
+    from runcrate_core import Embeddings as EmbeddingsAnswer
+
+
+class RuncrateEmbeddings(RuncrateConnection, Embeddings):
+    """Vectors of texts, from the embedding models that Runcrate serves.
+
+    Setup:
+        ```bash
+        pip install "runcrate-integrations[langchain]"
+        export RUNCRATE_API_KEY="rc_live_..."
+        ```
+
+    Key init args:
+        model: Identifier of an embedding model, e.g. `"BAAI/bge-large-en-v1.5"`.
+        dimensions: Length of the vectors, where the model can shorten them.
+        query_prefix: Put before each query, for models that were trained so.
+
+    Key init args (client):
+        api_key: Runcrate API key. Read from `RUNCRATE_API_KEY` if not given.
+        base_url: Address of the API. Read from `RUNCRATE_API_BASE` if not given.
+        timeout: Seconds of silence after which a request is given up.
+        max_retries: Repeats after the first attempt.
+        chunk_size: Most texts in one request.
+        max_concurrency: Most requests at the same time.
+
+    Instantiate:
+        ```python
+        from langchain_runcrate import RuncrateEmbeddings
+
+        embeddings = RuncrateEmbeddings(model="BAAI/bge-large-en-v1.5")
+        ```
+
+    Embed one text:
+        ```python
+        vector = embeddings.embed_query("Which GPU has the most memory?")
+        print(len(vector))
+        ```
+
+    Embed several:
+        ```python
+        vectors = embeddings.embed_documents(["An H100 has 80 GB.", "An H200 has 141 GB."])
+        ```
+
+    Async:
+        ```python
+        vector = await embeddings.aembed_query("Which GPU has the most memory?")
+        ```
+
+    Texts are sent as text, never as tokens, so any OpenAI-compatible server understands them.
+    Vectors come in the order of the texts, however many requests they took.
+    """
+
+    model: str
+    """Identifier of an embedding model."""
+
+    dimensions: int | None = Field(default=None, gt=0)
+    """Length of the vectors, where the model can shorten them."""
+
+    chunk_size: int = Field(default=64, gt=0)
+    """Most texts in one request. Runcrate documents no limit; this is far below others'."""
+
+    max_concurrency: int = Field(default=4, gt=0)
+    """Most requests at the same time, when there are more texts than `chunk_size`."""
+
+    query_prefix: str = ""
+    """Put before each query; the BGE models were trained with one."""
+
+    document_prefix: str = ""
+    """Put before each document."""
+
+    model_kwargs: dict[str, Any] = Field(default_factory=dict)
+    """Further fields of the request."""
+
+    def embed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return the vector of each text, in order.
+
+        Raises:
+            ModelError: As `ChatRuncrate` raises them.
+        """
+        batches = self._batches(texts)
+        if len(batches) <= 1 or self.max_concurrency == 1:
+            return [vector for batch in batches for vector in self._embed(batch)]
+        workers = min(self.max_concurrency, len(batches))
+        with ThreadPoolExecutor(workers) as pool:
+            return [vector for vectors in pool.map(self._embed, batches) for vector in vectors]
+
+    def embed_query(self, text: str) -> list[float]:
+        """Return the vector of a query."""
+        return self._embed([self.query_prefix + text])[0]
+
+    async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
+        """Return the vector of each text, in order."""
+        turns = asyncio.Semaphore(self.max_concurrency)
+
+        async def in_turn(batch: list[str]) -> list[list[float]]:
+            async with turns:
+                return await self._aembed(batch)
+
+        try:
+            async with asyncio.TaskGroup() as group:
+                tasks = [group.create_task(in_turn(batch)) for batch in self._batches(texts)]
+        except ExceptionGroup as failures:
+            raise failures.exceptions[0] from None
+        return [vector for task in tasks for vector in task.result()]
+
+    async def aembed_query(self, text: str) -> list[float]:
+        """Return the vector of a query."""
+        return (await self._aembed([self.query_prefix + text]))[0]
+
+    def _embed(self, texts: list[str]) -> list[list[float]]:
+        with translating_errors():
+            client = self._blocking_client()
+            return _vectors(client.embeddings.create(**self._request(texts)))
+
+    async def _aembed(self, texts: list[str]) -> list[list[float]]:
+        with translating_errors():
+            client = self._asynchronous_client()
+            return _vectors(await client.embeddings.create(**self._request(texts)))
+
+    def _batches(self, texts: list[str]) -> list[list[str]]:
+        prefixed = (
+            [self.document_prefix + text for text in texts] if self.document_prefix else texts
+        )
+        return [
+            prefixed[start : start + self.chunk_size]
+            for start in range(0, len(prefixed), self.chunk_size)
+        ]
+
+    def _request(self, texts: list[str]) -> dict[str, Any]:
+        dimensions = {} if self.dimensions is None else {"dimensions": self.dimensions}
+        return {"model": self.model, "input": texts, **dimensions, **self.model_kwargs}
+
+
+def _vectors(answer: EmbeddingsAnswer) -> list[list[float]]:
+    return [item.embedding for item in answer.data]

@@ -1,0 +1,274 @@
+"""Messages between LangChain and the API, both ways; pure, total, and the same for every call.
+
+What becomes of a message of each class, on its way to the API:
+
+| LangChain | API |
+|---|---|
+| `SystemMessage` | `system` (also when it is marked as `developer`, a role Runcrate lacks) |
+| `HumanMessage` | `user`; Anthropic's `tool_result` blocks in it become `tool` messages |
+| `AIMessage` | `assistant` with text, tool calls, refusal and, by policy, its reasoning |
+| `ToolMessage` | `tool`; pictures and files are lifted into a `user` message where need be |
+| `FunctionMessage` | `function` |
+| `ChatMessage` | its role, translated where LangChain calls it otherwise |
+
+Chunks are treated like the messages they are parts of. Calls that a provider carried out itself
+(web search, code execution) are left out, like the reasoning of another provider: nobody else can
+use them. An unknown class or block is an error that names it.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from langchain_core.messages import (
+    AIMessage,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    SystemMessage,
+    ToolMessage,
+)
+
+from langchain_runcrate.answers import assistant_message
+from langchain_runcrate.content_parts import (
+    WireContent,
+    as_text,
+    text_part,
+    unknown_block,
+    wire_content,
+    wire_parts,
+)
+from langchain_runcrate.reasoning import REASONING_BLOCKS, ReasoningPolicy, wire_reasoning
+from langchain_runcrate.tool_calls import CALL_BLOCKS, unanswered_notes, wire_calls
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+ToolMedia = Literal["auto", "native", "lift"]
+
+_ROLES: Final = {
+    "ai": "assistant",
+    "developer": "system",
+    "human": "user",
+}
+# A name may not hold these (OpenAI's pattern), nor be longer.
+_NOT_IN_NAMES: Final = re.compile(r"[\s<|\\/>]")
+_LONGEST_NAME: Final = 64
+
+# What a provider carried out on its own while it answered.
+_PROVIDER_EXECUTED: Final = re.compile(
+    r"server_tool_.+|.+_tool_result|(?:web_search|file_search|computer|code_interpreter|mcp"
+    r"|image_generation|tool_search)_call|mcp_(?:tool_use|list_tools|approval_request)"
+    r"|executable_code|code_execution_result"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class WirePolicy:
+    """Choices in which servers differ.
+
+    Attributes:
+        reasoning: Which of the model's thoughts are sent back to it.
+        native_tool_images: Whether the model reads pictures in tool messages; where not, they go
+            into a user's message behind them.
+        native_tool_files: The same for other media.
+    """
+
+    reasoning: ReasoningPolicy = "auto"
+    native_tool_images: bool = False
+    native_tool_files: bool = False
+
+
+def to_wire(
+    messages: Sequence[BaseMessage], policy: WirePolicy | None = None
+) -> list[dict[str, Any]]:
+    """Return a conversation for the API. The same conversation always gives the same result.
+
+    Args:
+        messages: The conversation.
+        policy: Choices in which servers differ.
+
+    Raises:
+        TypeError: A message is of a class that cannot be sent; it is named.
+        ValueError: A content block cannot be sent; it is named.
+    """
+    policy = policy or WirePolicy()
+    answered = frozenset(m.tool_call_id for m in messages if isinstance(m, ToolMessage))
+    last_question = max(
+        (place for place, m in enumerate(messages) if isinstance(m, HumanMessage)), default=-1
+    )
+    wire: list[dict[str, Any]] = []
+    lifted: list[dict[str, Any]] = []
+    for place, message in enumerate(messages):
+        if lifted and not isinstance(message, ToolMessage):
+            # Results of parallel calls must stay together, so this waits for the last of them.
+            wire.append({"role": "user", "content": lifted})
+            lifted = []
+        match message:
+            case SystemMessage():
+                wire.append(_named("system", message))
+            case HumanMessage():
+                wire += _user_messages(message)
+            case AIMessage():
+                in_tool_loop = place > last_question
+                wire.append(_assistant(message, policy.reasoning, answered, in_tool_loop))
+            case ToolMessage():
+                sent, media = _tool_result(message, policy)
+                wire.append(sent)
+                lifted += media
+            case FunctionMessage():
+                wire.append(_named("function", message))
+            case ChatMessage():
+                wire.append(_named(_ROLES.get(message.role, message.role), message))
+            case _:
+                raise TypeError(
+                    f"A message of class `{type(message).__name__}` cannot be sent to a model. "
+                    "Nothing was sent."
+                )
+    if lifted:
+        wire.append({"role": "user", "content": lifted})
+    return wire
+
+
+def from_wire(message: Mapping[str, Any]) -> BaseMessage:
+    """Return a message of the API as LangChain's.
+
+    Raises:
+        TypeError: Its role is not text.
+    """
+    content, name = message.get("content"), message.get("name")
+    content = "" if content is None else content
+    match message.get("role"):
+        case "assistant":
+            return assistant_message(message)
+        case "user":
+            return HumanMessage(content, name=name)
+        case "system":
+            return SystemMessage(content, name=name)
+        case "tool":
+            return ToolMessage(content, tool_call_id=str(message.get("tool_call_id") or ""))
+        case "function":
+            return FunctionMessage(content=content, name=name or "")
+        case str(role):
+            return ChatMessage(content=content, role=role, name=name)
+        case role:
+            raise TypeError(f"A message has the role {role!r}, which is not text.")
+
+
+def _named(role: str, message: BaseMessage) -> dict[str, Any]:
+    wire: dict[str, Any] = {"role": role, "content": wire_content(message.content, role)}
+    name = message.name or message.additional_kwargs.get("name")
+    if name:
+        wire["name"] = _NOT_IN_NAMES.sub("_", str(name))[:_LONGEST_NAME]
+    return wire
+
+
+def _user_messages(message: HumanMessage) -> list[dict[str, Any]]:
+    if isinstance(message.content, str):
+        return [_named("user", message)]
+    results: list[dict[str, Any]] = []
+    rest: list[Any] = []
+    for block in message.content:
+        match block:
+            case {"type": "tool_result", "tool_use_id": str(identifier)} if isinstance(block, dict):
+                result = wire_content(block.get("content") or "", "tool")
+                results.append({"role": "tool", "tool_call_id": identifier, "content": result})
+            case _:
+                rest.append(block)
+    if not results:
+        return [_named("user", message)]
+    return [*results, *([_named("user", HumanMessage(rest, name=message.name))] if rest else ())]
+
+
+def _assistant(
+    message: AIMessage,
+    policy: ReasoningPolicy,
+    answered: frozenset[str],
+    in_tool_loop: bool,  # noqa: FBT001 - private
+) -> dict[str, Any]:
+    content = message.content
+    blocks = [content] if isinstance(content, str) else content
+    parts = [part for block in blocks for part in _spoken_parts(block)]
+    parts += [text_part(note) for note in unanswered_notes(message, answered)]
+    calls = wire_calls(message, answered)
+    # `null` beside calls is OpenAI's form, and what the official wrapper sends.
+    wire: dict[str, Any] = {
+        "role": "assistant",
+        "content": _joined(parts) or (None if calls else ""),
+    }
+    if message.name:
+        wire["name"] = _NOT_IN_NAMES.sub("_", message.name)[:_LONGEST_NAME]
+    wire |= wire_reasoning(message, policy, in_tool_loop=in_tool_loop)
+    if refusal := _refusal(message):
+        wire["refusal"] = refusal
+    if calls:
+        wire["tool_calls"] = calls
+    elif function_call := message.additional_kwargs.get("function_call"):
+        wire["function_call"] = function_call
+    match message.additional_kwargs.get("audio"):
+        case {"id": str(identifier)}:
+            wire["audio"] = {"id": identifier}
+    return wire
+
+
+def _spoken_parts(block: Any) -> list[dict[str, Any]]:
+    """Return what of a block the model said, without what is sent in fields of its own."""
+    match block:
+        case {"type": "non_standard", "value": {"type": str()} as value}:
+            return _spoken_parts(value)
+        case {"type": "non_standard"}:
+            raise unknown_block(block, "assistant")
+        case {"type": "refusal"}:
+            return []
+        case {"type": str(kind)} if kind in REASONING_BLOCKS or kind in CALL_BLOCKS:
+            return []
+        case {"type": str(kind)} if _PROVIDER_EXECUTED.fullmatch(kind):
+            return []
+        case _:
+            return wire_parts(block, "assistant")
+
+
+def _joined(parts: list[dict[str, Any]]) -> WireContent:
+    """Join what a model said: pieces of one answer, which many servers read as text alone."""
+    if all(part.keys() == {"type", "text"} for part in parts):
+        return "".join(part["text"] for part in parts)
+    return parts
+
+
+def _refusal(message: AIMessage) -> str:
+    known = message.additional_kwargs.get("refusal")
+    if isinstance(known, str):
+        return known
+    blocks = [] if isinstance(message.content, str) else message.content
+    for block in blocks:
+        match block:
+            case {"type": "refusal", "refusal": str(text)}:
+                return text
+            case {"type": "non_standard", "value": {"refusal": str(text)}}:
+                return text
+    return ""
+
+
+def _tool_result(
+    message: ToolMessage, policy: WirePolicy
+) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Return a tool message for the API, and the parts that have to go behind it."""
+    wire: dict[str, Any] = {"role": "tool", "tool_call_id": message.tool_call_id}
+    if isinstance(message.content, str):
+        return wire | {"content": message.content}, []
+    kept: list[dict[str, Any]] = []
+    lifted: list[dict[str, Any]] = []
+    for block in message.content:
+        for part in wire_parts(block, "tool"):
+            image = part["type"] == "image_url"
+            native = policy.native_tool_images if image else policy.native_tool_files
+            (kept if native or part["type"] == "text" else lifted).append(part)
+    if not lifted:
+        return wire | {"content": as_text(kept)}, []
+    what = f"the tool `{message.name}`" if message.name else "the tool"
+    kept.append(text_part("[What this call returned is attached to the next message.]"))
+    head = text_part(f"Returned by {what} (call `{message.tool_call_id}`):")
+    return wire | {"content": as_text(kept)}, [head, *lifted]

@@ -1,0 +1,83 @@
+"""The thoughts of a model: reading them from messages of any origin, and sending them back.
+
+Providers differ: some refuse a conversation that repeats the model's thoughts, some one that lacks
+them while the model is calling tools. Hence a policy:
+
+* `auto` sends them back within the current tool loop (behind the last question), and only those
+  of Runcrate's models or of unknown origin. That is what DeepSeek, Kimi and GLM ask for, and the
+  least that works.
+* `always` sends back all of them, whichever model thought them.
+* `never` sends back none.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+if TYPE_CHECKING:
+    from langchain_core.messages import AIMessage
+
+ReasoningPolicy = Literal["auto", "always", "never"]
+
+PROVIDER: Final = "runcrate"
+
+# Where LangChain users and the official wrapper look for it.
+REASONING_KEY: Final = "reasoning_content"
+# What OpenRouter and others send beside the text: signatures and encrypted thoughts, which only
+# count when they come back as they were.
+DETAILS_KEY: Final = "reasoning_details"
+
+# Blocks of content that hold thoughts: LangChain's, Anthropic's and Bedrock's names.
+REASONING_BLOCKS: Final = frozenset(
+    {"reasoning", "reasoning_content", "redacted_thinking", "thinking"}
+)
+
+
+def reasoning_text(message: AIMessage) -> str:
+    """Return the thoughts in a message, whichever provider's form they have; may be empty."""
+    known = message.additional_kwargs.get(REASONING_KEY)
+    if isinstance(known, str) and known:
+        return known
+    if isinstance(message.content, str):
+        return ""
+    return "".join(block_reasoning(block) for block in message.content)
+
+
+def block_reasoning(block: Any) -> str:
+    """Return the thoughts in a block of content; empty when it holds none that can be read."""
+    match block:
+        case {"type": "reasoning", "reasoning": str(text)}:
+            return text
+        case {"type": "reasoning", "summary": list(summaries)}:
+            return "".join(item.get("text", "") for item in summaries if isinstance(item, dict))
+        case {"type": "thinking", "thinking": str(text)}:
+            return text
+        case {"type": "thinking", "thinking": list(parts)}:
+            return "".join(item.get("text", "") for item in parts if isinstance(item, dict))
+        case {"type": "reasoning_content", "reasoning_content": {"text": str(text)}}:
+            return text
+        case _:
+            return ""
+
+
+def wire_reasoning(
+    message: AIMessage, policy: ReasoningPolicy, *, in_tool_loop: bool
+) -> dict[str, Any]:
+    """Return the fields by which a message's thoughts are sent back; none when they are not.
+
+    Args:
+        message: A message of the model.
+        policy: See above.
+        in_tool_loop: Whether it stands behind the last question.
+    """
+    if policy == "never":
+        return {}
+    origin = message.response_metadata.get("model_provider", PROVIDER)
+    if policy == "auto" and not (in_tool_loop and origin == PROVIDER):
+        return {}
+    fields: dict[str, Any] = {}
+    if text := reasoning_text(message):
+        fields[REASONING_KEY] = text
+    if details := message.additional_kwargs.get(DETAILS_KEY):
+        fields[DETAILS_KEY] = details
+    return fields
