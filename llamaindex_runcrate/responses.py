@@ -122,18 +122,20 @@ class ChunkReader:
             return None
         told: dict[str, Any] = {}
         text = delta.get("content")
-        if text and isinstance(text, str):
-            self._text += text
-        else:
+        if not text or type(text) is not str:
             text = ""
-            if thought := reasoning_of(delta):
+        self._text += text
+        # Most chunks hold a piece of text and nothing else.
+        if len(delta) > 1 or not text:
+            thought = reasoning_of(delta)
+            deltas = delta.get("tool_calls")
+            if not (text or thought or deltas):
+                return None
+            if thought:
                 self._think(thought, delta)
                 told["thinking_delta"] = thought
-            deltas = delta.get("tool_calls")
             if deltas:
                 self._calls.add(deltas, str(chunk.get("id") or ""))
-            elif not thought:
-                return None
         calls = self._calls
         return built(
             ChatResponse,

@@ -1,0 +1,210 @@
+"""A service in the test's own process: it answers as told, and remembers what it was asked."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+from runcrate_core import AsyncRuncrate, Runcrate
+
+Answer = dict[str, Any] | list[dict[str, Any]] | httpx.Response
+
+USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+
+
+def completion(
+    content: Any = None,
+    *,
+    calls: list[tuple[str, str, Any]] | None = None,
+    finish_reason: str | None = None,
+    usage: Any = USAGE,
+    **message: Any,
+) -> dict[str, Any]:
+    """A whole answer; `calls` are (id, name, arguments)."""
+    said: dict[str, Any] = {"role": "assistant", "content": content, **message}
+    if calls:
+        said["tool_calls"] = [
+            {"id": identifier, "type": "function", "function": {"name": name, "arguments": text}}
+            for identifier, name, text in calls
+        ]
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion",
+        "created": 1_800_000_000,
+        "model": "some/model",
+        "choices": [
+            {
+                "index": 0,
+                "message": said,
+                "finish_reason": finish_reason or ("tool_calls" if calls else "stop"),
+            }
+        ],
+        **({"usage": usage} if usage is not None else {}),
+    }
+
+
+def chunk(delta: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+    """A chunk of a stream; without a delta it has no choice."""
+    finish_reason = members.pop("finish_reason", None)
+    choices = (
+        [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish_reason}]
+    )
+    return {
+        "id": "chatcmpl-1",
+        "object": "chat.completion.chunk",
+        "created": 1_800_000_000,
+        "model": "some/model",
+        "choices": choices,
+        **members,
+    }
+
+
+def call_piece(
+    index: int | None, *, identifier: str | None = None, name: str | None = None, text: str = ""
+) -> dict[str, Any]:
+    """A piece of a tool call, as it stands in a delta."""
+    function: dict[str, Any] = {"arguments": text}
+    if name is not None:
+        function["name"] = name
+    piece: dict[str, Any] = {"function": function}
+    if identifier is not None:
+        piece |= {"id": identifier, "type": "function"}
+    if index is not None:
+        piece["index"] = index
+    return piece
+
+
+def end(finish_reason: str = "stop", usage: Any = USAGE) -> list[dict[str, Any]]:
+    """The last two chunks of a stream."""
+    return [chunk({}, finish_reason=finish_reason), chunk(None, usage=usage)]
+
+
+def chunks_of(whole: dict[str, Any], size: int = 3) -> list[dict[str, Any]]:
+    """A whole answer as a stream would bring it, texts cut every few characters."""
+    choice = whole["choices"][0]
+    message = choice["message"]
+    chunks = [chunk({"role": "assistant", "content": ""})]
+    texts = ("reasoning_content", "reasoning", "content")
+    others = {n: v for n, v in message.items() if n not in (*texts, "role", "tool_calls")}
+    if others:
+        chunks.append(chunk(others))
+    for name in texts:
+        text = message.get(name) or ""
+        chunks += [chunk({name: text[i : i + size]}) for i in range(0, len(text), size)]
+    for index, call in enumerate(message.get("tool_calls") or ()):
+        text = call["function"]["arguments"]
+        chunks.append(
+            chunk(
+                {
+                    "tool_calls": [
+                        call_piece(index, identifier=call["id"], name=call["function"]["name"])
+                    ]
+                }
+            )
+        )
+        chunks += [
+            chunk({"tool_calls": [call_piece(index, text=text[i : i + size])]})
+            for i in range(0, len(text), size)
+        ]
+    return [*chunks, *end(choice["finish_reason"], whole.get("usage"))]
+
+
+def sse(chunks: list[dict[str, Any]], *, done: bool = True) -> bytes:
+    """Chunks as the body of an event stream."""
+    events = [f"data: {json.dumps(each)}\n\n" for each in chunks]
+    return ("".join(events) + ("data: [DONE]\n\n" if done else "")).encode()
+
+
+def refusal(status: int = 400, message: str = "not supported", code: str = "x") -> httpx.Response:
+    """An answer with an error status."""
+    return httpx.Response(status, json={"error": {"message": message, "code": code}})
+
+
+class Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body that knows whether it was closed, and how much of it was read."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self.pieces = pieces
+        self.read = 0
+        self.closed = False
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self.pieces:
+            self.read += 1
+            yield piece
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
+
+    def close(self) -> None:
+        self.closed = True
+
+    async def aclose(self) -> None:
+        self.closed = True
+
+
+@dataclass
+class Service:
+    """Answers in place of Runcrate.
+
+    Attributes:
+        requests: The bodies of the requests to it.
+        headers: Their headers.
+        bodies: The streams that it answered with.
+    """
+
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[httpx.Headers] = field(default_factory=list)
+    bodies: list[Body] = field(default_factory=list)
+    _answers: list[Answer] = field(default_factory=list)
+    _decide: Callable[[dict[str, Any]], Answer] | None = None
+
+    def will_say(self, *answers: Answer) -> None:
+        """Answer in turn; the last answer is given again and again."""
+        self._answers, self._decide = list(answers), None
+
+    def decides(self, decide: Callable[[dict[str, Any]], Answer]) -> None:
+        """Answer as a function says, which is given the body of the request."""
+        self._decide = decide
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        body = json.loads(request.content)
+        self.requests.append(body)
+        self.headers.append(request.headers)
+        if self._decide is not None:
+            answer = self._decide(body)
+        else:
+            answer = self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
+        if isinstance(answer, httpx.Response):
+            return httpx.Response(
+                answer.status_code, headers=dict(answer.headers), content=answer.content
+            )
+        if not body.get("stream"):
+            assert isinstance(answer, dict)
+            return httpx.Response(200, json=answer)
+        chunks = answer if isinstance(answer, list) else chunks_of(answer)
+        events = [sse([each], done=False) for each in chunks]
+        stream = Body([*events, b"data: [DONE]\n\n"])
+        self.bodies.append(stream)
+        return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=stream)
+
+    def clients(self, **options: Any) -> dict[str, Any]:
+        """Arguments that make a part of `llamaindex_runcrate` talk to this service."""
+        transport = httpx.MockTransport(self)
+        settings: dict[str, Any] = {"api_key": "rc_live_test", "max_retries": 0, **options}
+        return {
+            "client": Runcrate(http_client=httpx.Client(transport=transport), **settings),
+            "async_client": AsyncRuncrate(
+                http_client=httpx.AsyncClient(transport=transport), **settings
+            ),
+        }
+
+    @property
+    def last(self) -> dict[str, Any]:
+        """The body of the last request."""
+        return self.requests[-1]

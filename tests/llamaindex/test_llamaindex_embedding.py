@@ -1,0 +1,218 @@
+"""Embeddings: order, batches, concurrency, instructions, empty and over-long texts."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from typing import Any
+
+import httpx
+import pytest
+from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.schema import TextNode
+from llama_index.core.storage.kvstore import SimpleKVStore
+
+from llamaindex_runcrate import RuncrateEmbedding
+from llamaindex_runcrate.pieces import Pieces, cut
+from runcrate_core import AsyncRuncrate, BadRequestError
+from tests.llamaindex.service import Service, refusal
+
+
+def vector(text: str) -> list[float]:
+    """A vector that tells its text."""
+    return [float(len(text)), float(sum(map(ord, text)) % 97), 1.0]
+
+
+def vectors(body: dict[str, Any]) -> dict[str, Any]:
+    """The vectors of a request, out of order as the service may send them."""
+    items = [
+        {"object": "embedding", "index": index, "embedding": vector(text)}
+        for index, text in enumerate(body["input"])
+    ]
+    return {
+        "object": "list",
+        "data": items[::-1],
+        "model": body["model"],
+        "usage": {"prompt_tokens": 1, "total_tokens": 1},
+    }
+
+
+@pytest.fixture
+def service(service) -> Service:
+    service.decides(vectors)
+    return service
+
+
+TEXTS = [f"text {'x' * number}" for number in range(23)]
+WAYS = ("get_text_embedding_batch", "aget_text_embedding_batch")
+
+
+async def embed(model: BaseEmbedding, way: str, texts: list[str]) -> list[list[float]]:
+    result = getattr(model, way)(texts)
+    found: list[list[float]] = await result if asyncio.iscoroutine(result) else result
+    return found
+
+
+def test_is_one_of_llamaindex_embeddings() -> None:
+    assert issubclass(RuncrateEmbedding, BaseEmbedding)
+    assert RuncrateEmbedding.class_name() == "runcrate_embedding"
+    assert RuncrateEmbedding(model="x/y").model_name == "x/y"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_order_and_batches(made_embedding, service, way) -> None:
+    assert await embed(made_embedding(embed_batch_size=5), way, TEXTS) == [vector(t) for t in TEXTS]
+    sizes = sorted(len(request["input"]) for request in service.requests)
+    assert sizes == [3, 5, 5, 5, 5]
+
+
+async def test_one_text_one_request(made_embedding, service) -> None:
+    model = made_embedding()
+    assert model.get_text_embedding("a") == vector("a")
+    assert await model.aget_text_embedding("b") == vector("b")
+    assert model.get_query_embedding("c") == vector("c")
+    assert await model.aget_query_embedding("d") == vector("d")
+    assert [request["input"] for request in service.requests] == [["a"], ["b"], ["c"], ["d"]]
+    assert service.last == {"model": "some/model", "input": ["d"]}
+
+
+async def test_asynchronous_batches_are_bounded() -> None:
+    running = most = 0
+
+    async def handle(request: httpx.Request) -> httpx.Response:
+        nonlocal running, most
+        import json
+
+        running += 1
+        most = max(most, running)
+        await asyncio.sleep(0.002)
+        running -= 1
+        return httpx.Response(200, json=vectors(json.loads(request.content)))
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(handle))
+    client = AsyncRuncrate(api_key="rc_live_test", http_client=http)
+    model = RuncrateEmbedding(async_client=client, embed_batch_size=1)
+    assert await model.aget_text_embedding_batch(TEXTS) == [vector(text) for text in TEXTS]
+    assert most == 4
+
+
+async def test_settings_are_sent(made_embedding, service) -> None:
+    model = made_embedding(dimensions=3, encoding_format="float", additional_kwargs={"user": "ada"})
+    model.get_text_embedding("a")
+    assert service.last == {
+        "model": "some/model",
+        "input": ["a"],
+        "dimensions": 3,
+        "encoding_format": "float",
+        "user": "ada",
+    }
+
+
+async def test_queries_and_texts_have_their_own_instructions(made_embedding, service) -> None:
+    model = made_embedding(query_instruction="query: ", text_instruction="passage: ")
+    model.get_query_embedding("a")
+    await model.aget_text_embedding_batch(["b", "c"])
+    assert service.requests[0]["input"] == ["query: a"]
+    assert service.requests[1]["input"] == ["passage: b", "passage: c"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_empty_text_does_not_fail_its_batch(made_embedding, service, way) -> None:
+    assert len(await embed(made_embedding(), way, ["a", "", "  \n"])) == 3
+    assert service.last["input"] == ["a", "(empty)", "(empty)"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_no_texts_no_request(made_embedding, service, way) -> None:
+    assert await embed(made_embedding(), way, []) == []
+    assert service.requests == []
+
+
+LONG = "word " * 1000
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_long_text_is_the_average_of_its_pieces(made_embedding, service, way) -> None:
+    model = made_embedding(model_name="BAAI/bge-large-en-v1.5")
+    short, long, other = await embed(model, way, ["short", LONG, "other"])
+    pieces = service.last["input"]
+    assert pieces[0] == "short"
+    assert pieces[-1] == "other"
+    assert len(pieces) == 5
+    assert " ".join(pieces[1:-1]) == LONG.strip()
+    assert (short, other) == (vector("short"), vector("other"))
+    assert math.isclose(
+        math.hypot(*long),
+        sum(math.hypot(*vector(piece)) * len(piece) for piece in pieces[1:-1])
+        / sum(map(len, pieces[1:-1])),
+    )
+
+
+async def test_pieces_beyond_a_batch_go_in_several_requests(made_embedding, service) -> None:
+    model = made_embedding(max_tokens=32, embed_batch_size=10)
+    (found,) = await model.aget_text_embedding_batch([LONG])
+    assert len(found) == 3
+    assert [len(request["input"]) for request in service.requests][:2] == [10, 10]
+
+
+def test_a_long_text_can_be_truncated_or_sent(made_embedding, service) -> None:
+    made_embedding(max_tokens=512, overlong="truncate").get_text_embedding(LONG)
+    (sent,) = service.last["input"]
+    assert LONG.startswith(sent)
+    assert 300 < len(sent.split()) < 512
+    made_embedding(max_tokens=512, overlong="send").get_text_embedding(LONG)
+    assert service.last["input"] == [LONG]
+    made_embedding().get_text_embedding(LONG)  # of an unknown model nothing is known
+    assert service.last["input"] == [LONG]
+
+
+def words(text: str) -> list[int]:
+    return list(range(len(text.split())))
+
+
+@pytest.mark.parametrize(
+    "text", ["one two three four five six seven", "a" * 50, "日本語" * 9, " x" * 9]
+)
+def test_pieces_hold_everything_and_fit(text) -> None:
+    pieces = cut([text, "short"], 8, tokenize=lambda t: list(range(len(t))))
+    assert all(len(piece) <= 4 or piece == "short" for piece in pieces.texts)
+    own = [piece for piece, owner in zip(pieces.texts, pieces.owners, strict=True) if owner == 0]
+    assert "".join(own).replace(" ", "") == text.replace(" ", "")
+    assert pieces.owners[-1] == 1
+
+
+def test_an_instruction_counts_and_stands_before_each_piece() -> None:
+    pieces = cut(["one two three four five six"], 10, instruction="a b: ", tokenize=words)
+    assert len(pieces.texts) > 1
+    assert all(piece.startswith("a b: ") for piece in pieces.texts)
+    assert all(len(words(piece)) <= 8 for piece in pieces.texts)
+
+
+def test_averages_keep_their_length() -> None:
+    pieces = Pieces(["a", "bbb", "c"], [0, 0, 1], [1, 3, 1])
+    first, second = pieces.joined([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
+    assert math.isclose(math.hypot(*first), 1.0)
+    assert math.isclose(first[1] / first[0], 3.0)
+    assert second == [0.5, 0.5]
+    assert Pieces(["a", "b"], [0, 0], [1, 1]).joined([[1.0], [-1.0]]) == [[0.0]]
+
+
+def test_errors_are_the_clients(made_embedding, service) -> None:
+    service.will_say(refusal(400, "too long"))
+    with pytest.raises(BadRequestError, match="too long"):
+        made_embedding().get_text_embedding("a")
+
+
+async def test_with_a_cache_only_new_texts_are_sent(made_embedding, service) -> None:
+    model = made_embedding(embeddings_cache=SimpleKVStore())
+    assert model.get_text_embedding_batch(["a", "b"]) == [vector("a"), vector("b")]
+    assert await model.aget_text_embedding_batch(["b", "c"]) == [vector("b"), vector("c")]
+    assert [request["input"] for request in service.requests] == [["a", "b"], ["c"]]
+
+
+async def test_ingestion(made_embedding, service) -> None:
+    pipeline = IngestionPipeline(transformations=[made_embedding(embed_batch_size=2)])
+    nodes = [TextNode(text=f"n{number}") for number in range(5)]
+    for found in (pipeline.run(nodes=nodes), await pipeline.arun(nodes=nodes)):
+        assert [node.embedding for node in found] == [vector(f"n{n}") for n in range(5)]

@@ -1,0 +1,286 @@
+"""Messages from LlamaIndex's form to the service's."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.types import (
+    AudioBlock,
+    CacheControl,
+    CachePoint,
+    ChatMessage,
+    CitableBlock,
+    CitationBlock,
+    DocumentBlock,
+    ImageBlock,
+    MessageRole,
+    TextBlock,
+    ThinkingBlock,
+    ToolCallBlock,
+    VideoBlock,
+)
+
+from llamaindex_runcrate.messages import Rules, wire_messages
+
+PNG = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+PNG_TEXT = base64.b64encode(PNG).decode()
+RULES = Rules()
+CALL = ToolCallBlock(tool_call_id="c1", tool_name="look", tool_kwargs={"at": "é"})
+
+
+def wired(*messages: ChatMessage, rules: Rules = RULES) -> list[dict[str, Any]]:
+    return wire_messages(messages, rules)
+
+
+def parts(*blocks: Any) -> Any:
+    return wired(ChatMessage(role="user", blocks=list(blocks)))[0]["content"]
+
+
+@pytest.mark.parametrize("role", list(MessageRole))
+def test_every_role_is_one_of_the_services_four(role) -> None:
+    wire = wired(ChatMessage(role=role, content="x"))
+    assert wire[0]["role"] in {"system", "user", "assistant", "tool"}
+    assert wire[0]["content"] == "x"
+
+
+def test_text_alone_is_plain_text() -> None:
+    assert parts(TextBlock(text="a"), TextBlock(text="b")) == "a\nb"
+    assert parts() == ""
+
+
+@pytest.mark.parametrize(
+    ("block", "image"),
+    [
+        (ImageBlock(url="https://x.test/a.png"), {"url": "https://x.test/a.png"}),
+        (ImageBlock(image=PNG), {"url": f"data:image/png;base64,{PNG_TEXT}"}),
+        (
+            ImageBlock(image=PNG, detail="low"),
+            {"url": f"data:image/png;base64,{PNG_TEXT}", "detail": "low"},
+        ),
+        (ImageBlock(image=io.BytesIO(PNG)), {"url": f"data:image/png;base64,{PNG_TEXT}"}),
+        (
+            ImageBlock(url=f"data:image/gif;base64,{PNG_TEXT}"),
+            {"url": f"data:image/gif;base64,{PNG_TEXT}"},
+        ),
+    ],
+)
+def test_images(block, image) -> None:
+    assert parts(TextBlock(text="What is it?"), block) == [
+        {"type": "text", "text": "What is it?"},
+        {"type": "image_url", "image_url": image},
+    ]
+
+
+def test_image_file(tmp_path) -> None:
+    file = tmp_path / "a.png"
+    file.write_bytes(PNG)
+    assert parts(ImageBlock(path=file))[0]["image_url"] == {
+        "url": f"data:image/png;base64,{PNG_TEXT}"
+    }
+
+
+def test_audio() -> None:
+    data = base64.b64encode(b"sound").decode()
+    assert parts(AudioBlock(audio=b"sound", format="mp3")) == [
+        {"type": "input_audio", "input_audio": {"data": data, "format": "mp3"}}
+    ]
+    assert parts(AudioBlock(url="https://x.test/a.mp3")) == [
+        {"type": "audio_url", "audio_url": {"url": "https://x.test/a.mp3"}}
+    ]
+
+
+def test_video() -> None:
+    data = base64.b64encode(b"a film").decode()
+    assert parts(VideoBlock(video=b"a film", fps=2)) == [
+        {"type": "video_url", "video_url": {"url": f"data:video/mp4;base64,{data}", "fps": 2}}
+    ]
+    assert parts(VideoBlock(url="https://x.test/a.mp4"))[0]["video_url"] == {
+        "url": "https://x.test/a.mp4"
+    }
+
+
+def test_documents_of_text_are_text_and_others_are_files(tmp_path) -> None:
+    notes = tmp_path / "notes.md"
+    notes.write_text("# Notes\nGrüße")
+    assert parts(DocumentBlock(path=notes, title="Notes")) == "Notes:\n# Notes\nGrüße"
+    assert parts(DocumentBlock(data=b"plain", document_mimetype="text/plain")) == "plain"
+    pdf = base64.b64encode(b"%PDF-1.4").decode()
+    assert parts(DocumentBlock(data=b"%PDF-1.4", title="a.pdf")) == [
+        {
+            "type": "file",
+            "file": {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{pdf}"},
+        }
+    ]
+    assert parts(DocumentBlock(url="https://x.test/b.pdf")) == [
+        {"type": "file", "file": {"filename": "b.pdf", "file_data": "https://x.test/b.pdf"}}
+    ]
+
+
+def test_hints_and_citations_are_tolerated() -> None:
+    cited = CitationBlock(
+        cited_content="Cited.", source="s", title="t", additional_location_info={}
+    )
+    assert (
+        parts(
+            TextBlock(text="a"),
+            CachePoint(cache_control=CacheControl(type="ephemeral")),
+            CitableBlock(title="Report", source="r.pdf", content="Body."),
+            cited,
+            ThinkingBlock(content="not mine"),
+        )
+        == "a\nReport (r.pdf):\nBody.\nCited."
+    )
+
+
+def test_a_block_that_cannot_be_sent_is_named() -> None:
+    with pytest.raises(
+        TypeError, match=r"ToolCallBlock cannot be sent in a message of role `user`"
+    ):
+        parts(CALL)
+
+
+def test_a_block_of_an_unknown_kind_is_named() -> None:
+    class HologramBlock(TextBlock):
+        pass
+
+    message = ChatMessage(role="user", content="x")
+    message.blocks[0] = object()
+    with pytest.raises(TypeError, match="object cannot be sent"):
+        wired(message)
+    assert parts(HologramBlock(text="a kind of text")) == "a kind of text"
+
+
+def test_only_the_name_is_taken_over_from_a_messages_arguments() -> None:
+    message = ChatMessage(
+        role="user", content="x", additional_kwargs={"name": "ada", "cache_control": {"type": "e"}}
+    )
+    assert wired(message) == [{"role": "user", "content": "x", "name": "ada"}]
+
+
+def test_tool_calls_and_results_go_back() -> None:
+    wire = wired(
+        ChatMessage(role="user", content="Look."),
+        ChatMessage(role="assistant", blocks=[CALL]),
+        ChatMessage(role="tool", content="seen", additional_kwargs={"tool_call_id": "c1"}),
+    )
+    assert wire[1:] == [
+        {
+            "role": "assistant",
+            "content": None,
+            "tool_calls": [
+                {
+                    "id": "c1",
+                    "type": "function",
+                    "function": {"name": "look", "arguments": '{"at": "é"}'},
+                }
+            ],
+        },
+        {"role": "tool", "content": "seen", "tool_call_id": "c1"},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sent"),
+    [("", "{}"), ("null", "{}"), ({}, "{}"), ('{"a": 1}', '{"a": 1}'), ({"a": 1}, '{"a": 1}')],
+)
+def test_arguments_are_sent_as_json_text(arguments, sent) -> None:
+    block = ToolCallBlock(tool_call_id="c", tool_name="f", tool_kwargs=arguments)
+    call = wired(ChatMessage(role="assistant", blocks=[block]))[0]["tool_calls"][0]
+    assert call["function"]["arguments"] == sent
+
+
+def test_calls_of_other_integrations_are_read_from_additional_kwargs() -> None:
+    call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
+    message = ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [call]})
+    assert wired(message)[0]["tool_calls"] == [call]
+
+
+def test_an_answer_of_return_direct_carries_no_call_id() -> None:
+    message = ChatMessage(role="assistant", content="x", additional_kwargs={"tool_call_id": "c"})
+    assert wired(message) == [{"role": "assistant", "content": "x"}]
+
+
+def tool_result(identifier: str, *blocks: Any) -> ChatMessage:
+    return ChatMessage(
+        role="tool", blocks=list(blocks), additional_kwargs={"tool_call_id": identifier}
+    )
+
+
+def test_images_of_tools_are_shown_behind_all_results() -> None:
+    picture = ImageBlock(url="https://x.test/a.png")
+    wire = wired(
+        tool_result("c1", TextBlock(text="drawn"), picture),
+        tool_result("c2", picture),
+        tool_result("c3", TextBlock(text="no image")),
+        ChatMessage(role="assistant", content="done"),
+    )
+    assert [message["role"] for message in wire] == ["tool", "tool", "tool", "user", "assistant"]
+    assert wire[0] == {"role": "tool", "content": "drawn", "tool_call_id": "c1"}
+    assert wire[1]["content"]
+    shown = {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}
+    assert wire[3]["content"] == [
+        {"type": "text", "text": "Result of the tool call `c1`:"},
+        shown,
+        {"type": "text", "text": "Result of the tool call `c2`:"},
+        shown,
+    ]
+
+
+def test_images_of_tools_are_only_named_to_a_model_that_cannot_see() -> None:
+    blind = Rules(reads=lambda modality: modality == "text")
+    wire = wired(tool_result("c1", ImageBlock(url="https://x.test/a.png")), rules=blind)
+    assert len(wire) == 1
+    assert "image" in wire[0]["content"]
+
+
+def test_system_messages_stand_first() -> None:
+    messages = [
+        ChatMessage(role="system", content="one"),
+        ChatMessage(role="developer", content="two"),
+        ChatMessage(role="user", content="three"),
+        ChatMessage(role="system", content="four"),
+    ]
+    assert wired(*messages) == [
+        {"role": "system", "content": "one\n\ntwo"},
+        {"role": "user", "content": "three"},
+        {"role": "user", "content": "four"},
+    ]
+    kept = wired(*messages, rules=Rules(system_first=False))
+    assert [message["role"] for message in kept] == ["system", "system", "user", "system"]
+
+
+def thinking(text: str, **told: Any) -> ThinkingBlock:
+    return ThinkingBlock(content=text, additional_information=told)
+
+
+CONVERSATION = [
+    ChatMessage(role="user", content="1"),
+    ChatMessage(role="assistant", blocks=[thinking("old"), TextBlock(text="2")]),
+    ChatMessage(role="user", content="3"),
+    ChatMessage(role="assistant", blocks=[thinking("new"), CALL]),
+    tool_result("c1", TextBlock(text="4")),
+]
+
+
+@pytest.mark.parametrize(
+    ("policy", "sent"),
+    [("auto", [None, "new"]), ("always", ["old", "new"]), ("never", [None, None])],
+)
+def test_thoughts_go_back_as_the_policy_says(policy, sent) -> None:
+    wire = wired(*CONVERSATION, rules=Rules(send_reasoning=policy))
+    answers = [message for message in wire if message["role"] == "assistant"]
+    assert [message.get("reasoning_content") for message in answers] == sent
+
+
+def test_thoughts_go_back_under_the_name_they_came_under() -> None:
+    details = [{"type": "reasoning.encrypted", "data": "e"}]
+    block = thinking("t", field="reasoning", reasoning_details=details)
+    wire = wired(ChatMessage(role="assistant", blocks=[block, CALL]))
+    assert wire[0]["reasoning"] == "t"
+    assert wire[0]["reasoning_details"] == details
+    assert "reasoning_content" not in wire[0]

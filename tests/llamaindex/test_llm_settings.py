@@ -1,0 +1,311 @@
+"""What a model is set up with: what is sent, what is kept inside, and what it says of itself."""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import pickle
+import threading
+from typing import Any
+
+import pytest
+from llama_index.core.callbacks import CallbackManager, LlamaDebugHandler
+from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.llms import ChatMessage, ImageBlock
+from pydantic import SecretStr, ValidationError
+
+from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
+from runcrate_core import ConfigurationError, Runcrate, facts_of
+from tests.llamaindex.service import completion
+from tests.llamaindex.ways import COMPLETION_WAYS, WAYS, ask
+
+KEY = "rc_live_very_secret_key"
+HEADER = "header-secret"
+MODEL = "deepseek-ai/DeepSeek-V3"
+
+
+@pytest.mark.parametrize("way", WAYS + COMPLETION_WAYS)
+async def test_only_what_is_set_is_sent(made_llm, service, way) -> None:
+    service.will_say(completion("Hi."))
+    await ask(made_llm(), way, "x")
+    expected = {"model": "some/model", "messages": [{"role": "user", "content": "x"}]}
+    if "stream" in way:
+        expected |= {"stream": True, "stream_options": {"include_usage": True}}
+    assert service.last == expected
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_settings_are_sent_and_a_call_wins(made_llm, service, way) -> None:
+    service.will_say(completion("Hi."))
+    llm = made_llm(
+        temperature=0.5,
+        top_p=0.9,
+        max_tokens=100,
+        stop=["x"],
+        seed=1,
+        frequency_penalty=0.1,
+        presence_penalty=0.2,
+        reasoning_effort="low",
+        additional_kwargs={"user": "ada", "seed": 2},
+        extra_body={"provider": {"order": ["a"]}, "kept": 1},
+    )
+    settings = {
+        "temperature": 0.5,
+        "top_p": 0.9,
+        "max_tokens": 100,
+        "stop": ["x"],
+        "seed": 2,
+        "frequency_penalty": 0.1,
+        "presence_penalty": 0.2,
+        "reasoning_effort": "low",
+        "user": "ada",
+        "provider": {"order": ["a"]},
+        "kept": 1,
+    }
+    await ask(llm, way, "x")
+    assert settings.items() <= service.last.items()
+    await ask(
+        llm,
+        way,
+        "x",
+        temperature=0,
+        max_tokens=5,
+        stop=None,
+        model="other/model",
+        extra_body={"provider": {"order": ["b"]}},
+        brand_new=True,
+    )
+    changed = {"temperature": 0, "max_tokens": 5, "model": "other/model", "brand_new": True}
+    assert changed.items() <= service.last.items()
+    assert service.last["provider"] == {"order": ["b"]}
+    assert service.last["kept"] == 1
+    assert "stop" not in service.last
+
+
+@pytest.mark.parametrize("way", ["stream_chat", "astream_chat"])
+async def test_streams_need_not_ask_for_the_usage(made_llm, service, way) -> None:
+    service.will_say(completion("Hi.", usage=None))
+    await ask(made_llm(include_usage=False), way, "x")
+    assert "stream_options" not in service.last
+
+
+async def test_options_of_other_classes_are_tolerated(made_llm, service) -> None:
+    service.will_say(completion("Hi."))
+    await ask(made_llm(), "complete", "x", use_chat_completions=True)
+    assert "use_chat_completions" not in service.last
+
+
+def test_prompts_are_formatted_unless_they_are_already(made_llm, service) -> None:
+    service.will_say(completion("Hi."))
+    llm = made_llm(completion_to_prompt=lambda prompt: f"Q: {prompt}")
+    llm.complete("x")
+    assert service.last["messages"][0]["content"] == "Q: x"
+    llm.complete("x", formatted=True)
+    assert service.last["messages"][0]["content"] == "x"
+
+
+class Everything(BaseEventHandler):
+    seen: list[Any] = []  # noqa: RUF012 - pydantic copies it
+
+    def handle(self, event: Any, **_: Any) -> None:
+        self.seen.append(event.model_dump_json(fallback=repr))
+
+
+async def test_the_key_is_nowhere_to_be_seen(service) -> None:
+    service.will_say(completion("Hi."))
+    handler, debug = Everything(), LlamaDebugHandler(print_trace_on_end=False)
+    dispatcher = get_dispatcher()
+    dispatcher.add_event_handler(handler)
+    try:
+        for kind in (
+            RuncrateLLM(model=MODEL, api_key=KEY, default_headers={"x-team": HEADER}),
+            RuncrateLLM(model=MODEL, api_key=SecretStr(KEY), api_base="http://127.0.0.1:1/v1"),
+            RuncrateEmbedding(api_key=KEY, default_headers={"x-team": HEADER}),
+        ):
+            shown = [repr(kind), str(kind), json.dumps(kind.to_dict()), kind.to_json()]
+            shown += [repr(kind.to_payload()), kind.model_dump_json(), repr(vars(kind))]
+            shown += [pickle.dumps(kind).decode("latin-1"), repr(kind.__reduce_ex__(2))]
+            shown += [pickle.dumps(copy.deepcopy(kind)).decode("latin-1")]
+            assert not any(KEY in text or HEADER in text for text in shown)
+        llm = RuncrateLLM(
+            model=MODEL, callback_manager=CallbackManager([debug]), **service.clients(api_key=KEY)
+        )
+        for way in WAYS:
+            await ask(llm, way, "x")
+    finally:
+        dispatcher.event_handlers.remove(handler)
+    assert len(handler.seen) > 8
+    assert not any(KEY in text for text in handler.seen)
+    payloads = [repr(event.payload) for pair in debug.get_llm_inputs_outputs() for event in pair]
+    assert payloads
+    assert not any(KEY in text for text in payloads)
+    assert service.headers[-1]["authorization"] == f"Bearer {KEY}"
+
+
+def test_the_key_reads_as_nothing_afterwards() -> None:
+    llm = RuncrateLLM(model=MODEL, api_key=KEY)
+    assert llm.api_key is None
+    assert llm.default_headers is None
+
+
+@pytest.mark.parametrize("wrong", [{"model": 3}, {"temperature": 9}, {"max_retries": -1}, {}])
+def test_a_wrong_setting_is_an_error_that_does_not_show_the_key(wrong) -> None:
+    with pytest.raises(ValidationError) as caught:
+        RuncrateLLM(**wrong, api_key=KEY)
+    assert KEY not in str(caught.value)
+
+
+@pytest.mark.parametrize("way", WAYS + COMPLETION_WAYS)
+async def test_a_call_takes_no_key(made_llm, service, way) -> None:
+    with pytest.raises(ValueError, match="takes no `api_key`") as caught:
+        await ask(made_llm(), way, "x", api_key=KEY)
+    assert KEY not in str(caught.value)
+    assert service.requests == []
+
+
+def test_no_key_or_a_foreign_one_is_a_clear_error(monkeypatch) -> None:
+    monkeypatch.delenv("RUNCRATE_API_KEY")
+    monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-runcrate")
+    with pytest.raises(ConfigurationError, match="RUNCRATE_API_KEY"):
+        RuncrateLLM(model=MODEL, api_base="https://api.runcrate.ai/v1").chat([])
+    with pytest.raises(ConfigurationError, match="rc_live_"):
+        RuncrateLLM(model=MODEL, api_key="sk-not-for-runcrate").chat([])
+
+
+@pytest.mark.parametrize("name", ["api_base", "base_url"])
+def test_the_address_under_both_names(name) -> None:
+    llm = RuncrateLLM(**{"model": MODEL, "api_key": "any", name: "http://127.0.0.1:9/v1"})
+    assert llm.api_base == "http://127.0.0.1:9/v1"
+    assert "http://127.0.0.1:9/v1" in repr(llm.blocking_client)
+
+
+def test_a_round_trip_through_a_dict() -> None:
+    llm = RuncrateLLM(model=MODEL, temperature=0.2, max_tokens=9, stop=["x"], max_retries=1)
+    again = RuncrateLLM.from_dict(llm.to_dict())
+    assert again.to_dict() == llm.to_dict()
+    assert llm.to_dict()["class_name"] == RuncrateLLM.class_name() == "runcrate_llm"
+    embedding = RuncrateEmbedding(dimensions=8, query_instruction="q: ")
+    assert RuncrateEmbedding.from_json(embedding.to_json()).to_dict() == embedding.to_dict()
+
+
+def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch) -> None:
+    llm = RuncrateLLM(
+        model=MODEL, temperature=0.2, api_key=KEY, api_base="http://127.0.0.1:9/v1", max_retries=1
+    )
+    llm._refused["m"] = {"tool"}
+    dump = pickle.dumps(llm)
+    monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_other")
+    again = pickle.loads(dump)  # noqa: S301 - just made
+    assert again.to_dict() == llm.to_dict()
+    assert repr(again.blocking_client) == repr(llm.blocking_client)
+    assert again.blocking_client._driver.config.api_key == "rc_live_other"
+    assert again.asynchronous_client._driver.config.api_key == "rc_live_other"
+
+
+def test_a_client_of_the_users_that_cannot_be_pickled_says_so(made_llm, made_embedding) -> None:
+    for part in (made_llm(), made_embedding()):
+        with pytest.raises(pickle.PicklingError, match="http_client"):
+            pickle.dumps(part)
+
+
+def test_copies_share_the_clients(made_llm, service) -> None:
+    service.will_say(completion("Hi."))
+    llm = made_llm()
+    for copied in (llm.model_copy(update={"temperature": 0.1}), copy.copy(llm)):
+        assert copied.chat([ChatMessage(content="x")]).message.content == "Hi."
+        assert copied.blocking_client is llm.blocking_client
+
+
+async def test_one_client_alone_serves_its_own_kind_of_call(service) -> None:
+    service.will_say(completion("Hi."))
+    clients = service.clients()
+    blocking = RuncrateLLM(model=MODEL, client=clients["client"])
+    assert blocking.complete("x").text == "Hi."
+    with pytest.raises(ConfigurationError, match=r"asynchronous call.*`async_client`"):
+        await blocking.acomplete("x")
+    asynchronous = RuncrateLLM(model=MODEL, async_client=clients["async_client"])
+    assert (await asynchronous.acomplete("x")).text == "Hi."
+    with pytest.raises(ConfigurationError, match="`client`"):
+        asynchronous.complete("x")
+
+
+async def test_closing(service, made_llm) -> None:
+    llm = made_llm()
+    llm.close()
+    await llm.aclose()
+    with pytest.raises(ConfigurationError, match="closed"):
+        llm.complete("x")
+
+
+@pytest.mark.parametrize(
+    ("model", "window", "output", "tools"),
+    [
+        (MODEL, 128_000, 8_192, True),
+        ("anthropic/claude-4-sonnet", 200_000, 50_000, True),
+        ("google/gemma-2-9b-it", 8_192, -1, False),
+        ("somebody/new-model", 32_768, -1, True),
+    ],
+)
+def test_metadata(model, window, output, tools) -> None:
+    metadata = RuncrateLLM(model=model).metadata
+    assert metadata.context_window == window
+    assert metadata.num_output == output
+    assert metadata.is_chat_model
+    assert metadata.is_function_calling_model is tools
+    assert metadata.model_name == model
+
+
+def test_metadata_as_the_user_or_the_service_says() -> None:
+    own = RuncrateLLM(
+        model=MODEL, context_window=1000, max_tokens=10, is_function_calling_model=False
+    ).metadata
+    assert (own.context_window, own.num_output, own.is_function_calling_model) == (1000, 10, False)
+    facts = facts_of({"id": "a/b", "context_length": 5000, "supported_features": ["json_mode"]})
+    told = RuncrateLLM(model="a/b", facts=facts).metadata
+    assert (told.context_window, told.is_function_calling_model) == (5000, False)
+
+
+def test_metadata_makes_no_request(made_llm, service) -> None:
+    llm = made_llm()
+    assert llm.to_payload()["model_name"] == "some/model"
+    assert service.requests == []
+
+
+def test_a_model_that_cannot_see_is_not_shown_what_tools_draw(made_llm, service) -> None:
+    service.will_say(completion("ok"))
+    drawn = ChatMessage(
+        role="tool",
+        blocks=[ImageBlock(url="https://x.test/a.png")],
+        additional_kwargs={"tool_call_id": "c"},
+    )
+    made_llm(model=MODEL).chat([drawn])
+    assert [message["role"] for message in service.last["messages"]] == ["tool"]
+    made_llm(model="Qwen/Qwen3-VL-8B-Instruct").chat([drawn])
+    assert [message["role"] for message in service.last["messages"]] == ["tool", "user"]
+
+
+def test_threads_share_a_model(made_llm, service) -> None:
+    service.decides(lambda body: completion(body["messages"][0]["content"].upper()))
+    llm = made_llm()
+    answers: dict[int, str] = {}
+
+    def work(number: int) -> None:
+        answers[number] = llm.complete(f"n{number}").text
+        answers[-number] = asyncio.run(llm.acomplete(f"a{number}")).text
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(1, 9)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert answers == {n: f"N{n}" for n in range(1, 9)} | {-n: f"A{n}" for n in range(1, 9)}
+
+
+def test_a_client_may_be_shared_with_other_parts(service) -> None:
+    service.will_say(completion("Hi."))
+    clients = service.clients()
+    llm = RuncrateLLM(model=MODEL, **clients)
+    assert llm.blocking_client is clients["client"]
+    assert isinstance(llm.blocking_client, Runcrate)

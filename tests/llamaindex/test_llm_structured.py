@@ -1,0 +1,289 @@
+"""Structured prediction: three ways to ask, the fall-back between them, and streamed partials."""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.llms import TextBlock
+from llama_index.core.program.utils import FlexibleModel
+from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
+from llama_index.core.types import PydanticProgramMode
+from pydantic import BaseModel, ConfigDict, Field
+
+from llamaindex_runcrate.structured import response_format
+from runcrate_core import AuthenticationError, BadRequestError, UnprocessableEntityError
+from tests.llamaindex.service import completion, refusal
+from tests.llamaindex.ways import collected
+
+PROMPT = PromptTemplate("An album about {topic}.")
+TEXT = '{"title": "Sea", "songs": [{"name": "One", "seconds": 61}, {"name": "Two", "seconds": 62}]}'
+
+
+class Song(BaseModel):
+    """A song."""
+
+    name: str
+    seconds: int
+
+
+class Album(BaseModel):
+    """An album."""
+
+    title: str
+    songs: list[Song]
+
+
+ALBUM = Album.model_validate_json(TEXT)
+WAYS = (
+    "structured_predict",
+    "astructured_predict",
+    "stream_structured_predict",
+    "astream_structured_predict",
+)
+
+
+async def predict(llm: Any, way: str, output_cls: Any = Album, **llm_kwargs: Any) -> list[Any]:
+    result = getattr(llm, way)(output_cls, PROMPT, llm_kwargs or None, topic="the sea")
+    return await collected(result)
+
+
+def schema_answer(body: dict[str, Any]) -> Any:
+    """A service that follows schemas only."""
+    return completion(TEXT) if "response_format" in body else refusal()
+
+
+def tool_answer(body: dict[str, Any]) -> Any:
+    """A service that calls tools only."""
+    return completion(calls=[("c", "Album", TEXT)]) if "tools" in body else refusal(422)
+
+
+def prompt_answer(body: dict[str, Any]) -> Any:
+    """A service that knows neither."""
+    if "tools" in body or "response_format" in body:
+        return refusal()
+    return completion(f"Sure!\n```json\n{TEXT}\n```\nEnjoy.")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("answer", "asked"),
+    [
+        (schema_answer, ["response_format"]),
+        (tool_answer, ["response_format", "tools"]),
+        (prompt_answer, ["response_format", "tools", None]),
+    ],
+)
+async def test_the_next_way_is_tried_until_one_works(made_llm, service, way, answer, asked) -> None:
+    service.decides(answer)
+    llm = made_llm()
+    assert (await predict(llm, way))[-1] == ALBUM
+    kinds = [
+        next((kind for kind in ("response_format", "tools") if kind in body), None)
+        for body in service.requests
+    ]
+    assert kinds == asked
+    # What was refused once is not tried again.
+    assert (await predict(llm, way))[-1] == ALBUM
+    assert len(service.requests) == len(asked) + 1
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_what_the_model_cannot_do_is_not_tried(made_llm, service, way) -> None:
+    service.decides(prompt_answer)
+    llm = made_llm(model="google/gemma-2-9b-it")
+    assert (await predict(llm, way))[-1] == ALBUM
+    assert len(service.requests) == 1
+    (message,) = service.last["messages"]
+    assert "An album about the sea." in message["content"]
+    assert '"seconds"' in message["content"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_answer_that_is_no_object_leads_to_the_next_way(made_llm, service, way) -> None:
+    service.will_say(completion("I would rather talk."), completion(calls=[("c", "Album", TEXT)]))
+    assert (await predict(made_llm(), way))[-1] == ALBUM
+    assert len(service.requests) == 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_in_the_end_the_error_says_what_is_wrong(made_llm, service, way) -> None:
+    service.will_say(completion('{"title": "Sea", "songs": [{"name": "One"}]}'))
+    with pytest.raises(
+        ValueError, match=r"no `Album`: `songs\.0\.seconds`: Field required"
+    ) as caught:
+        await predict(made_llm(), way)
+    assert "json_schema, tool, prompt" in str(caught.value)
+    assert "Sea" not in str(caught.value)
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("status", "kind"), [(400, BadRequestError), (422, UnprocessableEntityError)]
+)
+async def test_where_all_is_refused_the_first_refusal_is_raised(
+    made_llm, service, way, status, kind
+) -> None:
+    service.will_say(refusal(status, "the first"), refusal(400, "another"))
+    llm = made_llm()
+    with pytest.raises(kind, match="the first"):
+        await predict(llm, way)
+    service.decides(schema_answer)  # nothing was learned: the request itself was at fault
+    assert (await predict(llm, way))[-1] == ALBUM
+    assert len(service.requests) == 4
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_other_errors_are_not_worked_around(made_llm, service, way) -> None:
+    service.will_say(refusal(401))
+    with pytest.raises(AuthenticationError):
+        await predict(made_llm(), way)
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        TEXT,
+        f"```json\n{TEXT}\n```",
+        f"```\n{TEXT}```",
+        f"<think>Is {{this}} it? {{}}</think>\n{TEXT}",
+        f"no opening tag</think>{TEXT}",
+        f"As in [1], {{braces}}: {TEXT} Done {{}}.",
+        TEXT.replace("Sea", "S\\u0065a"),
+    ],
+)
+@pytest.mark.parametrize("way", WAYS)
+async def test_fences_thoughts_and_words_around_the_object(made_llm, service, way, text) -> None:
+    service.will_say(completion(text))
+    assert (await predict(made_llm(structured_output="json_schema"), way))[-1] == ALBUM
+
+
+async def test_an_object_among_the_thoughts_is_found_where_nothing_else_was_said(
+    made_llm, service
+) -> None:
+    service.will_say(completion(None, reasoning_content=f"So: {TEXT}"))
+    assert (await predict(made_llm(), "structured_predict")) == [ALBUM]
+
+
+@pytest.mark.parametrize("way", ["stream_structured_predict", "astream_structured_predict"])
+@pytest.mark.parametrize("answer", [schema_answer, tool_answer, prompt_answer])
+async def test_partials_grow_and_never_show_half_a_number(made_llm, service, way, answer) -> None:
+    service.decides(answer)
+    partials = await predict(made_llm(), way)
+    assert len(partials) > 8
+    titles = [getattr(partial, "title", None) for partial in partials]
+    assert titles[0] in {"S", "Se"}
+    assert titles[-1] == "Sea"
+    seconds = {
+        song["seconds"]
+        for partial in partials
+        for song in partial.model_dump().get("songs") or []
+        if "seconds" in song
+    }
+    assert seconds == {61, 62}
+    assert all(isinstance(partial, Album | FlexibleModel) for partial in partials)
+    assert isinstance(partials[-1], Album)
+
+
+@pytest.mark.parametrize("way", ["stream_structured_predict", "astream_structured_predict"])
+async def test_thoughts_before_the_object_give_no_partials(made_llm, service, way) -> None:
+    service.will_say(completion('<think>{"title": "Wrong"}</think>{"title": "Sea", "songs": []}'))
+    partials = await predict(made_llm(structured_output="json_schema"), way)
+    assert all((getattr(p, "title", None) or "") in "Sea" for p in partials)
+
+
+def test_the_ways_can_be_chosen(made_llm, service) -> None:
+    service.decides(tool_answer)
+    assert made_llm(structured_output="tool").structured_predict(Album, PROMPT, topic="x") == ALBUM
+    by_mode = made_llm(pydantic_program_mode=PydanticProgramMode.FUNCTION)
+    assert by_mode.structured_predict(Album, PROMPT, topic="x") == ALBUM
+    assert len(service.requests) == 2
+    service.decides(prompt_answer)
+    by_mode = made_llm(pydantic_program_mode=PydanticProgramMode.LLM)
+    assert by_mode.structured_predict(Album, PROMPT, topic="x") == ALBUM
+    with pytest.raises(BadRequestError):
+        made_llm(structured_output="json_schema").structured_predict(Album, PROMPT, topic="x")
+
+
+def test_other_programs_are_left_to_llamaindex(made_llm) -> None:
+    llm = made_llm(pydantic_program_mode=PydanticProgramMode.LM_FORMAT_ENFORCER)
+    with pytest.raises(ImportError, match="lmformatenforcer"):
+        llm.structured_predict(Album, PROMPT, topic="x")
+
+
+async def test_the_callers_arguments_go_along(made_llm, service) -> None:
+    service.decides(schema_answer)
+    for way in WAYS:
+        await predict(made_llm(), way, temperature=0.2, tool_required=True)
+        assert service.last["temperature"] == 0.2
+        assert "tool_required" not in service.last
+
+
+def test_response_format() -> None:
+    wire = response_format(Album)
+    assert wire["type"] == "json_schema"
+    assert wire["json_schema"]["name"] == "Album"
+    assert wire["json_schema"]["schema"] == Album.model_json_schema()
+    assert "strict" not in wire["json_schema"]
+
+
+def test_strict_schemas_are_closed_at_every_level() -> None:
+    class Named(BaseModel):
+        """A class whose fields are called like parts of a schema."""
+
+        model_config = ConfigDict(title="Named: thing")
+        properties: dict[str, int] = Field(default_factory=dict)
+        song: Song | None = None
+
+    wire = response_format(Named, strict=True)["json_schema"]
+    assert wire["name"] == "Named__thing"
+    assert wire["strict"] is True
+    schema = wire["schema"]
+    assert schema["additionalProperties"] is False
+    assert schema["required"] == ["properties", "song"]
+    assert schema["$defs"]["Song"]["additionalProperties"] is False
+    assert schema["properties"]["properties"]["type"] == "object"
+
+
+def test_strict_classes_are_read_as_json(made_llm, service) -> None:
+    class Day(BaseModel):
+        model_config = ConfigDict(strict=True)
+        day: dt.date
+        pair: tuple[int, int]
+
+    service.will_say(completion('{"day": "2026-11-21", "pair": [1, 2]}'))
+    day = made_llm().structured_predict(Day, PROMPT, topic="x")
+    assert day == Day(day=dt.date(2026, 11, 21), pair=(1, 2))
+
+
+def test_the_last_message_is_not_changed_by_the_schema_in_words(made_llm, service) -> None:
+    service.decides(prompt_answer)
+    message = ChatMessage(role="user", blocks=[TextBlock(text="About the sea.")])
+    prompt = ChatPromptTemplate(message_templates=[message])
+    assert made_llm().structured_predict(Album, prompt) == ALBUM
+    assert message.blocks == [TextBlock(text="About the sea.")]
+    history = [*prompt.message_templates, ChatMessage(role="assistant", content="Hm.")]
+    assert made_llm().structured_predict(Album, ChatPromptTemplate(history)) == ALBUM
+    assert [m["role"] for m in service.last["messages"]] == ["user", "assistant", "user"]
+
+
+async def test_structured_llm(made_llm, service) -> None:
+    service.decides(schema_answer)
+    llm = made_llm().as_structured_llm(Album)
+    message = ChatMessage(role="user", content="An album about the sea.")
+    assert llm.chat([message]).raw == ALBUM
+    assert (await llm.achat([message])).raw == ALBUM
+    assert llm.complete("x").raw == ALBUM
+    assert (await llm.acomplete("x")).raw == ALBUM
+
+
+@pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # LlamaIndex calls it
+async def test_streamed_structured_llm(made_llm, service) -> None:
+    service.decides(schema_answer)
+    llm = made_llm().as_structured_llm(Album)
+    message = ChatMessage(role="user", content="An album about the sea.")
+    assert (await collected(llm.stream_chat([message])))[-1].raw == ALBUM
+    assert (await collected(llm.astream_chat([message])))[-1].raw == ALBUM

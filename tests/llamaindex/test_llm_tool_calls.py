@@ -1,0 +1,330 @@
+"""Tool calls: prepared, streamed in pieces, selected, and read while they are being written."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse, ToolCallBlock
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel
+
+from llamaindex_runcrate.partial_json import PartialJson
+from llamaindex_runcrate.responses import ChunkReader, Reading
+from llamaindex_runcrate.tool_calls import arguments_of, wire_tool_choice
+from tests.llamaindex.service import call_piece, chunk, completion, end
+from tests.llamaindex.ways import WAYS, ask, ask_with_tools
+
+STREAMS = ("stream_chat", "astream_chat")
+
+
+def look(at: str, days: int = 1) -> str:
+    """Look at something."""
+    return f"{at} for {days}"
+
+
+TOOLS = [FunctionTool.from_defaults(look)]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_tools_are_offered(made_llm, service, way) -> None:
+    service.will_say(completion(calls=[("c1", "look", '{"at": "x"}')]))
+    await ask_with_tools(made_llm(), way, TOOLS, "Look!", allow_parallel_tool_calls=True)
+    assert service.last["messages"] == [{"role": "user", "content": "Look!"}]
+    (tool,) = service.last["tools"]
+    assert tool["type"] == "function"
+    assert tool["function"]["name"] == "look"
+    assert tool["function"]["parameters"]["required"] == ["at"]
+    assert "strict" not in tool["function"]
+    assert "additionalProperties" not in tool["function"]["parameters"]
+    assert not {"tool_choice", "parallel_tool_calls"} & service.last.keys()
+
+
+async def test_strict_tools(made_llm, service) -> None:
+    service.will_say(completion("x"))
+    await ask_with_tools(made_llm(strict=True), "chat", TOOLS, "Look!")
+    assert service.last["tools"][0]["function"]["strict"] is True
+    await ask_with_tools(made_llm(strict=True), "chat", TOOLS, "Look!", strict=False)
+    assert service.last["tools"][0]["function"]["strict"] is False
+
+
+@pytest.mark.parametrize(
+    ("choice", "required", "sent"),
+    [
+        (None, False, None),
+        (None, True, "required"),
+        ("auto", True, "auto"),
+        ("any", False, "required"),
+        ("none", False, "none"),
+        ("look", False, {"type": "function", "function": {"name": "look"}}),
+        ({"type": "x"}, False, {"type": "x"}),
+    ],
+)
+def test_tool_choice(choice, required, sent) -> None:
+    assert wire_tool_choice(choice, required=required) == sent
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_only_one_call_where_only_one_is_wanted(made_llm, service, way) -> None:
+    calls = [("c1", "look", '{"at": "a"}'), ("c2", "look", '{"at": "b"}')]
+    service.will_say(completion(calls=calls))
+    llm = made_llm()
+    for each in await ask_with_tools(llm, way, TOOLS, "Look!"):
+        assert len(llm.get_tool_calls_from_response(each, error_on_no_tool_call=False)) <= 1
+        blocks = [b for b in each.message.blocks if isinstance(b, ToolCallBlock)]
+        assert len(blocks) == len(each.message.additional_kwargs.get("tool_calls", []))
+    assert service.last["parallel_tool_calls"] is False
+    both = await ask_with_tools(llm, way, TOOLS, "Look!", allow_parallel_tool_calls=True)
+    assert [c.tool_id for c in llm.get_tool_calls_from_response(both[-1])] == ["c1", "c2"]
+
+
+async def test_predict_and_call(made_llm, service) -> None:
+    service.will_say(completion(calls=[("c1", "look", '{"at": "a"}'), ("c2", "look", "{}")]))
+    llm = made_llm()
+    assert llm.predict_and_call(TOOLS, user_msg="Look!").response == "a for 1"
+    assert (await llm.apredict_and_call(TOOLS, user_msg="Look!")).response == "a for 1"
+
+
+def piece(*args: Any, **kwargs: Any) -> dict[str, Any]:
+    return chunk({"tool_calls": [call_piece(*args, **kwargs)]})
+
+
+A, B = {"at": "aaa"}, {"at": "bbb", "days": 2}
+A_TEXT, B_TEXT = json.dumps(A), json.dumps(B)
+
+
+def cut(text: str) -> tuple[str, str]:
+    return text[:7], text[7:]
+
+
+STREAMS_OF_TWO_CALLS = {
+    "one after the other": [
+        piece(0, identifier="1", name="look", text=cut(A_TEXT)[0]),
+        piece(0, text=cut(A_TEXT)[1]),
+        piece(1, identifier="2", name="look", text=cut(B_TEXT)[0]),
+        piece(1, text=cut(B_TEXT)[1]),
+    ],
+    "two in one chunk": [
+        chunk(
+            {
+                "tool_calls": [
+                    call_piece(0, identifier="1", name="look", text=A_TEXT),
+                    call_piece(1, identifier="2", name="look", text=B_TEXT),
+                ]
+            }
+        )
+    ],
+    "interleaved": [
+        piece(0, identifier="1", name="look"),
+        piece(1, identifier="2", name="look"),
+        piece(0, text=cut(A_TEXT)[0]),
+        piece(1, text=cut(B_TEXT)[0]),
+        piece(0, text=cut(A_TEXT)[1]),
+        piece(1, text=cut(B_TEXT)[1]),
+    ],
+    "same index, new id": [
+        piece(0, identifier="1", name="look", text=A_TEXT),
+        piece(0, identifier="2", name="look", text=B_TEXT),
+    ],
+    "no index": [
+        piece(None, identifier="1", name="look", text=A_TEXT),
+        piece(None, identifier="2", name="look", text=B_TEXT),
+    ],
+    "id and name repeated": [
+        piece(0, identifier="1", name="look", text=cut(A_TEXT)[0]),
+        piece(0, identifier="1", name="look", text=cut(A_TEXT)[1]),
+        piece(1, identifier="2", name="look", text=cut(B_TEXT)[0]),
+        piece(1, identifier="2", name="look", text=cut(B_TEXT)[1]),
+    ],
+    "index from one": [
+        piece(1, identifier="1", name="look", text=A_TEXT),
+        piece(2, identifier="2", name="look", text=B_TEXT),
+    ],
+}
+
+
+@pytest.mark.parametrize("way", STREAMS)
+@pytest.mark.parametrize("form", STREAMS_OF_TWO_CALLS)
+async def test_two_streamed_calls(made_llm, service, way, form) -> None:
+    service.will_say([*STREAMS_OF_TWO_CALLS[form], *end("tool_calls")])
+    llm = made_llm()
+    chunks = await ask(llm, way, "x")
+    found = [
+        (call.tool_id, call.tool_name, call.tool_kwargs)
+        for call in llm.get_tool_calls_from_response(chunks[-1])
+    ]
+    assert found == [("1", "look", A), ("2", "look", B)]
+    assert all(
+        call.tool_name == "look"
+        for each in chunks
+        for call in llm.get_tool_calls_from_response(each, error_on_no_tool_call=False)
+    )
+    assert chunks[-2].message == chunks[-1].message
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_calls_without_an_id_get_one_that_stays(made_llm, service, way) -> None:
+    if way in STREAMS:
+        service.will_say([piece(0, name="look", text=A_TEXT), *end("tool_calls")])
+    else:
+        service.will_say(completion(calls=[(None, "look", A_TEXT)]))
+    llm = made_llm()
+    chunks = await ask(llm, way, "x")
+    ids = {llm.get_tool_calls_from_response(each)[0].tool_id for each in chunks}
+    assert ids == {"call_chatcmpl-1_0"}
+    service.will_say(completion("ok"))
+    llm.chat([chunks[-1].message])
+    assert service.last["messages"][0]["tool_calls"][0]["id"] in ids
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("text", ["", "null", "[1]", '{"at": ', "at=x", "3"])
+async def test_arguments_that_are_no_object_are_none(made_llm, service, way, text) -> None:
+    service.will_say(completion(calls=[("c", "look", text)]))
+    llm = made_llm()
+    last = (await ask(llm, way, "x"))[-1]
+    assert llm.get_tool_calls_from_response(last)[0].tool_kwargs == {}
+
+
+def test_arguments_written_twice_over_or_with_raw_line_breaks() -> None:
+    assert arguments_of(json.dumps(json.dumps(A))) == A
+    assert arguments_of('{"at": "a\nb"}') == {"at": "a\nb"}
+    assert arguments_of(A) == A
+
+
+def test_no_call_is_an_error_only_where_one_is_expected(made_llm) -> None:
+    response = ChatResponse(message=ChatMessage(role="assistant", content="no"))
+    llm = made_llm()
+    assert llm.get_tool_calls_from_response(response, error_on_no_tool_call=False) == []
+    with pytest.raises(ValueError, match=r"called no tool.*'no'"):
+        llm.get_tool_calls_from_response(response)
+
+
+def test_calls_of_other_integrations_are_selected(made_llm) -> None:
+    class Function(BaseModel):
+        name: str = "look"
+        arguments: str = A_TEXT
+
+    class Call(BaseModel):
+        id: str = "c"
+        type: str = "function"
+        function: Function = Function()
+
+    for legacy in (Call(), Call().model_dump()):
+        message = ChatMessage(role="assistant", additional_kwargs={"tool_calls": [legacy]})
+        (call,) = made_llm().get_tool_calls_from_response(ChatResponse(message=message))
+        assert (call.tool_id, call.tool_name, call.tool_kwargs) == ("c", "look", A)
+    unfinished = ToolCallBlock(tool_call_id="c", tool_name="look", tool_kwargs='{"at": "a')
+    response = ChatResponse(message=ChatMessage(role="assistant", blocks=[unfinished]))
+    assert made_llm().get_tool_calls_from_response(response)[0].tool_kwargs == {"at": "a"}
+
+
+async def test_tool_calls_come_whole_where_streaming_them_is_off(made_llm, service) -> None:
+    service.will_say(completion("Looking.", calls=[("c1", "look", A_TEXT)]))
+    llm = made_llm(stream_tool_calls=False)
+    for way in STREAMS:
+        (only,) = await ask_with_tools(llm, way, TOOLS, "x")
+        assert only.delta == "Looking."
+        assert llm.get_tool_calls_from_response(only)[0].tool_kwargs == A
+        assert "stream" not in service.last
+        assert len(await ask(llm, way, "x")) > 1
+
+
+def seconds_for(pieces: int, text: str) -> float:
+    """Processor time for a call whose arguments come in so many pieces."""
+    chunks = [piece(0, identifier="c", name="look", text='{"items": [')]
+    chunks += [piece(0, text=text) for _ in range(pieces)]
+    reader = ChunkReader(Reading())
+    started = time.process_time()
+    for each in chunks:
+        response = reader.read(each)
+        assert response is not None
+        block = response.message.blocks[-1]
+        assert isinstance(block, ToolCallBlock)
+        assert isinstance(block.tool_kwargs, dict)
+    return time.process_time() - started
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}, ', '"word", ', "123, "])
+def test_four_thousand_pieces_of_arguments_cost_a_linear_time(text) -> None:
+    seconds_for(100, text)
+    few = min(seconds_for(1000, text) for _ in range(3))
+    many = min(seconds_for(4000, text) for _ in range(2))
+    assert many < 8 * few  # four times for linear, sixteen for square
+    assert many < 1.0
+
+
+def test_one_long_text_costs_a_linear_time() -> None:
+    few = min(seconds_for(1000, "word ") for _ in range(3))
+    many = min(seconds_for(4000, "word ") for _ in range(2))
+    assert many < 8 * few
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(), inner, max_size=4),
+    max_leaves=12,
+)
+
+
+@given(
+    value=st.dictionaries(st.text(), json_values, max_size=5) | st.lists(json_values, max_size=5),
+    ascii_only=st.booleans(),
+    indent=st.sampled_from([None, 1]),
+    sizes=st.lists(st.integers(1, 7), min_size=1),
+)
+def test_any_json_read_in_any_pieces_is_itself(value, ascii_only, indent, sizes) -> None:
+    text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
+    reader = PartialJson()
+    position, turn = 0, 0
+    seen: list[tuple[Any, str]] = []
+    while position < len(text):
+        size = sizes[turn % len(sizes)]
+        reader.feed(text[position : position + size])
+        position, turn = position + size, turn + 1
+        seen.append((reader.value(), json.dumps(reader.value())))
+    assert reader.is_complete
+    assert reader.value() == json.loads(text)
+    assert all(json.dumps(before) == dumped for before, dumped in seen)
+
+
+@pytest.mark.parametrize(
+    ("text", "value", "broken"),
+    [
+        ("", None, False),
+        ("  ", None, False),
+        ('"ab', "ab", False),
+        ("12", None, False),
+        ("12 ", 12, False),
+        ('{"a": 1', {}, False),
+        ('{"a": 1,', {"a": 1}, False),
+        ('{"a": tru', {}, False),
+        ('{"a": "x\\', {"a": "x"}, False),
+        ('{"a": "x\\u00e', {"a": "x"}, False),
+        ('{"a": "x\\ud83d', {"a": "x"}, False),
+        ('{"a": "x\\ud83d\\ude00', {"a": "x😀"}, False),
+        ('{"a": {"b": [1, {"c": "d', {"a": {"b": [1, {"c": "d"}]}}, False),
+        ('{"a": 1,}', {"a": 1}, False),
+        ("[1, 2,]", [1, 2], False),
+        ('{"a": 1} and more', {"a": 1}, False),
+        ('{"a" 1}', {}, True),
+        ('{"a": truth}', {}, True),
+        ('{"a": ?}', {}, True),
+        ('{"a": "\\uzzzz"}', {"a": ""}, True),
+        ('{"a": 1]', {"a": 1}, True),
+        ("]", None, True),
+    ],
+)
+def test_unfinished_and_broken_json(text, value, broken) -> None:
+    reader = PartialJson()
+    reader.feed(text)
+    assert reader.value() == value
+    assert reader.is_broken is broken

@@ -1,0 +1,37 @@
+"""Four ways to ask a model, as one: whole or streamed, blocking or not."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from llama_index.core.llms import LLM, ChatMessage, ChatResponse
+
+WAYS = ("chat", "achat", "stream_chat", "astream_chat")
+COMPLETION_WAYS = ("complete", "acomplete", "stream_complete", "astream_complete")
+
+
+async def ask(llm: LLM, way: str, said: str | Sequence[ChatMessage], **kwargs: Any) -> list[Any]:
+    """Return the answer's chunks; of a whole answer there is one."""
+    messages: Any = said
+    if isinstance(said, str) and way in WAYS:
+        messages = [ChatMessage(role="user", content=said)]
+    return await collected(getattr(llm, way)(messages, **kwargs))
+
+
+async def ask_with_tools(
+    llm: Any, way: str, tools: Sequence[Any], said: str, **kwargs: Any
+) -> list[ChatResponse]:
+    """The same, with tools."""
+    return await collected(getattr(llm, f"{way}_with_tools")(tools, user_msg=said, **kwargs))
+
+
+async def collected(result: Any) -> list[Any]:
+    """Return what a call gives, whether it is awaitable, a stream, or there already."""
+    if hasattr(result, "__await__"):
+        result = await result
+    if hasattr(result, "__aiter__"):
+        return [each async for each in result]
+    if hasattr(result, "__next__"):
+        return list(result)
+    return [result]
