@@ -226,7 +226,7 @@ def _medium(file: StoredFile, link: str) -> str:
         shown = f'<{family} src="{link}" controls preload="metadata"></{family}>'
     else:
         shown = ""
-    name = f'<a href="{link}">{escape(file.name)}</a> · {len(file.data) / 1000:,.0f} kB'
+    name = f'<a href="{link}">{escape(file.name)}</a> · {len(file.data) / 1000:,.1f} kB'
     return f"<figure>{shown}<figcaption>{name}</figcaption></figure>"
 
 
