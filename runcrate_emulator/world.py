@@ -18,6 +18,7 @@ from runcrate_emulator.infrastructure.records import Secret
 from runcrate_emulator.infrastructure.settle import settle
 from runcrate_emulator.journal import Journal
 from runcrate_emulator.ledger import InferenceUse
+from runcrate_emulator.simulation.seen_prompts import SeenPrompts
 from runcrate_emulator.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -42,6 +43,9 @@ class World(Workspace):
         launch_seconds: Emulated seconds that a launch, job submit or top-up takes to answer. 0 by
             default; a test of `idempotency_in_progress` sets more.
         videos: The video jobs of the inference side.
+        seen_prompts: Beginnings of conversations, for the count of cached tokens.
+        chat_tokens_per_second: Pace of streamed chat on the emulated clock. None, the default:
+            as fast as it goes.
         crashes: Exceptions that were answered with the emulator's own 500.
     """
 
@@ -69,6 +73,8 @@ class World(Workspace):
         self.rate_windows: dict[str, Window] = {}
         self.faults = FaultPlan()
         self.videos = VideoJobs()
+        self.seen_prompts = SeenPrompts()
+        self.chat_tokens_per_second: float | None = None
         self.launch_seconds = 0.0
         self.crashes.clear()
         self.journal.clear()

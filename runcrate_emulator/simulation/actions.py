@@ -1,0 +1,36 @@
+"""What a verb does to the world: read, create, change, delete, wait, send, compute."""
+
+from functools import lru_cache
+from typing import Final, Literal
+
+from runcrate_emulator.simulation.words import identifier_words, stem
+
+Action = Literal["read", "create", "update", "delete", "wait", "send", "compute", "report"]
+
+_VERBS: Final[dict[Action, str]] = {
+    "read": "find list get search look lookup check fetch see view read query browse retrieve "
+    "inspect discover locate compare show describe display pick choose select estimate plan quote",
+    "create": "create launch start make add rent provision deploy boot spin open register order "
+    "reserve hire schedule book buy purchase submit generate draw paint record upload install",
+    "update": "update change modify rename edit resize set adjust replace extend top",
+    "delete": "delete terminate destroy remove stop shut kill cancel end drop close release erase",
+    "wait": "wait poll await watch monitor",
+    "send": "send email mail notify message post publish text reply tweet",
+    "compute": "calculate compute multiply subtract divide sum square convert translate evaluate",
+    "report": "tell report say summarize summarise explain answer give mention",
+}
+_BY_STEM: Final = {stem(verb): action for action, verbs in _VERBS.items() for verb in verbs.split()}
+
+VERBS: Final = frozenset(_BY_STEM)
+"""Stems of all verbs that name an action."""
+
+
+def verb_action(verb: str) -> Action | None:
+    """What one word does; `None` for a word that is none of these verbs."""
+    return _BY_STEM.get(stem(verb))
+
+
+@lru_cache(maxsize=4096)
+def action_of(name: str) -> Action | None:
+    """What a tool does, judged by the first verb in its name."""
+    return next((found for word in identifier_words(name) if (found := verb_action(word))), None)

@@ -1,0 +1,139 @@
+"""One of several options, and yes or no, as the evidence suggests."""
+
+import re
+from collections.abc import Sequence
+from typing import Any, Final
+
+from runcrate_emulator.simulation import spans
+from runcrate_emulator.simulation.evidence import Evidence
+from runcrate_emulator.simulation.slots import Slot
+from runcrate_emulator.simulation.thesaurus import alike
+from runcrate_emulator.simulation.words import identifier_words, stem, stem_set, words
+
+_POSITIVE: Final = frozenset(
+    stem(word)
+    for word in """
+        good great excellent amazing happy love loved like wonderful best nice fantastic awesome
+        perfect enjoy enjoyed delighted glad pleased beautiful thanks brilliant superb impressive
+        recommend fast helpful friendly
+        """.split()  # noqa: SIM905 - words read best as words
+)
+_NEGATIVE: Final = frozenset(
+    stem(word)
+    for word in """
+        bad terrible awful hate hated horrible worst poor sad angry broken disappointed
+        disappointing slow ugly annoying annoyed useless never problem fail failed wrong refund rude
+        waste boring disgusting upset complaint
+        """.split()  # noqa: SIM905 - words read best as words
+)
+_NEGATION: Final = re.compile(
+    r"\b(?:no|not|without|don'?t|doesn'?t|never|disable[ds]?|exclud\w+|skip|avoid|isn'?t|off|false)\b",
+    re.IGNORECASE,
+)
+_MOODS: Final = (
+    ({"positive", "happy", "good"}, 1),
+    ({"negative", "sad", "angry", "bad"}, -1),
+    ({"neutral", "mixed"}, 0),
+)
+_NO_TOPIC: Final = frozenset(
+    {"i", "ha", "should", "can", "enabl", "us", "includ", "be", "do", "is"}
+)
+_VERDICT: Final = re.compile(
+    r"\b(?:satisf\w+|answer\w*|found|support\w*|relevant|pass\w*|valid|correct|success\w*|"
+    r"complete\w*|faithful|grounded|helpful|sufficient|binary.score)\b",
+    re.IGNORECASE,
+)
+_ONE_OF: Final = re.compile(
+    r"\b(?:one of|either|can be|must be|options?(?: are)?|choices?(?: are)?|values?(?: are)?|"
+    r"(?:possible|allowed|valid) values)\b[:\s]*(?P<list>[^.;\n]+)",
+    re.IGNORECASE,
+)
+_LONGEST_OPTION_WORDS: Final = 4
+_FALLBACKS: Final = ("other", "unknown", "none", "neutral", "general", "n/a", "no", "default")
+
+
+def told_options(slot: Slot) -> list[str]:
+    """Options that a description lists in words, as `one of 'low', 'high'`; often none."""
+    quoted = [span.text for span in spans.quotations(slot.description)]
+    if len(quoted) > 1 and re.search(r"\bor\b|\bone of\b|/|\|", slot.description):
+        return quoted
+    if match := _ONE_OF.search(slot.description):
+        options = spans.listed(match["list"])
+        if len(options) > 1 and all(len(o.split()) <= _LONGEST_OPTION_WORDS for o in options):
+            return options
+    return []
+
+
+def chosen(slot: Slot, options: Sequence[Any], evidence: Evidence) -> Any:
+    """The option that the evidence names, or `None` if it names none and none is needed."""
+    for record in evidence.records:
+        for name, value in record.items():
+            if value in options and set(map(str.lower, identifier_words(name))) & set(slot.words):
+                return value
+    for text in evidence.texts():
+        scored = [(_mention(str(option), text), -at) for at, option in enumerate(options)]
+        best, at = max(scored)
+        if best > 0:
+            return options[-at]
+    if not slot.required:
+        return None
+    return _by_mood(options, evidence) or _by_verdict(options, evidence) or _fallback(options)
+
+
+def _mention(option: str, text: str) -> float:
+    plain = " ".join(identifier_words(option)) or option
+    if match := re.search(rf"(?<!\w){re.escape(option)}(?!\w)", text, re.IGNORECASE):
+        return 3 - match.start() / (len(text) + 1) if option else 0.0
+    wanted = [stem(word) for word in words(plain)]
+    held = {stem(word) for word in words(text)}
+    if wanted and set(wanted) <= held:
+        return 1.5
+    topic = stem_set(text)
+    if wanted and all(len(one) > 2 and any(alike(one, h) for h in topic) for one in wanted):  # noqa: PLR2004 - no letter codes
+        return 0.5
+    return 0.0
+
+
+def mood(text: str) -> int:
+    """Whether a text sounds positive (1), negative (-1) or neither (0)."""
+    held = [stem(word) for word in words(text)]
+    score = sum(one in _POSITIVE for one in held) - sum(one in _NEGATIVE for one in held)
+    if re.search(r"\b(?:not|isn't|wasn't|never)\s+(?:\w+\s+)?(?:good|great|happy|like|nice)", text):
+        score = -abs(score)
+    return (score > 0) - (score < 0)
+
+
+def _by_mood(options: Sequence[Any], evidence: Evidence) -> Any:
+    felt = mood(evidence.material or evidence.request or evidence.focus)
+    for names, value in _MOODS:
+        if value == felt:
+            return next((one for one in options if str(one).lower() in names), None)
+    return None
+
+
+def _by_verdict(options: Sequence[Any], evidence: Evidence) -> Any:
+    lowered = {str(option).lower(): option for option in options}
+    if {"yes", "no"} <= set(lowered):
+        return lowered["yes" if evidence.answered else "no"]
+    return None
+
+
+def _fallback(options: Sequence[Any]) -> Any:
+    lowered = {str(option).lower(): option for option in options}
+    return next((lowered[name] for name in _FALLBACKS if name in lowered), options[0])
+
+
+def truth(slot: Slot, evidence: Evidence) -> bool | None:
+    """Whether what the slot says is so; `None` if nothing is known and nothing is needed."""
+    wanted = {one for one in slot.stems if one not in _NO_TOPIC}
+    for text in (evidence.focus, evidence.request):
+        for sentence in re.split(r"[.;,!?\n]", text):
+            held = {stem(word) for word in words(sentence)}
+            if wanted and wanted <= held:
+                return not _NEGATION.search(sentence)
+    if evidence.free and _VERDICT.search(f"{slot.phrase} {slot.description}"):
+        return evidence.answered
+    if not slot.required:
+        return None
+    default = slot.schema.get("default")
+    return default if isinstance(default, bool) else False

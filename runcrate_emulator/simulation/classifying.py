@@ -1,0 +1,37 @@
+"""Prompts that want a text put into one of the classes they name."""
+
+import re
+from typing import Final
+
+from runcrate_emulator.simulation import spans
+from runcrate_emulator.simulation.choice_values import chosen
+from runcrate_emulator.simulation.evidence import Evidence
+from runcrate_emulator.simulation.prompt import Prompt, joined
+from runcrate_emulator.simulation.slots import Slot
+
+_WANTS: Final = re.compile(
+    r"\b(?:classify|categori[sz]e|label|sentiment|which (?:category|class|label|topic)|route)\b"
+    r"[^\n]{0,120}?\b(?:as|into|is|are|either|one of|categories|classes|labels|options|between|or)\b"
+    r"[^\w\n]*(?P<list>[^.?\n]+)",
+    re.IGNORECASE,
+)
+_LEAD: Final = re.compile(
+    r"^(?:(?:being|either|one of|the|following|these|as|is|are|categories|classes|labels|into|:)\s*)+",
+    re.IGNORECASE,
+)
+_LONGEST_WORDS: Final = 3
+
+
+def classified(prompt: Prompt) -> str | None:
+    """The class that a prompt's text belongs to, else `None`."""
+    match = _WANTS.search(f"{prompt.instructions}\n{prompt.text}")
+    if not match:
+        return None
+    quoted = [span.text for span in spans.quotations(match["list"])]
+    parts = quoted if len(quoted) > 1 else spans.listed(_LEAD.sub("", match["list"]))
+    options = [part.strip("*.:- ") for part in parts if len(part.split()) <= _LONGEST_WORDS]
+    if len(options) < 2:  # noqa: PLR2004 - one class is no choice
+        return None
+    text = joined(prompt.context) or prompt.part("statement", "question") or prompt.text
+    material = text.replace(match[0], "")
+    return str(chosen(Slot("label"), options, Evidence(material, material, material)))

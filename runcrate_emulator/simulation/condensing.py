@@ -1,0 +1,98 @@
+"""Follow-up questions made to stand alone: `How much is it?` after a talk about the H100."""
+
+import re
+from typing import Final
+
+from runcrate_emulator.simulation import digest, spans
+from runcrate_emulator.simulation.prompt import Prompt
+from runcrate_emulator.simulation.words import STOP_WORDS, stem_set, words
+
+_WANTS: Final = re.compile(
+    r"\b(?:standalone|stand-alone|self-contained)\b|"
+    r"\b(?:rephrase|rewrite|reformulate|condense)\b.{0,80}\b(?:question|query|message|follow)",
+    re.IGNORECASE | re.DOTALL,
+)
+_SPEAKER: Final = re.compile(
+    r"^\s*\W*(?P<who>user|human|assistant|ai|system|you|bot|customer|agent)\W*:\s*(?P<text>.*)$",
+    re.IGNORECASE,
+)
+_HUMAN: Final = frozenset({"user", "human", "you", "customer"})
+_POSSESSIVE: Final = re.compile(r"\b(?:its|their|his|her|hers|theirs)\b", re.IGNORECASE)
+_PRONOUN: Final = re.compile(
+    r"\b(?:it|they|them|he|she|him|this|that|these|those|this one|that one|the one)\b(?! (?:is )?\w+ing\b)",
+    re.IGNORECASE,
+)
+_ELLIPSIS: Final = re.compile(
+    r"^(?:and|but|so|also)?\s*(?:what|how) about\s+(?P<new>.+?)\??$|^(?:and|or)\s+(?P<bare>.+?)\??$",
+    re.IGNORECASE,
+)
+
+
+def standalone(prompt: Prompt) -> str | None:
+    """The answer to a prompt that wants a follow-up made to stand alone, else `None`."""
+    if not _WANTS.search(f"{prompt.instructions} {prompt.cue}"):
+        return None
+    turns = _turns(prompt.part("history"))
+    turns = turns or [*(("user", text) for text in prompt.told)]
+    return completed(prompt.question, turns)
+
+
+def _turns(history: str) -> list[tuple[str, str]]:
+    turns: list[tuple[str, str]] = []
+    for line in history.splitlines():
+        if match := _SPEAKER.match(line):
+            turns.append((match["who"].lower(), match["text"]))
+        elif turns and line.strip():
+            turns[-1] = (turns[-1][0], f"{turns[-1][1]} {line.strip()}")
+        elif line.strip():
+            turns.append(("user", line.strip()))
+    return turns
+
+
+def completed(question: str, turns: list[tuple[str, str]]) -> str:
+    """A question with what its pronouns mean put in their place.
+
+    Args:
+        question: The follow-up.
+        turns: Who said what before, oldest first.
+    """
+    asked = [text for who, text in turns if who in _HUMAN]
+    if not asked:
+        return question
+    if (match := _ELLIPSIS.match(question.strip())) and (new := match["new"] or match["bare"]):
+        return _replaced(asked[-1], new.strip(" ?"))
+    topic = _topic(asked, [text for who, text in turns if who not in _HUMAN])
+    if not topic:
+        return question
+    said = _POSSESSIVE.sub(f"{topic}'s", question)
+    if said == question:
+        said = _PRONOUN.sub(topic, question, count=1)
+    if (
+        said == question
+        and not (stem_set(question) & stem_set(" ".join(asked)))
+        and not spans.names(question)
+    ):
+        said = f"{question.rstrip(' ?.')} ({topic})?"
+    return said
+
+
+def _topic(asked: list[str], answered: list[str]) -> str:
+    """What the conversation is about: the last name in a question, in an answer, or the last noun."""
+    for text in reversed(asked):
+        if named := spans.names(text):
+            return named[-1].text
+    for text in reversed(answered):
+        if named := spans.names(text):
+            return named[0].text
+    found = digest.topic(asked[-1])
+    return "" if found == "this" else found
+
+
+def _replaced(question: str, new: str) -> str:
+    """The earlier question with its topic exchanged: `weather in Paris` for `what about Rome`."""
+    named = spans.names(question)
+    old = named[-1].text if named else digest.topic(question)
+    if old and old in question:
+        return question.replace(old, new)
+    kept = [word for word in words(question) if word.lower() not in STOP_WORDS]
+    return f"{question.rstrip(' ?')} {new}?" if kept else f"What about {new}?"

@@ -1,0 +1,51 @@
+"""What a value may be taken from: the clause at hand, the request, the material, earlier results."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+Style = Literal["call", "forced", "written"]
+"""What the values are for: a tool call that the request calls for, one that the client forces, or
+a structured answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """The sources of values, most telling first.
+
+    Attributes:
+        focus: The part of the request that the values are for.
+        request: The whole request.
+        material: Text to extract from: documents, earlier statements of the user.
+        records: Fields of earlier tool results, the most relevant record first.
+        question: The question to be answered, if there is one.
+        answer: The answer found to it, or a text written for the request; "" if none.
+        answered: Whether `answer` rests on the material.
+        reason: Why the answer is what it is, in a sentence.
+        style: What the values are for.
+        last_result: Text of the latest tool result, or "".
+    """
+
+    focus: str
+    request: str = ""
+    material: str = ""
+    records: tuple[Mapping[str, Any], ...] = ()
+    question: str = ""
+    answer: str = ""
+    answered: bool = False
+    reason: str = ""
+    style: Style = "call"
+    last_result: str = ""
+
+    @property
+    def free(self) -> bool:
+        """Whether required texts may be composed; if not, they are taken from the request."""
+        return self.style != "call"
+
+    def texts(self) -> Iterator[str]:
+        """The different texts to look in, most telling first."""
+        seen: set[str] = set()
+        for text in (self.focus, self.request, self.material):
+            if text and text not in seen:
+                seen.add(text)
+                yield text

@@ -1,0 +1,142 @@
+"""JSON that a prompt asks for in words: by a schema, by an example, or by naming its keys."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+
+from runcrate_emulator.simulation import spans
+from runcrate_emulator.simulation.prompt import Prompt
+from runcrate_emulator.simulation.relevance import likeness
+
+_WANTS: Final = re.compile(r"\bjson\b", re.IGNORECASE)
+_KEYS: Final = re.compile(
+    r"(?:keys?|fields?|properties|attributes)\b(?: named| called|:| are| of| is)?\s*:?\s*(?P<after>[^.\n]{1,200})|"
+    r"(?P<before>(?:[\"'\u201c`][\w ]+[\"'\u201d`](?:,? and |,? or |, )?)+)\s*(?:keys?|fields?|properties|attributes)",
+    re.IGNORECASE,
+)
+_LONGEST_KEY_WORDS: Final = 3
+_MOST_TRIED: Final = 40
+
+
+def schema_in(prompt: Prompt) -> Mapping[str, Any] | None:
+    """A JSON schema for the answer that the prompt's text asks for, or `None`.
+
+    Found as the last schema written out in the text, as the shape of an example object, or as
+    the keys that are named.
+    """
+    text = prompt.told_without_context
+    if not _WANTS.search(text):
+        return None
+    found = list(_objects(text))
+    schemas = [one for one in found if _is_schema(one)]
+    if schemas:
+        return schemas[-1]
+    if shaped := _by_example(prompt, found):
+        return shaped
+    return _by_keys(text)
+
+
+def _objects(text: str) -> Iterator[Any]:
+    """The JSON objects and arrays written out in a text."""
+    decoder = json.JSONDecoder()
+    at, tried = 0, 0
+    while (match := re.compile(r"[{\[]").search(text, at)) and tried < _MOST_TRIED:
+        tried += 1
+        try:
+            value, end = decoder.raw_decode(text, match.start())
+        except ValueError:
+            at = match.end()
+            continue
+        at = end
+        if isinstance(value, (dict, list)) and value and not _is_reference(value):
+            yield value
+
+
+def _is_reference(value: Any) -> bool:
+    return isinstance(value, list) and not isinstance(value[0], dict)
+
+
+def _is_schema(value: Any) -> bool:
+    return isinstance(value, dict) and (
+        isinstance(value.get("properties"), dict)
+        or value.get("type") in {"object", "array", "string", "number", "integer", "boolean"}
+    )
+
+
+def _by_example(prompt: Prompt, found: list[Any]) -> Mapping[str, Any] | None:
+    """The schema of an example output; what it picks from given options, picks from the real ones."""
+    tables = [one for one in found if _is_table(one)]
+    shapes = [one for one in found if one not in tables]
+    if not shapes or not re.search(
+        r"\bexample|\bformat|\bshape|\blike this|\bfollowing",
+        prompt.text + prompt.system,
+        re.IGNORECASE,
+    ):
+        return None
+    options: list[str] = []
+    if tables:
+        offered = tables[-1]
+        scored = [
+            (likeness(prompt.question, f"{name} {text}"), name) for name, text in offered.items()
+        ]
+        options = [name for score, name in scored if score > 0] or list(offered)
+    known = {name for table in tables for name in table}
+    return _shape(shapes[-1], known, options)
+
+
+def _is_table(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(item, str) and len(item.split()) > _LONGEST_KEY_WORDS for item in value.values()
+    )
+
+
+def _shape(example: Any, known: set[str], options: list[str]) -> dict[str, Any]:
+    if isinstance(example, dict):
+        properties = {key: _shape(value, known, options) for key, value in example.items()}
+        return {"type": "object", "properties": properties, "required": list(example)}
+    if isinstance(example, list):
+        items = _shape(example[0], known, options) if example else {}
+        chosen = _picked(items, options)
+        if chosen and items.get("type") == "object":
+            each = [
+                {**items, "properties": {**items["properties"], chosen: {"const": name}}}
+                for name in options
+            ]
+            return {
+                "type": "array",
+                "prefixItems": each,
+                "minItems": len(each),
+                "maxItems": len(each),
+            }
+        return {"type": "array", "items": items, "minItems": 1}
+    if isinstance(example, str):
+        return (
+            {"type": "string", "enum": options}
+            if example in known and options
+            else {"type": "string"}
+        )
+    names = {bool: "boolean", int: "integer", float: "number"}
+    return {"type": names.get(type(example), "null")}
+
+
+def _picked(items: Mapping[str, Any], options: list[str]) -> str:
+    properties = items.get("properties", {})
+    return next(
+        (key for key, one in properties.items() if options and one.get("enum") == options), ""
+    )
+
+
+def _by_keys(text: str) -> Mapping[str, Any] | None:
+    for match in _KEYS.finditer(text):
+        source = match["before"] or match["after"]
+        quoted = [span.text for span in spans.quotations(source)]
+        keys = quoted or [part for part in spans.listed(source) if re.fullmatch(r"\w+", part)]
+        keys = [key for key in keys if len(key.split()) <= _LONGEST_KEY_WORDS]
+        if keys:
+            return {
+                "type": "object",
+                "properties": {key: {} for key in keys},
+                "required": keys,
+            }
+    return None

@@ -1,0 +1,307 @@
+"""Which tools to call next: the steps of a request, replayed against what was done already.
+
+The plan is made anew for every answer from the conversation alone, so it needs no memory and an
+agent's loop always comes to an end: a step that has been done is never done again.
+"""
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+
+from runcrate_emulator.simulation import arithmetic
+from runcrate_emulator.simulation.arguments import Arguments, Gap
+from runcrate_emulator.simulation.clauses import Clause, clauses
+from runcrate_emulator.simulation.conversation import Tool
+from runcrate_emulator.simulation.evidence import Evidence
+from runcrate_emulator.simulation.outcomes import Outcome, Turn, same_call
+from runcrate_emulator.simulation.records import Record, field_stems
+from runcrate_emulator.simulation.small_talk import is_social
+from runcrate_emulator.simulation.tool_choice import Choice, Offer
+from runcrate_emulator.simulation.waiting import still_waiting
+
+_MOST_TRIES: Final = 2
+"""Times that a failing call is tried with corrected arguments, the first time included."""
+_MOST_POLLS: Final = 10
+"""Times that a state is asked for while a request says to wait for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedCall:
+    """A call to make now."""
+
+    name: str
+    arguments: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """A step of the request and what its calls brought."""
+
+    clause: Clause
+    outcomes: tuple[Outcome, ...]
+
+
+@dataclass(slots=True)
+class Plan:
+    """The state of a request.
+
+    Attributes:
+        calls: Calls to make now; none when everything that tools can do is done.
+        steps: Steps that are done.
+        reports: Steps that ask for words, to be answered at the end.
+    """
+
+    calls: list[PlannedCall] = field(default_factory=list)
+    steps: list[Step] = field(default_factory=list)
+    reports: list[Clause] = field(default_factory=list)
+
+
+class _Pending(Exception):  # noqa: N818 - not an error: later steps wait for the pending ones
+    """Ends the walk over the steps."""
+
+
+def plan(turn: Turn, tools: Sequence[Tool], base: Evidence) -> Plan:
+    """Work out what to call next.
+
+    Args:
+        turn: The request and what was done for it.
+        tools: What may be called.
+        base: Where arguments may come from besides the request and its results.
+    """
+    walk = _Walk(turn, Choice.among(tools), base)
+    with suppress(_Pending):
+        walk.through(clauses(turn.request, walk.choice.verbs))
+    return walk.plan
+
+
+def forced_call(turn: Turn, tools: Sequence[Tool], base: Evidence) -> PlannedCall:
+    """The call to make when one must be made and no step calls for any.
+
+    A tool that was not called yet goes first: when all work is done, it is the one that takes the
+    answer.
+    """
+    choice = Choice.among(tools)
+    called = {outcome.call.name for outcome in turn.outcomes}
+    whole = Clause(turn.request, None, follows=False, points_back=False)
+    best = max(
+        enumerate(choice.offers),
+        key=lambda one: (one[1].tool.name not in called, choice.score(whole, one[1]), -one[0]),
+    )[1]
+    walk = _Walk(turn, choice, base)
+    return PlannedCall(best.tool.name, walk.arguments(whole, turn.outcomes).sets(best)[0])
+
+
+class _Walk:
+    def __init__(self, turn: Turn, choice: Choice, base: Evidence) -> None:
+        self.choice = choice
+        self.plan = Plan()
+        self._turn = turn
+        self._left = list(turn.outcomes)
+        self._base = base
+        self._before = ""
+
+    def through(self, steps: Sequence[Clause]) -> None:
+        for clause in steps:
+            if not clause.forbidden:
+                self._take(clause)
+            self._before += f" {clause.text}"
+        if not self.plan.calls and not self.plan.steps:
+            self._as_a_whole()
+        for outcome in self._left:
+            self.plan.steps.append(Step(Clause(self._turn.request, None, False, False), (outcome,)))
+
+    def _take(self, clause: Clause) -> None:
+        if self._take_arithmetic(clause):
+            return
+        arguments = self.arguments(clause)
+        offer = self.choice.best(clause, self._before, lambda one: len(arguments.gaps(one)))
+        if clause.action == "report" and (self.plan.steps or self.plan.calls or offer is None):
+            self.plan.reports.append(clause)
+            return
+        if offer is None:
+            if clause.action in {"read", None}:
+                self.plan.reports.append(clause)
+            return
+        for one in self.choice.companions(clause, offer):
+            self._call(clause, one, arguments)
+
+    def _as_a_whole(self) -> None:
+        """The request in one piece, when none of its steps calls for a tool by itself."""
+        request = self._turn.request
+        offer = self.choice.named(request)
+        if offer is None and not is_social(request) and _asks(self.plan.reports, request):
+            offer = self.choice.retriever(request)
+        if offer is not None:
+            self.plan.reports.clear()
+            whole = Clause(request, None, follows=False, points_back=False)
+            self._call(whole, offer, self.arguments(whole))
+
+    def _call(self, clause: Clause, offer: Offer, arguments: Arguments) -> None:
+        gaps = arguments.gaps(offer)
+        if self.plan.calls and (clause.follows or clause.points_back or gaps):
+            raise _Pending
+        for gap in gaps:
+            if (provider := self._provider(gap, offer)) is not None:
+                self._call(_providing(gap), provider, self.arguments(clause))
+                if self.plan.calls:
+                    raise _Pending
+        arguments = self.arguments(clause) if gaps else arguments
+        if gaps and self.plan.steps and arguments.lacks_handle(offer):
+            return
+        wanted = arguments.sets(offer)
+        found = [self._done(clause, offer, one, alone=len(wanted) == 1) for one in wanted]
+        done = [outcome for outcome in found if outcome is not None]
+        if done:
+            self.plan.steps.append(Step(clause, tuple(done)))
+        for one, outcome in zip(wanted, found, strict=True):
+            if outcome is None:
+                self.plan.calls.append(PlannedCall(offer.tool.name, one))
+        if self.plan.calls and clause.action == "wait":
+            raise _Pending
+
+    def _done(
+        self, clause: Clause, offer: Offer, wanted: Mapping[str, Any], *, alone: bool
+    ) -> Outcome | None:
+        """The outcome of a call for this step, or `None` if it must (still) be made."""
+        mine = [one for one in self._left if one.call.name == offer.tool.name]
+        exact = [one for one in mine if same_call(one.call.arguments, wanted)]
+        if clause.action == "wait" and offer.action != "wait":
+            return self._polled(clause, exact)
+        if not exact and not alone:
+            return None
+        candidates = exact or mine
+        if not candidates:
+            again = [one for one in self._turn.outcomes if one.call.name == offer.tool.name]
+            return next((o for o in again if same_call(o.call.arguments, wanted)), None)
+        for tries, outcome in enumerate(candidates, start=1):
+            self._left.remove(outcome)
+            if not outcome.failed:
+                return outcome
+            fresh = not any(same_call(one.call.arguments, wanted) for one in candidates)
+            if fresh and outcome is candidates[-1] and tries < _MOST_TRIES:
+                return None
+        return candidates[-1]
+
+    def _polled(self, clause: Clause, outcomes: Sequence[Outcome]) -> Outcome | None:
+        for outcome in outcomes:
+            self._left.remove(outcome)
+        if not outcomes or (
+            still_waiting(clause.text, outcomes[-1]) and len(outcomes) < _MOST_POLLS
+        ):
+            return None
+        return outcomes[-1]
+
+    def arguments(self, clause: Clause, done: Sequence[Outcome] = ()) -> Arguments:
+        """Where the arguments of a clause's call come from.
+
+        Args:
+            clause: The step.
+            done: Outcomes that belong to no step.
+        """
+        steps = [*self.plan.steps, Step(clause, tuple(done))] if done else self.plan.steps
+        found: list[Record] = []
+        last = ""
+        for step in reversed(steps):
+            for outcome in step.outcomes:
+                if not outcome.failed:
+                    found += outcome.rows(f"{step.clause.text} {clause.text}")
+                    found.append(outcome.call.arguments)
+                    last = last or outcome.text
+        for outcome in reversed(self._turn.earlier):
+            if not outcome.failed:
+                found += [*outcome.rows(clause.text), outcome.call.arguments]
+        base = replace(
+            self._base, request=self._turn.request, records=tuple(found), last_result=last
+        )
+        return Arguments(clause.text, base)
+
+    def _provider(self, gap: Gap, consumer: Offer) -> Offer | None:
+        """A tool that yields what a parameter wants, as `list_instances` yields an `instance_id`."""
+        scored = []
+        for offer in self.choice.offers:
+            if offer is consumer or offer.action not in {"read", None}:
+                continue
+            if any(slot.required and slot.name == gap.slot.name for slot in offer.slots):
+                continue
+            told = offer.tool.name in f"{gap.slot.description} {consumer.tool.description}"
+            nouns = gap.slot.stems - _HANDLES
+            score = (
+                3 * told + 2 * len(nouns & offer.name_stems) + len(nouns & offer.description_stems)
+            )
+            scored.append((score, -sum(slot.required for slot in offer.slots), offer))
+        best = max(scored, key=lambda item: item[:2], default=None)
+        return best[2] if best and best[0] > 1 else None
+
+    # Arithmetic
+
+    def _take_arithmetic(self, clause: Clause) -> bool:
+        """Do a clause's sums with tools for single operations; whether it was one."""
+        number = None if self.plan.calls else self._last_number()
+        said = clause.text if number is None else arithmetic.with_result(clause.text, number)
+        found = arithmetic.expressions(said)
+        every = [one for expression in found for one in arithmetic.operations(expression.operation)]
+        offers = {one.sign: self._operator(one.sign) for one in every}
+        if not every or None in offers.values():
+            return self._waits_for_number(clause)
+        if self.plan.calls and (clause.follows or clause.points_back):
+            raise _Pending
+        for operation in every:
+            offer = offers[operation.sign]
+            if offer is not None:
+                self._operate(clause, offer, operation)
+        return True
+
+    def _waits_for_number(self, clause: Clause) -> bool:
+        if self.plan.calls and clause.points_back and clause.action in {"compute", "create"}:
+            raise _Pending
+        return False
+
+    def _operate(self, clause: Clause, offer: Offer, operation: arithmetic.Operation) -> None:
+        inner = [
+            one for one in (operation.left, operation.right) if not isinstance(one, (int, float))
+        ]
+        if inner and self.plan.calls:
+            raise _Pending
+        try:
+            sides = [
+                one.value if isinstance(one, arithmetic.Operation) else one
+                for one in (operation.left, operation.right)
+            ]
+        except ArithmeticError:
+            return
+        names = [slot.name for slot in offer.numeric_slots]
+        wanted = dict(zip(names, sides, strict=False))
+        outcome = self._done(clause, offer, wanted, alone=False)
+        if outcome is None:
+            self.plan.calls.append(PlannedCall(offer.tool.name, wanted))
+        else:
+            self.plan.steps.append(Step(clause, (outcome,)))
+
+    def _operator(self, sign: str) -> Offer | None:
+        return next(
+            (
+                offer
+                for offer in self.choice.offers
+                if offer.operates(sign) and len(offer.numeric_slots) > 1
+            ),
+            None,
+        )
+
+    def _last_number(self) -> float | None:
+        for step in reversed(self.plan.steps):
+            for outcome in reversed(step.outcomes):
+                if outcome.number is not None:
+                    return outcome.number
+        return None
+
+
+_HANDLES: Final = field_stems("id uuid token key name type")
+
+
+def _providing(gap: Gap) -> Clause:
+    return Clause(f"find the {gap.slot.phrase}", "read", follows=False, points_back=False)
+
+
+def _asks(reports: Sequence[Clause], request: str) -> bool:
+    return "?" in request or any(clause.action in {"read", "report"} for clause in reports)
