@@ -130,10 +130,6 @@ if TYPE_CHECKING:
         StreamTruncatedError,
         UnprocessableEntityError,
     )
-    from runcrate_core.guard import (
-        EndReport,
-        SpendGuard,
-    )
     from runcrate_core.io.chat_stream import (
         AsyncChatStream,
         ChatStream,
@@ -168,12 +164,29 @@ if TYPE_CHECKING:
     from runcrate_core.protocol.rate_limit import (
         RateLimit,
     )
-    from runcrate_core.spending import (
-        LaunchPlan,
-        RunningMachine,
+    from runcrate_core.spending.ending import (
+        EndReport,
+    )
+    from runcrate_core.spending.guard import (
+        SpendGuard,
+    )
+    from runcrate_core.spending.ledger import (
         SpendEntry,
         SpendLedger,
+    )
+    from runcrate_core.spending.limits import (
         SpendLimits,
+    )
+    from runcrate_core.spending.plans import (
+        Approve,
+        JobPlan,
+        LaunchPlan,
+        LongerLife,
+        Proposal,
+        RunningMachine,
+    )
+    from runcrate_core.spending.session import (
+        SpendSession,
     )
 
 __all__ = [
@@ -182,6 +195,7 @@ __all__ = [
     "APIStatusError",
     "APITimeoutError",
     "AmbiguousLaunchError",
+    "Approve",
     "AsyncChatStream",
     "AsyncPage",
     "AsyncPages",
@@ -218,8 +232,10 @@ __all__ = [
     "JobLogs",
     "JobMetricPoint",
     "JobOptions",
+    "JobPlan",
     "JobUpload",
     "LaunchPlan",
+    "LongerLife",
     "Model",
     "ModelFacts",
     "NotFoundError",
@@ -227,6 +243,7 @@ __all__ = [
     "PaymentMethod",
     "PermissionDeniedError",
     "ProgressBar",
+    "Proposal",
     "RateLimit",
     "RateLimitError",
     "RequestEvent",
@@ -247,6 +264,7 @@ __all__ = [
     "SpendLedger",
     "SpendLimits",
     "SpendRefusedError",
+    "SpendSession",
     "StorageRegion",
     "StreamError",
     "StreamStalledError",
@@ -367,10 +385,6 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "StreamTruncatedError",
         "UnprocessableEntityError",
     ),
-    "guard": (
-        "EndReport",
-        "SpendGuard",
-    ),
     "io.chat_stream": (
         "AsyncChatStream",
         "ChatStream",
@@ -395,13 +409,19 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "protocol.code_archive": ("SkippedFile",),
     "protocol.json_body": ("UNCHANGED",),
     "protocol.rate_limit": ("RateLimit",),
-    "spending": (
+    "spending.ending": ("EndReport",),
+    "spending.guard": ("SpendGuard",),
+    "spending.ledger": ("SpendEntry", "SpendLedger"),
+    "spending.limits": ("SpendLimits",),
+    "spending.plans": (
+        "Approve",
+        "JobPlan",
         "LaunchPlan",
+        "LongerLife",
+        "Proposal",
         "RunningMachine",
-        "SpendEntry",
-        "SpendLedger",
-        "SpendLimits",
     ),
+    "spending.session": ("SpendSession",),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -135,6 +135,8 @@ TYPES = Reply(
         ]
     }
 )
+# Instances, then jobs.
+NOTHING_RUNS = (EMPTY, EMPTY)
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=2)
 
 
@@ -170,7 +172,7 @@ def plan_and_launch(guard: rc.SpendGuard) -> Any:
 
 def test_the_cheapest_allowed_machine_is_launched_with_its_lifetime(run: Any) -> None:
     guard = rc.SpendGuard(LIMITS)
-    with ScriptedServer(TYPES, EMPTY, TYPES, EMPTY, CREATED) as server:
+    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, CREATED) as server:
         plan, instance = run(lambda client: client.run(plan_and_launch(guard)), server.url)
         body = server.received[-1].json
     assert (plan.instance_type_id, plan.price_per_hour) == ("good", Decimal("1.5"))
@@ -202,7 +204,7 @@ def test_25_machines_that_run_already_count(run: Any) -> None:
     other = {"id": "o", "name": "agent-old", "status": "running", "gpu_count": 1}
     guard = rc.SpendGuard(LIMITS)
     running = Reply(json={"data": [other]})
-    with ScriptedServer(TYPES, running, TYPES, running, CREATED) as server:
+    with ScriptedServer(TYPES, running, EMPTY, TYPES, running, EMPTY, CREATED) as server:
         with pytest.raises(rc.SpendRefusedError, match="1 machines run"):
             run(lambda client: client.run(plan_and_launch(guard)), server.url)
         assert posts(server) == 0
@@ -233,7 +235,7 @@ def test_25_a_plan_is_carried_out_once(run: Any) -> None:
         plan, _ = yield from plan_and_launch(guard)
         yield from guard.launch(plan.token)
 
-    with ScriptedServer(TYPES, EMPTY, TYPES, EMPTY, CREATED) as server:
+    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, CREATED) as server:
         with pytest.raises(rc.SpendRefusedError, match="carried out already"):
             run(lambda client: client.run(twice()), server.url)
         assert posts(server) == 1
@@ -242,7 +244,7 @@ def test_25_a_plan_is_carried_out_once(run: Any) -> None:
 @pytest.mark.parametrize("answer", [False, None, "yes"])
 def test_25_only_an_explicit_yes_approves(run: Any, answer: Any) -> None:
     guard = rc.SpendGuard(LIMITS, approve=lambda _plan: answer)
-    with ScriptedServer(TYPES, EMPTY, TYPES) as server:
+    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES) as server:
         with pytest.raises(rc.SpendRefusedError, match="not approved"):
             run(lambda client: client.run(plan_and_launch(guard)), server.url)
         assert posts(server) == 0
@@ -254,7 +256,7 @@ def test_26_a_plan_whose_price_rose_is_refused(run: Any) -> None:
         json={"data": [{"id": "good", "gpu_type": "A100", "gpu_count": 1, "hourly_rate": 1.6}]}
     )
     guard = rc.SpendGuard(LIMITS)
-    with ScriptedServer(TYPES, EMPTY, dearer) as server:
+    with ScriptedServer(TYPES, *NOTHING_RUNS, dearer) as server:
         with pytest.raises(rc.SpendRefusedError, match=r"rose from 1\.5 to 1\.6"):
             run(lambda client: client.run(plan_and_launch(guard)), server.url)
         assert posts(server) == 0
@@ -272,7 +274,7 @@ def test_26_an_old_plan_is_refused() -> None:
 def test_a_failed_launch_gives_the_reservation_back(run: Any) -> None:
     guard = rc.SpendGuard(LIMITS)
     refused = Reply(402, {"error": {"code": "BUDGET_REACHED", "message": "spent"}})
-    with ScriptedServer(TYPES, EMPTY, TYPES, EMPTY, refused) as server:
+    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, refused) as server:
         with pytest.raises(rc.InsufficientCreditsError):
             run(lambda client: client.run(plan_and_launch(guard)), server.url)
     assert guard.ledger.entries == ()
@@ -280,7 +282,7 @@ def test_a_failed_launch_gives_the_reservation_back(run: Any) -> None:
 
 def test_an_ambiguous_launch_stays_in_the_ledger_and_is_ended_by_name(run: Any) -> None:
     guard = rc.SpendGuard(LIMITS)
-    with ScriptedServer(TYPES, EMPTY, TYPES, EMPTY, CUT, EMPTY) as server:
+    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, CUT, EMPTY) as server:
         with pytest.raises(rc.AmbiguousLaunchError):
             run(lambda client: client.run(plan_and_launch(guard)), server.url)
     [entry] = guard.ledger.live

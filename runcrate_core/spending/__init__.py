@@ -1,0 +1,1 @@
+"""Spending by agents: limits, plans, the ledger, the guard, and sessions that clean up."""

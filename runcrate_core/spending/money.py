@@ -1,0 +1,55 @@
+"""Amounts of money: exact, in USD."""
+
+from __future__ import annotations
+
+import math
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from runcrate_core.api.instances import Instance
+
+_CENT: Final = Decimal("0.01")
+_MINUTES_PER_HOUR: Final = 60
+_SECONDS_PER_HOUR: Final = 3600
+
+
+def usd(value: Decimal | float | str, name: str) -> Decimal:
+    """Return an amount.
+
+    Raises:
+        ValueError: It is not a positive, finite amount.
+    """
+    try:
+        amount = Decimal(str(value))
+    except ArithmeticError:
+        amount = Decimal("NaN")
+    if not amount.is_finite() or amount <= 0:
+        raise ValueError(f"`{name}` must be an amount above 0, not {value!r}.")
+    return amount
+
+
+def cents(amount: Decimal) -> Decimal:
+    """Return an amount rounded to the cent, as people read it."""
+    return amount.quantize(_CENT, ROUND_HALF_UP)
+
+
+def worst_case(price_per_hour: Decimal, minutes: int, times: int = 1) -> Decimal:
+    """Return the USD of so many minutes, so many times."""
+    return price_per_hour * minutes * times / _MINUTES_PER_HOUR
+
+
+def cost_of_instance(instance: Instance | None) -> Decimal | None:
+    """Return what an ended machine cost in USD, or `None` when its times are not known.
+
+    Counted are the whole seconds (GPUs are billed by the second, seed 001) from when it was
+    deployed until its last change, which is its end.
+    """
+    if instance is None or not instance.has_ended or instance.cost_per_hour is None:
+        return None
+    if instance.deployed_at is None:
+        return Decimal()  # it ended before it ran
+    if instance.updated_at is None:
+        return None
+    seconds = math.floor((instance.updated_at - instance.deployed_at).total_seconds())
+    return max(Decimal(), instance.cost_per_hour * seconds / _SECONDS_PER_HOUR)

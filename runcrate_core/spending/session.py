@@ -1,0 +1,243 @@
+"""Sessions: whatever happens in one, what was started in it is ended on the way out."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import signal
+import threading
+import time
+import warnings
+from typing import TYPE_CHECKING, Any, Final, Self
+
+from runcrate_core.errors import ConfigurationError
+from runcrate_core.spending.ending import EndReport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType, TracebackType
+
+    from runcrate_core.client import AsyncRuncrate, Runcrate
+    from runcrate_core.protocol.steps import Flow
+    from runcrate_core.spending.guard import SpendGuard
+
+# How long leaving a session may take, in seconds: what has not ended then ends by its lifetime.
+END_TIMEOUT_S: Final = 90.0
+# Of each request on the way out: seconds of silence, and repeats, as it is asked again anyway.
+_PATIENCE: Final = {"timeout": 20.0, "max_retries": 1}
+_TERMINATED: Final = 128 + signal.SIGTERM
+_OVER: Final = "The session in which machines could be started is over."
+_SHOWN_TRACE: Final = 3
+
+logger = logging.getLogger("runcrate_core")
+
+
+class SpendSession:
+    """Ends what was started in it when it is left: by its end, an exception or a cancellation.
+
+    Ctrl-C and, in the main thread, SIGTERM leave it as exceptions do (SIGTERM as `SystemExit`,
+    unless the program has a handler of its own). Ending takes at most `timeout` seconds, in which
+    neither a further signal nor a further cancellation breaks it off. After a hard kill, machines
+    end by the lifetime that they were launched with.
+
+    Nothing can be started between the end of a session and the beginning of the next.
+
+    Args:
+        guard: What may be started; without one there is nothing to end.
+        client: Ends it on the way out of `with`.
+        async_client: Ends it on the way out of `async with`.
+        timeout: Most seconds that leaving takes.
+
+    Attributes:
+        report: After the session: what was ended and what could not be. The latter is also a
+            note on the exception that left the session, or a warning, and logged as an error.
+
+    Example:
+        ```python
+        with SpendSession(guard, client):
+            plan = client.run(guard.plan(gpu_type="A100", max_runtime_minutes=30))
+            client.run(guard.launch(plan.token))
+        ```
+    """
+
+    def __init__(
+        self,
+        guard: SpendGuard | None,
+        client: Runcrate | None = None,
+        async_client: AsyncRuncrate | None = None,
+        *,
+        timeout: float = END_TIMEOUT_S,
+    ) -> None:
+        self.report: EndReport | None = None
+        self._guard = guard
+        self._client = client
+        self._async_client = async_client
+        self._timeout = timeout
+        self._is_open = False
+        self._spared: frozenset[str] = frozenset()
+        self._termination = _Termination()
+
+    def __enter__(self) -> Self:
+        if self._client is None:
+            raise ConfigurationError("This session has no blocking client: use `async with`.")
+        self._begin()
+        self._termination.install(_exit)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            interruption = self._end_in_thread()
+        finally:
+            self._termination.restore()
+        self._tell(error or interruption)
+        if interruption is not None and error is None:
+            raise interruption
+
+    async def __aenter__(self) -> Self:
+        if self._async_client is None:
+            raise ConfigurationError("This session has no asynchronous client: use `with`.")
+        self._begin()
+        task = asyncio.current_task()
+        if task is not None:
+            loop = asyncio.get_running_loop()
+            self._termination.install(lambda: loop.call_soon_threadsafe(task.cancel))
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            interruption = await self._end_in_task()
+        finally:
+            self._termination.restore()
+        self._tell(error or interruption)
+        if self._termination.has_come:
+            raise SystemExit(_TERMINATED) from error
+        if interruption is not None and error is None:
+            raise interruption
+
+    def _begin(self) -> None:
+        if self._is_open:
+            raise ConfigurationError("This session is open already; make another.")
+        self._is_open = True
+        self.report = None
+        if self._guard is not None:
+            self._guard.ledger.reopen()
+            self._spared = frozenset(entry.name for entry in self._guard.ledger.live)
+
+    def _ending(self) -> Flow[EndReport] | None:
+        """Refuse further starts, and return how to end what was started, if anything was."""
+        self._is_open = False
+        guard = self._guard
+        if guard is None:
+            return None
+        guard.ledger.close(_OVER)
+        names = [entry.name for entry in guard.ledger.live if entry.name not in self._spared]
+        if not names:
+            return None
+        logger.info("Ending %s, for at most %.0f s.", ", ".join(names), self._timeout)
+        return guard.end_everything(spare=self._spared)
+
+    def _end_in_thread(self) -> BaseException | None:
+        """End everything where no signal arrives; returns what interrupted the waiting for it."""
+        ending = self._ending()
+        if ending is None or self._client is None:
+            self.report = EndReport()
+            return None
+        client = self._client.with_options(**_PATIENCE)
+        thread = threading.Thread(target=lambda: self._finish(client.run(ending)), daemon=True)
+        thread.start()
+        interruption: BaseException | None = None
+        deadline = time.monotonic() + self._timeout
+        while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+            try:
+                thread.join(left)
+            except (KeyboardInterrupt, SystemExit) as error:
+                interruption = interruption or error
+        return interruption
+
+    async def _end_in_task(self) -> BaseException | None:
+        """End everything in a task that is not cancelled; returns what was to cancel it."""
+        ending = self._ending()
+        if ending is None or self._async_client is None or self._guard is None:
+            self.report = EndReport()
+            return None
+        client = self._async_client.with_options(**_PATIENCE)
+        interruption: BaseException | None = None
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._timeout
+        task = loop.create_task(client.run(ending))
+        while not task.done() and (left := deadline - loop.time()) > 0:
+            try:
+                await asyncio.wait({task}, timeout=left)
+            except asyncio.CancelledError as error:
+                interruption = interruption or error
+            if task.done() and task.cancelled():  # an event loop that closes cancels every task
+                task = loop.create_task(client.run(self._guard.end_everything(spare=self._spared)))
+        if not task.done():
+            task.cancel()
+        elif (failure := task.exception()) is not None:
+            logger.error("Ending everything failed.", exc_info=failure)
+        else:
+            self._finish(task.result())
+        return interruption
+
+    def _finish(self, report: EndReport) -> None:
+        self.report = report
+
+    def _tell(self, error: BaseException | None) -> None:
+        """Say what was ended, and what could not be."""
+        report = self.report
+        if report is None:
+            live = () if self._guard is None else self._guard.ledger.live
+            why = f"it was not done within {self._timeout:.0f} s"
+            left = tuple((entry.name, why) for entry in live if entry.name not in self._spared)
+            report = self.report = EndReport((), left)
+        if not report.failed:
+            logger.info("%s", report.describe())
+            return
+        logger.error("%s", report.describe())
+        if error is not None:
+            error.add_note(report.describe())
+        else:
+            warnings.warn(report.describe(), RuntimeWarning, stacklevel=_SHOWN_TRACE)
+
+
+class _Termination:
+    """SIGTERM while a session is open: it leaves the session instead of ending the process."""
+
+    def __init__(self) -> None:
+        self.has_come = False
+        self._act: Callable[[], Any] | None = None
+
+    def install(self, act: Callable[[], Any]) -> None:
+        """Act on the first SIGTERM, if this is the main thread and the program has no handler."""
+        self.has_come = False
+        if threading.current_thread() is not threading.main_thread():
+            return
+        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
+            self._act = act
+            signal.signal(signal.SIGTERM, self._handle)
+
+    def restore(self) -> None:
+        """Put the handler back that was there before."""
+        if self._act is not None:
+            self._act = None
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    def _handle(self, _number: int, _frame: FrameType | None) -> None:
+        if not self.has_come and self._act is not None:
+            self.has_come = True
+            self._act()
+
+
+def _exit() -> None:
+    raise SystemExit(_TERMINATED)
