@@ -16,7 +16,8 @@ def path_segment(value: str, argument: str) -> str:
         argument: The name of the argument it came in, for the error.
 
     Raises:
-        ValueError: It is not text, empty, too long, a dot segment or has control characters.
+        ValueError: It is not text, empty, too long, a dot segment or has control characters or
+            halves of characters.
             `"."` and `".."` stay what they are when quoted, and an HTTP client resolves them,
             so `terminate("../storage/x")` would delete another resource.
     """
@@ -32,7 +33,12 @@ def path_segment(value: str, argument: str) -> str:
         raise ValueError(f"`{argument}` has a control character. Nothing was sent.")
     if any(part in {".", ".."} for part in value.replace("\\", "/").split("/")):
         raise ValueError(f"`{argument}` has a `.` or `..` path segment. Nothing was sent.")
-    return quote(value, safe="")
+    try:
+        return quote(value, safe="")
+    except UnicodeEncodeError:
+        raise ValueError(
+            f"`{argument}` is not valid Unicode text (a lone surrogate). Nothing was sent."
+        ) from None
 
 
 def artifact_path(value: str, argument: str) -> str:

@@ -9,6 +9,8 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
+from runcrate_core.api.jobs import wait
+from runcrate_core.protocol.steps import Call, Sleep
 from tests.core.cloud import Both, sent
 from tests.core.scripted_server import Reply, ScriptedServer
 
@@ -377,3 +379,14 @@ def test_a_webhook_secret_is_given_and_not_shown(both: Any) -> None:
     job = both("jobs.run", **SPEC, webhook_url="https://example.org/hook")
     assert job.webhook_secret
     assert job.webhook_secret not in repr(job)
+
+
+def test_the_gap_between_looks_doubles_up_to_its_limit() -> None:
+    flow = wait("job-1", timeout=None, poll_interval=2.0, max_poll_interval=10.0)
+    gaps = []
+    step: Any = next(flow)
+    while len(gaps) < 5:
+        if isinstance(step, Sleep):
+            gaps.append(step.seconds)
+        step = flow.send(rc.Job(id="job-1") if isinstance(step, Call) else 0.0)
+    assert gaps == [2.0, 4.0, 8.0, 10.0, 10.0]

@@ -1,0 +1,222 @@
+"""Packing code: what stays at home, and the same bytes for the same files."""
+
+from __future__ import annotations
+
+import io
+import os
+import tarfile
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runcrate_core.io.code_archive import CodeArchive, CodeSource, scan, write_archive
+from runcrate_core.protocol.code_archive import (
+    MOST_CODE_BYTES,
+    Choice,
+    Entry,
+    Kind,
+    in_order,
+    require_packable,
+)
+
+ALL = Choice()
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        ".env",
+        ".ENV",
+        "deploy/.env.production",
+        "prod.env",
+        "server.pem",
+        "tls/private.key",
+        "id_rsa",
+        "keys/id_ed25519",
+        "id_ecdsa_sk",
+        ".netrc",
+        ".npmrc",
+        ".pypirc",
+        ".git-credentials",
+        "credentials.json",
+        "service-account-prod.json",
+        "infra/terraform.tfstate",
+        "secrets.yaml",
+        ".streamlit/secrets.toml",
+    ],
+)
+def test_what_looks_like_a_secret_is_left_out(path: str) -> None:
+    assert ALL.reason_to_skip(Entry(path)) == "it looks like a secret"
+    assert Choice(include=(path,)).reason_to_skip(Entry(path)) is None
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "train.py",
+        ".env.example",
+        "keys/id_ed25519.pub",
+        "environment.yml",
+        "environment.py",
+        "keyboard.py",
+        "monkey",
+        ".gitignore",
+        "secrets_of_success.md",
+    ],
+)
+def test_code_is_packed(path: str) -> None:
+    assert ALL.reason_to_skip(Entry(path)) is None
+
+
+@pytest.mark.parametrize(
+    ("path", "reason"),
+    [
+        (".git", "it is not code"),
+        ("web/node_modules", "it is not code"),
+        ("a/__pycache__", "it is not code"),
+        (".aws", "it looks like a folder of secrets"),
+        ("src", None),
+        ("environments", None),
+    ],
+)
+def test_folders_that_are_not_code_are_left_out(path: str, reason: str | None) -> None:
+    assert ALL.reason_to_skip(Entry(path, Kind.FOLDER)) == reason
+
+
+@pytest.mark.parametrize("kind", [Kind.LINK, Kind.OTHER])
+def test_no_link_and_no_device_is_packed_whatever_the_caller_says(kind: Kind) -> None:
+    assert Choice(include=("*",)).reason_to_skip(Entry("data", kind)) is not None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "path", "is_excluded"),
+    [
+        ("*.csv", "data/big.csv", True),
+        ("data", "data", True),
+        ("data/", "data", True),
+        ("data/*", "data/big.csv", True),
+        ("data", "other/data", True),
+        ("*.csv", "big.csv.py", False),
+        ("DATA", "data", False),
+    ],
+)
+def test_patterns_are_compared_with_path_and_name(
+    pattern: str, path: str, is_excluded: bool
+) -> None:
+    reason = Choice(exclude=(pattern,)).reason_to_skip(Entry(path))
+    assert reason == ("it is excluded" if is_excluded else None)
+
+
+def test_leaving_out_wins_over_packing() -> None:
+    choice = Choice(include=(".env",), exclude=(".env",))
+    assert choice.reason_to_skip(Entry(".env")) == "it is excluded"
+
+
+def test_54_the_largest_files_are_named_when_it_is_too_much() -> None:
+    require_packable([Entry("a", size=MOST_CODE_BYTES)])
+    files = [Entry(f"{number}.bin", size=number * 1024**2) for number in range(300, 400, 20)]
+    with pytest.raises(ValueError, match=r"380\.bin .*, 360\.bin .*, 340\.bin .*") as caught:
+        require_packable(files)
+    assert "320.bin" not in str(caught.value)
+    assert "Nothing was packed or sent" in str(caught.value)
+
+
+def test_a_folder_comes_before_what_only_sorts_like_it() -> None:
+    ordered = in_order([Entry("a.b/x"), Entry("a/x"), Entry("a"), Entry("a-b")])
+    assert [entry.path for entry in ordered] == ["a", "a/x", "a-b", "a.b/x"]
+
+
+def pack(folder: Path) -> bytes:
+    target = io.BytesIO()
+    write_archive(folder, scan(folder, ALL)[0], target)
+    return target.getvalue()
+
+
+# Names as a file system takes them: no separator, no NUL, at most 255 bytes, not `.` and `..`.
+names = (
+    st.text(st.characters(exclude_characters="/\0", exclude_categories=("Cs",)), min_size=1)
+    .filter(lambda name: name not in {".", ".."} and len(name.encode()) <= 100)
+    .filter(lambda name: ALL.reason_to_skip(Entry(name)) is None)
+    .filter(lambda name: ALL.reason_to_skip(Entry(name, Kind.FOLDER)) is None)
+)
+trees = st.dictionaries(
+    st.tuples(names.map("d{}".format), names).map("/".join) | names.map("f{}".format),
+    st.binary(max_size=50),
+)
+
+
+@settings(deadline=None, max_examples=50)
+@given(trees)
+def test_an_archive_holds_the_files_and_nothing_that_leads_elsewhere(
+    tree: dict[str, bytes],
+) -> None:
+    with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
+        for folder in (Path(one), Path(other)):
+            for path, content in tree.items() if folder == Path(one) else reversed(tree.items()):
+                (folder / path).parent.mkdir(exist_ok=True)
+                (folder / path).write_bytes(content)
+                os.utime(folder / path, (len(path), len(content)))
+        archive = pack(Path(one))
+        assert archive == pack(Path(other))
+    with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as opened:
+        found = {}
+        for member in opened.getmembers():
+            tarfile.data_filter(member, "/somewhere")  # refuses what leads out of the folder
+            assert member.isreg()
+            assert (member.uid, member.gid, member.uname, member.mtime) == (0, 0, "", 0)
+            file = opened.extractfile(member)
+            assert file is not None
+            found[member.name] = file.read()
+    assert found == tree
+
+
+def test_only_whether_a_file_can_be_run_is_kept_of_its_mode(tmp_path: Path) -> None:
+    for name, mode in (("plain", 0o600), ("tool", 0o700)):
+        (tmp_path / name).write_text(name)
+        (tmp_path / name).chmod(mode)
+    with tarfile.open(fileobj=io.BytesIO(pack(tmp_path)), mode="r:gz") as opened:
+        modes = {member.name: member.mode for member in opened.getmembers()}
+    assert modes == {"plain": 0o644, "tool": 0o755}
+
+
+def test_a_link_that_takes_a_files_place_is_not_followed(tmp_path: Path) -> None:
+    (tmp_path / "code").mkdir()
+    (tmp_path / "private").write_text("private")
+    (tmp_path / "code/train.py").write_text("x")
+    files, _ = scan(tmp_path / "code", ALL)
+    (tmp_path / "code/train.py").unlink()
+    (tmp_path / "code/train.py").symlink_to(tmp_path / "private")
+    with pytest.raises(OSError, match="symbolic links"):
+        write_archive(tmp_path / "code", files, io.BytesIO())
+
+
+def test_a_folder_that_cannot_be_read_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "closed").mkdir()
+    scandir = os.scandir
+
+    def refuse(path: Path) -> object:
+        if str(path).rstrip("/").endswith("closed"):
+            raise PermissionError(path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(PermissionError):
+        scan(tmp_path, ALL)
+
+
+def test_reading_tells_how_far_it_is(tmp_path: Path) -> None:
+    (tmp_path / "a.tar.gz").write_bytes(b"12345")
+    archive = CodeArchive.of(tmp_path / "a.tar.gz")
+    told: list[tuple[int, int]] = []
+    source = CodeSource(archive, lambda done, total: told.append((done, total)))
+    with source.open() as file:
+        assert (file.read(2), file.read(None), file.read()) == (b"12", b"345", b"")
+    assert told == [(2, 5), (5, 5)]
+    with CodeSource(archive).open() as file:
+        assert file.read() == b"12345"
+    assert source.size() == archive.bytes == 5

@@ -1,0 +1,76 @@
+"""Identifiers in paths: whatever they are, they reach one endpoint or none."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import unquote
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runcrate_core.protocol.identifiers import LONGEST_SEGMENT, artifact_path, path_segment
+
+ORIGIN = "https://www.runcrate.ai"
+
+
+@given(st.text(st.characters()) | st.text(st.sampled_from("./\\% ")))
+def test_a_segment_stays_one_segment_in_the_http_library_or_is_refused(value: str) -> None:
+    try:
+        segment = path_segment(value, "job_id")
+    except ValueError:
+        return
+    url = httpx.URL(f"{ORIGIN}/api/v1/jobs/{segment}/logs")
+    path = url.raw_path.decode("ascii")
+    assert path.split("/")[:4] == ["", "api", "v1", "jobs"]
+    assert path.split("/")[5:] == ["logs"]
+    assert unquote(path.split("/")[4]) == value
+
+
+@given(st.lists(st.text(min_size=1), min_size=1, max_size=4).map("/".join))
+def test_an_artifact_path_never_leaves_its_job(value: str) -> None:
+    try:
+        path = artifact_path(value, "path")
+    except ValueError:
+        return
+    url = httpx.URL(f"{ORIGIN}/api/v1/jobs/j/artifacts/{path}")
+    below = url.raw_path.decode("ascii").removeprefix("/api/v1/jobs/j/artifacts/")
+    assert unquote(below) == value
+
+
+@pytest.mark.parametrize(
+    ("bad", "problem"),
+    [
+        (None, "must be text"),
+        (7, "must be text"),
+        (b"id", "must be text"),
+        ("", "is empty"),
+        ("\t ", "is empty"),
+        ("x" * (LONGEST_SEGMENT + 1), "513 characters"),
+        ("a\nb", "control character"),
+        ("a\x7f", "control character"),
+        ("a\ud800", "lone surrogate"),
+        (".", "path segment"),
+        ("..", "path segment"),
+        ("a/..", "path segment"),
+        ("a\\..\\b", "path segment"),
+    ],
+)
+def test_44_what_is_no_identifier_is_refused_by_name(bad: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem) as caught:
+        path_segment(bad, "job_id")
+    assert "`job_id`" in str(caught.value)
+    assert "Nothing was sent" in str(caught.value)
+
+
+@pytest.mark.parametrize("bad", [None, "/absolute", "a//b", "a/./b", "../a", ""])
+def test_44_a_path_that_leads_elsewhere_is_refused(bad: Any) -> None:
+    with pytest.raises(ValueError, match="`path`"):
+        artifact_path(bad, "path")
+
+
+def test_ordinary_identifiers_are_kept() -> None:
+    assert path_segment("4c0c7462-6bc8-4b7b-93e6", "id") == "4c0c7462-6bc8-4b7b-93e6"
+    assert path_segment("my volume/ü", "id") == "my%20volume%2F%C3%BC"
+    assert artifact_path("run 1/model.pt", "path") == "run%201/model.pt"

@@ -1,0 +1,183 @@
+"""Lists that come in pages: what is next, and what pages are to their users."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from runcrate_core import AsyncPage, AsyncPages, Page
+from runcrate_core.protocol.paging import ListMeta, next_cursor, next_offset
+from tests.core.cloud import Both
+from tests.core.scripted_server import Reply, ScriptedServer
+
+
+@pytest.mark.parametrize(
+    ("meta", "read"),
+    [
+        (
+            {"total": 3, "hasMore": True, "cursor": "c"},
+            ListMeta(total=3, has_more=True, cursor="c"),
+        ),
+        ({"has_more": False, "cursor": None, "requestId": "r"}, ListMeta(has_more=False)),
+        ({"total": True, "hasMore": "yes", "cursor": ""}, ListMeta()),
+        ({"total": "3", "hasMore": None, "cursor": 5}, ListMeta()),
+        ({}, ListMeta()),
+        (None, ListMeta()),
+        (["total"], ListMeta()),
+    ],
+)
+def test_what_a_list_says_is_read_as_far_as_it_goes(meta: Any, read: ListMeta) -> None:
+    assert ListMeta.read(meta) == read
+
+
+@pytest.mark.parametrize(
+    ("meta", "present", "following"),
+    [
+        (ListMeta(has_more=True, cursor="b"), "a", "b"),
+        (ListMeta(cursor="b"), None, "b"),
+        (ListMeta(has_more=False, cursor="b"), None, None),
+        (ListMeta(has_more=True), "a", None),
+        (ListMeta(has_more=True), None, None),
+        (ListMeta(has_more=True, cursor="a"), "a", None),
+    ],
+)
+def test_a_cursor_leads_on_unless_it_stands_still(
+    meta: ListMeta, present: str | None, following: str | None
+) -> None:
+    assert next_cursor(meta, present) == following
+
+
+@pytest.mark.parametrize(
+    ("meta", "offset", "count", "page_size", "following"),
+    [
+        (ListMeta(has_more=True, total=5), 0, 2, 2, 2),
+        (ListMeta(has_more=False, total=5), 0, 2, 2, None),
+        (ListMeta(has_more=True), 4, 0, 2, None),
+        (ListMeta(total=5), 2, 2, 2, 4),
+        (ListMeta(total=4), 2, 2, 2, None),
+        (ListMeta(), 0, 2, 2, 2),
+        (ListMeta(), 0, 1, 2, None),
+        (ListMeta(), 0, 2, None, None),
+    ],
+)
+def test_an_offset_leads_on_while_there_is_more(
+    meta: ListMeta, offset: int, count: int, page_size: int | None, following: int | None
+) -> None:
+    assert next_offset(meta, offset=offset, count=count, page_size=page_size) == following
+
+
+def jobs(*ids: str, cursor: str | None = None) -> Reply:
+    data = [{"id": job_id} for job_id in ids]
+    meta = {"cursor": cursor, "hasMore": cursor is not None, "total": 3}
+    return Reply(json={"data": data, "meta": meta})
+
+
+PAGES = jobs("a", "b", cursor="next"), jobs("c")
+
+
+def test_a_page_is_its_own_length_and_goes_on_by_itself() -> None:
+    with (
+        ScriptedServer(*PAGES) as server,
+        Both(server.url, "rc_live_test", is_async=False) as both,
+    ):
+        page = both.client.jobs.list()
+        assert isinstance(page, Page)
+        assert (len(page), page[0].id, page[-1].id) == (2, "a", "b")
+        assert [job.id for job in page[:1]] == ["a"]
+        assert server.sent == 1
+        assert [job.id for job in page] == ["a", "b", "c"]
+        further = page.next_page()
+        assert further is not None
+        assert [job.id for job in further.data] == ["c"]
+        assert further.next_page() is None
+        assert (page.total, page.has_more, page.cursor) == (3, True, "next")
+        assert repr(further).startswith("Page([Job(id='c'")
+        assert repr(further).endswith("total=3, has_more=False)")
+
+
+def test_pages_are_asked_for_when_they_are_needed() -> None:
+    with (
+        ScriptedServer(*PAGES) as server,
+        Both(server.url, "rc_live_test", is_async=False) as both,
+    ):
+        values = both.client.jobs.list_all()
+        assert server.sent == 0
+        next(values)
+        next(values)
+        assert server.sent == 1
+        assert next(values).id == "c"
+        assert server.sent == 2
+
+
+def test_an_asynchronous_list_is_awaited_or_iterated_over() -> None:
+    async def use(client: Any) -> None:
+        pages = client.jobs.list()
+        assert isinstance(pages, AsyncPages)
+        page = await pages
+        assert isinstance(page, AsyncPage)
+        assert [job.id for job in page.data] == ["a", "b"]
+        further = await page.next_page()
+        assert [job.id for job in further.data] == ["c"]
+        assert await further.next_page() is None
+
+    with ScriptedServer(*PAGES) as server:
+        with Both(server.url, "rc_live_test", is_async=True) as both:
+            both.result(lambda client: lambda: use(client))
+        server.replies = list(PAGES)
+        with Both(server.url, "rc_live_test", is_async=True) as both:
+            assert [job.id for job in both.values("jobs.list")] == ["a", "b", "c"]
+
+
+def test_an_asynchronous_page_refuses_an_ordinary_loop() -> None:
+    async def use(client: Any) -> None:
+        page = await client.jobs.list()
+        with pytest.raises(TypeError, match="not iterable"):
+            list(page)
+
+    with (
+        ScriptedServer(*PAGES) as server,
+        Both(server.url, "rc_live_test", is_async=True) as both,
+    ):
+        both.result(lambda client: lambda: use(client))
+
+
+def test_a_list_without_meta_is_whole(is_async: bool) -> None:
+    with (
+        ScriptedServer(Reply(json={"data": [{"id": "a"}]})) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+    ):
+        page = both("jobs.list")
+        assert (len(page), page.total, page.has_more) == (1, None, False)
+        assert [job.id for job in both.page_values(page)] == ["a"]
+
+
+def test_leaving_an_asynchronous_iteration_asks_for_nothing_more() -> None:
+    async def use(client: Any) -> str:
+        async for job in client.jobs.list():
+            return str(job.id)
+        return ""
+
+    with (
+        ScriptedServer(*PAGES) as server,
+        Both(server.url, "rc_live_test", is_async=True) as both,
+    ):
+        assert both.result(lambda client: lambda: use(client)) == "a"
+        assert server.sent == 1
+
+
+def test_tasks_may_share_a_page() -> None:
+    async def use(client: Any) -> list[int]:
+        page = await client.jobs.list()
+
+        async def count() -> int:
+            return len([job async for job in page])
+
+        return list(await asyncio.gather(count(), count()))
+
+    with (
+        ScriptedServer(*PAGES) as server,
+        Both(server.url, "rc_live_test", is_async=True) as both,
+    ):
+        assert both.result(lambda client: lambda: use(client)) == [3, 3]
