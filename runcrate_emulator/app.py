@@ -1,6 +1,5 @@
 """The ASGI application: every subject's routes under the prefix of its surface."""
 
-import importlib
 from collections.abc import Iterable
 from typing import cast
 
@@ -14,31 +13,53 @@ from starlette.routing import Route
 from runcrate_emulator import files, page
 from runcrate_emulator.errors import ApiError, envelope, surface_of
 from runcrate_emulator.gateway import Gateway
-from runcrate_emulator.infrastructure import uploads
+from runcrate_emulator.inference import (
+    chat,
+    embeddings,
+    images,
+    models,
+    speech,
+    transcriptions,
+    videos,
+)
+from runcrate_emulator.infrastructure import (
+    billing,
+    environments,
+    instances,
+    job_groups,
+    job_outputs,
+    jobs,
+    schedules,
+    secrets,
+    ssh_keys,
+    storage,
+    templates,
+    uploads,
+)
 from runcrate_emulator.world import World
 
 _INFERENCE = (
-    "chat",
-    "embeddings",
-    "models",
-    "images",
-    "videos",
-    "speech",
-    "transcriptions",
+    *chat.routes,
+    *embeddings.routes,
+    *models.routes,
+    *images.routes,
+    *videos.routes,
+    *speech.routes,
+    *transcriptions.routes,
 )
 _INFRASTRUCTURE = (
-    "instances",
-    "storage",
-    "environments",
-    "ssh_keys",
-    "secrets",
-    "templates",
-    "billing",
-    "uploads",  # before jobs: `/jobs/uploads` is not a job's id
-    "jobs",
-    "job_outputs",
-    "job_groups",
-    "schedules",
+    *instances.routes,
+    *storage.routes,
+    *environments.routes,
+    *ssh_keys.routes,
+    *secrets.routes,
+    *templates.routes,
+    *billing.routes,
+    *uploads.routes,  # before jobs: `/jobs/uploads` is not a job's id
+    *jobs.routes,
+    *job_outputs.routes,
+    *job_groups.routes,
+    *schedules.routes,
 )
 
 
@@ -50,8 +71,8 @@ def create_app(world: World) -> Starlette:
     """
     app = Starlette(
         routes=[
-            *_prefixed("/v1", _routes_of("inference", _INFERENCE)),
-            *_prefixed("/api/v1", _routes_of("infrastructure", _INFRASTRUCTURE)),
+            *_prefixed("/v1", _INFERENCE),
+            *_prefixed("/api/v1", _INFRASTRUCTURE),
             *page.routes,
             *files.routes,
             *uploads.signed_routes,
@@ -62,15 +83,6 @@ def create_app(world: World) -> Starlette:
     app.router.redirect_slashes = False
     app.state.world = world
     return app
-
-
-def _routes_of(package: str, subjects: Iterable[str]) -> Iterable[Route]:
-    for subject in subjects:
-        try:
-            module = importlib.import_module(f"runcrate_emulator.{package}.{subject}")
-        except ModuleNotFoundError:
-            continue
-        yield from module.routes
 
 
 def _prefixed(prefix: str, routes: Iterable[Route]) -> Iterable[Route]:
