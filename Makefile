@@ -50,6 +50,10 @@ coverage: $(READY)  ## Run the tests and report what no test reaches
 cassettes: $(READY)  ## Record the cassettes anew; LIVE=1 with RUNCRATE_LIVE_KEY: from the service
 	@RECORD_CASSETTES=1 LIVE=$(LIVE) $(BIN)/python -m pytest -q -m vcr
 
+.PHONY: bench
+bench: $(READY)  ## Measure against the peers (installs them in an environment of their own)
+	@$(BIN)/python -m benchmarks
+
 .PHONY: clean
 clean:  ## Remove what was built
 	rm -rf $(VENV) build dist site .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage demo-output

@@ -1,0 +1,1 @@
+"""What a client costs, measured side by side with its peers."""

@@ -1,0 +1,302 @@
+"""Who is measured: each candidate does the same thing in its own way.
+
+Imports stand inside, as each candidate runs in an environment that lacks the others.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+KEY = "rc_live_test"
+PROMPT = "Say something."
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """One way to do the work.
+
+    Attributes:
+        name: Shown in tables.
+        family: With whom it is compared: `core`, `langchain` or `llamaindex`.
+        environment: `ours` or `peers`: where it is installed.
+        make: Makes the object from the address, the model and further options.
+        stream: Reads a stream to its end; returns how many chunks came.
+        astream: The same, asynchronously.
+        invoke: Makes one whole call.
+        ainvoke: The same, asynchronously.
+    """
+
+    name: str
+    family: str
+    environment: str
+    make: Callable[..., Any]
+    stream: Callable[[Any], int] | None = None
+    astream: Callable[[Any], Any] | None = None
+    invoke: Callable[[Any], Any] | None = None
+    ainvoke: Callable[[Any], Any] | None = None
+
+
+def count(items: Iterator[Any]) -> int:
+    """Return how many items there are, using each once."""
+    return sum(1 for _ in items)
+
+
+async def acount(items: Any) -> int:
+    """Return how many items an asynchronous iterator, or an awaitable of one, gives."""
+    if inspect.isawaitable(items):
+        items = await items
+    number = 0
+    async for _ in items:
+        number += 1
+    return number
+
+
+MESSAGES = [{"role": "user", "content": PROMPT}]
+
+
+# --- core -----------------------------------------------------------------------------------
+
+
+class RawHttpx:
+    """Reading the bytes, and nothing else: what the network alone costs."""
+
+    def __init__(self, url: str, model: str) -> None:
+        import httpx
+
+        self.client = httpx.Client()
+        self.async_client: Any = None
+        self.url = f"{url}/chat/completions"
+        self.body = {"model": model, "messages": MESSAGES}
+
+    def stream(self) -> int:
+        body = self.body | {"stream": True}
+        with self.client.stream("POST", self.url, json=body) as response:
+            return sum(piece.count(b"data: ") for piece in response.iter_raw())
+
+    async def astream(self) -> int:
+        import httpx
+
+        self.async_client = self.async_client or httpx.AsyncClient()
+        body = self.body | {"stream": True}
+        async with self.async_client.stream("POST", self.url, json=body) as response:
+            return sum([piece.count(b"data: ") async for piece in response.aiter_raw()])
+
+    def invoke(self) -> Any:
+        return self.client.post(self.url, json=self.body).json()
+
+    async def ainvoke(self) -> Any:
+        import httpx
+
+        self.async_client = self.async_client or httpx.AsyncClient()
+        return (await self.async_client.post(self.url, json=self.body)).json()
+
+
+def make_core(url: str, model: str) -> Any:
+    from runcrate_core import AsyncRuncrate, Runcrate
+
+    options = {"inference_url": url, "wait_for_rate_limit": True}
+    return Runcrate(KEY, **options), AsyncRuncrate(KEY, **options), model
+
+
+def stream_core(made: Any) -> int:
+    client, _, model = made
+    with client.chat.completions.stream(model=model, messages=MESSAGES) as stream:
+        return count(stream)
+
+
+async def astream_core(made: Any) -> int:
+    _, client, model = made
+    async with client.chat.completions.stream(model=model, messages=MESSAGES) as stream:
+        return await acount(stream)
+
+
+def make_openai(url: str, model: str) -> Any:
+    from openai import AsyncOpenAI, OpenAI
+
+    return OpenAI(api_key=KEY, base_url=url), AsyncOpenAI(api_key=KEY, base_url=url), model
+
+
+def make_sdk(url: str, model: str) -> Any:
+    from runcrate import AsyncRuncrate, Runcrate
+
+    host = url.removesuffix("/v1")
+    return (
+        Runcrate(api_key=KEY, inference_url=host),
+        AsyncRuncrate(api_key=KEY, inference_url=host),
+        model,
+    )
+
+
+def _create(made: Any, **options: Any) -> Any:
+    return made[0].chat.completions.create(model=made[2], messages=MESSAGES, **options)
+
+
+def _acreate(made: Any, **options: Any) -> Any:
+    return made[1].chat.completions.create(model=made[2], messages=MESSAGES, **options)
+
+
+# --- LangChain ------------------------------------------------------------------------------
+
+
+def make_langchain(module: str, name: str, **options: Any) -> Callable[..., Any]:
+    def make(url: str, model: str, **more: Any) -> Any:
+        import importlib
+
+        kind = getattr(importlib.import_module(module), name)
+        return kind(model=model, api_key=KEY, base_url=url, **options, **more)
+
+    return make
+
+
+def make_langchain_floor(url: str, model: str, **_: Any) -> Any:
+    """A fake model: what LangChain's own `stream` costs for each chunk."""
+    from langchain_core.language_models.chat_models import BaseChatModel
+    from langchain_core.messages import AIMessage, AIMessageChunk
+    from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
+
+    number = int(model.split("-")[1])
+
+    class Floor(BaseChatModel):
+        @property
+        def _llm_type(self) -> str:
+            return "floor"
+
+        def _generate(self, *_: Any, **__: Any) -> ChatResult:
+            return ChatResult(generations=[ChatGeneration(message=AIMessage(content="word " * 9))])
+
+        async def _agenerate(self, *_: Any, **__: Any) -> ChatResult:
+            return self._generate()
+
+        def _stream(self, *_: Any, **__: Any) -> Iterator[ChatGenerationChunk]:
+            for n in range(number):
+                yield ChatGenerationChunk(message=AIMessageChunk(content=f"word{n} "))
+
+        async def _astream(self, *_: Any, **__: Any) -> AsyncIterator[ChatGenerationChunk]:
+            for n in range(number):
+                yield ChatGenerationChunk(message=AIMessageChunk(content=f"word{n} "))
+
+    return Floor()
+
+
+LANGCHAIN: dict[str, Any] = {
+    "stream": lambda model: count(model.stream(PROMPT)),
+    "astream": lambda model: acount(model.astream(PROMPT)),
+    "invoke": lambda model: model.invoke(PROMPT),
+    "ainvoke": lambda model: model.ainvoke(PROMPT),
+}
+
+
+# --- LlamaIndex -----------------------------------------------------------------------------
+
+
+def make_llamaindex(module: str, name: str, base: str, **options: Any) -> Callable[..., Any]:
+    def make(url: str, model: str) -> Any:
+        import importlib
+
+        kind = getattr(importlib.import_module(module), name)
+        return kind(model=model, api_key=KEY, **{base: url}, **options)
+
+    return make
+
+
+def make_llamaindex_floor(url: str, model: str) -> Any:
+    """A fake model: what LlamaIndex's own callbacks cost for each chunk."""
+    from llama_index.core.base.llms.types import ChatMessage, ChatResponse, LLMMetadata
+    from llama_index.core.llms import CustomLLM
+    from llama_index.core.llms.callbacks import llm_chat_callback
+
+    number = int(model.split("-")[1])
+
+    class Floor(CustomLLM):
+        @property
+        def metadata(self) -> LLMMetadata:
+            return LLMMetadata(is_chat_model=True)
+
+        def complete(self, *_: Any, **__: Any) -> Any: ...
+        def stream_complete(self, *_: Any, **__: Any) -> Any: ...
+
+        @llm_chat_callback()
+        def chat(self, messages: Any, **_: Any) -> ChatResponse:
+            return ChatResponse(message=ChatMessage(role="assistant", content="word " * 9))
+
+        @llm_chat_callback()
+        async def achat(self, messages: Any, **_: Any) -> ChatResponse:
+            return ChatResponse(message=ChatMessage(role="assistant", content="word " * 9))
+
+        @llm_chat_callback()
+        def stream_chat(self, messages: Any, **_: Any) -> Any:
+            def gen() -> Any:
+                text = ""
+                for n in range(number):
+                    text += f"word{n} "
+                    message = ChatMessage(role="assistant", content=text)
+                    yield ChatResponse(message=message, delta=f"word{n} ")
+
+            return gen()
+
+        @llm_chat_callback()
+        async def astream_chat(self, messages: Any, **_: Any) -> Any:
+            async def gen() -> Any:
+                text = ""
+                for n in range(number):
+                    text += f"word{n} "
+                    message = ChatMessage(role="assistant", content=text)
+                    yield ChatResponse(message=message, delta=f"word{n} ")
+
+            return gen()
+
+    return Floor()
+
+
+def question() -> list[Any]:
+    """Return the question in LlamaIndex's form."""
+    from llama_index.core.base.llms.types import ChatMessage
+
+    return [ChatMessage(role="user", content=PROMPT)]
+
+
+LLAMAINDEX: dict[str, Any] = {
+    "stream": lambda llm: count(llm.stream_chat(question())),
+    "astream": lambda llm: acount(llm.astream_chat(question())),
+    "invoke": lambda llm: llm.chat(question()),
+    "ainvoke": lambda llm: llm.achat(question()),
+}
+
+RAW: dict[str, Any] = {
+    "stream": RawHttpx.stream,
+    "astream": RawHttpx.astream,
+    "invoke": RawHttpx.invoke,
+    "ainvoke": RawHttpx.ainvoke,
+}
+
+CANDIDATES = (
+    Candidate("raw httpx", "core", "ours", RawHttpx, **RAW),
+    Candidate("runcrate_core", "core", "ours", make_core, stream_core, astream_core,
+              _create, _acreate),
+    Candidate("openai", "core", "peers", make_openai,
+              lambda made: count(_create(made, stream=True)),
+              lambda made: acount(_acreate(made, stream=True)), _create, _acreate),
+    Candidate("runcrate-sdk", "core", "peers", make_sdk,
+              lambda made: count(_create(made, stream=True)),
+              lambda made: acount(_acreate(made, stream=True)), _create, _acreate),
+    Candidate("langchain-core floor", "langchain", "ours", make_langchain_floor, **LANGCHAIN),
+    Candidate("langchain_runcrate (ours)", "langchain", "ours",
+              make_langchain("langchain_runcrate", "ChatRuncrate"), **LANGCHAIN),
+    Candidate("langchain-runcrate 0.1.0", "langchain", "peers",
+              make_langchain("langchain_runcrate", "ChatRuncrate", stream_usage=True),
+              **LANGCHAIN),
+    Candidate("langchain-openai", "langchain", "peers",
+              make_langchain("langchain_openai", "ChatOpenAI", stream_usage=True), **LANGCHAIN),
+    Candidate("langchain-openrouter", "langchain", "peers",
+              make_langchain("langchain_openrouter", "ChatOpenRouter"), **LANGCHAIN),
+    Candidate("llama-index-core floor", "llamaindex", "ours", make_llamaindex_floor, **LLAMAINDEX),
+    Candidate("llamaindex_runcrate (ours)", "llamaindex", "ours",
+              make_llamaindex("llamaindex_runcrate", "RuncrateLLM", "base_url"), **LLAMAINDEX),
+    Candidate("llama-index-llms-runcrate 0.1.0", "llamaindex", "peers",
+              make_llamaindex("llama_index.llms.runcrate", "Runcrate", "api_base"),
+              **LLAMAINDEX),
+)  # fmt: skip
+BY_NAME = {candidate.name: candidate for candidate in CANDIDATES}

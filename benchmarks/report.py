@@ -1,0 +1,115 @@
+"""From measurements to a table, a JSON file and a plot."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+FOLDER = Path(__file__).parent / "results"
+PLOT = Path(__file__).resolve().parent.parent / "docs" / "images" / "performance.svg"
+OURS = {"core": "runcrate_core", "langchain": "langchain_runcrate (ours)",
+        "llamaindex": "llamaindex_runcrate (ours)"}  # fmt: skip
+FLOORS = {"langchain": "langchain-core floor", "llamaindex": "llama-index-core floor"}
+UNITS = {
+    "microseconds": "µs",
+    "milliseconds": "ms",
+    "seconds": "s",
+    "cpu_seconds": "s CPU",
+    "calls": "calls",
+    "kilobytes": "KiB",
+    "sockets": "sockets",
+    "megabytes": "MiB",
+}
+
+
+def write_report(results: list[dict[str, Any]], measured_at: datetime) -> None:
+    """Write `results.json`, `results.md` and the plot of the documentation."""
+    FOLDER.mkdir(exist_ok=True)
+    about = {
+        "measured_at": measured_at.isoformat(timespec="minutes"),
+        "python": platform.python_version(),
+        "cores": os.cpu_count(),
+    }
+    data = json.dumps({"about": about, "results": results}, indent=1)
+    (FOLDER / "results.json").write_text(data + "\n")
+    (FOLDER / "results.md").write_text(table(results))
+    PLOT.parent.mkdir(parents=True, exist_ok=True)
+    PLOT.write_text(plot(results))
+    print(f"\nWritten: {FOLDER / 'results.md'}, results.json and {PLOT.name}")
+
+
+def value_of(row: dict[str, Any]) -> tuple[float, str] | None:
+    """Return the first figure of a row with its unit."""
+    return next(((row[name], unit) for name, unit in UNITS.items() if name in row), None)
+
+
+def floor_of(rows: list[dict[str, Any]], family: str) -> float | None:
+    """Return what the framework and the raw read cost together, where both were measured."""
+    figures = {row["candidate"]: value_of(row) for row in rows}
+    raw, own = figures.get("raw httpx"), figures.get(FLOORS.get(family, ""))
+    if raw is None or (family in FLOORS and own is None):
+        return None
+    return raw[0] + (own[0] if own else 0.0)
+
+
+def table(results: list[dict[str, Any]]) -> str:
+    """Return a Markdown table: each figure, its ratio to the floor and to ours."""
+    lines = [
+        "| what | candidate | figure | times the floor | times ours |",
+        "|---|---|---|---|---|",
+    ]
+    for title in dict.fromkeys(row["title"] for row in results):
+        rows = [row for row in results if row["title"] == title]
+        for row in rows:
+            figure = value_of(row)
+            if figure is None:
+                lines.append(f"| {title} | {row['candidate']} | {escape(row['error'])} | | |")
+                continue
+            floor = floor_of(rows, row["family"])
+            ours = next(
+                (value_of(other) for other in rows if other["candidate"] == OURS[row["family"]]),
+                None,
+            )
+            more = ", ".join(
+                f"{row[name]:.1f} {unit}" for name, unit in UNITS.items() if name in row
+            )
+            to_floor = f"{figure[0] / floor:.2f}" if floor else ""
+            to_ours = f"{figure[0] / ours[0]:.1f}" if ours and ours[0] else ""
+            lines.append(f"| {title} | {row['candidate']} | {more} | {to_floor} | {to_ours} |")
+    return "\n".join(lines) + "\n"
+
+
+def plot(results: list[dict[str, Any]]) -> str:
+    """Return bars of what a streamed chunk costs, as SVG that fits light and dark pages."""
+    rows = [row for row in results if row["title"] == "stream text sync" and "error" not in row]
+    height, bar, left, width = 26, 16, 250, 760
+    longest = max(row["microseconds"] for row in rows)
+    scale = (width - left - 80) / longest
+    parts = []
+    for number, row in enumerate(rows):
+        top = 40 + number * height
+        ours = row["candidate"] in OURS.values()
+        colour = "#2f9e6e" if ours else "#8a93a3"
+        length = max(2.0, row["microseconds"] * scale)
+        parts.append(
+            f'<text x="{left - 8}" y="{top + 13}" text-anchor="end"'
+            f"{' font-weight=' + chr(34) + 'bold' + chr(34) if ours else ''}>"
+            f"{escape(row['candidate'])}</text>"
+            f'<rect x="{left}" y="{top}" width="{length:.0f}" height="{bar}" rx="3" '
+            f'fill="{colour}"/>'
+            f'<text x="{left + length + 6:.0f}" y="{top + 13}">{row["microseconds"]:.0f} µs</text>'
+        )
+    total = 50 + len(rows) * height
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {total}" '
+        'font-family="system-ui, sans-serif" font-size="13" fill="#6b7280">'
+        '<text x="10" y="22" font-size="15">Processor time of one streamed text chunk '
+        "(less is better)</text>" + "".join(parts) + "</svg>\n"
+    )
