@@ -44,7 +44,7 @@ if TYPE_CHECKING:
         GeneratedImage,
         ImageGeneration,
     )
-    from runcrate_core.api.instances import (
+    from runcrate_core.api.instance_types import (
         Instance,
         InstanceStatus,
         InstanceType,
@@ -309,7 +309,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "GeneratedImage",
         "ImageGeneration",
     ),
-    "api.instances": (
+    "api.instance_types": (
         "Instance",
         "InstanceStatus",
         "InstanceType",

@@ -7,10 +7,16 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from decimal import Decimal
-from typing import Any, Final
+from typing import Any
 
-from runcrate_core.api.envelope import ApiModel, Moment, many, nothing, one
+from runcrate_core.api.envelope import many, nothing, one
+from runcrate_core.api.instance_types import (
+    ENDED_STATUSES,
+    RUNNING,
+    Instance,
+    InstanceStatus,
+    InstanceType,
+)
 from runcrate_core.api.ssh_keys import issue_certificate
 from runcrate_core.errors import RuncrateError
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
@@ -25,86 +31,6 @@ from runcrate_core.protocol.request import (
     new_idempotency_key,
 )
 from runcrate_core.protocol.steps import Call, Flow
-
-RUNNING: Final = "running"
-# There is no published list of statuses; these are known to be ends.
-ENDED_STATUSES: Final = frozenset({"terminated", "failed", "error", "deleted", "stopped"})
-
-
-class Instance(ApiModel):
-    """An instance.
-
-    Attributes:
-        status: Open text; seen are `pending`, `provisioning`, `deploying`, `running`,
-            `terminated` and `failed`.
-        ip: Address for SSH (user `root`), once it runs.
-        memory: Memory in GB.
-        storage: Disk in GB.
-        cost_per_hour: USD.
-        auto_stop_at: When the server will end it by itself.
-        stop_reason: Why it ended: `user`, `max_runtime`, `idle`, `budget`, `low_balance`,
-            `failed`, `system` or new; `None` while it runs.
-        recovered: Whether the answer to its launch was lost and it was found again by its name.
-    """
-
-    id: str
-    name: str = ""
-    status: str = ""
-    gpu_type: str | None = None
-    gpu_count: int | None = None
-    cpu_cores: int | None = None
-    memory: int | float | None = None
-    storage: int | float | None = None
-    region: str | None = None
-    ip: str | None = None
-    os_image: str | None = None
-    cost_per_hour: Decimal | None = None
-    deployed_at: Moment | None = None
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
-    max_runtime_minutes: int | None = None
-    idle_shutdown_minutes: int | None = None
-    auto_stop_at: Moment | None = None
-    stop_reason: str | None = None
-    recovered: bool = False
-
-    @property
-    def is_running(self) -> bool:
-        """Whether it can be reached."""
-        return self.status.lower() == RUNNING
-
-    @property
-    def has_ended(self) -> bool:
-        """Whether it is over and costs nothing more."""
-        return self.status.lower() in ENDED_STATUSES
-
-
-class InstanceStatus(ApiModel):
-    """The short form of an instance: where it stands."""
-
-    id: str
-    status: str = ""
-    ip: str | None = None
-
-
-class InstanceType(ApiModel):
-    """A machine that can be rented; being listed does not promise that one is free now.
-
-    Attributes:
-        hourly_rate: USD an hour for the whole machine.
-        memory_gb: Memory in GB.
-        storage_gb: Disk in GB.
-    """
-
-    id: str
-    gpu_type: str = ""
-    gpu_count: int = 0
-    cpu_cores: int | None = None
-    memory_gb: int | float | None = None
-    storage_gb: int | float | None = None
-    region: str | None = None
-    deployment_type: str | None = None
-    hourly_rate: Decimal | None = None
 
 
 def _about(method: str, instance_id: str, rest: str = "", **options: Any) -> Request:
@@ -136,16 +62,38 @@ def list_instances(*, search: str | None = None) -> Call[list[Instance]]:
 def get(instance_id: str) -> Call[Instance]:
     """Return an instance.
 
+    Args:
+        instance_id: Identifier.
+
     Raises:
         ValueError: `instance_id` is not an identifier; nothing was sent.
         NotFoundError: There is none with this identifier in the environment.
+
+    Example:
+        ```python
+        print(client.instances.get(instance.id).auto_stop_at)
+        ```
     """
     request = _about("GET", instance_id)
     return Call(request, one(Instance, request))
 
 
 def get_status(instance_id: str) -> Call[InstanceStatus]:
-    """Return where an instance stands, with its address once it runs."""
+    """Return where an instance stands, with its address once it runs.
+
+    Args:
+        instance_id: Identifier.
+
+    Raises:
+        ValueError: `instance_id` is not an identifier; nothing was sent.
+        NotFoundError: There is none with this identifier in the environment.
+
+    Example:
+        ```python
+        status = client.instances.get_status(instance.id)
+        print(f"Status: {status.status}, IP: {status.ip}")
+        ```
+    """
     request = _about("GET", instance_id, "/status")
     return Call(request, one(InstanceStatus, request))
 
@@ -295,6 +243,11 @@ def update(
         ValueError: Nothing to change; nothing was sent.
         ConflictError: It does not run, or has no GPU (idle stop).
         UnprocessableEntityError: Out of range.
+
+    Example:
+        ```python
+        client.instances.update(instance.id, max_runtime_minutes=480, idle_shutdown_minutes=None)
+        ```
     """
     body = changes(
         max_runtime_minutes=max_runtime_minutes, idle_shutdown_minutes=idle_shutdown_minutes
@@ -309,9 +262,17 @@ def terminate(instance_id: str) -> Call[None]:
     Repeating it is safe: when the answer of an attempt was lost and the next finds nothing, it
     has worked.
 
+    Args:
+        instance_id: Identifier.
+
     Raises:
         ValueError: `instance_id` is not an identifier; nothing was sent.
         NotFoundError: There is none with this identifier in the environment.
+
+    Example:
+        ```python
+        client.instances.terminate(instance.id)
+        ```
     """
     request = _about("DELETE", instance_id)
     return Call(request, nothing)

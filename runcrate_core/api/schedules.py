@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from runcrate_core.api.envelope import ApiModel, Moment, many, nothing, one
-from runcrate_core.api.instances import Instance
+from runcrate_core.api.instance_types import Instance
 from runcrate_core.api.job_types import Job
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none

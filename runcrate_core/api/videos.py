@@ -174,6 +174,9 @@ def _seconds(duration: float | None) -> float | None:
 def retrieve(video_id: str) -> Call[Video]:
     """Return a video job.
 
+    Args:
+        video_id: Identifier.
+
     Raises:
         ValueError: `video_id` is not an identifier; nothing was sent.
         NotFoundError: There is no such job.

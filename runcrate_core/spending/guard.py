@@ -29,7 +29,7 @@ from runcrate_core.spending.plans import LaunchPlan, LongerLife
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from runcrate_core.api.instances import Instance
+    from runcrate_core.api.instance_types import Instance
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.ending import EndReport
     from runcrate_core.spending.ledger import SpendLedger

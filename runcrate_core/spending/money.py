@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from runcrate_core.api.instances import Instance
+    from runcrate_core.api.instance_types import Instance
 
 _CENT: Final = Decimal("0.01")
 _MINUTES_PER_HOUR: Final = 60

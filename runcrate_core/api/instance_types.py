@@ -1,0 +1,91 @@
+"""What instances are: their state as answered, and the machines that can be rented.
+
+Facts: the official SDK 0.5.0 and the reference pages of the endpoints.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Final
+
+from runcrate_core.api.envelope import ApiModel, Moment
+
+RUNNING: Final = "running"
+# There is no published list of statuses; these are known to be ends.
+ENDED_STATUSES: Final = frozenset({"terminated", "failed", "error", "deleted", "stopped"})
+
+
+class Instance(ApiModel):
+    """An instance.
+
+    Attributes:
+        status: Open text; seen are `pending`, `provisioning`, `deploying`, `running`,
+            `terminated` and `failed`.
+        ip: Address for SSH (user `root`), once it runs.
+        memory: Memory in GB.
+        storage: Disk in GB.
+        cost_per_hour: USD.
+        auto_stop_at: When the server will end it by itself.
+        stop_reason: Why it ended: `user`, `max_runtime`, `idle`, `budget`, `low_balance`,
+            `failed`, `system` or new; `None` while it runs.
+        recovered: Whether the answer to its launch was lost and it was found again by its name.
+    """
+
+    id: str
+    name: str = ""
+    status: str = ""
+    gpu_type: str | None = None
+    gpu_count: int | None = None
+    cpu_cores: int | None = None
+    memory: int | float | None = None
+    storage: int | float | None = None
+    region: str | None = None
+    ip: str | None = None
+    os_image: str | None = None
+    cost_per_hour: Decimal | None = None
+    deployed_at: Moment | None = None
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
+    max_runtime_minutes: int | None = None
+    idle_shutdown_minutes: int | None = None
+    auto_stop_at: Moment | None = None
+    stop_reason: str | None = None
+    recovered: bool = False
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it can be reached."""
+        return self.status.lower() == RUNNING
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether it is over and costs nothing more."""
+        return self.status.lower() in ENDED_STATUSES
+
+
+class InstanceStatus(ApiModel):
+    """The short form of an instance: where it stands."""
+
+    id: str
+    status: str = ""
+    ip: str | None = None
+
+
+class InstanceType(ApiModel):
+    """A machine that can be rented; being listed does not promise that one is free now.
+
+    Attributes:
+        hourly_rate: USD an hour for the whole machine.
+        memory_gb: Memory in GB.
+        storage_gb: Disk in GB.
+    """
+
+    id: str
+    gpu_type: str = ""
+    gpu_count: int = 0
+    cpu_cores: int | None = None
+    memory_gb: int | float | None = None
+    storage_gb: int | float | None = None
+    region: str | None = None
+    deployment_type: str | None = None
+    hourly_rate: Decimal | None = None

@@ -1,0 +1,136 @@
+"""Both clients are one surface: the same names, signatures, documentation and results."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from runcrate_core import AsyncRuncrate, Runcrate
+from runcrate_core.io.endpoint import AsyncResource, SyncResource
+
+# What the namespaces hold (design: the public contract). More may be added, nothing taken away.
+CONTRACT = {
+    "audio.speech": "create",
+    "audio.transcriptions": "create",
+    "billing": "get_balance list_transactions usage top_up get_auto_recharge set_auto_recharge "
+    "list_payment_methods",
+    "chat.completions": "create stream",
+    "embeddings": "create",
+    "environments": "list get create update delete",
+    "images": "generate",
+    "instances": "list get get_status list_types create update terminate wait_until_running",
+    "job_groups": "get cancel",
+    "jobs": "run run_group get list list_all cancel delete rerun logs follow_logs events metrics "
+    "wait",
+    "jobs.artifacts": "list url download",
+    "jobs.uploads": "create upload",
+    "models": "list",
+    "schedules": "create list get update delete run_now",
+    "secrets": "list",
+    "ssh_keys": "list create delete",
+    "storage": "list get create resize delete list_regions",
+    "templates": "list",
+    "videos": "create retrieve download wait generate",
+}
+
+# The one difference that results may have: how a list is gone through.
+ASYNC_KINDS = (
+    (r"\bAsyncPages\[", "Page["),
+    (r"\bAsyncIterator\[", "Iterator["),
+    (r"\bAsync(?=[A-Z])", ""),
+    (r"\basync_", ""),
+)
+
+
+def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield every namespace below a client and every method in it, with their paths."""
+    for name in sorted(name for name in dir(value) if not name.startswith("_")):
+        found = getattr(value, name)
+        where = f"{path}.{name}" if path else name
+        if isinstance(found, SyncResource | AsyncResource):
+            yield where, found
+            yield from walk(found, where)
+        elif path and callable(found):
+            yield where, found
+
+
+BLOCKING = dict(walk(Runcrate("rc_live_test")))
+ASYNCHRONOUS = dict(walk(AsyncRuncrate("rc_live_test")))
+METHODS = sorted(path for path, found in BLOCKING.items() if callable(found))
+NAMESPACES = sorted(BLOCKING.keys() - set(METHODS))
+
+
+def as_blocking(annotation: Any) -> str:
+    text = str(annotation)
+    for pattern, replacement in ASYNC_KINDS:
+        text = re.sub(pattern, replacement, text)
+    return text
+
+
+def test_both_have_the_same_namespaces_and_methods() -> None:
+    assert BLOCKING.keys() == ASYNCHRONOUS.keys()
+
+
+@pytest.mark.parametrize("namespace", CONTRACT)
+def test_the_public_contract_is_kept(namespace: str) -> None:
+    promised = {f"{namespace}.{method}" for method in CONTRACT[namespace].split()}
+    assert promised <= set(METHODS)
+
+
+@pytest.mark.parametrize("path", METHODS)
+def test_signatures_agree(path: str) -> None:
+    one, other = inspect.signature(BLOCKING[path]), inspect.signature(ASYNCHRONOUS[path])
+    assert list(one.parameters.values()) == list(other.parameters.values())
+    assert str(one.return_annotation) == as_blocking(other.return_annotation)
+    assert not re.match(r"Call|Flow|Plan|Batch", str(one.return_annotation))
+
+
+@pytest.mark.parametrize("path", METHODS)
+def test_signatures_are_whole(path: str) -> None:
+    parameters = inspect.signature(BLOCKING[path]).parameters.values()
+    assert all(parameter.annotation is not inspect.Parameter.empty for parameter in parameters)
+    assert not any("Unpack" in str(parameter.annotation) for parameter in parameters)
+    assert not any(parameter.kind is parameter.VAR_POSITIONAL for parameter in parameters)
+
+
+@pytest.mark.parametrize("path", METHODS)
+def test_names_and_documentation_agree(path: str) -> None:
+    one, other = BLOCKING[path], ASYNCHRONOUS[path]
+    assert one.__name__ == other.__name__
+    assert inspect.getdoc(one) == inspect.getdoc(other)
+    assert inspect.getdoc(one)
+
+
+@pytest.mark.parametrize("path", METHODS)
+def test_every_argument_is_documented(path: str) -> None:
+    documentation = inspect.getdoc(BLOCKING[path]) or ""
+    make = inspect.unwrap(BLOCKING[path])
+    arguments = set(inspect.signature(make).parameters)
+    listed = re.search(r"^Args:\n((?:    .*\n|\n)*)", f"{documentation}\n", re.MULTILINE)
+    told = set(re.findall(r"^    (\w+):", listed[1], re.MULTILINE)) if listed else set()
+    assert told == arguments
+
+
+@pytest.mark.parametrize("path", NAMESPACES)
+def test_namespaces_are_documented(path: str) -> None:
+    assert inspect.getdoc(type(BLOCKING[path]))
+    assert inspect.getdoc(type(ASYNCHRONOUS[path]))
+
+
+def test_derived_clients_have_the_same_namespaces() -> None:
+    derived = Runcrate("rc_live_test").with_options(timeout=5.0)
+    assert dict(walk(derived)).keys() == BLOCKING.keys()
+
+
+def test_an_asynchronous_method_is_a_coroutine_function_or_an_iteration() -> None:
+    iterated = {"jobs.follow_logs", "jobs.list_all", "chat.completions.stream"}
+    paged = {path for path in METHODS if path.endswith((".list", "list_transactions"))}
+    for path in METHODS:
+        made = ASYNCHRONOUS[path]
+        if path in iterated or (path in paged and "Pages[" in str(inspect.signature(made))):
+            continue
+        assert inspect.iscoroutinefunction(made), path
