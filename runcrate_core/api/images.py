@@ -131,7 +131,10 @@ class GeneratedImage(ApiModel):
             yield "b64_json", f"<{len(self.b64_json)} characters>"
         if self.url is not None:
             is_data = self.url[:5].lower() == "data:"
-            yield "url", f"<{len(self.url)} characters>" if is_data else _shown(self.url)
+            yield (
+                "url",
+                f"<{len(self.url)} characters>" if is_data else f"{origin_of(self.url)}/...",
+            )
         if self.revised_prompt is not None:
             yield "revised_prompt", self.revised_prompt
 
@@ -284,13 +287,6 @@ def _write(path: Path, content: bytes) -> Path:
     if not path.suffix:
         path = path.with_name(path.name + suffix_of(content[:512]))
     return write_whole(path, content)
-
-
-def _shown(url: str) -> str:
-    try:
-        return f"{origin_of(url)}/..."
-    except ValueError:
-        return "..."
 
 
 class Images(SyncResource):

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runcrate_core.protocol.addresses import Reach, forbidden
-from runcrate_core.protocol.request import Surface
 
 if TYPE_CHECKING:
     from runcrate_core.config import Config
@@ -53,13 +52,11 @@ class Guard:
 
 
 def guard_of(request: Request, config: Config) -> Guard | None:
-    """Return the guard of a request; `None` for one to the client's own APIs.
+    """Return the guard of a request to a foreign address; `None` where the program itself sends.
 
     Raises:
         ResponseFormatError: The address must not be fetched whatever it resolves to.
     """
-    if request.surface is not Surface.EXTERNAL:
-        return None
     reach = Reach.of(config.inference_url, config.base_url)
     objection = reach.objection_to_url(request.path)
     if objection is not None:

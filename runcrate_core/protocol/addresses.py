@@ -112,10 +112,11 @@ def forbidden(request: Request, objection: str) -> ResponseFormatError:
         request: The request that was to be sent there; of its address only the origin is shown.
         objection: Why it is not sent, as half a sentence.
     """
+    origin = origin_of(request.path) or "An address"
     return ResponseFormatError(
-        f"{_shown_origin(request.path)} was not contacted: {objection}. An address that did not "
-        "come from your program is contacted only when it is a public https address. Nothing was "
-        "sent; report this to whoever gave the address."
+        f"{origin} was not contacted: {objection}. An address that did not come from your program "
+        "is contacted only when it is a public https address. Nothing was sent; report this to "
+        "whoever gave the address."
     )
 
 
@@ -159,13 +160,6 @@ def carried_address(address: IPAddress) -> IPAddress:
     if int(address) > 1 and any(address in carrier for carrier in _CARRIERS):
         return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
     return address
-
-
-def _shown_origin(url: str) -> str:
-    try:
-        return origin_of(url) or "an address"
-    except ValueError:
-        return "an address"
 
 
 def _plain_host(host: str) -> str:

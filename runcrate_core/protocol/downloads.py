@@ -285,17 +285,10 @@ def external_request(url: str) -> Request:
         surface=Surface.EXTERNAL,
         method="GET",
         path=url,
-        route=_shown(url),
+        route=origin_of(url) or "(no address)",
         repeat=Repeat.SAFE,
         patience=Patience.TRANSFER,
     )
-
-
-def _shown(url: str) -> str:
-    try:
-        return origin_of(url) or "(no address)"
-    except ValueError:
-        return "(no address)"
 
 
 def _refused(request: Request, error: APIStatusError) -> APIStatusError:

@@ -65,10 +65,16 @@ def public_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> d
 
 
 def origin_of(url: str) -> str:
-    """Return scheme and host of an address, which is all that may be shown of a signed one."""
-    parts = urlsplit(url)
+    """Return scheme and host of an address, which is all that may be shown of a signed one.
+
+    It is empty for text that is no address.
+    """
+    try:
+        parts = urlsplit(url)
+        port = f":{parts.port}" if parts.port else ""
+    except ValueError:
+        return ""
     host = parts.hostname or ""
     if ":" in host:
         host = f"[{host}]"
-    port = f":{parts.port}" if parts.port else ""
     return f"{parts.scheme}://{host}{port}" if parts.scheme else host

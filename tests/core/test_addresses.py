@@ -239,6 +239,7 @@ def test_53_a_connection_to_a_proxy_is_the_programs_own_choice(
         "https://user:password@example.com/a",
         "https://exa mple.com/a",
         "not an address",
+        "https://[",
     ],
 )
 def test_53_a_forbidden_address_is_not_even_connected_to(

@@ -1,0 +1,890 @@
+"""Fault table, rows 49 to 52: downloads that are cut, lied about, too large or wrong."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import hashlib
+import threading
+import tracemalloc
+import zlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import runcrate_core as rc
+from runcrate_core.protocol.answer import Answer, Failure, TransportFailure
+from runcrate_core.protocol.attempts import Circumstances
+from runcrate_core.protocol.downloads import (
+    MOST_REDIRECTS,
+    download_flow,
+    external_request,
+    fetch_flow,
+    transfer_flow,
+)
+from runcrate_core.protocol.ranges import (
+    ContentRange,
+    Fit,
+    content_length,
+    content_range,
+    fit,
+    range_headers,
+    validator,
+)
+from runcrate_core.protocol.request import Patience, Repeat, Surface, json_request
+from runcrate_core.protocol.retry import RetryPolicy
+from runcrate_core.protocol.steps import (
+    AskRim,
+    Do,
+    Notify,
+    Now,
+    Open,
+    Opened,
+    Receive,
+    Release,
+    Sleep,
+    Stage,
+)
+from runcrate_core.protocol.transfer import PROGRESS_BYTES, Gunzip, Transfer, Wanted
+from tests.core.both_clients import KEY
+from tests.core.scripted_server import Reply, ScriptedServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+REQUEST = json_request(
+    Surface.INFERENCE,
+    "GET",
+    "/videos/v/download",
+    repeat=Repeat.SAFE,
+    patience=Patience.TRANSFER,
+)
+DATA = bytes(range(256)) * 40
+HALF = len(DATA) // 2
+TAG = {"etag": '"one"'}
+OLD = b"the old file"
+MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(100)
+
+
+def whole(data: bytes = DATA, **headers: str) -> Reply:
+    return Reply(body=[data], length=len(data), headers={**TAG, **headers})
+
+
+def cut(at: int = HALF, data: bytes = DATA, **headers: str) -> Reply:
+    return Reply(body=[data[:at]], length=len(data), headers={**TAG, **headers}, end="close")
+
+
+def rest(start: int = HALF, data: bytes = DATA, status: int = 206, **headers: str) -> Reply:
+    told = {"content-range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
+    return Reply(
+        status, body=[data[start:]], length=len(data) - start, headers={**TAG, **told, **headers}
+    )
+
+
+@dataclass
+class Target:
+    """A file that is there already, in a folder of its own."""
+
+    path: Path
+
+    def unchanged(self) -> bool:
+        return self.path.read_bytes() == OLD and self.alone()
+
+    def alone(self) -> bool:
+        return [path.name for path in self.path.parent.iterdir()] == [self.path.name]
+
+
+@pytest.fixture
+def target(tmp_path: Path) -> Target:
+    path = tmp_path / "film.mp4"
+    path.write_bytes(OLD)
+    return Target(path)
+
+
+def downloading(target: Target, source: Any = REQUEST, **options: Any) -> Any:
+    return lambda client: client._driver.run(download_flow(source, target.path, **options))
+
+
+def test_a_file_is_downloaded_over_the_old_one(run: Any, target: Target) -> None:
+    told: list[tuple[int, int | None]] = []
+    with ScriptedServer(whole()) as server:
+        made = run(
+            downloading(
+                target,
+                sha256=hashlib.sha256(DATA).hexdigest().upper(),
+                size=len(DATA),
+                on_progress=lambda done, total: told.append((done, total)),
+            ),
+            server.url,
+        )
+    assert made == target.path
+    assert made.read_bytes() == DATA
+    assert target.alone()
+    assert told == [(0, len(DATA)), (len(DATA), len(DATA))]
+    assert server.received[0].headers["accept-encoding"] == "identity"
+    assert "range" not in server.received[0].headers
+
+
+def test_49_a_cut_download_goes_on_where_it_was_cut(run: Any, target: Target) -> None:
+    with ScriptedServer(cut(), rest()) as server:
+        digest = "sha256:" + hashlib.sha256(DATA).hexdigest()
+        assert run(downloading(target, sha256=digest), server.url).read_bytes() == DATA
+    first, second = server.received
+    assert "range" not in first.headers
+    assert second.headers["range"] == f"bytes={HALF}-"
+    assert second.headers["if-range"] == '"one"'
+    assert second.headers["authorization"] == f"Bearer {KEY}"
+    assert target.alone()
+
+
+def test_49_after_too_many_cuts_the_old_file_is_there(run: Any, target: Target) -> None:
+    with ScriptedServer(cut(), rest(HALF, DATA[:HALF])) as server:
+        server.replies[1] = Reply(
+            206,
+            body=[b""],
+            length=HALF,
+            headers={**TAG, "content-range": f"bytes {HALF}-{len(DATA) - 1}/{len(DATA)}"},
+            end="close",
+        )
+        with pytest.raises(rc.APIConnectionError, match=f"after {HALF} of {len(DATA)} bytes") as e:
+            run(downloading(target), server.url, max_retries=2)
+        assert server.sent == 3
+    assert e.value.attempts == 3
+    assert "unchanged" in str(e.value)
+    assert target.unchanged()
+
+
+def test_49_progress_makes_the_next_cut_the_first_again(run: Any, target: Target) -> None:
+    data = bytes(PROGRESS_BYTES) * 4
+    replies = []
+    for number in range(4):
+        start = number * PROGRESS_BYTES
+        told = {"content-range": f"bytes {start}-{len(data) - 1}/{len(data)}", **TAG}
+        replies.append(
+            Reply(
+                206 if start else 200,
+                body=[data[:PROGRESS_BYTES]],
+                length=len(data) - start,
+                headers=told if start else TAG,
+                end="close",
+            )
+        )
+    with ScriptedServer(*replies) as server:
+        assert run(downloading(target), server.url, max_retries=1).stat().st_size == len(data)
+        assert server.sent == 4
+
+
+def test_49_without_repeats_the_first_cut_is_the_last(run: Any, target: Target) -> None:
+    with ScriptedServer(cut(), rest()) as server:
+        with pytest.raises(rc.APIConnectionError):
+            run(downloading(target), server.url, max_retries=0)
+        assert server.sent == 1
+    assert target.unchanged()
+
+
+def test_49_an_empty_budget_ends_going_on(run: Any, target: Target) -> None:
+    def use(client: Any) -> Any:
+        while client._driver.around.budget.take():
+            pass
+        return downloading(target)(client)
+
+    lost = Reply(206, body=[b""], length=9, headers=rest().headers, end="close")
+    with ScriptedServer(cut(), lost) as server:
+        with pytest.raises(rc.APIConnectionError):
+            run(use, server.url)
+        assert server.sent == 2
+    assert target.unchanged()
+
+
+def test_49_a_stalled_download_is_a_timeout(run: Any, target: Target) -> None:
+    stalled = Reply(body=[DATA[:HALF]], length=len(DATA), end="hold")
+    with ScriptedServer(stalled) as server, pytest.raises(rc.APITimeoutError):
+        run(downloading(target), server.url, max_retries=0, timeout=0.2)
+    assert target.unchanged()
+
+
+def test_49_the_opening_is_repeated_like_any_call(run: Any, target: Target) -> None:
+    error = Reply(503, {"error": {"code": "busy", "message": "later"}})
+    with ScriptedServer(error, Reply(end="no answer"), whole()) as server:
+        assert run(downloading(target), server.url).read_bytes() == DATA
+        assert server.sent == 3
+
+
+def test_49_a_refusal_leaves_the_old_file(run: Any, target: Target) -> None:
+    error = Reply(404, {"error": {"code": "not_found", "message": "not completed"}})
+    with ScriptedServer(error) as server, pytest.raises(rc.NotFoundError, match="not completed"):
+        run(downloading(target), server.url)
+    assert target.unchanged()
+
+
+def test_49_a_file_without_a_validator_is_begun_anew(run: Any, target: Target) -> None:
+    for headers in ({"etag": 'W/"one"'}, {"etag": ""}, {"accept-ranges": "none"}):
+        with ScriptedServer(cut(**headers), whole(**headers)) as server:
+            assert run(downloading(target), server.url).read_bytes() == DATA
+            assert ["range" in request.headers for request in server.received] == [False, False]
+
+
+def test_49_a_date_is_a_validator_too(run: Any, target: Target) -> None:
+    date = "Sat, 21 Nov 2026 10:00:00 GMT"
+    stamped = {"etag": "", "last-modified": date}
+    with ScriptedServer(cut(**stamped), rest(**stamped)) as server:
+        assert run(downloading(target), server.url).read_bytes() == DATA
+        assert server.received[1].headers["if-range"] == date
+
+
+OTHER = bytes(reversed(DATA))
+OTHER_TOTAL = f"bytes {HALF}-{len(DATA) - 1}/{len(DATA) + 5}"
+
+
+@pytest.mark.parametrize(
+    ("answers", "result"),
+    [
+        ([cut(), whole(OTHER, etag='"two"')], OTHER),
+        ([cut(), whole()], DATA),
+        ([cut(), rest(HALF + 1), whole()], DATA),
+        ([cut(), rest(**{"content-range": "nonsense"}), whole()], DATA),
+        ([cut(), rest(**{"content-range": OTHER_TOTAL}), whole()], DATA),
+        ([cut(), rest(etag='"two"', data=OTHER), whole(OTHER, etag='"two"')], OTHER),
+        ([cut(), Reply(416), whole()], DATA),
+        ([cut(), whole(OTHER, etag='"two"'), whole()], OTHER),
+    ],
+    ids=["changed", "ignored", "start", "nonsense", "total", "tag", "416", "once"],
+)
+def test_50_what_does_not_fit_is_begun_anew_once(
+    run: Any, target: Target, answers: list[Reply], result: bytes
+) -> None:
+    with ScriptedServer(*answers) as server:
+        assert run(downloading(target), server.url).read_bytes() == result
+    assert target.alone()
+
+
+@pytest.mark.parametrize(
+    "answers",
+    [
+        [cut(), cut(etag='"two"'), whole(etag='"three"')],
+        [cut(), Reply(416), cut(), Reply(416), whole()],
+        [cut(), rest(HALF + 1), cut(), rest(HALF + 1), whole()],
+    ],
+)
+def test_50_and_not_twice(run: Any, target: Target, answers: list[Reply]) -> None:
+    with ScriptedServer(*answers) as server:
+        with pytest.raises(rc.ResponseFormatError, match="changes while it is downloaded"):
+            run(downloading(target), server.url)
+    assert target.unchanged()
+
+
+def test_50_a_part_that_was_not_asked_for_is_none(run: Any, target: Target) -> None:
+    with ScriptedServer(rest(0)) as server:
+        with pytest.raises(rc.ResponseFormatError, match="which was not asked for"):
+            run(downloading(target), server.url)
+    assert target.unchanged()
+
+
+def test_51_a_file_that_says_it_is_too_large_is_not_read(run: Any, target: Target) -> None:
+    held = Reply(body=[], length=10**15, end="hold")
+    with ScriptedServer(held) as server:
+        with pytest.raises(rc.ResponseFormatError, match=r"more than the limit of 2147483648"):
+            run(downloading(target), server.url)
+    assert target.unchanged()
+
+
+def test_51_a_file_that_does_not_say_so_is_stopped_at_the_limit(run: Any, target: Target) -> None:
+    endless = Reply(body=[DATA] * 100, end="keep")
+    with ScriptedServer(endless) as server:
+        with pytest.raises(rc.ResponseFormatError, match="pass a higher `limit`"):
+            run(downloading(target, limit=len(DATA) * 2), server.url)
+    assert target.unchanged()
+
+
+def test_51_a_disk_that_is_too_small_is_told_before_reading(
+    run: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 5}))
+    with ScriptedServer(whole()) as server:
+        with pytest.raises(OSError, match="the disk has 5 left") as caught:
+            run(downloading(target), server.url)
+    assert caught.value.errno == 28
+    assert target.unchanged()
+
+
+def test_51_a_disk_that_becomes_full_leaves_nothing(
+    run: Any, target: Target, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(self: Any, data: bytes) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("runcrate_core.io.files.PartFile.write", full)
+    with ScriptedServer(whole()) as server, pytest.raises(OSError, match="No space left"):
+        run(downloading(target), server.url)
+    assert target.unchanged()
+
+
+def test_51_a_compressed_body_is_bounded_by_what_it_becomes(run: Any, target: Target) -> None:
+    bomb = gzip.compress(bytes(64 * 1024 * 1024))
+    reply = Reply(body=[bomb], length=len(bomb), headers={"content-encoding": "gzip"})
+    tracemalloc.start()
+    try:
+        with ScriptedServer(reply) as server:
+            with pytest.raises(rc.ResponseFormatError, match="more than the limit"):
+                run(downloading(target, limit=32 * 1024 * 1024), server.url)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < 12 * 1024 * 1024
+    assert target.unchanged()
+
+
+def test_51_a_compressed_body_that_was_not_asked_for_is_decoded(run: Any, target: Target) -> None:
+    packed = gzip.compress(DATA[:HALF]) + gzip.compress(DATA[HALF:])
+    told: list[Any] = []
+    reply = Reply(body=[packed], length=len(packed), headers={"content-encoding": "x-gzip", **TAG})
+    with ScriptedServer(reply) as server:
+        options = {"on_progress": lambda *state: told.append(state), "size": len(DATA)}
+        assert run(downloading(target, **options), server.url).read_bytes() == DATA
+    assert told[0] == (0, None)
+
+
+def test_51_a_cut_compressed_body_is_begun_anew(run: Any, target: Target) -> None:
+    packed = gzip.compress(DATA)
+    encoded = {"content-encoding": "gzip", **TAG}
+    short = Reply(body=[packed[:50]], headers=encoded)
+    good = Reply(body=[packed], length=len(packed), headers=encoded)
+    with ScriptedServer(short, good) as server:
+        assert run(downloading(target), server.url).read_bytes() == DATA
+        assert "range" not in server.received[1].headers
+
+
+@pytest.mark.parametrize(("encoding", "body"), [("gzip", b"no gzip"), ("br", DATA)])
+def test_51_a_body_that_cannot_be_decoded_is_refused(
+    run: Any, target: Target, encoding: str, body: bytes
+) -> None:
+    reply = Reply(body=[body], length=len(body), headers={"content-encoding": encoding})
+    with ScriptedServer(reply) as server:
+        with pytest.raises(rc.ResponseFormatError, match=r"cannot be decoded|not asked for"):
+            run(downloading(target), server.url)
+    assert target.unchanged()
+
+
+@pytest.mark.parametrize(
+    ("options", "problem"),
+    [
+        ({"sha256": "0" * 64}, "checksum is not the one"),
+        ({"size": len(DATA) + 1}, "bytes instead of"),
+    ],
+)
+def test_52_a_file_that_is_not_the_right_one_is_not_kept(
+    run: Any, target: Target, options: dict[str, Any], problem: str
+) -> None:
+    for reply in (whole(), Reply(body=[DATA])):  # with and without its length
+        with ScriptedServer(reply) as server:
+            with pytest.raises(rc.ResponseFormatError, match=problem):
+                run(downloading(target, **options), server.url)
+        assert target.unchanged()
+
+
+def test_52_a_file_longer_than_wanted_is_stopped(run: Any, target: Target) -> None:
+    with ScriptedServer(Reply(body=[DATA])) as server:
+        with pytest.raises(rc.ResponseFormatError, match="more than 10 bytes"):
+            run(downloading(target, size=10), server.url)
+    assert target.unchanged()
+
+
+@pytest.mark.parametrize(
+    "options", [{"sha256": "abc"}, {"sha256": "md5:" + "0" * 64}, {"limit": 0}, {"size": -1}]
+)
+def test_wishes_that_make_no_sense_are_refused_before_sending(
+    run: Any, target: Target, options: dict[str, Any]
+) -> None:
+    with ScriptedServer(whole()) as server:
+        with pytest.raises(ValueError, match=r"`sha256` is not|numbers of bytes"):
+            run(downloading(target, **options), server.url)
+        assert server.sent == 0
+
+
+def test_a_folder_that_is_missing_is_told_before_sending(run: Any, tmp_path: Path) -> None:
+    with ScriptedServer(whole()) as server:
+        with pytest.raises(FileNotFoundError):
+            run(downloading(Target(tmp_path / "none" / "x")), server.url)
+        assert server.sent == 0
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+def test_53_a_redirect_is_followed_without_the_key(run: Any, target: Target, status: int) -> None:
+    moved = Reply(status, headers={"location": "/files/1?signature=s"})
+    with ScriptedServer(moved, cut(), moved, rest()) as server:
+        assert run(downloading(target), server.url).read_bytes() == DATA
+        asked = [(request.path, request.headers) for request in server.received]
+    keys = ["authorization" in headers for _, headers in asked]
+    ranges = [headers.get("range") for _, headers in asked]
+    assert [path.partition("?")[0] for path, _ in asked] == [
+        "/v1/videos/v/download",
+        "/files/1",
+    ] * 2
+    assert keys == [True, False, True, False]
+    assert ranges == [None, None, f"bytes={HALF}-", f"bytes={HALF}-"]
+
+
+@pytest.mark.parametrize(
+    "location",
+    ["http://169.254.169.254/meta", "https://10.0.0.8/x", "http://example.com/x", "", "https://["],
+)
+def test_53_a_redirect_to_a_forbidden_address_is_not_followed(
+    run: Any, target: Target, location: str
+) -> None:
+    with ScriptedServer(Reply(302, headers={"location": location} if location else {})) as server:
+        with pytest.raises(rc.ResponseFormatError, match="was not contacted"):
+            run(downloading(target), server.url)
+        assert server.sent == 1
+    assert target.unchanged()
+
+
+def test_53_each_further_redirect_is_judged_too(run: Any, target: Target) -> None:
+    first = Reply(302, headers={"location": "/next"})
+    second = Reply(302, headers={"location": "http://192.168.1.1/"})
+    with ScriptedServer(first, second) as server:
+        with pytest.raises(rc.ResponseFormatError, match=r"192\.168\.1\.1 was not contacted"):
+            run(downloading(target), server.url)
+        assert server.sent == 2
+
+
+def test_53_redirects_come_to_an_end(run: Any, target: Target) -> None:
+    with ScriptedServer(Reply(302, headers={"location": "/next"})) as server:
+        with pytest.raises(rc.ResponseFormatError, match="redirects more than"):
+            run(downloading(target), server.url)
+        assert server.sent == MOST_REDIRECTS + 1
+
+
+def test_56_a_refusal_of_a_signed_address_shows_nothing_of_it(run: Any, target: Target) -> None:
+    body = b"<Error><SignatureProvided>c2VjcmV0</SignatureProvided></Error>"
+    with ScriptedServer(Reply(403, body=[body], length=len(body))) as server:
+        url = f"{server.url}/a?X-Amz-Signature=c2VjcmV0"
+        with pytest.raises(rc.PermissionDeniedError, match="Such addresses expire") as caught:
+            run(downloading(target, url), server.url)
+    shown = f"{caught.value} {caught.value!r} {caught.value.__dict__}"
+    assert "c2VjcmV0" not in shown
+    assert caught.value.__context__ is None or caught.value.__suppress_context__
+
+
+def test_a_target_without_a_suffix_gets_that_of_what_came(run: Any, tmp_path: Path) -> None:
+    with ScriptedServer(whole(MP4)) as server:
+        made = run(downloading(Target(tmp_path / "film"), media="video"), server.url)
+        assert made == tmp_path / "film.mp4"
+        assert Target(made).alone()
+        kept = run(downloading(Target(tmp_path / "film.mov"), media="video"), server.url)
+        assert kept == tmp_path / "film.mov"
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"<html>", "text/html"),
+        (b'{"status": "processing"}', "application/json"),
+        (b"\x89PNG\r\n\x1a\n", "video/mp4"),
+        (b"", "video/mp4"),
+    ],
+)
+def test_a_page_or_an_empty_body_is_no_film(
+    run: Any, target: Target, body: bytes, kind: str
+) -> None:
+    reply = Reply(body=[body], length=len(body), headers={"content-type": kind})
+    with ScriptedServer(reply) as server:
+        with pytest.raises(rc.ResponseFormatError, match=r"not video|it is empty"):
+            run(downloading(target, media="video"), server.url)
+    assert target.unchanged()
+
+
+def test_a_file_is_fetched_into_memory(run: Any) -> None:
+    def use(client: Any) -> Any:
+        return client._driver.run(fetch_flow(REQUEST, limit=1000, media="video"))
+
+    typed = {"content-type": "Video/MP4; a=b"}
+    with ScriptedServer(cut(50, MP4, **typed), rest(50, MP4, **typed)) as server:
+        fetched = run(use, server.url)
+        assert (fetched.content, fetched.content_type) == (MP4, "video/mp4")
+    with ScriptedServer(whole()) as server, pytest.raises(rc.ResponseFormatError, match="limit"):
+        run(use, server.url)
+
+
+def test_memory_stays_flat(run: Any, target: Target) -> None:
+    block, count = bytes(256 * 1024), 192  # 48 MiB
+    reply = Reply(body=[block] * count, length=len(block) * count)
+    tracemalloc.start()
+    try:
+        with ScriptedServer(reply) as server:
+            made = run(downloading(target), server.url)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert made.stat().st_size == len(block) * count
+    assert peak < 8 * 1024 * 1024
+
+
+def test_progress_may_be_told_to_a_coroutine_where_there_is_a_loop(
+    run: Any, target: Target
+) -> None:
+    told: list[int] = []
+
+    async def on_progress(done: int, total: int | None) -> None:
+        told.append(done)
+
+    with ScriptedServer(whole()) as server:
+        if run.name == "asynchronous":
+            run(downloading(target, on_progress=on_progress), server.url)
+            assert told == [0, len(DATA)]
+        else:
+            with pytest.raises(TypeError, match="`on_progress` is asynchronous"):
+                run(downloading(target, on_progress=on_progress), server.url)
+            assert target.unchanged()
+
+
+def test_a_callback_that_raises_ends_the_download(run: Any, target: Target) -> None:
+    def on_progress(done: int, total: int | None) -> None:
+        raise KeyboardInterrupt
+
+    with ScriptedServer(whole()) as server, pytest.raises(KeyboardInterrupt):
+        run(downloading(target, on_progress=on_progress), server.url)
+    assert target.unchanged()
+
+
+async def test_a_cancelled_download_leaves_nothing(target: Target) -> None:
+    reply = Reply(body=[DATA[:HALF]], length=len(DATA), end="hold")
+    with ScriptedServer(reply) as server:
+        url = f"{server.url}/v1"
+        async with rc.AsyncRuncrate(KEY, base_url=server.url, inference_url=url) as client:
+            begun = asyncio.Event()
+            flow = download_flow(REQUEST, target.path, on_progress=lambda *_: begun.set())
+            task = asyncio.create_task(client._driver.run(flow))
+            await begun.wait()
+            assert not target.alone()
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            pool = client._driver.http.client()._transport._pool  # type: ignore[attr-defined]
+            assert pool.connections == []
+    assert target.unchanged()
+
+
+def test_two_downloads_to_one_place_do_not_meet(run: Any, target: Target) -> None:
+    """Each has a temporary file of its own, and the last to end wins."""
+    barrier = threading.Barrier(2, timeout=5)
+
+    def on_progress(done: int, total: int | None) -> None:
+        if done == 0:
+            barrier.wait()
+
+    def one(data: bytes) -> None:
+        with ScriptedServer(whole(data)) as server:
+            run(downloading(target, on_progress=on_progress), server.url)
+
+    threads = [threading.Thread(target=one, args=(data,)) for data in (DATA, OTHER)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert target.path.read_bytes() in {DATA, OTHER}
+    assert target.alone()
+
+
+# What follows is decided without I/O.
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("bytes 0-4/5", ContentRange(0, 4, 5)),
+        (" bytes 3-4/* ", ContentRange(3, 4, None)),
+        ("bytes 4-3/5", None),
+        ("bytes 0-5/5", None),
+        ("bytes */5", None),
+        ("bytes=0-4/5", None),
+        ("bytes -1-4/5", None),
+        ("bytes 0-4", None),
+        ("bytes \u0660-4/5", None),
+        ("bytes 0-99999999999999999999/*", None),
+        ("", None),
+    ],
+)
+def test_ranges_are_read(text: str, expected: ContentRange | None) -> None:
+    assert content_range({"content-range": text}) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "length"),
+    [("5", 5), (" 0 ", 0), ("-1", None), ("1e3", None), ("", None), ("\u0663", None)],
+)
+def test_lengths_are_read(text: str, length: int | None) -> None:
+    assert content_length({"content-length": text}) == length
+
+
+@pytest.mark.parametrize(
+    ("headers", "tag"),
+    [
+        ({"etag": '"a"'}, '"a"'),
+        ({"etag": '"a"', "last-modified": "d"}, '"a"'),
+        ({"etag": 'W/"a"', "last-modified": "d"}, "d"),
+        ({"last-modified": "d"}, "d"),
+        ({"etag": 'W/"a"'}, None),
+        ({}, None),
+        ({"etag": '"a"', "accept-ranges": "None"}, None),
+        ({"etag": '"a"', "content-encoding": "gzip"}, None),
+        ({"etag": '"a"', "content-encoding": "Identity"}, '"a"'),
+    ],
+)
+def test_validators_are_strong_ones(headers: dict[str, str], tag: str | None) -> None:
+    assert validator(headers) == tag
+
+
+def test_what_asks_for_the_rest() -> None:
+    assert range_headers(7, '"a"') == (("range", "bytes=7-"), ("if-range", '"a"'))
+
+
+@given(
+    st.sampled_from([200, 206]),
+    st.integers(0, 5),
+    st.sampled_from(['"a"', "date", None]),
+    st.sampled_from([None, 10, 11]),
+    st.fixed_dictionaries(
+        {},
+        optional={
+            "content-range": st.sampled_from(
+                [f"bytes {start}-9/{total}" for start in range(6) for total in (10, 11, "*")]
+                + ["x"]
+            ),
+            "etag": st.sampled_from(['"a"', '"b"']),
+            "last-modified": st.sampled_from(["date", "other"]),
+            "content-encoding": st.sampled_from(["", "gzip"]),
+        },
+    ),
+)
+def test_only_what_certainly_continues_is_the_rest(
+    status: int, received: int, tag: str | None, total: int | None, headers: dict[str, str]
+) -> None:
+    how = fit(status, headers, received=received, tag=tag, total=total)
+    if status == 200:
+        assert how is Fit.WHOLE
+        return
+    told = content_range(headers)
+    continues = (
+        told is not None
+        and 0 < received == told.start
+        and (total is None or told.total in (None, total))
+        and not headers.get("content-encoding")
+        and (tag != '"a"' or headers.get("etag", '"a"') == '"a"')
+        and (tag == '"a"' or tag == headers.get("last-modified", tag))
+    )
+    assert how is (Fit.REST if continues else Fit.MISFIT)
+
+
+@given(st.lists(st.binary(max_size=3000), min_size=1, max_size=3), st.integers(1, 500))
+def test_gzip_is_decoded_whichever_way_it_is_cut(members: list[bytes], piece: int) -> None:
+    packed = b"".join(gzip.compress(member) for member in members)
+    gunzip = Gunzip()
+    out = b"".join(
+        data
+        for start in range(0, len(packed), piece)
+        for data in gunzip.feed(packed[start : start + piece])
+    )
+    assert out == b"".join(members)
+    assert gunzip.is_whole
+
+
+def test_gzip_is_decoded_in_bounded_pieces() -> None:
+    gunzip = Gunzip()
+    sizes = [len(piece) for piece in gunzip.feed(gzip.compress(bytes(3 * 1024 * 1024)))]
+    assert sizes == [1024 * 1024] * 3
+    assert gunzip.is_whole
+    with pytest.raises(zlib.error):
+        list(gunzip.feed(b"and no gzip"))
+
+
+@dataclass
+class Sink:
+    data: bytearray = field(default_factory=bytearray)
+
+    def write(self, data: bytes) -> None:
+        self.data += data
+
+    def restart(self) -> None:
+        self.data.clear()
+
+    def reserve(self, size: int) -> None:
+        pass
+
+
+@dataclass
+class StubRim:
+    around: Circumstances
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How a server answers one opening."""
+
+    version: int = 0
+    heeds_range: bool = True
+    shift: int = 0
+    tagged: bool = True
+    cut_after: int | None = None
+    status: int | None = None
+
+
+class Server:
+    """A server without sockets: one behaviour for each opening, the last one for all further."""
+
+    def __init__(self, versions: list[bytes], behaviours: list[Behaviour]) -> None:
+        self.versions = versions
+        self.behaviours = behaviours
+        self.openings = 0
+
+    def open(self, request: Any) -> Any:
+        behaviour = self.behaviours[min(self.openings, len(self.behaviours) - 1)]
+        self.openings += 1
+        if behaviour.status is not None:
+            return Answer(behaviour.status)
+        data = self.versions[behaviour.version]
+        headers = {"etag": f'"{behaviour.version}"'} if behaviour.tagged else {}
+        asked = dict(request.headers)
+        start = 0
+        if behaviour.heeds_range and "range" in asked and asked["if-range"] == headers.get("etag"):
+            start = int(asked["range"].removeprefix("bytes=").removesuffix("-"))
+            if start >= len(data):
+                return Answer(416)
+            start = min(start + behaviour.shift, len(data) - 1)
+            headers["content-range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
+        headers["content-length"] = str(len(data) - start)
+        body = self.pieces(data[start:], behaviour)
+        return Opened(206 if "content-range" in headers else 200, headers, body)
+
+    @staticmethod
+    def pieces(data: bytes, behaviour: Behaviour) -> Iterator[bytes | TransportFailure | None]:
+        end = len(data) if behaviour.cut_after is None else behaviour.cut_after
+        for start in range(0, min(end, len(data)), 7):
+            yield data[start : min(start + 7, end)]
+        cut_off = behaviour.cut_after is not None and behaviour.cut_after < len(data)
+        yield TransportFailure(Failure.BROKEN) if cut_off else None
+
+
+def carry_out(flow: Any, server: Server, max_retries: int = 3) -> Any:
+    """Drive a flow without I/O."""
+    policy = RetryPolicy(max_retries=max_retries, random=lambda: 0.0)
+    rim = StubRim(Circumstances(policy=policy))
+    reply: Any = None
+    opened = 0
+    try:
+        step = next(flow)
+        while True:
+            match step:
+                case AskRim():
+                    reply = rim
+                case Do(function):
+                    reply = function()
+                case Open(request):
+                    reply = server.open(request)
+                    opened += isinstance(reply, Opened)
+                case Receive(source):
+                    reply = next(source.body)
+                case Release():
+                    opened -= 1
+                    reply = None
+                case Sleep() | Notify():
+                    reply = None
+                case Now():
+                    reply = 0.0
+                case _:
+                    raise AssertionError(step)
+            step = flow.send(reply)
+    except StopIteration as end:
+        return end.value
+    finally:
+        assert opened == 0 or server.openings == 0
+
+
+BEHAVIOURS = st.builds(
+    Behaviour,
+    version=st.integers(0, 1),
+    heeds_range=st.booleans(),
+    shift=st.sampled_from([0, 0, 0, 1, -1]),
+    tagged=st.booleans(),
+    cut_after=st.one_of(st.none(), st.integers(0, 60)),
+    status=st.sampled_from([None] * 6 + [416, 503]),
+)
+
+
+@given(st.binary(max_size=60), st.binary(max_size=60), st.lists(BEHAVIOURS, min_size=1, max_size=8))
+def test_a_download_is_one_version_of_the_file_or_an_error(
+    one: bytes, two: bytes, behaviours: list[Behaviour]
+) -> None:
+    """Whatever a server does with ranges and cuts, two versions are never mixed."""
+    server = Server([one, two], behaviours)
+    sink = Sink()
+    transfer = Transfer(external_request("https://example.com/x"), Wanted())
+    try:
+        carry_out(transfer_flow(transfer, sink, None), server)
+    except rc.RuncrateError:
+        return
+    assert bytes(sink.data) in {one, two}
+    assert transfer.received == len(sink.data)
+
+
+@given(st.binary(min_size=1, max_size=60), st.lists(st.integers(0, 59), max_size=3))
+def test_a_good_server_that_cuts_is_always_survived(data: bytes, cuts: list[int]) -> None:
+    behaviours = [Behaviour(cut_after=at) for at in cuts] + [Behaviour()]
+    sink = Sink()
+    wanted = Wanted.of(limit=60, size=len(data), sha256=hashlib.sha256(data).hexdigest())
+    transfer = Transfer(external_request("https://example.com/x"), wanted)
+    carry_out(transfer_flow(transfer, sink, None), Server([data], behaviours))
+    assert bytes(sink.data) == data
+
+
+def test_more_than_was_announced_is_refused() -> None:
+    transfer = Transfer(REQUEST, Wanted())
+    transfer.begin(200, {"content-length": "2"})
+    assert list(transfer.take(b"abc")) == [b"abc"]
+    with pytest.raises(rc.ResponseFormatError, match="more than the 2 bytes"):
+        transfer.is_whole()
+
+
+def test_a_range_may_be_the_first_to_tell_the_total() -> None:
+    transfer = Transfer(REQUEST, Wanted())
+    transfer.begin(200, {"etag": '"a"'})
+    assert list(transfer.take(b"abc")) == [b"abc"]
+    assert transfer.total is None
+    again = {"etag": '"a"', "content-range": "bytes 3-8/*"}
+    assert transfer.begin(206, again) is Fit.REST
+    assert transfer.total is None
+    told = {"etag": '"a"', "content-range": "bytes 3-8/9"}
+    assert transfer.begin(206, told) is Fit.REST
+    assert transfer.total == 9
+
+
+def test_a_flow_that_is_closed_asks_for_nothing_more(target: Target) -> None:
+    class Part(Sink):
+        discarded = 0
+
+        def create(self) -> None:
+            pass
+
+        def discard(self) -> None:
+            self.discarded += 1
+
+    part = Part()
+    flow = download_flow(REQUEST, target.path)
+    assert isinstance(next(flow), Stage)
+    step: Any = flow.send(part)
+    while not isinstance(step, Receive):
+        match step:
+            case Do(function):
+                step = flow.send(function())
+            case AskRim():
+                step = flow.send(StubRim(Circumstances()))
+            case Open():
+                step = flow.send(Opened(200, {}, iter(())))
+            case _:
+                raise AssertionError(step)
+    flow.close()
+    assert part.discarded == 1
+    assert target.unchanged()
