@@ -25,7 +25,6 @@ from runcrate_core.protocol.answer import (
     ResponseInfo,
     json_object,
     malformed,
-    response_info,
 )
 from runcrate_core.protocol.downloads import download_flow
 from runcrate_core.protocol.file_sources import BytesSource, PathSource, watched
@@ -162,7 +161,7 @@ def _read_speech(answer: Answer, request: Request) -> Speech:
         raise malformed(answer, request, "the body is empty")
     if contradicts(kind, "audio"):
         raise malformed(answer, request, f"the body is `{kind}`, not sound")
-    return Speech(answer.body, kind, response_info(answer.status, answer.headers))
+    return Speech(answer.body, kind, ResponseInfo(answer.status, answer.headers))
 
 
 class TranscriptionSegment(ApiModel):
@@ -306,7 +305,7 @@ def _form(
 
 def _read_transcription(answer: Answer, request: Request) -> Transcription:
     """Read JSON or plain text: which one comes for `text`, `srt` and `vtt` is not documented."""
-    about = response_info(answer.status, answer.headers)
+    about = ResponseInfo(answer.status, answer.headers)
     if answer.content_type == "text/html":
         raise malformed(answer, request, "the body is a web page")
     if answer.content_type == _JSON or _is_object(answer.body):

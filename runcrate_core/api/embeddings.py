@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from runcrate_core.api.envelope import ApiModel, validated
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
-from runcrate_core.protocol.answer import Answer, json_object, malformed, response_info
+from runcrate_core.protocol.answer import Answer, ResponseInfo, json_object, malformed
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import Repeat, Request, Surface, json_request
 from runcrate_core.protocol.steps import Call
@@ -120,7 +120,7 @@ def _read(answer: Answer, request: Request, expected: int) -> Embeddings:
         raise malformed(answer, request, "a vector is not valid base64") from None
     result = validated(Embeddings, value, answer, request)
     result.data.sort(key=lambda item: item.index)
-    return result.with_response(response_info(answer.status, answer.headers))
+    return result.with_response(ResponseInfo(answer.status, answer.headers))
 
 
 def _numbers(embedding: Any) -> Any:

@@ -23,7 +23,6 @@ from runcrate_core.protocol.answer import (
     json_object,
     json_value,
     malformed,
-    response_info,
 )
 from runcrate_core.protocol.paging import Batch, ListMeta
 from runcrate_core.protocol.steps import Call
@@ -93,7 +92,7 @@ def whole(kind: type[M], request: Request) -> Callable[[Answer], M]:
 
     def parse(answer: Answer) -> M:
         value = validated(kind, json_object(answer, request), answer, request)
-        return value.with_response(response_info(answer.status, answer.headers))
+        return value.with_response(ResponseInfo(answer.status, answer.headers))
 
     return parse
 
@@ -106,7 +105,7 @@ def one(kind: type[M], request: Request) -> Callable[[Answer], M]:
         if not isinstance(data, dict):
             raise malformed(answer, request, "`data` is not an object")
         value = validated(kind, data, answer, request)
-        return value.with_response(response_info(answer.status, answer.headers))
+        return value.with_response(ResponseInfo(answer.status, answer.headers))
 
     return parse
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.http import FAILURES, failure_of
-from runcrate_core.protocol.answer import ResponseInfo, response_info
+from runcrate_core.protocol.answer import ResponseInfo
 from runcrate_core.protocol.stream_opening import OpenedStream, error_of_fault, open_stream
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class _StreamState:
     def response(self) -> ResponseInfo:
         """Head of the answer: status, request id, rate limit, headers."""
         opened = self._stream.opened
-        return response_info(opened.status, opened.headers)
+        return ResponseInfo(opened.status, opened.headers)
 
     @property
     def completion(self) -> ChatCompletion:

@@ -122,7 +122,13 @@ def _url(request: Request, config: Config) -> str | httpx.URL:
     infrastructure = request.surface is Surface.INFRASTRUCTURE
     if infrastructure and config.environment and all(name != "environment" for name, _ in query):
         query.append(("environment", config.environment))
-    return httpx.URL(url, params=tuple(query)) if query else url
+    return httpx.URL(url, params=tuple(query)) if query else _parsed(url)
+
+
+@functools.lru_cache(maxsize=64)
+def _parsed(url: str) -> httpx.URL:
+    """Return an address in parts: taking one apart costs as much as reading an answer."""
+    return httpx.URL(url)
 
 
 def _headers(request: Request, config: Config) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from runcrate_core.errors import ResponseFormatError
 from runcrate_core.protocol.rate_limit import RateLimit
+from runcrate_core.protocol.redaction import public_headers
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -80,34 +81,44 @@ class Answer:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
-@dataclass(frozen=True, slots=True)
 class ResponseInfo:
-    """What an answer said beside its content.
+    """What an answer said beside its content; worked out when it is asked for.
 
     Attributes:
         status: HTTP status.
-        request_id: Identifier of the request for support, when there was one.
-        rate_limit: State of the key's rate limit, when the headers told it (seed 000).
-        headers: Answer headers, names in lower case, without cookies.
     """
 
-    status: int
-    request_id: str | None
-    rate_limit: RateLimit | None
-    headers: Mapping[str, str]
+    __slots__ = ("_raw", "status")
 
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+        self.status = status
+        self._raw = headers
 
-def response_info(status: int, headers: Mapping[str, str]) -> ResponseInfo:
-    """Return what may be shown of the head of an answer."""
-    # Imported here: redaction is not needed on the way of an ordinary answer.
-    from runcrate_core.protocol.redaction import public_headers  # noqa: PLC0415
+    @property
+    def headers(self) -> dict[str, str]:
+        """Answer headers, names in lower case, without cookies."""
+        return public_headers(self._raw)
 
-    return ResponseInfo(
-        status=status,
-        request_id=request_id_of(headers),
-        rate_limit=RateLimit.read(headers),
-        headers=public_headers(headers),
-    )
+    @property
+    def request_id(self) -> str | None:
+        """Identifier of the request for support, when there was one."""
+        return request_id_of(self._raw)
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """State of the key's rate limit, when the headers told it (seed 000)."""
+        return RateLimit.read(self._raw)
+
+    def __repr__(self) -> str:
+        return f"ResponseInfo(status={self.status}, request_id={self.request_id!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ResponseInfo) and self.__reduce__() == other.__reduce__()
+
+    __hash__ = None  # type: ignore[assignment] # holds headers, which are a dict
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ResponseInfo, (self.status, self.headers)
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
