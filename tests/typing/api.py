@@ -1,0 +1,102 @@
+"""What type checkers know of the clients. Checked by `tests/core/test_typing.py`, never run.
+
+An `ignore` marks a mistake that must be found; one that is not needed is itself an error.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import assert_type
+
+from runcrate_core import (
+    UNCHANGED,
+    AsyncPage,
+    AsyncPages,
+    AsyncRuncrate,
+    Balance,
+    Instance,
+    Job,
+    JobLogChunk,
+    Page,
+    Runcrate,
+    Schedule,
+    ScheduleRun,
+    SSHCertificate,
+    SubmittedJobGroup,
+    Template,
+    TopUp,
+    Transaction,
+    Volume,
+    VolumeDeletion,
+)
+
+
+def blocking(client: Runcrate) -> None:
+    """Results and arguments of the blocking client."""
+    assert_type(client.billing.get_balance(), Balance)
+    assert_type(client.billing.get_balance().credits_balance, Decimal)
+    assert_type(client.billing.top_up(amount_usd=Decimal(50)), TopUp)
+    assert_type(client.billing.list_transactions(limit=5), Page[Transaction])
+    assert_type(client.billing.list_transactions()[0], Transaction)
+
+    assert_type(client.instances.list(), list[Instance])
+    assert_type(client.instances.create(gpu_type="A100", max_runtime_minutes=60), Instance)
+    assert_type(client.instances.update("i-1", max_runtime_minutes=None), Instance)
+    assert_type(client.instances.update("i-1", idle_shutdown_minutes=UNCHANGED), Instance)
+    assert_type(client.instances.issue_ssh_certificate("i-1", public_key="k"), SSHCertificate)
+
+    assert_type(client.storage.resize("v-1", 200), Volume)
+    assert_type(client.storage.delete("v-1"), VolumeDeletion)
+    assert_type(client.templates.list(page_size=3).next_page(), Page[Template] | None)
+
+    job = client.jobs.run(
+        command="date", gpu_type=["A100", "H100:2"], max_runtime_minutes=5, env={"A": "1"}
+    )
+    assert_type(job, Job)
+    assert_type(client.jobs.rerun(job.id, webhook_url=None, max_runtime_minutes=9), Job)
+    assert_type(
+        client.jobs.run_group(command="date", gpu_type="A100", max_runtime_minutes=5, count=2),
+        SubmittedJobGroup,
+    )
+    assert_type(client.jobs.list(status="running").data, list[Job])
+    assert_type(client.jobs.list_all(tags={"a": "b"}), Iterator[Job])
+    assert_type(client.jobs.follow_logs(job.id), Iterator[JobLogChunk])
+    assert_type(client.jobs.wait(job.id, timeout=None, on_status=lambda job: job.status), Job)
+    assert_type(client.jobs.artifacts.download(job.id, "a", to=Path("a")), bytes | Path)
+    for found in client.jobs.list():
+        assert_type(found, Job)
+
+    client.jobs.run(command="date", gpu_type="A100")  # type: ignore[call-arg]
+    client.jobs.run(command="date", gpu_type="A100", max_runtime_minutes="5")  # type: ignore[arg-type]
+    client.jobs.run(command="date", gpu_type="A100", max_runtime_minutes=5, gpus=2)  # type: ignore[call-arg]
+    client.jobs.list(state="running")  # type: ignore[call-arg]
+    client.storage.create(name="v", size_gb=5)  # type: ignore[call-arg]
+    client.instances.terminate()  # type: ignore[call-arg]
+    client.schedules.update("s-1", enabled="no")  # type: ignore[arg-type]
+
+
+async def asynchronous(client: AsyncRuncrate) -> None:
+    """Results and arguments of the asynchronous client."""
+    assert_type(await client.billing.get_balance(), Balance)
+    assert_type(await client.storage.list(search="data"), list[Volume])
+    assert_type(await client.jobs.get("j-1"), Job)
+    assert_type(await client.schedules.run_now("s-1"), ScheduleRun)
+    assert_type(await client.schedules.list(), list[Schedule])
+
+    pages = client.jobs.list(limit=5)
+    assert_type(pages, AsyncPages[Job])
+    page = await pages
+    assert_type(page, AsyncPage[Job])
+    assert_type(page.data, list[Job])
+    assert_type(await page.next_page(), AsyncPage[Job] | None)
+    assert_type(client.jobs.follow_logs("j-1"), AsyncIterator[JobLogChunk])
+    async for job in pages:
+        assert_type(job, Job)
+    async for job in page:
+        assert_type(job, Job)
+
+    list(page)  # type: ignore[call-overload]
+    await client.jobs.run(command="date")  # type: ignore[call-arg]
+    str(client.jobs.get("j-1").status)  # type: ignore[attr-defined]
