@@ -18,6 +18,19 @@ from typing import TYPE_CHECKING, Any
 from runcrate_core.version import __version__
 
 if TYPE_CHECKING:
+    from runcrate_core.agent_tools.effects import (
+        ToolEffect,
+    )
+    from runcrate_core.agent_tools.failures import (
+        explain_failure,
+    )
+    from runcrate_core.agent_tools.tool import (
+        AgentTool,
+        ToolAnswer,
+    )
+    from runcrate_core.agent_tools.toolbox import (
+        AgentToolbox,
+    )
     from runcrate_core.api.audio import (
         Speech,
         Transcription,
@@ -108,6 +121,9 @@ if TYPE_CHECKING:
         AsyncRuncrate,
         Runcrate,
     )
+    from runcrate_core.client_pair import (
+        ClientPair,
+    )
     from runcrate_core.errors import (
         AmbiguousLaunchError,
         APIConnectionError,
@@ -194,6 +210,8 @@ __all__ = [
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
+    "AgentTool",
+    "AgentToolbox",
     "AmbiguousLaunchError",
     "Approve",
     "AsyncChatStream",
@@ -207,6 +225,7 @@ __all__ = [
     "ChatCompletion",
     "ChatCompletionChunk",
     "ChatStream",
+    "ClientPair",
     "ConfigurationError",
     "ConflictError",
     "Embeddings",
@@ -271,6 +290,8 @@ __all__ = [
     "StreamTruncatedError",
     "SubmittedJobGroup",
     "Template",
+    "ToolAnswer",
+    "ToolEffect",
     "TopUp",
     "Transaction",
     "Transcription",
@@ -282,6 +303,7 @@ __all__ = [
     "VolumeDeletion",
     "__version__",
     "cost_of",
+    "explain_failure",
     "facts_of",
     "model_facts",
     "progress_bar",
@@ -291,6 +313,10 @@ __all__ = [
 
 # Where each public name lives.
 _NAMES: dict[str, tuple[str, ...]] = {
+    "agent_tools.effects": ("ToolEffect",),
+    "agent_tools.failures": ("explain_failure",),
+    "agent_tools.tool": ("AgentTool", "ToolAnswer"),
+    "agent_tools.toolbox": ("AgentToolbox",),
     "api.audio": (
         "Speech",
         "Transcription",
@@ -363,6 +389,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "AsyncRuncrate",
         "Runcrate",
     ),
+    "client_pair": ("ClientPair",),
     "errors": (
         "AmbiguousLaunchError",
         "APIConnectionError",

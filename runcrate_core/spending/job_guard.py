@@ -108,6 +108,7 @@ class JobGuard:
             price_per_hour=max(item.hourly_rate or Decimal() for item in dearest),
             max_runtime_minutes=max_runtime_minutes or 0,
             attempts=attempts,
+            options=options,
         )
         submission = job_submissions.run(
             command=command,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -17,6 +18,13 @@ if TYPE_CHECKING:
 
 # After so long prices and what runs may have changed, and the plan is made anew (seconds).
 PLAN_LIFETIME_S: Final = 600.0
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/-]*")
+_EXTRAS: Final = {
+    "template": "template",
+    "image": "image",
+    "storage_id": "with the volume",
+    "ssh_key_id": "login with the SSH key",
+}
 # As much of a command as a person reads before approving it.
 _SHOWN_COMMAND: Final = 400
 
@@ -100,12 +108,10 @@ class LaunchPlan:
     def describe(self) -> str:
         """Return one line for a person who is asked to approve."""
         where = f" in {self.region}" if self.region else ""
-        commands = self.options.get("startup_commands")
-        start = f", running {quoted(' && '.join(commands))} at its start" if commands else ""
         return (
             f"{self.name}: {self.gpu_count} x {self.gpu_type}{where} at {self.price_per_hour} USD "
             f"an hour for at most {self.max_runtime_minutes} minutes: at most "
-            f"{self.worst_case_usd} USD{start}"
+            f"{self.worst_case_usd} USD{_extras(self.options)}"
         )
 
     def check_age(self, now: float) -> None:
@@ -151,6 +157,7 @@ class JobPlan:
         price_per_hour: USD of the dearest machine that it may get.
         max_runtime_minutes: Longest life of each attempt, which the server enforces.
         attempts: How often it may be tried in all.
+        options: Further fields of the submission.
     """
 
     name: str
@@ -161,6 +168,7 @@ class JobPlan:
     price_per_hour: Decimal
     max_runtime_minutes: int
     attempts: int = 1
+    options: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @property
     def worst_case_usd(self) -> Decimal:
@@ -169,12 +177,13 @@ class JobPlan:
 
     def describe(self) -> str:
         """Return one line for a person who is asked to approve."""
-        where = f" in {self.region}" if self.region else ""
+        where = f" in {plain(self.region)}" if self.region else ""
         tries = f", {self.attempts} times at most" if self.attempts > 1 else ""
+        gpus = " or ".join(plain(gpu) for gpu in self.gpu_types)
         return (
-            f"{self.name}: job on {' or '.join(self.gpu_types)}{where} at up to "
-            f"{self.price_per_hour} USD an hour for at most {self.max_runtime_minutes} minutes"
-            f"{tries}: at most {self.worst_case_usd} USD, running {quoted(self.command)}"
+            f"{self.name}: job on {gpus}{where} at up to {self.price_per_hour} USD an hour for at "
+            f"most {self.max_runtime_minutes} minutes{tries}: at most {self.worst_case_usd} USD, "
+            f"running {quoted(self.command)}{_extras(self.options)}"
         )
 
 
@@ -211,3 +220,21 @@ def quoted(text: str) -> str:
     """Return somebody's text in quotes on one line, cut where nobody reads on."""
     shown = text if len(text) <= _SHOWN_COMMAND else f"{text[:_SHOWN_COMMAND]}…"
     return json.dumps(shown)
+
+
+def plain(text: str) -> str:
+    """Return a short name as it is, and in quotes if it is more than a name."""
+    return text if _PLAIN.fullmatch(text) else quoted(text)
+
+
+def _extras(options: Mapping[str, Any]) -> str:
+    """Return what else is asked for and a person wants to know."""
+    parts = [
+        f"{what} {plain(str(options[name]))}"
+        for name, what in _EXTRAS.items()
+        if options.get(name) is not None
+    ]
+    commands = options.get("startup_commands")
+    if commands:
+        parts.append(f"running {quoted(' && '.join(commands))} at its start")
+    return f" ({'; '.join(parts)})" if parts else ""

@@ -10,6 +10,7 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from runcrate_core.client_pair import ClientPair
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.spending.ending import EndReport
 
@@ -44,8 +45,7 @@ class SpendSession:
 
     Args:
         guard: What may be started; without one there is nothing to end.
-        client: Ends it on the way out of `with`.
-        async_client: Ends it on the way out of `async with`.
+        client: Who ends it; either kind serves `with` and `async with`.
         timeout: Most seconds that leaving takes.
 
     Attributes:
@@ -63,24 +63,20 @@ class SpendSession:
     def __init__(
         self,
         guard: SpendGuard | None,
-        client: Runcrate | None = None,
-        async_client: AsyncRuncrate | None = None,
+        client: Runcrate | AsyncRuncrate | ClientPair,
         *,
         timeout: float = END_TIMEOUT_S,
     ) -> None:
         self.report: EndReport | None = None
         self._guard = guard
-        self._client = client
-        self._async_client = async_client
+        self._clients = client if isinstance(client, ClientPair) else ClientPair(client)
         self._timeout = timeout
         self._is_open = False
         self._spared: frozenset[str] = frozenset()
         self._termination = _Termination()
 
     def __enter__(self) -> Self:
-        if self._client is None:
-            raise ConfigurationError("This session has no blocking client: use `async with`.")
-        self._begin()
+        self._begin(self._clients.blocking)
         self._termination.install(_exit)
         return self
 
@@ -99,9 +95,7 @@ class SpendSession:
             raise interruption
 
     async def __aenter__(self) -> Self:
-        if self._async_client is None:
-            raise ConfigurationError("This session has no asynchronous client: use `with`.")
-        self._begin()
+        self._begin(self._clients.asynchronous)
         task = asyncio.current_task()
         if task is not None:
             loop = asyncio.get_running_loop()
@@ -124,7 +118,8 @@ class SpendSession:
         if interruption is not None and error is None:
             raise interruption
 
-    def _begin(self) -> None:
+    def _begin(self, _: Runcrate | AsyncRuncrate) -> None:
+        """Note what runs already; a client that cannot be made is better known now."""
         if self._is_open:
             raise ConfigurationError("This session is open already; make another.")
         self._is_open = True
@@ -149,10 +144,10 @@ class SpendSession:
     def _end_in_thread(self) -> BaseException | None:
         """End everything where no signal arrives; returns what interrupted the waiting for it."""
         ending = self._ending()
-        if ending is None or self._client is None:
+        if ending is None:
             self.report = EndReport()
             return None
-        client = self._client.with_options(**_PATIENCE)
+        client = self._clients.blocking.with_options(**_PATIENCE)
         thread = threading.Thread(target=lambda: self._finish(client.run(ending)), daemon=True)
         thread.start()
         interruption: BaseException | None = None
@@ -167,10 +162,10 @@ class SpendSession:
     async def _end_in_task(self) -> BaseException | None:
         """End everything in a task that is not cancelled; returns what was to cancel it."""
         ending = self._ending()
-        if ending is None or self._async_client is None or self._guard is None:
+        if ending is None or self._guard is None:
             self.report = EndReport()
             return None
-        client = self._async_client.with_options(**_PATIENCE)
+        client = self._clients.asynchronous.with_options(**_PATIENCE)
         interruption: BaseException | None = None
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout

@@ -1,0 +1,1 @@
+"""The infrastructure calls as tools for agents: written once, for every framework."""
