@@ -67,10 +67,8 @@ class Method:
         signature = with_options(inspect.signature(self._make), self._make)
         result = self._result
         if result is None:
-            found = _PLAN_RETURN.match(str(signature.return_annotation))
-            if found is None:
-                return signature
-            result = self.shows.format(found.group(1) or found.group(2))
+            planned = str(signature.return_annotation)
+            result = self.shows.format(_PLAN_RETURN.sub(lambda it: it[1] or it[2], planned))
         return signature.replace(return_annotation=result)
 
     def bound(

@@ -121,3 +121,7 @@ def test_templates_are_searched_and_sorted(both: Any) -> None:
 
 def _json(value: Any) -> bytes:
     return json.dumps(value).encode()
+
+
+def test_the_mark_of_what_stays_as_it_is_shows_its_name() -> None:
+    assert repr(rc.UNCHANGED) == "UNCHANGED"

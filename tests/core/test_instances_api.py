@@ -1,0 +1,131 @@
+"""Instances: launching, watching and ending them; and what envelopes may hold."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.api.instances import AsyncInstances, Instances, list_instances
+from runcrate_core.protocol import reconcile
+from tests.core.cloud import Both, sent
+from tests.core.scripted_server import Reply, ScriptedServer
+
+
+@pytest.fixture(autouse=True)
+def _quick_reconciliation(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0, 0.0))
+
+
+def test_an_instance_is_launched_changed_and_ended(cloud: Any, both: Any) -> None:
+    launched = both(
+        "instances.create",
+        name="training-run",
+        gpu_type="A100",
+        max_runtime_minutes=60,
+        env_vars={"MODE": "fast"},
+        startup_commands=["pip install torch"],
+    )
+    assert (launched.is_running, launched.recovered) == (False, False)
+    seen: list[str] = []
+    running = both(
+        "instances.wait_until_running",
+        launched.id,
+        poll_interval=0.05,
+        on_status=lambda state: seen.append(state.status),
+    )
+    assert running.is_running
+    assert (seen[-1], running.id, bool(running.ip)) == ("running", launched.id, True)
+    assert isinstance(running.cost_per_hour, Decimal)
+    changed = both("instances.update", running.id, idle_shutdown_minutes=30)
+    assert (changed.max_runtime_minutes, changed.idle_shutdown_minutes) == (60, 30)
+    assert both("instances.update", running.id, idle_shutdown_minutes=None).auto_stop_at
+    assert sent(cloud, f"PATCH /instances/{running.id}")[-1].json == {"idle_shutdown_minutes": None}
+    assert both("instances.terminate", running.id) is None
+    assert both("instances.get", running.id).has_ended
+
+
+@pytest.mark.parametrize("machine", [{}, {"gpu_type": "A100", "instance_type_id": "x"}])
+def test_a_launch_needs_one_way_to_choose_a_machine(cloud: Any, both: Any, machine: Any) -> None:
+    with pytest.raises(ValueError, match="either `gpu_type` or `instance_type_id`"):
+        both("instances.create", **machine)
+    assert cloud.requests == []
+
+
+def test_an_instance_that_ends_before_it_runs_is_not_waited_for(is_async: bool) -> None:
+    ended = Reply(json={"data": {"id": "i-1", "status": "failed", "ip": None}})
+    with (
+        ScriptedServer(ended) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+        pytest.raises(rc.RuncrateError, match="ended with status `failed`"),
+    ):
+        both("instances.wait_until_running", "i-1")
+
+
+def test_what_can_be_rented_is_filtered(both: Any) -> None:
+    found = both("instances.list_types", gpu_type="A100", gpu_count=1)
+    assert found
+    assert all("A100" in kind.gpu_type and kind.gpu_count == 1 for kind in found)
+    assert all(isinstance(kind.hourly_rate, Decimal) for kind in found)
+
+
+def test_a_list_that_fails_while_looking_for_a_launch_is_asked_for_again(is_async: bool) -> None:
+    made = {"id": "i-1", "name": "n", "created_at": datetime.now(UTC).isoformat()}
+    script = Reply(end="no answer"), Reply(403, {"error": "no"}), Reply(json={"data": [made]})
+    with (
+        ScriptedServer(*script) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+    ):
+        assert both("instances.create", name="n", gpu_type="A100").recovered
+
+
+def test_of_two_new_machines_of_a_name_none_is_taken(is_async: bool) -> None:
+    machines = [{"id": "i-1", "name": "n"}, {"id": "i-2", "name": "n"}]
+    with (
+        ScriptedServer(Reply(end="no answer"), Reply(json={"data": machines})) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+    ):
+        with pytest.raises(rc.AmbiguousLaunchError, match="for certain"):
+            both("instances.create", name="n", gpu_type="A100")
+        assert server.sent == 2
+
+
+@pytest.mark.parametrize("body", [{"data": None}, {"data": []}, [], "text", {"data": {"name": 1}}])
+def test_13_an_answer_that_is_no_instance_is_an_error(is_async: bool, body: Any) -> None:
+    with (
+        ScriptedServer(Reply(json=body)) as server,
+        Both(server.url, "rc_live_test", is_async=is_async) as both,
+        pytest.raises(rc.ResponseFormatError, match=r"GET /instances/\{instance_id\}"),
+    ):
+        both("instances.get", "i-1")
+
+
+def test_14_unknown_fields_and_values_are_kept() -> None:
+    answered = {"id": "i-1", "status": "hibernating", "stop_reason": "moon", "price_class": 3}
+    instance = rc.Instance.model_validate(answered)
+    assert instance.to_dict() == answered
+    assert instance.price_class == 3  # type: ignore[attr-defined] # not a field that is known
+
+
+def test_times_without_zone_are_taken_for_utc_and_both_field_cases_are_read() -> None:
+    one = rc.Volume.model_validate({"id": "v", "sizeGb": 5, "createdAt": "2026-01-01T00:00:00"})
+    other = rc.Volume.model_validate(
+        {"id": "v", "size_gb": 5, "created_at": "2026-01-01T00:00:00Z"}
+    )
+    assert one == other
+    assert one.created_at == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+def test_values_of_different_kinds_are_not_equal() -> None:
+    assert rc.Instance(id="a") != rc.InstanceStatus(id="a")
+    assert rc.Instance(id="a") != "a"
+    assert rc.Instance(id="a") == rc.Instance(id="a")
+
+
+@pytest.mark.parametrize("kind", [Instances, AsyncInstances])
+def test_a_class_shows_its_methods_documentation(kind: type[Any]) -> None:
+    assert kind.list.__doc__ == list_instances.__doc__
+    assert kind.list is kind.__dict__["list"]
