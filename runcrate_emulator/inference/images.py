@@ -15,11 +15,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import Fields, read_object
+from runcrate_emulator.inference.catalogued import required_model
 from runcrate_emulator.inference.media_requests import (
     LARGEST_SIDE_PX,
     SMALLEST_SIDE_PX,
     absolute_url,
-    asked_model,
     asked_seed,
     off_the_loop,
 )
@@ -58,8 +58,9 @@ class _Wish:
 async def generate(request: Request) -> Response:
     """POST /images/generations."""
     world = request.app.state.world
-    fields = Fields(await read_object(request))
-    model = asked_model(fields, "image")
+    body = await read_object(request)
+    model = required_model(body, "image")
+    fields = Fields(body)
     wish = await _read_wish(request, fields, edits=model.edits_images)
     world.require_credit()
     data = await off_the_loop(request, _draw, model.id, wish)

@@ -7,15 +7,11 @@ from typing import ParamSpec, TypeVar
 from starlette.requests import Request
 
 from runcrate_emulator.bodies import Fields
-from runcrate_emulator.errors import ApiError
-from runcrate_emulator.simulation import catalogue
-from runcrate_emulator.simulation.catalogue import Kind, Model
 
 __all__ = [
     "LARGEST_SIDE_PX",
     "SMALLEST_SIDE_PX",
     "absolute_url",
-    "asked_model",
     "asked_seed",
     "off_the_loop",
 ]
@@ -28,36 +24,6 @@ LARGEST_SIDE_PX = 2048
 _SEED_BITS = 63
 _RANDOM_SEED_BITS = 32
 _AT_ONCE = 2  # more threads of Python code would only keep the event loop waiting for its turn
-
-_MAKES = {
-    "image": "make images",
-    "video": "make videos",
-    "speech": "speak",
-    "transcription": "transcribe",
-}
-
-
-def asked_model(fields: Fields, kind: Kind) -> Model:
-    """Find the model that a request names.
-
-    Raises:
-        ApiError: 400 without one, 404 `model_not_found` for one that is not in the catalogue, 422
-            for one of another kind.
-    """
-    model_id = fields.required("model", fields.text("model"))
-    model = catalogue.find(model_id)
-    if model is None:
-        raise ApiError(
-            404,
-            "model_not_found",
-            f"There is no model `{model_id[:200]}`; nothing was made. "
-            "`GET /v1/models` lists those there are.",
-            details={"field": "model"},
-        )
-    if model.kind != kind:
-        offered = ", ".join(other.id for other in catalogue.of_kind(kind))
-        fields.bad_value("model", f"names a model that cannot {_MAKES[kind]}; these can: {offered}")
-    return model
 
 
 def asked_seed(request: Request, fields: Fields) -> int:

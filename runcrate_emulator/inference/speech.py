@@ -12,7 +12,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import Fields, read_object
-from runcrate_emulator.inference.media_requests import asked_model, off_the_loop
+from runcrate_emulator.inference.catalogued import required_model
+from runcrate_emulator.inference.media_requests import off_the_loop
 from runcrate_emulator.media.sound_files import pcm_bytes, to_mp3
 from runcrate_emulator.media.speech_sound import speak
 
@@ -27,8 +28,9 @@ _MILLION = Decimal(1_000_000)
 async def create(request: Request) -> Response:
     """POST /audio/speech."""
     world = request.app.state.world
-    fields = Fields(await read_object(request))
-    model = asked_model(fields, "speech")
+    body = await read_object(request)
+    model = required_model(body, "speech")
+    fields = Fields(body)
     text = fields.required("input", fields.text("input", longest=LONGEST_INPUT))
     voice = fields.one_of("voice", model.voices) or model.voices[0]
     sound_format = fields.one_of("response_format", tuple(_CONTENT_TYPES)) or "mp3"

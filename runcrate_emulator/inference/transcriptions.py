@@ -13,7 +13,8 @@ from starlette.routing import Route
 
 from runcrate_emulator.bodies import MALFORMED, Fields, refuse
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.inference.media_requests import asked_model, off_the_loop
+from runcrate_emulator.inference.catalogued import required_model
+from runcrate_emulator.inference.media_requests import off_the_loop
 from runcrate_emulator.media import transcript
 from runcrate_emulator.media.sound_files import SoundFileError, SoundTooLongError
 from runcrate_emulator.media.speech_sound import LONGEST_RECORDING_S, Words, read_words
@@ -40,8 +41,9 @@ async def create(request: Request) -> Response:
     world = request.app.state.world
     async with request.form() as form:
         upload = form.get("file")
-        fields = Fields({name: value for name, value in form.items() if isinstance(value, str)})
-        model = asked_model(fields, "transcription")
+        texts = {name: value for name, value in form.items() if isinstance(value, str)}
+        model = required_model(texts, "transcription")
+        fields = Fields(texts)
         language = fields.text("language")
         if language is not None and language not in _ISO_639_1:
             fields.bad_value("language", "must be an ISO 639-1 code such as `en`")

@@ -13,10 +13,10 @@ from starlette.routing import Route
 
 from runcrate_emulator.bodies import Fields, read_object
 from runcrate_emulator.errors import ApiError
+from runcrate_emulator.inference.catalogued import required_model
 from runcrate_emulator.inference.media_requests import (
     LARGEST_SIDE_PX,
     SMALLEST_SIDE_PX,
-    asked_model,
     asked_seed,
     off_the_loop,
 )
@@ -34,8 +34,9 @@ _ANY_SECONDS = range(1, 21)  # of models whose durations no document states
 async def create(request: Request) -> Response:
     """POST /videos."""
     world = request.app.state.world
-    fields = Fields(await read_object(request))
-    model = asked_model(fields, "video")
+    body = await read_object(request)
+    model = required_model(body, "video")
+    fields = Fields(body)
     prompt = fields.required("prompt", fields.text("prompt"))
     seconds = _asked_seconds(fields, model)
     size = _asked_size(fields)

@@ -129,7 +129,7 @@ def test_other_form_fields_pass_without_effect(client, mp3):
 @pytest.mark.parametrize(
     ("form", "status", "field"),
     [
-        ({"model": ""}, 422, "model"),
+        ({"model": ""}, 400, "model"),
         ({"model": "nobody/nothing"}, 404, "model"),
         ({"model": "openai/tts-1"}, 422, "model"),
         ({"language": "english"}, 422, "language"),
