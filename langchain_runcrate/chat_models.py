@@ -15,6 +15,7 @@ from langchain_runcrate.content_blocks import register_blocks
 from langchain_runcrate.described_model import DescribedChatModel
 from langchain_runcrate.errors import translating_errors
 from langchain_runcrate.messages import to_wire
+from langchain_runcrate.serialization import register_class
 from langchain_runcrate.structured_output import (
     Method,
     instructed,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from langchain_runcrate.clients import ClientSettings
 
 register_blocks()
+register_class(__name__, "ChatRuncrate")
 
 
 class ChatRuncrate(DescribedChatModel):

@@ -93,7 +93,8 @@ def unknown_block(block: Any, role: str) -> ValueError:
     else:
         what = f"the Python type `{type(block).__name__}`"
     return ValueError(
-        f"A {role} message has a content block of {what}, which cannot be sent. Nothing was sent. "
+        f"A message of the role `{role}` has a content block of {what}, which cannot be sent. "
+        "Nothing was sent. "
         'To send it as it is, wrap it: {"type": "non_standard", "value": {...}}.'
     )
 

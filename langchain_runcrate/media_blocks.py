@@ -165,9 +165,11 @@ def _of_source(kind: str, source: Mapping[str, Any], block: Mapping[str, Any]) -
 
 def _of_fields(kind: Kind, block: Mapping[str, Any]) -> Media | None:
     """Read the forms of LangChain, v1 and v0, and Gemini's."""
+    extras = block.get("extras") or {}
     more = {
+        **(extras.get("metadata") or {}),  # where LangChain puts the metadata of v0 blocks
         **(block.get("metadata") or {}),
-        **(block.get("extras") or {}),
+        **extras,
         **{name: value for name, value in block.items() if value is not None},
     }
     media = Media(

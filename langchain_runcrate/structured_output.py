@@ -173,12 +173,14 @@ class AnswerParser(JsonOutputParser):
     """Reads the text of an answer as JSON."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """Return the JSON value; `None` while a streamed answer has none yet.
+        """Return the JSON value; `None` while a streamed answer has none yet, or for a tool call.
 
         Raises:
             RuncrateRefusalError: The model declined.
             OutputParserException: The answer is not JSON.
         """
+        if _calls_instead(result):
+            return None
         readable = _readable(result, partial=partial)
         with _explaining(result):
             return super().parse_result(readable, partial=partial)
@@ -188,12 +190,14 @@ class PydanticAnswerParser(PydanticOutputParser[Any]):
     """Reads the text of an answer as an object of a Pydantic class."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """Return the object; `None` while a streamed answer is not enough for one.
+        """Return the object; `None` while a stream is not enough for one, or for a tool call.
 
         Raises:
             RuncrateRefusalError: The model declined.
             OutputParserException: The answer is not JSON, or does not fit.
         """
+        if _calls_instead(result):
+            return None
         readable = _readable(result, partial=partial)
         with _explaining(result):
             return super().parse_result(readable, partial=partial)
@@ -235,6 +239,12 @@ def _message_of(result: list[Generation]) -> AIMessage | None:
     first = result[0]
     message = first.message if isinstance(first, ChatGeneration) else None
     return message if isinstance(message, AIMessage) else None
+
+
+def _calls_instead(result: list[Generation]) -> bool:
+    """Whether the model calls a tool that was offered besides, and has not answered yet."""
+    message = _message_of(result)
+    return message is not None and bool(message.tool_calls) and not message.text
 
 
 def _readable(result: list[Generation], *, partial: bool) -> list[Generation]:

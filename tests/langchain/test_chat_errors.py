@@ -1,0 +1,304 @@
+"""Errors: of the client's kind and of LangChain's, with the answer, without the key, at once."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from typing import Any
+
+import pytest
+from langchain_core import exceptions as langchain
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage
+
+import runcrate_core
+from langchain_runcrate import ChatRuncrate, errors
+from langchain_runcrate.errors import translated
+from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply
+from tests.langchain.chat_service import (
+    EVERY,
+    KEY,
+    STREAMED,
+    WHOLE,
+    chat,
+    chunk,
+    is_streamed,
+    stream,
+)
+
+TWINS = [
+    (
+        400,
+        errors.RuncrateInvalidRequestError,
+        runcrate_core.BadRequestError,
+        "ModelInvalidRequestError",
+        False,
+    ),
+    (
+        401,
+        errors.RuncrateAuthenticationError,
+        runcrate_core.AuthenticationError,
+        "ModelAuthenticationError",
+        False,
+    ),
+    (
+        402,
+        errors.RuncrateInsufficientCreditsError,
+        runcrate_core.InsufficientCreditsError,
+        "ModelPermissionDeniedError",
+        False,
+    ),
+    (
+        403,
+        errors.RuncratePermissionDeniedError,
+        runcrate_core.PermissionDeniedError,
+        "ModelPermissionDeniedError",
+        False,
+    ),
+    (
+        404,
+        errors.RuncrateModelNotFoundError,
+        runcrate_core.NotFoundError,
+        "ModelNotFoundError",
+        False,
+    ),
+    (418, errors.RuncrateStatusError, runcrate_core.APIStatusError, "ModelError", False),
+    (
+        422,
+        errors.RuncrateUnprocessableError,
+        runcrate_core.UnprocessableEntityError,
+        "ModelInvalidRequestError",
+        False,
+    ),
+    (429, errors.RuncrateRateLimitError, runcrate_core.RateLimitError, "ModelRateLimitError", True),
+    (500, errors.RuncrateServerError, runcrate_core.InternalServerError, "ModelAPIError", True),
+    (503, errors.RuncrateServerError, runcrate_core.InternalServerError, "ModelAPIError", True),
+]
+
+
+def refusal(status: int, code: str = "some_code", message: str = "Why.", **headers: str) -> Reply:
+    body = {"error": {"message": message, "code": code, "details": {"field": "x"}}}
+    return Reply(status, json=body, headers={"x-request-id": "req_1", **headers})
+
+
+@pytest.mark.parametrize(("status", "kind", "core", "standard", "retryable"), TWINS)
+@pytest.mark.parametrize("ask", EVERY)
+def test_each_status_is_both_kinds_of_error(ask, status, kind, core, standard, retryable):
+    with ScriptedServer(refusal(status)) as server, pytest.raises(kind) as caught:
+        ask(chat(server))
+    error = caught.value
+    assert isinstance(error, core)
+    assert isinstance(error, getattr(langchain, standard))
+    assert error.is_retryable is retryable
+    assert (error.status_code, error.code, error.request_id) == (status, "some_code", "req_1")
+    assert error.response.status_code == status
+    assert error.response.headers["x-request-id"] == "req_1"
+    assert error.response.json()["error"]["code"] == "some_code"
+    assert '"some_code"' in error.response.text
+    assert isinstance(error.__cause__, core)
+    assert server.sent == 1
+    again = pickle.loads(pickle.dumps(error))  # noqa: S301 - its own
+    assert (type(again), again.args, again.status_code) == (kind, error.args, status)
+
+
+def test_no_error_holds_the_key():
+    with ScriptedServer(refusal(401, message=f"The key {KEY} is unknown.")) as server:
+        with pytest.raises(errors.RuncrateAuthenticationError) as caught:
+            chat(server).invoke("Hi")
+    error = caught.value
+    held = f"{error!r} {error} {error.__dict__} {error.response!r} {error.response.text}"
+    assert KEY not in held
+    assert KEY.encode() not in pickle.dumps(error)
+
+
+@pytest.mark.parametrize(
+    ("reply", "retryable"),
+    [
+        (refusal(429, "rate_limited"), True),
+        (refusal(429, "insufficient_quota"), False),
+        (refusal(429, "BUDGET_REACHED"), False),
+    ],
+)
+def test_a_spent_quota_is_not_worth_repeating(reply, retryable):
+    with ScriptedServer(reply) as server, pytest.raises(errors.RuncrateRateLimitError) as caught:
+        chat(server).invoke("Hi")
+    assert caught.value.is_retryable is retryable
+
+
+def test_the_wait_that_the_server_asks_for_is_told():
+    reply = refusal(429, **{"retry-after": "7"})
+    with ScriptedServer(reply) as server, pytest.raises(errors.RuncrateRateLimitError) as caught:
+        chat(server).invoke("Hi")
+    assert caught.value.retry_after == 7
+
+
+OVERFLOWS = [
+    "This model's maximum context length is 4096 tokens. However, you requested 5000 tokens.",
+    "the request exceeds the available context size",
+    "prompt is too long: 210000 tokens > 200000 maximum",
+    "Input is too long for requested model.",
+    "The input token count (1200000) exceeds the maximum number of tokens allowed (1048576).",
+    "Please reduce the length of the messages or completion.",
+    "litellm.ContextWindowExceededError: too much",
+]
+
+
+@pytest.mark.parametrize("message", OVERFLOWS)
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_prompt_that_is_too_long_is_recognised(message, status):
+    with ScriptedServer(refusal(status, message=message)) as server:
+        with pytest.raises(langchain.ContextOverflowError) as caught:
+            chat(server).invoke("Hi")
+    assert caught.value.status_code == status
+
+
+def test_a_prompt_that_is_too_long_is_recognised_by_its_code():
+    with ScriptedServer(refusal(400, "context_length_exceeded")) as server:
+        with pytest.raises(errors.RuncrateContextOverflowError):
+            chat(server).invoke("Hi")
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [refusal(400, message="`temperature` must be at most 2."), refusal(500, message=OVERFLOWS[0])],
+)
+def test_other_refusals_are_not_taken_for_it(reply):
+    with ScriptedServer(reply) as server, pytest.raises(langchain.ModelError) as caught:
+        chat(server).invoke("Hi")
+    assert not isinstance(caught.value, langchain.ContextOverflowError)
+
+
+@pytest.mark.parametrize("ask", EVERY)
+def test_a_host_that_cannot_be_reached_is_told_at_once(ask):
+    model = ChatRuncrate(
+        model="m", api_key="anything", base_url="http://127.0.0.1:9/v1", max_retries=0
+    )
+    began = time.monotonic()
+    with pytest.raises(errors.RuncrateConnectionError) as caught:
+        ask(model)
+    assert time.monotonic() - began < 2
+    assert isinstance(caught.value, langchain.ModelConnectionError | ConnectionError)
+    assert caught.value.is_retryable
+
+
+@pytest.mark.parametrize("ask", WHOLE)
+def test_a_server_that_does_not_answer_is_a_timeout(ask):
+    with ScriptedServer(Reply(body=[5.0])) as server:
+        with pytest.raises(errors.RuncrateTimeoutError) as caught:
+            ask(chat(server, timeout=0.1))
+    assert isinstance(caught.value, langchain.ModelTimeoutError)
+    assert isinstance(caught.value, TimeoutError)
+
+
+CUT = stream_reply(sse(chunk({"content": "Half"}), done=False), end="close")
+STALLED = stream_reply([*sse(chunk({"content": "Half"}), done=False), 5.0])
+FAILED = stream_reply(
+    sse(chunk({"content": "Half"}), {"error": {"message": "no GPU", "code": 503}})
+)
+
+
+@pytest.mark.parametrize("ask", STREAMED)
+@pytest.mark.parametrize(
+    ("reply", "kind", "standard"),
+    [
+        (CUT, errors.RuncrateStreamTruncatedError, "ModelConnectionError"),
+        (STALLED, errors.RuncrateStreamStalledError, "ModelTimeoutError"),
+        (FAILED, errors.RuncrateStreamError, "ModelAPIError"),
+    ],
+    ids=["cut", "stalled", "failed"],
+)
+def test_a_stream_that_fails_raises_and_keeps_what_came(ask, reply, kind, standard):
+    with ScriptedServer(reply) as server, pytest.raises(kind) as caught:
+        ask(chat(server, stream_idle_timeout=0.2))
+    assert isinstance(caught.value, getattr(langchain, standard))
+    assert caught.value.partial["choices"][0]["message"]["content"] == "Half"
+
+
+@pytest.mark.parametrize("ask", STREAMED)
+def test_an_error_in_the_first_event_is_like_a_status(ask):
+    reply = stream_reply(sse({"error": {"message": "slow down", "code": "rate_limited"}}))
+    with ScriptedServer(reply) as server, pytest.raises(errors.RuncrateRateLimitError):
+        ask(chat(server))
+
+
+def test_a_prompt_that_turns_out_too_long_in_the_stream_is_recognised():
+    late = sse(chunk({"content": "Half"}), {"error": {"message": OVERFLOWS[0], "code": 400}})
+    with ScriptedServer(stream_reply(late)) as server:
+        with pytest.raises(langchain.ContextOverflowError):
+            stream(chat(server))
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>oops</html>", '{"choices": null}', '{"object": "list"}', "[]"]
+)
+@pytest.mark.parametrize("ask", WHOLE)
+def test_an_answer_that_is_none_is_told(ask, body):
+    with ScriptedServer(Reply(body=[body.encode()])) as server:
+        with pytest.raises(errors.RuncrateResponseError, match="status 200") as caught:
+            ask(chat(server))
+    assert isinstance(caught.value, langchain.ModelAPIError)
+
+
+def test_the_trace_of_a_failed_call_holds_the_answer():
+    traced: list[Any] = []
+
+    class Handler(BaseCallbackHandler):
+        def on_llm_error(self, error, *, response, **kwargs):
+            traced.append(response)
+
+    for ask in (chat_invoke, chat_stream):
+        with ScriptedServer(refusal(404, "model_not_found")) as server:
+            with pytest.raises(errors.RuncrateModelNotFoundError):
+                ask(chat(server, callbacks=[Handler()]))
+    for response in traced:
+        message = response.generations[0][0].message
+        assert isinstance(message, AIMessage)
+        metadata = message.response_metadata
+        assert metadata["status_code"] == 404
+        assert metadata["request_id"] == "req_1"
+        assert metadata["body"]["error"]["code"] == "model_not_found"
+        assert "authorization" not in metadata["headers"]
+    assert len(traced) == 2
+
+
+def chat_invoke(model: ChatRuncrate) -> Any:
+    return model.invoke("Hi")
+
+
+def chat_stream(model: ChatRuncrate) -> Any:
+    return list(model.stream("Hi"))
+
+
+@pytest.mark.parametrize("ask", EVERY)
+def test_a_key_of_another_service_is_refused_before_anything_is_sent(ask):
+    model = ChatRuncrate(model="m", api_key="sk-proj-secret")
+    with pytest.raises(runcrate_core.ConfigurationError, match="does not start with") as caught:
+        ask(model)
+    assert "secret" not in str(caught.value)
+
+
+def test_no_key_is_told_when_the_model_is_made(monkeypatch):
+    monkeypatch.delenv("RUNCRATE_API_KEY")
+    with pytest.raises(runcrate_core.ConfigurationError, match="RUNCRATE_API_KEY"):
+        ChatRuncrate(model="m")
+    with pytest.raises(runcrate_core.ConfigurationError, match="RUNCRATE_API_KEY"):
+        ChatRuncrate(model="m", api_key="")
+    ChatRuncrate(model="m", base_url="http://127.0.0.1:9/v1")
+
+
+def test_errors_that_are_not_about_a_model_stay_as_they_are():
+    error = runcrate_core.ConfigurationError("x")
+    assert translated(error) is error
+    twin = translated(runcrate_core.RateLimitError("x"))
+    assert translated(twin) is twin
+
+
+def test_repeats_are_left_to_the_client():
+    replies = Reply(503, headers={"retry-after": "0"}), Reply(json=None)
+    with ScriptedServer(refusal(503), *replies) as server, pytest.raises(langchain.ModelError):
+        chat(server, max_retries=0).invoke("Hi")
+    assert server.sent == 1
+
+
+def test_which_ways_stream():
+    assert [is_streamed(ask) for ask in EVERY] == [False, False, True, True]

@@ -1,0 +1,456 @@
+"""Messages to and from the API: every class, every block, no loss and no silent guess."""
+
+from __future__ import annotations
+
+import copy
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.messages import (
+    AIMessage,
+    AIMessageChunk,
+    BaseMessage,
+    ChatMessage,
+    FunctionMessage,
+    HumanMessage,
+    HumanMessageChunk,
+    RemoveMessage,
+    SystemMessage,
+    ToolMessage,
+)
+
+from langchain_runcrate.messages import WirePolicy, from_wire, to_wire
+
+CALL = {"type": "tool_call", "name": "weather", "args": {"city": "Paris"}, "id": "call_1"}
+WIRE_CALL = {
+    "id": "call_1",
+    "type": "function",
+    "function": {"name": "weather", "arguments": '{"city": "Paris"}'},
+}
+PNG = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9aw=="
+PICTURE = {"type": "image_url", "image_url": {"url": f"data:image/png;base64,{PNG}"}}
+ALWAYS = WirePolicy(reasoning="always")
+
+
+def wire(message: BaseMessage, policy: WirePolicy | None = None) -> dict[str, Any]:
+    [sent] = to_wire([message], policy)
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("message", "expected"),
+    [
+        (SystemMessage("Be brief."), {"role": "system", "content": "Be brief."}),
+        (
+            SystemMessage("Be brief.", additional_kwargs={"__openai_role__": "developer"}),
+            {"role": "system", "content": "Be brief."},
+        ),
+        (HumanMessage("Hi"), {"role": "user", "content": "Hi"}),
+        (HumanMessageChunk(content="Hi"), {"role": "user", "content": "Hi"}),
+        (HumanMessage("Hi", name="Ann Lee"), {"role": "user", "content": "Hi", "name": "Ann_Lee"}),
+        (AIMessage("Hello"), {"role": "assistant", "content": "Hello"}),
+        (AIMessageChunk(content="Hello"), {"role": "assistant", "content": "Hello"}),
+        (AIMessage(""), {"role": "assistant", "content": ""}),
+        (
+            AIMessage("", tool_calls=[CALL]),
+            {"role": "assistant", "content": None, "tool_calls": [WIRE_CALL]},
+        ),
+        (
+            AIMessage("Let me see.", tool_calls=[CALL]),
+            {"role": "assistant", "content": "Let me see.", "tool_calls": [WIRE_CALL]},
+        ),
+        (
+            ToolMessage("sunny", tool_call_id="call_1", name="weather", artifact={"x": 1}),
+            {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
+        ),
+        (
+            ToolMessage("It failed.", tool_call_id="call_1", status="error"),
+            {"role": "tool", "tool_call_id": "call_1", "content": "It failed."},
+        ),
+        (
+            FunctionMessage(content="sunny", name="weather"),
+            {"role": "function", "name": "weather", "content": "sunny"},
+        ),
+        (ChatMessage(content="x", role="human"), {"role": "user", "content": "x"}),
+        (ChatMessage(content="x", role="ai"), {"role": "assistant", "content": "x"}),
+        (ChatMessage(content="x", role="developer"), {"role": "system", "content": "x"}),
+        (ChatMessage(content="x", role="critic"), {"role": "critic", "content": "x"}),
+        (
+            AIMessage("", additional_kwargs={"function_call": {"name": "f", "arguments": "{}"}}),
+            {"role": "assistant", "content": "", "function_call": {"name": "f", "arguments": "{}"}},
+        ),
+        (
+            AIMessage("", additional_kwargs={"refusal": "No."}),
+            {"role": "assistant", "content": "", "refusal": "No."},
+        ),
+        (
+            AIMessage("", additional_kwargs={"audio": {"id": "audio_1", "data": "..."}}),
+            {"role": "assistant", "content": "", "audio": {"id": "audio_1"}},
+        ),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_each_class_of_messages(message, expected):
+    assert wire(message) == expected
+
+
+def test_a_class_that_cannot_be_sent_is_named():
+    with pytest.raises(TypeError, match="`RemoveMessage` cannot be sent"):
+        to_wire([RemoveMessage(id="1")])
+
+
+def test_what_frameworks_keep_in_messages_is_not_sent():
+    message = HumanMessage(
+        "Hi",
+        id="1",
+        additional_kwargs={"lc_source": "x", "anything": 1},
+        response_metadata={"model_name": "m"},
+    )
+    assert wire(message) == {"role": "user", "content": "Hi"}
+
+
+def test_messages_are_not_changed():
+    content = [{"type": "text", "text": "a"}, {"type": "image", "base64": PNG}]
+    messages = [
+        HumanMessage(copy.deepcopy(content)),
+        AIMessage("", tool_calls=[CALL]),
+        ToolMessage(copy.deepcopy(content), tool_call_id="call_1"),
+    ]
+    before = copy.deepcopy(messages)
+    first = to_wire(messages)
+    assert messages == before
+    assert to_wire(messages) == first
+
+
+@pytest.mark.parametrize(
+    ("block", "parts"),
+    [
+        ("Hi", [{"type": "text", "text": "Hi"}]),
+        ({"type": "text", "text": "Hi", "id": "1", "index": 0}, [{"type": "text", "text": "Hi"}]),
+        ({"text": "Hi"}, [{"type": "text", "text": "Hi"}]),
+        ({"type": "text", "text": ""}, []),
+        (
+            {"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}},
+            [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}],
+        ),
+        (
+            {"type": "text", "text": "Hi", "extras": {"cache_control": {"type": "ephemeral"}}},
+            [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}],
+        ),
+        (
+            {"type": "text-plain", "text": "Body", "title": "Head", "mime_type": "text/plain"},
+            [{"type": "text", "text": "Head\nBody"}],
+        ),
+        (
+            {"type": "document", "source": {"type": "text", "data": "Body"}, "title": "Head"},
+            [{"type": "text", "text": "Head\nBody"}],
+        ),
+        (
+            {"type": "document", "source": {"type": "content", "content": ["a", {"text": "b"}]}},
+            [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
+        ),
+        (
+            {
+                "type": "search_result",
+                "source": "https://a.example",
+                "title": "Head",
+                "content": [{"type": "text", "text": "Body"}],
+            },
+            [{"type": "text", "text": "Head\nhttps://a.example\nBody"}],
+        ),
+        ({"type": "json", "json": {"ä": 1}}, [{"type": "text", "text": '{"ä": 1}'}]),
+        (
+            {"type": "custom_tool_call_output", "output": "done"},
+            [{"type": "text", "text": "done"}],
+        ),
+        ({"type": "non_standard", "value": {"type": "x", "y": 1}}, [{"type": "x", "y": 1}]),
+    ],
+)
+def test_each_block_of_a_user(block, parts):
+    sent = wire(HumanMessage(["Look:", block]))["content"]
+    expected = [{"type": "text", "text": "Look:"}, *parts]
+    assert sent == (expected if parts else "Look:")
+
+
+@pytest.mark.parametrize(
+    ("block", "name"),
+    [
+        ({"type": "hologram", "data": "x"}, "type `hologram`"),
+        ({"data": "x", "more": 1}, "no type .its keys: data, more."),
+        (b"bytes", "Python type `bytes`"),
+        ({"type": "tool_use", "id": "1", "name": "x", "input": {}}, "type `tool_use`"),
+    ],
+)
+def test_an_unknown_block_is_named_and_not_dropped(block, name):
+    message = HumanMessage("")
+    message.content = [block]
+    with pytest.raises(ValueError, match=f"role `user` has a content block of .*{name}"):
+        to_wire([message])
+
+
+def test_an_unknown_block_of_the_model_is_named():
+    for block in ({"type": "hologram"}, {"type": "non_standard", "value": {"x": 1}}):
+        with pytest.raises(ValueError, match="the role `assistant` has a content block"):
+            to_wire([AIMessage([block])])
+
+
+def test_tool_results_in_a_users_message_become_tool_messages():
+    message = HumanMessage(
+        [
+            {"type": "tool_result", "tool_use_id": "call_1", "content": "sunny"},
+            {
+                "type": "tool_result",
+                "tool_use_id": "call_2",
+                "content": [{"type": "text", "text": "warm"}],
+            },
+            {"type": "text", "text": "And now?"},
+        ]
+    )
+    assert to_wire([message]) == [
+        {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
+        {"role": "tool", "tool_call_id": "call_2", "content": "warm"},
+        {"role": "user", "content": "And now?"},
+    ]
+    assert len(to_wire([HumanMessage(message.content[:1])])) == 1
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [{"type": "text", "text": "Let me see."}, CALL],
+        [
+            {"type": "text", "text": "Let me "},
+            {"type": "text", "text": "see.", "annotations": []},
+            {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Paris"}},
+        ],
+        [
+            {"type": "reasoning", "reasoning": "Hm."},
+            {"type": "thinking", "thinking": "Hm.", "signature": "x"},
+            {"type": "text", "text": "Let me see."},
+            {"type": "server_tool_call", "id": "s", "name": "search", "args": {}},
+            {"type": "server_tool_result", "tool_call_id": "s", "status": "success"},
+            {"type": "web_search_tool_result", "content": []},
+            {"type": "web_search_call", "id": "w"},
+            {"type": "non_standard", "value": {"type": "code_interpreter_call"}},
+        ],
+    ],
+)
+def test_content_of_the_model_in_any_form(content):
+    message = AIMessage(content, tool_calls=[CALL])
+    assert wire(message, WirePolicy("never")) == {
+        "role": "assistant",
+        "content": "Let me see.",
+        "tool_calls": [WIRE_CALL],
+    }
+
+
+def test_a_call_that_stands_in_the_content_alone_is_sent():
+    uses = {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Paris"}}
+    calls = {
+        "type": "function_call",
+        "call_id": "call_1",
+        "name": "weather",
+        "arguments": '{"city": "Paris"}',
+    }
+    for block in (uses, calls, CALL):
+        assert wire(AIMessage([block]))["tool_calls"] == [WIRE_CALL]
+
+
+def test_pictures_of_the_model_are_sent_back_as_parts():
+    message = AIMessage([{"type": "text", "text": "Here:"}, {"type": "image", "base64": PNG}])
+    assert wire(message)["content"] == [{"type": "text", "text": "Here:"}, PICTURE]
+
+
+def broken_call(arguments: str) -> dict[str, Any]:
+    return {
+        "name": "weather",
+        "args": arguments,
+        "id": "call_1",
+        "error": "bad",
+        "type": "invalid_tool_call",
+    }
+
+
+def test_a_broken_call_that_was_answered_is_replayed_with_valid_json():
+    message = AIMessage("", invalid_tool_calls=[broken_call('{"city": ')])
+    answer = ToolMessage("Not valid JSON.", tool_call_id="call_1")
+    sent, _ = to_wire([message, answer])
+    [call] = sent["tool_calls"]
+    assert json.loads(call["function"]["arguments"]) == {"invalid_json": '{"city": '}
+
+
+def test_a_broken_call_that_nobody_answered_is_told_in_words():
+    sent = wire(AIMessage("Wait.", invalid_tool_calls=[broken_call('{"city": ')]))
+    assert "tool_calls" not in sent
+    assert sent["content"].startswith("Wait.[A call of the tool `weather` was not carried out")
+    assert '{"city": ' in sent["content"]
+
+
+def test_line_breaks_in_arguments_are_repaired():
+    message = AIMessage("", invalid_tool_calls=[broken_call('{"city": "a\nb"}')])
+    sent, _ = to_wire([message, ToolMessage("x", tool_call_id="call_1")])
+    arguments = sent["tool_calls"][0]["function"]["arguments"]
+    assert json.loads(arguments) == {"city": "a\nb"}
+
+
+QUESTION = HumanMessage("Weather?")
+
+
+def thinking(text: str, **metadata: Any) -> AIMessage:
+    return AIMessage(
+        "",
+        additional_kwargs={"reasoning_content": text},
+        tool_calls=[CALL],
+        response_metadata=metadata,
+    )
+
+
+RESULT = ToolMessage("sunny", tool_call_id="call_1")
+
+
+@pytest.mark.parametrize(
+    ("policy", "expected"),
+    [("auto", [None, "new"]), ("always", ["old", "new"]), ("never", [None, None])],
+)
+def test_thoughts_are_sent_back_by_policy(policy, expected):
+    messages = [QUESTION, thinking("old"), RESULT, QUESTION, thinking("new"), RESULT]
+    sent = to_wire(messages, WirePolicy(reasoning=policy))
+    assert [m.get("reasoning_content") for m in sent if m["role"] == "assistant"] == expected
+
+
+def test_thoughts_of_other_providers_are_not_sent_to_this_one():
+    message = thinking("theirs", model_provider="anthropic")
+    assert "reasoning_content" not in to_wire([QUESTION, message])[1]
+    ours = thinking("ours", model_provider="runcrate")
+    assert to_wire([QUESTION, ours])[1]["reasoning_content"] == "ours"
+    assert to_wire([QUESTION, message], ALWAYS)[1]["reasoning_content"] == "theirs"
+
+
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "reasoning", "reasoning": "Hm."},
+        {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]},
+        {"type": "thinking", "thinking": "Hm.", "signature": "x"},
+        {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
+        {"type": "reasoning_content", "reasoning_content": {"text": "Hm."}},
+    ],
+)
+def test_thoughts_are_found_in_blocks_of_any_form(block):
+    sent = wire(AIMessage([block, {"type": "text", "text": "Yes."}]), ALWAYS)
+    assert sent == {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm."}
+
+
+def test_encrypted_thoughts_come_back_as_they_were():
+    details = [{"type": "reasoning.encrypted", "data": "abc", "index": 0}]
+    message = AIMessage("", additional_kwargs={"reasoning_details": details}, tool_calls=[CALL])
+    assert to_wire([QUESTION, message])[1]["reasoning_details"] == details
+
+
+def test_pictures_in_tool_messages_are_lifted_behind_the_last_result():
+    messages = [
+        QUESTION,
+        AIMessage("", tool_calls=[CALL, {**CALL, "id": "call_2"}]),
+        ToolMessage(
+            [{"type": "text", "text": "A map."}, {"type": "image", "base64": PNG}],
+            tool_call_id="call_1",
+            name="draw",
+        ),
+        ToolMessage("sunny", tool_call_id="call_2"),
+        AIMessage("Done."),
+    ]
+    roles = [sent["role"] for sent in to_wire(messages)]
+    assert roles == ["user", "assistant", "tool", "tool", "user", "assistant"]
+    _, _, drawn, _, lifted, _ = to_wire(messages)
+    assert drawn["content"][0] == {"type": "text", "text": "A map."}
+    assert "next message" in drawn["content"][1]["text"]
+    assert lifted["content"][1] == PICTURE
+    assert "`draw` (call `call_1`)" in lifted["content"][0]["text"]
+    assert to_wire(messages[:4])[-1] == lifted
+
+
+def test_pictures_in_tool_messages_stay_where_the_model_reads_them():
+    block = {"type": "file", "base64": "JVBERi0=", "mime_type": "application/pdf"}
+    both = ToolMessage([{"type": "image", "base64": PNG}, block], tool_call_id="call_1")
+    [sent] = to_wire([both], WirePolicy(native_tool_images=True, native_tool_files=True))
+    assert [part["type"] for part in sent["content"]] == ["image_url", "file"]
+    sent, lifted = to_wire([both], WirePolicy(native_tool_images=True))
+    assert [part["type"] for part in sent["content"]] == ["image_url", "text"]
+    assert [part["type"] for part in lifted["content"]] == ["text", "file"]
+
+
+@pytest.mark.parametrize(
+    ("name", "sent"), [("x" * 80, "x" * 64), ("a<b>|c/d", "a_b__c_d"), ("Zoë", "Zoë")]
+)
+def test_names_are_made_fit_for_the_api(name, sent):
+    assert wire(HumanMessage("Hi", name=name))["name"] == sent
+    assert wire(AIMessage("Hi", name=name))["name"] == sent
+
+
+def test_a_role_that_is_not_text_is_refused():
+    with pytest.raises(TypeError, match="role None"):
+        from_wire({"content": "x"})
+
+
+# --- there and back ---
+
+texts = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=20)
+names = st.text("abcXYZ_-09", min_size=1, max_size=20)
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers(-1000, 1000) | texts,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(texts, inner, max_size=3),
+    max_leaves=6,
+)
+arguments = st.dictionaries(texts, json_values, max_size=3).map(
+    lambda value: json.dumps(value, ensure_ascii=False)
+)
+text_parts = texts.map(lambda text: {"type": "text", "text": text})
+media_parts = st.sampled_from(
+    [
+        PICTURE,
+        {"type": "image_url", "image_url": {"url": "https://a.example/b.png", "detail": "low"}},
+        {"type": "input_audio", "input_audio": {"data": "UklGRg==", "format": "mp3"}},
+        {"type": "video_url", "video_url": {"url": "https://a.example/film.mp4"}},
+        {
+            "type": "file",
+            "file": {"filename": "a.pdf", "file_data": "data:application/pdf;base64,eA=="},
+        },
+        {"type": "file", "file": {"file_id": "file-1"}},
+    ]
+)
+contents = texts | st.lists(text_parts | media_parts, min_size=2, max_size=4)
+calls = st.lists(
+    st.tuples(names, arguments), min_size=1, max_size=3, unique_by=lambda call: call[0]
+).map(
+    lambda pairs: [
+        {"id": f"call_{n}", "type": "function", "function": {"name": name, "arguments": said}}
+        for n, (name, said) in enumerate(pairs)
+    ]
+)
+optional_name = st.just({}) | names.map(lambda name: {"name": name})
+
+
+def with_role(role: str, content: Any, **fields: Any) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({"role": st.just(role), "content": content, **fields})
+
+
+wire_messages = (
+    st.tuples(with_role("user", contents), optional_name).map(lambda both: both[0] | both[1])
+    | with_role("system", contents)
+    | with_role("tool", texts, tool_call_id=names)
+    | with_role("function", texts, name=names)
+    | with_role("assistant", texts)
+    | with_role("assistant", texts, reasoning_content=texts)
+    | with_role("assistant", texts, refusal=texts)
+    | with_role("assistant", st.none() | texts, tool_calls=calls)
+    | with_role("assistant", st.none() | texts, tool_calls=calls, reasoning_content=texts)
+)
+
+
+@given(st.lists(wire_messages, max_size=6))
+def test_a_conversation_comes_back_as_it_was(conversation):
+    read = [from_wire(message) for message in copy.deepcopy(conversation)]
+    assert to_wire(read, ALWAYS) == conversation
