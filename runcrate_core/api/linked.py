@@ -11,8 +11,7 @@ from runcrate_core.protocol.steps import Rim
 class Link:
     """What binds a result to its client.
 
-    Copies share it; a pickle does not hold it, as it does not hold connections; and it does not
-    count when results are compared.
+    Copies share it; a pickle does not hold it, as it does not hold connections.
     """
 
     __slots__ = ("_rim",)
@@ -42,9 +41,3 @@ class Link:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Link, ()
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Link)
-
-    def __hash__(self) -> int:
-        return hash(Link)

@@ -1,0 +1,427 @@
+"""Speech and transcriptions: what is sent, and that either form of an answer is read."""
+
+from __future__ import annotations
+
+import base64
+import io
+import pickle
+import tempfile
+import wave
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from starlette.datastructures import Headers
+from starlette.formparsers import MultiPartParser
+
+import runcrate_core as rc
+from runcrate_core.api.notebook import player_bundle
+from runcrate_emulator import Emulator
+from tests.core.media_steps import then
+from tests.core.scripted_server import Received, Reply, ScriptedServer
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+KOKORO = "hexgrad/Kokoro-82M"
+WHISPER = "openai/whisper-1"
+MP3 = b"ID3\x04" + bytes(50)
+
+
+def silence() -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(8000)
+        sound.writeframes(bytes(800))
+    return file.getvalue()
+
+
+WAV = silence()
+TEXT_REPLY = Reply(json={"text": "hello"})
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def spoken(emulator: Emulator) -> bytes:
+    with rc.Runcrate(
+        emulator.api_key, base_url=emulator.base_url, inference_url=emulator.inference_url
+    ) as client:
+        return client.audio.speech.create("Hello from Runcrate!", model=KOKORO).content
+
+
+async def form_of(request: Received) -> dict[str, Any]:
+    """Read a form as the server's framework does."""
+
+    async def stream() -> AsyncIterator[bytes]:
+        yield request.body
+
+    form = await MultiPartParser(Headers(request.headers), stream()).parse()
+    read: dict[str, Any] = {}
+    for name, value in form.multi_items():
+        if isinstance(value, str):
+            read.setdefault(name, []).append(value)
+        else:
+            read[name] = (value.filename, value.content_type, await value.read())
+    await form.close()
+    return read
+
+
+def test_text_is_spoken_and_saved(run: Any, emulator: Emulator, tmp_path: Path) -> None:
+    async def waiting(speech: Any) -> Any:
+        return speech, await speech.asave(tmp_path / "speech")
+
+    def use(client: Any) -> Any:
+        made = client.audio.speech.create(
+            "Hello from Runcrate!", model=KOKORO, voice="af_heart", speed=1.5
+        )
+        return then(made, lambda speech: (speech, speech.save(tmp_path / "speech")), waiting)
+
+    speech, path = run(use, emulator.base_url)
+    assert path == tmp_path / "speech.mp3"
+    assert path.read_bytes() == speech.content == speech.to_bytes()
+    assert speech.content_type == "audio/mpeg"
+    assert speech.response.status == 200
+    bundle = speech._repr_mimebundle_(include=None, exclude=None)
+    assert bundle["text/html"].startswith('<audio controls preload="metadata" src="data:audio/mpeg')
+    assert len(repr(speech)) < 100
+    assert pickle.loads(pickle.dumps(speech)) == speech  # noqa: S301 - our own bytes
+
+
+def test_bare_samples_are_saved_and_not_played(
+    run: Any, emulator: Emulator, tmp_path: Path
+) -> None:
+    speech = run(
+        lambda client: client.audio.speech.create("Hi", model=KOKORO, response_format="pcm"),
+        emulator.base_url,
+    )
+    assert speech.content_type == "audio/pcm"
+    assert speech.save(tmp_path / "a").name == "a.pcm"
+    assert speech.save(tmp_path / "b.raw").name == "b.raw"
+    assert speech._repr_mimebundle_() == {"text/plain": repr(speech)}
+
+
+def test_what_is_spoken_is_what_was_given(run: Any) -> None:
+    reply = Reply(body=[MP3], length=len(MP3), headers={"content-type": "application/octet-stream"})
+    with ScriptedServer(reply) as server:
+        speech = run(
+            lambda client: client.audio.speech.create(
+                input="Hello!",
+                model="m",
+                voice="v",
+                response_format="mp3",
+                speed=1.5,
+                language="en",
+                extra_headers={"x-trace": "1"},
+            ),
+            server.url,
+        )
+        (request,) = server.received
+    assert request.json == {
+        "model": "m",
+        "input": "Hello!",
+        "voice": "v",
+        "response_format": "mp3",
+        "speed": 1.5,
+        "language": "en",
+    }
+    assert request.headers["x-trace"] == "1"
+    assert (speech.content, speech.content_type) == (MP3, "audio/mpeg")
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"", "audio/mpeg"),
+        (b"<html>", "text/html; charset=utf-8"),
+        (b'{"error": "x"}', "application/json"),
+        (b"\x89PNG\r\n\x1a\n", "audio/mpeg"),
+    ],
+)
+def test_13_what_is_not_sound_is_refused(run: Any, body: bytes, kind: str) -> None:
+    reply = Reply(body=[body], length=len(body), headers={"content-type": kind})
+    with ScriptedServer(reply) as server:
+        with pytest.raises(rc.ResponseFormatError, match=r"is empty|not sound"):
+            run(lambda client: client.audio.speech.create("x", model="m"), server.url)
+        assert server.sent == 1
+
+
+@pytest.mark.parametrize("lost", [Reply(end="no answer"), Reply(500), Reply(502)])
+def test_neither_is_paid_for_twice(run: Any, lost: Reply) -> None:
+    for use in (
+        lambda client: client.audio.speech.create("x", model="m"),
+        lambda client: client.audio.transcriptions.create(WAV, model="m"),
+    ):
+        with ScriptedServer(lost) as server:
+            with pytest.raises(rc.RuncrateError, match="may have been carried out and charged"):
+                run(use, server.url)
+            assert server.sent == 1
+
+
+def test_a_recording_is_understood_in_any_form(
+    run: Any, emulator: Emulator, spoken: bytes, tmp_path: Path
+) -> None:
+    path = tmp_path / "recording.mp3"
+    path.write_bytes(spoken)
+    encoded = base64.b64encode(spoken).decode()
+
+    def heard(file: Any) -> str:
+        made = run(
+            lambda client: client.audio.transcriptions.create(file=file, model=WHISPER),
+            emulator.base_url,
+        )
+        assert made.response.status == 200
+        return str(made)
+
+    with path.open("rb") as file:
+        for recording in (
+            path,
+            spoken,
+            file,
+            io.BytesIO(spoken),
+            f"data:audio/mpeg;base64,{encoded}",
+        ):
+            assert heard(recording) == "Hello from Runcrate!"
+        assert not file.closed
+
+
+@pytest.mark.parametrize("answer_format", [None, "json", "text", "srt", "vtt"])
+def test_each_format_is_read(
+    run: Any, emulator: Emulator, spoken: bytes, answer_format: Any
+) -> None:
+    result = run(
+        lambda client: client.audio.transcriptions.create(
+            spoken, model=WHISPER, language="en", response_format=answer_format
+        ),
+        emulator.base_url,
+    )
+    assert "Hello from Runcrate!" in result.text
+    if answer_format in {None, "json"}:
+        assert result.language == "en"
+        assert result.duration > 1
+        assert result.segments[0].text == "Hello from Runcrate!"
+        assert 0 <= result.segments[0].start < result.segments[0].end
+    else:
+        assert result.segments is None
+        assert ("-->" in result.text) is (answer_format in {"srt", "vtt"})
+
+
+PLAIN = {"content-type": "text/plain; charset=utf-8"}
+JSON = {"content-type": "application/json"}
+
+
+@pytest.mark.parametrize(
+    ("headers", "body", "text"),
+    [
+        (JSON, b'{"text": "hi", "duration": 1.5}', "hi"),
+        (JSON, b'"hi"', "hi"),
+        (PLAIN, b'{"text": "hi"}', "hi"),
+        (PLAIN, b"hi there\n", "hi there\n"),
+        (PLAIN, b"42", "42"),
+        (PLAIN, b'"quoted"', '"quoted"'),
+        (PLAIN, b"{curly} words", "{curly} words"),
+        (PLAIN, b'{"not": "ours"}', '{"not": "ours"}'),
+        (PLAIN, b"", ""),
+        ({"content-type": "text/vtt"}, b"WEBVTT\n", "WEBVTT\n"),
+        ({"content-type": "application/x-subrip"}, b"1\n", "1\n"),
+        (PLAIN, "größer".encode(), "größer"),
+        (PLAIN, b"broken \xff", "broken \ufffd"),
+    ],
+)
+def test_an_answer_is_read_whether_it_is_json_or_text(
+    run: Any, headers: dict[str, str], body: bytes, text: str
+) -> None:
+    with ScriptedServer(Reply(body=[body], length=len(body), headers=headers)) as server:
+        result = run(lambda client: client.audio.transcriptions.create(WAV, model="m"), server.url)
+    assert result.text == text
+    assert str(result) == text
+
+
+@pytest.mark.parametrize(
+    ("headers", "body"),
+    [
+        (JSON, b"{"),
+        (JSON, b""),
+        (JSON, b"{}"),
+        (JSON, b'{"text": 5}'),
+        (JSON, b"[1]"),
+        ({"content-type": "text/html"}, b"<html>"),
+    ],
+)
+def test_13_an_answer_that_is_neither_is_refused(
+    run: Any, headers: dict[str, str], body: bytes
+) -> None:
+    with ScriptedServer(Reply(body=[body], length=len(body), headers=headers)) as server:
+        with pytest.raises(rc.ResponseFormatError):
+            run(lambda client: client.audio.transcriptions.create(WAV, model="m"), server.url)
+        assert server.sent == 1
+
+
+async def test_the_form_holds_what_was_given(tmp_path: Path) -> None:
+    path = tmp_path / "talk.wav"
+    path.write_bytes(WAV)
+    with ScriptedServer(TEXT_REPLY) as server:
+        async with rc.AsyncRuncrate(
+            "rc_live_test", base_url=server.url, inference_url=server.url
+        ) as client:
+            for file, filename in (
+                (path, None),
+                (WAV, None),
+                (io.BytesIO(MP3), None),
+                (path, "x.y"),
+            ):
+                await client.audio.transcriptions.create(
+                    file,
+                    model="m",
+                    language="de",
+                    response_format="json",
+                    filename=filename,
+                    temperature=0.5,
+                    timestamp_granularities=["word", "segment"],
+                    diarize=True,
+                    extra_headers={"x-trace": "1"},
+                )
+        forms = [await form_of(request) for request in server.received]
+        request = server.received[0]
+    assert forms[0] == {
+        "model": ["m"],
+        "language": ["de"],
+        "response_format": ["json"],
+        "temperature": ["0.5"],
+        "timestamp_granularities": ["word", "segment"],
+        "diarize": ["true"],
+        "file": ("talk.wav", "audio/wav", WAV),
+    }
+    assert [form["file"][:2] for form in forms[1:]] == [
+        ("audio.wav", "audio/wav"),
+        ("audio.mp3", "audio/mpeg"),
+        ("x.y", "audio/wav"),
+    ]
+    assert request.headers["content-length"] == str(len(request.body))
+    assert "transfer-encoding" not in request.headers
+    assert request.headers["x-trace"] == "1"
+
+
+def test_the_same_recording_gives_the_same_bytes(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "talk.wav"
+    path.write_bytes(WAV)
+    busy = Reply(429, {"error": {"message": "slow"}})
+    with ScriptedServer(busy, TEXT_REPLY) as server:
+        for file in (path, path.read_bytes()):
+            run(
+                lambda client, file=file: client.audio.transcriptions.create(
+                    file, model="m", filename="talk.wav"
+                ),
+                server.url,
+            )
+        first, again, other = server.received
+    assert first.body == again.body == other.body
+    assert first.headers["content-type"] == other.headers["content-type"]
+
+
+def test_an_address_is_downloaded_first_and_cleaned_up(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    sound = Reply(body=[MP3], length=len(MP3), headers={"content-type": "audio/mpeg"})
+    with ScriptedServer(sound, TEXT_REPLY) as server:
+        url = f"{server.url}/talk?signature=s"
+        result = run(lambda client: client.audio.transcriptions.create(url, model="m"), server.url)
+        assert result.text == "hello"
+        fetched, sent = server.received
+    assert "authorization" not in fetched.headers
+    assert b'filename="audio.mp3"' in sent.body
+    assert MP3 in sent.body
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_address_that_leads_inside_is_not_fetched(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with ScriptedServer(TEXT_REPLY) as server:
+        with pytest.raises(rc.ResponseFormatError, match="was not contacted"):
+            run(
+                lambda client: client.audio.transcriptions.create(
+                    "https://169.254.169.254/latest", model="m"
+                ),
+                server.url,
+            )
+        assert server.sent == 0
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("file", "options", "problem"),
+    [
+        ("recording.wav", {}, "`file` is text"),
+        ("/etc/passwd", {}, "`file` is text"),
+        (b"", {}, "`file` is empty"),
+        (b"\x89PNG\r\n\x1a\n", {}, "`file` is `image/png`, not a recording"),
+        ("data:audio/wav;base64,!", {}, "`file` is not valid base64"),
+        (WAV, {"prompt": {}}, "`prompt` is of type"),
+        (WAV, {"extra_headers": {"x": "a\nb"}}, "header"),
+    ],
+)
+def test_55_nothing_is_sent_when_a_recording_is_not_usable(
+    run: Any, file: Any, options: dict[str, Any], problem: str
+) -> None:
+    with ScriptedServer(TEXT_REPLY) as server:
+        with pytest.raises(ValueError, match=problem):
+            run(
+                lambda client: client.audio.transcriptions.create(file, model="m", **options),
+                server.url,
+            )
+        with pytest.raises(FileNotFoundError):
+            run(
+                lambda client: client.audio.transcriptions.create(Path("none.wav"), model="m"),
+                server.url,
+            )
+        assert server.sent == 0
+
+
+def test_sending_is_told(run: Any) -> None:
+    told: list[tuple[int, int | None]] = []
+    sound = WAV + bytes(600_000)
+    with ScriptedServer(TEXT_REPLY) as server:
+        run(
+            lambda client: client.audio.transcriptions.create(
+                sound, model="m", on_progress=lambda done, total: told.append((done, total))
+            ),
+            server.url,
+        )
+    assert len(told) == 3
+    assert told[-1] == (len(sound), len(sound))
+    assert told == sorted(told)
+
+
+def test_sending_cannot_be_told_to_a_coroutine(run: Any) -> None:
+    async def on_progress(done: int, total: int | None) -> None: ...
+
+    with ScriptedServer(TEXT_REPLY) as server:
+        with pytest.raises(TypeError, match="must be an ordinary function"):
+            run(
+                lambda client: client.audio.transcriptions.create(
+                    WAV, model="m", on_progress=on_progress
+                ),
+                server.url,
+            )
+        assert server.sent == 0
+
+
+def test_sound_in_a_container_for_films_is_sent(run: Any) -> None:
+    with ScriptedServer(TEXT_REPLY) as server:
+        film = b"\x00\x00\x00\x20ftypisom" + bytes(40)
+        run(lambda client: client.audio.transcriptions.create(film, model="m"), server.url)
+        assert b'filename="audio.mp4"' in server.received[0].body
+
+
+def test_players_are_for_what_browsers_play() -> None:
+    assert "<video" in player_bundle(b"x", "video/webm", "p")["text/html"]
+    assert player_bundle(b"x", "text/html", "p") == {"text/plain": "p"}

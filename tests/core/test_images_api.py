@@ -1,0 +1,397 @@
+"""Images: what is sent, what comes back in its many forms, and what it can do."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import copy
+import io
+import pickle
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import pytest
+from PIL import Image
+
+import runcrate_core as rc
+from runcrate_core.api.linked import Link
+from runcrate_core.api.notebook import LARGEST_SHOWN, image_bundle
+from runcrate_emulator import Emulator
+from tests.core.media_steps import contents, saved, then
+from tests.core.scripted_server import Reply, ScriptedServer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+FLUX = "black-forest-labs/FLUX.1-schnell"
+KONTEXT = "black-forest-labs/FLUX.1-kontext-pro"
+
+
+def picture(kind: str = "PNG") -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (8, 8), "teal").save(file, kind)
+    return file.getvalue()
+
+
+PNG = picture()
+PNG64 = base64.b64encode(PNG).decode()
+DATA_URI = f"data:image/png;base64,{PNG64}"
+BASE64_REPLY = Reply(json={"data": [{"b64_json": PNG64}]})
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as running:
+        yield running
+
+
+def test_an_image_is_made_and_saved(run: Any, emulator: Emulator, tmp_path: Path) -> None:
+    def use(client: Any) -> Any:
+        result = client.images.generate(
+            "A futuristic cityscape at sunset", model=FLUX, width=512, height=256, seed=42
+        )
+        return saved(result, tmp_path / "city")
+
+    path = run(use, emulator.base_url)
+    assert path == tmp_path / "city.webp"
+    with Image.open(path) as made:
+        assert (made.size, made.format) == ((512, 256), "WEBP")
+    assert [file.name for file in tmp_path.iterdir()] == ["city.webp"]
+    fetched = emulator.requests[-1]
+    assert fetched.path.startswith("/files/")
+    assert "authorization" not in {name.lower() for name in fetched.headers}
+
+
+def test_an_image_is_edited_from_any_form(run: Any, emulator: Emulator, tmp_path: Path) -> None:
+    path = tmp_path / "photo.png"
+    path.write_bytes(PNG)
+
+    def use(image: Any) -> Any:
+        def edit(client: Any) -> Any:
+            return client.images.generate(
+                prompt="Make the sky purple",
+                model=KONTEXT,
+                image=image,
+                response_format="b64_json",
+            )
+
+        return lambda client: contents(edit(client))
+
+    with path.open("rb") as file:
+        for image in (
+            path,
+            PNG,
+            file,
+            io.BytesIO(PNG),
+            DATA_URI,
+            base64.b64encode(PNG * 2).decode(),
+        ):
+            with Image.open(io.BytesIO(run(use(image), emulator.base_url))) as made:
+                assert made.format == "WEBP"
+        assert not file.closed
+
+
+def test_an_image_that_was_made_is_edited_by_its_address(run: Any, emulator: Emulator) -> None:
+    def make(client: Any) -> Any:
+        return client.images.generate("a cat", model=FLUX)
+
+    url = run(make, emulator.base_url).image.url
+    assert url.startswith("http://127.0.0.1")
+    edited = run(
+        lambda client: client.images.generate("a dog", model=KONTEXT, image=url), emulator.base_url
+    )
+    assert edited.image.url
+
+
+def test_what_is_sent_is_what_was_given(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / "mask.png"
+    path.write_bytes(PNG)
+    with ScriptedServer(BASE64_REPLY) as server:
+        run(
+            lambda client: client.images.generate(
+                "p",
+                model="m",
+                width=256,
+                height=512,
+                aspect_ratio="1:2",
+                num_inference_steps=4,
+                guidance=3.5,
+                seed=0,
+                negative_prompt="n",
+                response_format="url",
+                image="https://example.com/a.png",
+                start_image=PNG,
+                mask=path,
+                control_image=DATA_URI,
+                input_images=[path, "https://example.com/b.png", PNG],
+                reference=path,
+                prompt_strength=0.5,
+                extra_headers={"x-trace": "1"},
+            ),
+            server.url,
+        )
+        (request,) = server.received
+    assert (request.method, request.path) == ("POST", "/v1/images/generations")
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["x-trace"] == "1"
+    assert "transfer-encoding" not in request.headers
+    assert request.json == {
+        "model": "m",
+        "prompt": "p",
+        "width": 256,
+        "height": 512,
+        "aspect_ratio": "1:2",
+        "num_inference_steps": 4,
+        "guidance": 3.5,
+        "seed": 0,
+        "negative_prompt": "n",
+        "response_format": "url",
+        "image": "https://example.com/a.png",
+        "start_image": DATA_URI,
+        "mask": DATA_URI,
+        "control_image": DATA_URI,
+        "input_images": [DATA_URI, "https://example.com/b.png", DATA_URI],
+        "reference": DATA_URI,
+        "prompt_strength": 0.5,
+    }
+
+
+@pytest.mark.parametrize(
+    ("media", "problem"),
+    [
+        ({"image": "./photo.png"}, "`image` is text"),
+        ({"mask": "/etc/passwd"}, "`mask` is text"),
+        ({"image": b""}, "`image` is empty"),
+        ({"control_image": b"SECRET=1"}, "`control_image` is not an image"),
+        ({"input_images": [PNG, "b.png"]}, r"`input_images\[1\]` is text"),
+        ({"input_images": [PNG, b"no image"]}, r"`input_images\[1\]` is not an image"),
+        ({"seed": float("nan")}, "`seed` is nan"),
+    ],
+)
+def test_55_nothing_is_sent_when_an_image_is_not_usable(
+    run: Any, media: dict[str, Any], problem: str
+) -> None:
+    with ScriptedServer(BASE64_REPLY) as server:
+        with pytest.raises(ValueError, match=problem):
+            run(lambda client: client.images.generate("p", model="m", **media), server.url)
+        with pytest.raises(FileNotFoundError):
+            run(
+                lambda client: client.images.generate("p", model="m", image=Path("missing.png")),
+                server.url,
+            )
+        assert server.sent == 0
+
+
+def test_a_repeat_sends_the_whole_image_again(run: Any) -> None:
+    busy = Reply(503, {"error": {"code": "busy", "message": "later"}})
+    with ScriptedServer(busy, BASE64_REPLY) as server:
+        run(
+            lambda client: client.images.generate("p", model="m", image=io.BytesIO(PNG)),
+            server.url,
+        )
+        first, second = server.received
+    assert first.body == second.body
+    assert second.json["image"] == DATA_URI
+
+
+@pytest.mark.parametrize(
+    "lost", [Reply(end="no answer"), Reply(500, {"error": {"message": "x"}}), Reply(502)]
+)
+def test_an_image_is_not_paid_for_twice(run: Any, lost: Reply) -> None:
+    with ScriptedServer(lost) as server:
+        with pytest.raises(rc.RuncrateError, match="may have been carried out and charged"):
+            run(lambda client: client.images.generate("p", model="m"), server.url)
+        assert server.sent == 1
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        {"b64_json": PNG64},
+        {"b64_json": DATA_URI},
+        {"url": DATA_URI, "b64_json": None},
+        {"url": DATA_URI.replace("data:", "DATA:")},
+    ],
+)
+def test_bytes_that_came_with_the_answer_need_no_request(run: Any, item: dict[str, Any]) -> None:
+    with ScriptedServer(Reply(json={"created": 1, "data": [item]})) as server:
+        result = run(lambda client: client.images.generate("p", model="m"), server.url)
+        assert result.image.content_type == "image/png"
+        assert result.image.to_bytes() == PNG
+        assert server.sent == 1
+    assert result.created == 1
+    assert result.response.status == 200
+
+
+def file_reply(data: bytes = PNG, status: int = 200, kind: str = "image/png") -> Reply:
+    return Reply(status, body=[data], length=len(data), headers={"content-type": kind})
+
+
+def url_reply(server: ScriptedServer) -> Reply:
+    return Reply(json={"data": [{"url": f"{server.url}/files/a?signature=secret"}]})
+
+
+def test_an_address_is_fetched_once_and_without_the_key(run: Any, tmp_path: Path) -> None:
+    async def waiting(made: Any) -> Any:
+        return await made.image.ato_bytes(), await made.image.asave(tmp_path / "a"), made
+
+    def use(client: Any) -> Any:
+        return then(
+            client.images.generate("p", model="m"),
+            lambda made: (made.image.to_bytes(), made.image.save(tmp_path / "a"), made),
+            waiting,
+        )
+
+    with ScriptedServer(BASE64_REPLY) as server:
+        server.replies = [url_reply(server), file_reply()]
+        data, path, made = run(use, server.url)
+        assert server.sent == 2
+        fetched = server.received[1]
+    assert data == PNG == path.read_bytes()
+    assert path.name == "a.png"
+    assert made.image.content_type == "image/png"
+    assert "authorization" not in fetched.headers
+
+
+def test_either_kind_of_method_works_with_either_client(run: Any) -> None:
+    async def blocking(made: Any) -> Any:
+        return made.image.to_bytes()
+
+    def waiting(made: Any) -> Any:
+        return asyncio.run(made.image.ato_bytes())
+
+    with ScriptedServer(BASE64_REPLY) as server:
+        server.replies = [url_reply(server), file_reply()]
+        use = lambda client: then(client.images.generate("p", model="m"), waiting, blocking)  # noqa: E731 - used once
+        assert run(use, server.url) == PNG
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (file_reply(b"<html>not found</html>", 404, "text/html"), rc.NotFoundError),
+        (file_reply(b"<html>sign in</html>", kind="text/html"), rc.ResponseFormatError),
+        (file_reply(b"{}", kind="application/json"), rc.ResponseFormatError),
+        (file_reply(b""), rc.ResponseFormatError),
+        (Reply(body=[], length=2**40, end="close"), rc.ResponseFormatError),
+        (Reply(302, headers={"location": "http://169.254.169.254/"}), rc.ResponseFormatError),
+    ],
+)
+def test_what_an_address_gives_is_checked(
+    run: Any, reply: Reply, kind: type[Exception], tmp_path: Path
+) -> None:
+    with ScriptedServer(BASE64_REPLY) as server:
+        server.replies = [url_reply(server), reply]
+        with pytest.raises(kind) as caught:
+            run(
+                lambda client: saved(client.images.generate("p", model="m"), tmp_path / "a"),
+                server.url,
+            )
+    assert "secret" not in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"data": []},
+        {"data": [{"revised_prompt": "x"}]},
+        {"data": [{"url": "", "b64_json": None}]},
+        {"data": "x"},
+        {},
+        [],
+    ],
+)
+def test_an_answer_without_an_image_is_told(run: Any, body: Any) -> None:
+    with ScriptedServer(Reply(json=body)) as server, pytest.raises(rc.ResponseFormatError):
+        run(lambda client: client.images.generate("p", model="m"), server.url)
+
+
+def test_bytes_that_do_not_decode_are_told(run: Any) -> None:
+    with ScriptedServer(Reply(json={"data": [{"b64_json": "!!!"}]})) as server:
+        result = run(lambda client: client.images.generate("p", model="m"), server.url)
+    with pytest.raises(rc.ResponseFormatError, match="not valid base64"):
+        result.image.to_bytes()
+
+
+def test_a_picture_shows_itself_and_no_secret(run: Any, emulator: Emulator) -> None:
+    def use(client: Any) -> Any:
+        return then(client.images.generate("a cat", model=FLUX), shown, ashown)
+
+    def shown(made: Any) -> Any:
+        return made, made._repr_mimebundle_(include=None, exclude=None)
+
+    async def ashown(made: Any) -> Any:
+        return shown(made)
+
+    made, bundle = run(use, emulator.base_url)
+    assert bundle["text/html"].startswith('<img src="data:image/webp;base64,UklGR')
+    for text in (repr(made), str(made), bundle["text/plain"]):
+        assert "signature" not in text
+        assert len(text) < 200
+    assert "GeneratedImage(url='http://127.0.0.1" in repr(made)
+
+
+@pytest.mark.parametrize(("kind", "media"), [("PNG", "image/png"), ("JPEG", "image/jpeg")])
+def test_common_pictures_are_shown_as_they_are(kind: str, media: str) -> None:
+    content = picture(kind)
+    bundle = rc.GeneratedImage(b64_json=base64.b64encode(content).decode())._repr_mimebundle_()
+    assert base64.b64decode(bundle[media]) == content
+    assert "text/html" not in bundle
+
+
+def test_what_cannot_be_shown_is_named() -> None:
+    assert image_bundle(b"no picture", "plain") == {"text/plain": "plain"}
+    assert image_bundle(PNG + bytes(LARGEST_SHOWN), "plain") == {"text/plain": "plain"}
+    lost = rc.GeneratedImage(url="https://example.com/a?sig=x", revised_prompt="r")
+    bundle = lost._repr_mimebundle_()
+    assert "not connected to a client" in bundle["text/plain"]
+    assert "sig" not in bundle["text/plain"]
+    assert repr(rc.GeneratedImage(url=DATA_URI)).startswith("GeneratedImage(url='<")
+
+
+async def test_connections_of_the_users_own_are_not_made_again() -> None:
+    with ScriptedServer(BASE64_REPLY) as server:
+        server.replies = [url_reply(server), file_reply()]
+        async with (
+            httpx.AsyncClient() as mine,
+            rc.AsyncRuncrate(
+                "rc_live_test", base_url=server.url, inference_url=server.url, http_client=mine
+            ) as client,
+        ):
+            made = await client.images.generate("p", model="m")
+            with pytest.raises(rc.ConfigurationError, match="Await the asynchronous form"):
+                made.image.to_bytes()
+            assert await made.image.ato_bytes() == PNG
+
+
+def test_an_image_may_be_copied_and_pickled(run: Any) -> None:
+    with ScriptedServer(BASE64_REPLY) as server:
+        server.replies = [url_reply(server), file_reply()]
+        made = run(lambda client: client.images.generate("p", model="m"), server.url)
+    again = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes
+    assert again.data == made.data
+    assert copy.deepcopy(made).image._link is made.image._link
+    assert copy.copy(made.image._link) is made.image._link
+    with pytest.raises(rc.ConfigurationError, match="Get it from a client again"):
+        again.image.to_bytes()
+
+
+def test_an_image_without_anything_is_told() -> None:
+    class Never:
+        def run_blocking(self, plan: Any) -> Any:
+            return next(iter(plan))
+
+    made = rc.GeneratedImage()
+    made._link = Link(Never())  # type: ignore[arg-type] # only this is called
+    with pytest.raises(rc.ResponseFormatError, match="neither an address nor bytes"):
+        made.to_bytes()
+
+
+def test_the_old_picture_stays_when_the_new_one_cannot_be_written(run: Any, tmp_path: Path) -> None:
+    with ScriptedServer(BASE64_REPLY) as server:
+        result = run(lambda client: client.images.generate("p", model="m"), server.url)
+    with pytest.raises(FileNotFoundError, match="no such folder"):
+        result.image.save(tmp_path / "missing" / "a.png")
+    assert result.image.save(str(tmp_path / "a.webp")) == tmp_path / "a.webp"

@@ -1,0 +1,47 @@
+"""The progress bar for people."""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import runcrate_core as rc
+from tests.core.scripted_server import Reply, ScriptedServer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(2036)
+
+
+def test_a_bar_follows_a_download(run: Any, tmp_path: Path) -> None:
+    screen = io.StringIO()
+    with ScriptedServer(Reply(body=[MP4], length=len(MP4))) as server:
+        with rc.progress_bar("film", file=screen, mininterval=0) as bar:
+            run(
+                lambda client: client.videos.download("v", tmp_path / "f.mp4", on_progress=bar),
+                server.url,
+            )
+    shown = screen.getvalue()
+    assert "film: 100%" in shown
+    assert "2.00k/2.00k" in shown
+
+
+def test_a_bar_may_go_back_and_need_not_know_the_end() -> None:
+    screen = io.StringIO()
+    bar = rc.progress_bar(file=screen, mininterval=0)
+    for done, total in ((0, None), (10, None), (0, 20), (20, 20)):
+        bar(done, total)
+    bar.close()
+    bar.close()
+    assert "10.0B [" in screen.getvalue()
+    assert "100%" in screen.getvalue()
+
+
+def test_without_tqdm_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "tqdm.auto", None)
+    with pytest.raises(rc.ConfigurationError, match=r"runcrate-integrations\[progress\]"):
+        rc.progress_bar()
