@@ -62,16 +62,16 @@ class GeneratedImage(ApiModel):
                 fetched.
             APIStatusError: Its address has expired.
         """
-        content = self._at_hand()
+        content = self.content_at_hand()
         return self._kept(
-            self._link.rim.run_blocking(self._fetch()) if content is None else content
+            self._link.rim.run_blocking(self.fetch()) if content is None else content
         )
 
     async def ato_bytes(self) -> bytes:
         """Return the image file without blocking the event loop; see `to_bytes`."""
-        content = self._at_hand()
+        content = self.content_at_hand()
         if content is None:
-            content = await self._link.rim.run_waiting(self._fetch())
+            content = await self._link.rim.run_waiting(self.fetch())
         return self._kept(content)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -92,10 +92,10 @@ class GeneratedImage(ApiModel):
     @property
     def content_type(self) -> str | None:
         """Media type of the image file; `None` as long as it was not fetched."""
-        content = self._at_hand()
+        content = self.content_at_hand()
         return None if content is None else media_type(content[:512])
 
-    def _at_hand(self) -> bytes | None:
+    def content_at_hand(self) -> bytes | None:
         """Return the bytes when they are here already."""
         if self._content is None:
             url = self.url or ""
@@ -109,7 +109,8 @@ class GeneratedImage(ApiModel):
                     ) from None
         return self._content
 
-    def _fetch(self) -> Flow[bytes]:
+    def fetch(self) -> Flow[bytes]:
+        """Return the flow that fetches the bytes from their address."""
         if not self.url:
             raise ResponseFormatError("An image was answered with neither an address nor bytes.")
         fetched = yield from fetch_flow(self.url, limit=LARGEST_IMAGE, media="image")
