@@ -34,8 +34,6 @@ from langchain_runcrate.errors import RuncrateRefusalError
 from langchain_runcrate.tools_binding import wire_response_format, wire_tools
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from langchain_core.language_models import ModelProfile
     from langchain_core.runnables import Runnable
 
@@ -181,9 +179,7 @@ class AnswerParser(JsonOutputParser):
         """
         if _calls_instead(result):
             return None
-        readable = _readable(result, partial=partial)
-        with _explaining(result):
-            return super().parse_result(readable, partial=partial)
+        return super().parse_result(_readable(result, partial=partial), partial=partial)
 
 
 class PydanticAnswerParser(PydanticOutputParser[Any]):
@@ -198,9 +194,7 @@ class PydanticAnswerParser(PydanticOutputParser[Any]):
         """
         if _calls_instead(result):
             return None
-        readable = _readable(result, partial=partial)
-        with _explaining(result):
-            return super().parse_result(readable, partial=partial)
+        return super().parse_result(_readable(result, partial=partial), partial=partial)
 
 
 class CallParser(JsonOutputKeyToolsParser):
@@ -248,13 +242,15 @@ def _calls_instead(result: list[Generation]) -> bool:
 
 
 def _readable(result: list[Generation], *, partial: bool) -> list[Generation]:
-    """Return an answer without thoughts in its text, unless the model declined."""
-    message = _message_of(result)
-    ended = not partial or getattr(message, "chunk_position", None) == "last"
-    if message is not None and ended:
-        _raise_if_refused(message)
-    text = result[0].text
+    """Return an answer without thoughts in its text, unless there is none."""
+    message, text = _message_of(result), result[0].text
     cleared = _THOUGHTS.sub("", text)
+    if message is not None:
+        ended = not partial or getattr(message, "chunk_position", None) == "last"
+        if ended:
+            _raise_if_refused(message)
+        if not partial:
+            _raise_if_cut(message, cleared)
     return result if cleared == text else [Generation(text=cleared)]
 
 
@@ -268,26 +264,15 @@ def _raise_if_refused(message: AIMessage) -> None:
         )
 
 
-class _explaining:  # noqa: N801 - reads as what it does: `with _explaining(result):`
-    """Adds to a parser's error that the answer was cut off, when that is why."""
-
-    def __init__(self, result: list[Generation]) -> None:
-        self._message = _message_of(result)
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if not isinstance(error, OutputParserException) or self._message is None:
-            return
-        if self._message.response_metadata.get("finish_reason") == "length":
-            raise OutputParserException(
-                "The answer was cut off at its token limit before it was complete JSON. Raise "
-                "`max_tokens`, or ask for less.",
-                llm_output=self._message.text,
-            ) from error
+def _raise_if_cut(message: AIMessage, text: str) -> None:
+    """Refuse an answer that ended at its token limit: LangChain would complete what it lacks."""
+    if message.response_metadata.get("finish_reason") != "length":
+        return
+    try:
+        json.loads(text, strict=False)
+    except ValueError:
+        raise OutputParserException(
+            "The answer was cut off at its token limit before it was complete JSON. Raise "
+            "`max_tokens`, or ask for less.",
+            llm_output=text,
+        ) from None

@@ -1,0 +1,276 @@
+"""Structured output: three methods, the choice between them, and why there is no answer."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.exceptions import ModelError, OutputParserException
+from pydantic import BaseModel, Field
+from pydantic.v1 import BaseModel as BaseModelV1
+from typing_extensions import TypedDict
+
+from langchain_runcrate import RuncrateRefusalError, errors
+from tests.core.scripted_server import ScriptedServer
+from tests.langchain.chat_service import chat, streamed, tool_delta, whole
+
+
+class Joke(BaseModel):
+    """A joke."""
+
+    setup: str = Field(description="The question")
+    punchline: str | None = None
+
+
+class JokeV1(BaseModelV1):
+    """A joke."""
+
+    setup: str
+
+
+class JokeDict(TypedDict):
+    """A joke."""
+
+    setup: str
+
+
+JSON_SCHEMA = Joke.model_json_schema()
+FUNCTION = {"name": "Joke", "description": "A joke.", "parameters": JokeV1.schema()}
+TEXT = '{"setup": "Why?"}'
+
+
+def called(arguments: str = TEXT, name: str = "Joke") -> Any:
+    function = {"name": name, "arguments": arguments}
+    return whole(
+        {"content": None, "tool_calls": [{"id": "c", "type": "function", "function": function}]}
+    )
+
+
+SCHEMAS = [
+    (Joke, Joke(setup="Why?"), "Joke"),
+    (JokeV1, JokeV1(setup="Why?"), "JokeV1"),
+    (JokeDict, {"setup": "Why?"}, "JokeDict"),
+    (JSON_SCHEMA, {"setup": "Why?"}, "Joke"),
+    (FUNCTION, {"setup": "Why?"}, "Joke"),
+]
+
+
+@pytest.mark.parametrize(("schema", "expected", "name"), SCHEMAS)
+@pytest.mark.parametrize("strict", [None, True, False])
+def test_each_schema_by_json_schema(schema, expected, name, strict):
+    with ScriptedServer(whole({"content": TEXT})) as server:
+        chain = chat(server).with_structured_output(schema, method="json_schema", strict=strict)
+        assert chain.invoke("Joke!") == expected
+    sent = server.received[0].json["response_format"]["json_schema"]
+    assert sent["name"] == name
+    assert sent.get("strict") is strict
+    assert "setup" in sent["schema"]["properties"]
+
+
+@pytest.mark.parametrize(("schema", "expected", "name"), SCHEMAS)
+@pytest.mark.parametrize("strict", [None, True, False])
+def test_each_schema_by_function_calling(schema, expected, name, strict):
+    with ScriptedServer(called(name=name)) as server:
+        chain = chat(server).with_structured_output(
+            schema, method="function_calling", strict=strict
+        )
+        assert chain.invoke("Joke!") == expected
+    body = server.received[0].json
+    assert body["tool_choice"] == {"type": "function", "function": {"name": name}}
+    assert body["parallel_tool_calls"] is False
+    assert body["tools"][0]["function"].get("strict") is strict
+
+
+@pytest.mark.parametrize(("schema", "expected", "name"), SCHEMAS)
+def test_each_schema_by_json_mode(schema, expected, name):
+    with ScriptedServer(whole({"content": f"```json\n{TEXT}\n```"})) as server:
+        assert (
+            chat(server).with_structured_output(schema, method="json_mode").invoke("J") == expected
+        )
+    assert server.received[0].json["response_format"] == {"type": "json_object"}
+
+
+def test_json_mode_needs_no_schema():
+    with ScriptedServer(whole({"content": "[1, 2]"})) as server:
+        assert chat(server).with_structured_output(method="json_mode").invoke("J") == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("model", "sent"),
+    [
+        ("deepseek-ai/DeepSeek-V3.2", "response_format"),
+        ("deepseek-ai/DeepSeek-R1-0528", "response_format"),
+        ("somebody/unknown", "tool_choice"),
+    ],
+)
+def test_the_method_follows_the_profile(model, sent):
+    reply = whole({"content": TEXT})
+    with ScriptedServer(reply) as server:
+        chat(server, model=model).with_structured_output(Joke).invoke("Joke!")
+    body = server.received[0].json
+    assert sent in body
+    if sent == "tool_choice":
+        assert body["tool_choice"]["function"]["name"] == "Joke"
+
+
+def test_a_thinking_model_without_structured_outputs_is_not_forced():
+    profile = {"tool_calling": True, "structured_output": False, "reasoning_output": True}
+    with ScriptedServer(called()) as server:
+        chain = chat(server, profile=profile).with_structured_output(Joke)
+        assert chain.invoke("Joke!").setup == "Why?"
+    assert server.received[0].json["tool_choice"] == "auto"
+
+
+@pytest.mark.parametrize("prompt", ["Joke!", [("human", "Joke!")]])
+def test_a_model_that_can_do_neither_is_asked_with_a_warning(prompt):
+    with ScriptedServer(whole({"content": f"<think>Hm {{}}.</think>\n{TEXT}"})) as server:
+        model = chat(server, model="deepseek-ai/DeepSeek-R1")
+        with pytest.warns(UserWarning, match="neither structured outputs nor tools"):
+            chain = model.with_structured_output(Joke)
+        assert chain.invoke(prompt).setup == "Why?"
+    system, user = server.received[0].json["messages"]
+    assert system["role"] == "system"
+    assert '"setup"' in system["content"]
+    assert user == {"role": "user", "content": "Joke!"}
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+def test_raw_parsed_and_error_side_by_side(method):
+    good = called() if method == "function_calling" else whole({"content": TEXT})
+    with ScriptedServer(good, whole({"content": "No JSON."})) as server:
+        chain = chat(server).with_structured_output(Joke, method=method, include_raw=True)
+        fine, failed = chain.invoke("Joke!"), chain.invoke("Joke!")
+    assert (fine["parsed"], fine["parsing_error"]) == (Joke(setup="Why?"), None)
+    assert failed["raw"].content == "No JSON."
+    assert failed["parsed"] is None
+    assert isinstance(failed["parsing_error"], OutputParserException)
+
+
+@pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA])
+def test_json_in_place_of_the_call_is_read_and_prose_is_refused(schema):
+    with ScriptedServer(whole({"content": TEXT}), whole({"content": "Sorry."})) as server:
+        chain = chat(server).with_structured_output(schema, method="function_calling")
+        assert dict(chain.invoke("Joke!"))["setup"] == "Why?"
+        with pytest.raises(OutputParserException, match="Sorry"):
+            chain.invoke("Joke!")
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA])
+def test_a_refusal_is_an_error_of_its_own(method, schema):
+    with ScriptedServer(whole({"content": None, "refusal": "I will not."})) as server:
+        chain = chat(server).with_structured_output(schema, method=method)
+        with pytest.raises(RuncrateRefusalError, match=r"I will not\.") as caught:
+            chain.invoke("Joke!")
+    assert isinstance(caught.value, ModelError)
+    assert isinstance(caught.value, errors.ModelRefusalError)
+    assert not caught.value.is_retryable
+    assert caught.value.raw_message.additional_kwargs["refusal"] == "I will not."
+
+
+def test_a_refusal_is_seen_in_a_stream_too():
+    with ScriptedServer(streamed({"refusal": "I will not."})) as server:
+        chain = chat(server).with_structured_output(JSON_SCHEMA, method="json_schema")
+        with pytest.raises(RuncrateRefusalError):
+            list(chain.stream("Joke!"))
+
+
+def test_a_filtered_answer_is_a_refusal():
+    with ScriptedServer(whole({"content": ""}, "content_filter")) as server:
+        chain = chat(server).with_structured_output(Joke, method="json_schema")
+        with pytest.raises(RuncrateRefusalError, match="content filter"):
+            chain.invoke("Joke!")
+
+
+@pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA])
+def test_an_answer_that_was_cut_off_says_so(schema):
+    cut, complete = (
+        whole({"content": '{"setup": "Wh'}, "length"),
+        whole({"content": TEXT}, "length"),
+    )
+    with ScriptedServer(cut, complete) as server:
+        chain = chat(server).with_structured_output(schema, method="json_schema")
+        with pytest.raises(OutputParserException, match="max_tokens"):
+            chain.invoke("Joke!")
+        assert dict(chain.invoke("Joke!"))["setup"] == "Why?"
+
+
+def test_a_call_that_was_cut_off_says_so():
+    cut = '{"setup": "Wh'
+    function = {"name": "Joke", "arguments": cut}
+    call = {"id": "c", "type": "function", "function": function}
+    with ScriptedServer(whole({"content": None, "tool_calls": [call]}, "length")) as server:
+        chain = chat(server).with_structured_output(Joke, method="function_calling")
+        with pytest.raises(OutputParserException, match="max_tokens"):
+            chain.invoke("Joke!")
+
+
+@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+def test_dicts_grow_while_they_are_streamed(method):
+    pieces = [{"content": text} for text in ('{"setup": "W', "hy", '?", "punch', 'line": "So."}')]
+    with ScriptedServer(streamed(*pieces)) as server:
+        grown = list(chat(server).with_structured_output(JSON_SCHEMA, method=method).stream("J"))
+    assert grown[0] == {"setup": "W"}
+    assert grown[-1] == {"setup": "Why?", "punchline": "So."}
+    assert len(grown) > 2
+
+
+def test_calls_grow_while_they_are_streamed():
+    pieces = [
+        {"tool_calls": [tool_delta(0, "", "c", "Joke")]},
+        {"tool_calls": [tool_delta(0, '{"setup": "W')]},
+        {"tool_calls": [tool_delta(0, 'hy?"}')]},
+    ]
+    with ScriptedServer(streamed(*pieces)) as server:
+        model = chat(server)
+        dicts = list(
+            model.with_structured_output(JSON_SCHEMA, method="function_calling").stream("J")
+        )
+        jokes = list(model.with_structured_output(Joke, method="function_calling").stream("J"))
+    assert {"setup": "W"} in dicts
+    assert dicts[-1] == {"setup": "Why?"}
+    assert jokes[-1] == Joke(setup="Why?")
+
+
+def test_other_tools_may_be_called_first():
+    search = {"name": "search", "parameters": {"type": "object", "properties": {}}}
+    with ScriptedServer(called("{}", "search"), whole({"content": TEXT})) as server:
+        chain = chat(server).with_structured_output(
+            Joke, method="json_schema", tools=[search], include_raw=True, temperature=0.5
+        )
+        first, second = chain.invoke("Joke!"), chain.invoke("Joke!")
+    assert (first["parsed"], first["parsing_error"]) == (None, None)
+    assert first["raw"].tool_calls[0]["name"] == "search"
+    assert second["parsed"] == Joke(setup="Why?")
+    body = server.received[0].json
+    assert body["tools"][0]["function"]["name"] == "search"
+    assert body["temperature"] == 0.5
+
+
+def test_mistakes_are_told():
+    with ScriptedServer(whole()) as server:
+        model = chat(server)
+        with pytest.raises(
+            ValueError, match="must be one of function_calling, json_mode, json_schema"
+        ):
+            model.with_structured_output(Joke, method="magic")
+        with pytest.raises(ValueError, match="schema is needed"):
+            model.with_structured_output(method="json_schema")
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+def test_traces_hold_the_schema(method):
+    traced: list[Any] = []
+
+    class Handler(BaseCallbackHandler):
+        def on_chat_model_start(self, serialized, messages, *, options, **kwargs):
+            traced.append(options["ls_structured_output_format"])
+
+    reply = called() if method == "function_calling" else whole({"content": TEXT})
+    with ScriptedServer(reply) as server:
+        chain = chat(server).with_structured_output(Joke, method=method)
+        chain.invoke("Joke!", config={"callbacks": [Handler()]})
+        assert "ls_structured_output_format" not in server.received[0].json
+    assert traced[0]["kwargs"]["method"] == method
+    assert traced[0]["schema"]["title"] == "Joke"

@@ -1,0 +1,264 @@
+"""Tools: every form of tool and choice, strictness, response formats, agents."""
+
+from __future__ import annotations
+
+import copy
+from typing import Annotated, Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.runnables import RunnableBinding
+from langchain_core.tools import tool
+from pydantic import BaseModel, Field
+from typing_extensions import TypedDict
+
+from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
+from tests.core.scripted_server import ScriptedServer
+from tests.langchain.chat_service import (
+    EVERY,
+    calls_delta,
+    chat,
+    is_streamed,
+    streamed,
+    tool_delta,
+    whole,
+)
+
+
+@tool
+def get_price(gpu: str, hours: int = 1) -> str:
+    """Get the price of a GPU."""
+    return f"{gpu}: {2 * hours} USD"
+
+
+class GetPrice(BaseModel):
+    """Get the price of a GPU."""
+
+    gpu: str = Field(description="Its name")
+
+
+class GetPriceDict(TypedDict):
+    """Get the price of a GPU."""
+
+    gpu: Annotated[str, ..., "Its name"]
+
+
+def get_price_function(gpu: str) -> str:
+    """Get the price of a GPU."""
+    return gpu
+
+
+PARAMETERS = {"type": "object", "properties": {"gpu": {"type": "string"}}, "required": ["gpu"]}
+ABOUT = {"description": "Get the price of a GPU."}
+OPENAI = {"type": "function", "function": {"name": "p", "parameters": PARAMETERS, **ABOUT}}
+
+
+@pytest.mark.parametrize(
+    ("given", "name"),
+    [
+        (get_price, "get_price"),
+        (GetPrice, "GetPrice"),
+        (GetPriceDict, "GetPriceDict"),
+        (get_price_function, "get_price_function"),
+        (OPENAI, "p"),
+        ({"type": "function", "name": "p", "parameters": PARAMETERS, **ABOUT}, "p"),
+        ({"name": "p", "parameters": PARAMETERS, **ABOUT}, "p"),
+        ({"name": "p", "input_schema": PARAMETERS, **ABOUT}, "p"),
+        ({"title": "p", **PARAMETERS, **ABOUT}, "p"),
+    ],
+)
+@pytest.mark.parametrize("strict", [None, True, False])
+def test_each_form_of_tool(given, name, strict):
+    before = copy.deepcopy(given) if isinstance(given, dict) else None
+    [sent] = wire_tools([given], strict=strict)
+    function = sent["function"]
+    assert sent["type"] == "function"
+    assert function["name"] == name
+    assert function["description"] == "Get the price of a GPU."
+    assert function["parameters"]["properties"]["gpu"]["type"] == "string"
+    assert function.get("strict") is strict
+    if before is not None:
+        assert given == before
+
+
+def test_tools_that_the_provider_carries_out_are_passed_on():
+    search = {"type": "web_search", "max_results": 3}
+    assert wire_tools([search, {"type": "browser"}]) == [search, {"type": "browser"}]
+
+
+NAMED = {"type": "function", "function": {"name": "p"}}
+
+
+@pytest.mark.parametrize(
+    ("choice", "sent"),
+    [
+        (None, None),
+        (False, None),
+        (True, "required"),
+        ("any", "required"),
+        ("required", "required"),
+        ("auto", "auto"),
+        ("none", "none"),
+        ("p", NAMED),
+        (NAMED, NAMED),
+        ({"type": "tool", "name": "p"}, NAMED),
+        ({"type": "any"}, "required"),
+        ({"type": "auto"}, "auto"),
+    ],
+)
+def test_each_form_of_tool_choice(choice, sent):
+    assert wire_tool_choice(choice, [OPENAI]) == sent
+
+
+@pytest.mark.parametrize("choice", ["q", "", {}, 7])
+def test_a_choice_of_a_tool_that_is_not_there_is_refused(choice):
+    with pytest.raises(ValueError, match=r"neither a tool that was bound \(`p`\)"):
+        wire_tool_choice(choice, [OPENAI])
+
+
+def test_what_is_bound_is_sent():
+    with ScriptedServer(whole()) as server:
+        bound = chat(server).bind_tools(
+            [get_price], tool_choice="any", parallel_tool_calls=False, strict=True, seed=7
+        )
+        assert isinstance(bound, RunnableBinding)
+        bound.invoke("Hi")
+    body = server.received[0].json
+    assert body["tool_choice"] == "required"
+    assert body["parallel_tool_calls"] is False
+    assert body["seed"] == 7
+    assert body["tools"][0]["function"]["strict"] is True
+    assert "strict" not in body
+
+
+def test_without_tools_nothing_of_tools_is_sent():
+    with ScriptedServer(whole()) as server:
+        model = chat(server)
+        model.bind_tools([], tool_choice=None, parallel_tool_calls=True).invoke("Hi")
+        model.invoke("Hi", tools=[], tool_choice="auto")
+    for request in server.received:
+        assert request.json.keys() == {"model", "messages"}
+
+
+WIRE_CALLS = [
+    {"id": "a", "type": "function", "function": {"name": "p", "arguments": '{"gpu": "H100"}'}},
+    {"id": "b", "type": "function", "function": {"name": "p", "arguments": '{"gpu": '}},
+    {"id": "c", "type": "function", "function": {"name": "p", "arguments": "[1]"}},
+    {"id": "d", "type": "function", "function": {"name": "p", "arguments": ""}},
+    {"id": "e", "type": "function", "function": {"name": "p", "arguments": None}},
+]
+
+
+def test_calls_that_are_broken_are_kept_apart():
+    with ScriptedServer(whole({"tool_calls": WIRE_CALLS}, "tool_calls")) as server:
+        message = chat(server).invoke("Hi")
+    assert [(call["id"], call["args"]) for call in message.tool_calls] == [
+        ("a", {"gpu": "H100"}),
+        ("d", {}),
+        ("e", {}),
+    ]
+    [broken, array] = message.invalid_tool_calls
+    assert (broken["id"], broken["args"]) == ("b", '{"gpu": ')
+    assert "not valid JSON" in broken["error"]
+    assert "not an object" in array["error"]
+
+
+PARALLEL = [
+    calls_delta(tool_delta(0, "", "a", "p"), tool_delta(0, "", "b", "p")),
+    calls_delta(tool_delta(0, '{"gpu": "H100"}')),
+]
+
+
+@pytest.mark.parametrize("ask", EVERY)
+def test_a_call_is_read_by_each_way_of_asking(ask):
+    call = WIRE_CALLS[0]
+    delta = calls_delta({"index": 0, **call})
+    reply = (
+        streamed(delta, finish="tool_calls")
+        if is_streamed(ask)
+        else whole({"content": None, "tool_calls": [call]}, "tool_calls")
+    )
+    with ScriptedServer(reply) as server:
+        message = ask(chat(server).bind_tools([OPENAI]))
+    assert message.tool_calls == [
+        {"type": "tool_call", "id": "a", "name": "p", "args": {"gpu": "H100"}}
+    ]
+    assert message.response_metadata["finish_reason"] == "tool_calls"
+
+
+SCHEMA = {"title": "Price", "type": "object", "properties": {"usd": {"type": "number"}}}
+
+
+@pytest.mark.parametrize(
+    "response_format",
+    [
+        {"type": "json_schema", "json_schema": {"name": "Price", "schema": SCHEMA}},
+        {"name": "Price", "schema": SCHEMA},
+    ],
+)
+def test_response_formats_in_openais_form(response_format):
+    sent = wire_response_format(response_format, strict=True)
+    expected = {"name": "Price", "schema": SCHEMA, "strict": True}
+    assert sent == {"type": "json_schema", "json_schema": expected}
+
+
+@pytest.mark.parametrize(
+    "schema", [GetPrice, GetPriceDict, {**PARAMETERS, "title": "GetPrice", **ABOUT}]
+)
+def test_response_formats_from_schemas(schema):
+    sent = wire_response_format(schema)["json_schema"]
+    assert sent["name"].startswith("GetPrice")
+    assert sent["description"] == "Get the price of a GPU."
+    assert sent["schema"]["required"] == ["gpu"]
+    assert "strict" not in sent
+    strict = wire_response_format(schema, strict=True)["json_schema"]
+    assert strict["strict"] is True
+    assert strict["schema"]["additionalProperties"] is False
+
+
+def test_a_response_format_may_be_given_with_the_call():
+    with ScriptedServer(whole()) as server:
+        model = chat(server)
+        model.invoke("Hi", response_format={"type": "json_object"})
+        model.invoke("Hi", response_format=GetPrice)
+        model.bind_tools([], response_format=GetPrice).invoke("Hi")
+    first, second, third = (request.json["response_format"] for request in server.received)
+    assert first == {"type": "json_object"}
+    assert second == third
+    assert second["json_schema"]["name"] == "GetPrice"
+
+
+def answer_with_call(arguments: str) -> Any:
+    function = {"name": "get_price", "arguments": arguments}
+    calls = [{"id": "call_1", "type": "function", "function": function}]
+    return whole({"content": None, "reasoning_content": "Look it up.", "tool_calls": calls})
+
+
+@pytest.mark.parametrize("output_version", [None, "v1"])
+def test_an_agent_calls_a_tool_and_answers(output_version):
+    replies = answer_with_call('{"gpu": "H100", "hours": 10}'), whole({"content": "20 USD."})
+    with ScriptedServer(*replies) as server:
+        agent = create_agent(chat(server, output_version=output_version), tools=[get_price])
+        done = agent.invoke({"messages": [{"role": "user", "content": "10 hours of H100?"}]})
+    assert done["messages"][-1].text == "20 USD."
+    _, call, result = server.received[1].json["messages"]
+    assert call["tool_calls"][0]["id"] == result["tool_call_id"] == "call_1"
+    assert call["reasoning_content"] == "Look it up."
+    assert result["content"] == "H100: 20 USD"
+
+
+def test_an_agent_answers_in_a_structure_that_the_model_constrains():
+    with ScriptedServer(whole({"content": '{"gpu": "H100"}'})) as server:
+        agent = create_agent(chat(server), tools=[get_price], response_format=GetPrice)
+        done = agent.invoke({"messages": [{"role": "user", "content": "Which?"}]})
+    assert done["structured_response"] == GetPrice(gpu="H100")
+    body = server.received[0].json
+    assert body["response_format"]["json_schema"]["name"] == "GetPrice"
+    assert len(body["tools"]) == 1
+
+
+def test_an_agent_without_tools_sends_none():
+    with ScriptedServer(whole({"content": '{"gpu": "H100"}'})) as server:
+        agent = create_agent(chat(server), tools=[], response_format=GetPrice)
+        agent.invoke({"messages": [{"role": "user", "content": "Which?"}]})
+    assert "tools" not in server.received[0].json
