@@ -155,6 +155,14 @@ if TYPE_CHECKING:
         AsyncPages,
         Page,
     )
+    from runcrate_core.media_tools import (
+        ImageArguments,
+        MadeFile,
+        MediaAnswer,
+        MediaStudio,
+        SpeechArguments,
+        VideoArguments,
+    )
     from runcrate_core.observing import (
         RequestEvent,
     )
@@ -180,6 +188,10 @@ if TYPE_CHECKING:
     from runcrate_core.protocol.rate_limit import (
         RateLimit,
     )
+    from runcrate_core.protocol.transcripts import (
+        Segment,
+        Transcript,
+    )
     from runcrate_core.spending.ending import (
         EndReport,
     )
@@ -204,8 +216,13 @@ if TYPE_CHECKING:
     from runcrate_core.spending.session import (
         SpendSession,
     )
+    from runcrate_core.transcribing import (
+        AUDIO_SUFFIXES,
+        Transcriber,
+    )
 
 __all__ = [
+    "AUDIO_SUFFIXES",
     "UNCHANGED",
     "APIConnectionError",
     "APIStatusError",
@@ -234,6 +251,7 @@ __all__ = [
     "GeneratedImage",
     "GpuCandidate",
     "GpuSample",
+    "ImageArguments",
     "ImageGeneration",
     "Instance",
     "InstanceStatus",
@@ -255,6 +273,9 @@ __all__ = [
     "JobUpload",
     "LaunchPlan",
     "LongerLife",
+    "MadeFile",
+    "MediaAnswer",
+    "MediaStudio",
     "Model",
     "ModelFacts",
     "NotFoundError",
@@ -276,8 +297,10 @@ __all__ = [
     "Schedule",
     "ScheduleRun",
     "Secret",
+    "Segment",
     "SkippedFile",
     "Speech",
+    "SpeechArguments",
     "SpendEntry",
     "SpendGuard",
     "SpendLedger",
@@ -294,11 +317,14 @@ __all__ = [
     "ToolEffect",
     "TopUp",
     "Transaction",
+    "Transcriber",
+    "Transcript",
     "Transcription",
     "TranscriptionSegment",
     "UnprocessableEntityError",
     "UsageSummary",
     "Video",
+    "VideoArguments",
     "Volume",
     "VolumeDeletion",
     "__version__",
@@ -449,6 +475,16 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "RunningMachine",
     ),
     "spending.session": ("SpendSession",),
+    "media_tools": (
+        "ImageArguments",
+        "MadeFile",
+        "MediaAnswer",
+        "MediaStudio",
+        "SpeechArguments",
+        "VideoArguments",
+    ),
+    "transcribing": ("AUDIO_SUFFIXES", "Transcriber"),
+    "protocol.transcripts": ("Segment", "Transcript"),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -1,0 +1,212 @@
+"""Transcripts in pieces, and long recordings in parts."""
+
+# ruff: noqa: RUF001 - Chinese sentences end with full-width marks
+
+from __future__ import annotations
+
+import math
+import wave
+from array import array
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+import runcrate_core as rc
+from runcrate_core import transcribing
+from runcrate_core.io.audio_pieces import RATE, quiet_cut, split_recording
+from runcrate_core.protocol.transcripts import (
+    Segment,
+    Transcript,
+    clock,
+    joined,
+    read_subtitles,
+    srt,
+    vtt,
+)
+from runcrate_core.transcribing import Transcriber
+from tests.core.scripted_server import Reply, ScriptedServer
+
+TWO = (
+    Segment("Hello there. How are", 0.0, 4.0),
+    Segment("you today? Fine!", 4.0, 8.0),
+)
+WHOLE = Transcript("Hello there. How are you today? Fine!", TWO, "en", 8.0, "m")
+
+
+def test_sentences_go_over_the_ends_of_segments_and_keep_their_times() -> None:
+    pieces = WHOLE.pieces("sentences")
+    assert [piece.text for piece in pieces] == ["Hello there.", "How are you today?", "Fine!"]
+    assert pieces[0].start == 0.0
+    assert pieces[0].end == pytest.approx(2.4)
+    assert (pieces[1].start, pieces[-1].end) == (pytest.approx(2.6), 8.0)
+
+
+def test_sentences_in_other_scripts_and_without_end() -> None:
+    transcript = Transcript("你好。再见！还有", (Segment("你好。再见！还有", 0.0, 8.0),))
+    assert [piece.text for piece in transcript.pieces("sentences")] == ["你好。", "再见！", "还有"]
+
+
+def test_windows_hold_what_begins_within_them() -> None:
+    segments = tuple(Segment(str(second), float(second), second + 1.0) for second in range(0, 9, 2))
+    pieces = Transcript("", segments).pieces("windows", 4.0)
+    assert [(piece.text, piece.start, piece.end) for piece in pieces] == [
+        ("0 2", 0.0, 3.0),
+        ("4 6", 4.0, 7.0),
+        ("8", 8.0, 9.0),
+    ]
+
+
+def test_without_times_each_format_gives_the_whole_text() -> None:
+    bare = Transcript("One. Two.")
+    assert [piece.text for piece in bare.pieces("text")] == ["One. Two."]
+    assert [piece.text for piece in bare.pieces("segments")] == ["One. Two."]
+    assert [piece.text for piece in bare.pieces("sentences")] == ["One.", "Two."]
+    assert bare.pieces("sentences")[0].start is None
+
+
+@pytest.mark.parametrize("wrong", [0, -1, math.nan])
+def test_a_window_without_length_is_refused(wrong: float) -> None:
+    with pytest.raises(ValueError, match="window"):
+        WHOLE.pieces("windows", wrong)
+
+
+def test_an_unknown_format_is_named() -> None:
+    with pytest.raises(ValueError, match="'words'"):
+        WHOLE.pieces("words")  # type: ignore[arg-type]
+
+
+SEGMENTS = st.lists(
+    st.tuples(
+        st.text("abc äß", min_size=1).map(str.strip).filter(bool),
+        st.integers(0, 10**7),
+        st.integers(0, 10**5),
+    ).map(lambda t: Segment(" ".join(t[0].split()), t[1] / 1000, (t[1] + t[2]) / 1000)),
+    max_size=5,
+)
+
+
+@given(SEGMENTS)
+def test_subtitles_are_read_as_they_were_written(segments: list[Segment]) -> None:
+    assert list(read_subtitles(srt(segments))) == segments
+    assert list(read_subtitles(vtt(segments).replace("\n", "\r\n"))) == segments
+
+
+def test_unusual_subtitles_are_read() -> None:
+    cue = "cue-1\n00:01.5 --> 00:02.250 align:start\n<v Ann>Hi <b>you</b>"
+    text = f"WEBVTT\n\nNOTE x\n\n{cue}\n\nx --> y"
+    assert read_subtitles(text) == (Segment("Hi you", 1.5, 2.25),)
+
+
+def test_a_clock_carries() -> None:
+    assert clock(3599.9996, ",") == "01:00:00,000"
+    assert clock(None, ".") == "00:00:00.000"
+
+
+def test_parts_are_joined_with_their_times_corrected() -> None:
+    second = Transcript("Bye.", (Segment("Bye.", 1.0, 2.0),), "de", 3.0, "m")
+    whole = joined([(0.0, WHOLE), (600.0, second)])
+    assert whole.text == "Hello there. How are you today? Fine! Bye."
+    assert whole.segments[-1] == Segment("Bye.", 601.0, 602.0)
+    assert (whole.language, whole.duration) == ("en", 603.0)
+    assert Segment("x").later(5.0) == Segment("x")
+
+
+def listen(run: Any, url: str, transcriber: Transcriber, recording: Any) -> Transcript:
+    transcript: Transcript = run(lambda client: client.run(transcriber.listen(recording)), url)
+    return transcript
+
+
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
+
+
+def test_one_request_is_enough_when_the_answer_has_times(run: Any) -> None:
+    answer = {
+        "text": " Hi. ",
+        "language": "en",
+        "segments": [{"start": 0, "end": 1.5, "text": "Hi."}],
+    }
+    with ScriptedServer(Reply(json=answer)) as server:
+        transcript = listen(run, server.url, Transcriber(format="sentences"), WAV)
+        assert server.sent == 1
+    assert transcript == Transcript(
+        "Hi.", (Segment("Hi.", 0.0, 1.5),), "en", 1.5, "openai/whisper-1"
+    )
+
+
+def test_subtitles_are_asked_for_when_times_are_needed_and_missing(run: Any) -> None:
+    subtitles = Reply(
+        body=[srt(TWO).encode()], length=len(srt(TWO)), headers={"content-type": "text/plain"}
+    )
+    with ScriptedServer(Reply(json={"text": WHOLE.text}), subtitles) as server:
+        transcript = listen(run, server.url, Transcriber(format="segments", language="en"), WAV)
+        assert server.sent == 2
+        assert b'name="response_format"\r\n\r\nsrt' in server.received[1].body
+    assert (transcript.segments, transcript.duration) == (TWO, 8.0)
+
+
+def test_times_are_not_paid_for_when_nobody_needs_them(run: Any) -> None:
+    with ScriptedServer(Reply(json={"text": "Hi."})) as server:
+        assert listen(run, server.url, Transcriber(), WAV).segments == ()
+        assert server.sent == 1
+
+
+def write_recording(path: Path, seconds: float, quiet_at: float) -> None:
+    samples = array("h", [0]) * int(seconds * RATE)
+    for number in range(len(samples)):
+        if not quiet_at <= number / RATE < quiet_at + 0.3:
+            samples[number] = 9000 if number // 20 % 2 else -9000
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(samples.tobytes())
+
+
+def test_a_long_recording_is_cut_where_it_is_quiet(tmp_path: Path) -> None:
+    recording = tmp_path / "long.wav"
+    write_recording(recording, 12.0, quiet_at=6.5)
+    pieces = split_recording(recording, tmp_path, 8.0)
+    assert [start for start, _ in pieces] == [0.0, pytest.approx(6.65, abs=0.2)]
+    with wave.open(str(pieces[1][1])) as second:
+        assert second.getnframes() / RATE == pytest.approx(12.0 - pieces[1][0], abs=0.01)
+
+
+def test_a_short_piece_is_not_searched() -> None:
+    assert quiet_cut(array("h", [1] * 10)) == 10
+
+
+@pytest.mark.parametrize("content", [b"no sound at all", b""])
+def test_what_is_no_recording_is_named(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "x.mp3"
+    path.write_bytes(content)
+    with pytest.raises(ValueError, match=r"`x\.mp3` is no recording"):
+        split_recording(path, tmp_path, 8.0)
+
+
+def test_without_the_splitter_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    with pytest.raises(rc.ConfigurationError, match="PyAV"):
+        split_recording(tmp_path / "x.wav", tmp_path, 8.0)
+
+
+def test_a_large_file_is_sent_in_parts_and_nothing_is_left_behind(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcribing, "LARGEST_UPLOAD", 100_000)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    recording = tmp_path / "long.wav"
+    write_recording(recording, 12.0, quiet_at=6.5)
+    answer = {
+        "text": "Part.",
+        "duration": 6.0,
+        "segments": [{"start": 1, "end": 2, "text": "Part."}],
+    }
+    with ScriptedServer(Reply(json=answer)) as server:
+        transcript = listen(run, server.url, Transcriber(split_s=8.0), recording)
+        assert server.sent == 2
+    assert transcript.text == "Part. Part."
+    assert transcript.segments[1].start == pytest.approx(7.65, abs=0.2)
+    assert [path.name for path in tmp_path.iterdir()] == ["long.wav"]
