@@ -4,18 +4,20 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from runcrate_emulator.simulation import digest, judging
+from runcrate_emulator.simulation import judging
 from runcrate_emulator.simulation.choosing import choice
 from runcrate_emulator.simulation.classifying import classified
 from runcrate_emulator.simulation.condensing import standalone
 from runcrate_emulator.simulation.extraction import find_answer
 from runcrate_emulator.simulation.invention import invented
+from runcrate_emulator.simulation.picking import picked
 from runcrate_emulator.simulation.prompt import Prompt
 from runcrate_emulator.simulation.refining import refined
 from runcrate_emulator.simulation.small_talk import small_talk
 from runcrate_emulator.simulation.triplets import extracted
 from runcrate_emulator.simulation.writing import written
 
+_LONGEST_QUOTE: Final = 160
 _FORMS: Final[tuple[tuple[Callable[[Prompt], str | None], str], ...]] = (
     (judging.better_of_two, "Two answers are to be compared."),
     (choice, "Numbered options are given, so the best fitting number is wanted."),
@@ -25,6 +27,7 @@ _FORMS: Final[tuple[tuple[Callable[[Prompt], str | None], str], ...]] = (
     (judging.score, "A score is wanted."),
     (written, "A text is to be made from the material."),
     (classified, "The text is to be put into a class."),
+    (picked, "Something particular is to be picked from the text."),
 )
 """Forms of answers that a prompt's instructions ask for, the most particular first."""
 
@@ -69,9 +72,11 @@ def _from_material(prompt: Prompt) -> Answer:
         return Answer(
             found.text, grounded=False, note="No passage of the context fits the question."
         )
-    topic = digest.topic(prompt.question)
+    asked = " ".join(prompt.question.split())
+    if len(asked) > _LONGEST_QUOTE:
+        asked = asked[:_LONGEST_QUOTE].rstrip() + " …"
     text = (
-        f"I am a simulated model without knowledge of my own, and nothing in this conversation "
-        f"tells about {topic}. Give me a text to answer from, or tools to call."
+        "I am a simulated model without knowledge of my own, and nothing in this conversation "
+        f'answers "{asked}". Give me a text to answer from, or tools to call.'
     )
     return Answer(text, grounded=False, note="There is no material to answer from.")

@@ -6,9 +6,16 @@ from typing import Any, Final
 
 from runcrate_emulator.simulation import spans
 from runcrate_emulator.simulation.evidence import Evidence
+from runcrate_emulator.simulation.records import parsed
 from runcrate_emulator.simulation.slots import Slot
 from runcrate_emulator.simulation.thesaurus import alike
-from runcrate_emulator.simulation.words import identifier_words, stem, stem_set, words
+from runcrate_emulator.simulation.words import (
+    identifier_words,
+    same_family,
+    stem,
+    stem_set,
+    words,
+)
 
 _POSITIVE: Final = frozenset(
     stem(word)
@@ -52,6 +59,19 @@ _LONGEST_OPTION_WORDS: Final = 4
 _FALLBACKS: Final = ("other", "unknown", "none", "neutral", "general", "n/a", "no", "default")
 
 
+def described_options(slot: Slot) -> dict[str, str]:
+    """Options that a tool's description lists with their meanings, as `{'a': 'does …', …}`."""
+    for match in re.finditer(r"(?P<lead>[\w ]*):?\s*(?P<table>\{[^{}]+\})", slot.owner):
+        table = parsed(match["table"])
+        if (
+            isinstance(table, dict)
+            and all(isinstance(value, str) for value in table.values())
+            and stem_set(match["lead"]) & slot.stems
+        ):
+            return table
+    return {}
+
+
 def told_options(slot: Slot) -> list[str]:
     """Options that a description lists in words, as `one of 'low', 'high'`; often none."""
     quoted = [span.text for span in spans.quotations(slot.description)]
@@ -70,6 +90,9 @@ def chosen(slot: Slot, options: Sequence[Any], evidence: Evidence) -> Any:
         for name, value in record.items():
             if value in options and set(map(str.lower, identifier_words(name))) & set(slot.words):
                 return value
+    if meanings := described_options(slot):
+        request = evidence.focus or evidence.request
+        return max(meanings, key=lambda name: _fit(request, f"{name} {meanings[name]}"))
     for text in evidence.texts():
         scored = [(_mention(str(option), text), -at) for at, option in enumerate(options)]
         best, at = max(scored)
@@ -91,7 +114,13 @@ def _mention(option: str, text: str) -> float:
     topic = stem_set(text)
     if wanted and all(len(one) > 2 and any(alike(one, h) for h in topic) for one in wanted):  # noqa: PLR2004 - no letter codes
         return 0.5
-    return 0.0
+    return 0.4 * len(set(wanted) & topic) / len(wanted) if wanted else 0.0
+
+
+def _fit(request: str, described: str) -> int:
+    """How many words of a request an option's name and meaning hold, or a relative of them."""
+    held = stem_set(" ".join(identifier_words(described)))
+    return sum(any(same_family(one, other) for other in held) for one in stem_set(request))
 
 
 def mood(text: str) -> int:

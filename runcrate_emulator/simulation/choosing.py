@@ -2,17 +2,12 @@
 
 import json
 import re
-from dataclasses import dataclass
 from typing import Final
 
+from runcrate_emulator.simulation.options import Option, ranked_options
 from runcrate_emulator.simulation.prompt import Prompt, joined
-from runcrate_emulator.simulation.relevance import GOOD_ENOUGH, likeness
+from runcrate_emulator.simulation.relevance import GOOD_ENOUGH
 
-_OPTION: Final = re.compile(
-    r"^[ \t]*(?:\((?P<round>\d{1,3})\)|\[(?P<square>\d{1,3})\]|(?P<dot>\d{1,3})[.):]|"
-    r"(?:Document|Doc|Option|Choice|Passage|Source)\s+(?P<word>\d{1,3}))\s*:?[ \t]*",
-    re.MULTILINE,
-)
 _WANTS_CHOICE: Final = re.compile(
     r"\b(?:choices?|options?|select\w*|choose|pick|number (?:corresponding|of the)|numbers of|rank)\b",
     re.IGNORECASE,
@@ -27,36 +22,14 @@ _JSON_EXAMPLE: Final = re.compile(r"\[\s*\{\s*\"?'?choice\"?'?\s*:", re.IGNORECA
 _TOP_SCORE: Final = 10
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
-    """A numbered option and how well it fits the question, from 0 to 1."""
-
-    number: int
-    text: str
-    fit: float
-
-
-def options(text: str, question: str) -> list[Option]:
-    """The numbered options of a text, with how well each fits a question."""
-    marks = list(_OPTION.finditer(text))
-    ends = [*(mark.start() for mark in marks[1:]), len(text)]
-    found: list[Option] = []
-    for mark, end in zip(marks, ends, strict=True):
-        number = int(next(group for group in mark.groups() if group))
-        body = text[mark.end() : end].strip()
-        found.append(Option(number, body, likeness(question, body)))
-    return found
-
-
 def choice(prompt: Prompt) -> str | None:
     """The answer to a prompt that wants numbers of options, else `None`."""
     if not _WANTS_CHOICE.search(prompt.instructions):
         return None
     question = prompt.part("statement") or prompt.question
-    listed = options(joined(prompt.context) or joined(prompt.told), question)
-    if not listed:
+    ranked = ranked_options(joined(prompt.context) or joined(prompt.told), question)
+    if not ranked:
         return None
-    ranked = sorted(listed, key=lambda option: -option.fit)
     if _ORDERED.search(prompt.instructions) or _ORDERED.search(prompt.text):
         return " > ".join(f"[{option.number}]" for option in ranked)
     if paired := _PAIRED.search(prompt.examples):

@@ -24,7 +24,7 @@ _LONGEST_WORDS: Final = 3
 
 def classified(prompt: Prompt) -> str | None:
     """The class that a prompt's text belongs to, else `None`."""
-    match = _WANTS.search(f"{prompt.instructions}\n{prompt.text}")
+    match = _WANTS.search(prompt.told_without_context)
     if not match:
         return None
     quoted = [span.text for span in spans.quotations(match["list"])]

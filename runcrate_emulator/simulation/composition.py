@@ -36,6 +36,8 @@ def text_for(slot: Slot, evidence: Evidence) -> str:
         return digest.summary(source)
     if slot.kind == "title" and evidence.material:
         return digest.title(source)
+    if slot.kind == "question" and evidence.question.rstrip().endswith("?"):
+        return evidence.question
     if evidence.material and (found := _relevant(slot, evidence.material)):
         return found
     topic = digest.topic(evidence.request or evidence.focus)

@@ -23,7 +23,8 @@ _PRONOUN: Final = re.compile(
     re.IGNORECASE,
 )
 _ELLIPSIS: Final = re.compile(
-    r"^(?:and|but|so|also)?\s*(?:what|how) about\s+(?P<new>.+?)\??$|^(?:and|or)\s+(?P<bare>.+?)\??$",
+    r"^(?:and|but|so|also)?\s*(?:what|how) about\s+(?P<new>.+?)\??$|^(?:and|or)\s+"
+    r"(?!(?:who|what|how|when|where|why|which|is|are|does|do|did|can|could|will)\b)(?P<bare>.+?)\??$",
     re.IGNORECASE,
 )
 
@@ -61,6 +62,7 @@ def completed(question: str, turns: list[tuple[str, str]]) -> str:
         return question
     if (match := _ELLIPSIS.match(question.strip())) and (new := match["new"] or match["bare"]):
         return _replaced(asked[-1], new.strip(" ?"))
+    question = _opened(question)
     topic = _topic(asked, [text for who, text in turns if who not in _HUMAN])
     if not topic:
         return question
@@ -74,6 +76,14 @@ def completed(question: str, turns: list[tuple[str, str]]) -> str:
     ):
         said = f"{question.rstrip(' ?.')} ({topic})?"
     return said
+
+
+def _opened(question: str) -> str:
+    """A question without the `And` or `But` that ties it to the one before."""
+    bare = re.sub(
+        r"^(?:and|but|so|or|also|then)\b[\s,]*", "", question.strip(), flags=re.IGNORECASE
+    )
+    return bare[:1].upper() + bare[1:]
 
 
 def _topic(asked: list[str], answered: list[str]) -> str:

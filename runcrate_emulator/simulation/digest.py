@@ -5,7 +5,7 @@ from collections import Counter
 from typing import Final
 
 from runcrate_emulator.simulation import spans
-from runcrate_emulator.simulation.passages import passages, sentences
+from runcrate_emulator.simulation.passages import passages
 from runcrate_emulator.simulation.words import STOP_WORDS, is_name_like, stem, stems, words
 
 _HEADING: Final = re.compile(r"^\s{0,3}#{1,3}\s+(.+?)\s*#*$", re.MULTILINE)
@@ -15,7 +15,7 @@ _LONGEST_TITLE: Final = 9
 _GENERIC: Final = frozenset(
     stem(word)
     for word in """
-        joke story poem haiku essay song limerick paragraph example list write text thing things
+        joke story poem haiku haikus essay song limerick paragraph example list write text thing things
         something information answer question please topic context document
         """.split()  # noqa: SIM905 - words read best as words
 )
@@ -80,6 +80,9 @@ def title(text: str) -> str:
         and lines[0][-1:].isalnum()
     ):
         return lines[0]
+    bare = " ".join(text.split()).rstrip(".")
+    if 0 < len(bare.split()) <= _LONGEST_TITLE and not re.search(r"[.?!]\s|[?!]$", bare):
+        return bare
     found = keywords(text, 3)
     if not found:
         return "Untitled"
@@ -96,7 +99,11 @@ def topic(text: str) -> str:
     named = spans.names(text)
     if named:
         return named[-1].text
-    left = [w for w in words(text) if w.lower() not in STOP_WORDS and stem(w) not in _GENERIC]
+    left = [
+        word
+        for word in words(text)
+        if word.lower() not in STOP_WORDS and stem(word) not in _GENERIC and not word.isdigit()
+    ]
     return left[-1] if left else "this"
 
 
@@ -110,8 +117,8 @@ def _trimmed(text: str) -> list[str]:
 def questions(text: str, limit: int) -> list[str]:
     """Questions that a text answers, made from its sentences."""
     asked: list[str] = []
-    for sentence in sentences(text):
-        question = _question(sentence)
+    for passage in passages(text):
+        question = _question(passage.text) if passage.kind == "prose" else ""
         if question and question not in asked:
             asked.append(question)
         if len(asked) == limit:
@@ -124,16 +131,25 @@ def questions(text: str, limit: int) -> list[str]:
 
 
 _STATEMENT: Final = re.compile(
-    r"^(?P<subject>(?:The |An? |[A-Z`])[^,;:()]{0,60}?)\s(?P<verb>is|are|was|were|has|have|can)\s(?P<rest>.+?)[.!]?$"
+    r"^(?P<subject>(?:The |An? |[A-Z`])(?:[\w`.-]+\s?){0,3}?[\w`.-]*)\s(?P<verb>is|are|was|were|has|have|can)\s(?P<rest>.+?)[.!]?$"
+)
+
+
+_NO_SUBJECT: Final = frozenset(
+    """
+    it they he she this that these those there which what who when where why how everything nothing
+    all each both if
+    """.split()  # noqa: SIM905 - words read best as words
 )
 
 
 def _question(sentence: str) -> str:
     match = _STATEMENT.match(sentence)
-    if not match or match["subject"].lower() in STOP_WORDS:
+    if not match or {word.lower() for word in match["subject"].split()} & _NO_SUBJECT:
         return ""
     subject = match["subject"]
-    if subject.split()[0] in {"The", "A", "An"}:
+    first, _, rest = subject.partition(" ")
+    if first in {"The", "A", "An"} or (rest[:1].islower() and first.istitle()):
         subject = subject[0].lower() + subject[1:]
     if match["verb"] in {"has", "have"}:
         return f"What {'does' if match['verb'] == 'has' else 'do'} {subject} have?"

@@ -4,6 +4,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from runcrate_emulator.simulation.options import Option
+
 Style = Literal["call", "forced", "written"]
 """What the values are for: a tool call that the request calls for, one that the client forces, or
 a structured answer."""
@@ -24,6 +26,7 @@ class Evidence:
         reason: Why the answer is what it is, in a sentence.
         style: What the values are for.
         last_result: Text of the latest tool result, or "".
+        options: Numbered options to choose from, the best first.
     """
 
     focus: str
@@ -36,6 +39,7 @@ class Evidence:
     reason: str = ""
     style: Style = "call"
     last_result: str = ""
+    options: tuple[Option, ...] = ()
 
     @property
     def free(self) -> bool:

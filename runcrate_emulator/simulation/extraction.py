@@ -6,8 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from runcrate_emulator.simulation import spans
+from runcrate_emulator.simulation.condensing import completed
 from runcrate_emulator.simulation.passages import Passage, passages, sentences, with_continuation
-from runcrate_emulator.simulation.perspective import about_user, addressed
+from runcrate_emulator.simulation.perspective import about_user, addressed, own_name
 from runcrate_emulator.simulation.prompt import Prompt, is_question
 from runcrate_emulator.simulation.relevance import GOOD_ENOUGH, Ranked, Ranking, rank
 from runcrate_emulator.simulation.words import stem_set
@@ -57,7 +58,7 @@ class Found:
 
 def find_answer(prompt: Prompt, question: str = "") -> Found:
     """Answer a prompt's question from its context, its facts and what the user told before."""
-    asked = question or prompt.question
+    asked = question or _resolved(prompt)
     every = _material(prompt)
     if not every or not asked:
         return Found(_unknown(prompt), grounded=False)
@@ -71,6 +72,15 @@ def find_answer(prompt: Prompt, question: str = "") -> Found:
     return Found(
         " ".join(texts), grounded=True, score=max(f.score for f in grounded), sources=sources
     )
+
+
+def _resolved(prompt: Prompt) -> str:
+    """The question, with its pronouns resolved from what was said before."""
+    if not prompt.told:
+        return prompt.question
+    turns = [("user", text) for text in prompt.told]
+    turns += [("assistant", text) for text in prompt.replied]
+    return completed(prompt.question, turns)
 
 
 def _find(asked: str, every: Sequence[Passage], prompt: Prompt) -> Found:
@@ -104,6 +114,8 @@ def _memories(prompt: Prompt) -> list[Passage]:
         for sentence in sentences(text)
         if not sentence.strip().endswith("?") and not is_question(sentence)
     ]
+    called = [name for text in reversed(prompt.told) if (name := own_name(text))]
+    told += [Passage(f"Your name is {name}.", paragraph=-3) for name in called]
     said = [
         Passage(passage.text, passage.kind, paragraph=-4)
         for text in reversed(prompt.replied)

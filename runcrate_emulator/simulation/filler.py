@@ -2,22 +2,32 @@
 
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from runcrate_emulator.simulation import composition, digest, number_values, spans
-from runcrate_emulator.simulation.choice_values import chosen, told_options, truth
+from runcrate_emulator.simulation.choice_values import (
+    chosen,
+    described_options,
+    told_options,
+    truth,
+)
 from runcrate_emulator.simulation.evidence import Evidence
 from runcrate_emulator.simulation.passages import passages
 from runcrate_emulator.simulation.record_values import from_records
+from runcrate_emulator.simulation.relevance import GOOD_ENOUGH
 from runcrate_emulator.simulation.schema import Json, Schemas, same, types_of
 from runcrate_emulator.simulation.slots import Slot
 from runcrate_emulator.simulation.smallest import Unsatisfiable, smallest
 from runcrate_emulator.simulation.text_values import Strength, candidates, guesses, mentioned
+from runcrate_emulator.simulation.words import stem_set
 
 MISSING: Final = object()
 """Stands for `leave this property out`."""
 _DEEPEST: Final = 8
 _MOST_ITEMS: Final = 12
+_SHORT_MATERIAL: Final = 80
+"""Words up to which a quotation in the material may be its title."""
 
 
 def fill(schema: Json, evidence: Evidence, owner: str = "") -> Json:
@@ -183,9 +193,13 @@ class _Filler:
     # Numbers
 
     def _numbers(self, slots: list[Slot]) -> dict[str, Json]:
-        values: dict[str, Json] = {}
+        values = self._chosen(slots)
         for slot in slots:
-            stated = from_records(slot, self._evidence, self._schemas, exact=True)
+            stated = (
+                None
+                if slot.name in values
+                else from_records(slot, self._evidence, self._schemas, exact=True)
+            )
             if stated is not None:
                 values[slot.name] = stated
         texts = list(self._evidence.texts())
@@ -201,6 +215,24 @@ class _Filler:
                     values[slot.name] = near
         return values
 
+    def _chosen(self, slots: list[Slot]) -> dict[str, Json]:
+        """The number of the best option, for slots that want one, and a score beside it."""
+        if not self._evidence.options or not any(slot.stems & _INDEXES for slot in slots):
+            return {}
+        best = self._evidence.options[0]
+        values: dict[str, Json] = {}
+        for slot in slots:
+            if slot.stems & _INDEXES:
+                values[slot.name] = best.number
+            elif slot.stems & _SCORES:
+                low, high = slot.schema.get("minimum", 0), slot.schema.get("maximum", 10)
+                values[slot.name] = round(low + best.fit * (high - low))
+        return {
+            slot.name: values[slot.name]
+            for slot in slots
+            if slot.name in values and self._schemas.accepts(slot.schema, values[slot.name])
+        }
+
     def _number(self, slot: Slot) -> Json:
         value = self._numbers([slot]).get(slot.name)
         return MISSING if value is None else value
@@ -208,7 +240,7 @@ class _Filler:
     # Texts
 
     def _text(self, slot: Slot) -> Json:
-        options = told_options(slot)
+        options = [*described_options(slot)] or told_options(slot)
         if options and (option := chosen(slot, options, self._evidence)) is not None:
             return option
         for value in self._texts(slot):
@@ -222,6 +254,11 @@ class _Filler:
         nullable = "null" in types_of(slot.schema)
         known = from_records(slot, evidence, self._schemas, exact=True)
         composed = composition.text_for(slot, evidence) if evidence.free else ""
+        if slot.kind == "title" and len(evidence.material.split()) < _SHORT_MATERIAL:
+            for text in (evidence.focus, evidence.material):
+                yield from self._unused(slot, text)
+        if slot.kind == "reason" and not evidence.free:
+            yield evidence.request
         if composed and slot.kind in composition.COMPOSED_KINDS:
             yield composed
         if known is not None and not any(self._stated(slot, evidence.focus)):
@@ -269,6 +306,9 @@ class _Filler:
     # Arrays
 
     def _array(self, slot: Slot, depth: int) -> Json:
+        if "prefixItems" in slot.schema:
+            parts = [Slot(slot.name, self._schemas.resolved(p)) for p in slot.schema["prefixItems"]]
+            return [self._value(part, depth - 1) for part in parts]
         item = self._schemas.resolved(slot.schema.get("items", True))
         most = min(slot.schema.get("maxItems", _MOST_ITEMS), _MOST_ITEMS)
         values: list[Json] = []
@@ -318,11 +358,15 @@ class _Filler:
 
     def _objects(self, item: Mapping[str, Any], slot: Slot, depth: int) -> Iterator[Json]:
         """One object for each passage that states something the objects are made of."""
-        source = self._evidence.material or self._evidence.focus
-        for passage in passages(source)[: _MOST_ITEMS * 2]:
-            evidence = Evidence(
-                passage.text, question=self._evidence.question, style=self._evidence.style
-            )
+        if self._evidence.options and self._wants_options(item):
+            yield from self._for_options(item, slot, depth)
+            return
+        sources = (self._evidence.material, self._evidence.focus)
+        every = [one.text for source in sources for one in passages(source)]
+        for text in [part for one in every for part in self._parts(one, item, slot)][
+            : _MOST_ITEMS * 2
+        ]:
+            evidence = Evidence(text, question=self._evidence.question, style=self._evidence.style)
             inner = _Filler(self._schemas, evidence)
             optional = Slot(slot.name.removesuffix("s"), item, required=False, owner=slot.owner)
             if not inner._is_supported(optional):
@@ -331,8 +375,36 @@ class _Filler:
             if value is not MISSING:
                 yield value
 
-    def _is_supported(self, slot: Slot) -> bool:
-        """Whether the focus states a value for at least half of the object's required parts."""
+    def _parts(self, text: str, item: Mapping[str, Any], slot: Slot) -> list[str]:
+        """The parts of a sentence that each state an object, or the sentence."""
+        parts = [part for part in _COORDINATION.split(text) if part.strip()]
+        optional = Slot(slot.name.removesuffix("s"), item, required=False, owner=slot.owner)
+        stating = [
+            part
+            for part in parts
+            if _Filler(self._schemas, Evidence(part))._is_supported(optional, whole=True)
+        ]
+        return stating if len(stating) > 1 else [text]
+
+    def _wants_options(self, item: Mapping[str, Any]) -> bool:
+        return any(Slot(name).stems & _INDEXES for name in item.get("properties", {}))
+
+    def _for_options(self, item: Mapping[str, Any], slot: Slot, depth: int) -> Iterator[Json]:
+        """One object for each option that fits."""
+        options = self._evidence.options
+        for option in [one for one in options if one.fit >= GOOD_ENOUGH] or options[:1]:
+            inner = _Filler(self._schemas, replace(self._evidence, options=(option,)))
+            value = inner._value(Slot(slot.name, item, owner=slot.owner), depth - 1)
+            if value is not MISSING:
+                yield value
+
+    def _is_supported(self, slot: Slot, *, whole: bool = False) -> bool:
+        """Whether the focus states values for at least half of the object's required parts.
+
+        Args:
+            slot: The object.
+            whole: Ask for all of them instead.
+        """
         properties = slot.schema.get("properties", {})
         wanted = list(slot.schema.get("required", ())) or list(properties)
         slots = [
@@ -345,9 +417,13 @@ class _Filler:
         found = len(counted) + sum(
             any(candidates(one, focus)) for one in slots if one not in numeric
         )
-        return bool(wanted) and found * 2 >= len(wanted) and found > 0
+        needed = len(wanted) if whole else max(1, (len(wanted) + 1) // 2)
+        return bool(wanted) and found >= needed
 
 
+_INDEXES: Final = stem_set("index choice number option selection document_number doc")
+_SCORES: Final = stem_set("relevance score rating rank confidence")
+_COORDINATION: Final = re.compile(r",\s*(?:and\s+)?|\s+and\s+|;\s*")
 _VAGUE_KINDS: Final = frozenset(
     {"other", "query", "message", "question", "answer", "title", "code"}
 )

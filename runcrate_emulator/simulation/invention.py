@@ -47,7 +47,7 @@ def invented(prompt: Prompt) -> str | None:
     match = _WANTS.search(prompt.text)
     if not match or prompt.context:
         return None
-    topic = digest.topic(prompt.text)
+    topic = digest.topic(prompt.question or prompt.text)
     form = match["form"].lower()
     counted = spans.numbers(match["count"])[:1] if match["count"] else []
     count = max(1, min(int(counted[0].value), _MOST_PIECES)) if counted else 1

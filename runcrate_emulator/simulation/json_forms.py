@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from runcrate_emulator.simulation import spans
+from runcrate_emulator.simulation.instructions import instructs
+from runcrate_emulator.simulation.passages import sentences
 from runcrate_emulator.simulation.prompt import Prompt
 from runcrate_emulator.simulation.relevance import likeness
 
@@ -26,12 +28,15 @@ def schema_in(prompt: Prompt) -> Mapping[str, Any] | None:
     the keys that are named.
     """
     text = prompt.told_without_context
-    if not _WANTS.search(text):
+    if not any(_WANTS.search(said) and instructs(said) for said in sentences(text)):
         return None
+    if "{{" in text:
+        plain = text.replace("{{", "{").replace("}}", "}")
+        text = plain if any(map(_is_schema, _objects(plain))) else text
     found = list(_objects(text))
-    schemas = [one for one in found if _is_schema(one)]
+    schemas: list[Mapping[str, Any]] = [one for one in found if _is_schema(one)]
     if schemas:
-        return schemas[-1]
+        return max(enumerate(schemas), key=lambda one: ("properties" in one[1], one[0]))[1]
     if shaped := _by_example(prompt, found):
         return shaped
     return _by_keys(text)

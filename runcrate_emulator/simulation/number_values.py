@@ -65,6 +65,8 @@ _LEAST: Final = re.compile(
 _COUNTING: Final = frozenset(
     {"count", "number", "num", "n", "k", "top", "quantiti", "limit", "amount", "gpus", "size"}
 )
+_BESIDE_NAME: Final = re.compile(r"[A-Z]\w+\s*[,(]\s*(?:aged?\s+)?$")
+_AGES: Final = range(1, 121)
 _YEAR_RANGE: Final = range(1000, 2200)
 
 
@@ -74,6 +76,7 @@ class _Mention:
     before: tuple[str, ...]
     after: tuple[str, ...]
     unit: str
+    beside_name: bool
     at_most: bool
     at_least: bool
 
@@ -144,6 +147,7 @@ def _mention(text: str, number: NumberSpan) -> _Mention:
         tuple(stem(word) for word in reversed(words(before)[-_NEAR:])),
         nearest,
         unit,
+        bool(_BESIDE_NAME.search(before)) and bool(re.match(r"\s*(?:[,)]|$)", after)),
         bool(_MOST.search(before)),
         bool(_LEAST.search(before)),
     )
@@ -167,6 +171,8 @@ def _score(slot: Slot, mention: _Mention) -> float:
         score += 1.5
     if "age" in named and {"year", "old"} <= {*mention.after[:2]}:
         score += 4
+    if "age" in named and mention.beside_name and mention.number.value in _AGES:
+        score += 2
     if "year" in named and mention.number.value in _YEAR_RANGE:
         score += 2
     described = slot.described_stems - named

@@ -16,6 +16,9 @@ _FAILURE: Final = re.compile(
     r"\d{3} (?:client|server) error)\b",
     re.IGNORECASE,
 )
+_HANDS_OVER: Final = re.compile(
+    r"^(?:hand_?off|transfer_(?:back_)?to_|delegate_to_)", re.IGNORECASE
+)
 _CONFIRMS: Final = re.compile(
     r"^\W*(?:yes|yep|ok|okay|sure|go ahead|do it|please do|continue|proceed|confirm(?:ed)?|approved?)"
     r"\b.{0,40}$",
@@ -42,6 +45,11 @@ class Outcome:
                 or (value.get("ok") is False or value.get("status") in {"error", "failed"})
             )
         return bool(_FAILURE.match(self.text))
+
+    @property
+    def hands_over(self) -> bool:
+        """Whether the call only passed the request on to another agent."""
+        return bool(_HANDS_OVER.search(self.call.name)) or "to_agent" in self.call.arguments
 
     @property
     def number(self) -> float | None:

@@ -17,6 +17,13 @@ _SWAPS: Final = (
     (re.compile(r"\bwe\b", re.IGNORECASE), "you"),
 )
 _FIRST_PERSON: Final = re.compile(r"\b(?:I|I'm|my|mine|me|we|our)\b", re.IGNORECASE)
+_GREETING: Final = re.compile(r"^(?:hi|hello|hey)\b[\s,!.]*(?:there\b[\s,!.]*)?", re.IGNORECASE)
+_NAMED: Final = re.compile(r"\b(?:I am|I'm|call me|this is|it's)\s+(?P<name>[A-Z][\w-]+)\b")
+
+
+def own_name(sentence: str) -> str:
+    """What a user says to be called, or ""."""
+    return match["name"] if (match := _NAMED.search(sentence)) else ""
 
 
 def about_user(sentence: str) -> bool:
@@ -26,7 +33,7 @@ def about_user(sentence: str) -> bool:
 
 def addressed(sentence: str) -> str:
     """A user's sentence as said to the user."""
-    said = sentence
+    said = _GREETING.sub("", sentence)
     for pattern, swapped in _SWAPS:
         said = pattern.sub(swapped, said)
     said = said.strip()

@@ -15,10 +15,11 @@ from runcrate_emulator.simulation.clauses import Clause, clauses
 from runcrate_emulator.simulation.conversation import Tool
 from runcrate_emulator.simulation.evidence import Evidence
 from runcrate_emulator.simulation.outcomes import Outcome, Turn, same_call
-from runcrate_emulator.simulation.records import Record, field_stems
+from runcrate_emulator.simulation.records import Record, field_stems, fields_about
 from runcrate_emulator.simulation.small_talk import is_social
 from runcrate_emulator.simulation.tool_choice import Choice, Offer
 from runcrate_emulator.simulation.waiting import still_waiting
+from runcrate_emulator.simulation.words import stem_set
 
 _MOST_TRIES: Final = 2
 """Times that a failing call is tried with corrected arguments, the first time included."""
@@ -108,15 +109,15 @@ class _Walk:
             self._before += f" {clause.text}"
         if not self.plan.calls and not self.plan.steps:
             self._as_a_whole()
-        for outcome in self._left:
-            self.plan.steps.append(Step(Clause(self._turn.request, None, False, False), (outcome,)))
+        whole = Clause(self._turn.request, None, follows=False, points_back=False)
+        self.plan.steps[:0] = [Step(whole, (outcome,)) for outcome in self._left]
 
     def _take(self, clause: Clause) -> None:
         if self._take_arithmetic(clause):
             return
         arguments = self.arguments(clause)
         offer = self.choice.best(clause, self._before, lambda one: len(arguments.gaps(one)))
-        if clause.action == "report" and (self.plan.steps or self.plan.calls or offer is None):
+        if clause.action == "report" and (offer is None or self._tells_itself(clause)):
             self.plan.reports.append(clause)
             return
         if offer is None:
@@ -125,6 +126,18 @@ class _Walk:
             return
         for one in self.choice.companions(clause, offer):
             self._call(clause, one, arguments)
+
+    def _tells_itself(self, clause: Clause) -> bool:
+        """Whether a clause such as `tell me its price` asks for what earlier steps bring anyway."""
+        if clause.points_back and (self.plan.steps or self.plan.calls):
+            return True
+        asked = stem_set(clause.text)
+        return any(
+            fields_about(asked, row)
+            for step in self.plan.steps
+            for outcome in step.outcomes
+            for row in outcome.rows(clause.text)
+        )
 
     def _as_a_whole(self) -> None:
         """The request in one piece, when none of its steps calls for a tool by itself."""
@@ -199,12 +212,13 @@ class _Walk:
             clause: The step.
             done: Outcomes that belong to no step.
         """
-        steps = [*self.plan.steps, Step(clause, tuple(done))] if done else self.plan.steps
+        loose = [one for one in (*self._left, *done) if not one.failed]
+        steps = [Step(clause, tuple(loose)), *self.plan.steps]
         found: list[Record] = []
         last = ""
         for step in reversed(steps):
             for outcome in step.outcomes:
-                if not outcome.failed:
+                if not outcome.failed and not outcome.hands_over:
                     found += outcome.rows(f"{step.clause.text} {clause.text}")
                     found.append(outcome.call.arguments)
                     last = last or outcome.text
@@ -275,6 +289,14 @@ class _Walk:
         outcome = self._done(clause, offer, wanted, alone=False)
         if outcome is None:
             self.plan.calls.append(PlannedCall(offer.tool.name, wanted))
+        else:
+            self._add_to_step(clause, outcome)
+
+    def _add_to_step(self, clause: Clause, outcome: Outcome) -> None:
+        """Keep the operations of one expression together as one step."""
+        last = self.plan.steps[-1] if self.plan.steps else None
+        if last is not None and last.clause is clause:
+            self.plan.steps[-1] = Step(clause, (*last.outcomes, outcome))
         else:
             self.plan.steps.append(Step(clause, (outcome,)))
 

@@ -22,7 +22,8 @@ _QUESTION_OPENING: Final = re.compile(
     r"could|should|would|will|has|have|had|may)\b",
     re.IGNORECASE,
 )
-_QUOTES: Final = "\"'\u201c\u201d\u2018\u2019` \n"
+_QUOTES: Final = "\"'\u201c\u201d\u2018\u2019`"
+_TRIPLE: Final = '"""'
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Prompt:
         """What is asked, without its quotation marks; "" if the user's text is empty."""
         asked = [part.text for part in self.sections if part.role == "question" and part.text]
         if asked:
-            return asked[-1].strip(_QUOTES)
+            return unquoted(asked[-1])
         plain = [part.text for part in self.sections if part.role == "plain" and part.text]
         whole = "\n".join(plain)
         if plain and len(whole.split()) <= _LONGEST_REQUEST_WORDS:
@@ -101,12 +102,12 @@ class Prompt:
         given = [part.text for part in every if part.role in {"context", "choices"} and part.text]
         if not given or self._asked_elsewhere():
             given += self._unlabelled_material()
-        return (*(text.strip(_QUOTES) for text in given), *self.attached)
+        return (*(unquoted(text) for text in given), *self.attached)
 
     @cached_property
     def told_without_context(self) -> str:
         """System text and user text without the sections to answer from."""
-        text = f"{self.system}\n{self.text}"
+        text = f"{self.system}\n{self.text}".strip()
         for part in (*self.system_sections, *self.sections):
             if part.role == "context" and part.text:
                 text = text.replace(part.text, "")
@@ -143,9 +144,12 @@ def is_question(sentence: str) -> bool:
     return text.endswith("?") or bool(_QUESTION_OPENING.match(text))
 
 
-def strip_quotes(text: str) -> str:
-    """A text without the quotation marks around it."""
-    return text.strip(_QUOTES)
+def unquoted(text: str) -> str:
+    """A text without the quotation marks around it; a mark at one end only is part of the text."""
+    bare = text.strip().removeprefix(_TRIPLE).removesuffix(_TRIPLE).strip()
+    while len(bare) > 1 and bare[0] in _QUOTES and bare[-1] in _QUOTES:
+        bare = bare[1:-1].strip()
+    return bare
 
 
 def joined(texts: Sequence[str]) -> str:

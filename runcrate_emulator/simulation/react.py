@@ -78,7 +78,7 @@ def script_of(messages: Sequence[Message]) -> Script | None:
     final = "Final Answer" if "Final Answer" in labels else "Answer"
     json_input = bool(re.search(r"Action Input:[^\n]*(?:JSON|\{)", told))
     last = messages[-1].text
-    turn = _turn(messages, instructing, json_input=json_input)
+    turn = _turn(messages, instructing)
     return Script(turn, tools, final, json_input, last.rstrip().endswith("Thought:"))
 
 
@@ -123,12 +123,12 @@ def _listed_schema(match: re.Match[str]) -> dict[str, Any]:
     return {"type": "object", "properties": properties, "required": list(properties)}
 
 
-def _turn(messages: Sequence[Message], instructing: Message, *, json_input: bool) -> Turn:
+def _turn(messages: Sequence[Message], instructing: Message) -> Turn:
     if instructing.role == "user":
-        _, _, rest = instructing.text.rpartition("Begin!")
-        asked = list(_QUESTION.finditer(rest or instructing.text))
+        rest = instructing.text.rpartition("Begin!")[2]
+        asked = list(_QUESTION.finditer(rest))
         request = asked[-1]["text"].strip() if asked else rest.strip()
-        outcomes = _steps(instructing.text[asked[-1].end() :] if asked else rest)
+        outcomes = _steps(rest[asked[-1].end() :] if asked else rest)
         later = messages[messages.index(instructing) + 1 :]
         return Turn(request, (*outcomes, *_dialogue(later)))
     spoken = [message for message in messages if message.role in {"user", "assistant", "tool"}]
@@ -173,8 +173,10 @@ def _made(name: str, text: str, number: int) -> ToolCall:
 
 def action(script: Script, name: str, arguments: dict[str, Any]) -> str:
     """The text that calls a tool."""
-    plain = not script.json_input and set(arguments) == {_PLAIN_INPUT}
-    written = str(arguments[_PLAIN_INPUT]) if plain else json.dumps(arguments, ensure_ascii=False)
+    plain = not script.json_input and len(arguments) == 1
+    written = (
+        str(next(iter(arguments.values()))) if plain else json.dumps(arguments, ensure_ascii=False)
+    )
     thought = f"I need to use {name} for this."
     return f"{_thought(script, thought)}\nAction: {name}\nAction Input: {written}"
 

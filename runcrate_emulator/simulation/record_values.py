@@ -50,8 +50,9 @@ def _similar(slot: Slot, record: Record) -> Iterator[str]:
         own = [name for name in record if field_stems(name) & _HANDLES]
         yield from sorted(own, key=lambda name: -len(field_stems(name) & slot.stems))
         return
+    textual = types_of(slot.schema) == ("string",)
     related = fields_about(slot.stems, record)
-    yield from (name for name in related if field_stems(name) & slot.stems)
+    yield from (name for name in related if not (textual and as_number(record[name]) is not None))
     if slot.kind == "other":
         yield from (name for name in record if name.lower() in {"id", "name", "value", "result"})
 

@@ -7,7 +7,15 @@ from typing import Final
 
 from runcrate_emulator.simulation.passages import Passage
 from runcrate_emulator.simulation.thesaurus import alike
-from runcrate_emulator.simulation.words import is_name_like, rarity, stem, stem_set, weight, words
+from runcrate_emulator.simulation.words import (
+    COMMON_STEMS,
+    is_name_like,
+    rarity,
+    stem,
+    stem_set,
+    weight,
+    words,
+)
 
 GOOD_ENOUGH: Final = 0.34
 """Share of a question's weight that a passage must hold to count as an answer."""
@@ -16,8 +24,19 @@ _SYNONYM_SHARE: Final = 0.6
 _HEADING_SHARE: Final = 0.5
 _KIND_BONUS: Final = 0.12
 _FOREIGN_NAME_FACTOR: Final = 0.5
-"""A passage about something else than the thing named in the question counts half."""
+"""A passage counts half if no passage at all speaks of the thing named in the question."""
+_OTHER_NAME_FACTOR: Final = 0.75
+"""The same, if another passage speaks of it."""
+_COMMON_SHARE: Final = 0.6
 
+_USUAL_WORDS: Final = 45
+_LENGTH_POWER: Final = 0.3
+_CODE_FACTOR: Final = 0.7
+_WANTS_CODE: Final = re.compile(
+    r"\b(?:code|commands?|examples?|snippets?|install|run|call|import|how (?:do|can|to)|syntax|"
+    r"layout|folders?|files?)\b",
+    re.IGNORECASE,
+)
 _DATE: Final = r"\b(?:1[5-9]|20)\d\d\b|\b\d{1,2}[:/.]\d\d\b|\b(?:mon|tues|wednes|thurs|fri|satur|sun)day\b|\b(?:january|february|march|april|may|june|july|august|september|october|november|december|today|tomorrow|yesterday)\b"  # noqa: E501
 _KINDS: Final = (
     (
@@ -84,7 +103,11 @@ def rank(question: str, candidates: Sequence[Passage]) -> Ranking:
     bags = [stem_set(passage.text) for passage in candidates]
     headings = [stem_set(passage.heading) for passage in candidates]
     seen_in = rarity([bag | heading for bag, heading in zip(bags, headings, strict=True)])
-    weights = {found: weight(seen_in[found], max(len(candidates), 1)) for found in asked}
+    weights = {
+        found: weight(seen_in[found], max(len(candidates), 1))
+        * (_COMMON_SHARE if found in COMMON_STEMS else 1.0)
+        for found in asked
+    }
     total = sum(weights.values()) or 1.0
     names = names_in(question)
     known = frozenset().union(*bags, *headings) if bags else frozenset()
@@ -99,13 +122,22 @@ def rank(question: str, candidates: Sequence[Passage]) -> Ranking:
             elif any(alike(missing, found) for found in bag):
                 score += _SYNONYM_SHARE * weights[missing]
         score /= total
-        if names and not names & (bag | heading) and not names <= known:
-            score *= _FOREIGN_NAME_FACTOR
+        if names and not names & (bag | heading):
+            score *= _OTHER_NAME_FACTOR if names <= known else _FOREIGN_NAME_FACTOR
+        score *= _length_factor(passage, question)
         if score and any(shape.search(passage.text) for shape in wanted):
             score += _KIND_BONUS
         ranked.append(Ranked(passage, score, matched | (asked & heading)))
     ranked.sort(key=lambda item: -item.score)
     return Ranking(tuple(ranked), weights)
+
+
+def _length_factor(passage: Passage, question: str) -> float:
+    """Less than 1 for long passages, which hold many words by chance, and for code."""
+    factor = min(1.0, (_USUAL_WORDS / max(len(words(passage.text)), 1)) ** _LENGTH_POWER)
+    if passage.kind == "code" and not _WANTS_CODE.search(question):
+        factor *= _CODE_FACTOR
+    return factor
 
 
 def names_in(question: str) -> frozenset[str]:

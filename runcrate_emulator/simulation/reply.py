@@ -14,6 +14,7 @@ from runcrate_emulator.simulation.evidence import Evidence, Style
 from runcrate_emulator.simulation.filler import fill
 from runcrate_emulator.simulation.json_forms import schema_in
 from runcrate_emulator.simulation.judging import verdict
+from runcrate_emulator.simulation.options import ranked_options
 from runcrate_emulator.simulation.outcomes import turn_of
 from runcrate_emulator.simulation.plan import Plan, PlannedCall, forced_call, plan
 from runcrate_emulator.simulation.prompt import Prompt, joined
@@ -194,4 +195,5 @@ class _Replier:
             answered=judged.holds if judged else found.grounded,
             reason=judged.reason if judged else found.note,
             style=style,
+            options=tuple(ranked_options(joined(prompt.context), prompt.question)),
         )

@@ -31,6 +31,7 @@ Kind = Literal[
     "organisation",
     "place",
     "unit",
+    "occupation",
     "name",
     "other",
 ]
@@ -92,6 +93,7 @@ _KINDS: Final[tuple[tuple[Kind, str], ...]] = (
             r"destination|origin|venue|address|area|capital)"
         ),
     ),
+    ("occupation", r".*\b(?:occupation|profession|job|job title|role|position|career)"),
     ("unit", r".*\bunits?|scale|format|measure"),
 )
 _KIND_NAMES: Final = tuple((kind, re.compile(rf"^(?:{noun})$")) for kind, noun in _KINDS)

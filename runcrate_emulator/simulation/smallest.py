@@ -204,7 +204,12 @@ def _numbers(found: Mapping[str, Any], *, whole: bool) -> Iterator[float]:
     if high is not None and start > Fraction(str(high)):
         start = Fraction(str(high))
     first = -(-start // step) * step
-    for value in (first, first + step, first - step):
+    for value in (
+        *(one for one in (Fraction(1), Fraction(0)) if step == 1),
+        first,
+        first + step,
+        first - step,
+    ):
         yield int(value) if value.denominator == 1 else float(value)
     if not whole:
         edges = [float(edge) for edge in (low, high) if edge is not None]

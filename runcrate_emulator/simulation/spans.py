@@ -226,6 +226,11 @@ _OPENING_VERBS: Final = frozenset(
 )
 
 
+def is_calendar_word(text: str) -> bool:
+    """Whether a text is the name of a day or a month."""
+    return text.lower() in _MONTHS or DAY_WORD.fullmatch(text) is not None
+
+
 def dates(text: str) -> list[Span]:
     """Calendar dates of a text, each written as `YYYY-MM-DD`."""
     found: list[Span] = []

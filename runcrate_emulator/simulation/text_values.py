@@ -24,7 +24,7 @@ _BEFORE_ROLE: Final[Mapping[str, str]] = {
     "from": "from origin source departure start begin sender base old",
     "to": "to destination target arrival end recipient receiver goal new into",
     "into": "to target into",
-    "by": "author by creator director",
+    "by": "author by creator director artist composer writer producer painter maker singer band",
     "about": "topic subject about theme",
     "on": "date day on topic",
     "at": "time at company employer organization venue",
@@ -229,11 +229,23 @@ def _messages(text: str) -> Iterator[Span]:
         yield Span(match["bare"].strip(), match.start("bare"), match.end("bare"))
 
 
+_OCCUPATION: Final = re.compile(
+    r"\b(?:works?|working|worked|employed|serves?|job)\s+(?:is\s+)?(?:as\s+)?(?:an?|the)\s+(?P<job>[a-z][\w -]*?)"
+    r"(?=\s*(?:$|[.,;!?)\n]|\s(?:at|in|for|from|and|who|with|of)\b))|"
+    r"\b(?:is|was|am)\s+(?:an?|the)\s+(?P<being>[a-z][\w -]*?)"
+    r"(?=\s*(?:$|[.,;!?)\n]|\s(?:at|in|for|from|and|who|with|by|of)\b))"
+)
+
+
+def _occupations(text: str) -> Iterator[Span]:
+    for match in _OCCUPATION.finditer(text):
+        group = "job" if match["job"] else "being"
+        yield Span(match[group], match.start(group), match.end(group))
+
+
 def _people(text: str) -> Iterator[Span]:
-    named = spans.names(text)
-    first = re.compile(
-        r"(?:\bname is|\bnamed|\bcalled|\bfor|\bto|\bwith|\bby|\bI am|\bI'm|\bfrom)\s*$"
-    )
+    named = [span for span in spans.names(text) if not spans.is_calendar_word(span.text)]
+    first = re.compile(r"(?:\bname is|\bnamed|\bcalled|\bfor|\bto|\bwith|\bby|\bI am|\bI'm)\s*$")
     yield from (span for span in named if first.search(text[: span.start]))
     yield from named
 
@@ -270,6 +282,7 @@ _FINDERS: Final[Mapping[Kind, Callable[[str], Iterator[Span]]]] = {
     "message": _messages,
     "title": _messages,
     "person": _people,
+    "occupation": _occupations,
     "organisation": _organisations,
     "name": lambda text: iter(spans.names(text)),
     "id": _identifiers,

@@ -37,6 +37,7 @@ _SPOKEN_NAME: Final = 12.0
 _LACKING: Final = 0.8
 _LOOKS_AT_ONE: Final = 2.0
 _DANGEROUS: Final = frozenset({"delete", "create", "update", "send"})
+_CALCULATING: Final = frozenset({stem("calculate"), stem("calculator"), stem("math")})
 _RETRIEVES: Final = re.compile(
     r"\b(?:search|retriev\w+|look ?up|query|queries|knowledge|documents?|documentation|docs|"
     r"answer(?:s|ing)? questions?|information|rag|wiki\w*|lookup|find)\b",
@@ -62,7 +63,7 @@ class Offer:
     @cached_property
     def description_stems(self) -> frozenset[str]:
         """Stems of the words in the first lines of its description."""
-        return stem_set(_summary(self.tool.description))
+        return stem_set(" ".join(identifier_words(_summary(self.tool.description))))
 
     @cached_property
     def action(self) -> str | None:
@@ -216,9 +217,17 @@ class Choice:
         asked = stem_set(text)
         signs = re.findall(r"(?<=[\d)])\s*([-+*/^%\u00d7\u00f7])\s*(?=[\d(-])", text)
         meant = {"\u00d7": "*", "\u00f7": "/"}
-        return asked | {
-            stem(word) for sign in signs for word in OPERATOR_WORDS[meant.get(sign, sign)].split()
-        }
+        if not signs:
+            return asked
+        return (
+            asked
+            | _CALCULATING
+            | {
+                stem(word)
+                for sign in signs
+                for word in OPERATOR_WORDS[meant.get(sign, sign)].split()
+            }
+        )
 
     def _match(self, asked: str, offer: Offer) -> float:
         rare = self._weights.get(asked, 1.0)

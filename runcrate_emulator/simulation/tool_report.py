@@ -26,9 +26,11 @@ _SELECTS: Final = re.compile(
 
 def report(plan: Plan, request: str) -> str:
     """The final answer after all calls, quoting what they brought."""
-    if len(plan.steps) == 1 and not plan.reports:
-        return _told(plan.steps[0], request).strip("\n")
-    lines = [f"- {_headed(step, request)}" for step in plan.steps]
+    steps = [step for step in plan.steps if not all(one.hands_over for one in step.outcomes)]
+    steps = steps or plan.steps
+    if len(steps) == 1 and not plan.reports:
+        return _told(steps[0], request).strip("\n")
+    lines = [f"- {_headed(step, request)}" for step in steps]
     lines += [f"- {line}" for clause in plan.reports if (line := _reported(clause, plan, request))]
     if len(lines) == 1:
         return lines[0].removeprefix("- ").strip("\n")
@@ -44,6 +46,8 @@ def _headed(step: Step, request: str) -> str:
 def _told(step: Step, request: str) -> str:
     if len(step.outcomes) == 1:
         return told(step.outcomes[0], step.clause.text, request)
+    if all(_is_operation(outcome) for outcome in step.outcomes):
+        return ", ".join(told(outcome, step.clause.text, request) for outcome in step.outcomes)
     parts = [
         f"{_difference(outcome, step.outcomes)}: {told(outcome, step.clause.text, request)}"
         for outcome in step.outcomes
@@ -85,10 +89,20 @@ def told(outcome: Outcome, clause: str, request: str) -> str:
     return plain
 
 
+def _is_operation(outcome: Outcome) -> bool:
+    values = outcome.call.arguments.values()
+    return (
+        not outcome.failed
+        and outcome.number is not None
+        and len(values) == 2  # noqa: PLR2004 - two operands
+        and all(isinstance(value, (int, float)) for value in values)
+    )
+
+
 def _computed(outcome: Outcome, number: float) -> str:
     values = list(outcome.call.arguments.values())
     shown = arithmetic.plain(number)
-    if len(values) == 2 and all(isinstance(one, (int, float)) for one in values):  # noqa: PLR2004 - two operands
+    if _is_operation(outcome):
         return f"{outcome.call.name}({values[0]}, {values[1]}) = {shown}"
     return f"The result of {outcome.call.name} is {shown}."
 

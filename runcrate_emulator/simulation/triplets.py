@@ -13,11 +13,20 @@ _WANTS: Final = re.compile(
 )
 _AT_MOST: Final = re.compile(r"\bup to (\d+)", re.IGNORECASE)
 _BE: Final = r"(?:is|are|was|were|has been|have been|will be)"
+_COMMON: Final = (
+    "has have had can make makes use uses need needs cost costs take takes give gives own owns run "
+    "runs wrote made built led won met became sold bought"
+).replace(" ", "|")
 _VERB: Final = re.compile(
-    rf"^(?P<subject>.{{1,80}}?)\s+(?P<verb>{_BE}\s+(?P<participle>\w+(?:ed|en|wn|lt|nt|de|un|id))(?:\s+(?:by|in|on|at|from|to|with|for|as|of))?|"
-    rf"{_BE}|has|have|had|can|makes?|uses?|needs?|costs?|takes?|gives?|owns?|runs?|supports?|"
-    r"(?:\w{3,}(?:ed|es)|\w{2,}[^s\W]s)(?:\s+(?:by|in|on|at|from|to|with|for|as))?|wrote|made|built|led|won|met|became|sold|"
-    r"bought)\s+(?P<object>.+)$"
+    rf"\s(?P<verb>{_BE}\s+\w+(?:ed|en|wn|lt|nt|de|un|id)(?:\s+(?:by|in|on|at|from|to|with|for|as|of))?|"
+    rf"{_BE}|{_COMMON}|(?:\w{{3,}}ed|(?P<noun>\w{{2,}}[^s\W]s))"
+    r"(?:\s+(?:by|in|on|at|from|to|with|for|as))?)\s+(?P<object>\S.*)$"
+)
+_BARE_VERB: Final = re.compile(
+    r"^(?P<verb>[a-z]+[^s\W])\s+(?P<object>(?:the|a|an|its|their|\d)\b.*)$"
+)
+_NO_SUBJECT: Final = re.compile(
+    r"^(?:the|a|an)?$|\b(?:that|which|who|if|when|and|or)$", re.IGNORECASE
 )
 _ARTICLE: Final = re.compile(r"^(?:the|a|an|its|their|his|her)\s+", re.IGNORECASE)
 _TAIL: Final = re.compile(r"\s+((?:\w+(?:ed|en)\s+)?(?:in|at|on|by|for|since|from))\s+")
@@ -45,15 +54,29 @@ def triplets(text: str, limit: int) -> list[Triplet]:
     return found[:limit]
 
 
+def _parts(sentence: str) -> tuple[str, str, str] | None:
+    """Subject, verb and the rest, split at the first word that can be the verb."""
+    at = 0
+    while match := _VERB.search(sentence, at):
+        subject = _ARTICLE.sub("", sentence[: match.start()]).strip(" ,")
+        at = match.start() + 1
+        if _NO_SUBJECT.search(sentence[: match.start()].strip()):
+            continue
+        bare = _BARE_VERB.match(match["object"]) if match["noun"] else None
+        if bare:
+            return f"{subject} {match['noun']}", bare["verb"], bare["object"]
+        return subject, match["verb"], match["object"]
+    return None
+
+
 def _of_sentence(sentence: str, earlier: str) -> list[Triplet]:
-    match = _VERB.match(sentence.rstrip(".!? "))
-    if not match:
+    parts = _parts(sentence.rstrip(".!? "))
+    if parts is None:
         return []
-    subject = _ARTICLE.sub("", match["subject"]).strip(" ,")
+    subject, relation, rest = parts
     if subject.lower() in {"it", "they", "he", "she", "this"} and earlier:
         subject = earlier
-    relation = match["verb"]
-    main, *tails = _TAIL.split(match["object"])
+    main, *tails = _TAIL.split(rest)
     first = Triplet(subject, relation, _ARTICLE.sub("", main).strip(" ,"))
     carried = relation.rpartition(" ")[0] if _PREPOSITION.search(relation) else relation
     found = [first]

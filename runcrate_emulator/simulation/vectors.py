@@ -10,13 +10,22 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from runcrate_emulator.simulation.words import STOP_WORDS, stem, stems, words
+from runcrate_emulator.simulation.words import (
+    COMMON_STEMS,
+    STOP_WORDS,
+    is_name_like,
+    stem,
+    stems,
+    words,
+)
 
 _STEM: Final = 1.0
 _PAIR: Final = 0.5
 _LETTERS: Final = 0.25
 _STOP_WORD: Final = 0.08
 _GRAM: Final = 4
+_COMMON_SHARE: Final = 0.45
+_NAME_BONUS: Final = 1.4
 _HASHES: Final = 2
 """Places of the vector that each feature touches, so that a chance meeting weighs less."""
 
@@ -37,8 +46,10 @@ def _features(text: str) -> dict[str, float]:
     """What a text is made of, each with its weight; repetitions weigh less and less."""
     found = stems(text)
     features: defaultdict[str, float] = defaultdict(float)
+    names = {stem(word) for word in words(text) if is_name_like(word)}
     for one, count in Counter(found).items():
-        features[f"w:{one}"] = _STEM * (1 + math.log(count))
+        share = _COMMON_SHARE if one in COMMON_STEMS else _NAME_BONUS if one in names else 1.0
+        features[f"w:{one}"] = _STEM * share * (1 + math.log(count))
         padded = f"^{one}$"
         for at in range(max(1, len(padded) - _GRAM + 1)):
             features[f"g:{padded[at : at + _GRAM]}"] += _LETTERS
