@@ -1,5 +1,6 @@
 """The server around the endpoints: start and stop, keys, limits, faults, journal, links, page."""
 
+import json
 import socket
 import subprocess
 import sys
@@ -320,3 +321,38 @@ def test_command_prints_exports_and_requests_and_ends_with_ctrl_c():
     finally:
         process.kill()
         process.communicate()
+
+
+def stream(emulator, collected):
+    """Stream a chat answer and collect its events; an error leaves what came before it."""
+    body = {
+        "model": "deepseek-ai/DeepSeek-V3",
+        "messages": [{"role": "user", "content": "Say hello to everybody here."}],
+        "stream": True,
+    }
+    headers = {"Authorization": f"Bearer {emulator.api_key}"}
+    url = f"{emulator.inference_url}/chat/completions"
+    with httpx.stream("POST", url, json=body, headers=headers, timeout=0.3) as answer:
+        assert answer.status_code == 200
+        collected += (line for line in answer.iter_lines() if line)
+
+
+def test_a_stream_can_be_cut_stalled_and_malformed(emulator):
+    whole: list[str] = []
+    stream(emulator, whole)
+    assert whole[-1] == "data: [DONE]"
+    emulator.fail("POST /chat/completions", cut_after_chunks=2)
+    cut: list[str] = []
+    with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
+        stream(emulator, cut)
+    emulator.fail("POST /chat/completions", stall_after_chunks=1)
+    with pytest.raises(httpx.ReadTimeout):
+        stream(emulator, [])
+    emulator.fail("POST /chat/completions", malformed_json=True)
+    broken: list[str] = []
+    stream(emulator, broken)
+    with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
+        json.loads(broken[0].removeprefix("data: "))
+    assert broken[-1] == "data: [DONE]"
+    entry = emulator.requests[1]
+    assert (entry.status, entry.route) == (200, "/chat/completions")
