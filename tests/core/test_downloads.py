@@ -226,6 +226,8 @@ def test_49_a_file_without_a_validator_is_begun_anew(run: Any, target: Target) -
         with ScriptedServer(cut(**headers), whole(**headers)) as server:
             assert run(downloading(target), server.url).read_bytes() == DATA
             assert ["range" in request.headers for request in server.received] == [False, False]
+        with ScriptedServer(cut(**headers), cut(**headers), whole(**headers)) as server:
+            assert run(downloading(target), server.url).read_bytes() == DATA
 
 
 def test_49_a_date_is_a_validator_too(run: Any, target: Target) -> None:
@@ -257,8 +259,9 @@ OTHER_TOTAL = f"bytes {HALF}-{len(DATA) - 1}/{len(DATA) + 5}"
 def test_50_what_does_not_fit_is_begun_anew_once(
     run: Any, target: Target, answers: list[Reply], result: bytes
 ) -> None:
+    digest = hashlib.sha256(result).hexdigest()
     with ScriptedServer(*answers) as server:
-        assert run(downloading(target), server.url).read_bytes() == result
+        assert run(downloading(target, sha256=digest), server.url).read_bytes() == result
     assert target.alone()
 
 
@@ -298,6 +301,25 @@ def test_51_a_file_that_does_not_say_so_is_stopped_at_the_limit(run: Any, target
         with pytest.raises(rc.ResponseFormatError, match="pass a higher `limit`"):
             run(downloading(target, limit=len(DATA) * 2), server.url)
     assert target.unchanged()
+
+
+def test_a_connection_that_is_given_up_is_closed(run: Any, target: Target) -> None:
+    def connections(client: Any) -> int:
+        return len(client._driver.http.client()._transport._pool.connections)
+
+    async def waiting(client: Any) -> int:
+        with pytest.raises(rc.ResponseFormatError):
+            await downloading(target)(client)
+        return connections(client)
+
+    def blocking(client: Any) -> int:
+        with pytest.raises(rc.ResponseFormatError):
+            downloading(target)(client)
+        return connections(client)
+
+    held = Reply(body=[b"x"], length=10**15, end="hold")
+    with ScriptedServer(held) as server:
+        assert run(blocking if run.name == "blocking" else waiting, server.url) == 0
 
 
 def test_51_a_disk_that_is_too_small_is_told_before_reading(
