@@ -11,7 +11,7 @@ from __future__ import annotations
 import threading
 import weakref
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from runcrate_core import AsyncRuncrate, Runcrate
 
@@ -57,7 +57,7 @@ class ClientSettings:
 
 
 class _Pool:
-    """The two clients of one address and key, and the leases that use them."""
+    """The two clients of one address and key, and who holds them."""
 
     def __init__(self, settings: ClientSettings) -> None:
         key, address = settings.api_key, settings.base_url
@@ -65,13 +65,14 @@ class _Pool:
         self.asynchronous = AsyncRuncrate(
             key, inference_url=address, http_client=settings.http_async_client
         )
-        self.users: weakref.WeakSet[ClientLease] = weakref.WeakSet()
+        self.holds: weakref.WeakSet[_Hold] = weakref.WeakSet()
         # Sockets are closed as soon as nobody can use them any more; those of event loops are
         # closed by `aclose`, as only their loop may do it.
         weakref.finalize(self, self.blocking.close)
 
 
-class _Held(NamedTuple):
+@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+class _Hold:
     """What a lease has taken, replaced as a whole so that threads see no half of it."""
 
     settings: ClientSettings
@@ -91,7 +92,7 @@ class ClientLease:
     """
 
     def __init__(self) -> None:
-        self._held: _Held | None = None
+        self._hold: _Hold | None = None
 
     def blocking(self, settings: ClientSettings) -> Runcrate:
         """Return the blocking client for these settings.
@@ -125,38 +126,45 @@ class ClientLease:
             pool.blocking.close()
             await pool.asynchronous.aclose()
 
-    def _holding(self, settings: ClientSettings) -> _Held:
-        held = self._held
-        if held is not None and held.settings == settings:
-            return held
+    def _holding(self, settings: ClientSettings) -> _Hold:
+        hold = self._hold
+        if hold is not None and hold.settings == settings:
+            return hold
         with _lock:
             pool = _pools.get(settings.pool)
             if pool is None:
                 pool = _pools[settings.pool] = _Pool(settings)
-            taken = _Held(
+            taken = _Hold(
                 settings,
                 pool,
                 pool.blocking.with_options(**settings.options),
                 pool.asynchronous.with_options(**settings.options),
             )
-            if held is not None and held.pool is not pool:
-                held.pool.users.discard(self)
-            pool.users.add(self)
-            self._held = taken
+            pool.holds.add(taken)
+            if hold is not None:
+                hold.pool.holds.discard(hold)
+            self._hold = taken
             return taken
 
     def _release(self) -> _Pool | None:
         """Give the pool up; return it when nobody else uses it."""
         with _lock:
-            held, self._held = self._held, None
-            if held is None:
+            hold, self._hold = self._hold, None
+            if hold is None:
                 return None
-            held.pool.users.discard(self)
-            if held.pool.users:
+            hold.pool.holds.discard(hold)
+            if hold.pool.holds:
                 return None
-            if _pools.get(held.settings.pool) is held.pool:
-                del _pools[held.settings.pool]
-            return held.pool
+            if _pools.get(hold.settings.pool) is hold.pool:
+                del _pools[hold.settings.pool]
+            return hold.pool
+
+    def __eq__(self, other: object) -> bool:
+        # Models with equal fields are equal, whatever they are connected with at the moment.
+        return isinstance(other, ClientLease)
+
+    def __hash__(self) -> int:
+        return hash(ClientLease)
 
     def __copy__(self) -> Self:
         return type(self)()

@@ -1,0 +1,307 @@
+"""The constructor: names in use, defaults, mistakes, and what reaches the server."""
+
+from __future__ import annotations
+
+import inspect
+import time
+import warnings
+from typing import Any
+
+import httpx
+import pytest
+from langchain_core.language_models import BaseChatModel
+from pydantic import ValidationError
+
+import langchain_runcrate
+from langchain_runcrate import ChatRuncrate
+from runcrate_core import ConfigurationError
+from tests.core.scripted_server import ScriptedServer
+from tests.langchain.chat_service import KEY, MODEL, chat, invoke, stream, streamed, whole
+
+
+def body(*, call: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:
+    """Return what a model with these options sends, without model and messages."""
+    with ScriptedServer(whole()) as server:
+        chat(server, **options).invoke("Hi", **(call or {}))
+    sent = dict(server.received[0].json)
+    assert sent.pop("messages") == [{"role": "user", "content": "Hi"}]
+    sent.pop("model")
+    return sent
+
+
+@pytest.mark.parametrize(
+    ("names", "value"),
+    [
+        (("model", "model_name"), "m"),
+        (("base_url", "api_base"), "https://api.example.com/v1"),
+        (("timeout", "request_timeout"), 5.0),
+        (("stop", "stop_sequences"), ["x"]),
+        (("max_tokens", "max_completion_tokens"), 7),
+        (("stream_idle_timeout", "stream_chunk_timeout"), 9.0),
+    ],
+)
+def test_both_names_of_an_argument(names, value):
+    rest = {} if "model" in names else {"model": MODEL}
+    first, second = (ChatRuncrate(**rest, **{name: value}) for name in names)
+    assert first == second
+    with pytest.raises(ValidationError, match="the same argument"):
+        ChatRuncrate(**rest, **dict.fromkeys(names, value))
+
+
+def test_nothing_is_sent_that_was_not_asked_for():
+    assert body() == {}
+
+
+PARAMETERS = {
+    "temperature": 0.0,
+    "max_tokens": 10,
+    "top_p": 0.5,
+    "stop": ["x"],
+    "frequency_penalty": 0.1,
+    "presence_penalty": 0.2,
+    "seed": 7,
+    "logprobs": True,
+    "top_logprobs": 2,
+    "logit_bias": {"5": 1},
+    "n": 1,
+    "reasoning_effort": "low",
+    "service_tier": "flex",
+}
+
+
+@pytest.mark.parametrize("name", PARAMETERS)
+def test_each_parameter_is_sent_from_either_place(name):
+    value = PARAMETERS[name]
+    assert body(**{name: value}) == {name: value}
+    assert body(call={name: value}) == {name: value}
+
+
+def test_the_call_wins_over_the_model():
+    assert body(temperature=0.1, call={"temperature": 0.9}) == {"temperature": 0.9}
+    assert body(stop=["a"], call={"stop": ["b"]}) == {"stop": ["b"]}
+    assert body(stop=["a"], call={"stop": []}) == {}
+    assert body(stop=[]) == {}
+    assert body(stop="a") == {"stop": "a"}
+    assert body(max_tokens=5, call={"max_completion_tokens": 6}) == {"max_tokens": 6}
+    assert body(temperature=0.1, call={"temperature": None}) == {}
+
+
+def test_further_fields_are_sent():
+    extra = {"chat_template_kwargs": {"enable_thinking": False}}
+    assert body(extra_body=extra) == extra
+    assert body(extra_body=extra, call={"extra_body": {"top_k": 5}}) == {**extra, "top_k": 5}
+    assert body(model_kwargs={"min_p": 0.1}) == {"min_p": 0.1}
+    assert body(call={"min_p": 0.1, "stream": False}) == {"min_p": 0.1}
+
+
+def test_parameters_can_be_disabled():
+    assert body(temperature=0.1, disabled_params={"temperature": None}) == {}
+    assert body(seed=1, disabled_params={"seed": [2]}) == {"seed": 1}
+    assert body(seed=1, disabled_params={"seed": [1]}) == {}
+
+
+def test_the_model_can_be_chosen_with_the_call():
+    with ScriptedServer(whole({}, model="other")) as server:
+        model = chat(server)
+        message = model.invoke("Hi", model="other")
+        assert server.received[0].json["model"] == "other"
+    assert message.response_metadata["model_name"] == "other"
+    assert model._get_ls_params(model="other")["ls_model_name"] == "other"
+
+
+def test_an_answer_that_names_no_model_has_the_one_asked_for():
+    with ScriptedServer(whole({}, model="")) as server:
+        message = chat(server).invoke("Hi", model="other")
+    assert message.response_metadata["model_name"] == "other"
+
+
+def test_an_unknown_argument_is_sent_with_a_warning():
+    with pytest.warns(UserWarning, match="`min_p` is no argument of ChatRuncrate") as caught:
+        model = ChatRuncrate(model=MODEL, min_p=0.1)
+    assert model.model_kwargs == {"min_p": 0.1}
+    assert caught[0].filename == __file__
+
+
+def test_an_argument_of_the_official_wrapper_without_effect_says_so():
+    with pytest.warns(UserWarning, match="`use_responses_api` has no effect"):
+        model = ChatRuncrate(model=MODEL, use_responses_api=True)
+    assert model.model_kwargs == {}
+    ChatRuncrate(model=MODEL, use_responses_api=False, organization=None)
+
+
+def test_arguments_given_twice_are_refused():
+    with pytest.raises(ValidationError, match="`temperature` is given twice"):
+        ChatRuncrate(model=MODEL, temperature=1, model_kwargs={"temperature": 2})
+    with pytest.raises(ValidationError, match="`max_tokens` is given twice"):
+        ChatRuncrate(model=MODEL, max_completion_tokens=1, model_kwargs={"max_tokens": 2})
+    assert ChatRuncrate(model=MODEL, model_kwargs={"temperature": 2}).temperature == 2
+
+
+def test_the_arguments_are_not_changed():
+    given = {"model": MODEL, "model_kwargs": {"temperature": 1.0, "min_p": 0.1}}
+    model = ChatRuncrate(**given)
+    model.model_kwargs["more"] = 1
+    assert given == {"model": MODEL, "model_kwargs": {"temperature": 1.0, "min_p": 0.1}}
+
+
+@pytest.mark.parametrize(
+    ("timeout", "seconds"),
+    [
+        (None, None),
+        (5, 5.0),
+        ((1, 7), 7.0),
+        (httpx.Timeout(3), 3.0),
+        (httpx.Timeout(3, read=4), 4.0),
+    ],
+)
+def test_timeouts_are_seconds_in_any_form(timeout, seconds):
+    assert ChatRuncrate(model=MODEL, timeout=timeout).request_timeout == seconds
+
+
+def test_defaults_may_be_named_none():
+    model = ChatRuncrate(model=MODEL, base_url=None, max_retries=None, timeout=None)
+    assert model.api_base == "https://api.runcrate.ai/v1"
+    assert model.max_retries == 3
+
+
+def test_the_environment_is_read(monkeypatch):
+    monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_env")
+    monkeypatch.setenv("RUNCRATE_API_BASE", "https://api.example.com/v1")
+    model = ChatRuncrate(model=MODEL)
+    assert model.api_key.get_secret_value() == "rc_live_env"
+    assert model.api_base == "https://api.example.com/v1"
+    given = ChatRuncrate(model=MODEL, api_key="rc_live_given", base_url="https://other.example/v1")
+    assert given.api_key.get_secret_value() == "rc_live_given"
+    assert given.api_base == "https://other.example/v1"
+
+
+@pytest.mark.parametrize("variable", ["OPENAI_API_KEY", "OPENAI_API_BASE", "OPENAI_BASE_URL"])
+def test_the_environment_of_other_services_is_not(monkeypatch, variable):
+    monkeypatch.setenv(variable, "https://wrong.example/v1")
+    monkeypatch.delenv("RUNCRATE_API_KEY")
+    with pytest.raises(ConfigurationError):
+        ChatRuncrate(model=MODEL)
+
+
+@pytest.mark.parametrize("key", ["anything", "", None])
+def test_any_server_on_this_machine_is_talked_to_with_any_key(monkeypatch, key):
+    monkeypatch.delenv("RUNCRATE_API_KEY")
+    with ScriptedServer(whole(), streamed({"content": "Hello!"})) as server:
+        model = ChatRuncrate(model="m", base_url=f"{server.url}/v1", api_key=key)
+        assert invoke(model).text == stream(model).text == "Hello!"
+        model.close()
+    assert server.received[0].path == "/v1/chat/completions"
+    sent = server.received[0].headers.get("authorization")
+    assert sent == ("Bearer anything" if key else None)
+
+
+@pytest.mark.parametrize(
+    ("address", "problem"),
+    [
+        ("http://10.0.0.1/v1", "plain http"),
+        ("ftp://a.example", "https://"),
+        ("https://a:b@c", "cred"),
+    ],
+)
+def test_addresses_that_are_not_safe_are_refused(address, problem):
+    with pytest.raises(ConfigurationError, match=problem):
+        ChatRuncrate(model=MODEL, api_key=KEY, base_url=address).invoke("Hi")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"n": 0},
+        {"max_retries": -1},
+        {"reasoning_roundtrip": "maybe"},
+        {"tool_media": "drop"},
+        {"temperature": "hot"},
+        {},
+    ],
+)
+def test_wrong_values_are_refused_when_the_model_is_made(wrong):
+    with pytest.raises(ValidationError):
+        ChatRuncrate(**({"model": MODEL} if wrong else {}), **wrong)
+
+
+def test_several_answers_of_one_call():
+    choices = [
+        {"index": n, "message": {"content": text}, "finish_reason": "stop"}
+        for n, text in enumerate(("A", "B"))
+    ]
+    with ScriptedServer(whole(choices=choices)) as server:
+        model = chat(server, n=2)
+        result = model.generate([[("human", "Hi")]]) if False else model.generate([[]])
+    [generations] = result.generations
+    assert [generation.text for generation in generations] == ["A", "B"]
+    assert [generation.message.usage_metadata is None for generation in generations] == [
+        False,
+        True,
+    ]
+    assert "cost" not in generations[1].message.response_metadata
+    assert generations[1].message.response_metadata["model_name"] == MODEL
+
+
+def test_usage_of_several_prompts_is_added_up():
+    with ScriptedServer(whole()) as server:
+        result = chat(server).generate([[], []])
+    assert result.llm_output["token_usage"]["total_tokens"] == 38
+    assert result.llm_output["model_name"] == MODEL
+
+
+def test_making_a_model_is_cheap_and_opens_nothing():
+    ChatRuncrate(model=MODEL)
+    began = time.perf_counter()
+    for _ in range(100):
+        ChatRuncrate(model=MODEL)
+    assert (time.perf_counter() - began) / 100 < 0.0005
+
+
+def test_exported_names():
+    assert langchain_runcrate.__all__ == sorted(langchain_runcrate.__all__)
+    assert dir(langchain_runcrate) == langchain_runcrate.__all__
+    for name in langchain_runcrate.__all__:
+        assert getattr(langchain_runcrate, name) is not None
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = langchain_runcrate.Nothing
+
+
+def test_signatures_that_langchain_calls():
+    for name in ("_generate", "_agenerate", "_stream", "_astream"):
+        ours, theirs = (
+            inspect.signature(getattr(kind, name)) for kind in (ChatRuncrate, BaseChatModel)
+        )
+        assert list(ours.parameters) == list(theirs.parameters)
+
+
+def test_no_warning_for_ordinary_arguments():
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        ChatRuncrate(model=MODEL, temperature=0, timeout=60, max_retries=2, stop=[], streaming=True)
+
+
+def test_response_headers_on_request():
+    with ScriptedServer(whole(), streamed({"content": "x"})) as server:
+        model = chat(server, include_response_headers=True)
+        for message in (invoke(model), stream(model)):
+            assert message.response_metadata["headers"]["content-type"]
+        assert "headers" not in invoke(chat(server, streaming=True)).response_metadata
+
+
+def test_request_id_and_rate_limit_are_told():
+    headers = {
+        "x-request-id": "req_1",
+        "x-ratelimit-limit": "60",
+        "x-ratelimit-remaining": "59",
+        "x-ratelimit-reset": "30",
+    }
+    reply = whole()
+    reply.headers.update(headers)
+    later = streamed({"content": "x"})
+    later.headers.update(headers)
+    with ScriptedServer(reply, later) as server:
+        model = chat(server)
+        for message in (invoke(model), stream(model)):
+            assert message.response_metadata["request_id"] == "req_1"
+            limit = message.response_metadata["rate_limit"]
+            assert limit == {"limit": 60, "remaining": 59, "reset_in_s": 30.0}

@@ -1,0 +1,109 @@
+"""A drop-in for the official `langchain-runcrate` 0.1.0: its README, names and metadata."""
+
+from __future__ import annotations
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.tools import tool
+from pydantic import BaseModel
+
+from langchain_runcrate import ChatRuncrate
+from tests.core.scripted_server import ScriptedServer
+from tests.langchain.chat_service import streamed, whole
+
+
+@tool
+def gpu_price(gpu: str) -> str:
+    """Return the hourly price of a GPU."""
+    return "see https://www.runcrate.ai/api/gpu-pricing"
+
+
+class Summary(BaseModel):
+    title: str
+    bullets: list[str]
+
+
+def call(name: str, arguments: str) -> dict:
+    function = {"name": name, "arguments": arguments}
+    return {"content": None, "tool_calls": [{"id": "1", "type": "function", "function": function}]}
+
+
+@pytest.fixture
+def answers(monkeypatch):
+    """Let the environment lead to a server that gives these answers."""
+    servers = []
+
+    def answer(*replies):
+        server = ScriptedServer(*replies)
+        server.__enter__()
+        servers.append(server)
+        monkeypatch.setenv("RUNCRATE_API_BASE", f"{server.url}/v1")
+        return server
+
+    yield answer
+    for server in servers:
+        server.__exit__()
+
+
+def test_chat(answers, capsys):
+    answers(
+        whole({"content": "LoRA is cheap."}), streamed({"content": "GPUs "}, {"content": "hum"})
+    )
+    llm = ChatRuncrate(model="deepseek-ai/DeepSeek-V3.2", temperature=0)
+    print(llm.invoke("Explain LoRA fine-tuning in one sentence.").content)  # noqa: T201 - the README's
+    for chunk in llm.stream("Write a haiku about GPUs."):
+        print(chunk.text, end="", flush=True)  # noqa: T201 - the README's
+    assert capsys.readouterr().out == "LoRA is cheap.\nGPUs hum"
+
+
+def test_tool_calling_and_structured_output(answers):
+    summary = '{"title": "GPU cloud", "bullets": ["rent"]}'
+    answers(whole(call("gpu_price", '{"gpu": "H100"}')), whole({"content": summary}))
+    llm = ChatRuncrate(model="deepseek-ai/DeepSeek-V3.2", temperature=0)
+    llm_with_tools = llm.bind_tools([gpu_price])
+    calls = llm_with_tools.invoke("What does an H100 cost per hour?").tool_calls
+    assert calls == [{"type": "tool_call", "id": "1", "name": "gpu_price", "args": {"gpu": "H100"}}]
+    made = llm.with_structured_output(Summary).invoke("Summarize what a GPU cloud is.")
+    assert made == Summary(title="GPU cloud", bullets=["rent"])
+
+
+def test_agents(answers):
+    answers(whole(call("gpu_price", '{"gpu": "H100"}')), whole({"content": "See the page."}))
+    agent = create_agent(
+        ChatRuncrate(model="Qwen/Qwen3-235B-A22B-Instruct-2507"), tools=[gpu_price]
+    )
+    done = agent.invoke({"messages": [{"role": "user", "content": "Price an H100 for 10 hours."}]})
+    assert done["messages"][-1].content == "See the page."
+    assert "gpu-pricing" in done["messages"][-2].content
+
+
+def test_reasoning_models(answers):
+    message = {"content": "3", "reasoning_content": "s-t-r-a-w..."}
+    answers(
+        whole(message), streamed({"reasoning_content": "s-t-r"}, {"reasoning_content": "-a-w..."})
+    )
+    llm = ChatRuncrate(model="deepseek-ai/DeepSeek-R1-0528")
+    assert llm.invoke("How many r?").additional_kwargs["reasoning_content"] == "s-t-r-a-w..."
+    pieces = [chunk.additional_kwargs.get("reasoning_content") for chunk in llm.stream("How many?")]
+    assert pieces == ["s-t-r", "-a-w...", None]
+
+
+def test_names_that_users_and_tools_rely_on(answers):
+    answers(whole(), streamed({"content": "x"}))
+    llm = ChatRuncrate(model="deepseek-ai/DeepSeek-V3.2", max_tokens=5)
+    assert llm._llm_type == "chat-runcrate"
+    assert llm.model_name == llm.model == "deepseek-ai/DeepSeek-V3.2"
+    params = llm._get_ls_params(stop=["x"])
+    assert params == {
+        "ls_provider": "runcrate",
+        "ls_model_name": "deepseek-ai/DeepSeek-V3.2",
+        "ls_model_type": "chat",
+        "ls_max_tokens": 5,
+        "ls_stop": ["x"],
+    }
+    message = llm.invoke("Hi")
+    assert message.response_metadata["model_provider"] == "runcrate"
+    assert message.response_metadata["id"] == "chatcmpl-7"
+    for chunk in llm.stream("Hi"):
+        assert chunk.response_metadata["model_provider"] == "runcrate"
+    assert message.id.startswith("lc_run-")
