@@ -12,8 +12,8 @@ def required_model(body: Mapping[str, Any], kind: Kind) -> Model:
     """The catalogue's model for a body.
 
     Raises:
-        ApiError: 400 if `model` is missing, 422 if it is of another kind, 404 `model_not_found` if there is
-            no such model.
+        ApiError: 400 if `model` is missing, 404 `model_not_found` if there is no such model, 422
+            if it is of another kind.
     """
     model_id = body.get("model")
     if not isinstance(model_id, str) or not model_id:

@@ -52,7 +52,8 @@ def _counted(chat: ChatRequest, model: Model) -> int:
         raise ApiError(
             400,
             "context_length_exceeded",
-            f"The model {model.id} holds {model.context_length} tokens; the messages have {counted} "
+            f"The model {model.id} holds {model.context_length} "
+            f"tokens; the messages have {counted} "
             f"and the answer may have {chat.max_tokens or 1}. Send fewer, or ask for less.",
             details={"field": "messages"},
         )

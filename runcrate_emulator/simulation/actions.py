@@ -12,7 +12,8 @@ _VERBS: Final[dict[Action, str]] = {
     "inspect discover locate compare show describe display pick choose select estimate plan quote "
     "research investigate explore study analyze analyse count",
     "create": "create launch start make add rent provision deploy boot spin open register order "
-    "reserve hire schedule book buy purchase submit generate draw paint record upload install write compose draft prepare",
+    "reserve hire schedule book buy purchase submit generate draw paint "
+    "record upload install write compose draft prepare",
     "update": "update change modify rename edit resize set adjust replace extend top",
     "delete": "delete terminate destroy remove stop shut kill cancel end drop close release erase",
     "wait": "wait poll await watch monitor",

@@ -34,20 +34,21 @@ def read(attachment: Attachment) -> Reading:
     """Read an attached file; one that cannot be read is described as such."""
     if attachment.data is None:
         return Reading(
-            f"The {_NOUNS[attachment.kind]} is at a remote address ({attachment.url.split('?')[0]}), "
+            f"The {_NOUNS[attachment.kind]} is at a remote address "
+            f"({attachment.url.split('?')[0]}), "
             "which this simulation does not fetch."
         )
     return _READERS[attachment.kind](attachment, attachment.data)
 
 
-def _image(attachment: Attachment, data: bytes) -> Reading:
+def _image(_: Attachment, data: bytes) -> Reading:
     sight = look(data)
     if sight is None:
         return Reading(f"The image ({len(data)} bytes) is in no format that can be read.")
     return Reading(sight.told())
 
 
-def _audio(attachment: Attachment, data: bytes) -> Reading:
+def _audio(_: Attachment, data: bytes) -> Reading:
     from runcrate_emulator.media.sound_files import SoundFileError  # noqa: PLC0415 - media is heavy
     from runcrate_emulator.media.speech_sound import read_words  # noqa: PLC0415 - media is heavy
 
@@ -61,11 +62,11 @@ def _audio(attachment: Attachment, data: bytes) -> Reading:
     return Reading(f"{length} and holds no speech that this simulation understands.")
 
 
-def _video(attachment: Attachment, data: bytes) -> Reading:
+def _video(_: Attachment, data: bytes) -> Reading:
     import av  # noqa: PLC0415 - only a film needs it
 
     try:
-        with av.open(io.BytesIO(data)) as container:
+        with av.open(io.BytesIO(data), "r") as container:
             stream = container.streams.video[0]
             seconds = float(container.duration or 0) / av.time_base
             title = container.metadata.get("title", "")

@@ -135,9 +135,9 @@ def _attachment(part: Mapping[str, Any], field: str, model: Model) -> Attachment
             f"`video_url`; got {kind!r}.",
         )
     if not model.reads(attachment.kind):
+        readable = ", ".join(model.input_modalities)
         raise invalid(
-            f"{field}.type",
-            f"is {kind!r}, but the model {model.id} reads only {', '.join(model.input_modalities)}.",
+            f"{field}.type", f"is {kind!r}, but the model {model.id} reads only {readable}."
         )
     return attachment
 

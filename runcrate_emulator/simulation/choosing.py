@@ -9,7 +9,8 @@ from runcrate_emulator.simulation.prompt import Prompt, joined
 from runcrate_emulator.simulation.relevance import GOOD_ENOUGH
 
 _WANTS_CHOICE: Final = re.compile(
-    r"\b(?:choices?|options?|select\w*|choose|pick|number (?:corresponding|of the)|numbers of|rank)\b",
+    r"\b(?:choices?|options?|select\w*|choose|pick|number "
+    r"(?:corresponding|of the)|numbers of|rank)\b",
     re.IGNORECASE,
 )
 _FORM: Final = re.compile(r"[\"'\u201c](?P<label>[A-Z][A-Za-z ]{1,20}): ?<(?P<what>numbers?)>")

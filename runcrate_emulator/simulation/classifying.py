@@ -11,12 +11,14 @@ from runcrate_emulator.simulation.slots import Slot
 
 _WANTS: Final = re.compile(
     r"\b(?:classify|categori[sz]e|label|sentiment|which (?:category|class|label|topic)|route)\b"
-    r"[^\n]{0,120}?\b(?:as|into|is|are|either|one of|categories|classes|labels|options|between|or)\b"
+    r"[^\n]{0,120}?\b(?:as|into|is|are|either|one of|categories|"
+    r"classes|labels|options|between|or)\b"
     r"[^\w\n]*(?P<list>[^.?\n]+)",
     re.IGNORECASE,
 )
 _LEAD: Final = re.compile(
-    r"^(?:(?:being|either|one of|the|following|these|as|is|are|categories|classes|labels|into|:)\s*)+",
+    r"^(?:(?:being|either|one of|the|following|these|as|is|are|"
+    r"categories|classes|labels|into|:)\s*)+",
     re.IGNORECASE,
 )
 _LONGEST_WORDS: Final = 3

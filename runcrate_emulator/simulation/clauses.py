@@ -18,7 +18,8 @@ _BORDER: Final = re.compile(
 )
 _LEADING: Final = re.compile(
     r"^(?:please|then|next|after that|afterwards|finally|first(?:ly)?|second(?:ly)?|third(?:ly)?|"
-    r"lastly|also|now|once (?:that is |it is |it's )?(?:done|running|ready)|when (?:that is |it is )?"
+    r"lastly|also|now|once (?:that is |it is |it's )?(?:done|"
+    r"running|ready)|when (?:that is |it is )?"
     r"done|\d+[.)]|[-*]|and|can you|could you|would you|i want you to|i'?d like (?:you )?to|"
     r"i need (?:you )?to|help me(?: to)?|let'?s|step \d+:?)[\s,:]+",
     re.IGNORECASE,

@@ -19,7 +19,8 @@ _SPEAKER: Final = re.compile(
 _HUMAN: Final = frozenset({"user", "human", "you", "customer"})
 _POSSESSIVE: Final = re.compile(r"\b(?:its|their|his|her|hers|theirs)\b", re.IGNORECASE)
 _PRONOUN: Final = re.compile(
-    r"\b(?:it|they|them|he|she|him|this|that|these|those|this one|that one|the one)\b(?! (?:is )?\w+ing\b)",
+    r"\b(?:it|they|them|he|she|him|this|that|these|those|this one|"
+    r"that one|the one)\b(?! (?:is )?\w+ing\b)",
     re.IGNORECASE,
 )
 _ELLIPSIS: Final = re.compile(
@@ -87,7 +88,7 @@ def _opened(question: str) -> str:
 
 
 def _topic(asked: list[str], answered: list[str]) -> str:
-    """What the conversation is about: the last name in a question, in an answer, or the last noun."""
+    """What the conversation is about: the last name in a question or an answer, or a noun."""
     for text in reversed(asked):
         if named := spans.names(text):
             return named[-1].text

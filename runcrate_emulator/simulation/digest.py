@@ -15,7 +15,8 @@ _LONGEST_TITLE: Final = 9
 _GENERIC: Final = frozenset(
     stem(word)
     for word in """
-        joke story poem haiku haikus essay song limerick paragraph example list write text thing things
+        joke story poem haiku haikus essay song limerick paragraph example list write text thing
+        things
         something information answer question please topic context document
         """.split()  # noqa: SIM905 - words read best as words
 )
@@ -131,7 +132,8 @@ def questions(text: str, limit: int) -> list[str]:
 
 
 _STATEMENT: Final = re.compile(
-    r"^(?P<subject>(?:The |An? |[A-Z`])(?:[\w`.-]+\s?){0,3}?[\w`.-]*)\s(?P<verb>is|are|was|were|has|have|can)\s(?P<rest>.+?)[.!]?$"
+    r"^(?P<subject>(?:The |An? |"
+    r"[A-Z`])(?:[\w`.-]+\s?){0,3}?[\w`.-]*)\s(?P<verb>is|are|was|were|has|have|can)\s(?P<rest>.+?)[.!]?$"
 )
 
 

@@ -1,4 +1,4 @@
-"""What a value may be taken from: the clause at hand, the request, the material, earlier results."""
+"""What a value may be taken from: a clause, the request, the material, earlier results."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

@@ -20,7 +20,8 @@ _NEARLY_AS_GOOD: Final = 0.6
 _NOT_AS_GOOD: Final = 0.45
 _PRONOUN: Final = re.compile(r"^(?:It|They|He|She|This|These|That|Those)\b")
 _UNKNOWN_PHRASE: Final = re.compile(
-    r"(?:say|answer|respond|reply|return|output|write)(?: with| that)?[: ]*[\"\u201c'](?P<phrase>[^\"\u201d\n]{3,120}?)[\"\u201d'](?![\w])",
+    r"(?:say|answer|respond|reply|return|output|write)(?: with| that)?[: "
+    r"]*[\"\u201c'](?P<phrase>[^\"\u201d\n]{3,120}?)[\"\u201d'](?![\w])",
     re.IGNORECASE,
 )
 _UNKNOWN_CASE: Final = re.compile(r"\b(?:if|when|unless|otherwise|in case)\b", re.IGNORECASE)
@@ -29,7 +30,8 @@ _CITES: Final = re.compile(
     re.IGNORECASE,
 )
 _BRIEF: Final = re.compile(
-    r"\b(?:one|a single) (?:word|number|name|term)\b|\bonly (?:the|with the|return the|output the)\b|"
+    r"\b(?:one|a single) (?:word|number|name|term)\b|\bonly "
+    r"(?:the|with the|return the|output the)\b|"
     r"\bno (?:explanation|other text|extra)|\bshort(?:est)? answer\b|\bjust the\b|\bexact answer\b",
     re.IGNORECASE,
 )

@@ -2,10 +2,9 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, Final
 
-from runcrate_emulator.simulation import composition, digest, number_values, spans
+from runcrate_emulator.simulation import composition, spans
 from runcrate_emulator.simulation.choice_values import (
     chosen,
     described_options,
@@ -13,21 +12,17 @@ from runcrate_emulator.simulation.choice_values import (
     truth,
 )
 from runcrate_emulator.simulation.evidence import Evidence
-from runcrate_emulator.simulation.passages import passages
-from runcrate_emulator.simulation.record_values import from_records
-from runcrate_emulator.simulation.relevance import GOOD_ENOUGH
+from runcrate_emulator.simulation.item_evidence import evidence_of_items
+from runcrate_emulator.simulation.number_choice import is_numeric, numbers_for
 from runcrate_emulator.simulation.schema import Json, Schemas, same, types_of
 from runcrate_emulator.simulation.slots import Slot
 from runcrate_emulator.simulation.smallest import Unsatisfiable, smallest
-from runcrate_emulator.simulation.text_values import Strength, candidates, guesses, mentioned
-from runcrate_emulator.simulation.words import stem_set
+from runcrate_emulator.simulation.text_choice import texts_for
 
 MISSING: Final = object()
 """Stands for `leave this property out`."""
 _DEEPEST: Final = 8
 _MOST_ITEMS: Final = 12
-_SHORT_MATERIAL: Final = 80
-"""Words up to which a quotation in the material may be its title."""
 
 
 def fill(schema: Json, evidence: Evidence, owner: str = "") -> Json:
@@ -52,12 +47,12 @@ class _Filler:
 
     def fill(self, schema: Json, owner: str) -> Json:
         found = self._schemas.resolved(schema)
-        value = self._value(Slot("", found, required=True, alone=True, owner=owner), _DEEPEST)
+        value = self.value(Slot("", found, required=True, alone=True, owner=owner), _DEEPEST)
         if value is MISSING or not self._schemas.accepts(schema, value):
             return smallest(self._schemas, schema)
         return value
 
-    def _value(self, slot: Slot, depth: int) -> Json:
+    def value(self, slot: Slot, depth: int) -> Json:
         found = slot.schema
         if "const" in found:
             return found["const"]
@@ -96,7 +91,7 @@ class _Filler:
         kept = [branch for branch in branches if types_of(branch) != ("null",)]
         for branch in kept:
             tried = Slot(slot.name, branch, required=False, alone=slot.alone, owner=slot.owner)
-            value = self._value(tried, depth - 1)
+            value = self.value(tried, depth - 1)
             if value not in (MISSING, {}, []) and self._schemas.accepts(slot.schema, value):
                 return value
         if not slot.required:
@@ -107,7 +102,7 @@ class _Filler:
             return None
         for branch in kept:
             tried = Slot(slot.name, branch, required=True, alone=slot.alone, owner=slot.owner)
-            value = self._value(tried, depth - 1)
+            value = self.value(tried, depth - 1)
             if value is not MISSING and self._schemas.accepts(slot.schema, value):
                 return value
         return self._given_up(slot)
@@ -150,9 +145,10 @@ class _Filler:
             )
             for name in names
         }
-        counted = self._numbers([one for one in slots.values() if _is_numeric(one)])
+        numeric = [one for one in slots.values() if is_numeric(one)]
+        counted = numbers_for(numeric, self._evidence, self._schemas)
         filled = {
-            name: counted[name] if name in counted else self._value(one, depth - 1)
+            name: counted[name] if name in counted else self.value(one, depth - 1)
             for name, one in slots.items()
         }
         made = {name: value for name, value in filled.items() if value is not MISSING}
@@ -190,125 +186,28 @@ class _Filler:
                 pairs[match[1]] = value
         return pairs
 
-    # Numbers
-
-    def _numbers(self, slots: list[Slot]) -> dict[str, Json]:
-        values = self._chosen(slots)
-        for slot in slots:
-            stated = (
-                None
-                if slot.name in values
-                else from_records(slot, self._evidence, self._schemas, exact=True)
-            )
-            if stated is not None:
-                values[slot.name] = stated
-        texts = list(self._evidence.texts())
-        for at, text in enumerate(texts):
-            left = [slot for slot in slots if slot.name not in values]
-            guess = at < len(texts) - (0 if self._evidence.free else 1) or len(texts) == 1
-            found = number_values.assigned(left, text, self._schemas, guess=guess)
-            values |= {name: number for name, (number, _) in found.items()}
-        for slot in slots:
-            if slot.name not in values and slot.required:
-                near = from_records(slot, self._evidence, self._schemas, exact=False)
-                if near is not None:
-                    values[slot.name] = near
-        return values
-
-    def _chosen(self, slots: list[Slot]) -> dict[str, Json]:
-        """The number of the best option, for slots that want one, and a score beside it."""
-        if not self._evidence.options or not any(slot.stems & _INDEXES for slot in slots):
-            return {}
-        best = self._evidence.options[0]
-        values: dict[str, Json] = {}
-        for slot in slots:
-            if slot.stems & _INDEXES:
-                values[slot.name] = best.number
-            elif slot.stems & _SCORES:
-                low, high = slot.schema.get("minimum", 0), slot.schema.get("maximum", 10)
-                values[slot.name] = round(low + best.fit * (high - low))
-        return {
-            slot.name: values[slot.name]
-            for slot in slots
-            if slot.name in values and self._schemas.accepts(slot.schema, values[slot.name])
-        }
+    # Numbers and texts
 
     def _number(self, slot: Slot) -> Json:
-        value = self._numbers([slot]).get(slot.name)
+        value = numbers_for([slot], self._evidence, self._schemas).get(slot.name)
         return MISSING if value is None else value
-
-    # Texts
 
     def _text(self, slot: Slot) -> Json:
         options = [*described_options(slot)] or told_options(slot)
         if options and (option := chosen(slot, options, self._evidence)) is not None:
             return option
-        for value in self._texts(slot):
+        for value in texts_for(slot, self._evidence, self._schemas, self._used):
             if self._schemas.accepts(slot.schema, value):
                 self._used.add(value)
                 return value
         return MISSING
-
-    def _texts(self, slot: Slot) -> Iterator[str]:
-        evidence = self._evidence
-        nullable = "null" in types_of(slot.schema)
-        known = from_records(slot, evidence, self._schemas, exact=True)
-        composed = composition.text_for(slot, evidence) if evidence.free else ""
-        if slot.kind == "title" and len(evidence.material.split()) < _SHORT_MATERIAL:
-            for text in (evidence.focus, evidence.material):
-                yield from self._unused(slot, text)
-        if slot.kind == "reason" and not evidence.free:
-            yield evidence.request
-        if composed and slot.kind in composition.COMPOSED_KINDS:
-            yield composed
-        if known is not None and not any(self._stated(slot, evidence.focus)):
-            yield str(known)
-        if composition.wants_own_name(slot):
-            yield from (text for source in evidence.texts() for text in self._stated(slot, source))
-            if slot.required:
-                yield composition.own_name(slot, evidence)
-            return
-        for text in evidence.texts():
-            yield from self._unused(slot, text)
-        if not slot.required or nullable:
-            return
-        near = from_records(slot, evidence, self._schemas, exact=False)
-        if near is not None:
-            yield str(near)
-        if slot.kind in composition.STRICT_KINDS:
-            return
-        if slot.kind == "message" and evidence.last_result:
-            yield evidence.last_result
-        if slot.kind == "title" and not evidence.free:
-            yield digest.topic(evidence.request)
-        if evidence.style == "forced":
-            yield from (
-                one.text for one in mentioned(slot, evidence.focus) if one.text not in self._used
-            )
-        if composed:
-            yield composed
-        for text in evidence.texts():
-            yield from (c.text for c in guesses(slot, text) if c.text not in self._used)
-            yield from (c.text for c in guesses(slot, text))
-
-    def _stated(self, slot: Slot, text: str) -> Iterator[str]:
-        return (found.text for found in candidates(slot, text) if found.strength == "stated")
-
-    def _unused(self, slot: Slot, text: str) -> Iterator[str]:
-        """Candidates that no other slot has taken; an optional slot wants more than a guess."""
-        wanted: set[Strength] = {"stated", "fitting"}
-        if not slot.required and slot.kind in _VAGUE_KINDS and not slot.alone:
-            wanted = {"stated"}
-        for found in candidates(slot, text):
-            if found.strength in wanted and found.text not in self._used:
-                yield found.text
 
     # Arrays
 
     def _array(self, slot: Slot, depth: int) -> Json:
         if "prefixItems" in slot.schema:
             parts = [Slot(slot.name, self._schemas.resolved(p)) for p in slot.schema["prefixItems"]]
-            return [self._value(part, depth - 1) for part in parts]
+            return [self.value(part, depth - 1) for part in parts]
         item = self._schemas.resolved(slot.schema.get("items", True))
         most = min(slot.schema.get("maxItems", _MOST_ITEMS), _MOST_ITEMS)
         values: list[Json] = []
@@ -357,88 +256,11 @@ class _Filler:
                 return
 
     def _objects(self, item: Mapping[str, Any], slot: Slot, depth: int) -> Iterator[Json]:
-        """One object for each passage that states something the objects are made of."""
-        if self._evidence.options and self._wants_options(item):
-            yield from self._for_options(item, slot, depth)
-            return
-        sources = (self._evidence.material, self._evidence.focus)
-        every = [one.text for source in sources for one in passages(source)]
-        for text in [part for one in every for part in self._parts(one, item, slot)][
-            : _MOST_ITEMS * 2
-        ]:
-            evidence = Evidence(text, question=self._evidence.question, style=self._evidence.style)
-            inner = _Filler(self._schemas, evidence)
-            optional = Slot(slot.name.removesuffix("s"), item, required=False, owner=slot.owner)
-            if not inner._is_supported(optional):
-                continue
-            value = inner._value(Slot(optional.name, item, owner=slot.owner), depth - 1)
+        one = Slot(slot.name.removesuffix("s"), item, owner=slot.owner)
+        for evidence in evidence_of_items(one, self._evidence, self._schemas):
+            value = _Filler(self._schemas, evidence).value(one, depth - 1)
             if value is not MISSING:
                 yield value
-
-    def _parts(self, text: str, item: Mapping[str, Any], slot: Slot) -> list[str]:
-        """The parts of a sentence that each state an object, or the sentence."""
-        parts = [part for part in _COORDINATION.split(text) if part.strip()]
-        optional = Slot(slot.name.removesuffix("s"), item, required=False, owner=slot.owner)
-        stating = [
-            part
-            for part in parts
-            if _Filler(self._schemas, Evidence(part))._is_supported(optional, whole=True)
-        ]
-        return stating if len(stating) > 1 else [text]
-
-    def _wants_options(self, item: Mapping[str, Any]) -> bool:
-        return any(Slot(name).stems & _INDEXES for name in item.get("properties", {}))
-
-    def _for_options(self, item: Mapping[str, Any], slot: Slot, depth: int) -> Iterator[Json]:
-        """One object for each option that fits."""
-        options = self._evidence.options
-        for option in [one for one in options if one.fit >= GOOD_ENOUGH] or options[:1]:
-            inner = _Filler(self._schemas, replace(self._evidence, options=(option,)))
-            value = inner._value(Slot(slot.name, item, owner=slot.owner), depth - 1)
-            if value is not MISSING:
-                yield value
-
-    def _is_supported(self, slot: Slot, *, whole: bool = False) -> bool:
-        """Whether the focus states values for at least half of the object's required parts.
-
-        Args:
-            slot: The object.
-            whole: Ask for all of them instead.
-        """
-        properties = slot.schema.get("properties", {})
-        wanted = list(slot.schema.get("required", ())) or list(properties)
-        slots = [
-            Slot(name, self._schemas.resolved(properties.get(name, True)), owner=slot.owner)
-            for name in wanted
-        ]
-        numeric = [one for one in slots if _is_numeric(one)]
-        focus = self._evidence.focus
-        counted = number_values.assigned(numeric, focus, self._schemas, guess=len(numeric) == 1)
-        found = len(counted) + sum(
-            any(candidates(one, focus)) for one in slots if one not in numeric
-        )
-        needed = len(wanted) if whole else max(1, (len(wanted) + 1) // 2)
-        return bool(wanted) and found >= needed
-
-
-_INDEXES: Final = stem_set("index choice number option selection document_number doc")
-_SCORES: Final = stem_set("relevance score rating rank confidence")
-_COORDINATION: Final = re.compile(r",\s*(?:and\s+)?|\s+and\s+|;\s*")
-_VAGUE_KINDS: Final = frozenset(
-    {"other", "query", "message", "question", "answer", "title", "code"}
-)
-
-
-def _is_numeric(slot: Slot) -> bool:
-    names = set(types_of(slot.schema))
-    for keyword in ("anyOf", "oneOf"):
-        for branch in slot.schema.get(keyword, ()):
-            names |= set(types_of(branch)) if isinstance(branch, Mapping) else set()
-    return (
-        bool(names & {"integer", "number"})
-        and names <= {"integer", "number", "null"}
-        and ("enum" not in slot.schema and "const" not in slot.schema)
-    )
 
 
 def _mentioned(value: str, text: str) -> bool:

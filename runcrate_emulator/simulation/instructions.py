@@ -7,17 +7,20 @@ _OPENINGS: Final = re.compile(
     r"^(?:please |now,? |then,? |also,? |so,? |only |kindly )*(?:"
     r"you(?:'re| are| have| will| must| should| need| can| may| only| always| never)\b|"
     r"your (?:task|job|role|goal|response|answer|output|objective)\b|"
-    r"(?:i|we) (?:want|need|wish|have (?:also )?(?:provided|the opportunity|an opportunity)|would like)\b|"
+    r"(?:i|we) (?:want|need|wish|have (?:also )?(?:provided|the "
+    r"opportunity|an opportunity)|would like)\b|"
     r"(?:given|considering) (?:the|a|an|this|these|that|following)\b|"
     r"(?:based|relying) (?:only |solely |strictly )?(?:up)?on\b|"
-    r"using (?:only |just )?(?:the|these|this)\b.*\b(?:context|text|above|below|information|choices)|"
+    r"using (?:only |just )?(?:the|these|this)\b.*\b(?:context|"
+    r"text|above|below|information|choices)|"
     r"(?:below|here|above)(?:'s| is| are)\b|strict output\b|the following\b|in the following\b|"
     r"if (?:you|the (?:answer|context|question|information|existing|assistant|user))\b|"
     r"the (?:assistant|ai|model|bot|chatbot)\b|"
     r"when (?:you|in doubt|answering|referencing|responding|the answer)\b|"
     r"(?:some|several|a|an|the|a list of|current|multiple) [\w\s]{0,40}(?:is|are) "
     r"(?:also )?(?:given|provided|shown|listed|below)\b|"
-    r"context information (?:is|from)\b|every answer\b|the (?:answer|output|response|result) (?:should|must|has to)\b|"
+    r"context information (?:is|from)\b|every answer\b|the (?:answer|"
+    r"output|response|result) (?:should|must|has to)\b|"
     r"each (?:question|item|document|answer|source|line)\b|do ?n[o']t\b|"
     r"let'?s (?:try|think|begin|start|go)\b|for example\b|example\b|"
     r"(?:answer|reply|respond|return|output|provide|write|generate|create|produce|give|make|use|"
@@ -41,7 +44,8 @@ _ADDRESSES_MODEL: Final = re.compile(
     r"format\w*|assistant|user|prior knowledge|document|documents|passage|passages|text|sources?|"
     r"tools?|instructions?|sentences?|concise\w*|bullet|citations?|cite|words|output|step by step|"
     r"examples?|triplets?|numbers?|scores?|know|helpful|language|choices?|conversation|"
-    r"information|yes|no|markdown|code|expert|task|schema|following|feedback|only|docs|themes?|stop ?words|list|details|relevant|truthfully)\b",
+    r"information|yes|no|markdown|code|expert|task|schema|following|feedback|only|"
+    r"docs|themes?|stop ?words|list|details|relevant|truthfully)\b",
     re.IGNORECASE,
 )
 

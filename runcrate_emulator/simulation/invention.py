@@ -57,7 +57,11 @@ def invented(prompt: Prompt) -> str | None:
 
 
 def _joke(topic: str, _: str) -> str:
-    return f"Why did the simulated model tell a joke about {topic}? It had a form for it, and no idea of {topic}."
+    return (
+        f"Why did the simulated model tell a joke about {topic}? It "
+        f"had a form for it, and no idea of {topic}."
+    )
+    return None
 
 
 def _haiku(topic: str, _: str) -> str:

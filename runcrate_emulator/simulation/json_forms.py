@@ -13,8 +13,10 @@ from runcrate_emulator.simulation.relevance import likeness
 
 _WANTS: Final = re.compile(r"\bjson\b", re.IGNORECASE)
 _KEYS: Final = re.compile(
-    r"(?:keys?|fields?|properties|attributes)\b(?: named| called|:| are| of| is)?\s*:?\s*(?P<after>[^.\n]{1,200})|"
-    r"(?P<before>(?:[\"'\u201c`][\w ]+[\"'\u201d`](?:,? and |,? or |, )?)+)\s*(?:keys?|fields?|properties|attributes)",
+    r"(?:keys?|fields?|properties|attributes)\b(?: named| called|:| "
+    r"are| of| is)?\s*:?\s*(?P<after>[^.\n]{1,200})|"
+    r"(?P<before>(?:[\"'\u201c`][\w ]+[\"'\u201d`](?:,? and |,? or |, "
+    r")?)+)\s*(?:keys?|fields?|properties|attributes)",
     re.IGNORECASE,
 )
 _LONGEST_KEY_WORDS: Final = 3
@@ -70,7 +72,7 @@ def _is_schema(value: Any) -> bool:
 
 
 def _by_example(prompt: Prompt, found: list[Any]) -> Mapping[str, Any] | None:
-    """The schema of an example output; what it picks from given options, picks from the real ones."""
+    """The schema of an example output, with the real options where it picks one of its own."""
     tables = [one for one in found if _is_table(one)]
     shapes = [one for one in found if one not in tables]
     if not shapes or not re.search(

@@ -24,7 +24,8 @@ _PAIRS: Final = (
     ("accept", "reject"),
 )
 _RANGE: Final = re.compile(
-    r"\b(?:between|from|of|to be|scale(?: of| from)?|is|range|score|\()?\s*(?P<low>\d+(?:\.\d+)?)\s*"
+    r"\b(?:between|from|of|to be|scale(?: of| from)?|is|range|"
+    r"score|\()?\s*(?P<low>\d+(?:\.\d+)?)\s*"
     r"(?:-|\u2013|to|and)\s*(?P<high>\d+(?:\.\d+)?)\b",
     re.IGNORECASE,
 )
@@ -116,7 +117,10 @@ def _pair(instructions: str) -> tuple[str, str] | None:
         return None
     for first, second in _PAIRS:
         mark = r"[\"'\u201c\u201d*`]*"
-        pattern = rf"(?<!\w){mark}({first}){mark}\s*(?:or|/|and|,|vs\.?)\s*(?:with\s+)?{mark}({second}){mark}(?!\w)"
+        pattern = (
+            rf"(?<!\w){mark}({first}){mark}\s*(?:or|/|and|,|"
+            rf"vs\.?)\s*(?:with\s+)?{mark}({second}){mark}(?!\w)"
+        )
         if match := re.search(pattern, instructions, re.IGNORECASE):
             return match[1], match[2]
     return None

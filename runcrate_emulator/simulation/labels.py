@@ -47,7 +47,8 @@ _NOUNS: Final[tuple[tuple[Role, str], ...]] = (
     (
         "question",
         (
-            r"(?:(?:user|original|search|follow[- ]?up|human|standalone|final|current|new|the|my|input|"
+            r"(?:(?:user|original|search|follow[- ]?up|human|"
+            r"standalone|final|current|new|the|my|input|"
             r"student|customer)'?s? )*"
             r"(?:questions?|query|queries|request|task|input|message|prompt|problem|follow[- ]?up)"
         ),
@@ -110,6 +111,7 @@ BELOW: Final = re.compile(
 
 
 def title_name(title: re.Match[str]) -> str:
+    """The name in a match of `TITLE`."""
     return (title["heading"] or title["bold"] or title["bracket"]).strip(" :")
 
 

@@ -20,7 +20,8 @@ _HANDS_OVER: Final = re.compile(
     r"^(?:hand_?off|transfer_(?:back_)?to_|delegate_to_)", re.IGNORECASE
 )
 _CONFIRMS: Final = re.compile(
-    r"^\W*(?:yes|yep|ok|okay|sure|go ahead|do it|please do|continue|proceed|confirm(?:ed)?|approved?)"
+    r"^\W*(?:yes|yep|ok|okay|sure|go ahead|do it|please do|"
+    r"continue|proceed|confirm(?:ed)?|approved?)"
     r"\b.{0,40}$",
     re.IGNORECASE,
 )

@@ -9,7 +9,8 @@ from runcrate_emulator.simulation.slots import Slot
 from runcrate_emulator.simulation.text_values import candidates
 
 _WANTS: Final = re.compile(
-    r"\b(?:extract|find|pull out|identify|pick out|get|list|return)\b (?:me )?(?:all |every )?(?:the |any )?"
+    r"\b(?:extract|find|pull out|identify|pick out|get|list|"
+    r"return)\b (?:me )?(?:all |every )?(?:the |any )?"
     r"(?P<what>[a-z][a-z ]{1,30}?)(?: mentioned| named| found)?,? (?:from|in|out of)\b"
     r"(?: (?:the|this|following|text|sentence|paragraph|message|below|passage|document))*\s*:?\s*"
     r"(?P<text>.*)$",

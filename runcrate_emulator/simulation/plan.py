@@ -231,7 +231,7 @@ class _Walk:
         return Arguments(clause.text, base)
 
     def _provider(self, gap: Gap, consumer: Offer) -> Offer | None:
-        """A tool that yields what a parameter wants, as `list_instances` yields an `instance_id`."""
+        """A tool that yields what a parameter wants: `list_instances` for an `instance_id`."""
         scored = []
         for offer in self.choice.offers:
             if offer is consumer or offer.action not in {"read", None}:

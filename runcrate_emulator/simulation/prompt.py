@@ -7,8 +7,10 @@ from functools import cached_property
 from typing import Final
 
 from runcrate_emulator.simulation.instructions import instructs
+from runcrate_emulator.simulation.labels import Role
 from runcrate_emulator.simulation.passages import sentences
-from runcrate_emulator.simulation.sections import Role, Section, sections
+from runcrate_emulator.simulation.sections import sections
+from runcrate_emulator.simulation.trimming import Section
 
 _LONGEST_REQUEST_WORDS: Final = 60
 """A longer text without labels is taken for material with a request in it."""

@@ -25,7 +25,8 @@ _LISTED_TOOL: Final = re.compile(
 _NAMES: Final = re.compile(r"\bone of \[?(?P<names>[^\])\n]+?)[\]).]", re.IGNORECASE)
 _STEP: Final = re.compile(
     r"Action:\s*(?P<name>[^\n(]+?)\s*(?:\(.*\))?\n+\s*Action Input:\s*(?P<input>.*?)"
-    r"\n+\s*Observation:\s*(?P<result>.*?)(?=\n\s*(?:Thought:|Action:|Question:|Final Answer:|Answer:)|\Z)",
+    r"\n+\s*Observation:\s*(?P<result>.*?)(?=\n\s*(?:Thought:|"
+    r"Action:|Question:|Final Answer:|Answer:)|\Z)",
     re.DOTALL,
 )
 _CALL: Final = re.compile(

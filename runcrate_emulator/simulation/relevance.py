@@ -134,7 +134,8 @@ def rank(question: str, candidates: Sequence[Passage]) -> Ranking:
 
 def _length_factor(passage: Passage, question: str) -> float:
     """Less than 1 for long passages, which hold many words by chance, and for code."""
-    factor = min(1.0, (_USUAL_WORDS / max(len(words(passage.text)), 1)) ** _LENGTH_POWER)
+    share = _USUAL_WORDS / max(len(words(passage.text)), _USUAL_WORDS)
+    factor: float = share**_LENGTH_POWER
     if passage.kind == "code" and not _WANTS_CODE.search(question):
         factor *= _CODE_FACTOR
     return factor

@@ -236,7 +236,9 @@ def _accepts_number(found: Mapping[str, Any], value: float) -> bool:
     if value < found.get("minimum", value) or value > found.get("maximum", value):
         return False
     low, high = found.get("exclusiveMinimum"), found.get("exclusiveMaximum")
-    if (_is_number(low) and value <= low) or (_is_number(high) and value >= high):
+    if isinstance(low, (int, float)) and value <= low:
+        return False
+    if isinstance(high, (int, float)) and value >= high:
         return False
     step = found.get("multipleOf")
     if not step:

@@ -1,4 +1,4 @@
-"""What can honestly be told of a picture: its format, size, colours, and the emulator's own note."""
+"""What can honestly be told of a picture: its format, size and colours, and its own note."""
 
 import io
 from collections import Counter
@@ -58,7 +58,10 @@ class Sight:
     def told(self) -> str:
         """A sentence or two about the picture."""
         colours = " and ".join(self.colours) if self.colours else "many colours"
-        text = f"The image is a {self.format} picture of {self.width}x{self.height} pixels, mostly {colours}."
+        text = (
+            f"The image is a {self.format} picture of "
+            f"{self.width}x{self.height} pixels, mostly {colours}."
+        )
         return f"{text} The text in it reads: {self.words}" if self.words else text
 
 

@@ -55,7 +55,8 @@ _KINDS: Final[tuple[tuple[Kind, str], ...]] = (
     (
         "query",
         (
-            r"(?:search |user |input |original )?(?:query|queries|q|input|prompt|keywords?|topics?|term|"
+            r"(?:search |user |input |original )?(?:query|queries|q|"
+            r"input|prompt|keywords?|topics?|term|"
             r"search terms?|request|task|instruction|tool input|inputs|search string)"
         ),
     ),
@@ -74,7 +75,8 @@ _KINDS: Final[tuple[tuple[Kind, str], ...]] = (
     (
         "person",
         (
-            r"(?:full |first |last |user |customer |person |author |patient |client |contact )*name|"
+            r"(?:full |first |last |user |customer |person |author |"
+            r"patient |client |contact )*name|"
             r"author|person|recipient|assignee|sender|attendee|user|customer|owner|contact|"
             r"people|persons|attendees|participants|names|ceo|founder|director"
         ),
@@ -154,8 +156,8 @@ class Slot:
     @cached_property
     def kind(self) -> Kind:
         """What kind of text the slot wants."""
-        if (named := self.schema.get("format")) in _FORMATS:
-            return _FORMATS[named]
+        if (of_format := _FORMATS.get(str(self.schema.get("format")))) is not None:
+            return of_format
         singular = " ".join(_singular(word) for word in self.words)
         found: Kind = next(
             (kind for kind, noun in _KIND_NAMES if noun.match(self.phrase) or noun.match(singular)),

@@ -27,7 +27,8 @@ _THANKS: Final = re.compile(
 )
 _GOODBYE: Final = re.compile(r"^\W*(?:good ?bye|bye|see you|good night)\b", re.IGNORECASE)
 _WHO: Final = re.compile(
-    r"\b(?:who|what) (?:are|r) you\b|\b(?:what|which) (?:(?:language |ai )?model|llm|ai)\b.*\byou\b|"
+    r"\b(?:who|what) (?:are|r) you\b|\b(?:what|which) "
+    r"(?:(?:language |ai )?model|llm|ai)\b.*\byou\b|"
     r"\bare you (?:a|an|real|human|simulated|chatgpt|gpt|an ai)\b|\bintroduce yourself\b|"
     r"\byour name\b|\bwhat can you do\b",
     re.IGNORECASE,
@@ -35,7 +36,8 @@ _WHO: Final = re.compile(
 _SAY: Final = re.compile(
     r"^(?:please |now |just |simply |only |can you |could you )*"
     r"(?:say|repeat|echo|print|output|reply|respond|answer|write|return)"
-    r"(?: with)?(?: back)?(?: after me| the following| exactly| only| just| the words?| the phrase| "
+    r"(?: with)?(?: back)?(?: after me| the following| exactly| "
+    r"only| just| the words?| the phrase| "
     r"the text| the sentence)*\s*:?\s+(?P<what>.+?)$",
     re.IGNORECASE | re.DOTALL,
 )
@@ -43,7 +45,8 @@ _SAY_ONLY: Final = re.compile(
     r"\s*(?:,? and nothing else|only|verbatim|exactly)?[.!]*$", re.IGNORECASE
 )
 _NOT_LITERAL: Final = re.compile(
-    r"^(?:a|an|the|me|my|your|about|to|in|some|two|three|four|five|how|what|why|when|where|who|which|\d+|code|hello to|"
+    r"^(?:a|an|the|me|my|your|about|to|in|some|two|three|four|five|how|"
+    r"what|why|when|where|who|which|\d+|code|hello to|"
     r"using|based|based on|if|only if|this question|as|like|briefly|concisely)\b",
     re.IGNORECASE,
 )
@@ -54,7 +57,8 @@ _COUNT: Final = re.compile(
 )
 _MOST_COUNTED: Final = 5000
 _TELLS: Final = re.compile(
-    r"^\W*(?:my (?P<what>[\w ]{1,30}?) (?:is|are)|i(?:'m| am| like| love| live| work| have| prefer| "
+    r"^\W*(?:my (?P<what>[\w ]{1,30}?) (?:is|are)|i(?:'m| am| "
+    r"like| love| live| work| have| prefer| "
     r"was)|call me|remember (?:that )?|note that )\b",
     re.IGNORECASE,
 )

@@ -40,7 +40,8 @@ _QUOTED: Final = re.compile(
 )
 _NAME_WORD: Final = r"(?:[^\W\d_a-z][\w'’&-]*(?:\.[\w-]+)*|[A-Z]\.|[^\W\d_]*[A-Z\d][\w.-]*\w)"  # noqa: RUF001
 _NAME: Final = re.compile(
-    rf"(?<![\w.@/])(?=\S*[^\W\d_a-z]){_NAME_WORD}(?:[ ](?:{_NAME_WORD}|\d+\w*(?![.\w])|(?:of|de|la|van|von|the|del|di|da|al|bin)"
+    rf"(?<![\w.@/])(?=\S*[^\W\d_a-z]){_NAME_WORD}(?:[ ](?:{_NAME_WORD}|"
+    rf"\d+\w*(?![.\w])|(?:of|de|la|van|von|the|del|di|da|al|bin)"
     rf"(?= {_NAME_WORD})))*(?:,\s(?:[A-Z]{{2}}|UK|USA)\b)?"
 )
 EMAIL: Final = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
@@ -94,6 +95,8 @@ DAY_WORD: Final = re.compile(
     r"satur|sun)day|week(?:end)?|month|year))\b",
     re.IGNORECASE,
 )
+_FRACTIONS_END: Final = 1000
+"""Numbers above it are whole by intention, even when written as `1.5k`."""
 DEFAULT_YEAR: Final = 2026
 """Year of a date that a text gives without one: the emulator's own choice."""
 
@@ -160,7 +163,8 @@ def _spelled(text: str) -> float:
 
 
 def _plain(value: float) -> float:
-    return int(value) if isinstance(value, float) and value.is_integer() and value > 1e3 else value
+    """A scaled number such as `1.2k` as an integer, if it is whole."""
+    return int(value) if value > _FRACTIONS_END and float(value).is_integer() else value
 
 
 def quotations(text: str) -> list[Span]:
@@ -258,7 +262,8 @@ def listed(text: str) -> list[str]:
 
 
 _ENUMERATION: Final = re.compile(
-    r"(?P<list>[\w'\u2019-]+(?: [\w'\u2019-]+)?(?:, [\w'\u2019-]+(?: [\w'\u2019-]+)?)*,? (?:and|or|&) [\w'\u2019-]+(?: [\w'\u2019-]+)?)"
+    r"(?P<list>[\w'\u2019-]+(?: [\w'\u2019-]+)?(?:, [\w'\u2019-]+(?: "
+    r"[\w'\u2019-]+)?)*,? (?:and|or|&) [\w'\u2019-]+(?: [\w'\u2019-]+)?)"
 )
 
 

@@ -1,4 +1,4 @@
-"""Texts for a slot, found in what people write: `named X`, `in Paris`, `"quoted"`, `from A to B`."""
+"""Texts for a slot, found in what people write: `named X`, `in Paris`, `"quoted"`."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -70,7 +70,8 @@ _SEARCH: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _SAYING: Final = re.compile(
-    r"(?:\bsaying(?: that)?|\bthat says|\bwith the (?:text|message|body|content)|\btelling \w+ that|"
+    r"(?:\bsaying(?: that)?|\bthat says|\bwith the (?:text|"
+    r"message|body|content)|\btelling \w+ that|"
     r"\bto say|\bremind(?: me)?(?: to)?|:\s|\btell \w+ that|\bthat)\s+(?P<bare>[^\n]+?)[.?!]*$",
     re.IGNORECASE,
 )
@@ -230,7 +231,8 @@ def _messages(text: str) -> Iterator[Span]:
 
 
 _OCCUPATION: Final = re.compile(
-    r"\b(?:works?|working|worked|employed|serves?|job)\s+(?:is\s+)?(?:as\s+)?(?:an?|the)\s+(?P<job>[a-z][\w -]*?)"
+    r"\b(?:works?|working|worked|employed|serves?|"
+    r"job)\s+(?:is\s+)?(?:as\s+)?(?:an?|the)\s+(?P<job>[a-z][\w -]*?)"
     r"(?=\s*(?:$|[.,;!?)\n]|\s(?:at|in|for|from|and|who|with|of)\b))|"
     r"\b(?:is|was|am)\s+(?:an?|the)\s+(?P<being>[a-z][\w -]*?)"
     r"(?=\s*(?:$|[.,;!?)\n]|\s(?:at|in|for|from|and|who|with|by|of)\b))"
@@ -243,8 +245,15 @@ def _occupations(text: str) -> Iterator[Span]:
         yield Span(match[group], match.start(group), match.end(group))
 
 
+_AT_A_PLACE: Final = re.compile(r"\b(?:in|at|near|from)\s+$")
+
+
 def _people(text: str) -> Iterator[Span]:
-    named = [span for span in spans.names(text) if not spans.is_calendar_word(span.text)]
+    named = [
+        span
+        for span in spans.names(text)
+        if not spans.is_calendar_word(span.text) and not _AT_A_PLACE.search(text[: span.start])
+    ]
     first = re.compile(r"(?:\bname is|\bnamed|\bcalled|\bfor|\bto|\bwith|\bby|\bI am|\bI'm)\s*$")
     yield from (span for span in named if first.search(text[: span.start]))
     yield from named

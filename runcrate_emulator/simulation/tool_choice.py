@@ -261,7 +261,7 @@ class Choice:
         return 0.0
 
     def companions(self, clause: Clause, chosen: Offer) -> list[Offer]:
-        """The chosen tool and those that a clause names beside it, as two sources to be compared."""
+        """The chosen tool and those that a clause names beside it, as sources to be compared."""
         asked = stem_set(clause.text)
         others = [
             offer

@@ -31,7 +31,7 @@ def report(plan: Plan, request: str) -> str:
     if len(steps) == 1 and not plan.reports:
         return _told(steps[0], request).strip("\n")
     lines = [f"- {_headed(step, request)}" for step in steps]
-    lines += [f"- {line}" for clause in plan.reports if (line := _reported(clause, plan, request))]
+    lines += [f"- {line}" for clause in plan.reports if (line := _reported(clause, plan))]
     if len(lines) == 1:
         return lines[0].removeprefix("- ").strip("\n")
     return "\n".join(["Here is what was done:", *lines])
@@ -158,7 +158,7 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def _reported(clause: Clause, plan: Plan, request: str) -> str:
+def _reported(clause: Clause, plan: Plan) -> str:
     """What a clause such as `tell me its price` wants, from the records found on the way."""
     asked = stem_set(clause.text)
     for step in reversed(plan.steps):

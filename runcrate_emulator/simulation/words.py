@@ -95,7 +95,7 @@ def stem(word: str) -> str:
     """A word without its inflection: `launches`, `launched` and `launching` become `launch`."""
     if word.endswith("s") and word[:-1].isupper() and len(word) > 1:
         word = word[:-1]
-    lowered = word.lower().replace("’", "'")
+    lowered = word.lower().replace("\u2019", "'")
     lowered = lowered.removesuffix("'s").replace("'", "")
     if lowered in _IRREGULAR:
         return _IRREGULAR[lowered]
@@ -152,7 +152,7 @@ def stems(text: str) -> list[str]:
     return [
         part
         for word in words(text)
-        if word.lower().replace("’", "'") not in STOP_WORDS
+        if word.lower().replace("\u2019", "'") not in STOP_WORDS
         for part in _parts(word)
     ]
 

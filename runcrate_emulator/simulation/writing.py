@@ -10,7 +10,8 @@ from runcrate_emulator.simulation.prompt import Prompt, joined
 
 _NUMBER: Final = r"(?P<n>\d+|one|two|three|four|five|six|seven|eight|nine|ten)"
 _KEYWORDS: Final = re.compile(
-    rf"\b(?:{_NUMBER}\s+)?(?:unique |key |main |relevant |important )*(?:keywords?|key ?phrases|tags)\b",
+    rf"\b(?:{_NUMBER}\s+)?(?:unique |key |main |relevant |"
+    rf"important )*(?:keywords?|key ?phrases|tags)\b",
     re.IGNORECASE,
 )
 _QUESTIONS: Final = re.compile(
@@ -19,7 +20,8 @@ _QUESTIONS: Final = re.compile(
     re.IGNORECASE,
 )
 _SUMMARY: Final = re.compile(
-    r"\b(?:summar(?:y|i[sz]e|i[sz]ing|ies)|tl;?dr|overview|sum up|main themes?|key (?:points|topics|takeaways))\b",
+    r"\b(?:summar(?:y|i[sz]e|i[sz]ing|ies)|tl;?dr|overview|sum up|"
+    r"main themes?|key (?:points|topics|takeaways))\b",
     re.IGNORECASE,
 )
 _TITLE: Final = re.compile(r"\b(?:title|headline)\b", re.IGNORECASE)
@@ -111,7 +113,7 @@ def _summary(prompt: Prompt, material: str, _: re.Match[str]) -> str:
     return summary
 
 
-def _title(prompt: Prompt, material: str, _: re.Match[str]) -> str:
+def _title(_: Prompt, material: str, __: re.Match[str]) -> str:
     return digest.title(material)
 
 
