@@ -3,16 +3,55 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr
 from llama_index.core.schema import BaseComponent
 from pydantic import AliasChoices, SecretStr
 
-from runcrate_core import AsyncRuncrate, ConfigurationError, Runcrate
+from runcrate_core import ClientPair, Runcrate
+
+if TYPE_CHECKING:
+    from runcrate_core import AsyncRuncrate
 
 # Arguments that leave the object when its clients have been made of them.
 _TAKEN_AWAY = ("api_key", "default_headers", "client", "async_client")
+
+
+class Clients:
+    """The clients of a component. Copies of the component share them.
+
+    Args:
+        client: A client of either kind.
+        async_client: An asynchronous client, next to a blocking one.
+        are_own: Whether they were made for the component, and are closed with it.
+    """
+
+    def __init__(self, client: Any, async_client: Any = None, *, are_own: bool = False) -> None:
+        self._given = client, async_client
+        self._are_own = are_own
+        self.pair = ClientPair(client, async_client)
+
+    def close(self) -> None:
+        """Close the blocking client, unless it was given."""
+        self.pair.close()
+        if self._are_own:
+            self.pair.blocking.close()
+
+    async def aclose(self) -> None:
+        """Close both clients, unless they were given."""
+        self.close()
+        await self.pair.aclose()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Clients:
+        return self
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _unpickled, (*self._given, self._are_own)
+
+
+def _unpickled(client: Any, async_client: Any, are_own: bool) -> Clients:  # noqa: FBT001 - private
+    return Clients(client, async_client, are_own=are_own)
 
 
 class Connected(BaseComponent):
@@ -67,17 +106,17 @@ class Connected(BaseComponent):
         default=None,
         exclude=True,
         repr=False,
-        description="A `Runcrate` to use instead of one made from the settings above.",
+        description="A `Runcrate` or `AsyncRuncrate` to use instead of one made from the settings "
+        "above; it may be shared, and is not closed with this object.",
     )
     async_client: Any = Field(
         default=None,
         exclude=True,
         repr=False,
-        description="An `AsyncRuncrate` to use instead of one made from the settings above.",
+        description="An `AsyncRuncrate` next to `client`; its twin otherwise.",
     )
 
-    _client: Runcrate | None = PrivateAttr()
-    _async_client: AsyncRuncrate | None = PrivateAttr()
+    _clients: Clients = PrivateAttr()
 
     def model_post_init(self, context: Any, /) -> None:
         """Make the clients, and forget what only they need to know."""
@@ -85,69 +124,60 @@ class Connected(BaseComponent):
         given = {name: getattr(self, name) for name in _TAKEN_AWAY}
         for name in _TAKEN_AWAY:
             self.__dict__[name] = None
+        client, async_client = given["client"], given["async_client"]
+        if isinstance(client, Clients):
+            self._clients = client
+        elif client is None and async_client is None:
+            self._clients = Clients(Runcrate(**self._settings(given)), are_own=True)
+        else:
+            self._clients = Clients(client, async_client)
+
+    def _settings(self, given: dict[str, Any]) -> dict[str, Any]:
         key = given["api_key"]
         settings: dict[str, Any] = {
             "api_key": key.get_secret_value() if isinstance(key, SecretStr) else key,
             "inference_url": self.api_base,
             "default_headers": given["default_headers"],
+            "max_retries": self.max_retries,
+            "stream_idle_timeout": self.stream_idle_timeout,
         }
-        for name in ("max_retries", "stream_idle_timeout"):
-            if (value := getattr(self, name)) is not None:
-                settings[name] = value
-        self._client, self._async_client = given["client"], given["async_client"]
-        # Where one is given, the other is not guessed: it would go to another address.
-        if self._client is None and self._async_client is None:
-            self._client, self._async_client = Runcrate(**settings), AsyncRuncrate(**settings)
+        return {name: value for name, value in settings.items() if value is not None}
 
     @property
     def blocking_client(self) -> Runcrate:
         """The client of the blocking calls.
 
         Raises:
-            ConfigurationError: Only an `async_client` was given.
+            ConfigurationError: Only an `async_client` was given, with connections of its own.
         """
-        if self._client is None:
-            raise _missing("client", "a blocking")
-        return self._client
+        return self._clients.pair.blocking
 
     @property
     def asynchronous_client(self) -> AsyncRuncrate:
-        """The client of the asynchronous calls.
+        """The client of the asynchronous calls; it shares the other's budget and rate limit.
 
         Raises:
-            ConfigurationError: Only a `client` was given.
+            ConfigurationError: Only a `client` was given, with connections of its own.
         """
-        if self._async_client is None:
-            raise _missing("async_client", "an asynchronous")
-        return self._async_client
+        return self._clients.pair.asynchronous
 
     def __getstate__(self) -> dict[str, Any]:
         # The base class leaves out, with no more than a log line, what cannot be pickled: the
         # copy would then talk to another address. Better to fail here, with the client's reason.
-        pickle.dumps((self._client, self._async_client))
+        pickle.dumps(self._clients)
         return super().__getstate__()
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        clients = state["__pydantic_private__"]
-        fields = state["__dict__"] | {
-            "client": clients["_client"],
-            "async_client": clients["_async_client"],
-        }
-        type(self).__init__(self, **fields)
+        clients = state["__pydantic_private__"]["_clients"]
+        type(self).__init__(self, **(state["__dict__"] | {"client": clients}))
 
     def close(self) -> None:
-        """Close the connections of the blocking calls; later blocking calls are refused."""
-        if self._client is not None:
-            self._client.close()
+        """Close the connections of blocking calls; further ones are refused.
+
+        Clients that were given are left alone, here as in `aclose`.
+        """
+        self._clients.close()
 
     async def aclose(self) -> None:
-        """Close the connections of the running event loop; later asynchronous calls are refused."""
-        if self._async_client is not None:
-            await self._async_client.aclose()
-
-
-def _missing(argument: str, kind: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"This was {kind} call, and only a client for calls of the other kind was given. Give "
-        f"`{argument}` as well. Nothing was sent."
-    )
+        """Close the connections of blocking calls and of the running event loop."""
+        await self._clients.aclose()

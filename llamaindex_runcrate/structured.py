@@ -180,7 +180,7 @@ def _with_schema_in_words(
     messages: list[ChatMessage], output_cls: type[BaseModel]
 ) -> list[ChatMessage]:
     parser: PydanticOutputParser[Any] = PydanticOutputParser(output_cls=output_cls)
-    words = TextBlock(text=parser.get_format_string(escape_json=False).strip())
+    words = TextBlock(text=parser.get_format_string(escape_json=False).rstrip())
     if not messages or messages[-1].role is not MessageRole.USER:
         return [*messages, ChatMessage(role=MessageRole.USER, blocks=[words])]
     last = messages[-1]

@@ -1,13 +1,16 @@
 """Models for the tests of `llamaindex_runcrate`.
 
-`llm` and `embed_model` talk to a recorded or emulated service; `made_llm` and `made_embedding`
-to `service`, which says what the test has it say.
+`llm` and `embed_model` talk to a recorded service (mark the test `vcr`), `emulated_llm` and
+`emulated_embedding` to the emulator over real connections, `made_llm` and `made_embedding` to
+`service`, which says what the test has it say.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+import gc
+import warnings
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 from llama_index.core import Settings
@@ -17,7 +20,27 @@ from llama_index.core.llms import MockLLM
 from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
 from tests.llamaindex.service import Service
 
+if TYPE_CHECKING:
+    from runcrate_emulator import Emulator
+    from tests.conftest import Api
+
+# Their assertions explain themselves as those of test modules do.
+pytest.register_assert_rewrite("tests.llamaindex.conformance", "tests.llamaindex.rag_rows")
+
+P = TypeVar("P", RuncrateLLM, RuncrateEmbedding)
+
 UNKNOWN_MODEL = "some/model"
+CHAT_MODEL = "deepseek-ai/DeepSeek-V3"
+EMBEDDING_MODEL = "BAAI/bge-large-en-v1.5"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _leave_nothing_behind() -> Iterator[None]:
+    """What LlamaIndex leaves unclosed is collected here, not in somebody else's test."""
+    yield
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)
+        gc.collect()
 
 
 @pytest.fixture
@@ -43,6 +66,41 @@ def made_embedding(service: Service) -> Callable[..., RuncrateEmbedding]:
         return RuncrateEmbedding(**{"model_name": UNKNOWN_MODEL, **service.clients(), **settings})
 
     return make
+
+
+def _settings(api: Any) -> dict[str, Any]:
+    return {"api_base": api.inference_url, "api_key": api.api_key}
+
+
+def _closed(part: P) -> Iterator[P]:
+    yield part
+    part.close()
+
+
+@pytest.fixture
+def llm(api: Api) -> Iterator[RuncrateLLM]:
+    """A model of the recorded service."""
+    yield from _closed(RuncrateLLM(model=CHAT_MODEL, **_settings(api)))
+
+
+@pytest.fixture
+def embed_model(api: Api) -> Iterator[RuncrateEmbedding]:
+    """An embedding model of the recorded service."""
+    yield from _closed(RuncrateEmbedding(model_name=EMBEDDING_MODEL, **_settings(api)))
+
+
+@pytest.fixture
+def emulated_llm(runcrate_emulator: Emulator) -> Iterator[RuncrateLLM]:
+    """A model of the emulator, over real connections."""
+    yield from _closed(RuncrateLLM(model=CHAT_MODEL, **_settings(runcrate_emulator)))
+
+
+@pytest.fixture
+def emulated_embedding(runcrate_emulator: Emulator) -> Iterator[RuncrateEmbedding]:
+    """An embedding model of the emulator, over real connections."""
+    yield from _closed(
+        RuncrateEmbedding(model_name=EMBEDDING_MODEL, **_settings(runcrate_emulator))
+    )
 
 
 @pytest.fixture(autouse=True)

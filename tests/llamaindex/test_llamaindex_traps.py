@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import asyncio
+import gc
 import json
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
+from llama_index.core.evaluation import FaithfulnessEvaluator
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events.llm import LLMChatEndEvent
@@ -132,11 +134,19 @@ async def test_3_completion_streams_are_real_generators(made_llm, service) -> No
     assert (await collected(asynchronous))[-1].text == "Hi there."
 
 
-@pytest.mark.vcr
-def test_4_every_asyncio_run_works(llm) -> None:
+def test_4_every_asyncio_run_works(emulated_llm) -> None:
     for _ in range(3):
-        answer = asyncio.run(llm.achat([ChatMessage(content="Say hello.")]))
+        answer = asyncio.run(emulated_llm.achat([ChatMessage(content="Say hello.")]))
         assert answer.message.content
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # of the loops that LlamaIndex leaves open
+def test_4_blocking_calls_of_asynchronous_methods_work_again_and_again(emulated_llm) -> None:
+    evaluator = FaithfulnessEvaluator(llm=emulated_llm)
+    for _ in range(3):
+        result = evaluator.evaluate(response="Ada is 36.", contexts=["Ada is 36 years old."])
+        assert result.passing
+    gc.collect()
 
 
 @pytest.mark.parametrize("way", ["complete", "acomplete", "stream_complete", "astream_complete"])

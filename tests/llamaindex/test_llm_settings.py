@@ -201,6 +201,9 @@ def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch) -> None:
     assert again.to_dict() == llm.to_dict()
     assert repr(again.blocking_client) == repr(llm.blocking_client)
     assert again.blocking_client._driver.config.api_key == "rc_live_other"
+    again.close()
+    with pytest.raises(ConfigurationError, match="closed"):
+        again.complete("x")
     assert again.asynchronous_client._driver.config.api_key == "rc_live_other"
 
 
@@ -213,30 +216,49 @@ def test_a_client_of_the_users_that_cannot_be_pickled_says_so(made_llm, made_emb
 def test_copies_share_the_clients(made_llm, service) -> None:
     service.will_say(completion("Hi."))
     llm = made_llm()
-    for copied in (llm.model_copy(update={"temperature": 0.1}), copy.copy(llm)):
+    for copied in (llm.model_copy(update={"temperature": 0.1}), copy.copy(llm), copy.deepcopy(llm)):
         assert copied.chat([ChatMessage(content="x")]).message.content == "Hi."
         assert copied.blocking_client is llm.blocking_client
 
 
-async def test_one_client_alone_serves_its_own_kind_of_call(service) -> None:
+async def test_one_client_alone_has_its_twin_made(service) -> None:
+    client = Runcrate("rc_live_test", inference_url="http://127.0.0.1:9/v1", max_retries=1)
+    llm = RuncrateLLM(model=MODEL, client=client)
+    assert llm.blocking_client is client
+    twin = llm.asynchronous_client._driver
+    assert twin.config == client._driver.config
+    assert twin.around is client._driver.around
+    asynchronous = RuncrateLLM(model=MODEL, client=llm.asynchronous_client)
+    assert asynchronous.asynchronous_client is llm.asynchronous_client
+    assert asynchronous.blocking_client._driver.config == client._driver.config
+
+
+async def test_connections_of_the_users_own_serve_their_own_kind_of_call(service) -> None:
     service.will_say(completion("Hi."))
     clients = service.clients()
     blocking = RuncrateLLM(model=MODEL, client=clients["client"])
     assert blocking.complete("x").text == "Hi."
-    with pytest.raises(ConfigurationError, match=r"asynchronous call.*`async_client`"):
+    with pytest.raises(ConfigurationError, match="async_client"):
         await blocking.acomplete("x")
     asynchronous = RuncrateLLM(model=MODEL, async_client=clients["async_client"])
     assert (await asynchronous.acomplete("x")).text == "Hi."
-    with pytest.raises(ConfigurationError, match="`client`"):
+    with pytest.raises(ConfigurationError, match="client"):
         asynchronous.complete("x")
 
 
-async def test_closing(service, made_llm) -> None:
-    llm = made_llm()
-    llm.close()
+async def test_closing(made_llm, service) -> None:
+    llm = RuncrateLLM(model=MODEL)
+    client = llm.asynchronous_client
     await llm.aclose()
     with pytest.raises(ConfigurationError, match="closed"):
         llm.complete("x")
+    with pytest.raises(ConfigurationError, match="closed"):
+        await client.models.list()
+    service.will_say(completion("Hi."))
+    given = made_llm()
+    await given.aclose()
+    assert given.complete("x").text == "Hi."
+    assert (await given.acomplete("x")).text == "Hi."
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,620 @@
+"""A conformance suite for LLMs of LlamaIndex.
+
+LlamaIndex has abstract classes, but no tests that tell whether an implementation keeps to what its
+agents, query engines, evaluators and tracers rely on. This module does, for any model behind any
+service, real, recorded or simulated. It needs pytest, pytest-asyncio (`asyncio_mode = "auto"`) and
+llama-index-core, and nothing of the package that it stands in: copy the file, or import it.
+
+Subclass `LLMConformance`, give it the fixture `llm`, and say what the model can do:
+
+```python
+import pytest
+from llama_index.llms.somebody import SomebodyLLM
+
+from conformance import LLMConformance
+
+
+class TestSomebodyLLM(LLMConformance):
+    has_parallel_tool_calls = False
+    reads_images = True
+
+    @pytest.fixture
+    def llm(self):
+        return SomebodyLLM(model="some-model", api_key="sk-test")
+
+    secret = "sk-test"  # must not be seen in anything that the model shows of itself
+```
+
+Every test asks the model something simple; the attributes in capital letters can be replaced where
+a model needs other words. A test of an ability that is switched off is skipped. Tests whose names
+start with `test_offline_` make no request. To run the suite from recordings, mark the subclass
+(`@pytest.mark.vcr`, for instance); the tests of event loops and threads only show something over
+real connections.
+
+What is required, in short:
+
+* eight methods, real generators, deltas that add up, a last chunk that is the whole answer, and
+  chunks that do not change any more once they are handed out;
+* `raw` that LlamaIndex's token counter can read, with the service's own numbers;
+* arguments and histories left as they were;
+* tool calls in blocks, with identifiers, in every chunk, and back again as history;
+* objects from structured prediction in all four forms, and partial ones in streams;
+* start and end events that match, and no secret in them, in dicts, pickles or representations;
+* blocking and asynchronous calls under any number of event loops, and from threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+import json
+import pickle
+import threading
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Generator, Iterator
+from typing import Any, ClassVar
+
+import pytest
+from llama_index.core.agent.workflow import FunctionAgent, ReActAgent, ToolCall
+from llama_index.core.base.llms.types import ThinkingBlock, ToolCallBlock
+from llama_index.core.callbacks import CallbackManager, CBEventType, TokenCountingHandler
+from llama_index.core.callbacks.base_handler import BaseCallbackHandler
+from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.instrumentation.events.llm import (
+    LLMChatEndEvent,
+    LLMChatInProgressEvent,
+    LLMChatStartEvent,
+    LLMCompletionEndEvent,
+    LLMCompletionStartEvent,
+)
+from llama_index.core.llms import (
+    LLM,
+    CacheControl,
+    CachePoint,
+    ChatMessage,
+    ImageBlock,
+    LLMMetadata,
+    TextBlock,
+)
+from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.program.function_program import FunctionCallingProgram
+from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel, Field
+
+CHAT_WAYS = ("chat", "achat", "stream_chat", "astream_chat")
+COMPLETION_WAYS = ("complete", "acomplete", "stream_complete", "astream_complete")
+STREAM_WAYS = ("stream_chat", "astream_chat")
+PREDICT_WAYS = (
+    "structured_predict",
+    "astructured_predict",
+    "stream_structured_predict",
+    "astream_structured_predict",
+)
+# A red square of 8 by 8 pixels.
+RED_SQUARE = (
+    b"iVBORw0KGgoAAAANSUhEUgAAAAgAAAAICAIAAABLbSncAAAAEklEQVR42mP4z8CAFWEXHbQSACj/P8Fu7N9hAAAAAElF"
+    b"TkSuQmCC"
+)
+
+
+class City(BaseModel):
+    """A city and its country."""
+
+    name: str = Field(description="Name of the city")
+    country: str = Field(description="Name of the country that the city is in")
+
+
+def multiply(a: int, b: int) -> int:
+    """Multiply two whole numbers and return the product."""
+    return a * b
+
+
+def temperature(city: str) -> str:
+    """Tell the temperature in a city, in degrees."""
+    return f"It is 21 degrees in {city}."
+
+
+async def collected(result: Any) -> list[Any]:
+    """Return what a call gives: one thing, or all that a stream yields."""
+    if hasattr(result, "__await__"):
+        result = await result
+    if isinstance(result, AsyncGenerator):
+        return [each async for each in result]
+    return list(result) if isinstance(result, Generator) else [result]
+
+
+class _Events(BaseEventHandler):
+    seen: list[Any] = Field(default_factory=list)
+
+    @classmethod
+    def class_name(cls) -> str:
+        return "conformance_events"
+
+    def handle(self, event: Any, **_: Any) -> None:
+        self.seen.append(event)
+
+
+class _Callbacks(BaseCallbackHandler):
+    """Counts what starts and what ends."""
+
+    def __init__(self) -> None:
+        super().__init__([], [])
+        self.started: Counter[CBEventType] = Counter()
+        self.ended: Counter[CBEventType] = Counter()
+        self.payloads: list[Any] = []
+
+    def on_event_start(  # type: ignore[override] # the arguments that are not needed are collected
+        self, event_type: CBEventType, payload: Any = None, event_id: str = "", *_: Any, **__: Any
+    ) -> str:
+        self.started[event_type] += 1
+        self.payloads.append(payload)
+        return event_id
+
+    def on_event_end(  # type: ignore[override]
+        self, event_type: CBEventType, payload: Any = None, *_: Any, **__: Any
+    ) -> None:
+        self.ended[event_type] += 1
+        self.payloads.append(payload)
+
+    def start_trace(self, trace_id: str | None = None) -> None:
+        pass
+
+    def end_trace(self, trace_id: str | None = None, trace_map: Any = None) -> None:
+        pass
+
+
+class LLMConformance:
+    """Tests for one LLM; see the module.
+
+    Attributes:
+        has_tools: Whether the model calls tools.
+        has_parallel_tool_calls: Whether it calls several at once.
+        has_tool_choice: Whether it can be told which tool to call.
+        has_structured_output: Whether it gives objects.
+        has_usage: Whether answers tell their tokens.
+        has_usage_in_streams: Whether streams do as well.
+        has_reasoning: Whether it tells its thoughts.
+        reads_images: Whether it sees.
+        is_picklable: Whether it can be pickled.
+        has_event_loop_freedom: Whether one object serves several event loops.
+        secret: What must not be seen; usually the key.
+    """
+
+    has_tools: ClassVar[bool] = True
+    has_parallel_tool_calls: ClassVar[bool] = True
+    has_tool_choice: ClassVar[bool] = True
+    has_structured_output: ClassVar[bool] = True
+    has_usage: ClassVar[bool] = True
+    has_usage_in_streams: ClassVar[bool] = True
+    has_reasoning: ClassVar[bool] = False
+    reads_images: ClassVar[bool] = False
+    is_picklable: ClassVar[bool] = True
+    has_event_loop_freedom: ClassVar[bool] = True
+    secret: ClassVar[str | None] = None
+
+    HELLO: ClassVar[str] = "Say hello to Ada, by her name."
+    HELLO_SAYS: ClassVar[str] = "Ada"
+    CALCULATE: ClassVar[str] = "What is 12 times 34? Use the tool."
+    CALCULATED: ClassVar[tuple[str, dict[str, Any]]] = ("multiply", {"a": 12, "b": 34})
+    ASK_TWO: ClassVar[str] = "What is the temperature in Paris and Rome? Use the tool for each."
+    CITY: ClassVar[str] = "Extract the city: Oslo is the capital of the country Norway."
+    LOOK: ClassVar[str] = "Which colour is this square? Answer with one word."
+    LOOK_SAYS: ClassVar[str] = "red"
+    THINK: ClassVar[str] = "What is 17 plus 25?"
+
+    @pytest.fixture
+    def llm(self) -> LLM:
+        """The model; override this."""
+        raise NotImplementedError("Give the fixture `llm`.")
+
+    @pytest.fixture
+    def events(self) -> Iterator[list[Any]]:
+        """The events of LlamaIndex's instrumentation."""
+        handler, dispatcher = _Events(), get_dispatcher()
+        dispatcher.add_event_handler(handler)
+        yield handler.seen
+        dispatcher.event_handlers.remove(handler)
+
+    def need(self, ability: str) -> None:
+        """Skip a test of what the model cannot do."""
+        if not getattr(self, ability):
+            pytest.skip(f"`{ability}` is off")
+
+    def tools(self) -> list[FunctionTool]:
+        return [FunctionTool.from_defaults(multiply), FunctionTool.from_defaults(temperature)]
+
+    def messages(self, text: str) -> list[ChatMessage]:
+        return [ChatMessage(role="user", content=text)]
+
+    async def ask(self, llm: LLM, way: str, text: str, **kwargs: Any) -> list[Any]:
+        said: Any = text if way in COMPLETION_WAYS else self.messages(text)
+        return await collected(getattr(llm, way)(said, **kwargs))
+
+    async def ask_with_tools(self, llm: Any, way: str, text: str, **kwargs: Any) -> list[Any]:
+        kwargs = {"tools": self.tools(), "user_msg": text, **kwargs}
+        return await collected(getattr(llm, f"{way}_with_tools")(**kwargs))
+
+    # --- What it is ----------------------------------------------------------------------------
+
+    def test_offline_is_an_llm(self, llm: LLM) -> None:
+        assert isinstance(llm, LLM)
+        assert type(llm).class_name() not in {"base_component", "LLM", "custom_llm"}
+
+    def test_offline_metadata(self, llm: LLM) -> None:
+        metadata = llm.metadata
+        assert isinstance(metadata, LLMMetadata)
+        assert metadata.context_window > 0
+        assert metadata.num_output == -1 or 0 < metadata.num_output < metadata.context_window
+        assert metadata.model_name not in {"", "unknown"}
+        assert metadata.is_function_calling_model is self.has_tools
+        assert not self.has_tools or isinstance(llm, FunctionCallingLLM)
+
+    def test_offline_metadata_is_quick(self, llm: LLM) -> None:
+        """It is evaluated several times in each call, so it must not ask the service."""
+        started = time.perf_counter()
+        for _ in range(100):
+            assert llm.metadata.context_window
+        assert time.perf_counter() - started < 0.25
+
+    def test_offline_round_trip_through_a_dict(self, llm: LLM) -> None:
+        fields = llm.to_dict()
+        assert json.loads(llm.to_json())["class_name"] == type(llm).class_name()
+        assert fields["class_name"] == type(llm).class_name()
+        assert llm.to_dict() == fields
+
+    def test_offline_payload_is_json(self, llm: LLM) -> None:
+        assert json.loads(json.dumps(llm.to_payload()))["class_name"] == type(llm).class_name()
+
+    def test_offline_copies(self, llm: LLM) -> None:
+        assert copy.deepcopy(llm).to_dict() == llm.to_dict()
+        assert llm.model_copy().metadata == llm.metadata
+
+    def test_offline_pickle(self, llm: LLM) -> None:
+        self.need("is_picklable")
+        again = pickle.loads(pickle.dumps(llm))  # noqa: S301 - just made
+        assert again.to_dict() == llm.to_dict()
+        assert again.metadata == llm.metadata
+
+    def test_offline_secret_is_not_shown(self, llm: LLM) -> None:
+        if self.secret is None:
+            pytest.skip("there is no `secret`")
+        shown = [repr(llm), str(llm), llm.to_json(), repr(llm.to_dict()), repr(llm.to_payload())]
+        shown += [llm.model_dump_json()]
+        if self.is_picklable:
+            shown.append(pickle.dumps(llm).decode("latin-1"))
+        assert not any(self.secret in text for text in shown)
+
+    # --- Answers -------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("way", CHAT_WAYS)
+    async def test_chat(self, llm: LLM, way: str) -> None:
+        chunks = await self.ask(llm, way, self.HELLO)
+        message = chunks[-1].message
+        assert message.role == "assistant"
+        assert self.HELLO_SAYS in message.content
+        assert any(isinstance(block, TextBlock) for block in message.blocks)
+
+    @pytest.mark.parametrize("way", COMPLETION_WAYS)
+    async def test_complete(self, llm: LLM, way: str) -> None:
+        chunks = await self.ask(llm, way, self.HELLO)
+        assert self.HELLO_SAYS in chunks[-1].text
+        if "stream" in way:
+            assert "".join(chunk.delta or "" for chunk in chunks) == chunks[-1].text
+
+    @pytest.mark.parametrize("way", STREAM_WAYS)
+    async def test_deltas_add_up(self, llm: LLM, way: str) -> None:
+        chunks = await self.ask(llm, way, self.HELLO)
+        assert len(chunks) > 1
+        assert "".join(chunk.delta or "" for chunk in chunks) == chunks[-1].message.content
+        said = ""
+        for chunk in chunks:
+            said += chunk.delta or ""
+            assert (chunk.message.content or "") == said
+
+    @pytest.mark.parametrize("way", STREAM_WAYS)
+    async def test_chunks_do_not_change(self, llm: LLM, way: str) -> None:
+        result = getattr(llm, way)(self.messages(self.HELLO))
+        if way == "stream_chat":
+            seen = [(chunk, chunk.message.model_dump_json()) for chunk in result]
+        else:
+            seen = [(chunk, chunk.message.model_dump_json()) async for chunk in await result]
+        assert all(chunk.message.model_dump_json() == before for chunk, before in seen)
+
+    async def test_streams_are_generators(self, llm: LLM) -> None:
+        """LlamaIndex recognises streams by these types, and fails on others in the end event."""
+        streams = [llm.stream_chat(self.messages(self.HELLO)), llm.stream_complete(self.HELLO)]
+        assert all(isinstance(stream, Generator) for stream in streams)
+        asynchronous = [
+            await llm.astream_chat(self.messages(self.HELLO)),
+            await llm.astream_complete(self.HELLO),
+        ]
+        assert all(isinstance(stream, AsyncGenerator) for stream in asynchronous)
+        for stream in [*streams, *asynchronous]:
+            await collected(stream)
+
+    async def test_a_stream_may_be_left_early(self, llm: LLM) -> None:
+        stream = llm.stream_chat(self.messages(self.HELLO))
+        next(stream)
+        stream.close()
+        asynchronous = await llm.astream_chat(self.messages(self.HELLO))
+        await anext(asynchronous)
+        await asynchronous.aclose()
+        await asyncio.sleep(0.01)  # what LlamaIndex's wrapper has left is closed by the event loop
+
+    @pytest.mark.parametrize("way", CHAT_WAYS + COMPLETION_WAYS)
+    async def test_tokens_are_counted(self, llm: LLM, way: str) -> None:
+        """LlamaIndex's counter reads `raw`, and breaks on anything it cannot make a dict of."""
+        counter = TokenCountingHandler()
+        llm.callback_manager = CallbackManager([counter])
+        last = (await self.ask(llm, way, self.HELLO))[-1]
+        assert counter.prompt_llm_token_count > 0
+        assert counter.completion_llm_token_count > 0
+        if self.has_usage and (self.has_usage_in_streams or "stream" not in way):
+            usage = dict(last.raw)["usage"]
+            usage = usage if isinstance(usage, dict) else usage.model_dump()
+            assert counter.prompt_llm_token_count == usage["prompt_tokens"]
+            assert counter.completion_llm_token_count == usage["completion_tokens"]
+
+    @pytest.mark.parametrize("way", STREAM_WAYS)
+    async def test_thoughts(self, llm: LLM, way: str) -> None:
+        self.need("has_reasoning")
+        chunks = await self.ask(llm, way, self.THINK)
+        thoughts = [b for b in chunks[-1].message.blocks if isinstance(b, ThinkingBlock)]
+        assert thoughts
+        assert thoughts[0].content
+        deltas = [chunk.additional_kwargs.get("thinking_delta") or "" for chunk in chunks]
+        assert "".join(deltas) == thoughts[0].content
+
+    # --- Messages ------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("way", CHAT_WAYS)
+    async def test_messages_are_left_alone(self, llm: LLM, way: str) -> None:
+        messages = [
+            ChatMessage(role="system", content="You are polite."),
+            ChatMessage(role="user", content="Hello. I am Ada."),
+            ChatMessage(role="assistant", content="Hello, Ada."),
+            ChatMessage(role="user", content=self.HELLO),
+        ]
+        before = [message.model_dump_json() for message in messages]
+        await collected(getattr(llm, way)(messages))
+        assert [message.model_dump_json() for message in messages] == before
+
+    def test_several_blocks_and_a_hint(self, llm: LLM) -> None:
+        blocks = [
+            TextBlock(text="Do as you are told."),
+            CachePoint(cache_control=CacheControl(type="ephemeral")),
+            TextBlock(text=self.HELLO),
+        ]
+        message = ChatMessage(role="user", blocks=blocks)
+        assert self.HELLO_SAYS in (llm.chat([message]).message.content or "")
+
+    def test_a_system_message_may_come_last(self, llm: LLM) -> None:
+        """LlamaIndex's agents put one there when they have run too long."""
+        messages = [
+            ChatMessage(role="user", content="Hello."),
+            ChatMessage(role="system", content=self.HELLO),
+        ]
+        assert llm.chat(messages).message.content
+
+    def test_an_answer_can_be_sent_back(self, llm: LLM) -> None:
+        messages = self.messages(self.HELLO)
+        answer = llm.chat(messages).message
+        again = [*messages, answer, *self.messages(self.HELLO)]
+        assert llm.chat(again).message.content
+
+    def test_an_image(self, llm: LLM) -> None:
+        self.need("reads_images")
+        blocks = [
+            TextBlock(text=self.LOOK),
+            ImageBlock(image=RED_SQUARE, image_mimetype="image/png"),
+        ]
+        answer = llm.chat([ChatMessage(role="user", blocks=blocks)])
+        assert self.LOOK_SAYS in (answer.message.content or "").lower()
+
+    # --- Tools ---------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("way", CHAT_WAYS)
+    async def test_a_tool_call(self, llm: Any, way: str) -> None:
+        self.need("has_tools")
+        chunks = await self.ask_with_tools(llm, way, self.CALCULATE, tool_required=True)
+        for chunk in chunks:
+            partial = llm.get_tool_calls_from_response(chunk, error_on_no_tool_call=False)
+            assert all(type(call.tool_kwargs) is dict for call in partial)
+        (call,) = llm.get_tool_calls_from_response(chunks[-1])
+        assert call.tool_id
+        assert (call.tool_name, call.tool_kwargs) == self.CALCULATED
+        blocks = [b for b in chunks[-1].message.blocks if isinstance(b, ToolCallBlock)]
+        assert [block.tool_name for block in blocks] == [self.CALCULATED[0]]
+
+    @pytest.mark.parametrize("way", CHAT_WAYS)
+    async def test_parallel_tool_calls(self, llm: Any, way: str) -> None:
+        self.need("has_parallel_tool_calls")
+        chunks = await self.ask_with_tools(llm, way, self.ASK_TWO, allow_parallel_tool_calls=True)
+        calls = llm.get_tool_calls_from_response(chunks[-1])
+        assert [call.tool_name for call in calls] == ["temperature", "temperature"]
+        assert sorted(call.tool_kwargs["city"] for call in calls) == ["Paris", "Rome"]
+        assert len({call.tool_id for call in calls}) == 2
+
+    @pytest.mark.parametrize("way", ["chat", "achat"])
+    async def test_one_tool_call_unless_more_are_allowed(self, llm: Any, way: str) -> None:
+        self.need("has_tools")
+        chunks = await self.ask_with_tools(llm, way, self.ASK_TWO, tool_required=True)
+        assert len(llm.get_tool_calls_from_response(chunks[-1])) == 1
+
+    @pytest.mark.parametrize("way", CHAT_WAYS)
+    async def test_a_tool_can_be_chosen_by_name(self, llm: Any, way: str) -> None:
+        self.need("has_tool_choice")
+        name, arguments = self.CALCULATED
+        chunks = await self.ask_with_tools(llm, way, self.CALCULATE, tool_choice=name)
+        (call,) = llm.get_tool_calls_from_response(chunks[-1])
+        assert (call.tool_name, call.tool_kwargs) == (name, arguments)
+
+    @pytest.mark.parametrize("way", CHAT_WAYS)
+    async def test_tools_that_are_not_needed(self, llm: Any, way: str) -> None:
+        self.need("has_tools")
+        chunks = await self.ask_with_tools(llm, way, self.HELLO)
+        assert llm.get_tool_calls_from_response(chunks[-1], error_on_no_tool_call=False) == []
+        with pytest.raises(ValueError):  # noqa: PT011 - the words are the integration's own
+            llm.get_tool_calls_from_response(chunks[-1])
+        assert self.HELLO_SAYS in chunks[-1].message.content
+
+    @pytest.mark.parametrize("way", CHAT_WAYS)
+    async def test_no_tools_at_all(self, llm: Any, way: str) -> None:
+        self.need("has_tools")
+        chunks = await self.ask_with_tools(llm, way, self.HELLO, tools=[])
+        assert self.HELLO_SAYS in chunks[-1].message.content
+
+    @pytest.mark.parametrize("way", CHAT_WAYS)
+    async def test_a_tools_result_goes_back(self, llm: Any, way: str) -> None:
+        self.need("has_tools")
+        history = self.messages(self.CALCULATE)
+        asked = await self.ask_with_tools(llm, way, self.CALCULATE, tool_required=True)
+        call = llm.get_tool_calls_from_response(asked[-1])[0]
+        history += [
+            asked[-1].message,
+            ChatMessage(
+                role="tool", content="408", additional_kwargs={"tool_call_id": call.tool_id}
+            ),
+        ]
+        before = [message.model_dump_json() for message in history]
+        chunks = await self.ask_with_tools(llm, way, "", chat_history=history, user_msg=None)
+        assert "408" in chunks[-1].message.content
+        assert [message.model_dump_json() for message in history] == before
+
+    @pytest.mark.parametrize("way", CHAT_WAYS)
+    async def test_histories_are_left_alone(self, llm: Any, way: str) -> None:
+        self.need("has_tools")
+        history = self.messages("Hello.")
+        await self.ask_with_tools(llm, way, self.HELLO, chat_history=history)
+        assert len(history) == 1
+
+    async def test_predict_and_call(self, llm: Any) -> None:
+        self.need("has_tools")
+        assert llm.predict_and_call(self.tools(), user_msg=self.CALCULATE).response == "408"
+        answer = await llm.apredict_and_call(self.tools(), user_msg=self.CALCULATE)
+        assert answer.response == "408"
+
+    # --- Objects -------------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("way", PREDICT_WAYS)
+    async def test_structured_prediction(self, llm: LLM, way: str) -> None:
+        self.need("has_structured_output")
+        prompt = PromptTemplate("{text}")
+        results = await collected(getattr(llm, way)(City, prompt, text=self.CITY))
+        assert results[-1] == City(name="Oslo", country="Norway")
+
+    @pytest.mark.parametrize("way", PREDICT_WAYS)
+    async def test_structured_prediction_leaves_its_arguments_alone(
+        self, llm: LLM, way: str
+    ) -> None:
+        self.need("has_structured_output")
+        prompt = ChatPromptTemplate(message_templates=self.messages(self.CITY))
+        arguments = {"tool_choice": "required"}
+        await collected(getattr(llm, way)(City, prompt, llm_kwargs=arguments))
+        assert prompt.message_templates == self.messages(self.CITY)
+
+    async def test_structured_llm(self, llm: LLM) -> None:
+        self.need("has_structured_output")
+        structured = llm.as_structured_llm(City)
+        expected = City(name="Oslo", country="Norway")
+        assert structured.chat(self.messages(self.CITY)).raw == expected
+        assert (await structured.achat(self.messages(self.CITY))).raw == expected
+        assert structured.complete(self.CITY).raw == expected
+
+    async def test_function_calling_program(self, llm: Any) -> None:
+        """The program of LlamaIndex's core, which reads tool calls in its own way."""
+        self.need("has_tools")
+        program = FunctionCallingProgram.from_defaults(City, prompt_template_str="{text}", llm=llm)
+        expected = City(name="Oslo", country="Norway")
+        assert program(text=self.CITY) == expected
+        assert await program.acall(text=self.CITY) == expected
+
+    # --- Observers -----------------------------------------------------------------------------
+
+    @pytest.mark.parametrize("way", CHAT_WAYS)
+    async def test_events_of_a_chat(self, llm: LLM, way: str, events: list[Any]) -> None:
+        chunks = await self.ask(llm, way, self.HELLO)
+        kinds = Counter(type(event) for event in events)
+        assert kinds[LLMChatStartEvent] == kinds[LLMChatEndEvent] == 1
+        assert kinds[LLMCompletionStartEvent] == 0
+        assert kinds[LLMChatInProgressEvent] == (len(chunks) if "stream" in way else 0)
+        (end,) = [event for event in events if isinstance(event, LLMChatEndEvent)]
+        assert end.response.message == chunks[-1].message
+
+    @pytest.mark.parametrize("way", COMPLETION_WAYS)
+    async def test_events_of_a_completion(self, llm: LLM, way: str, events: list[Any]) -> None:
+        """One pair, not one for the completion and one for the chat behind it."""
+        await self.ask(llm, way, self.HELLO)
+        kinds = Counter(type(event) for event in events)
+        starts = kinds[LLMCompletionStartEvent] + kinds[LLMChatStartEvent]
+        ends = kinds[LLMCompletionEndEvent] + kinds[LLMChatEndEvent]
+        assert (starts, ends) == (1, 1)
+
+    @pytest.mark.parametrize("way", CHAT_WAYS + COMPLETION_WAYS)
+    async def test_callbacks_match_and_show_no_secret(
+        self, llm: LLM, way: str, events: list[Any]
+    ) -> None:
+        callbacks = _Callbacks()
+        llm.callback_manager = CallbackManager([callbacks])
+        await self.ask(llm, way, self.HELLO)
+        assert callbacks.started[CBEventType.LLM] == callbacks.ended[CBEventType.LLM] == 1
+        if self.secret is not None:
+            assert self.secret not in repr(callbacks.payloads)
+            assert self.secret not in repr(events)
+
+    # --- Event loops and threads ---------------------------------------------------------------
+
+    def test_several_event_loops(self, llm: LLM) -> None:
+        """Evaluators, extractors and graphs run asynchronous methods in loops of their own."""
+        self.need("has_event_loop_freedom")
+
+        async def main() -> str:
+            whole = await llm.achat(self.messages(self.HELLO))
+            chunks = await collected(await llm.astream_chat(self.messages(self.HELLO)))
+            return f"{whole.message.content} {chunks[-1].message.content}"
+
+        for _ in range(3):
+            assert self.HELLO_SAYS in asyncio.run(main())
+
+    async def test_blocking_calls_inside_a_running_loop(self, llm: LLM) -> None:
+        assert self.HELLO_SAYS in llm.complete(self.HELLO).text
+        *_, last = llm.stream_chat(self.messages(self.HELLO))
+        assert self.HELLO_SAYS in (last.message.content or "")
+
+    def test_threads(self, llm: LLM) -> None:
+        self.need("has_event_loop_freedom")
+        answers: list[str] = []
+
+        def work() -> None:
+            answers.append(llm.complete(self.HELLO).text)
+            answers.append(asyncio.run(llm.acomplete(self.HELLO)).text)
+
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert len(answers) == 8
+        assert all(self.HELLO_SAYS in answer for answer in answers)
+
+    # --- Agents --------------------------------------------------------------------------------
+
+    @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+    @pytest.mark.parametrize("streaming", [True, False])
+    async def test_function_agent(self, llm: Any, streaming: bool) -> None:
+        self.need("has_tools")
+        agent = FunctionAgent(tools=self.tools(), llm=llm, streaming=streaming)
+        await self.check_agent(agent)
+
+    @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+    async def test_react_agent(self, llm: LLM) -> None:
+        await self.check_agent(ReActAgent(tools=self.tools(), llm=llm))
+
+    async def check_agent(self, agent: Any) -> None:
+        handler = agent.run(self.CALCULATE)
+        calls = [event async for event in handler.stream_events() if type(event) is ToolCall]
+        assert "408" in str(await handler)
+        assert [(call.tool_name, call.tool_kwargs) for call in calls] == [self.CALCULATED]

@@ -1,0 +1,67 @@
+"""The conformance suite, run against four kinds of Runcrate's models, over real connections."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from llama_index.core.llms import LLM
+
+from llamaindex_runcrate import RuncrateLLM
+from runcrate_emulator import Emulator
+from tests.llamaindex.conformance import PREDICT_WAYS, LLMConformance
+from tests.llamaindex.leftovers import LEFTOVERS
+
+pytestmark = LEFTOVERS
+
+
+class TestRuncrateLLM(LLMConformance):
+    """A model for general use."""
+
+    model = "deepseek-ai/DeepSeek-V3"
+    secret = "rc_live_emulator"
+
+    @pytest.fixture
+    def llm(self, runcrate_emulator: Emulator) -> Iterator[LLM]:
+        llm = RuncrateLLM(
+            model=self.model,
+            api_base=runcrate_emulator.inference_url,
+            api_key=runcrate_emulator.api_key,
+        )
+        yield llm
+        llm.close()
+
+    def test_the_secret_is_the_key(self, runcrate_emulator: Emulator) -> None:
+        assert runcrate_emulator.api_key == self.secret
+
+
+class TestVisionModel(TestRuncrateLLM):
+    """A model that sees."""
+
+    model = "Qwen/Qwen3-VL-8B-Instruct"
+    reads_images = True
+
+
+class TestReasoningModel(TestRuncrateLLM):
+    """A model that thinks first."""
+
+    model = "deepseek-ai/DeepSeek-R1-0528"
+    has_reasoning = True
+
+
+class TestModelWithoutTools(TestRuncrateLLM):
+    """A model that neither calls tools nor keeps to schemas."""
+
+    model = "google/gemma-2-9b-it"
+    has_tools = False
+    has_parallel_tool_calls = False
+    has_tool_choice = False
+
+    @pytest.mark.xfail(reason="the emulator reads a schema in words as text", strict=False)
+    @pytest.mark.parametrize("way", PREDICT_WAYS)
+    async def test_structured_prediction(self, llm: LLM, way: str) -> None:
+        await super().test_structured_prediction(llm, way)
+
+    @pytest.mark.xfail(reason="the emulator reads a schema in words as text", strict=False)
+    async def test_structured_llm(self, llm: LLM) -> None:
+        await super().test_structured_llm(llm)

@@ -1,0 +1,99 @@
+"""The uses of a model and of embeddings, from recordings of a service.
+
+`make cassettes` records them from the emulator, `make cassettes LIVE=1` from the real service.
+"""
+
+from __future__ import annotations
+
+import pytest
+from llama_index.core import Document, VectorStoreIndex
+from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.llms import ChatMessage
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel, Field
+
+from llamaindex_runcrate import RuncrateLLM
+from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.ways import COMPLETION_WAYS, WAYS, ask, ask_with_tools, collected
+
+pytestmark = [pytest.mark.vcr, *LEFTOVERS]
+
+FACTS = {
+    "lighthouse.md": "The Meridian lighthouse was built in 1874 by Ada Colm.",
+    "penguins.md": "Penguins of the Kellan islands eat krill and small squid.",
+}
+
+
+class City(BaseModel):
+    """A city and its country."""
+
+    name: str = Field(description="Name of the city")
+    country: str = Field(description="Name of the country that the city is in")
+
+
+def multiply(a: int, b: int) -> int:
+    """Multiply two whole numbers and return the product."""
+    return a * b
+
+
+@pytest.mark.parametrize("way", WAYS + COMPLETION_WAYS)
+async def test_an_answer(llm, way) -> None:
+    last = (await ask(llm, way, "Say hello to Ada, by her name."))[-1]
+    assert "Ada" in (last.text if way in COMPLETION_WAYS else last.message.content)
+    assert last.raw["usage"]["total_tokens"] == last.additional_kwargs["total_tokens"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_tool_call_and_its_result(llm, way) -> None:
+    tools = [FunctionTool.from_defaults(multiply)]
+    question = "What is 12 times 34? Use the tool."
+    asked = (await ask_with_tools(llm, way, tools, question, tool_required=True))[-1]
+    (call,) = llm.get_tool_calls_from_response(asked)
+    assert (call.tool_name, call.tool_kwargs) == ("multiply", {"a": 12, "b": 34})
+    result = ChatMessage(
+        role="tool", content="408", additional_kwargs={"tool_call_id": call.tool_id}
+    )
+    history = [ChatMessage(role="user", content=question), asked.message, result]
+    answer = (await collected(getattr(llm, way)(history)))[-1]
+    assert "408" in answer.message.content
+
+
+@pytest.mark.parametrize("way", ["structured_predict", "astream_structured_predict"])
+@pytest.mark.parametrize("by", ["json_schema", "tool"])
+async def test_an_object(api, way, by) -> None:
+    llm = RuncrateLLM(
+        model="deepseek-ai/DeepSeek-V3",
+        structured_output=by,
+        api_base=api.inference_url,
+        api_key=api.api_key,
+    )
+    prompt = PromptTemplate("Extract the city: {text}")
+    text = "Oslo is the capital of the country Norway."
+    results = await collected(getattr(llm, way)(City, prompt, text=text))
+    assert results[-1] == City(name="Oslo", country="Norway")
+    llm.close()
+
+
+async def test_thoughts(api) -> None:
+    llm = RuncrateLLM(
+        model="deepseek-ai/DeepSeek-R1-0528", api_base=api.inference_url, api_key=api.api_key
+    )
+    chunks = await ask(llm, "astream_chat", "What is 17 plus 25?")
+    assert any(chunk.additional_kwargs.get("thinking_delta") for chunk in chunks)
+    assert chunks[-1].message.blocks[0].content
+    assert "42" in chunks[-1].message.content
+
+
+async def test_retrieval(llm, embed_model) -> None:
+    documents = [Document(text=text, id_=name) for name, text in FACTS.items()]
+    index = VectorStoreIndex.from_documents(documents, embed_model=embed_model)
+    engine = index.as_query_engine(llm=llm, similarity_top_k=1)
+    answer = await engine.aquery("Who built the Meridian lighthouse?")
+    assert "Ada Colm" in str(answer)
+    assert [node.node.ref_doc_id for node in answer.source_nodes] == ["lighthouse.md"]
+
+
+async def test_an_agent(llm) -> None:
+    agent = FunctionAgent(tools=[multiply], llm=llm)
+    assert "408" in str(await agent.run("What is 12 times 34? Use the tool."))
