@@ -328,10 +328,10 @@ class ChatRuncrate(DescribedChatModel):
 
         Args:
             schema: A Pydantic class, a `TypedDict`, JSON schema or an OpenAI function.
-            method: `json_schema`, `function_calling` or `json_mode`. By default the best that the
-                model's profile promises: `json_schema`, then `function_calling`; a model with
-                neither is asked to answer with JSON, with a warning. Models without a profile
-                are given the schema as a tool.
+            method: `json_schema`, `function_calling` or `json_mode`, for which the schema is put
+                before the prompt. By default the best that the model's profile promises:
+                `json_schema`, then `function_calling`, then `json_mode`, with a warning. Models
+                without a profile are given the schema as a tool.
             include_raw: Whether to return `raw`, `parsed` and `parsing_error` instead of raising
                 when the answer cannot be read.
             strict: Whether the answer must follow the schema exactly.

@@ -268,7 +268,7 @@ def _tool_result(
             (kept if native or part["type"] == "text" else lifted).append(part)
     if not lifted:
         return wire | {"content": as_text(kept)}, []
-    what = f"the tool `{message.name}`" if message.name else "the tool"
     kept.append(text_part("[What this call returned is attached to the next message.]"))
-    head = text_part(f"Returned by {what} (call `{message.tool_call_id}`):")
+    # A label and no sentence, so that no model takes it for a new request.
+    head = text_part(f"[Attachment of the result of call `{message.tool_call_id}`]")
     return wire | {"content": as_text(kept)}, [head, *lifted]

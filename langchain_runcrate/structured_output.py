@@ -4,7 +4,7 @@
 |---|---|---|
 | `json_schema` | the answer is constrained to the schema | structured outputs |
 | `function_calling` | the schema is a tool that the model has to call | tools |
-| `json_mode` | the answer is some JSON; the prompt has to describe it | nothing but JSON mode |
+| `json_mode` | the answer is JSON; a schema is described before the prompt | JSON mode |
 """
 
 from __future__ import annotations
@@ -90,15 +90,15 @@ def structured_output_plan(
         case "function_calling":
             forced = method is not None or not (profile or {}).get("reasoning_output")
             return _by_function_calling(schema, strict, forced=forced)
-        case _ if method is not None:
+        case _:
+            if method is None:
+                warnings.warn(
+                    f"The model `{model}` supports neither structured outputs nor tools, so its "
+                    "answers are only asked to fit the schema. Choose a `method` to decide "
+                    "otherwise.",
+                    stacklevel=3,
+                )
             return _by_json_mode(schema)
-    warnings.warn(
-        f"The model `{model}` supports neither structured outputs nor tools; its answers are "
-        "only asked to fit the schema, which is put before the prompt. Choose `method` to "
-        "decide otherwise.",
-        stacklevel=3,
-    )
-    return _by_json_mode(schema)._replace(instructions=_instructions(schema))
 
 
 def with_raw(llm: Runnable[Any, Any], parser: Runnable[Any, Any]) -> Runnable[Any, Any]:
@@ -111,8 +111,15 @@ def with_raw(llm: Runnable[Any, Any], parser: Runnable[Any, Any]) -> Runnable[An
 
 
 def instructed(messages: list[BaseMessage], instructions: str) -> list[BaseMessage]:
-    """Return a conversation that begins with instructions."""
-    return [SystemMessage(instructions), *messages]
+    """Return a conversation that begins with instructions.
+
+    They join a system message that is there already: many models take one at most.
+    """
+    match messages:
+        case [SystemMessage(content=str(text)), *others]:
+            return [SystemMessage(f"{text}\n\n{instructions}"), *others]
+        case _:
+            return [SystemMessage(instructions), *messages]
 
 
 def _default_method(profile: ModelProfile | None) -> Method:
@@ -131,8 +138,10 @@ def _by_json_schema(schema: Any, strict: bool | None) -> Plan:  # noqa: FBT001 -
 
 
 def _by_json_mode(schema: Any) -> Plan:
-    arguments = {"response_format": {"type": "json_object"}}
-    return Plan({**arguments, **_traced("json_mode", schema)}, [], _answer_parser(schema))
+    arguments = {"response_format": {"type": "json_object"}, **_traced("json_mode", schema)}
+    # Servers refuse this format unless the prompt speaks of JSON, and models need the keys.
+    instructions = "" if schema is None else _instructions(schema)
+    return Plan(arguments, [], _answer_parser(schema), instructions)
 
 
 def _by_function_calling(schema: Any, strict: bool | None, *, forced: bool) -> Plan:  # noqa: FBT001 - private

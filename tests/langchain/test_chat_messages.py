@@ -368,7 +368,7 @@ def test_pictures_in_tool_messages_are_lifted_behind_the_last_result():
     assert drawn["content"][0] == {"type": "text", "text": "A map."}
     assert "next message" in drawn["content"][1]["text"]
     assert lifted["content"][1] == PICTURE
-    assert "`draw` (call `call_1`)" in lifted["content"][0]["text"]
+    assert "result of call `call_1`" in lifted["content"][0]["text"]
     assert to_wire(messages[:4])[-1] == lifted
 
 
