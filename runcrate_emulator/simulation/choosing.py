@@ -19,7 +19,7 @@ _PAIRED: Final = re.compile(
 )
 _MOST: Final = re.compile(r"\b(?:no more than|at most|up to|top)\s+(\d+)", re.IGNORECASE)
 _ORDERED: Final = re.compile(r"\[\d*\] > \[\d*\]")
-_JSON_EXAMPLE: Final = re.compile(r"\[\s*\{\s*\"?'?choice\"?'?\s*:", re.IGNORECASE)
+_JSON_EXAMPLE: Final = re.compile(r"\[\s*\{+\s*\"?'?choice\"?'?\s*:", re.IGNORECASE)
 _TOP_SCORE: Final = 10
 
 

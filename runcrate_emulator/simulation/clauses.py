@@ -32,6 +32,7 @@ _POINTS_BACK: Final = re.compile(
     r"last|cheapest|best|new|instance|one|ones)|this)\b",
     re.IGNORECASE,
 )
+_EXPLETIVE: Final = re.compile(r"\bwhat \w+ is it\b|\bis it (?:true|possible)\b", re.IGNORECASE)
 _ASKING: Final = frozenset({"what", "who", "where", "when", "why", "how", "which", "is", "are"})
 _FORBIDS: Final = re.compile(
     r"^(?:but\s+)?(?:do not|don'?t|never|without|no need to|avoid|rather than|instead of)\b",
@@ -104,7 +105,7 @@ def _clause(text: str, at: int, verbs: frozenset[str]) -> Clause:
     while (shorter := _LEADING.sub("", bare)) != bare:
         bare = shorter
     forbidden = bool(_FORBIDS.search(bare))
-    points_back = at > 0 and bool(_POINTS_BACK.search(bare))
+    points_back = at > 0 and bool(_POINTS_BACK.search(_EXPLETIVE.sub("", bare)))
     return Clause(bare.strip(" ,"), _action(bare, verbs), follows, points_back, forbidden)
 
 

@@ -48,7 +48,8 @@ def text_for(slot: Slot, evidence: Evidence) -> str:
 
 def wants_own_name(slot: Slot) -> bool:
     """Whether the slot is the name of something that the call will create."""
-    return slot.phrase in _OWN_NAMES and action_of(slot.owner.partition(" ")[0]) == "create"
+    action = action_of(slot.owner.partition(" ")[0])
+    return slot.phrase in _OWN_NAMES and action == "create" and not slot.nested
 
 
 def own_name(slot: Slot, evidence: Evidence) -> str:
@@ -60,7 +61,7 @@ def own_name(slot: Slot, evidence: Evidence) -> str:
 
 
 def _relevant(slot: Slot, material: str) -> str:
-    ranking = rank(f"{slot.phrase} {slot.description}", passages(material))
+    ranking = rank(f"{slot.phrase} {slot.description}".lower(), passages(material))
     best = ranking.best[0] if ranking.best else None
     return best.passage.text if best and best.score >= GOOD_ENOUGH else ""
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from runcrate_emulator.simulation import digest, spans
 from runcrate_emulator.simulation.prompt import Prompt
-from runcrate_emulator.simulation.words import STOP_WORDS, stem_set, words
+from runcrate_emulator.simulation.words import STOP_WORDS, words
 
 _WANTS: Final = re.compile(
     r"\b(?:standalone|stand-alone|self-contained)\b|"
@@ -28,6 +28,10 @@ _ELLIPSIS: Final = re.compile(
     r"(?!(?:who|what|how|when|where|why|which|is|are|does|do|did|can|could|will)\b)(?P<bare>.+?)\??$",
     re.IGNORECASE,
 )
+
+
+_ELLIPTIC_WORDS: Final = 3
+"""A follow-up of no more words, as `How much memory?`, leaves out what it is about."""
 
 
 def standalone(prompt: Prompt) -> str | None:
@@ -70,11 +74,7 @@ def completed(question: str, turns: list[tuple[str, str]]) -> str:
     said = _POSSESSIVE.sub(f"{topic}'s", question)
     if said == question:
         said = _PRONOUN.sub(topic, question, count=1)
-    if (
-        said == question
-        and not (stem_set(question) & stem_set(" ".join(asked)))
-        and not spans.names(question)
-    ):
+    if said == question and len(words(question)) <= _ELLIPTIC_WORDS and not spans.names(question):
         said = f"{question.rstrip(' ?.')} ({topic})?"
     return said
 

@@ -23,7 +23,7 @@ SUPPORTED: Final = 0.6
 _WINDOW: Final = 3
 _NEAR: Final = 0.7
 _NEGATION: Final = re.compile(
-    r"\b(?:not|no|never|none|cannot|neither|nor|without)\b|n't\b", re.IGNORECASE
+    r"\b(?:not|no|never|none|cannot|neither|nor)\b|n't\b", re.IGNORECASE
 )
 
 
@@ -70,7 +70,7 @@ def _agreement(statement: str, window: str, whole: str) -> float:
     if names and not names <= held:
         factor *= 0.7
     if bool(_NEGATION.search(statement)) != bool(_NEGATION.search(_nearest(statement, window))):
-        factor *= 0.6
+        factor *= 0.5
     return factor
 
 

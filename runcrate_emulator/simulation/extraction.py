@@ -35,6 +35,10 @@ _BRIEF: Final = re.compile(
     r"\bno (?:explanation|other text|extra)|\bshort(?:est)? answer\b|\bjust the\b|\bexact answer\b",
     re.IGNORECASE,
 )
+_ASKS_NUMBER: Final = re.compile(
+    r"\bhow (?:many|much|old|long|high|tall|far|big|large|fast|wide|deep|often)\b|"
+    r"\bnumber\b|\bprice\b|\bcost\b"
+)
 _PARTS: Final = re.compile(
     r"\?\s+|,?\s+and\s+(?=(?:who|what|when|where|why|how|which|is|are|does|do)\b)", re.IGNORECASE
 )
@@ -197,7 +201,7 @@ def short_answer(question: str, text: str) -> str:
     """The name, number, date or place that a question asks for, out of the sentence holding it."""
     asked = question.lower()
     known = stem_set(question)
-    if re.search(r"\bhow (?:many|much|old|long)\b|\bnumber\b|\bprice\b|\bcost\b", asked):
+    if _ASKS_NUMBER.search(asked):
         match = re.search(r"[$€£]?\d[\d,.]*\d?%?(?:\s?[A-Za-z]+)?", text)
         return match[0] if match else ""
     if re.search(r"\bwhen\b|\bwhat (?:date|year|day)\b", asked):

@@ -142,6 +142,7 @@ class _Filler:
                 required=name in required,
                 alone=len(names) == 1,
                 owner=owner,
+                nested=bool(slot.name),
             )
             for name in names
         }

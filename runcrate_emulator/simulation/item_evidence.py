@@ -12,6 +12,7 @@ from runcrate_emulator.simulation.passages import passages
 from runcrate_emulator.simulation.relevance import GOOD_ENOUGH
 from runcrate_emulator.simulation.schema import Schemas
 from runcrate_emulator.simulation.slots import Slot
+from runcrate_emulator.simulation.spans import quotations
 from runcrate_emulator.simulation.text_values import candidates
 
 _MOST: Final = 24
@@ -60,5 +61,10 @@ def _states(text: str, slot: Slot, schemas: Schemas, *, share: float) -> bool:
     ]
     numeric = [one for one in slots if is_numeric(one)]
     counted = number_values.assigned(numeric, text, schemas, guess=len(numeric) == 1)
-    texts = [one for one in slots if one not in numeric and any(candidates(one, text))]
+    quoted = bool(quotations(text))
+    texts = [
+        one
+        for one in slots
+        if one not in numeric and (any(candidates(one, text)) or (quoted and one.kind == "other"))
+    ]
     return bool(wanted) and len(counted) + len(texts) >= max(1, share * len(wanted))

@@ -24,7 +24,10 @@ Role = Literal[
 _NOUNS: Final[tuple[tuple[Role, str], ...]] = (
     (
         "history",
-        r"(?:chat|conversation|message|dialogue?) (?:history|log)|history|transcript so far",
+        (
+            r"(?:chat|conversation|message|dialogue?) (?:history|log)|history|transcript so far|"
+            r"(?:chat |conversation )?messages|conversation"
+        ),
     ),
     (
         "existing",
@@ -71,7 +74,14 @@ _NOUNS: Final[tuple[tuple[Role, str], ...]] = (
             r"(?: information| context)?"
         ),
     ),
-    ("instruction", r"(?:instructions?|guidelines?|rules|requirements|note|important|criteria)"),
+    (
+        "instruction",
+        (
+            r"(?:(?:primary|main|your) )?(?:instructions?|guidelines?|rules|requirements|note|"
+            r"important|criteria|role|persona|objectives?|goals?|constraints|style|tone|steps)"
+            r"(?: information)?"
+        ),
+    ),
     (
         "candidate",
         (

@@ -110,6 +110,8 @@ class _Walk:
         if not self.plan.calls and not self.plan.steps:
             self._as_a_whole()
         whole = Clause(self._turn.request, None, follows=False, points_back=False)
+        if self._left and not self.plan.steps:
+            self.plan.reports.clear()
         self.plan.steps[:0] = [Step(whole, (outcome,)) for outcome in self._left]
 
     def _take(self, clause: Clause) -> None:

@@ -54,7 +54,8 @@ def _similar(slot: Slot, record: Record) -> Iterator[str]:
     related = fields_about(slot.stems, record)
     yield from (name for name in related if not (textual and as_number(record[name]) is not None))
     if slot.kind == "other":
-        yield from (name for name in record if name.lower() in {"id", "name", "value", "result"})
+        usual = (name for name in record if name.lower() in {"id", "name", "value", "result"})
+        yield from (name for name in usual if not (textual and as_number(record[name]) is not None))
 
 
 def _shaped(slot: Slot, value: Json) -> Iterator[Json]:

@@ -87,7 +87,9 @@ class _Cutter:
             self._close("instruction", "")
             self._lines.append(turn["rest"])
             self._close("context", "")
-        elif (tag := TAG.match(line)) and (role := role_of(tag["label"]) or self._tail(tag)):
+        elif (tag := TAG.match(line)) and (
+            role := role_of(tag["label"].replace("_", " ")) or self._tail(tag)
+        ):
             self._at_tag(role, tag)
         elif END.match(line):
             self._close("plain", "")
@@ -104,7 +106,10 @@ class _Cutter:
             self._add(line)
 
     def _tail(self, tag: re.Match[str]) -> Role | None:
-        return "context" if f"</{tag['label']}>" in tag.string else None
+        """The role of an unknown tag: a text, if the tag is ended somewhere."""
+        ending = f"</{tag['label']}>"
+        rest = self._source[self._at :]
+        return "context" if any(ending in line for line in (tag.string, *rest)) else None
 
     def _takes(self, label: re.Match[str]) -> bool:
         name = label["label"]

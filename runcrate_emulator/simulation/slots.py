@@ -120,6 +120,7 @@ class Slot:
         required: Whether the object is invalid without it.
         alone: Whether it is the only one of its object.
         owner: Name and description of what the object is for.
+        nested: Whether its object is itself a part of another.
     """
 
     name: str
@@ -127,6 +128,7 @@ class Slot:
     required: bool = True
     alone: bool = False
     owner: str = ""
+    nested: bool = False
 
     @cached_property
     def words(self) -> tuple[str, ...]:

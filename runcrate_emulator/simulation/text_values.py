@@ -17,7 +17,7 @@ _VALUE: Final = (
     r"(?:\"(?P<q1>[^\"\n]+)\"|\u201c(?P<q2>[^\u201d\n]+)\u201d|'(?P<q3>[^'\n]+)'(?!\w)|`(?P<q4>[^`\n]+)`|"
     r"(?P<bare>[^\s,;:!?\"'\u201c()][^,;!?\n\"()]{0,60}?)"
     r"(?=\s*(?:$|[,;!?()\n\"]|\.(?:\s|$)|\s(?:and|or|with|for|in|at|to|on|from|by|who|which|that|"
-    r"then|but|using|as|of|is|are|has|so|because)\b)))"
+    r"then|but|using|as|of|is|are|has|so|because|please|today|tomorrow|tonight|now)\b)))"
 )
 _CONNECTIVE: Final = r"\s*(?:=|:|\bis\b|\bare\b|\bwas\b|\bto\b|\bas\b|\bof\b|\bbe\b|\bnamed\b|\bcalled\b)\s*(?:be\s+)?"  # noqa: E501
 _BEFORE_ROLE: Final[Mapping[str, str]] = {

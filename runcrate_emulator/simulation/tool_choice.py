@@ -7,7 +7,8 @@ from functools import cached_property
 from typing import Any, Final
 
 from runcrate_emulator.simulation.actions import action_of, verb_action
-from runcrate_emulator.simulation.arithmetic import OPERATOR_WORDS
+from runcrate_emulator.simulation.arithmetic import OPERATOR_WORDS, expressions, operations
+from runcrate_emulator.simulation.choice_values import described_options
 from runcrate_emulator.simulation.clauses import Clause
 from runcrate_emulator.simulation.conversation import Tool
 from runcrate_emulator.simulation.schema import Schemas, types_of
@@ -98,6 +99,16 @@ class Offer:
         """Its parameters' enumerated values in lower case."""
         return frozenset(
             str(option).lower() for slot in self.slots for option in slot.schema.get("enum", ())
+        )
+
+    @cached_property
+    def described_stems(self) -> frozenset[str]:
+        """Stems in the names of the options that its description explains, as of other agents."""
+        return frozenset(
+            stem(word)
+            for slot in self.slots
+            for option in described_options(slot)
+            for word in identifier_words(option)
         )
 
     @cached_property
@@ -209,25 +220,18 @@ class Choice:
             for option in offer.option_words
             if len(option) > 2  # noqa: PLR2004 - a letter or two may mean anything
         )
+        score += _OPTION * bool(asked & offer.described_stems)
         if clause.points_back:
             score += 0.3 * sum(self._match(one, offer) for one in stem_set(before))
         return score + self._action_score(clause, offer)
 
     def _asked(self, text: str) -> frozenset[str]:
         asked = stem_set(text)
-        signs = re.findall(r"(?<=[\d)])\s*([-+*/^%\u00d7\u00f7])\s*(?=[\d(-])", text)
-        meant = {"\u00d7": "*", "\u00f7": "/"}
-        if not signs:
+        every = [one for found in expressions(text) for one in operations(found.operation)]
+        if not every:
             return asked
-        return (
-            asked
-            | _CALCULATING
-            | {
-                stem(word)
-                for sign in signs
-                for word in OPERATOR_WORDS[meant.get(sign, sign)].split()
-            }
-        )
+        wording = " ".join(OPERATOR_WORDS[one.sign] for one in every)
+        return asked | _CALCULATING | {stem(word) for word in wording.split()}
 
     def _match(self, asked: str, offer: Offer) -> float:
         rare = self._weights.get(asked, 1.0)

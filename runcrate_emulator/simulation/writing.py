@@ -54,7 +54,9 @@ def written(prompt: Prompt) -> str | None:
     ):
         return None
     wanted = (
-        f"{prompt.instructions}\n{prompt.cue}" if prompt.context else f"{prompt.text}\n{prompt.cue}"
+        f"{prompt.instructions}\n{prompt.cue}"
+        if prompt.context or prompt.part("history")
+        else f"{prompt.text}\n{prompt.cue}"
     )
     material = _material(prompt)
     if len(material.split()) < _TINY:
@@ -67,6 +69,8 @@ def written(prompt: Prompt) -> str | None:
 
 
 def _material(prompt: Prompt) -> str:
+    if history := prompt.part("history"):
+        return "\n\n".join(line for line in history.splitlines() if not line.endswith(":"))
     if prompt.context:
         return joined(prompt.context)
     if prompt.part("question") and prompt.part("question") != prompt.text:

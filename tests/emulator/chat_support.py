@@ -1,0 +1,111 @@
+"""Bodies of chat requests as frameworks send them, and a loop that runs tools as agents do."""
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from runcrate_emulator.simulation.catalogue import find
+from runcrate_emulator.simulation.chat_body import parse
+from runcrate_emulator.simulation.reply import Reply, reply
+
+MODEL = "google/gemini-2.5-flash"
+Messages = Sequence[Mapping[str, Any]]
+
+
+def ask(user: str | Messages, system: str = "", **fields: Any) -> Reply:
+    """What the simulation replies to a request, without any server."""
+    messages = [{"role": "user", "content": user}] if isinstance(user, str) else list(user)
+    if system:
+        messages = [{"role": "system", "content": system}, *messages]
+    model = find(MODEL)
+    assert model is not None
+    return reply(parse({"model": MODEL, "messages": messages, **fields}, model))
+
+
+def say(user: str | Messages, system: str = "", **fields: Any) -> str:
+    """The text of a reply that calls no tool."""
+    made = ask(user, system, **fields)
+    assert made.calls == ()
+    return made.text
+
+
+def calls(user: str | Messages, tools: Sequence[Any], **fields: Any) -> list[tuple[str, Any]]:
+    """Names and arguments of the tools that a reply calls."""
+    made = ask(user, tools=list(tools), **fields)
+    return [(call.name, dict(call.arguments)) for call in made.calls]
+
+
+def tool(
+    name: str, description: str, required: Sequence[str] | None = None, /, **properties: Any
+) -> dict[str, Any]:
+    """A tool in OpenAI's form; a property is a type's name or a schema."""
+    schemas = {
+        key: {"type": value} if isinstance(value, str) else value
+        for key, value in properties.items()
+    }
+    parameters = {
+        "type": "object",
+        "properties": schemas,
+        "required": list(schemas if required is None else required),
+    }
+    function = {"name": name, "description": description, "parameters": parameters}
+    return {"type": "function", "function": function}
+
+
+def user(text: str) -> dict[str, Any]:
+    """A user's message."""
+    return {"role": "user", "content": text}
+
+
+def assistant(text: str) -> dict[str, Any]:
+    """An assistant's message."""
+    return {"role": "assistant", "content": text}
+
+
+def called(call_id: str, name: str, /, **arguments: Any) -> dict[str, Any]:
+    """An assistant's message that calls a tool."""
+    function = {"name": name, "arguments": json.dumps(arguments)}
+    call = {"id": call_id, "type": "function", "function": function}
+    return {"role": "assistant", "content": "", "tool_calls": [call]}
+
+
+def result(call_id: str, content: Any) -> dict[str, Any]:
+    """A tool's message."""
+    text = content if isinstance(content, str) else json.dumps(content)
+    return {"role": "tool", "tool_call_id": call_id, "content": text}
+
+
+def run_agent(
+    request: str,
+    tools: Mapping[str, tuple[dict[str, Any], Callable[..., Any]]],
+    *,
+    system: str = "",
+    most_turns: int = 20,
+    **fields: Any,
+) -> tuple[list[tuple[str, dict[str, Any]]], str]:
+    """Run a loop as agent frameworks do, until the model stops calling tools.
+
+    Returns:
+        The calls in order, and the final text.
+    """
+    messages: list[dict[str, Any]] = [user(request)]
+    done: list[tuple[str, dict[str, Any]]] = []
+    for _ in range(most_turns):
+        made = ask(messages, system, tools=[schema for schema, _ in tools.values()], **fields)
+        if not made.calls:
+            return done, made.text
+        for call in made.calls:
+            call_id = f"call_{len(done)}"
+            messages.append(called(call_id, call.name, **call.arguments))
+            try:
+                outcome = tools[call.name][1](**call.arguments)
+            except Exception as error:  # noqa: BLE001 - agents report whatever a tool raises
+                outcome = f"Error: {error}"
+            messages.append(result(call_id, outcome))
+            done.append((call.name, dict(call.arguments)))
+    raise AssertionError(f"The loop did not end; calls: {done}")
+
+
+def json_schema(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """A `response_format` with a schema."""
+    return {"type": "json_schema", "json_schema": {"name": name, "schema": schema}}
