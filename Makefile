@@ -50,6 +50,15 @@ coverage: $(READY)  ## Run the tests and report what no test reaches
 cassettes: $(READY)  ## Record the cassettes anew; LIVE=1 with RUNCRATE_LIVE_KEY: from the service
 	@RECORD_CASSETTES=1 LIVE=$(LIVE) $(BIN)/python -m pytest -q -m vcr
 
+.PHONY: docs
+docs: $(READY)  ## Build the documentation into site/; a broken link is an error
+	@NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	@echo "Open site/index.html"
+
+.PHONY: wheel-check
+wheel-check: $(READY)  ## Build the wheel and try it with each extra alone in empty environments
+	@$(BIN)/python tests/wheel_check.py $(PYTHONS)
+
 .PHONY: bench
 bench: $(READY)  ## Measure against the peers (installs them in an environment of their own)
 	@$(BIN)/python -m benchmarks

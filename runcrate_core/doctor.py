@@ -1,0 +1,351 @@
+"""`python -m runcrate_core doctor`: what is wrong with this set-up, and what to do about it.
+
+Looking (`look`) and judging (`findings`) are apart: every judgement is a function of `Facts`.
+The key is sent to the two APIs alone, and never shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib.metadata
+import os
+import re
+import sys
+import time
+from dataclasses import dataclass, field
+from email.utils import parsedate_to_datetime
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+from urllib.parse import urlsplit
+
+from runcrate_core.config import (
+    DEFAULT_BASE_URL,
+    DEFAULT_INFERENCE_URL,
+    KEYS_PAGE,
+    clean_key,
+    is_own_host,
+    normal_url,
+    require_own_key,
+)
+from runcrate_core.errors import ConfigurationError
+from runcrate_core.io.probing import Addresses, Probe, probe
+from runcrate_core.protocol.request import Surface
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+
+OLDEST_PYTHON: Final = (3, 11)
+# First version that works, first that does not; the same as in pyproject.toml.
+SUPPORTED: Final[dict[str, tuple[str, str]]] = {
+    "httpx": ("0.28", "1"),
+    "pydantic": ("2.10", "3"),
+    "langchain-core": ("1.7.2", "2"),
+    "llama-index-core": ("0.14.5", "0.15"),
+}
+REQUIRED: Final = ("httpx", "pydantic")
+OWN_DISTRIBUTION: Final = "runcrate-integrations"
+# Ships the import package `langchain_runcrate`, as this project does.
+CLASHING: Final = "langchain-runcrate"
+PROXY_VARIABLES: Final = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
+PATIENCE_S: Final = 5.0
+# A Date header counts whole seconds, and an answer takes time: less than this says nothing.
+LARGEST_SKEW_S: Final = 60.0
+_LAST_OK: Final = 299
+_REDIRECTS: Final = range(300, 400)
+_OUT_OF_CREDITS: Final = 402
+_SERVER_ERRORS: Final = range(500, 600)
+
+
+class Level(Enum):
+    """How much a finding matters."""
+
+    OK = "ok"
+    NOTE = "note"
+    PROBLEM = "PROBLEM"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report.
+
+    Attributes:
+        level: Whether it is a problem.
+        subject: What was looked at.
+        text: What was found.
+        advice: What to do; empty when there is nothing to do.
+    """
+
+    level: Level
+    subject: str
+    text: str
+    advice: str = ""
+
+    def lines(self) -> str:
+        """Return the finding as it is printed."""
+        told = f"{self.level.value:<8}{self.subject}: {self.text}"
+        return f"{told}\n        -> {self.advice}" if self.advice else told
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that is judged.
+
+    Attributes:
+        python: Version of the interpreter.
+        versions: Versions of the distributions that are installed.
+        variables: Environment variables.
+        probes: What came of the requests.
+    """
+
+    python: tuple[int, ...]
+    versions: Mapping[str, str]
+    variables: Mapping[str, str] = field(repr=False)
+    probes: tuple[Probe, ...] = ()
+
+
+# --- judging -------------------------------------------------------------------------------------
+
+
+def findings(facts: Facts) -> Iterator[Finding]:
+    """Judge everything, in the order of the report."""
+    yield python_finding(facts.python)
+    yield from package_findings(facts.versions)
+    yield from address_findings(facts.variables)
+    yield key_finding(facts.variables)
+    yield from proxy_findings(facts.variables)
+    yield from map(probe_finding, facts.probes)
+    yield from clock_findings(facts.probes)
+
+
+def python_finding(version: tuple[int, ...]) -> Finding:
+    """Judge the version of the interpreter."""
+    shown = ".".join(map(str, version[:3]))
+    if version[:2] < OLDEST_PYTHON:
+        wanted = ".".join(map(str, OLDEST_PYTHON))
+        return Finding(Level.PROBLEM, "Python", shown, f"Use Python {wanted} or later.")
+    return Finding(Level.OK, "Python", shown)
+
+
+def package_findings(versions: Mapping[str, str]) -> Iterator[Finding]:
+    """Judge the versions of packages, and which of them may not be installed together."""
+    own = versions.get(OWN_DISTRIBUTION)
+    if own is None:
+        yield Finding(Level.NOTE, OWN_DISTRIBUTION, "runs from a folder, is not installed")
+    else:
+        yield Finding(Level.OK, OWN_DISTRIBUTION, own)
+    for name, (first, beyond) in SUPPORTED.items():
+        version = versions.get(name)
+        wanted = f'pip install "{name}>={first},<{beyond}"'
+        if version is None:
+            if name in REQUIRED:
+                yield Finding(Level.PROBLEM, name, "not installed", f"Run: {wanted}")
+        elif not _numbers(first) <= _numbers(version) < _numbers(beyond):
+            text = f"{version}, which this version does not work with"
+            yield Finding(Level.PROBLEM, name, text, f"Run: {wanted}")
+        else:
+            yield Finding(Level.OK, name, version)
+    if CLASHING in versions:
+        yield Finding(
+            Level.PROBLEM,
+            CLASHING,
+            f"{versions[CLASHING]} is installed and has the same import package as this project",
+            f"Run: pip uninstall {CLASHING}; pip install --force-reinstall --no-deps "
+            f"{OWN_DISTRIBUTION}",
+        )
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    """Return the numbers at the start of a version: `1.7.2rc1` is (1, 7, 2)."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(map(int, found[0].split("."))) if found else ()
+
+
+def address_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Judge both addresses; what is wrong with one is told without showing it."""
+    for subject, variable, default, surface in _ADDRESSES:
+        given = variables.get(variable)
+        try:
+            url = normal_url(given or default, surface)
+        except ConfigurationError as error:
+            advice = f"Correct {variable}, or unset it to use {default}."
+            yield Finding(Level.PROBLEM, subject, error.message, advice)
+        else:
+            yield Finding(
+                Level.OK, subject, f"{url} ({f'from {variable}' if given else 'default'})"
+            )
+
+
+_ADDRESSES: Final = (
+    ("inference address", "RUNCRATE_API_BASE", DEFAULT_INFERENCE_URL, Surface.INFERENCE),
+    ("infrastructure address", "RUNCRATE_API_URL", DEFAULT_BASE_URL, Surface.INFRASTRUCTURE),
+)
+
+
+def addresses(variables: Mapping[str, str]) -> Addresses | None:
+    """Return where requests go; `None` when an address is not usable."""
+    try:
+        return Addresses(
+            *(normal_url(variables.get(name) or default, s) for _, name, default, s in _ADDRESSES)
+        )
+    except ConfigurationError:
+        return None
+
+
+def key_finding(variables: Mapping[str, str]) -> Finding:
+    """Judge the key by its form; it is not shown."""
+    given = variables.get("RUNCRATE_API_KEY")
+    try:
+        key = clean_key(given)
+        if _needs_own_key(variables):
+            require_own_key(key)
+    except ConfigurationError as error:
+        return Finding(Level.PROBLEM, "key", error.message, "Set RUNCRATE_API_KEY.")
+    if key is None:
+        return Finding(Level.NOTE, "key", "none; the server at this address may not need one")
+    if key != given:
+        return Finding(
+            Level.NOTE, "key", "set, with white space around it", "It is ignored; remove it."
+        )
+    return Finding(Level.OK, "key", f"set, {len(key)} characters")
+
+
+def _needs_own_key(variables: Mapping[str, str]) -> bool:
+    where = addresses(variables)
+    return where is None or is_own_host(where.inference) or is_own_host(where.infrastructure)
+
+
+def key_to_send(variables: Mapping[str, str]) -> str | None:
+    """Return the key if it is one that may be sent."""
+    if key_finding(variables).level is Level.PROBLEM:
+        return None
+    return clean_key(variables.get("RUNCRATE_API_KEY"))
+
+
+def proxy_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
+    """Tell which proxies are in the way; only their hosts are shown."""
+    for name in PROXY_VARIABLES:
+        value = variables.get(name) or variables.get(name.lower())
+        if not value:
+            continue
+        if name == "NO_PROXY":
+            yield Finding(Level.NOTE, name, f"set ({len(value.split(','))} entries)")
+            continue
+        try:
+            parts = urlsplit(value if "://" in value else f"http://{value}")
+            shown = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
+        except ValueError:
+            yield Finding(Level.PROBLEM, name, "is not an address", f"Correct or unset {name}.")
+        else:
+            yield Finding(Level.NOTE, name, f"requests go through {shown}")
+
+
+def probe_finding(probe: Probe) -> Finding:
+    """Judge one answer, or that there was none."""
+    if probe.status is None:
+        return Finding(
+            Level.PROBLEM,
+            probe.subject,
+            f"{probe.url} did not answer: {probe.failure}",
+            "Check the address, the network, the firewall and the proxy variables.",
+        )
+    if probe.status in _REDIRECTS:
+        return Finding(
+            Level.PROBLEM,
+            probe.subject,
+            f"{probe.url} answers with a redirect to `{probe.location}`; the key is not sent on",
+            "Set the address that it points to, if you trust it.",
+        )
+    if probe.status in _SERVER_ERRORS:
+        text = f"{probe.url} answers {probe.status}: it fails, or a proxy before it does"
+        return Finding(Level.PROBLEM, probe.subject, text, "Try again in a minute.")
+    if not probe.with_key or probe.status <= _LAST_OK:
+        how = "with the key" if probe.with_key else "without a key"
+        return Finding(Level.OK, probe.subject, f"{probe.url} answers {probe.status} {how}")
+    text, advice = _REFUSALS.get(
+        probe.status, (f"answers {probe.status}", "Check the address: it may be another server's.")
+    )
+    level = Level.NOTE if probe.status == _OUT_OF_CREDITS else Level.PROBLEM
+    return Finding(level, probe.subject, f"{probe.url} {text}", advice)
+
+
+_REFUSALS: Final = {
+    401: ("does not know the key (401)", f"Make a new key at {KEYS_PAGE}."),
+    402: ("answers that there are no credits (402)", "Top up, or raise the key's budget."),
+    403: ("forbids this key to read the balance (403)", "Give the key that permission, or go on."),
+    404: ("has no such path (404)", "Check the address: both forms, with and without /v1, work."),
+    429: ("has had too many requests of this key (429)", "Wait a minute."),
+}
+
+
+def clock_findings(probes: Iterable[Probe]) -> Iterator[Finding]:
+    """Compare this machine's clock with the servers'; one finding for the first that tells."""
+    for probe in probes:
+        try:
+            there = parsedate_to_datetime(probe.date or "").timestamp()
+        except ValueError:
+            continue
+        skew = probe.at - there
+        if abs(skew) > LARGEST_SKEW_S:
+            which = "ahead" if skew > 0 else "behind"
+            yield Finding(
+                Level.PROBLEM,
+                "clock",
+                f"this machine's is {abs(skew):.0f} s {which} of the server's",
+                "Set it (NTP): certificates, rate limits and signed addresses depend on it.",
+            )
+        else:
+            yield Finding(Level.OK, "clock", f"within {LARGEST_SKEW_S:.0f} s of the server's")
+        return
+
+
+# --- looking -------------------------------------------------------------------------------------
+
+
+def look(
+    variables: Mapping[str, str],
+    *,
+    patience_s: float = PATIENCE_S,
+    clock: Callable[[], float] = time.time,
+) -> Facts:
+    """Look at this machine, and ask both APIs one or two short questions.
+
+    Args:
+        variables: Environment variables.
+        patience_s: Seconds to wait for each answer.
+        clock: Seconds since 1970.
+    """
+    where = addresses(variables)
+    key = key_to_send(variables)
+    probes = () if where is None else tuple(probe(where, key, patience_s, clock))
+    names = (OWN_DISTRIBUTION, CLASHING, *SUPPORTED)
+    versions = {name: version for name in names if (version := _installed(name)) is not None}
+    return Facts(tuple(sys.version_info[:3]), versions, variables, probes)
+
+
+def _installed(name: str) -> str | None:
+    try:
+        return importlib.metadata.version(name)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the checks and print the report.
+
+    Args:
+        arguments: Command-line arguments; default: those of the process.
+
+    Returns:
+        The exit status: 0 when there is no problem, 1 otherwise.
+    """
+    parser = argparse.ArgumentParser(prog="python -m runcrate_core")
+    commands = parser.add_subparsers(dest="command", required=True)
+    doctor = commands.add_parser("doctor", help="check the set-up and say what to do")
+    doctor.add_argument("--timeout", type=float, default=PATIENCE_S, metavar="SECONDS")
+    options = parser.parse_args(arguments)
+    found = list(findings(look(os.environ, patience_s=options.timeout)))
+    problems = sum(finding.level is Level.PROBLEM for finding in found)
+    for finding in found:
+        print(finding.lines())  # noqa: T201 - a command's output
+    print(f"\n{problems or 'No'} problem{'' if problems == 1 else 's'} found.")  # noqa: T201 - the same
+    return 1 if problems else 0

@@ -1,0 +1,224 @@
+"""`python -m runcrate_core doctor`: each judgement, and whole runs against the emulator."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import sys
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from runcrate_core import doctor
+from runcrate_core.doctor import Level, Probe
+from runcrate_emulator import Emulator
+
+KEY = "rc_live_test"
+GOOD = {"httpx": "0.28.1", "pydantic": "2.12.0", "runcrate-integrations": "0.1.0"}
+
+
+@pytest.fixture(scope="module")
+def emulator() -> Iterator[Emulator]:
+    with Emulator() as running:
+        yield running
+
+
+def levels(found: Iterator[doctor.Finding]) -> dict[str, Level]:
+    return {finding.subject: finding.level for finding in found}
+
+
+# --- judging ---
+
+
+@pytest.mark.parametrize(
+    ("version", "level"), [((3, 10, 4), Level.PROBLEM), ((3, 11, 0), Level.OK), ((4, 0), Level.OK)]
+)
+def test_the_interpreter_is_judged(version: tuple[int, ...], level: Level) -> None:
+    assert doctor.python_finding(version).level is level
+
+
+def test_good_packages_are_good() -> None:
+    assert set(levels(doctor.package_findings(GOOD)).values()) == {Level.OK}
+
+
+@pytest.mark.parametrize(
+    ("changes", "subject", "advice"),
+    [
+        ({"langchain-core": "0.3.9"}, "langchain-core", "langchain-core>=1.7.2,<2"),
+        ({"langchain-core": "1.7.1"}, "langchain-core", "langchain-core>=1.7.2,<2"),
+        ({"llama-index-core": "0.15.0"}, "llama-index-core", "<0.15"),
+        ({"pydantic": "garbage"}, "pydantic", "pip install"),
+        ({"langchain-runcrate": "0.1.0"}, "langchain-runcrate", "pip uninstall langchain-runcrate"),
+    ],
+)
+def test_packages_that_do_not_work_are_named(
+    changes: dict[str, str], subject: str, advice: str
+) -> None:
+    found = {item.subject: item for item in doctor.package_findings(GOOD | changes)}
+    assert found[subject].level is Level.PROBLEM
+    assert advice in found[subject].advice
+
+
+def test_a_missing_requirement_is_a_problem_and_a_missing_framework_is_none() -> None:
+    found = levels(doctor.package_findings({}))
+    assert found["httpx"] is Level.PROBLEM
+    assert "langchain-core" not in found
+    assert found["runcrate-integrations"] is Level.NOTE
+
+
+def test_the_supported_versions_are_those_of_the_project() -> None:
+    path = Path(__file__).parents[2] / "pyproject.toml"
+    project = tomllib.loads(path.read_text())["project"]
+    extras = project["optional-dependencies"]
+    declared = {*project["dependencies"], *extras["langchain"], *extras["llamaindex"]}
+    assert {f"{n}>={a},<{b}" for n, (a, b) in doctor.SUPPORTED.items()} <= declared
+
+
+@pytest.mark.parametrize(
+    ("variables", "level"),
+    [
+        ({}, Level.PROBLEM),
+        ({"RUNCRATE_API_KEY": "sk-secret-of-another"}, Level.PROBLEM),
+        ({"RUNCRATE_API_KEY": "rc_live_"}, Level.PROBLEM),
+        ({"RUNCRATE_API_KEY": '"rc_live_secret in quotes"'}, Level.PROBLEM),
+        ({"RUNCRATE_API_KEY": " rc_live_secret\n"}, Level.NOTE),
+        ({"RUNCRATE_API_KEY": "rc_live_secret"}, Level.OK),
+    ],
+)
+def test_the_key_is_judged_by_its_form_and_never_shown(
+    variables: dict[str, str], level: Level
+) -> None:
+    found = doctor.key_finding(variables)
+    assert found.level is level
+    assert "secret" not in found.lines()
+    assert (doctor.key_to_send(variables) is None) == (level is Level.PROBLEM)
+
+
+def test_another_server_may_need_no_key() -> None:
+    local = {"RUNCRATE_API_BASE": "http://127.0.0.1:1/v1", "RUNCRATE_API_URL": "http://127.0.0.1:1"}
+    assert doctor.key_finding(local).level is Level.NOTE
+
+
+@pytest.mark.parametrize(
+    "url", ["ftp://a", "http://example.com", "https://me:secret@example.com", "https://a/?k=secret"]
+)
+def test_an_address_that_is_not_usable_is_not_asked(url: str) -> None:
+    variables = {"RUNCRATE_API_URL": url, "RUNCRATE_API_KEY": KEY}
+    found = {item.subject: item for item in doctor.address_findings(variables)}
+    assert found["infrastructure address"].level is Level.PROBLEM
+    assert "RUNCRATE_API_URL" in found["infrastructure address"].advice
+    assert "secret" not in found["infrastructure address"].lines()
+    assert found["inference address"].level is Level.OK
+    assert doctor.look(variables).probes == ()
+
+
+def test_of_a_proxy_only_the_host_is_shown() -> None:
+    variables = {
+        "https_proxy": "http://me:secret@proxy.example:3128",
+        "ALL_PROXY": "http://[",
+        "NO_PROXY": "localhost,10.0.0.1",
+    }
+    found = {item.subject: item for item in doctor.proxy_findings(variables)}
+    assert found["HTTPS_PROXY"].text == "requests go through http://proxy.example:3128"
+    assert found["ALL_PROXY"].level is Level.PROBLEM
+    assert found["NO_PROXY"].level is Level.NOTE
+
+
+@pytest.mark.parametrize(
+    ("status", "with_key", "level", "says"),
+    [
+        (200, True, Level.OK, "200"),
+        (401, False, Level.OK, "401 without a key"),
+        (401, True, Level.PROBLEM, "does not know the key"),
+        (402, True, Level.NOTE, "no credits"),
+        (403, True, Level.PROBLEM, "forbids"),
+        (404, True, Level.PROBLEM, "no such path"),
+        (418, True, Level.PROBLEM, "418"),
+        (301, False, Level.PROBLEM, "redirect to `runcrate.example`"),
+        (503, False, Level.PROBLEM, "503"),
+    ],
+)
+def test_answers_are_judged(status: int, with_key: bool, level: Level, says: str) -> None:
+    probe = Probe("inference", "u", status, with_key=with_key, location="runcrate.example")
+    found = doctor.probe_finding(probe)
+    assert found.level is level
+    assert says in found.text
+    assert bool(found.advice) == (level is not Level.OK)
+
+
+@pytest.mark.parametrize(
+    ("at", "level", "says"),
+    [
+        (1_000_000_000.0, Level.OK, "within"),
+        (1_000_000_090.0, Level.PROBLEM, "90 s ahead"),
+        (999_999_900.0, Level.PROBLEM, "100 s behind"),
+    ],
+)
+def test_the_clock_is_compared_with_the_first_server_that_tells(
+    at: float, level: Level, says: str
+) -> None:
+    date = "Sun, 09 Sep 2001 01:46:40 GMT"
+    probes = [Probe("a", "u", date="no date"), Probe("b", "u", date=date, at=at)]
+    (found,) = doctor.clock_findings(probes)
+    assert found.level is level
+    assert says in found.text
+
+
+def test_without_a_date_nothing_is_said_of_the_clock() -> None:
+    assert list(doctor.clock_findings([Probe("a", "u"), Probe("b", "u", date="?")])) == []
+
+
+# --- looking ---
+
+
+def test_a_good_set_up_has_no_problem(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in emulator.environment_variables().items():
+        monkeypatch.setenv(name, value)
+    assert doctor.main(["doctor"]) == 0
+    printed = capsys.readouterr().out
+    assert "answers 200 with the key" in printed
+    assert "No problems found." in printed
+    assert emulator.api_key not in printed
+
+
+def test_an_unknown_key_is_found_and_not_sent_where_it_is_not_needed(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in emulator.environment_variables().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RUNCRATE_API_KEY", "unknown-key")
+    assert doctor.main(["doctor"]) == 1
+    printed = capsys.readouterr().out
+    assert "does not know the key" in printed
+    assert "1 problem found." in printed
+    assert "unknown-key" not in printed
+
+
+def test_a_host_that_does_not_answer_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else answers here
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        variables = {"RUNCRATE_API_BASE": url, "RUNCRATE_API_URL": url, "RUNCRATE_API_KEY": KEY}
+        facts = doctor.look(variables, patience_s=1)
+    found = [doctor.probe_finding(probe) for probe in facts.probes]
+    assert [finding.level for finding in found] == [Level.PROBLEM] * 2
+    assert "could not be opened" in found[0].text
+    assert KEY not in repr(facts)
+
+
+def test_the_command_runs_as_a_module(emulator: Emulator) -> None:
+    variables = {"PATH": "", **emulator.environment_variables()}
+    result = subprocess.run(
+        [sys.executable, "-m", "runcrate_core", "doctor"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=variables,
+        cwd=Path(__file__).parents[2],
+    )
+    assert (result.returncode, result.stderr) == (0, "")
+    assert result.stdout.endswith("No problems found.\n")
