@@ -63,9 +63,7 @@ class GeneratedImage(ApiModel):
             APIStatusError: Its address has expired.
         """
         content = self.content_at_hand()
-        return self._kept(
-            self._link.rim.run_blocking(self.fetch()) if content is None else content
-        )
+        return self._kept(self._link.rim.run_blocking(self.fetch()) if content is None else content)
 
     async def ato_bytes(self) -> bytes:
         """Return the image file without blocking the event loop; see `to_bytes`."""
