@@ -17,6 +17,7 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel
 
 from llamaindex_runcrate import structured
+from llamaindex_runcrate.observed import CHAT, COMPLETION, observed
 from llamaindex_runcrate.responses import ChunkReader, completion_of, response_of
 from llamaindex_runcrate.settings import ChatSettings
 from llamaindex_runcrate.tool_calls import selections_of, wire_tool_choice, wire_tools
@@ -94,17 +95,23 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         """Answer a conversation, asynchronously."""
         return await self._achat(messages, kwargs)
 
-    @llm_chat_callback()
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """Answer a conversation in chunks; closing the generator ends the request."""
-        return self._stream_chat(self._request(messages, kwargs))
+        with observed(self, CHAT, messages, kwargs) as observation:
+            if self.rate_limiter is not None:
+                self.rate_limiter.acquire()
+            chunks = self._stream_chat(self._request(messages, kwargs))
+        return observation.stream(chunks, _as_it_is)
 
-    @llm_chat_callback()
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
         """Answer a conversation in chunks, asynchronously."""
-        return self._astream_chat(self._request(messages, kwargs))
+        with observed(self, CHAT, messages, kwargs) as observation:
+            if self.rate_limiter is not None:
+                await self.rate_limiter.async_acquire()
+            chunks = self._astream_chat(self._request(messages, kwargs))
+        return observation.astream(chunks, _as_it_is)
 
     @llm_completion_callback()
     def complete(
@@ -126,7 +133,6 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         """Answer a prompt, asynchronously."""
         return completion_of(await self._achat(self._said(prompt, formatted=formatted), kwargs))
 
-    @llm_completion_callback()
     def stream_complete(
         self,
         prompt: str,
@@ -134,10 +140,12 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         **kwargs: Any,
     ) -> CompletionResponseGen:
         """Answer a prompt in chunks."""
-        request = self._request(self._said(prompt, formatted=formatted), kwargs)
-        return (completion_of(chunk) for chunk in self._stream_chat(request))
+        with observed(self, COMPLETION, prompt, kwargs) as observation:
+            if self.rate_limiter is not None:
+                self.rate_limiter.acquire()
+            request = self._request(self._said(prompt, formatted=formatted), kwargs)
+        return observation.stream(self._stream_chat(request), completion_of)
 
-    @llm_completion_callback()
     async def astream_complete(
         self,
         prompt: str,
@@ -145,8 +153,11 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         **kwargs: Any,
     ) -> CompletionResponseAsyncGen:
         """Answer a prompt in chunks, asynchronously."""
-        request = self._request(self._said(prompt, formatted=formatted), kwargs)
-        return (completion_of(chunk) async for chunk in self._astream_chat(request))
+        with observed(self, COMPLETION, prompt, kwargs) as observation:
+            if self.rate_limiter is not None:
+                await self.rate_limiter.async_acquire()
+            request = self._request(self._said(prompt, formatted=formatted), kwargs)
+        return observation.astream(self._astream_chat(request), completion_of)
 
     def get_tool_calls_from_response(
         self,
@@ -366,6 +377,10 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
     async def _aask_stream(self, question: structured.Question) -> ChatResponseAsyncGen:
         chunks: ChatResponseAsyncGen = await self.astream_chat(question.messages, **question.kwargs)
         return chunks
+
+
+def _as_it_is(chunk: ChatResponse) -> ChatResponse:
+    return chunk
 
 
 def _users(text: str) -> ChatMessage:

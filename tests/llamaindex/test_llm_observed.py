@@ -1,0 +1,245 @@
+"""Streams report to observers exactly what LlamaIndex's own decorators report."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import pytest
+from llama_index.core.callbacks import CallbackManager
+from llama_index.core.callbacks.base_handler import BaseCallbackHandler
+from llama_index.core.instrumentation import get_dispatcher
+from llama_index.core.instrumentation.event_handlers import BaseEventHandler
+from llama_index.core.instrumentation.events.llm import LLMChatInProgressEvent
+from llama_index.core.llms import ChatMessage, CompletionResponse, MockLLM
+from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
+from llama_index.core.rate_limiter import BaseRateLimiter
+from pydantic import Field
+
+from llamaindex_runcrate.responses import ChunkReader, Reading, completion_of
+from tests.llamaindex.service import chunk, end, refusal
+
+STREAM = [chunk({"content": "Hello"}), chunk({"content": " there"}), *end()]
+BROKEN = [chunk({"content": "Hello"}), {"error": {"message": "gone"}}]
+WAYS = ("stream_chat", "astream_chat", "stream_complete", "astream_complete")
+
+
+class Decorated(MockLLM):
+    """Streams the same under LlamaIndex's decorators."""
+
+    broken: ClassVar[bool] = False
+    refusing: ClassVar[bool] = False
+
+    def chunks(self) -> Iterator[Any]:
+        reader = ChunkReader(Reading())
+        for each in STREAM[:1] if self.broken else STREAM[:2]:
+            yield reader.read(each)
+        if self.broken:
+            raise RuntimeError("gone")
+        yield reader.read(chunk({"content": ""})) or reader.read(chunk({"reasoning": "x"}))
+
+    def check(self) -> None:
+        if self.refusing:
+            raise RuntimeError("refused")
+
+    @llm_chat_callback()
+    def stream_chat(self, messages: Any, **_: Any) -> Any:
+        self.check()
+        return (each for each in self.chunks())
+
+    @llm_chat_callback()
+    async def astream_chat(self, messages: Any, **_: Any) -> Any:
+        self.check()
+
+        async def stream() -> Any:
+            for each in self.chunks():
+                yield each
+
+        return stream()
+
+    @llm_completion_callback()
+    def stream_complete(self, prompt: str, **_: Any) -> Any:
+        self.check()
+        return (completion_of(each) for each in self.chunks())
+
+    @llm_completion_callback()
+    async def astream_complete(self, prompt: str, **_: Any) -> Any:
+        self.check()
+
+        async def stream() -> Any:
+            for each in self.chunks():
+                yield completion_of(each)
+
+        return stream()
+
+
+class Breaking(Decorated):
+    broken = True
+
+
+class Refusing(Decorated):
+    refusing = True
+
+
+class Events(BaseEventHandler):
+    seen: list[Any] = Field(default_factory=list)
+
+    def handle(self, event: Any, **_: Any) -> None:
+        if type(event).__name__.startswith(("LLM", "Exception")):
+            self.seen.append(event)
+
+
+class Callbacks(BaseCallbackHandler):
+    def __init__(self) -> None:
+        super().__init__([], [])
+        self.seen: list[Any] = []
+
+    def on_event_start(
+        self, event_type: Any, payload: Any = None, event_id: str = "", **_: Any
+    ) -> str:
+        self.seen.append(("start", event_type, sorted(payload)))
+        return event_id
+
+    def on_event_end(
+        self, event_type: Any, payload: Any = None, event_id: str = "", **_: Any
+    ) -> None:
+        self.seen.append(("end", event_type, sorted(payload)))
+
+    def start_trace(self, trace_id: Any = None) -> None:
+        self.seen.append(("trace", trace_id))
+
+    def end_trace(self, trace_id: Any = None, trace_map: Any = None) -> None:
+        self.seen.append(("trace end", trace_id))
+
+
+@pytest.fixture
+def events() -> Iterator[list[Any]]:
+    handler, dispatcher = Events(), get_dispatcher()
+    dispatcher.add_event_handler(handler)
+    yield handler.seen
+    dispatcher.event_handlers.remove(handler)
+
+
+async def use(llm: Any, way: str, *, leave_early: bool = False, **kwargs: Any) -> None:
+    """Ask, and read the stream or its first chunk."""
+    said: Any = "x" if "complete" in way else [ChatMessage(role="user", content="x")]
+    result = getattr(llm, way)(said, temperature=0.1, **kwargs)
+    stream = await result if inspect.isawaitable(result) else result
+    if leave_early:
+        await (anext(stream) if way.startswith("a") else asyncio.to_thread(next, stream))
+        await (stream.aclose() if way.startswith("a") else asyncio.to_thread(stream.close))
+    elif way.startswith("a"):
+        async for _ in stream:
+            pass
+    else:
+        for _ in stream:
+            pass
+
+
+async def reported(llm: Any, way: str, events: list[Any], **how: Any) -> tuple[Any, Any]:
+    """Return what observers were told: events with their members, and callbacks."""
+    callbacks = Callbacks()
+    llm.callback_manager = CallbackManager([callbacks])
+    events.clear()
+    try:
+        await use(llm, way, **how)
+    except Exception:  # noqa: BLE001 - what it is does not matter here
+        callbacks.seen.append("raised")
+    told = [(type(event).__name__, sorted(event.model_dump())) for event in events]
+    return told, callbacks.seen
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("leave_early", [False, True])
+async def test_a_stream_read_to_its_end_or_left_early(
+    made_llm, service, events, way, leave_early
+) -> None:
+    service.will_say(STREAM)
+    ours = await reported(made_llm(), way, events, leave_early=leave_early)
+    theirs = await reported(Decorated(), way, events, leave_early=leave_early)
+    assert ours == theirs
+    assert len(ours[0]) > 2
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_stream_that_breaks(made_llm, service, events, way) -> None:
+    service.will_say(BROKEN)
+    ours = await reported(made_llm(), way, events)
+    theirs = await reported(Breaking(), way, events)
+    assert ours == theirs
+    assert ours[1][-1] == "raised"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_call_that_cannot_be_made(made_llm, events, way) -> None:
+    ours = await reported(made_llm(), way, events, api_key="a call takes none")
+    theirs = await reported(Refusing(), way, events, api_key="a call takes none")
+    assert ours == theirs
+    assert ours[1][-1] == "raised"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_end_tells_the_answer(made_llm, service, events, way) -> None:
+    service.will_say(STREAM)
+    await use(made_llm(), way)
+    start, *progress, last = events
+    assert start.additional_kwargs == {"temperature": 0.1}
+    assert start.model_dict["class_name"] == "runcrate_llm"
+    assert len({event.span_id for event in events}) == 1
+    answer = last.response
+    said = answer.text if isinstance(answer, CompletionResponse) else answer.message.content
+    assert said == "Hello there"
+    assert progress[-1].response is answer
+
+
+async def test_where_nobody_listens_no_events_are_made(made_llm, service, monkeypatch) -> None:
+    made: list[Any] = []
+    original = LLMChatInProgressEvent.__init__
+
+    def count(self: Any, **members: Any) -> None:
+        made.append(members)
+        original(self, **members)
+
+    monkeypatch.setattr(LLMChatInProgressEvent, "__init__", count)
+    service.will_say(STREAM)
+    await use(made_llm(), "stream_chat")
+    assert made == []
+    handler, dispatcher = Events(), get_dispatcher("llama_index.core.llms.callbacks")
+    dispatcher.add_event_handler(handler)
+    await use(made_llm(), "astream_chat")
+    dispatcher.event_handlers.remove(handler)
+    assert len(made) == 3
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_the_rate_limiter_is_asked_once(made_llm, service, way) -> None:
+    asked: list[str] = []
+
+    class Limiter(BaseRateLimiter):
+        def acquire(self, num_tokens: int = 0) -> None:
+            asked.append("blocking")
+
+        async def async_acquire(self, num_tokens: int = 0) -> None:
+            asked.append("asynchronous")
+
+    service.will_say(STREAM)
+    await use(made_llm(rate_limiter=Limiter()), way)
+    assert asked == ["asynchronous" if way.startswith("a") else "blocking"]
+
+
+async def test_a_refusal_is_reported_when_the_stream_is_read(made_llm, service, events) -> None:
+    service.will_say(refusal(404))
+    told, callbacks = await reported(made_llm(), "stream_chat", events)
+    assert [name for name, _ in told] == ["LLMChatStartEvent", "ExceptionEvent"]
+    assert callbacks[-1] == "raised"
+
+
+async def test_an_asynchronous_stream_left_early_ends_its_request_at_once(
+    made_llm, service
+) -> None:
+    service.will_say(STREAM)
+    await use(made_llm(), "astream_chat", leave_early=True)
+    await use(made_llm(), "astream_complete", leave_early=True)
+    assert [body.closed for body in service.bodies] == [True, True]
