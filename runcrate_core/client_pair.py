@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cached_property
+import threading
 from typing import Any
 
 from runcrate_core.client import AsyncRuncrate, Runcrate
@@ -30,14 +30,14 @@ class ClientPair:
     ) -> None:
         if isinstance(client, AsyncRuncrate):
             client, async_client = None, client
-        self._made_blocking: Runcrate | None = None
-        self._made_asynchronous: AsyncRuncrate | None = None
-        if client is None and async_client is None:
-            client = self._made_blocking = Runcrate()
-        self._client = client
+        self._default = Runcrate() if client is None and async_client is None else None
+        self._client = client or self._default
         self._async_client = async_client
+        self._twin: Runcrate | None = None
+        self._async_twin: AsyncRuncrate | None = None
+        self._lock = threading.Lock()
 
-    @cached_property
+    @property
     def blocking(self) -> Runcrate:
         """The blocking client.
 
@@ -46,13 +46,14 @@ class ClientPair:
         """
         if self._client is not None:
             return self._client
-        driver = _driver(self._async_client)
-        _require_own_connections(driver, "client=Runcrate(...)")
-        twin = self._made_blocking = object.__new__(Runcrate)
-        twin._driver = BlockingDriver(driver.config, BlockingHttp(), driver.around)
-        return twin
+        with self._lock:
+            if self._twin is None:
+                driver = _driver(self._async_client, "client=Runcrate(...)")
+                self._twin = object.__new__(Runcrate)
+                self._twin._driver = BlockingDriver(driver.config, BlockingHttp(), driver.around)  # noqa: SLF001 - made as `with_options` does
+            return self._twin
 
-    @cached_property
+    @property
     def asynchronous(self) -> AsyncRuncrate:
         """The asynchronous client.
 
@@ -61,31 +62,35 @@ class ClientPair:
         """
         if self._async_client is not None:
             return self._async_client
-        driver = _driver(self._client)
-        _require_own_connections(driver, "async_client=AsyncRuncrate(...)")
-        twin = self._made_asynchronous = object.__new__(AsyncRuncrate)
-        twin._driver = AsyncDriver(driver.config, AsyncHttp(), driver.around)
-        return twin
+        with self._lock:
+            if self._async_twin is None:
+                driver = _driver(self._client, "async_client=AsyncRuncrate(...)")
+                self._async_twin = object.__new__(AsyncRuncrate)
+                self._async_twin._driver = AsyncDriver(driver.config, AsyncHttp(), driver.around)  # noqa: SLF001 - made as `with_options` does
+            return self._async_twin
 
     def close(self) -> None:
         """Close the blocking client, if it was made here."""
-        if self._made_blocking is not None:
-            self._made_blocking.close()
+        with self._lock:
+            twin, self._twin = self._twin, None
+        for client in (self._default, twin):
+            if client is not None:
+                client.close()
 
     async def aclose(self) -> None:
         """Close the clients that were made here."""
         self.close()
-        if self._made_asynchronous is not None:
-            await self._made_asynchronous.aclose()
+        with self._lock:
+            twin, self._async_twin = self._async_twin, None
+        if twin is not None:
+            await twin.aclose()
 
 
-def _driver(client: Any) -> Any:
-    return client._driver  # noqa: SLF001 - of this package
-
-
-def _require_own_connections(driver: Any, missing: str) -> None:
+def _driver(client: Any, missing: str) -> Any:
+    driver = client._driver  # noqa: SLF001 - of this package
     if driver.http.is_given:
         raise ConfigurationError(
-            f"The client has an `http_client` of yours, so its twin cannot be made: give "
+            "The client has an `http_client` of yours, so its twin cannot be made: give "
             f"`{missing}` as well."
         )
+    return driver

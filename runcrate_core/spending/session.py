@@ -69,6 +69,7 @@ class SpendSession:
     ) -> None:
         self.report: EndReport | None = None
         self._guard = guard
+        self._owns_clients = not isinstance(client, ClientPair)
         self._clients = client if isinstance(client, ClientPair) else ClientPair(client)
         self._timeout = timeout
         self._is_open = False
@@ -90,6 +91,8 @@ class SpendSession:
             interruption = self._end_in_thread()
         finally:
             self._termination.restore()
+            if self._owns_clients:
+                self._clients.close()
         self._tell(error or interruption)
         if interruption is not None and error is None:
             raise interruption
@@ -97,7 +100,7 @@ class SpendSession:
     async def __aenter__(self) -> Self:
         self._begin(self._clients.asynchronous)
         task = asyncio.current_task()
-        if task is not None:
+        if task is not None:  # pragma: no branch - a coroutine is run by a task
             loop = asyncio.get_running_loop()
             self._termination.install(lambda: loop.call_soon_threadsafe(task.cancel))
         return self
@@ -112,6 +115,8 @@ class SpendSession:
             interruption = await self._end_in_task()
         finally:
             self._termination.restore()
+            if self._owns_clients:
+                await self._clients.aclose()
         self._tell(error or interruption)
         if self._termination.has_come:
             raise SystemExit(_TERMINATED) from error
@@ -148,13 +153,23 @@ class SpendSession:
             self.report = EndReport()
             return None
         client = self._clients.blocking.with_options(**_PATIENCE)
-        thread = threading.Thread(target=lambda: self._finish(client.run(ending)), daemon=True)
-        thread.start()
+        done = threading.Event()
+
+        def work() -> None:
+            try:
+                self.report = client.run(ending)
+            except Exception:
+                logger.exception("Ending everything failed.")
+            finally:
+                done.set()
+
+        threading.Thread(target=work, daemon=True).start()
         interruption: BaseException | None = None
         deadline = time.monotonic() + self._timeout
-        while thread.is_alive() and (left := deadline - time.monotonic()) > 0:
+        # Not `join`: interrupted, it takes the thread for ended (seen in Python 3.11).
+        while not done.is_set() and (left := deadline - time.monotonic()) > 0:
             try:
-                thread.join(left)
+                done.wait(left)
             except (KeyboardInterrupt, SystemExit) as error:
                 interruption = interruption or error
         return interruption
@@ -182,11 +197,8 @@ class SpendSession:
         elif (failure := task.exception()) is not None:
             logger.error("Ending everything failed.", exc_info=failure)
         else:
-            self._finish(task.result())
+            self.report = task.result()
         return interruption
-
-    def _finish(self, report: EndReport) -> None:
-        self.report = report
 
     def _tell(self, error: BaseException | None) -> None:
         """Say what was ended, and what could not be."""

@@ -1,0 +1,662 @@
+"""The guard on the emulated cloud: plans, jobs, lifetimes, ends, and the ledger to the cent."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.api.instance_types import Instance, InstanceType
+from runcrate_core.protocol import reconcile
+from runcrate_core.spending import ending
+from runcrate_core.spending.guard import MOST_PLANS, lifetime_minutes
+from runcrate_core.spending.money import cents, cost_of_instance
+from runcrate_core.spending.offers import Candidate, candidates_of, cheapest, dearest_for_job
+from tests.core.cloud import Both, sent
+
+LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=5)
+JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0,))
+    monkeypatch.setattr(ending, "END_WAITS_S", (0.0, 0.0))
+
+
+@pytest.fixture
+def guard() -> rc.SpendGuard:
+    return rc.SpendGuard(LIMITS)
+
+
+def launched(both: Both, guard: rc.SpendGuard, **wish: Any) -> Any:
+    plan = both("run", guard.plan(**{"gpu_type": "A100", "max_runtime_minutes": 30} | wish))
+    return both("run", guard.launch(plan.token))
+
+
+def running(both: Both, guard: rc.SpendGuard, **wish: Any) -> Any:
+    instance = launched(both, guard, **wish)
+    return both("instances.wait_until_running", instance.id, poll_interval=0.02)
+
+
+def billed(cloud: Any) -> Decimal:
+    """What the emulated service has charged for machines."""
+    transactions = cloud.world.ledger.transactions
+    return sum((-entry.amount for entry in transactions if entry.type == "usage"), Decimal())
+
+
+# --- plans and launches ----------------------------------------------------------------------
+
+
+def test_a_machine_without_gpu_is_chosen_only_by_its_name(both: Both, guard: rc.SpendGuard) -> None:
+    anything = both("run", guard.plan(max_runtime_minutes=30))
+    assert (anything.gpu_type, anything.gpu_count) == ("A4000", 1)
+    plan = both("run", guard.plan(gpu_type="CPU", max_runtime_minutes=30))
+    assert (plan.gpu_type, plan.gpu_count) == ("CPU", 0)
+    named = both("run", guard.plan(instance_type_id="vivid-hawk-h100-c20d", max_runtime_minutes=30))
+    assert named.price_per_hour == Decimal("1.54")
+    with pytest.raises(rc.SpendRefusedError, match="is called `nothing`"):
+        both("run", guard.plan(instance_type_id="nothing", max_runtime_minutes=30))
+
+
+def test_a_plan_shows_a_person_all_that_matters(both: Both, guard: rc.SpendGuard) -> None:
+    plan = both(
+        "run",
+        guard.plan(
+            gpu_type="A100",
+            max_runtime_minutes=30,
+            name="x\n$(rm -rf /)",
+            startup_commands=["a\nb", "c"],
+            template="ubuntu-train",
+        ),
+    )
+    assert plan.describe() == (
+        f"{plan.name}: 1 x A100 in us-east-1 at 1.49 USD an hour for at most 30 minutes: at most "
+        '0.75 USD (template ubuntu-train; running "a\\nb && c" at its start)'
+    )
+    assert plan.name.startswith("agent-x-rm--rf-")
+    assert both("run", guard.plan(max_runtime_minutes=5, name="agent-a")).name[:8] == "agent-a-"
+    assert guard.plan_of(plan.token) is plan
+
+
+def test_a_plan_that_could_not_be_carried_out_may_be_tried_again(
+    both: Both, guard: rc.SpendGuard
+) -> None:
+    first = launched(both, guard)
+    plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
+    assert [machine.name for machine in plan.running] == [first.name]
+    with pytest.raises(rc.SpendRefusedError, match="1 machines run"):
+        both("run", guard.launch(plan.token))
+    both("run", guard.terminate(first.id))
+    assert both("run", guard.launch(plan.token)).name == plan.name
+
+
+def test_the_oldest_of_too_many_plans_is_forgotten(both: Both, guard: rc.SpendGuard) -> None:
+    plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
+    for _ in range(MOST_PLANS):
+        both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
+        if guard.plan_of(plan.token) is None:
+            break
+    assert guard.plan_of(plan.token) is None
+
+
+def test_a_plan_claimed_by_parallel_calls_is_launched_once(cloud: Any) -> None:
+    guard = rc.SpendGuard(rc.SpendLimits(max_instances=5, max_gpus=5))
+    cloud.world.launch_seconds = 30
+
+    async def race() -> list[Any]:
+        async with rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url) as client:
+            plan = await client.run(guard.plan(gpu_type="A100", max_runtime_minutes=30))
+            calls = [client.run(guard.launch(plan.token)) for _ in range(4)]
+            return await asyncio.gather(*calls, return_exceptions=True)
+
+    results = asyncio.run(race())
+    assert sum(isinstance(result, rc.Instance) for result in results) == 1
+    assert sum(isinstance(result, rc.SpendRefusedError) for result in results) == 3
+    assert len(sent(cloud, "POST /instances")) == 1
+
+
+def test_parallel_launches_cannot_exceed_the_total_together(cloud: Any) -> None:
+    limits = rc.SpendLimits(
+        max_price_per_hour=2, max_gpus=9, max_instances=9, max_total_usd=2, max_runtime_minutes=30
+    )
+    guard = rc.SpendGuard(limits)
+    outcomes: list[object] = []
+
+    def agent() -> None:
+        with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
+            plan = client.run(guard.plan(gpu_type="A100", max_runtime_minutes=30))
+            try:
+                outcomes.append(client.run(guard.launch(plan.token)))
+            except rc.SpendRefusedError as error:
+                outcomes.append(error)
+
+    agents = [threading.Thread(target=agent) for _ in range(5)]
+    for thread in agents:
+        thread.start()
+    for thread in agents:
+        thread.join()
+    assert sum(isinstance(outcome, rc.Instance) for outcome in outcomes) == 2  # 0.745 each
+    assert guard.ledger.total_usd <= 2
+
+
+async def _approve_later(_: object) -> bool:
+    return True
+
+
+async def _refuse_later(_: object) -> bool:
+    return False
+
+
+def test_an_approver_may_be_asynchronous_where_the_client_is(both: Both, is_async: bool) -> None:
+    guard = rc.SpendGuard(LIMITS, approve=_approve_later)
+    if is_async:
+        assert launched(both, guard).id
+        refusing = rc.SpendGuard(LIMITS, approve=_refuse_later)
+        with pytest.raises(rc.SpendRefusedError, match="This was not approved: agent-"):
+            launched(both, refusing)
+    else:
+        with pytest.raises(TypeError, match=r"`_approve_later` is asynchronous.*AsyncRuncrate"):
+            launched(both, guard)
+    assert bool(guard.ledger.entries) is is_async
+
+
+def test_a_field_that_is_none_reserves_nothing(both: Both, guard: rc.SpendGuard) -> None:
+    with pytest.raises(ValueError, match="`memory` is nan"):
+        launched(both, guard, memory=float("nan"))
+    assert guard.ledger.entries == ()
+
+
+# --- lifetimes -------------------------------------------------------------------------------
+
+
+def test_a_lifetime_is_changed_within_the_limits(both: Both, guard: rc.SpendGuard) -> None:
+    instance = running(both, guard)
+    assert both("run", guard.update(instance.id, max_runtime_minutes=50)).max_runtime_minutes == 50
+    assert guard.ledger.total_usd == Decimal("1.49") * 50 / 60
+    both("run", guard.update(instance.id, max_runtime_minutes=20))
+    assert guard.ledger.total_usd == Decimal("1.49") * 20 / 60
+    with pytest.raises(rc.SpendRefusedError, match="Allowed are 5 to 60 minutes"):
+        both("run", guard.update(instance.id, max_runtime_minutes=61))
+
+
+def test_a_life_that_is_paid_for_is_the_longest_that_can_be_afforded(both: Both) -> None:
+    limits = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=1)
+    guard = rc.SpendGuard(limits)
+    instance = running(both, guard)
+    with pytest.raises(rc.SpendRefusedError, match=r"50 minutes may cost 1\.24 USD"):
+        both("run", guard.update(instance.id, max_runtime_minutes=50))
+    assert guard.ledger.total_usd == Decimal("0.745")
+
+
+def test_changes_near_its_end_do_not_keep_a_machine_alive(cloud: Any, both: Both) -> None:
+    limits = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=5)
+    guard = rc.SpendGuard(limits)
+    instance = running(both, guard, max_runtime_minutes=5)
+    cloud.clock_speed = 0
+    refusal = None
+    for _ in range(5):  # a minute before each end, the end is moved by two minutes
+        cloud.clock.advance(230 if refusal is None else 60)
+        try:
+            both("run", guard.update(instance.id, max_runtime_minutes=5))
+        except rc.SpendRefusedError as error:
+            refusal = error
+            break
+    assert refusal is not None
+    assert "could exceed 5 minutes" in str(refusal)
+    cloud.clock.advance(600)
+    ended = both("instances.get", instance.id)
+    assert (ended.has_ended, ended.stop_reason) == (True, "max_runtime")
+    both("run", guard.settle())
+    assert cents(guard.ledger.total_usd) == cents(billed(cloud))
+    assert guard.ledger.total_usd <= Decimal("1.49") * 7 / 60
+
+
+def test_the_shortest_life_of_a_machine_at_its_limit_can_be_shortened(both: Both) -> None:
+    guard = rc.SpendGuard(LIMITS)
+    instance = running(both, guard, max_runtime_minutes=60)
+    both("run", guard.update(instance.id, max_runtime_minutes=10))
+    [entry] = guard.ledger.live
+    assert entry.max_runtime_minutes == 10
+
+
+def test_a_machine_that_was_not_started_here_lives_as_long_as_it_does(
+    both: Both, guard: rc.SpendGuard
+) -> None:
+    left = both("instances.create", name="agent-left", gpu_type="A100", max_runtime_minutes=10)
+    with pytest.raises(rc.SpendRefusedError, match="no running machine in the ledger"):
+        both("run", guard.update(left.id, max_runtime_minutes=20))
+
+
+def test_a_longer_life_must_be_approved(both: Both) -> None:
+    asked: list[str] = []
+
+    def approve(plan: rc.Proposal) -> bool:
+        asked.append(plan.describe())
+        return isinstance(plan, rc.LaunchPlan)
+
+    guard = rc.SpendGuard(LIMITS, approve=approve)
+    instance = running(both, guard)
+    with pytest.raises(rc.SpendRefusedError, match="not approved"):
+        both("run", guard.update(instance.id, max_runtime_minutes=40))
+    both("run", guard.update(instance.id, max_runtime_minutes=20))  # cheaper: nobody is asked
+    assert asked[1:] == [
+        f"{instance.name}: live for 40 instead of 30 minutes at 1.49 USD an hour: at most 0.99 USD"
+    ]
+
+
+def test_a_change_that_failed_counts_only_if_it_may_have_been_made(
+    cloud: Any, both: Both, guard: rc.SpendGuard
+) -> None:
+    instance = running(both, guard)
+    cloud.fail("PATCH /instances/{id}", status=409)
+    with pytest.raises(rc.ConflictError):
+        both("run", guard.update(instance.id, max_runtime_minutes=40))
+    assert guard.ledger.live[0].max_runtime_minutes == 30
+    cloud.fail("PATCH /instances/{id}", drop_connection=True, times=None)
+    with pytest.raises(rc.APIConnectionError):
+        both("run", guard.update(instance.id, max_runtime_minutes=40))
+    assert guard.ledger.live[0].max_runtime_minutes == 40
+
+
+def test_how_long_a_machine_lives_is_taken_from_the_answer() -> None:
+    soon = Instance(id="i", status="pending")
+    assert lifetime_minutes(soon, 30) == 30
+    runs = {"id": "i", "status": "running", "deployed_at": "2026-11-21T10:00:00Z"}
+    assert lifetime_minutes(Instance.model_validate(runs), 30) is None
+    known = Instance.model_validate({**runs, "auto_stop_at": "2026-11-21T10:20:01Z"})
+    assert lifetime_minutes(known, 5) == 21
+
+
+def test_a_change_without_word_of_the_end_counts_the_longest(
+    cloud: Any, both: Both, guard: rc.SpendGuard
+) -> None:
+    instance = running(both, guard)
+    answer = b'{"data": {"id": "i", "status": "running", "deployed_at": "2026-11-21T10:00:00Z"}}'
+    cloud.fail("PATCH /instances/{id}", status=200, body=answer)
+    both("run", guard.update(instance.id, max_runtime_minutes=20))
+    assert guard.ledger.live[0].max_runtime_minutes == 32
+
+
+# --- jobs ------------------------------------------------------------------------------------
+
+
+def test_a_job_is_paid_to_the_cent(cloud: Any, both: Both, guard: rc.SpendGuard) -> None:
+    job = both(
+        "run", guard.run_job(**{**JOB, "command": "sleep 100"}, name="hello", tags={"project": "x"})
+    )
+    assert job.name.startswith("agent-hello-")
+    [request] = sent(cloud, "POST /jobs")
+    assert request.json["gpu_type"] == ["A100:1"]
+    assert request.json["tags"] == {"project": "x", "started-by": "agent-"}
+    [entry] = guard.ledger.live
+    assert (entry.kind, entry.id, entry.state) == ("job", job.id, "started")
+    # An A100 may also be one of 80 GB in the emulator's words, which is dearer.
+    assert entry.at_most_usd == Decimal("1.79") * 10 / 60
+    both("jobs.wait", job.id, poll_interval=0.02)
+    both("run", guard.settle())
+    [entry] = guard.ledger.entries
+    assert (entry.state, entry.cost_usd is not None) == ("ended", True)
+    assert cents(guard.ledger.total_usd) == cents(billed(cloud)) > 0
+
+
+def test_each_attempt_of_a_job_is_reserved(both: Both, guard: rc.SpendGuard) -> None:
+    with pytest.raises(rc.SpendRefusedError, match=r"it may cost 5\.37 USD"):
+        both("run", guard.run_job(**{**JOB, "max_runtime_minutes": 60}, max_retries=2))
+    job = both("run", guard.run_job(**JOB, max_retries=2))
+    assert job.max_retries == 2
+    assert guard.ledger.live[0].at_most_usd == Decimal("1.79") * 30 / 60
+
+
+@pytest.mark.parametrize(
+    ("wish", "limits", "words"),
+    [
+        ({"max_runtime_minutes": None}, {}, "a lifetime"),
+        ({"max_runtime_minutes": 61}, {}, "Allowed are 1 to 60 minutes"),
+        ({"max_runtime_minutes": 0}, {}, "Allowed are 1 to 60 minutes"),
+        ({"gpu_count": 2}, {}, "Allowed are 1 to 1 in all"),
+        ({"gpu_type": "A100:2"}, {}, "Allowed are 1 to 1 in all"),
+        ({"gpu_type": ["A100", "B200:8"]}, {}, "Allowed are 1 to 1 in all"),
+        ({"gpu_type": "A100:many"}, {}, "is no GPU type"),
+        ({"gpu_type": []}, {}, "0 GPU types were given"),
+        ({"gpu_type": ["A100"] * 9}, {}, "9 GPU types were given"),
+        ({}, {"gpu_types": ["H100"]}, "the GPU type 'A100' is not allowed"),
+        ({}, {"regions": ["us-east-1"]}, "may run anywhere"),
+        ({"region": "eu-west-1"}, {"regions": ["us-east-1"]}, "region 'eu-west-1' is not allowed"),
+        ({"max_retries": 11}, {}, "11 retries"),
+        ({"max_retries": True}, {}, "True retries"),
+    ],
+)
+def test_a_job_beyond_the_limits_is_refused_before_anything_is_sent(
+    cloud: Any, both: Both, wish: dict[str, Any], limits: dict[str, Any], words: str
+) -> None:
+    guard = rc.SpendGuard(rc.SpendLimits(**limits))
+    with pytest.raises(rc.SpendRefusedError, match=words):
+        both("run", guard.run_job(**{**JOB, **wish}))
+    assert cloud.requests == []
+
+
+@pytest.mark.parametrize(
+    ("wish", "limits", "words"),
+    [
+        ({"gpu_type": "H100"}, {"max_price_per_hour": 2}, r"costs 3\.0 USD an hour"),
+        ({"gpu_type": "H100"}, {"gpu_types": ["H100"]}, "GPU type that is not allowed"),
+        ({"gpu_type": "B200"}, {}, "no machine with 1 x B200"),
+    ],
+)
+def test_every_machine_that_a_job_may_get_must_be_allowed(
+    cloud: Any, both: Both, wish: dict[str, Any], limits: dict[str, Any], words: str
+) -> None:
+    guard = rc.SpendGuard(rc.SpendLimits(**limits))
+    with pytest.raises(rc.SpendRefusedError, match=words):
+        both("run", guard.run_job(**{**JOB, **wish}))
+    assert sent(cloud, "POST /jobs") == []
+
+
+def test_a_region_narrows_what_a_job_may_get(both: Both) -> None:
+    limits = rc.SpendLimits(max_price_per_hour=2, gpu_types=["H100"], regions=["eu-north-1"])
+    guard = rc.SpendGuard(limits)
+    job = both("run", guard.run_job(**{**JOB, "gpu_type": "H100"}, region="eu-north-1"))
+    assert job.gpu_type == "H100"
+    assert guard.ledger.live[0].price_per_hour == Decimal("1.54")
+
+
+def test_a_city_counts_as_any_region() -> None:
+    offered = [
+        InstanceType(id="a", gpu_type="A", gpu_count=1, region="us-east-1", hourly_rate=Decimal(1)),
+        InstanceType(id="b", gpu_type="A", gpu_count=1, region="eu-west-1", hourly_rate=Decimal(2)),
+        InstanceType(id="c", gpu_type="A", gpu_count=1, hourly_rate=Decimal("1.5")),
+    ]
+    candidate = Candidate("A", 1)
+
+    def dearest(region: str | None) -> str:
+        return dearest_for_job(offered, rc.SpendLimits(), candidate, region).id
+
+    assert [dearest(region) for region in (None, "Paris", "us-east", "!")] == ["b", "b", "a", "b"]
+    unpriced = [InstanceType(id="d", gpu_type="A", gpu_count=1)]
+    with pytest.raises(rc.SpendRefusedError, match="is not known"):
+        dearest_for_job(unpriced, rc.SpendLimits(), candidate, None)
+    with pytest.raises(rc.SpendRefusedError, match="none of the 1 machines"):
+        cheapest(unpriced, rc.SpendLimits(), gpu_count=1)
+    assert candidates_of("A100", 2) == (Candidate("A100", 2),)
+
+
+def test_a_job_without_gpu_takes_none(both: Both, guard: rc.SpendGuard) -> None:
+    both("run", guard.run_job(**{**JOB, "gpu_type": "CPU"}))
+    assert guard.ledger.live[0].gpu_count == 0
+
+
+def test_a_job_must_be_approved(cloud: Any, both: Both) -> None:
+    asked: list[rc.Proposal] = []
+
+    def approve(plan: rc.Proposal) -> bool:
+        asked.append(plan)
+        return False
+
+    guard = rc.SpendGuard(LIMITS, approve=approve)
+    with pytest.raises(rc.SpendRefusedError, match="not approved"):
+        both(
+            "run",
+            guard.run_job(
+                **{**JOB, "command": "a\nb" + "x" * 500}, region="us-east\n1", max_retries=1
+            ),
+        )
+    shown = asked[0].describe()
+    assert shown.startswith(f'{asked[0].name}: job on A100:1 in "us-east\\n1" at up to 1.79 USD')
+    assert 'for at most 10 minutes, 2 times at most: at most 0.60 USD, running "a\\nbxxx' in shown
+    assert "\n" not in shown
+    assert len(shown) < 700
+    assert sent(cloud, "POST /jobs") == []
+    assert guard.ledger.entries == ()
+
+
+def test_jobs_that_run_already_count(both: Both, guard: rc.SpendGuard) -> None:
+    both("jobs.run", **JOB, name="agent-left", tags={"started-by": "agent-"})
+    [left] = both("run", guard.running())
+    assert (left.name, left.gpu_count) == ("agent-left", 1)
+    with pytest.raises(rc.SpendRefusedError, match="1 machines run"):
+        both("run", guard.run_job(**JOB))
+
+
+def test_a_job_whose_answer_was_lost_is_found(cloud: Any, both: Both, guard: rc.SpendGuard) -> None:
+    cloud.fail("POST /jobs", lose_answer=True)
+    job = both("run", guard.run_job(**JOB))  # its key makes asking again safe
+    assert guard.ledger.live[0].id == job.id
+    assert len(cloud.world.jobs) == 1
+    both("run", guard.cancel_job(job.id))
+    cloud.fail("POST /jobs", lose_answer=True)
+    cloud.fail("POST /jobs", drop_connection=True, times=None)
+    again = both("run", guard.run_job(**JOB))
+    assert again.id != job.id
+    assert [entry.id for entry in guard.ledger.live] == [again.id]
+
+
+def test_a_job_that_is_lost_counts_and_is_ended_by_its_name(
+    cloud: Any, both: Both, guard: rc.SpendGuard
+) -> None:
+    cloud.fail("POST /jobs", lose_answer=True)
+    cloud.fail("POST /jobs", drop_connection=True, times=3)
+    cloud.fail("GET /jobs", body=b'{"data": []}', status=200)  # what runs
+    cloud.fail("GET /jobs", body=b'{"data": []}', status=200)  # looking for it
+    with pytest.raises(rc.AmbiguousLaunchError) as caught:
+        both("run", guard.run_job(**JOB))
+    [entry] = guard.ledger.live
+    assert (caught.value.name, entry.state) == (entry.name, "unknown")
+    report = both("run", guard.end_everything())
+    assert (report.ended, report.failed) == ((entry.name,), ())
+    assert cloud.world.live_jobs == {}
+
+
+def test_a_refused_job_gives_the_reservation_back(both: Both, guard: rc.SpendGuard) -> None:
+    with pytest.raises(rc.UnprocessableEntityError):
+        both("run", guard.run_job(**JOB, template="none"))
+    assert guard.ledger.entries == ()
+
+
+def test_only_own_jobs_are_cancelled(both: Both, guard: rc.SpendGuard) -> None:
+    other = both("jobs.run", **{**JOB, "command": "sleep 300"}, name="production")
+    with pytest.raises(rc.SpendRefusedError, match="was not cancelled"):
+        both("run", guard.cancel_job(other.id))
+    assert not both("jobs.get", other.id).has_ended
+
+
+def test_a_job_that_just_ended_is_left_as_it_is(cloud: Any, both: Both, guard: Any) -> None:
+    job = both("run", guard.run_job(**JOB))
+    done = both("jobs.wait", job.id, poll_interval=0.02)
+    assert both("run", guard.cancel_job(done.id)).status == "succeeded"
+    cloud.clock_speed = 0
+    late = both("run", guard.run_job(**JOB))
+    # It ends between the look and the cancellation.
+    looked = ending.end_job(guard.ledger, late)
+    cloud.clock.advance(100)
+    assert both("run", looked).status == "succeeded"
+    assert guard.ledger.live == ()
+
+
+def test_a_job_that_does_not_end_is_said(cloud: Any, both: Both, guard: rc.SpendGuard) -> None:
+    cloud.clock_speed = 0
+    job = both("run", guard.run_job(**JOB))
+    answer = b'{"data": {"id": "%b", "name": "n", "status": "starting"}}' % job.id.encode()
+    cloud.fail("POST /jobs/{id}/cancel", status=200, body=answer, times=None)
+    report = both("run", guard.end_everything())
+    assert report.failed == ((job.name, "it is still `starting`"),)
+
+
+# --- ends ------------------------------------------------------------------------------------
+
+
+def test_one_that_cannot_be_ended_does_not_delay_the_others(cloud: Any, both: Both) -> None:
+    limits = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
+    guard = rc.SpendGuard(limits)
+    first, second = launched(both, guard), launched(both, guard)
+    job = both("run", guard.run_job(**{**JOB, "command": "sleep 500"}))
+    kept = launched_outside = both("instances.create", name="mine", gpu_type="A100")
+    cloud.fail(f"DELETE /instances/{first.id}", status=403, message="no", times=None)
+    report = both("run", guard.end_everything())
+    assert set(report.ended) == {second.name, job.name}
+    [(name, reason)] = report.failed
+    assert name == first.name
+    assert "no" in reason
+    assert "could not be ended" in report.describe()
+    assert set(cloud.world.live_machines) == {first.id, kept.id}
+    assert launched_outside.name == "mine"
+
+
+def test_what_vanished_has_ended(cloud: Any, both: Both, guard: rc.SpendGuard) -> None:
+    instance = running(both, guard)
+    cloud.fail(f"GET /instances/{instance.id}", status=404, times=None)
+    both("run", guard.settle())
+    [entry] = guard.ledger.entries
+    assert (entry.state, entry.cost_usd, entry.at_most_usd) == ("ended", None, Decimal("0.745"))
+    guard.ledger.note(instance.name, state="started")
+    assert guard.ledger.live == ()
+    assert both("run", guard.end_everything()) == rc.EndReport()
+    both("instances.terminate", instance.id)
+    again = launched(both, guard)
+    cloud.fail(f"GET /instances/{again.id}", status=404)
+    assert both("run", guard.end_everything()).ended == (again.name,)
+    assert rc.EndReport().describe() == "Nothing was left running."
+
+
+def test_a_machine_whose_end_is_not_yet_seen_is_priced_later(
+    cloud: Any, both: Both, guard: rc.SpendGuard
+) -> None:
+    instance = running(both, guard)
+    cloud.fail("GET /instances/{id}", status=404)  # `_own`
+    with pytest.raises(rc.NotFoundError):
+        both("run", guard.terminate(instance.id))
+    own = both("instances.get", instance.id)
+    cloud.fail("GET /instances/{id}", status=404)  # after its end
+    ended = both("run", ending.end_instance(guard.ledger, own))
+    assert ended.id == instance.id
+    assert guard.ledger.entries[0].cost_usd is None
+    both("run", guard.settle())
+    assert cents(guard.ledger.total_usd) == cents(billed(cloud))
+
+
+def test_a_lost_machine_that_never_appears_is_said(cloud: Any, both: Both, guard: Any) -> None:
+    guard.ledger.reserve(rc.SpendEntry("agent-lost", "instance", Decimal(1), 30), LIMITS)
+    report = both("run", guard.end_everything())
+    assert report.failed == (
+        ("agent-lost", "no answer to its launch came, and it was not found by its name"),
+    )
+    assert both("run", guard.end_everything(spare=["agent-lost"])) == rc.EndReport()
+    assert len(sent(cloud, "GET /instances")) == 3
+
+
+def test_a_machine_started_while_all_is_ended_is_ended_too(
+    cloud: Any, both: Both, guard: rc.SpendGuard
+) -> None:
+    """A launch that is on its way is looked for until it appears."""
+    plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
+    guard.ledger.reserve(rc.SpendEntry(plan.name, "instance", Decimal(1), 30), LIMITS)
+    flow = guard.end_everything()
+    step = next(flow)
+    looks = 0
+    while True:
+        reply = both("run", _just(step))
+        looks += 1
+        if looks == 1:
+            both("instances.create", name=plan.name, gpu_type="A100")
+        try:
+            step = flow.send(reply)
+        except StopIteration as end:
+            report = end.value
+            break
+    assert report.ended == (plan.name,)
+    assert cloud.world.live_machines == {}
+
+
+def _just(step: Any) -> Any:
+    reply = yield step
+    return reply
+
+
+def test_others_are_ended_only_where_that_is_allowed(both: Both) -> None:
+    other = both("instances.create", name="other", gpu_type="A100")
+    guard = rc.SpendGuard(LIMITS, may_end_others=True)
+    assert both("run", guard.terminate(other.id, expected_name="other")).has_ended
+    assert both("run", guard.terminate(other.id)).has_ended
+    assert guard.ledger.entries == ()
+
+
+@pytest.mark.parametrize(
+    ("fields", "cost"),
+    [
+        ({}, None),
+        ({"status": "terminated"}, None),
+        ({"status": "terminated", "cost_per_hour": 3.6}, 0),
+        (
+            {"status": "terminated", "cost_per_hour": 3.6, "deployed_at": "2026-01-01T00:00:00Z"},
+            None,
+        ),
+        (
+            {
+                "status": "terminated",
+                "cost_per_hour": 3.6,
+                "deployed_at": "2026-01-01T00:00:00Z",
+                "updated_at": "2026-01-01T00:00:10.900Z",
+            },
+            Decimal("0.01"),
+        ),
+        (
+            {
+                "status": "failed",
+                "cost_per_hour": 3.6,
+                "deployed_at": "2026-01-01T00:00:10Z",
+                "updated_at": "2026-01-01T00:00:00Z",
+            },
+            0,
+        ),
+    ],
+)
+def test_what_a_machine_cost_is_counted_in_whole_seconds(fields: dict[str, Any], cost: Any) -> None:
+    assert cost_of_instance(Instance.model_validate({"id": "i", **fields})) == cost
+    assert cost_of_instance(None) is None
+
+
+# --- the ledger ------------------------------------------------------------------------------
+
+
+def test_a_closed_ledger_takes_nothing() -> None:
+    ledger = rc.SpendLedger()
+    entry = rc.SpendEntry("a", "instance", Decimal(1), 30)
+    ledger.close("It is over.")
+    with pytest.raises(rc.SpendRefusedError, match=r"It is over\. Nothing was launched\."):
+        ledger.reserve(entry, LIMITS)
+    ledger.reopen()
+    ledger.reserve(entry, LIMITS)
+    assert ledger.find("a") is entry
+    assert ledger.find("b") is None
+    ledger.note("b", state="started")
+    ledger.release("b")
+
+
+def test_gpus_count_together() -> None:
+    limits = rc.SpendLimits(max_instances=5, max_gpus=3)
+    ledger = rc.SpendLedger()
+    ledger.reserve(rc.SpendEntry("a", "instance", Decimal(1), 30, gpu_count=2), limits)
+    other = rc.RunningMachine("o", "o", "running", "A100", 1, None)
+    with pytest.raises(rc.SpendRefusedError, match="3 GPUs are in use and 1 more"):
+        ledger.reserve(rc.SpendEntry("b", "instance", Decimal(1), 30), limits, [other])
+
+
+def test_an_ended_machine_cannot_live_longer() -> None:
+    ledger = rc.SpendLedger()
+    ledger.reserve(rc.SpendEntry("a", "instance", Decimal(1), 30), LIMITS)
+    ledger.note("a", state="ended")
+    with pytest.raises(rc.SpendRefusedError, match="Nothing was changed"):
+        ledger.extend("a", 40, LIMITS)
+
+
+def test_limits_may_name_one_gpu_as_a_text() -> None:
+    limits = rc.SpendLimits(gpu_types="RTX 4090")
+    assert limits.allows_gpu("rtx-4090")
+    assert not limits.allows_gpu("A100")
+    nowhere: Callable[[str | None], bool] = rc.SpendLimits(regions=[]).allows_region
+    assert not nowhere(None)

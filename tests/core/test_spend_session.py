@@ -1,0 +1,461 @@
+"""Sessions: however one is left, what was started in it is ended, and what could not be is said."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.protocol import reconcile
+from runcrate_core.spending import ending, session
+
+LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0,))
+    monkeypatch.setattr(ending, "END_WAITS_S", (0.1, 0.2, 0.3))
+
+
+@pytest.fixture
+def guard() -> rc.SpendGuard:
+    return rc.SpendGuard(LIMITS)
+
+
+@pytest.fixture
+def client(cloud: Any) -> Iterator[rc.Runcrate]:
+    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url, max_retries=0) as client:
+        yield client
+
+
+def asynchronous(cloud: Any) -> rc.AsyncRuncrate:
+    return rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url, max_retries=0)
+
+
+def start(guard: rc.SpendGuard) -> Any:
+    plan = yield from guard.plan(gpu_type="A100", max_runtime_minutes=30)
+    return (yield from guard.launch(plan.token))
+
+
+def start_job(guard: rc.SpendGuard) -> Any:
+    return guard.run_job(command="sleep 500", gpu_type="A100", max_runtime_minutes=30)
+
+
+def test_all_that_was_started_is_ended(cloud: Any, client: Any, guard: Any) -> None:
+    before = client.run(start(guard))
+    with rc.SpendSession(guard, client) as opened:
+        instance = client.run(start(guard))
+        job = client.run(start_job(guard))
+    assert set(opened.report.ended) == {instance.name, job.name}
+    assert list(cloud.world.live_machines) == [before.id]
+    assert cloud.world.live_jobs == {}
+    with pytest.raises(rc.SpendRefusedError, match="session in which machines could be started"):
+        client.run(start(guard))
+    with rc.SpendSession(guard, client):
+        client.run(start(guard))
+    assert list(cloud.world.live_machines) == [before.id]
+
+
+async def test_all_that_was_started_is_ended_asynchronously(cloud: Any, guard: Any) -> None:
+    async with asynchronous(cloud) as client, rc.SpendSession(guard, client) as opened:
+        await client.run(start(guard))
+        await client.run(start_job(guard))
+    assert len(opened.report.ended) == 2
+    assert cloud.world.live_machines == {}
+
+
+def test_a_session_in_which_nothing_was_started_asks_nothing(
+    cloud: Any, client: Any, guard: Any
+) -> None:
+    with rc.SpendSession(guard, client) as opened:
+        pass
+    assert opened.report == rc.EndReport()
+    with rc.SpendSession(None, client) as reading:
+        pass
+    assert reading.report == rc.EndReport()
+    assert cloud.requests == []
+
+
+async def test_the_same_asynchronously(cloud: Any, guard: Any) -> None:
+    async with asynchronous(cloud) as client, rc.SpendSession(guard, client) as opened:
+        pass
+    assert opened.report == rc.EndReport()
+
+
+def test_a_session_is_opened_once_at_a_time(client: Any, guard: Any) -> None:
+    opened = rc.SpendSession(guard, client)
+    with opened, pytest.raises(rc.ConfigurationError, match="open already"), opened:
+        pass
+
+
+def test_one_client_serves_both_kinds(cloud: Any, client: Any, guard: Any) -> None:
+    async def main() -> rc.EndReport | None:
+        pair = rc.ClientPair(client)
+        async with rc.SpendSession(guard, pair) as opened:
+            client.run(start(guard))
+        await pair.aclose()
+        return opened.report
+
+    report = asyncio.run(main())
+    assert report is not None
+    assert len(report.ended) == 1
+    with rc.SpendSession(guard, rc.ClientPair(client)) as blocking:
+        client.run(start(guard))
+    assert len(blocking.report.ended) == 1
+    with rc.SpendSession(guard, asynchronous(cloud)) as again:
+        client.run(start(guard))
+    assert len(again.report.ended) == 1
+
+
+class Boom(BaseException):
+    """Not an ordinary exception."""
+
+
+@pytest.mark.parametrize("kind", [ValueError, Boom, KeyboardInterrupt, SystemExit])
+def test_an_exception_ends_everything(
+    cloud: Any, client: Any, guard: Any, kind: type[BaseException]
+) -> None:
+    def body() -> None:
+        with rc.SpendSession(guard, client):
+            client.run(start(guard))
+            raise kind
+
+    with pytest.raises(kind):
+        body()
+    assert cloud.world.live_machines == {}
+
+
+async def test_a_cancellation_ends_everything_before_it_goes_on(cloud: Any, guard: Any) -> None:
+    begun = asyncio.Event()
+
+    async def agent() -> None:
+        async with asynchronous(cloud) as client, rc.SpendSession(guard, client):
+            await client.run(start(guard))
+            begun.set()
+            await asyncio.sleep(60)
+
+    task = asyncio.create_task(agent())
+    await begun.wait()
+    cloud.fail("DELETE /instances/{id}", latency_s=0.3)
+    task.cancel()
+    await asyncio.sleep(0.1)
+    task.cancel()  # impatience changes nothing
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert cloud.world.live_machines == {}
+
+
+async def test_a_cancellation_while_ending_is_not_lost(cloud: Any, guard: Any) -> None:
+    leaving = asyncio.Event()
+
+    async def agent() -> None:
+        async with asynchronous(cloud) as client, rc.SpendSession(guard, client):
+            await client.run(start(guard))
+            cloud.fail("DELETE /instances/{id}", latency_s=0.3)
+            leaving.set()
+
+    task = asyncio.create_task(agent())
+    await leaving.wait()
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert cloud.world.live_machines == {}
+
+
+async def test_a_cancelled_ending_is_begun_again(cloud: Any, guard: Any) -> None:
+    """An event loop that closes cancels every task, also the one that ends the machines."""
+
+    leaving = asyncio.Event()
+
+    async def agent() -> None:
+        async with asynchronous(cloud) as client, rc.SpendSession(guard, client):
+            await client.run(start(guard))
+            cloud.fail("DELETE /instances/{id}", latency_s=0.2)
+            leaving.set()
+
+    task = asyncio.create_task(agent())
+    await leaving.wait()
+    await asyncio.sleep(0.1)
+    own = asyncio.current_task()
+    for other in asyncio.all_tasks():
+        if other is not own:
+            other.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert cloud.world.live_machines == {}
+
+
+async def test_a_launch_that_was_cancelled_on_its_way_is_found_and_ended(
+    cloud: Any, guard: Any
+) -> None:
+    cloud.fail("POST /instances", latency_s=0.3)
+
+    async def agent() -> None:
+        async with asynchronous(cloud) as client, rc.SpendSession(guard, client):
+            await client.run(start(guard))
+
+    task = asyncio.create_task(agent())
+    while not guard.ledger.live:  # noqa: ASYNC110 - a reservation sets no event
+        await asyncio.sleep(0.01)
+    await asyncio.sleep(0.1)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError) as caught:
+        await task
+    assert "may have been started" in caught.value.__notes__[0]
+    assert cloud.world.live_machines == {}
+    [entry] = guard.ledger.entries
+    assert entry.state == "ended"
+
+
+def test_a_launch_of_another_thread_is_waited_for(cloud: Any, client: Any, guard: Any) -> None:
+    cloud.fail("POST /instances", latency_s=0.25)
+    with rc.SpendSession(guard, client) as opened:
+        plan = client.run(guard.plan(gpu_type="A100", max_runtime_minutes=30))
+        thread = threading.Thread(target=lambda: client.run(guard.launch(plan.token)))
+        thread.start()
+        while not guard.ledger.live:
+            time.sleep(0.01)
+    thread.join()
+    assert opened.report.ended == (plan.name,)
+    assert cloud.world.live_machines == {}
+    assert guard.ledger.live == ()
+
+
+def test_what_could_not_be_ended_is_said(
+    cloud: Any, client: Any, guard: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    cloud.fail("DELETE /instances/{id}", status=403, message="not yours", times=None)
+    with pytest.warns(RuntimeWarning, match="could not be ended") as warned:
+        with rc.SpendSession(guard, client) as opened:
+            instance = client.run(start(guard))
+    assert warned[0].filename == __file__
+    [(name, reason)] = opened.report.failed
+    assert name == instance.name
+    assert "not yours" in reason
+    [record] = [record for record in caplog.records if record.levelno == logging.ERROR]
+    assert instance.name in record.getMessage()
+
+
+def test_what_could_not_be_ended_is_a_note_on_the_exception(
+    cloud: Any, client: Any, guard: Any
+) -> None:
+    cloud.fail("DELETE /instances/{id}", status=403, times=None)
+
+    def body() -> None:
+        with rc.SpendSession(guard, client):
+            client.run(start(guard))
+            raise ValueError("why it ended")
+
+    with pytest.raises(ValueError, match="why it ended") as caught:
+        body()
+    assert "the server ends it after its lifetime" in caught.value.__notes__[0]
+
+
+def test_leaving_takes_a_bounded_time(cloud: Any, client: Any, guard: Any) -> None:
+    cloud.fail("DELETE /instances/{id}", latency_s=1.5)
+    began = time.monotonic()
+    with pytest.warns(RuntimeWarning, match="not done within 0 s"):
+        with rc.SpendSession(guard, client, timeout=0.3) as opened:
+            instance = client.run(start(guard))
+    assert time.monotonic() - began < 1.4
+    assert opened.report.failed[0][0] == instance.name
+    while cloud.world.live_machines:  # the request was sent, and is answered in the end
+        time.sleep(0.05)
+
+
+async def test_leaving_takes_a_bounded_time_asynchronously(cloud: Any, guard: Any) -> None:
+    cloud.fail("DELETE /instances/{id}", latency_s=1.0, times=None)
+    with pytest.warns(RuntimeWarning, match="not done within 0 s"):
+        async with asynchronous(cloud) as client:
+            async with rc.SpendSession(guard, client, timeout=0.3):
+                await client.run(start(guard))
+
+
+def broken(*_: object, **__: object) -> Any:
+    raise RuntimeError("a bug")
+    yield
+
+
+def test_a_failure_of_the_ending_itself_is_said(
+    client: Any, guard: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with pytest.warns(RuntimeWarning, match="could not be ended"), rc.SpendSession(guard, client):
+        client.run(start(guard))
+        monkeypatch.setattr(guard, "end_everything", broken)
+    assert "Ending everything failed." in caplog.text
+
+
+async def test_a_failure_of_the_ending_itself_is_said_asynchronously(
+    cloud: Any, guard: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with asynchronous(cloud) as client:
+        with pytest.warns(RuntimeWarning, match="could not be ended"):
+            async with rc.SpendSession(guard, client):
+                await client.run(start(guard))
+                monkeypatch.setattr(guard, "end_everything", broken)
+    assert "Ending everything failed." in caplog.text
+
+
+# --- signals ---------------------------------------------------------------------------------
+
+
+def test_the_handler_of_before_is_put_back(client: Any, guard: Any) -> None:
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    with rc.SpendSession(guard, client):
+        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_handler_of_the_program_stays(client: Any, guard: Any) -> None:
+    seen: list[int] = []
+    signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
+    try:
+        own = signal.getsignal(signal.SIGTERM)
+        with rc.SpendSession(guard, client):
+            assert signal.getsignal(signal.SIGTERM) is own
+            os.kill(os.getpid(), signal.SIGTERM)
+        assert signal.getsignal(signal.SIGTERM) is own
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    assert seen == [signal.SIGTERM]
+
+
+def test_another_thread_installs_no_handler(client: Any, guard: Any) -> None:
+    handlers: list[object] = []
+
+    def body() -> None:
+        with rc.SpendSession(guard, client):
+            handlers.append(signal.getsignal(signal.SIGTERM))
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    assert handlers == [signal.SIG_DFL]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_while_ending_is_held_until_all_is_ended(
+    cloud: Any, client: Any, guard: Any, number: signal.Signals
+) -> None:
+    def body() -> None:
+        with rc.SpendSession(guard, client):
+            client.run(start(guard))
+            cloud.fail("DELETE /instances/{id}", latency_s=0.4)
+            for delay in (0.2, 0.25):
+                threading.Timer(delay, os.kill, (os.getpid(), number)).start()
+
+    with pytest.raises((KeyboardInterrupt, SystemExit)):
+        body()
+    assert cloud.world.live_machines == {}
+
+
+def test_sigterm_leaves_the_body_as_an_exit(cloud: Any, client: Any, guard: Any) -> None:
+    def body() -> None:
+        with rc.SpendSession(guard, client):
+            client.run(start(guard))
+            os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(5)
+
+    with pytest.raises(SystemExit) as caught:
+        body()
+    assert caught.value.code == 143
+    assert cloud.world.live_machines == {}
+
+
+def test_sigterm_leaves_the_body_as_an_exit_asynchronously(cloud: Any, guard: Any) -> None:
+    async def body() -> None:
+        async with asynchronous(cloud) as client, rc.SpendSession(guard, client):
+            await client.run(start(guard))
+            os.kill(os.getpid(), signal.SIGTERM)
+            await asyncio.sleep(5)
+
+    with pytest.raises(SystemExit) as caught:
+        asyncio.run(body())
+    assert caught.value.code == 143
+    assert cloud.world.live_machines == {}
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+AGENT = """
+    import asyncio, os, signal, sys, time
+    import runcrate_core as rc
+    from runcrate_core.spending import ending
+    ending.END_WAITS_S = (0.1, 0.1)
+    guard = rc.SpendGuard(rc.SpendLimits(max_price_per_hour=2))
+
+    def start():
+        plan = yield from guard.plan(gpu_type="A100", max_runtime_minutes=5)
+        return (yield from guard.launch(plan.token))
+
+    def blocking():
+        client = rc.Runcrate()
+        with rc.SpendSession(guard, client):
+            client.run(start())
+            print("started", flush=True)
+            time.sleep(30)
+
+    async def asynchronous():
+        client = rc.AsyncRuncrate()
+        async with rc.SpendSession(guard, client):
+            await client.run(start())
+            print("started", flush=True)
+            await asyncio.sleep(30)
+
+    blocking() if sys.argv[1] == "blocking" else asyncio.run(asynchronous())
+"""
+
+
+def run_agent(cloud: Any, kind: str) -> subprocess.Popen[str]:
+    agent = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(AGENT), kind],
+        env={**os.environ, **cloud.environment_variables()},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert agent.stdout is not None
+    assert agent.stdout.readline() == "started\n", agent.communicate()[1]
+    return agent
+
+
+@pytest.mark.parametrize("kind", ["blocking", "asynchronous"])
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)]
+)
+def test_a_process_that_is_told_to_end_leaves_nothing_running(
+    cloud: Any, kind: str, number: signal.Signals, code: int
+) -> None:
+    agent = run_agent(cloud, kind)
+    assert len(cloud.world.live_machines) == 1
+    agent.send_signal(number)
+    _, errors = agent.communicate(timeout=20)
+    assert cloud.world.live_machines == {}
+    assert agent.returncode == code, errors
+
+
+def test_after_a_hard_kill_the_machine_ends_by_its_lifetime(cloud: Any) -> None:
+    agent = run_agent(cloud, "blocking")
+    agent.kill()
+    agent.communicate(timeout=20)
+    [machine] = cloud.world.live_machines.values()
+    cloud.clock.advance(5 * 60 + 60)
+    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
+        ended = client.instances.get(machine.id)
+    assert (ended.has_ended, ended.stop_reason) == (True, "max_runtime")
+
+
+def test_the_time_for_leaving_is_stated() -> None:
+    assert session.END_TIMEOUT_S == 90.0
