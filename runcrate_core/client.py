@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from runcrate_core.api.storage import AsyncStorage, Storage
     from runcrate_core.api.templates import AsyncTemplates, Templates
     from runcrate_core.api.videos import AsyncVideos, Videos
-    from runcrate_core.io.http import AsyncHttpClient, HttpClient
+    from runcrate_core.io.http_library import AsyncHttpClient, HttpClient
     from runcrate_core.observing import RequestEvent
     from runcrate_core.protocol.steps import Plan
 

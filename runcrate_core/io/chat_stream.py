@@ -9,7 +9,7 @@ import weakref
 from typing import TYPE_CHECKING, Any, Self
 
 from runcrate_core.errors import ConfigurationError
-from runcrate_core.io.http import FAILURES, failure_of
+from runcrate_core.io.http_library import FAILURES, failure_of
 from runcrate_core.protocol.answer import ResponseInfo
 from runcrate_core.protocol.stream_opening import OpenedStream, error_of_fault, open_stream
 

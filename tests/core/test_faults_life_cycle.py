@@ -123,9 +123,9 @@ def test_a_foreign_http_client_is_named(wrong: Any) -> None:
 
 
 def test_39_a_full_pool_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from runcrate_core.io import http
+    from runcrate_core.io import http_library
 
-    monkeypatch.setattr(http, "LIMITS", httpx.Limits(max_connections=1))
+    monkeypatch.setattr(http_library, "LIMITS", httpx.Limits(max_connections=1))
     with ScriptedServer(stream_reply([*sse(text_chunk("a"), done=False), 5.0])) as server:
         client = Blocking.client(server.url, timeout=0.2, max_retries=0)
         with client.chat.completions.stream(model="m", messages=[]):

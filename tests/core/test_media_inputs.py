@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcrate_core.io.http import _length, _pieces
+from runcrate_core.io.uploads import length_of, pieces_of
 from runcrate_core.protocol.file_sources import (
     Base64Source,
     BytesSource,
@@ -350,9 +350,9 @@ def test_json_with_files_is_the_json_it_stands_for(
         assert any("\ud800" <= c <= "\udfff" for c in str(body) + str(listed))
         return
     assert isinstance(content, tuple)
-    encoded = b"".join(_pieces(content))
+    encoded = b"".join(pieces_of(content))
     assert json.loads(encoded) == expected
-    assert len(encoded) == _length(content)
+    assert len(encoded) == length_of(content)
 
 
 def test_json_without_files_is_one_piece() -> None:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from python_multipart import parse_form
 
-from runcrate_core.io.http import _length, _pieces
+from runcrate_core.io.uploads import length_of, pieces_of
 from runcrate_core.protocol.file_names import safe_file_name
 from runcrate_core.protocol.file_sources import BytesSource, PathSource
 from runcrate_core.protocol.multipart import (
@@ -35,8 +35,8 @@ def made(fields: tuple[tuple[str, str], ...], files: list[FilePart]) -> Form:
 
 def whole(form: Form) -> bytes:
     assert isinstance(form.content, tuple)
-    body = b"".join(_pieces(form.content))
-    assert len(body) == _length(form.content)
+    body = b"".join(pieces_of(form.content))
+    assert len(body) == length_of(form.content)
     return body
 
 
@@ -135,9 +135,9 @@ def test_a_large_file_is_never_in_memory(tmp_path: Path) -> None:
     try:
         form = made((), [FilePart("file", "long.wav", "audio/wav", PathSource(path))])
         assert isinstance(form.content, tuple)
-        sent = sum(map(len, _pieces(form.content)))
+        sent = sum(map(len, pieces_of(form.content)))
         peak = tracemalloc.get_traced_memory()[1]
     finally:
         tracemalloc.stop()
-    assert sent == _length(form.content) > size
+    assert sent == length_of(form.content) > size
     assert peak < 4 * 1024 * 1024
