@@ -27,7 +27,7 @@ def runcrate_service(clock_speed: float = 60.0) -> Iterator[None]:
     if os.environ.get("RUNCRATE_EXAMPLES_EMULATOR"):
         yield  # `python -m examples` has started one for all examples
         return
-    from runcrate_emulator import Emulator
+    from runcrate_emulator import Emulator  # noqa: PLC0415 - the real service needs no emulator
 
     with Emulator(clock_speed=clock_speed) as emulator:
         print(f"No LIVE=1 with a key: using the local emulator at {emulator.base_url} (free).")
