@@ -150,18 +150,27 @@ if TYPE_CHECKING:
         AsyncChatStream,
         ChatStream,
     )
+    from runcrate_core.io.in_order import (
+        in_order,
+    )
     from runcrate_core.io.paging import (
         AsyncPage,
         AsyncPages,
         Page,
     )
-    from runcrate_core.media_tools import (
+    from runcrate_core.media_arguments import (
         ImageArguments,
+        SpeechArguments,
+        VideoArguments,
+    )
+    from runcrate_core.media_failures import (
+        explain_media_failure,
+    )
+    from runcrate_core.media_tools import (
         MadeFile,
         MediaAnswer,
         MediaStudio,
-        SpeechArguments,
-        VideoArguments,
+        SpeechFormat,
     )
     from runcrate_core.observing import (
         RequestEvent,
@@ -191,6 +200,13 @@ if TYPE_CHECKING:
     from runcrate_core.protocol.transcripts import (
         Segment,
         Transcript,
+        TranscriptFormat,
+    )
+    from runcrate_core.recordings import (
+        AUDIO_SUFFIXES,
+        Recording,
+        RecordingSource,
+        recordings_of,
     )
     from runcrate_core.spending.ending import (
         EndReport,
@@ -217,8 +233,9 @@ if TYPE_CHECKING:
         SpendSession,
     )
     from runcrate_core.transcribing import (
-        AUDIO_SUFFIXES,
+        Passage,
         Transcriber,
+        is_of_the_account,
     )
 
 __all__ = [
@@ -280,12 +297,15 @@ __all__ = [
     "ModelFacts",
     "NotFoundError",
     "Page",
+    "Passage",
     "PaymentMethod",
     "PermissionDeniedError",
     "ProgressBar",
     "Proposal",
     "RateLimit",
     "RateLimitError",
+    "Recording",
+    "RecordingSource",
     "RequestEvent",
     "ResponseFormatError",
     "ResponseInfo",
@@ -301,6 +321,7 @@ __all__ = [
     "SkippedFile",
     "Speech",
     "SpeechArguments",
+    "SpeechFormat",
     "SpendEntry",
     "SpendGuard",
     "SpendLedger",
@@ -319,6 +340,7 @@ __all__ = [
     "Transaction",
     "Transcriber",
     "Transcript",
+    "TranscriptFormat",
     "Transcription",
     "TranscriptionSegment",
     "UnprocessableEntityError",
@@ -330,10 +352,14 @@ __all__ = [
     "__version__",
     "cost_of",
     "explain_failure",
+    "explain_media_failure",
     "facts_of",
+    "in_order",
+    "is_of_the_account",
     "model_facts",
     "progress_bar",
     "reasoning_of",
+    "recordings_of",
     "usage_of",
 ]
 
@@ -475,16 +501,35 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "RunningMachine",
     ),
     "spending.session": ("SpendSession",),
-    "media_tools": (
+    "io.in_order": ("in_order",),
+    "media_arguments": (
         "ImageArguments",
-        "MadeFile",
-        "MediaAnswer",
-        "MediaStudio",
         "SpeechArguments",
         "VideoArguments",
     ),
-    "transcribing": ("AUDIO_SUFFIXES", "Transcriber"),
-    "protocol.transcripts": ("Segment", "Transcript"),
+    "media_failures": ("explain_media_failure",),
+    "media_tools": (
+        "MadeFile",
+        "MediaAnswer",
+        "MediaStudio",
+        "SpeechFormat",
+    ),
+    "protocol.transcripts": (
+        "Segment",
+        "Transcript",
+        "TranscriptFormat",
+    ),
+    "recordings": (
+        "AUDIO_SUFFIXES",
+        "Recording",
+        "RecordingSource",
+        "recordings_of",
+    ),
+    "transcribing": (
+        "Passage",
+        "Transcriber",
+        "is_of_the_account",
+    ),
 }
 _HOME = {name: module for module, names in _NAMES.items() for name in names}
 

@@ -1,0 +1,74 @@
+"""What a language model says of the media it wants: bounded and described arguments of tools."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+# Longer prompts are refused before they are paid for; no documented model reads more.
+LONGEST_PROMPT: Final = 10_000
+LONGEST_SPEECH: Final = 5_000
+MOST_IMAGES: Final = 8
+
+Prompt = Annotated[str, Field(min_length=1, max_length=LONGEST_PROMPT)]
+
+
+class MediaArguments(BaseModel):
+    """Base of what the tools take: unknown arguments are refused, not dropped."""
+
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+
+class ImageArguments(MediaArguments):
+    """What a picture is to be."""
+
+    prompt: Prompt = Field(description="What the picture shows, or how to change `image`.")
+    image: str | None = Field(
+        default=None,
+        description="A picture to change: its https address, a data URI, or the file name of a "
+        "picture made before.",
+    )
+    width: int | None = Field(default=None, ge=256, le=2048, description="Pixels.")
+    height: int | None = Field(default=None, ge=256, le=2048, description="Pixels.")
+    count: int = Field(default=1, ge=1, le=MOST_IMAGES, description="How many pictures.")
+    seed: int | None = Field(
+        default=None, ge=0, le=2**31 - 1, description="The same seed gives the same picture."
+    )
+    negative_prompt: str | None = Field(default=None, max_length=2000, description="What to avoid.")
+
+
+class SpeechArguments(MediaArguments):
+    """What is to be spoken."""
+
+    text: str = Field(min_length=1, max_length=LONGEST_SPEECH, description="The words to speak.")
+    voice: str | None = Field(default=None, max_length=100, description="A voice of the model.")
+    speed: float | None = Field(default=None, ge=0.25, le=4.0, description="1 is normal.")
+
+
+class VideoArguments(MediaArguments):
+    """What a film is to be, or which earlier one is asked for."""
+
+    prompt: str | None = Field(
+        default=None, min_length=1, max_length=LONGEST_PROMPT, description="What the film shows."
+    )
+    video_id: str | None = Field(
+        default=None,
+        max_length=200,
+        description="A film begun earlier, to be looked at or fetched.",
+    )
+    duration: int | None = Field(default=None, ge=1, le=60, description="Seconds.")
+    aspect_ratio: Literal["16:9", "9:16"] | None = Field(default=None)
+    image: str | None = Field(
+        default=None,
+        description="A picture to set in motion: its https address, a data URI, or the file name "
+        "of a picture made before.",
+    )
+
+    @model_validator(mode="after")
+    def _one_of_them(self) -> VideoArguments:
+        if (self.prompt is None) == (self.video_id is None):
+            raise ValueError(
+                "Give either `prompt` for a new film or `video_id` for an earlier one."
+            )
+        return self
