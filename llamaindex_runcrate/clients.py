@@ -9,10 +9,11 @@ from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr
 from llama_index.core.schema import BaseComponent
 from pydantic import AliasChoices, SecretStr
 
-from runcrate_core import ClientPair, Runcrate
+# Its names load when they are used: importing this package loads no HTTP client.
+import runcrate_core
 
 if TYPE_CHECKING:
-    from runcrate_core import AsyncRuncrate
+    from runcrate_core import AsyncRuncrate, Runcrate
 
 # Arguments that leave the object when its clients have been made of them.
 _TAKEN_AWAY = ("api_key", "default_headers", "client", "async_client")
@@ -30,7 +31,7 @@ class Clients:
     def __init__(self, client: Any, async_client: Any = None, *, are_own: bool = False) -> None:
         self._given = client, async_client
         self._are_own = are_own
-        self.pair = ClientPair(client, async_client)
+        self.pair = runcrate_core.ClientPair(client, async_client)
 
     def close(self) -> None:
         """Close the blocking client, unless it was given."""
@@ -128,7 +129,7 @@ class Connected(BaseComponent):
         if isinstance(client, Clients):
             self._clients = client
         elif client is None and async_client is None:
-            self._clients = Clients(Runcrate(**self._settings(given)), are_own=True)
+            self._clients = Clients(runcrate_core.Runcrate(**self._settings(given)), are_own=True)
         else:
             self._clients = Clients(client, async_client)
 

@@ -333,7 +333,6 @@ QUERYING = [
             QUESTION
         ),
         names,
-        too_hard="JSON asked for by an example with doubled braces and unquoted names",
     ),
     Row(
         "sub-questions",

@@ -250,7 +250,7 @@ def test_17_nothing_but_llamaindex_is_needed() -> None:
     code = (
         "import sys, llamaindex_runcrate as l; l.RuncrateLLM; l.RuncrateEmbedding;"
         "print(sorted({'openai', 'transformers', 'torch', 'langchain_core', 'llama_index.llms',"
-        "'runcrate_emulator'} & set(sys.modules)))"
+        "'runcrate_emulator', 'httpx'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"

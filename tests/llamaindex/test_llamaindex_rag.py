@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from typing import Any
 
 import pytest
 
 from tests.llamaindex.leftovers import LEFTOVERS
 from tests.llamaindex.rag_rows import ROWS, Parts
+from tests.llamaindex.service import completion
 
 pytestmark = LEFTOVERS
 
@@ -55,3 +57,53 @@ async def test_blocking_inside_a_running_event_loop(parts, row) -> None:
     if row.asynchronous:
         result = await row.asynchronous(parts)
         assert row.holds(result), result
+
+
+# Rows that are too hard for the emulator's models, answered as a model would.
+
+TRIPLETS = [
+    {
+        "head": "Ada Colm",
+        "head_type": "PERSON",
+        "relation": "BUILT",
+        "tail": "Meridian lighthouse",
+        "tail_type": "THING",
+    }
+]
+KNOWLEDGE = {
+    "triplets": [
+        {
+            "subject": {"type": "PERSON", "name": "Ada Colm"},
+            "relation": {"type": "BUILT"},
+            "object": {"type": "THING", "name": "Meridian lighthouse"},
+        }
+    ]
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"),
+    [("property graph dynamic", TRIPLETS), ("property graph schema", KNOWLEDGE)],
+)
+def test_graphs_from_answers(made_llm, made_embedding, service, name, answer) -> None:
+    def decide(body: dict[str, Any]) -> dict[str, Any]:
+        if "input" not in body:
+            return completion(json.dumps(answer))
+        vectors = [{"index": i, "embedding": [1.0, 0.0]} for i in range(len(body["input"]))]
+        return {"data": vectors, "model": body["model"]}
+
+    service.decides(decide)
+    (row,) = (row for row in ROWS if row.name == name)
+    index = row.blocking(Parts(made_llm(), made_embedding()))
+    relations = index.property_graph_store.graph.relations.values()
+    assert {relation.label for relation in relations} == {"BUILT"}
+
+
+@pytest.mark.parametrize("blocking", [True, False])
+def test_a_text_program_from_an_answer(made_llm, service, blocking) -> None:
+    service.will_say(completion('Sure:\n```json\n{"name": "Meridian", "built": 1874}\n```'))
+    (row,) = (row for row in ROWS if row.name == "text program")
+    parts = Parts(made_llm(), None)
+    result = row.blocking(parts) if blocking else asyncio.run(row.asynchronous(parts))
+    assert row.holds(result)
+    assert "{" in service.last["messages"][-1]["content"]
