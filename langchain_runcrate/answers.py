@@ -16,7 +16,7 @@ from langchain_runcrate.prices import cost_metadata
 from langchain_runcrate.reasoning import PROVIDER, REASONING_KEY, block_reasoning
 from langchain_runcrate.tool_calls import read_calls
 from langchain_runcrate.usage import usage_metadata
-from runcrate_core import ResponseInfo, reasoning_of, usage_of
+from runcrate_core import reasoning_of, usage_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from langchain_core.messages.ai import UsageMetadata
 
     from langchain_runcrate.prices import TokenPrices
+    from runcrate_core import ResponseInfo
 
 # Members of a message that become fields of `AIMessage`; all others are kept under their names.
 _READ_MEMBERS: Final = frozenset(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 from langchain_core.runnables import RunnableLambda
 from pydantic import model_validator
 
+import runcrate_core
 from langchain_runcrate.answers import chat_result
 from langchain_runcrate.arguments import constructor_arguments
 from langchain_runcrate.chunks import StreamedAnswer
@@ -23,7 +24,6 @@ from langchain_runcrate.structured_output import (
     with_raw,
 )
 from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
-from runcrate_core import Runcrate, __version__
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -186,14 +186,14 @@ class ChatRuncrate(DescribedChatModel):
 
     @model_validator(mode="after")
     def _set_runcrate_version(self) -> Self:
-        self._add_version("runcrate-integrations", __version__)
+        self._add_version("runcrate-integrations", runcrate_core.__version__)
         return self
 
     @model_validator(mode="after")
     def _check_before_use(self) -> Self:
         if not (self.api_key and self.api_key.get_secret_value()):
             # Says what is missing, if the address is one that needs a key. Nothing is sent.
-            Runcrate(inference_url=self.api_base)
+            runcrate_core.Runcrate(inference_url=self.api_base)
         if self.streaming and (self.n or 1) > 1:
             raise ValueError("`n` must be 1 with `streaming=True`: one answer can be streamed.")
         return self

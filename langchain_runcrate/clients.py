@@ -11,9 +11,12 @@ from __future__ import annotations
 import threading
 import weakref
 from dataclasses import dataclass, field
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
-from runcrate_core import AsyncRuncrate, Runcrate
+import runcrate_core
+
+if TYPE_CHECKING:
+    from runcrate_core import AsyncRuncrate, Runcrate
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +64,11 @@ class _Pool:
 
     def __init__(self, settings: ClientSettings) -> None:
         key, address = settings.api_key, settings.base_url
-        self.blocking = Runcrate(key, inference_url=address, http_client=settings.http_client)
-        self.asynchronous = AsyncRuncrate(
+        # Looked up here, as importing the client takes as long as importing all of this package.
+        self.blocking = runcrate_core.Runcrate(
+            key, inference_url=address, http_client=settings.http_client
+        )
+        self.asynchronous = runcrate_core.AsyncRuncrate(
             key, inference_url=address, http_client=settings.http_async_client
         )
         self.holds: weakref.WeakSet[_Hold] = weakref.WeakSet()

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runcrate_core import Model, ModelFacts, facts_of, model_facts
+from runcrate_core import facts_of, model_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from langchain_core.language_models import ModelProfile
+
+    from runcrate_core import Model, ModelFacts
 
 
 def profile_of(facts: ModelFacts) -> ModelProfile:

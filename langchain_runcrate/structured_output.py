@@ -186,9 +186,8 @@ class AnswerParser(JsonOutputParser):
             RuncrateRefusalError: The model declined.
             OutputParserException: The answer is not JSON.
         """
-        if _calls_instead(result):
-            return None
-        return super().parse_result(_readable(result, partial=partial), partial=partial)
+        readable = None if _calls_instead(result) else _readable(result, partial=partial)
+        return None if readable is None else super().parse_result(readable, partial=partial)
 
 
 class PydanticAnswerParser(PydanticOutputParser[Any]):
@@ -201,9 +200,8 @@ class PydanticAnswerParser(PydanticOutputParser[Any]):
             RuncrateRefusalError: The model declined.
             OutputParserException: The answer is not JSON, or does not fit.
         """
-        if _calls_instead(result):
-            return None
-        return super().parse_result(_readable(result, partial=partial), partial=partial)
+        readable = None if _calls_instead(result) else _readable(result, partial=partial)
+        return None if readable is None else super().parse_result(readable, partial=partial)
 
 
 class CallParser(JsonOutputKeyToolsParser):
@@ -216,6 +214,8 @@ class CallParser(JsonOutputKeyToolsParser):
             RuncrateRefusalError: The model declined.
             OutputParserException: The model neither called the tool nor answered with JSON.
         """
+        if _readable(result, partial=partial) is None:
+            return None
         parsed = super().parse_result(result, partial=partial)
         if parsed is not None or partial:
             return parsed
@@ -232,6 +232,8 @@ class PydanticCallParser(PydanticToolsParser):
             RuncrateRefusalError: The model declined.
             OutputParserException: The model neither called the tool nor answered with JSON.
         """
+        if _readable(result, partial=partial) is None:
+            return None
         parsed = super().parse_result(result, partial=partial)
         if parsed is not None or partial:
             return parsed
@@ -250,15 +252,21 @@ def _calls_instead(result: list[Generation]) -> bool:
     return message is not None and bool(message.tool_calls) and not message.text
 
 
-def _readable(result: list[Generation], *, partial: bool) -> list[Generation]:
-    """Return an answer without thoughts in its text, unless there is none."""
+def _readable(result: list[Generation], *, partial: bool) -> list[Generation] | None:
+    """Return an answer without thoughts in its text; `None` while it begins to be a refusal.
+
+    Raises:
+        RuncrateRefusalError: It is one.
+        OutputParserException: It was cut off.
+    """
     message, text = _message_of(result), result[0].text
     cleared = _THOUGHTS.sub("", text)
     if message is not None:
-        ended = not partial or getattr(message, "chunk_position", None) == "last"
-        if ended:
+        if not partial or getattr(message, "chunk_position", None) == "last":
             _raise_if_refused(message)
-        if not partial:
+        elif message.additional_kwargs.get("refusal"):
+            return None
+        if not partial and not message.tool_calls:
             _raise_if_cut(message, cleared)
     return result if cleared == text else [Generation(text=cleared)]
 

@@ -2,8 +2,8 @@
 
 Tokenizers differ from model to model, and fetching the right one is a download of megabytes. The
 estimate cuts text where the tokenizers of all current models cut it (words, numbers, marks, white
-space) and counts a piece by its length and script. On prose and code it is within about a tenth of
-what Llama, Qwen and DeepSeek count; use it to choose what fits, not to check a bill.
+space) and counts a piece by its length and script. On answers of DeepSeek, Qwen, GLM and GPT it was
+0 to 15 % above what they counted themselves; use it to choose what fits, not to check a bill.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _PIECES: Final = re.compile(
 _CHARACTERS_IN_TOKEN: Final = {
     "cjk": 1,
     "number": 3,
-    "latin": 7,
+    "latin": 10,
     "letters": 3,
     "space": 16,
     "marks": 2,

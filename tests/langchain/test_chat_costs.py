@@ -1,0 +1,184 @@
+"""Usage and costs: from wherever providers put them, added up without losing a cent."""
+
+from __future__ import annotations
+
+import concurrent.futures
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from langchain_core.caches import InMemoryCache
+from langchain_core.callbacks import UsageMetadataCallbackHandler
+from langchain_core.messages import AIMessage
+from langchain_core.messages.ai import add_usage
+from langchain_core.outputs import ChatGeneration, Generation, LLMResult
+
+from langchain_runcrate import RuncrateCostCallbackHandler
+from langchain_runcrate.prices import cost_metadata, prices_of, tokens_cost
+from langchain_runcrate.usage import usage_metadata
+from runcrate_core import ModelFacts
+from tests.core.scripted_server import ScriptedServer, sse, stream_reply
+from tests.langchain.chat_service import (
+    EVERY,
+    MODEL,
+    USAGE,
+    chat,
+    chunk,
+    is_streamed,
+    usage_chunk,
+    whole,
+)
+
+COUNTS = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
+PLAIN = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
+
+
+@pytest.mark.parametrize(
+    ("more", "expected"),
+    [
+        ({}, {}),
+        (
+            {"prompt_tokens_details": {"cached_tokens": 4}},
+            {"input_token_details": {"cache_read": 4}},
+        ),
+        ({"prompt_cache_hit_tokens": 4}, {"input_token_details": {"cache_read": 4}}),
+        ({"cached_tokens": 4}, {"input_token_details": {"cache_read": 4}}),
+        (
+            {
+                "prompt_tokens_details": {
+                    "audio_tokens": 1,
+                    "cache_write_tokens": 2,
+                    "cached_tokens": 0,
+                }
+            },
+            {"input_token_details": {"audio": 1, "cache_creation": 2, "cache_read": 0}},
+        ),
+        (
+            {"completion_tokens_details": {"reasoning_tokens": 3, "audio_tokens": 1}},
+            {"output_token_details": {"audio": 1, "reasoning": 3}},
+        ),
+        ({"reasoning_tokens": 3}, {"output_token_details": {"reasoning": 3}}),
+        ({"prompt_tokens_details": None, "completion_tokens_details": "?"}, {}),
+        ({"total_tokens": None}, {}),
+        ({"total_tokens": 15.0, "cost": 0.1}, {}),
+        ({"total_tokens": float("nan"), "prompt_tokens_details": {"cached_tokens": True}}, {}),
+    ],
+)
+def test_usage_is_read_from_each_place(more, expected):
+    assert usage_metadata({**COUNTS, **more}) == {**PLAIN, **expected}
+
+
+def test_usage_can_always_be_added():
+    made = usage_metadata({**COUNTS, "cost": 0.1, "queue_time": 0.2, "prompt_tokens": 10.0})
+    assert add_usage(made, made)["total_tokens"] == 30
+    assert usage_metadata({"input_tokens": 3, "output_tokens": 4})["total_tokens"] == 7
+
+
+PRICES = {"input": 0.30, "output": 1.20, "cached_input": 0.03}
+
+
+def test_tokens_cost_what_they_cost():
+    usage = {**PLAIN, "input_token_details": {"cache_read": 4}}
+    assert tokens_cost(usage, PRICES) == Decimal("0.00000792")
+    assert tokens_cost(PLAIN, {"input": 0.30, "output": 1.20}) == Decimal("0.000009")
+    assert tokens_cost(PLAIN, {"input": 0.30}) is None
+
+
+def test_prices_are_those_that_are_published():
+    assert prices_of(None) is None
+    assert prices_of(ModelFacts(id="m")) is None
+    facts = ModelFacts(
+        id="m", input_usd_per_million=Decimal("0.3"), output_usd_per_million=Decimal("1.2")
+    )
+    assert prices_of(facts) == {"input": 0.3, "output": 1.2}
+
+
+@pytest.mark.parametrize(
+    ("usage", "expected"),
+    [
+        ({**COUNTS, "cost": 0.002}, {"cost": 0.002, "cost_source": "server"}),
+        ({**COUNTS, "estimated_cost": 0}, {"cost": 0.0, "cost_source": "server"}),
+        (COUNTS, {"cost": 9e-06, "cost_source": "catalogue"}),
+    ],
+)
+def test_the_servers_own_figure_counts_first(usage, expected):
+    made = cost_metadata({"usage": usage}, PLAIN, {"input": 0.30, "output": 1.20})
+    assert made == expected
+    assert cost_metadata({"usage": COUNTS}, PLAIN, None) == {}
+
+
+def told(usage: dict[str, Any]) -> tuple[Any, Any]:
+    return whole(usage=usage), stream_reply(
+        sse(chunk({"content": "Hi"}), chunk({}, "stop"), usage_chunk(usage))
+    )
+
+
+@pytest.mark.parametrize("ask", EVERY)
+def test_the_cost_stands_once_in_the_metadata(ask):
+    reply = told({**USAGE, "cost": 0.002})[is_streamed(ask)]
+    with ScriptedServer(reply) as server:
+        message = ask(chat(server))
+    assert message.response_metadata["cost"] == 0.002
+    assert message.response_metadata["cost_source"] == "server"
+    assert message.response_metadata["token_usage"]["cost"] == 0.002
+    assert set(message.usage_metadata) == {"input_tokens", "output_tokens", "total_tokens"}
+
+
+def test_prices_may_be_given_for_models_without_published_ones():
+    with ScriptedServer(whole()) as server:
+        unknown = chat(server, model="somebody/new")
+        assert "cost" not in unknown.invoke("Hi").response_metadata
+        priced = chat(server, model="somebody/new", token_prices={"input": 1.0, "output": 2.0})
+        assert priced.invoke("Hi").response_metadata["cost"] == pytest.approx(2.6e-05)
+        assert "cost" not in priced.invoke("Hi", model="other").response_metadata
+
+
+@pytest.mark.parametrize("ask", EVERY)
+def test_a_handler_adds_up_what_calls_cost(ask):
+    reply = told({**USAGE, "cost": 0.1})[is_streamed(ask)]
+    costs, usage = RuncrateCostCallbackHandler(), UsageMetadataCallbackHandler()
+    with ScriptedServer(reply) as server:
+        for _ in range(3):
+            ask(chat(server), config={"callbacks": [costs, usage]})
+    assert costs.total_cost_usd == Decimal("0.3")
+    assert (costs.calls, costs.unpriced_calls) == (3, 0)
+    assert costs.by_model[MODEL].input_tokens == 36
+    assert costs.by_model[MODEL].output_tokens == 21
+    assert usage.usage_metadata[MODEL]["total_tokens"] == 57
+    assert repr(costs) == "RuncrateCostCallbackHandler(0.3 USD, 3 calls)"
+
+
+def test_a_handler_counts_from_many_threads():
+    costs = RuncrateCostCallbackHandler()
+    with ScriptedServer(told({**USAGE, "cost": 0.1})[0]) as server:
+        model = chat(server, callbacks=[costs])
+        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+            list(pool.map(model.invoke, ["Hi"] * 40))
+        model.close()
+    assert costs.total_cost_usd == Decimal(4)
+
+
+def test_a_handler_takes_prices_for_answers_that_tell_no_cost():
+    message = AIMessage("x", usage_metadata=PLAIN, response_metadata={"model_name": "new"})
+    result = LLMResult(generations=[[ChatGeneration(message=message)]])
+    plain, priced = RuncrateCostCallbackHandler(), RuncrateCostCallbackHandler({"new": PRICES})
+    for handler in (plain, priced):
+        handler.on_llm_end(result)
+    assert (plain.calls, plain.unpriced_calls, plain.total_cost_usd) == (1, 1, Decimal(0))
+    assert (priced.unpriced_calls, priced.total_cost_usd) == (0, Decimal("0.000009"))
+
+
+def test_a_handler_counts_answers_of_the_cache_as_free():
+    costs = RuncrateCostCallbackHandler()
+    with ScriptedServer(told({**USAGE, "cost": 0.1})[0]) as server:
+        model = chat(server, cache=InMemoryCache(), callbacks=[costs])
+        assert model.invoke("Hi").text == model.invoke("Hi").text
+        assert server.sent == 1
+    assert costs.calls == 2
+    assert costs.total_cost_usd == Decimal("0.1")
+
+
+def test_a_handler_leaves_other_results_alone():
+    costs = RuncrateCostCallbackHandler()
+    costs.on_llm_end(LLMResult(generations=[[], [Generation(text="x")]]))
+    assert costs.calls == 0

@@ -1,0 +1,170 @@
+"""What a model knows of itself offline: profile, tokens; and what it learns from the service."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain_core.language_models.model_profile import ModelProfile
+from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
+
+from langchain_runcrate import ChatRuncrate
+from langchain_runcrate.profiles import known_profile
+from langchain_runcrate.token_counting import estimated_tokens, piece_ids, token_pieces
+from runcrate_core import ModelFacts, model_facts
+from tests.core.scripted_server import Reply, ScriptedServer
+from tests.langchain.chat_service import chat
+
+LISTED = {
+    "data": [
+        {
+            "id": "somebody/new-model",
+            "input_modalities": ["text", "image"],
+            "output_modalities": ["text"],
+            "supported_features": ["tools", "reasoning"],
+            "context_length": 65_536,
+            "max_output_tokens": 4096,
+        },
+        {"id": "somebody/new-model-mini"},
+    ]
+}
+
+
+def test_profiles_of_the_catalogue():
+    vision = ChatRuncrate(model="Qwen/Qwen3-VL-8B-Instruct").profile
+    assert vision["image_inputs"]
+    assert not vision["audio_inputs"]
+    thinker = ChatRuncrate(model="deepseek-ai/DeepSeek-R1-0528").profile
+    assert thinker["reasoning_output"]
+    assert thinker["max_input_tokens"] == 128_000
+    assert ChatRuncrate(model="somebody/new-model").profile is None
+    own = ChatRuncrate(model="deepseek-ai/DeepSeek-V3", profile={"max_input_tokens": 5})
+    assert own.profile == {"max_input_tokens": 5}
+
+
+def test_profiles_have_only_keys_that_langchain_knows():
+    profile = known_profile("google/gemini-2.5-flash")
+    assert profile.keys() <= ModelProfile.__annotations__.keys()
+    assert profile is not known_profile("google/gemini-2.5-flash")
+    assert isinstance(model_facts("google/gemini-2.5-flash"), ModelFacts)
+
+
+def test_a_profile_is_refreshed_from_the_service():
+    with ScriptedServer(Reply(json=LISTED)) as server:
+        model = chat(server, model="somebody/new-model")
+        assert model.refresh_profile() is model.profile
+        other = chat(server, model="somebody/new-model")
+
+        async def refresh() -> None:
+            await other.arefresh_profile()
+            await other.aclose()
+
+        asyncio.run(refresh())
+        model.close()
+    assert server.received[0].path == "/v1/models"
+    for profile in (model.profile, other.profile):
+        assert profile["max_input_tokens"] == 65_536
+        assert profile["max_output_tokens"] == 4096
+        assert profile["image_inputs"]
+        assert profile["tool_calling"]
+        assert profile["reasoning_output"]
+        assert not profile["structured_output"]
+
+
+def test_a_model_that_the_service_does_not_list_is_named_with_similar_ones():
+    with ScriptedServer(Reply(json=LISTED)) as server:
+        with pytest.raises(
+            LookupError, match=r"`x/new-model`. Similar names: somebody/new-model, "
+        ):
+            chat(server, model="x/new-model").refresh_profile()
+        with pytest.raises(LookupError, match=r"list the model `zzz`\.$"):
+            chat(server, model="zzz").refresh_profile()
+
+
+MODEL = ChatRuncrate(model="deepseek-ai/DeepSeek-V3", api_key="rc_live_test")
+
+
+def test_counting_loads_no_tokenizer():
+    before = set(sys.modules)
+    assert MODEL.get_num_tokens("Hello, world!") == 4
+    assert MODEL.get_num_tokens_from_messages([HumanMessage("Hello, world!")]) > 4
+    assert not {"tiktoken", "transformers"} & (set(sys.modules) - before)
+
+
+@pytest.mark.parametrize(
+    ("text", "low", "high"),
+    [
+        ("", 0, 0),
+        ("The quick brown fox jumps over the lazy dog.", 9, 12),
+        ("def add(a: int, b: int) -> int:\n    return a + b\n", 16, 26),
+        ("1234567890", 3, 5),
+        ("今天天气很好。", 4, 9),
+        ("Добрый день, как дела?", 6, 14),
+        ("https://www.runcrate.ai/dashboard/api-keys", 9, 18),
+    ],
+)
+def test_estimates_are_near_what_tokenizers_count(text, low, high):
+    assert low <= estimated_tokens(text) <= high
+
+
+@given(st.text(max_size=200))
+def test_pieces_cover_the_text_and_are_as_many_as_estimated(text):
+    pieces = token_pieces(text)
+    assert "".join(pieces) == text
+    assert len(pieces) == estimated_tokens(text) == len(piece_ids(text))
+
+
+def test_pieces_have_the_same_numbers_each_time():
+    assert MODEL.get_token_ids("a b a") == MODEL.get_token_ids("a b a")
+    first, *_, last = MODEL.get_token_ids(" a b a")
+    assert first == last
+
+
+def test_a_tokenizer_of_ones_own_counts():
+    own = ChatRuncrate(model="m", custom_get_token_ids=lambda text: list(range(len(text))))
+    assert own.get_num_tokens("abc") == 3
+    assert own.get_token_ids("abc") == [0, 1, 2]
+
+
+def test_everything_in_a_conversation_counts():
+    call = {"name": "weather", "args": {"city": "Paris"}, "id": "1"}
+    picture = {"type": "image", "url": "https://a.example/b.png"}
+    recording = {"type": "audio", "base64": "UklGRg==", "mime_type": "audio/wav"}
+    tool = {"name": "weather", "description": "Tell the weather.", "parameters": {}}
+    growing = [
+        [SystemMessage("Be brief.")],
+        [HumanMessage("What is the weather in Paris?")],
+        [AIMessage("", tool_calls=[call])],
+        [ToolMessage("sunny", tool_call_id="1")],
+        [HumanMessage([{"type": "text", "text": "And here?"}, picture])],
+        [HumanMessage([recording])],
+    ]
+    messages, counts = [], [0]
+    for more in growing:
+        messages += more
+        counts.append(MODEL.get_num_tokens_from_messages(messages))
+    assert all(later > earlier for earlier, later in itertools.pairwise(counts))
+    assert MODEL.get_num_tokens_from_messages(messages, tools=[tool]) > counts[-1]
+
+
+FOLDER = Path(__file__).parents[3] / "shared" / "data" / "recorded"
+
+
+@pytest.mark.skipif(not FOLDER.exists(), reason="the folder with the recorded answers is absent")
+def test_long_answers_are_counted_as_their_models_counted_them():
+    for name in (
+        "deepseek__deepseek_model_thinking_part__0",
+        "openrouter__openrouter_with_reasoning__0",
+    ):
+        answer = json.loads((FOLDER / f"{name}.response.json").read_text())
+        message = answer["choices"][0]["message"]
+        thoughts = message.get("reasoning_content") or message.get("reasoning") or ""
+        counted = answer["usage"]["completion_tokens"]
+        estimated = estimated_tokens(message["content"]) + estimated_tokens(thoughts)
+        assert 0.95 < estimated / counted < 1.15
