@@ -231,8 +231,8 @@ _OPENING_VERBS: Final = frozenset(
 
 
 def is_calendar_word(text: str) -> bool:
-    """Whether a text is the name of a day or a month."""
-    return text.lower() in _MONTHS or DAY_WORD.fullmatch(text) is not None
+    """Whether a text is a day or a month, as `Friday` or `March 3rd`."""
+    return text.lower().split()[0] in _MONTHS or DAY_WORD.fullmatch(text) is not None
 
 
 def dates(text: str) -> list[Span]:

@@ -1,10 +1,11 @@
 """Which text a slot gets: what the evidence offers for it, the best first."""
 
+import re
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from runcrate_emulator.simulation import composition, digest
+from runcrate_emulator.simulation import composition, digest, spans
 from runcrate_emulator.simulation.evidence import Evidence
 from runcrate_emulator.simulation.record_values import from_records
 from runcrate_emulator.simulation.schema import Schemas, types_of
@@ -13,6 +14,8 @@ from runcrate_emulator.simulation.text_values import Strength, candidates, guess
 
 _SHORT_MATERIAL: Final = 80
 """Words up to which a quotation in the material may be its title."""
+_NAMES_KEYS: Final = re.compile(r"\b(?:keys?|fields?|properties|json)\b", re.IGNORECASE)
+"""Words by which the quotations in a request are the names of slots and no values."""
 _VAGUE_KINDS: Final = frozenset(
     {"other", "query", "message", "question", "answer", "title", "code"}
 )
@@ -94,6 +97,9 @@ class _Choice:
             yield evidence.last_result
         if slot.kind == "title" and not evidence.free:
             yield digest.topic(evidence.request)
+        if evidence.style == "written" and not _NAMES_KEYS.search(evidence.focus):
+            quoted = (span.text for span in spans.quotations(evidence.focus))
+            yield from (text for text in quoted if text not in self.used)
         if evidence.style == "forced":
             found = (one.text for one in mentioned(slot, evidence.focus))
             yield from (text for text in found if text not in self.used)

@@ -1,0 +1,276 @@
+"""Limits, counts and streams: what is streamed is what is answered whole."""
+
+import asyncio
+import json
+
+import httpx
+import pytest
+
+from runcrate_emulator import Emulator
+from tests.emulator.chat_support import tool, user
+
+MODEL = "deepseek-ai/DeepSeek-V3.2"
+REASONER = "deepseek-ai/DeepSeek-R1"
+WEATHER = tool("get_weather", "Get the weather.", city="string")
+STREAMS_AT_ONCE = 500
+
+
+@pytest.fixture
+def client(emulator):
+    with httpx.Client(
+        base_url=emulator.inference_url, headers={"Authorization": f"Bearer {emulator.api_key}"}
+    ) as client:
+        yield client
+
+
+@pytest.fixture
+def whole(client):
+    def whole(text="Hello", **body):
+        body = {"model": MODEL, "messages": [user(text)], **body}
+        answer = client.post("/chat/completions", json=body)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    return whole
+
+
+def events(text):
+    """The events of a stream, its end mark checked and taken off."""
+    lines = [line for line in text.split("\n\n") if line]
+    assert all(line.startswith("data: ") for line in lines)
+    assert lines[-1] == "data: [DONE]"
+    return [json.loads(line.removeprefix("data: ")) for line in lines[:-1]]
+
+
+@pytest.fixture
+def streamed(client):
+    def streamed(text="Hello", **body):
+        body = {"model": MODEL, "messages": [user(text)], "stream": True, **body}
+        answer = client.post("/chat/completions", json=body)
+        assert answer.headers["content-type"].startswith("text/event-stream")
+        return events(answer.text)
+
+    return streamed
+
+
+def folded(chunks, index=0):
+    """A stream's deltas as one message and its finish reasons."""
+    message = {"content": "", "reasoning_content": "", "tool_calls": []}
+    finishes = []
+    for chunk in chunks:
+        for choice in chunk["choices"]:
+            if choice["index"] != index:
+                continue
+            delta = choice["delta"]
+            for key in ("content", "reasoning_content"):
+                message[key] += delta.get(key) or ""
+            for part in delta.get("tool_calls", ()):
+                if "id" in part:
+                    assert part["index"] == len(message["tool_calls"])
+                    message["tool_calls"].append(json.loads(json.dumps(part)))
+                else:
+                    call = message["tool_calls"][part["index"]]
+                    call["function"]["arguments"] += part["function"]["arguments"]
+            if choice["finish_reason"]:
+                finishes.append(choice["finish_reason"])
+    return message, finishes
+
+
+SAME = {
+    "text": {},
+    "long": {"text": "count to 60"},
+    "reasoning": {"model": REASONER, "text": "What is 2 + 2?"},
+    "tools": {"text": "weather in Paris and Rome?", "tools": [WEATHER]},
+    "cut": {"text": "count to 60", "max_tokens": 7},
+    "stopped": {"text": "count to 60", "stop": ["12"]},
+    "json": {"text": "x", "response_format": {"type": "json_object"}},
+}
+
+
+@pytest.mark.parametrize("body", SAME.values(), ids=SAME)
+def test_a_stream_folds_to_the_whole_answer(whole, streamed, body):
+    answer = whole(**body)["choices"][0]
+    message, finishes = folded(streamed(**body))
+    assert message["content"] == answer["message"]["content"]
+    assert message["reasoning_content"] == answer["message"].get("reasoning_content", "")
+    assert finishes == [answer["finish_reason"]]
+    assert [call["function"] for call in message["tool_calls"]] == [
+        call["function"] for call in answer["message"].get("tool_calls", ())
+    ]
+
+
+def test_a_stream_begins_with_the_role_and_ends_with_an_empty_delta(streamed):
+    chunks = streamed()
+    assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
+    assert chunks[-1]["choices"] == [{"index": 0, "delta": {}, "finish_reason": "stop"}]
+    assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
+    assert len({chunk["id"] for chunk in chunks}) == 1
+
+
+def test_thoughts_are_streamed_before_the_answer(streamed):
+    kinds = [
+        key
+        for chunk in streamed("What is 2 + 2?", model=REASONER)
+        for key in chunk["choices"][0]["delta"]
+        if key != "role" and chunk["choices"][0]["delta"][key]
+    ]
+    assert kinds == sorted(kinds, reverse=True)
+    assert {"content", "reasoning_content"} == set(kinds)
+
+
+def test_arguments_come_in_parts_with_the_name_only_once(streamed):
+    parts = [
+        part
+        for chunk in streamed("weather in Buenos Aires?", tools=[WEATHER])
+        for part in chunk["choices"][0]["delta"].get("tool_calls", ())
+    ]
+    assert parts[0]["function"] == {"name": "get_weather", "arguments": ""}
+    assert parts[0]["type"] == "function"
+    assert len(parts) > 3
+    assert all(set(part) == {"index", "function"} for part in parts[1:])
+    joined = "".join(part["function"]["arguments"] for part in parts)
+    assert json.loads(joined) == {"city": "Buenos Aires"}
+
+
+def test_usage_is_streamed_only_when_asked_for(whole, streamed):
+    assert all("usage" not in chunk for chunk in streamed())
+    last = streamed(stream_options={"include_usage": True})[-1]
+    assert last["choices"] == []
+    for count in ("prompt_tokens", "completion_tokens", "total_tokens"):
+        assert last["usage"][count] == whole()["usage"][count]
+
+
+def test_several_choices_are_streamed_by_index(streamed):
+    chunks = streamed(n=2)
+    assert folded(chunks, 0) == folded(chunks, 1)
+
+
+class TestLimits:
+    def test_a_token_limit_cuts_the_answer(self, whole):
+        answer = whole("count to 100", max_tokens=5)
+        assert answer["choices"][0]["finish_reason"] == "length"
+        assert answer["usage"]["completion_tokens"] == 5
+        assert "1, 2, 3, 4".startswith(answer["choices"][0]["message"]["content"].rstrip(", "))
+
+    def test_the_newer_name_of_the_limit_counts_too(self, whole):
+        answer = whole("count to 100", max_completion_tokens=3, max_tokens=50)
+        assert answer["usage"]["completion_tokens"] == 3
+
+    def test_an_answer_of_just_the_limit_is_whole(self, whole):
+        size = whole("say yes")["usage"]["completion_tokens"]
+        assert whole("say yes", max_tokens=size)["choices"][0]["finish_reason"] == "stop"
+
+    def test_thoughts_count_towards_the_limit(self, whole):
+        answer = whole("What is 2 + 2?", model=REASONER, max_tokens=4)
+        assert answer["choices"][0]["message"]["content"] == ""
+        assert answer["choices"][0]["finish_reason"] == "length"
+        assert answer["usage"]["completion_tokens_details"] == {"reasoning_tokens": 4}
+
+    def test_arguments_are_cut_too(self, whole):
+        answer = whole("weather in Paris?", tools=[WEATHER], max_tokens=9)
+        assert answer["choices"][0]["finish_reason"] == "length"
+
+    @pytest.mark.parametrize(
+        ("stop", "text"),
+        [("5", "1, 2, 3, 4, "), (["9", "3"], "1, 2, "), ("1", ""), ("x", "1, 2, 3, 4, 5, 6")],
+    )
+    def test_a_stop_text_ends_the_answer_before_it(self, whole, stop, text):
+        choice = whole("count to 6", stop=stop)["choices"][0]
+        assert choice["message"]["content"] == text
+        assert choice["finish_reason"] == "stop"
+
+
+class TestCounts:
+    def test_the_total_is_the_sum(self, whole):
+        usage = whole()["usage"]
+        assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
+        assert min(usage["prompt_tokens"], usage["completion_tokens"]) > 0
+
+    def test_tools_schemas_and_pictures_count(self, whole):
+        plain = whole()["usage"]["prompt_tokens"]
+        assert whole(tools=[WEATHER])["usage"]["prompt_tokens"] > plain
+        schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
+        assert whole(response_format=schema)["usage"]["prompt_tokens"] > plain
+        link = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+        pictured = [{"role": "user", "content": [{"type": "text", "text": "Hello"}, link]}]
+        answer = whole(model="google/gemini-2.5-flash", messages=pictured)
+        assert answer["usage"]["prompt_tokens"] > plain + 200
+
+    def test_a_beginning_seen_before_is_cached(self, whole):
+        first = [user("My name is Bob."), {"role": "assistant", "content": "Hi Bob."}]
+        assert _cached(whole(messages=first[:1])) == 0
+        again = _cached(whole(messages=[*first, user("What is my name?")]))
+        assert again == whole(messages=first[:1])["usage"]["prompt_tokens"]
+        assert _cached(whole(messages=first[:1], model=REASONER)) == 0
+
+    def test_log_probabilities_are_listed_when_asked_for(self, whole):
+        choice = whole(logprobs=True, top_logprobs=2)["choices"][0]
+        listed = choice["logprobs"]["content"]
+        assert "".join(one["token"] for one in listed) == choice["message"]["content"]
+        for one in listed:
+            assert one["top_logprobs"][0]["token"] == one["token"]
+            assert len({other["token"] for other in one["top_logprobs"]}) == 2
+            assert 0 > one["logprob"] > one["top_logprobs"][1]["logprob"]
+            assert bytes(one["bytes"]).decode() == one["token"]
+        assert whole()["choices"][0]["logprobs"] is None
+
+
+def _cached(answer):
+    return answer["usage"]["prompt_tokens_details"]["cached_tokens"]
+
+
+class TestReasoning:
+    def test_a_reasoning_model_shows_its_thoughts(self, whole):
+        answer = whole("What is 2 + 2?", model=REASONER)
+        assert "2 + 2" in answer["choices"][0]["message"]["reasoning_content"]
+        assert answer["usage"]["completion_tokens_details"]["reasoning_tokens"] > 0
+
+    def test_other_models_show_none(self, whole):
+        assert "reasoning_content" not in whole("What is 2 + 2?")["choices"][0]["message"]
+
+    def test_effort_none_hides_them(self, whole):
+        answer = whole("What is 2 + 2?", model=REASONER, reasoning_effort="none")
+        assert "reasoning_content" not in answer["choices"][0]["message"]
+
+
+def test_ids_are_the_same_for_the_same_seed(emulator, whole):
+    ids = [whole()["id"], whole()["id"]]
+    emulator.reset()
+    assert [whole()["id"], whole()["id"]] == ids
+    assert ids[0].startswith("chatcmpl-")
+
+
+def test_a_pace_is_kept_on_the_emulated_clock():
+    with Emulator(clock_speed=1000) as emulator:
+        emulator.world.chat_tokens_per_second = 10
+        started = emulator.clock.now()
+        answer = httpx.post(
+            f"{emulator.inference_url}/chat/completions",
+            json={"model": MODEL, "messages": [user("count to 50")], "stream": True},
+            headers={"Authorization": f"Bearer {emulator.api_key}"},
+        )
+        sizes = len(events(answer.text))
+        assert (emulator.clock.now() - started).total_seconds() > sizes / 10
+
+
+async def _read(client: httpx.AsyncClient, number: int) -> str:
+    body = {"model": MODEL, "messages": [user(f"count to {10 + number % 7}")], "stream": True}
+    async with client.stream("POST", "/chat/completions", json=body) as answer:
+        text = (await answer.aread()).decode()
+    message, finishes = folded(events(text))
+    assert finishes == ["stop"]
+    return message["content"]
+
+
+async def test_500_streams_at_once_are_served_without_an_error():
+    with Emulator(requests_per_minute=10 * STREAMS_AT_ONCE) as emulator:
+        async with httpx.AsyncClient(
+            base_url=emulator.inference_url,
+            headers={"Authorization": f"Bearer {emulator.api_key}"},
+            limits=httpx.Limits(max_connections=STREAMS_AT_ONCE),
+            timeout=60,
+        ) as client:
+            texts = await asyncio.gather(*(_read(client, n) for n in range(STREAMS_AT_ONCE)))
+        assert emulator.crashes == []
+    assert len(texts) == STREAMS_AT_ONCE
+    assert all(text.endswith(str(10 + n % 7)) for n, text in enumerate(texts))
