@@ -1,0 +1,125 @@
+"""Embeddings: similar texts are close, and every request is answered or refused by name."""
+
+import base64
+import math
+import struct
+
+import httpx
+import pytest
+
+from runcrate_emulator.simulation.catalogue import of_kind
+from runcrate_emulator.simulation.vectors import embed
+
+MODEL = "BAAI/bge-base-en-v1.5"
+
+
+def closeness(one, other):
+    return (
+        math.sumprod(one, other)
+        if hasattr(math, "sumprod")
+        else sum(a * b for a, b in zip(one, other, strict=True))
+    )
+
+
+@pytest.fixture
+def post(emulator):
+    with httpx.Client(
+        base_url=emulator.inference_url, headers={"Authorization": f"Bearer {emulator.api_key}"}
+    ) as client:
+        yield lambda **body: client.post("/embeddings", json={"model": MODEL, **body})
+
+
+SIMILAR = [
+    ("How do I launch an instance?", "Launching instances", "The otter eats fish."),
+    (
+        "GPU prices per hour",
+        "What does a GPU cost? The price per hour is 2 dollars.",
+        "Cats sleep.",
+    ),
+    ("reset my password", "To reset a forgotten password, press the button.", "Prices of GPUs"),
+    ("internationalisation", "internationalization", "gardening"),
+    ("机器学习很有趣", "我喜欢机器学习", "今天天气很好"),
+]
+
+
+@pytest.mark.parametrize(("query", "near", "far"), SIMILAR)
+@pytest.mark.parametrize("dimensions", [384, 768, 1024])
+def test_similar_texts_are_close(query, near, far, dimensions):
+    vectors = [embed(text, dimensions) for text in (query, near, far)]
+    assert closeness(vectors[0], vectors[1]) > closeness(vectors[0], vectors[2]) + 0.1
+
+
+@pytest.mark.parametrize("text", ["a", "the", "?", "Hello world", "x" * 5000, "你好", "\U0001f600"])
+def test_a_vector_has_the_length_of_one(text):
+    vector = embed(text, 64)
+    assert math.hypot(*vector) == pytest.approx(1)
+    assert vector == embed(text, 64)
+
+
+def test_every_model_has_its_dimensions(post):
+    for model in of_kind("embedding"):
+        (item,) = post(model=model.id, input="Hello").json()["data"]
+        assert len(item["embedding"]) == model.dimensions
+
+
+def test_a_batch_is_answered_in_order(post):
+    answer = post(input=["one fish", "two cats", "one fish"]).json()
+    assert answer["object"] == "list"
+    assert answer["model"] == MODEL
+    assert [item["index"] for item in answer["data"]] == [0, 1, 2]
+    assert answer["data"][0]["embedding"] == answer["data"][2]["embedding"]
+    assert answer["data"][0]["embedding"] != answer["data"][1]["embedding"]
+    assert answer["usage"] == {"prompt_tokens": 6, "total_tokens": 6}
+
+
+def test_base64_holds_the_same_numbers(post):
+    plain = post(input="Hello", encoding_format="float").json()["data"][0]["embedding"]
+    packed = post(input="Hello", encoding_format="base64").json()["data"][0]["embedding"]
+    unpacked = struct.unpack(f"<{len(plain)}f", base64.b64decode(packed))
+    assert unpacked == pytest.approx(plain, abs=1e-6)
+
+
+def test_fewer_dimensions_may_be_asked_for(post):
+    assert len(post(input="Hello", dimensions=8).json()["data"][0]["embedding"]) == 8
+
+
+def test_embeddings_are_paid_for(emulator, post):
+    post(input="word " * 500)
+    (use,) = emulator.world.ledger.inference
+    assert use.model == MODEL
+    assert use.cost_usd > 0
+
+
+BAD = [
+    ({}, 400, "input"),
+    ({"input": ""}, 400, "input"),
+    ({"input": []}, 400, "input"),
+    ({"input": ["a", " "]}, 400, "input[1]"),
+    ({"input": [1, 2]}, 400, "input"),
+    ({"input": {"text": "a"}}, 400, "input"),
+    ({"input": ["a"] * 2049}, 422, "input"),
+    ({"input": "a", "dimensions": "8"}, 400, "dimensions"),
+    ({"input": "a", "dimensions": 0}, 422, "dimensions"),
+    ({"input": "a", "dimensions": 5000}, 422, "dimensions"),
+    ({"input": "a", "encoding_format": "hex"}, 400, "encoding_format"),
+    ({"input": "a", "model": "openai/tts-1"}, 422, "model"),
+    ({"input": "a", "model": 3}, 400, "model"),
+]
+
+
+@pytest.mark.parametrize(("body", "status", "field"), BAD)
+def test_a_bad_request_is_refused_by_name(post, body, status, field):
+    answer = post(**body)
+    assert answer.status_code == status
+    assert answer.json()["error"]["details"] == {"field": field}
+
+
+def test_a_text_longer_than_the_model_takes_is_refused(post):
+    answer = post(input=["fine", "word " * 9000])
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "context_length_exceeded")
+    assert answer.json()["error"]["details"] == {"field": "input[1]"}
+
+
+def test_an_unknown_model_is_not_found(post):
+    answer = post(model="nobody/nothing", input="a")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (404, "model_not_found")

@@ -1,0 +1,71 @@
+"""The catalogue of models, and the endpoint that lists it."""
+
+from decimal import Decimal
+
+import httpx
+import pytest
+
+from runcrate_emulator.simulation.catalogue import MODELS, find, of_kind
+
+DOCUMENTED = {
+    "deepseek-ai/DeepSeek-V3.2": ("chat", Decimal("0.30"), None),
+    "Qwen/Qwen3-Coder-480B-A35B-Instruct-Turbo": ("chat", Decimal("0.20"), None),
+    "anthropic/claude-4-sonnet": ("chat", Decimal(3), 200_000),
+    "google/gemini-2.5-flash": ("chat", None, 1_000_000),
+    "Qwen/Qwen3-235B-A22B-Instruct-2507": ("chat", None, 131_072),
+}
+
+
+def test_models_are_listed_without_a_key(emulator):
+    answer = httpx.get(f"{emulator.inference_url}/models")
+    assert answer.status_code == 200
+    assert [model["id"] for model in answer.json()["data"]] == [model.id for model in MODELS]
+
+
+def test_an_entry_has_what_official_software_reads(emulator):
+    for model in httpx.get(f"{emulator.inference_url}/models").json()["data"]:
+        assert model["object"] == "model"
+        for name in ("input_modalities", "output_modalities", "supported_features"):
+            assert all(isinstance(one, str) for one in model[name])
+        assert "emulator_values" in model["emulator"]
+
+
+@pytest.mark.parametrize(("model_id", "facts"), DOCUMENTED.items())
+def test_documented_facts_are_kept_and_the_others_marked(model_id, facts):
+    kind, price, context = facts
+    model = find(model_id)
+    assert model is not None
+    assert model.kind == kind
+    assert ("input_usd_per_million" in model.emulator_values) is (price is None)
+    assert ("context_length" in model.emulator_values) is (context is None)
+    if price is not None:
+        assert model.input_usd_per_million == price
+    if context is not None:
+        assert model.context_length == context
+
+
+def test_names_are_unique():
+    names = [name for model in MODELS for name in (model.id, *model.aliases)]
+    assert len(names) == len(set(names))
+    assert find("no/such") is None
+    assert find(MODELS[0].id.upper()) is None
+
+
+def test_one_model_can_show_everything():
+    assert any(
+        set(model.input_modalities) == {"text", "image", "audio", "video", "file"}
+        and model.has("reasoning")
+        and model.has("tools")
+        for model in of_kind("chat")
+    )
+
+
+def test_every_kind_is_there():
+    for kind in ("chat", "embedding", "image", "video", "speech", "transcription"):
+        assert of_kind(kind)
+
+
+def test_a_price_is_counted_in_tokens():
+    model = find("deepseek-ai/DeepSeek-V3.2")
+    assert model is not None
+    assert model.cost_usd(1_000_000, 500_000) == Decimal("0.45")
