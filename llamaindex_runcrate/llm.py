@@ -199,6 +199,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         Example:
             ```python
             from llama_index.core.prompts import PromptTemplate
+            from pydantic import BaseModel
 
 
             class Album(BaseModel):

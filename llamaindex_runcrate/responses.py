@@ -115,10 +115,11 @@ class ChunkReader:
     def read(self, chunk: Mapping[str, Any]) -> ChatResponse | None:
         """Return what a chunk adds; None for one that adds nothing (a role, the usage)."""
         choices = chunk.get("choices")
-        if not choices or choices[0].get("index"):
+        choice = choices[0] if choices and isinstance(choices, list) else None
+        if not isinstance(choice, dict) or choice.get("index"):
             return None  # of several answers LlamaIndex knows the first
-        delta = choices[0].get("delta")
-        if not delta:
+        delta = choice.get("delta")
+        if not delta or not isinstance(delta, dict):
             return None
         told: dict[str, Any] = {}
         text = delta.get("content")
@@ -129,6 +130,8 @@ class ChunkReader:
         if len(delta) > 1 or not text:
             thought = reasoning_of(delta)
             deltas = delta.get("tool_calls")
+            if not isinstance(deltas, list):
+                deltas = None
             if not (text or thought or deltas):
                 return None
             if thought:
@@ -143,7 +146,7 @@ class ChunkReader:
                 "message": _message(self._thinking, self._text, calls.blocks, calls.wire),
                 "raw": chunk,
                 "delta": text,
-                "logprobs": _logprobs_of(choices[0].get("logprobs")),
+                "logprobs": _logprobs_of(choice.get("logprobs")),
                 "additional_kwargs": told,
             },
         )

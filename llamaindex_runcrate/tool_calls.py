@@ -159,7 +159,9 @@ class _StreamedCall:
     def add(self, delta: Mapping[str, Any]) -> None:
         if identifier := delta.get("id"):
             self.id = identifier
-        function = delta.get("function") or {}
+        function = delta.get("function")
+        if not isinstance(function, dict):
+            return
         self.name += function.get("name") or ""
         if piece := function.get("arguments"):
             self.arguments += piece
@@ -208,7 +210,7 @@ class StreamedCalls:
         """
         changed = set()
         for delta in deltas:
-            index = delta.get("index")
+            index = delta.get("index") if isinstance(delta, dict) else None
             if not isinstance(index, int):
                 continue
             call = self._calls.get(index)

@@ -18,7 +18,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from llamaindex_runcrate.responses import completion_of
+from llamaindex_runcrate.responses import ChunkReader, Reading, completion_of
 from runcrate_core import ResponseFormatError, StreamError, StreamTruncatedError
 from tests.llamaindex.service import USAGE, call_piece, chunk, chunks_of, completion, end, sse
 from tests.llamaindex.ways import WAYS, ask, collected
@@ -296,3 +296,27 @@ async def test_the_official_wrappers_shape_is_served_too(made_llm, service) -> N
     last = (await collected(made_llm().stream_chat([ChatMessage(content="x")])))[-1]
     assert last.message.blocks[0].additional_information == {"field": "reasoning"}
     assert last.additional_kwargs == {}
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"choices": None},
+        {"choices": {"0": 1}},
+        {"choices": [None]},
+        {"choices": [{"index": 0, "delta": None}]},
+        {"choices": [{"index": 0, "delta": "text"}]},
+        {"choices": [{"index": 0, "delta": {"content": ["parts"]}}]},
+        {"choices": [{"index": 0, "delta": {"content": 3, "tool_calls": "x"}}]},
+        {"choices": [{"index": 0, "delta": {"tool_calls": [None, {"index": "x"}]}}]},
+        {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "function": "f"}]}}]},
+        {"choices": [{"index": 0, "delta": {"reasoning_content": {"a": 1}}, "logprobs": "x"}]},
+    ],
+)
+def test_chunks_of_unexpected_shape_do_no_harm(odd) -> None:
+    reader = ChunkReader(Reading())
+    reader.read(odd)
+    response = reader.read(chunk({"content": "fine"}))
+    assert response is not None
+    assert response.message.content == "fine"
