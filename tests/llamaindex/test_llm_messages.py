@@ -254,6 +254,21 @@ def test_system_messages_stand_first() -> None:
     assert [message["role"] for message in kept] == ["system", "system", "user", "system"]
 
 
+def test_system_messages_with_images_are_joined_as_parts() -> None:
+    picture = ImageBlock(url="https://x.test/a.png")
+    wire = wired(
+        ChatMessage(role="system", content="one"),
+        ChatMessage(role="system", blocks=[TextBlock(text="two"), picture]),
+    )
+    (message,) = wire
+    assert [part["type"] for part in message["content"]] == ["text", "text", "image_url"]
+
+
+def test_media_of_a_tool_stand_last_where_nothing_follows() -> None:
+    wire = wired(tool_result("c1", ImageBlock(url="https://x.test/a.png")))
+    assert [message["role"] for message in wire] == ["tool", "user"]
+
+
 def thinking(text: str, **told: Any) -> ThinkingBlock:
     return ThinkingBlock(content=text, additional_information=told)
 

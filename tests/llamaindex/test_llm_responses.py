@@ -320,3 +320,18 @@ def test_chunks_of_unexpected_shape_do_no_harm(odd) -> None:
     response = reader.read(chunk({"content": "fine"}))
     assert response is not None
     assert response.message.content == "fine"
+
+
+async def test_details_of_thoughts_and_the_request_id_are_kept(made_llm, service) -> None:
+    details = [{"type": "reasoning.text", "text": "t", "signature": "s"}]
+    answer = completion("a", reasoning_details=details)
+    service.will_say(httpx.Response(200, headers={"x-request-id": "r1"}, json=answer))
+    llm = made_llm()
+    response = await llm.achat([ChatMessage(content="x")])
+    assert response.additional_kwargs["request_id"] == "r1"
+    (thought, _) = response.message.blocks
+    assert thought.content == "t"
+    assert thought.additional_information == {"reasoning_details": details}
+    service.will_say(answer)
+    llm.chat([response.message])
+    assert service.last["messages"][0]["reasoning_details"] == details

@@ -208,10 +208,11 @@ def test_the_ways_can_be_chosen(made_llm, service) -> None:
         made_llm(structured_output="json_schema").structured_predict(Album, PROMPT, topic="x")
 
 
-def test_other_programs_are_left_to_llamaindex(made_llm) -> None:
+@pytest.mark.parametrize("way", WAYS)
+async def test_other_programs_are_left_to_llamaindex(made_llm, way) -> None:
     llm = made_llm(pydantic_program_mode=PydanticProgramMode.LM_FORMAT_ENFORCER)
     with pytest.raises(ImportError, match="lmformatenforcer"):
-        llm.structured_predict(Album, PROMPT, topic="x")
+        await predict(llm, way)
 
 
 async def test_the_callers_arguments_go_along(made_llm, service) -> None:
