@@ -67,7 +67,7 @@ def clauses(request: str, verbs: Collection[str] = ()) -> list[Clause]:
         verbs: More stems that begin a step, as the verbs in the names of the tools on offer.
     """
     known = VERBS | set(verbs)
-    parts = [part for part in _parts(request, known) if re.search(r"[^\W\d]|\d\s*\S", part)]
+    parts = [part for part in _parts(request, known) if re.search(r"[^\W\d]|\d\s*[-+*/(]", part)]
     return [_clause(part, at, known) for at, part in enumerate(parts)]
 
 

@@ -22,9 +22,7 @@ SUPPORTED: Final = 0.6
 
 _WINDOW: Final = 3
 _NEAR: Final = 0.7
-_NEGATION: Final = re.compile(
-    r"\b(?:not|no|never|none|cannot|neither|nor)\b|n't\b", re.IGNORECASE
-)
+_NEGATION: Final = re.compile(r"\b(?:not|no|never|none|cannot|neither|nor)\b|n't\b", re.IGNORECASE)
 
 
 def support(statement: str, texts: Sequence[str]) -> float:

@@ -40,7 +40,7 @@ _NOUNS: Final[tuple[tuple[Role, str], ...]] = (
         "reference",
         (
             r"(?:reference|expected|correct|true|ground[- ]truth|gold|ideal) "
-            r"(?:answer|response|output|solution)s?|ground[- ]truth"
+            r"(?:answer|response|output|solution)s?|ground[- ]truth|reference"
         ),
     ),
     ("tools", r"tools|available tools"),

@@ -166,8 +166,7 @@ def test_a_value_taken_from_a_text_is_valid(schema, text, style):
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers(-60, 60) | st.floats(-60, 60) | st.text(max_size=12),
     lambda inner: (
-        st.lists(inner, max_size=4)
-        | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4)
+        st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=4)
     ),
     max_leaves=8,
 )
@@ -187,8 +186,16 @@ def test_validity_is_judged_as_jsonschema_judges_it(schema, value):
         {"type": "array", "items": {"type": "boolean"}, "minItems": 3, "uniqueItems": True},
         {"type": "integer", "minimum": 5, "maximum": 4},
         {"enum": []},
-        {"$ref": "#/$defs/N", "$defs": {"N": {"type": "object", "required": ["next"],
-         "properties": {"next": {"$ref": "#/$defs/N"}}}}},
+        {
+            "$ref": "#/$defs/N",
+            "$defs": {
+                "N": {
+                    "type": "object",
+                    "required": ["next"],
+                    "properties": {"next": {"$ref": "#/$defs/N"}},
+                }
+            },
+        },
     ],
 )
 def test_a_schema_that_nothing_satisfies_is_given_up(schema):
