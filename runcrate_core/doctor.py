@@ -279,12 +279,12 @@ _REFUSALS: Final = {
 
 def clock_findings(probes: Iterable[Probe]) -> Iterator[Finding]:
     """Compare this machine's clock with the servers'; one finding for the first that tells."""
-    for probe in probes:
+    for answer in probes:
         try:
-            there = parsedate_to_datetime(probe.date or "").timestamp()
+            there = parsedate_to_datetime(answer.date or "").timestamp()
         except ValueError:
             continue
-        skew = probe.at - there
+        skew = answer.at - there
         if abs(skew) > LARGEST_SKEW_S:
             which = "ahead" if skew > 0 else "behind"
             yield Finding(
