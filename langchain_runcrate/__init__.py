@@ -20,6 +20,10 @@ from runcrate_core import __version__
 if TYPE_CHECKING:
     from langchain_runcrate.chat_models import ChatRuncrate
     from langchain_runcrate.costs import RuncrateCostCallbackHandler
+    from langchain_runcrate.document_loaders import (
+        RuncrateTranscriptionLoader,
+        RuncrateTranscriptionParser,
+    )
     from langchain_runcrate.embeddings import RuncrateEmbeddings
     from langchain_runcrate.errors import (
         RuncrateAuthenticationError,
@@ -38,7 +42,13 @@ if TYPE_CHECKING:
         RuncrateStreamTruncatedError,
         RuncrateTimeoutError,
     )
+    from langchain_runcrate.media_tools import (
+        RuncrateImageTool,
+        RuncrateSpeechTool,
+        RuncrateVideoTool,
+    )
     from langchain_runcrate.registration import register
+    from langchain_runcrate.toolkit import RuncrateToolkit
 
 __all__ = [
     "ChatRuncrate",
@@ -47,6 +57,7 @@ __all__ = [
     "RuncrateContextOverflowError",
     "RuncrateCostCallbackHandler",
     "RuncrateEmbeddings",
+    "RuncrateImageTool",
     "RuncrateInsufficientCreditsError",
     "RuncrateInvalidRequestError",
     "RuncrateModelNotFoundError",
@@ -55,10 +66,15 @@ __all__ = [
     "RuncrateRefusalError",
     "RuncrateResponseError",
     "RuncrateServerError",
+    "RuncrateSpeechTool",
     "RuncrateStreamError",
     "RuncrateStreamStalledError",
     "RuncrateStreamTruncatedError",
     "RuncrateTimeoutError",
+    "RuncrateToolkit",
+    "RuncrateTranscriptionLoader",
+    "RuncrateTranscriptionParser",
+    "RuncrateVideoTool",
     "__version__",
     "register",
 ]
@@ -68,6 +84,12 @@ _HOME = {
     "ChatRuncrate": "chat_models",
     "RuncrateCostCallbackHandler": "costs",
     "RuncrateEmbeddings": "embeddings",
+    "RuncrateImageTool": "media_tools",
+    "RuncrateSpeechTool": "media_tools",
+    "RuncrateToolkit": "toolkit",
+    "RuncrateTranscriptionLoader": "document_loaders",
+    "RuncrateTranscriptionParser": "document_loaders",
+    "RuncrateVideoTool": "media_tools",
     "register": "registration",
 }
 

@@ -69,6 +69,6 @@ class VideoArguments(MediaArguments):
     def _one_of_them(self) -> VideoArguments:
         if (self.prompt is None) == (self.video_id is None):
             raise ValueError(
-                "Give either `prompt` for a new film or `video_id` for an earlier one."
+                "Give either `prompt` for a new film or `video_id` for an earlier one"
             )
         return self

@@ -1,0 +1,254 @@
+"""Recordings as LangChain documents: what is said in them, and when."""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from collections.abc import AsyncIterator, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from langchain_core.document_loaders import BaseBlobParser, BaseLoader
+from langchain_core.documents import Document
+from langchain_core.documents.base import Blob
+from pydantic import Field, PrivateAttr
+
+from langchain_runcrate.errors import translated
+from langchain_runcrate.given_clients import GivenClients
+from runcrate_core import (
+    Recording,
+    RecordingSource,
+    RuncrateError,
+    Transcriber,
+    TranscriptFormat,
+    in_order,
+    is_of_the_account,
+    recordings_of,
+)
+
+if TYPE_CHECKING:
+    from runcrate_core import Passage
+
+TranscriptionSource = RecordingSource | Blob
+_LISTENER: Final = Transcriber()
+
+
+@dataclass(frozen=True, slots=True)
+class SkippedRecording:
+    """A recording that was passed over.
+
+    Attributes:
+        source: What it is called.
+        reason: What was wrong with it.
+    """
+
+    source: str
+    reason: str
+
+
+class RuncrateTranscription(GivenClients):
+    """What parser and loader share: how recordings are listened to. Use one of its subclasses."""
+
+    model: str = _LISTENER.model
+    """Identifier of a transcription model."""
+
+    language: str | None = None
+    """What is spoken, as a hint (ISO 639-1); the model finds out when not given."""
+
+    format: TranscriptFormat = _LISTENER.format
+    """What a document holds: `text`, all of a recording; `segments`, what the model cut it into;
+    `sentences`; `windows`, so many seconds each; `srt` or `vtt`, a subtitle file."""
+
+    window_s: float = Field(default=_LISTENER.window_s, gt=0)
+    """Seconds of a window."""
+
+    split_s: float | None = Field(default=_LISTENER.split_s, gt=0)
+    """Recordings above 25 MiB are sent in parts of so many seconds where PyAV is installed."""
+
+    def _listened(self, recording: Recording) -> list[Document]:
+        try:
+            passages = self._blocking_client().run(self._transcriber().passages(recording))
+        except RuncrateError as error:
+            raise translated(error) from error
+        return _documents(passages)
+
+    async def _alistened(self, recording: Recording) -> list[Document]:
+        try:
+            client = self._asynchronous_client()
+            passages = await client.run(self._transcriber().passages(recording))
+        except RuncrateError as error:
+            raise translated(error) from error
+        return _documents(passages)
+
+    def _transcriber(self) -> Transcriber:
+        return Transcriber(
+            model=self.model,
+            language=self.language,
+            format=self.format,
+            window_s=self.window_s,
+            split_s=self.split_s,
+        )
+
+
+class RuncrateTranscriptionParser(RuncrateTranscription, BaseBlobParser):
+    """Turn recordings into documents, as part of any loader of blobs.
+
+    Use:
+        ```python
+        from langchain_core.documents.base import Blob
+        from langchain_runcrate import RuncrateTranscriptionParser
+
+        parser = RuncrateTranscriptionParser(format="segments")
+        for document in parser.lazy_parse(Blob.from_path("call.mp3")):
+            print(document.metadata["start"], document.page_content)
+        ```
+
+    The metadata of a document holds `source`, `model`, `segment` (its number), and where they are
+    known `language` (as the API names it), `duration`, `start` and `end` (seconds). The blob's own
+    metadata stands over them. In what is silent there is no document.
+    """
+
+    def lazy_parse(self, blob: Blob) -> Iterator[Document]:
+        """Yield what is said in a recording.
+
+        Raises:
+            ValueError: It is no recording.
+            OSError: It cannot be read.
+            RuncrateError: The request failed.
+        """
+        yield from self._listened(recording_of(blob))
+
+    async def alazy_parse(self, blob: Blob) -> AsyncIterator[Document]:
+        """Yield what is said in a recording without blocking the event loop; see `lazy_parse`."""
+        for document in await self._alistened(recording_of(blob)):
+            yield document
+
+
+class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
+    """Load what is said in recordings.
+
+    Instantiate:
+        ```python
+        from langchain_runcrate import RuncrateTranscriptionLoader
+
+        loader = RuncrateTranscriptionLoader("recordings", format="windows", window_s=60)
+        ```
+
+    Load:
+        ```python
+        for document in loader.lazy_load():
+            print(document.metadata["source"], document.metadata["start"])
+        ```
+
+    Async, four recordings at a time:
+        ```python
+        async for document in loader.alazy_load():
+            print(document.page_content)
+        ```
+
+    For the metadata see `RuncrateTranscriptionParser`. Identifiers of documents stay the same when
+    a recording is loaded in the same pieces again, so that an index replaces rather than repeats.
+
+    Args:
+        source: The path of a file; that of a folder, for all recordings in it and within it; a
+            pattern such as `calls/*.mp3`; an https address; a `Blob`; or several of them.
+        settings: The fields below.
+    """
+
+    source: Any = Field(repr=False)
+    """Where the recordings are."""
+
+    on_error: Literal["raise", "skip"] = "raise"
+    """What becomes of a recording that cannot be transcribed: it is raised, or passed over with a
+    warning and an entry in `skipped`. A refused key, or no credits, is always raised."""
+
+    max_concurrency: int = Field(default=4, ge=1)
+    """Most recordings at the same time, when loading asynchronously."""
+
+    _skipped: list[SkippedRecording] = PrivateAttr(default_factory=list)
+
+    def __init__(
+        self, source: TranscriptionSource | Iterable[TranscriptionSource], **settings: Any
+    ) -> None:
+        super().__init__(source=source, **settings)
+
+    @property
+    def skipped(self) -> list[SkippedRecording]:
+        """The recordings that the last load passed over."""
+        return list(self._skipped)
+
+    def lazy_load(self) -> Iterator[Document]:
+        """Yield what is said in the recordings, one recording after another.
+
+        Raises:
+            ValueError: A file is no recording; it is named.
+            OSError: A file cannot be read; it is named.
+            RuncrateError: A request failed; the recording is named.
+        """
+        self._skipped.clear()
+        for recording in _recordings(self.source):
+            try:
+                documents = self._listened(recording)
+            except (RuncrateError, ValueError, OSError) as error:
+                self._pass_over(recording, error)
+            else:
+                yield from documents
+
+    async def alazy_load(self) -> AsyncIterator[Document]:
+        """Yield what is said in the recordings, in order, working on several at once."""
+        self._skipped.clear()
+        recordings = await asyncio.to_thread(list, _recordings(self.source))
+        results = in_order(self._result, recordings, at_once=self.max_concurrency)
+        try:
+            async for recording, result in results:
+                if isinstance(result, Exception):
+                    self._pass_over(recording, result)
+                    continue
+                for document in result:
+                    yield document
+        finally:
+            await results.aclose()
+
+    async def _result(self, recording: Recording) -> tuple[Recording, list[Document] | Exception]:
+        try:
+            return recording, await self._alistened(recording)
+        except (RuncrateError, ValueError, OSError) as error:
+            return recording, error
+
+    def _pass_over(self, recording: Recording, error: Exception) -> None:
+        if self.on_error == "raise" or is_of_the_account(error):
+            raise error
+        self._skipped.append(SkippedRecording(recording.source, str(error)))
+        warnings.warn(f"Skipped {recording.source}: {error}", stacklevel=3)
+
+
+def recording_of(blob: Blob) -> Recording:
+    """Return the recording that a blob is; its bytes stay on the disk if they are there."""
+    known: dict[str, Any] = {"metadata": blob.metadata}
+    if blob.source is not None:
+        known["source"] = blob.source
+    if blob.data is None and blob.path is not None:
+        return Recording.of_path(blob.path, **known)
+    if blob.path is not None:
+        known |= {"filename": Path(blob.path).name, "identity": str(blob.path)}
+    return Recording.of_bytes(blob.as_bytes(), **known)
+
+
+def _recordings(
+    source: TranscriptionSource | Iterable[TranscriptionSource],
+) -> Iterator[Recording]:
+    if isinstance(source, Blob):
+        yield recording_of(source)
+    elif isinstance(source, Iterable) and not isinstance(source, str):
+        for each in source:
+            yield from _recordings(each)
+    else:
+        yield from recordings_of(source)
+
+
+def _documents(passages: tuple[Passage, ...]) -> list[Document]:
+    return [
+        Document(id=passage.id, page_content=passage.text, metadata=passage.metadata)
+        for passage in passages
+    ]

@@ -1,0 +1,281 @@
+"""Pictures, speech and films as tools for LangChain agents."""
+
+from __future__ import annotations
+
+import base64
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
+
+from langchain_core.tools import BaseTool, ToolException
+from langchain_core.tools.base import ArgsSchema  # noqa: TC002 - pydantic reads the annotation
+from pydantic import Field, model_validator
+
+from langchain_runcrate.given_clients import GivenClients
+from langchain_runcrate.progress import InjectedRuntime, Progress
+from runcrate_core import (
+    ImageArguments,
+    MediaAnswer,
+    MediaStudio,
+    SpeechArguments,
+    SpeechFormat,
+    VideoArguments,
+    explain_media_failure,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runcrate_core import Video
+
+DEFAULT_FOLDER: Final = Path("runcrate-media")
+_STUDIO: Final = MediaStudio(DEFAULT_FOLDER)
+
+
+class RuncrateMediaTool(GivenClients, BaseTool):
+    """What the media tools share: connection, folder, failures. Use one of its subclasses.
+
+    The program chooses the folder and the model; the names of files are made here. The message to
+    the model is short text; the artifact is a dictionary of JSON values with `files` (each with
+    `path`, `content_type`, `bytes`), `model` and what is known besides.
+
+    What a model can act on reaches it as text, without secrets. A missing key or an unusable
+    folder is raised to the program.
+    """
+
+    args_schema: ArgsSchema = ImageArguments
+    response_format: Literal["content", "content_and_artifact"] = "content_and_artifact"
+    handle_tool_error: Any = True
+    handle_validation_error: Any = explain_media_failure
+
+    output_dir: Path = DEFAULT_FOLDER
+    """Where files go; made when it does not exist."""
+
+    request_timeout: float | None = None
+    """Seconds of silence after which a request is given up."""
+
+    def _run(self, text: str | None = None, /, **arguments: Any) -> tuple[Any, dict[str, Any]]:
+        progress = Progress(self.name, arguments.pop("runtime", None))
+        client = self._blocking_client()
+        try:
+            plan = self._plan(
+                self._asked(text, arguments), functools.partial(self._report, progress.tell)
+            )
+            return self._told(client.run(plan))
+        except Exception as error:
+            raise _for_model(error) from error
+
+    async def _arun(
+        self, text: str | None = None, /, **arguments: Any
+    ) -> tuple[Any, dict[str, Any]]:
+        progress = Progress(self.name, arguments.pop("runtime", None))
+        client = self._asynchronous_client()
+        try:
+            plan = self._plan(
+                self._asked(text, arguments), functools.partial(self._report, progress.atell)
+            )
+            return self._told(await client.run(plan))
+        except Exception as error:
+            raise _for_model(error) from error
+
+    def _plan(self, asked: Any, on_status: Callable[[Video], Any]) -> Any:
+        """Return the flow that does what was asked for."""
+        raise NotImplementedError
+
+    def _asked(self, text: str | None, arguments: dict[str, Any]) -> Any:
+        schema: Any = self.args_schema
+        first = {} if text is None else {next(iter(schema.model_fields)): text}
+        return schema(**first, **arguments)
+
+    @staticmethod
+    def _report(tell: Callable[[dict[str, Any]], Any], job: Video) -> Any:
+        return tell({"id": job.id, "status": job.status})
+
+    def _told(self, answer: MediaAnswer) -> tuple[Any, dict[str, Any]]:
+        blocks = [
+            {
+                "type": "image",
+                "base64": base64.b64encode(made.content).decode(),
+                "mime_type": made.content_type,
+            }
+            for made in answer.files
+            if made.content is not None
+        ]
+        text = {"type": "text", "text": answer.text}
+        return ([text, *blocks] if blocks else answer.text), answer.record
+
+
+class RuncrateImageTool(RuncrateMediaTool):
+    """Make pictures from words, or change one.
+
+    Setup:
+        ```bash
+        pip install "runcrate-integrations[langchain]"
+        export RUNCRATE_API_KEY="rc_live_..."
+        ```
+
+    Instantiate:
+        ```python
+        from langchain_runcrate import RuncrateImageTool
+
+        tool = RuncrateImageTool(output_dir="pictures", max_images=2)
+        ```
+
+    Use:
+        ```python
+        call = {"name": tool.name, "args": {"prompt": "A fox"}, "id": "1", "type": "tool_call"}
+        message = tool.invoke(call)
+        print(message.content, message.artifact["files"][0]["path"])
+        ```
+
+    Changing a picture works by its https address, a data URI, or the name of a file that was made
+    before: a model cannot name any other file.
+    """
+
+    name: str = "runcrate_generate_image"
+    description: str = (
+        "Make one or more pictures from a description, or change a picture. They are saved as "
+        "files, whose names are returned. Takes some seconds; each picture costs money."
+    )
+    args_schema: ArgsSchema = ImageArguments
+
+    model: str = _STUDIO.image_model
+    """Makes pictures."""
+
+    edit_model: str = _STUDIO.edit_model
+    """Changes pictures."""
+
+    max_images: int = Field(default=_STUDIO.most_images, ge=1, le=8)
+    """Most pictures of one call."""
+
+    return_image: bool = False
+    """Whether the model is shown the pictures, as blocks of its tool message.
+
+    For models that read images, on servers that take them in tool messages; many do not. The
+    pictures are then part of the conversation, and of its checkpoints.
+    """
+
+    def _plan(self, asked: ImageArguments, on_status: Callable[[Video], Any]) -> Any:  # noqa: ARG002 - it is made at once
+        return MediaStudio(
+            self.output_dir,
+            image_model=self.model,
+            edit_model=self.edit_model,
+            most_images=self.max_images,
+            keep_content=self.return_image,
+        ).make_images(asked)
+
+
+class RuncrateSpeechTool(RuncrateMediaTool):
+    """Turn text into speech.
+
+    Instantiate:
+        ```python
+        from langchain_runcrate import RuncrateSpeechTool
+
+        tool = RuncrateSpeechTool(output_dir="speech", voice="af_heart")
+        ```
+
+    Use:
+        ```python
+        print(tool.invoke({"text": "Hello from Runcrate!"}))
+        ```
+
+    The sound is a file named in the artifact, never a part of the message: LangChain would write
+    it out as text.
+    """
+
+    name: str = "runcrate_text_to_speech"
+    description: str = (
+        "Speak a text aloud. The recording is saved as a file, whose name is returned. Takes some "
+        "seconds and costs money."
+    )
+    args_schema: ArgsSchema = SpeechArguments
+
+    model: str = _STUDIO.speech_model
+    """Speaks."""
+
+    voice: str | None = None
+    """The voice when a call names none; the model's own choice otherwise."""
+
+    audio_format: SpeechFormat = _STUDIO.speech_format
+    """`mp3`, or `pcm` for bare samples. `response_format` is taken for it as well."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sound_is_no_message(cls, values: Any) -> Any:
+        # The API's name for it is LangChain's name for what a tool returns.
+        if isinstance(values, dict) and values.get("response_format") in get_args(SpeechFormat):
+            rest = {name: value for name, value in values.items() if name != "response_format"}
+            return {"audio_format": values["response_format"], **rest}
+        return values
+
+    def _plan(self, asked: SpeechArguments, on_status: Callable[[Video], Any]) -> Any:  # noqa: ARG002 - it is made at once
+        return MediaStudio(
+            self.output_dir,
+            speech_model=self.model,
+            voice=self.voice,
+            speech_format=self.audio_format,
+        ).speak(asked)
+
+
+class VideoToolArguments(VideoArguments):
+    """What a film is to be, and who listens to its progress."""
+
+    runtime: InjectedRuntime = None
+
+
+class RuncrateVideoTool(RuncrateMediaTool):
+    """Make a film from words, or set a picture in motion.
+
+    Instantiate:
+        ```python
+        from langchain_runcrate import RuncrateVideoTool
+
+        tool = RuncrateVideoTool(output_dir="films", timeout=600)
+        ```
+
+    Use:
+        ```python
+        print(tool.invoke({"prompt": "Waves at night", "duration": 4}))
+        ```
+
+    A film takes minutes. While it is made, each change of its status is told to whoever listens:
+    as custom event `runcrate_progress`, to the stream writer of a graph, and as output delta of
+    the tool call. A film that is not waited for, or not done in time, is fetched later by calling
+    the same tool with its `video_id`. A cancelled call leaves the job running: it is paid for.
+    """
+
+    name: str = "runcrate_generate_video"
+    description: str = (
+        "Make a film of some seconds from a description, or set a picture in motion; or fetch a "
+        "film that was begun earlier, by its video_id. It is saved as a file, whose name is "
+        "returned. Takes minutes and costs far more than a picture."
+    )
+    args_schema: ArgsSchema = VideoToolArguments
+
+    model: str = _STUDIO.video_model
+    """Makes films."""
+
+    wait: bool = _STUDIO.wait
+    """Whether the film is waited for; otherwise its job is returned at once."""
+
+    timeout: float = Field(default=_STUDIO.timeout, ge=0)
+    """Most seconds to wait for the film."""
+
+    poll_interval: float = Field(default=_STUDIO.poll_interval, gt=0)
+    """Seconds between two looks at the job."""
+
+    def _plan(self, asked: VideoArguments, on_status: Callable[[Video], Any]) -> Any:
+        return MediaStudio(
+            self.output_dir,
+            video_model=self.model,
+            wait=self.wait,
+            timeout=self.timeout,
+            poll_interval=self.poll_interval,
+        ).film(asked, on_status)
+
+
+def _for_model(error: Exception) -> Exception:
+    """Return what tells the model of a failure, or the failure when it is the program's."""
+    told = explain_media_failure(error)
+    return error if told is None else ToolException(told)
