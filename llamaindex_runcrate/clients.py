@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr
+from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr, model_validator
 from llama_index.core.schema import BaseComponent
 from pydantic import AliasChoices, SecretStr
 
@@ -67,9 +67,11 @@ class Connected(BaseComponent):
     graphs). They make all repeats there are; see `max_retries`.
     """
 
-    # A validation error must not print the arguments: the key is one of them.
     model_config = ConfigDict(
-        hide_input_in_errors=True, arbitrary_types_allowed=True, populate_by_name=True
+        hide_input_in_errors=True,  # the key is one of the arguments
+        extra="forbid",  # a misspelt setting would go unnoticed
+        arbitrary_types_allowed=True,
+        populate_by_name=True,
     )
 
     api_base: str | None = Field(
@@ -118,6 +120,14 @@ class Connected(BaseComponent):
     )
 
     _clients: Clients = PrivateAttr()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_class_name(cls, fields: Any) -> Any:
+        """Take what `to_dict` gives, which names the class as well."""
+        if isinstance(fields, dict):
+            return {name: value for name, value in fields.items() if name != "class_name"}
+        return fields
 
     def model_post_init(self, context: Any, /) -> None:
         """Make the clients, and forget what only they need to know."""

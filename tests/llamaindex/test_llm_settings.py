@@ -150,10 +150,12 @@ def test_the_key_reads_as_nothing_afterwards() -> None:
     assert llm.default_headers is None
 
 
-@pytest.mark.parametrize("wrong", [{"model": 3}, {"temperature": 9}, {"max_retries": -1}, {}])
+@pytest.mark.parametrize(
+    "wrong", [{"model": 3}, {"temperature": 9}, {"max_retries": -1}, {"max_token": 5}, {}]
+)
 def test_a_wrong_setting_is_an_error_that_does_not_show_the_key(wrong) -> None:
     with pytest.raises(ValidationError) as caught:
-        RuncrateLLM(**wrong, api_key=KEY)
+        RuncrateLLM(**({"model": MODEL} | wrong if wrong else {}), api_key=KEY)
     assert KEY not in str(caught.value)
 
 
@@ -185,6 +187,7 @@ def test_a_round_trip_through_a_dict() -> None:
     llm = RuncrateLLM(model=MODEL, temperature=0.2, max_tokens=9, stop=["x"], max_retries=1)
     again = RuncrateLLM.from_dict(llm.to_dict())
     assert again.to_dict() == llm.to_dict()
+    assert RuncrateLLM.model_validate(llm.to_dict()).to_dict() == llm.to_dict()
     assert llm.to_dict()["class_name"] == RuncrateLLM.class_name() == "runcrate_llm"
     embedding = RuncrateEmbedding(dimensions=8, query_instruction="q: ")
     assert RuncrateEmbedding.from_json(embedding.to_json()).to_dict() == embedding.to_dict()
