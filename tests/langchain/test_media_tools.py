@@ -1,0 +1,434 @@
+"""Pictures, speech and films as LangChain tools, on the emulator."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import pickle
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+from langchain_core.messages import AIMessage, ToolMessage
+from langchain_core.tools import BaseTool, ToolException
+from langchain_core.tools.base import TOOL_MESSAGE_BLOCK_TYPES
+from langchain_tests.integration_tests import ToolsIntegrationTests
+from langchain_tests.unit_tests import ToolsUnitTests
+from langgraph.graph import MessagesState, StateGraph
+from langgraph.prebuilt import ToolNode
+
+import runcrate_core as rc
+from langchain_runcrate import RuncrateImageTool, RuncrateSpeechTool, RuncrateVideoTool
+from runcrate_emulator import Emulator
+
+KEY = "rc_live_test"
+TOOLS: dict[type[BaseTool], dict[str, Any]] = {
+    RuncrateImageTool: {"prompt": "A fox in the snow", "width": 256, "height": 256},
+    RuncrateSpeechTool: {"text": "Hello from Runcrate."},
+    RuncrateVideoTool: {"prompt": "Waves at night", "duration": 4},
+}
+CLASSES = list(TOOLS)
+ROUTES: dict[type[BaseTool], str] = {
+    RuncrateImageTool: "POST /images/generations",
+    RuncrateSpeechTool: "POST /audio/speech",
+    RuncrateVideoTool: "POST /videos",
+}
+
+
+@pytest.fixture
+def settings(runcrate_emulator: Emulator, tmp_path: Path) -> dict[str, Any]:
+    runcrate_emulator.clock_speed = 600.0
+    return {
+        "api_key": runcrate_emulator.api_key,
+        "base_url": runcrate_emulator.inference_url,
+        "output_dir": tmp_path / "made",
+    }
+
+
+def made(cls: type[BaseTool], settings: dict[str, Any], **more: Any) -> Any:
+    quick = {"poll_interval": 0.05} if cls is RuncrateVideoTool else {}
+    return cls(**settings, **quick, **more)
+
+
+def called(tool: BaseTool, **arguments: Any) -> ToolMessage:
+    call = {"name": tool.name, "args": arguments, "id": "call-1", "type": "tool_call"}
+    message = tool.invoke(call)
+    assert isinstance(message, ToolMessage)
+    return message
+
+
+async def acalled(tool: BaseTool, **arguments: Any) -> ToolMessage:
+    call = {"name": tool.name, "args": arguments, "id": "call-1", "type": "tool_call"}
+    message = await tool.ainvoke(call)
+    assert isinstance(message, ToolMessage)
+    return message
+
+
+class UnitSuite(ToolsUnitTests):
+    cls: type[BaseTool]
+
+    @property
+    def tool_constructor(self) -> type[BaseTool]:
+        return self.cls
+
+    @property
+    def tool_invoke_params_example(self) -> dict[str, Any]:
+        return TOOLS[self.cls]
+
+    @property
+    def init_from_env_params(self) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
+        variables = {"RUNCRATE_API_KEY": "rc_live_env", "RUNCRATE_API_BASE": "https://x.test/v1"}
+        return variables, {}, {"api_key": "rc_live_env", "api_base": "https://x.test/v1"}
+
+
+class TestImageUnit(UnitSuite):
+    cls = RuncrateImageTool
+
+
+class TestSpeechUnit(UnitSuite):
+    cls = RuncrateSpeechTool
+
+
+class TestVideoUnit(UnitSuite):
+    cls = RuncrateVideoTool
+
+
+class IntegrationSuite(ToolsIntegrationTests):
+    cls: type[BaseTool]
+
+    @pytest.fixture
+    def tool(self, settings: dict[str, Any]) -> Iterator[BaseTool]:
+        tool = made(self.cls, settings)
+        yield tool
+        tool.close()
+
+    @property
+    def tool_constructor(self) -> type[BaseTool]:
+        return self.cls
+
+    @property
+    def tool_invoke_params_example(self) -> dict[str, Any]:
+        return TOOLS[self.cls]
+
+
+class TestImageIntegration(IntegrationSuite):
+    cls = RuncrateImageTool
+
+
+class TestSpeechIntegration(IntegrationSuite):
+    cls = RuncrateSpeechTool
+
+
+class TestVideoIntegration(IntegrationSuite):
+    cls = RuncrateVideoTool
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+async def test_the_message_is_short_text_and_the_artifact_is_json(
+    cls: type[BaseTool], settings: dict[str, Any]
+) -> None:
+    tool = made(cls, settings)
+    for message in (
+        await asyncio.to_thread(called, tool, **TOOLS[cls]),
+        await acalled(tool, **TOOLS[cls]),
+    ):
+        assert isinstance(message.content, str)
+        assert len(message.content) < 200
+        artifact = json.loads(json.dumps(message.artifact))
+        assert artifact == message.artifact
+        (file,) = artifact["files"]
+        sizes = {str(path): path.stat().st_size for path in settings["output_dir"].iterdir()}
+        assert sizes[file["path"]] == file["bytes"]
+        assert Path(file["path"]).name in message.content
+        assert artifact["model"] in message.content
+    await tool.aclose()
+
+
+def test_names_are_those_of_the_contract() -> None:
+    assert [cls().name for cls in CLASSES] == [
+        "runcrate_generate_image",
+        "runcrate_text_to_speech",
+        "runcrate_generate_video",
+    ]
+    assert RuncrateImageTool().output_dir == Path("runcrate-media")
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_models_see_described_arguments_and_no_runtime(cls: type[BaseTool]) -> None:
+    schema = cls().tool_call_schema.model_json_schema()
+    assert "runtime" not in schema["properties"]
+    assert "money" in schema["description"] or "costs" in schema["description"]
+
+
+def test_the_pictures_are_shown_on_request_only(settings: dict[str, Any]) -> None:
+    tool = made(RuncrateImageTool, settings, return_image=True)
+    message = called(tool, prompt="A fox", width=256, height=256, count=2, seed=7)
+    text, *images = message.content
+    assert isinstance(text, dict)
+    assert text["type"] == "text"
+    assert [image["type"] for image in images] == ["image", "image"]  # type: ignore[index]
+    assert {block["type"] for block in message.content} <= set(TOOL_MESSAGE_BLOCK_TYPES)  # type: ignore[index]
+    for image, file in zip(images, message.artifact["files"], strict=True):
+        assert base64.b64decode(image["base64"]) == Path(file["path"]).read_bytes()  # type: ignore[index]
+        assert image["mime_type"] == file["content_type"]  # type: ignore[index]
+    assert [file["seed"] for file in message.artifact["files"]] == [7, 8]
+    assert "base64" not in json.dumps(message.artifact)
+    tool.close()
+
+
+def test_a_picture_that_was_made_can_be_changed_by_its_name(settings: dict[str, Any]) -> None:
+    tool = made(RuncrateImageTool, settings)
+    first = called(tool, prompt="A fox", width=256, height=256)
+    name = Path(first.artifact["files"][0]["path"]).name
+    second = called(tool, prompt="Make it blue", image=name)
+    assert second.artifact["model"] == tool.edit_model
+    refused = called(tool, prompt="Show it", image="/etc/passwd")
+    assert refused.status == "error"
+    assert "Nothing was made" in str(refused.content)
+    tool.close()
+
+
+def test_more_pictures_than_allowed_are_refused_before_anything_is_sent(
+    settings: dict[str, Any], runcrate_emulator: Emulator
+) -> None:
+    tool = made(RuncrateImageTool, settings, max_images=2)
+    message = called(tool, prompt="A fox", count=3)
+    assert message.status == "error"
+    assert "2 are the most" in str(message.content)
+    assert not runcrate_emulator.requests
+
+
+def test_settings_of_the_program_travel(
+    settings: dict[str, Any], runcrate_emulator: Emulator
+) -> None:
+    tool = made(RuncrateSpeechTool, settings, voice="af_bella", response_format="pcm")
+    assert tool.response_format == "content_and_artifact"
+    message = called(tool, text="Hello.", speed=1.5)
+    assert message.artifact["files"][0]["content_type"] == "audio/pcm"
+    assert message.artifact["voice"] == "af_bella"
+    assert RuncrateSpeechTool(audio_format="pcm").audio_format == "pcm"
+    tool.close()
+
+
+def test_a_plain_text_is_the_first_argument(settings: dict[str, Any]) -> None:
+    tool = made(RuncrateSpeechTool, settings)
+    assert "Made 1 recording" in tool.invoke("Hello there.")
+    tool.close()
+
+
+async def test_a_film_can_be_begun_and_asked_for_later(
+    settings: dict[str, Any], runcrate_emulator: Emulator
+) -> None:
+    runcrate_emulator.clock_speed = 0.0
+    tool = made(RuncrateVideoTool, settings, wait=False)
+    begun = await acalled(tool, prompt="Waves", duration=4)
+    assert begun.artifact["files"] == []
+    video_id = begun.artifact["video_id"]
+    assert video_id in str(begun.content)
+    again = await acalled(tool, video_id=video_id)
+    assert again.artifact["status"] in {"queued", "processing"}
+    runcrate_emulator.clock.advance(600)
+    done = await acalled(tool, video_id=video_id)
+    assert done.artifact["files"][0]["content_type"] == "video/mp4"
+    assert len([entry for entry in runcrate_emulator.requests if entry.method == "POST"]) == 1
+    await tool.aclose()
+
+
+async def test_a_film_that_takes_too_long_is_named_with_its_job(
+    settings: dict[str, Any], runcrate_emulator: Emulator
+) -> None:
+    runcrate_emulator.clock_speed = 0.0
+    tool = made(RuncrateVideoTool, settings, timeout=0.1)
+    message = await acalled(tool, prompt="Waves")
+    assert message.status == "success"
+    assert "do not begin it again" in str(message.content)
+    assert message.artifact["video_id"]
+    await tool.aclose()
+
+
+async def test_waiting_for_a_film_can_be_cancelled(
+    settings: dict[str, Any], runcrate_emulator: Emulator
+) -> None:
+    runcrate_emulator.clock_speed = 0.0
+    tool = made(RuncrateVideoTool, settings)
+    listener = Listener()
+    task = asyncio.create_task(tool.ainvoke({"prompt": "Waves"}, config={"callbacks": [listener]}))
+    await asyncio.wait_for(listener.heard.wait(), 5)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    seen = len(runcrate_emulator.requests)
+    await asyncio.sleep(0.15)
+    assert len(runcrate_emulator.requests) == seen
+    await tool.aclose()
+
+
+def test_arguments_that_do_not_fit_are_explained(settings: dict[str, Any]) -> None:
+    tool = made(RuncrateVideoTool, settings)
+    message = called(tool)
+    assert message.status == "error"
+    assert "either `prompt` for a new film or `video_id`" in str(message.content)
+    unknown = called(tool, prompt="Waves", path="/etc/passwd")
+    assert "`path`" in str(unknown.content)
+    assert "/etc/passwd" not in str(unknown.content)
+
+
+class Listener(BaseCallbackHandler):
+    """Keeps custom events."""
+
+    run_inline = True
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, Any]] = []
+        self.heard = asyncio.Event()
+
+    def on_custom_event(self, name: str, data: Any, **_: Any) -> None:
+        self.told.append((name, data))
+        self.heard.set()
+
+
+def statuses(told: list[Any]) -> list[str]:
+    return [data["status"] for data in told]
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+async def test_progress_is_told_to_callbacks(settings: dict[str, Any], way: str) -> None:
+    tool = made(RuncrateVideoTool, settings)
+    listener = Listener()
+    config: Any = {"callbacks": [listener]}
+    if way == "sync":
+        await asyncio.to_thread(tool.invoke, {"prompt": "Waves"}, config)
+    else:
+        await tool.ainvoke({"prompt": "Waves"}, config)
+    assert {name for name, _ in listener.told} == {"runcrate_progress"}
+    assert statuses([data for _, data in listener.told])[-1] == "completed"
+    assert listener.told[0][1]["tool"] == tool.name
+    await tool.aclose()
+
+
+def graph_of(tool: BaseTool) -> Any:
+    graph = StateGraph(MessagesState)
+    graph.add_node("tools", ToolNode([tool]))
+    graph.set_entry_point("tools")
+    return graph.compile()
+
+
+def asking(tool: BaseTool) -> Any:
+    call = {"name": tool.name, "args": {"prompt": "Waves"}, "id": "1", "type": "tool_call"}
+    return {"messages": [AIMessage("", tool_calls=[call])]}
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+async def test_progress_is_told_to_the_streams_of_a_graph(
+    settings: dict[str, Any], way: str
+) -> None:
+    tool = made(RuncrateVideoTool, settings)
+    graph = graph_of(tool)
+    modes = ["custom", "tools", "values"]
+    if way == "sync":
+        events = await asyncio.to_thread(
+            lambda: list(graph.stream(asking(tool), stream_mode=modes))
+        )
+    else:
+        events = [event async for event in graph.astream(asking(tool), stream_mode=modes)]
+    custom = [data["runcrate_progress"] for mode, data in events if mode == "custom"]
+    deltas = [data["delta"] for _, data in events if data.get("event") == "tool-output-delta"]
+    assert custom == deltas
+    assert statuses(custom)[-1] == "completed"
+    assert "Made 1 film" in events[-1][1]["messages"][-1].content
+    await tool.aclose()
+
+
+async def test_a_graph_that_nobody_listens_to_is_told_nothing(settings: dict[str, Any]) -> None:
+    tool = made(RuncrateVideoTool, settings)
+    state = await graph_of(tool).ainvoke(asking(tool))
+    assert "Made 1 film" in state["messages"][-1].content
+    await tool.aclose()
+
+
+def test_called_as_a_function_there_is_nobody_to_tell(settings: dict[str, Any]) -> None:
+    tool = made(RuncrateVideoTool, settings)
+    assert "Made 1 film" in tool._run(prompt="Waves")[0]
+    tool.close()
+
+
+async def test_called_as_an_asynchronous_function_as_well(settings: dict[str, Any]) -> None:
+    tool = made(RuncrateVideoTool, settings)
+    assert "Made 1 film" in (await tool._arun(prompt="Waves"))[0]
+    await tool.aclose()
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+async def test_failures_reach_the_model_as_text_without_secrets(
+    cls: type[BaseTool], settings: dict[str, Any], runcrate_emulator: Emulator
+) -> None:
+    echo = f"the key {KEY}-abc is not accepted"
+    runcrate_emulator.fail(ROUTES[cls], status=401, message=echo, times=None)
+    tool = made(cls, settings | {"api_key": f"{KEY}-abc"})
+    for message in (
+        await asyncio.to_thread(called, tool, **TOOLS[cls]),
+        await acalled(tool, **TOOLS[cls]),
+    ):
+        assert message.status == "error"
+        assert "tell the user" in str(message.content)
+        assert KEY not in str(message)
+    tool.handle_tool_error = False
+    with pytest.raises(ToolException):
+        await tool.ainvoke(TOOLS[cls])
+    await tool.aclose()
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+async def test_a_missing_key_is_the_program_s_to_handle(
+    cls: type[BaseTool], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("RUNCRATE_API_KEY")
+    tool = cls()
+    with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
+        await tool.ainvoke(TOOLS[cls])
+    with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
+        await asyncio.to_thread(tool.invoke, TOOLS[cls])
+
+
+def test_an_unusable_folder_is_the_program_s_and_nothing_is_paid_for(
+    settings: dict[str, Any], runcrate_emulator: Emulator, tmp_path: Path
+) -> None:
+    (tmp_path / "file").write_text("")
+    tool = made(RuncrateImageTool, settings | {"output_dir": tmp_path / "file"})
+    with pytest.raises(rc.ConfigurationError, match="folder"):
+        tool.invoke({"prompt": "A fox"})
+    assert not runcrate_emulator.requests
+
+
+@pytest.mark.parametrize("given", ["client", "async_client"])
+async def test_a_client_of_the_program_is_used(
+    settings: dict[str, Any], runcrate_emulator: Emulator, given: str
+) -> None:
+    kind = rc.Runcrate if given == "client" else rc.AsyncRuncrate
+    client = kind(runcrate_emulator.api_key, inference_url=runcrate_emulator.inference_url)
+    tool = RuncrateSpeechTool(output_dir=settings["output_dir"], **{given: client})
+    assert "Made" in await tool.ainvoke({"text": "One."})
+    assert "Made" in await asyncio.to_thread(tool.invoke, {"text": "Two."})
+    assert "client" not in tool.model_dump()
+    await tool.aclose()
+    tool.close()
+    assert (
+        await client.audio.speech.create("x", model="hexgrad/Kokoro-82M")  # type: ignore[misc]
+        if isinstance(client, rc.AsyncRuncrate)
+        else client.audio.speech.create("x", model="hexgrad/Kokoro-82M")
+    )
+    await client.aclose() if isinstance(client, rc.AsyncRuncrate) else client.close()
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+def test_the_key_is_in_no_repr_dump_or_pickle(cls: type[BaseTool], tmp_path: Path) -> None:
+    tool = cls(api_key="rc_live_secret", output_dir=tmp_path)
+    assert "rc_live_secret" not in repr(tool) + str(tool) + str(tool.model_dump())
+    stored = pickle.dumps(tool)
+    assert b"rc_live_secret" not in stored
+    copy = pickle.loads(stored)  # noqa: S301 - made a line above
+    assert copy.output_dir == tmp_path
+    assert copy.api_key.get_secret_value() == KEY
