@@ -1,0 +1,368 @@
+"""Recordings as LangChain documents, on the emulator, which hears its own speech to the word."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import pickle
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain_core.document_loaders import BaseLoader, BlobLoader
+from langchain_core.documents import Document
+from langchain_core.documents.base import Blob
+
+import runcrate_core as rc
+from langchain_runcrate import (
+    RuncrateAuthenticationError,
+    RuncrateTranscriptionLoader,
+    RuncrateTranscriptionParser,
+)
+from runcrate_emulator import Emulator
+from tests.recordings import FAREWELL, GREETING, RATE, name_of, samples_of, spoken, write_recordings
+
+SECONDS = len(samples_of(GREETING)) / 2 / RATE
+
+
+@pytest.fixture
+def settings(runcrate_emulator: Emulator) -> dict[str, Any]:
+    return {"api_key": runcrate_emulator.api_key, "base_url": runcrate_emulator.inference_url}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "recordings"
+    write_recordings(folder, a=GREETING, b=FAREWELL)
+    (folder / "notes.txt").write_text("no recording")
+    return folder
+
+
+async def loaded(loader: RuncrateTranscriptionLoader, way: str) -> list[Document]:
+    documents = await loader.aload() if way == "async" else await asyncio.to_thread(loader.load)
+    await loader.aclose()
+    return documents
+
+
+WAYS = pytest.mark.parametrize("way", ["sync", "async"])
+
+
+@WAYS
+async def test_a_folder_gives_its_recordings_in_order(
+    settings: dict[str, Any], folder: Path, way: str
+) -> None:
+    documents = await loaded(RuncrateTranscriptionLoader(folder, **settings), way)
+    assert [document.page_content for document in documents] == [GREETING, FAREWELL]
+    first = documents[0].metadata
+    assert json.loads(json.dumps(first)) == first
+    assert first == {
+        "source": str(folder / "a.mp3"),
+        "model": "openai/whisper-1",
+        "language": "en",
+        "duration": pytest.approx(SECONDS, abs=0.2),
+        "start": 0.0,
+        "end": first["duration"],
+        "segment": 0,
+    }
+
+
+@WAYS
+@pytest.mark.parametrize(
+    ("asked", "texts"),
+    [
+        ({"format": "text"}, [GREETING]),
+        ({"format": "segments"}, GREETING.replace(". ", ".|").split("|")),
+        ({"format": "sentences"}, GREETING.replace(". ", ".|").split("|")),
+        ({"format": "windows", "window_s": 1.0}, GREETING.replace(". ", ".|").split("|")),
+        ({"format": "windows", "window_s": 60.0}, [GREETING]),
+    ],
+)
+async def test_formats(
+    settings: dict[str, Any], folder: Path, way: str, asked: dict[str, Any], texts: list[str]
+) -> None:
+    loader = RuncrateTranscriptionLoader(folder / "a.mp3", **asked, **settings)
+    documents = await loaded(loader, way)
+    assert [document.page_content for document in documents] == texts
+    assert [document.metadata["segment"] for document in documents] == list(range(len(texts)))
+    times = [document.metadata[name] for document in documents for name in ("start", "end")]
+    assert times == sorted(times)
+    assert all(isinstance(time, float) for time in times)
+    assert times[-1] == pytest.approx(SECONDS, abs=0.4)
+
+
+@WAYS
+@pytest.mark.parametrize(("asked", "mark"), [("srt", ","), ("vtt", ".")])
+async def test_subtitles(
+    settings: dict[str, Any], folder: Path, way: str, asked: str, mark: str
+) -> None:
+    loader = RuncrateTranscriptionLoader(folder / "a.mp3", format=asked, **settings)
+    (document,) = await loaded(loader, way)
+    assert document.page_content.startswith("WEBVTT" if asked == "vtt" else "1\n00:00:0")
+    assert document.page_content.count(" --> ") == 2
+    assert f"00:00:00{mark}" in document.page_content
+
+
+def blob_in(folder: Path) -> Blob:
+    return Blob.from_path(folder / "a.mp3")
+
+
+@pytest.mark.parametrize(
+    ("make", "names"),
+    [
+        (str, ["a.mp3", "b.mp3"]),
+        (lambda folder: folder / "b.mp3", ["b.mp3"]),
+        (lambda folder: str(folder / "*.mp3"), ["a.mp3", "b.mp3"]),
+        (lambda folder: str(folder.parent / "**" / "*"), ["a.mp3", "b.mp3"]),
+        (lambda folder: str(folder / "*.ogg"), []),
+        (lambda folder: blob_in(folder), ["a.mp3"]),  # noqa: PLW0108 - named for what it gives
+        (lambda folder: [folder / "b.mp3", blob_in(folder)], ["b.mp3", "a.mp3"]),
+        (lambda folder: (str(folder / "b.*"), [folder]), ["b.mp3", "a.mp3", "b.mp3"]),
+    ],
+)
+def test_sources(settings: dict[str, Any], folder: Path, make: Any, names: list[str]) -> None:
+    loader = RuncrateTranscriptionLoader(make(folder), **settings)
+    assert [name_of(document.metadata["source"]) for document in loader.load()] == names
+    loader.close()
+
+
+def test_loading_is_lazy(
+    settings: dict[str, Any], folder: Path, runcrate_emulator: Emulator
+) -> None:
+    loader = RuncrateTranscriptionLoader(folder, **settings)
+    documents = loader.lazy_load()
+    assert isinstance(documents, Iterator)
+    assert not runcrate_emulator.requests
+    next(documents)
+    assert len(runcrate_emulator.requests) == 1
+    loader.close()
+
+
+class Website:
+    """A loopback server with a recording, at an address with a signature."""
+
+    def __init__(self, status: int = 200) -> None:
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                body = spoken(FAREWELL) if status == 200 else b"no"
+                self.send_response(status)
+                self.send_header("content-type", "audio/mpeg")
+                self.send_header("content-length", str(len(body)))
+                self.end_headers()
+                self.wfile.write(body)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+
+    def __enter__(self) -> str:
+        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
+        return f"http://127.0.0.1:{self.server.server_port}"
+
+    def __exit__(self, *_: object) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+@WAYS
+async def test_an_address_is_fetched_and_its_signature_kept_secret(
+    settings: dict[str, Any], way: str
+) -> None:
+    with Website() as site:
+        url = f"{site}/calls/last.mp3?signature=s3cret"
+        loader = RuncrateTranscriptionLoader(url, **settings)
+        assert "s3cret" not in repr(loader)
+        (document,) = await loaded(loader, way)
+    assert document.page_content == FAREWELL
+    assert document.metadata["source"] == f"{site}/calls/last.mp3"
+    assert "s3cret" not in repr(document)
+
+
+@WAYS
+async def test_an_expired_address_is_a_bad_recording_not_a_bad_key(
+    settings: dict[str, Any], folder: Path, way: str
+) -> None:
+    with Website(403) as site:
+        sources = [f"{site}/gone.mp3?signature=s3cret", folder / "b.mp3"]
+        loader = RuncrateTranscriptionLoader(sources, on_error="skip", **settings)
+        with pytest.warns(UserWarning, match="gone.mp3"):
+            (document,) = await loaded(loader, way)
+    assert document.page_content == FAREWELL
+    assert "403" in loader.skipped[0].reason
+    assert "s3cret" not in repr(loader.skipped)
+
+
+@WAYS
+async def test_a_bad_file_is_named_and_raised(
+    settings: dict[str, Any], folder: Path, way: str
+) -> None:
+    (folder / "a.mp3").write_bytes(b"%PDF-1.7 and no sound at all")
+    with pytest.raises((ValueError, rc.RuncrateError), match=r"a\.mp3"):
+        await loaded(RuncrateTranscriptionLoader(folder, **settings), way)
+    with pytest.raises(FileNotFoundError, match=r"none\.mp3"):
+        await loaded(RuncrateTranscriptionLoader(folder / "none.mp3", **settings), way)
+
+
+@WAYS
+async def test_a_bad_file_is_skipped_by_choice_and_named(
+    settings: dict[str, Any], folder: Path, way: str
+) -> None:
+    (folder / "a.mp3").write_bytes(b"%PDF-1.7 and no sound at all")
+    sources = [folder, folder / "none.mp3"]
+    loader = RuncrateTranscriptionLoader(sources, on_error="skip", **settings)
+    for _ in range(2):
+        with pytest.warns(UserWarning, match=r"Skipped .*(a|none)\.mp3"):
+            documents = await loaded(loader, way)
+        assert [document.page_content for document in documents] == [FAREWELL]
+        assert [name_of(skipped.source) for skipped in loader.skipped] == ["a.mp3", "none.mp3"]
+
+
+@WAYS
+async def test_a_refused_key_is_never_skipped(
+    settings: dict[str, Any], folder: Path, runcrate_emulator: Emulator, way: str
+) -> None:
+    runcrate_emulator.fail("POST /audio/transcriptions", status=401, times=None)
+    loader = RuncrateTranscriptionLoader(folder, on_error="skip", **settings)
+    with pytest.raises(RuncrateAuthenticationError, match=r"a\.mp3"):
+        await loaded(loader, way)
+    assert loader.skipped == []
+
+
+def test_a_missing_key_is_raised(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RUNCRATE_API_KEY")
+    with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
+        RuncrateTranscriptionLoader(folder, on_error="skip").load()
+
+
+async def test_so_many_at_once_and_in_order(
+    settings: dict[str, Any], tmp_path: Path, runcrate_emulator: Emulator
+) -> None:
+    paths = write_recordings(tmp_path, **{f"n{number}": f"{number}." for number in range(8)})
+    runcrate_emulator.fail("POST /audio/transcriptions", latency_s=0.3)  # the first comes last
+    runcrate_emulator.fail("POST /audio/transcriptions", latency_s=0.05, times=None)
+    loader = RuncrateTranscriptionLoader(paths, max_concurrency=3, **settings)
+    under_way, most = 0, 0
+    listen = RuncrateTranscriptionLoader._alistened
+
+    async def counted(self: Any, recording: rc.Recording) -> list[Document]:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            return await listen(self, recording)
+        finally:
+            under_way -= 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RuncrateTranscriptionLoader, "_alistened", counted)
+        documents = [document async for document in loader.alazy_load()]
+    assert [document.metadata["source"] for document in documents] == list(map(str, paths))
+    assert most == 3
+    await loader.aclose()
+
+
+async def test_nothing_goes_on_when_nobody_asks_for_the_rest(
+    settings: dict[str, Any], tmp_path: Path, runcrate_emulator: Emulator
+) -> None:
+    write_recordings(tmp_path, **{f"n{number}": f"{number}." for number in range(6)})
+    loader = RuncrateTranscriptionLoader(tmp_path, max_concurrency=2, **settings)
+    documents = loader.alazy_load()
+    await anext(documents)
+    await documents.aclose()  # type: ignore[attr-defined] # a generator
+    seen = len(runcrate_emulator.requests)
+    assert seen <= 2
+    await asyncio.sleep(0.1)
+    assert len(runcrate_emulator.requests) <= 2
+    await loader.aclose()
+
+
+def test_identifiers_stay_and_differ(settings: dict[str, Any], folder: Path) -> None:
+    def identifiers(**asked: Any) -> list[str | None]:
+        loader = RuncrateTranscriptionLoader(folder, **asked, **settings)
+        found = [document.id for document in loader.load()]
+        loader.close()
+        return found
+
+    segments = identifiers(format="segments")
+    assert segments == identifiers(format="segments")
+    assert len(set(segments)) == len(segments) == 4
+    assert not set(segments) & set(identifiers(format="text"))
+
+
+def test_silence_gives_no_document(settings: dict[str, Any], tmp_path: Path) -> None:
+    parser = RuncrateTranscriptionParser(**settings)
+    silence = spoken(GREETING, ".wav")[:44] + bytes(RATE)
+    assert parser.parse(Blob.from_data(silence, mime_type="audio/wav")) == []
+    parser.close()
+
+
+@WAYS
+async def test_the_metadata_of_a_blob_wins_and_stays_whole(
+    settings: dict[str, Any], folder: Path, way: str
+) -> None:
+    mine = {"source": "board meeting", "language": "en-GB", "topic": "budget"}
+    blob = Blob.from_path(folder / "a.mp3", metadata=mine)
+    parser = RuncrateTranscriptionParser(format="segments", **settings)
+    if way == "sync":
+        documents = await asyncio.to_thread(parser.parse, blob)
+    else:
+        documents = [document async for document in parser.alazy_parse(blob)]
+    assert all(document.metadata.items() >= mine.items() for document in documents)
+    assert {document.metadata["segment"] for document in documents} == {0, 1}
+    assert blob.metadata == mine
+    assert mine == {"source": "board meeting", "language": "en-GB", "topic": "budget"}
+    await parser.aclose()
+
+
+def test_bytes_are_named_by_what_they_are(settings: dict[str, Any]) -> None:
+    parser = RuncrateTranscriptionParser(**settings)
+    (first,) = parser.parse(Blob.from_data(spoken(GREETING)))
+    (second,) = parser.parse(Blob.from_data(spoken(FAREWELL)))
+    (third,) = parser.parse(Blob.from_data(spoken(FAREWELL), path="x/call.mp3"))
+    assert first.metadata["source"] != second.metadata["source"]
+    assert first.id != second.id
+    assert third.metadata["source"] == "x/call.mp3"
+    parser.close()
+
+
+class Shelf(BlobLoader):
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def yield_blobs(self) -> Iterator[Blob]:
+        yield from (Blob.from_path(path) for path in sorted(self.folder.glob("*.mp3")))
+
+
+def test_the_parser_is_part_of_any_loader_of_blobs(settings: dict[str, Any], folder: Path) -> None:
+    parser = RuncrateTranscriptionParser(**settings)
+    texts = [parser.parse(blob)[0].page_content for blob in Shelf(folder).yield_blobs()]
+    assert texts == [GREETING, FAREWELL]
+    parser.close()
+
+
+def test_load_and_aload_are_langchain_s_own() -> None:
+    assert RuncrateTranscriptionLoader.load is BaseLoader.load
+    assert RuncrateTranscriptionLoader.aload is BaseLoader.aload
+
+
+@pytest.mark.parametrize("cls", [RuncrateTranscriptionLoader, RuncrateTranscriptionParser])
+def test_they_pickle_without_the_key(cls: type[Any], tmp_path: Path) -> None:
+    given = (tmp_path,) if cls is RuncrateTranscriptionLoader else ()
+    made = cls(*given, api_key="rc_live_secret", format="srt")
+    assert "rc_live_secret" not in repr(made) + str(made.model_dump())
+    stored = pickle.dumps(made)
+    assert b"rc_live_secret" not in stored
+    assert pickle.loads(stored).format == "srt"  # noqa: S301 - made two lines above
+
+
+def test_a_client_of_the_program_is_used(runcrate_emulator: Emulator, folder: Path) -> None:
+    address = runcrate_emulator.inference_url
+    with rc.Runcrate(runcrate_emulator.api_key, inference_url=address) as client:
+        loader = RuncrateTranscriptionLoader(
+            folder / "b.mp3", client=client, model="openai/whisper-1"
+        )
+        assert [document.page_content for document in loader.load()] == [FAREWELL]

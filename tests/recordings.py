@@ -1,0 +1,82 @@
+"""Recordings for the tests of loaders and readers: the emulator's own speech, which it hears."""
+
+from __future__ import annotations
+
+import functools
+import io
+import os
+import wave
+from pathlib import Path
+
+from runcrate_emulator.media.sound_files import pcm_bytes, to_mp3
+from runcrate_emulator.media.speech_sound import speak
+
+RATE = 24_000
+GREETING = "Good morning everyone. The budget is forty thousand dollars."
+FAREWELL = "Thank you. See you on Friday."
+
+
+@functools.cache
+def samples_of(text: str) -> bytes:
+    """Return speech as bare samples."""
+    return pcm_bytes(speak(text, pitch_hz=120, speed=1.0))
+
+
+@functools.cache
+def spoken(text: str, suffix: str = ".mp3") -> bytes:
+    """Return speech as a file: mp3, wav, or the container of another suffix, with any codec."""
+    if suffix == ".mp3":
+        return bytes(to_mp3(speak(text, pitch_hz=120, speed=1.0)))
+    plain = io.BytesIO()
+    with wave.open(plain, "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(RATE)
+        file.writeframes(samples_of(text))
+    return plain.getvalue() if suffix == ".wav" else _converted(plain, suffix)
+
+
+def write_recordings(folder: Path, **texts: str) -> list[Path]:
+    """Write mp3 files and return them in the order of their names."""
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{name}.mp3" for name in sorted(texts)]
+    for path in paths:
+        path.write_bytes(spoken(texts[path.stem]))
+    return paths
+
+
+_CODECS = {
+    ".flac": ("flac", "flac"),
+    ".m4a": ("ipod", "aac"),
+    ".mp4": ("mp4", "aac"),
+    ".ogg": ("ogg", "libopus"),
+    ".webm": ("webm", "libopus"),
+}
+
+
+def _converted(plain: io.BytesIO, suffix: str) -> bytes:
+    import av
+
+    container, codec = _CODECS[suffix]
+    plain.seek(0)
+    made = io.BytesIO()
+    with av.open(plain) as source, av.open(made, "w", format=container) as target:
+        rate = 48_000 if codec == "libopus" else RATE
+        stream = target.add_stream(codec, rate=rate, layout="mono")
+        stream.bit_rate = 96_000
+        resampler = av.AudioResampler(
+            format=stream.codec_context.format or "s16",
+            layout="mono",
+            rate=rate,
+            frame_size=stream.codec_context.frame_size or 1024,
+        )
+        for frame in [*source.decode(audio=0), None]:
+            for part in resampler.resample(frame):
+                target.mux(stream.encode(part))
+        target.mux(stream.encode(None))
+    return made.getvalue()
+
+
+def name_of(source: object) -> str:
+    """Return the name of the file that a document is from."""
+    return os.path.basename(str(source))  # noqa: PTH119 - addresses too
