@@ -77,7 +77,7 @@ class OneInstance(Arguments):
 class WaitForInstance(OneInstance):
     """One instance, and how long to wait for it."""
 
-    timeout_seconds: Seconds = 600
+    timeout_seconds: Seconds = 300
 
 
 class GetUsage(Arguments):
@@ -137,7 +137,7 @@ class GetJobLogs(OneJob):
 class WaitForJob(OneJob):
     """One job, and how long to wait for it."""
 
-    timeout_seconds: Seconds = 600
+    timeout_seconds: Seconds = 300
 
 
 class DownloadJobArtifact(OneJob):

@@ -86,6 +86,7 @@ def _looking() -> Iterator[AgentTool]:
         arguments.WaitForInstance,
         request_of(instances.get_status(_ID)),
         instance_tools.wait_for_instance,
+        waits=True,
     )
     yield AgentTool(
         "runcrate_get_balance",
@@ -162,6 +163,7 @@ def _looking_at_jobs() -> Iterator[AgentTool]:
         arguments.WaitForJob,
         request_of(jobs.get(_ID)),
         job_tools.wait_for_job,
+        waits=True,
     )
     yield AgentTool(
         "runcrate_list_job_artifacts",

@@ -81,6 +81,7 @@ class AgentTool:
         run: Does it; the result is JSON with its most important fields first.
         needs_limits: Whether it exists only where spending limits were given.
         saves_files: Whether it exists only where files may be saved.
+        waits: Whether it waits for something, and tells of progress.
     """
 
     name: str
@@ -90,6 +91,7 @@ class AgentTool:
     run: Run
     needs_limits: bool = False
     saves_files: bool = False
+    waits: bool = False
 
     @property
     def effect(self) -> ToolEffect:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from runcrate_core.agent_tools.breaking_off import while_phase_lasts
 from runcrate_core.agent_tools.catalogue import TOOLS
 from runcrate_core.agent_tools.foreign_text import Cleaner
 from runcrate_core.agent_tools.proposals import describe_call
@@ -100,7 +101,10 @@ class AgentToolbox:
         asked = tool.arguments.model_validate(dict(arguments))
         rim = yield from AskRim()
         around = replace(self._around, tell=tell, clean=Cleaner(rim.around.secrets))
-        return ToolAnswer((yield from tool.run(around, asked)))
+        flow = tool.run(around, asked)
+        if not tool.effect.needs_approval:  # what starts or ends something must not be broken off
+            flow = while_phase_lasts(flow, self.ledger)
+        return ToolAnswer((yield from flow))
 
     def describe_call(self, name: str, arguments: Mapping[str, Any]) -> str:
         """Return what a call would do and cost at worst, for a person who is asked to approve it.

@@ -68,6 +68,12 @@ class SpendLedger:
         self._entries: dict[str, SpendEntry] = {}
         self._lock = threading.Lock()
         self._closed_because: str | None = None
+        self._phase = object()
+
+    @property
+    def phase(self) -> object:
+        """What changes when a session is being left: whoever waits for something then stops."""
+        return self._phase
 
     @property
     def entries(self) -> tuple[SpendEntry, ...]:
@@ -186,8 +192,13 @@ class SpendLedger:
         """Return the entry with this identifier or name."""
         return next((entry for entry in self.entries if identifier in {entry.id, entry.name}), None)
 
+    def interrupt(self) -> None:
+        """Begin another `phase`. Takes no lock, so that a signal handler may do it."""
+        self._phase = object()
+
     def close(self, because: str) -> None:
         """Refuse everything further, for a reason that is given as a sentence."""
+        self.interrupt()
         with self._lock:
             self._closed_because = because
 

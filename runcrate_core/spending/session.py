@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import logging
 import signal
 import threading
@@ -15,7 +16,7 @@ from runcrate_core.errors import ConfigurationError
 from runcrate_core.spending.ending import EndReport
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import FrameType, TracebackType
 
     from runcrate_core.client import AsyncRuncrate, Runcrate
@@ -36,10 +37,10 @@ logger = logging.getLogger("runcrate_core")
 class SpendSession:
     """Ends what was started in it when it is left: by its end, an exception or a cancellation.
 
-    Ctrl-C and, in the main thread, SIGTERM leave it as exceptions do (SIGTERM as `SystemExit`,
-    unless the program has a handler of its own). Ending takes at most `timeout` seconds, in which
-    neither a further signal nor a further cancellation breaks it off. After a hard kill, machines
-    end by the lifetime that they were launched with.
+    Ctrl-C and, in the main thread, SIGTERM leave it as exceptions do (SIGTERM as `SystemExit`),
+    unless the program has handlers of its own, and tools stop waiting in other threads. Ending
+    takes at most `timeout` seconds, in which neither a further signal nor a further cancellation
+    breaks it off. After a hard kill, machines end by the lifetime that they were launched with.
 
     Nothing can be started between the end of a session and the beginning of the next.
 
@@ -74,11 +75,11 @@ class SpendSession:
         self._timeout = timeout
         self._is_open = False
         self._spared: frozenset[str] = frozenset()
-        self._termination = _Termination()
+        self._signals = _Signals()
 
     def __enter__(self) -> Self:
         self._begin(self._clients.blocking)
-        self._termination.install(_exit)
+        self._signals.install({signal.SIGTERM: self._exit, signal.SIGINT: self._interrupt})
         return self
 
     def __exit__(
@@ -90,7 +91,7 @@ class SpendSession:
         try:
             interruption = self._end_in_thread()
         finally:
-            self._termination.restore()
+            self._signals.restore()
             if self._owns_clients:
                 self._clients.close()
         self._tell(error or interruption)
@@ -102,7 +103,8 @@ class SpendSession:
         task = asyncio.current_task()
         if task is not None:  # pragma: no branch - a coroutine is run by a task
             loop = asyncio.get_running_loop()
-            self._termination.install(lambda: loop.call_soon_threadsafe(task.cancel))
+            cancel = functools.partial(loop.call_soon_threadsafe, task.cancel)
+            self._signals.install({signal.SIGTERM: cancel})
         return self
 
     async def __aexit__(
@@ -114,14 +116,27 @@ class SpendSession:
         try:
             interruption = await self._end_in_task()
         finally:
-            self._termination.restore()
+            self._signals.restore()
             if self._owns_clients:
                 await self._clients.aclose()
         self._tell(error or interruption)
-        if self._termination.has_come:
+        if signal.SIGTERM in self._signals.seen:
             raise SystemExit(_TERMINATED) from error
         if interruption is not None and error is None:
             raise interruption
+
+    def _exit(self) -> None:
+        self._interrupt_waiting()
+        raise SystemExit(_TERMINATED)
+
+    def _interrupt(self) -> None:
+        self._interrupt_waiting()
+        raise KeyboardInterrupt
+
+    def _interrupt_waiting(self) -> None:
+        """Let tools stop waiting in other threads, which a framework may join on its way out."""
+        if self._guard is not None:
+            self._guard.ledger.interrupt()
 
     def _begin(self, _: Runcrate | AsyncRuncrate) -> None:
         """Note what runs already; a client that cannot be made is better known now."""
@@ -218,33 +233,37 @@ class SpendSession:
             warnings.warn(report.describe(), RuntimeWarning, stacklevel=_SHOWN_TRACE)
 
 
-class _Termination:
-    """SIGTERM while a session is open: it leaves the session instead of ending the process."""
+class _Signals:
+    """Signals while a session is open, as far as the program has no handlers of its own.
+
+    Attributes:
+        seen: Those that came.
+    """
 
     def __init__(self) -> None:
-        self.has_come = False
-        self._act: Callable[[], Any] | None = None
+        self.seen: set[int] = set()
+        self._actions: Mapping[int, Callable[[], Any]] = {}
+        self._before: dict[int, Any] = {}
 
-    def install(self, act: Callable[[], Any]) -> None:
-        """Act on the first SIGTERM, if this is the main thread and the program has no handler."""
-        self.has_come = False
+    def install(self, actions: Mapping[int, Callable[[], Any]]) -> None:
+        """Act on signals, if this is the main thread."""
+        self.seen.clear()
+        self._actions = actions
         if threading.current_thread() is not threading.main_thread():
             return
-        if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL:
-            self._act = act
-            signal.signal(signal.SIGTERM, self._handle)
+        for number in actions:
+            before = signal.getsignal(number)
+            if before in {signal.SIG_DFL, signal.default_int_handler}:
+                self._before[number] = before
+                signal.signal(number, self._handle)
 
     def restore(self) -> None:
-        """Put the handler back that was there before."""
-        if self._act is not None:
-            self._act = None
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        """Put the handlers back that were there before."""
+        while self._before:
+            signal.signal(*self._before.popitem())
 
-    def _handle(self, _number: int, _frame: FrameType | None) -> None:
-        if not self.has_come and self._act is not None:
-            self.has_come = True
-            self._act()
-
-
-def _exit() -> None:
-    raise SystemExit(_TERMINATED)
+    def _handle(self, number: int, _frame: FrameType | None) -> None:
+        repeated = number in self.seen
+        self.seen.add(number)
+        if number == signal.SIGINT or not repeated:
+            self._actions[number]()

@@ -313,10 +313,12 @@ async def test_a_failure_of_the_ending_itself_is_said_asynchronously(
 
 
 def test_the_handler_of_before_is_put_back(client: Any, guard: Any) -> None:
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    assert before == [signal.SIG_DFL, signal.default_int_handler]
     with rc.SpendSession(guard, client):
-        assert signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL
-    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+        during = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    assert not set(during) & set(before)
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
 
 
 def test_a_handler_of_the_program_stays(client: Any, guard: Any) -> None:
@@ -387,6 +389,53 @@ def test_sigterm_leaves_the_body_as_an_exit_asynchronously(cloud: Any, guard: An
     assert caught.value.code == 143
     assert cloud.world.live_machines == {}
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_tool_that_waits_in_another_thread_stops_when_the_session_is_left(
+    cloud: Any, client: Any
+) -> None:
+    cloud.clock_speed = 0  # nothing becomes ready
+    box = rc.AgentToolbox(limits=LIMITS, poll_interval=60)
+    outcomes: list[object] = []
+
+    def wait(instance_id: str) -> None:
+        asked = box.carry_out("runcrate_wait_for_instance", {"instance_id": instance_id})
+        try:
+            outcomes.append(client.run(asked))
+        except rc.RuncrateError as error:
+            outcomes.append(error)
+
+    def body() -> None:
+        with box.session(client):
+            instance = client.run(start(box.guard))
+            thread = threading.Thread(target=wait, args=[instance.id])
+            thread.start()
+            while not any(entry.route.endswith("/status") for entry in cloud.requests):
+                time.sleep(0.01)
+            try:
+                os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(5)
+            finally:
+                thread.join(5)  # as executors do on their way out
+
+    with pytest.raises(KeyboardInterrupt):
+        body()
+    [outcome] = outcomes
+    assert "broken off" in str(outcome)
+    assert cloud.world.live_machines == {}
+    # Outside of the session the same tools go on looking.
+    listing = client.run(box.carry_out("runcrate_list_instances", {"include_ended": True}))
+    assert listing.data["count"] == 1
+
+
+def test_a_session_that_only_reads_is_left_by_a_signal(client: Any) -> None:
+    def body() -> None:
+        with rc.AgentToolbox().session(client):
+            os.kill(os.getpid(), signal.SIGINT)
+            time.sleep(5)
+
+    with pytest.raises(KeyboardInterrupt):
+        body()
 
 
 AGENT = """

@@ -1,0 +1,95 @@
+"""One LangChain tool for each infrastructure tool of the core."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Self
+
+from langchain_core.tools import BaseTool, ToolException
+from pydantic import PrivateAttr, ValidationError, create_model
+
+from langchain_runcrate.progress import InjectedRuntime, Progress
+from runcrate_core import explain_failure
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from runcrate_core import AgentTool, AgentToolbox, ClientPair, ToolAnswer
+
+
+class RuncrateInfrastructureTool(BaseTool):
+    """A call of the infrastructure API as a tool; made by `RuncrateToolkit`.
+
+    The content of its result is JSON for the model, its artifact the same as a dictionary. What a
+    model can do something about reaches it as an error text without secrets; what only the
+    program can set right (no key, a wrong address) is raised.
+    """
+
+    _toolbox: AgentToolbox = PrivateAttr()
+    _clients: ClientPair = PrivateAttr()
+
+    @classmethod
+    def of(cls, tool: AgentTool, toolbox: AgentToolbox, clients: ClientPair) -> Self:
+        """Make the tool.
+
+        Args:
+            tool: What it does.
+            toolbox: Who does it, within which limits.
+            clients: The clients it is done with.
+        """
+        effect = tool.effect
+        made = cls(
+            name=tool.name,
+            description=tool.description,
+            args_schema=_with_runtime(tool.arguments) if tool.waits else tool.arguments,
+            response_format="content_and_artifact",
+            handle_tool_error=True,
+            handle_validation_error=_explain_arguments,
+            metadata={"runcrate": effect.hints()},
+            tags=["runcrate", *effect.tags()],
+        )
+        made._toolbox = toolbox
+        made._clients = clients
+        return made
+
+    def _run(self, runtime: Any = None, **arguments: Any) -> tuple[str, dict[str, Any]]:
+        with _failures_told():
+            flow = self._toolbox.carry_out(self.name, arguments, Progress(self.name, runtime).tell)
+            return _shown(self._clients.blocking.run(flow))
+
+    async def _arun(self, runtime: Any = None, **arguments: Any) -> tuple[str, dict[str, Any]]:
+        with _failures_told():
+            flow = self._toolbox.carry_out(self.name, arguments, Progress(self.name, runtime).atell)
+            return _shown(await self._clients.asynchronous.run(flow))
+
+
+def _with_runtime(arguments: type[Any]) -> type[Any]:
+    """Return a tool's arguments with the runtime of LangGraph, which its progress is told to."""
+    return create_model(
+        arguments.__name__,
+        __base__=arguments,
+        __doc__=arguments.__doc__,
+        runtime=(InjectedRuntime, None),
+    )
+
+
+def _shown(answer: ToolAnswer) -> tuple[str, dict[str, Any]]:
+    return answer.text, answer.data
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    """Turn what a model can do something about into an error that it reads."""
+    try:
+        yield
+    except Exception as error:
+        told = explain_failure(error)
+        if told is None:
+            raise
+        raise ToolException(told) from error
+
+
+def _explain_arguments(error: Any) -> str:
+    """Return which arguments are wrong, without their values."""
+    told = explain_failure(error) if isinstance(error, ValidationError) else None
+    return told or "The arguments are wrong. Nothing was done."

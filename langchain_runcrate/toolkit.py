@@ -1,0 +1,171 @@
+"""`RuncrateToolkit`: GPU instances and jobs as tools for LangChain agents, within limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from langchain_core.tools import BaseTool, BaseToolkit
+from pydantic import PrivateAttr
+
+from langchain_runcrate.infrastructure_tool import RuncrateInfrastructureTool
+from runcrate_core import AgentToolbox, ClientPair
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable, Iterable
+
+    from runcrate_core import (
+        Approve,
+        AsyncRuncrate,
+        Runcrate,
+        SpendLedger,
+        SpendLimits,
+        SpendSession,
+    )
+
+
+class RuncrateToolkit(BaseToolkit):
+    """GPU instances, jobs and the rest of the workspace as tools for agents.
+
+    Without `limits` the tools only read. With them an agent can plan and launch instances, run
+    jobs and end both: price, GPUs, regions, lifetime and total spend are checked and reserved
+    before anything is sent, every machine carries a lifetime that the server enforces, and only
+    machines that were started here can be ended. Top-ups, keys, secrets and storage are never
+    tools.
+
+    Setup:
+        ```bash
+        pip install "runcrate-integrations[langchain]" langchain
+        export RUNCRATE_API_KEY="rc_live_..."
+        ```
+
+    Instantiate:
+        ```python
+        from langchain_runcrate import RuncrateToolkit
+        from runcrate_core import SpendLimits
+
+        toolkit = RuncrateToolkit(limits=SpendLimits(max_price_per_hour=2, max_total_usd=5))
+        ```
+
+    Use in an agent, with a person who approves what costs money or ends something:
+        ```python
+        from langchain.agents import create_agent
+        from langchain.agents.middleware import HumanInTheLoopMiddleware
+        from langgraph.checkpoint.memory import InMemorySaver
+
+        agent = create_agent(
+            "runcrate:deepseek-ai/DeepSeek-V3.2",
+            tools=toolkit.get_tools(),
+            middleware=[HumanInTheLoopMiddleware(interrupt_on=toolkit.interrupt_on())],
+            checkpointer=InMemorySaver(),
+        )
+        with toolkit.session():  # what the agent leaves running is ended here
+            ...
+        ```
+
+    Args:
+        client: The client to use, of either kind; made from the environment when not given.
+        limits: What may be spent; without them nothing can be started or ended.
+        include: Names of the tools wanted; all that there are otherwise.
+        async_client: The client of asynchronous calls; made like `client` when not given.
+        ledger: The ledger to keep; a new one when not given.
+        approve: Asked before each launch, job and longer life, in addition to any middleware;
+            anything but `True` refuses it.
+        files_dir: A folder in which outputs of jobs may be saved; without it none are.
+        allow_terminating_others: Whether instances may be ended that were not started here.
+        show_addresses: Whether IP addresses of instances are shown.
+        poll_interval: Seconds between two looks while something is waited for.
+
+    Raises:
+        ConfigurationError: There is no key, or a name of `include` is no tool here.
+    """
+
+    _toolbox: AgentToolbox = PrivateAttr()
+    _clients: ClientPair = PrivateAttr()
+
+    def __init__(
+        self,
+        client: Runcrate | AsyncRuncrate | None = None,
+        *,
+        limits: SpendLimits | None = None,
+        include: Iterable[str] | None = None,
+        async_client: AsyncRuncrate | None = None,
+        ledger: SpendLedger | None = None,
+        approve: Approve | None = None,
+        files_dir: str | os.PathLike[str] | None = None,
+        allow_terminating_others: bool = False,
+        show_addresses: bool = False,
+        poll_interval: float = 5.0,
+    ) -> None:
+        super().__init__()
+        self._toolbox = AgentToolbox(
+            limits=limits,
+            ledger=ledger,
+            approve=approve,
+            include=include,
+            files_dir=files_dir,
+            allow_terminating_others=allow_terminating_others,
+            show_addresses=show_addresses,
+            poll_interval=poll_interval,
+        )
+        self._clients = ClientPair(client, async_client)
+
+    @property
+    def ledger(self) -> SpendLedger:
+        """What was started, and what it cost or may cost."""
+        return self._toolbox.ledger
+
+    def get_tools(self) -> list[BaseTool]:
+        """Return the tools. They share the clients, the limits and the ledger of this toolkit."""
+        return [
+            RuncrateInfrastructureTool.of(tool, self._toolbox, self._clients)
+            for tool in self._toolbox.tools
+        ]
+
+    def interrupt_on(self) -> dict[str, Any]:
+        """Return the configuration of LangChain's `HumanInTheLoopMiddleware` for these tools.
+
+        A person is asked before anything that costs money or ends something. The question shows
+        GPU, price per hour, lifetime and the cost at worst; the plan of a launch is looked up.
+
+        Returns:
+            For each such tool the decisions allowed (approve, edit, reject) and its description.
+        """
+        return {
+            tool.name: {
+                "allowed_decisions": ["approve", "edit", "reject"],
+                "description": self._describe,
+            }
+            for tool in self._toolbox.tools
+            if tool.effect.needs_approval
+        }
+
+    def session(self, *, timeout: float | None = None) -> SpendSession:
+        """Return a session for `with` or `async with`.
+
+        However it is left (by an exception, a cancellation, Ctrl-C or SIGTERM too), everything
+        that was started in it is ended on the way out, and what could not be ended is said:
+        in its `report`, as a note on the exception or a warning, and in the log. Outside of a
+        session, after the first, nothing can be started.
+
+        Args:
+            timeout: Most seconds that leaving takes; 90 when not given.
+        """
+        return self._toolbox.session(self._clients, timeout=timeout)
+
+    def close(self) -> None:
+        """Close the connections that were made here; a client that was given stays open."""
+        self._clients.close()
+
+    async def aclose(self) -> None:
+        """Close the connections that were made here, asynchronous ones too."""
+        await self._clients.aclose()
+
+    @property
+    def _describe(self) -> Callable[[Any, Any, Any], str]:
+        toolbox = self._toolbox
+
+        def describe(tool_call: Any, state: Any, runtime: Any) -> str:  # noqa: ARG001 - the middleware's signature
+            return toolbox.describe_call(tool_call["name"], tool_call["args"])
+
+        return describe
