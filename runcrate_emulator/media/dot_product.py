@@ -1,5 +1,6 @@
 """The dot product, which is most of the work of listening."""
 
+import math
 import operator
 import sys
 from collections.abc import Sequence
@@ -7,7 +8,7 @@ from collections.abc import Sequence
 __all__ = ["sumprod"]
 
 if sys.version_info >= (3, 12):
-    from math import sumprod
+    sumprod = math.sumprod
 else:
 
     def sumprod(first: Sequence[float], second: Sequence[float], /) -> float:

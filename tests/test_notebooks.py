@@ -1,0 +1,63 @@
+"""The notebooks run on the emulator that they start, and what they show can be shown."""
+
+from __future__ import annotations
+
+import ast
+import asyncio
+import inspect
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FOLDER = Path(__file__).parent.parent / "docs" / "notebooks"
+NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
+SHOWN = ("_repr_mimebundle_", "_repr_png_", "_repr_jpeg_", "_repr_html_")
+
+
+def evaluate(cell: str, names: dict[str, Any], loop: asyncio.Runner) -> Any:
+    """Execute a cell as a notebook does and return the value of its last expression."""
+    tree = ast.parse(cell)
+    last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
+    options = {"flags": ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, "dont_inherit": True}
+
+    def carry_out(code: Any) -> Any:
+        made = eval(code, names)  # noqa: S307 - our own notebooks
+        return loop.run(made) if inspect.iscoroutine(made) else made
+
+    carry_out(compile(tree, "cell", "exec", **options))
+    if last is None:
+        return None
+    return carry_out(compile(ast.Expression(last.value), "cell", "eval", **options))
+
+
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("RUNCRATE_API_KEY", "RUNCRATE_API_BASE", "RUNCRATE_API_URL"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))  # put back afterwards
+    cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
+    names: dict[str, Any] = {"__name__": "__main__"}
+    shown: list[Any] = []
+    try:
+        with asyncio.Runner() as loop:
+            for cell in cells:
+                value = evaluate("".join(cell["source"]), names, loop)
+                if any(hasattr(value, name) for name in SHOWN):
+                    shown.append(value)
+    finally:
+        if "emulator" in names:
+            names["emulator"].stop()
+    assert not any(cell["outputs"] for cell in cells)  # what is committed stays small
+    if path.stem == "media":
+        pictures = [next(n for n in SHOWN if hasattr(value, n)) for value in shown]
+        assert len(pictures) == 3  # the picture, the player of the recording, that of the film
+        assert all(getattr(value, name)() for value, name in zip(shown, pictures, strict=True))
+
+
+def test_there_are_notebooks() -> None:
+    assert [path.stem for path in NOTEBOOKS] == ["chat", "gpu_agent", "media", "rag"]
