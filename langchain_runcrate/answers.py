@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
 
+from langchain_runcrate.errors import RuncrateResponseError
 from langchain_runcrate.prices import cost_metadata
 from langchain_runcrate.reasoning import PROVIDER, REASONING_KEY, block_reasoning
 from langchain_runcrate.tool_calls import read_calls
@@ -55,23 +56,33 @@ def chat_result(
     """Return a whole answer as LangChain's result.
 
     With several choices, usage and cost stand in the first: they are those of all together.
+
+    Raises:
+        RuncrateResponseError: There is no choice in it.
     """
+    if not payload["choices"]:
+        raise RuncrateResponseError(
+            f"The model `{payload.get('model') or reading.model}` answered with no choices at all, "
+            "so there is no message. Ask again; if that does not help, report it to the provider.",
+            request_id=None if response is None else response.request_id,
+        )
     usage = usage_of(payload)
+    tokens = usage_metadata(usage) if usage else None
     head = answer_metadata(payload, response, reading)
     generations = []
     for number, choice in enumerate(payload["choices"]):
         metadata = head | choice_metadata(choice)
         if number == 0:
-            metadata |= spent_metadata(payload, usage, reading)
+            metadata |= spent_metadata(usage, tokens, reading)
         message = assistant_message(
             choice["message"],
             str(payload.get("id") or ""),
             response_metadata=metadata,
-            usage_metadata=usage_metadata(usage) if usage and number == 0 else None,
+            usage_metadata=tokens if number == 0 else None,
         )
         info = {"finish_reason": choice.get("finish_reason")}
         generations.append(ChatGeneration(message=message, generation_info=info))
-    llm_output = {"token_usage": usage or {}, "model_name": payload.get("model") or reading.model}
+    llm_output = {"model_name": head["model_name"], **({"token_usage": usage} if usage else {})}
     return ChatResult(generations=generations, llm_output=llm_output)
 
 
@@ -164,13 +175,18 @@ def choice_metadata(choice: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spent_metadata(
-    payload: Mapping[str, Any], usage: Mapping[str, Any] | None, reading: Reading
+    usage: dict[str, Any] | None, tokens: UsageMetadata | None, reading: Reading
 ) -> dict[str, Any]:
-    """Return what an answer used, as the API said it, and what it cost."""
-    if not usage:
+    """Return what an answer used, as the API said it, and what it cost.
+
+    Args:
+        usage: The usage as the API said it.
+        tokens: The usage in LangChain's form.
+        reading: What is known of the call.
+    """
+    if usage is None or tokens is None:
         return {}
-    cost = cost_metadata(payload, usage_metadata(usage), reading.prices)
-    return {"token_usage": dict(usage), **cost}
+    return {"token_usage": usage, **cost_metadata(usage, tokens, reading.prices)}
 
 
 def _others(members: Mapping[str, Any], read: frozenset[str]) -> dict[str, Any]:

@@ -60,12 +60,15 @@ class StreamedAnswer:
         delta = choice.get("delta")
         if not delta:
             return None
-        text = delta.get("content") or ""
-        logprobs = choice.get("logprobs")
-        if len(delta) == 1 and type(text) is str and not logprobs:
-            if text:
+        text, logprobs = delta.get("content") or "", choice.get("logprobs")
+        if not logprobs and type(text) is str:
+            # What nearly all chunks are; everything else takes the longer way.
+            if len(delta) == 1 and text:
                 return _piece(text, {}, [])
-            if "tool_calls" in delta:
+            thought = delta.get(REASONING_KEY)
+            if type(thought) is str and thought and len(delta) == 1 + ("content" in delta):
+                return _piece(text, {REASONING_KEY: thought}, [])
+            if len(delta) == 1 and "tool_calls" in delta:
                 return self._calls_piece(delta["tool_calls"])
         return self._read_more(delta, logprobs)
 
@@ -89,6 +92,7 @@ class StreamedAnswer:
             )
         choices = payload.get("choices") or [{}]
         choice, usage = choices[0], usage_of(payload)
+        tokens = usage_metadata(usage) if usage else None
         said = additional_members(choice.get("message") or {})
         ended = choice_metadata(choice)
         yield _checked(
@@ -96,9 +100,9 @@ class StreamedAnswer:
             response_metadata={
                 **answer_metadata(payload, response, self._reading),
                 **_without(ended, _STREAMED_CHOICE_MEMBERS),
-                **spent_metadata(payload, usage, self._reading),
+                **spent_metadata(usage, tokens, self._reading),
             },
-            usage_metadata=usage_metadata(usage) if usage else None,
+            usage_metadata=tokens,
             chunk_position="last",
         )
 

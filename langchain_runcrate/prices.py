@@ -63,7 +63,7 @@ def tokens_cost(usage: Mapping[str, Any], prices: TokenPrices) -> Decimal | None
 
 
 def cost_metadata(
-    payload: Mapping[str, Any], usage: Mapping[str, Any], prices: TokenPrices | None
+    usage: Mapping[str, Any], tokens: Mapping[str, Any], prices: TokenPrices | None
 ) -> dict[str, Any]:
     """Return the cost of an answer for its metadata; empty when it is not known.
 
@@ -71,15 +71,15 @@ def cost_metadata(
     values are whole numbers.
 
     Args:
-        payload: The answer; a cost that it tells counts.
-        usage: LangChain's usage metadata of it.
+        usage: The usage as the API said it; a cost that it tells counts.
+        tokens: The usage in LangChain's form.
         prices: Prices for a million tokens, for answers that tell no cost.
 
     Returns:
         `cost` in US dollars and `cost_source`: `server` or `catalogue`.
     """
-    told = cost_of(payload)
+    told = cost_of({"usage": usage})
     if told is not None:
         return {"cost": float(told), "cost_source": "server"}
-    made = tokens_cost(usage, prices) if prices else None
+    made = tokens_cost(tokens, prices) if prices else None
     return {} if made is None else {"cost": float(made), "cost_source": "catalogue"}

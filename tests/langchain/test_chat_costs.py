@@ -102,9 +102,9 @@ def test_prices_are_those_that_are_published():
     ],
 )
 def test_the_servers_own_figure_counts_first(usage, expected):
-    made = cost_metadata({"usage": usage}, PLAIN, {"input": 0.30, "output": 1.20})
+    made = cost_metadata(usage, PLAIN, {"input": 0.30, "output": 1.20})
     assert made == expected
-    assert cost_metadata({"usage": COUNTS}, PLAIN, None) == {}
+    assert cost_metadata(COUNTS, PLAIN, None) == {}
 
 
 def told(usage: dict[str, Any]) -> tuple[Any, Any]:

@@ -239,6 +239,13 @@ def test_an_answer_that_is_none_is_told(ask, body):
     assert isinstance(caught.value, langchain.ModelAPIError)
 
 
+@pytest.mark.parametrize("ask", WHOLE)
+def test_an_answer_without_choices_is_told(ask):
+    with ScriptedServer(Reply(json={"id": "x", "model": "m", "choices": []})) as server:
+        with pytest.raises(errors.RuncrateResponseError, match="`m` answered with no choices"):
+            ask(chat(server))
+
+
 def test_the_trace_of_a_failed_call_holds_the_answer():
     traced: list[Any] = []
 

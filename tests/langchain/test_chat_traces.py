@@ -1,0 +1,76 @@
+"""What traces of a call hold: provider, model, parameters, versions; never key or headers."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from langchain_core.callbacks import BaseCallbackHandler
+
+from langchain_runcrate import ChatRuncrate
+from tests.core.scripted_server import ScriptedServer
+from tests.langchain.chat_service import EVERY, MODEL, chat, is_streamed, streamed, whole
+
+
+class Recorder(BaseCallbackHandler):
+    """Keeps all that callbacks are told."""
+
+    def __init__(self) -> None:
+        self.started: list[dict[str, Any]] = []
+        self.ended: list[Any] = []
+
+    def on_chat_model_start(self, serialized, messages, **told):
+        self.started.append({"serialized": serialized, "messages": messages, **told})
+
+    def on_llm_end(self, response, **told):
+        self.ended.append(response)
+
+
+def traced(ask: Any, **options: Any) -> tuple[dict[str, Any], Any]:
+    recorder = Recorder()
+    reply = streamed({"content": "Hello!"}) if is_streamed(ask) else whole()
+    secret = {"api_key": "rc_live_secret_value", "default_headers": {"X-Token": "secret_value"}}
+    with ScriptedServer(reply) as server:
+        model = chat(server, temperature=0.5, max_tokens=9, **secret)
+        bound = model.bind(extra_headers={"X-Other": "secret_value"}, **options)
+        ask(bound, config={"callbacks": [recorder]})
+    return recorder.started[0], recorder.ended[0]
+
+
+@pytest.mark.parametrize("ask", EVERY)
+def test_traces_tell_what_was_asked_of_whom(ask):
+    started, ended = traced(ask, stop=["x"])
+    metadata, params = started["metadata"], started["invocation_params"]
+    assert metadata["ls_provider"] == "runcrate"
+    assert metadata["ls_model_name"] == MODEL
+    assert metadata["ls_model_type"] == "chat"
+    assert metadata["ls_temperature"] == 0.5
+    assert metadata["ls_max_tokens"] == 9
+    assert metadata["ls_stop"] == ["x"]
+    assert {"langchain-core", "runcrate-integrations"} <= metadata["lc_versions"].keys()
+    assert (params["model"], params["temperature"], params["stop"]) == (MODEL, 0.5, ["x"])
+    assert params["_type"] == "chat-runcrate"
+    message = ended.generations[0][0].message
+    assert message.usage_metadata["total_tokens"] == 19
+    assert message.response_metadata["cost"] > 0
+
+
+@pytest.mark.parametrize("ask", EVERY)
+def test_traces_hold_nothing_secret(ask):
+    started, ended = traced(ask)
+    assert "secret_value" not in json.dumps(started, default=str)
+    assert "secret_value" not in str(ended)
+
+
+def test_the_model_of_the_call_is_traced():
+    started, _ = traced(EVERY[0], model="other/model")
+    assert started["metadata"]["ls_model_name"] == "other/model"
+    assert started["invocation_params"]["model"] == "other/model"
+
+
+def test_models_differ_in_the_cache_where_their_answers_may():
+    one, two = (ChatRuncrate(model=MODEL, temperature=number) for number in (0, 1))
+    assert one._get_llm_string() != two._get_llm_string()
+    assert one._get_llm_string() == ChatRuncrate(model=MODEL, temperature=0)._get_llm_string()
+    assert one._get_llm_string(extra_headers={"a": "1"}) == one._get_llm_string()
