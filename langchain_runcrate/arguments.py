@@ -33,8 +33,11 @@ def constructor_arguments(kind: type[BaseModel], values: dict[str, Any]) -> dict
         values: What it was called with; not changed.
 
     Raises:
-        ValueError: An argument is given twice, under both its names or in `model_kwargs`.
+        ValueError: An argument is given twice, under both its names or in `model_kwargs`; or
+            headers are given where they would be traced.
     """
+    if "extra_headers" in values or "extra_headers" in (values.get("model_kwargs") or {}):
+        raise ValueError("Give headers as `default_headers`, which is kept out of every trace.")
     names = _names(kind)
     known = {name: value for name, value in values.items() if name in names}
     for name, alias in names.items():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from langchain_runcrate.completion_request import completion_request
 from langchain_runcrate.messages import ToolMedia
@@ -90,7 +90,7 @@ class ChatParameters(BaseModel):
     """Whether streams end with the usage. Turn it off for a server without `stream_options`."""
 
     stream_idle_timeout: float | None = Field(default=120.0, alias="stream_chunk_timeout")
-    """Seconds a stream may stay without content; `None` for no limit."""
+    """Seconds a stream may stay without content; `None` or 0 for no limit."""
 
     reasoning_roundtrip: ReasoningPolicy = "auto"
     """Which of the model's thoughts are sent back to it: those of the present tool loop (`auto`),
@@ -115,6 +115,11 @@ class ChatParameters(BaseModel):
 
     disabled_params: dict[str, Any] | None = None
     """Parameters never to send: `{"parallel_tool_calls": None}`; with a list, only those values."""
+
+    @field_validator("stream_idle_timeout")
+    @classmethod
+    def _no_limit(cls, value: float | None) -> float | None:
+        return value or None
 
     @property
     def _default_params(self) -> dict[str, Any]:

@@ -137,6 +137,22 @@ def test_arguments_given_twice_are_refused():
     assert ChatRuncrate(model=MODEL, model_kwargs={"temperature": 2}).temperature == 2
 
 
+@pytest.mark.parametrize("place", [{}, {"model_kwargs": {}}])
+def test_headers_where_they_would_be_traced_are_refused(place):
+    inner = place.get("model_kwargs", place)
+    inner["extra_headers"] = {"X-Token": "secret_value"}
+    with pytest.raises(ValidationError, match="`default_headers`") as caught:
+        ChatRuncrate(model=MODEL, **place)
+    assert "secret_value" not in str(caught.value)
+
+
+def test_no_limit_for_silent_streams_in_either_form():
+    assert ChatRuncrate(model=MODEL, stream_idle_timeout=0).stream_idle_timeout is None
+    assert ChatRuncrate(model=MODEL, stream_chunk_timeout=None).stream_idle_timeout is None
+    with ScriptedServer(streamed({"content": "x"})) as server:
+        assert stream(chat(server, stream_idle_timeout=None)).text == "x"
+
+
 def test_the_arguments_are_not_changed():
     given = {"model": MODEL, "model_kwargs": {"temperature": 1.0, "min_p": 0.1}}
     model = ChatRuncrate(**given)
