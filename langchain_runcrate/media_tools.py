@@ -14,6 +14,9 @@ from pydantic import Field, model_validator
 from langchain_runcrate.given_clients import GivenClients
 from langchain_runcrate.progress import InjectedRuntime, Progress
 from runcrate_core import (
+    IMAGE_TOOL,
+    SPEECH_TOOL,
+    VIDEO_TOOL,
     ImageArguments,
     MediaAnswer,
     MediaStudio,
@@ -132,11 +135,8 @@ class RuncrateImageTool(RuncrateMediaTool):
     before: a model cannot name any other file.
     """
 
-    name: str = "runcrate_generate_image"
-    description: str = (
-        "Make one or more pictures from a description, or change a picture. They are saved as "
-        "files, whose names are returned. Takes some seconds; each picture costs money."
-    )
+    name: str = IMAGE_TOOL.name
+    description: str = IMAGE_TOOL.description
     args_schema: ArgsSchema = ImageArguments
 
     model: str = _STUDIO.image_model
@@ -184,11 +184,8 @@ class RuncrateSpeechTool(RuncrateMediaTool):
     it out as text.
     """
 
-    name: str = "runcrate_text_to_speech"
-    description: str = (
-        "Speak a text aloud. The recording is saved as a file, whose name is returned. Takes some "
-        "seconds and costs money."
-    )
+    name: str = SPEECH_TOOL.name
+    description: str = SPEECH_TOOL.description
     args_schema: ArgsSchema = SpeechArguments
 
     model: str = _STUDIO.speech_model
@@ -245,12 +242,8 @@ class RuncrateVideoTool(RuncrateMediaTool):
     the same tool with its `video_id`. A cancelled call leaves the job running: it is paid for.
     """
 
-    name: str = "runcrate_generate_video"
-    description: str = (
-        "Make a film of some seconds from a description, or set a picture in motion; or fetch a "
-        "film that was begun earlier, by its video_id. It is saved as a file, whose name is "
-        "returned. Takes minutes and costs far more than a picture."
-    )
+    name: str = VIDEO_TOOL.name
+    description: str = VIDEO_TOOL.description
     args_schema: ArgsSchema = VideoToolArguments
 
     model: str = _STUDIO.video_model

@@ -17,15 +17,40 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from llamaindex_runcrate.approval import ApprovalRequiredEvent
     from llamaindex_runcrate.embedding import RuncrateEmbedding
+    from llamaindex_runcrate.infrastructure import (
+        RuncrateInfrastructureToolSpec,
+        ToolProgressEvent,
+    )
     from llamaindex_runcrate.llm import RuncrateLLM
+    from llamaindex_runcrate.media_tools import RuncrateMediaToolSpec
+    from llamaindex_runcrate.transcription_reader import (
+        RuncrateTranscriptionReader,
+        audio_file_extractor,
+    )
 
-__all__ = ["RuncrateEmbedding", "RuncrateLLM"]
+__all__ = [
+    "ApprovalRequiredEvent",
+    "RuncrateEmbedding",
+    "RuncrateInfrastructureToolSpec",
+    "RuncrateLLM",
+    "RuncrateMediaToolSpec",
+    "RuncrateTranscriptionReader",
+    "ToolProgressEvent",
+    "audio_file_extractor",
+]
 
 # Where each public name lives.
 _HOME = {
+    "ApprovalRequiredEvent": "approval",
     "RuncrateEmbedding": "embedding",
+    "RuncrateInfrastructureToolSpec": "infrastructure",
     "RuncrateLLM": "llm",
+    "RuncrateMediaToolSpec": "media_tools",
+    "RuncrateTranscriptionReader": "transcription_reader",
+    "ToolProgressEvent": "infrastructure",
+    "audio_file_extractor": "transcription_reader",
 }
 
 

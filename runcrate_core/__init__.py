@@ -159,7 +159,11 @@ if TYPE_CHECKING:
         Page,
     )
     from runcrate_core.media_arguments import (
+        IMAGE_TOOL,
+        SPEECH_TOOL,
+        VIDEO_TOOL,
         ImageArguments,
+        MediaTool,
         SpeechArguments,
         VideoArguments,
     )
@@ -240,7 +244,10 @@ if TYPE_CHECKING:
 
 __all__ = [
     "AUDIO_SUFFIXES",
+    "IMAGE_TOOL",
+    "SPEECH_TOOL",
     "UNCHANGED",
+    "VIDEO_TOOL",
     "APIConnectionError",
     "APIStatusError",
     "APITimeoutError",
@@ -293,6 +300,7 @@ __all__ = [
     "MadeFile",
     "MediaAnswer",
     "MediaStudio",
+    "MediaTool",
     "Model",
     "ModelFacts",
     "NotFoundError",
@@ -503,7 +511,11 @@ _NAMES: dict[str, tuple[str, ...]] = {
     "spending.session": ("SpendSession",),
     "io.in_order": ("in_order",),
     "media_arguments": (
+        "IMAGE_TOOL",
+        "SPEECH_TOOL",
+        "VIDEO_TOOL",
         "ImageArguments",
+        "MediaTool",
         "SpeechArguments",
         "VideoArguments",
     ),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Annotated, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -68,7 +69,41 @@ class VideoArguments(MediaArguments):
     @model_validator(mode="after")
     def _one_of_them(self) -> VideoArguments:
         if (self.prompt is None) == (self.video_id is None):
-            raise ValueError(
-                "Give either `prompt` for a new film or `video_id` for an earlier one"
-            )
+            raise ValueError("Give either `prompt` for a new film or `video_id` for an earlier one")
         return self
+
+
+@dataclass(frozen=True, slots=True)
+class MediaTool:
+    """How a tool is shown to a model.
+
+    Attributes:
+        name: Its name.
+        description: What it does, how long it takes and that it costs.
+        arguments: What it takes.
+    """
+
+    name: str
+    description: str
+    arguments: type[MediaArguments]
+
+
+IMAGE_TOOL: Final = MediaTool(
+    "runcrate_generate_image",
+    "Make one or more pictures from a description, or change a picture. They are saved as files, "
+    "whose names are returned. Takes some seconds; each picture costs money.",
+    ImageArguments,
+)
+SPEECH_TOOL: Final = MediaTool(
+    "runcrate_text_to_speech",
+    "Speak a text aloud. The recording is saved as a file, whose name is returned. Takes some "
+    "seconds and costs money.",
+    SpeechArguments,
+)
+VIDEO_TOOL: Final = MediaTool(
+    "runcrate_generate_video",
+    "Make a film of some seconds from a description, or set a picture in motion; or fetch a film "
+    "that was begun earlier, by its video_id. It is saved as a file, whose name is returned. Takes "
+    "minutes and costs far more money than a picture.",
+    VideoArguments,
+)

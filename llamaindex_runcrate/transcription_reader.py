@@ -1,0 +1,206 @@
+"""Recordings as LlamaIndex documents: what is said in them, and when."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path, PurePath
+from typing import TYPE_CHECKING, Any, Final
+
+from llama_index.core.bridge.pydantic import Field
+from llama_index.core.readers.base import BasePydanticReader, BaseReader
+from llama_index.core.schema import Document, MediaResource
+
+from llamaindex_runcrate.clients import Connected
+from runcrate_core import (
+    AUDIO_SUFFIXES,
+    Recording,
+    Transcriber,
+    TranscriptFormat,
+    in_order,
+    recordings_of,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from runcrate_core import Passage, RecordingSource
+
+_LISTENER: Final = Transcriber()
+# They say nothing of what is said; `source`, `start` and `end` are what an answer is founded on.
+_NOT_FOR_LLM: Final = ("model", "language", "duration", "segment")
+_NOT_FOR_EMBEDDING: Final = ("source", "start", "end", *_NOT_FOR_LLM)
+
+
+class RuncrateTranscriptionReader(Connected, BasePydanticReader):
+    """Reads what is said in recordings.
+
+    The metadata of a document holds `source`, `model`, `segment` (its number), and where they are
+    known `language` (as the API names it), `duration`, `start` and `end` (seconds). Embeddings are
+    made without them, and a language model sees the source and the times. In what is silent there
+    is no document. Identifiers of documents stay the same when a recording is read in the same
+    pieces again.
+
+    Example:
+        ```python
+        from llamaindex_runcrate import RuncrateTranscriptionReader
+
+        reader = RuncrateTranscriptionReader(format="sentences")
+        for document in reader.lazy_load_data("recordings"):
+            print(document.metadata["start"], document.text)
+        ```
+
+    For a folder of mixed files, see `audio_file_extractor`.
+    """
+
+    model: str = Field(default=_LISTENER.model, description="Identifier of a transcription model.")
+    language: str | None = Field(
+        default=None,
+        description="What is spoken, as a hint (ISO 639-1); the model finds out when not given.",
+    )
+    format: TranscriptFormat = Field(
+        default=_LISTENER.format,
+        description="What a document holds: `text`, all of a recording; `segments`, what the model "
+        "cut it into; `sentences`; `windows`, so many seconds each; `srt` or `vtt`, a subtitle "
+        "file.",
+    )
+    window_s: float = Field(default=_LISTENER.window_s, gt=0, description="Seconds of a window.")
+    split_s: float | None = Field(
+        default=_LISTENER.split_s,
+        gt=0,
+        description="Recordings above 25 MiB are sent in parts of so many seconds where PyAV is "
+        "installed.",
+    )
+    attach_recording: bool = Field(
+        default=False,
+        description="Whether documents carry a reference to a recording on the disk as their "
+        "`audio_resource`. What makes messages of such nodes sends the sound along.",
+    )
+    max_concurrency: int = Field(
+        default=4,
+        ge=1,
+        description="Most recordings at the same time, when reading asynchronously.",
+    )
+
+    @classmethod
+    def class_name(cls) -> str:
+        """Name of the class in serialised form."""
+        return "runcrate_transcription_reader"
+
+    def lazy_load_data(
+        self,
+        file: RecordingSource | Iterable[RecordingSource],
+        extra_info: Mapping[str, Any] | None = None,
+        fs: Any = None,
+    ) -> Iterator[Document]:
+        """Yield what is said in recordings, one recording after another.
+
+        Args:
+            file: The path of a file; that of a folder, for all recordings in it and within it; a
+                pattern such as `calls/*.mp3`; an https address; or several of them.
+            extra_info: Metadata of the documents; it stands over what is found out.
+            fs: The fsspec file system that `file`, then a single path, belongs to.
+
+        Raises:
+            ValueError: A file is no recording; it is named.
+            OSError: A file cannot be read; it is named.
+            RuncrateError: A request failed; the recording is named.
+        """
+        for recording in _recordings(file, extra_info, fs):
+            passages = self.blocking_client.run(self._transcriber().passages(recording))
+            yield from self._documents(recording, passages)
+
+    async def aload_data(
+        self,
+        file: RecordingSource | Iterable[RecordingSource],
+        extra_info: Mapping[str, Any] | None = None,
+        fs: Any = None,
+    ) -> list[Document]:
+        """Return what is said in recordings, in order, working on several at once.
+
+        For arguments and errors see `lazy_load_data`.
+        """
+        recordings = await asyncio.to_thread(lambda: list(_recordings(file, extra_info, fs)))
+        results = in_order(self._heard, recordings, at_once=self.max_concurrency)
+        return [document async for documents in results for document in documents]
+
+    async def alazy_load_data(
+        self,
+        file: RecordingSource | Iterable[RecordingSource],
+        extra_info: Mapping[str, Any] | None = None,
+        fs: Any = None,
+    ) -> Iterable[Document]:
+        """Do what `aload_data` does, as LlamaIndex awaits this for something to iterate over."""
+        return await self.aload_data(file, extra_info, fs)
+
+    async def _heard(self, recording: Recording) -> list[Document]:
+        passages = await self.asynchronous_client.run(self._transcriber().passages(recording))
+        return self._documents(recording, passages)
+
+    def _transcriber(self) -> Transcriber:
+        return Transcriber(
+            model=self.model,
+            language=self.language,
+            format=self.format,
+            window_s=self.window_s,
+            split_s=self.split_s,
+        )
+
+    def _documents(self, recording: Recording, passages: Iterable[Passage]) -> list[Document]:
+        attached: dict[str, Any] = {}
+        if self.attach_recording and isinstance(recording.media, Path):
+            attached["audio_resource"] = MediaResource(path=recording.media)
+        return [
+            Document(
+                id_=passage.id,
+                text=passage.text,
+                metadata=passage.metadata,
+                excluded_embed_metadata_keys=list(_NOT_FOR_EMBEDDING),
+                excluded_llm_metadata_keys=list(_NOT_FOR_LLM),
+                **attached,
+            )
+            for passage in passages
+        ]
+
+
+def audio_file_extractor(**options: Any) -> dict[str, BaseReader]:
+    """Return readers for all kinds of recordings, for `SimpleDirectoryReader`.
+
+    Without it LlamaIndex decodes most recordings as text.
+
+    Args:
+        options: What `RuncrateTranscriptionReader` takes.
+
+    Example:
+        ```python
+        from llama_index.core import SimpleDirectoryReader
+        from llamaindex_runcrate import audio_file_extractor
+
+        reader = SimpleDirectoryReader(
+            "inbox",
+            file_extractor=audio_file_extractor(format="segments"),
+            raise_on_error=True,  # otherwise a file that fails is printed and left out
+        )
+        ```
+    """
+    reader = RuncrateTranscriptionReader(**options)
+    return dict.fromkeys(AUDIO_SUFFIXES, reader)
+
+
+def _recordings(
+    file: RecordingSource | Iterable[RecordingSource],
+    extra_info: Mapping[str, Any] | None,
+    fs: Any,
+) -> Iterator[Recording]:
+    metadata = dict(extra_info or {})
+    if fs is None:
+        yield from recordings_of(file, metadata=metadata)
+    else:
+        yield _stored(file, metadata, fs)
+
+
+def _stored(file: Any, metadata: dict[str, Any], fs: Any) -> Recording:
+    path = str(file)
+    with fs.open(path, "rb") as stored:
+        content = stored.read()
+    name = PurePath(path).name
+    return Recording.of_bytes(content, source=path, identity=path, filename=name, metadata=metadata)

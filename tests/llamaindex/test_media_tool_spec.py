@@ -1,0 +1,195 @@
+"""Pictures, speech and films as LlamaIndex tools, on the emulator."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.base.llms.types import AudioBlock, ImageBlock, TextBlock, VideoBlock
+from llama_index.core.tools import FunctionTool, ToolOutput
+
+import runcrate_core as rc
+from llamaindex_runcrate import RuncrateLLM, RuncrateMediaToolSpec
+from runcrate_emulator import Emulator
+
+WAYS = pytest.mark.parametrize("way", ["sync", "async"])
+TOOLS: dict[str, tuple[str, dict[str, Any], type[Any]]] = {
+    "runcrate_generate_image": (
+        "POST /images/generations",
+        {"prompt": "A fox", "width": 256, "height": 256},
+        ImageBlock,
+    ),
+    "runcrate_text_to_speech": ("POST /audio/speech", {"text": "Hello."}, AudioBlock),
+    "runcrate_generate_video": ("POST /videos", {"prompt": "Waves", "duration": 4}, VideoBlock),
+}
+EACH = pytest.mark.parametrize("name", list(TOOLS))
+
+
+@pytest.fixture
+def settings(runcrate_emulator: Emulator, tmp_path: Path) -> dict[str, Any]:
+    runcrate_emulator.clock_speed = 600.0
+    return {
+        "output_dir": tmp_path / "made",
+        "api_key": runcrate_emulator.api_key,
+        "api_base": runcrate_emulator.inference_url,
+        "poll_interval": 0.05,
+    }
+
+
+@pytest.fixture
+async def spec(settings: dict[str, Any]) -> AsyncIterator[RuncrateMediaToolSpec]:
+    spec = RuncrateMediaToolSpec(**settings)
+    yield spec
+    await spec.aclose()
+
+
+def tool_of(spec: RuncrateMediaToolSpec, name: str) -> FunctionTool:
+    return {str(tool.metadata.name): tool for tool in spec.to_tool_list()}[name]
+
+
+async def called(tool: FunctionTool, way: str, **arguments: Any) -> ToolOutput:
+    if way == "async":
+        return await tool.acall(**arguments)
+    return await asyncio.to_thread(tool.call, **arguments)
+
+
+@WAYS
+@EACH
+async def test_a_tool_returns_text_and_the_files(
+    spec: RuncrateMediaToolSpec, settings: dict[str, Any], name: str, way: str
+) -> None:
+    _, arguments, kind = TOOLS[name]
+    output = await called(tool_of(spec, name), way, **arguments)
+    text, media = output.blocks
+    assert isinstance(text, TextBlock)
+    assert isinstance(media, kind)
+    path = media.path
+    assert isinstance(path, Path)
+    assert path.parent == settings["output_dir"]
+    assert path.name in output.content
+    assert output.content == text.text
+
+
+def test_names_schemas_and_descriptions_are_the_same_as_in_langchain(
+    spec: RuncrateMediaToolSpec,
+) -> None:
+    tools = spec.to_tool_list()
+    assert [tool.metadata.name for tool in tools] == list(TOOLS)
+    for tool in tools:
+        schema = tool.metadata.get_parameters_dict()
+        assert not {"args", "kwargs", "options", "self"} & set(schema["properties"])
+        assert "money" in tool.metadata.description
+        assert tool.metadata.to_openai_tool()["function"]["name"] == tool.metadata.name
+    (only,) = spec.to_tool_list(spec_functions=["agenerate_image"])
+    assert only.metadata.name == "runcrate_generate_image"
+
+
+@EACH
+async def test_text_alone_on_request(settings: dict[str, Any], name: str) -> None:
+    spec = RuncrateMediaToolSpec(**settings, return_media=False)
+    output = await called(tool_of(spec, name), "async", **TOOLS[name][1])
+    assert [type(block) for block in output.blocks] == [TextBlock]
+    await spec.aclose()
+
+
+async def test_several_pictures_and_changing_one(spec: RuncrateMediaToolSpec) -> None:
+    blocks = await spec.agenerate_image("A fox", count=2, width=256, height=256, seed=1)
+    assert [type(block) for block in blocks] == [TextBlock, ImageBlock, ImageBlock]
+    made = blocks[1]
+    assert isinstance(made, ImageBlock)
+    assert made.path is not None
+    changed = await asyncio.to_thread(spec.generate_image, "Blue", image=made.path.name)
+    assert "kontext" in changed[0].text  # type: ignore[union-attr] # the first block is text
+    with pytest.raises(ValueError, match="no picture in the folder"):
+        await spec.agenerate_image("Show it", image="/etc/passwd")
+
+
+async def test_a_film_can_be_asked_for_later(
+    settings: dict[str, Any], runcrate_emulator: Emulator
+) -> None:
+    runcrate_emulator.clock_speed = 0.0
+    spec = RuncrateMediaToolSpec(**settings, wait=False)
+    tool = tool_of(spec, "runcrate_generate_video")
+    begun = await called(tool, "async", prompt="Waves", duration=4)
+    (video_id,) = {word.strip("'") for word in begun.content.split() if word.startswith("'video")}
+    assert len(begun.blocks) == 1
+    runcrate_emulator.clock.advance(600)
+    done = await called(tool, "sync", video_id=video_id)
+    assert isinstance(done.blocks[1], VideoBlock)
+    await spec.aclose()
+
+
+@WAYS
+async def test_wrong_arguments_are_explained(spec: RuncrateMediaToolSpec, way: str) -> None:
+    tool = tool_of(spec, "runcrate_generate_video")
+    with pytest.raises(ValueError, match="Nothing was done"):
+        await called(tool, way)
+    with pytest.raises(ValueError, match="`path`") as caught:
+        await called(tool, way, prompt="x", path="/etc/passwd")
+    assert "/etc/passwd" not in str(caught.value)
+
+
+@WAYS
+@EACH
+async def test_failures_say_what_to_do_and_keep_their_class(
+    spec: RuncrateMediaToolSpec, runcrate_emulator: Emulator, name: str, way: str
+) -> None:
+    route, arguments, _ = TOOLS[name]
+    runcrate_emulator.fail(route, status=402, message="rc_live_secret has no credits", times=None)
+    with pytest.raises(
+        rc.InsufficientCreditsError, match="Only the user can add credits"
+    ) as caught:
+        await called(tool_of(spec, name), way, **arguments)
+    assert "rc_live_secret" not in str(caught.value)
+
+
+async def test_an_unusable_folder_is_the_program_s(
+    settings: dict[str, Any], tmp_path: Path, runcrate_emulator: Emulator
+) -> None:
+    (tmp_path / "file").touch()
+    spec = RuncrateMediaToolSpec(**(settings | {"output_dir": tmp_path / "file"}))
+    with pytest.raises(rc.ConfigurationError, match="folder"):
+        await spec.agenerate_image("A fox")
+    assert not runcrate_emulator.requests
+    await spec.aclose()
+
+
+def test_a_missing_key_is_the_program_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RUNCRATE_API_KEY")
+    with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
+        RuncrateMediaToolSpec()
+
+
+@WAYS
+@pytest.mark.parametrize("given", ["client", "async_client"])
+async def test_a_client_of_the_program_is_used(
+    runcrate_emulator: Emulator, tmp_path: Path, given: str, way: str
+) -> None:
+    kind = rc.Runcrate if given == "client" else rc.AsyncRuncrate
+    client: Any = kind(runcrate_emulator.api_key, inference_url=runcrate_emulator.inference_url)
+    spec = RuncrateMediaToolSpec(tmp_path, **{given: client})
+    output = await called(tool_of(spec, "runcrate_text_to_speech"), way, text="Hello.")
+    assert "Made 1 recording" in output.content
+    await spec.aclose()
+    client.close() if given == "client" else await client.aclose()
+
+
+@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning")  # its own
+async def test_an_agent_makes_a_picture(
+    spec: RuncrateMediaToolSpec, settings: dict[str, Any]
+) -> None:
+    llm = RuncrateLLM(
+        model="deepseek-ai/DeepSeek-V3",
+        api_key=settings["api_key"],
+        api_base=settings["api_base"],
+    )
+    agent = FunctionAgent(tools=spec.to_tool_list(), llm=llm)
+    result = await agent.run("Generate an image with the prompt 'a fox in the snow'.")
+    assert [call.tool_name for call in result.tool_calls] == ["runcrate_generate_image"]
+    assert "Made 1 picture" in result.tool_calls[0].tool_output.content
+    await llm.aclose()
+    llm.close()
