@@ -11,6 +11,8 @@ from runcrate_emulator.simulation.slots import Slot
 from runcrate_emulator.simulation.words import stem
 
 _OWN_NAMES: Final = frozenset({"name", "label", "title", "description"})
+_QUALIFIERS: Final = frozenset(map(stem, ("expected", "current", "existing", "actual", "present")))
+"""Words before a name that say no more than that it is the one a thing has already."""
 _HANDLES: Final = frozenset({stem("id"), stem("uuid"), stem("identifier"), stem("ids")})
 
 
@@ -38,9 +40,10 @@ def from_records(slot: Slot, evidence: Evidence, schemas: Schemas, *, exact: boo
 
 
 def _same(slot: Slot, record: Record) -> Iterator[str]:
+    own = slot.stems - _QUALIFIERS
     for name in record:
         if name.rpartition(".")[2].lower() == slot.name.lower() or (
-            slot.stems and field_stems(name) == slot.stems
+            own and field_stems(name) == own
         ):
             yield name
 
