@@ -1,0 +1,268 @@
+"""Recordings as LlamaIndex documents, on the emulator, which hears its own speech to the word."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import json
+import pickle
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import fsspec
+import pytest
+from llama_index.core import SimpleDirectoryReader
+from llama_index.core.schema import Document, MetadataMode
+
+import runcrate_core as rc
+from llamaindex_runcrate import RuncrateTranscriptionReader, audio_file_extractor
+from runcrate_emulator import Emulator
+from tests.recordings import FAREWELL, GREETING, name_of, spoken, write_recordings
+
+WAYS = pytest.mark.parametrize(
+    "way", ["load_data", "lazy_load_data", "aload_data", "alazy_load_data"]
+)
+SENTENCES = GREETING.replace(". ", ".|").split("|")
+
+
+@pytest.fixture
+def settings(runcrate_emulator: Emulator) -> dict[str, Any]:
+    return {"api_key": runcrate_emulator.api_key, "api_base": runcrate_emulator.inference_url}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    folder = tmp_path / "recordings"
+    write_recordings(folder, a=GREETING, b=FAREWELL)
+    return folder
+
+
+async def read(
+    reader: RuncrateTranscriptionReader, way: str, *given: Any, **named: Any
+) -> list[Document]:
+    if way.startswith("a"):
+        return list(await getattr(reader, way)(*given, **named))
+    return await asyncio.to_thread(lambda: list(getattr(reader, way)(*given, **named)))
+
+
+async def closed(reader: RuncrateTranscriptionReader) -> None:
+    reader.close()
+    await reader.aclose()
+
+
+@WAYS
+async def test_a_folder_gives_its_recordings_in_order(
+    settings: dict[str, Any], folder: Path, way: str
+) -> None:
+    reader = RuncrateTranscriptionReader(**settings)
+    documents = await read(reader, way, folder)
+    assert [document.text for document in documents] == [GREETING, FAREWELL]
+    metadata = documents[0].metadata
+    assert json.loads(json.dumps(metadata)) == metadata
+    assert set(metadata) == {"source", "model", "language", "duration", "start", "end", "segment"}
+    assert isinstance(metadata["end"], float)
+    await closed(reader)
+
+
+@WAYS
+@pytest.mark.parametrize(
+    ("asked", "texts"),
+    [
+        ({"format": "segments"}, SENTENCES),
+        ({"format": "sentences"}, SENTENCES),
+        ({"format": "windows", "window_s": 1.0}, SENTENCES),
+    ],
+)
+async def test_formats(
+    settings: dict[str, Any], folder: Path, way: str, asked: dict[str, Any], texts: list[str]
+) -> None:
+    reader = RuncrateTranscriptionReader(**asked, **settings)
+    documents = await read(reader, way, folder / "a.mp3")
+    assert [document.text for document in documents] == texts
+    assert [document.metadata["segment"] for document in documents] == [0, 1]
+    times = [document.metadata[name] for document in documents for name in ("start", "end")]
+    assert times == sorted(times)
+    again = await read(reader, way, folder / "a.mp3")
+    assert [document.id_ for document in documents] == [document.id_ for document in again]
+    await closed(reader)
+
+
+@pytest.mark.parametrize("asked", ["srt", "vtt"])
+def test_subtitles(settings: dict[str, Any], folder: Path, asked: str) -> None:
+    reader = RuncrateTranscriptionReader(format=asked, **settings)
+    (document,) = reader.load_data(folder / "a.mp3")
+    assert document.text.count(" --> ") == 2
+    reader.close()
+
+
+def test_reading_is_lazy(
+    settings: dict[str, Any], folder: Path, runcrate_emulator: Emulator
+) -> None:
+    reader = RuncrateTranscriptionReader(**settings)
+    documents = reader.lazy_load_data([folder / "a.mp3", folder / "b.mp3"])
+    assert isinstance(documents, Iterator)
+    assert not runcrate_emulator.requests
+    next(documents)
+    assert len(runcrate_emulator.requests) == 1
+    reader.close()
+
+
+@WAYS
+async def test_the_given_metadata_wins_and_is_copied(
+    settings: dict[str, Any], folder: Path, way: str
+) -> None:
+    mine = {"language": "en-GB", "topic": "budget"}
+    reader = RuncrateTranscriptionReader(format="segments", **settings)
+    documents = await read(reader, way, folder / "a.mp3", extra_info=mine)
+    documents[0].metadata["topic"] = "changed"
+    assert mine == {"language": "en-GB", "topic": "budget"}
+    assert documents[1].metadata.items() >= mine.items()
+    await closed(reader)
+
+
+@WAYS
+async def test_a_file_system_of_fsspec(settings: dict[str, Any], way: str) -> None:
+    memory = fsspec.filesystem("memory")
+    with memory.open("/calls/last.mp3", "wb") as file:
+        file.write(spoken(FAREWELL))
+    reader = RuncrateTranscriptionReader(**settings)
+    (document,) = await read(reader, way, Path("/calls/last.mp3"), fs=memory)
+    assert document.text == FAREWELL
+    assert document.metadata["source"] == "/calls/last.mp3"
+    await closed(reader)
+    memory.rm("/calls", recursive=True)
+
+
+def test_embeddings_see_the_words_and_models_the_times(
+    settings: dict[str, Any], folder: Path
+) -> None:
+    reader = RuncrateTranscriptionReader(**settings)
+    (document,) = reader.load_data(folder / "b.mp3")
+    assert document.get_content(MetadataMode.EMBED).strip() == FAREWELL
+    shown = document.get_content(MetadataMode.LLM)
+    assert "start: 0.0" in shown
+    assert "whisper" not in shown
+    assert document.audio_resource is None
+    reader.close()
+
+
+def test_the_recording_goes_along_on_request(settings: dict[str, Any], folder: Path) -> None:
+    reader = RuncrateTranscriptionReader(attach_recording=True, **settings)
+    (document,) = reader.load_data(folder / "b.mp3")
+    assert document.audio_resource is not None
+    assert document.audio_resource.path == folder / "b.mp3"
+    assert Document.model_validate(json.loads(document.model_dump_json())).text == FAREWELL
+    reader.close()
+
+
+@WAYS
+async def test_a_bad_file_is_named(settings: dict[str, Any], folder: Path, way: str) -> None:
+    (folder / "a.mp3").write_bytes(b"%PDF-1.7 and no sound at all")
+    reader = RuncrateTranscriptionReader(**settings)
+    with pytest.raises((ValueError, rc.RuncrateError), match=r"a\.mp3"):
+        await read(reader, way, folder)
+    await closed(reader)
+
+
+async def test_so_many_at_once_and_in_order(
+    settings: dict[str, Any], tmp_path: Path, runcrate_emulator: Emulator
+) -> None:
+    paths = write_recordings(tmp_path, **{f"n{number}": f"{number}." for number in range(6)})
+    runcrate_emulator.fail("POST /audio/transcriptions", latency_s=0.3)  # the first comes last
+    runcrate_emulator.fail("POST /audio/transcriptions", latency_s=0.05, times=None)
+    reader = RuncrateTranscriptionReader(max_concurrency=2, **settings)
+    under_way, most = 0, 0
+    heard = RuncrateTranscriptionReader._heard
+
+    async def counted(self: Any, recording: rc.Recording) -> list[Document]:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        try:
+            return await heard(self, recording)
+        finally:
+            under_way -= 1
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(RuncrateTranscriptionReader, "_heard", counted)
+        documents = await reader.aload_data(paths)
+    assert [document.metadata["source"] for document in documents] == list(map(str, paths))
+    assert most == 2
+    await closed(reader)
+
+
+@pytest.fixture
+async def directory(settings: dict[str, Any]) -> AsyncIterator[Callable[..., Any]]:
+    """Make directory readers that know all kinds of recordings."""
+    extractor: Any = audio_file_extractor(**settings)
+    yield functools.partial(SimpleDirectoryReader, file_extractor=extractor)
+    await closed(extractor[".mp3"])
+
+
+@pytest.mark.parametrize("way", ["sync", "async"])
+async def test_a_directory_reader_reads_all_kinds_of_recordings(
+    directory: Any, tmp_path: Path, way: str
+) -> None:
+    for suffix in rc.AUDIO_SUFFIXES:
+        (tmp_path / f"call{suffix}").write_bytes(spoken(FAREWELL, suffix))
+    (tmp_path / "LOUD.MP3").write_bytes(spoken(FAREWELL))
+    (tmp_path / "notes.txt").write_text("Not spoken.")
+    reader = directory(tmp_path, raise_on_error=True)
+    documents = (
+        await reader.aload_data() if way == "async" else await asyncio.to_thread(reader.load_data)
+    )
+    texts = {document.metadata["file_name"]: document.text for document in documents}
+    assert texts.pop("notes.txt") == "Not spoken."
+    assert set(texts) == {"LOUD.MP3", *(f"call{suffix}" for suffix in rc.AUDIO_SUFFIXES)}
+    assert set(texts.values()) == {FAREWELL}
+
+
+def test_a_directory_of_another_file_system(directory: Any) -> None:
+    memory = fsspec.filesystem("memory")
+    with memory.open("/stored/last.mp3", "wb") as file:
+        file.write(spoken(FAREWELL))
+    reader = directory(Path("/stored"), fs=memory, raise_on_error=True)
+    (document,) = reader.load_data()
+    assert document.text == FAREWELL
+    memory.rm("/stored", recursive=True)
+
+
+def test_a_file_that_fails_is_left_out_of_a_directory_and_named(
+    directory: Any, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "a.mp3").write_bytes(b"%PDF-1.7 and no sound at all")
+    (document,) = directory(folder).load_data()
+    assert document.text == FAREWELL
+    assert "a.mp3" in capsys.readouterr().out
+    with pytest.raises(Exception, match="Error loading file"):
+        directory(folder, raise_on_error=True).load_data()
+
+
+def test_a_directory_in_several_processes_reads_a_pickled_reader(
+    settings: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    extractor = audio_file_extractor(**(settings | {"api_key": "rc_live_secret"}))
+    stored = pickle.dumps(extractor)
+    assert b"rc_live_secret" not in stored
+    monkeypatch.setenv("RUNCRATE_API_KEY", settings["api_key"])
+    copies = pickle.loads(stored)  # noqa: S301 - made some lines above
+    assert {name_of(suffix) for suffix in copies} == set(rc.AUDIO_SUFFIXES)
+    (document,) = copies[".mp3"].load_data(folder / "b.mp3")
+    assert document.text == FAREWELL
+    copies[".mp3"].close()
+
+
+def test_the_key_is_in_no_repr_or_dump() -> None:
+    reader = RuncrateTranscriptionReader(api_key="rc_live_secret", language="en")
+    shown = repr(reader) + str(reader.to_dict()) + reader.to_json() + str(reader.model_dump())
+    assert "rc_live_secret" not in shown
+    copy = RuncrateTranscriptionReader.from_dict(reader.to_dict())
+    assert copy.language == "en"
+    assert reader.class_name() == "runcrate_transcription_reader"
+
+
+def test_a_missing_key_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RUNCRATE_API_KEY")
+    with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
+        audio_file_extractor()
