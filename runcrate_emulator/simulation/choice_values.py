@@ -50,6 +50,7 @@ _VERDICT: Final = re.compile(
     r"complete\w*|faithful|grounded|helpful|sufficient|binary.score)\b",
     re.IGNORECASE,
 )
+_SUCH_AS: Final = re.compile(r"\b(?:such as|like|e\.g\.|for example)\s*:?\s*(?P<list>[^.;()]+)")
 _ONE_OF: Final = re.compile(
     r"\b(?:one of|either|can be|must be|options?(?: are)?|choices?(?: are)?|values?(?: are)?|"
     r"(?:possible|allowed|valid) values)\b[:\s]*(?P<list>[^.;\n]+)",
@@ -82,6 +83,15 @@ def told_options(slot: Slot) -> list[str]:
         if len(options) > 1 and all(len(o.split()) <= _LONGEST_OPTION_WORDS for o in options):
             return options
     return []
+
+
+def exemplified(slot: Slot, text: str) -> str | None:
+    """The example that a description gives and a text names: `a GPU, such as A100 or H100`."""
+    if not (match := _SUCH_AS.search(slot.description)):
+        return None
+    examples = spans.listed(match["list"])
+    named = (one for one in examples if re.search(rf"(?<!\w){re.escape(one)}(?!\w)", text))
+    return next(named, None)
 
 
 def chosen(slot: Slot, options: Sequence[Any], evidence: Evidence) -> Any:

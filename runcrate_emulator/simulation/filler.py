@@ -8,6 +8,7 @@ from runcrate_emulator.simulation import composition, spans
 from runcrate_emulator.simulation.choice_values import (
     chosen,
     described_options,
+    exemplified,
     told_options,
     truth,
 )
@@ -18,6 +19,7 @@ from runcrate_emulator.simulation.schema import Json, Schemas, same, types_of
 from runcrate_emulator.simulation.slots import Slot
 from runcrate_emulator.simulation.smallest import Unsatisfiable, smallest
 from runcrate_emulator.simulation.text_choice import texts_for
+from runcrate_emulator.simulation.words import stem_set
 
 MISSING: Final = object()
 """Stands for `leave this property out`."""
@@ -197,6 +199,8 @@ class _Filler:
         options = [*described_options(slot)] or told_options(slot)
         if options and (option := chosen(slot, options, self._evidence)) is not None:
             return option
+        if not self._evidence.free and (one := exemplified(slot, self._evidence.request)):
+            return one
         for value in texts_for(slot, self._evidence, self._schemas, self._used):
             if self._schemas.accepts(slot.schema, value):
                 self._used.add(value)
@@ -209,6 +213,8 @@ class _Filler:
         if "prefixItems" in slot.schema:
             parts = [Slot(slot.name, self._schemas.resolved(p)) for p in slot.schema["prefixItems"]]
             return [self.value(part, depth - 1) for part in parts]
+        if not (slot.required or slot.alone or self._is_spoken_of(slot)):
+            return MISSING
         item = self._schemas.resolved(slot.schema.get("items", True))
         most = min(slot.schema.get("maxItems", _MOST_ITEMS), _MOST_ITEMS)
         values: list[Json] = []
@@ -222,6 +228,10 @@ class _Filler:
         if values and len(values) < slot.schema.get("minItems", 0):
             return self._padded(slot, values)
         return [] if self._schemas.accepts(slot.schema, []) else MISSING
+
+    def _is_spoken_of(self, slot: Slot) -> bool:
+        """Whether a request says anything of a list that a call may do without."""
+        return self._evidence.free or bool(slot.stems & stem_set(self._evidence.request))
 
     def _padded(self, slot: Slot, values: list[Json]) -> Json:
         try:
