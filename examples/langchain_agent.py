@@ -15,9 +15,9 @@ H100. The H100 has 80 GB of memory and is about twice as fast as the A100 for tr
 
 
 @tool
-def gigabytes_needed(billion_parameters: float, bits: int = 16) -> float:
-    """Return the GB of GPU memory that the weights of a language model need."""
-    return billion_parameters * bits / 8
+def gigabytes_needed(parameters: float, bits: int = 16) -> float:
+    """Return the gigabytes of GPU memory that the parameters of a language model need."""
+    return parameters * bits / 8 / 1e9
 
 
 @tool
@@ -41,7 +41,7 @@ def main() -> None:
         print("\n")
 
         agent = create_agent(model, tools=[gigabytes_needed, training_hours])
-        question = "How many gigabytes are needed for a model of 70 billion parameters at 8 bits?"
+        question = "How many gigabytes do 70 billion parameters need at 8 bits?"
         print(f"You:   {question}")
         result = agent.invoke({"messages": [("user", question)]})
         for message in result["messages"][1:]:
