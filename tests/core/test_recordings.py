@@ -1,0 +1,238 @@
+"""Recordings: what a program names, what is made of them, and several at once."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core import transcribing
+from runcrate_core.recordings import Recording
+from runcrate_core.transcribing import Transcriber
+from tests.core.scripted_server import Reply, ScriptedServer
+
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
+HEARD = Reply(
+    json={
+        "text": "Hi. Bye.",
+        "language": "en",
+        "duration": 3.0,
+        "segments": [
+            {"start": 0, "end": 1, "text": "Hi."},
+            {"start": 1, "end": 2, "text": " "},
+            {"start": 2, "end": 3, "text": "Bye."},
+        ],
+    }
+)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    for name in ("b.mp3", "a.WAV", "notes.txt", "in/c.ogg", "in/[d].mp3"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_bytes(WAV)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names"),
+    [
+        ("", ["a.WAV", "b.mp3", "in/[d].mp3", "in/c.ogg"]),
+        ("*", ["a.WAV", "b.mp3"]),
+        ("*.txt", ["notes.txt"]),
+        ("**/*.mp3", ["b.mp3", "in/[d].mp3"]),
+        ("*.m?3", ["b.mp3"]),
+        ("in/[d].mp3", ["in/[d].mp3"]),
+        ("none.mp3", ["none.mp3"]),
+        ("none*.mp3", []),
+    ],
+)
+def test_paths_folders_and_patterns(folder: Path, pattern: str, names: list[str]) -> None:
+    named = str(folder / pattern) if pattern else folder
+    found = list(rc.recordings_of(named))
+    assert [recording.source for recording in found] == [str(folder / name) for name in names]
+    assert [recording.media for recording in found] == [folder / name for name in names]
+
+
+def test_several_sources_and_what_is_known_of_them(folder: Path) -> None:
+    own = Recording.of_bytes(WAV, source="mine")
+    sources = [own, folder / "b.mp3", [" https://host.test/x.mp3?token=s3cret#y "]]
+    first, second, third = rc.recordings_of(sources, metadata={"topic": "x"})  # type: ignore[list-item]
+    assert first is own
+    assert second.metadata == third.metadata == {"topic": "x"}
+    assert third.source == "https://host.test/x.mp3"
+    assert third.media == third.identity == "https://host.test/x.mp3?token=s3cret#y"
+    assert "s3cret" not in repr(third)
+    assert pickle.loads(pickle.dumps(second)) == second  # noqa: S301 - made in this line
+
+
+def test_bytes_are_known_by_what_they_hold() -> None:
+    one, two = Recording.of_bytes(WAV), Recording.of_bytes(WAV + b"x")
+    assert one.identity != two.identity
+    assert one.source != two.source
+    assert one == Recording.of_bytes(WAV)
+
+
+def passages(run: Any, url: str, recording: Recording, **options: Any) -> list[rc.Passage]:
+    plan = Transcriber(**options).passages
+    return list(run(lambda client: client.run(plan(recording)), url))
+
+
+def test_passages_know_where_they_are_from(run: Any) -> None:
+    mine = {"topic": "greeting", "language": "en-GB"}
+    recording = Recording.of_bytes(WAV, source="call", metadata=mine, filename="call.wav")
+    with ScriptedServer(HEARD) as server:
+        first, second = passages(run, server.url, recording, format="segments")
+        assert b'filename="call.wav"' in server.received[0].body
+    assert (first.text, second.text) == ("Hi.", "Bye.")
+    assert second.metadata == {
+        "source": "call",
+        "model": "openai/whisper-1",
+        "language": "en-GB",
+        "duration": 3.0,
+        "start": 2.0,
+        "end": 3.0,
+        "segment": 2,
+        "topic": "greeting",
+    }
+
+
+def test_identifiers_depend_on_recording_format_and_number(run: Any) -> None:
+    recording = Recording.of_bytes(WAV)
+    seen: set[str] = set()
+    ways: list[dict[str, Any]] = [
+        {"format": "text"},
+        {"format": "segments"},
+        {"format": "windows", "window_s": 2.0},
+        {"format": "windows", "window_s": 1.0},
+    ]
+    with ScriptedServer(HEARD) as server:
+        for way in ways:
+            once = [passage.id for passage in passages(run, server.url, recording, **way)]
+            again = [passage.id for passage in passages(run, server.url, recording, **way)]
+            assert once == again
+            assert not seen & set(once)
+            seen |= set(once)
+
+
+def test_unknown_facts_are_left_out_and_silence_gives_nothing(run: Any) -> None:
+    with ScriptedServer(Reply(json={"text": "Hi."}), Reply(json={"text": " "})) as server:
+        (bare,) = passages(run, server.url, Recording.of_bytes(WAV, source="x"))
+        assert passages(run, server.url, Recording.of_bytes(WAV)) == []
+    assert bare.metadata == {"source": "x", "model": "openai/whisper-1", "segment": 0}
+
+
+def test_an_address_is_fetched_once_even_when_it_is_heard_twice(run: Any) -> None:
+    file = Reply(body=[WAV], length=len(WAV), headers={"content-type": "audio/wav"})
+    text = Reply(json={"text": "Hi."})
+    srt = b"1\n00:00:00,000 --> 00:00:01,000\nHi.\n"
+    subtitles = Reply(body=[srt], length=len(srt), headers={"content-type": "text/plain"})
+    with ScriptedServer(file, text, subtitles) as server:
+        recording = Recording.of_url(f"{server.url}/x.wav?token=s3cret")
+        (passage,) = passages(run, server.url, recording, format="segments")
+        assert [request.method for request in server.received] == ["GET", "POST", "POST"]
+        assert "authorization" not in server.received[0].headers
+    assert passage.metadata["end"] == 1.0
+    assert "s3cret" not in str(passage)
+
+
+def test_a_refused_address_is_a_bad_recording(run: Any) -> None:
+    with ScriptedServer(Reply(403, body=[b"s3cret"], length=6)) as server:
+        recording = Recording.of_url(f"{server.url}/x.wav?token=s3cret")
+        with pytest.raises(ValueError, match=r"x\.wav` was not transcribed.*403") as caught:
+            passages(run, server.url, recording)
+    assert "s3cret" not in str(caught.value)
+    assert not rc.is_of_the_account(caught.value)
+
+
+def test_failures_name_the_recording_and_keep_their_class(run: Any, tmp_path: Path) -> None:
+    refused = Reply(401, json={"error": {"message": "No."}})
+    with ScriptedServer(refused) as server:
+        with pytest.raises(rc.AuthenticationError, match="`call` was not transcribed") as caught:
+            passages(run, server.url, Recording.of_bytes(WAV, source="call"))
+        assert rc.is_of_the_account(caught.value)
+        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301 - made in this line
+        with pytest.raises(ValueError, match="`page` was not transcribed"):
+            passages(run, server.url, Recording.of_bytes(b"\x89PNG\r\n\x1a\n", source="page"))
+        with pytest.raises(FileNotFoundError, match=r"none\.mp3"):
+            passages(run, server.url, Recording.of_path(tmp_path / "none.mp3"))
+
+
+@pytest.mark.parametrize("split_s", [8.0, None])
+def test_many_bytes_are_sent_in_parts_where_they_can_be(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split_s: float | None
+) -> None:
+    content = WAV + bytes(200)
+    monkeypatch.setattr(transcribing, "LARGEST_UPLOAD", 100)
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+
+    def in_two(recording: Path, folder: Path, piece_s: float) -> list[tuple[float, Path]]:
+        assert recording.read_bytes() == content
+        (folder / "0.wav").write_bytes(WAV)
+        return [(0.0, folder / "0.wav"), (piece_s, folder / "0.wav")]
+
+    monkeypatch.setattr(transcribing, "split_recording", in_two)
+    recording = Recording.of_bytes(content, filename="../call.wav")
+    with ScriptedServer(HEARD) as server:
+        found = passages(run, server.url, recording, split_s=split_s)
+        assert server.sent == (1 if split_s is None else 2)
+    assert found[0].text == ("Hi. Bye." if split_s is None else "Hi. Bye. Hi. Bye.")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_large_file_is_sent_whole_without_a_splitter(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(transcribing, "LARGEST_UPLOAD", 10)
+    monkeypatch.setattr(transcribing, "can_split", lambda: False)
+    (tmp_path / "x.wav").write_bytes(WAV)
+    with ScriptedServer(HEARD) as server:
+        passages(run, server.url, Recording.of_path(tmp_path / "x.wav"))
+        assert server.sent == 1
+
+
+async def test_results_come_in_order_with_so_many_at_once() -> None:
+    under_way, most = 0, 0
+
+    async def work(number: int) -> int:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        await asyncio.sleep(0.02 / (number + 1))
+        under_way -= 1
+        return number
+
+    assert [number async for number in rc.in_order(work, range(7), at_once=3)] == list(range(7))
+    assert most == 3
+
+
+async def test_a_failure_has_its_turn_and_cancels_what_is_behind_it() -> None:
+    cancelled: list[int] = []
+
+    async def work(number: int) -> int:
+        if number == 1:
+            raise ValueError("one")
+        try:
+            await asyncio.sleep(0 if number == 0 else 30)
+        except asyncio.CancelledError:
+            cancelled.append(number)
+            raise
+        return number
+
+    results = rc.in_order(work, range(9), at_once=3)
+    assert await anext(results) == 0
+    with pytest.raises(ValueError, match="one"):
+        await anext(results)
+    assert cancelled == [2]  # and the next had not begun
+
+
+async def test_at_least_one_at_once() -> None:
+    async def work(number: int) -> int:
+        return number
+
+    with pytest.raises(ValueError, match="at_once"):
+        await anext(rc.in_order(work, [1], at_once=0))
