@@ -14,7 +14,12 @@ from langchain_core.outputs import ChatGeneration, ChatResult
 
 from langchain_runcrate.errors import RuncrateResponseError
 from langchain_runcrate.prices import cost_metadata
-from langchain_runcrate.reasoning import PROVIDER, REASONING_KEY, block_reasoning
+from langchain_runcrate.reasoning import (
+    PROVIDER,
+    REASONING_BLOCKS,
+    REASONING_KEY,
+    block_reasoning,
+)
 from langchain_runcrate.tool_calls import read_calls
 from langchain_runcrate.usage import usage_metadata
 from runcrate_core import reasoning_of, usage_of
@@ -122,9 +127,10 @@ def read_content(content: Any) -> tuple[str | list[Any], str]:
     """
     if not isinstance(content, list):
         return content or "", ""
-    reasoning = "".join(block_reasoning(part) for part in content)
-    spoken = [part for part in content if not block_reasoning(part)]
-    if all(isinstance(part, dict) and part.get("type") == "text" for part in spoken):
+    parts = [part for part in content if isinstance(part, dict)]
+    reasoning = "".join(block_reasoning(part) for part in parts)
+    spoken = [part for part in parts if part.get("type") not in REASONING_BLOCKS]
+    if all(part.get("type") == "text" for part in spoken):
         return "".join(part.get("text") or "" for part in spoken), reasoning
     return spoken, reasoning
 

@@ -134,6 +134,8 @@ def test_arguments_given_twice_are_refused():
         ChatRuncrate(model=MODEL, temperature=1, model_kwargs={"temperature": 2})
     with pytest.raises(ValidationError, match="`max_tokens` is given twice"):
         ChatRuncrate(model=MODEL, max_completion_tokens=1, model_kwargs={"max_tokens": 2})
+    with pytest.raises(ValidationError, match="`min_p` is given twice"):
+        ChatRuncrate(model=MODEL, min_p=1, model_kwargs={"min_p": 2})
     assert ChatRuncrate(model=MODEL, model_kwargs={"temperature": 2}).temperature == 2
 
 

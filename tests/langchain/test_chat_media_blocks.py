@@ -133,6 +133,10 @@ FORMS = [
     # Bedrock
     ({"image": {"format": "png", "source": {"bytes": PNG_BYTES}}}, image(data("image/png", PNG))),
     (
+        {"video": {"format": "mp4", "source": {"bytes": b"film"}}},
+        {"type": "video_url", "video_url": {"url": data("video/mp4", "ZmlsbQ==")}},
+    ),
+    (
         {"document": {"format": "pdf", "name": "g.pdf", "source": {"bytes": b"%PDF-1.4 x"}}},
         document(PDF, "g.pdf"),
     ),
@@ -164,6 +168,7 @@ def test_each_form_passes_through_langchain(block, part):
         ({"type": "image", "source": {"type": "new"}}, "type `image` has none of"),
         ({"type": "image", "base64": "AAAA"}, "no `mime_type`"),
         ({"type": "image", "base64": "%%%"}, "no `mime_type`"),
+        ({"type": "image", "base64": "AAAAA"}, "no `mime_type`"),
         (image("data:image/png,%00"), "not in base64"),
     ],
 )

@@ -390,6 +390,23 @@ def test_names_are_made_fit_for_the_api(name, sent):
     assert wire(AIMessage("Hi", name=name))["name"] == sent
 
 
+@pytest.mark.parametrize(
+    "block",
+    [
+        {"type": "refusal", "refusal": "No."},
+        {"type": "non_standard", "value": {"type": "refusal", "refusal": "No."}},
+    ],
+)
+def test_a_refusal_in_a_block_is_sent_as_one(block):
+    sent = wire(AIMessage([{"type": "text", "text": "Sorry."}, block]))
+    assert sent == {"role": "assistant", "content": "Sorry.", "refusal": "No."}
+
+
+def test_a_message_without_content_is_empty():
+    assert wire(HumanMessage([])) == {"role": "user", "content": ""}
+    assert from_wire({"role": "critic", "content": "x"}) == ChatMessage(content="x", role="critic")
+
+
 def test_a_role_that_is_not_text_is_refused():
     with pytest.raises(TypeError, match="role None"):
         from_wire({"content": "x"})

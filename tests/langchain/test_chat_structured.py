@@ -12,6 +12,7 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
 from langchain_runcrate import RuncrateRefusalError, errors
+from langchain_runcrate.structured_output import PydanticAnswerParser
 from tests.core.scripted_server import ScriptedServer
 from tests.langchain.chat_service import chat, streamed, tool_delta, whole
 
@@ -169,11 +170,26 @@ def test_a_refusal_is_an_error_of_its_own(method, schema):
     assert caught.value.raw_message.additional_kwargs["refusal"] == "I will not."
 
 
-def test_a_refusal_is_seen_in_a_stream_too():
-    with ScriptedServer(streamed({"refusal": "I will not."})) as server:
-        chain = chat(server).with_structured_output(JSON_SCHEMA, method="json_schema")
-        with pytest.raises(RuncrateRefusalError):
+@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
+@pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA])
+def test_a_refusal_is_seen_in_a_stream_too(method, schema):
+    with ScriptedServer(streamed({"refusal": "I will "}, {"refusal": "not."})) as server:
+        chain = chat(server).with_structured_output(schema, method=method)
+        with pytest.raises(RuncrateRefusalError, match=r"I will not\."):
             list(chain.stream("Joke!"))
+
+
+def test_instructions_join_a_system_message_that_is_there():
+    with ScriptedServer(whole({"content": TEXT})) as server:
+        chain = chat(server).with_structured_output(Joke, method="json_mode")
+        chain.invoke([("system", "Be funny."), ("human", "Joke!")])
+    system, user = server.received[0].json["messages"]
+    assert system["content"].startswith("Be funny.\n\nAnswer with one JSON object")
+    assert user["content"] == "Joke!"
+
+
+def test_texts_alone_are_parsed_too():
+    assert PydanticAnswerParser(pydantic_object=Joke).parse(TEXT) == Joke(setup="Why?")
 
 
 def test_a_filtered_answer_is_a_refusal():
