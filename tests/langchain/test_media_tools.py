@@ -6,11 +6,13 @@ import asyncio
 import base64
 import json
 import pickle
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
+from langchain.agents import create_agent
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import BaseTool, ToolException
@@ -21,7 +23,12 @@ from langgraph.graph import MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 
 import runcrate_core as rc
-from langchain_runcrate import RuncrateImageTool, RuncrateSpeechTool, RuncrateVideoTool
+from langchain_runcrate import (
+    ChatRuncrate,
+    RuncrateImageTool,
+    RuncrateSpeechTool,
+    RuncrateVideoTool,
+)
 from runcrate_emulator import Emulator
 
 KEY = "rc_live_test"
@@ -432,3 +439,58 @@ def test_the_key_is_in_no_repr_dump_or_pickle(cls: type[BaseTool], tmp_path: Pat
     copy = pickle.loads(stored)  # noqa: S301 - made a line above
     assert copy.output_dir == tmp_path
     assert copy.api_key.get_secret_value() == KEY
+
+
+async def test_a_tool_that_a_node_calls_itself_tells_the_stream(settings: dict[str, Any]) -> None:
+    tool = made(RuncrateVideoTool, settings)
+
+    async def node(_: Any) -> dict[str, Any]:
+        return {"messages": [await acalled(tool, prompt="Waves")]}
+
+    graph = StateGraph(MessagesState)
+    graph.add_node("node", node)
+    graph.set_entry_point("node")
+    told = [data async for data in graph.compile().astream({"messages": []}, stream_mode="custom")]
+    assert statuses([data["runcrate_progress"] for data in told])[-1] == "completed"
+    await tool.aclose()
+
+
+def test_langgraph_is_not_needed(settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "langgraph.config")
+    tool = made(RuncrateVideoTool, settings)
+    listener = Listener()
+    assert "Made 1 film" in tool.invoke({"prompt": "Waves"}, {"callbacks": [listener]})
+    assert listener.told
+    assert "langgraph.config" not in sys.modules
+    tool.close()
+
+
+TASKS = {
+    RuncrateImageTool: "Generate an image with the prompt 'a fox in the snow'.",
+    RuncrateSpeechTool: "Turn the text 'Welcome aboard.' into speech.",
+    RuncrateVideoTool: "Generate a video with the prompt 'waves at night'.",
+}
+
+
+@pytest.mark.parametrize("cls", CLASSES)
+async def test_an_agent_s_tool_messages_are_written_out_by_nobody(
+    cls: type[BaseTool], settings: dict[str, Any]
+) -> None:
+    tools = [made(each, settings) for each in CLASSES]
+    model = ChatRuncrate(
+        model="deepseek-ai/DeepSeek-V3",
+        api_key=settings["api_key"],
+        base_url=settings["base_url"],
+    )
+    agent: Any = create_agent(model, tools)
+    state = await agent.ainvoke({"messages": [("user", TASKS[cls])]})
+    (message,) = [message for message in state["messages"] if message.type == "tool"]
+    assert message.name == cls().name
+    assert message.status == "success"
+    blocks = message.content if isinstance(message.content, list) else []
+    assert {block["type"] for block in blocks} <= set(TOOL_MESSAGE_BLOCK_TYPES)
+    assert len(str(message.content)) < 300
+    assert message.artifact["files"]
+    await model.aclose()
+    for tool in tools:
+        await tool.aclose()
