@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Iterable, Mapping
 
+    from runcrate_core.agent_tools.arguments import Arguments
     from runcrate_core.agent_tools.tool import AgentTool, Tell
     from runcrate_core.client_pair import ClientPair
     from runcrate_core.protocol.steps import Flow
@@ -83,6 +84,14 @@ class AgentToolbox:
         self.tools = tuple(self._chosen(None if include is None else set(include)))
         self._by_name = {tool.name: tool for tool in self.tools}
 
+    def checked(self, name: str, arguments: Mapping[str, Any]) -> Arguments:
+        """Return the arguments of a call, checked; nothing is sent.
+
+        Raises:
+            ValidationError: They are wrong.
+        """
+        return self._by_name[name].arguments.model_validate(dict(arguments))
+
     def carry_out(
         self, name: str, arguments: Mapping[str, Any], tell: Tell | None = None
     ) -> Flow[ToolAnswer]:
@@ -98,7 +107,7 @@ class AgentToolbox:
             RuncrateError: See the tool; `explain_failure` says what the model may be told.
         """
         tool = self._by_name[name]
-        asked = tool.arguments.model_validate(dict(arguments))
+        asked = self.checked(name, arguments)
         rim = yield from AskRim()
         around = replace(self._around, tell=tell, clean=Cleaner(rim.around.secrets))
         flow = tool.run(around, asked)

@@ -1,0 +1,132 @@
+"""Asking a person, through the events of a workflow, before something is started or ended."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import TYPE_CHECKING, Any, Final
+
+from llama_index.core.workflow import HumanResponseEvent, InputRequiredEvent
+
+from runcrate_core import SpendRefusedError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from llama_index.core.workflow import Context
+
+# The only answers that mean yes; upper and lower case do not matter.
+YES: Final = frozenset({"yes", "y", "approve", "approved"})
+_ID_LENGTH: Final = 20
+
+
+class ApprovalRequiredEvent(InputRequiredEvent):
+    """A question to a person, in the stream of a workflow's events.
+
+    Answer it with `handler.ctx.send_event(event.answer("yes"))`. Anything but an explicit yes
+    refuses.
+
+    Attributes:
+        question_id: Names the question; an answer must carry it.
+        tool_name: What is to be called.
+        arguments: With what.
+        prefix: The question: what it would do, and what it costs at worst.
+    """
+
+    question_id: str
+    tool_name: str
+    arguments: dict[str, Any]
+    prefix: str
+
+    def answer(self, response: str) -> HumanResponseEvent:
+        """Return the answer to this question and to no other.
+
+        Args:
+            response: `yes`, or anything else for no.
+        """
+        return HumanResponseEvent(response=response, question_id=self.question_id)
+
+
+async def approved(
+    context: Context[Any] | None,
+    tool_name: str,
+    arguments: Mapping[str, Any],
+    *,
+    question: str,
+    within_s: float,
+) -> None:
+    """Return when a person has said yes.
+
+    The step that this is called from runs again from its beginning when the answer is there, so
+    nothing may be done before. Calls at the same time ask one question each.
+
+    Args:
+        context: The workflow's; without one nobody can be asked.
+        tool_name: What is to be called.
+        arguments: With what; JSON values.
+        question: What is asked.
+        within_s: Seconds after which no answer means no.
+
+    Raises:
+        SpendRefusedError: Nobody can be asked, nobody answered, or the answer is no.
+    """
+    if context is None:
+        raise SpendRefusedError(
+            f"`{tool_name}` needs the approval of a person, and outside of a workflow nobody can "
+            "be asked. Nothing was done. Tell the user."
+        )
+    identifier = question_id(tool_name, arguments, call_identity())
+    try:
+        answer = await context.wait_for_event(
+            HumanResponseEvent,
+            waiter_event=ApprovalRequiredEvent(
+                question_id=identifier,
+                tool_name=tool_name,
+                arguments=dict(arguments),
+                prefix=question,
+            ),
+            waiter_id=f"runcrate-{identifier}",
+            requirements={"question_id": identifier},
+            timeout=within_s,
+        )
+    except TimeoutError:
+        raise SpendRefusedError(
+            f"Nobody approved `{tool_name}` within {within_s:.0f} seconds. Nothing was done. Tell "
+            "the user."
+        ) from None
+    response = answer.get("response")
+    if not (isinstance(response, str) and response.strip().casefold() in YES):
+        raise SpendRefusedError(
+            f"A person refused `{tool_name}`{_reason(response)}. Nothing was done. Do not try the "
+            "same again; change the plan, or ask the user."
+        )
+
+
+def question_id(tool_name: str, arguments: Mapping[str, Any], identity: str) -> str:
+    """Return what names a question: the same when a step runs again, another for another call."""
+    meant = json.dumps([tool_name, dict(arguments), identity], sort_keys=True)
+    return hashlib.sha256(meant.encode()).hexdigest()[:_ID_LENGTH]
+
+
+def call_identity() -> str:
+    """Return what tells two equal calls of one workflow apart, as far as that is known.
+
+    Two questions with one name would be one question: of two equal calls, only one would run.
+    """
+    try:
+        from workflows.runtime.types.results import (  # noqa: PLC0415 - LlamaIndex's inner workings, not of all versions
+            StepWorkerStateContextVar,
+        )
+
+        step = StepWorkerStateContextVar.get()
+    except (ImportError, LookupError):
+        return ""
+    call = getattr(getattr(step, "event", None), "tool_id", "")
+    return f"{call}/{getattr(step.state, 'work_item_id', '')}"
+
+
+def _reason(response: object) -> str:
+    """Return what a person said instead of yes, shortly."""
+    longest = 200
+    text = str(response or "").strip()
+    return f" and said: {text[:longest]!r}" if text else ""

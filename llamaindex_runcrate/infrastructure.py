@@ -1,0 +1,260 @@
+"""`RuncrateInfrastructureToolSpec`: GPU instances and jobs as tools for LlamaIndex agents."""
+
+# Annotations are not postponed here: LlamaIndex compares them as objects to find `ctx: Context`.
+
+import inspect
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from llama_index.core.tools import FunctionTool, ToolMetadata, ToolOutput
+from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSpec
+from llama_index.core.workflow import Context, Event
+
+from llamaindex_runcrate.approval import approved
+from runcrate_core import (
+    AgentTool,
+    AgentToolbox,
+    Approve,
+    AsyncRuncrate,
+    ClientPair,
+    Runcrate,
+    RuncrateError,
+    SpendLedger,
+    SpendLimits,
+    SpendSession,
+    explain_failure,
+)
+
+DEFAULT_APPROVAL_TIMEOUT_S = 480.0
+"""How long a person is waited for: less than the ten minutes after which a plan is too old."""
+
+
+class ToolProgressEvent(Event):
+    """In the stream of a workflow's events: where something stands that a tool waits for.
+
+    Attributes:
+        tool: Name of the tool.
+        id: What it waits for.
+        status: Where that stands.
+    """
+
+    tool: str
+    id: str
+    status: str
+
+
+class RuncrateInfrastructureToolSpec(BaseToolSpec):
+    """GPU instances, jobs and the rest of the workspace as tools for agents.
+
+    Without `limits` the tools only read. With them an agent can plan and launch instances, run
+    jobs and end both: price, GPUs, regions, lifetime and total spend are checked and reserved
+    before anything is sent, every machine carries a lifetime that the server enforces, and only
+    machines that were started here can be ended. Top-ups, keys, secrets and storage are never
+    tools.
+
+    What costs money or ends something is asked for first: an `ApprovalRequiredEvent` (an
+    `InputRequiredEvent`) stands in the stream of the workflow's events, and only an explicit yes
+    lets the tool go on. Where nobody can be asked (outside of a workflow), it refuses.
+
+    Args:
+        client: The client to use, of either kind; made from the environment when not given.
+        limits: What may be spent; without them nothing can be started or ended.
+        include: Names of the tools wanted; all that there are otherwise.
+        async_client: The client of asynchronous calls; made like `client` when not given.
+        ledger: The ledger to keep; a new one when not given.
+        approve: A function that is asked before each launch, job and longer life, instead of a
+            person in the workflow; anything but `True` refuses it.
+        ask_human: Whether a person is asked where there is no `approve`. Without either, the
+            limits alone decide.
+        approval_timeout: Seconds after which no answer means no.
+        files_dir: A folder in which outputs of jobs may be saved; without it none are.
+        allow_terminating_others: Whether instances may be ended that were not started here.
+        show_addresses: Whether IP addresses of instances are shown.
+        poll_interval: Seconds between two looks while something is waited for.
+
+    Raises:
+        ConfigurationError: There is no key, or a name of `include` is no tool here.
+
+    Example:
+        ```python
+        spec = RuncrateInfrastructureToolSpec(limits=SpendLimits(max_total_usd=5))
+        agent = FunctionAgent(tools=spec.to_tool_list(), llm=RuncrateLLM(model="..."))
+        async with spec.session():  # what the agent leaves running is ended here
+            handler = agent.run("Launch an A100 for 10 minutes.")
+            async for event in handler.stream_events():
+                if isinstance(event, ApprovalRequiredEvent):
+                    handler.ctx.send_event(event.answer(input(f"{event.prefix} [yes/no] ")))
+            print(await handler)
+        ```
+    """
+
+    def __init__(
+        self,
+        client: Runcrate | AsyncRuncrate | None = None,
+        *,
+        limits: SpendLimits | None = None,
+        include: Iterable[str] | None = None,
+        async_client: AsyncRuncrate | None = None,
+        ledger: SpendLedger | None = None,
+        approve: Approve | None = None,
+        ask_human: bool = True,
+        approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT_S,
+        files_dir: str | os.PathLike[str] | None = None,
+        allow_terminating_others: bool = False,
+        show_addresses: bool = False,
+        poll_interval: float = 5.0,
+    ) -> None:
+        self._toolbox = AgentToolbox(
+            limits=limits,
+            ledger=ledger,
+            approve=approve,
+            include=include,
+            files_dir=files_dir,
+            allow_terminating_others=allow_terminating_others,
+            show_addresses=show_addresses,
+            poll_interval=poll_interval,
+        )
+        self._clients = ClientPair(client, async_client)
+        self._asks = ask_human and approve is None
+        self._approval_timeout = approval_timeout
+        self.spec_functions: list[SPEC_FUNCTION_TYPE] = [tool.name for tool in self._toolbox.tools]
+
+    @property
+    def ledger(self) -> SpendLedger:
+        """What was started, and what it cost or may cost."""
+        return self._toolbox.ledger
+
+    def to_tool_list(
+        self,
+        spec_functions: list[SPEC_FUNCTION_TYPE] | None = None,
+        func_to_metadata_mapping: dict[str, ToolMetadata] | None = None,
+    ) -> list[FunctionTool]:
+        """Return the tools. They share the clients, the limits and the ledger of this object.
+
+        Args:
+            spec_functions: Names of the tools wanted; all otherwise.
+            func_to_metadata_mapping: Other descriptions, by name.
+        """
+        wanted = self.spec_functions if spec_functions is None else spec_functions
+        told = func_to_metadata_mapping or {}
+        return [
+            self._function_tool(tool, told.get(tool.name) or _metadata(tool))
+            for tool in self._toolbox.tools
+            if tool.name in wanted
+        ]
+
+    def session(self, *, timeout: float | None = None) -> SpendSession:
+        """Return a session for `with` or `async with`.
+
+        However it is left (by an exception, a cancellation, Ctrl-C or SIGTERM too), everything
+        that was started in it is ended on the way out, and what could not be ended is said:
+        in its `report`, as a note on the exception or a warning, and in the log. Outside of a
+        session, after the first, nothing can be started.
+
+        Args:
+            timeout: Most seconds that leaving takes; 90 when not given.
+        """
+        return self._toolbox.session(self._clients, timeout=timeout)
+
+    def close(self) -> None:
+        """Close the connections that were made here; a client that was given stays open."""
+        self._clients.close()
+
+    async def aclose(self) -> None:
+        """Close the connections that were made here, asynchronous ones too."""
+        await self._clients.aclose()
+
+    def _function_tool(self, tool: AgentTool, metadata: ToolMetadata) -> FunctionTool:
+        asks = self._asks and tool.effect.needs_approval
+
+        async def carry_out(ctx: Context | None, **arguments: Any) -> str:
+            with _failures_told():
+                asked = self._toolbox.checked(tool.name, arguments)
+            if asks:  # outside of the block above: the workflow waits by an exception of its own
+                given = asked.model_dump(mode="json", exclude_none=True)
+                await approved(
+                    ctx,
+                    tool.name,
+                    given,
+                    question=self._toolbox.describe_call(tool.name, given),
+                    within_s=self._approval_timeout,
+                )
+            with _failures_told():
+                flow = self._toolbox.carry_out(tool.name, arguments, _told_to(ctx))
+                return (await self._clients.asynchronous.run(flow)).text
+
+        def carry_out_blocking(ctx: Context | None, **arguments: Any) -> str:
+            with _failures_told():
+                self._toolbox.checked(tool.name, arguments)
+            if asks:
+                raise RuncrateError(_NOBODY.format(tool.name))
+            with _failures_told():
+                flow = self._toolbox.carry_out(tool.name, arguments, _told_to(ctx))
+                return self._clients.blocking.run(flow).text
+
+        return _InfrastructureTool(
+            fn=_shaped(carry_out_blocking, tool),
+            async_fn=_shaped(carry_out, tool),
+            metadata=metadata,
+        )
+
+
+_NOBODY = (
+    "`{}` needs the approval of a person, who can only be asked in a workflow. Nothing was done. "
+    "Call it from an agent, or give the tool spec `approve` or `ask_human=False`."
+)
+
+
+class _InfrastructureTool(FunctionTool):
+    """A tool that takes the context of a workflow where there is one."""
+
+    def call(self, *args: Any, **kwargs: Any) -> ToolOutput:
+        return super().call(*args, **{"ctx": None} | kwargs)
+
+    async def acall(self, *args: Any, **kwargs: Any) -> ToolOutput:
+        return await super().acall(*args, **{"ctx": None} | kwargs)
+
+
+def _metadata(tool: AgentTool) -> ToolMetadata:
+    return ToolMetadata(name=tool.name, description=tool.description, fn_schema=tool.arguments)
+
+
+def _shaped(function: Callable[..., Any], tool: AgentTool) -> Callable[..., Any]:
+    """Return a function that shows the name, the arguments and the description of a tool."""
+    context = inspect.Parameter("ctx", inspect.Parameter.POSITIONAL_OR_KEYWORD, annotation=Context)
+    arguments = [
+        inspect.Parameter(
+            name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=inspect.Parameter.empty if field.is_required() else field.default,
+            annotation=field.annotation,
+        )
+        for name, field in tool.arguments.model_fields.items()
+    ]
+    function.__name__ = function.__qualname__ = tool.name
+    function.__doc__ = tool.description
+    function.__signature__ = inspect.Signature([context, *arguments])  # type: ignore[attr-defined] # read by inspect
+    return function
+
+
+def _told_to(ctx: Context | None) -> Callable[[dict[str, Any]], None] | None:
+    if ctx is None:
+        return None
+    return lambda state: ctx.write_event_to_stream(ToolProgressEvent(**state))
+
+
+@contextmanager
+def _failures_told() -> Iterator[None]:
+    """Raise what a model can do something about with a text that it can act on.
+
+    The error itself is the cause of what is raised.
+    """
+    try:
+        yield
+    except Exception as error:
+        told = explain_failure(error)
+        if told is None:
+            raise
+        raise RuncrateError(told) from error
