@@ -1,0 +1,71 @@
+"""Illustrate a blog post: text, a picture, speech and a film, in one folder."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from langchain_core.output_parsers import StrOutputParser
+from langchain_core.prompts import ChatPromptTemplate
+
+from examples.service import runcrate_service
+from langchain_runcrate import (
+    ChatRuncrate,
+    RuncrateImageTool,
+    RuncrateSpeechTool,
+    RuncrateVideoTool,
+)
+
+FOLDER = Path("demo-output") / "post"
+TITLE = "A night at the lighthouse"
+NOTES = """The lighthouse at Cape Grim was built in 1871. Its keeper climbed 180 steps every
+evening to light the lamp. Since 1990 the light runs by itself. Visitors can spend a night in the
+keeper's room and watch the storms come in from the west."""
+
+
+def main() -> None:
+    with runcrate_service():
+        model = ChatRuncrate(model="deepseek-ai/DeepSeek-V3")
+        prompt = ChatPromptTemplate.from_messages(
+            [("human", "Summarize these notes in two sentences:\n\n{notes}")]
+        )
+        teaser = (prompt | model | StrOutputParser()).invoke({"notes": NOTES})
+        print(f"Text:   {teaser}")
+
+        picture = make(
+            RuncrateImageTool(output_dir=FOLDER),
+            prompt=f"{TITLE}, oil painting, stormy sea",
+            width=768,
+            height=512,
+            seed=7,
+        )
+        sound = make(RuncrateSpeechTool(output_dir=FOLDER, voice="af_heart"), text=teaser)
+        film = make(
+            RuncrateVideoTool(output_dir=FOLDER, poll_interval=0.5),
+            prompt="The beam of a lighthouse turns over the sea",
+            image=picture,
+            duration=4,
+        )
+
+        post = FOLDER / "post.md"
+        post.write_text(
+            f"# {TITLE}\n\n![{TITLE}]({picture})\n\n{teaser}\n\n{NOTES}\n\n"
+            f"[Listen]({sound}) or [watch]({film}).\n",
+            encoding="utf-8",
+        )
+        print(f"\nThe post is {post}.")
+
+
+def make(tool: Any, **arguments: Any) -> str:
+    """Call a tool as an agent does; return the name of the file that it made."""
+    call = {"name": tool.name, "args": arguments, "id": "call", "type": "tool_call"}
+    message = tool.invoke(call)
+    print(f"Tool:   {message.content}")
+    tool.close()
+    if message.status == "error":
+        raise SystemExit(1)
+    return Path(message.artifact["files"][0]["path"]).name
+
+
+if __name__ == "__main__":
+    main()
