@@ -14,6 +14,7 @@ import io
 import os
 import re
 import shutil
+import sys
 import textwrap
 import time
 from dataclasses import dataclass
@@ -131,6 +132,8 @@ def workshop(
     names: dict[str, Any] = {"__name__": "__main__", "emulator": emulator, "os": os}
     yield names
     names.clear()
+    if (llama_index := sys.modules.get("llama_index.core")) is not None:
+        llama_index.Settings._llm = llama_index.Settings._embed_model = None  # set by a page
     gc.collect()  # here, where an unclosed client of a page is not a warning
     assert emulator.crashes == []
 
