@@ -37,10 +37,12 @@ if TYPE_CHECKING:
         RuncrateRefusalError,
         RuncrateResponseError,
         RuncrateServerError,
+        RuncrateStatusError,
         RuncrateStreamError,
         RuncrateStreamStalledError,
         RuncrateStreamTruncatedError,
         RuncrateTimeoutError,
+        RuncrateUnprocessableError,
     )
     from langchain_runcrate.media_tools import (
         RuncrateImageTool,
@@ -67,6 +69,7 @@ __all__ = [
     "RuncrateResponseError",
     "RuncrateServerError",
     "RuncrateSpeechTool",
+    "RuncrateStatusError",
     "RuncrateStreamError",
     "RuncrateStreamStalledError",
     "RuncrateStreamTruncatedError",
@@ -74,6 +77,7 @@ __all__ = [
     "RuncrateToolkit",
     "RuncrateTranscriptionLoader",
     "RuncrateTranscriptionParser",
+    "RuncrateUnprocessableError",
     "RuncrateVideoTool",
     "__version__",
     "register",

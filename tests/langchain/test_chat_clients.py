@@ -117,8 +117,6 @@ def test_one_model_serves_one_event_loop_after_the_other():
         assert server.sent == 3
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_an_event_loop_that_was_not_closed_does_not_stand_in_the_way():
     with ScriptedServer(whole()) as server:
         model = chat(server)

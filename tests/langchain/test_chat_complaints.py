@@ -21,19 +21,23 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 from langchain_core.messages.ai import add_usage
 from pydantic import BaseModel
 
-import langchain_runcrate
 from langchain_runcrate import (
     ChatRuncrate,
     RuncrateCostCallbackHandler,
     RuncrateEmbeddings,
+    RuncrateImageTool,
     RuncrateRateLimitError,
     RuncrateResponseError,
+    RuncrateSpeechTool,
     RuncrateStreamError,
     RuncrateStreamStalledError,
     RuncrateStreamTruncatedError,
+    RuncrateToolkit,
+    RuncrateTranscriptionLoader,
     register,
 )
 from langchain_runcrate.messages import WirePolicy, to_wire
+from runcrate_core import SpendLimits
 from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply
 from tests.langchain.chat_service import (
     EVERY,
@@ -274,19 +278,44 @@ def test_20_embeddings_are_asked_for_with_texts_and_numbers():
     assert server.received[0].json == {"model": "e", "input": ["text"]}
 
 
-@pytest.mark.parametrize(
-    ("number", "where"),
-    [
-        (21, "RuncrateImageTool"),
-        (22, "RuncrateTranscriptionLoader"),
-        (25, "RuncrateToolkit"),
-    ],
-)
-def test_21_22_25_are_answered_by_the_tools(number, where):
-    """Pictures (21), transcripts (22) and approval (25) have tests beside their classes."""
-    if where not in langchain_runcrate.__all__:
-        pytest.skip(f"complaint {number} is answered by `{where}`, which is not there yet")
-    assert getattr(langchain_runcrate, where).__doc__
+@pytest.fixture
+def emulated(runcrate_emulator, monkeypatch):
+    """Let tools find the emulator."""
+    for name, value in runcrate_emulator.environment_variables().items():
+        monkeypatch.setenv(name, value)
+    return runcrate_emulator
+
+
+def test_21_all_pictures_are_kept_and_none_stands_in_the_prompt(emulated, tmp_path):
+    drawing = RuncrateImageTool(output_dir=tmp_path, max_images=3)
+    arguments = {"prompt": "a red fox", "count": 3, "width": 256, "height": 256}
+    message = drawing.invoke({"type": "tool_call", "id": "1", "name": "x", "args": arguments})
+    drawing.close()
+    assert len(message.artifact["files"]) == len(list(tmp_path.iterdir())) == 3
+    assert len(message.content) < 500
+
+
+def test_22_transcripts_have_times_in_seconds(emulated, tmp_path):
+    speaking = RuncrateSpeechTool(output_dir=tmp_path)
+    speaking.invoke({"text": "The budget is four thousand dollars. Anna orders the volume."})
+    speaking.close()
+    loader = RuncrateTranscriptionLoader(str(tmp_path), format="segments")
+    documents = loader.load()
+    loader.close()
+    assert documents
+    for document in documents:
+        assert 0 <= document.metadata["start"] < document.metadata["end"]
+
+
+def test_25_a_toolkit_tells_which_tools_need_approval():
+    limits = SpendLimits(max_price_per_hour=2, max_total_usd=5)
+    reading, spending = (RuncrateToolkit(limits=limit) for limit in (None, limits))
+    names = {tool.name for tool in spending.get_tools()}
+    assert not any(reading.interrupt_on().values())
+    asked = {name for name, decision in spending.interrupt_on().items() if decision}
+    assert asked
+    assert asked < names
+    assert not asked & {tool.name for tool in reading.get_tools()}
 
 
 def test_23_no_other_key_is_needed_and_no_field_of_the_provider_is_lost(monkeypatch):
