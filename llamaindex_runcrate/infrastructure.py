@@ -23,6 +23,7 @@ from runcrate_core import (
     RuncrateError,
     SpendLedger,
     SpendLimits,
+    SpendRefusedError,
     SpendSession,
     explain_failure,
 )
@@ -189,7 +190,7 @@ class RuncrateInfrastructureToolSpec(BaseToolSpec):
             with _failures_told():
                 self._toolbox.checked(tool.name, arguments)
             if asks:
-                raise RuncrateError(_NOBODY.format(tool.name))
+                raise SpendRefusedError(_NOBODY.format(tool.name))
             with _failures_told():
                 flow = self._toolbox.carry_out(tool.name, arguments, _told_to(ctx))
                 return self._clients.blocking.run(flow).text

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from typing import Any
+from typing import Any, Self
 
 from runcrate_core.client import AsyncRuncrate, Runcrate
 from runcrate_core.errors import ConfigurationError
@@ -36,6 +36,9 @@ class ClientPair:
         self._twin: Runcrate | None = None
         self._async_twin: AsyncRuncrate | None = None
         self._lock = threading.Lock()
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # connections are there to be shared
 
     @property
     def blocking(self) -> Runcrate:

@@ -149,7 +149,7 @@ def artifact_file_name(job_id: str, path: str) -> str:
 def _artifact_view(item: JobArtifact, around: Surroundings) -> dict[str, Any]:
     # The path is what `runcrate_download_job_artifact` takes, so one that had to be cleaned
     # cannot be fetched by a model.
-    return given(path=around.clean.name(item.path), bytes=item.bytes)
+    return given(path=around.clean.remark(item.path), bytes=item.bytes)
 
 
 def _short_text(file: Path) -> str | None:

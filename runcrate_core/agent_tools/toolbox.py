@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from runcrate_core.agent_tools.breaking_off import while_phase_lasts
 from runcrate_core.agent_tools.catalogue import TOOLS
@@ -83,6 +83,9 @@ class AgentToolbox:
         )
         self.tools = tuple(self._chosen(None if include is None else set(include)))
         self._by_name = {tool.name: tool for tool in self.tools}
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # its ledger is there to be shared
 
     def checked(self, name: str, arguments: Mapping[str, Any]) -> Arguments:
         """Return the arguments of a call, checked; nothing is sent.

@@ -17,7 +17,7 @@ import threading
 from typing import TYPE_CHECKING, Any, Final
 
 from runcrate_core.api import instances
-from runcrate_core.errors import APIConnectionError, RuncrateError, SpendRefusedError
+from runcrate_core.errors import APIStatusError, InternalServerError, SpendRefusedError
 from runcrate_core.protocol.steps import Now
 from runcrate_core.spending import ending
 from runcrate_core.spending.job_guard import JobGuard
@@ -202,10 +202,9 @@ class SpendGuard(JobGuard):
             after = yield from instances.update(
                 instance.id, max_runtime_minutes=max_runtime_minutes
             )
-        except APIConnectionError:
-            raise  # it may have been changed
-        except RuncrateError:
-            self.ledger.note(instance.name, max_runtime_minutes=before)
+        except APIStatusError as error:
+            if not isinstance(error, InternalServerError):  # else it may have been changed
+                self.ledger.note(instance.name, max_runtime_minutes=before)
             raise
         minutes = lifetime_minutes(after, max_runtime_minutes)
         if minutes is not None:

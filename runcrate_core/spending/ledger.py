@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from runcrate_core.errors import SpendRefusedError
+from runcrate_core.errors import ConfigurationError, SpendRefusedError
 from runcrate_core.spending.limits import refused
 from runcrate_core.spending.money import cents, worst_case
 
@@ -68,6 +68,7 @@ class SpendLedger:
         self._entries: dict[str, SpendEntry] = {}
         self._lock = threading.Lock()
         self._closed_because: str | None = None
+        self._in_session = False
         self._phase = object()
 
     @property
@@ -114,7 +115,7 @@ class SpendLedger:
 
         Raises:
             SpendRefusedError: It would exceed a limit together with what runs or is reserved, or
-                the ledger is closed.
+                its session is over.
         """
         with self._lock:
             if self._closed_because is not None:
@@ -196,16 +197,27 @@ class SpendLedger:
         """Begin another `phase`. Takes no lock, so that a signal handler may do it."""
         self._phase = object()
 
-    def close(self, because: str) -> None:
+    def begin_session(self) -> None:
+        """Take reservations, again after an earlier session.
+
+        Raises:
+            ConfigurationError: A session is open: its end would end what this one starts.
+        """
+        with self._lock:
+            if self._in_session:
+                raise ConfigurationError(
+                    "A session is open on this ledger already. Give each agent that runs at the "
+                    "same time a toolkit, or a ledger, of its own."
+                )
+            self._in_session = True
+            self._closed_because = None
+
+    def end_session(self, because: str) -> None:
         """Refuse everything further, for a reason that is given as a sentence."""
         self.interrupt()
         with self._lock:
+            self._in_session = False
             self._closed_because = because
-
-    def reopen(self) -> None:
-        """Take reservations again."""
-        with self._lock:
-            self._closed_because = None
 
 
 def _total(entries: Iterable[SpendEntry]) -> Decimal:

@@ -64,7 +64,8 @@ def cheapest(
     Args:
         offered: The machines that the API lists.
         limits: The limits.
-        gpu_count: How many GPUs it must have. A machine without GPU is only chosen by its name.
+        gpu_count: How many GPUs it must have, unless it is asked for by its own name. A machine
+            without GPU is only chosen by a name.
         gpu_type: The GPU that was asked for, if any.
         instance_type_id: The machine that was asked for, if any.
 
@@ -76,16 +77,20 @@ def cheapest(
         item
         for item in offered
         if item.hourly_rate is not None
-        and instance_type_id in (None, item.id)
-        and (item.gpu_count == gpu_count or (item.gpu_count == 0 and by_name))
+        and (
+            item.gpu_count == gpu_count or (item.gpu_count == 0 and by_name)
+            if instance_type_id is None
+            else item.id == instance_type_id and item.gpu_count <= limits.max_gpus
+        )
         and limits.allows_gpu(item.gpu_type)
         and limits.allows_region(item.region)
     ]
     if not fitting:
-        asked = "" if instance_type_id is None else f" is called `{instance_type_id}` and"
+        named = f"has {gpu_count} GPU" if instance_type_id is None else "is"
+        which = "" if instance_type_id is None else f" `{instance_type_id}`, with GPUs"
         raise refused(
-            f"none of the {len(offered)} machines offered{asked} has {gpu_count} GPU of an "
-            "allowed type in an allowed region",
+            f"none of the {len(offered)} machines offered {named}{which} of an allowed type and "
+            "number in an allowed region",
             "List the instance types and choose another",
         )
     return min(fitting, key=lambda item: (item.hourly_rate or Decimal(), item.id))

@@ -12,7 +12,6 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from runcrate_core.client_pair import ClientPair
-from runcrate_core.errors import ConfigurationError
 from runcrate_core.spending.ending import EndReport
 
 if TYPE_CHECKING:
@@ -73,7 +72,6 @@ class SpendSession:
         self._owns_clients = not isinstance(client, ClientPair)
         self._clients = client if isinstance(client, ClientPair) else ClientPair(client)
         self._timeout = timeout
-        self._is_open = False
         self._spared: frozenset[str] = frozenset()
         self._signals = _Signals()
 
@@ -140,21 +138,17 @@ class SpendSession:
 
     def _begin(self, _: Runcrate | AsyncRuncrate) -> None:
         """Note what runs already; a client that cannot be made is better known now."""
-        if self._is_open:
-            raise ConfigurationError("This session is open already; make another.")
-        self._is_open = True
         self.report = None
         if self._guard is not None:
-            self._guard.ledger.reopen()
+            self._guard.ledger.begin_session()
             self._spared = frozenset(entry.name for entry in self._guard.ledger.live)
 
     def _ending(self) -> Flow[EndReport] | None:
         """Refuse further starts, and return how to end what was started, if anything was."""
-        self._is_open = False
         guard = self._guard
         if guard is None:
             return None
-        guard.ledger.close(_OVER)
+        guard.ledger.end_session(_OVER)
         names = [entry.name for entry in guard.ledger.live if entry.name not in self._spared]
         if not names:
             return None

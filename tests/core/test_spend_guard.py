@@ -60,7 +60,17 @@ def test_a_machine_without_gpu_is_chosen_only_by_its_name(both: Both, guard: rc.
     assert (plan.gpu_type, plan.gpu_count) == ("CPU", 0)
     named = both("run", guard.plan(instance_type_id="vivid-hawk-h100-c20d", max_runtime_minutes=30))
     assert named.price_per_hour == Decimal("1.54")
-    with pytest.raises(rc.SpendRefusedError, match="is called `nothing`"):
+    two = rc.SpendGuard(rc.SpendLimits(max_gpus=2))
+    pair = both(
+        "run", two.plan(instance_type_id="copper-finch-rtx4090x2-2b9e", max_runtime_minutes=30)
+    )
+    assert (pair.gpu_count, pair.price_per_hour) == (2, Decimal("1.32"))
+    with pytest.raises(rc.SpendRefusedError, match="of an allowed type and number"):
+        both(
+            "run",
+            guard.plan(instance_type_id="copper-finch-rtx4090x2-2b9e", max_runtime_minutes=30),
+        )
+    with pytest.raises(rc.SpendRefusedError, match="machines offered is `nothing`"):
         both("run", guard.plan(instance_type_id="nothing", max_runtime_minutes=30))
 
 
@@ -258,6 +268,10 @@ def test_a_change_that_failed_counts_only_if_it_may_have_been_made(
     with pytest.raises(rc.ConflictError):
         both("run", guard.update(instance.id, max_runtime_minutes=40))
     assert guard.ledger.live[0].max_runtime_minutes == 30
+    cloud.fail("PATCH /instances/{id}", status=500, times=4)
+    with pytest.raises(rc.InternalServerError):
+        both("run", guard.update(instance.id, max_runtime_minutes=35))
+    assert guard.ledger.live[0].max_runtime_minutes == 35
     cloud.fail("PATCH /instances/{id}", drop_connection=True, times=None)
     with pytest.raises(rc.APIConnectionError):
         both("run", guard.update(instance.id, max_runtime_minutes=40))
@@ -626,10 +640,13 @@ def test_what_a_machine_cost_is_counted_in_whole_seconds(fields: dict[str, Any],
 def test_a_closed_ledger_takes_nothing() -> None:
     ledger = rc.SpendLedger()
     entry = rc.SpendEntry("a", "instance", Decimal(1), 30)
-    ledger.close("It is over.")
+    ledger.begin_session()
+    with pytest.raises(rc.ConfigurationError, match="open on this ledger already"):
+        ledger.begin_session()
+    ledger.end_session("It is over.")
     with pytest.raises(rc.SpendRefusedError, match=r"It is over\. Nothing was launched\."):
         ledger.reserve(entry, LIMITS)
-    ledger.reopen()
+    ledger.begin_session()
     ledger.reserve(entry, LIMITS)
     assert ledger.find("a") is entry
     assert ledger.find("b") is None

@@ -95,9 +95,12 @@ async def test_the_same_asynchronously(cloud: Any, guard: Any) -> None:
 
 
 def test_a_session_is_opened_once_at_a_time(client: Any, guard: Any) -> None:
-    opened = rc.SpendSession(guard, client)
-    with opened, pytest.raises(rc.ConfigurationError, match="open already"), opened:
-        pass
+    with rc.SpendSession(guard, client):
+        other = rc.SpendSession(guard, client)
+        with pytest.raises(rc.ConfigurationError, match="open on this ledger already"), other:
+            pass
+        client.run(start(guard))
+    assert len(guard.ledger.entries) == 1
 
 
 def test_one_client_serves_both_kinds(cloud: Any, client: Any, guard: Any) -> None:

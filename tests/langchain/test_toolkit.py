@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import copy
 import json
 import os
 import signal
@@ -464,6 +465,24 @@ async def test_parallel_launches_are_approved_one_by_one(
     assert sorted(message.status for message in answers[-3:]) == ["error", "success", "success"]
     assert len(session.report.ended) == 2
     assert cloud.world.live_machines == {}
+
+
+async def test_a_person_may_change_a_call(cloud: Any, toolkit: RuncrateToolkit) -> None:
+    class Shorter(Person):
+        def one(self, request: Any) -> Any:
+            arguments = {**request["args"], "max_runtime_minutes": 5}
+            action = {"name": request["name"], "args": arguments}
+            return {"type": "edit", "edited_action": action}
+
+    agent = approved_agent(toolkit, "per_call", [run_job])
+    await told_by(agent, Shorter(), is_async=True)
+    [request] = sent(cloud, "POST /jobs")
+    assert request.json["max_runtime_minutes"] == 5
+
+
+def test_tools_may_be_copied(toolkit: RuncrateToolkit) -> None:
+    copied = copy.deepcopy(named(toolkit, "get_balance"))
+    assert json.loads(copied.invoke({}))["balance_usd"] == 100
 
 
 # --- interruptions ---------------------------------------------------------------------------

@@ -181,7 +181,7 @@ async def test_where_nobody_can_be_asked_it_refuses(
     cloud: Any, make: Any, name: str, arguments: dict[str, Any]
 ) -> None:
     tool = named(make(), name)
-    with pytest.raises(rc.RuncrateError, match="who can only be asked in a workflow"):
+    with pytest.raises(rc.SpendRefusedError, match="who can only be asked in a workflow"):
         tool(**arguments)
     with pytest.raises(rc.SpendRefusedError, match="outside of a workflow nobody can be asked"):
         await tool.acall(**arguments)
