@@ -30,10 +30,13 @@ INCLUDE_USAGE: Mapping[str, Any] = {"include_usage": True}
 
 
 class FunctionCall(ApiModel):
-    """The function of a tool call; `arguments` is JSON text that a model wrote."""
+    """The function of a tool call; `arguments` is JSON text that a model wrote.
+
+    Some servers send the arguments as an object; they are kept as they came.
+    """
 
     name: str = ""
-    arguments: str | None = None
+    arguments: str | dict[str, Any] | None = None
 
 
 class ToolCall(ApiModel):

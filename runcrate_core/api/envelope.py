@@ -91,7 +91,11 @@ def whole(kind: type[M], request: Request) -> Callable[[Answer], M]:
     """Return a parser for an answer that is the value itself (the inference API)."""
 
     def parse(answer: Answer) -> M:
-        value = validated(kind, json_object(answer, request), answer, request)
+        found = json_object(answer, request)
+        if set(found) == {"error"}:
+            said = read_refusal(answer.body).message or "without a reason"
+            raise malformed(answer, request, f"it holds nothing but an error: {said}")
+        value = validated(kind, found, answer, request)
         return value.with_response(ResponseInfo(answer.status, answer.headers))
 
     return parse

@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 MASK = "[redacted]"
+# A stand-in such as `x`, for a server without keys, is no secret and part of every word.
+SHORTEST_SECRET = 6
 
 # Shapes rather than names: a server may echo a secret under any field name.
 _SECRET_SHAPES = re.compile(
@@ -35,7 +37,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         secrets: Further exact values to take out, such as a key of an unusual form.
     """
     for secret in secrets:
-        if secret:
+        if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, MASK)
     return _URL_QUERY.sub(rf"\g<address>?{MASK}", _SECRET_SHAPES.sub(MASK, text))
 

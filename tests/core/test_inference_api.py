@@ -82,6 +82,7 @@ def test_only_what_was_given_is_sent(run: Any) -> None:
         ({"choices": [{}]}, "choices.0.message"),
         ({"choices": "none"}, "choices"),
         ([], "not an object"),
+        ({"error": {"message": "no such voice"}}, "nothing but an error: no such voice"),
     ],
 )
 def test_an_answer_that_is_no_completion_is_named(run: Any, answer: Any, field: str) -> None:

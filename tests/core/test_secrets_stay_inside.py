@@ -56,6 +56,10 @@ def test_exact_secrets_and_nested_values_are_taken_out() -> None:
     }
 
 
+def test_a_short_stand_in_for_a_key_is_no_secret() -> None:
+    assert redact("an example", ("x", "ex")) == "an example"
+
+
 def test_headers_and_origins_are_shown_without_secrets() -> None:
     assert public_headers({"Set-Cookie": "a", "x": "rc_live_abc"}) == {"x": MASK}
     assert origin_of("https://user:pw@x.example:8443/path?sig=1") == "https://x.example:8443"
