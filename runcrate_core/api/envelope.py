@@ -25,6 +25,7 @@ from runcrate_core.protocol.answer import (
     malformed,
 )
 from runcrate_core.protocol.paging import Batch, ListMeta
+from runcrate_core.protocol.refusals import read_refusal
 from runcrate_core.protocol.steps import Call
 
 if TYPE_CHECKING:
