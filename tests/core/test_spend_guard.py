@@ -537,6 +537,19 @@ def test_what_vanished_has_ended(cloud: Any, both: Both, guard: rc.SpendGuard) -
     assert rc.EndReport().describe() == "Nothing was left running."
 
 
+def test_what_is_not_there_any_more_need_not_be_ended(monkeypatch: pytest.MonkeyPatch) -> None:
+    ledger = rc.SpendLedger()
+    ledger.reserve(rc.SpendEntry("a", "instance", Decimal(1), 30, id="i"), LIMITS)
+    monkeypatch.setattr(ending, "_look", lambda _: _result_of(iter(())))
+    with pytest.raises(StopIteration) as end:
+        next(ending.end_everything(ledger))
+    assert end.value.value == rc.EndReport(("a",))
+
+
+def _result_of(steps: Any) -> Any:
+    yield from steps
+
+
 def test_a_machine_whose_end_is_not_yet_seen_is_priced_later(
     cloud: Any, both: Both, guard: rc.SpendGuard
 ) -> None:
