@@ -1,19 +1,13 @@
 """Asking a person, through the events of a workflow, before something is started or ended."""
 
-from __future__ import annotations
-
 import hashlib
 import json
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Mapping
+from typing import Any, Final
 
-from llama_index.core.workflow import HumanResponseEvent, InputRequiredEvent
+from llama_index.core.workflow import Context, HumanResponseEvent, InputRequiredEvent
 
 from runcrate_core import SpendRefusedError
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from llama_index.core.workflow import Context
 
 # The only answers that mean yes; upper and lower case do not matter.
 YES: Final = frozenset({"yes", "y", "approve", "approved"})
