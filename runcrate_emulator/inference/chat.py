@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from typing import Final
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
@@ -18,6 +19,9 @@ from runcrate_emulator.simulation.conversation import ChatRequest, ToolCall
 from runcrate_emulator.simulation.reply import Reply, reply
 from runcrate_emulator.simulation.wire import END, Completion, event
 from runcrate_emulator.world import World
+
+_LONG: Final = 20_000
+"""Characters from which a conversation takes noticeable time."""
 
 
 async def create(request: Request) -> Response:
@@ -61,7 +65,9 @@ def _counted(chat: ChatRequest, model: Model) -> int:
 
 
 async def _replied(chat: ChatRequest) -> Reply:
-    if any(message.attachments for message in chat.messages):
+    """The reply; long texts and files are worked on in a thread, so that others stay quick."""
+    length = sum(len(message.text) for message in chat.messages)
+    if length > _LONG or any(message.attachments for message in chat.messages):
         return await asyncio.to_thread(reply, chat)
     return reply(chat)
 

@@ -50,7 +50,7 @@ class Answer:
 def answer(prompt: Prompt) -> Answer:
     """Answer a prompt."""
     for form, note in _FORMS:
-        if (text := form(prompt)) is not None:
+        if text := form(prompt):
             return Answer(text, grounded=True, note=note)
     if (better := refined(prompt)) is not None:
         return Answer(better.text, better.grounded, "An existing answer is to be improved.")

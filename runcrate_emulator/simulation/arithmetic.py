@@ -48,7 +48,11 @@ _WORDINGS: Final = (
     (re.compile(r"(?<=[\d)])\s*to the power of\s*(?=[\d(])", re.IGNORECASE), "^"),
     (re.compile(r"(?<=\d),(?=\d{3}\b)"), ""),
 )
-_EXPRESSION: Final = re.compile(r"(?<![\w.])[(\-]*\d[\d\s.()+\-*/^%]*[\d)](?![\w/-])")
+_MOST_OPERATIONS: Final = 100
+"""Operations in one expression; deeper ones would exhaust the stack."""
+_LONGEST_TEXT: Final = 4000
+"""Characters in which sums are looked for: nobody reckons on further pages."""
+_EXPRESSION: Final = re.compile(r"(?<![\w.])[(\-]{0,8}\d[\d\s.()+\-*/^%]*[\d)](?![\w/-])")
 _CALENDAR: Final = re.compile(r"^\d{1,4}([-/])\d{1,2}\1\d{1,4}$")
 
 
@@ -96,6 +100,7 @@ def plain(value: float) -> float:
 
 def expressions(text: str) -> list[Expression]:
     """The arithmetic expressions of a text, in order; dates and ranges such as `2-3` excluded."""
+    text = text[:_LONGEST_TEXT]
     for wording, written in _WORDINGS:
         text = wording.sub(written, text)
     return [found for match in _EXPRESSION.finditer(text) if (found := _expression(match[0]))]
@@ -103,7 +108,7 @@ def expressions(text: str) -> list[Expression]:
 
 def _expression(text: str) -> Expression | None:
     text = _balanced(text.strip())
-    if _CALENDAR.match(text):
+    if _CALENDAR.match(text) or sum(sign in "+-*/^%" for sign in text) > _MOST_OPERATIONS:
         return None
     try:
         parsed = _operand(ast.parse(text.replace("^", "**"), mode="eval").body)

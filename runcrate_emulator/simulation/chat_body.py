@@ -13,6 +13,7 @@ from runcrate_emulator.simulation.catalogue import Model
 from runcrate_emulator.simulation.chat_messages import messages_of
 from runcrate_emulator.simulation.conversation import ChatRequest, Tool, ToolChoice
 from runcrate_emulator.simulation.refusals import invalid
+from runcrate_emulator.simulation.schema_form import require_schema
 
 _TOOL_NAME: Final = re.compile(r"^[A-Za-z0-9_.-]{1,128}$")
 _MOST_CHOICES: Final = 8
@@ -139,8 +140,7 @@ def _tool(item: Any, field: str) -> Tool:
         parameters = {"type": "object", "properties": {}}
     if not isinstance(parameters, Mapping) or parameters.get("type", "object") != "object":
         raise invalid(f"{field}.function.parameters", "must be a JSON schema of an object.")
-    if not isinstance(parameters.get("properties", {}), Mapping):
-        raise invalid(f"{field}.function.parameters.properties", "must be an object.")
+    require_schema(parameters, f"{field}.function.parameters")
     return Tool(name, description, {"type": "object", **parameters})
 
 
@@ -184,4 +184,5 @@ def _response_format(value: Any) -> tuple[Mapping[str, Any] | None, bool]:
     schema = wrapped.get("schema")
     if not isinstance(schema, Mapping):
         raise invalid("response_format.json_schema.schema", "must be a JSON schema.")
+    require_schema(schema, "response_format.json_schema.schema")
     return schema, False

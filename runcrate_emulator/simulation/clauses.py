@@ -7,7 +7,7 @@ from typing import Final
 
 from runcrate_emulator.simulation.actions import VERBS, Action, verb_action
 from runcrate_emulator.simulation.passages import sentences
-from runcrate_emulator.simulation.words import STOP_WORDS, stem, words
+from runcrate_emulator.simulation.words import STOP_WORDS, WORD, stem, words
 
 _QUOTED: Final = re.compile(
     r"\"[^\"\n]*\"|\u201c[^\u201d\n]*\u201d|`[^`\n]*`|(?<!\w)'[^'\n]*'(?!\w)|\([^()\n]*\)"
@@ -33,6 +33,10 @@ _POINTS_BACK: Final = re.compile(
     re.IGNORECASE,
 )
 _EXPLETIVE: Final = re.compile(r"\bwhat \w+ is it\b|\bis it (?:true|possible)\b", re.IGNORECASE)
+_LONGEST_REQUEST: Final = 8000
+"""Characters of a request in which steps are looked for."""
+_REACH: Final = 80
+"""Characters after a conjunction in which the next step's verb must stand."""
 _ASKING: Final = frozenset({"what", "who", "where", "when", "why", "how", "which", "is", "are"})
 _FORBIDS: Final = re.compile(
     r"^(?:but\s+)?(?:do not|don'?t|never|without|no need to|avoid|rather than|instead of)\b",
@@ -67,7 +71,11 @@ def clauses(request: str, verbs: Collection[str] = ()) -> list[Clause]:
         verbs: More stems that begin a step, as the verbs in the names of the tools on offer.
     """
     known = VERBS | set(verbs)
-    parts = [part for part in _parts(request, known) if re.search(r"[^\W\d]|\d\s*[-+*/(]", part)]
+    parts = [
+        part
+        for part in _parts(request[:_LONGEST_REQUEST], known)
+        if re.search(r"[^\W\d]|\d\s*[-+*/(]", part)
+    ]
     return [_clause(part, at, known) for at, part in enumerate(parts)]
 
 
@@ -85,12 +93,12 @@ def _split(sentence: str, verbs: frozenset[str]) -> list[str]:
     cuts = [0]
     starts: list[int] = []
     for border in _BORDER.finditer(shielded):
-        rest = _LEADING.sub("", shielded[border.end() :])
-        first = words(rest)[:1]
-        begins = bool(first) and (
+        rest = _LEADING.sub("", shielded[border.end() : border.end() + _REACH])
+        first = WORD.search(rest)
+        begins = first is not None and (
             stem(first[0]) in verbs or first[0].lower() in _ASKING or bool(_FORBIDS.search(rest))
         )
-        if begins and words(shielded[cuts[-1] : border.start()]):
+        if begins and WORD.search(shielded, cuts[-1], border.start()):
             starts.append(border.start())
             cuts.append(border.end())
             if "then" in border[0].lower():

@@ -2,13 +2,15 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from runcrate_emulator.simulation.options import Option
 
 Style = Literal["call", "forced", "written"]
 """What the values are for: a tool call that the request calls for, one that the client forces, or
 a structured answer."""
+_LONGEST_TEXT: Final = 6000
+"""Characters of a text in which values are looked for: a few pages."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +49,10 @@ class Evidence:
         return self.style != "call"
 
     def texts(self) -> Iterator[str]:
-        """The different texts to look in, most telling first."""
+        """The different texts to look in, most telling first; of long ones the beginning."""
         seen: set[str] = set()
-        for text in (self.focus, self.request, self.material):
+        for whole in (self.focus, self.request, self.material):
+            text = whole[:_LONGEST_TEXT]
             if text and text not in seen:
                 seen.add(text)
                 yield text

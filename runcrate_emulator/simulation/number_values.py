@@ -16,6 +16,9 @@ GOOD_ENOUGH: Final = 1.5
 
 _NEAR: Final = 3
 """Words to either side of a number that are taken for its description."""
+_REACH: Final = 120
+"""Characters to either side of a number that are looked at."""
+_MOST_MENTIONS: Final = 60
 _UNITS: Final[Mapping[str, str]] = {
     "gb": "gb",
     "gib": "gb",
@@ -92,7 +95,7 @@ def assigned(
         schemas: Document of the slots' schemas, to keep each number within its limits.
         guess: Whether required slots without a likely number take those left over, in order.
     """
-    mentions = [_mention(text, number) for number in numbers(text)]
+    mentions = [_mention(text, number) for number in numbers(text)[:_MOST_MENTIONS]]
     pairs = sorted(
         (
             (_score(slot, mention), -at, -place, slot, mention)
@@ -135,7 +138,8 @@ def _take_the_rest(
 
 
 def _mention(text: str, number: NumberSpan) -> _Mention:
-    before, after = text[: number.start], text[number.end :]
+    before = text[max(0, number.start - _REACH) : number.start]
+    after = text[number.end : number.end + _REACH]
     before = re.split(r"[.;?!]\s|\n", before)[-1]
     after = re.split(r"[.;?!](?:\s|$)|\n", after)[0]
     nearest = tuple(stem(word) for word in words(after)[:_NEAR])

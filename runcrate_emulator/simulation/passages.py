@@ -25,6 +25,8 @@ _SOURCE: Final = re.compile(
 _ABBREVIATION: Final = re.compile(
     r"\b(?:e\.g|i\.e|etc|cf|vs|approx|Dr|Mr|Mrs|Ms|Prof|St|No|Fig|Inc|Ltd|Co|Corp|U\.S|[A-Z])\.$"
 )
+_ABBREVIATION_REACH: Final = 12
+"""Characters at the end of a piece in which an abbreviation is looked for."""
 _SENTENCE_END: Final = re.compile(
     r"(?<=[.!?])[\"'\u201d\u2019)\]*`]*\s+(?=[\"'\u201c\u2018(\[*`]*[^\W_a-z])|(?<=[。\uff01\uff1f])"
 )
@@ -56,7 +58,7 @@ def sentences(text: str) -> list[str]:
     held = ""
     for piece in _SENTENCE_END.split(joined):
         candidate = f"{held} {piece}".strip() if held else piece
-        if _ABBREVIATION.search(candidate) and piece != joined:
+        if _ABBREVIATION.search(candidate[-_ABBREVIATION_REACH:]) and piece != joined:
             held = candidate
             continue
         held = ""

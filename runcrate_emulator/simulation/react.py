@@ -10,16 +10,17 @@ from runcrate_emulator.simulation.conversation import Message, Tool, ToolCall
 from runcrate_emulator.simulation.outcomes import Outcome, Turn
 from runcrate_emulator.simulation.records import parsed
 
-_FORMAT: Final = re.compile(r"^\s*`*Action:.*$[\s\S]{0,400}?^\s*Action Input:", re.MULTILINE)
-_OBSERVATION: Final = re.compile(r"^\s*Observation:\s*", re.MULTILINE)
+_FORMAT: Final = re.compile(r"^[ \t]*`*Action:.*$[\s\S]{0,400}?^[ \t]*Action Input:", re.MULTILINE)
+_OBSERVATION: Final = re.compile(r"^[ \t]*Observation:\s*", re.MULTILINE)
 _NAMED_TOOL: Final = re.compile(
     r"^>?\s*Tool Name:\s*(?P<name>\S+)\s*\nTool Description:\s*(?P<description>.*?)\n"
     r"Tool Args:\s*(?P<schema>\{.*?\}|\S+)\s*$",
     re.MULTILINE | re.DOTALL,
 )
 _LISTED_TOOL: Final = re.compile(
-    r"^\s*[-*>]?\s*`?(?P<name>[A-Za-z][\w-]*)`?(?P<signature>\([^\n]*?\))?(?:\s*->\s*[\w\[\], ]+)?"
-    r"\s*[:-]\s+(?P<description>[^\n]+?)(?:,\s*args:\s*(?P<args>\{.*\}))?\s*$",
+    r"^[ \t]*[-*>]?\s*`?(?P<name>[A-Za-z][\w-]*)`?(?P<signature>\([^\n]*?\))?"
+    r"(?:\s*->\s*[\w\[\], ]+)?\s*[:-]\s+"
+    r"(?P<description>[^\n]+?)(?:,\s*args:\s*(?P<args>\{.*\}))?\s*$",
     re.MULTILINE,
 )
 _NAMES: Final = re.compile(r"\bone of \[?(?P<names>[^\])\n]+?)[\]).]", re.IGNORECASE)
@@ -33,10 +34,11 @@ _CALL: Final = re.compile(
     r"Action:\s*(?P<name>[^\n(]+?)\s*(?:\(.*\))?\n+\s*Action Input:\s*(?P<input>.*)", re.DOTALL
 )
 _QUESTION: Final = re.compile(
-    r"^\s*(?:Question|Task|New input|Human|User):\s*(?P<text>.+?)(?=\n\s*(?:Thought:|Action:)|\Z)",
+    r"^[ \t]*(?:Question|Task|New input|Human|User):\s*"
+    r"(?P<text>.+?)(?=\n\s*(?:Thought:|Action:)|\Z)",
     re.MULTILINE | re.DOTALL,
 )
-_FINAL: Final = re.compile(r"^\s*(?P<label>Final Answer|Answer):", re.MULTILINE)
+_FINAL: Final = re.compile(r"^[ \t]*(?P<label>Final Answer|Answer):", re.MULTILINE)
 _PLAIN_INPUT: Final = "input"
 
 

@@ -30,6 +30,7 @@ _LOOKS: Final = re.compile(
     r"listen|hear|title)\b",
     re.IGNORECASE,
 )
+_BLANK_LINES: Final = re.compile(r"\n{4,}")
 _ANY_ANSWER: Final[Mapping[str, Any]] = {
     "type": "object",
     "properties": {"answer": {"type": "string"}},
@@ -66,8 +67,8 @@ def _prompt_of(messages: Sequence[Message], readings: Sequence[Reading]) -> Prom
     asked = [at for at, message in enumerate(messages) if message.role == "user"]
     last = asked[-1] if asked else len(messages)
     return Prompt(
-        joined([message.text for message in messages if message.role == "system"]),
-        messages[last].text if asked else messages[-1].text,
+        _BLANK_LINES.sub("\n\n\n", joined([m.text for m in messages if m.role == "system"])),
+        _BLANK_LINES.sub("\n\n\n", messages[last].text if asked else messages[-1].text),
         tuple(reading.told for reading in readings),
         tuple(message.text for message in messages[:last] if message.role == "user"),
         tuple(m.text for m in messages[:last] if m.role == "assistant" and m.text),

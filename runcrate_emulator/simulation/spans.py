@@ -40,7 +40,7 @@ _QUOTED: Final = re.compile(
 )
 _NAME_WORD: Final = r"(?:[^\W\d_a-z][\w'’&-]*(?:\.[\w-]+)*|[A-Z]\.|[^\W\d_]*[A-Z\d][\w.-]*\w)"  # noqa: RUF001
 _NAME: Final = re.compile(
-    rf"(?<![\w.@/])(?=\S*[^\W\d_a-z]){_NAME_WORD}(?:[ ](?:{_NAME_WORD}|"
+    rf"(?<![\w.@/])(?=\S{{0,40}}[^\W\d_a-z]){_NAME_WORD}(?:[ ](?:{_NAME_WORD}|"
     rf"\d+\w*(?![.\w])|(?:of|de|la|van|von|the|del|di|da|al|bin)"
     rf"(?= {_NAME_WORD})))*(?:,\s(?:[A-Z]{{2}}|UK|USA)\b)?"
 )

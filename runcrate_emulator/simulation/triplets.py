@@ -92,6 +92,8 @@ def extracted(prompt: Prompt) -> str | None:
     if not _WANTS.search(f"{prompt.instructions} {prompt.cue}"):
         return None
     text = joined(prompt.context) or prompt.part("statement", "plain")
+    if not text.strip():
+        return None
     most = int(match[1]) if (match := _AT_MOST.search(prompt.instructions)) else 10
     found = triplets(text, most)
     if shape := _shape(f"{prompt.examples}\n{prompt.instructions}"):

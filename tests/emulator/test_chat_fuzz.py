@@ -1,0 +1,177 @@
+"""Whatever comes in gets an answer or a refusal that names the field, never a crash."""
+
+import json
+import time
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from runcrate_emulator.errors import ApiError
+from runcrate_emulator.simulation.catalogue import find
+from runcrate_emulator.simulation.chat_body import parse
+from runcrate_emulator.simulation.reply import reply
+from tests.emulator.chat_support import MODEL, ask, called, json_schema, result, tool, user
+
+FRAGMENTS = [
+    *"""
+Question: |Context: |Answer: |Answer:|---------------------|```|<context>|</context>|Thought: |
+Action: |Action Input: |Observation: |Final Answer: |{"a": 1}|{"type": "object"|}|[1] |Source 2:|
+(1) |- |1. |# |Document 1:|yes or no|Answer with yes or no.|score from 1 to 5|JSON|[[A]] or [[B]]|
+Return JSON with the key 'a'. |Summarize |the following |keywords|title|KEYWORDS: <keywords>|it|
+and |launch it|, then |Find the cheapest GPU|wait until it runs|terminate it|What is |3 * 4|
+(1 + 2) * |
+Paris|Rome and Oslo|named 'x'|"quoted"|$5|20 GB|at least |2026-01-02|bob@example.com|[] > []|
+Text: |Extract up to 3 knowledge triplets |Chat History:|user: hi|Standalone question:|choices|of|
+don't |is|
+Doc: 9, Relevance: 7|ANSWER: <number>|classify as a or b|Tell me a joke|about cats|?|.|!|你好| |a|
+The otter eats fish.""".replace("\n", "").split("|"),
+    "\n",
+    "\n\n",
+    "\t",
+    "\0",
+    "\u202e",
+    "\U0001f600",
+]
+TOOLS = [
+    tool("get_weather", "Get the weather.", location="string"),
+    tool("multiply", "Multiply two numbers.", a="number", b="number"),
+    tool("list_gpus", "List GPUs with prices."),
+    tool("launch", "Launch a machine.", gpu="string", name="string"),
+    tool("terminate", "Terminate a machine.", machine_id="string"),
+    tool("search", "Search the docs.", query="string"),
+]
+SCHEMA = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "age": {"type": "integer"},
+        "items": {
+            "type": "array",
+            "items": {"type": "object", "properties": {"x": {"type": "number"}}},
+        },
+        "answer": {"type": ["string", "null"]},
+    },
+    "required": ["name", "age", "items", "answer"],
+}
+RESULTS = ["", "[]", "12", "Error: x", '{"id": "m_1", "price": 2}']
+TEXTS = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=6), max_size=25).map("".join)
+THOROUGH = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+MODEL_FOUND = find(MODEL)
+
+
+@THOROUGH
+@given(TEXTS, TEXTS)
+def test_any_text_is_answered(text, system):
+    assert ask(text, system).text
+
+
+@THOROUGH
+@given(TEXTS, st.sampled_from(["auto", "required"]), st.sampled_from(RESULTS))
+def test_any_request_with_tools_is_answered(text, choice, content):
+    messages = [user(text), called("1", "list_gpus"), result("1", content)]
+    for conversation in (messages[:1], messages):
+        for call in ask(conversation, tools=TOOLS, tool_choice=choice).calls:
+            schema = next(t["function"] for t in TOOLS if t["function"]["name"] == call.name)
+            jsonschema.validate(dict(call.arguments), schema["parameters"])
+
+
+@THOROUGH
+@given(TEXTS)
+def test_any_text_gives_a_valid_structure(text):
+    answer = ask(text, response_format=json_schema("x", SCHEMA))
+    jsonschema.validate(json.loads(answer.text), SCHEMA)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+FIELDS = [
+    "messages",
+    "tools",
+    "tool_choice",
+    "response_format",
+    "stop",
+    "stream",
+    "stream_options",
+    "max_tokens",
+    "n",
+    "seed",
+    "temperature",
+    "top_p",
+    "logprobs",
+    "top_logprobs",
+    "parallel_tool_calls",
+    "presence_penalty",
+    "reasoning_effort",
+]
+BODY = {
+    "model": MODEL,
+    "messages": [
+        user("weather in Paris?"),
+        called("1", "get_weather", location="Paris"),
+        result("1", "x"),
+    ],
+    "tools": TOOLS[:2],
+    "tool_choice": {"type": "function", "function": {"name": "multiply"}},
+    "response_format": json_schema("x", {"type": "object"}),
+}
+
+
+def places(value, path=()):
+    """Paths to everything inside a JSON value."""
+    yield path
+    children = value.items() if isinstance(value, dict) else enumerate(value)
+    if isinstance(value, (dict, list)):
+        for key, child in children:
+            yield from places(child, (*path, key))
+
+
+def replaced(value, path, new):
+    """A copy of a JSON value with the part at a path exchanged."""
+    if not path:
+        return new
+    copy = dict(value) if isinstance(value, dict) else list(value)
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
+
+
+@THOROUGH
+@given(st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=3))
+def test_any_fields_are_taken_or_refused(fields):
+    taken_or_refused({"model": MODEL, "messages": [user("Hello")], **fields})
+
+
+@THOROUGH
+@given(st.sampled_from([path for path in places(BODY) if path]), JSON)
+def test_any_part_of_a_body_may_be_wrong(path, new):
+    taken_or_refused(replaced(BODY, path, new))
+
+
+def taken_or_refused(body):
+    refusal = None
+    try:
+        reply(parse(body, MODEL_FOUND))
+    except ApiError as error:
+        refusal = error
+    if refusal is not None:
+        assert refusal.status in {400, 422}
+        assert refusal.details["field"] in refusal.message
+
+
+@pytest.mark.parametrize(
+    "unit",
+    ["(", "1+", "1,", '"', "A. ", "a, ", "2026-", "\n", "{", "<a>", "A: b\n", "Action: a\n", "\\"],
+)
+def test_long_and_monotonous_texts_take_no_long_time(unit):
+    text = (unit * 10_000)[:10_000]
+    started = time.perf_counter()
+    ask(text)
+    ask(text, tools=TOOLS)
+    ask(text, response_format=json_schema("x", SCHEMA))
+    assert time.perf_counter() - started < 5
