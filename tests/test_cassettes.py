@@ -4,8 +4,14 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
+import vcr
+from vcr.errors import CannotOverwriteExistingCassetteException
+
+import runcrate_core as rc
+from tests import conftest
 
 CASSETTES = Path(__file__).parent.parent / "cassettes"
 # Shapes, not names: a secret may stand under any name. The match itself is never printed.
@@ -39,3 +45,48 @@ def test_every_cassette_belongs_to_a_test_module() -> None:
         if not (tests / path.parent.relative_to(CASSETTES)).with_suffix(".py").exists()
     ]
     assert not orphans
+
+
+class Played:
+    """A cassette of which so many requests were played."""
+
+    def __init__(self, recorded: int, played: int) -> None:
+        self._recorded = recorded
+        self.play_count = played
+
+    def __len__(self) -> int:
+        return self._recorded
+
+
+def after_a_test(cassette: Played) -> None:
+    """Do what happens behind each test that has a cassette."""
+    request = SimpleNamespace(session=SimpleNamespace(testsfailed=0))
+    steps = conftest._cassette_is_played_whole._get_wrapped_function()(request, cassette)
+    next(steps)
+    next(steps, None)
+
+
+@pytest.mark.skipif(conftest.RECORDING, reason="while recording, cassettes are being made")
+@pytest.mark.parametrize(
+    ("cassette", "problem"),
+    [(Played(0, 0), "There is no cassette"), (Played(3, 1), "2 of 3 recorded requests")],
+)
+def test_57_a_cassette_that_is_missing_or_half_played_fails_its_test(
+    cassette: Played, problem: str
+) -> None:
+    with pytest.raises(pytest.fail.Exception, match=problem):
+        after_a_test(cassette)
+
+
+def test_57_a_cassette_played_whole_passes() -> None:
+    after_a_test(Played(2, 2))
+
+
+def test_57_a_request_that_is_not_recorded_is_named_and_goes_nowhere(tmp_path: Path) -> None:
+    client = rc.Runcrate(max_retries=0)
+    with (
+        vcr.use_cassette(str(tmp_path / "none.yaml"), record_mode="none"),
+        pytest.raises(CannotOverwriteExistingCassetteException, match=r"www\.runcrate\.ai/api/v1"),
+    ):
+        client.instances.list()
+    client.close()
