@@ -51,6 +51,8 @@ _VERDICT: Final = re.compile(
     re.IGNORECASE,
 )
 _SUCH_AS: Final = re.compile(r"\b(?:such as|like|e\.g\.|for example)\s*:?\s*(?P<list>[^.;()]+)")
+_ALTERNATIVES: Final = re.compile(r"\bor\b|\bone of\b|/|\||\bLiteral\[|\b(?:valid|allowed|among)\b")
+_PERSON: Final = re.compile(r"^(?:[A-Z][a-z'-]+ ){1,2}[A-Z][a-z'-]+$")
 _ONE_OF: Final = re.compile(
     r"\b(?:one of|either|can be|must be|options?(?: are)?|choices?(?: are)?|values?(?: are)?|"
     r"(?:possible|allowed|valid) values)\b[:\s]*(?P<list>[^.;\n]+)",
@@ -76,7 +78,7 @@ def described_options(slot: Slot) -> dict[str, str]:
 def told_options(slot: Slot) -> list[str]:
     """Options that a description lists in words, as `one of 'low', 'high'`; often none."""
     quoted = [span.text for span in spans.quotations(slot.description)]
-    if len(quoted) > 1 and re.search(r"\bor\b|\bone of\b|/|\|", slot.description):
+    if len(quoted) > 1 and _ALTERNATIVES.search(slot.description):
         return quoted
     if match := _ONE_OF.search(slot.description):
         options = spans.listed(match["list"])
@@ -110,7 +112,12 @@ def chosen(slot: Slot, options: Sequence[Any], evidence: Evidence) -> Any:
             return options[-at]
     if not slot.required:
         return None
-    return _by_mood(options, evidence) or _by_verdict(options, evidence) or _fallback(options)
+    return (
+        _by_mood(options, evidence)
+        or _by_verdict(options, evidence)
+        or _by_sort_of_name(options, evidence)
+        or _fallback(options)
+    )
 
 
 def _mention(option: str, text: str) -> float:
@@ -155,6 +162,16 @@ def _by_verdict(options: Sequence[Any], evidence: Evidence) -> Any:
     if {"yes", "no"} <= set(lowered):
         return lowered["yes" if evidence.answered else "no"]
     return None
+
+
+def _by_sort_of_name(options: Sequence[Any], evidence: Evidence) -> Any:
+    """`PERSON` for `Ada Colm` and `THING` for `a lighthouse`, where these are options."""
+    lowered = {str(option).lower(): option for option in options}
+    if "person" not in lowered:
+        return None
+    if _PERSON.match(evidence.focus):
+        return lowered["person"]
+    return next((lowered[name] for name in ("thing", "object", "concept") if name in lowered), None)
 
 
 def _fallback(options: Sequence[Any]) -> Any:

@@ -13,6 +13,7 @@ from runcrate_emulator.simulation.choice_values import (
     truth,
 )
 from runcrate_emulator.simulation.evidence import Evidence
+from runcrate_emulator.simulation.fact_items import facts_for
 from runcrate_emulator.simulation.item_evidence import evidence_of_items
 from runcrate_emulator.simulation.number_choice import is_numeric, numbers_for
 from runcrate_emulator.simulation.schema import Json, Schemas, same, types_of
@@ -268,10 +269,25 @@ class _Filler:
 
     def _objects(self, item: Mapping[str, Any], slot: Slot, depth: int) -> Iterator[Json]:
         one = Slot(slot.name.removesuffix("s"), item, owner=slot.owner)
+        facts = list(facts_for(item, self._evidence))
+        if facts:
+            yield from (self._fact(one, texts, depth) for texts in facts)
+            return
         for evidence in evidence_of_items(one, self._evidence, self._schemas):
             value = _Filler(self._schemas, evidence).value(one, depth - 1)
             if value is not MISSING:
                 yield value
+
+    def _fact(self, slot: Slot, texts: Mapping[str, str], depth: int) -> Json:
+        """A fact as an object: each part made from its text."""
+        made: dict[str, Json] = {}
+        for name, text in texts.items():
+            schema = self._schemas.resolved(slot.schema["properties"][name])
+            part = Evidence(text, text, records=({"name": text},), style=self._evidence.style)
+            is_text = types_of(schema) == ("string",) and self._schemas.accepts(schema, text)
+            inner = _Filler(self._schemas, part)
+            made[name] = text if is_text else inner.value(Slot(name, schema), depth - 2)
+        return self._completed(slot, {n: v for n, v in made.items() if v is not MISSING})
 
 
 def _mentioned(value: str, text: str) -> bool:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 from runcrate_emulator.simulation import spans
@@ -11,7 +12,8 @@ from runcrate_emulator.simulation.passages import sentences
 from runcrate_emulator.simulation.prompt import Prompt
 from runcrate_emulator.simulation.relevance import likeness
 
-_WANTS: Final = re.compile(r"\bjson\b", re.IGNORECASE)
+_WANTS: Final = re.compile(r"\bjson\b|\boutput schema\b", re.IGNORECASE)
+_ASKS: Final = re.compile(r"\b(?:json|schema|markdown|output)\b", re.IGNORECASE)
 _KEYS: Final = re.compile(
     r"(?:keys?|fields?|properties|attributes)\b(?: named| called|:| "
     r"are| of| is)?\s*:?\s*(?P<after>[^.\n]{1,200})|"
@@ -30,7 +32,8 @@ def schema_in(prompt: Prompt) -> Mapping[str, Any] | None:
     the keys that are named.
     """
     text = prompt.told_without_context
-    if not any(_WANTS.search(said) and instructs(said) for said in sentences(text)):
+    told = (said for line in text.splitlines() for said in sentences(line))
+    if not any(_WANTS.search(said) and instructs(said) for said in told):
         return None
     if "{{" in text:
         plain = text.replace("{{", "{").replace("}}", "}")
@@ -44,8 +47,32 @@ def schema_in(prompt: Prompt) -> Mapping[str, Any] | None:
     return _by_keys(text)
 
 
+def without_wish(prompt: Prompt) -> Prompt:
+    """A prompt without the schema or example it shows and the sentences that ask for JSON."""
+    if schema_in(prompt) is None:
+        return prompt
+    return replace(prompt, system=_without_wish(prompt.system), text=_without_wish(prompt.text))
+
+
+def _without_wish(text: str) -> str:
+    if "{{" in text:
+        text = text.replace("{{", "{").replace("}}", "}")
+    for start, end in reversed([(start, end) for _, start, end in _found(text)]):
+        text = text[:start] + text[end:]
+    lines = [
+        " ".join(said for said in sentences(line) if not (_ASKS.search(said) and instructs(said)))
+        for line in text.splitlines()
+    ]
+    return "\n".join(lines).strip()
+
+
 def _objects(text: str) -> Iterator[Any]:
     """The JSON objects and arrays written out in a text."""
+    return (value for value, _, _ in _found(text))
+
+
+def _found(text: str) -> Iterator[tuple[Any, int, int]]:
+    """The same with the places where they begin and end."""
     decoder = json.JSONDecoder()
     at, tried = 0, 0
     while (match := re.compile(r"[{\[]").search(text, at)) and tried < _MOST_TRIED:
@@ -57,7 +84,7 @@ def _objects(text: str) -> Iterator[Any]:
             continue
         at = end
         if isinstance(value, (dict, list)) and value and not _is_reference(value):
-            yield value
+            yield value, match.start(), end
 
 
 def _is_reference(value: Any) -> bool:

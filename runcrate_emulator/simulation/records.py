@@ -73,7 +73,7 @@ def parsed(text: str) -> Any:
         pass
     try:
         return ast.literal_eval(bare) if bare[0] in "{[('" else None
-    except (ValueError, SyntaxError, MemoryError, RecursionError):
+    except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
         return None
 
 

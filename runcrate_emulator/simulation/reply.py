@@ -12,7 +12,7 @@ from runcrate_emulator.simulation.attached import Reading, read
 from runcrate_emulator.simulation.conversation import ChatRequest, Message, Tool
 from runcrate_emulator.simulation.evidence import Evidence, Style
 from runcrate_emulator.simulation.filler import fill
-from runcrate_emulator.simulation.json_forms import schema_in
+from runcrate_emulator.simulation.json_forms import schema_in, without_wish
 from runcrate_emulator.simulation.judging import verdict
 from runcrate_emulator.simulation.options import ranked_options
 from runcrate_emulator.simulation.outcomes import turn_of
@@ -176,7 +176,7 @@ class _Replier:
         return self._reply(json.dumps(value, ensure_ascii=False), "The answer must fit a schema.")
 
     def _evidence(self, style: Style) -> Evidence:
-        prompt = self._prompt
+        prompt = self._prompt if style == "call" else without_wish(self._prompt)
         results = [outcome.text for outcome in self._turn.outcomes if not outcome.failed]
         material = joined([*prompt.context, *results])
         if style == "call":
@@ -184,7 +184,7 @@ class _Replier:
         asked = replace(prompt, attached=(*prompt.attached, *results)) if results else prompt
         found = answer(asked)
         judged = verdict(asked) if material else None
-        request = prompt.question if prompt.context or schema_in(prompt) else prompt.text
+        request = prompt.question if prompt.context else prompt.text
         rows = [row for outcome in self._turn.outcomes for row in outcome.rows(request)]
         return Evidence(
             request,

@@ -103,12 +103,11 @@ def extracted(prompt: Prompt) -> str | None:
 
 def _shape(shown: str) -> dict[str, object] | None:
     """The keys of the first record in the prompt's example, if it shows records."""
-    for match in _SHAPE.finditer(shown):
+    for match in _SHAPE.finditer(shown.replace("{{", "{").replace("}}", "}")):
+        written = match[0].lstrip("[ \n").replace("{...}", "{}").replace(", ...", "")
         try:
-            record = ast.literal_eval(
-                match[0].lstrip("[ \n").replace("{...}", "{}").replace(", ...", "")
-            )
-        except (ValueError, SyntaxError):
+            record = ast.literal_eval(written)
+        except (ValueError, TypeError, SyntaxError, MemoryError, RecursionError):
             continue
         if isinstance(record, dict):
             return {str(key): value for key, value in record.items()}

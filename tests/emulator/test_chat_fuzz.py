@@ -17,7 +17,8 @@ from tests.emulator.chat_support import MODEL, ask, called, json_schema, result,
 FRAGMENTS = [
     *"""
 Question: |Context: |Answer: |Answer:|---------------------|```|<context>|</context>|Thought: |
-Action: |Action Input: |Observation: |Final Answer: |{"a": 1}|{"type": "object"|}|[1] |Source 2:|
+Action: |Action Input: |Observation: |Final Answer: |{"a": 1}|{"type": "object"|}|
+{{'a': {{'b': 1}}}}|[1] |Source 2:|
 (1) |- |1. |# |Document 1:|yes or no|Answer with yes or no.|score from 1 to 5|JSON|[[A]] or [[B]]|
 Return JSON with the key 'a'. |Summarize |the following |keywords|title|KEYWORDS: <keywords>|it|
 and |launch it|, then |Find the cheapest GPU|wait until it runs|terminate it|What is |3 * 4|

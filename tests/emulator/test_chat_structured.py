@@ -5,6 +5,7 @@ from typing import Literal
 
 import jsonschema
 import pytest
+from langchain_core.output_parsers.format_instructions import JSON_FORMAT_INSTRUCTIONS
 from pydantic import BaseModel, Field
 
 from tests.emulator.chat_support import called, json_schema, result, say, tool, user
@@ -249,3 +250,54 @@ def test_json_mode_without_keys_gives_an_answer():
 def test_a_schema_need_not_be_an_object(schema):
     value = json.loads(say("Hello", response_format=json_schema("x", schema)))
     jsonschema.Draft202012Validator(schema).validate(value)
+
+
+FORMATS = {
+    "llama_index": lambda schema: (
+        f"\n\nHere's a JSON schema to follow:\n{schema}\n\n"
+        "Output a valid JSON object but do not repeat the schema.\n"
+    ),
+    "doubled braces": lambda schema: (
+        "\n\nHere's a JSON schema to follow:\n"
+        + schema.replace("{", "{{").replace("}", "}}")
+        + "\n\nOutput a valid JSON object but do not repeat the schema.\n"
+    ),
+    "langchain": lambda schema: "\n" + JSON_FORMAT_INSTRUCTIONS.format(schema=schema),
+}
+
+
+@pytest.mark.parametrize("written", FORMATS.values(), ids=FORMATS)
+@pytest.mark.parametrize(("model", "text", "value"), FILLED[:4])
+def test_a_schema_written_into_the_prompt_is_filled(written, model, text, value):
+    prompt = text + written(json.dumps(model.model_json_schema()))
+    assert json.loads(say(prompt)) == value
+
+
+class Entity(BaseModel):
+    type: str = Field(description="Only types that are valid: Literal['PERSON', 'THING']")
+    name: str
+
+
+class Relation(BaseModel):
+    type: str = Field(description="Only types that are valid: Literal['BUILT', 'EATS']")
+
+
+class Fact(BaseModel):
+    subject: Entity
+    relation: Relation
+    object: Entity
+
+
+class Facts(BaseModel):
+    triplets: list[Fact]
+
+
+def test_facts_are_drawn_from_a_text():
+    value = structured(Facts, "Extract the facts from the text.\n\nText: Ada Colm built the mill.")
+    assert value["triplets"] == [
+        {
+            "subject": {"type": "PERSON", "name": "Ada Colm"},
+            "relation": {"type": "BUILT"},
+            "object": {"type": "THING", "name": "mill"},
+        }
+    ]
