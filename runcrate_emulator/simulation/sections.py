@@ -41,6 +41,8 @@ _STRONG: Final = frozenset({"question", "history", "existing", "candidate", "ref
 """Roles whose labels end an unmarked context; weaker ones may be part of a document."""
 
 
+_ON_FORM: Final = re.compile(r"\b(?:json|output format|output schema)\b", re.IGNORECASE)
+"""Words of instructions on the answer's form, which often follow a text without a border."""
 _SPEAKING: Final = frozenset({"question", "history", "existing", "instruction", "candidate"})
 """Roles of the labels that may stand after a text at the end of a prompt."""
 _FARTHEST_LABEL: Final = 30
@@ -254,12 +256,11 @@ class _Cutter:
         return next((sentence for sentence in said if BELOW.search(sentence)), "")
 
     def _add(self, line: str) -> None:
-        if (
-            self._role in {"question", "existing", "statement"}
-            and not self._marked
-            and any(map(str.strip, self._lines))
-            and instructs(line)
-        ):
+        open_ended = not self._marked and any(map(str.strip, self._lines))
+        told = self._role in {"question", "existing", "statement"} or (
+            self._role == "context" and _ON_FORM.search(line)
+        )
+        if open_ended and told and instructs(line):
             self._close("instruction", "")
         self._lines.append(END_TAG.sub("", line))
 
