@@ -14,6 +14,12 @@ from runcrate_emulator.simulation.relevance import likeness
 
 _WANTS: Final = re.compile(r"\bjson\b|\boutput schema\b", re.IGNORECASE)
 _ASKS: Final = re.compile(r"\b(?:json|schema|markdown|output)\b", re.IGNORECASE)
+_ON_FORM: Final = re.compile(
+    r"\bwell-formatted\b|\bschema\b.*\b(?:object|instance|example)\b|\bcode fences?\b|"
+    r"\b(?:object|instance)\b.*\bschema\b",
+    re.IGNORECASE,
+)
+_EMPTY_FENCE: Final = re.compile(r"```\w*\s*```")
 _KEYS: Final = re.compile(
     r"(?:keys?|fields?|properties|attributes)\b(?: named| called|:| "
     r"are| of| is)?\s*:?\s*(?P<after>[^.\n]{1,200})|"
@@ -59,11 +65,24 @@ def _without_wish(text: str) -> str:
         text = text.replace("{{", "{").replace("}}", "}")
     for start, end in reversed([(start, end) for _, start, end in _found(text)]):
         text = text[:start] + text[end:]
-    lines = [
-        " ".join(said for said in sentences(line) if not (_ASKS.search(said) and instructs(said)))
-        for line in text.splitlines()
-    ]
-    return "\n".join(lines).strip()
+    text = _EMPTY_FENCE.sub("", text)
+    return "\n\n".join(filter(None, map(_uninstructed, re.split(r"\n\s*\n", text)))).strip()
+
+
+def _uninstructed(paragraph: str) -> str:
+    """A paragraph; without its instructions if one of them is about the form of the answer."""
+    lines = [sentences(line) for line in paragraph.splitlines()]
+    if not any(_is_wish(said) for line in lines for said in line):
+        return paragraph
+    kept = [[said for said in line if not (_is_wish(said) or instructs(said))] for line in lines]
+    return "\n".join(" ".join(line) for line in kept if line)
+
+
+def _is_wish(sentence: str) -> bool:
+    """Whether a sentence is about the form of the answer."""
+    if _ASKS.search(sentence) and instructs(sentence):
+        return True
+    return bool(_ON_FORM.search(sentence))
 
 
 def _objects(text: str) -> Iterator[Any]:

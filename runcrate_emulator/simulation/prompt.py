@@ -24,7 +24,7 @@ _QUESTION_OPENING: Final = re.compile(
     r"could|should|would|will|has|have|had|may)\b",
     re.IGNORECASE,
 )
-_QUOTES: Final = "\"'\u201c\u201d\u2018\u2019`"
+_QUOTES: Final = {'"': '"', "'": "'", "`": "`", "\u201c": "\u201d", "\u2018": "\u2019"}
 _TRIPLE: Final = '"""'
 
 
@@ -149,7 +149,7 @@ def is_question(sentence: str) -> bool:
 def unquoted(text: str) -> str:
     """A text without the quotation marks around it; a mark at one end only is part of the text."""
     bare = text.strip().removeprefix(_TRIPLE).removesuffix(_TRIPLE).strip()
-    while len(bare) > 1 and bare[0] in _QUOTES and bare[-1] in _QUOTES:
+    while len(bare) > 1 and _QUOTES.get(bare[0]) == bare[-1]:
         bare = bare[1:-1].strip()
     return bare
 
