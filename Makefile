@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PACKAGES := runcrate_core langchain_runcrate llamaindex_runcrate runcrate_emulator
-SOURCES := $(PACKAGES) tests examples benchmarks
+SOURCES := $(PACKAGES) tests examples benchmarks docs
 
 .DEFAULT_GOAL := help
 
