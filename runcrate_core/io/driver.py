@@ -65,6 +65,9 @@ class BlockingDriver:
         except StopIteration as end:
             result: T = end.value
             return result
+        except BaseException as error:
+            _forget_hidden_context(error)
+            raise
 
     def run_blocking(self, plan: Plan[T]) -> T:
         """Do what `run` does; as part of `Rim`."""
@@ -129,6 +132,9 @@ class AsyncDriver:
         except StopIteration as end:
             result: T = end.value
             return result
+        except BaseException as error:
+            _forget_hidden_context(error)
+            raise
 
     def run_blocking(self, plan: Plan[T]) -> T:
         """Carry out a plan on connections of its own, and block the event loop meanwhile.
@@ -176,6 +182,15 @@ class AsyncDriver:
             case Notify(callback, value):
                 result = callback(value)
                 return await result if inspect.isawaitable(result) else result
+
+
+def _forget_hidden_context(error: BaseException) -> None:
+    """Cut off what an error was raised `from None` over, such as a parser's error with the body.
+
+    No traceback shows it, but some picklers (tblib's, which Dask installs) would carry it along.
+    """
+    if error.__suppress_context__ and error.__cause__ is None:
+        error.__context__ = None
 
 
 def _call_back(callback: Callable[[Any], Any], value: Any) -> Any:

@@ -23,8 +23,9 @@ def encode_json(body: Mapping[str, Any]) -> bytes:
     try:
         return _encode(body).encode()
     except (TypeError, ValueError, RecursionError) as error:
-        problem = _first_problem(body, "")
-        raise ValueError(problem or f"The request body cannot be sent: {error}.") from None
+        problem = _first_problem(body, "") or f"The request body cannot be sent: {error}."
+    # Not in the handler: the codec's error holds the whole body, and would be its context.
+    raise ValueError(problem)
 
 
 def without_none(**fields: Any) -> dict[str, Any]:

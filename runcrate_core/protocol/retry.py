@@ -74,6 +74,11 @@ class RetryBudget:
             self._tokens = min(self.SIZE, self._tokens + (self.COST if attempts > 1 else 1))
 
 
+# Of the operating system: many workers of a program that seeds `random`, or that forks, would
+# otherwise all come back at the same moment, and its own sequence would be disturbed.
+_jitter = random.SystemRandom().random
+
+
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
     """The numbers of repeating, with the clock and the randomness that they are applied with.
@@ -89,7 +94,7 @@ class RetryPolicy:
     max_retries: int = 3
     total_s: float | None = None
     longest_hint_s: float = LONGEST_HINT_S
-    random: Callable[[], float] = field(default=random.random)
+    random: Callable[[], float] = field(default=_jitter)
     clock: Callable[[], float] = field(default=time.monotonic)
 
     def total_for(self, request: Request) -> float:

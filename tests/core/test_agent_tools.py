@@ -274,7 +274,7 @@ def test_a_request_without_answer_is_no_end_of_waiting(
             run(
                 lambda client: client.run(box.carry_out(f"runcrate_{tool}", arguments)),
                 server.url,
-                timeout=0.1,
+                timeout=0.5,
                 max_retries=0,
             )
 

@@ -65,6 +65,7 @@ def test_47_what_json_cannot_express_is_named(body: dict[Any, Any], problem: str
     with pytest.raises(ValueError, match=problem) as caught:
         encode_json(body)
     assert "Nothing was sent" in str(caught.value)
+    assert caught.value.__context__ is None  # a codec's error would hold the whole body
 
 
 def test_none_means_not_sent() -> None:
