@@ -9,6 +9,7 @@ from runcrate_emulator.simulation.arithmetic import expressions
 from runcrate_emulator.simulation.evidence import Evidence
 from runcrate_emulator.simulation.filler import fill
 from runcrate_emulator.simulation.record_values import from_records
+from runcrate_emulator.simulation.records import Record
 from runcrate_emulator.simulation.schema import Schemas, types_of
 from runcrate_emulator.simulation.slots import Slot
 from runcrate_emulator.simulation.smallest import Unsatisfiable
@@ -22,6 +23,7 @@ _NEVER_SPREAD: Final = frozenset(
     {"message", "title", "code", "answer", "reason", "summary", "query", "question"}
 )
 _MOST_CALLS: Final = 8
+_EACH: Final = re.compile(r"\b(?:all|every|each)\b", re.IGNORECASE)
 _STOPS: Final = re.compile(
     r"\s+(?:in|on|at|with|for|to|from|today|tomorrow|tonight|now|using|please|is|are|by|via|as|"
     r"right|this|next)\b|[?!;:\n]|\.(?:\s|$)",
@@ -43,10 +45,12 @@ class Arguments:
     Attributes:
         focus: The clause.
         base: The request and everything else that is known.
+        listed: All records of the latest result.
     """
 
     focus: str
     base: Evidence
+    listed: tuple[Record, ...] = ()
 
     @property
     def request(self) -> str:
@@ -61,6 +65,13 @@ class Arguments:
         if call_syntax(self.focus, offer) is not None:
             return []
         return [Gap(slot) for slot in offer.slots if slot.required and not self._known(slot, offer)]
+
+    def lacking(self, offer: Offer) -> int:
+        """How many required parameters nothing is said about, numbers included."""
+        numbers = len(spans.numbers(self.focus)) or len(spans.numbers(self.request))
+        numeric = [slot for slot in offer.numeric_slots if "default" not in slot.schema]
+        known = sum(len(record) > 0 for record in self.base.records[:1])
+        return len(self.gaps(offer)) + max(0, len(numeric) - numbers - known)
 
     def lacks_handle(self, offer: Offer) -> bool:
         """Whether a parameter that must name an existing thing has nothing to name."""
@@ -85,7 +96,7 @@ class Arguments:
         for text in (self.focus, self.request):
             if any(candidates(slot, text)):
                 return True
-            if slot.kind == "id" and spans.numbers(text):
+            if slot.kind == "id" and "integer" in names and spans.numbers(text):
                 return True
             if slot.kind != "id" and any(
                 not stem_set(found.text) <= own
@@ -99,6 +110,8 @@ class Arguments:
         """One set of arguments for each call that the clause asks for; at least one."""
         if (written := call_syntax(self.focus, offer)) is not None:
             return [self._completed(offer, written)]
+        if _EACH.search(self.focus) and (each := self._for_each_record(offer)):
+            return each
         found = expressions(self.focus)
         if len(found) > 1 and len(offer.numeric_slots) > 1:
             return [self._filled(offer, expression.text) for expression in found[:_MOST_CALLS]]
@@ -108,6 +121,17 @@ class Arguments:
             if len(values) > 1:
                 return [{**arguments, slot.name: value} for value in values[:_MOST_CALLS]]
         return [arguments]
+
+    def _for_each_record(self, offer: Offer) -> list[dict[str, Any]]:
+        """A set for each thing that the latest result lists, where the tool takes one by its id."""
+        if not offer.acts or not any(slot.kind == "id" and slot.required for slot in offer.slots):
+            return []
+        sets: list[dict[str, Any]] = []
+        for record in self.listed[:_MOST_CALLS]:
+            one = Arguments(self.focus, replace(self.base, records=(record,)))
+            if not one.lacks_handle(offer) and (made := one._filled(offer)) not in sets:
+                sets.append(made)
+        return sets
 
     def _filled(self, offer: Offer, focus: str = "") -> dict[str, Any]:
         try:

@@ -88,12 +88,19 @@ def told_options(slot: Slot) -> list[str]:
 
 
 def exemplified(slot: Slot, text: str) -> str | None:
-    """The example that a description gives and a text names: `a GPU, such as A100 or H100`."""
+    """The example that a description gives and a text names: `a GPU, such as A100 or RTX4090`.
+
+    The text may write it with spaces, as `RTX 4090`.
+    """
     if not (match := _SUCH_AS.search(slot.description)):
         return None
     examples = spans.listed(match["list"])
-    named = (one for one in examples if re.search(rf"(?<!\w){re.escape(one)}(?!\w)", text))
-    return next(named, None)
+    return next((one for one in examples if _spaced(one).search(text)), None)
+
+
+def _spaced(example: str) -> re.Pattern[str]:
+    parts = re.findall(r"[^\W\d]+|\d+|[^\w\s]+", example)
+    return re.compile(rf"(?<!\w){'[ -]?'.join(map(re.escape, parts))}(?!\w)", re.IGNORECASE)
 
 
 def chosen(slot: Slot, options: Sequence[Any], evidence: Evidence) -> Any:

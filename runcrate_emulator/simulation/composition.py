@@ -46,10 +46,11 @@ def text_for(slot: Slot, evidence: Evidence) -> str:
     return f"A simulated {slot.phrase or 'text'} about {topic}."
 
 
-def wants_own_name(slot: Slot) -> bool:
+def wants_own_name(slot: Slot, evidence: Evidence) -> bool:
     """Whether the slot is the name of something that the call will create."""
     action = action_of(slot.owner.partition(" ")[0])
-    return slot.phrase in _OWN_NAMES and action == "create" and not slot.nested
+    creates = action == "create" or evidence.carries
+    return slot.phrase in _OWN_NAMES and creates and not slot.nested
 
 
 def own_name(slot: Slot, evidence: Evidence) -> str:

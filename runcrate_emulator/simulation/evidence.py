@@ -29,6 +29,7 @@ class Evidence:
         style: What the values are for.
         last_result: Text of the latest tool result, or "".
         options: Numbered options to choose from, the best first.
+        carries: Whether optional parameters take over what the records say, as for a launch.
     """
 
     focus: str
@@ -42,6 +43,7 @@ class Evidence:
     style: Style = "call"
     last_result: str = ""
     options: tuple[Option, ...] = ()
+    carries: bool = False
 
     @property
     def free(self) -> bool:

@@ -47,7 +47,9 @@ def numbers_for(slots: Sequence[Slot], evidence: Evidence, schemas: Schemas) -> 
         left = [slot for slot in slots if slot.name not in values]
         guess = evidence.free or at < len(texts) - 1 or len(texts) == 1
         found = number_values.assigned(left, text, schemas, guess=guess)
-        values |= {name: number for name, (number, _) in found.items()}
+        new = {name: number for name, (number, _) in found.items()}
+        taken = set(values.values()) if at else set()
+        values |= {name: number for name, number in new.items() if number not in taken}
     left = [slot for slot in slots if slot.name not in values and slot.required]
     return values | _of_records(left, evidence, schemas, exact=False)
 

@@ -7,9 +7,9 @@ from typing import Final
 
 from runcrate_emulator.simulation.schema import Schemas
 from runcrate_emulator.simulation.slots import Slot
-from runcrate_emulator.simulation.spans import NumberSpan, numbers
+from runcrate_emulator.simulation.spans import NumberSpan, Span, names, numbers
 from runcrate_emulator.simulation.thesaurus import alike
-from runcrate_emulator.simulation.words import stem, words
+from runcrate_emulator.simulation.words import stem, stem_set, words
 
 GOOD_ENOUGH: Final = 1.5
 """Score from which a number fills an optional slot."""
@@ -68,6 +68,8 @@ _LEAST: Final = re.compile(
 _COUNTING: Final = frozenset(
     {"count", "number", "num", "n", "k", "top", "quantiti", "limit", "amount", "gpus", "size"}
 )
+_PART_OF_NAME: Final = -4.0
+"""Score of a number that is part of a name, as in `RTX 4090`, unless the slot has that name."""
 _BESIDE_NAME: Final = re.compile(r"[A-Z]\w+\s*[,(]\s*(?:aged?\s+)?$")
 _AGES: Final = range(1, 121)
 _YEAR_RANGE: Final = range(1000, 2200)
@@ -80,6 +82,7 @@ class _Mention:
     after: tuple[str, ...]
     unit: str
     beside_name: bool
+    within: frozenset[str]
     at_most: bool
     at_least: bool
 
@@ -95,7 +98,8 @@ def assigned(
         schemas: Document of the slots' schemas, to keep each number within its limits.
         guess: Whether required slots without a likely number take those left over, in order.
     """
-    mentions = [_mention(text, number) for number in numbers(text)[:_MOST_MENTIONS]]
+    named = names(text)
+    mentions = [_mention(text, number, named) for number in numbers(text)[:_MOST_MENTIONS]]
     pairs = sorted(
         (
             (_score(slot, mention), -at, -place, slot, mention)
@@ -137,7 +141,7 @@ def _take_the_rest(
             break
 
 
-def _mention(text: str, number: NumberSpan) -> _Mention:
+def _mention(text: str, number: NumberSpan, named: Sequence[Span]) -> _Mention:
     before = text[max(0, number.start - _REACH) : number.start]
     after = text[number.end : number.end + _REACH]
     before = re.split(r"[.;?!]\s|\n", before)[-1]
@@ -152,14 +156,17 @@ def _mention(text: str, number: NumberSpan) -> _Mention:
         nearest,
         unit,
         bool(_BESIDE_NAME.search(before)) and bool(re.match(r"\s*(?:[,)]|$)", after)),
+        frozenset().union(
+            *(stem_set(one.text) for one in named if one.start < number.start < one.end)
+        ),
         bool(_MOST.search(before)),
         bool(_LEAST.search(before)),
     )
 
 
 def _score(slot: Slot, mention: _Mention) -> float:
-    score = 0.0
     named = slot.stems
+    score = _PART_OF_NAME if mention.within and not mention.within & named else 0.0
     for distance, word in enumerate(mention.before):
         score += _closeness(named, word) * (3 - 0.7 * distance)
     for distance, word in enumerate(mention.after):
@@ -195,6 +202,8 @@ def _unit_score(slot: Slot, mention: _Mention) -> float:
     wanted |= {"money"} if slot.stems & _MONEY else set()
     if "money" in wanted:
         wanted = {"money"}
+    if not wanted and mention.unit == "money":
+        return -2.0
     if not wanted:
         described = {_UNITS[word] for word in slot.described_stems if word in _UNITS}
         return 1.5 if mention.unit and mention.unit in described else 0.0

@@ -16,6 +16,13 @@ _FAILURE: Final = re.compile(
     r"\d{3} (?:client|server) error)\b",
     re.IGNORECASE,
 )
+_REFUSAL: Final = re.compile(
+    r"^there is no\b|\bwas (?:refused|not found)\b|\bnothing was (?:\w+ed|done|sent|run)\b|"
+    r"\bdoes not exist\b",
+    re.IGNORECASE,
+)
+_REFUSAL_REACH: Final = 200
+"""Characters at the start of a text in which it says that it is a refusal."""
 _HANDS_OVER: Final = re.compile(
     r"^(?:hand_?off|transfer_(?:back_)?to_|delegate_to_)", re.IGNORECASE
 )
@@ -45,7 +52,7 @@ class Outcome:
                 or value.get("success") is False
                 or (value.get("ok") is False or value.get("status") in {"error", "failed"})
             )
-        return bool(_FAILURE.match(self.text))
+        return bool(_FAILURE.match(self.text) or _REFUSAL.search(self.text[:_REFUSAL_REACH]))
 
     @property
     def hands_over(self) -> bool:

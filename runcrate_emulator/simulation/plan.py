@@ -15,7 +15,7 @@ from runcrate_emulator.simulation.clauses import Clause, clauses
 from runcrate_emulator.simulation.conversation import Tool
 from runcrate_emulator.simulation.evidence import Evidence
 from runcrate_emulator.simulation.outcomes import Outcome, Turn, same_call
-from runcrate_emulator.simulation.records import Record, field_stems, fields_about
+from runcrate_emulator.simulation.records import Record, field_stems, fields_about, rows
 from runcrate_emulator.simulation.small_talk import is_social
 from runcrate_emulator.simulation.tool_choice import Choice, Offer
 from runcrate_emulator.simulation.waiting import still_waiting
@@ -118,7 +118,7 @@ class _Walk:
         if self._take_arithmetic(clause):
             return
         arguments = self.arguments(clause)
-        offer = self.choice.best(clause, self._before, lambda one: len(arguments.gaps(one)))
+        offer = self.choice.best(clause, self._before, arguments.lacking)
         if clause.action == "report" and (offer is None or self._tells_itself(clause)):
             self.plan.reports.append(clause)
             return
@@ -153,17 +153,14 @@ class _Walk:
             self._call(whole, offer, self.arguments(whole))
 
     def _call(self, clause: Clause, offer: Offer, arguments: Arguments) -> None:
-        gaps = arguments.gaps(offer)
+        gaps = self.arguments(clause, loose=False).gaps(offer)
         if self.plan.calls and (clause.follows or clause.points_back or gaps):
             raise _Pending
-        for gap in gaps:
-            if (provider := self._provider(gap, offer)) is not None:
-                self._call(_providing(gap), provider, self.arguments(clause))
-                if self.plan.calls:
-                    raise _Pending
-        arguments = self.arguments(clause) if gaps else arguments
-        if gaps and self.plan.steps and arguments.lacks_handle(offer):
-            return
+        if gaps:
+            self._look_up(gaps, clause, offer)
+            arguments = self.arguments(clause)
+            if (self.plan.steps or offer.acts) and arguments.lacks_handle(offer):
+                return
         wanted = arguments.sets(offer)
         found = [self._done(clause, offer, one, alone=len(wanted) == 1) for one in wanted]
         done = [outcome for outcome in found if outcome is not None]
@@ -174,6 +171,15 @@ class _Walk:
                 self.plan.calls.append(PlannedCall(offer.tool.name, one))
         if self.plan.calls and clause.action == "wait":
             raise _Pending
+
+    def _look_up(self, gaps: Sequence[Gap], clause: Clause, consumer: Offer) -> None:
+        """First call the tools that yield what a call needs."""
+        for gap in gaps:
+            if (provider := self._provider(gap, consumer)) is not None:
+                arguments = self.arguments(clause, carries=consumer.acts)
+                self._call(_providing(gap), provider, arguments)
+                if self.plan.calls:
+                    raise _Pending
 
     def _done(
         self, clause: Clause, offer: Offer, wanted: Mapping[str, Any], *, alone: bool
@@ -207,15 +213,24 @@ class _Walk:
             return None
         return outcomes[-1]
 
-    def arguments(self, clause: Clause, done: Sequence[Outcome] = ()) -> Arguments:
+    def arguments(
+        self,
+        clause: Clause,
+        done: Sequence[Outcome] = (),
+        *,
+        carries: bool = False,
+        loose: bool = True,
+    ) -> Arguments:
         """Where the arguments of a clause's call come from.
 
         Args:
             clause: The step.
             done: Outcomes that belong to no step.
+            carries: Whether optional parameters take over what earlier results say.
+            loose: Whether outcomes count that no step has claimed yet.
         """
-        loose = [one for one in (*self._left, *done) if not one.failed]
-        steps = [Step(clause, tuple(loose)), *self.plan.steps]
+        unclaimed = [one for one in (*self._left, *done) if loose and not one.failed]
+        steps = [Step(clause, tuple(unclaimed)), *self.plan.steps]
         found: list[Record] = []
         last = ""
         for step in reversed(steps):
@@ -228,9 +243,15 @@ class _Walk:
             if not outcome.failed:
                 found += [*outcome.rows(clause.text), outcome.call.arguments]
         base = replace(
-            self._base, request=self._turn.request, records=tuple(found), last_result=last
+            self._base,
+            request=self._turn.request,
+            records=tuple(found),
+            last_result=last,
+            carries=carries,
         )
-        return Arguments(clause.text, base)
+        latest = self.plan.steps[-1].outcomes if self.plan.steps else ()
+        listed = tuple(row for outcome in latest for row in rows(outcome.text))
+        return Arguments(clause.text, base, listed)
 
     def _provider(self, gap: Gap, consumer: Offer) -> Offer | None:
         """A tool that yields what a parameter wants: `list_instances` for an `instance_id`."""

@@ -29,7 +29,8 @@ def from_records(slot: Slot, evidence: Evidence, schemas: Schemas, *, exact: boo
     action = action_of(slot.owner.partition(" ")[0])
     if slot.phrase in _OWN_NAMES and action == "create":
         return None
-    if not slot.required and action not in {"create", "update", None}:
+    carries = evidence.carries or action in {"create", "update", None}
+    if not slot.required and not carries:
         return None
     for record in evidence.records:
         for name in _same(slot, record) if exact else _similar(slot, record):
@@ -50,7 +51,7 @@ def _same(slot: Slot, record: Record) -> Iterator[str]:
 
 def _similar(slot: Slot, record: Record) -> Iterator[str]:
     if slot.stems & _HANDLES:
-        own = [name for name in record if field_stems(name) & _HANDLES]
+        own = [name for name in record if _is_handle_of(name, slot)]
         yield from sorted(own, key=lambda name: -len(field_stems(name) & slot.stems))
         return
     textual = types_of(slot.schema) == ("string",)
@@ -59,6 +60,12 @@ def _similar(slot: Slot, record: Record) -> Iterator[str]:
     if slot.kind == "other":
         usual = (name for name in record if name.lower() in {"id", "name", "value", "result"})
         yield from (name for name in usual if not (textual and as_number(record[name]) is not None))
+
+
+def _is_handle_of(name: str, slot: Slot) -> bool:
+    """Whether a field is an id and not that of something else, as `instance_type_id` is."""
+    named = field_stems(name)
+    return bool(named & _HANDLES) and named - _HANDLES <= slot.stems
 
 
 def _shaped(slot: Slot, value: Json) -> Iterator[Json]:

@@ -20,6 +20,8 @@ _PAIR: Final = re.compile(
 _FENCE: Final = re.compile(r"^\s*```\w*\n(.*?)\n?```\s*$", re.DOTALL)
 _PRICE: Final = "price cost rate usd charge fee"
 _TIME: Final = "created date time updated year"
+_ENVELOPE: Final = stem_set("count total cursor meta limit offset page pagination") | {"more"}
+"""Stems of the names by which a list's fields speak of the list itself."""
 _LARGEST_LISTED: Final = 1000
 _SUPERLATIVES: Final[tuple[tuple[re.Pattern[str], int, str], ...]] = tuple(
     (re.compile(pattern, re.IGNORECASE), direction, fields)
@@ -92,12 +94,22 @@ def _rows_of(value: Any) -> list[Record]:
         return []
     lists = [item for item in value.values() if isinstance(item, list) and _holds_objects(item)]
     if len(lists) == 1:
-        rest = {key: item for key, item in value.items() if item is not lists[0]}
+        rest = {
+            key: item
+            for key, item in value.items()
+            if item is not lists[0] and not field_stems(key) & _ENVELOPE
+        }
         return [{**flat(rest), **row} for row in _rows_of(lists[0])] or [flat(rest)]
     inner = [item for item in value.values() if isinstance(item, Mapping)]
     if len(value) == 1 and inner:
         return _rows_of(inner[0])
     return [flat(value)]
+
+
+def lists_nothing(value: Mapping[str, Any]) -> bool:
+    """Whether a result is an empty list, with at most some words about the list itself."""
+    about = [key for key, item in value.items() if item != []]
+    return [] in value.values() and all(field_stems(key) & _ENVELOPE for key in about)
 
 
 def _holds_objects(items: Sequence[Any]) -> bool:

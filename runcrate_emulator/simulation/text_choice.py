@@ -34,7 +34,7 @@ def texts_for(
         used: Texts that other slots of the object have taken.
     """
     choice = _Choice(slot, evidence, schemas, used)
-    if composition.wants_own_name(slot):
+    if composition.wants_own_name(slot, evidence):
         return choice.own_name()
     return choice.in_turn()
 

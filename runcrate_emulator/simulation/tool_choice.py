@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
 
-from runcrate_emulator.simulation.actions import action_of, verb_action
+from runcrate_emulator.simulation.actions import VERBS, action_of, verb_action
 from runcrate_emulator.simulation.arithmetic import OPERATOR_WORDS, expressions, operations
 from runcrate_emulator.simulation.choice_values import described_options
 from runcrate_emulator.simulation.clauses import Clause
@@ -34,6 +34,18 @@ _OPTION: Final = 1.5
 _SYNONYM: Final = 0.5
 _SAME_ACTION: Final = 1.0
 _OTHER_ACTION: Final = -3.0
+_POINTED: Final = 0.4
+"""Share that the nouns of earlier steps count in a step that says `it`."""
+_LIST_BONUS: Final = 1.5
+_LISTS: Final = re.compile(
+    r"^(?:which|what|list|show(?: me)?|how many)\b(?:\s+\w+){0,3}?\s+\w{2,}s\b|\ball\b",
+    re.IGNORECASE,
+)
+"""Questions for several things, as `Which instances are running?`."""
+_UNASKED: Final = 0.4
+"""What each noun of a tool's name costs that a clause does not speak of."""
+_RARE: Final = 0.3
+"""Weight from which a stem tells tools apart: a prefix that all of them share does not."""
 _SPOKEN_NAME: Final = 12.0
 _LACKING: Final = 0.8
 _LOOKS_AT_ONE: Final = 2.0
@@ -200,12 +212,12 @@ class Choice:
             before: The steps before it, whose nouns `it` may mean.
             lacking: How many of a tool's required parameters nothing is known for.
         """
-        scored = [
-            (self.score(clause, offer, before) - _LACKING * (lacking(offer) if lacking else 0), -at)
+        called_for = [
+            (score - _LACKING * (lacking(offer) if lacking else 0), -at)
             for at, offer in enumerate(self.offers)
+            if (score := self.score(clause, offer, before)) >= CALLS_FOR
         ]
-        best, at = max(scored, default=(0.0, 0))
-        return self.offers[-at] if best >= CALLS_FOR else None
+        return self.offers[-max(called_for)[1]] if called_for else None
 
     def score(self, clause: Clause, offer: Offer, before: str = "") -> float:
         """How strongly a clause calls for a tool; see `CALLS_FOR`."""
@@ -214,6 +226,8 @@ class Choice:
         asked = self._asked(clause.text)
         score = sum(self._match(one, offer) for one in asked)
         score += _PARAMETER * len(asked & offer.parameter_stems)
+        if not clause.points_back:
+            score -= _UNASKED * self._unasked(asked, offer)
         lowered = clause.text.lower()
         score += _OPTION * any(
             re.search(rf"(?<!\w){re.escape(option)}(?!\w)", lowered)
@@ -222,7 +236,10 @@ class Choice:
         )
         score += _OPTION * bool(asked & offer.described_stems)
         if clause.points_back:
-            score += 0.3 * sum(self._match(one, offer) for one in stem_set(before))
+            nouns = [one for one in stem_set(before) if one not in VERBS]
+            score += _POINTED * sum(self._match(one, offer) for one in nouns)
+        if clause.action == "read" and _LISTS.search(clause.text):
+            score += _LIST_BONUS * (stem("list") in offer.name_stems)
         return score + self._action_score(clause, offer)
 
     def _asked(self, text: str) -> frozenset[str]:
@@ -232,6 +249,14 @@ class Choice:
             return asked
         wording = " ".join(OPERATOR_WORDS[one.sign] for one in every)
         return asked | _CALCULATING | {stem(word) for word in wording.split()}
+
+    def _unasked(self, asked: frozenset[str], offer: Offer) -> int:
+        """How many nouns of a tool's name the clause does not speak of, common ones left aside."""
+        return sum(
+            1
+            for one in offer.name_stems - asked - VERBS
+            if self._weights.get(one, 1.0) >= _RARE and not any(alike(one, a) for a in asked)
+        )
 
     def _match(self, asked: str, offer: Offer) -> float:
         rare = self._weights.get(asked, 1.0)

@@ -19,7 +19,7 @@ _MOST_FIELDS: Final = 6
 _MOST_ROWS: Final = 8
 _SELECTS: Final = re.compile(
     r"\b(?:cheapest|most|least|lowest|highest|largest|biggest|smallest|newest|oldest|latest|fastest|"
-    r"first|best|which)\b",
+    r"best)\b",
     re.IGNORECASE,
 )
 
@@ -120,6 +120,8 @@ def _error(text: str) -> str:
 def _structured(text: str, clause: str, request: str) -> str:
     value = parsed(text)
     every = records.rows(text)
+    if isinstance(value, Mapping) and records.lists_nothing(value):
+        return "Nothing was found."
     if not every:
         return ", ".join(map(str, value)) if isinstance(value, list) else text
     chosen = records.selected(every, clause)

@@ -411,6 +411,125 @@ def test_a_token_is_fetched_from_the_tool_that_gives_it():
     ]
 
 
+class PlannedCloud:
+    """A cloud that wants a plan before a launch, and a name before an end."""
+
+    def __init__(self):
+        self.running = {}
+
+    def offers(self, gpu_type=None, **_):
+        every = [
+            {"instance_type_id": "brisk-a4000-51", "gpu_type": "A4000", "usd_per_hour": 0.28},
+            {"instance_type_id": "amber-4090-7d", "gpu_type": "RTX4090", "usd_per_hour": 0.66},
+        ]
+        found = [one for one in every if gpu_type in {None, one["gpu_type"]}]
+        return {"count": len(found), "instance_types": found}
+
+    def plan(self, max_runtime_minutes, gpu_type="A4000", name="box", **_):
+        assert 5 <= max_runtime_minutes <= 60
+        return {"plan_token": "plan-1f", "gpu_type": gpu_type, "name": f"my-{name}"}
+
+    def launch(self, plan_token):
+        if plan_token != "plan-1f":
+            return f"There is no plan `{plan_token}`. Nothing was launched."
+        self.running["0f58-79ea"] = "my-box"
+        return {"id": "0f58-79ea", "name": "my-box", "status": "pending"}
+
+    def list(self, **_):
+        every = [{"id": key, "name": name} for key, name in self.running.items()]
+        return {"count": len(every), "instances": every}
+
+    def end(self, instance_id, expected_name):
+        assert self.running.pop(instance_id) == expected_name
+        return {"id": instance_id, "status": "terminated"}
+
+    def tools(self):
+        gpu = {
+            "anyOf": [
+                {"type": "string", "description": "GPU, such as A100 or RTX4090."},
+                {"type": "null"},
+            ],
+            "default": None,
+        }
+        minutes = {"type": "integer", "minimum": 5, "maximum": 60}
+        text = {"anyOf": [{"type": "string"}, {"type": "null"}], "default": None}
+        return {
+            "x_list_instance_types": (
+                tool("x_list_instance_types", "List GPU machines with price.", (), gpu_type=gpu),
+                self.offers,
+            ),
+            "x_list_instances": (
+                tool("x_list_instances", "List the instances with status.", (), search=text),
+                self.list,
+            ),
+            "x_plan_instance": (
+                tool(
+                    "x_plan_instance",
+                    "Show what the cheapest machine that fits would cost; starts nothing.",
+                    ["max_runtime_minutes"],
+                    max_runtime_minutes=minutes,
+                    gpu_type=gpu,
+                    instance_type_id=text,
+                    name=text,
+                ),
+                self.plan,
+            ),
+            "x_launch_instance": (
+                tool("x_launch_instance", "Launch the machine of a plan.", plan_token="string"),
+                self.launch,
+            ),
+            "x_terminate_instance": (
+                tool(
+                    "x_terminate_instance",
+                    "End an instance for good.",
+                    instance_id="string",
+                    expected_name="string",
+                ),
+                self.end,
+            ),
+        }
+
+
+@pytest.mark.parametrize(
+    ("request_text", "gpu_type"),
+    [
+        ("Find the cheapest GPU, launch it and terminate it.", "A4000"),
+        ("Start a machine with an RTX 4090 for 20 minutes, then shut it down.", "RTX4090"),
+    ],
+)
+def test_a_plan_is_made_before_a_launch(request_text, gpu_type):
+    cloud = PlannedCloud()
+    made, _ = run_agent(request_text, cloud.tools())
+    assert [name for name, _ in made][-3:] == [
+        "x_plan_instance",
+        "x_launch_instance",
+        "x_terminate_instance",
+    ]
+    assert dict(made)["x_plan_instance"]["gpu_type"] == gpu_type
+    assert dict(made)["x_launch_instance"] == {"plan_token": "plan-1f"}
+    assert cloud.running == {}
+
+
+def test_the_list_that_is_asked_for_is_called():
+    cloud = PlannedCloud()
+    made, answer = run_agent("Which instances are running?", cloud.tools())
+    assert made == [("x_list_instances", {})]
+    assert answer == "Nothing was found."
+
+
+def test_all_that_a_list_shows_may_be_meant():
+    cloud = PlannedCloud()
+    cloud.running = {"aa-11": "one", "bb-22": "two", "cc-33": "three"}
+    made, _ = run_agent("Terminate all my instances", cloud.tools())
+    assert [name for name, _ in made] == ["x_list_instances"] + ["x_terminate_instance"] * 3
+    assert cloud.running == {}
+
+
+def test_nothing_is_ended_that_nobody_named():
+    end = tool("terminate_instance", "Terminate an instance.", instance_id="string")
+    assert calls("Terminate it", [end]) == []
+
+
 def test_what_is_forbidden_is_not_done():
     cloud = Cloud()
     made, _ = run_agent(

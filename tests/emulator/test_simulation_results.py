@@ -17,7 +17,7 @@ from tests.emulator.chat_support import called, result, say, tool, user
     ("text", "records"),
     [
         ('[{"a": 1}, {"a": 2}]', [{"a": 1}, {"a": 2}]),
-        ('{"data": [{"a": 1}], "total": 1}', [{"total": 1, "a": 1}]),
+        ('{"data": [{"a": 1}], "total": 1, "region": "eu"}', [{"region": "eu", "a": 1}]),
         ('{"data": {"a": {"b": 2}}}', [{"b": 2}]),
         ("{'a': 1, 'b': {'c': None}}", [{"a": 1, "b.c": None}]),
         ('```json\n{"a": 1}\n```', [{"a": 1}]),
@@ -125,6 +125,7 @@ LIST = tool("list_boxes", "List the boxes.")
         ({"size": 3}, "The size is 3."),
         ("null", "list_boxes brought no result."),
         (["a", "b"], "a, b"),
+        ({"count": 0, "boxes": []}, "Nothing was found."),
         ({"open": True, "lid": None}, "The open is yes."),
         ({"error": {"message": "it is locked"}}, "list_boxes did not work: it is locked"),
         ([{"name": f"box{n}"} for n in range(10)], "and 2 more"),
