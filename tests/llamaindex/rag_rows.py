@@ -129,7 +129,6 @@ class Row:
         asynchronous: Runs it asynchronously; None where there is no such form.
         holds: What is true of the result.
         in_running_loop: Whether LlamaIndex lets the blocking form be used inside a running loop.
-        too_hard: What the emulator's simulated models cannot do that the row needs, if anything.
     """
 
     name: str
@@ -137,7 +136,6 @@ class Row:
     asynchronous: Callable[[Parts], Awaitable[Any]] | None
     holds: Check
     in_running_loop: bool = True
-    too_hard: str = ""
 
 
 def names(result: Any) -> bool:
@@ -630,24 +628,19 @@ def graph(parts: Parts, extractor: Any) -> PropertyGraphIndex:
     )
 
 
-def graph_row(name: str, make: Callable[[Parts], Any], too_hard: str = "") -> Row:
+def graph_row(name: str, make: Callable[[Parts], Any]) -> Row:
     return Row(
         f"property graph {name}",
         lambda parts: graph(parts, make(parts)),
         None,
         lambda index: bool(index.property_graph_store.graph.relations),
         in_running_loop=False,  # LlamaIndex calls `asyncio.run`
-        too_hard=too_hard,
     )
 
 
 GRAPHING = [
     graph_row("of paths", lambda parts: SimpleLLMPathExtractor(llm=parts.llm)),
-    graph_row(
-        "dynamic",
-        lambda parts: DynamicLLMPathExtractor(llm=parts.llm),
-        "triplets as JSON objects, shown by an example with doubled braces",
-    ),
+    graph_row("dynamic", lambda parts: DynamicLLMPathExtractor(llm=parts.llm)),
     graph_row(
         "schema",
         lambda parts: SchemaLLMPathExtractor(
@@ -656,7 +649,6 @@ GRAPHING = [
             possible_relations=Literal["BUILT", "EATS", "HAS", "COSTS"],  # type: ignore[arg-type]
             strict=False,
         ),
-        "triplets of typed entities in a JSON schema",
     ),
 ]
 
@@ -713,7 +705,6 @@ PROGRAMS = [
         lambda parts: text_program(parts)(text=LIGHTHOUSE),
         lambda parts: text_program(parts).acall(text=LIGHTHOUSE),
         is_lighthouse,
-        too_hard="a JSON schema described in words, with doubled braces",
     ),
     Row("memory that sums up", remember, remember_async, said),
     Row("memory that extracts facts", None, extract_facts, bool),

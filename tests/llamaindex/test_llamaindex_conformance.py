@@ -9,7 +9,7 @@ from llama_index.core.llms import LLM
 
 from llamaindex_runcrate import RuncrateLLM
 from runcrate_emulator import Emulator
-from tests.llamaindex.conformance import PREDICT_WAYS, LLMConformance
+from tests.llamaindex.conformance import LLMConformance
 from tests.llamaindex.leftovers import LEFTOVERS
 
 pytestmark = LEFTOVERS
@@ -56,12 +56,3 @@ class TestModelWithoutTools(TestRuncrateLLM):
     has_tools = False
     has_parallel_tool_calls = False
     has_tool_choice = False
-
-    @pytest.mark.xfail(reason="the emulator reads a schema in words as text", strict=False)
-    @pytest.mark.parametrize("way", PREDICT_WAYS)
-    async def test_structured_prediction(self, llm: LLM, way: str) -> None:
-        await super().test_structured_prediction(llm, way)
-
-    @pytest.mark.xfail(reason="the emulator reads a schema in words as text", strict=False)
-    async def test_structured_llm(self, llm: LLM) -> None:
-        await super().test_structured_llm(llm)

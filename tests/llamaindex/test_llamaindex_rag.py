@@ -21,13 +21,9 @@ def parts(emulated_llm, emulated_embedding) -> Parts:
 
 
 def rows(**needed: bool) -> list[Any]:
-    """Return the rows that have what is needed; those that are too hard may fail."""
+    """Return the rows that have what is needed."""
     return [
-        pytest.param(
-            row,
-            id=row.name,
-            marks=pytest.mark.xfail(reason=row.too_hard, strict=False) if row.too_hard else (),
-        )
+        pytest.param(row, id=row.name)
         for row in ROWS
         if all(bool(getattr(row, name)) is value for name, value in needed.items())
     ]
@@ -59,7 +55,7 @@ async def test_blocking_inside_a_running_event_loop(parts, row) -> None:
         assert row.holds(result), result
 
 
-# Rows that are too hard for the emulator's models, answered as a model would.
+# Rows whose answer is intricate, with one told here, so that what the model says is no matter.
 
 TRIPLETS = [
     {
