@@ -35,6 +35,7 @@ from runcrate_emulator.infrastructure import (
     storage,
     templates,
     uploads,
+    workspaces,
 )
 from runcrate_emulator.world import World
 
@@ -60,6 +61,7 @@ _INFRASTRUCTURE = (
     *job_outputs.routes,
     *job_groups.routes,
     *schedules.routes,
+    *workspaces.routes,
 )
 
 

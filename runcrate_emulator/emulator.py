@@ -8,6 +8,7 @@ from typing import Any, Self
 from runcrate_emulator.app import create_app
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.faults import Fault, Moment
+from runcrate_emulator.infrastructure.webhooks import WebhookDelivery
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import API_KEY
 from runcrate_emulator.server import LOOPBACK, Server
@@ -125,6 +126,11 @@ class Emulator:
     def requests(self) -> list[RecordedRequest]:
         """The last requests that were answered, oldest first."""
         return self.world.journal.entries()
+
+    @property
+    def webhooks(self) -> list[WebhookDelivery]:
+        """What became of every webhook that was due, also of those that are never called."""
+        return list(self.world.webhooks)
 
     @property
     def crashes(self) -> list[BaseException]:

@@ -14,6 +14,7 @@ from starlette.routing import Route
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError
 
+MOST_KEPT_BYTES = 512 * 2**20  # of all files together; the emulator's own, so that it fits a laptop
 LINK_LIFETIME_S = 3600.0  # a job artifact's link is valid for one hour (official SDK 0.5.0)
 
 
@@ -60,12 +61,20 @@ class StoredFile:
 
 
 class FileStore:
-    """All made files by id, in the order of making."""
+    """The made files by id, in the order of making; beyond `most_bytes` the oldest go."""
 
-    def __init__(self, clock: Clock, new_id: Callable[[str], str], signer: Signer) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        new_id: Callable[[str], str],
+        signer: Signer,
+        most_bytes: int = MOST_KEPT_BYTES,
+    ) -> None:
         self._clock = clock
         self._new_id = new_id
         self._signer = signer
+        self._most_bytes = most_bytes
+        self._bytes = 0
         self._files: dict[str, StoredFile] = {}
 
     def put(
@@ -92,6 +101,9 @@ class FileStore:
         """Store a file without making a link."""
         made = StoredFile(self._new_id("file"), kind, name, content_type, data, self._clock.now())
         self._files[made.id] = made
+        self._bytes += len(data)
+        while self._bytes > self._most_bytes and len(self._files) > 1:
+            self.remove(next(iter(self._files)))
         return made
 
     def link(self, file_id: str, valid_for_s: float = LINK_LIFETIME_S) -> str:
@@ -104,7 +116,9 @@ class FileStore:
 
     def remove(self, file_id: str) -> None:
         """Forget a file; links to it answer 404 from now on."""
-        self._files.pop(file_id, None)
+        gone = self._files.pop(file_id, None)
+        if gone is not None:
+            self._bytes -= len(gone.data)
 
     def newest(self, count: int) -> list[StoredFile]:
         """The last files made, newest first."""

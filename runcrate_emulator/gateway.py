@@ -16,6 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from runcrate_emulator.answer import Answer, HungUpError
+from runcrate_emulator.courier import Courier
 from runcrate_emulator.errors import ApiError, Surface, envelope, route_of, surface_of
 from runcrate_emulator.faults import Fault, usual_code
 from runcrate_emulator.journal import RecordedRequest, kept_body
@@ -61,6 +62,7 @@ class Gateway:
     def __init__(self, app: ASGIApp, world: World) -> None:
         self._app = app
         self._world = world
+        self._courier = Courier(world)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -97,6 +99,7 @@ class Gateway:
                 await _refusal(_CRASHED, request.surface)(scope, receive, answer)
         finally:
             answer.finish()
+            self._courier.wake()
 
     async def _handle(
         self, request: _Request, scope: Scope, receive: Receive, answer: Answer

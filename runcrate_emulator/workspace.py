@@ -6,7 +6,9 @@ attributes and the `set_` methods.
 
 import random
 import uuid
+from collections import deque
 from decimal import Decimal
+from typing import TYPE_CHECKING
 
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError
@@ -32,6 +34,9 @@ from runcrate_emulator.infrastructure.records import (
 from runcrate_emulator.keys import API_KEY
 from runcrate_emulator.ledger import Ledger
 
+if TYPE_CHECKING:
+    from runcrate_emulator.infrastructure.webhooks import Announcement, WebhookDelivery
+
 PROJECT_ID = "workspace-emulator"
 OWNER = "owner@emulator.invalid"
 _DEFAULT_ENVIRONMENT = "main"  # seed 003
@@ -52,6 +57,8 @@ class Workspace:
         payment_hold: Whether payments are on hold.
         key_permissions: Billing permission and caps per API key.
         deactivated_keys: Keys that are refused.
+        announcements: What webhooks have not been told yet.
+        webhooks: What became of every webhook that was due.
     """
 
     def __init__(self, clock: Clock, seed: int, balance_usd: Decimal) -> None:
@@ -90,6 +97,8 @@ class Workspace:
         self.payment_hold = False
         self.key_permissions = {API_KEY: KeyPermissions(billing=True)}
         self.deactivated_keys: set[str] = set()
+        self.announcements: deque[Announcement] = deque()
+        self.webhooks: list[WebhookDelivery] = []
         self.add_environment(_DEFAULT_ENVIRONMENT, is_default=True)
 
     def new_id(self, prefix: str = "") -> str:

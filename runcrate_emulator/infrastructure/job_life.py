@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.infrastructure import credit
+from runcrate_emulator.infrastructure import credit, webhooks
 from runcrate_emulator.infrastructure.catalogue import InstanceType
 from runcrate_emulator.infrastructure.job_record import (
     Artifact,
@@ -195,7 +195,8 @@ def _start_if_ready(world: Workspace, job: Job, at: datetime) -> None:
     elif machine.runs_from <= at:
         attempt = replace(attempt, status="running", started_at=at)
         job = _noted(job, at, "started", machine.type.gpu_type, attempt.number)
-        world.keep_job(replace(job, status="running", attempts=(*job.attempts[:-1], attempt)))
+        attempts = (*job.attempts[:-1], attempt)
+        _announce(world, world.keep_job(replace(job, status="running", attempts=attempts)), at)
 
 
 def _end_if_over(world: Workspace, job: Job, at: datetime) -> None:
@@ -296,8 +297,16 @@ def _finish(
             next_attempt_at=None,
         )
     )
+    _announce(world, job, at)
     _wake_sibling(world, job, at)
     return job
+
+
+def _announce(world: Workspace, job: Job, at: datetime) -> None:
+    """Leave word for the job's webhook that it runs, or that it has ended."""
+    event: webhooks.WebhookEvent = "started" if job.is_live else "finished"
+    if webhooks.wants(job, event):
+        world.announcements.append(webhooks.Announcement(at, job, event))
 
 
 def _wake_sibling(world: Workspace, job: Job, at: datetime) -> None:

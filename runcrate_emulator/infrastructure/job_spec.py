@@ -4,13 +4,13 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, Fields
 from runcrate_emulator.infrastructure.catalogue import INSTANCE_TYPES, REGIONS
 from runcrate_emulator.infrastructure.job_record import GpuCandidate, JobSpec
 from runcrate_emulator.infrastructure.launches import LONGEST_NAME, check_variable_names
 from runcrate_emulator.infrastructure.template_list import TEMPLATES
+from runcrate_emulator.infrastructure.webhooks import is_acceptable
 
 _LONGEST_COMMAND_BYTES = 64 * 1024
 _MAX_RUNTIME_MINUTES = (1, 10_080)
@@ -169,14 +169,7 @@ def _exit_codes(fields: Fields) -> tuple[int, ...]:
 
 def _webhook_url(fields: Fields) -> str | None:
     url = fields.text("webhook_url")
-    if url is None:
-        return None
-    try:
-        parts = urlsplit(url)
-        is_https = parts.scheme == "https" and bool(parts.hostname)
-    except ValueError:
-        is_https = False
-    if not is_https:
+    if url is not None and not is_acceptable(url):
         fields.bad_value("webhook_url", "must be an https URL")
     return url
 

@@ -18,6 +18,7 @@ from runcrate_emulator.infrastructure.job_record import (
     Job,
 )
 from runcrate_emulator.infrastructure.records import JobGroup
+from runcrate_emulator.infrastructure.webhooks import webhook_secret
 from runcrate_emulator.infrastructure.wire import iso, usd
 from runcrate_emulator.workspace import Workspace
 
@@ -82,7 +83,7 @@ def job_view(world: Workspace, job: Job, *, with_secret: bool = False) -> dict[s
         view["gpu_util_avg"] = _TYPICAL_UTILISATION
         view["gpu_mem_peak_mb"] = _memory_used(world, attempt)
     if with_secret and spec.webhook_url is not None:
-        view["webhook_secret"] = f"whsec_{hashlib.sha256(job.id.encode()).hexdigest()[:32]}"
+        view["webhook_secret"] = webhook_secret(job)
     return view
 
 
@@ -177,4 +178,4 @@ def _code_view(world: Workspace, job: Job) -> dict[str, Any] | None:
 def _masked_url(url: str) -> str:
     """The host and the end of the path, as the official SDK describes it."""
     parts = urlsplit(url)
-    return f"https://{parts.hostname}/…{parts.path[-4:]}"
+    return f"{parts.scheme}://{parts.hostname}/…{parts.path[-4:]}"

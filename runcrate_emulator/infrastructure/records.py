@@ -141,7 +141,7 @@ class Upload:
     sha256: str | None
     created_at: datetime
     expires_at: datetime
-    content: bytes | None = field(default=None, repr=False)
+    has_arrived: bool = False
 
 
 @dataclass(frozen=True)

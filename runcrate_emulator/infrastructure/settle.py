@@ -38,7 +38,7 @@ _SUBJECTS = (
 def settle(world: Workspace, now: datetime) -> None:
     """Live through everything that is due up to a moment."""
     repeats = 0
-    while (due := _next_event(world)) is not None and due <= now:
+    while (due := next_event(world)) is not None and due <= now:
         repeats = repeats + 1 if due <= world.moment else 0
         if repeats > _MOST_EVENTS_AT_ONE_MOMENT:
             raise RuntimeError(f"The emulated world does not get past {due}.")
@@ -48,6 +48,7 @@ def settle(world: Workspace, now: datetime) -> None:
     world.moment = max(now, world.moment)
 
 
-def _next_event(world: Workspace) -> datetime | None:
+def next_event(world: Workspace) -> datetime | None:
+    """When the next thing happens by itself; None when nothing will."""
     moments = (subject.next_event(world) for subject in _SUBJECTS)
     return min((moment for moment in moments if moment is not None), default=None)

@@ -13,6 +13,8 @@ from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.error import FFmpegError
 
+from runcrate_emulator.media.container_formats import container_format
+
 __all__ = [
     "LISTENING_RATE_HZ",
     "SPEECH_RATE_HZ",
@@ -35,17 +37,6 @@ SPEECH_RATE_HZ = 24_000
 _MP3_BITS_PER_SECOND = 64_000
 _MP3_OPTIONS = {"compression_level": "7"}  # quick; the finer searches change nothing audible here
 _SECONDS_PER_FRAME = 1
-
-_SIGNATURE_BYTES = 16
-_SIGNATURES = (  # offset, bytes, FFmpeg's name of the format
-    (8, b"WAVE", "wav"),
-    (0, b"fLaC", "flac"),
-    (0, b"OggS", "ogg"),
-    (0, b"\x1a\x45\xdf\xa3", "matroska"),
-    (4, b"ftyp", "mov"),
-    (0, b"ID3", "mp3"),
-)
-_MPEG_SYNC = 0xFFE0
 
 
 Samples: TypeAlias = "array[int]"
@@ -84,14 +75,12 @@ def read_sound(data: bytes, *, longest_s: float) -> Sound:
         SoundFileError: The file is of another kind, is broken, or has no audio track.
         SoundTooLongError: The sound is longer than `longest_s`.
     """
-    # Naming the format keeps FFmpeg from guessing it: among those it would guess are playlists,
-    # whose entries it would go and open.
-    container_format = _container_format(data[:_SIGNATURE_BYTES])
-    if container_format is None:
+    kind = container_format(data)
+    if kind is None:
         raise SoundFileError("it is none of WAV, MP3, FLAC, Ogg, WebM, MP4 and M4A")
     samples: Samples = array("h")
     try:
-        for frame in _frames(data, container_format):
+        for frame in _frames(data, kind):
             samples.frombytes(_frame_bytes(frame))
             if len(samples) > longest_s * LISTENING_RATE_HZ:
                 raise SoundTooLongError(f"its sound is longer than {longest_s:g} s")
@@ -141,17 +130,9 @@ def speech_frames(samples: Samples) -> Iterator[AudioFrame]:
         yield frame
 
 
-def _container_format(head: bytes) -> str | None:
-    for offset, signature, container_format in _SIGNATURES:
-        if head.startswith(signature, offset):
-            return container_format
-    has_mpeg_sync = int.from_bytes(head[:2], "big") & _MPEG_SYNC == _MPEG_SYNC
-    return "mp3" if has_mpeg_sync else None
-
-
-def _frames(data: bytes, container_format: str) -> Iterator[AudioFrame]:
+def _frames(data: bytes, kind: str) -> Iterator[AudioFrame]:
     resampler = AudioResampler(format="s16", layout="mono", rate=LISTENING_RATE_HZ)
-    with av.open(io.BytesIO(data), "r", format=container_format) as container:
+    with av.open(io.BytesIO(data), "r", format=kind) as container:
         tracks = container.streams.audio
         if not tracks:
             raise SoundFileError("it has no audio track")

@@ -4,6 +4,7 @@ import io
 from dataclasses import dataclass
 from typing import Final
 
+from runcrate_emulator.media.container_formats import container_format
 from runcrate_emulator.simulation.conversation import Attachment
 from runcrate_emulator.simulation.documents import is_pdf, pdf_text
 from runcrate_emulator.simulation.sights import look
@@ -65,8 +66,12 @@ def _audio(_: Attachment, data: bytes) -> Reading:
 def _video(_: Attachment, data: bytes) -> Reading:
     import av  # noqa: PLC0415 - only a film needs it
 
+    unread = Reading(f"The video ({len(data)} bytes) is in no format that can be read.")
+    kind = container_format(data)
+    if kind is None:
+        return unread
     try:
-        with av.open(io.BytesIO(data), "r") as container:
+        with av.open(io.BytesIO(data), "r", format=kind) as container:
             stream = container.streams.video[0]
             seconds = float(container.duration or 0) / av.time_base
             title = container.metadata.get("title", "")
@@ -74,7 +79,7 @@ def _video(_: Attachment, data: bytes) -> Reading:
                 f"The video is {seconds:.1f} seconds long, {stream.width}x{stream.height} pixels."
             )
     except Exception:  # noqa: BLE001 - FFmpeg raises whatever its parsing runs into
-        return Reading(f"The video ({len(data)} bytes) is in no format that can be read.")
+        return unread
     return Reading(f"{described} Its title is: {title}" if title else described)
 
 

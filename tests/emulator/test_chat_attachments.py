@@ -178,3 +178,9 @@ def test_a_film_is_described():
     assert "otters at play" in text
     part = {"type": "video_url", "video_url": {"url": "data:video/mp4;base64,eA=="}}
     assert "no format that can be read" in say(with_parts("Describe this video.", part))
+
+
+def test_a_playlist_in_place_of_a_film_is_never_opened():
+    playlist = base64.b64encode(b"ffconcat version 1.0\nfile /etc/hostname\n").decode()
+    part = {"type": "video_url", "video_url": {"url": f"data:video/mp4;base64,{playlist}"}}
+    assert "no format that can be read" in say(with_parts("Describe this video.", part))

@@ -9,7 +9,7 @@ from runcrate_emulator.balance_chart import balance_chart
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError, envelope, route_of, surface_of
 from runcrate_emulator.faults import Fault, malform_json, take_fault, usual_code
-from runcrate_emulator.files import Signer
+from runcrate_emulator.files import FileStore, Signer
 from runcrate_emulator.keys import masked
 from runcrate_emulator.rate_limit import count_request
 
@@ -178,3 +178,15 @@ def test_signature_covers_method_path_and_expiry():
 def test_chart_of_a_single_moment_and_of_a_negative_balance():
     assert "<polyline" in balance_chart([(NOON, 0.0)])
     assert "$-1" in balance_chart([(NOON, 2.0), (NOON + timedelta(days=2), -1.0)])
+
+
+def test_made_files_have_a_limit_and_the_oldest_go():
+    clock = Clock(0, start=NOON)
+    ids = iter(f"file-{number}" for number in range(9))
+    store = FileStore(clock, lambda _: next(ids), Signer(clock, b"key"), most_bytes=10)
+    first, second = (store.add("image", "a.webp", "image/webp", b"x" * 4) for _ in range(2))
+    store.remove(first.id)
+    third = store.add("image", "b.webp", "image/webp", b"x" * 6)
+    assert [file.id for file in store.newest(9)] == [third.id, second.id]
+    large = store.add("video", "c.mp4", "video/mp4", b"x" * 99)
+    assert [file.id for file in store.newest(9)] == [large.id]

@@ -1,0 +1,119 @@
+"""Calling webhooks in the background: nobody who asks the emulator anything waits for it.
+
+Time passes in the emulator when it is asked something. While a job with a webhook lives, the
+courier also looks on its own at each moment at which something is due.
+"""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+from runcrate_emulator.infrastructure.job_views import job_view
+from runcrate_emulator.infrastructure.settle import next_event
+from runcrate_emulator.infrastructure.webhooks import (
+    SIGNATURE_HEADER,
+    Announcement,
+    Letter,
+    WebhookDelivery,
+    is_local,
+    letter,
+)
+from runcrate_emulator.world import World
+
+__all__ = ["Courier"]
+
+_LOG = logging.getLogger("runcrate_emulator.webhooks")
+_ANSWER_S = 10.0  # real seconds that a receiver may take
+_NOT_LOCAL = "not sent: the emulator calls only addresses of this machine"
+
+
+class Courier:
+    """Sends what the world has to announce.
+
+    Args:
+        world: The world; its `announcements` are sent, its `webhooks` record what became of them.
+    """
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._tasks: set[asyncio.Task[None]] = set()  # the event loop itself keeps no task alive
+        self._watch: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        """Send what is due, and watch over what will be; called after every request."""
+        self._send_all()
+        if self._watch is not None:
+            self._watch.cancel()
+            self._watch = None
+        if self._is_awaited():
+            self._watch = self._begin(self._watch_over())
+
+    def _is_awaited(self) -> bool:
+        return any(job.spec.webhook_url is not None for job in self._world.live_jobs.values())
+
+    async def _watch_over(self) -> None:
+        world = self._world
+        while self._is_awaited() and (due := next_event(world)) is not None:
+            await world.clock.sleep((due - world.now()).total_seconds())
+            world.settle()
+            self._send_all()
+
+    def _send_all(self) -> None:
+        record = self._world.webhooks  # a reset begins a new one, which owes nothing to the old
+        while self._world.announcements:
+            announcement = self._world.announcements.popleft()
+            written = letter(announcement, job_view(self._world, announcement.job))
+            self._begin(_deliver(announcement, written, record))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (crash := task.exception()) is not None:
+            self._world.crashes.append(crash)
+
+
+async def _deliver(told: Announcement, written: Letter, record: list[WebhookDelivery]) -> None:
+    status: int | None = None
+    problem: str | None = _NOT_LOCAL
+    if is_local(told.url):
+        status, problem = await _post(told.url, written)
+    _LOG.info("webhook `%s` of %s: %s", told.event, told.job.id, problem or status)
+    record.append(
+        WebhookDelivery(
+            at=told.at,
+            job_id=told.job.id,
+            event=told.event,
+            url=told.url,
+            status=status,
+            problem=problem,
+            body=written.body,
+        )
+    )
+
+
+async def _post(address: str, written: Letter) -> tuple[int | None, str | None]:
+    import httpx  # noqa: PLC0415 - only a webhook on this machine needs it
+
+    url = httpx.URL(address)
+    if url.host == "localhost":
+        url = url.copy_with(host="127.0.0.1")  # whatever a hosts file says
+    headers = {"Content-Type": "application/json", SIGNATURE_HEADER: written.signature}
+    try:
+        # No proxy and no redirect could lead off this machine; and its https needs no certificate
+        # that an authority has signed.
+        async with httpx.AsyncClient(
+            verify=False,  # noqa: S501 - loopback only
+            trust_env=False,
+            follow_redirects=False,
+            timeout=_ANSWER_S,
+        ) as client:
+            answer = await client.post(url, content=written.body, headers=headers)
+    except httpx.HTTPError as error:
+        return None, f"no answer ({type(error).__name__})"
+    return answer.status_code, None

@@ -1,0 +1,128 @@
+"""What a job's webhook is told, and whether it may be called at all. Pure.
+
+The documents name only the fact: a signed POST to an https address when the job starts or finishes.
+Body and signature are the emulator's own, and the header's name says so. It is sent once: no
+repeats are documented. Only addresses of this machine are called, whatever a job asks for.
+"""
+
+import hashlib
+import hmac
+import ipaddress
+import json
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from runcrate_emulator.infrastructure.job_record import Job
+
+WebhookEvent = Literal["started", "finished"]
+
+SIGNATURE_HEADER = "X-Runcrate-Emulator-Signature"
+"""`sha256=` and the hexadecimal HMAC-SHA256 of the body, with the job's webhook secret as key."""
+
+_DEFAULT_EVENTS = ("finished",)  # "signed POST when finished" (official SDK 0.5.0)
+
+
+@dataclass(frozen=True)
+class Announcement:
+    """Something that a job's webhook is to be told: the job as it was at that moment."""
+
+    at: datetime
+    job: Job
+    event: WebhookEvent
+
+    @property
+    def url(self) -> str:
+        """Where to."""
+        return self.job.spec.webhook_url or ""
+
+
+@dataclass(frozen=True)
+class Letter:
+    """The POST that tells it."""
+
+    body: bytes = field(repr=False)
+    signature: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class WebhookDelivery:
+    """What became of a webhook.
+
+    Attributes:
+        at: Emulated time of the event.
+        job_id: The job that it is about.
+        event: `started` or `finished`.
+        url: The address, as the job gave it.
+        status: Status of the answer; None when none came, or when nothing was sent.
+        problem: Why nothing was sent, or why no answer came; None for an answer of any status.
+        body: What was sent, or would have been.
+    """
+
+    at: datetime
+    job_id: str
+    event: WebhookEvent
+    url: str = field(repr=False)
+    status: int | None
+    problem: str | None
+    body: bytes = field(repr=False)
+
+    @property
+    def json(self) -> Any:
+        """The body, read."""
+        return json.loads(self.body)
+
+
+def wants(job: Job, event: WebhookEvent) -> bool:
+    """Whether a job asked to be announced at this moment; without a choice, at its end."""
+    events = job.spec.webhook_events or _DEFAULT_EVENTS
+    return job.spec.webhook_url is not None and event in events
+
+
+def webhook_secret(job: Job) -> str:
+    """The key of a job's signatures; the jobs of a group share one."""
+    seed = job.group_id or job.id
+    return f"whsec_{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
+
+
+def letter(announcement: Announcement, view: dict[str, Any]) -> Letter:
+    """Write and sign what a webhook is told.
+
+    Args:
+        announcement: What happened.
+        view: Its job as the API shows it.
+    """
+    body = json.dumps({"event": announcement.event, "job": view}).encode()
+    secret = webhook_secret(announcement.job).encode()
+    return Letter(body, f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}")
+
+
+def is_local(url: str) -> bool:
+    """Whether an address is on this machine: `localhost` or a loopback address."""
+    host = _split(url).hostname or ""
+    return host == "localhost" or _is_loopback(host)
+
+
+def is_acceptable(url: str) -> bool:
+    """Whether a job may name an address: https, and for this machine also plain http."""
+    parts = _split(url)
+    return bool(parts.hostname) and (
+        parts.scheme == "https" or (parts.scheme == "http" and is_local(url))
+    )
+
+
+def _split(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port  # reading it checks it
+    except ValueError:
+        return SplitResult("", "", "", "", "")
+    return parts
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
