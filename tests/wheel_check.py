@@ -1,7 +1,7 @@
 """Build the wheel and try it with each extra alone, each in an empty environment.
 
-`make wheel-check`, or `make wheel-check PYTHONS="/path/to/python3.12 /path/to/python3.13"` for the
-client and the emulator under other interpreters as well. Needs the package index.
+`make wheel-check`, or `make wheel-check PYTHONS="/path/to/python3.12 /path/to/python3.13"` for
+other interpreters as well. Needs the package index.
 """
 
 from __future__ import annotations
@@ -57,10 +57,8 @@ def main() -> None:
         build = (sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps", "-w", folder, ROOT)
         run(*build, cwd=folder)
         (wheel,) = folder.glob("*.whl")
-        for extra in USES:
-            try_extra(sys.executable, wheel, extra, folder)
-        for python in sys.argv[1:]:
-            for extra in ("", "emulator"):
+        for python in (sys.executable, *sys.argv[1:]):
+            for extra in USES:
                 try_extra(python, wheel, extra, folder)
 
 
