@@ -7,7 +7,6 @@ import base64
 import json
 import pickle
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +16,6 @@ from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import BaseTool, ToolException
 from langchain_core.tools.base import TOOL_MESSAGE_BLOCK_TYPES
-from langchain_tests.integration_tests import ToolsIntegrationTests
-from langchain_tests.unit_tests import ToolsUnitTests
 from langgraph.graph import MessagesState, StateGraph
 from langgraph.prebuilt import ToolNode
 
@@ -72,65 +69,6 @@ async def acalled(tool: BaseTool, **arguments: Any) -> ToolMessage:
     message = await tool.ainvoke(call)
     assert isinstance(message, ToolMessage)
     return message
-
-
-class UnitSuite(ToolsUnitTests):
-    cls: type[BaseTool]
-
-    @property
-    def tool_constructor(self) -> type[BaseTool]:
-        return self.cls
-
-    @property
-    def tool_invoke_params_example(self) -> dict[str, Any]:
-        return TOOLS[self.cls]
-
-    @property
-    def init_from_env_params(self) -> tuple[dict[str, str], dict[str, Any], dict[str, Any]]:
-        variables = {"RUNCRATE_API_KEY": "rc_live_env", "RUNCRATE_API_BASE": "https://x.test/v1"}
-        return variables, {}, {"api_key": "rc_live_env", "api_base": "https://x.test/v1"}
-
-
-class TestImageUnit(UnitSuite):
-    cls = RuncrateImageTool
-
-
-class TestSpeechUnit(UnitSuite):
-    cls = RuncrateSpeechTool
-
-
-class TestVideoUnit(UnitSuite):
-    cls = RuncrateVideoTool
-
-
-class IntegrationSuite(ToolsIntegrationTests):
-    cls: type[BaseTool]
-
-    @pytest.fixture
-    def tool(self, settings: dict[str, Any]) -> Iterator[BaseTool]:
-        tool = made(self.cls, settings)
-        yield tool
-        tool.close()
-
-    @property
-    def tool_constructor(self) -> type[BaseTool]:
-        return self.cls
-
-    @property
-    def tool_invoke_params_example(self) -> dict[str, Any]:
-        return TOOLS[self.cls]
-
-
-class TestImageIntegration(IntegrationSuite):
-    cls = RuncrateImageTool
-
-
-class TestSpeechIntegration(IntegrationSuite):
-    cls = RuncrateSpeechTool
-
-
-class TestVideoIntegration(IntegrationSuite):
-    cls = RuncrateVideoTool
 
 
 @pytest.mark.parametrize("cls", CLASSES)

@@ -1,4 +1,4 @@
-"""`RuncrateToolkit`: LangChain's own suites for every tool, approval, progress, whole agents."""
+"""`RuncrateToolkit` on the emulator: tools, approval, progress, whole agents."""
 
 from __future__ import annotations
 
@@ -22,8 +22,6 @@ from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
-from langchain_tests.integration_tests import ToolsIntegrationTests
-from langchain_tests.unit_tests import ToolsUnitTests
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
@@ -69,63 +67,6 @@ def use(toolkit: RuncrateToolkit, tool: str, /, **arguments: Any) -> Any:
 def launched(toolkit: RuncrateToolkit) -> Any:
     plan = use(toolkit, "plan_instance", gpu_type="A100", max_runtime_minutes=30)
     return use(toolkit, "launch_instance", plan_token=plan["plan_token"])
-
-
-def example(toolkit: RuncrateToolkit, name: str) -> dict[str, Any]:
-    """Arguments with which a tool works, after what it needs was made."""
-    match name.removeprefix("runcrate_"):
-        case "launch_instance":
-            plan = use(toolkit, "plan_instance", gpu_type="A100", max_runtime_minutes=30)
-            return {"plan_token": plan["plan_token"]}
-        case "plan_instance":
-            return {"max_runtime_minutes": 30}
-        case "update_instance_limits":
-            return {"instance_id": launched(toolkit)["id"], "max_runtime_minutes": 40}
-        case "terminate_instance":
-            instance = launched(toolkit)
-            return {"instance_id": instance["id"], "expected_name": instance["name"]}
-        case "get_instance" | "wait_for_instance":
-            return {"instance_id": launched(toolkit)["id"]}
-        case "run_job":
-            return {**JOB, "max_runtime_minutes": 10}
-        case "download_job_artifact":
-            return {"job_id": finished_job(toolkit), "path": "r.txt"}
-        case job if job.endswith(("_job", "_logs", "_artifacts")):
-            return {"job_id": finished_job(toolkit)}
-        case _:
-            return {}
-
-
-def finished_job(toolkit: RuncrateToolkit) -> str:
-    job = use(toolkit, "run_job", **JOB, max_runtime_minutes=10)
-    identifier: str = use(toolkit, "wait_for_job", job_id=job["id"])["id"]
-    return identifier
-
-
-class OfEveryTool:
-    """What both suites need to run on each tool."""
-
-    @property
-    def tool_constructor(self) -> BaseTool:
-        return RuncrateToolkit(rc.Runcrate("rc_live_test")).get_tools()[0]
-
-    @property
-    def tool_invoke_params_example(self) -> dict[str, Any]:
-        return self.arguments
-
-    @pytest.fixture(params=EVERY_TOOL)
-    def tool(self, request: pytest.FixtureRequest, toolkit: RuncrateToolkit) -> BaseTool:
-        self.arguments = example(toolkit, request.param)
-        [tool] = [tool for tool in toolkit.get_tools() if tool.name == request.param]
-        return tool
-
-
-class TestEveryToolByItself(OfEveryTool, ToolsUnitTests):
-    pass
-
-
-class TestEveryToolOnTheEmulator(OfEveryTool, ToolsIntegrationTests):
-    pass
 
 
 # --- what a tool is --------------------------------------------------------------------------
