@@ -19,12 +19,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from llamaindex_runcrate.approval import ApprovalRequiredEvent
     from llamaindex_runcrate.embedding import RuncrateEmbedding
-    from llamaindex_runcrate.infrastructure import (
-        RuncrateInfrastructureToolSpec,
-        ToolProgressEvent,
-    )
+    from llamaindex_runcrate.infrastructure import RuncrateInfrastructureToolSpec
     from llamaindex_runcrate.llm import RuncrateLLM
     from llamaindex_runcrate.media_tools import RuncrateMediaToolSpec
+    from llamaindex_runcrate.tool_progress import ToolProgressEvent
     from llamaindex_runcrate.transcription_reader import (
         RuncrateTranscriptionReader,
         audio_file_extractor,
@@ -49,7 +47,7 @@ _HOME = {
     "RuncrateLLM": "llm",
     "RuncrateMediaToolSpec": "media_tools",
     "RuncrateTranscriptionReader": "transcription_reader",
-    "ToolProgressEvent": "infrastructure",
+    "ToolProgressEvent": "tool_progress",
     "audio_file_extractor": "transcription_reader",
 }
 

@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from llama_index.core.tools import FunctionTool, ToolMetadata, ToolOutput
+from llama_index.core.tools import FunctionTool, ToolMetadata
 from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSpec
-from llama_index.core.workflow import Context, Event
+from llama_index.core.workflow import Context
 
 from llamaindex_runcrate.approval import approved
+from llamaindex_runcrate.tool_progress import NO_CONTEXT, telling
 from runcrate_core import (
     AgentTool,
     AgentToolbox,
@@ -30,20 +31,6 @@ from runcrate_core import (
 
 DEFAULT_APPROVAL_TIMEOUT_S = 480.0
 """How long a person is waited for: less than the ten minutes after which a plan is too old."""
-
-
-class ToolProgressEvent(Event):
-    """In the stream of a workflow's events: where something stands that a tool waits for.
-
-    Attributes:
-        tool: Name of the tool.
-        id: What it waits for.
-        status: Where that stands.
-    """
-
-    tool: str
-    id: str
-    status: str
 
 
 class RuncrateInfrastructureToolSpec(BaseToolSpec):
@@ -183,7 +170,7 @@ class RuncrateInfrastructureToolSpec(BaseToolSpec):
                     within_s=self._approval_timeout,
                 )
             with _failures_told():
-                flow = self._toolbox.carry_out(tool.name, arguments, _told_to(ctx))
+                flow = self._toolbox.carry_out(tool.name, arguments, telling(ctx))
                 return (await self._clients.asynchronous.run(flow)).text
 
         def carry_out_blocking(ctx: Context | None, **arguments: Any) -> str:
@@ -192,13 +179,14 @@ class RuncrateInfrastructureToolSpec(BaseToolSpec):
             if asks:
                 raise SpendRefusedError(_NOBODY.format(tool.name))
             with _failures_told():
-                flow = self._toolbox.carry_out(tool.name, arguments, _told_to(ctx))
+                flow = self._toolbox.carry_out(tool.name, arguments, telling(ctx))
                 return self._clients.blocking.run(flow).text
 
-        return _InfrastructureTool(
+        return FunctionTool(
             fn=_shaped(carry_out_blocking, tool),
             async_fn=_shaped(carry_out, tool),
             metadata=metadata,
+            partial_params=NO_CONTEXT,
         )
 
 
@@ -206,16 +194,6 @@ _NOBODY = (
     "`{}` needs the approval of a person, who can only be asked in a workflow. Nothing was done. "
     "Call it from an agent, or give the tool spec `approve` or `ask_human=False`."
 )
-
-
-class _InfrastructureTool(FunctionTool):
-    """A tool that takes the context of a workflow where there is one."""
-
-    def call(self, *args: Any, **kwargs: Any) -> ToolOutput:
-        return super().call(*args, **{"ctx": None} | kwargs)
-
-    async def acall(self, *args: Any, **kwargs: Any) -> ToolOutput:
-        return await super().acall(*args, **{"ctx": None} | kwargs)
 
 
 def _metadata(tool: AgentTool) -> ToolMetadata:
@@ -238,12 +216,6 @@ def _shaped(function: Callable[..., Any], tool: AgentTool) -> Callable[..., Any]
     function.__doc__ = tool.description
     function.__signature__ = inspect.Signature([context, *arguments])  # type: ignore[attr-defined] # read by inspect
     return function
-
-
-def _told_to(ctx: Context | None) -> Callable[[dict[str, Any]], None] | None:
-    if ctx is None:
-        return None
-    return lambda state: ctx.write_event_to_stream(ToolProgressEvent(**state))
 
 
 @contextmanager

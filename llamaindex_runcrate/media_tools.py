@@ -1,14 +1,20 @@
 """Pictures, speech and films as tools for LlamaIndex agents."""
 
-from __future__ import annotations
+# Annotations are not postponed here: LlamaIndex compares them as objects to find `ctx: Context`.
 
+import os
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from llama_index.core.base.llms.types import AudioBlock, ImageBlock, TextBlock, VideoBlock
-from llama_index.core.tools.tool_spec.base import BaseToolSpec
+from llama_index.core.tools import FunctionTool
+from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSpec
 from llama_index.core.tools.types import ToolMetadata
+from llama_index.core.workflow import Context
 
+from llamaindex_runcrate.tool_progress import NO_CONTEXT, telling
 from runcrate_core import (
     IMAGE_TOOL,
     SPEECH_TOOL,
@@ -16,21 +22,17 @@ from runcrate_core import (
     AsyncRuncrate,
     ClientPair,
     ImageArguments,
+    MadeFile,
+    MediaAnswer,
     MediaStudio,
     Runcrate,
     RuncrateError,
     SpeechArguments,
+    SpeechFormat,
+    Video,
     VideoArguments,
     explain_media_failure,
 )
-
-if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable
-
-    from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE
-
-    from runcrate_core import MadeFile, MediaAnswer, SpeechFormat
 
 Block: TypeAlias = TextBlock | ImageBlock | AudioBlock | VideoBlock
 DEFAULT_FOLDER: Final = Path("runcrate-media")
@@ -48,7 +50,8 @@ class RuncrateMediaToolSpec(BaseToolSpec):
     """Pictures, speech and films as tools.
 
     The program chooses the folder and the models; the names of files are made here, and a model
-    can name no other file. Each tool returns text, and the files behind it as blocks.
+    can name no other file. Each tool returns text, and the files behind it as blocks. While a
+    film is made in a workflow, `ToolProgressEvent`s in the stream of its events say how far it is.
 
     Args:
         output_dir: Where files go; made when it does not exist.
@@ -166,11 +169,19 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         """Speak a text without blocking the event loop; see `text_to_speech`."""
         return await self._ado(self._speech_plan, text=text, **options)
 
-    def generate_video(self, prompt: str | None = None, **options: Any) -> list[Block]:
+    def generate_video(
+        self,
+        prompt: str | None = None,
+        *,
+        ctx: Context = None,  # type: ignore[assignment] # LlamaIndex finds no other annotation
+        **options: Any,
+    ) -> list[Block]:
         """Make a film, or fetch one that was begun earlier.
 
         Args:
             prompt: What it shows.
+            ctx: The context of a workflow's step, whose events are to tell of progress; agents
+                give theirs.
             options: The further fields of `runcrate_core.VideoArguments`.
 
         Returns:
@@ -181,11 +192,35 @@ class RuncrateMediaToolSpec(BaseToolSpec):
             ValueError: An argument is not usable; nothing was begun.
             RuncrateError: A request or the job failed.
         """
-        return self._do(self._video_plan, prompt=prompt, **options)
+        return self._do(partial(self._video_plan, ctx), prompt=prompt, **options)
 
-    async def agenerate_video(self, prompt: str | None = None, **options: Any) -> list[Block]:
+    async def agenerate_video(
+        self,
+        prompt: str | None = None,
+        *,
+        ctx: Context = None,  # type: ignore[assignment] # LlamaIndex finds no other annotation
+        **options: Any,
+    ) -> list[Block]:
         """Make a film without blocking the event loop; see `generate_video`."""
-        return await self._ado(self._video_plan, prompt=prompt, **options)
+        return await self._ado(partial(self._video_plan, ctx), prompt=prompt, **options)
+
+    def to_tool_list(
+        self,
+        spec_functions: list[SPEC_FUNCTION_TYPE] | None = None,
+        func_to_metadata_mapping: dict[str, ToolMetadata] | None = None,
+    ) -> list[FunctionTool]:
+        """Return the tools, for agents or for use without one.
+
+        Args:
+            spec_functions: Names of methods, or pairs of a blocking and an asynchronous one; all
+                tools when not given.
+            func_to_metadata_mapping: How to describe some of them to a model instead.
+        """
+        tools = super().to_tool_list(spec_functions, func_to_metadata_mapping)
+        for tool in tools:
+            if tool.requires_context:
+                tool.partial_params = dict(NO_CONTEXT)
+        return tools
 
     def get_metadata_from_fn_name(
         self,
@@ -213,8 +248,10 @@ class RuncrateMediaToolSpec(BaseToolSpec):
     def _speech_plan(self, **arguments: Any) -> Any:
         return self._studio.speak(SpeechArguments(**arguments))
 
-    def _video_plan(self, **arguments: Any) -> Any:
-        return self._studio.film(VideoArguments(**arguments))
+    def _video_plan(self, ctx: Context | None, **arguments: Any) -> Any:
+        tell = telling(ctx)
+        on_status = None if tell is None else lambda film: tell(_state(film))
+        return self._studio.film(VideoArguments(**arguments), on_status, each_percent=True)
 
     def _do(self, plan: Callable[..., Any], **arguments: Any) -> list[Block]:
         try:
@@ -233,6 +270,16 @@ class RuncrateMediaToolSpec(BaseToolSpec):
     def _blocks(self, answer: MediaAnswer) -> list[Block]:
         media = [_block(made) for made in answer.files] if self._return_media else []
         return [TextBlock(text=answer.text), *media]
+
+
+def _state(film: Video) -> dict[str, Any]:
+    """Return the fields of a `ToolProgressEvent`."""
+    return {
+        "tool": VIDEO_TOOL.name,
+        "id": film.id,
+        "status": film.status,
+        "fraction": film.fraction_done,
+    }
 
 
 def _block(made: MadeFile) -> Block:

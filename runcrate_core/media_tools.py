@@ -18,6 +18,7 @@ from runcrate_core.errors import APITimeoutError, ConfigurationError
 from runcrate_core.io.files import path_inside, write_whole
 from runcrate_core.protocol.media import is_url
 from runcrate_core.protocol.media_types import media_type, suffix_of, type_of_suffix
+from runcrate_core.protocol.polling import Progress
 from runcrate_core.protocol.redaction import redact
 from runcrate_core.protocol.steps import Do
 
@@ -171,13 +172,19 @@ class MediaStudio:
         return _answer("recording", [made], self.speech_model, facts)
 
     def film(
-        self, asked: VideoArguments, on_status: Callable[[Any], Any] | None = None
+        self,
+        asked: VideoArguments,
+        on_status: Callable[[videos.Video], Any] | None = None,
+        *,
+        each_percent: bool = False,
     ) -> Flow[MediaAnswer]:
         """Make a film, or look at one that was begun earlier.
 
         Args:
             asked: What is wanted.
             on_status: Called with the job at first and at each change of its status.
+            each_percent: Whether it is called as well when more is done than before, where the API
+                tells how much that is.
 
         Returns:
             The film; or, where it is not waited for or takes too long, its job.
@@ -205,7 +212,12 @@ class MediaStudio:
         if not (self.wait or job.is_completed or job.has_failed):
             return _pending(job.id, job.status, model, "It is being made")
         try:
-            return (yield from self._developed(job.id, model, asked.duration, on_status))
+            progress: Progress[videos.Video] = Progress(
+                key=lambda job: job.status,
+                on_change=on_status,
+                detail=lambda job: job.fraction_done if each_percent else None,
+            )
+            return (yield from self._developed(job.id, model, asked.duration, progress))
         except APITimeoutError as error:
             status = (error.details or {}).get("last", job.status)
             return _pending(job.id, status, model, f"It is not done after {self.timeout:.0f} s")
@@ -214,13 +226,10 @@ class MediaStudio:
             raise
 
     def _developed(
-        self, video_id: str, model: str, duration: int | None, on_status: Any
+        self, video_id: str, model: str, duration: int | None, progress: Progress[videos.Video]
     ) -> Flow[MediaAnswer]:
-        yield from videos.wait(
-            video_id,
-            timeout=self.timeout,
-            poll_interval=self.poll_interval,
-            on_status=on_status,
+        yield from videos.follow(
+            video_id, progress, timeout=self.timeout, poll_interval=self.poll_interval
         )
         path = yield from videos.download(video_id, self._target("video"))
         size = yield from Do(lambda: path.stat().st_size)

@@ -65,6 +65,19 @@ class Video(ApiModel):
         return self.status.lower() in FAILED_STATUSES
 
     @property
+    def fraction_done(self) -> float | None:
+        """How much of the film is made, from 0 to 1; `None` where the API does not tell.
+
+        Runcrate documents no such member; OpenAI's API has it in percent, as `progress`.
+        """
+        if self.is_completed:
+            return 1.0
+        percent = self.to_dict().get("progress")
+        if isinstance(percent, bool) or not isinstance(percent, int | float):
+            return None
+        return percent / 100 if 0 <= percent <= 100 else None  # noqa: PLR2004 - percent
+
+    @property
     def failure_reason(self) -> str | None:
         """What the API says about a failure, wherever it says it; `None` when it does not."""
         return failure_reason(self.to_dict())
@@ -219,10 +232,18 @@ def wait(
         APITimeoutError: It is not done yet; it goes on and can be waited for again.
         NotFoundError: There is no such job.
     """
+    progress: Progress[Video] = Progress(key=lambda job: job.status, on_change=on_status)
+    return (yield from follow(video_id, progress, timeout=timeout, poll_interval=poll_interval))
+
+
+def follow(
+    video_id: str, progress: Progress[Video], *, timeout: float | None, poll_interval: float
+) -> Flow[Video]:
+    """Wait until a video job is completed, telling of changes; see `wait`."""
     video = yield from poll(
         lambda: retrieve(video_id),
         is_done=lambda job: job.is_completed or job.has_failed,
-        progress=Progress(key=lambda job: job.status, on_change=on_status),
+        progress=progress,
         timeout=timeout,
         interval=poll_interval,
         what=f"The video job `{video_id}` is not completed",

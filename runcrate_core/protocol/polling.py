@@ -25,12 +25,14 @@ class Progress(Generic[T]):
     """Whom to tell of changes.
 
     Attributes:
-        key: What of a state counts as a change.
+        key: What of a state counts as a change, and names the last state in an error.
         on_change: Called with the state at first and at each change, if given.
+        detail: What else of a state counts as a change.
     """
 
     key: Callable[[T], Any]
     on_change: Callable[[T], Any] | None = None
+    detail: Callable[[T], Any] = lambda _: None
 
 
 def poll(
@@ -65,7 +67,7 @@ def poll(
         raise ValueError("`poll_interval` and `timeout` must be seconds above 0.")
     interval = max(interval, SHORTEST_INTERVAL_S)
     started = yield from Now()
-    seen: list[Any] = []
+    seen: list[tuple[Any, Any]] = []
     while True:
         state: T | None = None
         try:
@@ -74,7 +76,7 @@ def poll(
             if seen or (yield from Now()) - started > CREATION_LAG_S:
                 raise
         if state is not None:
-            key = progress.key(state)
+            key = (progress.key(state), progress.detail(state))
             if progress.on_change is not None and (not seen or seen[-1] != key):
                 yield Notify(progress.on_change, state)
             seen[:] = [key]
@@ -82,7 +84,7 @@ def poll(
                 return state
         elapsed = (yield from Now()) - started
         if timeout is not None and elapsed >= timeout:
-            last = f" (last state: `{seen[-1]}`)" if seen else ""
+            last = f" (last state: `{seen[-1][0]}`)" if seen else ""
             raise APITimeoutError(
                 f"{what} after {elapsed:.0f} s{last}. {next_step}",
                 details=None if state is None else {"last": progress.key(state)},

@@ -187,6 +187,33 @@ def test_a_film_is_waited_for_and_its_progress_told(run: Any, tmp_path: Path) ->
     assert answer.record["video_id"] == "video-1"
 
 
+def test_how_much_of_a_film_is_done_is_told_on_request(run: Any, tmp_path: Path) -> None:
+    told: list[Any] = []
+    studio = MediaStudio(tmp_path, poll_interval=0.05)
+    working = [job("processing", progress=percent) for percent in (0, 40, 40, 90)]
+    script = (job("queued"), job("queued"), *working, job("completed", progress=100), FILM)
+    with ScriptedServer(*script) as server:
+        flow = studio.film(
+            rc.VideoArguments(prompt="Waves"),
+            lambda film: told.append((film.status, film.fraction_done)),
+            each_percent=True,
+        )
+        run(lambda client: client.run(flow), server.url)
+    assert told == [
+        ("queued", None),
+        ("processing", 0.0),
+        ("processing", 0.4),
+        ("processing", 0.9),
+        ("completed", 1.0),
+    ]
+
+
+@pytest.mark.parametrize("progress", [None, True, "half", -1, 101, float("nan"), [50], {}])
+def test_an_odd_percentage_is_none(progress: Any) -> None:
+    assert rc.Video(id="1", status="processing", progress=progress).fraction_done is None
+    assert rc.Video(id="1", status="completed", progress=progress).fraction_done == 1.0
+
+
 def test_a_film_of_a_picture_and_its_length(run: Any, tmp_path: Path) -> None:
     (tmp_path / "fox.png").write_bytes(PNG)
     with ScriptedServer(job("completed"), job("completed"), FILM) as server:

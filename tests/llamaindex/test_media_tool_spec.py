@@ -8,13 +8,24 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.agent.workflow import FunctionAgent
-from llama_index.core.base.llms.types import AudioBlock, ImageBlock, TextBlock, VideoBlock
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
+from llama_index.core.base.llms.types import (
+    AudioBlock,
+    ChatMessage,
+    ImageBlock,
+    TextBlock,
+    ToolCallBlock,
+    VideoBlock,
+)
+from llama_index.core.llms.mock import MockFunctionCallingLLM
 from llama_index.core.tools import FunctionTool, ToolOutput
+from llama_index.core.tools.calling import call_tool
+from llama_index.core.workflow import Context, StartEvent, StopEvent, Workflow, step
 
 import runcrate_core as rc
-from llamaindex_runcrate import RuncrateLLM, RuncrateMediaToolSpec
+from llamaindex_runcrate import RuncrateLLM, RuncrateMediaToolSpec, ToolProgressEvent
 from runcrate_emulator import Emulator
+from tests.llamaindex.leftovers import LEFTOVERS
 
 WAYS = pytest.mark.parametrize("way", ["sync", "async"])
 TOOLS: dict[str, tuple[str, dict[str, Any], type[Any]]] = {
@@ -81,7 +92,7 @@ def test_names_schemas_and_descriptions_are_the_same_as_in_langchain(
     assert [tool.metadata.name for tool in tools] == list(TOOLS)
     for tool in tools:
         schema = tool.metadata.get_parameters_dict()
-        assert not {"args", "kwargs", "options", "self"} & set(schema["properties"])
+        assert not {"args", "kwargs", "options", "self", "ctx"} & set(schema["properties"])
         assert "money" in tool.metadata.description
         assert tool.metadata.to_openai_tool()["function"]["name"] == tool.metadata.name
     (only,) = spec.to_tool_list(spec_functions=["agenerate_image"])
@@ -178,18 +189,151 @@ async def test_a_client_of_the_program_is_used(
     client.close() if given == "client" else await client.aclose()
 
 
-@pytest.mark.filterwarnings("ignore::pydantic.warnings.PydanticDeprecationWarning")  # its own
-async def test_an_agent_makes_a_picture(
-    spec: RuncrateMediaToolSpec, settings: dict[str, Any]
-) -> None:
+def tolerant(test: Any) -> Any:
+    """Let a test put up with what LlamaIndex leaves behind."""
+    for mark in LEFTOVERS:
+        test = mark(test)
+    return test
+
+
+@pytest.fixture
+async def llm(settings: dict[str, Any]) -> AsyncIterator[RuncrateLLM]:
     llm = RuncrateLLM(
         model="deepseek-ai/DeepSeek-V3",
         api_key=settings["api_key"],
         api_base=settings["api_base"],
     )
+    yield llm
+    await llm.aclose()
+    llm.close()
+
+
+@tolerant
+async def test_an_agent_makes_a_picture(spec: RuncrateMediaToolSpec, llm: RuncrateLLM) -> None:
     agent = FunctionAgent(tools=spec.to_tool_list(), llm=llm)
     result = await agent.run("Generate an image with the prompt 'a fox in the snow'.")
     assert [call.tool_name for call in result.tool_calls] == ["runcrate_generate_image"]
     assert "Made 1 picture" in result.tool_calls[0].tool_output.content
-    await llm.aclose()
-    llm.close()
+
+
+# --- progress in a workflow ------------------------------------------------------------------
+
+
+async def told_by(handler: Any) -> tuple[list[ToolProgressEvent], Any]:
+    """Return what the stream of a run says of progress, and its result."""
+    events = [event async for event in handler.stream_events()]
+    return [event for event in events if isinstance(event, ToolProgressEvent)], await handler
+
+
+def grows(progress: list[ToolProgressEvent]) -> bool:
+    """Whether a film was followed from its beginning to its end."""
+    fractions = [event.fraction for event in progress]
+    return (
+        len(progress) > 2
+        and {(event.tool, event.id) for event in progress}
+        == {("runcrate_generate_video", progress[0].id)}
+        and None not in fractions
+        and fractions == sorted(set(fractions))  # type: ignore[type-var] # none is None
+        and (progress[-1].status, fractions[-1]) == ("completed", 1.0)
+    )
+
+
+@tolerant
+@pytest.mark.parametrize("kind", [FunctionAgent, ReActAgent, AgentWorkflow])
+async def test_an_agent_s_film_tells_of_its_progress(
+    spec: RuncrateMediaToolSpec,
+    llm: RuncrateLLM,
+    runcrate_emulator: Emulator,
+    kind: type[Any],
+) -> None:
+    runcrate_emulator.clock_speed = 120.0  # a few looks until it is done
+    make = getattr(kind, "from_tools_or_functions", None)
+    tools: list[Any] = list(spec.to_tool_list())
+    agent = make(tools, llm=llm) if make else kind(tools=tools, llm=llm)
+    progress, result = await told_by(agent.run("Make a 4 second video with the prompt 'waves'."))
+    assert "Made 1 film" in result.tool_calls[0].tool_output.content
+    assert grows(progress), progress
+
+
+class OwnWorkflow(Workflow):
+    """Makes a film in a step, in one way or another."""
+
+    def __init__(self, make: Any) -> None:
+        super().__init__(timeout=20)
+        self.make = make
+
+    @step
+    async def only(self, ctx: Context, ev: StartEvent) -> StopEvent:
+        return StopEvent(result=await self.make(ctx))
+
+
+@tolerant
+async def test_a_step_of_one_s_own_may_pass_its_context(
+    spec: RuncrateMediaToolSpec, runcrate_emulator: Emulator
+) -> None:
+    runcrate_emulator.clock_speed = 120.0
+
+    async def by_method(ctx: Context) -> Any:
+        return await spec.agenerate_video("Waves", duration=4, ctx=ctx)
+
+    async def by_tool(ctx: Context) -> Any:
+        tool = tool_of(spec, "runcrate_generate_video")
+        return (await tool.acall(ctx=ctx, prompt="Waves", duration=4)).blocks
+
+    for make in (by_method, by_tool):
+        progress, blocks = await told_by(OwnWorkflow(make).run())
+        assert isinstance(blocks[1], VideoBlock)
+        assert grows(progress), progress
+
+
+@tolerant
+async def test_a_film_made_in_another_thread_is_made_in_silence(
+    spec: RuncrateMediaToolSpec,
+) -> None:
+    async def make(ctx: Context) -> Any:
+        return await asyncio.to_thread(spec.generate_video, "Waves", duration=4, ctx=ctx)
+
+    progress, blocks = await told_by(OwnWorkflow(make).run())
+    assert isinstance(blocks[1], VideoBlock)
+    assert progress == []
+
+
+@WAYS
+async def test_a_context_that_hears_nothing_does_not_spoil_the_film(
+    spec: RuncrateMediaToolSpec, way: str
+) -> None:
+    """It is paid for: whatever the context does, it is fetched."""
+    idle = Context(OwnWorkflow(None))
+    for ctx in (idle, None, "of no kind"):
+        tool = tool_of(spec, "runcrate_generate_video")
+        output = await called(tool, way, ctx=ctx, prompt="Waves", duration=4)
+        assert isinstance(output.blocks[1], VideoBlock)
+        assert "ctx" not in output.raw_input["kwargs"]
+
+
+def test_tools_work_where_there_is_no_workflow(spec: RuncrateMediaToolSpec) -> None:
+    tool = tool_of(spec, "runcrate_generate_video")
+    assert isinstance(tool("Waves", duration=4).blocks[1], VideoBlock)
+    assert not call_tool(tool, {"prompt": "Waves", "duration": 4}).is_error
+    llm = MockFunctionCallingLLM(
+        response_generator=lambda *_, **__: ChatMessage(
+            role="assistant",
+            blocks=[
+                ToolCallBlock(
+                    tool_call_id="1",
+                    tool_name="runcrate_generate_video",
+                    tool_kwargs={"prompt": "Waves", "duration": 4},
+                )
+            ],
+        )
+    )
+    assert "Made 1 film" in str(
+        llm.predict_and_call([tool], "Make a film.", error_on_no_tool_call=True)
+    )
+
+
+@pytest.mark.parametrize("name", ["generate_video", "agenerate_video"])
+async def test_a_tool_of_one_kind_of_code(spec: RuncrateMediaToolSpec, name: str) -> None:
+    (tool,) = spec.to_tool_list([name])
+    output = await tool.acall(prompt="Waves", duration=4)
+    assert isinstance(output.blocks[1], VideoBlock)
