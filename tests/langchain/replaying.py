@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
@@ -15,7 +15,8 @@ from langchain_core.tools import BaseTool
 
 import runcrate_core as rc
 from langchain_runcrate import RuncrateToolkit
-from runcrate_core.spending import job_guard
+from runcrate_core import media_tools
+from runcrate_core.spending import job_guard, plans
 from tests import conftest
 
 # The service wants its rest between two looks; the emulator's clock and a cassette need none.
@@ -30,18 +31,23 @@ JOB: Final = {
 }
 
 
-@asynccontextmanager
-async def toolkit_at(api: conftest.Api, folder: Path) -> AsyncIterator[RuncrateToolkit]:
-    """Give a toolkit that may start things, and end what was started.
-
-    The names of machines and jobs are counted instead of drawn, so that requests repeat.
-    """
+@contextmanager
+def counted_names() -> Iterator[None]:
+    """Count names instead of drawing them, so that the requests that tell them repeat."""
     numbers = itertools.count()
     counted = SimpleNamespace(token_hex=lambda size: f"{next(numbers):0{2 * size}x}")
+    with pytest.MonkeyPatch.context() as patch:
+        for module in (job_guard, plans, media_tools):
+            patch.setattr(module, "secrets", counted)
+        yield
+
+
+@asynccontextmanager
+async def toolkit_at(api: conftest.Api, folder: Path) -> AsyncIterator[RuncrateToolkit]:
+    """Give a toolkit that may start things, and end what was started."""
     client = rc.Runcrate(api.api_key, base_url=api.base_url)
     toolkit = RuncrateToolkit(client, limits=LIMITS, files_dir=folder, poll_interval=POLL_S)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(job_guard, "secrets", counted)
+    with counted_names():
         with toolkit.session() as session:
             yield toolkit
         assert session.report is not None

@@ -1,0 +1,238 @@
+"""What agents and programs do with the tools and loaders of LangChain, replayed from cassettes."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from langchain.agents import create_agent
+from langchain_core.documents import Document
+from langchain_core.documents.base import Blob
+from langchain_core.messages import ToolMessage
+from langchain_core.tools import BaseTool
+
+from langchain_runcrate import (
+    ChatRuncrate,
+    RuncrateImageTool,
+    RuncrateSpeechTool,
+    RuncrateTranscriptionLoader,
+    RuncrateTranscriptionParser,
+    RuncrateVideoTool,
+)
+from tests.conftest import Api
+from tests.langchain.replaying import JOB, LIMITS, POLL_S, counted_names, named, toolkit_at
+
+pytestmark = pytest.mark.vcr
+WAYS = pytest.mark.parametrize("way", ["sync", "async"])
+SAID = "Hello. Thank you."
+SENTENCES = ["Hello.", "Thank you."]
+
+
+async def asked(tool: BaseTool, way: str, /, **arguments: Any) -> ToolMessage:
+    call = {"name": tool.name, "args": arguments, "id": "call-1", "type": "tool_call"}
+    message = await tool.ainvoke(call) if way == "async" else tool.invoke(call)
+    assert isinstance(message, ToolMessage)
+    assert message.status == "success", message.content
+    return message
+
+
+# --- pictures, speech, films -----------------------------------------------------------------
+
+
+@pytest.fixture
+def settings(api: Api, tmp_path: Path) -> dict[str, Any]:
+    return {"api_key": api.api_key, "base_url": api.inference_url, "output_dir": tmp_path / "made"}
+
+
+@WAYS
+async def test_a_picture_is_made_and_changed(settings: dict[str, Any], way: str) -> None:
+    tool = RuncrateImageTool(**settings)
+    first = await asked(tool, way, prompt="A fox", width=256, height=256, count=2, seed=7)
+    files = first.artifact["files"]
+    assert [file["seed"] for file in files] == [7, 8]
+    assert [Path(file["path"]).stat().st_size for file in files] == [  # noqa: ASYNC240 - small
+        file["bytes"] for file in files
+    ]
+    name = Path(files[0]["path"]).name
+    second = await asked(tool, way, prompt="Make it blue", image=name)
+    assert second.artifact["model"] == tool.edit_model
+    assert name not in str(second.content)
+    await tool.aclose()
+
+
+@WAYS
+async def test_a_film_is_begun_and_fetched_later(settings: dict[str, Any], way: str) -> None:
+    tool = RuncrateVideoTool(**settings, wait=False)
+    begun = await asked(tool, way, prompt="Waves", duration=4)
+    assert begun.artifact["files"] == []
+    patient = RuncrateVideoTool(**settings, poll_interval=POLL_S)
+    done = await asked(patient, way, video_id=begun.artifact["video_id"])
+    assert done.artifact["files"][0]["content_type"] == "video/mp4"
+    assert done.artifact["video_id"] == begun.artifact["video_id"]
+    await tool.aclose()
+    await patient.aclose()
+
+
+# --- recordings ------------------------------------------------------------------------------
+
+
+async def spoken(settings: dict[str, Any], text: str, name: str) -> Path:
+    """Let the service speak, so that the recordings that it hears are in the cassette as well."""
+    tool = RuncrateSpeechTool(**settings)
+    message = await asked(tool, "async", text=text)
+    await tool.aclose()
+    return Path(message.artifact["files"][0]["path"]).rename(settings["output_dir"] / name)  # noqa: ASYNC240 - at once
+
+
+async def loaded(loader: RuncrateTranscriptionLoader, way: str) -> list[Document]:
+    documents = await loader.aload() if way == "async" else await asyncio.to_thread(loader.load)
+    await loader.aclose()
+    return documents
+
+
+def listening(settings: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in settings.items() if name != "output_dir"}
+
+
+@WAYS
+@pytest.mark.parametrize(
+    ("asked_for", "texts"),
+    [
+        ({"format": "text"}, [SAID]),
+        ({"format": "segments"}, SENTENCES),
+        ({"format": "sentences"}, SENTENCES),
+        ({"format": "windows", "window_s": 60.0}, [SAID]),
+    ],
+    ids=["text", "segments", "sentences", "windows"],
+)
+async def test_what_was_spoken_is_loaded(
+    settings: dict[str, Any], way: str, asked_for: dict[str, Any], texts: list[str]
+) -> None:
+    recording = await spoken(settings, SAID, "call.mp3")
+    loader = RuncrateTranscriptionLoader(recording, **asked_for, **listening(settings))
+    documents = await loaded(loader, way)
+    assert [document.page_content for document in documents] == texts
+    times = [document.metadata[name] for document in documents for name in ("start", "end")]
+    assert times == sorted(times)
+    assert {document.metadata["source"] for document in documents} == {str(recording)}
+    assert {document.metadata["language"] for document in documents} == {"en"}
+
+
+@WAYS
+@pytest.mark.parametrize("form", ["srt", "vtt"])
+async def test_subtitles_are_loaded(settings: dict[str, Any], way: str, form: Any) -> None:
+    recording = await spoken(settings, SAID, "call.mp3")
+    loader = RuncrateTranscriptionLoader(recording, format=form, **listening(settings))
+    (document,) = await loaded(loader, way)
+    assert document.page_content.count(" --> ") == 2
+    assert "Thank you." in document.page_content
+
+
+@WAYS
+async def test_a_folder_is_loaded_in_order_and_what_is_no_recording_is_skipped(
+    settings: dict[str, Any], way: str
+) -> None:
+    await spoken(settings, SAID, "b.mp3")
+    await spoken(settings, "Goodbye.", "c.mp3")
+    (settings["output_dir"] / "a.mp3").write_bytes(b"\xff\xfb" + bytes(64))
+    loader = RuncrateTranscriptionLoader(
+        settings["output_dir"], on_error="skip", **listening(settings)
+    )
+    with pytest.warns(UserWarning, match=r"Skipped .*a\.mp3"):
+        documents = await loaded(loader, way)
+    assert [document.page_content for document in documents] == [SAID, "Goodbye."]
+    assert [Path(skipped.source).name for skipped in loader.skipped] == ["a.mp3"]
+
+
+@WAYS
+async def test_bytes_are_parsed(settings: dict[str, Any], way: str) -> None:
+    recording = await spoken(settings, SAID, "call.mp3")
+    content = await asyncio.to_thread(recording.read_bytes)
+    blob = Blob.from_data(content, mime_type="audio/mpeg", metadata={"topic": "budget"})
+    parser = RuncrateTranscriptionParser(format="segments", **listening(settings))
+    if way == "async":
+        documents = [document async for document in parser.alazy_parse(blob)]
+    else:
+        documents = list(parser.lazy_parse(blob))
+    assert [document.page_content for document in documents] == SENTENCES
+    assert {document.metadata["topic"] for document in documents} == {"budget"}
+    await parser.aclose()
+
+
+# --- machines and jobs -----------------------------------------------------------------------
+
+
+@WAYS
+async def test_a_machine_and_a_job_from_their_plans_to_their_ends(
+    api: Api, tmp_path: Path, way: str
+) -> None:
+    async with toolkit_at(api, tmp_path) as toolkit:
+
+        async def use(name: str, /, **arguments: Any) -> Any:
+            message = await asked(named(toolkit, name), way, **arguments)
+            assert json.loads(str(message.content)) == message.artifact
+            return message.artifact
+
+        offered = await use("list_instance_types", max_price_per_hour=2)
+        prices = [kind["usd_per_hour"] for kind in offered["instance_types"]]
+        assert prices == sorted(prices)
+        assert prices[-1] <= LIMITS.max_price_per_hour
+        plan = await use("plan_instance", gpu_type="A100", max_runtime_minutes=30, name="train")
+        machine = await use("launch_instance", plan_token=plan["plan_token"])
+        assert machine["name"] == plan["name"]
+        running = await use("wait_for_instance", instance_id=machine["id"])
+        assert running["status"] == "running"
+        longer = await use(
+            "update_instance_limits", instance_id=machine["id"], max_runtime_minutes=40
+        )
+        assert longer["max_runtime_minutes"] == 40
+        listed = await use("list_instances")
+        assert [instance["id"] for instance in listed["instances"]] == [machine["id"]]
+        job = await use("run_job", **JOB)
+        done = await use("wait_for_job", job_id=job["id"])
+        assert done["status"] == "succeeded"
+        fetched = await use("download_job_artifact", job_id=job["id"], path="r.txt")
+        assert fetched["content"] == {"untrusted_text": "ok\n"}
+        ended = await use(
+            "terminate_instance", instance_id=machine["id"], expected_name=machine["name"]
+        )
+        assert ended["status"] == "terminated"
+        spent = await use("get_spending")
+        assert {entry["state"] for entry in spent["started"]} == {"ended"}
+        assert 0 <= spent["spent_or_reserved_usd"] <= plan["worst_case_usd"]
+    assert toolkit.ledger.live == ()
+
+
+@WAYS
+async def test_what_an_agent_leaves_running_is_ended(api: Api, tmp_path: Path, way: str) -> None:
+    async with toolkit_at(api, tmp_path) as toolkit:
+        plan_it = named(toolkit, "plan_instance")
+        plan = await asked(plan_it, way, gpu_type="A100", max_runtime_minutes=30)
+        token = plan.artifact["plan_token"]
+        await asked(named(toolkit, "launch_instance"), way, plan_token=token)
+    assert [entry.state for entry in toolkit.ledger.entries] == ["ended"]
+
+
+# --- an agent --------------------------------------------------------------------------------
+
+
+@WAYS
+async def test_an_agent_with_a_model_of_runcrate_makes_a_picture(
+    settings: dict[str, Any], way: str
+) -> None:
+    model = ChatRuncrate(model="deepseek-ai/DeepSeek-V3.2", **listening(settings))
+    tool = RuncrateImageTool(**settings)
+    agent: Any = create_agent(model, [tool])
+    question = {"messages": [("user", "Generate an image with the prompt 'a fox'.")]}
+    with counted_names():
+        state = await agent.ainvoke(question) if way == "async" else agent.invoke(question)
+    [message] = [message for message in state["messages"] if message.type == "tool"]
+    assert message.status == "success"
+    assert re.search(r"image-\w+\.webp", message.content)
+    assert Path(message.artifact["files"][0]["path"]).name in message.content
+    await model.aclose()
+    await tool.aclose()
