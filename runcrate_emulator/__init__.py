@@ -12,15 +12,28 @@ if TYPE_CHECKING:
     from runcrate_emulator.clock import Clock
     from runcrate_emulator.emulator import Emulator
     from runcrate_emulator.faults import Fault
+    from runcrate_emulator.infrastructure.job_program import JobOutcome, JobRun
+    from runcrate_emulator.infrastructure.webhooks import WebhookDelivery
     from runcrate_emulator.journal import RecordedRequest
 
-__all__ = ["Clock", "Emulator", "Fault", "RecordedRequest"]
+__all__ = [
+    "Clock",
+    "Emulator",
+    "Fault",
+    "JobOutcome",
+    "JobRun",
+    "RecordedRequest",
+    "WebhookDelivery",
+]
 
 _HOMES = {
     "Clock": "runcrate_emulator.clock",
     "Emulator": "runcrate_emulator.emulator",
     "Fault": "runcrate_emulator.faults",
+    "JobOutcome": "runcrate_emulator.infrastructure.job_program",
+    "JobRun": "runcrate_emulator.infrastructure.job_program",
     "RecordedRequest": "runcrate_emulator.journal",
+    "WebhookDelivery": "runcrate_emulator.infrastructure.webhooks",
 }
 
 

@@ -8,6 +8,7 @@ from typing import Any, Self
 from runcrate_emulator.app import create_app
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.faults import Fault, Moment
+from runcrate_emulator.infrastructure.job_program import JobProgram
 from runcrate_emulator.infrastructure.webhooks import WebhookDelivery
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import API_KEY
@@ -33,6 +34,8 @@ class Emulator:
         clock_speed: Emulated seconds per real second; 0 stands still until `clock.advance`.
         chat_upstream: Base URL, with `/v1`, of an OpenAI-compatible server that answers chat
             instead of the simulation.
+        on_job: Called with a `JobRun` before each attempt of a job; answers the `JobOutcome` that
+            the job is to have, or None for what the simulated shell makes of its command.
         balance_usd: Opening balance.
         requests_per_minute: Rate limit per API key.
         clock: A clock of your own, instead of one with `clock_speed`.
@@ -45,6 +48,7 @@ class Emulator:
         seed: int = 0,
         clock_speed: float = 1.0,
         chat_upstream: str | None = None,
+        on_job: JobProgram | None = None,
         balance_usd: Decimal | float | str = DEFAULT_BALANCE_USD,
         requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE,
         clock: Clock | None = None,
@@ -56,6 +60,7 @@ class Emulator:
             balance_usd=balance_usd,
             requests_per_minute=requests_per_minute,
             chat_upstream=chat_upstream,
+            on_job=on_job,
         )
         self._wanted_port = port
         self._server: Server | None = None
@@ -134,7 +139,10 @@ class Emulator:
 
     @property
     def crashes(self) -> list[BaseException]:
-        """Exceptions that the emulator answered with its own 500; an empty list in a good test."""
+        """Exceptions that became the emulator's own 500, or came out of `on_job`.
+
+        An empty list in a good test.
+        """
         return list(self.world.crashes)
 
     def reset(self) -> None:

@@ -35,6 +35,7 @@ from runcrate_emulator.keys import API_KEY
 from runcrate_emulator.ledger import Ledger
 
 if TYPE_CHECKING:
+    from runcrate_emulator.infrastructure.job_program import JobProgram
     from runcrate_emulator.infrastructure.webhooks import Announcement, WebhookDelivery
 
 PROJECT_ID = "workspace-emulator"
@@ -59,12 +60,16 @@ class Workspace:
         deactivated_keys: Keys that are refused.
         announcements: What webhooks have not been told yet.
         webhooks: What became of every webhook that was due.
+        on_job: Decides what jobs do, in place of the simulated shell.
+        crashes: Exceptions that were answered with the emulator's own 500, or raised by `on_job`.
     """
 
     def __init__(self, clock: Clock, seed: int, balance_usd: Decimal) -> None:
         self.clock = clock
         self.seed = seed
         self._opening_balance = balance_usd
+        self.crashes: list[BaseException] = []
+        self.on_job: JobProgram | None = None
         self.begin()
 
     def begin(self) -> None:

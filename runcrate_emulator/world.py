@@ -14,6 +14,7 @@ from runcrate_emulator.errors import ApiError
 from runcrate_emulator.faults import FaultPlan
 from runcrate_emulator.inference.video_jobs import VideoJobs
 from runcrate_emulator.infrastructure import credit
+from runcrate_emulator.infrastructure.job_program import JobProgram
 from runcrate_emulator.infrastructure.records import Secret
 from runcrate_emulator.infrastructure.settle import settle
 from runcrate_emulator.journal import Journal
@@ -38,6 +39,7 @@ class World(Workspace):
         requests_per_minute: Rate limit per API key.
         chat_upstream: Base URL, with `/v1`, of an OpenAI-compatible server that answers chat
             instead of the simulation.
+        on_job: Decides what jobs do, in place of the simulated shell.
 
     Attributes:
         launch_seconds: Emulated seconds that a launch, job submit or top-up takes to answer. 0 by
@@ -46,7 +48,6 @@ class World(Workspace):
         seen_prompts: Beginnings of conversations, for the count of cached tokens.
         chat_tokens_per_second: Pace of streamed chat on the emulated clock. None, the default:
             as fast as it goes.
-        crashes: Exceptions that were answered with the emulator's own 500.
     """
 
     def __init__(
@@ -57,18 +58,20 @@ class World(Workspace):
         balance_usd: Decimal | float | str = DEFAULT_BALANCE_USD,
         requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE,
         chat_upstream: str | None = None,
+        on_job: JobProgram | None = None,
     ) -> None:
         super().__init__(clock, seed, Decimal(str(balance_usd)))
         self._first_upstream = chat_upstream
+        self._first_on_job = on_job
         self._first_requests_per_minute = requests_per_minute
         self.journal = Journal()
-        self.crashes: list[BaseException] = []
         self.reset()
 
     def reset(self) -> None:
         """Return to the state of the start."""
         self.begin()
         self.chat_upstream = self._first_upstream
+        self.on_job = self._first_on_job
         self.requests_per_minute = self._first_requests_per_minute
         self.rate_windows: dict[str, Window] = {}
         self.faults = FaultPlan()

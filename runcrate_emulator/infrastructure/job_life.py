@@ -17,9 +17,9 @@ from runcrate_emulator.infrastructure.job_record import (
     JobStatus,
     QueueReason,
 )
+from runcrate_emulator.infrastructure.job_runs import trace_of_attempt
 from runcrate_emulator.infrastructure.launches import Wanted, choose_type, start_machine
 from runcrate_emulator.infrastructure.machines import Machine, StopReason
-from runcrate_emulator.infrastructure.shell import trace_of
 from runcrate_emulator.workspace import Workspace
 
 _LAUNCH_INTERVAL = timedelta(minutes=1)  # between two tries to find a machine; emulator's own
@@ -110,7 +110,7 @@ def try_launch(world: Workspace, job: Job, at: datetime) -> Job:
         gpu=GpuCandidate(chosen.gpu_type, chosen.gpu_count),
         region=chosen.region.id,
         status="starting",
-        trace=trace_of(job.spec.command, _variables(world, job, chosen)),
+        trace=trace_of_attempt(world, job, chosen, number),
     )
     return world.keep_job(
         replace(
@@ -143,18 +143,6 @@ def _choose(world: Workspace, job: Job) -> InstanceType | None:
         except ApiError:
             continue
     return None
-
-
-def _variables(world: Workspace, job: Job, kind: InstanceType) -> dict[str, str]:
-    """The environment variables of the command; a value of the job wins over a secret."""
-    secrets = world.secrets.get(job.environment_id, {})
-    return {
-        **dict.fromkeys(secrets, "(a secret)"),
-        "RUNCRATE_GPU": kind.gpu_type,
-        "RUNCRATE_JOB_ID": job.id,
-        "RUNCRATE_JOB_INDEX": str(job.job_index),
-        **job.spec.env,
-    }
 
 
 def _siblings_running(world: Workspace, job: Job) -> int:

@@ -1,15 +1,16 @@
 """The part of shell syntax that an emulated job understands: words, quotes, variables, redirects.
 
-Anything beyond it (pipes, substitution, loops, functions) raises `UnsupportedSyntaxError`, so that
+Anything beyond it (substitution, loops, functions) raises `UnsupportedSyntaxError`, so that
 the emulator can say openly that it did not run a command, instead of guessing.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Literal
 
-Connector = Literal["always", "and", "or"]
+Connector = Literal["always", "and", "or", "pipe"]
 
 _KEYWORDS = frozenset(
     {
@@ -38,6 +39,7 @@ _TOKEN = re.compile(
   | (?P<end>;(?!;)|\n)
   | (?P<and>&&)
   | (?P<or>\|\|)
+  | (?P<pipe>\|(?!&))
   | (?P<errors>2>&1|[12]?>&2|2>>?[ \t]*/dev/null)
   | (?P<redirect>1?>>?)
   | (?P<single>'[^']*')
@@ -47,7 +49,9 @@ _TOKEN = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
-_VARIABLE = re.compile(r"\$(?:\{(?P<braced>[A-Za-z_]\w*|\?)\}|(?P<name>[A-Za-z_]\w*|\?))")
+_VARIABLE = re.compile(
+    r"\$(?:\{(?P<braced>[A-Za-z_]\w*|\?)(?::-(?P<default>[^{}$`\"']*))?\}|(?P<name>[A-Za-z_]\w*|\?))"
+)
 _ESCAPE_IN_QUOTES = re.compile(r'\\(["\\$`\n])')
 _FORBIDDEN_IN_WORDS = ("$(", "`", "${")
 _ASSIGNMENT = re.compile(r"([A-Za-z_]\w*)=")
@@ -78,7 +82,7 @@ class Redirect:
 
 @dataclass(frozen=True)
 class Command:
-    """One simple command, and when it runs: always, or after a success or a failure."""
+    """One simple command, and when it runs: always, after a success or a failure, or in a pipe."""
 
     connector: Connector
     assignments: tuple[tuple[str, Word], ...]
@@ -109,7 +113,12 @@ def parse(script: str) -> list[Command]:
 def expand(word: Word, variables: Mapping[str, str]) -> str:
     """Put a word together, with the values of its variables; an unset one is empty."""
     return "".join(
-        _VARIABLE.sub(lambda found: variables.get(found["braced"] or found["name"], ""), piece.text)
+        _VARIABLE.sub(
+            lambda found: (
+                variables.get(found["braced"] or found["name"], "") or found["default"] or ""
+            ),
+            piece.text,
+        )
         if piece.expands
         else piece.text
         for piece in word
@@ -117,6 +126,9 @@ def expand(word: Word, variables: Mapping[str, str]) -> str:
 
 
 _Token = Word | Literal[">", ">>"]
+_CONNECTORS: Mapping[str, Connector] = MappingProxyType(
+    {"end": "always", "and": "and", "or": "or", "pipe": "pipe"}
+)
 
 
 def _statements(script: str) -> Iterator[tuple[list[_Token], Connector, str]]:
@@ -136,9 +148,9 @@ def _statements(script: str) -> Iterator[tuple[list[_Token], Connector, str]]:
             word = []
         if kind == "redirect":
             tokens.append(">>" if text.endswith(">>") else ">")
-        elif kind in ("end", "and", "or"):
+        elif kind in ("end", "and", "or", "pipe"):
             statement = script[start:position].strip()
-            yield tokens, {"and": "and", "or": "or"}.get(kind, "always"), statement  # type: ignore[misc] # the keys' own values
+            yield tokens, _CONNECTORS[kind], statement
             tokens, start = [], found.end()
         position = found.end()
     if word:

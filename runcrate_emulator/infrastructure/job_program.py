@@ -1,0 +1,70 @@
+"""A program of the test's own in place of a job's command: `Emulator(on_job=...)`."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from runcrate_emulator.infrastructure.shell import SHORTEST_RUN_S, OutputFile, Trace
+from runcrate_emulator.infrastructure.shell_state import LogLine
+
+_EXIT_CODES = 256
+
+
+@dataclass(frozen=True)
+class JobRun:
+    """An attempt of a job that is about to run.
+
+    Attributes:
+        command: What was submitted.
+        env: Its environment variables.
+        gpu_type: The GPU of its machine.
+        gpu_count: How many of it.
+        attempt: Which attempt it is, from 1.
+        name: The job's name.
+        tags: The job's tags.
+    """
+
+    command: str
+    env: Mapping[str, str] = field(repr=False)
+    gpu_type: str
+    gpu_count: int
+    attempt: int
+    name: str
+    tags: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class JobOutcome:
+    """What a job's command did.
+
+    Attributes:
+        log: What it wrote, spread evenly over its time line by line.
+        exit_code: 0 to 255; everything but 0 is a failure.
+        artifacts: What it left in `$RUNCRATE_OUTPUT_DIR`, by relative path; text is kept as UTF-8.
+        seconds: How long it took, on the emulated clock.
+    """
+
+    log: str = ""
+    exit_code: int = 0
+    artifacts: Mapping[str, str | bytes] = field(default_factory=dict)
+    seconds: float = SHORTEST_RUN_S
+
+
+JobProgram = Callable[[JobRun], JobOutcome | None]
+"""Decides what a job does; `None` leaves it to the simulated shell."""
+
+
+def trace_of_outcome(outcome: JobOutcome) -> Trace:
+    """Put an outcome on a time line."""
+    lines = outcome.log.splitlines(keepends=True)
+    seconds = max(outcome.seconds, SHORTEST_RUN_S)
+    return Trace(
+        lines=tuple(
+            LogLine(seconds * number / len(lines), line) for number, line in enumerate(lines)
+        ),
+        files=tuple(
+            OutputFile(seconds, path, data.encode() if isinstance(data, str) else bytes(data))
+            for path, data in sorted(outcome.artifacts.items())
+        ),
+        exit_code=outcome.exit_code % _EXIT_CODES,
+        duration_s=seconds,
+    )

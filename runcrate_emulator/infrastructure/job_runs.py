@@ -1,0 +1,47 @@
+"""What an attempt of a job is going to do, decided at its launch."""
+
+from types import MappingProxyType
+
+from runcrate_emulator.infrastructure.catalogue import InstanceType
+from runcrate_emulator.infrastructure.job_program import JobOutcome, JobRun, trace_of_outcome
+from runcrate_emulator.infrastructure.job_record import Job
+from runcrate_emulator.infrastructure.shell import Trace, trace_of
+from runcrate_emulator.infrastructure.shell_state import Hardware
+from runcrate_emulator.workspace import Workspace
+
+
+def trace_of_attempt(world: Workspace, job: Job, kind: InstanceType, number: int) -> Trace:
+    """What the command will do: as the test's own program says, or as the simulated shell does."""
+    variables = _variables(world, job, kind)
+    outcome: JobOutcome | None = None
+    if world.on_job is not None:
+        run = JobRun(
+            command=job.spec.command,
+            env=MappingProxyType(variables),
+            gpu_type=kind.gpu_type,
+            gpu_count=kind.gpu_count,
+            attempt=number,
+            name=job.name,
+            tags=MappingProxyType(dict(job.spec.tags)),
+        )
+        try:
+            outcome = world.on_job(run)
+        except Exception as crash:  # noqa: BLE001 - the program of a test; the world must go on
+            world.crashes.append(crash)
+            outcome = JobOutcome(f"[emulator] on_job raised {type(crash).__name__}\n", exit_code=1)
+    if outcome is not None:
+        return trace_of_outcome(outcome)
+    hardware = Hardware(kind.gpu_type, kind.gpu_count, kind.gpu_memory_mb)
+    return trace_of(job.spec.command, variables, hardware)
+
+
+def _variables(world: Workspace, job: Job, kind: InstanceType) -> dict[str, str]:
+    """The environment variables of the command; a value of the job wins over a secret."""
+    secrets = world.secrets.get(job.environment_id, {})
+    return {
+        **dict.fromkeys(secrets, "(a secret)"),
+        "RUNCRATE_GPU": kind.gpu_type,
+        "RUNCRATE_JOB_ID": job.id,
+        "RUNCRATE_JOB_INDEX": str(job.job_index),
+        **job.spec.env,
+    }
