@@ -40,7 +40,8 @@ class RuncrateMediaTool(GivenClients, BaseTool):
 
     The program chooses the folder and the model; the names of files are made here. The message to
     the model is short text; the artifact is a dictionary of JSON values with `files` (each with
-    `path`, `content_type`, `bytes`), `model` and what is known besides.
+    `path`, `content_type`, `bytes`), `model` and what is known besides: `seed`, sizes, the cost as
+    `cost_usd` with its `cost_source` (`server`, or `catalogue` for a published price).
 
     What a model can act on reaches it as text, without secrets. A missing key or an unusable
     folder is raised to the program.

@@ -43,6 +43,7 @@ class ModelFacts:
         dimensions: Length of an embedding model's vectors.
         input_usd_per_million: Price of a million tokens of prompt in US dollars, when published.
         output_usd_per_million: Price of a million tokens of answer in US dollars, when published.
+        usd_per_image: Price of a picture in US dollars, when published; documents say "about".
         aliases: Other spellings that documents print for the same model.
         general_knowledge: Names of the fields above that no document of Runcrate states.
     """
@@ -56,6 +57,7 @@ class ModelFacts:
     dimensions: int | None = None
     input_usd_per_million: Decimal | None = None
     output_usd_per_million: Decimal | None = None
+    usd_per_image: Decimal | None = None
     aliases: tuple[str, ...] = ()
     general_knowledge: frozenset[str] = frozenset()
 
@@ -266,8 +268,17 @@ _EMBEDDING_MODELS: Final = (
     _embedding("sentence-transformers/all-MiniLM-L6-v2", window=256, dimensions=384),
 )
 
-MODELS: Final[tuple[ModelFacts, ...]] = (*_CHAT_MODELS, *_EMBEDDING_MODELS)
-"""Every model in the list. Media models are not: the service alone knows their parameters."""
+_IMAGE_MODELS: Final = (
+    ModelFacts(
+        id="black-forest-labs/FLUX.1-schnell",
+        output_modalities=("image",),
+        usd_per_image=Decimal("0.003"),
+    ),
+)
+
+MODELS: Final[tuple[ModelFacts, ...]] = (*_CHAT_MODELS, *_EMBEDDING_MODELS, *_IMAGE_MODELS)
+"""Every model in the list. Of media models only those are in it whose price is published: their
+parameters the service alone knows."""
 
 _BY_NAME: Final = {
     name.casefold(): facts for facts in MODELS for name in (facts.id, *facts.aliases)

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from runcrate_core.api import audio, images, videos
 from runcrate_core.errors import APITimeoutError, ConfigurationError
 from runcrate_core.io.files import path_inside, write_whole
+from runcrate_core.media_costs import cost_facts
 from runcrate_core.protocol.media import is_url
 from runcrate_core.protocol.media_types import media_type, suffix_of, type_of_suffix
 from runcrate_core.protocol.polling import Progress
@@ -79,8 +80,8 @@ class MediaAnswer:
 class MediaStudio:
     """The settings of the media tools, and what they do.
 
-    What a picture, a recording or a film cost is not told: no document of Runcrate says that the
-    API does.
+    The record of what was made has its cost (`cost_usd`, `cost_source`) where that is known: the
+    API told it, or documents print the price of a picture. Otherwise it has none.
 
     Attributes:
         folder: Where files go; made when it does not exist.
@@ -127,6 +128,7 @@ class MediaStudio:
         source = yield from self._source(asked.image)
         model = self.image_model if source is None else self.edit_model
         made: list[MadeFile] = []
+        answers: list[dict[str, Any]] = []
         for number in range(asked.count):
             seed = None if asked.seed is None else (asked.seed + number) % _SEEDS
             try:
@@ -140,6 +142,7 @@ class MediaStudio:
                     image=source,
                     response_format="b64_json",
                 )
+                answers.append(result.to_dict())
                 content = yield from _content_of(result.image)
                 made.append((yield from self._save("image", content, seed=seed)))
             except BaseException as error:
@@ -147,7 +150,12 @@ class MediaStudio:
                     names = ", ".join(item.path.name for item in made)
                     error.add_note(f"Made before this failed: {names}.")
                 raise
-        facts = {"seed": asked.seed, "width": asked.width, "height": asked.height}
+        facts = {
+            "seed": asked.seed,
+            "width": asked.width,
+            "height": asked.height,
+            **cost_facts(answers, model=model, pictures=len(made)),
+        }
         return _answer("picture", made, model, facts)
 
     def speak(self, asked: SpeechArguments) -> Flow[MediaAnswer]:
@@ -210,7 +218,7 @@ class MediaStudio:
         # A job tells its model where the API does; one begun earlier may be of another model.
         model = str(job.to_dict().get("model") or self.video_model)
         if not (self.wait or job.is_completed or job.has_failed):
-            return _pending(job.id, job.status, model, "It is being made")
+            return _pending(job, job.status, model, "It is being made")
         try:
             progress: Progress[videos.Video] = Progress(
                 key=lambda job: job.status,
@@ -220,7 +228,7 @@ class MediaStudio:
             return (yield from self._developed(job.id, model, asked.duration, progress))
         except APITimeoutError as error:
             status = (error.details or {}).get("last", job.status)
-            return _pending(job.id, status, model, f"It is not done after {self.timeout:.0f} s")
+            return _pending(job, status, model, f"It is not done after {self.timeout:.0f} s")
         except BaseException as error:
             error.add_note(f"The film's video_id is {job.id!r}.")
             raise
@@ -228,13 +236,14 @@ class MediaStudio:
     def _developed(
         self, video_id: str, model: str, duration: int | None, progress: Progress[videos.Video]
     ) -> Flow[MediaAnswer]:
-        yield from videos.follow(
+        job = yield from videos.follow(
             video_id, progress, timeout=self.timeout, poll_interval=self.poll_interval
         )
         path = yield from videos.download(video_id, self._target("video"))
         size = yield from Do(lambda: path.stat().st_size)
         made = MadeFile(path, type_of_suffix(path.suffix) or "video/mp4", size)
-        return _answer("film", [made], model, {"video_id": video_id, "duration_s": duration})
+        facts = {"video_id": video_id, "duration_s": duration, **cost_facts([job.to_dict()])}
+        return _answer("film", [made], model, facts)
 
     def _prepare(self) -> Flow[None]:
         """Make the folder, before anything is paid for that has to go there."""
@@ -290,9 +299,10 @@ def _answer(what: str, made: Sequence[MadeFile], model: str, facts: dict[str, An
     return MediaAnswer(f"Made {number} with {model}: {files}.", record, tuple(made))
 
 
-def _pending(video_id: str, status: str, model: str, why: str) -> MediaAnswer:
+def _pending(job: videos.Video, status: str, model: str, why: str) -> MediaAnswer:
+    facts = {"video_id": job.id, "status": status, **cost_facts([job.to_dict()])}
     return MediaAnswer(
-        f"The film {video_id!r} has been begun and is paid for. {why} (status `{status}`). Call "
-        f"this tool later with video_id={video_id!r} to fetch it; do not begin it again.",
-        {"files": [], "model": model, "video_id": video_id, "status": status},
+        f"The film {job.id!r} has been begun and is paid for. {why} (status `{status}`). Call "
+        f"this tool later with video_id={job.id!r} to fetch it; do not begin it again.",
+        {"files": [], "model": model, **facts},
     )

@@ -67,9 +67,51 @@ def test_pictures_go_into_the_folder_under_names_made_here(run: Any, tmp_path: P
         "seed": 2**31 - 1,
         "width": 256,
         "height": 512,
+        "cost_usd": 0.006,
+        "cost_source": "catalogue",
     }
     assert json.loads(json.dumps(answer.record)) == answer.record
     assert answer.text.startswith(f"Made 2 pictures with {studio.image_model}: ")
+
+
+def picture(**told: Any) -> Reply:
+    return Reply(json={"data": [{"b64_json": base64.b64encode(PNG).decode()}], **told})
+
+
+@pytest.mark.parametrize(
+    ("replies", "model", "cost"),
+    [
+        ([picture(cost_usd=0.01), picture(cost_usd="0.02")], "a/b", (0.03, "server")),
+        ([picture(usage={"cost": 0.01}), picture(cost_usd=0.0)], "a/b", (0.01, "server")),
+        ([picture(usage={"estimated_cost": 1}), picture(cost_usd=2)], "a/b", (3.0, "server")),
+        ([picture(cost_usd=0.01), picture()], "a/b", None),
+        ([picture(cost_usd=-1), picture(cost_usd=True)], "a/b", None),
+        ([picture(usage={"total_tokens": 5}), picture(cost_usd="NaN")], "a/b", None),
+        ([picture(), picture(cost_usd=9)], MediaStudio.image_model, (0.006, "catalogue")),
+        ([picture(), picture()], "deepseek-ai/DeepSeek-V3.2", None),
+    ],
+)
+def test_the_cost_of_pictures_is_what_is_told_or_published_and_else_unknown(
+    run: Any, tmp_path: Path, replies: list[Reply], model: str, cost: Any
+) -> None:
+    with ScriptedServer(*replies) as server:
+        answer = images(run, server.url, MediaStudio(tmp_path, image_model=model), count=2)
+    told = {name: value for name, value in answer.record.items() if name.startswith("cost")}
+    assert told == ({} if cost is None else {"cost_usd": cost[0], "cost_source": cost[1]})
+
+
+def test_the_cost_of_a_film_is_known_where_the_api_tells_it(run: Any, tmp_path: Path) -> None:
+    told = {"cost_usd": 1.2, "cost_source": "server"}
+    begun = job("queued", cost_usd=1.2)
+    with ScriptedServer(begun, job("completed", usage={"cost": "1.20"}), FILM) as server:
+        answer = film(run, server.url, MediaStudio(tmp_path))
+    assert answer.record.items() >= told.items()
+    with ScriptedServer(begun) as server:
+        answer = film(run, server.url, MediaStudio(tmp_path, wait=False))
+    assert answer.record.items() >= told.items()
+    with ScriptedServer(job("queued"), job("completed"), FILM) as server:
+        answer = film(run, server.url, MediaStudio(tmp_path))
+    assert "cost_usd" not in answer.record
 
 
 def test_bytes_are_not_kept_unless_asked_for(run: Any, tmp_path: Path) -> None:
