@@ -1,0 +1,104 @@
+"""Each example runs on the emulator, without a key, and prints what it promises."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import os
+import re
+import sys
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.llamaindex.leftovers import LEFTOVERS
+
+pytestmark = LEFTOVERS
+
+FOLDER = Path(__file__).parent.parent / "examples"
+NO_EXAMPLES = {"__init__", "__main__", "service"}
+# What must be found in the output, in this order.
+PRINTED = {
+    "gpu_agent": ["Agent: runcrate_launch_instance", "Ledger: ", "Running now: nothing"],
+    "illustrate_post": ["Text: ", "Made 1 picture", "Made 1 recording", "Made 1 film", "post.md"],
+    "langchain_agent": ["80 GB", "Agent: calls gigabytes_needed", "Tool:  70", "tokens in"],
+    "llamaindex_citations": [
+        r"Read field_rules.md, radio.md, technical_manual.pdf: \d+ passages",
+        r"320 kilowatt hours.*\[1\]",
+        r"Source:   \[1\] technical_manual.pdf, page 1",
+        r"90 minutes late is searched for.*\[1\]",
+        r"Source:   \[1\] field_rules.md",
+        r"11 litres.*\[1\]",
+        r"Source:   \[1\] technical_manual.pdf, page 2",
+        "And where is its number\\?\nModel: .*on the case",
+        "Channel 3",
+        "The memory holds 6 messages",
+        *["faithful: yes, relevant: yes"] * 3,
+        "900 kilowatt hours.*\n.*faithful: no",
+    ],
+    "llamaindex_gpu_workflow": [
+        "Agent:  runcrate_plan_instance",
+        "Asked:  Launch agent-long.* for at most 60 minutes",
+        "Answer: no",
+        "A person refused `runcrate_launch_instance` and said: 'no, an hour is too long'",
+        "Asked:  Launch agent-short",
+        "Answer: yes",
+        r"\.\.\. running",
+        "Asked:  End the instance",
+        "Answer: yes",
+        "Ledger: instance agent-short-.*: ended",
+        "Nothing was left running",
+        "Running now: nothing",
+    ],
+    "llamaindex_rag": ["`RUNCRATE_API_KEY` holds the API key", r"Source:   README.md"],
+    "searchable_recordings": ["Heard 12 sentences in 3", "forty thousand", "Source:   budget-meeting"],
+}
+
+
+@pytest.fixture(autouse=True)
+def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Examples find no key, no arguments and nobody at the terminal; their files go elsewhere."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("RUNCRATE_API_KEY")
+    monkeypatch.setattr(sys, "argv", ["example"])
+    yield
+    assert not [name for name in os.environ if name.startswith("RUNCRATE_")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # they end where a program would
+        gc.collect()
+
+
+def found_in_order(patterns: list[str], text: str) -> list[str]:
+    """Return the patterns from the first that is not found where it must be."""
+    at = 0
+    for number, pattern in enumerate(patterns):
+        found = re.compile(pattern).search(text, at)
+        if found is None:
+            return patterns[number:]
+        at = found.end()
+    return []
+
+
+@pytest.mark.parametrize("name", list(PRINTED))
+def test_an_example_prints_what_it_promises(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    importlib.import_module(f"examples.{name}").main()
+    printed = capsys.readouterr().out
+    assert found_in_order(PRINTED[name], printed) == [], printed
+    assert "simulated model without knowledge" not in printed
+
+
+def test_every_example_is_run() -> None:
+    assert {path.stem for path in FOLDER.glob("*.py")} - NO_EXAMPLES == set(PRINTED)
+
+
+def test_citations_of_a_folder_of_one_s_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "own.md").write_text("The battery holds 7 kilowatt hours.")
+    monkeypatch.setattr(sys, "argv", ["example", str(tmp_path)])
+    importlib.import_module("examples.llamaindex_citations").main()
+    printed = capsys.readouterr().out
+    assert "Read own.md: 1 passages." in printed
+    assert "Source:   [1] own.md" in printed
