@@ -1,7 +1,7 @@
 """A value for a JSON schema, taken from evidence wherever it has any and valid in every case."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from runcrate_emulator.simulation import composition, spans
@@ -152,7 +152,7 @@ class _Filler:
         numeric = [one for one in slots.values() if is_numeric(one)]
         counted = numbers_for(numeric, self._evidence, self._schemas)
         filled = {
-            name: counted[name] if name in counted else self.value(one, depth - 1)
+            name: counted[name] if name in counted else self._uncounted(one, numeric, depth)
             for name, one in slots.items()
         }
         made = {name: value for name, value in filled.items() if value is not MISSING}
@@ -163,6 +163,12 @@ class _Filler:
         if not self._schemas.accepts(slot.schema, made):
             return self._completed(slot, made)
         return made
+
+    def _uncounted(self, slot: Slot, numeric: Sequence[Slot], depth: int) -> Json:
+        """A value beside the numbers; no number is looked for again where none was meant."""
+        if slot in numeric and not slot.required:
+            return MISSING
+        return self.value(slot, depth - 1)
 
     def _completed(self, slot: Slot, made: dict[str, Json]) -> Json:
         """The object with what its schema still lacks, or without what it does not bear."""

@@ -1,10 +1,18 @@
 """Numbers for slots, matched by the words and units that stand near them."""
 
+import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from runcrate_emulator.simulation.measures import (
+    Measure,
+    converted,
+    measure_in_description,
+    measure_in_name,
+    measure_of,
+)
 from runcrate_emulator.simulation.schema import Schemas
 from runcrate_emulator.simulation.slots import Slot
 from runcrate_emulator.simulation.spans import NumberSpan, Span, names, numbers
@@ -19,39 +27,12 @@ _NEAR: Final = 3
 _REACH: Final = 120
 """Characters to either side of a number that are looked at."""
 _MOST_MENTIONS: Final = 60
-_UNITS: Final[Mapping[str, str]] = {
-    "gb": "gb",
-    "gib": "gb",
-    "gigabyte": "gb",
-    "mb": "mb",
-    "tb": "tb",
-    "hour": "hour",
-    "hr": "hour",
-    "h": "hour",
-    "minut": "minute",
-    "min": "minute",
-    "second": "second",
-    "sec": "second",
-    "dai": "day",
-    "day": "day",
-    "week": "week",
-    "month": "month",
-    "year": "year",
-    "percent": "percent",
-    "km": "km",
-    "kilometer": "km",
-    "mile": "mile",
-    "meter": "meter",
-    "degre": "degree",
-    "celsiu": "degree",
-    "fahrenheit": "degree",
-    "kg": "kg",
-    "usd": "money",
-    "dollar": "money",
-    "euro": "money",
-    "eur": "money",
-    "cent": "money",
-}
+_ONE: Final = Measure("count", 1)
+_PERCENT: Final = Measure("percent", 1)
+_DOLLAR: Final = Measure("money", 1)
+_OTHER_UNIT: Final = 1.7
+"""Score of a number in another unit of the same dimension; the same unit is a little better."""
+_MOST_WHOLE: Final = 1e15
 _MONEY: Final = frozenset(
     {"pric", "cost", "usd", "budget", "amount", "salari", "pai", "spend", "fe"}
 )
@@ -80,7 +61,7 @@ class _Mention:
     number: NumberSpan
     before: tuple[str, ...]
     after: tuple[str, ...]
-    unit: str
+    unit: Measure | None
     beside_name: bool
     within: frozenset[str]
     at_most: bool
@@ -147,9 +128,9 @@ def _mention(text: str, number: NumberSpan, named: Sequence[Span]) -> _Mention:
     before = re.split(r"[.;?!]\s|\n", before)[-1]
     after = re.split(r"[.;?!](?:\s|$)|\n", after)[0]
     nearest = tuple(stem(word) for word in words(after)[:_NEAR])
-    unit = _UNITS.get(nearest[0], "") if nearest else ""
+    unit = next((found for word in words(after)[:2] if (found := measure_of(word))), None)
     if number.sign:
-        unit = "percent" if number.sign == "%" else "money"
+        unit = _PERCENT if number.sign == "%" else _DOLLAR
     return _Mention(
         number,
         tuple(stem(word) for word in reversed(words(before)[-_NEAR:])),
@@ -178,7 +159,7 @@ def _score(slot: Slot, mention: _Mention) -> float:
     if mention.at_least:
         score += 1.5 if named & {"min", "minimum", "least"} else 0.2
         score -= 2 if named & {"max", "maximum", "most"} else 0
-    if named & _COUNTING and not mention.unit and _is_count(mention):
+    if named & _COUNTING and mention.unit is None and _is_count(mention):
         score += 1.5
     if "age" in named and {"year", "old"} <= {*mention.after[:2]}:
         score += 4
@@ -198,18 +179,27 @@ def _closeness(named: frozenset[str], word: str) -> float:
 
 
 def _unit_score(slot: Slot, mention: _Mention) -> float:
-    wanted = {_UNITS[word] for word in slot.stems if word in _UNITS}
-    wanted |= {"money"} if slot.stems & _MONEY else set()
-    if "money" in wanted:
-        wanted = {"money"}
-    if not wanted and mention.unit == "money":
-        return -2.0
-    if not wanted:
-        described = {_UNITS[word] for word in slot.described_stems if word in _UNITS}
-        return 1.5 if mention.unit and mention.unit in described else 0.0
-    if not mention.unit:
+    wanted = _wanted_in_name(slot)
+    if wanted is None:
+        described = measure_in_description(slot.description)
+        if mention.unit is None:
+            return 0.0
+        if described is not None and described.dimension == mention.unit.dimension:
+            return 1.5
+        return -2.0 if mention.unit.dimension == "money" else 0.0
+    if mention.unit is None:
         return 0.0
-    return 2.0 if mention.unit in wanted else -3.0
+    if mention.unit.dimension != wanted.dimension:
+        return -3.0
+    return 2.0 if mention.unit == wanted else _OTHER_UNIT
+
+
+def _wanted_in_name(slot: Slot) -> Measure | None:
+    """The unit that a slot's name speaks of; a price is one even when it is per hour."""
+    found = measure_in_name(slot.words)
+    if slot.stems & _MONEY and (found is None or found.dimension != "money"):
+        return _DOLLAR
+    return None if found is not None and found.dimension == "count" else found
 
 
 def _is_count(mention: _Mention) -> bool:
@@ -217,8 +207,24 @@ def _is_count(mention: _Mention) -> bool:
 
 
 def _fitted(slot: Slot, mention: _Mention, schemas: Schemas) -> float | None:
-    value: float = mention.number.value
-    for shaped in (value, int(value), float(value)):
-        if shaped == value and schemas.accepts(slot.schema, shaped):
-            return shaped
-    return None
+    value = _in_unit_of(slot, mention)
+    shapes = [value, float(value)]
+    if abs(value) < _MOST_WHOLE:
+        shapes += [int(value)] if value == int(value) else [math.ceil(value)]
+    if mention.number.sign == "%":
+        shapes.append(value / 100)
+    return next((shape for shape in shapes if schemas.accepts(slot.schema, shape)), None)
+
+
+def _in_unit_of(slot: Slot, mention: _Mention) -> float:
+    """A mention's value in the unit that the slot's name or description states."""
+    value = mention.number.value
+    wanted = measure_in_name(slot.words) or measure_in_description(slot.description)
+    if wanted is None:
+        return value
+    if wanted.dimension == "count":
+        is_whole = mention.number.is_scaled or value >= wanted.size
+        return converted(value, _ONE, wanted) if is_whole else value
+    if mention.unit is None or mention.unit.dimension != wanted.dimension:
+        return value
+    return converted(value, mention.unit, wanted)

@@ -17,23 +17,32 @@ _UNITS: Final = {"zero": 0, "a dozen": 12, "dozen": 12, "half": 0.5} | {
         start=1,
     )
 }
+_ARTICLES: Final = frozenset({"a", "an"})
 _TENS: Final = {
     word: 10 * number
     for number, word in enumerate(
         ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2
     )
 }
-_SCALES: Final = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9}
-_SUFFIXES: Final = {"k": 1000, "m": 10**6, "bn": 10**9}
+_SCALES: Final = {
+    "hundred": 100,
+    "thousand": 1000,
+    "million": 10**6,
+    "billion": 10**9,
+    "trillion": 10**12,
+}
+_SUFFIXES: Final = {"k": 1000, "m": 10**6, "bn": 10**9, "b": 10**9}
 _NUMBER_WORDS: Final = "|".join([*_UNITS, *_TENS])
 _NUMBER: Final = re.compile(
     r"(?P<currency>[$€£¥]\s?)?(?P<digits>(?<![\w.])[-−]?\d+(?:,\d{3})*(?:\.\d+)?"  # noqa: RUF001 - the minus sign
-    r"|(?<![\w.])[-−]?\.\d+)(?P<suffix>(?:k|bn)\b|M\b)?(?P<percent>\s?%)?"  # noqa: RUF001
+    r"|(?<![\w.])[-−]?\.\d+)(?P<suffix>(?:k|bn|(?-i:B))\b|M\b)?(?P<percent>\s?%)?"  # noqa: RUF001
     rf"|\b(?P<words>(?:{_NUMBER_WORDS})(?:[ -](?:{_NUMBER_WORDS}))?"
-    r"(?: (?:hundred|thousand|million|billion))*|(?:a )?(?:hundred|thousand|million))\b",
+    r"(?: (?:hundred|thousand|million|billion|trillion))*|(?:a )?(?:hundred|thousand|million)"
+    r"|(?:(?<=for )|(?<=in )|(?<=after )|(?<=within )|(?<=about )|(?<=every ))an?"
+    r"(?= (?:second|minute|hour|day|week|month|year)\b))\b",
     re.IGNORECASE,
 )
-_SCALED: Final = re.compile(r"^\s*(hundred|thousand|million|billion)\b", re.IGNORECASE)
+_SCALED: Final = re.compile(r"^\s*(hundred|thousand|million|billion|trillion)\b", re.IGNORECASE)
 _QUOTED: Final = re.compile(
     r"\"([^\"\n]+)\"|“([^”\n]+)”|«([^»\n]+)»|「([^」\n]+)」|『([^』\n]+)』|`([^`\n]+)`|"
     r"‘([^’\n]+)’|(?<![\w'])'([^'\n]*(?:'\w[^'\n]*)*)'(?!\w)"  # noqa: RUF001 - typographic quotes
@@ -95,6 +104,8 @@ DAY_WORD: Final = re.compile(
     r"satur|sun)day|week(?:end)?|month|year))\b",
     re.IGNORECASE,
 )
+_OBJECT: Final = re.compile(r" (?:a|an|the|me|us|my|our|your|this|these|those|all|every|each|it)\b")
+"""What stands behind a verb that opens a request, as in `Plan an instance`, and behind no name."""
 _FRACTIONS_END: Final = 1000
 """Numbers above it are whole by intention, even when written as `1.5k`."""
 DEFAULT_YEAR: Final = 2026
@@ -112,12 +123,16 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class NumberSpan:
-    """A number in a text, with the currency sign or percent sign at it."""
+    """A number in a text, with the currency sign or percent sign at it.
+
+    `is_scaled` tells that it was written with its magnitude, as in `70 billion` or `1.2k`.
+    """
 
     value: float
     start: int
     end: int
     sign: str = ""
+    is_scaled: bool = False
 
 
 def numbers(text: str) -> list[NumberSpan]:
@@ -133,7 +148,8 @@ def numbers(text: str) -> list[NumberSpan]:
 def _number(text: str, match: re.Match[str]) -> NumberSpan:
     if match["words"]:
         value = _spelled(match["words"].lower())
-        return NumberSpan(value, match.start(), match.end())
+        is_scaled = any(scale in match["words"].lower() for scale in _SCALES)
+        return NumberSpan(value, match.start(), match.end(), is_scaled=is_scaled)
     digits = match["digits"].replace(",", "").replace("−", "-")  # noqa: RUF001 - the minus sign
     start = match.start()
     if digits.startswith("-") and re.search(r"[\w)]\s*$", text[: match.start("digits")]):
@@ -147,12 +163,13 @@ def _number(text: str, match: re.Match[str]) -> NumberSpan:
         value *= _SCALES[scale[1].lower()]
         end += scale.end()
     sign = (match["currency"] or match["percent"] or "").strip()
-    return NumberSpan(_plain(value), start, end, sign)
+    is_scaled = match["suffix"] is not None or scale is not None
+    return NumberSpan(_plain(value), start, end, sign, is_scaled)
 
 
 def _spelled(text: str) -> float:
-    if text in _UNITS:
-        return _UNITS[text]
+    if text in _UNITS or text in _ARTICLES:
+        return _UNITS.get(text, 1)
     total: float = 0
     for word in re.split(r"[ -]", text):
         if word in _SCALES:
@@ -198,7 +215,7 @@ def _name(text: str, match: re.Match[str]) -> Span | None:
         start += len(first) + 1
         found, opens = rest, False
         first, _, rest = found.partition(" ")
-    if opens and not rest and _is_verb_like(found):
+    if opens and not rest and (_is_verb_like(found) or _OBJECT.match(text, start + len(found))):
         return None
     found = found.rstrip(".,;:'’-")  # noqa: RUF001 - the typographic apostrophe
     if not any(character.isupper() or _is_unspaced(character) for character in found):
