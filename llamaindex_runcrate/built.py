@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
-if TYPE_CHECKING:
-    from pydantic import BaseModel
+from pydantic import BaseModel
 
-M = TypeVar("M", bound="BaseModel")
+M = TypeVar("M", bound=BaseModel)
 
-_set = object.__setattr__
+# Slots of every pydantic model, set without the name being looked up and checked each time.
+_new = object.__new__
+_set_fields = BaseModel.__dict__["__dict__"].__set__
+_set_names_given = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
 def built(kind: type[M], fields: dict[str, Any]) -> M:
@@ -22,9 +26,9 @@ def built(kind: type[M], fields: dict[str, Any]) -> M:
         kind: The model's class; it must not have private attributes.
         fields: Every field of it, by name. The model keeps this dict.
     """
-    model = kind.__new__(kind)
-    _set(model, "__dict__", fields)
-    _set(model, "__pydantic_fields_set__", set(fields))
-    _set(model, "__pydantic_extra__", None)
-    _set(model, "__pydantic_private__", None)
+    model = _new(kind)
+    _set_fields(model, fields)
+    _set_names_given(model, set(fields))
+    _set_extra(model, None)
+    _set_private(model, None)
     return model

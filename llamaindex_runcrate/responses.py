@@ -128,10 +128,11 @@ class ChunkReader:
         self._text += text
         # Most chunks hold a piece of text and nothing else.
         if len(delta) > 1 or not text:
-            thought = reasoning_of(delta)
             deltas = delta.get("tool_calls")
             if not isinstance(deltas, list):
                 deltas = None
+            # More arguments of a call mostly come alone.
+            thought = None if deltas and len(delta) == 1 else reasoning_of(delta)
             if not (text or thought or deltas):
                 return None
             if thought:

@@ -191,13 +191,14 @@ class StreamedCalls:
         wire: The calls in the service's form.
     """
 
-    __slots__ = ("_calls", "_indexes", "_most", "_shown", "blocks", "wire")
+    __slots__ = ("_blocks", "_calls", "_single", "_wire", "blocks", "wire")
 
     def __init__(self, *, single: bool) -> None:
-        self._most = 1 if single else None
+        self._single = single
         self._calls: dict[int, _StreamedCall] = {}
-        self._indexes: list[int] = []
-        self._shown: dict[int, tuple[ToolCallBlock, dict[str, Any]]] = {}
+        # What is shown of each call, in the order of their indexes.
+        self._blocks: dict[int, ToolCallBlock] = {}
+        self._wire: dict[int, dict[str, Any]] = {}
         self.blocks: list[ToolCallBlock] = []
         self.wire: list[dict[str, Any]] = []
 
@@ -208,7 +209,6 @@ class StreamedCalls:
             deltas: The pieces.
             answer_id: Identifier of the answer, for calls that come without one.
         """
-        changed = set()
         for delta in deltas:
             index = delta.get("index") if isinstance(delta, dict) else None
             if not isinstance(index, int):
@@ -216,15 +216,21 @@ class StreamedCalls:
             call = self._calls.get(index)
             if call is None:
                 call = self._calls[index] = _StreamedCall(call_id(answer_id, len(self._calls)))
-                self._indexes = sorted(self._calls)
             call.add(delta)
-            changed.add(index)
-        shown = self._indexes[: self._most]
-        for index in changed:
-            call = self._calls[index]
-            self._shown[index] = call.block(), call.wire()
-        self.blocks = [self._shown[index][0] for index in shown]
-        self.wire = [self._shown[index][1] for index in shown]
+            is_late = index not in self._blocks and any(index < known for known in self._blocks)
+            self._blocks[index] = call.block()
+            self._wire[index] = call.wire()
+            if is_late:
+                self._blocks = dict(sorted(self._blocks.items(), key=_index_of))
+                self._wire = dict(sorted(self._wire.items(), key=_index_of))
+        self.blocks = list(self._blocks.values())
+        self.wire = list(self._wire.values())
+        if self._single:
+            del self.blocks[1:], self.wire[1:]
+
+
+def _index_of(shown: tuple[int, Any]) -> int:
+    return shown[0]
 
 
 def _block(identifier: str, name: str, kwargs: dict[str, Any]) -> ToolCallBlock:

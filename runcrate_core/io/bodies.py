@@ -6,7 +6,13 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
-from runcrate_core.io.http_library import FAILURES, failure_of, lower_headers
+from runcrate_core.io.http_library import (
+    FAILURES,
+    araw_pieces,
+    failure_of,
+    lower_headers,
+    raw_pieces,
+)
 from runcrate_core.protocol.steps import Opened
 
 if TYPE_CHECKING:
@@ -52,7 +58,7 @@ class BlockingBody:
         self._response = response
         self.is_decoded = _needs_decoding(response, raw=raw)
         self.pieces: Iterator[bytes] = (
-            response.iter_bytes() if self.is_decoded else response.iter_raw()
+            response.iter_bytes() if self.is_decoded else raw_pieces(response)
         )
 
     def receive(self) -> bytes | TransportFailure | None:
@@ -108,7 +114,7 @@ class AsyncBody:
         self._response = response
         self.is_decoded = _needs_decoding(response, raw=raw)
         self.pieces: AsyncIterator[bytes] = (
-            response.aiter_bytes() if self.is_decoded else response.aiter_raw()
+            response.aiter_bytes() if self.is_decoded else araw_pieces(response)
         )
 
     async def receive(self) -> bytes | TransportFailure | None:

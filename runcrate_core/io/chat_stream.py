@@ -111,11 +111,12 @@ class ChatStream(_StreamState):
     def __iter__(self) -> Generator[ChatCompletionChunk, None, None]:
         stream = self._stream
         reader, body, clock = stream.reader, stream.opened.body, self._driver.around.policy.clock
+        pieces = body.pieces
         first, stream.first = stream.first, []
         yield from first
         try:
             while not reader.done and reader.fault is None:
-                data = next(body.pieces, None)
+                data = next(pieces, None)
                 if data is None:
                     yield from reader.end(clock())
                     break
@@ -171,12 +172,13 @@ class AsyncChatStream(_StreamState):
     async def __aiter__(self) -> AsyncGenerator[ChatCompletionChunk, None]:
         stream = self._stream
         reader, body, clock = stream.reader, stream.opened.body, self._driver.around.policy.clock
+        pieces = body.pieces
         first, stream.first = stream.first, []
         for chunk in first:
             yield chunk
         try:
             while not reader.done and reader.fault is None:
-                data = await anext(body.pieces, None)
+                data = await anext(pieces, None)
                 ended = data is None
                 for chunk in reader.end(clock()) if data is None else reader.feed(data, clock()):
                     yield chunk

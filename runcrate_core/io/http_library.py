@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import math
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import httpx
 
@@ -19,6 +19,7 @@ from runcrate_core.version import __version__
 
 if TYPE_CHECKING:
     import ssl
+    from collections.abc import AsyncIterator, Iterator
 
     from runcrate_core.config import Config
     from runcrate_core.protocol.request import Request
@@ -157,6 +158,20 @@ def _timeout(request: Request, config: Config) -> httpx.Timeout:
         write=given or WRITE_TIMEOUT_S,
         pool=min(POOL_TIMEOUT_S, given or read),
     )
+
+
+def raw_pieces(response: httpx.Response) -> Iterator[bytes]:
+    """Return the bytes of an unread answer as they come.
+
+    It is what `iter_raw` iterates over in turn, which would cut the pieces anew; the body is
+    closed by its owner.
+    """
+    return iter(cast("httpx.SyncByteStream", response.stream))
+
+
+def araw_pieces(response: httpx.Response) -> AsyncIterator[bytes]:
+    """Return what `raw_pieces` does, for an event loop."""
+    return aiter(cast("httpx.AsyncByteStream", response.stream))
 
 
 def lower_headers(response: httpx.Response) -> dict[str, str]:

@@ -61,12 +61,14 @@ class ChatAccumulator:
         carries = False
         members = self._members
         for name, value in chunk.items():
-            if name == "choices":
-                if type(value) is list:
-                    for choice in value:
-                        carries |= isinstance(choice, dict) and self._add_choice(choice)
-            elif value is not None:
+            if value is None:
+                continue
+            if name != "choices":
                 members[name] = value
+            elif type(value) is list:
+                for choice in value:
+                    if isinstance(choice, dict) and self._fold_of(choice).add(choice):
+                        carries = True
         if len(self._first) < len(_FIRST_COUNTS):
             for name in _FIRST_COUNTS:
                 if name not in self._first and (value := chunk.get(name)):
@@ -95,14 +97,14 @@ class ChatAccumulator:
             choice.pop("usage", None)  # Moonshot's place for the usage of all choices
         return whole
 
-    def _add_choice(self, choice: dict[str, Any]) -> bool:
+    def _fold_of(self, choice: dict[str, Any]) -> _ChoiceFold:
         number = choice.get("index")
         if type(number) is not int:
             number = 0
         fold = self._choices.get(number)
         if fold is None:
             fold = self._choices[number] = _ChoiceFold()
-        return fold.add(choice)
+        return fold
 
 
 class _ChoiceFold:

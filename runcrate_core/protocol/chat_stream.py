@@ -94,15 +94,14 @@ class ChatStreamReader:
         """
         if self.done or self.fault is not None:
             return []
-        too_large: str | None = None
         try:
-            payloads: Sequence[str] = self._decoder.feed(data)
+            payloads = self._decoder.feed(data)
         except SSEBoundError as error:
-            payloads, too_large = error.events, str(error)
-        chunks = self._read(payloads, now)
-        if too_large is not None and not self._over:
-            self.fault = StreamFault("line_too_long", self.chunks_received, too_large)
-        return chunks
+            chunks = self._read(error.events, now)
+            if not self._over:
+                self.fault = StreamFault("line_too_long", self.chunks_received, str(error))
+            return chunks
+        return self._read(payloads, now)
 
     def end(self, now: float) -> list[ChatCompletionChunk]:
         """End the body, and decide whether the answer is whole.

@@ -88,9 +88,21 @@ class SSEDecoder:
         Raises:
             SSEBoundError: An event is too large; the decoder takes no more bytes.
         """
+        if (
+            not self._pending
+            and data.startswith(_PREFIX)
+            and data.endswith(b"\n\n")
+            and data.find(b"\n") == len(data) - 2
+            and self._head is None
+            and not self._skip_line_feed
+            and not self._exceeded
+            and _CARRIAGE_RETURN not in data
+            and len(data) <= self._max_event_bytes
+        ):
+            # One whole event of one line: what nearly every read of a token stream brings.
+            return [data[_PREFIX_SIZE:-2].decode("utf-8", "replace")]
         payloads = []
         for block in self._blocks(data):
-            # The short cut of `_read_block` for what nearly every event of a token stream is.
             if block.startswith(_PREFIX) and _LINE_FEED not in block:
                 payloads.append(block[_PREFIX_SIZE:].decode("utf-8", "replace"))
             elif block and (event := self._read_block(block)) is not None:
