@@ -14,6 +14,7 @@ from runcrate_emulator.simulation.picking import picked
 from runcrate_emulator.simulation.prompt import Prompt
 from runcrate_emulator.simulation.refining import refined
 from runcrate_emulator.simulation.small_talk import small_talk
+from runcrate_emulator.simulation.translating import translated
 from runcrate_emulator.simulation.triplets import extracted
 from runcrate_emulator.simulation.writing import written
 
@@ -23,6 +24,7 @@ _FORMS: Final[tuple[tuple[Callable[[Prompt], str | None], str], ...]] = (
     (choice, "Numbered options are given, so the best fitting number is wanted."),
     (extracted, "Facts are to be drawn from the text."),
     (standalone, "A follow-up is to be put so that it stands alone."),
+    (translated, "A translation is wanted, which needs knowledge."),
     (judging.yes_or_no, "One of two words is wanted."),
     (judging.score, "A score is wanted."),
     (written, "A text is to be made from the material."),

@@ -16,6 +16,18 @@ _WANTS: Final = re.compile(
     r"[^\w\n]*(?P<list>[^.?\n]+)",
     re.IGNORECASE,
 )
+_RESPONDS: Final = re.compile(
+    r"\b(?:respond|reply|answer|output|return|say)\b(?: (?:only|just|exactly))*(?: with)?"
+    r"(?: (?:only|just|exactly|one of|either|the (?:words?|labels?)|a single word))*:?\s+"
+    r"(?P<list>[^.?\n:]+?\b(?:or|,|/)\b[^.?\n]+)",
+    re.IGNORECASE,
+)
+_CLASSIFIES: Final = re.compile(
+    r"\b(?:classif\w+|categor\w+|sentiment|intent|label\w*|topic|rout(?:e|er|ing)|triage|priority|"
+    r"moderat\w+|detect\w*)\b",
+    re.IGNORECASE,
+)
+_TAIL: Final = re.compile(r"\s+(?:only|and nothing else|with no .*)$", re.IGNORECASE)
 _LEAD: Final = re.compile(
     r"^(?:(?:being|either|one of|the|following|these|as|is|are|"
     r"categories|classes|labels|into|:)\s*)+",
@@ -26,11 +38,13 @@ _LONGEST_WORDS: Final = 3
 
 def classified(prompt: Prompt) -> str | None:
     """The class that a prompt's text belongs to, else `None`."""
-    match = _WANTS.search(prompt.told_without_context)
+    told = prompt.told_without_context
+    match = _WANTS.search(told) or (_RESPONDS.search(told) if _CLASSIFIES.search(told) else None)
     if not match:
         return None
     quoted = [span.text for span in spans.quotations(match["list"])]
-    parts = quoted if len(quoted) > 1 else spans.listed(_LEAD.sub("", match["list"]))
+    listed = _TAIL.sub("", _LEAD.sub("", match["list"]))
+    parts = quoted if len(quoted) > 1 else spans.listed(listed.replace("/", ", "))
     options = [part.strip("*.:- ") for part in parts if len(part.split()) <= _LONGEST_WORDS]
     if len(options) < 2:  # noqa: PLR2004 - one class is no choice
         return None

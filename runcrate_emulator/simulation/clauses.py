@@ -32,7 +32,10 @@ _POINTS_BACK: Final = re.compile(
     r"last|cheapest|best|new|instance|one|ones)|this)\b",
     re.IGNORECASE,
 )
-_EXPLETIVE: Final = re.compile(r"\bwhat \w+ is it\b|\bis it (?:true|possible)\b", re.IGNORECASE)
+_EXPLETIVE: Final = re.compile(
+    r"\bwhat \w+ is it\b|\b(?:is|will) it (?:true|possible|be|\w+ing|\w+ny|hot|cold|warm|wet)\b",
+    re.IGNORECASE,
+)
 _LONGEST_REQUEST: Final = 8000
 """Characters of a request in which steps are looked for."""
 _REACH: Final = 80

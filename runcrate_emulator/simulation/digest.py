@@ -6,11 +6,14 @@ from typing import Final
 
 from runcrate_emulator.simulation import spans
 from runcrate_emulator.simulation.passages import passages
+from runcrate_emulator.simulation.relevance import PRONOUN
 from runcrate_emulator.simulation.words import STOP_WORDS, is_name_like, stem, stems, words
 
 _HEADING: Final = re.compile(r"^\s{0,3}#{1,3}\s+(.+?)\s*#*$", re.MULTILINE)
 _NAME_BONUS: Final = 1.5
 _OPENING_BONUS: Final = 1.3
+_POINTING: Final = 0.6
+"""What a sentence counts less that begins with `it`: without the one before it says little."""
 _LONGEST_TITLE: Final = 9
 _GENERIC: Final = frozenset(
     stem(word)
@@ -64,7 +67,8 @@ def summary_sentences(text: str, sentence_count: int) -> list[str]:
     for at, sentence in enumerate(every):
         found = set(stems(sentence))
         score = sum(counts[one] for one in found) / (len(found) + 3)
-        scored.append((score * (_OPENING_BONUS if at == 0 else 1.0), at))
+        score *= _OPENING_BONUS if at == 0 else _POINTING if PRONOUN.match(sentence) else 1.0
+        scored.append((score, at))
     best = sorted(at for _, at in sorted(scored, reverse=True)[:sentence_count])
     return [every[at] for at in best]
 

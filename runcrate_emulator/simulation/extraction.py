@@ -10,7 +10,7 @@ from runcrate_emulator.simulation.condensing import completed
 from runcrate_emulator.simulation.passages import Passage, passages, sentences, with_continuation
 from runcrate_emulator.simulation.perspective import about_user, addressed, own_name
 from runcrate_emulator.simulation.prompt import Prompt, is_question
-from runcrate_emulator.simulation.relevance import GOOD_ENOUGH, Ranked, Ranking, rank
+from runcrate_emulator.simulation.relevance import GOOD_ENOUGH, PRONOUN, Ranked, Ranking, rank
 from runcrate_emulator.simulation.words import stem_set
 
 _MOST_PASSAGES: Final = 3
@@ -18,7 +18,6 @@ _ADDS_ENOUGH: Final = 0.2
 """Share of the question's weight that a further passage must add to be quoted too."""
 _NEARLY_AS_GOOD: Final = 0.6
 _NOT_AS_GOOD: Final = 0.45
-_PRONOUN: Final = re.compile(r"^(?:It|They|He|She|This|These|That|Those)\b")
 _UNKNOWN_PHRASE: Final = re.compile(
     r"(?:say|answer|respond|reply|return|output|write)(?: with| that)?[: "
     r"]*[\"\u201c'](?P<phrase>[^\"\u201d\n]{3,120}?)[\"\u201d'](?![\w])",
@@ -32,12 +31,14 @@ _CITES: Final = re.compile(
 _BRIEF: Final = re.compile(
     r"\b(?:one|a single) (?:word|number|name|term)\b|\bonly "
     r"(?:the|with the|return the|output the)\b|"
+    r"\b(?:the|a) (?:number|name|word|date|year) (?:only|alone)\b|"
     r"\bno (?:explanation|other text|extra)|\bshort(?:est)? answer\b|\bjust the\b|\bexact answer\b",
     re.IGNORECASE,
 )
 _ASKS_NUMBER: Final = re.compile(
     r"\bhow (?:many|much|old|long|high|tall|far|big|large|fast|wide|deep|often)\b|"
-    r"\bnumber\b|\bprice\b|\bcost\b"
+    r"\b(?:number|price|cost|height|width|length|depth|weight|size|distance|age|population|speed|"
+    r"temperature|amount|percentage)\b"
 )
 _PARTS: Final = re.compile(
     r"\?\s+|,?\s+and\s+(?=(?:who|what|when|where|why|how|which|is|are|does|do)\b)", re.IGNORECASE
@@ -156,7 +157,7 @@ def _chosen(ranking: Ranking) -> list[Ranked]:
 def _quoted(passage: Passage, every: Sequence[Passage], prompt: Prompt) -> str:
     text = with_continuation(passage, every).text
     at = next((i for i, one in enumerate(every) if one is passage), 0)
-    if _PRONOUN.match(text) and at and every[at - 1].paragraph == passage.paragraph:
+    if PRONOUN.match(text) and at and every[at - 1].paragraph == passage.paragraph:
         text = f"{every[at - 1].text} {text}"
     if passage.kind == "row":
         text = _row_told(text, every, at)

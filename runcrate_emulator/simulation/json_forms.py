@@ -11,6 +11,7 @@ from runcrate_emulator.simulation.instructions import instructs
 from runcrate_emulator.simulation.passages import sentences
 from runcrate_emulator.simulation.prompt import Prompt
 from runcrate_emulator.simulation.relevance import likeness
+from runcrate_emulator.simulation.words import identifier_words
 
 _WANTS: Final = re.compile(r"\bjson\b|\boutput schema\b", re.IGNORECASE)
 _ASKS: Final = re.compile(r"\b(?:json|schema|markdown|output)\b", re.IGNORECASE)
@@ -27,6 +28,24 @@ _KEYS: Final = re.compile(
     r")?)+)\s*(?:keys?|fields?|properties|attributes)",
     re.IGNORECASE,
 )
+_DEMANDS: Final = re.compile(
+    r"\b(?:answer|respond|reply|output|return|speak)\b[^.\n]{0,30}?"
+    r"\b(?:in|as|with|only|valid)\b (?:(?:a|an|the|only|valid|pure|raw|strict) )*json\b",
+    re.IGNORECASE,
+)
+ANY_ANSWER: Final[Mapping[str, Any]] = {
+    "type": "object",
+    "properties": {"answer": {"type": "string"}},
+    "required": ["answer"],
+}
+"""What a prompt gets that asks for JSON and names no keys."""
+_COUNTED: Final = frozenset(
+    """
+        age year years count number quantity amount price total cost salary percentage height weight
+        length size population duration distance
+        """.split()  # noqa: SIM905 - words read best as words
+)
+"""Last words of keys whose values are numbers."""
 _LONGEST_KEY_WORDS: Final = 3
 _MOST_TRIED: Final = 40
 
@@ -50,7 +69,8 @@ def schema_in(prompt: Prompt) -> Mapping[str, Any] | None:
         return max(enumerate(schemas), key=lambda one: ("properties" in one[1], one[0]))[1]
     if shaped := _by_example(prompt, found):
         return shaped
-    return _by_keys(text)
+    shows_form = "{" in text or "[" in text
+    return _by_keys(text) or (ANY_ANSWER if _DEMANDS.search(text) and not shows_form else None)
 
 
 def without_wish(prompt: Prompt) -> Prompt:
@@ -180,6 +200,14 @@ def _picked(items: Mapping[str, Any], options: list[str]) -> str:
     )
 
 
+def _kind_of(key: str) -> dict[str, Any]:
+    """What a bare key's name tells of its value: a number, or anything."""
+    named = [word.lower() for word in identifier_words(key)]
+    if named and named[-1] in _COUNTED and "phone" not in named:
+        return {"type": ["integer", "number", "null"]}
+    return {}
+
+
 def _by_keys(text: str) -> Mapping[str, Any] | None:
     for match in _KEYS.finditer(text):
         source = match["before"] or match["after"]
@@ -189,7 +217,7 @@ def _by_keys(text: str) -> Mapping[str, Any] | None:
         if keys:
             return {
                 "type": "object",
-                "properties": {key: {} for key in keys},
+                "properties": {key: _kind_of(key) for key in keys},
                 "required": keys,
             }
     return None

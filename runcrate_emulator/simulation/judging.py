@@ -8,6 +8,7 @@ from runcrate_emulator.simulation.entailment import SUPPORTED, support
 from runcrate_emulator.simulation.extraction import find_answer
 from runcrate_emulator.simulation.prompt import Prompt
 from runcrate_emulator.simulation.relevance import likeness
+from runcrate_emulator.simulation.text_operations import truth_of
 
 _PAIRS: Final = (
     ("yes", "no"),
@@ -97,6 +98,8 @@ def yes_or_no(prompt: Prompt) -> str | None:
     existing = prompt.part("existing").strip().lower()
     if existing.startswith(pair[0].lower()):
         return pair[0]
+    if not prompt.context and (holds := truth_of(prompt.question)) is not None:
+        return pair[0] if holds else pair[1]
     judged = verdict(prompt)
     chosen = pair[0] if judged.holds else pair[1]
     if _REASONS.search(prompt.instructions) and not _ONLY.search(prompt.instructions):

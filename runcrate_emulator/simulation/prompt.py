@@ -132,7 +132,9 @@ class Prompt:
     def _unlabelled_material(self) -> list[str]:
         plain = [part.text for part in self.sections if part.role == "plain"]
         told = " ".join(part.text for part in self.sections if part.role == "instruction")
-        if self._asked_elsewhere() or (told and _POINTS_AT_TEXT.search(told)):
+        if self._asked_elsewhere():
+            return [text for text in plain if not all(map(is_question, sentences(text)))]
+        if told and _POINTS_AT_TEXT.search(told):
             return plain
         whole = "\n\n".join(plain)
         if len(whole.split()) <= _LONGEST_REQUEST_WORDS:

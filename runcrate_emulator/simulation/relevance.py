@@ -1,7 +1,7 @@
 """How well passages fit a question: overlap of rare words, and the kind of thing asked for."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -20,6 +20,11 @@ from runcrate_emulator.simulation.words import (
 GOOD_ENOUGH: Final = 0.34
 """Share of a question's weight that a passage must hold to count as an answer."""
 
+PRONOUN: Final = re.compile(r"^(?:It|They|He|She|This|These|That|Those|Its|Their|His|Her)\b")
+"""The beginning of a sentence that speaks of what the one before is about."""
+
+_SUBJECT_WORDS: Final = 6
+"""Words at the beginning of a sentence in which its subject stands."""
 _SYNONYM_SHARE: Final = 0.6
 _HEADING_SHARE: Final = 0.5
 _KIND_BONUS: Final = 0.12
@@ -101,7 +106,10 @@ def rank(question: str, candidates: Sequence[Passage]) -> Ranking:
     """Order passages by how well they answer a question."""
     asked = stem_set(question)
     bags = [stem_set(passage.text) for passage in candidates]
-    headings = [stem_set(passage.heading) for passage in candidates]
+    headings = [
+        stem_set(passage.heading) | antecedent
+        for passage, antecedent in zip(candidates, _antecedents(candidates), strict=True)
+    ]
     seen_in = rarity([bag | heading for bag, heading in zip(bags, headings, strict=True)])
     weights = {
         found: weight(seen_in[found], max(len(candidates), 1))
@@ -130,6 +138,19 @@ def rank(question: str, candidates: Sequence[Passage]) -> Ranking:
         ranked.append(Ranked(passage, score, matched | (asked & heading)))
     ranked.sort(key=lambda item: -item.score)
     return Ranking(tuple(ranked), weights)
+
+
+def _antecedents(candidates: Sequence[Passage]) -> Iterator[frozenset[str]]:
+    """For each passage the stems of what its `it` or `they` at the beginning means, if any."""
+    meant: frozenset[str] = frozenset()
+    before: Passage | None = None
+    for passage in candidates:
+        if before is None or before.paragraph != passage.paragraph:
+            meant = frozenset()
+        elif PRONOUN.match(passage.text) and not PRONOUN.match(before.text):
+            meant = stem_set(" ".join(words(before.text)[:_SUBJECT_WORDS]))
+        yield meant if PRONOUN.match(passage.text) else frozenset()
+        before = passage
 
 
 def _length_factor(passage: Passage, question: str) -> float:

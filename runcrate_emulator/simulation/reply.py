@@ -12,7 +12,7 @@ from runcrate_emulator.simulation.attached import Reading, read
 from runcrate_emulator.simulation.conversation import ChatRequest, Message, Tool
 from runcrate_emulator.simulation.evidence import Evidence, Style
 from runcrate_emulator.simulation.filler import fill
-from runcrate_emulator.simulation.json_forms import schema_in, without_wish
+from runcrate_emulator.simulation.json_forms import ANY_ANSWER, schema_in, without_wish
 from runcrate_emulator.simulation.judging import verdict
 from runcrate_emulator.simulation.options import ranked_options
 from runcrate_emulator.simulation.outcomes import turn_of
@@ -31,12 +31,6 @@ _LOOKS: Final = re.compile(
     re.IGNORECASE,
 )
 _BLANK_LINES: Final = re.compile(r"\n{4,}")
-_ANY_ANSWER: Final[Mapping[str, Any]] = {
-    "type": "object",
-    "properties": {"answer": {"type": "string"}},
-    "required": ["answer"],
-}
-"""What `json_object` gives when the prompt names no keys."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +96,7 @@ class _Replier:
             return self._reply(text, "The tools have answered; their results say it.")
         schema = schema_in(self._prompt)
         if schema is None and request.json_mode:
-            schema = _ANY_ANSWER
+            schema = ANY_ANSWER
         if schema is not None:
             return self._structured(schema)
         return self._spoken()

@@ -48,6 +48,12 @@ _SPEAKING: Final = frozenset({"question", "history", "existing", "instruction", 
 _FARTHEST_LABEL: Final = 30
 """Lines in which the next label must follow, going backwards from the end."""
 _INLINE_RULE: Final = re.compile(r"-{8,}[ \t]*[A-Za-z]{2,20}[ \t]*-{8,}|-{8,}")
+_INLINE_LABEL: Final = re.compile(
+    r"(?:^|(?<=[.?!] ))(?:(?:Student|Correct|Reference|Expected|Submitted|User|Model|Assistant|"
+    r"Predicted|Generated|Given) )?(?:Question|Query|Answer|Response|Context|Document|Passage|Text|"
+    r"Statement|Claim|Input|Output|Premise|Hypothesis)(?=: )",
+    re.IGNORECASE,
+)
 _SHORTEST_RULE: Final = 5
 """Characters from which a line of dashes is a border even inside a text."""
 
@@ -55,7 +61,18 @@ _SHORTEST_RULE: Final = 5
 def sections(text: str) -> list[Section]:
     """Cut a prompt into its sections, in order; unlabelled parts have the role `plain`."""
     lines = _INLINE_RULE.sub(r"\n\g<0>\n", text).split("\n")
-    return sorted_out(_Cutter(lines).cut())
+    return sorted_out(_Cutter([part for line in lines for part in _unrolled(line)]).cut())
+
+
+def _unrolled(line: str) -> Sequence[str]:
+    """A line cut before each label in it, if it holds several; what instructs comes first."""
+    if len(_INLINE_LABEL.findall(line)) < 2:  # noqa: PLR2004 - one may be part of a text
+        return (line,)
+    parts = _INLINE_LABEL.sub(r"\n\g<0>", line).lstrip("\n").split("\n")
+    last = sentences(parts[-1])
+    if len(last) > 1 and instructs(last[-1]):
+        parts = [last[-1], "", *parts[:-1], " ".join(last[:-1])]
+    return parts
 
 
 class _Cutter:

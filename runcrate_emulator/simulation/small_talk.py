@@ -9,6 +9,7 @@ from runcrate_emulator.simulation.arithmetic import expressions, solved
 from runcrate_emulator.simulation.passages import sentences
 from runcrate_emulator.simulation.perspective import addressed
 from runcrate_emulator.simulation.prompt import Prompt, is_question
+from runcrate_emulator.simulation.text_operations import operated
 
 IDENTITY: Final = (
     "I am a simulated model of the local Runcrate emulator. I answer from the text that I am given "
@@ -38,7 +39,7 @@ _SAY: Final = re.compile(
     r"(?:say|repeat|echo|print|output|reply|respond|answer|write|return)"
     r"(?: with)?(?: back)?(?: after me| the following| exactly| "
     r"only| just| the words?| the phrase| "
-    r"the text| the sentence)*\s*:?\s+(?P<what>.+?)$",
+    r"the text| the sentence)*\s*(?P<colon>:)?\s+(?P<what>.+?)$",
     re.IGNORECASE | re.DOTALL,
 )
 _SAY_ONLY: Final = re.compile(
@@ -101,7 +102,9 @@ def _social(text: str) -> str | None:
 
 def _echo(text: str) -> str | None:
     match = _SAY.match(text)
-    if not match or _NOT_LITERAL.match(match["what"]) or text.endswith("?"):
+    if not match or (not match["colon"] and _NOT_LITERAL.match(match["what"])):
+        return None
+    if text.endswith("?") and not match["colon"]:
         return None
     quoted = spans.quotations(match["what"])
     if quoted:
@@ -152,6 +155,7 @@ _REPLIES: Final[tuple[Callable[[str], str | None], ...]] = (
     _social,
     _counted,
     _echo,
+    operated,
     _reckoned,
     _told,
 )

@@ -32,13 +32,13 @@ _BEFORE_ROLE: Final[Mapping[str, str]] = {
     "in": "in city location place country language region",
     "for": "for",
 }
-_LANGUAGES: Final = """
+LANGUAGES: Final = """
     English French German Spanish Italian Portuguese Dutch Swedish Norwegian Danish Finnish Polish
     Czech Russian Ukrainian Greek Turkish Arabic Hebrew Hindi Bengali Chinese Mandarin Japanese
     Korean Vietnamese Thai Indonesian Latin Romanian Hungarian Catalan Swahili Persian Urdu Tamil
     """.split()  # noqa: SIM905 - words read best as words
 
-_LANGUAGE: Final = re.compile(rf"\b(?:{'|'.join(_LANGUAGES)})\b", re.IGNORECASE)
+_LANGUAGE: Final = re.compile(rf"\b(?:{'|'.join(LANGUAGES)})\b", re.IGNORECASE)
 _CURRENCIES: Final[Mapping[str, str]] = {
     "dollar": "USD",
     "dollars": "USD",
@@ -78,6 +78,8 @@ _SAYING: Final = re.compile(
 _NAMED: Final = re.compile(
     rf"\b(?:named|called|titled|entitled|name it|call it)\s+{_VALUE}", re.IGNORECASE
 )
+_ADDRESSEES: Final = frozenset({"to", "cc", "bcc", "recipient", "recipients", "addressee"})
+_MAIL: Final = re.compile(r"(?:\b|_)e?-?mail", re.IGNORECASE)
 _NEGLIGIBLE: Final = frozenset({"it", "them", "that", "this", "one", "there", "me", "us", "him"})
 
 
@@ -118,6 +120,8 @@ def mentioned(slot: Slot, text: str) -> Iterator[Candidate]:
 
 
 def _stated(slot: Slot, text: str) -> Iterator[Span]:
+    if _ADDRESSEES & set(slot.words) and _MAIL.search(slot.owner):
+        yield from spans.found(spans.EMAIL, text)
     for phrase in dict.fromkeys([slot.name, slot.phrase, *slot.words[-1:]]):
         if not phrase or (phrase in STOP_WORDS and phrase != slot.name):
             continue
@@ -126,6 +130,8 @@ def _stated(slot: Slot, text: str) -> Iterator[Span]:
         for match in re.finditer(pattern, text, re.IGNORECASE):
             if span := _value(match):
                 yield span
+        if phrase in STOP_WORDS:
+            continue
         specific = rf"\b{escaped}\s+(?P<bare>(?=[\w.-]*[\d_-])[A-Za-z0-9][\w.-]*\w)"
         for match in re.finditer(specific, text):
             yield Span(match["bare"], match.start("bare"), match.end("bare"))

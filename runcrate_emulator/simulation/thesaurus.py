@@ -23,7 +23,10 @@ _GROUPS: Final = tuple(
         "save write store record remember note log",
         "buy purchase order acquire",
         "price cost rate expensive cheap fee charge usd dollar dollars tariff pricing",
-        "weather temperature forecast climate sunny rain rainy snow humidity degrees sky condition",
+        (
+            "weather temperature forecast climate sunny rain rainy raining snow snowing humidity "
+            "degrees sky condition umbrella wetter météo temps tiempo clima 天气"
+        ),
         "balance credit credits money funds account",
         "memory ram vram gb gigabyte gigabytes gib",
         "gpu graphics accelerator card",

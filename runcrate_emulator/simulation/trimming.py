@@ -28,6 +28,10 @@ class Section:
 
 
 _CUE: Final = re.compile(r"(?:^|(?<=[.!?\n]) *)(?P<cue>[A-Z][\w ]{1,30}):\s*$")
+_LEAD: Final = re.compile(
+    r"(?P<told>[^\n:.?!]{8,120}:)[ \t]+(?P<text>[\"'\u201c]?[A-Z]\S*(?:\s+\S+){2,})$", re.DOTALL
+)
+"""An instruction with the text that it is about behind its colon."""
 _OPEN_QUOTES: Final = re.compile(r"(?:\"\"\"|''')\s*$")
 
 
@@ -77,6 +81,9 @@ def _led_by_instructions(paragraph: str) -> tuple[str, str]:
     told = [sentence for sentence in said if instructs(sentence)]
     if not told or not instructs(said[0]):
         return "", paragraph
+    lead = _LEAD.match(paragraph)
+    if lead and instructs(lead["told"]) and not instructs(lead["text"]):
+        return lead["told"], lead["text"]
     if len(told) * 2 >= len(said):
         return paragraph, ""
     end = next(i for i, sentence in enumerate(said) if not instructs(sentence))

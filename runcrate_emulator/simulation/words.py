@@ -75,6 +75,7 @@ _IRREGULAR: Final = {
     }.items()
     for word in words.split()
 }
+_BRITISH: Final = ("colour", "favour", "behaviour", "labour", "neighbour", "flavour", "humour")
 _SHORTEST_STEM: Final = 3
 _PREFIX_SHARE: Final = 0.6
 """Share of the longer stem that a shorter one must cover to count as the same word."""
@@ -97,6 +98,8 @@ def stem(word: str) -> str:
         word = word[:-1]
     lowered = word.lower().replace("\u2019", "'")
     lowered = lowered.removesuffix("'s").replace("'", "")
+    if lowered.startswith(_BRITISH):
+        lowered = lowered.replace("our", "or", 1)
     if lowered in _IRREGULAR:
         return _IRREGULAR[lowered]
     if len(lowered) <= _SHORTEST_STEM or not lowered.isascii() or not lowered.isalpha():
