@@ -240,7 +240,7 @@ def _recordings(
 ) -> Iterator[Recording]:
     if isinstance(source, Blob):
         yield recording_of(source)
-    elif isinstance(source, Iterable) and not isinstance(source, str):
+    elif isinstance(source, Iterable) and not isinstance(source, str | bytes):
         for each in source:
             yield from _recordings(each)
     else:

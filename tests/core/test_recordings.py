@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import pickle
 from pathlib import Path
 from typing import Any
@@ -49,6 +50,11 @@ def folder(tmp_path: Path) -> Path:
         ("in/[d].mp3", ["in/[d].mp3"]),
         ("none.mp3", ["none.mp3"]),
         ("none*.mp3", []),
+        ("**", ["a.WAV", "b.mp3", "in/[d].mp3", "in/c.ogg"]),
+        ("**/in/*", ["in/[d].mp3", "in/c.ogg"]),
+        ("**/**/*.ogg", ["in/c.ogg"]),
+        ("*/**/c.*", ["in/c.ogg"]),
+        ("b**3", ["b.mp3"]),
     ],
 )
 def test_paths_folders_and_patterns(folder: Path, pattern: str, names: list[str]) -> None:
@@ -56,6 +62,62 @@ def test_paths_folders_and_patterns(folder: Path, pattern: str, names: list[str]
     found = list(rc.recordings_of(named))
     assert [recording.source for recording in found] == [str(folder / name) for name in names]
     assert [recording.media for recording in found] == [folder / name for name in names]
+
+
+def test_patterns_without_a_folder_begin_here(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder)
+    for pattern, names in {
+        "**/*.mp3": ["b.mp3", "in/[d].mp3"],
+        "./**/*.ogg": ["./in/c.ogg"],
+        "*/*.ogg": ["in/c.ogg"],
+        ".": ["./a.WAV", "./b.mp3", "./in/[d].mp3", "./in/c.ogg"],
+    }.items():
+        assert [recording.source for recording in rc.recordings_of(pattern)] == names
+
+
+@pytest.mark.parametrize("pattern", ["", "**/*.mp3", "**/*"])
+def test_each_file_comes_once_however_many_links_lead_to_it(folder: Path, pattern: str) -> None:
+    (folder / "in" / "back").symlink_to(folder)
+    (folder / "again").symlink_to(folder / "in")
+    (folder / "z.mp3").symlink_to(folder / "b.mp3")
+    (folder / "gone.mp3").symlink_to(folder / "nothing")
+    (folder / ".hidden").mkdir()
+    (folder / ".hidden" / "x.mp3").write_bytes(WAV)
+    found = list(rc.recordings_of(str(folder / pattern) if pattern else folder))
+    names = [Path(recording.source).name for recording in found]
+    assert sorted(names) == sorted({"b.mp3", "[d].mp3", *names})
+    assert not {"x.mp3", "z.mp3", "gone.mp3"} & set(names)
+    assert len(names) == (2 if pattern == "**/*.mp3" else 4)
+
+
+def test_a_name_that_is_no_text_can_be_stored_as_text(run: Any, tmp_path: Path) -> None:
+    path = tmp_path / os.fsdecode(b"\xff.mp3")
+    try:
+        path.write_bytes(WAV)
+    except OSError:
+        pytest.skip("this file system takes no such names")
+    [recording] = rc.recordings_of(tmp_path)
+    with ScriptedServer(HEARD) as server:
+        [passage] = run(lambda client: client.run(Transcriber().passages(recording)), server.url)
+    assert passage.metadata["source"].encode() == f"{tmp_path}/\\udcff.mp3".encode()
+
+
+@pytest.mark.parametrize(
+    ("source", "error", "told"),
+    [
+        ("http://host.test/call.mp3?signature=s3cret", ValueError, "`http://` addresses are not"),
+        ("s3://bucket/call.mp3", ValueError, "only https"),
+        ("", ValueError, "is empty"),
+        (b"RIFF", TypeError, "`bytes` names no recording"),
+        ([None], TypeError, "`NoneType` names no recording"),
+    ],
+)
+def test_what_names_no_recording_is_refused(source: Any, error: Any, told: str) -> None:
+    with pytest.raises(error, match=told) as caught:
+        list(rc.recordings_of(source))
+    assert "s3cret" not in str(caught.value)
 
 
 def test_several_sources_and_what_is_known_of_them(folder: Path) -> None:
