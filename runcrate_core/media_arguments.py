@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Annotated, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+if TYPE_CHECKING:
+    from pydantic.fields import FieldInfo
 
 # Longer prompts are refused before they are paid for; no documented model reads more.
 LONGEST_PROMPT: Final = 10_000
@@ -19,6 +22,26 @@ class MediaArguments(BaseModel):
     """Base of what the tools take: unknown arguments are refused, not dropped."""
 
     model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_not_given(cls, values: Any) -> Any:
+        """Models write empty text for what they do not mean, where it may be left out."""
+        if not isinstance(values, dict):
+            return values
+        return {
+            name: value
+            for name, value in values.items()
+            if not (_is_blank(value) and _is_optional(cls.model_fields.get(name)))
+        }
+
+
+def _is_blank(value: object) -> bool:
+    return isinstance(value, str) and not value.strip()
+
+
+def _is_optional(field: FieldInfo | None) -> bool:
+    return field is not None and not field.is_required()
 
 
 class ImageArguments(MediaArguments):
@@ -51,7 +74,10 @@ class VideoArguments(MediaArguments):
     """What a film is to be, or which earlier one is asked for."""
 
     prompt: str | None = Field(
-        default=None, min_length=1, max_length=LONGEST_PROMPT, description="What the film shows."
+        default=None,
+        min_length=1,
+        max_length=LONGEST_PROMPT,
+        description="What the film shows; for every new film.",
     )
     video_id: str | None = Field(
         default=None,

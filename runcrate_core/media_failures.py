@@ -34,7 +34,7 @@ _ADVICE: Final[tuple[tuple[type[RuncrateError], str], ...]] = (
     (RateLimitError, "Wait before calling again, and make fewer calls."),
     (NotFoundError, f"What was asked for does not exist. {_TELL}"),
     (UnprocessableEntityError, "Change the arguments before calling again."),
-    (InternalServerError, "Try again later."),
+    (InternalServerError, "Try again later; if it may have been charged, ask the user first."),
     (APIConnectionError, _PAID),
 )
 
@@ -48,10 +48,11 @@ def explain_media_failure(error: Exception) -> str | None:
     """
     if isinstance(error, ConfigurationError):
         return None
-    if not isinstance(error, RuncrateError):
-        return explain_failure(error)
+    told = error.message if isinstance(error, RuncrateError) else explain_failure(error)
+    if told is None:
+        return None
     advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "")
-    return " ".join(filter(None, (*_cleaned([error.message, *notes_of(error)]), advice)))
+    return " ".join(filter(None, (*_cleaned([told, *notes_of(error)]), advice)))
 
 
 def notes_of(error: BaseException) -> list[str]:

@@ -7,6 +7,7 @@ bytes stay in the files.
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import secrets
 from dataclasses import dataclass, field
@@ -277,9 +278,10 @@ class MediaStudio:
     def _made_before(self, name: str) -> Path:
         # Only a bare name: a model may have written a path to anything.
         if name and Path(name).name == name:
-            path = path_inside(self.folder, name)
-            if path.name == name and path.is_file():
-                return path
+            with contextlib.suppress(ValueError):  # it is no name, or a link out of the folder
+                path = path_inside(self.folder, name)
+                if path.name == name and path.is_file():
+                    return path
         raise ValueError(
             f"{redact(name[:80])!r} is no picture in the folder. Give the file name of one that "
             "was made before, an https address or a data URI. Nothing was made."

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pickle
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from runcrate_core.agent_tools.breaking_off import while_phase_lasts
 from runcrate_core.agent_tools.catalogue import TOOLS
@@ -86,6 +87,17 @@ class AgentToolbox:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # its ledger is there to be shared
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled.
+
+        Raises:
+            PicklingError: Always.
+        """
+        raise pickle.PicklingError(
+            "These tools share one ledger, whose limits a copy in another process would exceed. "
+            "Make the toolkit in the process that uses it."
+        )
 
     def checked(self, name: str, arguments: Mapping[str, Any]) -> Arguments:
         """Return the arguments of a call, checked; nothing is sent.

@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 import runcrate_core as rc
+from runcrate_core import media_tools
 from runcrate_core.media_tools import MediaStudio
 from tests.core.scripted_server import Reply, ScriptedServer
 
@@ -147,7 +148,7 @@ def test_a_picture_can_be_changed(run: Any, tmp_path: Path, named: str) -> None:
 
 @pytest.mark.parametrize(
     "named",
-    ["", "none.png", "../secret.png", "/etc/passwd", "sub/fox.png", "..", "link.png", "a\nb"],
+    ["none.png", "../secret.png", "/etc/passwd", "sub/fox.png", "..", "link.png", "a\nb"],
 )
 def test_no_other_file_can_be_named(run: Any, tmp_path: Path, named: str) -> None:
     folder = tmp_path / "made"
@@ -156,7 +157,7 @@ def test_no_other_file_can_be_named(run: Any, tmp_path: Path, named: str) -> Non
         path.write_bytes(PNG)
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     with ScriptedServer(PICTURE) as server:
-        with pytest.raises(ValueError, match=r"Nothing was|leads out of it"):
+        with pytest.raises(ValueError, match=r"is no picture in the folder.*Nothing was made"):
             images(run, server.url, MediaStudio(folder), image=named)
         assert server.sent == 0
 
@@ -336,6 +337,44 @@ def test_a_film_is_either_new_or_an_earlier_one(given: dict[str, str]) -> None:
     told = rc.explain_media_failure(caught.value)
     assert told is not None
     assert "either `prompt` for a new film or `video_id`" in told
+
+
+def test_empty_text_is_not_given_where_it_may_be_left_out() -> None:
+    """Models fill every field of a schema, and write nothing into those that they do not mean."""
+    film = rc.VideoArguments(prompt="Waves", video_id="", image=" ")
+    assert (film.prompt, film.video_id, film.image) == ("Waves", None, None)
+    assert rc.VideoArguments(prompt="", video_id="v").prompt is None
+    assert rc.ImageArguments(prompt="x", image="", negative_prompt="").image is None
+    assert rc.SpeechArguments(text="x", voice="").voice is None
+    for wrong in ({"prompt": ""}, {"prompt": "x", "path": ""}):
+        with pytest.raises(ValidationError):
+            rc.ImageArguments(**wrong)  # type: ignore[arg-type]
+
+
+def test_what_was_made_before_a_full_disk_is_told_and_so_is_the_film(
+    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, "No space left on device")
+
+    studio = MediaStudio(tmp_path, poll_interval=0.01)
+    with monkeypatch.context() as patch, ScriptedServer(PICTURE, PICTURE) as server:
+        write, left = media_tools.write_whole, [True]
+        patch.setattr(
+            media_tools,
+            "write_whole",
+            lambda *args: write(*args) if left and left.pop() else full(),
+        )
+        with pytest.raises(OSError, match="No space") as caught:
+            images(run, server.url, studio, count=2)
+    [made] = list(tmp_path.iterdir())
+    assert made.name in str(rc.explain_media_failure(caught.value))
+
+    with monkeypatch.context() as patch, ScriptedServer(job("queued"), job("completed")) as server:
+        patch.setattr(media_tools.videos, "download", full)
+        with pytest.raises(OSError, match="No space") as caught:
+            film(run, server.url, studio)
+    assert "video-1" in str(rc.explain_media_failure(caught.value))
 
 
 def test_arguments_are_strict() -> None:

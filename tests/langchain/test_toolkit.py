@@ -6,6 +6,7 @@ import asyncio
 import copy
 import json
 import os
+import pickle
 import signal
 import subprocess
 import sys
@@ -424,6 +425,12 @@ async def test_a_person_may_change_a_call(cloud: Any, toolkit: RuncrateToolkit) 
 def test_tools_may_be_copied(toolkit: RuncrateToolkit) -> None:
     copied = copy.deepcopy(named(toolkit, "get_balance"))
     assert json.loads(copied.invoke({}))["balance_usd"] == 100
+
+
+def test_tools_are_not_pickled_as_a_copy_would_exceed_the_limits(toolkit: RuncrateToolkit) -> None:
+    for made in (toolkit, named(toolkit, "get_balance")):
+        with pytest.raises(pickle.PicklingError, match="share one ledger"):
+            pickle.dumps(made)
 
 
 # --- interruptions ---------------------------------------------------------------------------
