@@ -39,15 +39,21 @@ _LONGEST_WORDS: Final = 3
 def classified(prompt: Prompt) -> str | None:
     """The class that a prompt's text belongs to, else `None`."""
     told = prompt.told_without_context
-    match = _WANTS.search(told) or (_RESPONDS.search(told) if _CLASSIFIES.search(told) else None)
-    if not match:
-        return None
-    quoted = [span.text for span in spans.quotations(match["list"])]
-    listed = _TAIL.sub("", _LEAD.sub("", match["list"]))
-    parts = quoted if len(quoted) > 1 else spans.listed(listed.replace("/", ", "))
-    options = [part.strip("*.:- ") for part in parts if len(part.split()) <= _LONGEST_WORDS]
-    if len(options) < 2:  # noqa: PLR2004 - one class is no choice
-        return None
-    text = joined(prompt.context) or prompt.part("statement", "question") or prompt.text
-    material = text.replace(match[0], "")
-    return str(chosen(Slot("label"), options, Evidence(material, material, material)))
+    for pattern in (_WANTS, _RESPONDS):
+        match = pattern.search(told)
+        if match is None or (pattern is _RESPONDS and not _CLASSIFIES.search(told)):
+            continue
+        options = _options(match["list"])
+        if len(options) > 1:
+            text = joined(prompt.context) or prompt.part("statement", "question") or prompt.text
+            material = text.replace(match[0], "")
+            return str(chosen(Slot("label"), options, Evidence(material, material, material)))
+    return None
+
+
+def _options(text: str) -> list[str]:
+    """The classes that are listed in a text."""
+    quoted = [span.text for span in spans.quotations(text)]
+    listed = _TAIL.sub("", _LEAD.sub("", text)).replace("/", ", ")
+    parts = [part.strip("*.:- ") for part in (quoted if len(quoted) > 1 else spans.listed(listed))]
+    return [part for part in parts if len(part.split()) <= _LONGEST_WORDS]

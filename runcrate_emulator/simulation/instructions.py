@@ -45,7 +45,8 @@ _ADDRESSES_MODEL: Final = re.compile(
     r"tools?|instructions?|sentences?|concise\w*|bullet|citations?|cite|words|output|step by step|"
     r"examples?|triplets?|numbers?|scores?|know|helpful|language|choices?|conversation|"
     r"information|yes|no|markdown|code|expert|task|schema|following|feedback|only|"
-    r"docs|themes?|stop ?words|list|details|relevant|truthfully)\b",
+    r"docs|themes?|stop ?words|list|details|relevant|truthfully|"
+    r"(?-i:[A-Z]{2,}) or (?-i:[A-Z]{2,}))\b",
     re.IGNORECASE,
 )
 
