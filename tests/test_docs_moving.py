@@ -1,0 +1,60 @@
+"""The tables of `docs/start/moving.md` name what both sides really have."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import runcrate
+
+import runcrate_core
+
+PAGE = (Path(__file__).parent.parent / "docs/start/moving.md").read_text()
+ROWS = [row.strip("| ").split(" | ") for row in PAGE.splitlines() if row.startswith("| `")]
+METHOD = re.compile(r"`client\.([a-z_.]+)")
+ERROR = re.compile(r"`(\w+Error)`")
+
+
+def reached(client: Any, path: str) -> bool:
+    """Whether a client has an attribute behind dots."""
+    for name in path.split("."):
+        if not hasattr(client, name):
+            return False
+        client = getattr(client, name)
+    return True
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0][:60])
+def test_both_sides_exist(row: list[str]) -> None:
+    old, new = row
+    theirs, ours = runcrate.Runcrate("rc_live_test"), runcrate_core.Runcrate("rc_live_test")
+    kept = new.startswith("the same")
+    for path in METHOD.findall(old):
+        assert reached(theirs, path.rstrip(".")), path
+        assert not kept or reached(ours, path), path
+    assert all(reached(ours, path.rstrip(".")) for path in METHOD.findall(new))
+    for name in ERROR.findall(old):
+        assert hasattr(runcrate, name), name
+        assert not kept or hasattr(runcrate_core, name), name
+    assert all(hasattr(runcrate_core, name) for name in ERROR.findall(new))
+    theirs.close()
+    ours.close()
+
+
+def test_no_method_of_the_sdk_is_missing() -> None:
+    """What the SDK has under another name than this client stands in the table."""
+    told = {path.rstrip(".") for old, *_ in ROWS for path in METHOD.findall(old)}
+    theirs, ours = runcrate.Runcrate("rc_live_test"), runcrate_core.Runcrate("rc_live_test")
+    spaces = [name for name in dir(theirs) if name[0] != "_" and name != "close"]
+    methods = [
+        f"{space}.{name}"
+        for space in spaces
+        for name in dir(getattr(theirs, space))
+        if name[0] != "_"
+    ]
+    assert len(methods) > 60
+    assert [path for path in methods if not reached(ours, path) and path not in told] == []
+    theirs.close()
+    ours.close()
