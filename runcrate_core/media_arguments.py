@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-if TYPE_CHECKING:
-    from pydantic.fields import FieldInfo
+from runcrate_core.agent_tools.left_out import without_left_out
 
 # Longer prompts are refused before they are paid for; no documented model reads more.
 LONGEST_PROMPT: Final = 10_000
@@ -26,22 +25,7 @@ class MediaArguments(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _nothing_is_not_given(cls, values: Any) -> Any:
-        """Models write empty text for what they do not mean, where it may be left out."""
-        if not isinstance(values, dict):
-            return values
-        return {
-            name: value
-            for name, value in values.items()
-            if not (_is_blank(value) and _is_optional(cls.model_fields.get(name)))
-        }
-
-
-def _is_blank(value: object) -> bool:
-    return isinstance(value, str) and not value.strip()
-
-
-def _is_optional(field: FieldInfo | None) -> bool:
-    return field is not None and not field.is_required()
+        return without_left_out(cls, values)
 
 
 class ImageArguments(MediaArguments):

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from runcrate_core.agent_tools.left_out import without_left_out
 from runcrate_core.spending.limits import LONGEST_RUNTIME_MINUTES, SHORTEST_RUNTIME_MINUTES
 from runcrate_core.spending.offers import MOST_CANDIDATES
 
@@ -14,6 +15,11 @@ class Arguments(BaseModel):
     """Base of all arguments: nothing but what is described is taken."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _nothing_is_not_given(cls, values: Any) -> Any:
+        return without_left_out(cls, values)
 
 
 def _text(description: str, most: int = 128) -> object:

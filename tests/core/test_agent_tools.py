@@ -587,6 +587,19 @@ def test_tools_that_need_limits_refuse_without() -> None:
         _ = Surroundings(rc.SpendLedger()).spending
 
 
+def test_empty_fields_are_not_given_where_they_may_be_left_out() -> None:
+    """Models fill every field of a schema, with nothing where they mean nothing."""
+    box = rc.AgentToolbox(limits=LIMITS)
+    wanted = {"max_runtime_minutes": 30}
+    filled = {"gpu_type": "A100", "region": "", "name": " ", "gpu_count": None, "storage_id": None}
+    plan = "runcrate_plan_instance"
+    meant = box.checked(plan, {**wanted, "gpu_type": "A100"})
+    assert box.checked(plan, {**wanted, **filled}) == meant
+    for wrong in ({"max_runtime_minutes": None}, {**wanted, "nonsense": ""}):
+        with pytest.raises(ValidationError):
+            box.checked(plan, wrong)
+
+
 def test_wrong_arguments_are_explained(cloud: Any, both: Both) -> None:
     box = toolbox()
     with pytest.raises(ValidationError) as caught:

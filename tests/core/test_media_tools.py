@@ -345,6 +345,7 @@ def test_empty_text_is_not_given_where_it_may_be_left_out() -> None:
     assert (film.prompt, film.video_id, film.image) == ("Waves", None, None)
     assert rc.VideoArguments(prompt="", video_id="v").prompt is None
     assert rc.ImageArguments(prompt="x", image="", negative_prompt="").image is None
+    assert rc.ImageArguments(prompt="x", count=None).count == 1  # type: ignore[arg-type]
     assert rc.SpeechArguments(text="x", voice="").voice is None
     for wrong in ({"prompt": ""}, {"prompt": "x", "path": ""}):
         with pytest.raises(ValidationError):
