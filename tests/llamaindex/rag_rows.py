@@ -14,12 +14,14 @@ from llama_index.core import (
     Document,
     DocumentSummaryIndex,
     KeywordTableIndex,
+    PromptTemplate,
     PropertyGraphIndex,
     QueryBundle,
     SummaryIndex,
     VectorStoreIndex,
     get_response_synthesizer,
 )
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.evaluation import (
     AnswerRelevancyEvaluator,
     BatchEvalRunner,
@@ -39,6 +41,8 @@ from llama_index.core.extractors import (
     SummaryExtractor,
     TitleExtractor,
 )
+from llama_index.core.graph_stores import SimplePropertyGraphStore
+from llama_index.core.graph_stores.types import EntityNode, Relation
 from llama_index.core.indices.property_graph import (
     DynamicLLMPathExtractor,
     SchemaLLMPathExtractor,
@@ -269,6 +273,7 @@ QUERYING = [
     stream_row(ResponseMode.COMPACT),
     stream_row(ResponseMode.REFINE),
     stream_row(ResponseMode.TREE_SUMMARIZE),
+    stream_row(ResponseMode.SIMPLE_SUMMARIZE),
     stream_row(ResponseMode.GENERATION, said),
     Row(
         "query with output_cls",
@@ -299,7 +304,13 @@ QUERYING = [
                 structured_answer_filtering=True,
             )
         ).query(QUESTION),
-        None,
+        lambda parts: parts.engine(
+            response_synthesizer=get_response_synthesizer(
+                llm=parts.llm,
+                response_mode=ResponseMode.REFINE,
+                structured_answer_filtering=True,
+            )
+        ).aquery(QUESTION),
         names,
     ),
     Row(
@@ -653,6 +664,103 @@ GRAPHING = [
 ]
 
 
+def graph_engine(parts: Parts) -> Any:
+    """Return an engine over a graph that is there already; building it is a row of its own."""
+    lighthouse, builder = (
+        EntityNode(name=name, label="THING", embedding=parts.embed_model.get_text_embedding(name))
+        for name in ("Meridian lighthouse", ANSWER)
+    )
+    store = SimplePropertyGraphStore()
+    store.upsert_nodes([lighthouse, builder])
+    relation = Relation(label="was built by", source_id=lighthouse.id, target_id=builder.id)
+    store.upsert_relations([relation])
+    index = PropertyGraphIndex.from_existing(store, llm=parts.llm, embed_model=parts.embed_model)
+    return index.as_query_engine(llm=parts.llm, include_text=False)
+
+
+GRAPHING.append(
+    Row(
+        "property graph query",
+        lambda parts: graph_engine(parts).query(QUESTION),
+        lambda parts: graph_engine(parts).aquery(QUESTION),
+        names,
+    )
+)
+
+
+# --- Objects and agents -------------------------------------------------------------------------
+
+OBJECT_PROMPT = PromptTemplate("Describe the lighthouse in this text as an object:\n{text}")
+
+
+def object_rows(way: str) -> list[Row]:
+    """Return the rows of structured prediction in one way: whole, and streamed."""
+
+    def llm(parts: Parts) -> Any:
+        return parts.llm.model_copy(update={"structured_output": way})
+
+    async def streamed(parts: Parts) -> Any:
+        partials = await llm(parts).astream_structured_predict(
+            Lighthouse, OBJECT_PROMPT, text=LIGHTHOUSE
+        )
+        return [partial async for partial in partials][-1]
+
+    return [
+        Row(
+            f"object by {way}",
+            lambda parts: llm(parts).structured_predict(Lighthouse, OBJECT_PROMPT, text=LIGHTHOUSE),
+            lambda parts: llm(parts).astructured_predict(
+                Lighthouse, OBJECT_PROMPT, text=LIGHTHOUSE
+            ),
+            is_lighthouse,
+        ),
+        Row(
+            f"streamed object by {way}",
+            lambda parts: list(
+                llm(parts).stream_structured_predict(Lighthouse, OBJECT_PROMPT, text=LIGHTHOUSE)
+            )[-1],
+            streamed,
+            is_lighthouse,
+        ),
+    ]
+
+
+def look_up(name: str) -> str:
+    """Look up who built a lighthouse.
+
+    Args:
+        name (str): Name of the lighthouse.
+    """
+    return f"{name} was built by {ANSWER} in 1874."
+
+
+def agent_row(name: str, make: Callable[[Any], Any], holds: Check = names) -> Row:
+    async def asynchronous(parts: Parts) -> Any:
+        return await make(parts.llm).run(QUESTION)
+
+    return Row(f"agent {name}", None, asynchronous, holds)
+
+
+ACTING = [
+    *(row for way in ("json_schema", "tool", "prompt") for row in object_rows(way)),
+    agent_row("that calls functions", lambda llm: FunctionAgent(tools=[look_up], llm=llm)),
+    agent_row(
+        "that does not stream",
+        lambda llm: FunctionAgent(tools=[look_up], llm=llm, streaming=False),
+    ),
+    agent_row("that reasons and acts", lambda llm: ReActAgent(tools=[look_up], llm=llm)),
+    agent_row(
+        "in a workflow",
+        lambda llm: AgentWorkflow.from_tools_or_functions([look_up], llm=llm),
+    ),
+    agent_row(
+        "with a structured answer",
+        lambda llm: FunctionAgent(tools=[look_up], llm=llm, output_cls=Lighthouse),
+        lambda result: is_lighthouse(result.get_pydantic_model(Lighthouse)),
+    ),
+]
+
+
 # --- Programs and memory ------------------------------------------------------------------------
 
 PROGRAM_PROMPT = "Describe the lighthouse in this text as an object:\n{text}"
@@ -717,5 +825,6 @@ ROWS = [
     *EVALUATING,
     *EXTRACTING,
     *GRAPHING,
+    *ACTING,
     *PROGRAMS,
 ]
