@@ -14,6 +14,7 @@ from typing import Any, Self
 
 from benchmarks.candidates import CANDIDATES, Candidate
 from benchmarks.files import measure_files
+from benchmarks.parts import measure_parts
 from benchmarks.report import write_report
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -57,6 +58,12 @@ IMPORTS = {
 }
 
 
+_BATCHED = ("langchain_runcrate (ours)", "langchain-runcrate 0.1.0", "langchain-openai")
+# A thousand of these take more than half a minute to make.
+_SLOWLY_MADE = ("openai", "runcrate-sdk", "langchain-openrouter")
+_WARMED_UP = frozenset({"stream", "call", "events", "history", "parallel"})
+
+
 class Process:
     """A child that answers a line with a line."""
 
@@ -97,14 +104,20 @@ class Bench:
     def run(
         self, title: str, candidates: list[Candidate], rounds: int | None = None, **task: Any
     ) -> None:
-        """Measure candidates in turn, round after round, and keep the medians."""
+        """Measure candidates in turn, round after round, and keep the medians.
+
+        A round before them is not counted: connections are opened in it, and code is loaded.
+        """
         answers: dict[str, list[dict[str, Any]]] = {item.name: [] for item in candidates}
-        for _ in range(rounds or self.rounds):
+        warm_up = task["kind"] in _WARMED_UP
+        for number in range((rounds or self.rounds) + warm_up):
             for item in candidates:
                 wish = {"candidate": item.name, "url": self.url, **task}
                 if task["kind"] == "import":
                     wish["before"], wish["line"] = IMPORTS[item.name]
-                answers[item.name].append(self.workers[item.environment].ask(wish))
+                answer = self.workers[item.environment].ask(wish)
+                if number or not warm_up:
+                    answers[item.name].append(answer)
         for item in candidates:
             self.keep(title, item, answers[item.name])
 
@@ -125,51 +138,75 @@ class Bench:
 
 def measure(bench: Bench) -> None:
     """Measure everything."""
-    everyone = list(CANDIDATES)
-    chats = [item for item in everyone if item.family != "core"]
-    ours = [item for item in chats if item.environment == "ours" and "floor" not in item.name]
-    lang = [item for item in everyone if item.family == "langchain"]
-    # 1. Cost of a streamed chunk.
+    measure_streams(bench)
+    measure_calls(bench)
+    measure_beginnings(bench)
+    measure_growth(bench)
+
+
+def measure_streams(bench: Bench) -> None:
+    """Measure what a streamed chunk costs."""
+    streaming = [item for item in CANDIDATES if item.stream is not None]
     for kind in ("text", "reasoning", "tool"):
         for asynchronous in (False, True):
             way = "async" if asynchronous else "sync"
             task = {"kind": "stream", "model": f"{kind}-500", "asynchronous": asynchronous}
-            bench.run(f"stream {kind} {way}", everyone, times=3, **task)
-            bench.run(f"calls a chunk, {kind} {way}", everyone, rounds=1, counted=True, **task)
-    v1 = [item for item in lang if item.name != "langchain-openrouter"]
-    bench.run("stream text v1", v1[1:], kind="stream", model="text-500", asynchronous=False,
-              times=3, options={"output_version": "v1"})  # fmt: skip
-    # 2. Cost of a whole call.
+            bench.run(f"stream {kind} {way}", streaming, times=3, **task)
+            bench.run(f"calls a chunk, {kind} {way}", streaming, rounds=1, counted=True, **task)
+    lang = [item for item in streaming if item.events is not None]
+    lang = [item for item in lang if "openrouter" not in item.name]  # it has neither
+    for kind in ("text", "reasoning", "tool"):
+        bench.run(f"stream {kind} v1", lang, kind="stream", model=f"{kind}-500", asynchronous=False,
+                  times=3, options={"output_version": "v1"})  # fmt: skip
+        bench.run(f"events v3 {kind}", lang, kind="events", model=f"{kind}-500", times=1)
+
+
+def measure_calls(bench: Bench) -> None:
+    """Measure what a whole call costs, alone and among many, and the time to the first chunk."""
     for asynchronous in (False, True):
         way = "async" if asynchronous else "sync"
-        bench.run(f"call {way}", everyone, kind="call", model="text-20",
+        bench.run(f"call {way}", list(CANDIDATES), kind="call", model="text-20",
                   asynchronous=asynchronous, times=50)  # fmt: skip
+    lang = [item for item in CANDIDATES if item.name in _BATCHED]
     for asynchronous in (False, True):
         way = "abatch" if asynchronous else "batch"
-        bench.run(f"1,000 calls, {way} of 100", lang[1:4], rounds=2, kind="many",
+        bench.run(f"1,000 calls, {way} of 100", lang, rounds=2, kind="many",
                   model="text-20", asynchronous=asynchronous, times=1000)  # fmt: skip
-    bench.run("first chunk, 20 ms apart", [i for i in chats if "floor" not in i.name], rounds=3,
-              kind="first", model="text-10-20")  # fmt: skip
-    # 3. Importing and constructing.
-    importable = [item for item in everyone if item.name in IMPORTS]
-    bench.run("import", importable, rounds=3, kind="import")
+    chats = [item for item in CANDIDATES if item.family != "core" and "-core " not in item.name]
+    bench.run("first chunk, 20 ms apart", chats, rounds=3, kind="first", model="text-10-20")
+
+
+def measure_beginnings(bench: Bench) -> None:
+    """Measure importing and constructing."""
+    importable = [item for item in CANDIDATES if item.name in IMPORTS]
+    bench.run("import", importable, kind="import")
+    made = [item for item in CANDIDATES if item.name in IMPORTS and item.invoke is not None]
     for number in (1, 10, 1000):
-        made = [item for item in everyone if "floor" not in item.name and "raw" not in item.name]
-        if number == 1000:
-            made = [item for item in made if item.environment == "ours"]
-        bench.run(f"construct {number}", made, rounds=1, kind="construct", model="text-1",
+        kept = [item for item in made if number < 1000 or item.name not in _SLOWLY_MADE]
+        bench.run(f"construct {number}", kept, rounds=1, kind="construct", model="text-1",
                   times=number)  # fmt: skip
-    # 4. Growth.
-    for chunks in (10, 100, 1_000, 10_000):
-        for kind in ("text", "tool"):
-            task = {"model": f"{kind}-{chunks}", "times": max(1, 1000 // chunks)}
-            bench.run(f"growth: {chunks} {kind} chunks", ours, rounds=2, kind="stream",
-                      asynchronous=False, **task)  # fmt: skip
+
+
+def measure_growth(bench: Bench) -> None:
+    """Measure how the cost of one piece changes with their number."""
+    by_name = {item.name: item for item in CANDIDATES}
+    ours = [by_name["langchain_runcrate (ours)"], by_name["llamaindex_runcrate (ours)"]]
+    frameworks = [by_name["langchain-core floor"], by_name["llama-index-core floor"]]
+    for kind in ("text", "tool"):
+        for chunks in (10, 100, 1_000, 10_000):
+            beside = frameworks if kind == "text" else []
+            bench.run(f"growth: {chunks} {kind} chunks", ours + beside, rounds=3, kind="stream",
+                      asynchronous=False, model=f"{kind}-{chunks}",
+                      times=max(1, 1000 // chunks))  # fmt: skip
     for streams in (1, 10, 100, 500):
-        bench.run(f"growth: {streams} streams at once", ours, rounds=2, kind="parallel",
-                  model="text-100", times=streams)  # fmt: skip
+        bench.run(f"growth: {streams} streams at once", ours + frameworks, rounds=3,
+                  kind="parallel", model="text-100", times=streams)  # fmt: skip
+    conversing = [item for item in CANDIDATES if item.converse and "floor" not in item.name]
+    for length in (10, 100, 1_000):
+        bench.run(f"growth: {length} messages with pictures", conversing, rounds=3,
+                  kind="history", model="text-20", times=length)  # fmt: skip
     for texts in (100, 1_000, 10_000):
-        bench.run(f"growth: {texts} texts embedded", ours, rounds=1, kind="embed",
+        bench.run(f"growth: {texts} texts embedded", ours, rounds=3, kind="embed",
                   model="embed-1", times=texts)  # fmt: skip
 
 
@@ -200,7 +237,7 @@ def main() -> None:
         }
         bench = Bench(workers, url, 2 if arguments.quick else 7)
         measure(bench)
-    bench.results += measure_files()
+    bench.results += measure_parts() + measure_files()
     write_report(bench.results, datetime.now(UTC))
 
 

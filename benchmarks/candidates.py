@@ -12,6 +12,7 @@ from typing import Any
 
 KEY = "rc_live_test"
 PROMPT = "Say something."
+PICTURE = "data:image/png;base64," + "iVBORw0KGgo" * 1500  # 16 KiB, as a small screenshot has
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,8 @@ class Candidate:
         astream: The same, asynchronously.
         invoke: Makes one whole call.
         ainvoke: The same, asynchronously.
+        events: Reads a stream as LangChain's events of version 3; returns how many came.
+        converse: Makes one whole call with a long history.
     """
 
     name: str
@@ -37,6 +40,8 @@ class Candidate:
     astream: Callable[[Any], Any] | None = None
     invoke: Callable[[Any], Any] | None = None
     ainvoke: Callable[[Any], Any] | None = None
+    events: Callable[[Any], int] | None = None
+    converse: Callable[[Any, list[Any]], Any] | None = None
 
 
 def count(items: Iterator[Any]) -> int:
@@ -151,7 +156,7 @@ def make_langchain(module: str, name: str, **options: Any) -> Callable[..., Any]
     return make
 
 
-def make_langchain_floor(url: str, model: str, **_: Any) -> Any:
+def make_langchain_floor(url: str, model: str, **options: Any) -> Any:
     """A fake model: what LangChain's own `stream` costs for each chunk."""
     from langchain_core.language_models.chat_models import BaseChatModel
     from langchain_core.messages import AIMessage, AIMessageChunk
@@ -178,7 +183,38 @@ def make_langchain_floor(url: str, model: str, **_: Any) -> Any:
             for n in range(number):
                 yield ChatGenerationChunk(message=AIMessageChunk(content=f"word{n} "))
 
-    return Floor()
+    return Floor(**options)
+
+
+def make_langchain_on_httpx(url: str, model: str, **_: Any) -> Any:
+    """A model that posts with httpx and takes the text: the least that a whole call can cost."""
+    from langchain_core.messages import AIMessage
+    from langchain_core.outputs import ChatGeneration, ChatResult
+
+    raw = RawHttpx(url, model)
+
+    def result(answer: Any) -> ChatResult:
+        message = AIMessage(content=answer["choices"][0]["message"]["content"])
+        return ChatResult(generations=[ChatGeneration(message=message)])
+
+    class OnHttpx(type(make_langchain_floor(url, "text-1"))):  # type: ignore[misc]
+        def _generate(self, *_: Any, **__: Any) -> ChatResult:
+            return result(raw.invoke())
+
+        async def _agenerate(self, *_: Any, **__: Any) -> ChatResult:
+            return result(await raw.ainvoke())
+
+    return OnHttpx()
+
+
+def langchain_history(length: int) -> list[Any]:
+    """Return a conversation in which every other question has a picture."""
+    from langchain_core.messages import AIMessage, HumanMessage
+
+    shown = [{"type": "text", "text": PROMPT}, {"type": "image_url", "image_url": {"url": PICTURE}}]
+    turns = [HumanMessage(content=shown), AIMessage(content="A picture."),
+             HumanMessage(content=PROMPT), AIMessage(content="Something.")]  # fmt: skip
+    return [turns[number % 4] for number in range(length - 1)] + [HumanMessage(content=PROMPT)]
 
 
 LANGCHAIN: dict[str, Any] = {
@@ -186,6 +222,8 @@ LANGCHAIN: dict[str, Any] = {
     "astream": lambda model: acount(model.astream(PROMPT)),
     "invoke": lambda model: model.invoke(PROMPT),
     "ainvoke": lambda model: model.ainvoke(PROMPT),
+    "events": lambda model: count(model.stream_events(PROMPT, version="v3")),
+    "converse": lambda model, history: model.invoke(history),
 }
 
 
@@ -251,6 +289,41 @@ def make_llamaindex_floor(url: str, model: str) -> Any:
     return Floor()
 
 
+def make_llamaindex_on_httpx(url: str, model: str) -> Any:
+    """A model that posts with httpx and takes the text: the least that a whole call can cost."""
+    from llama_index.core.base.llms.types import ChatMessage, ChatResponse
+    from llama_index.core.llms.callbacks import llm_chat_callback
+
+    raw = RawHttpx(url, model)
+
+    def response(answer: Any) -> ChatResponse:
+        text = answer["choices"][0]["message"]["content"]
+        return ChatResponse(message=ChatMessage(role="assistant", content=text), raw=answer)
+
+    class OnHttpx(type(make_llamaindex_floor(url, "text-1"))):  # type: ignore[misc]
+        @llm_chat_callback()
+        def chat(self, messages: Any, **_: Any) -> ChatResponse:
+            return response(raw.invoke())
+
+        @llm_chat_callback()
+        async def achat(self, messages: Any, **_: Any) -> ChatResponse:
+            return response(await raw.ainvoke())
+
+    return OnHttpx()
+
+
+def llamaindex_history(length: int) -> list[Any]:
+    """Return a conversation in which every other question has a picture."""
+    from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock
+
+    shown = [TextBlock(text=PROMPT), ImageBlock(url=PICTURE)]
+    turns = [ChatMessage(role="user", blocks=shown),
+             ChatMessage(role="assistant", content="A picture."),
+             ChatMessage(role="user", content=PROMPT),
+             ChatMessage(role="assistant", content="Something.")]  # fmt: skip
+    return [turns[number % 4] for number in range(length - 1)] + question()
+
+
 def question() -> list[Any]:
     """Return the question in LlamaIndex's form."""
     from llama_index.core.base.llms.types import ChatMessage
@@ -263,6 +336,7 @@ LLAMAINDEX: dict[str, Any] = {
     "astream": lambda llm: acount(llm.astream_chat(question())),
     "invoke": lambda llm: llm.chat(question()),
     "ainvoke": lambda llm: llm.achat(question()),
+    "converse": lambda llm, history: llm.chat(history),
 }
 
 RAW: dict[str, Any] = {
@@ -283,6 +357,8 @@ CANDIDATES = (
               lambda made: count(_create(made, stream=True)),
               lambda made: acount(_acreate(made, stream=True)), _create, _acreate),
     Candidate("langchain-core floor", "langchain", "ours", make_langchain_floor, **LANGCHAIN),
+    Candidate("langchain-core on raw httpx", "langchain", "ours", make_langchain_on_httpx,
+              invoke=LANGCHAIN["invoke"], ainvoke=LANGCHAIN["ainvoke"]),
     Candidate("langchain_runcrate (ours)", "langchain", "ours",
               make_langchain("langchain_runcrate", "ChatRuncrate"), **LANGCHAIN),
     Candidate("langchain-runcrate 0.1.0", "langchain", "peers",
@@ -293,10 +369,13 @@ CANDIDATES = (
     Candidate("langchain-openrouter", "langchain", "peers",
               make_langchain("langchain_openrouter", "ChatOpenRouter"), **LANGCHAIN),
     Candidate("llama-index-core floor", "llamaindex", "ours", make_llamaindex_floor, **LLAMAINDEX),
+    Candidate("llama-index-core on raw httpx", "llamaindex", "ours", make_llamaindex_on_httpx,
+              invoke=LLAMAINDEX["invoke"], ainvoke=LLAMAINDEX["ainvoke"]),
     Candidate("llamaindex_runcrate (ours)", "llamaindex", "ours",
               make_llamaindex("llamaindex_runcrate", "RuncrateLLM", "base_url"), **LLAMAINDEX),
     Candidate("llama-index-llms-runcrate 0.1.0", "llamaindex", "peers",
               make_llamaindex("llama_index.llms.runcrate", "Runcrate", "api_base"),
               **LLAMAINDEX),
 )  # fmt: skip
+HISTORIES = {"langchain": langchain_history, "llamaindex": llamaindex_history}
 BY_NAME = {candidate.name: candidate for candidate in CANDIDATES}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import platform
+import re
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,6 +18,10 @@ FOLDER = Path(__file__).parent / "results"
 PLOT = Path(__file__).resolve().parent.parent / "docs" / "images" / "performance.svg"
 OURS = {"core": "runcrate_core", "langchain": "langchain_runcrate (ours)",
         "llamaindex": "llamaindex_runcrate (ours)"}  # fmt: skip
+COMBINED_FLOORS = {
+    "langchain": "langchain-core on raw httpx",
+    "llamaindex": "llama-index-core on raw httpx",
+}
 FLOORS = {"langchain": "langchain-core floor", "llamaindex": "llama-index-core floor"}
 UNITS = {
     "microseconds": "µs",
@@ -24,6 +30,7 @@ UNITS = {
     "cpu_seconds": "s CPU",
     "calls": "calls",
     "kilobytes": "KiB",
+    "resident": "KiB resident",
     "sockets": "sockets",
     "megabytes": "MiB",
 }
@@ -39,7 +46,7 @@ def write_report(results: list[dict[str, Any]], measured_at: datetime) -> None:
     }
     data = json.dumps({"about": about, "results": results}, indent=1)
     (FOLDER / "results.json").write_text(data + "\n")
-    (FOLDER / "results.md").write_text(table(results))
+    (FOLDER / "results.md").write_text(table(results) + "\n" + growth_table(results))
     PLOT.parent.mkdir(parents=True, exist_ok=True)
     PLOT.write_text(plot(results))
     print(f"\nWritten: {FOLDER / 'results.md'}, results.json and {PLOT.name}")
@@ -51,12 +58,38 @@ def value_of(row: dict[str, Any]) -> tuple[float, str] | None:
 
 
 def floor_of(rows: list[dict[str, Any]], family: str) -> float | None:
-    """Return what the framework and the raw read cost together, where both were measured."""
+    """Return what the framework and the raw read cost together, where it was measured.
+
+    For whole calls one model was measured that does both; for streams the two are added.
+    """
     figures = {row["candidate"]: value_of(row) for row in rows}
+    both = figures.get(COMBINED_FLOORS.get(family, ""))
+    if both is not None:
+        return both[0]
     raw, own = figures.get("raw httpx"), figures.get(FLOORS.get(family, ""))
     if raw is None or (family in FLOORS and own is None):
         return None
     return raw[0] + (own[0] if own else 0.0)
+
+
+def growth_table(results: list[dict[str, Any]]) -> str:
+    """Return a Markdown table of how the cost of one piece changes with the number of pieces.
+
+    The last column is the exponent between the two largest numbers: 1 is linear.
+    """
+    series: dict[tuple[str, str], dict[int, float]] = {}
+    for row in results:
+        found = re.fullmatch(r"growth: (\d+) (.+)", row["title"])
+        if found and "microseconds" in row:
+            key = found[2], row["candidate"]
+            series.setdefault(key, {})[int(found[1])] = row["microseconds"]
+    lines = ["| what grows | candidate | µs each | exponent |", "|---|---|---|---|"]
+    for (what, candidate), figures in series.items():
+        told = ", ".join(f"{number:,}: {value:.1f}" for number, value in figures.items())
+        (few, small), (many, large) = list(figures.items())[-2:]
+        exponent = 1 + math.log(large / small) / math.log(many / few)
+        lines.append(f"| {what} | {candidate} | {told} | {exponent:.2f} |")
+    return "\n".join(lines) + "\n"
 
 
 def table(results: list[dict[str, Any]]) -> str:
@@ -74,7 +107,11 @@ def table(results: list[dict[str, Any]]) -> str:
                 continue
             floor = floor_of(rows, row["family"])
             ours = next(
-                (value_of(other) for other in rows if other["candidate"] == OURS[row["family"]]),
+                (
+                    value_of(other)
+                    for other in rows
+                    if other["candidate"] == OURS.get(row["family"])
+                ),
                 None,
             )
             more = ", ".join(

@@ -134,6 +134,8 @@ async def answer(head: bytes, body: bytes, writer: asyncio.StreamWriter) -> None
         writer.write(stream_answer(name, 0).partition(b"\r\n\r\n")[0] + b"\r\n\r\n")
         for event in stream_events(name, number):
             await asyncio.sleep(int(delay) / 1000)
+            if writer.is_closing():
+                return  # the client has seen enough
             writer.write(http_chunk(event))
         writer.write(b"0\r\n\r\n")
     await writer.drain()

@@ -11,6 +11,7 @@ import contextlib
 import gc
 import json
 import logging
+import resource
 import subprocess
 import sys
 import time
@@ -21,7 +22,7 @@ from typing import Any
 
 # A script's own folder is on the path, the repository is not: it holds packages of the same name
 # as a peer's.
-from candidates import BY_NAME, KEY, Candidate, question
+from candidates import BY_NAME, HISTORIES, KEY, Candidate, question
 
 
 def measure(task: dict[str, Any]) -> dict[str, Any]:
@@ -36,18 +37,21 @@ def measure(task: dict[str, Any]) -> dict[str, Any]:
         "construct": construct,
         "parallel": parallel,
         "embed": embed,
+        "events": events,
+        "history": history,
     }[kind](BY_NAME[task["candidate"]], task)
 
 
-_made: dict[tuple[str, str], Any] = {}
+_made: dict[str, Any] = {}
 _loop = asyncio.new_event_loop()
 
 
 def made(candidate: Candidate, task: dict[str, Any]) -> Any:
-    """Return the candidate's object, made once for each model."""
-    key = candidate.name, task["model"]
+    """Return the candidate's object, made once for each model and its options."""
+    options = task.get("options", {})
+    key = f"{candidate.name} {task['model']} {options}"
     if key not in _made:
-        _made[key] = candidate.make(task["url"], task["model"], **task.get("options", {}))
+        _made[key] = candidate.make(task["url"], task["model"], **options)
     return _made[key]
 
 
@@ -150,13 +154,18 @@ def import_time(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
 
 
 def construct(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
-    """Return time and memory of making so many objects, and the sockets open afterwards."""
+    """Return time and memory of making so many objects, and the sockets that using ten opens."""
     number = task["times"]
     candidate.make(task["url"], task["model"])
     gc.collect()
+    resident, open_before = resident_kilobytes(), sockets()
     begun = time.process_time()
     kept = [candidate.make(task["url"], task["model"]) for _ in range(number)]
     spent = time.process_time() - begun
+    resident = resident_kilobytes() - resident
+    for one in kept[:10]:
+        candidate.invoke(one)  # type: ignore[misc]
+    opened = sockets() - open_before
     tracemalloc.start()
     more = [candidate.make(task["url"], task["model"]) for _ in range(min(number, 100))]
     memory = tracemalloc.get_traced_memory()[0]
@@ -164,8 +173,15 @@ def construct(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     return {
         "milliseconds": spent / number * 1e3,
         "kilobytes": memory / len(more) / 1024,
-        "sockets": sockets() if kept else 0,
+        "resident": resident / number,
+        "sockets": opened,
     }
+
+
+def resident_kilobytes() -> float:
+    """Return how much memory this process holds."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 1024
 
 
 def sockets() -> int:
@@ -191,8 +207,29 @@ def parallel(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     return {"microseconds": spent / chunks * 1e6}
 
 
+def events(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
+    """Return the processor time of a chunk that is read as events of version 3."""
+    subject = made(candidate, task)
+    begun = time.process_time()
+    for _ in range(task["times"]):
+        candidate.events(subject)  # type: ignore[misc]
+    chunks = int(task["model"].split("-")[1]) * task["times"]
+    return {"microseconds": (time.process_time() - begun) / chunks * 1e6}
+
+
+def history(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
+    """Return the processor time of a message of a long conversation that is sent once more."""
+    subject, length = made(candidate, task), task["times"]
+    told = HISTORIES[candidate.family](length)
+    times = max(1, 200 // length)
+    begun = time.process_time()
+    for _ in range(times):
+        candidate.converse(subject, told)  # type: ignore[misc]
+    return {"microseconds": (time.process_time() - begun) / times / length * 1e6}
+
+
 def embed(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
-    """Return the milliseconds of processor time for a thousand texts."""
+    """Return the processor time of a text, in microseconds."""
     if candidate.family == "langchain":
         from langchain_runcrate import RuncrateEmbeddings
 
@@ -207,7 +244,7 @@ def embed(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
         texts = [f"text {number}" for number in range(task["times"])]
         begun = time.process_time()
         llama.get_text_embedding_batch(texts)
-    return {"milliseconds": (time.process_time() - begun) / task["times"] * 1e6}
+    return {"microseconds": (time.process_time() - begun) / task["times"] * 1e6}
 
 
 def main() -> None:
