@@ -336,7 +336,7 @@ def test_a_film_is_either_new_or_an_earlier_one(given: dict[str, str]) -> None:
         rc.VideoArguments(**given)  # type: ignore[arg-type]
     told = rc.explain_media_failure(caught.value)
     assert told is not None
-    assert "either `prompt` for a new film or `video_id`" in told
+    assert told.startswith("The arguments are wrong: Give either `prompt` for a new film or")
 
 
 def test_empty_text_is_not_given_where_it_may_be_left_out() -> None:
