@@ -19,7 +19,7 @@ _WANTS: Final = re.compile(
 _RESPONDS: Final = re.compile(
     r"\b(?:respond|reply|answer|output|return|say)\b(?: (?:only|just|exactly))*(?: with)?"
     r"(?: (?:only|just|exactly|one of|either|the (?:words?|labels?)|a single word))*:?\s+"
-    r"(?P<list>[^.?\n:]+?\b(?:or|,|/)\b[^.?\n]+)",
+    r"(?P<list>[^.?\n:]+?(?:\bor\b|,|/)[^.?\n]+)",
     re.IGNORECASE,
 )
 _CLASSIFIES: Final = re.compile(

@@ -40,7 +40,14 @@ _LONGEST_REQUEST: Final = 8000
 """Characters of a request in which steps are looked for."""
 _REACH: Final = 80
 """Characters after a conjunction in which the next step's verb must stand."""
-_ASKING: Final = frozenset({"what", "who", "where", "when", "why", "how", "which", "is", "are"})
+_ASKING: Final = frozenset(
+    """
+        what who where when why how which is are wie was wer wo wann warum welche welcher welches
+        quel quelle comment où quand pourquoi qui qué quién cómo dónde cuándo cuál cuánto che chi
+        dove come
+        """.split()  # noqa: SIM905 - words read best as words
+)
+_ASKS_UNSPACED: Final = re.compile(r"[吗呢]|什么|怎么|多少|哪|\uff1f|ですか|ますか")
 _FORBIDS: Final = re.compile(
     r"^(?:but\s+)?(?:do not|don'?t|never|without|no need to|avoid|rather than|instead of)\b",
     re.IGNORECASE,
@@ -122,7 +129,7 @@ def _clause(text: str, at: int, verbs: frozenset[str]) -> Clause:
 
 def _action(text: str, verbs: frozenset[str]) -> Action | None:
     found = words(text)
-    if found and found[0].lower() in _ASKING:
+    if _ASKS_UNSPACED.search(text) or (found and found[0].lower() in _ASKING):
         return "read"
     for word in found[:4]:
         if stem(word) in verbs and (action := verb_action(word)):

@@ -6,12 +6,14 @@ from typing import Final
 
 from runcrate_emulator.simulation import digest, spans
 from runcrate_emulator.simulation.actions import action_of, verb_action
+from runcrate_emulator.simulation.enumerations import enumerations
 from runcrate_emulator.simulation.evidence import Evidence
+from runcrate_emulator.simulation.languages import language_of
 from runcrate_emulator.simulation.passages import passages
 from runcrate_emulator.simulation.relevance import GOOD_ENOUGH, rank
 from runcrate_emulator.simulation.slots import Slot
 from runcrate_emulator.simulation.text_values import candidates
-from runcrate_emulator.simulation.words import identifier_words
+from runcrate_emulator.simulation.words import identifier_words, stem_set
 
 COMPOSED_KINDS: Final = frozenset({"answer", "summary", "title", "reason", "question"})
 """Kinds of slots that are written anew, even where the material has a fitting text."""
@@ -22,6 +24,8 @@ STRICT_KINDS: Final = frozenset({"email", "url", "phone", "date", "time", "path"
 _OWN_NAMES: Final = frozenset({"name", "label"})
 _SHORTEST_SOURCE: Final = 8
 """Words below which a request is not worth summing up."""
+_KEYED: Final = stem_set("keyword topic term tag query theme search")
+"""Stems in the names of lists that keywords fill; others take an enumeration of the text first."""
 _MOST_KEYWORDS: Final = 5
 
 
@@ -30,6 +34,8 @@ def text_for(slot: Slot, evidence: Evidence) -> str:
     source = evidence.material or evidence.request
     if slot.kind == "answer" and evidence.answer:
         return evidence.answer
+    if slot.kind == "language":
+        return language_of(source)
     if slot.kind == "reason":
         return evidence.reason or f"This follows from the request: {digest.topic(source)}."
     if slot.kind == "summary" and len(source.split()) >= _SHORTEST_SOURCE:
@@ -88,8 +94,10 @@ def listed_for(slot: Slot, text: str, evidence: Evidence) -> Iterator[str]:
         return
     if slot.kind == "question":
         yield from digest.questions(text, _MOST_KEYWORDS)
-    else:
-        yield from digest.keywords(text, _MOST_KEYWORDS)
+        return
+    is_keyed = slot.kind not in {"other", "query"} or slot.stems & _KEYED
+    written = [] if is_keyed else max(enumerations(text), key=len, default=[])
+    yield from written or digest.keywords(text, _MOST_KEYWORDS)
 
 
 def _enumerated(text: str, start: int) -> list[str]:

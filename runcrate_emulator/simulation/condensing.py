@@ -30,6 +30,8 @@ _ELLIPSIS: Final = re.compile(
 )
 
 
+_PREPOSITION: Final = re.compile(r"^(?:in|for|at|on|to|of|from|with)\s+", re.IGNORECASE)
+_LISTING: Final = re.compile(r"\s*(?:,|and|or|&|,\s*and)\s*")
 _ELLIPTIC_WORDS: Final = 3
 """A follow-up of no more words, as `How much memory?`, leaves out what it is about."""
 
@@ -79,6 +81,20 @@ def completed(question: str, turns: list[tuple[str, str]]) -> str:
     return said
 
 
+def follow_up(question: str, asked: list[str]) -> str:
+    """A question such as `And in Rome?` as the one before with its topic exchanged.
+
+    Args:
+        question: The latest question.
+        asked: The questions before it, oldest first.
+    """
+    match = _ELLIPSIS.match(question.strip())
+    if match is None or not asked:
+        return question
+    new = (match["new"] or match["bare"]).strip(" ?")
+    return _replaced(asked[-1], new)
+
+
 def _opened(question: str) -> str:
     """A question without the `And` or `But` that ties it to the one before."""
     bare = re.sub(
@@ -99,10 +115,23 @@ def _topic(asked: list[str], answered: list[str]) -> str:
     return "" if found == "this" else found
 
 
+def _named_last(question: str) -> str:
+    """The last name in a question, with the names that are listed before it."""
+    named = spans.names(question)
+    if not named:
+        return ""
+    start = end = named[-1].start
+    for one in reversed(named):
+        if not _LISTING.fullmatch(question[one.end : end]) and one is not named[-1]:
+            break
+        start = end = one.start
+    return question[start : named[-1].end]
+
+
 def _replaced(question: str, new: str) -> str:
     """The earlier question with its topic exchanged: `weather in Paris` for `what about Rome`."""
-    named = spans.names(question)
-    old = named[-1].text if named else digest.topic(question)
+    old = _named_last(question) or digest.topic(question)
+    new = _PREPOSITION.sub("", new)
     if old and old in question:
         return question.replace(old, new)
     kept = [word for word in words(question) if word.lower() not in STOP_WORDS]

@@ -99,6 +99,7 @@ def topic(text: str) -> str:
     """What a request is about, as it is written there: `cats` in `a joke about cats`."""
     for match in _ABOUT.finditer(text):
         kept = [word for word in match["topic"].split() if word.lower() not in STOP_WORDS]
+        kept = [] if kept and kept[0][0].isdigit() else kept
         if kept and not set(map(stem, words(" ".join(kept)))) <= _GENERIC:
             return " ".join(_trimmed(match["topic"]))
     named = spans.names(text)

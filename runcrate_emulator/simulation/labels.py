@@ -53,7 +53,8 @@ _NOUNS: Final[tuple[tuple[Role, str], ...]] = (
             r"(?:(?:user|original|search|follow[- ]?up|human|"
             r"standalone|final|current|new|the|my|input|"
             r"student|customer)'?s? )*"
-            r"(?:questions?|query|queries|request|task|input|message|prompt|problem|follow[- ]?up)"
+            r"(?:questions?|query|queries|request|task|input|message|prompt|problem|follow[- ]?up|"
+            r"frage|anfrage|pregunta|domanda|pergunta|问题|質問)"
         ),
     ),
     (
@@ -70,7 +71,8 @@ _NOUNS: Final[tuple[tuple[Role, str], ...]] = (
             r"input|extra|background|knowledge source|search|useful) )*"
             r"(?:contexts?|documents?|passages?|texts?|articles?|sources?|contents?|excerpts?|"
             r"paragraphs?|snippets?|knowledge|background|notes|transcript|material|data|references|"
-            r"results|emails?|reviews?|story|section|chunks?|pages?|report|facts|abstract|reviews)"
+            r"results|emails?|reviews?|story|section|chunks?|pages?|report|facts|abstract|reviews|"
+            r"kontext|contexte|contexto|contesto|上下文|背景|文脈)"
             r"(?: information| context)?"
         ),
     ),
@@ -87,7 +89,8 @@ _NOUNS: Final[tuple[tuple[Role, str], ...]] = (
         (
             r"(?:(?:generated|submitted|student|model|assistant|ai|predicted|proposed|actual|final|"
             r"new|refined|helpful|your|the|user|chatbot|system)'?s? )*"
-            r"(?:answers?|responses?|outputs?|predictions?|submissions?|results?|repl(?:y|ies))"
+            r"(?:answers?|responses?|outputs?|predictions?|submissions?|results?|repl(?:y|ies)|"
+            r"antwort|réponse|respuesta|risposta|resposta|回答|答案)"
             r"(?: [ab12])?|(?:assistant|model|system|candidate) [ab12](?:['\u2019]s)? "
             r"(?:answer|response|output)"
         ),
@@ -97,8 +100,8 @@ _ROLE_NAMES: Final = tuple((role, re.compile(rf"^(?:{noun})$")) for role, noun i
 _ROLE_MENTIONS: Final = tuple((role, re.compile(rf"\b(?:{noun})\b")) for role, noun in _NOUNS)
 
 LABEL: Final = re.compile(
-    r"^\s*(?:#{1,6}\s*|[-*]\s+)?(?:\*\*)?(?P<label>[A-Za-z][\w'/ -]{0,48}?)\s*"
-    r"(?:\*\*:|:\*\*|:)[ \t]*(?P<rest>.*)$"
+    r"^\s*(?:#{1,6}\s*|[-*]\s+)?(?:\*\*)?(?P<label>[^\W\d_][\w'/ -]{0,48}?)\s*"
+    r"(?:\*\*:|:\*\*|[:\uff1a])[ \t]*(?P<rest>.*)$"
 )
 TITLE: Final = re.compile(
     r"^\s*(?:#{1,6}\s+(?P<heading>.+?)|\*\*(?P<bold>[^*]+)\*\*|"

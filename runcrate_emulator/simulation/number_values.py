@@ -15,7 +15,15 @@ from runcrate_emulator.simulation.measures import (
 )
 from runcrate_emulator.simulation.schema import Schemas
 from runcrate_emulator.simulation.slots import Slot
-from runcrate_emulator.simulation.spans import NumberSpan, Span, names, numbers
+from runcrate_emulator.simulation.spans import (
+    IDENTIFIER,
+    NumberSpan,
+    Span,
+    dates,
+    found,
+    names,
+    numbers,
+)
 from runcrate_emulator.simulation.thesaurus import alike
 from runcrate_emulator.simulation.words import stem, stem_set, words
 
@@ -51,6 +59,7 @@ _COUNTING: Final = frozenset(
 )
 _PART_OF_NAME: Final = -4.0
 """Score of a number that is part of a name, as in `RTX 4090`, unless the slot has that name."""
+_CALENDAR: Final = stem_set("year month day date")
 _BESIDE_NAME: Final = re.compile(r"[A-Z]\w+\s*[,(]\s*(?:aged?\s+)?$")
 _AGES: Final = range(1, 121)
 _YEAR_RANGE: Final = range(1000, 2200)
@@ -66,6 +75,7 @@ class _Mention:
     within: frozenset[str]
     at_most: bool
     at_least: bool
+    in_part: bool
 
 
 def assigned(
@@ -80,7 +90,8 @@ def assigned(
         guess: Whether required slots without a likely number take those left over, in order.
     """
     named = names(text)
-    mentions = [_mention(text, number, named) for number in numbers(text)[:_MOST_MENTIONS]]
+    parts = [*dates(text), *found(IDENTIFIER, text)]
+    mentions = [_mention(text, number, named, parts) for number in numbers(text)[:_MOST_MENTIONS]]
     pairs = sorted(
         (
             (_score(slot, mention), -at, -place, slot, mention)
@@ -122,13 +133,15 @@ def _take_the_rest(
             break
 
 
-def _mention(text: str, number: NumberSpan, named: Sequence[Span]) -> _Mention:
+def _mention(
+    text: str, number: NumberSpan, named: Sequence[Span], parts: Sequence[Span]
+) -> _Mention:
     before = text[max(0, number.start - _REACH) : number.start]
     after = text[number.end : number.end + _REACH]
     before = re.split(r"[.;?!]\s|\n", before)[-1]
     after = re.split(r"[.;?!](?:\s|$)|\n", after)[0]
     nearest = tuple(stem(word) for word in words(after)[:_NEAR])
-    unit = next((found for word in words(after)[:2] if (found := measure_of(word))), None)
+    unit = next((measure for word in words(after)[:2] if (measure := measure_of(word))), None)
     if number.sign:
         unit = _PERCENT if number.sign == "%" else _DOLLAR
     return _Mention(
@@ -142,17 +155,22 @@ def _mention(text: str, number: NumberSpan, named: Sequence[Span]) -> _Mention:
         ),
         bool(_MOST.search(before)),
         bool(_LEAST.search(before)),
+        any(one.start <= number.start and number.end <= one.end for one in parts),
     )
 
 
 def _score(slot: Slot, mention: _Mention) -> float:
     named = slot.stems
     score = _PART_OF_NAME if mention.within and not mention.within & named else 0.0
+    if mention.in_part and not named & _CALENDAR:
+        score += _PART_OF_NAME
+    near = 0.0
     for distance, word in enumerate(mention.before):
-        score += _closeness(named, word) * (3 - 0.7 * distance)
+        near += _closeness(named, word) * (3 - 0.7 * distance)
     for distance, word in enumerate(mention.after):
-        score += _closeness(named, word) * (3 - 0.7 * distance)
-    score += _unit_score(slot, mention)
+        near += _closeness(named, word) * (3 - 0.7 * distance)
+    unit_score = _unit_score(slot, mention)
+    score += near + (max(unit_score, 0.0) if near else unit_score)
     if mention.at_most:
         score += 1.5 if named & {"max", "maximum", "limit", "budget", "most"} else 0.2
         score -= 2 if named & {"min", "minimum", "least"} else 0

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from runcrate_emulator.simulation import records, spans
+from runcrate_emulator.simulation.condensing import follow_up
 from runcrate_emulator.simulation.conversation import Message, ToolCall
 from runcrate_emulator.simulation.records import Record
 
@@ -108,6 +109,8 @@ def turn_of(messages: Sequence[Message]) -> Turn:
     if len(asked) > 1 and _CONFIRMS.match(request):
         start = asked[-2]
         request = messages[start].text
+    earlier = [messages[at].text for at in asked if at < start]
+    request = follow_up(request, earlier)
     return Turn(request, tuple(_outcomes(messages[start:])), tuple(_outcomes(messages[:start])))
 
 

@@ -12,7 +12,7 @@ _SWAPS: Final = (
     (re.compile(r"\bmyself\b", re.IGNORECASE), "yourself"),
     (re.compile(r"\bmy\b", re.IGNORECASE), "your"),
     (re.compile(r"\bmine\b", re.IGNORECASE), "yours"),
-    (re.compile(r"\bme\b", re.IGNORECASE), "you"),
+    (re.compile(r"(?<!^)\bme\b", re.IGNORECASE), "you"),
     (re.compile(r"\bour\b", re.IGNORECASE), "your"),
     (re.compile(r"\bwe\b", re.IGNORECASE), "you"),
 )

@@ -51,7 +51,14 @@ _KINDS: Final[tuple[tuple[Kind, str], ...]] = (
     ("currency", r".*\bcurrency|(?:from|to|base|target) currency"),
     ("expression", r".*\bexpressions?|formula|equation|calculation"),
     ("code", r".*\bcode|script|snippet|sql(?: query)?|command"),
-    ("id", r"(?:.* )?(?:ids?|uuid|identifier|token|key|handle|reference)"),
+    (
+        "id",
+        (
+            r"(?:.* )?(?:ids?|uuid|identifier|token|key|handle|reference)|"
+            r"(?:invoice|order|ticket|case|booking|tracking|serial|account|flight) "
+            r"(?:number|no|code)"
+        ),
+    ),
     (
         "query",
         (
@@ -78,7 +85,8 @@ _KINDS: Final[tuple[tuple[Kind, str], ...]] = (
             r"(?:full |first |last |user |customer |person |author |"
             r"patient |client |contact )*name|"
             r"author|person|recipient|assignee|sender|attendee|user|customer|owner|contact|"
-            r"people|persons|attendees|participants|names|ceo|founder|director"
+            r"people|persons|attendees|participants|names|ceo|founder|director|actors?|cast|singers?|"
+            r"musicians?|speakers?|players?|members?|students?|employees?"
         ),
     ),
     (

@@ -6,6 +6,7 @@ from typing import Final
 
 from runcrate_emulator.simulation import spans
 from runcrate_emulator.simulation.arithmetic import expressions, solved
+from runcrate_emulator.simulation.languages import greeted
 from runcrate_emulator.simulation.passages import sentences
 from runcrate_emulator.simulation.perspective import addressed
 from runcrate_emulator.simulation.prompt import Prompt, is_question
@@ -85,9 +86,7 @@ def is_social(text: str) -> bool:
 
 
 def _greeting(text: str) -> str | None:
-    if _GREETING.match(text):
-        return "Hello! How can I help you?"
-    return None
+    return greeted(text) or ("Hello! How can I help you?" if _GREETING.match(text) else None)
 
 
 def _social(text: str) -> str | None:
@@ -154,8 +153,8 @@ _REPLIES: Final[tuple[Callable[[str], str | None], ...]] = (
     _greeting,
     _social,
     _counted,
-    _echo,
     operated,
+    _echo,
     _reckoned,
     _told,
 )

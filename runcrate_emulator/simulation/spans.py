@@ -106,6 +106,8 @@ DAY_WORD: Final = re.compile(
 )
 _OBJECT: Final = re.compile(r" (?:a|an|the|me|us|my|our|your|this|these|those|all|every|each|it)\b")
 """What stands behind a verb that opens a request, as in `Plan an instance`, and behind no name."""
+_PARTICLE: Final = re.compile(r"[的是在有了吗呢はがのを]|怎么|什么|多少|今天|明天")
+"""What ends a name in scripts that write no spaces."""
 _FRACTIONS_END: Final = 1000
 """Numbers above it are whole by intention, even when written as `1.5k`."""
 DEFAULT_YEAR: Final = 2026
@@ -152,7 +154,7 @@ def _number(text: str, match: re.Match[str]) -> NumberSpan:
         return NumberSpan(value, match.start(), match.end(), is_scaled=is_scaled)
     digits = match["digits"].replace(",", "").replace("−", "-")  # noqa: RUF001 - the minus sign
     start = match.start()
-    if digits.startswith("-") and re.search(r"[\w)]\s*$", text[: match.start("digits")]):
+    if digits.startswith("-") and re.search(r"[\d)]\s*$|\w$", text[: match.start("digits")]):
         digits = digits[1:]
         start += 1
     value = float(digits) if "." in digits else int(digits)
@@ -217,6 +219,8 @@ def _name(text: str, match: re.Match[str]) -> Span | None:
         first, _, rest = found.partition(" ")
     if opens and not rest and (_is_verb_like(found) or _OBJECT.match(text, start + len(found))):
         return None
+    if _is_unspaced(found[0]):
+        found = _PARTICLE.split(found)[0]
     found = found.rstrip(".,;:'’-")  # noqa: RUF001 - the typographic apostrophe
     if not any(character.isupper() or _is_unspaced(character) for character in found):
         return None

@@ -16,6 +16,8 @@ _SHORT_MATERIAL: Final = 80
 """Words up to which a quotation in the material may be its title."""
 _NAMES_KEYS: Final = re.compile(r"\b(?:keys?|fields?|properties|json)\b", re.IGNORECASE)
 """Words by which the quotations in a request are the names of slots and no values."""
+_SAID_ANEW: Final = frozenset({"place", "date", "email", "url", "path", "currency"})
+"""Kinds of which a step seldom names one without meaning it."""
 _VAGUE_KINDS: Final = frozenset(
     {"other", "query", "message", "question", "answer", "title", "code"}
 )
@@ -76,7 +78,7 @@ class _Choice:
 
     def _recorded(self) -> Iterator[str]:
         known = from_records(self.slot, self.evidence, self.schemas, exact=True)
-        if known is not None and not any(self._stated(self.evidence.focus)):
+        if known is not None and not any(self._said(self.evidence.focus)):
             yield str(known)
 
     def _found(self) -> Iterator[str]:
@@ -109,6 +111,12 @@ class _Choice:
             guessed = [one.text for one in guesses(slot, text)]
             yield from (one for one in guessed if one not in self.used)
             yield from guessed
+
+    def _said(self, text: str) -> Iterator[str]:
+        """What a step says itself, which counts more than what earlier results say."""
+        yield from self._stated(text)
+        if self.slot.kind in _SAID_ANEW:
+            yield from (o.text for o in candidates(self.slot, text) if o.strength == "fitting")
 
     def _stated(self, text: str) -> Iterator[str]:
         return (one.text for one in candidates(self.slot, text) if one.strength == "stated")

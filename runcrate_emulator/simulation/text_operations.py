@@ -20,9 +20,11 @@ _REVERSE: Final = re.compile(
     re.IGNORECASE | re.DOTALL,
 )
 _SORT: Final = re.compile(
-    r"\b(?:sort|order|arrange)\b[^:\n]*?(?P<down>\bdescending|\blargest (?:to|first)|\breverse)?"
-    r"[^:\n]*:\s*(?P<after>.+)$",
+    r"\b(?:sort|order|arrange)\b(?P<how>[^:\n]*):\s*(?P<after>.+)$",
     re.IGNORECASE | re.DOTALL,
+)
+_DOWN: Final = re.compile(
+    r"\b(?:descending|decreasing|reverse|(?:largest|highest|biggest) (?:to|first))\b", re.IGNORECASE
 )
 _COUNT: Final = re.compile(
     r"\bhow many (?P<unit>letters?|characters?|words?|vowels?|"
@@ -116,7 +118,7 @@ def _sorted(text: str) -> str | None:
     if len(parts) < 2:  # noqa: PLR2004 - one thing is sorted already
         return None
     found = [spans.numbers(part) for part in parts]
-    down = match["down"] is not None
+    down = _DOWN.search(match["how"]) is not None
     if all(len(one) == 1 for one in found):
         keyed = sorted(zip(found, parts, strict=True), key=lambda one: one[0][0].value)
         parts = [part for _, part in keyed]

@@ -31,6 +31,7 @@ _BEFORE_ROLE: Final[Mapping[str, str]] = {
     "with": "with attendees participants",
     "in": "in city location place country language region",
     "for": "for",
+    "(?:in|of|from|to) (?:the|my|our)": "room building floor folder database table project list",
 }
 LANGUAGES: Final = """
     English French German Spanish Italian Portuguese Dutch Swedish Norwegian Danish Finnish Polish
@@ -58,7 +59,7 @@ _CURRENCY: Final = re.compile(
     re.IGNORECASE,
 )
 _PLACE: Final = re.compile(
-    r"\b(?:in|for|at|near|around|visit(?:ing)?|of|to|from)\s+(?!the\b|a\b|an\b|my\b|me\b|it\b|this\b)"
+    r"\b(?:in|for|at|near|around|visit(?:ing)?|of|to|from|à|en|nach|für|aus)\s+(?!the\b|a\b|an\b|my\b|me\b|it\b|this\b)"
     r"(?P<bare>[^\W\d_][\w'’.-]*(?:\s[^\W\d_][\w'’.-]*){0,2}?)"  # noqa: RUF001 - the apostrophe
     r"(?=\s*(?:$|[?!,;)\n]|\.(?:\s|$)|\s(?:and|or|today|tomorrow|tonight|now|right|this|next|on|with|"
     r"using|in|is|like|please|then|please)\b))"
@@ -80,6 +81,15 @@ _NAMED: Final = re.compile(
 )
 _ADDRESSEES: Final = frozenset({"to", "cc", "bcc", "recipient", "recipients", "addressee"})
 _MAIL: Final = re.compile(r"(?:\b|_)e?-?mail", re.IGNORECASE)
+_SHAPES: Final[Mapping[Kind, re.Pattern[str]]] = {"email": spans.EMAIL, "url": spans.URL}
+_SQL: Final = re.compile(
+    r"\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE TABLE|DROP TABLE|ALTER TABLE)\b\s.+",
+    re.DOTALL,
+)
+_STREET: Final = re.compile(
+    r"\b\d{1,5}[a-z]?\s+(?:[A-Z][\w.'-]*\s+){1,3}?(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Dr|"
+    r"Boulevard|Blvd|Way|Square|Place|Court)\b"
+)
 _NEGLIGIBLE: Final = frozenset({"it", "them", "that", "this", "one", "there", "me", "us", "him"})
 
 
@@ -101,9 +111,17 @@ def candidates(slot: Slot, text: str) -> Iterator[Candidate]:
         ("fitting", _of_kind(slot.kind, text)),
     ):
         for span in source:
+            if strength == "stated" and not _has_its_shape(slot.kind, span.text):
+                continue
             found = _without_own_words(slot, span.text.strip(" \t\n\"'“”`"))
             if found and found.lower() not in _NEGLIGIBLE:
                 yield Candidate(found, span.start, span.end, strength)  # type: ignore[arg-type]  # both are Strengths
+
+
+def _has_its_shape(kind: Kind, text: str) -> bool:
+    """Whether a text can be of a kind that has a shape, as addresses have."""
+    shape = _SHAPES.get(kind)
+    return shape is None or shape.search(text) is not None
 
 
 def guesses(slot: Slot, text: str) -> Iterator[Candidate]:
@@ -195,6 +213,7 @@ def _dates(text: str) -> Iterator[Span]:
 
 
 def _places(text: str) -> Iterator[Span]:
+    yield from spans.found(_STREET, text)
     mentioned = spans.names(text)
     after = [m.start("bare") for m in _PLACE.finditer(text)]
     yield from (span for span in mentioned if span.start in after)
@@ -222,6 +241,7 @@ def _code(text: str) -> Iterator[Span]:
 
 
 def _queries(text: str) -> Iterator[Span]:
+    yield from spans.found(_SQL, text)
     yield from spans.quotations(text)
     if match := _SEARCH.search(text):
         yield Span(match["bare"].strip(), match.start("bare"), match.end("bare"))
@@ -236,6 +256,16 @@ def _messages(text: str) -> Iterator[Span]:
         yield Span(match["bare"].strip(), match.start("bare"), match.end("bare"))
 
 
+def _titles(text: str) -> Iterator[Span]:
+    yield from _messages(text)
+    for match in _DATED_WORK.finditer(text):
+        yield Span(match["bare"], match.start("bare"), match.end("bare"))
+
+
+_DATED_WORK: Final = re.compile(
+    r"(?:^|(?<=[.:,]\s))(?P<bare>[A-Z][\w'’:& -]{1,80}?)\s*\((?:1[5-9]|20)\d\d\)"  # noqa: RUF001 - the apostrophe
+)
+"""A work as it is usually cited: its title and its year."""
 _OCCUPATION: Final = re.compile(
     r"\b(?:works?|working|worked|employed|serves?|"
     r"job)\s+(?:is\s+)?(?:as\s+)?(?:an?|the)\s+(?P<job>[a-z][\w -]*?)"
@@ -295,7 +325,7 @@ _FINDERS: Final[Mapping[Kind, Callable[[str], Iterator[Span]]]] = {
     "query": _queries,
     "question": _queries,
     "message": _messages,
-    "title": _messages,
+    "title": _titles,
     "person": _people,
     "occupation": _occupations,
     "organisation": _organisations,

@@ -34,7 +34,7 @@ _GROUPS: Final = tuple(
         "storage volume disk crate",
         "status state condition",
         "location city place town country region area where",
-        "person name who people user customer author",
+        "person name who people user customer author guest guests passenger passengers adults",
         "date day time when year month",
         "hour hours weekday weekdays weekend schedule opening",
         "add sum plus addition total adder",

@@ -12,6 +12,9 @@ _CAMEL_STEP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z]
 _UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
 """Characters of scripts that write no spaces between words."""
 
+_PARTICLE: Final = re.compile(r"[的是在有了吗呢多少什么怎样哪谁几はがのをか]")
+"""Characters of those scripts that carry no topic."""
+
 STOP_WORDS: Final = frozenset(
     """
         a about above after again all also am an and any are aren't as at be because been before
@@ -163,9 +166,13 @@ def stems(text: str) -> list[str]:
 def _parts(word: str) -> Iterable[str]:
     if not _UNSPACED.search(word):
         return (stem(word),)
-    if len(word) == 1:
-        return (word,)
-    return (word[at : at + 2] for at in range(len(word) - 1))
+    return (pair for run in _PARTICLE.split(word) for pair in _pairs(run))
+
+
+def _pairs(run: str) -> Iterable[str]:
+    if len(run) < 2:  # noqa: PLR2004 - too short for a pair
+        return (run,) if run else ()
+    return (run[at : at + 2] for at in range(len(run) - 1))
 
 
 def stem_set(text: str) -> frozenset[str]:
