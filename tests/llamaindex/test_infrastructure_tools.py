@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
 from llama_index.core.base.llms.types import ChatMessage, TextBlock, ToolCallBlock
 from llama_index.core.llms.mock import MockFunctionCallingLLM
 from llama_index.core.tools import ToolMetadata
@@ -21,6 +21,7 @@ from llama_index.core.workflow import (
     Context,
     HumanResponseEvent,
     InputRequiredEvent,
+    JsonSerializer,
     StartEvent,
     StopEvent,
     Workflow,
@@ -244,7 +245,7 @@ def last(messages: list[ChatMessage], name: str) -> Any:
 
 
 async def told_by(
-    agent: FunctionAgent, decide: Callable[[ApprovalRequiredEvent], HumanResponseEvent | None]
+    agent: Workflow, decide: Callable[[ApprovalRequiredEvent], HumanResponseEvent | None]
 ) -> tuple[list[ApprovalRequiredEvent], list[ToolProgressEvent], Any]:
     """Run an agent whose questions are answered; returns questions, progress and result."""
     handler = agent.run("Train a model, fetch it, and clean up.")
@@ -392,6 +393,19 @@ async def test_three_parallel_questions_have_three_answers(
     assert sum("A person refused" in text for text in given) == 3 - yes
 
 
+@pytest.mark.parametrize("yes", [0, 2])
+async def test_a_workflow_of_agents_asks_once_for_each_call(
+    cloud: Any, make: Any, yes: int
+) -> None:
+    spec = make()
+    workflow = AgentWorkflow(agents=[agent(spec, [three_equal_jobs])])
+    answers = iter(["yes"] * yes + ["no"] * (3 - yes))
+    async with spec.session():
+        asked, _, _ = await told_by(workflow, lambda event: event.answer(next(answers)))
+        assert len(sent(cloud, "POST /jobs")) == yes
+    assert len({event.question_id for event in asked}) == len(asked) == 3
+
+
 @pytest.mark.parametrize(
     "response", ["", "no", "yes?", "yes please", "YES!", "ok", None, True, 1, ["yes"]]
 )
@@ -521,6 +535,32 @@ async def test_a_workflow_of_one_s_own_may_ask(cloud: Any, make: Any) -> None:
         if isinstance(event, ApprovalRequiredEvent):
             handler.ctx.send_event(event.answer("yes"))
     assert json.loads(await handler)["id"] in cloud.world.jobs
+
+
+@pytest.mark.parametrize("response", ["yes", "no"])
+async def test_a_question_can_be_answered_after_the_program_was_started_again(
+    cloud: Any, make: Any, response: str
+) -> None:
+    handler = OwnWorkflow(named(make(), "run_job")).run()
+    async for event in handler.stream_events():
+        if isinstance(event, ApprovalRequiredEvent):
+            question = event
+            break
+    stored = json.dumps(handler.ctx.to_dict(serializer=JsonSerializer()))
+    await handler.cancel_run()
+    assert cloud.api_key not in stored
+    assert sent(cloud, "POST /jobs") == []
+
+    again = OwnWorkflow(named(make(), "run_job"))
+    context = Context.from_dict(again, json.loads(stored), serializer=JsonSerializer())
+    handler = again.run(ctx=context)
+    handler.ctx.send_event(question.answer(response))
+    if response == "yes":
+        assert json.loads(await handler)["id"] in cloud.world.jobs
+    else:
+        with pytest.raises(rc.SpendRefusedError, match="A person refused"):
+            await handler
+    assert len(sent(cloud, "POST /jobs")) == (response == "yes")
 
 
 def test_equal_calls_are_told_apart_by_what_is_known_of_them(
