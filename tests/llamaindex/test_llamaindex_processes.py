@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core import SimpleDirectoryReader
 from llama_index.core.extractors import TitleExtractor
 from llama_index.core.ingestion import IngestionPipeline
 
-from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM, audio_file_extractor
-from runcrate_core import Runcrate
+from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
 from runcrate_emulator import Emulator
 from tests.llamaindex.leftovers import LEFTOVERS
 from tests.llamaindex.rag_rows import TEXTS, Parts
@@ -38,18 +35,3 @@ def test_a_pipeline_in_two_processes(runcrate_emulator: Emulator) -> None:
     routes = {request.route for request in runcrate_emulator.requests}
     assert {"/chat/completions", "/embeddings"} <= routes
     assert os.environ["RUNCRATE_API_KEY"] not in repr(transformations)
-
-
-def test_recordings_read_in_two_processes(tmp_path: Path) -> None:
-    with Runcrate() as client:
-        for name in ("one", "two"):
-            speech = client.audio.speech.create(f"This is {name}.", model="hexgrad/Kokoro-82M")
-            speech.save(tmp_path / f"{name}.mp3")
-    reader = SimpleDirectoryReader(
-        str(tmp_path), file_extractor=audio_file_extractor(), raise_on_error=True
-    )
-    documents = reader.load_data(num_workers=2)
-    assert sorted(document.text.strip(". ") for document in documents) == [
-        "This is one",
-        "This is two",
-    ]
