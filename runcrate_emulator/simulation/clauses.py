@@ -47,6 +47,7 @@ _ASKING: Final = frozenset(
         dove come
         """.split()  # noqa: SIM905 - words read best as words
 )
+_SUM: Final = re.compile(r"\(*-?\d+(?:\.\d+)?\s*[-+*/x×]\s*\(*-?\d")  # noqa: RUF001 - the sign
 _ASKS_UNSPACED: Final = re.compile(r"[吗呢]|什么|怎么|多少|哪|\uff1f|ですか|ますか")
 _FORBIDS: Final = re.compile(
     r"^(?:but\s+)?(?:do not|don'?t|never|without|no need to|avoid|rather than|instead of)\b",
@@ -106,7 +107,9 @@ def _split(sentence: str, verbs: frozenset[str]) -> list[str]:
         rest = _LEADING.sub("", shielded[border.end() : border.end() + _REACH])
         first = WORD.search(rest)
         begins = first is not None and (
-            stem(first[0]) in verbs or first[0].lower() in _ASKING or bool(_FORBIDS.search(rest))
+            stem(first[0]) in verbs
+            or first[0].lower() in _ASKING
+            or bool(_FORBIDS.search(rest) or _SUM.match(rest))
         )
         if begins and WORD.search(shielded, cuts[-1], border.start()):
             starts.append(border.start())

@@ -4,6 +4,7 @@ import re
 from typing import Final
 
 from runcrate_emulator.simulation import digest, spans
+from runcrate_emulator.simulation.perspective import about_user
 from runcrate_emulator.simulation.prompt import Prompt
 from runcrate_emulator.simulation.words import STOP_WORDS, words
 
@@ -76,7 +77,8 @@ def completed(question: str, turns: list[tuple[str, str]]) -> str:
     said = _POSSESSIVE.sub(f"{topic}'s", question)
     if said == question:
         said = _PRONOUN.sub(topic, question, count=1)
-    if said == question and len(words(question)) <= _ELLIPTIC_WORDS and not spans.names(question):
+    is_whole = len(words(question)) > _ELLIPTIC_WORDS or bool(spans.names(question))
+    if said == question and not is_whole and not about_user(question):
         said = f"{question.rstrip(' ?.')} ({topic})?"
     return said
 

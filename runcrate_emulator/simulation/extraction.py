@@ -10,7 +10,14 @@ from runcrate_emulator.simulation.condensing import completed
 from runcrate_emulator.simulation.passages import Passage, passages, sentences, with_continuation
 from runcrate_emulator.simulation.perspective import about_user, addressed, own_name
 from runcrate_emulator.simulation.prompt import Prompt, is_question
-from runcrate_emulator.simulation.relevance import GOOD_ENOUGH, PRONOUN, Ranked, Ranking, rank
+from runcrate_emulator.simulation.relevance import (
+    GOOD_ENOUGH,
+    PRONOUN,
+    Ranked,
+    Ranking,
+    names_in,
+    rank,
+)
 from runcrate_emulator.simulation.words import stem_set
 
 _MOST_PASSAGES: Final = 3
@@ -97,6 +104,8 @@ def _find(asked: str, every: Sequence[Passage], prompt: Prompt) -> Found:
         return Found(_unknown(prompt), grounded=False, score=best.score)
     chosen = [best] if _BRIEF.search(prompt.instructions) else _chosen(ranking)
     told = " ".join(dict.fromkeys(_quoted(one.passage, every, prompt) for one in chosen))
+    if len(chosen) == 1 and best.matched <= names_in(asked):
+        told = f"{told} {_sequel(best.passage, every)}".strip()
     sources = tuple(dict.fromkeys(one.passage.source for one in chosen if one.passage.source))
     if _BRIEF.search(prompt.instructions) and (short := short_answer(asked, told)):
         told = short
@@ -165,6 +174,15 @@ def _quoted(passage: Passage, every: Sequence[Passage], prompt: Prompt) -> str:
         return text
     marker = f"[{passage.source}]"
     return f"{text[:-1]} {marker}{text[-1]}" if text.endswith((".", "!")) else f"{text} {marker}"
+
+
+def _sequel(passage: Passage, every: Sequence[Passage]) -> str:
+    """The sentence after one that only names the thing asked about, if it says more of it."""
+    at = next((i for i, one in enumerate(every) if one is passage), len(every))
+    following = every[at + 1 : at + 2]
+    if following and following[0].paragraph == passage.paragraph:
+        return following[0].text if PRONOUN.match(following[0].text) else ""
+    return ""
 
 
 def _row_told(text: str, every: Sequence[Passage], at: int) -> str:

@@ -16,6 +16,14 @@ _WANTS: Final = re.compile(
     r"letter|speech|text|passage|fact|slogan|tweet)s?\b",
     re.IGNORECASE,
 )
+_LISTS: Final = re.compile(
+    r"^\W*(?:please |can you |could you )*"
+    r"(?:list|name|give me|suggest|generate|provide|tell me|write)\s+(?:me\s+)?"
+    r"(?P<count>\d+|[a-z]+)\s+(?P<what>[a-z][\w' -]{1,40}?)"
+    r"(?=\s*(?:[.,:;\n?!]|$)|\s(?:for|about|of|that|which|in|from|as|with|to|starting)\b)",
+    re.IGNORECASE,
+)
+_COMMAS: Final = re.compile(r"\bcommas?\b", re.IGNORECASE)
 _LENGTH: Final = re.compile(r"\b(\d+)[- ]words?\b|\bin (\d+) words\b", re.IGNORECASE)
 _DEFAULT_WORDS: Final = 90
 _LONGEST_WORDS: Final = 3000
@@ -44,9 +52,11 @@ _LINES: Final = (
 
 def invented(prompt: Prompt) -> str | None:
     """The text that a prompt wants invented, else `None`."""
-    match = _WANTS.search(prompt.text)
-    if not match or prompt.context:
+    if prompt.context:
         return None
+    match = _WANTS.search(prompt.text)
+    if not match:
+        return _listed(prompt.text)
     topic = digest.topic(prompt.question or prompt.text)
     form = match["form"].lower()
     counted = spans.numbers(match["count"])[:1] if match["count"] else []
@@ -56,12 +66,25 @@ def invented(prompt: Prompt) -> str | None:
     return "\n\n".join(pieces)
 
 
+def _listed(text: str) -> str | None:
+    """As many numbered stand-ins as a prompt wants listed, else `None`."""
+    match = _LISTS.search(text)
+    counted = spans.numbers(match["count"])[:1] if match else []
+    if match is None or not counted:
+        return None
+    count = max(1, min(int(counted[0].value), _MOST_PIECES))
+    what = match["what"].strip().removesuffix("s")
+    items = [f"simulated {what} {number}" for number in range(1, count + 1)]
+    if _COMMAS.search(text):
+        return ", ".join(items)
+    return "\n".join(f"{number}. {item}" for number, item in enumerate(items, start=1))
+
+
 def _joke(topic: str, _: str) -> str:
     return (
         f"Why did the simulated model tell a joke about {topic}? It "
         f"had a form for it, and no idea of {topic}."
     )
-    return None
 
 
 def _haiku(topic: str, _: str) -> str:

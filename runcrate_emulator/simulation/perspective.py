@@ -20,10 +20,19 @@ _FIRST_PERSON: Final = re.compile(r"\b(?:I|I'm|my|mine|me|we|our)\b", re.IGNOREC
 _GREETING: Final = re.compile(r"^(?:hi|hello|hey)\b[\s,!.]*(?:there\b[\s,!.]*)?", re.IGNORECASE)
 _NAMED: Final = re.compile(r"\b(?:I am|I'm|call me|this is|it's)\s+(?P<name>[A-Z][\w-]+)\b")
 
+_GREETED: Final = re.compile(
+    r"^\W*(?:hi|hello|hey)\b(?: there)?[\s,!.]+(?:i'm|i am|this is|it's|my name is)\s+"
+    r"(?!(?:a|an|the|not|here|back|new|fine|good|ok|okay|looking|trying|having|so|very|in|from)\b)"
+    r"(?P<name>\w+)[.!]*$",
+    re.IGNORECASE,
+)
+"""Who greets and says who they are may write their name small."""
+
 
 def own_name(sentence: str) -> str:
     """What a user says to be called, or ""."""
-    return match["name"] if (match := _NAMED.search(sentence)) else ""
+    match = _NAMED.search(sentence) or _GREETED.match(sentence)
+    return match["name"] if match else ""
 
 
 def about_user(sentence: str) -> bool:

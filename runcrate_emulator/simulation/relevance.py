@@ -23,7 +23,11 @@ GOOD_ENOUGH: Final = 0.34
 PRONOUN: Final = re.compile(r"^(?:It|They|He|She|This|These|That|Those|Its|Their|His|Her)\b")
 """The beginning of a sentence that speaks of what the one before is about."""
 
-_SUBJECT_WORDS: Final = 6
+_REFERS: Final = re.compile(
+    rf"{PRONOUN.pattern}|^(?:\w+ ){{1,3}}(?:he|she|they|it)\b", re.IGNORECASE
+)
+"""The same, or with a few words before the pronoun: `In 1995 he …`."""
+_SUBJECT_WORDS: Final = 8
 """Words at the beginning of a sentence in which its subject stands."""
 _SYNONYM_SHARE: Final = 0.6
 _HEADING_SHARE: Final = 0.5
@@ -106,11 +110,11 @@ def rank(question: str, candidates: Sequence[Passage]) -> Ranking:
     """Order passages by how well they answer a question."""
     asked = stem_set(question)
     bags = [stem_set(passage.text) for passage in candidates]
+    above = [stem_set(passage.heading) for passage in candidates]
+    seen_in = rarity([bag | heading for bag, heading in zip(bags, above, strict=True)])
     headings = [
-        stem_set(passage.heading) | antecedent
-        for passage, antecedent in zip(candidates, _antecedents(candidates), strict=True)
+        heading | meant for heading, meant in zip(above, _antecedents(candidates), strict=True)
     ]
-    seen_in = rarity([bag | heading for bag, heading in zip(bags, headings, strict=True)])
     weights = {
         found: weight(seen_in[found], max(len(candidates), 1))
         * (_COMMON_SHARE if found in COMMON_STEMS else 1.0)
@@ -147,9 +151,10 @@ def _antecedents(candidates: Sequence[Passage]) -> Iterator[frozenset[str]]:
     for passage in candidates:
         if before is None or before.paragraph != passage.paragraph:
             meant = frozenset()
-        elif PRONOUN.match(passage.text) and not PRONOUN.match(before.text):
-            meant = stem_set(" ".join(words(before.text)[:_SUBJECT_WORDS]))
-        yield meant if PRONOUN.match(passage.text) else frozenset()
+        else:
+            subject = stem_set(" ".join(words(before.text)[:_SUBJECT_WORDS]))
+            meant = meant | subject if _REFERS.match(before.text) else subject
+        yield meant if _REFERS.match(passage.text) else frozenset()
         before = passage
 
 

@@ -138,6 +138,8 @@ def _reckoned(text: str) -> str | None:
 def _told(text: str) -> str | None:
     """An acknowledgement of what a user says of themselves, if that is all they say."""
     said = sentences(text)
+    if len(said) > 1 and _GREETING.match(said[0]):
+        said = said[1:]
     if any(is_question(one) for one in said) or not _TELLS.match(said[0]):
         return None
     match = re.match(

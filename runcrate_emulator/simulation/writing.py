@@ -24,6 +24,13 @@ _SUMMARY: Final = re.compile(
     r"main themes?|key (?:points|topics|takeaways))\b",
     re.IGNORECASE,
 )
+_ASKS_SUMMARY: Final = re.compile(
+    r"^\W*(?:please |can you |could you )*(?:summar[iy]|tl;?dr|give (?:me )?(?:a|an) (?:\w+ )?"
+    r"(?:summary|overview)|"
+    r"what (?:is|are) (?:this|these|the) (?:text|document|article|passage)s? about)",
+    re.IGNORECASE,
+)
+"""A question that no passage answers, but all of them together."""
 _TITLE: Final = re.compile(r"\b(?:title|headline)\b", re.IGNORECASE)
 _PASSAGE: Final = re.compile(
     r"\bwrite a (?:passage|paragraph|document)\b[^.]*\banswer", re.IGNORECASE
@@ -51,6 +58,7 @@ def written(prompt: Prompt) -> str | None:
         prompt.part("question")
         and prompt.cue in {"answer", "helpful answer", "response", ""}
         and not _KEYWORDS.search(prompt.instructions)
+        and not _ASKS_SUMMARY.match(prompt.question)
     ):
         return None
     wanted = (
@@ -58,6 +66,8 @@ def written(prompt: Prompt) -> str | None:
         if prompt.context or prompt.part("history")
         else f"{prompt.text}\n{prompt.cue}"
     )
+    if _ASKS_SUMMARY.match(prompt.question):
+        wanted = f"{wanted}\n{prompt.question}"
     material = _material(prompt)
     if len(material.split()) < _TINY:
         return None

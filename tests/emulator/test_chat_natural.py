@@ -321,3 +321,46 @@ def test_a_follow_up_calls_the_tool_again():
     assert calls(talk, [WEATHER]) == [("get_weather", {"city": "Rome"})]
     told = [*talk, called("c", "get_weather", city="Rome"), result("c", "Fog, 9C")]
     assert say(told, tools=[WEATHER]) == "Fog, 9C"
+
+
+HISTORY = (
+    "Paul Graham grew up writing stories. Before college he worked on an IBM 1401. It used punch "
+    "cards. In 1995 he founded Viaweb with Robert Morris. They sold it to Yahoo in 1998."
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("What did the author do growing up?", "writing stories"),
+        ("What did Paul Graham found?", "Viaweb"),
+        ("Who bought Viaweb?", "Yahoo"),
+        ("What did the IBM 1401 use?", "punch cards"),
+        ("Who is the president of Mars?", "I don't know."),
+        ("Summarize the documents", "Paul Graham"),
+    ],
+)
+def test_a_story_with_pronouns_answers(question, answer):
+    prompt = f"Context information:\n---\n{HISTORY}\n---\nQuery: {question}\nAnswer: "
+    assert answer in say(prompt)
+
+
+def test_things_to_list_are_stand_ins_of_the_right_number_and_form():
+    said = say("List five ice cream flavors.\nYour response should be comma separated values.")
+    assert said.split(", ") == [f"simulated ice cream flavor {n}" for n in range(1, 6)]
+    assert len(say("Name three cities in Spain").splitlines()) == 3
+
+
+def test_a_name_is_remembered_however_it_was_written():
+    talk = [user("hi! I'm bob"), assistant("Understood. You are bob."), user("what's my name?")]
+    assert say(talk) == "Your name is bob."
+    assert say("hi! I'm bob") == "Understood. You are bob."
+    assert "name is" not in say([user("hi! I'm fine"), assistant("Ok."), user("what's my name?")])
+
+
+def test_a_sum_beside_another_question_is_a_step_of_its_own():
+    multiply = tool("multiply", "Multiply two numbers.", a="integer", b="integer")
+    assert calls("weather in Tokyo, and 7*8?", [WEATHER, multiply]) == [
+        ("get_weather", {"city": "Tokyo"}),
+        ("multiply", {"a": 7, "b": 8}),
+    ]
