@@ -1,0 +1,141 @@
+"""The conformance suite finds what is wrong with a model: each fault fails the test made for it."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from llama_index.core.llms import ChatMessage, ChatResponse
+
+from llamaindex_runcrate import RuncrateLLM
+from runcrate_emulator import Emulator
+from tests.llamaindex.conformance import LLMConformance
+from tests.llamaindex.leftovers import LEFTOVERS
+
+pytestmark = LEFTOVERS
+
+
+class Suite(LLMConformance):
+    """The suite as it would be used for the models below."""
+
+    secret = "rc_live_emulator"
+
+
+class AddsToHistory(RuncrateLLM):
+    def chat(self, messages: Any, **kwargs: Any) -> ChatResponse:
+        messages.append(ChatMessage(role="user", content="Be brief."))
+        return super().chat(messages, **kwargs)
+
+
+class RawIsAnObject(RuncrateLLM):
+    def chat(self, messages: Any, **kwargs: Any) -> ChatResponse:
+        answer = super().chat(messages, **kwargs)
+        answer.raw = object()
+        return answer
+
+
+class StreamsAnIterator(RuncrateLLM):
+    def stream_chat(self, messages: Any, **kwargs: Any) -> Any:
+        return iter(list(super().stream_chat(messages, **kwargs)))
+
+
+class LastChunkIsEmpty(RuncrateLLM):
+    def stream_chat(self, messages: Any, **kwargs: Any) -> Any:
+        def chunks() -> Iterator[ChatResponse]:
+            *most, last = super(LastChunkIsEmpty, self).stream_chat(messages, **kwargs)
+            yield from most
+            yield last.model_copy(update={"message": ChatMessage(role="assistant", blocks=[])})
+
+        return chunks()
+
+
+class ChunksShareAMessage(RuncrateLLM):
+    def stream_chat(self, messages: Any, **kwargs: Any) -> Any:
+        def chunks() -> Iterator[ChatResponse]:
+            shared = ChatMessage(role="assistant", content="")
+            for chunk in super(ChunksShareAMessage, self).stream_chat(messages, **kwargs):
+                shared.blocks = chunk.message.blocks
+                yield chunk.model_copy(update={"message": shared})
+
+        return chunks()
+
+
+class BelongsToOneLoop(RuncrateLLM):
+    async def achat(self, messages: Any, **kwargs: Any) -> ChatResponse:
+        loop = self.__dict__.setdefault("_loop", asyncio.get_running_loop())
+        if loop is not asyncio.get_running_loop():
+            raise RuntimeError("Event loop is closed")
+        return await super().achat(messages, **kwargs)
+
+
+class CallsAreNoBlocks(RuncrateLLM):
+    def chat(self, messages: Any, **kwargs: Any) -> ChatResponse:
+        answer = super().chat(messages, **kwargs)
+        kept = [block for block in answer.message.blocks if block.block_type != "tool_call"]
+        answer.message = answer.message.model_copy(update={"blocks": kept})
+        return answer
+
+
+class ShowsItsKey(RuncrateLLM):
+    def __repr__(self) -> str:
+        return "ShowsItsKey(api_key='rc_live_emulator')"
+
+
+class AsksForItsMetadata(RuncrateLLM):
+    @property
+    def metadata(self) -> Any:
+        time.sleep(0.005)
+        return super().metadata
+
+
+class TellsOfACompletionTwice(RuncrateLLM):
+    def complete(self, prompt: str, *more: Any, **kwargs: Any) -> Any:
+        super().chat([ChatMessage(role="user", content=prompt)])
+        return super().complete(prompt, *more, **kwargs)
+
+
+FAULTS = [
+    (AddsToHistory, "test_messages_are_left_alone", "chat"),
+    (RawIsAnObject, "test_tokens_are_counted", "chat"),
+    (StreamsAnIterator, "test_streams_are_generators", None),
+    (LastChunkIsEmpty, "test_deltas_add_up", "stream_chat"),
+    (ChunksShareAMessage, "test_chunks_do_not_change", "stream_chat"),
+    (BelongsToOneLoop, "test_several_event_loops", None),
+    (CallsAreNoBlocks, "test_a_tool_call", "chat"),
+    (ShowsItsKey, "test_offline_secret_is_not_shown", None),
+    (AsksForItsMetadata, "test_offline_metadata_is_quick", None),
+    (TellsOfACompletionTwice, "test_callbacks_match_and_show_no_secret", "complete"),
+]
+
+
+def carry_out(test: str, llm: RuncrateLLM, way: str | None) -> None:
+    """Run one test of the suite as pytest would."""
+    method = getattr(Suite(), test)
+    given = {"llm": llm, "way": way, "events": []}
+    wanted = {name: given[name] for name in inspect.signature(method).parameters}
+    outcome = method(**wanted)
+    if inspect.iscoroutine(outcome):
+        asyncio.run(outcome)
+
+
+@pytest.mark.parametrize(
+    ("faulty", "test", "way"), FAULTS, ids=[faulty.__name__ for faulty, *_ in FAULTS]
+)
+def test_a_fault_fails_the_test_made_for_it(
+    runcrate_emulator: Emulator, faulty: type[RuncrateLLM], test: str, way: str | None
+) -> None:
+    settings: dict[str, Any] = {
+        "model": "deepseek-ai/DeepSeek-V3",
+        "api_base": runcrate_emulator.inference_url,
+        "api_key": runcrate_emulator.api_key,
+    }
+    right, wrong = RuncrateLLM(**settings), faulty(**settings)
+    carry_out(test, right, way)
+    with pytest.raises((AssertionError, TypeError, RuntimeError)):
+        carry_out(test, wrong, way)
+    right.close()
+    wrong.close()
