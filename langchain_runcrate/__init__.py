@@ -102,7 +102,13 @@ def __getattr__(name: str) -> Any:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = _HOME.get(name, "errors")
-    value = getattr(importlib.import_module(f"langchain_runcrate.{home}"), name)
+    try:
+        value = getattr(importlib.import_module(f"langchain_runcrate.{home}"), name)
+    except ModuleNotFoundError as missing:
+        if missing.name != "langchain_core":
+            raise
+        told = "LangChain is not installed. Run: pip install 'runcrate-integrations[langchain]'"
+        raise ModuleNotFoundError(told, name=missing.name) from missing
     globals()[name] = value
     return value
 

@@ -56,7 +56,13 @@ def __getattr__(name: str) -> Any:
     home = _HOME.get(name)
     if home is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"llamaindex_runcrate.{home}"), name)
+    try:
+        value = getattr(importlib.import_module(f"llamaindex_runcrate.{home}"), name)
+    except ModuleNotFoundError as missing:
+        if missing.name not in {"llama_index", "llama_index.core"}:
+            raise
+        told = "LlamaIndex is not installed. Run: pip install 'runcrate-integrations[llamaindex]'"
+        raise ModuleNotFoundError(told, name=missing.name) from missing
     globals()[name] = value
     return value
 

@@ -36,6 +36,9 @@ _HOMES = {
     "WebhookDelivery": "runcrate_emulator.infrastructure.webhooks",
 }
 
+# What the extra `emulator` brings.
+_EXTRA = {"av", "PIL", "python_multipart", "starlette", "uvicorn"}
+
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first asked for."""
@@ -43,4 +46,10 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module `runcrate_emulator` has no attribute `{name}`")
     import importlib  # noqa: PLC0415 - keeps `import runcrate_emulator` free of any other import
 
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as missing:
+        if missing.name not in _EXTRA:
+            raise
+        told = "The emulator is not installed. Run: pip install 'runcrate-integrations[emulator]'"
+        raise ModuleNotFoundError(told, name=missing.name) from missing

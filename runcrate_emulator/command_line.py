@@ -6,7 +6,7 @@ import threading
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
-from runcrate_emulator.emulator import Emulator
+from runcrate_emulator import Emulator
 from runcrate_emulator.journal import RecordedRequest
 
 _DEFAULT_PORT = 8787

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def _runcrate_emulator_server() -> Iterator["Emulator"]:
     """One server for the whole session; starting costs a fraction of a second."""
-    from runcrate_emulator.emulator import Emulator  # noqa: PLC0415 - paid for by those who use it
+    from runcrate_emulator import Emulator  # noqa: PLC0415 - paid for by those who use it
 
     with Emulator() as emulator:
         yield emulator

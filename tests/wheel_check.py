@@ -29,6 +29,17 @@ getattr(importlib.import_module(package), name)
 loaded = [module for module in (*unwanted, "openai") if module in sys.modules]
 assert not loaded, f"loaded without being asked for: {loaded}"
 """
+# What a newcomer reads who asks for a part whose extra is not installed.
+WITHOUT = """
+import importlib, sys
+package, name, extra = sys.argv[1:]
+try:
+    getattr(importlib.import_module(package), name)
+except ModuleNotFoundError as error:
+    assert f"pip install 'runcrate-integrations[{extra}]'" in str(error), error
+else:
+    raise AssertionError(f"{name} loads without its extra")
+"""
 
 
 def run(*command: str | Path, cwd: Path) -> None:
@@ -45,6 +56,8 @@ def try_extra(python: str, wheel: Path, extra: str, folder: Path) -> None:
     run(*pip, "--constraint", ROOT / "constraints.txt", wanted, cwd=folder)
     unwanted = [module for name, module in FRAMEWORKS.items() if name != extra]
     run(inside, "-c", CHECK, *USES[extra], *unwanted, cwd=folder)
+    for other in set(FRAMEWORKS) - {extra}:
+        run(inside, "-c", WITHOUT, *USES[other], other, cwd=folder)
     version = subprocess.run(
         [inside, "--version"], capture_output=True, text=True, check=True
     ).stdout.strip()
