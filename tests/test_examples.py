@@ -53,7 +53,11 @@ PRINTED = {
         "Running now: nothing",
     ],
     "llamaindex_rag": ["`RUNCRATE_API_KEY` holds the API key", r"Source:   README.md"],
-    "searchable_recordings": ["Heard 12 sentences in 3", "forty thousand", "Source:   budget-meeting"],
+    "searchable_recordings": [
+        "Heard 12 sentences in 3",
+        "forty thousand",
+        "Source:   budget-meeting",
+    ],
 }
 
 
