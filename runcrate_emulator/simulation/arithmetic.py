@@ -52,6 +52,8 @@ _MOST_OPERATIONS: Final = 100
 """Operations in one expression; deeper ones would exhaust the stack."""
 _LONGEST_TEXT: Final = 4000
 """Characters in which sums are looked for: nobody reckons on further pages."""
+_TOO_LONG: Final = re.compile(r"\d{100,}")
+"""Figures that are no quantity; they would not fit a float."""
 _EXPRESSION: Final = re.compile(r"(?<![\w.])[(\-]{0,8}\d[\d\s.()+\-*/^%]*[\d)](?![\w/-])")
 _CALENDAR: Final = re.compile(r"^\d{1,4}([-/])\d{1,2}\1\d{1,4}$")
 
@@ -100,7 +102,7 @@ def plain(value: float) -> float:
 
 def expressions(text: str) -> list[Expression]:
     """The arithmetic expressions of a text, in order; dates and ranges such as `2-3` excluded."""
-    text = text[:_LONGEST_TEXT]
+    text = _TOO_LONG.sub("", text[:_LONGEST_TEXT])
     for wording, written in _WORDINGS:
         text = wording.sub(written, text)
     return [found for match in _EXPRESSION.finditer(text) if (found := _expression(match[0]))]

@@ -64,7 +64,9 @@ _FALLBACKS: Final = ("other", "unknown", "none", "neutral", "general", "n/a", "n
 
 def described_options(slot: Slot) -> dict[str, str]:
     """Options that a tool's description lists with their meanings, as `{'a': 'does …', …}`."""
-    for match in re.finditer(r"(?P<lead>[\w ]*):?\s*(?P<table>\{[^{}]+\})", slot.owner):
+    if "{" not in slot.owner:
+        return {}
+    for match in re.finditer(r"(?P<lead>[\w ]{0,80}):?\s?(?P<table>\{[^{}]+\})", slot.owner):
         table = parsed(match["table"])
         if (
             isinstance(table, dict)

@@ -34,11 +34,14 @@ _LEAD: Final = re.compile(
     re.IGNORECASE,
 )
 _LONGEST_WORDS: Final = 3
+_MOST_CLASSES: Final = 50
+_LONGEST_TOLD: Final = 4000
+"""Characters of instructions in which classes are looked for."""
 
 
 def classified(prompt: Prompt) -> str | None:
     """The class that a prompt's text belongs to, else `None`."""
-    told = prompt.told_without_context
+    told = prompt.told_without_context[:_LONGEST_TOLD]
     for pattern in (_WANTS, _RESPONDS):
         match = pattern.search(told)
         if match is None or (pattern is _RESPONDS and not _CLASSIFIES.search(told)):
@@ -56,4 +59,4 @@ def _options(text: str) -> list[str]:
     quoted = [span.text for span in spans.quotations(text)]
     listed = _TAIL.sub("", _LEAD.sub("", text)).replace("/", ", ")
     parts = [part.strip("*.:- ") for part in (quoted if len(quoted) > 1 else spans.listed(listed))]
-    return [part for part in parts if len(part.split()) <= _LONGEST_WORDS]
+    return [part for part in parts if len(part.split()) <= _LONGEST_WORDS][:_MOST_CLASSES]

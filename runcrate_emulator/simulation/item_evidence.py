@@ -16,6 +16,10 @@ from runcrate_emulator.simulation.spans import quotations
 from runcrate_emulator.simulation.text_values import candidates
 
 _MOST: Final = 24
+_MOST_READ: Final = 400
+"""Passages in which objects are looked for."""
+_LONGEST: Final = 2000
+"""Characters of a passage in which objects are looked for."""
 _COORDINATION: Final = re.compile(r",\s*(?:and\s+)?|\s+and\s+|;\s*")
 
 
@@ -33,7 +37,7 @@ def evidence_of_items(slot: Slot, evidence: Evidence, schemas: Schemas) -> Itera
             yield replace(evidence, options=(option,))
         return
     sources = (evidence.material, evidence.focus)
-    every = [passage.text for source in sources for passage in passages(source)]
+    every = [one.text[:_LONGEST] for source in sources for one in passages(source)[:_MOST_READ]]
     parts = [part for text in every for part in _parts(text, slot, schemas)]
     for text in parts[:_MOST]:
         if _states(text, slot, schemas, share=0.5):

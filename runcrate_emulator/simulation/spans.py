@@ -108,6 +108,10 @@ _OBJECT: Final = re.compile(r" (?:a|an|the|me|us|my|our|your|this|these|those|al
 """What stands behind a verb that opens a request, as in `Plan an instance`, and behind no name."""
 _PARTICLE: Final = re.compile(r"[的是在有了吗呢はがのを]|怎么|什么|多少|今天|明天")
 """What ends a name in scripts that write no spaces."""
+_MOST_DATES: Final = 200
+"""Dates that are looked for in a text."""
+_MOST_DIGITS: Final = 200
+"""Characters of a number; a longer one is no quantity, and may not fit a float."""
 _FRACTIONS_END: Final = 1000
 """Numbers above it are whole by intention, even when written as `1.5k`."""
 DEFAULT_YEAR: Final = 2026
@@ -141,7 +145,7 @@ def numbers(text: str) -> list[NumberSpan]:
     """The numbers of a text, in digits or in words, in order."""
     every: list[NumberSpan] = []
     for match in _NUMBER.finditer(text):
-        if every and match.start() < every[-1].end:
+        if (every and match.start() < every[-1].end) or match.end() - match.start() > _MOST_DIGITS:
             continue
         every.append(_number(text, match))
     return every
@@ -261,6 +265,8 @@ def dates(text: str) -> list[Span]:
     found: list[Span] = []
     for pattern in _DATES:
         for match in pattern.finditer(text):
+            if len(found) == _MOST_DATES:
+                break
             iso = _iso(match.groupdict())
             overlaps = any(match.start() < old.end and old.start < match.end() for old in found)
             if iso and not overlaps:

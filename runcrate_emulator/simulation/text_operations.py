@@ -45,6 +45,8 @@ _PROPERTY: Final = re.compile(
     re.IGNORECASE,
 )
 _LARGEST_TESTED: Final = 10**8
+_LONGEST_PROPERTY: Final = 200
+"""Characters of a question about a number; larger numbers do not fit a float."""
 _CASES: Final[Mapping[str, Callable[[str], str]]] = {
     "upper": str.upper,
     "lower": str.lower,
@@ -66,10 +68,10 @@ def operated(text: str) -> str | None:
 def truth_of(text: str) -> bool | None:
     """Whether what a question says of a number is true, as `Is 7 a prime number?`, else `None`."""
     match = _PROPERTY.search(text)
-    if match is None:
+    if match is None or len(match[0]) > _LONGEST_PROPERTY:
         return None
     if match["what"]:
-        number = int(match["n"][:20])
+        number = int(match["n"])
         if match["what"].lower() == "prime":
             return _is_prime(number) if number <= _LARGEST_TESTED else None
         return number % 2 == (match["what"].lower() == "odd")

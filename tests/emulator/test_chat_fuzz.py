@@ -26,7 +26,10 @@ and |launch it|, then |Find the cheapest GPU|wait until it runs|terminate it|Wha
 Paris|Rome and Oslo|named 'x'|"quoted"|$5|20 GB|at least |2026-01-02|bob@example.com|[] > []|
 Text: |Extract up to 3 knowledge triplets |Chat History:|user: hi|Standalone question:|choices|of|
 don't |is|
-Doc: 9, Relevance: 7|ANSWER: <number>|classify as a or b|Tell me a joke|about cats|?|.|!|你好| |a|
+Doc: 9, Relevance: 7|ANSWER: <number>|70 billion |70B |2 hours|half an hour|30%|INV-12|(2010)|
+how many r's are in |Sort: |is 7 prime|odd|Reverse |uppercase: |Translate to French: |List five |
+Student answer: |Correct answer: |Respond with A or B only.|à Lyon|的|天气|12 Main Street|
+SELECT x|classify as a or b|Tell me a joke|about cats|?|.|!|你好| |a|
 The otter eats fish.""".replace("\n", "").split("|"),
     "\n",
     "\n\n",
@@ -176,3 +179,43 @@ def test_long_and_monotonous_texts_take_no_long_time(unit):
     ask(text, tools=TOOLS)
     ask(text, response_format=json_schema("x", SCHEMA))
     assert time.perf_counter() - started < 5
+
+
+MANY_TOOLS = [
+    tool(
+        f"tool_{n}",
+        f"Does {n} " + "x y z " * 50,
+        **dict.fromkeys(map("p{}".format, range(20)), "string"),
+    )
+    for n in range(200)
+]
+LONG_TALK = [
+    {"role": "user" if n % 2 == 0 else "assistant", "content": f"Number {n} in Paris. It is {n}."}
+    for n in range(2001)
+]
+BESIDE = json_schema("list", SCHEMA)
+
+
+@pytest.mark.parametrize(
+    ("text", "fields"),
+    [
+        ("Do tool 5 with p3 set to 'a' for 3 hours", {"tools": MANY_TOOLS}),
+        ("Hello", {"tools": MANY_TOOLS, "tool_choice": "required"}),
+        (LONG_TALK, {}),
+        ("Classify. Answer with " + "a, " * 20_000 + "or b", {}),
+        ("Context:\n" + "It is he. They are it. " * 5000 + "\nQuestion: What is it?", {}),
+        ("Question: x? Answer: y. " * 5000, {}),
+        ("I know " + ", ".join(["a b"] * 20_000) + " and c.", {"response_format": BESIDE}),
+        ("2026-01-01 INV-2031 " * 10_000, {"response_format": BESIDE}),
+        ("What is " + "9" * 4000 + " * " + "9" * 4000 + "?", {}),
+        ("Is " + "9" * 5000 + " a prime number?", {}),
+        ("Multiply " + "9" * 400 + " billion hours by 2", {"tools": TOOLS}),
+        ("Sort these: " + ", ".join(map(str, range(50_000))), {}),
+    ],
+    ids=range(12),
+)
+def test_odd_but_valid_requests_take_well_under_a_second(text, fields):
+    began = time.perf_counter()
+    made = ask(text, **fields)
+    assert made.text or made.calls
+    assert time.perf_counter() - began < 1
