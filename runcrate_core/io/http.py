@@ -22,6 +22,7 @@ from runcrate_core.io.http_library import (
     new_async_client,
     new_client,
 )
+from runcrate_core.io.http_logs import redacted_logs
 from runcrate_core.io.uploads import apieces_of, pieces_of
 from runcrate_core.protocol.answer import Answer, TransportFailure
 
@@ -102,7 +103,10 @@ class BlockingHttp:
         pieces = pieces_of(content) if isinstance(content, tuple) else content
         built = build_request(client, request, config, pieces)
         try:
-            return client.send(built, auth=auth_of(request), stream=True, follow_redirects=False)
+            with redacted_logs():
+                return client.send(
+                    built, auth=auth_of(request), stream=True, follow_redirects=False
+                )
         except FAILURES as error:
             return failure_of(error)
 
@@ -179,9 +183,10 @@ class AsyncHttp:
         pieces = apieces_of(content) if isinstance(content, tuple) else content
         built = build_request(client, request, config, pieces)
         try:
-            return await client.send(
-                built, auth=auth_of(request), stream=True, follow_redirects=False
-            )
+            with redacted_logs():
+                return await client.send(
+                    built, auth=auth_of(request), stream=True, follow_redirects=False
+                )
         except FAILURES as error:
             return failure_of(error)
 

@@ -103,6 +103,31 @@ def test_56_errors_and_logs_hold_no_secret(
     assert [text for text in shown if KEY.decode() in text] == []
 
 
+def test_56_what_the_http_library_logs_holds_no_signature_or_cookie(
+    run: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    cookie = {"Set-Cookie": "session=cookie-secret"}
+    with ScriptedServer(Reply(body=[b"bytes"])) as files:
+        signed = f"{files.url}/f?X-Amz-Signature=signature-secret"
+        listing = Reply(json={"data": [{"path": "a.bin", "bytes": 5}]}, headers=cookie)
+        redirect = Reply(302, headers={"Location": signed, **cookie})
+        with ScriptedServer(listing, redirect) as server:
+            assert run(lambda client: client.jobs.artifacts.download("j-1", "a.bin"), server.url)
+    names = {record.name for record in caplog.records}
+    assert {"httpx", "httpcore.http11"} <= names  # they log what is searched here
+    assert MASK in caplog.text
+    assert "signature-secret" not in caplog.text
+    assert "cookie-secret" not in caplog.text
+
+
+def test_56_the_logs_of_others_are_left_alone(run: Any, caplog: pytest.LogCaptureFixture) -> None:
+    with ScriptedServer(Reply(json={"data": []})) as server:
+        run(lambda client: client.instances.list(), server.url)
+    logging.getLogger("httpx").warning("GET %s", "https://theirs.example/?query=1")
+    assert "https://theirs.example/?query=1" in caplog.text
+
+
 def test_56_a_stream_error_holds_no_secret(run: Any) -> None:
     event = {"error": {"message": "key rc_live_test refused"}}
     with ScriptedServer(stream_reply(sse(text_chunk("a"), event))) as server:
