@@ -8,7 +8,7 @@ from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import PrivateAttr
 
 from langchain_runcrate.infrastructure_tool import RuncrateInfrastructureTool
-from runcrate_core import AgentToolbox, ClientPair
+from runcrate_core import AgentToolbox, ClientPair, ToolboxHolder
 
 if TYPE_CHECKING:
     import os
@@ -20,11 +20,10 @@ if TYPE_CHECKING:
         Runcrate,
         SpendLedger,
         SpendLimits,
-        SpendSession,
     )
 
 
-class RuncrateToolkit(BaseToolkit):
+class RuncrateToolkit(ToolboxHolder, BaseToolkit):
     """GPU instances, jobs and the rest of the workspace as tools for agents.
 
     Without `limits` the tools only read. With them an agent can plan and launch instances, run
@@ -110,11 +109,6 @@ class RuncrateToolkit(BaseToolkit):
         )
         self._clients = ClientPair(client, async_client)
 
-    @property
-    def ledger(self) -> SpendLedger:
-        """What was started, and what it cost or may cost."""
-        return self._toolbox.ledger
-
     def get_tools(self) -> list[BaseTool]:
         """Return the tools. They share the clients, the limits and the ledger of this toolkit."""
         return [
@@ -139,27 +133,6 @@ class RuncrateToolkit(BaseToolkit):
             for tool in self._toolbox.tools
             if tool.effect.needs_approval
         }
-
-    def session(self, *, timeout: float | None = None) -> SpendSession:
-        """Return a session for `with` or `async with`.
-
-        However it is left (by an exception, a cancellation, Ctrl-C or SIGTERM too), everything
-        that was started in it is ended on the way out, and what could not be ended is said:
-        in its `report`, as a note on the exception or a warning, and in the log. Outside of a
-        session, after the first, nothing can be started.
-
-        Args:
-            timeout: Most seconds that leaving takes; 90 when not given.
-        """
-        return self._toolbox.session(self._clients, timeout=timeout)
-
-    def close(self) -> None:
-        """Close the connections that were made here; a client that was given stays open."""
-        self._clients.close()
-
-    async def aclose(self) -> None:
-        """Close the connections that were made here, asynchronous ones too."""
-        await self._clients.aclose()
 
     @property
     def _describe(self) -> Callable[[Any, Any, Any], str]:

@@ -25,7 +25,7 @@ from runcrate_core import (
     SpendLedger,
     SpendLimits,
     SpendRefusedError,
-    SpendSession,
+    ToolboxHolder,
     explain_failure,
 )
 
@@ -33,7 +33,7 @@ DEFAULT_APPROVAL_TIMEOUT_S = 480.0
 """How long a person is waited for: less than the ten minutes after which a plan is too old."""
 
 
-class RuncrateInfrastructureToolSpec(BaseToolSpec):
+class RuncrateInfrastructureToolSpec(ToolboxHolder, BaseToolSpec):
     """GPU instances, jobs and the rest of the workspace as tools for agents.
 
     Without `limits` the tools only read. With them an agent can plan and launch instances, run
@@ -109,11 +109,6 @@ class RuncrateInfrastructureToolSpec(BaseToolSpec):
         self._approval_timeout = approval_timeout
         self.spec_functions: list[SPEC_FUNCTION_TYPE] = [tool.name for tool in self._toolbox.tools]
 
-    @property
-    def ledger(self) -> SpendLedger:
-        """What was started, and what it cost or may cost."""
-        return self._toolbox.ledger
-
     def to_tool_list(
         self,
         spec_functions: list[SPEC_FUNCTION_TYPE] | None = None,
@@ -132,27 +127,6 @@ class RuncrateInfrastructureToolSpec(BaseToolSpec):
             for tool in self._toolbox.tools
             if tool.name in wanted
         ]
-
-    def session(self, *, timeout: float | None = None) -> SpendSession:
-        """Return a session for `with` or `async with`.
-
-        However it is left (by an exception, a cancellation, Ctrl-C or SIGTERM too), everything
-        that was started in it is ended on the way out, and what could not be ended is said:
-        in its `report`, as a note on the exception or a warning, and in the log. Outside of a
-        session, after the first, nothing can be started.
-
-        Args:
-            timeout: Most seconds that leaving takes; 90 when not given.
-        """
-        return self._toolbox.session(self._clients, timeout=timeout)
-
-    def close(self) -> None:
-        """Close the connections that were made here; a client that was given stays open."""
-        self._clients.close()
-
-    async def aclose(self) -> None:
-        """Close the connections that were made here, asynchronous ones too."""
-        await self._clients.aclose()
 
     def _function_tool(self, tool: AgentTool, metadata: ToolMetadata) -> FunctionTool:
         asks = self._asks and tool.effect.needs_approval

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from runcrate_core.agent_tools.failures import (
         explain_failure,
     )
+    from runcrate_core.agent_tools.holder import (
+        ToolboxHolder,
+    )
     from runcrate_core.agent_tools.tool import (
         AgentTool,
         ToolAnswer,
@@ -344,6 +347,7 @@ __all__ = [
     "Template",
     "ToolAnswer",
     "ToolEffect",
+    "ToolboxHolder",
     "TopUp",
     "Transaction",
     "Transcriber",
@@ -375,6 +379,7 @@ __all__ = [
 _NAMES: dict[str, tuple[str, ...]] = {
     "agent_tools.effects": ("ToolEffect",),
     "agent_tools.failures": ("explain_failure",),
+    "agent_tools.holder": ("ToolboxHolder",),
     "agent_tools.tool": ("AgentTool", "ToolAnswer"),
     "agent_tools.toolbox": ("AgentToolbox",),
     "api.audio": (
