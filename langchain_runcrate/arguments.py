@@ -7,6 +7,8 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pydantic import BaseModel
 
 # Arguments that the official wrapper inherits from `ChatOpenAI` and that mean nothing here.
@@ -24,6 +26,9 @@ _WITHOUT_EFFECT: Final = {
     "use_responses_api": "there is no Responses API",
 }
 
+# Names of other classes, which must not reach `model_kwargs`: it is shown, traced and sent.
+_OTHER_NAMES: Final = {"openai_api_key": "api_key", "openai_api_base": "base_url"}
+
 
 def constructor_arguments(kind: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a model's constructor, the unknown ones in `model_kwargs`.
@@ -33,11 +38,10 @@ def constructor_arguments(kind: type[BaseModel], values: dict[str, Any]) -> dict
         values: What it was called with; not changed.
 
     Raises:
-        ValueError: An argument is given twice, under both its names or in `model_kwargs`; or
-            headers are given where they would be traced.
+        ValueError: An argument is given twice, under both its names or in `model_kwargs`; headers
+            are given where they would be traced; or a key is given under a name of `ChatOpenAI`.
     """
-    if "extra_headers" in values or "extra_headers" in (values.get("model_kwargs") or {}):
-        raise ValueError("Give headers as `default_headers`, which is kept out of every trace.")
+    _refuse_misplaced({**(values.get("model_kwargs") or {}), **values})
     names = _names(kind)
     known = {name: value for name, value in values.items() if name in names}
     for name, alias in names.items():
@@ -63,6 +67,15 @@ def constructor_arguments(kind: type[BaseModel], values: dict[str, Any]) -> dict
     if model_kwargs:
         known["model_kwargs"] = model_kwargs
     return known
+
+
+def _refuse_misplaced(given: Mapping[str, Any]) -> None:
+    """Refuse what would be shown, traced or sent where it stands."""
+    if "extra_headers" in given:
+        raise ValueError("Give headers as `default_headers`, which is kept out of every trace.")
+    for name, ours in _OTHER_NAMES.items():
+        if name in given:
+            raise ValueError(f"`{name}` is called `{ours}` here.")
 
 
 @cache

@@ -323,3 +323,12 @@ def test_request_id_and_rate_limit_are_told():
             assert message.response_metadata["request_id"] == "req_1"
             limit = message.response_metadata["rate_limit"]
             assert limit == {"limit": 60, "remaining": 59, "reset_in_s": 30.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"), [("openai_api_key", "api_key"), ("openai_api_base", "base_url")]
+)
+def test_a_key_under_another_name_is_not_taken_for_a_field_of_the_body(name, ours):
+    with pytest.raises(ValueError, match=f"`{name}` is called `{ours}` here") as caught:
+        ChatRuncrate(model="m", **{name: "rc_live_other"})
+    assert "rc_live_other" not in str(caught.value)
