@@ -219,6 +219,7 @@ def whole_answer(make: Callable[P, Draft]) -> Callable[P, Call[ChatCompletion]]:
 
     @wraps(make)
     def create(*args: P.args, **kwargs: P.kwargs) -> Call[ChatCompletion]:
+        _refuse_positional("create", args)
         request = make(*args, **kwargs).request(streamed=False)
         return Call(request, whole(ChatCompletion, request))
 
@@ -230,9 +231,18 @@ def streamed_answer(make: Callable[P, Draft]) -> Callable[P, Request]:
 
     @wraps(make)
     def stream(*args: P.args, **kwargs: P.kwargs) -> Request:
+        _refuse_positional("stream", args)
         return make(*args, **kwargs).request(streamed=True)
 
     return stream
+
+
+def _refuse_positional(method: str, arguments: tuple[object, ...]) -> None:
+    if arguments:
+        raise TypeError(
+            f"`chat.completions.{method}` takes named arguments only, such as `model=...` and "
+            '`messages=[{"role": "user", "content": "..."}]`. Nothing was sent.'
+        )
 
 
 class Completions(SyncResource):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from runcrate_core.api import instances, job_submissions, jobs
 from runcrate_core.errors import (
     AmbiguousLaunchError,
+    ConfigurationError,
     RuncrateError,
     SpendRefusedError,
 )
@@ -20,7 +21,7 @@ from runcrate_core.protocol.reconcile import Creation, by_name, create_once
 from runcrate_core.protocol.steps import Do, Notify
 from runcrate_core.spending import ending
 from runcrate_core.spending.ledger import SpendEntry, SpendLedger
-from runcrate_core.spending.limits import SHORTEST_JOB_MINUTES, refused
+from runcrate_core.spending.limits import SHORTEST_JOB_MINUTES, SpendLimits, refused
 from runcrate_core.spending.offers import candidates_of, dearest_for_job
 from runcrate_core.spending.plans import JobPlan, RunningMachine
 
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
     from runcrate_core.api.job_types import Job
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.ending import Started
-    from runcrate_core.spending.limits import SpendLimits
     from runcrate_core.spending.offers import Candidate
     from runcrate_core.spending.plans import Approve, Proposal
 
@@ -52,11 +52,19 @@ class JobGuard:
         limits: What may be spent.
         ledger: The ledger to keep; a new one when not given.
         approve: Asked before each job; anything but `True` refuses it.
+
+    Raises:
+        ConfigurationError: `limits` is something else.
     """
 
     def __init__(
         self, limits: SpendLimits, ledger: SpendLedger | None, approve: Approve | None
     ) -> None:
+        if not isinstance(limits, SpendLimits):
+            raise ConfigurationError(
+                f"`limits` must be `SpendLimits(...)`, not a `{type(limits).__name__}`. Nothing can "
+                "be started with it."
+            )
         self.limits = limits
         self.ledger = ledger if ledger is not None else SpendLedger()
         self._approve = approve

@@ -157,3 +157,11 @@ def test_methods_show_the_signature_and_documentation_of_their_function() -> Non
     assert inspect.signature(client.models.list).return_annotation == "list[Model]"
     assert "Most tokens of the answer" in (inspect.getdoc(create) or "")
     client.close()
+
+
+@pytest.mark.parametrize("method", ["create", "stream"])
+def test_arguments_by_position_are_refused_by_the_name_that_was_called(method: str) -> None:
+    with rc.Runcrate("rc_live_test") as client:
+        call: Any = getattr(client.chat.completions, method)
+        with pytest.raises(TypeError, match=rf"`chat.completions.{method}` takes named arguments"):
+            call("Hello")

@@ -690,3 +690,8 @@ def test_limits_may_name_one_gpu_as_a_text() -> None:
     assert not limits.allows_gpu("A100")
     nowhere: Callable[[str | None], bool] = rc.SpendLimits(regions=[]).allows_region
     assert not nowhere(None)
+
+
+def test_limits_must_be_limits() -> None:
+    with pytest.raises(rc.ConfigurationError, match=r"`SpendLimits\(...\)`, not a `dict`"):
+        rc.SpendGuard({"max_total_usd": 3})  # type: ignore[arg-type]
