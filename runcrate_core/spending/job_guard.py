@@ -62,8 +62,8 @@ class JobGuard:
     ) -> None:
         if not isinstance(limits, SpendLimits):
             raise ConfigurationError(
-                f"`limits` must be `SpendLimits(...)`, not a `{type(limits).__name__}`. Nothing can "
-                "be started with it."
+                f"`limits` must be `SpendLimits(...)`, not a `{type(limits).__name__}`. Nothing "
+                "can be started with it."
             )
         self.limits = limits
         self.ledger = ledger if ledger is not None else SpendLedger()
