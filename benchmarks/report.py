@@ -23,6 +23,19 @@ COMBINED_FLOORS = {
     "llamaindex": "llama-index-core on raw httpx",
 }
 FLOORS = {"langchain": "langchain-core floor", "llamaindex": "llama-index-core floor"}
+GREEN, GREY, BLUE, VIOLET = "#15803d", "#94a3b8", "#3b82f6", "#8b5cf6"
+PLOTTED = {
+    "langchain": {
+        "langchain_runcrate (ours)": GREEN,
+        "langchain-runcrate 0.1.0": BLUE,
+        "langchain-openai": VIOLET,
+    },
+    "llamaindex": {
+        "llamaindex_runcrate (ours)": GREEN,
+        "llama-index-llms-runcrate 0.1.0": BLUE,
+    },
+}
+PLOT_WIDTH, LABELS_WIDTH, BAR_STEP = 760, 230, 20
 UNITS = {
     "microseconds": "µs",
     "milliseconds": "ms",
@@ -124,29 +137,51 @@ def table(results: list[dict[str, Any]]) -> str:
 
 
 def plot(results: list[dict[str, Any]]) -> str:
-    """Return bars of what a streamed chunk costs, as SVG that fits light and dark pages."""
-    rows = [row for row in results if row["title"] == "stream text sync" and "error" not in row]
-    height, bar, left, width = 26, 16, 250, 760
-    longest = max(row["microseconds"] for row in rows)
-    scale = (width - left - 80) / longest
-    parts = []
-    for number, row in enumerate(rows):
-        top = 40 + number * height
-        ours = row["candidate"] in OURS.values()
-        colour = "#2f9e6e" if ours else "#8a93a3"
-        length = max(2.0, row["microseconds"] * scale)
+    """Return bars of what a streamed chunk costs, as SVG with a ground of its own."""
+    parts, top = [], 44
+    figures = {(row["title"], row["candidate"]): row.get("microseconds") for row in results}
+    shown = [
+        (kind, bars(figures, f"stream {kind} sync", family))
+        for family in FLOORS
+        for kind in ("text", "reasoning", "tool")
+    ]
+    longest = max(value for _, group in shown for _, value, _ in group)
+    scale = (PLOT_WIDTH - LABELS_WIDTH - 90) / longest
+    for kind, group in shown:
         parts.append(
-            f'<text x="{left - 8}" y="{top + 13}" text-anchor="end"'
-            f"{' font-weight=' + chr(34) + 'bold' + chr(34) if ours else ''}>"
-            f"{escape(row['candidate'])}</text>"
-            f'<rect x="{left}" y="{top}" width="{length:.0f}" height="{bar}" rx="3" '
-            f'fill="{colour}"/>'
-            f'<text x="{left + length + 6:.0f}" y="{top + 13}">{row["microseconds"]:.0f} µs</text>'
+            f'<text x="{LABELS_WIDTH}" y="{top + 12}" fill="#64748b">'
+            f"{'arguments of tools' if kind == 'tool' else kind}</text>"
         )
-    total = 50 + len(rows) * height
+        for name, value, colour in group:
+            top += BAR_STEP
+            length = max(2.0, value * scale)
+            parts.append(
+                f'<text x="{LABELS_WIDTH - 8}" y="{top + 12}" text-anchor="end">'
+                f"{escape(name)}</text>"
+                f'<rect x="{LABELS_WIDTH}" y="{top + 1}" width="{length:.0f}" height="14" rx="3" '
+                f'fill="{colour}"/>'
+                f'<text x="{LABELS_WIDTH + length + 6:.0f}" y="{top + 12}">{value:.1f} µs</text>'
+            )
+        top += BAR_STEP + 12
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {total}" '
-        'font-family="system-ui, sans-serif" font-size="13" fill="#6b7280">'
-        '<text x="10" y="22" font-size="15">Processor time of one streamed text chunk '
-        "(less is better)</text>" + "".join(parts) + "</svg>\n"
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {PLOT_WIDTH} {top}" '
+        'font-family="system-ui, sans-serif" font-size="12" fill="#0f172a">'
+        f'<rect width="{PLOT_WIDTH}" height="{top}" rx="8" fill="#f8fafc"/>'
+        '<text x="16" y="26" font-size="15" font-weight="bold">Processor time of one streamed '
+        "chunk, blocking (less is better)</text>" + "".join(parts) + "</svg>\n"
     )
+
+
+def bars(
+    figures: dict[tuple[str, str], float | None], title: str, family: str
+) -> list[tuple[str, float, str]]:
+    """Return name, microseconds and colour of each bar of one group."""
+    raw, own = figures[title, "raw httpx"], figures[title, FLOORS[family]]
+    group = [
+        (f"{FLOORS[family].removesuffix(' floor')} + raw httpx", (raw or 0) + (own or 0), GREY)
+    ]
+    for name, colour in PLOTTED[family].items():
+        value = figures.get((title, name))
+        if value is not None:
+            group.append((name, value, colour))
+    return group
