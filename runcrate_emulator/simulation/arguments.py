@@ -13,7 +13,7 @@ from runcrate_emulator.simulation.records import Record
 from runcrate_emulator.simulation.schema import Schemas, types_of
 from runcrate_emulator.simulation.slots import Slot
 from runcrate_emulator.simulation.smallest import Unsatisfiable
-from runcrate_emulator.simulation.text_values import candidates, guesses
+from runcrate_emulator.simulation.text_values import candidates, guesses, has_its_shape
 from runcrate_emulator.simulation.tool_choice import Offer, call_syntax
 from runcrate_emulator.simulation.words import stem_set
 
@@ -118,7 +118,8 @@ class Arguments:
         arguments = self._filled(offer)
         for slot in offer.slots:
             values = self._coordinated(slot, arguments.get(slot.name))
-            if len(values) > 1:
+            others = [value for name, value in arguments.items() if name != slot.name]
+            if len(values) > 1 and not any(value in others for value in values[1:]):
                 return [{**arguments, slot.name: value} for value in values[:_MOST_CALLS]]
         return [arguments]
 
@@ -168,6 +169,8 @@ class Arguments:
         schemas = Schemas(slot.schema)
         values = [self._alike(value, part) for part in parts]
         if any(one is None for one in values):
+            return [value]
+        if not all(has_its_shape(slot.kind, str(one)) for one in values):
             return [value]
         return [one for one in values if schemas.accepts(slot.schema, one)] or [value]
 

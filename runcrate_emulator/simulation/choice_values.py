@@ -58,6 +58,8 @@ _ONE_OF: Final = re.compile(
     r"(?:possible|allowed|valid) values)\b[:\s]*(?P<list>[^.;\n]+)",
     re.IGNORECASE,
 )
+_SAID: Final = 4.0
+"""Score of an option that stands right behind the slot's name, as in `role admin`."""
 _LONGEST_OPTION_WORDS: Final = 4
 _FALLBACKS: Final = ("other", "unknown", "none", "neutral", "general", "n/a", "no", "default")
 
@@ -102,7 +104,7 @@ def exemplified(slot: Slot, text: str) -> str | None:
 
 def _spaced(example: str) -> re.Pattern[str]:
     parts = re.findall(r"[^\W\d]+|\d+|[^\w\s]+", example)
-    return re.compile(rf"(?<!\w){'[ -]?'.join(map(re.escape, parts))}(?!\w)", re.IGNORECASE)
+    return re.compile(rf"(?<!\w){'[ -]?'.join(map(re.escape, parts))}s?(?!\w)", re.IGNORECASE)
 
 
 def chosen(slot: Slot, options: Sequence[Any], evidence: Evidence) -> Any:
@@ -115,7 +117,7 @@ def chosen(slot: Slot, options: Sequence[Any], evidence: Evidence) -> Any:
         request = evidence.focus or evidence.request
         return max(meanings, key=lambda name: _fit(request, f"{name} {meanings[name]}"))
     for text in evidence.texts():
-        scored = [(_mention(str(option), text), -at) for at, option in enumerate(options)]
+        scored = [(_mention(str(option), text, slot), -at) for at, option in enumerate(options)]
         best, at = max(scored)
         if best > 0:
             return options[-at]
@@ -129,8 +131,11 @@ def chosen(slot: Slot, options: Sequence[Any], evidence: Evidence) -> Any:
     )
 
 
-def _mention(option: str, text: str) -> float:
+def _mention(option: str, text: str, slot: Slot) -> float:
     plain = " ".join(identifier_words(option)) or option
+    said = rf"\b{re.escape(slot.phrase)}(?: (?:is|of|to|as)|:|=)? [\"'`]?{re.escape(option)}(?!\w)"
+    if slot.phrase and option and re.search(said, text, re.IGNORECASE):
+        return _SAID
     if match := re.search(rf"(?<!\w){re.escape(option)}(?!\w)", text, re.IGNORECASE):
         return 3 - match.start() / (len(text) + 1) if option else 0.0
     wanted = [stem(word) for word in words(plain)]

@@ -10,8 +10,9 @@ from runcrate_emulator.simulation.prompt import Prompt, joined
 from runcrate_emulator.simulation.slots import Slot
 
 _WANTS: Final = re.compile(
-    r"\b(?:classify|categori[sz]e|label|sentiment|which (?:category|class|label|topic)|route)\b"
-    r"[^\n]{0,120}?\b(?:as|into|is|are|either|one of|categories|"
+    r"\b(?:classify|categori[sz]e|label|sentiment|which (?:category|class|label|topic)|route|"
+    r"whether (?:the|this) \w+ is)\b"
+    r"[^\n]{0,120}?\b(?:as|into|is|are|either|one of|about|categories|"
     r"classes|labels|options|between|or)\b"
     r"[^\w\n]*(?P<list>[^.?\n]+)",
     re.IGNORECASE,

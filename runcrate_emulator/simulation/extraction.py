@@ -103,7 +103,7 @@ def _find(asked: str, every: Sequence[Passage], prompt: Prompt) -> Found:
     if best.score < GOOD_ENOUGH:
         return Found(_unknown(prompt), grounded=False, score=best.score)
     chosen = [best] if _BRIEF.search(prompt.instructions) else _chosen(ranking)
-    told = " ".join(dict.fromkeys(_quoted(one.passage, every, prompt) for one in chosen))
+    told = _without_repeats([_quoted(one.passage, every, prompt) for one in chosen])
     if len(chosen) == 1 and best.matched <= names_in(asked):
         told = f"{told} {_sequel(best.passage, every)}".strip()
     sources = tuple(dict.fromkeys(one.passage.source for one in chosen if one.passage.source))
@@ -174,6 +174,14 @@ def _quoted(passage: Passage, every: Sequence[Passage], prompt: Prompt) -> str:
         return text
     marker = f"[{passage.source}]"
     return f"{text[:-1]} {marker}{text[-1]}" if text.endswith((".", "!")) else f"{text} {marker}"
+
+
+def _without_repeats(texts: Sequence[str]) -> str:
+    """Texts as one, without those that another one holds already."""
+    kept = dict.fromkeys(texts)
+    return " ".join(
+        text for text in kept if not any(text in other for other in kept if other != text)
+    )
 
 
 def _sequel(passage: Passage, every: Sequence[Passage]) -> str:

@@ -73,7 +73,7 @@ def _listed(text: str) -> str | None:
     if match is None or not counted:
         return None
     count = max(1, min(int(counted[0].value), _MOST_PIECES))
-    what = match["what"].strip().removesuffix("s")
+    what = re.sub(r"ies$", "y", match["what"].strip()).removesuffix("s")
     items = [f"simulated {what} {number}" for number in range(1, count + 1)]
     if _COMMAS.search(text):
         return ", ".join(items)

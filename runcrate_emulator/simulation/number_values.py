@@ -59,6 +59,7 @@ _COUNTING: Final = frozenset(
 )
 _PART_OF_NAME: Final = -4.0
 """Score of a number that is part of a name, as in `RTX 4090`, unless the slot has that name."""
+_LASTING: Final = stem_set("duration timeout runtime period lifetime ttl")
 _CALENDAR: Final = stem_set("year month day date")
 _BESIDE_NAME: Final = re.compile(r"[A-Z]\w+\s*[,(]\s*(?:aged?\s+)?$")
 _AGES: Final = range(1, 121)
@@ -198,6 +199,8 @@ def _closeness(named: frozenset[str], word: str) -> float:
 
 def _unit_score(slot: Slot, mention: _Mention) -> float:
     wanted = _wanted_in_name(slot)
+    if mention.unit is not None and mention.unit.dimension == "time" and slot.stems & _LASTING:
+        return 2.0
     if wanted is None:
         described = measure_in_description(slot.description)
         if mention.unit is None:

@@ -11,7 +11,7 @@ from runcrate_emulator.simulation.text_values import candidates
 _WANTS: Final = re.compile(
     r"\b(?:extract|find|pull out|identify|pick out|get|list|"
     r"return)\b (?:me )?(?:all |every )?(?:the |any )?"
-    r"(?P<what>[a-z][a-z ]{1,30}?)(?: mentioned| named| found)?,? (?:from|in|out of)\b"
+    r"(?P<what>[a-z][a-z ]{1,30}?)(?: mentioned| named| found)?(?:,? (?:from|in|out of)\b|(?=:))"
     r"(?: (?:the|this|following|text|sentence|paragraph|message|below|passage|document))*\s*:?\s*"
     r"(?P<text>.*)$",
     re.IGNORECASE | re.DOTALL,
@@ -31,11 +31,11 @@ def picked(prompt: Prompt) -> str | None:
     wanted = match["what"].strip().lower()
     if not text.strip():
         return None
-    if _NUMBERS.search(wanted):
+    slot = Slot(wanted.replace(" ", "_"))
+    if slot.kind in _PICKED:
+        found = [one.text for one in candidates(slot, text)]
+    elif _NUMBERS.search(wanted):
         found = [text[one.start : one.end].strip() for one in spans.numbers(text)]
     else:
-        slot = Slot(wanted.replace(" ", "_"))
-        if slot.kind not in _PICKED:
-            return None
-        found = [one.text for one in candidates(slot, text)]
+        return None
     return ", ".join(dict.fromkeys(found)) or None

@@ -54,6 +54,8 @@ _INLINE_LABEL: Final = re.compile(
     r"Statement|Claim|Input|Output|Premise|Hypothesis)(?=: )",
     re.IGNORECASE,
 )
+_INLINE_TEXT: Final = re.compile(r"(?<=[?] )(?:Text|Context|Document|Passage)(?=: )")
+"""A label that opens a text behind the question about it."""
 _SHORTEST_RULE: Final = 5
 """Characters from which a line of dashes is a border even inside a text."""
 
@@ -66,7 +68,7 @@ def sections(text: str) -> list[Section]:
 
 def _unrolled(line: str) -> Sequence[str]:
     """A line cut before each label in it, if it holds several; what instructs comes first."""
-    if len(_INLINE_LABEL.findall(line)) < 2:  # noqa: PLR2004 - one may be part of a text
+    if len(_INLINE_LABEL.findall(line)) < 2 and not _INLINE_TEXT.search(line):  # noqa: PLR2004 - one may be part of a text
         return (line,)
     parts = _INLINE_LABEL.sub(r"\n\g<0>", line).lstrip("\n").split("\n")
     last = sentences(parts[-1])

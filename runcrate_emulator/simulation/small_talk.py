@@ -1,11 +1,11 @@
 """Replies that need no material: greetings, who the model is, echoes, counting, sums."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from runcrate_emulator.simulation import spans
-from runcrate_emulator.simulation.arithmetic import expressions, solved
+from runcrate_emulator.simulation.arithmetic import expressions, solved, with_result
 from runcrate_emulator.simulation.languages import greeted
 from runcrate_emulator.simulation.passages import sentences
 from runcrate_emulator.simulation.perspective import addressed
@@ -74,7 +74,7 @@ def small_talk(prompt: Prompt) -> str | None:
     for reply in _REPLIES:
         if said := reply(text):
             return said
-    return None
+    return _reckoned_on(text, prompt.replied)
 
 
 def is_social(text: str) -> bool:
@@ -133,6 +133,15 @@ def _reckoned(text: str) -> str | None:
     if not results or len(expressions(text)) != len(results):
         return None
     return "; ".join(f"{shown} = {value}" for shown, value in results)
+
+
+def _reckoned_on(text: str, replied: Sequence[str]) -> str | None:
+    """The result of a sum that goes on from the last reply: `Multiply that by 3`."""
+    before = spans.numbers(replied[-1]) if replied else []
+    if not before or is_question(text):
+        return None
+    said = with_result(text, before[-1].value)
+    return None if said == text else _reckoned(said)
 
 
 def _told(text: str) -> str | None:

@@ -11,6 +11,7 @@ from runcrate_emulator.simulation.record_values import from_records
 from runcrate_emulator.simulation.schema import Schemas, types_of
 from runcrate_emulator.simulation.slots import Slot
 from runcrate_emulator.simulation.text_values import Strength, candidates, guesses, mentioned
+from runcrate_emulator.simulation.words import identifier_words
 
 _SHORT_MATERIAL: Final = 80
 """Words up to which a quotation in the material may be its title."""
@@ -60,8 +61,17 @@ class _Choice:
         """A name for something new: the one that is stated, else one that is made."""
         for text in self.evidence.texts():
             yield from self._stated(text)
+            yield from self._apposed(text)
         if self.slot.required:
             yield composition.own_name(self.slot, self.evidence)
+
+    def _apposed(self, text: str) -> Iterator[str]:
+        """A name right behind the word for what is made: `Bob` in `create a user Bob`."""
+        nouns = [one for one in identifier_words(self.slot.owner.partition(" ")[0])[1:] if one]
+        for span in spans.names(text):
+            before = text[: span.start].split()[-1:]
+            if before and before[0].lower() in map(str.lower, nouns):
+                yield span.text
 
     def _composed(self) -> str:
         return composition.text_for(self.slot, self.evidence) if self.evidence.free else ""

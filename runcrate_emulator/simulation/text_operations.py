@@ -5,6 +5,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from runcrate_emulator.simulation import spans
+from runcrate_emulator.simulation.languages import language_of
+from runcrate_emulator.simulation.measures import converted, measure_of
 from runcrate_emulator.simulation.words import words
 
 _LONGEST: Final = 2000
@@ -38,10 +40,25 @@ _COMPARED: Final = re.compile(
     r"\bwhich (?:number )?(?:one )?is (?P<how>larger|bigger|greater|higher|smaller|lower|less)\b",
     re.IGNORECASE,
 )
+_CONVERT: Final = re.compile(
+    r"\b(?:convert|change|how much is|what is)\s+(?P<n>\d{1,15}(?:\.\d{1,9})?)\s?"
+    r"(?P<source>[a-z]+)\s+(?:to|into|in)\s+(?P<target>[a-z]+)\b",
+    re.IGNORECASE,
+)
+_HOW_MANY_IN: Final = re.compile(
+    r"\bhow many (?P<target>[a-z]+) (?:are |is )?(?:there )?(?:in|make) "
+    r"(?P<n>\d{1,15}(?:\.\d{1,9})?)\s?(?P<source>[a-z]+)\b",
+    re.IGNORECASE,
+)
+_LANGUAGE: Final = re.compile(
+    r"\b(?:what|which) language\b|\b(?:detect|identify|name|label|determine) the language\b",
+    re.IGNORECASE,
+)
 _PROPERTY: Final = re.compile(
     r"\bis (?P<n>-?\d+)(?: an?)? (?P<what>prime|even|odd)\b|"
-    r"\bis (?P<left>-?\d+(?:\.\d+)?) (?P<how>divisible by|greater than|larger than|bigger than|"
-    r"more than|less than|smaller than|equal to) (?P<right>-?\d+(?:\.\d+)?)",
+    r"(?:\bis )?(?<![\d.])(?P<left>-?\d+(?:\.\d+)?) (?:is )?"
+    r"(?P<how>divisible by|greater than|larger than|bigger than|more than|less than|smaller than|"
+    r"equal to) (?P<right>-?\d+(?:\.\d+)?)",
     re.IGNORECASE,
 )
 _LARGEST_TESTED: Final = 10**8
@@ -58,7 +75,7 @@ def operated(text: str) -> str | None:
     """The outcome of a task on the letters, words or numbers in a request, else `None`."""
     if len(text) > _LONGEST:
         return None
-    for operation in (_cased, _reversed, _sorted, _counted, _compared):
+    for operation in (_cased, _reversed, _sorted, _counted, _compared, _converted, _language):
         if outcome := operation(text):
             return outcome
     holds = truth_of(text)
@@ -145,6 +162,28 @@ def _counted(text: str) -> str | None:
         return str(sum(character in "aeiou" for character in given.lower()))
     counted = [c for c in given if c.isalpha()] if unit.startswith("letter") else given
     return str(len(counted))
+
+
+def _converted(text: str) -> str | None:
+    """A quantity in another unit: `Convert 5 km to miles`, `How many minutes are in 3 hours?`."""
+    match = _CONVERT.search(text) or _HOW_MANY_IN.search(text)
+    if match is None:
+        return None
+    source, target = measure_of(match["source"]), measure_of(match["target"])
+    if source is None or target is None or source.dimension != target.dimension:
+        return None
+    if source.dimension in {"degree", "money"}:  # no mere factor lies between these
+        return None
+    value = converted(float(match["n"]), source, target)
+    return f"{match['n']} {match['source']} = {value:.6g} {match['target']}"
+
+
+def _language(text: str) -> str | None:
+    match = _LANGUAGE.search(text)
+    quoted = spans.quotations(text)
+    if match is None or not (quoted or ":" in text):
+        return None
+    return language_of(quoted[0].text if quoted else text.partition(":")[2])
 
 
 def _compared(text: str) -> str | None:

@@ -82,6 +82,7 @@ _NAMED: Final = re.compile(
 _ADDRESSEES: Final = frozenset({"to", "cc", "bcc", "recipient", "recipients", "addressee"})
 _MAIL: Final = re.compile(r"(?:\b|_)e?-?mail", re.IGNORECASE)
 _SHAPES: Final[Mapping[Kind, re.Pattern[str]]] = {"email": spans.EMAIL, "url": spans.URL}
+_RATIO: Final = re.compile(r"(?<![\d:])\d{1,2}:\d{1,2}(?![\d:])")
 _SQL: Final = re.compile(
     r"\b(?:SELECT|INSERT INTO|UPDATE|DELETE FROM|WITH|CREATE TABLE|DROP TABLE|ALTER TABLE)\b\s.+",
     re.DOTALL,
@@ -111,14 +112,14 @@ def candidates(slot: Slot, text: str) -> Iterator[Candidate]:
         ("fitting", _of_kind(slot.kind, text)),
     ):
         for span in source:
-            if strength == "stated" and not _has_its_shape(slot.kind, span.text):
+            if strength == "stated" and not has_its_shape(slot.kind, span.text):
                 continue
             found = _without_own_words(slot, span.text.strip(" \t\n\"'“”`"))
             if found and found.lower() not in _NEGLIGIBLE:
                 yield Candidate(found, span.start, span.end, strength)  # type: ignore[arg-type]  # both are Strengths
 
 
-def _has_its_shape(kind: Kind, text: str) -> bool:
+def has_its_shape(kind: Kind, text: str) -> bool:
     """Whether a text can be of a kind that has a shape, as addresses have."""
     shape = _SHAPES.get(kind)
     return shape is None or shape.search(text) is not None
@@ -140,6 +141,8 @@ def mentioned(slot: Slot, text: str) -> Iterator[Candidate]:
 def _stated(slot: Slot, text: str) -> Iterator[Span]:
     if _ADDRESSEES & set(slot.words) and _MAIL.search(slot.owner):
         yield from spans.found(spans.EMAIL, text)
+    if "ratio" in slot.words:
+        yield from spans.found(_RATIO, text)
     for phrase in dict.fromkeys([slot.name, slot.phrase, *slot.words[-1:]]):
         if not phrase or (phrase in STOP_WORDS and phrase != slot.name):
             continue

@@ -13,6 +13,7 @@ from runcrate_emulator.simulation.clauses import Clause
 from runcrate_emulator.simulation.conversation import Tool
 from runcrate_emulator.simulation.schema import Schemas, types_of
 from runcrate_emulator.simulation.slots import Slot
+from runcrate_emulator.simulation.spans import URL
 from runcrate_emulator.simulation.thesaurus import alike
 from runcrate_emulator.simulation.words import (
     identifier_words,
@@ -32,6 +33,8 @@ _DESCRIPTION: Final = 1.0
 _PARAMETER: Final = 0.8
 _OPTION: Final = 1.5
 _SYNONYM: Final = 0.5
+_ADDRESS: Final = 2.0
+"""What an address in the clause counts for a tool that needs one."""
 _SAME_ACTION: Final = 1.0
 _OTHER_ACTION: Final = -3.0
 _POINTED: Final = 0.4
@@ -235,6 +238,8 @@ class Choice:
             if len(option) > 2  # noqa: PLR2004 - a letter or two may mean anything
         )
         score += _OPTION * bool(asked & offer.described_stems)
+        if any(slot.kind == "url" and slot.required for slot in offer.slots):
+            score += _ADDRESS * bool(URL.search(clause.text))
         if clause.points_back:
             nouns = [one for one in stem_set(before) if one not in VERBS]
             score += _POINTED * sum(self._match(one, offer) for one in nouns)

@@ -43,6 +43,11 @@ MAIL = tool("send_email", "Send an email.", to="string", subject="string", body=
         ("Is 8 odd? Answer yes or no.", "no"),
         ("Is 91 a prime number? Answer yes or no.", "no"),
         ("Is 12 greater than 9.5? Reply YES or NO.", "YES"),
+        ("True or false: 5 is less than 3.", "No."),
+        ("Convert 5 km to miles", "5 km = 3.10686 miles"),
+        ("How many minutes are in 3 hours?", "3 hours = 180 minutes"),
+        ("What language is this: 'Bonjour tout le monde, je suis Marie'?", "French"),
+        ("Extract the phone number: call me at +1 555-123-4567 tomorrow", "+1 555-123-4567"),
     ],
 )
 def test_work_on_letters_and_numbers_needs_no_knowledge(request_, answer):
@@ -364,3 +369,75 @@ def test_a_sum_beside_another_question_is_a_step_of_its_own():
         ("get_weather", {"city": "Tokyo"}),
         ("multiply", {"a": 7, "b": 8}),
     ]
+
+
+def test_a_sum_goes_on_from_the_last_reply():
+    talk = [user("What is 2+2?"), assistant("4"), user("Multiply that by 3")]
+    assert say(talk) == "4 * 3 = 12"
+
+
+@pytest.mark.parametrize(
+    ("request_", "category"),
+    [
+        (
+            (
+                "Decide whether the user is asking about billing, technical support, or sales."
+                "\n\nUser: My invoice is wrong."
+            ),
+            "billing",
+        ),
+        (
+            (
+                "Classify this ticket into one of: billing, bug, feature request.\n"
+                "Ticket: The app crashes when I click save."
+            ),
+            "bug",
+        ),
+    ],
+)
+def test_a_class_is_found_by_words_that_mean_the_same(request_, category):
+    assert say(request_) == category
+
+
+def test_a_text_behind_its_question():
+    request = "Based on this text, who is the CEO? Text: Acme is old. Jane Doe is its CEO."
+    assert say(request) == "Jane Doe is its CEO."
+
+
+def test_one_passage_is_not_quoted_twice():
+    context = "The Eiffel Tower is in Paris. It is 330 metres tall and a tower of iron."
+    said = say(f"Context:\n{context}\n\nQuestion: How tall is the Eiffel Tower?")
+    assert said.count("is in Paris") == 1
+
+
+def test_two_places_of_one_call_are_no_two_calls():
+    offer = tool("get_distance", "Get the distance of two cities", origin=TEXT, destination=TEXT)
+    assert calls("What's the distance between Berlin and Munich?", [offer]) == [
+        ("get_distance", {"origin": "Berlin", "destination": "Munich"})
+    ]
+
+
+def test_names_options_and_addresses_are_told_apart():
+    offer = tool(
+        "create_user",
+        "Create a user",
+        name=TEXT,
+        email=TEXT,
+        role={"type": "string", "enum": ["user", "admin"]},
+    )
+    assert calls("Create a user Bob with email bob@x.io and role admin", [offer]) == [
+        ("create_user", {"name": "Bob", "email": "bob@x.io", "role": "admin"})
+    ]
+
+
+def test_optional_lengths_and_shapes_are_taken_from_the_request():
+    offer = tool(
+        "generate_video",
+        "Generate a video",
+        ["prompt"],
+        prompt=TEXT,
+        duration={"type": "integer"},
+        aspect_ratio=TEXT,
+    )
+    ((_, given),) = calls("Make a 6 second video of waves, in 16:9", [offer])
+    assert (given["duration"], given["aspect_ratio"]) == (6, "16:9")
