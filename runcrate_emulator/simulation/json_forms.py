@@ -2,11 +2,12 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from runcrate_emulator.simulation import spans
+from runcrate_emulator.simulation.form_wishes import behind_wish, without_form
 from runcrate_emulator.simulation.instructions import instructs
 from runcrate_emulator.simulation.passages import sentences
 from runcrate_emulator.simulation.prompt import Prompt
@@ -22,8 +23,8 @@ _ON_FORM: Final = re.compile(
 )
 _EMPTY_FENCE: Final = re.compile(r"```\w*\s*```")
 _KEYS: Final = re.compile(
-    r"(?:keys?|fields?|properties|attributes)\b(?: named| called|:| "
-    r"are| of| is)?\s*:?\s*(?P<after>[^.\n]{1,200})|"
+    r"(?:keys?|fields?|properties|attributes|extract(?: the| their| his| her)?)\b"
+    r"(?: named| called|:| are| of| is)?\s*:?\s*(?P<after>[^.\n]{1,200})|"
     r"(?P<before>(?:[\"'\u201c`][\w ]+[\"'\u201d`](?:,? and |,? or |, "
     r")?)+)\s*(?:keys?|fields?|properties|attributes)",
     re.IGNORECASE,
@@ -46,6 +47,8 @@ _COUNTED: Final = frozenset(
         """.split()  # noqa: SIM905 - words read best as words
 )
 """Last words of keys whose values are numbers."""
+_SKETCH: Final = re.compile(r"\{[^{}]{3,600}\}")
+_SKETCHED_KEY: Final = re.compile(r"\"([A-Za-z_]\w{0,40})\"\s*:")
 _LONGEST_KEY_WORDS: Final = 3
 _MOST_TRIED: Final = 40
 
@@ -69,14 +72,16 @@ def schema_in(prompt: Prompt) -> Mapping[str, Any] | None:
         return max(enumerate(schemas), key=lambda one: ("properties" in one[1], one[0]))[1]
     if shaped := _by_example(prompt, found):
         return shaped
+    if sketched := _by_sketch(text):
+        return sketched
     shows_form = "{" in text or "[" in text
     return _by_keys(text) or (ANY_ANSWER if _DEMANDS.search(text) and not shows_form else None)
 
 
 def without_wish(prompt: Prompt) -> Prompt:
-    """A prompt without the schema or example it shows and the sentences that ask for JSON."""
+    """A prompt without the schema or example it shows and the words that ask for JSON."""
     if schema_in(prompt) is None:
-        return prompt
+        return replace(prompt, text=without_form(prompt.text))
     return replace(prompt, system=_without_wish(prompt.system), text=_without_wish(prompt.text))
 
 
@@ -94,8 +99,15 @@ def _uninstructed(paragraph: str) -> str:
     lines = [sentences(line) for line in paragraph.splitlines()]
     if not any(_is_wish(said) for line in lines for said in line):
         return paragraph
-    kept = [[said for said in line if not (_is_wish(said) or instructs(said))] for line in lines]
-    return "\n".join(" ".join(line) for line in kept if line)
+    kept = [[_material_of(said) for said in line] for line in lines]
+    return "\n".join(" ".join(filter(None, line)) for line in kept if any(line))
+
+
+def _material_of(sentence: str) -> str:
+    """A sentence that informs, or what an instruction brings along after its colon."""
+    if not (_is_wish(sentence) or instructs(sentence)):
+        return sentence
+    return behind_wish(sentence)
 
 
 def _is_wish(sentence: str) -> bool:
@@ -208,16 +220,29 @@ def _kind_of(key: str) -> dict[str, Any]:
     return {}
 
 
+def _by_sketch(text: str) -> Mapping[str, Any] | None:
+    """The keys of an object that is sketched and no JSON, as `{"answer": ..., "score": 0-10}`."""
+    for match in _SKETCH.finditer(text):
+        keys = _SKETCHED_KEY.findall(match[0])
+        if keys:
+            return _with_keys(keys)
+    return None
+
+
+def _with_keys(keys: Sequence[str]) -> Mapping[str, Any]:
+    return {
+        "type": "object",
+        "properties": {key: _kind_of(key) for key in keys},
+        "required": list(dict.fromkeys(keys)),
+    }
+
+
 def _by_keys(text: str) -> Mapping[str, Any] | None:
     for match in _KEYS.finditer(text):
-        source = match["before"] or match["after"]
+        source = match["before"] or match["after"].partition(": ")[0]
         quoted = [span.text for span in spans.quotations(source)]
         keys = quoted or [part for part in spans.listed(source) if re.fullmatch(r"\w+", part)]
         keys = [key for key in keys if len(key.split()) <= _LONGEST_KEY_WORDS]
         if keys:
-            return {
-                "type": "object",
-                "properties": {key: _kind_of(key) for key in keys},
-                "required": keys,
-            }
+            return _with_keys(keys)
     return None

@@ -12,6 +12,7 @@ from runcrate_emulator.simulation.attached import Reading, read
 from runcrate_emulator.simulation.conversation import ChatRequest, Message, Tool
 from runcrate_emulator.simulation.evidence import Evidence, Style
 from runcrate_emulator.simulation.filler import fill
+from runcrate_emulator.simulation.form_wishes import without_form
 from runcrate_emulator.simulation.json_forms import ANY_ANSWER, schema_in, without_wish
 from runcrate_emulator.simulation.judging import verdict
 from runcrate_emulator.simulation.options import ranked_options
@@ -113,10 +114,12 @@ class _Replier:
             offered = tuple(tool for tool in offered if tool.name == choice.name)
         forced = choice.mode == "required"
         base = self._evidence("forced" if forced else "call")
-        made = plan(self._turn, offered, base)
+        # A call that is demanded is often a structured answer, whose prompt asks for JSON, too.
+        turn = replace(self._turn, request=without_form(self._turn.request))
+        made = plan(turn if forced else self._turn, offered, base)
         calls = made.calls
         if not calls and forced:
-            calls = [forced_call(self._turn, offered, base)]
+            calls = [forced_call(turn, offered, base)]
         return made, calls if self._request.parallel_tool_calls else calls[:1]
 
     def _report(self, made: Plan) -> str:

@@ -8,7 +8,7 @@ import pytest
 from langchain_core.output_parsers.format_instructions import JSON_FORMAT_INSTRUCTIONS
 from pydantic import BaseModel, Field
 
-from tests.emulator.chat_support import called, json_schema, result, say, tool, user
+from tests.emulator.chat_support import called, calls, json_schema, result, say, tool, user
 
 
 class Person(BaseModel):
@@ -231,6 +231,30 @@ def test_json_mode_gives_the_keys_that_are_named():
         response_format={"type": "json_object"},
     )
     assert list(json.loads(text)) == ["setup", "punchline"]
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "Extract the name and age as JSON: Anna is 31 years old.",
+        "Extract the person as JSON with keys name and age: Anna is 31 years old.",
+        "Return a JSON object with keys name and age. Anna is 31 years old.",
+        "Return JSON with 'name' and 'age' for: Anna is 31 years old.",
+        "Anna is 31 years old and lives in Berlin. Respond in JSON with keys `name` and `age`.",
+        "My name is Anna and I am 31 years old. Return the result as a JSON blob.",
+    ],
+)
+def test_words_about_the_form_are_no_material(prompt):
+    wanted = {"name": "Anna", "age": 31}
+    schema = {
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "age": {"type": "integer"}},
+        "required": ["name", "age"],
+    }
+    offered = [{"type": "function", "function": {"name": "Person", "parameters": schema}}]
+    forced = {"type": "function", "function": {"name": "Person"}}
+    assert json.loads(say(prompt, response_format=json_schema("person", schema))) == wanted
+    assert calls(prompt, offered, tool_choice=forced)[0] == ("Person", wanted)
 
 
 def test_json_mode_without_keys_gives_an_answer():
