@@ -1,13 +1,13 @@
 """The answer to a prompt in words: the first way of answering that fits it."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from runcrate_emulator.simulation import judging
 from runcrate_emulator.simulation.choosing import choice
 from runcrate_emulator.simulation.classifying import classified
-from runcrate_emulator.simulation.condensing import standalone
+from runcrate_emulator.simulation.condensing import follow_up, standalone
 from runcrate_emulator.simulation.extraction import find_answer
 from runcrate_emulator.simulation.invention import invented
 from runcrate_emulator.simulation.picking import picked
@@ -50,7 +50,8 @@ class Answer:
 
 
 def answer(prompt: Prompt) -> Answer:
-    """Answer a prompt."""
+    """Answer a prompt; one such as `now the same for dogs` as the one before it."""
+    prompt = replace(prompt, text=follow_up(prompt.text, list(prompt.told)))
     for form, note in _FORMS:
         if text := form(prompt):
             return Answer(text, grounded=True, note=note)

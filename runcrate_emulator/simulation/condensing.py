@@ -4,9 +4,10 @@ import re
 from typing import Final
 
 from runcrate_emulator.simulation import digest, spans
+from runcrate_emulator.simulation.actions import VERBS
 from runcrate_emulator.simulation.perspective import about_user
 from runcrate_emulator.simulation.prompt import Prompt
-from runcrate_emulator.simulation.words import STOP_WORDS, words
+from runcrate_emulator.simulation.words import STOP_WORDS, stem, words
 
 _WANTS: Final = re.compile(
     r"\b(?:standalone|stand-alone|self-contained)\b|"
@@ -31,6 +32,12 @@ _ELLIPSIS: Final = re.compile(
 )
 
 
+_SAME: Final = re.compile(
+    r"^(?:and |now |please |then |can you |could you )*(?:do )?(?:the same|it again|that again)"
+    r"(?: thing)?(?:,? but)?(?: (?:for|about|with|in|on))+ (?P<new>.{1,80})$",
+    re.IGNORECASE,
+)
+_LONGEST_TOPIC: Final = 5
 _PREPOSITION: Final = re.compile(r"^(?:in|for|at|on|to|of|from|with)\s+", re.IGNORECASE)
 _LISTING: Final = re.compile(r"\s*(?:,|and|or|&|,\s*and)\s*")
 _ELLIPTIC_WORDS: Final = 3
@@ -90,11 +97,19 @@ def follow_up(question: str, asked: list[str]) -> str:
         question: The latest question.
         asked: The questions before it, oldest first.
     """
-    match = _ELLIPSIS.match(question.strip())
-    if match is None or not asked:
+    same, match = _SAME.match(question.strip()), _ELLIPSIS.match(question.strip())
+    if not asked or (same is None and match is None):
         return question
-    new = (match["new"] or match["bare"]).strip(" ?")
-    return _replaced(asked[-1], new)
+    new = same["new"] if same is not None else (match["new"] or match["bare"] if match else "")
+    if same is None and not (question.rstrip().endswith("?") and _is_topic(new)):
+        return question
+    return _replaced(asked[-1], new.strip(" ?.!"))
+
+
+def _is_topic(text: str) -> bool:
+    """Whether a text only names something, as `in Rome` does and `send it to Bob` does not."""
+    said = words(text)
+    return 0 < len(said) <= _LONGEST_TOPIC and stem(said[0]) not in VERBS
 
 
 def _opened(question: str) -> str:

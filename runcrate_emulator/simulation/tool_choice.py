@@ -33,7 +33,7 @@ _DESCRIPTION: Final = 1.0
 _PARAMETER: Final = 0.8
 _OPTION: Final = 1.5
 _SYNONYM: Final = 0.5
-_ADDRESS: Final = 2.0
+_ADDRESS: Final = 3.0
 """What an address in the clause counts for a tool that needs one."""
 _SAME_ACTION: Final = 1.0
 _OTHER_ACTION: Final = -3.0

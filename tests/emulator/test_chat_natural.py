@@ -404,6 +404,29 @@ def test_a_text_behind_its_question():
     assert say(request) == "Jane Doe is its CEO."
 
 
+def test_the_same_for_another_topic():
+    talk = [user("Write a short poem about cats"), assistant("…"), user("now the same for dogs")]
+    assert say(talk) == say("Write a short poem about dogs")
+
+
+@pytest.mark.parametrize("added", ["And my dog is called Rex.", "And send it to Bob?"])
+def test_a_new_statement_is_no_topic_of_the_one_before(added):
+    talk = [user("My cat is called Tom."), assistant("Nice."), user(added)]
+    assert "Tom" not in say(talk)
+    mail = tool("send_email", "Send an email.", to="string")
+    sent = calls(
+        [user("Find a gift for Ann."), assistant("A book."), user("And send it to Bob.")], [mail]
+    )
+    assert sent == [("send_email", {"to": "Bob"})]
+
+
+def test_an_address_is_for_the_tool_that_takes_one():
+    fetch = tool("fetch_url", "Fetch a web page", url="string")
+    assert calls("Summarize https://example.com/a.html", [fetch, WEATHER]) == [
+        ("fetch_url", {"url": "https://example.com/a.html"})
+    ]
+
+
 def test_one_passage_is_not_quoted_twice():
     context = "The Eiffel Tower is in Paris. It is 330 metres tall and a tower of iron."
     said = say(f"Context:\n{context}\n\nQuestion: How tall is the Eiffel Tower?")
