@@ -1,6 +1,7 @@
 """The command `runcrate-emulator`."""
 
 import argparse
+import logging
 import sys
 import threading
 from collections.abc import Sequence
@@ -10,6 +11,7 @@ from runcrate_emulator import Emulator
 from runcrate_emulator.journal import RecordedRequest
 
 _DEFAULT_PORT = 8787
+_WEBHOOK_LOG = logging.getLogger("runcrate_emulator.webhooks")
 _MOST_USD = 1_000_000_000  # only keeps amounts readable
 
 
@@ -37,6 +39,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"runcrate-emulator: {error.strerror or error}", file=sys.stderr)  # noqa: T201 - a command's output
         return 1
     emulator.world.journal.listeners.append(_print_request)
+    webhook_lines = logging.StreamHandler(sys.stdout)
+    _WEBHOOK_LOG.addHandler(webhook_lines)
+    _WEBHOOK_LOG.setLevel(logging.INFO)
     for name, value in emulator.environment_variables().items():
         print(f"export {name}={value}")  # noqa: T201 - a command's output
     print(f"# what is going on: {emulator.base_url}/  (Ctrl-C stops)", flush=True)  # noqa: T201 - a command's output
@@ -46,6 +51,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print()  # noqa: T201 - ends the line that shows ^C
     finally:
         emulator.stop()
+        _WEBHOOK_LOG.removeHandler(webhook_lines)
     return 0
 
 

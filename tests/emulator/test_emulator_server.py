@@ -309,12 +309,20 @@ def test_command_prints_exports_and_requests_and_ends_with_ctrl_c():
         exports = dict(line.removeprefix("export ").split("=", 1) for line in lines[:3])
         assert exports["RUNCRATE_API_KEY"] == "rc_live_emulator"
         assert exports["RUNCRATE_API_BASE"] == exports["RUNCRATE_API_URL"] + "/v1"
-        balance = httpx.get(
-            exports["RUNCRATE_API_URL"] + "/api/v1/billing/balance",
-            headers={"Authorization": "Bearer " + exports["RUNCRATE_API_KEY"]},
-        )
+        headers = {"Authorization": "Bearer " + exports["RUNCRATE_API_KEY"]}
+        infrastructure = exports["RUNCRATE_API_URL"] + "/api/v1"
+        balance = httpx.get(f"{infrastructure}/billing/balance", headers=headers)
         assert balance.json()["data"]["creditsBalance"] == 7.5
         assert "200 GET    /api/v1/billing/balance" in process.stdout.readline()
+        job = {"command": "true", "gpu_type": "A100", "max_runtime_minutes": 5}
+        job |= {"webhook_url": "https://example.org/x"}
+        job_id = httpx.post(f"{infrastructure}/jobs", json=job, headers=headers).json()["data"][
+            "id"
+        ]
+        assert "201 POST   /api/v1/jobs" in process.stdout.readline()
+        httpx.post(f"{infrastructure}/jobs/{job_id}/cancel", headers=headers)
+        told = [process.stdout.readline() for _ in range(2)]
+        assert any(f"webhook `finished` of {job_id}: not sent" in line for line in told)
         process.send_signal(2)
         rest, errors = process.communicate(timeout=5)
         assert (process.returncode, rest.strip(), errors) == (0, "", "")
