@@ -4,8 +4,8 @@ import re
 from typing import Final
 
 from runcrate_emulator.simulation import spans
+from runcrate_emulator.simulation.kind_finders import LANGUAGES
 from runcrate_emulator.simulation.prompt import Prompt, joined
-from runcrate_emulator.simulation.text_values import LANGUAGES
 
 _WANTS: Final = re.compile(
     rf"\btranslat\w+\b[^.\n]{{0,200}}?\b(?:to|into|in)\s+(?P<language>{'|'.join(LANGUAGES)})\b",

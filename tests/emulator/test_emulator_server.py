@@ -85,7 +85,11 @@ def test_the_plugin_fixture_runs_in_real_time(runcrate_emulator):
     [("/v1/chat/completions", "invalid_api_key"), ("/api/v1/jobs", "unauthorized")],
 )
 @pytest.mark.parametrize(
-    "authorization", [None, "", "Bearer", "Bearer sk-123", "Bearer rc_live_", "Basic rc_live_x"]
+    "authorization",
+    [
+        *(None, "", "Bearer", "Bearer sk-123", "Bearer rc_live_", "Basic rc_live_emulator"),
+        "Bearer rc_live_unknown",
+    ],
 )
 def test_a_key_is_needed(emulator, path, code, authorization):
     headers = {} if authorization is None else {"Authorization": authorization}
@@ -93,6 +97,16 @@ def test_a_key_is_needed(emulator, path, code, authorization):
     error = answer.json()["error"]
     assert (answer.status_code, error["code"]) == (401, code)
     assert ("type" in error) is path.startswith("/v1")
+
+
+def test_another_key_is_accepted_after_it_was_added_and_until_the_reset(emulator):
+    headers = {"Authorization": "Bearer rc_live_second"}
+    emulator.add_key("rc_live_second")
+    assert httpx.get(f"{emulator.base_url}/api/v1/jobs", headers=headers).status_code == 200
+    emulator.reset()
+    assert httpx.get(f"{emulator.base_url}/api/v1/jobs", headers=headers).status_code == 401
+    with pytest.raises(ValueError, match="rc_live_"):
+        emulator.add_key("sk-1")
 
 
 def test_a_deactivated_key_is_refused_until_it_is_activated(emulator, infra):
@@ -124,6 +138,7 @@ def test_rate_limit_headers_stand_on_every_answer_and_a_minute_ends(emulator, in
     assert refused.headers["retry-after"] == "40"
     reset = int(refused.headers["x-ratelimit-reset"])
     assert reset == int(emulator.clock.now().timestamp()) + 40
+    emulator.add_key("rc_live_other")
     other = httpx.get(
         f"{emulator.base_url}/api/v1/jobs", headers={"Authorization": "Bearer rc_live_other"}
     )
@@ -316,9 +331,8 @@ def test_command_prints_exports_and_requests_and_ends_with_ctrl_c():
         assert "200 GET    /api/v1/billing/balance" in process.stdout.readline()
         job = {"command": "true", "gpu_type": "A100", "max_runtime_minutes": 5}
         job |= {"webhook_url": "https://example.org/x"}
-        job_id = httpx.post(f"{infrastructure}/jobs", json=job, headers=headers).json()["data"][
-            "id"
-        ]
+        submitted = httpx.post(f"{infrastructure}/jobs", json=job, headers=headers)
+        job_id = submitted.json()["data"]["id"]
         assert "201 POST   /api/v1/jobs" in process.stdout.readline()
         httpx.post(f"{infrastructure}/jobs/{job_id}/cancel", headers=headers)
         told = [process.stdout.readline() for _ in range(2)]
