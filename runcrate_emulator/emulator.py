@@ -9,9 +9,10 @@ from runcrate_emulator.app import create_app
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.faults import Fault, Moment
 from runcrate_emulator.infrastructure.job_program import JobProgram
+from runcrate_emulator.infrastructure.records import KeyPermissions
 from runcrate_emulator.infrastructure.webhooks import WebhookDelivery
 from runcrate_emulator.journal import RecordedRequest
-from runcrate_emulator.keys import API_KEY
+from runcrate_emulator.keys import API_KEY, is_well_formed
 from runcrate_emulator.server import LOOPBACK, Server
 from runcrate_emulator.world import DEFAULT_BALANCE_USD, DEFAULT_REQUESTS_PER_MINUTE, World
 
@@ -115,8 +116,22 @@ class Emulator:
 
     @property
     def api_key(self) -> str:
-        """A key that the emulator accepts, with the permission to top up."""
+        """The key that the emulator accepts, with the permission to top up."""
         return API_KEY
+
+    def add_key(self, key: str, *, may_top_up: bool = False) -> None:
+        """Accept another key until `reset`, as of a second user or program.
+
+        Args:
+            key: Any text after `rc_live_`.
+            may_top_up: Whether it has the billing permission.
+
+        Raises:
+            ValueError: It does not look like a key of the service.
+        """
+        if not is_well_formed(key):
+            raise ValueError("A key starts with `rc_live_` and has something after it.")
+        self.world.key_permissions[key] = KeyPermissions(billing=may_top_up)
 
     @property
     def clock_speed(self) -> float:

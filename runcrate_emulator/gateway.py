@@ -155,6 +155,13 @@ class Gateway:
             )
         if not is_well_formed(key):
             raise ApiError(401, code, "The API key is invalid; keys start with `rc_live_`.")
+        if key not in self._world.key_permissions:
+            raise ApiError(
+                401,
+                code,
+                "The API key is unknown; the emulator prints its own when it starts, and has it "
+                "in `Emulator.api_key`.",
+            )
         if key in self._world.deactivated_keys:
             raise ApiError(401, code, "The API key is deactivated; activate it on the dashboard.")
 

@@ -56,7 +56,7 @@ class Workspace:
         cards: Saved payment methods.
         card_behaviour: What happens when the default card is charged.
         payment_hold: Whether payments are on hold.
-        key_permissions: Billing permission and caps per API key.
+        key_permissions: Billing permission and caps per API key; other keys are refused.
         deactivated_keys: Keys that are refused.
         announcements: What webhooks have not been told yet.
         webhooks: What became of every webhook that was due.

@@ -17,6 +17,7 @@ from starlette.formparsers import MultiPartParser
 import runcrate_core as rc
 from runcrate_core.api.notebook import player_bundle
 from runcrate_emulator import Emulator
+from tests.core.both_clients import KEY
 from tests.core.media_steps import then
 from tests.core.scripted_server import Received, Reply, ScriptedServer
 
@@ -45,6 +46,7 @@ TEXT_REPLY = Reply(json={"text": "hello"})
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
     with Emulator() as running:
+        running.add_key(KEY)
         yield running
 
 

@@ -18,6 +18,7 @@ import runcrate_core as rc
 from runcrate_core.api.linked import Link
 from runcrate_core.api.notebook import LARGEST_SHOWN, image_bundle
 from runcrate_emulator import Emulator
+from tests.core.both_clients import KEY
 from tests.core.media_steps import contents, saved, then
 from tests.core.scripted_server import Reply, ScriptedServer
 
@@ -43,6 +44,7 @@ BASE64_REPLY = Reply(json={"data": [{"b64_json": PNG64}]})
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
     with Emulator() as running:
+        running.add_key(KEY)
         yield running
 
 

@@ -12,6 +12,7 @@ import runcrate_core as rc
 from runcrate_core.api.notebook import LARGEST_SHOWN
 from runcrate_core.protocol.failure_reason import failure_code, failure_reason
 from runcrate_emulator import Emulator
+from tests.core.both_clients import KEY
 from tests.core.scripted_server import Reply, ScriptedServer
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def job(status: str, **fields: Any) -> Reply:
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
     with Emulator(clock_speed=500) as running:
+        running.add_key(KEY)
         yield running
 
 

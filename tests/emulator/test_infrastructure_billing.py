@@ -247,6 +247,7 @@ def test_bad_top_ups(infra, body, status, field):
 
 
 def test_a_key_needs_the_billing_permission_and_stays_below_its_caps(emulator, infra):
+    emulator.add_key("rc_live_other")
     other = {"Authorization": "Bearer rc_live_other"}
     assert_refused(top_up(infra, **other), 403, "forbidden")
     emulator.world.key_permissions["rc_live_other"] = KeyPermissions(

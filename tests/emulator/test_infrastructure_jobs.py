@@ -260,6 +260,7 @@ def test_a_submit_is_deduplicated_for_a_day_per_key_route_and_environment(emulat
     assert submit() == first
     emulator.clock.advance(86399)
     assert submit() == first
+    emulator.add_key("rc_live_other")
     others = {
         submit("/jobs?environment=staging"),
         submit(Authorization="Bearer rc_live_other"),

@@ -85,6 +85,7 @@ def test_a_spent_budget_a_refused_launch_and_a_dead_key(emulator, infra, schedul
     assert "B200" in now["last_error"]
     assert_refused(infra.post(f"/schedules/{refused['id']}/run-now"), 503, "no_capacity")
     emulator.world.deactivated_keys.add(emulator.api_key)
+    emulator.add_key("rc_live_other")
     other = {"Authorization": "Bearer rc_live_other"}
     emulator.clock.advance(86400)
     now = infra.get(f"/schedules/{broke['id']}", headers=other).json()["data"]

@@ -59,7 +59,7 @@ def emulator(_running):
 def make_client(kind: str, emulator):
     cls = runcrate.Runcrate if kind == "sync" else runcrate.AsyncRuncrate
     return cls(
-        api_key="rc_live_test",
+        api_key=emulator.api_key,
         base_url=emulator.base_url,
         inference_url=emulator.inference_url.removesuffix("/v1"),
     )
