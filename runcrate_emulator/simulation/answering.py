@@ -51,7 +51,9 @@ class Answer:
 
 def answer(prompt: Prompt) -> Answer:
     """Answer a prompt; one such as `now the same for dogs` as the one before it."""
-    prompt = replace(prompt, text=follow_up(prompt.text, list(prompt.told)))
+    asked = follow_up(prompt.text, list(prompt.told))
+    if asked != prompt.text:
+        prompt = replace(prompt, text=asked)
     for form, note in _FORMS:
         if text := form(prompt):
             return Answer(text, grounded=True, note=note)

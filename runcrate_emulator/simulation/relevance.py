@@ -149,12 +149,13 @@ def _antecedents(candidates: Sequence[Passage]) -> Iterator[frozenset[str]]:
     meant: frozenset[str] = frozenset()
     before: Passage | None = None
     for passage in candidates:
-        if before is None or before.paragraph != passage.paragraph:
-            meant = frozenset()
-        else:
+        is_linked = before is not None and before.paragraph == passage.paragraph
+        if before is not None and is_linked and _REFERS.match(passage.text):
             subject = stem_set(" ".join(words(before.text)[:_SUBJECT_WORDS]))
-            meant = meant | subject if _REFERS.match(before.text) else subject
-        yield meant if _REFERS.match(passage.text) else frozenset()
+            meant = meant | subject  # empty unless the sentence before points back, too
+        else:
+            meant = frozenset()
+        yield meant
         before = passage
 
 

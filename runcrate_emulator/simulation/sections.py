@@ -68,6 +68,8 @@ def sections(text: str) -> list[Section]:
 
 def _unrolled(line: str) -> Sequence[str]:
     """A line cut before each label in it, if it holds several; what instructs comes first."""
+    if ": " not in line:  # quick, as most lines of a long text are
+        return (line,)
     if len(_INLINE_LABEL.findall(line)) < 2 and not _INLINE_TEXT.search(line):  # noqa: PLR2004 - one may be part of a text
         return (line,)
     parts = _INLINE_LABEL.sub(r"\n\g<0>", line).lstrip("\n").split("\n")
