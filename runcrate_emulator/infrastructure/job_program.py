@@ -21,6 +21,8 @@ class JobRun:
         attempt: Which attempt it is, from 1.
         name: The job's name.
         tags: The job's tags.
+        code: The archive that was uploaded for it, or None: it has none, or newer files took its
+            place (see `files.MOST_KEPT_BYTES`).
     """
 
     command: str
@@ -30,6 +32,7 @@ class JobRun:
     attempt: int
     name: str
     tags: Mapping[str, str]
+    code: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True)

@@ -23,6 +23,7 @@ def trace_of_attempt(world: Workspace, job: Job, kind: InstanceType, number: int
             attempt=number,
             name=job.name,
             tags=MappingProxyType(dict(job.spec.tags)),
+            code=_uploaded(world, job),
         )
         try:
             outcome = world.on_job(run)
@@ -45,3 +46,10 @@ def _variables(world: Workspace, job: Job, kind: InstanceType) -> dict[str, str]
         "RUNCRATE_JOB_INDEX": str(job.job_index),
         **job.spec.env,
     }
+
+
+def _uploaded(world: Workspace, job: Job) -> bytes | None:
+    """The archive of the job's code, as long as it is kept."""
+    upload = world.uploads.get((job.spec.code or {}).get("upload_id", ""))
+    stored = world.media.get(upload.file_id) if upload is not None and upload.file_id else None
+    return None if stored is None else stored.data

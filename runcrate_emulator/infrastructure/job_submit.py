@@ -73,7 +73,7 @@ def check_against_workspace(world: Workspace, environment: Environment, spec: Jo
         upload = world.uploads.get(upload_id)
         if upload is None or upload.expires_at <= world.moment:
             raise _bad_field("code.upload_id", "is not an upload, or it has expired")
-        if not upload.has_arrived:
+        if upload.file_id is None:
             raise _bad_field("code.upload_id", "has no content yet; PUT it to the upload's URL")
 
 

@@ -141,7 +141,7 @@ class Upload:
     sha256: str | None
     created_at: datetime
     expires_at: datetime
-    has_arrived: bool = False
+    file_id: str | None = None  # of its content among the made files, once it has arrived
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """Uploads of a job's code: a place is made, then the archive is PUT to a signed link.
 
-The content is checked and let go: no emulated job unpacks it.
+No emulated job unpacks the content; it is there for the program of a test (`JobRun.code`).
 """
 
 import hashlib
@@ -40,7 +40,7 @@ async def create_upload(request: Request) -> Response:
         if sha256 is not None and upload.sha256 == sha256 and upload.expires_at > world.moment
     ]
     upload = known[-1] if known else _new_upload(world, size, sha256)
-    is_new = not upload.has_arrived
+    is_new = upload.file_id is None
     path = world.signer.sign("PUT", f"/uploads/{upload.id}", _LINK_LIFETIME.total_seconds())
     return one(
         {
@@ -89,7 +89,8 @@ async def put_upload(request: Request) -> Response:
         raise ApiError(
             400, "validation_error", "The content has another SHA-256; nothing was kept."
         )
-    world.uploads[upload.id] = replace(upload, has_arrived=True, sha256=digest)
+    kept = world.media.add("upload", f"{upload.id}.tar.gz", "application/gzip", content)
+    world.uploads[upload.id] = replace(upload, file_id=kept.id, sha256=digest)
     return Response(status_code=200)
 
 

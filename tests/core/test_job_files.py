@@ -54,6 +54,12 @@ def _temporary_files_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert list(folder.iterdir()) == []
 
 
+def uploaded(cloud: Any, upload: Any) -> bytes:
+    kept = cloud.world.media.get(cloud.world.uploads[upload.upload_id].file_id)
+    content: bytes = kept.data
+    return content
+
+
 def members(archive: bytes) -> dict[str, bytes]:
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as opened:
         return {
@@ -69,7 +75,7 @@ def test_a_directory_runs_as_a_job(cloud: Any, both: Any, project: Path) -> None
         "jobs.uploads.upload", project, on_progress=lambda done, total: told.append((done, total))
     )
     assert upload.skipped == ()
-    content = cloud.world.uploads[upload.upload_id].content
+    content = uploaded(cloud, upload)
     assert members(content) == {name: text.encode() for name, text in CODE.items()}
     assert told[-1] == (len(content), len(content))
     job = both(
@@ -108,7 +114,7 @@ def test_54_secrets_and_links_stay_at_home_and_are_told(
     (project / "inside.py").symlink_to(project / "train.py")
     os.mkfifo(project / "pipe")
     upload = both("jobs.uploads.upload", project)
-    assert set(members(cloud.world.uploads[upload.upload_id].content)) == set(CODE)
+    assert set(members(uploaded(cloud, upload))) == set(CODE)
     assert {item.path: item.reason for item in upload.skipped} == {
         ".env": "it looks like a secret",
         ".git": "it is not code",
@@ -138,7 +144,7 @@ def test_54_too_large_a_directory_is_refused_before_it_is_read(
 def test_the_caller_decides_what_is_a_secret(cloud: Any, both: Any, project: Path) -> None:
     write(project, {"config/prod.env": "MODE=prod", "data/big.csv": "1,2"})
     upload = both("jobs.uploads.upload", project, include=["config/*"], exclude=["data/", "*.md"])
-    found = members(cloud.world.uploads[upload.upload_id].content)
+    found = members(uploaded(cloud, upload))
     assert set(found) == {*CODE, "config/prod.env"}
     assert [item.path for item in upload.skipped] == ["data"]
 
@@ -161,7 +167,7 @@ def test_archives_are_sent_as_they_are(cloud: Any, both: Any, tmp_path: Path) ->
     archive.write_bytes(b"not looked into")
     for source in (archive, b"not looked into"):
         upload = both("jobs.uploads.upload", source)
-        assert cloud.world.uploads[upload.upload_id].content == b"not looked into"
+        assert uploaded(cloud, upload) == b"not looked into"
     assert archive.exists()
 
 

@@ -84,3 +84,13 @@ def test_a_program_can_be_set_for_one_test_and_a_reset_takes_it_away(emulator, i
     assert finished(emulator, infra)["exit_code"] == 9
     emulator.reset()
     assert finished(emulator, infra)["exit_code"] == 137
+
+
+def test_a_program_is_given_the_code_that_was_uploaded(emulator, infra, training):
+    archive = b"the archive"
+    upload = infra.post("/jobs/uploads", json={"bytes": len(archive)}).json()["data"]
+    assert httpx.put(upload["url"], content=archive).status_code == 200
+    finished(emulator, infra, command="true", code={"upload_id": upload["upload_id"]})
+    finished(emulator, infra, command="true")
+    assert [run.code for run in training.runs] == [archive, None]
+    assert "archive" not in repr(training.runs[0])
