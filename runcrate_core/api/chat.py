@@ -126,7 +126,7 @@ class Draft:
 def draft(
     *,
     model: str,
-    messages: Sequence[Mapping[str, Any]],
+    messages: Sequence[Mapping[str, Any] | ChatMessage],
     max_tokens: int | None = None,
     temperature: float | None = None,
     top_p: float | None = None,
@@ -151,7 +151,8 @@ def draft(
 
     Args:
         model: Identifier from the catalogue (`client.models.list()`).
-        messages: The conversation, in OpenAI's form; passed on as it is.
+        messages: The conversation, in OpenAI's form; passed on as it is. A message of an earlier
+            answer (`completion.choices[0].message`) may stand among them.
         max_tokens: Most tokens of the answer, from 1; the model's own limit when not given.
         temperature: 0 to 2. The service's default is 0.7 (seed 004).
         top_p: 0 to 1. The service's default is 1 (seed 004).
@@ -194,7 +195,7 @@ def draft(
         )
     body = without_none(
         model=model,
-        messages=messages,
+        messages=_plain(messages),
         max_tokens=max_tokens,
         temperature=temperature,
         top_p=top_p,
@@ -212,6 +213,13 @@ def draft(
         **extra,
     )
     return Draft(body | dict(extra_body or {}), stream_options, extra_headers, timeout)
+
+
+def _plain(messages: Sequence[Mapping[str, Any] | ChatMessage]) -> Any:
+    """Return the messages with those of earlier answers as the fields that they came with."""
+    return [
+        message.to_dict() if isinstance(message, ChatMessage) else message for message in messages
+    ]
 
 
 def whole_answer(make: Callable[P, Draft]) -> Callable[P, Call[ChatCompletion]]:

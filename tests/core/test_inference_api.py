@@ -49,6 +49,20 @@ def test_a_completion_keeps_every_field(run: Any) -> None:
     assert completion.response.request_id == "r-1"
 
 
+def test_the_message_of_an_answer_is_sent_back_as_it_came(run: Any) -> None:
+    message = rc.ChatCompletion.model_validate(COMPLETION).choices[0].message
+    result = {"role": "tool", "tool_call_id": "c", "content": "42"}
+    with ScriptedServer(Reply(json=COMPLETION)) as server:
+        run(
+            lambda client: client.chat.completions.create(
+                model="m", messages=[*MESSAGES, message, result]
+            ),
+            server.url,
+        )
+    came = COMPLETION["choices"][0]["message"]
+    assert server.received[0].json["messages"] == [*MESSAGES, came, result]
+
+
 def test_only_what_was_given_is_sent(run: Any) -> None:
     with ScriptedServer(Reply(json=COMPLETION)) as server:
         run(
