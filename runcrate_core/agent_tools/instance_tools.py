@@ -17,6 +17,7 @@ from runcrate_core.agent_tools.rendering import (
 from runcrate_core.agent_tools.tool import given
 from runcrate_core.api import instances
 from runcrate_core.errors import APITimeoutError
+from runcrate_core.spending.ending import note_if_ended
 
 if TYPE_CHECKING:
     from runcrate_core.agent_tools import arguments
@@ -54,7 +55,9 @@ def list_instances(around: Surroundings, asked: arguments.ListInstances) -> Resu
 
 def get_instance(around: Surroundings, asked: arguments.OneInstance) -> Result:
     """Show an instance."""
-    return instance_view((yield from instances.get(asked.instance_id)), around)
+    instance = yield from instances.get(asked.instance_id)
+    note_if_ended(around.ledger, instance)
+    return instance_view(instance, around)
 
 
 def wait_for_instance(around: Surroundings, asked: arguments.WaitForInstance) -> Result:

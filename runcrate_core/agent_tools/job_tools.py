@@ -14,6 +14,7 @@ from runcrate_core.api import job_artifacts, job_logs, jobs
 from runcrate_core.errors import APITimeoutError, NotFoundError, ResponseFormatError
 from runcrate_core.protocol.file_names import safe_file_name
 from runcrate_core.protocol.steps import Do
+from runcrate_core.spending.ending import note_if_ended
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -44,7 +45,9 @@ def list_jobs(around: Surroundings, asked: arguments.ListJobs) -> Result:
 
 def get_job(around: Surroundings, asked: arguments.OneJob) -> Result:
     """Show a job."""
-    return job_view((yield from jobs.get(asked.job_id)), around)
+    job = yield from jobs.get(asked.job_id)
+    note_if_ended(around.ledger, job)
+    return job_view(job, around)
 
 
 def get_job_logs(around: Surroundings, asked: arguments.GetJobLogs) -> Result:
@@ -86,6 +89,7 @@ def wait_for_job(around: Surroundings, asked: arguments.WaitForJob) -> Result:
             **job_view(job, around),
             "next": "It has not ended. Wait again, read its logs, or cancel it.",
         }
+    note_if_ended(around.ledger, job)
     return job_view(job, around)
 
 

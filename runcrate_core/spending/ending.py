@@ -91,6 +91,13 @@ def settle(ledger: SpendLedger) -> Flow[None]:
                 _note_end(ledger, entry.name, found)
 
 
+def note_if_ended(ledger: SpendLedger, found: Instance | Job) -> None:
+    """Take note of the end, and the cost, of a machine or job of the ledger that was looked at."""
+    entry = ledger.find(found.id)
+    if entry is not None and entry.is_live and found.has_ended:
+        _note_end(ledger, entry.name, found)
+
+
 def end_instance(ledger: SpendLedger, instance: Instance) -> Flow[Instance]:
     """End a machine, record what it cost, and return it after its end."""
     if not instance.has_ended:

@@ -367,6 +367,27 @@ def test_a_job_runs_and_its_output_is_fetched(both: Both, tmp_path: Path) -> Non
     assert use(both, box, "list_jobs", status="running")["jobs"] == []
 
 
+@pytest.mark.parametrize("tool", ["wait_for_job", "get_job"])
+def test_a_job_that_is_seen_to_have_ended_frees_what_was_reserved(both: Both, tool: str) -> None:
+    box = toolbox()
+    job = use(both, box, "run_job", **JOB)
+    assert box.ledger.find(job["id"]).is_live
+    both("jobs.wait", job["id"], poll_interval=0.02)
+    seen = use(both, box, tool, job_id=job["id"])
+    entry = box.ledger.find(job["id"])
+    assert (entry.state, float(entry.cost_usd)) == ("ended", seen["cost_usd"])
+    assert box.ledger.live == ()
+
+
+def test_an_instance_that_is_seen_to_have_ended_frees_what_was_reserved(both: Both) -> None:
+    box = toolbox()
+    instance = launched(both, box)
+    use(both, box, "wait_for_instance", instance_id=instance["id"])
+    both("instances.terminate", instance["id"])
+    use(both, box, "get_instance", instance_id=instance["id"])
+    assert box.ledger.find(instance["id"]).state == "ended"
+
+
 def test_a_job_is_cancelled(both: Both) -> None:
     box = toolbox()
     job = use(both, box, "run_job", **{**JOB, "command": "sleep 500"})
