@@ -163,7 +163,10 @@ async def test_tools_work_from_both_kinds_of_code(make: Any) -> None:
     assert use(spec, "wait_for_instance", instance_id=instance["id"])["status"] == "running"
     job = use(spec, "run_job", **JOB, max_runtime_minutes=5)
     assert (await ause(spec, "wait_for_job", job_id=job["id"]))["status"] == "succeeded"
-    assert len(spec.ledger.live) == 2
+    assert [(entry.kind, entry.is_live) for entry in spec.ledger.entries] == [
+        ("instance", True),
+        ("job", False),
+    ]
 
 
 # --- approval where nobody can be asked ------------------------------------------------------
