@@ -38,9 +38,9 @@ _WHO: Final = re.compile(
 _SAY: Final = re.compile(
     r"^(?:please |now |just |simply |only |can you |could you )*"
     r"(?:say|repeat|echo|print|output|reply|respond|answer|write|return)"
-    r"(?: with)?(?: back)?(?: after me| the following| exactly| "
-    r"only| just| the words?| the phrase| "
-    r"the text| the sentence)*\s*(?P<colon>:)?\s+(?P<what>.+?)$",
+    r"(?: with)?(?: back)?(?: after me| the following| exactly| only| just|"
+    r" (?:the|this|one)(?: single| exact| following| one)* (?:words?|phrase|text|sentence))*"
+    r"\s*(?P<colon>:)?\s+(?P<what>.+?)$",
     re.IGNORECASE | re.DOTALL,
 )
 _SAY_ONLY: Final = re.compile(
