@@ -147,8 +147,16 @@ class AsyncHttp:
         loop = asyncio.get_running_loop()
         found = self._own.get(loop)
         if found is None or found.process != os.getpid():
+            self._forget_ended_loops()
             found = self._own[loop] = _LoopClient()
         return found.client
+
+    def _forget_ended_loops(self) -> None:
+        """Let go of loops that are closed: a loop's client leads back to it, and so keeps it."""
+        for reference in self._own.keyrefs():
+            loop = reference()
+            if loop is not None and loop.is_closed():
+                self._own.pop(loop, None)
 
     async def send(self, request: Request, config: Config) -> Answer | TransportFailure:
         """Send once and read the answer whole."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import copy
+import gc
 import os
 import pickle
 import threading
 import time
+import warnings
+import weakref
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -32,6 +35,31 @@ def test_40_one_async_client_under_two_loops() -> None:
         asyncio.run(twice())
         asyncio.run(twice())
         assert (server.sent, server.connections) == (4, 2)
+
+
+def run_without_clean_up(main: Any) -> None:
+    """Run a coroutine as LlamaIndex does behind blocking calls: the loop is closed and no more."""
+    loop = asyncio.new_event_loop()
+    loop.run_until_complete(main)
+    loop.close()
+
+
+@pytest.mark.parametrize("run_in_loop", [asyncio.run, run_without_clean_up])
+def test_40_loops_that_have_ended_are_not_kept(run_in_loop: Any) -> None:
+    with ScriptedServer(OK) as server:
+        client = Asynchronous.client(server.url)
+        ended: list[weakref.ref[asyncio.AbstractEventLoop]] = []
+
+        async def once() -> None:
+            ended.append(weakref.ref(asyncio.get_running_loop()))
+            await client.instances.list()
+
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", ResourceWarning)  # of who cleans up no better
+            for run_once in (run_in_loop, run_in_loop, asyncio.run):
+                run_once(once())
+            gc.collect()
+        assert [loop() for loop in ended[:2]] == [None, None]
 
 
 def test_40_one_async_client_under_the_loops_of_two_threads() -> None:
