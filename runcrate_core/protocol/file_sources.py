@@ -105,7 +105,8 @@ class WatchedSource:
 
     def open(self) -> BinaryIO:
         """Return the content, to be read from its beginning."""
-        file, total, done = self.source.open(), self.source.size(), 0
+        # The size first: to tell it, a file object is moved to its end.
+        total, file, done = self.source.size(), self.source.open(), 0
 
         def read(size: int) -> bytes:
             nonlocal done

@@ -388,16 +388,18 @@ def test_55_nothing_is_sent_when_a_recording_is_not_usable(
         assert server.sent == 0
 
 
-def test_sending_is_told(run: Any) -> None:
+@pytest.mark.parametrize("given", [bytes, io.BytesIO])
+def test_sending_is_told(run: Any, given: Any) -> None:
     told: list[tuple[int, int | None]] = []
     sound = WAV + bytes(600_000)
     with ScriptedServer(TEXT_REPLY) as server:
         run(
             lambda client: client.audio.transcriptions.create(
-                sound, model="m", on_progress=lambda done, total: told.append((done, total))
+                given(sound), model="m", on_progress=lambda done, total: told.append((done, total))
             ),
             server.url,
         )
+        assert sound in server.received[0].body
     assert len(told) == 3
     assert told[-1] == (len(sound), len(sound))
     assert told == sorted(told)
