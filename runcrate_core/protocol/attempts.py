@@ -17,8 +17,14 @@ from runcrate_core.protocol.refusals import (
     read_refusal,
 )
 from runcrate_core.protocol.request import Surface
-from runcrate_core.protocol.retry import GiveUp, RetryBudget, RetryPolicy, judge
-from runcrate_core.protocol.steps import Call, Notify, Opened, Send, Sleep, Step
+from runcrate_core.protocol.retry import (
+    REFUSED_UNTOUCHED,
+    GiveUp,
+    RetryBudget,
+    RetryPolicy,
+    judge,
+)
+from runcrate_core.protocol.steps import Call, Notify, Opened, Release, Send, Sleep, Step
 
 if TYPE_CHECKING:
     from runcrate_core.errors import RuncrateError
@@ -139,6 +145,12 @@ def _one_attempt(
             yield Notify(around.on_request, event)
         except Exception as error:  # noqa: BLE001 - watching must not break what is watched
             logger.warning("The `on_request` hook raised %s.", type(error).__name__)
+        except GeneratorExit:
+            raise  # nothing can be asked for any more
+        except BaseException:
+            if isinstance(reply, Opened) and reply.body is not None:
+                yield Release(reply)
+            raise
     return reply
 
 
@@ -149,7 +161,10 @@ def _finds_nothing(request: Request, reply: object) -> bool:
 
 
 def _acted_on(reply: Answer | TransportFailure) -> bool:
-    return reply.may_have_arrived if isinstance(reply, TransportFailure) else True
+    """Whether the server may have done what it was asked for, although it did not say so."""
+    if isinstance(reply, TransportFailure):
+        return reply.may_have_arrived
+    return reply.status not in REFUSED_UNTOUCHED
 
 
 def _refusal(reply: Answer | TransportFailure, secrets: tuple[str, ...]) -> Refusal:

@@ -35,6 +35,8 @@ IN_PROGRESS_WAIT_S: Final = 3.0
 
 TOO_MANY_REQUESTS: Final = 429
 SERVICE_UNAVAILABLE: Final = 503
+# With these the server says that it has not acted on the request.
+REFUSED_UNTOUCHED: Final = frozenset({TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE})
 CONFLICT: Final = 409
 FIRST_SERVER_ERROR: Final = 500
 
@@ -169,7 +171,7 @@ def may_repeat(repeat: Repeat, reply: Answer | TransportFailure, error_code: str
             return repeat is not Repeat.NEVER or not reply.may_have_arrived
         case Answer(status=status) if error_code == _LAUNCH_REFUSED:
             return False
-        case Answer(status=status) if status in {TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE}:
+        case Answer(status=status) if status in REFUSED_UNTOUCHED:
             return True
         case Answer(status=status) if status == CONFLICT:
             return repeat is Repeat.KEYED and error_code == _IN_PROGRESS

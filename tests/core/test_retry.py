@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -21,7 +22,7 @@ from runcrate_core.protocol.retry import (
     retry_hint,
     wait_before,
 )
-from runcrate_core.protocol.steps import Send, Sleep
+from runcrate_core.protocol.steps import Notify, Opened, Release, Send, Sleep
 
 SAFE = Request(Surface.INFRASTRUCTURE, "GET", "/instances", "/instances", Repeat.SAFE)
 KEYED = Request(Surface.INFRASTRUCTURE, "POST", "/jobs", "/jobs", Repeat.KEYED)
@@ -193,8 +194,43 @@ def test_24_a_delete_that_finds_nothing_after_a_lost_answer_has_worked() -> None
     assert answer.ok
     error, _, _ = drive(delete, Answer(404))
     assert isinstance(error, rc.NotFoundError)
-    error, _, _ = drive(delete, TransportFailure(Failure.CONNECT), Answer(404))
+    answer, _, _ = drive(delete, Answer(502), Answer(404))
+    assert answer.ok
+
+
+@pytest.mark.parametrize("refused", [TransportFailure(Failure.CONNECT), Answer(429), Answer(503)])
+def test_24_a_delete_that_was_certainly_not_acted_on_before_has_found_nothing(
+    refused: Any,
+) -> None:
+    delete = Request(Surface.INFRASTRUCTURE, "DELETE", "/x", "/x", Repeat.SAFE)
+    error, _, _ = drive(delete, refused, Answer(404))
     assert isinstance(error, rc.NotFoundError)
+
+
+def test_an_opened_body_is_closed_when_watching_it_is_cancelled() -> None:
+    opened = Opened(200, {}, object())
+
+    def exchange(_: Request) -> Any:
+        yield Send(SAFE)
+        return opened
+
+    flow = attempts(SAFE, Circumstances(on_request=lambda _: None), exchange)
+    assert isinstance(next(flow), Send)
+    assert isinstance(flow.send(None), Notify)
+    assert flow.throw(asyncio.CancelledError()) == Release(opened)
+    with pytest.raises(asyncio.CancelledError):
+        flow.send(None)
+
+
+def test_a_flow_that_is_closed_while_it_is_watched_asks_for_nothing_more() -> None:
+    def exchange(_: Request) -> Any:
+        yield Send(SAFE)
+        return Opened(200, {}, object())
+
+    flow = attempts(SAFE, Circumstances(on_request=lambda _: None), exchange)
+    next(flow)
+    assert isinstance(flow.send(None), Notify)
+    flow.close()
 
 
 def test_the_budget_pays_for_retries_and_is_refilled_by_success() -> None:
