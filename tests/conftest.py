@@ -91,6 +91,15 @@ def vcr_cassette_dir(request: pytest.FixtureRequest) -> str:
     return str(CASSETTES / module)
 
 
+_FAILED = pytest.StashKey[bool]()
+
+
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]) -> None:
+    """Remember which tests failed: theirs are the cassettes that may be left unfinished."""
+    if call.when == "call":
+        item.stash[_FAILED] = call.excinfo is not None
+
+
 @pytest.fixture(autouse=True)
 def _cassette_is_played_whole(
     request: pytest.FixtureRequest, vcr: Cassette | None
@@ -102,5 +111,5 @@ def _cassette_is_played_whole(
     if not len(vcr):
         pytest.fail("There is no cassette for this test: run `make cassettes`.")
     left = len(vcr) - vcr.play_count
-    if left and not request.session.testsfailed:
+    if left and not request.node.stash.get(_FAILED, False):
         pytest.fail(f"{left} of {len(vcr)} recorded requests were not sent: `make cassettes`.")
