@@ -58,9 +58,12 @@ class Played:
         return self._recorded
 
 
-def after_a_test(cassette: Played) -> None:
+def after_a_test(cassette: Played, *, failed: bool = False) -> None:
     """Do what happens behind each test that has a cassette."""
-    request = SimpleNamespace(session=SimpleNamespace(testsfailed=0))
+    item = SimpleNamespace(stash=pytest.Stash())
+    call = SimpleNamespace(when="call", excinfo="an error" if failed else None)
+    conftest.pytest_runtest_makereport(item, call)
+    request = SimpleNamespace(node=item)
     steps = conftest._cassette_is_played_whole._get_wrapped_function()(request, cassette)
     next(steps)
     next(steps, None)
@@ -80,6 +83,10 @@ def test_57_a_cassette_that_is_missing_or_half_played_fails_its_test(
 
 def test_57_a_cassette_played_whole_passes() -> None:
     after_a_test(Played(2, 2))
+
+
+def test_57_a_test_that_failed_is_not_blamed_for_its_cassette_too() -> None:
+    after_a_test(Played(3, 1), failed=True)
 
 
 def test_57_a_request_that_is_not_recorded_is_named_and_goes_nowhere(tmp_path: Path) -> None:
