@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger("runcrate_core")
 
-# How often, and how far apart in seconds, it is looked for.
+# It is looked for after each of these waits (seconds).
 RECONCILE_WAITS_S: Final = (1.0, 3.0, 6.0)
 # The server's clock and ours may differ so much when what is found is compared with the call.
 CLOCK_SKEW: Final = timedelta(minutes=2)
@@ -88,11 +88,7 @@ def create_once(call: Call[T], creation: Creation[T]) -> Flow[T]:
         RuncrateError: The creation failed, or was lost and costs nothing.
     """
     try:
-        return (yield from call)
-    except (APIConnectionError, InternalServerError, ResponseFormatError) as error:
-        if not is_ambiguous(error):
-            raise
-        lost = error
+        return (yield from _created_or_found(call, creation))
     except RuncrateError:
         raise
     except BaseException as interruption:
@@ -100,6 +96,15 @@ def create_once(call: Call[T], creation: Creation[T]) -> Flow[T]:
         interruption.add_note(note)
         logger.warning("%s", note)
         raise
+
+
+def _created_or_found(call: Call[T], creation: Creation[T]) -> Flow[T]:
+    try:
+        return (yield from call)
+    except (APIConnectionError, InternalServerError, ResponseFormatError) as error:
+        if not is_ambiguous(error):
+            raise
+        lost = error
     if creation.find is not None:
         found = yield from creation.find(creation.asked_at)
         if found is not None:
@@ -146,6 +151,7 @@ def by_name(
 
     def find(asked_at: datetime) -> Flow[F | None]:
         for wait in RECONCILE_WAITS_S:
+            yield Sleep(wait)
             try:
                 listed = yield from candidates()
             except RuncrateError:
@@ -158,7 +164,6 @@ def by_name(
             if matches:
                 alone = len(matches) == 1
                 return matches[0].model_copy(update={"recovered": True}) if alone else None
-            yield Sleep(wait)
         return None
 
     return find

@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
+from runcrate_core.api import instances
 from runcrate_core.protocol import reconcile
+from runcrate_core.protocol.steps import Call, Sleep
 from tests.core.both_clients import Asynchronous
 from tests.core.scripted_server import Reply, ScriptedServer
 
@@ -116,6 +118,31 @@ async def test_23_a_cancelled_launch_names_what_may_run() -> None:
     [note] = caught.value.__notes__
     assert "'training'" in note
     assert server.received[0].headers["idempotency-key"] in note
+
+
+async def test_23_a_launch_that_is_cancelled_while_it_is_looked_for_names_it_too() -> None:
+    with ScriptedServer(CUT, SILENT) as server:
+        client = Asynchronous.client(server.url)
+        task = asyncio.create_task(launch(client))
+        await asyncio.sleep(0.2)
+        assert server.sent == 2
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        await client.aclose()
+    [note] = caught.value.__notes__
+    assert "'training'" in note
+
+
+def test_18_no_wait_is_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (1.0, 3.0))
+    flow = iter(instances.create(name="training", gpu_type="A100"))
+    assert isinstance(next(flow), Call)
+    steps = [flow.throw(rc.APIConnectionError("lost")), *(flow.send(()) for _ in range(3))]
+    waits = [step.seconds if isinstance(step, Sleep) else "look" for step in steps]
+    assert waits == [1.0, "look", 3.0, "look"]
+    with pytest.raises(rc.AmbiguousLaunchError):
+        flow.send(())
 
 
 def test_24_terminate_after_a_lost_answer_is_success(run: Any) -> None:
