@@ -227,10 +227,11 @@ class MediaStudio:
                 detail=lambda job: job.fraction_done if each_percent else None,
             )
             return (yield from self._developed(job.id, model, asked.duration, progress))
-        except APITimeoutError as error:
-            status = (error.details or {}).get("last", job.status)
-            return _pending(job, status, model, f"It is not done after {self.timeout:.0f} s")
         except BaseException as error:
+            # With attempts, a request had no answer; it is not that the time is over.
+            if isinstance(error, APITimeoutError) and not error.attempts:
+                status = (error.details or {}).get("last", job.status)
+                return _pending(job, status, model, f"It is not done after {self.timeout:.0f} s")
             error.add_note(f"The film's video_id is {job.id!r}.")
             raise
 

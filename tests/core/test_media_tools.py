@@ -297,6 +297,18 @@ def test_a_film_that_takes_too_long_is_named_with_its_last_status(run: Any, tmp_
     assert "not done after 0 s" in answer.text
 
 
+def test_a_request_without_answer_is_not_taken_for_a_film_that_takes_long(
+    run: Any, tmp_path: Path
+) -> None:
+    with ScriptedServer(job("completed"), job("completed"), Reply(end="hold", body=[])) as server:
+        client_options = {"timeout": 0.1, "max_retries": 0}
+        arguments = rc.VideoArguments(video_id="video-1")
+        studio = MediaStudio(tmp_path)
+        with pytest.raises(rc.APITimeoutError) as caught:
+            run(lambda client: client.run(studio.film(arguments)), server.url, **client_options)
+    assert caught.value.__notes__ == ["The film's video_id is 'video-1'."]
+
+
 def test_a_film_that_failed_is_named(run: Any, tmp_path: Path) -> None:
     failed = job("failed", error={"message": "Too dark."})
     with ScriptedServer(job("queued"), failed) as server:
