@@ -106,11 +106,21 @@ def joined(parts: Sequence[tuple[float, Transcript]]) -> Transcript:
     last_start, last = parts[-1]
     return Transcript(
         text=" ".join(part.text.strip() for _, part in parts if part.text.strip()),
-        segments=tuple(segment.later(start) for start, part in parts for segment in part.segments),
+        segments=tuple(_joined_segments(parts)),
         language=first.language,
         duration=None if last.duration is None else last_start + last.duration,
         model=first.model,
     )
+
+
+def _joined_segments(parts: Sequence[tuple[float, Transcript]]) -> Iterator[Segment]:
+    """Give the segments of all parts; among those that have some, a part without is one itself."""
+    if not any(part.segments for _, part in parts):
+        return
+    for start, part in parts:
+        whole = Segment(part.text.strip(), 0.0, part.duration or 0.0)
+        for segment in part.segments or ((whole,) if whole.text else ()):
+            yield segment.later(start)
 
 
 def sentences(segments: Iterable[Segment]) -> Iterator[Segment]:

@@ -114,6 +114,14 @@ def test_parts_are_joined_with_their_times_corrected() -> None:
     assert Segment("x").later(5.0) == Segment("x")
 
 
+def test_a_part_without_times_is_not_lost_among_others() -> None:
+    silent, bare = Transcript(" ", (), "en", 5.0), Transcript("Bye.", (), "en", 3.0)
+    whole = joined([(0.0, WHOLE), (600.0, silent), (605.0, bare), (608.0, Transcript("Done."))])
+    assert whole.segments[:-2] == WHOLE.segments
+    assert whole.segments[-2:] == (Segment("Bye.", 605.0, 608.0), Segment("Done.", 608.0, 608.0))
+    assert joined([(0.0, bare), (3.0, bare)]).segments == ()
+
+
 def listen(run: Any, url: str, transcriber: Transcriber, recording: Any) -> Transcript:
     transcript: Transcript = run(lambda client: client.run(transcriber.listen(recording)), url)
     return transcript
