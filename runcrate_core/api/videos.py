@@ -8,13 +8,12 @@ from __future__ import annotations
 import functools
 import os
 from collections.abc import Callable, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
 from pydantic import PrivateAttr
 
-from runcrate_core.api.envelope import ApiModel, whole
+from runcrate_core.api.envelope import ApiModel, Moment, whole
 from runcrate_core.api.media_request import media_request
 from runcrate_core.api.notebook import Bundle, file_bundle
 from runcrate_core.errors import RuncrateError
@@ -50,7 +49,7 @@ class Video(ApiModel):
 
     id: str
     status: str = ""
-    created_at: datetime | None = None
+    created_at: Moment | None = None
 
     _path: Path | None = PrivateAttr(default=None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -341,6 +342,12 @@ def test_a_failure_without_a_reason_says_so(run: Any, status: str) -> None:
     with ScriptedServer(job(status)) as server:
         with pytest.raises(rc.RuncrateError, match="gives no reason"):
             run(lambda client: client.videos.wait("v1"), server.url)
+
+
+@pytest.mark.parametrize("sent", ["2026-11-21T10:00:00", "2026-11-21T10:00:00Z", 1795255200])
+def test_the_time_of_a_job_has_its_time_zone(sent: Any) -> None:
+    video = rc.Video.model_validate({"id": "v", "created_at": sent})
+    assert video.created_at == datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 
 def test_a_film_that_is_gone_or_long_is_named_only(tmp_path: Path) -> None:
