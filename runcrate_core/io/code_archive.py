@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 
 # Opening follows no link, should one take a file's place after it was looked at.
 _READ: Final = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0)
+# How the file for an archive is opened: never made. A cancelled upload has removed it while the
+# thread that packs goes on, and must leave no code behind.
+_FILL: Final = "r+b"
 # All that is kept of a file's mode, as the rest differs between machines.
 _EXECUTABLE: Final = 0o755
 _PLAIN: Final = 0o644
@@ -109,14 +112,15 @@ def make_archive(
     Args:
         source: A directory, a `.tar.gz` file or the bytes of one.
         choice: What to pack of a directory.
-        target: Where an archive is written that is not on disk yet.
+        target: Where an archive is written that is not on disk yet: an empty file.
 
     Raises:
         ValueError: It is neither, or too large.
-        OSError: It cannot be read.
+        OSError: It cannot be read, or `target` is no longer there.
     """
     if isinstance(source, bytes):
-        target.write_bytes(source)
+        with target.open(_FILL) as file:
+            file.write(source)
         return CodeArchive.of(target)
     path = Path(source)
     if path.is_file():
@@ -125,7 +129,7 @@ def make_archive(
         raise ValueError(f"{path} is neither a directory nor a .tar.gz file. Nothing was sent.")
     files, skipped = scan(path, choice)
     require_packable(files)
-    with target.open("wb") as file:
+    with target.open(_FILL) as file:
         write_archive(path, files, file)
     return CodeArchive.of(target, skipped)
 

@@ -12,7 +12,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from runcrate_core.io.code_archive import CodeArchive, CodeSource, scan, write_archive
+from runcrate_core.io.code_archive import (
+    CodeArchive,
+    CodeSource,
+    make_archive,
+    scan,
+    write_archive,
+)
 from runcrate_core.protocol.code_archive import (
     MOST_CODE_BYTES,
     Choice,
@@ -180,6 +186,18 @@ def test_only_whether_a_file_can_be_run_is_kept_of_its_mode(tmp_path: Path) -> N
     with tarfile.open(fileobj=io.BytesIO(pack(tmp_path)), mode="r:gz") as opened:
         modes = {member.name: member.mode for member in opened.getmembers()}
     assert modes == {"plain": 0o644, "tool": 0o755}
+
+
+@pytest.mark.parametrize("code", [b"packed", None], ids=["bytes", "folder"])
+def test_an_archive_that_nobody_waits_for_any_more_is_not_written(
+    tmp_path: Path, code: bytes | None
+) -> None:
+    # A cancelled upload removes the file while its thread is still looking at the code.
+    source, target = tmp_path / "code", tmp_path / "removed.tar.gz"
+    source.mkdir()
+    with pytest.raises(FileNotFoundError):
+        make_archive(code or source, ALL, target)
+    assert not target.exists()
 
 
 def test_a_link_that_takes_a_files_place_is_not_followed(tmp_path: Path) -> None:
