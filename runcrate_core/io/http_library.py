@@ -153,11 +153,16 @@ def _timeout(request: Request, config: Config) -> httpx.Timeout:
     else:
         read = given or request.patience.value
     return httpx.Timeout(
-        None if math.isinf(read) else read,
+        _finite(read),
         connect=min(CONNECT_TIMEOUT_S, given or read),
-        write=given or WRITE_TIMEOUT_S,
+        write=_finite(given or WRITE_TIMEOUT_S),
         pool=min(POOL_TIMEOUT_S, given or read),
     )
+
+
+def _finite(seconds: float) -> float | None:
+    """Return a limit as the HTTP library takes it: sockets know no infinite time."""
+    return None if math.isinf(seconds) else seconds
 
 
 def raw_pieces(response: httpx.Response) -> Iterator[bytes]:

@@ -66,7 +66,8 @@ def read_refusal(body: bytes, secrets: Sequence[str] = ()) -> Refusal:
     """Read an error body: both envelopes of the API, and what gateways answer instead.
 
     Known are `{"error": {message, type, code}}` (seed 000), `{"error": {code, message,
-    details}}` (seed 001), `{"error": "text"}`, `{"message": ...}`, `{"detail": ...}` and text.
+    details}}` (seed 001), `{"error": "text"}` with or without a `message` beside it,
+    `{"message": ...}`, `{"detail": ...}` and text.
     """
     text = body.decode("utf-8", "replace")
     try:
@@ -75,9 +76,10 @@ def read_refusal(body: bytes, secrets: Sequence[str] = ()) -> Refusal:
         return Refusal(_shown("" if "<html" in text.lower() else text, secrets), None, None)
     if not isinstance(parsed, dict):
         return Refusal(_shown(text, secrets), None, None)
-    inner = parsed.get("error", parsed)
+    inner = parsed.get("error") or parsed
     if not isinstance(inner, dict):
-        return Refusal(_shown(_as_text(inner), secrets), _code(parsed.get("code")), None)
+        said = dict.fromkeys(_as_text(told) for told in (inner, parsed.get("message")) if told)
+        return Refusal(_shown(": ".join(said), secrets), _code(parsed.get("code")), None)
     message = next((inner[key] for key in ("message", "detail") if inner.get(key)), "")
     return Refusal(
         message=_shown(_as_text(message), secrets),

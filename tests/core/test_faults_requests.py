@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from typing import Any
 
@@ -68,6 +69,27 @@ def test_09_an_empty_budget_ends_repeating(run: Any) -> None:
         with pytest.raises(rc.InternalServerError, match="retry budget is spent"):
             run(failing, server.url)
         assert server.sent == 1
+
+
+def test_a_timeout_may_be_infinite(run: Any) -> None:
+    with ScriptedServer(Reply(json={"data": []})) as server:
+        assert run(instances, server.url, timeout=math.inf) == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"error": None, "message": "The key is old."}, "403: The key is old."),
+        ({"error": "Forbidden", "message": "The key is old."}, "403: Forbidden: The key is old."),
+        ({"error": "Forbidden", "message": "Forbidden"}, "403: Forbidden. "),
+        ({"error": "Forbidden"}, "403: Forbidden. "),
+    ],
+)
+def test_10_a_reason_is_found_beside_the_error(run: Any, body: Any, said: str) -> None:
+    with ScriptedServer(Reply(403, body)) as server:
+        with pytest.raises(rc.PermissionDeniedError) as caught:
+            run(instances, server.url)
+    assert said in str(caught.value)
 
 
 @pytest.mark.parametrize(
