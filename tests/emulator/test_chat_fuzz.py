@@ -211,8 +211,9 @@ BESIDE = json_schema("list", SCHEMA)
         ("Is " + "9" * 5000 + " a prime number?", {}),
         ("Multiply " + "9" * 400 + " billion hours by 2", {"tools": TOOLS}),
         ("Sort these: " + ", ".join(map(str, range(50_000))), {}),
+        ("Return the " * 20_000 + "name as JSON", {"tools": TOOLS, "tool_choice": "required"}),
     ],
-    ids=range(12),
+    ids=range(13),
 )
 def test_odd_but_valid_requests_take_well_under_a_second(text, fields):
     began = time.perf_counter()
