@@ -14,7 +14,7 @@ from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from pydantic import Field, PrivateAttr
 
-from langchain_runcrate.errors import translated
+from langchain_runcrate.errors import translating_errors
 from langchain_runcrate.given_clients import GivenClients
 from runcrate_core import (
     Recording,
@@ -67,18 +67,14 @@ class RuncrateTranscription(GivenClients):
     """Recordings above 25 MiB are sent in parts of so many seconds where PyAV is installed."""
 
     def _listened(self, recording: Recording) -> list[Document]:
-        try:
+        with translating_errors():
             passages = self._blocking_client().run(self._transcriber().passages(recording))
-        except RuncrateError as error:
-            raise translated(error) from error
         return _documents(passages)
 
     async def _alistened(self, recording: Recording) -> list[Document]:
-        try:
+        with translating_errors():
             client = self._asynchronous_client()
             passages = await client.run(self._transcriber().passages(recording))
-        except RuncrateError as error:
-            raise translated(error) from error
         return _documents(passages)
 
     def _transcriber(self) -> Transcriber:

@@ -115,7 +115,8 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings):
             async with asyncio.TaskGroup() as group:
                 tasks = [group.create_task(in_turn(batch)) for batch in self._batches(texts)]
         except ExceptionGroup as failures:
-            raise failures.exceptions[0] from None
+            first = failures.exceptions[0]
+            raise first from first.__cause__  # without the group, which the program has not made
         return [vector for task in tasks for vector in task.result()]
 
     async def aembed_query(self, text: str) -> list[float]:

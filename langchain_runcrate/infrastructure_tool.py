@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Self
 
-from langchain_core.tools import BaseTool, ToolException
+from langchain_core.tools import BaseTool
 from pydantic import PrivateAttr, ValidationError, create_model
 
 from langchain_runcrate.progress import InjectedRuntime, Progress
+from langchain_runcrate.tool_failures import told_to_model
 from runcrate_core import explain_failure
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from runcrate_core import AgentTool, AgentToolbox, ClientPair, ToolAnswer
 
 
@@ -53,12 +51,12 @@ class RuncrateInfrastructureTool(BaseTool):
         return made
 
     def _run(self, runtime: Any = None, **arguments: Any) -> tuple[str, dict[str, Any]]:
-        with _failures_told():
+        with told_to_model(explain_failure):
             flow = self._toolbox.carry_out(self.name, arguments, Progress(self.name, runtime).tell)
             return _shown(self._clients.blocking.run(flow))
 
     async def _arun(self, runtime: Any = None, **arguments: Any) -> tuple[str, dict[str, Any]]:
-        with _failures_told():
+        with told_to_model(explain_failure):
             flow = self._toolbox.carry_out(self.name, arguments, Progress(self.name, runtime).atell)
             return _shown(await self._clients.asynchronous.run(flow))
 
@@ -75,18 +73,6 @@ def _with_runtime(arguments: type[Any]) -> type[Any]:
 
 def _shown(answer: ToolAnswer) -> tuple[str, dict[str, Any]]:
     return answer.text, answer.data
-
-
-@contextmanager
-def _failures_told() -> Iterator[None]:
-    """Turn what a model can do something about into an error that it reads."""
-    try:
-        yield
-    except Exception as error:
-        told = explain_failure(error)
-        if told is None:
-            raise
-        raise ToolException(told) from error
 
 
 def _explain_arguments(error: Any) -> str:

@@ -7,12 +7,13 @@ import functools
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from langchain_core.tools import BaseTool, ToolException
+from langchain_core.tools import BaseTool
 from langchain_core.tools.base import ArgsSchema  # noqa: TC002 - pydantic reads the annotation
 from pydantic import Field, model_validator
 
 from langchain_runcrate.given_clients import GivenClients
 from langchain_runcrate.progress import InjectedRuntime, Progress
+from langchain_runcrate.tool_failures import told_to_model
 from runcrate_core import (
     IMAGE_TOOL,
     SPEECH_TOOL,
@@ -61,26 +62,22 @@ class RuncrateMediaTool(GivenClients, BaseTool):
     def _run(self, text: str | None = None, /, **arguments: Any) -> tuple[Any, dict[str, Any]]:
         progress = Progress(self.name, arguments.pop("runtime", None))
         client = self._blocking_client()
-        try:
+        with told_to_model(explain_media_failure):
             plan = self._plan(
                 self._asked(text, arguments), functools.partial(self._report, progress.tell)
             )
             return self._told(client.run(plan))
-        except Exception as error:
-            raise _for_model(error) from error
 
     async def _arun(
         self, text: str | None = None, /, **arguments: Any
     ) -> tuple[Any, dict[str, Any]]:
         progress = Progress(self.name, arguments.pop("runtime", None))
         client = self._asynchronous_client()
-        try:
+        with told_to_model(explain_media_failure):
             plan = self._plan(
                 self._asked(text, arguments), functools.partial(self._report, progress.atell)
             )
             return self._told(await client.run(plan))
-        except Exception as error:
-            raise _for_model(error) from error
 
     def _plan(self, asked: Any, on_status: Callable[[Video], Any]) -> Any:
         """Return the flow that does what was asked for."""
@@ -267,9 +264,3 @@ class RuncrateVideoTool(RuncrateMediaTool):
             timeout=self.timeout,
             poll_interval=self.poll_interval,
         ).film(asked, on_status)
-
-
-def _for_model(error: Exception) -> Exception:
-    """Return what tells the model of a failure, or the failure when it is the program's."""
-    told = explain_media_failure(error)
-    return error if told is None else ToolException(told)

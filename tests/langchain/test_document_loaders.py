@@ -234,8 +234,9 @@ async def test_a_refused_key_is_never_skipped(
 
 def test_a_missing_key_is_raised(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RUNCRATE_API_KEY")
-    with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
+    with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY") as caught:
         RuncrateTranscriptionLoader(folder, on_error="skip").load()
+    assert caught.value.__cause__ is None
 
 
 async def test_so_many_at_once_and_in_order(

@@ -343,8 +343,9 @@ def test_an_unusable_folder_is_the_program_s_and_nothing_is_paid_for(
 ) -> None:
     (tmp_path / "file").write_text("")
     tool = made(RuncrateImageTool, settings | {"output_dir": tmp_path / "file"})
-    with pytest.raises(rc.ConfigurationError, match="folder"):
+    with pytest.raises(rc.ConfigurationError, match="folder") as caught:
         tool.invoke({"prompt": "A fox"})
+    assert caught.value.__cause__ is None
     assert not runcrate_emulator.requests
 
 

@@ -14,6 +14,7 @@ import pytest
 from langchain_core.exceptions import ModelNotFoundError
 from pydantic import ValidationError
 
+import runcrate_core as rc
 from langchain_runcrate import RuncrateEmbeddings
 from tests.core.scripted_server import Reply, ScriptedServer
 
@@ -141,9 +142,10 @@ def test_a_refusal_is_langchains_error_too(embed):
     refusal = Reply(404, json={"error": {"message": "No such model.", "code": "not_found"}})
     with (
         ScriptedServer(refusal) as server,
-        pytest.raises(ModelNotFoundError, match="No such model"),
+        pytest.raises(ModelNotFoundError, match="No such model") as caught,
     ):
         embed(embeddings(f"{server.url}/v1", chunk_size=1), ["a", "b", "c"])
+    assert type(caught.value.__cause__) is rc.NotFoundError
 
 
 def test_vectors_in_base64_are_read():

@@ -1,0 +1,30 @@
+"""Failures of tools: what a model can do something about reaches it, the rest the program."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from langchain_core.tools import ToolException
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+
+@contextmanager
+def told_to_model(explain: Callable[[Exception], str | None]) -> Iterator[None]:
+    """Turn what a model can do something about into an error that it reads.
+
+    Args:
+        explain: Returns what a model is told of an error; `None` leaves it to the program.
+
+    Raises:
+        ToolException: In place of an error that is explained, which is its cause.
+    """
+    try:
+        yield
+    except Exception as error:
+        told = explain(error)
+        if told is None:
+            raise
+        raise ToolException(told) from error
