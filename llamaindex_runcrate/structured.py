@@ -11,6 +11,7 @@ functions at the end of this module carry it out: blocking and not, streamed and
 from __future__ import annotations
 
 import re
+from contextlib import aclosing, closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, Literal, TypeAlias, TypeVar
 
@@ -26,11 +27,9 @@ from runcrate_core import BadRequestError, RuncrateError, UnprocessableEntityErr
 if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
-        AsyncIterator,
         Awaitable,
         Callable,
         Generator,
-        Iterator,
         Mapping,
         Sequence,
     )
@@ -223,18 +222,22 @@ async def arun(
 
 def stream(
     flow: Generator[Question, ChatResponse, M],
-    ask: Callable[[Question], Iterator[ChatResponse]],
+    ask: Callable[[Question], Generator[ChatResponse, None, None]],
     output_cls: type[M],
 ) -> Generator[BaseModel, None, None]:
-    """Carry out a ladder with blocking streams; yield what is known, in the end the object."""
+    """Carry out a ladder with blocking streams; yield what is known, in the end the object.
+
+    Left early, it closes the stream that it reads.
+    """
     try:
         question = next(flow)
         while True:
             partials = Partials(output_cls)
             try:
-                for chunk in ask(question):
-                    if (partial := partials.read(chunk)) is not None:
-                        yield partial
+                with closing(ask(question)) as chunks:
+                    for chunk in chunks:
+                        if (partial := partials.read(chunk)) is not None:
+                            yield partial
             except RuncrateError as error:
                 question = flow.throw(error)
             else:
@@ -245,7 +248,7 @@ def stream(
 
 async def astream(
     flow: Generator[Question, ChatResponse, M],
-    ask: Callable[[Question], Awaitable[AsyncIterator[ChatResponse]]],
+    ask: Callable[[Question], Awaitable[AsyncGenerator[ChatResponse, None]]],
     output_cls: type[M],
 ) -> AsyncGenerator[BaseModel, None]:
     """Carry out a ladder with asynchronous streams; see `stream`."""
@@ -254,9 +257,10 @@ async def astream(
         while True:
             partials = Partials(output_cls)
             try:
-                async for chunk in await ask(question):
-                    if (partial := partials.read(chunk)) is not None:
-                        yield partial
+                async with aclosing(await ask(question)) as chunks:
+                    async for chunk in chunks:
+                        if (partial := partials.read(chunk)) is not None:
+                            yield partial
             except RuncrateError as error:
                 question = flow.throw(error)
             else:

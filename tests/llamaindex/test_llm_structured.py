@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import AsyncGenerator, Generator
 from typing import Any
 
 import pytest
-from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.llms import TextBlock
 from llama_index.core.program.utils import FlexibleModel
 from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ConfigDict, Field
 
+from llamaindex_runcrate import structured
 from llamaindex_runcrate.structured import response_format
 from runcrate_core import AuthenticationError, BadRequestError, UnprocessableEntityError
 from tests.llamaindex.service import completion, refusal
@@ -269,6 +271,35 @@ def test_the_last_message_is_not_changed_by_the_schema_in_words(made_llm, servic
     history = [*prompt.message_templates, ChatMessage(role="assistant", content="Hm.")]
     assert made_llm().structured_predict(Album, ChatPromptTemplate(history)) == ALBUM
     assert [m["role"] for m in service.last["messages"]] == ["user", "assistant", "user"]
+
+
+async def test_a_stream_that_is_left_early_is_closed_at_once() -> None:
+    task = structured.Task(Song, [], ["prompt"])
+    chunk = ChatResponse(message=ChatMessage(role="assistant"), delta='{"name": "Sea"')
+    left: list[str] = []
+
+    def ask(_: structured.Question) -> Generator[ChatResponse, None, None]:
+        try:
+            yield chunk
+        finally:
+            left.append("blocking")
+
+    async def aask(_: structured.Question) -> AsyncGenerator[ChatResponse, None]:
+        async def chunks() -> AsyncGenerator[ChatResponse, None]:
+            try:
+                yield chunk
+            finally:
+                left.append("asynchronous")
+
+        return chunks()
+
+    partials = structured.stream(structured.ladder(task), ask, Song)
+    next(partials)
+    partials.close()
+    apartials = structured.astream(structured.ladder(task), aask, Song)
+    await anext(apartials)
+    await apartials.aclose()
+    assert left == ["blocking", "asynchronous"]
 
 
 async def test_structured_llm(made_llm, service) -> None:
