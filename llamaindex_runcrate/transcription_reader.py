@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path, PurePath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from llama_index.core.bridge.pydantic import Field
 from llama_index.core.readers.base import BasePydanticReader, BaseReader
@@ -23,7 +23,9 @@ from runcrate_core import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from runcrate_core import Passage, RecordingSource
+    from runcrate_core import AsyncRuncrate, Passage, RecordingSource, Runcrate
+
+C = TypeVar("C", "Runcrate", "AsyncRuncrate")
 
 _LISTENER: Final = Transcriber()
 # They say nothing of what is said; `source`, `start` and `end` are what an answer is founded on.
@@ -106,7 +108,8 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
             RuncrateError: A request failed; the recording is named.
         """
         for recording in _recordings(file, extra_info, fs):
-            passages = self.blocking_client.run(self._transcriber().passages(recording))
+            client = self._patient(self.blocking_client)
+            passages = client.run(self._transcriber().passages(recording))
             yield from self._documents(recording, passages)
 
     async def aload_data(
@@ -133,8 +136,13 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
         return await self.aload_data(file, extra_info, fs)
 
     async def _heard(self, recording: Recording) -> list[Document]:
-        passages = await self.asynchronous_client.run(self._transcriber().passages(recording))
+        client = self._patient(self.asynchronous_client)
+        passages = await client.run(self._transcriber().passages(recording))
         return self._documents(recording, passages)
+
+    def _patient(self, client: C) -> C:
+        """Return a client with the reader's own timeout, on the same connections."""
+        return client if self.timeout is None else client.with_options(timeout=self.timeout)
 
     def _transcriber(self) -> Transcriber:
         return Transcriber(

@@ -262,6 +262,17 @@ def test_the_key_is_in_no_repr_or_dump() -> None:
     assert reader.class_name() == "runcrate_transcription_reader"
 
 
+@WAYS
+async def test_its_timeout_holds(
+    settings: dict[str, Any], folder: Path, runcrate_emulator: Emulator, way: str
+) -> None:
+    runcrate_emulator.fail("POST /audio/transcriptions", latency_s=0.6, times=None)
+    reader = RuncrateTranscriptionReader(timeout=0.1, **settings)
+    with pytest.raises(rc.APITimeoutError, match=r"a\.mp3"):
+        await read(reader, way, folder)
+    await closed(reader)
+
+
 def test_a_missing_key_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("RUNCRATE_API_KEY")
     with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
