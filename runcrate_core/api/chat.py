@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property, wraps
-from typing import Any, ParamSpec, Self
+from typing import Any, ParamSpec
 
 from runcrate_core.api.envelope import ApiModel, whole
 from runcrate_core.io.endpoint import (
@@ -19,7 +19,6 @@ from runcrate_core.io.endpoint import (
     endpoint,
 )
 from runcrate_core.io.stream_endpoint import async_stream_endpoint, stream_endpoint
-from runcrate_core.protocol.answer import ResponseInfo
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import Patience, Repeat, Request, Surface, json_request
 from runcrate_core.protocol.steps import Call
@@ -90,11 +89,6 @@ class ChatCompletion(ApiModel):
     model: str = ""
     choices: list[ChatChoice]
     usage: ChatUsage | None = None
-
-    @classmethod
-    def of(cls, folded: Mapping[str, Any], response: ResponseInfo) -> Self:
-        """Return a completion folded from a stream."""
-        return cls.model_validate(folded).with_response(response)
 
 
 @dataclass(frozen=True, slots=True)

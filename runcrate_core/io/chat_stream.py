@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.http_library import FAILURES, failure_of
-from runcrate_core.protocol.answer import ResponseInfo
+from runcrate_core.protocol.answer import Answer, ResponseInfo
 from runcrate_core.protocol.stream_opening import OpenedStream, error_of_fault, open_stream
 
 if TYPE_CHECKING:
@@ -51,12 +51,18 @@ class _StreamState:
 
     @property
     def completion(self) -> ChatCompletion:
-        """The chunks read so far, folded into what an answer without streaming would be."""
-        from runcrate_core.api.chat import ChatCompletion  # noqa: PLC0415 - the chat module imports this one
+        """The chunks read so far, folded into what an answer without streaming would be.
 
-        stream = self._stream
-        folded = stream.reader.completion()
-        return ChatCompletion.of(folded, self.response)
+        Raises:
+            ResponseFormatError: A field of it is of a wrong type; it is named, not shown.
+        """
+        from runcrate_core.api.chat import ChatCompletion  # noqa: PLC0415 - the chat module imports this one
+        from runcrate_core.api.envelope import validated  # noqa: PLC0415 - the same
+
+        opened, folded = self._stream.opened, self._stream.reader.completion()
+        head = Answer(opened.status, opened.headers)
+        whole = validated(ChatCompletion, folded, head, self._request)
+        return whole.with_response(self.response)
 
     def _failed(self) -> RuncrateError:
         stream = self._stream

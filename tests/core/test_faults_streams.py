@@ -32,6 +32,14 @@ def test_a_whole_stream_folds_to_the_answer(run: Any) -> None:
     assert server.received[0].json["stream_options"] == {"include_usage": True}
 
 
+def test_a_folded_answer_of_another_form_is_named_like_a_whole_one(run: Any) -> None:
+    odd = {**text_chunk("Hello", "stop"), "created": "in the secret past"}
+    with ScriptedServer(stream_reply(sse(odd))) as server:
+        with pytest.raises(rc.ResponseFormatError, match="the field `created") as caught:
+            run.chunks(server.url)
+    assert "secret" not in str(caught.value)
+
+
 def test_27_an_error_as_first_event_is_treated_like_its_status(run: Any) -> None:
     with ScriptedServer(stream_reply(sse(OVERLOADED)), stream_reply(WHOLE)) as server:
         chunks, _ = run.chunks(server.url)
