@@ -183,8 +183,7 @@ class StreamedCalls:
     """The tool calls of a stream, as far as they have come.
 
     `blocks` and `wire` hold new objects for every call that a piece has changed, so that those
-    handed out before stay what they were. The work for a piece does not grow with what came
-    before it.
+    handed out before stay what they were. What came before a piece is copied and not parsed again.
 
     Attributes:
         blocks: A block for each call.

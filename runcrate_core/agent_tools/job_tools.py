@@ -52,7 +52,7 @@ def get_job(around: Surroundings, asked: arguments.OneJob) -> Result:
 
 def get_job_logs(around: Surroundings, asked: arguments.GetJobLogs) -> Result:
     """Show the end of what a job has written."""
-    text, left_out, after = "", 0, asked.after
+    text, after = "", asked.after
     for _ in range(MOST_LOG_PAGES):
         page = yield from job_logs.logs(asked.job_id, after=after)
         text += "".join(chunk.text for chunk in page.chunks)

@@ -53,7 +53,7 @@ def _launch(guard: SpendGuard, arguments: Mapping[str, Any]) -> str:
             f"Launch the plan {_shown(arguments, 'plan_token')}, which is not known or was carried "
             "out already: it will be refused."
         )
-    running = ", ".join(machine.name for machine in plan.running) or "nothing"
+    running = ", ".join(plain(machine.name) for machine in plan.running) or "nothing"
     return f"Launch {plan.describe()}. Running already: {running}."
 
 
