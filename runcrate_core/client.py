@@ -182,6 +182,8 @@ class Runcrate(_Shareable):
     def with_options(self, **changes: Any) -> Self:
         """Return a client with other options that shares connections, budget and gate.
 
+        Closing either of the two closes both.
+
         Args:
             changes: `timeout`, `stream_idle_timeout`, `max_retries`, `default_headers`,
                 `environment`, `wait_for_rate_limit`, `on_request`.

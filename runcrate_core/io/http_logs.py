@@ -39,11 +39,12 @@ _ours: ContextVar[bool] = ContextVar("runcrate_request", default=False)
 def redacted_logs() -> Iterator[None]:
     """Take secrets out of what the HTTP library logs within the block."""
     _filter_loggers()
-    token = _ours.set(True)
+    _ours.set(True)
     try:
         yield
     finally:
-        _ours.reset(token)
+        # Not `reset`: a coroutine that nobody awaited to its end may be closed in another context.
+        _ours.set(False)
 
 
 @functools.cache
