@@ -80,6 +80,9 @@ class PartialJson:
 
     def feed(self, text: str) -> None:
         """Read the next piece of the text, cut anywhere."""
+        if self._in_string and not self._escape and '"' not in text and "\\" not in text:
+            self._text += text  # the middle of a text: what most pieces are
+            return
         position, end = 0, len(text)
         while position < end and not (self.is_complete or self.is_broken):
             if self._escape:
@@ -95,11 +98,12 @@ class PartialJson:
             started = self._in_string and not self.is_complete
             return self._clean_text() if started else self._root
         copies = [container.copy() for container in self._open]
-        for outer, inner, key in zip(copies, copies[1:], self._keys, strict=False):
-            if isinstance(outer, dict):
-                outer[key] = inner
-            else:
-                outer[-1] = inner
+        if len(copies) > 1:
+            for outer, inner, key in zip(copies, copies[1:], self._keys, strict=False):
+                if isinstance(outer, dict):
+                    outer[key] = inner
+                else:
+                    outer[-1] = inner
         if self._in_string and self._expected == "value":
             innermost = copies[-1]
             if isinstance(innermost, dict):
