@@ -1,0 +1,163 @@
+"""The figures of the documentation's page, between its two marks."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from benchmarks.figures import COMBINED_FLOORS, FLOORS, OURS, growth_exponents
+
+BEGIN, END = "<!-- figures of `make bench` -->", "<!-- end of figures -->"
+OFFICIAL = {
+    "langchain": "langchain-runcrate 0.1.0",
+    "llamaindex": "llama-index-llms-runcrate 0.1.0",
+}
+FRAMEWORKS = {"langchain": "LangChain", "llamaindex": "LlamaIndex"}
+KINDS = {"text": "text", "reasoning": "reasoning", "tool": "arguments of tools"}
+WAYS = {"sync": "blocking", "async": "asynchronous"}
+# What this project wants of itself.
+LINEAR = 1.1  # exponents below it count as linear: measurements vary by some percent
+WANTED_RATIO = {"langchain": 6.0, "llamaindex": 5.0}
+MOST_OF_FLOOR, MOST_OF_CALL, MOST_IMPORT_MS, MOST_CONSTRUCT_MS = 1.5, 1.3, 60.0, 0.5
+
+SHORT = {"microseconds": "µs", "milliseconds": "ms", "seconds": "s"}
+
+Figures = dict[tuple[str, str], dict[str, Any]]
+
+
+def with_figures(page: str, results: list[dict[str, Any]]) -> str:
+    """Return the page with the figures of these results between its marks."""
+    told = f"{BEGIN}\n\n{figures(results)}\n\n{END}"
+    return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: told, page, flags=re.DOTALL)
+
+
+def figures(results: list[dict[str, Any]]) -> str:
+    """Return the tables of the page, as Markdown."""
+    found: Figures = {(row["title"], row["candidate"]): row for row in results}
+    return "\n\n".join(
+        "\n".join(lines)
+        for lines in (chunks_table(found), others_table(found), wishes_table(found, results))
+    )
+
+
+def chunks_table(found: Figures) -> list[str]:
+    """Return what a streamed chunk costs."""
+    lines = [
+        "| One streamed chunk | Floor | This project | Official | `langchain-openai` |",
+        "|---|---|---|---|---|",
+    ]
+    for family, framework in FRAMEWORKS.items():
+        for kind, of in KINDS.items():
+            for way, called in WAYS.items():
+                title = f"stream {kind} {way}"
+                floor, ours, official = _chunk(found, title, family)
+                other = found.get((title, "langchain-openai"), {}).get("microseconds")
+                openai = f"{other:.1f} µs" if other and family == "langchain" else ""
+                lines.append(
+                    f"| {framework}, {of}, {called} | {floor:.1f} µs | {ours:.1f} µs | "
+                    f"{official:.1f} µs ({official / ours:.1f} times) | {openai} |"
+                )
+    return lines
+
+
+def others_table(found: Figures) -> list[str]:
+    """Return what calls, imports and objects cost."""
+    lines = [
+        "| Other | This project | Official package | `langchain-openai` |",
+        "|---|---|---|---|",
+    ]
+    for title, name, unit, digits in (
+        ("call sync", "One whole call, blocking", "microseconds", 0),
+        ("call async", "One whole call, asynchronous", "microseconds", 0),
+        ("events v3 text", "A chunk as events of version 3", "microseconds", 1),
+        ("stream text v1", "A chunk as content blocks (`v1`)", "microseconds", 1),
+        ("growth: 1000 messages with pictures", "A message of 1,000, with pictures",
+         "microseconds", 0),
+        ("1,000 calls, batch of 100", "1,000 calls, `batch` of 100", "seconds", 1),
+        ("1,000 calls, abatch of 100", "1,000 calls, `abatch` of 100", "seconds", 1),
+        ("first chunk, 20 ms apart", "First chunk of a server that takes 20 ms",
+         "milliseconds", 0),
+        ("import", "Import, beyond framework and httpx", "milliseconds", 0),
+        ("construct 10", "Making a model", "milliseconds", 2),
+    ):  # fmt: skip
+        for family, framework in FRAMEWORKS.items():
+            names = [OURS[family], OFFICIAL[family], "langchain-openai"]
+            if family != "langchain":
+                names.pop()
+            values = [found.get((title, item), {}).get(unit) for item in names]
+            if values[0] is None:
+                continue
+            shown = [
+                "" if value is None else f"{value:,.{digits}f} {SHORT[unit]}" for value in values
+            ]
+            lines.append(
+                f"| {name}, {framework} | {' | '.join([*shown, *[''] * (3 - len(shown))])} |"
+            )
+    return lines
+
+
+def wishes_table(found: Figures, results: list[dict[str, Any]]) -> list[str]:
+    """Return what was wanted beside what was measured."""
+    lines = ["| Wanted | Measured | |", "|---|---|---|"]
+
+    def tell(wish: str, measured: str, *, met: bool) -> None:
+        lines.append(f"| {wish} | {measured} | {'met' if met else 'missed'} |")
+
+    for family, framework in FRAMEWORKS.items():
+        rows = [_chunk(found, f"stream {kind} {way}", family) for kind in KINDS for way in WAYS]
+        ratios = [official / ours for _, ours, official in rows]
+        floors = [ours / floor for floor, ours, _ in rows]
+        tell(
+            f"{framework}: a chunk {WANTED_RATIO[family]:.0f} times cheaper than official",
+            f"{min(ratios):.1f} to {max(ratios):.1f} times",
+            met=min(ratios) >= WANTED_RATIO[family],
+        )
+        tell(
+            f"{framework}: a chunk at most {MOST_OF_FLOOR} times framework and raw read",
+            f"{min(floors):.2f} to {max(floors):.2f} times",
+            met=max(floors) <= MOST_OF_FLOOR,
+        )
+        calls = [
+            found[f"call {way}", OURS[family]]["microseconds"]
+            / found[f"call {way}", COMBINED_FLOORS[family]]["microseconds"]
+            for way in WAYS
+        ]
+        tell(
+            f"{framework}: a whole call at most {MOST_OF_CALL} times a model on raw httpx",
+            " and ".join(f"{call:.2f}" for call in calls) + " times",
+            met=max(calls) <= MOST_OF_CALL,
+        )
+        spent = found["import", OURS[family]]["milliseconds"]
+        tell(
+            f"{framework}: importing adds less than {MOST_IMPORT_MS:.0f} ms",
+            f"{spent:.0f} ms",
+            met=spent < MOST_IMPORT_MS,
+        )
+        made = found["construct 10", OURS[family]]["milliseconds"]
+        tell(
+            f"{framework}: a model is made in less than {MOST_CONSTRUCT_MS} ms",
+            f"{made:.2f} ms",
+            met=made < MOST_CONSTRUCT_MS,
+        )
+    grown = growth_exponents(results)
+    for family, ours in OURS.items():
+        for (what, candidate), (by_number, exponent) in grown.items():
+            if candidate != ours:
+                continue
+            alone = grown.get((what, FLOORS.get(family, "")))
+            beside = f" (the framework alone: {alone[1]:.2f})" if alone else ""
+            tell(
+                f"{FRAMEWORKS[family]}: {what} cost in proportion, to {max(by_number):,}",
+                f"exponent {exponent:.2f}{beside}",
+                met=exponent < LINEAR or (alone is not None and exponent <= alone[1]),
+            )
+    return lines
+
+
+def _chunk(found: Figures, title: str, family: str) -> tuple[float, float, float]:
+    """Return microseconds of the floor, of ours and of the official package."""
+    floor = sum(found[title, name]["microseconds"] for name in ("raw httpx", FLOORS[family]))
+    ours, official = (
+        found[title, name]["microseconds"] for name in (OURS[family], OFFICIAL[family])
+    )
+    return floor, ours, official
