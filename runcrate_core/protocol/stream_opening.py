@@ -59,7 +59,8 @@ _STATUS_OF_CODE: Final = {
     "unauthorized": 401,
     "validation_error": 422,
 }
-_SHORTEST_ERROR_STATUS, _LONGEST_ERROR_STATUS = 400, 599
+_ERROR_STATUSES: Final = range(400, 600)
+_STATUS_DIGITS: Final = 3
 
 
 @dataclass(slots=True)
@@ -168,13 +169,19 @@ def status_of_error(refusal: Refusal, error: Any) -> int:
     """Return the HTTP status that an error event stands for; 500 when it does not tell."""
     fields = error if isinstance(error, dict) else {}
     for value in (fields.get("status"), fields.get("status_code"), fields.get("code")):
-        number = int(value) if isinstance(value, str) and value.isdecimal() else value
-        if isinstance(number, int) and _SHORTEST_ERROR_STATUS <= number <= _LONGEST_ERROR_STATUS:
-            return number
+        if (status := _status_in(value)) is not None:
+            return status
     for name in (refusal.code, fields.get("type")):
         if isinstance(name, str) and name.lower() in _STATUS_OF_CODE:
             return _STATUS_OF_CODE[name.lower()]
     return 500
+
+
+def _status_in(value: object) -> int | None:
+    # `int` refuses thousands of digits.
+    if isinstance(value, str) and len(value) == _STATUS_DIGITS and value.isdecimal():
+        value = int(value)
+    return value if isinstance(value, int) and value in _ERROR_STATUSES else None
 
 
 def error_of_fault(

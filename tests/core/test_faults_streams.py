@@ -11,6 +11,8 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
+from runcrate_core.protocol.refusals import read_refusal
+from runcrate_core.protocol.stream_opening import status_of_error
 from tests.core.both_clients import Asynchronous, Blocking
 from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
@@ -53,6 +55,16 @@ def test_27_an_error_as_first_event_that_may_not_be_repeated_is_raised(run: Any)
         with pytest.raises(rc.BadRequestError, match="no such voice"):
             run.chunks(server.url)
         assert server.sent == 1
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [(429, 429), ("429", 429), ("9" * 5000, 500), (4.5, 500), (True, 500), ("rate_limited", 429)],
+)
+def test_27_an_error_event_stands_for_a_status(code: Any, status: int) -> None:
+    error = {"code": code, "message": "m"}
+    refusal = read_refusal(json.dumps({"error": error}).encode())
+    assert status_of_error(refusal, error) == status
 
 
 def test_28_a_later_error_is_raised_with_what_came(run: Any) -> None:
