@@ -17,6 +17,8 @@ SHORTEST_RUNTIME_MINUTES: Final = 5
 LONGEST_RUNTIME_MINUTES: Final = 10_080
 # Of a job's attempt (official SDK 0.5.0).
 SHORTEST_JOB_MINUTES: Final = 1
+# Of the 64 characters that a name may have. A name whose prefix is cut off would be nobody's.
+LONGEST_PREFIX: Final = 40
 _NOT_SENT: Final = "Nothing was launched."
 
 
@@ -34,7 +36,8 @@ class SpendLimits:
             machine costs if it lives as long as it may, until its true cost is known.
         gpu_types: GPUs that may be used, such as `("A100", "RTX 4090")`; any when not given.
         regions: Regions that may be used; any when not given.
-        name_prefix: How the names of its machines begin. Others are not touched.
+        name_prefix: How the names of its machines begin, at most 40 characters. Others are not
+            touched.
 
     Raises:
         ValueError: A limit is not a positive number, or out of the server's range.
@@ -72,6 +75,8 @@ class SpendLimits:
             object.__setattr__(self, name, None if value is None else tuple(value))
         if not self.name_prefix.strip():
             raise ValueError("`name_prefix` is empty: an agent could then end any machine.")
+        if len(self.name_prefix) > LONGEST_PREFIX:
+            raise ValueError(f"`name_prefix` must have at most {LONGEST_PREFIX} characters.")
 
     @property
     def budget_usd(self) -> Decimal:

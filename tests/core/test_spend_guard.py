@@ -692,6 +692,14 @@ def test_limits_may_name_one_gpu_as_a_text() -> None:
     assert not nowhere(None)
 
 
+def test_a_prefix_leaves_room_for_the_rest_of_a_name() -> None:
+    longest = "p" * 40
+    guard = rc.SpendGuard(rc.SpendLimits(name_prefix=longest))
+    assert guard.limits.owns(guard._full_name("training"))
+    with pytest.raises(ValueError, match="40"):
+        rc.SpendLimits(name_prefix=longest + "p")
+
+
 def test_limits_must_be_limits() -> None:
     with pytest.raises(rc.ConfigurationError, match=r"`SpendLimits\(...\)`, not a `dict`"):
         rc.SpendGuard({"max_total_usd": 3})  # type: ignore[arg-type]
