@@ -112,7 +112,7 @@ if TYPE_CHECKING:
         PaymentMethod,
         TopUp,
     )
-    from runcrate_core.api.videos import (
+    from runcrate_core.api.video_types import (
         Video,
     )
     from runcrate_core.catalogue import (
@@ -424,7 +424,7 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "SubmittedJobGroup",
     ),
     "api.models": ("Model",),
-    "api.videos": ("Video",),
+    "api.video_types": ("Video",),
     "api.schedules": (
         "Schedule",
         "ScheduleRun",

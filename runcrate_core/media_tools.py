@@ -27,6 +27,7 @@ from runcrate_core.protocol.steps import Do
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from runcrate_core.api.video_types import Video
     from runcrate_core.media_arguments import ImageArguments, SpeechArguments, VideoArguments
     from runcrate_core.protocol.steps import Flow
 
@@ -183,7 +184,7 @@ class MediaStudio:
     def film(
         self,
         asked: VideoArguments,
-        on_status: Callable[[videos.Video], Any] | None = None,
+        on_status: Callable[[Video], Any] | None = None,
         *,
         each_percent: bool = False,
     ) -> Flow[MediaAnswer]:
@@ -221,7 +222,7 @@ class MediaStudio:
         if not (self.wait or job.is_completed or job.has_failed):
             return _pending(job, job.status, model, "It is being made")
         try:
-            progress: Progress[videos.Video] = Progress(
+            progress: Progress[Video] = Progress(
                 key=lambda job: job.status,
                 on_change=on_status,
                 detail=lambda job: job.fraction_done if each_percent else None,
@@ -236,7 +237,7 @@ class MediaStudio:
             raise
 
     def _developed(
-        self, video_id: str, model: str, duration: int | None, progress: Progress[videos.Video]
+        self, video_id: str, model: str, duration: int | None, progress: Progress[Video]
     ) -> Flow[MediaAnswer]:
         job = yield from videos.follow(
             video_id, progress, timeout=self.timeout, poll_interval=self.poll_interval
@@ -302,7 +303,7 @@ def _answer(what: str, made: Sequence[MadeFile], model: str, facts: dict[str, An
     return MediaAnswer(f"Made {number} with {model}: {files}.", record, tuple(made))
 
 
-def _pending(job: videos.Video, status: str, model: str, why: str) -> MediaAnswer:
+def _pending(job: Video, status: str, model: str, why: str) -> MediaAnswer:
     facts = {"video_id": job.id, "status": status, **cost_facts([job.to_dict()])}
     return MediaAnswer(
         f"The film {job.id!r} has been begun and is paid for. {why} (status `{status}`). Call "

@@ -1,6 +1,6 @@
 """Videos: a job is submitted, watched until it is done, and its film downloaded.
 
-Facts: seed 002 (flow, statuses, interval), seed 003 and the reference pages of the endpoints.
+Facts: seed 002 (flow, interval), seed 003 and the reference pages of the endpoints.
 """
 
 from __future__ import annotations
@@ -11,16 +11,14 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from pydantic import PrivateAttr
-
-from runcrate_core.api.envelope import ApiModel, Moment, whole
+from runcrate_core.api.envelope import whole
 from runcrate_core.api.media_request import media_request
-from runcrate_core.api.notebook import Bundle, file_bundle
+from runcrate_core.api.video_types import Video
 from runcrate_core.errors import RuncrateError
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.io.files import require_target
 from runcrate_core.protocol.downloads import download_flow
-from runcrate_core.protocol.failure_reason import failure_code, failure_reason
+from runcrate_core.protocol.failure_reason import failure_code
 from runcrate_core.protocol.identifiers import path_segment
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.media import MediaInput
@@ -31,65 +29,9 @@ from runcrate_core.protocol.request import Patience, Repeat, Request, Surface, j
 from runcrate_core.protocol.steps import Call, Do, Flow
 from runcrate_core.protocol.transfer import DEFAULT_LIMIT
 
-COMPLETED: Final = "completed"
-# `failed` is documented (seed 002); the others are what similar services call an end without film.
-FAILED_STATUSES: Final = frozenset({"failed", "error", "cancelled", "canceled", "expired"})
 # The guide speaks of 30 seconds to several minutes; queues may be long.
 DEFAULT_WAIT_S: Final = 1800.0
 POLL_INTERVAL_S: Final = 5.0  # seed 002
-
-
-class Video(ApiModel):
-    """A video job. In a notebook it plays its film, once that was downloaded.
-
-    Attributes:
-        status: `queued`, `processing`, `completed` or `failed` (seed 002); open text.
-        created_at: When it was submitted, when the API tells.
-    """
-
-    id: str
-    status: str = ""
-    created_at: Moment | None = None
-
-    _path: Path | None = PrivateAttr(default=None)
-
-    @property
-    def is_completed(self) -> bool:
-        """Whether the film can be downloaded."""
-        return self.status.lower() == COMPLETED
-
-    @property
-    def has_failed(self) -> bool:
-        """Whether there will be no film."""
-        return self.status.lower() in FAILED_STATUSES
-
-    @property
-    def fraction_done(self) -> float | None:
-        """How much of the film is made, from 0 to 1; `None` where the API does not tell.
-
-        Runcrate documents no such member; OpenAI's API has it in percent, as `progress`.
-        """
-        if self.is_completed:
-            return 1.0
-        percent = self.to_dict().get("progress")
-        if isinstance(percent, bool) or not isinstance(percent, int | float):
-            return None
-        return percent / 100 if 0 <= percent <= 100 else None  # noqa: PLR2004 - percent
-
-    @property
-    def failure_reason(self) -> str | None:
-        """What the API says about a failure, wherever it says it; `None` when it does not."""
-        return failure_reason(self.to_dict())
-
-    @property
-    def path(self) -> Path | None:
-        """Where the film is, when `generate` has downloaded it."""
-        return self._path
-
-    def _repr_mimebundle_(self, **_: Any) -> Bundle:
-        if self._path is None:
-            return {"text/plain": repr(self)}
-        return file_bundle(self._path, repr(self))
 
 
 def create(
@@ -377,7 +319,7 @@ def generate(
             video.id, timeout=timeout, poll_interval=poll_interval, on_status=on_status
         )
         if target is not None:
-            video._path = yield from download(video.id, target, on_progress=on_progress)  # noqa: SLF001 - a class of this module
+            video.downloaded_to((yield from download(video.id, target, on_progress=on_progress)))
     except BaseException as error:
         error.add_note(
             f"The video job is `{video.id}`, and it is paid for unless it failed: go on with "

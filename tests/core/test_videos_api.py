@@ -352,12 +352,12 @@ def test_the_time_of_a_job_has_its_time_zone(sent: Any) -> None:
 
 def test_a_film_that_is_gone_or_long_is_named_only(tmp_path: Path) -> None:
     video = rc.Video(id="v")
-    video._path = tmp_path / "gone.mp4"
+    video.downloaded_to(tmp_path / "gone.mp4")
     assert set(video._repr_mimebundle_()) == {"text/plain"}
     with (tmp_path / "long.mp4").open("wb") as file:
         file.truncate(LARGEST_SHOWN + 1)
-    video._path = tmp_path / "long.mp4"
+    video.downloaded_to(tmp_path / "long.mp4")
     assert set(video._repr_mimebundle_()) == {"text/plain"}
-    video._path = tmp_path / "odd.mp4"
-    video._path.write_bytes(b"no film")
+    video.downloaded_to(tmp_path / "odd.mp4")
+    (tmp_path / "odd.mp4").write_bytes(b"no film")
     assert "text/html" in video._repr_mimebundle_()
