@@ -233,7 +233,9 @@ def grows(progress: list[ToolProgressEvent]) -> bool:
         and {(event.tool, event.id) for event in progress}
         == {("runcrate_generate_video", progress[0].id)}
         and None not in fractions
-        and fractions == sorted(set(fractions))  # type: ignore[type-var] # none is None
+        # All of it may be done for a moment before the job is called completed.
+        and fractions == sorted(fractions)  # type: ignore[type-var] # none is None
+        and len(set(fractions)) > 2
         and (progress[-1].status, fractions[-1]) == ("completed", 1.0)
     )
 
