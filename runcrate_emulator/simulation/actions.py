@@ -13,7 +13,7 @@ _VERBS: Final[dict[Action, str]] = {
     "research investigate explore study analyze analyse count",
     "create": "create launch start make add rent provision deploy boot spin open register order "
     "reserve hire schedule book buy purchase submit generate draw paint "
-    "record upload install write compose draft prepare",
+    "sketch speak narrate recite record upload install write compose draft prepare",
     "update": "update change modify rename edit resize set adjust replace extend top",
     "delete": "delete terminate destroy remove stop shut kill cancel end drop close release erase",
     "wait": "wait poll await watch monitor",
@@ -23,6 +23,8 @@ _VERBS: Final[dict[Action, str]] = {
 }
 _BY_STEM: Final = {stem(verb): action for action, verbs in _VERBS.items() for verb in verbs.split()}
 
+_GOES_IN: Final = frozenset({"text", "mail", "email", "record", "message"})
+_TURNS_INTO: Final = frozenset({"to", "2"})
 VERBS: Final = frozenset(_BY_STEM)
 """Stems of all verbs that name an action."""
 
@@ -34,5 +36,14 @@ def verb_action(verb: str) -> Action | None:
 
 @lru_cache(maxsize=4096)
 def action_of(name: str) -> Action | None:
-    """What a tool does, judged by the first verb in its name."""
-    return next((found for word in identifier_words(name) if (found := verb_action(word))), None)
+    """What a tool does, judged by the first verb in its name.
+
+    In `text_to_speech` the text is what goes in; nothing is texted.
+    """
+    named = identifier_words(name)
+    verbs = (
+        word
+        for word, after in zip(named, [*named[1:], ""], strict=False)
+        if not (word.lower() in _GOES_IN and after.lower() in _TURNS_INTO)
+    )
+    return next((found for word in verbs if (found := verb_action(word))), None)

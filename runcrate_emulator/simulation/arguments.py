@@ -8,13 +8,13 @@ from runcrate_emulator.simulation import spans
 from runcrate_emulator.simulation.arithmetic import expressions
 from runcrate_emulator.simulation.evidence import Evidence
 from runcrate_emulator.simulation.filler import fill
+from runcrate_emulator.simulation.offers import Offer, call_syntax
 from runcrate_emulator.simulation.record_values import from_records
 from runcrate_emulator.simulation.records import Record
 from runcrate_emulator.simulation.schema import Schemas, types_of
 from runcrate_emulator.simulation.slots import Slot
 from runcrate_emulator.simulation.smallest import Unsatisfiable
 from runcrate_emulator.simulation.text_values import candidates, guesses, has_its_shape
-from runcrate_emulator.simulation.tool_choice import Offer, call_syntax
 from runcrate_emulator.simulation.words import stem_set
 
 _LOOKED_UP: Final = frozenset({"id", "other", "unit", "name"})
@@ -45,12 +45,16 @@ class Arguments:
     Attributes:
         focus: The clause.
         base: The request and everything else that is known.
-        listed: All records of the latest result.
+        listed: All records of the latest step's results.
+        times: How many of a thing the step wants.
+        of_each: Whether each of those records wants a call.
     """
 
     focus: str
     base: Evidence
     listed: tuple[Record, ...] = ()
+    times: int = 1
+    of_each: bool = False
 
     @property
     def request(self) -> str:
@@ -110,7 +114,7 @@ class Arguments:
         """One set of arguments for each call that the clause asks for; at least one."""
         if (written := call_syntax(self.focus, offer)) is not None:
             return [self._completed(offer, written)]
-        if _EACH.search(self.focus) and (each := self._for_each_record(offer)):
+        if (self.of_each or _EACH.search(self.focus)) and (each := self._for_each_record(offer)):
             return each
         found = expressions(self.focus)
         if len(found) > 1 and len(offer.numeric_slots) > 1:
@@ -121,7 +125,7 @@ class Arguments:
             others = [value for name, value in arguments.items() if name != slot.name]
             if len(values) > 1 and not any(value in others for value in values[1:]):
                 return [{**arguments, slot.name: value} for value in values[:_MOST_CALLS]]
-        return [arguments]
+        return [arguments] * self.times
 
     def _for_each_record(self, offer: Offer) -> list[dict[str, Any]]:
         """A set for each thing that the latest result lists, where the tool takes one by its id."""

@@ -8,9 +8,11 @@ from runcrate_emulator.simulation import spans
 from runcrate_emulator.simulation.evidence import Evidence
 from runcrate_emulator.simulation.records import parsed
 from runcrate_emulator.simulation.slots import Slot
+from runcrate_emulator.simulation.subject import LYING, UPRIGHT
 from runcrate_emulator.simulation.thesaurus import alike
 from runcrate_emulator.simulation.words import (
     identifier_words,
+    is_name_like,
     same_family,
     stem,
     stem_set,
@@ -52,6 +54,7 @@ _VERDICT: Final = re.compile(
 )
 _SUCH_AS: Final = re.compile(r"\b(?:such as|like|e\.g\.|for example)\s*:?\s*(?P<list>[^.;()]+)")
 _ALTERNATIVES: Final = re.compile(r"\bor\b|\bone of\b|/|\||\bLiteral\[|\b(?:valid|allowed|among)\b")
+_CODE_NAME: Final = re.compile(r"(?<![\w-])[A-Z]{1,4}[ -]?\d{2,5}[A-Z]{0,2}s?(?![\w-])")
 _PERSON: Final = re.compile(r"^(?:[A-Z][a-z'-]+ ){1,2}[A-Z][a-z'-]+$")
 _ONE_OF: Final = re.compile(
     r"\b(?:one of|either|can be|must be|options?(?: are)?|choices?(?: are)?|values?(?: are)?|"
@@ -60,6 +63,9 @@ _ONE_OF: Final = re.compile(
 )
 _SAID: Final = 4.0
 """Score of an option that stands right behind the slot's name, as in `role admin`."""
+_OF_ITS_SHAPE: Final = 1.0
+"""Score of a ratio such as `9:16` when the text asks for an upright format."""
+_RATIO: Final = re.compile(r"(\d{1,2}):(\d{1,2})")
 _LONGEST_OPTION_WORDS: Final = 4
 _FALLBACKS: Final = ("other", "unknown", "none", "neutral", "general", "n/a", "no", "default")
 
@@ -91,20 +97,50 @@ def told_options(slot: Slot) -> list[str]:
     return []
 
 
-def exemplified(slot: Slot, text: str) -> str | None:
+def exemplified(slot: Slot, text: str) -> tuple[str, str] | None:
     """The example that a description gives and a text names: `a GPU, such as A100 or RTX4090`.
 
-    The text may write it with spaces, as `RTX 4090`.
+    The text may write it with spaces, as `RTX 4090`. A code of letters and figures that looks like
+    the examples will do as well, as `B200`.
+
+    Returns:
+        The value, and how the text writes it.
     """
-    if not (match := _SUCH_AS.search(slot.description)):
-        return None
-    examples = spans.listed(match["list"])
-    return next((one for one in examples if _spaced(one).search(text)), None)
+    for one in _given_examples(slot):
+        if match := _spaced(one).search(text):
+            return one, match[0]
+    if (shape := _shape(_given_examples(slot))) and (match := shape.search(_unquoted(text))):
+        return re.sub(r"[ -]", "", match[0]).removesuffix("s"), match[0]
+    return None
+
+
+def examples(slot: Slot) -> list[re.Pattern[str]]:
+    """What finds values like the examples that a description gives; often nothing."""
+    given = _given_examples(slot)
+    shape = _shape(given)
+    return [_spaced(one) for one in given if is_name_like(one)] + ([shape] if shape else [])
+
+
+def _given_examples(slot: Slot) -> list[str]:
+    match = _SUCH_AS.search(slot.description)
+    return spans.listed(match["list"]) if match else []
 
 
 def _spaced(example: str) -> re.Pattern[str]:
     parts = re.findall(r"[^\W\d]+|\d+|[^\w\s]+", example)
     return re.compile(rf"(?<!\w){'[ -]?'.join(map(re.escape, parts))}s?(?!\w)", re.IGNORECASE)
+
+
+def _shape(given: Sequence[str]) -> re.Pattern[str] | None:
+    """How examples look that are all capitals and then figures, if they are."""
+    return _CODE_NAME if given and all(map(_CODE_NAME.fullmatch, given)) else None
+
+
+def _unquoted(text: str) -> str:
+    """A text with its quotations blanked out: a code inside a command is none of a thing."""
+    for span in spans.quotations(text):
+        text = text[: span.start] + " " * (span.end - span.start) + text[span.end :]
+    return text
 
 
 def chosen(slot: Slot, options: Sequence[Any], evidence: Evidence) -> Any:
@@ -132,6 +168,10 @@ def chosen(slot: Slot, options: Sequence[Any], evidence: Evidence) -> Any:
 
 
 def _mention(option: str, text: str, slot: Slot) -> float:
+    if ratio := _RATIO.fullmatch(option):
+        way = LYING if int(ratio[1]) > int(ratio[2]) else UPRIGHT
+        if int(ratio[1]) != int(ratio[2]) and way.search(text):
+            return _OF_ITS_SHAPE
     plain = " ".join(identifier_words(option)) or option
     said = rf"\b{re.escape(slot.phrase)}(?: (?:is|of|to|as)|:|=)? [\"'`]?{re.escape(option)}(?!\w)"
     if slot.phrase and option and re.search(said, text, re.IGNORECASE):

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from runcrate_emulator.simulation import composition, spans
@@ -19,6 +20,7 @@ from runcrate_emulator.simulation.number_choice import is_numeric, numbers_for
 from runcrate_emulator.simulation.schema import Json, Schemas, same, types_of
 from runcrate_emulator.simulation.slots import Slot
 from runcrate_emulator.simulation.smallest import Unsatisfiable, smallest
+from runcrate_emulator.simulation.subject import main_slot
 from runcrate_emulator.simulation.text_choice import texts_for
 from runcrate_emulator.simulation.words import stem_set
 
@@ -151,10 +153,14 @@ class _Filler:
         }
         numeric = [one for one in slots.values() if is_numeric(one)]
         counted = numbers_for(numeric, self._evidence, self._schemas)
+        main = None if slot.name or self._evidence.free else main_slot(slot.owner, slots.values())
         filled = {
             name: counted[name] if name in counted else self._uncounted(one, numeric, depth)
             for name, one in slots.items()
+            if one is not main
         }
+        if main is not None:
+            filled[main.name] = self._main(main, slots, filled, depth)
         made = {name: value for name, value in filled.items() if value is not MISSING}
         if not names and isinstance(slot.schema.get("additionalProperties"), Mapping):
             made = self._stated_pairs(slot, depth)
@@ -163,6 +169,14 @@ class _Filler:
         if not self._schemas.accepts(slot.schema, made):
             return self._completed(slot, made)
         return made
+
+    def _main(
+        self, main: Slot, slots: Mapping[str, Slot], filled: Mapping[str, Json], depth: int
+    ) -> Json:
+        """What a call is about, though its schema lets it out: a thing that is known needs none."""
+        known = any(slots[n].kind == "id" for n, value in filled.items() if value is not MISSING)
+        value = self.value(main if known else replace(main, required=True), depth - 1)
+        return MISSING if value is None else value
 
     def _uncounted(self, slot: Slot, numeric: Sequence[Slot], depth: int) -> Json:
         """A value beside the numbers; no number is looked for again where none was meant."""
@@ -206,13 +220,19 @@ class _Filler:
         options = [*described_options(slot)] or told_options(slot)
         if options and (option := chosen(slot, options, self._evidence)) is not None:
             return option
-        if not self._evidence.free and (one := exemplified(slot, self._evidence.request)):
-            return one
+        if not self._evidence.free and (example := self._exemplified(slot)):
+            self._used |= {*example}
+            return example[0]
         for value in texts_for(slot, self._evidence, self._schemas, self._used):
             if self._schemas.accepts(slot.schema, value):
                 self._used.add(value)
                 return value
         return MISSING
+
+    def _exemplified(self, slot: Slot) -> tuple[str, str] | None:
+        """A value like the examples of a description, from the step rather than the request."""
+        texts = (self._evidence.focus, self._evidence.request)
+        return next((one for text in texts if (one := exemplified(slot, text))), None)
 
     # Arrays
 

@@ -50,7 +50,7 @@ _SEARCH: Final = re.compile(
 _SAYING: Final = re.compile(
     r"(?:\bsaying(?: that)?|\bthat says|\bwith the (?:text|"
     r"message|body|content)|\btelling \w+ that|"
-    r"\bto say|\bremind(?: me)?(?: to)?|:\s|\btell \w+ that|\bthat)\s+(?P<bare>[^\n]+?)[.?!]*$",
+    r"\bto say|\bremind(?: me)?(?: to)?|:(?=\s)|\btell \w+ that|\bthat)\s+(?P<bare>[^\n]+?)[.?!]*$",
     re.IGNORECASE,
 )
 _SQL: Final = re.compile(
@@ -112,8 +112,17 @@ def _queries(text: str) -> Iterator[Span]:
         yield Span(whole, 0, len(text))
 
 
+_ALOUD: Final = re.compile(
+    r"\b(?:say|speak|read|narrate|pronounce|recite|announce)\b(?:\s+out)?\s+"
+    r"(?P<bare>(?!(?:this|that|it|the following)\b)\S.*?)\s+(?:aloud|out loud)\b",
+    re.IGNORECASE,
+)
+
+
 def _messages(text: str) -> Iterator[Span]:
     yield from spans.quotations(text)
+    if match := _ALOUD.search(text):
+        yield Span(match["bare"], match.start("bare"), match.end("bare"))
     if match := _SAYING.search(text):
         yield Span(match["bare"].strip(), match.start("bare"), match.end("bare"))
 
@@ -168,8 +177,17 @@ def _organisations(text: str) -> Iterator[Span]:
     )
 
 
+def _files(text: str) -> Iterator[Span]:
+    yield from spans.found(spans.URL, text)
+    yield from spans.found(spans.PATH, text)
+
+
+_FILE_ENDING: Final = re.compile(r"\.[a-z]{2,4}\d?\b")
+
+
 def _identifiers(text: str) -> Iterator[Span]:
-    return spans.found(spans.IDENTIFIER, text)
+    found = spans.found(spans.IDENTIFIER, text)
+    return (one for one in found if not _FILE_ENDING.match(text, one.end))
 
 
 _FINDERS: Final[Mapping[Kind, Callable[[str], Iterator[Span]]]] = {
@@ -178,6 +196,7 @@ _FINDERS: Final[Mapping[Kind, Callable[[str], Iterator[Span]]]] = {
     "phone": lambda text: spans.found(spans.PHONE, text),
     "time": lambda text: spans.found(spans.TIME, text),
     "path": lambda text: spans.found(spans.PATH, text),
+    "file": _files,
     "language": lambda text: spans.found(_LANGUAGE, text),
     "date": _dates,
     "place": _places,

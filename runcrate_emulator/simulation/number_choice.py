@@ -8,12 +8,14 @@ from runcrate_emulator.simulation.evidence import Evidence
 from runcrate_emulator.simulation.record_values import from_records
 from runcrate_emulator.simulation.schema import Json, Schemas, types_of
 from runcrate_emulator.simulation.slots import Slot
-from runcrate_emulator.simulation.words import stem_set
+from runcrate_emulator.simulation.subject import SIZE
+from runcrate_emulator.simulation.words import stem, stem_set
 
 INDEXES: Final = stem_set("index choice number option selection document_number doc")
 """Stems in the names of slots that take the number of an option."""
 _SCORES: Final = stem_set("relevance score rating rank confidence")
 _TOP_SCORE: Final = 10
+_SIDES: Final = ("width", "height")
 
 
 def is_numeric(slot: Slot) -> bool:
@@ -41,8 +43,10 @@ def numbers_for(slots: Sequence[Slot], evidence: Evidence, schemas: Schemas) -> 
     texts, and for required slots fields that mean about the same.
     """
     values = _of_options(slots, evidence, schemas)
-    values |= _of_records([one for one in slots if one.name not in values], evidence, schemas)
     texts = list(evidence.texts())
+    values |= _of_sizes(slots, texts, schemas)
+    texts = [SIZE.sub("", text) for text in texts]
+    values |= _of_records([one for one in slots if one.name not in values], evidence, schemas)
     for at, text in enumerate(texts):
         left = [slot for slot in slots if slot.name not in values]
         guess = evidence.free or at < len(texts) - 1 or len(texts) == 1
@@ -52,6 +56,17 @@ def numbers_for(slots: Sequence[Slot], evidence: Evidence, schemas: Schemas) -> 
         values |= {name: number for name, number in new.items() if number not in taken}
     left = [slot for slot in slots if slot.name not in values and slot.required]
     return values | _of_records(left, evidence, schemas, exact=False)
+
+
+def _of_sizes(slots: Sequence[Slot], texts: Sequence[str], schemas: Schemas) -> dict[str, Json]:
+    """Width and height, where a text writes them as `512x768`."""
+    size = next((match for text in texts if (match := SIZE.search(text))), None)
+    if size is None:
+        return {}
+    sides = {slot.name: side for slot in slots for side in _SIDES if stem(side) in slot.stems}
+    found = {name: int(size[side]) for name, side in sides.items()}
+    fitting = {slot.name for slot in slots if schemas.accepts(slot.schema, found.get(slot.name))}
+    return {name: number for name, number in found.items() if name in fitting}
 
 
 def _of_records(

@@ -40,6 +40,10 @@ _PERCENT: Final = Measure("percent", 1)
 _DOLLAR: Final = Measure("money", 1)
 _OTHER_UNIT: Final = 1.7
 """Score of a number in another unit of the same dimension; the same unit is a little better."""
+_OTHER_DIMENSION: Final = -3.0
+"""Score of a number of minutes for a price, whatever words stand near it."""
+_RATES: Final = frozenset({"a", "an", "per", "each"})
+_FRACTIONS: Final = frozenset({"half", "quarter"})
 _MOST_WHOLE: Final = 1e15
 _MONEY: Final = frozenset(
     {"pric", "cost", "usd", "budget", "amount", "salari", "pai", "spend", "fe"}
@@ -142,7 +146,7 @@ def _mention(
     before = re.split(r"[.;?!]\s|\n", before)[-1]
     after = re.split(r"[.;?!](?:\s|$)|\n", after)[0]
     nearest = tuple(stem(word) for word in words(after)[:_NEAR])
-    unit = next((measure for word in words(after)[:2] if (measure := measure_of(word))), None)
+    unit = _unit_behind(words(after)[:2], text[number.start : number.end])
     if number.sign:
         unit = _PERCENT if number.sign == "%" else _DOLLAR
     return _Mention(
@@ -160,6 +164,13 @@ def _mention(
     )
 
 
+def _unit_behind(said: Sequence[str], number: str) -> Measure | None:
+    """The unit of a number; `2 an hour` has none, though `half an hour` has."""
+    if said and said[0].lower() in _RATES and number.lower() not in _FRACTIONS:
+        return None
+    return next((measure for word in said if (measure := measure_of(word))), None)
+
+
 def _score(slot: Slot, mention: _Mention) -> float:
     named = slot.stems
     score = _PART_OF_NAME if mention.within and not mention.within & named else 0.0
@@ -171,7 +182,7 @@ def _score(slot: Slot, mention: _Mention) -> float:
     for distance, word in enumerate(mention.after):
         near += _closeness(named, word) * (3 - 0.7 * distance)
     unit_score = _unit_score(slot, mention)
-    score += near + (max(unit_score, 0.0) if near else unit_score)
+    score += near + (max(unit_score, 0.0) if near and unit_score > _OTHER_DIMENSION else unit_score)
     if mention.at_most:
         score += 1.5 if named & {"max", "maximum", "limit", "budget", "most"} else 0.2
         score -= 2 if named & {"min", "minimum", "least"} else 0
@@ -211,7 +222,7 @@ def _unit_score(slot: Slot, mention: _Mention) -> float:
     if mention.unit is None:
         return 0.0
     if mention.unit.dimension != wanted.dimension:
-        return -3.0
+        return _OTHER_DIMENSION
     return 2.0 if mention.unit == wanted else _OTHER_UNIT
 
 

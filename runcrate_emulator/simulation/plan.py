@@ -6,7 +6,7 @@ agent's loop always comes to an end: a step that has been done is never done aga
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any, Final
 
 from runcrate_emulator.simulation import arithmetic
@@ -14,48 +14,21 @@ from runcrate_emulator.simulation.arguments import Arguments, Gap
 from runcrate_emulator.simulation.clauses import Clause, clauses
 from runcrate_emulator.simulation.conversation import Tool
 from runcrate_emulator.simulation.evidence import Evidence
+from runcrate_emulator.simulation.offers import CHANGING, Offer
 from runcrate_emulator.simulation.outcomes import Outcome, Turn, same_call
-from runcrate_emulator.simulation.records import Record, field_stems, fields_about, rows
+from runcrate_emulator.simulation.providing import provider, providing
+from runcrate_emulator.simulation.records import Record, fields_about, rows
+from runcrate_emulator.simulation.repetition import counted
 from runcrate_emulator.simulation.small_talk import is_social
-from runcrate_emulator.simulation.tool_choice import Choice, Offer
+from runcrate_emulator.simulation.steps import Plan, PlannedCall, Step, Undone, too_sweeping
+from runcrate_emulator.simulation.tool_choice import Choice
 from runcrate_emulator.simulation.waiting import still_waiting
-from runcrate_emulator.simulation.words import stem_set
+from runcrate_emulator.simulation.words import stem, stem_set
 
 _MOST_TRIES: Final = 2
 """Times that a failing call is tried with corrected arguments, the first time included."""
 _MOST_POLLS: Final = 10
 """Times that a state is asked for while a request says to wait for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class PlannedCall:
-    """A call to make now."""
-
-    name: str
-    arguments: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Step:
-    """A step of the request and what its calls brought."""
-
-    clause: Clause
-    outcomes: tuple[Outcome, ...]
-
-
-@dataclass(slots=True)
-class Plan:
-    """The state of a request.
-
-    Attributes:
-        calls: Calls to make now; none when everything that tools can do is done.
-        steps: Steps that are done.
-        reports: Steps that ask for words, to be answered at the end.
-    """
-
-    calls: list[PlannedCall] = field(default_factory=list)
-    steps: list[Step] = field(default_factory=list)
-    reports: list[Clause] = field(default_factory=list)
 
 
 class _Pending(Exception):  # noqa: N818 - not an error: later steps wait for the pending ones
@@ -72,7 +45,7 @@ def plan(turn: Turn, tools: Sequence[Tool], base: Evidence) -> Plan:
     """
     walk = _Walk(turn, Choice.among(tools), base)
     with suppress(_Pending):
-        walk.through(clauses(turn.request, walk.choice.verbs))
+        walk.through(clauses(turn.request, walk.choice.verbs, walk.choice.products))
     return walk.plan
 
 
@@ -101,6 +74,7 @@ class _Walk:
         self._left = list(turn.outcomes)
         self._base = base
         self._before = ""
+        self._things: frozenset[str] = frozenset()
 
     def through(self, steps: Sequence[Clause]) -> None:
         for clause in steps:
@@ -117,17 +91,49 @@ class _Walk:
     def _take(self, clause: Clause) -> None:
         if self._take_arithmetic(clause):
             return
+        if (refused := too_sweeping(clause, self.choice)) is not None:
+            self.plan.undone.append(refused)
+            return
         arguments = self.arguments(clause)
-        offer = self.choice.best(clause, self._before, arguments.lacking)
+        known = self.arguments(clause, loose=False)
+        offer = self.choice.best(clause, self._before, known.lacking, self._things)
         if clause.action == "report" and (offer is None or self._tells_itself(clause)):
             self.plan.reports.append(clause)
             return
         if offer is None:
-            if clause.action in {"read", None}:
-                self.plan.reports.append(clause)
+            self._leave(clause)
             return
+        if offer.action in {"create", None}:
+            clause = counted(clause, offer, self.choice.nouns([offer.tool.name]))
+            arguments = self.arguments(clause)
+        self._await(offer, clause)
         for one in self.choice.companions(clause, offer):
             self._call(clause, one, arguments)
+        if offer.action in {"create", None}:
+            self._things |= self.choice.nouns([offer.tool.name])
+
+    def _leave(self, clause: Clause) -> None:
+        """Keep a step that no tool fits: it is answered in words, or was not done."""
+        if clause.action in {"read", None}:
+            self.plan.reports.append(clause)
+        elif clause.action in CHANGING or clause.action == "wait":
+            self.plan.undone.append(Undone(clause, "No tool here does this."))
+
+    def _await(self, consumer: Offer, clause: Clause) -> None:
+        """First wait for what an earlier step began, if its tool says so, before it is used.
+
+        To see how far it is needs no waiting.
+        """
+        if consumer.action == "wait" or not consumer.handled & self._things:
+            return
+        if stem("status") in consumer.description_stems | stem_set(clause.text):
+            return
+        called = {outcome.call.name for step in self.plan.steps for outcome in step.outcomes}
+        for name in sorted(called):
+            waiting = self.choice.followed_by(name)
+            if waiting is not None and waiting.tool.name not in called:
+                until = Clause("wait for it", "wait", follows=True, points_back=True)
+                self._call(until, waiting, self.arguments(until))
 
     def _tells_itself(self, clause: Clause) -> bool:
         """Whether a clause such as `tell me its price` asks for what earlier steps bring anyway."""
@@ -160,7 +166,11 @@ class _Walk:
             self._look_up(gaps, clause, offer)
             arguments = self.arguments(clause)
             if (self.plan.steps or offer.acts) and arguments.lacks_handle(offer):
+                missing = " and ".join(gap.slot.phrase for gap in gaps)
+                self.plan.undone.append(Undone(clause, f"No result tells the {missing}."))
                 return
+            if self.plan.steps and len(self.plan.steps[-1].outcomes) > 1:
+                arguments = replace(arguments, of_each=True)
         wanted = arguments.sets(offer)
         found = [self._done(clause, offer, one, alone=len(wanted) == 1) for one in wanted]
         done = [outcome for outcome in found if outcome is not None]
@@ -175,9 +185,9 @@ class _Walk:
     def _look_up(self, gaps: Sequence[Gap], clause: Clause, consumer: Offer) -> None:
         """First call the tools that yield what a call needs."""
         for gap in gaps:
-            if (provider := self._provider(gap, consumer)) is not None:
-                arguments = self.arguments(clause, carries=consumer.acts)
-                self._call(_providing(gap), provider, arguments)
+            if (source := provider(self.choice, gap, consumer)) is not None:
+                arguments = self.arguments(clause, carries=consumer.acts, loose=False)
+                self._call(providing(gap), source, arguments)
                 if self.plan.calls:
                     raise _Pending
 
@@ -187,6 +197,7 @@ class _Walk:
         """The outcome of a call for this step, or `None` if it must (still) be made."""
         mine = [one for one in self._left if one.call.name == offer.tool.name]
         exact = [one for one in mine if same_call(one.call.arguments, wanted)]
+        exact = exact if alone or clause.action == "wait" else exact[:1]
         if clause.action == "wait" and offer.action != "wait":
             return self._polled(clause, exact)
         if not exact and not alone:
@@ -244,31 +255,14 @@ class _Walk:
                 found += [*outcome.rows(clause.text), outcome.call.arguments]
         base = replace(
             self._base,
-            request=self._turn.request,
+            request=self._turn.request.replace(clause.text, clause.of_one),
             records=tuple(found),
             last_result=last,
             carries=carries,
         )
         latest = self.plan.steps[-1].outcomes if self.plan.steps else ()
         listed = tuple(row for outcome in latest for row in rows(outcome.text))
-        return Arguments(clause.text, base, listed)
-
-    def _provider(self, gap: Gap, consumer: Offer) -> Offer | None:
-        """A tool that yields what a parameter wants: `list_instances` for an `instance_id`."""
-        scored = []
-        for offer in self.choice.offers:
-            if offer is consumer or offer.action not in {"read", None}:
-                continue
-            if any(slot.required and slot.name == gap.slot.name for slot in offer.slots):
-                continue
-            told = offer.tool.name in f"{gap.slot.description} {consumer.tool.description}"
-            nouns = gap.slot.stems - _HANDLES
-            score = (
-                3 * told + 2 * len(nouns & offer.name_stems) + len(nouns & offer.description_stems)
-            )
-            scored.append((score, -sum(slot.required for slot in offer.slots), offer))
-        best = max(scored, key=lambda item: item[:2], default=None)
-        return best[2] if best and best[0] > 1 else None
+        return Arguments(clause.of_one, base, listed, clause.times)
 
     # Arithmetic
 
@@ -339,13 +333,6 @@ class _Walk:
                 if outcome.number is not None:
                     return outcome.number
         return None
-
-
-_HANDLES: Final = field_stems("id uuid token key name type")
-
-
-def _providing(gap: Gap) -> Clause:
-    return Clause(f"find the {gap.slot.phrase}", "read", follows=False, points_back=False)
 
 
 def _asks(reports: Sequence[Clause], request: str) -> bool:

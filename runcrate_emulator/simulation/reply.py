@@ -17,11 +17,12 @@ from runcrate_emulator.simulation.json_forms import ANY_ANSWER, schema_in, witho
 from runcrate_emulator.simulation.judging import verdict
 from runcrate_emulator.simulation.options import ranked_options
 from runcrate_emulator.simulation.outcomes import turn_of
-from runcrate_emulator.simulation.plan import Plan, PlannedCall, forced_call, plan
+from runcrate_emulator.simulation.plan import forced_call, plan
 from runcrate_emulator.simulation.prompt import Prompt, joined
 from runcrate_emulator.simulation.reasoning import thoughts
 from runcrate_emulator.simulation.refusals import invalid
 from runcrate_emulator.simulation.smallest import Unsatisfiable
+from runcrate_emulator.simulation.steps import Plan, PlannedCall
 
 if TYPE_CHECKING:
     from runcrate_emulator.simulation.schema import Json
@@ -92,7 +93,7 @@ class _Replier:
             return self._structured(request.response_schema)
         if script := react.script_of(request.messages):
             return self._scripted(script)
-        if self._turn.outcomes:
+        if self._turn.outcomes or any(one.asks for one in plan_made.undone):
             text = self._report(plan_made)
             return self._reply(text, "The tools have answered; their results say it.")
         schema = schema_in(self._prompt)
@@ -123,7 +124,7 @@ class _Replier:
         return made, calls if self._request.parallel_tool_calls else calls[:1]
 
     def _report(self, made: Plan) -> str:
-        if not made.steps:
+        if not made.steps and not made.undone:
             made = plan(self._turn, self._request.tools, Evidence(""))
         pictured = [reading.told for reading in self._readings]
         told = tool_report.report(made, self._turn.request)

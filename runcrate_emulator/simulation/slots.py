@@ -15,6 +15,7 @@ Kind = Literal[
     "date",
     "time",
     "path",
+    "file",
     "language",
     "currency",
     "expression",
@@ -151,7 +152,11 @@ class Slot:
     @cached_property
     def description(self) -> str:
         """What the schema says of the value."""
-        return str(self.schema.get("description") or self.schema.get("title") or "")
+        branches = (one for key in ("anyOf", "oneOf") for one in self.schema.get(key, ()))
+        told = (
+            one.get("description") for one in (self.schema, *branches) if isinstance(one, Mapping)
+        )
+        return str(next(filter(None, told), None) or self.schema.get("title") or "")
 
     @cached_property
     def stems(self) -> frozenset[str]:
@@ -191,6 +196,10 @@ class Slot:
         lowered = self.description.lower()
         for kind, pattern in (
             ("question", r"^(?:the |a )?question\b"),
+            (
+                "file",
+                r"\bfile name of\b|\bname of (?:a|the) file\b|\bpath to (?:a|the)\b|\bdata uri\b",
+            ),
             ("answer", r"^(?:the |a |an )?answer\b"),
             ("place", r"\b(?:city|location|place name)\b"),
             ("query", r"\b(?:search query|query to|question to|what to search|search term)\b"),

@@ -6,17 +6,21 @@ from dataclasses import dataclass
 from typing import Final
 
 from runcrate_emulator.simulation import composition, digest, spans
+from runcrate_emulator.simulation.clauses import POINTS_BACK
 from runcrate_emulator.simulation.evidence import Evidence
+from runcrate_emulator.simulation.reciting import recited
 from runcrate_emulator.simulation.record_values import from_records
 from runcrate_emulator.simulation.schema import Schemas, types_of
 from runcrate_emulator.simulation.slots import Slot
+from runcrate_emulator.simulation.subject import AVOIDED, makes, subject
 from runcrate_emulator.simulation.text_values import Strength, candidates, guesses, mentioned
-from runcrate_emulator.simulation.words import identifier_words
+from runcrate_emulator.simulation.words import identifier_words, stem
 
 _SHORT_MATERIAL: Final = 80
 """Words up to which a quotation in the material may be its title."""
 _NAMES_KEYS: Final = re.compile(r"\b(?:keys?|fields?|properties|json)\b", re.IGNORECASE)
 """Words by which the quotations in a request are the names of slots and no values."""
+_AVOIDING: Final = frozenset({stem("negative"), stem("avoid"), stem("exclude")})
 _SAID_ANEW: Final = frozenset({"place", "date", "email", "url", "path", "currency"})
 """Kinds of which a step seldom names one without meaning it."""
 _VAGUE_KINDS: Final = frozenset(
@@ -50,12 +54,13 @@ class _Choice:
     used: Collection[str]
 
     def in_turn(self) -> Iterator[str]:
-        sources: list[Callable[[], Iterator[str]]] = [self._fitting_its_kind, self._recorded]
+        sources: list[Callable[[], Iterator[str]]] = [self._of_what_is_made]
+        sources += [self._fitting_its_kind, self._recorded]
         sources.append(self._found)
         if self.slot.required and "null" not in types_of(self.slot.schema):
             sources += [self._recorded_alike, self._made_up]
         for source in sources:
-            yield from source()
+            yield from filter(None, source())
 
     def own_name(self) -> Iterator[str]:
         """A name for something new: the one that is stated, else one that is made."""
@@ -85,6 +90,23 @@ class _Choice:
             yield evidence.request
         if slot.kind in composition.COMPOSED_KINDS and (composed := self._composed()):
             yield composed
+
+    def _of_what_is_made(self) -> Iterator[str]:
+        """What something new is to show, to say, or to be made from, as its step says it."""
+        slot, evidence = self.slot, self.evidence
+        if evidence.free or not makes(slot.owner):
+            return
+        if slot.stems & _AVOIDING:
+            avoided = (match["bare"] for match in AVOIDED.finditer(evidence.focus))
+            yield ", ".join(avoided)
+        elif slot.kind == "query":
+            yield from self._stated(evidence.focus)
+            yield subject(evidence.focus, slot.owner)
+        elif slot.kind == "file" and POINTS_BACK.search(evidence.focus):
+            made = list(spans.found(spans.PATH, evidence.last_result))
+            yield from (one.text for one in made[:1])
+        elif slot.kind == "message" and slot.required:
+            yield recited(evidence)
 
     def _recorded(self) -> Iterator[str]:
         known = from_records(self.slot, self.evidence, self.schemas, exact=True)

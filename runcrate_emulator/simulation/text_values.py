@@ -9,6 +9,7 @@ from runcrate_emulator.simulation import spans
 from runcrate_emulator.simulation.kind_finders import of_kind
 from runcrate_emulator.simulation.slots import Kind, Slot
 from runcrate_emulator.simulation.spans import Span
+from runcrate_emulator.simulation.subject import SIZE
 from runcrate_emulator.simulation.words import STOP_WORDS, stem
 
 Strength = Literal["stated", "fitting", "guessed"]
@@ -40,6 +41,11 @@ _ADDRESSEES: Final = frozenset({"to", "cc", "bcc", "recipient", "recipients", "a
 _MAIL: Final = re.compile(r"(?:\b|_)e?-?mail", re.IGNORECASE)
 _SHAPES: Final[Mapping[Kind, re.Pattern[str]]] = {"email": spans.EMAIL, "url": spans.URL}
 _RATIO: Final = re.compile(r"(?<![\d:])\d{1,2}:\d{1,2}(?![\d:])")
+_WRITTEN_SO: Final = (
+    (frozenset({"ratio"}), _RATIO),
+    (frozenset({"size", "resolution", "dimensions"}), SIZE),
+)
+"""Words of slots' names, and how texts write the values of such slots."""
 _NEGLIGIBLE: Final = frozenset({"it", "them", "that", "this", "one", "there", "me", "us", "him"})
 
 
@@ -90,8 +96,9 @@ def mentioned(slot: Slot, text: str) -> Iterator[Candidate]:
 def _stated(slot: Slot, text: str) -> Iterator[Span]:
     if _ADDRESSEES & set(slot.words) and _MAIL.search(slot.owner):
         yield from spans.found(spans.EMAIL, text)
-    if "ratio" in slot.words:
-        yield from spans.found(_RATIO, text)
+    for words_of_shape, shape in _WRITTEN_SO:
+        if words_of_shape & set(slot.words):
+            yield from spans.found(shape, text)
     for phrase in dict.fromkeys([slot.name, slot.phrase, *slot.words[-1:]]):
         if not phrase or (phrase in STOP_WORDS and phrase != slot.name):
             continue
@@ -106,9 +113,7 @@ def _stated(slot: Slot, text: str) -> Iterator[Span]:
         for match in re.finditer(specific, text):
             yield Span(match["bare"], match.start("bare"), match.end("bare"))
     if {"name", "title"} & set(slot.words):
-        for match in _NAMED.finditer(text):
-            if span := _value(match):
-                yield span
+        yield from filter(None, map(_value, _NAMED.finditer(text)))
 
 
 def _value(match: re.Match[str]) -> Span | None:

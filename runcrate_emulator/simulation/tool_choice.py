@@ -1,29 +1,21 @@
 """Which tool a clause calls for, judged by names, descriptions, parameters and verbs."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Final
+from typing import Final
 
-from runcrate_emulator.simulation.actions import VERBS, action_of, verb_action
+from runcrate_emulator.simulation.actions import VERBS
 from runcrate_emulator.simulation.arithmetic import OPERATOR_WORDS, expressions, operations
-from runcrate_emulator.simulation.choice_values import described_options
-from runcrate_emulator.simulation.clauses import Clause
+from runcrate_emulator.simulation.clauses import TURNS_INTO, Clause
 from runcrate_emulator.simulation.conversation import Tool
-from runcrate_emulator.simulation.schema import Schemas, types_of
-from runcrate_emulator.simulation.slots import Slot
-from runcrate_emulator.simulation.spans import URL
+from runcrate_emulator.simulation.kind_finders import of_kind
+from runcrate_emulator.simulation.offers import CHANGING, Offer, speaks_of
+from runcrate_emulator.simulation.spans import PATH, URL, quotations
+from runcrate_emulator.simulation.subject import AVOIDED
 from runcrate_emulator.simulation.thesaurus import alike
-from runcrate_emulator.simulation.words import (
-    identifier_words,
-    rarity,
-    same_family,
-    stem,
-    stem_set,
-    weight,
-    words,
-)
+from runcrate_emulator.simulation.words import rarity, same_family, stem, stem_set, weight, words
 
 CALLS_FOR: Final = 2.0
 """Score from which a clause calls for a tool."""
@@ -51,128 +43,16 @@ _RARE: Final = 0.3
 """Weight from which a stem tells tools apart: a prefix that all of them share does not."""
 _SPOKEN_NAME: Final = 12.0
 _LACKING: Final = 0.8
+_IN_HAND: Final = 1.0
+"""What it counts that a tool wants the id of a thing that an earlier step made."""
+_OTHER_THING: Final = -2.0
+_LITTLE_WORDS: Final = frozenset({"to", "for", "of", "from", "by", "with", "and", "in", "on", "a"})
 _LOOKS_AT_ONE: Final = 2.0
-_DANGEROUS: Final = frozenset({"delete", "create", "update", "send"})
 _CALCULATING: Final = frozenset({stem("calculate"), stem("calculator"), stem("math")})
-_RETRIEVES: Final = re.compile(
-    r"\b(?:search|retriev\w+|look ?up|query|queries|knowledge|documents?|documentation|docs|"
-    r"answer(?:s|ing)? questions?|information|rag|wiki\w*|lookup|find)\b",
-    re.IGNORECASE,
-)
 _USE_TOOL: Final = re.compile(
     r"\b(?:us(?:e|ing)|call|calling|invoke|run|with)\s+(?:the|a|your|this|any)?\s*(?:\w+\s+)?tools?\b",
     re.IGNORECASE,
 )
-
-
-@dataclass(frozen=True)
-class Offer:
-    """A tool on offer, with what its words tell."""
-
-    tool: Tool
-
-    @cached_property
-    def name_stems(self) -> frozenset[str]:
-        """Stems of the words in its name."""
-        return frozenset(stem(word) for word in identifier_words(self.tool.name))
-
-    @cached_property
-    def description_stems(self) -> frozenset[str]:
-        """Stems of the words in the first lines of its description."""
-        return stem_set(" ".join(identifier_words(_summary(self.tool.description))))
-
-    @cached_property
-    def action(self) -> str | None:
-        """What it does, judged by its name and then by its description's first verb."""
-        named = action_of(self.tool.name)
-        first = words(self.tool.description)[:1]
-        return named or (verb_action(first[0]) if first else None)
-
-    @cached_property
-    def slots(self) -> tuple[Slot, ...]:
-        """Its parameters."""
-        schemas = Schemas(self.tool.parameters)
-        found = schemas.resolved(self.tool.parameters)
-        required = set(found.get("required", ()))
-        return tuple(
-            Slot(name, schemas.resolved(schema), name in required, owner=self.owner)
-            for name, schema in (found.get("properties") or {}).items()
-        )
-
-    @property
-    def owner(self) -> str:
-        """Name and description, as what its arguments are for."""
-        return f"{self.tool.name} {_summary(self.tool.description)}"
-
-    @cached_property
-    def parameter_stems(self) -> frozenset[str]:
-        """Stems of the names of its parameters."""
-        return frozenset().union(*(slot.stems for slot in self.slots))
-
-    @cached_property
-    def option_words(self) -> frozenset[str]:
-        """Its parameters' enumerated values in lower case."""
-        return frozenset(
-            str(option).lower() for slot in self.slots for option in slot.schema.get("enum", ())
-        )
-
-    @cached_property
-    def described_stems(self) -> frozenset[str]:
-        """Stems in the names of the options that its description explains, as of other agents."""
-        return frozenset(
-            stem(word)
-            for slot in self.slots
-            for option in described_options(slot)
-            for word in identifier_words(option)
-        )
-
-    @cached_property
-    def numeric_slots(self) -> tuple[Slot, ...]:
-        """Its required parameters that take a single number."""
-        return tuple(
-            slot
-            for slot in self.slots
-            if slot.required and set(types_of(slot.schema)) & {"integer", "number"}
-        )
-
-    @property
-    def acts(self) -> bool:
-        """Whether it changes something outside the conversation."""
-        return self.action in _DANGEROUS
-
-    def operates(self, sign: str) -> bool:
-        """Whether it is a tool for one arithmetic operator."""
-        wanted = {stem(word) for word in OPERATOR_WORDS[sign].split()}
-        others = {
-            stem(word)
-            for other, said in OPERATOR_WORDS.items()
-            if other != sign
-            for word in said.split()
-        }
-        if wanted & self.name_stems:
-            return True
-        return bool(wanted & self.description_stems) and not others & self.name_stems
-
-    @cached_property
-    def retrieves(self) -> bool:
-        """Whether it looks things up for a free-text query."""
-        wanted = [slot for slot in self.slots if slot.required] or list(self.slots)
-        return (
-            len(wanted) == 1
-            and "string" in (types_of(wanted[0].schema) or ("string",))
-            and "enum" not in wanted[0].schema
-            and wanted[0].kind in {"query", "question", "message", "other"}
-            and bool(
-                _RETRIEVES.search(
-                    f"{' '.join(identifier_words(self.tool.name))} {self.tool.description}"
-                )
-            )
-        )
-
-
-def _summary(description: str) -> str:
-    """A description without its lists of arguments."""
-    return re.split(r"\n\s*(?:Args|Arguments|Parameters|Returns|Raises)\s*:", description)[0][:600]
 
 
 @dataclass(frozen=True)
@@ -188,13 +68,54 @@ class Choice:
 
     @cached_property
     def verbs(self) -> frozenset[str]:
-        """Stems of the verbs that the tools' names and descriptions both begin with."""
+        """Stems of the verbs in the tools' names with which their descriptions begin."""
         return frozenset(
-            stem(named[0])
+            stem(said[0])
             for offer in self.offers
-            if (named := identifier_words(offer.tool.name))
-            and (said := words(offer.tool.description))
-            and stem(named[0]) == stem(said[0])
+            if (said := words(offer.tool.description)) and stem(said[0]) in offer.name_stems
+        )
+
+    @cached_property
+    def _shared(self) -> frozenset[str]:
+        """Stems of a prefix that all tools' names share, and of words such as `to`."""
+        bags = [offer.name_stems for offer in self.offers]
+        common = frozenset.intersection(*bags) if len(bags) > 1 else frozenset()
+        return common | _LITTLE_WORDS
+
+    def prepared_by(self, offer: Offer) -> tuple[Offer, ...]:
+        """The tools that say that this one comes next and what they hand over to it."""
+        wanted = [slot.name for slot in offer.slots if slot.required]
+        return tuple(
+            one
+            for one in self.offers
+            if one is not offer
+            and speaks_of(one.tool.description, offer.tool.name)
+            and any(re.search(rf"\b{re.escape(n)}\b", one.tool.description) for n in wanted)
+        )
+
+    def followed_by(self, name: str) -> Offer | None:
+        """The tool for waiting that another tool says comes next."""
+        told = next((one.tool.description for one in self.offers if one.tool.name == name), "")
+        waits = (one for one in self.offers if one.action == "wait")
+        return next((one for one in waits if speaks_of(told, one.tool.name)), None)
+
+    def offer(self, name: str) -> Offer | None:
+        """The tool of a name."""
+        return next((one for one in self.offers if one.tool.name == name), None)
+
+    def nouns(self, names: Iterable[str]) -> frozenset[str]:
+        """Stems of the nouns in the names of tools, as what these tools are about."""
+        found = (offer.name_stems for name in names if (offer := self.offer(name)))
+        return frozenset().union(*found) - VERBS - self._shared
+
+    @cached_property
+    def products(self) -> frozenset[str]:
+        """Stems of the nouns in the names of tools that make something."""
+        return frozenset(
+            one
+            for offer in self.offers
+            if offer.action in {"create", None}
+            for one in offer.name_stems - VERBS - self.verbs - self._shared
         )
 
     @cached_property
@@ -206,7 +127,11 @@ class Choice:
         }
 
     def best(
-        self, clause: Clause, before: str = "", lacking: Callable[[Offer], int] | None = None
+        self,
+        clause: Clause,
+        before: str = "",
+        lacking: Callable[[Offer], int] | None = None,
+        things: frozenset[str] = frozenset(),
     ) -> Offer | None:
         """The tool that a clause calls for, or `None`.
 
@@ -214,21 +139,33 @@ class Choice:
             clause: The step.
             before: The steps before it, whose nouns `it` may mean.
             lacking: How many of a tool's required parameters nothing is known for.
+            things: Stems of what earlier steps made or looked at; `it` is one of these.
         """
         called_for = [
             (score - _LACKING * (lacking(offer) if lacking else 0), -at)
             for at, offer in enumerate(self.offers)
-            if (score := self.score(clause, offer, before)) >= CALLS_FOR
+            if (score := self.score(clause, offer, before, things)) >= CALLS_FOR
         ]
         return self.offers[-max(called_for)[1]] if called_for else None
 
-    def score(self, clause: Clause, offer: Offer, before: str = "") -> float:
+    def score(
+        self,
+        clause: Clause,
+        offer: Offer,
+        before: str = "",
+        things: frozenset[str] = frozenset(),
+    ) -> float:
         """How strongly a clause calls for a tool; see `CALLS_FOR`."""
         if speaks_of(clause.text, offer.tool.name):
             return _SPOKEN_NAME
         asked = self._asked(clause.text)
         score = sum(self._match(one, offer) for one in asked)
-        score += _PARAMETER * len(asked & offer.parameter_stems)
+        every = (offer, *self.prepared_by(offer))
+        score += _PARAMETER * len(asked & frozenset().union(*(o.parameter_stems for o in every)))
+        score += self._detail_score(clause, every, before)
+        if things and offer.handled:
+            in_hand = bool(things & offer.handled)
+            score += _IN_HAND if in_hand else _OTHER_THING * clause.points_back
         if not clause.points_back:
             score -= _UNASKED * self._unasked(asked, offer)
         lowered = clause.text.lower()
@@ -238,6 +175,8 @@ class Choice:
             if len(option) > 2  # noqa: PLR2004 - a letter or two may mean anything
         )
         score += _OPTION * bool(asked & offer.described_stems)
+        if offer.runs_code:
+            score += self._code_score(clause, is_named=bool(asked & offer.name_stems))
         if any(slot.kind == "url" and slot.required for slot in offer.slots):
             score += _ADDRESS * bool(URL.search(clause.text))
         if clause.points_back:
@@ -247,8 +186,19 @@ class Choice:
             score += _LIST_BONUS * (stem("list") in offer.name_stems)
         return score + self._action_score(clause, offer)
 
+    def _detail_score(self, clause: Clause, offers: Iterable[Offer], before: str) -> float:
+        """What the values count that look like the examples of a tool's parameters."""
+        said = f"{before} {clause.text}" if clause.points_back else clause.text
+        return _OPTION * any(one.search(said) for offer in offers for one in offer.examples)
+
+    def _code_score(self, clause: Clause, *, is_named: bool) -> float:
+        """How well a step goes with a tool that runs code: it must say what is to be run."""
+        if any(of_kind("code", clause.text)) or (is_named and quotations(clause.text)):
+            return _ADDRESS
+        return -_ADDRESS if clause.points_back and clause.action == "create" else 0.0
+
     def _asked(self, text: str) -> frozenset[str]:
-        asked = stem_set(text)
+        asked = stem_set(topic_of(text))
         every = [one for found in expressions(text) for one in operations(found.operation)]
         if not every:
             return asked
@@ -259,7 +209,7 @@ class Choice:
         """How many nouns of a tool's name the clause does not speak of, common ones left aside."""
         return sum(
             1
-            for one in offer.name_stems - asked - VERBS
+            for one in offer.name_stems - asked - VERBS - self._shared
             if self._weights.get(one, 1.0) >= _RARE and not any(alike(one, a) for a in asked)
         )
 
@@ -290,7 +240,7 @@ class Choice:
             return self._watching_score(offer)
         if offer.action == "wait" or clause.action == "wait":
             return _OTHER_ACTION
-        if {clause.action, offer.action} & _DANGEROUS:
+        if {clause.action, offer.action} & CHANGING:
             return _OTHER_ACTION
         return 0.0
 
@@ -331,48 +281,7 @@ class Choice:
         return None
 
 
-def speaks_of(text: str, name: str) -> bool:
-    """Whether a text writes out a tool's name, as `call get_weather` does."""
-    if "_" not in name and name.islower():
-        return (
-            re.search(
-                rf"\b(?:use|call|run|tool)\s+(?:the\s+)?[`'\"]?{re.escape(name)}\b|\b{re.escape(name)}\(",
-                text,
-            )
-            is not None
-        )
-    return re.search(rf"(?<!\w){re.escape(name)}(?!\w)", text) is not None
-
-
-def call_syntax(text: str, offer: Offer) -> dict[str, Any] | None:
-    """Arguments of a call written out in a text, as `magic(3)` or `add(a=1, b=2)`, or `None`."""
-    match = re.search(rf"(?<!\w){re.escape(offer.tool.name)}\(([^()]*)\)", text)
-    if not match:
-        return None
-    arguments: dict[str, Any] = {}
-    free = [slot.name for slot in offer.slots]
-    schemas = Schemas(offer.tool.parameters)
-    for part in filter(None, (piece.strip() for piece in match[1].split(","))):
-        key, equals, value = part.partition("=")
-        name = key.strip() if equals else (free[0] if free else "")
-        slot = next((one for one in offer.slots if one.name == name), None)
-        if slot is None:
-            return None
-        free.remove(name) if name in free else None
-        for shaped in _literals(value.strip() if equals else part):
-            if schemas.accepts(slot.schema, shaped):
-                arguments[name] = shaped
-                break
-    return arguments
-
-
-def _literals(text: str) -> list[Any]:
-    bare = text.strip("\"'`")
-    shapes: list[Any] = []
-    if re.fullmatch(r"-?\d+", bare):
-        shapes.append(int(bare))
-    elif re.fullmatch(r"-?\d*\.\d+", bare):
-        shapes.append(float(bare))
-    if bare.lower() in {"true", "false"}:
-        shapes.append(bare.lower() == "true")
-    return [*shapes, bare]
+def topic_of(text: str) -> str:
+    """What a step is for: of `turn X into Y` the Y, without names of files and what to avoid."""
+    wanted = AVOIDED.sub("", PATH.sub("", text))
+    return turned["goal"] if (turned := TURNS_INTO.match(wanted)) else wanted

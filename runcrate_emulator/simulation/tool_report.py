@@ -8,9 +8,9 @@ from runcrate_emulator.simulation import arithmetic, records
 from runcrate_emulator.simulation.clauses import Clause
 from runcrate_emulator.simulation.extraction import find_answer
 from runcrate_emulator.simulation.outcomes import Outcome
-from runcrate_emulator.simulation.plan import Plan, Step
 from runcrate_emulator.simulation.prompt import Prompt
 from runcrate_emulator.simulation.records import Record, field_stems, fields_about, parsed
+from runcrate_emulator.simulation.steps import Plan, Step, Undone
 from runcrate_emulator.simulation.words import stem_set
 
 _LONG: Final = 280
@@ -28,13 +28,22 @@ def report(plan: Plan, request: str) -> str:
     """The final answer after all calls, quoting what they brought."""
     steps = [step for step in plan.steps if not all(one.hands_over for one in step.outcomes)]
     steps = steps or plan.steps
-    if len(steps) == 1 and not plan.reports:
+    if len(steps) == 1 and not plan.reports and not plan.undone:
         return _told(steps[0], request).strip("\n")
     lines = [f"- {_headed(step, request)}" for step in steps]
+    lines += [f"- {_not_done(one)}" for one in plan.undone]
     lines += [f"- {line}" for clause in plan.reports if (line := _reported(clause, plan))]
     if len(lines) == 1:
         return lines[0].removeprefix("- ").strip("\n")
-    return "\n".join(["Here is what was done:", *lines])
+    failed = any(outcome.failed for step in steps for outcome in step.outcomes)
+    whole = not plan.undone and not failed
+    heading = "Here is what was done:" if whole else "Here is what was done, and what was not:"
+    return "\n".join([heading, *lines])
+
+
+def _not_done(undone: Undone) -> str:
+    text = undone.clause.text.rstrip(" .,;!?")
+    return f"{text[:1].upper()}{text[1:]}: this was not done. {undone.reason}"
 
 
 def _headed(step: Step, request: str) -> str:
