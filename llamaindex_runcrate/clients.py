@@ -29,7 +29,6 @@ class Clients:
     """
 
     def __init__(self, client: Any, async_client: Any = None, *, are_own: bool = False) -> None:
-        self._given = client, async_client
         self._are_own = are_own
         self.pair = runcrate_core.ClientPair(client, async_client)
 
@@ -46,13 +45,6 @@ class Clients:
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Clients:
         return self
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (*self._given, self._are_own)
-
-
-def _unpickled(client: Any, async_client: Any, are_own: bool) -> Clients:  # noqa: FBT001 - private
-    return Clients(client, async_client, are_own=are_own)
 
 
 class Connected(BaseComponent):

@@ -40,6 +40,11 @@ class ClientPair:
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # connections are there to be shared
 
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the clients that were given; the others are made again."""
+        given = self._client if self._default is None else None
+        return type(self), (given, self._async_client)
+
     @property
     def blocking(self) -> Runcrate:
         """The blocking client.

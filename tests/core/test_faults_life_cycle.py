@@ -182,6 +182,29 @@ def test_clients_are_copied_and_pickled_without_their_key(
     assert "rc_live" not in repr(client)
 
 
+@pytest.mark.parametrize(
+    "given",
+    [
+        (rc.Runcrate("rc_live_other", environment="staging"), None),
+        (rc.AsyncRuncrate("rc_live_other", environment="staging"), None),
+        (None, rc.AsyncRuncrate("rc_live_other", environment="staging")),
+    ],
+    ids=["blocking", "asynchronous", "asynchronous by name"],
+)
+def test_a_pair_of_clients_is_pickled_like_the_one_that_was_given(
+    given: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pair = rc.ClientPair(*given)
+    assert "staging" in repr(pair.blocking)
+    data = pickle.dumps(pair)
+    assert b"rc_live" not in data
+    monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_worker")
+    restored = pickle.loads(data)  # noqa: S301 - our own bytes
+    for client in (restored.blocking, restored.asynchronous):
+        config = client._driver.config
+        assert (config.api_key, config.environment) == ("rc_live_worker", "staging")
+
+
 def test_derived_clients_share_connections_and_change_only_what_was_asked() -> None:
     with ScriptedServer(OK) as server:
         with Blocking.client(server.url) as client:

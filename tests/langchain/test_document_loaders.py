@@ -351,9 +351,14 @@ def test_load_and_aload_are_langchain_s_own() -> None:
 
 
 @pytest.mark.parametrize("cls", [RuncrateTranscriptionLoader, RuncrateTranscriptionParser])
-def test_they_pickle_without_the_key(cls: type[Any], tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "settings", [{"api_key": "rc_live_secret"}, {"client": rc.Runcrate("rc_live_secret")}]
+)
+def test_they_pickle_without_the_key(
+    cls: type[Any], settings: dict[str, Any], tmp_path: Path
+) -> None:
     given = (tmp_path,) if cls is RuncrateTranscriptionLoader else ()
-    made = cls(*given, api_key="rc_live_secret", format="srt")
+    made = cls(*given, format="srt", **settings)
     assert "rc_live_secret" not in repr(made) + str(made.model_dump())
     stored = pickle.dumps(made)
     assert b"rc_live_secret" not in stored
