@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from runcrate_core.io.driver import AsyncDriver, BlockingDriver
     from runcrate_core.protocol.chat_shapes import ChatCompletionChunk
     from runcrate_core.protocol.request import Request
+    from runcrate_core.protocol.steps import Step
 
 
 class _StreamState:
@@ -32,6 +33,17 @@ class _StreamState:
         self._request = request
         self._started: OpenedStream | None = None
         self._closed = False
+
+    def _plan(self) -> Generator[Step, Any, OpenedStream]:
+        """Return how to open the stream, once: a second request would be paid for unnoticed."""
+        if self._started is not None:
+            raise ConfigurationError(
+                "A stream is entered once, and this one was. Nothing was sent again. Ask for "
+                "another with `chat.completions.stream(...)`."
+            )
+        driver = self._driver
+        idle_s = driver.config.stream_idle_timeout
+        return open_stream(self._request, driver.around, idle_s=idle_s)
 
     @property
     def _stream(self) -> OpenedStream:
@@ -98,9 +110,7 @@ class ChatStream(_StreamState):
     _driver: BlockingDriver
 
     def __enter__(self) -> Self:
-        driver = self._driver
-        plan = open_stream(self._request, driver.around, idle_s=driver.config.stream_idle_timeout)
-        self._started = driver.run(plan)
+        self._started = self._driver.run(self._plan())
         body = self._started.opened.body
         self._forgotten = weakref.finalize(self, _close_forgotten, body)
         self._forgotten.atexit = False
@@ -157,9 +167,7 @@ class AsyncChatStream(_StreamState):
     _driver: AsyncDriver
 
     async def __aenter__(self) -> Self:
-        driver = self._driver
-        plan = open_stream(self._request, driver.around, idle_s=driver.config.stream_idle_timeout)
-        self._started = await driver.run(plan)
+        self._started = await self._driver.run(self._plan())
         body = self._started.opened.body
         self._forgotten = weakref.finalize(
             self, _aclose_forgotten, body, asyncio.get_running_loop()

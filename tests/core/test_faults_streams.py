@@ -279,6 +279,28 @@ def test_38_opening_is_repeated_until_the_first_chunk(run: Any) -> None:
     assert content(chunks) == "Hello world"
 
 
+def test_a_stream_is_entered_once() -> None:
+    with ScriptedServer(stream_reply(WHOLE)) as server, Blocking.client(server.url) as client:
+        stream = client.chat.completions.stream(model="m", messages=[])
+        with stream:
+            assert content(list(stream)) == "Hello world"
+        with pytest.raises(rc.ConfigurationError, match="entered once"):
+            stream.__enter__()
+        assert server.sent == 1
+        assert stream.completion.choices[0].message.content == "Hello world"
+
+
+async def test_an_async_stream_is_entered_once() -> None:
+    with ScriptedServer(stream_reply(WHOLE)) as server:
+        async with Asynchronous.client(server.url) as client:
+            stream = client.chat.completions.stream(model="m", messages=[])
+            async with stream:
+                assert content([chunk async for chunk in stream]) == "Hello world"
+            with pytest.raises(rc.ConfigurationError, match="entered once"):
+                await stream.__aenter__()
+        assert server.sent == 1
+
+
 def test_a_stream_that_is_not_entered_says_so() -> None:
     with ScriptedServer(stream_reply(WHOLE)) as server:
         client = Blocking.client(server.url)
