@@ -16,7 +16,7 @@ FRAMEWORKS = {"langchain": "LangChain", "llamaindex": "LlamaIndex"}
 KINDS = {"text": "text", "reasoning": "reasoning", "tool": "arguments of tools"}
 WAYS = {"sync": "blocking", "async": "asynchronous"}
 # What this project wants of itself.
-LINEAR = 1.1  # exponents below it count as linear: measurements vary by some percent
+LINEAR = 1.15  # exponents below it count as linear (2 is quadratic): measurements vary a little
 WANTED_RATIO = {"langchain": 6.0, "llamaindex": 5.0}
 MOST_OF_FLOOR, MOST_OF_CALL, MOST_IMPORT_MS, MOST_CONSTRUCT_MS = 1.5, 1.3, 60.0, 0.5
 
@@ -144,10 +144,11 @@ def wishes_table(found: Figures, results: list[dict[str, Any]]) -> list[str]:
         for (what, candidate), (by_number, exponent) in grown.items():
             if candidate != ours:
                 continue
-            alone = grown.get((what, FLOORS.get(family, "")))
+            # The fake model makes chunks of text, whatever is asked for.
+            alone = grown.get((what.replace("tool", "text"), FLOORS.get(family, "")))
             beside = f" (the framework alone: {alone[1]:.2f})" if alone else ""
             tell(
-                f"{FRAMEWORKS[family]}: {what} cost in proportion, to {max(by_number):,}",
+                f"{FRAMEWORKS[family]}: {what} cost in proportion, up to {max(by_number):,}",
                 f"exponent {exponent:.2f}{beside}",
                 met=exponent < LINEAR or (alone is not None and exponent <= alone[1]),
             )
