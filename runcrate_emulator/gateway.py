@@ -107,7 +107,8 @@ class Gateway:
         fault = self._world.faults.take(request.method, route_of(request.path))
         if request.surface != "page":
             verdict = self._count(request)
-            answer.add_headers(verdict.headers())
+            # The wait that a client works out of `Reset` and `Date` is one in real seconds.
+            answer.add_headers(verdict.headers(time.time() + self._seconds_left(verdict)))
             self._check_key(request)
             if not verdict.allowed:
                 raise self._rate_limited(verdict)
@@ -165,10 +166,14 @@ class Gateway:
         if key in self._world.deactivated_keys:
             raise ApiError(401, code, "The API key is deactivated; activate it on the dashboard.")
 
-    def _rate_limited(self, verdict: Verdict) -> ApiError:
+    def _seconds_left(self, verdict: Verdict) -> float:
+        """Real seconds until the next window; emulated ones while the clock stands still."""
         left = (verdict.resets_at - self._world.now()).total_seconds()
         real = self._world.clock.real_seconds(left)
-        wait = max(math.ceil(left if real is None else real), 1)
+        return left if real is None else real
+
+    def _rate_limited(self, verdict: Verdict) -> ApiError:
+        wait = max(math.ceil(self._seconds_left(verdict)), 1)
         return ApiError(
             429,
             "rate_limited",

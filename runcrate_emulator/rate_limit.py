@@ -17,19 +17,24 @@ class Window:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a request may pass, and what the three documented headers say."""
+    """Whether a request may pass, and when the next window begins (emulated time)."""
 
     allowed: bool
     limit: int
     remaining: int
     resets_at: datetime
 
-    def headers(self) -> dict[str, str]:
-        """Return `X-RateLimit-*` as seed 000 has them; `Reset` is a unix timestamp."""
+    def headers(self, resets_at_s: float) -> dict[str, str]:
+        """Return `X-RateLimit-*` as seed 000 has them.
+
+        Args:
+            resets_at_s: The end of the window as a unix timestamp, by the clock of the `Date`
+                that is sent beside it.
+        """
         return {
             "X-RateLimit-Limit": str(self.limit),
             "X-RateLimit-Remaining": str(self.remaining),
-            "X-RateLimit-Reset": str(math.ceil(self.resets_at.timestamp())),
+            "X-RateLimit-Reset": str(math.ceil(resets_at_s)),
         }
 
 
