@@ -18,6 +18,7 @@ WAYS = {"sync": "blocking", "async": "asynchronous"}
 # What this project wants of itself.
 LINEAR = 1.15  # exponents below it count as linear (2 is quadratic): measurements vary a little
 WANTED_RATIO = {"langchain": 6.0, "llamaindex": 5.0}
+MOST_FILE_MIB = 16
 MOST_OF_FLOOR, MOST_OF_CALL, MOST_IMPORT_MS, MOST_CONSTRUCT_MS = 1.5, 1.3, 60.0, 0.5
 
 SHORT = {"microseconds": "µs", "milliseconds": "ms", "seconds": "s"}
@@ -138,6 +139,13 @@ def wishes_table(found: Figures, results: list[dict[str, Any]]) -> list[str]:
             f"{framework}: a model is made in less than {MOST_CONSTRUCT_MS} ms",
             f"{made:.2f} ms",
             met=made < MOST_CONSTRUCT_MS,
+        )
+    for what in ("upload", "download"):
+        more = found[f"file: {what} 256 MiB", OURS["core"]]["megabytes"]
+        tell(
+            f"Client: {what} of 256 MiB in at most {MOST_FILE_MIB} MiB",
+            f"{more:.0f} MiB",
+            met=more <= MOST_FILE_MIB,
         )
     grown = growth_exponents(results)
     for family, ours in OURS.items():
