@@ -36,8 +36,11 @@ _MARKS: Final = re.compile(
     """,
     re.VERBOSE | re.IGNORECASE,
 )
-# A line that begins like a turn of a conversation.
-_TURNS: Final = re.compile(r"(?im)^(?=\s*(?:system|assistant|user|human|developer|tool)\s*:)")
+# A line that begins like a turn of a conversation. Looking no further than its end keeps the time
+# for a text of many empty lines from growing with the square of their number.
+_TURNS: Final = re.compile(
+    r"(?im)^(?=[^\S\n]*(?:system|assistant|user|human|developer|tool)[^\S\n]*:)"
+)
 # Control, format (writing direction, invisible tags), surrogate and private characters.
 _INVISIBLE: Final = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
@@ -56,14 +59,14 @@ class Cleaner:
         """Return a name, on one line."""
         if text is None:
             return None
-        shown = " ".join(self._clean(text).split())
+        shown = " ".join(self._clean(text[: LONGEST_NAME + _MARGIN]).split())
         return shown if len(shown) <= LONGEST_NAME else f"{shown[: LONGEST_NAME - 1]}…"
 
     def remark(self, text: str | None) -> str | None:
         """Return a short text, such as an error, from its beginning."""
         if text is None:
             return None
-        shown = self._clean(text).strip()
+        shown = self._clean(text[: LONGEST_REMARK + _MARGIN]).strip()
         return shown if len(shown) <= LONGEST_REMARK else f"{shown[: LONGEST_REMARK - 1]}…"
 
     def ending(self, text: str, most: int) -> tuple[str, int]:

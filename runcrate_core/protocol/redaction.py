@@ -18,13 +18,14 @@ _SECRET_SHAPES = re.compile(
     r"""
       rc_live_[A-Za-z0-9_-]+                                       # Runcrate keys
     | (?i:\b(?:bearer|basic))\s+[A-Za-z0-9._~+/=-]{8,}             # Authorization values
-    | \beyJ[A-Za-z0-9_-]{10,}\.[A-Za-z0-9_-]{5,}\.[A-Za-z0-9_-]*   # JSON web tokens
+    | \beyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]* # JSON web tokens
     | -----BEGIN[^-]*PRIVATE\ KEY-----.*?(?:-----END[^-]*-----|\Z) # PEM blocks
     """,
     re.VERBOSE | re.DOTALL,
 )
-# A query may be a signature, so an address is shown without one.
-_URL_QUERY = re.compile(r"(?P<address>https?://[^\s\"'<>?#]+)[?#][^\s\"'<>]*")
+# A query may be a signature, so an address is shown without one. Addresses without a query are
+# found as well: their text is then not gone through again for each address that stands in it.
+_ADDRESS = re.compile(r"(?P<shown>https?://[^\s\"'<>?#]+)(?P<query>[?#][^\s\"'<>]*)?")
 # Answers carry no secret in these; everything else may come from a proxy that sets cookies.
 _HIDDEN_HEADERS = frozenset({"set-cookie", "set-cookie2", "authorization", "proxy-authorization"})
 
@@ -39,7 +40,11 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
     for secret in secrets:
         if len(secret) >= SHORTEST_SECRET:
             text = text.replace(secret, MASK)
-    return _URL_QUERY.sub(rf"\g<address>?{MASK}", _SECRET_SHAPES.sub(MASK, text))
+    return _ADDRESS.sub(_without_query, _SECRET_SHAPES.sub(MASK, text))
+
+
+def _without_query(address: re.Match[str]) -> str:
+    return f"{address['shown']}?{MASK}" if address["query"] else address["shown"]
 
 
 def redact_json(value: Any, secrets: Iterable[str] = ()) -> Any:

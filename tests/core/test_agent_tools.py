@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import re
+import time
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -507,6 +508,21 @@ def test_secrets_do_not_come_through() -> None:
     assert shown.endswith("\nend")
     rest, _ = cleaner.ending("MIIabc\n-----END RSA PRIVATE KEY-----\nend", 1000)
     assert rest == "[redacted]\nend"
+
+
+@pytest.mark.parametrize("piece", ["\n", " \n", "http://", "-eyJ", "<", "\x1b]", "system "])
+def test_no_text_takes_long_to_clean(piece: str) -> None:
+    text, cleaner = piece * (200_000 // len(piece)), Cleaner()
+    begun = time.process_time()
+    cleaner.ending(text, 20_000)
+    cleaner.remark(text)
+    cleaner.name(text)
+    assert time.process_time() - begun < 3
+
+
+def test_a_turn_is_one_line() -> None:
+    shown, _ = Cleaner().ending("a\n\n  system : b\nuser\n: c", 100)
+    assert shown == "a\n\n|   system : b\nuser\n: c"
 
 
 def test_texts_are_cut() -> None:

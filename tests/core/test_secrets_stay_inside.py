@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pickle
+import time
 import traceback
 from typing import Any
 
@@ -46,6 +47,16 @@ def test_the_query_of_an_address_is_taken_out() -> None:
     assert "Signature" not in shown
     assert "https://files.example/a/b.png" in shown
     assert shown.endswith("https://x.example/p.")
+    assert redact("http://a.b/c#d http://e.f http://g.h/http://i.j?k") == (
+        f"http://a.b/c?{MASK} http://e.f http://g.h/http://i.j?{MASK}"
+    )
+
+
+@pytest.mark.parametrize("piece", ["http://", "-eyJ", "bearer ", "-----BEGIN"])
+def test_no_text_takes_long_to_redact(piece: str) -> None:
+    begun = time.process_time()
+    redact(piece * (65_536 // len(piece)))
+    assert time.process_time() - begun < 3
 
 
 def test_exact_secrets_and_nested_values_are_taken_out() -> None:
