@@ -54,7 +54,7 @@ _VERDICT: Final = re.compile(
 )
 _SUCH_AS: Final = re.compile(r"\b(?:such as|like|e\.g\.|for example)\s*:?\s*(?P<list>[^.;()]+)")
 _ALTERNATIVES: Final = re.compile(r"\bor\b|\bone of\b|/|\||\bLiteral\[|\b(?:valid|allowed|among)\b")
-_CODE_NAME: Final = re.compile(r"(?<![\w-])[A-Z]{1,4}[ -]?\d{2,5}[A-Z]{0,2}s?(?![\w-])")
+_CODE_NAME: Final = re.compile(r"(?<![\w-])(?:[A-Z]{2,4}[ -]?|[A-Z])\d{1,5}[A-Z]{0,2}s?(?![\w-])")
 _PERSON: Final = re.compile(r"^(?:[A-Z][a-z'-]+ ){1,2}[A-Z][a-z'-]+$")
 _ONE_OF: Final = re.compile(
     r"\b(?:one of|either|can be|must be|options?(?: are)?|choices?(?: are)?|values?(?: are)?|"
@@ -170,8 +170,9 @@ def chosen(slot: Slot, options: Sequence[Any], evidence: Evidence) -> Any:
 def _mention(option: str, text: str, slot: Slot) -> float:
     if ratio := _RATIO.fullmatch(option):
         way = LYING if int(ratio[1]) > int(ratio[2]) else UPRIGHT
-        if int(ratio[1]) != int(ratio[2]) and way.search(text):
-            return _OF_ITS_SHAPE
+        if option in text:
+            return _SAID
+        return _OF_ITS_SHAPE if ratio[1] != ratio[2] and way.search(text) else 0.0
     plain = " ".join(identifier_words(option)) or option
     said = rf"\b{re.escape(slot.phrase)}(?: (?:is|of|to|as)|:|=)? [\"'`]?{re.escape(option)}(?!\w)"
     if slot.phrase and option and re.search(said, text, re.IGNORECASE):

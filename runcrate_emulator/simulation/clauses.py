@@ -195,7 +195,7 @@ def _split(sentence: str, lexicon: _Lexicon) -> list[str]:
         begins = first is not None and (
             stem(first[0]) in lexicon.verbs
             or first[0].lower() in _ASKING
-            or bool(_FORBIDS.search(rest) or _SUM.match(rest))
+            or bool(_FORBIDS.search(rest) or _SUM.match(rest) or _KEEPS.match(rest))
             or (
                 lexicon.is_another(rest)
                 and lexicon.names_product(words(shielded[cuts[-1] : border.start()]))

@@ -5,6 +5,7 @@ from typing import Final
 
 from runcrate_emulator.simulation import digest, spans
 from runcrate_emulator.simulation.actions import VERBS
+from runcrate_emulator.simulation.asked_about import bearer, doer
 from runcrate_emulator.simulation.perspective import about_user
 from runcrate_emulator.simulation.prompt import Prompt
 from runcrate_emulator.simulation.words import STOP_WORDS, stem, words
@@ -121,10 +122,14 @@ def _opened(question: str) -> str:
 
 
 def _topic(asked: list[str], answered: list[str]) -> str:
-    """What the conversation is about: the last name in a question or an answer, or a noun."""
+    """What the conversation is about: the latest question's subject, a name, or a noun."""
     for text in reversed(asked):
+        if subject := doer(text):
+            return subject
         if named := spans.names(text):
             return named[-1].text
+        if subject := bearer(text):
+            return subject
     for text in reversed(answered):
         if named := spans.names(text):
             return named[0].text

@@ -175,8 +175,17 @@ class _Filler:
     ) -> Json:
         """What a call is about, though its schema lets it out: a thing that is known needs none."""
         known = any(slots[n].kind == "id" for n, value in filled.items() if value is not MISSING)
-        value = self.value(main if known else replace(main, required=True), depth - 1)
-        return MISSING if value is None else value
+        if known:
+            return self.value(main, depth - 1)
+        return self.value(replace(main, required=True, schema=self._filled_branch(main)), depth - 1)
+
+    def _filled_branch(self, slot: Slot) -> Mapping[str, Json]:
+        """The schema of a value that is not left empty."""
+        base = {key: one for key, one in slot.schema.items() if key not in {"anyOf", "default"}}
+        resolved = (
+            self._schemas.resolved({"allOf": [base, one]}) for one in slot.schema.get("anyOf", ())
+        )
+        return next((one for one in resolved if types_of(one) == ("string",)), slot.schema)
 
     def _uncounted(self, slot: Slot, numeric: Sequence[Slot], depth: int) -> Json:
         """A value beside the numbers; no number is looked for again where none was meant."""

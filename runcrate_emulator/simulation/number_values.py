@@ -59,7 +59,20 @@ _LEAST: Final = re.compile(
     re.IGNORECASE,
 )
 _COUNTING: Final = frozenset(
-    {"count", "number", "num", "n", "k", "top", "quantiti", "limit", "amount", "gpus", "size"}
+    {
+        "count",
+        "number",
+        "num",
+        "n",
+        "k",
+        "top",
+        "quantiti",
+        "limit",
+        "amount",
+        "gpus",
+        "size",
+        "copi",
+    }
 )
 _PART_OF_NAME: Final = -4.0
 """Score of a number that is part of a name, as in `RTX 4090`, unless the slot has that name."""

@@ -79,6 +79,16 @@ class Offer:
         """What finds values like those that its parameters give as examples."""
         return tuple(pattern for slot in self.slots for pattern in examples(slot))
 
+    def hands_over_to(self, other: "Offer") -> bool:
+        """Whether its description names another tool, and a parameter that this one needs."""
+        told = self.tool.description
+        if other is self or other.tool.name not in told:
+            return False
+        wanted = [slot.name for slot in other.slots if slot.required]
+        return speaks_of(told, other.tool.name) and any(
+            re.search(rf"\b{re.escape(name)}\b", told) for name in wanted
+        )
+
     @property
     def runs_code(self) -> bool:
         """Whether it cannot do without code or a command."""

@@ -20,6 +20,8 @@ _SHORT_MATERIAL: Final = 80
 """Words up to which a quotation in the material may be its title."""
 _NAMES_KEYS: Final = re.compile(r"\b(?:keys?|fields?|properties|json)\b", re.IGNORECASE)
 """Words by which the quotations in a request are the names of slots and no values."""
+_DEPICTS: Final = re.compile(r"\b(?:shows?|depicts?|is seen)\b", re.IGNORECASE)
+"""What is said of a text that describes something to be seen."""
 _AVOIDING: Final = frozenset({stem("negative"), stem("avoid"), stem("exclude")})
 _SAID_ANEW: Final = frozenset({"place", "date", "email", "url", "path", "currency"})
 """Kinds of which a step seldom names one without meaning it."""
@@ -107,6 +109,9 @@ class _Choice:
             yield from (one.text for one in made[:1])
         elif slot.kind == "message" and slot.required:
             yield recited(evidence)
+            if _DEPICTS.search(f"{slot.phrase} {slot.description}"):
+                yield from self._stated(evidence.focus)
+                yield subject(evidence.focus, slot.owner)
 
     def _recorded(self) -> Iterator[str]:
         known = from_records(self.slot, self.evidence, self.schemas, exact=True)

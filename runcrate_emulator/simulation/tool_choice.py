@@ -45,6 +45,9 @@ _SPOKEN_NAME: Final = 12.0
 _LACKING: Final = 0.8
 _IN_HAND: Final = 1.0
 """What it counts that a tool wants the id of a thing that an earlier step made."""
+_ALTERS: Final = re.compile(
+    r"^(?:make|turn|change|edit|modify|adjust|recolou?r|repaint|crop|rotate)\b", re.IGNORECASE
+)
 _OTHER_THING: Final = -2.0
 _LITTLE_WORDS: Final = frozenset({"to", "for", "of", "from", "by", "with", "and", "in", "on", "a"})
 _LOOKS_AT_ONE: Final = 2.0
@@ -84,14 +87,15 @@ class Choice:
 
     def prepared_by(self, offer: Offer) -> tuple[Offer, ...]:
         """The tools that say that this one comes next and what they hand over to it."""
-        wanted = [slot.name for slot in offer.slots if slot.required]
-        return tuple(
-            one
-            for one in self.offers
-            if one is not offer
-            and speaks_of(one.tool.description, offer.tool.name)
-            and any(re.search(rf"\b{re.escape(n)}\b", one.tool.description) for n in wanted)
-        )
+        return self._preparations.get(offer.tool.name, ())
+
+    @cached_property
+    def _preparations(self) -> dict[str, tuple[Offer, ...]]:
+        return {
+            offer.tool.name: found
+            for offer in self.offers
+            if (found := tuple(one for one in self.offers if one.hands_over_to(offer)))
+        }
 
     def followed_by(self, name: str) -> Offer | None:
         """The tool for waiting that another tool says comes next."""
@@ -175,6 +179,8 @@ class Choice:
             if len(option) > 2  # noqa: PLR2004 - a letter or two may mean anything
         )
         score += _OPTION * bool(asked & offer.described_stems)
+        if clause.points_back and things & offer.name_stems and _ALTERS.match(clause.text):
+            score += _IN_HAND * any(slot.kind == "file" for slot in offer.slots)
         if offer.runs_code:
             score += self._code_score(clause, is_named=bool(asked & offer.name_stems))
         if any(slot.kind == "url" and slot.required for slot in offer.slots):
