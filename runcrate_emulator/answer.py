@@ -7,6 +7,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from runcrate_emulator.faults import Fault, malform_json
 
+NO_CONTENT = 204
 TRANSPORT = "runcrate_emulator.transport"
 """Name of the ASGI extension by which the emulator's server hands over the connection."""
 
@@ -84,6 +85,8 @@ class Answer:
             self._held_start = message
             return
         self._status = message["status"]
+        if headers.get("content-length") == "0" or self._status == NO_CONTENT:
+            self.finish()  # with its head the client has all of it
         await self._send(message)
 
     async def _body(self, message: Message) -> None:

@@ -168,17 +168,22 @@ def taken_or_refused(body):
         assert refusal.details["field"] in refusal.message
 
 
+# Of the processor. Each takes some tenths of a second; where the work grows with the square of a
+# text, these take minutes.
+PATIENCE_S = 20
+
+
 @pytest.mark.parametrize(
     "unit",
     ["(", "1+", "1,", '"', "A. ", "a, ", "2026-", "\n", "{", "<a>", "A: b\n", "Action: a\n", "\\"],
 )
 def test_long_and_monotonous_texts_take_no_long_time(unit):
     text = (unit * 10_000)[:10_000]
-    started = time.perf_counter()
+    began = time.process_time()
     ask(text)
     ask(text, tools=TOOLS)
     ask(text, response_format=json_schema("x", SCHEMA))
-    assert time.perf_counter() - started < 5
+    assert time.process_time() - began < PATIENCE_S
 
 
 MANY_TOOLS = [
@@ -215,8 +220,8 @@ BESIDE = json_schema("list", SCHEMA)
     ],
     ids=range(13),
 )
-def test_odd_but_valid_requests_take_well_under_a_second(text, fields):
-    began = time.perf_counter()
+def test_odd_but_valid_requests_take_no_long_time(text, fields):
+    began = time.process_time()
     made = ask(text, **fields)
     assert made.text or made.calls
-    assert time.perf_counter() - began < 1
+    assert time.process_time() - began < PATIENCE_S

@@ -391,3 +391,12 @@ def test_a_stream_can_be_cut_stalled_and_malformed(emulator):
     assert broken[-1] == "data: [DONE]"
     entry = emulator.requests[1]
     assert (entry.status, entry.route) == (200, "/chat/completions")
+
+
+def test_an_answer_without_a_body_is_in_the_journal_before_it_has_arrived(emulator, infra):
+    content = b"code"
+    link = infra.post("/jobs/uploads", json={"bytes": len(content)}).json()["data"]["url"]
+    recorded = threading.Event()
+    emulator.world.journal.listeners.append(lambda entry: recorded.set())
+    assert httpx.put(link, content=content).status_code == 200
+    assert recorded.is_set()
