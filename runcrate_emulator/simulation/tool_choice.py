@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Final
 
 from runcrate_emulator.simulation.actions import VERBS
@@ -287,6 +287,7 @@ class Choice:
         return None
 
 
+@lru_cache(maxsize=64)
 def topic_of(text: str) -> str:
     """What a step is for: of `turn X into Y` the Y, without names of files and what to avoid."""
     wanted = AVOIDED.sub("", PATH.sub("", text))
