@@ -268,7 +268,7 @@ def test_usage_of_several_prompts_is_added_up():
 
 
 def test_making_a_model_is_cheap_and_opens_nothing():
-    assert calls_of(lambda: ChatRuncrate(model=MODEL)) < 300
+    assert calls_of(lambda: ChatRuncrate(model=MODEL)) < 1000
 
 
 def test_exported_names():
