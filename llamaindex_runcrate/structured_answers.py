@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 
 _OPENING: Final = re.compile(r"[{\[]")
+# Openings that turn out to begin no JSON; each may be read up to the end of the text.
+_MOST_TRIES: Final = 500
 _START_OF_THOUGHTS: Final = "<think>"
 _END_OF_THOUGHTS: Final = "</think>"
 _decode: Final = json.JSONDecoder(strict=False).raw_decode
@@ -49,11 +51,13 @@ def json_values(text: str) -> Iterator[Any]:
     """Yield the JSON objects and arrays that stand in a text, behind the model's thoughts."""
     text = text.rpartition(_END_OF_THOUGHTS)[2]
     opening = _OPENING.search(text)
-    while opening:
+    tries = 0
+    while opening and tries < _MOST_TRIES:
         try:
             value, end = _decode(text, opening.start())
         except (ValueError, RecursionError):
             end = opening.end()
+            tries += 1
         else:
             yield value
         opening = _OPENING.search(text, end)
