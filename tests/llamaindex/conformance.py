@@ -254,10 +254,10 @@ class LLMConformance:
 
     def test_offline_metadata_is_quick(self, llm: LLM) -> None:
         """It is evaluated several times in each call, so it must not ask the service."""
-        began = time.process_time()
+        began = time.perf_counter()
         for _ in range(100):
             assert llm.metadata.context_window
-        assert time.process_time() - began < 0.25
+        assert time.perf_counter() - began < 1
 
     def test_offline_round_trip_through_a_dict(self, llm: LLM) -> None:
         fields = llm.to_dict()

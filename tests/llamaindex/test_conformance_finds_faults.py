@@ -88,7 +88,7 @@ class ShowsItsKey(RuncrateLLM):
 class AsksForItsMetadata(RuncrateLLM):
     @property
     def metadata(self) -> Any:
-        time.sleep(0.005)
+        time.sleep(0.012)
         return super().metadata
 
 
