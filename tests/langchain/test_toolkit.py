@@ -21,7 +21,6 @@ import pytest
 from langchain.agents import create_agent
 from langchain.agents.middleware import HumanInTheLoopMiddleware
 from langchain_core.messages import ToolMessage
-from langchain_core.tools import BaseTool
 from langchain_core.utils.function_calling import convert_to_openai_tool
 from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
@@ -31,6 +30,7 @@ from langchain_runcrate import RuncrateToolkit
 from runcrate_core.spending import ending
 from tests.core.cloud import _server, cloud, sent
 from tests.langchain.gpu_agent import ScriptedModel, Turn, last
+from tests.langchain.replaying import launched, named, use
 
 __all__ = ["_server", "cloud"]  # fixtures
 
@@ -54,20 +54,6 @@ async def toolkit(cloud: Any, tmp_path: Path) -> AsyncIterator[RuncrateToolkit]:
     yield toolkit
     await toolkit.aclose()
     client.close()
-
-
-def named(toolkit: RuncrateToolkit, name: str) -> BaseTool:
-    [tool] = [tool for tool in toolkit.get_tools() if tool.name == f"runcrate_{name}"]
-    return tool
-
-
-def use(toolkit: RuncrateToolkit, tool: str, /, **arguments: Any) -> Any:
-    return json.loads(named(toolkit, tool).invoke(arguments))
-
-
-def launched(toolkit: RuncrateToolkit) -> Any:
-    plan = use(toolkit, "plan_instance", gpu_type="A100", max_runtime_minutes=30)
-    return use(toolkit, "launch_instance", plan_token=plan["plan_token"])
 
 
 # --- what a tool is --------------------------------------------------------------------------
