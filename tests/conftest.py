@@ -12,6 +12,7 @@ import pytest
 from tests.cassettes_support import (
     BASE_URL,
     INFERENCE_URL,
+    match_body,
     public_answer,
     public_request,
 )
@@ -19,6 +20,7 @@ from tests.cassettes_support import (
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from vcr import VCR
     from vcr.cassette import Cassette
 
 CASSETTES = Path(__file__).parent.parent / "cassettes"
@@ -71,12 +73,17 @@ def api(request: pytest.FixtureRequest) -> Api:
     return Api(emulator.inference_url, emulator.base_url, emulator.api_key)
 
 
+def pytest_recording_configure(config: pytest.Config, vcr: VCR) -> None:
+    """Compare bodies in our own way."""
+    vcr.register_matcher("told", match_body)
+
+
 @pytest.fixture
 def vcr_config() -> dict[str, Any]:
     """Settings of every cassette."""
     return {
         "record_mode": "rewrite" if RECORDING else "none",
-        "match_on": ["method", "scheme", "host", "port", "path", "query", "body"],
+        "match_on": ["method", "scheme", "host", "port", "path", "query", "told"],
         "before_record_request": public_request,
         "before_record_response": public_answer,
         "decode_compressed_response": True,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 from types import SimpleNamespace
@@ -9,9 +10,11 @@ from types import SimpleNamespace
 import pytest
 import vcr
 from vcr.errors import CannotOverwriteExistingCassetteException
+from vcr.request import Request
 
 import runcrate_core as rc
 from tests import conftest
+from tests.cassettes_support import match_body
 
 CASSETTES = Path(__file__).parent.parent / "cassettes"
 # Shapes, not names: a secret may stand under any name. The match itself is never printed.
@@ -45,6 +48,27 @@ def test_every_cassette_belongs_to_a_test_module() -> None:
         if not (tests / path.parent.relative_to(CASSETTES)).with_suffix(".py").exists()
     ]
     assert not orphans
+
+
+def request_of(body: object) -> Request:
+    return Request("POST", "https://api.runcrate.ai/v1/x", json.dumps(body).encode(), {})
+
+
+def test_bodies_differ_by_more_than_the_indentation_of_docstrings() -> None:
+    written = request_of({"tools": [{"description": "Add.\n\n    Twice.", "name": "add"}]})
+    match_body(written, request_of({"tools": [{"description": "Add.\n\nTwice.", "name": "add"}]}))
+    others = (
+        {"tools": [{"description": "Add.\n\nOnce.", "name": "add"}]},
+        {"tools": [{"description": "Add.\n\nTwice.", "name": " add"}]},
+        {"tools": []},
+    )
+    for other in others:
+        with pytest.raises(AssertionError):
+            match_body(written, request_of(other))
+    binary = Request("PUT", "https://api.runcrate.ai/v1/x", b"\xff", {})
+    match_body(binary, binary)
+    with pytest.raises(AssertionError):
+        match_body(binary, written)
 
 
 class Played:
