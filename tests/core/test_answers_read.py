@@ -1,0 +1,63 @@
+"""What is read from answers: their JSON, their head, their rate limit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.protocol.answer import Answer, ResponseInfo, json_object
+from runcrate_core.protocol.json_body import encode_json
+from runcrate_core.protocol.rate_limit import reset_in_s
+from runcrate_core.protocol.redaction import origin_of
+from runcrate_core.protocol.request import Repeat, Request, Surface
+
+REQUEST = Request(Surface.INFERENCE, "GET", "/models", "/models", Repeat.SAFE)
+
+
+@pytest.mark.parametrize(
+    ("body", "kind"),
+    [
+        (b"null", "null"),
+        (b"true", "boolean"),
+        (b"1.5", "number"),
+        (b'"text"', "string"),
+        (b"[]", "array"),
+    ],
+)
+def test_json_that_is_no_object_is_named_and_not_shown(body: bytes, kind: str) -> None:
+    with pytest.raises(rc.ResponseFormatError, match=kind):
+        json_object(Answer(200, {}, body), REQUEST)
+
+
+def test_the_head_of_an_answer_is_compared_by_value_and_shown_without_headers() -> None:
+    first, second = (ResponseInfo(200, {"x-request-id": "r-1", "x": "y"}) for _ in range(2))
+    assert first == second
+    assert first != ResponseInfo(201, {"x-request-id": "r-1", "x": "y"})
+    assert first != "ResponseInfo"
+    assert repr(first) == "ResponseInfo(status=200, request_id='r-1')"
+
+
+@pytest.mark.parametrize("date", ["", "yesterday"])
+def test_without_a_usable_date_the_own_clock_counts(
+    date: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("time.time", lambda: 1_800_000_000.0)
+    assert reset_in_s({"x-ratelimit-reset": "1800000030", "date": date}) == 30
+
+
+def test_an_origin_may_be_an_address_of_version_6() -> None:
+    assert origin_of("https://[2001:db8::1]:8443/file?sig=1") == "https://[2001:db8::1]:8443"
+
+
+@pytest.mark.parametrize(
+    ("body", "problem"),
+    [
+        ({"fine": {"a": [1.5, None]}, "data": b"x"}, "`data` is of type `bytes`"),
+        ({"fine": 0.5, "share": float("nan")}, "`share` is nan"),
+    ],
+)
+def test_the_problem_is_found_behind_what_is_fine(body: Any, problem: str) -> None:
+    with pytest.raises(ValueError, match=problem):
+        encode_json(body)
