@@ -5,6 +5,8 @@ from collections.abc import Mapping
 KEY_PREFIX = "rc_live_"
 API_KEY = "rc_live_emulator"
 """The emulator's own key; the only one that may top up unless the dashboard says otherwise."""
+TEST_KEY = "rc_live_test"
+"""The key that tests use; it has no billing permission."""
 
 _SHOWN_CHARACTERS = 4
 

@@ -31,7 +31,7 @@ from runcrate_emulator.infrastructure.records import (
     Upload,
     Volume,
 )
-from runcrate_emulator.keys import API_KEY
+from runcrate_emulator.keys import API_KEY, TEST_KEY
 from runcrate_emulator.ledger import Ledger
 
 if TYPE_CHECKING:
@@ -100,7 +100,10 @@ class Workspace:
         self.cards: list[Card] = [Card()]
         self.card_behaviour: CardBehaviour = "succeeds"
         self.payment_hold = False
-        self.key_permissions = {API_KEY: KeyPermissions(billing=True)}
+        self.key_permissions = {
+            API_KEY: KeyPermissions(billing=True),
+            TEST_KEY: KeyPermissions(),
+        }
         self.deactivated_keys: set[str] = set()
         self.announcements: deque[Announcement] = deque()
         self.webhooks: list[WebhookDelivery] = []

@@ -400,3 +400,12 @@ def test_an_answer_without_a_body_is_in_the_journal_before_it_has_arrived(emulat
     emulator.world.journal.listeners.append(lambda entry: recorded.set())
     assert httpx.put(link, content=content).status_code == 200
     assert recorded.is_set()
+
+
+def test_the_key_that_tests_use_is_accepted_and_a_stranger_s_is_not(emulator):
+    address = f"{emulator.base_url}/api/v1/jobs"
+    answers = [
+        httpx.get(address, headers={"Authorization": f"Bearer {key}"}).status_code
+        for key in ("rc_live_test", "rc_live_stranger")
+    ]
+    assert answers == [200, 401]
