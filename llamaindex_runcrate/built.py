@@ -20,7 +20,7 @@ def built(kind: type[M], fields: dict[str, Any]) -> M:
     """Return a model whose fields are known to be right.
 
     It does what `model_construct` does, without looking up each default: a streamed answer makes
-    three of these for each chunk, and they are a third of what a chunk costs.
+    three of these for each chunk.
 
     Args:
         kind: The model's class; it must not have private attributes.
