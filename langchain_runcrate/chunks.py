@@ -189,8 +189,8 @@ def _piece(
 
     Its fields are made here and of the right types, so that validating them would only cost time:
     nearly six times as much as this. It is what pydantic's `model_construct` does, without
-    looking at each field. The arguments of `calls` are pieces of JSON; LangChain parses them when the chunks
-    are joined.
+    looking at each field. The arguments of `calls` are pieces of JSON; LangChain parses them when
+    the chunks are joined.
     """
     message = _new(AIMessageChunk)
     fields = message.__dict__
