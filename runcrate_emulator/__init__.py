@@ -1,4 +1,4 @@
-"""A whole Runcrate on your machine: both API surfaces, in memory, on a clock you set.
+"""A local Runcrate: both API surfaces, in memory, on a clock you set.
 
 Start it in a test or a script with `Emulator`, from the shell with `runcrate-emulator`, or in
 pytest with the fixture `runcrate_emulator`. It binds loopback only and needs no network.
@@ -9,6 +9,9 @@ Importing this package is cheap; the server is imported with the first use of a 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from runcrate_emulator.chat.reply import Reply
+    from runcrate_emulator.chat.request import ChatRequest
+    from runcrate_emulator.chat.script import ScriptError
     from runcrate_emulator.clock import Clock
     from runcrate_emulator.emulator import Emulator
     from runcrate_emulator.faults import Fault
@@ -17,27 +20,33 @@ if TYPE_CHECKING:
     from runcrate_emulator.journal import RecordedRequest
 
 __all__ = [
+    "ChatRequest",
     "Clock",
     "Emulator",
     "Fault",
     "JobOutcome",
     "JobRun",
     "RecordedRequest",
+    "Reply",
+    "ScriptError",
     "WebhookDelivery",
 ]
 
 _HOMES = {
+    "ChatRequest": "runcrate_emulator.chat.request",
     "Clock": "runcrate_emulator.clock",
     "Emulator": "runcrate_emulator.emulator",
     "Fault": "runcrate_emulator.faults",
     "JobOutcome": "runcrate_emulator.infrastructure.job_program",
     "JobRun": "runcrate_emulator.infrastructure.job_program",
     "RecordedRequest": "runcrate_emulator.journal",
+    "Reply": "runcrate_emulator.chat.reply",
+    "ScriptError": "runcrate_emulator.chat.script",
     "WebhookDelivery": "runcrate_emulator.infrastructure.webhooks",
 }
 
-# What the extra `emulator` brings.
-_EXTRA = {"av", "PIL", "python_multipart", "starlette", "uvicorn"}
+# The packages of the extra `emulator`.
+_EXTRA = {"av", "jsonschema", "PIL", "python_multipart", "referencing", "starlette", "uvicorn"}
 
 
 def __getattr__(name: str) -> Any:
@@ -51,5 +60,7 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as missing:
         if missing.name not in _EXTRA:
             raise
-        told = "The emulator is not installed. Run: pip install 'runcrate-integrations[emulator]'"
-        raise ModuleNotFoundError(told, name=missing.name) from missing
+        message = (
+            "The emulator is not installed. Run: pip install 'runcrate-integrations[emulator]'"
+        )
+        raise ModuleNotFoundError(message, name=missing.name) from missing

@@ -9,7 +9,7 @@ from runcrate_emulator.infrastructure import machines
 from runcrate_emulator.workspace import Workspace
 
 _SAMPLES = 120  # as many as a chart has room for
-_MOST_JUMPS = 120
+_MAX_JUMPS = 120
 
 
 def balance_curve(world: Workspace) -> list[tuple[datetime, float]]:
@@ -31,7 +31,7 @@ def balance_curve(world: Workspace) -> list[tuple[datetime, float]]:
         return moment, float(sums[count] - used)
 
     step = (end - start) / _SAMPLES
-    jumps = set(sorted(set(moments[1:]))[-_MOST_JUMPS:])
+    jumps = set(sorted(set(moments[1:]))[-_MAX_JUMPS:])
     samples = {start + step * index for index in range(_SAMPLES)} | {end}
     curve = [at(moment, bisect_right(moments, moment)) for moment in samples - jumps]
     for moment in jumps:

@@ -19,7 +19,7 @@ T = TypeVar("T")
 MALFORMED = 400
 OUT_OF_RANGE = 422
 _SURROGATE_ESCAPE = b"\\ud"
-_LONGEST_TEXT = 65_536  # characters; nothing in the API is documented to be longer than 64 KB
+_MAX_TEXT = 65_536  # characters; nothing in the API is documented to be longer than 64 KB
 
 
 async def read_object(request: Request) -> dict[str, Any]:
@@ -117,7 +117,7 @@ class Fields:
             self.bad_shape(name, "is required")
         return value
 
-    def text(self, name: str, *, longest: int = _LONGEST_TEXT) -> str | None:
+    def text(self, name: str, *, longest: int = _MAX_TEXT) -> str | None:
         """A string that is not blank."""
         value = self.raw(name)
         if value is None:

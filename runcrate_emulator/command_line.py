@@ -8,11 +8,12 @@ from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
 from runcrate_emulator import Emulator
+from runcrate_emulator.inference.upstream import KEY_VARIABLE
 from runcrate_emulator.journal import RecordedRequest
 
 _DEFAULT_PORT = 8787
 _WEBHOOK_LOG = logging.getLogger("runcrate_emulator.webhooks")
-_MOST_USD = 1_000_000_000  # only keeps amounts readable
+_MAX_USD = 1_000_000_000  # only keeps amounts readable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -30,6 +31,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         seed=options.seed,
         clock_speed=options.clock_speed,
         chat_upstream=options.chat_upstream,
+        chat_upstream_key=options.chat_upstream_key,
+        run_commands=options.run_commands,
         balance_usd=options.balance,
         requests_per_minute=options.requests_per_minute,
     )
@@ -44,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _WEBHOOK_LOG.setLevel(logging.INFO)
     for name, value in emulator.environment_variables().items():
         print(f"export {name}={value}")  # noqa: T201 - a command's output
+    print(f"# chat: {_chat_of(emulator, options.chat_upstream)}")  # noqa: T201 - a command's output
     print(f"# what is going on: {emulator.base_url}/  (Ctrl-C stops)", flush=True)  # noqa: T201 - a command's output
     try:
         threading.Event().wait()
@@ -55,13 +59,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
+def _chat_of(emulator: Emulator, url: str | None) -> str:
+    upstream = emulator.world.chat_upstream
+    if url is None or upstream is None:
+        return "simulated by four rules; `--chat-upstream URL` names a real model"
+    return f"by {upstream.name}, {'with' if upstream.key else 'without'} a key"
+
+
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="runcrate-emulator",
-        description="A whole Runcrate on your machine: inference and infrastructure, in memory.",
+        description="A local Runcrate: inference and infrastructure, in memory.",
     )
     parser.add_argument("--port", type=_port, default=_DEFAULT_PORT, help="TCP port; 0: a free one")
-    parser.add_argument("--seed", type=int, default=0, help="seed of ids and of made media")
+    parser.add_argument("--seed", type=int, default=0, help="seed of ids and of generated media")
     parser.add_argument(
         "--clock-speed",
         type=_not_negative,
@@ -72,7 +83,17 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--chat-upstream",
         metavar="URL",
-        help="an OpenAI-compatible server, with /v1, that answers chat instead of the simulation",
+        help="an OpenAI-compatible server, with /v1, that replies to chat",
+    )
+    parser.add_argument(
+        "--chat-upstream-key",
+        metavar="KEY",
+        help=f"its API key, never shown; better: the environment variable {KEY_VARIABLE}",
+    )
+    parser.add_argument(
+        "--run-commands",
+        action="store_true",
+        help="really run the commands of jobs on this computer; no sandbox",
     )
     parser.add_argument("--balance", type=_usd, default=Decimal(100), metavar="USD")
     parser.add_argument("--requests-per-minute", type=_positive, default=600, metavar="N")
@@ -105,8 +126,8 @@ def _usd(text: str) -> Decimal:
         amount = Decimal(text)
     except InvalidOperation:
         raise argparse.ArgumentTypeError("must be an amount in USD, such as 25.50") from None
-    if not amount.is_finite() or not 0 <= amount <= _MOST_USD:
-        raise argparse.ArgumentTypeError(f"must be from 0 to {_MOST_USD}")
+    if not amount.is_finite() or not 0 <= amount <= _MAX_USD:
+        raise argparse.ArgumentTypeError(f"must be from 0 to {_MAX_USD}")
     return amount
 
 

@@ -1,13 +1,18 @@
 """`Emulator`: a running emulator and the handle by which a test or a demo drives it."""
 
+import logging
+import os
 from collections.abc import Mapping
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
 
 from runcrate_emulator.app import create_app
+from runcrate_emulator.chat.reply import Reply
+from runcrate_emulator.chat.script import ChatScript, ScriptError
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.faults import Fault, Moment
+from runcrate_emulator.inference.upstream import KEY_VARIABLE, Upstream
 from runcrate_emulator.infrastructure.job_program import JobProgram
 from runcrate_emulator.infrastructure.records import KeyPermissions
 from runcrate_emulator.infrastructure.webhooks import WebhookDelivery
@@ -16,9 +21,14 @@ from runcrate_emulator.keys import API_KEY, is_well_formed
 from runcrate_emulator.server import LOOPBACK, Server
 from runcrate_emulator.world import DEFAULT_BALANCE_USD, DEFAULT_REQUESTS_PER_MINUTE, World
 
+_LOG = logging.getLogger("runcrate_emulator")
+RUN_COMMANDS_WARNING = (
+    "The commands of jobs really run on this computer, in temporary directories, with your rights."
+)
+
 
 class Emulator:
-    """A whole Runcrate on a loopback port.
+    """A local Runcrate on a loopback port.
 
     ```python
     with Emulator(clock_speed=60) as emulator:
@@ -31,12 +41,20 @@ class Emulator:
 
     Args:
         port: TCP port; 0 takes a free one.
-        seed: Seed of ids, pictures and everything else that varies.
+        seed: Seed of ids, images and everything else that varies.
         clock_speed: Emulated seconds per real second; 0 stands still until `clock.advance`.
-        chat_upstream: Base URL, with `/v1`, of an OpenAI-compatible server that answers chat
-            instead of the simulation.
-        on_job: Called with a `JobRun` before each attempt of a job; answers the `JobOutcome` that
-            the job is to have, or None for what the simulated shell makes of its command.
+        on_chat: Called with the `ChatRequest` of each chat request for which no reply is queued;
+            returns a `Reply`, or None to leave it to the upstream or the default model. It may be
+            a coroutine function. It runs in the server's thread, one request at a time: it must
+            not call the emulator itself.
+        chat_upstream: Base URL, with `/v1`, of an OpenAI-compatible server that replies to chat
+            instead of the default model.
+        chat_upstream_key: Its API key; default: the environment variable
+            `RUNCRATE_EMULATOR_UPSTREAM_KEY`. It is never shown.
+        on_job: Called with a `JobRun` before each attempt of a job; returns the `JobOutcome` that
+            the job is to have, or None: then its command is logged, and succeeds.
+        run_commands: Really run the commands of jobs that `on_job` does not decide, as processes
+            on this computer in temporary directories, with the job's time limit. No sandbox.
         balance_usd: Opening balance.
         requests_per_minute: Rate limit per API key.
         clock: A clock of your own, instead of one with `clock_speed`.
@@ -48,20 +66,28 @@ class Emulator:
         port: int = 0,
         seed: int = 0,
         clock_speed: float = 1.0,
+        on_chat: ChatScript | None = None,
         chat_upstream: str | None = None,
+        chat_upstream_key: str | None = None,
         on_job: JobProgram | None = None,
+        run_commands: bool = False,
         balance_usd: Decimal | float | str = DEFAULT_BALANCE_USD,
         requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE,
         clock: Clock | None = None,
     ) -> None:
         self.clock = clock or Clock(clock_speed)
+        upstream = None
+        if chat_upstream is not None:
+            upstream = Upstream(chat_upstream, chat_upstream_key or os.environ.get(KEY_VARIABLE))
         self.world = World(
             self.clock,
             seed,
             balance_usd=balance_usd,
             requests_per_minute=requests_per_minute,
-            chat_upstream=chat_upstream,
+            chat_upstream=upstream,
+            on_chat=on_chat,
             on_job=on_job,
+            run_commands=run_commands,
         )
         self._wanted_port = port
         self._server: Server | None = None
@@ -76,6 +102,8 @@ class Emulator:
         traceback: TracebackType | None,
     ) -> None:
         self.stop()
+        if error is None or isinstance(error, Exception):
+            self.raise_script_error()
 
     def start(self) -> Self:
         """Start serving; returns when requests are answered.
@@ -89,10 +117,13 @@ class Emulator:
         server = Server(create_app(self.world), self._wanted_port)
         server.start()
         self._server = server
+        if self.world.run_commands:
+            _LOG.warning(RUN_COMMANDS_WARNING)
         return self
 
     def stop(self) -> None:
         """Stop serving; the world stays readable. Harmless when it does not run."""
+        self.world.stop_commands()
         if self._server is not None:
             self._server.stop()
             self._server = None
@@ -144,7 +175,7 @@ class Emulator:
 
     @property
     def requests(self) -> list[RecordedRequest]:
-        """The last requests that were answered, oldest first."""
+        """The last requests, oldest first."""
         return self.world.journal.entries()
 
     @property
@@ -159,6 +190,52 @@ class Emulator:
         An empty list in a good test.
         """
         return list(self.world.crashes)
+
+    @property
+    def on_chat(self) -> ChatScript | None:
+        """The function that replies to chat requests; may be set at any moment, until `reset`."""
+        return self.world.chat_script.on_chat
+
+    @on_chat.setter
+    def on_chat(self, script: ChatScript | None) -> None:
+        self.world.chat_script.on_chat = script
+
+    def reply_with(self, *replies: Reply) -> None:
+        """Queue replies: each is used for one chat request, in order, before `on_chat` is called.
+
+        Args:
+            replies: `Reply.text(...)`, `Reply.tool_calls(...)`, ...
+
+        Raises:
+            TypeError: One of them is not a `Reply`; nothing was queued.
+        """
+        for reply in replies:
+            if not isinstance(reply, Reply):
+                raise TypeError(
+                    f"`reply_with` takes replies such as `Reply.text(...)`, not {reply!r:.100}."
+                )
+        self.world.chat_script.queue.extend(replies)
+
+    @property
+    def unused_replies(self) -> int:
+        """Number of queued replies that no request has used; 0 at the end of a good test."""
+        return len(self.world.chat_script.queue)
+
+    @property
+    def script_errors(self) -> list[ScriptError]:
+        """Errors of chat scripts: one raised, returned something else, or named an unknown tool."""
+        return list(self.world.chat_script.errors)
+
+    def raise_script_error(self) -> None:
+        """Raise the first error of a chat script, if there was any.
+
+        The end of `with Emulator(...)` and the teardown of the pytest fixture do it.
+
+        Raises:
+            ScriptError: There was one.
+        """
+        if self.world.chat_script.errors:
+            raise self.world.chat_script.errors[0]
 
     def reset(self) -> None:
         """Return to the state, the time and the clock speed of the start."""
@@ -216,7 +293,7 @@ class Emulator:
         self.world.videos.fail_next(reason)
 
     def environment_variables(self) -> dict[str, Any]:
-        """What to export so that a client of this project talks to this emulator."""
+        """The variables to export so that a client of this project talks to this emulator."""
         return {
             "RUNCRATE_API_KEY": self.api_key,
             "RUNCRATE_API_BASE": self.inference_url,

@@ -78,3 +78,14 @@ def _type_of(status: int) -> str:
     if status == _RATE_LIMITED:
         return "rate_limit_error"
     return "server_error" if status >= _SERVER_ERROR else "invalid_request_error"
+
+
+def invalid(field: str, message: str, status: int = 400) -> ApiError:
+    """Build the error about one field of a body.
+
+    Args:
+        field: Path of the field, as `messages[0].role`.
+        message: The problem, to follow the name of the field.
+        status: 400 for a missing field or one of a wrong form, 422 for one out of its range.
+    """
+    return ApiError(status, "validation_error", f"`{field}` {message}", details={"field": field})

@@ -14,7 +14,9 @@ from starlette.routing import Route
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError
 
-MOST_KEPT_BYTES = 512 * 2**20  # of all files together; the emulator's own, so that it fits a laptop
+MAX_KEPT_BYTES = 512 * 2**20  # of all files together; the emulator's own, so that it fits a laptop
+PAGE_MARK = "from=page"
+"""Part of the query of links on the emulator's own page, whose requests are not recorded."""
 LINK_LIFETIME_S = 3600.0  # a job artifact's link is valid for one hour (official SDK 0.5.0)
 
 
@@ -61,19 +63,19 @@ class StoredFile:
 
 
 class FileStore:
-    """The made files by id, in the order of making; beyond `most_bytes` the oldest go."""
+    """The made files by id, in the order of making; beyond `max_bytes` the oldest go."""
 
     def __init__(
         self,
         clock: Clock,
         new_id: Callable[[str], str],
         signer: Signer,
-        most_bytes: int = MOST_KEPT_BYTES,
+        max_bytes: int = MAX_KEPT_BYTES,
     ) -> None:
         self._clock = clock
         self._new_id = new_id
         self._signer = signer
-        self._most_bytes = most_bytes
+        self._most_bytes = max_bytes
         self._bytes = 0
         self._files: dict[str, StoredFile] = {}
 

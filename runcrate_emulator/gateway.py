@@ -1,15 +1,16 @@
-"""The door that every request passes: journal, key check, rate limit, faults, last resort.
+"""The gateway that every request passes: origin, journal, key, rate limit, faults, last resort.
 
-A pure ASGI middleware, so that a streamed answer passes chunk by chunk and costs next to nothing.
+A pure ASGI middleware, so that a streamed response passes chunk by chunk and costs next to nothing.
 """
 
 import asyncio
+import ipaddress
 import math
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -19,6 +20,7 @@ from runcrate_emulator.answer import Answer, HungUpError
 from runcrate_emulator.courier import Courier
 from runcrate_emulator.errors import ApiError, Surface, envelope, route_of, surface_of
 from runcrate_emulator.faults import Fault, usual_code
+from runcrate_emulator.files import PAGE_MARK
 from runcrate_emulator.journal import RecordedRequest, kept_body
 from runcrate_emulator.keys import bearer_token, is_well_formed, masked
 from runcrate_emulator.rate_limit import Verdict, count_request
@@ -27,7 +29,7 @@ from runcrate_emulator.world import World
 _CRASHED = ApiError(
     500, "internal_error", "The emulator itself failed; see `Emulator.crashes` for the reason."
 )
-_PAGE = "/"  # refreshes itself every other second; that is no news for the journal
+_PAGE = "/"  # refreshes itself every other second; the journal is not filled with that
 _OPEN_ROUTES = {("GET", "/v1/models")}  # answers without a key, as llm-runcrate calls it
 
 
@@ -45,6 +47,13 @@ class _Request:
     @property
     def surface(self) -> Surface:
         return surface_of(self.path)
+
+    @property
+    def is_of_page(self) -> bool:
+        """Whether the emulator's own page sent it: for itself, or for a file that it shows."""
+        return self.path == _PAGE or (
+            self.path.startswith("/files/") and PAGE_MARK in self.query_string.split("&")
+        )
 
     @property
     def key(self) -> str | None:
@@ -83,7 +92,7 @@ class Gateway:
         arrived_at = self._world.now()
 
         def record(status: int | None) -> None:
-            if request.path != _PAGE:
+            if not request.is_of_page:
                 self._world.journal.add(_entry(request, arrived_at, status))
 
         answer = Answer(scope, receive, send, record)
@@ -104,6 +113,7 @@ class Gateway:
     async def _handle(
         self, request: _Request, scope: Scope, receive: Receive, answer: Answer
     ) -> None:
+        _check_origin(request)
         fault = self._world.faults.take(request.method, route_of(request.path))
         if request.surface != "page":
             verdict = self._count(request)
@@ -181,6 +191,35 @@ class Gateway:
             f"Send again in {wait} s.",
             headers={"Retry-After": str(wait)},
         )
+
+
+def _check_origin(request: _Request) -> None:
+    """Refuse what a web page elsewhere can make a browser send.
+
+    A page whose name resolves to this computer sends its own `Host`, any other page its `Origin`.
+
+    Raises:
+        ApiError: 403 `forbidden`.
+    """
+    host = request.headers.get("host", "")
+    origin = request.headers.get("origin")
+    if not _is_loopback(host) or (
+        origin is not None and origin.lower() != f"http://{host}".lower()
+    ):
+        raise ApiError(
+            403,
+            "forbidden",
+            "The emulator serves programs on this computer only: `Host` must be a loopback name, "
+            "and `Origin`, if sent, the emulator's own. Nothing was done.",
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        name = urlsplit(f"//{host}").hostname or ""
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False
 
 
 async def _read_body(receive: Receive) -> bytes | None:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from runcrate_emulator.balance_chart import balance_chart
 from runcrate_emulator.balance_curve import balance_curve
-from runcrate_emulator.files import LINK_LIFETIME_S, StoredFile
+from runcrate_emulator.files import LINK_LIFETIME_S, PAGE_MARK, StoredFile
 from runcrate_emulator.infrastructure import credit, machines, topups
 from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_views import job_cost
@@ -87,7 +87,8 @@ def _heading(world: World, request: Request) -> str:
         "<header><h1>Runcrate emulator</h1><p>"
         f"<time>{world.moment:%a %d %b %Y, %H:%M:%S}</time> UTC · clock: {pace}"
         f" · inference <code>{host}/v1</code> · infrastructure <code>{host}/api/v1</code>"
-        "</p></header>"
+        "<br>Chat is simulated unless a script or an upstream replies; audio that the emulator did "
+        "not speak gets a fixed transcript.</p></header>"
     )
 
 
@@ -214,7 +215,8 @@ def _media(world: World) -> str:
     # A link that stays the same for an hour, so that the browser does not load it again and again.
     now_s = world.clock.now().timestamp()
     valid_for_s = 2 * LINK_LIFETIME_S - now_s % LINK_LIFETIME_S
-    tiles = (_medium(file, escape(world.media.link(file.id, valid_for_s))) for file in made)
+    links = (f"{world.media.link(file.id, valid_for_s)}&{PAGE_MARK}" for file in made)
+    tiles = (_medium(file, escape(link)) for file, link in zip(made, links, strict=True))
     return f'<div class="media">{"".join(tiles)}</div>'
 
 

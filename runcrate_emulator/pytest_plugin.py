@@ -14,12 +14,18 @@ def _runcrate_emulator_server() -> Iterator["Emulator"]:
     """One server for the whole session; starting costs a fraction of a second."""
     from runcrate_emulator import Emulator  # noqa: PLC0415 - paid for by those who use it
 
-    with Emulator() as emulator:
-        yield emulator
+    emulator = Emulator().start()
+    yield emulator
+    emulator.stop()
 
 
 @pytest.fixture
-def runcrate_emulator(_runcrate_emulator_server: "Emulator") -> "Emulator":
-    """A running `Emulator` in its first state."""
+def runcrate_emulator(_runcrate_emulator_server: "Emulator") -> Iterator["Emulator"]:
+    """A running `Emulator` in its first state.
+
+    Raises:
+        ScriptError: At the end of the test, if a chat script of it went wrong.
+    """
     _runcrate_emulator_server.reset()
-    return _runcrate_emulator_server
+    yield _runcrate_emulator_server
+    _runcrate_emulator_server.raise_script_error()

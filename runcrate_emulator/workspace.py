@@ -60,7 +60,8 @@ class Workspace:
         deactivated_keys: Keys that are refused.
         announcements: What webhooks have not been told yet.
         webhooks: What became of every webhook that was due.
-        on_job: Decides what jobs do, in place of the simulated shell.
+        on_job: Decides the outcome of jobs.
+        run_commands: Whether commands of jobs really run on this computer.
         crashes: Exceptions that were answered with the emulator's own 500, or raised by `on_job`.
     """
 
@@ -68,12 +69,15 @@ class Workspace:
         self.clock = clock
         self.seed = seed
         self._opening_balance = balance_usd
+        self.live_jobs: dict[str, Job] = {}
         self.crashes: list[BaseException] = []
         self.on_job: JobProgram | None = None
+        self.run_commands = False
         self.begin()
 
     def begin(self) -> None:
         """Return to an empty workspace with its opening balance."""
+        self.stop_commands()
         self.moment = self.clock.now()
         self.random = random.Random(self.seed)  # noqa: S311 - reproducible, not secret
         self._id_source = random.Random(f"ids of {self.seed}")  # noqa: S311 - reproducible ids
@@ -88,7 +92,7 @@ class Workspace:
         self.live_machines: dict[str, Machine] = {}
         self.volumes: dict[str, Volume] = {}
         self.jobs: dict[str, Job] = {}
-        self.live_jobs: dict[str, Job] = {}
+        self.live_jobs = {}
         self.job_groups: dict[str, JobGroup] = {}
         self.uploads: dict[str, Upload] = {}
         self.schedules: dict[str, Schedule] = {}
@@ -108,6 +112,12 @@ class Workspace:
         self.announcements: deque[Announcement] = deque()
         self.webhooks: list[WebhookDelivery] = []
         self.add_environment(_DEFAULT_ENVIRONMENT, is_default=True)
+
+    def stop_commands(self) -> None:
+        """Kill the commands that still run."""
+        for job in self.live_jobs.values():
+            if job.attempt is not None:
+                job.attempt.trace.stop()
 
     def new_id(self, prefix: str = "") -> str:
         """Make the next id: `prefix-<24 hex digits>`, or a UUID without a prefix."""

@@ -9,9 +9,12 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from runcrate_emulator.chat.prompt_cache import PromptCache
+from runcrate_emulator.chat.script import ChatScript, ScriptedChat
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.faults import FaultPlan
+from runcrate_emulator.inference.upstream import Upstream
 from runcrate_emulator.inference.video_jobs import VideoJobs
 from runcrate_emulator.infrastructure import credit
 from runcrate_emulator.infrastructure.job_program import JobProgram
@@ -19,7 +22,7 @@ from runcrate_emulator.infrastructure.records import Secret
 from runcrate_emulator.infrastructure.settle import settle
 from runcrate_emulator.journal import Journal
 from runcrate_emulator.ledger import InferenceUse
-from runcrate_emulator.simulation.seen_prompts import SeenPrompts
+from runcrate_emulator.media.speech import SpeechMemory
 from runcrate_emulator.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -37,15 +40,18 @@ class World(Workspace):
         seed: Seed of all ids and of all randomness; the same seed and requests give the same ids.
         balance_usd: Opening balance.
         requests_per_minute: Rate limit per API key.
-        chat_upstream: Base URL, with `/v1`, of an OpenAI-compatible server that answers chat
-            instead of the simulation.
-        on_job: Decides what jobs do, in place of the simulated shell.
+        chat_upstream: OpenAI-compatible server that replies to chat where no script does.
+        on_chat: Script that replies to chat.
+        on_job: Decides the outcome of jobs.
+        run_commands: Whether the commands of jobs really run on this computer.
 
     Attributes:
         launch_seconds: Emulated seconds that a launch, job submit or top-up takes to answer. 0 by
             default; a test of `idempotency_in_progress` sets more.
         videos: The video jobs of the inference side.
-        seen_prompts: Beginnings of conversations, for the count of cached tokens.
+        prompt_cache: Prefixes of conversations, for the count of cached tokens.
+        chat_script: Scripted replies.
+        speech: The texts of the speech that was made.
         chat_tokens_per_second: Pace of streamed chat on the emulated clock. None, the default:
             as fast as it goes.
     """
@@ -57,26 +63,32 @@ class World(Workspace):
         *,
         balance_usd: Decimal | float | str = DEFAULT_BALANCE_USD,
         requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE,
-        chat_upstream: str | None = None,
+        chat_upstream: Upstream | None = None,
+        on_chat: ChatScript | None = None,
         on_job: JobProgram | None = None,
+        run_commands: bool = False,
     ) -> None:
         super().__init__(clock, seed, Decimal(str(balance_usd)))
         self._first_upstream = chat_upstream
+        self._first_on_chat = on_chat
         self._first_on_job = on_job
         self._first_requests_per_minute = requests_per_minute
+        self.run_commands = run_commands
         self.journal = Journal()
+        self.speech = SpeechMemory()  # survives a reset, as the files that were saved do
         self.reset()
 
     def reset(self) -> None:
         """Return to the state of the start."""
         self.begin()
         self.chat_upstream = self._first_upstream
+        self.chat_script = ScriptedChat(self._first_on_chat)
         self.on_job = self._first_on_job
         self.requests_per_minute = self._first_requests_per_minute
         self.rate_windows: dict[str, Window] = {}
         self.faults = FaultPlan()
         self.videos = VideoJobs()
-        self.seen_prompts = SeenPrompts()
+        self.prompt_cache = PromptCache()
         self.chat_tokens_per_second: float | None = None
         self.launch_seconds = 0.0
         self.crashes.clear()

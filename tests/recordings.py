@@ -1,4 +1,4 @@
-"""Recordings for the tests of loaders and readers: the emulator's own speech, which it hears."""
+"""Audio files for the tests of loaders and readers: speech that the emulator recognizes again."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ import os
 import wave
 from pathlib import Path
 
-from runcrate_emulator.media.sound_files import pcm_bytes, to_mp3
-from runcrate_emulator.media.speech_sound import speak
+from runcrate_emulator.media.audio_files import pcm_bytes, to_mp3
+from runcrate_emulator.media.speech import speak
 
 RATE = 24_000
 GREETING = "Good morning everyone. The budget is forty thousand dollars."
@@ -19,21 +19,22 @@ FAREWELL = "Thank you. See you on Friday."
 @functools.cache
 def samples_of(text: str) -> bytes:
     """Return speech as bare samples."""
-    return pcm_bytes(speak(text, pitch_hz=120, speed=1.0))
+    return pcm_bytes(speak(text)[0])
 
 
 @functools.cache
 def spoken(text: str, suffix: str = ".mp3") -> bytes:
     """Return speech as a file: mp3, wav, or the container of another suffix, with any codec."""
+    samples, made = speak(text)
     if suffix == ".mp3":
-        return bytes(to_mp3(speak(text, pitch_hz=120, speed=1.0)))
+        return to_mp3(samples, made.comment)
     plain = io.BytesIO()
     with wave.open(plain, "wb") as file:
         file.setnchannels(1)
         file.setsampwidth(2)
         file.setframerate(RATE)
-        file.writeframes(samples_of(text))
-    return plain.getvalue() if suffix == ".wav" else _converted(plain, suffix)
+        file.writeframes(pcm_bytes(samples))
+    return _converted(plain, suffix, made.comment)
 
 
 def write_recordings(folder: Path, **texts: str) -> list[Path]:
@@ -50,17 +51,19 @@ _CODECS = {
     ".m4a": ("ipod", "aac"),
     ".mp4": ("mp4", "aac"),
     ".ogg": ("ogg", "libopus"),
+    ".wav": ("wav", "pcm_s16le"),
     ".webm": ("webm", "libopus"),
 }
 
 
-def _converted(plain: io.BytesIO, suffix: str) -> bytes:
+def _converted(plain: io.BytesIO, suffix: str, comment: str) -> bytes:
     import av
 
     container, codec = _CODECS[suffix]
     plain.seek(0)
     made = io.BytesIO()
     with av.open(plain) as source, av.open(made, "w", format=container) as target:
+        target.metadata["comment"] = comment
         rate = 48_000 if codec == "libopus" else RATE
         stream = target.add_stream(codec, rate=rate, layout="mono")
         stream.bit_rate = 96_000

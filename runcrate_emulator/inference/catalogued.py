@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from runcrate_emulator.errors import ApiError
-from runcrate_emulator.simulation.catalogue import Kind, Model, find
-from runcrate_emulator.simulation.refusals import invalid
+from runcrate_emulator.errors import ApiError, invalid
+from runcrate_emulator.inference.model_catalogue import Kind, Model, find
 
 
 def required_model(body: Mapping[str, Any], kind: Kind) -> Model:

@@ -1,6 +1,5 @@
-"""`POST /chat/completions`: answered by the simulation, or by a server that the user names."""
+"""`POST /chat/completions`: a script, an upstream server or the default model replies."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -9,33 +8,43 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import read_object
+from runcrate_emulator.chat.completion import Usage, choice_of, prompt_tokens
+from runcrate_emulator.chat.default_model import reply_of_default_model
+from runcrate_emulator.chat.reply import Reply
+from runcrate_emulator.chat.request import ChatRequest
+from runcrate_emulator.chat.request_body import parse
+from runcrate_emulator.chat.wire import END, Completion, event
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.inference.catalogued import required_model
-from runcrate_emulator.inference.upstream import forwarded
-from runcrate_emulator.simulation.catalogue import Model
-from runcrate_emulator.simulation.chat_body import parse
-from runcrate_emulator.simulation.completion import Usage, choice_of, prompt_tokens
-from runcrate_emulator.simulation.conversation import ChatRequest, ToolCall
-from runcrate_emulator.simulation.reply import Reply, reply
-from runcrate_emulator.simulation.wire import END, Completion, event
+from runcrate_emulator.inference.model_catalogue import Model, find
+from runcrate_emulator.inference.upstream import forward
 from runcrate_emulator.world import World
 
-_LONG: Final = 20_000
-"""Characters from which a conversation takes noticeable time."""
+_UPSTREAM_CONTEXT: Final = 10_000_000
+"""Tokens that a model of an upstream is taken to hold: the upstream knows better."""
 
 
 async def create(request: Request) -> Response:
-    """Answer a conversation, whole or as a stream of server-sent events."""
+    """Reply to a conversation, complete or as a stream of server-sent events."""
     world: World = request.app.state.world
     body = await read_object(request)
     world.require_credit()
-    if world.chat_upstream is not None:
-        return await forwarded(world.chat_upstream, body)
-    model = required_model(body, "chat")
+    upstream = world.chat_upstream
+    if upstream is not None and not world.chat_script:
+        return await forward(upstream, body)
+    model_id = body.get("model")
+    if upstream is not None and isinstance(model_id, str) and find(model_id) is None:
+        model = _model_of_upstream(model_id)
+    else:
+        model = required_model(body, "chat")
     chat = parse(body, model)
-    counted = _counted(chat, model)
-    made = await _replied(chat)
-    completion = _completion(world, chat, model, made, counted)
+    counted = _prompt_tokens(chat, model)
+    reply = await world.chat_script.reply_to(chat)
+    if reply is None and upstream is not None:
+        return await forward(upstream, body)
+    if reply is None:
+        reply = reply_of_default_model(chat, has_reasoning=model.has("reasoning"))
+    completion = _completion(world, chat, model, reply, counted)
     world.charge_inference(
         model=model.id,
         cost_usd=model.cost_usd(completion.usage.prompt, completion.usage.completion),
@@ -45,50 +54,46 @@ async def create(request: Request) -> Response:
     )
     if chat.stream:
         return StreamingResponse(_events(world, completion), media_type="text/event-stream")
-    return JSONResponse(completion.whole())
+    return JSONResponse(completion.complete())
 
 
-def _counted(chat: ChatRequest, model: Model) -> int:
-    """The tokens of the prompt, which must leave room for an answer."""
+def _model_of_upstream(model_id: str) -> Model:
+    return Model(
+        id=model_id,
+        kind="chat",
+        input_modalities=("text", "image", "audio", "video", "file"),
+        context_length=_UPSTREAM_CONTEXT,
+        max_output_tokens=_UPSTREAM_CONTEXT,
+    )
+
+
+def _prompt_tokens(chat: ChatRequest, model: Model) -> int:
+    """The tokens of the prompt, which must leave room for a reply."""
     counted = prompt_tokens(chat)
     room = (model.context_length or 0) - counted
     if room < (chat.max_tokens or 1):
         raise ApiError(
             400,
             "context_length_exceeded",
-            f"The model {model.id} holds {model.context_length} "
-            f"tokens; the messages have {counted} "
-            f"and the answer may have {chat.max_tokens or 1}. Send fewer, or ask for less.",
+            f"The context of {model.id} has {model.context_length} tokens; the messages take "
+            f"{counted} and the reply may take {chat.max_tokens or 1}. Send fewer, or ask for "
+            "less.",
             details={"field": "messages"},
         )
     return counted
 
 
-async def _replied(chat: ChatRequest) -> Reply:
-    """The reply; long texts and files are worked on in a thread, so that others stay quick."""
-    length = sum(len(message.text) for message in chat.messages)
-    if length > _LONG or any(message.attachments for message in chat.messages):
-        return await asyncio.to_thread(reply, chat)
-    return reply(chat)
-
-
 def _completion(
-    world: World, chat: ChatRequest, model: Model, made: Reply, counted: int
+    world: World, chat: ChatRequest, model: Model, reply: Reply, counted: int
 ) -> Completion:
     choices = tuple(
-        choice_of(
-            made,
-            [ToolCall(world.new_id("call"), one.name, one.arguments) for one in made.calls],
-            chat,
-            model,
-        )
-        for _ in range(chat.n)
+        choice_of(reply, chat, model, lambda: world.new_id("call")) for _ in range(chat.n)
     )
     usage = Usage(
         prompt=counted,
-        cached=world.seen_prompts.cached_tokens(model.id, chat.messages),
+        cached=world.prompt_cache.cached_tokens(model.id, chat.messages),
         completion=sum(choice.size for choice in choices),
-        reasoning=sum(len(choice.thoughts) for choice in choices),
+        reasoning=sum(len(choice.reasoning) for choice in choices),
     )
     return Completion(
         id=world.new_id("chatcmpl"),

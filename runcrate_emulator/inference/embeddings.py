@@ -8,17 +8,16 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import read_object
-from runcrate_emulator.errors import ApiError
+from runcrate_emulator.chat import tokens
+from runcrate_emulator.errors import ApiError, invalid
 from runcrate_emulator.inference.catalogued import required_model
-from runcrate_emulator.simulation import tokens
-from runcrate_emulator.simulation.catalogue import Model
-from runcrate_emulator.simulation.refusals import invalid
-from runcrate_emulator.simulation.vectors import as_base64, embed
+from runcrate_emulator.inference.embedding_vectors import as_base64, embed
+from runcrate_emulator.inference.model_catalogue import Model
 
 if TYPE_CHECKING:
     from runcrate_emulator.world import World
 
-_LARGEST_BATCH: Final = 2048
+_MAX_BATCH: Final = 2048
 """Texts in one request: the emulator's own limit, no document names any."""
 
 
@@ -61,8 +60,8 @@ def _texts(value: Any, model: Model) -> list[str]:
     texts = [value] if isinstance(value, str) else value
     if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
         raise invalid("input", "must be a text or a list of at least one text.")
-    if len(texts) > _LARGEST_BATCH:
-        raise invalid("input", f"may hold {_LARGEST_BATCH} texts at most; got {len(texts)}.", 422)
+    if len(texts) > _MAX_BATCH:
+        raise invalid("input", f"may hold {_MAX_BATCH} texts at most; got {len(texts)}.", 422)
     for at, text in enumerate(texts):
         field = "input" if isinstance(value, str) else f"input[{at}]"
         if not text.strip():

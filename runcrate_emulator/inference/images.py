@@ -1,4 +1,4 @@
-"""POST /v1/images/generations: pictures from a prompt, and edits of pictures.
+"""POST /v1/images/generations: images from a prompt, and edits of images.
 
 Fields and ranges as documented on the service's image reference and in seed 003; there is no
 separate endpoint for edits. Fields that a model does not support are ignored, as documented: source
@@ -17,16 +17,16 @@ from starlette.routing import Route
 from runcrate_emulator.bodies import Fields, read_object
 from runcrate_emulator.inference.catalogued import required_model
 from runcrate_emulator.inference.media_requests import (
-    LARGEST_SIDE_PX,
-    SMALLEST_SIDE_PX,
+    MAX_SIDE_PX,
+    MIN_SIDE_PX,
     absolute_url,
-    asked_seed,
-    off_the_loop,
+    in_thread,
+    seed_of,
 )
 from runcrate_emulator.inference.source_images import load_source
-from runcrate_emulator.media.picture_edits import DEFAULT_STRENGTH, Sources, draw_edit
-from runcrate_emulator.media.picture_files import encode_webp
-from runcrate_emulator.media.pictures import Commission, draw_picture
+from runcrate_emulator.media.image_edits import DEFAULT_STRENGTH, Sources, draw_edit
+from runcrate_emulator.media.image_files import encode_webp
+from runcrate_emulator.media.images import ImageSpec, draw_image
 
 _DEFAULT_SIZE = (1024, 1024)
 _SIZES = {  # about a megapixel each, in exactly these proportions
@@ -38,9 +38,9 @@ _SIZES = {  # about a megapixel each, in exactly these proportions
     "3:2": (1248, 832),
     "2:3": (832, 1248),
 }
-_MOST_STEPS = 100
-_MOST_GUIDANCE = 100.0  # no range is documented; the emulator's own, wider than any model's
-_MOST_REFERENCES = 8
+_MAX_STEPS = 100
+_MAX_GUIDANCE = 100.0  # no range is documented; the emulator's own, wider than any model's
+_MAX_REFERENCES = 8
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ async def generate(request: Request) -> Response:
     fields = Fields(body)
     wish = await _read_wish(request, fields, edits=model.edits_images)
     world.require_credit()
-    data = await off_the_loop(request, _draw, model.id, wish)
+    data = await in_thread(request, _draw, model.id, wish)
     world.charge_inference(
         model=model.id, cost_usd=model.unit_usd, description=f"Image by {model.id}"
     )
@@ -78,25 +78,25 @@ async def generate(request: Request) -> Response:
 
 async def _read_wish(request: Request, fields: Fields, *, edits: bool) -> _Wish:
     prompt = fields.required("prompt", fields.text("prompt"))
-    size = _asked_size(fields)
-    fields.integer("num_inference_steps", 1, _MOST_STEPS)
-    fields.number("guidance", 0, _MOST_GUIDANCE)
+    size = _requested_size(fields)
+    fields.integer("num_inference_steps", 1, _MAX_STEPS)
+    fields.number("guidance", 0, _MAX_GUIDANCE)
     negative = fields.raw("negative_prompt")
     if negative is not None and not isinstance(negative, str):
         fields.bad_shape("negative_prompt", "must be a string")
     return _Wish(
         prompt=prompt,
-        seed=asked_seed(request, fields),
+        seed=seed_of(request, fields),
         size=size,
         wants_url=fields.one_of("response_format", ("url", "b64_json")) != "b64_json",
         sources=await _read_sources(request, fields) if edits else Sources(),
     )
 
 
-def _asked_size(fields: Fields) -> tuple[int, int] | None:
+def _requested_size(fields: Fields) -> tuple[int, int] | None:
     """Read `width`, `height` and `aspect_ratio`; the numbers win over the ratio."""
-    width = fields.integer("width", SMALLEST_SIDE_PX, LARGEST_SIDE_PX)
-    height = fields.integer("height", SMALLEST_SIDE_PX, LARGEST_SIDE_PX)
+    width = fields.integer("width", MIN_SIDE_PX, MAX_SIDE_PX)
+    height = fields.integer("height", MIN_SIDE_PX, MAX_SIDE_PX)
     ratio = fields.one_of("aspect_ratio", tuple(_SIZES))
     if width is None and height is None:
         return _SIZES[ratio] if ratio else None
@@ -113,14 +113,14 @@ async def _read_sources(request: Request, fields: Fields) -> Sources:
         if fields.raw(name) is not None
     }
     references = fields.texts("input_images") or []
-    if len(references) > _MOST_REFERENCES:
-        fields.bad_value("input_images", f"must hold at most {_MOST_REFERENCES} images")
-    pictures = [
-        named[name] for name in ("image", "start_image", "input_image") if name in named
-    ] + [await load("input_images", reference) for reference in references]
+    if len(references) > _MAX_REFERENCES:
+        fields.bad_value("input_images", f"must hold at most {_MAX_REFERENCES} images")
+    images = [named[name] for name in ("image", "start_image", "input_image") if name in named] + [
+        await load("input_images", reference) for reference in references
+    ]
     strength = fields.number("prompt_strength", 0, 1)
     return Sources(
-        pictures=tuple(pictures),
+        images=tuple(images),
         mask=named.get("mask"),
         control=named.get("control_image"),
         strength=DEFAULT_STRENGTH if strength is None else strength,
@@ -129,18 +129,18 @@ async def _read_sources(request: Request, fields: Fields) -> Sources:
 
 def _draw(model_id: str, wish: _Wish) -> bytes:
     width, height = wish.size or _size_of_source(wish.sources)
-    commission = Commission(wish.prompt, model_id, wish.seed, width, height)
-    picture = draw_edit(commission, wish.sources) if wish.sources else draw_picture(commission)
-    return encode_webp(picture, commission)
+    spec = ImageSpec(wish.prompt, model_id, wish.seed, width, height)
+    image = draw_edit(spec, wish.sources) if wish.sources else draw_image(spec)
+    return encode_webp(image, spec)
 
 
 def _size_of_source(sources: Sources) -> tuple[int, int]:
-    """Take the size of the edited picture, brought into the allowed range."""
-    if not sources.pictures:
+    """Take the size of the edited image, brought into the allowed range."""
+    if not sources.images:
         return _DEFAULT_SIZE
-    source = sources.pictures[0]
-    scale = min(1.0, LARGEST_SIDE_PX / max(source.size))
-    width, height = (max(round(side * scale), SMALLEST_SIDE_PX) for side in source.size)
+    source = sources.images[0]
+    scale = min(1.0, MAX_SIDE_PX / max(source.size))
+    width, height = (max(round(side * scale), MIN_SIDE_PX) for side in source.size)
     return width, height
 
 

@@ -1,4 +1,4 @@
-"""What the requests for pictures, films and sound have in common."""
+"""What the requests for images, videos and sound have in common."""
 
 import asyncio
 from collections.abc import Callable
@@ -9,24 +9,24 @@ from starlette.requests import Request
 from runcrate_emulator.bodies import Fields
 
 __all__ = [
-    "LARGEST_SIDE_PX",
-    "SMALLEST_SIDE_PX",
+    "MAX_SIDE_PX",
+    "MIN_SIDE_PX",
     "absolute_url",
-    "asked_seed",
-    "off_the_loop",
+    "in_thread",
+    "seed_of",
 ]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-SMALLEST_SIDE_PX = 256
-LARGEST_SIDE_PX = 2048
+MIN_SIDE_PX = 256
+MAX_SIDE_PX = 2048
 _SEED_BITS = 63
 _RANDOM_SEED_BITS = 32
 _AT_ONCE = 2  # more threads of Python code would only keep the event loop waiting for its turn
 
 
-def asked_seed(request: Request, fields: Fields) -> int:
+def seed_of(request: Request, fields: Fields) -> int:
     """Read `seed`, or draw one."""
     seed = fields.integer("seed", -(2**_SEED_BITS), 2**_SEED_BITS - 1)
     if seed is not None:
@@ -40,9 +40,7 @@ def absolute_url(request: Request, path: str) -> str:
     return str(request.base_url).rstrip("/") + path
 
 
-async def off_the_loop(
-    request: Request, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs
-) -> T:
+async def in_thread(request: Request, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do heavy work in a thread, a little of it at a time, so that other requests stay quick."""
     state = request.app.state
     if not hasattr(state, "media_work"):

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from runcrate_emulator.simulation.catalogue import MODELS
+from runcrate_emulator.inference.model_catalogue import MODELS
 
 
 async def list_all(_: Request) -> Response:

@@ -1,4 +1,4 @@
-"""Where the pictures come from that a request wants edited or animated.
+"""Where the images come from that a request wants edited or animated.
 
 Seed 003: a source is a URL, a data URI or plain base64. The emulator stays on its machine, so of
 URLs it takes its own and those of other loopback servers.
@@ -18,18 +18,18 @@ from starlette.requests import Request
 
 from runcrate_emulator.bodies import Fields
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.inference.media_requests import off_the_loop
-from runcrate_emulator.media.picture_files import PictureFileError, open_picture
+from runcrate_emulator.inference.media_requests import in_thread
+from runcrate_emulator.media.image_files import ImageFileError, open_image
 
 __all__ = ["load_source"]
 
-_LARGEST_FILE = 20 * 1024 * 1024  # bytes; the emulator's own limit, the service documents none
+_MAX_FILE_BYTES = 20 * 1024 * 1024  # bytes; the emulator's own limit, the service documents none
 _FETCH_TIMEOUT_S = 5.0
 _FILES = "/files/"
 
 
 async def load_source(request: Request, fields: Fields, name: str, value: Any) -> Image.Image:
-    """Read the picture that a field holds.
+    """Read the image that a field holds.
 
     Args:
         request: The request, which knows the emulator's own address.
@@ -38,25 +38,25 @@ async def load_source(request: Request, fields: Fields, name: str, value: Any) -
         value: A URL, a data URI or base64.
 
     Raises:
-        ApiError: 400 for a value of another type, 422 for one that gives no picture, 413 for one
+        ApiError: 400 for a value of another type, 422 for one that gives no image, 413 for one
             that is too large.
     """
     if not isinstance(value, str):
         fields.bad_shape(name, "must be a string: a URL, a data URI or base64")
     data = await _data_of(request, fields, name, value)
-    if len(data) > _LARGEST_FILE:
+    if len(data) > _MAX_FILE_BYTES:
         raise _too_large(name)
     try:
-        return await off_the_loop(request, open_picture, data)
-    except PictureFileError as error:
-        fields.bad_value(name, f"holds no picture: {error}")
+        return await in_thread(request, open_image, data)
+    except ImageFileError as error:
+        fields.bad_value(name, f"holds no image: {error}")
 
 
 async def _data_of(request: Request, fields: Fields, name: str, value: str) -> bytes:
     scheme = value[:8].lower()
     if scheme.startswith(("http://", "https://")):
         return await _fetched(request, fields, name, value)
-    if len(value) > _LARGEST_FILE * 4 // 3 + 1024:
+    if len(value) > _MAX_FILE_BYTES * 4 // 3 + 1024:
         raise _too_large(name)
     encoded = value
     if scheme.startswith("data:"):
@@ -127,12 +127,12 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 def _fetch(url: str) -> bytes:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
     with opener.open(url, timeout=_FETCH_TIMEOUT_S) as answer:
-        data: bytes = answer.read(_LARGEST_FILE + 1)
+        data: bytes = answer.read(_MAX_FILE_BYTES + 1)
     return data
 
 
 def _too_large(name: str) -> ApiError:
-    megabytes = _LARGEST_FILE // 2**20
+    megabytes = _MAX_FILE_BYTES // 2**20
     return ApiError(
         413,
         "payload_too_large",

@@ -1,7 +1,7 @@
-"""POST /v1/audio/transcriptions: sound to text.
+"""POST /v1/audio/transcriptions: audio to text.
 
-Formats as in seed 003. The emulator understands its own speech only; other sound is described in
-brackets, silence gives an empty text. `verbose_json` is in no document and refused.
+Formats as in seed 003. Speech of the emulator gets its text back; other audio gets a fixed text
+with its length, and silence an empty one. `verbose_json` is in no document and refused.
 """
 
 from decimal import Decimal
@@ -14,12 +14,18 @@ from starlette.routing import Route
 from runcrate_emulator.bodies import MALFORMED, Fields, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.inference.catalogued import required_model
-from runcrate_emulator.inference.media_requests import off_the_loop
+from runcrate_emulator.inference.media_requests import in_thread
 from runcrate_emulator.media import transcript
-from runcrate_emulator.media.sound_files import SoundFileError, SoundTooLongError
-from runcrate_emulator.media.speech_sound import LONGEST_RECORDING_S, Words, read_words
+from runcrate_emulator.media.audio_files import (
+    Audio,
+    AudioFileError,
+    AudioTooLongError,
+    read_audio,
+)
 
-LARGEST_FILE = 25 * 1024 * 1024  # bytes; as OpenAI has it, the service documents no limit
+MAX_FILE_BYTES = 25 * 1024 * 1024  # bytes; as OpenAI has it, the service documents no limit
+
+MAX_AUDIO_S = 3600
 
 _FORMATS = ("json", "text", "srt", "vtt")
 _SECONDS_PER_MINUTE = 60
@@ -47,28 +53,30 @@ async def create(request: Request) -> Response:
         language = fields.text("language")
         if language is not None and language not in _ISO_639_1:
             fields.bad_value("language", "must be an ISO 639-1 code such as `en`")
-        answer_format = fields.one_of("response_format", _FORMATS) or "json"
+        text_format = fields.one_of("response_format", _FORMATS) or "json"
         data = await _read_upload(upload)
     world.require_credit()
-    heard = await off_the_loop(request, _listen, data)
-    minutes = Decimal(str(round(heard.duration_s, 3))) / _SECONDS_PER_MINUTE
+    audio = await in_thread(request, _read, data)
+    minutes = Decimal(str(round(audio.seconds, 3))) / _SECONDS_PER_MINUTE
     world.charge_inference(
         model=model.id,
         cost_usd=model.unit_usd * minutes,
-        description=f"Transcription by {model.id}, {heard.duration_s:.1f} s",
+        description=f"Transcription by {model.id}, {audio.seconds:.1f} s",
     )
-    return _answer(heard, answer_format, language)
+    spoken = world.speech.recall(data, audio)
+    segments = [] if audio.is_silent else transcript.segments_of(spoken, audio.seconds)
+    return _response(segments, audio.seconds, text_format, language)
 
 
 async def _read_upload(upload: UploadFile | str | None) -> bytes:
     if not isinstance(upload, UploadFile):
         refuse("file", "is required, as a part with a file name")
-    data = await upload.read(LARGEST_FILE + 1)
-    if len(data) > LARGEST_FILE:
+    data = await upload.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
         raise ApiError(
             413,
             "payload_too_large",
-            f"`file` is larger than {LARGEST_FILE // 2**20} MB; nothing was transcribed. "
+            f"`file` is larger than {MAX_FILE_BYTES // 2**20} MB; nothing was transcribed. "
             "Send it in pieces.",
             details={"field": "file"},
         )
@@ -77,36 +85,35 @@ async def _read_upload(upload: UploadFile | str | None) -> bytes:
     return data
 
 
-def _listen(data: bytes) -> Words:
+def _read(data: bytes) -> Audio:
     try:
-        return read_words(data)
-    except SoundTooLongError:
+        return read_audio(data, max_s=MAX_AUDIO_S)
+    except AudioTooLongError:
         raise ApiError(
             413,
             "payload_too_large",
-            f"`file` lasts longer than {LONGEST_RECORDING_S} s; nothing was transcribed. "
+            f"`file` lasts longer than {MAX_AUDIO_S} s; nothing was transcribed. "
             "Send it in pieces.",
             details={"field": "file"},
         ) from None
-    except SoundFileError as error:
-        refuse("file", f"holds no sound that can be read: {error}", MALFORMED)
+    except AudioFileError as error:
+        refuse("file", f"holds no audio that can be read: {error}", MALFORMED)
 
 
-def _answer(heard: Words, answer_format: str, language: str | None) -> Response:
-    segments = transcript.segments_of(heard)
-    match answer_format:
+def _response(
+    segments: list[transcript.Segment], seconds: float, text_format: str, language: str | None
+) -> Response:
+    text = transcript.as_text(segments)
+    match text_format:
         case "text":
-            return PlainTextResponse(transcript.as_text(segments))
+            return PlainTextResponse(text)
         case "srt":
             return PlainTextResponse(transcript.as_srt(segments))
         case "vtt":
             return PlainTextResponse(transcript.as_vtt(segments))
         case _:
-            body = transcript.as_json(
-                segments,
-                duration_s=heard.duration_s,
-                language=language or transcript.likely_language(heard.text),
-            )
+            language = language or transcript.likely_language(text)
+            body = transcript.as_json(segments, duration_s=seconds, language=language)
             return JSONResponse(body)
 
 

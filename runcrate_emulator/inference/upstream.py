@@ -1,8 +1,11 @@
-"""Chat answered by another OpenAI-compatible server, a local llama.cpp or Ollama for example."""
+"""Chat by another OpenAI-compatible server, a local llama.cpp, Ollama or vLLM for example."""
 
 import json
+import logging
 from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from starlette.responses import Response, StreamingResponse
 
@@ -11,67 +14,98 @@ from runcrate_emulator.errors import ApiError
 if TYPE_CHECKING:
     import httpx
 
+KEY_VARIABLE: Final = "RUNCRATE_EMULATOR_UPSTREAM_KEY"
+"""Environment variable that holds the upstream's key."""
+_LOG: Final = logging.getLogger(__name__)
 _CONNECT_S: Final = 5.0
-_ANSWER_S: Final = 600.0
+_READ_S: Final = 600.0
 """Seconds to wait for the next byte: a local model may think long before its first word."""
-_LONGEST_REASON: Final = 500
+_PASSED_HEADERS: Final = ("content-type", "retry-after", "retry-after-ms", "x-request-id")
 
 
-async def forwarded(url: str, body: Mapping[str, Any]) -> Response:
-    """Send a chat request to a server and hand back its answer as it comes.
+@dataclass(frozen=True, slots=True)
+class Upstream:
+    """An OpenAI-compatible server.
+
+    Attributes:
+        url: Its base URL with the version, as `http://127.0.0.1:8080/v1`.
+        key: Its API key, sent as a bearer token; None for a server that needs none.
+    """
+
+    url: str = field(repr=False)
+    key: str | None = field(default=None, repr=False)
+
+    @property
+    def name(self) -> str:
+        """The URL as it may be shown: without user, password and query."""
+        parts = urlsplit(self.url)
+        return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers that the server needs."""
+        return {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
+
+    def hide_key(self, body: bytes) -> bytes:
+        """Take the key out of a body: some servers quote it in their errors."""
+        return body.replace(self.key.encode(), b"[key]") if self.key else body
+
+
+async def forward(upstream: Upstream, body: Mapping[str, Any]) -> Response:
+    """Send a chat request to the upstream and return its response as it comes.
+
+    An error response keeps its status, `Retry-After` and body.
 
     Args:
-        url: Its base address with the version, as `http://127.0.0.1:8080/v1`.
+        upstream: The server.
         body: The request, passed on unchanged.
 
     Raises:
-        ApiError: 502 if the server cannot be reached; its own status if it refuses.
+        ApiError: 502 `upstream_unreachable` if the server cannot be reached.
     """
     import httpx  # noqa: PLC0415 - only users of an upstream need it
 
-    timeout = httpx.Timeout(_ANSWER_S, connect=_CONNECT_S)
+    timeout = httpx.Timeout(_READ_S, connect=_CONNECT_S)
     client = httpx.AsyncClient(timeout=timeout, follow_redirects=False)
     try:
         request = client.build_request(
-            "POST", f"{url.rstrip('/')}/chat/completions", json=dict(body)
+            "POST",
+            f"{upstream.url.rstrip('/')}/chat/completions",
+            json=dict(body),
+            headers=upstream.headers,
         )
-        answer = await client.send(request, stream=True)
-        if answer.is_success:
-            media_type = answer.headers.get("content-type", "application/json")
-            return StreamingResponse(_passed_on(client, answer), media_type=media_type)
-        await answer.aread()
-        raise _refusal(answer)
-    except httpx.HTTPError as error:
+        response = await client.send(request, stream=True)
+        headers = {n: response.headers[n] for n in _PASSED_HEADERS if n in response.headers}
+        headers["x-runcrate-emulator-upstream"] = upstream.name
+        if response.is_success:
+            parts = _passed_on(upstream, client, response)
+            return StreamingResponse(parts, response.status_code, headers)
+        content = upstream.hide_key(await response.aread())
+    except (httpx.HTTPError, httpx.InvalidURL) as error:
         await client.aclose()
         raise ApiError(
             502,
             "upstream_unreachable",
-            f"The chat server at {url} did not answer ({type(error).__name__}); nothing was run. "
-            "Start it, or start the emulator without `--chat-upstream`.",
+            f"The chat upstream {upstream.name} did not respond ({type(error).__name__}); nothing "
+            "was run. Start it, or start the emulator without `--chat-upstream`.",
         ) from None
-    except ApiError:
-        await client.aclose()
-        raise
+    await client.aclose()
+    _LOG.warning("The chat upstream %s returned %d.", upstream.name, response.status_code)
+    return Response(content, response.status_code, headers)
 
 
-async def _passed_on(client: "httpx.AsyncClient", answer: "httpx.Response") -> AsyncIterator[bytes]:
+async def _passed_on(
+    upstream: Upstream, client: "httpx.AsyncClient", response: "httpx.Response"
+) -> AsyncIterator[bytes]:
+    import httpx  # noqa: PLC0415 - only users of an upstream need it
+
     try:
-        async for part in answer.aiter_bytes():
+        async for part in response.aiter_bytes():
             yield part
+    except httpx.HTTPError as error:
+        message = f"The chat upstream {upstream.name} broke off ({type(error).__name__})."
+        failure = {"error": {"message": message, "type": "server_error", "code": "upstream_lost"}}
+        yield b"data: " + json.dumps(failure).encode() + b"\n\n"
     finally:
-        await answer.aclose()
+        await response.aclose()
         await client.aclose()
-
-
-def _refusal(answer: "httpx.Response") -> ApiError:
-    message, code = answer.text[:_LONGEST_REASON], "upstream_error"
-    try:
-        error = json.loads(answer.content).get("error")
-    except (ValueError, AttributeError):
-        error = None
-    if isinstance(error, Mapping):
-        message = str(error.get("message") or message)
-        code = str(error.get("code") or error.get("type") or code)
-    elif isinstance(error, str):
-        message = error
-    return ApiError(answer.status_code, code, f"The chat server refused: {message}")

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from runcrate_emulator.media.films import film_size, render_film
-from runcrate_emulator.media.picture_files import open_picture
-from runcrate_emulator.media.pictures import Commission
+from runcrate_emulator.media.image_files import open_image
+from runcrate_emulator.media.images import ImageSpec
+from runcrate_emulator.media.videos import render_video, video_size
 
 __all__ = ["VideoJob", "VideoJobs", "VideoStatus"]
 
@@ -17,7 +17,7 @@ VideoStatus = Literal["queued", "processing", "completed", "failed"]
 # The service's guide speaks of 30 seconds to several minutes; a clip of 4 s takes 31 s here.
 _QUEUED_S = 5.0
 _STARTING_S = 10.0
-_SECONDS_PER_FILM_SECOND = 4.0
+_SECONDS_PER_VIDEO_SECOND = 4.0
 
 
 @dataclass(frozen=True)
@@ -29,12 +29,12 @@ class VideoJob:
     prompt: str
     seed: int
     seconds: int
-    """Length of the film."""
+    """Length of the video."""
     size: tuple[int, int]
-    """Asked width and height in pixels; the film has their proportions, see `film_size`."""
+    """Asked width and height in pixels; the video has their proportions, see `video_size`."""
     created_at: datetime
-    first_picture: bytes | None = field(default=None, repr=False)
-    """Picture to animate, as a file."""
+    first_image: bytes | None = field(default=None, repr=False)
+    """Image to animate, as a file."""
     failure: str | None = None
     """Why the job is going to fail; None if it is not."""
 
@@ -46,7 +46,7 @@ class VideoJob:
     @property
     def ends_at(self) -> datetime:
         """When it is completed or has failed."""
-        working_s = _STARTING_S + _SECONDS_PER_FILM_SECOND * self.seconds
+        working_s = _STARTING_S + _SECONDS_PER_VIDEO_SECOND * self.seconds
         return self.starts_at + timedelta(seconds=working_s)
 
     def status(self, now: datetime) -> VideoStatus:
@@ -85,17 +85,17 @@ class VideoJob:
 
     def render(self) -> bytes:
         """Make the MP4 file."""
-        commission = Commission(self.prompt, self.model, self.seed, *film_size(*self.size))
-        first = None if self.first_picture is None else open_picture(self.first_picture)
-        return render_film(commission, self.seconds, first)
+        spec = ImageSpec(self.prompt, self.model, self.seed, *video_size(*self.size))
+        first = None if self.first_image is None else open_image(self.first_image)
+        return render_video(spec, self.seconds, first)
 
 
 class VideoJobs:
-    """All video jobs of a workspace, and their films once somebody asked for them."""
+    """All video jobs of a workspace, and their videos once somebody asked for them."""
 
     def __init__(self) -> None:
         self._jobs: dict[str, VideoJob] = {}
-        self._films: dict[str, bytes] = {}
+        self._files: dict[str, bytes] = {}
         self._fetched: set[str] = set()
         self._rendering = threading.Lock()
         self._next_failure: str | None = None
@@ -115,15 +115,15 @@ class VideoJobs:
         """Let the next submitted job fail at its end; it is not charged."""
         self._next_failure = reason
 
-    def film(self, job: VideoJob) -> bytes:
-        """Give the film of a job, rendering it the first time; blocks, call it in a thread."""
+    def file(self, job: VideoJob) -> bytes:
+        """Give the video of a job, rendering it the first time; blocks, call it in a thread."""
         with self._rendering:  # one at a time: rendering uses a whole core
-            if job.id not in self._films:
-                self._films[job.id] = job.render()
-            return self._films[job.id]
+            if job.id not in self._files:
+                self._files[job.id] = job.render()
+            return self._files[job.id]
 
     def is_first_fetch(self, job: VideoJob) -> bool:
-        """Whether the film of this job is fetched for the first time; asking counts as fetching."""
+        """Whether the video of this job is fetched for the first time; asking counts as that."""
         is_first = job.id not in self._fetched
         self._fetched.add(job.id)
         return is_first

@@ -15,14 +15,14 @@ from runcrate_emulator.bodies import Fields, read_object
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.inference.catalogued import required_model
 from runcrate_emulator.inference.media_requests import (
-    LARGEST_SIDE_PX,
-    SMALLEST_SIDE_PX,
-    asked_seed,
-    off_the_loop,
+    MAX_SIDE_PX,
+    MIN_SIDE_PX,
+    in_thread,
+    seed_of,
 )
+from runcrate_emulator.inference.model_catalogue import Model
 from runcrate_emulator.inference.source_images import load_source
 from runcrate_emulator.inference.video_jobs import VideoJob
-from runcrate_emulator.simulation.catalogue import Model
 
 _SIZES = {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (720, 720)}
 _CONTENT_TYPE = "video/mp4"
@@ -38,10 +38,10 @@ async def create(request: Request) -> Response:
     model = required_model(body, "video")
     fields = Fields(body)
     prompt = fields.required("prompt", fields.text("prompt"))
-    seconds = _asked_seconds(fields, model)
-    size = _asked_size(fields)
-    seed = asked_seed(request, fields)
-    first_picture = await _first_picture(request, fields)
+    seconds = _requested_seconds(fields, model)
+    size = _requested_size(fields)
+    seed = seed_of(request, fields)
+    first_image = await _first_image(request, fields)
     world.require_credit()
 
     def make(failure: str | None) -> VideoJob:
@@ -53,7 +53,7 @@ async def create(request: Request) -> Response:
             seconds=seconds,
             size=size,
             created_at=world.clock.now(),
-            first_picture=first_picture,
+            first_image=first_image,
             failure=failure,
         )
 
@@ -81,16 +81,16 @@ async def download(request: Request) -> Response:
         raise ApiError(
             404,
             "not_found",
-            f"There is no film yet: the job is {status}. Poll it and download it once completed."
+            f"There is no video yet: the job is {status}. Poll it and download it once completed."
             if job.failure is None or status != "failed"
-            else f"There is no film: the job failed. {job.failure}",
+            else f"There is no video: the job failed. {job.failure}",
         )
-    film = await off_the_loop(request, world.videos.film, job)
+    video = await in_thread(request, world.videos.file, job)
     name = f"{job.id}.mp4"
     if world.videos.is_first_fetch(job):
-        world.media.add("video", name, _CONTENT_TYPE, film)  # for the emulator's own page
+        world.media.add("video", name, _CONTENT_TYPE, video)  # for the emulator's own page
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(film, media_type=_CONTENT_TYPE, headers=headers)
+    return Response(video, media_type=_CONTENT_TYPE, headers=headers)
 
 
 def _job(request: Request) -> VideoJob:
@@ -100,7 +100,7 @@ def _job(request: Request) -> VideoJob:
     return job
 
 
-def _asked_seconds(fields: Fields, model: Model) -> int:
+def _requested_seconds(fields: Fields, model: Model) -> int:
     choices = model.durations or tuple(_ANY_SECONDS)
     name = "duration" if fields.raw("duration") is not None else "duration_seconds"
     value = fields.number(name, 0, float(max(choices)) * 1000)
@@ -112,21 +112,21 @@ def _asked_seconds(fields: Fields, model: Model) -> int:
     return int(value)
 
 
-def _asked_size(fields: Fields) -> tuple[int, int]:
+def _requested_size(fields: Fields) -> tuple[int, int]:
     """Read `width` and `height`, which win, and `aspect_ratio`."""
-    width = fields.integer("width", SMALLEST_SIDE_PX, LARGEST_SIDE_PX)
-    height = fields.integer("height", SMALLEST_SIDE_PX, LARGEST_SIDE_PX)
+    width = fields.integer("width", MIN_SIDE_PX, MAX_SIDE_PX)
+    height = fields.integer("height", MIN_SIDE_PX, MAX_SIDE_PX)
     across, down = _SIZES[fields.one_of("aspect_ratio", tuple(_SIZES)) or _DEFAULT_RATIO]
     return width or across, height or down
 
 
-async def _first_picture(request: Request, fields: Fields) -> bytes | None:
+async def _first_image(request: Request, fields: Fields) -> bytes | None:
     for name in ("image", "start_image", "image_url"):
         value: Any = fields.raw(name)
         if value is not None:
-            picture = await load_source(request, fields, name, value)
+            image = await load_source(request, fields, name, value)
             file = io.BytesIO()
-            await off_the_loop(request, picture.save, file, "PNG")
+            await in_thread(request, image.save, file, "PNG")
             return file.getvalue()
     return None
 

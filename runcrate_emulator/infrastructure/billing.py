@@ -29,10 +29,10 @@ from runcrate_emulator.workspace import PROJECT_ID
 
 _TOPUP_USD = (20, 10_000)  # official SDK 0.5.0
 _AUTO_RECHARGE_USD = (0, 10_000)  # the emulator's own
-_MOST_TRANSACTIONS = 100
+_MAX_TRANSACTIONS = 100
 _DEFAULT_TRANSACTIONS = 50
 _LAST_OFFSET = 10**9  # only bounds the parameter
-_LONGEST_KEY = 255
+_MAX_KEY = 255
 _TRANSACTION_TYPES = ("credit", "usage", "refund", "adjustment")
 _DECLINE_MESSAGES = {
     "card_declined": "The card was declined.",
@@ -61,7 +61,7 @@ async def get_balance(request: Request) -> Response:
 async def list_transactions(request: Request) -> Response:
     """GET /billing/transactions, newest first, paged by `limit` and `offset`."""
     world = world_of(request)
-    limit = query_integer(request, "limit", _DEFAULT_TRANSACTIONS, 1, _MOST_TRANSACTIONS)
+    limit = query_integer(request, "limit", _DEFAULT_TRANSACTIONS, 1, _MAX_TRANSACTIONS)
     offset = query_integer(request, "offset", 0, 0, _LAST_OFFSET)
     kind = query_choice(request, "type", _TRANSACTION_TYPES)
     found = [t for t in reversed(world.ledger.transactions) if kind in (None, t.type)]
@@ -127,7 +127,7 @@ async def top_up(request: Request) -> Response:
     world = world_of(request)
     fields = Fields(await read_object(request))
     amount = fields.required("amount_usd", fields.number("amount_usd", *_TOPUP_USD))
-    key = fields.required("idempotency_key", fields.text("idempotency_key", longest=_LONGEST_KEY))
+    key = fields.required("idempotency_key", fields.text("idempotency_key", longest=_MAX_KEY))
     fields.finish()
     header = request.headers.get("idempotency-key")
     if header is not None and header != key:

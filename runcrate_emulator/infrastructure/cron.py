@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 _MONTHS = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"]
 _DAYS = ["sun", "mon", "tue", "wed", "thu", "fri", "sat"]
-_MOST_DAYS_SEARCHED = 366 * 9  # 29 February is at most 8 years away
+_MAX_DAYS_SEARCHED = 366 * 9  # 29 February is at most 8 years away
 _MINUTES_PER_HOUR = 60
 _HOURS_PER_DAY = 24
 
@@ -115,7 +115,7 @@ def next_run(cron: Cron, after: datetime, timezone: ZoneInfo) -> datetime | None
 
 def _local_times(cron: Cron, start: datetime) -> Iterator[datetime]:
     midnight = start.replace(hour=0, minute=0, second=0, microsecond=0)
-    for offset in range(_MOST_DAYS_SEARCHED):
+    for offset in range(_MAX_DAYS_SEARCHED):
         try:
             day = midnight + timedelta(days=offset)
         except OverflowError:

@@ -24,7 +24,7 @@ from runcrate_emulator.infrastructure.wire import (
 )
 from runcrate_emulator.world import World
 
-_LONGEST_NAME = 64
+_MAX_NAME = 64
 
 
 def scope(request: Request) -> Environment:
@@ -47,7 +47,7 @@ async def create_environment(request: Request) -> Response:
     """POST /environments; 409 for a name that is taken."""
     world = world_of(request)
     fields = Fields(await read_object(request))
-    name = fields.required("name", fields.text("name", longest=_LONGEST_NAME))
+    name = fields.required("name", fields.text("name", longest=_MAX_NAME))
     fields.finish()
     _refuse_taken(world, name)
     return one(_view(world, world.add_environment(name)), CREATED)
@@ -64,7 +64,7 @@ async def update_environment(request: Request) -> Response:
     world = world_of(request)
     environment = _find(request)
     fields = Fields(await read_object(request))
-    name = fields.text("name", longest=_LONGEST_NAME)
+    name = fields.text("name", longest=_MAX_NAME)
     is_default = fields.boolean("is_default")
     fields.finish()
     if name is None and is_default is None:

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from runcrate_emulator.errors import ApiError
 
 KEPT_FOR = timedelta(hours=24)  # a repeat is recognised for 24 hours (official SDK 0.5.0)
-_LONGEST_KEY = 255  # the emulator's own
+_MAX_KEY = 255  # the emulator's own
 
 
 @dataclass(frozen=True)
@@ -66,10 +66,10 @@ def checked_key(header: str | None) -> str | None:
     Raises:
         ApiError: 400 `validation_error` when it is empty or too long.
     """
-    if header is not None and not 0 < len(header.strip()) <= _LONGEST_KEY:
+    if header is not None and not 0 < len(header.strip()) <= _MAX_KEY:
         raise ApiError(
             400,
             "validation_error",
-            f"An Idempotency-Key has 1 to {_LONGEST_KEY} characters; nothing was done.",
+            f"An Idempotency-Key has 1 to {_MAX_KEY} characters; nothing was done.",
         )
     return header

@@ -36,14 +36,14 @@ from runcrate_emulator.infrastructure.wire import (
     world_of,
 )
 
-_MOST_GPUS = 1024  # more than any machine has; only bounds the query parameter
+_MAX_GPUS = 1024  # more than any machine has; only bounds the query parameter
 
 
 async def list_types(request: Request) -> Response:
     """GET /instances/types: the whole catalogue, whatever the stock."""
     query = request.query_params
     gpu_type, region = query.get("gpu_type"), query.get("region")
-    gpu_count = query_integer(request, "gpu_count", 0, 1, _MOST_GPUS)
+    gpu_count = query_integer(request, "gpu_count", 0, 1, _MAX_GPUS)
     return many(
         _type_view(kind)
         for kind in INSTANCE_TYPES

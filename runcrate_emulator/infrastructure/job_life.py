@@ -181,6 +181,7 @@ def _start_if_ready(world: Workspace, job: Job, at: datetime) -> None:
     if not machine.is_live:
         _machine_ended(world, job, machine, at)
     elif machine.runs_from <= at:
+        attempt.trace.start()
         attempt = replace(attempt, status="running", started_at=at)
         job = _noted(job, at, "started", machine.type.gpu_type, attempt.number)
         attempts = (*job.attempts[:-1], attempt)
@@ -226,6 +227,7 @@ def _end_attempt(
     attempt, machine = _present(world, job)
     if machine.is_live:
         credit.stop_machine(world, machine, at, _STOP_REASONS.get(status, "system"))
+    attempt.trace.stop()
     attempt = replace(attempt, status=status, ended_at=at, exit_code=exit_code, error=error)
     job = replace(job, attempts=(*job.attempts[:-1], attempt))
     job = _noted(job, at, "exited", error or f"exit code {exit_code}", attempt.number)

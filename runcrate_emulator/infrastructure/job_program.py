@@ -1,10 +1,14 @@
-"""A program of the test's own in place of a job's command: `Emulator(on_job=...)`."""
+"""The outcome of a job as a test decides it: `Emulator(on_job=...)`."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from runcrate_emulator.infrastructure.shell import SHORTEST_RUN_S, OutputFile, Trace
-from runcrate_emulator.infrastructure.shell_state import LogLine
+from runcrate_emulator.infrastructure.job_trace import (
+    MIN_RUN_S,
+    DecidedTrace,
+    LogLine,
+    OutputFile,
+)
 
 _EXIT_CODES = 256
 
@@ -16,13 +20,13 @@ class JobRun:
     Attributes:
         command: What was submitted.
         env: Its environment variables.
-        gpu_type: The GPU of its machine.
+        gpu_type: The GPU of its instance.
         gpu_count: How many of it.
         attempt: Which attempt it is, from 1.
         name: The job's name.
         tags: The job's tags.
         code: The archive that was uploaded for it, or None: it has none, or newer files took its
-            place (see `files.MOST_KEPT_BYTES`).
+            place (see `files.MAX_KEPT_BYTES`).
     """
 
     command: str
@@ -49,18 +53,19 @@ class JobOutcome:
     log: str = ""
     exit_code: int = 0
     artifacts: Mapping[str, str | bytes] = field(default_factory=dict)
-    seconds: float = SHORTEST_RUN_S
+    seconds: float = MIN_RUN_S
 
 
 JobProgram = Callable[[JobRun], JobOutcome | None]
-"""Decides what a job does; `None` leaves it to the simulated shell."""
+"""Decides the outcome of a job. After `None` its command is logged and succeeds, or really runs
+with `run_commands=True`."""
 
 
-def trace_of_outcome(outcome: JobOutcome) -> Trace:
+def trace_of_outcome(outcome: JobOutcome) -> DecidedTrace:
     """Put an outcome on a time line."""
     lines = outcome.log.splitlines(keepends=True)
-    seconds = max(outcome.seconds, SHORTEST_RUN_S)
-    return Trace(
+    seconds = max(outcome.seconds, MIN_RUN_S)
+    return DecidedTrace(
         lines=tuple(
             LogLine(seconds * number / len(lines), line) for number, line in enumerate(lines)
         ),

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from runcrate_emulator.infrastructure.shell import Trace
+from runcrate_emulator.infrastructure.job_trace import Trace
 
 JobStatus = Literal[
     "queued", "starting", "running", "succeeded", "failed", "cancelled", "timed_out"

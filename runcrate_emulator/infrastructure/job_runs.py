@@ -1,18 +1,22 @@
-"""What an attempt of a job is going to do, decided at its launch."""
+"""The course of an attempt of a job, decided at its launch."""
 
 from types import MappingProxyType
 
 from runcrate_emulator.infrastructure.catalogue import InstanceType
+from runcrate_emulator.infrastructure.command_run import CommandRun
 from runcrate_emulator.infrastructure.job_program import JobOutcome, JobRun, trace_of_outcome
 from runcrate_emulator.infrastructure.job_record import Job
-from runcrate_emulator.infrastructure.shell import Trace, trace_of
-from runcrate_emulator.infrastructure.shell_state import Hardware
+from runcrate_emulator.infrastructure.job_trace import DecidedTrace, LogLine, Trace
 from runcrate_emulator.workspace import Workspace
 
 
+_UNDECIDED_RUN_S = 30.0  # of a command that nobody decides; long enough to be seen running
+
+
 def trace_of_attempt(world: Workspace, job: Job, kind: InstanceType, number: int) -> Trace:
-    """What the command will do: as the test's own program says, or as the simulated shell does."""
+    """Return the course of an attempt: `on_job` decides it, else the command runs or succeeds."""
     variables = _variables(world, job, kind)
+    code = _uploaded(world, job)
     outcome: JobOutcome | None = None
     if world.on_job is not None:
         run = JobRun(
@@ -23,7 +27,7 @@ def trace_of_attempt(world: Workspace, job: Job, kind: InstanceType, number: int
             attempt=number,
             name=job.name,
             tags=MappingProxyType(dict(job.spec.tags)),
-            code=_uploaded(world, job),
+            code=code,
         )
         try:
             outcome = world.on_job(run)
@@ -32,8 +36,11 @@ def trace_of_attempt(world: Workspace, job: Job, kind: InstanceType, number: int
             outcome = JobOutcome(f"[emulator] on_job raised {type(crash).__name__}\n", exit_code=1)
     if outcome is not None:
         return trace_of_outcome(outcome)
-    hardware = Hardware(kind.gpu_type, kind.gpu_count, kind.gpu_memory_mb)
-    return trace_of(job.spec.command, variables, hardware)
+    if world.run_commands:
+        limit_s = job.spec.max_runtime_minutes * 60.0
+        return CommandRun(job.spec.command, variables, code, world.clock, limit_s)
+    line = LogLine(0.0, f"[emulator] not run: {job.spec.command}\n")
+    return DecidedTrace((line,), duration_s=_UNDECIDED_RUN_S)
 
 
 def _variables(world: Workspace, job: Job, kind: InstanceType) -> dict[str, str]:

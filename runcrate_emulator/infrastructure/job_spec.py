@@ -12,13 +12,13 @@ from runcrate_emulator.infrastructure.launches import LONGEST_NAME, check_variab
 from runcrate_emulator.infrastructure.template_list import TEMPLATES
 from runcrate_emulator.infrastructure.webhooks import is_acceptable
 
-_LONGEST_COMMAND_BYTES = 64 * 1024
+_MAX_COMMAND_BYTES = 64 * 1024
 _MAX_RUNTIME_MINUTES = (1, 10_080)
 _CAPACITY_WAIT_MINUTES = (0, 1_440)
 _DEFAULT_CAPACITY_WAIT = 30
-_MOST_RETRIES = 10
-_MOST_GPUS = 8
-_MOST_JOBS_IN_GROUP = 100  # the emulator's own
+_MAX_RETRIES = 10
+_MAX_GPUS = 8
+_MAX_JOBS_IN_GROUP = 100  # the emulator's own
 _RETRY_REASONS = ("machine_failure", "nonzero_exit")
 _WEBHOOK_EVENTS = ("started", "finished")
 _CANDIDATE = re.compile(r"(?P<type>[^:]+)(?::(?P<count>[1-8]))?")
@@ -44,12 +44,12 @@ def parse_group(body: Mapping[str, Any]) -> GroupSpec:
         ApiError: 422 `validation_error`.
     """
     fields = Fields(body, shape_status=OUT_OF_RANGE)
-    count = fields.integer("count", 1, _MOST_JOBS_IN_GROUP)
+    count = fields.integer("count", 1, _MAX_JOBS_IN_GROUP)
     params = _params(fields)
     if (count is None) == (params is None):
         fields.bad_value("count", "or `params` is required, and only one of them")
     variants = params if params is not None else [{}] * (count or 0)
-    max_parallel = fields.integer("max_parallel", 1, _MOST_JOBS_IN_GROUP) or len(variants)
+    max_parallel = fields.integer("max_parallel", 1, _MAX_JOBS_IN_GROUP) or len(variants)
     rest = {k: v for k, v in body.items() if k not in ("count", "params", "max_parallel")}
     parse_job(rest)
     env = rest.get("env") or {}
@@ -64,13 +64,13 @@ def _params(fields: Fields) -> list[dict[str, str]] | None:
         return None
     if (
         not isinstance(params, list)
-        or not 0 < len(params) <= _MOST_JOBS_IN_GROUP
+        or not 0 < len(params) <= _MAX_JOBS_IN_GROUP
         or not all(
             isinstance(entry, dict) and all(isinstance(v, str) for v in entry.values())
             for entry in params
         )
     ):
-        fields.bad_value("params", f"must be a list of 1 to {_MOST_JOBS_IN_GROUP} env objects")
+        fields.bad_value("params", f"must be a list of 1 to {_MAX_JOBS_IN_GROUP} env objects")
     return params
 
 
@@ -82,7 +82,7 @@ def parse_job(body: Mapping[str, Any]) -> JobSpec:
     """
     fields = Fields(body, shape_status=OUT_OF_RANGE)
     command = fields.required("command", fields.text("command"))
-    if len(command.encode("utf-8", "replace")) > _LONGEST_COMMAND_BYTES:
+    if len(command.encode("utf-8", "replace")) > _MAX_COMMAND_BYTES:
         fields.bad_value("command", "must be at most 64 KB")
     region = fields.text("region")
     if region is not None and not any(place.answers_to(region) for place in REGIONS):
@@ -109,7 +109,7 @@ def parse_job(body: Mapping[str, Any]) -> JobSpec:
         capacity_wait_minutes=_or_default(
             fields.integer("capacity_wait_minutes", *_CAPACITY_WAIT_MINUTES), _DEFAULT_CAPACITY_WAIT
         ),
-        max_retries=fields.integer("max_retries", 0, _MOST_RETRIES) or 0,
+        max_retries=fields.integer("max_retries", 0, _MAX_RETRIES) or 0,
         retry_on=_subset(fields, "retry_on", _RETRY_REASONS),
         retry_exit_codes=_exit_codes(fields),
         tags=fields.text_map("tags") or {},
@@ -127,7 +127,7 @@ def _or_default(value: int | None, default: int) -> int:
 
 
 def _candidates(fields: Fields, region: str | None) -> tuple[GpuCandidate, ...]:
-    default_count = fields.integer("gpu_count", 1, _MOST_GPUS) or 1
+    default_count = fields.integer("gpu_count", 1, _MAX_GPUS) or 1
     value = fields.required("gpu_type", fields.raw("gpu_type"))
     entries = [value] if isinstance(value, str) else value
     if not isinstance(entries, list) or not entries:

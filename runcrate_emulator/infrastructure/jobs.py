@@ -33,7 +33,7 @@ from runcrate_emulator.infrastructure.wire import (
 from runcrate_emulator.keys import bearer_token
 from runcrate_emulator.world import World
 
-_LARGEST_PAGE = 100
+_MAX_PAGE = 100
 _DEFAULT_PAGE = 20
 
 
@@ -112,7 +112,7 @@ async def list_jobs(request: Request) -> Response:
     """GET /jobs, newest first, filtered and paged by cursor."""
     world = world_of(request)
     environment = scope(request)
-    limit = query_integer(request, "limit", _DEFAULT_PAGE, 1, _LARGEST_PAGE)
+    limit = query_integer(request, "limit", _DEFAULT_PAGE, 1, _MAX_PAGE)
     is_wanted = _filter(request)
     cursor = _read_cursor(request.query_params.get("cursor"))
     found = [

@@ -35,8 +35,8 @@ from runcrate_emulator.world import World
 
 _FARTHEST_RUN = timedelta(days=365)  # official SDK 0.5.0, as are the next three
 _LEAST_GAP_MINUTES = 15
-_MOST_PER_ENVIRONMENT = 50
-_MOST_PER_WORKSPACE = 200
+_MAX_PER_ENVIRONMENT = 50
+_MAX_PER_WORKSPACE = 200
 
 
 @dataclass(frozen=True)
@@ -256,12 +256,12 @@ def _timezone(fields: Fields) -> str | None:
 
 def _check_limits(world: World, environment_id: str) -> None:
     here = sum(1 for s in world.schedules.values() if s.environment_id == environment_id)
-    if here >= _MOST_PER_ENVIRONMENT or len(world.schedules) >= _MOST_PER_WORKSPACE:
+    if here >= _MAX_PER_ENVIRONMENT or len(world.schedules) >= _MAX_PER_WORKSPACE:
         raise ApiError(
             OUT_OF_RANGE,
             "validation_error",
-            f"At most {_MOST_PER_ENVIRONMENT} schedules in an environment and "
-            f"{_MOST_PER_WORKSPACE} in a workspace; nothing was created. Delete one first.",
+            f"At most {_MAX_PER_ENVIRONMENT} schedules in an environment and "
+            f"{_MAX_PER_WORKSPACE} in a workspace; nothing was created. Delete one first.",
         )
 
 

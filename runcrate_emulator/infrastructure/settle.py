@@ -12,7 +12,7 @@ from datetime import datetime
 from runcrate_emulator.infrastructure import credit, job_life, schedule_runs, topups, volumes
 from runcrate_emulator.workspace import Workspace
 
-_MOST_EVENTS_AT_ONE_MOMENT = 10_000  # more than can be due; an event that stays due is a bug
+_MAX_EVENTS_AT_ONE_MOMENT = 10_000  # more than can be due; an event that stays due is a bug
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def settle(world: Workspace, now: datetime) -> None:
     repeats = 0
     while (due := next_event(world)) is not None and due <= now:
         repeats = repeats + 1 if due <= world.moment else 0
-        if repeats > _MOST_EVENTS_AT_ONE_MOMENT:
+        if repeats > _MAX_EVENTS_AT_ONE_MOMENT:
             raise RuntimeError(f"The emulated world does not get past {due}.")
         world.moment = max(due, world.moment)
         for subject in _SUBJECTS:

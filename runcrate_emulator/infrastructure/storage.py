@@ -27,7 +27,7 @@ from runcrate_emulator.infrastructure.wire import (
 from runcrate_emulator.workspace import PROJECT_ID
 from runcrate_emulator.world import World
 
-_LARGEST_GB = 16_384  # the emulator's own; no limit is documented
+_MAX_GB = 16_384  # the emulator's own; no limit is documented
 
 
 async def list_volumes(request: Request) -> Response:
@@ -58,7 +58,7 @@ async def create_volume(request: Request) -> Response:
     environment = scope(request)
     fields = Fields(await read_object(request))
     name = fields.required("name", fields.text("name", longest=LONGEST_NAME))
-    size_gb = fields.required("size_gb", fields.integer("size_gb", 1, _LARGEST_GB))
+    size_gb = fields.required("size_gb", fields.integer("size_gb", 1, _MAX_GB))
     region = fields.required("region", fields.one_of("region", [place.id for place in REGIONS]))
     fields.finish()
     if world.storage_provider is None:
@@ -95,7 +95,7 @@ async def resize_volume(request: Request) -> Response:
     world = world_of(request)
     volume = _find(request)
     fields = Fields(await read_object(request))
-    size_gb = fields.required("size_gb", fields.integer("size_gb", 1, _LARGEST_GB))
+    size_gb = fields.required("size_gb", fields.integer("size_gb", 1, _MAX_GB))
     fields.finish()
     if size_gb <= volume.size_gb:
         fields.bad_value("size_gb", f"must be more than the present {volume.size_gb}")

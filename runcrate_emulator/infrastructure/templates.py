@@ -14,7 +14,7 @@ from runcrate_emulator.infrastructure.wire import (
 )
 
 _DEFAULT_PAGE_SIZE = 25  # official SDK 0.5.0
-_LARGEST_PAGE = 100  # the emulator's own
+_MAX_PAGE = 100  # the emulator's own
 _LAST_PAGE = 1_000_000  # only bounds the parameter
 _SORT_FIELDS = ("name", "category", "created_at")
 
@@ -22,7 +22,7 @@ _SORT_FIELDS = ("name", "category", "created_at")
 async def list_templates(request: Request) -> Response:
     """GET /templates: `page`, `page_size`, `search`, `category`, `sort_by`, `sort_dir`."""
     page = query_integer(request, "page", 1, 1, _LAST_PAGE)
-    page_size = query_integer(request, "page_size", _DEFAULT_PAGE_SIZE, 1, _LARGEST_PAGE)
+    page_size = query_integer(request, "page_size", _DEFAULT_PAGE_SIZE, 1, _MAX_PAGE)
     sort_by = query_choice(request, "sort_by", _SORT_FIELDS) or "name"
     is_descending = query_choice(request, "sort_dir", ("asc", "desc")) == "desc"
     category = request.query_params.get("category")

@@ -19,7 +19,7 @@ from runcrate_emulator.infrastructure.records import Upload
 from runcrate_emulator.infrastructure.wire import CREATED, iso, not_found, one, world_of
 from runcrate_emulator.world import World
 
-_MOST_BYTES = 1_000_000_000  # 1 GB (official SDK 0.5.0)
+_MAX_BYTES = 1_000_000_000  # 1 GB (official SDK 0.5.0)
 _USABLE_FOR = timedelta(hours=24)  # official SDK 0.5.0
 _LINK_LIFETIME = timedelta(hours=1)  # the emulator's own
 _SHA256 = re.compile(r"[0-9a-f]{64}")
@@ -29,7 +29,7 @@ async def create_upload(request: Request) -> Response:
     """POST /jobs/uploads; the same `sha256` answers the same upload."""
     world = world_of(request)
     fields = Fields(await read_object(request))
-    size = fields.required("bytes", fields.integer("bytes", 1, _MOST_BYTES))
+    size = fields.required("bytes", fields.integer("bytes", 1, _MAX_BYTES))
     sha256 = fields.text("sha256")
     fields.finish()
     if sha256 is not None and not _SHA256.fullmatch(sha256):
@@ -48,7 +48,7 @@ async def create_upload(request: Request) -> Response:
             "url": absolute(request, path) if is_new else None,
             "url_expires_at": iso(world.moment + _LINK_LIFETIME) if is_new else None,
             "expires_at": iso(upload.expires_at),
-            "max_bytes": _MOST_BYTES,
+            "max_bytes": _MAX_BYTES,
         },
         CREATED,
     )

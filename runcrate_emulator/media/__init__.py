@@ -1,1 +1,1 @@
-"""Pictures, films and sound that a person can check, and the reading of them. No HTTP in here."""
+"""Images, videos and sound that a person can check, and the reading of them. No HTTP in here."""

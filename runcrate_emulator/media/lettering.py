@@ -1,54 +1,29 @@
-"""Text in pictures, at the largest size at which it fits."""
+"""Text in images, on a dark panel."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import Final
 
 from PIL import Image, ImageDraw, ImageFont
-
-__all__ = ["Box", "draw_panel"]
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels."""
 
-_OTHER_FONTS = (  # tried in turn for scripts that Pillow's own font lacks; absent ones are skipped
-    "DejaVuSans.ttf",
-    "NotoSansCJK-Regular.ttc",
-    "NotoSans-Regular.ttf",
-    "Arial Unicode.ttf",
-    "PingFang.ttc",
-    "msyh.ttc",
-    "seguisym.ttf",
-)
-_NO_GLYPH = "\U0010fffe"  # a code point that no font draws, so that it shows the font's blank box
-_LARGEST_SHARE = 12  # a letter is at most this fraction of the box's width
-_SMALLEST_PX = 11  # below this, text is shortened rather than shrunk
-_LINE_HEIGHT = 1.25  # of the font size
-_NARROW_LETTER = 0.4  # width over font size of a narrow text's average letter
-_THINNEST_LETTER = 0.15  # the same of an `i`
-_SAMPLE_LETTERS = 500
-_INK = (255, 255, 255)
-_NOTE_INK = (190, 196, 210)
-_PANEL = (12, 14, 22, 225)  # nearly black; lets a hint of the picture through
+_MAX_SHARE: Final = 12  # a letter is at most this fraction of the box's width
+_MIN_PX: Final = 11  # below this, text is shortened rather than shrunk
+_LINE_HEIGHT: Final = 1.25  # of the font size
+_NARROW_LETTER: Final = 0.3  # width over font size; more letters than that fit in no line
+_INK: Final = (255, 255, 255)
+_NOTE_INK: Final = (190, 196, 210)
+_PANEL: Final = (12, 14, 22, 225)  # nearly black; lets a hint of the image through
 
 
-@dataclass(frozen=True)
-class _Lines:
-    lines: tuple[str, ...]
-    font: ImageFont.FreeTypeFont
-
-    @property
-    def height(self) -> int:
-        return round(len(self.lines) * self.font.size * _LINE_HEIGHT)
-
-
-def draw_panel(picture: Image.Image, text: str, box: Box, *, note: str = "") -> Box:
+def draw_panel(image: Image.Image, text: str, box: Box, *, note: str = "") -> Box:
     """Write a text in white on a dark panel at the bottom of a box.
 
     Args:
-        picture: An RGB picture; changed in place.
-        text: What to write; shortened with an ellipsis if it cannot fit legibly.
+        image: An RGB image; changed in place.
+        text: The text; shortened with an ellipsis if it cannot fit legibly.
         box: Where the panel may be. It is as high as its text needs.
         note: A smaller line under the text.
 
@@ -58,135 +33,68 @@ def draw_panel(picture: Image.Image, text: str, box: Box, *, note: str = "") -> 
     left, top, right, bottom = box
     margin = max((right - left) // 40, 4)
     width = right - left - 2 * margin
-    small = _font(note, max(width // 45, _SMALLEST_PX))
+    small = _font(max(width // 45, _MIN_PX))
     note_height = round(small.size * _LINE_HEIGHT) if note else 0
-    fitted = _fitted(text, width, bottom - top - 2 * margin - note_height)
-    panel_top = max(bottom - fitted.height - note_height - 2 * margin, top)
+    lines, font = _fit(text, width, bottom - top - 2 * margin - note_height)
+    line_height = font.size * _LINE_HEIGHT
+    panel_top = max(round(bottom - len(lines) * line_height) - note_height - 2 * margin, top)
     place = (left, panel_top, right, bottom)
-    panel = picture.crop(place)  # what does not fit even so is cut off with it
+    panel = image.crop(place)
     shade = Image.new("RGBA", panel.size, _PANEL)
     panel.paste(shade, mask=shade)
     pen = ImageDraw.Draw(panel)
-    y = float(margin)
-    for line in fitted.lines:
-        pen.text((margin, y), line, fill=_INK, font=fitted.font)
-        y += fitted.font.size * _LINE_HEIGHT
+    for number, line in enumerate(lines):
+        pen.text((margin, margin + number * line_height), line, fill=_INK, font=font)
     if note:
-        shortened = _shortened([note], 1, small, width)[0]
-        pen.text((margin, y), shortened, fill=_NOTE_INK, font=small)
-    picture.paste(panel, place)
+        below = (margin, margin + len(lines) * line_height)
+        pen.text(below, _shorten(note, small, width), fill=_NOTE_INK, font=small)
+    image.paste(panel, place)
     return place
 
 
-def _fitted(text: str, width: int, height: int) -> _Lines:
-    text = " ".join(text[: _most_letters(width, height)].split())
-    size = _guessed_size(text, width, height)
+def _fit(text: str, width: int, height: int) -> tuple[list[str], ImageFont.FreeTypeFont]:
+    """Break a text into lines, in the largest font in which it fits."""
+    per_line = max(int(width / (_MIN_PX * _NARROW_LETTER)), 1)
+    most = per_line * max(int(height / _MIN_PX), 1)
+    text = " ".join(text[:most].split())
+    guessed = int(math.sqrt(max(width * height, 1) / max(len(text), 1)) * 1.4)
+    size = max(min(guessed, width // _MAX_SHARE), _MIN_PX)
     while True:
-        font = _font(text, size)
-        lines = list(_wrapped(text, font, width))
-        fitted = _Lines(tuple(lines), font)
-        if fitted.height <= height:
-            return fitted
-        if size <= _SMALLEST_PX:
-            room = max(int(height / (size * _LINE_HEIGHT)), 1)
-            return _Lines(tuple(_shortened(lines, room, font, width)), font)
-        size = max(int(size * 0.9), _SMALLEST_PX)
+        font = _font(size)
+        lines = _wrap(text, font, width)
+        room = max(int(height / (size * _LINE_HEIGHT)), 1)
+        if len(lines) <= room:
+            return lines, font
+        if size <= _MIN_PX:
+            return [
+                *lines[: room - 1],
+                _shorten(" ".join(lines[room - 1 : room + 1]), font, width),
+            ], font
+        size = max(int(size * 0.9), _MIN_PX)
 
 
-def _most_letters(width: int, height: int) -> int:
-    """Return how many letters can fit at all; looking at more would only take time."""
-    in_line = width / (_SMALLEST_PX * _NARROW_LETTER)
-    lines = height / (_SMALLEST_PX * _LINE_HEIGHT)
-    return max(int(in_line * lines), 1) + 1
-
-
-def _guessed_size(text: str, width: int, height: int) -> int:
-    """Return a size at which the text just about fills the space, or the largest allowed."""
-    font = _font(text, _SMALLEST_PX)
-    sample = text[:_SAMPLE_LETTERS]
-    letter = max(font.getlength(sample) / _SMALLEST_PX / max(len(sample), 1), _NARROW_LETTER)
-    filling = math.sqrt(max(width * height, 0) / (max(len(text), 1) * letter * _LINE_HEIGHT))
-    return max(min(int(filling * 1.1), width // _LARGEST_SHARE), _SMALLEST_PX)
-
-
-def _wrapped(text: str, font: ImageFont.FreeTypeFont, width: int) -> Iterator[str]:
-    space = font.getlength(" ")
-    line, used = "", 0.0
+def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
+    lines = [""]
     for word in text.split():
-        rest, length = word, font.getlength(word[: _most_in_line(font, width)])
-        if line and used + space + length <= width:
-            line, used = f"{line} {rest}", used + space + length
+        if font.getlength(f"{lines[-1]} {word}".strip()) <= width:
+            lines[-1] = f"{lines[-1]} {word}".strip()
             continue
-        if line:
-            yield line
-        while length > width and len(rest) > 1:
-            end = _fitting_length(rest, font, width)
-            yield rest[:end]
-            rest = rest[end:]
-            length = font.getlength(rest[: _most_in_line(font, width)])
-        line, used = rest, length
-    yield line
+        per_line = max(int(width / max(font.getlength(word) / len(word), 1)), 1)
+        lines += [word[at : at + per_line] for at in range(0, len(word), per_line)]
+    return [line for line in lines if line] or [""]
 
 
-def _most_in_line(font: ImageFont.FreeTypeFont, width: int) -> int:
-    """Return a number of letters that is too long for a line, whichever they are."""
-    return max(int(width / (font.size * _THINNEST_LETTER)), 1) + 1
-
-
-def _fitting_length(word: str, font: ImageFont.FreeTypeFont, width: int) -> int:
-    """Return how many letters of a word that is too long for a line go on one."""
-    word = word[: _most_in_line(font, width)]
-    end = max(int(len(word) * width / max(font.getlength(word), 1)), 1)
-    while end > 1 and font.getlength(word[:end]) > width:
-        end -= 1
-    return end
-
-
-def _shortened(lines: list[str], room: int, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    kept = lines[:room]
-    last = kept[-1]
-    if len(lines) <= room and font.getlength(last) <= width:
-        return kept
-    last = last[: _most_in_line(font, width)]
-    while last and font.getlength(f"{last}…") > width:
-        last = last[:-1]
-    return [*kept[:-1], f"{last}…"]
-
-
-def _font(text: str, size: int) -> ImageFont.FreeTypeFont:
-    return _fonts(size)[_best_font(frozenset(text))]
+def _shorten(text: str, font: ImageFont.FreeTypeFont, width: int) -> str:
+    if font.getlength(text) <= width:
+        return text
+    while text and font.getlength(f"{text}…") > width:
+        text = text[:-1]
+    return f"{text}…"
 
 
 @lru_cache(maxsize=64)
-def _fonts(size: int) -> tuple[ImageFont.FreeTypeFont, ...]:
-    """All fonts there are on this machine, Pillow's own first, in one size."""
-    own = ImageFont.load_default(size)
-    if not isinstance(own, ImageFont.FreeTypeFont):
+def _font(size: int) -> ImageFont.FreeTypeFont:
+    font = ImageFont.load_default(size)
+    if not isinstance(font, ImageFont.FreeTypeFont):
         raise TypeError("Pillow was built without FreeType; install one of its wheels.")
-    return (own, *(font for name in _OTHER_FONTS if (font := _installed(name, size))))
-
-
-@lru_cache(maxsize=256)
-def _installed(name: str, size: int) -> ImageFont.FreeTypeFont | None:
-    try:
-        return ImageFont.truetype(name, size)
-    except OSError:
-        return None
-
-
-@lru_cache(maxsize=256)
-def _best_font(letters: frozenset[str]) -> int:
-    """Choose the font that lacks the fewest letters; between equals, the earlier one."""
-    fonts = _fonts(_SMALLEST_PX)
-    visible = [letter for letter in letters if not letter.isspace()]
-    lacking = [
-        sum(not _draws(number, letter) for letter in visible) for number in range(len(fonts))
-    ]
-    return lacking.index(min(lacking))
-
-
-@lru_cache(maxsize=4096)
-def _draws(number: int, letter: str) -> bool:
-    font = _fonts(_SMALLEST_PX)[number]
-    blank, drawn = font.getmask(_NO_GLYPH), font.getmask(letter)
-    return blank.size != drawn.size or bytes(blank) != bytes(drawn)
+    return font

@@ -1,4 +1,4 @@
-"""A transcript of what was heard, and the forms in which the service gives it.
+"""Transcripts: sentences with their times, in the formats of the service.
 
 Seed 003 names the forms `text`, `json`, `srt` and `vtt`.
 """
@@ -9,14 +9,12 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from runcrate_emulator.media.speech_sound import Word, Words
-
-__all__ = ["Segment", "as_json", "as_srt", "as_text", "as_vtt", "likely_language", "segments_of"]
+from runcrate_emulator.media.speech import Spoken, Word
 
 _SENTENCE_ENDS = tuple(".!?…。！？؟।")  # noqa: RUF001 - full-width marks end sentences too
 _CLOSING = "\"'”’»)]」』"  # noqa: RUF001 - a typographic quote may close a sentence
 _LONG_PAUSE_S = 1.0  # words this far apart belong to different segments
-_LONGEST_SEGMENT_S = 15.0  # an unpunctuated text is cut, so that subtitles stay readable
+_MAX_SEGMENT_S = 15.0  # an unpunctuated text is cut, so that subtitles stay readable
 
 _LANGUAGE_OF_SCRIPT = {
     "HIRAGANA": "ja",
@@ -34,20 +32,25 @@ _LANGUAGE_OF_SCRIPT = {
 
 @dataclass(frozen=True)
 class Segment:
-    """A sentence, or a description in brackets of sound that is not the emulator's speech."""
+    """A sentence, or the fixed text in brackets for audio that the emulator did not speak."""
 
     text: str
     start_s: float
     end_s: float
 
 
-def segments_of(heard: Words) -> list[Segment]:
-    """Split what was heard into sentences, with their true times."""
-    sentences = list(_sentences(heard))
-    described = [
-        Segment(_description(span.seconds), span.start_s, span.end_s) for span in heard.other_sound
-    ]
-    return sorted(sentences + described, key=lambda segment: segment.start_s)
+def segments_of(spoken: Spoken | None, seconds: float) -> list[Segment]:
+    """Split what was spoken into sentences, with their times.
+
+    Args:
+        spoken: The text of the audio; None for audio that the emulator did not speak: it gets one
+            segment with a fixed text.
+        seconds: Length of the audio.
+    """
+    if spoken is not None:
+        return list(_sentences(spoken.words(seconds)))
+    fixed = f"[{seconds:.1f} s of audio that the emulator did not speak]"
+    return [Segment(fixed, 0.0, seconds)]
 
 
 def as_text(segments: Iterable[Segment]) -> str:
@@ -56,7 +59,7 @@ def as_text(segments: Iterable[Segment]) -> str:
 
 
 def as_json(segments: list[Segment], *, duration_s: float, language: str) -> dict[str, Any]:
-    """Give the body of a `json` answer."""
+    """Give the body of a `json` response."""
     return {
         "text": as_text(segments),
         "language": language,
@@ -107,14 +110,14 @@ def likely_language(text: str) -> str:
     return "ja" if language == "zh" and "ja" in found else language
 
 
-def _sentences(heard: Words) -> Iterator[Segment]:
+def _sentences(words: Iterable[Word]) -> Iterator[Segment]:
     sentence: list[Word] = []
-    for word in heard.words:
+    for word in words:
         if sentence and word.start_s - sentence[-1].end_s >= _LONG_PAUSE_S:
             yield _segment(sentence)
             sentence = []
         sentence.append(word)
-        is_long = word.end_s - sentence[0].start_s >= _LONGEST_SEGMENT_S
+        is_long = word.end_s - sentence[0].start_s >= _MAX_SEGMENT_S
         if is_long or word.text.rstrip(_CLOSING).endswith(_SENTENCE_ENDS):
             yield _segment(sentence)
             sentence = []
@@ -124,10 +127,6 @@ def _sentences(heard: Words) -> Iterator[Segment]:
 
 def _segment(words: list[Word]) -> Segment:
     return Segment(" ".join(word.text for word in words), words[0].start_s, words[-1].end_s)
-
-
-def _description(seconds: float) -> str:
-    return f"[{seconds:.1f} s of sound that is not the emulator's speech]"
 
 
 def _clock(seconds: float, separator: str) -> str:

@@ -4,35 +4,30 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from runcrate_emulator.simulation.catalogue import find
-from runcrate_emulator.simulation.chat_body import parse
-from runcrate_emulator.simulation.reply import Reply, reply
+from runcrate_emulator import Reply
+from runcrate_emulator.chat.default_model import reply_of_default_model
+from runcrate_emulator.chat.request_body import parse
+from runcrate_emulator.inference.model_catalogue import find
 
 MODEL = "google/gemini-2.5-flash"
 Messages = Sequence[Mapping[str, Any]]
 
 
 def ask(user: str | Messages, system: str = "", **fields: Any) -> Reply:
-    """What the simulation replies to a request, without any server."""
+    """Reply of the default model to a request, without any server."""
     messages = [{"role": "user", "content": user}] if isinstance(user, str) else list(user)
     if system:
         messages = [{"role": "system", "content": system}, *messages]
     model = find(MODEL)
     assert model is not None
-    return reply(parse({"model": MODEL, "messages": messages, **fields}, model))
-
-
-def say(user: str | Messages, system: str = "", **fields: Any) -> str:
-    """The text of a reply that calls no tool."""
-    made = ask(user, system, **fields)
-    assert made.calls == ()
-    return made.text
+    request = parse({"model": MODEL, "messages": messages, **fields}, model)
+    return reply_of_default_model(request, has_reasoning=True)
 
 
 def calls(user: str | Messages, tools: Sequence[Any], **fields: Any) -> list[tuple[str, Any]]:
     """Names and arguments of the tools that a reply calls."""
-    made = ask(user, tools=list(tools), **fields)
-    return [(call.name, dict(call.arguments)) for call in made.calls]
+    reply = ask(user, tools=list(tools), **fields)
+    return [(call.name, json.loads(call.arguments)) for call in reply.calls]
 
 
 def tool(
@@ -57,11 +52,6 @@ def user(text: str) -> dict[str, Any]:
     return {"role": "user", "content": text}
 
 
-def assistant(text: str) -> dict[str, Any]:
-    """An assistant's message."""
-    return {"role": "assistant", "content": text}
-
-
 def called(call_id: str, name: str, /, **arguments: Any) -> dict[str, Any]:
     """An assistant's message that calls a tool."""
     function = {"name": name, "arguments": json.dumps(arguments)}
@@ -79,8 +69,7 @@ def run_agent(
     request: str,
     tools: Mapping[str, tuple[dict[str, Any], Callable[..., Any]]],
     *,
-    system: str = "",
-    most_turns: int = 20,
+    max_turns: int = 20,
     **fields: Any,
 ) -> tuple[list[tuple[str, dict[str, Any]]], str]:
     """Run a loop as agent frameworks do, until the model stops calling tools.
@@ -90,19 +79,19 @@ def run_agent(
     """
     messages: list[dict[str, Any]] = [user(request)]
     done: list[tuple[str, dict[str, Any]]] = []
-    for _ in range(most_turns):
-        made = ask(messages, system, tools=[schema for schema, _ in tools.values()], **fields)
-        if not made.calls:
-            return done, made.text
-        for call in made.calls:
-            call_id = f"call_{len(done)}"
-            messages.append(called(call_id, call.name, **call.arguments))
+    for _ in range(max_turns):
+        reply = ask(messages, tools=[schema for schema, _ in tools.values()], **fields)
+        if not reply.calls:
+            return done, reply.content
+        for call in reply.calls:
+            call_id, arguments = f"call_{len(done)}", json.loads(call.arguments)
+            messages.append(called(call_id, call.name, **arguments))
             try:
-                outcome = tools[call.name][1](**call.arguments)
+                outcome = tools[call.name][1](**arguments)
             except Exception as error:  # noqa: BLE001 - agents report whatever a tool raises
                 outcome = f"Error: {error}"
             messages.append(result(call_id, outcome))
-            done.append((call.name, dict(call.arguments)))
+            done.append((call.name, arguments))
     raise AssertionError(f"The loop did not end; calls: {done}")
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from runcrate_emulator import Clock, Emulator
+from runcrate_emulator import Clock, Emulator, JobOutcome
 from runcrate_emulator.pytest_plugin import (  # noqa: F401 - fixtures; there is no entry point before an installation
     _runcrate_emulator_server,
     runcrate_emulator,
@@ -55,10 +55,16 @@ def launch(infra: httpx.Client) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
-def submit(infra: httpx.Client) -> Callable[..., dict[str, Any]]:
-    """Submit a job and return it."""
+def submit(emulator: Emulator, infra: httpx.Client) -> Callable[..., dict[str, Any]]:
+    """Submit a job, with the outcome that it is to have, and return it."""
+    outcomes: dict[str, JobOutcome] = {}
+    emulator.world.on_job = lambda run: outcomes.get(run.command)
 
-    def submit(command: str = "echo hello", **fields: Any) -> dict[str, Any]:
+    def submit(
+        command: str = "echo hello", outcome: JobOutcome | None = None, **fields: Any
+    ) -> dict[str, Any]:
+        if outcome is not None:
+            outcomes[command] = outcome
         body = {"command": command, "gpu_type": "A100", "max_runtime_minutes": 60, **fields}
         answer = infra.post("/jobs", json=body)
         assert answer.status_code == 201, answer.text

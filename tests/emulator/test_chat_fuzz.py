@@ -1,4 +1,4 @@
-"""Whatever comes in gets an answer or a refusal that names the field, never a crash."""
+"""Any body gets a reply or an error that names the field, never a crash."""
 
 import json
 import time
@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from runcrate_emulator.chat.default_model import reply_of_default_model
+from runcrate_emulator.chat.request_body import parse
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.simulation.catalogue import find
-from runcrate_emulator.simulation.chat_body import parse
-from runcrate_emulator.simulation.reply import reply
+from runcrate_emulator.inference.model_catalogue import find
 from tests.emulator.chat_support import MODEL, ask, called, json_schema, result, tool, user
 
 FRAGMENTS = [
@@ -68,7 +68,7 @@ MODEL_FOUND = find(MODEL)
 @THOROUGH
 @given(TEXTS, TEXTS)
 def test_any_text_is_answered(text, system):
-    assert ask(text, system).text
+    assert ask(text, system).content
 
 
 @THOROUGH
@@ -78,14 +78,14 @@ def test_any_request_with_tools_is_answered(text, choice, content):
     for conversation in (messages[:1], messages):
         for call in ask(conversation, tools=TOOLS, tool_choice=choice).calls:
             schema = next(t["function"] for t in TOOLS if t["function"]["name"] == call.name)
-            jsonschema.validate(dict(call.arguments), schema["parameters"])
+            jsonschema.validate(json.loads(call.arguments), schema["parameters"])
 
 
 @THOROUGH
 @given(TEXTS)
 def test_any_text_gives_a_valid_structure(text):
     answer = ask(text, response_format=json_schema("x", SCHEMA))
-    jsonschema.validate(json.loads(answer.text), SCHEMA)
+    jsonschema.validate(json.loads(answer.content), SCHEMA)
 
 
 JSON = st.recursive(
@@ -160,7 +160,7 @@ def test_any_part_of_a_body_may_be_wrong(path, new):
 def taken_or_refused(body):
     refusal = None
     try:
-        reply(parse(body, MODEL_FOUND))
+        reply_of_default_model(parse(body, MODEL_FOUND), has_reasoning=True)
     except ApiError as error:
         refusal = error
     if refusal is not None:
@@ -223,5 +223,5 @@ BESIDE = json_schema("list", SCHEMA)
 def test_odd_but_valid_requests_take_no_long_time(text, fields):
     began = time.process_time()
     made = ask(text, **fields)
-    assert made.text or made.calls
+    assert made.content or made.calls
     assert time.process_time() - began < PATIENCE_S

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops
 
 from runcrate_emulator import Emulator
-from runcrate_emulator.media.picture_files import read_note
+from runcrate_emulator.media.image_files import read_note
 
 DRAWS = "black-forest-labs/FLUX.1-schnell"
 EDITS = "black-forest-labs/FLUX.1-kontext-pro"
@@ -39,7 +39,7 @@ def generate(client, **body) -> httpx.Response:
     return client.post("/images/generations", json={"model": DRAWS, "prompt": "A fox", **body})
 
 
-def picture_of(response: httpx.Response) -> Image.Image:
+def image_of(response: httpx.Response) -> Image.Image:
     assert response.status_code == 200, response.text
     (item,) = response.json()["data"]
     if "url" in item:
@@ -89,7 +89,7 @@ def refusal(response: httpx.Response) -> tuple[int, str | None]:
     ],
 )
 def test_the_picture_has_the_asked_size(client, asked, size):
-    assert picture_of(generate(client, **asked)).size == size
+    assert image_of(generate(client, **asked)).size == size
 
 
 def test_the_answer_is_a_link_that_needs_no_key(client, emulator):
@@ -105,13 +105,13 @@ def test_the_answer_is_a_link_that_needs_no_key(client, emulator):
 def test_the_answer_holds_the_picture_itself_when_asked(client):
     response = generate(client, **small(response_format="b64_json"))
     assert set(response.json()["data"][0]) == {"b64_json"}
-    assert picture_of(response).size == (256, 256)
+    assert image_of(response).size == (256, 256)
 
 
 def test_a_seed_makes_a_picture_reproducible(client):
-    pictures = [picture_of(generate(client, **small(seed=seed))) for seed in (7, 7, 8)]
+    images = [image_of(generate(client, **small(seed=seed))) for seed in (7, 7, 8)]
     same, other = (
-        ImageChops.difference(pictures[0], picture).getbbox() for picture in pictures[1:]
+        ImageChops.difference(images[0], image).getbbox() for image in images[1:]
     )
     assert same is None
     assert other is not None
@@ -132,12 +132,12 @@ def test_a_picture_is_charged_by_the_catalogue_price(client, emulator):
 
 
 def test_fields_that_are_not_documented_are_ignored(client):
-    assert picture_of(generate(client, n=4, size="2x2", quality="hd", lora=[])).size == (1024, 1024)
+    assert image_of(generate(client, n=4, size="2x2", quality="hd", lora=[])).size == (1024, 1024)
 
 
 @pytest.mark.parametrize("field", ["image", "start_image", "input_image"])
 def test_an_edit_shows_its_source_in_its_size(client, field):
-    edited = picture_of(generate(client, model=EDITS, **{field: data_uri(png())}))
+    edited = image_of(generate(client, model=EDITS, **{field: data_uri(png())}))
     assert edited.size == (300, 260)
     inset = edited.getpixel((280, 20))
     assert max(abs(seen - sent) for seen, sent in zip(inset, GREEN, strict=True)) < 20
@@ -148,7 +148,7 @@ def test_a_mask_keeps_what_is_black(client):
     mask.paste(255, (0, 0, 150, 260))
     file = io.BytesIO()
     mask.save(file, "PNG")
-    edited = picture_of(
+    edited = image_of(
         generate(client, model=EDITS, image=data_uri(png()), mask=data_uri(file.getvalue()))
     )
     kept = edited.crop((170, 0, 300, 260)).getextrema()
@@ -168,20 +168,20 @@ def test_a_source_may_come_in_every_documented_form(client, form):
         ),
         "own URL": lambda: generate(client, width=300, height=260).json()["data"][0]["url"],
     }[form]()
-    assert picture_of(generate(client, model=EDITS, image=source)).size == (300, 260)
+    assert image_of(generate(client, model=EDITS, image=source)).size == (300, 260)
 
 
 class Neighbour(BaseHTTPRequestHandler):
     """Another server on the machine."""
 
     def do_GET(self):
-        if self.path == "/picture.png":
+        if self.path == "/image.png":
             self.send_response(200)
             self.end_headers()
             self.wfile.write(png())
         else:
             self.send_response(302)
-            self.send_header("Location", "/picture.png")
+            self.send_header("Location", "/image.png")
             self.end_headers()
 
     def log_message(self, *_):
@@ -199,8 +199,8 @@ def neighbour():
 
 
 def test_a_source_may_come_from_another_server_on_the_machine(client, neighbour):
-    response = generate(client, model=EDITS, image=f"{neighbour}/picture.png")
-    assert picture_of(response).size == (300, 260)
+    response = generate(client, model=EDITS, image=f"{neighbour}/image.png")
+    assert image_of(response).size == (300, 260)
 
 
 def test_a_redirect_is_not_followed(client, neighbour):
@@ -255,13 +255,13 @@ def test_a_source_that_is_too_large_is_refused(client):
 def test_up_to_eight_references_are_shown(client):
     references = [data_uri(png((200, 20 * n, 0), (260, 256))) for n in range(9)]
     shown = generate(client, model=EDITS, input_images=references[:8])
-    assert picture_of(shown).size == (260, 256)
+    assert image_of(shown).size == (260, 256)
     refused = generate(client, model=EDITS, input_images=references)
     assert refusal(refused) == (422, "input_images")
 
 
 def test_a_model_that_only_draws_ignores_sources(client):
-    assert picture_of(generate(client, image="not a picture")).size == (1024, 1024)
+    assert image_of(generate(client, image="not a image")).size == (1024, 1024)
 
 
 @pytest.mark.parametrize(

@@ -161,7 +161,7 @@ async def send(world: World, method: str, path: str, **request: Any) -> httpx.Re
     transport = httpx.ASGITransport(create_app(world))
     async with httpx.AsyncClient(
         transport=transport,
-        base_url="http://emulator/api/v1",
+        base_url="http://localhost/api/v1",
         headers={"Authorization": "Bearer rc_live_emulator"},
     ) as client:
         answer = await client.request(method, path.format(**await filled(client)), **request)

@@ -8,6 +8,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
+from runcrate_emulator import JobOutcome, JobRun
 from runcrate_emulator.infrastructure import credit
 from tests.emulator.conftest import assert_refused
 
@@ -20,7 +21,8 @@ def read(infra: httpx.Client, job: dict, suffix: str = "") -> dict:
 
 
 def test_a_job_starts_runs_and_succeeds_on_the_clock(emulator, infra, submit):
-    job = submit("echo one; sleep 10; echo two", name="mine", env={"SECRET": "x"}, tags={"a": "b"})
+    outcome = JobOutcome("one\ntwo\n", seconds=10)
+    job = submit(outcome=outcome, name="mine", env={"SECRET": "x"}, tags={"a": "b"})
     assert (job["status"], job["name"], job["env_keys"]) == ("starting", "mine", ["SECRET"])
     assert "x" not in job["env_keys"]
     assert job["tags"] == {"a": "b"}
@@ -43,13 +45,13 @@ def test_a_job_starts_runs_and_succeeds_on_the_clock(emulator, infra, submit):
 
 
 def test_the_log_grows_with_the_clock_and_is_read_page_by_page(emulator, infra, submit):
-    job = submit("echo one; sleep 10; echo two; echo three")
+    job = submit(outcome=JobOutcome("one\ntwo\nthree\n", seconds=30))
     assert read(infra, job, "/logs")["chunks"] == []
     emulator.clock.advance(25)
     first = read(infra, job, "/logs")
     assert first["chunks"] == [{"seq": 1, "ts": "2026-11-18T12:00:20.000Z", "text": "one\n"}]
     assert (first["cursor"], first["done"], first["status"]) == (1, False, "running")
-    emulator.clock.advance(10)
+    emulator.clock.advance(30)
     page = read(infra, job, "/logs?after=1&limit=1")
     assert ([c["text"] for c in page["chunks"]], page["done"]) == (["two\n"], False)
     last = read(infra, job, f"/logs?after={page['cursor']}")
@@ -58,7 +60,7 @@ def test_the_log_grows_with_the_clock_and_is_read_page_by_page(emulator, infra, 
 
 
 def test_following_a_log_waits_for_output_and_for_the_end(emulator, infra, submit):
-    job = submit("sleep 5; echo late; sleep 5")
+    job = submit(outcome=JobOutcome("late\n", seconds=10))
     emulator.clock.speed = 2000
     page = read(infra, job, "/logs?follow=true")
     assert [chunk["text"] for chunk in page["chunks"]] == ["late\n"]
@@ -70,7 +72,8 @@ def test_following_a_log_waits_for_output_and_for_the_end(emulator, infra, submi
 
 
 def test_exit_codes_fail_and_time_limits_time_out(emulator, infra, submit):
-    failed, slow = submit("exit 3"), submit("echo a; sleep 2m; echo b", max_runtime_minutes=1)
+    failed = submit("fail", JobOutcome(exit_code=3))
+    slow = submit("slow", JobOutcome("a\nb\n", seconds=121), max_runtime_minutes=1)
     emulator.clock.advance(600)
     end = read(infra, failed)
     assert (end["status"], end["exit_code"]) == ("failed", 3)
@@ -86,9 +89,7 @@ def test_exit_codes_fail_and_time_limits_time_out(emulator, infra, submit):
 def test_outputs_redirect_to_a_signed_link_for_an_hour_and_last_thirty_days(
     emulator, infra, submit
 ):
-    job = submit(
-        "echo 1 > $RUNCRATE_OUTPUT_DIR/a.txt; mkdir d; echo 2 > $RUNCRATE_OUTPUT_DIR/d/ü.txt"
-    )
+    job = submit(outcome=JobOutcome(artifacts={"a.txt": "1\n", "d/ü.txt": b"2\n"}))
     path = f"/jobs/{job['id']}/artifacts"
     assert infra.get(path).json()["data"] == []
     emulator.clock.advance(60)
@@ -171,9 +172,10 @@ def test_a_volume_in_another_region_fails_the_job(infra, submit):
 
 
 def test_retries_of_exit_codes_only_when_asked_for(emulator, infra, submit):
-    asked = submit("echo x; exit 3", max_retries=2, retry_on=["nonzero_exit"])
-    other = submit("exit 3", max_retries=2, retry_on=["nonzero_exit"], retry_exit_codes=[4])
-    plain = submit("exit 3", max_retries=2)
+    fails = JobOutcome("x\n", exit_code=3)
+    asked = submit("a", fails, max_retries=2, retry_on=["nonzero_exit"])
+    other = submit("b", fails, max_retries=2, retry_on=["nonzero_exit"], retry_exit_codes=[4])
+    plain = submit("c", fails, max_retries=2)
     emulator.clock.advance(600)
     end = read(infra, asked)
     assert ([a["exit_code"] for a in end["attempts"]], end["attempt"]) == ([3, 3, 3], 3)
@@ -186,7 +188,7 @@ def test_retries_of_exit_codes_only_when_asked_for(emulator, infra, submit):
 def test_a_failed_machine_is_retried_a_terminated_one_is_not(emulator, infra, submit):
     world = emulator.world
     for reason, status, attempts in (("failed", "starting", 2), ("user", "failed", 1)):
-        job = submit("sleep 60", max_retries=1)
+        job = submit(outcome=JobOutcome(seconds=60), max_retries=1)
         emulator.clock.advance(30)
         machine = world.machines[read(infra, job)["instance_id"]]
         credit.stop_machine(world, machine, world.moment, reason)
@@ -204,7 +206,8 @@ def test_deleting_the_machine_of_a_starting_job_fails_it(emulator, infra, submit
 
 
 def test_cancel_is_repeatable_but_not_after_another_end(emulator, infra, submit):
-    job, queued, done = submit("sleep 60"), submit(gpu_type="B200:8"), submit()
+    job, queued = submit("slow", JobOutcome(seconds=60)), submit("queued", gpu_type="B200:8")
+    done = submit("quick", JobOutcome())
     emulator.clock.advance(30)
     for victim in (job, queued):
         path = f"/jobs/{victim['id']}/cancel"
@@ -215,7 +218,7 @@ def test_cancel_is_repeatable_but_not_after_another_end(emulator, infra, submit)
 
 
 def test_delete_only_after_the_end_and_with_everything(emulator, infra, submit):
-    job = submit("echo 1 > $RUNCRATE_OUTPUT_DIR/a")
+    job = submit(outcome=JobOutcome(artifacts={"a": "1"}))
     assert_refused(infra.delete(f"/jobs/{job['id']}"), 409, "conflict")
     emulator.clock.advance(60)
     link = infra.get(f"/jobs/{job['id']}/artifacts/a").headers["location"]
@@ -226,19 +229,19 @@ def test_delete_only_after_the_end_and_with_everything(emulator, infra, submit):
 
 
 def test_rerun_merges_env_and_drops_nulls(emulator, infra, submit):
-    job = submit(
-        "echo $A $B", env={"A": "1", "B": "2"}, webhook_url="https://example.org/hook/abcdef"
-    )
+    job = submit(env={"A": "1", "B": "2"}, webhook_url="https://example.org/hook/abcdef")
     assert job["webhook_url"] == "https://example.org/…cdef"
     assert job["webhook_secret"].startswith("whsec_")
     assert "webhook_secret" not in read(infra, job)
     body = {"env": {"B": "3"}, "webhook_url": None, "name": "again"}
+    runs: list[JobRun] = []
+    emulator.world.on_job = runs.append
     answer = infra.post(f"/jobs/{job['id']}/rerun", json=body)
     assert answer.status_code == 201
     rerun = answer.json()["data"]
     assert (rerun["rerun_of"], rerun["name"], rerun["webhook_url"]) == (job["id"], "again", None)
     emulator.clock.advance(60)
-    assert read(infra, rerun, "/logs")["chunks"][0]["text"] == "1 3\n"
+    assert [(run.env["A"], run.env["B"]) for run in runs] == [("1", "3")]
     plain = infra.post(f"/jobs/{job['id']}/rerun").json()["data"]
     assert plain["env_keys"] == ["A", "B"]
     assert_refused(
@@ -306,7 +309,10 @@ def test_the_same_key_in_progress_is_a_conflict_with_its_reason(emulator, infra)
 
 
 def test_a_group_runs_so_many_at_once_and_ends_as_one(emulator, infra):
-    body = {**SPEC, "command": "sleep 10; echo $N $RUNCRATE_JOB_INDEX", "max_parallel": 1}
+    emulator.world.on_job = lambda run: JobOutcome(
+        f"{run.env['N']} {run.env['RUNCRATE_JOB_INDEX']}\n", seconds=10
+    )
+    body = {**SPEC, "max_parallel": 1}
     body |= {"params": [{"N": "a"}, {"N": "b"}], "webhook_url": "https://example.org/x"}
     answer = infra.post("/jobs", json=body)
     assert answer.status_code == 201
@@ -363,7 +369,7 @@ def test_jobs_are_listed_newest_first_by_cursor(emulator, infra, submit):
 def test_jobs_are_filtered(emulator, infra, submit):
     first = submit("echo alpha", tags={"team": "a", "kind": "x:y"}, name="First")
     emulator.clock.advance(120)
-    second = submit("exit 1", gpu_type="L40S", tags={"team": "b"})
+    second = submit("fail", JobOutcome(exit_code=1), gpu_type="L40S", tags={"team": "b"})
     emulator.clock.advance(60)
 
     def found(**query: object) -> list[str]:
@@ -451,7 +457,7 @@ def test_all_documented_fields_are_accepted(infra, submit):
 
 
 def test_metrics_are_per_step_and_gpu(emulator, infra, submit):
-    job = submit("sleep 150", gpu_type="RTX4090:2")
+    job = submit(outcome=JobOutcome(seconds=150), gpu_type="RTX4090:2")
     assert read(infra, job, "/metrics") == []
     emulator.clock.advance(300)
     points = read(infra, job, "/metrics")
@@ -517,9 +523,10 @@ def test_jobs_belong_to_their_environment(infra, submit):
         assert_refused(answer, 404, "not_found")
 
 
-def test_a_secret_is_set_and_a_value_of_the_job_wins(emulator, infra, submit):
+def test_a_secret_is_set_and_a_value_of_the_job_wins(emulator, infra):
     emulator.world.set_secret("main", "TOKEN")
     emulator.world.set_secret("main", "OTHER")
-    job = submit("echo $TOKEN, $OTHER", env={"TOKEN": "mine"})
+    emulator.world.on_job = lambda run: JobOutcome(f"{run.env['TOKEN']}, {run.env['OTHER']}\n")
+    job = infra.post("/jobs", json={**SPEC, "env": {"TOKEN": "mine"}}).json()["data"]
     emulator.clock.advance(60)
     assert read(infra, job, "/logs")["chunks"][0]["text"] == "mine, (a secret)\n"

@@ -4,6 +4,7 @@ from decimal import Decimal
 
 import pytest
 
+from runcrate_emulator import JobOutcome
 from tests.emulator.conftest import assert_refused
 
 JOB = {"command": "echo hi", "gpu_type": "A100", "max_runtime_minutes": 30}
@@ -60,7 +61,8 @@ def test_a_single_run_launches_an_instance_and_is_over(emulator, infra, schedule
 
 
 def test_a_run_is_skipped_while_the_last_one_lives(emulator, infra, schedule):
-    long = {**JOB, "command": "sleep 90m", "max_runtime_minutes": 120}
+    emulator.world.on_job = lambda _: JobOutcome(seconds=90 * 60)
+    long = {**JOB, "max_runtime_minutes": 120}
     skips = schedule(spec=long, cron="0 * * * *")
     allows = schedule(spec=long, cron="0 * * * *", overlap="allow")
     emulator.clock.advance(2 * 3600)

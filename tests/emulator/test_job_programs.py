@@ -1,4 +1,4 @@
-"""A test's own program in place of a job's command."""
+"""Outcomes of jobs: decided by `on_job`, else the command is logged and succeeds."""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ SPEC = {"command": "python train.py", "gpu_type": "A100", "max_runtime_minutes":
 
 
 class Training:
-    """Fails once, then leaves a model behind; leaves other commands to the simulated shell."""
+    """Fails once, then leaves a model behind; leaves other commands undecided."""
 
     def __init__(self) -> None:
         self.runs: list[JobRun] = []
@@ -65,10 +65,11 @@ def test_a_program_decides_log_exit_code_time_and_artifacts(emulator, infra, tra
     assert "env" not in repr(first)
 
 
-def test_what_it_leaves_alone_is_simulated(emulator, infra):
+def test_a_command_that_it_leaves_undecided_is_logged_and_succeeds(emulator, infra):
     job = finished(emulator, infra, command="echo hello")
     chunks = infra.get(f"/jobs/{job['id']}/logs").json()["data"]["chunks"]
-    assert [chunk["text"] for chunk in chunks] == ["hello\n"]
+    assert [chunk["text"] for chunk in chunks] == ["[emulator] not run: echo hello\n"]
+    assert (job["status"], job["exit_code"]) == ("succeeded", 0)
 
 
 def test_a_program_that_raises_fails_the_job_and_shows_among_the_crashes(emulator, infra):

@@ -1,4 +1,4 @@
-"""Films: playable, exactly as long as asked, recognisable."""
+"""Videos: playable, exactly as long as asked, recognisable."""
 
 import io
 import itertools
@@ -10,22 +10,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 
-from runcrate_emulator.media.films import film_size, render_film
-from runcrate_emulator.media.pictures import Commission
+from runcrate_emulator.media.videos import video_size, render_video
+from runcrate_emulator.media.images import ImageSpec
 
 
-def commission(prompt="Ocean waves", size=(320, 180)) -> Commission:
-    return Commission(prompt, "google/veo-3.0", 7, *size)
+def spec(prompt="Ocean waves", size=(320, 180)) -> ImageSpec:
+    return ImageSpec(prompt, "google/veo-3.0", 7, *size)
 
 
-def pictures(film: bytes) -> list[Image.Image]:
-    with av.open(io.BytesIO(film)) as container:
+def images(video: bytes) -> list[Image.Image]:
+    with av.open(io.BytesIO(video)) as container:
         return [frame.to_image() for frame in container.decode(video=0)]
 
 
 @pytest.mark.parametrize("seconds", [1, 4, 15])
 def test_a_film_lasts_exactly_as_long_as_asked(seconds):
-    with av.open(io.BytesIO(render_film(commission(), seconds))) as container:
+    with av.open(io.BytesIO(render_video(spec(), seconds))) as container:
         video = container.streams.video[0]
         assert video.duration * video.time_base == seconds
         assert container.duration == seconds * av.time_base
@@ -35,18 +35,18 @@ def test_a_film_lasts_exactly_as_long_as_asked(seconds):
 
 
 def test_every_picture_moves_on_while_the_caption_stands_still():
-    shown = pictures(render_film(commission(), 1))
+    shown = images(render_video(spec(), 1))
     for earlier, later in itertools.pairwise(shown):
         assert max(ImageStat.Stat(ImageChops.difference(earlier, later)).extrema[0]) > 60
-    captions = [picture.crop((0, 160, 320, 180)) for picture in (shown[0], shown[-1])]
+    captions = [image.crop((0, 160, 320, 180)) for image in (shown[0], shown[-1])]
     assert max(ImageStat.Stat(ImageChops.difference(*captions)).mean) < 6
 
 
 def test_a_bar_shows_how_much_has_passed():
-    shown = pictures(render_film(commission(), 2))
+    shown = images(render_video(spec(), 2))
 
-    def length(picture):
-        return sum(min(picture.getpixel((x, 1))) > 150 for x in range(320))
+    def length(image):
+        return sum(min(image.getpixel((x, 1))) > 150 for x in range(320))
 
     assert length(shown[-1]) > 300
     assert length(shown[len(shown) // 2]) == pytest.approx(166, abs=15)
@@ -54,21 +54,21 @@ def test_a_bar_shows_how_much_has_passed():
 
 def test_a_given_picture_is_animated():
     first = Image.new("RGB", (100, 100), (200, 20, 20))
-    red, green, blue = pictures(render_film(commission(), 1, first))[0].getpixel((300, 30))
+    red, green, blue = images(render_video(spec(), 1, first))[0].getpixel((300, 30))
     assert red > 150
     assert max(green, blue) < 70
 
 
 def test_the_file_says_what_it_was_made_from():
     prompt = 'Grüße \0 "quoted" 你好'
-    with av.open(io.BytesIO(render_film(commission(prompt), 1))) as container:
+    with av.open(io.BytesIO(render_video(spec(prompt), 1))) as container:
         note = json.loads(container.metadata["comment"])
     assert note == {"prompt": prompt, "model": "google/veo-3.0", "seed": 7}
 
 
 @given(st.integers(256, 2048), st.integers(256, 2048))
 def test_a_film_keeps_the_proportions_of_the_asked_size(width, height):
-    across, down = film_size(width, height)
+    across, down = video_size(width, height)
     assert (across % 2, down % 2) == (0, 0)
     assert max(across, down) <= 640
     assert across / down == pytest.approx(width / height, rel=0.03)

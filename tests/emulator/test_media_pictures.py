@@ -1,4 +1,4 @@
-"""Pictures drawn and edited by pure functions."""
+"""Images drawn and edited by pure functions."""
 
 import contextlib
 import io
@@ -10,25 +10,25 @@ from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
 from runcrate_emulator.media.lettering import draw_panel
-from runcrate_emulator.media.picture_edits import Sources, draw_edit
-from runcrate_emulator.media.picture_files import (
-    PictureFileError,
+from runcrate_emulator.media.image_edits import Sources, draw_edit
+from runcrate_emulator.media.image_files import (
+    ImageFileError,
     encode_webp,
-    open_picture,
+    open_image,
     read_note,
 )
-from runcrate_emulator.media.pictures import Commission, draw_landscape, draw_picture
+from runcrate_emulator.media.images import ImageSpec, draw_landscape, draw_image
 
 MODEL = "black-forest-labs/FLUX.1-schnell"
 
 
-def commission(prompt="A red fox", seed=1, width=320, height=256) -> Commission:
-    return Commission(prompt, MODEL, seed, width, height)
+def spec(prompt="A red fox", seed=1, width=320, height=256) -> ImageSpec:
+    return ImageSpec(prompt, MODEL, seed, width, height)
 
 
-def file_of(picture: Image.Image, image_format: str, **options) -> bytes:
+def file_of(image: Image.Image, image_format: str, **options) -> bytes:
     file = io.BytesIO()
-    picture.save(file, image_format, **options)
+    image.save(file, image_format, **options)
     return file.getvalue()
 
 
@@ -38,22 +38,22 @@ def differ(first: Image.Image, second: Image.Image) -> bool:
 
 @pytest.mark.parametrize("size", [(256, 256), (256, 2048), (2048, 256), (1024, 768), (257, 999)])
 def test_a_picture_has_exactly_the_asked_size(size):
-    picture = draw_picture(commission(width=size[0], height=size[1]))
-    assert (picture.size, picture.mode) == (size, "RGB")
+    image = draw_image(spec(width=size[0], height=size[1]))
+    assert (image.size, image.mode) == (size, "RGB")
 
 
-def test_the_same_commission_gives_the_same_picture():
-    assert not differ(draw_picture(commission()), draw_picture(commission()))
+def test_the_same_commission_gives_the_same_image():
+    assert not differ(draw_image(spec()), draw_image(spec()))
 
 
 @pytest.mark.parametrize("change", [{"seed": 2}, {"prompt": "A red dog"}])
 def test_another_seed_or_prompt_gives_another_landscape(change):
-    assert differ(draw_landscape(commission()), draw_landscape(commission(**change)))
+    assert differ(draw_landscape(spec()), draw_landscape(spec(**change)))
 
 
-def test_colours_named_in_the_prompt_are_in_the_picture():
-    picture = draw_picture(commission("a navy sky with a gold sun"))
-    colours = {colour for _, colour in picture.getcolors(picture.width * picture.height)}
+def test_colours_named_in_the_prompt_are_in_the_image():
+    image = draw_image(spec("a navy sky with a gold sun"))
+    colours = {colour for _, colour in image.getcolors(image.width * image.height)}
     assert (255, 215, 0) in colours
 
 
@@ -81,31 +81,31 @@ def test_the_prompt_is_written_in_white_on_a_dark_panel():
 )
 @pytest.mark.parametrize("box", [(0, 150, 400, 300), (0, 0, 256, 100), (10, 10, 40, 30)])
 def test_any_text_fits_its_box(text, box):
-    picture = Image.new("RGB", (400, 300), "white")
-    left, top, right, bottom = draw_panel(picture, text, box, note="a note " * 40)
+    image = Image.new("RGB", (400, 300), "white")
+    left, top, right, bottom = draw_panel(image, text, box, note="a note " * 40)
     assert box[0] <= left < right <= box[2]
     assert box[1] <= top < bottom <= box[3]
-    outside = picture.copy()
+    outside = image.copy()
     outside.paste("white", box)
     assert outside.getextrema() == ((255, 255),) * 3
 
 
 @pytest.mark.parametrize("text", ["word " * 13_000, "x" * 65_000, "\n" * 60_000 + "a"])
 def test_the_longest_prompt_is_lettered_quickly(text):
-    picture = Image.new("RGB", (2048, 2048))
+    image = Image.new("RGB", (2048, 2048))
     started = time.process_time()
-    draw_panel(picture, text, (0, 1100, 2048, 2048))
+    draw_panel(image, text, (0, 1100, 2048, 2048))
     assert time.process_time() - started < 3  # a naive layout takes minutes
 
 
 def test_an_edit_shows_its_source():
     source = Image.new("RGB", (400, 300), (10, 200, 30))
-    wish = Commission("make it rain", MODEL, 1, 400, 300)
+    wish = ImageSpec("make it rain", MODEL, 1, 400, 300)
     edited = draw_edit(wish, Sources((source,), strength=0.3))
-    plain = draw_picture(wish)
+    plain = draw_image(wish)
 
-    def green(picture):
-        red, green, blue = ImageStat.Stat(picture).mean
+    def green(image):
+        red, green, blue = ImageStat.Stat(image).mean
         return green - (red + blue) / 2
 
     assert green(edited) > green(plain) + 30
@@ -115,8 +115,8 @@ def test_an_edit_shows_its_source():
 @pytest.mark.parametrize("strength", [0.0, 1.0])
 def test_strength_goes_from_the_source_to_the_landscape(strength):
     source = Image.new("RGB", (320, 256), (10, 200, 30))
-    edited = draw_edit(commission(), Sources((source,), strength=strength))
-    wanted = source if strength == 0 else draw_landscape(commission())
+    edited = draw_edit(spec(), Sources((source,), strength=strength))
+    wanted = source if strength == 0 else draw_landscape(spec())
     spot = (5, 5)  # beside the inset and above the caption
     assert edited.getpixel(spot) == wanted.getpixel(spot)
 
@@ -131,8 +131,8 @@ def masks():
 
 @pytest.mark.parametrize("kind", ["white changes", "transparent changes"])
 def test_nothing_changes_outside_the_mask(kind):
-    source = draw_landscape(commission("a source", seed=9))
-    edited = draw_edit(commission(), Sources((source,), mask=masks()[kind]))
+    source = draw_landscape(spec("a source", seed=9))
+    edited = draw_edit(spec(), Sources((source,), mask=masks()[kind]))
     changed = ImageChops.difference(source, edited).getbbox()
     assert changed is not None
     left, top, right, bottom = changed
@@ -141,46 +141,46 @@ def test_nothing_changes_outside_the_mask(kind):
 
 
 def test_an_all_black_mask_changes_nothing():
-    source = draw_landscape(commission("a source", seed=9))
+    source = draw_landscape(spec("a source", seed=9))
     mask = Image.new("L", source.size, 0)
-    assert not differ(source, draw_edit(commission(), Sources((source,), mask=mask)))
+    assert not differ(source, draw_edit(spec(), Sources((source,), mask=mask)))
 
 
 def test_a_control_picture_gives_its_outlines():
     control = Image.new("RGB", (320, 256), "black")
     ImageDraw.Draw(control).rectangle((100, 30, 200, 90), fill="white")
-    edited = draw_edit(commission(), Sources(control=control))
+    edited = draw_edit(spec(), Sources(control=control))
     assert min(edited.getpixel((150, 30))) > 200
     assert not differ(
-        edited.crop((0, 0, 90, 20)), draw_landscape(commission()).crop((0, 0, 90, 20))
+        edited.crop((0, 0, 90, 20)), draw_landscape(spec()).crop((0, 0, 90, 20))
     )
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
 def test_sources_of_every_mode_can_be_edited(mode):
     image_format = "JPEG" if mode == "CMYK" else "PNG"
-    source = open_picture(file_of(Image.new(mode, (40, 30)), image_format))
+    source = open_image(file_of(Image.new(mode, (40, 30)), image_format))
     assert source.mode in ("RGB", "RGBA")
-    assert draw_edit(commission(), Sources((source, source), mask=source)).size == (320, 256)
+    assert draw_edit(spec(), Sources((source, source), mask=source)).size == (320, 256)
 
 
 @pytest.mark.parametrize("image_format", ["PNG", "JPEG", "WEBP", "GIF"])
 def test_the_formats_that_the_official_sdk_sends_are_read(image_format):
-    assert open_picture(file_of(Image.new("RGB", (40, 30)), image_format)).size == (40, 30)
+    assert open_image(file_of(Image.new("RGB", (40, 30)), image_format)).size == (40, 30)
 
 
 def test_a_photo_is_turned_as_its_camera_says():
     exif = Image.Exif()
     exif[0x0112] = 6
     photo = file_of(Image.new("RGB", (40, 30)), "JPEG", exif=exif)
-    assert open_picture(photo).size == (30, 40)
+    assert open_image(photo).size == (30, 40)
 
 
 def test_a_picture_too_large_to_unpack_is_refused():
     bomb = file_of(Image.new("1", (8000, 8000)), "PNG")
     assert len(bomb) < 20_000
-    with pytest.raises(PictureFileError, match="pixels"):
-        open_picture(bomb)
+    with pytest.raises(ImageFileError, match="pixels"):
+        open_image(bomb)
 
 
 @settings(max_examples=150, deadline=None)
@@ -188,9 +188,9 @@ def test_a_picture_too_large_to_unpack_is_refused():
     st.sampled_from([b"", b"\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", b"\xff\xd8\xff", b"GIF89a"]),
     st.binary(max_size=300),
 )
-def test_rubbish_is_no_picture(signature, rubbish):
-    with pytest.raises(PictureFileError):
-        open_picture(signature + rubbish)
+def test_rubbish_is_no_image(signature, rubbish):
+    with pytest.raises(ImageFileError):
+        open_image(signature + rubbish)
 
 
 PNG = file_of(Image.linear_gradient("L").convert("RGB"), "PNG")
@@ -201,13 +201,13 @@ PNG = file_of(Image.linear_gradient("L").convert("RGB"), "PNG")
 def test_a_damaged_picture_is_refused_or_read_and_nothing_else(place, value):
     damaged = bytearray(PNG)
     damaged[place] = value
-    with contextlib.suppress(PictureFileError):
-        assert open_picture(bytes(damaged)).width > 0
+    with contextlib.suppress(ImageFileError):
+        assert open_image(bytes(damaged)).width > 0
 
 
 def test_the_file_says_what_it_was_made_from():
-    wish = commission('Grüße & 你好 "quoted"', seed=-5)
-    data = encode_webp(draw_picture(wish), wish)
+    wish = spec('Grüße & 你好 "quoted"', seed=-5)
+    data = encode_webp(draw_image(wish), wish)
     assert read_note(data) == {"prompt": wish.prompt, "model": MODEL, "seed": -5}
     with Image.open(io.BytesIO(data)) as file:
         assert (file.format, file.size) == ("WEBP", (320, 256))

@@ -4,8 +4,7 @@ import re
 
 import pytest
 
-from runcrate_emulator.media.sounding import Span
-from runcrate_emulator.media.speech_sound import Word, Words
+from runcrate_emulator.media.speech import Spoken
 from runcrate_emulator.media.transcript import (
     Segment,
     as_json,
@@ -17,15 +16,8 @@ from runcrate_emulator.media.transcript import (
 )
 
 
-def words(text: str, *, pace_s: float = 0.4, start_s: float = 0.0) -> tuple[Word, ...]:
-    return tuple(
-        Word(word, start_s + number * pace_s, start_s + number * pace_s + 0.3)
-        for number, word in enumerate(text.split())
-    )
-
-
-def heard(text: str, **options) -> Words:
-    return Words(words(text, **options), duration_s=60.0)
+def segments(text: str, *, pace_s: float = 0.1, within_s: float = 1e6) -> list[Segment]:
+    return segments_of(Spoken(text, len(text) * pace_s), within_s)
 
 
 @pytest.mark.parametrize(
@@ -39,47 +31,47 @@ def heard(text: str, **options) -> Words:
     ],
 )
 def test_a_segment_is_a_sentence(text, sentences):
-    assert [segment.text for segment in segments_of(heard(text))] == sentences
+    assert [segment.text for segment in segments(text)] == sentences
 
 
 def test_a_segment_lasts_from_its_first_word_to_its_last():
-    first, second = segments_of(heard("a b. c d."))
-    assert (first.start_s, first.end_s) == pytest.approx((0.0, 0.7))
-    assert (second.start_s, second.end_s) == pytest.approx((0.8, 1.5))
+    first, second = segments("a b. c d.")
+    assert (first.start_s, first.end_s) == pytest.approx((0.0, 0.4))
+    assert (second.start_s, second.end_s) == pytest.approx((0.5, 0.9))
 
 
 def test_a_long_pause_ends_a_segment():
-    spoken = Words(words("before it") + words("after it", start_s=5), duration_s=6)
-    assert [segment.text for segment in segments_of(spoken)] == ["before it", "after it"]
+    assert [one.text for one in segments("before it" + " " * 12 + "after it")] == [
+        "before it",
+        "after it",
+    ]
 
 
 def test_a_text_without_punctuation_is_cut_into_readable_segments():
-    segments = segments_of(heard("word " * 120))
-    assert len(segments) > 2
-    assert all(segment.end_s - segment.start_s < 16 for segment in segments)
+    found = segments("word " * 120)
+    assert len(found) > 2
+    assert all(segment.end_s - segment.start_s < 16 for segment in found)
 
 
-def test_other_sound_is_described_in_its_place():
-    spoken = Words(
-        words("Hello.") + words("Bye.", start_s=20),
-        duration_s=21,
-        other_sound=(Span(2.0, 14.3),),
-    )
-    assert as_text(segments_of(spoken)) == (
-        "Hello. [12.3 s of sound that is not the emulator's speech] Bye."
-    )
+def test_words_behind_the_end_of_the_audio_are_left_out():
+    assert as_text(segments("One two three.", within_s=0.7)) == "One two"
 
 
-def test_silence_is_an_empty_text_and_an_empty_list():
-    segments = segments_of(Words((), duration_s=3.0))
-    assert as_json(segments, duration_s=3.0, language="en") == {
+def test_other_audio_gets_a_fixed_text():
+    assert segments_of(None, 12.34) == [
+        Segment("[12.3 s of audio that the emulator did not speak]", 0.0, 12.34)
+    ]
+
+
+def test_no_segments_are_an_empty_text_and_an_empty_list():
+    assert as_json([], duration_s=3.0, language="en") == {
         "text": "",
         "language": "en",
         "duration": 3.0,
         "segments": [],
     }
-    assert (as_text(segments), as_srt(segments)) == ("", "")
-    assert as_vtt(segments) == "WEBVTT\n"
+    assert (as_text([]), as_srt([])) == ("", "")
+    assert as_vtt([]) == "WEBVTT\n"
 
 
 SEGMENTS = [Segment("One & <two>.", 0.0, 1.2345), Segment("Three.", 3599.9996, 3725.5)]
@@ -101,7 +93,7 @@ def test_vtt_has_its_header_uses_points_and_escapes_markup():
 
 
 def test_no_cue_of_a_long_text_overlaps_the_next():
-    stamps = re.findall(r"(\d\d):(\d\d):(\d\d),(\d\d\d)", as_srt(segments_of(heard("Yes. " * 90))))
+    stamps = re.findall(r"(\d\d):(\d\d):(\d\d),(\d\d\d)", as_srt(segments("Yes. " * 90)))
     times = [((int(h) * 60 + int(m)) * 60 + int(s)) * 1000 + int(ms) for h, m, s, ms in stamps]
     assert len(times) == 180
     assert times == sorted(times)

@@ -5,7 +5,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from runcrate_emulator.simulation.catalogue import MODELS, find, of_kind
+from runcrate_emulator.inference.model_catalogue import MODELS, find, of_kind
 
 DOCUMENTED = {
     "deepseek-ai/DeepSeek-V3.2": ("chat", Decimal("0.30"), None),

@@ -17,7 +17,7 @@ import runcrate
 from PIL import Image
 
 from runcrate_emulator import Emulator
-from runcrate_emulator.media.picture_files import read_note
+from runcrate_emulator.media.image_files import read_note
 
 CHAT = "deepseek-ai/DeepSeek-V3"
 DRAWS = "black-forest-labs/FLUX.1-schnell"
@@ -96,8 +96,8 @@ def is_green(colour) -> bool:
 
 
 def colour_at(data: bytes, place: tuple[int, int]):
-    with Image.open(io.BytesIO(data)) as picture:
-        return picture.convert("RGB").getpixel(place)
+    with Image.open(io.BytesIO(data)) as image:
+        return image.convert("RGB").getpixel(place)
 
 
 # --- chat ---------------------------------------------------------------------------------------
@@ -154,8 +154,8 @@ async def test_an_image_is_generated_and_saved(client, tmp_path):
     )
     path = tmp_path / "city.webp"
     answer.data[0].save(str(path))
-    with Image.open(path) as picture:
-        assert (picture.format, picture.size) == ("WEBP", (512, 384))
+    with Image.open(path) as image:
+        assert (image.format, image.size) == ("WEBP", (512, 384))
     assert read_note(path.read_bytes()) == {
         "prompt": "A futuristic cityscape at sunset",
         "model": DRAWS,
@@ -170,8 +170,8 @@ async def test_an_image_comes_inline(client):
             model=DRAWS, prompt="A cat", aspect_ratio="16:9", response_format="b64_json"
         )
     )
-    with Image.open(io.BytesIO(answer.data[0].to_bytes())) as picture:
-        assert picture.size == (1280, 720)
+    with Image.open(io.BytesIO(answer.data[0].to_bytes())) as image:
+        assert image.size == (1280, 720)
 
 
 @pytest.mark.parametrize("field", ["image", "start_image", "control_image"])
@@ -193,8 +193,8 @@ async def test_an_image_is_edited_again_by_its_link(client):
     second = await settled(
         client.images.generate(model=EDITS, prompt="Add a hat", image=first.data[0].url)
     )
-    with Image.open(io.BytesIO(second.data[0].to_bytes())) as picture:
-        assert picture.size == (300, 260)
+    with Image.open(io.BytesIO(second.data[0].to_bytes())) as image:
+        assert image.size == (300, 260)
 
 
 # --- videos -------------------------------------------------------------------------------------
@@ -206,13 +206,13 @@ async def test_a_video_is_submitted_polled_and_downloaded(client):
     while job.status not in ("completed", "failed"):
         job = await settled(client.videos.get_status(job.id))
     assert job.progress == 100
-    film = await settled(client.videos.download(job.id))
-    with av.open(io.BytesIO(film)) as container:
+    video = await settled(client.videos.download(job.id))
+    with av.open(io.BytesIO(video)) as container:
         assert container.duration == 4 * av.time_base
 
 
 async def test_a_video_is_generated_and_saved(client, tmp_path):
-    path, seen = tmp_path / "film.mp4", []
+    path, seen = tmp_path / "video.mp4", []
     job = await settled(
         client.videos.generate_and_save(
             str(path),
@@ -233,7 +233,7 @@ async def test_a_video_is_generated_and_saved(client, tmp_path):
 
 
 def test_a_picture_file_is_animated(sync_client, photo, tmp_path):
-    path = tmp_path / "film.mp4"
+    path = tmp_path / "video.mp4"
     sync_client.videos.generate_and_save(
         str(path), model=VEO, prompt="Animate this", image=str(photo), poll_interval=0.01
     )
@@ -341,7 +341,7 @@ async def test_defect_saving_asynchronously_needs_an_undeclared_dependency(async
         await answer.data[0].save_async(str(tmp_path / "cat.webp"))
 
 
-def test_defect_an_expired_link_is_saved_as_if_it_were_a_picture(sync_client, emulator):
+def test_defect_an_expired_link_is_saved_as_if_it_were_a_image(sync_client, emulator):
     answer = sync_client.images.generate(model=DRAWS, prompt="A cat")
     emulator.clock.advance(100_000)
     assert b"expired" in answer.data[0].to_bytes()
@@ -370,7 +370,7 @@ async def test_defect_a_failed_video_is_a_bare_runtime_error_without_its_reason(
     with pytest.raises(RuntimeError) as raised:
         await settled(
             client.videos.generate_and_save(
-                str(tmp_path / "film.mp4"), model=VEO, prompt="A sun", poll_interval=0.01
+                str(tmp_path / "video.mp4"), model=VEO, prompt="A sun", poll_interval=0.01
             )
         )
     assert type(raised.value) is RuntimeError

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import runcrate
 
-from runcrate_emulator import Emulator
+from runcrate_emulator import Emulator, JobOutcome
 from tests.emulator.conftest import PUBLIC_KEY
 
 NAMESPACES = (
@@ -181,8 +181,9 @@ def walk_jobs(client: Any, emulator: Emulator) -> None:
     again = client.jobs.uploads.create(bytes=8, sha256=digest)
     assert (again.upload_id, again.url) == (upload.upload_id, None)
 
+    emulator.world.on_job = lambda _: JobOutcome("hello\n", artifacts={"a.txt": "1\n"}, seconds=90)
     job = client.jobs.run(
-        command="echo hello; sleep 90; echo 1 > $RUNCRATE_OUTPUT_DIR/a.txt",
+        command="python train.py",
         gpu_type=["A4000", "L40S:1"],
         max_runtime_minutes=60,
         tags={"team": "a"},

@@ -7,7 +7,7 @@ import openai
 import pytest
 from pydantic import BaseModel
 
-from runcrate_emulator import Emulator
+from runcrate_emulator import Emulator, Reply
 from tests.emulator.chat_support import tool, user
 
 MODEL = "deepseek-ai/DeepSeek-V3.2"
@@ -46,7 +46,8 @@ async def client(request, emulator):
     await settled(client.close())
 
 
-async def test_chat(client):
+async def test_chat(client, emulator):
+    emulator.reply_with(Reply.text("hello world"))
     answer = await settled(
         client.chat.completions.create(model=MODEL, messages=[user("Say hello world")])
     )
@@ -54,7 +55,8 @@ async def test_chat(client):
     assert answer.usage.total_tokens > 0
 
 
-async def test_streamed_chat_with_usage(client):
+async def test_streamed_chat_with_usage(client, emulator):
+    emulator.reply_with(Reply.text(", ".join(map(str, range(1, 21)))))
     stream = await settled(
         client.chat.completions.create(
             model=MODEL,
@@ -69,7 +71,11 @@ async def test_streamed_chat_with_usage(client):
     assert chunks[-1].usage.completion_tokens > 20
 
 
-async def test_tools_and_their_results(client):
+async def test_tools_and_their_results(client, emulator):
+    emulator.reply_with(
+        Reply.tool_calls(("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Rome"})),
+        Reply.text("Sunny in Paris and in Rome."),
+    )
     messages = [user("What is the weather in Paris and Rome?")]
     asked = {"model": MODEL, "tools": [WEATHER]}
     first = await settled(client.chat.completions.create(messages=messages, **asked))
@@ -100,7 +106,8 @@ async def test_streamed_tools(client):
     assert (call.function.name, call.function.arguments) == ("get_weather", '{"city": "Paris"}')
 
 
-async def test_structured_output(client):
+async def test_structured_output(client, emulator):
+    emulator.reply_with(Reply.json({"name": "Anna", "age": 30}))
     answer = await settled(
         client.chat.completions.parse(
             model=MODEL, messages=[user("Anna is 30 years old.")], response_format=Person

@@ -46,8 +46,8 @@ async def test_images_come_inline(client):
         )
     )
     (item,) = answer.data
-    with Image.open(io.BytesIO(base64.b64decode(item.b64_json))) as picture:
-        assert (picture.format, picture.size) == ("WEBP", (320, 256))
+    with Image.open(io.BytesIO(base64.b64decode(item.b64_json))) as image:
+        assert (image.format, image.size) == ("WEBP", (320, 256))
 
 
 async def test_images_come_as_links(client, emulator):

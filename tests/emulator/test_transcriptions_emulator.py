@@ -102,11 +102,31 @@ def test_the_hinted_language_is_reported(client, mp3):
     assert transcribe(client, mp3, language="de").json()["language"] == "de"
 
 
-def test_other_sound_is_described_and_not_invented(client):
+def test_other_audio_gets_a_fixed_transcript_of_its_length(client):
     hum = bytes(range(0, 200, 2)) * 960  # a saw tooth; two seconds
-    assert transcribe(client, wav(hum)).json()["text"] == (
-        "[2.0 s of sound that is not the emulator's speech]"
-    )
+    fixed = "[2.0 s of audio that the emulator did not speak]"
+    body = transcribe(client, wav(hum)).json()
+    assert body["text"] == fixed
+    assert [(one["start"], one["end"]) for one in body["segments"]] == [(0, 2)]
+
+
+def test_speech_is_known_by_its_tag_to_another_emulator(mp3):
+    with Emulator() as other:
+        answer = httpx.post(
+            f"{other.inference_url}/audio/transcriptions",
+            data={"model": WHISPER},
+            files={"file": ("speech.mp3", mp3)},
+            headers={"Authorization": f"Bearer {other.api_key}"},
+        )
+    assert answer.json()["text"] == TEXT
+
+
+def test_speech_that_was_cut_gives_the_words_up_to_the_cut(client, mp3):
+    first, *_ = TEXT.split(" ")
+    text = transcribe(client, mp3[: len(mp3) // 2], "part.mp3").json()["text"]
+    assert TEXT.startswith(text)
+    assert first in text
+    assert text != TEXT
 
 
 def test_silence_is_an_empty_text(client):
@@ -154,7 +174,7 @@ def test_a_playlist_is_not_followed(client):
 
 
 def test_a_file_that_is_too_large_is_refused(client, monkeypatch):
-    monkeypatch.setattr(transcriptions, "LARGEST_FILE", 10_000)
+    monkeypatch.setattr(transcriptions, "MAX_FILE_BYTES", 10_000)
     assert refusal(transcribe(client, wav(bytes(20_000)))) == (413, "file")
 
 

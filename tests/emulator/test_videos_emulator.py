@@ -50,8 +50,8 @@ def finished(client, emulator, **body) -> bytes:
     return client.get(f"/videos/{job['id']}/download").raise_for_status().content
 
 
-def seconds_and_size(film: bytes):
-    with av.open(io.BytesIO(film)) as container:
+def seconds_and_size(video: bytes):
+    with av.open(io.BytesIO(video)) as container:
         video = container.streams.video[0]
         return video.duration * video.time_base, (video.width, video.height)
 
@@ -101,8 +101,8 @@ def test_downloads_at_the_same_time_get_the_same_film(client, emulator):
     job = submit(client, duration=4).json()
     emulator.clock.advance(LONG_ENOUGH_S)
     with ThreadPoolExecutor(4) as pool:
-        films = set(pool.map(lambda _: client.get(f"/videos/{job['id']}/download").content, "1234"))
-    assert len(films) == 1
+        videos = set(pool.map(lambda _: client.get(f"/videos/{job['id']}/download").content, "1234"))
+    assert len(videos) == 1
     assert [file.kind for file in emulator.world.media.newest(9)] == ["video"]
 
 
@@ -127,16 +127,16 @@ def test_a_picture_is_animated(client, emulator, field):
     file = io.BytesIO()
     Image.new("RGB", (64, 64), (200, 20, 20)).save(file, "PNG")
     uri = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-    film = finished(client, emulator, **{field: uri})
-    with av.open(io.BytesIO(film)) as container:
+    video = finished(client, emulator, **{field: uri})
+    with av.open(io.BytesIO(video)) as container:
         red, green, blue = next(container.decode(video=0)).to_image().getpixel((600, 60))
     assert red > 150
     assert max(green, blue) < 70
 
 
 def test_a_seed_makes_a_film_reproducible(client, emulator):
-    films = [finished(client, emulator, seed=seed) for seed in (1, 1, 2)]
-    assert films[0] == films[1] != films[2]
+    videos = [finished(client, emulator, seed=seed) for seed in (1, 1, 2)]
+    assert videos[0] == videos[1] != videos[2]
 
 
 def test_a_film_is_charged_by_the_second(client, emulator):

@@ -11,6 +11,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
+from runcrate_emulator import JobOutcome
 from runcrate_emulator.infrastructure.webhooks import SIGNATURE_HEADER, is_acceptable, is_local
 from tests.emulator.conftest import assert_refused
 
@@ -68,7 +69,7 @@ def eventually(condition: Callable[[], bool]) -> bool:
 
 
 def test_the_end_of_a_job_is_announced_without_another_request(emulator, submit, receiver):
-    job = submit("echo done; exit 3", webhook_url=receiver.url)
+    job = submit(outcome=JobOutcome("done\n", exit_code=3), webhook_url=receiver.url)
     emulator.clock.advance(60)
     (told,) = receiver.wait_for(1)
     assert (told["event"], told["job"]["id"]) == ("finished", job["id"])
@@ -84,13 +85,14 @@ def test_the_end_of_a_job_is_announced_without_another_request(emulator, submit,
 
 def test_the_start_is_announced_to_those_who_ask(emulator, infra, submit, receiver):
     url = receiver.url.replace("127.0.0.1", "localhost")
-    job = submit("sleep 10", webhook_url=url, webhook_events=["started", "finished"])
+    events = ["started", "finished"]
+    job = submit(outcome=JobOutcome(seconds=10), webhook_url=url, webhook_events=events)
     emulator.clock.advance(25)
     (started,) = receiver.wait_for(1)
     assert (started["event"], started["job"]["status"]) == ("started", "running")
     infra.post(f"/jobs/{job['id']}/cancel")
     assert [told["job"]["status"] for told in receiver.wait_for(2)] == ["running", "cancelled"]
-    quiet = submit("true", webhook_url=url, webhook_events=["started"])
+    quiet = submit(outcome=JobOutcome(), webhook_url=url, webhook_events=["started"])
     emulator.clock.advance(60)
     last = receiver.wait_for(3)[2]
     assert (last["event"], last["job"]["id"]) == ("started", quiet["id"])

@@ -1,0 +1,1 @@
+"""Chat completions: requests, replies (scripted or of the default model), and the wire format."""

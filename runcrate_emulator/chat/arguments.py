@@ -1,0 +1,211 @@
+"""Values for a schema: literals of prompt and tool results, else the smallest valid value."""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from runcrate_emulator.chat.json_schema import Json, Schemas, UnsatisfiableSchemaError, types_of
+from runcrate_emulator.stems import identifier_words, stem, words
+
+_MISSING: Final = object()
+_MAX_DEPTH: Final = 6
+_NUMBER: Final = re.compile(
+    r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?![\w-]*\d)(?:\s*(?P<scale>thousand|million|billion)\b)?",
+    re.IGNORECASE,
+)
+_SCALES: Final = {"thousand": 1e3, "million": 1e6, "billion": 1e9}
+_QUOTED: Final = re.compile(r"[\"“`]([^\"”`]+)[\"”`]|(?<!\w)'([^']+)'(?!\w)")
+_NAMED: Final = re.compile(r"\b(?:named|called)\s+[\"'`]?([\w.-]*\w)")
+_EXAMPLES: Final = re.compile(r"such as ([^.;()]+)")
+_PROPER: Final = re.compile(r"(?<=\s)[A-Z][\w-]*(?:,? [A-Z][\w-]*)*")
+_CODE_LIKE: Final = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[\w.-]*\w")
+_WHOLE_TEXT: Final = frozenset(
+    map(stem, ("query", "question", "prompt", "text", "input", "request", "message", "topic"))
+)
+_NAME: Final = stem("name")
+_NEAR: Final = 2
+"""Words after a number among which its unit is looked for."""
+
+
+class Arguments:
+    """Fills a schema.
+
+    Args:
+        schema: The JSON schema.
+        texts: Texts that may hold literals, the most relevant first.
+        results: Tool results, oldest first.
+    """
+
+    def __init__(
+        self, schema: Mapping[str, Any], texts: Sequence[str], results: Sequence[str]
+    ) -> None:
+        self._schema = schema
+        self._schemas = Schemas(schema)
+        self._texts = list(dict.fromkeys(filter(None, texts)))
+        self._known = [dict(_members(_parsed(result))) for result in reversed(results)]
+        self._used: set[Any] = set()
+
+    def value(self) -> Json:
+        """Return a valid value.
+
+        Raises:
+            UnsatisfiableSchemaError: No valid value was found.
+        """
+        value = self._fill("", self._schema, required=True, depth=_MAX_DEPTH)
+        if value is not _MISSING and self._schemas.accepts(self._schema, value):
+            return value
+        return self._schemas.smallest(self._schema)
+
+    def _fill(self, name: str, schema: Json, *, required: bool, depth: int) -> Json:
+        resolved = self._schemas.resolve(schema)
+        for option in self._options(name, resolved, required=required, depth=depth):
+            if self._schemas.accepts(schema, option):
+                if isinstance(option, (str, int, float)):
+                    self._used.add(option)
+                return option
+        if not required:
+            return _MISSING
+        try:
+            return self._schemas.smallest(schema)
+        except UnsatisfiableSchemaError:
+            return _MISSING
+
+    def _options(
+        self, name: str, schema: dict[str, Any], *, required: bool, depth: int
+    ) -> Iterator[Json]:
+        if depth < 0 or "const" in schema:
+            return
+        if "enum" in schema:
+            yield from self._choices(schema["enum"])
+            return
+        for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
+            rest = {key: one for key, one in schema.items() if key not in ("anyOf", "oneOf")}
+            inner = self._schemas.resolve({"allOf": [rest, branch]})
+            yield from self._options(name, inner, required=required, depth=depth - 1)
+        for kind in types_of(schema):
+            if kind == "object":
+                yield self._object(schema, depth)
+            elif kind == "array":
+                yield from self._arrays(name, schema, required=required, depth=depth)
+            elif kind in ("integer", "number"):
+                yield from self._numbers(name, required=required)
+            elif kind == "string":
+                yield from self._strings(name, schema, required=required)
+
+    def _object(self, schema: dict[str, Any], depth: int) -> dict[str, Json]:
+        required = schema.get("required", ())
+        made = {
+            name: self._fill(name, inner, required=name in required, depth=depth - 1)
+            for name, inner in schema.get("properties", {}).items()
+        }
+        return {name: value for name, value in made.items() if value is not _MISSING}
+
+    def _arrays(
+        self, name: str, schema: dict[str, Any], *, required: bool, depth: int
+    ) -> Iterator[Json]:
+        if not required:
+            return
+        items = self._schemas.resolve(schema.get("items", True))
+        if "enum" in items:
+            yield list(self._choices(items["enum"]))
+        elif "string" in types_of(items):
+            yield list(self._strings(name, items, required=True, several=True))
+        elif {"integer", "number"} & {*types_of(items)}:
+            yield list(self._numbers(name, required=True))
+        one = self._fill(name, schema.get("items", True), required=True, depth=depth - 1)
+        if one is not _MISSING:
+            yield [one] * max(schema.get("minItems", 1), 1)
+
+    def _choices(self, options: Sequence[Json]) -> Iterator[Json]:
+        for text in self._texts:
+            lowered = text.lower()
+            for option in options:
+                if isinstance(option, str) and re.search(
+                    rf"(?<!\w){re.escape(option.lower())}(?!\w)", lowered
+                ):
+                    yield option
+
+    def _numbers(self, name: str, *, required: bool) -> Iterator[float]:
+        unit = {stem(part) for part in identifier_words(name)}
+        loose: list[float] = []
+        for text in self._texts:
+            for match in _NUMBER.finditer(text):
+                value = float(re.sub(r"[^\d.-]", "", match[0].split()[0]))
+                value *= _SCALES.get((match["scale"] or "").lower(), 1)
+                number = int(value) if value.is_integer() else value
+                after = words(text[match.end() :])[:_NEAR]
+                before = words(text[: match.start()])[-1:]
+                if not required and number in self._used:
+                    continue
+                if unit & {stem(word) for word in (*after, *before)}:
+                    yield number
+                elif number not in self._used and number not in loose:
+                    loose.append(number)
+        if required:
+            yield from self._from_results(name)
+            yield from loose
+
+    def _strings(
+        self, name: str, schema: dict[str, Any], *, required: bool, several: bool = False
+    ) -> Iterator[Json]:
+        parts = [stem(part) for part in identifier_words(name)]
+        yield from self._like_examples(schema)
+        if parts == [_NAME]:
+            yield from (found for text in self._texts for found in _NAMED.findall(text))
+        yield from self._labelled(parts)
+        if not required:
+            return
+        yield from self._from_results(name)
+        if parts[-1:] == ["id"] or "token" in parts:
+            yield from (f for text in self._texts for f in _CODE_LIKE.findall(text))
+        quoted = [one or other for text in self._texts for one, other in _QUOTED.findall(text)]
+        yield from (text for text in quoted if text not in self._used)
+        if not several and _WHOLE_TEXT & {*parts} and self._texts:
+            yield self._texts[-1]
+        proper = [found for text in self._texts for found in _PROPER.findall(text)]
+        yield from (text for text in dict.fromkeys(proper) if text not in self._used)
+
+    def _like_examples(self, schema: dict[str, Any]) -> Iterator[str]:
+        """Words that look like the examples of a description: `such as A100, H100`."""
+        listed = " ".join(_EXAMPLES.findall(schema.get("description", "")))
+        shapes = {_shape(word) for word in listed.replace(",", " ").split()} - {"a", "Aa", "A"}
+        for text in self._texts:
+            yield from (w for w in re.findall(r"[\w-]*\w", text) if _shape(w) in shapes)
+
+    def _labelled(self, parts: Sequence[str]) -> Iterator[str]:
+        """The word after the last word of a name: `region us-east-1`, `city: Oslo`."""
+        for text in self._texts if parts else ():
+            for match in re.finditer(r"(\w+)(?::\s*|\s+)[\"'`]?([\w.-]*\w)", text):
+                value = match[2]
+                is_value = ":" in match[0] or value[0].isupper() or any(map(str.isdigit, value))
+                if stem(match[1]) == parts[-1] and is_value:
+                    yield value
+
+    def _from_results(self, name: str) -> Iterator[Json]:
+        """Members of the latest tool results with this name, else with its last word."""
+        last = identifier_words(name)[-1:] or [""]
+        for key in (name, last[0].lower()):
+            yield from (known[key] for known in self._known if key in known)
+
+
+def _shape(word: str) -> str:
+    return re.sub(r"\d+", "9", re.sub(r"[a-z]+", "a", re.sub(r"[A-Z]+", "A", word)))
+
+
+def _parsed(text: str) -> Json:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _members(value: Json) -> Iterator[tuple[str, Json]]:
+    """The members of an object and of the first objects inside it; outer ones win."""
+    if isinstance(value, list):
+        yield from _members(value[0] if value else None)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            if isinstance(inner, (dict, list)):
+                yield from _members(inner)
+        yield from ((key, one) for key, one in value.items() if not isinstance(one, (dict, list)))

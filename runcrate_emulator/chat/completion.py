@@ -1,0 +1,144 @@
+"""A reply with its limits applied: cut at stop texts and token limits, and counted."""
+
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from runcrate_emulator.chat import tokens
+from runcrate_emulator.chat.reply import Reply
+from runcrate_emulator.chat.request import ChatRequest, Message
+from runcrate_emulator.inference.model_catalogue import Model
+
+FinishReason = Literal["stop", "length", "tool_calls"]
+
+_CALL_TOKENS: Final = 4
+"""Tokens that a tool call costs besides its name and arguments."""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Token counts of a request, by the rule of `tokens`.
+
+    Attributes:
+        prompt: All tokens of the request.
+        cached: Those of them that an earlier request started with.
+        completion: Tokens of all choices, reasoning included.
+        reasoning: Those of them that are reasoning.
+    """
+
+    prompt: int
+    cached: int
+    completion: int
+    reasoning: int
+
+    def as_json(self) -> dict[str, Any]:
+        """The `usage` object of a response."""
+        return {
+            "prompt_tokens": self.prompt,
+            "completion_tokens": self.completion,
+            "total_tokens": self.prompt + self.completion,
+            "prompt_tokens_details": {"cached_tokens": self.cached},
+            "completion_tokens_details": {"reasoning_tokens": self.reasoning},
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedCall:
+    """A tool call with its id; the token limit may have cut its arguments."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One choice of a completion.
+
+    Attributes:
+        pieces: The tokens of the text; joined they are the text.
+        reasoning: The tokens of the reasoning.
+        refusal: The text of a refusal, or "".
+        calls: Tool calls.
+        finish: The finish reason.
+    """
+
+    pieces: tuple[str, ...]
+    reasoning: tuple[str, ...]
+    refusal: str
+    calls: tuple[CompletedCall, ...]
+    finish: FinishReason
+
+    @property
+    def text(self) -> str:
+        """The text."""
+        return "".join(self.pieces)
+
+    @property
+    def size(self) -> int:
+        """Number of tokens."""
+        counted = len(self.pieces) + len(self.reasoning) + tokens.count(self.refusal)
+        for call in self.calls:
+            counted += _CALL_TOKENS + tokens.count(call.name) + tokens.count(call.arguments)
+        return counted
+
+
+def choice_of(
+    reply: Reply, request: ChatRequest, model: Model, new_call_id: Callable[[], str]
+) -> Choice:
+    """Cut a reply to what the request and the model allow.
+
+    Args:
+        reply: The reply.
+        request: Its stop texts and token limit apply.
+        model: Its own limit applies.
+        new_call_id: Makes the id of a tool call.
+    """
+    most = model.max_output_tokens or 0
+    left = min(request.max_tokens or most, most)
+    reasoning = tokens.split(reply.reasoning)
+    kept_reasoning = reasoning[:left]
+    left -= len(reasoning)
+    pieces = tokens.split(_stopped(reply.content, request.stop))
+    kept = pieces[: max(left, 0)]
+    left -= len(pieces) + tokens.count(reply.refused)
+    calls: list[CompletedCall] = []
+    for call in reply.calls:
+        left -= _CALL_TOKENS + tokens.count(call.name)
+        arguments = tokens.split(call.arguments)
+        cut = "".join(arguments[: max(left, 0)])
+        calls.append(CompletedCall(new_call_id(), call.name, cut))
+        left -= len(arguments)
+    finish: FinishReason = "tool_calls" if calls else "stop"
+    if left < 0 or reply.is_cut:
+        finish = "length"
+    return Choice(tuple(kept), tuple(kept_reasoning), reply.refused, tuple(calls), finish)
+
+
+def _stopped(text: str, stops: Sequence[str]) -> str:
+    ends = [at for stop in stops if (at := text.find(stop)) >= 0]
+    return text[: min(ends)] if ends else text
+
+
+def prompt_tokens(request: ChatRequest) -> int:
+    """The tokens of a request: its messages, tools and schema."""
+    counted = sum(message_tokens(message) for message in request.messages)
+    for tool in request.tools:
+        counted += tokens.count(f"{tool.name} {tool.description} {json.dumps(tool.parameters)}")
+    if request.response_schema is not None:
+        counted += tokens.count(json.dumps(request.response_schema))
+    return counted
+
+
+def message_tokens(message: Message) -> int:
+    """The tokens of one message."""
+    counted = tokens.MESSAGE_TOKENS + tokens.count(message.text) + tokens.count(message.name)
+    for call in message.tool_calls:
+        counted += _CALL_TOKENS + tokens.count(call.name) + tokens.count(call.arguments_json)
+    for attachment in message.attachments:
+        if attachment.kind == "image" or attachment.data is None:
+            counted += tokens.IMAGE_TOKENS
+        else:
+            counted += 1 + len(attachment.data) // tokens.BYTES_PER_TOKEN
+    return counted

@@ -1,0 +1,134 @@
+"""The default model: four rules, the same reply to the same request. It is a simulation.
+
+1. A forced tool or a schema gets the smallest valid value, with literals of the prompt where name
+   and type fit (`arguments`).
+2. Offered tools are called one after the other, as the verbs of the request name them; when none
+   is left, their results are listed (`tool_steps`).
+3. A question with context gets the sentence that shares the most rare stems with it (`quotation`).
+4. Anything else gets a fixed sentence.
+
+Whoever needs other replies scripts them with `Emulator(on_chat=...)`, or names a real model with
+`chat_upstream`.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from runcrate_emulator.chat.arguments import Arguments
+from runcrate_emulator.chat.json_schema import Schemas, UnsatisfiableSchemaError
+from runcrate_emulator.chat.quotation import quotation
+from runcrate_emulator.chat.reply import Reply
+from runcrate_emulator.chat.request import ChatRequest, Message, Tool, ToolCall
+from runcrate_emulator.chat.tool_steps import next_step
+from runcrate_emulator.errors import invalid
+
+FIXED_SENTENCE: Final = (
+    "This is a simulated reply of the Runcrate emulator: script another one with `on_chat`, or "
+    "name a real model with `chat_upstream`."
+)
+REASONING: Final = "This is the simulated reasoning of the Runcrate emulator."
+_KEYS: Final = re.compile(r"['\"`]([A-Za-z_]\w*)['\"`]")
+_MAX_RESULT: Final = 400
+"""Characters of a tool result that the list of results quotes."""
+
+
+def reply_of_default_model(request: ChatRequest, *, has_reasoning: bool) -> Reply:
+    """Reply to a request by the four rules.
+
+    Args:
+        request: The request.
+        has_reasoning: Whether the model is one that shows reasoning.
+
+    Raises:
+        ApiError: 400, if `response_format` holds a schema that no value satisfies.
+    """
+    reasoning = REASONING if has_reasoning and request.reasoning else ""
+    calls, results = _calls_and_results(request.messages)
+    if request.tools and request.tool_choice.mode != "none":
+        call = _tool_call(request, calls, results)
+        if call is not None:
+            return Reply.tool_calls(call, reasoning=reasoning)
+    prompt = "\n".join(message.text for message in request.messages if message.role != "tool")
+    schema = request.response_schema
+    if schema is None and not results:
+        schema = _schema_in(prompt)
+    if schema is not None:
+        return Reply.json(_value(schema, request, results), reasoning=reasoning)
+    if results:
+        return Reply.text(_listed(calls, results), reasoning=reasoning)
+    text = quotation(request.messages) or FIXED_SENTENCE
+    if request.json_mode:
+        asked = _KEYS.findall(request.prompt)
+        return Reply.json(dict.fromkeys(asked or ["answer"], text), reasoning=reasoning)
+    return Reply.text(text, reasoning=reasoning)
+
+
+def _calls_and_results(messages: Sequence[Message]) -> tuple[list[ToolCall], list[str]]:
+    """The tool calls and tool results since the last message of the user."""
+    start = max((at for at, one in enumerate(messages) if one.role == "user"), default=-1) + 1
+    turn = messages[start:]
+    calls = [call for message in turn for call in message.tool_calls]
+    return calls, [message.text for message in turn if message.role == "tool"]
+
+
+def _tool_call(
+    request: ChatRequest, calls: Sequence[ToolCall], results: Sequence[str]
+) -> tuple[str, Mapping[str, Any]] | None:
+    choice = request.tool_choice
+    offered: Sequence[Tool] = request.tools
+    if choice.name:
+        offered = [tool for tool in offered if tool.name == choice.name]
+    step = next_step(request.prompt, offered, calls, results)
+    if step is None and choice.mode == "required":
+        called = {call.name for call in calls}
+        step = next((one for one in offered if one.name not in called), offered[0]), ""
+    if step is None:
+        return None
+    tool, clause = step
+    arguments = Arguments(tool.parameters, [clause, request.prompt], results)
+    try:
+        return tool.name, dict(arguments.value())
+    except UnsatisfiableSchemaError:
+        return tool.name, {}
+
+
+def _value(schema: Mapping[str, Any], request: ChatRequest, results: Sequence[str]) -> Any:
+    texts = [request.prompt, *(one.text for one in request.messages if one.role != "user")]
+    try:
+        return Arguments(schema, texts, results).value()
+    except UnsatisfiableSchemaError:
+        field = "response_format.json_schema.schema"
+        raise invalid(field, "allows no value that the emulator can find.") from None
+
+
+def _schema_in(prompt: str) -> Mapping[str, Any] | None:
+    """A JSON schema of an object that the prompt contains, as output parsers write it."""
+    found = None
+    for value in _json_objects(prompt):
+        if isinstance(value.get("properties"), Mapping) and Schemas(value).resolve(value):
+            found = value
+    return found
+
+
+def _json_objects(text: str) -> Iterator[dict[str, Any]]:
+    decoder, at = json.JSONDecoder(), text.find("{")
+    while at >= 0:
+        try:
+            value, end = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):
+            end = at + 1
+        else:
+            yield value
+        at = text.find("{", end)
+
+
+def _listed(calls: Sequence[ToolCall], results: Sequence[str]) -> str:
+    lines = ["Results of the tools:"]
+    for at, result in enumerate(results):
+        name = calls[at].name if at < len(calls) else "tool"
+        text = " ".join(result.split())
+        shown = text if len(text) <= _MAX_RESULT else text[: _MAX_RESULT - 1] + "…"
+        lines.append(f"- {name}: {shown}")
+    return "\n".join(lines)

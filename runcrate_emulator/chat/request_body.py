@@ -1,0 +1,188 @@
+"""Reading the body of a chat request, strictly: what is wrong is named by its field.
+
+A missing field or one of a wrong form is 400, a model parameter out of its range 422, both with
+the code `validation_error` (seeds 000, 001 and 003). Fields that are not documented pass through,
+as the documentation says they do (seed 003).
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from runcrate_emulator.chat.json_schema import require_schema
+from runcrate_emulator.chat.messages_body import messages_of
+from runcrate_emulator.chat.request import ChatRequest, Tool, ToolChoice
+from runcrate_emulator.errors import invalid
+from runcrate_emulator.inference.model_catalogue import Model
+
+_TOOL_NAME: Final = re.compile(r"^[A-Za-z0-9_.-]{1,128}$")
+_MAX_CHOICES: Final = 8
+_MAX_TOP_LOGPROBS: Final = 20
+
+
+def parse(body: Any, model: Model) -> ChatRequest:
+    """Turn a JSON body into a request.
+
+    Args:
+        body: The decoded JSON.
+        model: The catalogue's model that the body names.
+
+    Raises:
+        ApiError: 400 or 422, naming the field.
+    """
+    tools = _tools(body.get("tools"))
+    schema, json_mode = _response_format(body.get("response_format"))
+    logprobs = _flag(body, "logprobs")
+    top_logprobs = _whole(body, "top_logprobs", 0, _MAX_TOP_LOGPROBS)
+    if top_logprobs and not logprobs:
+        raise invalid("top_logprobs", "needs `logprobs` to be true.")
+    if "stream_options" in body and not isinstance(body["stream_options"] or {}, Mapping):
+        raise invalid("stream_options", "must be an object.")
+    for name in ("frequency_penalty", "presence_penalty"):
+        _number(body, name, -2, 2)
+    _number(body, "top_p", 0, 1)
+    temperature = _number(body, "temperature", 0, 2)
+    most = [_whole(body, name, 1) for name in ("max_tokens", "max_completion_tokens")]
+    return ChatRequest(
+        model=body["model"],
+        messages=messages_of(body.get("messages"), model),
+        tools=tools,
+        tool_choice=_tool_choice(body.get("tool_choice"), tools),
+        parallel_tool_calls=_flag(body, "parallel_tool_calls", default=True),
+        response_schema=schema,
+        json_mode=json_mode,
+        max_tokens=min((one for one in most if one is not None), default=None),
+        stop=_stop(body.get("stop")),
+        n=_whole(body, "n", 1, _MAX_CHOICES) or 1,
+        seed=_whole(body, "seed") or 0,
+        temperature=0.7 if temperature is None else temperature,
+        stream=_flag(body, "stream"),
+        include_usage=bool((body.get("stream_options") or {}).get("include_usage")),
+        logprobs=logprobs,
+        top_logprobs=top_logprobs or 0,
+        reasoning=body.get("reasoning_effort") != "none",
+    )
+
+
+def _number(body: Mapping[str, Any], name: str, low: float, high: float) -> float | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise invalid(name, f"must be a number from {low} to {high}.")
+    if not low <= value <= high:
+        raise invalid(name, f"must be from {low} to {high}; got {value}.", 422)
+    return value
+
+
+def _whole(
+    body: Mapping[str, Any], name: str, low: int | None = None, high: int | None = None
+) -> int | None:
+    value = body.get(name)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise invalid(name, "must be an integer.")
+    if low is not None and value < low:
+        raise invalid(name, f"must be {low} or more; got {value}.", 422)
+    if high is not None and value > high:
+        raise invalid(name, f"must be {high} or less; got {value}.", 422)
+    return value
+
+
+def _flag(body: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
+    value = body.get(name)
+    if value is None:
+        return default
+    if not isinstance(value, bool):
+        raise invalid(name, "must be true or false.")
+    return value
+
+
+def _stop(value: Any) -> tuple[str, ...]:
+    if value is None:
+        return ()
+    texts = [value] if isinstance(value, str) else value
+    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+        raise invalid("stop", "must be a string or a list of strings.")
+    return tuple(text for text in texts if text)
+
+
+def _tools(value: Any) -> tuple[Tool, ...]:
+    if value is None:
+        return ()
+    if not isinstance(value, list):
+        raise invalid("tools", "must be a list of tools.")
+    tools = tuple(_tool(item, f"tools[{at}]") for at, item in enumerate(value))
+    names = [tool.name for tool in tools]
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            raise invalid(f"tools[{at}].function.name", f"repeats the name {name!r}.")
+    return tools
+
+
+def _tool(item: Any, field: str) -> Tool:
+    if not isinstance(item, Mapping) or item.get("type") != "function":
+        raise invalid(f"{field}.type", "must be `function`; other tools are not documented.")
+    function = item.get("function")
+    if not isinstance(function, Mapping):
+        raise invalid(f"{field}.function", "must be an object with a name.")
+    name = function.get("name")
+    if not isinstance(name, str) or not _TOOL_NAME.match(name):
+        raise invalid(
+            f"{field}.function.name", "must be 1 to 128 letters, digits, `_`, `.` or `-`."
+        )
+    description = function.get("description") or ""
+    if not isinstance(description, str):
+        raise invalid(f"{field}.function.description", "must be a string.")
+    parameters = function.get("parameters")
+    if parameters is None:
+        parameters = {"type": "object", "properties": {}}
+    if not isinstance(parameters, Mapping) or parameters.get("type", "object") != "object":
+        raise invalid(f"{field}.function.parameters", "must be a JSON schema of an object.")
+    require_schema(parameters, f"{field}.function.parameters")
+    return Tool(name, description, {"type": "object", **parameters})
+
+
+def _tool_choice(value: Any, tools: Sequence[Tool]) -> ToolChoice:
+    if value is None:
+        return ToolChoice()
+    if not tools:
+        raise invalid("tool_choice", "needs `tools` to choose from.")
+    if isinstance(value, str):
+        if value == "none":
+            return ToolChoice("none")
+        if value == "auto":
+            return ToolChoice("auto")
+        if value == "required":
+            return ToolChoice("required")
+        raise invalid("tool_choice", "must be `none`, `auto`, `required` or a named function.")
+    function = value.get("function") if isinstance(value, Mapping) else None
+    name = function.get("name") if isinstance(function, Mapping) else None
+    if not isinstance(name, str) or value.get("type") != "function":
+        raise invalid(
+            "tool_choice", 'must be like `{"type": "function", "function": {"name": …}}`.'
+        )
+    if name not in {tool.name for tool in tools}:
+        raise invalid("tool_choice.function.name", f"names {name!r}, which is not among `tools`.")
+    return ToolChoice("required", name)
+
+
+def _response_format(value: Any) -> tuple[Mapping[str, Any] | None, bool]:
+    if value is None:
+        return None, False
+    kind = value.get("type") if isinstance(value, Mapping) else None
+    if kind == "text":
+        return None, False
+    if kind == "json_object":
+        return None, True
+    if kind != "json_schema":
+        raise invalid("response_format.type", "must be `text`, `json_object` or `json_schema`.")
+    wrapped = value.get("json_schema")
+    if not isinstance(wrapped, Mapping) or not isinstance(wrapped.get("name"), str):
+        raise invalid("response_format.json_schema", "must be an object with `name` and `schema`.")
+    schema = wrapped.get("schema")
+    if not isinstance(schema, Mapping):
+        raise invalid("response_format.json_schema.schema", "must be a JSON schema.")
+    require_schema(schema, "response_format.json_schema.schema")
+    return schema, False

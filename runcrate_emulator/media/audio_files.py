@@ -1,0 +1,159 @@
+"""Audio files: reading those that clients upload, writing the speech of the emulator."""
+
+import hashlib
+import io
+import sys
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+import av
+from av.audio.frame import AudioFrame
+from av.audio.resampler import AudioResampler
+from av.error import FFmpegError
+
+SPEECH_RATE_HZ: Final = 24_000
+"""Sample rate of the speech that the emulator writes, MP3 and PCM alike."""
+
+_READ_RATE_HZ: Final = 8_000
+_MP3_BITS_PER_SECOND: Final = 64_000
+_MP3_OPTIONS: Final = {"compression_level": "7"}  # quick; finer searches change nothing audible
+_TAG: Final = "comment"
+_SIGNATURES: Final = (  # offset, bytes, FFmpeg's name of the format
+    (8, b"WAVE", "wav"),
+    (0, b"fLaC", "flac"),
+    (0, b"OggS", "ogg"),
+    (0, b"\x1a\x45\xdf\xa3", "matroska"),
+    (4, b"ftyp", "mov"),
+    (0, b"ID3", "mp3"),
+)
+_MPEG_SYNC: Final = 0xFFE0
+
+Samples: TypeAlias = "array[int]"
+"""Signed 16-bit samples of one channel, typecode `h`. (Quoted: Python 3.11 cannot subscript it.)"""
+
+
+class AudioFileError(ValueError):
+    """A file without audio that the emulator can read."""
+
+
+class AudioTooLongError(AudioFileError):
+    """A file whose audio is longer than the caller allows."""
+
+
+@dataclass(frozen=True)
+class Audio:
+    """The facts about an audio file that a transcription needs.
+
+    Attributes:
+        seconds: Its length.
+        is_silent: Whether every sample is zero.
+        comment: Its metadata comment, or "".
+        pcm_sha256: Digest of the samples of a WAV file; None for other formats.
+    """
+
+    seconds: float
+    is_silent: bool
+    comment: str
+    pcm_sha256: str | None
+
+
+def read_audio(data: bytes, *, max_s: float) -> Audio:
+    """Read the first audio track of a WAV, MP3, FLAC, Ogg, WebM, MP4 or M4A file.
+
+    Args:
+        data: The file.
+        max_s: Maximum length in seconds; reading stops there.
+
+    Raises:
+        AudioFileError: The file is of another kind, is broken, or has no audio track.
+        AudioTooLongError: The audio is longer than `max_s`.
+    """
+    kind = _container_format(data)
+    if kind is None:
+        raise AudioFileError("it is none of WAV, MP3, FLAC, Ogg, WebM, MP4 and M4A")
+    count, is_silent = 0, True
+    try:
+        # Naming the format keeps FFmpeg from guessing it: among its guesses are playlists, whose
+        # entries it would open.
+        with av.open(io.BytesIO(data), "r", format=kind) as container:
+            if not container.streams.audio:
+                raise AudioFileError("it has no audio track")
+            tags = {**container.metadata, **container.streams.audio[0].metadata}
+            for frame in _frames(container):
+                count += frame.samples
+                is_silent = is_silent and not any(bytes(frame.planes[0])[: frame.samples * 2])
+                if count > max_s * _READ_RATE_HZ:
+                    raise AudioTooLongError(f"its audio is longer than {max_s:g} s")
+    except (FFmpegError, UnicodeDecodeError, ValueError) as error:
+        if isinstance(error, AudioFileError):
+            raise
+        raise AudioFileError("it is broken or its audio is encoded in an unknown way") from None
+    if not count:
+        raise AudioFileError("its audio track is empty")
+    comment = next((text for name, text in tags.items() if name.lower() == _TAG), "")
+    digest = _pcm_digest(data) if kind == "wav" else None
+    return Audio(count / _READ_RATE_HZ, is_silent, comment, digest)
+
+
+def _frames(container: "av.container.InputContainer") -> Iterator[AudioFrame]:
+    track = container.streams.audio[0]
+    resampler = AudioResampler(format="s16", layout="mono", rate=_READ_RATE_HZ)
+    for packet in container.demux(track):
+        try:
+            frames = packet.decode()
+        except av.error.InvalidDataError:
+            continue  # as players do: a damaged packet is skipped, the rest still plays
+        for frame in frames:
+            yield from resampler.resample(frame)
+    yield from resampler.resample(None)
+
+
+def _container_format(data: bytes) -> str | None:
+    """FFmpeg's name of a file's format; None when it is none of those that are read here."""
+    for offset, signature, name in _SIGNATURES:
+        if data.startswith(signature, offset):
+            return name
+    has_mpeg_sync = int.from_bytes(data[:2], "big") & _MPEG_SYNC == _MPEG_SYNC
+    return "mp3" if has_mpeg_sync else None
+
+
+def _pcm_digest(wav: bytes) -> str | None:
+    """Digest of the `data` chunk of a WAV file."""
+    at = 12  # after `RIFF`, a length and `WAVE`
+    while at + 8 <= len(wav):
+        length = int.from_bytes(wav[at + 4 : at + 8], "little")
+        if wav[at : at + 4] == b"data":
+            return hashlib.sha256(wav[at + 8 : at + 8 + length]).hexdigest()
+        at += 8 + length + length % 2
+    return None
+
+
+def to_mp3(samples: Samples, comment: str = "") -> bytes:
+    """Encode speech as a mono MP3 file of `SPEECH_RATE_HZ`, with a metadata comment."""
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp3") as container:
+        container.metadata[_TAG] = comment
+        stream = container.add_stream(
+            "libmp3lame", rate=SPEECH_RATE_HZ, layout="mono", options=dict(_MP3_OPTIONS)
+        )
+        stream.bit_rate = _MP3_BITS_PER_SECOND
+        for start in range(0, len(samples), SPEECH_RATE_HZ):
+            piece = samples[start : start + SPEECH_RATE_HZ]
+            frame = AudioFrame(format="s16", layout="mono", samples=len(piece))
+            frame.sample_rate = SPEECH_RATE_HZ
+            frame.pts = start
+            frame.planes[0].update(piece.tobytes())
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode(None))
+    return file.getvalue()
+
+
+def pcm_bytes(samples: Samples) -> bytes:
+    """Return samples as signed 16-bit little-endian bytes without a header."""
+    if sys.byteorder == "little":
+        return samples.tobytes()
+    swapped = array("h", samples)
+    swapped.byteswap()
+    return swapped.tobytes()
