@@ -22,9 +22,15 @@ NOTES = """The lighthouse at Cape Grim was built in 1871. Its keeper climbed 180
 evening to light the lamp. Since 1990 the light runs by itself. Visitors can spend a night in the
 keeper's room and watch the storms come in from the west."""
 
+# What the model of the emulator says.
+TEASER = (
+    "The lighthouse at Cape Grim has shone since 1871, and by itself since 1990. Spend a night in "
+    "the keeper's room and watch the storms come in."
+)
+
 
 def main() -> None:
-    with runcrate_service():
+    with runcrate_service(on_chat=simulated):
         model = ChatRuncrate(model="deepseek-ai/DeepSeek-V3")
         prompt = ChatPromptTemplate.from_messages(
             [("human", "Summarize these notes in two sentences:\n\n{notes}")]
@@ -54,6 +60,13 @@ def main() -> None:
             encoding="utf-8",
         )
         print(f"\nThe post is {post}.")
+
+
+def simulated(request: Any) -> Any:
+    """Reply in place of a model, on the emulator."""
+    from runcrate_emulator import Reply  # noqa: PLC0415 - the real service needs no emulator
+
+    return Reply.text(TEASER) if NOTES in request.prompt else None
 
 
 def make(tool: Any, **arguments: Any) -> str:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
 @contextmanager
-def runcrate_service(clock_speed: float = 60.0) -> Iterator[None]:
+def runcrate_service(clock_speed: float = 60.0, on_chat: Any = None) -> Iterator[None]:
     """Point the environment variables at a Runcrate for the length of a block.
 
     With `LIVE=1` and `RUNCRATE_API_KEY` that is the real service, which costs money. Otherwise a
@@ -19,6 +19,7 @@ def runcrate_service(clock_speed: float = 60.0) -> Iterator[None]:
 
     Args:
         clock_speed: Seconds of the emulator's clock in a second, so that machines start quickly.
+        on_chat: Script that replies in place of a model on the emulator, which has no real one.
     """
     if os.environ.get("LIVE") == "1" and os.environ.get("RUNCRATE_API_KEY"):
         print("Using the real service: this costs money.")
@@ -29,7 +30,7 @@ def runcrate_service(clock_speed: float = 60.0) -> Iterator[None]:
         return
     from runcrate_emulator import Emulator  # noqa: PLC0415 - the real service needs no emulator
 
-    with Emulator(clock_speed=clock_speed) as emulator:
+    with Emulator(clock_speed=clock_speed, on_chat=on_chat) as emulator:
         print(f"No LIVE=1 with a key: using the local emulator at {emulator.base_url} (free).")
         here = {
             "RUNCRATE_API_KEY": emulator.api_key,

@@ -28,13 +28,22 @@ def spoken(text: str, suffix: str = ".mp3") -> bytes:
     samples, made = speak(text)
     if suffix == ".mp3":
         return to_mp3(samples, made.comment)
-    plain = io.BytesIO()
-    with wave.open(plain, "wb") as file:
-        file.setnchannels(1)
-        file.setsampwidth(2)
-        file.setframerate(RATE)
-        file.writeframes(pcm_bytes(samples))
-    return _converted(plain, suffix, made.comment)
+    return _converted(io.BytesIO(_wav(pcm_bytes(samples))), suffix, made.comment)
+
+
+def _wav(samples: bytes) -> bytes:
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(RATE)
+        writer.writeframes(samples)
+    return file.getvalue()
+
+
+def silence() -> bytes:
+    """Return a WAV file with a second of silence."""
+    return _wav(bytes(2 * RATE))
 
 
 def write_recordings(folder: Path, **texts: str) -> list[Path]:

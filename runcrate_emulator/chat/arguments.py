@@ -1,6 +1,7 @@
 """Values for a schema: literals of prompt and tool results, else the smallest valid value."""
 
 import json
+import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
@@ -16,6 +17,10 @@ _NUMBER: Final = re.compile(
 )
 _SCALES: Final = {"thousand": 1e3, "million": 1e6, "billion": 1e9}
 _QUOTED: Final = re.compile(r"[\"“`]([^\"”`]+)[\"”`]|(?<!\w)'([^']+)'(?!\w)")
+_LABELLED: Final = re.compile(
+    r"(?P<label>\w+)(?=(?P<sign>:\s*|\s+)"
+    r"(?:([\"'`])(?P<quoted>.+?)\3(?!\w)|(?P<word>[\w.-]*\w)))"
+)
 _NAMED: Final = re.compile(r"\b(?:named|called)\s+[\"'`]?([\w.-]*\w)")
 _EXAMPLES: Final = re.compile(r"such as ([^.;()]+)")
 _PROPER: Final = re.compile(r"(?<=\s)[A-Z][\w-]*(?:,? [A-Z][\w-]*)*")
@@ -23,6 +28,7 @@ _CODE_LIKE: Final = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[\w.-]*\w")
 _WHOLE_TEXT: Final = frozenset(
     map(stem, ("query", "question", "prompt", "text", "input", "request", "message", "topic"))
 )
+_MAX_TEXT: Final = 20_000  # characters in which literals are looked for
 _NAME: Final = stem("name")
 _NEAR: Final = 2
 """Words after a number among which its unit is looked for."""
@@ -42,7 +48,7 @@ class Arguments:
     ) -> None:
         self._schema = schema
         self._schemas = Schemas(schema)
-        self._texts = list(dict.fromkeys(filter(None, texts)))
+        self._texts = list(dict.fromkeys(text[:_MAX_TEXT] for text in texts if text))
         self._known = [dict(_members(_parsed(result))) for result in reversed(results)]
         self._used: set[Any] = set()
 
@@ -128,11 +134,13 @@ class Arguments:
 
     def _numbers(self, name: str, *, required: bool) -> Iterator[float]:
         unit = {stem(part) for part in identifier_words(name)}
-        loose: list[float] = []
+        loose: dict[float, None] = {}
         for text in self._texts:
             for match in _NUMBER.finditer(text):
                 value = float(re.sub(r"[^\d.-]", "", match[0].split()[0]))
                 value *= _SCALES.get((match["scale"] or "").lower(), 1)
+                if not math.isfinite(value):
+                    continue
                 number = int(value) if value.is_integer() else value
                 after = words(text[match.end() :])[:_NEAR]
                 before = words(text[: match.start()])[-1:]
@@ -140,8 +148,8 @@ class Arguments:
                     continue
                 if unit & {stem(word) for word in (*after, *before)}:
                     yield number
-                elif number not in self._used and number not in loose:
-                    loose.append(number)
+                elif number not in self._used:
+                    loose[number] = None
         if required:
             yield from self._from_results(name)
             yield from loose
@@ -174,12 +182,17 @@ class Arguments:
             yield from (w for w in re.findall(r"[\w-]*\w", text) if _shape(w) in shapes)
 
     def _labelled(self, parts: Sequence[str]) -> Iterator[str]:
-        """The word after the last word of a name: `region us-east-1`, `city: Oslo`."""
+        """What follows the last word of a name: `region us-east-1`, `the prompt 'a fox'`."""
         for text in self._texts if parts else ():
-            for match in re.finditer(r"(\w+)(?::\s*|\s+)[\"'`]?([\w.-]*\w)", text):
-                value = match[2]
-                is_value = ":" in match[0] or value[0].isupper() or any(map(str.isdigit, value))
-                if stem(match[1]) == parts[-1] and is_value:
+            for match in _LABELLED.finditer(text):
+                value = match["quoted"] or match["word"]
+                is_value = (
+                    match["quoted"] is not None
+                    or ":" in match["sign"]
+                    or value[0].isupper()
+                    or any(map(str.isdigit, value))
+                )
+                if stem(match["label"]) == parts[-1] and is_value:
                     yield value
 
     def _from_results(self, name: str) -> Iterator[Json]:

@@ -10,8 +10,8 @@ from runcrate_emulator.chat.request import Message
 from runcrate_emulator.stems import stem_set
 
 _SENTENCE_END: Final = re.compile(r"(?<=[.!?])[\"')\]]*\s+|\n+")
-_WRAPPED: Final = re.compile(r"(?<=[^\n]{60}[^\n.!?:])\n(?=[^\s\-*#>|])")
-"""A line break inside a sentence: after a long line, and before no list or heading."""
+_WRAPPED: Final = re.compile(r"(?<=[^\n]{60}[^\n.!?:])\n(?=[^\s\-*#>|])|\n(?=[a-z])")
+"""A line break inside a sentence: after a long line, or before a small letter."""
 _QUESTION_LABEL: Final = re.compile(
     r"(?:question|query|user|human)\s*:\s*(?P<text>[^\n]+)", re.IGNORECASE
 )

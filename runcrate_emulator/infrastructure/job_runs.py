@@ -9,7 +9,6 @@ from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_trace import DecidedTrace, LogLine, Trace
 from runcrate_emulator.workspace import Workspace
 
-
 _UNDECIDED_RUN_S = 30.0  # of a command that nobody decides; long enough to be seen running
 
 

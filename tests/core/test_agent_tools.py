@@ -20,6 +20,7 @@ from runcrate_core.agent_tools.foreign_text import LONGEST_NAME, LONGEST_REMARK,
 from runcrate_core.agent_tools.job_tools import artifact_file_name
 from runcrate_core.agent_tools.tool import Surroundings
 from runcrate_core.protocol.steps import Now
+from runcrate_emulator import JobOutcome
 from tests.core.cloud import Both, sent
 from tests.core.scripted_server import Reply, ScriptedServer
 
@@ -340,12 +341,11 @@ def test_what_others_started_is_ended_without_a_cost(both: Both) -> None:
     assert use(both, reading, "get_spending") == {"spent_or_reserved_usd": 0.0, "started": []}
 
 
-def test_a_job_runs_and_its_output_is_fetched(both: Both, tmp_path: Path) -> None:
+def test_a_job_runs_and_its_output_is_fetched(cloud: Any, both: Both, tmp_path: Path) -> None:
     box = toolbox(tmp_path / "outputs")
-    command = (
-        'echo "loss 0.1"; echo done > $RUNCRATE_OUTPUT_DIR/result.txt;'
-        ' printf "%s" x > "$RUNCRATE_OUTPUT_DIR/.env"'
-    )
+    outputs = {"result.txt": "done\n", ".env": "x"}
+    cloud.world.on_job = lambda _: JobOutcome("loss 0.1\n", artifacts=outputs)
+    command = "python loss.py"
     job = use(both, box, "run_job", **{**JOB, "command": command, "gpu_type": ["A100", "L40S"]})
     assert "command" not in job
     done = use(both, box, "wait_for_job", job_id=job["id"])
@@ -417,9 +417,8 @@ def test_only_short_texts_are_shown(
     cloud: Any, both: Both, tmp_path: Path, content: str, shown: bool
 ) -> None:
     box = toolbox(tmp_path)
-    job = use(
-        both, box, "run_job", **{**JOB, "command": f"echo {content} > $RUNCRATE_OUTPUT_DIR/a"}
-    )
+    cloud.world.on_job = lambda _: JobOutcome(artifacts={"a": content})
+    job = use(both, box, "run_job", **JOB)
     use(both, box, "wait_for_job", job_id=job["id"])
     saved = use(both, box, "download_job_artifact", job_id=job["id"], path="a")
     assert ("content" in saved) is shown
@@ -443,8 +442,9 @@ def test_each_output_has_a_name_of_its_own() -> None:
 
 def test_long_logs_keep_their_end(cloud: Any, both: Both) -> None:
     box = toolbox()
-    lines = "; ".join(f"echo line {number}" for number in range(200))
-    job = use(both, box, "run_job", **{**JOB, "command": lines})
+    lines = "".join(f"line {number}\n" for number in range(200))
+    cloud.world.on_job = lambda _: JobOutcome(lines)
+    job = use(both, box, "run_job", **JOB)
     use(both, box, "wait_for_job", job_id=job["id"])
     logs = use(both, box, "get_job_logs", job_id=job["id"], max_characters=200)
     text = logs["log"]["untrusted_text"]

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from runcrate_core import Runcrate
+from runcrate_emulator import JobOutcome
 from tests.core.test_surfaces_agree import BLOCKING, METHODS
 
 SUBJECTS = (
@@ -49,7 +50,6 @@ GUIDE = {
     'with_options(environment="staging")': "environments.create",
 }
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me"
-COMMAND = "echo done > $RUNCRATE_OUTPUT_DIR/model.pt"
 
 
 def example_of(path: str) -> str:
@@ -77,7 +77,9 @@ class Things(dict[str, Any]):
         return self._client.instances.wait_until_running(made.id, poll_interval=0.05)
 
     def make_job(self) -> Any:
-        made = self._client.jobs.run(command=COMMAND, gpu_type="A100", max_runtime_minutes=5)
+        made = self._client.jobs.run(
+            command="python train.py", gpu_type="A100", max_runtime_minutes=5
+        )
         return self._client.jobs.wait(made.id, poll_interval=0.02)
 
     def make_group(self) -> Any:
@@ -109,13 +111,15 @@ def test_examples_run(
     assert example
     (tmp_path / "my-project").mkdir()
     monkeypatch.chdir(tmp_path)
+    seconds = 500 if path == "jobs.cancel" else 1
+    cloud.world.on_job = lambda _: JobOutcome(artifacts={"model.pt": "done\n"}, seconds=seconds)
     with Runcrate(
         cloud.api_key, base_url=cloud.base_url, inference_url=cloud.inference_url
     ) as client:
         things = Things(client)
         if path == "jobs.cancel":
             things["job"] = client.jobs.run(
-                command="sleep 500", gpu_type="A100", max_runtime_minutes=10
+                command="python train.py", gpu_type="A100", max_runtime_minutes=10
             )
         # The names are looked up in `things`, which makes what an example takes for granted.
         exec(compile(example, path, "exec"), {}, things)  # noqa: S102 - our own documentation

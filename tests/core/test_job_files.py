@@ -14,6 +14,7 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.api import code_uploads
 from runcrate_core.protocol.steps import Do
+from runcrate_emulator import JobOutcome
 from tests.core.cloud import Both, sent
 from tests.core.scripted_server import Reply, ScriptedServer
 
@@ -211,9 +212,9 @@ def test_a_refusal_of_the_storage_tells_no_signature(is_async: bool, project: Pa
 
 
 @pytest.fixture
-def finished(both: Any) -> rc.Job:
-    command = "mkdir -p $RUNCRATE_OUTPUT_DIR/run && echo model > $RUNCRATE_OUTPUT_DIR/run/m.pt"
-    job = both("jobs.run", command=command, gpu_type="A100", max_runtime_minutes=5)
+def finished(cloud: Any, both: Any) -> rc.Job:
+    cloud.world.on_job = lambda _: JobOutcome(artifacts={"run/m.pt": "model\n"})
+    job = both("jobs.run", command="python train.py", gpu_type="A100", max_runtime_minutes=5)
     done: rc.Job = both("jobs.wait", job.id, poll_interval=0.02)
     return done
 

@@ -11,6 +11,7 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.api.jobs import wait
 from runcrate_core.protocol.steps import Call, Sleep
+from runcrate_emulator import JobOutcome
 from tests.core.cloud import Both, sent
 from tests.core.scripted_server import Reply, ScriptedServer
 
@@ -23,10 +24,11 @@ def job(both: Any) -> rc.Job:
     return made
 
 
-def test_a_job_runs_to_its_end(both: Any) -> None:
+def test_a_job_runs_to_its_end(cloud: Any, both: Any) -> None:
+    cloud.world.on_job = lambda run: JobOutcome(f"{run.env['GREETING']}\nbye\n", seconds=5)
     job = both(
         "jobs.run",
-        command='echo "$GREETING"; sleep 5; echo bye',
+        command="python greet.py",
         gpu_type=["A100", "H100:2"],
         max_runtime_minutes=10,
         env={"GREETING": "hello"},
@@ -370,7 +372,7 @@ def test_58_a_job_that_never_was_is_not_followed_for_ever(
 def test_logs_are_read_page_by_page(both: Any, job: rc.Job) -> None:
     both("jobs.wait", job.id, poll_interval=0.02)
     page = both("jobs.logs", job.id, limit=1)
-    assert [chunk.text for chunk in page.chunks] == ["hello\n"]
+    assert [chunk.text for chunk in page.chunks] == ["[emulator] not run: echo hello\n"]
     assert page.chunks[0].ts is not None
     assert both("jobs.logs", job.id, after=page.cursor).chunks == []
 

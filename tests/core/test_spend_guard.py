@@ -17,6 +17,7 @@ from runcrate_core.spending import ending
 from runcrate_core.spending.guard import MOST_PLANS, lifetime_minutes
 from runcrate_core.spending.money import cents, cost_of_instance
 from runcrate_core.spending.offers import Candidate, candidates_of, cheapest, dearest_for_job
+from runcrate_emulator import JobOutcome
 from tests.core.cloud import Both, sent
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=5)
@@ -301,9 +302,8 @@ def test_a_change_without_word_of_the_end_counts_the_longest(
 
 
 def test_a_job_is_paid_to_the_cent(cloud: Any, both: Both, guard: rc.SpendGuard) -> None:
-    job = both(
-        "run", guard.run_job(**{**JOB, "command": "sleep 100"}, name="hello", tags={"project": "x"})
-    )
+    cloud.world.on_job = lambda _: JobOutcome(seconds=100)
+    job = both("run", guard.run_job(**JOB, name="hello", tags={"project": "x"}))
     assert job.name.startswith("agent-hello-")
     [request] = sent(cloud, "POST /jobs")
     assert request.json["gpu_type"] == ["A100:1"]

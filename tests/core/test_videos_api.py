@@ -110,7 +110,7 @@ def test_a_film_that_is_not_done_is_not_there(run: Any, emulator: Emulator, tmp_
     emulator.clock_speed = 0
     try:
         submitted = run(use, emulator.base_url)
-        with pytest.raises(rc.NotFoundError, match="no film yet"):
+        with pytest.raises(rc.NotFoundError, match="no video yet"):
             run(
                 lambda client: client.videos.download(submitted.id, tmp_path / "x.mp4"),
                 emulator.base_url,

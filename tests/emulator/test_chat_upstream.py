@@ -1,7 +1,5 @@
 """Chat handed to another OpenAI-compatible server."""
 
-import json
-
 import httpx
 import pytest
 from starlette.applications import Starlette
@@ -9,7 +7,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from runcrate_emulator import Emulator
+from runcrate_emulator import Emulator, Reply
+from runcrate_emulator.inference.upstream import KEY_VARIABLE
 from runcrate_emulator.server import Server, bind
 from tests.emulator.chat_support import user
 
@@ -28,6 +27,17 @@ async def chat(request: Request) -> Response:
     if asked in REFUSALS:
         answer, status = REFUSALS[asked]
         return JSONResponse(answer, status)
+    if asked == "limited":
+        key = request.headers.get("authorization", "")
+        error = {"message": f"slow down, {key}", "code": "rate_limited"}
+        return JSONResponse({"error": error}, 429, {"Retry-After": "7"})
+    if asked == "break off":
+
+        async def torn():
+            yield b'data: {"choices": []}\n\n'
+            raise ConnectionResetError
+
+        return StreamingResponse(torn(), media_type="text/event-stream")
     if asked == "no json":
         return Response("<html>bad gateway</html>", 502)
     if body.get("stream"):
@@ -77,22 +87,42 @@ def test_a_stream_comes_through(upstream):
     assert answer.text == 'data: {"choices": []}\n\ndata: [DONE]\n\n'
 
 
-@pytest.mark.parametrize(
-    ("kind", "status", "code", "message"),
-    [
-        ("openai", 404, "model_not_found", "no such model"),
-        ("typed", 400, "bad_thing", "no"),
-        ("text", 503, "upstream_error", "busy"),
-        ("other", 500, "upstream_error", json.dumps({"detail": "x"}, separators=(",", ":"))),
-        ("no json", 502, "upstream_error", "<html>bad gateway</html>"),
-    ],
-)
-def test_a_refusal_is_put_into_the_envelope(upstream, kind, status, code, message):
+@pytest.mark.parametrize("kind", [*REFUSALS, "no json"])
+def test_an_error_keeps_its_status_and_body(upstream, kind):
     answer = post(upstream, kind)
+    body, status = REFUSALS.get(kind, ("<html>bad gateway</html>", 502))
     assert answer.status_code == status
-    error = answer.json()["error"]
-    assert error["code"] == code
-    assert error["message"] == f"The chat server refused: {message}"
+    assert (answer.text if kind == "no json" else answer.json()) == body
+    assert answer.headers["x-runcrate-emulator-upstream"].startswith("http://127.0.0.1:")
+
+
+def test_retry_after_passes_and_the_key_is_sent_and_never_shown(upstream, caplog):
+    url = upstream.world.chat_upstream.url
+    key = "sk-upstream-secret"
+    with Emulator(chat_upstream=url, chat_upstream_key=key) as emulator:
+        assert post(emulator).json()["authorization"] == f"Bearer {key}"
+        answer = post(emulator, "limited")
+        shown = repr(vars(emulator.world)) + repr(emulator.requests) + caplog.text
+    assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
+    assert key not in answer.text + shown
+
+
+def test_the_key_may_come_from_the_environment(upstream, monkeypatch):
+    monkeypatch.setenv(KEY_VARIABLE, "sk-of-the-environment")
+    with Emulator(chat_upstream=upstream.world.chat_upstream.url) as emulator:
+        assert post(emulator).json()["authorization"] == "Bearer sk-of-the-environment"
+
+
+def test_a_script_goes_first_and_leaves_the_rest_to_the_upstream(upstream):
+    upstream.reply_with(Reply.text("scripted"))
+    assert post(upstream).json()["choices"][0]["message"]["content"] == "scripted"
+    assert post(upstream).json()["body"]["model"] == "whatever"
+
+
+def test_an_upstream_that_breaks_off_ends_the_stream_with_an_error(upstream):
+    answer = post(upstream, "break off", stream=True)
+    assert '"upstream_lost"' in answer.text
+    assert "[DONE]" not in answer.text
 
 
 def test_a_server_that_is_not_there_is_told():
@@ -103,4 +133,6 @@ def test_a_server_that_is_not_there_is_told():
         answer = post(emulator)
         assert emulator.crashes == []
     assert (answer.status_code, answer.json()["error"]["code"]) == (502, "upstream_unreachable")
-    assert str(port) in answer.json()["error"]["message"]
+    message = answer.json()["error"]["message"]
+    assert f"http://127.0.0.1:{port}/v1" in message
+    assert "RUNCRATE_API_KEY" not in message

@@ -7,8 +7,8 @@ import struct
 import httpx
 import pytest
 
-from runcrate_emulator.inference.model_catalogue import of_kind
 from runcrate_emulator.inference.embedding_vectors import embed
+from runcrate_emulator.inference.model_catalogue import of_kind
 
 MODEL = "BAAI/bge-base-en-v1.5"
 

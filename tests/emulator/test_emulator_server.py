@@ -333,7 +333,8 @@ def test_command_prints_exports_and_requests_and_ends_with_ctrl_c():
     )
     try:
         assert process.stdout is not None
-        lines = [process.stdout.readline().strip() for _ in range(4)]
+        lines = [process.stdout.readline().strip() for _ in range(5)]
+        assert lines[3].startswith("# chat: simulated")
         exports = dict(line.removeprefix("export ").split("=", 1) for line in lines[:3])
         assert exports["RUNCRATE_API_KEY"] == "rc_live_emulator"
         assert exports["RUNCRATE_API_BASE"] == exports["RUNCRATE_API_URL"] + "/v1"

@@ -110,9 +110,7 @@ def test_the_answer_holds_the_picture_itself_when_asked(client):
 
 def test_a_seed_makes_a_picture_reproducible(client):
     images = [image_of(generate(client, **small(seed=seed))) for seed in (7, 7, 8)]
-    same, other = (
-        ImageChops.difference(images[0], image).getbbox() for image in images[1:]
-    )
+    same, other = (ImageChops.difference(images[0], image).getbbox() for image in images[1:])
     assert same is None
     assert other is not None
 

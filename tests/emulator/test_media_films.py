@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageStat
 
-from runcrate_emulator.media.videos import video_size, render_video
 from runcrate_emulator.media.images import ImageSpec
+from runcrate_emulator.media.videos import render_video, video_size
 
 
 def spec(prompt="Ocean waves", size=(320, 180)) -> ImageSpec:

@@ -9,7 +9,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
-from runcrate_emulator.media.lettering import draw_panel
 from runcrate_emulator.media.image_edits import Sources, draw_edit
 from runcrate_emulator.media.image_files import (
     ImageFileError,
@@ -17,7 +16,8 @@ from runcrate_emulator.media.image_files import (
     open_image,
     read_note,
 )
-from runcrate_emulator.media.images import ImageSpec, draw_landscape, draw_image
+from runcrate_emulator.media.images import ImageSpec, draw_image, draw_landscape
+from runcrate_emulator.media.lettering import draw_panel
 
 MODEL = "black-forest-labs/FLUX.1-schnell"
 
@@ -151,9 +151,7 @@ def test_a_control_picture_gives_its_outlines():
     ImageDraw.Draw(control).rectangle((100, 30, 200, 90), fill="white")
     edited = draw_edit(spec(), Sources(control=control))
     assert min(edited.getpixel((150, 30))) > 200
-    assert not differ(
-        edited.crop((0, 0, 90, 20)), draw_landscape(spec()).crop((0, 0, 90, 20))
-    )
+    assert not differ(edited.crop((0, 0, 90, 20)), draw_landscape(spec()).crop((0, 0, 90, 20)))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])

@@ -183,7 +183,7 @@ def walk_jobs(client: Any, emulator: Emulator) -> None:
 
     emulator.world.on_job = lambda _: JobOutcome("hello\n", artifacts={"a.txt": "1\n"}, seconds=90)
     job = client.jobs.run(
-        command="python train.py",
+        command="echo hello",
         gpu_type=["A4000", "L40S:1"],
         max_runtime_minutes=60,
         tags={"team": "a"},

@@ -101,7 +101,9 @@ def test_downloads_at_the_same_time_get_the_same_film(client, emulator):
     job = submit(client, duration=4).json()
     emulator.clock.advance(LONG_ENOUGH_S)
     with ThreadPoolExecutor(4) as pool:
-        videos = set(pool.map(lambda _: client.get(f"/videos/{job['id']}/download").content, "1234"))
+        videos = set(
+            pool.map(lambda _: client.get(f"/videos/{job['id']}/download").content, "1234")
+        )
     assert len(videos) == 1
     assert [file.kind for file in emulator.world.media.newest(9)] == ["video"]
 

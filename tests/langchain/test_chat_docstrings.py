@@ -16,7 +16,7 @@ from langchain_core._api import suppress_langchain_beta_warning
 
 import langchain_runcrate
 from langchain_runcrate import ChatRuncrate
-from runcrate_emulator import Emulator
+from runcrate_emulator import Emulator, Reply
 from tests.langchain import downloads
 
 FOLDER = Path(langchain_runcrate.__file__).parent
@@ -48,6 +48,9 @@ def test_examples_run(name, runcrate_emulator: Emulator, monkeypatch, tmp_path, 
     monkeypatch.setattr(chat_base, "_BUILTIN_PROVIDERS", dict(chat_base._BUILTIN_PROVIDERS))
     monkeypatch.chdir(tmp_path)
     (tmp_path / "picture.png").write_bytes(downloads.picture())
+    runcrate_emulator.on_chat = lambda request: (
+        Reply.tool_calls(("GetPrice", {"gpu": "H100"})) if "H100" in request.prompt else None
+    )
     names: dict[str, Any] = {"model": ChatRuncrate(model="deepseek-ai/DeepSeek-V3.2")}
     found = examples(name)
     assert found
@@ -57,7 +60,7 @@ def test_examples_run(name, runcrate_emulator: Emulator, monkeypatch, tmp_path, 
         loop.run(close(names.values()))
     printed = capsys.readouterr().out
     if name == "chat_models":
-        assert "get" in printed.lower()
+        assert "'name': 'GetPrice'" in printed
         assert "['reasoning', 'text']" in printed
         assert "'input_tokens'" in printed
     if name == "costs":

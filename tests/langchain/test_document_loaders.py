@@ -23,7 +23,16 @@ from langchain_runcrate import (
     RuncrateTranscriptionParser,
 )
 from runcrate_emulator import Emulator
-from tests.recordings import FAREWELL, GREETING, RATE, name_of, samples_of, spoken, write_recordings
+from tests.recordings import (
+    FAREWELL,
+    GREETING,
+    RATE,
+    name_of,
+    samples_of,
+    silence,
+    spoken,
+    write_recordings,
+)
 
 SECONDS = len(samples_of(GREETING)) / 2 / RATE
 
@@ -296,8 +305,7 @@ def test_identifiers_stay_and_differ(settings: dict[str, Any], folder: Path) -> 
 
 def test_silence_gives_no_document(settings: dict[str, Any], tmp_path: Path) -> None:
     parser = RuncrateTranscriptionParser(**settings)
-    silence = spoken(GREETING, ".wav")[:44] + bytes(RATE)
-    assert parser.parse(Blob.from_data(silence, mime_type="audio/wav")) == []
+    assert parser.parse(Blob.from_data(silence(), mime_type="audio/wav")) == []
     parser.close()
 
 

@@ -28,6 +28,7 @@ from langgraph.types import Command
 import runcrate_core as rc
 from langchain_runcrate import RuncrateToolkit
 from runcrate_core.spending import ending
+from runcrate_emulator import JobOutcome
 from tests.core.cloud import _server, cloud, sent
 from tests.langchain.gpu_agent import ScriptedModel, Turn, last
 from tests.langchain.replaying import launched, named, use
@@ -350,6 +351,7 @@ async def told_by(agent: Any, person: Person, *, is_async: bool) -> Any:
 async def test_a_whole_story_with_approval(
     cloud: Any, toolkit: RuncrateToolkit, tmp_path: Path, mode: str, is_async: bool
 ) -> None:
+    cloud.world.on_job = lambda _: JobOutcome(artifacts={"r.txt": "ok\n"})
     person = Person()
     agent = approved_agent(toolkit, mode, WHOLE_STORY)
     with toolkit.session() as session:

@@ -6,8 +6,8 @@ The documents are small and their facts unlikely, so that a right answer comes f
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from llama_index.core import (
@@ -72,6 +72,9 @@ from llama_index.core.storage.docstore import SimpleDocumentStore
 from llama_index.core.tools import QueryEngineTool
 from pydantic import BaseModel, Field
 
+from runcrate_emulator import ChatRequest, Reply
+from tests.llamaindex.scripts import Script, as_object, with_tool
+
 LIGHTHOUSE = (
     "The Meridian lighthouse was built in 1874 by Ada Colm. It stands 52 metres tall and its lamp "
     "burns whale oil."
@@ -122,6 +125,12 @@ class Parts:
 
 Check = Callable[[Any], bool]
 
+MERIDIAN = as_object({"name": "Meridian", "built": 1874})
+SATISFIED = as_object({"answer": "Ada Colm built it.", "query_satisfied": True})
+LOOKS_UP = with_tool("look_up", {"name": "Meridian lighthouse"}, "Ada Colm built it.")
+SUPPORTED = "Please tell if a given piece of information"
+RELEVANT = "Your task is to evaluate if the response for the query"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -133,6 +142,7 @@ class Row:
         asynchronous: Runs it asynchronously; None where there is no such form.
         holds: What is true of the result.
         in_running_loop: Whether LlamaIndex lets the blocking form be used inside a running loop.
+        replies: Scripted replies, by a text of the prompt; without one the default model replies.
     """
 
     name: str
@@ -140,6 +150,7 @@ class Row:
     asynchronous: Callable[[Parts], Awaitable[Any]] | None
     holds: Check
     in_running_loop: bool = True
+    replies: Mapping[str, Reply | Script] = field(default_factory=dict)
 
 
 def names(result: Any) -> bool:
@@ -280,6 +291,7 @@ QUERYING = [
         lambda parts: parts.engine(output_cls=Lighthouse).query(QUESTION),
         lambda parts: parts.engine(output_cls=Lighthouse).aquery(QUESTION),
         is_lighthouse,
+        replies={QUESTION: MERIDIAN},
     ),
     Row(
         "query of a structured LLM",
@@ -294,6 +306,7 @@ QUERYING = [
             .aquery(QUESTION)
         ),
         is_lighthouse,
+        replies={QUESTION: MERIDIAN},
     ),
     Row(
         "structured answer filtering",
@@ -312,6 +325,7 @@ QUERYING = [
             )
         ).aquery(QUESTION),
         names,
+        replies={QUESTION: SATISFIED},
     ),
     Row(
         "citations",
@@ -342,12 +356,20 @@ QUERYING = [
             QUESTION
         ),
         names,
+        replies={
+            "Some choices are given below": Reply.json([{"choice": 1, "reason": "Lighthouses."}])
+        },
     ),
     Row(
         "sub-questions",
         lambda parts: sub_questions(parts).query(QUESTION),
         lambda parts: sub_questions(parts).aquery(QUESTION),
         names,
+        replies={
+            "relevant sub-questions": Reply.json(
+                {"items": [{"sub_question": QUESTION, "tool_name": "facts"}]}
+            )
+        },
     ),
     Row(
         "fusion retriever",
@@ -374,6 +396,7 @@ QUERYING = [
             parts.scored(), query_bundle=QueryBundle(QUESTION)
         ),
         finds,
+        replies={"A list of documents is shown below": Reply.text("Doc: 1, Relevance: 9")},
     ),
     Row(
         "RankGPT",
@@ -424,6 +447,7 @@ QUERYING = [
 
 FIRST = "What do the penguins of the Kellan islands eat?"
 SECOND = "And who built the Meridian lighthouse?"
+CONDENSED = {"rewrite the message to be a standalone question": Reply.text(QUESTION)}
 
 
 def chat_row(mode: str, holds: Check = names) -> Row:
@@ -440,7 +464,7 @@ def chat_row(mode: str, holds: Check = names) -> Row:
         await chat.achat(FIRST)
         return str(await chat.achat(SECOND))
 
-    return Row(f"chat {mode}", blocking, asynchronous, holds)
+    return Row(f"chat {mode}", blocking, asynchronous, holds, replies=CONDENSED)
 
 
 def chat_stream_row(mode: str, holds: Check = names) -> Row:
@@ -460,7 +484,7 @@ def chat_stream_row(mode: str, holds: Check = names) -> Row:
         second = await chat.astream_chat(SECOND)
         return "".join([token async for token in second.async_response_gen()])
 
-    return Row(f"streamed chat {mode}", blocking, asynchronous, holds)
+    return Row(f"streamed chat {mode}", blocking, asynchronous, holds, replies=CONDENSED)
 
 
 MODES: list[tuple[str, Check]] = [
@@ -478,13 +502,16 @@ CHATTING = [make(*mode) for mode in MODES for make in (chat_row, chat_stream_row
 GOOD = "The Meridian lighthouse was built by Ada Colm."
 
 
-def eval_row(name: str, make: Callable[[Parts], Any], holds: Check, **given: Any) -> Row:
+def eval_row(
+    name: str, make: Callable[[Parts], Any], holds: Check, reply: Reply | Script, **given: Any
+) -> Row:
     given = {"query": QUESTION, "response": GOOD, "contexts": [LIGHTHOUSE], **given}
     return Row(
         f"evaluator {name}",
         lambda parts: make(parts).evaluate(**given),
         lambda parts: make(parts).aevaluate(**given),
         holds,
+        replies={"": reply},
     )
 
 
@@ -506,18 +533,27 @@ def passes(result: Any) -> bool:
 
 
 EVALUATING = [
-    eval_row("faithfulness", lambda parts: FaithfulnessEvaluator(llm=parts.llm), passes),
+    eval_row(
+        "faithfulness",
+        lambda parts: FaithfulnessEvaluator(llm=parts.llm),
+        passes,
+        Reply.text("YES"),
+    ),
     eval_row(
         "faithfulness, of a falsehood",
         lambda parts: FaithfulnessEvaluator(llm=parts.llm),
         lambda result: result.passing is False,
+        Reply.text("NO"),
         response="The Meridian lighthouse was built in 1650 by Bruno Zandt.",
     ),
-    eval_row("relevancy", lambda parts: RelevancyEvaluator(llm=parts.llm), passes),
+    eval_row(
+        "relevancy", lambda parts: RelevancyEvaluator(llm=parts.llm), passes, Reply.text("YES")
+    ),
     eval_row(
         "correctness",
         lambda parts: CorrectnessEvaluator(llm=parts.llm),
         lambda result: result.score >= 4,
+        Reply.text("4.5\nIt names the builder, as the reference does."),
         reference="Ada Colm built the Meridian lighthouse in 1874.",
     ),
     eval_row(
@@ -525,24 +561,28 @@ EVALUATING = [
         lambda parts: GuidelineEvaluator(
             llm=parts.llm, guidelines="The answer names a person who built something."
         ),
-        lambda result: isinstance(result.passing, bool) and bool(result.feedback),
+        lambda result: result.passing is True and result.feedback == "It names Ada Colm.",
+        as_object({"passing": True, "feedback": "It names Ada Colm."}),
     ),
     eval_row(
         "pairwise",
         lambda parts: PairwiseComparisonEvaluator(llm=parts.llm, enforce_consensus=False),
-        lambda result: result.score in {0.0, 0.5, 1.0} and not result.invalid_result,
+        lambda result: result.score == 1.0 and not result.invalid_result,
+        Reply.text("A names the builder. [[A]]"),
         second_response="I do not know.",
         reference=LIGHTHOUSE,
     ),
     eval_row(
         "context relevancy",
         lambda parts: ContextRelevancyEvaluator(llm=parts.llm),
-        lambda result: result.score is not None,
+        lambda result: result.score == 1.0,
+        Reply.text("The context names the builder.\n[RESULT] 4"),
     ),
     eval_row(
         "answer relevancy",
         lambda parts: AnswerRelevancyEvaluator(llm=parts.llm),
-        lambda result: result.score is not None,
+        lambda result: result.score == 1.0,
+        Reply.text("It answers the question.\n[RESULT] 2"),
     ),
     eval_row(
         "semantic similarity",
@@ -550,6 +590,7 @@ EVALUATING = [
             embed_model=parts.embed_model, similarity_threshold=0.5
         ),
         passes,
+        Reply.text("No chat is needed."),
         reference="Ada Colm built the Meridian lighthouse.",
     ),
     Row(
@@ -557,6 +598,7 @@ EVALUATING = [
         None,
         run_batch,
         lambda results: all(each.passing for kind in results.values() for each in kind),
+        replies={SUPPORTED: Reply.text("YES"), RELEVANT: Reply.text("YES")},
     ),
 ]
 
@@ -713,6 +755,7 @@ def object_rows(way: str) -> list[Row]:
                 Lighthouse, OBJECT_PROMPT, text=LIGHTHOUSE
             ),
             is_lighthouse,
+            replies={LIGHTHOUSE: MERIDIAN},
         ),
         Row(
             f"streamed object by {way}",
@@ -721,6 +764,7 @@ def object_rows(way: str) -> list[Row]:
             )[-1],
             streamed,
             is_lighthouse,
+            replies={LIGHTHOUSE: MERIDIAN},
         ),
     ]
 
@@ -734,11 +778,22 @@ def look_up(name: str) -> str:
     return f"{name} was built by {ANSWER} in 1874."
 
 
-def agent_row(name: str, make: Callable[[Any], Any], holds: Check = names) -> Row:
+def agent_row(
+    name: str,
+    make: Callable[[Any], Any],
+    holds: Check = names,
+    replies: Mapping[str, Reply | Script] | None = None,
+) -> Row:
     async def asynchronous(parts: Parts) -> Any:
         return await make(parts.llm).run(QUESTION)
 
-    return Row(f"agent {name}", None, asynchronous, holds)
+    return Row(f"agent {name}", None, asynchronous, holds, replies=replies or {QUESTION: LOOKS_UP})
+
+
+def looks_up_and_describes(request: ChatRequest) -> Reply | None:
+    """Call the tool and answer; then, as a request of its own, give an object."""
+    offered = [tool.name for tool in request.tools]
+    return LOOKS_UP(request) if offered == ["look_up"] else MERIDIAN(request)
 
 
 ACTING = [
@@ -757,6 +812,7 @@ ACTING = [
         "with a structured answer",
         lambda llm: FunctionAgent(tools=[look_up], llm=llm, output_cls=Lighthouse),
         lambda result: is_lighthouse(result.get_pydantic_model(Lighthouse)),
+        {QUESTION: looks_up_and_describes},
     ),
 ]
 
@@ -807,15 +863,23 @@ PROGRAMS = [
         lambda parts: function_program(parts)(text=LIGHTHOUSE),
         lambda parts: function_program(parts).acall(text=LIGHTHOUSE),
         is_lighthouse,
+        replies={LIGHTHOUSE: MERIDIAN},
     ),
     Row(
         "text program",
         lambda parts: text_program(parts)(text=LIGHTHOUSE),
         lambda parts: text_program(parts).acall(text=LIGHTHOUSE),
         is_lighthouse,
+        replies={LIGHTHOUSE: MERIDIAN},
     ),
     Row("memory that sums up", remember, remember_async, said),
-    Row("memory that extracts facts", None, extract_facts, bool),
+    Row(
+        "memory that extracts facts",
+        None,
+        extract_facts,
+        lambda facts: facts == ["Ada Colm lives in Oslo."],
+        replies={"": Reply.text("<facts><fact>Ada Colm lives in Oslo.</fact></facts>")},
+    ),
 ]
 
 ROWS = [

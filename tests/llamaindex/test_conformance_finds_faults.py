@@ -15,6 +15,7 @@ from llamaindex_runcrate import RuncrateLLM
 from runcrate_emulator import Emulator
 from tests.llamaindex.conformance import LLMConformance
 from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.test_llamaindex_conformance import SUITE
 
 pytestmark = LEFTOVERS
 
@@ -133,6 +134,7 @@ def test_a_fault_fails_the_test_made_for_it(
         "api_base": runcrate_emulator.inference_url,
         "api_key": runcrate_emulator.api_key,
     }
+    runcrate_emulator.on_chat = SUITE
     right, wrong = RuncrateLLM(**settings), faulty(**settings)
     carry_out(test, right, way)
     with pytest.raises((AssertionError, TypeError, RuntimeError)):

@@ -26,6 +26,7 @@ from llama_index.core.workflow import (
 from pydantic import BaseModel
 
 from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.scripts import with_tool
 from tests.llamaindex.service import call_piece, chunk, completion, end
 
 pytestmark = LEFTOVERS
@@ -53,7 +54,8 @@ def called(events: list[Any]) -> list[tuple[str, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-async def test_function_agent(emulated_llm, streaming) -> None:
+async def test_function_agent(runcrate_emulator, emulated_llm, streaming) -> None:
+    runcrate_emulator.on_chat = with_tool("multiply", {"a": 12.5, "b": 8}, "It is 100.")
     agent = FunctionAgent(tools=[multiply, weather], llm=emulated_llm, streaming=streaming)
     result, events = await run(agent, "What is 12.5 times 8? Use the tool.")
     assert called(events) == [("multiply", {"a": 12.5, "b": 8})]
@@ -74,7 +76,8 @@ def test_function_agent_in_two_event_loops(emulated_llm) -> None:
     assert "frogs" in asyncio.run(main())
 
 
-async def test_react_agent(emulated_llm) -> None:
+async def test_react_agent(runcrate_emulator, emulated_llm) -> None:
+    runcrate_emulator.on_chat = with_tool("weather", {"city": "Oslo"}, "It is raining frogs.")
     agent = ReActAgent(tools=[multiply, weather], llm=emulated_llm)
     result, events = await run(agent, "What is the weather in Oslo?")
     assert called(events) == [("weather", {"city": "Oslo"})]
@@ -84,6 +87,7 @@ async def test_react_agent(emulated_llm) -> None:
 async def test_a_model_without_tools_becomes_a_react_agent(runcrate_emulator) -> None:
     from llamaindex_runcrate import RuncrateLLM
 
+    runcrate_emulator.on_chat = with_tool("weather", {"city": "Oslo"}, "It is raining frogs.")
     llm = RuncrateLLM(
         model="google/gemma-2-9b-it",
         api_base=runcrate_emulator.inference_url,

@@ -8,11 +8,29 @@ import pytest
 from llama_index.core.llms import LLM
 
 from llamaindex_runcrate import RuncrateLLM
-from runcrate_emulator import Emulator
+from runcrate_emulator import ChatRequest, Emulator, Reply
 from tests.llamaindex.conformance import LLMConformance
 from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.scripts import as_object, by_prompt, with_tool
 
 pytestmark = LEFTOVERS
+
+
+def two_temperatures(request: ChatRequest) -> Reply:
+    calls = [("temperature", {"city": city}) for city in ("Paris", "Rome")]
+    return Reply.tool_calls(*(calls if request.parallel_tool_calls else calls[:1]))
+
+
+SUITE = by_prompt(
+    {
+        LLMConformance.ASK_TWO: two_temperatures,
+        LLMConformance.CALCULATE: with_tool(*LLMConformance.CALCULATED, "It is 408."),
+        LLMConformance.CITY: as_object({"name": "Oslo", "country": "Norway"}),
+        LLMConformance.LOOK: Reply.text("Red."),
+        LLMConformance.HELLO: Reply.text("Hello, Ada, how are you today?"),
+    }
+)
+"""A model that passes the suite."""
 
 
 class TestRuncrateLLM(LLMConformance):
@@ -23,6 +41,7 @@ class TestRuncrateLLM(LLMConformance):
 
     @pytest.fixture
     def llm(self, runcrate_emulator: Emulator) -> Iterator[LLM]:
+        runcrate_emulator.on_chat = SUITE
         llm = RuncrateLLM(
             model=self.model,
             api_base=runcrate_emulator.inference_url,

@@ -10,13 +10,16 @@ import pytest
 
 from tests.llamaindex.leftovers import LEFTOVERS
 from tests.llamaindex.rag_rows import ROWS, Parts
+from tests.llamaindex.scripts import by_prompt
 from tests.llamaindex.service import completion
 
 pytestmark = LEFTOVERS
 
 
 @pytest.fixture
-def parts(emulated_llm, emulated_embedding) -> Parts:
+def parts(request, runcrate_emulator, emulated_llm, emulated_embedding) -> Parts:
+    if (row := request.node.callspec.params.get("row")) is not None:
+        runcrate_emulator.on_chat = by_prompt(row.replies)
     return Parts(emulated_llm, emulated_embedding)
 
 

@@ -26,6 +26,7 @@ import runcrate_core as rc
 from llamaindex_runcrate import RuncrateLLM, RuncrateMediaToolSpec, ToolProgressEvent
 from runcrate_emulator import Emulator
 from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.scripts import with_tool
 
 WAYS = pytest.mark.parametrize("way", ["sync", "async"])
 TOOLS: dict[str, tuple[str, dict[str, Any], type[Any]]] = {
@@ -249,6 +250,8 @@ async def test_an_agent_s_film_tells_of_its_progress(
     kind: type[Any],
 ) -> None:
     runcrate_emulator.clock_speed = 120.0  # a few looks until it is done
+    arguments = {"prompt": "waves", "duration": 4}
+    runcrate_emulator.on_chat = with_tool("runcrate_generate_video", arguments, "Done.")
     make = getattr(kind, "from_tools_or_functions", None)
     tools: list[Any] = list(spec.to_tool_list())
     agent = make(tools, llm=llm) if make else kind(tools=tools, llm=llm)

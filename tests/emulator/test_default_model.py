@@ -1,0 +1,142 @@
+"""The default model: four rules, and it says that it is a simulation."""
+
+import itertools
+import json
+
+import jsonschema
+import pytest
+
+from runcrate_emulator.chat.default_model import FIXED_SENTENCE, REASONING
+from tests.emulator.chat_support import (
+    ask,
+    called,
+    calls,
+    json_schema,
+    result,
+    run_agent,
+    tool,
+    user,
+)
+
+PERSON = {
+    "type": "object",
+    "properties": {
+        "name": {"type": "string"},
+        "age": {"type": "integer"},
+        "mood": {"enum": ["sad", "happy"]},
+        "note": {"type": "string"},
+    },
+    "required": ["name", "age", "mood"],
+}
+WEATHER = tool("get_weather", "Get the weather.", city="string")
+
+
+def test_rule_1_a_schema_gets_literals_of_the_prompt():
+    text = "A person named Ada, 36 years of age, who is happy today."
+    value = json.loads(ask(text, response_format=json_schema("p", PERSON)).content)
+    assert value == {"name": "Ada", "age": 36, "mood": "happy"}
+
+
+def test_rule_1_without_literals_the_smallest_valid_value():
+    value = json.loads(ask("x", response_format=json_schema("p", PERSON)).content)
+    jsonschema.validate(value, PERSON)
+    assert "note" not in value
+
+
+def test_rule_1_a_schema_in_the_prompt_and_named_keys():
+    prompt = f"Ada is 36. Answer in JSON of this schema: {json.dumps(PERSON)}"
+    jsonschema.validate(json.loads(ask(prompt).content), PERSON)
+    keys = ask(
+        "A joke as JSON with 'setup' and 'punchline' keys", response_format={"type": "json_object"}
+    )
+    assert set(json.loads(keys.content)) == {"setup", "punchline"}
+
+
+def test_rule_1_a_forced_tool_is_called():
+    [(name, arguments)] = calls("Hello", [WEATHER], tool_choice="required")
+    assert name == "get_weather"
+    assert isinstance(arguments["city"], str)
+
+
+SHOP = {
+    "shop_list_cars": (tool("shop_list_cars", "List cars.", []), lambda: '[{"model": "KX20"}]'),
+    "shop_rent_car": (
+        tool(
+            "shop_rent_car",
+            "Rent a car.",
+            ["minutes"],
+            minutes={"type": "integer"},
+            model={"type": "string", "description": "A model, such as KX20 or MR7."},
+        ),
+        lambda **_: f'{{"id": "car-{next(NUMBERS)}", "name": "blue"}}',
+    ),
+    "shop_return_car": (
+        tool("shop_return_car", "Return a car.", car_id="string", expected_name="string"),
+        lambda car_id, expected_name: f"{car_id} {expected_name} is back",
+    ),
+}
+NUMBERS = itertools.count(1)
+
+
+def test_rule_2_tools_are_called_in_the_order_of_the_verbs():
+    made, text = run_agent("List the cars, rent an MR7 for 25 minutes, and then return it.", SHOP)
+    assert made == [
+        ("shop_list_cars", {}),
+        ("shop_rent_car", {"minutes": 25, "model": "MR7"}),
+        ("shop_return_car", {"car_id": "car-1", "expected_name": "blue"}),
+    ]
+    assert "shop_return_car: car-1 blue is back" in text
+
+
+def test_rule_2_nothing_more_is_called_after_a_failure():
+    def jammed(**_: object) -> str:
+        raise ValueError("the gate is jammed")
+
+    broken = {**SHOP, "shop_rent_car": (SHOP["shop_rent_car"][0], jammed)}
+    made, text = run_agent("Rent a car for 5 minutes and return it.", broken)
+    assert [name for name, _ in made] == ["shop_rent_car"]
+    assert "the gate is jammed" in text
+
+
+def test_rule_2_tools_that_do_not_fit_are_not_called():
+    assert calls("Say hello to Ada.", [WEATHER]) == []
+    assert calls("What is the weather in Oslo?", [WEATHER], tool_choice="none") == []
+
+
+def test_rule_2_a_new_request_starts_again():
+    messages = [
+        user("weather in Rome?"),
+        called("1", "get_weather", city="Rome"),
+        result("1", "dry"),
+    ]
+    messages.append(user("And the weather in Oslo?"))
+    assert calls(messages, [WEATHER]) == [("get_weather", {"city": "Oslo"})]
+
+
+@pytest.mark.parametrize("system", [True, False])
+def test_rule_3_a_sentence_of_the_context_is_quoted(system):
+    facts = "The mast is 40 m tall. The mill grinds oats and was\nbuilt in 1874. The inn is closed."
+    question = "When was the mill built?"
+    if system:
+        reply = ask(question, facts)
+    else:
+        reply = ask(f"Context:\n---\n{facts}\n---\nAnswer the query.\nQuery: {question}\nAnswer:")
+    assert "1874" in reply.content
+    assert "mast" not in reply.content
+
+
+def test_rule_4_anything_else_gets_a_sentence_that_tells_it_is_simulated():
+    for text in ("Hello", "Write a poem about rivers.", "你好"):
+        assert ask(text).content == FIXED_SENTENCE
+    assert "simulated" in FIXED_SENTENCE
+
+
+def test_reasoning_is_a_fixed_line_that_can_be_switched_off():
+    assert ask("Hello").reasoning == REASONING
+    assert ask("Hello", reasoning_effort="none").reasoning == ""
+
+
+def test_the_same_request_gets_the_same_reply():
+    text = "Rent a KX20 for 5 minutes"
+    tools = [schema for schema, _ in SHOP.values()]
+    assert calls(text, tools) == calls(text, tools)
