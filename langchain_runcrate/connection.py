@@ -106,11 +106,11 @@ class RuncrateConnection(BaseModel):
             http_async_client=self.http_async_client,
         )
 
-    def _blocking_client(self) -> Runcrate:
-        return self._lease.blocking(self._client_settings())
+    def _sync_client(self) -> Runcrate:
+        return self._lease.sync(self._client_settings())
 
-    def _asynchronous_client(self) -> AsyncRuncrate:
-        return self._lease.asynchronous(self._client_settings())
+    def _async_client(self) -> AsyncRuncrate:
+        return self._lease.async_(self._client_settings())
 
     def __getstate__(self) -> dict[Any, Any]:
         if self.http_client is not None or self.http_async_client is not None:

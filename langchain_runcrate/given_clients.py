@@ -42,8 +42,8 @@ class GivenClients(RuncrateConnection):
         if self._given is not None:
             await self._given.aclose()
 
-    def _blocking_client(self) -> Runcrate:
-        return super()._blocking_client() if self._given is None else self._given.blocking
+    def _sync_client(self) -> Runcrate:
+        return super()._sync_client() if self._given is None else self._given.sync
 
-    def _asynchronous_client(self) -> AsyncRuncrate:
-        return super()._asynchronous_client() if self._given is None else self._given.asynchronous
+    def _async_client(self) -> AsyncRuncrate:
+        return super()._async_client() if self._given is None else self._given.async_

@@ -8,11 +8,11 @@ from langchain_core.tools import BaseTool
 from pydantic import PrivateAttr, ValidationError, create_model
 
 from langchain_runcrate.progress import InjectedRuntime, Progress
-from langchain_runcrate.tool_failures import told_to_model
+from langchain_runcrate.tool_failures import tool_errors
 from runcrate_core import explain_failure
 
 if TYPE_CHECKING:
-    from runcrate_core import AgentTool, AgentToolbox, ClientPair, ToolAnswer
+    from runcrate_core import AgentTool, AgentToolbox, ClientPair, ToolResult
 
 
 class RuncrateInfrastructureTool(BaseTool):
@@ -51,14 +51,14 @@ class RuncrateInfrastructureTool(BaseTool):
         return made
 
     def _run(self, runtime: Any = None, **arguments: Any) -> tuple[str, dict[str, Any]]:
-        with told_to_model(explain_failure):
-            flow = self._toolbox.carry_out(self.name, arguments, Progress(self.name, runtime).tell)
-            return _shown(self._clients.blocking.run(flow))
+        with tool_errors(explain_failure):
+            flow = self._toolbox.run_tool(self.name, arguments, Progress(self.name, runtime).tell)
+            return _shown(self._clients.sync.run(flow))
 
     async def _arun(self, runtime: Any = None, **arguments: Any) -> tuple[str, dict[str, Any]]:
-        with told_to_model(explain_failure):
-            flow = self._toolbox.carry_out(self.name, arguments, Progress(self.name, runtime).atell)
-            return _shown(await self._clients.asynchronous.run(flow))
+        with tool_errors(explain_failure):
+            flow = self._toolbox.run_tool(self.name, arguments, Progress(self.name, runtime).atell)
+            return _shown(await self._clients.async_.run(flow))
 
 
 def _with_runtime(arguments: type[Any]) -> type[Any]:
@@ -71,7 +71,7 @@ def _with_runtime(arguments: type[Any]) -> type[Any]:
     )
 
 
-def _shown(answer: ToolAnswer) -> tuple[str, dict[str, Any]]:
+def _shown(answer: ToolResult) -> tuple[str, dict[str, Any]]:
     return answer.text, answer.data
 
 

@@ -36,7 +36,7 @@ class Clients:
         """Close the blocking client, unless it was given."""
         self.pair.close()
         if self._are_own:
-            self.pair.blocking.close()
+            self.pair.sync.close()
 
     async def aclose(self) -> None:
         """Close both clients, unless they were given."""
@@ -147,22 +147,22 @@ class Connected(BaseComponent):
         return {name: value for name, value in settings.items() if value is not None}
 
     @property
-    def blocking_client(self) -> Runcrate:
+    def _sync_client(self) -> Runcrate:
         """The client of the blocking calls.
 
         Raises:
             ConfigurationError: Only an `async_client` was given, with connections of its own.
         """
-        return self._clients.pair.blocking
+        return self._clients.pair.sync
 
     @property
-    def asynchronous_client(self) -> AsyncRuncrate:
+    def _async_client(self) -> AsyncRuncrate:
         """The client of the asynchronous calls; it shares the other's budget and rate limit.
 
         Raises:
             ConfigurationError: Only a `client` was given, with connections of its own.
         """
-        return self._clients.pair.asynchronous
+        return self._clients.pair.async_
 
     def __getstate__(self) -> dict[str, Any]:
         # The base class leaves out, with no more than a log line, what cannot be pickled: the

@@ -22,9 +22,9 @@ from runcrate_core import (
     AsyncRuncrate,
     ClientPair,
     ImageArguments,
-    MadeFile,
-    MediaAnswer,
-    MediaStudio,
+    MediaFile,
+    MediaGenerator,
+    MediaResult,
     Runcrate,
     RuncrateError,
     SpeechArguments,
@@ -35,8 +35,8 @@ from runcrate_core import (
 )
 
 Block: TypeAlias = TextBlock | ImageBlock | AudioBlock | VideoBlock
-DEFAULT_FOLDER: Final = Path("runcrate-media")
-_STUDIO: Final = MediaStudio(DEFAULT_FOLDER)
+DEFAULT_DIRECTORY: Final = Path("runcrate-media")
+_STUDIO: Final = MediaGenerator(DEFAULT_DIRECTORY)
 
 
 _TOOLS: Final = {
@@ -90,7 +90,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
 
     def __init__(
         self,
-        output_dir: str | os.PathLike[str] = DEFAULT_FOLDER,
+        output_dir: str | os.PathLike[str] = DEFAULT_DIRECTORY,
         *,
         image_model: str = _STUDIO.image_model,
         edit_model: str = _STUDIO.edit_model,
@@ -108,7 +108,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         client: Runcrate | None = None,
         async_client: AsyncRuncrate | None = None,
     ) -> None:
-        self._studio = MediaStudio(
+        self._studio = MediaGenerator(
             Path(output_dir),
             image_model=image_model,
             edit_model=edit_model,
@@ -246,43 +246,45 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         return self._studio.make_images(ImageArguments(**arguments))
 
     def _speech_plan(self, **arguments: Any) -> Any:
-        return self._studio.speak(SpeechArguments(**arguments))
+        return self._studio.generate_speech(SpeechArguments(**arguments))
 
     def _video_plan(self, ctx: Context | None, **arguments: Any) -> Any:
         tell = telling(ctx)
-        on_status = None if tell is None else lambda film: tell(_state(film))
-        return self._studio.film(VideoArguments(**arguments), on_status, each_percent=True)
+        on_status = None if tell is None else lambda generate_video: tell(_state(generate_video))
+        return self._studio.generate_video(
+            VideoArguments(**arguments), on_status, each_percent=True
+        )
 
     def _do(self, plan: Callable[..., Any], **arguments: Any) -> list[Block]:
         try:
-            return self._blocks(self._clients.blocking.run(plan(**arguments)))
+            return self._blocks(self._clients.sync.run(plan(**arguments)))
         except Exception as error:
             _explain(error)
             raise
 
     async def _ado(self, plan: Callable[..., Any], **arguments: Any) -> list[Block]:
         try:
-            return self._blocks(await self._clients.asynchronous.run(plan(**arguments)))
+            return self._blocks(await self._clients.async_.run(plan(**arguments)))
         except Exception as error:
             _explain(error)
             raise
 
-    def _blocks(self, answer: MediaAnswer) -> list[Block]:
+    def _blocks(self, answer: MediaResult) -> list[Block]:
         media = [_block(made) for made in answer.files] if self._return_media else []
         return [TextBlock(text=answer.text), *media]
 
 
-def _state(film: Video) -> dict[str, Any]:
+def _state(generate_video: Video) -> dict[str, Any]:
     """Return the fields of a `ToolProgressEvent`."""
     return {
         "tool": VIDEO_TOOL.name,
-        "id": film.id,
-        "status": film.status,
-        "fraction": film.fraction_done,
+        "id": generate_video.id,
+        "status": generate_video.status,
+        "fraction": generate_video.fraction_done,
     }
 
 
-def _block(made: MadeFile) -> Block:
+def _block(made: MediaFile) -> Block:
     match made.content_type.partition("/")[0]:
         case "image":
             return ImageBlock(path=made.path, image_mimetype=made.content_type)

@@ -18,21 +18,21 @@ from typing import TYPE_CHECKING, Any
 from runcrate_core.version import __version__
 
 if TYPE_CHECKING:
-    from runcrate_core.agent_tools.effects import (
-        ToolEffect,
+    from runcrate_core.agent_tools.annotations import (
+        ToolAnnotations,
     )
     from runcrate_core.agent_tools.failures import (
         explain_failure,
     )
-    from runcrate_core.agent_tools.holder import (
-        ToolboxHolder,
-    )
     from runcrate_core.agent_tools.tool import (
         AgentTool,
-        ToolAnswer,
+        ToolResult,
     )
     from runcrate_core.agent_tools.toolbox import (
         AgentToolbox,
+    )
+    from runcrate_core.agent_tools.toolkit_mixin import (
+        ToolkitMixin,
     )
     from runcrate_core.api.audio import (
         Speech,
@@ -115,10 +115,11 @@ if TYPE_CHECKING:
     from runcrate_core.api.video_types import (
         Video,
     )
-    from runcrate_core.catalogue import (
-        ModelFacts,
-        facts_of,
-        model_facts,
+    from runcrate_core.audio_sources import (
+        AUDIO_SUFFIXES,
+        AudioInput,
+        AudioSource,
+        resolve_audio_sources,
     )
     from runcrate_core.client import (
         AsyncRuncrate,
@@ -149,12 +150,15 @@ if TYPE_CHECKING:
         StreamTruncatedError,
         UnprocessableEntityError,
     )
+    from runcrate_core.hooks import (
+        RequestEvent,
+    )
     from runcrate_core.io.chat_stream import (
         AsyncChatStream,
         ChatStream,
     )
-    from runcrate_core.io.in_order import (
-        in_order,
+    from runcrate_core.io.map_ordered import (
+        map_ordered,
     )
     from runcrate_core.io.paging import (
         AsyncPage,
@@ -174,26 +178,25 @@ if TYPE_CHECKING:
         explain_media_failure,
     )
     from runcrate_core.media_tools import (
-        MadeFile,
-        MediaAnswer,
-        MediaStudio,
+        MediaFile,
+        MediaGenerator,
+        MediaResult,
         SpeechFormat,
     )
-    from runcrate_core.observing import (
-        RequestEvent,
+    from runcrate_core.models_catalogue import (
+        ModelInfo,
+        get_model_info,
+        parse_model_info,
     )
     from runcrate_core.progress import (
         ProgressBar,
         progress_bar,
     )
-    from runcrate_core.protocol.answer import (
-        ResponseInfo,
-    )
-    from runcrate_core.protocol.chat_shapes import (
+    from runcrate_core.protocol.chat_types import (
         ChatCompletionChunk,
-        cost_of,
-        reasoning_of,
-        usage_of,
+        extract_cost,
+        extract_reasoning,
+        extract_usage,
     )
     from runcrate_core.protocol.code_archive import (
         SkippedFile,
@@ -201,47 +204,44 @@ if TYPE_CHECKING:
     from runcrate_core.protocol.json_body import (
         UNCHANGED,
     )
-    from runcrate_core.protocol.rate_limit import (
+    from runcrate_core.protocol.rate_limiter import (
         RateLimit,
+    )
+    from runcrate_core.protocol.response import (
+        ResponseInfo,
     )
     from runcrate_core.protocol.transcripts import (
         Segment,
         Transcript,
         TranscriptFormat,
     )
-    from runcrate_core.recordings import (
-        AUDIO_SUFFIXES,
-        Recording,
-        RecordingSource,
-        recordings_of,
-    )
-    from runcrate_core.spending.ending import (
-        EndReport,
+    from runcrate_core.spending.cleanup import (
+        CleanupReport,
     )
     from runcrate_core.spending.guard import (
         SpendGuard,
     )
     from runcrate_core.spending.ledger import (
-        SpendEntry,
+        LedgerEntry,
         SpendLedger,
     )
     from runcrate_core.spending.limits import (
         SpendLimits,
     )
     from runcrate_core.spending.plans import (
-        Approve,
+        ApproveCallback,
         JobPlan,
         LaunchPlan,
-        LongerLife,
+        LifetimeExtension,
         Proposal,
-        RunningMachine,
+        RunningResource,
     )
     from runcrate_core.spending.session import (
         SpendSession,
     )
-    from runcrate_core.transcribing import (
-        Passage,
+    from runcrate_core.transcriber import (
         Transcriber,
+        TranscriptChunk,
         is_of_the_account,
     )
 
@@ -257,11 +257,13 @@ __all__ = [
     "AgentTool",
     "AgentToolbox",
     "AmbiguousLaunchError",
-    "Approve",
+    "ApproveCallback",
     "AsyncChatStream",
     "AsyncPage",
     "AsyncPages",
     "AsyncRuncrate",
+    "AudioInput",
+    "AudioSource",
     "AuthenticationError",
     "AutoRecharge",
     "BadRequestError",
@@ -269,11 +271,11 @@ __all__ = [
     "ChatCompletion",
     "ChatCompletionChunk",
     "ChatStream",
+    "CleanupReport",
     "ClientPair",
     "ConfigurationError",
     "ConflictError",
     "Embeddings",
-    "EndReport",
     "Environment",
     "GeneratedImage",
     "GpuCandidate",
@@ -299,30 +301,28 @@ __all__ = [
     "JobPlan",
     "JobUpload",
     "LaunchPlan",
-    "LongerLife",
-    "MadeFile",
-    "MediaAnswer",
-    "MediaStudio",
+    "LedgerEntry",
+    "LifetimeExtension",
+    "MediaFile",
+    "MediaGenerator",
+    "MediaResult",
     "MediaTool",
     "Model",
-    "ModelFacts",
+    "ModelInfo",
     "NotFoundError",
     "Page",
-    "Passage",
     "PaymentMethod",
     "PermissionDeniedError",
     "ProgressBar",
     "Proposal",
     "RateLimit",
     "RateLimitError",
-    "Recording",
-    "RecordingSource",
     "RequestEvent",
     "ResponseFormatError",
     "ResponseInfo",
     "Runcrate",
     "RuncrateError",
-    "RunningMachine",
+    "RunningResource",
     "SSHCertificate",
     "SSHKey",
     "Schedule",
@@ -333,7 +333,6 @@ __all__ = [
     "Speech",
     "SpeechArguments",
     "SpeechFormat",
-    "SpendEntry",
     "SpendGuard",
     "SpendLedger",
     "SpendLimits",
@@ -345,13 +344,14 @@ __all__ = [
     "StreamTruncatedError",
     "SubmittedJobGroup",
     "Template",
-    "ToolAnswer",
-    "ToolEffect",
-    "ToolboxHolder",
+    "ToolAnnotations",
+    "ToolResult",
+    "ToolkitMixin",
     "TopUp",
     "Transaction",
     "Transcriber",
     "Transcript",
+    "TranscriptChunk",
     "TranscriptFormat",
     "Transcription",
     "TranscriptionSegment",
@@ -362,25 +362,25 @@ __all__ = [
     "Volume",
     "VolumeDeletion",
     "__version__",
-    "cost_of",
     "explain_failure",
     "explain_media_failure",
-    "facts_of",
-    "in_order",
+    "extract_cost",
+    "extract_reasoning",
+    "extract_usage",
+    "get_model_info",
     "is_of_the_account",
-    "model_facts",
+    "map_ordered",
+    "parse_model_info",
     "progress_bar",
-    "reasoning_of",
-    "recordings_of",
-    "usage_of",
+    "resolve_audio_sources",
 ]
 
 # Where each public name lives.
 _NAMES: dict[str, tuple[str, ...]] = {
-    "agent_tools.effects": ("ToolEffect",),
+    "agent_tools.annotations": ("ToolAnnotations",),
     "agent_tools.failures": ("explain_failure",),
-    "agent_tools.holder": ("ToolboxHolder",),
-    "agent_tools.tool": ("AgentTool", "ToolAnswer"),
+    "agent_tools.toolkit_mixin": ("ToolkitMixin",),
+    "agent_tools.tool": ("AgentTool", "ToolResult"),
     "agent_tools.toolbox": ("AgentToolbox",),
     "api.audio": (
         "Speech",
@@ -445,10 +445,10 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "PaymentMethod",
         "TopUp",
     ),
-    "catalogue": (
-        "ModelFacts",
-        "facts_of",
-        "model_facts",
+    "models_catalogue": (
+        "ModelInfo",
+        "parse_model_info",
+        "get_model_info",
     ),
     "client": (
         "AsyncRuncrate",
@@ -486,35 +486,35 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "AsyncPages",
         "Page",
     ),
-    "observing": ("RequestEvent",),
+    "hooks": ("RequestEvent",),
     "progress": (
         "ProgressBar",
         "progress_bar",
     ),
-    "protocol.answer": ("ResponseInfo",),
-    "protocol.chat_shapes": (
+    "protocol.response": ("ResponseInfo",),
+    "protocol.chat_types": (
         "ChatCompletionChunk",
-        "cost_of",
-        "reasoning_of",
-        "usage_of",
+        "extract_cost",
+        "extract_reasoning",
+        "extract_usage",
     ),
     "protocol.code_archive": ("SkippedFile",),
     "protocol.json_body": ("UNCHANGED",),
-    "protocol.rate_limit": ("RateLimit",),
-    "spending.ending": ("EndReport",),
+    "protocol.rate_limiter": ("RateLimit",),
+    "spending.cleanup": ("CleanupReport",),
     "spending.guard": ("SpendGuard",),
-    "spending.ledger": ("SpendEntry", "SpendLedger"),
+    "spending.ledger": ("LedgerEntry", "SpendLedger"),
     "spending.limits": ("SpendLimits",),
     "spending.plans": (
-        "Approve",
+        "ApproveCallback",
         "JobPlan",
         "LaunchPlan",
-        "LongerLife",
+        "LifetimeExtension",
         "Proposal",
-        "RunningMachine",
+        "RunningResource",
     ),
     "spending.session": ("SpendSession",),
-    "io.in_order": ("in_order",),
+    "io.map_ordered": ("map_ordered",),
     "media_arguments": (
         "IMAGE_TOOL",
         "SPEECH_TOOL",
@@ -526,9 +526,9 @@ _NAMES: dict[str, tuple[str, ...]] = {
     ),
     "media_failures": ("explain_media_failure",),
     "media_tools": (
-        "MadeFile",
-        "MediaAnswer",
-        "MediaStudio",
+        "MediaFile",
+        "MediaResult",
+        "MediaGenerator",
         "SpeechFormat",
     ),
     "protocol.transcripts": (
@@ -536,14 +536,14 @@ _NAMES: dict[str, tuple[str, ...]] = {
         "Transcript",
         "TranscriptFormat",
     ),
-    "recordings": (
+    "audio_sources": (
         "AUDIO_SUFFIXES",
-        "Recording",
-        "RecordingSource",
-        "recordings_of",
+        "AudioSource",
+        "AudioInput",
+        "resolve_audio_sources",
     ),
-    "transcribing": (
-        "Passage",
+    "transcriber": (
+        "TranscriptChunk",
         "Transcriber",
         "is_of_the_account",
     ),

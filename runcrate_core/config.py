@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from runcrate_core.errors import ConfigurationError
-from runcrate_core.protocol.addresses import is_loopback
 from runcrate_core.protocol.request import Surface, header_pairs
+from runcrate_core.protocol.url_policy import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from runcrate_core.observing import RequestEvent
+    from runcrate_core.hooks import RequestEvent
 
 # The host with `www`, as in the official SDK 0.5.0: the bare domain of the documentation may
 # answer with a redirect, and a redirect is never followed with the key.

@@ -28,13 +28,13 @@ from runcrate_core.config import (
     require_own_key,
 )
 from runcrate_core.errors import ConfigurationError
-from runcrate_core.io.probing import Addresses, Probe, probe
+from runcrate_core.io.health_check import Addresses, Probe, probe
 from runcrate_core.protocol.request import Surface
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-OLDEST_PYTHON: Final = (3, 11)
+MIN_PYTHON: Final = (3, 11)
 # First version that works, first that does not; the same as in pyproject.toml.
 SUPPORTED: Final[dict[str, tuple[str, str]]] = {
     "httpx": ("0.28", "1"),
@@ -47,9 +47,9 @@ OWN_DISTRIBUTION: Final = "runcrate-integrations"
 # Ships the import package `langchain_runcrate`, as this project does.
 CLASHING: Final = "langchain-runcrate"
 PROXY_VARIABLES: Final = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
-PATIENCE_S: Final = 5.0
+CHECK_TIMEOUT_S: Final = 5.0
 # A Date header counts whole seconds, and an answer takes time: less than this says nothing.
-LARGEST_SKEW_S: Final = 60.0
+MAX_SKEW_S: Final = 60.0
 _LAST_OK: Final = 299
 _REDIRECTS: Final = range(300, 400)
 _OUT_OF_CREDITS: Final = 402
@@ -120,8 +120,8 @@ def findings(facts: Facts) -> Iterator[Finding]:
 def python_finding(version: tuple[int, ...]) -> Finding:
     """Judge the version of the interpreter."""
     shown = ".".join(map(str, version[:3]))
-    if version[:2] < OLDEST_PYTHON:
-        wanted = ".".join(map(str, OLDEST_PYTHON))
+    if version[:2] < MIN_PYTHON:
+        wanted = ".".join(map(str, MIN_PYTHON))
         return Finding(Level.PROBLEM, "Python", shown, f"Use Python {wanted} or later.")
     return Finding(Level.OK, "Python", shown)
 
@@ -285,7 +285,7 @@ def clock_findings(probes: Iterable[Probe]) -> Iterator[Finding]:
         except ValueError:
             continue
         skew = answer.at - there
-        if abs(skew) > LARGEST_SKEW_S:
+        if abs(skew) > MAX_SKEW_S:
             which = "ahead" if skew > 0 else "behind"
             yield Finding(
                 Level.PROBLEM,
@@ -294,7 +294,7 @@ def clock_findings(probes: Iterable[Probe]) -> Iterator[Finding]:
                 "Set it (NTP): certificates, rate limits and signed addresses depend on it.",
             )
         else:
-            yield Finding(Level.OK, "clock", f"within {LARGEST_SKEW_S:.0f} s of the server's")
+            yield Finding(Level.OK, "clock", f"within {MAX_SKEW_S:.0f} s of the server's")
         return
 
 
@@ -304,7 +304,7 @@ def clock_findings(probes: Iterable[Probe]) -> Iterator[Finding]:
 def look(
     variables: Mapping[str, str],
     *,
-    patience_s: float = PATIENCE_S,
+    patience_s: float = CHECK_TIMEOUT_S,
     clock: Callable[[], float] = time.time,
 ) -> Facts:
     """Look at this machine, and ask both APIs one or two short questions.
@@ -341,7 +341,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m runcrate_core")
     commands = parser.add_subparsers(dest="command", required=True)
     doctor = commands.add_parser("doctor", help="check the set-up and say what to do")
-    doctor.add_argument("--timeout", type=float, default=PATIENCE_S, metavar="SECONDS")
+    doctor.add_argument("--timeout", type=float, default=CHECK_TIMEOUT_S, metavar="SECONDS")
     options = parser.parse_args(arguments)
     found = list(findings(look(os.environ, patience_s=options.timeout)))
     problems = sum(finding.level is Level.PROBLEM for finding in found)

@@ -102,12 +102,14 @@ class APIConnectionError(RuncrateError, builtins.ConnectionError):
     """No answer was received: no connection, or a connection that broke.
 
     Attributes:
-        may_have_arrived: Whether the API may have acted on the request.
+        may_have_been_received: Whether the API may have acted on the request.
     """
 
-    def __init__(self, message: str, *, may_have_arrived: bool = True, **attributes: Any) -> None:
+    def __init__(
+        self, message: str, *, may_have_been_received: bool = True, **attributes: Any
+    ) -> None:
         super().__init__(message, **attributes)
-        self.may_have_arrived = may_have_arrived
+        self.may_have_been_received = may_have_been_received
 
 
 class APITimeoutError(APIConnectionError, builtins.TimeoutError):

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from runcrate_core.agent_tools.left_out import without_left_out
+from runcrate_core.agent_tools.left_out import drop_empty_optionals
 
 # Longer prompts are refused before they are paid for; no documented model reads more.
-LONGEST_PROMPT: Final = 10_000
-LONGEST_SPEECH: Final = 5_000
-MOST_IMAGES: Final = 8
+MAX_PROMPT_LENGTH: Final = 10_000
+MAX_SPEECH_LENGTH: Final = 5_000
+MAX_IMAGES: Final = 8
 
-Prompt = Annotated[str, Field(min_length=1, max_length=LONGEST_PROMPT)]
+Prompt = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_LENGTH)]
 
 
 class MediaArguments(BaseModel):
@@ -25,7 +25,7 @@ class MediaArguments(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _nothing_is_not_given(cls, values: Any) -> Any:
-        return without_left_out(cls, values)
+        return drop_empty_optionals(cls, values)
 
 
 class ImageArguments(MediaArguments):
@@ -39,7 +39,7 @@ class ImageArguments(MediaArguments):
     )
     width: int | None = Field(default=None, ge=256, le=2048, description="Pixels.")
     height: int | None = Field(default=None, ge=256, le=2048, description="Pixels.")
-    count: int = Field(default=1, ge=1, le=MOST_IMAGES, description="How many pictures.")
+    count: int = Field(default=1, ge=1, le=MAX_IMAGES, description="How many pictures.")
     seed: int | None = Field(
         default=None, ge=0, le=2**31 - 1, description="The same seed gives the same picture."
     )
@@ -49,7 +49,7 @@ class ImageArguments(MediaArguments):
 class SpeechArguments(MediaArguments):
     """What is to be spoken."""
 
-    text: str = Field(min_length=1, max_length=LONGEST_SPEECH, description="The words to speak.")
+    text: str = Field(min_length=1, max_length=MAX_SPEECH_LENGTH, description="The words to speak.")
     voice: str | None = Field(default=None, max_length=100, description="A voice of the model.")
     speed: float | None = Field(default=None, ge=0.25, le=4.0, description="1 is normal.")
 
@@ -60,7 +60,7 @@ class VideoArguments(MediaArguments):
     prompt: str | None = Field(
         default=None,
         min_length=1,
-        max_length=LONGEST_PROMPT,
+        max_length=MAX_PROMPT_LENGTH,
         description="What the film shows; for every new film.",
     )
     video_id: str | None = Field(

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runcrate_core.catalogue import model_facts
-from runcrate_core.protocol.chat_shapes import cost_of
+from runcrate_core.models_catalogue import get_model_info
+from runcrate_core.protocol.chat_types import extract_cost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -34,12 +34,12 @@ def cost_facts(
     told = [cost for cost in map(_told, answers) if cost is not None]
     if told and len(told) == len(answers):
         return {"cost_usd": float(sum(told)), "cost_source": "server"}
-    facts = model_facts(model)
+    facts = get_model_info(model)
     if pictures and facts is not None and facts.usd_per_image is not None:
         return {"cost_usd": float(facts.usd_per_image * pictures), "cost_source": "catalogue"}
     return {}
 
 
 def _told(answer: Mapping[str, Any]) -> Decimal | None:
-    own = cost_of({"usage": {"cost": answer.get("cost_usd")}})
-    return cost_of(answer) if own is None else own
+    own = extract_cost({"usage": {"cost": answer.get("cost_usd")}})
+    return extract_cost(answer) if own is None else own

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from runcrate_core.agent_tools.failures import explain_failure
-from runcrate_core.agent_tools.foreign_text import Cleaner
+from runcrate_core.agent_tools.untrusted_text import Sanitizer
 from runcrate_core.errors import (
     AmbiguousLaunchError,
     APIConnectionError,
@@ -43,7 +43,7 @@ def explain_media_failure(error: Exception) -> str | None:
     """Return what a model may be told of an error, or `None` when it is the program's to handle.
 
     Args:
-        error: What a flow of `MediaStudio` raised. Notes on it, such as what was made before it
+        error: What a flow of `MediaGenerator` raised. Notes on it, such as what was made before it
             failed, are told as well.
     """
     if isinstance(error, ConfigurationError):
@@ -62,5 +62,5 @@ def notes_of(error: BaseException) -> list[str]:
 
 
 def _cleaned(texts: Iterable[str]) -> Iterable[str]:
-    cleaner = Cleaner()
+    cleaner = Sanitizer()
     return (cleaner.remark(text) or "" for text in texts)

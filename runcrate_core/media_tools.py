@@ -22,7 +22,7 @@ from runcrate_core.protocol.media import is_url
 from runcrate_core.protocol.media_types import media_type, suffix_of, type_of_suffix
 from runcrate_core.protocol.polling import Progress
 from runcrate_core.protocol.redaction import redact
-from runcrate_core.protocol.steps import Do
+from runcrate_core.protocol.steps import RunInThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -39,7 +39,7 @@ _NAME_BYTES: Final = 4
 
 
 @dataclass(frozen=True)
-class MadeFile:
+class MediaFile:
     """A file that was made.
 
     Attributes:
@@ -64,7 +64,7 @@ class MadeFile:
 
 
 @dataclass(frozen=True)
-class MediaAnswer:
+class MediaResult:
     """What a tool made.
 
     Attributes:
@@ -75,11 +75,11 @@ class MediaAnswer:
 
     text: str
     record: dict[str, Any]
-    files: tuple[MadeFile, ...] = ()
+    files: tuple[MediaFile, ...] = ()
 
 
 @dataclass(frozen=True)
-class MediaStudio:
+class MediaGenerator:
     """The settings of the media tools, and what they do.
 
     The record of what was made has its cost (`cost_usd`, `cost_source`) where that is known: the
@@ -113,7 +113,7 @@ class MediaStudio:
     timeout: float = 900.0
     poll_interval: float = 5.0
 
-    def make_images(self, asked: ImageArguments) -> Flow[MediaAnswer]:
+    def make_images(self, args: ImageArguments) -> Flow[MediaResult]:
         """Make or change pictures, one request each.
 
         Raises:
@@ -121,26 +121,26 @@ class MediaStudio:
             ValueError: More pictures than are allowed, or the source is not usable.
             RuncrateError: A request failed; pictures made before it are named in a note.
         """
-        if asked.count > self.most_images:
+        if args.count > self.most_images:
             raise ValueError(
-                f"{asked.count} pictures are not allowed; {self.most_images} are the most. "
+                f"{args.count} pictures are not allowed; {self.most_images} are the most. "
                 "Nothing was made."
             )
         yield from self._prepare()
-        source = yield from self._source(asked.image)
+        source = yield from self._source(args.image)
         model = self.image_model if source is None else self.edit_model
-        made: list[MadeFile] = []
+        made: list[MediaFile] = []
         answers: list[dict[str, Any]] = []
-        for number in range(asked.count):
-            seed = None if asked.seed is None else (asked.seed + number) % _SEEDS
+        for number in range(args.count):
+            seed = None if args.seed is None else (args.seed + number) % _SEEDS
             try:
                 result = yield from images.generate(
-                    asked.prompt,
+                    args.prompt,
                     model=model,
-                    width=asked.width,
-                    height=asked.height,
+                    width=args.width,
+                    height=args.height,
                     seed=seed,
-                    negative_prompt=asked.negative_prompt,
+                    negative_prompt=args.negative_prompt,
                     image=source,
                     response_format="b64_json",
                 )
@@ -153,14 +153,14 @@ class MediaStudio:
                     error.add_note(f"Made before this failed: {names}.")
                 raise
         facts = {
-            "seed": asked.seed,
-            "width": asked.width,
-            "height": asked.height,
+            "seed": args.seed,
+            "width": args.width,
+            "height": args.height,
             **cost_facts(answers, model=model, pictures=len(made)),
         }
         return _answer("picture", made, model, facts)
 
-    def speak(self, asked: SpeechArguments) -> Flow[MediaAnswer]:
+    def generate_speech(self, args: SpeechArguments) -> Flow[MediaResult]:
         """Turn text into speech.
 
         Raises:
@@ -168,30 +168,30 @@ class MediaStudio:
             RuncrateError: The request failed.
         """
         yield from self._prepare()
-        extra: dict[str, Any] = {} if asked.speed is None else {"speed": asked.speed}
-        voice = asked.voice or self.voice
+        extra: dict[str, Any] = {} if args.speed is None else {"speed": args.speed}
+        voice = args.voice or self.voice
         speech = yield from audio.create_speech(
-            asked.text,
+            args.text,
             model=self.speech_model,
             voice=voice,
             response_format=self.speech_format,
             **extra,
         )
         made = yield from self._save("speech", speech.content, speech.content_type)
-        facts = {"voice": voice, "characters": len(asked.text)}
+        facts = {"voice": voice, "characters": len(args.text)}
         return _answer("recording", [made], self.speech_model, facts)
 
-    def film(
+    def generate_video(
         self,
-        asked: VideoArguments,
+        args: VideoArguments,
         on_status: Callable[[Video], Any] | None = None,
         *,
         each_percent: bool = False,
-    ) -> Flow[MediaAnswer]:
+    ) -> Flow[MediaResult]:
         """Make a film, or look at one that was begun earlier.
 
         Args:
-            asked: What is wanted.
+            args: What is wanted.
             on_status: Called with the job at first and at each change of its status.
             each_percent: Whether it is called as well when more is done than before, where the API
                 tells how much that is.
@@ -206,15 +206,15 @@ class MediaStudio:
                 names it, also when the flow is cancelled.
         """
         yield from self._prepare()
-        if asked.video_id is not None:
-            job = yield from videos.retrieve(asked.video_id)
+        if args.video_id is not None:
+            job = yield from videos.retrieve(args.video_id)
         else:
-            source = yield from self._source(asked.image)
+            source = yield from self._source(args.image)
             job = yield from videos.create(
-                asked.prompt or "",
+                args.prompt or "",
                 model=self.video_model,
-                duration=asked.duration,
-                aspect_ratio=asked.aspect_ratio,
+                duration=args.duration,
+                aspect_ratio=args.aspect_ratio,
                 image=source,
             )
         # A job tells its model where the API does; one begun earlier may be of another model.
@@ -227,7 +227,7 @@ class MediaStudio:
                 on_change=on_status,
                 detail=lambda job: job.fraction_done if each_percent else None,
             )
-            return (yield from self._developed(job.id, model, asked.duration, progress))
+            return (yield from self._developed(job.id, model, args.duration, progress))
         except BaseException as error:
             # With attempts, a request had no answer; it is not that the time is over.
             if isinstance(error, APITimeoutError) and not error.attempts:
@@ -238,20 +238,22 @@ class MediaStudio:
 
     def _developed(
         self, video_id: str, model: str, duration: int | None, progress: Progress[Video]
-    ) -> Flow[MediaAnswer]:
+    ) -> Flow[MediaResult]:
         job = yield from videos.follow(
             video_id, progress, timeout=self.timeout, poll_interval=self.poll_interval
         )
         path = yield from videos.download(video_id, self._target("video"))
-        size = yield from Do(lambda: path.stat().st_size)
-        made = MadeFile(path, type_of_suffix(path.suffix) or "video/mp4", size)
+        size = yield from RunInThread(lambda: path.stat().st_size)
+        made = MediaFile(path, type_of_suffix(path.suffix) or "video/mp4", size)
         facts = {"video_id": video_id, "duration_s": duration, **cost_facts([job.to_dict()])}
         return _answer("film", [made], model, facts)
 
     def _prepare(self) -> Flow[None]:
         """Make the folder, before anything is paid for that has to go there."""
         try:
-            yield from Do(functools.partial(self.folder.mkdir, parents=True, exist_ok=True))
+            yield from RunInThread(
+                functools.partial(self.folder.mkdir, parents=True, exist_ok=True)
+            )
         except OSError as error:
             raise ConfigurationError(
                 f"The folder for media cannot be made ({error.strerror}). Choose another. Nothing "
@@ -260,13 +262,13 @@ class MediaStudio:
 
     def _save(
         self, what: str, content: bytes, declared: str = "", seed: int | None = None
-    ) -> Flow[MadeFile]:
+    ) -> Flow[MediaFile]:
         target = self._target(what)
         target = target.with_name(target.name + suffix_of(content[:512], declared))
-        yield from Do(functools.partial(write_whole, target, content))
+        yield from RunInThread(functools.partial(write_whole, target, content))
         kind = media_type(content[:512], declared)
         kept = content if self.keep_content else None
-        return MadeFile(target, kind, len(content), seed, kept)
+        return MediaFile(target, kind, len(content), seed, kept)
 
     def _target(self, what: str) -> Path:
         return self.folder / f"{what}-{secrets.token_hex(_NAME_BYTES)}"
@@ -275,7 +277,7 @@ class MediaStudio:
         """Return the picture a model has named: an address, a data URI, or one made before."""
         if named is None or is_url(named) or named[:5].lower() == "data:":
             return named
-        return (yield from Do(functools.partial(self._made_before, named)))
+        return (yield from RunInThread(functools.partial(self._made_before, named)))
 
     def _made_before(self, name: str) -> Path:
         # Only a bare name: a model may have written a path to anything.
@@ -295,17 +297,17 @@ def _content_of(image: images.GeneratedImage) -> Flow[bytes]:
     return at_hand if at_hand is not None else (yield from image.fetch())
 
 
-def _answer(what: str, made: Sequence[MadeFile], model: str, facts: dict[str, Any]) -> MediaAnswer:
+def _answer(what: str, made: Sequence[MediaFile], model: str, facts: dict[str, Any]) -> MediaResult:
     known = {name: value for name, value in facts.items() if value is not None}
     number = f"{len(made)} {what}{'s' if len(made) > 1 else ''}"
     files = ", ".join(f"{item.path.name} ({item.size:,} bytes)" for item in made)
     record = {"files": [item.record() for item in made], "model": model, **known}
-    return MediaAnswer(f"Made {number} with {model}: {files}.", record, tuple(made))
+    return MediaResult(f"Made {number} with {model}: {files}.", record, tuple(made))
 
 
-def _pending(job: Video, status: str, model: str, why: str) -> MediaAnswer:
+def _pending(job: Video, status: str, model: str, why: str) -> MediaResult:
     facts = {"video_id": job.id, "status": status, **cost_facts([job.to_dict()])}
-    return MediaAnswer(
+    return MediaResult(
         f"The film {job.id!r} has been begun and is paid for. {why} (status `{status}`). Call "
         f"this tool later with video_id={job.id!r} to fetch it; do not begin it again.",
         {"files": [], "model": model, **facts},

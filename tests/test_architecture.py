@@ -52,7 +52,7 @@ def test_one_module_of_the_core_knows_the_http_library() -> None:
         for path in sources("runcrate_core")
         if any(module.partition(".")[0] == "httpx" for module in imports(path))
     }
-    assert users == {"runcrate_core/io/http_library.py"}
+    assert users == {"runcrate_core/io/httpx_adapter.py"}
 
 
 @pytest.mark.parametrize("package", ["langchain_runcrate", "llamaindex_runcrate"])

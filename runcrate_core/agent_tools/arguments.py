@@ -6,9 +6,9 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from runcrate_core.agent_tools.left_out import without_left_out
-from runcrate_core.spending.limits import LONGEST_RUNTIME_MINUTES, SHORTEST_RUNTIME_MINUTES
-from runcrate_core.spending.offers import MOST_CANDIDATES
+from runcrate_core.agent_tools.left_out import drop_empty_optionals
+from runcrate_core.spending.instance_selection import MAX_CANDIDATES
+from runcrate_core.spending.limits import MAX_RUNTIME_MINUTES, MIN_RUNTIME_MINUTES
 
 
 class Arguments(BaseModel):
@@ -19,7 +19,7 @@ class Arguments(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _nothing_is_not_given(cls, values: Any) -> Any:
-        return without_left_out(cls, values)
+        return drop_empty_optionals(cls, values)
 
 
 def _text(description: str, most: int = 128) -> object:
@@ -37,8 +37,8 @@ Name = Annotated[
 Lifetime = Annotated[
     int,
     Field(
-        ge=SHORTEST_RUNTIME_MINUTES,
-        le=LONGEST_RUNTIME_MINUTES,
+        ge=MIN_RUNTIME_MINUTES,
+        le=MAX_RUNTIME_MINUTES,
         description="Minutes after its first start at which the machine ends by itself. Choose "
         "as few as the work needs: the whole time is reserved from the budget.",
     ),
@@ -213,12 +213,12 @@ class RunJob(Arguments):
         GpuType
         | Annotated[
             list[GpuType],
-            Field(min_length=1, max_length=MOST_CANDIDATES, description="GPUs to try in order."),
+            Field(min_length=1, max_length=MAX_CANDIDATES, description="GPUs to try in order."),
         ]
     ) = Field(description="GPU, such as A100, or several to try in order.")
     max_runtime_minutes: int = Field(
         ge=1,
-        le=LONGEST_RUNTIME_MINUTES,
+        le=MAX_RUNTIME_MINUTES,
         description="Minutes after which an attempt is ended. Choose as few as the work needs: "
         "the whole time is reserved from the budget, for each attempt.",
     )

@@ -8,7 +8,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 
-def without_left_out(arguments: type[BaseModel], values: Any) -> Any:
+def drop_empty_optionals(arguments: type[BaseModel], values: Any) -> Any:
     """Return what a model gave, without the empty fields that it may leave out.
 
     Many models fill every field of a schema, with `null` or empty text where they mean nothing.

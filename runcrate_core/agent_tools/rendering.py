@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from runcrate_core.agent_tools.foreign_text import UNTRUSTED_NOTE
 from runcrate_core.agent_tools.tool import given
+from runcrate_core.agent_tools.untrusted_text import UNTRUSTED_NOTE
 from runcrate_core.spending.money import cents
 
 if TYPE_CHECKING:
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from runcrate_core.agent_tools.tool import Surroundings
+    from runcrate_core.agent_tools.tool import ToolContext
     from runcrate_core.api.instance_types import Instance, InstanceType
     from runcrate_core.api.job_types import Job
-    from runcrate_core.spending.ledger import SpendEntry
-    from runcrate_core.spending.plans import RunningMachine
+    from runcrate_core.spending.ledger import LedgerEntry
+    from runcrate_core.spending.plans import RunningResource
 
 # Decimals of an amount: a millionth of a dollar is the finest that is billed.
 _DIGITS: Final = 6
@@ -38,9 +38,9 @@ def untrusted(text: str | None) -> dict[str, str] | None:
     return None if not text else {"untrusted_text": text}
 
 
-def instance_type_view(item: InstanceType, around: Surroundings) -> dict[str, Any]:
+def instance_type_view(item: InstanceType, context: ToolContext) -> dict[str, Any]:
     """Return a machine that can be rented."""
-    limits = None if around.guard is None else around.guard.limits
+    limits = None if context.guard is None else context.guard.limits
     allowed = None
     if limits is not None:
         allowed = (
@@ -63,35 +63,35 @@ def instance_type_view(item: InstanceType, around: Surroundings) -> dict[str, An
     )
 
 
-def instance_view(item: Instance, around: Surroundings) -> dict[str, Any]:
+def instance_view(item: Instance, context: ToolContext) -> dict[str, Any]:
     """Return an instance; never its environment variables, its address only where allowed."""
     return given(
         id=item.id,
-        name=around.clean.name(item.name),
-        status=around.clean.name(item.status),
+        name=context.clean.name(item.name),
+        status=context.clean.name(item.status),
         gpu_type=item.gpu_type,
         gpu_count=item.gpu_count,
         usd_per_hour=amount(item.cost_per_hour),
         region=item.region,
         max_runtime_minutes=item.max_runtime_minutes,
         ends_by_itself_at=moment(item.auto_stop_at),
-        stop_reason=around.clean.name(item.stop_reason),
-        ip=item.ip if around.show_addresses else None,
-        started_by_this_agent=around.ledger.find(item.id) is not None or None,
+        stop_reason=context.clean.name(item.stop_reason),
+        ip=item.ip if context.show_addresses else None,
+        started_by_this_agent=context.ledger.find(item.id) is not None or None,
     )
 
 
-def job_view(item: Job, around: Surroundings) -> dict[str, Any]:
+def job_view(item: Job, context: ToolContext) -> dict[str, Any]:
     """Return a job, without its command and its environment variables."""
-    error = untrusted(around.clean.remark(item.error))
+    error = untrusted(context.clean.remark(item.error))
     return given(
         id=item.id,
-        name=around.clean.name(item.name),
-        status=around.clean.name(item.status),
+        name=context.clean.name(item.name),
+        status=context.clean.name(item.status),
         exit_code=item.exit_code,
         error=error,
         note=UNTRUSTED_NOTE if error else None,
-        queue_reason=around.clean.name(item.queue_reason),
+        queue_reason=context.clean.name(item.queue_reason),
         gpu_type=item.gpu_type,
         gpu_count=item.gpu_count,
         attempt=item.attempt,
@@ -104,17 +104,17 @@ def job_view(item: Job, around: Surroundings) -> dict[str, Any]:
     )
 
 
-def running_view(item: RunningMachine, around: Surroundings) -> dict[str, Any]:
+def running_view(item: RunningResource, context: ToolContext) -> dict[str, Any]:
     """Return a machine that runs already."""
     return given(
         id=item.id,
-        name=around.clean.name(item.name),
-        status=around.clean.name(item.status),
+        name=context.clean.name(item.name),
+        status=context.clean.name(item.status),
         usd_per_hour=amount(item.price_per_hour),
     )
 
 
-def entry_view(entry: SpendEntry) -> dict[str, Any]:
+def entry_view(entry: LedgerEntry) -> dict[str, Any]:
     """Return an entry of the ledger."""
     return given(
         kind=entry.kind,
@@ -126,12 +126,12 @@ def entry_view(entry: SpendEntry) -> dict[str, Any]:
     )
 
 
-def spending_view(around: Surroundings) -> dict[str, Any]:
+def spending_view(context: ToolContext) -> dict[str, Any]:
     """Return what is spent and left, to the cent."""
-    spent = around.ledger.total_usd
-    if around.guard is None:
+    spent = context.ledger.total_usd
+    if context.guard is None:
         return {"spent_or_reserved_usd": amount(cents(spent))}
-    budget = around.guard.limits.budget_usd
+    budget = context.guard.limits.budget_usd
     return {
         "spent_or_reserved_usd": amount(cents(spent)),
         "left_usd": amount(cents(max(budget - spent, budget * 0))),
@@ -141,15 +141,15 @@ def spending_view(around: Surroundings) -> dict[str, Any]:
 
 def listed(
     items: Iterable[Any],
-    view: Callable[[Any, Surroundings], dict[str, Any]],
-    around: Surroundings,
+    view: Callable[[Any, ToolContext], dict[str, Any]],
+    context: ToolContext,
     *,
     limit: int,
     what: str,
 ) -> dict[str, Any]:
     """Return a list, cut to its first entries, which says how many there are."""
     found = list(items)
-    shown = [view(item, around) for item in found[:limit]]
+    shown = [view(item, context) for item in found[:limit]]
     cut = None
     if len(found) > len(shown):
         cut = f"{len(found) - len(shown)} more are not shown: narrow the search or raise `limit`."

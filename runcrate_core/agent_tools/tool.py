@@ -7,26 +7,26 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from runcrate_core.agent_tools.effects import effect_of
-from runcrate_core.agent_tools.foreign_text import Cleaner
+from runcrate_core.agent_tools.annotations import annotations_of
+from runcrate_core.agent_tools.untrusted_text import Sanitizer
 from runcrate_core.spending.limits import refused
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from runcrate_core.agent_tools.annotations import ToolAnnotations
     from runcrate_core.agent_tools.arguments import Arguments
-    from runcrate_core.agent_tools.effects import ToolEffect
     from runcrate_core.protocol.request import Request
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.guard import SpendGuard
     from runcrate_core.spending.ledger import SpendLedger
 
 # Told what a tool waits for: `{"tool", "id", "status"}`. May return an awaitable.
-Tell = Callable[[dict[str, Any]], Any]
+ProgressCallback = Callable[[dict[str, Any]], Any]
 
 
 @dataclass(frozen=True)
-class Surroundings:
+class ToolContext:
     """What a tool works with, beside its arguments.
 
     Attributes:
@@ -44,8 +44,8 @@ class Surroundings:
     files_dir: Path | None = None
     show_addresses: bool = False
     poll_interval: float = 5.0
-    tell: Tell | None = None
-    clean: Cleaner = field(default_factory=Cleaner)
+    tell: ProgressCallback | None = None
+    clean: Sanitizer = field(default_factory=Sanitizer)
 
     @property
     def spending(self) -> SpendGuard:
@@ -66,7 +66,7 @@ class Surroundings:
         return lambda state: tell({"tool": tool, "id": state.id, "status": state.status})
 
 
-Run = Callable[[Surroundings, Any], "Flow[dict[str, Any]]"]
+Run = Callable[[ToolContext, Any], "Flow[dict[str, Any]]"]
 
 
 @dataclass(frozen=True)
@@ -94,13 +94,13 @@ class AgentTool:
     waits: bool = False
 
     @property
-    def effect(self) -> ToolEffect:
+    def effect(self) -> ToolAnnotations:
         """What it may do."""
-        return effect_of(self.request, saves_files=self.saves_files)
+        return annotations_of(self.request, saves_files=self.saves_files)
 
 
 @dataclass(frozen=True)
-class ToolAnswer:
+class ToolResult:
     """What a tool gave.
 
     Attributes:

@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from runcrate_core.agent_tools.breaking_off import while_phase_lasts
+from runcrate_core.agent_tools.approval_prompts import describe_call
+from runcrate_core.agent_tools.cancellation import cancel_on_session_exit
 from runcrate_core.agent_tools.catalogue import TOOLS
-from runcrate_core.agent_tools.foreign_text import Cleaner
-from runcrate_core.agent_tools.proposals import describe_call
-from runcrate_core.agent_tools.tool import Surroundings, ToolAnswer
+from runcrate_core.agent_tools.tool import ToolContext, ToolResult
+from runcrate_core.agent_tools.untrusted_text import Sanitizer
 from runcrate_core.errors import ConfigurationError
-from runcrate_core.protocol.steps import AskRim
+from runcrate_core.protocol.steps import GetRunner
 from runcrate_core.spending.guard import SpendGuard
 from runcrate_core.spending.ledger import SpendLedger
 from runcrate_core.spending.session import SpendSession
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from runcrate_core.agent_tools.arguments import Arguments
-    from runcrate_core.agent_tools.tool import AgentTool, Tell
+    from runcrate_core.agent_tools.tool import AgentTool, ProgressCallback
     from runcrate_core.client_pair import ClientPair
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.limits import SpendLimits
-    from runcrate_core.spending.plans import Approve
+    from runcrate_core.spending.plans import ApproveCallback
 
 
 class AgentToolbox:
@@ -57,7 +57,7 @@ class AgentToolbox:
         *,
         limits: SpendLimits | None = None,
         ledger: SpendLedger | None = None,
-        approve: Approve | None = None,
+        approve: ApproveCallback | None = None,
         include: Iterable[str] | None = None,
         files_dir: str | os.PathLike[str] | None = None,
         allow_terminating_others: bool = False,
@@ -75,7 +75,7 @@ class AgentToolbox:
                 may_end_others=allow_terminating_others,
             )
         )
-        self._around = Surroundings(
+        self._around = ToolContext(
             ledger=self.ledger,
             guard=self.guard,
             files_dir=None if files_dir is None else Path(files_dir),
@@ -107,9 +107,9 @@ class AgentToolbox:
         """
         return self._by_name[name].arguments.model_validate(dict(arguments))
 
-    def carry_out(
-        self, name: str, arguments: Mapping[str, Any], tell: Tell | None = None
-    ) -> Flow[ToolAnswer]:
+    def run_tool(
+        self, name: str, arguments: Mapping[str, Any], tell: ProgressCallback | None = None
+    ) -> Flow[ToolResult]:
         """Do what a tool does.
 
         Args:
@@ -122,13 +122,13 @@ class AgentToolbox:
             RuncrateError: See the tool; `explain_failure` says what the model may be told.
         """
         tool = self._by_name[name]
-        asked = self.checked(name, arguments)
-        rim = yield from AskRim()
-        around = replace(self._around, tell=tell, clean=Cleaner(rim.around.secrets))
-        flow = tool.run(around, asked)
+        args = self.checked(name, arguments)
+        runner = yield from GetRunner()
+        context = replace(self._around, tell=tell, clean=Sanitizer(runner.context.secrets))
+        flow = tool.run(context, args)
         if not tool.effect.needs_approval:  # what starts or ends something must not be broken off
-            flow = while_phase_lasts(flow, self.ledger)
-        return ToolAnswer((yield from flow))
+            flow = cancel_on_session_exit(flow, self.ledger)
+        return ToolResult((yield from flow))
 
     def describe_call(self, name: str, arguments: Mapping[str, Any]) -> str:
         """Return what a call would do and cost at worst, for a person who is asked to approve it.

@@ -10,7 +10,7 @@ from runcrate_core.api import billing, environments, ssh_keys, storage, template
 
 if TYPE_CHECKING:
     from runcrate_core.agent_tools import arguments
-    from runcrate_core.agent_tools.tool import Surroundings
+    from runcrate_core.agent_tools.tool import ToolContext
     from runcrate_core.api.environments import Environment
     from runcrate_core.api.ssh_keys import SSHKey
     from runcrate_core.api.storage import Volume
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     Result = Flow[dict[str, Any]]
 
 
-def get_balance(_: Surroundings, __: arguments.NoArguments) -> Result:
+def get_balance(_: ToolContext, __: arguments.NoArguments) -> Result:
     """Show what is left, and how fast it goes."""
     balance = yield from billing.get_balance()
     return given(
@@ -31,9 +31,9 @@ def get_balance(_: Surroundings, __: arguments.NoArguments) -> Result:
     )
 
 
-def get_usage(_: Surroundings, asked: arguments.GetUsage) -> Result:
+def get_usage(_: ToolContext, args: arguments.GetUsage) -> Result:
     """Show what inference has cost."""
-    usage = yield from billing.usage(from_date=asked.from_date, to_date=asked.to_date)
+    usage = yield from billing.usage(from_date=args.from_date, to_date=args.to_date)
     return given(
         cost_usd=amount(usage.total_cost),
         requests=usage.total_requests,
@@ -42,64 +42,64 @@ def get_usage(_: Surroundings, asked: arguments.GetUsage) -> Result:
     )
 
 
-def list_storage(around: Surroundings, asked: arguments.Listing) -> Result:
+def list_storage(context: ToolContext, args: arguments.Listing) -> Result:
     """List volumes."""
-    found = yield from storage.list_volumes(search=asked.search)
-    return listed(found, _volume, around, limit=asked.limit, what="volumes")
+    found = yield from storage.list_volumes(search=args.search)
+    return listed(found, _volume, context, limit=args.limit, what="volumes")
 
 
-def list_ssh_keys(around: Surroundings, asked: arguments.Few) -> Result:
+def list_ssh_keys(context: ToolContext, args: arguments.Few) -> Result:
     """List SSH keys: their names, never their content."""
     found = yield from ssh_keys.list_ssh_keys()
-    return listed(found, _key, around, limit=asked.limit, what="ssh_keys")
+    return listed(found, _key, context, limit=args.limit, what="ssh_keys")
 
 
-def list_templates(around: Surroundings, asked: arguments.Listing) -> Result:
+def list_templates(context: ToolContext, args: arguments.Listing) -> Result:
     """List templates."""
-    page = yield from templates.list_templates(page_size=asked.limit, search=asked.search)
-    shown = listed(page.items, _template, around, limit=asked.limit, what="templates")
+    page = yield from templates.list_templates(page_size=args.limit, search=args.search)
+    shown = listed(page.items, _template, context, limit=args.limit, what="templates")
     return {**shown, "count": len(page.items) if page.total is None else page.total}
 
 
-def list_environments(around: Surroundings, asked: arguments.Few) -> Result:
+def list_environments(context: ToolContext, args: arguments.Few) -> Result:
     """List environments and their budgets."""
     found = yield from environments.list_environments()
-    return listed(found, _environment, around, limit=asked.limit, what="environments")
+    return listed(found, _environment, context, limit=args.limit, what="environments")
 
 
-def _volume(item: Volume, around: Surroundings) -> dict[str, Any]:
+def _volume(item: Volume, context: ToolContext) -> dict[str, Any]:
     return given(
         id=item.id,
-        name=around.clean.name(item.name),
+        name=context.clean.name(item.name),
         size_gb=item.size_gb,
-        status=around.clean.name(item.status),
+        status=context.clean.name(item.status),
         region=item.region,
         attached_to=item.deployment_id,
     )
 
 
-def _key(item: SSHKey, around: Surroundings) -> dict[str, Any]:
+def _key(item: SSHKey, context: ToolContext) -> dict[str, Any]:
     return given(
         id=item.id,
-        name=around.clean.name(item.name),
+        name=context.clean.name(item.name),
         type=item.type,
         fingerprint=item.fingerprint,
     )
 
 
-def _template(item: Template, around: Surroundings) -> dict[str, Any]:
+def _template(item: Template, context: ToolContext) -> dict[str, Any]:
     return given(
         id=item.id,
-        name=around.clean.name(item.name),
-        category=around.clean.name(item.category),
-        description=around.clean.name(item.description),
+        name=context.clean.name(item.name),
+        category=context.clean.name(item.category),
+        description=context.clean.name(item.description),
     )
 
 
-def _environment(item: Environment, around: Surroundings) -> dict[str, Any]:
+def _environment(item: Environment, context: ToolContext) -> dict[str, Any]:
     return given(
         id=item.id,
-        name=around.clean.name(item.name),
+        name=context.clean.name(item.name),
         is_default=item.is_default,
         monthly_budget_usd=amount(item.monthly_budget_usd),
         spent_this_month_usd=amount(item.month_to_date_usd),

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import Any, ParamSpec
 
-from runcrate_core.api.envelope import ApiModel, whole
+from runcrate_core.api.envelope import ApiModel, parse_model
 from runcrate_core.io.endpoint import (
     AsyncResource,
     SyncResource,
@@ -20,7 +20,7 @@ from runcrate_core.io.endpoint import (
 )
 from runcrate_core.io.stream_endpoint import async_stream_endpoint, stream_endpoint
 from runcrate_core.protocol.json_body import without_none
-from runcrate_core.protocol.request import Patience, Repeat, Request, Surface, json_request
+from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface, json_request
 from runcrate_core.protocol.steps import Call
 
 P = ParamSpec("P")
@@ -92,7 +92,7 @@ class ChatCompletion(ApiModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ChatParams:
     """A completion request before it is decided whether its answer is streamed."""
 
     body: dict[str, Any]
@@ -109,8 +109,8 @@ class Draft:
             Surface.INFERENCE,
             "POST",
             "/chat/completions",
-            repeat=Repeat.SAFE,
-            patience=Patience.STREAM if streamed else Patience.CHAT,
+            retry=RetrySafety.SAFE,
+            read_timeout=ReadTimeout.STREAM if streamed else ReadTimeout.CHAT,
             body=body,
             headers=self.headers,
             timeout=self.timeout,
@@ -140,7 +140,7 @@ def draft(
     extra_headers: Mapping[str, str] | None = None,
     timeout: float | None = None,
     **extra: Any,
-) -> Draft:
+) -> ChatParams:
     """Complete a chat.
 
     Args:
@@ -206,7 +206,7 @@ def draft(
         reasoning_effort=reasoning_effort,
         **extra,
     )
-    return Draft(body | dict(extra_body or {}), stream_options, extra_headers, timeout)
+    return ChatParams(body | dict(extra_body or {}), stream_options, extra_headers, timeout)
 
 
 def _plain(messages: Sequence[Mapping[str, Any] | ChatMessage]) -> Any:
@@ -216,19 +216,19 @@ def _plain(messages: Sequence[Mapping[str, Any] | ChatMessage]) -> Any:
     ]
 
 
-def whole_answer(make: Callable[P, Draft]) -> Callable[P, Call[ChatCompletion]]:
+def create_call(make: Callable[P, ChatParams]) -> Callable[P, Call[ChatCompletion]]:
     """Return the call that answers with a whole completion."""
 
     @wraps(make)
     def create(*args: P.args, **kwargs: P.kwargs) -> Call[ChatCompletion]:
         _refuse_positional("create", args)
         request = make(*args, **kwargs).request(streamed=False)
-        return Call(request, whole(ChatCompletion, request))
+        return Call(request, parse_model(ChatCompletion, request))
 
     return create
 
 
-def streamed_answer(make: Callable[P, Draft]) -> Callable[P, Request]:
+def stream_request(make: Callable[P, ChatParams]) -> Callable[P, Request]:
     """Return the request that answers with a stream."""
 
     @wraps(make)
@@ -250,15 +250,15 @@ def _refuse_positional(method: str, arguments: tuple[object, ...]) -> None:
 class Completions(SyncResource):
     """`client.chat.completions`."""
 
-    create = endpoint(whole_answer(draft), result="ChatCompletion")
-    stream = stream_endpoint(streamed_answer(draft))
+    create = endpoint(create_call(draft), result="ChatCompletion")
+    stream = stream_endpoint(stream_request(draft))
 
 
 class AsyncCompletions(AsyncResource):
     """`client.chat.completions` of the asynchronous client."""
 
-    create = async_endpoint(whole_answer(draft), result="ChatCompletion")
-    stream = async_stream_endpoint(streamed_answer(draft))
+    create = async_endpoint(create_call(draft), result="ChatCompletion")
+    stream = async_stream_endpoint(stream_request(draft))
 
 
 class Chat(SyncResource):

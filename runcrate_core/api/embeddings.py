@@ -14,9 +14,9 @@ from typing import Any, Literal
 
 from runcrate_core.api.envelope import ApiModel, validated
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
-from runcrate_core.protocol.answer import Answer, ResponseInfo, json_object, malformed
 from runcrate_core.protocol.json_body import without_none
-from runcrate_core.protocol.request import Repeat, Request, Surface, json_request
+from runcrate_core.protocol.request import Request, RetrySafety, Surface, json_request
+from runcrate_core.protocol.response import Response, ResponseInfo, json_object, malformed
 from runcrate_core.protocol.steps import Call
 
 
@@ -90,7 +90,7 @@ def create(
         Surface.INFERENCE,
         "POST",
         "/embeddings",
-        repeat=Repeat.SAFE,
+        retry=RetrySafety.SAFE,
         body=without_none(
             model=model,
             input=texts,
@@ -106,7 +106,7 @@ def create(
     return Call(request, lambda answer: _read(answer, request, expected))
 
 
-def _read(answer: Answer, request: Request, expected: int) -> Embeddings:
+def _read(answer: Response, request: Request, expected: int) -> Embeddings:
     value = json_object(answer, request)
     items = value.get("data")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):

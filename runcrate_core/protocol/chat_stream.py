@@ -11,9 +11,9 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from runcrate_core.protocol.answer import Failure, TransportFailure
-from runcrate_core.protocol.chat_fold import ChatAccumulator
-from runcrate_core.protocol.chat_shapes import ChatCompletionChunk, error_of
+from runcrate_core.protocol.chat_accumulator import ChatAccumulator
+from runcrate_core.protocol.chat_types import ChatCompletionChunk, error_of
+from runcrate_core.protocol.response import Failure, TransportFailure
 from runcrate_core.protocol.sse import DONE, MAX_EVENT_BYTES, SSEBoundError, SSEDecoder
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ FaultKind = Literal["truncated", "stalled", "error_event", "invalid_json", "line
 
 # After its last choice has finished, a server owes at most the usage and `[DONE]`. Pings are then
 # not listened to for as long as while an answer is awaited.
-LONGEST_TRAILER_S: Final = 10.0
+MAX_TRAILER_S: Final = 10.0
 
 # Unlike `json.loads`, this looks for no white space around the value; it takes half the time.
 _parse: Final = json.JSONDecoder().raw_decode
@@ -139,7 +139,7 @@ class ChatStreamReader:
         Args:
             now: The time, in seconds, of the same clock.
         """
-        patience_s = min(self.idle_s, LONGEST_TRAILER_S) if self.completed else self.idle_s
+        patience_s = min(self.idle_s, MAX_TRAILER_S) if self.completed else self.idle_s
         return self._silent_since is not None and now - self._silent_since >= patience_s
 
     def completion(self, *, partial: bool = False) -> dict[str, Any]:

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from urllib.parse import unquote_to_bytes
 
-from runcrate_core.protocol.addresses import is_loopback
 from runcrate_core.protocol.file_sources import (
     Base64Source,
     BytesSource,
@@ -30,6 +29,7 @@ from runcrate_core.protocol.media_types import (
     sniffed_type,
     type_of_suffix,
 )
+from runcrate_core.protocol.url_policy import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -24,7 +24,7 @@ class Surface(Enum):
     EXTERNAL = "external"
 
 
-class Repeat(Enum):
+class RetrySafety(Enum):
     """When a request may be sent again. Every request names its class.
 
     * `SAFE`: after 429, 5xx and any transport failure.
@@ -37,7 +37,7 @@ class Repeat(Enum):
     NEVER = "never"
 
 
-class Patience(Enum):
+class ReadTimeout(Enum):
     """How long to wait for an answer: seconds of silence while reading.
 
     The slow routes follow the official SDK 0.5.0, which knows the server's own limits.
@@ -85,7 +85,7 @@ class Request:
         method: HTTP method.
         path: Encoded path below the version part, or the whole address for `EXTERNAL`.
         route: The path with placeholders, for logs, errors and hooks (`/instances/{instance_id}`).
-        repeat: When it may be sent again.
+        retry: When it may be sent again.
         patience: Which read timeout applies.
         query: Query parameters, in order.
         content: The encoded body; files in it are streamed from disk.
@@ -99,8 +99,8 @@ class Request:
     method: str
     path: str
     route: str
-    repeat: Repeat
-    patience: Patience = Patience.ORDINARY
+    retry: RetrySafety
+    read_timeout: ReadTimeout = ReadTimeout.ORDINARY
     query: tuple[tuple[str, str], ...] = ()
     content: Content | None = None
     content_type: str | None = None
@@ -110,7 +110,7 @@ class Request:
 
     def __repr__(self) -> str:
         # Bodies hold prompts and environment values, external paths hold signatures.
-        return f"Request({self.method} {self.route}, {self.surface.value}, {self.repeat.value})"
+        return f"Request({self.method} {self.route}, {self.surface.value}, {self.retry.value})"
 
 
 def json_request(
@@ -118,9 +118,9 @@ def json_request(
     method: str,
     path: str,
     *,
-    repeat: Repeat,
+    retry: RetrySafety,
     route: str | None = None,
-    patience: Patience = Patience.ORDINARY,
+    read_timeout: ReadTimeout = ReadTimeout.ORDINARY,
     query: Mapping[str, QueryValue | Sequence[str]] | None = None,
     body: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
@@ -137,8 +137,8 @@ def json_request(
         method=method,
         path=path,
         route=route or path,
-        repeat=repeat,
-        patience=patience,
+        retry=retry,
+        read_timeout=read_timeout,
         query=query_pairs(query or {}),
         content=None if body is None else encode_json(body),
         content_type=None if body is None else "application/json",
@@ -151,7 +151,7 @@ def json_request(
 def infrastructure_request(
     method: str,
     route: str,
-    repeat: Repeat,
+    retry: RetrySafety,
     *,
     identifiers: Mapping[str, str] | None = None,
     **options: Any,
@@ -161,7 +161,7 @@ def infrastructure_request(
     Args:
         method: HTTP method.
         route: Path with placeholders, such as `/jobs/{job_id}/logs`.
-        repeat: When it may be sent again.
+        retry: When it may be sent again.
         identifiers: What stands for each placeholder; each is encoded as one path segment.
         options: The other arguments of `json_request`.
 
@@ -174,7 +174,7 @@ def infrastructure_request(
         method,
         route.format(**segments),
         route=route,
-        repeat=repeat,
+        retry=retry,
         **options,
     )
 

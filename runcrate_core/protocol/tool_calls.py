@@ -14,7 +14,7 @@ from typing import Any, Final, NamedTuple
 # Members of a piece that merely continues a call: `index` and `function`.
 _CONTINUATION_SIZE: Final = 2
 # Nobody makes so many calls; `int` refuses text of thousands of digits.
-_MOST_INDEX_DIGITS: Final = 9
+_MAX_INDEX_DIGITS: Final = 9
 
 
 class _Marks(NamedTuple):
@@ -225,7 +225,7 @@ def _marks_of(delta: dict[str, Any]) -> _Marks:
     function = delta.get("function")
     name = function.get("name") if isinstance(function, dict) else None
     if isinstance(index, str) and index.isascii() and index.isdigit():
-        index = int(index[:_MOST_INDEX_DIGITS])
+        index = int(index[:_MAX_INDEX_DIGITS])
     if not isinstance(index, int) or isinstance(index, bool) or index < 0:
         index = None
     return _Marks(index, _text(delta.get("id")), _text(name))

@@ -7,7 +7,7 @@ It is written once for both clients and both frameworks: its methods return flow
     plan = client.run(guard.plan(gpu_type="A100", max_runtime_minutes=30))
     instance = client.run(guard.launch(plan.token))
     job = client.run(guard.run_job(command="...", gpu_type="A100", max_runtime_minutes=10))
-    client.run(guard.end_everything())
+    client.run(guard.terminate_all())
 """
 
 from __future__ import annotations
@@ -19,25 +19,25 @@ from typing import TYPE_CHECKING, Any, Final
 from runcrate_core.api import instances
 from runcrate_core.errors import APIStatusError, InternalServerError, SpendRefusedError
 from runcrate_core.protocol.steps import Now
-from runcrate_core.spending import ending
+from runcrate_core.spending import cleanup
+from runcrate_core.spending.instance_selection import cheapest, price_of
 from runcrate_core.spending.job_guard import JobGuard
-from runcrate_core.spending.ledger import SpendEntry
+from runcrate_core.spending.ledger import LedgerEntry
 from runcrate_core.spending.limits import refused
-from runcrate_core.spending.offers import cheapest, price_of
-from runcrate_core.spending.plans import LaunchPlan, LongerLife
+from runcrate_core.spending.plans import LaunchPlan, LifetimeExtension
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from runcrate_core.api.instance_types import Instance
     from runcrate_core.protocol.steps import Flow
-    from runcrate_core.spending.ending import EndReport
+    from runcrate_core.spending.cleanup import CleanupReport
     from runcrate_core.spending.ledger import SpendLedger
     from runcrate_core.spending.limits import SpendLimits
-    from runcrate_core.spending.plans import Approve
+    from runcrate_core.spending.plans import ApproveCallback
 
 # Plans that are kept; an agent that makes more has lost its way, and the oldest are forgotten.
-MOST_PLANS: Final = 100
+MAX_PLANS: Final = 100
 # A change of its lifetime never ends a machine sooner (official SDK 0.5.0).
 SOONEST_STOP_MINUTES: Final = 2
 _SECONDS_PER_MINUTE: Final = 60
@@ -58,7 +58,7 @@ class SpendGuard(JobGuard):
         limits: SpendLimits,
         *,
         ledger: SpendLedger | None = None,
-        approve: Approve | None = None,
+        approve: ApproveCallback | None = None,
         may_end_others: bool = False,
     ) -> None:
         super().__init__(limits, ledger, approve)
@@ -152,7 +152,7 @@ class SpendGuard(JobGuard):
             )
             yield from self._ask(plan)
             yield from self._reserve(
-                SpendEntry(
+                LedgerEntry(
                     plan.name,
                     "instance",
                     plan.price_per_hour,
@@ -196,7 +196,7 @@ class SpendGuard(JobGuard):
             )
         if entry is not None and max_runtime_minutes > before:
             price = entry.price_per_hour
-            yield from self._ask(LongerLife(entry.name, price, before, max_runtime_minutes))
+            yield from self._ask(LifetimeExtension(entry.name, price, before, max_runtime_minutes))
         self.ledger.extend(instance.name, longest, self.limits)
         try:
             after = yield from instances.update(
@@ -225,20 +225,20 @@ class SpendGuard(JobGuard):
             SpendRefusedError: It is not one of its own, or has another name. It runs on.
         """
         instance = yield from self._own(instance_id, "ended", expected_name)
-        return (yield from ending.end_instance(self.ledger, instance))
+        return (yield from cleanup.end_instance(self.ledger, instance))
 
     def settle(self) -> Flow[SpendLedger]:
         """Look at what became of everything in the ledger, and return it."""
-        yield from ending.settle(self.ledger)
+        yield from cleanup.settle(self.ledger)
         return self.ledger
 
-    def end_everything(self, *, spare: Collection[str] = ()) -> Flow[EndReport]:
+    def terminate_all(self, *, exclude: Collection[str] = ()) -> Flow[CleanupReport]:
         """End every machine and job in the ledger, whatever goes wrong with one of them.
 
         Args:
-            spare: Names of those to leave alone.
+            exclude: Names of those to leave alone.
         """
-        return (yield from ending.end_everything(self.ledger, spare))
+        return (yield from cleanup.terminate_all(self.ledger, exclude))
 
     def _own(self, instance_id: str, what: str, expected_name: str | None = None) -> Flow[Instance]:
         instance = yield from instances.get(instance_id)
@@ -256,7 +256,7 @@ class SpendGuard(JobGuard):
 
     def _keep(self, plan: LaunchPlan) -> None:
         with self._plans_lock:
-            if len(self._plans) >= MOST_PLANS:
+            if len(self._plans) >= MAX_PLANS:
                 self._plans.pop(next(iter(self._plans)))
             self._plans[plan.token] = plan
 

@@ -18,12 +18,12 @@ from runcrate_core.errors import (
     SpendRefusedError,
 )
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once
-from runcrate_core.protocol.steps import Do, Notify
-from runcrate_core.spending import ending
-from runcrate_core.spending.ledger import SpendEntry, SpendLedger
-from runcrate_core.spending.limits import SHORTEST_JOB_MINUTES, SpendLimits, refused
-from runcrate_core.spending.offers import candidates_of, dearest_for_job
-from runcrate_core.spending.plans import JobPlan, RunningMachine
+from runcrate_core.protocol.steps import InvokeCallback, RunInThread
+from runcrate_core.spending import cleanup
+from runcrate_core.spending.instance_selection import candidates_of, dearest_for_job
+from runcrate_core.spending.ledger import LedgerEntry, SpendLedger
+from runcrate_core.spending.limits import MIN_JOB_MINUTES, SpendLimits, refused
+from runcrate_core.spending.plans import JobPlan, RunningResource
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,17 +31,17 @@ if TYPE_CHECKING:
     from runcrate_core.api.instance_types import InstanceType
     from runcrate_core.api.job_types import Job
     from runcrate_core.protocol.steps import Flow
-    from runcrate_core.spending.ending import Started
-    from runcrate_core.spending.offers import Candidate
-    from runcrate_core.spending.plans import Approve, Proposal
+    from runcrate_core.spending.cleanup import Started
+    from runcrate_core.spending.instance_selection import Candidate
+    from runcrate_core.spending.plans import ApproveCallback, Proposal
 
 # The label by which jobs of a guard are found again; its value is the prefix of their names.
 JOB_TAG: Final = "started-by"
 # Jobs in these states cost money, or will; others have ended (official SDK 0.5.0).
 _LIVE_JOB_STATUSES: Final = ("queued", "starting", "running")
-MOST_RETRIES: Final = 10
+MAX_RETRIES: Final = 10
 # The longest name that was seen accepted.
-_LONGEST_NAME: Final = 64
+_MAX_NAME_LENGTH: Final = 64
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
@@ -58,7 +58,7 @@ class JobGuard:
     """
 
     def __init__(
-        self, limits: SpendLimits, ledger: SpendLedger | None, approve: Approve | None
+        self, limits: SpendLimits, ledger: SpendLedger | None, approve: ApproveCallback | None
     ) -> None:
         if not isinstance(limits, SpendLimits):
             raise ConfigurationError(
@@ -132,7 +132,7 @@ class JobGuard:
         )
         yield from self._ask(plan)
         yield from self._reserve(
-            SpendEntry(
+            LedgerEntry(
                 plan.name,
                 "job",
                 plan.price_per_hour,
@@ -145,7 +145,7 @@ class JobGuard:
             what="job",
             name=plan.name,
             look_up=f"jobs.list(q={plan.name!r})",
-            find=by_name(plan.name, partial(ending.jobs_called, plan.name)),
+            find=by_name(plan.name, partial(cleanup.jobs_called, plan.name)),
         )
         return (yield from self._started(plan.name, create_once(submission, creation)))
 
@@ -161,12 +161,12 @@ class JobGuard:
                 f"The job `{job.id}` is not one of those that were started here (their names "
                 f"begin with {self.limits.name_prefix!r}), so it was not cancelled."
             )
-        return (yield from ending.end_job(self.ledger, job))
+        return (yield from cleanup.end_job(self.ledger, job))
 
-    def running(self) -> Flow[list[RunningMachine]]:
+    def running(self) -> Flow[list[RunningResource]]:
         """Return what runs under the prefix of the limits, whoever started it."""
         machines = [
-            RunningMachine(
+            RunningResource(
                 id=item.id,
                 name=item.name,
                 status=item.status,
@@ -178,11 +178,11 @@ class JobGuard:
             if not item.has_ended and self.limits.owns(item.name)
         ]
         known = {machine.name for machine in machines}
-        found = yield from ending.listed_jobs(
+        found = yield from cleanup.listed_jobs(
             status=_LIVE_JOB_STATUSES, tags={JOB_TAG: self.limits.name_prefix}
         )
         return machines + [
-            RunningMachine(
+            RunningResource(
                 id=job.id,
                 name=job.name,
                 status=job.status,
@@ -203,7 +203,7 @@ class JobGuard:
                 region=region,
                 gpu_count=candidate.gpu_count,
                 runtime_minutes=runtime_minutes,
-                shortest_minutes=SHORTEST_JOB_MINUTES,
+                shortest_minutes=MIN_JOB_MINUTES,
             )
         if self.limits.regions is not None and region is None:
             raise refused(
@@ -215,16 +215,16 @@ class JobGuard:
         approve = self._approve
         if approve is None:
             return
-        answer = yield from Do(partial(approve, plan))
+        answer = yield from RunInThread(partial(approve, plan))
         if inspect.isawaitable(answer):
             pending = answer
-            answer = yield Notify(functools.wraps(approve)(lambda _: pending), plan)
+            answer = yield InvokeCallback(functools.wraps(approve)(lambda _: pending), plan)
         if answer is not True:
             raise SpendRefusedError(
                 f"This was not approved: {plan.describe()}. Nothing was launched or changed."
             )
 
-    def _reserve(self, entry: SpendEntry) -> Flow[None]:
+    def _reserve(self, entry: LedgerEntry) -> Flow[None]:
         running = yield from self.running()
         self.ledger.reserve(entry, self.limits, running)
 
@@ -249,10 +249,10 @@ class JobGuard:
         rest = _NOT_IN_NAMES.sub("-", rest).strip("-") or "machine"
         # A name of its own is what a lost launch is found again by.
         end = f"-{secrets.token_hex(3)}"
-        return f"{self.limits.name_prefix}{rest}"[: _LONGEST_NAME - len(end)] + end
+        return f"{self.limits.name_prefix}{rest}"[: _MAX_NAME_LENGTH - len(end)] + end
 
 
 def _whole_retries(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MOST_RETRIES:
-        raise refused(f"{value!r} retries are not possible", f"Allowed are 0 to {MOST_RETRIES}")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_RETRIES:
+        raise refused(f"{value!r} retries are not possible", f"Allowed are 0 to {MAX_RETRIES}")
     return value

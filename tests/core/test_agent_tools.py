@@ -16,9 +16,9 @@ from pydantic import ValidationError
 import runcrate_core as rc
 from runcrate_core.agent_tools.arguments import Arguments
 from runcrate_core.agent_tools.catalogue import TOOLS, request_of
-from runcrate_core.agent_tools.foreign_text import LONGEST_NAME, LONGEST_REMARK, Cleaner
 from runcrate_core.agent_tools.job_tools import artifact_file_name
-from runcrate_core.agent_tools.tool import Surroundings
+from runcrate_core.agent_tools.tool import ToolContext
+from runcrate_core.agent_tools.untrusted_text import MAX_NAME_LENGTH, MAX_REMARK_LENGTH, Sanitizer
 from runcrate_core.protocol.steps import Now
 from tests.core.cloud import Both, sent
 from tests.core.scripted_server import Reply, ScriptedServer
@@ -37,7 +37,7 @@ def toolbox(folder: Path | None = None, **options: Any) -> Any:
 
 
 def use(both: Both, box: rc.AgentToolbox, tool: str, /, **arguments: Any) -> Any:
-    answer = both("run", box.carry_out(f"runcrate_{tool}", arguments))
+    answer = both("run", box.run_tool(f"runcrate_{tool}", arguments))
     assert json.loads(answer.text) == answer.data
     return answer.data
 
@@ -239,7 +239,7 @@ def test_progress_is_told(both: Both) -> None:
     instance = launched(both, box)
     both(
         "run",
-        box.carry_out("runcrate_wait_for_instance", {"instance_id": instance["id"]}, told.append),
+        box.run_tool("runcrate_wait_for_instance", {"instance_id": instance["id"]}, told.append),
     )
     assert told[0]["tool"] == "runcrate_wait_for_instance"
     assert told[0]["id"] == instance["id"]
@@ -273,7 +273,7 @@ def test_a_request_without_answer_is_no_end_of_waiting(
     with ScriptedServer(Reply(body=[b"{", 3.0], end="hold")) as server:
         with pytest.raises(rc.APITimeoutError, match="no answer came in time"):
             run(
-                lambda client: client.run(box.carry_out(f"runcrate_{tool}", arguments)),
+                lambda client: client.run(box.run_tool(f"runcrate_{tool}", arguments)),
                 server.url,
                 timeout=0.5,
                 max_retries=0,
@@ -464,7 +464,7 @@ def test_logs_are_read_page_by_page(run: Any) -> None:
     box = toolbox()
     replies = [page(number, done=False) for number in range(1, 30)]
     with ScriptedServer(*replies) as server:
-        asked = box.carry_out("runcrate_get_job_logs", {"job_id": "j"})
+        asked = box.run_tool("runcrate_get_job_logs", {"job_id": "j"})
         answer = run(lambda client: client.run(asked), server.url)
         assert server.sent == 20
     assert (answer.data["cursor"], answer.data["complete"]) == (20, False)
@@ -483,7 +483,7 @@ INJECTIONS = [
 
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_marks_of_speakers_are_broken(text: str) -> None:
-    shown, _ = Cleaner().ending(text, 1000)
+    shown, _ = Sanitizer().ending(text, 1000)
     for mark in ("<|", "|>", "<system", "</tool", "[INST", "[/INST", "<<SYS"):
         assert mark not in shown
     assert not re.search(r"(?m)^(Human|Assistant):", shown)
@@ -492,11 +492,11 @@ def test_marks_of_speakers_are_broken(text: str) -> None:
 
 def test_ordinary_output_stays_as_it_is() -> None:
     text = "epoch 1/3 loss=0.5 <class 'int'> a|b [1, 2] systematic: <b>\n\tok\r\n"
-    assert Cleaner().ending(text, 1000) == (text.replace("\r\n", "\n"), 0)
+    assert Sanitizer().ending(text, 1000) == (text.replace("\r\n", "\n"), 0)
 
 
 def test_secrets_do_not_come_through() -> None:
-    cleaner = Cleaner(("sk-other-key",))
+    cleaner = Sanitizer(("sk-other-key",))
     text = (
         "key rc_live_abc123 and sk-other-key, rc_\u200blive_zzz9, "
         "https://x.test/f?X-Amz-Signature=abc\n"
@@ -512,7 +512,7 @@ def test_secrets_do_not_come_through() -> None:
 
 @pytest.mark.parametrize("piece", ["\n", " \n", "http://", "-eyJ", "<", "\x1b]", "system "])
 def test_no_text_takes_long_to_clean(piece: str) -> None:
-    text, cleaner = piece * (200_000 // len(piece)), Cleaner()
+    text, cleaner = piece * (200_000 // len(piece)), Sanitizer()
     begun = time.process_time()
     cleaner.ending(text, 20_000)
     cleaner.remark(text)
@@ -521,17 +521,17 @@ def test_no_text_takes_long_to_clean(piece: str) -> None:
 
 
 def test_a_turn_is_one_line() -> None:
-    shown, _ = Cleaner().ending("a\n\n  system : b\nuser\n: c", 100)
+    shown, _ = Sanitizer().ending("a\n\n  system : b\nuser\n: c", 100)
     assert shown == "a\n\n|   system : b\nuser\n: c"
 
 
 def test_texts_are_cut() -> None:
-    cleaner = Cleaner()
+    cleaner = Sanitizer()
     assert cleaner.name(None) is None
     assert cleaner.remark(None) is None
     assert cleaner.name(" a\n b ") == "a b"
-    assert len(cleaner.name("x" * 500) or "") == LONGEST_NAME
-    assert len(cleaner.remark("x" * 5000) or "") == LONGEST_REMARK
+    assert len(cleaner.name("x" * 500) or "") == MAX_NAME_LENGTH
+    assert len(cleaner.remark("x" * 5000) or "") == MAX_REMARK_LENGTH
     long = "a" * 50_000 + "z" * 100
     shown, left_out = cleaner.ending(long, 100)
     assert (shown, left_out) == ("z" * 100, 50_000)
@@ -629,7 +629,7 @@ def test_the_name_of_a_running_machine_cannot_pass_for_words_of_ours(both: Both)
 
 def test_tools_that_need_limits_refuse_without() -> None:
     with pytest.raises(rc.SpendRefusedError, match="Only reading is possible"):
-        _ = Surroundings(rc.SpendLedger()).spending
+        _ = ToolContext(rc.SpendLedger()).spending
 
 
 def test_empty_fields_are_not_given_where_they_may_be_left_out() -> None:
@@ -693,22 +693,22 @@ def test_failures_tell_a_model_what_to_do(error: Exception, words: str | None) -
 
 
 async def test_one_client_is_enough_for_both_kinds(cloud: Any) -> None:
-    blocking = rc.Runcrate(cloud.api_key, base_url=cloud.base_url)
-    pair = rc.ClientPair(blocking)
-    assert pair.blocking is blocking
-    twin = pair.asynchronous
-    assert pair.asynchronous is twin
+    sync = rc.Runcrate(cloud.api_key, base_url=cloud.base_url)
+    pair = rc.ClientPair(sync)
+    assert pair.sync is sync
+    twin = pair.async_
+    assert pair.async_ is twin
     assert (await twin.billing.get_balance()).credits_balance == 100
-    assert twin._driver.around.budget is blocking._driver.around.budget
+    assert twin._driver.context.budget is sync._driver.context.budget
     await pair.aclose()
-    blocking.close()
-    asynchronous = rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url)
-    other = rc.ClientPair(asynchronous)
-    assert other.asynchronous is asynchronous
-    assert other.blocking is other.blocking
-    assert other.blocking.billing.get_balance().credits_balance == 100
+    sync.close()
+    async_ = rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url)
+    other = rc.ClientPair(async_)
+    assert other.async_ is async_
+    assert other.sync is other.sync
+    assert other.sync.billing.get_balance().credits_balance == 100
     other.close()
-    await asynchronous.aclose()
+    await async_.aclose()
 
 
 def test_copies_share_their_ledger_and_their_connections() -> None:
@@ -720,10 +720,10 @@ def test_copies_share_their_ledger_and_their_connections() -> None:
 
 def test_a_default_client_is_made_and_closed() -> None:
     pair = rc.ClientPair()
-    assert isinstance(pair.blocking, rc.Runcrate)
+    assert isinstance(pair.sync, rc.Runcrate)
     pair.close()
     with pytest.raises(rc.ConfigurationError, match="closed"):
-        pair.blocking.instances.list()
+        pair.sync.instances.list()
 
 
 def test_the_twin_of_a_client_with_own_connections_cannot_be_made() -> None:
@@ -732,7 +732,7 @@ def test_the_twin_of_a_client_with_own_connections_cannot_be_made() -> None:
     with httpx.Client() as own:
         pair = rc.ClientPair(rc.Runcrate(http_client=own))
         with pytest.raises(rc.ConfigurationError, match="async_client=AsyncRuncrate"):
-            _ = pair.asynchronous
+            _ = pair.async_
 
 
 def test_the_toolbox_opens_sessions(cloud: Any) -> None:
@@ -740,12 +740,12 @@ def test_the_toolbox_opens_sessions(cloud: Any) -> None:
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
         with box.session(client) as opened:
             plan = client.run(
-                box.carry_out(
+                box.run_tool(
                     "runcrate_plan_instance", {"gpu_type": "A100", "max_runtime_minutes": 5}
                 )
             )
             client.run(
-                box.carry_out("runcrate_launch_instance", {"plan_token": plan.data["plan_token"]})
+                box.run_tool("runcrate_launch_instance", {"plan_token": plan.data["plan_token"]})
             )
         assert len(opened.report.ended) == 1
         with rc.AgentToolbox().session(client, timeout=1.0):

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from runcrate_core.protocol.chat_fold import ChatAccumulator
+from runcrate_core.protocol.chat_accumulator import ChatAccumulator
 
 
 def chunk(delta, finish_reason=None, index=0, **members):

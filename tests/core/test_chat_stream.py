@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcrate_core.protocol.answer import Failure, TransportFailure
-from runcrate_core.protocol.chat_shapes import ChatCompletionChunk
-from runcrate_core.protocol.chat_stream import LONGEST_TRAILER_S, ChatStreamReader
+from runcrate_core.protocol.chat_stream import MAX_TRAILER_S, ChatStreamReader
+from runcrate_core.protocol.chat_types import ChatCompletionChunk
+from runcrate_core.protocol.response import Failure, TransportFailure
 
 IDLE_S = 60.0
 
@@ -258,7 +258,7 @@ def test_whole_answer_does_not_wait_long_for_its_end():
     assert not one.done
     one.feed(b": ping\n\n", 1.0)
     assert not one.done
-    one.feed(b": ping\n\n", 1.0 + LONGEST_TRAILER_S)
+    one.feed(b": ping\n\n", 1.0 + MAX_TRAILER_S)
     assert one.done
     assert one.fault is None
 

@@ -64,7 +64,7 @@ METHODS = sorted(path for path, found in BLOCKING.items() if callable(found))
 NAMESPACES = sorted(BLOCKING.keys() - set(METHODS))
 
 
-def as_blocking(annotation: Any) -> str:
+def as_sync(annotation: Any) -> str:
     text = str(annotation)
     for pattern, replacement in ASYNC_KINDS:
         text = re.sub(pattern, replacement, text)
@@ -85,7 +85,7 @@ def test_the_public_contract_is_kept(namespace: str) -> None:
 def test_signatures_agree(path: str) -> None:
     one, other = inspect.signature(BLOCKING[path]), inspect.signature(ASYNCHRONOUS[path])
     assert list(one.parameters.values()) == list(other.parameters.values())
-    assert str(one.return_annotation) == as_blocking(other.return_annotation)
+    assert str(one.return_annotation) == as_sync(other.return_annotation)
     assert not re.match(r"Call|Flow|Plan|Batch", str(one.return_annotation))
 
 

@@ -15,8 +15,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runcrate_core as rc
-from runcrate_core import transcribing
-from runcrate_core.io.audio_pieces import RATE, quiet_cut, split_recording
+from runcrate_core import transcriber
+from runcrate_core.io.audio_splitter import RATE, quiet_cut, split_audio
 from runcrate_core.protocol.transcripts import (
     Segment,
     Transcript,
@@ -26,7 +26,7 @@ from runcrate_core.protocol.transcripts import (
     srt,
     vtt,
 )
-from runcrate_core.transcribing import Transcriber
+from runcrate_core.transcriber import Transcriber
 from tests.core.scripted_server import Reply, ScriptedServer
 
 TWO = (
@@ -122,8 +122,8 @@ def test_a_part_without_times_is_not_lost_among_others() -> None:
     assert joined([(0.0, bare), (3.0, bare)]).segments == ()
 
 
-def listen(run: Any, url: str, transcriber: Transcriber, recording: Any) -> Transcript:
-    transcript: Transcript = run(lambda client: client.run(transcriber.listen(recording)), url)
+def transcribe(run: Any, url: str, transcriber: Transcriber, recording: Any) -> Transcript:
+    transcript: Transcript = run(lambda client: client.run(transcriber.transcribe(recording)), url)
     return transcript
 
 
@@ -137,7 +137,7 @@ def test_one_request_is_enough_when_the_answer_has_times(run: Any) -> None:
         "segments": [{"start": 0, "end": 1.5, "text": "Hi."}],
     }
     with ScriptedServer(Reply(json=answer)) as server:
-        transcript = listen(run, server.url, Transcriber(format="sentences"), WAV)
+        transcript = transcribe(run, server.url, Transcriber(format="sentences"), WAV)
         assert server.sent == 1
     assert transcript == Transcript(
         "Hi.", (Segment("Hi.", 0.0, 1.5),), "en", 1.5, "openai/whisper-1"
@@ -149,7 +149,7 @@ def test_subtitles_are_asked_for_when_times_are_needed_and_missing(run: Any) -> 
         body=[srt(TWO).encode()], length=len(srt(TWO)), headers={"content-type": "text/plain"}
     )
     with ScriptedServer(Reply(json={"text": WHOLE.text}), subtitles) as server:
-        transcript = listen(run, server.url, Transcriber(format="segments", language="en"), WAV)
+        transcript = transcribe(run, server.url, Transcriber(format="segments", language="en"), WAV)
         assert server.sent == 2
         assert b'name="response_format"\r\n\r\nsrt' in server.received[1].body
     assert (transcript.segments, transcript.duration) == (TWO, 8.0)
@@ -157,7 +157,7 @@ def test_subtitles_are_asked_for_when_times_are_needed_and_missing(run: Any) -> 
 
 def test_times_are_not_paid_for_when_nobody_needs_them(run: Any) -> None:
     with ScriptedServer(Reply(json={"text": "Hi."})) as server:
-        assert listen(run, server.url, Transcriber(), WAV).segments == ()
+        assert transcribe(run, server.url, Transcriber(), WAV).segments == ()
         assert server.sent == 1
 
 
@@ -176,7 +176,7 @@ def write_recording(path: Path, seconds: float, quiet_at: float) -> None:
 def test_a_long_recording_is_cut_where_it_is_quiet(tmp_path: Path) -> None:
     recording = tmp_path / "long.wav"
     write_recording(recording, 12.0, quiet_at=6.5)
-    pieces = split_recording(recording, tmp_path, 8.0)
+    pieces = split_audio(recording, tmp_path, 8.0)
     assert [start for start, _ in pieces] == [0.0, pytest.approx(6.65, abs=0.2)]
     with wave.open(str(pieces[1][1])) as second:
         assert second.getnframes() / RATE == pytest.approx(12.0 - pieces[1][0], abs=0.01)
@@ -191,19 +191,19 @@ def test_what_is_no_recording_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.mp3"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"`x\.mp3` is no recording"):
-        split_recording(path, tmp_path, 8.0)
+        split_audio(path, tmp_path, 8.0)
 
 
 def test_without_the_splitter_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(rc.ConfigurationError, match="PyAV"):
-        split_recording(tmp_path / "x.wav", tmp_path, 8.0)
+        split_audio(tmp_path / "x.wav", tmp_path, 8.0)
 
 
 def test_a_large_file_is_sent_in_parts_and_nothing_is_left_behind(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transcribing, "LARGEST_UPLOAD", 100_000)
+    monkeypatch.setattr(transcriber, "MAX_UPLOAD_BYTES", 100_000)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     recording = tmp_path / "long.wav"
     write_recording(recording, 12.0, quiet_at=6.5)
@@ -213,7 +213,7 @@ def test_a_large_file_is_sent_in_parts_and_nothing_is_left_behind(
         "segments": [{"start": 1, "end": 2, "text": "Part."}],
     }
     with ScriptedServer(Reply(json=answer)) as server:
-        transcript = listen(run, server.url, Transcriber(split_s=8.0), recording)
+        transcript = transcribe(run, server.url, Transcriber(split_s=8.0), recording)
         assert server.sent == 2
     assert transcript.text == "Part. Part."
     assert transcript.segments[1].start == pytest.approx(7.65, abs=0.2)

@@ -249,7 +249,7 @@ async def test_so_many_at_once_and_in_order(
     under_way, most = 0, 0
     listen = RuncrateTranscriptionLoader._alistened
 
-    async def counted(self: Any, recording: rc.Recording) -> list[Document]:
+    async def counted(self: Any, recording: rc.AudioSource) -> list[Document]:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)

@@ -27,7 +27,7 @@ from langgraph.types import Command
 
 import runcrate_core as rc
 from langchain_runcrate import RuncrateToolkit
-from runcrate_core.spending import ending
+from runcrate_core.spending import cleanup
 from tests.core.cloud import _server, cloud, sent
 from tests.langchain.gpu_agent import ScriptedModel, Turn, last
 from tests.langchain.replaying import launched, named, use
@@ -44,7 +44,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZBcGFDaGVja0tleUZvclRlc3RzT25seTAwM
 
 @pytest.fixture(autouse=True)
 def _quick_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ending, "END_WAITS_S", (0.1, 0.2))
+    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1, 0.2))
 
 
 @pytest.fixture
@@ -67,7 +67,7 @@ def test_without_limits_the_toolkit_only_reads(cloud: Any) -> None:
         assert RuncrateToolkit(client).interrupt_on() == {}
         with RuncrateToolkit(client).session() as session:
             pass
-        assert session.report == rc.EndReport()
+        assert session.report == rc.CleanupReport()
 
 
 def test_tools_carry_their_hints(toolkit: RuncrateToolkit) -> None:
@@ -216,8 +216,8 @@ async def test_progress_reaches_every_listener(toolkit: RuncrateToolkit) -> None
     assert told[-1]["runcrate_progress"]["status"] == "succeeded"
     deltas = [chunk for mode, chunk in streamed if mode == "tools" and "delta" in str(chunk)]
     assert "succeeded" in str(deltas[-1])
-    blocking = list(agent.stream({"messages": [("user", "wait")]}, stream_mode="custom"))
-    assert blocking[-1]["runcrate_progress"]["status"] == "succeeded"
+    sync = list(agent.stream({"messages": [("user", "wait")]}, stream_mode="custom"))
+    assert sync[-1]["runcrate_progress"]["status"] == "succeeded"
 
 
 def test_without_listeners_waiting_is_silent(toolkit: RuncrateToolkit) -> None:
@@ -363,7 +363,7 @@ async def test_a_whole_story_with_approval(
     fetched = last(messages, "download_job_artifact")
     assert Path(fetched["saved_to"]).parent == tmp_path
     assert fetched["content"] == {"untrusted_text": "ok\n"}
-    assert session.report == rc.EndReport()
+    assert session.report == rc.CleanupReport()
     assert (cloud.world.live_machines, cloud.world.live_jobs) == ({}, {})
     assert len(sent(cloud, "POST /instances")) == 1
     usage = [entry for entry in cloud.world.ledger.transactions if entry.type == "usage"]

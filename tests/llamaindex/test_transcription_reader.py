@@ -175,7 +175,7 @@ async def test_so_many_at_once_and_in_order(
     under_way, most = 0, 0
     heard = RuncrateTranscriptionReader._heard
 
-    async def counted(self: Any, recording: rc.Recording) -> list[Document]:
+    async def counted(self: Any, recording: rc.AudioSource) -> list[Document]:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)

@@ -80,7 +80,7 @@ COMPLETION: Final = Kind(
 )
 
 
-class Observation:
+class StreamInstrumentation:
     """One streamed call under observation; made by `observed`."""
 
     def __init__(self, llm: LLM, kind: Kind, subject: Any, kwargs: dict[str, Any]) -> None:
@@ -163,7 +163,9 @@ class Observation:
 
 
 @contextmanager
-def observed(llm: LLM, kind: Kind, subject: Any, kwargs: dict[str, Any]) -> Iterator[Observation]:
+def instrumented(
+    llm: LLM, kind: Kind, subject: Any, kwargs: dict[str, Any]
+) -> Iterator[StreamInstrumentation]:
     """Report that a call begins, and if the block fails, that it failed.
 
     Args:
@@ -173,7 +175,7 @@ def observed(llm: LLM, kind: Kind, subject: Any, kwargs: dict[str, Any]) -> Iter
         kwargs: What else it is called with.
     """
     with llm.callback_manager.as_trace(kind.trace):
-        observation = Observation(llm, kind, subject, kwargs)
+        observation = StreamInstrumentation(llm, kind, subject, kwargs)
         try:
             yield observation
         except BaseException as error:

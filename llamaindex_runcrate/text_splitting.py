@@ -12,14 +12,14 @@ from llama_index.core.utils import get_tokenizer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-Overlong: TypeAlias = Literal["average", "truncate", "send"]
+LongText: TypeAlias = Literal["average", "truncate", "send"]
 Vector: TypeAlias = list[float]
 
 # LlamaIndex's tokenizer makes fewer tokens of a text than the small vocabularies of embedding
 # models do; of English about a tenth, of other languages up to a quarter.
 _SAFE_SHARE: Final = 0.75
 # Characters of a long token; what is counted at once need not be longer than a piece can be.
-_LONGEST_TOKEN: Final = 8
+_MAX_TOKEN_LENGTH: Final = 8
 # Marks that the model itself puts around a text.
 _MARKS: Final = 2
 
@@ -48,11 +48,11 @@ class Pieces:
         return [_average([(vectors[i], self.weights[i]) for i in group]) for _, group in places]
 
 
-def cut(
+def split(
     texts: Sequence[str],
     most_tokens: int | None,
     *,
-    overlong: Overlong = "average",
+    long_text: LongText = "average",
     instruction: str = "",
     tokenize: Callable[[str], Sequence[int]] | None = None,
 ) -> Pieces:
@@ -61,12 +61,12 @@ def cut(
     Args:
         texts: The texts.
         most_tokens: Tokens that the model reads; None when unknown, and nothing is cut.
-        overlong: What becomes of longer texts: `average` keeps all pieces, `truncate` the first,
+        long_text: What becomes of longer texts: `average` keeps all pieces, `truncate` the first,
             `send` does not cut.
         instruction: Put before every piece.
         tokenize: Counts tokens; LlamaIndex's global tokenizer when not given.
     """
-    if most_tokens is None or overlong == "send":
+    if most_tokens is None or long_text == "send":
         return Pieces(
             [instruction + text for text in texts], list(range(len(texts))), [1] * len(texts)
         )
@@ -75,7 +75,7 @@ def cut(
     pieces = Pieces([], [], [])
     for owner, text in enumerate(texts):
         found = _split(text, max(1, most), count)
-        for piece in islice(found, 1) if overlong == "truncate" else found:
+        for piece in islice(found, 1) if long_text == "truncate" else found:
             pieces.texts.append(instruction + piece)
             pieces.owners.append(owner)
             pieces.weights.append(len(piece))
@@ -87,7 +87,7 @@ def _split(text: str, most: int, tokenize: Callable[[str], Sequence[int]]) -> It
     start = 0
     # A token has a character or more, so a text this short need not be counted.
     while len(text) - start > most:
-        head = text[start : start + most * _LONGEST_TOKEN]
+        head = text[start : start + most * _MAX_TOKEN_LENGTH]
         end = len(head)
         while end > 1 and (tokens := len(tokenize(head[:end]))) > most:
             end = max(1, min(end - 1, end * most // tokens))

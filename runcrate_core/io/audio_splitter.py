@@ -26,7 +26,7 @@ def can_split() -> bool:
     return importlib.util.find_spec("av") is not None
 
 
-def split_recording(recording: Path, folder: Path, piece_s: float) -> list[tuple[float, Path]]:
+def split_audio(recording: Path, folder: Path, piece_s: float) -> list[tuple[float, Path]]:
     """Cut a recording into wav files.
 
     Args:

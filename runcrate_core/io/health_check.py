@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from runcrate_core.io.http_library import FAILURES, USER_AGENT, HttpClient, failure_of, shared_tls
+from runcrate_core.io.httpx_adapter import FAILURES, USER_AGENT, HttpClient, failure_of, shared_tls
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

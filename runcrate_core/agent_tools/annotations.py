@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from runcrate_core.protocol.request import Repeat
+from runcrate_core.protocol.request import RetrySafety
 
 if TYPE_CHECKING:
     from runcrate_core.protocol.request import Request
 
 
 @dataclass(frozen=True)
-class ToolEffect:
+class ToolAnnotations:
     """What a tool may do. The words are those of the Model Context Protocol, plus the money.
 
     Attributes:
@@ -51,7 +51,7 @@ class ToolEffect:
         return [label for label, applies in labels.items() if applies]
 
 
-def effect_of(request: Request, *, saves_files: bool = False) -> ToolEffect:
+def annotations_of(request: Request, *, saves_files: bool = False) -> ToolAnnotations:
     """Derive the effect of a tool, so that no label can contradict what is sent.
 
     Args:
@@ -60,11 +60,11 @@ def effect_of(request: Request, *, saves_files: bool = False) -> ToolEffect:
     """
     reads = request.method == "GET"
     ends = request.method == "DELETE" or request.route.endswith("/cancel")
-    return ToolEffect(
+    return ToolAnnotations(
         read_only=reads and not saves_files,
         destructive=ends,
         # Of an idempotency key nothing is left when a tool is called again.
-        idempotent=request.repeat is Repeat.SAFE,
+        idempotent=request.retry is RetrySafety.SAFE,
         # What neither reads nor ends something starts or changes a machine, which is paid.
         costs_money=not reads and not ends,
     )

@@ -23,7 +23,7 @@ T = TypeVar("T")
 NAP_S: Final = 0.25
 
 
-def while_phase_lasts(flow: Flow[T], ledger: SpendLedger) -> Flow[T]:
+def cancel_on_session_exit(flow: Flow[T], ledger: SpendLedger) -> Flow[T]:
     """Carry a flow out as long as the ledger's phase does not change.
 
     Args:

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import httpx
 
-from runcrate_core.io.guard import guard_of
-from runcrate_core.io.uploads import length_of
-from runcrate_core.protocol.addresses import forbidden
-from runcrate_core.protocol.answer import Failure, TransportFailure
+from runcrate_core.io.request_body import length_of
+from runcrate_core.io.ssrf_guard import guard_of
 from runcrate_core.protocol.redaction import redact
-from runcrate_core.protocol.request import Patience, Surface
+from runcrate_core.protocol.request import ReadTimeout, Surface
+from runcrate_core.protocol.response import Failure, TransportFailure
+from runcrate_core.protocol.url_policy import forbidden
 from runcrate_core.version import __version__
 
 if TYPE_CHECKING:
@@ -148,10 +148,10 @@ def _headers(request: Request, config: Config) -> dict[str, str]:
 
 def _timeout(request: Request, config: Config) -> httpx.Timeout:
     given = request.timeout or config.timeout
-    if request.patience is Patience.STREAM:
+    if request.read_timeout is ReadTimeout.STREAM:
         read = config.stream_idle_timeout
     else:
-        read = given or request.patience.value
+        read = given or request.read_timeout.value
     return httpx.Timeout(
         _finite(read),
         connect=min(CONNECT_TIMEOUT_S, given or read),

@@ -23,11 +23,11 @@ _UNIT_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 # ordinary program to feel nothing, few enough not to overrun the smallest plausible limit.
 UNKNOWN_LIMIT_IN_FLIGHT: Final = 50
 # How often a call that is held back for the first answer asks again, in seconds.
-FIRST_ANSWER_POLL_S: Final = 0.02
+FIRST_RESPONSE_POLL_S: Final = 0.02
 # Calls held back for a reset are spread over this many seconds behind it.
 RESET_SPREAD_S: Final = 0.25
 # A window is a minute (seed 000); a longer wait than this is a misread header.
-LONGEST_WINDOW_S: Final = 120.0
+MAX_WINDOW_S: Final = 120.0
 WINDOW_S: Final = 60.0
 # Two answers of one window may name its end this far apart, as both dates are whole seconds.
 SAME_WINDOW_S: Final = 2.0
@@ -92,7 +92,7 @@ def _whole(text: str) -> int | None:
     return int(text) if text.isdecimal() and len(text) <= most_digits else None
 
 
-class RateLimitGate:
+class RateLimiter:
     """Holds calls back while their key's window is spent; shared by all calls on one key.
 
     It does no waiting itself: `admit` says how long to wait before asking again, 0 meaning that
@@ -108,7 +108,7 @@ class RateLimitGate:
         self._resets_at = 0.0
         self._end_is_assumed = False
 
-    def admit(self, now: float, spread: float) -> float:
+    def acquire(self, now: float, spread: float) -> float:
         """Return 0 and count the call, or the seconds after which to ask again.
 
         Args:
@@ -117,7 +117,7 @@ class RateLimitGate:
         """
         with self._lock:
             if not self._answered and self._in_flight >= UNKNOWN_LIMIT_IN_FLIGHT:
-                return FIRST_ANSWER_POLL_S * (1 + spread)
+                return FIRST_RESPONSE_POLL_S * (1 + spread)
             if self._remaining is not None:
                 if now >= self._resets_at:
                     self._remaining, self._resets_at = self._limit, now + WINDOW_S
@@ -142,7 +142,7 @@ class RateLimitGate:
             self._answered = self._answered or answered
             if state is None or state.remaining is None or state.reset_in_s is None:
                 return
-            if state.reset_in_s > LONGEST_WINDOW_S:
+            if state.reset_in_s > MAX_WINDOW_S:
                 return
             self._limit = state.limit
             resets_at = now + state.reset_in_s

@@ -42,7 +42,7 @@ _CARRIERS: Final = (ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("64:ff
 
 
 @dataclass(frozen=True, slots=True)
-class Reach:
+class UrlPolicy:
     """What may be fetched on behalf of a client.
 
     Attributes:
@@ -55,7 +55,7 @@ class Reach:
     loopback: bool
 
     @classmethod
-    def of(cls, *api_urls: str) -> Reach:
+    def of(cls, *api_urls: str) -> UrlPolicy:
         """Return the reach of a client whose APIs have these addresses."""
         return cls(
             origins=frozenset(origin_key(url) for url in api_urls),
@@ -66,7 +66,7 @@ class Reach:
         """Whether an address is on one of the client's own APIs."""
         return origin_key(url) in self.origins
 
-    def objection_to_url(self, url: str) -> str | None:
+    def check_url(self, url: str) -> str | None:
         """Return why an address must not be fetched, as half a sentence; `None` when it may be."""
         try:
             parts = urlsplit(url)
@@ -91,7 +91,7 @@ class Reach:
         address = _parsed(host)
         return None if address is None else self._objection_to(address)
 
-    def objection_to_peer(self, peer: str) -> str | None:
+    def check_peer(self, peer: str) -> str | None:
         """Return why a connection to an IP address must not be used; `None` when it may be."""
         address = _parsed(_plain_host(peer))
         if address is None:

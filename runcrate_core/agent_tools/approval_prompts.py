@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from runcrate_core.agent_tools.arguments import RunJob
 from runcrate_core.errors import SpendRefusedError
+from runcrate_core.spending.instance_selection import candidates_of
 from runcrate_core.spending.money import cents
-from runcrate_core.spending.offers import candidates_of
 from runcrate_core.spending.plans import JobPlan, plain, quoted
 
 if TYPE_CHECKING:
@@ -59,21 +59,21 @@ def _launch(guard: SpendGuard, arguments: Mapping[str, Any]) -> str:
 
 def _job(guard: SpendGuard, arguments: Mapping[str, Any]) -> str:
     try:
-        asked = RunJob.model_validate(dict(arguments))
-        gpus = candidates_of(asked.gpu_type, asked.gpu_count)
+        args = RunJob.model_validate(dict(arguments))
+        gpus = candidates_of(args.gpu_type, args.gpu_count)
     except (ValueError, SpendRefusedError):
         return "Run a job with arguments that are wrong: it will be refused."
     plan = JobPlan(
-        name=plain(asked.name or "a job"),
-        command=asked.command,
+        name=plain(args.name or "a job"),
+        command=args.command,
         gpu_types=tuple(gpu.spelled for gpu in gpus),
-        gpu_count=asked.gpu_count,
-        region=asked.region,
+        gpu_count=args.gpu_count,
+        region=args.region,
         # Its true price is looked up when it is submitted, and cannot be higher than this.
         price_per_hour=guard.limits.price_limit_usd,
-        max_runtime_minutes=asked.max_runtime_minutes,
-        attempts=1 + asked.max_retries,
-        options=asked.model_dump(),
+        max_runtime_minutes=args.max_runtime_minutes,
+        attempts=1 + args.max_retries,
+        options=args.model_dump(),
     )
     return f"Run {plan.describe()}."
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # `A100-80GB:2` names a GPU and how many of it (official SDK 0.5.0).
 _CANDIDATE: Final = re.compile(r"(?P<type>[^:]+)(?::(?P<count>[0-9]{1,3}))?")
 # A job of more would only be one that takes whatever there is.
-MOST_CANDIDATES: Final = 8
+MAX_CANDIDATES: Final = 8
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ def candidates_of(gpu_type: str | Sequence[str], gpu_count: int) -> tuple[Candid
         SpendRefusedError: There are none or too many, or one is not like `A100` or `A100-80GB:2`.
     """
     entries = [gpu_type] if isinstance(gpu_type, str) else list(gpu_type)
-    if not 1 <= len(entries) <= MOST_CANDIDATES:
-        raise refused(f"{len(entries)} GPU types were given", f"Give 1 to {MOST_CANDIDATES}")
+    if not 1 <= len(entries) <= MAX_CANDIDATES:
+        raise refused(f"{len(entries)} GPU types were given", f"Give 1 to {MAX_CANDIDATES}")
     found = [_CANDIDATE.fullmatch(entry.strip()) for entry in entries]
     if not all(found):
         raise refused(f"{gpu_type!r} is no GPU type", "Give one such as `A100` or `A100-80GB:2`")

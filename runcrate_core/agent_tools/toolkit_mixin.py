@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from runcrate_core.spending.session import SpendSession
 
 
-class ToolboxHolder:
+class ToolkitMixin:
     """Holds a toolbox and the clients that it works with.
 
     The classes of the adapters are made of this: they set `_toolbox` and `_clients`.

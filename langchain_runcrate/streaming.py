@@ -1,6 +1,6 @@
 """Streamed answers as LangChain's chunks.
 
-`StreamedAnswer.read` is called for each chunk of the API and is what a stream costs, so it does
+`StreamReader.read` is called for each chunk of the API and is what a stream costs, so it does
 little: texts, thoughts and pieces of tool arguments go straight into a message. All else (model,
 usage, cost, finish reason, citations, ...) is said once, by the last chunk, from the whole that
 the client folds on its way: LangChain joins what stands in several chunks.
@@ -15,24 +15,24 @@ from langchain_core.messages.tool import tool_call_chunk
 from langchain_core.outputs import ChatGenerationChunk
 from pydantic import BaseModel
 
-from langchain_runcrate.answers import (
+from langchain_runcrate.reasoning import PROVIDER, REASONING_KEY
+from langchain_runcrate.responses import (
     additional_members,
     answer_metadata,
     choice_metadata,
     read_content,
     spent_metadata,
 )
-from langchain_runcrate.reasoning import PROVIDER, REASONING_KEY
 from langchain_runcrate.tool_calls import call_id
 from langchain_runcrate.usage import usage_metadata
-from runcrate_core import reasoning_of, usage_of
+from runcrate_core import extract_reasoning, extract_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from langchain_core.messages.tool import ToolCallChunk
 
-    from langchain_runcrate.answers import Reading
+    from langchain_runcrate.responses import ResponseContext
     from runcrate_core import ResponseInfo
 
 # Members of a message that are passed on in pieces, as they come; others wait for the end.
@@ -41,14 +41,14 @@ _STREAMED_MEMBERS: Final = frozenset({REASONING_KEY, "function_call", "refusal"}
 _STREAMED_CHOICE_MEMBERS: Final = frozenset({"logprobs"})
 
 
-class StreamedAnswer:
+class StreamReader:
     """Reads one streamed answer, chunk by chunk.
 
     Args:
         reading: What is known of the call.
     """
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: ResponseContext) -> None:
         self._reading = reading
         self._call_ids: dict[int, str | None] = {}
 
@@ -65,10 +65,10 @@ class StreamedAnswer:
         if not logprobs and type(text) is str:
             # What nearly all chunks are; everything else takes the longer way.
             if len(delta) == 1 and text:
-                return _piece(text, {}, [])
+                return _fast_chunk(text, {}, [])
             thought = delta.get(REASONING_KEY)
             if type(thought) is str and thought and len(delta) == 1 + ("content" in delta):
-                return _piece(text, {REASONING_KEY: thought}, [])
+                return _fast_chunk(text, {REASONING_KEY: thought}, [])
             if len(delta) == 1 and "tool_calls" in delta:
                 return self._calls_piece(delta["tool_calls"])
         return self._read_more(delta, logprobs)
@@ -92,7 +92,7 @@ class StreamedAnswer:
                 ]
             )
         choices = payload.get("choices") or [{}]
-        choice, usage = choices[0], usage_of(payload)
+        choice, usage = choices[0], extract_usage(payload)
         tokens = usage_metadata(usage) if usage else None
         said = additional_members(choice.get("message") or {})
         ended = choice_metadata(choice)
@@ -112,11 +112,11 @@ class StreamedAnswer:
         pieces, begins = self._call_chunks(calls)
         if not pieces:
             return None
-        return _checked(tool_call_chunks=pieces) if begins else _piece("", {}, pieces)
+        return _checked(tool_call_chunks=pieces) if begins else _fast_chunk("", {}, pieces)
 
     def _read_more(self, delta: Mapping[str, Any], logprobs: Any) -> ChatGenerationChunk | None:
         content, thought = read_content(delta.get("content"))
-        thought = reasoning_of(delta) or thought
+        thought = extract_reasoning(delta) or thought
         additional_kwargs: dict[str, Any] = {REASONING_KEY: thought} if thought else {}
         if refusal := delta.get("refusal"):
             additional_kwargs["refusal"] = refusal
@@ -134,7 +134,7 @@ class StreamedAnswer:
                 tool_call_chunks=calls,
                 generation_info={"logprobs": logprobs} if logprobs else None,
             )
-        return _piece(content, additional_kwargs, calls)
+        return _fast_chunk(content, additional_kwargs, calls)
 
     def _call_chunks(self, calls: Any) -> tuple[list[ToolCallChunk], bool]:
         """Return pieces of tool calls, and whether one of them begins a call."""
@@ -182,7 +182,7 @@ _set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
 _set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
-def _piece(
+def _fast_chunk(
     text: str, additional_kwargs: dict[str, Any], calls: list[ToolCallChunk]
 ) -> ChatGenerationChunk:
     """Return a chunk of text, thoughts or more arguments of calls, without validating it.

@@ -12,14 +12,14 @@ from runcrate_core.errors import (
     RuncrateError,
     status_error_class,
 )
-from runcrate_core.protocol.answer import (
-    Answer,
+from runcrate_core.protocol.redaction import origin_of, public_headers, redact, redact_json
+from runcrate_core.protocol.response import (
     Failure,
+    Response,
     TransportFailure,
     malformed,
     request_id_of,
 )
-from runcrate_core.protocol.redaction import origin_of, public_headers, redact, redact_json
 from runcrate_core.protocol.retry import retry_hint
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from runcrate_core.protocol.request import Request
 
 # A server's own words in a message; more is a page of HTML, not an explanation.
-LONGEST_MESSAGE: Final = 500
+MAX_MESSAGE_LENGTH: Final = 500
 _REDIRECTS = range(300, 400)
 _TIMEOUTS = frozenset(
     {Failure.CONNECT_TIMEOUT, Failure.READ_TIMEOUT, Failure.WRITE_TIMEOUT, Failure.POOL_TIMEOUT}
@@ -42,11 +42,11 @@ _NEXT_STEP: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ErrorBody:
     """What an error answer says, whichever of the known shapes it has.
 
     Attributes:
-        message: The server's explanation, redacted and cut to `LONGEST_MESSAGE`; may be empty.
+        message: The server's explanation, redacted and cut to `MAX_MESSAGE_LENGTH`; may be empty.
         code: Machine-readable code, as sent.
         details: Structured context, redacted.
     """
@@ -62,7 +62,7 @@ class Refusal:
         return (reason if isinstance(reason, str) else self.code or "").lower()
 
 
-def read_refusal(body: bytes, secrets: Sequence[str] = ()) -> Refusal:
+def parse_error_body(body: bytes, secrets: Sequence[str] = ()) -> ErrorBody:
     """Read an error body: both envelopes of the API, and what gateways answer instead.
 
     Known are `{"error": {message, type, code}}` (seed 000), `{"error": {code, message,
@@ -73,25 +73,25 @@ def read_refusal(body: bytes, secrets: Sequence[str] = ()) -> Refusal:
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
-        return Refusal(_shown("" if "<html" in text.lower() else text, secrets), None, None)
+        return ErrorBody(_shown("" if "<html" in text.lower() else text, secrets), None, None)
     if not isinstance(parsed, dict):
-        return Refusal(_shown(text, secrets), None, None)
+        return ErrorBody(_shown(text, secrets), None, None)
     inner = parsed.get("error") or parsed
     if not isinstance(inner, dict):
         said = dict.fromkeys(_as_text(told) for told in (inner, parsed.get("message")) if told)
-        return Refusal(_shown(": ".join(said), secrets), _code(parsed.get("code")), None)
+        return ErrorBody(_shown(": ".join(said), secrets), _code(parsed.get("code")), None)
     message = next((inner[key] for key in ("message", "detail") if inner.get(key)), "")
-    return Refusal(
+    return ErrorBody(
         message=_shown(_as_text(message), secrets),
         code=_code(inner.get("code")) or _code(inner.get("type")),
         details=redact_json(inner.get("details"), secrets),
     )
 
 
-def error_of_answer(
-    answer: Answer,
+def error_of_response(
+    answer: Response,
     request: Request,
-    refusal: Refusal,
+    refusal: ErrorBody,
     *,
     attempts: int,
     why_not_repeated: str = "",
@@ -139,7 +139,7 @@ def error_of_failure(
         ),
         attempts=attempts,
         idempotency_key=request.idempotency_key,
-        may_have_arrived=failure.may_have_arrived,
+        may_have_been_received=failure.may_have_been_received,
     )
 
 
@@ -162,7 +162,7 @@ def _sentence(*parts: str) -> str:
 
 def _shown(text: str, secrets: Sequence[str]) -> str:
     text = redact(" ".join(text.split()), secrets)
-    return text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE - 1]}…"
+    return text if len(text) <= MAX_MESSAGE_LENGTH else f"{text[: MAX_MESSAGE_LENGTH - 1]}…"
 
 
 def _as_text(value: Any) -> str:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection
     from decimal import Decimal
 
-    from runcrate_core.protocol.paging import Batch
-    from runcrate_core.protocol.steps import Call, Flow, Plan
-    from runcrate_core.spending.ledger import SpendEntry, SpendLedger
+    from runcrate_core.protocol.paging import PageData
+    from runcrate_core.protocol.steps import Call, Flow, Operation
+    from runcrate_core.spending.ledger import LedgerEntry, SpendLedger
 
 # How far apart ending what is left is tried. A launch that was interrupted may still be handled
 # by the server, and appear later.
@@ -30,8 +30,8 @@ Started = TypeVar("Started", Instance, Job)
 
 
 @dataclass(frozen=True)
-class EndReport:
-    """What `end_everything` did.
+class CleanupReport:
+    """What `terminate_all` did.
 
     Attributes:
         ended: Names of the machines and jobs that were ended, or had ended by themselves.
@@ -53,17 +53,17 @@ class EndReport:
         return " ".join(parts) or "Nothing was left running."
 
 
-def end_everything(ledger: SpendLedger, spare: Collection[str] = ()) -> Flow[EndReport]:
+def terminate_all(ledger: SpendLedger, exclude: Collection[str] = ()) -> Flow[CleanupReport]:
     """End all that lives in a ledger, in rounds, so that no failure of one delays the others.
 
     Args:
         ledger: The ledger.
-        spare: Names of those to leave alone.
+        exclude: Names of those to leave alone.
     """
     ended: list[str] = []
     reasons: dict[str, str] = {}
     for wait in (0.0, *END_WAITS_S):
-        left = [entry for entry in ledger.live if entry.name not in spare]
+        left = [entry for entry in ledger.live if entry.name not in exclude]
         if not left:
             break
         if wait:
@@ -77,9 +77,9 @@ def end_everything(ledger: SpendLedger, spare: Collection[str] = ()) -> Flow[End
                 ended.append(entry.name)
             else:
                 reasons[entry.name] = reason
-    left = [entry for entry in ledger.live if entry.name not in spare]
+    left = [entry for entry in ledger.live if entry.name not in exclude]
     failed = [(entry.name, reasons.get(entry.name, "it was started meanwhile")) for entry in left]
-    return EndReport(tuple(ended), tuple(failed))
+    return CleanupReport(tuple(ended), tuple(failed))
 
 
 def settle(ledger: SpendLedger) -> Flow[None]:
@@ -127,7 +127,7 @@ def jobs_called(name: str) -> Flow[list[Job]]:
 def listed_jobs(**filters: Any) -> Flow[list[Job]]:
     """Return the jobs of all pages of a list."""
     found: list[Job] = []
-    following: Callable[[], Plan[Batch[Job]]] | None = partial(jobs.list_all, **filters)
+    following: Callable[[], Operation[PageData[Job]]] | None = partial(jobs.list_all, **filters)
     while following is not None:
         page = yield from following()
         found += page.items
@@ -135,7 +135,7 @@ def listed_jobs(**filters: Any) -> Flow[list[Job]]:
     return found
 
 
-def _end(ledger: SpendLedger, entry: SpendEntry) -> Flow[str | None]:
+def _end(ledger: SpendLedger, entry: LedgerEntry) -> Flow[str | None]:
     """End one entry; returns why it is not certain that it ended, or `None` when it is."""
     found = yield from _look(entry)
     if found is None:
@@ -150,7 +150,7 @@ def _end(ledger: SpendLedger, entry: SpendEntry) -> Flow[str | None]:
     return None
 
 
-def _look(entry: SpendEntry) -> Flow[Instance | Job | None]:
+def _look(entry: LedgerEntry) -> Flow[Instance | Job | None]:
     """Return an entry's machine or job, by its identifier or its name."""
     if entry.id is not None:
         if entry.kind == "job":

@@ -19,10 +19,10 @@ from runcrate_core.errors import (
     PermissionDeniedError,
     RuncrateError,
 )
-from runcrate_core.io.audio_pieces import can_split, split_recording
+from runcrate_core.io.audio_splitter import can_split, split_audio
 from runcrate_core.protocol.downloads import download_flow
 from runcrate_core.protocol.media import is_url
-from runcrate_core.protocol.steps import Do
+from runcrate_core.protocol.steps import RunInThread
 from runcrate_core.protocol.transcripts import (
     TIMED,
     Segment,
@@ -36,12 +36,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runcrate_core.api.audio import Transcription
+    from runcrate_core.audio_sources import AudioSource
     from runcrate_core.protocol.media import MediaInput
     from runcrate_core.protocol.steps import Flow
-    from runcrate_core.recordings import Recording
 
 # What a transcription of a recording is asked for by most providers at once, at the most.
-LARGEST_UPLOAD: Final = 25 * 1024 * 1024
+MAX_UPLOAD_BYTES: Final = 25 * 1024 * 1024
 # They say something of the account, not of one recording.
 _OF_THE_ACCOUNT: Final = (
     ConfigurationError,
@@ -52,7 +52,7 @@ _OF_THE_ACCOUNT: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Passage:
+class TranscriptChunk:
     """A part of a transcript, ready to be a document.
 
     Attributes:
@@ -91,7 +91,7 @@ class Transcriber:
         """Return a transcript in the pieces that were asked for."""
         return transcript.pieces(self.format, self.window_s)
 
-    def passages(self, recording: Recording) -> Flow[tuple[Passage, ...]]:
+    def chunks(self, recording: AudioSource) -> Flow[tuple[TranscriptChunk, ...]]:
         """Return what is said in a recording, in pieces that know where they are from.
 
         Returns:
@@ -103,7 +103,7 @@ class Transcriber:
             RuncrateError: See `audio.transcriptions.create`; the recording is named.
         """
         try:
-            transcript = yield from self.listen(recording.media, recording.filename)
+            transcript = yield from self.transcribe(recording.media, recording.filename)
         except RuncrateError as error:
             error.message = f"`{recording.source}` was not transcribed. {error.message}"
             error.args = (error.message,)
@@ -112,7 +112,9 @@ class Transcriber:
             raise ValueError(f"`{recording.source}` was not transcribed. {error}") from None
         return tuple(self._passages(recording, transcript))
 
-    def _passages(self, recording: Recording, transcript: Transcript) -> Iterator[Passage]:
+    def _passages(
+        self, recording: AudioSource, transcript: Transcript
+    ) -> Iterator[TranscriptChunk]:
         window = f"/{self.window_s:g}" if self.format == "windows" else ""
         for number, piece in enumerate(self.pieces(transcript)):
             if not piece.text.strip():
@@ -129,9 +131,9 @@ class Transcriber:
             known = {name: value for name, value in found.items() if value is not None}
             name = f"{recording.identity}#{self.format}{window}#{number}"
             identifier = str(uuid.uuid5(uuid.NAMESPACE_URL, name))
-            yield Passage(piece.text, known | dict(recording.metadata), identifier)
+            yield TranscriptChunk(piece.text, known | dict(recording.metadata), identifier)
 
-    def listen(self, recording: MediaInput, filename: str | None = None) -> Flow[Transcript]:
+    def transcribe(self, recording: MediaInput, filename: str | None = None) -> Flow[Transcript]:
         """Return what is said in a recording.
 
         Args:
@@ -146,20 +148,20 @@ class Transcriber:
         try:
             if isinstance(recording, str) and is_url(recording.strip()):
                 # Once, however often and in however many parts it has to be sent.
-                folder = yield from Do(_new_folder)
+                folder = yield from RunInThread(_new_folder)
                 recording = yield from _fetched(recording.strip(), folder)
-            elif isinstance(recording, bytes) and len(recording) > LARGEST_UPLOAD:
-                folder = yield from Do(_new_folder)
+            elif isinstance(recording, bytes) and len(recording) > MAX_UPLOAD_BYTES:
+                folder = yield from RunInThread(_new_folder)
                 content, recording = recording, folder / Path(filename or "audio").name
-                yield from Do(functools.partial(recording.write_bytes, content))
+                yield from RunInThread(functools.partial(recording.write_bytes, content))
             return (yield from self._at_hand(recording, filename))
         finally:
             _remove(folder)
 
     def _at_hand(self, recording: MediaInput, filename: str | None) -> Flow[Transcript]:
         if self.split_s is not None and isinstance(recording, Path):
-            size = yield from Do(lambda: recording.stat().st_size)
-            if size > LARGEST_UPLOAD and can_split():
+            size = yield from RunInThread(lambda: recording.stat().st_size)
+            if size > MAX_UPLOAD_BYTES and can_split():
                 return (yield from self._in_parts(recording, self.split_s))
         return (yield from self._whole(recording, filename))
 
@@ -193,11 +195,11 @@ class Transcriber:
         )
 
     def _in_parts(self, recording: Path, piece_s: float) -> Flow[Transcript]:
-        folder = yield from Do(_new_folder)
+        folder = yield from RunInThread(_new_folder)
         try:
-            cut = functools.partial(split_recording, recording, folder, piece_s)
+            cut = functools.partial(split_audio, recording, folder, piece_s)
             heard: list[tuple[float, Transcript]] = []
-            for start, piece in (yield from Do(cut)):
+            for start, piece in (yield from RunInThread(cut)):
                 heard.append((start, (yield from self._whole(piece))))
             return joined(heard)
         finally:

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from runcrate_core.protocol.chat_shapes import REASONING_FIELDS, usage_of
+from runcrate_core.protocol.chat_types import REASONING_FIELDS, extract_usage
 from runcrate_core.protocol.tool_calls import ToolCallAssembler
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class ChatAccumulator:
             "choices": choices,
         }
         whole.pop("usage", None)
-        if usage := usage_of({**whole, "usage": self._members.get("usage")}):
+        if usage := extract_usage({**whole, "usage": self._members.get("usage")}):
             whole["usage"] = usage
         for choice in choices:
             choice.pop("usage", None)  # Moonshot's place for the usage of all choices

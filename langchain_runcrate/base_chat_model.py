@@ -6,21 +6,21 @@ from typing import TYPE_CHECKING, Any
 
 from langchain_core.language_models import BaseChatModel, LangSmithParams
 
-from langchain_runcrate.answers import Reading
 from langchain_runcrate.chat_parameters import ChatParameters
 from langchain_runcrate.connection import KEY_VARIABLE, RuncrateConnection
 from langchain_runcrate.errors import translating_errors
 from langchain_runcrate.messages import WirePolicy, to_wire
 from langchain_runcrate.prices import prices_of
-from langchain_runcrate.profiles import known_profile, listed_facts, profile_of
+from langchain_runcrate.profiles import known_profile, listed_model_info, profile_of
 from langchain_runcrate.reasoning import PROVIDER
+from langchain_runcrate.responses import ResponseContext
 from langchain_runcrate.token_counting import (
     estimated_request_tokens,
     estimated_tokens,
     piece_ids,
 )
 from langchain_runcrate.tools_binding import wire_tools
-from runcrate_core import model_facts
+from runcrate_core import get_model_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from langchain_core.language_models import ModelProfile
     from langchain_core.messages import BaseMessage
 
-    from runcrate_core import ModelFacts
+    from runcrate_core import ModelInfo
 
 # Arguments of a call that may hold credentials, and are kept out of traces and cache keys.
 _PRIVATE_ARGUMENTS = ("extra_headers",)
 
 
-class DescribedChatModel(RuncrateConnection, ChatParameters, BaseChatModel):
+class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel):
     """A chat model without its calls."""
 
     @property
@@ -101,16 +101,16 @@ class DescribedChatModel(RuncrateConnection, ChatParameters, BaseChatModel):
             LookupError: The service does not list the model.
         """
         with translating_errors():
-            models = self._blocking_client().models.list()
-        return self._use_facts(listed_facts(models, self.model_name))
+            models = self._sync_client().models.list()
+        return self._use_facts(listed_model_info(models, self.model_name))
 
     async def arefresh_profile(self) -> ModelProfile:
         """Read from the service what the model can do; see `refresh_profile`."""
         with translating_errors():
-            models = await self._asynchronous_client().models.list()
-        return self._use_facts(listed_facts(models, self.model_name))
+            models = await self._async_client().models.list()
+        return self._use_facts(listed_model_info(models, self.model_name))
 
-    def _use_facts(self, facts: ModelFacts) -> ModelProfile:
+    def _use_facts(self, facts: ModelInfo) -> ModelProfile:
         self.profile = profile_of(facts)
         self.token_prices = self.token_prices or prices_of(facts)
         return self.profile
@@ -156,11 +156,11 @@ class DescribedChatModel(RuncrateConnection, ChatParameters, BaseChatModel):
     def _profile_for(self, model: str | None) -> ModelProfile | None:
         return self.profile if model in (None, self.model_name) else known_profile(str(model))
 
-    def _reading(self, request: Mapping[str, Any]) -> Reading:
+    def _reading(self, request: Mapping[str, Any]) -> ResponseContext:
         model = request["model"]
         prices = self.token_prices if model == self.model_name else None
-        return Reading(
-            model, prices or prices_of(model_facts(model)), self.include_response_headers
+        return ResponseContext(
+            model, prices or prices_of(get_model_info(model)), self.include_response_headers
         )
 
 

@@ -16,7 +16,7 @@ _set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
 _set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 
 
-def built(kind: type[M], fields: dict[str, Any]) -> M:
+def construct(kind: type[M], fields: dict[str, Any]) -> M:
     """Return a model whose fields are known to be right.
 
     It does what `model_construct` does, without looking up each default: a streamed answer makes

@@ -6,20 +6,20 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Final
 
-from runcrate_core.io.http_library import (
+from runcrate_core.io.httpx_adapter import (
     FAILURES,
     araw_pieces,
     failure_of,
     lower_headers,
     raw_pieces,
 )
-from runcrate_core.protocol.steps import Opened
+from runcrate_core.protocol.steps import StreamedResponse
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-    from runcrate_core.io.http_library import HttpResponse
-    from runcrate_core.protocol.answer import TransportFailure
+    from runcrate_core.io.httpx_adapter import HttpResponse
+    from runcrate_core.protocol.response import TransportFailure
 
 # An error page may be of any size; this much of it is read.
 ERROR_BODY_BYTES: Final = 64 * 1024
@@ -34,17 +34,17 @@ def _needs_decoding(response: HttpResponse, *, raw: bool) -> bool:
     return response.is_stream_consumed or (not raw and "content-encoding" in response.headers)
 
 
-def opened(response: HttpResponse, body: BlockingBody | AsyncBody) -> Opened:
+def opened(response: HttpResponse, body: SyncBody | AsyncBody) -> StreamedResponse:
     """Return an answer whose body is still to be read, with headers that fit the bytes given."""
     headers = lower_headers(response)
     if body.is_decoded and "content-encoding" in headers:
         # Both speak of the encoded bytes.
         del headers["content-encoding"]
         headers.pop("content-length", None)
-    return Opened(response.status_code, headers, body)
+    return StreamedResponse(response.status_code, headers, body)
 
 
-class BlockingBody:
+class SyncBody:
     """The unread body of an answer.
 
     Attributes:

@@ -1,14 +1,14 @@
 """What is known of the models without asking the service: windows, abilities, prices.
 
-A model that is not in this list works all the same: it is sent as it is, and `model_facts` answers
-`None`. The list spares a program one request, and knows what `/models` does not promise to tell
-(how many tokens fit). It is refreshed from the service with `facts_of`:
+A model that is not in this list works all the same: it is sent as it is, and `get_model_info`
+answers `None`. The list spares a program one request, and knows what `/models` does not promise to
+tell (how many tokens fit). It is refreshed from the service with `parse_model_info`:
 
 ```python
-from runcrate_core import Runcrate, facts_of
+from runcrate_core import Runcrate, parse_model_info
 
 with Runcrate() as client:
-    facts = {model.id: facts_of(model.to_dict()) for model in client.models.list()}
+    facts = {model.id: parse_model_info(model.to_dict()) for model in client.models.list()}
 print(facts["deepseek-ai/DeepSeek-V3"].context_window)
 ```
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ModelFacts:
+class ModelInfo:
     """What is known of one model.
 
     Attributes:
@@ -75,7 +75,7 @@ class ModelFacts:
         return "reasoning" in self.features
 
 
-def model_facts(model: str) -> ModelFacts | None:
+def get_model_info(model: str) -> ModelInfo | None:
     """Return what is known of a model; `None` for one that is not in the list.
 
     Args:
@@ -83,17 +83,17 @@ def model_facts(model: str) -> ModelFacts | None:
 
     Example:
         ```python
-        from runcrate_core import model_facts
+        from runcrate_core import get_model_info
 
-        facts = model_facts("deepseek-ai/DeepSeek-V3")
+        facts = get_model_info("deepseek-ai/DeepSeek-V3")
         assert facts is not None and facts.context_window == 128_000
-        assert model_facts("somebody/new-model") is None
+        assert get_model_info("somebody/new-model") is None
         ```
     """
     return _BY_NAME.get(model.casefold())
 
 
-def facts_of(listed: Mapping[str, Any]) -> ModelFacts:
+def parse_model_info(listed: Mapping[str, Any]) -> ModelInfo:
     """Return what is known of a model that `/models` lists; the listing wins over this list.
 
     Args:
@@ -106,9 +106,9 @@ def facts_of(listed: Mapping[str, Any]) -> ModelFacts:
 
     Example:
         ```python
-        from runcrate_core import facts_of
+        from runcrate_core import parse_model_info
 
-        facts = facts_of({"id": "somebody/new-model", "context_length": 65_536})
+        facts = parse_model_info({"id": "somebody/new-model", "context_length": 65_536})
         assert facts.context_window == 65_536
         ```
     """
@@ -124,7 +124,7 @@ def facts_of(listed: Mapping[str, Any]) -> ModelFacts:
     features = _texts(listed.get("supported_features"))
     told["features"] = None if features is None else frozenset(features)
     told = {name: value for name, value in told.items() if value is not None}
-    known = model_facts(model) or ModelFacts(id=model)
+    known = get_model_info(model) or ModelInfo(id=model)
     return replace(known, id=model, general_knowledge=known.general_knowledge - told.keys(), **told)
 
 
@@ -153,13 +153,13 @@ def _chat(
     most: int | None = None,
     price: str | None = None,
     aliases: tuple[str, ...] = (),
-) -> ModelFacts:
+) -> ModelInfo:
     """A chat model; `documented` names the fields that a document of Runcrate states."""
     own = {"input_modalities", "features", "context_window"}
     if most is not None:
         own.add("max_output_tokens")
     usd = None if price is None else Decimal(price)
-    return ModelFacts(
+    return ModelInfo(
         id=model,
         input_modalities=("text", *reads),
         features=features,
@@ -252,8 +252,8 @@ _CHAT_MODELS: Final = (
 )
 
 
-def _embedding(model: str, *, window: int, dimensions: int) -> ModelFacts:
-    return ModelFacts(
+def _embedding(model: str, *, window: int, dimensions: int) -> ModelInfo:
+    return ModelInfo(
         id=model,
         output_modalities=("embeddings",),
         context_window=window,
@@ -269,14 +269,14 @@ _EMBEDDING_MODELS: Final = (
 )
 
 _IMAGE_MODELS: Final = (
-    ModelFacts(
+    ModelInfo(
         id="black-forest-labs/FLUX.1-schnell",
         output_modalities=("image",),
         usd_per_image=Decimal("0.003"),
     ),
 )
 
-MODELS: Final[tuple[ModelFacts, ...]] = (*_CHAT_MODELS, *_EMBEDDING_MODELS, *_IMAGE_MODELS)
+MODELS: Final[tuple[ModelInfo, ...]] = (*_CHAT_MODELS, *_EMBEDDING_MODELS, *_IMAGE_MODELS)
 """Every model in the list. Of media models only those are in it whose price is published: their
 parameters the service alone knows."""
 

@@ -10,8 +10,8 @@ import weakref
 from typing import TYPE_CHECKING
 
 from runcrate_core.errors import ConfigurationError
-from runcrate_core.io.bodies import AsyncBody, BlockingBody, afirst_bytes, first_bytes, opened
-from runcrate_core.io.http_library import (
+from runcrate_core.io.http_logs import redacted_logs
+from runcrate_core.io.httpx_adapter import (
     FAILURES,
     AsyncHttpClient,
     HttpClient,
@@ -22,20 +22,20 @@ from runcrate_core.io.http_library import (
     new_async_client,
     new_client,
 )
-from runcrate_core.io.http_logs import redacted_logs
-from runcrate_core.io.uploads import apieces_of, pieces_of
-from runcrate_core.protocol.answer import Answer, TransportFailure
+from runcrate_core.io.request_body import apieces_of, pieces_of
+from runcrate_core.io.response_body import AsyncBody, SyncBody, afirst_bytes, first_bytes, opened
+from runcrate_core.protocol.response import Response, TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from runcrate_core.config import Config
-    from runcrate_core.io.http_library import HttpResponse
+    from runcrate_core.io.httpx_adapter import HttpResponse
     from runcrate_core.protocol.request import Request
-    from runcrate_core.protocol.steps import Opened
+    from runcrate_core.protocol.steps import StreamedResponse
 
 
-class BlockingHttp:
+class SyncHttp:
     """Sends requests and blocks. Safe to share between threads; made anew after a fork."""
 
     def __init__(self, client: HttpClient | None = None) -> None:
@@ -71,14 +71,14 @@ class BlockingHttp:
                 self._owner = os.getpid()
             return self._own
 
-    def send(self, request: Request, config: Config) -> Answer | TransportFailure:
+    def send(self, request: Request, config: Config) -> Response | TransportFailure:
         """Send once and read the answer whole."""
         response = self._exchange(request, config)
         if isinstance(response, TransportFailure):
             return response
         try:
             body = response.read() if response.is_success else first_bytes(response)
-            return Answer(response.status_code, lower_headers(response), body)
+            return Response(response.status_code, lower_headers(response), body)
         except FAILURES as error:
             return failure_of(error)
         finally:
@@ -86,15 +86,15 @@ class BlockingHttp:
 
     def open(
         self, request: Request, config: Config, *, raw: bool = False
-    ) -> Opened | Answer | TransportFailure:
+    ) -> StreamedResponse | Response | TransportFailure:
         """Send once and leave the body unread, unless the status is an error."""
         response = self._exchange(request, config)
         if isinstance(response, TransportFailure):
             return response
         if response.is_success:
-            return opened(response, BlockingBody(response, raw=raw))
+            return opened(response, SyncBody(response, raw=raw))
         try:
-            return Answer(response.status_code, lower_headers(response), first_bytes(response))
+            return Response(response.status_code, lower_headers(response), first_bytes(response))
         finally:
             response.close()
 
@@ -158,14 +158,14 @@ class AsyncHttp:
             if loop is not None and loop.is_closed():
                 self._own.pop(loop, None)
 
-    async def send(self, request: Request, config: Config) -> Answer | TransportFailure:
+    async def send(self, request: Request, config: Config) -> Response | TransportFailure:
         """Send once and read the answer whole."""
         response = await self._exchange(request, config)
         if isinstance(response, TransportFailure):
             return response
         try:
             body = await (response.aread() if response.is_success else afirst_bytes(response))
-            return Answer(response.status_code, lower_headers(response), body)
+            return Response(response.status_code, lower_headers(response), body)
         except FAILURES as error:
             return failure_of(error)
         finally:
@@ -173,7 +173,7 @@ class AsyncHttp:
 
     async def open(
         self, request: Request, config: Config, *, raw: bool = False
-    ) -> Opened | Answer | TransportFailure:
+    ) -> StreamedResponse | Response | TransportFailure:
         """Send once and leave the body unread, unless the status is an error."""
         response = await self._exchange(request, config)
         if isinstance(response, TransportFailure):
@@ -182,7 +182,7 @@ class AsyncHttp:
             return opened(response, AsyncBody(response, raw=raw))
         try:
             body = await afirst_bytes(response)
-            return Answer(response.status_code, lower_headers(response), body)
+            return Response(response.status_code, lower_headers(response), body)
         finally:
             await response.aclose()
 

@@ -22,7 +22,7 @@ from langchain_runcrate.reasoning import (
 )
 from langchain_runcrate.tool_calls import read_calls
 from langchain_runcrate.usage import usage_metadata
-from runcrate_core import reasoning_of, usage_of
+from runcrate_core import extract_reasoning, extract_usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,7 +41,7 @@ _READ_PAYLOAD_MEMBERS: Final = frozenset({"choices", "created", "model", "object
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ResponseContext:
     """What is known of a call when its answer is read.
 
     Attributes:
@@ -56,7 +56,7 @@ class Reading:
 
 
 def chat_result(
-    payload: Mapping[str, Any], response: ResponseInfo | None, reading: Reading
+    payload: Mapping[str, Any], response: ResponseInfo | None, reading: ResponseContext
 ) -> ChatResult:
     """Return a whole answer as LangChain's result.
 
@@ -71,7 +71,7 @@ def chat_result(
             "so there is no message. Ask again; if that does not help, report it to the provider.",
             request_id=None if response is None else response.request_id,
         )
-    usage = usage_of(payload)
+    usage = extract_usage(payload)
     tokens = usage_metadata(usage) if usage else None
     head = answer_metadata(payload, response, reading)
     generations = []
@@ -143,13 +143,13 @@ def additional_members(message: Mapping[str, Any], reasoning: str = "") -> dict[
         reasoning: Thoughts that stood in its content.
     """
     kept = _others(message, _READ_MEMBERS)
-    if text := reasoning_of(message) or reasoning:
+    if text := extract_reasoning(message) or reasoning:
         kept[REASONING_KEY] = text
     return kept
 
 
 def answer_metadata(
-    payload: Mapping[str, Any], response: ResponseInfo | None, reading: Reading
+    payload: Mapping[str, Any], response: ResponseInfo | None, reading: ResponseContext
 ) -> dict[str, Any]:
     """Return the `response_metadata` that all choices of an answer have in common.
 
@@ -181,7 +181,7 @@ def choice_metadata(choice: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def spent_metadata(
-    usage: dict[str, Any] | None, tokens: UsageMetadata | None, reading: Reading
+    usage: dict[str, Any] | None, tokens: UsageMetadata | None, reading: ResponseContext
 ) -> dict[str, Any]:
     """Return what an answer used, as the API said it, and what it cost.
 

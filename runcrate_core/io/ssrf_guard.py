@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from runcrate_core.protocol.addresses import Reach, forbidden
+from runcrate_core.protocol.url_policy import UrlPolicy, forbidden
 
 if TYPE_CHECKING:
     from runcrate_core.config import Config
@@ -15,16 +15,16 @@ _STARTED = "connection.connect_tcp.started"
 _COMPLETE = "connection.connect_tcp.complete"
 
 
-class Guard:
+class SsrfGuard:
     """Looks at each new connection of one request before anything is sent over it.
 
     `trace` and `atrace` follow the HTTP library's `trace` extension. A connection to a proxy is
     the program's own choice and is not judged; behind a proxy the address is judged as text alone.
     """
 
-    def __init__(self, request: Request, reach: Reach) -> None:
+    def __init__(self, request: Request, url_policy: UrlPolicy) -> None:
         self._request = request
-        self._reach = reach
+        self._reach = url_policy
         self._host = (urlsplit(request.path).hostname or "").lower()
         self._is_direct = True
 
@@ -48,17 +48,17 @@ class Guard:
         if name != _COMPLETE or not self._is_direct:
             return None
         peer = info["return_value"].get_extra_info("server_addr")
-        return self._reach.objection_to_peer(str(peer[0]) if peer else "")
+        return self._reach.check_peer(str(peer[0]) if peer else "")
 
 
-def guard_of(request: Request, config: Config) -> Guard | None:
+def guard_of(request: Request, config: Config) -> SsrfGuard | None:
     """Return the guard of a request to a foreign address; `None` where the program itself sends.
 
     Raises:
         ResponseFormatError: The address must not be fetched whatever it resolves to.
     """
-    reach = Reach.of(config.inference_url, config.base_url)
-    objection = reach.objection_to_url(request.path)
+    url_policy = UrlPolicy.of(config.inference_url, config.base_url)
+    objection = url_policy.check_url(request.path)
     if objection is not None:
         raise forbidden(request, objection)
-    return None if reach.trusts(request.path) else Guard(request, reach)
+    return None if url_policy.trusts(request.path) else SsrfGuard(request, url_policy)

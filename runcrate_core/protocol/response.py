@@ -10,7 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from runcrate_core.errors import ResponseFormatError
-from runcrate_core.protocol.rate_limit import RateLimit
+from runcrate_core.protocol.rate_limiter import RateLimit
 from runcrate_core.protocol.redaction import public_headers
 
 if TYPE_CHECKING:
@@ -51,13 +51,13 @@ class TransportFailure:
     note: str = ""
 
     @property
-    def may_have_arrived(self) -> bool:
+    def may_have_been_received(self) -> bool:
         """Whether the server may have acted on the request."""
         return self.failure not in _NEVER_SENT
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """An answer that was read whole.
 
     Attributes:
@@ -140,7 +140,7 @@ def http_date(text: str) -> datetime | None:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-def json_value(answer: Answer, request: Request) -> Any:
+def json_value(answer: Response, request: Request) -> Any:
     """Return the JSON value of a body.
 
     Raises:
@@ -154,7 +154,7 @@ def json_value(answer: Answer, request: Request) -> Any:
         raise malformed(answer, request, f"the body {what}") from None
 
 
-def json_object(answer: Answer, request: Request) -> dict[str, Any]:
+def json_object(answer: Response, request: Request) -> dict[str, Any]:
     """Return the JSON object of a body.
 
     Raises:
@@ -166,7 +166,7 @@ def json_object(answer: Answer, request: Request) -> dict[str, Any]:
     return value
 
 
-def malformed(answer: Answer, request: Request, problem: str) -> ResponseFormatError:
+def malformed(answer: Response, request: Request, problem: str) -> ResponseFormatError:
     """Return the error for an answer that is not what the API promises."""
     return ResponseFormatError(
         f"`{request.method} {request.route}` was answered with status {answer.status}, but "

@@ -102,7 +102,7 @@ class ChatCompletionChunk(JsonObject):
     service_tier: str | None
 
 
-def reasoning_of(message: Mapping[str, Any]) -> str | None:
+def extract_reasoning(message: Mapping[str, Any]) -> str | None:
     """Return the text of the model's thoughts in a message or delta; None when there is none.
 
     Reads `reasoning_content`, `reasoning`, `thinking` and, only without these (they repeat it),
@@ -123,7 +123,7 @@ def reasoning_of(message: Mapping[str, Any]) -> str | None:
     return "".join(text for text in texts if isinstance(text, str)) or None
 
 
-def usage_of(payload: Mapping[str, Any]) -> dict[str, Any] | None:
+def extract_usage(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the token usage in a completion or chunk, without its null members.
 
     Looks at the top, in `x_groq` (Groq) and in the first choice (Moonshot).
@@ -137,13 +137,13 @@ def usage_of(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def cost_of(payload: Mapping[str, Any]) -> Decimal | None:
+def extract_cost(payload: Mapping[str, Any]) -> Decimal | None:
     """Return the price of a completion or chunk in US dollars, when the provider told it.
 
     No Runcrate source documents such a field; OpenRouter sends `usage.cost`, DeepInfra
     `usage.estimated_cost`.
     """
-    usage = usage_of(payload) or {}
+    usage = extract_usage(payload) or {}
     for name in _COST_FIELDS:
         value = usage.get(name)
         if isinstance(value, dict):
@@ -182,14 +182,14 @@ def error_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
-def _error_object(error: Any, around: Mapping[str, Any]) -> dict[str, Any]:
+def _error_object(error: Any, context: Mapping[str, Any]) -> dict[str, Any]:
     """Return an error as an object with a message, whatever form it was sent in."""
     if isinstance(error, dict):
         found = dict(error)
         if not found.get("message") and found.get("detail"):
             found["message"] = found.pop("detail")
         return found
-    beside = {name: around[name] for name in ("code", "type") if around.get(name)}
+    beside = {name: context[name] for name in ("code", "type") if context.get(name)}
     return {"message": error if isinstance(error, str) else repr(error), **beside}
 
 

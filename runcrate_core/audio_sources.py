@@ -24,7 +24,7 @@ AUDIO_SUFFIXES: Final = (".flac", ".m4a", ".mp3", ".mp4", ".ogg", ".wav", ".webm
 
 
 @dataclass(frozen=True, slots=True)
-class Recording:
+class AudioSource:
     """A recording, and what it is called.
 
     Attributes:
@@ -43,30 +43,30 @@ class Recording:
     metadata: Mapping[str, Any] = field(default_factory=dict, repr=False)
 
     @classmethod
-    def of_path(cls, path: str | os.PathLike[str], **known: Any) -> Recording:
+    def of_path(cls, path: str | os.PathLike[str], **known: Any) -> AudioSource:
         """Return the recording in a file; it is not opened yet."""
         # A name may hold bytes that are no text; what is made of it is stored and sent as text.
         named = os.fspath(path).encode(errors="backslashreplace").decode()
         return cls(Path(path), **{"source": named, "identity": named, **known})
 
     @classmethod
-    def of_url(cls, url: str, **known: Any) -> Recording:
+    def of_url(cls, url: str, **known: Any) -> AudioSource:
         """Return the recording at an https address; it is not fetched yet."""
         return cls(url, **{"source": _public(url), "identity": url, **known})
 
     @classmethod
-    def of_bytes(cls, content: bytes, **known: Any) -> Recording:
+    def of_bytes(cls, content: bytes, **known: Any) -> AudioSource:
         """Return the recording that some bytes are."""
         digest = hashlib.sha256(content).hexdigest()
         return cls(content, **{"source": f"bytes-{digest[:16]}", "identity": digest, **known})
 
 
-RecordingSource = str | os.PathLike[str] | Recording
+AudioInput = str | os.PathLike[str] | AudioSource
 
 
-def recordings_of(
-    source: RecordingSource | Iterable[RecordingSource], **known: Any
-) -> Iterator[Recording]:
+def resolve_audio_sources(
+    source: AudioInput | Iterable[AudioInput], **known: Any
+) -> Iterator[AudioSource]:
     """Return the recordings that a program means.
 
     Args:
@@ -84,10 +84,10 @@ def recordings_of(
         TypeError: It is nothing of the above.
     """
     match source:
-        case Recording():
+        case AudioSource():
             yield source
         case str() if is_url(source.strip()):
-            yield Recording.of_url(source.strip(), **known)
+            yield AudioSource.of_url(source.strip(), **known)
         case str() if "://" in source:
             scheme = source.strip().partition("://")[0][:20]
             raise ValueError(
@@ -96,10 +96,12 @@ def recordings_of(
         case "":
             raise ValueError("The path of the recordings is empty. Nothing was sent.")
         case str() | os.PathLike():
-            yield from map(functools.partial(Recording.of_path, **known), _files(os.fspath(source)))
+            yield from map(
+                functools.partial(AudioSource.of_path, **known), _files(os.fspath(source))
+            )
         case Iterable() if not isinstance(source, bytes | bytearray | memoryview):
             for each in source:
-                yield from recordings_of(each, **known)
+                yield from resolve_audio_sources(each, **known)
         case _:
             raise TypeError(
                 f"`{type(source).__name__}` names no recording: give paths, folders, patterns, "

@@ -13,8 +13,8 @@ T = TypeVar("T")
 R = TypeVar("R")
 
 
-async def in_order(
-    work: Callable[[T], Awaitable[R]], items: Iterable[T], *, at_once: int
+async def map_ordered(
+    work: Callable[[T], Awaitable[R]], items: Iterable[T], *, max_concurrency: int
 ) -> AsyncGenerator[R, None]:
     """Work on several items at once and yield the results in the order of the items.
 
@@ -22,13 +22,13 @@ async def in_order(
         work: What is done with an item. Its failure is raised when its turn comes; what has been
             begun behind it is cancelled, as it is when nobody asks for the rest.
         items: The items.
-        at_once: Most items under way or waiting for their turn.
+        max_concurrency: Maximum number of items under way or waiting for their turn.
 
     Raises:
-        ValueError: `at_once` is below 1.
+        ValueError: `max_concurrency` is below 1.
     """
-    if at_once < 1:
-        raise ValueError("`at_once` must be 1 or more.")
+    if max_concurrency < 1:
+        raise ValueError("`max_concurrency` must be 1 or more.")
 
     async def done(item: T) -> R:
         return await work(item)
@@ -37,7 +37,7 @@ async def in_order(
     try:
         for item in items:
             begun.append(asyncio.create_task(done(item)))
-            if len(begun) == at_once:
+            if len(begun) == max_concurrency:
                 yield await begun[0]
                 begun.popleft()
         while begun:

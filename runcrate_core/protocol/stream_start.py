@@ -13,23 +13,23 @@ from runcrate_core.errors import (
     StreamStalledError,
     StreamTruncatedError,
 )
-from runcrate_core.protocol.answer import (
-    Answer,
+from runcrate_core.protocol.attempts import attempts
+from runcrate_core.protocol.chat_stream import ChatStreamReader, StreamFault
+from runcrate_core.protocol.error_mapping import ErrorBody, parse_error_body
+from runcrate_core.protocol.response import (
     Failure,
+    Response,
     TransportFailure,
     malformed,
     request_id_of,
 )
-from runcrate_core.protocol.attempts import attempts
-from runcrate_core.protocol.chat_stream import ChatStreamReader, StreamFault
-from runcrate_core.protocol.refusals import Refusal, read_refusal
-from runcrate_core.protocol.steps import Open, Opened, Receive, Release
+from runcrate_core.protocol.steps import CloseStream, OpenStream, ReadBytes, StreamedResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
-    from runcrate_core.protocol.attempts import Circumstances
-    from runcrate_core.protocol.chat_shapes import ChatCompletionChunk
+    from runcrate_core.protocol.attempts import CallContext
+    from runcrate_core.protocol.chat_types import ChatCompletionChunk
     from runcrate_core.protocol.request import Request
     from runcrate_core.protocol.steps import Step
 
@@ -73,14 +73,14 @@ class OpenedStream:
         first: The chunks read so far.
     """
 
-    opened: Opened
+    opened: StreamedResponse
     reader: ChatStreamReader
     first: list[ChatCompletionChunk]
 
 
 def open_stream(
     request: Request,
-    around: Circumstances,
+    context: CallContext,
     *,
     idle_s: float,
 ) -> Generator[Step, Any, OpenedStream]:
@@ -91,20 +91,20 @@ def open_stream(
 
     Args:
         request: The request with `stream: true`.
-        around: What the client's calls share.
+        context: What the client's calls share.
         idle_s: Seconds the stream may stay without content.
 
     Raises:
         RuncrateError: It could not be opened.
     """
-    clock = around.policy.clock
+    clock = context.policy.clock
     started: list[OpenedStream] = []
 
     def exchange(
         request: Request,
-    ) -> Generator[Step, Any, Answer | TransportFailure | Opened]:
-        reply: Opened | Answer | TransportFailure = yield Open(request)
-        if not isinstance(reply, Opened):
+    ) -> Generator[Step, Any, Response | TransportFailure | StreamedResponse]:
+        reply: StreamedResponse | Response | TransportFailure = yield OpenStream(request)
+        if not isinstance(reply, StreamedResponse):
             return reply
         reader = ChatStreamReader(idle_s=idle_s, now=clock())
         first: list[ChatCompletionChunk] = []
@@ -113,27 +113,27 @@ def open_stream(
         except GeneratorExit:
             raise  # nothing can be asked for any more
         except BaseException:
-            yield Release(reply)
+            yield CloseStream(reply)
             raise
         if failure is not None and not first:
-            yield Release(reply)
+            yield CloseStream(reply)
             return failure
         started.append(OpenedStream(reply, reader, first))
         return reply
 
-    yield from attempts(request, around, exchange)
+    yield from attempts(request, context, exchange)
     return started[-1]
 
 
 def _read_to_first_chunk(
     request: Request,
-    opened: Opened,
+    opened: StreamedResponse,
     reader: ChatStreamReader,
     first: list[ChatCompletionChunk],
     clock: Callable[[], float],
-) -> Generator[Step, Any, Answer | TransportFailure | None]:
+) -> Generator[Step, Any, Response | TransportFailure | None]:
     while not first and reader.fault is None and not reader.done:
-        data = yield Receive(opened)
+        data = yield ReadBytes(opened)
         if isinstance(data, TransportFailure):
             return data
         first += reader.end(clock()) if data is None else reader.feed(data, clock())
@@ -148,24 +148,24 @@ def _read_to_first_chunk(
         return TransportFailure(Failure.READ_TIMEOUT, "the stream stayed without content")
     if fault.kind == "truncated" and not reader.chunks_received and _is_json(opened):
         raise malformed(
-            Answer(opened.status, opened.headers), request, "it is whole JSON instead of a stream"
+            Response(opened.status, opened.headers), request, "it is whole JSON instead of a stream"
         )
     if fault.kind == "truncated":
         return TransportFailure(Failure.BROKEN, "the stream ended before its first content")
     return None
 
 
-def _is_json(opened: Opened) -> bool:
+def _is_json(opened: StreamedResponse) -> bool:
     return "json" in opened.headers.get("content-type", "")
 
 
-def answer_of_error_event(fault: StreamFault, headers: Mapping[str, str]) -> Answer:
+def answer_of_error_event(fault: StreamFault, headers: Mapping[str, str]) -> Response:
     """Return the error answer that an error in the first event stands for."""
     body = json.dumps({"error": fault.error}).encode()
-    return Answer(status_of_error(read_refusal(body), fault.error), dict(headers), body)
+    return Response(status_of_error(parse_error_body(body), fault.error), dict(headers), body)
 
 
-def status_of_error(refusal: Refusal, error: Any) -> int:
+def status_of_error(refusal: ErrorBody, error: Any) -> int:
     """Return the HTTP status that an error event stands for; 500 when it does not tell."""
     fields = error if isinstance(error, dict) else {}
     for value in (fields.get("status"), fields.get("status_code"), fields.get("code")):
@@ -187,7 +187,7 @@ def _status_in(value: object) -> int | None:
 def error_of_fault(
     fault: StreamFault,
     request: Request,
-    opened: Opened,
+    opened: StreamedResponse,
     *,
     partial: Any,
     chunks: int,
@@ -208,7 +208,7 @@ def error_of_fault(
     }
     match fault.kind:
         case "error_event":
-            refusal = read_refusal(json.dumps({"error": fault.error}).encode(), secrets)
+            refusal = parse_error_body(json.dumps({"error": fault.error}).encode(), secrets)
             status = status_of_error(refusal, fault.error)
             said = refusal.message or "no reason given"
             return StreamError(

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from runcrate_core.errors import ConfigurationError
-from runcrate_core.protocol.steps import Rim
+from runcrate_core.protocol.steps import Runner
 
 
-class Link:
+class ClientBinding:
     """What binds a result to its client.
 
     Copies share it; a pickle does not hold it, as it does not hold connections.
@@ -16,11 +16,11 @@ class Link:
 
     __slots__ = ("_rim",)
 
-    def __init__(self, rim: Rim | None = None) -> None:
-        self._rim = rim
+    def __init__(self, runner: Runner | None = None) -> None:
+        self._rim = runner
 
     @property
-    def rim(self) -> Rim:
+    def runner(self) -> Runner:
         """Who carries out what the result asks for.
 
         Raises:
@@ -33,11 +33,11 @@ class Link:
             )
         return self._rim
 
-    def __copy__(self) -> Link:
+    def __copy__(self) -> ClientBinding:
         return self
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Link:
+    def __deepcopy__(self, memo: dict[int, Any]) -> ClientBinding:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return Link, ()
+        return ClientBinding, ()
