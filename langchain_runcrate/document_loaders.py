@@ -16,10 +16,10 @@ from pydantic import Field, PrivateAttr
 
 from langchain_runcrate.errors import translating_errors
 from langchain_runcrate.given_clients import GivenClients
-from runcrate_core import (
+from runcrate_core import RuncrateError
+from runcrate_core.toolkit import (
     AudioInput,
     AudioSource,
-    RuncrateError,
     Transcriber,
     TranscriptFormat,
     is_of_the_account,
@@ -28,7 +28,7 @@ from runcrate_core import (
 )
 
 if TYPE_CHECKING:
-    from runcrate_core import TranscriptChunk
+    from runcrate_core.toolkit import TranscriptChunk
 
 TranscriptionSource = AudioInput | Blob
 _TRANSCRIBER: Final = Transcriber()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, PrivateAttr
 
 from langchain_runcrate.connection import RuncrateConnection
-from runcrate_core import AsyncRuncrate, ClientPair, Runcrate
+from runcrate_core.toolkit import ClientPair
+
+if TYPE_CHECKING:
+    from runcrate_core import AsyncRuncrate, Runcrate
 
 
 class GivenClients(RuncrateConnection):

@@ -9,10 +9,10 @@ from pydantic import PrivateAttr, ValidationError, create_model
 
 from langchain_runcrate.progress import InjectedRuntime, Progress
 from langchain_runcrate.tool_failures import tool_errors
-from runcrate_core import explain_failure
+from runcrate_core.toolkit import explain_failure
 
 if TYPE_CHECKING:
-    from runcrate_core import AgentTool, AgentToolbox, ClientPair, ToolResult
+    from runcrate_core.toolkit import AgentTool, AgentToolbox, ClientPair, ToolResult
 
 
 class RuncrateInfrastructureTool(BaseTool):

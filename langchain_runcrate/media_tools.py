@@ -14,7 +14,7 @@ from pydantic import Field, model_validator
 from langchain_runcrate.given_clients import GivenClients
 from langchain_runcrate.progress import InjectedRuntime, Progress
 from langchain_runcrate.tool_failures import tool_errors
-from runcrate_core import (
+from runcrate_core.toolkit import (
     IMAGE_TOOL,
     SPEECH_TOOL,
     VIDEO_TOOL,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import TypedDict
 
-from runcrate_core import extract_cost
+from runcrate_core.toolkit import extract_cost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

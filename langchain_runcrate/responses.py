@@ -22,7 +22,7 @@ from langchain_runcrate.reasoning import (
 )
 from langchain_runcrate.tool_calls import read_calls
 from langchain_runcrate.usage import usage_metadata
-from runcrate_core import extract_reasoning, extract_usage
+from runcrate_core.toolkit import extract_reasoning, extract_usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -25,7 +25,7 @@ from langchain_runcrate.responses import (
 )
 from langchain_runcrate.tool_calls import call_id
 from langchain_runcrate.usage import usage_metadata
-from runcrate_core import extract_reasoning, extract_usage
+from runcrate_core.toolkit import extract_reasoning, extract_usage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

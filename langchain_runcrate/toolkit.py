@@ -8,7 +8,7 @@ from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import PrivateAttr
 
 from langchain_runcrate.infrastructure_tool import RuncrateInfrastructureTool
-from runcrate_core import AgentToolbox, ClientPair, ToolkitMixin
+from runcrate_core.toolkit import AgentToolbox, ClientPair, ToolkitMixin
 
 if TYPE_CHECKING:
     import os

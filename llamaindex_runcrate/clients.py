@@ -11,6 +11,7 @@ from pydantic import AliasChoices, SecretStr
 
 # Its names load when they are used: importing this package loads no HTTP client.
 import runcrate_core
+from runcrate_core import toolkit
 
 if TYPE_CHECKING:
     from runcrate_core import AsyncRuncrate, Runcrate
@@ -30,7 +31,7 @@ class Clients:
 
     def __init__(self, client: Any, async_client: Any = None, *, are_own: bool = False) -> None:
         self._are_own = are_own
-        self.pair = runcrate_core.ClientPair(client, async_client)
+        self.pair = toolkit.ClientPair(client, async_client)
 
     def close(self) -> None:
         """Close the blocking client, unless it was given."""

@@ -15,19 +15,15 @@ from llama_index.core.workflow import Context
 from llamaindex_runcrate.approval import approved
 from llamaindex_runcrate.tool_progress import NO_CONTEXT, telling
 from runcrate_core import (
-    AgentTool,
-    AgentToolbox,
     ApproveCallback,
     AsyncRuncrate,
-    ClientPair,
     Runcrate,
     RuncrateError,
     SpendLedger,
     SpendLimits,
     SpendRefusedError,
-    ToolkitMixin,
-    explain_failure,
 )
+from runcrate_core.toolkit import AgentTool, AgentToolbox, ClientPair, ToolkitMixin, explain_failure
 
 DEFAULT_APPROVAL_TIMEOUT_S = 480.0
 """How long a person is waited for: less than the ten minutes after which a plan is too old."""

@@ -15,21 +15,18 @@ from llama_index.core.tools.types import ToolMetadata
 from llama_index.core.workflow import Context
 
 from llamaindex_runcrate.tool_progress import NO_CONTEXT, telling
-from runcrate_core import (
+from runcrate_core import AsyncRuncrate, Runcrate, RuncrateError, Video
+from runcrate_core.toolkit import (
     IMAGE_TOOL,
     SPEECH_TOOL,
     VIDEO_TOOL,
-    AsyncRuncrate,
     ClientPair,
     ImageArguments,
     MediaFile,
     MediaGenerator,
     MediaResult,
-    Runcrate,
-    RuncrateError,
     SpeechArguments,
     SpeechFormat,
-    Video,
     VideoArguments,
     explain_media_failure,
 )
@@ -132,7 +129,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
 
         Args:
             prompt: What they show, or how to change `image`.
-            options: The further fields of `runcrate_core.ImageArguments`.
+            options: The further fields of `runcrate_core.toolkit.ImageArguments`.
 
         Returns:
             Text, and an `ImageBlock` for each picture.
@@ -153,7 +150,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
 
         Args:
             text: The words.
-            options: The further fields of `runcrate_core.SpeechArguments`.
+            options: The further fields of `runcrate_core.toolkit.SpeechArguments`.
 
         Returns:
             Text, and an `AudioBlock`.
@@ -182,7 +179,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
             prompt: What it shows.
             ctx: The context of a workflow's step, whose events are to tell of progress; agents
                 give theirs.
-            options: The further fields of `runcrate_core.VideoArguments`.
+            options: The further fields of `runcrate_core.toolkit.VideoArguments`.
 
         Returns:
             Text, and a `VideoBlock` once there is a film.

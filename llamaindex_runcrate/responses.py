@@ -33,7 +33,8 @@ from llamaindex_runcrate.tool_calls import (
     call_blocks,
     identified_calls,
 )
-from runcrate_core import ResponseFormatError, extract_cost, extract_reasoning, extract_usage
+from runcrate_core import ResponseFormatError
+from runcrate_core.toolkit import extract_cost, extract_reasoning, extract_usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -11,7 +11,7 @@ from llama_index.core.readers.base import BasePydanticReader, BaseReader
 from llama_index.core.schema import Document, MediaResource
 
 from llamaindex_runcrate.clients import Connected
-from runcrate_core import (
+from runcrate_core.toolkit import (
     AUDIO_SUFFIXES,
     AudioSource,
     Transcriber,
@@ -23,7 +23,8 @@ from runcrate_core import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from runcrate_core import AsyncRuncrate, AudioInput, Runcrate, TranscriptChunk
+    from runcrate_core import AsyncRuncrate, Runcrate
+    from runcrate_core.toolkit import AudioInput, TranscriptChunk
 
 C = TypeVar("C", "Runcrate", "AsyncRuncrate")
 

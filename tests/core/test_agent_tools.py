@@ -14,6 +14,7 @@ import pytest
 from pydantic import ValidationError
 
 import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from runcrate_core.agent_tools.arguments import Arguments
 from runcrate_core.agent_tools.catalogue import TOOLS, request_of
 from runcrate_core.agent_tools.job_tools import artifact_file_name
@@ -31,18 +32,18 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZBcGFDaGVja0tleUZvclRlc3RzT25seTAwM
 
 
 def toolbox(folder: Path | None = None, **options: Any) -> Any:
-    return rc.AgentToolbox(
+    return rt.AgentToolbox(
         **{"limits": LIMITS, "files_dir": folder, "poll_interval": 0.02} | options
     )
 
 
-def use(both: Both, box: rc.AgentToolbox, tool: str, /, **arguments: Any) -> Any:
+def use(both: Both, box: rt.AgentToolbox, tool: str, /, **arguments: Any) -> Any:
     answer = both("run", box.run_tool(f"runcrate_{tool}", arguments))
     assert json.loads(answer.text) == answer.data
     return answer.data
 
 
-def launched(both: Both, box: rc.AgentToolbox, **wish: Any) -> Any:
+def launched(both: Both, box: rt.AgentToolbox, **wish: Any) -> Any:
     wish = {"gpu_type": "A100", "max_runtime_minutes": 30} | wish
     plan = use(both, box, "plan_instance", **wish)
     return use(both, box, "launch_instance", plan_token=plan["plan_token"])
@@ -52,11 +53,11 @@ def launched(both: Both, box: rc.AgentToolbox, **wish: Any) -> Any:
 
 
 def test_without_limits_there_are_only_tools_that_read(tmp_path: Path) -> None:
-    reading = rc.AgentToolbox()
+    reading = rt.AgentToolbox()
     assert [tool.name for tool in reading.tools] == READING
     assert all(tool.effect.read_only for tool in reading.tools)
     assert reading.guard is None
-    everything = rc.AgentToolbox(limits=LIMITS, files_dir=tmp_path)
+    everything = rt.AgentToolbox(limits=LIMITS, files_dir=tmp_path)
     assert everything.tools == TOOLS
     assert len(TOOLS) == 23
 
@@ -75,12 +76,12 @@ def test_what_is_never_a_tool() -> None:
 
 def test_tools_can_be_chosen_by_name() -> None:
     names = ["runcrate_get_balance", "runcrate_list_instances"]
-    box = rc.AgentToolbox(include=names)
+    box = rt.AgentToolbox(include=names)
     assert {tool.name for tool in box.tools} == set(names)
     with pytest.raises(rc.ConfigurationError, match=r"`launch` is no tool\. There are: runcrate_"):
-        rc.AgentToolbox(include=["launch"])
+        rt.AgentToolbox(include=["launch"])
     with pytest.raises(rc.ConfigurationError, match="needs `limits`"):
-        rc.AgentToolbox(include=["runcrate_launch_instance"])
+        rt.AgentToolbox(include=["runcrate_launch_instance"])
 
 
 def test_effects_follow_from_the_requests() -> None:
@@ -115,7 +116,7 @@ def test_the_request_of_a_tool_is_a_call() -> None:
 
 
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
-def test_every_tool_is_described_and_bounded(tool: rc.AgentTool) -> None:
+def test_every_tool_is_described_and_bounded(tool: rt.AgentTool) -> None:
     assert re.fullmatch(r"runcrate_[a-z_]{5,40}", tool.name)
     assert 50 < len(tool.description) < 250
     if tool.effect.costs_money:
@@ -178,7 +179,7 @@ def test_types_are_filtered_sorted_and_capped(both: Both) -> None:
             }
         ],
     }
-    unlimited = use(both, rc.AgentToolbox(), "list_instance_types")
+    unlimited = use(both, rt.AgentToolbox(), "list_instance_types")
     assert "within_limits" not in unlimited["instance_types"][0]
 
 
@@ -336,7 +337,7 @@ def test_what_others_started_is_ended_without_a_cost(both: Both) -> None:
     other = both("instances.create", name="other", gpu_type="A100")
     ended = use(both, box, "terminate_instance", instance_id=other.id, expected_name="other")
     assert "cost_usd" not in ended
-    reading = rc.AgentToolbox(ledger=box.ledger)
+    reading = rt.AgentToolbox(ledger=box.ledger)
     assert use(both, reading, "get_spending") == {"spent_or_reserved_usd": 0.0, "started": []}
 
 
@@ -616,7 +617,7 @@ def test_a_call_is_described_for_a_person(both: Both) -> None:
     assert "it will be refused" in described("run_job", command="x")
     assert "it will be refused" in described("run_job", **{**JOB, "gpu_type": "A:b"})
     assert described("get_balance").startswith("Call runcrate_get_balance.")
-    assert "without spending limits" in rc.AgentToolbox().describe_call("runcrate_run_job", {})
+    assert "without spending limits" in rt.AgentToolbox().describe_call("runcrate_run_job", {})
 
 
 def test_the_name_of_a_running_machine_cannot_pass_for_words_of_ours(both: Both) -> None:
@@ -634,7 +635,7 @@ def test_tools_that_need_limits_refuse_without() -> None:
 
 def test_empty_fields_are_not_given_where_they_may_be_left_out() -> None:
     """Models fill every field of a schema, with nothing where they mean nothing."""
-    box = rc.AgentToolbox(limits=LIMITS)
+    box = rt.AgentToolbox(limits=LIMITS)
     wanted = {"max_runtime_minutes": 30}
     filled = {"gpu_type": "A100", "region": "", "name": " ", "gpu_count": None, "storage_id": None}
     plan = "runcrate_plan_instance"
@@ -649,7 +650,7 @@ def test_wrong_arguments_are_explained(cloud: Any, both: Both) -> None:
     box = toolbox()
     with pytest.raises(ValidationError) as caught:
         use(both, box, "plan_instance", max_runtime_minutes=1, secret="rc_live_zzz")
-    told = rc.explain_failure(caught.value)
+    told = rt.explain_failure(caught.value)
     assert told is not None
     assert "`max_runtime_minutes`: Input should be greater than or equal to 5" in told
     assert "`secret`: Extra inputs are not permitted" in told
@@ -680,7 +681,7 @@ def test_wrong_arguments_are_explained(cloud: Any, both: Both) -> None:
     ],
 )
 def test_failures_tell_a_model_what_to_do(error: Exception, words: str | None) -> None:
-    told = rc.explain_failure(error)
+    told = rt.explain_failure(error)
     if words is None:
         assert told is None
     else:
@@ -694,7 +695,7 @@ def test_failures_tell_a_model_what_to_do(error: Exception, words: str | None) -
 
 async def test_one_client_is_enough_for_both_kinds(cloud: Any) -> None:
     sync = rc.Runcrate(cloud.api_key, base_url=cloud.base_url)
-    pair = rc.ClientPair(sync)
+    pair = rt.ClientPair(sync)
     assert pair.sync is sync
     twin = pair.async_
     assert pair.async_ is twin
@@ -703,7 +704,7 @@ async def test_one_client_is_enough_for_both_kinds(cloud: Any) -> None:
     await pair.aclose()
     sync.close()
     async_ = rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url)
-    other = rc.ClientPair(async_)
+    other = rt.ClientPair(async_)
     assert other.async_ is async_
     assert other.sync is other.sync
     assert other.sync.billing.get_balance().credits_balance == 100
@@ -712,14 +713,14 @@ async def test_one_client_is_enough_for_both_kinds(cloud: Any) -> None:
 
 
 def test_copies_share_their_ledger_and_their_connections() -> None:
-    box, pair = toolbox(), rc.ClientPair()
+    box, pair = toolbox(), rt.ClientPair()
     assert copy.deepcopy(box) is box
     assert copy.deepcopy(pair) is pair
     pair.close()
 
 
 def test_a_default_client_is_made_and_closed() -> None:
-    pair = rc.ClientPair()
+    pair = rt.ClientPair()
     assert isinstance(pair.sync, rc.Runcrate)
     pair.close()
     with pytest.raises(rc.ConfigurationError, match="closed"):
@@ -730,7 +731,7 @@ def test_the_twin_of_a_client_with_own_connections_cannot_be_made() -> None:
     import httpx
 
     with httpx.Client() as own:
-        pair = rc.ClientPair(rc.Runcrate(http_client=own))
+        pair = rt.ClientPair(rc.Runcrate(http_client=own))
         with pytest.raises(rc.ConfigurationError, match="async_client=AsyncRuncrate"):
             _ = pair.async_
 
@@ -748,6 +749,6 @@ def test_the_toolbox_opens_sessions(cloud: Any) -> None:
                 box.run_tool("runcrate_launch_instance", {"plan_token": plan.data["plan_token"]})
             )
         assert len(opened.report.ended) == 1
-        with rc.AgentToolbox().session(client, timeout=1.0):
+        with rt.AgentToolbox().session(client, timeout=1.0):
             pass
     assert cloud.world.live_machines == {}

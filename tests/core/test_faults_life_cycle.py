@@ -18,6 +18,7 @@ import httpx
 import pytest
 
 import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from tests.core.both_clients import Asynchronous, Sync
 from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
@@ -194,7 +195,7 @@ def test_clients_are_copied_and_pickled_without_their_key(
 def test_a_pair_of_clients_is_pickled_like_the_one_that_was_given(
     given: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = rc.ClientPair(*given)
+    pair = rt.ClientPair(*given)
     assert "staging" in repr(pair.sync)
     data = pickle.dumps(pair)
     assert b"rc_live" not in data

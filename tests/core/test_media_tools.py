@@ -11,6 +11,7 @@ import pytest
 from pydantic import ValidationError
 
 import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from runcrate_core import media_tools
 from runcrate_core.media_tools import MediaGenerator
 from tests.core.scripted_server import Reply, ScriptedServer
@@ -27,23 +28,23 @@ def job(status: str, **more: Any) -> Reply:
     return Reply(json={"id": "video-1", "status": status, **more})
 
 
-def images(run: Any, url: str, studio: MediaGenerator, **args: Any) -> rc.MediaResult:
-    arguments = rc.ImageArguments(**{"prompt": "A fox", **args})
-    answer: rc.MediaResult = run(lambda client: client.run(studio.make_images(arguments)), url)
+def images(run: Any, url: str, studio: MediaGenerator, **args: Any) -> rt.MediaResult:
+    arguments = rt.ImageArguments(**{"prompt": "A fox", **args})
+    answer: rt.MediaResult = run(lambda client: client.run(studio.make_images(arguments)), url)
     return answer
 
 
-def speech(run: Any, url: str, studio: MediaGenerator, **args: Any) -> rc.MediaResult:
-    arguments = rc.SpeechArguments(**{"text": "Hello.", **args})
-    answer: rc.MediaResult = run(lambda client: client.run(studio.generate_speech(arguments)), url)
+def speech(run: Any, url: str, studio: MediaGenerator, **args: Any) -> rt.MediaResult:
+    arguments = rt.SpeechArguments(**{"text": "Hello.", **args})
+    answer: rt.MediaResult = run(lambda client: client.run(studio.generate_speech(arguments)), url)
     return answer
 
 
 def generate_video(
     run: Any, url: str, studio: MediaGenerator, told: Any = None, **args: Any
-) -> rc.MediaResult:
-    arguments = rc.VideoArguments(**(args or {"prompt": "Waves"}))
-    answer: rc.MediaResult = run(
+) -> rt.MediaResult:
+    arguments = rt.VideoArguments(**(args or {"prompt": "Waves"}))
+    answer: rt.MediaResult = run(
         lambda client: client.run(studio.generate_video(arguments, told)), url
     )
     return answer
@@ -185,7 +186,7 @@ def test_what_was_made_before_a_failure_is_named(run: Any, tmp_path: Path) -> No
         with pytest.raises(rc.InsufficientCreditsError) as caught:
             images(run, server.url, MediaGenerator(tmp_path), count=2)
     (path,) = tmp_path.iterdir()
-    told = rc.explain_media_failure(caught.value)
+    told = rt.explain_media_failure(caught.value)
     assert told is not None
     assert f"Made before this failed: {path.name}." in told
     assert "tell the user" in told
@@ -241,7 +242,7 @@ def test_how_much_of_a_film_is_done_is_told_on_request(run: Any, tmp_path: Path)
     script = (job("queued"), job("queued"), *working, job("completed", progress=100), FILM)
     with ScriptedServer(*script) as server:
         flow = studio.generate_video(
-            rc.VideoArguments(prompt="Waves"),
+            rt.VideoArguments(prompt="Waves"),
             lambda generate_video: told.append(
                 (generate_video.status, generate_video.fraction_done)
             ),
@@ -308,7 +309,7 @@ def test_a_request_without_answer_is_not_taken_for_a_film_that_takes_long(
 ) -> None:
     with ScriptedServer(job("completed"), job("completed"), Reply(end="hold", body=[])) as server:
         client_options = {"timeout": 0.1, "max_retries": 0}
-        arguments = rc.VideoArguments(video_id="video-1")
+        arguments = rt.VideoArguments(video_id="video-1")
         studio = MediaGenerator(tmp_path)
         with pytest.raises(rc.APITimeoutError) as caught:
             run(
@@ -324,7 +325,7 @@ def test_a_film_that_failed_is_named(run: Any, tmp_path: Path) -> None:
     with ScriptedServer(job("queued"), failed) as server:
         with pytest.raises(rc.RuncrateError, match="Too dark") as caught:
             generate_video(run, server.url, MediaGenerator(tmp_path, wait=True, poll_interval=0.05))
-    assert "video-1" in (rc.explain_media_failure(caught.value) or "")
+    assert "video-1" in (rt.explain_media_failure(caught.value) or "")
 
 
 def test_a_film_that_failed_earlier_is_said_without_waiting(run: Any, tmp_path: Path) -> None:
@@ -337,7 +338,7 @@ def test_a_film_whose_download_fails_can_be_fetched_later(run: Any, tmp_path: Pa
     with ScriptedServer(*script) as server:
         with pytest.raises(rc.NotFoundError) as caught:
             generate_video(run, server.url, MediaGenerator(tmp_path))
-    assert "The film's video_id is 'video-1'." in (rc.explain_media_failure(caught.value) or "")
+    assert "The film's video_id is 'video-1'." in (rt.explain_media_failure(caught.value) or "")
 
 
 @pytest.mark.parametrize("make", [images, speech, generate_video])
@@ -349,33 +350,33 @@ def test_an_unusable_folder_is_found_before_anything_is_paid_for(
         with pytest.raises(rc.ConfigurationError, match="Choose another") as caught:
             make(run, server.url, MediaGenerator(tmp_path / "file"))
         assert server.sent == 0
-    assert rc.explain_media_failure(caught.value) is None
+    assert rt.explain_media_failure(caught.value) is None
 
 
 @pytest.mark.parametrize("given", [{}, {"prompt": "x", "video_id": "y"}])
 def test_a_film_is_either_new_or_an_earlier_one(given: dict[str, str]) -> None:
     with pytest.raises(ValidationError) as caught:
-        rc.VideoArguments(**given)  # type: ignore[arg-type]
-    told = rc.explain_media_failure(caught.value)
+        rt.VideoArguments(**given)  # type: ignore[arg-type]
+    told = rt.explain_media_failure(caught.value)
     assert told is not None
     assert told.startswith("The arguments are wrong: Give either `prompt` for a new film or")
 
 
 def test_empty_text_is_not_given_where_it_may_be_left_out() -> None:
     """Models fill every field of a schema, and write nothing into those that they do not mean."""
-    generate_video = rc.VideoArguments(prompt="Waves", video_id="", image=" ")
+    generate_video = rt.VideoArguments(prompt="Waves", video_id="", image=" ")
     assert (generate_video.prompt, generate_video.video_id, generate_video.image) == (
         "Waves",
         None,
         None,
     )
-    assert rc.VideoArguments(prompt="", video_id="v").prompt is None
-    assert rc.ImageArguments(prompt="x", image="", negative_prompt="").image is None
-    assert rc.ImageArguments(prompt="x", count=None).count == 1  # type: ignore[arg-type]
-    assert rc.SpeechArguments(text="x", voice="").voice is None
+    assert rt.VideoArguments(prompt="", video_id="v").prompt is None
+    assert rt.ImageArguments(prompt="x", image="", negative_prompt="").image is None
+    assert rt.ImageArguments(prompt="x", count=None).count == 1  # type: ignore[arg-type]
+    assert rt.SpeechArguments(text="x", voice="").voice is None
     for wrong in ({"prompt": ""}, {"prompt": "x", "path": ""}):
         with pytest.raises(ValidationError):
-            rc.ImageArguments(**wrong)  # type: ignore[arg-type]
+            rt.ImageArguments(**wrong)  # type: ignore[arg-type]
 
 
 def test_what_was_made_before_a_full_disk_is_told_and_so_is_the_film(
@@ -395,20 +396,20 @@ def test_what_was_made_before_a_full_disk_is_told_and_so_is_the_film(
         with pytest.raises(OSError, match="No space") as caught:
             images(run, server.url, studio, count=2)
     [made] = list(tmp_path.iterdir())
-    assert made.name in str(rc.explain_media_failure(caught.value))
+    assert made.name in str(rt.explain_media_failure(caught.value))
 
     with monkeypatch.context() as patch, ScriptedServer(job("queued"), job("completed")) as server:
         patch.setattr(media_tools.videos, "download", full)
         with pytest.raises(OSError, match="No space") as caught:
             generate_video(run, server.url, studio)
-    assert "video-1" in str(rc.explain_media_failure(caught.value))
+    assert "video-1" in str(rt.explain_media_failure(caught.value))
 
 
 def test_arguments_are_strict() -> None:
     with pytest.raises(ValidationError):
-        rc.ImageArguments(prompt="x", path="/etc/passwd")  # type: ignore[call-arg]
+        rt.ImageArguments(prompt="x", path="/etc/passwd")  # type: ignore[call-arg]
     with pytest.raises(ValidationError):
-        rc.SpeechArguments(text="  ")
+        rt.SpeechArguments(text="  ")
 
 
 @pytest.mark.parametrize(
@@ -429,7 +430,7 @@ def test_arguments_are_strict() -> None:
     ],
 )
 def test_a_model_is_told_what_to_do(error: Exception, told: str) -> None:
-    text = rc.explain_media_failure(error)
+    text = rt.explain_media_failure(error)
     assert text is not None
     assert told in text
     assert "rc_live_secret" not in text
@@ -437,4 +438,4 @@ def test_a_model_is_told_what_to_do(error: Exception, told: str) -> None:
 
 @pytest.mark.parametrize("error", [rc.ConfigurationError("No key."), KeyError("x")])
 def test_what_only_the_program_can_set_right_is_not_told(error: Exception) -> None:
-    assert rc.explain_media_failure(error) is None
+    assert rt.explain_media_failure(error) is None

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from runcrate_core import transcriber
 from runcrate_core.audio_sources import AudioSource
 from runcrate_core.transcriber import Transcriber
@@ -59,7 +60,7 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_paths_folders_and_patterns(folder: Path, pattern: str, names: list[str]) -> None:
     named = str(folder / pattern) if pattern else folder
-    found = list(rc.resolve_audio_sources(named))
+    found = list(rt.resolve_audio_sources(named))
     assert [recording.source for recording in found] == [str(folder / name) for name in names]
     assert [recording.media for recording in found] == [folder / name for name in names]
 
@@ -74,7 +75,7 @@ def test_patterns_without_a_folder_begin_here(
         "*/*.ogg": ["in/c.ogg"],
         ".": ["./a.WAV", "./b.mp3", "./in/[d].mp3", "./in/c.ogg"],
     }.items():
-        assert [recording.source for recording in rc.resolve_audio_sources(pattern)] == names
+        assert [recording.source for recording in rt.resolve_audio_sources(pattern)] == names
 
 
 @pytest.mark.parametrize("pattern", ["", "**/*.mp3", "**/*"])
@@ -85,7 +86,7 @@ def test_each_file_comes_once_however_many_links_lead_to_it(folder: Path, patter
     (folder / "gone.mp3").symlink_to(folder / "nothing")
     (folder / ".hidden").mkdir()
     (folder / ".hidden" / "x.mp3").write_bytes(WAV)
-    found = list(rc.resolve_audio_sources(str(folder / pattern) if pattern else folder))
+    found = list(rt.resolve_audio_sources(str(folder / pattern) if pattern else folder))
     names = [Path(recording.source).name for recording in found]
     assert sorted(names) == sorted({"b.mp3", "[d].mp3", *names})
     assert not {"x.mp3", "z.mp3", "gone.mp3"} & set(names)
@@ -98,7 +99,7 @@ def test_a_name_that_is_no_text_can_be_stored_as_text(run: Any, tmp_path: Path) 
         path.write_bytes(WAV)
     except OSError:
         pytest.skip("this file system takes no such names")
-    [recording] = rc.resolve_audio_sources(tmp_path)
+    [recording] = rt.resolve_audio_sources(tmp_path)
     with ScriptedServer(HEARD) as server:
         [passage] = run(lambda client: client.run(Transcriber().chunks(recording)), server.url)
     assert passage.metadata["source"].encode() == f"{tmp_path}/\\udcff.mp3".encode()
@@ -116,14 +117,14 @@ def test_a_name_that_is_no_text_can_be_stored_as_text(run: Any, tmp_path: Path) 
 )
 def test_what_names_no_recording_is_refused(source: Any, error: Any, told: str) -> None:
     with pytest.raises(error, match=told) as caught:
-        list(rc.resolve_audio_sources(source))
+        list(rt.resolve_audio_sources(source))
     assert "s3cret" not in str(caught.value)
 
 
 def test_several_sources_and_what_is_known_of_them(folder: Path) -> None:
     own = AudioSource.of_bytes(WAV, source="mine")
     sources = [own, folder / "b.mp3", [" https://host.test/x.mp3?token=s3cret#y "]]
-    first, second, third = rc.resolve_audio_sources(sources, metadata={"topic": "x"})  # type: ignore[list-item]
+    first, second, third = rt.resolve_audio_sources(sources, metadata={"topic": "x"})  # type: ignore[list-item]
     assert first is own
     assert second.metadata == third.metadata == {"topic": "x"}
     assert third.source == "https://host.test/x.mp3"
@@ -139,7 +140,7 @@ def test_bytes_are_known_by_what_they_hold() -> None:
     assert one == AudioSource.of_bytes(WAV)
 
 
-def chunks(run: Any, url: str, recording: AudioSource, **options: Any) -> list[rc.TranscriptChunk]:
+def chunks(run: Any, url: str, recording: AudioSource, **options: Any) -> list[rt.TranscriptChunk]:
     plan = Transcriber(**options).chunks
     return list(run(lambda client: client.run(plan(recording)), url))
 
@@ -208,7 +209,7 @@ def test_a_refused_address_is_a_bad_recording(run: Any) -> None:
         with pytest.raises(ValueError, match=r"x\.wav` was not transcribed.*403") as caught:
             chunks(run, server.url, recording)
     assert "s3cret" not in str(caught.value)
-    assert not rc.is_of_the_account(caught.value)
+    assert not rt.is_of_the_account(caught.value)
 
 
 def test_failures_name_the_recording_and_keep_their_class(run: Any, tmp_path: Path) -> None:
@@ -216,7 +217,7 @@ def test_failures_name_the_recording_and_keep_their_class(run: Any, tmp_path: Pa
     with ScriptedServer(refused) as server:
         with pytest.raises(rc.AuthenticationError, match="`call` was not transcribed") as caught:
             chunks(run, server.url, AudioSource.of_bytes(WAV, source="call"))
-        assert rc.is_of_the_account(caught.value)
+        assert rt.is_of_the_account(caught.value)
         assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301 - made in this line
         with pytest.raises(ValueError, match="`page` was not transcribed"):
             chunks(run, server.url, AudioSource.of_bytes(b"\x89PNG\r\n\x1a\n", source="page"))
@@ -268,7 +269,7 @@ async def test_results_come_in_order_with_so_many_at_once() -> None:
         under_way -= 1
         return number
 
-    assert [number async for number in rc.map_ordered(work, range(7), max_concurrency=3)] == list(
+    assert [number async for number in rt.map_ordered(work, range(7), max_concurrency=3)] == list(
         range(7)
     )
     assert most == 3
@@ -287,7 +288,7 @@ async def test_a_failure_has_its_turn_and_cancels_what_is_behind_it() -> None:
             raise
         return number
 
-    results = rc.map_ordered(work, range(9), max_concurrency=3)
+    results = rt.map_ordered(work, range(9), max_concurrency=3)
     assert await anext(results) == 0
     with pytest.raises(ValueError, match="one"):
         await anext(results)
@@ -299,4 +300,4 @@ async def test_at_least_one_at_once() -> None:
         return number
 
     with pytest.raises(ValueError, match="max_concurrency"):
-        await anext(rc.map_ordered(work, [1], max_concurrency=0))
+        await anext(rt.map_ordered(work, [1], max_concurrency=0))

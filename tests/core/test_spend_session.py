@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from runcrate_core.protocol import reconcile
 from runcrate_core.spending import cleanup, session
 
@@ -105,7 +106,7 @@ def test_a_session_is_opened_once_at_a_time(client: Any, guard: Any) -> None:
 
 def test_one_client_serves_both_kinds(cloud: Any, client: Any, guard: Any) -> None:
     async def main() -> rc.CleanupReport | None:
-        pair = rc.ClientPair(client)
+        pair = rt.ClientPair(client)
         async with rc.SpendSession(guard, pair) as opened:
             client.run(start(guard))
         await pair.aclose()
@@ -114,7 +115,7 @@ def test_one_client_serves_both_kinds(cloud: Any, client: Any, guard: Any) -> No
     report = asyncio.run(main())
     assert report is not None
     assert len(report.ended) == 1
-    with rc.SpendSession(guard, rc.ClientPair(client)) as sync:
+    with rc.SpendSession(guard, rt.ClientPair(client)) as sync:
         client.run(start(guard))
     assert len(sync.report.ended) == 1
     with rc.SpendSession(guard, async_(cloud)) as again:
@@ -398,7 +399,7 @@ def test_a_tool_that_waits_in_another_thread_stops_when_the_session_is_left(
     cloud: Any, client: Any
 ) -> None:
     cloud.clock_speed = 0  # nothing becomes ready
-    box = rc.AgentToolbox(limits=LIMITS, poll_interval=60)
+    box = rt.AgentToolbox(limits=LIMITS, poll_interval=60)
     outcomes: list[object] = []
 
     def wait(instance_id: str) -> None:
@@ -433,7 +434,7 @@ def test_a_tool_that_waits_in_another_thread_stops_when_the_session_is_left(
 
 def test_a_session_that_only_reads_is_left_by_a_signal(client: Any) -> None:
     def body() -> None:
-        with rc.AgentToolbox().session(client):
+        with rt.AgentToolbox().session(client):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(5)
 
@@ -444,6 +445,7 @@ def test_a_session_that_only_reads_is_left_by_a_signal(client: Any) -> None:
 AGENT = """
     import asyncio, os, signal, sys, time
     import runcrate_core as rc
+    import runcrate_core.toolkit as rt
     from runcrate_core.spending import cleanup
     cleanup.END_WAITS_S = (0.1, 0.1)
     guard = rc.SpendGuard(rc.SpendLimits(max_price_per_hour=2))

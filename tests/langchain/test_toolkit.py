@@ -26,6 +26,7 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from langchain_runcrate import RuncrateToolkit
 from runcrate_core.spending import cleanup
 from tests.core.cloud import _server, cloud, sent
@@ -37,7 +38,7 @@ __all__ = ["_server", "cloud"]  # fixtures
 LIMITS = rc.SpendLimits(
     max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=5, max_instances=2, max_gpus=2
 )
-EVERY_TOOL = [tool.name for tool in rc.AgentToolbox(limits=LIMITS, files_dir=".").tools]
+EVERY_TOOL = [tool.name for tool in rt.AgentToolbox(limits=LIMITS, files_dir=".").tools]
 JOB = {"command": "echo ok > $RUNCRATE_OUTPUT_DIR/r.txt", "gpu_type": "A100"}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZBcGFDaGVja0tleUZvclRlc3RzT25seTAwMDAw a@b"
 

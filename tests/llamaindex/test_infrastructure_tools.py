@@ -29,6 +29,7 @@ from llama_index.core.workflow import (
 )
 
 import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from llamaindex_runcrate import (
     ApprovalRequiredEvent,
     RuncrateInfrastructureToolSpec,
@@ -94,7 +95,7 @@ def test_it_is_a_tool_spec(make: Any) -> None:
     assert isinstance(spec, BaseToolSpec)
     tools = spec.to_tool_list()
     assert [tool.metadata.name for tool in tools] == [
-        tool.name for tool in rc.AgentToolbox(limits=LIMITS, files_dir=".").tools
+        tool.name for tool in rt.AgentToolbox(limits=LIMITS, files_dir=".").tools
     ]
     assert spec.spec_functions == [tool.metadata.name for tool in tools]
 
