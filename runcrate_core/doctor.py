@@ -13,7 +13,6 @@ import re
 import sys
 import time
 from dataclasses import dataclass, field
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -29,6 +28,7 @@ from runcrate_core.config import (
 )
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.health_check import Addresses, Probe, probe
+from runcrate_core.protocol.http_date import http_date
 from runcrate_core.protocol.request import Surface
 
 if TYPE_CHECKING:
@@ -280,11 +280,10 @@ _REFUSALS: Final = {
 def clock_findings(probes: Iterable[Probe]) -> Iterator[Finding]:
     """Compare this machine's clock with the servers'; one finding for the first that tells."""
     for answer in probes:
-        try:
-            there = parsedate_to_datetime(answer.date or "").timestamp()
-        except ValueError:
+        there = http_date(answer.date or "")
+        if there is None:
             continue
-        skew = answer.at - there
+        skew = answer.at - there.timestamp()
         if abs(skew) > MAX_SKEW_S:
             which = "ahead" if skew > 0 else "behind"
             yield Finding(

@@ -50,10 +50,14 @@ _REASONS: Final[tuple[tuple[type[Exception], Failure], ...]] = (
     (httpx.UnsupportedProtocol, Failure.CONNECT),
     (httpx.DecodingError, Failure.UNREADABLE),
 )
+# The library words a proxy's refusal to open a tunnel as its status line.
+_PROXY_AUTH_STATUS: Final = "407"
 
 
 def failure_of(error: Exception) -> TransportFailure:
     """Return the reason that an exception of the HTTP library stands for."""
+    if isinstance(error, httpx.ProxyError) and str(error).startswith(_PROXY_AUTH_STATUS):
+        return TransportFailure(Failure.PROXY_AUTH)
     reason = next((reason for kind, reason in _REASONS if isinstance(error, kind)), Failure.BROKEN)
     # The text of a decoding error may quote the body.
     note = "" if reason is Failure.UNREADABLE else redact(str(error))

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from runcrate_core.errors import (
     APIConnectionError,
     APITimeoutError,
+    ConfigurationError,
     RuncrateError,
     status_error_class,
 )
@@ -20,7 +21,7 @@ from runcrate_core.protocol.response import (
     malformed,
     request_id_of,
 )
-from runcrate_core.protocol.retry import retry_hint
+from runcrate_core.protocol.retry import PROXY_AUTHENTICATION_REQUIRED, retry_hint
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,6 +106,8 @@ def error_of_response(
             request,
             f"it redirects to {target}, and a redirect is not followed with the key",
         )
+    if answer.status == PROXY_AUTHENTICATION_REQUIRED:
+        return proxy_refused(request)
     said = refusal.message or "the answer gives no reason"
     code = f", code `{refusal.code}`" if refusal.code else ""
     return status_error_class(answer.status)(
@@ -129,6 +132,8 @@ def error_of_failure(
     failure: TransportFailure, request: Request, *, attempts: int, why_not_repeated: str = ""
 ) -> RuncrateError:
     """Return the error for a request without an answer."""
+    if failure.failure is Failure.PROXY_AUTH:
+        return proxy_refused(request)
     kind = APITimeoutError if failure.failure in _TIMEOUTS else APIConnectionError
     note = f" ({failure.note})" if failure.note else ""
     return kind(
@@ -140,6 +145,18 @@ def error_of_failure(
         attempts=attempts,
         idempotency_key=request.idempotency_key,
         may_have_been_received=failure.may_have_been_received,
+    )
+
+
+def proxy_refused(request: Request) -> ConfigurationError:
+    """Return the error for a proxy that asks for credentials: the API never saw the request."""
+    return ConfigurationError(
+        f"`{request.method} {request.route}` did not reach the API: the proxy refuses the "
+        "credentials it was given, or was given none (407). Put them into HTTPS_PROXY, HTTP_PROXY "
+        "or ALL_PROXY (`http://user:password@proxy:port`), or into the `http_client` you pass.",
+        status_code=PROXY_AUTHENTICATION_REQUIRED,
+        attempts=1,
+        idempotency_key=request.idempotency_key,
     )
 
 

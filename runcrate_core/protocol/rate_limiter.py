@@ -7,8 +7,9 @@ import re
 import threading
 import time
 from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
+
+from runcrate_core.protocol.http_date import server_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -79,11 +80,8 @@ def reset_in_s(headers: Mapping[str, str]) -> float | None:
         return None
     if number < _EPOCH_FLOOR:
         return number
-    try:
-        sent_at = parsedate_to_datetime(headers.get("date", "")).timestamp()
-    except (TypeError, ValueError, IndexError, OverflowError):
-        sent_at = time.time()
-    return max(0.0, number - sent_at)
+    sent_at = server_time(headers)
+    return max(0.0, number - (sent_at.timestamp() if sent_at else time.time()))
 
 
 def _whole(text: str) -> int | None:

@@ -27,7 +27,7 @@ class Surface(Enum):
 class RetrySafety(Enum):
     """When a request may be sent again. Every request names its class.
 
-    * `SAFE`: after 429, 5xx and any transport failure.
+    * `SAFE`: after 408, 429, 5xx (but 501 and 505) and any transport failure.
     * `KEYED`: the same, with the same idempotency key and the same bytes.
     * `NEVER`: only when it was certainly not acted on (429, 503, a connection never opened).
     """

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any
 
@@ -27,6 +25,7 @@ class Failure(Enum):
 
     CONNECT = "the connection could not be opened"
     CONNECT_TIMEOUT = "the connection could not be opened in time"
+    PROXY_AUTH = "the proxy refuses its credentials (407)"
     POOL_TIMEOUT = "no connection of the pool became free in time"
     WRITE_TIMEOUT = "the request could not be sent in time"
     READ_TIMEOUT = "no answer came in time"
@@ -35,7 +34,9 @@ class Failure(Enum):
 
 
 # In these cases the server has certainly not seen the request.
-_NEVER_SENT = frozenset({Failure.CONNECT, Failure.CONNECT_TIMEOUT, Failure.POOL_TIMEOUT})
+_NEVER_SENT = frozenset(
+    {Failure.CONNECT, Failure.CONNECT_TIMEOUT, Failure.PROXY_AUTH, Failure.POOL_TIMEOUT}
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,20 +125,6 @@ class ResponseInfo:
 def request_id_of(headers: Mapping[str, str]) -> str | None:
     """Return the identifier that the server gave the request, if any."""
     return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
-
-
-def server_time(headers: Mapping[str, str]) -> datetime | None:
-    """Return the answer's own `Date`: hints are compared with it, as clocks differ."""
-    return http_date(headers.get("date", ""))
-
-
-def http_date(text: str) -> datetime | None:
-    """Return the moment an HTTP date names, or `None` if it is none."""
-    try:
-        moment = parsedate_to_datetime(text)
-    except (TypeError, ValueError, IndexError, OverflowError):
-        return None
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 def json_value(answer: Response, request: Request) -> Any:

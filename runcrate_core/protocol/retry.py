@@ -9,9 +9,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from runcrate_core.protocol.rate_limiter import reset_in_s
+from runcrate_core.protocol.http_date import http_date, server_time
+from runcrate_core.protocol.rate_limiter import WINDOW_S, reset_in_s
 from runcrate_core.protocol.request import ReadTimeout, RetrySafety
-from runcrate_core.protocol.response import Response, TransportFailure, http_date, server_time
+from runcrate_core.protocol.response import Failure, Response, TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -23,8 +24,9 @@ INITIAL_WAIT_S: Final = 0.5
 MAX_WAIT_S: Final = 8.0
 # A server hint is a floor; this much is added at random so that a fleet does not return at once.
 HINT_SPREAD_S: Final = 0.5
-# A longer hint is not waited for: the caller learns of it at once.
-MAX_HINT_S: Final = 60.0
+# A longer hint is not waited for: the caller learns of it at once. A reset that lies a complete
+# window of the rate limit away is waited for: both ends of it are rounded to whole seconds.
+MAX_HINT_S: Final = WINDOW_S + 2.0
 TOTAL_S: Final = 120.0
 LAUNCH_TOTAL_S: Final = 180.0
 # Room for a second attempt after one that got no answer: with its key, it tells what the first did.
@@ -38,7 +40,11 @@ SERVICE_UNAVAILABLE: Final = 503
 # With these the server says that it has not acted on the request.
 REFUSED_UNTOUCHED: Final = frozenset({TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE})
 CONFLICT: Final = 409
+PROXY_AUTHENTICATION_REQUIRED: Final = 407
+REQUEST_TIMEOUT: Final = 408
 FIRST_SERVER_ERROR: Final = 500
+# Server errors that a second attempt cannot change: 501 and 505 refuse the method and the version.
+PERMANENT_SERVER_ERRORS: Final = frozenset({501, 505})
 
 _TOTALS_S: Final = {
     ReadTimeout.LAUNCH: LAUNCH_TOTAL_S,
@@ -144,7 +150,7 @@ def decide_retry(
         policy: The numbers.
     """
     if not is_retryable(request.retry, reply, error_code):
-        unsure = isinstance(reply, TransportFailure) or reply.status >= FIRST_SERVER_ERROR
+        unsure = isinstance(reply, TransportFailure) or _is_transient(reply.status)
         unsafe = request.retry is RetrySafety.NEVER and unsure and error_code != _LAUNCH_REFUSED
         return GiveUp(
             "it was not sent again, as the first may have been carried out and charged"
@@ -167,6 +173,8 @@ def decide_retry(
 def is_retryable(retry: RetrySafety, reply: Response | TransportFailure, error_code: str) -> bool:
     """Return whether sending again can neither do something twice nor be futile."""
     match reply:
+        case TransportFailure(failure=Failure.PROXY_AUTH):
+            return False
         case TransportFailure():
             return retry is not RetrySafety.NEVER or not reply.may_have_been_received
         case Response(status=status) if error_code == _LAUNCH_REFUSED:
@@ -176,7 +184,14 @@ def is_retryable(retry: RetrySafety, reply: Response | TransportFailure, error_c
         case Response(status=status) if status == CONFLICT:
             return retry is RetrySafety.KEYED and error_code == _IN_PROGRESS
         case Response(status=status):
-            return retry is not RetrySafety.NEVER and status >= FIRST_SERVER_ERROR
+            return retry is not RetrySafety.NEVER and _is_transient(status)
+
+
+def _is_transient(status: int) -> bool:
+    """Whether another attempt may succeed: 408 and 5xx, of a gateway as of the API."""
+    if status in PERMANENT_SERVER_ERRORS:
+        return False
+    return status == REQUEST_TIMEOUT or status >= FIRST_SERVER_ERROR
 
 
 def wait_before(attempts: int, hint: float | None, draw: Callable[[], float]) -> float:

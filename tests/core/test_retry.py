@@ -105,6 +105,52 @@ def test_03_a_date_without_date_header_is_compared_with_the_clock() -> None:
     assert 25 < (retry_hint({"retry-after": later}, 503) or 0) <= 30
 
 
+DATE_FORMS = {
+    "IMF-fixdate": "Sat, 21 Nov 2026 10:00:00 GMT",
+    "RFC 850": "Saturday, 21-Nov-26 10:00:00 GMT",
+    "asctime": "Sat Nov 21 10:00:00 2026",
+    "-0000": "Sat, 21 Nov 2026 10:00:00 -0000",
+}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Los_Angeles"])
+@pytest.mark.parametrize("date", DATE_FORMS.values(), ids=DATE_FORMS)
+def test_03_a_date_of_any_form_is_utc_in_any_time_zone(
+    monkeypatch: pytest.MonkeyPatch, date: str, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        headers = {"date": date, "x-ratelimit-reset": "1795255203"}
+        assert retry_hint(headers, 429) == 3.0
+        later = date.replace("10:00:00", "10:00:07")
+        assert retry_hint({"date": date, "retry-after": later}, 503) == 7.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_06_a_reset_a_complete_window_away_is_waited_for() -> None:
+    # The clock of the server is rounded down, the end of its window up.
+    reset = {**DATE, "x-ratelimit-reset": "1795255261"}
+    _, [slept], sent = drive(SAFE, Response(429, reset), OK)
+    assert 61.0 <= slept <= 61.5
+    assert sent == 2
+
+
+@pytest.mark.parametrize(
+    "refused", [Response(407, {}, b"Proxy Auth"), TransportFailure(Failure.PROXY_AUTH)]
+)
+@pytest.mark.parametrize("request_", [SAFE, NEVER])
+def test_a_proxy_that_asks_for_credentials_is_a_configuration_error(
+    refused: Any, request_: Request
+) -> None:
+    error, _, sent = drive(request_, refused)
+    assert sent == 1
+    assert isinstance(error, rc.ConfigurationError)
+    assert "HTTPS_PROXY" in str(error)
+
+
 @pytest.mark.parametrize(
     ("headers", "seconds"),
     [
@@ -151,6 +197,10 @@ def test_a_launch_may_take_longer_in_all() -> None:
         (Response(502), "launch_refused", False, False, False),
         (Response(503), "launch_refused", False, False, False),
         (Response(504), "", True, True, False),
+        (Response(408), "", True, True, False),
+        (Response(501), "", False, False, False),
+        (Response(505), "", False, False, False),
+        (Response(407), "", False, False, False),
         (Response(409), "", False, False, False),
         (Response(409), "idempotency_in_progress", False, True, False),
         (Response(404), "", False, False, False),
@@ -158,6 +208,7 @@ def test_a_launch_may_take_longer_in_all() -> None:
         (TransportFailure(Failure.CONNECT), "", True, True, True),
         (TransportFailure(Failure.CONNECT_TIMEOUT), "", True, True, True),
         (TransportFailure(Failure.POOL_TIMEOUT), "", True, True, True),
+        (TransportFailure(Failure.PROXY_AUTH), "", False, False, False),
         (TransportFailure(Failure.READ_TIMEOUT), "", True, True, False),
         (TransportFailure(Failure.WRITE_TIMEOUT), "", True, True, False),
         (TransportFailure(Failure.BROKEN), "", True, True, False),
