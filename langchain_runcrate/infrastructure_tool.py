@@ -35,7 +35,7 @@ class RuncrateInfrastructureTool(BaseTool):
             toolbox: Who does it, within which limits.
             clients: The clients it is done with.
         """
-        effect = tool.effect
+        annotations = tool.annotations
         made = cls(
             name=tool.name,
             description=tool.description,
@@ -43,8 +43,8 @@ class RuncrateInfrastructureTool(BaseTool):
             response_format="content_and_artifact",
             handle_tool_error=True,
             handle_validation_error=_explain_arguments,
-            metadata={"runcrate": effect.hints()},
-            tags=["runcrate", *effect.tags()],
+            metadata={"runcrate": annotations.hints()},
+            tags=["runcrate", *annotations.tags()],
         )
         made._toolbox = toolbox
         made._clients = clients

@@ -131,7 +131,7 @@ class RuncrateToolkit(ToolkitMixin, BaseToolkit):
                 "description": self._describe,
             }
             for tool in self._toolbox.tools
-            if tool.effect.needs_approval
+            if tool.annotations.needs_approval
         }
 
     @property

@@ -125,7 +125,7 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
         ]
 
     def _function_tool(self, tool: AgentTool, metadata: ToolMetadata) -> FunctionTool:
-        asks = self._asks and tool.effect.needs_approval
+        asks = self._asks and tool.annotations.needs_approval
 
         async def run_tool(ctx: Context | None, **arguments: Any) -> str:
             with _failures_told():

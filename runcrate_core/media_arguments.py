@@ -7,7 +7,7 @@ from typing import Annotated, Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from runcrate_core.agent_tools.left_out import drop_empty_optionals
+from runcrate_core.agent_tools.arguments import drop_empty_optionals
 
 # Longer prompts are refused before they are paid for; no documented model reads more.
 MAX_PROMPT_LENGTH: Final = 10_000

@@ -1,24 +1,19 @@
-"""What a tool may do to the world, derived from the request that it makes."""
+"""Tool annotations: the effect of a tool, in the words of the Model Context Protocol plus money."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
-
-from runcrate_core.protocol.request import RetrySafety
-
-if TYPE_CHECKING:
-    from runcrate_core.protocol.request import Request
+from typing import Final
 
 
 @dataclass(frozen=True)
 class ToolAnnotations:
-    """What a tool may do. The words are those of the Model Context Protocol, plus the money.
+    """The effect of a tool.
 
     Attributes:
         read_only: It changes nothing.
-        destructive: It ends or removes something for good.
-        idempotent: Doing it twice does no more than doing it once.
+        destructive: It terminates or removes something for good.
+        idempotent: Calling it twice does no more than calling it once.
         costs_money: It starts, or prolongs, something that costs money.
     """
 
@@ -29,11 +24,11 @@ class ToolAnnotations:
 
     @property
     def needs_approval(self) -> bool:
-        """Whether a person should be asked before."""
+        """A person should be asked before."""
         return self.destructive or self.costs_money
 
     def hints(self) -> dict[str, bool]:
-        """Return it under the names that frameworks and protocols use."""
+        """Return the flags under the names that frameworks and protocols use."""
         return {
             "readOnlyHint": self.read_only,
             "destructiveHint": self.destructive,
@@ -42,7 +37,7 @@ class ToolAnnotations:
         }
 
     def tags(self) -> list[str]:
-        """Return it as short labels."""
+        """Return the flags that are set as short labels."""
         labels = {
             "read-only": self.read_only,
             "destructive": self.destructive,
@@ -51,20 +46,19 @@ class ToolAnnotations:
         return [label for label, applies in labels.items() if applies]
 
 
-def annotations_of(request: Request, *, saves_files: bool = False) -> ToolAnnotations:
-    """Derive the effect of a tool, so that no label can contradict what is sent.
-
-    Args:
-        request: The request of the tool that does most.
-        saves_files: Whether it also writes files on this machine.
-    """
-    reads = request.method == "GET"
-    ends = request.method == "DELETE" or request.route.endswith("/cancel")
-    return ToolAnnotations(
-        read_only=reads and not saves_files,
-        destructive=ends,
-        # Of an idempotency key nothing is left when a tool is called again.
-        idempotent=request.retry is RetrySafety.SAFE,
-        # What neither reads nor ends something starts or changes a machine, which is paid.
-        costs_money=not reads and not ends,
-    )
+READ_ONLY: Final = ToolAnnotations(
+    read_only=True, destructive=False, idempotent=True, costs_money=False
+)
+SAVES_FILES: Final = ToolAnnotations(
+    read_only=False, destructive=False, idempotent=True, costs_money=False
+)
+# An idempotency key protects one call; a tool that is called again uses another.
+STARTS: Final = ToolAnnotations(
+    read_only=False, destructive=False, idempotent=False, costs_money=True
+)
+PROLONGS: Final = ToolAnnotations(
+    read_only=False, destructive=False, idempotent=True, costs_money=True
+)
+TERMINATES: Final = ToolAnnotations(
+    read_only=False, destructive=True, idempotent=True, costs_money=False
+)

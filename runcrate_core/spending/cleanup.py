@@ -91,7 +91,7 @@ def settle(ledger: SpendLedger) -> Flow[None]:
                 _note_end(ledger, entry.name, found)
 
 
-def note_if_ended(ledger: SpendLedger, found: Instance | Job) -> None:
+def record_if_ended(ledger: SpendLedger, found: Instance | Job) -> None:
     """Take note of the end, and the cost, of a machine or job of the ledger that was looked at."""
     entry = ledger.find(found.id)
     if entry is not None and entry.is_live and found.has_ended:
@@ -119,12 +119,12 @@ def end_job(ledger: SpendLedger, job: Job) -> Flow[Job]:
     return job
 
 
-def jobs_called(name: str) -> Flow[list[Job]]:
+def jobs_named(name: str) -> Flow[list[Job]]:
     """Return the jobs of exactly this name."""
-    return [job for job in (yield from listed_jobs(q=name)) if job.name == name]
+    return [job for job in (yield from all_jobs(q=name)) if job.name == name]
 
 
-def listed_jobs(**filters: Any) -> Flow[list[Job]]:
+def all_jobs(**filters: Any) -> Flow[list[Job]]:
     """Return the jobs of all pages of a list."""
     found: list[Job] = []
     following: Callable[[], Operation[PageData[Job]]] | None = partial(jobs.list_all, **filters)
@@ -157,7 +157,7 @@ def _look(entry: LedgerEntry) -> Flow[Instance | Job | None]:
             return (yield from _unless_missing(jobs.get(entry.id)))
         return (yield from _unless_missing(instances.get(entry.id)))
     if entry.kind == "job":
-        named = yield from jobs_called(entry.name)
+        named = yield from jobs_named(entry.name)
         return next(iter(named), None)
     listed = yield from instances.list_instances(search=entry.name)
     return next((item for item in listed if item.name == entry.name), None)

@@ -16,11 +16,10 @@ from pydantic import ValidationError
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core.agent_tools.arguments import Arguments
-from runcrate_core.agent_tools.catalogue import TOOLS, request_of
+from runcrate_core.agent_tools.catalogue import TOOLS
 from runcrate_core.agent_tools.job_tools import artifact_file_name
 from runcrate_core.agent_tools.tool import ToolContext
 from runcrate_core.agent_tools.untrusted_text import MAX_NAME_LENGTH, MAX_REMARK_LENGTH, Sanitizer
-from runcrate_core.protocol.steps import Now
 from tests.core.cloud import Both, sent
 from tests.core.scripted_server import Reply, ScriptedServer
 
@@ -55,7 +54,7 @@ def launched(both: Both, box: rt.AgentToolbox, **wish: Any) -> Any:
 def test_without_limits_there_are_only_tools_that_read(tmp_path: Path) -> None:
     reading = rt.AgentToolbox()
     assert [tool.name for tool in reading.tools] == READING
-    assert all(tool.effect.read_only for tool in reading.tools)
+    assert all(tool.annotations.read_only for tool in reading.tools)
     assert reading.guard is None
     everything = rt.AgentToolbox(limits=LIMITS, files_dir=tmp_path)
     assert everything.tools == TOOLS
@@ -65,27 +64,20 @@ def test_without_limits_there_are_only_tools_that_read(tmp_path: Path) -> None:
 def test_what_is_never_a_tool() -> None:
     forbidden = re.compile("top_?up|recharge|secret|create_|delete_|environment_|ssh_key_|resize")
     assert not [tool.name for tool in TOOLS if forbidden.search(tool.name)]
-    routes = {tool.request.route for tool in TOOLS if tool.request.method != "GET"}
-    assert routes == {
-        "/instances",
-        "/instances/{instance_id}",
-        "/jobs",
-        "/jobs/{job_id}/cancel",
-    }
 
 
 def test_tools_can_be_chosen_by_name() -> None:
     names = ["runcrate_get_balance", "runcrate_list_instances"]
     box = rt.AgentToolbox(include=names)
     assert {tool.name for tool in box.tools} == set(names)
-    with pytest.raises(rc.ConfigurationError, match=r"`launch` is no tool\. There are: runcrate_"):
+    with pytest.raises(rc.ConfigurationError, match=r"`launch` is not a tool\. Available: run"):
         rt.AgentToolbox(include=["launch"])
     with pytest.raises(rc.ConfigurationError, match="needs `limits`"):
         rt.AgentToolbox(include=["runcrate_launch_instance"])
 
 
-def test_effects_follow_from_the_requests() -> None:
-    effects = {tool.name.removeprefix("runcrate_"): tool.effect.tags() for tool in TOOLS}
+def test_annotations_of_the_tools() -> None:
+    effects = {tool.name.removeprefix("runcrate_"): tool.annotations.tags() for tool in TOOLS}
     assert {name: tags for name, tags in effects.items() if tags != ["read-only"]} == {
         "download_job_artifact": [],
         "launch_instance": ["costs-money"],
@@ -94,12 +86,12 @@ def test_effects_follow_from_the_requests() -> None:
         "terminate_instance": ["destructive"],
         "cancel_job": ["destructive"],
     }
-    once = {tool.name for tool in TOOLS if not tool.effect.idempotent}
+    once = {tool.name for tool in TOOLS if not tool.annotations.idempotent}
     assert once == {"runcrate_launch_instance", "runcrate_run_job"}
-    assert {tool.name for tool in TOOLS if tool.effect.needs_approval} == set(CHANGING) - {
+    assert {tool.name for tool in TOOLS if tool.annotations.needs_approval} == set(CHANGING) - {
         "runcrate_plan_instance"
     }
-    assert TOOLS[0].effect.hints() == {
+    assert TOOLS[0].annotations.hints() == {
         "readOnlyHint": True,
         "destructiveHint": False,
         "idempotentHint": True,
@@ -107,21 +99,13 @@ def test_effects_follow_from_the_requests() -> None:
     }
 
 
-def test_the_request_of_a_tool_is_a_call() -> None:
-    def odd() -> Any:
-        yield Now()
-
-    with pytest.raises(TypeError, match="begins with Now"):
-        request_of(odd())
-
-
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
 def test_every_tool_is_described_and_bounded(tool: rt.AgentTool) -> None:
     assert re.fullmatch(r"runcrate_[a-z_]{5,40}", tool.name)
     assert 50 < len(tool.description) < 250
-    if tool.effect.costs_money:
+    if tool.annotations.costs_money:
         assert re.search("COSTS (MORE )?MONEY", tool.description)
-    elif not tool.name.startswith("runcrate_wait") and not tool.effect.destructive:
+    elif not tool.name.startswith("runcrate_wait") and not tool.annotations.destructive:
         assert "Free" in tool.description
     assert issubclass(tool.arguments, Arguments)
     schema = tool.arguments.model_json_schema()
@@ -136,21 +120,47 @@ def test_every_tool_is_described_and_bounded(tool: rt.AgentTool) -> None:
                 assert "minimum" in kind, name
 
 
-def test_what_reads_sends_only_gets(cloud: Any, both: Both, tmp_path: Path) -> None:
-    box = toolbox(tmp_path)
-    instance = launched(both, box)
-    use(both, box, "wait_for_instance", instance_id=instance["id"])
-    other = toolbox(tmp_path, limits=rc.SpendLimits(name_prefix="other-"))
-    job = use(both, other, "run_job", **JOB)
-    use(both, other, "wait_for_job", job_id=job["id"])
-    before = len(cloud.requests)
+def test_annotations_agree_with_the_requests_that_are_sent(
+    cloud: Any, both: Both, tmp_path: Path
+) -> None:
+    box = toolbox(tmp_path, limits=rc.SpendLimits(max_instances=2, max_gpus=2))
+    sent_by: dict[str, set[str]] = {}
+
+    def call(name: str, /, **arguments: Any) -> Any:
+        before = len(cloud.requests)
+        result = use(both, box, name, **arguments)
+        sent_by[f"runcrate_{name}"] = {
+            f"{entry.method} {entry.route}"
+            for entry in cloud.requests[before:]
+            if entry.method != "GET"
+        }
+        return result
+
+    token = call("plan_instance", gpu_type="A100", max_runtime_minutes=30)["plan_token"]
+    instance = call("launch_instance", plan_token=token)
+    call("wait_for_instance", instance_id=instance["id"])
+    job = call("run_job", **{**JOB, "command": "echo 1 > $RUNCRATE_OUTPUT_DIR/a"})
+    call("wait_for_job", job_id=job["id"])
+    call("download_job_artifact", job_id=job["id"], path="a")
     needs: dict[str, Any] = {"instance_id": instance["id"], "job_id": job["id"]}
     for tool in TOOLS:
-        if tool.name in READING:
+        if tool.annotations.read_only and tool.name not in sent_by:
             fields = tool.arguments.model_fields
             arguments = {name: value for name, value in needs.items() if name in fields}
-            assert use(both, box, tool.name.removeprefix("runcrate_"), **arguments)
-    assert {request.method for request in cloud.requests[before:]} == {"GET"}
+            assert call(tool.name.removeprefix("runcrate_"), **arguments)
+    call("update_instance_limits", instance_id=instance["id"], max_runtime_minutes=40)
+    call("terminate_instance", instance_id=instance["id"], expected_name=instance["name"])
+    late = use(both, box, "run_job", **{**JOB, "command": "sleep 500"})
+    call("cancel_job", job_id=late["id"])
+    assert sent_by.keys() == {tool.name for tool in TOOLS}
+    for tool in TOOLS:
+        writes = sent_by[tool.name]
+        ends = {route for route in writes if route.startswith("DELETE") or "/cancel" in route}
+        starts = {route for route in writes if route in {"POST /instances", "POST /jobs"}}
+        assert tool.annotations.read_only is not bool(writes or tool.saves_files), tool.name
+        assert tool.annotations.destructive is bool(ends), tool.name
+        assert tool.annotations.costs_money is bool(writes - ends), tool.name
+        assert tool.annotations.idempotent is not bool(starts), tool.name
 
 
 # --- looking ---------------------------------------------------------------------------------
@@ -404,7 +414,7 @@ def test_only_listed_outputs_are_fetched(cloud: Any, both: Both, tmp_path: Path)
     job = use(both, box, "run_job", **JOB)
     use(both, box, "wait_for_job", job_id=job["id"])
     for path in ("../../etc/passwd", "/etc/passwd", "missing"):
-        with pytest.raises(rc.NotFoundError, match="no output of this path"):
+        with pytest.raises(rc.NotFoundError, match="no artifact of this path"):
             use(both, box, "download_job_artifact", job_id=job["id"], path=path)
     large = b'{"data": [{"path": "big", "bytes": 2000000000}]}'
     cloud.fail("GET /jobs/{id}/artifacts", status=200, body=large)
@@ -484,7 +494,7 @@ INJECTIONS = [
 
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_marks_of_speakers_are_broken(text: str) -> None:
-    shown, _ = Sanitizer().ending(text, 1000)
+    shown, _ = Sanitizer().tail(text, 1000)
     for mark in ("<|", "|>", "<system", "</tool", "[INST", "[/INST", "<<SYS"):
         assert mark not in shown
     assert not re.search(r"(?m)^(Human|Assistant):", shown)
@@ -493,7 +503,7 @@ def test_marks_of_speakers_are_broken(text: str) -> None:
 
 def test_ordinary_output_stays_as_it_is() -> None:
     text = "epoch 1/3 loss=0.5 <class 'int'> a|b [1, 2] systematic: <b>\n\tok\r\n"
-    assert Sanitizer().ending(text, 1000) == (text.replace("\r\n", "\n"), 0)
+    assert Sanitizer().tail(text, 1000) == (text.replace("\r\n", "\n"), 0)
 
 
 def test_secrets_do_not_come_through() -> None:
@@ -503,11 +513,11 @@ def test_secrets_do_not_come_through() -> None:
         "https://x.test/f?X-Amz-Signature=abc\n"
         "-----BEGIN PRIVATE KEY-----\nMIIabc\n-----END PRIVATE KEY-----\nend"
     )
-    shown, _ = cleaner.ending(text, 1000)
+    shown, _ = cleaner.tail(text, 1000)
     for secret in ("abc123", "sk-other", "zzz9", "Signature", "MII"):
         assert secret not in shown
     assert shown.endswith("\nend")
-    rest, _ = cleaner.ending("MIIabc\n-----END RSA PRIVATE KEY-----\nend", 1000)
+    rest, _ = cleaner.tail("MIIabc\n-----END RSA PRIVATE KEY-----\nend", 1000)
     assert rest == "[redacted]\nend"
 
 
@@ -515,14 +525,14 @@ def test_secrets_do_not_come_through() -> None:
 def test_no_text_takes_long_to_clean(piece: str) -> None:
     text, cleaner = piece * (200_000 // len(piece)), Sanitizer()
     begun = time.process_time()
-    cleaner.ending(text, 20_000)
+    cleaner.tail(text, 20_000)
     cleaner.remark(text)
     cleaner.name(text)
     assert time.process_time() - begun < 3
 
 
 def test_a_turn_is_one_line() -> None:
-    shown, _ = Sanitizer().ending("a\n\n  system : b\nuser\n: c", 100)
+    shown, _ = Sanitizer().tail("a\n\n  system : b\nuser\n: c", 100)
     assert shown == "a\n\n|   system : b\nuser\n: c"
 
 
@@ -534,7 +544,7 @@ def test_texts_are_cut() -> None:
     assert len(cleaner.name("x" * 500) or "") == MAX_NAME_LENGTH
     assert len(cleaner.remark("x" * 5000) or "") == MAX_REMARK_LENGTH
     long = "a" * 50_000 + "z" * 100
-    shown, left_out = cleaner.ending(long, 100)
+    shown, left_out = cleaner.tail(long, 100)
     assert (shown, left_out) == ("z" * 100, 50_000)
 
 
@@ -604,10 +614,10 @@ def test_a_call_is_described_for_a_person(both: Both) -> None:
     assert "\n" not in described("launch_instance", plan_token="x\ny")
     instance = use(both, box, "launch_instance", plan_token=plan["plan_token"])
     update = described("update_instance_limits", instance_id=instance["id"], max_runtime_minutes=40)
-    assert 'live for "40" minutes. It is agent-' in update
+    assert "to 40 minutes. It is agent-" in update
     assert "at most 0.75 USD. Spent or reserved so far: 0.75 of 5 USD." in update
     end = described("terminate_instance", instance_id="other", expected_name="a")
-    assert end.startswith('End the instance "other" called "a"; its disk is lost. It was not')
+    assert end.startswith('Terminate the instance "other" called "a"; its disk is lost. It was')
     assert described("cancel_job", job_id="j").startswith('Cancel the job "j". It was not started')
     job = described("run_job", **{**JOB, "command": "a\nb", "image": "x/y:1"}, max_retries=1)
     assert job.startswith(

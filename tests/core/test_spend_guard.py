@@ -14,14 +14,15 @@ import runcrate_core as rc
 from runcrate_core.api.instance_types import Instance, InstanceType
 from runcrate_core.protocol import reconcile
 from runcrate_core.spending import cleanup
-from runcrate_core.spending.guard import MAX_PLANS, lifetime_minutes
 from runcrate_core.spending.instance_selection import (
     Candidate,
     candidates_of,
     cheapest,
     dearest_for_job,
 )
+from runcrate_core.spending.instances import MAX_PLANS, lifetime_minutes
 from runcrate_core.spending.money import cents, cost_of_instance
+from runcrate_core.spending.reservations import Reservations
 from tests.core.cloud import Both, sent
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=5)
@@ -699,8 +700,8 @@ def test_limits_may_name_one_gpu_as_a_text() -> None:
 
 def test_a_prefix_leaves_room_for_the_rest_of_a_name() -> None:
     longest = "p" * 40
-    guard = rc.SpendGuard(rc.SpendLimits(name_prefix=longest))
-    assert guard.limits.owns(guard._full_name("training"))
+    limits = rc.SpendLimits(name_prefix=longest)
+    assert limits.owns(Reservations(limits, rc.SpendLedger()).unique_name("training"))
     with pytest.raises(ValueError, match="40"):
         rc.SpendLimits(name_prefix=longest + "p")
 

@@ -100,7 +100,7 @@ def test_tools_can_be_chosen_by_name(cloud: Any) -> None:
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
         [tool] = RuncrateToolkit(client, include=["runcrate_get_balance"]).get_tools()
         assert tool.name == "runcrate_get_balance"
-        with pytest.raises(rc.ConfigurationError, match="is no tool"):
+        with pytest.raises(rc.ConfigurationError, match="is not a tool"):
             RuncrateToolkit(client, include=["get_balance"])
 
 
@@ -357,7 +357,7 @@ async def test_a_whole_story_with_approval(
         state = await told_by(agent, person, is_async=is_async)
     messages = state["messages"]
     assert messages[-1].content == "Done."
-    assert [text.split(" ")[0] for text in person.asked] == ["Launch", "Launch", "Run", "End"]
+    assert [text.split(" ")[0] for text in person.asked] == ["Launch", "Launch", "Run", "Terminate"]
     assert "at 1.49 USD an hour for at most 60 minutes: at most 1.49 USD" in person.asked[0]
     assert "for at most 20 minutes: at most 0.50 USD" in person.asked[1]
     assert "at up to 2 USD an hour for at most 10 minutes: at most 0.33 USD" in person.asked[2]
