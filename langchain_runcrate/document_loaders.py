@@ -22,7 +22,7 @@ from runcrate_core.toolkit import (
     AudioSource,
     Transcriber,
     TranscriptFormat,
-    is_of_the_account,
+    is_account_error,
     map_ordered,
     resolve_audio_sources,
 )
@@ -215,7 +215,7 @@ class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
             return recording, error
 
     def _pass_over(self, recording: AudioSource, error: Exception) -> None:
-        if self.on_error == "raise" or is_of_the_account(error):
+        if self.on_error == "raise" or is_account_error(error):
             raise error
         self._skipped.append(SkippedAudio(recording.source, str(error)))
         warnings.warn(f"Skipped {recording.source}: {error}", stacklevel=3)

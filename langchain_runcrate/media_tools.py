@@ -103,7 +103,7 @@ class RuncrateMediaTool(GivenClients, BaseTool):
             if made.content is not None
         ]
         text = {"type": "text", "text": answer.text}
-        return ([text, *blocks] if blocks else answer.text), answer.record
+        return ([text, *blocks] if blocks else answer.text), answer.data
 
 
 class RuncrateImageTool(RuncrateMediaTool):
@@ -143,7 +143,7 @@ class RuncrateImageTool(RuncrateMediaTool):
     edit_model: str = _STUDIO.edit_model
     """Changes pictures."""
 
-    max_images: int = Field(default=_STUDIO.most_images, ge=1, le=8)
+    max_images: int = Field(default=_STUDIO.max_images, ge=1, le=8)
     """Most pictures of one call."""
 
     return_image: bool = False
@@ -158,9 +158,9 @@ class RuncrateImageTool(RuncrateMediaTool):
             self.output_dir,
             image_model=self.model,
             edit_model=self.edit_model,
-            most_images=self.max_images,
+            max_images=self.max_images,
             keep_content=self.return_image,
-        ).make_images(args)
+        ).generate_images(args)
 
 
 class RuncrateSpeechTool(RuncrateMediaTool):

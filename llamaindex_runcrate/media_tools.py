@@ -95,7 +95,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         video_model: str = _STUDIO.video_model,
         voice: str | None = None,
         speech_format: SpeechFormat = _STUDIO.speech_format,
-        max_images: int = _STUDIO.most_images,
+        max_images: int = _STUDIO.max_images,
         wait: bool = _STUDIO.wait,
         timeout: float = _STUDIO.timeout,
         poll_interval: float = _STUDIO.poll_interval,
@@ -113,7 +113,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
             voice=voice,
             speech_format=speech_format,
             video_model=video_model,
-            most_images=max_images,
+            max_images=max_images,
             wait=wait,
             timeout=timeout,
             poll_interval=poll_interval,
@@ -240,7 +240,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         self.close()
 
     def _image_plan(self, **arguments: Any) -> Any:
-        return self._studio.make_images(ImageArguments(**arguments))
+        return self._studio.generate_images(ImageArguments(**arguments))
 
     def _speech_plan(self, **arguments: Any) -> Any:
         return self._studio.generate_speech(SpeechArguments(**arguments))

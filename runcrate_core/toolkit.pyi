@@ -16,18 +16,6 @@ from runcrate_core.agent_tools.toolbox import (
 from runcrate_core.agent_tools.toolkit_mixin import (
     ToolkitMixin as ToolkitMixin,
 )
-from runcrate_core.audio_sources import (
-    AUDIO_SUFFIXES as AUDIO_SUFFIXES,
-)
-from runcrate_core.audio_sources import (
-    AudioInput as AudioInput,
-)
-from runcrate_core.audio_sources import (
-    AudioSource as AudioSource,
-)
-from runcrate_core.audio_sources import (
-    resolve_audio_sources as resolve_audio_sources,
-)
 from runcrate_core.client_pair import (
     ClientPair as ClientPair,
 )
@@ -40,41 +28,44 @@ from runcrate_core.lazy_exports import (
 from runcrate_core.lazy_exports import (
     lazy_exports as lazy_exports,
 )
-from runcrate_core.media_arguments import (
-    IMAGE_TOOL as IMAGE_TOOL,
-)
-from runcrate_core.media_arguments import (
-    SPEECH_TOOL as SPEECH_TOOL,
-)
-from runcrate_core.media_arguments import (
-    VIDEO_TOOL as VIDEO_TOOL,
-)
-from runcrate_core.media_arguments import (
-    ImageArguments as ImageArguments,
-)
-from runcrate_core.media_arguments import (
-    MediaTool as MediaTool,
-)
-from runcrate_core.media_arguments import (
-    SpeechArguments as SpeechArguments,
-)
-from runcrate_core.media_arguments import (
-    VideoArguments as VideoArguments,
-)
-from runcrate_core.media_failures import (
+from runcrate_core.media_tools.failures import (
     explain_media_failure as explain_media_failure,
 )
-from runcrate_core.media_tools import (
-    MediaFile as MediaFile,
-)
-from runcrate_core.media_tools import (
+from runcrate_core.media_tools.generator import (
     MediaGenerator as MediaGenerator,
 )
-from runcrate_core.media_tools import (
+from runcrate_core.media_tools.image_tool import (
+    IMAGE_TOOL as IMAGE_TOOL,
+)
+from runcrate_core.media_tools.image_tool import (
+    ImageArguments as ImageArguments,
+)
+from runcrate_core.media_tools.result import (
+    MediaFile as MediaFile,
+)
+from runcrate_core.media_tools.result import (
     MediaResult as MediaResult,
 )
-from runcrate_core.media_tools import (
+from runcrate_core.media_tools.speech_tool import (
+    SPEECH_TOOL as SPEECH_TOOL,
+)
+from runcrate_core.media_tools.speech_tool import (
+    SpeechArguments as SpeechArguments,
+)
+from runcrate_core.media_tools.speech_tool import (
     SpeechFormat as SpeechFormat,
+)
+from runcrate_core.media_tools.tool import (
+    MediaArguments as MediaArguments,
+)
+from runcrate_core.media_tools.tool import (
+    MediaTool as MediaTool,
+)
+from runcrate_core.media_tools.video_tool import (
+    VIDEO_TOOL as VIDEO_TOOL,
+)
+from runcrate_core.media_tools.video_tool import (
+    VideoArguments as VideoArguments,
 )
 from runcrate_core.protocol.chat_types import (
     extract_cost as extract_cost,
@@ -85,21 +76,33 @@ from runcrate_core.protocol.chat_types import (
 from runcrate_core.protocol.chat_types import (
     extract_usage as extract_usage,
 )
-from runcrate_core.protocol.transcripts import (
+from runcrate_core.transcription.audio_sources import (
+    AUDIO_SUFFIXES as AUDIO_SUFFIXES,
+)
+from runcrate_core.transcription.audio_sources import (
+    AudioInput as AudioInput,
+)
+from runcrate_core.transcription.audio_sources import (
+    AudioSource as AudioSource,
+)
+from runcrate_core.transcription.audio_sources import (
+    resolve_audio_sources as resolve_audio_sources,
+)
+from runcrate_core.transcription.segment import (
     Segment as Segment,
 )
-from runcrate_core.protocol.transcripts import (
-    Transcript as Transcript,
-)
-from runcrate_core.protocol.transcripts import (
-    TranscriptFormat as TranscriptFormat,
-)
-from runcrate_core.transcriber import (
+from runcrate_core.transcription.transcriber import (
     Transcriber as Transcriber,
 )
-from runcrate_core.transcriber import (
+from runcrate_core.transcription.transcriber import (
     TranscriptChunk as TranscriptChunk,
 )
-from runcrate_core.transcriber import (
-    is_of_the_account as is_of_the_account,
+from runcrate_core.transcription.transcriber import (
+    is_account_error as is_account_error,
+)
+from runcrate_core.transcription.transcript import (
+    Transcript as Transcript,
+)
+from runcrate_core.transcription.transcript import (
+    TranscriptFormat as TranscriptFormat,
 )

@@ -12,8 +12,8 @@ from pydantic import ValidationError
 
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
-from runcrate_core import media_tools
-from runcrate_core.media_tools import MediaGenerator
+from runcrate_core.media_tools import media_directory, video_tool
+from runcrate_core.media_tools.generator import MediaGenerator
 from tests.core.scripted_server import Reply, ScriptedServer
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
@@ -30,7 +30,7 @@ def job(status: str, **more: Any) -> Reply:
 
 def images(run: Any, url: str, studio: MediaGenerator, **args: Any) -> rt.MediaResult:
     arguments = rt.ImageArguments(**{"prompt": "A fox", **args})
-    answer: rt.MediaResult = run(lambda client: client.run(studio.make_images(arguments)), url)
+    answer: rt.MediaResult = run(lambda client: client.run(studio.generate_images(arguments)), url)
     return answer
 
 
@@ -61,10 +61,10 @@ def test_pictures_go_into_the_folder_under_names_made_here(run: Any, tmp_path: P
     paths = [made.path for made in answer.files]
     assert len(set(paths)) == 2
     for path, made in zip(paths, answer.files, strict=True):
-        assert path.parent == studio.folder
+        assert path.parent == studio.directory
         assert path.suffix == ".png"
         assert path.read_bytes() == made.content == PNG
-    assert answer.record == {
+    assert answer.data == {
         "files": [
             {"path": str(path), "content_type": "image/png", "bytes": len(PNG), "seed": seed}
             for path, seed in zip(paths, (2**31 - 1, 0), strict=True)
@@ -76,8 +76,8 @@ def test_pictures_go_into_the_folder_under_names_made_here(run: Any, tmp_path: P
         "cost_usd": 0.006,
         "cost_source": "catalogue",
     }
-    assert json.loads(json.dumps(answer.record)) == answer.record
-    assert answer.text.startswith(f"Made 2 pictures with {studio.image_model}: ")
+    assert json.loads(json.dumps(answer.data)) == answer.data
+    assert answer.text.startswith(f"Generated 2 images with {studio.image_model}: ")
 
 
 def picture(**told: Any) -> Reply:
@@ -102,7 +102,7 @@ def test_the_cost_of_pictures_is_what_is_told_or_published_and_else_unknown(
 ) -> None:
     with ScriptedServer(*replies) as server:
         answer = images(run, server.url, MediaGenerator(tmp_path, image_model=model), count=2)
-    told = {name: value for name, value in answer.record.items() if name.startswith("cost")}
+    told = {name: value for name, value in answer.data.items() if name.startswith("cost")}
     assert told == ({} if cost is None else {"cost_usd": cost[0], "cost_source": cost[1]})
 
 
@@ -111,20 +111,20 @@ def test_the_cost_of_a_film_is_known_where_the_api_tells_it(run: Any, tmp_path: 
     begun = job("queued", cost_usd=1.2)
     with ScriptedServer(begun, job("completed", usage={"cost": "1.20"}), FILM) as server:
         answer = generate_video(run, server.url, MediaGenerator(tmp_path))
-    assert answer.record.items() >= told.items()
+    assert answer.data.items() >= told.items()
     with ScriptedServer(begun) as server:
         answer = generate_video(run, server.url, MediaGenerator(tmp_path, wait=False))
-    assert answer.record.items() >= told.items()
+    assert answer.data.items() >= told.items()
     with ScriptedServer(job("queued"), job("completed"), FILM) as server:
         answer = generate_video(run, server.url, MediaGenerator(tmp_path))
-    assert "cost_usd" not in answer.record
+    assert "cost_usd" not in answer.data
 
 
 def test_bytes_are_not_kept_unless_asked_for(run: Any, tmp_path: Path) -> None:
     with ScriptedServer(PICTURE) as server:
         (made,) = images(run, server.url, MediaGenerator(tmp_path)).files
     assert made.content is None
-    assert "seed" not in made.record()
+    assert "seed" not in made.to_dict()
 
 
 def test_a_picture_that_comes_as_an_address_is_fetched(run: Any, tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_picture_can_be_changed(run: Any, tmp_path: Path, named: str) -> None:
     with ScriptedServer(PICTURE) as server:
         answer = images(run, server.url, studio, image=named)
         (body,) = [request.json for request in server.received]
-    assert answer.record["model"] == body["model"] == studio.edit_model
+    assert answer.data["model"] == body["model"] == studio.edit_model
     expected = f"data:image/png;base64,{base64.b64encode(PNG).decode()}"
     assert body["image"] == (named if named.startswith("https") else expected)
 
@@ -162,7 +162,7 @@ def test_no_other_file_can_be_named(run: Any, tmp_path: Path, named: str) -> Non
         path.write_bytes(PNG)
     (folder / "link.png").symlink_to(tmp_path / "secret.png")
     with ScriptedServer(PICTURE) as server:
-        with pytest.raises(ValueError, match=r"is no picture in the folder.*Nothing was made"):
+        with pytest.raises(ValueError, match=r"is not a file of.*Nothing was sent"):
             images(run, server.url, MediaGenerator(folder), image=named)
         assert server.sent == 0
 
@@ -175,8 +175,8 @@ def test_a_name_is_shown_without_secrets(run: Any, tmp_path: Path) -> None:
 
 def test_too_many_pictures_are_refused_unsent(run: Any, tmp_path: Path) -> None:
     with ScriptedServer(PICTURE) as server:
-        with pytest.raises(ValueError, match="2 are the most"):
-            images(run, server.url, MediaGenerator(tmp_path, most_images=2), count=3)
+        with pytest.raises(ValueError, match="the maximum is 2"):
+            images(run, server.url, MediaGenerator(tmp_path, max_images=2), count=3)
         assert server.sent == 0
 
 
@@ -188,7 +188,7 @@ def test_what_was_made_before_a_failure_is_named(run: Any, tmp_path: Path) -> No
     (path,) = tmp_path.iterdir()
     told = rt.explain_media_failure(caught.value)
     assert told is not None
-    assert f"Made before this failed: {path.name}." in told
+    assert f"Generated before this failed: {path.name}." in told
     assert "tell the user" in told
 
 
@@ -210,8 +210,8 @@ def test_speech(run: Any, tmp_path: Path) -> None:
     assert "speed" not in second
     (made,) = answer.files
     assert made.path.suffix == ".mp3"
-    assert (answer.record["voice"], answer.record["characters"]) == ("af_heart", 6)
-    assert answer.text.startswith("Made 1 recording with")
+    assert (answer.data["voice"], answer.data["characters"]) == ("af_heart", 6)
+    assert answer.text.startswith("Generated 1 audio file with")
 
 
 def test_bare_samples_are_named_by_what_they_are_declared(run: Any, tmp_path: Path) -> None:
@@ -232,7 +232,7 @@ def test_a_film_is_waited_for_and_its_progress_told(run: Any, tmp_path: Path) ->
     (made,) = answer.files
     assert made.path.read_bytes() == MP4
     assert (made.content_type, made.path.suffix) == ("video/mp4", ".mp4")
-    assert answer.record["video_id"] == "video-1"
+    assert answer.data["video_id"] == "video-1"
 
 
 def test_how_much_of_a_film_is_done_is_told_on_request(run: Any, tmp_path: Path) -> None:
@@ -271,7 +271,7 @@ def test_a_film_of_a_picture_and_its_length(run: Any, tmp_path: Path) -> None:
             run, server.url, MediaGenerator(tmp_path), prompt="Go", image="fox.png", duration=4
         )
         assert server.received[0].json["image"].startswith("data:image/png")
-    assert answer.record["duration_s"] == 4
+    assert answer.data["duration_s"] == 4
 
 
 def test_a_film_that_is_not_waited_for(run: Any, tmp_path: Path) -> None:
@@ -279,7 +279,7 @@ def test_a_film_that_is_not_waited_for(run: Any, tmp_path: Path) -> None:
     with ScriptedServer(job("queued", model="other/model")) as server:
         answer = generate_video(run, server.url, studio)
         assert server.sent == 1
-    assert answer.record == {
+    assert answer.data == {
         "files": [],
         "model": "other/model",
         "video_id": "video-1",
@@ -300,7 +300,7 @@ def test_a_film_that_takes_too_long_is_named_with_its_last_status(run: Any, tmp_
     studio = MediaGenerator(tmp_path, timeout=0.06, poll_interval=0.05)
     with ScriptedServer(job("queued"), job("processing")) as server:
         answer = generate_video(run, server.url, studio)
-    assert answer.record["status"] == "processing"
+    assert answer.data["status"] == "processing"
     assert "not done after 0 s" in answer.text
 
 
@@ -317,7 +317,7 @@ def test_a_request_without_answer_is_not_taken_for_a_film_that_takes_long(
                 server.url,
                 **client_options,
             )
-    assert caught.value.__notes__ == ["The film's video_id is 'video-1'."]
+    assert caught.value.__notes__ == ["The video_id is 'video-1'."]
 
 
 def test_a_film_that_failed_is_named(run: Any, tmp_path: Path) -> None:
@@ -338,7 +338,7 @@ def test_a_film_whose_download_fails_can_be_fetched_later(run: Any, tmp_path: Pa
     with ScriptedServer(*script) as server:
         with pytest.raises(rc.NotFoundError) as caught:
             generate_video(run, server.url, MediaGenerator(tmp_path))
-    assert "The film's video_id is 'video-1'." in (rt.explain_media_failure(caught.value) or "")
+    assert "The video_id is 'video-1'." in (rt.explain_media_failure(caught.value) or "")
 
 
 @pytest.mark.parametrize("make", [images, speech, generate_video])
@@ -359,7 +359,7 @@ def test_a_film_is_either_new_or_an_earlier_one(given: dict[str, str]) -> None:
         rt.VideoArguments(**given)  # type: ignore[arg-type]
     told = rt.explain_media_failure(caught.value)
     assert told is not None
-    assert told.startswith("The arguments are wrong: Give either `prompt` for a new film or")
+    assert told.startswith("The arguments are wrong: Give either `prompt` for a new video or")
 
 
 def test_empty_text_is_not_given_where_it_may_be_left_out() -> None:
@@ -387,9 +387,9 @@ def test_what_was_made_before_a_full_disk_is_told_and_so_is_the_film(
 
     studio = MediaGenerator(tmp_path, poll_interval=0.01)
     with monkeypatch.context() as patch, ScriptedServer(PICTURE, PICTURE) as server:
-        write, left = media_tools.write_whole, [True]
+        write, left = media_directory.write_whole, [True]
         patch.setattr(
-            media_tools,
+            media_directory,
             "write_whole",
             lambda *args: write(*args) if left and left.pop() else full(),
         )
@@ -399,7 +399,7 @@ def test_what_was_made_before_a_full_disk_is_told_and_so_is_the_film(
     assert made.name in str(rt.explain_media_failure(caught.value))
 
     with monkeypatch.context() as patch, ScriptedServer(job("queued"), job("completed")) as server:
-        patch.setattr(media_tools.videos, "download", full)
+        patch.setattr(video_tool.videos, "download", full)
         with pytest.raises(OSError, match="No space") as caught:
             generate_video(run, server.url, studio)
     assert "video-1" in str(rt.explain_media_failure(caught.value))
@@ -415,8 +415,8 @@ def test_arguments_are_strict() -> None:
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        (rc.APIConnectionError("Cut."), "It may have been made and paid for"),
-        (rc.AmbiguousLaunchError("Lost."), "It may have been made and paid for"),
+        (rc.APIConnectionError("Cut."), "It may have been generated and billed"),
+        (rc.AmbiguousLaunchError("Lost."), "It may have been generated and billed"),
         (rc.AuthenticationError("No."), "The key is not accepted"),
         (rc.PermissionDeniedError("No."), "The key lacks the permission"),
         (rc.RateLimitError("Slow."), "Wait before calling again"),

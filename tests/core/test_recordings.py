@@ -12,9 +12,9 @@ import pytest
 
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
-from runcrate_core import transcriber
-from runcrate_core.audio_sources import AudioSource
-from runcrate_core.transcriber import Transcriber
+from runcrate_core.transcription import transcriber
+from runcrate_core.transcription.audio_sources import AudioSource
+from runcrate_core.transcription.transcriber import Transcriber
 from tests.core.scripted_server import Reply, ScriptedServer
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
@@ -108,11 +108,11 @@ def test_a_name_that_is_no_text_can_be_stored_as_text(run: Any, tmp_path: Path) 
 @pytest.mark.parametrize(
     ("source", "error", "told"),
     [
-        ("http://host.test/call.mp3?signature=s3cret", ValueError, "`http://` addresses are not"),
+        ("http://host.test/call.mp3?signature=s3cret", ValueError, "`http://` URLs are not"),
         ("s3://bucket/call.mp3", ValueError, "only https"),
         ("", ValueError, "is empty"),
-        (b"RIFF", TypeError, "`bytes` names no recording"),
-        ([None], TypeError, "`NoneType` names no recording"),
+        (b"RIFF", TypeError, "`bytes` is not an audio source"),
+        ([None], TypeError, "`NoneType` is not an audio source"),
     ],
 )
 def test_what_names_no_recording_is_refused(source: Any, error: Any, told: str) -> None:
@@ -209,7 +209,7 @@ def test_a_refused_address_is_a_bad_recording(run: Any) -> None:
         with pytest.raises(ValueError, match=r"x\.wav` was not transcribed.*403") as caught:
             chunks(run, server.url, recording)
     assert "s3cret" not in str(caught.value)
-    assert not rt.is_of_the_account(caught.value)
+    assert not rt.is_account_error(caught.value)
 
 
 def test_failures_name_the_recording_and_keep_their_class(run: Any, tmp_path: Path) -> None:
@@ -217,7 +217,7 @@ def test_failures_name_the_recording_and_keep_their_class(run: Any, tmp_path: Pa
     with ScriptedServer(refused) as server:
         with pytest.raises(rc.AuthenticationError, match="`call` was not transcribed") as caught:
             chunks(run, server.url, AudioSource.of_bytes(WAV, source="call"))
-        assert rt.is_of_the_account(caught.value)
+        assert rt.is_account_error(caught.value)
         assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301 - made in this line
         with pytest.raises(ValueError, match="`page` was not transcribed"):
             chunks(run, server.url, AudioSource.of_bytes(b"\x89PNG\r\n\x1a\n", source="page"))

@@ -1,4 +1,4 @@
-"""Transcripts in pieces, and long recordings in parts."""
+"""Transcripts, their chunks, and long audio files in parts."""
 
 # ruff: noqa: RUF001 - Chinese sentences end with full-width marks
 
@@ -15,18 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runcrate_core as rc
-from runcrate_core import transcriber
-from runcrate_core.io.audio_splitter import RATE, quiet_cut, split_audio
-from runcrate_core.protocol.transcripts import (
-    Segment,
-    Transcript,
-    clock,
-    joined,
-    read_subtitles,
-    srt,
-    vtt,
-)
-from runcrate_core.transcriber import Transcriber
+from runcrate_core.transcription import transcriber
+from runcrate_core.transcription.audio_splitter import RATE, quiet_split, split_audio
+from runcrate_core.transcription.segment import Segment
+from runcrate_core.transcription.subtitles import read_subtitles, srt, timestamp, vtt
+from runcrate_core.transcription.transcriber import Transcriber
+from runcrate_core.transcription.transcript import Transcript, join_transcripts
 from tests.core.scripted_server import Reply, ScriptedServer
 
 TWO = (
@@ -37,7 +31,7 @@ WHOLE = Transcript("Hello there. How are you today? Fine!", TWO, "en", 8.0, "m")
 
 
 def test_sentences_go_over_the_ends_of_segments_and_keep_their_times() -> None:
-    pieces = WHOLE.pieces("sentences")
+    pieces = WHOLE.split("sentences")
     assert [piece.text for piece in pieces] == ["Hello there.", "How are you today?", "Fine!"]
     assert pieces[0].start == 0.0
     assert pieces[0].end == pytest.approx(2.4)
@@ -46,12 +40,12 @@ def test_sentences_go_over_the_ends_of_segments_and_keep_their_times() -> None:
 
 def test_sentences_in_other_scripts_and_without_end() -> None:
     transcript = Transcript("你好。再见！还有", (Segment("你好。再见！还有", 0.0, 8.0),))
-    assert [piece.text for piece in transcript.pieces("sentences")] == ["你好。", "再见！", "还有"]
+    assert [piece.text for piece in transcript.split("sentences")] == ["你好。", "再见！", "还有"]
 
 
 def test_windows_hold_what_begins_within_them() -> None:
     segments = tuple(Segment(str(second), float(second), second + 1.0) for second in range(0, 9, 2))
-    pieces = Transcript("", segments).pieces("windows", 4.0)
+    pieces = Transcript("", segments).split("windows", 4.0)
     assert [(piece.text, piece.start, piece.end) for piece in pieces] == [
         ("0 2", 0.0, 3.0),
         ("4 6", 4.0, 7.0),
@@ -61,21 +55,21 @@ def test_windows_hold_what_begins_within_them() -> None:
 
 def test_without_times_each_format_gives_the_whole_text() -> None:
     bare = Transcript("One. Two.")
-    assert [piece.text for piece in bare.pieces("text")] == ["One. Two."]
-    assert [piece.text for piece in bare.pieces("segments")] == ["One. Two."]
-    assert [piece.text for piece in bare.pieces("sentences")] == ["One.", "Two."]
-    assert bare.pieces("sentences")[0].start is None
+    assert [piece.text for piece in bare.split("text")] == ["One. Two."]
+    assert [piece.text for piece in bare.split("segments")] == ["One. Two."]
+    assert [piece.text for piece in bare.split("sentences")] == ["One.", "Two."]
+    assert bare.split("sentences")[0].start is None
 
 
 @pytest.mark.parametrize("wrong", [0, -1, math.nan])
 def test_a_window_without_length_is_refused(wrong: float) -> None:
     with pytest.raises(ValueError, match="window"):
-        WHOLE.pieces("windows", wrong)
+        WHOLE.split("windows", wrong)
 
 
 def test_an_unknown_format_is_named() -> None:
     with pytest.raises(ValueError, match="'words'"):
-        WHOLE.pieces("words")  # type: ignore[arg-type]
+        WHOLE.split("words")  # type: ignore[arg-type]
 
 
 SEGMENTS = st.lists(
@@ -101,25 +95,27 @@ def test_unusual_subtitles_are_read() -> None:
 
 
 def test_a_clock_carries() -> None:
-    assert clock(3599.9996, ",") == "01:00:00,000"
-    assert clock(None, ".") == "00:00:00.000"
+    assert timestamp(3599.9996, ",") == "01:00:00,000"
+    assert timestamp(None, ".") == "00:00:00.000"
 
 
 def test_parts_are_joined_with_their_times_corrected() -> None:
     second = Transcript("Bye.", (Segment("Bye.", 1.0, 2.0),), "de", 3.0, "m")
-    whole = joined([(0.0, WHOLE), (600.0, second)])
+    whole = join_transcripts([(0.0, WHOLE), (600.0, second)])
     assert whole.text == "Hello there. How are you today? Fine! Bye."
     assert whole.segments[-1] == Segment("Bye.", 601.0, 602.0)
     assert (whole.language, whole.duration) == ("en", 603.0)
-    assert Segment("x").later(5.0) == Segment("x")
+    assert Segment("x").shifted(5.0) == Segment("x")
 
 
 def test_a_part_without_times_is_not_lost_among_others() -> None:
     silent, bare = Transcript(" ", (), "en", 5.0), Transcript("Bye.", (), "en", 3.0)
-    whole = joined([(0.0, WHOLE), (600.0, silent), (605.0, bare), (608.0, Transcript("Done."))])
+    whole = join_transcripts(
+        [(0.0, WHOLE), (600.0, silent), (605.0, bare), (608.0, Transcript("Done."))]
+    )
     assert whole.segments[:-2] == WHOLE.segments
     assert whole.segments[-2:] == (Segment("Bye.", 605.0, 608.0), Segment("Done.", 608.0, 608.0))
-    assert joined([(0.0, bare), (3.0, bare)]).segments == ()
+    assert join_transcripts([(0.0, bare), (3.0, bare)]).segments == ()
 
 
 def transcribe(run: Any, url: str, transcriber: Transcriber, recording: Any) -> Transcript:
@@ -183,14 +179,14 @@ def test_a_long_recording_is_cut_where_it_is_quiet(tmp_path: Path) -> None:
 
 
 def test_a_short_piece_is_not_searched() -> None:
-    assert quiet_cut(array("h", [1] * 10)) == 10
+    assert quiet_split(array("h", [1] * 10)) == 10
 
 
 @pytest.mark.parametrize("content", [b"no sound at all", b""])
 def test_what_is_no_recording_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.mp3"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"`x\.mp3` is no recording"):
+    with pytest.raises(ValueError, match=r"`x\.mp3` is not an audio file"):
         split_audio(path, tmp_path, 8.0)
 
 

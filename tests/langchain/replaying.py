@@ -15,7 +15,7 @@ from langchain_core.tools import BaseTool
 
 import runcrate_core as rc
 from langchain_runcrate import RuncrateToolkit
-from runcrate_core import media_tools
+from runcrate_core.media_tools import media_directory
 from runcrate_core.spending import plans, reservations
 from tests import conftest
 
@@ -37,7 +37,7 @@ def counted_names() -> Iterator[None]:
     numbers = itertools.count()
     counted = SimpleNamespace(token_hex=lambda size: f"{next(numbers):0{2 * size}x}")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (reservations, plans, media_tools):
+        for module in (reservations, plans, media_directory):
             patch.setattr(module, "secrets", counted)
         yield
 

@@ -1,4 +1,4 @@
-"""Recordings that a program names: paths, folders, patterns and addresses."""
+"""Audio sources of a program: paths, directories, patterns and https URLs."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ AUDIO_SUFFIXES: Final = (".flac", ".m4a", ".mp3", ".mp4", ".ogg", ".wav", ".webm
 
 @dataclass(frozen=True, slots=True)
 class AudioSource:
-    """A recording, and what it is called.
+    """An audio file, and its names.
 
     Attributes:
-        media: A `Path`, bytes, or the https address of one.
-        source: What it is called in results and errors. Of an address no more than host and path:
-            the rest may be a signature.
-        identity: What tells it from others, and stays the same from run to run.
-        filename: What the API is told as its name, where `media` has none.
-        metadata: Goes into the results, over what is found out here.
+        media: A `Path`, bytes, or an https URL.
+        source: Its name in results and errors. Of a URL only host and path: the rest may be a
+            signature.
+        identity: Its unique name, which stays the same from run to run.
+        filename: The file name sent to the API, where `media` has none.
+        metadata: Added to the results; takes precedence over the values of the transcription.
     """
 
     media: Path | bytes | str = field(repr=False)
@@ -44,19 +44,19 @@ class AudioSource:
 
     @classmethod
     def of_path(cls, path: str | os.PathLike[str], **known: Any) -> AudioSource:
-        """Return the recording in a file; it is not opened yet."""
-        # A name may hold bytes that are no text; what is made of it is stored and sent as text.
+        """Return a file as a source; it is not opened yet."""
+        # A name may hold bytes that are not text; results and requests hold text.
         named = os.fspath(path).encode(errors="backslashreplace").decode()
         return cls(Path(path), **{"source": named, "identity": named, **known})
 
     @classmethod
     def of_url(cls, url: str, **known: Any) -> AudioSource:
-        """Return the recording at an https address; it is not fetched yet."""
+        """Return an https URL as a source; it is not fetched yet."""
         return cls(url, **{"source": _public(url), "identity": url, **known})
 
     @classmethod
     def of_bytes(cls, content: bytes, **known: Any) -> AudioSource:
-        """Return the recording that some bytes are."""
+        """Return bytes as a source."""
         digest = hashlib.sha256(content).hexdigest()
         return cls(content, **{"source": f"bytes-{digest[:16]}", "identity": digest, **known})
 
@@ -67,21 +67,22 @@ AudioInput = str | os.PathLike[str] | AudioSource
 def resolve_audio_sources(
     source: AudioInput | Iterable[AudioInput], **known: Any
 ) -> Iterator[AudioSource]:
-    """Return the recordings that a program means.
+    """Return the audio files of paths, directories, patterns and URLs.
 
     Args:
-        source: The path of a file; that of a folder, for all recordings in it and in those within
-            it; a pattern (`calls/*.mp3`, `**` for folders within folders); an https address; a
-            `Recording`; or several of them. Those of a folder or pattern come sorted by name.
-        known: Further attributes of those that are no `Recording` yet.
+        source: The path of a file; that of a directory, for all audio files in it and in its
+            subdirectories; a pattern (`calls/*.mp3`, `**` for nested directories); an https URL;
+            an `AudioSource`; or several of them. Those of a directory or pattern are sorted by
+            name.
+        known: Further attributes of those that are not an `AudioSource` yet.
 
     Returns:
-        The recordings. That a single path exists is not looked at; of a folder or pattern, there
-        may be none. Each file comes once, however many links within them lead to it.
+        The sources. A single path is not checked for existence; a directory or pattern may have
+        none. Each file is returned once, however many links lead to it.
 
     Raises:
-        ValueError: An address is not https, or a path is empty.
-        TypeError: It is nothing of the above.
+        ValueError: A URL is not https, or a path is empty.
+        TypeError: It is none of the above.
     """
     match source:
         case AudioSource():
@@ -90,11 +91,9 @@ def resolve_audio_sources(
             yield AudioSource.of_url(source.strip(), **known)
         case str() if "://" in source:
             scheme = source.strip().partition("://")[0][:20]
-            raise ValueError(
-                f"`{scheme}://` addresses are not fetched, only https. Nothing was sent."
-            )
+            raise ValueError(f"`{scheme}://` URLs are not fetched, only https. Nothing was sent.")
         case "":
-            raise ValueError("The path of the recordings is empty. Nothing was sent.")
+            raise ValueError("The path of the audio files is empty. Nothing was sent.")
         case str() | os.PathLike():
             yield from map(
                 functools.partial(AudioSource.of_path, **known), _files(os.fspath(source))
@@ -104,51 +103,52 @@ def resolve_audio_sources(
                 yield from resolve_audio_sources(each, **known)
         case _:
             raise TypeError(
-                f"`{type(source).__name__}` names no recording: give paths, folders, patterns, "
-                "https addresses or `Recording`s (bytes: `Recording.of_bytes`). Nothing was sent."
+                f"`{type(source).__name__}` is not an audio source: give paths, directories, "
+                "patterns, https URLs or `AudioSource`s (bytes: `AudioSource.of_bytes`). Nothing "
+                "was sent."
             )
 
 
-def _files(named: str) -> list[str]:
-    if os.path.isdir(named):  # noqa: PTH112 - text in, text out: names stay as they were given
-        named = os.path.join(glob.escape(named), "**", "*")  # noqa: PTH118 - the same
-    elif not glob.has_magic(named) or os.path.exists(named):  # noqa: PTH110 - the same
-        return [named]
-    suffix = Path(named).suffix
-    # Where the pattern does not say which kind of file is meant, other files may be there.
+def _files(path: str) -> list[str]:
+    if os.path.isdir(path):  # noqa: PTH112 - text in, text out: names stay as they were given
+        path = os.path.join(glob.escape(path), "**", "*")  # noqa: PTH118 - the same
+    elif not glob.has_magic(path) or os.path.exists(path):  # noqa: PTH110 - the same
+        return [path]
+    suffix = Path(path).suffix
+    # A pattern without a suffix may match files of other kinds.
     is_open = not suffix or glob.has_magic(suffix)
-    return _each_once(name for name in _matching(named) if not is_open or _is_audio(name))
+    return _unique_files(name for name in _matching(path) if not is_open or _is_audio(name))
 
 
 def _matching(pattern: str) -> Iterator[str]:
-    """Give what matches, as `glob` does, which would go round in circles of links for ages."""
+    """Yield the matches, as `glob` does, but without following circular links."""
     deep = _ANY_DEPTH.search(pattern)
     if deep is None:
         yield from glob.iglob(pattern)  # noqa: PTH207 - the same
         return
     head, tail = pattern[: deep.start()], pattern[deep.end() :] or "*"
     for top in glob.iglob(head) if head else [""]:  # noqa: PTH207 - the same
-        for place in _folders(top):
-            yield from _matching(os.path.join(glob.escape(place), tail))  # noqa: PTH118 - the same
+        for directory in _directories(top):
+            yield from _matching(os.path.join(glob.escape(directory), tail))  # noqa: PTH118 - the same
 
 
-def _folders(top: str) -> Iterator[str]:
-    """Give a folder and those within it, each once, without the hidden ones."""
+def _directories(top: str) -> Iterator[str]:
+    """Yield a directory and its subdirectories, each once, without the hidden ones."""
     entered: set[str] = set()
-    for place, folders, _ in os.walk(top or os.curdir, followlinks=True):
-        real = os.path.realpath(place)
+    for directory, names, _ in os.walk(top or os.curdir, followlinks=True):
+        real = os.path.realpath(directory)
         if real in entered:  # a link that leads back
-            folders.clear()
+            names.clear()
             continue
         entered.add(real)
-        folders[:] = [name for name in folders if not name.startswith(".")]
-        yield place if top else os.path.relpath(place).removeprefix(os.curdir)
+        names[:] = [name for name in names if not name.startswith(".")]
+        yield directory if top else os.path.relpath(directory).removeprefix(os.curdir)
 
 
-def _each_once(found: Iterable[str]) -> list[str]:
-    """Return files in the order of their names, each under its shortest: listening costs money."""
+def _unique_files(names: Iterable[str]) -> list[str]:
+    """Return each file once, under its shortest name, sorted: each transcription is billed."""
     by_file: dict[str, str] = {}
-    for name in sorted(found, key=lambda name: (name.count(os.sep), name)):
+    for name in sorted(names, key=lambda name: (name.count(os.sep), name)):
         if os.path.isfile(name):  # noqa: PTH113 - the same
             by_file.setdefault(os.path.realpath(name), name)
     return sorted(by_file.values())
