@@ -15,7 +15,7 @@ import stat
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 import asyncssh
 
@@ -148,8 +148,9 @@ class FileTransfer:
                 raise _is_directory(source)
             async with self._sftp.open(source, "rb", block_size=_BLOCK) as file:
                 data = bytearray()
+                read = _binary_read(file)
                 while len(data) <= max_bytes:
-                    block = await file.read(min(_BLOCK, max_bytes + 1 - len(data)))
+                    block = await read(min(_BLOCK, max_bytes + 1 - len(data)), len(data))
                     if not block:
                         return bytes(data)
                     data += block
@@ -256,7 +257,8 @@ class FileTransfer:
                     source, "rb", block_size=_BLOCK, max_requests=_REQUESTS
                 ) as file:
                     position = 0
-                    while block := await file.read(_BLOCK * _REQUESTS, position):
+                    read = _binary_read(file)
+                    while block := await read(_BLOCK * _REQUESTS, position):
                         await asyncio.to_thread(part.write, block)
                         position += len(block)
                         self._done = start + position
@@ -371,6 +373,13 @@ def _errors_of(path: str) -> Iterator[None]:
             path=path,
             reason=found[0],
         ) from error
+
+
+def _binary_read(
+    file: asyncssh.SFTPClientFile,
+) -> Callable[[int, int], Awaitable[bytes]]:
+    """Return the reading of a file that was opened as binary, with the type that it then has."""
+    return cast("Callable[[int, int], Awaitable[bytes]]", file.read)
 
 
 def _is_directory(path: str) -> RemoteFileError:

@@ -6,7 +6,6 @@ The flow asks the API; it is run again for each connection, as certificates are 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from runcrate_core.api.instances import get
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT: Final = 22
 DEFAULT_USER: Final = "root"
-_KEY_START: Final = "-----BEGIN"
 
 
 @dataclass(frozen=True)
@@ -80,27 +78,6 @@ def log_in_with_key(instance_id: str) -> Flow[Login]:
     extra: dict[str, Any] = instance.model_extra or {}
     port = extra.get("ssh_port")  # seen in code of users; not documented
     return Login(host, port if isinstance(port, int) else DEFAULT_PORT)
-
-
-def private_key_text(key: str | bytes | Path) -> bytes:
-    """Return a private key as text.
-
-    Args:
-        key: A `Path` to its file, or its text.
-
-    Raises:
-        ValueError: A string that is no key: it is never read as a path.
-        OSError: The file cannot be read.
-    """
-    if isinstance(key, Path):
-        return key.expanduser().read_bytes()
-    text = key.encode() if isinstance(key, str) else bytes(key)
-    if not text.lstrip().startswith(_KEY_START.encode()):
-        raise ValueError(
-            "`private_key` is not the text of a private key. Give a `pathlib.Path` for a file. "
-            "Nothing was sent."
-        )
-    return text
 
 
 def _require_reachable(instance: Instance) -> str:
