@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -324,8 +325,8 @@ def _certificate(text: str) -> asyncssh.SSHCertificate:
 def _reason(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no response in time"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
+    if isinstance(error, OSError) and error.errno:
+        return os.strerror(error.errno)
     return str(error) or type(error).__name__
 
 

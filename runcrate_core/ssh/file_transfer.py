@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # Called with the bytes done and all bytes, as other transfers of this library do.
 OnProgress = Callable[[int, int | None], Any]
 
-_BLOCK: Final = 262_144  # bytes
+_BLOCK: Final = 131_072  # bytes; OpenSSH takes less than 256 KiB in one packet
 _REQUESTS: Final = 8  # blocks on their way at the same time
 _RANDOM_BYTES: Final = 6
 _KEPT_MODE: Final = 0o777
@@ -335,7 +335,14 @@ class FileTransfer:
 
 
 _WINDOWS: Final = os.name == "nt"
-_LOST: Final = (asyncssh.SFTPConnectionLost, asyncssh.SFTPNoConnection, asyncssh.DisconnectError)
+_LOST: Final = (
+    asyncssh.SFTPConnectionLost,
+    asyncssh.SFTPNoConnection,
+    asyncssh.DisconnectError,
+    asyncssh.ChannelOpenError,
+    ConnectionError,  # of the socket; errors of files here are other kinds of `OSError`
+    EOFError,
+)
 _REASONS: Final = (
     (asyncssh.SFTPNoSuchFile, "file_not_found", "does not exist"),
     (asyncssh.SFTPNoSuchPath, "file_not_found", "does not exist"),
