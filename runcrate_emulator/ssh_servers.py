@@ -93,7 +93,12 @@ class SshServers:
         self._thread.start()
 
     def add(
-        self, instance_id: str, public_keys: Iterable[str], variables: dict[str, str] | None = None
+        self,
+        instance_id: str,
+        public_keys: Iterable[str],
+        variables: dict[str, str] | None = None,
+        *,
+        port: int = 0,
     ) -> int:
         """Start the server of an instance; it refuses logins until the instance runs.
 
@@ -101,6 +106,7 @@ class SshServers:
             instance_id: Identifier.
             public_keys: Keys that may log in besides certificates.
             variables: Environment variables of its commands.
+            port: Its port; 0 takes a free one.
 
         Returns:
             Its port.
@@ -117,7 +123,7 @@ class SshServers:
                 _host_key(instance_id),
             )
             self._hosts[instance_id] = host
-            self._call(self._listen(host))
+            self._call(self._listen(host, port))
         return host.port
 
     def remove(self, instance_id: str) -> None:

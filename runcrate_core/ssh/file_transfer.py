@@ -13,7 +13,6 @@ import os
 import secrets
 import stat
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any, Final, cast
 
@@ -21,7 +20,12 @@ import asyncssh
 
 from runcrate_core.errors import RemoteFileError, SSHConnectionError
 from runcrate_core.io.files import PartFile, require_target
-from runcrate_core.ssh.remote_paths import check_entry_name, check_remote_path, part_path
+from runcrate_core.ssh.remote_paths import (
+    RemoteFile,
+    check_entry_name,
+    check_remote_path,
+    part_path,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -33,21 +37,6 @@ _BLOCK: Final = 131_072  # bytes; OpenSSH takes less than 256 KiB in one packet
 _REQUESTS: Final = 8  # blocks on their way at the same time
 _RANDOM_BYTES: Final = 6
 _KEPT_MODE: Final = 0o777
-
-
-@dataclass(frozen=True)
-class RemoteFile:
-    """An entry of a directory on an instance.
-
-    Attributes:
-        name: Its name in the directory.
-        is_directory: Whether it is a directory.
-        size: Bytes, when the instance reports them.
-    """
-
-    name: str
-    is_directory: bool
-    size: int | None
 
 
 class FileTransfer:
@@ -361,11 +350,7 @@ def _errors_of(path: str) -> Iterator[None]:
     """Raise the errors of SFTP as those of this library."""
     try:
         yield
-    except (
-        asyncssh.SFTPConnectionLost,
-        asyncssh.SFTPNoConnection,
-        asyncssh.ConnectionLost,
-    ) as error:
+    except _LOST as error:
         raise SSHConnectionError(
             f"The connection was lost during the transfer of `{path}`. The target was not changed; "
             "a part file may be left beside it. Try again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Final
 
@@ -9,6 +10,21 @@ from runcrate_core.errors import RemoteFileError
 from runcrate_core.protocol.file_names import is_device_name, part_file_name, safe_file_name
 
 _LONGEST_PATH_BYTES: Final = 4096
+
+
+@dataclass(frozen=True)
+class RemoteFile:
+    """An entry of a directory on an instance.
+
+    Attributes:
+        name: Its name in the directory.
+        is_directory: Whether it is a directory.
+        size: Bytes, when the instance reports them.
+    """
+
+    name: str
+    is_directory: bool
+    size: int | None
 
 
 def check_remote_path(path: str) -> str:

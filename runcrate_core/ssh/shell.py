@@ -24,7 +24,7 @@ from runcrate_core.ssh.commands import (
     kill_line,
 )
 from runcrate_core.ssh.connection import Connection, ConnectionOptions, open_session
-from runcrate_core.ssh.file_transfer import FileTransfer, OnProgress, RemoteFile
+from runcrate_core.ssh.file_transfer import FileTransfer, OnProgress
 from runcrate_core.ssh.port_forward import PortForward
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
     from runcrate_core.ssh.commands import CommandResult
     from runcrate_core.ssh.connection import LogIn
+    from runcrate_core.ssh.remote_paths import RemoteFile
 
 # Called with each piece of output; may return an awaitable.
 OnOutput = Callable[[str], Any]
