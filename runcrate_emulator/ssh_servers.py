@@ -56,6 +56,8 @@ class _Host:
     host_key: asyncssh.SSHKey
     server: asyncssh.SSHAcceptor | None = None
     connections: set[asyncssh.SSHServerConnection] = field(default_factory=set)
+    children: set[int] = field(default_factory=set)
+    tasks: set[asyncio.Task[None]] = field(default_factory=set)
     active_at: datetime | None = None
     was_running: bool = False
 
@@ -216,7 +218,7 @@ class SshServers:
             await asyncio.sleep(_WATCH_INTERVAL_S)
             for host in list(self._hosts.values()):
                 runs = self._is_running(host.instance_id)
-                if host.was_running and not runs:
+                if not runs and (host.was_running or host.connections):
                     await self._abort([host])
                     _end_processes(host)
                 host.was_running = runs
@@ -247,6 +249,8 @@ class SshServers:
             host.server.close()
         await self._abort([host])
         _end_processes(host)
+        if host.tasks:
+            await asyncio.wait(host.tasks, timeout=_START_TIMEOUT_S / 2)
         shutil.rmtree(host.directory, ignore_errors=True)
 
     def authorized_keys(self, host: _Host) -> asyncssh.SSHAuthorizedKeys:
@@ -325,7 +329,10 @@ class _Login(asyncssh.SSHServer):
             process.exit(1)
             return
         self._servers.commands.append((self._host.instance_id, command))
-        await _run_command(self._host, process, command)
+        # A task of its own, as those of a connection are cancelled with it.
+        task = asyncio.get_running_loop().create_task(_run_command(self._host, process, command))
+        self._host.tasks.add(task)
+        task.add_done_callback(self._host.tasks.discard)
 
 
 class _Session(asyncssh.SSHServerProcess[bytes]):
@@ -377,33 +384,44 @@ async def _run_command(
         stderr=asyncio.subprocess.PIPE,
         start_new_session=True,
     )
-    feeding = asyncio.ensure_future(_copy(process.stdin, child.stdin))
-    reading = [
-        asyncio.ensure_future(_copy(child.stdout, process.stdout)),
-        asyncio.ensure_future(_copy(child.stderr, process.stderr)),
-    ]
+    host.children.add(child.pid)
+    feeding = asyncio.ensure_future(_feed(process.stdin, child.stdin))
     try:
-        status = await child.wait()
-        await asyncio.gather(*reading)
+        _, _, status = await asyncio.gather(
+            _pass_on(child.stdout, process.stdout),
+            _pass_on(child.stderr, process.stderr),
+            child.wait(),
+        )
+    finally:
+        feeding.cancel()
+        host.children.discard(child.pid)
+    with contextlib.suppress(OSError, asyncssh.Error):  # the client may have closed the channel
         if status < 0:
             process.exit_with_signal(signal.Signals(-status).name.removeprefix("SIG"))
         else:
             process.exit(status)
-    except (BrokenPipeError, ConnectionError, asyncssh.Error):
-        process.close()  # the client has closed the channel
-    finally:
-        feeding.cancel()
-        for task in reading:
-            task.cancel()
 
 
-async def _copy(reader: Any, writer: Any) -> None:
-    with contextlib.suppress(asyncssh.BreakReceived, asyncssh.SignalReceived):
+async def _feed(reader: asyncssh.SSHReader[bytes], writer: asyncio.StreamWriter | None) -> None:
+    if writer is None:
+        return
+    with contextlib.suppress(OSError, asyncssh.BreakReceived, asyncssh.SignalReceived):
         while data := await reader.read(_BLOCK):
             writer.write(data)
             await writer.drain()
-    if isinstance(writer, asyncio.StreamWriter):
-        writer.close()
+    writer.close()
+
+
+async def _pass_on(reader: asyncio.StreamReader | None, writer: asyncssh.SSHWriter[bytes]) -> None:
+    """Pass output on; what comes after the client has closed the channel is dropped."""
+    is_open = True
+    while reader is not None and (data := await reader.read(_BLOCK)):
+        if is_open:
+            try:
+                writer.write(data)
+                await writer.drain()
+            except (OSError, asyncssh.Error):
+                is_open = False
 
 
 def _environment(host: _Host) -> dict[str, str]:
@@ -423,6 +441,9 @@ def _environment(host: _Host) -> dict[str, str]:
 
 def _end_processes(host: _Host) -> None:
     """End what the commands of an instance have left running."""
+    for group in host.children:
+        with contextlib.suppress(OSError):
+            os.killpg(group, signal.SIGKILL)
     mark = f"{_VARIABLE}={host.instance_id}".encode()
     for entry in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):

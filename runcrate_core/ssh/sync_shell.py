@@ -110,8 +110,8 @@ class InstanceShell:
         # A shell that is dropped without `close` does not keep its thread.
         self._finalizer = weakref.finalize(self, _stop, portal)
         try:
-            self._shell = portal.call(make)
-            portal.call(self._shell.__aenter__)
+            # The portal awaits what it is given, which opens the connection.
+            self._shell: AsyncInstanceShell = portal.call(make)
         except BaseException:
             self._leave()
             raise

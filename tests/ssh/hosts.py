@@ -37,6 +37,8 @@ UsePAM no
 PermitRootLogin yes
 PasswordAuthentication no
 MaxSessions 10
+# Keeps bash from reading the start-up files of this machine.
+SetEnv SHLVL=2
 Subsystem sftp internal-sftp
 """
 
