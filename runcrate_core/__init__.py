@@ -86,6 +86,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "protocol.json_body": ("UNCHANGED",),
         "protocol.rate_limiter": ("RateLimit",),
         "protocol.response": ("ResponseInfo",),
+        "protocol.timeouts": ("Timeout",),
         "spending.cleanup": ("CleanupReport",),
         "spending.guard": ("SpendGuard",),
         "spending.ledger": ("LedgerEntry", "SpendLedger"),

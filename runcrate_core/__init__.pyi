@@ -256,6 +256,9 @@ from runcrate_core.protocol.rate_limiter import (
 from runcrate_core.protocol.response import (
     ResponseInfo as ResponseInfo,
 )
+from runcrate_core.protocol.timeouts import (
+    Timeout as Timeout,
+)
 from runcrate_core.spending.cleanup import (
     CleanupReport as CleanupReport,
 )

@@ -16,6 +16,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "agent_tools.toolbox": ("AgentToolbox",),
         "agent_tools.toolkit_mixin": ("ToolkitMixin",),
         "client_pair": ("ClientPair",),
+        "config": ("inference_url_from_environment",),
         "io.map_ordered": ("map_ordered",),
         "lazy_exports": ("Extra", "lazy_exports"),
         "media_tools.failures": ("explain_media_failure",),

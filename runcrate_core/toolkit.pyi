@@ -19,6 +19,9 @@ from runcrate_core.agent_tools.toolkit_mixin import (
 from runcrate_core.client_pair import (
     ClientPair as ClientPair,
 )
+from runcrate_core.config import (
+    inference_url_from_environment as inference_url_from_environment,
+)
 from runcrate_core.io.map_ordered import (
     map_ordered as map_ordered,
 )

@@ -22,6 +22,7 @@ from runcrate_core.io.stream_endpoint import async_stream_endpoint, stream_endpo
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface, json_request
 from runcrate_core.protocol.steps import Call
+from runcrate_core.protocol.timeouts import TimeoutLike
 
 P = ParamSpec("P")
 
@@ -98,7 +99,7 @@ class ChatParams:
     body: dict[str, Any]
     stream_options: Mapping[str, Any] | None
     headers: Mapping[str, str] | None
-    timeout: float | None
+    timeout: float | TimeoutLike | None
 
     def request(self, *, streamed: bool) -> Request:
         """Return the request, encoded."""
@@ -138,7 +139,7 @@ def draft(
     stream_options: Mapping[str, Any] | None = INCLUDE_USAGE,
     extra_body: Mapping[str, Any] | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> ChatParams:
     """Complete a chat.

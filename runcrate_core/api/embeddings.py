@@ -18,6 +18,7 @@ from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import Request, RetrySafety, Surface, json_request
 from runcrate_core.protocol.response import Response, ResponseInfo, json_object, malformed
 from runcrate_core.protocol.steps import Call
+from runcrate_core.protocol.timeouts import TimeoutLike
 
 
 class Embedding(ApiModel):
@@ -55,7 +56,7 @@ def create(
     dimensions: int | None = None,
     user: str | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Call[Embeddings]:
     """Turn texts into vectors.

@@ -108,7 +108,7 @@ def test_42_fifty_threads_share_one_client() -> None:
 
         def work() -> list[Any]:
             barrier.wait()
-            made.add(id(client._driver.http.client()))
+            made.add(id(client._driver.http.client(client._driver.config)))
             return client.instances.list()
 
         with ThreadPoolExecutor(50) as pool:
@@ -147,7 +147,7 @@ def test_43_a_client_that_was_given_stays_open() -> None:
 
 @pytest.mark.parametrize("wrong", [object(), httpx.AsyncClient()])
 def test_a_foreign_http_client_is_named(wrong: Any) -> None:
-    with pytest.raises(TypeError, match=r"httpx\.Client"):
+    with pytest.raises(rc.ConfigurationError, match=r"httpx\.Client"):
         rc.Runcrate("rc_live_test", http_client=wrong)
 
 
