@@ -39,12 +39,14 @@ T = TypeVar("T")
 
 CONNECT_TIMEOUT_S: Final = 5.0
 WRITE_TIMEOUT_S: Final = 60.0
-# How long a call waits for a connection of a full pool.
-POOL_TIMEOUT_S: Final = 10.0
 # The limits of a client whose user has set none.
 _UNSET_TIMEOUT: Final = httpx.Timeout(5.0)
+# How long a call waits for a connection of a full pool: as long as the slowest answer may take. It
+# waits for the program's own other calls, so its timeout, which is for the service, does not count.
+POOL_TIMEOUT_S: Final = 600.0
+# A program that makes hundreds of calls at once has a connection for each.
 LIMITS: Final = httpx.Limits(
-    max_connections=100, max_keepalive_connections=20, keepalive_expiry=5.0
+    max_connections=1000, max_keepalive_connections=100, keepalive_expiry=5.0
 )
 USER_AGENT: Final = f"runcrate-integrations/{__version__}"
 
@@ -235,7 +237,7 @@ def time_limits(
     defaults = Timeout(
         connect=min(CONNECT_TIMEOUT_S, read),
         write=WRITE_TIMEOUT_S,
-        pool=min(POOL_TIMEOUT_S, read),
+        pool=POOL_TIMEOUT_S,
         total=TOTAL_PER_READ * read,
     )
     return replace(given, read=read).over(defaults)

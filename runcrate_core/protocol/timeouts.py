@@ -46,7 +46,8 @@ class Timeout:
             600, media 300, launches 90.
         connect: Opening a connection. Default: 5, or `read` if that is less.
         write: Silence while sending. Default: 60.
-        pool: Waiting for a connection of a full pool. Default: 10, or `read` if that is less.
+        pool: Waiting for a connection of a full pool, that is for other calls of this program.
+            Default: 600.
         total: Receiving the complete response, from the end of the request on. Default: three
             times `read`. Streams and downloads have it until their body begins.
 

@@ -243,10 +243,10 @@ def limits_of(**arguments: Any) -> dict[str, float | None]:
 
 
 def test_the_limits_that_are_used_are_those_that_were_given() -> None:
-    default = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 10.0}
+    default = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 600.0}
     assert limits_of() == default
     assert limits_of(timeout=300) == default | {"read": 300.0, "write": 300.0}
-    assert limits_of(timeout=0.5) == dict.fromkeys(default, 0.5)
+    assert limits_of(timeout=0.5) == dict.fromkeys(default, 0.5) | {"pool": 600.0}
     assert limits_of(timeout=httpx.Timeout(9, connect=None)) == {
         "connect": None,
         "read": 9,
