@@ -8,11 +8,11 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.server import stream_events
-from langchain_runcrate.answers import Reading as LangChainReading
-from langchain_runcrate.chunks import StreamedAnswer
+from langchain_runcrate.responses import Reading as LangChainReading
+from langchain_runcrate.streaming import StreamReader
 from llamaindex_runcrate.responses import ChunkReader
 from llamaindex_runcrate.responses import Reading as LlamaIndexReading
-from runcrate_core.protocol.chat_fold import ChatAccumulator
+from runcrate_core.protocol.chat_accumulator import ChatAccumulator
 from runcrate_core.protocol.chat_stream import ChatStreamReader
 from runcrate_core.protocol.sse import SSEDecoder
 
@@ -57,7 +57,7 @@ def steps(kind: str) -> dict[str, Callable[[], object]]:
             functools.partial(ChatStreamReader(idle_s=60, now=0.0).feed, now=0.0), events
         ),
         "LangChain's message of it": lambda: each(
-            StreamedAnswer(LangChainReading(model="m")).read, chunks
+            StreamReader(LangChainReading(model="m")).read, chunks
         ),
         "LlamaIndex's response of it": lambda: each(ChunkReader(LlamaIndexReading()).read, chunks),
     }

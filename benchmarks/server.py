@@ -71,7 +71,7 @@ def whole_body(kind: str, count: int) -> bytes:
 
 
 @functools.cache
-def whole_answer(kind: str, count: int) -> bytes:
+def create_call(kind: str, count: int) -> bytes:
     """Return the whole answer with its head."""
     body = whole_body(kind, count)
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
@@ -127,7 +127,7 @@ async def answer(head: bytes, body: bytes, writer: asyncio.StreamWriter) -> None
     kind, count, delay = found.groups() if found else (b"text", b"1", None)
     name, number = kind.decode(), int(count)
     if b'"stream":true' not in body.replace(b" ", b""):
-        writer.write(whole_answer(name, number))
+        writer.write(create_call(name, number))
     elif delay is None:
         writer.write(stream_answer(name, number))
     else:

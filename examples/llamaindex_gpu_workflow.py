@@ -43,7 +43,7 @@ async def rent() -> None:
         agent = FunctionAgent(tools=list(spec.to_tool_list()), llm=llm)
         async with spec.session() as session:
             for task in TASKS:
-                await carry_out(agent, task)
+                await run_tool(agent, task)
         print(f"Ledger: {spec.ledger.describe()}")
         print(session.report.describe())
         live = [item.name for item in await client.instances.list() if not item.has_ended]
@@ -51,7 +51,7 @@ async def rent() -> None:
         await llm.aclose()
 
 
-async def carry_out(agent: FunctionAgent, task: str) -> None:
+async def run_tool(agent: FunctionAgent, task: str) -> None:
     """Run one task, showing what happens and answering what the workflow asks."""
     print(f"You:    {task}")
     handler = agent.run(task)

@@ -9,14 +9,14 @@ from langchain_core.runnables import RunnableLambda
 from pydantic import model_validator
 
 import runcrate_core
-from langchain_runcrate.answers import chat_result
 from langchain_runcrate.arguments import constructor_arguments
-from langchain_runcrate.chunks import StreamedAnswer
+from langchain_runcrate.base_chat_model import BaseChatRuncrate
 from langchain_runcrate.content_blocks import register_blocks
-from langchain_runcrate.described_model import DescribedChatModel
 from langchain_runcrate.errors import translating_errors
 from langchain_runcrate.messages import to_wire
+from langchain_runcrate.responses import chat_result
 from langchain_runcrate.serialization import register_class
+from langchain_runcrate.streaming import StreamReader
 from langchain_runcrate.structured_output import (
     Method,
     instructed,
@@ -44,7 +44,7 @@ register_blocks()
 register_class(__name__, "ChatRuncrate")
 
 
-class ChatRuncrate(DescribedChatModel):
+class ChatRuncrate(BaseChatRuncrate):
     """Runcrate's chat models: DeepSeek, Qwen, Llama, Kimi, gpt-oss and more behind one API.
 
     Setup:
@@ -209,7 +209,7 @@ class ChatRuncrate(DescribedChatModel):
     ) -> ChatResult:
         request = self._whole_request(self._wire(messages, kwargs), stop, kwargs)
         with translating_errors():
-            completion = self._blocking_client().chat.completions.create(**request)
+            completion = self._sync_client().chat.completions.create(**request)
         return chat_result(completion.to_dict(), completion.response, self._reading(request))
 
     async def _agenerate(
@@ -221,7 +221,7 @@ class ChatRuncrate(DescribedChatModel):
     ) -> ChatResult:
         request = self._whole_request(self._wire(messages, kwargs), stop, kwargs)
         with translating_errors():
-            completion = await self._asynchronous_client().chat.completions.create(**request)
+            completion = await self._async_client().chat.completions.create(**request)
         return chat_result(completion.to_dict(), completion.response, self._reading(request))
 
     def _stream(
@@ -232,8 +232,8 @@ class ChatRuncrate(DescribedChatModel):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         request = self._streamed_request(self._wire(messages, kwargs), stop, kwargs)
-        answer = StreamedAnswer(self._reading(request))
-        opening = self._blocking_client().chat.completions.stream(**request)
+        answer = StreamReader(self._reading(request))
+        opening = self._sync_client().chat.completions.stream(**request)
         with translating_errors(), opening as stream:
             for chunk in stream:
                 if (piece := answer.read(chunk)) is not None:
@@ -253,8 +253,8 @@ class ChatRuncrate(DescribedChatModel):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         request = self._streamed_request(self._wire(messages, kwargs), stop, kwargs)
-        answer = StreamedAnswer(self._reading(request))
-        opening = self._asynchronous_client().chat.completions.stream(**request)
+        answer = StreamReader(self._reading(request))
+        opening = self._async_client().chat.completions.stream(**request)
         with translating_errors():
             async with opening as stream:
                 async for chunk in stream:

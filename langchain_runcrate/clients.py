@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import runcrate_core
 
 if TYPE_CHECKING:
-    from runcrate_core import AsyncRuncrate, Runcrate
+    from runcrate_core import AsyncRuncrate, Runcrate, Timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ClientSettings:
 
     api_key: str | None = field(repr=False)
     base_url: str
-    timeout: float | None = None
+    timeout: float | Timeout | None = None
     max_retries: int = 3
     stream_idle_timeout: float | None = 120.0
     default_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -65,16 +65,16 @@ class _Pool:
     def __init__(self, settings: ClientSettings) -> None:
         key, address = settings.api_key, settings.base_url
         # Looked up here, as importing the client takes as long as importing all of this package.
-        self.blocking = runcrate_core.Runcrate(
+        self.sync = runcrate_core.Runcrate(
             key, inference_url=address, http_client=settings.http_client
         )
-        self.asynchronous = runcrate_core.AsyncRuncrate(
+        self.async_ = runcrate_core.AsyncRuncrate(
             key, inference_url=address, http_client=settings.http_async_client
         )
         self.holds: weakref.WeakSet[_Hold] = weakref.WeakSet()
         # Sockets are closed as soon as nobody can use them any more; those of event loops are
         # closed by `aclose`, as only their loop may do it.
-        weakref.finalize(self, self.blocking.close)
+        weakref.finalize(self, self.sync.close)
 
 
 @dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
@@ -83,8 +83,8 @@ class _Hold:
 
     settings: ClientSettings
     pool: _Pool
-    blocking: Runcrate
-    asynchronous: AsyncRuncrate
+    sync: Runcrate
+    async_: AsyncRuncrate
 
 
 _pools: weakref.WeakValueDictionary[tuple[Any, ...], _Pool] = weakref.WeakValueDictionary()
@@ -100,21 +100,21 @@ class ClientLease:
     def __init__(self) -> None:
         self._hold: _Hold | None = None
 
-    def blocking(self, settings: ClientSettings) -> Runcrate:
+    def sync(self, settings: ClientSettings) -> Runcrate:
         """Return the blocking client for these settings.
 
         Raises:
             ConfigurationError: The settings are not usable; nothing was sent.
         """
-        return self._holding(settings).blocking
+        return self._holding(settings).sync
 
-    def asynchronous(self, settings: ClientSettings) -> AsyncRuncrate:
+    def async_(self, settings: ClientSettings) -> AsyncRuncrate:
         """Return the asynchronous client for these settings.
 
         Raises:
             ConfigurationError: The settings are not usable; nothing was sent.
         """
-        return self._holding(settings).asynchronous
+        return self._holding(settings).async_
 
     def close(self) -> None:
         """Give the clients up; the last user's blocking connections are closed.
@@ -123,14 +123,14 @@ class ClientLease:
         """
         pool = self._release()
         if pool is not None:
-            pool.blocking.close()
+            pool.sync.close()
 
     async def aclose(self) -> None:
         """Give the clients up; the last user's connections of either kind are closed."""
         pool = self._release()
         if pool is not None:
-            pool.blocking.close()
-            await pool.asynchronous.aclose()
+            pool.sync.close()
+            await pool.async_.aclose()
 
     def _holding(self, settings: ClientSettings) -> _Hold:
         hold = self._hold
@@ -143,8 +143,8 @@ class ClientLease:
             taken = _Hold(
                 settings,
                 pool,
-                pool.blocking.with_options(**settings.options),
-                pool.asynchronous.with_options(**settings.options),
+                pool.sync.with_options(**settings.options),
+                pool.async_.with_options(**settings.options),
             )
             pool.holds.add(taken)
             if hold is not None:

@@ -12,7 +12,7 @@ from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration
 
 from langchain_runcrate.prices import TokenPrices, prices_of, tokens_cost
-from runcrate_core import model_facts
+from runcrate_core import get_model_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,7 +96,7 @@ class RuncrateCostCallbackHandler(BaseCallbackHandler):
     def _count(self, message: AIMessage) -> None:
         model = str(message.response_metadata.get("model_name") or "unknown")
         usage: Mapping[str, Any] = message.usage_metadata or {}
-        cost = self._cost_of(message, model)
+        cost = self._extract_cost(message, model)
         with self._lock:
             costs = self.by_model.setdefault(model, ModelCosts())
             costs.calls += 1
@@ -107,14 +107,14 @@ class RuncrateCostCallbackHandler(BaseCallbackHandler):
             else:
                 costs.cost_usd += cost
 
-    def _cost_of(self, message: AIMessage, model: str) -> Decimal | None:
+    def _extract_cost(self, message: AIMessage, model: str) -> Decimal | None:
         usage: Mapping[str, Any] = message.usage_metadata or {}
         if usage.get("total_cost") == 0:  # LangChain's mark of an answer from its cache
             return Decimal(0)
         told = message.response_metadata.get("cost")
         if told is not None:
             return Decimal(str(told))
-        prices = self._prices.get(model) or prices_of(model_facts(model))
+        prices = self._prices.get(model) or prices_of(get_model_info(model))
         return tokens_cost(usage, prices) if prices and usage else None
 
     def __repr__(self) -> str:

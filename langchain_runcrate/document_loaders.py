@@ -16,26 +16,26 @@ from pydantic import Field, PrivateAttr
 
 from langchain_runcrate.errors import translating_errors
 from langchain_runcrate.given_clients import GivenClients
-from runcrate_core import (
-    Recording,
-    RecordingSource,
-    RuncrateError,
+from runcrate_core import RuncrateError
+from runcrate_core.toolkit import (
+    AudioInput,
+    AudioSource,
     Transcriber,
     TranscriptFormat,
-    in_order,
-    is_of_the_account,
-    recordings_of,
+    is_account_error,
+    map_ordered,
+    resolve_audio_sources,
 )
 
 if TYPE_CHECKING:
-    from runcrate_core import Passage
+    from runcrate_core.toolkit import TranscriptChunk
 
-TranscriptionSource = RecordingSource | Blob
-_LISTENER: Final = Transcriber()
+TranscriptionSource = AudioInput | Blob
+_TRANSCRIBER: Final = Transcriber()
 
 
 @dataclass(frozen=True, slots=True)
-class SkippedRecording:
+class SkippedAudio:
     """A recording that was passed over.
 
     Attributes:
@@ -50,32 +50,32 @@ class SkippedRecording:
 class RuncrateTranscription(GivenClients):
     """What parser and loader share: how recordings are listened to. Use one of its subclasses."""
 
-    model: str = _LISTENER.model
+    model: str = _TRANSCRIBER.model
     """Identifier of a transcription model."""
 
     language: str | None = None
     """What is spoken, as a hint (ISO 639-1); the model finds out when not given."""
 
-    format: TranscriptFormat = _LISTENER.format
+    format: TranscriptFormat = _TRANSCRIBER.format
     """What a document holds: `text`, all of a recording; `segments`, what the model cut it into;
     `sentences`; `windows`, so many seconds each; `srt` or `vtt`, a subtitle file."""
 
-    window_s: float = Field(default=_LISTENER.window_s, gt=0)
+    window_s: float = Field(default=_TRANSCRIBER.window_s, gt=0)
     """Seconds of a window."""
 
-    split_s: float | None = Field(default=_LISTENER.split_s, gt=0)
+    split_s: float | None = Field(default=_TRANSCRIBER.split_s, gt=0)
     """Recordings above 25 MiB are sent in parts of so many seconds where PyAV is installed."""
 
-    def _listened(self, recording: Recording) -> list[Document]:
+    def _listened(self, recording: AudioSource) -> list[Document]:
         with translating_errors():
-            passages = self._blocking_client().run(self._transcriber().passages(recording))
-        return _documents(passages)
+            chunks = self._sync_client().run(self._transcriber().chunks(recording))
+        return _documents(chunks)
 
-    async def _alistened(self, recording: Recording) -> list[Document]:
+    async def _alistened(self, recording: AudioSource) -> list[Document]:
         with translating_errors():
-            client = self._asynchronous_client()
-            passages = await client.run(self._transcriber().passages(recording))
-        return _documents(passages)
+            client = self._async_client()
+            chunks = await client.run(self._transcriber().chunks(recording))
+        return _documents(chunks)
 
     def _transcriber(self) -> Transcriber:
         return Transcriber(
@@ -113,11 +113,11 @@ class RuncrateTranscriptionParser(RuncrateTranscription, BaseBlobParser):
             OSError: It cannot be read.
             RuncrateError: The request failed.
         """
-        yield from self._listened(recording_of(blob))
+        yield from self._listened(audio_source_of(blob))
 
     async def alazy_parse(self, blob: Blob) -> AsyncIterator[Document]:
         """Yield what is said in a recording without blocking the event loop; see `lazy_parse`."""
-        for document in await self._alistened(recording_of(blob)):
+        for document in await self._alistened(audio_source_of(blob)):
             yield document
 
 
@@ -162,7 +162,7 @@ class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
     max_concurrency: int = Field(default=4, ge=1)
     """Most recordings at the same time, when loading asynchronously."""
 
-    _skipped: list[SkippedRecording] = PrivateAttr(default_factory=list)
+    _skipped: list[SkippedAudio] = PrivateAttr(default_factory=list)
 
     def __init__(
         self, source: TranscriptionSource | Iterable[TranscriptionSource], **settings: Any
@@ -170,7 +170,7 @@ class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
         super().__init__(source=source, **settings)
 
     @property
-    def skipped(self) -> list[SkippedRecording]:
+    def skipped(self) -> list[SkippedAudio]:
         """The recordings that the last load passed over."""
         return list(self._skipped)
 
@@ -195,7 +195,7 @@ class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
         """Yield what is said in the recordings, in order, working on several at once."""
         self._skipped.clear()
         recordings = await asyncio.to_thread(list, _recordings(self.source))
-        results = in_order(self._result, recordings, at_once=self.max_concurrency)
+        results = map_ordered(self._result, recordings, max_concurrency=self.max_concurrency)
         try:
             async for recording, result in results:
                 if isinstance(result, Exception):
@@ -206,45 +206,47 @@ class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
         finally:
             await results.aclose()
 
-    async def _result(self, recording: Recording) -> tuple[Recording, list[Document] | Exception]:
+    async def _result(
+        self, recording: AudioSource
+    ) -> tuple[AudioSource, list[Document] | Exception]:
         try:
             return recording, await self._alistened(recording)
         except (RuncrateError, ValueError, OSError) as error:
             return recording, error
 
-    def _pass_over(self, recording: Recording, error: Exception) -> None:
-        if self.on_error == "raise" or is_of_the_account(error):
+    def _pass_over(self, recording: AudioSource, error: Exception) -> None:
+        if self.on_error == "raise" or is_account_error(error):
             raise error
-        self._skipped.append(SkippedRecording(recording.source, str(error)))
+        self._skipped.append(SkippedAudio(recording.source, str(error)))
         warnings.warn(f"Skipped {recording.source}: {error}", stacklevel=3)
 
 
-def recording_of(blob: Blob) -> Recording:
+def audio_source_of(blob: Blob) -> AudioSource:
     """Return the recording that a blob is; its bytes stay on the disk if they are there."""
     known: dict[str, Any] = {"metadata": blob.metadata}
     if blob.source is not None:
         known["source"] = blob.source
     if blob.data is None and blob.path is not None:
-        return Recording.of_path(blob.path, **known)
+        return AudioSource.of_path(blob.path, **known)
     if blob.path is not None:
         known |= {"filename": Path(blob.path).name, "identity": str(blob.path)}
-    return Recording.of_bytes(blob.as_bytes(), **known)
+    return AudioSource.of_bytes(blob.as_bytes(), **known)
 
 
 def _recordings(
     source: TranscriptionSource | Iterable[TranscriptionSource],
-) -> Iterator[Recording]:
+) -> Iterator[AudioSource]:
     if isinstance(source, Blob):
-        yield recording_of(source)
+        yield audio_source_of(source)
     elif isinstance(source, Iterable) and not isinstance(source, str | bytes):
         for each in source:
             yield from _recordings(each)
     else:
-        yield from recordings_of(source)
+        yield from resolve_audio_sources(source)
 
 
-def _documents(passages: tuple[Passage, ...]) -> list[Document]:
+def _documents(chunks: tuple[TranscriptChunk, ...]) -> list[Document]:
     return [
         Document(id=passage.id, page_content=passage.text, metadata=passage.metadata)
-        for passage in passages
+        for passage in chunks
     ]

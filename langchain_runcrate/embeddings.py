@@ -125,12 +125,12 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings):
 
     def _embed(self, texts: list[str]) -> list[list[float]]:
         with translating_errors():
-            client = self._blocking_client()
+            client = self._sync_client()
             return _vectors(client.embeddings.create(**self._request(texts)))
 
     async def _aembed(self, texts: list[str]) -> list[list[float]]:
         with translating_errors():
-            client = self._asynchronous_client()
+            client = self._async_client()
             return _vectors(await client.embeddings.create(**self._request(texts)))
 
     def _batches(self, texts: list[str]) -> list[list[str]]:

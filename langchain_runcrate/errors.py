@@ -86,7 +86,7 @@ _OVERFLOW_STATUSES: Final = frozenset({None, 400, 413, 422})
 
 
 @dataclass(frozen=True, slots=True)
-class ErrorAnswer:
+class ErrorResponse:
     """The answer behind an error, in the form that LangChain's tracing reads.
 
     Attributes:
@@ -113,11 +113,11 @@ class _TracedError(RuncrateError):
     """What the errors of this package add: the answer, for tracing."""
 
     @property
-    def response(self) -> ErrorAnswer:
+    def response(self) -> ErrorResponse:
         """The answer behind the error; it holds no header that was sent."""
         said = {"message": self.message, "code": self.code, "details": self.details}
         body = {"error": {name: value for name, value in said.items() if value is not None}}
-        return ErrorAnswer(self.status_code, self.headers, body)
+        return ErrorResponse(self.status_code, self.headers, body)
 
 
 class RuncrateInvalidRequestError(_TracedError, BadRequestError, ModelInvalidRequestError):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pydantic import Field, PrivateAttr
 
 from langchain_runcrate.connection import RuncrateConnection
-from runcrate_core import AsyncRuncrate, ClientPair, Runcrate
+from runcrate_core.toolkit import ClientPair
+
+if TYPE_CHECKING:
+    from runcrate_core import AsyncRuncrate, Runcrate
 
 
 class GivenClients(RuncrateConnection):
@@ -42,8 +45,8 @@ class GivenClients(RuncrateConnection):
         if self._given is not None:
             await self._given.aclose()
 
-    def _blocking_client(self) -> Runcrate:
-        return super()._blocking_client() if self._given is None else self._given.blocking
+    def _sync_client(self) -> Runcrate:
+        return super()._sync_client() if self._given is None else self._given.sync
 
-    def _asynchronous_client(self) -> AsyncRuncrate:
-        return super()._asynchronous_client() if self._given is None else self._given.asynchronous
+    def _async_client(self) -> AsyncRuncrate:
+        return super()._async_client() if self._given is None else self._given.async_

@@ -8,11 +8,11 @@ from langchain_core.tools import BaseTool
 from pydantic import PrivateAttr, ValidationError, create_model
 
 from langchain_runcrate.progress import InjectedRuntime, Progress
-from langchain_runcrate.tool_failures import told_to_model
-from runcrate_core import explain_failure
+from langchain_runcrate.tool_failures import tool_errors
+from runcrate_core.toolkit import explain_failure
 
 if TYPE_CHECKING:
-    from runcrate_core import AgentTool, AgentToolbox, ClientPair, ToolAnswer
+    from runcrate_core.toolkit import AgentTool, AgentToolbox, ClientPair, ToolResult
 
 
 class RuncrateInfrastructureTool(BaseTool):
@@ -35,7 +35,7 @@ class RuncrateInfrastructureTool(BaseTool):
             toolbox: Who does it, within which limits.
             clients: The clients it is done with.
         """
-        effect = tool.effect
+        annotations = tool.annotations
         made = cls(
             name=tool.name,
             description=tool.description,
@@ -43,22 +43,22 @@ class RuncrateInfrastructureTool(BaseTool):
             response_format="content_and_artifact",
             handle_tool_error=True,
             handle_validation_error=_explain_arguments,
-            metadata={"runcrate": effect.hints()},
-            tags=["runcrate", *effect.tags()],
+            metadata={"runcrate": annotations.hints()},
+            tags=["runcrate", *annotations.tags()],
         )
         made._toolbox = toolbox
         made._clients = clients
         return made
 
     def _run(self, runtime: Any = None, **arguments: Any) -> tuple[str, dict[str, Any]]:
-        with told_to_model(explain_failure):
-            flow = self._toolbox.carry_out(self.name, arguments, Progress(self.name, runtime).tell)
-            return _shown(self._clients.blocking.run(flow))
+        with tool_errors(explain_failure):
+            flow = self._toolbox.run_tool(self.name, arguments, Progress(self.name, runtime).tell)
+            return _shown(self._clients.sync.run(flow))
 
     async def _arun(self, runtime: Any = None, **arguments: Any) -> tuple[str, dict[str, Any]]:
-        with told_to_model(explain_failure):
-            flow = self._toolbox.carry_out(self.name, arguments, Progress(self.name, runtime).atell)
-            return _shown(await self._clients.asynchronous.run(flow))
+        with tool_errors(explain_failure):
+            flow = self._toolbox.run_tool(self.name, arguments, Progress(self.name, runtime).atell)
+            return _shown(await self._clients.async_.run(flow))
 
 
 def _with_runtime(arguments: type[Any]) -> type[Any]:
@@ -71,7 +71,7 @@ def _with_runtime(arguments: type[Any]) -> type[Any]:
     )
 
 
-def _shown(answer: ToolAnswer) -> tuple[str, dict[str, Any]]:
+def _shown(answer: ToolResult) -> tuple[str, dict[str, Any]]:
     return answer.text, answer.data
 
 

@@ -13,14 +13,14 @@ from pydantic import Field, model_validator
 
 from langchain_runcrate.given_clients import GivenClients
 from langchain_runcrate.progress import InjectedRuntime, Progress
-from langchain_runcrate.tool_failures import told_to_model
-from runcrate_core import (
+from langchain_runcrate.tool_failures import tool_errors
+from runcrate_core.toolkit import (
     IMAGE_TOOL,
     SPEECH_TOOL,
     VIDEO_TOOL,
     ImageArguments,
-    MediaAnswer,
-    MediaStudio,
+    MediaGenerator,
+    MediaResult,
     SpeechArguments,
     SpeechFormat,
     VideoArguments,
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from runcrate_core import Video
 
-DEFAULT_FOLDER: Final = Path("runcrate-media")
-_STUDIO: Final = MediaStudio(DEFAULT_FOLDER)
+DEFAULT_DIRECTORY: Final = Path("runcrate-media")
+_STUDIO: Final = MediaGenerator(DEFAULT_DIRECTORY)
 
 
 class RuncrateMediaTool(GivenClients, BaseTool):
@@ -53,7 +53,7 @@ class RuncrateMediaTool(GivenClients, BaseTool):
     handle_tool_error: Any = True
     handle_validation_error: Any = explain_media_failure
 
-    output_dir: Path = DEFAULT_FOLDER
+    output_dir: Path = DEFAULT_DIRECTORY
     """Where files go; made when it does not exist."""
 
     request_timeout: float | None = None
@@ -61,8 +61,8 @@ class RuncrateMediaTool(GivenClients, BaseTool):
 
     def _run(self, text: str | None = None, /, **arguments: Any) -> tuple[Any, dict[str, Any]]:
         progress = Progress(self.name, arguments.pop("runtime", None))
-        client = self._blocking_client()
-        with told_to_model(explain_media_failure):
+        client = self._sync_client()
+        with tool_errors(explain_media_failure):
             plan = self._plan(
                 self._asked(text, arguments), functools.partial(self._report, progress.tell)
             )
@@ -72,14 +72,14 @@ class RuncrateMediaTool(GivenClients, BaseTool):
         self, text: str | None = None, /, **arguments: Any
     ) -> tuple[Any, dict[str, Any]]:
         progress = Progress(self.name, arguments.pop("runtime", None))
-        client = self._asynchronous_client()
-        with told_to_model(explain_media_failure):
+        client = self._async_client()
+        with tool_errors(explain_media_failure):
             plan = self._plan(
                 self._asked(text, arguments), functools.partial(self._report, progress.atell)
             )
             return self._told(await client.run(plan))
 
-    def _plan(self, asked: Any, on_status: Callable[[Video], Any]) -> Any:
+    def _plan(self, args: Any, on_status: Callable[[Video], Any]) -> Any:
         """Return the flow that does what was asked for."""
         raise NotImplementedError
 
@@ -92,7 +92,7 @@ class RuncrateMediaTool(GivenClients, BaseTool):
     def _report(tell: Callable[[dict[str, Any]], Any], job: Video) -> Any:
         return tell({"id": job.id, "status": job.status})
 
-    def _told(self, answer: MediaAnswer) -> tuple[Any, dict[str, Any]]:
+    def _told(self, answer: MediaResult) -> tuple[Any, dict[str, Any]]:
         blocks = [
             {
                 "type": "image",
@@ -103,7 +103,7 @@ class RuncrateMediaTool(GivenClients, BaseTool):
             if made.content is not None
         ]
         text = {"type": "text", "text": answer.text}
-        return ([text, *blocks] if blocks else answer.text), answer.record
+        return ([text, *blocks] if blocks else answer.text), answer.data
 
 
 class RuncrateImageTool(RuncrateMediaTool):
@@ -143,7 +143,7 @@ class RuncrateImageTool(RuncrateMediaTool):
     edit_model: str = _STUDIO.edit_model
     """Changes pictures."""
 
-    max_images: int = Field(default=_STUDIO.most_images, ge=1, le=8)
+    max_images: int = Field(default=_STUDIO.max_images, ge=1, le=8)
     """Most pictures of one call."""
 
     return_image: bool = False
@@ -153,14 +153,14 @@ class RuncrateImageTool(RuncrateMediaTool):
     pictures are then part of the conversation, and of its checkpoints.
     """
 
-    def _plan(self, asked: ImageArguments, on_status: Callable[[Video], Any]) -> Any:  # noqa: ARG002 - it is made at once
-        return MediaStudio(
+    def _plan(self, args: ImageArguments, on_status: Callable[[Video], Any]) -> Any:  # noqa: ARG002 - it is made at once
+        return MediaGenerator(
             self.output_dir,
             image_model=self.model,
             edit_model=self.edit_model,
-            most_images=self.max_images,
+            max_images=self.max_images,
             keep_content=self.return_image,
-        ).make_images(asked)
+        ).generate_images(args)
 
 
 class RuncrateSpeechTool(RuncrateMediaTool):
@@ -204,13 +204,13 @@ class RuncrateSpeechTool(RuncrateMediaTool):
             return {"audio_format": values["response_format"], **rest}
         return values
 
-    def _plan(self, asked: SpeechArguments, on_status: Callable[[Video], Any]) -> Any:  # noqa: ARG002 - it is made at once
-        return MediaStudio(
+    def _plan(self, args: SpeechArguments, on_status: Callable[[Video], Any]) -> Any:  # noqa: ARG002 - it is made at once
+        return MediaGenerator(
             self.output_dir,
             speech_model=self.model,
             voice=self.voice,
             speech_format=self.audio_format,
-        ).speak(asked)
+        ).generate_speech(args)
 
 
 class VideoToolArguments(VideoArguments):
@@ -256,11 +256,11 @@ class RuncrateVideoTool(RuncrateMediaTool):
     poll_interval: float = Field(default=_STUDIO.poll_interval, gt=0)
     """Seconds between two looks at the job."""
 
-    def _plan(self, asked: VideoArguments, on_status: Callable[[Video], Any]) -> Any:
-        return MediaStudio(
+    def _plan(self, args: VideoArguments, on_status: Callable[[Video], Any]) -> Any:
+        return MediaGenerator(
             self.output_dir,
             video_model=self.model,
             wait=self.wait,
             timeout=self.timeout,
             poll_interval=self.poll_interval,
-        ).film(asked, on_status)
+        ).generate_video(args, on_status)

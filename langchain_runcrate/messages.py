@@ -32,7 +32,6 @@ from langchain_core.messages import (
     ToolMessage,
 )
 
-from langchain_runcrate.answers import assistant_message
 from langchain_runcrate.content_parts import (
     WireContent,
     as_text,
@@ -42,6 +41,7 @@ from langchain_runcrate.content_parts import (
     wire_parts,
 )
 from langchain_runcrate.reasoning import REASONING_BLOCKS, ReasoningPolicy, wire_reasoning
+from langchain_runcrate.responses import assistant_message
 from langchain_runcrate.tool_calls import CALL_BLOCKS, unanswered_notes, wire_calls
 
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ _ROLES: Final = {
 }
 # A name may not hold these (OpenAI's pattern), nor be longer.
 _NOT_IN_NAMES: Final = re.compile(r"[\s<|\\/>]")
-_LONGEST_NAME: Final = 64
+_MAX_NAME_LENGTH: Final = 64
 
 # What a provider carried out on its own while it answered.
 _PROVIDER_EXECUTED: Final = re.compile(
@@ -162,7 +162,7 @@ def _named(role: str, message: BaseMessage) -> dict[str, Any]:
     wire: dict[str, Any] = {"role": role, "content": wire_content(message.content, role)}
     name = message.name or message.additional_kwargs.get("name")
     if name:
-        wire["name"] = _NOT_IN_NAMES.sub("_", str(name))[:_LONGEST_NAME]
+        wire["name"] = _NOT_IN_NAMES.sub("_", str(name))[:_MAX_NAME_LENGTH]
     return wire
 
 
@@ -200,7 +200,7 @@ def _assistant(
         "content": _joined(parts) or (None if calls else ""),
     }
     if message.name:
-        wire["name"] = _NOT_IN_NAMES.sub("_", message.name)[:_LONGEST_NAME]
+        wire["name"] = _NOT_IN_NAMES.sub("_", message.name)[:_MAX_NAME_LENGTH]
     wire |= wire_reasoning(message, policy, in_tool_loop=in_tool_loop)
     if refusal := _refusal(message):
         wire["refusal"] = refusal

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any, Final
 
 from typing_extensions import TypedDict
 
-from runcrate_core import cost_of
+from runcrate_core.toolkit import extract_cost
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from runcrate_core import ModelFacts
+    from runcrate_core import ModelInfo
 
 _MILLION: Final = Decimal(1_000_000)
 
@@ -31,7 +31,7 @@ class TokenPrices(TypedDict, total=False):
     cached_input: float
 
 
-def prices_of(facts: ModelFacts | None) -> TokenPrices | None:
+def prices_of(facts: ModelInfo | None) -> TokenPrices | None:
     """Return the published prices of a model; `None` when there are none."""
     if facts is None or facts.input_usd_per_million is None or facts.output_usd_per_million is None:
         return None
@@ -78,7 +78,7 @@ def cost_metadata(
     Returns:
         `cost` in US dollars and `cost_source`: `server` or `catalogue`.
     """
-    told = cost_of({"usage": usage})
+    told = extract_cost({"usage": usage})
     if told is not None:
         return {"cost": float(told), "cost_source": "server"}
     made = tokens_cost(tokens, prices) if prices else None

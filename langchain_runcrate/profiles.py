@@ -4,17 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from runcrate_core import facts_of, model_facts
+from runcrate_core import get_model_info, parse_model_info
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from langchain_core.language_models import ModelProfile
 
-    from runcrate_core import Model, ModelFacts
+    from runcrate_core import Model, ModelInfo
 
 
-def profile_of(facts: ModelFacts) -> ModelProfile:
+def profile_of(facts: ModelInfo) -> ModelProfile:
     """Return what is known of a model as a new profile.
 
     A model that takes pictures is assumed to take them by address as well, and to read none in
@@ -49,11 +49,11 @@ def profile_of(facts: ModelFacts) -> ModelProfile:
 
 def known_profile(model: str) -> ModelProfile | None:
     """Return the profile of a model as far as it is known offline; `None` for unknown ones."""
-    facts = model_facts(model)
+    facts = get_model_info(model)
     return None if facts is None else profile_of(facts)
 
 
-def listed_facts(models: Iterable[Model], model: str) -> ModelFacts:
+def listed_model_info(models: Iterable[Model], model: str) -> ModelInfo:
     """Return what the service's list says of a model.
 
     Raises:
@@ -61,7 +61,7 @@ def listed_facts(models: Iterable[Model], model: str) -> ModelFacts:
     """
     known: dict[str, Any] = {listed.id: listed for listed in models}
     if model in known:
-        return facts_of(known[model].to_dict())
+        return parse_model_info(known[model].to_dict())
     wanted = model.rpartition("/")[2].casefold()
     alike = sorted(name for name in known if wanted in name.casefold())[:5]
     hint = f" Similar names: {', '.join(alike)}." if alike else ""

@@ -164,7 +164,9 @@ def _traced(method: Method, schema: Any, **options: Any) -> dict[str, Any]:
 
 
 def _answer_parser(schema: Any) -> Runnable[Any, Any]:
-    return PydanticAnswerParser(pydantic_object=schema) if _is_pydantic(schema) else AnswerParser()
+    return (
+        PydanticResponseParser(pydantic_object=schema) if _is_pydantic(schema) else ResponseParser()
+    )
 
 
 def _is_pydantic(schema: Any) -> bool:
@@ -176,7 +178,7 @@ def _instructions(schema: Any) -> str:
     return f"Answer with one JSON object that fits this JSON schema, and nothing else: {described}"
 
 
-class AnswerParser(JsonOutputParser):
+class ResponseParser(JsonOutputParser):
     """Reads the text of an answer as JSON."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
@@ -190,7 +192,7 @@ class AnswerParser(JsonOutputParser):
         return None if readable is None else super().parse_result(readable, partial=partial)
 
 
-class PydanticAnswerParser(PydanticOutputParser[Any]):
+class PydanticResponseParser(PydanticOutputParser[Any]):
     """Reads the text of an answer as an object of a Pydantic class."""
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
@@ -219,7 +221,7 @@ class CallParser(JsonOutputKeyToolsParser):
         parsed = super().parse_result(result, partial=partial)
         if parsed is not None or partial:
             return parsed
-        return AnswerParser().parse_result(result)
+        return ResponseParser().parse_result(result)
 
 
 class PydanticCallParser(PydanticToolsParser):
@@ -237,7 +239,7 @@ class PydanticCallParser(PydanticToolsParser):
         parsed = super().parse_result(result, partial=partial)
         if parsed is not None or partial:
             return parsed
-        return PydanticAnswerParser(pydantic_object=self.tools[0]).parse_result(result)
+        return PydanticResponseParser(pydantic_object=self.tools[0]).parse_result(result)
 
 
 def _message_of(result: list[Generation]) -> AIMessage | None:

@@ -37,7 +37,7 @@ _CHARACTERS_IN_TOKEN: Final = {
 _TOKENS_AROUND_MESSAGE: Final = 4
 _TOKENS_BEFORE_ANSWER: Final = 3
 # A picture of about a thousand pixels a side, for models of the Qwen-VL and Llama 4 families.
-_TOKENS_OF_PICTURE: Final = 1_000
+_TOKENS_OF_IMAGE: Final = 1_000
 # A page of a document, a few seconds of sound or film: their length is not known before decoding.
 _TOKENS_OF_OTHER_MEDIA: Final = 1_500
 
@@ -97,7 +97,7 @@ def _content_tokens(content: Any) -> int:
             case "text":
                 total += estimated_tokens(part.get("text") or "")
             case "image_url":
-                total += _TOKENS_OF_PICTURE
+                total += _TOKENS_OF_IMAGE
             case _:
                 total += _TOKENS_OF_OTHER_MEDIA
     return total

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def told_to_model(explain: Callable[[Exception], str | None]) -> Iterator[None]:
+def tool_errors(explain: Callable[[Exception], str | None]) -> Iterator[None]:
     """Turn what a model can do something about into an error that it reads.
 
     Args:

@@ -8,14 +8,14 @@ from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import PrivateAttr
 
 from langchain_runcrate.infrastructure_tool import RuncrateInfrastructureTool
-from runcrate_core import AgentToolbox, ClientPair, ToolboxHolder
+from runcrate_core.toolkit import AgentToolbox, ClientPair, ToolkitMixin
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterable
 
     from runcrate_core import (
-        Approve,
+        ApproveCallback,
         AsyncRuncrate,
         Runcrate,
         SpendLedger,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     )
 
 
-class RuncrateToolkit(ToolboxHolder, BaseToolkit):
+class RuncrateToolkit(ToolkitMixin, BaseToolkit):
     """GPU instances, jobs and the rest of the workspace as tools for agents.
 
     Without `limits` the tools only read. With them an agent can plan and launch instances, run
@@ -90,7 +90,7 @@ class RuncrateToolkit(ToolboxHolder, BaseToolkit):
         include: Iterable[str] | None = None,
         async_client: AsyncRuncrate | None = None,
         ledger: SpendLedger | None = None,
-        approve: Approve | None = None,
+        approve: ApproveCallback | None = None,
         files_dir: str | os.PathLike[str] | None = None,
         allow_terminating_others: bool = False,
         show_addresses: bool = False,
@@ -131,7 +131,7 @@ class RuncrateToolkit(ToolboxHolder, BaseToolkit):
                 "description": self._describe,
             }
             for tool in self._toolbox.tools
-            if tool.effect.needs_approval
+            if tool.annotations.needs_approval
         }
 
     @property

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from runcrate_core import model_facts
+from runcrate_core import get_model_info
 
 if TYPE_CHECKING:
-    from runcrate_core import ModelFacts
+    from runcrate_core import ModelInfo
 
 # For models that the catalogue does not know; nearly all that are served today take this much.
 # It is also what the official LlamaIndex wrapper assumes.
@@ -17,7 +17,7 @@ UNKNOWN_CONTEXT_WINDOW: Final = 32_768
 UNKNOWN_OUTPUT: Final = -1
 # A prompt is packed into what the answer leaves of the window. Models that may answer with as much
 # as they may read would leave nothing.
-_LARGEST_SHARE_OF_OUTPUT: Final = 4
+_MAX_SHARE_OF_OUTPUT: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Capabilities:
 def capabilities_of(
     model: str,
     *,
-    facts: ModelFacts | None = None,
+    facts: ModelInfo | None = None,
     max_tokens: int | None = None,
     context_window: int | None = None,
     tools: bool | None = None,
@@ -60,10 +60,10 @@ def capabilities_of(
         context_window: The user's word instead of the catalogue's.
         tools: The user's word instead of the catalogue's.
     """
-    known = facts or model_facts(model)
+    known = facts or get_model_info(model)
     window = context_window or (known and known.context_window) or UNKNOWN_CONTEXT_WINDOW
     most = known.max_output_tokens if known else None
-    output = max_tokens or (min(most, window // _LARGEST_SHARE_OF_OUTPUT) if most else None)
+    output = max_tokens or (min(most, window // _MAX_SHARE_OF_OUTPUT) if most else None)
     # A model without known features may be able to do anything. What it refuses, structured
     # prediction works around, and a refused tool is an error that says so.
     features = known.features if known else frozenset[str]()

@@ -5,12 +5,19 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr, model_validator
+from llama_index.core.bridge.pydantic import (
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 from llama_index.core.schema import BaseComponent
 from pydantic import AliasChoices, SecretStr
 
 # Its names load when they are used: importing this package loads no HTTP client.
 import runcrate_core
+from runcrate_core import Timeout, toolkit
 
 if TYPE_CHECKING:
     from runcrate_core import AsyncRuncrate, Runcrate
@@ -30,13 +37,13 @@ class Clients:
 
     def __init__(self, client: Any, async_client: Any = None, *, are_own: bool = False) -> None:
         self._are_own = are_own
-        self.pair = runcrate_core.ClientPair(client, async_client)
+        self.pair = toolkit.ClientPair(client, async_client)
 
     def close(self) -> None:
         """Close the blocking client, unless it was given."""
         self.pair.close()
         if self._are_own:
-            self.pair.blocking.close()
+            self.pair.sync.close()
 
     async def aclose(self) -> None:
         """Close both clients, unless they were given."""
@@ -73,9 +80,10 @@ class Connected(BaseComponent):
         description="Address of the inference API, with or without `/v1`; otherwise "
         "RUNCRATE_API_BASE, otherwise Runcrate's own.",
     )
-    timeout: float | None = Field(
+    timeout: float | Timeout | None = Field(
         default=None,
-        description="Seconds of silence while waiting for an answer; 600 for chat otherwise.",
+        description="Seconds of silence while waiting for an answer, 600 for chat otherwise; or a "
+        "`runcrate_core.Timeout` or `httpx.Timeout`.",
     )
     max_retries: int | None = Field(
         default=None, frozen=True, ge=0, description="Repeats after the first attempt; 3 otherwise."
@@ -113,6 +121,11 @@ class Connected(BaseComponent):
 
     _clients: Clients = PrivateAttr()
 
+    @field_validator("timeout", mode="before")
+    @classmethod
+    def _timeout_in_any_form(cls, value: Any) -> Any:
+        return value if isinstance(value, int | float | dict) else Timeout.of(value)
+
     @model_validator(mode="before")
     @classmethod
     def _without_class_name(cls, fields: Any) -> Any:
@@ -147,22 +160,22 @@ class Connected(BaseComponent):
         return {name: value for name, value in settings.items() if value is not None}
 
     @property
-    def blocking_client(self) -> Runcrate:
+    def _sync_client(self) -> Runcrate:
         """The client of the blocking calls.
 
         Raises:
             ConfigurationError: Only an `async_client` was given, with connections of its own.
         """
-        return self._clients.pair.blocking
+        return self._clients.pair.sync
 
     @property
-    def asynchronous_client(self) -> AsyncRuncrate:
+    def _async_client(self) -> AsyncRuncrate:
         """The client of the asynchronous calls; it shares the other's budget and rate limit.
 
         Raises:
             ConfigurationError: Only a `client` was given, with connections of its own.
         """
-        return self._clients.pair.asynchronous
+        return self._clients.pair.async_
 
     def __getstate__(self) -> dict[str, Any]:
         # The base class leaves out, with no more than a log line, what cannot be pickled: the

@@ -9,8 +9,8 @@ from llama_index.core.bridge.pydantic import Field
 from pydantic import AliasChoices
 
 from llamaindex_runcrate.clients import Connected
-from llamaindex_runcrate.pieces import Overlong, Pieces, cut
-from runcrate_core import model_facts
+from llamaindex_runcrate.text_splitting import LongText, Pieces, split
+from runcrate_core import get_model_info
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
     """An embedding model of Runcrate.
 
     Vectors come in the order of the texts. A text longer than the model reads is embedded in
-    pieces whose vectors are averaged (`overlong`), and an empty text is replaced (`empty_text`):
+    pieces whose vectors are averaged (`long_text`), and an empty text is replaced (`empty_text`):
     neither lets a batch of others fail.
 
     LlamaIndex's `embeddings_cache` knows texts only: give each model a cache of its own.
@@ -60,7 +60,7 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
         default=None, description="Put before queries; some models are trained with one."
     )
     text_instruction: str | None = Field(default=None, description="Put before texts.")
-    overlong: Overlong = Field(
+    long_text: LongText = Field(
         default="average",
         description="What becomes of a text longer than the model reads: `average` of its pieces' "
         "vectors, `truncate` to the first piece, or `send` it as it is.",
@@ -100,22 +100,22 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
 
     def _embed(self, pieces: Pieces) -> list[Embedding]:
         answers = [
-            self.blocking_client.embeddings.create(**request) for request in self._requests(pieces)
+            self._sync_client.embeddings.create(**request) for request in self._requests(pieces)
         ]
         return pieces.joined(_vectors(answers))
 
     async def _aembed(self, pieces: Pieces) -> list[Embedding]:
         answers = [
-            await self.asynchronous_client.embeddings.create(**request)
+            await self._async_client.embeddings.create(**request)
             for request in self._requests(pieces)
         ]
         return pieces.joined(_vectors(answers))
 
     def _pieces(self, texts: Sequence[str], instruction: str | None) -> Pieces:
-        facts = model_facts(self.model_name)
+        facts = get_model_info(self.model_name)
         most = self.max_tokens or (facts.context_window if facts else None)
         filled = [text if text.strip() else self.empty_text for text in texts]
-        return cut(filled, most, overlong=self.overlong, instruction=instruction or "")
+        return split(filled, most, long_text=self.long_text, instruction=instruction or "")
 
     def _requests(self, pieces: Pieces) -> Iterator[dict[str, Any]]:
         for start in range(0, len(pieces.texts), self.embed_batch_size):

@@ -15,25 +15,21 @@ from llama_index.core.workflow import Context
 from llamaindex_runcrate.approval import approved
 from llamaindex_runcrate.tool_progress import NO_CONTEXT, telling
 from runcrate_core import (
-    AgentTool,
-    AgentToolbox,
-    Approve,
+    ApproveCallback,
     AsyncRuncrate,
-    ClientPair,
     Runcrate,
     RuncrateError,
     SpendLedger,
     SpendLimits,
     SpendRefusedError,
-    ToolboxHolder,
-    explain_failure,
 )
+from runcrate_core.toolkit import AgentTool, AgentToolbox, ClientPair, ToolkitMixin, explain_failure
 
 DEFAULT_APPROVAL_TIMEOUT_S = 480.0
 """How long a person is waited for: less than the ten minutes after which a plan is too old."""
 
 
-class RuncrateInfrastructureToolSpec(ToolboxHolder, BaseToolSpec):
+class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
     """GPU instances, jobs and the rest of the workspace as tools for agents.
 
     Without `limits` the tools only read. With them an agent can plan and launch instances, run
@@ -86,7 +82,7 @@ class RuncrateInfrastructureToolSpec(ToolboxHolder, BaseToolSpec):
         include: Iterable[str] | None = None,
         async_client: AsyncRuncrate | None = None,
         ledger: SpendLedger | None = None,
-        approve: Approve | None = None,
+        approve: ApproveCallback | None = None,
         ask_human: bool = True,
         approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT_S,
         files_dir: str | os.PathLike[str] | None = None,
@@ -129,9 +125,9 @@ class RuncrateInfrastructureToolSpec(ToolboxHolder, BaseToolSpec):
         ]
 
     def _function_tool(self, tool: AgentTool, metadata: ToolMetadata) -> FunctionTool:
-        asks = self._asks and tool.effect.needs_approval
+        asks = self._asks and tool.annotations.needs_approval
 
-        async def carry_out(ctx: Context | None, **arguments: Any) -> str:
+        async def run_tool(ctx: Context | None, **arguments: Any) -> str:
             with _failures_told():
                 asked = self._toolbox.checked(tool.name, arguments)
             if asks:  # outside of the block above: the workflow waits by an exception of its own
@@ -144,21 +140,21 @@ class RuncrateInfrastructureToolSpec(ToolboxHolder, BaseToolSpec):
                     within_s=self._approval_timeout,
                 )
             with _failures_told():
-                flow = self._toolbox.carry_out(tool.name, arguments, telling(ctx))
-                return (await self._clients.asynchronous.run(flow)).text
+                flow = self._toolbox.run_tool(tool.name, arguments, telling(ctx))
+                return (await self._clients.async_.run(flow)).text
 
-        def carry_out_blocking(ctx: Context | None, **arguments: Any) -> str:
+        def run_tool_sync(ctx: Context | None, **arguments: Any) -> str:
             with _failures_told():
                 self._toolbox.checked(tool.name, arguments)
             if asks:
                 raise SpendRefusedError(_NOBODY.format(tool.name))
             with _failures_told():
-                flow = self._toolbox.carry_out(tool.name, arguments, telling(ctx))
-                return self._clients.blocking.run(flow).text
+                flow = self._toolbox.run_tool(tool.name, arguments, telling(ctx))
+                return self._clients.sync.run(flow).text
 
         return FunctionTool(
-            fn=_shaped(carry_out_blocking, tool),
-            async_fn=_shaped(carry_out, tool),
+            fn=_shaped(run_tool_sync, tool),
+            async_fn=_shaped(run_tool, tool),
             metadata=metadata,
             partial_params=NO_CONTEXT,
         )

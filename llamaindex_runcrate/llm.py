@@ -17,7 +17,7 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel
 
 from llamaindex_runcrate import structured
-from llamaindex_runcrate.observed import CHAT, COMPLETION, observed
+from llamaindex_runcrate.instrumentation import CHAT, COMPLETION, instrumented
 from llamaindex_runcrate.responses import ChunkReader, completion_of, response_of
 from llamaindex_runcrate.settings import ChatSettings
 from llamaindex_runcrate.tool_calls import selections_of, wire_tool_choice, wire_tools
@@ -66,7 +66,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         ```
     """
 
-    _refused: dict[str, set[structured.Rung]] = PrivateAttr(default_factory=dict)
+    _refused: dict[str, set[structured.Method]] = PrivateAttr(default_factory=dict)
 
     @classmethod
     def class_name(cls) -> str:
@@ -97,7 +97,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
 
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """Answer a conversation in chunks; closing the generator ends the request."""
-        with observed(self, CHAT, messages, kwargs) as observation:
+        with instrumented(self, CHAT, messages, kwargs) as observation:
             if self.rate_limiter is not None:
                 self.rate_limiter.acquire()
             chunks = self._stream_chat(self._request(messages, kwargs))
@@ -107,7 +107,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         self, messages: Sequence[ChatMessage], **kwargs: Any
     ) -> ChatResponseAsyncGen:
         """Answer a conversation in chunks, asynchronously."""
-        with observed(self, CHAT, messages, kwargs) as observation:
+        with instrumented(self, CHAT, messages, kwargs) as observation:
             if self.rate_limiter is not None:
                 await self.rate_limiter.async_acquire()
             chunks = self._astream_chat(self._request(messages, kwargs))
@@ -140,7 +140,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         **kwargs: Any,
     ) -> CompletionResponseGen:
         """Answer a prompt in chunks."""
-        with observed(self, COMPLETION, prompt, kwargs) as observation:
+        with instrumented(self, COMPLETION, prompt, kwargs) as observation:
             if self.rate_limiter is not None:
                 self.rate_limiter.acquire()
             request = self._request(self._said(prompt, formatted=formatted), kwargs)
@@ -153,7 +153,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         **kwargs: Any,
     ) -> CompletionResponseAsyncGen:
         """Answer a prompt in chunks, asynchronously."""
-        with observed(self, COMPLETION, prompt, kwargs) as observation:
+        with instrumented(self, COMPLETION, prompt, kwargs) as observation:
             if self.rate_limiter is not None:
                 await self.rate_limiter.async_acquire()
             request = self._request(self._said(prompt, formatted=formatted), kwargs)
@@ -216,7 +216,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             output: M = super().structured_predict(output_cls, prompt, llm_kwargs, **prompt_args)
             return output
         _started(output_cls, prompt, prompt_args)
-        return _ended(structured.run(structured.ladder(task), self._ask))
+        return _ended(structured.run(structured.with_fallbacks(task), self._ask))
 
     async def astructured_predict(
         self,
@@ -233,7 +233,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             )
             return output
         _started(output_cls, prompt, prompt_args)
-        return _ended(await structured.arun(structured.ladder(task), self._aask))
+        return _ended(await structured.arun(structured.with_fallbacks(task), self._aask))
 
     # `stream_structured_predict` and its twin are LlamaIndex's; they end up here.
 
@@ -247,7 +247,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         task = self._task(output_cls, prompt, llm_kwargs, prompt_args)
         if task is None:
             return super()._structured_stream_call(output_cls, prompt, llm_kwargs, **prompt_args)
-        return structured.stream(structured.ladder(task), self._ask_stream, output_cls)
+        return structured.stream(structured.with_fallbacks(task), self._ask_stream, output_cls)
 
     async def _structured_astream_call(
         self,
@@ -261,7 +261,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             return await super()._structured_astream_call(
                 output_cls, prompt, llm_kwargs, **prompt_args
             )
-        return structured.astream(structured.ladder(task), self._aask_stream, output_cls)
+        return structured.astream(structured.with_fallbacks(task), self._aask_stream, output_cls)
 
     def _prepare_chat_with_tools(
         self,
@@ -289,20 +289,20 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         request = self._request(messages, kwargs)
-        completion = self.blocking_client.chat.completions.create(**request)
+        completion = self._sync_client.chat.completions.create(**request)
         return response_of(completion, self._reading(request))
 
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         request = self._request(messages, kwargs)
-        completion = await self.asynchronous_client.chat.completions.create(**request)
+        completion = await self._async_client.chat.completions.create(**request)
         return response_of(completion, self._reading(request))
 
     def _stream_chat(self, request: dict[str, Any]) -> ChatResponseGen:
         reader = ChunkReader(self._reading(request))
         if self._comes_whole(request):
-            yield reader.last(self.blocking_client.chat.completions.create(**request))
+            yield reader.last(self._sync_client.chat.completions.create(**request))
             return
-        with self.blocking_client.chat.completions.stream(**request) as answer:
+        with self._sync_client.chat.completions.stream(**request) as answer:
             for chunk in answer:
                 if (response := reader.read(chunk)) is not None:
                     yield response
@@ -311,9 +311,9 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
     async def _astream_chat(self, request: dict[str, Any]) -> ChatResponseAsyncGen:
         reader = ChunkReader(self._reading(request))
         if self._comes_whole(request):
-            yield reader.last(await self.asynchronous_client.chat.completions.create(**request))
+            yield reader.last(await self._async_client.chat.completions.create(**request))
             return
-        async with self.asynchronous_client.chat.completions.stream(**request) as answer:
+        async with self._async_client.chat.completions.stream(**request) as answer:
             async for chunk in answer:
                 if (response := reader.read(chunk)) is not None:
                     yield response
@@ -335,7 +335,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         prompt_args: dict[str, Any],
     ) -> structured.Task[M] | None:
         """Return what is to be predicted; None where the user has chosen another program for it."""
-        rungs = self._rungs()
+        rungs = self._methods()
         if rungs is None:
             return None
         messages = prompt.format_messages(llm=self, **prompt_args)
@@ -348,14 +348,14 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             refused=self._refused.setdefault(self.model, set()),
         )
 
-    def _rungs(self) -> tuple[structured.Rung, ...] | None:
+    def _methods(self) -> tuple[structured.Method, ...] | None:
         match self.pydantic_program_mode:
             case PydanticProgramMode.DEFAULT if self.structured_output != "auto":
                 return (self.structured_output,)
             case PydanticProgramMode.DEFAULT:
                 known = self._capabilities(self.model)
                 able = {"json_schema": known.json_schema, "tool": known.tools, "prompt": True}
-                return tuple(rung for rung in structured.RUNGS if able[rung])
+                return tuple(rung for rung in structured.METHODS if able[rung])
             case PydanticProgramMode.FUNCTION:
                 return ("tool",)
             case PydanticProgramMode.LLM:
@@ -363,19 +363,19 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             case _:
                 return None
 
-    def _ask(self, question: structured.Question) -> ChatResponse:
+    def _ask(self, question: structured.Attempt) -> ChatResponse:
         response: ChatResponse = self.chat(question.messages, **question.kwargs)
         return response
 
-    async def _aask(self, question: structured.Question) -> ChatResponse:
+    async def _aask(self, question: structured.Attempt) -> ChatResponse:
         response: ChatResponse = await self.achat(question.messages, **question.kwargs)
         return response
 
-    def _ask_stream(self, question: structured.Question) -> ChatResponseGen:
+    def _ask_stream(self, question: structured.Attempt) -> ChatResponseGen:
         chunks: ChatResponseGen = self.stream_chat(question.messages, **question.kwargs)
         return chunks
 
-    async def _aask_stream(self, question: structured.Question) -> ChatResponseAsyncGen:
+    async def _aask_stream(self, question: structured.Attempt) -> ChatResponseAsyncGen:
         chunks: ChatResponseAsyncGen = await self.astream_chat(question.messages, **question.kwargs)
         return chunks
 

@@ -15,28 +15,25 @@ from llama_index.core.tools.types import ToolMetadata
 from llama_index.core.workflow import Context
 
 from llamaindex_runcrate.tool_progress import NO_CONTEXT, telling
-from runcrate_core import (
+from runcrate_core import AsyncRuncrate, Runcrate, RuncrateError, Video
+from runcrate_core.toolkit import (
     IMAGE_TOOL,
     SPEECH_TOOL,
     VIDEO_TOOL,
-    AsyncRuncrate,
     ClientPair,
     ImageArguments,
-    MadeFile,
-    MediaAnswer,
-    MediaStudio,
-    Runcrate,
-    RuncrateError,
+    MediaFile,
+    MediaGenerator,
+    MediaResult,
     SpeechArguments,
     SpeechFormat,
-    Video,
     VideoArguments,
     explain_media_failure,
 )
 
 Block: TypeAlias = TextBlock | ImageBlock | AudioBlock | VideoBlock
-DEFAULT_FOLDER: Final = Path("runcrate-media")
-_STUDIO: Final = MediaStudio(DEFAULT_FOLDER)
+DEFAULT_DIRECTORY: Final = Path("runcrate-media")
+_STUDIO: Final = MediaGenerator(DEFAULT_DIRECTORY)
 
 
 _TOOLS: Final = {
@@ -90,7 +87,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
 
     def __init__(
         self,
-        output_dir: str | os.PathLike[str] = DEFAULT_FOLDER,
+        output_dir: str | os.PathLike[str] = DEFAULT_DIRECTORY,
         *,
         image_model: str = _STUDIO.image_model,
         edit_model: str = _STUDIO.edit_model,
@@ -98,7 +95,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         video_model: str = _STUDIO.video_model,
         voice: str | None = None,
         speech_format: SpeechFormat = _STUDIO.speech_format,
-        max_images: int = _STUDIO.most_images,
+        max_images: int = _STUDIO.max_images,
         wait: bool = _STUDIO.wait,
         timeout: float = _STUDIO.timeout,
         poll_interval: float = _STUDIO.poll_interval,
@@ -108,7 +105,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         client: Runcrate | None = None,
         async_client: AsyncRuncrate | None = None,
     ) -> None:
-        self._studio = MediaStudio(
+        self._studio = MediaGenerator(
             Path(output_dir),
             image_model=image_model,
             edit_model=edit_model,
@@ -116,7 +113,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
             voice=voice,
             speech_format=speech_format,
             video_model=video_model,
-            most_images=max_images,
+            max_images=max_images,
             wait=wait,
             timeout=timeout,
             poll_interval=poll_interval,
@@ -132,7 +129,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
 
         Args:
             prompt: What they show, or how to change `image`.
-            options: The further fields of `runcrate_core.ImageArguments`.
+            options: The further fields of `runcrate_core.toolkit.ImageArguments`.
 
         Returns:
             Text, and an `ImageBlock` for each picture.
@@ -153,7 +150,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
 
         Args:
             text: The words.
-            options: The further fields of `runcrate_core.SpeechArguments`.
+            options: The further fields of `runcrate_core.toolkit.SpeechArguments`.
 
         Returns:
             Text, and an `AudioBlock`.
@@ -182,7 +179,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
             prompt: What it shows.
             ctx: The context of a workflow's step, whose events are to tell of progress; agents
                 give theirs.
-            options: The further fields of `runcrate_core.VideoArguments`.
+            options: The further fields of `runcrate_core.toolkit.VideoArguments`.
 
         Returns:
             Text, and a `VideoBlock` once there is a film.
@@ -243,46 +240,48 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         self.close()
 
     def _image_plan(self, **arguments: Any) -> Any:
-        return self._studio.make_images(ImageArguments(**arguments))
+        return self._studio.generate_images(ImageArguments(**arguments))
 
     def _speech_plan(self, **arguments: Any) -> Any:
-        return self._studio.speak(SpeechArguments(**arguments))
+        return self._studio.generate_speech(SpeechArguments(**arguments))
 
     def _video_plan(self, ctx: Context | None, **arguments: Any) -> Any:
         tell = telling(ctx)
-        on_status = None if tell is None else lambda film: tell(_state(film))
-        return self._studio.film(VideoArguments(**arguments), on_status, each_percent=True)
+        on_status = None if tell is None else lambda generate_video: tell(_state(generate_video))
+        return self._studio.generate_video(
+            VideoArguments(**arguments), on_status, each_percent=True
+        )
 
     def _do(self, plan: Callable[..., Any], **arguments: Any) -> list[Block]:
         try:
-            return self._blocks(self._clients.blocking.run(plan(**arguments)))
+            return self._blocks(self._clients.sync.run(plan(**arguments)))
         except Exception as error:
             _explain(error)
             raise
 
     async def _ado(self, plan: Callable[..., Any], **arguments: Any) -> list[Block]:
         try:
-            return self._blocks(await self._clients.asynchronous.run(plan(**arguments)))
+            return self._blocks(await self._clients.async_.run(plan(**arguments)))
         except Exception as error:
             _explain(error)
             raise
 
-    def _blocks(self, answer: MediaAnswer) -> list[Block]:
+    def _blocks(self, answer: MediaResult) -> list[Block]:
         media = [_block(made) for made in answer.files] if self._return_media else []
         return [TextBlock(text=answer.text), *media]
 
 
-def _state(film: Video) -> dict[str, Any]:
+def _state(generate_video: Video) -> dict[str, Any]:
     """Return the fields of a `ToolProgressEvent`."""
     return {
         "tool": VIDEO_TOOL.name,
-        "id": film.id,
-        "status": film.status,
-        "fraction": film.fraction_done,
+        "id": generate_video.id,
+        "status": generate_video.status,
+        "fraction": generate_video.fraction_done,
     }
 
 
-def _block(made: MadeFile) -> Block:
+def _block(made: MediaFile) -> Block:
     match made.content_type.partition("/")[0]:
         case "image":
             return ImageBlock(path=made.path, image_mimetype=made.content_type)

@@ -21,7 +21,7 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
 )
 
-from llamaindex_runcrate.built import built
+from llamaindex_runcrate.construct import construct
 from llamaindex_runcrate.messages import (
     DEFAULT_REASONING_FIELD,
     REASONING_DETAILS,
@@ -33,7 +33,8 @@ from llamaindex_runcrate.tool_calls import (
     call_blocks,
     identified_calls,
 )
-from runcrate_core import ResponseFormatError, cost_of, reasoning_of, usage_of
+from runcrate_core import ResponseFormatError
+from runcrate_core.toolkit import extract_cost, extract_reasoning, extract_usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -53,7 +54,7 @@ _DETAILS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ResponseContext:
     """How answers are read.
 
     Attributes:
@@ -65,7 +66,7 @@ class Reading:
     reasoning_as_answer: bool = True
 
 
-def response_of(completion: ChatCompletion, reading: Reading) -> ChatResponse:
+def response_of(completion: ChatCompletion, reading: ResponseContext) -> ChatResponse:
     """Return a whole answer in LlamaIndex's form.
 
     * `message.blocks`: thoughts, text, media, tool calls, in this order; the calls stand in
@@ -80,11 +81,11 @@ def response_of(completion: ChatCompletion, reading: Reading) -> ChatResponse:
     raw = completion.to_dict()
     choice = _first_choice(raw, completion.response)
     message = choice.get("message") or {}
-    usage = usage_of(raw)
+    usage = extract_usage(raw)
     raw.pop("usage", None)
     if usage:
         raw["usage"] = usage
-    return built(
+    return construct(
         ChatResponse,
         {
             "message": _message_of(message, choice, str(raw.get("id") or ""), usage or {}, reading),
@@ -105,7 +106,7 @@ class ChunkReader:
 
     __slots__ = ("_calls", "_reading", "_text", "_thinking", "_thought")
 
-    def __init__(self, reading: Reading) -> None:
+    def __init__(self, reading: ResponseContext) -> None:
         self._reading = reading
         self._text = ""
         self._thought = ""
@@ -132,7 +133,7 @@ class ChunkReader:
             if not isinstance(deltas, list):
                 deltas = None
             # More arguments of a call mostly come alone.
-            thought = None if deltas and len(delta) == 1 else reasoning_of(delta)
+            thought = None if deltas and len(delta) == 1 else extract_reasoning(delta)
             if not (text or thought or deltas):
                 return None
             if thought:
@@ -141,7 +142,7 @@ class ChunkReader:
             if deltas:
                 self._calls.add(deltas, str(chunk.get("id") or ""))
         calls = self._calls
-        return built(
+        return construct(
             ChatResponse,
             {
                 "message": _message(self._thinking, self._text, calls.blocks, calls.wire),
@@ -173,7 +174,7 @@ class ChunkReader:
 
 def completion_of(response: ChatResponse) -> CompletionResponse:
     """Return a chat answer as the answer to a prompt; the chat answer is not changed."""
-    return built(
+    return construct(
         CompletionResponse,
         {
             "text": response.message.content or "",
@@ -202,13 +203,13 @@ def _message_of(
     choice: Mapping[str, Any],
     answer_id: str,
     usage: Mapping[str, Any],
-    reading: Reading,
+    reading: ResponseContext,
 ) -> ChatMessage:
     calls = identified_calls(message.get("tool_calls") or (), answer_id)
     if reading.single_tool_call:
         calls = calls[:1]
     text, media = _content_of(message)
-    thought = reasoning_of(message)
+    thought = extract_reasoning(message)
     thinking = None
     if thought or message.get(REASONING_DETAILS):
         tokens = _count(usage, *_DETAILS["reasoning_tokens"])
@@ -238,11 +239,11 @@ def _message(
     if thinking is not None:
         blocks.append(thinking)
     if text or not (calls or media):
-        blocks.append(built(TextBlock, {"block_type": "text", "text": text}))
+        blocks.append(construct(TextBlock, {"block_type": "text", "text": text}))
     if media:
         blocks += media
     blocks += calls
-    return built(
+    return construct(
         ChatMessage,
         {
             "role": MessageRole.ASSISTANT,
@@ -253,7 +254,7 @@ def _message(
 
 
 def _thinking_block(text: str | None, origin: dict[str, Any], tokens: int | None) -> ThinkingBlock:
-    return built(
+    return construct(
         ThinkingBlock,
         {
             "block_type": "thinking",
@@ -308,7 +309,7 @@ def _accounts(
         for name, path in _DETAILS.items():
             if (count := _count(usage, *path)) is not None:
                 accounts[name] = count
-    if (cost := cost_of(raw)) is not None:
+    if (cost := extract_cost(raw)) is not None:
         accounts["cost_usd"] = float(cost)
     if info is not None and info.request_id:
         accounts["request_id"] = info.request_id

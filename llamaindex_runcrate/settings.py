@@ -9,8 +9,8 @@ from llama_index.core.bridge.pydantic import Field
 from llamaindex_runcrate.capabilities import Capabilities, capabilities_of
 from llamaindex_runcrate.clients import Connected
 from llamaindex_runcrate.messages import Rules, SendReasoning, wire_messages
-from llamaindex_runcrate.responses import Reading
-from runcrate_core import ModelFacts  # noqa: TC001 - pydantic reads the annotation
+from llamaindex_runcrate.responses import ResponseContext
+from runcrate_core import ModelInfo  # noqa: TC001 - pydantic reads the annotation
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -66,11 +66,11 @@ class ChatSettings(Connected):
     is_function_calling_model: bool | None = Field(
         default=None, description="Instead of what the catalogue knows of the model."
     )
-    facts: ModelFacts | None = Field(
+    facts: ModelInfo | None = Field(
         default=None,
         exclude=True,
         repr=False,
-        description="What the service says of the model: `facts_of(listed_model.to_dict())`.",
+        description="Model metadata from the service: `parse_model_info(listed_model.to_dict())`.",
     )
     strict: bool | None = Field(
         default=None, description="Whether schemas of tools and answers are marked as strict."
@@ -127,8 +127,8 @@ class ChatSettings(Connected):
         )
         return request | {"messages": wire_messages(messages, rules)}
 
-    def _reading(self, request: dict[str, Any]) -> Reading:
-        return Reading(
+    def _reading(self, request: dict[str, Any]) -> ResponseContext:
+        return ResponseContext(
             single_tool_call=request.get("parallel_tool_calls") is False,
             reasoning_as_answer=self.reasoning_as_answer,
         )

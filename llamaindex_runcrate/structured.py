@@ -37,9 +37,9 @@ if TYPE_CHECKING:
     from llama_index.core.base.llms.types import ChatResponse
 
 M = TypeVar("M", bound=BaseModel)
-Rung: TypeAlias = Literal["json_schema", "tool", "prompt"]
+Method: TypeAlias = Literal["json_schema", "tool", "prompt"]
 
-RUNGS: Final[tuple[Rung, ...]] = ("json_schema", "tool", "prompt")
+METHODS: Final[tuple[Method, ...]] = ("json_schema", "tool", "prompt")
 
 # Arguments of a call that the rungs themselves decide on.
 _DECIDED: Final = (
@@ -52,11 +52,11 @@ _DECIDED: Final = (
 )
 _NOT_IN_A_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _SCHEMAS_BY_NAME: Final = frozenset({"properties", "$defs", "definitions"})
-_LONGEST_NAME: Final = 64  # of a schema, in OpenAI's form
+_MAX_NAME_LENGTH: Final = 64  # of a schema, in OpenAI's form
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class Attempt:
     """One way to ask.
 
     Attributes:
@@ -65,7 +65,7 @@ class Question:
         kwargs: What to call the model with.
     """
 
-    rung: Rung
+    rung: Method
     messages: list[ChatMessage]
     kwargs: dict[str, Any]
 
@@ -85,12 +85,12 @@ class Task(Generic[M]):
 
     output_cls: type[M]
     messages: Sequence[ChatMessage]
-    rungs: Sequence[Rung]
+    rungs: Sequence[Method]
     llm_kwargs: Mapping[str, Any] = field(default_factory=dict)
     strict: bool | None = None
-    refused: set[Rung] = field(default_factory=set)
+    refused: set[Method] = field(default_factory=set)
 
-    def question(self, rung: Rung) -> Question:
+    def question(self, rung: Method) -> Attempt:
         """Return the question in one of the ways."""
         kwargs = {name: item for name, item in self.llm_kwargs.items() if name not in _DECIDED}
         messages = list(self.messages)
@@ -105,10 +105,10 @@ class Task(Generic[M]):
                 kwargs["parallel_tool_calls"] = False
             case "prompt":
                 messages = _with_schema_in_words(messages, self.output_cls)
-        return Question(rung, messages, kwargs)
+        return Attempt(rung, messages, kwargs)
 
 
-def ladder(task: Task[M]) -> Generator[Question, ChatResponse, M]:
+def with_fallbacks(task: Task[M]) -> Generator[Attempt, ChatResponse, M]:
     """Ask in one way after the other until an answer holds the object.
 
     Yields:
@@ -123,7 +123,7 @@ def ladder(task: Task[M]) -> Generator[Question, ChatResponse, M]:
         UnprocessableEntityError: The same.
     """
     rungs = [rung for rung in task.rungs if rung not in task.refused] or list(task.rungs)
-    refusals: dict[Rung, RuncrateError] = {}
+    refusals: dict[Method, RuncrateError] = {}
     failure: ValueError | None = None
     for rung in rungs:
         try:
@@ -148,7 +148,7 @@ def ladder(task: Task[M]) -> Generator[Question, ChatResponse, M]:
 def response_format(output_cls: type[BaseModel], *, strict: bool | None = None) -> dict[str, Any]:
     """Return the `response_format` that holds an answer to a class."""
     schema = output_cls.model_json_schema()
-    name = _NOT_IN_A_NAME.sub("_", schema.get("title") or output_cls.__name__)[:_LONGEST_NAME]
+    name = _NOT_IN_A_NAME.sub("_", schema.get("title") or output_cls.__name__)[:_MAX_NAME_LENGTH]
     wire: dict[str, Any] = {"name": name, "schema": schema}
     if strict is not None:
         wire["strict"] = strict
@@ -186,7 +186,7 @@ def _with_schema_in_words(
     return [*messages[:-1], last.model_copy(update={"blocks": [*last.blocks, words]})]
 
 
-def run(flow: Generator[Question, ChatResponse, M], ask: Callable[[Question], ChatResponse]) -> M:
+def run(flow: Generator[Attempt, ChatResponse, M], ask: Callable[[Attempt], ChatResponse]) -> M:
     """Carry out a ladder with blocking calls."""
     try:
         question = next(flow)
@@ -203,7 +203,7 @@ def run(flow: Generator[Question, ChatResponse, M], ask: Callable[[Question], Ch
 
 
 async def arun(
-    flow: Generator[Question, ChatResponse, M], ask: Callable[[Question], Awaitable[ChatResponse]]
+    flow: Generator[Attempt, ChatResponse, M], ask: Callable[[Attempt], Awaitable[ChatResponse]]
 ) -> M:
     """Carry out a ladder with asynchronous calls."""
     try:
@@ -221,8 +221,8 @@ async def arun(
 
 
 def stream(
-    flow: Generator[Question, ChatResponse, M],
-    ask: Callable[[Question], Generator[ChatResponse, None, None]],
+    flow: Generator[Attempt, ChatResponse, M],
+    ask: Callable[[Attempt], Generator[ChatResponse, None, None]],
     output_cls: type[M],
 ) -> Generator[BaseModel, None, None]:
     """Carry out a ladder with blocking streams; yield what is known, in the end the object.
@@ -247,8 +247,8 @@ def stream(
 
 
 async def astream(
-    flow: Generator[Question, ChatResponse, M],
-    ask: Callable[[Question], Awaitable[AsyncGenerator[ChatResponse, None]]],
+    flow: Generator[Attempt, ChatResponse, M],
+    ask: Callable[[Attempt], Awaitable[AsyncGenerator[ChatResponse, None]]],
     output_cls: type[M],
 ) -> AsyncGenerator[BaseModel, None]:
     """Carry out a ladder with asynchronous streams; see `stream`."""

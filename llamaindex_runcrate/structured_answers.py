@@ -21,7 +21,7 @@ M = TypeVar("M", bound=BaseModel)
 
 _OPENING: Final = re.compile(r"[{\[]")
 # Openings that turn out to begin no JSON; each may be read up to the end of the text.
-_MOST_TRIES: Final = 500
+_MAX_TRIES: Final = 500
 _START_OF_THOUGHTS: Final = "<think>"
 _END_OF_THOUGHTS: Final = "</think>"
 _decode: Final = json.JSONDecoder(strict=False).raw_decode
@@ -52,7 +52,7 @@ def json_values(text: str) -> Iterator[Any]:
     text = text.rpartition(_END_OF_THOUGHTS)[2]
     opening = _OPENING.search(text)
     tries = 0
-    while opening and tries < _MOST_TRIES:
+    while opening and tries < _MAX_TRIES:
         try:
             value, end = _decode(text, opening.start())
         except (ValueError, RecursionError):

@@ -10,7 +10,7 @@ from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 from pydantic import BaseModel
 
-from llamaindex_runcrate.built import built
+from llamaindex_runcrate.construct import construct
 from llamaindex_runcrate.partial_json import PartialJson
 
 if TYPE_CHECKING:
@@ -233,7 +233,7 @@ def _index_of(shown: tuple[int, Any]) -> int:
 
 
 def _block(identifier: str, name: str, kwargs: dict[str, Any]) -> ToolCallBlock:
-    return built(
+    return construct(
         ToolCallBlock,
         {
             "block_type": "tool_call",

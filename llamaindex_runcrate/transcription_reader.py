@@ -11,23 +11,24 @@ from llama_index.core.readers.base import BasePydanticReader, BaseReader
 from llama_index.core.schema import Document, MediaResource
 
 from llamaindex_runcrate.clients import Connected
-from runcrate_core import (
+from runcrate_core.toolkit import (
     AUDIO_SUFFIXES,
-    Recording,
+    AudioSource,
     Transcriber,
     TranscriptFormat,
-    in_order,
-    recordings_of,
+    map_ordered,
+    resolve_audio_sources,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from runcrate_core import AsyncRuncrate, Passage, RecordingSource, Runcrate
+    from runcrate_core import AsyncRuncrate, Runcrate
+    from runcrate_core.toolkit import AudioInput, TranscriptChunk
 
 C = TypeVar("C", "Runcrate", "AsyncRuncrate")
 
-_LISTENER: Final = Transcriber()
+_TRANSCRIBER: Final = Transcriber()
 # They say nothing of what is said; `source`, `start` and `end` are what an answer is founded on.
 _NOT_FOR_LLM: Final = ("model", "language", "duration", "segment")
 _NOT_FOR_EMBEDDING: Final = ("source", "start", "end", *_NOT_FOR_LLM)
@@ -54,20 +55,22 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
     For a folder of mixed files, see `audio_file_extractor`.
     """
 
-    model: str = Field(default=_LISTENER.model, description="Identifier of a transcription model.")
+    model: str = Field(
+        default=_TRANSCRIBER.model, description="Identifier of a transcription model."
+    )
     language: str | None = Field(
         default=None,
         description="What is spoken, as a hint (ISO 639-1); the model finds out when not given.",
     )
     format: TranscriptFormat = Field(
-        default=_LISTENER.format,
+        default=_TRANSCRIBER.format,
         description="What a document holds: `text`, all of a recording; `segments`, what the model "
         "cut it into; `sentences`; `windows`, so many seconds each; `srt` or `vtt`, a subtitle "
         "file.",
     )
-    window_s: float = Field(default=_LISTENER.window_s, gt=0, description="Seconds of a window.")
+    window_s: float = Field(default=_TRANSCRIBER.window_s, gt=0, description="Seconds of a window.")
     split_s: float | None = Field(
-        default=_LISTENER.split_s,
+        default=_TRANSCRIBER.split_s,
         gt=0,
         description="Recordings above 25 MiB are sent in parts of so many seconds where PyAV is "
         "installed.",
@@ -90,7 +93,7 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
 
     def lazy_load_data(
         self,
-        file: RecordingSource | Iterable[RecordingSource],
+        file: AudioInput | Iterable[AudioInput],
         extra_info: Mapping[str, Any] | None = None,
         fs: Any = None,
     ) -> Iterator[Document]:
@@ -108,13 +111,13 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
             RuncrateError: A request failed; the recording is named.
         """
         for recording in _recordings(file, extra_info, fs):
-            client = self._patient(self.blocking_client)
-            passages = client.run(self._transcriber().passages(recording))
-            yield from self._documents(recording, passages)
+            client = self._patient(self._sync_client)
+            chunks = client.run(self._transcriber().chunks(recording))
+            yield from self._documents(recording, chunks)
 
     async def aload_data(
         self,
-        file: RecordingSource | Iterable[RecordingSource],
+        file: AudioInput | Iterable[AudioInput],
         extra_info: Mapping[str, Any] | None = None,
         fs: Any = None,
     ) -> list[Document]:
@@ -123,22 +126,22 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
         For arguments and errors see `lazy_load_data`.
         """
         recordings = await asyncio.to_thread(lambda: list(_recordings(file, extra_info, fs)))
-        results = in_order(self._heard, recordings, at_once=self.max_concurrency)
+        results = map_ordered(self._heard, recordings, max_concurrency=self.max_concurrency)
         return [document async for documents in results for document in documents]
 
     async def alazy_load_data(
         self,
-        file: RecordingSource | Iterable[RecordingSource],
+        file: AudioInput | Iterable[AudioInput],
         extra_info: Mapping[str, Any] | None = None,
         fs: Any = None,
     ) -> Iterable[Document]:
         """Do what `aload_data` does, as LlamaIndex awaits this for something to iterate over."""
         return await self.aload_data(file, extra_info, fs)
 
-    async def _heard(self, recording: Recording) -> list[Document]:
-        client = self._patient(self.asynchronous_client)
-        passages = await client.run(self._transcriber().passages(recording))
-        return self._documents(recording, passages)
+    async def _heard(self, recording: AudioSource) -> list[Document]:
+        client = self._patient(self._async_client)
+        chunks = await client.run(self._transcriber().chunks(recording))
+        return self._documents(recording, chunks)
 
     def _patient(self, client: C) -> C:
         """Return a client with the reader's own timeout, on the same connections."""
@@ -153,7 +156,9 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
             split_s=self.split_s,
         )
 
-    def _documents(self, recording: Recording, passages: Iterable[Passage]) -> list[Document]:
+    def _documents(
+        self, recording: AudioSource, chunks: Iterable[TranscriptChunk]
+    ) -> list[Document]:
         attached: dict[str, Any] = {}
         if self.attach_recording and isinstance(recording.media, Path):
             attached["audio_resource"] = MediaResource(path=recording.media)
@@ -166,7 +171,7 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
                 excluded_llm_metadata_keys=list(_NOT_FOR_LLM),
                 **attached,
             )
-            for passage in passages
+            for passage in chunks
         ]
 
 
@@ -195,20 +200,22 @@ def audio_file_extractor(**options: Any) -> dict[str, BaseReader]:
 
 
 def _recordings(
-    file: RecordingSource | Iterable[RecordingSource],
+    file: AudioInput | Iterable[AudioInput],
     extra_info: Mapping[str, Any] | None,
     fs: Any,
-) -> Iterator[Recording]:
+) -> Iterator[AudioSource]:
     metadata = dict(extra_info or {})
     if fs is None:
-        yield from recordings_of(file, metadata=metadata)
+        yield from resolve_audio_sources(file, metadata=metadata)
     else:
         yield _stored(file, metadata, fs)
 
 
-def _stored(file: Any, metadata: dict[str, Any], fs: Any) -> Recording:
+def _stored(file: Any, metadata: dict[str, Any], fs: Any) -> AudioSource:
     path = str(file)
     with fs.open(path, "rb") as stored:
         content = stored.read()
     name = PurePath(path).name
-    return Recording.of_bytes(content, source=path, identity=path, filename=name, metadata=metadata)
+    return AudioSource.of_bytes(
+        content, source=path, identity=path, filename=name, metadata=metadata
+    )

@@ -10,555 +10,101 @@ print(client.billing.get_balance().credits_balance)
 Names load when they are first used, so importing this package costs next to nothing.
 """
 
-from __future__ import annotations
+from runcrate_core.lazy_exports import Extra, lazy_exports
+from runcrate_core.version import __version__ as __version__
 
-import importlib
-from typing import TYPE_CHECKING, Any
-
-from runcrate_core.version import __version__
-
-if TYPE_CHECKING:
-    from runcrate_core.agent_tools.effects import (
-        ToolEffect,
-    )
-    from runcrate_core.agent_tools.failures import (
-        explain_failure,
-    )
-    from runcrate_core.agent_tools.holder import (
-        ToolboxHolder,
-    )
-    from runcrate_core.agent_tools.tool import (
-        AgentTool,
-        ToolAnswer,
-    )
-    from runcrate_core.agent_tools.toolbox import (
-        AgentToolbox,
-    )
-    from runcrate_core.api.audio import (
-        Speech,
-        Transcription,
-        TranscriptionSegment,
-    )
-    from runcrate_core.api.billing import (
-        Balance,
-        Transaction,
-        UsageSummary,
-    )
-    from runcrate_core.api.chat import (
-        ChatCompletion,
-    )
-    from runcrate_core.api.code_uploads import (
-        JobUpload,
-    )
-    from runcrate_core.api.embeddings import (
-        Embeddings,
-    )
-    from runcrate_core.api.environments import (
-        Environment,
-    )
-    from runcrate_core.api.images import (
-        GeneratedImage,
-        ImageGeneration,
-    )
-    from runcrate_core.api.instance_types import (
-        Instance,
-        InstanceStatus,
-        InstanceType,
-    )
-    from runcrate_core.api.job_artifacts import (
-        JobArtifact,
-    )
-    from runcrate_core.api.job_logs import (
-        JobLogChunk,
-        JobLogs,
-    )
-    from runcrate_core.api.job_types import (
-        GpuCandidate,
-        GpuSample,
-        Job,
-        JobAttempt,
-        JobChanges,
-        JobEvent,
-        JobFilters,
-        JobGroup,
-        JobMetricPoint,
-        JobOptions,
-        SubmittedJobGroup,
-    )
-    from runcrate_core.api.models import (
-        Model,
-    )
-    from runcrate_core.api.schedules import (
-        Schedule,
-        ScheduleRun,
-    )
-    from runcrate_core.api.secrets import (
-        Secret,
-    )
-    from runcrate_core.api.ssh_keys import (
-        SSHCertificate,
-        SSHKey,
-    )
-    from runcrate_core.api.storage import (
-        StorageRegion,
-        Volume,
-        VolumeDeletion,
-    )
-    from runcrate_core.api.templates import (
-        Template,
-    )
-    from runcrate_core.api.top_ups import (
-        AutoRecharge,
-        PaymentMethod,
-        TopUp,
-    )
-    from runcrate_core.api.video_types import (
-        Video,
-    )
-    from runcrate_core.catalogue import (
-        ModelFacts,
-        facts_of,
-        model_facts,
-    )
-    from runcrate_core.client import (
-        AsyncRuncrate,
-        Runcrate,
-    )
-    from runcrate_core.client_pair import (
-        ClientPair,
-    )
-    from runcrate_core.errors import (
-        AmbiguousLaunchError,
-        APIConnectionError,
-        APIStatusError,
-        APITimeoutError,
-        AuthenticationError,
-        BadRequestError,
-        ConfigurationError,
-        ConflictError,
-        InsufficientCreditsError,
-        InternalServerError,
-        NotFoundError,
-        PermissionDeniedError,
-        RateLimitError,
-        ResponseFormatError,
-        RuncrateError,
-        SpendRefusedError,
-        StreamError,
-        StreamStalledError,
-        StreamTruncatedError,
-        UnprocessableEntityError,
-    )
-    from runcrate_core.io.chat_stream import (
-        AsyncChatStream,
-        ChatStream,
-    )
-    from runcrate_core.io.in_order import (
-        in_order,
-    )
-    from runcrate_core.io.paging import (
-        AsyncPage,
-        AsyncPages,
-        Page,
-    )
-    from runcrate_core.media_arguments import (
-        IMAGE_TOOL,
-        SPEECH_TOOL,
-        VIDEO_TOOL,
-        ImageArguments,
-        MediaTool,
-        SpeechArguments,
-        VideoArguments,
-    )
-    from runcrate_core.media_failures import (
-        explain_media_failure,
-    )
-    from runcrate_core.media_tools import (
-        MadeFile,
-        MediaAnswer,
-        MediaStudio,
-        SpeechFormat,
-    )
-    from runcrate_core.observing import (
-        RequestEvent,
-    )
-    from runcrate_core.progress import (
-        ProgressBar,
-        progress_bar,
-    )
-    from runcrate_core.protocol.answer import (
-        ResponseInfo,
-    )
-    from runcrate_core.protocol.chat_shapes import (
-        ChatCompletionChunk,
-        cost_of,
-        reasoning_of,
-        usage_of,
-    )
-    from runcrate_core.protocol.code_archive import (
-        SkippedFile,
-    )
-    from runcrate_core.protocol.json_body import (
-        UNCHANGED,
-    )
-    from runcrate_core.protocol.rate_limit import (
-        RateLimit,
-    )
-    from runcrate_core.protocol.transcripts import (
-        Segment,
-        Transcript,
-        TranscriptFormat,
-    )
-    from runcrate_core.recordings import (
-        AUDIO_SUFFIXES,
-        Recording,
-        RecordingSource,
-        recordings_of,
-    )
-    from runcrate_core.spending.ending import (
-        EndReport,
-    )
-    from runcrate_core.spending.guard import (
-        SpendGuard,
-    )
-    from runcrate_core.spending.ledger import (
-        SpendEntry,
-        SpendLedger,
-    )
-    from runcrate_core.spending.limits import (
-        SpendLimits,
-    )
-    from runcrate_core.spending.plans import (
-        Approve,
-        JobPlan,
-        LaunchPlan,
-        LongerLife,
-        Proposal,
-        RunningMachine,
-    )
-    from runcrate_core.spending.session import (
-        SpendSession,
-    )
-    from runcrate_core.transcribing import (
-        Passage,
-        Transcriber,
-        is_of_the_account,
-    )
-
-__all__ = [
-    "AUDIO_SUFFIXES",
-    "IMAGE_TOOL",
-    "SPEECH_TOOL",
-    "UNCHANGED",
-    "VIDEO_TOOL",
-    "APIConnectionError",
-    "APIStatusError",
-    "APITimeoutError",
-    "AgentTool",
-    "AgentToolbox",
-    "AmbiguousLaunchError",
-    "Approve",
-    "AsyncChatStream",
-    "AsyncPage",
-    "AsyncPages",
-    "AsyncRuncrate",
-    "AuthenticationError",
-    "AutoRecharge",
-    "BadRequestError",
-    "Balance",
-    "ChatCompletion",
-    "ChatCompletionChunk",
-    "ChatStream",
-    "ClientPair",
-    "ConfigurationError",
-    "ConflictError",
-    "Embeddings",
-    "EndReport",
-    "Environment",
-    "GeneratedImage",
-    "GpuCandidate",
-    "GpuSample",
-    "ImageArguments",
-    "ImageGeneration",
-    "Instance",
-    "InstanceStatus",
-    "InstanceType",
-    "InsufficientCreditsError",
-    "InternalServerError",
-    "Job",
-    "JobArtifact",
-    "JobAttempt",
-    "JobChanges",
-    "JobEvent",
-    "JobFilters",
-    "JobGroup",
-    "JobLogChunk",
-    "JobLogs",
-    "JobMetricPoint",
-    "JobOptions",
-    "JobPlan",
-    "JobUpload",
-    "LaunchPlan",
-    "LongerLife",
-    "MadeFile",
-    "MediaAnswer",
-    "MediaStudio",
-    "MediaTool",
-    "Model",
-    "ModelFacts",
-    "NotFoundError",
-    "Page",
-    "Passage",
-    "PaymentMethod",
-    "PermissionDeniedError",
-    "ProgressBar",
-    "Proposal",
-    "RateLimit",
-    "RateLimitError",
-    "Recording",
-    "RecordingSource",
-    "RequestEvent",
-    "ResponseFormatError",
-    "ResponseInfo",
-    "Runcrate",
-    "RuncrateError",
-    "RunningMachine",
-    "SSHCertificate",
-    "SSHKey",
-    "Schedule",
-    "ScheduleRun",
-    "Secret",
-    "Segment",
-    "SkippedFile",
-    "Speech",
-    "SpeechArguments",
-    "SpeechFormat",
-    "SpendEntry",
-    "SpendGuard",
-    "SpendLedger",
-    "SpendLimits",
-    "SpendRefusedError",
-    "SpendSession",
-    "StorageRegion",
-    "StreamError",
-    "StreamStalledError",
-    "StreamTruncatedError",
-    "SubmittedJobGroup",
-    "Template",
-    "ToolAnswer",
-    "ToolEffect",
-    "ToolboxHolder",
-    "TopUp",
-    "Transaction",
-    "Transcriber",
-    "Transcript",
-    "TranscriptFormat",
-    "Transcription",
-    "TranscriptionSegment",
-    "UnprocessableEntityError",
-    "UsageSummary",
-    "Video",
-    "VideoArguments",
-    "Volume",
-    "VolumeDeletion",
-    "__version__",
-    "cost_of",
-    "explain_failure",
-    "explain_media_failure",
-    "facts_of",
-    "in_order",
-    "is_of_the_account",
-    "model_facts",
-    "progress_bar",
-    "reasoning_of",
-    "recordings_of",
-    "usage_of",
-]
-
-# Where each public name lives.
-_NAMES: dict[str, tuple[str, ...]] = {
-    "agent_tools.effects": ("ToolEffect",),
-    "agent_tools.failures": ("explain_failure",),
-    "agent_tools.holder": ("ToolboxHolder",),
-    "agent_tools.tool": ("AgentTool", "ToolAnswer"),
-    "agent_tools.toolbox": ("AgentToolbox",),
-    "api.audio": (
-        "Speech",
-        "Transcription",
-        "TranscriptionSegment",
-    ),
-    "api.billing": (
-        "Balance",
-        "Transaction",
-        "UsageSummary",
-    ),
-    "api.chat": ("ChatCompletion",),
-    "api.code_uploads": ("JobUpload",),
-    "api.embeddings": ("Embeddings",),
-    "api.environments": ("Environment",),
-    "api.images": (
-        "GeneratedImage",
-        "ImageGeneration",
-    ),
-    "api.instance_types": (
-        "Instance",
-        "InstanceStatus",
-        "InstanceType",
-    ),
-    "api.job_artifacts": ("JobArtifact",),
-    "api.job_logs": (
-        "JobLogChunk",
-        "JobLogs",
-    ),
-    "api.job_types": (
-        "GpuCandidate",
-        "GpuSample",
-        "Job",
-        "JobAttempt",
-        "JobChanges",
-        "JobEvent",
-        "JobFilters",
-        "JobGroup",
-        "JobMetricPoint",
-        "JobOptions",
-        "SubmittedJobGroup",
-    ),
-    "api.models": ("Model",),
-    "api.video_types": ("Video",),
-    "api.schedules": (
-        "Schedule",
-        "ScheduleRun",
-    ),
-    "api.secrets": ("Secret",),
-    "api.ssh_keys": (
-        "SSHCertificate",
-        "SSHKey",
-    ),
-    "api.storage": (
-        "StorageRegion",
-        "Volume",
-        "VolumeDeletion",
-    ),
-    "api.templates": ("Template",),
-    "api.top_ups": (
-        "AutoRecharge",
-        "PaymentMethod",
-        "TopUp",
-    ),
-    "catalogue": (
-        "ModelFacts",
-        "facts_of",
-        "model_facts",
-    ),
-    "client": (
-        "AsyncRuncrate",
-        "Runcrate",
-    ),
-    "client_pair": ("ClientPair",),
-    "errors": (
-        "AmbiguousLaunchError",
-        "APIConnectionError",
-        "APIStatusError",
-        "APITimeoutError",
-        "AuthenticationError",
-        "BadRequestError",
-        "ConfigurationError",
-        "ConflictError",
-        "InsufficientCreditsError",
-        "InternalServerError",
-        "NotFoundError",
-        "PermissionDeniedError",
-        "RateLimitError",
-        "ResponseFormatError",
-        "RuncrateError",
-        "SpendRefusedError",
-        "StreamError",
-        "StreamStalledError",
-        "StreamTruncatedError",
-        "UnprocessableEntityError",
-    ),
-    "io.chat_stream": (
-        "AsyncChatStream",
-        "ChatStream",
-    ),
-    "io.paging": (
-        "AsyncPage",
-        "AsyncPages",
-        "Page",
-    ),
-    "observing": ("RequestEvent",),
-    "progress": (
-        "ProgressBar",
-        "progress_bar",
-    ),
-    "protocol.answer": ("ResponseInfo",),
-    "protocol.chat_shapes": (
-        "ChatCompletionChunk",
-        "cost_of",
-        "reasoning_of",
-        "usage_of",
-    ),
-    "protocol.code_archive": ("SkippedFile",),
-    "protocol.json_body": ("UNCHANGED",),
-    "protocol.rate_limit": ("RateLimit",),
-    "spending.ending": ("EndReport",),
-    "spending.guard": ("SpendGuard",),
-    "spending.ledger": ("SpendEntry", "SpendLedger"),
-    "spending.limits": ("SpendLimits",),
-    "spending.plans": (
-        "Approve",
-        "JobPlan",
-        "LaunchPlan",
-        "LongerLife",
-        "Proposal",
-        "RunningMachine",
-    ),
-    "spending.session": ("SpendSession",),
-    "io.in_order": ("in_order",),
-    "media_arguments": (
-        "IMAGE_TOOL",
-        "SPEECH_TOOL",
-        "VIDEO_TOOL",
-        "ImageArguments",
-        "MediaTool",
-        "SpeechArguments",
-        "VideoArguments",
-    ),
-    "media_failures": ("explain_media_failure",),
-    "media_tools": (
-        "MadeFile",
-        "MediaAnswer",
-        "MediaStudio",
-        "SpeechFormat",
-    ),
-    "protocol.transcripts": (
-        "Segment",
-        "Transcript",
-        "TranscriptFormat",
-    ),
-    "recordings": (
-        "AUDIO_SUFFIXES",
-        "Recording",
-        "RecordingSource",
-        "recordings_of",
-    ),
-    "transcribing": (
-        "Passage",
-        "Transcriber",
-        "is_of_the_account",
-    ),
-}
-_HOME = {name: module for module, names in _NAMES.items() for name in names}
-
-
-def __getattr__(name: str) -> Any:
-    home = _HOME.get(name)
-    if home is None:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = getattr(importlib.import_module(f"runcrate_core.{home}"), name)
-    globals()[name] = value
-    return value
-
-
-def __dir__() -> list[str]:
-    return __all__
+# Type checkers and editors read the same names from `__init__.pyi`.
+__all__, __getattr__, __dir__ = lazy_exports(
+    "runcrate_core",
+    {
+        "api.audio": ("Speech", "Transcription", "TranscriptionSegment"),
+        "api.billing": ("Balance", "Transaction", "UsageSummary"),
+        "api.chat": ("ChatCompletion",),
+        "api.code_uploads": ("JobUpload",),
+        "api.embeddings": ("Embeddings",),
+        "api.environments": ("Environment",),
+        "api.images": ("GeneratedImage", "ImageGeneration"),
+        "api.instance_types": ("Instance", "InstanceStatus", "InstanceType"),
+        "api.job_artifacts": ("JobArtifact",),
+        "api.job_logs": ("JobLogChunk", "JobLogs"),
+        "api.job_types": (
+            "GpuCandidate",
+            "GpuSample",
+            "Job",
+            "JobAttempt",
+            "JobChanges",
+            "JobEvent",
+            "JobFilters",
+            "JobGroup",
+            "JobMetricPoint",
+            "JobOptions",
+            "SubmittedJobGroup",
+        ),
+        "api.models": ("Model",),
+        "api.schedules": ("Schedule", "ScheduleRun"),
+        "api.secrets": ("Secret",),
+        "api.ssh_keys": ("SSHCertificate", "SSHKey"),
+        "api.storage": ("StorageRegion", "Volume", "VolumeDeletion"),
+        "api.templates": ("Template",),
+        "api.top_ups": ("AutoRecharge", "PaymentMethod", "TopUp"),
+        "api.video_types": ("Video",),
+        "client": ("AsyncRuncrate", "Runcrate"),
+        "errors": (
+            "AmbiguousLaunchError",
+            "APIConnectionError",
+            "APIStatusError",
+            "APITimeoutError",
+            "AuthenticationError",
+            "BadRequestError",
+            "ConfigurationError",
+            "ConflictError",
+            "HostKeyChangedError",
+            "InsufficientCreditsError",
+            "InternalServerError",
+            "NotFoundError",
+            "PermissionDeniedError",
+            "RateLimitError",
+            "RemoteFileError",
+            "ResponseFormatError",
+            "RuncrateError",
+            "SpendRefusedError",
+            "SSHAuthenticationError",
+            "SSHConnectionError",
+            "SSHError",
+            "StreamError",
+            "StreamStalledError",
+            "StreamTruncatedError",
+            "UnprocessableEntityError",
+        ),
+        "hooks": ("RequestEvent",),
+        "io.chat_stream": ("AsyncChatStream", "ChatStream"),
+        "io.paging": ("AsyncPage", "AsyncPages", "Page"),
+        "models_catalogue": ("get_model_info", "ModelInfo", "parse_model_info"),
+        "progress": ("progress_bar", "ProgressBar"),
+        "protocol.chat_types": ("ChatCompletionChunk",),
+        "protocol.code_archive": ("SkippedFile",),
+        "protocol.json_body": ("UNCHANGED",),
+        "protocol.rate_limiter": ("RateLimit",),
+        "protocol.response": ("ResponseInfo",),
+        "protocol.timeouts": ("Timeout",),
+        "spending.cleanup": ("CleanupReport",),
+        "spending.guard": ("SpendGuard",),
+        "spending.ledger": ("LedgerEntry", "SpendLedger"),
+        "spending.limits": ("SpendLimits",),
+        "spending.plans": (
+            "ApproveCallback",
+            "JobPlan",
+            "LaunchPlan",
+            "LifetimeExtension",
+            "Proposal",
+            "RunningResource",
+        ),
+        "spending.session": ("SpendSession",),
+        "ssh.commands": ("CommandResult",),
+        "ssh.remote_paths": ("RemoteFile",),
+        "ssh.shell": ("AsyncInstanceShell",),
+        "ssh.sync_shell": ("InstanceShell",),
+    },
+    present=("__version__",),
+    extra=Extra(module="asyncssh", name="asyncssh", extra="ssh"),
+)

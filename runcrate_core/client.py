@@ -6,11 +6,11 @@ import importlib
 import pickle
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from runcrate_core.config import Config, resolve_config
-from runcrate_core.io.driver import AsyncDriver, BlockingDriver
-from runcrate_core.io.http import AsyncHttp, BlockingHttp
-from runcrate_core.protocol.attempts import Circumstances
-from runcrate_core.protocol.rate_limit import RateLimitGate
+from runcrate_core.config import Config, ParsedUrl, SecretText, resolve_config
+from runcrate_core.io.driver import AsyncDriver, SyncDriver
+from runcrate_core.io.transport import AsyncHttp, SyncHttp
+from runcrate_core.protocol.attempts import CallContext
+from runcrate_core.protocol.rate_limiter import RateLimiter
 from runcrate_core.protocol.retry import RetryBudget, RetryPolicy
 
 if TYPE_CHECKING:
@@ -33,9 +33,10 @@ if TYPE_CHECKING:
     from runcrate_core.api.storage import AsyncStorage, Storage
     from runcrate_core.api.templates import AsyncTemplates, Templates
     from runcrate_core.api.videos import AsyncVideos, Videos
-    from runcrate_core.io.http_library import AsyncHttpClient, HttpClient
-    from runcrate_core.observing import RequestEvent
-    from runcrate_core.protocol.steps import Plan
+    from runcrate_core.hooks import RequestEvent
+    from runcrate_core.io.httpx_adapter import AsyncHttpClient, HttpClient
+    from runcrate_core.protocol.steps import Operation
+    from runcrate_core.protocol.timeouts import TimeoutLike
 
 T = TypeVar("T")
 
@@ -65,13 +66,13 @@ def namespace(module: str, name: str) -> Any:
     return _Namespace(module, name)
 
 
-def _circumstances(config: Config, before: Circumstances | None = None) -> Circumstances:
+def _circumstances(config: Config, before: CallContext | None = None) -> CallContext:
     """Return what the calls of a client share; derived clients share budget and gate."""
-    gate = before.gate if before is not None and before.gate is not None else RateLimitGate()
-    return Circumstances(
+    limiter = before.limiter if before is not None and before.limiter is not None else RateLimiter()
+    return CallContext(
         policy=RetryPolicy(max_retries=config.max_retries),
         budget=before.budget if before is not None else RetryBudget(),
-        gate=gate if config.wait_for_rate_limit else None,
+        limiter=limiter if config.wait_for_rate_limit else None,
         on_request=config.on_request,
         secrets=(config.api_key,) if config.api_key else (),
     )
@@ -80,7 +81,7 @@ def _circumstances(config: Config, before: Circumstances | None = None) -> Circu
 class _Shareable:
     """How both clients are copied and pickled."""
 
-    _driver: BlockingDriver | AsyncDriver
+    _driver: SyncDriver | AsyncDriver
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # connections, budget and gate are there to be shared
@@ -105,18 +106,21 @@ class Runcrate(_Shareable):
         inference_url: Address of the inference API, or `RUNCRATE_API_BASE`; with or without `/v1`.
         environment: Environment that infrastructure calls are aimed at, or
             `RUNCRATE_ENVIRONMENT`; the workspace's default one otherwise (seed 003).
-        timeout: Seconds of silence while waiting for an answer, instead of the limit that each
-            kind of call has (60 s, chat 600 s, media 300 s, launches 90 s).
-        stream_idle_timeout: Seconds a stream may stay without content.
+        timeout: Seconds of silence while waiting for a response, instead of the limit that each
+            kind of call has (60 s, chat 600 s, media 300 s, launches 90 s); or a `Timeout` or
+            `httpx.Timeout`, which sets connecting, sending and the pool as well.
+        stream_idle_timeout: Seconds a stream may stay without content; `None` for no limit.
         max_retries: Repeats after the first attempt, of what may be repeated.
         default_headers: Sent with every request.
-        http_client: An `httpx.Client` to use, for proxies or certificates; it is not closed.
+        http_client: An `httpx.Client` to use, for proxies or certificates; it is not closed. Its
+            limits and, where they differ from those of httpx itself, its timeouts are used.
         wait_for_rate_limit: Whether calls wait for the next window when the key's rate limit is
             spent, instead of running into 429.
         on_request: Called with a `RequestEvent` after each attempt, for tracing.
 
     Raises:
-        ConfigurationError: No key, a key that is none, or an address that is not usable.
+        ConfigurationError: No key, a key that is not one, or another argument or variable that is
+            not usable; it is named. Proxies and certificates are read by the first call.
 
     Example:
         ```python
@@ -131,7 +135,7 @@ class Runcrate(_Shareable):
         ```
     """
 
-    _driver: BlockingDriver
+    _driver: SyncDriver
 
     audio: Audio = namespace("audio", "Audio")
     billing: Billing = namespace("billing", "Billing")
@@ -152,13 +156,13 @@ class Runcrate(_Shareable):
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | SecretText | None = None,
         *,
-        base_url: str | None = None,
-        inference_url: str | None = None,
+        base_url: str | ParsedUrl | None = None,
+        inference_url: str | ParsedUrl | None = None,
         environment: str | None = None,
-        timeout: float | None = None,
-        stream_idle_timeout: float = 120.0,
+        timeout: float | TimeoutLike | None = None,
+        stream_idle_timeout: float | None = 120.0,
         max_retries: int = 3,
         default_headers: Mapping[str, str] | None = None,
         http_client: HttpClient | None = None,
@@ -177,7 +181,7 @@ class Runcrate(_Shareable):
             wait_for_rate_limit=wait_for_rate_limit,
             on_request=on_request,
         )
-        self._driver = BlockingDriver(config, BlockingHttp(http_client), _circumstances(config))
+        self._driver = SyncDriver(config, SyncHttp(http_client), _circumstances(config))
 
     def with_options(self, **changes: Any) -> Self:
         """Return a client with other options that shares connections, budget and gate.
@@ -199,13 +203,13 @@ class Runcrate(_Shareable):
         before = self._driver
         config = before.config.changed(**changes)
         derived = object.__new__(type(self))
-        derived._driver = BlockingDriver(config, before.http, _circumstances(config, before.around))
+        derived._driver = SyncDriver(config, before.http, _circumstances(config, before.context))
         return derived
 
     def __setstate__(self, config: Config) -> None:
-        self._driver = BlockingDriver(config, BlockingHttp(), _circumstances(config))
+        self._driver = SyncDriver(config, SyncHttp(), _circumstances(config))
 
-    def run(self, plan: Plan[T]) -> T:
+    def run(self, plan: Operation[T]) -> T:
         """Carry out a flow, such as those of `SpendGuard`, and return its result."""
         return self._driver.run(plan)
 
@@ -269,13 +273,13 @@ class AsyncRuncrate(_Shareable):
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | SecretText | None = None,
         *,
-        base_url: str | None = None,
-        inference_url: str | None = None,
+        base_url: str | ParsedUrl | None = None,
+        inference_url: str | ParsedUrl | None = None,
         environment: str | None = None,
-        timeout: float | None = None,
-        stream_idle_timeout: float = 120.0,
+        timeout: float | TimeoutLike | None = None,
+        stream_idle_timeout: float | None = 120.0,
         max_retries: int = 3,
         default_headers: Mapping[str, str] | None = None,
         http_client: AsyncHttpClient | None = None,
@@ -301,13 +305,13 @@ class AsyncRuncrate(_Shareable):
         before = self._driver
         config = before.config.changed(**changes)
         derived = object.__new__(type(self))
-        derived._driver = AsyncDriver(config, before.http, _circumstances(config, before.around))
+        derived._driver = AsyncDriver(config, before.http, _circumstances(config, before.context))
         return derived
 
     def __setstate__(self, config: Config) -> None:
         self._driver = AsyncDriver(config, AsyncHttp(), _circumstances(config))
 
-    async def run(self, plan: Plan[T]) -> T:
+    async def run(self, plan: Operation[T]) -> T:
         """Carry out a flow; see `Runcrate.run`."""
         return await self._driver.run(plan)
 

@@ -7,8 +7,8 @@ from typing import Any, Self
 
 from runcrate_core.client import AsyncRuncrate, Runcrate
 from runcrate_core.errors import ConfigurationError
-from runcrate_core.io.driver import AsyncDriver, BlockingDriver
-from runcrate_core.io.http import AsyncHttp, BlockingHttp
+from runcrate_core.io.driver import AsyncDriver, SyncDriver
+from runcrate_core.io.transport import AsyncHttp, SyncHttp
 
 
 class ClientPair:
@@ -46,7 +46,7 @@ class ClientPair:
         return type(self), (given, self._async_client)
 
     @property
-    def blocking(self) -> Runcrate:
+    def sync(self) -> Runcrate:
         """The blocking client.
 
         Raises:
@@ -58,11 +58,11 @@ class ClientPair:
             if self._twin is None:
                 driver = _driver(self._async_client, "client=Runcrate(...)")
                 self._twin = object.__new__(Runcrate)
-                self._twin._driver = BlockingDriver(driver.config, BlockingHttp(), driver.around)  # noqa: SLF001 - made as `with_options` does
+                self._twin._driver = SyncDriver(driver.config, SyncHttp(), driver.context)  # noqa: SLF001 - made as `with_options` does
             return self._twin
 
     @property
-    def asynchronous(self) -> AsyncRuncrate:
+    def async_(self) -> AsyncRuncrate:
         """The asynchronous client.
 
         Raises:
@@ -74,7 +74,7 @@ class ClientPair:
             if self._async_twin is None:
                 driver = _driver(self._client, "async_client=AsyncRuncrate(...)")
                 self._async_twin = object.__new__(AsyncRuncrate)
-                self._async_twin._driver = AsyncDriver(driver.config, AsyncHttp(), driver.around)  # noqa: SLF001 - made as `with_options` does
+                self._async_twin._driver = AsyncDriver(driver.config, AsyncHttp(), driver.context)  # noqa: SLF001 - made as `with_options` does
             return self._async_twin
 
     def close(self) -> None:

@@ -35,6 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run_commands=options.run_commands,
         balance_usd=options.balance,
         requests_per_minute=options.requests_per_minute,
+        ssh=options.ssh,
     )
     try:
         emulator.start()
@@ -49,6 +50,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"export {name}={value}")  # noqa: T201 - a command's output
     print(f"# chat: {_chat_of(emulator, options.chat_upstream)}")  # noqa: T201 - a command's output
     print(f"# what is going on: {emulator.base_url}/  (Ctrl-C stops)", flush=True)  # noqa: T201 - a command's output
+    if options.ssh:
+        print(  # noqa: T201 - a command's output
+            "# --ssh: commands sent to instances really run on this computer, as you. There is no "
+            "isolation.",
+            flush=True,
+        )
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
@@ -94,6 +101,11 @@ def _parser() -> argparse.ArgumentParser:
         "--run-commands",
         action="store_true",
         help="really run the commands of jobs on this computer; no sandbox",
+    )
+    parser.add_argument(
+        "--ssh",
+        action="store_true",
+        help="give instances real SSH servers on loopback, which run commands here, as you",
     )
     parser.add_argument("--balance", type=_usd, default=Decimal(100), metavar="USD")
     parser.add_argument("--requests-per-minute", type=_positive, default=600, metavar="N")

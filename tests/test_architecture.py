@@ -52,18 +52,36 @@ def test_one_module_of_the_core_knows_the_http_library() -> None:
         for path in sources("runcrate_core")
         if any(module.partition(".")[0] == "httpx" for module in imports(path))
     }
-    assert users == {"runcrate_core/io/http_library.py"}
+    assert users == {"runcrate_core/io/httpx_adapter.py"}
 
 
 @pytest.mark.parametrize("package", ["langchain_runcrate", "llamaindex_runcrate"])
-def test_an_adapter_uses_only_public_names_of_the_core(package: str) -> None:
+def test_an_adapter_imports_only_from_the_two_faces_of_the_core(package: str) -> None:
     wrong = [
         f"{path.relative_to(ROOT)} imports {module}"
         for path in sources(package)
         for module in imports(path)
-        if module.startswith("runcrate_core.")
+        if module.startswith("runcrate_core.") and module != "runcrate_core.toolkit"
     ]
     assert not wrong
+
+
+@pytest.mark.parametrize(
+    "face", ["runcrate_core", "runcrate_core.toolkit", "langchain_runcrate", "llamaindex_runcrate"]
+)
+def test_type_checkers_see_the_names_that_load_on_first_use(face: str) -> None:
+    module = importlib.import_module(face)
+    assert module.__file__ is not None
+    stub = ast.parse(Path(module.__file__).with_suffix(".pyi").read_text())
+    homes = {
+        alias.name: node.module
+        for node in stub.body
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert sorted(homes) == module.__all__
+    for name, home in homes.items():
+        assert getattr(importlib.import_module(str(home)), name) is getattr(module, name)
 
 
 def test_decisions_do_no_input_or_output() -> None:

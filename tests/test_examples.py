@@ -22,7 +22,13 @@ NO_EXAMPLES = {"__init__", "__main__", "service"}
 # What must be found in the output, in this order.
 PRINTED = {
     "gpu_agent": ["Agent: runcrate_launch_instance", "Ledger: ", "Running now: nothing"],
-    "illustrate_post": ["Text: ", "Made 1 picture", "Made 1 recording", "Made 1 film", "post.md"],
+    "illustrate_post": [
+        "Text: ",
+        "Generated 1 image",
+        "Generated 1 audio file",
+        "Generated 1 video",
+        "post.md",
+    ],
     "langchain_agent": ["80 GB", "Agent: calls gigabytes_needed", "Tool:  70", "tokens in"],
     "llamaindex_citations": [
         r"Read field_rules.md, radio.md, technical_manual.pdf: \d+ passages",

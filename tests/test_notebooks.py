@@ -24,14 +24,14 @@ def evaluate(cell: str, names: dict[str, Any], loop: asyncio.Runner) -> Any:
     last = tree.body.pop() if isinstance(tree.body[-1], ast.Expr) else None
     options = {"flags": ast.PyCF_ALLOW_TOP_LEVEL_AWAIT, "dont_inherit": True}
 
-    def carry_out(code: Any) -> Any:
+    def run_tool(code: Any) -> Any:
         made = eval(code, names)  # noqa: S307 - our own notebooks
         return loop.run(made) if inspect.iscoroutine(made) else made
 
-    carry_out(compile(tree, "cell", "exec", **options))
+    run_tool(compile(tree, "cell", "exec", **options))
     if last is None:
         return None
-    return carry_out(compile(ast.Expression(last.value), "cell", "eval", **options))
+    return run_tool(compile(ast.Expression(last.value), "cell", "eval", **options))
 
 
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")

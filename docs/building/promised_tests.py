@@ -1,4 +1,4 @@
-"""Links each test that a page names to its source, on a page of the built site.
+"""Links each test that a page names to its source, on a page of the site.
 
 `tests/core/test_faults_money.py::test_other_machines_are_not_ended` becomes a link.
 """
@@ -41,9 +41,9 @@ def on_page_markdown(markdown: str, page: Page, **_kwargs: Any) -> str:
 
 
 def page_of(named: list[tuple[str, str]]) -> str:
-    """Return a page with the source of tests, under the file that each stands in."""
+    """Return a page with the source of tests, grouped by file."""
     parts = [
-        "# Tests behind the promises",
+        "# Tests behind the guarantees",
         "The source of each test that these pages name.",
     ]
     for path in sorted({path for path, _ in named}):

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from pydantic import ValidationError
 
-from runcrate_core.agent_tools.foreign_text import Cleaner
+from runcrate_core.agent_tools.untrusted_text import Sanitizer
 from runcrate_core.errors import (
     AmbiguousLaunchError,
     APIConnectionError,
@@ -52,9 +52,9 @@ def explain_failure(error: Exception) -> str | None:
         return f"The arguments are wrong: {'; '.join(_problems(error))}. Nothing was done."
     if isinstance(error, RuncrateError):
         advice = next((text for kind, text in _ADVICE if isinstance(error, kind)), "")
-        return f"{Cleaner().remark(error.message)} {advice}".strip()
+        return f"{Sanitizer().remark(error.message)} {advice}".strip()
     if isinstance(error, ValueError):
-        return Cleaner().remark(str(error))
+        return Sanitizer().remark(str(error))
     if isinstance(error, OSError):
         return "The file could not be saved. Tell the user."
     return None

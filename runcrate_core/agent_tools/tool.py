@@ -1,42 +1,41 @@
-"""A tool as data: what a model is told of it, what it takes, what it may do, and how it is done."""
+"""Agent tools as data: name, description, arguments, annotations and the function that runs."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from runcrate_core.agent_tools.effects import effect_of
-from runcrate_core.agent_tools.foreign_text import Cleaner
+from runcrate_core.agent_tools.untrusted_text import Sanitizer
 from runcrate_core.spending.limits import refused
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from runcrate_core.agent_tools.annotations import ToolAnnotations
     from runcrate_core.agent_tools.arguments import Arguments
-    from runcrate_core.agent_tools.effects import ToolEffect
-    from runcrate_core.protocol.request import Request
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.guard import SpendGuard
     from runcrate_core.spending.ledger import SpendLedger
 
-# Told what a tool waits for: `{"tool", "id", "status"}`. May return an awaitable.
-Tell = Callable[[dict[str, Any]], Any]
+# Called with `{"tool", "id", "status"}` while a tool waits. May return an awaitable.
+ProgressCallback = Callable[[dict[str, Any]], Any]
+_NAME_PREFIX: Final = "runcrate_"
 
 
 @dataclass(frozen=True)
-class Surroundings:
-    """What a tool works with, beside its arguments.
+class ToolContext:
+    """Everything that a tool works with beside its arguments.
 
     Attributes:
-        ledger: What was started, and what it costs.
-        guard: What may be started; `None` where nothing may.
-        files_dir: Where files may be saved; `None` where none may.
-        show_addresses: Whether IP addresses are shown.
-        poll_interval: Seconds between two looks while something is waited for.
-        tell: Who is told of progress.
-        clean: Cleans text of others.
+        ledger: The resources that were started, and their cost.
+        guard: Plans and starts resources; `None` where nothing may be started.
+        files_dir: Directory in which files may be saved; `None` where none may.
+        show_addresses: IP addresses are shown.
+        poll_interval: Seconds between two polls while a tool waits.
+        on_progress: Called with the progress of a tool that waits.
+        sanitizer: Sanitizes untrusted text.
     """
 
     ledger: SpendLedger
@@ -44,12 +43,12 @@ class Surroundings:
     files_dir: Path | None = None
     show_addresses: bool = False
     poll_interval: float = 5.0
-    tell: Tell | None = None
-    clean: Cleaner = field(default_factory=Cleaner)
+    on_progress: ProgressCallback | None = None
+    sanitizer: Sanitizer = field(default_factory=Sanitizer)
 
     @property
     def spending(self) -> SpendGuard:
-        """The guard, for tools that start or end something.
+        """The guard, for tools that start or terminate something.
 
         Raises:
             SpendRefusedError: There is none.
@@ -58,15 +57,17 @@ class Surroundings:
             raise refused("no spending limits were given", "Only reading is possible")
         return self.guard
 
-    def telling(self, tool: str) -> Callable[[Any], Any] | None:
-        """Return what is to be called with each new state of something that is waited for."""
-        tell = self.tell
-        if tell is None:
+    def progress_callback(self, tool: str) -> Callable[[Any], Any] | None:
+        """Return the callback for each new state of a resource that `tool` waits for."""
+        report = self.on_progress
+        if report is None:
             return None
-        return lambda state: tell({"tool": tool, "id": state.id, "status": state.status})
+        return lambda state: report({"tool": tool, "id": state.id, "status": state.status})
 
 
-Run = Callable[[Surroundings, Any], "Flow[dict[str, Any]]"]
+Run = Callable[[ToolContext, Any], "Flow[dict[str, Any]]"]
+# Returns the question for the person who approves a call, without its budget.
+ApprovalPrompt = Callable[["SpendGuard", Any], str]
 
 
 @dataclass(frozen=True)
@@ -76,32 +77,48 @@ class AgentTool:
     Attributes:
         name: Stable: approvals and policies are configured by it.
         description: Written for the model.
-        arguments: What it takes.
-        request: The request that does most of what it does; its effect is derived from it.
-        run: Does it; the result is JSON with its most important fields first.
-        needs_limits: Whether it exists only where spending limits were given.
-        saves_files: Whether it exists only where files may be saved.
-        waits: Whether it waits for something, and tells of progress.
+        arguments: Model of its arguments.
+        annotations: Its effect.
+        run: Runs it; the result is JSON with its most important fields first.
+        approval_prompt: Describes a call to the person who approves it.
+        needs_limits: It exists only where spending limits were given.
+        saves_files: It exists only where files may be saved.
+        waits: It waits for something, and reports progress.
     """
 
     name: str
     description: str
     arguments: type[Arguments]
-    request: Request
+    annotations: ToolAnnotations
     run: Run
+    approval_prompt: ApprovalPrompt | None = None
     needs_limits: bool = False
     saves_files: bool = False
     waits: bool = False
 
-    @property
-    def effect(self) -> ToolEffect:
-        """What it may do."""
-        return effect_of(self.request, saves_files=self.saves_files)
+
+def agent_tool(
+    arguments: type[Arguments], annotations: ToolAnnotations, description: str, **options: Any
+) -> Callable[[Run], AgentTool]:
+    """Make a tool of a function; `runcrate_` and the function's name are the tool's name.
+
+    Args:
+        arguments: Model of its arguments.
+        annotations: Its effect; a test compares it with the requests that are sent.
+        description: Written for the model.
+        options: Further fields of `AgentTool`.
+    """
+
+    def decorate(run: Run) -> AgentTool:
+        name = f"{_NAME_PREFIX}{run.__name__}"
+        return AgentTool(name, description, arguments, annotations, run, **options)
+
+    return decorate
 
 
 @dataclass(frozen=True)
-class ToolAnswer:
-    """What a tool gave.
+class ToolResult:
+    """The result of a tool.
 
     Attributes:
         data: JSON values, in the order in which they are shown.
@@ -111,10 +128,5 @@ class ToolAnswer:
 
     @property
     def text(self) -> str:
-        """The answer as the model reads it."""
+        """The result as the model reads it."""
         return json.dumps(self.data, ensure_ascii=False)
-
-
-def given(**fields: Any) -> dict[str, Any]:
-    """Return the fields that are known, in order."""
-    return {name: value for name, value in fields.items() if value is not None}

@@ -1,4 +1,4 @@
-"""A set of tools with its limits: what the adapters of both frameworks are made of."""
+"""The toolbox: a set of tools with its limits, shared by the adapters of all frameworks."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
-from runcrate_core.agent_tools.breaking_off import while_phase_lasts
+from runcrate_core.agent_tools.approval_prompts import describe_call
+from runcrate_core.agent_tools.cancellation import cancel_on_session_exit
 from runcrate_core.agent_tools.catalogue import TOOLS
-from runcrate_core.agent_tools.foreign_text import Cleaner
-from runcrate_core.agent_tools.proposals import describe_call
-from runcrate_core.agent_tools.tool import Surroundings, ToolAnswer
+from runcrate_core.agent_tools.tool import ToolContext, ToolResult
+from runcrate_core.agent_tools.untrusted_text import Sanitizer
 from runcrate_core.errors import ConfigurationError
-from runcrate_core.protocol.steps import AskRim
+from runcrate_core.protocol.steps import GetRunner
 from runcrate_core.spending.guard import SpendGuard
 from runcrate_core.spending.ledger import SpendLedger
 from runcrate_core.spending.session import SpendSession
@@ -23,33 +23,33 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from runcrate_core.agent_tools.arguments import Arguments
-    from runcrate_core.agent_tools.tool import AgentTool, Tell
+    from runcrate_core.agent_tools.tool import AgentTool, ProgressCallback
     from runcrate_core.client_pair import ClientPair
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.limits import SpendLimits
-    from runcrate_core.spending.plans import Approve
+    from runcrate_core.spending.plans import ApproveCallback
 
 
 class AgentToolbox:
     """The infrastructure calls as tools. Without `limits` they only read.
 
     Args:
-        limits: What may be spent; with them there are tools that start and end machines.
+        limits: Spending limits; with them there are tools that start and terminate instances.
         ledger: The ledger to keep; a new one when not given.
-        approve: Asked before anything that costs money; anything but `True` refuses it.
+        approve: Called before anything that costs money; any result but `True` refuses it.
         include: Names of the tools wanted; all that there are otherwise.
-        files_dir: A folder in which outputs of jobs may be saved; none otherwise.
-        allow_terminating_others: Whether instances may be ended whose names lack the prefix.
-        show_addresses: Whether IP addresses of instances are shown.
-        poll_interval: Seconds between two looks while something is waited for.
+        files_dir: Directory in which artifacts of jobs may be saved; none otherwise.
+        allow_terminating_others: Instances that were not started here may be terminated.
+        show_addresses: IP addresses of instances are shown.
+        poll_interval: Seconds between two polls while a tool waits.
 
     Attributes:
         tools: The tools, in order.
-        ledger: What was started, and what it costs.
-        guard: What keeps the limits; `None` without limits.
+        ledger: The resources that were started, and their cost.
+        guard: The guard that keeps the limits; `None` without limits.
 
     Raises:
-        ConfigurationError: A name of `include` is no tool, or one that these settings lack.
+        ConfigurationError: A name of `include` is not a tool, or not available with these settings.
     """
 
     def __init__(
@@ -57,7 +57,7 @@ class AgentToolbox:
         *,
         limits: SpendLimits | None = None,
         ledger: SpendLedger | None = None,
-        approve: Approve | None = None,
+        approve: ApproveCallback | None = None,
         include: Iterable[str] | None = None,
         files_dir: str | os.PathLike[str] | None = None,
         allow_terminating_others: bool = False,
@@ -75,7 +75,7 @@ class AgentToolbox:
                 may_end_others=allow_terminating_others,
             )
         )
-        self._around = Surroundings(
+        self._context = ToolContext(
             ledger=self.ledger,
             guard=self.guard,
             files_dir=None if files_dir is None else Path(files_dir),
@@ -100,62 +100,63 @@ class AgentToolbox:
         )
 
     def checked(self, name: str, arguments: Mapping[str, Any]) -> Arguments:
-        """Return the arguments of a call, checked; nothing is sent.
+        """Return the validated arguments of a call; nothing is sent.
 
         Raises:
             ValidationError: They are wrong.
         """
         return self._by_name[name].arguments.model_validate(dict(arguments))
 
-    def carry_out(
-        self, name: str, arguments: Mapping[str, Any], tell: Tell | None = None
-    ) -> Flow[ToolAnswer]:
-        """Do what a tool does.
+    def run_tool(
+        self, name: str, arguments: Mapping[str, Any], on_progress: ProgressCallback | None = None
+    ) -> Flow[ToolResult]:
+        """Run a tool.
 
         Args:
             name: One of `tools`.
-            arguments: What the model gave.
-            tell: Called with `{"tool", "id", "status"}` while something is waited for.
+            arguments: Arguments as the model wrote them.
+            on_progress: Called with `{"tool", "id", "status"}` while the tool waits.
 
         Raises:
             ValidationError: The arguments are wrong; nothing was sent.
-            RuncrateError: See the tool; `explain_failure` says what the model may be told.
+            RuncrateError: See the tool; `explain_failure` returns the text for the model.
         """
         tool = self._by_name[name]
-        asked = self.checked(name, arguments)
-        rim = yield from AskRim()
-        around = replace(self._around, tell=tell, clean=Cleaner(rim.around.secrets))
-        flow = tool.run(around, asked)
-        if not tool.effect.needs_approval:  # what starts or ends something must not be broken off
-            flow = while_phase_lasts(flow, self.ledger)
-        return ToolAnswer((yield from flow))
+        args = self.checked(name, arguments)
+        runner = yield from GetRunner()
+        sanitizer = Sanitizer(runner.context.secrets)
+        context = replace(self._context, on_progress=on_progress, sanitizer=sanitizer)
+        flow = tool.run(context, args)
+        if not tool.annotations.needs_approval:  # a launch or a termination is never cancelled
+            flow = cancel_on_session_exit(flow, self.ledger)
+        return ToolResult((yield from flow))
 
     def describe_call(self, name: str, arguments: Mapping[str, Any]) -> str:
-        """Return what a call would do and cost at worst, for a person who is asked to approve it.
+        """Return what a call does and costs at worst, for the person who approves it.
 
-        Nothing is sent, and whatever the arguments are, there is a description.
+        Nothing is sent, and every call of a tool has a description, whatever its arguments are.
         """
-        return describe_call(self.guard, name, arguments)
+        return describe_call(self.guard, name, self._by_name.get(name), arguments)
 
     def session(self, clients: ClientPair, *, timeout: float | None = None) -> SpendSession:
-        """Return a session at whose end everything that was started in it is ended.
+        """Return a session that terminates everything started in it when it is left.
 
         Args:
-            clients: Who ends it.
-            timeout: Most seconds that leaving takes.
+            clients: Clients that send the requests.
+            timeout: Maximum seconds that leaving takes.
         """
         options = {} if timeout is None else {"timeout": timeout}
         return SpendSession(self.guard, clients, **options)
 
     def _chosen(self, include: set[str] | None) -> Iterable[AgentTool]:
-        there = {tool.name: tool for tool in TOOLS if self._has(tool)}
-        for name in sorted((include or set()) - there.keys()):
+        available = {tool.name: tool for tool in TOOLS if self._has(tool)}
+        for name in sorted((include or set()) - available.keys()):
             known = name in {tool.name for tool in TOOLS}
-            why = "needs `limits` or `files_dir`" if known else "is no tool"
-            raise ConfigurationError(f"`{name}` {why}. There are: {', '.join(there)}.")
-        return [tool for name, tool in there.items() if include is None or name in include]
+            reason = "needs `limits` or `files_dir`" if known else "is not a tool"
+            raise ConfigurationError(f"`{name}` {reason}. Available: {', '.join(available)}.")
+        return [tool for name, tool in available.items() if include is None or name in include]
 
     def _has(self, tool: AgentTool) -> bool:
         if tool.needs_limits and self.guard is None:
             return False
-        return not (tool.saves_files and self._around.files_dir is None)
+        return not (tool.saves_files and self._context.files_dir is None)

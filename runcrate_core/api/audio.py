@@ -20,12 +20,6 @@ from runcrate_core.api.envelope import ApiModel, validated
 from runcrate_core.api.notebook import Bundle, player_bundle
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.io.files import write_whole
-from runcrate_core.protocol.answer import (
-    Answer,
-    ResponseInfo,
-    json_object,
-    malformed,
-)
 from runcrate_core.protocol.downloads import download_flow
 from runcrate_core.protocol.file_sources import BytesSource, PathSource, watched
 from runcrate_core.protocol.json_body import without_none
@@ -48,14 +42,21 @@ from runcrate_core.protocol.multipart import (
 )
 from runcrate_core.protocol.request import (
     FileSource,
-    Patience,
-    Repeat,
+    ReadTimeout,
     Request,
+    RetrySafety,
     Surface,
     header_pairs,
     json_request,
 )
-from runcrate_core.protocol.steps import Call, Do, Flow
+from runcrate_core.protocol.response import (
+    Response,
+    ResponseInfo,
+    json_object,
+    malformed,
+)
+from runcrate_core.protocol.steps import Call, Flow, RunInThread
+from runcrate_core.protocol.timeouts import TimeoutLike
 
 _JSON: Final = "application/json"
 
@@ -108,7 +109,7 @@ def create_speech(
     voice: str | None = None,
     response_format: Literal["mp3", "pcm"] | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Call[Speech]:
     """Turn text into speech.
@@ -144,8 +145,8 @@ def create_speech(
         Surface.INFERENCE,
         "POST",
         "/audio/speech",
-        repeat=Repeat.NEVER,
-        patience=Patience.MEDIA,
+        retry=RetrySafety.NEVER,
+        read_timeout=ReadTimeout.MEDIA,
         body=without_none(
             model=model, input=input, voice=voice, response_format=response_format, **extra
         ),
@@ -155,7 +156,7 @@ def create_speech(
     return Call(request, lambda answer: _read_speech(answer, request))
 
 
-def _read_speech(answer: Answer, request: Request) -> Speech:
+def _read_speech(answer: Response, request: Request) -> Speech:
     kind = media_type(answer.body[:512], answer.content_type)
     if not answer.body:
         raise malformed(answer, request, "the body is empty")
@@ -205,7 +206,7 @@ def create_transcription(
     filename: str | None = None,
     on_progress: Callable[[int, int | None], Any] | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Flow[Transcription]:
     """Turn speech into text.
@@ -251,19 +252,21 @@ def create_transcription(
     folder: Path | None = None
     try:
         if isinstance(file, str) and is_url(file.strip()):
-            folder = yield from Do(_new_folder)
+            folder = yield from RunInThread(_new_folder)
             path = yield from download_flow(file.strip(), folder / "audio", media="audio")
             source: FileSource = PathSource(path)
         else:
             source = _source(file)
-        form = yield from Do(functools.partial(_form, fields, source, filename, on_progress))
+        form = yield from RunInThread(
+            functools.partial(_form, fields, source, filename, on_progress)
+        )
         request = Request(
             surface=Surface.INFERENCE,
             method="POST",
             path="/audio/transcriptions",
             route="/audio/transcriptions",
-            repeat=Repeat.NEVER,
-            patience=Patience.MEDIA,
+            retry=RetrySafety.NEVER,
+            read_timeout=ReadTimeout.MEDIA,
             content=form.content,
             content_type=form.content_type,
             headers=headers,
@@ -303,7 +306,7 @@ def _form(
     return encode_form(fields, [part], boundary)
 
 
-def _read_transcription(answer: Answer, request: Request) -> Transcription:
+def _read_transcription(answer: Response, request: Request) -> Transcription:
     """Read JSON or plain text: which one comes for `text`, `srt` and `vtt` is not documented."""
     about = ResponseInfo(answer.status, answer.headers)
     if answer.content_type == "text/html":
@@ -315,7 +318,7 @@ def _read_transcription(answer: Answer, request: Request) -> Transcription:
     return Transcription(text=text).with_response(about)
 
 
-def _spoken(answer: Answer, request: Request) -> dict[str, Any]:
+def _spoken(answer: Response, request: Request) -> dict[str, Any]:
     try:
         value = json.loads(answer.body)
     except (ValueError, RecursionError):

@@ -11,7 +11,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import partial
 
-from runcrate_core.api.envelope import ApiModel, Moment, one, page
+from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_item, parse_page
 from runcrate_core.api.top_ups import (
     get_auto_recharge,
     list_payment_methods,
@@ -21,8 +21,8 @@ from runcrate_core.api.top_ups import (
 )
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.io.paging import async_paged_endpoint, paged_endpoint
-from runcrate_core.protocol.paging import Batch, ListMeta, next_offset
-from runcrate_core.protocol.request import Repeat, infrastructure_request, timestamp
+from runcrate_core.protocol.paging import ListMeta, PageData, next_offset
+from runcrate_core.protocol.request import RetrySafety, infrastructure_request, timestamp
 from runcrate_core.protocol.steps import Call
 
 
@@ -57,7 +57,7 @@ class Transaction(ApiModel):
     type: str | None = None
     amount: Decimal | None = None
     description: str | None = None
-    created_at: Moment | None = None
+    created_at: UtcDatetime | None = None
 
 
 class UsageSummary(ApiModel):
@@ -86,8 +86,8 @@ def get_balance() -> Call[Balance]:
         print(f"Credits: ${balance.credits_balance}, for {balance.runway_hours} hours")
         ```
     """
-    request = infrastructure_request("GET", "/billing/balance", Repeat.SAFE)
-    return Call(request, one(Balance, request))
+    request = infrastructure_request("GET", "/billing/balance", RetrySafety.SAFE)
+    return Call(request, parse_item(Balance, request))
 
 
 def list_transactions(
@@ -95,7 +95,7 @@ def list_transactions(
     limit: int = 50,
     offset: int = 0,
     type: str | None = None,  # noqa: A002 - the API's name
-) -> Call[Batch[Transaction]]:
+) -> Call[PageData[Transaction]]:
     """List transactions, newest first. Iterating over the result goes through all pages.
 
     Args:
@@ -115,15 +115,15 @@ def list_transactions(
         ```
     """
     query = {"limit": limit, "offset": offset, "type": type}
-    request = infrastructure_request("GET", "/billing/transactions", Repeat.SAFE, query=query)
+    request = infrastructure_request("GET", "/billing/transactions", RetrySafety.SAFE, query=query)
 
-    def following(meta: ListMeta, count: int) -> Callable[[], Call[Batch[Transaction]]] | None:
+    def following(meta: ListMeta, count: int) -> Callable[[], Call[PageData[Transaction]]] | None:
         end = next_offset(meta, offset=offset, count=count, page_size=limit)
         if end is None:
             return None
         return partial(list_transactions, limit=limit, offset=end, type=type)
 
-    return Call(request, page(Transaction, request, following))
+    return Call(request, parse_page(Transaction, request, following))
 
 
 def usage(
@@ -148,8 +148,8 @@ def usage(
         ```
     """
     query = {"from": _day(from_date, "from_date"), "to": _day(to_date, "to_date")}
-    request = infrastructure_request("GET", "/billing/usage", Repeat.SAFE, query=query)
-    return Call(request, one(UsageSummary, request))
+    request = infrastructure_request("GET", "/billing/usage", RetrySafety.SAFE, query=query)
+    return Call(request, parse_item(UsageSummary, request))
 
 
 def _day(value: date | str | None, argument: str) -> str | None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import Any, ParamSpec
 
-from runcrate_core.api.envelope import ApiModel, whole
+from runcrate_core.api.envelope import ApiModel, parse_model
 from runcrate_core.io.endpoint import (
     AsyncResource,
     SyncResource,
@@ -20,8 +20,10 @@ from runcrate_core.io.endpoint import (
 )
 from runcrate_core.io.stream_endpoint import async_stream_endpoint, stream_endpoint
 from runcrate_core.protocol.json_body import without_none
-from runcrate_core.protocol.request import Patience, Repeat, Request, Surface, json_request
+from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface, json_request
 from runcrate_core.protocol.steps import Call
+from runcrate_core.protocol.timeouts import TimeoutLike
+from runcrate_core.protocol.tool_arguments import unique_call_id
 
 P = ParamSpec("P")
 
@@ -92,13 +94,13 @@ class ChatCompletion(ApiModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Draft:
+class ChatParams:
     """A completion request before it is decided whether its answer is streamed."""
 
     body: dict[str, Any]
     stream_options: Mapping[str, Any] | None
     headers: Mapping[str, str] | None
-    timeout: float | None
+    timeout: float | TimeoutLike | None
 
     def request(self, *, streamed: bool) -> Request:
         """Return the request, encoded."""
@@ -109,8 +111,8 @@ class Draft:
             Surface.INFERENCE,
             "POST",
             "/chat/completions",
-            repeat=Repeat.SAFE,
-            patience=Patience.STREAM if streamed else Patience.CHAT,
+            retry=RetrySafety.SAFE,
+            read_timeout=ReadTimeout.STREAM if streamed else ReadTimeout.CHAT,
             body=body,
             headers=self.headers,
             timeout=self.timeout,
@@ -138,9 +140,9 @@ def draft(
     stream_options: Mapping[str, Any] | None = INCLUDE_USAGE,
     extra_body: Mapping[str, Any] | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
     **extra: Any,
-) -> Draft:
+) -> ChatParams:
     """Complete a chat.
 
     Args:
@@ -206,7 +208,7 @@ def draft(
         reasoning_effort=reasoning_effort,
         **extra,
     )
-    return Draft(body | dict(extra_body or {}), stream_options, extra_headers, timeout)
+    return ChatParams(body | dict(extra_body or {}), stream_options, extra_headers, timeout)
 
 
 def _plain(messages: Sequence[Mapping[str, Any] | ChatMessage]) -> Any:
@@ -216,19 +218,31 @@ def _plain(messages: Sequence[Mapping[str, Any] | ChatMessage]) -> Any:
     ]
 
 
-def whole_answer(make: Callable[P, Draft]) -> Callable[P, Call[ChatCompletion]]:
+def create_call(make: Callable[P, ChatParams]) -> Callable[P, Call[ChatCompletion]]:
     """Return the call that answers with a whole completion."""
 
     @wraps(make)
     def create(*args: P.args, **kwargs: P.kwargs) -> Call[ChatCompletion]:
         _refuse_positional("create", args)
         request = make(*args, **kwargs).request(streamed=False)
-        return Call(request, whole(ChatCompletion, request))
+        parse = parse_model(ChatCompletion, request)
+        return Call(request, lambda response: _with_unique_call_ids(parse(response)))
 
     return create
 
 
-def streamed_answer(make: Callable[P, Draft]) -> Callable[P, Request]:
+def _with_unique_call_ids(completion: ChatCompletion) -> ChatCompletion:
+    """Tell parallel calls under one id apart, as in a stream: a result names its call by the id."""
+    for choice in completion.choices:
+        taken: set[str] = set()
+        for call in choice.message.tool_calls or ():
+            if call.id:
+                call.id = unique_call_id(call.id, taken)
+                taken.add(call.id)
+    return completion
+
+
+def stream_request(make: Callable[P, ChatParams]) -> Callable[P, Request]:
     """Return the request that answers with a stream."""
 
     @wraps(make)
@@ -250,15 +264,15 @@ def _refuse_positional(method: str, arguments: tuple[object, ...]) -> None:
 class Completions(SyncResource):
     """`client.chat.completions`."""
 
-    create = endpoint(whole_answer(draft), result="ChatCompletion")
-    stream = stream_endpoint(streamed_answer(draft))
+    create = endpoint(create_call(draft), result="ChatCompletion")
+    stream = stream_endpoint(stream_request(draft))
 
 
 class AsyncCompletions(AsyncResource):
     """`client.chat.completions` of the asynchronous client."""
 
-    create = async_endpoint(whole_answer(draft), result="ChatCompletion")
-    stream = async_stream_endpoint(streamed_answer(draft))
+    create = async_endpoint(create_call(draft), result="ChatCompletion")
+    stream = async_stream_endpoint(stream_request(draft))
 
 
 class Chat(SyncResource):

@@ -13,20 +13,20 @@ from typing import Any
 
 from pydantic import Field
 
-from runcrate_core.api.envelope import ApiModel, Moment, nothing, one
+from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_empty, parse_item
 from runcrate_core.errors import APIStatusError
 from runcrate_core.io.code_archive import CodeArchive, CodeSource, make_archive, new_archive_file
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.code_archive import Choice, SkippedFile
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import (
-    Patience,
-    Repeat,
+    ReadTimeout,
     Request,
+    RetrySafety,
     Surface,
     infrastructure_request,
 )
-from runcrate_core.protocol.steps import Call, Do, Flow
+from runcrate_core.protocol.steps import Call, Flow, RunInThread
 
 
 class JobUpload(ApiModel):
@@ -44,8 +44,8 @@ class JobUpload(ApiModel):
     upload_id: str
     # Who has a signed address may write there.
     url: str | None = Field(default=None, repr=False)
-    url_expires_at: Moment | None = None
-    expires_at: Moment | None = None
+    url_expires_at: UtcDatetime | None = None
+    expires_at: UtcDatetime | None = None
     max_bytes: int | None = None
     skipped: tuple[SkippedFile, ...] = ()
 
@@ -73,10 +73,10 @@ def create(*, bytes: int, sha256: str | None = None) -> Call[JobUpload]:  # noqa
         "POST",
         "/jobs/uploads",
         # The checksum is the key by which the server knows a repeat.
-        Repeat.NEVER if sha256 is None else Repeat.KEYED,
+        RetrySafety.NEVER if sha256 is None else RetrySafety.KEYED,
         body=without_none(bytes=bytes, sha256=sha256),
     )
-    return Call(request, one(JobUpload, request))
+    return Call(request, parse_item(JobUpload, request))
 
 
 def upload(
@@ -132,9 +132,9 @@ def _upload(
     choice: Choice,
     on_progress: Callable[[int, int], Any] | None,
 ) -> Flow[JobUpload]:
-    packed = yield from Do(new_archive_file)
+    packed = yield from RunInThread(new_archive_file)
     try:
-        archive = yield from Do(partial(make_archive, source, choice, packed))
+        archive = yield from RunInThread(partial(make_archive, source, choice, packed))
         place = yield from create(bytes=archive.bytes, sha256=archive.sha256)
         if place.url is not None:
             yield from _put(place.url, archive, on_progress)
@@ -152,12 +152,12 @@ def _put(
         method="PUT",
         path=url,
         route="(the address for the code)",
-        repeat=Repeat.SAFE,
-        patience=Patience.TRANSFER,
+        retry=RetrySafety.SAFE,
+        read_timeout=ReadTimeout.TRANSFER,
         content=(CodeSource(archive, on_progress),),
     )
     try:
-        yield from Call(request, nothing)
+        yield from Call(request, parse_empty)
     except APIStatusError as error:
         # A storage service quotes the signature of the address in its answer.
         raise type(error)(

@@ -17,15 +17,15 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from runcrate_core.protocol.answer import (
-    Answer,
+from runcrate_core.protocol.error_mapping import parse_error_body
+from runcrate_core.protocol.paging import ListMeta, PageData
+from runcrate_core.protocol.response import (
+    Response,
     ResponseInfo,
     json_object,
     json_value,
     malformed,
 )
-from runcrate_core.protocol.paging import Batch, ListMeta
-from runcrate_core.protocol.refusals import read_refusal
 from runcrate_core.protocol.steps import Call
 
 if TYPE_CHECKING:
@@ -83,18 +83,18 @@ def _in_utc(moment: datetime) -> datetime:
 
 
 # A time that the API answered: always with its time zone, which is UTC when none was sent.
-Moment = Annotated[datetime, AfterValidator(_in_utc)]
+UtcDatetime = Annotated[datetime, AfterValidator(_in_utc)]
 M = TypeVar("M", bound=ApiModel)
-Following = Callable[[ListMeta, int], Callable[[], Call[Batch[M]]] | None]
+NextPage = Callable[[ListMeta, int], Callable[[], Call[PageData[M]]] | None]
 
 
-def whole(kind: type[M], request: Request) -> Callable[[Answer], M]:
+def parse_model(kind: type[M], request: Request) -> Callable[[Response], M]:
     """Return a parser for an answer that is the value itself (the inference API)."""
 
-    def parse(answer: Answer) -> M:
+    def parse(answer: Response) -> M:
         found = json_object(answer, request)
         if set(found) == {"error"}:
-            said = read_refusal(answer.body).message or "without a reason"
+            said = parse_error_body(answer.body).message or "without a reason"
             raise malformed(answer, request, f"it holds nothing but an error: {said}")
         value = validated(kind, found, answer, request)
         return value.with_response(ResponseInfo(answer.status, answer.headers))
@@ -102,10 +102,10 @@ def whole(kind: type[M], request: Request) -> Callable[[Answer], M]:
     return parse
 
 
-def one(kind: type[M], request: Request) -> Callable[[Answer], M]:
+def parse_item(kind: type[M], request: Request) -> Callable[[Response], M]:
     """Return a parser for one value in the envelope (the infrastructure API)."""
 
-    def parse(answer: Answer) -> M:
+    def parse(answer: Response) -> M:
         data, _ = _unwrapped(answer, request)
         if not isinstance(data, dict):
             raise malformed(answer, request, "`data` is not an object")
@@ -115,17 +115,19 @@ def one(kind: type[M], request: Request) -> Callable[[Answer], M]:
     return parse
 
 
-def many(kind: type[M], request: Request) -> Callable[[Answer], list[M]]:
+def parse_list(kind: type[M], request: Request) -> Callable[[Response], list[M]]:
     """Return a parser for a list in the envelope (the infrastructure API)."""
 
-    def parse(answer: Answer) -> list[M]:
+    def parse(answer: Response) -> list[M]:
         data, _ = _unwrapped(answer, request)
         return _items(kind, data, answer, request)
 
     return parse
 
 
-def page(kind: type[M], request: Request, following: Following[M]) -> Callable[[Answer], Batch[M]]:
+def parse_page(
+    kind: type[M], request: Request, following: NextPage[M]
+) -> Callable[[Response], PageData[M]]:
     """Return a parser for one page of a list.
 
     Args:
@@ -135,15 +137,15 @@ def page(kind: type[M], request: Request, following: Following[M]) -> Callable[[
             how many values this page has.
     """
 
-    def parse(answer: Answer) -> Batch[M]:
+    def parse(answer: Response) -> PageData[M]:
         data, meta = _unwrapped(answer, request)
         items = _items(kind, data, answer, request)
-        return Batch(items, following(meta, len(items)), meta.total, meta.cursor)
+        return PageData(items, following(meta, len(items)), meta.total, meta.cursor)
 
     return parse
 
 
-def _unwrapped(answer: Answer, request: Request) -> tuple[Any, ListMeta]:
+def _unwrapped(answer: Response, request: Request) -> tuple[Any, ListMeta]:
     """Return what an infrastructure answer holds in `data`, or all of it without envelope."""
     value = json_value(answer, request)
     if isinstance(value, dict) and "data" in value:
@@ -151,7 +153,7 @@ def _unwrapped(answer: Answer, request: Request) -> tuple[Any, ListMeta]:
     return value, ListMeta()
 
 
-def _items(kind: type[M], data: Any, answer: Answer, request: Request) -> list[M]:
+def _items(kind: type[M], data: Any, answer: Response, request: Request) -> list[M]:
     if not isinstance(data, list):
         raise malformed(answer, request, "`data` is not a list")
     return [
@@ -159,11 +161,11 @@ def _items(kind: type[M], data: Any, answer: Answer, request: Request) -> list[M
     ]
 
 
-def nothing(answer: Answer) -> None:
+def parse_empty(answer: Response) -> None:
     """Take an answer whose body does not matter (deletes answer 204, or 200 with anything)."""
 
 
-def validated(kind: type[M], data: Any, answer: Answer, request: Request, where: str = "") -> M:
+def validated(kind: type[M], data: Any, answer: Response, request: Request, where: str = "") -> M:
     """Return a value as its model.
 
     Raises:
@@ -176,7 +178,7 @@ def validated(kind: type[M], data: Any, answer: Answer, request: Request, where:
 
 
 def _invalid(
-    error: ValidationError, answer: Answer, request: Request, where: str
+    error: ValidationError, answer: Response, request: Request, where: str
 ) -> ResponseFormatError:
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     path = ".".join(str(part) for part in (where, *first["loc"]) if part != "")

@@ -8,11 +8,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from runcrate_core.api.envelope import ApiModel, Moment, many, nothing, one
+from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_empty, parse_item, parse_list
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once
-from runcrate_core.protocol.request import Repeat, Request, infrastructure_request
+from runcrate_core.protocol.request import Request, RetrySafety, infrastructure_request
 from runcrate_core.protocol.steps import Call, Flow
 
 
@@ -32,8 +32,8 @@ class Environment(ApiModel):
     id: str
     name: str = ""
     is_default: bool | None = None
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
+    created_at: UtcDatetime | None = None
+    updated_at: UtcDatetime | None = None
     monthly_budget_usd: Decimal | None = None
     month_to_date_usd: Decimal | None = None
     budget_remaining_usd: Decimal | None = None
@@ -44,7 +44,7 @@ def _about(method: str, environment_id: str, **options: Any) -> Request:
     return infrastructure_request(
         method,
         "/environments/{environment_id}",
-        Repeat.SAFE,
+        RetrySafety.SAFE,
         identifiers={"environment_id": environment_id},
         **options,
     )
@@ -62,8 +62,8 @@ def list_environments() -> Call[list[Environment]]:
             print(environment.name, environment.month_to_date_usd)
         ```
     """
-    request = infrastructure_request("GET", "/environments", Repeat.SAFE)
-    return Call(request, many(Environment, request))
+    request = infrastructure_request("GET", "/environments", RetrySafety.SAFE)
+    return Call(request, parse_list(Environment, request))
 
 
 def get(environment_id: str) -> Call[Environment]:
@@ -83,7 +83,7 @@ def get(environment_id: str) -> Call[Environment]:
         ```
     """
     request = _about("GET", environment_id)
-    return Call(request, one(Environment, request))
+    return Call(request, parse_item(Environment, request))
 
 
 def create(*, name: str) -> Flow[Environment]:
@@ -105,7 +105,9 @@ def create(*, name: str) -> Flow[Environment]:
         print(staging.instances.list())  # only those of this environment
         ```
     """
-    request = infrastructure_request("POST", "/environments", Repeat.NEVER, body={"name": name})
+    request = infrastructure_request(
+        "POST", "/environments", RetrySafety.NEVER, body={"name": name}
+    )
     creation = Creation(
         what="environment",
         name=name,
@@ -113,7 +115,7 @@ def create(*, name: str) -> Flow[Environment]:
         find=by_name(name, list_environments),
         is_paid=False,
     )
-    return create_once(Call(request, one(Environment, request)), creation)
+    return create_once(Call(request, parse_item(Environment, request)), creation)
 
 
 def update(
@@ -143,7 +145,7 @@ def update(
         ```
     """
     request = _about("PATCH", environment_id, body=changes(name=name, is_default=is_default))
-    return Call(request, one(Environment, request))
+    return Call(request, parse_item(Environment, request))
 
 
 def delete(environment_id: str) -> Call[None]:
@@ -162,7 +164,7 @@ def delete(environment_id: str) -> Call[None]:
         client.environments.delete(environment.id)
         ```
     """
-    return Call(_about("DELETE", environment_id), nothing)
+    return Call(_about("DELETE", environment_id), parse_empty)
 
 
 class Environments(SyncResource):

@@ -14,24 +14,25 @@ from typing import Any, Final, Literal
 
 from pydantic import PrivateAttr
 
-from runcrate_core.api.envelope import ApiModel, whole
-from runcrate_core.api.linked import Link
+from runcrate_core.api.client_binding import ClientBinding
+from runcrate_core.api.envelope import ApiModel, parse_model
 from runcrate_core.api.media_request import media_request
 from runcrate_core.api.notebook import Bundle, image_bundle
 from runcrate_core.errors import ResponseFormatError, RuncrateError
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.io.files import write_whole
-from runcrate_core.protocol.answer import Answer, malformed
 from runcrate_core.protocol.downloads import fetch_flow
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.media import MediaInput, bytes_of_text
 from runcrate_core.protocol.media_types import media_type, suffix_of
 from runcrate_core.protocol.redaction import origin_of
-from runcrate_core.protocol.request import Patience, Repeat, Request, Surface
-from runcrate_core.protocol.steps import AskRim, Call, Flow, Rim
+from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface
+from runcrate_core.protocol.response import Response, malformed
+from runcrate_core.protocol.steps import Call, Flow, GetRunner, Runner
+from runcrate_core.protocol.timeouts import TimeoutLike
 
 # A 4 megapixel image without compression has 12 MiB.
-LARGEST_IMAGE: Final = 64 * 1024 * 1024
+MAX_IMAGE_BYTES: Final = 64 * 1024 * 1024
 
 
 class GeneratedImage(ApiModel):
@@ -51,7 +52,7 @@ class GeneratedImage(ApiModel):
     b64_json: str | None = None
     revised_prompt: str | None = None
 
-    _link: Link = PrivateAttr(default_factory=Link)
+    _link: ClientBinding = PrivateAttr(default_factory=ClientBinding)
     _content: bytes | None = PrivateAttr(default=None)
 
     def to_bytes(self) -> bytes:
@@ -63,13 +64,13 @@ class GeneratedImage(ApiModel):
             APIStatusError: Its address has expired.
         """
         content = self.content_at_hand()
-        return self._kept(self._link.rim.run_blocking(self.fetch()) if content is None else content)
+        return self._kept(self._link.runner.run_sync(self.fetch()) if content is None else content)
 
     async def ato_bytes(self) -> bytes:
         """Return the image file without blocking the event loop; see `to_bytes`."""
         content = self.content_at_hand()
         if content is None:
-            content = await self._link.rim.run_waiting(self.fetch())
+            content = await self._link.runner.run_async(self.fetch())
         return self._kept(content)
 
     def save(self, path: str | os.PathLike[str]) -> Path:
@@ -111,7 +112,7 @@ class GeneratedImage(ApiModel):
         """Return the flow that fetches the bytes from their address."""
         if not self.url:
             raise ResponseFormatError("An image was answered with neither an address nor bytes.")
-        fetched = yield from fetch_flow(self.url, limit=LARGEST_IMAGE, media="image")
+        fetched = yield from fetch_flow(self.url, limit=MAX_IMAGE_BYTES, media="image")
         return fetched.content
 
     def _kept(self, content: bytes) -> bytes:
@@ -152,8 +153,8 @@ class ImageGeneration(ApiModel):
         """The first image."""
         return self.data[0]
 
-    def _linked(self, rim: Rim) -> ImageGeneration:
-        link = Link(rim)
+    def _linked(self, runner: Runner) -> ImageGeneration:
+        link = ClientBinding(runner)
         for image in self.data:
             image._link = link  # noqa: SLF001 - a class of this module
         return self
@@ -179,7 +180,7 @@ def generate(
     mask: MediaInput | None = None,
     control_image: MediaInput | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Flow[ImageGeneration]:
     """Make an image from a prompt, or edit one.
@@ -244,8 +245,8 @@ def generate(
         Surface.INFERENCE,
         "POST",
         "/images/generations",
-        repeat=Repeat.NEVER,
-        patience=Patience.MEDIA,
+        retry=RetrySafety.NEVER,
+        read_timeout=ReadTimeout.MEDIA,
         body=without_none(
             model=model,
             prompt=prompt,
@@ -269,12 +270,12 @@ def generate(
         timeout=timeout,
     )
     result = yield from Call(request, lambda answer: _read(answer, request))
-    rim = yield from AskRim()
-    return result._linked(rim)  # noqa: SLF001 - a class of this module
+    runner = yield from GetRunner()
+    return result._linked(runner)  # noqa: SLF001 - a class of this module
 
 
-def _read(answer: Answer, request: Request) -> ImageGeneration:
-    result = whole(ImageGeneration, request)(answer)
+def _read(answer: Response, request: Request) -> ImageGeneration:
+    result = parse_model(ImageGeneration, request)(answer)
     if not result.data:
         raise malformed(answer, request, "it holds no image")
     if not all(image.url or image.b64_json for image in result.data):

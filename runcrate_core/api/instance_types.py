@@ -8,11 +8,11 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from runcrate_core.api.envelope import ApiModel, Moment
+from runcrate_core.api.envelope import ApiModel, UtcDatetime
 
 RUNNING: Final = "running"
 # There is no published list of statuses; these are known to be ends.
-ENDED_STATUSES: Final = frozenset({"terminated", "failed", "error", "deleted", "stopped"})
+TERMINAL_STATUSES: Final = frozenset({"terminated", "failed", "error", "deleted", "stopped"})
 
 
 class Instance(ApiModel):
@@ -43,12 +43,12 @@ class Instance(ApiModel):
     ip: str | None = None
     os_image: str | None = None
     cost_per_hour: Decimal | None = None
-    deployed_at: Moment | None = None
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
+    deployed_at: UtcDatetime | None = None
+    created_at: UtcDatetime | None = None
+    updated_at: UtcDatetime | None = None
     max_runtime_minutes: int | None = None
     idle_shutdown_minutes: int | None = None
-    auto_stop_at: Moment | None = None
+    auto_stop_at: UtcDatetime | None = None
     stop_reason: str | None = None
     recovered: bool = False
 
@@ -60,7 +60,7 @@ class Instance(ApiModel):
     @property
     def has_ended(self) -> bool:
         """Whether it is over and costs nothing more."""
-        return self.status.lower() in ENDED_STATUSES
+        return self.status.lower() in TERMINAL_STATUSES
 
 
 class InstanceStatus(ApiModel):

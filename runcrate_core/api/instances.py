@@ -9,10 +9,10 @@ import secrets
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from runcrate_core.api.envelope import many, nothing, one
+from runcrate_core.api.envelope import parse_empty, parse_item, parse_list
 from runcrate_core.api.instance_types import (
-    ENDED_STATUSES,
     RUNNING,
+    TERMINAL_STATUSES,
     Instance,
     InstanceStatus,
     InstanceType,
@@ -24,20 +24,22 @@ from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, with
 from runcrate_core.protocol.polling import Progress, poll
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once
 from runcrate_core.protocol.request import (
-    Patience,
-    Repeat,
+    ReadTimeout,
     Request,
+    RetrySafety,
     infrastructure_request,
     new_idempotency_key,
 )
 from runcrate_core.protocol.steps import Call, Flow
+from runcrate_core.ssh.endpoint import async_shell_endpoint, shell_endpoint
+from runcrate_core.ssh.settings import connect
 
 
 def _about(method: str, instance_id: str, rest: str = "", **options: Any) -> Request:
     return infrastructure_request(
         method,
         f"/instances/{{instance_id}}{rest}",
-        Repeat.SAFE,
+        RetrySafety.SAFE,
         identifiers={"instance_id": instance_id},
         **options,
     )
@@ -55,8 +57,10 @@ def list_instances(*, search: str | None = None) -> Call[list[Instance]]:
             print(instance.name, instance.status, instance.cost_per_hour)
         ```
     """
-    request = infrastructure_request("GET", "/instances", Repeat.SAFE, query={"search": search})
-    return Call(request, many(Instance, request))
+    request = infrastructure_request(
+        "GET", "/instances", RetrySafety.SAFE, query={"search": search}
+    )
+    return Call(request, parse_list(Instance, request))
 
 
 def get(instance_id: str) -> Call[Instance]:
@@ -75,7 +79,7 @@ def get(instance_id: str) -> Call[Instance]:
         ```
     """
     request = _about("GET", instance_id)
-    return Call(request, one(Instance, request))
+    return Call(request, parse_item(Instance, request))
 
 
 def get_status(instance_id: str) -> Call[InstanceStatus]:
@@ -95,7 +99,7 @@ def get_status(instance_id: str) -> Call[InstanceStatus]:
         ```
     """
     request = _about("GET", instance_id, "/status")
-    return Call(request, one(InstanceStatus, request))
+    return Call(request, parse_item(InstanceStatus, request))
 
 
 def list_types(
@@ -115,8 +119,8 @@ def list_types(
         ```
     """
     query = {"gpu_type": gpu_type, "region": region, "gpu_count": gpu_count}
-    request = infrastructure_request("GET", "/instances/types", Repeat.SAFE, query=query)
-    return Call(request, many(InstanceType, request))
+    request = infrastructure_request("GET", "/instances/types", RetrySafety.SAFE, query=query)
+    return Call(request, parse_list(InstanceType, request))
 
 
 def create(
@@ -187,8 +191,8 @@ def create(
     request = infrastructure_request(
         "POST",
         "/instances",
-        Repeat.NEVER,
-        patience=Patience.LAUNCH,
+        RetrySafety.NEVER,
+        read_timeout=ReadTimeout.LAUNCH,
         idempotency_key=new_idempotency_key(),
         body=without_none(
             name=launched_name,
@@ -212,7 +216,7 @@ def create(
         ),
     )
     return create_once(
-        Call(request, one(Instance, request)),
+        Call(request, parse_item(Instance, request)),
         Creation(
             what="instance",
             name=launched_name,
@@ -253,7 +257,7 @@ def update(
         max_runtime_minutes=max_runtime_minutes, idle_shutdown_minutes=idle_shutdown_minutes
     )
     request = _about("PATCH", instance_id, body=body)
-    return Call(request, one(Instance, request))
+    return Call(request, parse_item(Instance, request))
 
 
 def terminate(instance_id: str) -> Call[None]:
@@ -275,7 +279,7 @@ def terminate(instance_id: str) -> Call[None]:
         ```
     """
     request = _about("DELETE", instance_id)
-    return Call(request, nothing)
+    return Call(request, parse_empty)
 
 
 def wait_until_running(
@@ -307,7 +311,7 @@ def wait_until_running(
     """
     last = yield from poll(
         lambda: get_status(instance_id),
-        is_done=lambda now: _is_reachable(now) or now.status.lower() in ENDED_STATUSES,
+        is_done=lambda now: _is_reachable(now) or now.status.lower() in TERMINAL_STATUSES,
         progress=Progress(key=lambda now: now.status, on_change=on_status),
         timeout=timeout,
         interval=poll_interval,
@@ -338,6 +342,7 @@ class Instances(SyncResource):
     terminate = endpoint(terminate)
     wait_until_running = endpoint(wait_until_running)
     issue_ssh_certificate = endpoint(issue_certificate)
+    connect = shell_endpoint(connect)
 
 
 class AsyncInstances(AsyncResource):
@@ -352,3 +357,4 @@ class AsyncInstances(AsyncResource):
     terminate = async_endpoint(terminate)
     wait_until_running = async_endpoint(wait_until_running)
     issue_ssh_certificate = async_endpoint(issue_certificate)
+    connect = async_shell_endpoint(connect)

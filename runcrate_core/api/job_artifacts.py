@@ -12,21 +12,29 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, Final
 
-from runcrate_core.api.envelope import ApiModel, many
+from runcrate_core.api.envelope import ApiModel, parse_list
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
-from runcrate_core.protocol.answer import Answer, TransportFailure, malformed
 from runcrate_core.protocol.attempts import attempts
 from runcrate_core.protocol.downloads import download_flow
 from runcrate_core.protocol.identifiers import artifact_path, path_segment
 from runcrate_core.protocol.request import (
-    Patience,
-    Repeat,
+    ReadTimeout,
     Request,
+    RetrySafety,
     Surface,
     infrastructure_request,
     json_request,
 )
-from runcrate_core.protocol.steps import AskRim, Call, Do, Flow, Opened, Send, Step
+from runcrate_core.protocol.response import Response, TransportFailure, malformed
+from runcrate_core.protocol.steps import (
+    Call,
+    Flow,
+    GetRunner,
+    RunInThread,
+    Send,
+    Step,
+    StreamedResponse,
+)
 from runcrate_core.protocol.transfer import DEFAULT_LIMIT
 
 _REDIRECTS: Final = range(300, 400)
@@ -66,9 +74,9 @@ def list_artifacts(job_id: str) -> Call[list[JobArtifact]]:
         ```
     """
     request = infrastructure_request(
-        "GET", "/jobs/{job_id}/artifacts", Repeat.SAFE, identifiers={"job_id": job_id}
+        "GET", "/jobs/{job_id}/artifacts", RetrySafety.SAFE, identifiers={"job_id": job_id}
     )
-    return Call(request, many(JobArtifact, request))
+    return Call(request, parse_list(JobArtifact, request))
 
 
 def url(job_id: str, path: str) -> Flow[str]:
@@ -162,7 +170,7 @@ def _download(
         return (yield from fetch(target=Path(to)))
     with TemporaryDirectory(prefix="runcrate-") as folder:
         file = yield from fetch(target=Path(folder, "artifact"))
-        return (yield from Do(file.read_bytes))
+        return (yield from RunInThread(file.read_bytes))
 
 
 def _request(job_id: str, path: str) -> Request:
@@ -171,26 +179,28 @@ def _request(job_id: str, path: str) -> Request:
         "GET",
         f"/jobs/{path_segment(job_id, 'job_id')}/artifacts/{artifact_path(path, 'path')}",
         route="/jobs/{job_id}/artifacts/{path}",
-        repeat=Repeat.SAFE,
-        patience=Patience.TRANSFER,
+        retry=RetrySafety.SAFE,
+        read_timeout=ReadTimeout.TRANSFER,
     )
 
 
 def _signed_url(request: Request) -> Flow[str]:
-    around = (yield from AskRim()).around
-    reply = yield from attempts(request, around, _redirect_of)
+    context = (yield from GetRunner()).context
+    reply = yield from attempts(request, context, _redirect_of)
     location = reply.headers.get("location", "")
     if reply.status not in _REDIRECTS or not location:
-        answer = Answer(reply.status, reply.headers)
+        answer = Response(reply.status, reply.headers)
         raise malformed(answer, request, "it does not redirect to the output")
     return location
 
 
-def _redirect_of(request: Request) -> Generator[Step, Any, Answer | TransportFailure | Opened]:
+def _redirect_of(
+    request: Request,
+) -> Generator[Step, Any, Response | TransportFailure | StreamedResponse]:
     """Exchange a request whose success is a redirect."""
-    reply: Answer | TransportFailure = yield Send(request)
-    if isinstance(reply, Answer) and reply.status in _REDIRECTS:
-        return Opened(reply.status, dict(reply.headers), None)
+    reply: Response | TransportFailure = yield Send(request)
+    if isinstance(reply, Response) and reply.status in _REDIRECTS:
+        return StreamedResponse(reply.status, dict(reply.headers), None)
     return reply
 
 

@@ -5,10 +5,10 @@ Facts: the official SDK 0.5.0.
 
 from __future__ import annotations
 
-from runcrate_core.api.envelope import one
+from runcrate_core.api.envelope import parse_item
 from runcrate_core.api.job_types import JobGroup
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
-from runcrate_core.protocol.request import Patience, Repeat, infrastructure_request
+from runcrate_core.protocol.request import ReadTimeout, RetrySafety, infrastructure_request
 from runcrate_core.protocol.steps import Call
 
 
@@ -30,10 +30,10 @@ def get(job_group_id: str) -> Call[JobGroup]:
     request = infrastructure_request(
         "GET",
         "/job-groups/{job_group_id}",
-        Repeat.SAFE,
+        RetrySafety.SAFE,
         identifiers={"job_group_id": job_group_id},
     )
-    return Call(request, one(JobGroup, request))
+    return Call(request, parse_item(JobGroup, request))
 
 
 def cancel(job_group_id: str) -> Call[JobGroup]:
@@ -58,11 +58,11 @@ def cancel(job_group_id: str) -> Call[JobGroup]:
         "POST",
         "/job-groups/{job_group_id}/cancel",
         # Cancelling what is cancelled changes nothing.
-        Repeat.SAFE,
+        RetrySafety.SAFE,
         identifiers={"job_group_id": job_group_id},
-        patience=Patience.JOB_GROUP,
+        read_timeout=ReadTimeout.JOB_GROUP,
     )
-    return Call(request, one(JobGroup, request))
+    return Call(request, parse_item(JobGroup, request))
 
 
 class JobGroups(SyncResource):

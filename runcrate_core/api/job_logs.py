@@ -11,11 +11,11 @@ from typing import Final
 
 from pydantic import Field
 
-from runcrate_core.api.envelope import ApiModel, Moment, one
+from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_item
 from runcrate_core.errors import APITimeoutError, NotFoundError
-from runcrate_core.protocol.paging import Batch
+from runcrate_core.protocol.paging import PageData
 from runcrate_core.protocol.polling import CREATION_LAG_S
-from runcrate_core.protocol.request import Patience, Repeat, infrastructure_request
+from runcrate_core.protocol.request import ReadTimeout, RetrySafety, infrastructure_request
 from runcrate_core.protocol.steps import Call, Flow, Now, Sleep
 
 # The server holds a read that finds nothing new; one that it answers at once is spaced out.
@@ -33,7 +33,7 @@ class JobLogChunk(ApiModel):
 
     text: str = ""
     seq: int | None = None
-    ts: Moment | None = None
+    ts: UtcDatetime | None = None
 
 
 class JobLogs(ApiModel):
@@ -80,17 +80,17 @@ def logs(
     request = infrastructure_request(
         "GET",
         "/jobs/{job_id}/logs",
-        Repeat.SAFE,
+        RetrySafety.SAFE,
         identifiers={"job_id": job_id},
-        patience=Patience.FOLLOW if follow else Patience.ORDINARY,
+        read_timeout=ReadTimeout.FOLLOW if follow else ReadTimeout.ORDINARY,
         query={"after": after, "limit": limit, "follow": True if follow else None},
     )
-    return Call(request, one(JobLogs, request))
+    return Call(request, parse_item(JobLogs, request))
 
 
 def follow_logs(
     job_id: str, *, after: int = 0, timeout: float | None = None
-) -> Flow[Batch[JobLogChunk]]:
+) -> Flow[PageData[JobLogChunk]]:
     """Iterate over a job's output as it is written, until the job has ended and all was read.
 
     A connection that breaks is taken up where it broke; nothing is left out or given twice.
@@ -130,7 +130,7 @@ class _Following:
     status: str | None = None
 
 
-def _pieces(here: _Following) -> Flow[Batch[JobLogChunk]]:
+def _pieces(here: _Following) -> Flow[PageData[JobLogChunk]]:
     now = yield from Now()
     started_at = now if here.started_at is None else here.started_at
     if here.timeout is not None and now - started_at >= here.timeout:
@@ -144,7 +144,7 @@ def _pieces(here: _Following) -> Flow[Batch[JobLogChunk]]:
         if here.status is not None or now - started_at > CREATION_LAG_S:
             raise
         waiting = replace(here, started_at=started_at, pause_s=EMPTY_READ_GAP_S)
-        return Batch((), partial(_pieces, waiting))
+        return PageData((), partial(_pieces, waiting))
     further = replace(
         here,
         started_at=started_at,
@@ -152,7 +152,7 @@ def _pieces(here: _Following) -> Flow[Batch[JobLogChunk]]:
         pause_s=0.0 if page.chunks else EMPTY_READ_GAP_S,
         status=page.status,
     )
-    return Batch(page.chunks, None if page.done else partial(_pieces, further))
+    return PageData(page.chunks, None if page.done else partial(_pieces, further))
 
 
 def _took_too_long(here: _Following) -> APITimeoutError:

@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, Unpack
 
-from runcrate_core.api.envelope import M, one
+from runcrate_core.api.envelope import M, parse_item
 from runcrate_core.api.job_types import Job, JobChanges, JobOptions, SubmittedJobGroup
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import (
-    Patience,
-    Repeat,
+    ReadTimeout,
+    RetrySafety,
     infrastructure_request,
     new_idempotency_key,
 )
@@ -30,13 +30,13 @@ def _submission(
     request = infrastructure_request(
         "POST",
         route,
-        Repeat.KEYED,
-        patience=Patience.JOB,
+        RetrySafety.KEYED,
+        read_timeout=ReadTimeout.JOB,
         idempotency_key=key or new_idempotency_key(),
         body=body,
         **options,
     )
-    return Call(request, one(kind, request))
+    return Call(request, parse_item(kind, request))
 
 
 def run(

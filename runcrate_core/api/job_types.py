@@ -12,10 +12,10 @@ from typing import Any, Final, TypedDict
 
 from pydantic import Field
 
-from runcrate_core.api.envelope import ApiModel, Moment
+from runcrate_core.api.envelope import ApiModel, UtcDatetime
 
 # Any other status, also one that is not known, may yet change.
-FINAL_STATUSES: Final = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
+JOB_TERMINAL_STATUSES: Final = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
 
 
 class JobOptions(TypedDict, total=False):
@@ -111,8 +111,8 @@ class JobAttempt(ApiModel):
     deployment_id: str | None = None
     exit_code: int | None = None
     error: str | None = None
-    started_at: Moment | None = None
-    ended_at: Moment | None = None
+    started_at: UtcDatetime | None = None
+    ended_at: UtcDatetime | None = None
     cost_usd: Decimal | None = None
     gpu_type: str | None = None
     gpu_count: int | None = None
@@ -152,7 +152,7 @@ class Job(ApiModel):
     max_runtime_minutes: int | None = None
     capacity_wait_minutes: int | None = None
     queue_reason: str | None = None
-    next_attempt_at: Moment | None = None
+    next_attempt_at: UtcDatetime | None = None
     attempt: int | None = None
     max_retries: int | None = None
     retry_on: list[str] = Field(default_factory=list)
@@ -169,9 +169,9 @@ class Job(ApiModel):
     webhook_url: str | None = None
     webhook_events: list[str] = Field(default_factory=list)
     webhook_secret: str | None = Field(default=None, repr=False)
-    created_at: Moment | None = None
-    started_at: Moment | None = None
-    ended_at: Moment | None = None
+    created_at: UtcDatetime | None = None
+    started_at: UtcDatetime | None = None
+    ended_at: UtcDatetime | None = None
     cost_per_hour: Decimal | None = None
     cost_usd: Decimal | None = None
     log_bytes: int | None = None
@@ -186,7 +186,7 @@ class Job(ApiModel):
     @property
     def has_ended(self) -> bool:
         """Whether it succeeded, failed, was cancelled or timed out."""
-        return self.status.lower() in FINAL_STATUSES
+        return self.status.lower() in JOB_TERMINAL_STATUSES
 
 
 class JobGroup(ApiModel):
@@ -202,7 +202,7 @@ class JobGroup(ApiModel):
     max_parallel: int | None = None
     status_counts: dict[str, int] = Field(default_factory=dict)
     cost_usd: Decimal | None = None
-    created_at: Moment | None = None
+    created_at: UtcDatetime | None = None
 
 
 class SubmittedJobGroup(JobGroup):
@@ -225,7 +225,7 @@ class JobEvent(ApiModel):
         attempt: The attempt it belongs to.
     """
 
-    at: Moment
+    at: UtcDatetime
     kind: str = ""
     detail: str | None = None
     attempt: int | None = None
@@ -242,5 +242,5 @@ class GpuSample(ApiModel):
 class JobMetricPoint(ApiModel):
     """Use of a job's GPUs over one step: the average of their time, the peak of their memory."""
 
-    at: Moment
+    at: UtcDatetime
     gpus: list[GpuSample] = Field(default_factory=list)

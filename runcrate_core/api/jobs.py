@@ -11,7 +11,7 @@ from functools import cached_property, partial
 from typing import Any, Final, Unpack
 
 from runcrate_core.api.code_uploads import AsyncJobUploads, JobUploads
-from runcrate_core.api.envelope import many, nothing, one, page
+from runcrate_core.api.envelope import parse_empty, parse_item, parse_list, parse_page
 from runcrate_core.api.job_artifacts import AsyncJobArtifacts, JobArtifacts
 from runcrate_core.api.job_logs import follow_logs, logs
 from runcrate_core.api.job_submissions import rerun, run, run_group
@@ -23,30 +23,34 @@ from runcrate_core.io.paging import (
     iterator_endpoint,
     paged_endpoint,
 )
-from runcrate_core.protocol.paging import Batch, ListMeta, next_cursor
+from runcrate_core.protocol.paging import ListMeta, PageData, next_cursor
 from runcrate_core.protocol.polling import Progress, poll
 from runcrate_core.protocol.request import (
-    Patience,
-    Repeat,
+    ReadTimeout,
     Request,
+    RetrySafety,
     infrastructure_request,
     timestamp,
 )
 from runcrate_core.protocol.steps import Call, Flow
 
 # The most that the API answers at once.
-LARGEST_PAGE: Final = 100
+MAX_PAGE_SIZE: Final = 100
 
 
 def _about(method: str, job_id: str, rest: str = "", **options: Any) -> Request:
     return infrastructure_request(
-        method, f"/jobs/{{job_id}}{rest}", Repeat.SAFE, identifiers={"job_id": job_id}, **options
+        method,
+        f"/jobs/{{job_id}}{rest}",
+        RetrySafety.SAFE,
+        identifiers={"job_id": job_id},
+        **options,
     )
 
 
 def list_jobs(
     *, limit: int | None = None, cursor: str | None = None, **filters: Unpack[JobFilters]
-) -> Call[Batch[Job]]:
+) -> Call[PageData[Job]]:
     """List jobs, newest first. Iterating over the result goes through all pages.
 
     Args:
@@ -71,7 +75,7 @@ def list_jobs(
     return _page({"limit": limit, **_query(filters)}, cursor)
 
 
-def list_all(**filters: Unpack[JobFilters]) -> Call[Batch[Job]]:
+def list_all(**filters: Unpack[JobFilters]) -> Call[PageData[Job]]:
     """Iterate over all jobs, newest first, in pages as large as can be.
 
     Args:
@@ -88,7 +92,7 @@ def list_all(**filters: Unpack[JobFilters]) -> Call[Batch[Job]]:
         costs = sum(job.cost_usd or 0 for job in client.jobs.list_all(status="succeeded"))
         ```
     """
-    return _page({"limit": LARGEST_PAGE, **_query(filters)}, None)
+    return _page({"limit": MAX_PAGE_SIZE, **_query(filters)}, None)
 
 
 def _query(filters: JobFilters) -> dict[str, Any]:
@@ -103,14 +107,16 @@ def _query(filters: JobFilters) -> dict[str, Any]:
     return query
 
 
-def _page(query: Mapping[str, Any], cursor: str | None) -> Call[Batch[Job]]:
-    request = infrastructure_request("GET", "/jobs", Repeat.SAFE, query={**query, "cursor": cursor})
+def _page(query: Mapping[str, Any], cursor: str | None) -> Call[PageData[Job]]:
+    request = infrastructure_request(
+        "GET", "/jobs", RetrySafety.SAFE, query={**query, "cursor": cursor}
+    )
 
-    def following(meta: ListMeta, _: int) -> Callable[[], Call[Batch[Job]]] | None:
+    def following(meta: ListMeta, _: int) -> Callable[[], Call[PageData[Job]]] | None:
         after = next_cursor(meta, cursor)
         return None if after is None else partial(_page, query, after)
 
-    return Call(request, page(Job, request, following))
+    return Call(request, parse_page(Job, request, following))
 
 
 def get(job_id: str) -> Call[Job]:
@@ -129,7 +135,7 @@ def get(job_id: str) -> Call[Job]:
         ```
     """
     request = _about("GET", job_id)
-    return Call(request, one(Job, request))
+    return Call(request, parse_item(Job, request))
 
 
 def cancel(job_id: str) -> Call[Job]:
@@ -151,8 +157,8 @@ def cancel(job_id: str) -> Call[Job]:
         client.jobs.cancel(job.id)
         ```
     """
-    request = _about("POST", job_id, "/cancel", patience=Patience.JOB)
-    return Call(request, one(Job, request))
+    request = _about("POST", job_id, "/cancel", read_timeout=ReadTimeout.JOB)
+    return Call(request, parse_item(Job, request))
 
 
 def delete(job_id: str) -> Call[None]:
@@ -171,7 +177,7 @@ def delete(job_id: str) -> Call[None]:
         client.jobs.delete(job.id)
         ```
     """
-    return Call(_about("DELETE", job_id), nothing)
+    return Call(_about("DELETE", job_id), parse_empty)
 
 
 def events(job_id: str) -> Call[list[JobEvent]]:
@@ -194,7 +200,7 @@ def events(job_id: str) -> Call[list[JobEvent]]:
         ```
     """
     request = _about("GET", job_id, "/events")
-    return Call(request, many(JobEvent, request))
+    return Call(request, parse_list(JobEvent, request))
 
 
 def metrics(job_id: str, *, step: int | None = None) -> Call[list[JobMetricPoint]]:
@@ -218,7 +224,7 @@ def metrics(job_id: str, *, step: int | None = None) -> Call[list[JobMetricPoint
         ```
     """
     request = _about("GET", job_id, "/metrics", query={"step": step})
-    return Call(request, many(JobMetricPoint, request))
+    return Call(request, parse_list(JobMetricPoint, request))
 
 
 def wait(

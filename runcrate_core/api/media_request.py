@@ -15,7 +15,7 @@ from runcrate_core.protocol.media import (
     source_of,
 )
 from runcrate_core.protocol.request import Content, Request, json_request
-from runcrate_core.protocol.steps import Do, Flow
+from runcrate_core.protocol.steps import Flow, RunInThread
 
 
 def media_request(
@@ -50,7 +50,7 @@ def media_request(
     request = json_request(*args, body=texts, **options)
     if not files:
         return request
-    content: Content = yield from Do(functools.partial(_content, texts, files))
+    content: Content = yield from RunInThread(functools.partial(_content, texts, files))
     return replace(request, content=content)
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from runcrate_core.api.envelope import ApiModel, many
+from runcrate_core.api.envelope import ApiModel, parse_list
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
-from runcrate_core.protocol.request import Repeat, Surface, json_request
+from runcrate_core.protocol.request import RetrySafety, Surface, json_request
 from runcrate_core.protocol.steps import Call
 
 
@@ -44,8 +44,8 @@ def list_models() -> Call[list[Model]]:
             print(model.id, model.supported_features)
         ```
     """
-    request = json_request(Surface.INFERENCE, "GET", "/models", repeat=Repeat.SAFE)
-    return Call(request, many(Model, request))
+    request = json_request(Surface.INFERENCE, "GET", "/models", retry=RetrySafety.SAFE)
+    return Call(request, parse_list(Model, request))
 
 
 class Models(SyncResource):

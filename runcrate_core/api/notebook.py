@@ -26,7 +26,7 @@ _PLAYED: Final = frozenset(
     }
 )
 # A notebook keeps what it shows; a longer film is named instead.
-LARGEST_SHOWN: Final = 32 * 1024 * 1024
+MAX_SHOWN_BYTES: Final = 32 * 1024 * 1024
 
 Bundle = dict[str, str]
 
@@ -39,7 +39,7 @@ def image_bundle(content: bytes, plain: str) -> Bundle:
         plain: What a terminal shows instead.
     """
     kind = media_type(content[:512])
-    if not kind.startswith("image/") or len(content) > LARGEST_SHOWN:
+    if not kind.startswith("image/") or len(content) > MAX_SHOWN_BYTES:
         return {"text/plain": plain}
     if kind in _SHOWN_AS_THEY_ARE:
         return {"text/plain": plain, kind: base64.b64encode(content).decode()}
@@ -54,7 +54,7 @@ def player_bundle(content: bytes, kind: str, plain: str) -> Bundle:
         kind: Its media type.
         plain: What a terminal shows instead.
     """
-    if kind not in _PLAYED or len(content) > LARGEST_SHOWN:
+    if kind not in _PLAYED or len(content) > MAX_SHOWN_BYTES:
         return {"text/plain": plain}
     tag = kind.partition("/")[0]
     html = f'<{tag} controls preload="metadata" src="{_data_uri(kind, content)}"></{tag}>'
@@ -64,7 +64,7 @@ def player_bundle(content: bytes, kind: str, plain: str) -> Bundle:
 def file_bundle(path: Path, plain: str) -> Bundle:
     """Return a film on the disk for a notebook."""
     try:
-        if path.stat().st_size > LARGEST_SHOWN:
+        if path.stat().st_size > MAX_SHOWN_BYTES:
             return {"text/plain": plain}
         content = path.read_bytes()
     except OSError:

@@ -12,16 +12,16 @@ from typing import Any
 
 from pydantic import Field
 
-from runcrate_core.api.envelope import ApiModel, Moment, many, nothing, one
+from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_empty, parse_item, parse_list
 from runcrate_core.api.instance_types import Instance
 from runcrate_core.api.job_types import Job
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once
 from runcrate_core.protocol.request import (
-    Patience,
-    Repeat,
+    ReadTimeout,
     Request,
+    RetrySafety,
     infrastructure_request,
     new_idempotency_key,
     timestamp,
@@ -56,20 +56,20 @@ class Schedule(ApiModel):
     # It may hold the values of environment variables.
     spec: dict[str, Any] = Field(default_factory=dict, repr=False)
     max_runtime_minutes: int | None = None
-    run_at: Moment | None = None
+    run_at: UtcDatetime | None = None
     cron: str | None = None
     timezone: str | None = None
     overlap: str | None = None
     enabled: bool | None = None
-    next_run_at: Moment | None = None
-    last_run_at: Moment | None = None
+    next_run_at: UtcDatetime | None = None
+    last_run_at: UtcDatetime | None = None
     last_status: str | None = None
     last_error: str | None = None
     last_instance_id: str | None = None
     last_job_id: str | None = None
     run_count: int | None = None
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
+    created_at: UtcDatetime | None = None
+    updated_at: UtcDatetime | None = None
     recovered: bool = False
 
 
@@ -85,7 +85,7 @@ def _about(method: str, schedule_id: str, **options: Any) -> Request:
     return infrastructure_request(
         method,
         "/schedules/{schedule_id}",
-        Repeat.SAFE,
+        RetrySafety.SAFE,
         identifiers={"schedule_id": schedule_id},
         **options,
     )
@@ -143,7 +143,7 @@ def create(
     request = infrastructure_request(
         "POST",
         "/schedules",
-        Repeat.NEVER,
+        RetrySafety.NEVER,
         idempotency_key=new_idempotency_key(),
         body=without_none(
             kind=kind,
@@ -163,7 +163,7 @@ def create(
         look_up="schedules.list()",
         find=None if called is None else by_name(called, list_schedules),
     )
-    return create_once(Call(request, one(Schedule, request)), creation)
+    return create_once(Call(request, parse_item(Schedule, request)), creation)
 
 
 def list_schedules() -> Call[list[Schedule]]:
@@ -178,8 +178,8 @@ def list_schedules() -> Call[list[Schedule]]:
             print(schedule.name, schedule.next_run_at, schedule.last_status)
         ```
     """
-    request = infrastructure_request("GET", "/schedules", Repeat.SAFE)
-    return Call(request, many(Schedule, request))
+    request = infrastructure_request("GET", "/schedules", RetrySafety.SAFE)
+    return Call(request, parse_list(Schedule, request))
 
 
 def get(schedule_id: str) -> Call[Schedule]:
@@ -198,7 +198,7 @@ def get(schedule_id: str) -> Call[Schedule]:
         ```
     """
     request = _about("GET", schedule_id)
-    return Call(request, one(Schedule, request))
+    return Call(request, parse_item(Schedule, request))
 
 
 def update(
@@ -251,7 +251,7 @@ def update(
         spec=dict(spec) if isinstance(spec, Mapping) else spec,
     )
     request = _about("PATCH", schedule_id, body=body)
-    return Call(request, one(Schedule, request))
+    return Call(request, parse_item(Schedule, request))
 
 
 def delete(schedule_id: str) -> Call[None]:
@@ -269,7 +269,7 @@ def delete(schedule_id: str) -> Call[None]:
         client.schedules.delete(nightly.id)
         ```
     """
-    return Call(_about("DELETE", schedule_id), nothing)
+    return Call(_about("DELETE", schedule_id), parse_empty)
 
 
 def run_now(schedule_id: str) -> Flow[ScheduleRun]:
@@ -299,14 +299,14 @@ def run_now(schedule_id: str) -> Flow[ScheduleRun]:
     request = infrastructure_request(
         "POST",
         "/schedules/{schedule_id}/run-now",
-        Repeat.NEVER,
+        RetrySafety.NEVER,
         identifiers={"schedule_id": schedule_id},
-        patience=Patience.LAUNCH,
+        read_timeout=ReadTimeout.LAUNCH,
     )
     creation: Creation[ScheduleRun] = Creation(
         what=f"run of the schedule {schedule_id!r}", look_up=f"schedules.get({schedule_id!r})"
     )
-    return create_once(Call(request, one(ScheduleRun, request)), creation)
+    return create_once(Call(request, parse_item(ScheduleRun, request)), creation)
 
 
 class Schedules(SyncResource):

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from pydantic import ConfigDict
 
-from runcrate_core.api.envelope import ApiModel, Moment, many
+from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_list
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
-from runcrate_core.protocol.request import Repeat, infrastructure_request
+from runcrate_core.protocol.request import RetrySafety, infrastructure_request
 from runcrate_core.protocol.steps import Call
 
 
@@ -26,7 +26,7 @@ class Secret(ApiModel):
 
     key: str
     sensitive: bool = False
-    updated_at: Moment | None = None
+    updated_at: UtcDatetime | None = None
 
 
 def list_secrets() -> Call[list[Secret]]:
@@ -43,8 +43,8 @@ def list_secrets() -> Call[list[Secret]]:
         has_token = any(secret.key == "HF_TOKEN" for secret in client.secrets.list())
         ```
     """
-    request = infrastructure_request("GET", "/secrets", Repeat.SAFE)
-    return Call(request, many(Secret, request))
+    request = infrastructure_request("GET", "/secrets", RetrySafety.SAFE)
+    return Call(request, parse_list(Secret, request))
 
 
 class Secrets(SyncResource):

@@ -5,11 +5,11 @@ Facts: seed 003, the official SDK 0.5.0 and the official command line (certifica
 
 from __future__ import annotations
 
-from runcrate_core.api.envelope import ApiModel, Moment, many, nothing, one
+from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_empty, parse_item, parse_list
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once
-from runcrate_core.protocol.request import Repeat, infrastructure_request
+from runcrate_core.protocol.request import RetrySafety, infrastructure_request
 from runcrate_core.protocol.steps import Call, Flow
 
 
@@ -27,8 +27,8 @@ class SSHKey(ApiModel):
     name: str = ""
     fingerprint: str | None = None
     type: str | None = None
-    created_at: Moment | None = None
-    last_used: Moment | None = None
+    created_at: UtcDatetime | None = None
+    last_used: UtcDatetime | None = None
     project_id: str | None = None
     recovered: bool = False
 
@@ -61,8 +61,8 @@ def list_ssh_keys() -> Call[list[SSHKey]]:
             print(key.id, key.name, key.fingerprint)
         ```
     """
-    request = infrastructure_request("GET", "/ssh-keys", Repeat.SAFE)
-    return Call(request, many(SSHKey, request))
+    request = infrastructure_request("GET", "/ssh-keys", RetrySafety.SAFE)
+    return Call(request, parse_list(SSHKey, request))
 
 
 def create(*, name: str, public_key: str, type: str | None = None) -> Flow[SSHKey]:  # noqa: A002 - the API's name
@@ -86,7 +86,7 @@ def create(*, name: str, public_key: str, type: str | None = None) -> Flow[SSHKe
         ```
     """
     body = without_none(name=name, public_key=public_key, type=type)
-    request = infrastructure_request("POST", "/ssh-keys", Repeat.NEVER, body=body)
+    request = infrastructure_request("POST", "/ssh-keys", RetrySafety.NEVER, body=body)
     creation = Creation(
         what="SSH key",
         name=name,
@@ -94,7 +94,7 @@ def create(*, name: str, public_key: str, type: str | None = None) -> Flow[SSHKe
         find=by_name(name, list_ssh_keys),
         is_paid=False,
     )
-    return create_once(Call(request, one(SSHKey, request)), creation)
+    return create_once(Call(request, parse_item(SSHKey, request)), creation)
 
 
 def delete(ssh_key_id: str) -> Call[None]:
@@ -114,9 +114,9 @@ def delete(ssh_key_id: str) -> Call[None]:
     """
     identifiers = {"ssh_key_id": ssh_key_id}
     request = infrastructure_request(
-        "DELETE", "/ssh-keys/{ssh_key_id}", Repeat.SAFE, identifiers=identifiers
+        "DELETE", "/ssh-keys/{ssh_key_id}", RetrySafety.SAFE, identifiers=identifiers
     )
-    return Call(request, nothing)
+    return Call(request, parse_empty)
 
 
 def issue_certificate(instance_id: str, *, public_key: str) -> Call[SSHCertificate]:
@@ -148,11 +148,11 @@ def issue_certificate(instance_id: str, *, public_key: str) -> Call[SSHCertifica
         "POST",
         "/instances/{instance_id}/ssh-certificate",
         # A certificate costs nothing and ends by itself, so a second one does no harm.
-        Repeat.SAFE,
+        RetrySafety.SAFE,
         identifiers={"instance_id": instance_id},
         body={"public_key": public_key},
     )
-    return Call(request, one(SSHCertificate, request))
+    return Call(request, parse_item(SSHCertificate, request))
 
 
 class SSHKeys(SyncResource):

@@ -11,17 +11,17 @@ from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
 
-from runcrate_core.api.envelope import ApiModel, Moment, many, one
+from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_item, parse_list
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
-from runcrate_core.protocol.answer import Answer
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once
 from runcrate_core.protocol.request import (
-    Patience,
-    Repeat,
+    ReadTimeout,
     Request,
+    RetrySafety,
     infrastructure_request,
     new_idempotency_key,
 )
+from runcrate_core.protocol.response import Response
 from runcrate_core.protocol.steps import Call, Flow
 
 
@@ -44,8 +44,8 @@ class Volume(ApiModel):
     provider_type: str | None = None
     deployment_id: str | None = None
     project_id: str | None = None
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
+    created_at: UtcDatetime | None = None
+    updated_at: UtcDatetime | None = None
     recovered: bool = False
 
 
@@ -72,7 +72,7 @@ def _about(method: str, volume_id: str, **options: Any) -> Request:
     return infrastructure_request(
         method,
         "/storage/{volume_id}",
-        Repeat.SAFE,
+        RetrySafety.SAFE,
         identifiers={"volume_id": volume_id},
         **options,
     )
@@ -93,8 +93,8 @@ def list_volumes(*, search: str | None = None) -> Call[list[Volume]]:
         filtered = client.storage.list(search="datasets")
         ```
     """
-    request = infrastructure_request("GET", "/storage", Repeat.SAFE, query={"search": search})
-    return Call(request, many(Volume, request))
+    request = infrastructure_request("GET", "/storage", RetrySafety.SAFE, query={"search": search})
+    return Call(request, parse_list(Volume, request))
 
 
 def get(volume_id: str) -> Call[Volume]:
@@ -114,7 +114,7 @@ def get(volume_id: str) -> Call[Volume]:
         ```
     """
     request = _about("GET", volume_id)
-    return Call(request, one(Volume, request))
+    return Call(request, parse_item(Volume, request))
 
 
 def list_regions() -> Call[list[StorageRegion]]:
@@ -129,8 +129,8 @@ def list_regions() -> Call[list[StorageRegion]]:
             print(f"{region.name} ({region.provider})")
         ```
     """
-    request = infrastructure_request("GET", "/storage/regions", Repeat.SAFE)
-    return Call(request, many(StorageRegion, request))
+    request = infrastructure_request("GET", "/storage/regions", RetrySafety.SAFE)
+    return Call(request, parse_list(StorageRegion, request))
 
 
 def create(*, name: str, size_gb: int, region: str) -> Flow[Volume]:
@@ -161,8 +161,8 @@ def create(*, name: str, size_gb: int, region: str) -> Flow[Volume]:
     request = infrastructure_request(
         "POST",
         "/storage",
-        Repeat.NEVER,
-        patience=Patience.LAUNCH,
+        RetrySafety.NEVER,
+        read_timeout=ReadTimeout.LAUNCH,
         idempotency_key=new_idempotency_key(),
         body={"name": name, "size_gb": size_gb, "region": region},
     )
@@ -172,7 +172,7 @@ def create(*, name: str, size_gb: int, region: str) -> Flow[Volume]:
         look_up=f"storage.list(search={name!r})",
         find=by_name(name, lambda: list_volumes(search=name)),
     )
-    return create_once(Call(request, one(Volume, request)), creation)
+    return create_once(Call(request, parse_item(Volume, request)), creation)
 
 
 def resize(volume_id: str, size_gb: int) -> Call[Volume]:
@@ -196,7 +196,7 @@ def resize(volume_id: str, size_gb: int) -> Call[Volume]:
         ```
     """
     request = _about("PATCH", volume_id, body={"size_gb": size_gb})
-    return Call(request, one(Volume, request))
+    return Call(request, parse_item(Volume, request))
 
 
 def delete(volume_id: str) -> Call[VolumeDeletion]:
@@ -226,8 +226,8 @@ def delete(volume_id: str) -> Call[VolumeDeletion]:
     return Call(request, _deletion(request))
 
 
-def _deletion(request: Request) -> Callable[[Answer], VolumeDeletion]:
-    told = one(VolumeDeletion, request)
+def _deletion(request: Request) -> Callable[[Response], VolumeDeletion]:
+    told = parse_item(VolumeDeletion, request)
     # A repeated deletion that finds nothing left has no body.
     return lambda answer: told(answer) if answer.body.strip() else VolumeDeletion()
 

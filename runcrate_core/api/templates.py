@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from runcrate_core.api.envelope import ApiModel, Moment, page
+from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_page
 from runcrate_core.io.endpoint import AsyncResource, SyncResource
 from runcrate_core.io.paging import async_paged_endpoint, paged_endpoint
-from runcrate_core.protocol.paging import Batch, ListMeta, next_offset
-from runcrate_core.protocol.request import Repeat, infrastructure_request
+from runcrate_core.protocol.paging import ListMeta, PageData, next_offset
+from runcrate_core.protocol.request import RetrySafety, infrastructure_request
 from runcrate_core.protocol.steps import Call
 
 
@@ -24,7 +24,7 @@ class Template(ApiModel):
     name: str = ""
     description: str | None = None
     category: str | None = None
-    created_at: Moment | None = None
+    created_at: UtcDatetime | None = None
 
 
 def list_templates(
@@ -35,7 +35,7 @@ def list_templates(
     category: str | None = None,
     sort_by: str | None = None,
     sort_dir: str | None = None,
-) -> Call[Batch[Template]]:
+) -> Call[PageData[Template]]:
     """List templates, page by page. Iterating over the result goes through all pages.
 
     Args:
@@ -61,15 +61,15 @@ def list_templates(
     return _page(page, page_size, filters)
 
 
-def _page(number: int, size: int, filters: Mapping[str, Any]) -> Call[Batch[Template]]:
+def _page(number: int, size: int, filters: Mapping[str, Any]) -> Call[PageData[Template]]:
     query = {"page": number, "page_size": size, **filters}
-    request = infrastructure_request("GET", "/templates", Repeat.SAFE, query=query)
+    request = infrastructure_request("GET", "/templates", RetrySafety.SAFE, query=query)
 
-    def following(meta: ListMeta, count: int) -> Callable[[], Call[Batch[Template]]] | None:
+    def following(meta: ListMeta, count: int) -> Callable[[], Call[PageData[Template]]] | None:
         end = next_offset(meta, offset=(number - 1) * size, count=count, page_size=size)
         return None if end is None else partial(_page, number + 1, size, filters)
 
-    return Call(request, page(Template, request, following))
+    return Call(request, parse_page(Template, request, following))
 
 
 class Templates(SyncResource):

@@ -11,11 +11,11 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, Final
 
-from runcrate_core.api.envelope import ApiModel, Moment, many, one
+from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_item, parse_list
 from runcrate_core.protocol.polling import Progress, poll
 from runcrate_core.protocol.request import (
-    Patience,
-    Repeat,
+    ReadTimeout,
+    RetrySafety,
     infrastructure_request,
     money,
     new_idempotency_key,
@@ -49,10 +49,10 @@ class TopUp(ApiModel):
     invoice_number: str | None = None
     balance_usd: Decimal | None = None
     confirm_url: str | None = None
-    expires_at: Moment | None = None
+    expires_at: UtcDatetime | None = None
     reason: str | None = None
     message: str | None = None
-    created_at: Moment | None = None
+    created_at: UtcDatetime | None = None
 
     @property
     def has_ended(self) -> bool:
@@ -73,7 +73,7 @@ class AutoRecharge(ApiModel):
     threshold_usd: Decimal | None = None
     target_usd: Decimal | None = None
     last_failure_reason: str | None = None
-    last_failure_at: Moment | None = None
+    last_failure_at: UtcDatetime | None = None
 
 
 class PaymentMethod(ApiModel):
@@ -119,12 +119,12 @@ def top_up(*, amount_usd: Decimal | float, idempotency_key: str | None = None) -
     request = infrastructure_request(
         "POST",
         "/billing/topups",
-        Repeat.KEYED,
-        patience=Patience.LAUNCH,
+        RetrySafety.KEYED,
+        read_timeout=ReadTimeout.LAUNCH,
         idempotency_key=key,
         body={"amount_usd": money(amount_usd, "amount_usd"), "idempotency_key": key},
     )
-    return Call(request, one(TopUp, request))
+    return Call(request, parse_item(TopUp, request))
 
 
 def wait_for_top_up(
@@ -176,8 +176,8 @@ def get_auto_recharge() -> Call[AutoRecharge]:
         print(client.billing.get_auto_recharge().enabled)
         ```
     """
-    request = infrastructure_request("GET", "/billing/auto-recharge", Repeat.SAFE)
-    return Call(request, one(AutoRecharge, request))
+    request = infrastructure_request("GET", "/billing/auto-recharge", RetrySafety.SAFE)
+    return Call(request, parse_item(AutoRecharge, request))
 
 
 def set_auto_recharge(
@@ -207,8 +207,8 @@ def set_auto_recharge(
         "threshold_usd": money(threshold_usd, "threshold_usd"),
         "target_usd": money(target_usd, "target_usd"),
     }
-    request = infrastructure_request("PUT", "/billing/auto-recharge", Repeat.SAFE, body=body)
-    return Call(request, one(AutoRecharge, request))
+    request = infrastructure_request("PUT", "/billing/auto-recharge", RetrySafety.SAFE, body=body)
+    return Call(request, parse_item(AutoRecharge, request))
 
 
 def list_payment_methods() -> Call[list[PaymentMethod]]:
@@ -223,5 +223,5 @@ def list_payment_methods() -> Call[list[PaymentMethod]]:
             print(card.brand, card.last4, card.default)
         ```
     """
-    request = infrastructure_request("GET", "/billing/payment-methods", Repeat.SAFE)
-    return Call(request, many(PaymentMethod, request))
+    request = infrastructure_request("GET", "/billing/payment-methods", RetrySafety.SAFE)
+    return Call(request, parse_list(PaymentMethod, request))

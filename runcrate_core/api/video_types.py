@@ -10,7 +10,7 @@ from typing import Any, Final, Self
 
 from pydantic import PrivateAttr
 
-from runcrate_core.api.envelope import ApiModel, Moment
+from runcrate_core.api.envelope import ApiModel, UtcDatetime
 from runcrate_core.api.notebook import Bundle, file_bundle
 from runcrate_core.protocol.failure_reason import failure_reason
 
@@ -29,7 +29,7 @@ class Video(ApiModel):
 
     id: str
     status: str = ""
-    created_at: Moment | None = None
+    created_at: UtcDatetime | None = None
 
     _path: Path | None = PrivateAttr(default=None)
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from runcrate_core.api.envelope import whole
+from runcrate_core.api.envelope import parse_model
 from runcrate_core.api.media_request import media_request
 from runcrate_core.api.video_types import Video
 from runcrate_core.errors import RuncrateError
@@ -25,8 +25,9 @@ from runcrate_core.protocol.media import MediaInput
 from runcrate_core.protocol.polling import Progress, poll
 from runcrate_core.protocol.reconcile import Creation, create_once
 from runcrate_core.protocol.redaction import redact_json
-from runcrate_core.protocol.request import Patience, Repeat, Request, Surface, json_request
-from runcrate_core.protocol.steps import Call, Do, Flow
+from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface, json_request
+from runcrate_core.protocol.steps import Call, Flow, RunInThread
+from runcrate_core.protocol.timeouts import TimeoutLike
 from runcrate_core.protocol.transfer import DEFAULT_LIMIT
 
 # The guide speaks of 30 seconds to several minutes; queues may be long.
@@ -47,7 +48,7 @@ def create(
     image: MediaInput | None = None,
     start_image: MediaInput | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Flow[Video]:
     """Submit a video job. It costs money and is never submitted twice.
@@ -96,8 +97,8 @@ def create(
         Surface.INFERENCE,
         "POST",
         "/videos",
-        repeat=Repeat.NEVER,
-        patience=Patience.MEDIA,
+        retry=RetrySafety.NEVER,
+        read_timeout=ReadTimeout.MEDIA,
         body=without_none(
             model=model,
             prompt=prompt,
@@ -115,7 +116,7 @@ def create(
     )
     # The API lists no jobs, so one without an answer cannot be found again.
     creation: Creation[Video] = Creation(what="video", look_up="billing.list_transactions()")
-    return (yield from create_once(Call(request, whole(Video, request)), creation))
+    return (yield from create_once(Call(request, parse_model(Video, request)), creation))
 
 
 def _seconds(duration: float | None) -> float | None:
@@ -136,17 +137,19 @@ def retrieve(video_id: str) -> Call[Video]:
         NotFoundError: There is no such job.
     """
     request = _request(video_id)
-    return Call(request, whole(Video, request))
+    return Call(request, parse_model(Video, request))
 
 
-def _request(video_id: str, rest: str = "", patience: Patience = Patience.ORDINARY) -> Request:
+def _request(
+    video_id: str, rest: str = "", read_timeout: ReadTimeout = ReadTimeout.ORDINARY
+) -> Request:
     return json_request(
         Surface.INFERENCE,
         "GET",
         f"/videos/{path_segment(video_id, 'video_id')}{rest}",
         route=f"/videos/{{id}}{rest}",
-        repeat=Repeat.SAFE,
-        patience=patience,
+        retry=RetrySafety.SAFE,
+        read_timeout=read_timeout,
     )
 
 
@@ -235,7 +238,7 @@ def download(
             client.videos.download(job.id, "film.mp4", on_progress=bar)
         ```
     """
-    request = _request(video_id, "/download", Patience.TRANSFER)
+    request = _request(video_id, "/download", ReadTimeout.TRANSFER)
     return download_flow(request, Path(path), limit=limit, on_progress=on_progress, media="video")
 
 
@@ -300,7 +303,7 @@ def generate(
     target = None if path is None else Path(path)
     if target is not None:
         # Before anything is paid for.
-        yield from Do(functools.partial(require_target, target))
+        yield from RunInThread(functools.partial(require_target, target))
     video = yield from create(
         prompt,
         model=model,

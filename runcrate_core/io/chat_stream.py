@@ -9,9 +9,9 @@ import weakref
 from typing import TYPE_CHECKING, Any, Self
 
 from runcrate_core.errors import ConfigurationError
-from runcrate_core.io.http_library import FAILURES, failure_of
-from runcrate_core.protocol.answer import Answer, ResponseInfo
-from runcrate_core.protocol.stream_opening import OpenedStream, error_of_fault, open_stream
+from runcrate_core.io.httpx_adapter import FAILURES, failure_of
+from runcrate_core.protocol.response import Response, ResponseInfo
+from runcrate_core.protocol.stream_start import OpenedStream, error_of_fault, open_stream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
     from runcrate_core.api.chat import ChatCompletion
     from runcrate_core.errors import RuncrateError
-    from runcrate_core.io.driver import AsyncDriver, BlockingDriver
-    from runcrate_core.protocol.chat_shapes import ChatCompletionChunk
+    from runcrate_core.io.driver import AsyncDriver, SyncDriver
+    from runcrate_core.protocol.chat_types import ChatCompletionChunk
     from runcrate_core.protocol.request import Request
     from runcrate_core.protocol.steps import Step
 
@@ -43,7 +43,7 @@ class _StreamState:
             )
         driver = self._driver
         idle_s = driver.config.stream_idle_timeout
-        return open_stream(self._request, driver.around, idle_s=idle_s)
+        return open_stream(self._request, driver.context, idle_s=idle_s)
 
     @property
     def _stream(self) -> OpenedStream:
@@ -72,7 +72,7 @@ class _StreamState:
         from runcrate_core.api.envelope import validated  # noqa: PLC0415 - the same
 
         opened, folded = self._stream.opened, self._stream.reader.completion()
-        head = Answer(opened.status, opened.headers)
+        head = Response(opened.status, opened.headers)
         whole = validated(ChatCompletion, folded, head, self._request)
         return whole.with_response(self.response)
 
@@ -88,7 +88,7 @@ class _StreamState:
             partial=stream.reader.completion(partial=True),
             chunks=stream.reader.chunks_received,
             idle_s=stream.reader.idle_s,
-            secrets=self._driver.around.secrets,
+            secrets=self._driver.context.secrets,
         )
 
 
@@ -107,7 +107,7 @@ class ChatStream(_StreamState):
     `StreamStalledError` or another `StreamError`, whose `.partial` holds what came.
     """
 
-    _driver: BlockingDriver
+    _driver: SyncDriver
 
     def __enter__(self) -> Self:
         self._started = self._driver.run(self._plan())
@@ -126,7 +126,7 @@ class ChatStream(_StreamState):
 
     def __iter__(self) -> Generator[ChatCompletionChunk, None, None]:
         stream = self._stream
-        reader, body, clock = stream.reader, stream.opened.body, self._driver.around.policy.clock
+        reader, body, clock = stream.reader, stream.opened.body, self._driver.context.policy.clock
         pieces = body.pieces
         first, stream.first = stream.first, []
         yield from first
@@ -185,7 +185,7 @@ class AsyncChatStream(_StreamState):
 
     async def __aiter__(self) -> AsyncGenerator[ChatCompletionChunk, None]:
         stream = self._stream
-        reader, body, clock = stream.reader, stream.opened.body, self._driver.around.policy.clock
+        reader, body, clock = stream.reader, stream.opened.body, self._driver.context.policy.clock
         pieces = body.pieces
         first, stream.first = stream.first, []
         for chunk in first:

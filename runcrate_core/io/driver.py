@@ -9,50 +9,50 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.files import PartFile
-from runcrate_core.io.http import BlockingHttp
+from runcrate_core.io.transport import SyncHttp
 from runcrate_core.protocol.attempts import attempt_call
 from runcrate_core.protocol.steps import (
-    AskRim,
     Call,
-    Do,
-    Notify,
+    CloseStream,
+    GetRunner,
+    InvokeCallback,
+    MakeTempFile,
     Now,
-    Open,
-    Receive,
-    Release,
+    OpenStream,
+    ReadBytes,
+    RunInThread,
     Send,
     Sleep,
-    Stage,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from runcrate_core.config import Config
-    from runcrate_core.io.http import AsyncHttp
-    from runcrate_core.protocol.attempts import Circumstances
-    from runcrate_core.protocol.steps import Plan, Step
+    from runcrate_core.io.transport import AsyncHttp
+    from runcrate_core.protocol.attempts import CallContext
+    from runcrate_core.protocol.steps import Operation, Step
 
 T = TypeVar("T")
 
 
-class BlockingDriver:
+class SyncDriver:
     """Carries out plans and blocks until they are done.
 
     Attributes:
         config: Settings of the client.
         http: Its connections.
-        around: What its calls share.
+        context: What its calls share.
     """
 
-    def __init__(self, config: Config, http: BlockingHttp, around: Circumstances) -> None:
+    def __init__(self, config: Config, http: SyncHttp, context: CallContext) -> None:
         self.config = config
         self.http = http
-        self.around = around
+        self.context = context
 
-    def run(self, plan: Plan[T]) -> T:
+    def run(self, plan: Operation[T]) -> T:
         """Carry out a plan and return its result."""
-        flow = attempt_call(plan, self.around) if isinstance(plan, Call) else iter(plan)
+        flow = attempt_call(plan, self.context) if isinstance(plan, Call) else iter(plan)
         try:
             step = next(flow)
             while True:
@@ -69,11 +69,11 @@ class BlockingDriver:
             _forget_hidden_context(error)
             raise
 
-    def run_blocking(self, plan: Plan[T]) -> T:
-        """Do what `run` does; as part of `Rim`."""
+    def run_sync(self, plan: Operation[T]) -> T:
+        """Do what `run` does; as part of `Runner`."""
         return self.run(plan)
 
-    async def run_waiting(self, plan: Plan[T]) -> T:
+    async def run_async(self, plan: Operation[T]) -> T:
         """Carry out a plan in a thread of its own."""
         return await asyncio.to_thread(self.run, plan)
 
@@ -85,21 +85,21 @@ class BlockingDriver:
                 return self.http.send(request, self.config)
             case Sleep(seconds):
                 return time.sleep(seconds)
-            case Open(request, raw):
+            case OpenStream(request, raw):
                 return self.http.open(request, self.config, raw=raw)
-            case Receive(opened):
+            case ReadBytes(opened):
                 return opened.body.receive()
-            case Release(opened):
+            case CloseStream(opened):
                 return opened.body.close()
             case Now():
-                return self.around.policy.clock()
-            case Do(function):
+                return self.context.policy.clock()
+            case RunInThread(function):
                 return function()
-            case Stage(target):
+            case MakeTempFile(target):
                 return PartFile(target)
-            case AskRim():
+            case GetRunner():
                 return self
-            case Notify(callback, value):
+            case InvokeCallback(callback, value):
                 return _call_back(callback, value)
 
 
@@ -109,17 +109,17 @@ class AsyncDriver:
     Attributes:
         config: Settings of the client.
         http: Its connections.
-        around: What its calls share.
+        context: What its calls share.
     """
 
-    def __init__(self, config: Config, http: AsyncHttp, around: Circumstances) -> None:
+    def __init__(self, config: Config, http: AsyncHttp, context: CallContext) -> None:
         self.config = config
         self.http = http
-        self.around = around
+        self.context = context
 
-    async def run(self, plan: Plan[T]) -> T:
+    async def run(self, plan: Operation[T]) -> T:
         """Carry out a plan and return its result."""
-        flow = attempt_call(plan, self.around) if isinstance(plan, Call) else iter(plan)
+        flow = attempt_call(plan, self.context) if isinstance(plan, Call) else iter(plan)
         try:
             step = next(flow)
             while True:
@@ -136,7 +136,7 @@ class AsyncDriver:
             _forget_hidden_context(error)
             raise
 
-    def run_blocking(self, plan: Plan[T]) -> T:
+    def run_sync(self, plan: Operation[T]) -> T:
         """Carry out a plan on connections of its own, and block the event loop meanwhile.
 
         Raises:
@@ -147,14 +147,14 @@ class AsyncDriver:
                 "This needs a request, and the asynchronous client has an `http_client` of yours, "
                 "which cannot block. Await the asynchronous form of the method. Nothing was sent."
             )
-        http = BlockingHttp()
+        http = SyncHttp()
         try:
-            return BlockingDriver(self.config, http, self.around).run(plan)
+            return SyncDriver(self.config, http, self.context).run(plan)
         finally:
             http.close()
 
-    async def run_waiting(self, plan: Plan[T]) -> T:
-        """Do what `run` does; as part of `Rim`."""
+    async def run_async(self, plan: Operation[T]) -> T:
+        """Do what `run` does; as part of `Runner`."""
         return await self.run(plan)
 
     async def _do(self, step: Step) -> Any:
@@ -165,21 +165,21 @@ class AsyncDriver:
                 return await self.http.send(request, self.config)
             case Sleep(seconds):
                 return await asyncio.sleep(seconds)
-            case Open(request, raw):
+            case OpenStream(request, raw):
                 return await self.http.open(request, self.config, raw=raw)
-            case Receive(opened):
+            case ReadBytes(opened):
                 return await opened.body.receive()
-            case Release(opened):
+            case CloseStream(opened):
                 return await opened.body.close()
             case Now():
-                return self.around.policy.clock()
-            case Do(function):
+                return self.context.policy.clock()
+            case RunInThread(function):
                 return await asyncio.to_thread(function)
-            case Stage(target):
+            case MakeTempFile(target):
                 return PartFile(target)
-            case AskRim():
+            case GetRunner():
                 return self
-            case Notify(callback, value):
+            case InvokeCallback(callback, value):
                 result = callback(value)
                 return await result if inspect.isawaitable(result) else result
 

@@ -21,14 +21,14 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overlo
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from runcrate_core.io.driver import AsyncDriver, BlockingDriver
-    from runcrate_core.protocol.steps import Plan
+    from runcrate_core.io.driver import AsyncDriver, SyncDriver
+    from runcrate_core.protocol.steps import Operation
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 # What a function returns is shown as what the method gives.
-_PLAN_RETURN = re.compile(r"^(?:Call|Flow|Plan)\[(?:Batch\[(.*)\]|(.*))\]$", re.DOTALL)
+_OPERATION_RETURN = re.compile(r"^(?:Call|Flow|Operation)\[(?:PageData\[(.*)\]|(.*))\]$", re.DOTALL)
 # Options that several methods share are one `TypedDict`, shown as the arguments that they are.
 _OPTIONS = re.compile(r"^Unpack\[(\w+)\]$")
 
@@ -36,7 +36,7 @@ _OPTIONS = re.compile(r"^Unpack\[(\w+)\]$")
 class SyncResource:
     """A namespace of the blocking client."""
 
-    def __init__(self, driver: BlockingDriver) -> None:
+    def __init__(self, driver: SyncDriver) -> None:
         self._driver = driver
 
 
@@ -68,17 +68,17 @@ class Method:
         result = self._result
         if result is None:
             planned = str(signature.return_annotation)
-            result = self.shows.format(_PLAN_RETURN.sub(lambda it: it[1] or it[2], planned))
+            result = self.shows.format(_OPERATION_RETURN.sub(lambda it: it[1] or it[2], planned))
         return signature.replace(return_annotation=result)
 
     def bound(
-        self, resource: SyncResource | AsyncResource, carry_out: Callable[[Any, Any], Any]
+        self, resource: SyncResource | AsyncResource, run_tool: Callable[[Any, Any], Any]
     ) -> Any:
-        """Return a method that hands the plan to `carry_out`, with the driver of the resource."""
+        """Return a method that hands the plan to `run_tool`, with the driver of the resource."""
         make, driver = self._make, resource._driver  # noqa: SLF001 - part of the resource
 
         def method(*args: Any, **kwargs: Any) -> Any:
-            return carry_out(driver, make(*args, **kwargs))
+            return run_tool(driver, make(*args, **kwargs))
 
         return self.dressed(method)
 
@@ -114,7 +114,7 @@ def with_options(signature: inspect.Signature, function: Callable[..., Any]) -> 
 class endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property`
     """A blocking method made of a function that returns a plan."""
 
-    def __init__(self, make: Callable[P, Plan[T]], *, result: str | None = None) -> None:
+    def __init__(self, make: Callable[P, Operation[T]], *, result: str | None = None) -> None:
         super().__init__(make, result)
 
     @overload
@@ -136,7 +136,7 @@ class endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property`
 class async_endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property`
     """An asynchronous method made of a function that returns a plan."""
 
-    def __init__(self, make: Callable[P, Plan[T]], *, result: str | None = None) -> None:
+    def __init__(self, make: Callable[P, Operation[T]], *, result: str | None = None) -> None:
         super().__init__(make, result)
 
     @overload

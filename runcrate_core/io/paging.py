@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
 from runcrate_core.io.endpoint import AsyncResource, Method, SyncResource
-from runcrate_core.protocol.paging import Batch
+from runcrate_core.protocol.paging import PageData
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from runcrate_core.io.driver import AsyncDriver, BlockingDriver
-    from runcrate_core.protocol.steps import Plan
+    from runcrate_core.io.driver import AsyncDriver, SyncDriver
+    from runcrate_core.protocol.steps import Operation
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -27,7 +27,7 @@ T = TypeVar("T")
 class _PageOf(Generic[T]):
     """What both kinds of page show of their own values."""
 
-    def __init__(self, batch: Batch[T]) -> None:
+    def __init__(self, batch: PageData[T]) -> None:
         self._batch = batch
 
     @property
@@ -77,12 +77,12 @@ class Page(_PageOf[T]):
         ```
     """
 
-    def __init__(self, driver: BlockingDriver, batch: Batch[T]) -> None:
+    def __init__(self, driver: SyncDriver, batch: PageData[T]) -> None:
         super().__init__(batch)
         self._driver = driver
 
     @classmethod
-    def first(cls, driver: BlockingDriver, plan: Plan[Batch[T]]) -> Page[T]:
+    def first(cls, driver: SyncDriver, plan: Operation[PageData[T]]) -> Page[T]:
         """Return the page that a plan gets."""
         return cls(driver, driver.run(plan))
 
@@ -109,12 +109,12 @@ class AsyncPage(_PageOf[T]):
     # An ordinary `for` would otherwise fall back to the index and silently end with this page.
     __iter__ = None
 
-    def __init__(self, driver: AsyncDriver, batch: Batch[T]) -> None:
+    def __init__(self, driver: AsyncDriver, batch: PageData[T]) -> None:
         super().__init__(batch)
         self._driver = driver
 
     @classmethod
-    async def first(cls, driver: AsyncDriver, plan: Plan[Batch[T]]) -> AsyncPage[T]:
+    async def first(cls, driver: AsyncDriver, plan: Operation[PageData[T]]) -> AsyncPage[T]:
         """Return the page that a plan gets."""
         return cls(driver, await driver.run(plan))
 
@@ -130,7 +130,7 @@ class AsyncPage(_PageOf[T]):
 class AsyncPages(Generic[T]):
     """A list that was asked for: `await` gives its first page, `async for` all its values."""
 
-    def __init__(self, driver: AsyncDriver, plan: Plan[Batch[T]]) -> None:
+    def __init__(self, driver: AsyncDriver, plan: Operation[PageData[T]]) -> None:
         self._driver = driver
         self._plan = plan
 
@@ -141,9 +141,9 @@ class AsyncPages(Generic[T]):
         return async_values(self._driver, self._plan)
 
 
-def values(driver: BlockingDriver, start: Batch[T] | Plan[Batch[T]]) -> Generator[T]:
+def values(driver: SyncDriver, start: PageData[T] | Operation[PageData[T]]) -> Generator[T]:
     """Iterate over the values of a row, from a batch or from the plan of the first."""
-    batch = start if isinstance(start, Batch) else driver.run(start)
+    batch = start if isinstance(start, PageData) else driver.run(start)
     while True:
         yield from batch.items
         if batch.following is None:
@@ -151,9 +151,11 @@ def values(driver: BlockingDriver, start: Batch[T] | Plan[Batch[T]]) -> Generato
         batch = driver.run(batch.following())
 
 
-async def async_values(driver: AsyncDriver, start: Batch[T] | Plan[Batch[T]]) -> AsyncGenerator[T]:
+async def async_values(
+    driver: AsyncDriver, start: PageData[T] | Operation[PageData[T]]
+) -> AsyncGenerator[T]:
     """Iterate over the values of a row; see `values`."""
-    batch = start if isinstance(start, Batch) else await driver.run(start)
+    batch = start if isinstance(start, PageData) else await driver.run(start)
     while True:
         for item in batch.items:
             yield item
@@ -167,7 +169,7 @@ class paged_endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property
 
     shows = "Page[{}]"
 
-    def __init__(self, make: Callable[P, Plan[Batch[T]]]) -> None:
+    def __init__(self, make: Callable[P, Operation[PageData[T]]]) -> None:
         super().__init__(make)
 
     @overload
@@ -183,7 +185,7 @@ class async_paged_endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `pr
 
     shows = "AsyncPages[{}]"
 
-    def __init__(self, make: Callable[P, Plan[Batch[T]]]) -> None:
+    def __init__(self, make: Callable[P, Operation[PageData[T]]]) -> None:
         super().__init__(make)
 
     @overload
@@ -201,7 +203,7 @@ class iterator_endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `prope
 
     shows = "Iterator[{}]"
 
-    def __init__(self, make: Callable[P, Plan[Batch[T]]]) -> None:
+    def __init__(self, make: Callable[P, Operation[PageData[T]]]) -> None:
         super().__init__(make)
 
     @overload
@@ -219,7 +221,7 @@ class async_iterator_endpoint(Method, Generic[P, T]):  # noqa: N801 - used like 
 
     shows = "AsyncIterator[{}]"
 
-    def __init__(self, make: Callable[P, Plan[Batch[T]]]) -> None:
+    def __init__(self, make: Callable[P, Operation[PageData[T]]]) -> None:
         super().__init__(make)
 
     @overload

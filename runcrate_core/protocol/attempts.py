@@ -7,31 +7,41 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from runcrate_core.observing import RequestEvent
-from runcrate_core.protocol.answer import Answer, TransportFailure, request_id_of
-from runcrate_core.protocol.rate_limit import RateLimit, RateLimitGate
-from runcrate_core.protocol.refusals import (
-    Refusal,
-    error_of_answer,
+from runcrate_core.hooks import RequestEvent
+from runcrate_core.protocol.error_mapping import (
+    ErrorBody,
     error_of_failure,
-    read_refusal,
+    error_of_response,
+    parse_error_body,
 )
+from runcrate_core.protocol.rate_limiter import RateLimit, RateLimiter
 from runcrate_core.protocol.request import Surface
+from runcrate_core.protocol.response import Response, TransportFailure, request_id_of
 from runcrate_core.protocol.retry import (
     REFUSED_UNTOUCHED,
     GiveUp,
     RetryBudget,
     RetryPolicy,
-    judge,
+    decide_retry,
 )
-from runcrate_core.protocol.steps import Call, Notify, Opened, Release, Send, Sleep, Step
+from runcrate_core.protocol.steps import (
+    Call,
+    CloseStream,
+    InvokeCallback,
+    Send,
+    Sleep,
+    Step,
+    StreamedResponse,
+)
 
 if TYPE_CHECKING:
     from runcrate_core.errors import RuncrateError
     from runcrate_core.protocol.request import Request
 
 T = TypeVar("T")
-Exchange = Callable[["Request"], Generator[Step, Any, Answer | TransportFailure | Opened]]
+Exchange = Callable[
+    ["Request"], Generator[Step, Any, Response | TransportFailure | StreamedResponse]
+]
 
 logger = logging.getLogger("runcrate_core")
 _NOT_FOUND = 404
@@ -39,7 +49,7 @@ _NO_CONTENT = 204
 
 
 @dataclass(frozen=True, slots=True)
-class Circumstances:
+class CallContext:
     """What the attempts of a client's calls share.
 
     Attributes:
@@ -52,37 +62,39 @@ class Circumstances:
 
     policy: RetryPolicy = field(default_factory=RetryPolicy)
     budget: RetryBudget = field(default_factory=RetryBudget)
-    gate: RateLimitGate | None = None
+    limiter: RateLimiter | None = None
     on_request: Callable[[RequestEvent], object] | None = None
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-def send_once(request: Request) -> Generator[Step, Any, Answer | TransportFailure | Opened]:
+def send_once(
+    request: Request,
+) -> Generator[Step, Any, Response | TransportFailure | StreamedResponse]:
     """Exchange a request for an answer that is read whole."""
-    reply: Answer | TransportFailure = yield Send(request)
+    reply: Response | TransportFailure = yield Send(request)
     return reply
 
 
-def attempt_call(call: Call[T], around: Circumstances) -> Generator[Step, Any, T]:
+def attempt_call(call: Call[T], context: CallContext) -> Generator[Step, Any, T]:
     """Carry out a call with its repeats and return its parsed result.
 
     Raises:
         RuncrateError: The last failure, when nothing more is to be tried.
     """
-    answer = yield from attempts(call.request, around, send_once)
-    if not isinstance(answer, Answer):  # pragma: no cover - `send_once` opens nothing
+    answer = yield from attempts(call.request, context, send_once)
+    if not isinstance(answer, Response):  # pragma: no cover - `send_once` opens nothing
         raise TypeError(answer)
     return call.parse(answer)
 
 
 def attempts(
-    request: Request, around: Circumstances, exchange: Exchange
-) -> Generator[Step, Any, Answer | Opened]:
+    request: Request, context: CallContext, exchange: Exchange
+) -> Generator[Step, Any, Response | StreamedResponse]:
     """Send a request until it succeeds or may not be sent again.
 
     Args:
         request: What to send.
-        around: What the client's calls share.
+        context: What the client's calls share.
         exchange: How one attempt is made.
 
     Returns:
@@ -91,20 +103,20 @@ def attempts(
     Raises:
         RuncrateError: The last failure.
     """
-    policy = around.policy
+    policy = context.policy
     started = policy.clock()
     number = 0
-    may_have_arrived = False
+    may_have_been_received = False
     while True:
         number += 1
-        reply = yield from _one_attempt(request, number, around, exchange)
-        if isinstance(reply, Opened) or (isinstance(reply, Answer) and reply.ok):
-            around.budget.refund(number)
+        reply = yield from _one_attempt(request, number, context, exchange)
+        if isinstance(reply, StreamedResponse) or (isinstance(reply, Response) and reply.ok):
+            context.budget.refund(number)
             return reply
-        if may_have_arrived and _finds_nothing(request, reply):
-            return Answer(status=_NO_CONTENT)
-        refusal = _refusal(reply, around.secrets)
-        verdict = judge(
+        if may_have_been_received and _finds_nothing(request, reply):
+            return Response(status=_NO_CONTENT)
+        refusal = _refusal(reply, context.secrets)
+        decision = decide_retry(
             request,
             reply,
             error_code=refusal.decisive_code,
@@ -112,44 +124,48 @@ def attempts(
             elapsed_s=policy.clock() - started,
             policy=policy,
         )
-        if not isinstance(verdict, GiveUp) and not around.budget.take():
-            verdict = GiveUp("the retry budget is spent, as many calls are failing")
-        if isinstance(verdict, GiveUp):
-            raise _error(request, reply, refusal, number, verdict, around.secrets)
-        _log_repeat(request, reply, verdict.seconds, number)
-        may_have_arrived = may_have_arrived or _acted_on(reply)
-        yield Sleep(verdict.seconds)
+        if not isinstance(decision, GiveUp) and not context.budget.take():
+            decision = GiveUp("the retry budget is spent, as many calls are failing")
+        if isinstance(decision, GiveUp):
+            raise _error(request, reply, refusal, number, decision, context.secrets)
+        _log_repeat(request, reply, decision.seconds, number)
+        may_have_been_received = may_have_been_received or _acted_on(reply)
+        yield Sleep(decision.seconds)
 
 
 def _one_attempt(
-    request: Request, number: int, around: Circumstances, exchange: Exchange
-) -> Generator[Step, Any, Answer | TransportFailure | Opened]:
-    policy = around.policy
+    request: Request, number: int, context: CallContext, exchange: Exchange
+) -> Generator[Step, Any, Response | TransportFailure | StreamedResponse]:
+    policy = context.policy
     # The rate limit is of the key, which a foreign address never sees.
-    gate = around.gate if request.surface is not Surface.EXTERNAL else None
-    if gate is not None:
-        while (pause := gate.admit(policy.clock(), policy.random())) > 0:
+    limiter = context.limiter if request.surface is not Surface.EXTERNAL else None
+    if limiter is not None:
+        while (pause := limiter.acquire(policy.clock(), policy.random())) > 0:
             yield Sleep(pause)
     sent_at = policy.clock()
-    reply: Answer | TransportFailure | Opened | None = None
+    reply: Response | TransportFailure | StreamedResponse | None = None
     try:
         reply = yield from exchange(request)
     finally:
-        if gate is not None:
-            answered = isinstance(reply, Answer | Opened)
-            state = RateLimit.read(reply.headers) if isinstance(reply, Answer | Opened) else None
-            gate.settle(state, answered=answered, now=policy.clock())
-    if around.on_request is not None:
+        if limiter is not None:
+            answered = isinstance(reply, Response | StreamedResponse)
+            state = (
+                RateLimit.read(reply.headers)
+                if isinstance(reply, Response | StreamedResponse)
+                else None
+            )
+            limiter.settle(state, answered=answered, now=policy.clock())
+    if context.on_request is not None:
         event = _event(request, reply, number, policy.clock() - sent_at)
         try:
-            yield Notify(around.on_request, event)
+            yield InvokeCallback(context.on_request, event)
         except Exception as error:  # noqa: BLE001 - watching must not break what is watched
             logger.warning("The `on_request` hook raised %s.", type(error).__name__)
         except GeneratorExit:
             raise  # nothing can be asked for any more
         except BaseException:
-            if isinstance(reply, Opened) and reply.body is not None:
-                yield Release(reply)
+            if isinstance(reply, StreamedResponse) and reply.body is not None:
+                yield CloseStream(reply)
             raise
     return reply
 
@@ -157,44 +173,44 @@ def _one_attempt(
 def _finds_nothing(request: Request, reply: object) -> bool:
     """Whether a DELETE finds nothing; repeated, that means that the first, lost one worked."""
     deletes = request.method == "DELETE"
-    return deletes and isinstance(reply, Answer) and reply.status == _NOT_FOUND
+    return deletes and isinstance(reply, Response) and reply.status == _NOT_FOUND
 
 
-def _acted_on(reply: Answer | TransportFailure) -> bool:
+def _acted_on(reply: Response | TransportFailure) -> bool:
     """Whether the server may have done what it was asked for, although it did not say so."""
     if isinstance(reply, TransportFailure):
-        return reply.may_have_arrived
+        return reply.may_have_been_received
     return reply.status not in REFUSED_UNTOUCHED
 
 
-def _refusal(reply: Answer | TransportFailure, secrets: tuple[str, ...]) -> Refusal:
-    if isinstance(reply, Answer):
-        return read_refusal(reply.body, secrets)
-    return Refusal("", None, None)
+def _refusal(reply: Response | TransportFailure, secrets: tuple[str, ...]) -> ErrorBody:
+    if isinstance(reply, Response):
+        return parse_error_body(reply.body, secrets)
+    return ErrorBody("", None, None)
 
 
 def _error(
     request: Request,
-    reply: Answer | TransportFailure,
-    refusal: Refusal,
+    reply: Response | TransportFailure,
+    refusal: ErrorBody,
     number: int,
-    verdict: GiveUp,
+    decision: GiveUp,
     secrets: tuple[str, ...],
 ) -> RuncrateError:
     if isinstance(reply, TransportFailure):
-        return error_of_failure(reply, request, attempts=number, why_not_repeated=verdict.reason)
-    return error_of_answer(
+        return error_of_failure(reply, request, attempts=number, why_not_repeated=decision.reason)
+    return error_of_response(
         reply,
         request,
         refusal,
         attempts=number,
-        why_not_repeated=verdict.reason,
+        why_not_repeated=decision.reason,
         secrets=secrets,
     )
 
 
 def _log_repeat(
-    request: Request, reply: Answer | TransportFailure, wait: float, number: int
+    request: Request, reply: Response | TransportFailure, wait: float, number: int
 ) -> None:
     outcome = reply.failure.value if isinstance(reply, TransportFailure) else str(reply.status)
     logger.info(
@@ -208,7 +224,10 @@ def _log_repeat(
 
 
 def _event(
-    request: Request, reply: Answer | TransportFailure | Opened, number: int, elapsed_s: float
+    request: Request,
+    reply: Response | TransportFailure | StreamedResponse,
+    number: int,
+    elapsed_s: float,
 ) -> RequestEvent:
     status, failure, request_id = None, None, None
     if isinstance(reply, TransportFailure):

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 # The API takes archives of at most so many bytes (official SDK 0.5.0: 1 GB); more files than that
 # are not worth packing.
-MOST_CODE_BYTES: Final = 1024**3
+MAX_CODE_BYTES: Final = 1024**3
 
 # Never code: version control, installed packages, caches.
-SKIPPED_FOLDERS: Final = frozenset(
+SKIPPED_DIRECTORIES: Final = frozenset(
     {
         ".git",
         ".hg",
@@ -37,7 +37,7 @@ SKIPPED_FOLDERS: Final = frozenset(
     }
 )
 # Folders of programs that keep their logins in them.
-SECRET_FOLDERS: Final = frozenset(
+SECRET_DIRECTORIES: Final = frozenset(
     {".ssh", ".aws", ".azure", ".docker", ".gcloud", ".gnupg", ".kube", ".runcrate"}
 )
 SECRET_NAMES: Final = (
@@ -166,13 +166,13 @@ def require_packable(files: Sequence[Entry]) -> None:
         ValueError: They are; the largest are named.
     """
     total = sum(file.size for file in files)
-    if total <= MOST_CODE_BYTES:
+    if total <= MAX_CODE_BYTES:
         return
     largest = sorted(files, key=lambda file: file.size, reverse=True)[:_NAMED_FILES]
     named = ", ".join(f"{file.path} ({file.size // _MEBIBYTE} MiB)" for file in largest)
     raise ValueError(
         f"The directory has {total // _MEBIBYTE} MiB in {len(files)} files, and "
-        f"{MOST_CODE_BYTES // _MEBIBYTE} MiB are the most. The largest are {named}. Leave out "
+        f"{MAX_CODE_BYTES // _MEBIBYTE} MiB are the most. The largest are {named}. Leave out "
         "what is not code with `exclude`, and put data on a volume. Nothing was packed or sent."
     )
 
@@ -184,9 +184,9 @@ def in_order(files: Iterable[Entry]) -> list[Entry]:
 
 def _reason_to_skip_folder(path: str) -> str | None:
     name = PurePosixPath(path).name.lower()
-    if name in SKIPPED_FOLDERS:
+    if name in SKIPPED_DIRECTORIES:
         return "it is not code"
-    return "it looks like a folder of secrets" if name in SECRET_FOLDERS else None
+    return "it looks like a folder of secrets" if name in SECRET_DIRECTORIES else None
 
 
 def _matches(path: str, patterns: Iterable[str]) -> bool:

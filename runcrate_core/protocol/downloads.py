@@ -12,23 +12,23 @@ from runcrate_core.errors import (
     APIStatusError,
     APITimeoutError,
 )
-from runcrate_core.protocol.answer import Answer, Failure, TransportFailure
 from runcrate_core.protocol.attempts import attempts
 from runcrate_core.protocol.media_types import contradicts, media_type, suffix_of
 from runcrate_core.protocol.ranges import Fit
 from runcrate_core.protocol.redaction import origin_of
-from runcrate_core.protocol.request import Patience, Repeat, Request, Surface
+from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface
+from runcrate_core.protocol.response import Failure, Response, TransportFailure
 from runcrate_core.protocol.retry import wait_before
 from runcrate_core.protocol.steps import (
-    AskRim,
-    Do,
-    Notify,
-    Open,
-    Opened,
-    Receive,
-    Release,
+    CloseStream,
+    GetRunner,
+    InvokeCallback,
+    MakeTempFile,
+    OpenStream,
+    ReadBytes,
+    RunInThread,
     Sleep,
-    Stage,
+    StreamedResponse,
 )
 from runcrate_core.protocol.transfer import DEFAULT_LIMIT, Transfer, Wanted
 
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from pathlib import Path
 
-    from runcrate_core.protocol.attempts import Circumstances
+    from runcrate_core.protocol.attempts import CallContext
     from runcrate_core.protocol.steps import Flow, Sink, Step
 
 # Called with the bytes done and their total, which is `None` while it is unknown.
@@ -45,7 +45,7 @@ Media = Literal["image", "audio", "video"]
 
 # Bytes are written (and progress is told) in amounts of this size.
 WRITE_BYTES: Final = 1024 * 1024
-MOST_REDIRECTS: Final = 5
+MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 _RANGE_NOT_SATISFIABLE: Final = 416
 
@@ -98,21 +98,21 @@ def download_flow(
         APIStatusError: It was refused.
     """
     transfer = Transfer(_request(source), Wanted.of(limit=limit, size=size, sha256=sha256))
-    part = yield from Stage(target)
+    part = yield from MakeTempFile(target)
     try:
-        yield from Do(part.create)
+        yield from RunInThread(part.create)
         yield from transfer_flow(transfer, part, on_progress)
         if media is not None:
             _require_media(transfer, media)
             if not target.suffix:
                 suffix = suffix_of(transfer.head, transfer.content_type)
                 target = target.with_name(target.name + suffix)
-        yield from Do(functools.partial(part.move_to, target))
+        yield from RunInThread(functools.partial(part.move_to, target))
     except GeneratorExit:
         part.discard()  # nothing can be asked for any more
         raise
     except BaseException:
-        yield from Do(part.discard)
+        yield from RunInThread(part.discard)
         raise
     return target
 
@@ -134,9 +134,9 @@ def fetch_flow(source: Request | str, *, limit: int, media: Media) -> Flow[Fetch
 
 def transfer_flow(transfer: Transfer, sink: Sink, on_progress: OnProgress | None) -> Flow[None]:
     """Bring a file into a sink, over as many connections as it takes, and check it."""
-    around = (yield from AskRim()).around
+    context = (yield from GetRunner()).context
     while True:
-        opened = yield from _open(transfer, around)
+        opened = yield from _open(transfer, context)
         if opened is None:
             continue
         try:
@@ -144,22 +144,22 @@ def transfer_flow(transfer: Transfer, sink: Sink, on_progress: OnProgress | None
         except GeneratorExit:
             raise  # nothing can be asked for any more
         except BaseException:
-            yield Release(opened)
+            yield CloseStream(opened)
             raise
-        yield Release(opened)
+        yield CloseStream(opened)
         if failure is None:
             transfer.verify()
             return
-        yield Sleep(_wait_after_cut(transfer, failure, around))
+        yield Sleep(_wait_after_cut(transfer, failure, context))
 
 
-def _open(transfer: Transfer, around: Circumstances) -> Flow[Opened | None]:
+def _open(transfer: Transfer, context: CallContext) -> Flow[StreamedResponse | None]:
     """Ask for the file or its rest; `None` when all of it is to be asked for instead."""
     headers = transfer.next_headers()
     request = replace(transfer.request, headers=transfer.request.headers + headers)
-    for _ in range(MOST_REDIRECTS + 1):
+    for _ in range(MAX_REDIRECTS + 1):
         try:
-            reply = yield from attempts(request, around, _open_once)
+            reply = yield from attempts(request, context, _open_once)
         except APIStatusError as error:
             if error.status_code == _RANGE_NOT_SATISFIABLE and transfer.received:
                 transfer.misfit()
@@ -167,25 +167,27 @@ def _open(transfer: Transfer, around: Circumstances) -> Flow[Opened | None]:
             if request.surface is Surface.EXTERNAL:
                 raise _refused(request, error) from None
             raise
-        if not isinstance(reply, Opened):  # pragma: no cover - `_open_once` reads nothing
+        if not isinstance(reply, StreamedResponse):  # pragma: no cover - `_open_once` reads nothing
             raise TypeError(reply)
         if reply.status not in _REDIRECTS:
             return reply
         location = reply.headers.get("location", "")
         request = replace(external_request(location), headers=headers)
-    raise transfer.error(f"its address redirects more than {MOST_REDIRECTS} times")
+    raise transfer.error(f"its address redirects more than {MAX_REDIRECTS} times")
 
 
-def _open_once(request: Request) -> Generator[Step, Any, Answer | TransportFailure | Opened]:
-    reply: Opened | Answer | TransportFailure = yield Open(request, raw=True)
-    if isinstance(reply, Answer) and reply.status in _REDIRECTS:
-        return Opened(reply.status, dict(reply.headers), None)
+def _open_once(
+    request: Request,
+) -> Generator[Step, Any, Response | TransportFailure | StreamedResponse]:
+    reply: StreamedResponse | Response | TransportFailure = yield OpenStream(request, raw=True)
+    if isinstance(reply, Response) and reply.status in _REDIRECTS:
+        return StreamedResponse(reply.status, dict(reply.headers), None)
     return reply
 
 
 def _receive(
     transfer: Transfer,
-    opened: Opened,
+    opened: StreamedResponse,
     sink: Sink,
     on_progress: OnProgress | None,
 ) -> Flow[TransportFailure | None]:
@@ -194,14 +196,14 @@ def _receive(
     if fit is Fit.MISFIT:
         return _MISFIT
     if fit is Fit.WHOLE:
-        yield from Do(sink.restart)
+        yield from RunInThread(sink.restart)
     if transfer.total is not None:
-        yield from Do(functools.partial(sink.reserve, transfer.total - transfer.received))
+        yield from RunInThread(functools.partial(sink.reserve, transfer.total - transfer.received))
     if on_progress is not None:
         yield _told(on_progress, transfer)
     waiting = bytearray()
     while True:
-        data: bytes | TransportFailure | None = yield Receive(opened)
+        data: bytes | TransportFailure | None = yield ReadBytes(opened)
         for piece in transfer.take(data) if isinstance(data, bytes) else ():
             waiting += piece
             if len(waiting) >= WRITE_BYTES:
@@ -228,22 +230,22 @@ def _write(
         transfer.digest(data)
         sink.write(data)
 
-    yield from Do(store)
+    yield from RunInThread(store)
     if on_progress is not None:
         yield _told(on_progress, transfer)
 
 
-def _told(on_progress: OnProgress, transfer: Transfer) -> Notify:
+def _told(on_progress: OnProgress, transfer: Transfer) -> InvokeCallback:
     done = transfer.received, transfer.total
 
     @functools.wraps(on_progress)
     def tell(done: tuple[int, int | None]) -> Any:
         return on_progress(*done)
 
-    return Notify(tell, done)
+    return InvokeCallback(tell, done)
 
 
-def _wait_after_cut(transfer: Transfer, failure: TransportFailure, around: Circumstances) -> float:
+def _wait_after_cut(transfer: Transfer, failure: TransportFailure, context: CallContext) -> float:
     """Return the seconds to wait before going on.
 
     Raises:
@@ -253,7 +255,7 @@ def _wait_after_cut(transfer: Transfer, failure: TransportFailure, around: Circu
         return 0.0
     received, total = transfer.received, transfer.total
     cuts = transfer.cut()
-    repeats = cuts <= around.policy.max_retries and (cuts == 1 or around.budget.take())
+    repeats = cuts <= context.policy.max_retries and (cuts == 1 or context.budget.take())
     if not repeats:
         timed_out = failure.failure is Failure.READ_TIMEOUT
         of_total = "" if total is None else f" of {total}"
@@ -264,7 +266,7 @@ def _wait_after_cut(transfer: Transfer, failure: TransportFailure, around: Circu
             "and a file that was there before is unchanged. Download it again.",
             attempts=cuts,
         )
-    return wait_before(cuts, None, around.policy.random)
+    return wait_before(cuts, None, context.policy.random)
 
 
 def _require_media(transfer: Transfer, media: Media) -> None:
@@ -286,8 +288,8 @@ def external_request(url: str) -> Request:
         method="GET",
         path=url,
         route=origin_of(url) or "(no address)",
-        repeat=Repeat.SAFE,
-        patience=Patience.TRANSFER,
+        retry=RetrySafety.SAFE,
+        read_timeout=ReadTimeout.TRANSFER,
     )
 
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # A server's own words; more is a dump, not a reason.
-LONGEST_REASON: Final = 500
+MAX_REASON_LENGTH: Final = 500
 _FIELDS: Final = (
     "error",
     "error_message",
@@ -26,7 +26,7 @@ _FIELDS: Final = (
     "detail",
     "details",
 )
-_DEEPEST: Final = 5
+_MAX_DEPTH: Final = 5
 
 
 def failure_reason(fields: Mapping[str, Any]) -> str | None:
@@ -37,7 +37,7 @@ def failure_reason(fields: Mapping[str, Any]) -> str | None:
     """
     texts = (_text(fields.get(name), 0) for name in _FIELDS)
     found = next(filter(None, texts), "")
-    return redact(found)[:LONGEST_REASON] or None
+    return redact(found)[:MAX_REASON_LENGTH] or None
 
 
 def failure_code(fields: Mapping[str, Any]) -> str | None:
@@ -48,7 +48,7 @@ def failure_code(fields: Mapping[str, Any]) -> str | None:
 
 
 def _text(value: Any, depth: int) -> str:
-    if depth > _DEEPEST:
+    if depth > _MAX_DEPTH:
         return ""
     match value:
         case str():

@@ -8,9 +8,9 @@ from pathlib import PurePosixPath
 from typing import Final
 
 # Most file systems allow 255 bytes; the rest is left for `.<random>.part`.
-LONGEST_NAME_BYTES: Final = 200
+MAX_NAME_BYTES: Final = 200
 # A longer "suffix" is none; `model.tar.gz` keeps its last one when the name is cut.
-_LONGEST_SUFFIX_BYTES: Final = 20
+_MAX_SUFFIX_BYTES: Final = 20
 # Separators on some system, wildcards, and what opens a second stream of a file on Windows.
 _FORBIDDEN: Final = re.compile(r'[<>:"|?*]')
 _SEPARATORS: Final = re.compile(r"[/\\]")
@@ -38,7 +38,7 @@ def safe_file_name(name: str, fallback: str | None = None) -> str:
     )
     base = _SEPARATORS.split(unicodedata.normalize("NFC", visible))[-1]
     plain = _trimmed(_FORBIDDEN.sub("_", base))
-    if _DEVICE.fullmatch(plain.partition(".")[0].rstrip(" ")):
+    if is_device_name(plain):
         plain = f"_{plain}"
     plain = _trimmed(_shortened(plain))
     if plain:
@@ -48,6 +48,11 @@ def safe_file_name(name: str, fallback: str | None = None) -> str:
     return fallback
 
 
+def is_device_name(name: str) -> bool:
+    """Return whether Windows takes a file name for a device, such as `NUL` or `com1.txt`."""
+    return _DEVICE.fullmatch(name.partition(".")[0].rstrip(" ")) is not None
+
+
 def part_file_name(name: str, random: str) -> str:
     """Return the name of the temporary file of a file.
 
@@ -55,7 +60,7 @@ def part_file_name(name: str, random: str) -> str:
         name: The file's own name, which may be as long as names can be.
         random: Text that makes it unique.
     """
-    return f"{_first_bytes(name, LONGEST_NAME_BYTES)}.{random}.part"
+    return f"{_first_bytes(name, MAX_NAME_BYTES)}.{random}.part"
 
 
 def _trimmed(name: str) -> str:
@@ -63,14 +68,14 @@ def _trimmed(name: str) -> str:
 
 
 def _shortened(name: str) -> str:
-    if len(name.encode()) <= LONGEST_NAME_BYTES:
+    if len(name.encode()) <= MAX_NAME_BYTES:
         return name
     suffix = PurePosixPath(name).suffix
     room = len(suffix.encode())
-    if room > _LONGEST_SUFFIX_BYTES:
-        return _first_bytes(name, LONGEST_NAME_BYTES)
+    if room > _MAX_SUFFIX_BYTES:
+        return _first_bytes(name, MAX_NAME_BYTES)
     stem = name[: len(name) - len(suffix)]
-    return _first_bytes(stem, LONGEST_NAME_BYTES - room).rstrip(". ") + suffix
+    return _first_bytes(stem, MAX_NAME_BYTES - room).rstrip(". ") + suffix
 
 
 def _first_bytes(text: str, most: int) -> str:

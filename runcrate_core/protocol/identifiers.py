@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import quote
 
 # Longer than any identifier or artifact path of the API, far shorter than a server's URL limit.
-LONGEST_SEGMENT = 512
+MAX_SEGMENT_LENGTH = 512
 
 
 def path_segment(value: str, argument: str) -> str:
@@ -24,9 +24,9 @@ def path_segment(value: str, argument: str) -> str:
     _require_text(value, argument)
     if not value.strip():
         raise ValueError(f"`{argument}` is empty. Nothing was sent.")
-    if len(value) > LONGEST_SEGMENT:
+    if len(value) > MAX_SEGMENT_LENGTH:
         raise ValueError(
-            f"`{argument}` has {len(value)} characters; {LONGEST_SEGMENT} are the most. "
+            f"`{argument}` has {len(value)} characters; {MAX_SEGMENT_LENGTH} are the most. "
             "Nothing was sent."
         )
     if any(ord(character) < ord(" ") or character == "\x7f" for character in value):

@@ -7,7 +7,7 @@ from typing import Final
 UNKNOWN_TYPE: Final = "application/octet-stream"
 # What an error page, or a document taken for a picture, is.
 _DOCUMENTS: Final = frozenset({"application/json", "application/xml", "application/xhtml+xml"})
-_SOUND_IN_FILMS: Final = frozenset({"video/mp4", "video/webm", "video/quicktime"})
+_AUDIO_IN_VIDEOS: Final = frozenset({"video/mp4", "video/webm", "video/quicktime"})
 # From media type to the suffix of a file of it.
 _SUFFIXES: Final = {
     "image/png": ".png",
@@ -125,7 +125,7 @@ def contradicts(kind: str, wanted: str) -> bool:
     """
     if kind == UNKNOWN_TYPE or kind.startswith(f"{wanted}/"):
         return False
-    if wanted == "audio" and kind in _SOUND_IN_FILMS:
+    if wanted == "audio" and kind in _AUDIO_IN_VIDEOS:
         return False
     return kind.startswith(("text/", "image/", "audio/", "video/")) or kind in _DOCUMENTS
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
-    from runcrate_core.protocol.steps import Plan
+    from runcrate_core.protocol.steps import Operation
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Batch(Generic[T]):
+class PageData(Generic[T]):
     """Some values of a row.
 
     Attributes:
@@ -24,7 +24,7 @@ class Batch(Generic[T]):
     """
 
     items: Sequence[T]
-    following: Callable[[], Plan[Batch[T]]] | None = None
+    following: Callable[[], Operation[PageData[T]]] | None = None
     total: int | None = None
     cursor: str | None = None
 

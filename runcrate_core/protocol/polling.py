@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 from runcrate_core.errors import APITimeoutError, NotFoundError
-from runcrate_core.protocol.steps import Notify, Now, Sleep
+from runcrate_core.protocol.steps import InvokeCallback, Now, Sleep
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 # What was just made may not be visible everywhere at once: so long a 404 counts as "not yet".
 CREATION_LAG_S: Final = 10.0
-SHORTEST_INTERVAL_S: Final = 0.05
+MIN_INTERVAL_S: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +65,7 @@ def poll(
     """
     if not interval > 0 or (timeout is not None and not timeout >= 0):
         raise ValueError("`poll_interval` and `timeout` must be seconds above 0.")
-    interval = max(interval, SHORTEST_INTERVAL_S)
+    interval = max(interval, MIN_INTERVAL_S)
     started = yield from Now()
     seen: list[tuple[Any, Any]] = []
     while True:
@@ -78,7 +78,7 @@ def poll(
         if state is not None:
             key = (progress.key(state), progress.detail(state))
             if progress.on_change is not None and (not seen or seen[-1] != key):
-                yield Notify(progress.on_change, state)
+                yield InvokeCallback(progress.on_change, state)
             seen[:] = [key]
             if is_done(state):
                 return state

@@ -20,7 +20,7 @@ from runcrate_core.protocol.steps import Sleep
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from runcrate_core.protocol.steps import Call, Flow, Plan
+    from runcrate_core.protocol.steps import Call, Flow, Operation
 
 logger = logging.getLogger("runcrate_core")
 
@@ -124,7 +124,7 @@ def _created_or_found(call: Call[T], creation: Creation[T]) -> Flow[T]:
 def is_ambiguous(error: RuncrateError) -> bool:
     """Return whether a creation that failed so may have been carried out."""
     if isinstance(error, APIConnectionError):
-        return error.may_have_arrived
+        return error.may_have_been_received
     if isinstance(error, ResponseFormatError):
         return (error.status_code or 0) < _FIRST_REDIRECT  # a success that cannot be read
     refused = (error.code or "").lower() == _LAUNCH_REFUSED
@@ -133,7 +133,7 @@ def is_ambiguous(error: RuncrateError) -> bool:
 
 def by_name(
     name: str,
-    candidates: Callable[[], Plan[Iterable[F]]],
+    candidates: Callable[[], Operation[Iterable[F]]],
     *,
     is_over: Callable[[F], bool] = lambda _: False,
 ) -> Find[F]:

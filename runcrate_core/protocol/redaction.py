@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 MASK = "[redacted]"
 # A stand-in such as `x`, for a server without keys, is no secret and part of every word.
-SHORTEST_SECRET = 6
+MIN_SECRET_LENGTH = 6
 
 # Shapes rather than names: a server may echo a secret under any field name.
 _SECRET_SHAPES = re.compile(
@@ -38,7 +38,7 @@ def redact(text: str, secrets: Iterable[str] = ()) -> str:
         secrets: Further exact values to take out, such as a key of an unusual form.
     """
     for secret in secrets:
-        if len(secret) >= SHORTEST_SECRET:
+        if len(secret) >= MIN_SECRET_LENGTH:
             text = text.replace(secret, MASK)
     return _ADDRESS.sub(_without_query, _SECRET_SHAPES.sub(MASK, text))
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 from runcrate_core.protocol.identifiers import path_segment
 from runcrate_core.protocol.json_body import encode_json
+from runcrate_core.protocol.timeouts import Timeout, TimeoutLike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -24,10 +25,10 @@ class Surface(Enum):
     EXTERNAL = "external"
 
 
-class Repeat(Enum):
+class RetrySafety(Enum):
     """When a request may be sent again. Every request names its class.
 
-    * `SAFE`: after 429, 5xx and any transport failure.
+    * `SAFE`: after 408, 429, 5xx (but 501 and 505) and any transport failure.
     * `KEYED`: the same, with the same idempotency key and the same bytes.
     * `NEVER`: only when it was certainly not acted on (429, 503, a connection never opened).
     """
@@ -37,7 +38,7 @@ class Repeat(Enum):
     NEVER = "never"
 
 
-class Patience(Enum):
+class ReadTimeout(Enum):
     """How long to wait for an answer: seconds of silence while reading.
 
     The slow routes follow the official SDK 0.5.0, which knows the server's own limits.
@@ -85,32 +86,36 @@ class Request:
         method: HTTP method.
         path: Encoded path below the version part, or the whole address for `EXTERNAL`.
         route: The path with placeholders, for logs, errors and hooks (`/instances/{instance_id}`).
-        repeat: When it may be sent again.
+        retry: When it may be sent again.
         patience: Which read timeout applies.
         query: Query parameters, in order.
         content: The encoded body; files in it are streamed from disk.
         content_type: Media type of `content`.
         headers: Further headers.
         idempotency_key: Sent as `Idempotency-Key`; minted once for each logical call.
-        timeout: Seconds that override `patience`, when the caller gave them.
+        timeout: Limits that override `read_timeout`, when the caller gave them (as seconds, or in
+            one of the forms of `Timeout.of`).
     """
 
     surface: Surface
     method: str
     path: str
     route: str
-    repeat: Repeat
-    patience: Patience = Patience.ORDINARY
+    retry: RetrySafety
+    read_timeout: ReadTimeout = ReadTimeout.ORDINARY
     query: tuple[tuple[str, str], ...] = ()
     content: Content | None = None
     content_type: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     idempotency_key: str | None = None
-    timeout: float | None = None
+    timeout: float | TimeoutLike | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "timeout", Timeout.of(self.timeout))
 
     def __repr__(self) -> str:
         # Bodies hold prompts and environment values, external paths hold signatures.
-        return f"Request({self.method} {self.route}, {self.surface.value}, {self.repeat.value})"
+        return f"Request({self.method} {self.route}, {self.surface.value}, {self.retry.value})"
 
 
 def json_request(
@@ -118,14 +123,14 @@ def json_request(
     method: str,
     path: str,
     *,
-    repeat: Repeat,
+    retry: RetrySafety,
     route: str | None = None,
-    patience: Patience = Patience.ORDINARY,
+    read_timeout: ReadTimeout = ReadTimeout.ORDINARY,
     query: Mapping[str, QueryValue | Sequence[str]] | None = None,
     body: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
     idempotency_key: str | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
 ) -> Request:
     """Make a request with an optional JSON body, encoded now.
 
@@ -137,8 +142,8 @@ def json_request(
         method=method,
         path=path,
         route=route or path,
-        repeat=repeat,
-        patience=patience,
+        retry=retry,
+        read_timeout=read_timeout,
         query=query_pairs(query or {}),
         content=None if body is None else encode_json(body),
         content_type=None if body is None else "application/json",
@@ -151,7 +156,7 @@ def json_request(
 def infrastructure_request(
     method: str,
     route: str,
-    repeat: Repeat,
+    retry: RetrySafety,
     *,
     identifiers: Mapping[str, str] | None = None,
     **options: Any,
@@ -161,7 +166,7 @@ def infrastructure_request(
     Args:
         method: HTTP method.
         route: Path with placeholders, such as `/jobs/{job_id}/logs`.
-        repeat: When it may be sent again.
+        retry: When it may be sent again.
         identifiers: What stands for each placeholder; each is encoded as one path segment.
         options: The other arguments of `json_request`.
 
@@ -174,7 +179,7 @@ def infrastructure_request(
         method,
         route.format(**segments),
         route=route,
-        repeat=repeat,
+        retry=retry,
         **options,
     )
 
@@ -197,13 +202,17 @@ def _each_pair(query: Mapping[str, QueryValue | Sequence[str]]) -> Iterator[tupl
                 yield from ((name, item) for item in value)
 
 
-def header_pairs(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def header_pairs(headers: Mapping[Any, Any]) -> tuple[tuple[str, str], ...]:
     """Return checked headers.
 
     Raises:
         ValueError: A name or value is not one line of printable text. The value is not shown.
     """
     for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise ValueError(  # noqa: TRY004 - callers handle every bad header as one class
+                f"The header {name!r} must have a name and a value as text. Nothing was sent."
+            )
         if not name or not all("!" <= character <= "~" for character in name):
             raise ValueError(f"The header name {name!r} is not a token. Nothing was sent.")
         if not all(character == "\t" or " " <= character <= "~" for character in value):

@@ -9,9 +9,10 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from runcrate_core.protocol.answer import Answer, TransportFailure, http_date, server_time
-from runcrate_core.protocol.rate_limit import reset_in_s
-from runcrate_core.protocol.request import Patience, Repeat
+from runcrate_core.protocol.http_date import http_date, server_time
+from runcrate_core.protocol.rate_limiter import WINDOW_S, reset_in_s
+from runcrate_core.protocol.request import ReadTimeout, RetrySafety
+from runcrate_core.protocol.response import Failure, Response, TransportFailure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,11 +21,12 @@ if TYPE_CHECKING:
 
 # The gap between attempts: full jitter over a ceiling that doubles.
 INITIAL_WAIT_S: Final = 0.5
-LONGEST_WAIT_S: Final = 8.0
+MAX_WAIT_S: Final = 8.0
 # A server hint is a floor; this much is added at random so that a fleet does not return at once.
 HINT_SPREAD_S: Final = 0.5
-# A longer hint is not waited for: the caller learns of it at once.
-LONGEST_HINT_S: Final = 60.0
+# A longer hint is not waited for: the caller learns of it at once. A reset that lies a complete
+# window of the rate limit away is waited for: both ends of it are rounded to whole seconds.
+MAX_HINT_S: Final = WINDOW_S + 2.0
 TOTAL_S: Final = 120.0
 LAUNCH_TOTAL_S: Final = 180.0
 # Room for a second attempt after one that got no answer: with its key, it tells what the first did.
@@ -38,12 +40,16 @@ SERVICE_UNAVAILABLE: Final = 503
 # With these the server says that it has not acted on the request.
 REFUSED_UNTOUCHED: Final = frozenset({TOO_MANY_REQUESTS, SERVICE_UNAVAILABLE})
 CONFLICT: Final = 409
+PROXY_AUTHENTICATION_REQUIRED: Final = 407
+REQUEST_TIMEOUT: Final = 408
 FIRST_SERVER_ERROR: Final = 500
+# Server errors that a second attempt cannot change: 501 and 505 refuse the method and the version.
+PERMANENT_SERVER_ERRORS: Final = frozenset({501, 505})
 
 _TOTALS_S: Final = {
-    Patience.LAUNCH: LAUNCH_TOTAL_S,
-    Patience.JOB: JOB_TOTAL_S,
-    Patience.JOB_GROUP: JOB_GROUP_TOTAL_S,
+    ReadTimeout.LAUNCH: LAUNCH_TOTAL_S,
+    ReadTimeout.JOB: JOB_TOTAL_S,
+    ReadTimeout.JOB_GROUP: JOB_GROUP_TOTAL_S,
 }
 _LAUNCH_REFUSED: Final = "launch_refused"
 _IN_PROGRESS: Final = "idempotency_in_progress"
@@ -95,7 +101,7 @@ class RetryPolicy:
 
     max_retries: int = 3
     total_s: float | None = None
-    longest_hint_s: float = LONGEST_HINT_S
+    longest_hint_s: float = MAX_HINT_S
     random: Callable[[], float] = field(default=_jitter)
     clock: Callable[[], float] = field(default=time.monotonic)
 
@@ -103,7 +109,7 @@ class RetryPolicy:
         """Return how long the attempts of a request may go on, in seconds."""
         if self.total_s is not None:
             return self.total_s
-        return _TOTALS_S.get(request.patience, TOTAL_S)
+        return _TOTALS_S.get(request.read_timeout, TOTAL_S)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,9 +130,9 @@ class GiveUp:
     reason: str = ""
 
 
-def judge(
+def decide_retry(
     request: Request,
-    reply: Answer | TransportFailure,
+    reply: Response | TransportFailure,
     *,
     error_code: str,
     attempts: int,
@@ -143,9 +149,9 @@ def judge(
         elapsed_s: Seconds since the first attempt.
         policy: The numbers.
     """
-    if not may_repeat(request.repeat, reply, error_code):
-        unsure = isinstance(reply, TransportFailure) or reply.status >= FIRST_SERVER_ERROR
-        unsafe = request.repeat is Repeat.NEVER and unsure and error_code != _LAUNCH_REFUSED
+    if not is_retryable(request.retry, reply, error_code):
+        unsure = isinstance(reply, TransportFailure) or _is_transient(reply.status)
+        unsafe = request.retry is RetrySafety.NEVER and unsure and error_code != _LAUNCH_REFUSED
         return GiveUp(
             "it was not sent again, as the first may have been carried out and charged"
             if unsafe
@@ -153,7 +159,7 @@ def judge(
         )
     if attempts > policy.max_retries:
         return GiveUp()
-    hint = retry_hint(reply.headers, reply.status) if isinstance(reply, Answer) else None
+    hint = retry_hint(reply.headers, reply.status) if isinstance(reply, Response) else None
     if hint is not None and hint > policy.longest_hint_s:
         return GiveUp(f"the API asks to wait {hint:.0f} s, longer than is waited for")
     wait = wait_before(attempts, hint, policy.random)
@@ -164,24 +170,33 @@ def judge(
     return Wait(wait)
 
 
-def may_repeat(repeat: Repeat, reply: Answer | TransportFailure, error_code: str) -> bool:
+def is_retryable(retry: RetrySafety, reply: Response | TransportFailure, error_code: str) -> bool:
     """Return whether sending again can neither do something twice nor be futile."""
     match reply:
-        case TransportFailure():
-            return repeat is not Repeat.NEVER or not reply.may_have_arrived
-        case Answer(status=status) if error_code == _LAUNCH_REFUSED:
+        case TransportFailure(failure=Failure.PROXY_AUTH):
             return False
-        case Answer(status=status) if status in REFUSED_UNTOUCHED:
+        case TransportFailure():
+            return retry is not RetrySafety.NEVER or not reply.may_have_been_received
+        case Response(status=status) if error_code == _LAUNCH_REFUSED:
+            return False
+        case Response(status=status) if status in REFUSED_UNTOUCHED:
             return True
-        case Answer(status=status) if status == CONFLICT:
-            return repeat is Repeat.KEYED and error_code == _IN_PROGRESS
-        case Answer(status=status):
-            return repeat is not Repeat.NEVER and status >= FIRST_SERVER_ERROR
+        case Response(status=status) if status == CONFLICT:
+            return retry is RetrySafety.KEYED and error_code == _IN_PROGRESS
+        case Response(status=status):
+            return retry is not RetrySafety.NEVER and _is_transient(status)
+
+
+def _is_transient(status: int) -> bool:
+    """Whether another attempt may succeed: 408 and 5xx, of a gateway as of the API."""
+    if status in PERMANENT_SERVER_ERRORS:
+        return False
+    return status == REQUEST_TIMEOUT or status >= FIRST_SERVER_ERROR
 
 
 def wait_before(attempts: int, hint: float | None, draw: Callable[[], float]) -> float:
     """Return the seconds to wait after `attempts` failures: full jitter, with the hint as floor."""
-    own = draw() * min(INITIAL_WAIT_S * 2.0 ** (attempts - 1), LONGEST_WAIT_S)
+    own = draw() * min(INITIAL_WAIT_S * 2.0 ** (attempts - 1), MAX_WAIT_S)
     if not hint:
         return own
     return max(own, hint + draw() * HINT_SPREAD_S)

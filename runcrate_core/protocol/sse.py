@@ -28,7 +28,7 @@ _CARRIAGE_RETURN: Final = 13
 _PREFIX: Final = b"data: "
 _PREFIX_SIZE: Final = len(_PREFIX)
 # A reconnection time of more digits is not a time, and `int` refuses thousands of digits.
-_MOST_RETRY_DIGITS: Final = 15
+_MAX_RETRY_DIGITS: Final = 15
 
 
 class SSEEvent(NamedTuple):
@@ -219,7 +219,7 @@ class SSEDecoder:
 
 
 def _is_time(value: str) -> bool:
-    return value.isascii() and value.isdigit() and len(value) <= _MOST_RETRY_DIGITS
+    return value.isascii() and value.isdigit() and len(value) <= _MAX_RETRY_DIGITS
 
 
 def _is_whole(data: str) -> bool:

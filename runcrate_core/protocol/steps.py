@@ -20,9 +20,9 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runcrate_core.protocol.answer import Answer
-    from runcrate_core.protocol.attempts import Circumstances
+    from runcrate_core.protocol.attempts import CallContext
     from runcrate_core.protocol.request import Request
+    from runcrate_core.protocol.response import Response
 
 T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
@@ -36,7 +36,7 @@ class Send:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenStream:
     """Send once and leave the body unread; replied with `Opened`, `Answer` or a failure.
 
     An answer with an error status is read (in bounds) and closed: it comes back as `Answer`.
@@ -51,7 +51,7 @@ class Open:
 
 
 @dataclass(frozen=True, slots=True)
-class Opened:
+class StreamedResponse:
     """An answer whose body is still to be read.
 
     Attributes:
@@ -66,17 +66,17 @@ class Opened:
 
 
 @dataclass(frozen=True, slots=True)
-class Receive:
+class ReadBytes:
     """Read the next bytes of an opened body; replied with bytes, `None` at the end or a failure."""
 
-    opened: Opened
+    opened: StreamedResponse
 
 
 @dataclass(frozen=True, slots=True)
-class Release:
+class CloseStream:
     """Close an opened body and give its connection back; replied with `None`."""
 
-    opened: Opened
+    opened: StreamedResponse
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ class Now:
 
 
 @dataclass(frozen=True, slots=True)
-class Do(Generic[T]):
+class RunInThread(Generic[T]):
     """Run a function that blocks (files, a callback), off the event loop where there is one.
 
     Attributes:
@@ -115,16 +115,16 @@ class Do(Generic[T]):
 
 
 @dataclass(frozen=True, slots=True)
-class AskRim:
-    """Ask who carries out the flow; replied with the `Rim`."""
+class GetRunner:
+    """Ask who carries out the flow; replied with the `Runner`."""
 
-    def __iter__(self) -> Generator[Step, Any, Rim]:
-        result: Rim = yield self
+    def __iter__(self) -> Generator[Step, Any, Runner]:
+        result: Runner = yield self
         return result
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class MakeTempFile:
     """Ask for a temporary file beside a target; replied with a `StagedFile`, not yet made.
 
     Attributes:
@@ -139,7 +139,7 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
-class Notify:
+class InvokeCallback:
     """Call a user's callback with a value; an awaitable it returns is awaited when async.
 
     Attributes:
@@ -161,14 +161,26 @@ class Call(Generic[T]):
     """
 
     request: Request
-    parse: Callable[[Answer], T]
+    parse: Callable[[Response], T]
 
     def __iter__(self) -> Generator[Step, Any, T]:
         result: T = yield self
         return result
 
 
-Step = Send | Open | Receive | Release | Sleep | Now | Do[Any] | AskRim | Stage | Notify | Call[Any]
+Step = (
+    Send
+    | OpenStream
+    | ReadBytes
+    | CloseStream
+    | Sleep
+    | Now
+    | RunInThread[Any]
+    | GetRunner
+    | MakeTempFile
+    | InvokeCallback
+    | Call[Any]
+)
 Flow = Generator[Step, Any, T]
 
 
@@ -204,7 +216,7 @@ class StagedFile(Sink, Protocol):
         ...
 
 
-class Plan(Protocol[T_co]):
+class Operation(Protocol[T_co]):
     """Anything a driver can carry out: a call or a flow."""
 
     def __iter__(self) -> Generator[Step, Any, T_co]:
@@ -212,18 +224,18 @@ class Plan(Protocol[T_co]):
         ...
 
 
-class Rim(Protocol):
+class Runner(Protocol):
     """Who carries out a flow: what its calls share, and a way to carry out more later."""
 
     @property
-    def around(self) -> Circumstances:
+    def context(self) -> CallContext:
         """What the calls of the client share."""
         ...
 
-    def run_blocking(self, plan: Plan[T]) -> T:
+    def run_sync(self, plan: Operation[T]) -> T:
         """Carry out a plan and block until it is done."""
         ...
 
-    async def run_waiting(self, plan: Plan[T]) -> T:
+    async def run_async(self, plan: Operation[T]) -> T:
         """Carry out a plan without blocking the event loop."""
         ...

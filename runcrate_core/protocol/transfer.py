@@ -9,7 +9,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from runcrate_core.errors import ResponseFormatError
-from runcrate_core.protocol.answer import Answer, request_id_of
 from runcrate_core.protocol.ranges import (
     Fit,
     content_encoding,
@@ -20,6 +19,7 @@ from runcrate_core.protocol.ranges import (
     range_headers,
     validator,
 )
+from runcrate_core.protocol.response import Response, request_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,7 +36,7 @@ HEAD_BYTES: Final = 512
 # lets a few bytes through at a time must not keep a download going forever.
 PROGRESS_BYTES: Final = 1024 * 1024
 # How often a file that changes meanwhile, or that cannot be gone on with, is begun anew.
-MOST_RESTARTS: Final = 1
+MAX_RESTARTS: Final = 1
 
 _SHA256: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
@@ -121,7 +121,7 @@ class Transfer:
     _tag: str | None = None
     _gunzip: Gunzip | None = None
     _hash: Any = field(default_factory=hashlib.sha256)
-    _answer: Answer = field(default_factory=lambda: Answer(200))
+    _answer: Response = field(default_factory=lambda: Response(200))
     _restarts: int = 0
     _cuts: int = 0
     _furthest: int = 0
@@ -144,7 +144,7 @@ class Transfer:
         Raises:
             ResponseFormatError: It cannot be the file that is wanted.
         """
-        self._answer = Answer(status, dict(headers))
+        self._answer = Response(status, dict(headers))
         how = fit(status, headers, received=self.received, tag=self._tag, total=self.total)
         if how is Fit.MISFIT and self.received == 0:
             raise self.error("it holds a part of the file, which was not asked for")
@@ -251,7 +251,7 @@ class Transfer:
 
     def _restart(self) -> None:
         self._restarts += 1
-        if self._restarts > MOST_RESTARTS:
+        if self._restarts > MAX_RESTARTS:
             raise self.error(
                 "the file changes while it is downloaded, or its rest cannot be asked for"
             )

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from runcrate_core.spending.limits import SpendLimits
-    from runcrate_core.spending.plans import RunningMachine
+    from runcrate_core.spending.plans import RunningResource
 
 
 @dataclass(frozen=True)
-class SpendEntry:
+class LedgerEntry:
     """One machine in the ledger.
 
     Attributes:
@@ -65,7 +65,7 @@ class SpendLedger:
     """
 
     def __init__(self) -> None:
-        self._entries: dict[str, SpendEntry] = {}
+        self._entries: dict[str, LedgerEntry] = {}
         self._lock = threading.Lock()
         self._closed_because: str | None = None
         self._in_session = False
@@ -77,13 +77,13 @@ class SpendLedger:
         return self._phase
 
     @property
-    def entries(self) -> tuple[SpendEntry, ...]:
+    def entries(self) -> tuple[LedgerEntry, ...]:
         """Everything started or reserved, oldest first."""
         with self._lock:
             return tuple(self._entries.values())
 
     @property
-    def live(self) -> tuple[SpendEntry, ...]:
+    def live(self) -> tuple[LedgerEntry, ...]:
         """What costs money, or may."""
         return tuple(entry for entry in self.entries if entry.is_live)
 
@@ -103,7 +103,7 @@ class SpendLedger:
         return "\n".join([*lines, f"in all at most {cents(self.total_usd)} USD"])
 
     def reserve(
-        self, entry: SpendEntry, limits: SpendLimits, running: Iterable[RunningMachine] = ()
+        self, entry: LedgerEntry, limits: SpendLimits, running: Iterable[RunningResource] = ()
     ) -> None:
         """Set money and a place aside, before anything is sent.
 
@@ -189,7 +189,7 @@ class SpendLedger:
                 changes.pop("state", None)
             self._entries[name] = replace(entry, **changes)
 
-    def find(self, identifier: str) -> SpendEntry | None:
+    def find(self, identifier: str) -> LedgerEntry | None:
         """Return the entry with this identifier or name."""
         return next((entry for entry in self.entries if identifier in {entry.id, entry.name}), None)
 
@@ -220,5 +220,5 @@ class SpendLedger:
             self._closed_because = because
 
 
-def _total(entries: Iterable[SpendEntry]) -> Decimal:
+def _total(entries: Iterable[LedgerEntry]) -> Decimal:
     return sum((entry.at_most_usd for entry in entries), Decimal())

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 # The server accepts lifetimes in this range (official SDK 0.5.0).
-SHORTEST_RUNTIME_MINUTES: Final = 5
-LONGEST_RUNTIME_MINUTES: Final = 10_080
+MIN_RUNTIME_MINUTES: Final = 5
+MAX_RUNTIME_MINUTES: Final = 10_080
 # Of a job's attempt (official SDK 0.5.0).
-SHORTEST_JOB_MINUTES: Final = 1
+MIN_JOB_MINUTES: Final = 1
 # Of the 64 characters that a name may have. A name whose prefix is cut off would be nobody's.
-LONGEST_PREFIX: Final = 40
+MAX_PREFIX_LENGTH: Final = 40
 _NOT_SENT: Final = "Nothing was launched."
 
 
@@ -65,8 +65,8 @@ class SpendLimits:
         _whole_number(
             self.max_runtime_minutes,
             "max_runtime_minutes",
-            SHORTEST_RUNTIME_MINUTES,
-            LONGEST_RUNTIME_MINUTES,
+            MIN_RUNTIME_MINUTES,
+            MAX_RUNTIME_MINUTES,
         )
         for name in ("gpu_types", "regions"):
             value = getattr(self, name)
@@ -75,8 +75,8 @@ class SpendLimits:
             object.__setattr__(self, name, None if value is None else tuple(value))
         if not self.name_prefix.strip():
             raise ValueError("`name_prefix` is empty: an agent could then end any machine.")
-        if len(self.name_prefix) > LONGEST_PREFIX:
-            raise ValueError(f"`name_prefix` must have at most {LONGEST_PREFIX} characters.")
+        if len(self.name_prefix) > MAX_PREFIX_LENGTH:
+            raise ValueError(f"`name_prefix` must have at most {MAX_PREFIX_LENGTH} characters.")
 
     @property
     def budget_usd(self) -> Decimal:
@@ -99,7 +99,7 @@ class SpendLimits:
         region: str | None,
         gpu_count: int,
         runtime_minutes: int | None,
-        shortest_minutes: int = SHORTEST_RUNTIME_MINUTES,
+        shortest_minutes: int = MIN_RUNTIME_MINUTES,
     ) -> None:
         """Refuse what can be refused without asking the API anything.
 

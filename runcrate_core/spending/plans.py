@@ -55,11 +55,11 @@ class Proposal(Protocol):
 
 
 # Answers `True` for yes; anything else is a refusal. Asynchronous ones need an asynchronous client.
-Approve = Callable[[Proposal], bool | Awaitable[bool]]
+ApproveCallback = Callable[[Proposal], bool | Awaitable[bool]]
 
 
 @dataclass(frozen=True)
-class RunningMachine:
+class RunningResource:
     """A machine that runs already, as a plan shows it."""
 
     id: str
@@ -95,7 +95,7 @@ class LaunchPlan:
     region: str | None
     price_per_hour: Decimal
     max_runtime_minutes: int
-    running: tuple[RunningMachine, ...] = ()
+    running: tuple[RunningResource, ...] = ()
     made_at: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
     token: str = field(default_factory=lambda: f"plan-{secrets.token_hex(6)}")
@@ -188,7 +188,7 @@ class JobPlan:
 
 
 @dataclass(frozen=True)
-class LongerLife:
+class LifetimeExtension:
     """A machine that would live longer, and so may cost more.
 
     Attributes:

@@ -12,7 +12,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from runcrate_core.client_pair import ClientPair
-from runcrate_core.spending.ending import EndReport
+from runcrate_core.spending.cleanup import CleanupReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 # How long leaving a session may take, in seconds: what has not ended then ends by its lifetime.
 END_TIMEOUT_S: Final = 90.0
 # Of each request on the way out: seconds of silence, and repeats, as it is asked again anyway.
-_PATIENCE: Final = {"timeout": 20.0, "max_retries": 1}
+_CLEANUP_OPTIONS: Final = {"timeout": 20.0, "max_retries": 1}
 _TERMINATED: Final = 128 + signal.SIGTERM
 _OVER: Final = "The session in which machines could be started is over."
 _SHOWN_TRACE: Final = 3
@@ -67,7 +67,7 @@ class SpendSession:
         *,
         timeout: float = END_TIMEOUT_S,
     ) -> None:
-        self.report: EndReport | None = None
+        self.report: CleanupReport | None = None
         self._guard = guard
         self._owns_clients = not isinstance(client, ClientPair)
         self._clients = client if isinstance(client, ClientPair) else ClientPair(client)
@@ -76,7 +76,7 @@ class SpendSession:
         self._signals = _Signals()
 
     def __enter__(self) -> Self:
-        self._begin(self._clients.blocking)
+        self._begin(self._clients.sync)
         self._signals.install({signal.SIGTERM: self._exit, signal.SIGINT: self._interrupt})
         return self
 
@@ -97,7 +97,7 @@ class SpendSession:
             raise interruption
 
     async def __aenter__(self) -> Self:
-        self._begin(self._clients.asynchronous)
+        self._begin(self._clients.async_)
         task = asyncio.current_task()
         if task is not None:  # pragma: no branch - a coroutine is run by a task
             loop = asyncio.get_running_loop()
@@ -143,7 +143,7 @@ class SpendSession:
             self._guard.ledger.begin_session()
             self._spared = frozenset(entry.name for entry in self._guard.ledger.live)
 
-    def _ending(self) -> Flow[EndReport] | None:
+    def _ending(self) -> Flow[CleanupReport] | None:
         """Refuse further starts, and return how to end what was started, if anything was."""
         guard = self._guard
         if guard is None:
@@ -153,15 +153,15 @@ class SpendSession:
         if not names:
             return None
         logger.info("Ending %s, for at most %.0f s.", ", ".join(names), self._timeout)
-        return guard.end_everything(spare=self._spared)
+        return guard.terminate_all(exclude=self._spared)
 
     def _end_in_thread(self) -> BaseException | None:
         """End everything where no signal arrives; returns what interrupted the waiting for it."""
         ending = self._ending()
         if ending is None:
-            self.report = EndReport()
+            self.report = CleanupReport()
             return None
-        client = self._clients.blocking.with_options(**_PATIENCE)
+        client = self._clients.sync.with_options(**_CLEANUP_OPTIONS)
         done = threading.Event()
 
         def work() -> None:
@@ -187,9 +187,9 @@ class SpendSession:
         """End everything in a task that is not cancelled; returns what was to cancel it."""
         ending = self._ending()
         if ending is None or self._guard is None:
-            self.report = EndReport()
+            self.report = CleanupReport()
             return None
-        client = self._clients.asynchronous.with_options(**_PATIENCE)
+        client = self._clients.async_.with_options(**_CLEANUP_OPTIONS)
         interruption: BaseException | None = None
         loop = asyncio.get_running_loop()
         deadline = loop.time() + self._timeout
@@ -200,7 +200,7 @@ class SpendSession:
             except asyncio.CancelledError as error:
                 interruption = interruption or error
             if task.done() and task.cancelled():  # an event loop that closes cancels every task
-                task = loop.create_task(client.run(self._guard.end_everything(spare=self._spared)))
+                task = loop.create_task(client.run(self._guard.terminate_all(exclude=self._spared)))
         if not task.done():
             task.cancel()
         elif (failure := task.exception()) is not None:
@@ -216,7 +216,7 @@ class SpendSession:
             live = () if self._guard is None else self._guard.ledger.live
             why = f"it was not done within {self._timeout:.0f} s"
             left = tuple((entry.name, why) for entry in live if entry.name not in self._spared)
-            report = self.report = EndReport((), left)
+            report = self.report = CleanupReport((), left)
         if not report.failed:
             logger.info("%s", report.describe())
             return

@@ -271,7 +271,7 @@ def _sampled(node: tuple[Any, Any]) -> str:
     kind, value = str(node[0]), node[1]
     match kind:
         case "LITERAL":
-            return chr(value)
+            return str(chr(value))
         case "NOT_LITERAL":
             return "a" if value != ord("a") else "b"
         case "ANY":
@@ -285,7 +285,7 @@ def _sampled(node: tuple[Any, Any]) -> str:
         case "BRANCH":
             return "".join(map(_sampled, value[1][0]))
         case "IN":
-            return next(c for c in _CHARACTERS if _is_in(c, value))
+            return next((c for c in _CHARACTERS if _is_in(c, value)), "")
     raise ValueError(f"no sample for {kind}")
 
 
@@ -300,7 +300,7 @@ def _is_in(character: str, parts: Sequence[tuple[Any, Any]]) -> bool:
 def _is_part(character: str, part: tuple[Any, Any]) -> bool:
     kind, value = str(part[0]), part[1]
     if kind == "LITERAL":
-        return ord(character) == value
+        return bool(ord(character) == value)
     if kind == "RANGE":
         return bool(value[0] <= ord(character) <= value[1])
     classes = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}

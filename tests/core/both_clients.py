@@ -15,13 +15,13 @@ KEY = "rc_live_test"
 
 def without_waiting(client: Any) -> Any:
     """Make a client draw zero for its jitter, so that its own waits take no time."""
-    around = client._driver.around
-    policy = dataclasses.replace(around.policy, random=lambda: 0.0)
-    client._driver.around = dataclasses.replace(around, policy=policy)
+    context = client._driver.context
+    policy = dataclasses.replace(context.policy, random=lambda: 0.0)
+    client._driver.context = dataclasses.replace(context, policy=policy)
     return client
 
 
-class Blocking:
+class Sync:
     """The blocking client."""
 
     name = "blocking"
@@ -83,4 +83,4 @@ class Asynchronous:
         return self(use, url, **options)
 
 
-BOTH = [Blocking(), Asynchronous()]
+BOTH = [Sync(), Asynchronous()]

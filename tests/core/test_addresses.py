@@ -13,23 +13,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runcrate_core as rc
-from runcrate_core.protocol.addresses import (
-    Reach,
+from runcrate_core.protocol.downloads import download_flow
+from runcrate_core.protocol.url_policy import (
+    UrlPolicy,
     carried_address,
     is_loopback,
     is_public,
     origin_key,
 )
-from runcrate_core.protocol.downloads import download_flow
 from tests.core.both_clients import KEY
 from tests.core.scripted_server import Reply, ScriptedServer
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-REAL = Reach.of("https://api.runcrate.ai/v1", "https://www.runcrate.ai/api/v1")
-LOCAL = Reach.of("http://127.0.0.1:8787/v1", "http://localhost:8787/api/v1")
-PRIVATE = Reach.of("https://10.1.2.3/v1", "https://gpu.internal:444/api/v1")
+REAL = UrlPolicy.of("https://api.runcrate.ai/v1", "https://www.runcrate.ai/api/v1")
+LOCAL = UrlPolicy.of("http://127.0.0.1:8787/v1", "http://localhost:8787/api/v1")
+PRIVATE = UrlPolicy.of("https://10.1.2.3/v1", "https://gpu.internal:444/api/v1")
 FILE = Reply(body=[b"file"], length=4)
 
 
@@ -44,7 +44,7 @@ FILE = Reply(body=[b"file"], length=4)
     ],
 )
 def test_public_https_addresses_may_be_fetched(url: str) -> None:
-    assert REAL.objection_to_url(url) is None
+    assert REAL.check_url(url) is None
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_public_https_addresses_may_be_fetched(url: str) -> None:
     ],
 )
 def test_other_addresses_may_not(url: str, why: str) -> None:
-    objection = REAL.objection_to_url(url)
+    objection = REAL.check_url(url)
     assert objection is not None
     assert why in objection
 
 
 @pytest.mark.parametrize(
-    ("reach", "url", "allowed"),
+    ("url_policy", "url", "allowed"),
     [
         (LOCAL, "http://127.0.0.1:8787/files/a", True),
         (LOCAL, "http://127.0.0.1:9999/files/a", True),
@@ -124,13 +124,13 @@ def test_other_addresses_may_not(url: str, why: str) -> None:
     ],
 )
 def test_where_the_program_itself_sends_requests_files_are_fetched_too(
-    reach: Reach, url: str, allowed: bool
+    url_policy: UrlPolicy, url: str, allowed: bool
 ) -> None:
-    assert (reach.objection_to_url(url) is None) is allowed
+    assert (url_policy.check_url(url) is None) is allowed
 
 
 @pytest.mark.parametrize(
-    ("reach", "peer", "allowed"),
+    ("url_policy", "peer", "allowed"),
     [
         (REAL, "93.184.216.34", True),
         (REAL, "127.0.0.1", False),
@@ -143,8 +143,10 @@ def test_where_the_program_itself_sends_requests_files_are_fetched_too(
         (LOCAL, "192.168.0.1", False),
     ],
 )
-def test_connections_are_judged_by_their_other_end(reach: Reach, peer: str, allowed: bool) -> None:
-    assert (reach.objection_to_peer(peer) is None) is allowed
+def test_connections_are_judged_by_their_other_end(
+    url_policy: UrlPolicy, peer: str, allowed: bool
+) -> None:
+    assert (url_policy.check_peer(peer) is None) is allowed
 
 
 @given(st.ip_addresses(v=4))
@@ -157,8 +159,8 @@ def test_an_ipv4_address_is_judged_the_same_inside_ipv6(address: ipaddress.IPv4A
         ipaddress.IPv6Address((0x20010000 << 96) + (number ^ 0xFFFFFFFF)),
     ):
         assert carried_address(carrier) == address
-        expected = REAL.objection_to_peer(str(address))
-        assert REAL.objection_to_peer(str(carrier)) == expected
+        expected = REAL.check_peer(str(address))
+        assert REAL.check_peer(str(carrier)) == expected
     assert carried_address(address) is address
 
 
@@ -285,7 +287,7 @@ def test_53_the_rate_limit_of_another_host_does_not_stop_ours(run: Any, tmp_path
     }
     reply = Reply(body=[b"x"], length=1, headers=spent)
 
-    def blocking(client: Any) -> Any:
+    def sync(client: Any) -> Any:
         for _ in range(2):
             fetched(client, f"http://localhost:{server.port}/", tmp_path / "a")
 
@@ -295,6 +297,6 @@ def test_53_the_rate_limit_of_another_host_does_not_stop_ours(run: Any, tmp_path
 
     with ScriptedServer(reply) as server:
         began = time.monotonic()
-        run(blocking if run.name == "blocking" else waiting, server.url)
+        run(sync if run.name == "blocking" else waiting, server.url)
         assert time.monotonic() - began < 2
         assert server.sent == 2

@@ -14,12 +14,12 @@ import pytest
 from pydantic import ValidationError
 
 import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from runcrate_core.agent_tools.arguments import Arguments
-from runcrate_core.agent_tools.catalogue import TOOLS, request_of
-from runcrate_core.agent_tools.foreign_text import LONGEST_NAME, LONGEST_REMARK, Cleaner
+from runcrate_core.agent_tools.catalogue import TOOLS
 from runcrate_core.agent_tools.job_tools import artifact_file_name
-from runcrate_core.agent_tools.tool import Surroundings
-from runcrate_core.protocol.steps import Now
+from runcrate_core.agent_tools.tool import ToolContext
+from runcrate_core.agent_tools.untrusted_text import MAX_NAME_LENGTH, MAX_REMARK_LENGTH, Sanitizer
 from runcrate_emulator import JobOutcome
 from tests.core.cloud import Both, sent
 from tests.core.scripted_server import Reply, ScriptedServer
@@ -32,18 +32,18 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZBcGFDaGVja0tleUZvclRlc3RzT25seTAwM
 
 
 def toolbox(folder: Path | None = None, **options: Any) -> Any:
-    return rc.AgentToolbox(
+    return rt.AgentToolbox(
         **{"limits": LIMITS, "files_dir": folder, "poll_interval": 0.02} | options
     )
 
 
-def use(both: Both, box: rc.AgentToolbox, tool: str, /, **arguments: Any) -> Any:
-    answer = both("run", box.carry_out(f"runcrate_{tool}", arguments))
+def use(both: Both, box: rt.AgentToolbox, tool: str, /, **arguments: Any) -> Any:
+    answer = both("run", box.run_tool(f"runcrate_{tool}", arguments))
     assert json.loads(answer.text) == answer.data
     return answer.data
 
 
-def launched(both: Both, box: rc.AgentToolbox, **wish: Any) -> Any:
+def launched(both: Both, box: rt.AgentToolbox, **wish: Any) -> Any:
     wish = {"gpu_type": "A100", "max_runtime_minutes": 30} | wish
     plan = use(both, box, "plan_instance", **wish)
     return use(both, box, "launch_instance", plan_token=plan["plan_token"])
@@ -53,11 +53,11 @@ def launched(both: Both, box: rc.AgentToolbox, **wish: Any) -> Any:
 
 
 def test_without_limits_there_are_only_tools_that_read(tmp_path: Path) -> None:
-    reading = rc.AgentToolbox()
+    reading = rt.AgentToolbox()
     assert [tool.name for tool in reading.tools] == READING
-    assert all(tool.effect.read_only for tool in reading.tools)
+    assert all(tool.annotations.read_only for tool in reading.tools)
     assert reading.guard is None
-    everything = rc.AgentToolbox(limits=LIMITS, files_dir=tmp_path)
+    everything = rt.AgentToolbox(limits=LIMITS, files_dir=tmp_path)
     assert everything.tools == TOOLS
     assert len(TOOLS) == 23
 
@@ -65,27 +65,20 @@ def test_without_limits_there_are_only_tools_that_read(tmp_path: Path) -> None:
 def test_what_is_never_a_tool() -> None:
     forbidden = re.compile("top_?up|recharge|secret|create_|delete_|environment_|ssh_key_|resize")
     assert not [tool.name for tool in TOOLS if forbidden.search(tool.name)]
-    routes = {tool.request.route for tool in TOOLS if tool.request.method != "GET"}
-    assert routes == {
-        "/instances",
-        "/instances/{instance_id}",
-        "/jobs",
-        "/jobs/{job_id}/cancel",
-    }
 
 
 def test_tools_can_be_chosen_by_name() -> None:
     names = ["runcrate_get_balance", "runcrate_list_instances"]
-    box = rc.AgentToolbox(include=names)
+    box = rt.AgentToolbox(include=names)
     assert {tool.name for tool in box.tools} == set(names)
-    with pytest.raises(rc.ConfigurationError, match=r"`launch` is no tool\. There are: runcrate_"):
-        rc.AgentToolbox(include=["launch"])
+    with pytest.raises(rc.ConfigurationError, match=r"`launch` is not a tool\. Available: run"):
+        rt.AgentToolbox(include=["launch"])
     with pytest.raises(rc.ConfigurationError, match="needs `limits`"):
-        rc.AgentToolbox(include=["runcrate_launch_instance"])
+        rt.AgentToolbox(include=["runcrate_launch_instance"])
 
 
-def test_effects_follow_from_the_requests() -> None:
-    effects = {tool.name.removeprefix("runcrate_"): tool.effect.tags() for tool in TOOLS}
+def test_annotations_of_the_tools() -> None:
+    effects = {tool.name.removeprefix("runcrate_"): tool.annotations.tags() for tool in TOOLS}
     assert {name: tags for name, tags in effects.items() if tags != ["read-only"]} == {
         "download_job_artifact": [],
         "launch_instance": ["costs-money"],
@@ -94,12 +87,12 @@ def test_effects_follow_from_the_requests() -> None:
         "terminate_instance": ["destructive"],
         "cancel_job": ["destructive"],
     }
-    once = {tool.name for tool in TOOLS if not tool.effect.idempotent}
+    once = {tool.name for tool in TOOLS if not tool.annotations.idempotent}
     assert once == {"runcrate_launch_instance", "runcrate_run_job"}
-    assert {tool.name for tool in TOOLS if tool.effect.needs_approval} == set(CHANGING) - {
+    assert {tool.name for tool in TOOLS if tool.annotations.needs_approval} == set(CHANGING) - {
         "runcrate_plan_instance"
     }
-    assert TOOLS[0].effect.hints() == {
+    assert TOOLS[0].annotations.hints() == {
         "readOnlyHint": True,
         "destructiveHint": False,
         "idempotentHint": True,
@@ -107,21 +100,13 @@ def test_effects_follow_from_the_requests() -> None:
     }
 
 
-def test_the_request_of_a_tool_is_a_call() -> None:
-    def odd() -> Any:
-        yield Now()
-
-    with pytest.raises(TypeError, match="begins with Now"):
-        request_of(odd())
-
-
 @pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
-def test_every_tool_is_described_and_bounded(tool: rc.AgentTool) -> None:
+def test_every_tool_is_described_and_bounded(tool: rt.AgentTool) -> None:
     assert re.fullmatch(r"runcrate_[a-z_]{5,40}", tool.name)
     assert 50 < len(tool.description) < 250
-    if tool.effect.costs_money:
+    if tool.annotations.costs_money:
         assert re.search("COSTS (MORE )?MONEY", tool.description)
-    elif not tool.name.startswith("runcrate_wait") and not tool.effect.destructive:
+    elif not tool.name.startswith("runcrate_wait") and not tool.annotations.destructive:
         assert "Free" in tool.description
     assert issubclass(tool.arguments, Arguments)
     schema = tool.arguments.model_json_schema()
@@ -136,21 +121,47 @@ def test_every_tool_is_described_and_bounded(tool: rc.AgentTool) -> None:
                 assert "minimum" in kind, name
 
 
-def test_what_reads_sends_only_gets(cloud: Any, both: Both, tmp_path: Path) -> None:
-    box = toolbox(tmp_path)
-    instance = launched(both, box)
-    use(both, box, "wait_for_instance", instance_id=instance["id"])
-    other = toolbox(tmp_path, limits=rc.SpendLimits(name_prefix="other-"))
-    job = use(both, other, "run_job", **JOB)
-    use(both, other, "wait_for_job", job_id=job["id"])
-    before = len(cloud.requests)
+def test_annotations_agree_with_the_requests_that_are_sent(
+    cloud: Any, both: Both, tmp_path: Path
+) -> None:
+    box = toolbox(tmp_path, limits=rc.SpendLimits(max_instances=2, max_gpus=2))
+    sent_by: dict[str, set[str]] = {}
+
+    def call(name: str, /, **arguments: Any) -> Any:
+        before = len(cloud.requests)
+        result = use(both, box, name, **arguments)
+        sent_by[f"runcrate_{name}"] = {
+            f"{entry.method} {entry.route}"
+            for entry in cloud.requests[before:]
+            if entry.method != "GET"
+        }
+        return result
+
+    token = call("plan_instance", gpu_type="A100", max_runtime_minutes=30)["plan_token"]
+    instance = call("launch_instance", plan_token=token)
+    call("wait_for_instance", instance_id=instance["id"])
+    job = call("run_job", **{**JOB, "command": "echo 1 > $RUNCRATE_OUTPUT_DIR/a"})
+    call("wait_for_job", job_id=job["id"])
+    call("download_job_artifact", job_id=job["id"], path="a")
     needs: dict[str, Any] = {"instance_id": instance["id"], "job_id": job["id"]}
     for tool in TOOLS:
-        if tool.name in READING:
+        if tool.annotations.read_only and tool.name not in sent_by:
             fields = tool.arguments.model_fields
             arguments = {name: value for name, value in needs.items() if name in fields}
-            assert use(both, box, tool.name.removeprefix("runcrate_"), **arguments)
-    assert {request.method for request in cloud.requests[before:]} == {"GET"}
+            assert call(tool.name.removeprefix("runcrate_"), **arguments)
+    call("update_instance_limits", instance_id=instance["id"], max_runtime_minutes=40)
+    call("terminate_instance", instance_id=instance["id"], expected_name=instance["name"])
+    late = use(both, box, "run_job", **{**JOB, "command": "sleep 500"})
+    call("cancel_job", job_id=late["id"])
+    assert sent_by.keys() == {tool.name for tool in TOOLS}
+    for tool in TOOLS:
+        writes = sent_by[tool.name]
+        ends = {route for route in writes if route.startswith("DELETE") or "/cancel" in route}
+        starts = {route for route in writes if route in {"POST /instances", "POST /jobs"}}
+        assert tool.annotations.read_only is not bool(writes or tool.saves_files), tool.name
+        assert tool.annotations.destructive is bool(ends), tool.name
+        assert tool.annotations.costs_money is bool(writes - ends), tool.name
+        assert tool.annotations.idempotent is not bool(starts), tool.name
 
 
 # --- looking ---------------------------------------------------------------------------------
@@ -179,7 +190,7 @@ def test_types_are_filtered_sorted_and_capped(both: Both) -> None:
             }
         ],
     }
-    unlimited = use(both, rc.AgentToolbox(), "list_instance_types")
+    unlimited = use(both, rt.AgentToolbox(), "list_instance_types")
     assert "within_limits" not in unlimited["instance_types"][0]
 
 
@@ -240,7 +251,7 @@ def test_progress_is_told(both: Both) -> None:
     instance = launched(both, box)
     both(
         "run",
-        box.carry_out("runcrate_wait_for_instance", {"instance_id": instance["id"]}, told.append),
+        box.run_tool("runcrate_wait_for_instance", {"instance_id": instance["id"]}, told.append),
     )
     assert told[0]["tool"] == "runcrate_wait_for_instance"
     assert told[0]["id"] == instance["id"]
@@ -274,7 +285,7 @@ def test_a_request_without_answer_is_no_end_of_waiting(
     with ScriptedServer(Reply(body=[b"{", 3.0], end="hold")) as server:
         with pytest.raises(rc.APITimeoutError, match="no answer came in time"):
             run(
-                lambda client: client.run(box.carry_out(f"runcrate_{tool}", arguments)),
+                lambda client: client.run(box.run_tool(f"runcrate_{tool}", arguments)),
                 server.url,
                 timeout=0.5,
                 max_retries=0,
@@ -337,7 +348,7 @@ def test_what_others_started_is_ended_without_a_cost(both: Both) -> None:
     other = both("instances.create", name="other", gpu_type="A100")
     ended = use(both, box, "terminate_instance", instance_id=other.id, expected_name="other")
     assert "cost_usd" not in ended
-    reading = rc.AgentToolbox(ledger=box.ledger)
+    reading = rt.AgentToolbox(ledger=box.ledger)
     assert use(both, reading, "get_spending") == {"spent_or_reserved_usd": 0.0, "started": []}
 
 
@@ -403,7 +414,7 @@ def test_only_listed_outputs_are_fetched(cloud: Any, both: Both, tmp_path: Path)
     job = use(both, box, "run_job", **JOB)
     use(both, box, "wait_for_job", job_id=job["id"])
     for path in ("../../etc/passwd", "/etc/passwd", "missing"):
-        with pytest.raises(rc.NotFoundError, match="no output of this path"):
+        with pytest.raises(rc.NotFoundError, match="no artifact of this path"):
             use(both, box, "download_job_artifact", job_id=job["id"], path=path)
     large = b'{"data": [{"path": "big", "bytes": 2000000000}]}'
     cloud.fail("GET /jobs/{id}/artifacts", status=200, body=large)
@@ -464,7 +475,7 @@ def test_logs_are_read_page_by_page(run: Any) -> None:
     box = toolbox()
     replies = [page(number, done=False) for number in range(1, 30)]
     with ScriptedServer(*replies) as server:
-        asked = box.carry_out("runcrate_get_job_logs", {"job_id": "j"})
+        asked = box.run_tool("runcrate_get_job_logs", {"job_id": "j"})
         answer = run(lambda client: client.run(asked), server.url)
         assert server.sent == 20
     assert (answer.data["cursor"], answer.data["complete"]) == (20, False)
@@ -483,7 +494,7 @@ INJECTIONS = [
 
 @pytest.mark.parametrize("text", INJECTIONS)
 def test_marks_of_speakers_are_broken(text: str) -> None:
-    shown, _ = Cleaner().ending(text, 1000)
+    shown, _ = Sanitizer().tail(text, 1000)
     for mark in ("<|", "|>", "<system", "</tool", "[INST", "[/INST", "<<SYS"):
         assert mark not in shown
     assert not re.search(r"(?m)^(Human|Assistant):", shown)
@@ -492,48 +503,48 @@ def test_marks_of_speakers_are_broken(text: str) -> None:
 
 def test_ordinary_output_stays_as_it_is() -> None:
     text = "epoch 1/3 loss=0.5 <class 'int'> a|b [1, 2] systematic: <b>\n\tok\r\n"
-    assert Cleaner().ending(text, 1000) == (text.replace("\r\n", "\n"), 0)
+    assert Sanitizer().tail(text, 1000) == (text.replace("\r\n", "\n"), 0)
 
 
 def test_secrets_do_not_come_through() -> None:
-    cleaner = Cleaner(("sk-other-key",))
+    cleaner = Sanitizer(("sk-other-key",))
     text = (
         "key rc_live_abc123 and sk-other-key, rc_\u200blive_zzz9, "
         "https://x.test/f?X-Amz-Signature=abc\n"
         "-----BEGIN PRIVATE KEY-----\nMIIabc\n-----END PRIVATE KEY-----\nend"
     )
-    shown, _ = cleaner.ending(text, 1000)
+    shown, _ = cleaner.tail(text, 1000)
     for secret in ("abc123", "sk-other", "zzz9", "Signature", "MII"):
         assert secret not in shown
     assert shown.endswith("\nend")
-    rest, _ = cleaner.ending("MIIabc\n-----END RSA PRIVATE KEY-----\nend", 1000)
+    rest, _ = cleaner.tail("MIIabc\n-----END RSA PRIVATE KEY-----\nend", 1000)
     assert rest == "[redacted]\nend"
 
 
 @pytest.mark.parametrize("piece", ["\n", " \n", "http://", "-eyJ", "<", "\x1b]", "system "])
 def test_no_text_takes_long_to_clean(piece: str) -> None:
-    text, cleaner = piece * (200_000 // len(piece)), Cleaner()
+    text, cleaner = piece * (200_000 // len(piece)), Sanitizer()
     begun = time.process_time()
-    cleaner.ending(text, 20_000)
+    cleaner.tail(text, 20_000)
     cleaner.remark(text)
     cleaner.name(text)
     assert time.process_time() - begun < 3
 
 
 def test_a_turn_is_one_line() -> None:
-    shown, _ = Cleaner().ending("a\n\n  system : b\nuser\n: c", 100)
+    shown, _ = Sanitizer().tail("a\n\n  system : b\nuser\n: c", 100)
     assert shown == "a\n\n|   system : b\nuser\n: c"
 
 
 def test_texts_are_cut() -> None:
-    cleaner = Cleaner()
+    cleaner = Sanitizer()
     assert cleaner.name(None) is None
     assert cleaner.remark(None) is None
     assert cleaner.name(" a\n b ") == "a b"
-    assert len(cleaner.name("x" * 500) or "") == LONGEST_NAME
-    assert len(cleaner.remark("x" * 5000) or "") == LONGEST_REMARK
+    assert len(cleaner.name("x" * 500) or "") == MAX_NAME_LENGTH
+    assert len(cleaner.remark("x" * 5000) or "") == MAX_REMARK_LENGTH
     long = "a" * 50_000 + "z" * 100
-    shown, left_out = cleaner.ending(long, 100)
+    shown, left_out = cleaner.tail(long, 100)
     assert (shown, left_out) == ("z" * 100, 50_000)
 
 
@@ -603,10 +614,10 @@ def test_a_call_is_described_for_a_person(both: Both) -> None:
     assert "\n" not in described("launch_instance", plan_token="x\ny")
     instance = use(both, box, "launch_instance", plan_token=plan["plan_token"])
     update = described("update_instance_limits", instance_id=instance["id"], max_runtime_minutes=40)
-    assert 'live for "40" minutes. It is agent-' in update
+    assert "to 40 minutes. It is agent-" in update
     assert "at most 0.75 USD. Spent or reserved so far: 0.75 of 5 USD." in update
     end = described("terminate_instance", instance_id="other", expected_name="a")
-    assert end.startswith('End the instance "other" called "a"; its disk is lost. It was not')
+    assert end.startswith('Terminate the instance "other" called "a"; its disk is lost. It was')
     assert described("cancel_job", job_id="j").startswith('Cancel the job "j". It was not started')
     job = described("run_job", **{**JOB, "command": "a\nb", "image": "x/y:1"}, max_retries=1)
     assert job.startswith(
@@ -616,7 +627,7 @@ def test_a_call_is_described_for_a_person(both: Both) -> None:
     assert "it will be refused" in described("run_job", command="x")
     assert "it will be refused" in described("run_job", **{**JOB, "gpu_type": "A:b"})
     assert described("get_balance").startswith("Call runcrate_get_balance.")
-    assert "without spending limits" in rc.AgentToolbox().describe_call("runcrate_run_job", {})
+    assert "without spending limits" in rt.AgentToolbox().describe_call("runcrate_run_job", {})
 
 
 def test_the_name_of_a_running_machine_cannot_pass_for_words_of_ours(both: Both) -> None:
@@ -629,12 +640,12 @@ def test_the_name_of_a_running_machine_cannot_pass_for_words_of_ours(both: Both)
 
 def test_tools_that_need_limits_refuse_without() -> None:
     with pytest.raises(rc.SpendRefusedError, match="Only reading is possible"):
-        _ = Surroundings(rc.SpendLedger()).spending
+        _ = ToolContext(rc.SpendLedger()).spending
 
 
 def test_empty_fields_are_not_given_where_they_may_be_left_out() -> None:
     """Models fill every field of a schema, with nothing where they mean nothing."""
-    box = rc.AgentToolbox(limits=LIMITS)
+    box = rt.AgentToolbox(limits=LIMITS)
     wanted = {"max_runtime_minutes": 30}
     filled = {"gpu_type": "A100", "region": "", "name": " ", "gpu_count": None, "storage_id": None}
     plan = "runcrate_plan_instance"
@@ -649,7 +660,7 @@ def test_wrong_arguments_are_explained(cloud: Any, both: Both) -> None:
     box = toolbox()
     with pytest.raises(ValidationError) as caught:
         use(both, box, "plan_instance", max_runtime_minutes=1, secret="rc_live_zzz")
-    told = rc.explain_failure(caught.value)
+    told = rt.explain_failure(caught.value)
     assert told is not None
     assert "`max_runtime_minutes`: Input should be greater than or equal to 5" in told
     assert "`secret`: Extra inputs are not permitted" in told
@@ -680,7 +691,7 @@ def test_wrong_arguments_are_explained(cloud: Any, both: Both) -> None:
     ],
 )
 def test_failures_tell_a_model_what_to_do(error: Exception, words: str | None) -> None:
-    told = rc.explain_failure(error)
+    told = rt.explain_failure(error)
     if words is None:
         assert told is None
     else:
@@ -693,46 +704,46 @@ def test_failures_tell_a_model_what_to_do(error: Exception, words: str | None) -
 
 
 async def test_one_client_is_enough_for_both_kinds(cloud: Any) -> None:
-    blocking = rc.Runcrate(cloud.api_key, base_url=cloud.base_url)
-    pair = rc.ClientPair(blocking)
-    assert pair.blocking is blocking
-    twin = pair.asynchronous
-    assert pair.asynchronous is twin
+    sync = rc.Runcrate(cloud.api_key, base_url=cloud.base_url)
+    pair = rt.ClientPair(sync)
+    assert pair.sync is sync
+    twin = pair.async_
+    assert pair.async_ is twin
     assert (await twin.billing.get_balance()).credits_balance == 100
-    assert twin._driver.around.budget is blocking._driver.around.budget
+    assert twin._driver.context.budget is sync._driver.context.budget
     await pair.aclose()
-    blocking.close()
-    asynchronous = rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url)
-    other = rc.ClientPair(asynchronous)
-    assert other.asynchronous is asynchronous
-    assert other.blocking is other.blocking
-    assert other.blocking.billing.get_balance().credits_balance == 100
+    sync.close()
+    async_ = rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url)
+    other = rt.ClientPair(async_)
+    assert other.async_ is async_
+    assert other.sync is other.sync
+    assert other.sync.billing.get_balance().credits_balance == 100
     other.close()
-    await asynchronous.aclose()
+    await async_.aclose()
 
 
 def test_copies_share_their_ledger_and_their_connections() -> None:
-    box, pair = toolbox(), rc.ClientPair()
+    box, pair = toolbox(), rt.ClientPair()
     assert copy.deepcopy(box) is box
     assert copy.deepcopy(pair) is pair
     pair.close()
 
 
 def test_a_default_client_is_made_and_closed() -> None:
-    pair = rc.ClientPair()
-    assert isinstance(pair.blocking, rc.Runcrate)
+    pair = rt.ClientPair()
+    assert isinstance(pair.sync, rc.Runcrate)
     pair.close()
     with pytest.raises(rc.ConfigurationError, match="closed"):
-        pair.blocking.instances.list()
+        pair.sync.instances.list()
 
 
 def test_the_twin_of_a_client_with_own_connections_cannot_be_made() -> None:
     import httpx
 
     with httpx.Client() as own:
-        pair = rc.ClientPair(rc.Runcrate(http_client=own))
+        pair = rt.ClientPair(rc.Runcrate(http_client=own))
         with pytest.raises(rc.ConfigurationError, match="async_client=AsyncRuncrate"):
-            _ = pair.asynchronous
+            _ = pair.async_
 
 
 def test_the_toolbox_opens_sessions(cloud: Any) -> None:
@@ -740,14 +751,14 @@ def test_the_toolbox_opens_sessions(cloud: Any) -> None:
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
         with box.session(client) as opened:
             plan = client.run(
-                box.carry_out(
+                box.run_tool(
                     "runcrate_plan_instance", {"gpu_type": "A100", "max_runtime_minutes": 5}
                 )
             )
             client.run(
-                box.carry_out("runcrate_launch_instance", {"plan_token": plan.data["plan_token"]})
+                box.run_tool("runcrate_launch_instance", {"plan_token": plan.data["plan_token"]})
             )
         assert len(opened.report.ended) == 1
-        with rc.AgentToolbox().session(client, timeout=1.0):
+        with rt.AgentToolbox().session(client, timeout=1.0):
             pass
     assert cloud.world.live_machines == {}

@@ -7,13 +7,13 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.protocol.answer import Answer, ResponseInfo, json_object
 from runcrate_core.protocol.json_body import encode_json
-from runcrate_core.protocol.rate_limit import reset_in_s
+from runcrate_core.protocol.rate_limiter import reset_in_s
 from runcrate_core.protocol.redaction import origin_of
-from runcrate_core.protocol.request import Repeat, Request, Surface
+from runcrate_core.protocol.request import Request, RetrySafety, Surface
+from runcrate_core.protocol.response import Response, ResponseInfo, json_object
 
-REQUEST = Request(Surface.INFERENCE, "GET", "/models", "/models", Repeat.SAFE)
+REQUEST = Request(Surface.INFERENCE, "GET", "/models", "/models", RetrySafety.SAFE)
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ REQUEST = Request(Surface.INFERENCE, "GET", "/models", "/models", Repeat.SAFE)
 )
 def test_json_that_is_no_object_is_named_and_not_shown(body: bytes, kind: str) -> None:
     with pytest.raises(rc.ResponseFormatError, match=kind):
-        json_object(Answer(200, {}, body), REQUEST)
+        json_object(Response(200, {}, body), REQUEST)
 
 
 def test_the_head_of_an_answer_is_compared_by_value_and_shown_without_headers() -> None:

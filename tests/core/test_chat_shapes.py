@@ -4,12 +4,12 @@ from decimal import Decimal
 
 import pytest
 
-from runcrate_core.protocol.chat_shapes import (
+from runcrate_core.protocol.chat_types import (
     ChatCompletionChunk,
-    cost_of,
     error_of,
-    reasoning_of,
-    usage_of,
+    extract_cost,
+    extract_reasoning,
+    extract_usage,
 )
 
 
@@ -69,7 +69,7 @@ def test_chunk_without_anything():
     ],
 )
 def test_reasoning(message, text):
-    assert reasoning_of(message) == text
+    assert extract_reasoning(message) == text
 
 
 USAGE = {"prompt_tokens": 1, "completion_tokens": 2}
@@ -91,7 +91,7 @@ USAGE = {"prompt_tokens": 1, "completion_tokens": 2}
     ],
 )
 def test_usage(payload, usage):
-    assert usage_of(payload) == usage
+    assert extract_usage(payload) == usage
 
 
 @pytest.mark.parametrize(
@@ -112,7 +112,7 @@ def test_usage(payload, usage):
     ],
 )
 def test_cost(usage, cost):
-    assert cost_of({"usage": usage}) == cost
+    assert extract_cost({"usage": usage}) == cost
 
 
 @pytest.mark.parametrize(

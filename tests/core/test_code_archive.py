@@ -20,7 +20,7 @@ from runcrate_core.io.code_archive import (
     write_archive,
 )
 from runcrate_core.protocol.code_archive import (
-    MOST_CODE_BYTES,
+    MAX_CODE_BYTES,
     Choice,
     Entry,
     Kind,
@@ -122,7 +122,7 @@ def test_leaving_out_wins_over_packing() -> None:
 
 
 def test_54_the_largest_files_are_named_when_it_is_too_much() -> None:
-    require_packable([Entry("a", size=MOST_CODE_BYTES)])
+    require_packable([Entry("a", size=MAX_CODE_BYTES)])
     files = [Entry(f"{number}.bin", size=number * 1024**2) for number in range(300, 400, 20)]
     with pytest.raises(ValueError, match=r"380\.bin .*, 360\.bin .*, 340\.bin .*") as caught:
         require_packable(files)

@@ -16,10 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runcrate_core as rc
-from runcrate_core.protocol.answer import Answer, Failure, TransportFailure
-from runcrate_core.protocol.attempts import Circumstances
+from runcrate_core.protocol.attempts import CallContext
 from runcrate_core.protocol.downloads import (
-    MOST_REDIRECTS,
+    MAX_REDIRECTS,
     download_flow,
     external_request,
     fetch_flow,
@@ -34,19 +33,20 @@ from runcrate_core.protocol.ranges import (
     range_headers,
     validator,
 )
-from runcrate_core.protocol.request import Patience, Repeat, Surface, json_request
+from runcrate_core.protocol.request import ReadTimeout, RetrySafety, Surface, json_request
+from runcrate_core.protocol.response import Failure, Response, TransportFailure
 from runcrate_core.protocol.retry import RetryPolicy
 from runcrate_core.protocol.steps import (
-    AskRim,
-    Do,
-    Notify,
+    CloseStream,
+    GetRunner,
+    InvokeCallback,
+    MakeTempFile,
     Now,
-    Open,
-    Opened,
-    Receive,
-    Release,
+    OpenStream,
+    ReadBytes,
+    RunInThread,
     Sleep,
-    Stage,
+    StreamedResponse,
 )
 from runcrate_core.protocol.transfer import PROGRESS_BYTES, Gunzip, Transfer, Wanted
 from tests.core.both_clients import KEY
@@ -60,8 +60,8 @@ REQUEST = json_request(
     Surface.INFERENCE,
     "GET",
     "/videos/v/download",
-    repeat=Repeat.SAFE,
-    patience=Patience.TRANSFER,
+    retry=RetrySafety.SAFE,
+    read_timeout=ReadTimeout.TRANSFER,
 )
 DATA = bytes(range(256)) * 40
 HALF = len(DATA) // 2
@@ -188,7 +188,7 @@ def test_49_without_repeats_the_first_cut_is_the_last(run: Any, target: Target) 
 
 def test_49_an_empty_budget_ends_going_on(run: Any, target: Target) -> None:
     def use(client: Any) -> Any:
-        while client._driver.around.budget.take():
+        while client._driver.context.budget.take():
             pass
         return downloading(target)(client)
 
@@ -305,21 +305,21 @@ def test_51_a_file_that_does_not_say_so_is_stopped_at_the_limit(run: Any, target
 
 def test_a_connection_that_is_given_up_is_closed(run: Any, target: Target) -> None:
     def connections(client: Any) -> int:
-        return len(client._driver.http.client()._transport._pool.connections)
+        return len(client._driver.http.client(client._driver.config)._transport._pool.connections)
 
     async def waiting(client: Any) -> int:
         with pytest.raises(rc.ResponseFormatError):
             await downloading(target)(client)
         return connections(client)
 
-    def blocking(client: Any) -> int:
+    def sync(client: Any) -> int:
         with pytest.raises(rc.ResponseFormatError):
             downloading(target)(client)
         return connections(client)
 
     held = Reply(body=[b"x"], length=10**15, end="hold")
     with ScriptedServer(held) as server:
-        assert run(blocking if run.name == "blocking" else waiting, server.url) == 0
+        assert run(sync if run.name == "blocking" else waiting, server.url) == 0
 
 
 def test_51_a_disk_that_is_too_small_is_told_before_reading(
@@ -477,7 +477,7 @@ def test_53_redirects_come_to_an_end(run: Any, target: Target) -> None:
     with ScriptedServer(Reply(302, headers={"location": "/next"})) as server:
         with pytest.raises(rc.ResponseFormatError, match="redirects more than"):
             run(downloading(target), server.url)
-        assert server.sent == MOST_REDIRECTS + 1
+        assert server.sent == MAX_REDIRECTS + 1
 
 
 def test_56_a_refusal_of_a_signed_address_shows_nothing_of_it(run: Any, target: Target) -> None:
@@ -585,7 +585,7 @@ async def test_a_cancelled_download_leaves_nothing(target: Target) -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            pool = client._driver.http.client()._transport._pool  # type: ignore[attr-defined]
+            pool = client._driver.http.client(client._driver.config)._transport._pool  # type: ignore[attr-defined]
             assert pool.connections == []
     assert target.unchanged()
 
@@ -739,7 +739,7 @@ class Sink:
 
 @dataclass
 class StubRim:
-    around: Circumstances
+    context: CallContext
 
 
 @dataclass(frozen=True)
@@ -766,7 +766,7 @@ class Server:
         behaviour = self.behaviours[min(self.openings, len(self.behaviours) - 1)]
         self.openings += 1
         if behaviour.status is not None:
-            return Answer(behaviour.status)
+            return Response(behaviour.status)
         data = self.versions[behaviour.version]
         headers = {"etag": f'"{behaviour.version}"'} if behaviour.tagged else {}
         asked = dict(request.headers)
@@ -774,12 +774,12 @@ class Server:
         if behaviour.heeds_range and "range" in asked and asked["if-range"] == headers.get("etag"):
             start = int(asked["range"].removeprefix("bytes=").removesuffix("-"))
             if start >= len(data):
-                return Answer(416)
+                return Response(416)
             start = min(start + behaviour.shift, len(data) - 1)
             headers["content-range"] = f"bytes {start}-{len(data) - 1}/{len(data)}"
         headers["content-length"] = str(len(data) - start)
         body = self.pieces(data[start:], behaviour)
-        return Opened(206 if "content-range" in headers else 200, headers, body)
+        return StreamedResponse(206 if "content-range" in headers else 200, headers, body)
 
     @staticmethod
     def pieces(data: bytes, behaviour: Behaviour) -> Iterator[bytes | TransportFailure | None]:
@@ -790,29 +790,29 @@ class Server:
         yield TransportFailure(Failure.BROKEN) if cut_off else None
 
 
-def carry_out(flow: Any, server: Server, max_retries: int = 3) -> Any:
+def run_tool(flow: Any, server: Server, max_retries: int = 3) -> Any:
     """Drive a flow without I/O."""
     policy = RetryPolicy(max_retries=max_retries, random=lambda: 0.0)
-    rim = StubRim(Circumstances(policy=policy))
+    runner = StubRim(CallContext(policy=policy))
     reply: Any = None
     opened = 0
     try:
         step = next(flow)
         while True:
             match step:
-                case AskRim():
-                    reply = rim
-                case Do(function):
+                case GetRunner():
+                    reply = runner
+                case RunInThread(function):
                     reply = function()
-                case Open(request):
+                case OpenStream(request):
                     reply = server.open(request)
-                    opened += isinstance(reply, Opened)
-                case Receive(source):
+                    opened += isinstance(reply, StreamedResponse)
+                case ReadBytes(source):
                     reply = next(source.body)
-                case Release():
+                case CloseStream():
                     opened -= 1
                     reply = None
-                case Sleep() | Notify():
+                case Sleep() | InvokeCallback():
                     reply = None
                 case Now():
                     reply = 0.0
@@ -845,7 +845,7 @@ def test_a_download_is_one_version_of_the_file_or_an_error(
     sink = Sink()
     transfer = Transfer(external_request("https://example.com/x"), Wanted())
     try:
-        carry_out(transfer_flow(transfer, sink, None), server)
+        run_tool(transfer_flow(transfer, sink, None), server)
     except rc.RuncrateError:
         return
     assert bytes(sink.data) in {one, two}
@@ -858,7 +858,7 @@ def test_a_good_server_that_cuts_is_always_survived(data: bytes, cuts: list[int]
     sink = Sink()
     wanted = Wanted.of(limit=60, size=len(data), sha256=hashlib.sha256(data).hexdigest())
     transfer = Transfer(external_request("https://example.com/x"), wanted)
-    carry_out(transfer_flow(transfer, sink, None), Server([data], behaviours))
+    run_tool(transfer_flow(transfer, sink, None), Server([data], behaviours))
     assert bytes(sink.data) == data
 
 
@@ -895,16 +895,16 @@ def test_a_flow_that_is_closed_asks_for_nothing_more(target: Target) -> None:
 
     part = Part()
     flow = download_flow(REQUEST, target.path)
-    assert isinstance(next(flow), Stage)
+    assert isinstance(next(flow), MakeTempFile)
     step: Any = flow.send(part)
-    while not isinstance(step, Receive):
+    while not isinstance(step, ReadBytes):
         match step:
-            case Do(function):
+            case RunInThread(function):
                 step = flow.send(function())
-            case AskRim():
-                step = flow.send(StubRim(Circumstances()))
-            case Open():
-                step = flow.send(Opened(200, {}, iter(())))
+            case GetRunner():
+                step = flow.send(StubRim(CallContext()))
+            case OpenStream():
+                step = flow.send(StreamedResponse(200, {}, iter(())))
             case _:
                 raise AssertionError(step)
     flow.close()

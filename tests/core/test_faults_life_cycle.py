@@ -18,7 +18,8 @@ import httpx
 import pytest
 
 import runcrate_core as rc
-from tests.core.both_clients import Asynchronous, Blocking
+import runcrate_core.toolkit as rt
+from tests.core.both_clients import Asynchronous, Sync
 from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
 OK = Reply(json={"data": []})
@@ -81,7 +82,7 @@ def test_40_one_async_client_under_the_loops_of_two_threads() -> None:
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_41_a_fork_opens_its_own_connections() -> None:
     with ScriptedServer(OK) as server:
-        client = Blocking.client(server.url)
+        client = Sync.client(server.url)
         client.instances.list()
         before = server.connections
         child = os.fork()
@@ -101,13 +102,13 @@ def test_41_a_fork_opens_its_own_connections() -> None:
 
 def test_42_fifty_threads_share_one_client() -> None:
     with ScriptedServer(OK) as server:
-        client = Blocking.client(server.url)
+        client = Sync.client(server.url)
         barrier = threading.Barrier(50)
         made: set[int] = set()
 
         def work() -> list[Any]:
             barrier.wait()
-            made.add(id(client._driver.http.client()))
+            made.add(id(client._driver.http.client(client._driver.config)))
             return client.instances.list()
 
         with ThreadPoolExecutor(50) as pool:
@@ -118,7 +119,7 @@ def test_42_fifty_threads_share_one_client() -> None:
 
 
 def test_43_closing_twice_is_once_and_use_after_closing_is_refused() -> None:
-    client = Blocking.client("http://127.0.0.1:9")
+    client = Sync.client("http://127.0.0.1:9")
     client.close()
     client.close()
     with pytest.raises(rc.ConfigurationError, match="closed"):
@@ -146,23 +147,39 @@ def test_43_a_client_that_was_given_stays_open() -> None:
 
 @pytest.mark.parametrize("wrong", [object(), httpx.AsyncClient()])
 def test_a_foreign_http_client_is_named(wrong: Any) -> None:
-    with pytest.raises(TypeError, match=r"httpx\.Client"):
+    with pytest.raises(rc.ConfigurationError, match=r"httpx\.Client"):
         rc.Runcrate("rc_live_test", http_client=wrong)
 
 
 def test_39_a_full_pool_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
-    from runcrate_core.io import http_library
+    from runcrate_core.io import httpx_adapter
 
-    monkeypatch.setattr(http_library, "LIMITS", httpx.Limits(max_connections=1))
+    monkeypatch.setattr(httpx_adapter, "LIMITS", httpx.Limits(max_connections=1))
+    monkeypatch.setattr(httpx_adapter, "POOL_TIMEOUT_S", 0.2)
     with ScriptedServer(stream_reply([*sse(text_chunk("a"), done=False), 5.0])) as server:
-        client = Blocking.client(server.url, timeout=0.2, max_retries=0)
+        client = Sync.client(server.url, max_retries=0)
         with client.chat.completions.stream(model="m", messages=[]):
             begun = time.monotonic()
             with pytest.raises(rc.APITimeoutError, match="context managers") as caught:
                 client.instances.list()
             assert time.monotonic() - begun < 1
-        assert caught.value.may_have_arrived is False
+        assert caught.value.may_have_been_received is False
         assert server.sent == 1
+        client.close()
+
+
+def test_39_more_calls_than_connections_wait_for_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from runcrate_core.io import httpx_adapter
+
+    monkeypatch.setattr(httpx_adapter, "LIMITS", httpx.Limits(max_connections=2))
+    slow = Reply(body=[0.2, b'{"data": []}'])
+    with ScriptedServer(*[slow] * 12) as server:
+        client = Sync.client(server.url, timeout=0.6, max_retries=0)
+        with ThreadPoolExecutor(12) as pool:  # the last waits twice as long as for the service
+            list(pool.map(lambda _: client.instances.list(), range(12)))
+        assert (server.sent, server.connections) == (12, 2)
         client.close()
 
 
@@ -194,20 +211,20 @@ def test_clients_are_copied_and_pickled_without_their_key(
 def test_a_pair_of_clients_is_pickled_like_the_one_that_was_given(
     given: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = rc.ClientPair(*given)
-    assert "staging" in repr(pair.blocking)
+    pair = rt.ClientPair(*given)
+    assert "staging" in repr(pair.sync)
     data = pickle.dumps(pair)
     assert b"rc_live" not in data
     monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_worker")
     restored = pickle.loads(data)  # noqa: S301 - our own bytes
-    for client in (restored.blocking, restored.asynchronous):
+    for client in (restored.sync, restored.async_):
         config = client._driver.config
         assert (config.api_key, config.environment) == ("rc_live_worker", "staging")
 
 
 def test_derived_clients_share_connections_and_change_only_what_was_asked() -> None:
     with ScriptedServer(OK) as server:
-        with Blocking.client(server.url) as client:
+        with Sync.client(server.url) as client:
             client.instances.list()
             other = client.with_options(environment="staging", max_retries=0)
             other.instances.list()
@@ -219,7 +236,7 @@ def test_derived_clients_share_connections_and_change_only_what_was_asked() -> N
 
 
 def test_an_unknown_option_is_named() -> None:
-    client = Blocking.client("http://127.0.0.1:9")
+    client = Sync.client("http://127.0.0.1:9")
     with pytest.raises(rc.ConfigurationError, match="`speed`"):
         client.with_options(speed=9)
     client.close()

@@ -241,8 +241,8 @@ def test_25_reservations_at_the_same_time_cannot_exceed_the_total_together() -> 
     limits = rc.SpendLimits(max_instances=10, max_gpus=10, max_total_usd=3)
     ledger = rc.SpendLedger()
 
-    def entry(number: int) -> rc.SpendEntry:
-        return rc.SpendEntry(f"agent-{number}", "instance", Decimal(1), 60)
+    def entry(number: int) -> rc.LedgerEntry:
+        return rc.LedgerEntry(f"agent-{number}", "instance", Decimal(1), 60)
 
     for number in range(3):
         ledger.reserve(entry(number), limits)
@@ -324,7 +324,7 @@ def test_an_ambiguous_launch_stays_in_the_ledger_and_is_ended_by_name(run: Any) 
     }
     replies = [Reply(json={"data": [found]}), Reply(204), Reply(json={"data": ended})]
     with ScriptedServer(*replies) as server:
-        report = run(lambda client: client.run(guard.end_everything()), server.url)
+        report = run(lambda client: client.run(guard.terminate_all()), server.url)
         assert [request.method for request in server.received] == ["GET", "DELETE", "GET"]
     assert report.ended == (entry.name,)
     assert guard.ledger.total_usd == Decimal("0.5")

@@ -61,7 +61,7 @@ def test_07_the_last_failure_is_raised_with_its_facts(run: Any) -> None:
 
 def test_09_an_empty_budget_ends_repeating(run: Any) -> None:
     def failing(client: Any) -> Any:
-        while client._driver.around.budget.take():
+        while client._driver.context.budget.take():
             pass
         return client.instances.list()
 
@@ -204,7 +204,7 @@ def test_an_unreachable_host_is_a_connection_error(run: Any) -> None:
     with pytest.raises(rc.APIConnectionError) as caught:
         run(instances, url, max_retries=1)
     assert isinstance(caught.value, ConnectionError)
-    assert caught.value.may_have_arrived is False
+    assert caught.value.may_have_been_received is False
     assert caught.value.attempts == 2
 
 

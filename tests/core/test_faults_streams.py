@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.protocol.refusals import read_refusal
-from runcrate_core.protocol.stream_opening import status_of_error
-from tests.core.both_clients import Asynchronous, Blocking
+from runcrate_core.protocol.error_mapping import parse_error_body
+from runcrate_core.protocol.stream_start import status_of_error
+from tests.core.both_clients import Asynchronous, Sync
 from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
 A, B, END = text_chunk("Hello "), text_chunk("world"), text_chunk("", "stop")
@@ -63,7 +63,7 @@ def test_27_an_error_as_first_event_that_may_not_be_repeated_is_raised(run: Any)
 )
 def test_27_an_error_event_stands_for_a_status(code: Any, status: int) -> None:
     error = {"code": code, "message": "m"}
-    refusal = read_refusal(json.dumps({"error": error}).encode())
+    refusal = parse_error_body(json.dumps({"error": error}).encode())
     assert status_of_error(refusal, error) == status
 
 
@@ -158,7 +158,7 @@ def test_35_silence_is_a_stall(run: Any) -> None:
 
 
 def pool_of(client: Any) -> Any:
-    return client._driver.http.client()._transport._pool
+    return client._driver.http.client(client._driver.config)._transport._pool
 
 
 def active(client: Any) -> int:
@@ -179,7 +179,7 @@ def test_36_leaving_a_stream_frees_its_connection(way: str) -> None:
                 raise Abandoned
 
     with ScriptedServer(stream_reply([*sse(A, B, done=False), 5.0])) as server:
-        client = Blocking.client(server.url)
+        client = Sync.client(server.url)
         try:
             with client.chat.completions.stream(model="m", messages=[]) as stream:
                 if way != "leave":
@@ -218,7 +218,7 @@ async def test_36_leaving_an_async_stream_frees_its_connection(way: str) -> None
 
 def test_36_a_dropped_stream_is_freed_with_a_warning() -> None:
     with ScriptedServer(stream_reply([*sse(A, B, done=False), 5.0])) as server:
-        client = Blocking.client(server.url)
+        client = Sync.client(server.url)
         stream = client.chat.completions.stream(model="m", messages=[]).__enter__()
         assert active(client) == 1
         with pytest.warns(ResourceWarning, match="context manager"):
@@ -254,7 +254,7 @@ def test_37_a_finished_stream_gives_its_connection_back(run: Any) -> None:
         return client
 
     with ScriptedServer(stream_reply([*WHOLE, 0.03])) as server:
-        if isinstance(run, Blocking):
+        if isinstance(run, Sync):
             with run.client(server.url) as client:
                 for _ in range(3):
                     with client.chat.completions.stream(model="m", messages=[]) as stream:
@@ -280,7 +280,7 @@ def test_38_opening_is_repeated_until_the_first_chunk(run: Any) -> None:
 
 
 def test_a_stream_is_entered_once() -> None:
-    with ScriptedServer(stream_reply(WHOLE)) as server, Blocking.client(server.url) as client:
+    with ScriptedServer(stream_reply(WHOLE)) as server, Sync.client(server.url) as client:
         stream = client.chat.completions.stream(model="m", messages=[])
         with stream:
             assert content(list(stream)) == "Hello world"
@@ -303,7 +303,7 @@ async def test_an_async_stream_is_entered_once() -> None:
 
 def test_a_stream_that_is_not_entered_says_so() -> None:
     with ScriptedServer(stream_reply(WHOLE)) as server:
-        client = Blocking.client(server.url)
+        client = Sync.client(server.url)
         with pytest.raises(rc.ConfigurationError, match="context manager"):
             list(client.chat.completions.stream(model="m", messages=[]))
         client.close()
@@ -318,7 +318,7 @@ def test_whole_json_instead_of_a_stream_is_named(run: Any) -> None:
 
 
 def test_stream_is_not_an_argument_of_create() -> None:
-    client = Blocking.client("http://127.0.0.1:9")
+    client = Sync.client("http://127.0.0.1:9")
     with pytest.raises(ValueError, match=r"chat\.completions\.stream"):
         client.chat.completions.create(model="m", messages=[], stream=True)
     client.close()

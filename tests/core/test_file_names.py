@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from runcrate_core.io.files import PartFile, path_inside, require_target, write_whole
 from runcrate_core.protocol.file_names import (
-    LONGEST_NAME_BYTES,
+    MAX_NAME_BYTES,
     part_file_name,
     safe_file_name,
 )
@@ -65,7 +65,7 @@ def test_48_a_name_of_which_nothing_is_left(name: str) -> None:
 def test_every_safe_name_is_plain(name: str) -> None:
     safe = safe_file_name(name, "fallback")
     assert safe == safe_file_name(safe)
-    assert 0 < len(safe.encode()) <= LONGEST_NAME_BYTES
+    assert 0 < len(safe.encode()) <= MAX_NAME_BYTES
     assert Path(safe).name == safe
     assert not set(safe) & set('/\\:*?"<>|\x00')
     assert not safe.startswith((".", " "))

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcrate_core.protocol.identifiers import LONGEST_SEGMENT, artifact_path, path_segment
+from runcrate_core.protocol.identifiers import MAX_SEGMENT_LENGTH, artifact_path, path_segment
 
 ORIGIN = "https://www.runcrate.ai"
 
@@ -47,7 +47,7 @@ def test_an_artifact_path_never_leaves_its_job(value: str) -> None:
         (b"id", "must be text"),
         ("", "is empty"),
         ("\t ", "is empty"),
-        ("x" * (LONGEST_SEGMENT + 1), "513 characters"),
+        ("x" * (MAX_SEGMENT_LENGTH + 1), "513 characters"),
         ("a\nb", "control character"),
         ("a\x7f", "control character"),
         ("a\ud800", "lone surrogate"),

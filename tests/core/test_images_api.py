@@ -15,8 +15,8 @@ import pytest
 from PIL import Image
 
 import runcrate_core as rc
-from runcrate_core.api.linked import Link
-from runcrate_core.api.notebook import LARGEST_SHOWN, image_bundle
+from runcrate_core.api.client_binding import ClientBinding
+from runcrate_core.api.notebook import MAX_SHOWN_BYTES, image_bundle
 from runcrate_emulator import Emulator
 from tests.core.both_clients import KEY
 from tests.core.media_steps import contents, saved, then
@@ -257,7 +257,7 @@ def test_an_address_is_fetched_once_and_without_the_key(run: Any, tmp_path: Path
 
 
 def test_either_kind_of_method_works_with_either_client(run: Any) -> None:
-    async def blocking(made: Any) -> Any:
+    async def sync(made: Any) -> Any:
         return made.image.to_bytes()
 
     def waiting(made: Any) -> Any:
@@ -265,7 +265,7 @@ def test_either_kind_of_method_works_with_either_client(run: Any) -> None:
 
     with ScriptedServer(BASE64_REPLY) as server:
         server.replies = [url_reply(server), file_reply()]
-        use = lambda client: then(client.images.generate("p", model="m"), waiting, blocking)  # noqa: E731 - used once
+        use = lambda client: then(client.images.generate("p", model="m"), waiting, sync)  # noqa: E731 - used once
         assert run(use, server.url) == PNG
 
 
@@ -345,7 +345,7 @@ def test_common_pictures_are_shown_as_they_are(kind: str, media: str) -> None:
 
 def test_what_cannot_be_shown_is_named() -> None:
     assert image_bundle(b"no picture", "plain") == {"text/plain": "plain"}
-    assert image_bundle(PNG + bytes(LARGEST_SHOWN), "plain") == {"text/plain": "plain"}
+    assert image_bundle(PNG + bytes(MAX_SHOWN_BYTES), "plain") == {"text/plain": "plain"}
     lost = rc.GeneratedImage(url="https://example.com/a?sig=x", revised_prompt="r")
     bundle = lost._repr_mimebundle_()
     assert "not connected to a client" in bundle["text/plain"]
@@ -382,11 +382,11 @@ def test_an_image_may_be_copied_and_pickled(run: Any) -> None:
 
 def test_an_image_without_anything_is_told() -> None:
     class Never:
-        def run_blocking(self, plan: Any) -> Any:
+        def run_sync(self, plan: Any) -> Any:
             return next(iter(plan))
 
     made = rc.GeneratedImage()
-    made._link = Link(Never())  # type: ignore[arg-type] # only this is called
+    made._link = ClientBinding(Never())  # type: ignore[arg-type] # only this is called
     with pytest.raises(rc.ResponseFormatError, match="neither an address nor bytes"):
         made.to_bytes()
 

@@ -13,7 +13,7 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.api import code_uploads
-from runcrate_core.protocol.steps import Do
+from runcrate_core.protocol.steps import RunInThread
 from runcrate_emulator import JobOutcome
 from tests.core.cloud import Both, sent
 from tests.core.scripted_server import Reply, ScriptedServer
@@ -284,7 +284,7 @@ def test_an_answer_that_is_no_redirect_is_an_error(is_async: bool) -> None:
 def test_an_upload_that_is_cancelled_while_packing_leaves_nothing(project: Path) -> None:
     flow = code_uploads.upload(project)
     make_file = next(flow)
-    assert isinstance(make_file, Do)
+    assert isinstance(make_file, RunInThread)
     path: Path = make_file.function()
     flow.send(path)
     assert path.exists()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from runcrate_core.protocol.json_body import encode_json, without_none
 from runcrate_core.protocol.request import (
-    Repeat,
+    RetrySafety,
     Surface,
     header_pairs,
     json_request,
@@ -118,7 +118,7 @@ def test_money_that_is_none_is_refused(value: Any) -> None:
 
 def test_a_request_shows_neither_body_nor_address() -> None:
     request = json_request(
-        Surface.INFERENCE, "POST", "/x/secret-id", repeat=Repeat.SAFE, route="/x/{id}",
+        Surface.INFERENCE, "POST", "/x/secret-id", retry=RetrySafety.SAFE, route="/x/{id}",
         body={"prompt": "private"},
     )  # fmt: skip
     assert repr(request) == "Request(POST /x/{id}, inference, safe)"

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcrate_core.io.uploads import length_of, pieces_of
+from runcrate_core.io.request_body import length_of, pieces_of
 from runcrate_core.protocol.file_sources import (
     Base64Source,
     BytesSource,

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from python_multipart import parse_form
 
-from runcrate_core.io.uploads import length_of, pieces_of
+from runcrate_core.io.request_body import length_of, pieces_of
 from runcrate_core.protocol.file_names import safe_file_name
 from runcrate_core.protocol.file_sources import BytesSource, PathSource
 from runcrate_core.protocol.multipart import (

@@ -8,13 +8,13 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.protocol.answer import Answer
 from runcrate_core.protocol.polling import CREATION_LAG_S, Progress, poll
-from runcrate_core.protocol.request import Repeat, Request, Surface
-from runcrate_core.protocol.steps import Call, Notify, Now, Sleep
+from runcrate_core.protocol.request import Request, RetrySafety, Surface
+from runcrate_core.protocol.response import Response
+from runcrate_core.protocol.steps import Call, InvokeCallback, Now, Sleep
 
 LOOK: Call[str] = Call(
-    Request(Surface.INFERENCE, "GET", "/videos/1", "/videos/{id}", Repeat.SAFE),
+    Request(Surface.INFERENCE, "GET", "/videos/1", "/videos/{id}", RetrySafety.SAFE),
     lambda answer: answer.body.decode(),
 )
 
@@ -41,7 +41,7 @@ def watch(states: Iterable[Any], **options: Any) -> tuple[Any, list[str], float]
                 case Sleep(seconds):
                     now += seconds
                     step = flow.send(None)
-                case Notify(callback, value):
+                case InvokeCallback(callback, value):
                     callback(value)
                     step = flow.send(None)
                 case Call():
@@ -117,4 +117,4 @@ def test_senseless_times_are_refused(options: dict[str, Any]) -> None:
 
 
 def test_a_parser_reads_the_answer() -> None:
-    assert LOOK.parse(Answer(200, {}, b"x")) == "x"
+    assert LOOK.parse(Response(200, {}, b"x")) == "x"

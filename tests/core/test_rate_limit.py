@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.protocol.rate_limit import (
+from runcrate_core.protocol.rate_limiter import (
     UNKNOWN_LIMIT_IN_FLIGHT,
     WINDOW_S,
     RateLimit,
-    RateLimitGate,
+    RateLimiter,
 )
 
 
@@ -34,59 +34,59 @@ def test_headers_are_read_when_there_are_any() -> None:
 
 
 def test_before_the_first_answer_only_so_many_go_out() -> None:
-    gate = RateLimitGate()
-    assert [gate.admit(0.0, 0.0) for _ in range(UNKNOWN_LIMIT_IN_FLIGHT)] == [0.0] * 50
-    assert 0 < gate.admit(0.0, 0.0) < 0.1
-    gate.settle(None, answered=True, now=0.0)
-    assert [gate.admit(0.0, 0.0) for _ in range(500)] == [0.0] * 500
+    limiter = RateLimiter()
+    assert [limiter.acquire(0.0, 0.0) for _ in range(UNKNOWN_LIMIT_IN_FLIGHT)] == [0.0] * 50
+    assert 0 < limiter.acquire(0.0, 0.0) < 0.1
+    limiter.settle(None, answered=True, now=0.0)
+    assert [limiter.acquire(0.0, 0.0) for _ in range(500)] == [0.0] * 500
 
 
 def test_a_failure_without_answer_does_not_open_the_gate() -> None:
-    gate = RateLimitGate()
+    limiter = RateLimiter()
     for _ in range(UNKNOWN_LIMIT_IN_FLIGHT):
-        gate.admit(0.0, 0.0)
-    gate.settle(None, answered=False, now=0.0)
-    assert gate.admit(0.0, 0.0) == 0.0
-    assert gate.admit(0.0, 0.0) > 0
+        limiter.acquire(0.0, 0.0)
+    limiter.settle(None, answered=False, now=0.0)
+    assert limiter.acquire(0.0, 0.0) == 0.0
+    assert limiter.acquire(0.0, 0.0) > 0
 
 
 def test_a_spent_window_is_waited_for() -> None:
-    gate = RateLimitGate()
-    gate.admit(0.0, 0.0)
-    gate.settle(RateLimit(10, 1, 30.0), answered=True, now=0.0)
-    assert gate.admit(1.0, 0.0) == 0.0
-    assert gate.admit(1.0, 0.0) == 29.0
-    assert gate.admit(1.0, 1.0) == 29.25
-    assert [gate.admit(30.0, 0.0) for _ in range(10)] == [0.0] * 10
-    assert gate.admit(30.0, 0.0) == WINDOW_S
+    limiter = RateLimiter()
+    limiter.acquire(0.0, 0.0)
+    limiter.settle(RateLimit(10, 1, 30.0), answered=True, now=0.0)
+    assert limiter.acquire(1.0, 0.0) == 0.0
+    assert limiter.acquire(1.0, 0.0) == 29.0
+    assert limiter.acquire(1.0, 1.0) == 29.25
+    assert [limiter.acquire(30.0, 0.0) for _ in range(10)] == [0.0] * 10
+    assert limiter.acquire(30.0, 0.0) == WINDOW_S
 
 
 def test_calls_under_way_are_counted_before_the_server_counts_them() -> None:
-    gate = RateLimitGate()
+    limiter = RateLimiter()
     for _ in range(3):
-        gate.admit(0.0, 0.0)
-    gate.settle(RateLimit(10, 4, 30.0), answered=True, now=0.0)
-    assert [gate.admit(0.0, 0.0) for _ in range(2)] == [0.0, 0.0]
-    assert gate.admit(0.0, 0.0) == 30.0
+        limiter.acquire(0.0, 0.0)
+    limiter.settle(RateLimit(10, 4, 30.0), answered=True, now=0.0)
+    assert [limiter.acquire(0.0, 0.0) for _ in range(2)] == [0.0, 0.0]
+    assert limiter.acquire(0.0, 0.0) == 30.0
 
 
 def test_a_new_window_replaces_the_old_one() -> None:
-    gate = RateLimitGate()
-    gate.admit(0.0, 0.0)
-    gate.settle(RateLimit(10, 0, 5.0), answered=True, now=0.0)
-    assert gate.admit(5.0, 0.0) == 0.0
-    gate.settle(RateLimit(10, 9, 60.0), answered=True, now=5.0)
-    assert gate.admit(6.0, 0.0) == 0.0
+    limiter = RateLimiter()
+    limiter.acquire(0.0, 0.0)
+    limiter.settle(RateLimit(10, 0, 5.0), answered=True, now=0.0)
+    assert limiter.acquire(5.0, 0.0) == 0.0
+    limiter.settle(RateLimit(10, 9, 60.0), answered=True, now=5.0)
+    assert limiter.acquire(6.0, 0.0) == 0.0
 
 
 @pytest.mark.parametrize(
     "state", [RateLimit(10, 0, None), RateLimit(10, None, 3.0), RateLimit(10, 0, 9999.0)]
 )
 def test_headers_that_make_no_sense_hold_nothing_back(state: RateLimit) -> None:
-    gate = RateLimitGate()
-    gate.admit(0.0, 0.0)
-    gate.settle(state, answered=True, now=0.0)
-    assert gate.admit(0.0, 0.0) == 0.0
+    limiter = RateLimiter()
+    limiter.acquire(0.0, 0.0)
+    limiter.settle(state, answered=True, now=0.0)
+    assert limiter.acquire(0.0, 0.0) == 0.0
 
 
 class LimitedApi:

@@ -6,8 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from runcrate_core.protocol.chat_shapes import cost_of, error_of, reasoning_of, usage_of
 from runcrate_core.protocol.chat_stream import ChatStreamReader
+from runcrate_core.protocol.chat_types import (
+    error_of,
+    extract_cost,
+    extract_reasoning,
+    extract_usage,
+)
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "recorded"
 pytestmark = pytest.mark.skipif(
@@ -92,11 +97,11 @@ def test_stream_folds_to_its_answer(name):
     assert whole["id"] == chunks[0].id
     assert len(whole["choices"]) == 1
     assert whole["choices"][0]["finish_reason"] == finish_reason
-    assert (usage_of(whole) or {})["total_tokens"] == total_tokens
+    assert (extract_usage(whole) or {})["total_tokens"] == total_tokens
     assert (message["content"] or "").startswith(content or "")
     assert (message["content"] is None) == (content is None)
-    assert (reasoning_of(message) or "").startswith(reasoning or "")
-    assert (reasoning_of(message) is None) == (reasoning is None)
+    assert (extract_reasoning(message) or "").startswith(reasoning or "")
+    assert (extract_reasoning(message) is None) == (reasoning is None)
     assert [
         (call["function"]["name"], call["function"]["arguments"])
         for call in message.get("tool_calls", [])
@@ -109,7 +114,9 @@ def test_deltas_joined_by_a_consumer_are_the_folded_texts(name):
     deltas = [choice.delta for chunk in chunks for choice in chunk.choices]
     message = message_of(reader.completion())
     assert "".join(delta.content or "" for delta in deltas) == (message["content"] or "")
-    assert "".join(reasoning_of(delta) or "" for delta in deltas) == (reasoning_of(message) or "")
+    assert "".join(extract_reasoning(delta) or "" for delta in deltas) == (
+        extract_reasoning(message) or ""
+    )
 
 
 @pytest.mark.parametrize("name", [*WHOLE_STREAMS, FAILED_STREAM])
@@ -141,7 +148,7 @@ def test_stream_that_ends_in_an_error_keeps_what_came():
     assert reader.fault.error["code"] == "tool_use_failed"
     partial = reader.completion(partial=True)
     assert partial["choices"][0]["finish_reason"] is None
-    reasoning = reasoning_of(message_of(partial))
+    reasoning = extract_reasoning(message_of(partial))
     assert reasoning is not None
     assert reasoning.startswith("We need to call the tool")
     assert message_of(partial)["channel"] == "analysis"
@@ -157,7 +164,7 @@ def test_members_that_only_one_provider_sends():
     assert detail["type"] == "reasoning.encrypted"
     assert whole["provider"] == "OpenAI"
     assert whole["choices"][0]["native_finish_reason"] == "completed"
-    assert cost_of(whole) == Decimal("0.00085")
+    assert extract_cost(whole) == Decimal("0.00085")
     name = "openrouter__openrouter_web_search_annotations_stream__0"
     annotations = message_of(read([body_of(name)])[0].completion())["annotations"]
     assert [item["type"] for item in annotations] == ["url_citation"] * 5
@@ -190,10 +197,10 @@ def test_tool_call_pieces_are_handed_out_in_openais_form():
 )
 def test_whole_answers_are_read_the_same_way(name, reasoning, total_tokens):
     whole = answer_of(name)
-    found = reasoning_of(message_of(whole))
+    found = extract_reasoning(message_of(whole))
     assert (found is None) == (reasoning is None)
     assert (found or "").startswith(reasoning or "")
-    usage = usage_of(whole)
+    usage = extract_usage(whole)
     assert usage is not None
     assert usage["total_tokens"] == total_tokens
     assert error_of(whole) is None

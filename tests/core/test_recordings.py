@@ -11,9 +11,10 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from runcrate_core import transcribing
-from runcrate_core.recordings import Recording
-from runcrate_core.transcribing import Transcriber
+import runcrate_core.toolkit as rt
+from runcrate_core.transcription import transcriber
+from runcrate_core.transcription.audio_sources import AudioSource
+from runcrate_core.transcription.transcriber import Transcriber
 from tests.core.scripted_server import Reply, ScriptedServer
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
@@ -59,7 +60,7 @@ def folder(tmp_path: Path) -> Path:
 )
 def test_paths_folders_and_patterns(folder: Path, pattern: str, names: list[str]) -> None:
     named = str(folder / pattern) if pattern else folder
-    found = list(rc.recordings_of(named))
+    found = list(rt.resolve_audio_sources(named))
     assert [recording.source for recording in found] == [str(folder / name) for name in names]
     assert [recording.media for recording in found] == [folder / name for name in names]
 
@@ -74,7 +75,7 @@ def test_patterns_without_a_folder_begin_here(
         "*/*.ogg": ["in/c.ogg"],
         ".": ["./a.WAV", "./b.mp3", "./in/[d].mp3", "./in/c.ogg"],
     }.items():
-        assert [recording.source for recording in rc.recordings_of(pattern)] == names
+        assert [recording.source for recording in rt.resolve_audio_sources(pattern)] == names
 
 
 @pytest.mark.parametrize("pattern", ["", "**/*.mp3", "**/*"])
@@ -85,7 +86,7 @@ def test_each_file_comes_once_however_many_links_lead_to_it(folder: Path, patter
     (folder / "gone.mp3").symlink_to(folder / "nothing")
     (folder / ".hidden").mkdir()
     (folder / ".hidden" / "x.mp3").write_bytes(WAV)
-    found = list(rc.recordings_of(str(folder / pattern) if pattern else folder))
+    found = list(rt.resolve_audio_sources(str(folder / pattern) if pattern else folder))
     names = [Path(recording.source).name for recording in found]
     assert sorted(names) == sorted({"b.mp3", "[d].mp3", *names})
     assert not {"x.mp3", "z.mp3", "gone.mp3"} & set(names)
@@ -98,32 +99,32 @@ def test_a_name_that_is_no_text_can_be_stored_as_text(run: Any, tmp_path: Path) 
         path.write_bytes(WAV)
     except OSError:
         pytest.skip("this file system takes no such names")
-    [recording] = rc.recordings_of(tmp_path)
+    [recording] = rt.resolve_audio_sources(tmp_path)
     with ScriptedServer(HEARD) as server:
-        [passage] = run(lambda client: client.run(Transcriber().passages(recording)), server.url)
+        [passage] = run(lambda client: client.run(Transcriber().chunks(recording)), server.url)
     assert passage.metadata["source"].encode() == f"{tmp_path}/\\udcff.mp3".encode()
 
 
 @pytest.mark.parametrize(
     ("source", "error", "told"),
     [
-        ("http://host.test/call.mp3?signature=s3cret", ValueError, "`http://` addresses are not"),
+        ("http://host.test/call.mp3?signature=s3cret", ValueError, "`http://` URLs are not"),
         ("s3://bucket/call.mp3", ValueError, "only https"),
         ("", ValueError, "is empty"),
-        (b"RIFF", TypeError, "`bytes` names no recording"),
-        ([None], TypeError, "`NoneType` names no recording"),
+        (b"RIFF", TypeError, "`bytes` is not an audio source"),
+        ([None], TypeError, "`NoneType` is not an audio source"),
     ],
 )
 def test_what_names_no_recording_is_refused(source: Any, error: Any, told: str) -> None:
     with pytest.raises(error, match=told) as caught:
-        list(rc.recordings_of(source))
+        list(rt.resolve_audio_sources(source))
     assert "s3cret" not in str(caught.value)
 
 
 def test_several_sources_and_what_is_known_of_them(folder: Path) -> None:
-    own = Recording.of_bytes(WAV, source="mine")
+    own = AudioSource.of_bytes(WAV, source="mine")
     sources = [own, folder / "b.mp3", [" https://host.test/x.mp3?token=s3cret#y "]]
-    first, second, third = rc.recordings_of(sources, metadata={"topic": "x"})  # type: ignore[list-item]
+    first, second, third = rt.resolve_audio_sources(sources, metadata={"topic": "x"})  # type: ignore[list-item]
     assert first is own
     assert second.metadata == third.metadata == {"topic": "x"}
     assert third.source == "https://host.test/x.mp3"
@@ -133,22 +134,22 @@ def test_several_sources_and_what_is_known_of_them(folder: Path) -> None:
 
 
 def test_bytes_are_known_by_what_they_hold() -> None:
-    one, two = Recording.of_bytes(WAV), Recording.of_bytes(WAV + b"x")
+    one, two = AudioSource.of_bytes(WAV), AudioSource.of_bytes(WAV + b"x")
     assert one.identity != two.identity
     assert one.source != two.source
-    assert one == Recording.of_bytes(WAV)
+    assert one == AudioSource.of_bytes(WAV)
 
 
-def passages(run: Any, url: str, recording: Recording, **options: Any) -> list[rc.Passage]:
-    plan = Transcriber(**options).passages
+def chunks(run: Any, url: str, recording: AudioSource, **options: Any) -> list[rt.TranscriptChunk]:
+    plan = Transcriber(**options).chunks
     return list(run(lambda client: client.run(plan(recording)), url))
 
 
 def test_passages_know_where_they_are_from(run: Any) -> None:
     mine = {"topic": "greeting", "language": "en-GB"}
-    recording = Recording.of_bytes(WAV, source="call", metadata=mine, filename="call.wav")
+    recording = AudioSource.of_bytes(WAV, source="call", metadata=mine, filename="call.wav")
     with ScriptedServer(HEARD) as server:
-        first, second = passages(run, server.url, recording, format="segments")
+        first, second = chunks(run, server.url, recording, format="segments")
         assert b'filename="call.wav"' in server.received[0].body
     assert (first.text, second.text) == ("Hi.", "Bye.")
     assert second.metadata == {
@@ -164,7 +165,7 @@ def test_passages_know_where_they_are_from(run: Any) -> None:
 
 
 def test_identifiers_depend_on_recording_format_and_number(run: Any) -> None:
-    recording = Recording.of_bytes(WAV)
+    recording = AudioSource.of_bytes(WAV)
     seen: set[str] = set()
     ways: list[dict[str, Any]] = [
         {"format": "text"},
@@ -174,8 +175,8 @@ def test_identifiers_depend_on_recording_format_and_number(run: Any) -> None:
     ]
     with ScriptedServer(HEARD) as server:
         for way in ways:
-            once = [passage.id for passage in passages(run, server.url, recording, **way)]
-            again = [passage.id for passage in passages(run, server.url, recording, **way)]
+            once = [passage.id for passage in chunks(run, server.url, recording, **way)]
+            again = [passage.id for passage in chunks(run, server.url, recording, **way)]
             assert once == again
             assert not seen & set(once)
             seen |= set(once)
@@ -183,8 +184,8 @@ def test_identifiers_depend_on_recording_format_and_number(run: Any) -> None:
 
 def test_unknown_facts_are_left_out_and_silence_gives_nothing(run: Any) -> None:
     with ScriptedServer(Reply(json={"text": "Hi."}), Reply(json={"text": " "})) as server:
-        (bare,) = passages(run, server.url, Recording.of_bytes(WAV, source="x"))
-        assert passages(run, server.url, Recording.of_bytes(WAV)) == []
+        (bare,) = chunks(run, server.url, AudioSource.of_bytes(WAV, source="x"))
+        assert chunks(run, server.url, AudioSource.of_bytes(WAV)) == []
     assert bare.metadata == {"source": "x", "model": "openai/whisper-1", "segment": 0}
 
 
@@ -194,8 +195,8 @@ def test_an_address_is_fetched_once_even_when_it_is_heard_twice(run: Any) -> Non
     srt = b"1\n00:00:00,000 --> 00:00:01,000\nHi.\n"
     subtitles = Reply(body=[srt], length=len(srt), headers={"content-type": "text/plain"})
     with ScriptedServer(file, text, subtitles) as server:
-        recording = Recording.of_url(f"{server.url}/x.wav?token=s3cret")
-        (passage,) = passages(run, server.url, recording, format="segments")
+        recording = AudioSource.of_url(f"{server.url}/x.wav?token=s3cret")
+        (passage,) = chunks(run, server.url, recording, format="segments")
         assert [request.method for request in server.received] == ["GET", "POST", "POST"]
         assert "authorization" not in server.received[0].headers
     assert passage.metadata["end"] == 1.0
@@ -204,24 +205,24 @@ def test_an_address_is_fetched_once_even_when_it_is_heard_twice(run: Any) -> Non
 
 def test_a_refused_address_is_a_bad_recording(run: Any) -> None:
     with ScriptedServer(Reply(403, body=[b"s3cret"], length=6)) as server:
-        recording = Recording.of_url(f"{server.url}/x.wav?token=s3cret")
+        recording = AudioSource.of_url(f"{server.url}/x.wav?token=s3cret")
         with pytest.raises(ValueError, match=r"x\.wav` was not transcribed.*403") as caught:
-            passages(run, server.url, recording)
+            chunks(run, server.url, recording)
     assert "s3cret" not in str(caught.value)
-    assert not rc.is_of_the_account(caught.value)
+    assert not rt.is_account_error(caught.value)
 
 
 def test_failures_name_the_recording_and_keep_their_class(run: Any, tmp_path: Path) -> None:
     refused = Reply(401, json={"error": {"message": "No."}})
     with ScriptedServer(refused) as server:
         with pytest.raises(rc.AuthenticationError, match="`call` was not transcribed") as caught:
-            passages(run, server.url, Recording.of_bytes(WAV, source="call"))
-        assert rc.is_of_the_account(caught.value)
+            chunks(run, server.url, AudioSource.of_bytes(WAV, source="call"))
+        assert rt.is_account_error(caught.value)
         assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301 - made in this line
         with pytest.raises(ValueError, match="`page` was not transcribed"):
-            passages(run, server.url, Recording.of_bytes(b"\x89PNG\r\n\x1a\n", source="page"))
+            chunks(run, server.url, AudioSource.of_bytes(b"\x89PNG\r\n\x1a\n", source="page"))
         with pytest.raises(FileNotFoundError, match=r"none\.mp3"):
-            passages(run, server.url, Recording.of_path(tmp_path / "none.mp3"))
+            chunks(run, server.url, AudioSource.of_path(tmp_path / "none.mp3"))
 
 
 @pytest.mark.parametrize("split_s", [8.0, None])
@@ -229,7 +230,7 @@ def test_many_bytes_are_sent_in_parts_where_they_can_be(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split_s: float | None
 ) -> None:
     content = WAV + bytes(200)
-    monkeypatch.setattr(transcribing, "LARGEST_UPLOAD", 100)
+    monkeypatch.setattr(transcriber, "MAX_UPLOAD_BYTES", 100)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     def in_two(recording: Path, folder: Path, piece_s: float) -> list[tuple[float, Path]]:
@@ -237,10 +238,10 @@ def test_many_bytes_are_sent_in_parts_where_they_can_be(
         (folder / "0.wav").write_bytes(WAV)
         return [(0.0, folder / "0.wav"), (piece_s, folder / "0.wav")]
 
-    monkeypatch.setattr(transcribing, "split_recording", in_two)
-    recording = Recording.of_bytes(content, filename="../call.wav")
+    monkeypatch.setattr(transcriber, "split_audio", in_two)
+    recording = AudioSource.of_bytes(content, filename="../call.wav")
     with ScriptedServer(HEARD) as server:
-        found = passages(run, server.url, recording, split_s=split_s)
+        found = chunks(run, server.url, recording, split_s=split_s)
         assert server.sent == (1 if split_s is None else 2)
     assert found[0].text == ("Hi. Bye." if split_s is None else "Hi. Bye. Hi. Bye.")
     assert list(tmp_path.iterdir()) == []
@@ -249,11 +250,11 @@ def test_many_bytes_are_sent_in_parts_where_they_can_be(
 def test_a_large_file_is_sent_whole_without_a_splitter(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transcribing, "LARGEST_UPLOAD", 10)
-    monkeypatch.setattr(transcribing, "can_split", lambda: False)
+    monkeypatch.setattr(transcriber, "MAX_UPLOAD_BYTES", 10)
+    monkeypatch.setattr(transcriber, "can_split", lambda: False)
     (tmp_path / "x.wav").write_bytes(WAV)
     with ScriptedServer(HEARD) as server:
-        passages(run, server.url, Recording.of_path(tmp_path / "x.wav"))
+        chunks(run, server.url, AudioSource.of_path(tmp_path / "x.wav"))
         assert server.sent == 1
 
 
@@ -268,7 +269,9 @@ async def test_results_come_in_order_with_so_many_at_once() -> None:
         under_way -= 1
         return number
 
-    assert [number async for number in rc.in_order(work, range(7), at_once=3)] == list(range(7))
+    assert [number async for number in rt.map_ordered(work, range(7), max_concurrency=3)] == list(
+        range(7)
+    )
     assert most == 3
 
 
@@ -285,7 +288,7 @@ async def test_a_failure_has_its_turn_and_cancels_what_is_behind_it() -> None:
             raise
         return number
 
-    results = rc.in_order(work, range(9), at_once=3)
+    results = rt.map_ordered(work, range(9), max_concurrency=3)
     assert await anext(results) == 0
     with pytest.raises(ValueError, match="one"):
         await anext(results)
@@ -296,5 +299,5 @@ async def test_at_least_one_at_once() -> None:
     async def work(number: int) -> int:
         return number
 
-    with pytest.raises(ValueError, match="at_once"):
-        await anext(rc.in_order(work, [1], at_once=0))
+    with pytest.raises(ValueError, match="max_concurrency"):
+        await anext(rt.map_ordered(work, [1], max_concurrency=0))

@@ -10,26 +10,31 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.protocol.answer import Answer, Failure, TransportFailure
-from runcrate_core.protocol.attempts import Circumstances, attempts, send_once
-from runcrate_core.protocol.request import Patience, Repeat, Request, Surface
+from runcrate_core.protocol.attempts import CallContext, attempts, send_once
+from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface
+from runcrate_core.protocol.response import Failure, Response, TransportFailure
 from runcrate_core.protocol.retry import (
     GiveUp,
     RetryBudget,
     RetryPolicy,
-    judge,
-    may_repeat,
+    decide_retry,
+    is_retryable,
     retry_hint,
     wait_before,
 )
-from runcrate_core.protocol.steps import Notify, Opened, Release, Send, Sleep
+from runcrate_core.protocol.steps import CloseStream, InvokeCallback, Send, Sleep, StreamedResponse
 
-SAFE = Request(Surface.INFRASTRUCTURE, "GET", "/instances", "/instances", Repeat.SAFE)
-KEYED = Request(Surface.INFRASTRUCTURE, "POST", "/jobs", "/jobs", Repeat.KEYED)
+SAFE = Request(Surface.INFRASTRUCTURE, "GET", "/instances", "/instances", RetrySafety.SAFE)
+KEYED = Request(Surface.INFRASTRUCTURE, "POST", "/jobs", "/jobs", RetrySafety.KEYED)
 NEVER = Request(
-    Surface.INFRASTRUCTURE, "POST", "/instances", "/instances", Repeat.NEVER, Patience.LAUNCH
+    Surface.INFRASTRUCTURE,
+    "POST",
+    "/instances",
+    "/instances",
+    RetrySafety.NEVER,
+    ReadTimeout.LAUNCH,
 )
-OK = Answer(200, {}, b"{}")
+OK = Response(200, {}, b"{}")
 DATE = {"date": "Sat, 21 Nov 2026 10:00:00 GMT"}
 
 
@@ -51,7 +56,7 @@ def drive(
     left: Iterator[Any] = iter(replies)
     flow = attempts(
         request,
-        Circumstances(policy=RetryPolicy(random=lambda: draw, clock=clock, **policy)),
+        CallContext(policy=RetryPolicy(random=lambda: draw, clock=clock, **policy)),
         send_once,
     )
     try:
@@ -74,16 +79,16 @@ def drive(
 
 
 def test_01_own_waits_are_full_jitter_below_a_doubling_ceiling() -> None:
-    _, sleeps, sent = drive(SAFE, *[Answer(503)] * 3, OK, draw=1.0)
+    _, sleeps, sent = drive(SAFE, *[Response(503)] * 3, OK, draw=1.0)
     assert (sleeps, sent) == ([0.5, 1.0, 2.0], 4)
-    _, sleeps, _ = drive(SAFE, *[Answer(503)] * 3, OK, draw=0.0)
+    _, sleeps, _ = drive(SAFE, *[Response(503)] * 3, OK, draw=0.0)
     assert sleeps == [0.0, 0.0, 0.0]
     assert wait_before(20, None, lambda: 1.0) == 8.0
 
 
 @pytest.mark.parametrize("draw", [0.0, 0.5, 1.0])
 def test_02_a_hint_is_a_floor_with_a_small_spread(draw: float) -> None:
-    answer = Answer(429, {"retry-after": "2"})
+    answer = Response(429, {"retry-after": "2"})
     _, [slept], sent = drive(SAFE, answer, OK, draw=draw)
     assert 2.0 <= slept <= 2.5
     assert sent == 2
@@ -91,13 +96,59 @@ def test_02_a_hint_is_a_floor_with_a_small_spread(draw: float) -> None:
 
 def test_03_a_date_is_compared_with_the_answers_own_date() -> None:
     hint = {**DATE, "retry-after": "Sat, 21 Nov 2026 10:00:05 GMT"}
-    _, [slept], _ = drive(SAFE, Answer(503, hint), OK)
+    _, [slept], _ = drive(SAFE, Response(503, hint), OK)
     assert 5.0 <= slept <= 5.5
 
 
 def test_03_a_date_without_date_header_is_compared_with_the_clock() -> None:
     later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))
     assert 25 < (retry_hint({"retry-after": later}, 503) or 0) <= 30
+
+
+DATE_FORMS = {
+    "IMF-fixdate": "Sat, 21 Nov 2026 10:00:00 GMT",
+    "RFC 850": "Saturday, 21-Nov-26 10:00:00 GMT",
+    "asctime": "Sat Nov 21 10:00:00 2026",
+    "-0000": "Sat, 21 Nov 2026 10:00:00 -0000",
+}
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Los_Angeles"])
+@pytest.mark.parametrize("date", DATE_FORMS.values(), ids=DATE_FORMS)
+def test_03_a_date_of_any_form_is_utc_in_any_time_zone(
+    monkeypatch: pytest.MonkeyPatch, date: str, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        headers = {"date": date, "x-ratelimit-reset": "1795255203"}
+        assert retry_hint(headers, 429) == 3.0
+        later = date.replace("10:00:00", "10:00:07")
+        assert retry_hint({"date": date, "retry-after": later}, 503) == 7.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
+
+
+def test_06_a_reset_a_complete_window_away_is_waited_for() -> None:
+    # The clock of the server is rounded down, the end of its window up.
+    reset = {**DATE, "x-ratelimit-reset": "1795255261"}
+    _, [slept], sent = drive(SAFE, Response(429, reset), OK)
+    assert 61.0 <= slept <= 61.5
+    assert sent == 2
+
+
+@pytest.mark.parametrize(
+    "refused", [Response(407, {}, b"Proxy Auth"), TransportFailure(Failure.PROXY_AUTH)]
+)
+@pytest.mark.parametrize("request_", [SAFE, NEVER])
+def test_a_proxy_that_asks_for_credentials_is_a_configuration_error(
+    refused: Any, request_: Request
+) -> None:
+    error, _, sent = drive(request_, refused)
+    assert sent == 1
+    assert isinstance(error, rc.ConfigurationError)
+    assert "HTTPS_PROXY" in str(error)
 
 
 @pytest.mark.parametrize(
@@ -125,7 +176,7 @@ def test_06_a_reset_counts_on_429_only() -> None:
 
 
 def test_08_nothing_is_waited_for_beyond_the_total() -> None:
-    error, sleeps, sent = drive(SAFE, Answer(503, {"retry-after": "10"}), total_s=5.0)
+    error, sleeps, sent = drive(SAFE, Response(503, {"retry-after": "10"}), total_s=5.0)
     assert isinstance(error, rc.InternalServerError)
     assert (sleeps, sent) == ([], 1)
     assert "time for attempts is over" in str(error)
@@ -139,20 +190,25 @@ def test_a_launch_may_take_longer_in_all() -> None:
 @pytest.mark.parametrize(
     ("reply", "code", "safe", "keyed", "never"),
     [
-        (Answer(429), "", True, True, True),
-        (Answer(503), "", True, True, True),
-        (Answer(500), "", True, True, False),
-        (Answer(502), "", True, True, False),
-        (Answer(502), "launch_refused", False, False, False),
-        (Answer(503), "launch_refused", False, False, False),
-        (Answer(504), "", True, True, False),
-        (Answer(409), "", False, False, False),
-        (Answer(409), "idempotency_in_progress", False, True, False),
-        (Answer(404), "", False, False, False),
-        (Answer(302), "", False, False, False),
+        (Response(429), "", True, True, True),
+        (Response(503), "", True, True, True),
+        (Response(500), "", True, True, False),
+        (Response(502), "", True, True, False),
+        (Response(502), "launch_refused", False, False, False),
+        (Response(503), "launch_refused", False, False, False),
+        (Response(504), "", True, True, False),
+        (Response(408), "", True, True, False),
+        (Response(501), "", False, False, False),
+        (Response(505), "", False, False, False),
+        (Response(407), "", False, False, False),
+        (Response(409), "", False, False, False),
+        (Response(409), "idempotency_in_progress", False, True, False),
+        (Response(404), "", False, False, False),
+        (Response(302), "", False, False, False),
         (TransportFailure(Failure.CONNECT), "", True, True, True),
         (TransportFailure(Failure.CONNECT_TIMEOUT), "", True, True, True),
         (TransportFailure(Failure.POOL_TIMEOUT), "", True, True, True),
+        (TransportFailure(Failure.PROXY_AUTH), "", False, False, False),
         (TransportFailure(Failure.READ_TIMEOUT), "", True, True, False),
         (TransportFailure(Failure.WRITE_TIMEOUT), "", True, True, False),
         (TransportFailure(Failure.BROKEN), "", True, True, False),
@@ -162,9 +218,9 @@ def test_a_launch_may_take_longer_in_all() -> None:
 def test_which_request_may_be_repeated(
     reply: Any, code: str, safe: bool, keyed: bool, never: bool
 ) -> None:
-    assert may_repeat(Repeat.SAFE, reply, code) is safe
-    assert may_repeat(Repeat.KEYED, reply, code) is keyed
-    assert may_repeat(Repeat.NEVER, reply, code) is never
+    assert is_retryable(RetrySafety.SAFE, reply, code) is safe
+    assert is_retryable(RetrySafety.KEYED, reply, code) is keyed
+    assert is_retryable(RetrySafety.NEVER, reply, code) is never
 
 
 def test_a_request_that_may_have_been_carried_out_says_so() -> None:
@@ -175,49 +231,51 @@ def test_a_request_that_may_have_been_carried_out_says_so() -> None:
 
 
 def test_a_plain_refusal_gives_no_reason_for_not_repeating() -> None:
-    verdict = judge(
-        NEVER, Answer(422), error_code="", attempts=1, elapsed_s=0.0, policy=RetryPolicy()
+    decision = decide_retry(
+        NEVER, Response(422), error_code="", attempts=1, elapsed_s=0.0, policy=RetryPolicy()
     )
-    assert verdict == GiveUp()
+    assert decision == GiveUp()
 
 
 def test_11_a_key_in_progress_is_waited_for() -> None:
     body = b'{"error":{"code":"conflict","details":{"reason":"idempotency_in_progress"}}}'
-    _, [slept], sent = drive(KEYED, Answer(409, {}, body), OK)
+    _, [slept], sent = drive(KEYED, Response(409, {}, body), OK)
     assert slept >= 3.0
     assert sent == 2
 
 
 def test_24_a_delete_that_finds_nothing_after_a_lost_answer_has_worked() -> None:
-    delete = Request(Surface.INFRASTRUCTURE, "DELETE", "/x", "/x", Repeat.SAFE)
-    answer, _, _ = drive(delete, TransportFailure(Failure.BROKEN), Answer(404))
+    delete = Request(Surface.INFRASTRUCTURE, "DELETE", "/x", "/x", RetrySafety.SAFE)
+    answer, _, _ = drive(delete, TransportFailure(Failure.BROKEN), Response(404))
     assert answer.ok
-    error, _, _ = drive(delete, Answer(404))
+    error, _, _ = drive(delete, Response(404))
     assert isinstance(error, rc.NotFoundError)
-    answer, _, _ = drive(delete, Answer(502), Answer(404))
+    answer, _, _ = drive(delete, Response(502), Response(404))
     assert answer.ok
 
 
-@pytest.mark.parametrize("refused", [TransportFailure(Failure.CONNECT), Answer(429), Answer(503)])
+@pytest.mark.parametrize(
+    "refused", [TransportFailure(Failure.CONNECT), Response(429), Response(503)]
+)
 def test_24_a_delete_that_was_certainly_not_acted_on_before_has_found_nothing(
     refused: Any,
 ) -> None:
-    delete = Request(Surface.INFRASTRUCTURE, "DELETE", "/x", "/x", Repeat.SAFE)
-    error, _, _ = drive(delete, refused, Answer(404))
+    delete = Request(Surface.INFRASTRUCTURE, "DELETE", "/x", "/x", RetrySafety.SAFE)
+    error, _, _ = drive(delete, refused, Response(404))
     assert isinstance(error, rc.NotFoundError)
 
 
 def test_an_opened_body_is_closed_when_watching_it_is_cancelled() -> None:
-    opened = Opened(200, {}, object())
+    opened = StreamedResponse(200, {}, object())
 
     def exchange(_: Request) -> Any:
         yield Send(SAFE)
         return opened
 
-    flow = attempts(SAFE, Circumstances(on_request=lambda _: None), exchange)
+    flow = attempts(SAFE, CallContext(on_request=lambda _: None), exchange)
     assert isinstance(next(flow), Send)
-    assert isinstance(flow.send(None), Notify)
-    assert flow.throw(asyncio.CancelledError()) == Release(opened)
+    assert isinstance(flow.send(None), InvokeCallback)
+    assert flow.throw(asyncio.CancelledError()) == CloseStream(opened)
     with pytest.raises(asyncio.CancelledError):
         flow.send(None)
 
@@ -225,11 +283,11 @@ def test_an_opened_body_is_closed_when_watching_it_is_cancelled() -> None:
 def test_a_flow_that_is_closed_while_it_is_watched_asks_for_nothing_more() -> None:
     def exchange(_: Request) -> Any:
         yield Send(SAFE)
-        return Opened(200, {}, object())
+        return StreamedResponse(200, {}, object())
 
-    flow = attempts(SAFE, Circumstances(on_request=lambda _: None), exchange)
+    flow = attempts(SAFE, CallContext(on_request=lambda _: None), exchange)
     next(flow)
-    assert isinstance(flow.send(None), Notify)
+    assert isinstance(flow.send(None), InvokeCallback)
     flow.close()
 
 

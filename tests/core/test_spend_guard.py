@@ -13,10 +13,16 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.api.instance_types import Instance, InstanceType
 from runcrate_core.protocol import reconcile
-from runcrate_core.spending import ending
-from runcrate_core.spending.guard import MOST_PLANS, lifetime_minutes
+from runcrate_core.spending import cleanup
+from runcrate_core.spending.instance_selection import (
+    Candidate,
+    candidates_of,
+    cheapest,
+    dearest_for_job,
+)
+from runcrate_core.spending.instances import MAX_PLANS, lifetime_minutes
 from runcrate_core.spending.money import cents, cost_of_instance
-from runcrate_core.spending.offers import Candidate, candidates_of, cheapest, dearest_for_job
+from runcrate_core.spending.reservations import Reservations
 from runcrate_emulator import JobOutcome
 from tests.core.cloud import Both, sent
 
@@ -27,7 +33,7 @@ JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0,))
-    monkeypatch.setattr(ending, "END_WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.0, 0.0))
 
 
 @pytest.fixture
@@ -109,7 +115,7 @@ def test_a_plan_that_could_not_be_carried_out_may_be_tried_again(
 
 def test_the_oldest_of_too_many_plans_is_forgotten(both: Both, guard: rc.SpendGuard) -> None:
     plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
-    for _ in range(MOST_PLANS):
+    for _ in range(MAX_PLANS):
         both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
         if guard.plan_of(plan.token) is None:
             break
@@ -461,7 +467,7 @@ def test_a_job_that_is_lost_counts_and_is_ended_by_its_name(
         both("run", guard.run_job(**JOB))
     [entry] = guard.ledger.live
     assert (caught.value.name, entry.state) == (entry.name, "unknown")
-    report = both("run", guard.end_everything())
+    report = both("run", guard.terminate_all())
     assert (report.ended, report.failed) == ((entry.name,), ())
     assert cloud.world.live_jobs == {}
 
@@ -486,7 +492,7 @@ def test_a_job_that_just_ended_is_left_as_it_is(cloud: Any, both: Both, guard: A
     cloud.clock_speed = 0
     late = both("run", guard.run_job(**JOB))
     # It ends between the look and the cancellation.
-    looked = ending.end_job(guard.ledger, late)
+    looked = cleanup.end_job(guard.ledger, late)
     cloud.clock.advance(100)
     assert both("run", looked).status == "succeeded"
     assert guard.ledger.live == ()
@@ -497,7 +503,7 @@ def test_a_job_that_does_not_end_is_said(cloud: Any, both: Both, guard: rc.Spend
     job = both("run", guard.run_job(**JOB))
     answer = b'{"data": {"id": "%b", "name": "n", "status": "starting"}}' % job.id.encode()
     cloud.fail("POST /jobs/{id}/cancel", status=200, body=answer, times=None)
-    report = both("run", guard.end_everything())
+    report = both("run", guard.terminate_all())
     assert report.failed == ((job.name, "it is still `starting`"),)
 
 
@@ -511,7 +517,7 @@ def test_one_that_cannot_be_ended_does_not_delay_the_others(cloud: Any, both: Bo
     job = both("run", guard.run_job(**{**JOB, "command": "sleep 500"}))
     kept = launched_outside = both("instances.create", name="mine", gpu_type="A100")
     cloud.fail(f"DELETE /instances/{first.id}", status=403, message="no", times=None)
-    report = both("run", guard.end_everything())
+    report = both("run", guard.terminate_all())
     assert set(report.ended) == {second.name, job.name}
     [(name, reason)] = report.failed
     assert name == first.name
@@ -529,21 +535,21 @@ def test_what_vanished_has_ended(cloud: Any, both: Both, guard: rc.SpendGuard) -
     assert (entry.state, entry.cost_usd, entry.at_most_usd) == ("ended", None, Decimal("0.745"))
     guard.ledger.note(instance.name, state="started")
     assert guard.ledger.live == ()
-    assert both("run", guard.end_everything()) == rc.EndReport()
+    assert both("run", guard.terminate_all()) == rc.CleanupReport()
     both("instances.terminate", instance.id)
     again = launched(both, guard)
     cloud.fail(f"GET /instances/{again.id}", status=404)
-    assert both("run", guard.end_everything()).ended == (again.name,)
-    assert rc.EndReport().describe() == "Nothing was left running."
+    assert both("run", guard.terminate_all()).ended == (again.name,)
+    assert rc.CleanupReport().describe() == "Nothing was left running."
 
 
 def test_what_is_not_there_any_more_need_not_be_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = rc.SpendLedger()
-    ledger.reserve(rc.SpendEntry("a", "instance", Decimal(1), 30, id="i"), LIMITS)
-    monkeypatch.setattr(ending, "_look", lambda _: _result_of(iter(())))
+    ledger.reserve(rc.LedgerEntry("a", "instance", Decimal(1), 30, id="i"), LIMITS)
+    monkeypatch.setattr(cleanup, "_look", lambda _: _result_of(iter(())))
     with pytest.raises(StopIteration) as end:
-        next(ending.end_everything(ledger))
-    assert end.value.value == rc.EndReport(("a",))
+        next(cleanup.terminate_all(ledger))
+    assert end.value.value == rc.CleanupReport(("a",))
 
 
 def _result_of(steps: Any) -> Any:
@@ -559,7 +565,7 @@ def test_a_machine_whose_end_is_not_yet_seen_is_priced_later(
         both("run", guard.terminate(instance.id))
     own = both("instances.get", instance.id)
     cloud.fail("GET /instances/{id}", status=404)  # after its end
-    ended = both("run", ending.end_instance(guard.ledger, own))
+    ended = both("run", cleanup.end_instance(guard.ledger, own))
     assert ended.id == instance.id
     assert guard.ledger.entries[0].cost_usd is None
     both("run", guard.settle())
@@ -567,12 +573,12 @@ def test_a_machine_whose_end_is_not_yet_seen_is_priced_later(
 
 
 def test_a_lost_machine_that_never_appears_is_said(cloud: Any, both: Both, guard: Any) -> None:
-    guard.ledger.reserve(rc.SpendEntry("agent-lost", "instance", Decimal(1), 30), LIMITS)
-    report = both("run", guard.end_everything())
+    guard.ledger.reserve(rc.LedgerEntry("agent-lost", "instance", Decimal(1), 30), LIMITS)
+    report = both("run", guard.terminate_all())
     assert report.failed == (
         ("agent-lost", "no answer to its launch came, and it was not found by its name"),
     )
-    assert both("run", guard.end_everything(spare=["agent-lost"])) == rc.EndReport()
+    assert both("run", guard.terminate_all(exclude=["agent-lost"])) == rc.CleanupReport()
     assert len(sent(cloud, "GET /instances")) == 3
 
 
@@ -581,8 +587,8 @@ def test_a_machine_started_while_all_is_ended_is_ended_too(
 ) -> None:
     """A launch that is on its way is looked for until it appears."""
     plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
-    guard.ledger.reserve(rc.SpendEntry(plan.name, "instance", Decimal(1), 30), LIMITS)
-    flow = guard.end_everything()
+    guard.ledger.reserve(rc.LedgerEntry(plan.name, "instance", Decimal(1), 30), LIMITS)
+    flow = guard.terminate_all()
     step = next(flow)
     looks = 0
     while True:
@@ -652,7 +658,7 @@ def test_what_a_machine_cost_is_counted_in_whole_seconds(fields: dict[str, Any],
 
 def test_a_closed_ledger_takes_nothing() -> None:
     ledger = rc.SpendLedger()
-    entry = rc.SpendEntry("a", "instance", Decimal(1), 30)
+    entry = rc.LedgerEntry("a", "instance", Decimal(1), 30)
     ledger.begin_session()
     with pytest.raises(rc.ConfigurationError, match="open on this ledger already"):
         ledger.begin_session()
@@ -670,15 +676,15 @@ def test_a_closed_ledger_takes_nothing() -> None:
 def test_gpus_count_together() -> None:
     limits = rc.SpendLimits(max_instances=5, max_gpus=3)
     ledger = rc.SpendLedger()
-    ledger.reserve(rc.SpendEntry("a", "instance", Decimal(1), 30, gpu_count=2), limits)
-    other = rc.RunningMachine("o", "o", "running", "A100", 1, None)
+    ledger.reserve(rc.LedgerEntry("a", "instance", Decimal(1), 30, gpu_count=2), limits)
+    other = rc.RunningResource("o", "o", "running", "A100", 1, None)
     with pytest.raises(rc.SpendRefusedError, match="3 GPUs are in use and 1 more"):
-        ledger.reserve(rc.SpendEntry("b", "instance", Decimal(1), 30), limits, [other])
+        ledger.reserve(rc.LedgerEntry("b", "instance", Decimal(1), 30), limits, [other])
 
 
 def test_an_ended_machine_cannot_live_longer() -> None:
     ledger = rc.SpendLedger()
-    ledger.reserve(rc.SpendEntry("a", "instance", Decimal(1), 30), LIMITS)
+    ledger.reserve(rc.LedgerEntry("a", "instance", Decimal(1), 30), LIMITS)
     ledger.note("a", state="ended")
     with pytest.raises(rc.SpendRefusedError, match="Nothing was changed"):
         ledger.extend("a", 40, LIMITS)
@@ -694,8 +700,8 @@ def test_limits_may_name_one_gpu_as_a_text() -> None:
 
 def test_a_prefix_leaves_room_for_the_rest_of_a_name() -> None:
     longest = "p" * 40
-    guard = rc.SpendGuard(rc.SpendLimits(name_prefix=longest))
-    assert guard.limits.owns(guard._full_name("training"))
+    limits = rc.SpendLimits(name_prefix=longest)
+    assert limits.owns(Reservations(limits, rc.SpendLedger()).unique_name("training"))
     with pytest.raises(ValueError, match="40"):
         rc.SpendLimits(name_prefix=longest + "p")
 

@@ -17,8 +17,9 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from runcrate_core.protocol import reconcile
-from runcrate_core.spending import ending, session
+from runcrate_core.spending import cleanup, session
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
 
@@ -26,7 +27,7 @@ LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
 @pytest.fixture(autouse=True)
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0,))
-    monkeypatch.setattr(ending, "END_WAITS_S", (0.1, 0.2, 0.3))
+    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1, 0.2, 0.3))
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def client(cloud: Any) -> Iterator[rc.Runcrate]:
         yield client
 
 
-def asynchronous(cloud: Any) -> rc.AsyncRuncrate:
+def async_(cloud: Any) -> rc.AsyncRuncrate:
     return rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url, max_retries=0)
 
 
@@ -69,7 +70,7 @@ def test_all_that_was_started_is_ended(cloud: Any, client: Any, guard: Any) -> N
 
 
 async def test_all_that_was_started_is_ended_asynchronously(cloud: Any, guard: Any) -> None:
-    async with asynchronous(cloud) as client, rc.SpendSession(guard, client) as opened:
+    async with async_(cloud) as client, rc.SpendSession(guard, client) as opened:
         await client.run(start(guard))
         await client.run(start_job(guard))
     assert len(opened.report.ended) == 2
@@ -81,17 +82,17 @@ def test_a_session_in_which_nothing_was_started_asks_nothing(
 ) -> None:
     with rc.SpendSession(guard, client) as opened:
         pass
-    assert opened.report == rc.EndReport()
+    assert opened.report == rc.CleanupReport()
     with rc.SpendSession(None, client) as reading:
         pass
-    assert reading.report == rc.EndReport()
+    assert reading.report == rc.CleanupReport()
     assert cloud.requests == []
 
 
 async def test_the_same_asynchronously(cloud: Any, guard: Any) -> None:
-    async with asynchronous(cloud) as client, rc.SpendSession(guard, client) as opened:
+    async with async_(cloud) as client, rc.SpendSession(guard, client) as opened:
         pass
-    assert opened.report == rc.EndReport()
+    assert opened.report == rc.CleanupReport()
 
 
 def test_a_session_is_opened_once_at_a_time(client: Any, guard: Any) -> None:
@@ -104,8 +105,8 @@ def test_a_session_is_opened_once_at_a_time(client: Any, guard: Any) -> None:
 
 
 def test_one_client_serves_both_kinds(cloud: Any, client: Any, guard: Any) -> None:
-    async def main() -> rc.EndReport | None:
-        pair = rc.ClientPair(client)
+    async def main() -> rc.CleanupReport | None:
+        pair = rt.ClientPair(client)
         async with rc.SpendSession(guard, pair) as opened:
             client.run(start(guard))
         await pair.aclose()
@@ -114,10 +115,10 @@ def test_one_client_serves_both_kinds(cloud: Any, client: Any, guard: Any) -> No
     report = asyncio.run(main())
     assert report is not None
     assert len(report.ended) == 1
-    with rc.SpendSession(guard, rc.ClientPair(client)) as blocking:
+    with rc.SpendSession(guard, rt.ClientPair(client)) as sync:
         client.run(start(guard))
-    assert len(blocking.report.ended) == 1
-    with rc.SpendSession(guard, asynchronous(cloud)) as again:
+    assert len(sync.report.ended) == 1
+    with rc.SpendSession(guard, async_(cloud)) as again:
         client.run(start(guard))
     assert len(again.report.ended) == 1
 
@@ -144,7 +145,7 @@ async def test_a_cancellation_ends_everything_before_it_goes_on(cloud: Any, guar
     begun = asyncio.Event()
 
     async def agent() -> None:
-        async with asynchronous(cloud) as client, rc.SpendSession(guard, client):
+        async with async_(cloud) as client, rc.SpendSession(guard, client):
             await client.run(start(guard))
             begun.set()
             await asyncio.sleep(60)
@@ -164,7 +165,7 @@ async def test_a_cancellation_while_ending_is_not_lost(cloud: Any, guard: Any) -
     leaving = asyncio.Event()
 
     async def agent() -> None:
-        async with asynchronous(cloud) as client, rc.SpendSession(guard, client):
+        async with async_(cloud) as client, rc.SpendSession(guard, client):
             await client.run(start(guard))
             cloud.fail("DELETE /instances/{id}", latency_s=0.3)
             leaving.set()
@@ -184,7 +185,7 @@ async def test_a_cancelled_ending_is_begun_again(cloud: Any, guard: Any) -> None
     leaving = asyncio.Event()
 
     async def agent() -> None:
-        async with asynchronous(cloud) as client, rc.SpendSession(guard, client):
+        async with async_(cloud) as client, rc.SpendSession(guard, client):
             await client.run(start(guard))
             cloud.fail("DELETE /instances/{id}", latency_s=0.2)
             leaving.set()
@@ -207,7 +208,7 @@ async def test_a_launch_that_was_cancelled_on_its_way_is_found_and_ended(
     cloud.fail("POST /instances", latency_s=0.3)
 
     async def agent() -> None:
-        async with asynchronous(cloud) as client, rc.SpendSession(guard, client):
+        async with async_(cloud) as client, rc.SpendSession(guard, client):
             await client.run(start(guard))
 
     task = asyncio.create_task(agent())
@@ -282,7 +283,7 @@ def test_leaving_takes_a_bounded_time(cloud: Any, client: Any, guard: Any) -> No
 async def test_leaving_takes_a_bounded_time_asynchronously(cloud: Any, guard: Any) -> None:
     cloud.fail("DELETE /instances/{id}", latency_s=1.0, times=None)
     with pytest.warns(RuntimeWarning, match="not done within 0 s"):
-        async with asynchronous(cloud) as client:
+        async with async_(cloud) as client:
             async with rc.SpendSession(guard, client, timeout=0.3):
                 await client.run(start(guard))
 
@@ -297,18 +298,18 @@ def test_a_failure_of_the_ending_itself_is_said(
 ) -> None:
     with pytest.warns(RuntimeWarning, match="could not be ended"), rc.SpendSession(guard, client):
         client.run(start(guard))
-        monkeypatch.setattr(guard, "end_everything", broken)
+        monkeypatch.setattr(guard, "terminate_all", broken)
     assert "Ending everything failed." in caplog.text
 
 
 async def test_a_failure_of_the_ending_itself_is_said_asynchronously(
     cloud: Any, guard: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async with asynchronous(cloud) as client:
+    async with async_(cloud) as client:
         with pytest.warns(RuntimeWarning, match="could not be ended"):
             async with rc.SpendSession(guard, client):
                 await client.run(start(guard))
-                monkeypatch.setattr(guard, "end_everything", broken)
+                monkeypatch.setattr(guard, "terminate_all", broken)
     assert "Ending everything failed." in caplog.text
 
 
@@ -382,7 +383,7 @@ def test_sigterm_leaves_the_body_as_an_exit(cloud: Any, client: Any, guard: Any)
 
 def test_sigterm_leaves_the_body_as_an_exit_asynchronously(cloud: Any, guard: Any) -> None:
     async def body() -> None:
-        async with asynchronous(cloud) as client, rc.SpendSession(guard, client):
+        async with async_(cloud) as client, rc.SpendSession(guard, client):
             await client.run(start(guard))
             os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.sleep(5)
@@ -398,11 +399,11 @@ def test_a_tool_that_waits_in_another_thread_stops_when_the_session_is_left(
     cloud: Any, client: Any
 ) -> None:
     cloud.clock_speed = 0  # nothing becomes ready
-    box = rc.AgentToolbox(limits=LIMITS, poll_interval=60)
+    box = rt.AgentToolbox(limits=LIMITS, poll_interval=60)
     outcomes: list[object] = []
 
     def wait(instance_id: str) -> None:
-        asked = box.carry_out("runcrate_wait_for_instance", {"instance_id": instance_id})
+        asked = box.run_tool("runcrate_wait_for_instance", {"instance_id": instance_id})
         try:
             outcomes.append(client.run(asked))
         except rc.RuncrateError as error:
@@ -427,13 +428,13 @@ def test_a_tool_that_waits_in_another_thread_stops_when_the_session_is_left(
     assert "broken off" in str(outcome)
     assert cloud.world.live_machines == {}
     # Outside of the session the same tools go on looking.
-    listing = client.run(box.carry_out("runcrate_list_instances", {"include_ended": True}))
+    listing = client.run(box.run_tool("runcrate_list_instances", {"include_ended": True}))
     assert listing.data["count"] == 1
 
 
 def test_a_session_that_only_reads_is_left_by_a_signal(client: Any) -> None:
     def body() -> None:
-        with rc.AgentToolbox().session(client):
+        with rt.AgentToolbox().session(client):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(5)
 
@@ -444,8 +445,9 @@ def test_a_session_that_only_reads_is_left_by_a_signal(client: Any) -> None:
 AGENT = """
     import asyncio, os, signal, sys, time
     import runcrate_core as rc
-    from runcrate_core.spending import ending
-    ending.END_WAITS_S = (0.1, 0.1)
+    import runcrate_core.toolkit as rt
+    from runcrate_core.spending import cleanup
+    cleanup.END_WAITS_S = (0.1, 0.1)
     guard = rc.SpendGuard(rc.SpendLimits(max_price_per_hour=2))
 
     def start():

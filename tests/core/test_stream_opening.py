@@ -7,14 +7,16 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.protocol.answer import Failure, TransportFailure
-from runcrate_core.protocol.attempts import Circumstances
-from runcrate_core.protocol.request import Repeat, Request, Surface
+from runcrate_core.protocol.attempts import CallContext
+from runcrate_core.protocol.request import Request, RetrySafety, Surface
+from runcrate_core.protocol.response import Failure, TransportFailure
 from runcrate_core.protocol.retry import RetryPolicy
-from runcrate_core.protocol.steps import Open, Opened, Receive, Release
-from runcrate_core.protocol.stream_opening import open_stream
+from runcrate_core.protocol.steps import CloseStream, OpenStream, ReadBytes, StreamedResponse
+from runcrate_core.protocol.stream_start import open_stream
 
-REQUEST = Request(Surface.INFERENCE, "POST", "/chat/completions", "/chat/completions", Repeat.SAFE)
+REQUEST = Request(
+    Surface.INFERENCE, "POST", "/chat/completions", "/chat/completions", RetrySafety.SAFE
+)
 
 
 class Times:
@@ -30,18 +32,18 @@ class Times:
 
 def opening(received: list[Any], *, step: float = 0.0, content_type: str = "") -> tuple[Any, Any]:
     """Open a stream of which this is received; returns the result or error, and what was done."""
-    around = Circumstances(RetryPolicy(max_retries=0, clock=Times(step)))
-    flow = open_stream(REQUEST, around, idle_s=10)
+    context = CallContext(RetryPolicy(max_retries=0, clock=Times(step)))
+    flow = open_stream(REQUEST, context, idle_s=10)
     left, steps = list(received), []
     reply: Any = None
     try:
         while True:
             step_asked = flow.send(reply)
             steps.append(type(step_asked))
-            if isinstance(step_asked, Open):
-                reply = Opened(200, {"content-type": content_type}, None)  # type: ignore[arg-type]
+            if isinstance(step_asked, OpenStream):
+                reply = StreamedResponse(200, {"content-type": content_type}, None)  # type: ignore[arg-type]
             else:
-                reply = left.pop(0) if isinstance(step_asked, Receive) else None
+                reply = left.pop(0) if isinstance(step_asked, ReadBytes) else None
     except StopIteration as end:
         return end.value, steps
     except rc.RuncrateError as error:
@@ -52,37 +54,37 @@ def test_a_body_without_any_event_is_no_stream() -> None:
     error, steps = opening([b": hello\n\n", None])
     assert isinstance(error, rc.APIConnectionError)
     assert "ended before its first content" in str(error)
-    assert steps == [Open, Receive, Receive, Release]
+    assert steps == [OpenStream, ReadBytes, ReadBytes, CloseStream]
 
 
 def test_signs_of_life_alone_are_a_stall() -> None:
     error, steps = opening([b": ping\n\n"] * 9, step=6.0)
     assert isinstance(error, rc.APITimeoutError)
-    assert steps[-1] is Release
+    assert steps[-1] is CloseStream
 
 
 def test_a_connection_that_breaks_before_the_first_content_is_given_back() -> None:
     error, steps = opening([TransportFailure(Failure.BROKEN, "gone")])
     assert isinstance(error, rc.APIConnectionError)
-    assert steps == [Open, Receive, Release]
+    assert steps == [OpenStream, ReadBytes, CloseStream]
 
 
 def test_whole_json_instead_of_a_stream_is_named() -> None:
     error, steps = opening([b'{"choices": []}', None], content_type="application/json")
     assert isinstance(error, rc.ResponseFormatError)
-    assert steps[-1] is Release
+    assert steps[-1] is CloseStream
 
 
 def test_what_is_no_json_is_told_by_the_stream_itself() -> None:
     opened, steps = opening([b"data: no json\n\n"])
     assert opened.reader.fault.kind == "invalid_json"
-    assert steps == [Open, Receive]
+    assert steps == [OpenStream, ReadBytes]
 
 
 def test_an_opening_that_is_given_up_asks_for_nothing_more() -> None:
-    flow = open_stream(REQUEST, Circumstances(RetryPolicy(max_retries=0)), idle_s=10)
-    assert isinstance(next(flow), Open)
-    assert isinstance(flow.send(Opened(200, {}, None)), Receive)  # type: ignore[arg-type]
+    flow = open_stream(REQUEST, CallContext(RetryPolicy(max_retries=0)), idle_s=10)
+    assert isinstance(next(flow), OpenStream)
+    assert isinstance(flow.send(StreamedResponse(200, {}, None)), ReadBytes)  # type: ignore[arg-type]
     flow.close()
     with pytest.raises(StopIteration):
         next(flow)

@@ -22,7 +22,8 @@ CONTRACT = {
     "embeddings": "create",
     "environments": "list get create update delete",
     "images": "generate",
-    "instances": "list get get_status list_types create update terminate wait_until_running",
+    "instances": "list get get_status list_types create update terminate wait_until_running "
+    "connect",
     "job_groups": "get cancel",
     "jobs": "run run_group get list list_all cancel delete rerun logs follow_logs events metrics "
     "wait",
@@ -64,7 +65,7 @@ METHODS = sorted(path for path, found in BLOCKING.items() if callable(found))
 NAMESPACES = sorted(BLOCKING.keys() - set(METHODS))
 
 
-def as_blocking(annotation: Any) -> str:
+def as_sync(annotation: Any) -> str:
     text = str(annotation)
     for pattern, replacement in ASYNC_KINDS:
         text = re.sub(pattern, replacement, text)
@@ -85,7 +86,7 @@ def test_the_public_contract_is_kept(namespace: str) -> None:
 def test_signatures_agree(path: str) -> None:
     one, other = inspect.signature(BLOCKING[path]), inspect.signature(ASYNCHRONOUS[path])
     assert list(one.parameters.values()) == list(other.parameters.values())
-    assert str(one.return_annotation) == as_blocking(other.return_annotation)
+    assert str(one.return_annotation) == as_sync(other.return_annotation)
     assert not re.match(r"Call|Flow|Plan|Batch", str(one.return_annotation))
 
 
@@ -127,7 +128,13 @@ def test_derived_clients_have_the_same_namespaces() -> None:
 
 
 def test_an_asynchronous_method_is_a_coroutine_function_or_an_iteration() -> None:
-    iterated = {"jobs.follow_logs", "jobs.list_all", "chat.completions.stream"}
+    # What is iterated over, or entered with `async with`.
+    iterated = {
+        "jobs.follow_logs",
+        "jobs.list_all",
+        "chat.completions.stream",
+        "instances.connect",
+    }
     paged = {path for path in METHODS if path.endswith((".list", "list_transactions"))}
     for path in METHODS:
         made = ASYNCHRONOUS[path]

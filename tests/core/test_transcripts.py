@@ -1,4 +1,4 @@
-"""Transcripts in pieces, and long recordings in parts."""
+"""Transcripts, their chunks, and long audio files in parts."""
 
 # ruff: noqa: RUF001 - Chinese sentences end with full-width marks
 
@@ -15,18 +15,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runcrate_core as rc
-from runcrate_core import transcribing
-from runcrate_core.io.audio_pieces import RATE, quiet_cut, split_recording
-from runcrate_core.protocol.transcripts import (
-    Segment,
-    Transcript,
-    clock,
-    joined,
-    read_subtitles,
-    srt,
-    vtt,
-)
-from runcrate_core.transcribing import Transcriber
+from runcrate_core.transcription import transcriber
+from runcrate_core.transcription.audio_splitter import RATE, quiet_split, split_audio
+from runcrate_core.transcription.segment import Segment
+from runcrate_core.transcription.subtitles import read_subtitles, srt, timestamp, vtt
+from runcrate_core.transcription.transcriber import Transcriber
+from runcrate_core.transcription.transcript import Transcript, join_transcripts
 from tests.core.scripted_server import Reply, ScriptedServer
 
 TWO = (
@@ -37,7 +31,7 @@ WHOLE = Transcript("Hello there. How are you today? Fine!", TWO, "en", 8.0, "m")
 
 
 def test_sentences_go_over_the_ends_of_segments_and_keep_their_times() -> None:
-    pieces = WHOLE.pieces("sentences")
+    pieces = WHOLE.split("sentences")
     assert [piece.text for piece in pieces] == ["Hello there.", "How are you today?", "Fine!"]
     assert pieces[0].start == 0.0
     assert pieces[0].end == pytest.approx(2.4)
@@ -46,12 +40,12 @@ def test_sentences_go_over_the_ends_of_segments_and_keep_their_times() -> None:
 
 def test_sentences_in_other_scripts_and_without_end() -> None:
     transcript = Transcript("你好。再见！还有", (Segment("你好。再见！还有", 0.0, 8.0),))
-    assert [piece.text for piece in transcript.pieces("sentences")] == ["你好。", "再见！", "还有"]
+    assert [piece.text for piece in transcript.split("sentences")] == ["你好。", "再见！", "还有"]
 
 
 def test_windows_hold_what_begins_within_them() -> None:
     segments = tuple(Segment(str(second), float(second), second + 1.0) for second in range(0, 9, 2))
-    pieces = Transcript("", segments).pieces("windows", 4.0)
+    pieces = Transcript("", segments).split("windows", 4.0)
     assert [(piece.text, piece.start, piece.end) for piece in pieces] == [
         ("0 2", 0.0, 3.0),
         ("4 6", 4.0, 7.0),
@@ -61,21 +55,21 @@ def test_windows_hold_what_begins_within_them() -> None:
 
 def test_without_times_each_format_gives_the_whole_text() -> None:
     bare = Transcript("One. Two.")
-    assert [piece.text for piece in bare.pieces("text")] == ["One. Two."]
-    assert [piece.text for piece in bare.pieces("segments")] == ["One. Two."]
-    assert [piece.text for piece in bare.pieces("sentences")] == ["One.", "Two."]
-    assert bare.pieces("sentences")[0].start is None
+    assert [piece.text for piece in bare.split("text")] == ["One. Two."]
+    assert [piece.text for piece in bare.split("segments")] == ["One. Two."]
+    assert [piece.text for piece in bare.split("sentences")] == ["One.", "Two."]
+    assert bare.split("sentences")[0].start is None
 
 
 @pytest.mark.parametrize("wrong", [0, -1, math.nan])
 def test_a_window_without_length_is_refused(wrong: float) -> None:
     with pytest.raises(ValueError, match="window"):
-        WHOLE.pieces("windows", wrong)
+        WHOLE.split("windows", wrong)
 
 
 def test_an_unknown_format_is_named() -> None:
     with pytest.raises(ValueError, match="'words'"):
-        WHOLE.pieces("words")  # type: ignore[arg-type]
+        WHOLE.split("words")  # type: ignore[arg-type]
 
 
 SEGMENTS = st.lists(
@@ -101,29 +95,31 @@ def test_unusual_subtitles_are_read() -> None:
 
 
 def test_a_clock_carries() -> None:
-    assert clock(3599.9996, ",") == "01:00:00,000"
-    assert clock(None, ".") == "00:00:00.000"
+    assert timestamp(3599.9996, ",") == "01:00:00,000"
+    assert timestamp(None, ".") == "00:00:00.000"
 
 
 def test_parts_are_joined_with_their_times_corrected() -> None:
     second = Transcript("Bye.", (Segment("Bye.", 1.0, 2.0),), "de", 3.0, "m")
-    whole = joined([(0.0, WHOLE), (600.0, second)])
+    whole = join_transcripts([(0.0, WHOLE), (600.0, second)])
     assert whole.text == "Hello there. How are you today? Fine! Bye."
     assert whole.segments[-1] == Segment("Bye.", 601.0, 602.0)
     assert (whole.language, whole.duration) == ("en", 603.0)
-    assert Segment("x").later(5.0) == Segment("x")
+    assert Segment("x").shifted(5.0) == Segment("x")
 
 
 def test_a_part_without_times_is_not_lost_among_others() -> None:
     silent, bare = Transcript(" ", (), "en", 5.0), Transcript("Bye.", (), "en", 3.0)
-    whole = joined([(0.0, WHOLE), (600.0, silent), (605.0, bare), (608.0, Transcript("Done."))])
+    whole = join_transcripts(
+        [(0.0, WHOLE), (600.0, silent), (605.0, bare), (608.0, Transcript("Done."))]
+    )
     assert whole.segments[:-2] == WHOLE.segments
     assert whole.segments[-2:] == (Segment("Bye.", 605.0, 608.0), Segment("Done.", 608.0, 608.0))
-    assert joined([(0.0, bare), (3.0, bare)]).segments == ()
+    assert join_transcripts([(0.0, bare), (3.0, bare)]).segments == ()
 
 
-def listen(run: Any, url: str, transcriber: Transcriber, recording: Any) -> Transcript:
-    transcript: Transcript = run(lambda client: client.run(transcriber.listen(recording)), url)
+def transcribe(run: Any, url: str, transcriber: Transcriber, recording: Any) -> Transcript:
+    transcript: Transcript = run(lambda client: client.run(transcriber.transcribe(recording)), url)
     return transcript
 
 
@@ -137,7 +133,7 @@ def test_one_request_is_enough_when_the_answer_has_times(run: Any) -> None:
         "segments": [{"start": 0, "end": 1.5, "text": "Hi."}],
     }
     with ScriptedServer(Reply(json=answer)) as server:
-        transcript = listen(run, server.url, Transcriber(format="sentences"), WAV)
+        transcript = transcribe(run, server.url, Transcriber(format="sentences"), WAV)
         assert server.sent == 1
     assert transcript == Transcript(
         "Hi.", (Segment("Hi.", 0.0, 1.5),), "en", 1.5, "openai/whisper-1"
@@ -149,7 +145,7 @@ def test_subtitles_are_asked_for_when_times_are_needed_and_missing(run: Any) -> 
         body=[srt(TWO).encode()], length=len(srt(TWO)), headers={"content-type": "text/plain"}
     )
     with ScriptedServer(Reply(json={"text": WHOLE.text}), subtitles) as server:
-        transcript = listen(run, server.url, Transcriber(format="segments", language="en"), WAV)
+        transcript = transcribe(run, server.url, Transcriber(format="segments", language="en"), WAV)
         assert server.sent == 2
         assert b'name="response_format"\r\n\r\nsrt' in server.received[1].body
     assert (transcript.segments, transcript.duration) == (TWO, 8.0)
@@ -157,7 +153,7 @@ def test_subtitles_are_asked_for_when_times_are_needed_and_missing(run: Any) -> 
 
 def test_times_are_not_paid_for_when_nobody_needs_them(run: Any) -> None:
     with ScriptedServer(Reply(json={"text": "Hi."})) as server:
-        assert listen(run, server.url, Transcriber(), WAV).segments == ()
+        assert transcribe(run, server.url, Transcriber(), WAV).segments == ()
         assert server.sent == 1
 
 
@@ -176,34 +172,34 @@ def write_recording(path: Path, seconds: float, quiet_at: float) -> None:
 def test_a_long_recording_is_cut_where_it_is_quiet(tmp_path: Path) -> None:
     recording = tmp_path / "long.wav"
     write_recording(recording, 12.0, quiet_at=6.5)
-    pieces = split_recording(recording, tmp_path, 8.0)
+    pieces = split_audio(recording, tmp_path, 8.0)
     assert [start for start, _ in pieces] == [0.0, pytest.approx(6.65, abs=0.2)]
     with wave.open(str(pieces[1][1])) as second:
         assert second.getnframes() / RATE == pytest.approx(12.0 - pieces[1][0], abs=0.01)
 
 
 def test_a_short_piece_is_not_searched() -> None:
-    assert quiet_cut(array("h", [1] * 10)) == 10
+    assert quiet_split(array("h", [1] * 10)) == 10
 
 
 @pytest.mark.parametrize("content", [b"no sound at all", b""])
 def test_what_is_no_recording_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.mp3"
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"`x\.mp3` is no recording"):
-        split_recording(path, tmp_path, 8.0)
+    with pytest.raises(ValueError, match=r"`x\.mp3` is not an audio file"):
+        split_audio(path, tmp_path, 8.0)
 
 
 def test_without_the_splitter_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(rc.ConfigurationError, match="PyAV"):
-        split_recording(tmp_path / "x.wav", tmp_path, 8.0)
+        split_audio(tmp_path / "x.wav", tmp_path, 8.0)
 
 
 def test_a_large_file_is_sent_in_parts_and_nothing_is_left_behind(
     run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(transcribing, "LARGEST_UPLOAD", 100_000)
+    monkeypatch.setattr(transcriber, "MAX_UPLOAD_BYTES", 100_000)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     recording = tmp_path / "long.wav"
     write_recording(recording, 12.0, quiet_at=6.5)
@@ -213,7 +209,7 @@ def test_a_large_file_is_sent_in_parts_and_nothing_is_left_behind(
         "segments": [{"start": 1, "end": 2, "text": "Part."}],
     }
     with ScriptedServer(Reply(json=answer)) as server:
-        transcript = listen(run, server.url, Transcriber(split_s=8.0), recording)
+        transcript = transcribe(run, server.url, Transcriber(split_s=8.0), recording)
         assert server.sent == 2
     assert transcript.text == "Part. Part."
     assert transcript.segments[1].start == pytest.approx(7.65, abs=0.2)

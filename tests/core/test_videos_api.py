@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.api.notebook import LARGEST_SHOWN
+from runcrate_core.api.notebook import MAX_SHOWN_BYTES
 from runcrate_core.protocol.failure_reason import failure_code, failure_reason
 from runcrate_emulator import Emulator
 from tests.core.both_clients import KEY
@@ -355,7 +355,7 @@ def test_a_film_that_is_gone_or_long_is_named_only(tmp_path: Path) -> None:
     video.downloaded_to(tmp_path / "gone.mp4")
     assert set(video._repr_mimebundle_()) == {"text/plain"}
     with (tmp_path / "long.mp4").open("wb") as file:
-        file.truncate(LARGEST_SHOWN + 1)
+        file.truncate(MAX_SHOWN_BYTES + 1)
     video.downloaded_to(tmp_path / "long.mp4")
     assert set(video._repr_mimebundle_()) == {"text/plain"}
     video.downloaded_to(tmp_path / "odd.mp4")

@@ -15,8 +15,8 @@ from langchain_core.tools import BaseTool
 
 import runcrate_core as rc
 from langchain_runcrate import RuncrateToolkit
-from runcrate_core import media_tools
-from runcrate_core.spending import job_guard, plans
+from runcrate_core.media_tools import media_directory
+from runcrate_core.spending import plans, reservations
 from tests import conftest
 
 # The service wants its rest between two looks; the emulator's clock and a cassette need none.
@@ -37,7 +37,7 @@ def counted_names() -> Iterator[None]:
     numbers = itertools.count()
     counted = SimpleNamespace(token_hex=lambda size: f"{next(numbers):0{2 * size}x}")
     with pytest.MonkeyPatch.context() as patch:
-        for module in (job_guard, plans, media_tools):
+        for module in (reservations, plans, media_directory):
             patch.setattr(module, "secrets", counted)
         yield
 

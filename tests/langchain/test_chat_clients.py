@@ -37,12 +37,12 @@ def settings(**changes: Any) -> ClientSettings:
 
 def test_equal_settings_share_one_client():
     one, two, other = ClientLease(), ClientLease(), ClientLease()
-    shared = one.blocking(settings())._driver.http
-    assert two.blocking(settings())._driver.http is shared
-    assert two.blocking(settings(timeout=5.0, max_retries=0))._driver.http is shared
-    assert other.blocking(settings(api_key="rc_live_other"))._driver.http is not shared
-    aio = one.asynchronous(settings())._driver.http
-    assert two.asynchronous(settings())._driver.http is aio
+    shared = one.sync(settings())._driver.http
+    assert two.sync(settings())._driver.http is shared
+    assert two.sync(settings(timeout=5.0, max_retries=0))._driver.http is shared
+    assert other.sync(settings(api_key="rc_live_other"))._driver.http is not shared
+    aio = one.async_(settings())._driver.http
+    assert two.async_(settings())._driver.http is aio
 
 
 def test_models_that_differ_otherwise_share_connections():
@@ -65,7 +65,7 @@ def test_many_models_open_no_sockets():
     before = len(list(OPEN_FILES.iterdir()))
     models = [ChatRuncrate(model=f"m{number}", api_key=KEY) for number in range(300)]
     for model in models:
-        model._blocking_client()
+        model._sync_client()
     assert len(list(OPEN_FILES.iterdir())) - before < 10
 
 
@@ -218,7 +218,7 @@ async def test_an_asynchronous_client_of_ones_own_is_used():
 
 def test_a_client_of_another_library_is_refused_by_name():
     model = ChatRuncrate(model=MODEL, api_key=KEY, http_client=object())
-    with pytest.raises(TypeError, match=r"`httpx.Client`, not `builtins.object`"):
+    with pytest.raises(ConfigurationError, match=r"`httpx.Client`, not `builtins.object`"):
         model.invoke("Hi")
 
 
@@ -246,7 +246,7 @@ def holds_secret(text: str) -> bool:
         lambda model: model._get_llm_string(extra_headers=HEADERS),
         lambda model: pickle.dumps(model).decode("latin-1"),
         lambda model: repr(model._client_settings()),
-        lambda model: repr(model._blocking_client()),
+        lambda model: repr(model._sync_client()),
         lambda model: pickle.dumps(model.bind_tools([])).decode("latin-1"),
     ],
 )
@@ -255,7 +255,7 @@ def test_neither_key_nor_headers_are_shown(show, used):
     model = secretive()
     if used:
         _ = model._serialized
-        model._blocking_client()
+        model._sync_client()
     assert not holds_secret(show(model))
 
 
@@ -317,7 +317,7 @@ def test_models_are_copied_with_their_key():
         assert again.asdict() == model.asdict()
         assert again.api_key.get_secret_value() == SECRET
         assert again.default_headers == HEADERS
-        again._blocking_client()
+        again._sync_client()
 
 
 def test_a_bound_model_is_pickled_too():

@@ -193,7 +193,7 @@ def test_12_timeouts_are_seconds_and_are_kept():
     assert 0.1 < time.monotonic() - began < 3
 
 
-class Answer(BaseModel):
+class Response(BaseModel):
     """An answer."""
 
     number: int
@@ -202,8 +202,8 @@ class Answer(BaseModel):
 @pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling", None])
 def test_13_structured_output_works_on_any_compatible_server(method):
     with ScriptedServer(whole({"content": '```json\n{"number": 3}\n```'})) as server:
-        chain = chat(server, model="any/model").with_structured_output(Answer, method=method)
-        assert chain.invoke("How many?") == Answer(number=3)
+        chain = chat(server, model="any/model").with_structured_output(Response, method=method)
+        assert chain.invoke("How many?") == Response(number=3)
     body = server.received[0].json
     assert "parse" not in server.received[0].path
     assert body.get("response_format", {}).get("type") in {None, "json_schema", "json_object"}
@@ -233,7 +233,7 @@ def test_16_pictures_in_tool_messages_reach_models_that_read_none_there():
 
 def test_17_models_are_pickled():
     model = ChatRuncrate(model=MODEL, temperature=0.5)
-    model._blocking_client()
+    model._sync_client()
     again = pickle.loads(pickle.dumps(model))  # noqa: S301 - its own
     assert again == model
     assert KEY.encode() not in pickle.dumps(model)

@@ -11,10 +11,10 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages import content as standard
 
 from langchain_runcrate import content_blocks
-from langchain_runcrate.answers import Reading, chat_result
-from langchain_runcrate.chunks import StreamedAnswer
 from langchain_runcrate.clients import ClientLease
+from langchain_runcrate.responses import ResponseContext, chat_result
 from langchain_runcrate.serialization import register_class
+from langchain_runcrate.streaming import StreamReader
 from tests.core.scripted_server import ScriptedServer
 from tests.langchain.chat_service import chat, chunk, completion, stream, streamed, whole
 
@@ -86,12 +86,12 @@ def test_pieces_of_calls_without_a_number_have_no_index():
 
 
 def test_what_is_not_a_call_among_calls_is_passed_over():
-    answer = StreamedAnswer(Reading("m"))
+    answer = StreamReader(ResponseContext("m"))
     assert answer.read(chunk({"tool_calls": ["?"]})) is None
     assert answer.read(chunk({"tool_calls": []})) is None
     assert answer.read({"choices": [{"index": 0, "delta": None}]}) is None
     payload = completion({"tool_calls": ["?", {"function": {"name": "f", "arguments": {"x": 1}}}]})
-    [generation] = chat_result(payload, None, Reading("m")).generations
+    [generation] = chat_result(payload, None, ResponseContext("m")).generations
     assert [call["args"] for call in generation.message.tool_calls] == [{"x": 1}]
     assert "request_id" not in generation.message.response_metadata
 

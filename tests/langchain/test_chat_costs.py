@@ -16,7 +16,7 @@ from langchain_core.outputs import ChatGeneration, Generation, LLMResult
 from langchain_runcrate import RuncrateCostCallbackHandler
 from langchain_runcrate.prices import cost_metadata, prices_of, tokens_cost
 from langchain_runcrate.usage import usage_metadata
-from runcrate_core import ModelFacts
+from runcrate_core import ModelInfo
 from tests.core.scripted_server import ScriptedServer, sse, stream_reply
 from tests.langchain.chat_service import (
     EVERY,
@@ -86,8 +86,8 @@ def test_tokens_cost_what_they_cost():
 
 def test_prices_are_those_that_are_published():
     assert prices_of(None) is None
-    assert prices_of(ModelFacts(id="m")) is None
-    facts = ModelFacts(
+    assert prices_of(ModelInfo(id="m")) is None
+    facts = ModelInfo(
         id="m", input_usd_per_million=Decimal("0.3"), output_usd_per_million=Decimal("1.2")
     )
     assert prices_of(facts) == {"input": 0.3, "output": 1.2}

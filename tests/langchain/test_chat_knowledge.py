@@ -17,7 +17,7 @@ from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, Tool
 from langchain_runcrate import ChatRuncrate
 from langchain_runcrate.profiles import known_profile
 from langchain_runcrate.token_counting import estimated_tokens, piece_ids, token_pieces
-from runcrate_core import ModelFacts, model_facts
+from runcrate_core import ModelInfo, get_model_info
 from tests.core.scripted_server import Reply, ScriptedServer
 from tests.langchain.chat_service import chat
 
@@ -52,7 +52,7 @@ def test_profiles_have_only_keys_that_langchain_knows():
     profile = known_profile("google/gemini-2.5-flash")
     assert profile.keys() <= ModelProfile.__annotations__.keys()
     assert profile is not known_profile("google/gemini-2.5-flash")
-    assert isinstance(model_facts("google/gemini-2.5-flash"), ModelFacts)
+    assert isinstance(get_model_info("google/gemini-2.5-flash"), ModelInfo)
 
 
 def test_a_profile_is_refreshed_from_the_service():

@@ -13,8 +13,8 @@ from langchain_core.messages import AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
-from langchain_runcrate.answers import Reading
-from langchain_runcrate.chunks import StreamedAnswer
+from langchain_runcrate.responses import ResponseContext
+from langchain_runcrate.streaming import StreamReader
 from tests.core.scripted_server import ScriptedServer, sse, stream_reply
 from tests.langchain.chat_service import (
     MODEL,
@@ -182,7 +182,7 @@ def test_what_is_said_once_stands_on_the_last_chunk_alone(ask):
     ids=["text", "thoughts", "thoughts beside null", "text beside role", "arguments"],
 )
 def test_a_piece_that_was_not_validated_is_like_one_that_was(delta):
-    answer = StreamedAnswer(Reading("m"))
+    answer = StreamReader(ResponseContext("m"))
     answer.read(chunk(CALLS[0]))
     piece = answer.read(chunk(delta))
     message = piece.message
@@ -205,7 +205,7 @@ def test_a_piece_that_was_not_validated_is_like_one_that_was(delta):
 
 
 def test_pieces_share_nothing_that_could_be_changed():
-    answer = StreamedAnswer(Reading("m"))
+    answer = StreamReader(ResponseContext("m"))
     first, second = (answer.read(chunk(TEXT[0])).message for _ in range(2))
     first.response_metadata["x"] = first.additional_kwargs["x"] = 1
     first.tool_calls.append({})

@@ -17,6 +17,7 @@ from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 
 import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from langchain_runcrate import (
     RuncrateAuthenticationError,
     RuncrateTranscriptionLoader,
@@ -258,7 +259,7 @@ async def test_so_many_at_once_and_in_order(
     under_way, most = 0, 0
     listen = RuncrateTranscriptionLoader._alistened
 
-    async def counted(self: Any, recording: rc.Recording) -> list[Document]:
+    async def counted(self: Any, recording: rt.AudioSource) -> list[Document]:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)

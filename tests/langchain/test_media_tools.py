@@ -132,7 +132,7 @@ def test_a_picture_that_was_made_can_be_changed_by_its_name(settings: dict[str, 
     assert second.artifact["model"] == tool.edit_model
     refused = called(tool, prompt="Show it", image="/etc/passwd")
     assert refused.status == "error"
-    assert "Nothing was made" in str(refused.content)
+    assert "Nothing was sent" in str(refused.content)
     tool.close()
 
 
@@ -142,7 +142,7 @@ def test_more_pictures_than_allowed_are_refused_before_anything_is_sent(
     tool = made(RuncrateImageTool, settings, max_images=2)
     message = called(tool, prompt="A fox", count=3)
     assert message.status == "error"
-    assert "2 are the most" in str(message.content)
+    assert "the maximum is 2" in str(message.content)
     assert not runcrate_emulator.requests
 
 
@@ -160,7 +160,7 @@ def test_settings_of_the_program_travel(
 
 def test_a_plain_text_is_the_first_argument(settings: dict[str, Any]) -> None:
     tool = made(RuncrateSpeechTool, settings)
-    assert "Made 1 recording" in tool.invoke("Hello there.")
+    assert "Generated 1 audio file" in tool.invoke("Hello there.")
     tool.close()
 
 
@@ -189,7 +189,7 @@ async def test_a_film_that_takes_too_long_is_named_with_its_job(
     tool = made(RuncrateVideoTool, settings, timeout=0.1)
     message = await acalled(tool, prompt="Waves")
     assert message.status == "success"
-    assert "do not begin it again" in str(message.content)
+    assert "do not submit it again" in str(message.content)
     assert message.artifact["video_id"]
     await tool.aclose()
 
@@ -215,7 +215,7 @@ def test_arguments_that_do_not_fit_are_explained(settings: dict[str, Any]) -> No
     tool = made(RuncrateVideoTool, settings)
     message = called(tool)
     assert message.status == "error"
-    assert "either `prompt` for a new film or `video_id`" in str(message.content)
+    assert "either `prompt` for a new video or `video_id`" in str(message.content)
     unknown = called(tool, prompt="Waves", path="/etc/passwd")
     assert "`path`" in str(unknown.content)
     assert "/etc/passwd" not in str(unknown.content)
@@ -283,26 +283,26 @@ async def test_progress_is_told_to_the_streams_of_a_graph(
     deltas = [data["delta"] for _, data in events if data.get("event") == "tool-output-delta"]
     assert custom == deltas
     assert statuses(custom)[-1] == "completed"
-    assert "Made 1 film" in events[-1][1]["messages"][-1].content
+    assert "Generated 1 video" in events[-1][1]["messages"][-1].content
     await tool.aclose()
 
 
 async def test_a_graph_that_nobody_listens_to_is_told_nothing(settings: dict[str, Any]) -> None:
     tool = made(RuncrateVideoTool, settings)
     state = await graph_of(tool).ainvoke(asking(tool))
-    assert "Made 1 film" in state["messages"][-1].content
+    assert "Generated 1 video" in state["messages"][-1].content
     await tool.aclose()
 
 
 def test_called_as_a_function_there_is_nobody_to_tell(settings: dict[str, Any]) -> None:
     tool = made(RuncrateVideoTool, settings)
-    assert "Made 1 film" in tool._run(prompt="Waves")[0]
+    assert "Generated 1 video" in tool._run(prompt="Waves")[0]
     tool.close()
 
 
 async def test_called_as_an_asynchronous_function_as_well(settings: dict[str, Any]) -> None:
     tool = made(RuncrateVideoTool, settings)
-    assert "Made 1 film" in (await tool._arun(prompt="Waves"))[0]
+    assert "Generated 1 video" in (await tool._arun(prompt="Waves"))[0]
     await tool.aclose()
 
 
@@ -343,7 +343,7 @@ def test_an_unusable_folder_is_the_program_s_and_nothing_is_paid_for(
 ) -> None:
     (tmp_path / "file").write_text("")
     tool = made(RuncrateImageTool, settings | {"output_dir": tmp_path / "file"})
-    with pytest.raises(rc.ConfigurationError, match="folder") as caught:
+    with pytest.raises(rc.ConfigurationError, match="media directory") as caught:
         tool.invoke({"prompt": "A fox"})
     assert caught.value.__cause__ is None
     assert not runcrate_emulator.requests
@@ -356,8 +356,8 @@ async def test_a_client_of_the_program_is_used(
     kind = rc.Runcrate if given == "client" else rc.AsyncRuncrate
     client = kind(runcrate_emulator.api_key, inference_url=runcrate_emulator.inference_url)
     tool = RuncrateSpeechTool(output_dir=settings["output_dir"], **{given: client})
-    assert "Made" in await tool.ainvoke({"text": "One."})
-    assert "Made" in await asyncio.to_thread(tool.invoke, {"text": "Two."})
+    assert "Generated" in await tool.ainvoke({"text": "One."})
+    assert "Generated" in await asyncio.to_thread(tool.invoke, {"text": "Two."})
     assert "client" not in tool.model_dump()
     await tool.aclose()
     tool.close()
@@ -398,7 +398,7 @@ def test_langgraph_is_not_needed(settings: dict[str, Any], monkeypatch: pytest.M
     monkeypatch.delitem(sys.modules, "langgraph.config")
     tool = made(RuncrateVideoTool, settings)
     listener = Listener()
-    assert "Made 1 film" in tool.invoke({"prompt": "Waves"}, {"callbacks": [listener]})
+    assert "Generated 1 video" in tool.invoke({"prompt": "Waves"}, {"callbacks": [listener]})
     assert listener.told
     assert "langgraph.config" not in sys.modules
     tool.close()

@@ -26,8 +26,9 @@ from langgraph.checkpoint.memory import InMemorySaver
 from langgraph.types import Command
 
 import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from langchain_runcrate import RuncrateToolkit
-from runcrate_core.spending import ending
+from runcrate_core.spending import cleanup
 from runcrate_emulator import JobOutcome
 from tests.core.cloud import _server, cloud, sent
 from tests.langchain.gpu_agent import ScriptedModel, Turn, last
@@ -38,14 +39,14 @@ __all__ = ["_server", "cloud"]  # fixtures
 LIMITS = rc.SpendLimits(
     max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=5, max_instances=2, max_gpus=2
 )
-EVERY_TOOL = [tool.name for tool in rc.AgentToolbox(limits=LIMITS, files_dir=".").tools]
+EVERY_TOOL = [tool.name for tool in rt.AgentToolbox(limits=LIMITS, files_dir=".").tools]
 JOB = {"command": "echo ok > $RUNCRATE_OUTPUT_DIR/r.txt", "gpu_type": "A100"}
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZBcGFDaGVja0tleUZvclRlc3RzT25seTAwMDAw a@b"
 
 
 @pytest.fixture(autouse=True)
 def _quick_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ending, "END_WAITS_S", (0.1, 0.2))
+    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1, 0.2))
 
 
 @pytest.fixture
@@ -68,7 +69,7 @@ def test_without_limits_the_toolkit_only_reads(cloud: Any) -> None:
         assert RuncrateToolkit(client).interrupt_on() == {}
         with RuncrateToolkit(client).session() as session:
             pass
-        assert session.report == rc.EndReport()
+        assert session.report == rc.CleanupReport()
 
 
 def test_tools_carry_their_hints(toolkit: RuncrateToolkit) -> None:
@@ -100,7 +101,7 @@ def test_tools_can_be_chosen_by_name(cloud: Any) -> None:
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
         [tool] = RuncrateToolkit(client, include=["runcrate_get_balance"]).get_tools()
         assert tool.name == "runcrate_get_balance"
-        with pytest.raises(rc.ConfigurationError, match="is no tool"):
+        with pytest.raises(rc.ConfigurationError, match="is not a tool"):
             RuncrateToolkit(client, include=["get_balance"])
 
 
@@ -217,8 +218,8 @@ async def test_progress_reaches_every_listener(toolkit: RuncrateToolkit) -> None
     assert told[-1]["runcrate_progress"]["status"] == "succeeded"
     deltas = [chunk for mode, chunk in streamed if mode == "tools" and "delta" in str(chunk)]
     assert "succeeded" in str(deltas[-1])
-    blocking = list(agent.stream({"messages": [("user", "wait")]}, stream_mode="custom"))
-    assert blocking[-1]["runcrate_progress"]["status"] == "succeeded"
+    sync = list(agent.stream({"messages": [("user", "wait")]}, stream_mode="custom"))
+    assert sync[-1]["runcrate_progress"]["status"] == "succeeded"
 
 
 def test_without_listeners_waiting_is_silent(toolkit: RuncrateToolkit) -> None:
@@ -358,14 +359,14 @@ async def test_a_whole_story_with_approval(
         state = await told_by(agent, person, is_async=is_async)
     messages = state["messages"]
     assert messages[-1].content == "Done."
-    assert [text.split(" ")[0] for text in person.asked] == ["Launch", "Launch", "Run", "End"]
+    assert [text.split(" ")[0] for text in person.asked] == ["Launch", "Launch", "Run", "Terminate"]
     assert "at 1.49 USD an hour for at most 60 minutes: at most 1.49 USD" in person.asked[0]
     assert "for at most 20 minutes: at most 0.50 USD" in person.asked[1]
     assert "at up to 2 USD an hour for at most 10 minutes: at most 0.33 USD" in person.asked[2]
     fetched = last(messages, "download_job_artifact")
     assert Path(fetched["saved_to"]).parent == tmp_path
     assert fetched["content"] == {"untrusted_text": "ok\n"}
-    assert session.report == rc.EndReport()
+    assert session.report == rc.CleanupReport()
     assert (cloud.world.live_machines, cloud.world.live_jobs) == ({}, {})
     assert len(sent(cloud, "POST /instances")) == 1
     usage = [entry for entry in cloud.world.ledger.transactions if entry.type == "usage"]

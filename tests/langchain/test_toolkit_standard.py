@@ -10,7 +10,7 @@ from langchain_core.tools import BaseTool
 from langchain_tests.integration_tests import ToolsIntegrationTests
 from langchain_tests.unit_tests import ToolsUnitTests
 
-import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from langchain_runcrate import RuncrateToolkit
 from tests.conftest import Api
 from tests.langchain.replaying import (
@@ -25,7 +25,7 @@ from tests.langchain.replaying import (
 
 EVERY_TOOL = [
     tool.name.removeprefix("runcrate_")
-    for tool in rc.AgentToolbox(limits=LIMITS, files_dir=".").tools
+    for tool in rt.AgentToolbox(limits=LIMITS, files_dir=".").tools
 ]
 # What schemas ask for, in the form that they ask for.
 SAMPLES: dict[str, Any] = {

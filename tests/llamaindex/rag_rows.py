@@ -146,8 +146,8 @@ class Row:
     """
 
     name: str
-    blocking: Callable[[Parts], Any] | None
-    asynchronous: Callable[[Parts], Awaitable[Any]] | None
+    sync: Callable[[Parts], Any] | None
+    async_: Callable[[Parts], Awaitable[Any]] | None
     holds: Check
     in_running_loop: bool = True
     replies: Mapping[str, Reply | Script] = field(default_factory=dict)
@@ -214,15 +214,15 @@ def query_row(mode: ResponseMode, holds: Check = names) -> Row:
 
 
 def stream_row(mode: ResponseMode, holds: Check = names) -> Row:
-    def blocking(parts: Parts) -> str:
+    def sync(parts: Parts) -> str:
         response = parts.engine(response_mode=mode, streaming=True).query(QUESTION)
         return "".join(response.response_gen)
 
-    async def asynchronous(parts: Parts) -> str:
+    async def async_(parts: Parts) -> str:
         response = await parts.engine(response_mode=mode, streaming=True).aquery(QUESTION)
         return "".join([token async for token in response.response_gen])
 
-    return Row(f"streamed query {mode.value}", blocking, asynchronous, holds)
+    return Row(f"streamed query {mode.value}", sync, async_, holds)
 
 
 def is_lighthouse(result: Any) -> bool:
@@ -454,37 +454,37 @@ def chat_row(mode: str, holds: Check = names) -> Row:
     def engine(parts: Parts) -> Any:
         return parts.index().as_chat_engine(chat_mode=mode, llm=parts.llm)
 
-    def blocking(parts: Parts) -> str:
+    def sync(parts: Parts) -> str:
         chat = engine(parts)
         chat.chat(FIRST)
         return str(chat.chat(SECOND))
 
-    async def asynchronous(parts: Parts) -> str:
+    async def async_(parts: Parts) -> str:
         chat = engine(parts)
         await chat.achat(FIRST)
         return str(await chat.achat(SECOND))
 
-    return Row(f"chat {mode}", blocking, asynchronous, holds, replies=CONDENSED)
+    return Row(f"chat {mode}", sync, async_, holds, replies=CONDENSED)
 
 
 def chat_stream_row(mode: str, holds: Check = names) -> Row:
     def engine(parts: Parts) -> Any:
         return parts.index().as_chat_engine(chat_mode=mode, llm=parts.llm)
 
-    def blocking(parts: Parts) -> str:
+    def sync(parts: Parts) -> str:
         chat = engine(parts)
         for _ in chat.stream_chat(FIRST).response_gen:
             pass
         return "".join(chat.stream_chat(SECOND).response_gen)
 
-    async def asynchronous(parts: Parts) -> str:
+    async def async_(parts: Parts) -> str:
         chat = engine(parts)
         async for _ in (await chat.astream_chat(FIRST)).async_response_gen():
             pass
         second = await chat.astream_chat(SECOND)
         return "".join([token async for token in second.async_response_gen()])
 
-    return Row(f"streamed chat {mode}", blocking, asynchronous, holds, replies=CONDENSED)
+    return Row(f"streamed chat {mode}", sync, async_, holds, replies=CONDENSED)
 
 
 MODES: list[tuple[str, Check]] = [
@@ -784,10 +784,10 @@ def agent_row(
     holds: Check = names,
     replies: Mapping[str, Reply | Script] | None = None,
 ) -> Row:
-    async def asynchronous(parts: Parts) -> Any:
+    async def async_(parts: Parts) -> Any:
         return await make(parts.llm).run(QUESTION)
 
-    return Row(f"agent {name}", None, asynchronous, holds, replies=replies or {QUESTION: LOOKS_UP})
+    return Row(f"agent {name}", None, async_, holds, replies=replies or {QUESTION: LOOKS_UP})
 
 
 def looks_up_and_describes(request: ChatRequest) -> Reply | None:

@@ -11,7 +11,7 @@ import httpx
 
 from runcrate_core import AsyncRuncrate, Runcrate
 
-Answer = dict[str, Any] | list[dict[str, Any]] | httpx.Response
+Response = dict[str, Any] | list[dict[str, Any]] | httpx.Response
 
 USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
 
@@ -161,14 +161,14 @@ class Service:
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[httpx.Headers] = field(default_factory=list)
     bodies: list[Body] = field(default_factory=list)
-    _answers: list[Answer] = field(default_factory=list)
-    _decide: Callable[[dict[str, Any]], Answer] | None = None
+    _answers: list[Response] = field(default_factory=list)
+    _decide: Callable[[dict[str, Any]], Response] | None = None
 
-    def will_say(self, *answers: Answer) -> None:
+    def will_say(self, *answers: Response) -> None:
         """Answer in turn; the last answer is given again and again."""
         self._answers, self._decide = list(answers), None
 
-    def decides(self, decide: Callable[[dict[str, Any]], Answer]) -> None:
+    def decides(self, decide: Callable[[dict[str, Any]], Response]) -> None:
         """Answer as a function says, which is given the body of the request."""
         self._decide = decide
 

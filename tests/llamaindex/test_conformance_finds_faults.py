@@ -113,7 +113,7 @@ FAULTS = [
 ]
 
 
-def carry_out(test: str, llm: RuncrateLLM, way: str | None) -> None:
+def run_tool(test: str, llm: RuncrateLLM, way: str | None) -> None:
     """Run one test of the suite as pytest would."""
     method = getattr(Suite(), test)
     given = {"llm": llm, "way": way, "events": []}
@@ -136,8 +136,8 @@ def test_a_fault_fails_the_test_made_for_it(
     }
     runcrate_emulator.on_chat = SUITE
     right, wrong = RuncrateLLM(**settings), faulty(**settings)
-    carry_out(test, right, way)
+    run_tool(test, right, way)
     with pytest.raises((AssertionError, TypeError, RuntimeError)):
-        carry_out(test, wrong, way)
+        run_tool(test, wrong, way)
     right.close()
     wrong.close()

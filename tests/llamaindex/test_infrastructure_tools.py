@@ -29,6 +29,7 @@ from llama_index.core.workflow import (
 )
 
 import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from llamaindex_runcrate import (
     ApprovalRequiredEvent,
     RuncrateInfrastructureToolSpec,
@@ -36,7 +37,7 @@ from llamaindex_runcrate import (
     approval,
     infrastructure,
 )
-from runcrate_core.spending import ending
+from runcrate_core.spending import cleanup
 from tests.core.cloud import _server, cloud, sent
 from tests.llamaindex.leftovers import LEFTOVERS
 
@@ -53,7 +54,7 @@ Turn = Callable[[list[ChatMessage]], list[tuple[str, dict[str, Any]]]]
 
 @pytest.fixture(autouse=True)
 def _quick_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ending, "END_WAITS_S", (0.1, 0.2))
+    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1, 0.2))
 
 
 @pytest.fixture
@@ -94,7 +95,7 @@ def test_it_is_a_tool_spec(make: Any) -> None:
     assert isinstance(spec, BaseToolSpec)
     tools = spec.to_tool_list()
     assert [tool.metadata.name for tool in tools] == [
-        tool.name for tool in rc.AgentToolbox(limits=LIMITS, files_dir=".").tools
+        tool.name for tool in rt.AgentToolbox(limits=LIMITS, files_dir=".").tools
     ]
     assert spec.spec_functions == [tool.metadata.name for tool in tools]
 
@@ -110,7 +111,7 @@ def test_without_limits_it_only_reads(cloud: Any) -> None:
         assert "100" in balance().content
         with RuncrateInfrastructureToolSpec(client).session() as session:
             pass
-        assert session.report == rc.EndReport()
+        assert session.report == rc.CleanupReport()
 
 
 def test_a_model_sees_arguments_and_nothing_of_the_context(make: Any) -> None:
@@ -341,7 +342,7 @@ async def test_a_whole_story_with_approval(cloud: Any, make: Any) -> None:
         "runcrate_wait_for_job",
     }
     assert progress[-1].status == "succeeded"
-    assert session.report == rc.EndReport()
+    assert session.report == rc.CleanupReport()
     assert (cloud.world.live_machines, cloud.world.live_jobs) == ({}, {})
     assert len(sent(cloud, "POST /instances")) == 1
     usage = [entry for entry in cloud.world.ledger.transactions if entry.type == "usage"]

@@ -14,7 +14,7 @@ from llama_index.core.schema import TextNode
 from llama_index.core.storage.kvstore import SimpleKVStore
 
 from llamaindex_runcrate import RuncrateEmbedding
-from llamaindex_runcrate.pieces import Pieces, cut
+from llamaindex_runcrate.text_splitting import Pieces, split
 from runcrate_core import AsyncRuncrate, BadRequestError
 from tests.llamaindex.service import Service, refusal
 
@@ -157,11 +157,11 @@ async def test_pieces_beyond_a_batch_go_in_several_requests(made_embedding, serv
 
 
 def test_a_long_text_can_be_truncated_or_sent(made_embedding, service) -> None:
-    made_embedding(max_tokens=512, overlong="truncate").get_text_embedding(LONG)
+    made_embedding(max_tokens=512, long_text="truncate").get_text_embedding(LONG)
     (sent,) = service.last["input"]
     assert LONG.startswith(sent)
     assert 300 < len(sent.split()) < 512
-    made_embedding(max_tokens=512, overlong="send").get_text_embedding(LONG)
+    made_embedding(max_tokens=512, long_text="send").get_text_embedding(LONG)
     assert service.last["input"] == [LONG]
     made_embedding().get_text_embedding(LONG)  # of an unknown model nothing is known
     assert service.last["input"] == [LONG]
@@ -175,7 +175,7 @@ def words(text: str) -> list[int]:
     "text", ["one two three four five six seven", "a" * 50, "日本語" * 9, " x" * 9]
 )
 def test_pieces_hold_everything_and_fit(text) -> None:
-    pieces = cut([text, "short"], 8, tokenize=lambda t: list(range(len(t))))
+    pieces = split([text, "short"], 8, tokenize=lambda t: list(range(len(t))))
     assert all(len(piece) <= 4 or piece == "short" for piece in pieces.texts)
     own = [piece for piece, owner in zip(pieces.texts, pieces.owners, strict=True) if owner == 0]
     assert "".join(own).replace(" ", "") == text.replace(" ", "")
@@ -183,7 +183,7 @@ def test_pieces_hold_everything_and_fit(text) -> None:
 
 
 def test_an_instruction_counts_and_stands_before_each_piece() -> None:
-    pieces = cut(["one two three four five six"], 10, instruction="a b: ", tokenize=words)
+    pieces = split(["one two three four five six"], 10, instruction="a b: ", tokenize=words)
     assert len(pieces.texts) > 1
     assert all(piece.startswith("a b: ") for piece in pieces.texts)
     assert all(len(words(piece)) <= 8 for piece in pieces.texts)

@@ -32,29 +32,29 @@ def rows(**needed: bool) -> list[Any]:
     ]
 
 
-@pytest.mark.parametrize("row", rows(blocking=True))
-def test_blocking_twice(parts, row) -> None:
+@pytest.mark.parametrize("row", rows(sync=True))
+def test_sync_twice(parts, row) -> None:
     for _ in range(2):
-        result = row.blocking(parts)
+        result = row.sync(parts)
         assert row.holds(result), result
 
 
-@pytest.mark.parametrize("row", rows(asynchronous=True))
+@pytest.mark.parametrize("row", rows(async_=True))
 def test_asynchronous_in_two_event_loops(parts, row) -> None:
     async def run() -> object:
-        return await row.asynchronous(parts)
+        return await row.async_(parts)
 
     for _ in range(2):
         result = asyncio.run(run())
         assert row.holds(result), result
 
 
-@pytest.mark.parametrize("row", rows(blocking=True, in_running_loop=True))
+@pytest.mark.parametrize("row", rows(sync=True, in_running_loop=True))
 async def test_blocking_inside_a_running_event_loop(parts, row) -> None:
-    result = row.blocking(parts)
+    result = row.sync(parts)
     assert row.holds(result), result
-    if row.asynchronous:
-        result = await row.asynchronous(parts)
+    if row.async_:
+        result = await row.async_(parts)
         assert row.holds(result), result
 
 
@@ -93,16 +93,16 @@ def test_graphs_from_answers(made_llm, made_embedding, service, name, answer) ->
 
     service.decides(decide)
     (row,) = (row for row in ROWS if row.name == name)
-    index = row.blocking(Parts(made_llm(), made_embedding()))
+    index = row.sync(Parts(made_llm(), made_embedding()))
     relations = index.property_graph_store.graph.relations.values()
     assert {relation.label for relation in relations} == {"BUILT"}
 
 
-@pytest.mark.parametrize("blocking", [True, False])
-def test_a_text_program_from_an_answer(made_llm, service, blocking) -> None:
+@pytest.mark.parametrize("sync", [True, False])
+def test_a_text_program_from_an_answer(made_llm, service, sync) -> None:
     service.will_say(completion('Sure:\n```json\n{"name": "Meridian", "built": 1874}\n```'))
     (row,) = (row for row in ROWS if row.name == "text program")
     parts = Parts(made_llm(), None)
-    result = row.blocking(parts) if blocking else asyncio.run(row.asynchronous(parts))
+    result = row.sync(parts) if sync else asyncio.run(row.async_(parts))
     assert row.holds(result)
     assert "{" in service.last["messages"][-1]["content"]

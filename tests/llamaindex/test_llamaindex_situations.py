@@ -41,8 +41,8 @@ class Part:
         aclose: Closes what the running event loop has open.
     """
 
-    blocking: Callable[[], Any]
-    asynchronous: Callable[[], Awaitable[Any]]
+    sync: Callable[[], Any]
+    async_: Callable[[], Awaitable[Any]]
     holds: Callable[[Any], bool]
     aclose: Callable[[], Awaitable[Any]]
 
@@ -128,16 +128,16 @@ EACH = pytest.mark.parametrize(
 
 
 @EACH
-def test_blocking_twice(part: Part) -> None:
-    assert part.holds(part.blocking())
-    assert part.holds(part.blocking())
+def test_sync_twice(part: Part) -> None:
+    assert part.holds(part.sync())
+    assert part.holds(part.sync())
 
 
 @EACH
 @pytest.mark.parametrize("closed", [True, False])
 def test_in_event_loops_that_come_and_go(part: Part, closed: bool) -> None:
     async def use() -> None:
-        assert part.holds(await part.asynchronous())
+        assert part.holds(await part.async_())
         if closed:
             await part.aclose()
 
@@ -147,9 +147,9 @@ def test_in_event_loops_that_come_and_go(part: Part, closed: bool) -> None:
 
 @EACH
 async def test_both_inside_a_running_event_loop(part: Part) -> None:
-    assert part.holds(part.blocking())
-    assert part.holds(await part.asynchronous())
-    both = await asyncio.gather(part.asynchronous(), part.asynchronous())
+    assert part.holds(part.sync())
+    assert part.holds(await part.async_())
+    both = await asyncio.gather(part.async_(), part.async_())
     assert all(part.holds(each) for each in both)
     await part.aclose()
 
@@ -157,10 +157,10 @@ async def test_both_inside_a_running_event_loop(part: Part) -> None:
 @EACH
 def test_in_threads_with_loops_of_their_own(part: Part) -> None:
     async def use() -> bool:
-        return part.holds(await part.asynchronous())
+        return part.holds(await part.async_())
 
     with ThreadPoolExecutor(4) as threads:
         loops = [threads.submit(asyncio.run, use()) for _ in range(2)]
-        blocking = [threads.submit(part.blocking) for _ in range(2)]
+        sync = [threads.submit(part.sync) for _ in range(2)]
         assert all(each.result() for each in loops)
-        assert all(part.holds(each.result()) for each in blocking)
+        assert all(part.holds(each.result()) for each in sync)

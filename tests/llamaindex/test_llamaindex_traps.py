@@ -6,6 +6,7 @@ import ast
 import asyncio
 import gc
 import json
+import re
 from collections.abc import AsyncGenerator, Generator
 from pathlib import Path
 from typing import Any
@@ -228,7 +229,7 @@ def test_10_no_module_with_tools_postpones_annotations() -> None:
         takes_context = any(
             isinstance(node, ast.arg)
             and node.annotation
-            and "Context" in ast.unparse(node.annotation)
+            and re.search(r"\bContext\b", ast.unparse(node.annotation))
             for node in ast.walk(tree)
         )
         postponed = any(

@@ -18,7 +18,7 @@ from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_ca
 from llama_index.core.rate_limiter import BaseRateLimiter
 from pydantic import Field
 
-from llamaindex_runcrate.responses import ChunkReader, Reading, completion_of
+from llamaindex_runcrate.responses import ChunkReader, ResponseContext, completion_of
 from tests.llamaindex.service import chunk, end, refusal
 
 STREAM = [chunk({"content": "Hello"}), chunk({"content": " there"}), *end()]
@@ -33,7 +33,7 @@ class Decorated(MockLLM):
     refusing: ClassVar[bool] = False
 
     def chunks(self) -> Iterator[Any]:
-        reader = ChunkReader(Reading())
+        reader = ChunkReader(ResponseContext())
         for each in STREAM[:1] if self.broken else STREAM[:2]:
             yield reader.read(each)
         if self.broken:

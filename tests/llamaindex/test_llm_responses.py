@@ -18,7 +18,7 @@ from llama_index.core.base.llms.types import (
     ToolCallBlock,
 )
 
-from llamaindex_runcrate.responses import ChunkReader, Reading, completion_of
+from llamaindex_runcrate.responses import ChunkReader, ResponseContext, completion_of
 from runcrate_core import ResponseFormatError, StreamError, StreamTruncatedError
 from tests.llamaindex.service import USAGE, call_piece, chunk, chunks_of, completion, end, sse
 from tests.llamaindex.ways import WAYS, ask, collected
@@ -315,7 +315,7 @@ async def test_the_official_wrappers_shape_is_served_too(made_llm, service) -> N
     ],
 )
 def test_chunks_of_unexpected_shape_do_no_harm(odd) -> None:
-    reader = ChunkReader(Reading())
+    reader = ChunkReader(ResponseContext())
     reader.read(odd)
     response = reader.read(chunk({"content": "fine"}))
     assert response is not None

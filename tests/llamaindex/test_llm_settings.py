@@ -17,7 +17,7 @@ from llama_index.core.llms import ChatMessage, ImageBlock
 from pydantic import SecretStr, ValidationError
 
 from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
-from runcrate_core import ConfigurationError, Runcrate, facts_of
+from runcrate_core import ConfigurationError, Runcrate, parse_model_info
 from tests.llamaindex.service import completion
 from tests.llamaindex.ways import COMPLETION_WAYS, WAYS, ask
 
@@ -180,7 +180,7 @@ def test_no_key_or_a_foreign_one_is_a_clear_error(monkeypatch) -> None:
 def test_the_address_under_both_names(name) -> None:
     llm = RuncrateLLM(**{"model": MODEL, "api_key": "any", name: "http://127.0.0.1:9/v1"})
     assert llm.api_base == "http://127.0.0.1:9/v1"
-    assert "http://127.0.0.1:9/v1" in repr(llm.blocking_client)
+    assert "http://127.0.0.1:9/v1" in repr(llm._sync_client)
 
 
 def test_a_round_trip_through_a_dict() -> None:
@@ -202,12 +202,12 @@ def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch) -> None:
     monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_other")
     again = pickle.loads(dump)  # noqa: S301 - just made
     assert again.to_dict() == llm.to_dict()
-    assert repr(again.blocking_client) == repr(llm.blocking_client)
-    assert again.blocking_client._driver.config.api_key == "rc_live_other"
+    assert repr(again._sync_client) == repr(llm._sync_client)
+    assert again._sync_client._driver.config.api_key == "rc_live_other"
     again.close()
     with pytest.raises(ConfigurationError, match="closed"):
         again.complete("x")
-    assert again.asynchronous_client._driver.config.api_key == "rc_live_other"
+    assert again._async_client._driver.config.api_key == "rc_live_other"
 
 
 def test_a_client_of_the_users_that_cannot_be_pickled_says_so(made_llm, made_embedding) -> None:
@@ -221,19 +221,19 @@ def test_copies_share_the_clients(made_llm, service) -> None:
     llm = made_llm()
     for copied in (llm.model_copy(update={"temperature": 0.1}), copy.copy(llm), copy.deepcopy(llm)):
         assert copied.chat([ChatMessage(content="x")]).message.content == "Hi."
-        assert copied.blocking_client is llm.blocking_client
+        assert copied._sync_client is llm._sync_client
 
 
 async def test_one_client_alone_has_its_twin_made(service) -> None:
     client = Runcrate("rc_live_test", inference_url="http://127.0.0.1:9/v1", max_retries=1)
     llm = RuncrateLLM(model=MODEL, client=client)
-    assert llm.blocking_client is client
-    twin = llm.asynchronous_client._driver
+    assert llm._sync_client is client
+    twin = llm._async_client._driver
     assert twin.config == client._driver.config
-    assert twin.around is client._driver.around
-    asynchronous = RuncrateLLM(model=MODEL, client=llm.asynchronous_client)
-    assert asynchronous.asynchronous_client is llm.asynchronous_client
-    assert asynchronous.blocking_client._driver.config == client._driver.config
+    assert twin.context is client._driver.context
+    asynchronous = RuncrateLLM(model=MODEL, client=llm._async_client)
+    assert asynchronous._async_client is llm._async_client
+    assert asynchronous._sync_client._driver.config == client._driver.config
 
 
 async def test_connections_of_the_users_own_serve_their_own_kind_of_call(service) -> None:
@@ -251,7 +251,7 @@ async def test_connections_of_the_users_own_serve_their_own_kind_of_call(service
 
 async def test_closing(made_llm, service) -> None:
     llm = RuncrateLLM(model=MODEL)
-    client = llm.asynchronous_client
+    client = llm._async_client
     await llm.aclose()
     with pytest.raises(ConfigurationError, match="closed"):
         llm.complete("x")
@@ -287,7 +287,9 @@ def test_metadata_as_the_user_or_the_service_says() -> None:
         model=MODEL, context_window=1000, max_tokens=10, is_function_calling_model=False
     ).metadata
     assert (own.context_window, own.num_output, own.is_function_calling_model) == (1000, 10, False)
-    facts = facts_of({"id": "a/b", "context_length": 5000, "supported_features": ["json_mode"]})
+    facts = parse_model_info(
+        {"id": "a/b", "context_length": 5000, "supported_features": ["json_mode"]}
+    )
     told = RuncrateLLM(model="a/b", facts=facts).metadata
     assert (told.context_window, told.is_function_calling_model) == (5000, False)
 
@@ -332,5 +334,5 @@ def test_a_client_may_be_shared_with_other_parts(service) -> None:
     service.will_say(completion("Hi."))
     clients = service.clients()
     llm = RuncrateLLM(model=MODEL, **clients)
-    assert llm.blocking_client is clients["client"]
-    assert isinstance(llm.blocking_client, Runcrate)
+    assert llm._sync_client is clients["client"]
+    assert isinstance(llm._sync_client, Runcrate)

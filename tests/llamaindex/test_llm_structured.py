@@ -278,13 +278,13 @@ async def test_a_stream_that_is_left_early_is_closed_at_once() -> None:
     chunk = ChatResponse(message=ChatMessage(role="assistant"), delta='{"name": "Sea"')
     left: list[str] = []
 
-    def ask(_: structured.Question) -> Generator[ChatResponse, None, None]:
+    def ask(_: structured.Attempt) -> Generator[ChatResponse, None, None]:
         try:
             yield chunk
         finally:
             left.append("blocking")
 
-    async def aask(_: structured.Question) -> AsyncGenerator[ChatResponse, None]:
+    async def aask(_: structured.Attempt) -> AsyncGenerator[ChatResponse, None]:
         async def chunks() -> AsyncGenerator[ChatResponse, None]:
             try:
                 yield chunk
@@ -293,10 +293,10 @@ async def test_a_stream_that_is_left_early_is_closed_at_once() -> None:
 
         return chunks()
 
-    partials = structured.stream(structured.ladder(task), ask, Song)
+    partials = structured.stream(structured.with_fallbacks(task), ask, Song)
     next(partials)
     partials.close()
-    apartials = structured.astream(structured.ladder(task), aask, Song)
+    apartials = structured.astream(structured.with_fallbacks(task), aask, Song)
     await anext(apartials)
     await apartials.aclose()
     assert left == ["blocking", "asynchronous"]

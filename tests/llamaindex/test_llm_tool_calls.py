@@ -14,7 +14,7 @@ from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
 from llamaindex_runcrate.partial_json import PartialJson
-from llamaindex_runcrate.responses import ChunkReader, Reading
+from llamaindex_runcrate.responses import ChunkReader, ResponseContext
 from llamaindex_runcrate.tool_calls import arguments_of, wire_tool_choice
 from tests.llamaindex.service import call_piece, chunk, completion, end
 from tests.llamaindex.ways import WAYS, ask, ask_with_tools
@@ -238,7 +238,7 @@ def seconds_for(pieces: int, text: str) -> float:
     """Processor time for a call whose arguments come in so many pieces."""
     chunks = [piece(0, identifier="c", name="look", text='{"items": [')]
     chunks += [piece(0, text=text) for _ in range(pieces)]
-    reader = ChunkReader(Reading())
+    reader = ChunkReader(ResponseContext())
     started = time.process_time()
     for each in chunks:
         response = reader.read(each)

@@ -116,7 +116,7 @@ async def test_several_pictures_and_changing_one(spec: RuncrateMediaToolSpec) ->
     assert made.path is not None
     changed = await asyncio.to_thread(spec.generate_image, "Blue", image=made.path.name)
     assert "kontext" in changed[0].text  # type: ignore[union-attr] # the first block is text
-    with pytest.raises(ValueError, match="no picture in the folder"):
+    with pytest.raises(ValueError, match="is not a file of the media directory"):
         await spec.agenerate_image("Show it", image="/etc/passwd")
 
 
@@ -164,7 +164,7 @@ async def test_an_unusable_folder_is_the_program_s(
 ) -> None:
     (tmp_path / "file").touch()
     spec = RuncrateMediaToolSpec(**(settings | {"output_dir": tmp_path / "file"}))
-    with pytest.raises(rc.ConfigurationError, match="folder"):
+    with pytest.raises(rc.ConfigurationError, match="media directory"):
         await spec.agenerate_image("A fox")
     assert not runcrate_emulator.requests
     await spec.aclose()
@@ -185,7 +185,7 @@ async def test_a_client_of_the_program_is_used(
     client: Any = kind(runcrate_emulator.api_key, inference_url=runcrate_emulator.inference_url)
     spec = RuncrateMediaToolSpec(tmp_path, **{given: client})
     output = await called(tool_of(spec, "runcrate_text_to_speech"), way, text="Hello.")
-    assert "Made 1 recording" in output.content
+    assert "Generated 1 audio file" in output.content
     await spec.aclose()
     client.close() if given == "client" else await client.aclose()
 
@@ -214,7 +214,7 @@ async def test_an_agent_makes_a_picture(spec: RuncrateMediaToolSpec, llm: Runcra
     agent = FunctionAgent(tools=spec.to_tool_list(), llm=llm)
     result = await agent.run("Generate an image with the prompt 'a fox in the snow'.")
     assert [call.tool_name for call in result.tool_calls] == ["runcrate_generate_image"]
-    assert "Made 1 picture" in result.tool_calls[0].tool_output.content
+    assert "Generated 1 image" in result.tool_calls[0].tool_output.content
 
 
 # --- progress in a workflow ------------------------------------------------------------------
@@ -256,7 +256,7 @@ async def test_an_agent_s_film_tells_of_its_progress(
     tools: list[Any] = list(spec.to_tool_list())
     agent = make(tools, llm=llm) if make else kind(tools=tools, llm=llm)
     progress, result = await told_by(agent.run("Make a 4 second video with the prompt 'waves'."))
-    assert "Made 1 film" in result.tool_calls[0].tool_output.content
+    assert "Generated 1 video" in result.tool_calls[0].tool_output.content
     assert grows(progress), progress
 
 
@@ -332,7 +332,7 @@ def test_tools_work_where_there_is_no_workflow(spec: RuncrateMediaToolSpec) -> N
             ],
         )
     )
-    assert "Made 1 film" in str(
+    assert "Generated 1 video" in str(
         llm.predict_and_call([tool], "Make a film.", error_on_no_tool_call=True)
     )
 

@@ -16,6 +16,7 @@ from llama_index.core import SimpleDirectoryReader
 from llama_index.core.schema import Document, MetadataMode
 
 import runcrate_core as rc
+import runcrate_core.toolkit as rt
 from llamaindex_runcrate import RuncrateTranscriptionReader, audio_file_extractor
 from runcrate_emulator import Emulator
 from tests.recordings import FAREWELL, GREETING, name_of, spoken, write_recordings
@@ -175,7 +176,7 @@ async def test_so_many_at_once_and_in_order(
     under_way, most = 0, 0
     heard = RuncrateTranscriptionReader._heard
 
-    async def counted(self: Any, recording: rc.Recording) -> list[Document]:
+    async def counted(self: Any, recording: rt.AudioSource) -> list[Document]:
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
@@ -204,7 +205,7 @@ async def directory(settings: dict[str, Any]) -> AsyncIterator[Callable[..., Any
 async def test_a_directory_reader_reads_all_kinds_of_recordings(
     directory: Any, tmp_path: Path, way: str
 ) -> None:
-    for suffix in rc.AUDIO_SUFFIXES:
+    for suffix in rt.AUDIO_SUFFIXES:
         (tmp_path / f"call{suffix}").write_bytes(spoken(FAREWELL, suffix))
     (tmp_path / "LOUD.MP3").write_bytes(spoken(FAREWELL))
     (tmp_path / "notes.txt").write_text("Not spoken.")
@@ -214,7 +215,7 @@ async def test_a_directory_reader_reads_all_kinds_of_recordings(
     )
     texts = {document.metadata["file_name"]: document.text for document in documents}
     assert texts.pop("notes.txt") == "Not spoken."
-    assert set(texts) == {"LOUD.MP3", *(f"call{suffix}" for suffix in rc.AUDIO_SUFFIXES)}
+    assert set(texts) == {"LOUD.MP3", *(f"call{suffix}" for suffix in rt.AUDIO_SUFFIXES)}
     assert set(texts.values()) == {FAREWELL}
 
 
@@ -247,7 +248,7 @@ def test_a_directory_in_several_processes_reads_a_pickled_reader(
     assert b"rc_live_secret" not in stored
     monkeypatch.setenv("RUNCRATE_API_KEY", settings["api_key"])
     copies = pickle.loads(stored)  # noqa: S301 - made some lines above
-    assert {name_of(suffix) for suffix in copies} == set(rc.AUDIO_SUFFIXES)
+    assert {name_of(suffix) for suffix in copies} == set(rt.AUDIO_SUFFIXES)
     (document,) = copies[".mp3"].load_data(folder / "b.mp3")
     assert document.text == FAREWELL
     copies[".mp3"].close()

@@ -33,7 +33,7 @@ from runcrate_core import (
 )
 
 
-def blocking(client: Runcrate) -> None:
+def sync(client: Runcrate) -> None:
     """Results and arguments of the blocking client."""
     assert_type(client.billing.get_balance(), Balance)
     assert_type(client.billing.get_balance().credits_balance, Decimal)
@@ -77,7 +77,7 @@ def blocking(client: Runcrate) -> None:
     client.schedules.update("s-1", enabled="no")  # type: ignore[arg-type]
 
 
-async def asynchronous(client: AsyncRuncrate) -> None:
+async def async_(client: AsyncRuncrate) -> None:
     """Results and arguments of the asynchronous client."""
     assert_type(await client.billing.get_balance(), Balance)
     assert_type(await client.storage.list(search="data"), list[Volume])

@@ -1,0 +1,203 @@
+"""Answers of models as LangChain's messages and results: one way of reading for both kinds.
+
+A whole answer is read by `chat_result`. A streamed one is folded by the client into the form of a
+whole answer, so at its end the same functions say what model, usage, cost and reason it had.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_core.messages import AIMessage
+from langchain_core.outputs import ChatGeneration, ChatResult
+
+from langchain_runcrate.errors import RuncrateResponseError
+from langchain_runcrate.prices import cost_metadata
+from langchain_runcrate.reasoning import (
+    PROVIDER,
+    REASONING_BLOCKS,
+    REASONING_KEY,
+    block_reasoning,
+)
+from langchain_runcrate.tool_calls import read_calls
+from langchain_runcrate.usage import usage_metadata
+from runcrate_core.toolkit import extract_reasoning, extract_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from langchain_core.messages.ai import UsageMetadata
+
+    from langchain_runcrate.prices import TokenPrices
+    from runcrate_core import ResponseInfo
+
+# Members of a message that become fields of `AIMessage`; all others are kept under their names.
+_READ_MEMBERS: Final = frozenset(
+    {"content", "name", "reasoning", "reasoning_content", "role", "thinking", "tool_calls"}
+)
+_READ_CHOICE_MEMBERS: Final = frozenset({"delta", "finish_reason", "index", "message", "usage"})
+_READ_PAYLOAD_MEMBERS: Final = frozenset({"choices", "created", "model", "object", "usage"})
+
+
+@dataclass(frozen=True, slots=True)
+class ResponseContext:
+    """What is known of a call when its answer is read.
+
+    Attributes:
+        model: The model that was asked for.
+        prices: Prices to use where the server does not tell the cost.
+        include_headers: Whether the headers of the answer go into its metadata.
+    """
+
+    model: str
+    prices: TokenPrices | None = None
+    include_headers: bool = False
+
+
+def chat_result(
+    payload: Mapping[str, Any], response: ResponseInfo | None, reading: ResponseContext
+) -> ChatResult:
+    """Return a whole answer as LangChain's result.
+
+    With several choices, usage and cost stand in the first: they are those of all together.
+
+    Raises:
+        RuncrateResponseError: There is no choice in it.
+    """
+    if not payload["choices"]:
+        raise RuncrateResponseError(
+            f"The model `{payload.get('model') or reading.model}` answered with no choices at all, "
+            "so there is no message. Ask again; if that does not help, report it to the provider.",
+            request_id=None if response is None else response.request_id,
+        )
+    usage = extract_usage(payload)
+    tokens = usage_metadata(usage) if usage else None
+    head = answer_metadata(payload, response, reading)
+    generations = []
+    for number, choice in enumerate(payload["choices"]):
+        metadata = head | choice_metadata(choice)
+        if number == 0:
+            metadata |= spent_metadata(usage, tokens, reading)
+        message = assistant_message(
+            choice["message"],
+            str(payload.get("id") or ""),
+            response_metadata=metadata,
+            usage_metadata=tokens if number == 0 else None,
+        )
+        info = {"finish_reason": choice.get("finish_reason")}
+        generations.append(ChatGeneration(message=message, generation_info=info))
+    llm_output = {"model_name": head["model_name"], **({"token_usage": usage} if usage else {})}
+    return ChatResult(generations=generations, llm_output=llm_output)
+
+
+def assistant_message(
+    message: Mapping[str, Any],
+    completion_id: str = "",
+    *,
+    response_metadata: dict[str, Any] | None = None,
+    usage_metadata: UsageMetadata | None = None,
+) -> AIMessage:
+    """Return the message of a model.
+
+    Args:
+        message: The message, as in an answer.
+        completion_id: Identifier of the answer; names tool calls that came without one.
+        response_metadata: What else the answer told.
+        usage_metadata: Tokens of the answer.
+    """
+    calls, invalid = read_calls(message.get("tool_calls") or (), completion_id)
+    text, reasoning = read_content(message.get("content"))
+    return AIMessage(
+        content=text,
+        additional_kwargs=additional_members(message, reasoning),
+        tool_calls=calls,
+        invalid_tool_calls=invalid,
+        name=message.get("name"),
+        response_metadata=response_metadata or {},
+        usage_metadata=usage_metadata,
+    )
+
+
+def read_content(content: Any) -> tuple[str | list[Any], str]:
+    """Return the content of an answer or of a piece of it, and the thoughts that stand in it.
+
+    Nearly always it is text. Mistral's models send parts, of which text and thoughts are joined;
+    parts of other kinds stay as they are.
+    """
+    if not isinstance(content, list):
+        return content or "", ""
+    parts = [part for part in content if isinstance(part, dict)]
+    reasoning = "".join(block_reasoning(part) for part in parts)
+    spoken = [part for part in parts if part.get("type") not in REASONING_BLOCKS]
+    if all(part.get("type") == "text" for part in spoken):
+        return "".join(part.get("text") or "" for part in spoken), reasoning
+    return spoken, reasoning
+
+
+def additional_members(message: Mapping[str, Any], reasoning: str = "") -> dict[str, Any]:
+    """Return what `additional_kwargs` holds of an answer: its thoughts, and what has no field.
+
+    Args:
+        message: The message, as in an answer.
+        reasoning: Thoughts that stood in its content.
+    """
+    kept = _others(message, _READ_MEMBERS)
+    if text := extract_reasoning(message) or reasoning:
+        kept[REASONING_KEY] = text
+    return kept
+
+
+def answer_metadata(
+    payload: Mapping[str, Any], response: ResponseInfo | None, reading: ResponseContext
+) -> dict[str, Any]:
+    """Return the `response_metadata` that all choices of an answer have in common.
+
+    What the provider adds (`provider`, `citations`, `time_info`, ...) is kept under its name.
+    """
+    metadata = _others(payload, _READ_PAYLOAD_MEMBERS)
+    metadata["model_name"] = payload.get("model") or reading.model
+    metadata["model_provider"] = PROVIDER
+    if response is None:
+        return metadata
+    if response.request_id is not None:
+        metadata["request_id"] = response.request_id
+    if (limit := response.rate_limit) is not None:
+        metadata["rate_limit"] = {
+            "limit": limit.limit,
+            "remaining": limit.remaining,
+            "reset_in_s": limit.reset_in_s,
+        }
+    if reading.include_headers:
+        metadata["headers"] = dict(response.headers)
+    return metadata
+
+
+def choice_metadata(choice: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the `response_metadata` of one choice: why it ended, log probabilities."""
+    metadata = _others(choice, _READ_CHOICE_MEMBERS)
+    metadata["finish_reason"] = choice.get("finish_reason")
+    return metadata
+
+
+def spent_metadata(
+    usage: dict[str, Any] | None, tokens: UsageMetadata | None, reading: ResponseContext
+) -> dict[str, Any]:
+    """Return what an answer used, as the API said it, and what it cost.
+
+    Args:
+        usage: The usage as the API said it.
+        tokens: The usage in LangChain's form.
+        reading: What is known of the call.
+    """
+    if usage is None or tokens is None:
+        return {}
+    return {"token_usage": usage, **cost_metadata(usage, tokens, reading.prices)}
+
+
+def _others(members: Mapping[str, Any], read: frozenset[str]) -> dict[str, Any]:
+    return {
+        name: value
+        for name, value in members.items()
+        if name not in read and value not in (None, "", [], {})
+    }

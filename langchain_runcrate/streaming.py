@@ -1,0 +1,219 @@
+"""Streamed answers as LangChain's chunks.
+
+`StreamReader.read` is called for each chunk of the API and is what a stream costs, so it does
+little: texts, thoughts and pieces of tool arguments go straight into a message. All else (model,
+usage, cost, finish reason, citations, ...) is said once, by the last chunk, from the whole that
+the client folds on its way: LangChain joins what stands in several chunks.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_core.messages import AIMessageChunk
+from langchain_core.messages.tool import tool_call_chunk
+from langchain_core.outputs import ChatGenerationChunk
+from pydantic import BaseModel
+
+from langchain_runcrate.reasoning import PROVIDER, REASONING_KEY
+from langchain_runcrate.responses import (
+    additional_members,
+    answer_metadata,
+    choice_metadata,
+    read_content,
+    spent_metadata,
+)
+from langchain_runcrate.tool_calls import call_id
+from langchain_runcrate.usage import usage_metadata
+from runcrate_core.toolkit import extract_reasoning, extract_usage
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from langchain_core.messages.tool import ToolCallChunk
+
+    from langchain_runcrate.responses import ResponseContext
+    from runcrate_core import ResponseInfo
+
+# Members of a message that are passed on in pieces, as they come; others wait for the end.
+_STREAMED_MEMBERS: Final = frozenset({REASONING_KEY, "function_call", "refusal"})
+# Log probabilities are passed on with their tokens.
+_STREAMED_CHOICE_MEMBERS: Final = frozenset({"logprobs"})
+
+
+class StreamReader:
+    """Reads one streamed answer, chunk by chunk.
+
+    Args:
+        reading: What is known of the call.
+    """
+
+    def __init__(self, reading: ResponseContext) -> None:
+        self._reading = reading
+        self._call_ids: dict[int, str | None] = {}
+
+    def read(self, chunk: Mapping[str, Any]) -> ChatGenerationChunk | None:
+        """Return what a chunk of the API adds to the message; `None` when that is nothing."""
+        choices = chunk.get("choices")
+        if not choices:
+            return None
+        choice = choices[0]
+        delta = choice.get("delta")
+        if not delta:
+            return None
+        text, logprobs = delta.get("content") or "", choice.get("logprobs")
+        if not logprobs and type(text) is str:
+            # What nearly all chunks are; everything else takes the longer way.
+            if len(delta) == 1 and text:
+                return _fast_chunk(text, {}, [])
+            thought = delta.get(REASONING_KEY)
+            if type(thought) is str and thought and len(delta) == 1 + ("content" in delta):
+                return _fast_chunk(text, {REASONING_KEY: thought}, [])
+            if len(delta) == 1 and "tool_calls" in delta:
+                return self._calls_piece(delta["tool_calls"])
+        return self._read_more(delta, logprobs)
+
+    def end(
+        self, payload: Mapping[str, Any], response: ResponseInfo | None
+    ) -> Iterator[ChatGenerationChunk]:
+        """Yield what is only known at the end; the last chunk is marked as such.
+
+        Args:
+            payload: The stream, folded into the form of a whole answer.
+            response: Head of the answer.
+        """
+        nameless = [index for index, identifier in self._call_ids.items() if not identifier]
+        if nameless:
+            completion_id, order = str(payload.get("id") or ""), sorted(self._call_ids)
+            yield _checked(
+                tool_call_chunks=[
+                    tool_call_chunk(index=index, id=call_id(completion_id, order.index(index)))
+                    for index in nameless
+                ]
+            )
+        choices = payload.get("choices") or [{}]
+        choice, usage = choices[0], extract_usage(payload)
+        tokens = usage_metadata(usage) if usage else None
+        said = additional_members(choice.get("message") or {})
+        ended = choice_metadata(choice)
+        yield _checked(
+            additional_kwargs=_without(said, _STREAMED_MEMBERS),
+            response_metadata={
+                **answer_metadata(payload, response, self._reading),
+                **_without(ended, _STREAMED_CHOICE_MEMBERS),
+                **spent_metadata(usage, tokens, self._reading),
+            },
+            usage_metadata=tokens,
+            chunk_position="last",
+        )
+
+    def _calls_piece(self, calls: Any) -> ChatGenerationChunk | None:
+        """Return a chunk for pieces of tool calls."""
+        pieces, begins = self._call_chunks(calls)
+        if not pieces:
+            return None
+        return _checked(tool_call_chunks=pieces) if begins else _fast_chunk("", {}, pieces)
+
+    def _read_more(self, delta: Mapping[str, Any], logprobs: Any) -> ChatGenerationChunk | None:
+        content, thought = read_content(delta.get("content"))
+        thought = extract_reasoning(delta) or thought
+        additional_kwargs: dict[str, Any] = {REASONING_KEY: thought} if thought else {}
+        if refusal := delta.get("refusal"):
+            additional_kwargs["refusal"] = refusal
+        if isinstance(function_call := delta.get("function_call"), dict):
+            additional_kwargs["function_call"] = {
+                name: value for name, value in function_call.items() if value
+            }
+        calls, begins = self._call_chunks(delta.get("tool_calls") or ())
+        if not (content or additional_kwargs or calls or logprobs):
+            return None
+        if begins or type(content) is not str or logprobs:
+            return _checked(
+                content=content,
+                additional_kwargs=additional_kwargs,
+                tool_call_chunks=calls,
+                generation_info={"logprobs": logprobs} if logprobs else None,
+            )
+        return _fast_chunk(content, additional_kwargs, calls)
+
+    def _call_chunks(self, calls: Any) -> tuple[list[ToolCallChunk], bool]:
+        """Return pieces of tool calls, and whether one of them begins a call."""
+        begins = False
+        chunks = []
+        for call in calls:
+            if not isinstance(call, dict):
+                continue
+            function = call.get("function") or {}
+            index, identifier, name = call["index"], call.get("id"), function.get("name")
+            if identifier or name or index not in self._call_ids:
+                begins = True
+                self._call_ids[index] = identifier or self._call_ids.get(index)
+            chunks.append(
+                tool_call_chunk(
+                    name=name or None,
+                    args=function.get("arguments"),
+                    id=identifier or None,
+                    index=index,
+                )
+            )
+        return chunks, begins
+
+
+def _checked(
+    *,
+    content: str | list[Any] = "",
+    response_metadata: dict[str, Any] | None = None,
+    generation_info: dict[str, Any] | None = None,
+    **fields: Any,
+) -> ChatGenerationChunk:
+    """Return a chunk that LangChain has validated, its tool calls parsed."""
+    metadata = {"model_provider": PROVIDER} if response_metadata is None else response_metadata
+    message = AIMessageChunk(content=content, response_metadata=metadata, **fields)
+    return ChatGenerationChunk(message=message, generation_info=generation_info)
+
+
+# The fields that `_piece` does not set have the values that the classes give them.
+_MESSAGE_FIELDS: Final = dict(AIMessageChunk(content="").__dict__)
+_GENERATION_FIELDS: Final = dict(ChatGenerationChunk(message=AIMessageChunk(content="")).__dict__)
+# Slots of every pydantic model, set without the name being looked up and checked each time.
+_new = object.__new__
+_set_names_given = BaseModel.__dict__["__pydantic_fields_set__"].__set__
+_set_extra = BaseModel.__dict__["__pydantic_extra__"].__set__
+_set_private = BaseModel.__dict__["__pydantic_private__"].__set__
+
+
+def _fast_chunk(
+    text: str, additional_kwargs: dict[str, Any], calls: list[ToolCallChunk]
+) -> ChatGenerationChunk:
+    """Return a chunk of text, thoughts or more arguments of calls, without validating it.
+
+    Its fields are made here and of the right types, so that validating them would only cost time:
+    nearly six times as much as this. It is what pydantic's `model_construct` does, without
+    looking at each field. The arguments of `calls` are pieces of JSON; LangChain parses them when
+    the chunks are joined.
+    """
+    message = _new(AIMessageChunk)
+    fields = message.__dict__
+    fields.update(_MESSAGE_FIELDS)
+    fields["content"] = text
+    fields["additional_kwargs"] = additional_kwargs
+    fields["response_metadata"] = {"model_provider": PROVIDER}
+    fields["tool_calls"] = []
+    fields["invalid_tool_calls"] = []
+    fields["tool_call_chunks"] = calls
+    _set_names_given(message, {"content", "response_metadata"})
+    _set_extra(message, {})
+    _set_private(message, None)
+    piece = _new(ChatGenerationChunk)
+    fields = piece.__dict__
+    fields.update(_GENERATION_FIELDS)
+    fields["text"] = text
+    fields["message"] = message
+    _set_names_given(piece, {"message", "text"})
+    _set_extra(piece, None)
+    _set_private(piece, None)
+    return piece
+
+
+def _without(members: dict[str, Any], names: frozenset[str]) -> dict[str, Any]:
+    return {name: value for name, value in members.items() if name not in names}

@@ -1,0 +1,193 @@
+"""Streamed calls as LlamaIndex's observers see them.
+
+LlamaIndex has decorators for this (`llm_chat_callback`, `llm_completion_callback`), which
+`RuncrateLLM` uses for whole answers. For streams they make an event of every chunk, whether or not
+anybody listens, which costs as much as reading and building the chunk itself, and they leave it
+to the garbage collector to end the request when an asynchronous stream is left early. What is
+reported here, and in which order, is the same otherwise.
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from llama_index.core.callbacks import CBEventType, EventPayload
+from llama_index.core.instrumentation.event_handlers import NullEventHandler
+from llama_index.core.instrumentation.events.exception import ExceptionEvent
+from llama_index.core.instrumentation.events.llm import (
+    LLMChatEndEvent,
+    LLMChatInProgressEvent,
+    LLMChatStartEvent,
+    LLMCompletionEndEvent,
+    LLMCompletionInProgressEvent,
+    LLMCompletionStartEvent,
+)
+from llama_index.core.instrumentation.span import active_span_id
+from llama_index.core.llms.callbacks import dispatcher
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable, Generator, Iterator
+
+    from llama_index.core.base.llms.types import ChatResponse
+    from llama_index.core.instrumentation.events import BaseEvent
+    from llama_index.core.llms.llm import LLM
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of call, and the names that observers know its parts by.
+
+    Attributes:
+        trace: Name of its traces.
+        subject: What was asked: name of the events' member.
+        asked: What was asked: key in the callbacks' payload.
+        answered: What was answered: key in the callbacks' payload.
+        start: Class of the event that opens it.
+        progress: Class of the events of its chunks.
+        end: Class of the event that closes it.
+    """
+
+    trace: str
+    subject: str
+    asked: EventPayload
+    answered: EventPayload
+    start: type[BaseEvent]
+    progress: type[BaseEvent]
+    end: type[BaseEvent]
+
+
+CHAT: Final = Kind(
+    trace="chat",
+    subject="messages",
+    asked=EventPayload.MESSAGES,
+    answered=EventPayload.RESPONSE,
+    start=LLMChatStartEvent,
+    progress=LLMChatInProgressEvent,
+    end=LLMChatEndEvent,
+)
+COMPLETION: Final = Kind(
+    trace="completion",
+    subject="prompt",
+    asked=EventPayload.PROMPT,
+    answered=EventPayload.COMPLETION,
+    start=LLMCompletionStartEvent,
+    progress=LLMCompletionInProgressEvent,
+    end=LLMCompletionEndEvent,
+)
+
+
+class StreamInstrumentation:
+    """One streamed call under observation; made by `observed`."""
+
+    def __init__(self, llm: LLM, kind: Kind, subject: Any, kwargs: dict[str, Any]) -> None:
+        self._callbacks = llm.callback_manager
+        self._kind = kind
+        self._subject = subject
+        self._span_id = active_span_id.get()
+        self._listened = _has_listeners()
+        model = llm.to_payload()
+        self._tell(kind.start, model_dict=model, additional_kwargs=kwargs)
+        self._event_id = self._callbacks.on_event_start(
+            CBEventType.LLM,
+            payload={
+                kind.asked: subject,
+                EventPayload.ADDITIONAL_KWARGS: kwargs,
+                EventPayload.SERIALIZED: model,
+            },
+        )
+
+    def stream(
+        self, chunks: Generator[ChatResponse, None, None], convert: Callable[[ChatResponse], R]
+    ) -> Generator[R, None, None]:
+        """Yield chunks, converted, and report them; the last is reported as the answer."""
+        last: R | None = None
+        try:
+            for chunk in chunks:
+                last = convert(chunk)
+                self._progressed(last)
+                yield last
+        except BaseException as error:
+            self._broke_off(error)
+            raise
+        finally:
+            chunks.close()
+        self._ended(last)
+
+    async def astream(
+        self, chunks: AsyncGenerator[ChatResponse, None], convert: Callable[[ChatResponse], R]
+    ) -> AsyncGenerator[R, None]:
+        """Yield chunks like `stream`."""
+        last: R | None = None
+        try:
+            async for chunk in chunks:
+                last = convert(chunk)
+                self._progressed(last)
+                yield last
+        except BaseException as error:
+            self._broke_off(error)
+            raise
+        finally:
+            await chunks.aclose()
+        self._ended(last)
+
+    def failed(self, error: BaseException) -> None:
+        """Report that no stream came of the call."""
+        self._callbacks.on_event_end(
+            CBEventType.LLM, payload={EventPayload.EXCEPTION: error}, event_id=self._event_id
+        )
+
+    def _progressed(self, chunk: Any) -> None:
+        if self._listened:
+            self._tell(self._kind.progress, response=chunk)
+
+    def _broke_off(self, error: BaseException) -> None:
+        self.failed(error)
+        dispatcher.event(ExceptionEvent(exception=error, span_id=self._span_id))
+
+    def _ended(self, last: Any) -> None:
+        kind = self._kind
+        self._callbacks.on_event_end(
+            CBEventType.LLM,
+            payload={kind.asked: self._subject, kind.answered: last},
+            event_id=self._event_id,
+        )
+        self._tell(kind.end, response=last)
+
+    def _tell(self, event: type[BaseEvent], **members: Any) -> None:
+        members[self._kind.subject] = self._subject
+        dispatcher.event(event(**members, span_id=self._span_id))
+
+
+@contextmanager
+def instrumented(
+    llm: LLM, kind: Kind, subject: Any, kwargs: dict[str, Any]
+) -> Iterator[StreamInstrumentation]:
+    """Report that a call begins, and if the block fails, that it failed.
+
+    Args:
+        llm: The model that is called.
+        kind: `CHAT` or `COMPLETION`.
+        subject: The messages or the prompt.
+        kwargs: What else it is called with.
+    """
+    with llm.callback_manager.as_trace(kind.trace):
+        observation = StreamInstrumentation(llm, kind, subject, kwargs)
+        try:
+            yield observation
+        except BaseException as error:
+            observation.failed(error)
+            raise
+
+
+def _has_listeners() -> bool:
+    """Whether anybody is told of events; looked up when a stream begins."""
+    asked: Any = dispatcher
+    while asked is not None:
+        if any(not isinstance(handler, NullEventHandler) for handler in asked.event_handlers):
+            return True
+        asked = asked.parent if asked.propagate else None
+    return False

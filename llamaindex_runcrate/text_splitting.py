@@ -1,0 +1,124 @@
+"""Texts that are longer than an embedding model reads: cutting them, and joining the vectors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import groupby, islice
+from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+
+from llama_index.core.utils import get_tokenizer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+LongText: TypeAlias = Literal["average", "truncate", "send"]
+Vector: TypeAlias = list[float]
+
+# LlamaIndex's tokenizer makes fewer tokens of a text than the small vocabularies of embedding
+# models do; of English about a tenth, of other languages up to a quarter.
+_SAFE_SHARE: Final = 0.75
+# Characters of a long token; what is counted at once need not be longer than a piece can be.
+_MAX_TOKEN_LENGTH: Final = 8
+# Marks that the model itself puts around a text.
+_MARKS: Final = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Pieces:
+    """Texts as they are sent, and to which of the given texts they belong.
+
+    Attributes:
+        texts: The pieces, in order.
+        owners: For each piece the number of its text.
+        weights: For each piece its length, by which its vector counts.
+    """
+
+    texts: list[str]
+    owners: list[int]
+    weights: list[int]
+
+    def joined(self, vectors: Sequence[Vector]) -> list[Vector]:
+        """Return one vector for each text: that of its piece, or the average of its pieces'.
+
+        An average has the length that the vectors have on average, so that models whose vectors
+        are of length 1 keep to it.
+        """
+        places = groupby(range(len(self.owners)), key=self.owners.__getitem__)
+        return [_average([(vectors[i], self.weights[i]) for i in group]) for _, group in places]
+
+
+def split(
+    texts: Sequence[str],
+    most_tokens: int | None,
+    *,
+    long_text: LongText = "average",
+    instruction: str = "",
+    tokenize: Callable[[str], Sequence[int]] | None = None,
+) -> Pieces:
+    """Return texts in pieces that a model reads whole.
+
+    Args:
+        texts: The texts.
+        most_tokens: Tokens that the model reads; None when unknown, and nothing is cut.
+        long_text: What becomes of longer texts: `average` keeps all pieces, `truncate` the first,
+            `send` does not cut.
+        instruction: Put before every piece.
+        tokenize: Counts tokens; LlamaIndex's global tokenizer when not given.
+    """
+    if most_tokens is None or long_text == "send":
+        return Pieces(
+            [instruction + text for text in texts], list(range(len(texts))), [1] * len(texts)
+        )
+    count = tokenize or _tokens
+    most = int(most_tokens * _SAFE_SHARE) - _MARKS - (len(count(instruction)) if instruction else 0)
+    pieces = Pieces([], [], [])
+    for owner, text in enumerate(texts):
+        found = _split(text, max(1, most), count)
+        for piece in islice(found, 1) if long_text == "truncate" else found:
+            pieces.texts.append(instruction + piece)
+            pieces.owners.append(owner)
+            pieces.weights.append(len(piece))
+    return pieces
+
+
+def _split(text: str, most: int, tokenize: Callable[[str], Sequence[int]]) -> Iterator[str]:
+    """Yield pieces of at most so many tokens, cut at white space where there is any."""
+    start = 0
+    # A token has a character or more, so a text this short need not be counted.
+    while len(text) - start > most:
+        head = text[start : start + most * _MAX_TOKEN_LENGTH]
+        end = len(head)
+        while end > 1 and (tokens := len(tokenize(head[:end]))) > most:
+            end = max(1, min(end - 1, end * most // tokens))
+        if start + end >= len(text):
+            break
+        space = max(head.rfind(" ", end // 2, end), head.rfind("\n", end // 2, end))
+        end = space + 1 if space > 0 else end
+        if head[:end].strip():
+            yield head[:end].strip()
+        start += end
+    if rest := text[start:].strip() if start else text:
+        yield rest
+
+
+def _tokens(text: str) -> Sequence[int]:
+    tokens: Sequence[int] = get_tokenizer()(text)  # loaded when a text has to be counted
+    return tokens
+
+
+def _average(weighted: Sequence[tuple[Vector, int]]) -> Vector:
+    if len(weighted) == 1:
+        return weighted[0][0]
+    total = sum(weight for _, weight in weighted)
+    shares = [weight / total for _, weight in weighted]
+    mean = [
+        math.fsum(share * number for share, number in zip(shares, column, strict=True))
+        for column in zip(*(vector for vector, _ in weighted), strict=True)
+    ]
+    length = math.sqrt(math.fsum(number * number for number in mean))
+    wanted = math.fsum(
+        share * math.sqrt(math.fsum(number * number for number in vector))
+        for share, (vector, _) in zip(shares, weighted, strict=True)
+    )
+    return [number * wanted / length for number in mean] if length else mean

@@ -1,0 +1,47 @@
+"""What every framework's set of infrastructure tools can do besides being listed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from runcrate_core.agent_tools.toolbox import AgentToolbox
+    from runcrate_core.client_pair import ClientPair
+    from runcrate_core.spending.ledger import SpendLedger
+    from runcrate_core.spending.session import SpendSession
+
+
+class ToolkitMixin:
+    """Holds a toolbox and the clients that it works with.
+
+    The classes of the adapters are made of this: they set `_toolbox` and `_clients`.
+    """
+
+    _toolbox: AgentToolbox
+    _clients: ClientPair
+
+    @property
+    def ledger(self) -> SpendLedger:
+        """What was started, and what it cost or may cost."""
+        return self._toolbox.ledger
+
+    def session(self, *, timeout: float | None = None) -> SpendSession:
+        """Return a session for `with` or `async with`.
+
+        However it is left (by an exception, a cancellation, Ctrl-C or SIGTERM too), everything
+        that was started in it is ended on the way out, and what could not be ended is said:
+        in its `report`, as a note on the exception or a warning, and in the log. Outside of a
+        session, after the first, nothing can be started.
+
+        Args:
+            timeout: Most seconds that leaving takes; 90 when not given.
+        """
+        return self._toolbox.session(self._clients, timeout=timeout)
+
+    def close(self) -> None:
+        """Close the connections that were made here; a client that was given stays open."""
+        self._clients.close()
+
+    async def aclose(self) -> None:
+        """Close the connections that were made here, asynchronous ones too."""
+        await self._clients.aclose()

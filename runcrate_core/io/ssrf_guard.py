@@ -1,0 +1,64 @@
+"""The guard at the connections to addresses that somebody else named."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from runcrate_core.protocol.url_policy import UrlPolicy, forbidden
+
+if TYPE_CHECKING:
+    from runcrate_core.config import Config
+    from runcrate_core.protocol.request import Request
+
+_STARTED = "connection.connect_tcp.started"
+_COMPLETE = "connection.connect_tcp.complete"
+
+
+class SsrfGuard:
+    """Looks at each new connection of one request before anything is sent over it.
+
+    `trace` and `atrace` follow the HTTP library's `trace` extension. A connection to a proxy is
+    the program's own choice and is not judged; behind a proxy the address is judged as text alone.
+    """
+
+    def __init__(self, request: Request, url_policy: UrlPolicy) -> None:
+        self._request = request
+        self._reach = url_policy
+        self._host = (urlsplit(request.path).hostname or "").lower()
+        self._is_direct = True
+
+    def trace(self, name: str, info: dict[str, Any]) -> None:
+        """Take note of an event of the HTTP library; close and refuse a forbidden connection."""
+        objection = self._objection(name, info)
+        if objection is not None:
+            info["return_value"].close()
+            raise forbidden(self._request, objection)
+
+    async def atrace(self, name: str, info: dict[str, Any]) -> None:
+        """Do what `trace` does, on an event loop."""
+        objection = self._objection(name, info)
+        if objection is not None:
+            await info["return_value"].aclose()
+            raise forbidden(self._request, objection)
+
+    def _objection(self, name: str, info: dict[str, Any]) -> str | None:
+        if name == _STARTED:
+            self._is_direct = str(info["host"]).lower() == self._host
+        if name != _COMPLETE or not self._is_direct:
+            return None
+        peer = info["return_value"].get_extra_info("server_addr")
+        return self._reach.check_peer(str(peer[0]) if peer else "")
+
+
+def guard_of(request: Request, config: Config) -> SsrfGuard | None:
+    """Return the guard of a request to a foreign address; `None` where the program itself sends.
+
+    Raises:
+        ResponseFormatError: The address must not be fetched whatever it resolves to.
+    """
+    url_policy = UrlPolicy.of(config.inference_url, config.base_url)
+    objection = url_policy.check_url(request.path)
+    if objection is not None:
+        raise forbidden(request, objection)
+    return None if url_policy.trusts(request.path) else SsrfGuard(request, url_policy)

@@ -1,0 +1,252 @@
+"""Sending requests: one blocking and one asynchronous way, over loops, threads and forks."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import weakref
+from typing import TYPE_CHECKING
+
+from runcrate_core.errors import ConfigurationError
+from runcrate_core.io.http_logs import redacted_logs
+from runcrate_core.io.httpx_adapter import (
+    FAILURES,
+    UNUSABLE_HOSTS,
+    AsyncHttpClient,
+    HttpClient,
+    auth_of,
+    build_request,
+    failure_of,
+    lower_headers,
+    new_async_client,
+    new_client,
+)
+from runcrate_core.io.request_body import apieces_of, pieces_of
+from runcrate_core.io.response_body import AsyncBody, SyncBody, afirst_bytes, first_bytes, opened
+from runcrate_core.protocol.response import Response, TransportFailure
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from runcrate_core.config import Config
+    from runcrate_core.io.httpx_adapter import HttpResponse
+    from runcrate_core.protocol.request import Request
+    from runcrate_core.protocol.steps import StreamedResponse
+
+
+class SyncHttp:
+    """Sends requests and blocks. Safe to share between threads; made anew after a fork."""
+
+    def __init__(self, client: HttpClient | None = None) -> None:
+        _require(client, HttpClient)
+        self._given = client
+        self._own: HttpClient | None = None
+        self._owner = 0
+        self._closed = False
+        self._lock = threading.Lock()
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the HTTP client is the user's own."""
+        return self._given is not None
+
+    def client(self, config: Config) -> HttpClient:
+        """Return the HTTP client of this process, made when first needed.
+
+        Raises:
+            ConfigurationError: `close` was called, or the proxies or certificates that the
+                environment names are not usable.
+        """
+        if self._closed:
+            raise _closed_error()
+        if self._given is not None:
+            return self._given
+        own = self._own
+        if own is not None and self._owner == os.getpid():
+            return own
+        with self._lock:
+            if self._own is None or self._owner != os.getpid():
+                # After a fork the parent's connections are left alone, not closed.
+                self._own = new_client(config.inference_url, config.base_url)
+                self._owner = os.getpid()
+            return self._own
+
+    def send(self, request: Request, config: Config) -> Response | TransportFailure:
+        """Send once and read the answer whole."""
+        response = self._exchange(request, config)
+        if isinstance(response, TransportFailure):
+            return response
+        try:
+            body = response.read() if response.is_success else first_bytes(response)
+            return Response(response.status_code, lower_headers(response), body)
+        except FAILURES as error:
+            return failure_of(error)
+        finally:
+            response.close()
+
+    def open(
+        self, request: Request, config: Config, *, raw: bool = False
+    ) -> StreamedResponse | Response | TransportFailure:
+        """Send once and leave the body unread, unless the status is an error."""
+        response = self._exchange(request, config)
+        if isinstance(response, TransportFailure):
+            return response
+        if response.is_success:
+            return opened(response, SyncBody(response, raw=raw))
+        try:
+            return Response(response.status_code, lower_headers(response), first_bytes(response))
+        finally:
+            response.close()
+
+    def _exchange(self, request: Request, config: Config) -> HttpResponse | TransportFailure:
+        client, content = self.client(config), request.content
+        pieces = pieces_of(content) if isinstance(content, tuple) else content
+        built = build_request(client, request, config, pieces)
+        try:
+            with redacted_logs():
+                return client.send(
+                    built, auth=auth_of(request), stream=True, follow_redirects=False
+                )
+        except (*FAILURES, *UNUSABLE_HOSTS) as error:
+            return failure_of(error)
+
+    def close(self) -> None:
+        """Close the connections that this object opened; a client that was given stays open."""
+        self._closed = True
+        own, self._own = self._own, None
+        if own is not None and self._owner == os.getpid():
+            own.close()
+
+
+class AsyncHttp:
+    """Sends requests without blocking, with one HTTP client for each event loop."""
+
+    def __init__(self, client: AsyncHttpClient | None = None) -> None:
+        _require(client, AsyncHttpClient)
+        self._given = client
+        self._own: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, _LoopClient] = (
+            weakref.WeakKeyDictionary()
+        )
+        self._closed = False
+
+    @property
+    def is_given(self) -> bool:
+        """Whether the HTTP client is the user's own."""
+        return self._given is not None
+
+    def client(self, config: Config) -> AsyncHttpClient:
+        """Return the HTTP client of the running loop and process, made when first needed.
+
+        Raises:
+            ConfigurationError: `aclose` was called, or as for `SyncHttp.client`.
+        """
+        if self._closed:
+            raise _closed_error()
+        if self._given is not None:
+            return self._given
+        loop = asyncio.get_running_loop()
+        found = self._own.get(loop)
+        if found is None or found.process != os.getpid():
+            self._forget_ended_loops()
+            found = self._own[loop] = _LoopClient(
+                new_async_client(config.inference_url, config.base_url)
+            )
+        return found.client
+
+    def _forget_ended_loops(self) -> None:
+        """Let go of loops that are closed: a loop's client leads back to it, and so keeps it."""
+        for reference in self._own.keyrefs():
+            loop = reference()
+            if loop is not None and loop.is_closed():
+                self._own.pop(loop, None)
+
+    async def send(self, request: Request, config: Config) -> Response | TransportFailure:
+        """Send once and read the answer whole."""
+        response = await self._exchange(request, config)
+        if isinstance(response, TransportFailure):
+            return response
+        try:
+            body = await (response.aread() if response.is_success else afirst_bytes(response))
+            return Response(response.status_code, lower_headers(response), body)
+        except FAILURES as error:
+            return failure_of(error)
+        finally:
+            await response.aclose()
+
+    async def open(
+        self, request: Request, config: Config, *, raw: bool = False
+    ) -> StreamedResponse | Response | TransportFailure:
+        """Send once and leave the body unread, unless the status is an error."""
+        response = await self._exchange(request, config)
+        if isinstance(response, TransportFailure):
+            return response
+        if response.is_success:
+            return opened(response, AsyncBody(response, raw=raw))
+        try:
+            body = await afirst_bytes(response)
+            return Response(response.status_code, lower_headers(response), body)
+        finally:
+            await response.aclose()
+
+    async def _exchange(self, request: Request, config: Config) -> HttpResponse | TransportFailure:
+        client, content = self.client(config), request.content
+        pieces = apieces_of(content) if isinstance(content, tuple) else content
+        built = build_request(client, request, config, pieces)
+        try:
+            with redacted_logs():
+                return await client.send(
+                    built, auth=auth_of(request), stream=True, follow_redirects=False
+                )
+        except (*FAILURES, *UNUSABLE_HOSTS) as error:
+            return failure_of(error)
+
+    async def aclose(self) -> None:
+        """Close the connections of the running loop; those of ended loops went with them."""
+        self._closed = True
+        found = self._own.pop(asyncio.get_running_loop(), None)
+        self._own.clear()
+        if found is not None and found.process == os.getpid():
+            await found.aclose()
+
+
+class _LoopClient:
+    """An HTTP client that is closed with its event loop, at the latest.
+
+    `asyncio.run` closes the asynchronous generators that its loop has seen before it closes the
+    loop. One of them is kept waiting here, so that connections of a loop that ends are closed in
+    it, rather than found open by the garbage collector.
+    """
+
+    __slots__ = ("_closer", "client", "process")
+
+    def __init__(self, client: AsyncHttpClient) -> None:
+        self.client = client
+        self.process = os.getpid()
+        self._closer = _close_at_end(self.client)
+        with contextlib.suppress(StopIteration):
+            self._closer.__anext__().send(None)  # runs it to its `yield`, where nothing waits
+
+    async def aclose(self) -> None:
+        await self._closer.aclose()
+
+
+async def _close_at_end(client: AsyncHttpClient) -> AsyncGenerator[None, None]:
+    try:
+        yield
+    finally:
+        await client.aclose()
+
+
+def _closed_error() -> ConfigurationError:
+    return ConfigurationError("The client is closed. Nothing was sent. Make a new client.")
+
+
+def _require(client: object, kind: type[HttpClient | AsyncHttpClient]) -> None:
+    if client is not None and not isinstance(client, kind):
+        given = type(client)
+        raise ConfigurationError(
+            f"`http_client` must be an `httpx.{kind.__name__}`, not "
+            f"`{given.__module__}.{given.__name__}`."
+        )

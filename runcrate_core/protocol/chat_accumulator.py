@@ -1,0 +1,264 @@
+"""Folding the chunks of a streamed chat answer into the answer that was streamed.
+
+What becomes of a member that comes more than once:
+
+* texts (`content`, `refusal` and the reasoning fields) are joined under their own names;
+* tool calls are assembled by `ToolCallAssembler`, the older `function_call` likewise;
+* lists (`annotations`, `executed_tools`, ...) are joined, but items with the same `type`, `index`
+  and `id` are one item: its later members replace earlier ones, texts in `reasoning_details` are
+  joined; the lists in `logprobs` are joined;
+* of `id`, `created`, `model` and `finish_reason` the first counts (some servers send a new id with
+  each chunk, or finish twice);
+* of anything else, at whatever level, the last value that is not null, as in `role`, `provider`
+  or `channel`: a label that is repeated with each chunk must not become a text of repetitions.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from runcrate_core.protocol.chat_types import REASONING_FIELDS, extract_usage
+from runcrate_core.protocol.tool_calls import ToolCallAssembler
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_TEXT_FIELDS: Final = ("content", "refusal", *REASONING_FIELDS)
+_FIRST_COUNTS: Final = ("id", "created", "model")
+# Texts of `reasoning_details` items that are streamed in pieces.
+_DETAIL_TEXTS: Final = frozenset({"text", "summary"})
+
+
+class ChatAccumulator:
+    """Folds chunks as they come, so that only what the whole needs is kept of them.
+
+    A chunk folded costs less than parsing its JSON; its dicts would take ten times the memory.
+    """
+
+    __slots__ = ("_choices", "_first", "_members")
+
+    def __init__(self) -> None:
+        self._choices: dict[int, _ChoiceFold] = {}
+        self._first: dict[str, Any] = {}
+        self._members: dict[str, Any] = {}
+
+    @property
+    def has_choices(self) -> bool:
+        """Whether any choice has come."""
+        return bool(self._choices)
+
+    @property
+    def finished(self) -> bool:
+        """Whether there are choices, and each has a finish reason."""
+        choices = self._choices.values()
+        return bool(choices) and all(choice.finish_reason is not None for choice in choices)
+
+    def add(self, chunk: Mapping[str, Any]) -> bool:
+        """Fold the next chunk, after repairing its tool calls in place.
+
+        Args:
+            chunk: A chunk in OpenAI's shape. Parts of other types than expected are ignored.
+
+        Returns:
+            Whether it carries anything of an answer. A role alone, empty texts and an empty
+            delta, which servers send to keep a connection open, do not count.
+        """
+        carries = False
+        members = self._members
+        for name, value in chunk.items():
+            if value is None:
+                continue
+            if name != "choices":
+                members[name] = value
+            elif type(value) is list:
+                for choice in value:
+                    if isinstance(choice, dict) and self._fold_of(choice).add(choice):
+                        carries = True
+        if len(self._first) < len(_FIRST_COUNTS):
+            for name in _FIRST_COUNTS:
+                if name not in self._first and (value := chunk.get(name)):
+                    self._first[name] = value
+        return carries
+
+    def completion(self, *, partial: bool = False) -> dict[str, Any]:
+        """Return the folded whole, in the form of an answer without streaming.
+
+        Args:
+            partial: The stream did not come to its end. The tool calls of a choice without a
+                finish reason are then named `incomplete_tool_calls`, so that nobody carries out
+                half a call; its `finish_reason` is None.
+        """
+        choices = [fold.choice(number, partial) for number, fold in sorted(self._choices.items())]
+        whole = {
+            **self._members,
+            **self._first,
+            "object": "chat.completion",
+            "choices": choices,
+        }
+        whole.pop("usage", None)
+        if usage := extract_usage({**whole, "usage": self._members.get("usage")}):
+            whole["usage"] = usage
+        for choice in choices:
+            choice.pop("usage", None)  # Moonshot's place for the usage of all choices
+        return whole
+
+    def _fold_of(self, choice: dict[str, Any]) -> _ChoiceFold:
+        number = choice.get("index")
+        if type(number) is not int:
+            number = 0
+        fold = self._choices.get(number)
+        if fold is None:
+            fold = self._choices[number] = _ChoiceFold()
+        return fold
+
+
+class _ChoiceFold:
+    """One choice as far as its chunks have come."""
+
+    __slots__ = ("calls", "finish_reason", "items", "logprobs", "members", "message", "texts")
+
+    def __init__(self) -> None:
+        self.finish_reason: Any = None
+        self.texts: dict[str, list[str]] = {name: [] for name in _TEXT_FIELDS}
+        self.items: dict[str, _ItemsFold] = {}
+        self.calls: dict[str, ToolCallAssembler] = {}
+        self.logprobs: dict[str, Any] = {}
+        self.message: dict[str, Any] = {}  # other members of the deltas
+        self.members: dict[str, Any] = {}  # other members of the choice
+
+    def add(self, choice: dict[str, Any]) -> bool:
+        carries = False
+        for name, value in choice.items():
+            if value is None:
+                continue
+            if name == "delta":
+                if isinstance(value, dict):
+                    carries = self._add_delta(value)
+            elif name == "finish_reason":
+                if value and self.finish_reason is None:
+                    self.finish_reason = value
+                    carries = True
+            elif name == "logprobs" and isinstance(value, dict):
+                self._add_logprobs(value)
+            elif name != "index":
+                self.members[name] = value
+        return carries
+
+    def _add_delta(self, delta: dict[str, Any]) -> bool:
+        carries = False
+        texts = self.texts
+        for name, value in delta.items():
+            if value is None:
+                continue
+            pieces = texts.get(name)
+            if pieces is not None and type(value) is str:
+                pieces.append(value)
+                if value:
+                    carries = True
+            elif name == "role":
+                self.message[name] = value
+            elif self._add_other(name, value):
+                carries = True
+        return carries
+
+    def _add_other(self, name: str, value: Any) -> bool:
+        """Fold a member that is not text; False when it is empty."""
+        if name == "tool_calls" and isinstance(value, list):
+            self.calls.setdefault(name, ToolCallAssembler()).repair(value)
+        elif name == "function_call" and isinstance(value, dict):
+            calls = self.calls.setdefault(name, ToolCallAssembler())
+            calls.repair([{"index": 0, "function": value}])
+        elif isinstance(value, list):
+            texts = _DETAIL_TEXTS if name == "reasoning_details" else frozenset[str]()
+            self.items.setdefault(name, _ItemsFold(texts)).add(value)
+        else:
+            self.message[name] = value
+        return bool(value)
+
+    def _add_logprobs(self, logprobs: dict[str, Any]) -> None:
+        for name, value in logprobs.items():
+            known = self.logprobs.get(name)
+            if isinstance(value, list) and isinstance(known, list):
+                known.extend(value)
+            elif value is not None or known is None:
+                self.logprobs[name] = list(value) if isinstance(value, list) else value
+
+    def choice(self, number: int, partial: bool) -> dict[str, Any]:  # noqa: FBT001 - private
+        """Return the choice in the form of a whole answer."""
+        message: dict[str, Any] = {"role": "assistant", "content": None, **self.message}
+        message.update((name, items.folded()) for name, items in self.items.items())
+        for name, pieces in self.texts.items():
+            if pieces:
+                text, parts = "".join(pieces), message.get(name)
+                # Content that came as parts and as text becomes parts, as in a whole answer.
+                message[name] = (
+                    [*parts, {"type": "text", "text": text}] if isinstance(parts, list) else text
+                )
+        prefix = "incomplete_" if partial and self.finish_reason is None else ""
+        for name, assembler in self.calls.items():
+            calls = assembler.assembled()
+            if name == "function_call":
+                message[prefix + name] = calls[0]["function"]
+            elif calls:
+                message[prefix + name] = calls
+        choice = {
+            **self.members,
+            "index": number,
+            "message": message,
+            "finish_reason": self.finish_reason,
+        }
+        if self.logprobs:
+            choice["logprobs"] = {
+                name: list(value) if isinstance(value, list) else value
+                for name, value in self.logprobs.items()
+            }
+        return choice
+
+
+class _ItemsFold:
+    """A list whose items come whole or in pieces."""
+
+    __slots__ = ("_entries", "_numbered", "_text_names")
+
+    def __init__(self, text_names: frozenset[str]) -> None:
+        self._text_names = text_names
+        self._entries: list[Any] = []
+        self._numbered: dict[tuple[str, int, str], dict[str, Any]] = {}
+
+    def add(self, items: list[Any]) -> None:
+        for item in items:
+            index = item.get("index") if isinstance(item, dict) else None
+            if type(index) is not int:
+                self._entries.append(item)
+                continue
+            key = (str(item.get("type")), index, str(item.get("id")))
+            entry = self._numbered.get(key)
+            if entry is None:
+                entry = self._numbered[key] = {}
+                self._entries.append(entry)
+            for name, value in item.items():
+                if name in self._text_names and isinstance(value, str):
+                    pieces = entry.get(name)
+                    if isinstance(pieces, _Pieces):
+                        pieces.append(value)
+                    else:
+                        entry[name] = _Pieces([value])
+                elif value is not None or name not in entry:
+                    entry[name] = value
+
+    def folded(self) -> list[Any]:
+        return [
+            {
+                name: "".join(value) if isinstance(value, _Pieces) else value
+                for name, value in entry.items()
+            }
+            if isinstance(entry, dict)
+            else entry
+            for entry in self._entries
+        ]
+
+
+class _Pieces(list[str]):
+    """Pieces of a text inside an item."""
+
+    __slots__ = ()

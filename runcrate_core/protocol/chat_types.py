@@ -1,0 +1,201 @@
+"""The shapes of streamed chat answers, and readers of what providers put in different places.
+
+Everything here is pure and tolerant: a value of an unexpected type is read as absent.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal, InvalidOperation
+from typing import TYPE_CHECKING, Any, Final
+
+from runcrate_core.protocol.json_object import JsonObject
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Where models put the text of their thoughts. Runcrate documents the first (official LangChain
+# wrapper); the others are what vLLM, Groq, Cerebras and OpenRouter send for the same models.
+REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "thinking")
+
+# Where providers put the price of an answer in the usage, in US dollars.
+_COST_FIELDS: Final = ("cost", "total_cost", "estimated_cost")
+
+
+class FunctionDelta(JsonObject):
+    """A piece of the function of a tool call; `arguments` is a piece of JSON text."""
+
+    __slots__ = ()
+
+    name: str | None
+    arguments: str | None
+
+
+class ToolCallDelta(JsonObject):
+    """A piece of a tool call.
+
+    In chunks of this client `index` is always set and unlike that of other calls, `id` and the
+    function's name come in one chunk only, and arguments are text.
+    """
+
+    __slots__ = ()
+
+    index: int = 0
+    id: str | None
+    type: str | None
+    function: FunctionDelta
+
+
+class ChoiceDelta(JsonObject):
+    """What a chunk adds to an answer."""
+
+    __slots__ = ()
+
+    role: str | None
+    content: str | None
+    refusal: str | None
+    reasoning_content: str | None
+    reasoning: str | None
+    reasoning_details: list[JsonObject] | None
+    tool_calls: list[ToolCallDelta] | None
+    function_call: FunctionDelta | None
+    annotations: list[JsonObject] | None
+
+
+class ChunkChoice(JsonObject):
+    """One answer's part of a chunk. `finish_reason` is set in its last chunk."""
+
+    __slots__ = ()
+
+    index: int = 0
+    delta: ChoiceDelta
+    finish_reason: str | None
+    logprobs: JsonObject | None
+
+
+class ChunkUsage(JsonObject):
+    """Tokens of the whole answer, in one of the last chunks."""
+
+    __slots__ = ()
+
+    prompt_tokens: int | None
+    completion_tokens: int | None
+    total_tokens: int | None
+    prompt_tokens_details: JsonObject | None
+    completion_tokens_details: JsonObject | None
+
+
+class ChatCompletionChunk(JsonObject):
+    """One event of a streamed chat answer, in OpenAI's shape, with all fields that were sent.
+
+    `choices` is empty in some chunks, such as the one that carries the usage.
+    """
+
+    __slots__ = ()
+
+    id: str = ""
+    object: str = "chat.completion.chunk"
+    created: int | None
+    model: str = ""
+    choices: list[ChunkChoice]
+    usage: ChunkUsage | None
+    system_fingerprint: str | None
+    service_tier: str | None
+
+
+def extract_reasoning(message: Mapping[str, Any]) -> str | None:
+    """Return the text of the model's thoughts in a message or delta; None when there is none.
+
+    Reads `reasoning_content`, `reasoning`, `thinking` and, only without these (they repeat it),
+    the texts and summaries in `reasoning_details`.
+    """
+    for name in REASONING_FIELDS:
+        value = message.get(name)
+        if value and isinstance(value, str):
+            return value
+    details = message.get("reasoning_details")
+    if not isinstance(details, list):
+        return None
+    texts = [
+        detail.get("text") or detail.get("summary")
+        for detail in details
+        if isinstance(detail, dict)
+    ]
+    return "".join(text for text in texts if isinstance(text, str)) or None
+
+
+def extract_usage(payload: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the token usage in a completion or chunk, without its null members.
+
+    Looks at the top, in `x_groq` (Groq) and in the first choice (Moonshot).
+    """
+    choices = payload.get("choices")
+    first = choices[0] if isinstance(choices, list) and choices else None
+    for holder in (payload, payload.get("x_groq"), first):
+        usage = holder.get("usage") if isinstance(holder, dict) else None
+        if isinstance(usage, dict) and (known := _without_null(usage)):
+            return known
+    return None
+
+
+def extract_cost(payload: Mapping[str, Any]) -> Decimal | None:
+    """Return the price of a completion or chunk in US dollars, when the provider told it.
+
+    No Runcrate source documents such a field; OpenRouter sends `usage.cost`, DeepInfra
+    `usage.estimated_cost`.
+    """
+    usage = extract_usage(payload) or {}
+    for name in _COST_FIELDS:
+        value = usage.get(name)
+        if isinstance(value, dict):
+            value = value.get("total_cost")
+        if isinstance(value, int | float | str) and not isinstance(value, bool):
+            try:
+                cost = Decimal(str(value))
+            except InvalidOperation:
+                continue
+            if cost.is_finite() and cost >= 0:
+                return cost
+    return None
+
+
+def error_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Return the error that an event of a stream carries; None for a chunk.
+
+    Known are `{"error": {...}}` (Groq, OpenRouter next to `choices`, vLLM), `{"error": "text"}`,
+    `{"object": "error", ...}` (older vLLM), an `error` in a choice (OpenRouter), and the bare
+    `{"message": ...}` or `{"detail": ...}` of gateways.
+
+    Returns:
+        An object with a `message` where the server gave one, and whatever else it sent.
+    """
+    if error := event.get("error"):
+        return _error_object(error, event)
+    choices = event.get("choices")
+    if choices is None:
+        said = event.get("message") or event.get("detail")
+        if said or "error" in (event.get("object"), event.get("type")):
+            return _error_object(event, event)
+        return None
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and (error := choice.get("error")):
+            return _error_object(error, choice)
+    return None
+
+
+def _error_object(error: Any, context: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an error as an object with a message, whatever form it was sent in."""
+    if isinstance(error, dict):
+        found = dict(error)
+        if not found.get("message") and found.get("detail"):
+            found["message"] = found.pop("detail")
+        return found
+    beside = {name: context[name] for name in ("code", "type") if context.get(name)}
+    return {"message": error if isinstance(error, str) else repr(error), **beside}
+
+
+def _without_null(value: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _without_null(item) if isinstance(item, dict) else item
+        for name, item in value.items()
+        if item is not None
+    }

@@ -1,0 +1,155 @@
+"""The rate limit of a key: reading its headers, and waiting instead of running into it."""
+
+from __future__ import annotations
+
+import math
+import re
+import threading
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from runcrate_core.protocol.http_date import server_time
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+# Above this a reset is a moment, below it a number of seconds (the year 2001 against 31 years).
+_EPOCH_FLOOR: Final = 1e9
+_DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
+_DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|h|m|s))+")
+_UNIT_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
+
+# Before the first answer tells the limit, this many calls may be under way. Enough for any
+# ordinary program to feel nothing, few enough not to overrun the smallest plausible limit.
+UNKNOWN_LIMIT_IN_FLIGHT: Final = 50
+# How often a call that is held back for the first answer asks again, in seconds.
+FIRST_RESPONSE_POLL_S: Final = 0.02
+# Calls held back for a reset are spread over this many seconds behind it.
+RESET_SPREAD_S: Final = 0.25
+# A window is a minute (seed 000); a longer wait than this is a misread header.
+MAX_WINDOW_S: Final = 120.0
+WINDOW_S: Final = 60.0
+# Two answers of one window may name its end this far apart, as both dates are whole seconds.
+SAME_WINDOW_S: Final = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class RateLimit:
+    """State of a key's rate limit, as an answer told it (seed 000).
+
+    Attributes:
+        limit: Most requests in a minute.
+        remaining: Requests left in the present window.
+        reset_in_s: Seconds until the window ends, counted from the answer.
+    """
+
+    limit: int | None
+    remaining: int | None
+    reset_in_s: float | None
+
+    @classmethod
+    def read(cls, headers: Mapping[str, str]) -> RateLimit | None:
+        """Return the state that the headers tell, or `None` when they tell nothing."""
+        if "x-ratelimit-limit" not in headers and "x-ratelimit-remaining" not in headers:
+            return None
+        return cls(
+            limit=_whole(headers.get("x-ratelimit-limit", "")),
+            remaining=_whole(headers.get("x-ratelimit-remaining", "")),
+            reset_in_s=reset_in_s(headers),
+        )
+
+
+def reset_in_s(headers: Mapping[str, str]) -> float | None:
+    """Return the seconds until `X-RateLimit-Reset`, or `None` when it is absent or garbage.
+
+    Runcrate sends a unix timestamp (seed 000), which is compared with the answer's own `Date`;
+    plain seconds, durations such as `6m0s`, and `t=` of the IETF draft are read as well.
+    """
+    names = ("x-ratelimit-reset", "x-ratelimit-reset-requests")
+    text = next((headers[name].strip() for name in names if headers.get(name)), "")
+    if _DURATION.fullmatch(text):
+        parts = _DURATION_PART.findall(text)
+        return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
+    found = re.search(r"(?:^|[;,\s])t=(\d+)", text)
+    try:
+        number = float(found.group(1) if found else text)
+    except ValueError:
+        return None
+    if not math.isfinite(number) or number < 0:
+        return None
+    if number < _EPOCH_FLOOR:
+        return number
+    sent_at = server_time(headers)
+    return max(0.0, number - (sent_at.timestamp() if sent_at else time.time()))
+
+
+def _whole(text: str) -> int | None:
+    text = text.strip()
+    most_digits = 12
+    return int(text) if text.isdecimal() and len(text) <= most_digits else None
+
+
+class RateLimiter:
+    """Holds calls back while their key's window is spent; shared by all calls on one key.
+
+    It does no waiting itself: `admit` says how long to wait before asking again, 0 meaning that
+    the call may go now (and has been counted). All times are of one monotonic clock, in seconds.
+    """
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._answered = False
+        self._in_flight = 0
+        self._remaining: int | None = None
+        self._limit: int | None = None
+        self._resets_at = 0.0
+        self._end_is_assumed = False
+
+    def acquire(self, now: float, spread: float) -> float:
+        """Return 0 and count the call, or the seconds after which to ask again.
+
+        Args:
+            now: Present time.
+            spread: A random number from 0 to 1, so that waiting calls do not all return at once.
+        """
+        with self._lock:
+            if not self._answered and self._in_flight >= UNKNOWN_LIMIT_IN_FLIGHT:
+                return FIRST_RESPONSE_POLL_S * (1 + spread)
+            if self._remaining is not None:
+                if now >= self._resets_at:
+                    self._remaining, self._resets_at = self._limit, now + WINDOW_S
+                    self._end_is_assumed = True
+                elif self._remaining <= 0:
+                    return self._resets_at - now + RESET_SPREAD_S * spread
+            if self._remaining is not None:
+                self._remaining -= 1
+            self._in_flight += 1
+            return 0.0
+
+    def settle(self, state: RateLimit | None, *, answered: bool, now: float) -> None:
+        """Take the end of a call that was admitted.
+
+        Args:
+            state: What the answer's headers told, if anything.
+            answered: Whether there was an answer at all.
+            now: Present time.
+        """
+        with self._lock:
+            self._in_flight -= 1
+            self._answered = self._answered or answered
+            if state is None or state.remaining is None or state.reset_in_s is None:
+                return
+            if state.reset_in_s > MAX_WINDOW_S:
+                return
+            self._limit = state.limit
+            resets_at = now + state.reset_in_s
+            # Calls under way may not be counted by the server yet.
+            left = state.remaining - self._in_flight
+            if self._remaining is None:
+                self._remaining, self._resets_at = left, resets_at
+            elif self._end_is_assumed or abs(resets_at - self._resets_at) < SAME_WINDOW_S:
+                self._remaining, self._resets_at = min(self._remaining, left), resets_at
+            elif resets_at > self._resets_at:
+                self._remaining, self._resets_at = left, resets_at
+            self._end_is_assumed = False

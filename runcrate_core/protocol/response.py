@@ -1,0 +1,183 @@
+"""What came back: an answer, or the reason why there is none."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+from runcrate_core.errors import ResponseFormatError
+from runcrate_core.protocol.rate_limiter import RateLimit
+from runcrate_core.protocol.redaction import public_headers
+from runcrate_core.protocol.unicode_text import may_hold_surrogates, valid_json
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runcrate_core.protocol.request import Request
+
+# None of these is documented; they are what gateways commonly call it.
+_REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray")
+
+
+class Failure(Enum):
+    """Why there is no answer."""
+
+    CONNECT = "the connection could not be opened"
+    CONNECT_TIMEOUT = "the connection could not be opened in time"
+    PROXY_AUTH = "the proxy refuses its credentials (407)"
+    POOL_TIMEOUT = "no connection of the pool became free in time"
+    WRITE_TIMEOUT = "the request could not be sent in time"
+    READ_TIMEOUT = "no answer came in time"
+    BROKEN = "the connection broke"
+    UNREADABLE = "the answer could not be decoded"
+
+
+# In these cases the server has certainly not seen the request.
+_NEVER_SENT = frozenset(
+    {Failure.CONNECT, Failure.CONNECT_TIMEOUT, Failure.PROXY_AUTH, Failure.POOL_TIMEOUT}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class TransportFailure:
+    """No answer.
+
+    Attributes:
+        failure: The reason.
+        note: What the HTTP library said, redacted.
+    """
+
+    failure: Failure
+    note: str = ""
+
+    @property
+    def may_have_been_received(self) -> bool:
+        """Whether the server may have acted on the request."""
+        return self.failure not in _NEVER_SENT
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """An answer that was read whole.
+
+    Attributes:
+        status: HTTP status.
+        headers: Header names in lower case.
+        body: Decoded body; of an error answer at most the first 64 KiB.
+    """
+
+    status: int
+    headers: Mapping[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+    @property
+    def ok(self) -> bool:
+        """Whether the status is a success."""
+        return 200 <= self.status < 300  # noqa: PLR2004 - the range of HTTP success
+
+    @property
+    def content_type(self) -> str:
+        """Media type without parameters, in lower case."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+class ResponseInfo:
+    """What an answer said beside its content; worked out when it is asked for.
+
+    Attributes:
+        status: HTTP status.
+    """
+
+    __slots__ = ("_raw", "status")
+
+    def __init__(self, status: int, headers: Mapping[str, str]) -> None:
+        self.status = status
+        self._raw = headers
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """Answer headers, names in lower case, without cookies."""
+        return public_headers(self._raw)
+
+    @property
+    def request_id(self) -> str | None:
+        """Identifier of the request for support, when there was one."""
+        return request_id_of(self._raw)
+
+    @property
+    def rate_limit(self) -> RateLimit | None:
+        """State of the key's rate limit, when the headers told it (seed 000)."""
+        return RateLimit.read(self._raw)
+
+    def __repr__(self) -> str:
+        return f"ResponseInfo(status={self.status}, request_id={self.request_id!r})"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, ResponseInfo) and self.__reduce__() == other.__reduce__()
+
+    __hash__ = None  # type: ignore[assignment] # holds headers, which are a dict
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ResponseInfo, (self.status, self.headers)
+
+
+def request_id_of(headers: Mapping[str, str]) -> str | None:
+    """Return the identifier that the server gave the request, if any."""
+    return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+
+
+def json_value(answer: Response, request: Request) -> Any:
+    """Return the JSON value of a body, every text of it valid Unicode.
+
+    Raises:
+        ResponseFormatError: The body is not JSON. Its content is not shown.
+    """
+    try:
+        value = json.loads(answer.body)
+        return valid_json(value) if may_hold_surrogates(answer.body) else value
+    except (ValueError, RecursionError):
+        kind = answer.content_type or "no content type"
+        what = "is empty" if not answer.body.strip() else f"is not JSON ({kind})"
+        raise malformed(answer, request, f"the body {what}") from None
+
+
+def json_object(answer: Response, request: Request) -> dict[str, Any]:
+    """Return the JSON object of a body.
+
+    Raises:
+        ResponseFormatError: The body is not a JSON object.
+    """
+    value = json_value(answer, request)
+    if not isinstance(value, dict):
+        raise malformed(answer, request, f"the body is a JSON {_json_kind(value)}, not an object")
+    return value
+
+
+def malformed(answer: Response, request: Request, problem: str) -> ResponseFormatError:
+    """Return the error for an answer that is not what the API promises."""
+    return ResponseFormatError(
+        f"`{request.method} {request.route}` was answered with status {answer.status}, but "
+        f"{problem}. The answer was not used. If the base address is right, report this to the "
+        "provider.",
+        status_code=answer.status,
+        request_id=request_id_of(answer.headers),
+        idempotency_key=request.idempotency_key,
+    )
+
+
+def _json_kind(value: Any) -> str:
+    match value:
+        case None:
+            return "null"
+        case bool():
+            return "boolean"
+        case int() | float():
+            return "number"
+        case str():
+            return "string"
+        case list():
+            return "array"
+        case _:
+            return "object"

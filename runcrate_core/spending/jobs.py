@@ -1,0 +1,164 @@
+"""Jobs of a guard: run and cancel them within limits."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from runcrate_core.api import instances, job_submissions, jobs
+from runcrate_core.errors import SpendRefusedError
+from runcrate_core.protocol.reconcile import Creation, by_name, create_once
+from runcrate_core.spending import cleanup
+from runcrate_core.spending.instance_selection import candidates_of, dearest_for_job
+from runcrate_core.spending.ledger import LedgerEntry
+from runcrate_core.spending.limits import MIN_JOB_MINUTES, refused
+from runcrate_core.spending.plans import JobPlan
+from runcrate_core.spending.reservations import JOB_TAG
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from runcrate_core.api.instance_types import InstanceType
+    from runcrate_core.api.job_types import Job
+    from runcrate_core.protocol.steps import Flow
+    from runcrate_core.spending.approval import Approval
+    from runcrate_core.spending.instance_selection import Candidate
+    from runcrate_core.spending.ledger import SpendLedger
+    from runcrate_core.spending.limits import SpendLimits
+    from runcrate_core.spending.reservations import Reservations
+
+MAX_RETRIES: Final = 10
+
+
+class GuardedJobs:
+    """Runs and cancels jobs within limits; a part of `SpendGuard`."""
+
+    def __init__(
+        self,
+        limits: SpendLimits,
+        ledger: SpendLedger,
+        approval: Approval,
+        reservations: Reservations,
+    ) -> None:
+        self._limits = limits
+        self._ledger = ledger
+        self._approval = approval
+        self._reservations = reservations
+
+    def run(
+        self,
+        *,
+        command: str,
+        gpu_type: str | Sequence[str],
+        max_runtime_minutes: int | None = None,
+        gpu_count: int = 1,
+        region: str | None = None,
+        max_retries: int = 0,
+        name: str | None = None,
+        **options: Any,
+    ) -> Flow[Job]:
+        """Submit a job within the limits, once.
+
+        The API chooses its machine, so every machine that it may choose must be within the
+        limits, and what the dearest of them costs is reserved, for each attempt.
+
+        Args:
+            command: Shell command.
+            gpu_type: GPU, or several to try in order; one may carry its count (`A100-80GB:2`).
+            max_runtime_minutes: Longest life of each attempt, which must be given.
+            gpu_count: GPUs of the machine where `gpu_type` does not say.
+            region: Where it must run; must be given when the limits name regions.
+            max_retries: Further attempts after a failed one, 0 to 10.
+            name: The end of its name; the prefix of the limits is put before it.
+            options: Further fields of `jobs.run`.
+
+        Raises:
+            SpendRefusedError: The limits forbid it, or it was not approved. Nothing was sent.
+            AmbiguousLaunchError: The answer was lost; the ledger counts it as started.
+        """
+        wanted = candidates_of(gpu_type, gpu_count)
+        self._check(wanted, region, max_runtime_minutes)
+        attempts = 1 + _whole_retries(max_retries)
+        dearest: list[InstanceType] = []
+        for candidate in wanted:
+            offered = yield from instances.list_types(gpu_type=candidate.gpu_type)
+            dearest.append(dearest_for_job(offered, self._limits, candidate, region))
+        plan = JobPlan(
+            name=self._reservations.unique_name(name),
+            command=command,
+            gpu_types=tuple(candidate.spelled for candidate in wanted),
+            gpu_count=max(item.gpu_count for item in dearest),
+            region=region,
+            price_per_hour=max(item.hourly_rate or Decimal() for item in dearest),
+            max_runtime_minutes=max_runtime_minutes or 0,
+            attempts=attempts,
+            options=options,
+        )
+        submission = job_submissions.run(
+            command=command,
+            gpu_type=list(plan.gpu_types),
+            max_runtime_minutes=plan.max_runtime_minutes,
+            **{
+                **options,
+                "name": plan.name,
+                "region": region,
+                "max_retries": max_retries,
+                "tags": {**(options.get("tags") or {}), JOB_TAG: self._limits.name_prefix},
+            },
+        )
+        yield from self._approval.require(plan)
+        yield from self._reservations.reserve(
+            LedgerEntry(
+                plan.name,
+                "job",
+                plan.price_per_hour,
+                plan.max_runtime_minutes,
+                plan.gpu_count,
+                attempts=plan.attempts,
+            )
+        )
+        creation = Creation(
+            what="job",
+            name=plan.name,
+            look_up=f"jobs.list(q={plan.name!r})",
+            find=by_name(plan.name, partial(cleanup.jobs_named, plan.name)),
+        )
+        return (yield from self._reservations.launch(plan.name, create_once(submission, creation)))
+
+    def cancel(self, job_id: str) -> Flow[Job]:
+        """Cancel a job, and record what it cost. One that has ended otherwise stays as it is.
+
+        Raises:
+            SpendRefusedError: It is not one of its own. It goes on.
+        """
+        job = yield from jobs.get(job_id)
+        if not self._limits.owns(job.name):
+            raise SpendRefusedError(
+                f"The job `{job.id}` is not one of those that were started here (their names "
+                f"begin with {self._limits.name_prefix!r}), so it was not cancelled."
+            )
+        return (yield from cleanup.end_job(self._ledger, job))
+
+    def _check(
+        self, wanted: Sequence[Candidate], region: str | None, runtime_minutes: int | None
+    ) -> None:
+        for candidate in wanted:
+            self._limits.check_request(
+                gpu_type=candidate.gpu_type,
+                region=region,
+                gpu_count=candidate.gpu_count,
+                runtime_minutes=runtime_minutes,
+                shortest_minutes=MIN_JOB_MINUTES,
+            )
+        if self._limits.regions is not None and region is None:
+            raise refused(
+                "a job without `region` may run anywhere",
+                f"Give one of {', '.join(self._limits.regions)}",
+            )
+
+
+def _whole_retries(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_RETRIES:
+        raise refused(f"{value!r} retries are not possible", f"Allowed are 0 to {MAX_RETRIES}")
+    return value

@@ -1,0 +1,57 @@
+"""Building blocks for framework adapters: agent tools, media tools, transcription, client pairs.
+
+`runcrate_core` is for users of the API; this module is for authors of adapters. An adapter imports
+from these two and from nothing else of the package. Names load on first use.
+"""
+
+from runcrate_core.lazy_exports import lazy_exports
+
+# Type checkers and editors read the same names from `toolkit.pyi`.
+__all__, __getattr__, __dir__ = lazy_exports(
+    "runcrate_core",
+    {
+        "agent_tools.annotations": ("ToolAnnotations",),
+        "agent_tools.failures": ("explain_failure",),
+        "agent_tools.tool": ("AgentTool", "ToolResult"),
+        "agent_tools.toolbox": ("AgentToolbox",),
+        "agent_tools.toolkit_mixin": ("ToolkitMixin",),
+        "api.embeddings": ("embeddable_texts",),
+        "client_pair": ("ClientPair",),
+        "config": ("inference_url_from_environment",),
+        "io.map_ordered": ("map_ordered",),
+        "lazy_exports": ("Extra", "lazy_exports"),
+        "media_tools.failures": ("explain_media_failure",),
+        "media_tools.generator": ("MediaGenerator",),
+        "media_tools.image_tool": ("IMAGE_TOOL", "ImageArguments"),
+        "media_tools.result": ("MediaFile", "MediaResult"),
+        "media_tools.speech_tool": ("SPEECH_TOOL", "SpeechArguments", "SpeechFormat"),
+        "media_tools.tool": ("MediaArguments", "MediaTool"),
+        "media_tools.video_tool": ("VIDEO_TOOL", "VideoArguments"),
+        "protocol.chat_types": ("extract_cost", "extract_reasoning", "extract_usage"),
+        "protocol.json_answers": (
+            "echoes_schema",
+            "JsonAnswerError",
+            "parse_json_answer",
+            "without_reasoning",
+        ),
+        "protocol.tool_arguments": (
+            "ParsedToolCall",
+            "parse_tool_arguments",
+            "parse_tool_calls",
+            "tool_call_id",
+            "ToolArgumentsError",
+        ),
+        "protocol.tool_names": ("ToolNames",),
+        "protocol.unicode_text": ("valid_json", "valid_text"),
+        "transcription.audio_sources": (
+            "AUDIO_SUFFIXES",
+            "AudioInput",
+            "AudioSource",
+            "resolve_audio_sources",
+        ),
+        "transcription.segment": ("Segment",),
+        "transcription.transcriber": ("is_account_error", "Transcriber", "TranscriptChunk"),
+        "transcription.transcript": ("Transcript", "TranscriptFormat"),
+    },
+    into="runcrate_core.toolkit",
+)

@@ -1,0 +1,150 @@
+from runcrate_core.agent_tools.annotations import (
+    ToolAnnotations as ToolAnnotations,
+)
+from runcrate_core.agent_tools.failures import (
+    explain_failure as explain_failure,
+)
+from runcrate_core.agent_tools.tool import (
+    AgentTool as AgentTool,
+)
+from runcrate_core.agent_tools.tool import (
+    ToolResult as ToolResult,
+)
+from runcrate_core.agent_tools.toolbox import (
+    AgentToolbox as AgentToolbox,
+)
+from runcrate_core.agent_tools.toolkit_mixin import (
+    ToolkitMixin as ToolkitMixin,
+)
+from runcrate_core.api.embeddings import (
+    embeddable_texts as embeddable_texts,
+)
+from runcrate_core.client_pair import (
+    ClientPair as ClientPair,
+)
+from runcrate_core.config import (
+    inference_url_from_environment as inference_url_from_environment,
+)
+from runcrate_core.io.map_ordered import (
+    map_ordered as map_ordered,
+)
+from runcrate_core.lazy_exports import (
+    Extra as Extra,
+)
+from runcrate_core.lazy_exports import (
+    lazy_exports as lazy_exports,
+)
+from runcrate_core.media_tools.failures import (
+    explain_media_failure as explain_media_failure,
+)
+from runcrate_core.media_tools.generator import (
+    MediaGenerator as MediaGenerator,
+)
+from runcrate_core.media_tools.image_tool import (
+    IMAGE_TOOL as IMAGE_TOOL,
+)
+from runcrate_core.media_tools.image_tool import (
+    ImageArguments as ImageArguments,
+)
+from runcrate_core.media_tools.result import (
+    MediaFile as MediaFile,
+)
+from runcrate_core.media_tools.result import (
+    MediaResult as MediaResult,
+)
+from runcrate_core.media_tools.speech_tool import (
+    SPEECH_TOOL as SPEECH_TOOL,
+)
+from runcrate_core.media_tools.speech_tool import (
+    SpeechArguments as SpeechArguments,
+)
+from runcrate_core.media_tools.speech_tool import (
+    SpeechFormat as SpeechFormat,
+)
+from runcrate_core.media_tools.tool import (
+    MediaArguments as MediaArguments,
+)
+from runcrate_core.media_tools.tool import (
+    MediaTool as MediaTool,
+)
+from runcrate_core.media_tools.video_tool import (
+    VIDEO_TOOL as VIDEO_TOOL,
+)
+from runcrate_core.media_tools.video_tool import (
+    VideoArguments as VideoArguments,
+)
+from runcrate_core.protocol.chat_types import (
+    extract_cost as extract_cost,
+)
+from runcrate_core.protocol.chat_types import (
+    extract_reasoning as extract_reasoning,
+)
+from runcrate_core.protocol.chat_types import (
+    extract_usage as extract_usage,
+)
+from runcrate_core.protocol.json_answers import (
+    JsonAnswerError as JsonAnswerError,
+)
+from runcrate_core.protocol.json_answers import (
+    echoes_schema as echoes_schema,
+)
+from runcrate_core.protocol.json_answers import (
+    parse_json_answer as parse_json_answer,
+)
+from runcrate_core.protocol.json_answers import (
+    without_reasoning as without_reasoning,
+)
+from runcrate_core.protocol.tool_arguments import (
+    ParsedToolCall as ParsedToolCall,
+)
+from runcrate_core.protocol.tool_arguments import (
+    ToolArgumentsError as ToolArgumentsError,
+)
+from runcrate_core.protocol.tool_arguments import (
+    parse_tool_arguments as parse_tool_arguments,
+)
+from runcrate_core.protocol.tool_arguments import (
+    parse_tool_calls as parse_tool_calls,
+)
+from runcrate_core.protocol.tool_arguments import (
+    tool_call_id as tool_call_id,
+)
+from runcrate_core.protocol.tool_names import (
+    ToolNames as ToolNames,
+)
+from runcrate_core.protocol.unicode_text import (
+    valid_json as valid_json,
+)
+from runcrate_core.protocol.unicode_text import (
+    valid_text as valid_text,
+)
+from runcrate_core.transcription.audio_sources import (
+    AUDIO_SUFFIXES as AUDIO_SUFFIXES,
+)
+from runcrate_core.transcription.audio_sources import (
+    AudioInput as AudioInput,
+)
+from runcrate_core.transcription.audio_sources import (
+    AudioSource as AudioSource,
+)
+from runcrate_core.transcription.audio_sources import (
+    resolve_audio_sources as resolve_audio_sources,
+)
+from runcrate_core.transcription.segment import (
+    Segment as Segment,
+)
+from runcrate_core.transcription.transcriber import (
+    Transcriber as Transcriber,
+)
+from runcrate_core.transcription.transcriber import (
+    TranscriptChunk as TranscriptChunk,
+)
+from runcrate_core.transcription.transcriber import (
+    is_account_error as is_account_error,
+)
+from runcrate_core.transcription.transcript import (
+    Transcript as Transcript,
+)
+from runcrate_core.transcription.transcript import (
+    TranscriptFormat as TranscriptFormat,
+)

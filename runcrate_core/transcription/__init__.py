@@ -1,0 +1,1 @@
+"""Transcription for document loaders and tools: sources, long audio, segments and subtitles."""
