@@ -39,18 +39,30 @@ class ChatSettings(Connected):
     """Settings of a chat model. Only what is set is sent, and what a call is given wins."""
 
     model: str = Field(description="Identifier of the model; any is accepted.")
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    top_p: float | None = Field(default=None, ge=0, le=1)
+    temperature: float | None = Field(
+        default=None, ge=0, le=2, description="Sampling temperature, from 0 to 2."
+    )
+    top_p: float | None = Field(
+        default=None, ge=0, le=1, description="Nucleus sampling: share of the likeliest tokens."
+    )
     max_tokens: int | None = Field(default=None, ge=1, description="Most tokens of an answer.")
     stop: str | list[str] | None = Field(default=None, description="Where an answer ends.")
-    seed: int | None = None
-    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
-    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    seed: int | None = Field(
+        default=None, description="Seed for reproducible output, if the model supports it."
+    )
+    frequency_penalty: float | None = Field(
+        default=None, ge=-2, le=2, description="Penalty for frequent tokens, from -2 to 2."
+    )
+    presence_penalty: float | None = Field(
+        default=None, ge=-2, le=2, description="Penalty for repeated tokens, from -2 to 2."
+    )
     reasoning_effort: str | None = Field(
         default=None, description="`low`, `medium` or `high`, where the model supports it."
     )
     logprobs: bool | None = Field(default=None, description="Whether to return probabilities.")
-    top_logprobs: int | None = Field(default=None, ge=0)
+    top_logprobs: int | None = Field(
+        default=None, ge=0, description="Number of alternatives to return per token."
+    )
     additional_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="Further fields of every request."
     )
