@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Self
 import runcrate_core
 
 if TYPE_CHECKING:
-    from runcrate_core import AsyncRuncrate, Runcrate
+    from runcrate_core import AsyncRuncrate, Runcrate, Timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class ClientSettings:
 
     api_key: str | None = field(repr=False)
     base_url: str
-    timeout: float | None = None
+    timeout: float | Timeout | None = None
     max_retries: int = 3
     stream_idle_timeout: float | None = 120.0
     default_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)

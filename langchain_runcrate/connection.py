@@ -6,19 +6,19 @@ import pickle
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Self
 
-from langchain_core.utils import from_env, secret_from_env
+from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from langchain_runcrate.clients import ClientLease, ClientSettings
+from runcrate_core import Timeout
+from runcrate_core.toolkit import inference_url_from_environment
 
 if TYPE_CHECKING:
     from runcrate_core import AsyncRuncrate, Runcrate
 
-DEFAULT_API_BASE = "https://api.runcrate.ai/v1"
 KEY_VARIABLE = "RUNCRATE_API_KEY"
 
 key_from_environment = secret_from_env(KEY_VARIABLE, default=None)
-address_from_environment = from_env("RUNCRATE_API_BASE", default=DEFAULT_API_BASE)
 
 
 class RuncrateConnection(BaseModel):
@@ -40,13 +40,13 @@ class RuncrateConnection(BaseModel):
     For an address that is not Runcrate's own, any text will do.
     """
 
-    api_base: str = Field(default_factory=address_from_environment, alias="base_url")
+    api_base: str = Field(default_factory=inference_url_from_environment, alias="base_url")
     """Address of the inference API. Read from `RUNCRATE_API_BASE` if not given."""
 
-    request_timeout: float | None = Field(default=None, alias="timeout")
+    request_timeout: float | Timeout | None = Field(default=None, alias="timeout")
     """Seconds of silence after which a call that is not streamed is given up.
 
-    `(connect, read)` and an `httpx.Timeout` are taken as well, and read as their read timeout.
+    A `runcrate_core.Timeout`, an `httpx.Timeout` and `(connect, read)` set the other limits too.
     """
 
     max_retries: int = Field(default=3, ge=0)
@@ -70,7 +70,7 @@ class RuncrateConnection(BaseModel):
     @field_validator("api_base", mode="before")
     @classmethod
     def _address_or_default(cls, value: Any) -> Any:
-        return address_from_environment() if value is None else value
+        return inference_url_from_environment() if value is None else value
 
     @field_validator("max_retries", mode="before")
     @classmethod
@@ -79,10 +79,14 @@ class RuncrateConnection(BaseModel):
 
     @field_validator("request_timeout", mode="before")
     @classmethod
-    def _read_timeout(cls, value: Any) -> Any:
-        if isinstance(value, tuple | list) and value:
-            return value[-1]
-        return getattr(value, "read", value)
+    def _timeout_in_any_form(cls, value: Any) -> Any:
+        match value:
+            case [connect, read]:
+                return Timeout(connect=connect, read=read)
+            case None | int() | float() | dict():
+                return value
+            case _:
+                return Timeout.of(value)
 
     def close(self) -> None:
         """Close the connections, unless another object with the same settings uses them.

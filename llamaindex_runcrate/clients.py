@@ -5,13 +5,19 @@ from __future__ import annotations
 import pickle
 from typing import TYPE_CHECKING, Any
 
-from llama_index.core.bridge.pydantic import ConfigDict, Field, PrivateAttr, model_validator
+from llama_index.core.bridge.pydantic import (
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    field_validator,
+    model_validator,
+)
 from llama_index.core.schema import BaseComponent
 from pydantic import AliasChoices, SecretStr
 
 # Its names load when they are used: importing this package loads no HTTP client.
 import runcrate_core
-from runcrate_core import toolkit
+from runcrate_core import Timeout, toolkit
 
 if TYPE_CHECKING:
     from runcrate_core import AsyncRuncrate, Runcrate
@@ -74,9 +80,10 @@ class Connected(BaseComponent):
         description="Address of the inference API, with or without `/v1`; otherwise "
         "RUNCRATE_API_BASE, otherwise Runcrate's own.",
     )
-    timeout: float | None = Field(
+    timeout: float | Timeout | None = Field(
         default=None,
-        description="Seconds of silence while waiting for an answer; 600 for chat otherwise.",
+        description="Seconds of silence while waiting for an answer, 600 for chat otherwise; or a "
+        "`runcrate_core.Timeout` or `httpx.Timeout`.",
     )
     max_retries: int | None = Field(
         default=None, frozen=True, ge=0, description="Repeats after the first attempt; 3 otherwise."
@@ -113,6 +120,11 @@ class Connected(BaseComponent):
     )
 
     _clients: Clients = PrivateAttr()
+
+    @field_validator("timeout", mode="before")
+    @classmethod
+    def _timeout_in_any_form(cls, value: Any) -> Any:
+        return value if isinstance(value, int | float | dict) else Timeout.of(value)
 
     @model_validator(mode="before")
     @classmethod

@@ -10,7 +10,7 @@ print(client.billing.get_balance().credits_balance)
 Names load when they are first used, so importing this package costs next to nothing.
 """
 
-from runcrate_core.lazy_exports import lazy_exports
+from runcrate_core.lazy_exports import Extra, lazy_exports
 from runcrate_core.version import __version__ as __version__
 
 # Type checkers and editors read the same names from `__init__.pyi`.
@@ -58,14 +58,19 @@ __all__, __getattr__, __dir__ = lazy_exports(
             "BadRequestError",
             "ConfigurationError",
             "ConflictError",
+            "HostKeyChangedError",
             "InsufficientCreditsError",
             "InternalServerError",
             "NotFoundError",
             "PermissionDeniedError",
             "RateLimitError",
+            "RemoteFileError",
             "ResponseFormatError",
             "RuncrateError",
             "SpendRefusedError",
+            "SSHAuthenticationError",
+            "SSHConnectionError",
+            "SSHError",
             "StreamError",
             "StreamStalledError",
             "StreamTruncatedError",
@@ -81,6 +86,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "protocol.json_body": ("UNCHANGED",),
         "protocol.rate_limiter": ("RateLimit",),
         "protocol.response": ("ResponseInfo",),
+        "protocol.timeouts": ("Timeout",),
         "spending.cleanup": ("CleanupReport",),
         "spending.guard": ("SpendGuard",),
         "spending.ledger": ("LedgerEntry", "SpendLedger"),
@@ -94,6 +100,11 @@ __all__, __getattr__, __dir__ = lazy_exports(
             "RunningResource",
         ),
         "spending.session": ("SpendSession",),
+        "ssh.commands": ("CommandResult",),
+        "ssh.remote_paths": ("RemoteFile",),
+        "ssh.shell": ("AsyncInstanceShell",),
+        "ssh.sync_shell": ("InstanceShell",),
     },
     present=("__version__",),
+    extra=Extra(module="asyncssh", name="asyncssh", extra="ssh"),
 )

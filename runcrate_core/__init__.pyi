@@ -158,6 +158,9 @@ from runcrate_core.errors import (
     ConflictError as ConflictError,
 )
 from runcrate_core.errors import (
+    HostKeyChangedError as HostKeyChangedError,
+)
+from runcrate_core.errors import (
     InsufficientCreditsError as InsufficientCreditsError,
 )
 from runcrate_core.errors import (
@@ -173,6 +176,9 @@ from runcrate_core.errors import (
     RateLimitError as RateLimitError,
 )
 from runcrate_core.errors import (
+    RemoteFileError as RemoteFileError,
+)
+from runcrate_core.errors import (
     ResponseFormatError as ResponseFormatError,
 )
 from runcrate_core.errors import (
@@ -180,6 +186,15 @@ from runcrate_core.errors import (
 )
 from runcrate_core.errors import (
     SpendRefusedError as SpendRefusedError,
+)
+from runcrate_core.errors import (
+    SSHAuthenticationError as SSHAuthenticationError,
+)
+from runcrate_core.errors import (
+    SSHConnectionError as SSHConnectionError,
+)
+from runcrate_core.errors import (
+    SSHError as SSHError,
 )
 from runcrate_core.errors import (
     StreamError as StreamError,
@@ -241,6 +256,9 @@ from runcrate_core.protocol.rate_limiter import (
 from runcrate_core.protocol.response import (
     ResponseInfo as ResponseInfo,
 )
+from runcrate_core.protocol.timeouts import (
+    Timeout as Timeout,
+)
 from runcrate_core.spending.cleanup import (
     CleanupReport as CleanupReport,
 )
@@ -276,5 +294,17 @@ from runcrate_core.spending.plans import (
 )
 from runcrate_core.spending.session import (
     SpendSession as SpendSession,
+)
+from runcrate_core.ssh.commands import (
+    CommandResult as CommandResult,
+)
+from runcrate_core.ssh.remote_paths import (
+    RemoteFile as RemoteFile,
+)
+from runcrate_core.ssh.shell import (
+    AsyncInstanceShell as AsyncInstanceShell,
+)
+from runcrate_core.ssh.sync_shell import (
+    InstanceShell as InstanceShell,
 )
 from runcrate_core.version import __version__ as __version__

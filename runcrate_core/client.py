@@ -6,7 +6,7 @@ import importlib
 import pickle
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from runcrate_core.config import Config, resolve_config
+from runcrate_core.config import Config, ParsedUrl, SecretText, resolve_config
 from runcrate_core.io.driver import AsyncDriver, SyncDriver
 from runcrate_core.io.transport import AsyncHttp, SyncHttp
 from runcrate_core.protocol.attempts import CallContext
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from runcrate_core.hooks import RequestEvent
     from runcrate_core.io.httpx_adapter import AsyncHttpClient, HttpClient
     from runcrate_core.protocol.steps import Operation
+    from runcrate_core.protocol.timeouts import TimeoutLike
 
 T = TypeVar("T")
 
@@ -105,18 +106,21 @@ class Runcrate(_Shareable):
         inference_url: Address of the inference API, or `RUNCRATE_API_BASE`; with or without `/v1`.
         environment: Environment that infrastructure calls are aimed at, or
             `RUNCRATE_ENVIRONMENT`; the workspace's default one otherwise (seed 003).
-        timeout: Seconds of silence while waiting for an answer, instead of the limit that each
-            kind of call has (60 s, chat 600 s, media 300 s, launches 90 s).
-        stream_idle_timeout: Seconds a stream may stay without content.
+        timeout: Seconds of silence while waiting for a response, instead of the limit that each
+            kind of call has (60 s, chat 600 s, media 300 s, launches 90 s); or a `Timeout` or
+            `httpx.Timeout`, which sets connecting, sending and the pool as well.
+        stream_idle_timeout: Seconds a stream may stay without content; `None` for no limit.
         max_retries: Repeats after the first attempt, of what may be repeated.
         default_headers: Sent with every request.
-        http_client: An `httpx.Client` to use, for proxies or certificates; it is not closed.
+        http_client: An `httpx.Client` to use, for proxies or certificates; it is not closed. Its
+            limits and, where they differ from those of httpx itself, its timeouts are used.
         wait_for_rate_limit: Whether calls wait for the next window when the key's rate limit is
             spent, instead of running into 429.
         on_request: Called with a `RequestEvent` after each attempt, for tracing.
 
     Raises:
-        ConfigurationError: No key, a key that is none, or an address that is not usable.
+        ConfigurationError: No key, a key that is not one, or another argument or variable that is
+            not usable; it is named. Proxies and certificates are read by the first call.
 
     Example:
         ```python
@@ -152,13 +156,13 @@ class Runcrate(_Shareable):
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | SecretText | None = None,
         *,
-        base_url: str | None = None,
-        inference_url: str | None = None,
+        base_url: str | ParsedUrl | None = None,
+        inference_url: str | ParsedUrl | None = None,
         environment: str | None = None,
-        timeout: float | None = None,
-        stream_idle_timeout: float = 120.0,
+        timeout: float | TimeoutLike | None = None,
+        stream_idle_timeout: float | None = 120.0,
         max_retries: int = 3,
         default_headers: Mapping[str, str] | None = None,
         http_client: HttpClient | None = None,
@@ -269,13 +273,13 @@ class AsyncRuncrate(_Shareable):
 
     def __init__(
         self,
-        api_key: str | None = None,
+        api_key: str | SecretText | None = None,
         *,
-        base_url: str | None = None,
-        inference_url: str | None = None,
+        base_url: str | ParsedUrl | None = None,
+        inference_url: str | ParsedUrl | None = None,
         environment: str | None = None,
-        timeout: float | None = None,
-        stream_idle_timeout: float = 120.0,
+        timeout: float | TimeoutLike | None = None,
+        stream_idle_timeout: float | None = 120.0,
         max_retries: int = 3,
         default_headers: Mapping[str, str] | None = None,
         http_client: AsyncHttpClient | None = None,

@@ -1,15 +1,17 @@
-"""What a client is set up with: key, addresses, environment, times and repeats."""
+"""Client settings: key, URLs, environment, timeouts and retries, checked when they are given."""
 
 from __future__ import annotations
 
 import math
 import os
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol, cast
 from urllib.parse import urlsplit
 
 from runcrate_core.errors import ConfigurationError
+from runcrate_core.protocol.host_names import ascii_host
 from runcrate_core.protocol.request import Surface, header_pairs
+from runcrate_core.protocol.timeouts import Timeout
 from runcrate_core.protocol.url_policy import is_loopback
 
 if TYPE_CHECKING:
@@ -25,6 +27,26 @@ KEY_PREFIX: Final = "rc_live_"
 KEYS_PAGE: Final = "https://www.runcrate.ai/dashboard/api-keys"
 OWN_DOMAIN: Final = "runcrate.ai"
 
+_QUOTATION_MARKS: Final = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb"
+
+
+class SecretText(Protocol):
+    """A text that does not show itself, such as pydantic's `SecretStr`."""
+
+    def get_secret_value(self) -> str:
+        """Return the text."""
+        ...
+
+
+class ParsedUrl(Protocol):
+    """A URL as an object, such as `httpx.URL` or pydantic's `AnyHttpUrl`; `str` gives its text."""
+
+    @property
+    def scheme(self) -> str:
+        """The part before `://`."""
+        ...
+
+
 _VERSION_PART: Final = {Surface.INFERENCE: "/v1", Surface.INFRASTRUCTURE: "/api/v1"}
 
 
@@ -37,7 +59,7 @@ class Config:
         inference_url: Address of the inference API, with its version part.
         base_url: Address of the infrastructure API, with its version part.
         environment: Environment that infrastructure calls are aimed at (seed 003).
-        timeout: Seconds of silence while reading that override the limit of each kind of call.
+        timeout: Limits that override those of each kind of call.
         stream_idle_timeout: Seconds a stream may stay without content.
         max_retries: Repeats after the first attempt.
         default_headers: Sent with every request to the two APIs; never shown by `repr`.
@@ -49,7 +71,7 @@ class Config:
     inference_url: str
     base_url: str
     environment: str | None = None
-    timeout: float | None = None
+    timeout: Timeout | None = None
     stream_idle_timeout: float = 120.0
     max_retries: int = 3
     default_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
@@ -112,11 +134,11 @@ CHANGEABLE: Final = (
 )
 
 
-def resolve_config(  # one argument for each setting
+def resolve_config(
     *,
-    api_key: str | None = None,
-    base_url: str | None = None,
-    inference_url: str | None = None,
+    api_key: str | SecretText | None = None,
+    base_url: str | ParsedUrl | None = None,
+    inference_url: str | ParsedUrl | None = None,
     variables: Mapping[str, str] | None = None,
     **options: Any,
 ) -> Config:
@@ -135,17 +157,13 @@ def resolve_config(  # one argument for each setting
     """
     variables = os.environ if variables is None else variables
     if options.get("environment") is None:
-        options["environment"] = variables.get("RUNCRATE_ENVIRONMENT") or None
+        options["environment"] = variable(variables, "RUNCRATE_ENVIRONMENT")
+    if api_key is None:
+        api_key = variable(variables, "RUNCRATE_API_KEY")
     config = Config(
-        api_key=clean_key(api_key if api_key is not None else variables.get("RUNCRATE_API_KEY")),
-        inference_url=normal_url(
-            inference_url or variables.get("RUNCRATE_API_BASE") or DEFAULT_INFERENCE_URL,
-            Surface.INFERENCE,
-        ),
-        base_url=normal_url(
-            base_url or variables.get("RUNCRATE_API_URL") or DEFAULT_BASE_URL,
-            Surface.INFRASTRUCTURE,
-        ),
+        api_key=clean_key(api_key),
+        inference_url=api_url(inference_url, Surface.INFERENCE, variables),
+        base_url=api_url(base_url, Surface.INFRASTRUCTURE, variables),
         **_checked(**options),
     )
     if is_own_host(config.inference_url) and is_own_host(config.base_url):
@@ -153,19 +171,52 @@ def resolve_config(  # one argument for each setting
     return config
 
 
-def clean_key(key: str | None) -> str | None:
+def variable(variables: Mapping[str, str], name: str) -> str | None:
+    """Return an environment variable without white space around it; `None` if nothing is left.
+
+    Raises:
+        ConfigurationError: It is in quotation marks, which some readers of `.env` files keep, or
+            has a line end or another control character. Its value is not shown.
+    """
+    value = variables.get(name, "").strip()
+    if value and (value[0] in _QUOTATION_MARKS or value[-1] in _QUOTATION_MARKS):
+        raise ConfigurationError(
+            f"{name} has quotation marks around its value, which are part of it. Remove them. "
+            "Nothing was sent."
+        )
+    return _one_line(value, name) or None
+
+
+def _one_line(value: str, name: str) -> str:
+    if not value.isprintable():
+        raise ConfigurationError(
+            f"{name} has a line end or another control character in it. Nothing was sent."
+        )
+    return value
+
+
+def clean_key(key: str | SecretText | None) -> str | None:
     """Return a key without the white space around it that copying adds.
 
     Raises:
-        ConfigurationError: It has characters that a header cannot carry. It is not shown.
+        ConfigurationError: It is not text, or has characters that a header cannot carry. It is
+            not shown.
     """
     if key is None:
         return None
+    if not isinstance(key, str):
+        reveal = getattr(key, "get_secret_value", None)
+        key = reveal() if callable(reveal) else key
+    if not isinstance(key, str):
+        raise ConfigurationError(
+            f"`api_key` must be text or a `SecretStr`, not `{type(key).__name__}`. Nothing was "
+            "sent."
+        )
     key = key.strip()
     if not all("!" <= character <= "~" for character in key):
         raise ConfigurationError(
-            "The API key has spaces, quotation marks or other characters that a key cannot have. "
-            f"Copy it again from {KEYS_PAGE}. Nothing was sent."
+            "The API key (`api_key` or RUNCRATE_API_KEY) has spaces, quotation marks or other "
+            f"characters that a key cannot have. Copy it again from {KEYS_PAGE}. Nothing was sent."
         )
     return key or None
 
@@ -194,7 +245,34 @@ def is_own_host(url: str) -> bool:
     return host == OWN_DOMAIN or host.endswith(f".{OWN_DOMAIN}")
 
 
-def normal_url(url: str, surface: Surface) -> str:
+_URL_SETTINGS: Final = {
+    Surface.INFERENCE: ("inference_url", "RUNCRATE_API_BASE", DEFAULT_INFERENCE_URL),
+    Surface.INFRASTRUCTURE: ("base_url", "RUNCRATE_API_URL", DEFAULT_BASE_URL),
+}
+
+
+def api_url(given: str | ParsedUrl | None, surface: Surface, variables: Mapping[str, str]) -> str:
+    """Return the URL of one of the two APIs: the argument, else its variable, else the default.
+
+    Raises:
+        ConfigurationError: As `normal_url`; it names the argument or the variable.
+    """
+    argument, name, default = _URL_SETTINGS[surface]
+    if given is not None and given != "":
+        return normal_url(given, surface, f"`{argument}`")
+    return normal_url(variable(variables, name) or default, surface, name)
+
+
+def inference_url_from_environment() -> str:
+    """Return the URL of the inference API from `RUNCRATE_API_BASE`, else Runcrate's own.
+
+    Raises:
+        ConfigurationError: The variable is not usable.
+    """
+    return api_url(None, Surface.INFERENCE, os.environ)
+
+
+def normal_url(url: str | ParsedUrl, surface: Surface, name: str | None = None) -> str:
     """Return an address with its version part and without a slash at the end.
 
     Both forms are in use: with `/v1` and `/api/v1` in the documentation (seeds 000, 001), without
@@ -204,24 +282,29 @@ def normal_url(url: str, surface: Surface) -> str:
         ConfigurationError: It is not https (plain http is for loopback only), or has
             credentials, a query or a fragment.
     """
-    name = "inference_url" if surface is Surface.INFERENCE else "base_url"
+    name = name or f"`{_URL_SETTINGS[surface][0]}`"
+    text = _url_text(url, name)
     try:
-        parts = urlsplit(url.strip())
-        _ = parts.port
+        parts = urlsplit(text)
+        port = parts.port
     except ValueError:
-        raise ConfigurationError(f"`{name}` is not an address. Nothing was sent.") from None
+        raise ConfigurationError(f"{name} is not an address. Nothing was sent.") from None
     if parts.scheme not in {"http", "https"} or not parts.hostname:
         raise ConfigurationError(
-            f"`{name}` must be an https:// address (got scheme {parts.scheme!r}). Nothing was sent."
+            f"{name} must be an https:// address (got scheme {parts.scheme!r}). Nothing was sent."
         )
     if parts.username is not None or parts.password is not None or parts.query or parts.fragment:
         raise ConfigurationError(
-            f"`{name}` must not hold credentials, a query or a fragment. Nothing was sent."
+            f"{name} must not hold credentials, a query or a fragment. Nothing was sent."
         )
-    if parts.scheme == "http" and not is_loopback(url):
+    try:
+        host = ascii_host(parts.hostname)
+    except ValueError as error:
+        raise ConfigurationError(f"{name} is not usable: {error}. Nothing was sent.") from None
+    if parts.scheme == "http" and not is_loopback(text):
         raise ConfigurationError(
-            f"`{name}` is plain http, which would send the key in the clear; only an address of "
-            "this machine may be. Use https. Nothing was sent."
+            f"{name} is plain http, which would send the key in the clear; only an address of "
+            "this computer may be. Use https. Nothing was sent."
         )
     version = _VERSION_PART[surface]
     path = parts.path.rstrip("/")
@@ -229,30 +312,90 @@ def normal_url(url: str, surface: Surface) -> str:
         path = path or version
     elif not path.endswith(version):
         path += version
-    return f"{parts.scheme}://{parts.netloc}{path}"
+    shown_host = f"[{host}]" if ":" in host else host
+    return f"{parts.scheme}://{shown_host}{'' if port is None else f':{port}'}{path}"
+
+
+def _url_text(url: object, name: str) -> str:
+    if not isinstance(url, str) and not isinstance(getattr(url, "scheme", None), str):
+        raise ConfigurationError(
+            f"{name} must be a URL as text or an `httpx.URL`, not `{type(url).__name__}`. Nothing "
+            "was sent."
+        )
+    return _one_line(str(url).strip(), name)
 
 
 def _checked(**options: Any) -> dict[str, Any]:
-    checked = dict(options)
-    for name in ("timeout", "stream_idle_timeout"):
-        if name in checked:
-            checked[name] = _seconds(name, checked[name])
-    if checked.get("stream_idle_timeout", 0) is None:
-        checked["stream_idle_timeout"] = math.inf
-    retries = checked.get("max_retries", 0)
-    if not isinstance(retries, int) or isinstance(retries, bool) or retries < 0:
-        raise ConfigurationError(f"`max_retries` must be a whole number from 0, not {retries!r}.")
-    if "default_headers" in checked:
-        try:
-            checked["default_headers"] = header_pairs(dict(checked["default_headers"] or {}))
-        except ValueError as error:
-            raise ConfigurationError(str(error)) from None
-    return checked
+    return {name: _CHECKS[name](value) for name, value in options.items()}
 
 
-def _seconds(name: str, value: object) -> float | None:
+def _checked_timeout(value: object) -> Timeout | None:
+    try:
+        return Timeout.of(value)
+    except ValueError as error:
+        raise ConfigurationError(str(error)) from None
+
+
+def _checked_idle_timeout(value: object) -> float:
+    if value is None:
+        return math.inf
+    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
+        raise ConfigurationError(
+            f"`stream_idle_timeout` must be a number of seconds above 0, not {value!r}."
+        )
+    return float(value)
+
+
+def _checked_retries(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+        raise ConfigurationError(f"`max_retries` must be a whole number from 0, not {value!r}.")
+    return value
+
+
+def _checked_headers(value: object) -> tuple[tuple[str, str], ...]:
+    try:
+        return header_pairs(dict(cast("Mapping[str, str]", value or {})))
+    except (TypeError, ValueError) as error:
+        is_ours = str(error).endswith("Nothing was sent.")
+        raise ConfigurationError(
+            str(error)
+            if is_ours
+            else "`default_headers` must be a mapping of names to text. Nothing was sent."
+        ) from None
+
+
+def _checked_environment(value: object) -> str | None:
     if value is None:
         return None
-    if isinstance(value, bool) or not isinstance(value, int | float) or not value > 0:
-        raise ConfigurationError(f"`{name}` must be a number of seconds above 0, not {value!r}.")
-    return float(value)
+    if not isinstance(value, str):
+        raise ConfigurationError(
+            f"`environment` must be a name as text, not `{type(value).__name__}`. Nothing was sent."
+        )
+    return _one_line(value.strip(), "`environment`") or None
+
+
+def _checked_hook(value: object) -> Callable[[RequestEvent], object] | None:
+    if value is not None and not callable(value):
+        raise ConfigurationError(
+            f"`on_request` must be a function, not `{type(value).__name__}`. Nothing was sent."
+        )
+    return value
+
+
+def _checked_switch(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ConfigurationError(
+            f"`wait_for_rate_limit` must be True or False, not {value!r}. Nothing was sent."
+        )
+    return value
+
+
+_CHECKS: Final[Mapping[str, Callable[[object], Any]]] = {
+    "default_headers": _checked_headers,
+    "environment": _checked_environment,
+    "max_retries": _checked_retries,
+    "on_request": _checked_hook,
+    "stream_idle_timeout": _checked_idle_timeout,
+    "timeout": _checked_timeout,
+    "wait_for_rate_limit": _checked_switch,
+}

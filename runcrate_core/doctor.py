@@ -7,7 +7,9 @@ The key is sent to the two APIs alone, and never shown.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib.metadata
+import math
 import os
 import re
 import sys
@@ -20,16 +22,20 @@ from urllib.parse import urlsplit
 from runcrate_core.config import (
     DEFAULT_BASE_URL,
     DEFAULT_INFERENCE_URL,
+    KEY_PREFIX,
     KEYS_PAGE,
+    api_url,
     clean_key,
     is_own_host,
-    normal_url,
     require_own_key,
+    variable,
 )
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.health_check import Addresses, Probe, probe
 from runcrate_core.protocol.http_date import http_date
+from runcrate_core.protocol.proxies import proxy_routes, proxy_url
 from runcrate_core.protocol.request import Surface
+from runcrate_core.protocol.url_policy import is_loopback
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -48,11 +54,13 @@ OWN_DISTRIBUTION: Final = "runcrate-integrations"
 CLASHING: Final = "langchain-runcrate"
 PROXY_VARIABLES: Final = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
 CHECK_TIMEOUT_S: Final = 5.0
+MAX_CHECK_TIMEOUT_S: Final = 600.0
 # A Date header counts whole seconds, and an answer takes time: less than this says nothing.
 MAX_SKEW_S: Final = 60.0
 _LAST_OK: Final = 299
 _REDIRECTS: Final = range(300, 400)
 _OUT_OF_CREDITS: Final = 402
+_NOT_FOUND: Final = 404
 _SERVER_ERRORS: Final = range(500, 600)
 
 
@@ -95,12 +103,14 @@ class Facts:
         versions: Versions of the distributions that are installed.
         variables: Environment variables.
         probes: What came of the requests.
+        setup_error: Why no request could be made, such as unusable certificates; empty otherwise.
     """
 
     python: tuple[int, ...]
     versions: Mapping[str, str]
     variables: Mapping[str, str] = field(repr=False)
     probes: tuple[Probe, ...] = ()
+    setup_error: str = ""
 
 
 # --- judging -------------------------------------------------------------------------------------
@@ -113,6 +123,10 @@ def findings(facts: Facts) -> Iterator[Finding]:
     yield from address_findings(facts.variables)
     yield key_finding(facts.variables)
     yield from proxy_findings(facts.variables)
+    if facts.setup_error:
+        yield Finding(
+            Level.PROBLEM, "connections", facts.setup_error, "Correct or unset that variable."
+        )
     yield from map(probe_finding, facts.probes)
     yield from clock_findings(facts.probes)
 
@@ -162,31 +176,55 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 def address_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
     """Judge both addresses; what is wrong with one is told without showing it."""
-    for subject, variable, default, surface in _ADDRESSES:
-        given = variables.get(variable)
+    for subject, name, default, surface, right, wrong in _ADDRESSES:
+        advice = f"Correct {name}, or unset it to use {default}."
         try:
-            url = normal_url(given or default, surface)
+            url = api_url(None, surface, variables)
+            given = variable(variables, name) or ""
         except ConfigurationError as error:
-            advice = f"Correct {variable}, or unset it to use {default}."
             yield Finding(Level.PROBLEM, subject, error.message, advice)
+            continue
+        ending = next((end for end in wrong if given.rstrip("/").endswith(end)), None)
+        if ending is None:
+            source = f"from {name}" if given else "default"
+            yield Finding(Level.OK, subject, f"{url} ({source})")
         else:
             yield Finding(
-                Level.OK, subject, f"{url} ({f'from {variable}' if given else 'default'})"
+                Level.PROBLEM if is_own_host(url) else Level.NOTE,
+                subject,
+                f"{name} ends in `{ending}`, where this API is expected under `{right}`: requests "
+                f"go to {url}",
+                f"Set {name} to the address of the host alone, or one that ends in `{right}`.",
             )
 
 
 _ADDRESSES: Final = (
-    ("inference address", "RUNCRATE_API_BASE", DEFAULT_INFERENCE_URL, Surface.INFERENCE),
-    ("infrastructure address", "RUNCRATE_API_URL", DEFAULT_BASE_URL, Surface.INFRASTRUCTURE),
+    (
+        "inference address",
+        "RUNCRATE_API_BASE",
+        DEFAULT_INFERENCE_URL,
+        Surface.INFERENCE,
+        "/v1",
+        ("/api/v1", "/api"),
+    ),
+    (
+        "infrastructure address",
+        "RUNCRATE_API_URL",
+        DEFAULT_BASE_URL,
+        Surface.INFRASTRUCTURE,
+        "/api/v1",
+        ("/v1/api/v1", "/api/api/v1", "/v1", "/api"),
+    ),
 )
+
+
+_SURFACES: Final = (Surface.INFERENCE, Surface.INFRASTRUCTURE)
 
 
 def addresses(variables: Mapping[str, str]) -> Addresses | None:
     """Return where requests go; `None` when an address is not usable."""
     try:
-        return Addresses(
-            *(normal_url(variables.get(name) or default, s) for _, name, default, s in _ADDRESSES)
-        )
+        return Addresses(*(api_url(None, surface, variables) for surface in _SURFACES))
     except ConfigurationError:
         return None
 
@@ -195,7 +233,7 @@ def key_finding(variables: Mapping[str, str]) -> Finding:
     """Judge the key by its form; it is not shown."""
     given = variables.get("RUNCRATE_API_KEY")
     try:
-        key = clean_key(given)
+        key = clean_key(variable(variables, "RUNCRATE_API_KEY"))
         if _needs_own_key(variables):
             require_own_key(key)
     except ConfigurationError as error:
@@ -206,7 +244,24 @@ def key_finding(variables: Mapping[str, str]) -> Finding:
         return Finding(
             Level.NOTE, "key", "set, with white space around it", "It is ignored; remove it."
         )
+    strangers = _foreign_hosts(variables)
+    if key.startswith(KEY_PREFIX) and strangers:
+        return Finding(
+            Level.NOTE,
+            "key",
+            f"a Runcrate key is set, and is sent to {strangers}, which is not Runcrate's",
+            "Use a key of that server, if you do not trust it with this one.",
+        )
     return Finding(Level.OK, "key", f"set, {len(key)} characters")
+
+
+def _foreign_hosts(variables: Mapping[str, str]) -> str:
+    where = addresses(variables)
+    urls = () if where is None else (where.inference, where.infrastructure)
+    hosts = {
+        urlsplit(url).hostname for url in urls if not is_own_host(url) and not is_loopback(url)
+    }
+    return " and ".join(sorted(filter(None, hosts)))
 
 
 def _needs_own_key(variables: Mapping[str, str]) -> bool:
@@ -218,7 +273,7 @@ def key_to_send(variables: Mapping[str, str]) -> str | None:
     """Return the key if it is one that may be sent."""
     if key_finding(variables).level is Level.PROBLEM:
         return None
-    return clean_key(variables.get("RUNCRATE_API_KEY"))
+    return clean_key(variable(variables, "RUNCRATE_API_KEY"))
 
 
 def proxy_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
@@ -227,16 +282,19 @@ def proxy_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
         value = variables.get(name) or variables.get(name.lower())
         if not value:
             continue
-        if name == "NO_PROXY":
-            yield Finding(Level.NOTE, name, f"set ({len(value.split(','))} entries)")
-            continue
         try:
-            parts = urlsplit(value if "://" in value else f"http://{value}")
-            shown = f"{parts.scheme}://{parts.hostname}" + (f":{parts.port}" if parts.port else "")
-        except ValueError:
-            yield Finding(Level.PROBLEM, name, "is not an address", f"Correct or unset {name}.")
-        else:
-            yield Finding(Level.NOTE, name, f"requests go through {shown}")
+            yield Finding(Level.NOTE, name, _proxy_text(name, value))
+        except ConfigurationError as error:
+            yield Finding(Level.PROBLEM, name, error.message, f"Correct or unset {name}.")
+
+
+def _proxy_text(name: str, value: str) -> str:
+    if name == "NO_PROXY":
+        proxy_routes({"all": "http://proxy.invalid", "no": value}, hosts=(), direct_hosts=())
+        return f"set ({len(value.split(','))} entries)"
+    parts = urlsplit(proxy_url(value, name))
+    port = f":{parts.port}" if parts.port else ""
+    return f"requests go through {parts.scheme}://{parts.hostname}{port}"
 
 
 def probe_finding(probe: Probe) -> Finding:
@@ -258,7 +316,14 @@ def probe_finding(probe: Probe) -> Finding:
     if probe.status in _SERVER_ERRORS:
         text = f"{probe.url} answers {probe.status}: it fails, or a proxy before it does"
         return Finding(Level.PROBLEM, probe.subject, text, "Try again in a minute.")
-    if not probe.with_key or probe.status <= _LAST_OK:
+    if not probe.is_json and (probe.status <= _LAST_OK or probe.status == _NOT_FOUND):
+        return Finding(
+            Level.PROBLEM,
+            probe.subject,
+            f"{probe.url} answers {probe.status} with something else than JSON: another web server",
+            "Check the address and its port.",
+        )
+    if probe.status <= _LAST_OK or (not probe.with_key and probe.status != _NOT_FOUND):
         how = "with the key" if probe.with_key else "without a key"
         return Finding(Level.OK, probe.subject, f"{probe.url} answers {probe.status} {how}")
     text, advice = _REFUSALS.get(
@@ -303,22 +368,27 @@ def clock_findings(probes: Iterable[Probe]) -> Iterator[Finding]:
 def look(
     variables: Mapping[str, str],
     *,
-    patience_s: float = CHECK_TIMEOUT_S,
+    timeout_s: float = CHECK_TIMEOUT_S,
     clock: Callable[[], float] = time.time,
 ) -> Facts:
     """Look at this machine, and ask both APIs one or two short questions.
 
     Args:
         variables: Environment variables.
-        patience_s: Seconds to wait for each answer.
+        timeout_s: Seconds to wait for each answer.
         clock: Seconds since 1970.
     """
     where = addresses(variables)
     key = key_to_send(variables)
-    probes = () if where is None else tuple(probe(where, key, patience_s, clock))
+    probes: tuple[Probe, ...] = ()
+    setup_error = ""
+    try:
+        probes = () if where is None else tuple(probe(where, key, timeout_s, clock))
+    except ConfigurationError as error:
+        setup_error = error.message
     names = (OWN_DISTRIBUTION, CLASHING, *SUPPORTED)
     versions = {name: version for name in names if (version := _installed(name)) is not None}
-    return Facts(tuple(sys.version_info[:3]), versions, variables, probes)
+    return Facts(tuple(sys.version_info[:3]), versions, variables, probes, setup_error)
 
 
 def _installed(name: str) -> str | None:
@@ -326,6 +396,15 @@ def _installed(name: str) -> str | None:
         return importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
         return None
+
+
+def _check_timeout(text: str) -> float:
+    seconds = float(text)
+    if not (math.isfinite(seconds) and 0 < seconds <= MAX_CHECK_TIMEOUT_S):
+        raise argparse.ArgumentTypeError(
+            f"must be a number of seconds above 0, at most {MAX_CHECK_TIMEOUT_S:.0f}"
+        )
+    return seconds
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -340,9 +419,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m runcrate_core")
     commands = parser.add_subparsers(dest="command", required=True)
     doctor = commands.add_parser("doctor", help="check the set-up and say what to do")
-    doctor.add_argument("--timeout", type=float, default=CHECK_TIMEOUT_S, metavar="SECONDS")
+    doctor.add_argument(
+        "--timeout", type=_check_timeout, default=CHECK_TIMEOUT_S, metavar="SECONDS"
+    )
     options = parser.parse_args(arguments)
-    found = list(findings(look(os.environ, patience_s=options.timeout)))
+    with contextlib.suppress(AttributeError):  # a stream of the program's own
+        # A terminal that knows ASCII alone shows other characters as `\xfc`.
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # as said
+    found = list(findings(look(os.environ, timeout_s=options.timeout)))
     problems = sum(finding.level is Level.PROBLEM for finding in found)
     for finding in found:
         print(finding.lines())  # noqa: T201 - a command's output

@@ -8,6 +8,11 @@ RuncrateError
 │   └── APITimeoutError           no answer in time (also a builtin TimeoutError)
 ├── AmbiguousLaunchError          something paid may or may not have been started
 ├── ResponseFormatError           an answer that is not what the API promises
+├── SSHError                      a command or a file on an instance
+│   ├── SSHConnectionError        no connection to the instance (also a builtin ConnectionError)
+│   ├── SSHAuthenticationError    the instance refused the certificate or the key
+│   ├── HostKeyChangedError       another host key than before; nothing was sent
+│   └── RemoteFileError           a file on the instance could not be read or written
 ├── StreamError                   a stream failed after it had begun; `.partial` holds what came
 │   ├── StreamTruncatedError
 │   └── StreamStalledError
@@ -130,6 +135,39 @@ class AmbiguousLaunchError(RuncrateError):
 
 class ResponseFormatError(RuncrateError):
     """The answer is not what the API promises: not JSON, a field missing or of a wrong type."""
+
+
+class SSHError(RuncrateError):
+    """Base of errors of commands, files and forwarded ports on an instance."""
+
+
+class SSHConnectionError(SSHError, builtins.ConnectionError):
+    """No SSH connection to the instance: unreachable, refused, timed out or lost."""
+
+
+class SSHAuthenticationError(SSHError):
+    """The instance refused the certificate or the key; no command was sent."""
+
+
+class HostKeyChangedError(SSHError):
+    """The instance showed another host key than at the first connection; nothing was sent."""
+
+
+class RemoteFileError(SSHError):
+    """A file or directory on the instance could not be read or written.
+
+    Attributes:
+        path: The path on the instance.
+        reason: `file_not_found`, `permission_denied`, `is_directory`, `not_a_directory`,
+            `invalid_path`, `disk_full`, `too_large` or `failed`.
+    """
+
+    def __init__(
+        self, message: str, *, path: str = "", reason: str = "failed", **attributes: Any
+    ) -> None:
+        super().__init__(message, **attributes)
+        self.path = path
+        self.reason = reason
 
 
 class StreamError(RuncrateError):

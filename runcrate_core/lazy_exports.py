@@ -30,7 +30,7 @@ def lazy_exports(
     *,
     present: tuple[str, ...] = (),
     into: str | None = None,
-    extra: Extra | None = None,
+    extra: Extra | tuple[Extra, ...] = (),
 ) -> tuple[list[str], Callable[[str], Any], Callable[[], list[str]]]:
     """Return `__all__`, `__getattr__` and `__dir__` for a module whose names load on first use.
 
@@ -39,7 +39,7 @@ def lazy_exports(
         modules: Public names by module, relative to the package.
         present: Public names that are there already.
         into: Module that gets the names; the package by default.
-        extra: Optional dependency that the names need.
+        extra: Optional dependencies that names need.
 
     Raises:
         AttributeError: From `__getattr__`, for a name that is not public.
@@ -49,6 +49,7 @@ def lazy_exports(
     home = {name: module for module, names in modules.items() for name in names}
     public = sorted([*home, *present])
     target = into or package
+    extras = {item.module: item for item in ((extra,) if isinstance(extra, Extra) else extra)}
 
     def load(name: str) -> Any:
         if name not in home:
@@ -56,10 +57,11 @@ def lazy_exports(
         try:
             value = getattr(importlib.import_module(f"{package}.{home[name]}"), name)
         except ModuleNotFoundError as error:
-            if extra is None or (error.name or "").partition(".")[0] != extra.module:
+            missing = extras.get((error.name or "").partition(".")[0])
+            if missing is None:
                 raise
-            advice = f"{extra.name} is not installed. Run: pip install {_quoted(extra.extra)}"
-            raise ModuleNotFoundError(advice, name=extra.module) from None
+            advice = f"{missing.name} is not installed. Run: pip install {_quoted(missing.extra)}"
+            raise ModuleNotFoundError(advice, name=missing.module) from None
         setattr(sys.modules[target], name, value)
         return value
 

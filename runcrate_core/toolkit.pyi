@@ -16,8 +16,14 @@ from runcrate_core.agent_tools.toolbox import (
 from runcrate_core.agent_tools.toolkit_mixin import (
     ToolkitMixin as ToolkitMixin,
 )
+from runcrate_core.api.embeddings import (
+    embeddable_texts as embeddable_texts,
+)
 from runcrate_core.client_pair import (
     ClientPair as ClientPair,
+)
+from runcrate_core.config import (
+    inference_url_from_environment as inference_url_from_environment,
 )
 from runcrate_core.io.map_ordered import (
     map_ordered as map_ordered,
@@ -75,6 +81,42 @@ from runcrate_core.protocol.chat_types import (
 )
 from runcrate_core.protocol.chat_types import (
     extract_usage as extract_usage,
+)
+from runcrate_core.protocol.json_answers import (
+    JsonAnswerError as JsonAnswerError,
+)
+from runcrate_core.protocol.json_answers import (
+    echoes_schema as echoes_schema,
+)
+from runcrate_core.protocol.json_answers import (
+    parse_json_answer as parse_json_answer,
+)
+from runcrate_core.protocol.json_answers import (
+    without_reasoning as without_reasoning,
+)
+from runcrate_core.protocol.tool_arguments import (
+    ParsedToolCall as ParsedToolCall,
+)
+from runcrate_core.protocol.tool_arguments import (
+    ToolArgumentsError as ToolArgumentsError,
+)
+from runcrate_core.protocol.tool_arguments import (
+    parse_tool_arguments as parse_tool_arguments,
+)
+from runcrate_core.protocol.tool_arguments import (
+    parse_tool_calls as parse_tool_calls,
+)
+from runcrate_core.protocol.tool_arguments import (
+    tool_call_id as tool_call_id,
+)
+from runcrate_core.protocol.tool_names import (
+    ToolNames as ToolNames,
+)
+from runcrate_core.protocol.unicode_text import (
+    valid_json as valid_json,
+)
+from runcrate_core.protocol.unicode_text import (
+    valid_text as valid_text,
 )
 from runcrate_core.transcription.audio_sources import (
     AUDIO_SUFFIXES as AUDIO_SUFFIXES,

@@ -32,6 +32,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         chat_upstream=options.chat_upstream,
         balance_usd=options.balance,
         requests_per_minute=options.requests_per_minute,
+        ssh=options.ssh,
     )
     try:
         emulator.start()
@@ -45,6 +46,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for name, value in emulator.environment_variables().items():
         print(f"export {name}={value}")  # noqa: T201 - a command's output
     print(f"# what is going on: {emulator.base_url}/  (Ctrl-C stops)", flush=True)  # noqa: T201 - a command's output
+    if options.ssh:
+        print(  # noqa: T201 - a command's output
+            "# --ssh: commands sent to instances really run on this computer, as you. There is no "
+            "isolation.",
+            flush=True,
+        )
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
@@ -73,6 +80,11 @@ def _parser() -> argparse.ArgumentParser:
         "--chat-upstream",
         metavar="URL",
         help="an OpenAI-compatible server, with /v1, that answers chat instead of the simulation",
+    )
+    parser.add_argument(
+        "--ssh",
+        action="store_true",
+        help="give instances real SSH servers on loopback, which run commands here, as you",
     )
     parser.add_argument("--balance", type=_usd, default=Decimal(100), metavar="USD")
     parser.add_argument("--requests-per-minute", type=_positive, default=600, metavar="N")

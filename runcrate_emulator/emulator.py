@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from runcrate_emulator.app import create_app
 from runcrate_emulator.clock import Clock
@@ -15,6 +15,9 @@ from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import API_KEY, is_well_formed
 from runcrate_emulator.server import LOOPBACK, Server
 from runcrate_emulator.world import DEFAULT_BALANCE_USD, DEFAULT_REQUESTS_PER_MINUTE, World
+
+if TYPE_CHECKING:
+    from runcrate_emulator.ssh_servers import SshServers
 
 
 class Emulator:
@@ -40,6 +43,9 @@ class Emulator:
         balance_usd: Opening balance.
         requests_per_minute: Rate limit per API key.
         clock: A clock of your own, instead of one with `clock_speed`.
+        ssh: Whether instances have real SSH servers on loopback. Commands that are sent there
+            really run on this computer, as you, in temporary directories: there is no isolation.
+            Needs the extra `ssh`.
     """
 
     def __init__(
@@ -53,6 +59,7 @@ class Emulator:
         balance_usd: Decimal | float | str = DEFAULT_BALANCE_USD,
         requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE,
         clock: Clock | None = None,
+        ssh: bool = False,
     ) -> None:
         self.clock = clock or Clock(clock_speed)
         self.world = World(
@@ -63,6 +70,7 @@ class Emulator:
             chat_upstream=chat_upstream,
             on_job=on_job,
         )
+        self._wants_ssh = ssh
         self._wanted_port = port
         self._server: Server | None = None
 
@@ -89,6 +97,8 @@ class Emulator:
         server = Server(create_app(self.world), self._wanted_port)
         server.start()
         self._server = server
+        if self._wants_ssh:
+            self.world.ssh = _start_ssh(self.world)
         return self
 
     def stop(self) -> None:
@@ -96,6 +106,9 @@ class Emulator:
         if self._server is not None:
             self._server.stop()
             self._server = None
+        if self.world.ssh is not None:
+            self.world.ssh.close()
+            self.world.ssh = None
 
     @property
     def port(self) -> int:
@@ -103,6 +116,17 @@ class Emulator:
         if self._server is None:
             raise RuntimeError("This emulator is not running; use `with Emulator() as emulator:`.")
         return self._server.port
+
+    @property
+    def ssh(self) -> "SshServers":
+        """The SSH servers of the instances, for tests that look at them or let them fail.
+
+        Raises:
+            RuntimeError: There are none.
+        """
+        if self.world.ssh is None:
+            raise RuntimeError("This emulator has no SSH servers; use `Emulator(ssh=True)`.")
+        return self.world.ssh
 
     @property
     def base_url(self) -> str:
@@ -222,3 +246,16 @@ class Emulator:
             "RUNCRATE_API_BASE": self.inference_url,
             "RUNCRATE_API_URL": self.base_url,
         }
+
+
+def _start_ssh(world: World) -> "SshServers":
+    try:
+        from runcrate_emulator.ssh_servers import SshServers  # noqa: PLC0415 - an extra
+    except ImportError as error:
+        if (error.name or "").partition(".")[0] not in {"asyncssh", "cryptography"}:
+            raise
+        raise ModuleNotFoundError(
+            "SSH servers need `asyncssh`: pip install 'runcrate-integrations[emulator,ssh]'.",
+            name=error.name,
+        ) from None
+    return SshServers(world.is_instance_running, world.now)

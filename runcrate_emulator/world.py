@@ -13,8 +13,9 @@ from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.faults import FaultPlan
 from runcrate_emulator.inference.video_jobs import VideoJobs
-from runcrate_emulator.infrastructure import credit
+from runcrate_emulator.infrastructure import credit, machines
 from runcrate_emulator.infrastructure.job_program import JobProgram
+from runcrate_emulator.infrastructure.machines import Machine
 from runcrate_emulator.infrastructure.records import Secret
 from runcrate_emulator.infrastructure.settle import settle
 from runcrate_emulator.journal import Journal
@@ -24,6 +25,7 @@ from runcrate_emulator.workspace import Workspace
 
 if TYPE_CHECKING:
     from runcrate_emulator.rate_limit import Window
+    from runcrate_emulator.ssh_servers import SshServers
 
 DEFAULT_BALANCE_USD = Decimal(100)
 DEFAULT_REQUESTS_PER_MINUTE = 600  # no figure is published; generous, so that tests never meet it
@@ -60,6 +62,7 @@ class World(Workspace):
         chat_upstream: str | None = None,
         on_job: JobProgram | None = None,
     ) -> None:
+        self.ssh: SshServers | None = None
         super().__init__(clock, seed, Decimal(str(balance_usd)))
         self._first_upstream = chat_upstream
         self._first_on_job = on_job
@@ -69,6 +72,8 @@ class World(Workspace):
 
     def reset(self) -> None:
         """Return to the state of the start."""
+        if self.ssh is not None:
+            self.ssh.clear()
         self.begin()
         self.chat_upstream = self._first_upstream
         self.on_job = self._first_on_job
@@ -92,7 +97,36 @@ class World(Workspace):
         Called before every request. A test that changes a plain attribute (`sold_out`, `cards`)
         after some time calls it first, so that the change does not count for the time before.
         """
+        self._note_connections()
         settle(self, self.now())
+
+    def keep_machine(self, machine: Machine) -> Machine:
+        """Store a machine, new or changed; an instance has an SSH server as long as it lives."""
+        if self.ssh is not None and machine.job_id is None:
+            if not machine.is_live:
+                self.ssh.remove(machine.id)
+            elif machine.ssh_port is None:
+                key = self.ssh_keys.get(machine.ssh_key_id or "")
+                port = self.ssh.add(machine.id, () if key is None else (key.public_key,))
+                machine = replace(machine, ip="127.0.0.1", ssh_port=port)
+        return super().keep_machine(machine)
+
+    def is_instance_running(self, instance_id: str) -> bool:
+        """Whether an instance runs now, also when nothing has asked since; for any thread."""
+        machine = self.machines.get(instance_id)
+        if machine is None or machines.status_at(machine, self.now()) != "running":
+            return False
+        stop = machines.planned_stop(machine)
+        return stop is None or stop[1] == "idle" or self.now() < stop[0]
+
+    def _note_connections(self) -> None:
+        """Let open SSH connections count for the idle stop."""
+        if self.ssh is None:
+            return
+        for machine in list(self.live_machines.values()):
+            active_at = self.ssh.active_at(machine.id)
+            if active_at is not None and active_at > machine.active_at:
+                self.keep_machine(replace(machine, active_at=active_at))
 
     async def take_launch_time(self) -> None:
         """Let the time pass that a launch takes to answer."""

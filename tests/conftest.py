@@ -42,15 +42,22 @@ class Api:
     api_key: str
 
 
+@pytest.fixture(scope="session")
+def state_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The directory for state of the user, such as pinned host keys of instances."""
+    return tmp_path_factory.mktemp("state")
+
+
 @pytest.fixture(autouse=True)
-def _clean_environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Tests see neither the machine's key nor its proxies."""
+def _clean_environment(monkeypatch: pytest.MonkeyPatch, state_directory: Path) -> None:
+    """Tests see neither the machine's key nor its proxies, and leave no state."""
     for name in list(os.environ):
         if name.startswith("RUNCRATE_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)
     key = os.environ.get("RUNCRATE_LIVE_KEY", TEST_KEY) if RECORDING and LIVE else TEST_KEY
     monkeypatch.setenv("RUNCRATE_API_KEY", key)
     monkeypatch.setenv("LANGSMITH_TRACING", "false")
+    monkeypatch.setenv("RUNCRATE_STATE_DIR", str(state_directory))
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,7 @@ from runcrate_core.protocol.response import (
     malformed,
 )
 from runcrate_core.protocol.steps import Call, Flow, RunInThread
+from runcrate_core.protocol.timeouts import TimeoutLike
 
 _JSON: Final = "application/json"
 
@@ -108,7 +109,7 @@ def create_speech(
     voice: str | None = None,
     response_format: Literal["mp3", "pcm"] | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Call[Speech]:
     """Turn text into speech.
@@ -205,7 +206,7 @@ def create_transcription(
     filename: str | None = None,
     on_progress: Callable[[int, int | None], Any] | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Flow[Transcription]:
     """Turn speech into text.

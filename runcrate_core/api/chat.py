@@ -22,6 +22,8 @@ from runcrate_core.io.stream_endpoint import async_stream_endpoint, stream_endpo
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface, json_request
 from runcrate_core.protocol.steps import Call
+from runcrate_core.protocol.timeouts import TimeoutLike
+from runcrate_core.protocol.tool_arguments import unique_call_id
 
 P = ParamSpec("P")
 
@@ -98,7 +100,7 @@ class ChatParams:
     body: dict[str, Any]
     stream_options: Mapping[str, Any] | None
     headers: Mapping[str, str] | None
-    timeout: float | None
+    timeout: float | TimeoutLike | None
 
     def request(self, *, streamed: bool) -> Request:
         """Return the request, encoded."""
@@ -138,7 +140,7 @@ def draft(
     stream_options: Mapping[str, Any] | None = INCLUDE_USAGE,
     extra_body: Mapping[str, Any] | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> ChatParams:
     """Complete a chat.
@@ -223,9 +225,21 @@ def create_call(make: Callable[P, ChatParams]) -> Callable[P, Call[ChatCompletio
     def create(*args: P.args, **kwargs: P.kwargs) -> Call[ChatCompletion]:
         _refuse_positional("create", args)
         request = make(*args, **kwargs).request(streamed=False)
-        return Call(request, parse_model(ChatCompletion, request))
+        parse = parse_model(ChatCompletion, request)
+        return Call(request, lambda response: _with_unique_call_ids(parse(response)))
 
     return create
+
+
+def _with_unique_call_ids(completion: ChatCompletion) -> ChatCompletion:
+    """Tell parallel calls under one id apart, as in a stream: a result names its call by the id."""
+    for choice in completion.choices:
+        taken: set[str] = set()
+        for call in choice.message.tool_calls or ():
+            if call.id:
+                call.id = unique_call_id(call.id, taken)
+                taken.add(call.id)
+    return completion
 
 
 def stream_request(make: Callable[P, ChatParams]) -> Callable[P, Request]:

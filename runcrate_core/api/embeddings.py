@@ -8,8 +8,9 @@ from __future__ import annotations
 import array
 import base64
 import binascii
+import logging
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from runcrate_core.api.envelope import ApiModel, validated
@@ -18,6 +19,10 @@ from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import Request, RetrySafety, Surface, json_request
 from runcrate_core.protocol.response import Response, ResponseInfo, json_object, malformed
 from runcrate_core.protocol.steps import Call
+from runcrate_core.protocol.timeouts import TimeoutLike
+from runcrate_core.protocol.unicode_text import valid_text
+
+logger = logging.getLogger("runcrate_core")
 
 
 class Embedding(ApiModel):
@@ -55,7 +60,7 @@ def create(
     dimensions: int | None = None,
     user: str | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Call[Embeddings]:
     """Turn texts into vectors.
@@ -73,6 +78,7 @@ def create(
 
     Raises:
         ValueError: `input` is empty; nothing was sent.
+        TypeError: An item is not text; it is named and nothing was sent.
         ResponseFormatError: There is not one vector for each text.
 
     Example:
@@ -83,7 +89,10 @@ def create(
         print(len(vectors.data[0].embedding))
         ```
     """
-    texts = input if isinstance(input, str) else list(input)
+    if isinstance(input, str):
+        texts: str | list[str] = embeddable_texts([input])[0]
+    else:
+        texts = embeddable_texts(input)
     if not texts:
         raise ValueError("`input` is empty. Nothing was sent.")
     request = json_request(
@@ -106,6 +115,33 @@ def create(
     return Call(request, lambda answer: _read(answer, request, expected))
 
 
+def embeddable_texts(texts: Iterable[str]) -> list[str]:
+    """Return texts that can be sent, in the same order.
+
+    A lone surrogate, as text extracted from PDF files may hold, becomes U+FFFD; the position of
+    the text is logged.
+
+    Raises:
+        TypeError: An item is not text (`None`, NaN of a data frame); its position is named.
+    """
+    sendable = []
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(
+                f"Text {position} of those to embed is of type `{type(text).__name__}`, not text. "
+                "Nothing was sent. Remove it, or replace it by a text."
+            )
+        valid = valid_text(text)
+        if valid is not text:
+            logger.warning(
+                "Text %d of those to embed is not valid Unicode (a lone surrogate). It was sent "
+                "with U+FFFD in that place.",
+                position,
+            )
+        sendable.append(valid)
+    return sendable
+
+
 def _read(answer: Response, request: Request, expected: int) -> Embeddings:
     value = json_object(answer, request)
     items = value.get("data")
@@ -118,6 +154,10 @@ def _read(answer: Response, request: Request, expected: int) -> Embeddings:
             item["embedding"] = _numbers(item.get("embedding"))
     except (binascii.Error, ValueError):
         raise malformed(answer, request, "a vector is not valid base64") from None
+    for position, item in enumerate(items):
+        if not item["embedding"]:
+            place = item.get("index", position)
+            raise malformed(answer, request, f"the vector of text {place} is empty")
     result = validated(Embeddings, value, answer, request)
     result.data.sort(key=lambda item: item.index)
     return result.with_response(ResponseInfo(answer.status, answer.headers))

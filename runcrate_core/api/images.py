@@ -29,6 +29,7 @@ from runcrate_core.protocol.redaction import origin_of
 from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface
 from runcrate_core.protocol.response import Response, malformed
 from runcrate_core.protocol.steps import Call, Flow, GetRunner, Runner
+from runcrate_core.protocol.timeouts import TimeoutLike
 
 # A 4 megapixel image without compression has 12 MiB.
 MAX_IMAGE_BYTES: Final = 64 * 1024 * 1024
@@ -179,7 +180,7 @@ def generate(
     mask: MediaInput | None = None,
     control_image: MediaInput | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Flow[ImageGeneration]:
     """Make an image from a prompt, or edit one.

@@ -31,6 +31,8 @@ from runcrate_core.protocol.request import (
     new_idempotency_key,
 )
 from runcrate_core.protocol.steps import Call, Flow
+from runcrate_core.ssh.endpoint import async_shell_endpoint, shell_endpoint
+from runcrate_core.ssh.settings import connect
 
 
 def _about(method: str, instance_id: str, rest: str = "", **options: Any) -> Request:
@@ -340,6 +342,7 @@ class Instances(SyncResource):
     terminate = endpoint(terminate)
     wait_until_running = endpoint(wait_until_running)
     issue_ssh_certificate = endpoint(issue_certificate)
+    connect = shell_endpoint(connect)
 
 
 class AsyncInstances(AsyncResource):
@@ -354,3 +357,4 @@ class AsyncInstances(AsyncResource):
     terminate = async_endpoint(terminate)
     wait_until_running = async_endpoint(wait_until_running)
     issue_ssh_certificate = async_endpoint(issue_certificate)
+    connect = async_shell_endpoint(connect)

@@ -27,6 +27,7 @@ from runcrate_core.protocol.reconcile import Creation, create_once
 from runcrate_core.protocol.redaction import redact_json
 from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface, json_request
 from runcrate_core.protocol.steps import Call, Flow, RunInThread
+from runcrate_core.protocol.timeouts import TimeoutLike
 from runcrate_core.protocol.transfer import DEFAULT_LIMIT
 
 # The guide speaks of 30 seconds to several minutes; queues may be long.
@@ -47,7 +48,7 @@ def create(
     image: MediaInput | None = None,
     start_image: MediaInput | None = None,
     extra_headers: Mapping[str, str] | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
     **extra: Any,
 ) -> Flow[Video]:
     """Submit a video job. It costs money and is never submitted twice.

@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from runcrate_core.io.httpx_adapter import FAILURES, USER_AGENT, HttpClient, failure_of, shared_tls
+from runcrate_core.io.httpx_adapter import (
+    FAILURES,
+    UNUSABLE_HOSTS,
+    USER_AGENT,
+    failure_of,
+    new_client,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -34,6 +40,7 @@ class Probe:
         date: The answer's Date header.
         location: Host that a redirect points to.
         at: When the answer came, in seconds since 1970.
+        is_json: Whether the answer says that it is JSON, as every one of the API is.
     """
 
     subject: str
@@ -44,31 +51,37 @@ class Probe:
     date: str | None = None
     location: str = ""
     at: float = 0.0
+    is_json: bool = False
 
 
 def probe(
-    where: Addresses, key: str | None, patience_s: float, clock: Callable[[], float] = time.time
+    where: Addresses, key: str | None, timeout_s: float, clock: Callable[[], float] = time.time
 ) -> Iterator[Probe]:
     """Ask the inference API without a key, and the infrastructure API with the one there is.
 
     Args:
         where: Whom to ask.
         key: The key; sent to the infrastructure API alone, whose balance needs one.
-        patience_s: Seconds to wait for each answer.
+        timeout_s: Seconds to wait for each answer.
         clock: Seconds since 1970.
+
+    Raises:
+        ConfigurationError: The proxies or certificates that the environment names are not usable.
     """
     questions = (
         ("inference", f"{where.inference}/models", None),
         ("infrastructure", f"{where.infrastructure}/billing/balance", key),
     )
     # The client's own proxies and certificates; no repeats.
-    with HttpClient(verify=shared_tls(), timeout=patience_s, follow_redirects=False) as http:
+    with new_client(where.inference, where.infrastructure) as http:
         for subject, url, sent in questions:
             headers = {"user-agent": USER_AGENT}
             if sent is not None:
                 headers["authorization"] = f"Bearer {sent}"
             try:
-                with http.stream("GET", url, headers=headers) as answer:  # the body says nothing
+                with http.stream(
+                    "GET", url, headers=headers, timeout=timeout_s
+                ) as answer:  # the body says nothing
                     yield Probe(
                         subject,
                         url,
@@ -77,8 +90,9 @@ def probe(
                         date=answer.headers.get("date"),
                         location=_host(answer.headers.get("location", "")),
                         at=clock(),
+                        is_json="json" in answer.headers.get("content-type", ""),
                     )
-            except FAILURES as error:
+            except (*FAILURES, *UNUSABLE_HOSTS) as error:
                 failure = failure_of(error)
                 yield Probe(subject, url, failure=f"{failure.failure.value} ({failure.note})")
 

@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import math
+import os
+from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from urllib.parse import urlsplit
+from urllib.request import getproxies
 
 import httpx
 
+from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.request_body import length_of
 from runcrate_core.io.ssrf_guard import guard_of
+from runcrate_core.protocol.proxies import proxy_routes
 from runcrate_core.protocol.redaction import redact
 from runcrate_core.protocol.request import ReadTimeout, Surface
 from runcrate_core.protocol.response import Failure, TransportFailure
-from runcrate_core.protocol.url_policy import forbidden
+from runcrate_core.protocol.timeouts import TOTAL_PER_READ, Timeout, finite
+from runcrate_core.protocol.url_policy import forbidden, is_loopback
 from runcrate_core.version import __version__
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import AsyncIterator, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from runcrate_core.config import Config
     from runcrate_core.protocol.request import Request
@@ -28,18 +35,25 @@ HttpClient = httpx.Client
 AsyncHttpClient = httpx.AsyncClient
 HttpResponse = httpx.Response
 C = TypeVar("C", httpx.Client, httpx.AsyncClient)
+T = TypeVar("T")
 
 CONNECT_TIMEOUT_S: Final = 5.0
 WRITE_TIMEOUT_S: Final = 60.0
-# How long a call waits for a connection of a full pool.
-POOL_TIMEOUT_S: Final = 10.0
+# The limits of a client whose user has set none.
+_UNSET_TIMEOUT: Final = httpx.Timeout(5.0)
+# How long a call waits for a connection of a full pool: as long as the slowest answer may take. It
+# waits for the program's own other calls, so its timeout, which is for the service, does not count.
+POOL_TIMEOUT_S: Final = 600.0
+# A program that makes hundreds of calls at once has a connection for each.
 LIMITS: Final = httpx.Limits(
-    max_connections=100, max_keepalive_connections=20, keepalive_expiry=5.0
+    max_connections=1000, max_keepalive_connections=100, keepalive_expiry=5.0
 )
 USER_AGENT: Final = f"runcrate-integrations/{__version__}"
 
 # What the HTTP library raises when there is no usable answer.
 FAILURES: Final = (httpx.TransportError, httpx.DecodingError, httpx.StreamError)
+# What comes of a host that no resolver takes (of a proxy, or of a client given by the user).
+UNUSABLE_HOSTS: Final = (httpx.InvalidURL, UnicodeError)
 _REASONS: Final[tuple[tuple[type[Exception], Failure], ...]] = (
     (httpx.ConnectTimeout, Failure.CONNECT_TIMEOUT),
     (httpx.PoolTimeout, Failure.POOL_TIMEOUT),
@@ -49,6 +63,7 @@ _REASONS: Final[tuple[tuple[type[Exception], Failure], ...]] = (
     (httpx.ProxyError, Failure.CONNECT),
     (httpx.UnsupportedProtocol, Failure.CONNECT),
     (httpx.DecodingError, Failure.UNREADABLE),
+    *((kind, Failure.CONNECT) for kind in UNUSABLE_HOSTS),
 )
 # The library words a proxy's refusal to open a tunnel as its status line.
 _PROXY_AUTH_STATUS: Final = "407"
@@ -64,20 +79,76 @@ def failure_of(error: Exception) -> TransportFailure:
     return TransportFailure(reason, note)
 
 
-def new_client() -> httpx.Client:
-    """Return an HTTP client with our limits."""
-    return httpx.Client(limits=LIMITS, verify=shared_tls())
+def new_client(*api_urls: str) -> httpx.Client:
+    """Return an HTTP client with our limits, and the proxies and certificates of the environment.
+
+    Args:
+        api_urls: URLs of the APIs; those of this computer are reached without a proxy.
+
+    Raises:
+        ConfigurationError: A variable of the environment is not usable.
+    """
+    mounts = {
+        pattern: None if proxy is None else _proxy_transport(httpx.HTTPTransport, pattern, proxy)
+        for pattern, proxy in _proxies(api_urls).items()
+    }
+    return httpx.Client(limits=LIMITS, verify=shared_tls(), trust_env=False, mounts=mounts)
 
 
-def new_async_client() -> httpx.AsyncClient:
-    """Return an asynchronous HTTP client with our limits."""
-    return httpx.AsyncClient(limits=LIMITS, verify=shared_tls())
+def new_async_client(*api_urls: str) -> httpx.AsyncClient:
+    """Return what `new_client` does, for an event loop."""
+    mounts = {
+        pattern: None
+        if proxy is None
+        else _proxy_transport(httpx.AsyncHTTPTransport, pattern, proxy)
+        for pattern, proxy in _proxies(api_urls).items()
+    }
+    return httpx.AsyncClient(limits=LIMITS, verify=shared_tls(), trust_env=False, mounts=mounts)
+
+
+def _proxies(api_urls: tuple[str, ...]) -> dict[str, str | None]:
+    hosts = [urlsplit(url).hostname or "" for url in api_urls]
+    direct = [host for url, host in zip(api_urls, hosts, strict=True) if is_loopback(url)]
+    return proxy_routes(getproxies(), hosts=hosts, direct_hosts=direct)
+
+
+def _proxy_transport(kind: Callable[..., T], pattern: str, proxy: str) -> T:
+    variable = f"{pattern.partition(':')[0].upper()}_PROXY"
+    try:
+        return kind(proxy=httpx.Proxy(proxy), verify=shared_tls(), limits=LIMITS)
+    except ImportError:
+        raise ConfigurationError(
+            f"{variable} names a SOCKS proxy, which needs a further package: "
+            "`pip install 'httpx[socks]'`. Nothing was sent."
+        ) from None
+    except (ValueError, httpx.InvalidURL):
+        raise ConfigurationError(
+            f"{variable} is not the URL of a proxy (`http://proxy:3128`). Correct it, or unset it "
+            "to connect directly. Nothing was sent."
+        ) from None
 
 
 @functools.cache
 def shared_tls() -> ssl.SSLContext:
-    """Return the process's TLS settings: reading the certificates takes tens of milliseconds."""
-    return httpx.create_ssl_context()
+    """Return the process's TLS settings: reading the certificates takes tens of milliseconds.
+
+    Raises:
+        ConfigurationError: `SSL_CERT_FILE` or `SSL_CERT_DIR` is not usable.
+    """
+    directory = os.environ.get("SSL_CERT_DIR")
+    variable = "SSL_CERT_FILE" if os.environ.get("SSL_CERT_FILE") else "SSL_CERT_DIR"
+    if directory and variable == "SSL_CERT_DIR" and not Path(directory).is_dir():
+        raise ConfigurationError("SSL_CERT_DIR is not a directory. Nothing was sent.")
+    try:
+        return httpx.create_ssl_context()
+    except (OSError, ValueError) as error:
+        if not os.environ.get(variable):
+            raise
+        raise ConfigurationError(
+            f"{variable} does not lead to certificates in PEM form "
+            f"({getattr(error, 'strerror', None) or type(error).__name__}). Correct it, or unset "
+            "it to use the built-in ones. Nothing was sent."
+        ) from None
 
 
 def build_request(client: C, request: Request, config: Config, content: Any) -> httpx.Request:
@@ -93,13 +164,13 @@ def build_request(client: C, request: Request, config: Config, content: Any) -> 
         _url(request, config),
         headers=_headers(request, config),
         content=content,
-        timeout=_timeout(request, config),
+        timeout=_timeout(client, request, config),
     )
 
 
 def _external_request(client: C, request: Request, config: Config, content: Any) -> httpx.Request:
     """Make a request that has nothing of the client in it: no headers, no cookies, no key."""
-    extensions: dict[str, Any] = {"timeout": _timeout(request, config).as_dict()}
+    extensions: dict[str, Any] = {"timeout": _timeout(client, request, config).as_dict()}
     guard = guard_of(request, config)
     if guard is not None:
         waits = isinstance(client, httpx.AsyncClient)
@@ -150,23 +221,38 @@ def _headers(request: Request, config: Config) -> dict[str, str]:
     return headers
 
 
-def _timeout(request: Request, config: Config) -> httpx.Timeout:
-    given = request.timeout or config.timeout
+def time_limits(
+    client: httpx.Client | httpx.AsyncClient, request: Request, config: Config
+) -> Timeout:
+    """Return the limits of one attempt: of the call, else the client, else its `http_client`."""
+    given = (Timeout.of(request.timeout) or Timeout()).over(config.timeout)
+    if client.timeout != _UNSET_TIMEOUT:
+        given = given.over(Timeout.of(client.timeout))
     if request.read_timeout is ReadTimeout.STREAM:
-        read = config.stream_idle_timeout
+        # An idle limit of its own; the `http_client` may be stricter, as it is about every socket.
+        own = Timeout.of(client.timeout) if client.timeout != _UNSET_TIMEOUT else None
+        read = min(config.stream_idle_timeout, (own and own.read) or config.stream_idle_timeout)
     else:
-        read = given or request.read_timeout.value
-    return httpx.Timeout(
-        _finite(read),
-        connect=min(CONNECT_TIMEOUT_S, given or read),
-        write=_finite(given or WRITE_TIMEOUT_S),
-        pool=min(POOL_TIMEOUT_S, given or read),
+        read = given.read or request.read_timeout.value
+    defaults = Timeout(
+        connect=min(CONNECT_TIMEOUT_S, read),
+        write=WRITE_TIMEOUT_S,
+        pool=POOL_TIMEOUT_S,
+        total=TOTAL_PER_READ * read,
     )
+    return replace(given, read=read).over(defaults)
 
 
-def _finite(seconds: float) -> float | None:
-    """Return a limit as the HTTP library takes it: sockets know no infinite time."""
-    return None if math.isinf(seconds) else seconds
+def _timeout(
+    client: httpx.Client | httpx.AsyncClient, request: Request, config: Config
+) -> httpx.Timeout:
+    limits = time_limits(client, request, config)
+    return httpx.Timeout(
+        finite(limits.read),
+        connect=finite(limits.connect),
+        write=finite(limits.write),
+        pool=finite(limits.pool),
+    )
 
 
 def raw_pieces(response: httpx.Response) -> Iterator[bytes]:

@@ -13,6 +13,7 @@ from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.http_logs import redacted_logs
 from runcrate_core.io.httpx_adapter import (
     FAILURES,
+    UNUSABLE_HOSTS,
     AsyncHttpClient,
     HttpClient,
     auth_of,
@@ -51,11 +52,12 @@ class SyncHttp:
         """Whether the HTTP client is the user's own."""
         return self._given is not None
 
-    def client(self) -> HttpClient:
+    def client(self, config: Config) -> HttpClient:
         """Return the HTTP client of this process, made when first needed.
 
         Raises:
-            ConfigurationError: `close` was called.
+            ConfigurationError: `close` was called, or the proxies or certificates that the
+                environment names are not usable.
         """
         if self._closed:
             raise _closed_error()
@@ -67,7 +69,7 @@ class SyncHttp:
         with self._lock:
             if self._own is None or self._owner != os.getpid():
                 # After a fork the parent's connections are left alone, not closed.
-                self._own = new_client()
+                self._own = new_client(config.inference_url, config.base_url)
                 self._owner = os.getpid()
             return self._own
 
@@ -99,7 +101,7 @@ class SyncHttp:
             response.close()
 
     def _exchange(self, request: Request, config: Config) -> HttpResponse | TransportFailure:
-        client, content = self.client(), request.content
+        client, content = self.client(config), request.content
         pieces = pieces_of(content) if isinstance(content, tuple) else content
         built = build_request(client, request, config, pieces)
         try:
@@ -107,7 +109,7 @@ class SyncHttp:
                 return client.send(
                     built, auth=auth_of(request), stream=True, follow_redirects=False
                 )
-        except FAILURES as error:
+        except (*FAILURES, *UNUSABLE_HOSTS) as error:
             return failure_of(error)
 
     def close(self) -> None:
@@ -134,11 +136,11 @@ class AsyncHttp:
         """Whether the HTTP client is the user's own."""
         return self._given is not None
 
-    def client(self) -> AsyncHttpClient:
+    def client(self, config: Config) -> AsyncHttpClient:
         """Return the HTTP client of the running loop and process, made when first needed.
 
         Raises:
-            ConfigurationError: `aclose` was called.
+            ConfigurationError: `aclose` was called, or as for `SyncHttp.client`.
         """
         if self._closed:
             raise _closed_error()
@@ -148,7 +150,9 @@ class AsyncHttp:
         found = self._own.get(loop)
         if found is None or found.process != os.getpid():
             self._forget_ended_loops()
-            found = self._own[loop] = _LoopClient()
+            found = self._own[loop] = _LoopClient(
+                new_async_client(config.inference_url, config.base_url)
+            )
         return found.client
 
     def _forget_ended_loops(self) -> None:
@@ -187,7 +191,7 @@ class AsyncHttp:
             await response.aclose()
 
     async def _exchange(self, request: Request, config: Config) -> HttpResponse | TransportFailure:
-        client, content = self.client(), request.content
+        client, content = self.client(config), request.content
         pieces = apieces_of(content) if isinstance(content, tuple) else content
         built = build_request(client, request, config, pieces)
         try:
@@ -195,7 +199,7 @@ class AsyncHttp:
                 return await client.send(
                     built, auth=auth_of(request), stream=True, follow_redirects=False
                 )
-        except FAILURES as error:
+        except (*FAILURES, *UNUSABLE_HOSTS) as error:
             return failure_of(error)
 
     async def aclose(self) -> None:
@@ -217,8 +221,8 @@ class _LoopClient:
 
     __slots__ = ("_closer", "client", "process")
 
-    def __init__(self) -> None:
-        self.client = new_async_client()
+    def __init__(self, client: AsyncHttpClient) -> None:
+        self.client = client
         self.process = os.getpid()
         self._closer = _close_at_end(self.client)
         with contextlib.suppress(StopIteration):
@@ -242,7 +246,7 @@ def _closed_error() -> ConfigurationError:
 def _require(client: object, kind: type[HttpClient | AsyncHttpClient]) -> None:
     if client is not None and not isinstance(client, kind):
         given = type(client)
-        raise TypeError(
+        raise ConfigurationError(
             f"`http_client` must be an `httpx.{kind.__name__}`, not "
             f"`{given.__module__}.{given.__name__}`."
         )

@@ -43,6 +43,11 @@ class ChatAccumulator:
         self._members: dict[str, Any] = {}
 
     @property
+    def has_choices(self) -> bool:
+        """Whether any choice has come."""
+        return bool(self._choices)
+
+    @property
     def finished(self) -> bool:
         """Whether there are choices, and each has a finish reason."""
         choices = self._choices.values()
@@ -184,7 +189,7 @@ class _ChoiceFold:
         message.update((name, items.folded()) for name, items in self.items.items())
         for name, pieces in self.texts.items():
             if pieces:
-                text, parts = joined(pieces), message.get(name)
+                text, parts = "".join(pieces), message.get(name)
                 # Content that came as parts and as text becomes parts, as in a whole answer.
                 message[name] = (
                     [*parts, {"type": "text", "text": text}] if isinstance(parts, list) else text
@@ -244,7 +249,7 @@ class _ItemsFold:
     def folded(self) -> list[Any]:
         return [
             {
-                name: joined(value) if isinstance(value, _Pieces) else value
+                name: "".join(value) if isinstance(value, _Pieces) else value
                 for name, value in entry.items()
             }
             if isinstance(entry, dict)
@@ -257,17 +262,3 @@ class _Pieces(list[str]):
     """Pieces of a text inside an item."""
 
     __slots__ = ()
-
-
-def joined(pieces: list[str]) -> str:
-    """Join pieces of a text.
-
-    Servers that count text in UTF-16 may cut a character into two surrogates, each valid JSON;
-    joined they must become the character again, or the text cannot be encoded.
-    """
-    text = "".join(pieces)
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
-    return text

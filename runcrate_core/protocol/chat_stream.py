@@ -2,7 +2,7 @@
 
 A stream is whole when `[DONE]` came, or when each choice seen has a finish reason: some servers
 never send `[DONE]`. After a finish reason the reading goes on, for the chunk with the usage. A
-body that ends in any other way was cut.
+body that ends in any other way was cut, and one without any choice holds no answer.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from runcrate_core.protocol.chat_accumulator import ChatAccumulator
 from runcrate_core.protocol.chat_types import ChatCompletionChunk, error_of
 from runcrate_core.protocol.response import Failure, TransportFailure
 from runcrate_core.protocol.sse import DONE, MAX_EVENT_BYTES, SSEBoundError, SSEDecoder
+from runcrate_core.protocol.unicode_text import SurrogateJoiner
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,6 +25,8 @@ FaultKind = Literal["truncated", "stalled", "error_event", "invalid_json", "line
 # After its last choice has finished, a server owes at most the usage and `[DONE]`. Pings are then
 # not listened to for as long as while an answer is awaited.
 MAX_TRAILER_S: Final = 10.0
+
+_NO_CHOICE: Final = "it held no answer"
 
 # Unlike `json.loads`, this looks for no white space around the value; it takes half the time.
 _parse: Final = json.JSONDecoder().raw_decode
@@ -72,6 +75,7 @@ class ChatStreamReader:
         self.chunks_received = 0
         self._decoder = SSEDecoder(max_event_bytes=max_event_bytes)
         self._fold = ChatAccumulator()
+        self._surrogates = SurrogateJoiner()
         # When the first read without content was made, since content last came. A reader of
         # chunks who takes long makes no reads, and so cannot make a stream look stalled.
         self._silent_since: float | None = now
@@ -118,7 +122,9 @@ class ChatStreamReader:
         if self.completed:
             self.done = True
         elif self.fault is None:
-            detail = "" if self.chunks_received else "it had no event"
+            detail = "" if self._fold.has_choices else _NO_CHOICE
+            if not self.chunks_received:
+                detail = "it had no event"
             self.fault = StreamFault("truncated", self.chunks_received, detail)
         return chunks
 
@@ -158,6 +164,7 @@ class ChatStreamReader:
     def _read(self, payloads: Sequence[str], now: float) -> list[ChatCompletionChunk]:
         chunks: list[ChatCompletionChunk] = []
         carries = False
+        surrogates = self._surrogates
         for payload in payloads:
             try:
                 event, end = _parse(payload)
@@ -176,6 +183,8 @@ class ChatStreamReader:
                     received = self.chunks_received + len(chunks)
                     self.fault = StreamFault("error_event", received, error=error)
                     break
+            if (surrogates.held or "\\u" in payload) and surrogates.concerns(payload):
+                surrogates.repair(event)
             carries |= self._fold.add(event)
             chunks.append(ChatCompletionChunk(event))
         self.chunks_received += len(chunks)
@@ -193,7 +202,10 @@ class ChatStreamReader:
         if not text:
             return None  # sent by some servers to keep the connection open
         if text == DONE:
-            self.done = True
+            if self._fold.has_choices:
+                self.done = True
+            else:
+                self.fault = StreamFault("truncated", self.chunks_received, _NO_CHOICE)
             return None
         offset = 0
         try:

@@ -38,7 +38,7 @@ def safe_file_name(name: str, fallback: str | None = None) -> str:
     )
     base = _SEPARATORS.split(unicodedata.normalize("NFC", visible))[-1]
     plain = _trimmed(_FORBIDDEN.sub("_", base))
-    if _DEVICE.fullmatch(plain.partition(".")[0].rstrip(" ")):
+    if is_device_name(plain):
         plain = f"_{plain}"
     plain = _trimmed(_shortened(plain))
     if plain:
@@ -46,6 +46,11 @@ def safe_file_name(name: str, fallback: str | None = None) -> str:
     if fallback is None:
         raise ValueError(f"{name[:80]!r} is not a file name. Nothing was written.")
     return fallback
+
+
+def is_device_name(name: str) -> bool:
+    """Return whether Windows takes a file name for a device, such as `NUL` or `com1.txt`."""
+    return _DEVICE.fullmatch(name.partition(".")[0].rstrip(" ")) is not None
 
 
 def part_file_name(name: str, random: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import inspect
 import io
 import os
 import re
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
     from runcrate_core.protocol.request import Content, FileSource
 
 # Everything that a media argument may be.
-MediaInput = str | bytes | os.PathLike[str] | BinaryIO
+MediaInput = str | bytes | bytearray | memoryview | os.PathLike[str] | BinaryIO
 
 # Enough to recognise what a file is.
 HEAD_BYTES: Final = 512
@@ -61,7 +62,9 @@ class DataUri:
 
 def is_file(value: object) -> bool:
     """Return whether a value is a file in one of the forms that are read by this program."""
-    return isinstance(value, bytes | bytearray | os.PathLike | io.IOBase) or hasattr(value, "read")
+    return isinstance(value, bytes | bytearray | memoryview | os.PathLike | io.IOBase) or hasattr(
+        value, "read"
+    )
 
 
 def source_of(value: MediaInput, argument: str) -> FileSource | str:
@@ -77,7 +80,7 @@ def source_of(value: MediaInput, argument: str) -> FileSource | str:
     match value:
         case str():
             return media_text(value, argument)
-        case bytes() | bytearray():
+        case bytes() | bytearray() | memoryview():
             if not value:
                 raise ValueError(f"`{argument}` is empty. Nothing was sent.")
             return BytesSource(bytes(value))
@@ -95,6 +98,11 @@ def source_of(value: MediaInput, argument: str) -> FileSource | str:
 def _object_source(value: BinaryIO, argument: str) -> ObjectSource:
     if isinstance(value, io.TextIOBase):
         raise ValueError(f"`{argument}` is open as text; open it with `'rb'`. Nothing was sent.")  # noqa: TRY004 - callers handle every bad input as one class
+    if inspect.iscoroutinefunction(value.read):
+        raise ValueError(
+            f"`{argument}` is an asynchronous file, which is not read here. Pass its bytes "
+            "(`await file.read()`), or a `Path`. Nothing was sent."
+        )
     if not (hasattr(value, "seekable") and value.seekable()):
         raise ValueError(
             f"`{argument}` cannot be read twice, which a repeat needs; pass its bytes, or a "
@@ -156,11 +164,19 @@ def head_of(source: FileSource, argument: str) -> bytes:
         OSError: It cannot be read.
         ValueError: It is empty.
     """
+    head = bytearray()
     with source.open() as file:
-        head = file.read(HEAD_BYTES)
+        # A raw stream may give a few bytes at a time.
+        while len(head) < HEAD_BYTES and (piece := file.read(HEAD_BYTES - len(head))):
+            if not isinstance(piece, bytes):
+                raise ValueError(  # noqa: TRY004 - callers handle every bad input as one class
+                    f"`{argument}` gives `{type(piece).__name__}` instead of bytes; open it with "
+                    "`'rb'`. Nothing was sent."
+                )
+            head += piece
     if not head:
         raise ValueError(f"`{argument}` is empty. Nothing was sent.")
-    return head
+    return bytes(head)
 
 
 def name_of_source(source: FileSource) -> str:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final, Protocol
 
 from runcrate_core.protocol.identifiers import path_segment
 from runcrate_core.protocol.json_body import encode_json
+from runcrate_core.protocol.timeouts import Timeout, TimeoutLike
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -92,7 +93,8 @@ class Request:
         content_type: Media type of `content`.
         headers: Further headers.
         idempotency_key: Sent as `Idempotency-Key`; minted once for each logical call.
-        timeout: Seconds that override `patience`, when the caller gave them.
+        timeout: Limits that override `read_timeout`, when the caller gave them (as seconds, or in
+            one of the forms of `Timeout.of`).
     """
 
     surface: Surface
@@ -106,7 +108,10 @@ class Request:
     content_type: str | None = None
     headers: tuple[tuple[str, str], ...] = ()
     idempotency_key: str | None = None
-    timeout: float | None = None
+    timeout: float | TimeoutLike | None = None
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "timeout", Timeout.of(self.timeout))
 
     def __repr__(self) -> str:
         # Bodies hold prompts and environment values, external paths hold signatures.
@@ -125,7 +130,7 @@ def json_request(
     body: Mapping[str, Any] | None = None,
     headers: Mapping[str, str] | None = None,
     idempotency_key: str | None = None,
-    timeout: float | None = None,
+    timeout: float | TimeoutLike | None = None,
 ) -> Request:
     """Make a request with an optional JSON body, encoded now.
 
@@ -197,13 +202,17 @@ def _each_pair(query: Mapping[str, QueryValue | Sequence[str]]) -> Iterator[tupl
                 yield from ((name, item) for item in value)
 
 
-def header_pairs(headers: Mapping[str, str]) -> tuple[tuple[str, str], ...]:
+def header_pairs(headers: Mapping[Any, Any]) -> tuple[tuple[str, str], ...]:
     """Return checked headers.
 
     Raises:
         ValueError: A name or value is not one line of printable text. The value is not shown.
     """
     for name, value in headers.items():
+        if not isinstance(name, str) or not isinstance(value, str):
+            raise ValueError(  # noqa: TRY004 - callers handle every bad header as one class
+                f"The header {name!r} must have a name and a value as text. Nothing was sent."
+            )
         if not name or not all("!" <= character <= "~" for character in name):
             raise ValueError(f"The header name {name!r} is not a token. Nothing was sent.")
         if not all(character == "\t" or " " <= character <= "~" for character in value):

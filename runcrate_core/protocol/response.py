@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from runcrate_core.errors import ResponseFormatError
 from runcrate_core.protocol.rate_limiter import RateLimit
 from runcrate_core.protocol.redaction import public_headers
+from runcrate_core.protocol.unicode_text import may_hold_surrogates, valid_json
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,13 +129,14 @@ def request_id_of(headers: Mapping[str, str]) -> str | None:
 
 
 def json_value(answer: Response, request: Request) -> Any:
-    """Return the JSON value of a body.
+    """Return the JSON value of a body, every text of it valid Unicode.
 
     Raises:
         ResponseFormatError: The body is not JSON. Its content is not shown.
     """
     try:
-        return json.loads(answer.body)
+        value = json.loads(answer.body)
+        return valid_json(value) if may_hold_surrogates(answer.body) else value
     except (ValueError, RecursionError):
         kind = answer.content_type or "no content type"
         what = "is empty" if not answer.body.strip() else f"is not JSON ({kind})"

@@ -3,13 +3,16 @@
 OpenAI's form is: every piece has the `index` of its call; `id` and the function's name come once,
 in the first piece; arguments are pieces of JSON text. Servers leave the index out, send null or
 always 0, repeat ids and names, or send arguments as an object. `ToolCallAssembler` rewrites each
-piece into OpenAI's form, so that everything behind it may rely on the index alone.
+piece into OpenAI's form, so that everything behind it may rely on the index alone. Parallel calls
+under one id get ids of their own, as servers refuse results that name the same call twice.
 """
 
 from __future__ import annotations
 
 import json
 from typing import Any, Final, NamedTuple
+
+from runcrate_core.protocol.tool_arguments import unique_call_id
 
 # Members of a piece that merely continues a call: `index` and `function`.
 _CONTINUATION_SIZE: Final = 2
@@ -32,17 +35,29 @@ class _Call:
     """One call as far as its pieces have come.
 
     Attributes:
+        id: The identifier that is handed on; unlike that of any other call.
+        sent_id: The identifier that the server gives it.
         index: The index that is handed on; unlike that of any other call.
         sent_index: The index that the server gives it, if it gives one.
         members: What else the pieces have, such as `type`; the last value wins.
     """
 
-    __slots__ = ("arguments", "function_members", "id", "index", "members", "name", "sent_index")
+    __slots__ = (
+        "arguments",
+        "function_members",
+        "id",
+        "index",
+        "members",
+        "name",
+        "sent_id",
+        "sent_index",
+    )
 
     def __init__(self, index: int, sent_index: int | None) -> None:
         self.index = index
         self.sent_index = sent_index
         self.id = ""
+        self.sent_id = ""
         self.name = ""
         self.arguments: list[str] = []
         self.members: dict[str, Any] = {}
@@ -50,8 +65,8 @@ class _Call:
 
     def collect(self, delta: dict[str, Any], function: dict[str, Any], marks: _Marks) -> None:
         """Add a repaired piece, and take out of it what an earlier piece has said."""
-        if marks.id and not self.id:
-            self.id = marks.id
+        if self.id and not self.sent_id:
+            self.sent_id, delta["id"] = marks.id, self.id
         else:
             delta.pop("id", None)
         if marks.name and marks.name != self.name:
@@ -154,7 +169,7 @@ class ToolCallAssembler:
         _make_arguments_text(function)
         marks = _marks_of(delta)
         if marks.id:
-            call = self._call_with_id(marks)
+            call = self._call_with_id(marks, function)
         elif marks.sent_index is not None:
             call = self._call_with_index(marks, function)
         elif marks.name:
@@ -168,22 +183,26 @@ class ToolCallAssembler:
         if marks.sent_index is not None:
             self._by_sent_index[marks.sent_index] = call
         if marks.id:
-            self._by_id.setdefault(marks.id, call)
+            self._by_id[marks.id] = call
+            if not call.id:
+                call.id = unique_call_id(marks.id, (other.id for other in self._calls))
         delta["index"] = call.index
         call.collect(delta, function, marks)
 
-    def _call_with_id(self, marks: _Marks) -> _Call | None:
+    def _call_with_id(self, marks: _Marks, function: dict[str, Any]) -> _Call | None:
         numbered = None if marks.sent_index is None else self._by_sent_index.get(marks.sent_index)
         known = self._by_id.get(marks.id)
         if known is not None:
-            if numbered is not None and numbered.id == marks.id:
-                return numbered
+            if numbered is not None and numbered.sent_id == marks.id:
+                known = numbered
             # Two parallel calls under one id: the index, which is the documented mark, decides.
             renumbered = marks.sent_index is not None and known.sent_index not in (
                 None,
                 marks.sent_index,
             )
-            return None if renumbered and marks.name else known
+            if marks.name and (renumbered or known.is_over(marks.name, function)):
+                return None
+            return known
         if marks.sent_index is None and self._calls:
             numbered = self._calls[-1]
         # A new id is a new call, unless it is the late id of a call that has none yet.

@@ -36,6 +36,7 @@ from runcrate_emulator.infrastructure.wire import (
     world_of,
 )
 
+_SSH_PORT = 22
 _MOST_GPUS = 1024  # more than any machine has; only bounds the query parameter
 
 
@@ -133,10 +134,17 @@ async def issue_certificate(request: Request) -> Response:
     if machines.status_at(machine, world.moment) != "running":
         raise _conflict(machine, "is not running")
     world.keep_machine(replace(machine, active_at=world.moment))
-    kind, material = public_key.split()[:2]
-    stamp = hashlib.sha256(f"{machine.id} {material}".encode()).digest()
-    certificate = f"{kind}-cert-v01@openssh.com {base64.b64encode(stamp).decode()} emulated"
-    return one({"certificate": certificate, "ip": machine.ip, "user": "root", "port": 22})
+    if world.ssh is None:
+        kind, material = public_key.split()[:2]
+        stamp = hashlib.sha256(f"{machine.id} {material}".encode()).digest()
+        certificate = f"{kind}-cert-v01@openssh.com {base64.b64encode(stamp).decode()} emulated"
+    else:
+        try:
+            certificate = world.ssh.sign(machine.id, public_key)
+        except ValueError:
+            fields.bad_value("public_key", "is not an SSH public key")
+    port = machine.ssh_port or _SSH_PORT
+    return one({"certificate": certificate, "ip": machine.ip, "user": "root", "port": port})
 
 
 def view(machine: Machine, now: datetime) -> dict[str, Any]:
@@ -163,6 +171,7 @@ def view(machine: Machine, now: datetime) -> dict[str, Any]:
         "idle_shutdown_minutes": machine.idle_shutdown_minutes,
         "auto_stop_at": iso(machines.auto_stop_at(machine, now)),
         "stop_reason": machine.stop_reason,
+        **({} if machine.ssh_port is None else {"ssh_port": machine.ssh_port}),
     }
 
 

@@ -150,10 +150,10 @@ def launch_instance(
         at=at,
         template=spec.template,
         storage_id=spec.storage_id,
+        ssh_key_id=spec.ssh_key_id,
     )
     machine = replace(
         machine,
-        ssh_key_id=spec.ssh_key_id,
         max_runtime_minutes=spec.max_runtime_minutes,
         idle_shutdown_minutes=spec.idle_shutdown_minutes,
     )
@@ -173,6 +173,7 @@ def start_machine(
     at: datetime,
     template: str | None,
     storage_id: str | None,
+    ssh_key_id: str | None = None,
     job_id: str | None = None,
 ) -> Machine:
     """Create a machine of a chosen type.
@@ -199,10 +200,10 @@ def start_machine(
         usage_from=at,
         active_at=at,
         storage_id=storage_id,
+        ssh_key_id=ssh_key_id,
         job_id=job_id,
     )
-    world.keep_machine(machine)
-    return machine
+    return world.keep_machine(machine)
 
 
 def check_volume(world: Workspace, environment: Environment, storage_id: str | None) -> None:

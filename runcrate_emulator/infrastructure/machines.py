@@ -29,6 +29,7 @@ class Machine:
         active_at: When somebody was last connected to it, as far as known.
         runtime_not_before: Earliest stop for max runtime after a change of that limit.
         idle_not_before: Earliest stop for being idle after a change of that limit.
+        ssh_port: Port of its SSH server; None where there is none.
         job_id: The job that it runs for; None for an instance.
     """
 
@@ -47,6 +48,7 @@ class Machine:
     runtime_not_before: datetime | None = None
     idle_not_before: datetime | None = None
     ssh_key_id: str | None = None
+    ssh_port: int | None = None
     storage_id: str | None = None
     job_id: str | None = None
     stopped_at: datetime | None = None

@@ -80,9 +80,12 @@ def test_done_is_seen_at_once():
     assert one.completed
 
 
-def test_only_done():
-    one, chunks = read(DONE)
-    assert (one.completed, one.fault, chunks) == (True, None, [])
+@pytest.mark.parametrize("body", [DONE, USAGE + DONE])
+def test_a_stream_without_a_choice_is_not_an_answer(body):
+    one, _ = read(body)
+    assert not one.completed
+    assert one.fault is not None
+    assert (one.fault.kind, one.fault.detail) == ("truncated", "it held no answer")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +95,7 @@ def test_only_done():
         (HELLO + STOP[:-10], 2, ""),
         (HELLO + event(chunk("x", finish_reason="")), 3, ""),
         (HELLO + event(chunk("b", index=1)) + STOP, 4, ""),  # choice 1 has not finished
-        (USAGE, 1, ""),
+        (USAGE, 1, "it held no answer"),
         (b"", 0, "it had no event"),
         (b"<html>busy</html>", 0, "it had no event"),
     ],
@@ -295,7 +298,7 @@ def test_connection_that_fails(failure, kind, detail):
     assert one.fault.kind == kind
 
 
-@pytest.mark.parametrize("body", [HELLO + STOP, DONE])
+@pytest.mark.parametrize("body", [HELLO + STOP, HELLO + DONE])
 def test_connection_that_fails_after_the_answer_is_whole(body):
     one, _ = read(body, end=False)
     one.fail(TransportFailure(Failure.BROKEN))

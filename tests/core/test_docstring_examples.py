@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from runcrate_core import Runcrate
+from runcrate_emulator import Emulator
 from tests.core.test_surfaces_agree import BLOCKING, METHODS
 
 SUBJECTS = (
@@ -105,6 +106,15 @@ class Things(dict[str, Any]):
 def test_examples_run(
     path: str, cloud: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if path == "instances.connect":
+        (tmp_path / "train.py").write_text("print('trained')")
+        with Emulator(ssh=True, clock_speed=600.0) as with_ssh:
+            run_example(path, with_ssh, tmp_path, monkeypatch)
+    else:
+        run_example(path, cloud, tmp_path, monkeypatch)
+
+
+def run_example(path: str, cloud: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     example = example_of(path).replace("ssh-ed25519 AAAA...", PUBLIC_KEY)
     assert example
     (tmp_path / "my-project").mkdir()

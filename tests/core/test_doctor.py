@@ -141,7 +141,9 @@ def test_of_a_proxy_only_the_host_is_shown() -> None:
     ],
 )
 def test_answers_are_judged(status: int, with_key: bool, level: Level, says: str) -> None:
-    probe = Probe("inference", "u", status, with_key=with_key, location="runcrate.example")
+    probe = Probe(
+        "inference", "u", status, with_key=with_key, location="runcrate.example", is_json=True
+    )
     found = doctor.probe_finding(probe)
     assert found.level is level
     assert says in found.text
@@ -203,7 +205,7 @@ def test_a_host_that_does_not_answer_is_found(monkeypatch: pytest.MonkeyPatch) -
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else answers here
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
         variables = {"RUNCRATE_API_BASE": url, "RUNCRATE_API_URL": url, "RUNCRATE_API_KEY": KEY}
-        facts = doctor.look(variables, patience_s=1)
+        facts = doctor.look(variables, timeout_s=1)
     found = [doctor.probe_finding(probe) for probe in facts.probes]
     assert [finding.level for finding in found] == [Level.PROBLEM] * 2
     assert "could not be opened" in found[0].text

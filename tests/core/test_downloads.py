@@ -305,7 +305,7 @@ def test_51_a_file_that_does_not_say_so_is_stopped_at_the_limit(run: Any, target
 
 def test_a_connection_that_is_given_up_is_closed(run: Any, target: Target) -> None:
     def connections(client: Any) -> int:
-        return len(client._driver.http.client()._transport._pool.connections)
+        return len(client._driver.http.client(client._driver.config)._transport._pool.connections)
 
     async def waiting(client: Any) -> int:
         with pytest.raises(rc.ResponseFormatError):
@@ -585,7 +585,7 @@ async def test_a_cancelled_download_leaves_nothing(target: Target) -> None:
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
                 await task
-            pool = client._driver.http.client()._transport._pool  # type: ignore[attr-defined]
+            pool = client._driver.http.client(client._driver.config)._transport._pool  # type: ignore[attr-defined]
             assert pool.connections == []
     assert target.unchanged()
 

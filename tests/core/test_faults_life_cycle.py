@@ -108,7 +108,7 @@ def test_42_fifty_threads_share_one_client() -> None:
 
         def work() -> list[Any]:
             barrier.wait()
-            made.add(id(client._driver.http.client()))
+            made.add(id(client._driver.http.client(client._driver.config)))
             return client.instances.list()
 
         with ThreadPoolExecutor(50) as pool:
@@ -147,7 +147,7 @@ def test_43_a_client_that_was_given_stays_open() -> None:
 
 @pytest.mark.parametrize("wrong", [object(), httpx.AsyncClient()])
 def test_a_foreign_http_client_is_named(wrong: Any) -> None:
-    with pytest.raises(TypeError, match=r"httpx\.Client"):
+    with pytest.raises(rc.ConfigurationError, match=r"httpx\.Client"):
         rc.Runcrate("rc_live_test", http_client=wrong)
 
 
@@ -155,8 +155,9 @@ def test_39_a_full_pool_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
     from runcrate_core.io import httpx_adapter
 
     monkeypatch.setattr(httpx_adapter, "LIMITS", httpx.Limits(max_connections=1))
+    monkeypatch.setattr(httpx_adapter, "POOL_TIMEOUT_S", 0.2)
     with ScriptedServer(stream_reply([*sse(text_chunk("a"), done=False), 5.0])) as server:
-        client = Sync.client(server.url, timeout=0.2, max_retries=0)
+        client = Sync.client(server.url, max_retries=0)
         with client.chat.completions.stream(model="m", messages=[]):
             begun = time.monotonic()
             with pytest.raises(rc.APITimeoutError, match="context managers") as caught:
@@ -164,6 +165,21 @@ def test_39_a_full_pool_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
             assert time.monotonic() - begun < 1
         assert caught.value.may_have_been_received is False
         assert server.sent == 1
+        client.close()
+
+
+def test_39_more_calls_than_connections_wait_for_each_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from runcrate_core.io import httpx_adapter
+
+    monkeypatch.setattr(httpx_adapter, "LIMITS", httpx.Limits(max_connections=2))
+    slow = Reply(body=[0.2, b'{"data": []}'])
+    with ScriptedServer(*[slow] * 12) as server:
+        client = Sync.client(server.url, timeout=0.6, max_retries=0)
+        with ThreadPoolExecutor(12) as pool:  # the last waits twice as long as for the service
+            list(pool.map(lambda _: client.instances.list(), range(12)))
+        assert (server.sent, server.connections) == (12, 2)
         client.close()
 
 

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import ssl
+from pathlib import Path
 from typing import Any
 
+import httpx
+import pydantic
 import pytest
 
 import runcrate_core as rc
+from runcrate_core.config import resolve_config
+from runcrate_core.io import httpx_adapter
+from runcrate_core.protocol.proxies import proxy_routes
 from tests.core.scripted_server import Reply, ScriptedServer
 
+OK = Reply(json={"data": []})
 REFUSED = Reply(407, headers={"proxy-authenticate": "Basic"})
 
 
@@ -23,3 +31,242 @@ def test_a_proxy_that_refuses_credentials_is_named(
             run(lambda client: client.instances.list(), url)
         assert proxy.sent == 1
     assert "secret" not in str(caught.value)
+
+
+PROXY_VARIABLES = ("ALL_PROXY", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+
+
+@pytest.fixture(autouse=True)
+def _no_proxies(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in PROXY_VARIABLES:
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("ALL_PROXY", "socks://127.0.0.1:7890/", "unknown kind"),
+        ("HTTPS_PROXY", "ftp://proxy.example", "unknown kind"),
+        ("HTTPS_PROXY", "http://proxy:port", "not the URL"),
+        ("HTTPS_PROXY", "http://a..b:3128", "not the URL"),
+        ("HTTPS_PROXY", "http://[::1", "not the URL"),
+        ("HTTP_PROXY", '"http://proxy:3128"', "HTTP_PROXY"),
+        ("ALL_PROXY", "socks5://user:secret@127.0.0.1:1", r"httpx\[socks\]"),
+        ("NO_PROXY", "fd00::/64/3", "'fd00::/64/3'"),
+        ("NO_PROXY", "host:port", "'host:port'"),
+    ],
+)
+def test_a_proxy_variable_that_is_not_usable_is_named(
+    run: Any, name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv(name, value)
+    with pytest.raises(rc.ConfigurationError, match=says) as caught:
+        run(lambda client: client.instances.list(), "https://api.example.test")
+    assert name in str(caught.value)
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("entry", "host", "is_direct"),
+    [
+        ("::1", "[::1]", True),
+        ("[::1]", "[::1]", True),
+        ("[::1]:443", "[::1]", True),
+        ("fd07:b51a:cc66:f0::/64", "[fd07:b51a:cc66:f0::5]", True),
+        ("fd07:b51a:cc66:f0::/64", "[fd08::5]", False),
+        ("10.0.0.0/8", "10.1.2.3", True),
+        ("10.0.0.0/8", "11.1.2.3", False),
+        ("example.com", "api.example.com", True),
+        ("example.com", "example.com", True),
+        ("example.com", "badexample.com", False),
+        (".example.com", "example.com", False),
+        ("*.example.com", "api.example.com", True),
+        ("https://api.example.com:8443", "api.example.com", False),
+        ("*", "anything.example", True),
+        (" , ", "anything.example", False),
+    ],
+)
+def test_exceptions_from_proxies(
+    entry: str, host: str, is_direct: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
+    monkeypatch.setenv("NO_PROXY", entry)
+    url = f"https://{host}/api/v1"
+    with httpx_adapter.new_client(url) as client:
+        transport = client._transport_for_url(httpx.URL(url))
+        assert (transport is client._transport) is is_direct
+
+
+def test_without_proxies_there_are_no_routes() -> None:
+    assert proxy_routes({"no": "localhost"}, hosts=["h"], direct_hosts=["localhost"]) == {}
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
+def test_a_key_for_this_computer_does_not_go_through_a_proxy(
+    run: Any, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with ScriptedServer(OK) as proxy, ScriptedServer(OK) as server:
+        monkeypatch.setenv(name, proxy.url)
+        assert run(lambda client: client.instances.list(), server.url) == []
+        assert (proxy.sent, server.sent) == (0, 1)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no certificate"])
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
+def test_certificates_that_are_not_usable_are_named(
+    run: Any, name: str, content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "certificates"
+    if content is not None:
+        path.write_bytes(content)
+    for other in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(other, raising=False)
+    monkeypatch.setenv(name, str(path))
+    httpx_adapter.shared_tls.cache_clear()
+    try:
+        with pytest.raises(rc.ConfigurationError, match=name):
+            run(lambda client: client.instances.list(), "https://api.example.test")
+    finally:
+        httpx_adapter.shared_tls.cache_clear()
+
+
+def test_certificates_are_read_once() -> None:
+    assert isinstance(httpx_adapter.shared_tls(), ssl.SSLContext)
+    assert httpx_adapter.shared_tls() is httpx_adapter.shared_tls()
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "a..b",
+        "a" * 64 + ".example",
+        ".example",
+        "a%zz.example",
+        "xn--\u00fc.example",
+        "\uff11.example",
+    ],
+)
+@pytest.mark.parametrize("argument", ["base_url", "inference_url"])
+def test_a_host_that_cannot_be_resolved_is_refused(argument: str, host: str) -> None:
+    with pytest.raises(rc.ConfigurationError, match=argument):
+        rc.Runcrate("rc_live_test", **{argument: f"https://{host}"})  # type: ignore[arg-type]
+
+
+def test_a_host_in_another_script_is_sent_in_its_ascii_form() -> None:
+    config = resolve_config(base_url="https://B\u00fccher.example", api_key="rc_live_test")
+    assert config.base_url == "https://xn--bcher-kva.example/api/v1"
+
+
+@pytest.mark.parametrize("name", ["RUNCRATE_API_KEY", "RUNCRATE_API_URL", "RUNCRATE_ENVIRONMENT"])
+def test_a_variable_in_quotation_marks_or_of_two_lines_is_named(name: str) -> None:
+    good = {
+        "RUNCRATE_API_KEY": "rc_live_test",
+        "RUNCRATE_API_URL": "https://x.example",
+        "RUNCRATE_ENVIRONMENT": "staging",
+    }
+    spaced = {key: f" {value}\r\n" for key, value in good.items()}
+    assert resolve_config(variables=spaced) == resolve_config(variables=good)
+    for value in (f'"{good[name]}"', f"'{good[name]}'", f"{good[name]}\n#", "\u202e" + good[name]):
+        with pytest.raises(rc.ConfigurationError, match=name) as caught:
+            resolve_config(variables=good | {name: value})
+        assert "rc_live_test" not in str(caught.value)
+    resolve_config(variables=good | {"RUNCRATE_API_BASE": "  ", "RUNCRATE_ENVIRONMENT": " "})
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        {"api_key": pydantic.SecretStr("rc_live_test")},
+        {"base_url": httpx.URL("https://x.example")},
+        {"base_url": pydantic.AnyHttpUrl("https://x.example")},
+        {"inference_url": httpx.URL("https://x.example/v1")},
+        {"timeout": httpx.Timeout(5)},
+        {"timeout": rc.Timeout(connect=1)},
+        {"default_headers": [("x-a", "b")]},
+    ],
+)
+@pytest.mark.parametrize("kind", [rc.Runcrate, rc.AsyncRuncrate])
+def test_arguments_of_related_types_are_taken(kind: Any, arguments: dict[str, Any]) -> None:
+    assert "x.example" in repr(kind(**{"api_key": "rc_live_test"} | arguments)) or (
+        "base_url" not in arguments and "inference_url" not in arguments
+    )
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("api_key", b"rc_live_test"),
+        ("api_key", 5),
+        ("base_url", b"https://x.example"),
+        ("base_url", 5),
+        ("inference_url", object()),
+        ("default_headers", {"x": 5}),
+        ("default_headers", {"x": None}),
+        ("default_headers", {"x": b"y"}),
+        ("default_headers", {5: "y"}),
+        ("default_headers", "x: y"),
+        ("default_headers", 5),
+        ("environment", 5),
+        ("environment", "a\nb"),
+        ("timeout", "5"),
+        ("timeout", object()),
+        ("timeout", -1),
+        ("stream_idle_timeout", "5"),
+        ("max_retries", None),
+        ("on_request", "x"),
+        ("wait_for_rate_limit", "no"),
+        ("http_client", object()),
+    ],
+)
+@pytest.mark.parametrize("kind", [rc.Runcrate, rc.AsyncRuncrate])
+def test_arguments_of_other_types_are_named(kind: Any, argument: str, value: Any) -> None:
+    shown = "header" if argument == "default_headers" else argument
+    with pytest.raises(rc.ConfigurationError, match=shown) as caught:
+        kind(**{"api_key": "rc_live_test", argument: value})
+    assert "rc_live_test" not in str(caught.value)
+
+
+def limits_of(**arguments: Any) -> dict[str, float | None]:
+    """Return the limits that a request is sent with."""
+    seen: list[Any] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        seen.append(request.extensions["timeout"])
+        return httpx.Response(200, json={"data": []})
+
+    given = arguments.pop("given", {})
+    http = httpx.Client(transport=httpx.MockTransport(answer), **given)
+    rc.Runcrate("rc_live_test", http_client=http, **arguments).instances.list()
+    return dict(seen[0])
+
+
+def test_the_limits_that_are_used_are_those_that_were_given() -> None:
+    default = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 600.0}
+    assert limits_of() == default
+    assert limits_of(timeout=300) == default | {"read": 300.0, "write": 300.0}
+    assert limits_of(timeout=0.5) == dict.fromkeys(default, 0.5) | {"pool": 600.0}
+    assert limits_of(timeout=httpx.Timeout(9, connect=None)) == {
+        "connect": None,
+        "read": 9,
+        "write": 9,
+        "pool": 9,
+    }
+    assert limits_of(timeout=rc.Timeout(connect=30, pool=90)) == default | {
+        "connect": 30,
+        "pool": 90,
+    }
+    own = {"given": {"timeout": httpx.Timeout(120, connect=30)}}
+    assert limits_of(**own) == {"connect": 30, "read": 120, "write": 120, "pool": 120}
+    assert limits_of(timeout=rc.Timeout(read=7), **own)["read"] == 7
+    assert limits_of(timeout=rc.Timeout(read=7), **own)["connect"] == 30
+
+
+@pytest.mark.parametrize("wrong", [0, -1, float("nan"), "5", True])
+def test_a_limit_that_is_not_a_number_of_seconds_is_refused(wrong: Any) -> None:
+    with pytest.raises(ValueError, match="connect"):
+        rc.Timeout(connect=wrong)
+    client = rc.Runcrate("rc_live_test", base_url="https://x.example")
+    with pytest.raises(ValueError, match="timeout"):
+        client.embeddings.create(model="m", input="x", timeout=wrong)

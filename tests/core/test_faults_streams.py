@@ -158,7 +158,7 @@ def test_35_silence_is_a_stall(run: Any) -> None:
 
 
 def pool_of(client: Any) -> Any:
-    return client._driver.http.client()._transport._pool
+    return client._driver.http.client(client._driver.config)._transport._pool
 
 
 def active(client: Any) -> int:

@@ -22,7 +22,8 @@ CONTRACT = {
     "embeddings": "create",
     "environments": "list get create update delete",
     "images": "generate",
-    "instances": "list get get_status list_types create update terminate wait_until_running",
+    "instances": "list get get_status list_types create update terminate wait_until_running "
+    "connect",
     "job_groups": "get cancel",
     "jobs": "run run_group get list list_all cancel delete rerun logs follow_logs events metrics "
     "wait",
@@ -127,7 +128,13 @@ def test_derived_clients_have_the_same_namespaces() -> None:
 
 
 def test_an_asynchronous_method_is_a_coroutine_function_or_an_iteration() -> None:
-    iterated = {"jobs.follow_logs", "jobs.list_all", "chat.completions.stream"}
+    # What is iterated over, or entered with `async with`.
+    iterated = {
+        "jobs.follow_logs",
+        "jobs.list_all",
+        "chat.completions.stream",
+        "instances.connect",
+    }
     paged = {path for path in METHODS if path.endswith((".list", "list_transactions"))}
     for path in METHODS:
         made = ASYNCHRONOUS[path]

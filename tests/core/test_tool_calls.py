@@ -216,7 +216,7 @@ CASES = {
             [piece(": 2}", index=1, id="a")],
             [piece(": 1}", index=0, id="a")],
         ],
-        [A, ("a", *B[1:])],
+        [A, ("a_2", *B[1:])],
         [0, 1, 1, 0],
     ),
     "another index with a known id and no name": (

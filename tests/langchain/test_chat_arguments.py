@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 import langchain_runcrate
 from langchain_runcrate import ChatRuncrate
-from runcrate_core import ConfigurationError
+from runcrate_core import ConfigurationError, Timeout
 from tests.core.scripted_server import ScriptedServer
 from tests.counting import calls_of
 from tests.langchain.chat_service import KEY, MODEL, chat, invoke, stream, streamed, whole
@@ -167,12 +167,12 @@ def test_the_arguments_are_not_changed():
     [
         (None, None),
         (5, 5.0),
-        ((1, 7), 7.0),
-        (httpx.Timeout(3), 3.0),
-        (httpx.Timeout(3, read=4), 4.0),
+        ((1, 7), Timeout(connect=1, read=7)),
+        (httpx.Timeout(3), Timeout(read=3, connect=3, write=3, pool=3)),
+        (Timeout(pool=4), Timeout(pool=4)),
     ],
 )
-def test_timeouts_are_seconds_in_any_form(timeout, seconds):
+def test_timeouts_have_any_form(timeout, seconds):
     assert ChatRuncrate(model=MODEL, timeout=timeout).request_timeout == seconds
 
 

@@ -218,7 +218,7 @@ async def test_an_asynchronous_client_of_ones_own_is_used():
 
 def test_a_client_of_another_library_is_refused_by_name():
     model = ChatRuncrate(model=MODEL, api_key=KEY, http_client=object())
-    with pytest.raises(TypeError, match=r"`httpx.Client`, not `builtins.object`"):
+    with pytest.raises(ConfigurationError, match=r"`httpx.Client`, not `builtins.object`"):
         model.invoke("Hi")
 
 

@@ -1,0 +1,175 @@
+"""Tool calls of a model's answer: which may be run, and why the others may not.
+
+A call is run only when its arguments are a complete JSON object. A call that was cut at the token
+limit is never repaired: completing `rm -rf /data/ol` gives a valid call of something else. The
+finish reason does not decide, as some servers report `tool_calls` for calls that were cut.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Never
+
+from runcrate_core.protocol.unicode_text import valid_json, valid_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+TOKEN_LIMIT: Final = "length"  # noqa: S105 - a finish reason
+
+_CUT: Final = "They were cut off at the token limit; raise `max_tokens`, or ask for less."
+
+
+class ToolArgumentsError(ValueError):
+    """The arguments of a tool call are not a complete JSON object; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedToolCall:
+    """A tool call of a model.
+
+    Attributes:
+        id: Identifier, unlike that of the other calls of the message.
+        name: Name of the tool.
+        text: The arguments as the model wrote them.
+        arguments: The arguments, or None when they are incomplete or not a JSON object. Such a
+            call must not be run.
+        problem: Why there are no arguments; empty when there are.
+    """
+
+    id: str
+    name: str
+    text: str
+    arguments: dict[str, Any] | None
+    problem: str = ""
+
+
+def parse_tool_calls(
+    calls: Iterable[Any],
+    *,
+    completion_id: str = "",
+    finish_reason: str | None = None,
+    tools: Sequence[Mapping[str, Any]] = (),
+) -> list[ParsedToolCall]:
+    """Return the tool calls of a message, each with its arguments or the reason for none.
+
+    Args:
+        calls: `message.tool_calls`, complete or accumulated from a stream. Items that are not
+            objects are left out.
+        completion_id: Names calls that came without an identifier (`tool_call_id`).
+        finish_reason: Why the answer ended. After `length`, missing arguments were cut.
+        tools: The tools of the request. A call of a tool with parameters that has no arguments at
+            all, not even `{}`, was cut before the first of them.
+    """
+    taken: set[str] = set()
+    parsed = []
+    parameters = {name: _has_parameters(tool) for tool in tools if (name := _name_of(tool))}
+    for number, call in enumerate(calls):
+        if not isinstance(call, dict):
+            continue
+        function = call.get("function")
+        function = function if isinstance(function, dict) else {}
+        name, sent = valid_text(str(function.get("name") or "")), function.get("arguments")
+        identifier = unique_call_id(
+            str(call.get("id") or tool_call_id(completion_id, number)), taken
+        )
+        taken.add(identifier)
+        arguments, problem = None, ""
+        if _is_blank(sent) and (finish_reason == TOKEN_LIMIT or parameters.get(name)):
+            problem = "The arguments are missing."
+        else:
+            try:
+                arguments = parse_tool_arguments(sent)
+            except ToolArgumentsError as error:
+                problem = str(error)
+        if problem and finish_reason == TOKEN_LIMIT:
+            problem = f"{problem} {_CUT}"
+        parsed.append(ParsedToolCall(identifier, name, _as_text(sent), arguments, problem))
+    return parsed
+
+
+def parse_tool_arguments(arguments: Any) -> dict[str, Any]:
+    """Return the arguments of a tool call.
+
+    Line breaks inside strings are accepted, as models write them; everything else is strict JSON.
+    No arguments at all are an empty object.
+
+    Args:
+        arguments: JSON text, an object (some servers send that), or None.
+
+    Raises:
+        ToolArgumentsError: They are not a complete JSON object, or hold NaN or an infinity.
+    """
+    if _is_blank(arguments):
+        return {}
+    value = arguments
+    if isinstance(arguments, str):
+        try:
+            value = strict_json(arguments)
+        except (ValueError, RecursionError) as error:
+            raise ToolArgumentsError(f"The arguments are not valid JSON: {error}.") from None
+    if not isinstance(value, dict):
+        kind = type(value).__name__
+        raise ToolArgumentsError(f"The arguments are a JSON {kind}, not an object.")
+    return valid_json(value)  # type: ignore[no-any-return] # a dict becomes a dict
+
+
+def strict_json(text: str) -> Any:
+    """Return the value of a JSON text in which strings may hold line breaks.
+
+    Raises:
+        ValueError: It is not JSON, or holds NaN or an infinity, which JSON does not have.
+    """
+    return json.loads(
+        text, strict=False, parse_constant=_refuse_constant, parse_float=_finite_number
+    )
+
+
+def tool_call_id(completion_id: str, number: int) -> str:
+    """Return an identifier for a call that came without one: always the same, never twice."""
+    return f"call_{completion_id}_{number}" if completion_id else f"call_{number}"
+
+
+def unique_call_id(identifier: str, taken: Iterable[str]) -> str:
+    """Return the identifier, with a number behind it where another call of the message has it."""
+    known = set(taken)
+    if identifier not in known:
+        return identifier
+    number = 2
+    while f"{identifier}_{number}" in known:
+        number += 1
+    return f"{identifier}_{number}"
+
+
+def _is_blank(arguments: Any) -> bool:
+    return arguments is None or (isinstance(arguments, str) and not arguments.strip())
+
+
+def _as_text(arguments: Any) -> str:
+    if isinstance(arguments, str):
+        return valid_text(arguments)
+    return "" if arguments is None else json.dumps(valid_json(arguments), ensure_ascii=False)
+
+
+def _name_of(tool: Mapping[str, Any]) -> str:
+    function = tool.get("function")
+    name = function.get("name") if isinstance(function, dict) else None
+    return name if isinstance(name, str) else ""
+
+
+def _has_parameters(tool: Mapping[str, Any]) -> bool:
+    parameters = tool["function"].get("parameters")
+    return isinstance(parameters, dict) and bool(parameters.get("properties"))
+
+
+def _refuse_constant(name: str) -> Never:
+    raise ValueError(f"{name} is not a JSON number")
+
+
+def _finite_number(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError("a number is too large")
+    return number

@@ -1,0 +1,69 @@
+"""Tool names on the wire: letters, digits, `_` and `-`, at most 64 of them.
+
+Servers refuse other names (OpenAI's pattern), and MCP servers and programs use dots and spaces.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+MAX_TOOL_NAME_LENGTH: Final = 64
+
+_NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_-]")
+_DIGEST_LENGTH: Final = 8
+
+
+def wire_tool_name(name: str) -> str:
+    """Return a name that servers accept: the name itself where they accept it."""
+    wire = _NOT_IN_NAMES.sub("_", name)
+    if len(wire) > MAX_TOOL_NAME_LENGTH:
+        wire = f"{wire[: MAX_TOOL_NAME_LENGTH - _DIGEST_LENGTH - 1]}_{_digest(name)}"
+    return wire
+
+
+class ToolNames:
+    """The names of a request's tools, both ways.
+
+    Args:
+        names: The names that the program knows. Two that would be sent under one name are told
+            apart on the wire.
+    """
+
+    __slots__ = ("_originals", "_wires")
+
+    def __init__(self, names: Iterable[str] = ()) -> None:
+        self._wires: dict[str, str] = {}
+        distinct = list(dict.fromkeys(names))
+        unchanged = {name for name in distinct if wire_tool_name(name) == name}
+        taken = set(unchanged)
+        for name in distinct:
+            if name in unchanged:
+                continue
+            wire = wire_tool_name(name)
+            if wire in taken:
+                cut = wire[: MAX_TOOL_NAME_LENGTH - _DIGEST_LENGTH - 1]
+                wire = f"{cut}_{_digest(name)}"
+            taken.add(wire)
+            self._wires[name] = wire
+        self._originals = {wire: name for name, wire in self._wires.items()}
+
+    def __bool__(self) -> bool:
+        """Whether any name has to be changed."""
+        return bool(self._wires)
+
+    def to_wire(self, name: str) -> str:
+        """Return the name to send, also for a tool of an earlier request."""
+        return self._wires.get(name) or wire_tool_name(name)
+
+    def from_wire(self, name: str) -> str:
+        """Return the name that the program knows; a name that was not sent stays as it is."""
+        return self._originals.get(name, name)
+
+
+def _digest(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "replace")).hexdigest()[:_DIGEST_LENGTH]

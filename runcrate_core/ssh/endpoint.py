@@ -1,0 +1,120 @@
+"""Descriptors that turn `connect` into the method of the two clients. They load the extra."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, overload
+
+from runcrate_core.errors import ConfigurationError
+from runcrate_core.io.endpoint import AsyncResource, Method, SyncResource
+from runcrate_core.ssh.settings import private_key_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from runcrate_core.protocol.steps import Runner
+    from runcrate_core.ssh.login import Login
+    from runcrate_core.ssh.settings import ShellSettings
+    from runcrate_core.ssh.shell import AsyncInstanceShell
+    from runcrate_core.ssh.sync_shell import InstanceShell
+
+P = ParamSpec("P")
+
+
+class shell_endpoint(Method, Generic[P]):  # noqa: N801 - used like `property`
+    """The method of the blocking client: connects, and returns a shell."""
+
+    def __init__(self, make: Callable[P, ShellSettings]) -> None:
+        super().__init__(make, "InstanceShell")
+
+    @overload
+    def __get__(self, resource: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, resource: SyncResource, owner: type) -> Callable[P, InstanceShell]: ...
+    def __get__(
+        self, resource: SyncResource | None, owner: type
+    ) -> Self | Callable[P, InstanceShell]:
+        if resource is None:
+            return self
+        return self.bound(resource, open_shell)  # type: ignore[no-any-return] # as declared
+
+
+class async_shell_endpoint(Method, Generic[P]):  # noqa: N801 - used like `property`
+    """The method of the asynchronous client: returns a shell that connects when awaited."""
+
+    def __init__(self, make: Callable[P, ShellSettings]) -> None:
+        super().__init__(make, "AsyncInstanceShell")
+
+    @overload
+    def __get__(self, resource: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, resource: AsyncResource, owner: type) -> Callable[P, AsyncInstanceShell]: ...
+    def __get__(
+        self, resource: AsyncResource | None, owner: type
+    ) -> Self | Callable[P, AsyncInstanceShell]:
+        if resource is None:
+            return self
+        return self.bound(resource, make_shell)  # type: ignore[no-any-return] # as declared
+
+
+def open_shell(runner: Runner, settings: ShellSettings) -> InstanceShell:
+    """Connect, and return a shell whose event loop runs in a thread of its own."""
+    _require_extra()
+    from runcrate_core.ssh.sync_shell import InstanceShell  # noqa: PLC0415 - an extra
+
+    key = _private_key(settings)
+    return InstanceShell(lambda: _shell(runner, settings, key))
+
+
+def make_shell(runner: Runner, settings: ShellSettings) -> AsyncInstanceShell:
+    """Return a shell for the running event loop; it connects when it is awaited."""
+    _require_extra()
+    return _shell(runner, settings, _private_key(settings))
+
+
+def _shell(runner: Runner, settings: ShellSettings, key: Any) -> AsyncInstanceShell:
+    from runcrate_core.ssh.connection import ConnectionOptions  # noqa: PLC0415 - an extra
+    from runcrate_core.ssh.login import (  # noqa: PLC0415 - which needs the instances itself
+        log_in_with_certificate,
+        log_in_with_key,
+    )
+    from runcrate_core.ssh.shell import AsyncInstanceShell  # noqa: PLC0415 - an extra
+
+    async def log_in(public_key: str | None) -> Login:
+        if public_key is None:
+            return await runner.run_async(log_in_with_key(settings.instance_id))
+        return await runner.run_async(log_in_with_certificate(settings.instance_id, public_key))
+
+    options = ConnectionOptions(
+        settings.idle_timeout, settings.connect_timeout, settings.known_hosts
+    )
+    return AsyncInstanceShell(settings.instance_id, log_in, private_key=key, options=options)
+
+
+def _private_key(settings: ShellSettings) -> Any:
+    """Return the user's own key, if one was given.
+
+    Raises:
+        ValueError: It is no private key, or its passphrase is wrong.
+    """
+    if settings.private_key is None:
+        return None
+    import asyncssh  # noqa: PLC0415 - an extra
+
+    text = private_key_text(settings.private_key)
+    try:
+        return asyncssh.import_private_key(text, settings.passphrase)
+    except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
+        raise ValueError(
+            "`private_key` cannot be read: it is no private key, or `passphrase` is missing or "
+            "wrong. Nothing was sent."
+        ) from error
+
+
+def _require_extra() -> None:
+    try:
+        import anyio  # noqa: F401, PLC0415 - an extra
+        import asyncssh  # noqa: F401, PLC0415 - an extra
+    except ImportError:
+        raise ConfigurationError(
+            'Commands on instances need asyncssh: pip install "runcrate-integrations[ssh]"'
+        ) from None

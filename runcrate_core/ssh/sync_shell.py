@@ -1,0 +1,192 @@
+"""`InstanceShell`: the asynchronous shell on an event loop in a thread of its own.
+
+Written once: each method is that of `AsyncInstanceShell`, run on that loop. The forms with an `a`
+in front can be awaited on any event loop, so that one connection serves blocking and asynchronous
+code at the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import weakref
+from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
+
+from anyio.from_thread import BlockingPortal, start_blocking_portal
+
+from runcrate_core.ssh.connection import closed_error
+from runcrate_core.ssh.shell import AsyncInstanceShell
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Coroutine
+    from concurrent.futures import Future
+    from types import TracebackType
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Blocking(Generic[P, T]):
+    """A method of `AsyncInstanceShell` that blocks until it is done."""
+
+    def __init__(
+        self, method: Callable[Concatenate[AsyncInstanceShell, P], Coroutine[Any, Any, T]]
+    ) -> None:
+        self._method = method
+        self.__doc__ = method.__doc__
+        self.__wrapped__ = method
+
+    @overload
+    def __get__(self, shell: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, shell: InstanceShell, owner: type) -> Callable[P, T]: ...
+    def __get__(self, shell: InstanceShell | None, owner: type) -> Self | Callable[P, T]:
+        if shell is None:
+            return self
+        method = self._method
+
+        @functools.wraps(method)
+        def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            future = shell.start(method, *args, **kwargs)
+            try:
+                return future.result()
+            except BaseException:
+                future.cancel()  # Ctrl-C; does nothing to what has ended
+                raise
+
+        return call
+
+
+class _Awaitable(Generic[P, T]):
+    """A method of `AsyncInstanceShell` that can be awaited on any event loop."""
+
+    def __init__(
+        self, method: Callable[Concatenate[AsyncInstanceShell, P], Coroutine[Any, Any, T]]
+    ) -> None:
+        self._method = method
+        self.__doc__ = method.__doc__
+        self.__wrapped__ = method
+
+    @overload
+    def __get__(self, shell: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, shell: InstanceShell, owner: type) -> Callable[P, Awaitable[T]]: ...
+    def __get__(self, shell: InstanceShell | None, owner: type) -> Self | Callable[P, Awaitable[T]]:
+        if shell is None:
+            return self
+        method = self._method
+
+        @functools.wraps(method)
+        async def call(*args: P.args, **kwargs: P.kwargs) -> T:
+            return await asyncio.wrap_future(shell.start(method, *args, **kwargs))
+
+        return call
+
+
+class InstanceShell:
+    """Commands and files on a running instance.
+
+    Made by `client.instances.connect(...)`. One SSH connection is shared by everything, closed
+    after some time without use, and opened again with a new certificate. Its methods may be called
+    from several threads at once. Callbacks are called in the thread of the connection.
+
+    Attributes:
+        instance_id: Identifier of the instance.
+
+    Example:
+        ```python
+        with client.instances.connect(instance.id) as shell:
+            shell.upload("train.py", "train.py")
+            result = shell.run("python3 train.py", timeout=600, on_output=print)
+            shell.download("model.bin", "model.bin")
+        ```
+    """
+
+    def __init__(self, make: Callable[[], AsyncInstanceShell]) -> None:
+        manager = start_blocking_portal(name="runcrate-ssh")
+        portal = manager.__enter__()
+        self._portal: BlockingPortal | None = portal
+        self._manager = manager
+        # A shell that is dropped without `close` does not keep its thread.
+        self._finalizer = weakref.finalize(self, _stop, portal)
+        try:
+            # The portal awaits what it is given, which opens the connection.
+            self._shell: AsyncInstanceShell = portal.call(make)
+        except BaseException:
+            self._leave()
+            raise
+        self.instance_id = self._shell.instance_id
+
+    run = _Blocking(AsyncInstanceShell.run)
+    upload = _Blocking(AsyncInstanceShell.upload)
+    download = _Blocking(AsyncInstanceShell.download)
+    read_bytes = _Blocking(AsyncInstanceShell.read_bytes)
+    write_bytes = _Blocking(AsyncInstanceShell.write_bytes)
+    list_files = _Blocking(AsyncInstanceShell.list_files)
+    forward = _Blocking(AsyncInstanceShell.forward)
+    arun = _Awaitable(AsyncInstanceShell.run)
+    aupload = _Awaitable(AsyncInstanceShell.upload)
+    adownload = _Awaitable(AsyncInstanceShell.download)
+    aread_bytes = _Awaitable(AsyncInstanceShell.read_bytes)
+    awrite_bytes = _Awaitable(AsyncInstanceShell.write_bytes)
+    alist_files = _Awaitable(AsyncInstanceShell.list_files)
+    aforward = _Awaitable(AsyncInstanceShell.forward)
+
+    def __repr__(self) -> str:
+        return repr(self._shell).replace("AsyncInstanceShell", type(self).__name__, 1)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection now; the next call opens one if there is none."""
+        return self._shell.is_connected
+
+    def close(self) -> None:
+        """Close forwarded ports, the connection and its thread; may be called again."""
+        if self._portal is None:
+            return
+        try:
+            self._portal.call(self._shell.close)
+        finally:
+            self._leave()
+
+    async def aclose(self) -> None:
+        """Close as `close` does, without blocking the event loop."""
+        await asyncio.to_thread(self.close)
+
+    def start(
+        self,
+        method: Callable[Concatenate[AsyncInstanceShell, P], Coroutine[Any, Any, T]],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> Future[T]:
+        """Start a method of `AsyncInstanceShell` on the loop of the connection.
+
+        Raises:
+            ConfigurationError: The shell was closed.
+        """
+        if self._portal is None:
+            raise closed_error(self.instance_id)
+        return self._portal.start_task_soon(functools.partial(method, self._shell, *args, **kwargs))
+
+    def _leave(self) -> None:
+        self._portal = None
+        if self._finalizer.detach() is not None:
+            self._manager.__exit__(None, None, None)
+
+
+def _stop(portal: BlockingPortal) -> None:
+    try:
+        portal.start_task_soon(portal.stop, True)  # noqa: FBT003 - anyio's signature
+    except RuntimeError:
+        return  # it has stopped

@@ -1,0 +1,141 @@
+"""A tool call is run only with the arguments that the model completed."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runcrate_core.protocol.chat_stream import ChatStreamReader
+from runcrate_core.protocol.tool_arguments import (
+    ToolArgumentsError,
+    parse_tool_arguments,
+    parse_tool_calls,
+)
+from runcrate_core.protocol.tool_names import ToolNames, wire_tool_name
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.text()
+    | st.floats(allow_nan=False, allow_infinity=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {}}}}}
+
+
+def call(arguments: object, identifier: str = "c", name: str = "f") -> dict[str, object]:
+    return {"id": identifier, "function": {"name": name, "arguments": arguments}}
+
+
+@given(
+    st.dictionaries(st.text(), json_values, max_size=3),
+    st.data(),
+    st.sampled_from(["length", "tool_calls"]),
+)
+def test_a_call_cut_anywhere_is_not_a_call(
+    arguments: dict[str, object], data: st.DataObject, finish_reason: str
+) -> None:
+    text = json.dumps(arguments, ensure_ascii=data.draw(st.booleans()))
+    place = data.draw(st.integers(0, len(text)))
+    [parsed] = parse_tool_calls([call(text[:place])], finish_reason=finish_reason, tools=[TOOL])
+    assert parsed.arguments == (arguments if place == len(text) else None)
+    assert bool(parsed.problem) == (parsed.arguments is None)
+    assert parsed.text == text[:place]
+
+
+@pytest.mark.parametrize("blank", ["", None, "  \n"])
+def test_no_arguments_are_none_only_for_a_tool_without_parameters(blank: object) -> None:
+    bare = {"type": "function", "function": {"name": "f", "parameters": {"properties": {}}}}
+    for tools in ([], [bare], [{"type": "web_search"}]):
+        [parsed] = parse_tool_calls([call(blank)], finish_reason="tool_calls", tools=tools)
+        assert parsed.arguments == {}
+    [cut] = parse_tool_calls([call(blank)], finish_reason="length", tools=[bare])
+    assert cut.arguments is None
+    assert "token limit" in cut.problem
+    [unreadable] = parse_tool_calls([call(blank)], finish_reason="stop", tools=[TOOL])
+    assert unreadable.arguments is None
+    assert "missing" in unreadable.problem
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": NaN}',
+        '{"a": [-Infinity]}',
+        '{"a": 1e999}',
+        "[1]",
+        "1",
+        "null",
+        '"{}"',
+        "{} {}",
+        "{'a': 1}",
+        "[" * 10_000,
+    ],
+)
+def test_other_than_a_json_object_is_an_error(text: str) -> None:
+    with pytest.raises(ToolArgumentsError, match="arguments"):
+        parse_tool_arguments(text)
+
+
+def test_line_breaks_objects_and_half_characters_are_read() -> None:
+    assert parse_tool_arguments('{"a": "1\n2"}') == {"a": "1\n2"}
+    assert parse_tool_arguments({"a": 1}) == {"a": 1}
+    assert parse_tool_arguments('{"a": "\\ud83d"}') == {"a": "\ufffd"}
+
+
+def test_calls_have_ids_of_their_own() -> None:
+    calls = [
+        call("{}", "x"),
+        call("{}", "x"),
+        call("{}", "x_2"),
+        call("{}", ""),
+        "odd",
+        call("{}", ""),
+    ]
+    parsed = parse_tool_calls(calls, completion_id="chat")
+    assert [one.id for one in parsed] == ["x", "x_2", "x_2_2", "call_chat_3", "call_chat_5"]
+
+
+@pytest.mark.parametrize("indices", [(0, 1), (None, None), (0, 0)])
+def test_parallel_calls_under_one_id_are_told_apart_in_streams(
+    indices: tuple[int | None, ...],
+) -> None:
+    reader = ChatStreamReader(idle_s=60, now=0)
+    seen = []
+    for index, value in zip(indices, "ab", strict=True):
+        piece = {
+            **call(json.dumps({"q": value}), "dup"),
+            **({} if index is None else {"index": index}),
+        }
+        choice = {"index": 0, "delta": {"tool_calls": [piece]}}
+        for chunk in reader.feed(
+            b"data: " + json.dumps({"choices": [choice]}).encode() + b"\n\n", 0
+        ):
+            seen += [
+                (one["index"], one["id"]) for one in chunk["choices"][0]["delta"]["tool_calls"]
+            ]
+    assert seen == [(0, "dup"), (1, "dup_2")]
+    calls = reader.completion(partial=False)["choices"][0]["message"]["incomplete_tool_calls"]
+    assert [one["id"] for one in calls] == ["dup", "dup_2"]
+    assert [json.loads(one["function"]["arguments"])["q"] for one in calls] == ["a", "b"]
+
+
+@given(st.lists(st.text(min_size=1), unique=True))
+def test_tool_names_go_to_the_wire_and_back(names: list[str]) -> None:
+    mapping = ToolNames(names)
+    wires = [mapping.to_wire(name) for name in names]
+    assert len(set(wires)) == len(names)
+    assert [mapping.from_wire(wire) for wire in wires] == names
+    assert all(wire_tool_name(wire) == wire for wire in wires)
+
+
+def test_usual_names_stay_and_colliding_ones_are_told_apart() -> None:
+    assert not ToolNames(["get_weather", "a-b"])
+    mapping = ToolNames(["get.weather", "get weather", "get_weather"])
+    assert mapping.to_wire("get_weather") == "get_weather"
+    assert len({mapping.to_wire(name) for name in ("get.weather", "get weather")}) == 2
+    assert ToolNames().to_wire("of.an.earlier.request") == "of_an_earlier_request"
+    assert ToolNames().from_wire("unknown") == "unknown"

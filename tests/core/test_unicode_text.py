@@ -1,0 +1,106 @@
+"""Text of models and servers is valid Unicode wherever it is read."""
+
+import itertools
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runcrate_core.protocol.chat_stream import ChatStreamReader
+from runcrate_core.protocol.request import RetrySafety, Surface, json_request
+from runcrate_core.protocol.response import Response, json_value
+from runcrate_core.protocol.unicode_text import valid_json, valid_text
+
+REQUEST = json_request(Surface.INFERENCE, "POST", "/x", retry=RetrySafety.SAFE, body={})
+
+
+def deltas_of(*pieces: object, finish: bool = True) -> tuple[list[object], dict[str, object]]:
+    """Return the deltas that a reader gives for these, and the message that it accumulates."""
+    reader = ChatStreamReader(idle_s=60, now=0)
+    chunks = []
+    for piece in pieces:
+        choice = {"index": 0, "delta": piece, "finish_reason": None}
+        data = json.dumps({"choices": [choice]})
+        chunks += reader.feed(b"data: " + data.encode() + b"\n\n", 0)
+    if finish:
+        end = {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
+        chunks += reader.feed(b"data: " + json.dumps(end).encode() + b"\n\n", 0)
+    chunks += reader.feed(b"data: [DONE]\n\n", 0)
+    message = reader.completion()["choices"][0]["message"]
+    return [chunk["choices"][0]["delta"] for chunk in chunks], message
+
+
+def test_halves_of_a_character_in_two_chunks_are_joined() -> None:
+    deltas, message = deltas_of({"content": "hi \ud83d"}, {"content": "\ude00 bye"})
+    assert [delta.get("content") for delta in deltas] == ["hi ", "\U0001f600 bye", None]
+    assert message["content"] == "hi \U0001f600 bye"
+
+
+def test_a_half_waits_while_another_text_goes_on() -> None:
+    _, message = deltas_of({"content": "\ud83d"}, {"reasoning": "hm"}, {"content": "\ude00"})
+    assert (message["content"], message["reasoning"]) == ("\U0001f600", "hm")
+
+
+@pytest.mark.parametrize(
+    ("pieces", "text"),
+    [
+        ([{"content": "a\ud83d"}], "a\ufffd"),
+        ([{"content": "\ud83d"}, {"content": "a"}], "\ufffda"),
+        ([{"content": "\ude00a"}], "\ufffda"),
+        ([{"content": "\ud83d"}, {"content": "\ud83d\ude00"}], "\ufffd\U0001f600"),
+    ],
+)
+def test_a_half_that_stays_alone_is_replaced(pieces: list[object], text: str) -> None:
+    deltas, message = deltas_of(*pieces)
+    assert "".join(delta.get("content") or "" for delta in deltas) == text
+    assert message["content"] == text
+
+
+def test_halves_in_tool_arguments_and_in_other_members() -> None:
+    def call(arguments: str) -> dict[str, object]:
+        return {"tool_calls": [{"index": 3, "function": {"arguments": arguments}}]}
+
+    first = {"tool_calls": [{"index": 3, "id": "c", "function": {"name": "f", "arguments": ""}}]}
+    _, message = deltas_of(
+        first, call('{"q": "\ud83d'), call('\ude00"}'), {"annotations": [{"a": "\ud83d"}]}
+    )
+    assert message["tool_calls"][0]["function"]["arguments"] == '{"q": "\U0001f600"}'
+    assert message["annotations"] == [{"a": ""}]
+
+
+@given(st.text(st.characters(codec="utf-16-le"), max_size=8), st.data())
+def test_a_text_cut_between_any_utf_16_units_arrives_complete(
+    text: str, data: st.DataObject
+) -> None:
+    units = text.encode("utf-16-le")
+    cuts = data.draw(st.lists(st.integers(0, len(units) // 2), max_size=3).map(sorted))
+    places = [0, *(2 * cut for cut in cuts), len(units)]
+    pieces = [
+        units[start:end].decode("utf-16-le", "surrogatepass")
+        for start, end in itertools.pairwise(places)
+    ]
+    deltas, message = deltas_of({"content": "<"}, *({"content": piece} for piece in pieces))
+    received = [delta.get("content") or "" for delta in deltas]
+    assert "".join(received) == message["content"] == "<" + text
+    assert all(piece.encode() or not piece for piece in received)
+
+
+def test_responses_are_read_as_valid_text() -> None:
+    body = b'{"a": "x\\ud83d", "b": ["\\ud83d\\ude00"], "\\ude00": 1, "c": "\\\\ud83d"}'
+    value = json_value(Response(200, {}, body), REQUEST)
+    assert value == {"a": "x\ufffd", "b": ["\U0001f600"], "\ufffd": 1, "c": "\\ud83d"}
+
+
+@given(
+    st.recursive(
+        st.text() | st.integers() | st.none(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_valid_values_stay_as_they_are(value: object) -> None:
+    assert valid_json(value) == value
+
+
+@given(st.text(st.characters(codec=None, categories=["L", "Cs"])))
+def test_any_text_becomes_encodable(text: str) -> None:
+    assert valid_text(text).encode()[:0] == b""

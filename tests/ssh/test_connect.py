@@ -1,0 +1,403 @@
+"""`client.instances.connect` on emulated instances: logins, pins, idle stop and clear errors."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import asyncssh
+import pytest
+
+from runcrate_core import (
+    AsyncRuncrate,
+    ConflictError,
+    HostKeyChangedError,
+    Instance,
+    NotFoundError,
+    RemoteFileError,
+    ResponseFormatError,
+    Runcrate,
+    SSHAuthenticationError,
+    SSHConnectionError,
+)
+from runcrate_emulator import Emulator
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+@pytest.fixture(scope="module")
+def shared_emulator() -> Iterator[Emulator]:
+    with Emulator(ssh=True, clock_speed=0) as running:
+        yield running
+
+
+@pytest.fixture
+def emulator(shared_emulator: Emulator) -> Emulator:
+    shared_emulator.reset()
+    return shared_emulator
+
+
+@pytest.fixture
+def client(emulator: Emulator) -> Iterator[Runcrate]:
+    with Runcrate(emulator.api_key, base_url=emulator.base_url) as made:
+        yield made
+
+
+@pytest.fixture
+def known_hosts(tmp_path: Path) -> Path:
+    return tmp_path / "known_hosts"
+
+
+def launch(client: Runcrate, emulator: Emulator, **options: Any) -> Instance:
+    instance = client.instances.create(gpu_type="A100", max_runtime_minutes=60, **options)
+    emulator.clock.advance(30)
+    return client.instances.get(instance.id)
+
+
+def test_a_certificate_of_the_api_logs_in(client: Runcrate, emulator: Emulator) -> None:
+    instance = launch(client, emulator)
+    with client.instances.connect(instance.id) as shell:
+        assert shell.run("echo $USER").output == "root\n"
+        assert shell.instance_id == instance.id
+        assert "rc_live" not in repr(shell)
+
+
+async def test_the_asynchronous_client_too(emulator: Emulator) -> None:
+    async with AsyncRuncrate(emulator.api_key, base_url=emulator.base_url) as client:
+        instance = await client.instances.create(gpu_type="A100", max_runtime_minutes=60)
+        emulator.clock.advance(30)
+        async with client.instances.connect(instance.id) as shell:
+            assert (await shell.run("pwd")).exit_code == 0
+        shell = await client.instances.connect(instance.id)
+        assert shell.is_connected
+        await shell.close()
+
+
+def test_a_certificate_is_for_one_instance(client: Runcrate, emulator: Emulator) -> None:
+    first, second = launch(client, emulator), None
+    emulator.world.sold_out.clear()
+    second = launch(client, emulator)
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    issued = client.instances.issue_ssh_certificate(
+        first.id, public_key=key.export_public_key().decode().strip()
+    )
+
+    async def log_in(port: int) -> None:
+        certificate = asyncssh.import_certificate(issued.certificate)
+        async with asyncssh.connect(
+            "127.0.0.1",
+            port,
+            username="root",
+            client_keys=[(key, certificate)],
+            known_hosts=None,
+            config=None,
+            agent_path=None,
+        ):
+            pass
+
+    asyncio.run(log_in(first.model_extra["ssh_port"]))
+    with pytest.raises(asyncssh.PermissionDenied):
+        asyncio.run(log_in(second.model_extra["ssh_port"]))
+
+
+def test_a_key_pair_logs_in_where_it_was_launched_with_it(
+    client: Runcrate, emulator: Emulator, tmp_path: Path
+) -> None:
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    path = tmp_path / "id_ed25519"
+    key.write_private_key(path, passphrase="open")
+    added = client.ssh_keys.create(name="laptop", public_key=key.export_public_key().decode())
+    instance = launch(client, emulator, ssh_key_id=added.id)
+    before = len(emulator.requests)
+    with client.instances.connect(instance.id, private_key=path, passphrase="open") as shell:
+        assert shell.run("echo in").output == "in\n"
+    assert not any("certificate" in request.path for request in emulator.requests[before:])
+    with pytest.raises(ValueError, match="passphrase"):
+        client.instances.connect(instance.id, private_key=path)
+    other = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
+    with pytest.raises(SSHAuthenticationError, match="ssh_key_id"):
+        client.instances.connect(instance.id, private_key=other)
+
+
+def test_a_changed_host_key_is_refused_before_anything_is_sent(
+    client: Runcrate, emulator: Emulator, known_hosts: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    instance = launch(client, emulator)
+    with client.instances.connect(instance.id, known_hosts=known_hosts) as shell:
+        shell.run("true")
+        emulator.ssh.replace_host_key(instance.id)
+        logins: list[str] = []
+        from runcrate_emulator import ssh_servers
+
+        monkeypatch.setattr(
+            ssh_servers._Login, "begin_auth", lambda _self, name: bool(logins.append(name))
+        )
+        ran = len(emulator.ssh.commands)
+        with pytest.raises(HostKeyChangedError, match="before anything was sent"):
+            shell.run("echo secret")
+        with pytest.raises(HostKeyChangedError):
+            shell.write_bytes("secret", b"secret")
+    with pytest.raises(HostKeyChangedError):
+        client.instances.connect(instance.id, known_hosts=known_hosts)
+    assert not logins  # not even the user's name
+    assert len(emulator.ssh.commands) == ran
+
+
+def test_pins_are_of_one_instance_each(
+    client: Runcrate, emulator: Emulator, known_hosts: Path
+) -> None:
+    emulator.world.sold_out.clear()
+    instances = [launch(client, emulator) for _ in range(2)]
+    for _ in range(2):
+        for instance in instances:
+            client.instances.connect(instance.id, known_hosts=known_hosts).close()
+    lines = known_hosts.read_text().splitlines()
+    assert sorted(line.split()[0] for line in lines) == sorted(item.id for item in instances)
+
+
+def test_an_expired_certificate_says_until_when_it_was_valid(
+    client: Runcrate, emulator: Emulator
+) -> None:
+    instance = launch(client, emulator)
+    emulator.ssh.certificate_lifetime_s = -5
+    try:
+        with pytest.raises(SSHAuthenticationError, match=r"valid until 20.* UTC.*Nothing was run"):
+            client.instances.connect(instance.id)
+    finally:
+        emulator.ssh.certificate_lifetime_s = 300
+
+
+def test_a_certificate_that_expires_meanwhile_is_replaced(
+    client: Runcrate, emulator: Emulator
+) -> None:
+    instance = launch(client, emulator)
+    emulator.ssh.certificate_lifetime_s = 1
+    try:
+        with client.instances.connect(instance.id) as shell:
+            time.sleep(1.5)
+            emulator.ssh.certificate_lifetime_s = 300
+            emulator.ssh.drop_connections()
+            assert shell.run("echo back").output == "back\n"
+    finally:
+        emulator.ssh.certificate_lifetime_s = 300
+
+
+def test_a_certificate_that_is_none_is_a_broken_response(
+    client: Runcrate, emulator: Emulator
+) -> None:
+    instance = launch(client, emulator)
+    body = b'{"data": {"certificate": "nonsense", "ip": "127.0.0.1", "user": "root", "port": 1}}'
+    emulator.fail("POST /instances/{id}/ssh-certificate", status=200, body=body)
+    with pytest.raises(ResponseFormatError, match="certificate"):
+        client.instances.connect(instance.id)
+
+
+def test_an_instance_without_an_address_says_so(client: Runcrate, emulator: Emulator) -> None:
+    instance = client.instances.create(gpu_type="A100", max_runtime_minutes=60)
+    with pytest.raises(SSHConnectionError, match=r"no IP address yet.*wait_until_running"):
+        client.instances.connect(instance.id)
+
+
+def test_an_instance_that_has_ended_is_not_replaced(client: Runcrate, emulator: Emulator) -> None:
+    instance = launch(client, emulator)
+    with client.instances.connect(instance.id) as shell:
+        client.instances.terminate(instance.id)
+        with pytest.raises(SSHConnectionError, match=r"has ended.*no other instance was launched"):
+            shell.run("echo x")
+    assert len(client.instances.list()) <= 1
+
+
+def test_an_unknown_instance_and_no_certificates(client: Runcrate, emulator: Emulator) -> None:
+    with pytest.raises(NotFoundError):
+        client.instances.connect("00000000-0000-4000-8000-000000000000")
+    with pytest.raises(ValueError, match="segment"):
+        client.instances.connect("../x")
+    instance = launch(client, emulator)
+    emulator.fail("POST /instances/{id}/ssh-certificate", status=404, code="not_found")
+    with pytest.raises(NotFoundError, match="private_key"):
+        client.instances.connect(instance.id)
+    emulator.fail("POST /instances/{id}/ssh-certificate", status=409, code="conflict")
+    with pytest.raises(ConflictError):
+        client.instances.connect(instance.id)
+
+
+def test_an_instance_that_refuses_connections_says_so(client: Runcrate, emulator: Emulator) -> None:
+    instance = launch(client, emulator)
+    emulator.ssh.remove(instance.id)
+    with pytest.raises(SSHConnectionError, match="refused"):
+        client.instances.connect(instance.id, connect_timeout=1)
+
+
+def test_ssh_that_starts_late_is_waited_for(client: Runcrate, emulator: Emulator) -> None:
+    instance = launch(client, emulator)
+    port = instance.model_extra["ssh_port"]
+    emulator.ssh.remove(instance.id)
+
+    import threading
+
+    late = threading.Timer(1.0, lambda: emulator.ssh.add(instance.id, (), port=port))
+    late.start()
+    with client.instances.connect(instance.id) as shell:
+        assert shell.run("echo there").output == "there\n"
+
+
+def test_an_idle_shell_lets_the_idle_stop_work(client: Runcrate, emulator: Emulator) -> None:
+    instance = launch(client, emulator, idle_shutdown_minutes=5)
+    with client.instances.connect(instance.id, idle_timeout=0.3) as shell:
+        shell.run("true")
+        emulator.clock.advance(600)
+        assert client.instances.get(instance.id).status == "running"  # somebody is connected
+        time.sleep(1)
+        assert not shell.is_connected
+        emulator.clock.advance(299)
+        assert client.instances.get(instance.id).status == "running"
+        emulator.clock.advance(20)
+        after = client.instances.get(instance.id)
+        assert (after.status, after.stop_reason) == ("terminated", "idle")
+
+
+def test_a_full_disk_says_so_and_keeps_what_was_there(
+    client: Runcrate, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runcrate_emulator import ssh_servers
+
+    instance = launch(client, emulator)
+    (tmp_path / "big").write_bytes(b"x" * 100_000)
+
+    def full(*_args: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with client.instances.connect(instance.id) as shell:
+        shell.write_bytes("target", b"before")
+        with monkeypatch.context() as patch:
+            patch.setattr(ssh_servers._Files, "write", full)  # the disk fills up meanwhile
+            with pytest.raises(RemoteFileError, match=r"full|failed|space") as caught:
+                shell.upload(tmp_path / "big", "target")
+            assert "not changed" in str(caught.value)
+        no_room = asyncssh.SFTPVFSAttrs(bsize=4096, frsize=4096, blocks=1000, bfree=1, bavail=1)
+        with monkeypatch.context() as patch:
+            patch.setattr(ssh_servers._Files, "statvfs", lambda *_: no_room)
+            for act in (
+                lambda: shell.upload(tmp_path / "big", "target"),
+                lambda: shell.write_bytes("target", b"x" * 5000),
+                lambda: shell.upload(tmp_path, "tree"),
+            ):
+                with pytest.raises(RemoteFileError, match="disk of the instance is full") as caught:
+                    act()
+                assert caught.value.reason == "disk_full"
+        assert shell.read_bytes("target") == b"before"
+        assert [entry.name for entry in shell.list_files()] == ["target"]
+
+
+def test_a_full_disk_here_says_so(
+    client: Runcrate, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import shutil
+
+    instance = launch(client, emulator)
+    with client.instances.connect(instance.id) as shell:
+        shell.write_bytes("file", b"x" * 5000)
+        free = shutil.disk_usage(tmp_path)._replace(free=100)
+        monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+        with pytest.raises(OSError, match="nothing was kept"):
+            shell.download("file", tmp_path / "file")
+        assert not list(tmp_path.glob("file*"))
+
+
+def test_names_of_the_instance_do_not_lead_out_of_a_download(
+    client: Runcrate, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runcrate_emulator import ssh_servers
+
+    instance = launch(client, emulator)
+
+    async def names(_self: object, _path: bytes) -> Any:
+        yield asyncssh.SFTPName(b"../escaped", attrs=asyncssh.SFTPAttrs(permissions=0o100644))
+
+    with client.instances.connect(instance.id) as shell:
+        shell.write_bytes("tree/file", b"x")
+        monkeypatch.setattr(ssh_servers._Files, "scandir", names)
+        with pytest.raises(RemoteFileError, match="cannot be saved here"):
+            shell.download("tree", tmp_path / "deep" / "tree")
+    assert not (tmp_path / "deep" / "escaped").exists()
+
+
+def test_a_download_writes_through_no_link_that_leads_out(
+    client: Runcrate, emulator: Emulator, tmp_path: Path
+) -> None:
+    instance = launch(client, emulator)
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "back").mkdir()
+    (tmp_path / "back" / "tree").symlink_to(tmp_path / "outside")
+    with client.instances.connect(instance.id) as shell:
+        shell.write_bytes("work/tree/file", b"x")
+        with pytest.raises(OSError, match="leads out"):
+            shell.download("work", tmp_path / "back")
+    assert not list((tmp_path / "outside").iterdir())
+
+
+def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['asyncssh'] = None\n"
+        "from runcrate_core import Runcrate\n"
+        "try:\n    Runcrate('rc_live_test').instances.connect('x')\n"
+        "except Exception as error:\n    print(type(error).__name__, error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (
+        "ConfigurationError Commands on instances need asyncssh: "
+        'pip install "runcrate-integrations[ssh]"\n'
+    )
+
+
+def test_an_emulator_without_ssh_runs_nothing() -> None:
+    with Emulator(clock_speed=0) as plain:
+        with Runcrate(plain.api_key, base_url=plain.base_url) as client:
+            instance = launch(client, plain)
+            assert instance.ip.startswith("203.0.113.")
+            assert "ssh_port" not in instance.model_extra
+        with pytest.raises(RuntimeError, match="ssh=True"):
+            _ = plain.ssh
+
+
+def test_an_instance_that_ends_leaves_no_process_and_no_file(
+    client: Runcrate, emulator: Emulator
+) -> None:
+    from tests.ssh.hosts import processes
+
+    instance = launch(client, emulator)
+    mark = f"60{time.time_ns() % 1_000_000_000}"
+    directory = emulator.ssh.directory(instance.id)
+    with client.instances.connect(instance.id) as shell:
+        shell.run(f"setsid sleep {mark} & echo x > file")
+        assert processes(f"sleep {mark}")
+        assert (directory / "file").exists()
+        client.instances.terminate(instance.id)
+    assert not processes(f"sleep {mark}")
+    assert not directory.exists()
+
+
+def test_an_instance_whose_lifetime_is_over_closes_its_connections(
+    client: Runcrate, emulator: Emulator
+) -> None:
+    instance = launch(client, emulator)
+    with client.instances.connect(instance.id) as shell:
+        shell.run("true")
+        emulator.clock.advance(3700)
+        result = shell.run("sleep 5; echo after") if shell.is_connected else None
+        assert result is None or result.exit_code is None
+        with pytest.raises(SSHConnectionError, match="has ended"):
+            shell.run("echo x")

@@ -1,0 +1,400 @@
+"""Commands and files on real SSH servers: the emulator's and OpenSSH's."""
+
+from __future__ import annotations
+
+import asyncio
+import filecmp
+import subprocess
+import sys
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+
+from runcrate_core.errors import (
+    ConfigurationError,
+    HostKeyChangedError,
+    RemoteFileError,
+    SSHAuthenticationError,
+    SSHConnectionError,
+)
+from runcrate_core.ssh.login import Login
+from runcrate_core.ssh.shell import AsyncInstanceShell
+from tests.ssh.hosts import INSTANCE, Host, processes
+
+ROOT = Path(__file__).parent.parent.parent
+MIB = 1024 * 1024
+
+
+def eventually(condition, seconds: float = 5.0) -> bool:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True
+
+
+def test_a_command_gives_its_output_in_order_and_its_exit_code(host: Host) -> None:
+    with host.shell() as shell:
+        result = shell.run("echo out; echo err >&2; echo again; exit 7")
+        assert (result.output, result.exit_code, result.truncated) == (
+            "out\nerr\nagain\n",
+            7,
+            False,
+        )
+        assert shell.run("printf 'no newline'").output == "no newline"
+        assert shell.run("cat").output == ""  # standard input is empty
+        assert shell.run("kill -9 $$").exit_code == 137
+        assert shell.run('echo "it\'s" \'$HOME\' `echo x`; echo "ü 😀"').output == (
+            "it's $HOME x\nü 😀\n"
+        )
+
+
+async def test_the_asynchronous_shell_is_awaited_or_entered(host: Host) -> None:
+    shell = await host.async_shell()
+    try:
+        assert (await shell.run("echo a")).output == "a\n"
+    finally:
+        await shell.close()
+    async with host.async_shell() as entered:
+        results = await asyncio.gather(*(entered.run(f"echo {n}") for n in range(4)))
+        assert [result.output for result in results] == [f"{n}\n" for n in range(4)]
+
+
+def test_output_comes_as_it_is_written(host: Host) -> None:
+    pieces: list[tuple[float, str]] = []
+    with host.shell() as shell:
+        shell.run("echo a; sleep 1; echo b", on_output=lambda it: pieces.append((time.time(), it)))
+    assert "".join(text for _, text in pieces) == "a\nb\n"
+    assert pieces[-1][0] - pieces[0][0] > 0.7
+
+
+def test_long_output_is_cut(host: Host) -> None:
+    with host.shell() as shell:
+        result = shell.run("head -c 3000000 /dev/zero | tr '\\0' x", max_output=1_000_000)
+        assert (len(result.output), result.truncated, result.exit_code) == (1_000_000, True, 0)
+        both = shell.run("seq 100000", max_output=1000, keep="both")
+        assert both.output.startswith("1\n2\n")
+        assert both.output.endswith("99999\n100000\n")
+        assert "bytes left out" in both.output
+
+
+def test_32_commands_at_once_on_10_sessions(host: Host) -> None:
+    with host.shell() as shell, ThreadPoolExecutor(32) as threads:
+        results = list(threads.map(lambda n: shell.run(f"sleep 0.2; echo {n}"), range(32)))
+        assert [result.exit_code for result in results] == [0] * 32
+        assert [result.output for result in results] == [f"{n}\n" for n in range(32)]
+    assert len(host.logins) == 1
+
+
+def test_files_and_commands_at_once(host: Host) -> None:
+    with host.shell() as shell, ThreadPoolExecutor(24) as threads:
+        running = [threads.submit(shell.run, "sleep 0.3") for _ in range(16)]
+        writing = [
+            threads.submit(shell.write_bytes, f"{host.folder}/f{n}", b"x" * n) for n in range(8)
+        ]
+        assert all(future.result().exit_code == 0 for future in running)
+        assert all(future.result() is None for future in writing)
+        assert len(shell.list_files(str(host.folder))) == 8
+
+
+def test_a_timeout_leaves_no_process(host: Host) -> None:
+    mark = f"10{time.time_ns() % 1_000_000_000}"
+    command = (
+        f"sleep {mark}1 & setsid sleep {mark}2 & (trap '' TERM; sleep {mark}3; sleep {mark}4) & "
+        f"echo started; sleep {mark}5"
+    )
+    with host.shell() as shell:
+        before = time.monotonic()
+        result = shell.run(command, timeout=1)
+        assert time.monotonic() - before < 10
+        assert (result.output, result.exit_code, result.timed_out) == ("started\n", 124, True)
+        assert eventually(lambda: not processes(f"sleep {mark}"))
+
+
+def test_a_command_that_ignores_the_end_is_killed(host: Host) -> None:
+    mark = f"20{time.time_ns() % 1_000_000_000}"
+    with host.shell() as shell:
+        result = shell.run(f"trap '' TERM; while true; do sleep {mark}; done", timeout=0.5)
+        assert (result.exit_code, result.timed_out) == (124, True)
+        assert eventually(lambda: not processes(f"sleep {mark}"))
+
+
+async def test_a_cancelled_command_leaves_no_process(host: Host) -> None:
+    mark = f"30{time.time_ns() % 1_000_000_000}"
+    async with host.async_shell() as shell:
+        task = asyncio.create_task(shell.run(f"sleep {mark}1 & sleep {mark}2"))
+        assert await asyncio.to_thread(eventually, lambda: len(processes(f"sleep {mark}")) > 1)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+        assert await asyncio.to_thread(eventually, lambda: not processes(f"sleep {mark}"))
+        assert (await shell.run("echo alive")).output == "alive\n"
+
+
+def test_a_callback_that_fails_ends_the_command(host: Host) -> None:
+    mark = f"40{time.time_ns() % 1_000_000_000}"
+
+    def fail(_: str) -> None:
+        raise KeyError("mine")
+
+    with host.shell() as shell:
+        with pytest.raises(KeyError, match="mine"):
+            shell.run(f"echo x; sleep {mark}", on_output=fail)
+        assert eventually(lambda: not processes(f"sleep {mark}"))
+
+
+def test_what_a_finished_command_left_in_the_background_runs_on(host: Host) -> None:
+    mark = f"50{time.time_ns() % 1_000_000_000}"
+    with host.shell() as shell:
+        before = time.monotonic()
+        result = shell.run(f"sleep {mark} & echo started")
+        assert (result.output, result.exit_code) == ("started\n", 0)
+        assert time.monotonic() - before < 5  # it holds the output open
+        assert processes(f"sleep {mark}")
+        shell.run(f"pkill -f 'sleep {mark}'")
+
+
+def test_a_dropped_connection_gives_no_exit_code_and_one_run(host: Host) -> None:
+    runs = f"{host.folder}/runs"
+    with host.shell() as shell:
+        threading.Timer(1.0, host.drop).start()
+        result = shell.run(f"echo run >> {runs}; echo before; sleep 3; echo after")
+        assert (result.output, result.exit_code) == ("before\n", None)
+        assert not result.timed_out
+        again = shell.run(f"sleep 3; cat {runs}")  # on a new connection
+        assert again.output == "run\n"
+    assert len(host.logins) == 2
+    assert len(set(host.logins)) == 2  # another key, and so another certificate
+
+
+def test_a_connection_that_is_lost_between_commands_is_opened_again(host: Host) -> None:
+    with host.shell() as shell:
+        for number in range(3):
+            assert shell.run(f"echo {number}").output == f"{number}\n"
+            host.drop()
+    assert len(host.logins) == 3
+
+
+def test_an_idle_connection_is_closed_and_opened_again(host: Host) -> None:
+    with host.shell(idle_timeout=0.3) as shell:
+        assert shell.run("sleep 0.5; echo a").output == "a\n"  # a running command is no idleness
+        assert shell.is_connected
+        assert eventually(lambda: not shell.is_connected, 3)
+        assert shell.run("echo b").output == "b\n"
+    assert len(host.logins) == 2
+
+
+def test_a_changed_host_key_is_refused(host: Host) -> None:
+    with host.shell() as shell:
+        shell.run("true")
+    line = host.known_hosts.read_text()
+    assert line.startswith(f"{INSTANCE} ssh-ed25519 AAAA")
+    other = line.replace(line.split()[2], line.split()[2][:-8] + "AAAAAAA=")
+    host.known_hosts.write_text(other)
+    with pytest.raises(HostKeyChangedError, match="another host key") as caught:
+        host.shell()
+    assert str(host.known_hosts) in str(caught.value)
+
+
+def test_damaged_pins_are_refused_with_their_line(host: Host) -> None:
+    host.known_hosts.write_text("# mine\n\nhalf a\n")
+    with pytest.raises(ConfigurationError, match="line 3"):
+        host.shell()
+
+
+def test_a_refused_login_says_so(host: Host) -> None:
+    async def log_in(_: str | None) -> Login:
+        import asyncssh
+
+        return Login(
+            "127.0.0.1",
+            host.port,
+            "root",
+            host.sign(asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()),
+        )
+
+    async def connect() -> None:
+        await AsyncInstanceShell(INSTANCE, log_in, options=host.options())
+
+    with pytest.raises((SSHAuthenticationError, ValueError)):
+        asyncio.run(connect())
+
+
+def test_files_go_up_and_down(host: Host, tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    (source / "deep" / "empty").mkdir(parents=True)
+    (source / "run.sh").write_text("#!/bin/sh\necho ran\n")
+    (source / "run.sh").chmod(0o755)
+    (source / "deep" / "ünï code.bin").write_bytes(bytes(range(256)) * 999)
+    (source / "link").symlink_to("/etc/passwd")
+    seen: list[tuple[int, int | None]] = []
+    with host.shell() as shell:
+        target = f"{host.folder}/new/tree"
+        shell.upload(source, target, on_progress=lambda done, total: seen.append((done, total)))
+        assert shell.run(f"{target}/run.sh").output == "ran\n"
+        assert seen[-1][0] == seen[-1][1] == 256 * 999 + 19
+        assert [entry.name for entry in shell.list_files(target)] == ["deep", "run.sh"]
+        back = shell.download(target, tmp_path / "back")
+        assert (back / "deep" / "ünï code.bin").read_bytes() == bytes(range(256)) * 999
+        assert (back / "run.sh").stat().st_mode & 0o100
+        one = shell.download(f"{target}/run.sh", tmp_path)
+        assert one == tmp_path / "run.sh"
+        shell.upload(one, f"{host.folder}/new")
+        assert shell.read_bytes(f"{host.folder}/new/run.sh") == one.read_bytes()
+        left = shell.run(f"find {host.folder} {tmp_path}/back -name '*.part'").output
+        assert left == ""
+
+
+def test_errors_of_files_name_path_and_reason(host: Host, tmp_path: Path) -> None:
+    with host.shell() as shell:
+        cases = [
+            (lambda: shell.read_bytes(f"{host.folder}/none"), "file_not_found"),
+            (lambda: shell.download(f"{host.folder}/none", tmp_path / "x"), "file_not_found"),
+            (lambda: shell.read_bytes(str(host.folder)), "is_directory"),
+            (lambda: shell.write_bytes(str(host.folder), b""), "is_directory"),
+            (lambda: shell.write_bytes("", b""), "invalid_path"),
+            (lambda: shell.write_bytes("a\0b", b""), "invalid_path"),
+            (lambda: shell.list_files(f"{host.folder}/none"), "file_not_found"),
+        ]
+        for act, reason in cases:
+            with pytest.raises(RemoteFileError) as caught:
+                act()
+            assert caught.value.reason == reason, caught.value
+        shell.write_bytes(f"{host.folder}/long", b"x" * 100)
+        with pytest.raises(RemoteFileError, match="longer than 99 bytes"):
+            shell.read_bytes(f"{host.folder}/long", max_bytes=99)
+        assert len(shell.read_bytes(f"{host.folder}/long", max_bytes=100)) == 100
+        with pytest.raises(FileNotFoundError):
+            shell.upload(tmp_path / "none", "x")
+        with pytest.raises(FileNotFoundError):
+            shell.download(f"{host.folder}/long", tmp_path / "no" / "such" / "folder")
+
+
+def test_a_lost_connection_leaves_the_target_as_it_was(host: Host, tmp_path: Path) -> None:
+    big = tmp_path / "big"
+    big.write_bytes(b"x" * (128 * MIB))
+    with host.shell() as shell:
+        shell.write_bytes(f"{host.folder}/target", b"before")
+
+        def cut(done: int, _total: int | None) -> None:
+            if done > 8 * MIB:
+                host.drop()
+
+        with pytest.raises(SSHConnectionError, match="not changed"):
+            shell.upload(big, f"{host.folder}/target", on_progress=cut)
+        assert shell.read_bytes(f"{host.folder}/target") == b"before"
+
+
+def test_256_mib_up_and_down_take_little_memory(host: Host, tmp_path: Path) -> None:
+    host.known_hosts.touch()
+    code = f"""
+import asyncio, resource, sys
+from pathlib import Path
+from runcrate_core.ssh.connection import ConnectionOptions
+from runcrate_core.ssh.login import Login
+from runcrate_core.ssh.shell import AsyncInstanceShell
+
+async def log_in(public_key):
+    print(public_key, flush=True)
+    return Login("127.0.0.1", {host.port}, "root", sys.stdin.readline().strip())
+
+def peak():
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+async def main():
+    options = ConnectionOptions(known_hosts=Path({str(host.known_hosts)!r}))
+    async with AsyncInstanceShell({INSTANCE!r}, log_in, options=options) as shell:
+        small = Path("small"); small.write_bytes(bytes(4 * 1024 * 1024))
+        await shell.upload(small, {str(host.folder / "small")!r})
+        await shell.download({str(host.folder / "small")!r}, "small-back")
+        before = peak()
+        await shell.upload("big", {str(host.folder / "big")!r})
+        await shell.download({str(host.folder / "big")!r}, "big-back")
+        print("more KiB:", peak() - before, flush=True)
+
+asyncio.run(main())
+"""
+    block = bytes(range(256)) * 4096
+    with (tmp_path / "big").open("wb") as file:
+        for _ in range(256):
+            file.write(block)
+    client = subprocess.Popen(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin", "HOME": str(tmp_path)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert client.stdin is not None
+    assert client.stdout is not None
+    with client:
+        client.stdin.write(host.sign(client.stdout.readline().strip()) + "\n")
+        client.stdin.flush()
+        report = client.stdout.readline()
+    assert client.returncode == 0
+    assert (tmp_path / "big-back").stat().st_size == 256 * MIB
+    assert filecmp.cmp(tmp_path / "big", tmp_path / "big-back", shallow=False)
+    assert int(report.rpartition(":")[2]) < 16 * 1024, report
+
+
+def test_a_port_of_the_instance_is_reached_also_after_a_lost_connection(host: Host) -> None:
+    server = (
+        "import http.server as h; s = h.HTTPServer(('127.0.0.1', 0), h.SimpleHTTPRequestHandler); "
+        "print(s.server_port, flush=True); s.serve_forever()"
+    )
+    serve = (
+        f'cd {host.folder} && nohup python3 -c "{server}" > port 2> /dev/null & sleep 1; '
+        f"cat {host.folder}/port; pgrep -n -f serve_forever"
+    )
+    with host.shell() as shell:
+        port, pid = shell.run(serve).output.split()
+        shell.write_bytes(f"{host.folder}/page", b"hello")
+        url = shell.forward(int(port))
+        try:
+            assert url.startswith("http://127.0.0.1:")
+            assert httpx.get(f"{url}/page").text == "hello"
+            host.drop()
+            assert httpx.get(f"{url}/page").text == "hello"
+        finally:
+            shell.run(f"kill {pid}")
+        with pytest.raises(httpx.TransportError):
+            httpx.get(url)
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(url)
+
+
+def test_a_closed_shell_says_so(host: Host) -> None:
+    shell = host.shell()
+    shell.close()
+    shell.close()
+    with pytest.raises(ConfigurationError, match="was closed"):
+        shell.run("true")
+
+
+async def test_blocking_and_asynchronous_code_share_one_connection(host: Host) -> None:
+    shell = await asyncio.to_thread(host.shell)
+    try:
+        result, other = await asyncio.gather(
+            shell.arun("sleep 0.2; echo a"), asyncio.to_thread(shell.run, "echo b")
+        )
+        assert (result.output, other.output) == ("a\n", "b\n")
+        assert len(host.logins) == 1
+    finally:
+        await shell.aclose()
+
+
+def test_a_connection_that_is_refused_says_so(host: Host) -> None:
+    async def log_in(_: str | None) -> Login:
+        return Login("127.0.0.1", 1, "root")
+
+    async def connect() -> None:
+        await AsyncInstanceShell(INSTANCE, log_in, options=host.options(connect_timeout=1))
+
+    with pytest.raises(SSHConnectionError, match=r"127\.0\.0\.1:1: .*refused"):
+        asyncio.run(connect())
