@@ -162,8 +162,9 @@ def targets_table(found: Figures, results: list[dict[str, Any]]) -> list[str]:
             # The fake model creates text chunks only.
             alone = grown.get((label.replace("tool", "text"), FLOORS.get(family, "")))
             beside = f" (the framework alone: {alone[1]:.2f})" if alone else ""
+            load = GROWING.get(label, label)
             add(
-                f"{FRAMEWORKS[family]}: {GROWING.get(label, label)} cost linear time, up to {max(by_number):,}",
+                f"{FRAMEWORKS[family]}: {load} cost linear time, up to {max(by_number):,}",
                 f"exponent {exponent:.2f}{beside}",
                 met=exponent < LINEAR or (alone is not None and exponent <= alone[1]),
             )
