@@ -21,7 +21,6 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
 )
 
-from llamaindex_runcrate.construct import construct
 from llamaindex_runcrate.messages import (
     DEFAULT_REASONING_FIELD,
     REASONING_DETAILS,
@@ -34,7 +33,7 @@ from llamaindex_runcrate.tool_calls import (
     identified_calls,
 )
 from runcrate_core import ResponseFormatError
-from runcrate_core.toolkit import extract_cost, extract_reasoning, extract_usage
+from runcrate_core.toolkit import construct, extract_cost, extract_reasoning, extract_usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,8 +10,8 @@ from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 from pydantic import BaseModel
 
-from llamaindex_runcrate.construct import construct
 from llamaindex_runcrate.partial_json import PartialJson
+from runcrate_core.toolkit import construct
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence

@@ -18,6 +18,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "api.embeddings": ("embeddable_texts",),
         "client_pair": ("ClientPair",),
         "config": ("inference_url_from_environment",),
+        "construct": ("construct",),
         "io.map_ordered": ("map_ordered",),
         "lazy_exports": ("Extra", "lazy_exports"),
         "media_tools.failures": ("explain_media_failure",),
@@ -43,6 +44,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         ),
         "protocol.tool_names": ("ToolNames",),
         "protocol.unicode_text": ("valid_json", "valid_text"),
+        "protocol.model_json": ("decode_json", "load_json", "parse_arguments", "repair_text"),
         "transcription.audio_sources": (
             "AUDIO_SUFFIXES",
             "AudioInput",

@@ -25,6 +25,9 @@ from runcrate_core.client_pair import (
 from runcrate_core.config import (
     inference_url_from_environment as inference_url_from_environment,
 )
+from runcrate_core.construct import (
+    construct as construct,
+)
 from runcrate_core.io.map_ordered import (
     map_ordered as map_ordered,
 )
@@ -117,6 +120,18 @@ from runcrate_core.protocol.unicode_text import (
 )
 from runcrate_core.protocol.unicode_text import (
     valid_text as valid_text,
+)
+from runcrate_core.protocol.model_json import (
+    decode_json as decode_json,
+)
+from runcrate_core.protocol.model_json import (
+    load_json as load_json,
+)
+from runcrate_core.protocol.model_json import (
+    parse_arguments as parse_arguments,
+)
+from runcrate_core.protocol.model_json import (
+    repair_text as repair_text,
 )
 from runcrate_core.transcription.audio_sources import (
     AUDIO_SUFFIXES as AUDIO_SUFFIXES,
