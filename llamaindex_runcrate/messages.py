@@ -6,7 +6,7 @@ The other direction is in `responses.py`.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import IOBase
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -26,10 +26,10 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
-from llamaindex_runcrate.tool_calls import wire_calls
+from llamaindex_runcrate.tool_calls import tool_result_text, wire_calls
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from llama_index.core.base.llms.types import ChatMessage
 
@@ -40,6 +40,8 @@ SendReasoning: TypeAlias = Literal["auto", "always", "never"]
 REASONING_FIELD: Final = "field"
 REASONING_DETAILS: Final = "reasoning_details"
 DEFAULT_REASONING_FIELD: Final = "reasoning_content"
+# The field of thoughts that came as parts of the content, beside the text.
+CONTENT_FIELD: Final = "content"
 
 # The service knows four roles (seed 001).
 _ROLES: Final = {
@@ -79,11 +81,13 @@ class Rules:
             `always` or `never`.
         system_first: Whether system messages stand at the start only. Many chat templates refuse
             any other place.
+        tool_names: Names to send instead of the tools' own, where they differ.
     """
 
     reads: Callable[[str], bool] = lambda _: True
     send_reasoning: SendReasoning = "auto"
     system_first: bool = True
+    tool_names: Mapping[str, str] = field(default_factory=dict)
 
 
 def wire_messages(messages: Sequence[ChatMessage], rules: Rules) -> list[dict[str, Any]]:
@@ -114,7 +118,8 @@ def wire_messages(messages: Sequence[ChatMessage], rules: Rules) -> list[dict[st
         match role:
             case "assistant":
                 in_turn = place > turn_start and rules.send_reasoning == "auto"
-                wire.append(_assistant(message, in_turn or rules.send_reasoning == "always"))
+                with_reasoning = in_turn or rules.send_reasoning == "always"
+                wire.append(_assistant(message, rules, with_reasoning=with_reasoning))
             case "tool":
                 wire.append(_tool_result(message, rules, lifted))
             case "system" if rules.system_first:
@@ -146,8 +151,8 @@ def _add_system(wire: list[dict[str, Any]], message: ChatMessage) -> None:
         wire.append(_said("user", message))
 
 
-def _assistant(message: ChatMessage, with_reasoning: bool) -> dict[str, Any]:  # noqa: FBT001 - private
-    thoughts, said = [], []
+def _assistant(message: ChatMessage, rules: Rules, *, with_reasoning: bool) -> dict[str, Any]:
+    thoughts, others = [], []
     for block in message.blocks:
         match block:
             case ThinkingBlock():
@@ -155,16 +160,21 @@ def _assistant(message: ChatMessage, with_reasoning: bool) -> dict[str, Any]:  #
             case ToolCallBlock():
                 pass  # `wire_calls` reads them
             case _:
-                said.append(block)
-    calls = wire_calls(message)
-    parts = _parts(message, said)
+                others.append(block)
+    calls = wire_calls(message, rules.tool_names)
+    parts = _parts(message, others)
     wire: dict[str, Any] = {"role": "assistant", "content": _content(parts)}
     if calls:
         wire["tool_calls"] = calls
         if not parts:
             wire["content"] = None
     if with_reasoning:
-        wire |= _reasoning(thoughts)
+        reasoning = _reasoning(thoughts)
+        in_content = reasoning.pop(CONTENT_FIELD, None)
+        wire |= reasoning
+        if in_content:
+            thinking = {"type": "thinking", "thinking": [_text(in_content)]}
+            wire["content"] = [thinking, *parts]
     return wire
 
 
@@ -173,11 +183,11 @@ def _reasoning(thoughts: Sequence[ThinkingBlock]) -> dict[str, Any]:
     texts: dict[str, list[str]] = {}
     wire: dict[str, Any] = {}
     for thought in thoughts:
-        told = thought.additional_information
-        name = str(told.get(REASONING_FIELD) or DEFAULT_REASONING_FIELD)
+        origin = thought.additional_information
+        name = str(origin.get(REASONING_FIELD) or DEFAULT_REASONING_FIELD)
         if thought.content:
             texts.setdefault(name, []).append(thought.content)
-        if details := told.get(REASONING_DETAILS):
+        if details := origin.get(REASONING_DETAILS):
             wire[REASONING_DETAILS] = details
     return {name: "\n".join(pieces) for name, pieces in texts.items()} | wire
 
@@ -190,7 +200,7 @@ def _tool_result(message: ChatMessage, rules: Rules, lifted: list[Part]) -> dict
     for part in _parts(message, message.blocks):
         modality = _MODALITIES.get(part["type"])
         if modality is None:
-            texts.append(part["text"])
+            texts.append(tool_result_text(part["text"]))
         elif rules.reads(modality):
             shown.append(part)
         else:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from llama_index.core.bridge.pydantic import Field
 
@@ -33,6 +33,23 @@ _SENT: Final = (
 )
 # Without tools they have no meaning, and strict servers refuse them.
 _OF_TOOLS: Final = ("tools", "tool_choice", "parallel_tool_calls")
+
+
+# The argument of a call that carries the names of tools that are sent under another name; it stays
+# in this process.
+TOOL_NAMES: Final = "tool_names"
+
+
+class ChatRequest(NamedTuple):
+    """A request, ready for the client.
+
+    Attributes:
+        arguments: Arguments of `chat.completions.create` or `stream`.
+        context: How the answer is to be read.
+    """
+
+    arguments: dict[str, Any]
+    context: ResponseContext
 
 
 class ChatSettings(Connected):
@@ -111,8 +128,8 @@ class ChatSettings(Connected):
         "chunk, for servers that stream tool calls wrongly.",
     )
 
-    def _request(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return what to call the client with.
+    def _request(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatRequest:
+        """Return the arguments of the client's call, and how its answer is to be read.
 
         Raises:
             ValueError: A key is among the arguments, which LlamaIndex shows in its events.
@@ -125,6 +142,7 @@ class ChatSettings(Connected):
         request = {name: getattr(self, name) for name in _SENT}
         request |= {"model": self.model} | self.additional_kwargs | kwargs
         request.pop("use_chat_completions", None)  # an option of LlamaIndex's OpenAI classes
+        names: dict[str, str] = request.pop(TOOL_NAMES, None) or {}
         if not request.get("tools"):
             for name in _OF_TOOLS:
                 request.pop(name, None)
@@ -136,14 +154,16 @@ class ChatSettings(Connected):
             reads=self._capabilities(request["model"]).reads,
             send_reasoning=self.send_reasoning,
             system_first=self.system_first,
+            tool_names=names,
         )
-        return request | {"messages": wire_messages(messages, rules)}
-
-    def _reading(self, request: dict[str, Any]) -> ResponseContext:
-        return ResponseContext(
+        max_tokens = request.get("max_tokens") or request.get("max_completion_tokens")
+        context = ResponseContext(
             single_tool_call=request.get("parallel_tool_calls") is False,
             reasoning_as_answer=self.reasoning_as_answer,
+            max_tokens=max_tokens if isinstance(max_tokens, int) else None,
+            tool_names={wire: name for name, wire in names.items()},
         )
+        return ChatRequest(request | {"messages": wire_messages(messages, rules)}, context)
 
     def _capabilities(self, model: str) -> Capabilities:
         if model != self.model:

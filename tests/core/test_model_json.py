@@ -77,5 +77,5 @@ def test_surrogates_become_text_that_can_be_sent() -> None:
 
 def test_a_value_inside_of_a_text() -> None:
     assert decode_json('so: {"a": 1} end', 4) == ({"a": 1}, 12)
-    with pytest.raises(ValueError, match="character|delimiter|Expecting"):
+    with pytest.raises(ValueError, match="Expecting"):
         decode_json('so: {"a": 1', 4)
