@@ -11,6 +11,7 @@ from pydantic import AliasChoices
 from llamaindex_runcrate.clients import Connected
 from llamaindex_runcrate.text_splitting import LongText, Pieces, split
 from runcrate_core import get_model_info
+from runcrate_core.toolkit import embeddable_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -112,10 +113,10 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
         return pieces.joined(_vectors(answers))
 
     def _pieces(self, texts: Sequence[str], instruction: str | None) -> Pieces:
-        facts = get_model_info(self.model_name)
-        most = self.max_tokens or (facts.context_window if facts else None)
-        filled = [text if text.strip() else self.empty_text for text in texts]
-        return split(filled, most, long_text=self.long_text, instruction=instruction or "")
+        info = get_model_info(self.model_name)
+        max_tokens = self.max_tokens or (info.context_window if info else None)
+        filled = [text if text.strip() else self.empty_text for text in embeddable_texts(texts)]
+        return split(filled, max_tokens, long_text=self.long_text, instruction=instruction or "")
 
     def _requests(self, pieces: Pieces) -> Iterator[dict[str, Any]]:
         for start in range(0, len(pieces.texts), self.embed_batch_size):

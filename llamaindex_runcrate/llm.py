@@ -19,9 +19,10 @@ from pydantic import BaseModel
 from llamaindex_runcrate import structured
 from llamaindex_runcrate.instrumentation import CHAT, COMPLETION, instrumented
 from llamaindex_runcrate.responses import ChunkReader, completion_of, response_of, was_cut
-from llamaindex_runcrate.schemas import wire_names, wire_tool_choice, wire_tools
+from llamaindex_runcrate.schemas import wire_tool_choice, wire_tools
 from llamaindex_runcrate.settings import TOOL_NAMES, ChatRequest, ChatSettings
 from llamaindex_runcrate.tool_calls import selections_of, unreadable_call
+from runcrate_core.toolkit import ToolNames
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Sequence
@@ -290,13 +291,14 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         prepared: dict[str, Any] = {"messages": messages, **kwargs}
         if tools:
             strict = self.strict if strict is None else strict
-            names = wire_names(tool.metadata.get_name() for tool in tools)
+            own_names = [tool.metadata.get_name() for tool in tools]
+            names = ToolNames(own_names)
             prepared["tools"] = wire_tools(tools, names=names, strict=strict)
             prepared["tool_choice"] = wire_tool_choice(
                 tool_choice, required=tool_required, names=names
             )
             if names:
-                prepared[TOOL_NAMES] = names
+                prepared[TOOL_NAMES] = own_names
             if not allow_parallel_tool_calls:
                 prepared["parallel_tool_calls"] = False
         return prepared

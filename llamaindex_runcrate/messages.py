@@ -27,9 +27,10 @@ from llama_index.core.base.llms.types import (
 )
 
 from llamaindex_runcrate.tool_calls import tool_result_text, wire_calls
+from runcrate_core.toolkit import ToolNames
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from llama_index.core.base.llms.types import ChatMessage
 
@@ -81,13 +82,13 @@ class Rules:
             `always` or `never`.
         system_first: Whether system messages stand at the start only. Many chat templates refuse
             any other place.
-        tool_names: Names to send instead of the tools' own, where they differ.
+        tool_names: The tools' names on the wire.
     """
 
     reads: Callable[[str], bool] = lambda _: True
     send_reasoning: SendReasoning = "auto"
     system_first: bool = True
-    tool_names: Mapping[str, str] = field(default_factory=dict)
+    tool_names: ToolNames = field(default_factory=ToolNames)
 
 
 def wire_messages(messages: Sequence[ChatMessage], rules: Rules) -> list[dict[str, Any]]:

@@ -31,13 +31,20 @@ from llamaindex_runcrate.tool_calls import (
     CALLS_KEY,
     StreamedCalls,
     call_blocks,
-    normalized_calls,
+    legacy_calls,
 )
 from runcrate_core import ResponseFormatError
-from runcrate_core.toolkit import construct, extract_cost, extract_reasoning, extract_usage
+from runcrate_core.toolkit import (
+    ToolNames,
+    construct,
+    extract_cost,
+    extract_reasoning,
+    extract_usage,
+    parse_tool_calls,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from llama_index.core.base.llms.types import ToolCallBlock
 
@@ -67,13 +74,15 @@ class ResponseContext:
         single_tool_call: Only the first of several tool calls is wanted.
         reasoning_as_answer: Thoughts count as the answer where there is no other.
         max_tokens: The token limit of the answer; None where none was sent.
-        tool_names: The tools' own names, by the names that were sent, where they differ.
+        tools: The tools that were sent, in the service's form.
+        tool_names: The tools' names on the wire.
     """
 
     single_tool_call: bool = False
     reasoning_as_answer: bool = True
     max_tokens: int | None = None
-    tool_names: Mapping[str, str] = field(default_factory=dict)
+    tools: Sequence[Mapping[str, Any]] = ()
+    tool_names: ToolNames = field(default_factory=ToolNames)
 
 
 def response_of(completion: ChatCompletion, context: ResponseContext) -> ChatResponse:
@@ -248,8 +257,11 @@ def _message_of(
     usage: Mapping[str, Any],
     context: ResponseContext,
 ) -> ChatMessage:
-    calls = normalized_calls(
-        message.get("tool_calls") or (), response_id, cut=finish_reason == "length"
+    calls = parse_tool_calls(
+        message.get("tool_calls") or (),
+        completion_id=response_id,
+        finish_reason=finish_reason,
+        tools=context.tools,
     )
     if context.single_tool_call:
         calls = calls[:1]
@@ -268,7 +280,7 @@ def _message_of(
     ):
         text = thought
     blocks = call_blocks(calls, context.tool_names)
-    result = _message(thinking, text, blocks, calls, media)
+    result = _message(thinking, text, blocks, legacy_calls(calls), media)
     result.additional_kwargs.update({name: message[name] for name in _KEPT if message.get(name)})
     return result
 

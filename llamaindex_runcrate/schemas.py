@@ -6,19 +6,18 @@ closed at the top only; servers refuse both.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any, Final
 
 from llama_index.core.tools.types import ToolMetadata
 
+from runcrate_core.toolkit import ToolNames
+
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from llama_index.core.tools.types import BaseTool
     from pydantic import BaseModel
 
-_NOT_IN_A_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")
-_MAX_NAME_LENGTH: Final = 64  # of a tool or schema, in OpenAI's form
 _SCHEMAS_BY_NAME: Final = frozenset({"properties", "$defs", "definitions"})
 # The members of a schema that describe a tool's parameters.
 _PARAMETER_MEMBERS: Final = ("type", "properties", "required", "definitions", "$defs")
@@ -29,59 +28,31 @@ _CHOICES: Final = {"auto": "auto", "none": "none", "required": "required", "any"
 ROOT_PROPERTY: Final = "root"
 
 
-def wire_name(name: str) -> str:
-    """Return a name with the characters and the length that the service takes."""
-    return _NOT_IN_A_NAME.sub("_", name)[:_MAX_NAME_LENGTH]
-
-
-def wire_names(names: Iterable[str]) -> dict[str, str]:
-    """Return the names that are sent in another form, such as `weather.get`, with that form.
-
-    Two tools never get the same name.
-    """
-    names = list(names)
-    taken = {name for name in names if wire_name(name) == name}
-    renamed: dict[str, str] = {}
-    for name in names:
-        if name in taken or name in renamed:
-            continue
-        plain = candidate = wire_name(name)
-        number = 2
-        while candidate in taken:
-            suffix = f"_{number}"
-            candidate = plain[: _MAX_NAME_LENGTH - len(suffix)] + suffix
-            number += 1
-        taken.add(candidate)
-        renamed[name] = candidate
-    return renamed
-
-
 def wire_tools(
     tools: Sequence[BaseTool],
     *,
-    names: Mapping[str, str] | None = None,
+    names: ToolNames | None = None,
     strict: bool | None = None,
 ) -> list[dict[str, Any]]:
     """Return tools in the service's form.
 
     Args:
         tools: The tools.
-        names: Names to send instead of the tools' own; see `wire_names`.
+        names: The tools' names on the wire.
         strict: Whether arguments must follow the schema exactly; not sent when None, since some
             servers refuse the field.
     """
-    return [_wire_tool(tool.metadata, names or {}, strict) for tool in tools]
+    return [_wire_tool(tool.metadata, names or ToolNames(), strict) for tool in tools]
 
 
 def _wire_tool(
     metadata: ToolMetadata,
-    names: Mapping[str, str],
+    names: ToolNames,
     strict: bool | None,  # noqa: FBT001 - private
 ) -> dict[str, Any]:
     wire = metadata.to_openai_tool(skip_length_check=True)
     function = wire["function"]
-    name = metadata.get_name()
-    function["name"] = names.get(name) or wire_name(name)
+    function["name"] = names.to_wire(metadata.get_name())
     function["parameters"] = _parameters(metadata)
     if strict is not None:
         function["strict"] = strict
@@ -106,24 +77,26 @@ def wire_tool_choice(
     choice: str | Mapping[str, Any] | None,
     *,
     required: bool = False,
-    names: Mapping[str, str] | None = None,
+    names: ToolNames | None = None,
 ) -> str | dict[str, Any] | None:
     """Return a tool choice in the service's form; None where its default is meant.
 
     Args:
         choice: `auto`, `none`, `required`, `any`, the name of a tool, or the service's own form.
         required: No choice means that some tool must be called.
-        names: Names to send instead of the tools' own; see `wire_names`.
+        names: The tools' names on the wire.
     """
-    names = names or {}
+    names = names or ToolNames()
     match choice:
         case None:
             return "required" if required else None
         case str():
-            name = names.get(choice, choice)
-            return _CHOICES.get(choice) or {"type": "function", "function": {"name": name}}
+            return _CHOICES.get(choice) or {
+                "type": "function",
+                "function": {"name": names.to_wire(choice)},
+            }
         case {"function": {"name": str(name)} as function}:
-            return {**choice, "function": {**function, "name": names.get(name, name)}}
+            return {**choice, "function": {**function, "name": names.to_wire(name)}}
         case _:
             return dict(choice)
 
@@ -131,7 +104,7 @@ def wire_tool_choice(
 def response_format(output_cls: type[BaseModel], *, strict: bool | None = None) -> dict[str, Any]:
     """Return the `response_format` that holds an answer to a class."""
     schema = object_schema(output_cls)
-    name = wire_name(schema.get("title") or output_cls.__name__)
+    name = ToolNames().to_wire(schema.get("title") or output_cls.__name__)
     wire: dict[str, Any] = {"name": name, "schema": schema}
     if strict is not None:
         wire["strict"] = strict

@@ -11,6 +11,7 @@ from llamaindex_runcrate.clients import Connected
 from llamaindex_runcrate.messages import Rules, SendReasoning, wire_messages
 from llamaindex_runcrate.responses import ResponseContext
 from runcrate_core import ModelInfo  # noqa: TC001 - pydantic reads the annotation
+from runcrate_core.toolkit import ToolNames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,8 +36,8 @@ _SENT: Final = (
 _OF_TOOLS: Final = ("tools", "tool_choice", "parallel_tool_calls")
 
 
-# The argument of a call that carries the names of tools that are sent under another name; it stays
-# in this process.
+# The argument of a call that carries the tools' own names, where some are sent in another form; it
+# stays in this process.
 TOOL_NAMES: Final = "tool_names"
 
 
@@ -142,7 +143,7 @@ class ChatSettings(Connected):
         request = {name: getattr(self, name) for name in _SENT}
         request |= {"model": self.model} | self.additional_kwargs | kwargs
         request.pop("use_chat_completions", None)  # an option of LlamaIndex's OpenAI classes
-        names: dict[str, str] = request.pop(TOOL_NAMES, None) or {}
+        names = ToolNames(request.pop(TOOL_NAMES, None) or ())
         if not request.get("tools"):
             for name in _OF_TOOLS:
                 request.pop(name, None)
@@ -161,7 +162,8 @@ class ChatSettings(Connected):
             single_tool_call=request.get("parallel_tool_calls") is False,
             reasoning_as_answer=self.reasoning_as_answer,
             max_tokens=max_tokens if isinstance(max_tokens, int) else None,
-            tool_names={wire: name for name, wire in names.items()},
+            tools=request.get("tools") or (),
+            tool_names=names,
         )
         return ChatRequest(request | {"messages": wire_messages(messages, rules)}, context)
 

@@ -15,8 +15,8 @@ from llama_index.core.base.llms.types import ToolCallBlock
 from pydantic import BaseModel, RootModel, ValidationError
 
 from llamaindex_runcrate.responses import FINISH_REASON, was_cut
-from llamaindex_runcrate.schemas import ROOT_PROPERTY
-from runcrate_core.toolkit import decode_json, load_json
+from llamaindex_runcrate.schemas import ROOT_PROPERTY, object_schema
+from runcrate_core.toolkit import echoes_schema, strict_json, valid_json, without_reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +31,7 @@ _OPENING: Final = re.compile(r"[{\[]")
 # All that matters for finding the end of a bracketed text that is not JSON.
 _MARK: Final = re.compile(r'[{}\[\]]|"(?:[^"\\]|\\.)*"?', re.DOTALL)
 _FENCED: Final = re.compile(r"\A```\w*\s*\n(.*?)\n?\s*```\Z", re.DOTALL)
+_decode: Final = json.JSONDecoder(strict=False).raw_decode
 _MAX_QUOTED: Final = 300  # characters of the model's own words in an error
 
 
@@ -86,17 +87,17 @@ def _read(output_cls: type[M], message: ChatMessage, *, cut: bool) -> M:
         if isinstance(block, ToolCallBlock):
             arguments = block.tool_kwargs
             try:
-                value = load_json(arguments) if isinstance(arguments, str) else arguments
-            except ValueError as error:
+                value = strict_json(arguments) if isinstance(arguments, str) else arguments
+            except (ValueError, RecursionError) as error:
                 raise ValueError("the arguments of its tool call are not complete JSON.") from error
             return _validated(output_cls, value)
-    text = without_thoughts(message.content or "").strip()
+    text = _without_thoughts(message.content or "").strip()
     fenced = _FENCED.match(text)
     try:
-        value = load_json(fenced[1] if fenced else text)
-    except ValueError:
+        value = strict_json(fenced[1] if fenced else text)
+    except (ValueError, RecursionError) as error:
         if cut:
-            raise
+            raise ValueError("it is not complete.") from error
     else:
         return _validated(output_cls, value)
     return _among_words(output_cls, text)
@@ -104,10 +105,11 @@ def _read(output_cls: type[M], message: ChatMessage, *, cut: bool) -> M:
 
 def _among_words(output_cls: type[M], text: str) -> M:
     """Return the one object of the class in a text with words around it."""
+    schema = object_schema(output_cls)
     objects: list[M] = []
     failure: ValueError | None = None
     for value in json_values(text):
-        if value in ({}, []) or _is_schema(output_cls, value):
+        if value in ({}, []) or echoes_schema(value, schema):
             continue
         try:
             candidate = _validated(output_cls, value)
@@ -125,12 +127,9 @@ def _among_words(output_cls: type[M], text: str) -> M:
     raise failure
 
 
-def without_thoughts(text: str) -> str:
-    """Return a text without the thoughts at its start; nothing, where they do not end."""
-    before, end, behind = text.rpartition(END_OF_THOUGHTS)
-    if end:
-        return behind
-    return "" if text.lstrip().startswith(START_OF_THOUGHTS) else before + behind
+def _without_thoughts(text: str) -> str:
+    """Return a text without the model's thoughts, also where their opening tag is missing."""
+    return without_reasoning(text.rpartition(END_OF_THOUGHTS)[2])
 
 
 def json_values(text: str) -> Iterator[Any]:
@@ -145,8 +144,9 @@ def json_values(text: str) -> Iterator[Any]:
     opening = _OPENING.search(text)
     while opening:
         try:
-            value, end = decode_json(text, opening.start())
-        except ValueError:
+            _, end = _decode(text, opening.start())
+            value = strict_json(text[opening.start() : end])
+        except (ValueError, RecursionError):
             end = _end_of_brackets(text, opening.start())
         else:
             yield value
@@ -165,23 +165,13 @@ def _end_of_brackets(text: str, start: int) -> int:
     raise ValueError("its JSON is not complete: a bracket is not closed.")
 
 
-def _is_schema(output_cls: type[BaseModel], value: Any) -> bool:
-    """Whether a value is a JSON schema that the model repeats."""
-    return (
-        isinstance(value, dict)
-        and isinstance(value.get("properties"), dict)
-        and not value.keys().isdisjoint({"type", "$defs", "title", "required"})
-        and "properties" not in output_cls.model_fields
-    )
-
-
 def _validated(output_cls: type[M], value: Any) -> M:
     is_root = issubclass(output_cls, RootModel)
     if is_root and isinstance(value, dict) and value.keys() == {ROOT_PROPERTY}:
         value = value[ROOT_PROPERTY]
     try:
         # By way of JSON text, where strict classes take a list for a tuple and text for a date.
-        result = output_cls.model_validate_json(json.dumps(value))
+        result = output_cls.model_validate_json(json.dumps(valid_json(value)))
     except ValidationError as error:
         problems = "; ".join(
             f"`{'.'.join(map(str, problem['loc'])) or output_cls.__name__}`: {problem['msg']}"

@@ -17,84 +17,58 @@ from llama_index.core.llms.llm import ToolSelection
 from pydantic import BaseModel
 
 from llamaindex_runcrate.partial_json import PartialJson
-from llamaindex_runcrate.schemas import wire_name
-from runcrate_core.toolkit import construct, parse_arguments, repair_text
+from runcrate_core.toolkit import (
+    ToolArgumentsError,
+    construct,
+    parse_tool_arguments,
+    parse_tool_calls,
+    tool_call_id,
+    unique_call_id,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from llama_index.core.base.llms.types import ChatMessage
 
+    from runcrate_core.toolkit import ParsedToolCall, ToolNames
+
 # Where messages carry their calls a second time, in the service's form: LlamaIndex's streaming
 # programs look only there.
 CALLS_KEY: Final = "tool_calls"
 # The argument that holds unreadable arguments, in selections and in what is sent back.
-UNREADABLE_KEY: Final = "unreadable_arguments"
+UNREADABLE_KEY: Final = "invalid_json"
 
-_NOT_RUN: Final = " was not run: its arguments could not be read, because "
-_AT_THE_LIMIT: Final = "the answer ended at the token limit before they were complete."
-_NO_OBJECT: Final = "they are not a complete JSON object."
+_NOT_RUN: Final = " was not run: its arguments could not be read. "
 _NEXT_STEP: Final = " Call it again with complete JSON arguments."
-# What LlamaIndex's agents put around the name of a tool that they do not have.
+# The text that LlamaIndex's agents put behind the name of a tool that they do not have.
 _NOT_FOUND: Final = " not found. Please select a tool that is available."
 _MAX_SHOWN: Final = 200  # characters of unreadable arguments
 
 
-def call_id(response_id: str, position: int) -> str:
-    """Return an identifier for a call that came without one; the same for the same call."""
-    return f"call_{response_id}_{position}"
-
-
-def normalized_calls(
-    calls: Iterable[Any], response_id: str, *, cut: bool = False
-) -> list[dict[str, Any]]:
-    """Return the calls of an answer, each with an identifier of its own, a name and text arguments.
+def call_blocks(calls: Iterable[ParsedToolCall], names: ToolNames) -> list[ToolCallBlock]:
+    """Return the blocks of the calls of a complete answer.
 
     Args:
-        calls: The `tool_calls` of a message.
-        response_id: Identifier of the answer, for calls that come without one.
-        cut: The answer ended at the token limit: arguments without any text were not written.
+        calls: The calls.
+        names: The tools' names on the wire.
     """
-    normalized = []
-    taken: set[str] = set()
-    for position, call in enumerate(call for call in calls if isinstance(call, dict)):
-        function = call.get("function")
-        function = dict(function) if isinstance(function, dict) else {}
-        arguments = function.get("arguments")
-        function["name"] = function.get("name") or ""
-        function["arguments"] = "" if cut and arguments in (None, "") else _text_of(arguments)
-        normalized.append(
-            {
-                **call,
-                "id": _unique(str(call.get("id") or call_id(response_id, position)), taken),
-                "type": call.get("type") or "function",
-                "function": function,
-            }
+    return [
+        _block(
+            call.id,
+            names.from_wire(call.name),
+            call.text if call.arguments is None else call.arguments,
         )
-    return normalized
+        for call in calls
+    ]
 
 
-def call_blocks(
-    calls: Iterable[Mapping[str, Any]], names: Mapping[str, str]
-) -> list[ToolCallBlock]:
-    """Return the blocks of calls in the form of `normalized_calls`.
-
-    Args:
-        calls: The calls of a complete answer.
-        names: The tools' own names, by the names that were sent.
-    """
-    blocks = []
-    for call in calls:
-        name, text = call["function"]["name"], call["function"]["arguments"]
-        arguments = parse_arguments(text) if text else None
-        blocks.append(
-            _block(
-                call["id"],
-                names.get(name, name),
-                repair_text(text) if arguments is None else arguments,
-            )
-        )
-    return blocks
+def legacy_calls(calls: Iterable[ParsedToolCall]) -> list[dict[str, Any]]:
+    """Return the calls of a complete answer in the service's form."""
+    return [
+        _wire_call(call.id, call.name, call.text if call.arguments is None else call.text or "{}")
+        for call in calls
+    ]
 
 
 def selections_of(message: ChatMessage, *, cut: bool = False) -> list[ToolSelection]:
@@ -108,9 +82,12 @@ def selections_of(message: ChatMessage, *, cut: bool = False) -> list[ToolSelect
     """
     selections = []
     for identifier, name, arguments in _calls_of(message):
-        tool_name, kwargs = name, _readable(arguments)
-        if kwargs is None:
-            tool_name = f"{name}{_NOT_RUN}{_AT_THE_LIMIT if cut else _NO_OBJECT}{_NEXT_STEP}"
+        tool_name = name
+        try:
+            kwargs = _read(arguments)
+        except ToolArgumentsError as error:
+            limit = " The answer ended at the token limit." if cut else ""
+            tool_name = f"{name}{_NOT_RUN}{error}{limit}{_NEXT_STEP}"
             kwargs = {UNREADABLE_KEY: str(arguments)[:_MAX_SHOWN]}
         selection = ToolSelection(tool_id=identifier, tool_name=tool_name, tool_kwargs=kwargs)
         selections.append(selection)
@@ -131,24 +108,17 @@ def tool_result_text(text: str) -> str:
     return text.removesuffix(_NOT_FOUND) if _NOT_RUN in text else text
 
 
-def wire_calls(message: ChatMessage, names: Mapping[str, str]) -> list[dict[str, Any]]:
+def wire_calls(message: ChatMessage, names: ToolNames) -> list[dict[str, Any]]:
     """Return the calls of a message in the service's form, to be sent back to it.
 
     Arguments are always a JSON object: chat templates and strict servers read them.
 
     Args:
         message: The message.
-        names: Names to send instead of the tools' own.
+        names: The tools' names on the wire.
     """
     return [
-        {
-            "id": identifier,
-            "type": "function",
-            "function": {
-                "name": names.get(name) or wire_name(name),
-                "arguments": _sendable(arguments),
-            },
-        }
+        _wire_call(identifier, names.to_wire(name), _sendable(arguments))
         for identifier, name, arguments in _calls_of(message)
     ]
 
@@ -158,7 +128,7 @@ def _calls_of(message: ChatMessage) -> list[tuple[str, str, dict[str, Any] | str
     blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
     if blocks:
         return [
-            (block.tool_call_id or call_id("", position), block.tool_name, block.tool_kwargs)
+            (block.tool_call_id or tool_call_id("", position), block.tool_name, block.tool_kwargs)
             for position, block in enumerate(blocks)
         ]
     legacy = message.additional_kwargs.get(CALLS_KEY)
@@ -167,8 +137,8 @@ def _calls_of(message: ChatMessage) -> list[tuple[str, str, dict[str, Any] | str
     # Other integrations leave models of their vendor's client there.
     calls = [call.model_dump() if isinstance(call, BaseModel) else call for call in legacy]
     return [
-        (call["id"], call["function"]["name"], call["function"]["arguments"])
-        for call in normalized_calls(calls, "")
+        (call.id, call.name, call.text if call.arguments is None else call.arguments)
+        for call in parse_tool_calls(calls)
     ]
 
 
@@ -191,16 +161,12 @@ class _StreamedCall:
             self.parsed.feed(piece)
 
     def wire(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "type": "function",
-            "function": {"name": self.name, "arguments": self.arguments},
-        }
+        return _wire_call(self.id, self.name, self.arguments)
 
-    def block(self, names: Mapping[str, str]) -> ToolCallBlock:
+    def block(self, names: ToolNames) -> ToolCallBlock:
         value = self.parsed.value()
         arguments = value if isinstance(value, dict) else {}
-        return _block(self.id, names.get(self.name, self.name), arguments)
+        return _block(self.id, names.from_wire(self.name), arguments)
 
 
 class StreamedCalls:
@@ -211,7 +177,7 @@ class StreamedCalls:
 
     Args:
         single: Only the first call is shown.
-        names: The tools' own names, by the names that were sent.
+        names: The tools' names on the wire.
 
     Attributes:
         blocks: A block for each call. Its arguments are for display: only the last chunk of a
@@ -221,7 +187,7 @@ class StreamedCalls:
 
     __slots__ = ("_blocks", "_calls", "_ids", "_names", "_single", "_wire", "blocks", "wire")
 
-    def __init__(self, *, single: bool, names: Mapping[str, str]) -> None:
+    def __init__(self, *, single: bool, names: ToolNames) -> None:
         self._single = single
         self._names = names
         self._calls: dict[int, _StreamedCall] = {}
@@ -245,9 +211,12 @@ class StreamedCalls:
                 continue
             call = self._calls.get(index)
             if call is None:
-                call = self._calls[index] = _StreamedCall(call_id(response_id, len(self._calls)))
+                call = self._calls[index] = _StreamedCall(
+                    tool_call_id(response_id, len(self._calls))
+                )
             if identifier := delta.get("id"):
-                call.id = _unique(str(identifier), self._ids)
+                call.id = unique_call_id(str(identifier), self._ids)
+                self._ids.add(call.id)
             call.add(delta)
             is_late = index not in self._blocks and any(index < known for known in self._blocks)
             self._blocks[index] = call.block(self._names)
@@ -265,16 +234,6 @@ def _index_of(shown: tuple[int, Any]) -> int:
     return shown[0]
 
 
-def _unique(identifier: str, taken: set[str]) -> str:
-    """Return an identifier that no other call of the answer has, and take it."""
-    candidate, number = identifier, 2
-    while candidate in taken:
-        candidate = f"{identifier}_{number}"
-        number += 1
-    taken.add(candidate)
-    return candidate
-
-
 def _block(identifier: str, name: str, arguments: dict[str, Any] | str) -> ToolCallBlock:
     return construct(
         ToolCallBlock,
@@ -287,23 +246,28 @@ def _block(identifier: str, name: str, arguments: dict[str, Any] | str) -> ToolC
     )
 
 
-def _readable(arguments: dict[str, Any] | str) -> dict[str, Any] | None:
-    """Return arguments as an object; None where they are text that holds none."""
-    if isinstance(arguments, dict):
-        return arguments
-    return parse_arguments(arguments) if arguments.strip() else None
+def _wire_call(identifier: str, name: str, arguments: str) -> dict[str, Any]:
+    return {
+        "id": identifier,
+        "type": "function",
+        "function": {"name": name, "arguments": arguments},
+    }
+
+
+def _read(arguments: dict[str, Any] | str) -> dict[str, Any]:
+    """Return arguments as an object.
+
+    Raises:
+        ToolArgumentsError: They are text that holds none.
+    """
+    if arguments == "":
+        raise ToolArgumentsError("The arguments are missing.")
+    return parse_tool_arguments(arguments)
 
 
 def _sendable(arguments: dict[str, Any] | str) -> str:
-    readable = parse_arguments(arguments)
-    if readable is None:
-        readable = {UNREADABLE_KEY: arguments}
-    return json.dumps(readable, ensure_ascii=False)
-
-
-def _text_of(arguments: Any) -> str:
-    """Return arguments as the text that the service expects; an empty object for none."""
-    if isinstance(arguments, str):
-        text = arguments.strip()
-        return text if text not in ("", "null") else "{}"
-    return json.dumps(arguments or {}, ensure_ascii=False)
+    try:
+        value = parse_tool_arguments(arguments)
+    except ToolArgumentsError:
+        value = {UNREADABLE_KEY: arguments}
+    return json.dumps(value, ensure_ascii=False)

@@ -110,7 +110,13 @@ from runcrate_core.protocol.tool_arguments import (
     parse_tool_calls as parse_tool_calls,
 )
 from runcrate_core.protocol.tool_arguments import (
+    strict_json as strict_json,
+)
+from runcrate_core.protocol.tool_arguments import (
     tool_call_id as tool_call_id,
+)
+from runcrate_core.protocol.tool_arguments import (
+    unique_call_id as unique_call_id,
 )
 from runcrate_core.protocol.tool_names import (
     ToolNames as ToolNames,
@@ -120,18 +126,6 @@ from runcrate_core.protocol.unicode_text import (
 )
 from runcrate_core.protocol.unicode_text import (
     valid_text as valid_text,
-)
-from runcrate_core.protocol.model_json import (
-    decode_json as decode_json,
-)
-from runcrate_core.protocol.model_json import (
-    load_json as load_json,
-)
-from runcrate_core.protocol.model_json import (
-    parse_arguments as parse_arguments,
-)
-from runcrate_core.protocol.model_json import (
-    repair_text as repair_text,
 )
 from runcrate_core.transcription.audio_sources import (
     AUDIO_SUFFIXES as AUDIO_SUFFIXES,
