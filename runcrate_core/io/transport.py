@@ -52,6 +52,11 @@ class SyncHttp:
         """Whether the HTTP client is the user's own."""
         return self._given is not None
 
+    @property
+    def given(self) -> HttpClient | None:
+        """The HTTP client of the user, if there is one."""
+        return self._given
+
     def client(self, config: Config) -> HttpClient:
         """Return the HTTP client of this process, made when first needed.
 
@@ -135,6 +140,11 @@ class AsyncHttp:
     def is_given(self) -> bool:
         """Whether the HTTP client is the user's own."""
         return self._given is not None
+
+    @property
+    def given(self) -> AsyncHttpClient | None:
+        """The HTTP client of the user, if there is one."""
+        return self._given
 
     def client(self, config: Config) -> AsyncHttpClient:
         """Return the HTTP client of the running loop and process, made when first needed.
