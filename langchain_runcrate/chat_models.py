@@ -210,7 +210,8 @@ class ChatRuncrate(BaseChatRuncrate):
         request = self._whole_request(self._wire(messages, kwargs), stop, kwargs)
         with translating_errors():
             completion = self._sync_client().chat.completions.create(**request)
-        return chat_result(completion.to_dict(), completion.response, self._reading(request))
+        context = self._response_context(request, kwargs)
+        return chat_result(completion.to_dict(), completion.response, context)
 
     async def _agenerate(
         self,
@@ -222,7 +223,8 @@ class ChatRuncrate(BaseChatRuncrate):
         request = self._whole_request(self._wire(messages, kwargs), stop, kwargs)
         with translating_errors():
             completion = await self._async_client().chat.completions.create(**request)
-        return chat_result(completion.to_dict(), completion.response, self._reading(request))
+        context = self._response_context(request, kwargs)
+        return chat_result(completion.to_dict(), completion.response, context)
 
     def _stream(
         self,
@@ -232,7 +234,7 @@ class ChatRuncrate(BaseChatRuncrate):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         request = self._streamed_request(self._wire(messages, kwargs), stop, kwargs)
-        answer = StreamReader(self._reading(request))
+        answer = StreamReader(self._response_context(request, kwargs))
         opening = self._sync_client().chat.completions.stream(**request)
         with translating_errors(), opening as stream:
             for chunk in stream:
@@ -253,7 +255,7 @@ class ChatRuncrate(BaseChatRuncrate):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         request = self._streamed_request(self._wire(messages, kwargs), stop, kwargs)
-        answer = StreamReader(self._reading(request))
+        answer = StreamReader(self._response_context(request, kwargs))
         opening = self._async_client().chat.completions.stream(**request)
         with translating_errors():
             async with opening as stream:
@@ -268,7 +270,7 @@ class ChatRuncrate(BaseChatRuncrate):
                     yield piece
 
     def _wire(self, messages: list[BaseMessage], kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:
-        return to_wire(messages, self._wire_policy(kwargs.get("model")))
+        return to_wire(messages, self._wire_policy(kwargs.get("model"), self._tools_of(kwargs)))
 
     def _client_settings(self) -> ClientSettings:
         settings = super()._client_settings()

@@ -45,7 +45,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
             "unique_call_id",
         ),
         "protocol.tool_names": ("ToolNames",),
-        "protocol.unicode_text": ("valid_json", "valid_text"),
+        "protocol.unicode_text": ("EscapeJoiner", "valid_json", "valid_text"),
         "transcription.audio_sources": (
             "AUDIO_SUFFIXES",
             "AudioInput",

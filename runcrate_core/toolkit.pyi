@@ -122,6 +122,9 @@ from runcrate_core.protocol.tool_names import (
     ToolNames as ToolNames,
 )
 from runcrate_core.protocol.unicode_text import (
+    EscapeJoiner as EscapeJoiner,
+)
+from runcrate_core.protocol.unicode_text import (
     valid_json as valid_json,
 )
 from runcrate_core.protocol.unicode_text import (

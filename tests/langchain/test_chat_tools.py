@@ -198,7 +198,8 @@ SCHEMA = {"title": "Price", "type": "object", "properties": {"usd": {"type": "nu
 )
 def test_response_formats_in_openais_form(response_format):
     sent = wire_response_format(response_format, strict=True)
-    expected = {"name": "Price", "schema": SCHEMA, "strict": True}
+    closed = SCHEMA | {"required": ["usd"], "additionalProperties": False}
+    expected = {"name": "Price", "schema": closed, "strict": True}
     assert sent == {"type": "json_schema", "json_schema": expected}
 
 
