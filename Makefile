@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PACKAGES := runcrate_core langchain_runcrate llamaindex_runcrate runcrate_emulator
+PACKAGES := runcrate_core langchain_runcrate llamaindex_runcrate runcrate_mcp runcrate_emulator
 SOURCES := $(PACKAGES) tests examples benchmarks docs
 
 .DEFAULT_GOAL := help

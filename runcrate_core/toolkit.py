@@ -26,7 +26,9 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "media_tools.image_tool": ("IMAGE_TOOL", "ImageArguments"),
         "media_tools.result": ("MediaFile", "MediaResult"),
         "media_tools.speech_tool": ("SPEECH_TOOL", "SpeechArguments", "SpeechFormat"),
+        "media_tools.media_directory": ("MediaDirectory",),
         "media_tools.tool": ("MediaArguments", "MediaTool"),
+        "media_tools.transcription_tool": ("TRANSCRIPTION_TOOL", "TranscriptionArguments"),
         "media_tools.video_tool": ("VIDEO_TOOL", "VideoArguments"),
         "protocol.chat_types": ("extract_cost", "extract_reasoning", "extract_usage"),
         "protocol.json_answers": (

@@ -49,6 +49,9 @@ from runcrate_core.media_tools.image_tool import (
 from runcrate_core.media_tools.image_tool import (
     ImageArguments as ImageArguments,
 )
+from runcrate_core.media_tools.media_directory import (
+    MediaDirectory as MediaDirectory,
+)
 from runcrate_core.media_tools.result import (
     MediaFile as MediaFile,
 )
@@ -69,6 +72,12 @@ from runcrate_core.media_tools.tool import (
 )
 from runcrate_core.media_tools.tool import (
     MediaTool as MediaTool,
+)
+from runcrate_core.media_tools.transcription_tool import (
+    TRANSCRIPTION_TOOL as TRANSCRIPTION_TOOL,
+)
+from runcrate_core.media_tools.transcription_tool import (
+    TranscriptionArguments as TranscriptionArguments,
 )
 from runcrate_core.media_tools.video_tool import (
     VIDEO_TOOL as VIDEO_TOOL,

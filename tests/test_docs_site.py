@@ -24,7 +24,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("runcrate_core", "langchain_runcrate", "llamaindex_runcrate", "runcrate_emulator")
+PACKAGES = (
+    "runcrate_core",
+    "langchain_runcrate",
+    "llamaindex_runcrate",
+    "runcrate_mcp",
+    "runcrate_emulator",
+)
 ADAPTERS = PACKAGES[1:3]
 INVENTORY_HEADER_LINES = 4
 DASH = "\u2013"  # stands between a parameter and its meaning

@@ -35,6 +35,7 @@ class MediaGenerator:
         voice: The voice when a call names none.
         speech_format: `mp3` or `pcm`.
         video_model: Model for videos.
+        transcription_model: Model for transcription.
         max_images: Maximum number of images of one call.
         keep_content: Whether the bytes of images and audio are returned as well.
         wait: Whether to wait for a video; otherwise its job is returned at once.
@@ -49,6 +50,7 @@ class MediaGenerator:
     voice: str | None = None
     speech_format: SpeechFormat = "mp3"
     video_model: str = "google/veo-3.0"
+    transcription_model: str = "openai/whisper-1"
     max_images: int = 4
     keep_content: bool = False
     wait: bool = True

@@ -71,6 +71,14 @@ class MediaDirectory:
         kept = content if self.keep_content else None
         return MediaFile(target, content_type, len(content), seed, kept)
 
+    def write_text(self, label: str, text: str, suffix: str) -> Flow[MediaFile]:
+        """Write a new text file."""
+        target = self.new_path(label)
+        content = text.encode()
+        target = target.with_name(target.name + suffix)
+        yield from RunInThread(functools.partial(write_whole, target, content))
+        return MediaFile(target, "text/plain", len(content))
+
     def resolve(self, source: str | None) -> Flow[str | Path | None]:
         """Return the media that a model named: a URL, a data URI, or a file of this directory.
 

@@ -120,7 +120,7 @@ def test_every_tool_is_described_and_bounded(tool: rt.AgentTool) -> None:
                 assert "minimum" in kind, name
 
 
-def test_annotations_agree_with_the_requests_that_are_sent(
+def test_annotations_and_result_types_agree_with_requests_and_results(
     cloud: Any, both: Both, tmp_path: Path
 ) -> None:
     box = toolbox(tmp_path, limits=rc.SpendLimits(max_instances=2, max_gpus=2))
@@ -129,6 +129,9 @@ def test_annotations_agree_with_the_requests_that_are_sent(
     def call(name: str, /, **arguments: Any) -> Any:
         before = len(cloud.requests)
         result = use(both, box, name, **arguments)
+        [tool] = [tool for tool in TOOLS if tool.name == f"runcrate_{name}"]
+        assert tool.result.model_fields
+        tool.result.model_validate(result)
         sent_by[f"runcrate_{name}"] = {
             f"{entry.method} {entry.route}"
             for entry in cloud.requests[before:]
