@@ -96,10 +96,9 @@ class ClientPair:
     def close(self) -> None:
         """Close the blocking client, if it was made here."""
         with self._lock:
-            twin, self._twin = self._twin, None
-        for client in (self._default, twin):
-            if client is not None:
-                client.close()
+            self._twin = None  # its connections are closed when no call uses them any more
+        if self._default is not None:
+            self._default.close()
 
     async def aclose(self) -> None:
         """Close the clients that were made here."""

@@ -76,6 +76,8 @@ class SyncHttp:
                 # After a fork the parent's connections are left alone, not closed.
                 self._own = new_client(config.inference_url, config.base_url)
                 self._owner = os.getpid()
+                # Whoever sends holds this object: connections live as long as their last user.
+                weakref.finalize(self, _close_in_process, self._own, self._owner)
             return self._own
 
     def send(self, request: Request, config: Config) -> Response | TransportFailure:
@@ -247,6 +249,12 @@ async def _close_at_end(client: AsyncHttpClient) -> AsyncGenerator[None, None]:
         yield
     finally:
         await client.aclose()
+
+
+def _close_in_process(client: HttpClient, process: int) -> None:
+    """Close a client that nobody can use any more, unless it belongs to the parent process."""
+    if process == os.getpid():
+        client.close()
 
 
 def _closed_error() -> ConfigurationError:
