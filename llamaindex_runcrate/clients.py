@@ -290,21 +290,22 @@ class Connected(BaseComponent):
         """
         values = dict(update or {})
         changes = {name: values.pop(name) for name in list(values) if name in _CONNECTION}
+        clients = self._changed_clients(changes) if changes else None
         copied = super().model_copy(update=values, deep=deep)
-        copied._connect(changes)  # noqa: SLF001 - of this class
+        if clients is not None:
+            copied._connect(clients, changes)  # noqa: SLF001 - of this class
         return copied
 
     def __setattr__(self, name: str, value: Any) -> None:
         """Set a field. A new key or URL gives the object new connections."""
         if name in _CONNECTION:
-            self._connect({name: value})
+            changes = {name: value}
+            self._connect(self._changed_clients(changes), changes)
         else:
             super().__setattr__(name, value)
 
-    def _connect(self, changes: Mapping[str, Any]) -> None:
-        if not changes:
-            return
-        self._clients = self._changed_clients(changes)
+    def _connect(self, clients: Clients, changes: Mapping[str, Any]) -> None:
+        self._clients = clients
         for name, value in changes.items():
             if name not in _REMOVED:
                 self.__dict__["api_base" if name == "base_url" else name] = value
