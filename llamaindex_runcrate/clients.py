@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 import weakref
+from collections.abc import Mapping  # noqa: TC003 - hints are readable at run time
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from llama_index.core.bridge.pydantic import (
@@ -22,8 +23,6 @@ import runcrate_core
 from runcrate_core import Timeout, toolkit
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from runcrate_core import AsyncRuncrate, Runcrate
 
 # Arguments that are removed from the object when its clients have been made from them.

@@ -1,11 +1,24 @@
 """`RuncrateLLM`: Runcrate's chat models for LlamaIndex."""
 
+# ruff: noqa: TC002, TC003 - the hints of public methods are readable at run time
+
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncGenerator, Generator, Sequence
+from typing import Any, TypeVar
 
 import llama_index.core.instrumentation as instrument
-from llama_index.core.base.llms.types import ChatMessage, LLMMetadata, MessageRole
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+    LLMMetadata,
+    MessageRole,
+)
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictEndEvent,
@@ -13,6 +26,9 @@ from llama_index.core.instrumentation.events.llm import (
 )
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.tools.types import BaseTool
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel
 
@@ -23,21 +39,6 @@ from llamaindex_runcrate.schemas import wire_tool_choice, wire_tools
 from llamaindex_runcrate.settings import TOOL_NAMES, ChatRequest, ChatSettings
 from llamaindex_runcrate.tool_calls import selections_of, unreadable_call
 from runcrate_core.toolkit import ToolNames
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Sequence
-
-    from llama_index.core.base.llms.types import (
-        ChatResponse,
-        ChatResponseAsyncGen,
-        ChatResponseGen,
-        CompletionResponse,
-        CompletionResponseAsyncGen,
-        CompletionResponseGen,
-    )
-    from llama_index.core.llms.llm import ToolSelection
-    from llama_index.core.prompts import PromptTemplate
-    from llama_index.core.tools.types import BaseTool
 
 M = TypeVar("M", bound=BaseModel)
 

@@ -1,8 +1,11 @@
 """Recordings as LlamaIndex documents: what is said in them, and when."""
 
+# ruff: noqa: TC003 - the hints of public methods are readable at run time
+
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,18 +16,17 @@ from llama_index.core.schema import Document, MediaResource
 from llamaindex_runcrate.clients import Connected
 from runcrate_core.toolkit import (
     AUDIO_SUFFIXES,
+    AudioInput,
     AudioSource,
     Transcriber,
+    TranscriptChunk,
     TranscriptFormat,
     map_ordered,
     resolve_audio_sources,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     from runcrate_core import AsyncRuncrate, Runcrate
-    from runcrate_core.toolkit import AudioInput, TranscriptChunk
 
 C = TypeVar("C", "Runcrate", "AsyncRuncrate")
 
