@@ -157,28 +157,12 @@ class ChunkReader:
             return None
         additional: dict[str, Any] = {}
         text = delta.get("content")
-        parts: _Parts | None = None
-        if not text or type(text) is not str:
-            parts = _read_parts(delta) if text or "images" in delta else None
-            text = parts.text if parts else ""
-        self._text += text
-        # Most chunks hold a piece of text and nothing else.
-        if len(delta) > 1 or parts or not text:
-            deltas = delta.get("tool_calls")
-            if not isinstance(deltas, list):
-                deltas = None
-            # More arguments of a call mostly come alone.
-            thought = None if deltas and len(delta) == 1 else extract_reasoning(delta)
-            if parts:
-                thought = thought or parts.thought
-                self._media = self._media + parts.media
-            if not (text or thought or deltas or (parts and parts.media)):
+        if text and type(text) is str and len(delta) == 1:
+            self._text += text  # all that most chunks hold
+        else:
+            text = self._read_delta(delta, str(chunk.get("id") or ""), additional)
+            if text is None:
                 return None
-            if thought:
-                self._think(thought, delta)
-                additional["thinking_delta"] = thought
-            if deltas:
-                self._calls.add(deltas, str(chunk.get("id") or ""))
         calls = self._calls
         return construct(
             ChatResponse,
@@ -192,6 +176,36 @@ class ChunkReader:
                 "additional_kwargs": additional,
             },
         )
+
+    def _read_delta(
+        self, delta: Mapping[str, Any], response_id: str, additional: dict[str, Any]
+    ) -> str | None:
+        """Read a delta of any kind, and return its text; None where it adds nothing."""
+        text: Any = delta.get("content")
+        thought: str | None = None
+        media: list[Any] = []
+        if text is None and "images" not in delta:
+            text = ""
+        elif type(text) is not str or "images" in delta:
+            parts = _read_parts(delta)
+            text, thought, media = parts.text, parts.thought, parts.media
+        deltas = delta.get("tool_calls")
+        if not isinstance(deltas, list):
+            deltas = None
+        if not deltas or len(delta) > 1:  # more arguments of a call mostly come alone
+            thought = extract_reasoning(delta) or thought
+        if not (text or thought or deltas or media):
+            return None
+        piece: str = text
+        self._text += piece
+        if media:
+            self._media = self._media + media
+        if thought:
+            self._think(thought, delta)
+            additional["thinking_delta"] = thought
+        if deltas:
+            self._calls.add(deltas, response_id)
+        return piece
 
     def last(self, completion: ChatCompletion) -> ChatResponse:
         """Return the last chunk: the complete answer. Its delta is the text that no chunk had.
