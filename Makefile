@@ -59,6 +59,10 @@ docs: $(READY)  ## Build the documentation into site/; a broken link is an error
 wheel-check: $(READY)  ## Build the wheel and try it with each extra alone in empty environments
 	@$(BIN)/python tests/wheel_check.py $(PYTHONS)
 
+.PHONY: mcp-clients
+mcp-clients: $(READY)  ## Try the MCP server with its clients (installs them in environments of their own)
+	@$(BIN)/python -m tests.mcp_clients
+
 .PHONY: bench
 bench: $(READY)  ## Measure against the peers (installs them in an environment of their own)
 	@$(BIN)/python -m benchmarks

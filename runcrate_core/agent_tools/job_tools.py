@@ -111,7 +111,7 @@ class JobLogResult(Result):
     complete: bool | None = Field(default=None, description="No more output will come.")
     cursor: int = Field(description="Pass it as `after` to read on.")
     characters_left_out: int | None = None
-    log: Any = Field(description="`untrusted_text`, or `nothing new`.")
+    log: UntrustedText | None = None
     note: str | None = None
 
 
@@ -216,8 +216,8 @@ def get_job_logs(context: ToolContext, args: GetJobLogs) -> ResultFlow:
         complete=page.done,
         cursor=after,
         characters_left_out=left_out or None,
-        log=untrusted(shown) or "nothing new",
-        note=UNTRUSTED_NOTE if shown else None,
+        log=untrusted(shown),
+        note=UNTRUSTED_NOTE if shown else "There is no new output.",
     )
 
 
