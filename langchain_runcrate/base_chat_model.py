@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.language_models import BaseChatModel, LangSmithParams
+from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
+from langchain_core.messages import BaseMessage
 
 from langchain_runcrate.chat_parameters import ChatParameters
 from langchain_runcrate.connection import KEY_VARIABLE, RuncrateConnection
@@ -23,10 +25,7 @@ from langchain_runcrate.tools_binding import tool_names, wire_tools
 from runcrate_core import get_model_info
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from langchain_core.language_models import ModelProfile
-    from langchain_core.messages import BaseMessage
+    from collections.abc import Mapping
 
     from runcrate_core import ModelInfo
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pickle
 import threading
 import weakref
-from collections.abc import Mapping  # noqa: TC003 - hints are readable at run time
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from llama_index.core.bridge.pydantic import (

@@ -1,7 +1,5 @@
 """`RuncrateLLM`: Runcrate's chat models for LlamaIndex."""
 
-# ruff: noqa: TC002, TC003 - the hints of public methods are readable at run time
-
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Sequence

@@ -10,7 +10,7 @@ from llamaindex_runcrate.capabilities import Capabilities, capabilities_of
 from llamaindex_runcrate.clients import Connected
 from llamaindex_runcrate.messages import Rules, SendReasoning, wire_messages
 from llamaindex_runcrate.responses import ResponseContext
-from runcrate_core import ModelInfo  # noqa: TC001 - pydantic reads the annotation
+from runcrate_core import ModelInfo
 from runcrate_core.toolkit import ToolNames
 
 if TYPE_CHECKING:

@@ -1,7 +1,5 @@
 """Recordings as LlamaIndex documents: what is said in them, and when."""
 
-# ruff: noqa: TC003 - the hints of public methods are readable at run time
-
 from __future__ import annotations
 
 import asyncio

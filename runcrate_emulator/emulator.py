@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from runcrate_emulator.app import create_app
 from runcrate_emulator.clock import Clock
@@ -14,10 +14,8 @@ from runcrate_emulator.infrastructure.webhooks import WebhookDelivery
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import API_KEY, is_well_formed
 from runcrate_emulator.server import LOOPBACK, Server
+from runcrate_emulator.ssh_servers import SshServers
 from runcrate_emulator.world import DEFAULT_BALANCE_USD, DEFAULT_REQUESTS_PER_MINUTE, World
-
-if TYPE_CHECKING:
-    from runcrate_emulator.ssh_servers import SshServers
 
 
 class Emulator:

@@ -7,17 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from runcrate_core.agent_tools.annotations import ToolAnnotations
+from runcrate_core.agent_tools.arguments import Arguments
 from runcrate_core.agent_tools.results import Result
 from runcrate_core.agent_tools.untrusted_text import Sanitizer
+from runcrate_core.protocol.steps import Flow
+from runcrate_core.spending.guard import SpendGuard
 from runcrate_core.spending.limits import refused
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runcrate_core.agent_tools.annotations import ToolAnnotations
-    from runcrate_core.agent_tools.arguments import Arguments
-    from runcrate_core.protocol.steps import Flow
-    from runcrate_core.spending.guard import SpendGuard
     from runcrate_core.spending.ledger import SpendLedger
 
 # Called with `{"tool", "id", "status"}` while a tool waits. May return an awaitable.

@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from runcrate_core.api.video_types import Video
 from runcrate_core.media_tools import image_tool, speech_tool, video_tool
+from runcrate_core.media_tools.image_tool import ImageArguments
 from runcrate_core.media_tools.media_directory import MediaDirectory
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from runcrate_core.api.video_types import Video
-    from runcrate_core.media_tools.image_tool import ImageArguments
-    from runcrate_core.media_tools.result import MediaResult
-    from runcrate_core.media_tools.speech_tool import SpeechArguments, SpeechFormat
-    from runcrate_core.media_tools.video_tool import VideoArguments
-    from runcrate_core.protocol.steps import Flow
+from runcrate_core.media_tools.result import MediaResult
+from runcrate_core.media_tools.speech_tool import SpeechArguments, SpeechFormat
+from runcrate_core.media_tools.video_tool import VideoArguments
+from runcrate_core.protocol.steps import Flow
 
 
 @dataclass(frozen=True)

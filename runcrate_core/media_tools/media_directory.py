@@ -7,7 +7,7 @@ import functools
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.files import path_inside, write_whole
@@ -15,10 +15,7 @@ from runcrate_core.media_tools.result import MediaFile
 from runcrate_core.protocol.media import is_url
 from runcrate_core.protocol.media_types import media_type, suffix_of
 from runcrate_core.protocol.redaction import redact
-from runcrate_core.protocol.steps import RunInThread
-
-if TYPE_CHECKING:
-    from runcrate_core.protocol.steps import Flow
+from runcrate_core.protocol.steps import Flow, RunInThread
 
 _NAME_BYTES: Final = 4
 

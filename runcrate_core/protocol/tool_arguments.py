@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Never
+from typing import Any, Final, Never
 
 from runcrate_core.protocol.unicode_text import valid_json, valid_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 TOKEN_LIMIT: Final = "length"  # noqa: S105 - a finish reason
 
