@@ -1,4 +1,4 @@
-"""How the parts of this package hold their clients, and keep the key out of everything else."""
+"""Client ownership of this package's components: shared connections, and a key shown nowhere."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from llama_index.core.bridge.pydantic import (
 from llama_index.core.schema import BaseComponent
 from pydantic import AliasChoices, SecretStr
 
-# Its names load when they are used: importing this package loads no HTTP client.
+# Names load on first use: importing this package loads no HTTP client.
 import runcrate_core
 from runcrate_core import Timeout, toolkit
 
@@ -150,7 +150,7 @@ class Connected(BaseComponent):
 
     The clients may be used from any thread and under any number of event loops, one after another
     or at once, which LlamaIndex does behind many blocking calls (evaluators, extractors, property
-    graphs). They make all repeats there are; see `max_retries`.
+    graphs). Only they retry; see `max_retries`.
     """
 
     model_config = ConfigDict(
@@ -163,7 +163,7 @@ class Connected(BaseComponent):
     api_base: str | None = Field(
         default=None,
         validation_alias=AliasChoices("api_base", "base_url"),
-        description="Address of the inference API, with or without `/v1`; otherwise "
+        description="URL of the inference API, with or without `/v1`; otherwise "
         "RUNCRATE_API_BASE, otherwise Runcrate's own.",
     )
     timeout: float | Timeout | None = Field(
@@ -172,7 +172,7 @@ class Connected(BaseComponent):
         "`runcrate_core.Timeout` or `httpx.Timeout`.",
     )
     max_retries: int | None = Field(
-        default=None, ge=0, description="Repeats after the first attempt; 3 otherwise."
+        default=None, ge=0, description="Retries after the first attempt; 3 otherwise."
     )
     stream_idle_timeout: float | None = Field(
         default=None,
@@ -214,13 +214,13 @@ class Connected(BaseComponent):
     @model_validator(mode="before")
     @classmethod
     def _without_class_name(cls, fields: Any) -> Any:
-        """Take what `to_dict` gives, which names the class as well."""
+        """Accept the output of `to_dict`, which names the class as well."""
         if isinstance(fields, dict):
             return {name: value for name, value in fields.items() if name != "class_name"}
         return fields
 
     def model_post_init(self, context: Any, /) -> None:
-        """Make the clients, and forget what only they need to know."""
+        """Make the clients, and remove the arguments that only they need."""
         super().model_post_init(context)
         given = {name: getattr(self, name) for name in _REMOVED}
         for name in _REMOVED:
@@ -315,8 +315,8 @@ class Connected(BaseComponent):
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
-        # The base class leaves out, with no more than a log line, what cannot be pickled: the
-        # copy would then talk to another address. Better to fail here, with the client's reason.
+        # The base class only logs attributes that cannot be pickled and leaves them out: the copy
+        # would then use another URL. Failing here gives the client's own reason.
         pickle.dumps(self._clients)
         return super().__getstate__()
 

@@ -45,7 +45,9 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
         validation_alias=AliasChoices("model_name", "model"),
         description="Identifier of the model; any is accepted.",
     )
-    embed_batch_size: int = Field(default=64, gt=0, le=2048, description="Texts in a request.")
+    embed_batch_size: int = Field(
+        default=64, gt=0, le=2048, description="Maximum number of texts in a request."
+    )
     num_workers: int | None = Field(
         default=4,
         ge=1,
@@ -55,7 +57,8 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
         default=None, ge=1, description="Length of the vectors, where the model can shorten them."
     )
     encoding_format: Literal["float", "base64"] | None = Field(
-        default=None, description="How vectors travel; base64 takes less than half the bytes."
+        default=None,
+        description="Encoding of vectors in responses; base64 takes less than half the bytes.",
     )
     query_instruction: str | None = Field(
         default=None, description="Put before queries; some models are trained with one."
@@ -63,7 +66,7 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
     text_instruction: str | None = Field(default=None, description="Put before texts.")
     long_text: LongText = Field(
         default="average",
-        description="What becomes of a text longer than the model reads: `average` of its pieces' "
+        description="Treatment of a text longer than the model reads: `average` of its pieces' "
         "vectors, `truncate` to the first piece, or `send` it as it is.",
     )
     max_tokens: int | None = Field(
@@ -100,17 +103,17 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
         return await self._aembed(self._pieces(texts, self.text_instruction))
 
     def _embed(self, pieces: Pieces) -> list[Embedding]:
-        answers = [
+        responses = [
             self._sync_client.embeddings.create(**request) for request in self._requests(pieces)
         ]
-        return pieces.joined(_vectors(answers))
+        return pieces.joined(_vectors(responses))
 
     async def _aembed(self, pieces: Pieces) -> list[Embedding]:
-        answers = [
+        responses = [
             await self._async_client.embeddings.create(**request)
             for request in self._requests(pieces)
         ]
-        return pieces.joined(_vectors(answers))
+        return pieces.joined(_vectors(responses))
 
     def _pieces(self, texts: Sequence[str], instruction: str | None) -> Pieces:
         info = get_model_info(self.model_name)
@@ -130,5 +133,5 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
             }
 
 
-def _vectors(answers: Sequence[Embeddings]) -> list[Embedding]:
-    return [item.embedding for answer in answers for item in answer.data]
+def _vectors(responses: Sequence[Embeddings]) -> list[Embedding]:
+    return [item.embedding for response in responses for item in response.data]

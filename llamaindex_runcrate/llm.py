@@ -46,14 +46,14 @@ dispatcher = instrument.get_dispatcher(__name__)  # type: ignore[attr-defined] #
 class RuncrateLLM(ChatSettings, FunctionCallingLLM):
     """A chat model of Runcrate.
 
-    Only what is set is sent, and what a call is given wins over what is set here; `None` in a call
-    takes a setting back. Any other argument of a call becomes a field of the request. Errors are
-    those of `runcrate_core`; repeats are made by its client alone.
+    Only set values are sent, and arguments of a call win over the settings; `None` in a call
+    removes a setting. Any other argument of a call becomes a field of the request. Errors are
+    those of `runcrate_core`, whose client alone retries.
 
     A call's result has, beside LlamaIndex's own, in `additional_kwargs`: `prompt_tokens`,
     `completion_tokens`, `total_tokens`, `cached_tokens`, `reasoning_tokens`, `cost_usd` and
-    `request_id`, as far as the service tells them. The last chunk of a stream is the whole answer
-    with all of it.
+    `request_id`, as far as the service reports them. The last chunk of a stream is the complete
+    answer with all of it.
 
     Example:
         ```python
@@ -76,7 +76,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
 
     @property
     def metadata(self) -> LLMMetadata:
-        """What LlamaIndex asks about the model; looked up, never requested."""
+        """Model metadata, from the catalogue or the settings; never requested."""
         known = self._capabilities(self.model)
         return LLMMetadata(
             context_window=known.context_window,
@@ -102,7 +102,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             if self.rate_limiter is not None:
                 self.rate_limiter.acquire()
             chunks = self._stream_chat(self._request(messages, kwargs))
-        return observation.stream(chunks, _as_it_is)
+        return observation.stream(chunks, _unchanged)
 
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
@@ -112,7 +112,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             if self.rate_limiter is not None:
                 await self.rate_limiter.async_acquire()
             chunks = self._astream_chat(self._request(messages, kwargs))
-        return observation.astream(chunks, _as_it_is)
+        return observation.astream(chunks, _unchanged)
 
     @llm_completion_callback()
     def complete(
@@ -182,7 +182,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             raise ValueError(f"No tool was run. {reason}")
         if error_on_no_tool_call and not selections:
             raise ValueError(
-                "The model called no tool although one was expected. It said: "
+                "The model called no tool although one was expected. Its words: "
                 f"{(response.message.content or '')[:200]!r}"
             )
         return selections
@@ -199,8 +199,8 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         Args:
             output_cls: Its class.
             prompt: The prompt.
-            llm_kwargs: What the model is called with.
-            prompt_args: What is put into the prompt.
+            llm_kwargs: Arguments of the model's call.
+            prompt_args: Values of the prompt's variables.
 
         Raises:
             ValueError: No answer held such an object.
@@ -397,7 +397,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         return chunks
 
 
-def _as_it_is(chunk: ChatResponse) -> ChatResponse:
+def _unchanged(chunk: ChatResponse) -> ChatResponse:
     return chunk
 
 

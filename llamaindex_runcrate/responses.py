@@ -125,7 +125,7 @@ def response_of(completion: ChatCompletion, context: ResponseContext) -> ChatRes
 
 
 def was_cut(response: ChatResponse) -> bool:
-    """Whether an answer ended at the token limit."""
+    """Return True if an answer ended at the token limit."""
     return response.additional_kwargs.get(FINISH_REASON) == "length"
 
 
@@ -244,7 +244,7 @@ def _first_choice(raw: Mapping[str, Any], info: ResponseInfo | None) -> dict[str
     choices = raw.get("choices")
     if not choices:
         raise ResponseFormatError(
-            "The answer holds no choice, so the model has said nothing. It may be asked again.",
+            "The answer has no choice: the model returned nothing. The request may be sent again.",
             status_code=info.status if info else None,
             request_id=info.request_id if info else None,
         )

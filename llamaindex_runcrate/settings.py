@@ -1,4 +1,4 @@
-"""What a chat model is set up with, and the request that comes of it."""
+"""Settings of a chat model, and the request that they make."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class ChatRequest(NamedTuple):
 
 
 class ChatSettings(Connected):
-    """Settings of a chat model. Only what is set is sent, and what a call is given wins."""
+    """Settings of a chat model. Only set values are sent, and arguments of a call win."""
 
     model: str = Field(description="Identifier of the model; any is accepted.")
     temperature: float | None = Field(
@@ -63,8 +63,12 @@ class ChatSettings(Connected):
     top_p: float | None = Field(
         default=None, ge=0, le=1, description="Nucleus sampling: share of the likeliest tokens."
     )
-    max_tokens: int | None = Field(default=None, ge=1, description="Most tokens of an answer.")
-    stop: str | list[str] | None = Field(default=None, description="Where an answer ends.")
+    max_tokens: int | None = Field(
+        default=None, ge=1, description="Maximum number of tokens of an answer."
+    )
+    stop: str | list[str] | None = Field(
+        default=None, description="Text, or texts, at which an answer ends."
+    )
     seed: int | None = Field(
         default=None, description="Seed for reproducible output, if the model supports it."
     )
@@ -77,7 +81,9 @@ class ChatSettings(Connected):
     reasoning_effort: str | None = Field(
         default=None, description="`low`, `medium` or `high`, where the model supports it."
     )
-    logprobs: bool | None = Field(default=None, description="Whether to return probabilities.")
+    logprobs: bool | None = Field(
+        default=None, description="Return the log probabilities of tokens."
+    )
     top_logprobs: int | None = Field(
         default=None, ge=0, description="Number of alternatives to return per token."
     )
@@ -87,14 +93,12 @@ class ChatSettings(Connected):
     extra_body: dict[str, Any] | None = Field(
         default=None, description="Fields to put over the request as they are."
     )
-    include_usage: bool = Field(
-        default=True, description="Whether streams are asked to tell their tokens."
-    )
+    include_usage: bool = Field(default=True, description="Request the token usage of streams.")
     context_window: int | None = Field(
-        default=None, ge=1, description="Instead of what the catalogue knows of the model."
+        default=None, ge=1, description="Overrides the catalogue's value for the model."
     )
     is_function_calling_model: bool | None = Field(
-        default=None, description="Instead of what the catalogue knows of the model."
+        default=None, description="Overrides the catalogue's value for the model."
     )
     facts: ModelInfo | None = Field(
         default=None,
@@ -103,10 +107,11 @@ class ChatSettings(Connected):
         description="Model metadata from the service: `parse_model_info(listed_model.to_dict())`.",
     )
     strict: bool | None = Field(
-        default=None, description="Whether schemas of tools and answers are marked as strict."
+        default=None, description="Mark schemas of tools and answers as strict."
     )
     structured_output: Literal["auto", "json_schema", "tool", "prompt"] = Field(
-        default="auto", description="How objects are asked for; `auto` falls back on the next way."
+        default="auto",
+        description="Method of structured prediction; `auto` falls back on the next one.",
     )
     send_reasoning: SendReasoning = Field(
         default="auto",
@@ -115,17 +120,17 @@ class ChatSettings(Connected):
     )
     reasoning_as_answer: bool = Field(
         default=True,
-        description="Whether thoughts count as the answer when a model finished without any "
-        "other; some servers file the whole answer under the thoughts.",
+        description="Use the thoughts as the answer when a model finished without any "
+        "other; some servers put the complete answer there.",
     )
     system_first: bool = Field(
         default=True,
-        description="Whether system messages stand at the start only: later ones, as agents "
-        "add them, are sent as the user's, since many models refuse any other place.",
+        description="Send system messages at the start only: later ones, as agents add them, "
+        "are sent as the user's, since many models refuse any other place.",
     )
     stream_tool_calls: bool = Field(
         default=True,
-        description="Whether answers to requests with tools are streamed; off, they come as one "
+        description="Stream answers to requests with tools; otherwise they come as one "
         "chunk, for servers that stream tool calls wrongly.",
     )
 
