@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-PACKAGES := runcrate_core langchain_runcrate llamaindex_runcrate runcrate_emulator
+PACKAGES := runcrate_core langchain_runcrate llamaindex_runcrate runcrate_mcp runcrate_emulator
 SOURCES := $(PACKAGES) tests examples benchmarks docs
 
 .DEFAULT_GOAL := help
@@ -58,6 +58,10 @@ docs: $(READY)  ## Build the documentation into site/; a broken link is an error
 .PHONY: wheel-check
 wheel-check: $(READY)  ## Build the wheel and try it with each extra alone in empty environments
 	@$(BIN)/python tests/wheel_check.py $(PYTHONS)
+
+.PHONY: mcp-clients
+mcp-clients: $(READY)  ## Try the MCP server with its clients (installs them in environments of their own)
+	@$(BIN)/python -m tests.mcp_clients
 
 .PHONY: bench
 bench: $(READY)  ## Measure against the peers (installs them in an environment of their own)

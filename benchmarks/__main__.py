@@ -162,7 +162,7 @@ def measure_streams(bench: Bench) -> None:
 
 
 def measure_calls(bench: Bench) -> None:
-    """Measure what a whole call costs, alone and among many, and the time to the first chunk."""
+    """Measure what a complete call costs, alone and among many, and the time to the first chunk."""
     for asynchronous in (False, True):
         way = "async" if asynchronous else "sync"
         bench.run(f"call {way}", list(CANDIDATES), kind="call", model="text-20",

@@ -26,10 +26,10 @@ class Candidate:
         make: Makes the object from the address, the model and further options.
         stream: Reads a stream to its end; returns how many chunks came.
         astream: The same, asynchronously.
-        invoke: Makes one whole call.
+        invoke: Makes one complete call.
         ainvoke: The same, asynchronously.
         events: Reads a stream as LangChain's events of version 3; returns how many came.
-        converse: Makes one whole call with a long history.
+        converse: Makes one complete call with a long history.
     """
 
     name: str
@@ -187,7 +187,7 @@ def make_langchain_floor(url: str, model: str, **options: Any) -> Any:
 
 
 def make_langchain_on_httpx(url: str, model: str, **_: Any) -> Any:
-    """A model that posts with httpx and takes the text: the least that a whole call can cost."""
+    """A model that posts with httpx and takes the text: the least that a complete call can cost."""
     from langchain_core.messages import AIMessage
     from langchain_core.outputs import ChatGeneration, ChatResult
 
@@ -290,7 +290,7 @@ def make_llamaindex_floor(url: str, model: str) -> Any:
 
 
 def make_llamaindex_on_httpx(url: str, model: str) -> Any:
-    """A model that posts with httpx and takes the text: the least that a whole call can cost."""
+    """A model that posts with httpx and takes the text: the least that a complete call can cost."""
     from llama_index.core.base.llms.types import ChatMessage, ChatResponse
     from llama_index.core.llms.callbacks import llm_chat_callback
 

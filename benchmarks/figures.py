@@ -34,7 +34,7 @@ def value_of(row: dict[str, Any]) -> tuple[float, str] | None:
 def floor_of(rows: list[dict[str, Any]], family: str) -> float | None:
     """Return what the framework and the raw read cost together, where it was measured.
 
-    For whole calls one model was measured that does both; for streams the two are added.
+    For complete calls one model was measured that does both; for streams the two are added.
     """
     figures = {row["candidate"]: value_of(row) for row in rows}
     both = figures.get(COMBINED_FLOORS.get(family, ""))

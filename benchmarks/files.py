@@ -65,7 +65,7 @@ def child(what: str, url: str, folder: Path) -> None:
     grown = peak_mebibytes() - before
     print(seconds, grown)
     if what == "download" and (folder / "film.mp4").stat().st_size != SIZE:
-        raise RuntimeError("the film was not saved whole")
+        raise RuntimeError("the video was not saved completely")
 
 
 def peak_mebibytes() -> float:

@@ -1,4 +1,4 @@
-"""The figures of the documentation's page, between its two marks."""
+"""The figures of the documentation page, between two comments."""
 
 from __future__ import annotations
 
@@ -13,23 +13,28 @@ OFFICIAL = {
     "llamaindex": "llama-index-llms-runcrate 0.1.0",
 }
 FRAMEWORKS = {"langchain": "LangChain", "llamaindex": "LlamaIndex"}
-KINDS = {"text": "text", "reasoning": "reasoning", "tool": "arguments of tools"}
-WAYS = {"sync": "blocking", "async": "asynchronous"}
-# What this project wants of itself.
+KINDS = {"text": "text", "reasoning": "reasoning", "tool": "tool arguments"}
+WAYS = {"sync": "sync", "async": "async"}
+# Targets of this project.
 LINEAR = 1.15  # exponents below it count as linear (2 is quadratic): measurements vary a little
-WANTED_RATIO = {"langchain": 6.0, "llamaindex": 5.0}
+TARGET_RATIO = {"langchain": 6.0, "llamaindex": 5.0}
 MAX_FILE_MIB = 16
 MAX_SHARE_OF_FLOOR, MAX_SHARE_OF_CALL, MAX_IMPORT_MS, MAX_CONSTRUCT_MS = 1.5, 1.3, 60.0, 0.5
 
+GROWING = {
+    "streams at once": "concurrent streams",
+    "messages with pictures": "messages with images",
+    "texts embedded": "embedded texts",
+}
 SHORT = {"microseconds": "µs", "milliseconds": "ms", "seconds": "s"}
 
 Figures = dict[tuple[str, str], dict[str, Any]]
 
 
 def with_figures(page: str, results: list[dict[str, Any]]) -> str:
-    """Return the page with the figures of these results between its marks."""
-    told = f"{BEGIN}\n\n{figures(results)}\n\n{END}"
-    return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: told, page, flags=re.DOTALL)
+    """Return the page with the figures of these results between its two comments."""
+    tables = f"{BEGIN}\n\n{figures(results)}\n\n{END}"
+    return re.sub(f"{re.escape(BEGIN)}.*{re.escape(END)}", lambda _: tables, page, flags=re.DOTALL)
 
 
 def figures(results: list[dict[str, Any]]) -> str:
@@ -37,12 +42,12 @@ def figures(results: list[dict[str, Any]]) -> str:
     found: Figures = {(row["title"], row["candidate"]): row for row in results}
     return "\n\n".join(
         "\n".join(lines)
-        for lines in (chunks_table(found), others_table(found), wishes_table(found, results))
+        for lines in (chunks_table(found), others_table(found), targets_table(found, results))
     )
 
 
 def chunks_table(found: Figures) -> list[str]:
-    """Return what a streamed chunk costs."""
+    """Return the CPU time per streamed chunk."""
     lines = [
         "| One streamed chunk | Floor | This project | Official | `langchain-openai` |",
         "|---|---|---|---|---|",
@@ -62,24 +67,24 @@ def chunks_table(found: Figures) -> list[str]:
 
 
 def others_table(found: Figures) -> list[str]:
-    """Return what calls, imports and objects cost."""
+    """Return the cost of calls, imports and objects."""
     lines = [
         "| Other | This project | Official package | `langchain-openai` |",
         "|---|---|---|---|",
     ]
     for title, name, unit, digits in (
-        ("call sync", "One whole call, blocking", "microseconds", 0),
-        ("call async", "One whole call, asynchronous", "microseconds", 0),
-        ("events v3 text", "A chunk as events of version 3", "microseconds", 1),
+        ("call sync", "One complete call, sync", "microseconds", 0),
+        ("call async", "One complete call, async", "microseconds", 0),
+        ("events v3 text", "A chunk as version 3 events", "microseconds", 1),
         ("stream text v1", "A chunk as content blocks (`v1`)", "microseconds", 1),
-        ("growth: 1000 messages with pictures", "A message of 1,000, with pictures",
+        ("growth: 1000 messages with pictures", "A message of 1,000, with images",
          "microseconds", 0),
         ("1,000 calls, batch of 100", "1,000 calls, `batch` of 100", "seconds", 1),
         ("1,000 calls, abatch of 100", "1,000 calls, `abatch` of 100", "seconds", 1),
-        ("first chunk, 20 ms apart", "First chunk of a server that takes 20 ms",
+        ("first chunk, 20 ms apart", "First chunk of a server with a latency of 20 ms",
          "milliseconds", 0),
-        ("import", "Import, beyond framework and httpx", "milliseconds", 0),
-        ("construct 10", "Making a model", "milliseconds", 2),
+        ("import", "Import, without framework and httpx", "milliseconds", 0),
+        ("construct 10", "Creating a model", "milliseconds", 2),
     ):  # fmt: skip
         for family, framework in FRAMEWORKS.items():
             names = [OURS[family], OFFICIAL[family], "langchain-openai"]
@@ -97,24 +102,25 @@ def others_table(found: Figures) -> list[str]:
     return lines
 
 
-def wishes_table(found: Figures, results: list[dict[str, Any]]) -> list[str]:
-    """Return what was wanted beside what was measured."""
-    lines = ["| Wanted | Measured | |", "|---|---|---|"]
+def targets_table(found: Figures, results: list[dict[str, Any]]) -> list[str]:
+    """Return the targets and the measurements."""
+    lines = ["| Target | Measured | |", "|---|---|---|"]
 
-    def tell(wish: str, measured: str, *, met: bool) -> None:
-        lines.append(f"| {wish} | {measured} | {'met' if met else 'missed'} |")
+    def add(target: str, measured: str, *, met: bool) -> None:
+        lines.append(f"| {target} | {measured} | {'met' if met else 'missed'} |")
 
     for family, framework in FRAMEWORKS.items():
         rows = [_chunk(found, f"stream {kind} {way}", family) for kind in KINDS for way in WAYS]
         ratios = [official / ours for _, ours, official in rows]
         floors = [ours / floor for floor, ours, _ in rows]
-        tell(
-            f"{framework}: a chunk {WANTED_RATIO[family]:.0f} times cheaper than official",
+        add(
+            f"{framework}: a chunk costs {TARGET_RATIO[family]:.0f} times less than "
+            "the official package's",
             f"{min(ratios):.1f} to {max(ratios):.1f} times",
-            met=min(ratios) >= WANTED_RATIO[family],
+            met=min(ratios) >= TARGET_RATIO[family],
         )
-        tell(
-            f"{framework}: a chunk at most {MAX_SHARE_OF_FLOOR} times framework and raw read",
+        add(
+            f"{framework}: a chunk costs at most {MAX_SHARE_OF_FLOOR} times the floor",
             f"{min(floors):.2f} to {max(floors):.2f} times",
             met=max(floors) <= MAX_SHARE_OF_FLOOR,
         )
@@ -123,40 +129,42 @@ def wishes_table(found: Figures, results: list[dict[str, Any]]) -> list[str]:
             / found[f"call {way}", COMBINED_FLOORS[family]]["microseconds"]
             for way in WAYS
         ]
-        tell(
-            f"{framework}: a whole call at most {MAX_SHARE_OF_CALL} times a model on raw httpx",
+        add(
+            f"{framework}: a complete call costs at most {MAX_SHARE_OF_CALL} times "
+            "a model on raw httpx",
             " and ".join(f"{call:.2f}" for call in calls) + " times",
             met=max(calls) <= MAX_SHARE_OF_CALL,
         )
         spent = found["import", OURS[family]]["milliseconds"]
-        tell(
+        add(
             f"{framework}: importing adds less than {MAX_IMPORT_MS:.0f} ms",
             f"{spent:.0f} ms",
             met=spent < MAX_IMPORT_MS,
         )
         made = found["construct 10", OURS[family]]["milliseconds"]
-        tell(
-            f"{framework}: a model is made in less than {MAX_CONSTRUCT_MS} ms",
+        add(
+            f"{framework}: creating a model takes less than {MAX_CONSTRUCT_MS} ms",
             f"{made:.2f} ms",
             met=made < MAX_CONSTRUCT_MS,
         )
-    for what in ("upload", "download"):
-        more = found[f"file: {what} 256 MiB", OURS["core"]]["megabytes"]
-        tell(
-            f"Client: {what} of 256 MiB in at most {MAX_FILE_MIB} MiB",
+    for label in ("upload", "download"):
+        more = found[f"file: {label} 256 MiB", OURS["core"]]["megabytes"]
+        add(
+            f"Client: {label} of 256 MiB in at most {MAX_FILE_MIB} MiB of memory",
             f"{more:.0f} MiB",
             met=more <= MAX_FILE_MIB,
         )
     grown = growth_exponents(results)
     for family, ours in OURS.items():
-        for (what, candidate), (by_number, exponent) in grown.items():
+        for (label, candidate), (by_number, exponent) in grown.items():
             if candidate != ours:
                 continue
-            # The fake model makes chunks of text, whatever is asked for.
-            alone = grown.get((what.replace("tool", "text"), FLOORS.get(family, "")))
+            # The fake model creates text chunks only.
+            alone = grown.get((label.replace("tool", "text"), FLOORS.get(family, "")))
             beside = f" (the framework alone: {alone[1]:.2f})" if alone else ""
-            tell(
-                f"{FRAMEWORKS[family]}: {what} cost in proportion, up to {max(by_number):,}",
+            load = GROWING.get(label, label)
+            add(
+                f"{FRAMEWORKS[family]}: {load} cost linear time, up to {max(by_number):,}",
                 f"exponent {exponent:.2f}{beside}",
                 met=exponent < LINEAR or (alone is not None and exponent <= alone[1]),
             )

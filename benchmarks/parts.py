@@ -42,7 +42,7 @@ def measure_parts() -> list[dict[str, Any]]:
 
 
 def steps(kind: str) -> dict[str, Callable[[], object]]:
-    """Return the steps by name; each goes over a whole stream."""
+    """Return the steps by name; each processes a complete stream."""
     events = stream_events(kind, CHUNKS)
     texts = [event[len(b"data: ") :].decode() for event in events[:-1]]
     objects = [json.loads(text) for text in texts]

@@ -43,8 +43,8 @@ def growth_table(results: list[dict[str, Any]]) -> str:
     """Return a Markdown table of how the cost of one piece changes with the number of pieces."""
     lines = ["| what grows | candidate | µs each | exponent |", "|---|---|---|---|"]
     for (what, candidate), (figures, exponent) in growth_exponents(results).items():
-        told = ", ".join(f"{number:,}: {value:.1f}" for number, value in figures.items())
-        lines.append(f"| {what} | {candidate} | {told} | {exponent:.2f} |")
+        shown = ", ".join(f"{number:,}: {value:.1f}" for number, value in figures.items())
+        lines.append(f"| {what} | {candidate} | {shown} | {exponent:.2f} |")
     return "\n".join(lines) + "\n"
 
 

@@ -1,7 +1,7 @@
 """The one server that all candidates are measured against: it answers prepared bytes.
 
 The answer is asked for by the name of the model, `KIND-COUNT[-DELAY_MS]`: `text-500` is a stream
-of 500 chunks (or their whole, when `stream` is not set). It runs in a process of its own.
+of 500 chunks (or the complete response, when `stream` is not set). It runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def stream_events(kind: str, count: int) -> tuple[bytes, ...]:
 
 @functools.cache
 def whole_body(kind: str, count: int) -> bytes:
-    """Return the whole answer that the stream amounts to, or vectors."""
+    """Return the complete response that the stream adds up to, or vectors."""
     if kind == "embed":
         vector = [round(0.001 * number, 3) for number in range(256)]
         return json.dumps({"vector": vector}).encode()
@@ -72,7 +72,7 @@ def whole_body(kind: str, count: int) -> bytes:
 
 @functools.cache
 def create_call(kind: str, count: int) -> bytes:
-    """Return the whole answer with its head."""
+    """Return the complete response with its head."""
     body = whole_body(kind, count)
     head = f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(body)}"
     return f"{head}\r\n\r\n".encode() + body

@@ -95,7 +95,7 @@ def calls_of(function: Any) -> int:
 
 
 def call(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
-    """Return the processor time of a whole call, in microseconds."""
+    """Return the CPU time of a complete call, in microseconds."""
     subject = made(candidate, task)
 
     def once() -> Any:
@@ -220,11 +220,11 @@ def events(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
 def history(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     """Return the processor time of a message of a long conversation that is sent once more."""
     subject, length = made(candidate, task), task["times"]
-    told = HISTORIES[candidate.family](length)
+    history = HISTORIES[candidate.family](length)
     times = max(1, 200 // length)
     begun = time.process_time()
     for _ in range(times):
-        candidate.converse(subject, told)  # type: ignore[misc]
+        candidate.converse(subject, history)  # type: ignore[misc]
     return {"microseconds": (time.process_time() - begun) / times / length * 1e6}
 
 

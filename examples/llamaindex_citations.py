@@ -1,9 +1,13 @@
-"""LlamaIndex: a handbook of PDF and markdown, asked with citations, in a chat, and checked."""
+"""LlamaIndex: questions to a directory of PDF and Markdown files, with citations of the pages.
+
+Without arguments it asks about the handbook of an invented research station, talks about it in a
+chat with memory, and has the answers evaluated.
+"""
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import sys
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,7 +25,7 @@ from examples.service import runcrate_service
 from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from llama_index.core.evaluation import EvaluationResult
 
@@ -31,6 +35,7 @@ QUESTIONS = (
     "When is a party searched for?",
     "How many litres of diesel are burned an hour?",
 )
+GENERAL_QUESTIONS = ("What are these documents about?",)
 CHAT = (
     "Where is the satellite telephone?",
     "And where is its number?",
@@ -62,27 +67,43 @@ class PdfPages(BaseReader):
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else HANDBOOK
-    with runcrate_service(on_chat=simulated if folder == HANDBOOK else None):
-        asyncio.run(consult(folder))
+    parser = argparse.ArgumentParser(prog="python -m examples.llamaindex_citations")
+    parser.description = "Ask questions about the PDF and Markdown files of a directory."
+    parser.add_argument("folder", nargs="?", type=Path, default=HANDBOOK, help="the directory")
+    parser.add_argument(
+        "--ask", action="append", metavar="QUESTION", help="a question; may be given several times"
+    )
+    arguments = parser.parse_args()
+    if not files_in(arguments.folder):
+        parser.error(f"{arguments.folder} has no PDF or Markdown file")
+    with runcrate_service(on_chat=simulated):
+        asyncio.run(consult(arguments.folder.resolve(), arguments.ask))
 
 
-async def consult(folder: Path) -> None:
-    """Read a folder, then ask, talk and check."""
+async def consult(folder: Path, questions: Sequence[str] | None) -> None:
+    """Read a directory and ask about it; without questions of its own, also talk and check."""
     llm = RuncrateLLM(model="deepseek-ai/DeepSeek-V3", temperature=0)
     embedding = RuncrateEmbedding(model_name="BAAI/bge-large-en-v1.5")
     index = await read(folder, embedding)
-    answers = await ask(index, llm)
-    await chat(index, llm)
-    await check(answers, llm)
+    if questions or folder != HANDBOOK:
+        await ask(index, llm, questions or GENERAL_QUESTIONS)
+    else:
+        answers = await ask(index, llm, QUESTIONS)
+        await chat(index, llm)
+        await check(answers, llm)
     await llm.aclose()
     await embedding.aclose()
 
 
+def files_in(folder: Path) -> list[Path]:
+    """Return the files of a directory that can be read, in order of their names."""
+    return sorted(path for path in folder.glob("*") if path.suffix.lower() in (".pdf", ".md"))
+
+
 async def read(folder: Path, embedding: RuncrateEmbedding) -> VectorStoreIndex:
-    """Embed the PDF and markdown files of a folder."""
+    """Embed the PDF and Markdown files of a directory."""
     documents = SimpleDirectoryReader(
-        folder, required_exts=[".pdf", ".md"], file_extractor={".pdf": PdfPages()}
+        input_files=files_in(folder), file_extractor={".pdf": PdfPages()}
     ).load_data()
     passages = SentenceSplitter(chunk_size=256, chunk_overlap=32)(documents)
     index = VectorStoreIndex(embed_model=embedding, nodes=[])
@@ -92,13 +113,15 @@ async def read(folder: Path, embedding: RuncrateEmbedding) -> VectorStoreIndex:
     return index
 
 
-async def ask(index: VectorStoreIndex, llm: RuncrateLLM) -> dict[str, Response]:
+async def ask(
+    index: VectorStoreIndex, llm: RuncrateLLM, questions: Sequence[str]
+) -> dict[str, Response]:
     """Answer each question, with numbers that point to the passages it was answered from."""
     engine = CitationQueryEngine.from_args(
         index, llm=llm, similarity_top_k=2, citation_chunk_size=128, citation_chunk_overlap=0
     )
     answers: dict[str, Response] = {}
-    for question in QUESTIONS:
+    for question in questions:
         answer = answers[question] = await engine.aquery(question)
         print(f"Question: {question}\nAnswer:   {answer}")
         for number, source in enumerate(answer.source_nodes, start=1):
@@ -149,8 +172,11 @@ def simulated(request: Any) -> Any:
     text = "\n".join(message.text for message in request.messages)
     if "either YES or NO" in text or "Either YES/ NO" in text:  # the evaluators
         return Reply.text("NO" if MADE_UP in text else "YES")
-    question = next(one for one in reversed(ANSWERS) if one in text)
-    return Reply.text(question if "Standalone question:" in text else ANSWERS[question])
+    question = next((one for one in reversed(ANSWERS) if one in text), None)
+    if question is not None:
+        return Reply.text(question if "Standalone question:" in text else ANSWERS[question])
+    first_source = text.rpartition("Source 1:\n")[2].partition("\n")[0]
+    return Reply.text(f"{first_source} [1]")
 
 
 def place(metadata: dict[str, Any]) -> str:

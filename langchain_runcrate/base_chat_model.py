@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from langchain_core.language_models import BaseChatModel, LangSmithParams
+from langchain_core.language_models import BaseChatModel, LangSmithParams, ModelProfile
+from langchain_core.messages import BaseMessage
 
 from langchain_runcrate.chat_parameters import ChatParameters
 from langchain_runcrate.connection import KEY_VARIABLE, RuncrateConnection
@@ -19,14 +21,11 @@ from langchain_runcrate.token_counting import (
     estimated_tokens,
     piece_ids,
 )
-from langchain_runcrate.tools_binding import wire_tools
+from langchain_runcrate.tools_binding import tool_names, wire_tools
 from runcrate_core import get_model_info
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-
-    from langchain_core.language_models import ModelProfile
-    from langchain_core.messages import BaseMessage
+    from collections.abc import Mapping
 
     from runcrate_core import ModelInfo
 
@@ -143,7 +142,9 @@ class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel):
         wire = to_wire(messages, self._wire_policy())
         return estimated_request_tokens(wire, wire_tools(tools or ()))
 
-    def _wire_policy(self, model: str | None = None) -> WirePolicy:
+    def _wire_policy(
+        self, model: str | None = None, tools: Sequence[Any] | None = None
+    ) -> WirePolicy:
         profile: Mapping[str, Any] = self._profile_for(model) or {}
         by_profile = self.tool_media == "auto"
         native = self.tool_media == "native"
@@ -151,16 +152,28 @@ class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel):
             reasoning=self.reasoning_roundtrip,
             native_tool_images=native or (by_profile and bool(profile.get("image_tool_message"))),
             native_tool_files=native or (by_profile and bool(profile.get("pdf_tool_message"))),
+            names=tool_names(tools),
         )
 
     def _profile_for(self, model: str | None) -> ModelProfile | None:
         return self.profile if model in (None, self.model_name) else known_profile(str(model))
 
-    def _reading(self, request: Mapping[str, Any]) -> ResponseContext:
+    def _tools_of(self, call: Mapping[str, Any]) -> Sequence[Any] | None:
+        """Return the tools of a call, with the names that the program knows."""
+        tools: Sequence[Any] | None = call.get("tools") or self.model_kwargs.get("tools")
+        return tools
+
+    def _response_context(
+        self, request: Mapping[str, Any], call: Mapping[str, Any]
+    ) -> ResponseContext:
         model = request["model"]
         prices = self.token_prices if model == self.model_name else None
         return ResponseContext(
-            model, prices or prices_of(get_model_info(model)), self.include_response_headers
+            model,
+            prices or prices_of(get_model_info(model)),
+            self.include_response_headers,
+            request.get("tools") or (),
+            tool_names(self._tools_of(call)),
         )
 
 

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Self
 
-from langchain_core.runnables import RunnableLambda
+from langchain_core.language_models import LanguageModelInput
+from langchain_core.messages import AIMessage
+from langchain_core.runnables import Runnable, RunnableLambda
+from langchain_core.tools import BaseTool
 from pydantic import model_validator
 
 import runcrate_core
@@ -26,17 +30,14 @@ from langchain_runcrate.structured_output import (
 from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+    from collections.abc import AsyncIterator, Iterator, Mapping
 
     from langchain_core.callbacks import (
         AsyncCallbackManagerForLLMRun,
         CallbackManagerForLLMRun,
     )
-    from langchain_core.language_models import LanguageModelInput
-    from langchain_core.messages import AIMessage, BaseMessage
+    from langchain_core.messages import BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
-    from langchain_core.runnables import Runnable
-    from langchain_core.tools import BaseTool
 
     from langchain_runcrate.clients import ClientSettings
 
@@ -210,7 +211,8 @@ class ChatRuncrate(BaseChatRuncrate):
         request = self._whole_request(self._wire(messages, kwargs), stop, kwargs)
         with translating_errors():
             completion = self._sync_client().chat.completions.create(**request)
-        return chat_result(completion.to_dict(), completion.response, self._reading(request))
+        context = self._response_context(request, kwargs)
+        return chat_result(completion.to_dict(), completion.response, context)
 
     async def _agenerate(
         self,
@@ -222,7 +224,8 @@ class ChatRuncrate(BaseChatRuncrate):
         request = self._whole_request(self._wire(messages, kwargs), stop, kwargs)
         with translating_errors():
             completion = await self._async_client().chat.completions.create(**request)
-        return chat_result(completion.to_dict(), completion.response, self._reading(request))
+        context = self._response_context(request, kwargs)
+        return chat_result(completion.to_dict(), completion.response, context)
 
     def _stream(
         self,
@@ -232,7 +235,7 @@ class ChatRuncrate(BaseChatRuncrate):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         request = self._streamed_request(self._wire(messages, kwargs), stop, kwargs)
-        answer = StreamReader(self._reading(request))
+        answer = StreamReader(self._response_context(request, kwargs))
         opening = self._sync_client().chat.completions.stream(**request)
         with translating_errors(), opening as stream:
             for chunk in stream:
@@ -253,7 +256,7 @@ class ChatRuncrate(BaseChatRuncrate):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         request = self._streamed_request(self._wire(messages, kwargs), stop, kwargs)
-        answer = StreamReader(self._reading(request))
+        answer = StreamReader(self._response_context(request, kwargs))
         opening = self._async_client().chat.completions.stream(**request)
         with translating_errors():
             async with opening as stream:
@@ -268,7 +271,7 @@ class ChatRuncrate(BaseChatRuncrate):
                     yield piece
 
     def _wire(self, messages: list[BaseMessage], kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:
-        return to_wire(messages, self._wire_policy(kwargs.get("model")))
+        return to_wire(messages, self._wire_policy(kwargs.get("model"), self._tools_of(kwargs)))
 
     def _client_settings(self) -> ClientSettings:
         settings = super()._client_settings()

@@ -2,8 +2,8 @@
 
 Making a pool of connections for each model costs tens of milliseconds and leaks sockets. Here all
 models with the same address and key share one pool, one retry budget and one view of the key's
-rate limit, however else they differ. A pool is closed when its last user is closed or collected.
-The clients themselves see to event loops, threads and forks.
+rate limit, however else they differ. Connections live as long as their last user, be it a model or
+a call in flight. The clients themselves see to event loops, threads and forks.
 """
 
 from __future__ import annotations
@@ -71,13 +71,21 @@ class _Pool:
         self.async_ = runcrate_core.AsyncRuncrate(
             key, inference_url=address, http_client=settings.http_async_client
         )
-        self.holds: weakref.WeakSet[_Hold] = weakref.WeakSet()
-        # Sockets are closed as soon as nobody can use them any more; those of event loops are
-        # closed by `aclose`, as only their loop may do it.
-        weakref.finalize(self, self.sync.close)
+        # The drivers of clients derived from these two: models hold them, and so does each call
+        # in flight. Blocking connections that are left when the last is gone are closed then;
+        # those of event loops are closed by `aclose` or with their loop, as only it may do it.
+        self.users: weakref.WeakSet[object] = weakref.WeakSet()
+
+    def lease(self, settings: ClientSettings) -> _Hold:
+        """Return clients with these settings, which count as users while anyone has them."""
+        sync = self.sync.with_options(**settings.options)
+        async_ = self.async_.with_options(**settings.options)
+        self.users.add(sync._driver)  # noqa: SLF001 - what a call in flight holds of its client
+        self.users.add(async_._driver)  # noqa: SLF001 - the same
+        return _Hold(settings, self, sync, async_)
 
 
-@dataclass(frozen=True, slots=True, weakref_slot=True, eq=False)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Hold:
     """What a lease has taken, replaced as a whole so that threads see no half of it."""
 
@@ -117,16 +125,16 @@ class ClientLease:
         return self._holding(settings).async_
 
     def close(self) -> None:
-        """Give the clients up; the last user's blocking connections are closed.
+        """Give the clients up; blocking connections are closed when nobody uses them.
 
-        The model stays usable: the next call takes them up again.
+        The model stays usable: the next call opens new ones.
         """
         pool = self._release()
         if pool is not None:
             pool.sync.close()
 
     async def aclose(self) -> None:
-        """Give the clients up; the last user's connections of either kind are closed."""
+        """Give the clients up; connections of either kind are closed when nobody uses them."""
         pool = self._release()
         if pool is not None:
             pool.sync.close()
@@ -140,16 +148,7 @@ class ClientLease:
             pool = _pools.get(settings.pool)
             if pool is None:
                 pool = _pools[settings.pool] = _Pool(settings)
-            taken = _Hold(
-                settings,
-                pool,
-                pool.sync.with_options(**settings.options),
-                pool.async_.with_options(**settings.options),
-            )
-            pool.holds.add(taken)
-            if hold is not None:
-                hold.pool.holds.discard(hold)
-            self._hold = taken
+            self._hold = taken = pool.lease(settings)
             return taken
 
     def _release(self) -> _Pool | None:
@@ -158,12 +157,13 @@ class ClientLease:
             hold, self._hold = self._hold, None
             if hold is None:
                 return None
-            hold.pool.holds.discard(hold)
-            if hold.pool.holds:
+            pool, name = hold.pool, hold.settings.pool
+            del hold
+            if pool.users:
                 return None
-            if _pools.get(hold.settings.pool) is hold.pool:
-                del _pools[hold.settings.pool]
-            return hold.pool
+            if _pools.get(name) is pool:
+                del _pools[name]
+            return pool
 
     def __eq__(self, other: object) -> bool:
         # Models with equal fields are equal, whatever they are connected with at the moment.

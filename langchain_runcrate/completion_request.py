@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain_runcrate.tools_binding import wire_response_format
+from langchain_runcrate.tools_binding import tool_names, wire_response_format, with_wire_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -57,6 +57,7 @@ def completion_request(
     for name, values in (disabled or {}).items():
         if name in request and (values is None or request[name] in values):
             del request[name]
+    request = with_wire_names(request, tool_names(request.get("tools")))
     return {
         **{name: value for name, value in request.items() if value is not None},
         "messages": wire_messages,

@@ -37,11 +37,20 @@ def wire_content(content: str | Sequence[Any], role: str) -> WireContent:
 
 
 def as_text(parts: list[dict[str, Any]]) -> WireContent:
-    """Return parts as plain text when they are at most one plain text."""
-    if not parts:
-        return ""
-    first, *others = parts
-    return first["text"] if not others and first.keys() == {"type", "text"} else parts
+    """Return parts as one text when they are plain text; many servers read nothing else."""
+    if all(part.keys() == {"type", "text"} for part in parts):
+        return "\n".join(part["text"] for part in parts)
+    return parts
+
+
+def joined_content(first: WireContent, second: WireContent) -> WireContent:
+    """Return the content of two messages as that of one."""
+    if isinstance(first, str) and isinstance(second, str):
+        return "\n\n".join(text for text in (first, second) if text)
+    return [
+        *([text_part(first)] if isinstance(first, str) else first),
+        *([text_part(second)] if isinstance(second, str) else second),
+    ]
 
 
 def wire_parts(block: Any, role: str) -> list[dict[str, Any]]:

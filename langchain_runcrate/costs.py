@@ -3,21 +3,17 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage
-from langchain_core.outputs import ChatGeneration
+from langchain_core.outputs import ChatGeneration, LLMResult
 
 from langchain_runcrate.prices import TokenPrices, prices_of, tokens_cost
 from runcrate_core import get_model_info
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from langchain_core.outputs import LLMResult
 
 
 @dataclass(slots=True)

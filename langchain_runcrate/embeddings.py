@@ -11,6 +11,7 @@ from pydantic import Field
 
 from langchain_runcrate.connection import RuncrateConnection
 from langchain_runcrate.errors import translating_errors
+from runcrate_core.toolkit import embeddable_texts
 
 if TYPE_CHECKING:
     from runcrate_core import Embeddings as EmbeddingsAnswer
@@ -89,7 +90,10 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings):
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return the vector of each text, in order.
 
+        A lone surrogate in a text is sent as U+FFFD, and the position of the text is logged.
+
         Raises:
+            TypeError: An item is not text; it is named, and nothing was sent.
             ModelError: As `ChatRuncrate` raises them.
         """
         batches = self._batches(texts)
@@ -134,9 +138,9 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings):
             return _vectors(await client.embeddings.create(**self._request(texts)))
 
     def _batches(self, texts: list[str]) -> list[list[str]]:
-        prefixed = (
-            [self.document_prefix + text for text in texts] if self.document_prefix else texts
-        )
+        if isinstance(texts, str):
+            raise TypeError("`texts` must be a list of texts, not one text. Nothing was sent.")
+        prefixed = [self.document_prefix + text for text in embeddable_texts(texts)]
         return [
             prefixed[start : start + self.chunk_size]
             for start in range(0, len(prefixed), self.chunk_size)

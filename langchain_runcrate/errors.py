@@ -39,6 +39,7 @@ from langchain_core.exceptions import (
     ModelRateLimitError,
     ModelTimeoutError,
 )
+from langchain_core.messages import BaseMessage
 
 from runcrate_core import (
     APIConnectionError,
@@ -62,7 +63,6 @@ from runcrate_core import (
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from langchain_core.messages import BaseMessage
 
 # Exists from langchain-core 1.7.5 on.
 ModelRefusalError: Final[type[ModelError]] = getattr(

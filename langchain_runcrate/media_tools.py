@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from langchain_core.tools import BaseTool
-from langchain_core.tools.base import ArgsSchema  # noqa: TC002 - pydantic reads the annotation
+from langchain_core.tools.base import ArgsSchema
 from pydantic import Field, model_validator
 
 from langchain_runcrate.given_clients import GivenClients

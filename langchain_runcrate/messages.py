@@ -19,7 +19,7 @@ use them. An unknown class or block is an error that names it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from langchain_core.messages import (
@@ -35,6 +35,7 @@ from langchain_core.messages import (
 from langchain_runcrate.content_parts import (
     WireContent,
     as_text,
+    joined_content,
     text_part,
     unknown_block,
     wire_content,
@@ -43,6 +44,7 @@ from langchain_runcrate.content_parts import (
 from langchain_runcrate.reasoning import REASONING_BLOCKS, ReasoningPolicy, wire_reasoning
 from langchain_runcrate.responses import assistant_message
 from langchain_runcrate.tool_calls import CALL_BLOCKS, unanswered_notes, wire_calls
+from runcrate_core.toolkit import ToolNames
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -75,11 +77,13 @@ class WirePolicy:
         native_tool_images: Whether the model reads pictures in tool messages; where not, they go
             into a user's message behind them.
         native_tool_files: The same for other media.
+        names: The names of the request's tools.
     """
 
     reasoning: ReasoningPolicy = "auto"
     native_tool_images: bool = False
     native_tool_files: bool = False
+    names: ToolNames = field(default_factory=ToolNames)
 
 
 def to_wire(
@@ -109,12 +113,12 @@ def to_wire(
             lifted = []
         match message:
             case SystemMessage():
-                wire.append(_named("system", message))
+                _add_system_message(wire, _named("system", message))
             case HumanMessage():
                 wire += _user_messages(message)
             case AIMessage():
                 in_tool_loop = place > last_question
-                wire.append(_assistant(message, policy.reasoning, answered, in_tool_loop))
+                wire.append(_assistant(message, policy, answered, in_tool_loop))
             case ToolMessage():
                 sent, media = _tool_result(message, policy)
                 wire.append(sent)
@@ -158,6 +162,15 @@ def from_wire(message: Mapping[str, Any]) -> BaseMessage:
             raise TypeError(f"A message has the role {role!r}, which is not text.")
 
 
+def _add_system_message(wire: list[dict[str, Any]], message: dict[str, Any]) -> None:
+    """Append a system message. At the start there is one: many models refuse a second."""
+    match wire:
+        case [{"role": "system", "content": before}] if "name" not in wire[0] | message:
+            wire[0] = {"role": "system", "content": joined_content(before, message["content"])}
+        case _:
+            wire.append(message)
+
+
 def _named(role: str, message: BaseMessage) -> dict[str, Any]:
     wire: dict[str, Any] = {"role": role, "content": wire_content(message.content, role)}
     name = message.name or message.additional_kwargs.get("name")
@@ -185,7 +198,7 @@ def _user_messages(message: HumanMessage) -> list[dict[str, Any]]:
 
 def _assistant(
     message: AIMessage,
-    policy: ReasoningPolicy,
+    policy: WirePolicy,
     answered: frozenset[str],
     in_tool_loop: bool,  # noqa: FBT001 - private
 ) -> dict[str, Any]:
@@ -193,7 +206,7 @@ def _assistant(
     blocks = [content] if isinstance(content, str) else content
     parts = [part for block in blocks for part in _spoken_parts(block)]
     parts += [text_part(note) for note in unanswered_notes(message, answered)]
-    calls = wire_calls(message, answered)
+    calls = wire_calls(message, answered, policy.names)
     # `null` beside calls is OpenAI's form, and what the official wrapper sends.
     wire: dict[str, Any] = {
         "role": "assistant",
@@ -201,7 +214,7 @@ def _assistant(
     }
     if message.name:
         wire["name"] = _NOT_IN_NAMES.sub("_", message.name)[:_MAX_NAME_LENGTH]
-    wire |= wire_reasoning(message, policy, in_tool_loop=in_tool_loop)
+    wire |= wire_reasoning(message, policy.reasoning, in_tool_loop=in_tool_loop)
     if refusal := _refusal(message):
         wire["refusal"] = refusal
     if calls:

@@ -6,7 +6,7 @@ whole answer, so at its end the same functions say what model, usage, cost and r
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.messages import AIMessage
@@ -22,10 +22,10 @@ from langchain_runcrate.reasoning import (
 )
 from langchain_runcrate.tool_calls import read_calls
 from langchain_runcrate.usage import usage_metadata
-from runcrate_core.toolkit import extract_reasoning, extract_usage
+from runcrate_core.toolkit import ToolNames, extract_reasoning, extract_usage
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from langchain_core.messages.ai import UsageMetadata
 
@@ -48,11 +48,15 @@ class ResponseContext:
         model: The model that was asked for.
         prices: Prices to use where the server does not tell the cost.
         include_headers: Whether the headers of the answer go into its metadata.
+        tools: The tools of the request, in the API's form.
+        names: The names of these tools, as the program knows them.
     """
 
     model: str
     prices: TokenPrices | None = None
     include_headers: bool = False
+    tools: Sequence[Mapping[str, Any]] = ()
+    names: ToolNames = field(default_factory=ToolNames)
 
 
 def chat_result(
@@ -82,6 +86,8 @@ def chat_result(
         message = assistant_message(
             choice["message"],
             str(payload.get("id") or ""),
+            finish_reason=choice.get("finish_reason"),
+            context=reading,
             response_metadata=metadata,
             usage_metadata=tokens if number == 0 else None,
         )
@@ -95,6 +101,8 @@ def assistant_message(
     message: Mapping[str, Any],
     completion_id: str = "",
     *,
+    finish_reason: str | None = None,
+    context: ResponseContext | None = None,
     response_metadata: dict[str, Any] | None = None,
     usage_metadata: UsageMetadata | None = None,
 ) -> AIMessage:
@@ -103,10 +111,18 @@ def assistant_message(
     Args:
         message: The message, as in an answer.
         completion_id: Identifier of the answer; names tool calls that came without one.
+        finish_reason: Why the message ended.
+        context: What is known of the call.
         response_metadata: What else the answer told.
         usage_metadata: Tokens of the answer.
     """
-    calls, invalid = read_calls(message.get("tool_calls") or (), completion_id)
+    calls, invalid = read_calls(
+        message.get("tool_calls") or (),
+        completion_id,
+        finish_reason=finish_reason,
+        tools=context.tools if context else (),
+        names=context.names if context else None,
+    )
     text, reasoning = read_content(message.get("content"))
     return AIMessage(
         content=text,

@@ -23,9 +23,14 @@ from langchain_runcrate.responses import (
     read_content,
     spent_metadata,
 )
-from langchain_runcrate.tool_calls import call_id
+from langchain_runcrate.tool_calls import breaking_ending
 from langchain_runcrate.usage import usage_metadata
-from runcrate_core.toolkit import extract_reasoning, extract_usage
+from runcrate_core.toolkit import (
+    EscapeJoiner,
+    extract_reasoning,
+    extract_usage,
+    parse_tool_calls,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,6 +56,7 @@ class StreamReader:
     def __init__(self, reading: ResponseContext) -> None:
         self._reading = reading
         self._call_ids: dict[int, str | None] = {}
+        self._escapes: dict[int, EscapeJoiner] = {}
 
     def read(self, chunk: Mapping[str, Any]) -> ChatGenerationChunk | None:
         """Return what a chunk of the API adds to the message; `None` when that is nothing."""
@@ -82,17 +88,10 @@ class StreamReader:
             payload: The stream, folded into the form of a whole answer.
             response: Head of the answer.
         """
-        nameless = [index for index, identifier in self._call_ids.items() if not identifier]
-        if nameless:
-            completion_id, order = str(payload.get("id") or ""), sorted(self._call_ids)
-            yield _checked(
-                tool_call_chunks=[
-                    tool_call_chunk(index=index, id=call_id(completion_id, order.index(index)))
-                    for index in nameless
-                ]
-            )
         choices = payload.get("choices") or [{}]
         choice, usage = choices[0], extract_usage(payload)
+        if self._call_ids and (endings := self._ends_of_calls(payload, choice)):
+            yield _checked(tool_call_chunks=endings)
         tokens = usage_metadata(usage) if usage else None
         said = additional_members(choice.get("message") or {})
         ended = choice_metadata(choice)
@@ -106,6 +105,25 @@ class StreamReader:
             usage_metadata=tokens,
             chunk_position="last",
         )
+
+    def _ends_of_calls(
+        self, payload: Mapping[str, Any], choice: Mapping[str, Any]
+    ) -> list[ToolCallChunk]:
+        """Return the names of calls that have none, and what keeps others from being run."""
+        parsed = parse_tool_calls(
+            (choice.get("message") or {}).get("tool_calls") or (),
+            completion_id=str(payload.get("id") or ""),
+            finish_reason=choice.get("finish_reason"),
+            tools=self._reading.tools,
+        )
+        endings = []
+        for index, call in zip(sorted(self._call_ids), parsed, strict=False):
+            identifier = None if self._call_ids[index] else call.id
+            held = self._escapes[index].held if index in self._escapes else ""
+            ending = held + breaking_ending(call)
+            if identifier or ending:
+                endings.append(tool_call_chunk(index=index, id=identifier, args=ending or None))
+        return endings
 
     def _calls_piece(self, calls: Any) -> ChatGenerationChunk | None:
         """Return a chunk for pieces of tool calls."""
@@ -148,10 +166,13 @@ class StreamReader:
             if identifier or name or index not in self._call_ids:
                 begins = True
                 self._call_ids[index] = identifier or self._call_ids.get(index)
+            arguments = function.get("arguments")
+            if arguments and ("\\" in arguments or index in self._escapes):
+                arguments = self._escapes.setdefault(index, EscapeJoiner()).feed(arguments)
             chunks.append(
                 tool_call_chunk(
-                    name=name or None,
-                    args=function.get("arguments"),
+                    name=self._reading.names.from_wire(name) if name else None,
+                    args=arguments,
                     id=identifier or None,
                     index=index,
                 )
@@ -201,7 +222,11 @@ def _fast_chunk(
     fields["tool_calls"] = []
     fields["invalid_tool_calls"] = []
     fields["tool_call_chunks"] = calls
-    _set_names_given(message, {"content", "response_metadata"})
+    if calls or additional_kwargs:
+        given = {"additional_kwargs", "content", "response_metadata", "tool_call_chunks"}
+    else:
+        given = {"content", "response_metadata"}
+    _set_names_given(message, given)
     _set_extra(message, {})
     _set_private(message, None)
     piece = _new(ChatGenerationChunk)

@@ -10,27 +10,13 @@
 from __future__ import annotations
 
 import json
-import re
 import warnings
-from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from langchain_core.exceptions import OutputParserException
-from langchain_core.messages import AIMessage, BaseMessage, SystemMessage
-from langchain_core.output_parsers import JsonOutputParser, PydanticOutputParser
-from langchain_core.output_parsers.openai_tools import (
-    JsonOutputKeyToolsParser,
-    PydanticToolsParser,
-)
-from langchain_core.outputs import ChatGeneration, Generation
-from langchain_core.runnables import RunnableMap, RunnablePassthrough
-from langchain_core.utils.function_calling import convert_to_json_schema
-from langchain_core.utils.pydantic import (
-    TBaseModel,  # noqa: F401 - of the fields that the parsers inherit; mypy looks it up here
-    is_basemodel_subclass,
-)
+from langchain_core.messages import BaseMessage, SystemMessage
 
-from langchain_runcrate.errors import RuncrateRefusalError
+from langchain_runcrate.json_schemas import json_schema_of
+from langchain_runcrate.structured_parsers import RawAnswerParser, StructuredAnswerParser
 from langchain_runcrate.tools_binding import wire_response_format, wire_tools
 
 if TYPE_CHECKING:
@@ -39,9 +25,6 @@ if TYPE_CHECKING:
 
 Method = Literal["function_calling", "json_mode", "json_schema"]
 METHODS: Final = ("function_calling", "json_mode", "json_schema")
-
-# Some servers leave a model's thoughts in the text of its answer.
-_THOUGHTS: Final = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 
 
 class Plan(NamedTuple):
@@ -56,7 +39,7 @@ class Plan(NamedTuple):
 
     arguments: dict[str, Any]
     tools: list[Any]
-    parser: Runnable[Any, Any]
+    parser: StructuredAnswerParser
     instructions: str = ""
 
 
@@ -101,13 +84,9 @@ def structured_output_plan(
             return _by_json_mode(schema)
 
 
-def with_raw(llm: Runnable[Any, Any], parser: Runnable[Any, Any]) -> Runnable[Any, Any]:
+def with_raw(llm: Runnable[Any, Any], parser: StructuredAnswerParser) -> Runnable[Any, Any]:
     """Return a chain that gives `raw`, `parsed` and `parsing_error`, and does not raise."""
-    parsed = RunnablePassthrough.assign(
-        parsed=itemgetter("raw") | parser, parsing_error=lambda _: None
-    )
-    failed = RunnablePassthrough.assign(parsed=lambda _: None)
-    return RunnableMap(raw=llm) | parsed.with_fallbacks([failed], exception_key="parsing_error")
+    return llm | RawAnswerParser(parser=parser)
 
 
 def instructed(messages: list[BaseMessage], instructions: str) -> list[BaseMessage]:
@@ -118,6 +97,9 @@ def instructed(messages: list[BaseMessage], instructions: str) -> list[BaseMessa
     match messages:
         case [SystemMessage(content=str(text)), *others]:
             return [SystemMessage(f"{text}\n\n{instructions}"), *others]
+        case [SystemMessage(content=list(blocks)), *others]:
+            block = {"type": "text", "text": instructions}
+            return [SystemMessage([*blocks, block]), *others]
         case _:
             return [SystemMessage(instructions), *messages]
 
@@ -134,14 +116,14 @@ def _by_json_schema(schema: Any, strict: bool | None) -> Plan:  # noqa: FBT001 -
         "response_format": wire_response_format(schema, strict=strict),
         **_traced("json_schema", schema, strict=strict),
     }
-    return Plan(arguments, [], _answer_parser(schema))
+    return Plan(arguments, [], StructuredAnswerParser(target=schema))
 
 
 def _by_json_mode(schema: Any) -> Plan:
     arguments = {"response_format": {"type": "json_object"}, **_traced("json_mode", schema)}
     # Servers refuse this format unless the prompt speaks of JSON, and models need the keys.
     instructions = "" if schema is None else _instructions(schema)
-    return Plan(arguments, [], _answer_parser(schema), instructions)
+    return Plan(arguments, [], StructuredAnswerParser(target=schema), instructions)
 
 
 def _by_function_calling(schema: Any, strict: bool | None, *, forced: bool) -> Plan:  # noqa: FBT001 - private
@@ -153,9 +135,7 @@ def _by_function_calling(schema: Any, strict: bool | None, *, forced: bool) -> P
         "strict": strict,
         **_traced("function_calling", schema, strict=strict),
     }
-    if _is_pydantic(schema):
-        return Plan(arguments, [schema], PydanticCallParser(tools=[schema], first_tool_only=True))
-    return Plan(arguments, [schema], CallParser(key_name=name, first_tool_only=True))
+    return Plan(arguments, [schema], StructuredAnswerParser(target=schema, tool_name=name))
 
 
 def _traced(method: Method, schema: Any, **options: Any) -> dict[str, Any]:
@@ -163,135 +143,6 @@ def _traced(method: Method, schema: Any, **options: Any) -> dict[str, Any]:
     return {"ls_structured_output_format": {"kwargs": kwargs, "schema": schema}}
 
 
-def _answer_parser(schema: Any) -> Runnable[Any, Any]:
-    return (
-        PydanticResponseParser(pydantic_object=schema) if _is_pydantic(schema) else ResponseParser()
-    )
-
-
-def _is_pydantic(schema: Any) -> bool:
-    return isinstance(schema, type) and is_basemodel_subclass(schema)
-
-
 def _instructions(schema: Any) -> str:
-    described = json.dumps(convert_to_json_schema(schema), ensure_ascii=False)
+    described = json.dumps(json_schema_of(schema), ensure_ascii=False)
     return f"Answer with one JSON object that fits this JSON schema, and nothing else: {described}"
-
-
-class ResponseParser(JsonOutputParser):
-    """Reads the text of an answer as JSON."""
-
-    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """Return the JSON value; `None` while a streamed answer has none yet, or for a tool call.
-
-        Raises:
-            RuncrateRefusalError: The model declined.
-            OutputParserException: The answer is not JSON.
-        """
-        readable = None if _calls_instead(result) else _readable(result, partial=partial)
-        return None if readable is None else super().parse_result(readable, partial=partial)
-
-
-class PydanticResponseParser(PydanticOutputParser[Any]):
-    """Reads the text of an answer as an object of a Pydantic class."""
-
-    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """Return the object; `None` while a stream is not enough for one, or for a tool call.
-
-        Raises:
-            RuncrateRefusalError: The model declined.
-            OutputParserException: The answer is not JSON, or does not fit.
-        """
-        readable = None if _calls_instead(result) else _readable(result, partial=partial)
-        return None if readable is None else super().parse_result(readable, partial=partial)
-
-
-class CallParser(JsonOutputKeyToolsParser):
-    """Reads the arguments of the call that was asked for, or JSON that stands in its place."""
-
-    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """Return the arguments; `None` while a streamed answer has none yet.
-
-        Raises:
-            RuncrateRefusalError: The model declined.
-            OutputParserException: The model neither called the tool nor answered with JSON.
-        """
-        if _readable(result, partial=partial) is None:
-            return None
-        parsed = super().parse_result(result, partial=partial)
-        if parsed is not None or partial:
-            return parsed
-        return ResponseParser().parse_result(result)
-
-
-class PydanticCallParser(PydanticToolsParser):
-    """Reads the call that was asked for as an object of a Pydantic class; see `CallParser`."""
-
-    def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """Return the object; `None` while a streamed answer is not enough for one.
-
-        Raises:
-            RuncrateRefusalError: The model declined.
-            OutputParserException: The model neither called the tool nor answered with JSON.
-        """
-        if _readable(result, partial=partial) is None:
-            return None
-        parsed = super().parse_result(result, partial=partial)
-        if parsed is not None or partial:
-            return parsed
-        return PydanticResponseParser(pydantic_object=self.tools[0]).parse_result(result)
-
-
-def _message_of(result: list[Generation]) -> AIMessage | None:
-    first = result[0]
-    message = first.message if isinstance(first, ChatGeneration) else None
-    return message if isinstance(message, AIMessage) else None
-
-
-def _calls_instead(result: list[Generation]) -> bool:
-    """Whether the model calls a tool that was offered besides, and has not answered yet."""
-    message = _message_of(result)
-    return message is not None and bool(message.tool_calls) and not message.text
-
-
-def _readable(result: list[Generation], *, partial: bool) -> list[Generation] | None:
-    """Return an answer without thoughts in its text; `None` while it begins to be a refusal.
-
-    Raises:
-        RuncrateRefusalError: It is one.
-        OutputParserException: It was cut off.
-    """
-    message, text = _message_of(result), result[0].text
-    cleared = _THOUGHTS.sub("", text)
-    if message is not None:
-        if not partial or getattr(message, "chunk_position", None) == "last":
-            _raise_if_refused(message)
-        elif message.additional_kwargs.get("refusal"):
-            return None
-        if not partial and not message.tool_calls:
-            _raise_if_cut(message, cleared)
-    return result if cleared == text else [Generation(text=cleared)]
-
-
-def _raise_if_refused(message: AIMessage) -> None:
-    refusal = message.additional_kwargs.get("refusal")
-    if refusal:
-        raise RuncrateRefusalError(f"The model declined: {refusal}", raw_message=message)
-    if message.response_metadata.get("finish_reason") == "content_filter":
-        raise RuncrateRefusalError(
-            "The answer was withheld by a content filter.", raw_message=message
-        )
-
-
-def _raise_if_cut(message: AIMessage, text: str) -> None:
-    """Refuse an answer that ended at its token limit: LangChain would complete what it lacks."""
-    if message.response_metadata.get("finish_reason") != "length":
-        return
-    try:
-        json.loads(text, strict=False)
-    except ValueError:
-        raise OutputParserException(
-            "The answer was cut off at its token limit before it was complete JSON. Raise "
-            "`max_tokens`, or ask for less.",
-            llm_output=text,
-        ) from None

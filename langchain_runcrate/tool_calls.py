@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+import math
+from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.messages.tool import invalid_tool_call, tool_call
+from langchain_core.utils.json import parse_partial_json
+
+from runcrate_core.toolkit import (
+    ToolArgumentsError,
+    ToolNames,
+    parse_tool_arguments,
+    parse_tool_calls,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping, Sequence
 
     from langchain_core.messages import AIMessage, InvalidToolCall, ToolCall
+
+    from runcrate_core.toolkit import ParsedToolCall
 
 # Blocks of content that say again what `message.tool_calls` says, in their providers' own form.
 CALL_BLOCKS = frozenset(
@@ -25,52 +36,78 @@ CALL_BLOCKS = frozenset(
 )
 
 
+# Ways to end a text so that LangChain, which completes what lacks an end, cannot complete it.
+_BREAKING_ENDINGS: Final = ("]", "}", '"]', '"}', '""]', '""}')
+
+
 def read_calls(
-    sent: Iterable[Any], completion_id: str
+    sent: Iterable[Any],
+    completion_id: str = "",
+    *,
+    finish_reason: str | None = None,
+    tools: Sequence[Mapping[str, Any]] = (),
+    names: ToolNames | None = None,
 ) -> tuple[list[ToolCall], list[InvalidToolCall]]:
-    """Return the calls of an answer, and those whose arguments are not a JSON object.
+    """Return the calls of a message, and those whose arguments are not a complete JSON object.
 
     Args:
-        sent: `message.tool_calls` of the answer.
-        completion_id: Names calls that came without an identifier, see `call_id`.
+        sent: `message.tool_calls`, in the API's form.
+        completion_id: Names calls that came without an identifier.
+        finish_reason: Why the message ended.
+        tools: The tools of the request, in the API's form.
+        names: The names of the tools, as the program knows them.
     """
+    names = names or ToolNames()
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
-    for number, item in enumerate(sent):
-        if not isinstance(item, dict):
-            continue
-        function = item.get("function")
-        function = function if isinstance(function, dict) else {}
-        name, arguments = str(function.get("name") or ""), function.get("arguments")
-        identifier = item.get("id") or call_id(completion_id, number)
-        parsed, problem = _parsed(arguments)
-        if parsed is not None:
-            calls.append(tool_call(name=name, args=parsed, id=identifier))
+    for call in parse_tool_calls(
+        sent, completion_id=completion_id, finish_reason=finish_reason, tools=tools
+    ):
+        name = names.from_wire(call.name)
+        if call.arguments is not None:
+            calls.append(tool_call(name=name, args=call.arguments, id=call.id))
         else:
-            text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-            invalid.append(invalid_tool_call(name=name, args=text, id=identifier, error=problem))
+            invalid.append(
+                invalid_tool_call(name=name, args=call.text, id=call.id, error=call.problem)
+            )
     return calls, invalid
 
 
-def call_id(completion_id: str, number: int) -> str:
-    """Return an identifier for a call that came without one: always the same, never twice."""
-    return f"call_{completion_id}_{number}" if completion_id else f"call_{number}"
+def breaking_ending(call: ParsedToolCall) -> str:
+    """Return what has to follow a streamed call so that LangChain does not take it for valid.
+
+    LangChain adds chunks by completing half-sent arguments, and takes no arguments for an empty
+    object. It gives up at a bracket that closes nothing.
+
+    Returns:
+        Some brackets and quotes; nothing for a call with arguments.
+    """
+    if call.arguments is not None:
+        return ""
+    return next((ending for ending in _BREAKING_ENDINGS if not _completes(call.text + ending)), "]")
 
 
-def wire_calls(message: AIMessage, answered: frozenset[str]) -> list[dict[str, Any]]:
+def _completes(text: str) -> bool:
+    try:
+        return isinstance(parse_partial_json(text), dict)
+    except (ValueError, RecursionError):
+        return False
+
+
+def wire_calls(
+    message: AIMessage, answered: frozenset[str], names: ToolNames | None = None
+) -> list[dict[str, Any]]:
     """Return the calls of a message for the API.
 
     Arguments are valid JSON in each: servers refuse a whole conversation for one broken call. A
-    broken call is therefore only repeated as a call if a tool message answers it.
+    broken call is therefore only sent again as a call if a tool message answers it.
 
     Args:
         message: A message of the model.
         answered: Identifiers of the calls that have a tool message.
+        names: The names of the request's tools.
     """
-    calls = [
-        _wire_call(call["id"], call["name"], json.dumps(call["args"], ensure_ascii=False))
-        for call in message.tool_calls
-    ]
+    calls = [_wire_call(call["id"], call["name"], call["args"]) for call in message.tool_calls]
     calls += [
         _wire_call(broken["id"], broken["name"] or "", _repaired(broken["args"]))
         for broken in message.invalid_tool_calls
@@ -78,6 +115,9 @@ def wire_calls(message: AIMessage, answered: frozenset[str]) -> list[dict[str, A
     ]
     known = {call["id"] for call in calls} | {call["id"] for call in message.invalid_tool_calls}
     calls += [call for call in _calls_in_content(message.content) if call["id"] not in known]
+    names = names or ToolNames()
+    for call in calls:
+        call["function"]["name"] = names.to_wire(call["function"]["name"])
     return calls
 
 
@@ -91,12 +131,29 @@ def unanswered_notes(message: AIMessage, answered: frozenset[str]) -> list[str]:
     ]
 
 
-def _wire_call(identifier: str | None, name: str, arguments: str) -> dict[str, Any]:
+def _wire_call(identifier: str | None, name: str, arguments: Any) -> dict[str, Any]:
+    try:
+        text = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        text = json.dumps(_finite(arguments), ensure_ascii=False)
     return {
         "id": identifier or "",
         "type": "function",
-        "function": {"name": name, "arguments": arguments},
+        "function": {"name": name, "arguments": text},
     }
+
+
+def _finite(value: Any) -> Any:
+    """Return a value with NaN and infinities, which JSON does not have, as text."""
+    match value:
+        case float() if not math.isfinite(value):
+            return str(value)
+        case dict():
+            return {name: _finite(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case _:
+            return value
 
 
 def _calls_in_content(content: str | list[Any]) -> list[dict[str, Any]]:
@@ -114,26 +171,12 @@ def _calls_in_content(content: str | list[Any]) -> list[dict[str, Any]]:
                 identifier = str(block.get("call_id") or block.get("id") or "")
             case _:
                 continue
-        text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-        calls.append(_wire_call(identifier, name, _repaired(text)))
+        calls.append(_wire_call(identifier, name, _repaired(arguments)))
     return calls
 
 
-def _parsed(arguments: Any) -> tuple[dict[str, Any] | None, str | None]:
-    if arguments is None or arguments == "":
-        return {}, None
-    if isinstance(arguments, dict):
-        return arguments, None
+def _repaired(arguments: Any) -> dict[str, Any]:
     try:
-        # Models put line breaks into strings, which strict JSON does not allow.
-        value = json.loads(arguments, strict=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        return None, f"The arguments are not valid JSON: {error}."
-    if isinstance(value, dict):
-        return value, None
-    return None, f"The arguments are a JSON {type(value).__name__}, not an object."
-
-
-def _repaired(arguments: str | None) -> str:
-    parsed, _ = _parsed(arguments)
-    return json.dumps({"invalid_json": arguments} if parsed is None else parsed, ensure_ascii=False)
+        return parse_tool_arguments(arguments)
+    except ToolArgumentsError:
+        return {"invalid_json": arguments}

@@ -2,25 +2,19 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import PrivateAttr
 
 from langchain_runcrate.infrastructure_tool import RuncrateInfrastructureTool
+from runcrate_core import ApproveCallback, AsyncRuncrate, Runcrate, SpendLedger, SpendLimits
 from runcrate_core.toolkit import AgentToolbox, ClientPair, ToolkitMixin
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Callable, Iterable
-
-    from runcrate_core import (
-        ApproveCallback,
-        AsyncRuncrate,
-        Runcrate,
-        SpendLedger,
-        SpendLimits,
-    )
+    from collections.abc import Callable
 
 
 class RuncrateToolkit(ToolkitMixin, BaseToolkit):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import copy
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain_core.utils.function_calling import convert_to_openai_function, convert_to_openai_tool
+from langchain_core.tools import BaseTool
+from langchain_core.utils.function_calling import convert_to_openai_tool
+
+from langchain_runcrate.json_schemas import closed, function_of, strict_function
+from runcrate_core.toolkit import ToolNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
-
-    from langchain_core.tools import BaseTool
 
 ToolLike = Any  # a dict, a class, a function or a `BaseTool`
 
@@ -82,14 +83,13 @@ def wire_response_format(
     match response_format:
         case {"type": "json_object" | "text", **_more}:
             return dict(response_format)  # type: ignore[arg-type] # a mapping, as matched
-        case {"type": "json_schema", "json_schema": {**inner}}:
-            told = inner if strict is None else {**inner, "strict": strict}
-            return {"type": "json_schema", "json_schema": told}
+        case {"type": "json_schema", "json_schema": dict(inner)}:
+            return {"type": "json_schema", "json_schema": _with_strict(inner, strict)}
         case {"name": str(), "schema": {**_schema}, **_more}:
             return wire_response_format(
                 {"type": "json_schema", "json_schema": response_format}, strict=strict
             )
-    function = convert_to_openai_function(_own(response_format), strict=strict)
+    function = function_of(response_format, strict=strict)
     schema = {"name": function["name"], "schema": function.get("parameters", {})}
     schema |= {name: function[name] for name in ("description", "strict") if name in function}
     return {"type": "json_schema", "json_schema": schema}
@@ -97,26 +97,58 @@ def wire_response_format(
 
 def _wire_tool(tool: ToolLike, strict: bool | None) -> dict[str, Any]:  # noqa: FBT001 - private
     match tool:
-        case {"type": "function", "function": {**function}}:
-            told = {} if strict is None else {"strict": strict}
-            return {**tool, "function": {**function, **told}}
+        case {"type": "function", "function": dict(function)}:
+            return {**tool, "function": strict_function(function, strict)}
         case {"type": "function", "name": str()}:
-            return convert_to_openai_tool(
-                {name: value for name, value in tool.items() if name != "type"}, strict=strict
-            )
+            inner = {name: value for name, value in tool.items() if name != "type"}
+            return {"type": "function", "function": function_of(inner, strict=strict)}
         case {"type": str(kind)} if kind != "object" and not tool.keys() & _SCHEMA_KEYS:
             return dict(tool)
+        case BaseTool() if tool.metadata and tool.metadata.get("type") == "custom_tool":
+            return convert_to_openai_tool(tool)
         case _:
-            return convert_to_openai_tool(_own(tool), strict=strict)
+            return {"type": "function", "function": function_of(tool, strict=strict)}
 
 
 # Keys that tell a schema, or a tool in another provider's form, from a tool of the provider.
 _SCHEMA_KEYS: Final = frozenset({"function", "input_schema", "parameters", "properties"})
 
 
-def _own(schema: ToolLike) -> Any:
-    """Copy a schema: LangChain changes nested dicts in place when it makes them strict."""
-    return copy.deepcopy(schema) if isinstance(schema, dict) else schema
+def _with_strict(inner: Mapping[str, Any], strict: bool | None) -> dict[str, Any]:  # noqa: FBT001 - private
+    if strict is None:
+        return dict(inner)
+    schema = inner.get("schema")
+    closing = {"schema": closed(schema)} if strict and isinstance(schema, dict) else {}
+    return {**inner, **closing, "strict": strict}
+
+
+def tool_names(tools: Sequence[Mapping[str, Any]] | None) -> ToolNames:
+    """Return the names of a request's tools, to and from those that servers accept."""
+    return ToolNames(
+        name for tool in tools or () if isinstance(tool, dict) and (name := _name_of(tool))
+    )
+
+
+def with_wire_names(request: Mapping[str, Any], names: ToolNames) -> dict[str, Any]:
+    """Return a request whose tools, choice and response format have names that servers accept."""
+    wire = dict(request)
+    if names:
+        wire["tools"] = [_renamed(tool, names) for tool in request["tools"]]
+        if isinstance(choice := request.get("tool_choice"), dict):
+            wire["tool_choice"] = _renamed(choice, names)
+    match request.get("response_format"):
+        case {"type": "json_schema", "json_schema": {"name": str(name), **rest}}:
+            named = {"name": ToolNames().to_wire(name), **rest}
+            wire["response_format"] = {"type": "json_schema", "json_schema": named}
+    return wire
+
+
+def _renamed(tool: Mapping[str, Any], names: ToolNames) -> dict[str, Any]:
+    match tool:
+        case {"function": {"name": str(name), **function}}:
+            return {**tool, "function": {"name": names.to_wire(name), **function}}
+        case _:
+            return dict(tool)
 
 
 def _name_of(tool: Mapping[str, Any]) -> str | None:

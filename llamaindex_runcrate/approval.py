@@ -1,4 +1,4 @@
-"""Asking a person, through the events of a workflow, before something is started or ended."""
+"""Human approval through workflow events, before a tool starts or ends something."""
 
 import hashlib
 import json
@@ -21,10 +21,10 @@ class ApprovalRequiredEvent(InputRequiredEvent):
     refuses.
 
     Attributes:
-        question_id: Names the question; an answer must carry it.
-        tool_name: What is to be called.
-        arguments: With what.
-        prefix: The question: what it would do, and what it costs at worst.
+        question_id: Identifier of the question; an answer must carry it.
+        tool_name: The tool to be called.
+        arguments: Its arguments.
+        prefix: The question, with the effect of the call and its maximum cost.
     """
 
     question_id: str
@@ -49,16 +49,16 @@ async def approved(
     question: str,
     within_s: float,
 ) -> None:
-    """Return when a person has said yes.
+    """Return when a person has approved a call.
 
     The step that this is called from runs again from its beginning when the answer is there, so
     nothing may be done before. Calls at the same time ask one question each.
 
     Args:
-        context: The workflow's; without one nobody can be asked.
-        tool_name: What is to be called.
-        arguments: With what; JSON values.
-        question: What is asked.
+        context: The workflow's context; without one nobody can approve.
+        tool_name: The tool to be called.
+        arguments: Its arguments, as JSON values.
+        question: The question.
         within_s: Seconds after which no answer means no.
 
     Raises:
@@ -97,13 +97,13 @@ async def approved(
 
 
 def question_id(tool_name: str, arguments: Mapping[str, Any], identity: str) -> str:
-    """Return what names a question: the same when a step runs again, another for another call."""
-    meant = json.dumps([tool_name, dict(arguments), identity], sort_keys=True)
-    return hashlib.sha256(meant.encode()).hexdigest()[:_ID_LENGTH]
+    """Return the identifier of a question: the same when a step runs again, different per call."""
+    content = json.dumps([tool_name, dict(arguments), identity], sort_keys=True)
+    return hashlib.sha256(content.encode()).hexdigest()[:_ID_LENGTH]
 
 
 def call_identity() -> str:
-    """Return what tells two equal calls of one workflow apart, as far as that is known.
+    """Return an identifier that distinguishes equal calls of one workflow, where there is one.
 
     Two questions with one name would be one question: of two equal calls, only one would run.
     """
@@ -120,7 +120,7 @@ def call_identity() -> str:
 
 
 def _reason(response: object) -> str:
-    """Return what a person said instead of yes, shortly."""
-    longest = 200
+    """Return the words of a person who did not approve, shortened."""
+    max_length = 200
     text = str(response or "").strip()
-    return f" and said: {text[:longest]!r}" if text else ""
+    return f" and said: {text[:max_length]!r}" if text else ""

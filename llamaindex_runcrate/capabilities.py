@@ -1,4 +1,4 @@
-"""What a model can do, as far as LlamaIndex asks: from the catalogue, or as the user says."""
+"""Model capabilities that LlamaIndex needs: from the catalogue, or set by the user."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ _MAX_SHARE_OF_OUTPUT: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
-    """What a model can do.
+    """Capabilities of a model.
 
     Attributes:
         context_window: Tokens of a prompt and its answer.
         num_output: Tokens to keep free for the answer; -1 when unknown.
-        tools: Whether it calls tools.
-        json_schema: Whether its answers can be held to a JSON schema.
-        modalities: What it reads; None when unknown.
+        tools: The model calls tools.
+        json_schema: Its answers can be held to a JSON schema.
+        modalities: The modalities that it reads; None when unknown.
     """
 
     context_window: int
@@ -39,7 +39,7 @@ class Capabilities:
     modalities: frozenset[str] | None
 
     def reads(self, modality: str) -> bool:
-        """Whether the model reads a modality; what is unknown is left for the service to judge."""
+        """Return True if the model reads a modality, or if the service has to decide."""
         return self.modalities is None or modality in self.modalities
 
 
@@ -51,21 +51,21 @@ def capabilities_of(
     context_window: int | None = None,
     tools: bool | None = None,
 ) -> Capabilities:
-    """Return what a model can do.
+    """Return the capabilities of a model.
 
     Args:
         model: Identifier.
-        facts: What the service says of it; the catalogue's entry otherwise.
+        facts: Metadata from the service; the catalogue's entry otherwise.
         max_tokens: Tokens that the answer is limited to by the user.
-        context_window: The user's word instead of the catalogue's.
-        tools: The user's word instead of the catalogue's.
+        context_window: The user's value instead of the catalogue's.
+        tools: The user's value instead of the catalogue's.
     """
     known = facts or get_model_info(model)
     window = context_window or (known and known.context_window) or UNKNOWN_CONTEXT_WINDOW
-    most = known.max_output_tokens if known else None
-    output = max_tokens or (min(most, window // _MAX_SHARE_OF_OUTPUT) if most else None)
-    # A model without known features may be able to do anything. What it refuses, structured
-    # prediction works around, and a refused tool is an error that says so.
+    max_output = known.max_output_tokens if known else None
+    output = max_tokens or (min(max_output, window // _MAX_SHARE_OF_OUTPUT) if max_output else None)
+    # A model without known features may support anything. Structured prediction falls back on
+    # another method where it does not, and a refused tool is a clear error.
     features = known.features if known else frozenset[str]()
     return Capabilities(
         context_window=window,

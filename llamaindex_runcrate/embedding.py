@@ -11,6 +11,7 @@ from pydantic import AliasChoices
 from llamaindex_runcrate.clients import Connected
 from llamaindex_runcrate.text_splitting import LongText, Pieces, split
 from runcrate_core import get_model_info
+from runcrate_core.toolkit import embeddable_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -44,7 +45,9 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
         validation_alias=AliasChoices("model_name", "model"),
         description="Identifier of the model; any is accepted.",
     )
-    embed_batch_size: int = Field(default=64, gt=0, le=2048, description="Texts in a request.")
+    embed_batch_size: int = Field(
+        default=64, gt=0, le=2048, description="Maximum number of texts in a request."
+    )
     num_workers: int | None = Field(
         default=4,
         ge=1,
@@ -54,7 +57,8 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
         default=None, ge=1, description="Length of the vectors, where the model can shorten them."
     )
     encoding_format: Literal["float", "base64"] | None = Field(
-        default=None, description="How vectors travel; base64 takes less than half the bytes."
+        default=None,
+        description="Encoding of vectors in responses; base64 takes less than half the bytes.",
     )
     query_instruction: str | None = Field(
         default=None, description="Put before queries; some models are trained with one."
@@ -62,7 +66,7 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
     text_instruction: str | None = Field(default=None, description="Put before texts.")
     long_text: LongText = Field(
         default="average",
-        description="What becomes of a text longer than the model reads: `average` of its pieces' "
+        description="Treatment of a text longer than the model reads: `average` of its pieces' "
         "vectors, `truncate` to the first piece, or `send` it as it is.",
     )
     max_tokens: int | None = Field(
@@ -99,23 +103,23 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
         return await self._aembed(self._pieces(texts, self.text_instruction))
 
     def _embed(self, pieces: Pieces) -> list[Embedding]:
-        answers = [
+        responses = [
             self._sync_client.embeddings.create(**request) for request in self._requests(pieces)
         ]
-        return pieces.joined(_vectors(answers))
+        return pieces.joined(_vectors(responses))
 
     async def _aembed(self, pieces: Pieces) -> list[Embedding]:
-        answers = [
+        responses = [
             await self._async_client.embeddings.create(**request)
             for request in self._requests(pieces)
         ]
-        return pieces.joined(_vectors(answers))
+        return pieces.joined(_vectors(responses))
 
     def _pieces(self, texts: Sequence[str], instruction: str | None) -> Pieces:
-        facts = get_model_info(self.model_name)
-        most = self.max_tokens or (facts.context_window if facts else None)
-        filled = [text if text.strip() else self.empty_text for text in texts]
-        return split(filled, most, long_text=self.long_text, instruction=instruction or "")
+        info = get_model_info(self.model_name)
+        max_tokens = self.max_tokens or (info.context_window if info else None)
+        filled = [text if text.strip() else self.empty_text for text in embeddable_texts(texts)]
+        return split(filled, max_tokens, long_text=self.long_text, instruction=instruction or "")
 
     def _requests(self, pieces: Pieces) -> Iterator[dict[str, Any]]:
         for start in range(0, len(pieces.texts), self.embed_batch_size):
@@ -129,5 +133,5 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
             }
 
 
-def _vectors(answers: Sequence[Embeddings]) -> list[Embedding]:
-    return [item.embedding for answer in answers for item in answer.data]
+def _vectors(responses: Sequence[Embeddings]) -> list[Embedding]:
+    return [item.embedding for response in responses for item in response.data]

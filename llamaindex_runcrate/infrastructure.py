@@ -13,7 +13,7 @@ from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSp
 from llama_index.core.workflow import Context
 
 from llamaindex_runcrate.approval import approved
-from llamaindex_runcrate.tool_progress import NO_CONTEXT, telling
+from llamaindex_runcrate.tool_progress import NO_CONTEXT, progress_callback
 from runcrate_core import (
     ApproveCallback,
     AsyncRuncrate,
@@ -26,7 +26,7 @@ from runcrate_core import (
 from runcrate_core.toolkit import AgentTool, AgentToolbox, ClientPair, ToolkitMixin, explain_failure
 
 DEFAULT_APPROVAL_TIMEOUT_S = 480.0
-"""How long a person is waited for: less than the ten minutes after which a plan is too old."""
+"""Maximum wait for a person: less than the ten minutes after which a plan expires."""
 
 
 class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
@@ -34,11 +34,11 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
 
     Without `limits` the tools only read. With them an agent can plan and launch instances, run
     jobs and end both: price, GPUs, regions, lifetime and total spend are checked and reserved
-    before anything is sent, every machine carries a lifetime that the server enforces, and only
-    machines that were started here can be ended. Top-ups, keys, secrets and storage are never
+    before anything is sent, every instance carries a lifetime that the server enforces, and only
+    instances that were started here can be terminated. Top-ups, keys, secrets and storage are never
     tools.
 
-    What costs money or ends something is asked for first: an `ApprovalRequiredEvent` (an
+    Calls that cost money or end something need approval: an `ApprovalRequiredEvent` (an
     `InputRequiredEvent`) stands in the stream of the workflow's events, and only an explicit yes
     lets the tool go on. Where nobody can be asked (outside of a workflow), it refuses.
 
@@ -54,8 +54,8 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
             limits alone decide.
         approval_timeout: Seconds after which no answer means no.
         files_dir: A folder in which outputs of jobs may be saved; without it none are.
-        allow_terminating_others: Whether instances may be ended that were not started here.
-        show_addresses: Whether IP addresses of instances are shown.
+        allow_terminating_others: Allow terminating instances that were not started here.
+        show_addresses: Show IP addresses of instances.
         poll_interval: Seconds between two looks while something is waited for.
 
     Raises:
@@ -117,9 +117,9 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
             func_to_metadata_mapping: Other descriptions, by name.
         """
         wanted = self.spec_functions if spec_functions is None else spec_functions
-        told = func_to_metadata_mapping or {}
+        metadata = func_to_metadata_mapping or {}
         return [
-            self._function_tool(tool, told.get(tool.name) or _metadata(tool))
+            self._function_tool(tool, metadata.get(tool.name) or _metadata(tool))
             for tool in self._toolbox.tools
             if tool.name in wanted
         ]
@@ -129,9 +129,9 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
 
         async def run_tool(ctx: Context | None, **arguments: Any) -> str:
             with _failures_told():
-                asked = self._toolbox.checked(tool.name, arguments)
+                checked = self._toolbox.checked(tool.name, arguments)
             if asks:  # outside of the block above: the workflow waits by an exception of its own
-                given = asked.model_dump(mode="json", exclude_none=True)
+                given = checked.model_dump(mode="json", exclude_none=True)
                 await approved(
                     ctx,
                     tool.name,
@@ -140,7 +140,7 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
                     within_s=self._approval_timeout,
                 )
             with _failures_told():
-                flow = self._toolbox.run_tool(tool.name, arguments, telling(ctx))
+                flow = self._toolbox.run_tool(tool.name, arguments, progress_callback(ctx))
                 return (await self._clients.async_.run(flow)).text
 
         def run_tool_sync(ctx: Context | None, **arguments: Any) -> str:
@@ -149,7 +149,7 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
             if asks:
                 raise SpendRefusedError(_NOBODY.format(tool.name))
             with _failures_told():
-                flow = self._toolbox.run_tool(tool.name, arguments, telling(ctx))
+                flow = self._toolbox.run_tool(tool.name, arguments, progress_callback(ctx))
                 return self._clients.sync.run(flow).text
 
         return FunctionTool(
@@ -190,14 +190,14 @@ def _shaped(function: Callable[..., Any], tool: AgentTool) -> Callable[..., Any]
 
 @contextmanager
 def _failures_told() -> Iterator[None]:
-    """Raise what a model can do something about with a text that it can act on.
+    """Raise an error that the model can act on with an explanation for it.
 
-    The error itself is the cause of what is raised.
+    The original error is its cause.
     """
     try:
         yield
     except Exception as error:
-        told = explain_failure(error)
-        if told is None:
+        explanation = explain_failure(error)
+        if explanation is None:
             raise
-        raise RuncrateError(told) from error
+        raise RuncrateError(explanation) from error

@@ -1,10 +1,10 @@
-"""Streamed calls as LlamaIndex's observers see them.
+"""Instrumentation of streamed calls: LlamaIndex's events and callbacks.
 
 LlamaIndex has decorators for this (`llm_chat_callback`, `llm_completion_callback`), which
-`RuncrateLLM` uses for whole answers. For streams they make an event of every chunk, whether or not
-anybody listens, which costs as much as reading and building the chunk itself, and they leave it
-to the garbage collector to end the request when an asynchronous stream is left early. What is
-reported here, and in which order, is the same otherwise.
+`RuncrateLLM` uses for complete answers. For streams they make an event of every chunk, whether or
+not anybody listens, which costs as much as reading and building the chunk itself, and they leave
+it to the garbage collector to end the request when an asynchronous stream is closed early. The
+events and their order are the same otherwise.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ R = TypeVar("R")
 
 @dataclass(frozen=True, slots=True)
 class Kind:
-    """A kind of call, and the names that observers know its parts by.
+    """A kind of call, with the names of its parts in events and callbacks.
 
     Attributes:
         trace: Name of its traces.
-        subject: What was asked: name of the events' member.
-        asked: What was asked: key in the callbacks' payload.
-        answered: What was answered: key in the callbacks' payload.
+        subject: Name of the prompt or messages in events.
+        request_key: Key of the prompt or messages in the callbacks' payload.
+        response_key: Key of the response in the callbacks' payload.
         start: Class of the event that opens it.
         progress: Class of the events of its chunks.
         end: Class of the event that closes it.
@@ -53,8 +53,8 @@ class Kind:
 
     trace: str
     subject: str
-    asked: EventPayload
-    answered: EventPayload
+    request_key: EventPayload
+    response_key: EventPayload
     start: type[BaseEvent]
     progress: type[BaseEvent]
     end: type[BaseEvent]
@@ -63,8 +63,8 @@ class Kind:
 CHAT: Final = Kind(
     trace="chat",
     subject="messages",
-    asked=EventPayload.MESSAGES,
-    answered=EventPayload.RESPONSE,
+    request_key=EventPayload.MESSAGES,
+    response_key=EventPayload.RESPONSE,
     start=LLMChatStartEvent,
     progress=LLMChatInProgressEvent,
     end=LLMChatEndEvent,
@@ -72,8 +72,8 @@ CHAT: Final = Kind(
 COMPLETION: Final = Kind(
     trace="completion",
     subject="prompt",
-    asked=EventPayload.PROMPT,
-    answered=EventPayload.COMPLETION,
+    request_key=EventPayload.PROMPT,
+    response_key=EventPayload.COMPLETION,
     start=LLMCompletionStartEvent,
     progress=LLMCompletionInProgressEvent,
     end=LLMCompletionEndEvent,
@@ -81,20 +81,20 @@ COMPLETION: Final = Kind(
 
 
 class StreamInstrumentation:
-    """One streamed call under observation; made by `observed`."""
+    """The events and callbacks of one streamed call; made by `instrumented`."""
 
     def __init__(self, llm: LLM, kind: Kind, subject: Any, kwargs: dict[str, Any]) -> None:
         self._callbacks = llm.callback_manager
         self._kind = kind
         self._subject = subject
         self._span_id = active_span_id.get()
-        self._listened = _has_listeners()
+        self._has_listeners = _has_listeners()
         model = llm.to_payload()
-        self._tell(kind.start, model_dict=model, additional_kwargs=kwargs)
+        self._emit(kind.start, model_dict=model, additional_kwargs=kwargs)
         self._event_id = self._callbacks.on_event_start(
             CBEventType.LLM,
             payload={
-                kind.asked: subject,
+                kind.request_key: subject,
                 EventPayload.ADDITIONAL_KWARGS: kwargs,
                 EventPayload.SERIALIZED: model,
             },
@@ -111,7 +111,7 @@ class StreamInstrumentation:
                 self._progressed(last)
                 yield last
         except BaseException as error:
-            self._broke_off(error)
+            self._failed_midway(error)
             raise
         finally:
             chunks.close()
@@ -128,23 +128,23 @@ class StreamInstrumentation:
                 self._progressed(last)
                 yield last
         except BaseException as error:
-            self._broke_off(error)
+            self._failed_midway(error)
             raise
         finally:
             await chunks.aclose()
         self._ended(last)
 
     def failed(self, error: BaseException) -> None:
-        """Report that no stream came of the call."""
+        """Report that the call failed."""
         self._callbacks.on_event_end(
             CBEventType.LLM, payload={EventPayload.EXCEPTION: error}, event_id=self._event_id
         )
 
     def _progressed(self, chunk: Any) -> None:
-        if self._listened:
-            self._tell(self._kind.progress, response=chunk)
+        if self._has_listeners:
+            self._emit(self._kind.progress, response=chunk)
 
-    def _broke_off(self, error: BaseException) -> None:
+    def _failed_midway(self, error: BaseException) -> None:
         self.failed(error)
         dispatcher.event(ExceptionEvent(exception=error, span_id=self._span_id))
 
@@ -152,12 +152,12 @@ class StreamInstrumentation:
         kind = self._kind
         self._callbacks.on_event_end(
             CBEventType.LLM,
-            payload={kind.asked: self._subject, kind.answered: last},
+            payload={kind.request_key: self._subject, kind.response_key: last},
             event_id=self._event_id,
         )
-        self._tell(kind.end, response=last)
+        self._emit(kind.end, response=last)
 
-    def _tell(self, event: type[BaseEvent], **members: Any) -> None:
+    def _emit(self, event: type[BaseEvent], **members: Any) -> None:
         members[self._kind.subject] = self._subject
         dispatcher.event(event(**members, span_id=self._span_id))
 
@@ -166,13 +166,13 @@ class StreamInstrumentation:
 def instrumented(
     llm: LLM, kind: Kind, subject: Any, kwargs: dict[str, Any]
 ) -> Iterator[StreamInstrumentation]:
-    """Report that a call begins, and if the block fails, that it failed.
+    """Report the start of a call, and its failure if the block raises.
 
     Args:
         llm: The model that is called.
         kind: `CHAT` or `COMPLETION`.
         subject: The messages or the prompt.
-        kwargs: What else it is called with.
+        kwargs: The other arguments of the call.
     """
     with llm.callback_manager.as_trace(kind.trace):
         observation = StreamInstrumentation(llm, kind, subject, kwargs)
@@ -184,10 +184,10 @@ def instrumented(
 
 
 def _has_listeners() -> bool:
-    """Whether anybody is told of events; looked up when a stream begins."""
-    asked: Any = dispatcher
-    while asked is not None:
-        if any(not isinstance(handler, NullEventHandler) for handler in asked.event_handlers):
+    """Return True if there is a handler of events; checked when a stream starts."""
+    current: Any = dispatcher
+    while current is not None:
+        if any(not isinstance(handler, NullEventHandler) for handler in current.event_handlers):
             return True
-        asked = asked.parent if asked.propagate else None
+        current = current.parent if current.propagate else None
     return False

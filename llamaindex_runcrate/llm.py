@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar
+from collections.abc import AsyncGenerator, Generator, Sequence
+from typing import Any, TypeVar
 
 import llama_index.core.instrumentation as instrument
-from llama_index.core.base.llms.types import ChatMessage, LLMMetadata, MessageRole
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    ChatResponseAsyncGen,
+    ChatResponseGen,
+    CompletionResponse,
+    CompletionResponseAsyncGen,
+    CompletionResponseGen,
+    LLMMetadata,
+    MessageRole,
+)
 from llama_index.core.bridge.pydantic import PrivateAttr
 from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictEndEvent,
@@ -13,29 +24,19 @@ from llama_index.core.instrumentation.events.llm import (
 )
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
+from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.tools.types import BaseTool
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel
 
 from llamaindex_runcrate import structured
 from llamaindex_runcrate.instrumentation import CHAT, COMPLETION, instrumented
-from llamaindex_runcrate.responses import ChunkReader, completion_of, response_of
-from llamaindex_runcrate.settings import ChatSettings
-from llamaindex_runcrate.tool_calls import selections_of, wire_tool_choice, wire_tools
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator, Sequence
-
-    from llama_index.core.base.llms.types import (
-        ChatResponse,
-        ChatResponseAsyncGen,
-        ChatResponseGen,
-        CompletionResponse,
-        CompletionResponseAsyncGen,
-        CompletionResponseGen,
-    )
-    from llama_index.core.llms.llm import ToolSelection
-    from llama_index.core.prompts import PromptTemplate
-    from llama_index.core.tools.types import BaseTool
+from llamaindex_runcrate.responses import ChunkReader, completion_of, response_of, was_cut
+from llamaindex_runcrate.schemas import wire_tool_choice, wire_tools
+from llamaindex_runcrate.settings import TOOL_NAMES, ChatRequest, ChatSettings
+from llamaindex_runcrate.tool_calls import selections_of, unreadable_call
+from runcrate_core.toolkit import ToolNames
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -45,14 +46,14 @@ dispatcher = instrument.get_dispatcher(__name__)  # type: ignore[attr-defined] #
 class RuncrateLLM(ChatSettings, FunctionCallingLLM):
     """A chat model of Runcrate.
 
-    Only what is set is sent, and what a call is given wins over what is set here; `None` in a call
-    takes a setting back. Any other argument of a call becomes a field of the request. Errors are
-    those of `runcrate_core`; repeats are made by its client alone.
+    Only set values are sent, and arguments of a call win over the settings; `None` in a call
+    removes a setting. Any other argument of a call becomes a field of the request. Errors are
+    those of `runcrate_core`, whose client alone retries.
 
     A call's result has, beside LlamaIndex's own, in `additional_kwargs`: `prompt_tokens`,
     `completion_tokens`, `total_tokens`, `cached_tokens`, `reasoning_tokens`, `cost_usd` and
-    `request_id`, as far as the service tells them. The last chunk of a stream is the whole answer
-    with all of it.
+    `request_id`, as far as the service reports them. The last chunk of a stream is the complete
+    answer with all of it.
 
     Example:
         ```python
@@ -75,7 +76,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
 
     @property
     def metadata(self) -> LLMMetadata:
-        """What LlamaIndex asks about the model; looked up, never requested."""
+        """Model metadata, from the catalogue or the settings; never requested."""
         known = self._capabilities(self.model)
         return LLMMetadata(
             context_window=known.context_window,
@@ -101,7 +102,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             if self.rate_limiter is not None:
                 self.rate_limiter.acquire()
             chunks = self._stream_chat(self._request(messages, kwargs))
-        return observation.stream(chunks, _as_it_is)
+        return observation.stream(chunks, _unchanged)
 
     async def astream_chat(
         self, messages: Sequence[ChatMessage], **kwargs: Any
@@ -111,7 +112,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             if self.rate_limiter is not None:
                 await self.rate_limiter.async_acquire()
             chunks = self._astream_chat(self._request(messages, kwargs))
-        return observation.astream(chunks, _as_it_is)
+        return observation.astream(chunks, _unchanged)
 
     @llm_completion_callback()
     def complete(
@@ -121,7 +122,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         **kwargs: Any,
     ) -> CompletionResponse:
         """Answer a prompt, which becomes a message of the user."""
-        return completion_of(self._chat(self._said(prompt, formatted=formatted), kwargs))
+        return completion_of(self._chat(self._user_messages(prompt, formatted=formatted), kwargs))
 
     @llm_completion_callback()
     async def acomplete(
@@ -131,7 +132,9 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         **kwargs: Any,
     ) -> CompletionResponse:
         """Answer a prompt, asynchronously."""
-        return completion_of(await self._achat(self._said(prompt, formatted=formatted), kwargs))
+        return completion_of(
+            await self._achat(self._user_messages(prompt, formatted=formatted), kwargs)
+        )
 
     def stream_complete(
         self,
@@ -143,7 +146,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         with instrumented(self, COMPLETION, prompt, kwargs) as observation:
             if self.rate_limiter is not None:
                 self.rate_limiter.acquire()
-            request = self._request(self._said(prompt, formatted=formatted), kwargs)
+            request = self._request(self._user_messages(prompt, formatted=formatted), kwargs)
         return observation.stream(self._stream_chat(request), completion_of)
 
     async def astream_complete(
@@ -156,7 +159,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         with instrumented(self, COMPLETION, prompt, kwargs) as observation:
             if self.rate_limiter is not None:
                 await self.rate_limiter.async_acquire()
-            request = self._request(self._said(prompt, formatted=formatted), kwargs)
+            request = self._request(self._user_messages(prompt, formatted=formatted), kwargs)
         return observation.astream(self._astream_chat(request), completion_of)
 
     def get_tool_calls_from_response(
@@ -167,13 +170,19 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
     ) -> list[ToolSelection]:
         """Return the tool calls of an answer, or of a chunk as far as they have come.
 
+        A call whose arguments are not a complete JSON object is never returned as one with other
+        arguments. Agents get it under a name that says why it is not run, and that no tool has:
+        they tell the model, which may call again.
+
         Raises:
-            ValueError: There is none, and that is an error.
+            ValueError: There is none, or one that cannot be read, and that is an error.
         """
-        selections = selections_of(response.message)
+        selections = selections_of(response.message, cut=was_cut(response))
+        if error_on_no_tool_call and (reason := unreadable_call(selections)):
+            raise ValueError(f"No tool was run. {reason}")
         if error_on_no_tool_call and not selections:
             raise ValueError(
-                "The model called no tool although one was expected. It said: "
+                "The model called no tool although one was expected. Its words: "
                 f"{(response.message.content or '')[:200]!r}"
             )
         return selections
@@ -190,8 +199,8 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         Args:
             output_cls: Its class.
             prompt: The prompt.
-            llm_kwargs: What the model is called with.
-            prompt_args: What is put into the prompt.
+            llm_kwargs: Arguments of the model's call.
+            prompt_args: Values of the prompt's variables.
 
         Raises:
             ValueError: No answer held such an object.
@@ -277,55 +286,61 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
     ) -> dict[str, Any]:
         messages = list(chat_history or ())
         if user_msg:
-            messages.append(_users(user_msg) if isinstance(user_msg, str) else user_msg)
+            messages.append(_user_message(user_msg) if isinstance(user_msg, str) else user_msg)
         prepared: dict[str, Any] = {"messages": messages, **kwargs}
         if tools:
             strict = self.strict if strict is None else strict
-            prepared["tools"] = wire_tools(tools, strict=strict)
-            prepared["tool_choice"] = wire_tool_choice(tool_choice, required=tool_required)
+            own_names = [tool.metadata.get_name() for tool in tools]
+            names = ToolNames(own_names)
+            prepared["tools"] = wire_tools(tools, names=names, strict=strict)
+            prepared["tool_choice"] = wire_tool_choice(
+                tool_choice, required=tool_required, names=names
+            )
+            if names:
+                prepared[TOOL_NAMES] = own_names
             if not allow_parallel_tool_calls:
                 prepared["parallel_tool_calls"] = False
         return prepared
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         request = self._request(messages, kwargs)
-        completion = self._sync_client.chat.completions.create(**request)
-        return response_of(completion, self._reading(request))
+        completion = self._sync_client.chat.completions.create(**request.arguments)
+        return response_of(completion, request.context)
 
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         request = self._request(messages, kwargs)
-        completion = await self._async_client.chat.completions.create(**request)
-        return response_of(completion, self._reading(request))
+        completion = await self._async_client.chat.completions.create(**request.arguments)
+        return response_of(completion, request.context)
 
-    def _stream_chat(self, request: dict[str, Any]) -> ChatResponseGen:
-        reader = ChunkReader(self._reading(request))
-        if self._comes_whole(request):
-            yield reader.last(self._sync_client.chat.completions.create(**request))
+    def _stream_chat(self, request: ChatRequest) -> ChatResponseGen:
+        reader = ChunkReader(request.context)
+        if self._comes_complete(request):
+            yield reader.last(self._sync_client.chat.completions.create(**request.arguments))
             return
-        with self._sync_client.chat.completions.stream(**request) as answer:
-            for chunk in answer:
+        with self._sync_client.chat.completions.stream(**request.arguments) as stream:
+            for chunk in stream:
                 if (response := reader.read(chunk)) is not None:
                     yield response
-            yield reader.last(answer.completion)
+            yield reader.last(stream.completion)
 
-    async def _astream_chat(self, request: dict[str, Any]) -> ChatResponseAsyncGen:
-        reader = ChunkReader(self._reading(request))
-        if self._comes_whole(request):
-            yield reader.last(await self._async_client.chat.completions.create(**request))
+    async def _astream_chat(self, request: ChatRequest) -> ChatResponseAsyncGen:
+        reader = ChunkReader(request.context)
+        if self._comes_complete(request):
+            yield reader.last(await self._async_client.chat.completions.create(**request.arguments))
             return
-        async with self._async_client.chat.completions.stream(**request) as answer:
-            async for chunk in answer:
+        async with self._async_client.chat.completions.stream(**request.arguments) as stream:
+            async for chunk in stream:
                 if (response := reader.read(chunk)) is not None:
                     yield response
-            yield reader.last(answer.completion)
+            yield reader.last(stream.completion)
 
-    def _comes_whole(self, request: dict[str, Any]) -> bool:
-        return not self.stream_tool_calls and "tools" in request
+    def _comes_complete(self, request: ChatRequest) -> bool:
+        return not self.stream_tool_calls and "tools" in request.arguments
 
-    def _said(self, prompt: str, *, formatted: bool) -> list[ChatMessage]:
+    def _user_messages(self, prompt: str, *, formatted: bool) -> list[ChatMessage]:
         if not formatted and self.completion_to_prompt is not None:
             prompt = self.completion_to_prompt(prompt)
-        return [_users(prompt)]
+        return [_user_message(prompt)]
 
     def _task(
         self,
@@ -334,18 +349,20 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         llm_kwargs: dict[str, Any] | None,
         prompt_args: dict[str, Any],
     ) -> structured.Task[M] | None:
-        """Return what is to be predicted; None where the user has chosen another program for it."""
-        rungs = self._methods()
-        if rungs is None:
+        """Return the prediction to make; None where the user has chosen another program for it."""
+        methods = self._methods()
+        if methods is None:
             return None
+        kwargs = llm_kwargs or {}
         messages = prompt.format_messages(llm=self, **prompt_args)
         return structured.Task(
             output_cls=output_cls,
             messages=self._extend_messages(messages),
-            rungs=rungs,
-            llm_kwargs=llm_kwargs or {},
+            methods=methods,
+            llm_kwargs=kwargs,
             strict=self.strict,
             refused=self._refused.setdefault(self.model, set()),
+            max_tokens=kwargs.get("max_tokens", self.max_tokens),
         )
 
     def _methods(self) -> tuple[structured.Method, ...] | None:
@@ -355,7 +372,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             case PydanticProgramMode.DEFAULT:
                 known = self._capabilities(self.model)
                 able = {"json_schema": known.json_schema, "tool": known.tools, "prompt": True}
-                return tuple(rung for rung in structured.METHODS if able[rung])
+                return tuple(method for method in structured.METHODS if able[method])
             case PydanticProgramMode.FUNCTION:
                 return ("tool",)
             case PydanticProgramMode.LLM:
@@ -363,28 +380,28 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             case _:
                 return None
 
-    def _ask(self, question: structured.Attempt) -> ChatResponse:
-        response: ChatResponse = self.chat(question.messages, **question.kwargs)
+    def _ask(self, attempt: structured.Attempt) -> ChatResponse:
+        response: ChatResponse = self.chat(attempt.messages, **attempt.kwargs)
         return response
 
-    async def _aask(self, question: structured.Attempt) -> ChatResponse:
-        response: ChatResponse = await self.achat(question.messages, **question.kwargs)
+    async def _aask(self, attempt: structured.Attempt) -> ChatResponse:
+        response: ChatResponse = await self.achat(attempt.messages, **attempt.kwargs)
         return response
 
-    def _ask_stream(self, question: structured.Attempt) -> ChatResponseGen:
-        chunks: ChatResponseGen = self.stream_chat(question.messages, **question.kwargs)
+    def _ask_stream(self, attempt: structured.Attempt) -> ChatResponseGen:
+        chunks: ChatResponseGen = self.stream_chat(attempt.messages, **attempt.kwargs)
         return chunks
 
-    async def _aask_stream(self, question: structured.Attempt) -> ChatResponseAsyncGen:
-        chunks: ChatResponseAsyncGen = await self.astream_chat(question.messages, **question.kwargs)
+    async def _aask_stream(self, attempt: structured.Attempt) -> ChatResponseAsyncGen:
+        chunks: ChatResponseAsyncGen = await self.astream_chat(attempt.messages, **attempt.kwargs)
         return chunks
 
 
-def _as_it_is(chunk: ChatResponse) -> ChatResponse:
+def _unchanged(chunk: ChatResponse) -> ChatResponse:
     return chunk
 
 
-def _users(text: str) -> ChatMessage:
+def _user_message(text: str) -> ChatMessage:
     return ChatMessage(role=MessageRole.USER, content=text)
 
 

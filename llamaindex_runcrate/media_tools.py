@@ -1,4 +1,4 @@
-"""Pictures, speech and films as tools for LlamaIndex agents."""
+"""Images, speech and video as tools for LlamaIndex agents."""
 
 # Annotations are not postponed here: LlamaIndex compares them as objects to find `ctx: Context`.
 
@@ -14,7 +14,7 @@ from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSp
 from llama_index.core.tools.types import ToolMetadata
 from llama_index.core.workflow import Context
 
-from llamaindex_runcrate.tool_progress import NO_CONTEXT, telling
+from llamaindex_runcrate.tool_progress import NO_CONTEXT, progress_callback
 from runcrate_core import AsyncRuncrate, Runcrate, RuncrateError, Video
 from runcrate_core.toolkit import (
     IMAGE_TOOL,
@@ -33,7 +33,7 @@ from runcrate_core.toolkit import (
 
 Block: TypeAlias = TextBlock | ImageBlock | AudioBlock | VideoBlock
 DEFAULT_DIRECTORY: Final = Path("runcrate-media")
-_STUDIO: Final = MediaGenerator(DEFAULT_DIRECTORY)
+_DEFAULTS: Final = MediaGenerator(DEFAULT_DIRECTORY)
 
 
 _TOOLS: Final = {
@@ -44,30 +44,30 @@ _TOOLS: Final = {
 
 
 class RuncrateMediaToolSpec(BaseToolSpec):
-    """Pictures, speech and films as tools.
+    """Images, speech and video as tools.
 
-    The program chooses the folder and the models; the names of files are made here, and a model
-    can name no other file. Each tool returns text, and the files behind it as blocks. While a
-    film is made in a workflow, `ToolProgressEvent`s in the stream of its events say how far it is.
+    The program chooses the directory and the models; file names are made here, and a model cannot
+    choose another one. Each tool returns text, and the files behind it as blocks. While a
+    video is generated in a workflow, `ToolProgressEvent`s in its event stream report the progress.
 
     Args:
-        output_dir: Where files go; made when it does not exist.
-        image_model: Makes pictures.
-        edit_model: Changes pictures.
-        speech_model: Speaks.
-        video_model: Makes films.
+        output_dir: Directory of the files; created when it does not exist.
+        image_model: Generates images.
+        edit_model: Edits images.
+        speech_model: Generates speech.
+        video_model: Generates videos.
         voice: The voice when a call names none; the model's own choice otherwise.
         speech_format: `mp3`, or `pcm` for bare samples.
-        max_images: Most pictures of one call.
-        wait: Whether a film is waited for; otherwise its job is returned, to be asked for later.
-        timeout: Most seconds to wait for a film.
+        max_images: Maximum number of images of one call.
+        wait: Wait for a video; otherwise its job is returned, to be fetched later.
+        timeout: Maximum seconds to wait for a video.
         poll_interval: Seconds between two looks at its job.
-        return_media: Whether the files are returned as blocks. `RuncrateLLM` shows them to models
+        return_media: Return the files as blocks. `RuncrateLLM` shows them to models
             that read them and names them to others; for an LLM class that takes only text in the
             results of tools, turn it off.
         api_key: Runcrate API key, or `RUNCRATE_API_KEY`.
         api_base: Address of the inference API, or `RUNCRATE_API_BASE`.
-        client: A `Runcrate` to use instead of one made from key and address. Not closed.
+        client: A `Runcrate` to use instead of one made from key and URL. Not closed.
         async_client: An `AsyncRuncrate` to use. Of the two, one is enough.
 
     Raises:
@@ -89,23 +89,23 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         self,
         output_dir: str | os.PathLike[str] = DEFAULT_DIRECTORY,
         *,
-        image_model: str = _STUDIO.image_model,
-        edit_model: str = _STUDIO.edit_model,
-        speech_model: str = _STUDIO.speech_model,
-        video_model: str = _STUDIO.video_model,
+        image_model: str = _DEFAULTS.image_model,
+        edit_model: str = _DEFAULTS.edit_model,
+        speech_model: str = _DEFAULTS.speech_model,
+        video_model: str = _DEFAULTS.video_model,
         voice: str | None = None,
-        speech_format: SpeechFormat = _STUDIO.speech_format,
-        max_images: int = _STUDIO.max_images,
-        wait: bool = _STUDIO.wait,
-        timeout: float = _STUDIO.timeout,
-        poll_interval: float = _STUDIO.poll_interval,
+        speech_format: SpeechFormat = _DEFAULTS.speech_format,
+        max_images: int = _DEFAULTS.max_images,
+        wait: bool = _DEFAULTS.wait,
+        timeout: float = _DEFAULTS.timeout,
+        poll_interval: float = _DEFAULTS.poll_interval,
         return_media: bool = True,
         api_key: str | None = None,
         api_base: str | None = None,
         client: Runcrate | None = None,
         async_client: AsyncRuncrate | None = None,
     ) -> None:
-        self._studio = MediaGenerator(
+        self._generator = MediaGenerator(
             Path(output_dir),
             image_model=image_model,
             edit_model=edit_model,
@@ -125,24 +125,24 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         self._clients = ClientPair(client, async_client)
 
     def generate_image(self, prompt: str, **options: Any) -> list[Block]:
-        """Make or change pictures.
+        """Generate or edit images.
 
         Args:
             prompt: What they show, or how to change `image`.
             options: The further fields of `runcrate_core.toolkit.ImageArguments`.
 
         Returns:
-            Text, and an `ImageBlock` for each picture.
+            Text, and an `ImageBlock` for each image.
 
         Raises:
-            ConfigurationError: The folder cannot be made.
-            ValueError: An argument is not usable; nothing was made.
+            ConfigurationError: The directory cannot be created.
+            ValueError: An argument is not usable; nothing was generated.
             RuncrateError: A request failed.
         """
         return self._do(self._image_plan, prompt=prompt, **options)
 
     async def agenerate_image(self, prompt: str, **options: Any) -> list[Block]:
-        """Make or change pictures without blocking the event loop; see `generate_image`."""
+        """Generate or edit images without blocking the event loop; see `generate_image`."""
         return await self._ado(self._image_plan, prompt=prompt, **options)
 
     def text_to_speech(self, text: str, **options: Any) -> list[Block]:
@@ -156,8 +156,8 @@ class RuncrateMediaToolSpec(BaseToolSpec):
             Text, and an `AudioBlock`.
 
         Raises:
-            ConfigurationError: The folder cannot be made.
-            ValueError: An argument is not usable; nothing was made.
+            ConfigurationError: The directory cannot be created.
+            ValueError: An argument is not usable; nothing was generated.
             RuncrateError: The request failed.
         """
         return self._do(self._speech_plan, text=text, **options)
@@ -173,20 +173,20 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         ctx: Context = None,  # type: ignore[assignment] # LlamaIndex finds no other annotation
         **options: Any,
     ) -> list[Block]:
-        """Make a film, or fetch one that was begun earlier.
+        """Generate a video, or fetch one that was started earlier.
 
         Args:
             prompt: What it shows.
-            ctx: The context of a workflow's step, whose events are to tell of progress; agents
+            ctx: The context of a workflow's step, whose event stream receives the progress; agents
                 give theirs.
             options: The further fields of `runcrate_core.toolkit.VideoArguments`.
 
         Returns:
-            Text, and a `VideoBlock` once there is a film.
+            Text, and a `VideoBlock` once there is a video.
 
         Raises:
-            ConfigurationError: The folder cannot be made.
-            ValueError: An argument is not usable; nothing was begun.
+            ConfigurationError: The directory cannot be created.
+            ValueError: An argument is not usable; nothing was started.
             RuncrateError: A request or the job failed.
         """
         return self._do(partial(self._video_plan, ctx), prompt=prompt, **options)
@@ -198,7 +198,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         ctx: Context = None,  # type: ignore[assignment] # LlamaIndex finds no other annotation
         **options: Any,
     ) -> list[Block]:
-        """Make a film without blocking the event loop; see `generate_video`."""
+        """Generate a video without blocking the event loop; see `generate_video`."""
         return await self._ado(partial(self._video_plan, ctx), prompt=prompt, **options)
 
     def to_tool_list(
@@ -211,7 +211,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         Args:
             spec_functions: Names of methods, or pairs of a blocking and an asynchronous one; all
                 tools when not given.
-            func_to_metadata_mapping: How to describe some of them to a model instead.
+            func_to_metadata_mapping: Other descriptions of some of them for the model.
         """
         tools = super().to_tool_list(spec_functions, func_to_metadata_mapping)
         for tool in tools:
@@ -240,15 +240,15 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         self.close()
 
     def _image_plan(self, **arguments: Any) -> Any:
-        return self._studio.generate_images(ImageArguments(**arguments))
+        return self._generator.generate_images(ImageArguments(**arguments))
 
     def _speech_plan(self, **arguments: Any) -> Any:
-        return self._studio.generate_speech(SpeechArguments(**arguments))
+        return self._generator.generate_speech(SpeechArguments(**arguments))
 
     def _video_plan(self, ctx: Context | None, **arguments: Any) -> Any:
-        tell = telling(ctx)
-        on_status = None if tell is None else lambda generate_video: tell(_state(generate_video))
-        return self._studio.generate_video(
+        emit = progress_callback(ctx)
+        on_status = None if emit is None else lambda video: emit(_state(video))
+        return self._generator.generate_video(
             VideoArguments(**arguments), on_status, each_percent=True
         )
 
@@ -267,7 +267,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
             raise
 
     def _blocks(self, answer: MediaResult) -> list[Block]:
-        media = [_block(made) for made in answer.files] if self._return_media else []
+        media = [_block(file) for file in answer.files] if self._return_media else []
         return [TextBlock(text=answer.text), *media]
 
 
@@ -281,25 +281,25 @@ def _state(generate_video: Video) -> dict[str, Any]:
     }
 
 
-def _block(made: MediaFile) -> Block:
-    match made.content_type.partition("/")[0]:
+def _block(file: MediaFile) -> Block:
+    match file.content_type.partition("/")[0]:
         case "image":
-            return ImageBlock(path=made.path, image_mimetype=made.content_type)
+            return ImageBlock(path=file.path, image_mimetype=file.content_type)
         case "audio":
-            return AudioBlock(path=made.path, format=made.path.suffix.removeprefix("."))
+            return AudioBlock(path=file.path, format=file.path.suffix.removeprefix("."))
         case _:
-            return VideoBlock(path=made.path, video_mimetype=made.content_type)
+            return VideoBlock(path=file.path, video_mimetype=file.content_type)
 
 
 def _explain(error: Exception) -> None:
-    """Let an error say what a model is to do; agents show it the text.
+    """Raise an error with an explanation that the model can act on; agents show it the text.
 
     Raises:
         ValueError: In place of an error that is none of this library's.
     """
-    told = explain_media_failure(error)
-    if told is None:
+    explanation = explain_media_failure(error)
+    if explanation is None:
         return
     if not isinstance(error, RuncrateError):
-        raise ValueError(told) from error  # noqa: TRY004 - of whatever type it was
-    error.message = told
+        raise ValueError(explanation) from error  # noqa: TRY004 - of whatever type it was
+    error.message = explanation

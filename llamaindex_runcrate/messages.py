@@ -6,7 +6,7 @@ The other direction is in `responses.py`.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from io import IOBase
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
@@ -26,7 +26,8 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
-from llamaindex_runcrate.tool_calls import wire_calls
+from llamaindex_runcrate.tool_calls import tool_result_text, wire_calls
+from runcrate_core.toolkit import ToolNames
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -36,10 +37,12 @@ if TYPE_CHECKING:
 Part: TypeAlias = dict[str, Any]
 SendReasoning: TypeAlias = Literal["auto", "always", "never"]
 
-# What a thinking block says about where its text came from, and goes back to.
+# The origin of a thinking block's text, to which it is sent back.
 REASONING_FIELD: Final = "field"
 REASONING_DETAILS: Final = "reasoning_details"
 DEFAULT_REASONING_FIELD: Final = "reasoning_content"
+# The field of thoughts that came as parts of the content, beside the text.
+CONTENT_FIELD: Final = "content"
 
 # The service knows four roles (seed 001).
 _ROLES: Final = {
@@ -69,33 +72,36 @@ _MODALITIES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What differs between models.
+    """Differences between models.
 
     Attributes:
-        reads: Whether the model reads a modality (`image`, `audio`, `video`, `file`). It decides
-            what of a tool's result is shown to the model; what a user sends is always sent.
+        reads: Returns True for a modality (`image`, `audio`, `video`, `file`) that the model reads.
+            Other media in a tool's result are named instead of sent; a user's media are always
+            sent.
         send_reasoning: Which thoughts go back to the model: `auto`: those of the turn that is
             still going on, which reasoning models need to continue after a tool's result;
             `always` or `never`.
-        system_first: Whether system messages stand at the start only. Many chat templates refuse
-            any other place.
+        system_first: System messages are sent at the start only. Many chat templates refuse any
+            other place.
+        tool_names: The tools' names on the wire.
     """
 
     reads: Callable[[str], bool] = lambda _: True
     send_reasoning: SendReasoning = "auto"
     system_first: bool = True
+    tool_names: ToolNames = field(default_factory=ToolNames)
 
 
 def wire_messages(messages: Sequence[ChatMessage], rules: Rules) -> list[dict[str, Any]]:
     """Return messages in the service's form; they themselves are not changed.
 
-    * System messages at the start become one; later ones are said by the user (`system_first`).
+    * System messages at the start become one; later ones are sent as the user's (`system_first`).
     * Images and other media in tool results go into a user message behind the results, since the
-      content of a tool message is text; what the model cannot read is named instead.
+      content of a tool message is text; media that the model cannot read are named instead.
 
     Args:
         messages: The conversation.
-        rules: What differs between models.
+        rules: Differences between models.
 
     Raises:
         TypeError: A block of a kind that cannot be sent in this place; it is named.
@@ -114,40 +120,41 @@ def wire_messages(messages: Sequence[ChatMessage], rules: Rules) -> list[dict[st
         match role:
             case "assistant":
                 in_turn = place > turn_start and rules.send_reasoning == "auto"
-                wire.append(_assistant(message, in_turn or rules.send_reasoning == "always"))
+                with_reasoning = in_turn or rules.send_reasoning == "always"
+                wire.append(_assistant(message, rules, with_reasoning=with_reasoning))
             case "tool":
                 wire.append(_tool_result(message, rules, lifted))
             case "system" if rules.system_first:
                 _add_system(wire, message)
             case _:
-                wire.append(_said(role, message))
+                wire.append(_plain_message(role, message))
     if lifted:
         wire.append({"role": "user", "content": lifted})
     return wire
 
 
-def _said(role: str, message: ChatMessage) -> dict[str, Any]:
-    """A message of the system or the user."""
-    said = {"role": role, "content": _content(_parts(message, message.blocks))}
+def _plain_message(role: str, message: ChatMessage) -> dict[str, Any]:
+    """Return a message of the system or the user."""
+    wire = {"role": role, "content": _content(_parts(message, message.blocks))}
     name = message.additional_kwargs.get("name")
-    return said | {"name": name} if isinstance(name, str) else said
+    return wire | {"name": name} if isinstance(name, str) else wire
 
 
 def _add_system(wire: list[dict[str, Any]], message: ChatMessage) -> None:
     if not wire:
-        wire.append(_said("system", message))
+        wire.append(_plain_message("system", message))
     elif len(wire) == 1 and wire[0]["role"] == "system":
-        first, more = wire[0]["content"], _said("system", message)["content"]
+        first, more = wire[0]["content"], _plain_message("system", message)["content"]
         if isinstance(first, str) and isinstance(more, str):
             wire[0] = wire[0] | {"content": f"{first}\n\n{more}"}
         else:
             wire[0] = wire[0] | {"content": [*_as_parts(first), *_as_parts(more)]}
     else:
-        wire.append(_said("user", message))
+        wire.append(_plain_message("user", message))
 
 
-def _assistant(message: ChatMessage, with_reasoning: bool) -> dict[str, Any]:  # noqa: FBT001 - private
-    thoughts, said = [], []
+def _assistant(message: ChatMessage, rules: Rules, *, with_reasoning: bool) -> dict[str, Any]:
+    thoughts, others = [], []
     for block in message.blocks:
         match block:
             case ThinkingBlock():
@@ -155,16 +162,21 @@ def _assistant(message: ChatMessage, with_reasoning: bool) -> dict[str, Any]:  #
             case ToolCallBlock():
                 pass  # `wire_calls` reads them
             case _:
-                said.append(block)
-    calls = wire_calls(message)
-    parts = _parts(message, said)
+                others.append(block)
+    calls = wire_calls(message, rules.tool_names)
+    parts = _parts(message, others)
     wire: dict[str, Any] = {"role": "assistant", "content": _content(parts)}
     if calls:
         wire["tool_calls"] = calls
         if not parts:
             wire["content"] = None
     if with_reasoning:
-        wire |= _reasoning(thoughts)
+        reasoning = _reasoning(thoughts)
+        in_content = reasoning.pop(CONTENT_FIELD, None)
+        wire |= reasoning
+        if in_content:
+            thinking = {"type": "thinking", "thinking": [_text(in_content)]}
+            wire["content"] = [thinking, *parts]
     return wire
 
 
@@ -173,11 +185,11 @@ def _reasoning(thoughts: Sequence[ThinkingBlock]) -> dict[str, Any]:
     texts: dict[str, list[str]] = {}
     wire: dict[str, Any] = {}
     for thought in thoughts:
-        told = thought.additional_information
-        name = str(told.get(REASONING_FIELD) or DEFAULT_REASONING_FIELD)
+        origin = thought.additional_information
+        name = str(origin.get(REASONING_FIELD) or DEFAULT_REASONING_FIELD)
         if thought.content:
             texts.setdefault(name, []).append(thought.content)
-        if details := told.get(REASONING_DETAILS):
+        if details := origin.get(REASONING_DETAILS):
             wire[REASONING_DETAILS] = details
     return {name: "\n".join(pieces) for name, pieces in texts.items()} | wire
 
@@ -190,11 +202,11 @@ def _tool_result(message: ChatMessage, rules: Rules, lifted: list[Part]) -> dict
     for part in _parts(message, message.blocks):
         modality = _MODALITIES.get(part["type"])
         if modality is None:
-            texts.append(part["text"])
+            texts.append(tool_result_text(part["text"]))
         elif rules.reads(modality):
             shown.append(part)
         else:
-            texts.append(f"[{modality}: it was made, but you cannot read this kind of content]")
+            texts.append(f"[{modality}: generated, but you cannot read this kind of content]")
     if shown:
         origin = f"the tool call `{identifier}`" if identifier else "the tool call"
         if not texts:
@@ -247,7 +259,7 @@ def _text(text: str) -> Part:
 
 
 def _image(block: ImageBlock) -> Part:
-    url = _address(block.url)
+    url = _url(block.url)
     if url is None:
         kind = block.image_mimetype or "image/png"
         url = f"data:{kind};base64,{_base64(block.image, block.resolve_image)}"
@@ -255,14 +267,14 @@ def _image(block: ImageBlock) -> Part:
 
 
 def _audio(block: AudioBlock) -> Part:
-    if url := _address(block.url):
+    if url := _url(block.url):
         return {"type": "audio_url", "audio_url": {"url": url}}
     data = _base64(block.audio, block.resolve_audio)
     return {"type": "input_audio", "input_audio": {"data": data, "format": block.format or "wav"}}
 
 
 def _video(block: VideoBlock) -> Part:
-    url = _address(block.url)
+    url = _url(block.url)
     if url is None:
         kind = block.video_mimetype or "video/mp4"
         url = f"data:{kind};base64,{_base64(block.video, block.resolve_video)}"
@@ -280,20 +292,20 @@ def _document(block: DocumentBlock) -> Part:
         text = block.resolve_document().read().decode("utf-8", "replace")
         return _text(f"{block.title}:\n{text}" if block.title != "input_document" else text)
     name = block.title if block.title != "input_document" else PurePath(source).name
-    data = _address(block.url)
+    data = _url(block.url)
     if data is None:
         encoded = base64.b64encode(block.resolve_document().read()).decode()
         data = f"data:{kind or 'application/octet-stream'};base64,{encoded}"
     return {"type": "file", "file": {"filename": name or "document", "file_data": data}}
 
 
-def _address(url: object) -> str | None:
-    """Return an address as it is to be sent: the service fetches it, this process does not."""
+def _url(url: object) -> str | None:
+    """Return a URL to send: the service fetches it, this process does not."""
     return str(url) if url else None
 
 
 def _base64(held: object, resolve: Callable[..., IOBase]) -> str:
-    """Return what a block holds as base64 text. LlamaIndex encodes bytes, but not open files."""
+    """Return the data of a block as base64 text. LlamaIndex encodes bytes, but not open files."""
     if isinstance(held, IOBase):
         return base64.b64encode(resolve().read()).decode()
     encoded: bytes = resolve(as_base64=True).read()

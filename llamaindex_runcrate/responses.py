@@ -1,12 +1,12 @@
-"""Answers from the service's form to LlamaIndex's, whole and streamed.
+"""Answers from the service's form to LlamaIndex's, complete and streamed.
 
-The last chunk of a stream is made by the same function as a whole answer, of the folded stream:
-what an answer is does not depend on how it was asked for.
+The last chunk of a stream is made from the accumulated stream by the same function as a complete
+answer: an answer does not depend on the way in which it was requested.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from llama_index.core.base.llms.types import (
@@ -21,8 +21,8 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
 )
 
-from llamaindex_runcrate.construct import construct
 from llamaindex_runcrate.messages import (
+    CONTENT_FIELD,
     DEFAULT_REASONING_FIELD,
     REASONING_DETAILS,
     REASONING_FIELD,
@@ -31,18 +31,27 @@ from llamaindex_runcrate.tool_calls import (
     CALLS_KEY,
     StreamedCalls,
     call_blocks,
-    identified_calls,
+    legacy_calls,
 )
 from runcrate_core import ResponseFormatError
-from runcrate_core.toolkit import extract_cost, extract_reasoning, extract_usage
+from runcrate_core.toolkit import (
+    ToolNames,
+    construct,
+    extract_cost,
+    extract_reasoning,
+    extract_usage,
+    parse_tool_calls,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from llama_index.core.base.llms.types import ToolCallBlock
 
     from runcrate_core import ChatCompletion, ResponseInfo
 
+# Where a response tells why the answer ended.
+FINISH_REASON: Final = "finish_reason"
 # Members of `message.additional_kwargs` that are taken over from an answer as they are.
 _KEPT: Final = ("annotations", "refusal")
 _FIELDS_OF_REASONING: Final = (DEFAULT_REASONING_FIELD, "reasoning", "thinking")
@@ -53,27 +62,39 @@ _DETAILS: Final = {
 }
 
 
+# Finish reasons of an answer that was cut at the token limit, in the words of different servers.
+_LIMIT_REASONS: Final = frozenset({"length", "max_tokens", "model_length"})
+
+
 @dataclass(frozen=True, slots=True)
 class ResponseContext:
-    """How answers are read.
+    """The parts of a request that decide how its answer is read.
 
     Attributes:
-        single_tool_call: Whether only the first of several tool calls is wanted.
-        reasoning_as_answer: Whether thoughts count as the answer where there is no other.
+        single_tool_call: Only the first of several tool calls is wanted.
+        reasoning_as_answer: Thoughts count as the answer where there is no other.
+        max_tokens: The token limit of the answer; None where none was sent.
+        tools: The tools that were sent, in the service's form.
+        tool_names: The tools' names on the wire.
     """
 
     single_tool_call: bool = False
     reasoning_as_answer: bool = True
+    max_tokens: int | None = None
+    tools: Sequence[Mapping[str, Any]] = ()
+    tool_names: ToolNames = field(default_factory=ToolNames)
 
 
-def response_of(completion: ChatCompletion, reading: ResponseContext) -> ChatResponse:
-    """Return a whole answer in LlamaIndex's form.
+def response_of(completion: ChatCompletion, context: ResponseContext) -> ChatResponse:
+    """Return a complete answer in LlamaIndex's form.
 
     * `message.blocks`: thoughts, text, media, tool calls, in this order; the calls stand in
       `message.additional_kwargs["tool_calls"]` as well, where LlamaIndex's programs look.
     * `raw`: the answer as a dict; its `usage` has no null members, or is not there at all.
-    * `additional_kwargs`: `prompt_tokens`, `completion_tokens`, `total_tokens`, and as far as
-      they were told `cached_tokens`, `reasoning_tokens`, `cost_usd`, `request_id`.
+    * `additional_kwargs`: `finish_reason`, `prompt_tokens`, `completion_tokens`, `total_tokens`,
+      and as far as they were reported `cached_tokens`, `reasoning_tokens`, `cost_usd`,
+      `request_id`. An answer cut at the token limit has the finish reason `length`, also where
+      the server reports `tool_calls` for it.
 
     Raises:
         ResponseFormatError: It holds no answer.
@@ -85,16 +106,27 @@ def response_of(completion: ChatCompletion, reading: ResponseContext) -> ChatRes
     raw.pop("usage", None)
     if usage:
         raw["usage"] = usage
+    finish_reason = _finish_reason(choice, usage or {}, context)
     return construct(
         ChatResponse,
         {
-            "message": _message_of(message, choice, str(raw.get("id") or ""), usage or {}, reading),
+            "message": _message_of(
+                message, finish_reason, str(raw.get("id") or ""), usage or {}, context
+            ),
             "raw": raw,
             "delta": None,
             "logprobs": _logprobs_of(choice.get("logprobs")),
-            "additional_kwargs": _accounts(raw, usage, completion.response),
+            "additional_kwargs": (
+                ({FINISH_REASON: finish_reason} if finish_reason else {})
+                | _accounts(raw, usage, completion.response)
+            ),
         },
     )
+
+
+def was_cut(response: ChatResponse) -> bool:
+    """Return True if an answer ended at the token limit."""
+    return response.additional_kwargs.get(FINISH_REASON) == "length"
 
 
 class ChunkReader:
@@ -104,17 +136,18 @@ class ChunkReader:
     afterwards.
     """
 
-    __slots__ = ("_calls", "_reading", "_text", "_thinking", "_thought")
+    __slots__ = ("_calls", "_context", "_media", "_text", "_thinking", "_thought")
 
-    def __init__(self, reading: ResponseContext) -> None:
-        self._reading = reading
+    def __init__(self, context: ResponseContext) -> None:
+        self._context = context
         self._text = ""
         self._thought = ""
         self._thinking: ThinkingBlock | None = None
-        self._calls = StreamedCalls(single=reading.single_tool_call)
+        self._media: list[Any] = []
+        self._calls = StreamedCalls(single=context.single_tool_call, names=context.tool_names)
 
     def read(self, chunk: Mapping[str, Any]) -> ChatResponse | None:
-        """Return what a chunk adds; None for one that adds nothing (a role, the usage)."""
+        """Return a chunk's addition to the answer; None where there is none (a role, the usage)."""
         choices = chunk.get("choices")
         choice = choices[0] if choices and isinstance(choices, list) else None
         if not isinstance(choice, dict) or choice.get("index"):
@@ -122,54 +155,75 @@ class ChunkReader:
         delta = choice.get("delta")
         if not delta or not isinstance(delta, dict):
             return None
-        told: dict[str, Any] = {}
+        additional: dict[str, Any] = {}
         text = delta.get("content")
-        if not text or type(text) is not str:
-            text = ""
-        self._text += text
-        # Most chunks hold a piece of text and nothing else.
-        if len(delta) > 1 or not text:
-            deltas = delta.get("tool_calls")
-            if not isinstance(deltas, list):
-                deltas = None
-            # More arguments of a call mostly come alone.
-            thought = None if deltas and len(delta) == 1 else extract_reasoning(delta)
-            if not (text or thought or deltas):
+        if text and type(text) is str and len(delta) == 1:
+            self._text += text  # all that most chunks hold
+        else:
+            text = self._read_delta(delta, str(chunk.get("id") or ""), additional)
+            if text is None:
                 return None
-            if thought:
-                self._think(thought, delta)
-                told["thinking_delta"] = thought
-            if deltas:
-                self._calls.add(deltas, str(chunk.get("id") or ""))
         calls = self._calls
         return construct(
             ChatResponse,
             {
-                "message": _message(self._thinking, self._text, calls.blocks, calls.wire),
+                "message": _message(
+                    self._thinking, self._text, calls.blocks, calls.wire, self._media
+                ),
                 "raw": chunk,
                 "delta": text,
                 "logprobs": _logprobs_of(choice.get("logprobs")),
-                "additional_kwargs": told,
+                "additional_kwargs": additional,
             },
         )
 
+    def _read_delta(
+        self, delta: Mapping[str, Any], response_id: str, additional: dict[str, Any]
+    ) -> str | None:
+        """Read a delta of any kind, and return its text; None where it adds nothing."""
+        text: Any = delta.get("content")
+        thought: str | None = None
+        media: list[Any] = []
+        if text is None and "images" not in delta:
+            text = ""
+        elif type(text) is not str or "images" in delta:
+            parts = _read_parts(delta)
+            text, thought, media = parts.text, parts.thought, parts.media
+        deltas = delta.get("tool_calls")
+        if not isinstance(deltas, list):
+            deltas = None
+        if not deltas or len(delta) > 1:  # more arguments of a call mostly come alone
+            thought = extract_reasoning(delta) or thought
+        if not (text or thought or deltas or media):
+            return None
+        piece: str = text
+        self._text += piece
+        if media:
+            self._media = self._media + media
+        if thought:
+            self._think(thought, delta)
+            additional["thinking_delta"] = thought
+        if deltas:
+            self._calls.add(deltas, response_id)
+        return piece
+
     def last(self, completion: ChatCompletion) -> ChatResponse:
-        """Return the last chunk: the whole answer, with what it has beyond the chunks as delta.
+        """Return the last chunk: the complete answer. Its delta is the text that no chunk had.
 
         Raises:
             ResponseFormatError: The stream held no answer.
         """
-        whole = response_of(completion, self._reading)
-        said = whole.message.content or ""
+        response = response_of(completion, self._context)
+        text = response.message.content or ""
         # Something is left over only where thoughts were taken for the answer.
-        whole.delta = said.removeprefix(self._text) if said.startswith(self._text) else ""
-        return whole
+        response.delta = text.removeprefix(self._text) if text.startswith(self._text) else ""
+        return response
 
     def _think(self, thought: str, delta: Mapping[str, Any]) -> None:
         self._thought += thought
-        known = self._thinking
-        told = known.additional_information if known else _origin_of(delta)
-        self._thinking = _thinking_block(self._thought, told, None)
+        before = self._thinking
+        origin = before.additional_information if before else _origin_of(delta)
+        self._thinking = _thinking_block(self._thought, origin, None)
 
 
 def completion_of(response: ChatResponse) -> CompletionResponse:
@@ -190,7 +244,7 @@ def _first_choice(raw: Mapping[str, Any], info: ResponseInfo | None) -> dict[str
     choices = raw.get("choices")
     if not choices:
         raise ResponseFormatError(
-            "The answer holds no choice, so the model has said nothing. It may be asked again.",
+            "The answer has no choice: the model returned nothing. The request may be sent again.",
             status_code=info.status if info else None,
             request_id=info.request_id if info else None,
         )
@@ -198,33 +252,51 @@ def _first_choice(raw: Mapping[str, Any], info: ResponseInfo | None) -> dict[str
     return first
 
 
+def _finish_reason(
+    choice: Mapping[str, Any], usage: Mapping[str, Any], context: ResponseContext
+) -> str | None:
+    reason = choice.get("finish_reason")
+    tokens = _count(usage, "completion_tokens")
+    reached = context.max_tokens is not None and (tokens or 0) >= context.max_tokens
+    # vLLM reports `tool_calls` for calls that it cut at the limit.
+    if reason in _LIMIT_REASONS or (reason == "tool_calls" and reached):
+        return "length"
+    return reason if isinstance(reason, str) else None
+
+
 def _message_of(
     message: Mapping[str, Any],
-    choice: Mapping[str, Any],
-    answer_id: str,
+    finish_reason: str | None,
+    response_id: str,
     usage: Mapping[str, Any],
-    reading: ResponseContext,
+    context: ResponseContext,
 ) -> ChatMessage:
-    calls = identified_calls(message.get("tool_calls") or (), answer_id)
-    if reading.single_tool_call:
+    calls = parse_tool_calls(
+        message.get("tool_calls") or (),
+        completion_id=response_id,
+        finish_reason=finish_reason,
+        tools=context.tools,
+    )
+    if context.single_tool_call:
         calls = calls[:1]
-    text, media = _content_of(message)
-    thought = extract_reasoning(message)
+    parts = _read_parts(message)
+    text, media = parts.text, parts.media
+    thought = extract_reasoning(message) or parts.thought
     thinking = None
     if thought or message.get(REASONING_DETAILS):
         tokens = _count(usage, *_DETAILS["reasoning_tokens"])
         thinking = _thinking_block(thought, _origin_of(message), tokens)
-    finished = choice.get("finish_reason") == "stop"
     if (
         thought
-        and finished
+        and finish_reason == "stop"
         and not (text.strip() or media or calls)
-        and reading.reasoning_as_answer
+        and context.reasoning_as_answer
     ):
         text = thought
-    made = _message(thinking, text, call_blocks(calls), calls, media)
-    made.additional_kwargs.update({name: message[name] for name in _KEPT if message.get(name)})
-    return made
+    blocks = call_blocks(calls, context.tool_names)
+    result = _message(thinking, text, blocks, legacy_calls(calls), media)
+    result.additional_kwargs.update({name: message[name] for name in _KEPT if message.get(name)})
+    return result
 
 
 def _message(
@@ -266,34 +338,63 @@ def _thinking_block(text: str | None, origin: dict[str, Any], tokens: int | None
 
 
 def _origin_of(message: Mapping[str, Any]) -> dict[str, Any]:
-    """Return under which name thoughts came, for sending them back under the same."""
+    """Return the name under which thoughts came, for sending them back under the same."""
     origin: dict[str, Any] = {}
     for name in _FIELDS_OF_REASONING:
         if message.get(name):
             origin[REASONING_FIELD] = name
             break
+    else:
+        if isinstance(message.get("content"), list):
+            origin[REASONING_FIELD] = CONTENT_FIELD
     if details := message.get(REASONING_DETAILS):
         origin[REASONING_DETAILS] = details
     return origin
 
 
-def _content_of(message: Mapping[str, Any]) -> tuple[str, list[Any]]:
-    """Return the text of a message and its media; of parts of other kinds, only `raw` tells."""
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    """The content of a message or delta. Parts of other kinds stand in `raw` only."""
+
+    text: str
+    thought: str | None
+    media: list[Any]
+
+
+def _read_parts(message: Mapping[str, Any]) -> _Parts:
     content = message.get("content")
     parts = list(content) if isinstance(content, list) else []
     texts = [content] if isinstance(content, str) else []
+    thoughts: list[str] = []
     media: list[Any] = []
     images = message.get("images")  # where OpenRouter puts what image models draw
     for part in [*parts, *(images if isinstance(images, list) else ())]:
         match part:
-            case {"type": "text", "text": str(text)}:
+            case {"type": "text" | "output_text", "text": str(text)}:
                 texts.append(text)
+            case {"type": "thinking", "thinking": thinking}:
+                thoughts.append(_text_of_parts(thinking))
+            case {"type": "reasoning", "text": str(text)}:
+                thoughts.append(text)
             case {"type": "image_url", "image_url": {"url": str(url)}}:
+                media.append(ImageBlock(url=url))
+            case {"type": "image_url", "image_url": str(url)}:
                 media.append(ImageBlock(url=url))
     match message.get("audio"):
         case {"data": str(data)}:
             media.append(AudioBlock(audio=data.encode()))
-    return "".join(texts), media
+    return _Parts("".join(texts), "".join(thoughts) or None, media)
+
+
+def _text_of_parts(thinking: Any) -> str:
+    """Return the text of a thinking part: text itself, or a list of text parts (Mistral)."""
+    if isinstance(thinking, str):
+        return thinking
+    texts = [
+        part.get("text") if isinstance(part, dict) else part
+        for part in (thinking if isinstance(thinking, list) else ())
+    ]
+    return "".join(text for text in texts if isinstance(text, str))
 
 
 def _accounts(
@@ -324,7 +425,7 @@ def _count(usage: Mapping[str, Any], *path: str) -> int | None:
 
 
 def _logprobs_of(logprobs: Any) -> list[list[LogProb]] | None:
-    """Return for each token the alternatives that were told, or the token alone."""
+    """Return the alternatives that were reported for each token, or the token alone."""
     tokens = logprobs.get("content") if isinstance(logprobs, dict) else None
     if not isinstance(tokens, list) or not tokens:
         return None

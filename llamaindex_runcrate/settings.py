@@ -1,8 +1,8 @@
-"""What a chat model is set up with, and the request that comes of it."""
+"""Settings of a chat model, and the request that they make."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from llama_index.core.bridge.pydantic import Field
 
@@ -10,7 +10,8 @@ from llamaindex_runcrate.capabilities import Capabilities, capabilities_of
 from llamaindex_runcrate.clients import Connected
 from llamaindex_runcrate.messages import Rules, SendReasoning, wire_messages
 from llamaindex_runcrate.responses import ResponseContext
-from runcrate_core import ModelInfo  # noqa: TC001 - pydantic reads the annotation
+from runcrate_core import ModelInfo
+from runcrate_core.toolkit import ToolNames
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -35,36 +36,69 @@ _SENT: Final = (
 _OF_TOOLS: Final = ("tools", "tool_choice", "parallel_tool_calls")
 
 
+# The argument of a call that carries the tools' own names, where some are sent in another form; it
+# stays in this process.
+TOOL_NAMES: Final = "tool_names"
+
+
+class ChatRequest(NamedTuple):
+    """A request, ready for the client.
+
+    Attributes:
+        arguments: Arguments of `chat.completions.create` or `stream`.
+        context: How the answer is to be read.
+    """
+
+    arguments: dict[str, Any]
+    context: ResponseContext
+
+
 class ChatSettings(Connected):
-    """Settings of a chat model. Only what is set is sent, and what a call is given wins."""
+    """Settings of a chat model. Only set values are sent, and arguments of a call win."""
 
     model: str = Field(description="Identifier of the model; any is accepted.")
-    temperature: float | None = Field(default=None, ge=0, le=2)
-    top_p: float | None = Field(default=None, ge=0, le=1)
-    max_tokens: int | None = Field(default=None, ge=1, description="Most tokens of an answer.")
-    stop: str | list[str] | None = Field(default=None, description="Where an answer ends.")
-    seed: int | None = None
-    frequency_penalty: float | None = Field(default=None, ge=-2, le=2)
-    presence_penalty: float | None = Field(default=None, ge=-2, le=2)
+    temperature: float | None = Field(
+        default=None, ge=0, le=2, description="Sampling temperature, from 0 to 2."
+    )
+    top_p: float | None = Field(
+        default=None, ge=0, le=1, description="Nucleus sampling: share of the likeliest tokens."
+    )
+    max_tokens: int | None = Field(
+        default=None, ge=1, description="Maximum number of tokens of an answer."
+    )
+    stop: str | list[str] | None = Field(
+        default=None, description="Text, or texts, at which an answer ends."
+    )
+    seed: int | None = Field(
+        default=None, description="Seed for reproducible output, if the model supports it."
+    )
+    frequency_penalty: float | None = Field(
+        default=None, ge=-2, le=2, description="Penalty for frequent tokens, from -2 to 2."
+    )
+    presence_penalty: float | None = Field(
+        default=None, ge=-2, le=2, description="Penalty for repeated tokens, from -2 to 2."
+    )
     reasoning_effort: str | None = Field(
         default=None, description="`low`, `medium` or `high`, where the model supports it."
     )
-    logprobs: bool | None = Field(default=None, description="Whether to return probabilities.")
-    top_logprobs: int | None = Field(default=None, ge=0)
+    logprobs: bool | None = Field(
+        default=None, description="Return the log probabilities of tokens."
+    )
+    top_logprobs: int | None = Field(
+        default=None, ge=0, description="Number of alternatives to return per token."
+    )
     additional_kwargs: dict[str, Any] = Field(
         default_factory=dict, description="Further fields of every request."
     )
     extra_body: dict[str, Any] | None = Field(
         default=None, description="Fields to put over the request as they are."
     )
-    include_usage: bool = Field(
-        default=True, description="Whether streams are asked to tell their tokens."
-    )
+    include_usage: bool = Field(default=True, description="Request the token usage of streams.")
     context_window: int | None = Field(
-        default=None, ge=1, description="Instead of what the catalogue knows of the model."
+        default=None, ge=1, description="Overrides the catalogue's value for the model."
     )
     is_function_calling_model: bool | None = Field(
-        default=None, description="Instead of what the catalogue knows of the model."
+        default=None, description="Overrides the catalogue's value for the model."
     )
     facts: ModelInfo | None = Field(
         default=None,
@@ -73,10 +107,11 @@ class ChatSettings(Connected):
         description="Model metadata from the service: `parse_model_info(listed_model.to_dict())`.",
     )
     strict: bool | None = Field(
-        default=None, description="Whether schemas of tools and answers are marked as strict."
+        default=None, description="Mark schemas of tools and answers as strict."
     )
     structured_output: Literal["auto", "json_schema", "tool", "prompt"] = Field(
-        default="auto", description="How objects are asked for; `auto` falls back on the next way."
+        default="auto",
+        description="Method of structured prediction; `auto` falls back on the next one.",
     )
     send_reasoning: SendReasoning = Field(
         default="auto",
@@ -85,22 +120,22 @@ class ChatSettings(Connected):
     )
     reasoning_as_answer: bool = Field(
         default=True,
-        description="Whether thoughts count as the answer when a model finished without any "
-        "other; some servers file the whole answer under the thoughts.",
+        description="Use the thoughts as the answer when a model finished without any "
+        "other; some servers put the complete answer there.",
     )
     system_first: bool = Field(
         default=True,
-        description="Whether system messages stand at the start only: later ones, as agents "
-        "add them, are sent as the user's, since many models refuse any other place.",
+        description="Send system messages at the start only: later ones, as agents add them, "
+        "are sent as the user's, since many models refuse any other place.",
     )
     stream_tool_calls: bool = Field(
         default=True,
-        description="Whether answers to requests with tools are streamed; off, they come as one "
+        description="Stream answers to requests with tools; otherwise they come as one "
         "chunk, for servers that stream tool calls wrongly.",
     )
 
-    def _request(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> dict[str, Any]:
-        """Return what to call the client with.
+    def _request(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatRequest:
+        """Return the arguments of the client's call, and how its answer is to be read.
 
         Raises:
             ValueError: A key is among the arguments, which LlamaIndex shows in its events.
@@ -113,6 +148,7 @@ class ChatSettings(Connected):
         request = {name: getattr(self, name) for name in _SENT}
         request |= {"model": self.model} | self.additional_kwargs | kwargs
         request.pop("use_chat_completions", None)  # an option of LlamaIndex's OpenAI classes
+        names = ToolNames(request.pop(TOOL_NAMES, None) or ())
         if not request.get("tools"):
             for name in _OF_TOOLS:
                 request.pop(name, None)
@@ -124,14 +160,17 @@ class ChatSettings(Connected):
             reads=self._capabilities(request["model"]).reads,
             send_reasoning=self.send_reasoning,
             system_first=self.system_first,
+            tool_names=names,
         )
-        return request | {"messages": wire_messages(messages, rules)}
-
-    def _reading(self, request: dict[str, Any]) -> ResponseContext:
-        return ResponseContext(
+        max_tokens = request.get("max_tokens") or request.get("max_completion_tokens")
+        context = ResponseContext(
             single_tool_call=request.get("parallel_tool_calls") is False,
             reasoning_as_answer=self.reasoning_as_answer,
+            max_tokens=max_tokens if isinstance(max_tokens, int) else None,
+            tools=request.get("tools") or (),
+            tool_names=names,
         )
+        return ChatRequest(request | {"messages": wire_messages(messages, rules)}, context)
 
     def _capabilities(self, model: str) -> Capabilities:
         if model != self.model:

@@ -1,16 +1,22 @@
-"""What a structured prediction is read from: tool calls and texts, whole and in pieces."""
+"""Reading the object of a structured prediction from a complete answer.
+
+An answer counts only if it is complete and unambiguous. A piece of an object that was cut, an
+example or schema that the model repeats, and an object that shares no field with the class are
+errors: each could be read as an object, and none is the answer.
+"""
 
 from __future__ import annotations
 
 import json
 import re
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from llama_index.core.base.llms.types import ToolCallBlock
-from llama_index.core.program.utils import create_flexible_model
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel, RootModel, ValidationError
 
-from llamaindex_runcrate.partial_json import PartialJson
+from llamaindex_runcrate.responses import FINISH_REASON, was_cut
+from llamaindex_runcrate.schemas import ROOT_PROPERTY, object_schema
+from runcrate_core.toolkit import echoes_schema, strict_json, valid_json, without_reasoning
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,106 +25,161 @@ if TYPE_CHECKING:
 
 M = TypeVar("M", bound=BaseModel)
 
+START_OF_THOUGHTS: Final = "<think>"
+END_OF_THOUGHTS: Final = "</think>"
 _OPENING: Final = re.compile(r"[{\[]")
-# Openings that turn out to begin no JSON; each may be read up to the end of the text.
-_MAX_TRIES: Final = 500
-_START_OF_THOUGHTS: Final = "<think>"
-_END_OF_THOUGHTS: Final = "</think>"
+# All that matters for finding the end of a bracketed text that is not JSON.
+_MARK: Final = re.compile(r'[{}\[\]]|"(?:[^"\\]|\\.)*"?', re.DOTALL)
+_FENCED: Final = re.compile(r"\A```\w*\s*\n(.*?)\n?\s*```\Z", re.DOTALL)
 _decode: Final = json.JSONDecoder(strict=False).raw_decode
+_MAX_QUOTED: Final = 300  # characters of the model's own words in an error
 
 
-def parsed(output_cls: type[M], message: ChatMessage) -> M:
+class FinalAnswerError(ValueError):
+    """An answer without the object, of a kind that another way of asking does not change."""
+
+
+def parsed(output_cls: type[M], response: ChatResponse, *, max_tokens: int | None = None) -> M:
     """Return the object that an answer holds, in a tool call or in its text.
 
     Thoughts, code fences and words around the object are passed over.
 
+    Args:
+        output_cls: Class of the object.
+        response: The complete answer.
+        max_tokens: The token limit that was sent, for the error.
+
     Raises:
-        ValueError: It holds none; the fields that are wrong are named.
+        FinalAnswerError: The answer was cut at the token limit, or the model refused.
+        ValueError: It holds no such object, or several; the fields that are wrong are named.
     """
+    message = response.message
+    if refusal := _refusal_of(response):
+        raise FinalAnswerError(
+            f"The model gave no `{output_cls.__name__}`, because it refused or its answer was "
+            f"filtered. Its words: {refusal[:_MAX_QUOTED]!r}. It was asked once."
+        )
+    cut = was_cut(response)
+    try:
+        return _read(output_cls, message, cut=cut)
+    except ValueError as error:
+        if not cut:
+            raise
+        limit = f"`max_tokens={max_tokens}`" if max_tokens else "the model's own limit"
+        raise FinalAnswerError(
+            f"The answer was cut at the token limit ({limit}), so it holds no complete "
+            f"`{output_cls.__name__}`. Raise `max_tokens`, or ask for less. It was asked once."
+        ) from error
+
+
+def _refusal_of(response: ChatResponse) -> str | None:
+    """Return the words of a refusal or of a filtered answer; None for any other answer."""
+    message = response.message
+    if refusal := message.additional_kwargs.get("refusal"):
+        return str(refusal)
+    if response.additional_kwargs.get(FINISH_REASON) == "content_filter":
+        return message.content or "(none)"
+    return None
+
+
+def _read(output_cls: type[M], message: ChatMessage, *, cut: bool) -> M:
     for block in message.blocks:
         if isinstance(block, ToolCallBlock):
-            return _validated(output_cls, block.tool_kwargs)
-    failure: ValueError | None = None
-    for value in json_values(message.content or ""):
-        try:
+            arguments = block.tool_kwargs
+            try:
+                value = strict_json(arguments) if isinstance(arguments, str) else arguments
+            except (ValueError, RecursionError) as error:
+                raise ValueError("the arguments of its tool call are not complete JSON.") from error
             return _validated(output_cls, value)
+    text = _without_thoughts(message.content or "").strip()
+    fenced = _FENCED.match(text)
+    try:
+        value = strict_json(fenced[1] if fenced else text)
+    except (ValueError, RecursionError) as error:
+        if cut:
+            raise ValueError("it is not complete.") from error
+    else:
+        return _validated(output_cls, value)
+    return _among_words(output_cls, text)
+
+
+def _among_words(output_cls: type[M], text: str) -> M:
+    """Return the one object of the class in a text with words around it."""
+    schema = object_schema(output_cls)
+    objects: list[M] = []
+    failure: ValueError | None = None
+    for value in json_values(text):
+        if value in ({}, []) or echoes_schema(value, schema):
+            continue
+        try:
+            candidate = _validated(output_cls, value)
         except ValueError as error:
             failure = failure or error
-    raise failure or ValueError("it has no JSON object.")
+        else:
+            if candidate not in objects:
+                objects.append(candidate)
+    if len(objects) == 1:
+        return objects[0]
+    if objects:
+        raise ValueError(f"it has {len(objects)} different ones.")
+    if failure is None:
+        raise ValueError(f"it has no complete JSON object. Its words: {text[:_MAX_QUOTED]!r}.")
+    raise failure
+
+
+def _without_thoughts(text: str) -> str:
+    """Return a text without the model's thoughts, also where their opening tag is missing."""
+    return without_reasoning(text.rpartition(END_OF_THOUGHTS)[2])
 
 
 def json_values(text: str) -> Iterator[Any]:
-    """Yield the JSON objects and arrays that stand in a text, behind the model's thoughts."""
-    text = text.rpartition(_END_OF_THOUGHTS)[2]
+    """Yield the outermost JSON objects and arrays in a text.
+
+    Bracketed text that is not JSON is passed over with everything inside of it: a part of a broken
+    object is not an object.
+
+    Raises:
+        ValueError: A bracket is not closed, so the text may be cut.
+    """
     opening = _OPENING.search(text)
-    tries = 0
-    while opening and tries < _MAX_TRIES:
+    while opening:
         try:
-            value, end = _decode(text, opening.start())
+            _, end = _decode(text, opening.start())
+            value = strict_json(text[opening.start() : end])
         except (ValueError, RecursionError):
-            end = opening.end()
-            tries += 1
+            end = _end_of_brackets(text, opening.start())
         else:
             yield value
         opening = _OPENING.search(text, end)
 
 
-class Partials(Generic[M]):
-    """Objects as far as a streamed answer has come."""
-
-    def __init__(self, output_cls: type[M]) -> None:
-        self._output_cls = output_cls
-        self._flexible = create_flexible_model(output_cls)
-        self._json = PartialJson()
-        self._begun = False
-        self._before = ""  # text in which the object has not begun yet
-        self._last: Any = None
-
-    def read(self, chunk: ChatResponse) -> BaseModel | None:
-        """Return what is known after a chunk; None when that is not more than before.
-
-        Returns:
-            An object of the class, where what is known makes a valid one; otherwise one with the
-            same fields that may each be missing.
-        """
-        value = self._value_of(chunk)
-        if not isinstance(value, dict) or not value or value == self._last:
-            return None
-        self._last = value
-        try:
-            return self._output_cls.model_validate(value)
-        except ValidationError:
-            return self._flexible.model_validate(value)
-
-    def _value_of(self, chunk: ChatResponse) -> Any:
-        for block in chunk.message.blocks:
-            if isinstance(block, ToolCallBlock):
-                return block.tool_kwargs
-        if not chunk.delta:
-            return None
-        self._json.feed(self._of_object(chunk.delta))
-        return self._json.value()
-
-    def _of_object(self, delta: str) -> str:
-        """Return what a piece of text adds to the object; words before it are passed over."""
-        if self._begun:
-            return delta
-        self._before += delta
-        text = self._before.lstrip()
-        if text.startswith(_START_OF_THOUGHTS):
-            text = text.partition(_END_OF_THOUGHTS)[2]
-        start = text.find("{")
-        self._begun = start >= 0
-        return text[start:] if self._begun else ""
+def _end_of_brackets(text: str, start: int) -> int:
+    depth = 0
+    for mark in _MARK.finditer(text, start):
+        if mark[0] in "{[":
+            depth += 1
+        elif mark[0] in "}]":
+            depth -= 1
+            if not depth:
+                return mark.end()
+    raise ValueError("its JSON is not complete: a bracket is not closed.")
 
 
 def _validated(output_cls: type[M], value: Any) -> M:
+    is_root = issubclass(output_cls, RootModel)
+    if is_root and isinstance(value, dict) and value.keys() == {ROOT_PROPERTY}:
+        value = value[ROOT_PROPERTY]
     try:
         # By way of JSON text, where strict classes take a list for a tuple and text for a date.
-        return output_cls.model_validate_json(json.dumps(value))
+        result = output_cls.model_validate_json(json.dumps(valid_json(value)))
     except ValidationError as error:
         problems = "; ".join(
             f"`{'.'.join(map(str, problem['loc'])) or output_cls.__name__}`: {problem['msg']}"
             for problem in error.errors(include_url=False, include_input=False)
         )
         raise ValueError(f"{problems}.") from error
+    except Exception as error:  # a validator of the user's may raise anything
+        raise ValueError(f"its validators raised {type(error).__name__}: {error}.") from error
+    if value and not is_root and not result.model_fields_set and output_cls.model_fields:
+        raise ValueError("it has none of the fields.")
+    return result

@@ -1,4 +1,4 @@
-"""Texts that are longer than an embedding model reads: cutting them, and joining the vectors."""
+"""Text splitting: texts longer than an embedding model reads, and the average of their vectors."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Vector: TypeAlias = list[float]
 # LlamaIndex's tokenizer makes fewer tokens of a text than the small vocabularies of embedding
 # models do; of English about a tenth, of other languages up to a quarter.
 _SAFE_SHARE: Final = 0.75
-# Characters of a long token; what is counted at once need not be longer than a piece can be.
+# Characters of a long token: no more text is counted at once than a piece can hold.
 _MAX_TOKEN_LENGTH: Final = 8
 # Marks that the model itself puts around a text.
 _MARKS: Final = 2
@@ -50,47 +50,49 @@ class Pieces:
 
 def split(
     texts: Sequence[str],
-    most_tokens: int | None,
+    max_tokens: int | None,
     *,
     long_text: LongText = "average",
     instruction: str = "",
     tokenize: Callable[[str], Sequence[int]] | None = None,
 ) -> Pieces:
-    """Return texts in pieces that a model reads whole.
+    """Return texts in pieces of a length that the model reads.
 
     Args:
         texts: The texts.
-        most_tokens: Tokens that the model reads; None when unknown, and nothing is cut.
-        long_text: What becomes of longer texts: `average` keeps all pieces, `truncate` the first,
+        max_tokens: Tokens that the model reads; None when unknown, and nothing is cut.
+        long_text: Treatment of longer texts: `average` keeps all pieces, `truncate` the first,
             `send` does not cut.
         instruction: Put before every piece.
         tokenize: Counts tokens; LlamaIndex's global tokenizer when not given.
     """
-    if most_tokens is None or long_text == "send":
+    if max_tokens is None or long_text == "send":
         return Pieces(
             [instruction + text for text in texts], list(range(len(texts))), [1] * len(texts)
         )
     count = tokenize or _tokens
-    most = int(most_tokens * _SAFE_SHARE) - _MARKS - (len(count(instruction)) if instruction else 0)
+    max_piece = (
+        int(max_tokens * _SAFE_SHARE) - _MARKS - (len(count(instruction)) if instruction else 0)
+    )
     pieces = Pieces([], [], [])
     for owner, text in enumerate(texts):
-        found = _split(text, max(1, most), count)
-        for piece in islice(found, 1) if long_text == "truncate" else found:
+        parts = _split(text, max(1, max_piece), count)
+        for piece in islice(parts, 1) if long_text == "truncate" else parts:
             pieces.texts.append(instruction + piece)
             pieces.owners.append(owner)
             pieces.weights.append(len(piece))
     return pieces
 
 
-def _split(text: str, most: int, tokenize: Callable[[str], Sequence[int]]) -> Iterator[str]:
-    """Yield pieces of at most so many tokens, cut at white space where there is any."""
+def _split(text: str, max_tokens: int, tokenize: Callable[[str], Sequence[int]]) -> Iterator[str]:
+    """Yield pieces of a maximum number of tokens, split at white space where there is any."""
     start = 0
     # A token has a character or more, so a text this short need not be counted.
-    while len(text) - start > most:
-        head = text[start : start + most * _MAX_TOKEN_LENGTH]
+    while len(text) - start > max_tokens:
+        head = text[start : start + max_tokens * _MAX_TOKEN_LENGTH]
         end = len(head)
-        while end > 1 and (tokens := len(tokenize(head[:end]))) > most:
-            end = max(1, min(end - 1, end * most // tokens))
+        while end > 1 and (tokens := len(tokenize(head[:end]))) > max_tokens:
+            end = max(1, min(end - 1, end * max_tokens // tokens))
         if start + end >= len(text):
             break
         space = max(head.rfind(" ", end // 2, end), head.rfind("\n", end // 2, end))

@@ -1,4 +1,10 @@
-"""Tool calls: from the service's form to LlamaIndex's and back, whole and in pieces."""
+"""Tool calls: from the service's form to LlamaIndex's and back, complete and in pieces.
+
+Arguments that are not a complete JSON object, as at the end of an answer that was cut at the token
+limit, stay text in their `ToolCallBlock`: a call with them is never a call with other arguments,
+or with none. Agents look the tool of such a call up under a name that no tool has, so that it is
+not run and the model learns why.
+"""
 
 from __future__ import annotations
 
@@ -10,120 +16,109 @@ from llama_index.core.base.llms.types import ToolCallBlock
 from llama_index.core.llms.llm import ToolSelection
 from pydantic import BaseModel
 
-from llamaindex_runcrate.construct import construct
 from llamaindex_runcrate.partial_json import PartialJson
+from runcrate_core.toolkit import (
+    ToolArgumentsError,
+    construct,
+    parse_tool_arguments,
+    parse_tool_calls,
+    tool_call_id,
+    unique_call_id,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from llama_index.core.base.llms.types import ChatMessage
-    from llama_index.core.tools.types import BaseTool
+
+    from runcrate_core.toolkit import ParsedToolCall, ToolNames
 
 # Where messages carry their calls a second time, in the service's form: LlamaIndex's streaming
 # programs look only there.
 CALLS_KEY: Final = "tool_calls"
+# The argument that holds unreadable arguments, in selections and in what is sent back.
+UNREADABLE_KEY: Final = "invalid_json"
 
-_CHOICES: Final = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
-
-
-def wire_tools(tools: Sequence[BaseTool], *, strict: bool | None = None) -> list[dict[str, Any]]:
-    """Return tools in the service's form.
-
-    Args:
-        tools: The tools.
-        strict: Whether arguments must follow the schema to the letter; not sent when None, since
-            some servers refuse the field.
-    """
-    wire = [tool.metadata.to_openai_tool(skip_length_check=True) for tool in tools]
-    if strict is not None:
-        for tool in wire:
-            tool["function"]["strict"] = strict
-            tool["function"]["parameters"]["additionalProperties"] = False
-    return wire
+_NOT_RUN: Final = " was not run: its arguments could not be read. "
+_NEXT_STEP: Final = " Call it again with complete JSON arguments."
+# The text that LlamaIndex's agents put behind the name of a tool that they do not have.
+_NOT_FOUND: Final = " not found. Please select a tool that is available."
+_MAX_SHOWN: Final = 200  # characters of unreadable arguments
 
 
-def wire_tool_choice(
-    choice: str | Mapping[str, Any] | None, *, required: bool = False
-) -> str | dict[str, Any] | None:
-    """Return a tool choice in the service's form; None where its default is meant.
+def call_blocks(calls: Iterable[ParsedToolCall], names: ToolNames) -> list[ToolCallBlock]:
+    """Return the blocks of the calls of a complete answer.
 
     Args:
-        choice: `auto`, `none`, `required`, `any`, the name of a tool, or the service's own form.
-        required: What is meant by no choice: that some tool must be called.
+        calls: The calls.
+        names: The tools' names on the wire.
     """
-    match choice:
-        case None:
-            return "required" if required else None
-        case str():
-            return _CHOICES.get(choice) or {"type": "function", "function": {"name": choice}}
-        case _:
-            return dict(choice)
-
-
-def arguments_of(text: Any) -> dict[str, Any]:
-    """Return the arguments that a model wrote; nothing, if they are not a whole JSON object.
-
-    Half-written arguments count as none: a tool is better called with too few arguments, and
-    says so, than with one that is cut in the middle.
-    """
-    if isinstance(text, str):
-        try:
-            text = json.loads(text, strict=False)
-            if isinstance(text, str):  # some models write the object as text in the text
-                text = json.loads(text, strict=False)
-        except (ValueError, RecursionError):
-            return {}
-    return text if isinstance(text, dict) else {}
-
-
-def call_id(answer_id: str, position: int) -> str:
-    """Return an identifier for a call that came without one; the same for the same call."""
-    return f"call_{answer_id}_{position}"
-
-
-def identified_calls(calls: Iterable[Any], answer_id: str) -> list[dict[str, Any]]:
-    """Return the calls of a whole answer, each with an identifier, a name and arguments as text."""
-    found = []
-    for position, call in enumerate(call for call in calls if isinstance(call, dict)):
-        function = call.get("function")
-        function = dict(function) if isinstance(function, dict) else {}
-        function["name"] = function.get("name") or ""
-        function["arguments"] = _text_of(function.get("arguments"))
-        found.append(
-            {
-                **call,
-                "id": call.get("id") or call_id(answer_id, position),
-                "type": call.get("type") or "function",
-                "function": function,
-            }
-        )
-    return found
-
-
-def call_blocks(calls: Iterable[Mapping[str, Any]]) -> list[ToolCallBlock]:
-    """Return the blocks of calls in the form of `identified_calls`."""
     return [
-        _block(call["id"], call["function"]["name"], arguments_of(call["function"]["arguments"]))
+        _block(
+            call.id,
+            names.from_wire(call.name),
+            call.text if call.arguments is None else call.arguments,
+        )
         for call in calls
     ]
 
 
-def selections_of(message: ChatMessage) -> list[ToolSelection]:
-    """Return the calls of a message: its blocks, or in older messages `additional_kwargs`."""
+def legacy_calls(calls: Iterable[ParsedToolCall]) -> list[dict[str, Any]]:
+    """Return the calls of a complete answer in the service's form."""
     return [
-        ToolSelection(tool_id=identifier, tool_name=name, tool_kwargs=_kwargs_of(arguments))
-        for identifier, name, arguments in _calls_of(message)
+        _wire_call(call.id, call.name, call.text if call.arguments is None else call.text or "{}")
+        for call in calls
     ]
 
 
-def wire_calls(message: ChatMessage) -> list[dict[str, Any]]:
-    """Return the calls of a message in the service's form, to be sent back to it."""
+def selections_of(message: ChatMessage, *, cut: bool = False) -> list[ToolSelection]:
+    """Return the calls of a message: its blocks, or in older messages `additional_kwargs`.
+
+    A call whose arguments cannot be read has a tool name that says so and belongs to no tool.
+
+    Args:
+        message: The message.
+        cut: The answer ended at the token limit, which is then the reason.
+    """
+    selections = []
+    for identifier, name, arguments in _calls_of(message):
+        tool_name = name
+        try:
+            kwargs = _read(arguments)
+        except ToolArgumentsError as error:
+            limit = " The answer ended at the token limit." if cut else ""
+            tool_name = f"{name}{_NOT_RUN}{error}{limit}{_NEXT_STEP}"
+            kwargs = {UNREADABLE_KEY: str(arguments)[:_MAX_SHOWN]}
+        selection = ToolSelection(tool_id=identifier, tool_name=tool_name, tool_kwargs=kwargs)
+        selections.append(selection)
+    return selections
+
+
+def unreadable_call(selections: Iterable[ToolSelection]) -> str | None:
+    """Return the reason why a selected tool is not run; None where every call can be read."""
+    names = (selection.tool_name for selection in selections)
+    return next((name for name in names if _NOT_RUN in name), None)
+
+
+def tool_result_text(text: str) -> str:
+    """Return the result of a tool, where it is one of a call that could not be read in plain words.
+
+    Agents answer such a call with the text for tools that they do not have.
+    """
+    return text.removesuffix(_NOT_FOUND) if _NOT_RUN in text else text
+
+
+def wire_calls(message: ChatMessage, names: ToolNames) -> list[dict[str, Any]]:
+    """Return the calls of a message in the service's form, to be sent back to it.
+
+    Arguments are always a JSON object: chat templates and strict servers read them.
+
+    Args:
+        message: The message.
+        names: The tools' names on the wire.
+    """
     return [
-        {
-            "id": identifier,
-            "type": "function",
-            "function": {"name": name, "arguments": _text_of(arguments)},
-        }
+        _wire_call(identifier, names.to_wire(name), _sendable(arguments))
         for identifier, name, arguments in _calls_of(message)
     ]
 
@@ -133,7 +128,7 @@ def _calls_of(message: ChatMessage) -> list[tuple[str, str, dict[str, Any] | str
     blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
     if blocks:
         return [
-            (block.tool_call_id or call_id("", position), block.tool_name, block.tool_kwargs)
+            (block.tool_call_id or tool_call_id("", position), block.tool_name, block.tool_kwargs)
             for position, block in enumerate(blocks)
         ]
     legacy = message.additional_kwargs.get(CALLS_KEY)
@@ -142,8 +137,8 @@ def _calls_of(message: ChatMessage) -> list[tuple[str, str, dict[str, Any] | str
     # Other integrations leave models of their vendor's client there.
     calls = [call.model_dump() if isinstance(call, BaseModel) else call for call in legacy]
     return [
-        (call["id"], call["function"]["name"], call["function"]["arguments"])
-        for call in identified_calls(calls, "")
+        (call.id, call.name, call.text if call.arguments is None else call.arguments)
+        for call in parse_tool_calls(calls)
     ]
 
 
@@ -157,8 +152,6 @@ class _StreamedCall:
     parsed: PartialJson = field(default_factory=PartialJson)
 
     def add(self, delta: Mapping[str, Any]) -> None:
-        if identifier := delta.get("id"):
-            self.id = identifier
         function = delta.get("function")
         if not isinstance(function, dict):
             return
@@ -168,45 +161,49 @@ class _StreamedCall:
             self.parsed.feed(piece)
 
     def wire(self) -> dict[str, Any]:
-        return {
-            "id": self.id,
-            "type": "function",
-            "function": {"name": self.name, "arguments": self.arguments},
-        }
+        return _wire_call(self.id, self.name, self.arguments)
 
-    def block(self) -> ToolCallBlock:
+    def block(self, names: ToolNames) -> ToolCallBlock:
         value = self.parsed.value()
-        return _block(self.id, self.name, value if isinstance(value, dict) else {})
+        arguments = value if isinstance(value, dict) else {}
+        return _block(self.id, names.from_wire(self.name), arguments)
 
 
 class StreamedCalls:
     """The tool calls of a stream, as far as they have come.
 
     `blocks` and `wire` hold new objects for every call that a piece has changed, so that those
-    handed out before stay what they were. What came before a piece is copied and not parsed again.
+    returned before stay what they were. What came before a piece is copied and not parsed again.
+
+    Args:
+        single: Only the first call is shown.
+        names: The tools' names on the wire.
 
     Attributes:
-        blocks: A block for each call.
+        blocks: A block for each call. Its arguments are for display: only the last chunk of a
+            stream, which `call_blocks` makes, decides whether they are complete.
         wire: The calls in the service's form.
     """
 
-    __slots__ = ("_blocks", "_calls", "_single", "_wire", "blocks", "wire")
+    __slots__ = ("_blocks", "_calls", "_ids", "_names", "_single", "_wire", "blocks", "wire")
 
-    def __init__(self, *, single: bool) -> None:
+    def __init__(self, *, single: bool, names: ToolNames) -> None:
         self._single = single
+        self._names = names
         self._calls: dict[int, _StreamedCall] = {}
-        # What is shown of each call, in the order of their indexes.
+        self._ids: set[str] = set()
+        # The shown form of each call, in the order of their indexes.
         self._blocks: dict[int, ToolCallBlock] = {}
         self._wire: dict[int, dict[str, Any]] = {}
         self.blocks: list[ToolCallBlock] = []
         self.wire: list[dict[str, Any]] = []
 
-    def add(self, deltas: Sequence[Mapping[str, Any]], answer_id: str) -> None:
+    def add(self, deltas: Sequence[Mapping[str, Any]], response_id: str) -> None:
         """Read the `delta.tool_calls` of a chunk, whose `index` members the client has put right.
 
         Args:
             deltas: The pieces.
-            answer_id: Identifier of the answer, for calls that come without one.
+            response_id: Identifier of the answer, for calls that come without one.
         """
         for delta in deltas:
             index = delta.get("index") if isinstance(delta, dict) else None
@@ -214,10 +211,15 @@ class StreamedCalls:
                 continue
             call = self._calls.get(index)
             if call is None:
-                call = self._calls[index] = _StreamedCall(call_id(answer_id, len(self._calls)))
+                call = self._calls[index] = _StreamedCall(
+                    tool_call_id(response_id, len(self._calls))
+                )
+            if identifier := delta.get("id"):
+                call.id = unique_call_id(str(identifier), self._ids)
+                self._ids.add(call.id)
             call.add(delta)
             is_late = index not in self._blocks and any(index < known for known in self._blocks)
-            self._blocks[index] = call.block()
+            self._blocks[index] = call.block(self._names)
             self._wire[index] = call.wire()
             if is_late:
                 self._blocks = dict(sorted(self._blocks.items(), key=_index_of))
@@ -232,33 +234,40 @@ def _index_of(shown: tuple[int, Any]) -> int:
     return shown[0]
 
 
-def _block(identifier: str, name: str, kwargs: dict[str, Any]) -> ToolCallBlock:
+def _block(identifier: str, name: str, arguments: dict[str, Any] | str) -> ToolCallBlock:
     return construct(
         ToolCallBlock,
         {
             "block_type": "tool_call",
             "tool_call_id": identifier,
             "tool_name": name,
-            "tool_kwargs": kwargs,
+            "tool_kwargs": arguments,
         },
     )
 
 
-def _kwargs_of(arguments: dict[str, Any] | str) -> dict[str, Any]:
-    """Return arguments as an object; as far as they go, where they are unfinished text."""
-    if isinstance(arguments, dict):
-        return arguments
-    if whole := arguments_of(arguments):
-        return whole
-    partial = PartialJson()
-    partial.feed(arguments)
-    value = partial.value()
-    return value if isinstance(value, dict) else {}
+def _wire_call(identifier: str, name: str, arguments: str) -> dict[str, Any]:
+    return {
+        "id": identifier,
+        "type": "function",
+        "function": {"name": name, "arguments": arguments},
+    }
 
 
-def _text_of(arguments: Any) -> str:
-    """Return arguments as the text that the service expects; an empty object for none."""
-    if isinstance(arguments, str):
-        text = arguments.strip()
-        return text if text not in ("", "null") else "{}"
-    return json.dumps(arguments or {}, ensure_ascii=False)
+def _read(arguments: dict[str, Any] | str) -> dict[str, Any]:
+    """Return arguments as an object.
+
+    Raises:
+        ToolArgumentsError: They are text that holds none.
+    """
+    if arguments == "":
+        raise ToolArgumentsError("The arguments are missing.")
+    return parse_tool_arguments(arguments)
+
+
+def _sendable(arguments: dict[str, Any] | str) -> str:
+    try:
+        value = parse_tool_arguments(arguments)
+    except ToolArgumentsError:
+        value = {UNREADABLE_KEY: arguments}
+    return json.dumps(value, ensure_ascii=False)

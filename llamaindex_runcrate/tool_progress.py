@@ -1,4 +1,4 @@
-"""Telling who reads a workflow's events how far a tool is, and nobody where nobody reads them."""
+"""Tool progress: events in the workflow's event stream, if there is one."""
 
 import asyncio
 from collections.abc import Callable
@@ -8,17 +8,17 @@ from typing import Any, Final
 from llama_index.core.workflow import Context, Event
 
 NO_CONTEXT: Final = {"ctx": None}
-"""What a tool with a context is called with where there is none; an agent puts its own there."""
+"""The argument of a tool with a context where there is none; an agent passes its own."""
 
 
 class ToolProgressEvent(Event):
-    """In the stream of a workflow's events: where something stands that a tool waits for.
+    """The progress of something that a tool waits for, in the workflow's event stream.
 
     Attributes:
         tool: Name of the tool.
-        id: What it waits for.
-        status: Where that stands.
-        fraction: How much of it is done, from 0 to 1; `None` where the API does not tell.
+        id: Identifier of the video, instance or job that it waits for.
+        status: Its status.
+        fraction: Progress from 0 to 1; `None` where the API does not report it.
     """
 
     tool: str
@@ -27,11 +27,11 @@ class ToolProgressEvent(Event):
     fraction: float | None = None
 
 
-def telling(ctx: Context | None) -> Callable[[dict[str, Any]], None] | None:
-    """Return what puts fields of a `ToolProgressEvent` into the stream of a workflow's events.
+def progress_callback(ctx: Context | None) -> Callable[[dict[str, Any]], None] | None:
+    """Return a callback that emits `ToolProgressEvent`s to the workflow's event stream.
 
-    It never fails: what it is told of may be paid for. Nobody is told where the context is of no
-    running step, nor from a thread other than that of the workflow, which could not be reached.
+    It never raises, as the work that it reports may be paid for. Nothing is emitted if the context
+    belongs to no running step, or from a thread other than the workflow's.
 
     Args:
         ctx: The context of a step; without one, nothing is returned.
@@ -39,9 +39,9 @@ def telling(ctx: Context | None) -> Callable[[dict[str, Any]], None] | None:
     if ctx is None:
         return None
 
-    def tell(state: dict[str, Any]) -> None:
+    def emit(state: dict[str, Any]) -> None:
         with suppress(Exception):
-            asyncio.get_running_loop()  # asked here, or LlamaIndex would leave a coroutine behind
+            asyncio.get_running_loop()  # checked here, or LlamaIndex would leave a coroutine behind
             ctx.write_event_to_stream(ToolProgressEvent(**state))
 
-    return tell
+    return emit

@@ -1,8 +1,9 @@
-"""Recordings as LlamaIndex documents: what is said in them, and when."""
+"""Transcripts of audio files as LlamaIndex documents, with times."""
 
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,29 +14,28 @@ from llama_index.core.schema import Document, MediaResource
 from llamaindex_runcrate.clients import Connected
 from runcrate_core.toolkit import (
     AUDIO_SUFFIXES,
+    AudioInput,
     AudioSource,
     Transcriber,
+    TranscriptChunk,
     TranscriptFormat,
     map_ordered,
     resolve_audio_sources,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
-
     from runcrate_core import AsyncRuncrate, Runcrate
-    from runcrate_core.toolkit import AudioInput, TranscriptChunk
 
 C = TypeVar("C", "Runcrate", "AsyncRuncrate")
 
 _TRANSCRIBER: Final = Transcriber()
-# They say nothing of what is said; `source`, `start` and `end` are what an answer is founded on.
+# They add nothing to the text; `source`, `start` and `end` are the evidence of an answer.
 _NOT_FOR_LLM: Final = ("model", "language", "duration", "segment")
 _NOT_FOR_EMBEDDING: Final = ("source", "start", "end", *_NOT_FOR_LLM)
 
 
 class RuncrateTranscriptionReader(Connected, BasePydanticReader):
-    """Reads what is said in recordings.
+    """Reads the transcripts of audio files.
 
     The metadata of a document holds `source`, `model`, `segment` (its number), and where they are
     known `language` (as the API names it), `duration`, `start` and `end` (seconds). Embeddings are
@@ -83,7 +83,7 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
     max_concurrency: int = Field(
         default=4,
         ge=1,
-        description="Most recordings at the same time, when reading asynchronously.",
+        description="Maximum number of files at the same time, when reading asynchronously.",
     )
 
     @classmethod
@@ -97,18 +97,18 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
         extra_info: Mapping[str, Any] | None = None,
         fs: Any = None,
     ) -> Iterator[Document]:
-        """Yield what is said in recordings, one recording after another.
+        """Yield the transcripts of audio files, one file after another.
 
         Args:
             file: The path of a file; that of a folder, for all recordings in it and within it; a
                 pattern such as `calls/*.mp3`; an https address; or several of them.
-            extra_info: Metadata of the documents; it stands over what is found out.
+            extra_info: Metadata of the documents; it wins over the reader's own.
             fs: The fsspec file system that `file`, then a single path, belongs to.
 
         Raises:
-            ValueError: A file is no recording; it is named.
+            ValueError: A file is not an audio file; it is named.
             OSError: A file cannot be read; it is named.
-            RuncrateError: A request failed; the recording is named.
+            RuncrateError: A request failed; the file is named.
         """
         for recording in _recordings(file, extra_info, fs):
             client = self._patient(self._sync_client)
@@ -121,12 +121,12 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
         extra_info: Mapping[str, Any] | None = None,
         fs: Any = None,
     ) -> list[Document]:
-        """Return what is said in recordings, in order, working on several at once.
+        """Return the transcripts of audio files, in order, working on several at once.
 
         For arguments and errors see `lazy_load_data`.
         """
         recordings = await asyncio.to_thread(lambda: list(_recordings(file, extra_info, fs)))
-        results = map_ordered(self._heard, recordings, max_concurrency=self.max_concurrency)
+        results = map_ordered(self._transcribed, recordings, max_concurrency=self.max_concurrency)
         return [document async for documents in results for document in documents]
 
     async def alazy_load_data(
@@ -135,10 +135,10 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
         extra_info: Mapping[str, Any] | None = None,
         fs: Any = None,
     ) -> Iterable[Document]:
-        """Do what `aload_data` does, as LlamaIndex awaits this for something to iterate over."""
+        """Return the result of `aload_data`: LlamaIndex awaits this for an iterable."""
         return await self.aload_data(file, extra_info, fs)
 
-    async def _heard(self, recording: AudioSource) -> list[Document]:
+    async def _transcribed(self, recording: AudioSource) -> list[Document]:
         client = self._patient(self._async_client)
         chunks = await client.run(self._transcriber().chunks(recording))
         return self._documents(recording, chunks)
@@ -176,9 +176,9 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
 
 
 def audio_file_extractor(**options: Any) -> dict[str, BaseReader]:
-    """Return readers for all kinds of recordings, for `SimpleDirectoryReader`.
+    """Return readers for all kinds of audio files, for `SimpleDirectoryReader`.
 
-    Without it LlamaIndex decodes most recordings as text.
+    Without it LlamaIndex decodes most audio files as text.
 
     Args:
         options: What `RuncrateTranscriptionReader` takes.

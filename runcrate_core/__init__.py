@@ -19,7 +19,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
     {
         "api.audio": ("Speech", "Transcription", "TranscriptionSegment"),
         "api.billing": ("Balance", "Transaction", "UsageSummary"),
-        "api.chat": ("ChatCompletion",),
+        "api.chat_completion": ("ChatCompletion",),
         "api.code_uploads": ("JobUpload",),
         "api.embeddings": ("Embeddings",),
         "api.environments": ("Environment",),

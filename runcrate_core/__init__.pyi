@@ -16,7 +16,7 @@ from runcrate_core.api.billing import (
 from runcrate_core.api.billing import (
     UsageSummary as UsageSummary,
 )
-from runcrate_core.api.chat import (
+from runcrate_core.api.chat_completion import (
     ChatCompletion as ChatCompletion,
 )
 from runcrate_core.api.code_uploads import (

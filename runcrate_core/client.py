@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import importlib
 import pickle
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from runcrate_core.config import Config, ParsedUrl, SecretText, resolve_config
+from runcrate_core.hooks import RequestEvent
 from runcrate_core.io.driver import AsyncDriver, SyncDriver
+from runcrate_core.io.httpx_adapter import AsyncHttpClient, HttpClient
 from runcrate_core.io.transport import AsyncHttp, SyncHttp
 from runcrate_core.protocol.attempts import CallContext
 from runcrate_core.protocol.rate_limiter import RateLimiter
 from runcrate_core.protocol.retry import RetryBudget, RetryPolicy
+from runcrate_core.protocol.steps import Operation
+from runcrate_core.protocol.timeouts import TimeoutLike
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
     from types import TracebackType
 
     from runcrate_core.api.audio import AsyncAudio, Audio
@@ -33,10 +37,6 @@ if TYPE_CHECKING:
     from runcrate_core.api.storage import AsyncStorage, Storage
     from runcrate_core.api.templates import AsyncTemplates, Templates
     from runcrate_core.api.videos import AsyncVideos, Videos
-    from runcrate_core.hooks import RequestEvent
-    from runcrate_core.io.httpx_adapter import AsyncHttpClient, HttpClient
-    from runcrate_core.protocol.steps import Operation
-    from runcrate_core.protocol.timeouts import TimeoutLike
 
 T = TypeVar("T")
 

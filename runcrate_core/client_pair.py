@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import fields
 from typing import Any, Self
 
 from runcrate_core.client import AsyncRuncrate, Runcrate
@@ -77,13 +78,27 @@ class ClientPair:
                 self._async_twin._driver = AsyncDriver(driver.config, AsyncHttp(), driver.context)  # noqa: SLF001 - made as `with_options` does
             return self._async_twin
 
+    def changed(self, **settings: Any) -> ClientPair:
+        """Return a pair with other settings.
+
+        It shares the connections of this one, unless the key or the URL changes: then it has its
+        own, and its own view of the key's rate limit. An `http_client` of the user's stays in use.
+
+        Args:
+            settings: `api_key`, `inference_url`, or options of `Runcrate.with_options`. A key or
+                URL of `None` is read from the environment.
+
+        Raises:
+            ConfigurationError: A value is not usable. The pair is not changed.
+        """
+        return ClientPair(_changed(self._client, settings), _changed(self._async_client, settings))
+
     def close(self) -> None:
         """Close the blocking client, if it was made here."""
         with self._lock:
-            twin, self._twin = self._twin, None
-        for client in (self._default, twin):
-            if client is not None:
-                client.close()
+            self._twin = None  # its connections are closed when no call uses them any more
+        if self._default is not None:
+            self._default.close()
 
     async def aclose(self) -> None:
         """Close the clients that were made here."""
@@ -92,6 +107,17 @@ class ClientPair:
             twin, self._async_twin = self._async_twin, None
         if twin is not None:
             await twin.aclose()
+
+
+def _changed(client: Any, settings: dict[str, Any]) -> Any:
+    if client is None:
+        return None
+    if settings.keys().isdisjoint({"api_key", "inference_url"}):
+        return client.with_options(**settings)
+    config, http = client._driver.config, client._driver.http  # noqa: SLF001 - of this package
+    kept = {field.name: getattr(config, field.name) for field in fields(config)}
+    kept["default_headers"] = dict(config.default_headers)
+    return type(client)(**(kept | settings), http_client=http.given)
 
 
 def _driver(client: Any, missing: str) -> Any:

@@ -25,6 +25,9 @@ from runcrate_core.client_pair import (
 from runcrate_core.config import (
     inference_url_from_environment as inference_url_from_environment,
 )
+from runcrate_core.construct import (
+    construct as construct,
+)
 from runcrate_core.io.map_ordered import (
     map_ordered as map_ordered,
 )
@@ -46,6 +49,9 @@ from runcrate_core.media_tools.image_tool import (
 from runcrate_core.media_tools.image_tool import (
     ImageArguments as ImageArguments,
 )
+from runcrate_core.media_tools.media_directory import (
+    MediaDirectory as MediaDirectory,
+)
 from runcrate_core.media_tools.result import (
     MediaFile as MediaFile,
 )
@@ -66,6 +72,12 @@ from runcrate_core.media_tools.tool import (
 )
 from runcrate_core.media_tools.tool import (
     MediaTool as MediaTool,
+)
+from runcrate_core.media_tools.transcription_tool import (
+    TRANSCRIPTION_TOOL as TRANSCRIPTION_TOOL,
+)
+from runcrate_core.media_tools.transcription_tool import (
+    TranscriptionArguments as TranscriptionArguments,
 )
 from runcrate_core.media_tools.video_tool import (
     VIDEO_TOOL as VIDEO_TOOL,
@@ -107,10 +119,19 @@ from runcrate_core.protocol.tool_arguments import (
     parse_tool_calls as parse_tool_calls,
 )
 from runcrate_core.protocol.tool_arguments import (
+    strict_json as strict_json,
+)
+from runcrate_core.protocol.tool_arguments import (
     tool_call_id as tool_call_id,
+)
+from runcrate_core.protocol.tool_arguments import (
+    unique_call_id as unique_call_id,
 )
 from runcrate_core.protocol.tool_names import (
     ToolNames as ToolNames,
+)
+from runcrate_core.protocol.unicode_text import (
+    EscapeJoiner as EscapeJoiner,
 )
 from runcrate_core.protocol.unicode_text import (
     valid_json as valid_json,

@@ -5,7 +5,7 @@ import os
 from collections.abc import Mapping
 from decimal import Decimal
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from runcrate_emulator.app import create_app
 from runcrate_emulator.chat.reply import Reply
@@ -19,10 +19,9 @@ from runcrate_emulator.infrastructure.webhooks import WebhookDelivery
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import API_KEY, is_well_formed
 from runcrate_emulator.server import LOOPBACK, Server
+from runcrate_emulator.ssh_servers import SshServers
 from runcrate_emulator.world import DEFAULT_BALANCE_USD, DEFAULT_REQUESTS_PER_MINUTE, World
 
-if TYPE_CHECKING:
-    from runcrate_emulator.ssh_servers import SshServers
 _LOG = logging.getLogger("runcrate_emulator")
 RUN_COMMANDS_WARNING = (
     "The commands of jobs really run on this computer, in temporary directories, with your rights."

@@ -12,13 +12,36 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("runcrate_core", "langchain_runcrate", "llamaindex_runcrate", "runcrate_emulator")
-FRAMEWORKS = {"langchain", "langchain_core", "langgraph", "llama_index", "starlette", "uvicorn"}
+PACKAGES = (
+    "runcrate_core",
+    "langchain_runcrate",
+    "llamaindex_runcrate",
+    "runcrate_emulator",
+    "runcrate_mcp",
+)
+FRAMEWORKS = {
+    "langchain",
+    "langchain_core",
+    "langgraph",
+    "llama_index",
+    "mcp",
+    "starlette",
+    "uvicorn",
+}
 MAY_NOT_IMPORT = {
     "runcrate_core": FRAMEWORKS | {*PACKAGES[1:], "openai", "runcrate", "PIL", "av"},
     "langchain_runcrate": {"llama_index", "llamaindex_runcrate", "runcrate_emulator", "httpx"},
     "llamaindex_runcrate": {"langchain_core", "langchain_runcrate", "runcrate_emulator", "httpx"},
-    "runcrate_emulator": {*PACKAGES[:3], "langchain_core", "llama_index", "openai", "runcrate"},
+    "runcrate_mcp": {*PACKAGES[1:4], "langchain_core", "llama_index", "httpx"},
+    "runcrate_emulator": {
+        *PACKAGES[:3],
+        "runcrate_mcp",
+        "mcp",
+        "langchain_core",
+        "llama_index",
+        "openai",
+        "runcrate",
+    },
 }
 
 
@@ -55,7 +78,7 @@ def test_one_module_of_the_core_knows_the_http_library() -> None:
     assert users == {"runcrate_core/io/httpx_adapter.py"}
 
 
-@pytest.mark.parametrize("package", ["langchain_runcrate", "llamaindex_runcrate"])
+@pytest.mark.parametrize("package", ["langchain_runcrate", "llamaindex_runcrate", "runcrate_mcp"])
 def test_an_adapter_imports_only_from_the_two_faces_of_the_core(package: str) -> None:
     wrong = [
         f"{path.relative_to(ROOT)} imports {module}"

@@ -1,4 +1,4 @@
-"""The documentation tells the figures of the newest measurement."""
+"""The documentation shows the figures of the newest measurement."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def results() -> list[dict[str, Any]]:
 def test_the_page_has_the_figures_of_the_results(results: list[dict[str, Any]]) -> None:
     page = PAGE.read_text()
     assert with_figures(page, results) == page
-    assert "| LangChain, text, blocking |" in page
+    assert "| LangChain, text, sync |" in page
 
 
 def test_the_plot_is_of_the_results(results: list[dict[str, Any]]) -> None:

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
+import html
 import importlib
+import inspect
 import os
 import re
 import subprocess
 import sys
 import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from workflows.events import Event
 
-from runcrate_core import Runcrate
+from langchain_runcrate import RuncrateToolkit
+from runcrate_core import Runcrate, SpendLimits, __version__
 from runcrate_core.io.endpoint import Method, SyncResource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
-PACKAGES = ("runcrate_core", "langchain_runcrate", "llamaindex_runcrate", "runcrate_emulator")
+PACKAGES = (
+    "runcrate_core",
+    "langchain_runcrate",
+    "llamaindex_runcrate",
+    "runcrate_mcp",
+    "runcrate_emulator",
+)
+ADAPTERS = PACKAGES[1:3]
 INVENTORY_HEADER_LINES = 4
+DASH = "\u2013"  # stands between a parameter and its meaning
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +57,7 @@ def documented(site: Path) -> set[str]:
     return {line.split(" ")[0] for line in zlib.decompress(packed).decode().splitlines()}
 
 
-@pytest.mark.parametrize("package", PACKAGES)
+@pytest.mark.parametrize("package", [*PACKAGES, "runcrate_core.toolkit"])
 def test_every_public_name_is_in_the_reference(package: str, documented: set[str]) -> None:
     names = [name for name in importlib.import_module(package).__all__ if name[0] != "_"]
     assert names
@@ -83,3 +95,71 @@ def test_a_promise_links_to_the_source_of_its_test(site: Path) -> None:
 def test_the_site_needs_no_other_host(site: Path) -> None:
     loaded = re.compile(r'<(?:script|img|link)[^>]+(?:src|href)="https?://')
     assert [str(page) for page in site.rglob("*.html") if loaded.search(page.read_text())] == []
+
+
+def parameter_texts(page: str, path: str) -> dict[str, str]:
+    """Return the texts of the parameters that the reference lists under an object, by name."""
+    start = page.index(f'id="{path}"')
+    listing = page[start:].split("Parameters:</span>", 1)[1].split("</ul>", 1)[0]
+    items = re.findall(r"<b><code>(\w+)</code></b>(.*?)</li>", listing, re.DOTALL)
+    return {name: html.unescape(re.sub(r"<[^>]+>", " ", text)) for name, text in items}
+
+
+def constructed() -> Iterator[tuple[str, str]]:
+    """Yield the page and the path of each public class that users construct."""
+    for package in ADAPTERS:
+        module = importlib.import_module(package)
+        for name in module.__all__:
+            found = getattr(module, name)
+            if isinstance(found, type) and not issubclass(found, (Exception, Event)):
+                yield package.removesuffix("_runcrate"), f"{package}.{name}"
+    yield "core", "runcrate_core.Runcrate"
+    yield "core", "runcrate_core.AsyncRuncrate"
+    yield "spending", "runcrate_core.SpendLimits"
+    yield "emulator", "runcrate_emulator.Emulator"
+
+
+def parameters_of(found: type) -> dict[str, set[str]]:
+    """Return the names of each parameter: two, where a field has an alias."""
+    fields: dict[str, Any] = getattr(found, "model_fields", {})
+    if fields:
+        return {name: {name, field.alias} for name, field in fields.items()}
+    return {name: {name} for name in inspect.signature(found).parameters}
+
+
+@pytest.mark.parametrize(("page", "path"), list(constructed()))
+def test_every_parameter_is_in_the_reference(site: Path, page: str, path: str) -> None:
+    """Each with its meaning, and its default unless it is required."""
+    package, _, name = path.rpartition(".")
+    found = getattr(importlib.import_module(package), name)
+    texts = parameter_texts((site / f"reference/{page}/index.html").read_text(), path)
+    names = parameters_of(found)
+    assert names
+    assert [name for name, known in names.items() if not known & texts.keys()] == []
+    assert [name for name, text in texts.items() if not text.partition(DASH)[2].strip()] == []
+    optional = {
+        name
+        for name, parameter in inspect.signature(found).parameters.items()
+        if parameter.default is not inspect.Parameter.empty
+    }
+    without_default = {name for name, text in texts.items() if "default:" not in text}
+    assert without_default & optional == set()
+
+
+def test_every_argument_of_a_tool_is_in_the_reference(site: Path) -> None:
+    page = (site / "reference/agent_tools/index.html").read_text()
+    with Runcrate("rc_live_test") as client:
+        tools = RuncrateToolkit(client, limits=SpendLimits()).get_tools()
+    assert len(tools) > 20
+    for tool in tools:
+        section = page.split(f'id="{tool.name}"', 1)[1].split("<h3", 1)[0]
+        for name in tool.args:
+            row = re.search(rf"<code>{name}</code></td>(.*?)</tr>", section, re.DOTALL)
+            assert row is not None, (tool.name, name)
+            meaning = re.sub(r"<[^>]+>", "", row[1].rpartition("<td>")[2]).strip()
+            assert meaning, (tool.name, name)
+
+
+def test_the_site_has_changelog_and_version(site: Path) -> None:
+    assert "Unreleased" in (site / "changelog/index.html").read_text()
+    assert f"runcrate-integrations {__version__}" in (site / "index.html").read_text()

@@ -74,7 +74,8 @@ def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None
     monkeypatch.delenv("RUNCRATE_API_KEY")
     monkeypatch.setattr(sys, "argv", ["example"])
     yield
-    assert not [name for name in os.environ if name.startswith("RUNCRATE_")]
+    left = {name for name in os.environ if name.startswith("RUNCRATE_")}
+    assert left == {"RUNCRATE_STATE_DIR"}  # set for every test
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ResourceWarning)  # they end where a program would
         gc.collect()
@@ -103,12 +104,32 @@ def test_every_example_is_run() -> None:
     assert {path.stem for path in FOLDER.glob("*.py")} - NO_EXAMPLES == set(PRINTED)
 
 
-def test_citations_of_a_folder_of_one_s_own(
+def run_citations(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
+    monkeypatch.setattr(sys, "argv", ["example", *arguments])
+    importlib.import_module("examples.llamaindex_citations").main()
+
+
+def test_citations_of_a_directory_of_one_s_own(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / "own.md").write_text("The battery holds 7 kilowatt hours.")
-    monkeypatch.setattr(sys, "argv", ["example", str(tmp_path)])
-    importlib.import_module("examples.llamaindex_citations").main()
+    (tmp_path / "photo.png").write_bytes(b"not read")
+    run_citations(monkeypatch, str(tmp_path), "--ask", "How much does the battery hold?")
     printed = capsys.readouterr().out
     assert "Read own.md: 1 passages." in printed
-    assert "Answer:   The battery holds 7 kilowatt hours." in printed
+    assert "Question: How much does the battery hold?" in printed
+    assert "Source:   [1] own.md" in printed
+    assert "satellite" not in printed
+    run_citations(monkeypatch, str(tmp_path))
+    assert "Question: What are these documents about?" in capsys.readouterr().out
+
+
+def test_citations_without_files_and_help(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        run_citations(monkeypatch, str(tmp_path / "nothing"))
+    assert "has no PDF or Markdown file" in capsys.readouterr().err
+    with pytest.raises(SystemExit, match="0"):
+        run_citations(monkeypatch, "--help")
+    assert "--ask QUESTION" in capsys.readouterr().out

@@ -19,6 +19,7 @@ USES = {
     "langchain": ("langchain_runcrate", "ChatRuncrate"),
     "llamaindex": ("llamaindex_runcrate", "RuncrateLLM"),
     "emulator": ("runcrate_emulator", "Emulator"),
+    "mcp": ("runcrate_mcp", "build_server"),
 }
 CHECK = """
 import importlib, importlib.util, sys
@@ -55,8 +56,12 @@ def try_extra(python: str, wheel: Path, extra: str, folder: Path) -> None:
     wanted = f"{wheel}[{extra}]" if extra else str(wheel)
     run(*pip, "--constraint", ROOT / "constraints.txt", wanted, cwd=folder)
     unwanted = [module for name, module in FRAMEWORKS.items() if name != extra]
+    if extra == "mcp":  # its own server stands on starlette
+        unwanted.remove(FRAMEWORKS["emulator"])
     run(inside, "-c", CHECK, *USES[extra], *unwanted, cwd=folder)
-    for other in set(FRAMEWORKS) - {extra}:
+    for other in USES.keys() - {"", extra}:
+        if extra == "mcp" and other == "emulator":
+            continue  # half of its packages are there
         run(inside, "-c", WITHOUT, *USES[other], other, cwd=folder)
     version = subprocess.run(
         [inside, "--version"], capture_output=True, text=True, check=True

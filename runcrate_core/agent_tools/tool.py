@@ -7,16 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from runcrate_core.agent_tools.annotations import ToolAnnotations
+from runcrate_core.agent_tools.arguments import Arguments
+from runcrate_core.agent_tools.results import Result
 from runcrate_core.agent_tools.untrusted_text import Sanitizer
+from runcrate_core.protocol.steps import Flow
+from runcrate_core.spending.guard import SpendGuard
 from runcrate_core.spending.limits import refused
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from runcrate_core.agent_tools.annotations import ToolAnnotations
-    from runcrate_core.agent_tools.arguments import Arguments
-    from runcrate_core.protocol.steps import Flow
-    from runcrate_core.spending.guard import SpendGuard
     from runcrate_core.spending.ledger import SpendLedger
 
 # Called with `{"tool", "id", "status"}` while a tool waits. May return an awaitable.
@@ -80,6 +81,7 @@ class AgentTool:
         arguments: Model of its arguments.
         annotations: Its effect.
         run: Runs it; the result is JSON with its most important fields first.
+        result: Type of its result; a test compares it with the results.
         approval_prompt: Describes a call to the person who approves it.
         needs_limits: It exists only where spending limits were given.
         saves_files: It exists only where files may be saved.
@@ -91,6 +93,7 @@ class AgentTool:
     arguments: type[Arguments]
     annotations: ToolAnnotations
     run: Run
+    result: type[Result] = Result
     approval_prompt: ApprovalPrompt | None = None
     needs_limits: bool = False
     saves_files: bool = False

@@ -2,32 +2,30 @@
 
 from __future__ import annotations
 
+import os
 import pickle
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from runcrate_core.agent_tools.approval_prompts import describe_call
+from runcrate_core.agent_tools.arguments import Arguments
 from runcrate_core.agent_tools.cancellation import cancel_on_session_exit
 from runcrate_core.agent_tools.catalogue import TOOLS
-from runcrate_core.agent_tools.tool import ToolContext, ToolResult
+from runcrate_core.agent_tools.tool import ProgressCallback, ToolContext, ToolResult
 from runcrate_core.agent_tools.untrusted_text import Sanitizer
+from runcrate_core.client_pair import ClientPair
 from runcrate_core.errors import ConfigurationError
-from runcrate_core.protocol.steps import GetRunner
+from runcrate_core.protocol.steps import Flow, GetRunner
 from runcrate_core.spending.guard import SpendGuard
 from runcrate_core.spending.ledger import SpendLedger
+from runcrate_core.spending.limits import SpendLimits
+from runcrate_core.spending.plans import ApproveCallback
 from runcrate_core.spending.session import SpendSession
 
 if TYPE_CHECKING:
-    import os
-    from collections.abc import Iterable, Mapping
-
-    from runcrate_core.agent_tools.arguments import Arguments
-    from runcrate_core.agent_tools.tool import AgentTool, ProgressCallback
-    from runcrate_core.client_pair import ClientPair
-    from runcrate_core.protocol.steps import Flow
-    from runcrate_core.spending.limits import SpendLimits
-    from runcrate_core.spending.plans import ApproveCallback
+    from runcrate_core.agent_tools.tool import AgentTool
 
 
 class AgentToolbox:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from runcrate_core.spending.ledger import SpendLedger
+from runcrate_core.spending.session import SpendSession
+
 if TYPE_CHECKING:
     from runcrate_core.agent_tools.toolbox import AgentToolbox
     from runcrate_core.client_pair import ClientPair
-    from runcrate_core.spending.ledger import SpendLedger
-    from runcrate_core.spending.session import SpendSession
 
 
 class ToolkitMixin:

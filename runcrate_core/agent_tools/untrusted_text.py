@@ -67,6 +67,10 @@ class Sanitizer:
         shown = self._clean(text[: MAX_REMARK_LENGTH + _MARGIN]).strip()
         return shown if len(shown) <= MAX_REMARK_LENGTH else f"{shown[: MAX_REMARK_LENGTH - 1]}…"
 
+    def excerpt(self, text: str, max_length: int) -> str:
+        """Return the first characters of a long text."""
+        return self._clean(text[: max_length + _MARGIN])[:max_length].rstrip()
+
     def tail(self, text: str, max_length: int) -> tuple[str, int]:
         """Return the last characters of a long text, and how many before them are left out."""
         before = max(0, len(text) - max_length - _MARGIN)

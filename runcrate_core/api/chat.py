@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import cached_property, wraps
 from typing import Any, ParamSpec
 
-from runcrate_core.api.envelope import ApiModel, parse_model
+from runcrate_core.api.chat_completion import ChatCompletion, ChatMessage
+from runcrate_core.api.envelope import parse_model
 from runcrate_core.io.endpoint import (
     AsyncResource,
     SyncResource,
@@ -28,69 +29,6 @@ from runcrate_core.protocol.tool_arguments import unique_call_id
 P = ParamSpec("P")
 
 INCLUDE_USAGE: Mapping[str, Any] = {"include_usage": True}
-
-
-class FunctionCall(ApiModel):
-    """The function of a tool call; `arguments` is JSON text that a model wrote.
-
-    Some servers send the arguments as an object; they are kept as they came.
-    """
-
-    name: str = ""
-    arguments: str | dict[str, Any] | None = None
-
-
-class ToolCall(ApiModel):
-    """A call of an offered tool."""
-
-    id: str | None = None
-    type: str = "function"
-    function: FunctionCall
-
-
-class ChatMessage(ApiModel):
-    """The answer of a model; reasoning models add `reasoning_content` or `reasoning`."""
-
-    role: str = "assistant"
-    content: str | list[Any] | None = None
-    refusal: str | None = None
-    reasoning_content: str | None = None
-    tool_calls: list[ToolCall] | None = None
-
-
-class ChatChoice(ApiModel):
-    """One answer. `finish_reason`: `stop`, `length`, `tool_calls`, `content_filter` or new."""
-
-    index: int = 0
-    message: ChatMessage
-    finish_reason: str | None = None
-    logprobs: Any = None
-
-
-class ChatUsage(ApiModel):
-    """Tokens of a completion."""
-
-    prompt_tokens: int | None = None
-    completion_tokens: int | None = None
-    total_tokens: int | None = None
-    prompt_tokens_details: dict[str, Any] | None = None
-    completion_tokens_details: dict[str, Any] | None = None
-
-
-class ChatCompletion(ApiModel):
-    """A whole chat completion, in OpenAI's shape; fields that a provider adds are kept.
-
-    Attributes:
-        choices: The answers, nearly always one.
-        usage: Tokens, when the API told them.
-    """
-
-    id: str = ""
-    object: str = "chat.completion"
-    created: int | float | None = None
-    model: str = ""
-    choices: list[ChatChoice]
-    usage: ChatUsage | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,11 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
+from runcrate_core.api.chat_completion import ChatCompletion
+from runcrate_core.api.envelope import validated
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.httpx_adapter import FAILURES, failure_of
+from runcrate_core.protocol.request import Request
 from runcrate_core.protocol.response import Response, ResponseInfo
 from runcrate_core.protocol.stream_start import OpenedStream, error_of_fault, open_stream
 
@@ -17,11 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
     from types import TracebackType
 
-    from runcrate_core.api.chat import ChatCompletion
     from runcrate_core.errors import RuncrateError
     from runcrate_core.io.driver import AsyncDriver, SyncDriver
     from runcrate_core.protocol.chat_types import ChatCompletionChunk
-    from runcrate_core.protocol.request import Request
     from runcrate_core.protocol.steps import Step
 
 
@@ -68,9 +69,6 @@ class _StreamState:
         Raises:
             ResponseFormatError: A field of it is of a wrong type; it is named, not shown.
         """
-        from runcrate_core.api.chat import ChatCompletion  # noqa: PLC0415 - the chat module imports this one
-        from runcrate_core.api.envelope import validated  # noqa: PLC0415 - the same
-
         opened, folded = self._stream.opened, self._stream.reader.completion()
         head = Response(opened.status, opened.headers)
         whole = validated(ChatCompletion, folded, head, self._request)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
+from runcrate_core.io.driver import AsyncDriver, SyncDriver
 from runcrate_core.io.endpoint import AsyncResource, Method, SyncResource
 from runcrate_core.protocol.paging import PageData
+from runcrate_core.protocol.steps import Operation
 
 if TYPE_CHECKING:
     from collections.abc import (
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from runcrate_core.io.driver import AsyncDriver, SyncDriver
-    from runcrate_core.protocol.steps import Operation
 
 P = ParamSpec("P")
 T = TypeVar("T")

@@ -52,6 +52,11 @@ class SyncHttp:
         """Whether the HTTP client is the user's own."""
         return self._given is not None
 
+    @property
+    def given(self) -> HttpClient | None:
+        """The HTTP client of the user, if there is one."""
+        return self._given
+
     def client(self, config: Config) -> HttpClient:
         """Return the HTTP client of this process, made when first needed.
 
@@ -71,6 +76,8 @@ class SyncHttp:
                 # After a fork the parent's connections are left alone, not closed.
                 self._own = new_client(config.inference_url, config.base_url)
                 self._owner = os.getpid()
+                # Whoever sends holds this object: connections live as long as their last user.
+                weakref.finalize(self, _close_in_process, self._own, self._owner)
             return self._own
 
     def send(self, request: Request, config: Config) -> Response | TransportFailure:
@@ -135,6 +142,11 @@ class AsyncHttp:
     def is_given(self) -> bool:
         """Whether the HTTP client is the user's own."""
         return self._given is not None
+
+    @property
+    def given(self) -> AsyncHttpClient | None:
+        """The HTTP client of the user, if there is one."""
+        return self._given
 
     def client(self, config: Config) -> AsyncHttpClient:
         """Return the HTTP client of the running loop and process, made when first needed.
@@ -237,6 +249,12 @@ async def _close_at_end(client: AsyncHttpClient) -> AsyncGenerator[None, None]:
         yield
     finally:
         await client.aclose()
+
+
+def _close_in_process(client: HttpClient, process: int) -> None:
+    """Close a client that nobody can use any more, unless it belongs to the parent process."""
+    if process == os.getpid():
+        client.close()
 
 
 def _closed_error() -> ConfigurationError:

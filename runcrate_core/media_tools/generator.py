@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+from runcrate_core.api.video_types import Video
 from runcrate_core.media_tools import image_tool, speech_tool, video_tool
+from runcrate_core.media_tools.image_tool import ImageArguments
 from runcrate_core.media_tools.media_directory import MediaDirectory
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from pathlib import Path
-
-    from runcrate_core.api.video_types import Video
-    from runcrate_core.media_tools.image_tool import ImageArguments
-    from runcrate_core.media_tools.result import MediaResult
-    from runcrate_core.media_tools.speech_tool import SpeechArguments, SpeechFormat
-    from runcrate_core.media_tools.video_tool import VideoArguments
-    from runcrate_core.protocol.steps import Flow
+from runcrate_core.media_tools.result import MediaResult
+from runcrate_core.media_tools.speech_tool import SpeechArguments, SpeechFormat
+from runcrate_core.media_tools.video_tool import VideoArguments
+from runcrate_core.protocol.steps import Flow
 
 
 @dataclass(frozen=True)
@@ -35,6 +32,7 @@ class MediaGenerator:
         voice: The voice when a call names none.
         speech_format: `mp3` or `pcm`.
         video_model: Model for videos.
+        transcription_model: Model for transcription.
         max_images: Maximum number of images of one call.
         keep_content: Whether the bytes of images and audio are returned as well.
         wait: Whether to wait for a video; otherwise its job is returned at once.
@@ -49,6 +47,7 @@ class MediaGenerator:
     voice: str | None = None
     speech_format: SpeechFormat = "mp3"
     video_model: str = "google/veo-3.0"
+    transcription_model: str = "openai/whisper-1"
     max_images: int = 4
     keep_content: bool = False
     wait: bool = True

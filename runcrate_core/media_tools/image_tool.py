@@ -10,8 +10,11 @@ from runcrate_core.api import images
 from runcrate_core.media_tools.cost import cost_facts
 from runcrate_core.media_tools.result import MediaResult
 from runcrate_core.media_tools.tool import MediaArguments, MediaTool, Prompt
+from runcrate_core.models_catalogue import get_model_info
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from runcrate_core.media_tools.generator import MediaGenerator
     from runcrate_core.media_tools.result import MediaFile
     from runcrate_core.protocol.steps import Flow
@@ -37,14 +40,6 @@ class ImageArguments(MediaArguments):
         default=None, ge=0, le=_SEEDS - 1, description="The same seed gives the same image."
     )
     negative_prompt: str | None = Field(default=None, max_length=2000, description="What to avoid.")
-
-
-IMAGE_TOOL: Final = MediaTool(
-    "runcrate_generate_image",
-    "Generate one or more images from a description, or edit an image. They are saved as files, "
-    "whose names are returned. Takes some seconds; each image costs money.",
-    ImageArguments,
-)
 
 
 def generate_images(settings: MediaGenerator, args: ImageArguments) -> Flow[MediaResult]:
@@ -99,3 +94,21 @@ def generate_images(settings: MediaGenerator, args: ImageArguments) -> Flow[Medi
 def _content_of(image: images.GeneratedImage) -> Flow[bytes]:
     at_hand = image.content_at_hand()
     return at_hand if at_hand is not None else (yield from image.fetch())
+
+
+def _price(settings: MediaGenerator, args: ImageArguments) -> Decimal | None:
+    model = settings.image_model if args.image is None else settings.edit_model
+    info = get_model_info(model)
+    price = None if info is None else info.usd_per_image
+    return None if price is None else price * args.count
+
+
+IMAGE_TOOL: Final = MediaTool(
+    "runcrate_generate_image",
+    "Generate one or more images from a description, or edit an image. They are saved as files, "
+    "whose names are returned. Takes some seconds; each image costs money.",
+    ImageArguments,
+    lambda settings, args, _: generate_images(settings, args),
+    "image",
+    _price,
+)

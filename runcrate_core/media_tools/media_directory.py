@@ -7,7 +7,7 @@ import functools
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.files import path_inside, write_whole
@@ -15,10 +15,7 @@ from runcrate_core.media_tools.result import MediaFile
 from runcrate_core.protocol.media import is_url
 from runcrate_core.protocol.media_types import media_type, suffix_of
 from runcrate_core.protocol.redaction import redact
-from runcrate_core.protocol.steps import RunInThread
-
-if TYPE_CHECKING:
-    from runcrate_core.protocol.steps import Flow
+from runcrate_core.protocol.steps import Flow, RunInThread
 
 _NAME_BYTES: Final = 4
 
@@ -70,6 +67,14 @@ class MediaDirectory:
         content_type = media_type(content[:512], declared)
         kept = content if self.keep_content else None
         return MediaFile(target, content_type, len(content), seed, kept)
+
+    def write_text(self, label: str, text: str, suffix: str) -> Flow[MediaFile]:
+        """Write a new text file."""
+        target = self.new_path(label)
+        content = text.encode()
+        target = target.with_name(target.name + suffix)
+        yield from RunInThread(functools.partial(write_whole, target, content))
+        return MediaFile(target, "text/plain", len(content))
 
     def resolve(self, source: str | None) -> Flow[str | Path | None]:
         """Return the media that a model named: a URL, a data URI, or a file of this directory.

@@ -27,14 +27,6 @@ class SpeechArguments(MediaArguments):
     speed: float | None = Field(default=None, ge=0.25, le=4.0, description="1 is normal.")
 
 
-SPEECH_TOOL: Final = MediaTool(
-    "runcrate_text_to_speech",
-    "Synthesize speech from text. The audio is saved as a file, whose name is returned. Takes some "
-    "seconds and costs money.",
-    SpeechArguments,
-)
-
-
 def generate_speech(settings: MediaGenerator, args: SpeechArguments) -> Flow[MediaResult]:
     """Synthesize speech.
 
@@ -56,3 +48,13 @@ def generate_speech(settings: MediaGenerator, args: SpeechArguments) -> Flow[Med
     file = yield from directory.write("speech", speech.content, speech.content_type)
     facts = {"voice": voice, "characters": len(args.text)}
     return MediaResult.of_files("audio file", [file], settings.speech_model, facts)
+
+
+SPEECH_TOOL: Final = MediaTool(
+    "runcrate_text_to_speech",
+    "Synthesize speech from text. The audio is saved as a file, whose name is returned. Takes some "
+    "seconds and costs money.",
+    SpeechArguments,
+    lambda settings, args, _: generate_speech(settings, args),
+    "audio file",
+)

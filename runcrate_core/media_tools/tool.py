@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Any, Final
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from runcrate_core.agent_tools.annotations import STARTS, ToolAnnotations
 from runcrate_core.agent_tools.arguments import drop_empty_optionals
+
+if TYPE_CHECKING:
+    from runcrate_core.media_tools.generator import MediaGenerator
+    from runcrate_core.media_tools.result import MediaResult
+    from runcrate_core.protocol.steps import Flow
 
 # Longer prompts are refused before they are paid for; no documented model reads more.
 MAX_PROMPT_LENGTH: Final = 10_000
@@ -27,6 +34,18 @@ class MediaArguments(BaseModel):
         return drop_empty_optionals(cls, values)
 
 
+# Called with the job while a video is generated. May return an awaitable.
+StatusCallback = Callable[[Any], Any]
+Run = Callable[["MediaGenerator", Any, "StatusCallback | None"], "Flow[MediaResult]"]
+# Returns the published price of a call in USD, or `None` when it is not known.
+Price = Callable[["MediaGenerator", Any], Decimal | None]
+
+
+def unknown_price(_settings: MediaGenerator, _args: MediaArguments) -> Decimal | None:
+    """Return `None`: no document prints the price."""
+    return None
+
+
 @dataclass(frozen=True, slots=True)
 class MediaTool:
     """A media tool as a model sees it.
@@ -35,10 +54,16 @@ class MediaTool:
         name: Stable: approvals and policies are configured by it.
         description: Its effect, its usual duration, and that it costs money.
         arguments: Model of its arguments.
+        run: Runs it with the program's settings and the validated arguments.
+        label: Name of one result, such as `image`.
+        price: Published price of a call, before it is sent.
         annotations: Its effects, for approvals and policies.
     """
 
     name: str
     description: str
     arguments: type[MediaArguments]
+    run: Run
+    label: str
+    price: Price = unknown_price
     annotations: ToolAnnotations = STARTS

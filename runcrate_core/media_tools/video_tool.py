@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from pydantic import Field, model_validator
@@ -52,15 +53,6 @@ class VideoArguments(MediaArguments):
                 "Give either `prompt` for a new video or `video_id` for an earlier one"
             )
         return self
-
-
-VIDEO_TOOL: Final = MediaTool(
-    "runcrate_generate_video",
-    "Generate a video of some seconds from a description, or animate an image; or fetch a video "
-    "that was submitted earlier, by its video_id. It is saved as a file, whose name is returned. "
-    "Takes minutes and costs far more money than an image.",
-    VideoArguments,
-)
 
 
 def generate_video(
@@ -146,3 +138,16 @@ def _pending(job: Video, status: str, model: str, reason: str) -> MediaResult:
         f"Call this tool later with video_id={job.id!r} to fetch it; do not submit it again.",
         {"files": [], "model": model, **facts},
     )
+
+
+VIDEO_TOOL: Final = MediaTool(
+    "runcrate_generate_video",
+    "Generate a video of some seconds from a description, or animate an image; or fetch a video "
+    "that was submitted earlier, by its video_id. It is saved as a file, whose name is returned. "
+    "Takes minutes and costs far more money than an image.",
+    VideoArguments,
+    lambda settings, args, on_status: generate_video(settings, args, on_status, each_percent=True),
+    "video",
+    # Fetching a video that was paid for before is free.
+    lambda _, args: None if args.video_id is None else Decimal(0),
+)

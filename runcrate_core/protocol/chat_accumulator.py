@@ -169,6 +169,11 @@ class _ChoiceFold:
             calls = self.calls.setdefault(name, ToolCallAssembler())
             calls.repair([{"index": 0, "function": value}])
         elif isinstance(value, list):
+            if pieces := self.texts.get(name):
+                # Text before these parts stays before them.
+                text = {"type": "text", "text": "".join(pieces)}
+                self.items.setdefault(name, _ItemsFold(frozenset())).add([text])
+                pieces.clear()
             texts = _DETAIL_TEXTS if name == "reasoning_details" else frozenset[str]()
             self.items.setdefault(name, _ItemsFold(texts)).add(value)
         else:

@@ -5,13 +5,11 @@ Everything here is pure and tolerant: a value of an unexpected type is read as a
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from runcrate_core.protocol.json_object import JsonObject
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # Where models put the text of their thoughts. Runcrate documents the first (official LangChain
 # wrapper); the others are what vLLM, Groq, Cerebras and OpenRouter send for the same models.

@@ -6,13 +6,11 @@ import math
 import re
 import threading
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from runcrate_core.protocol.http_date import server_time
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
 
 # Above this a reset is a moment, below it a number of seconds (the year 2001 against 31 years).
 _EPOCH_FLOOR: Final = 1e9

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Any
@@ -13,8 +14,6 @@ from runcrate_core.protocol.redaction import public_headers
 from runcrate_core.protocol.unicode_text import may_hold_surrogates, valid_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from runcrate_core.protocol.request import Request
 
 # None of these is documented; they are what gateways commonly call it.
@@ -69,8 +68,8 @@ class Response:
     """
 
     status: int
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes = b""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
+    body: bytes = field(default=b"", repr=False)
 
     @property
     def ok(self) -> bool:

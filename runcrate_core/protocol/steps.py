@@ -14,7 +14,7 @@ value. Both are *plans*: `yield from plan` in another flow gives the value, a dr
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class StreamedResponse:
     """
 
     status: int
-    headers: dict[str, str]
+    headers: dict[str, str] = field(repr=False)
     body: Any
 
 

@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Never
+from typing import Any, Final, Never
 
 from runcrate_core.protocol.unicode_text import valid_json, valid_text
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
 
 TOKEN_LIMIT: Final = "length"  # noqa: S105 - a finish reason
 
@@ -94,7 +92,7 @@ def parse_tool_arguments(arguments: Any) -> dict[str, Any]:
     """Return the arguments of a tool call.
 
     Line breaks inside strings are accepted, as models write them; everything else is strict JSON.
-    No arguments at all are an empty object.
+    No arguments at all, and `null`, are an empty object.
 
     Args:
         arguments: JSON text, an object (some servers send that), or None.
@@ -108,8 +106,12 @@ def parse_tool_arguments(arguments: Any) -> dict[str, Any]:
     if isinstance(arguments, str):
         try:
             value = strict_json(arguments)
+            if isinstance(value, str):  # some models write the object as text inside of a text
+                value = strict_json(value)
         except (ValueError, RecursionError) as error:
             raise ToolArgumentsError(f"The arguments are not valid JSON: {error}.") from None
+    if value is None:
+        return {}
     if not isinstance(value, dict):
         kind = type(value).__name__
         raise ToolArgumentsError(f"The arguments are a JSON {kind}, not an object.")

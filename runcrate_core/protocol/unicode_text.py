@@ -114,6 +114,46 @@ class SurrogateJoiner:
                 delta[path[1]] = (delta.get(path[1]) or "") + REPLACEMENT
 
 
+class EscapeJoiner:
+    r"""Replaces escapes of half a character in JSON text that comes in pieces.
+
+    `\ud83d` without its second half is valid JSON of a text that nothing can encode. An escape at
+    the end of a piece, and a first half, are held back until the next piece.
+
+    Attributes:
+        held: What was held back.
+    """
+
+    __slots__ = ("held",)
+
+    def __init__(self) -> None:
+        self.held = ""
+
+    def feed(self, piece: str) -> str:
+        """Return as much of the text as is certain by now."""
+        text = self.held + piece
+        finished = _FINISHED.match(text)
+        end = len(text) if finished is None else finished.end()
+        self.held, text = text[end:], text[:end]
+        return _ESCAPES.sub(_without_lone_half, text)
+
+
+# Escaped characters that are no `\\u`, pairs of surrogates, single ones.
+_ESCAPES: Final = re.compile(
+    r"\\[^u]|\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}"
+    r"|(\\u[dD][89a-fA-F][0-9a-fA-F]{2})"
+)
+# All of a text but an escape that its end cuts, and a first half whose second may follow.
+_FINISHED: Final = re.compile(
+    r"(?:[^\\]+|\\u(?![dD][89abAB])[0-9a-fA-F]{4}|\\[^u]"
+    r"|\\u[dD][89abAB][0-9a-fA-F]{2}(?!\\?\Z|\\u[0-9a-fA-F]{0,3}\Z))*"
+)
+
+
+def _without_lone_half(found: re.Match[str]) -> str:
+    return "\\ufffd" if found[1] else found[0]
+
+
 def _place_of(item: Any, position: int) -> Any:
     index = item.get("index") if isinstance(item, dict) else None
     return position if index is None else index

@@ -12,23 +12,19 @@ It is written once for both clients and all frameworks: its methods return flows
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Collection
 
 from runcrate_core.errors import ConfigurationError
+from runcrate_core.protocol.steps import Flow
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.approval import Approval
+from runcrate_core.spending.cleanup import CleanupReport
 from runcrate_core.spending.instances import GuardedInstances
 from runcrate_core.spending.jobs import GuardedJobs
 from runcrate_core.spending.ledger import SpendLedger
 from runcrate_core.spending.limits import SpendLimits
+from runcrate_core.spending.plans import ApproveCallback
 from runcrate_core.spending.reservations import Reservations
-
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from runcrate_core.protocol.steps import Flow
-    from runcrate_core.spending.cleanup import CleanupReport
-    from runcrate_core.spending.plans import ApproveCallback
 
 
 class SpendGuard:

@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runcrate_core.errors import ConfigurationError, SpendRefusedError
-from runcrate_core.spending.limits import refused
+from runcrate_core.spending.limits import SpendLimits, refused
 from runcrate_core.spending.money import cents, worst_case
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from runcrate_core.spending.limits import SpendLimits
-    from runcrate_core.spending.plans import RunningResource
+from runcrate_core.spending.plans import RunningResource
 
 
 @dataclass(frozen=True)

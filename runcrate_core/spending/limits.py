@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from runcrate_core.errors import SpendRefusedError
 from runcrate_core.spending.money import usd
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
 
 # The server accepts lifetimes in this range (official SDK 0.5.0).
 MIN_RUNTIME_MINUTES: Final = 5

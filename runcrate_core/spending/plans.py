@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from decimal import Decimal
+from typing import Any, Final, Protocol
 
 from runcrate_core.spending.limits import refused
 from runcrate_core.spending.money import cents, worst_case
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-    from decimal import Decimal
 
 # After so long prices and what runs may have changed, and the plan is made anew (seconds).
 PLAN_LIFETIME_S: Final = 600.0

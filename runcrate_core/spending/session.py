@@ -11,16 +11,16 @@ import time
 import warnings
 from typing import TYPE_CHECKING, Any, Final, Self
 
+from runcrate_core.client import AsyncRuncrate, Runcrate
 from runcrate_core.client_pair import ClientPair
 from runcrate_core.spending.cleanup import CleanupReport
+from runcrate_core.spending.guard import SpendGuard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import FrameType, TracebackType
 
-    from runcrate_core.client import AsyncRuncrate, Runcrate
     from runcrate_core.protocol.steps import Flow
-    from runcrate_core.spending.guard import SpendGuard
 
 # How long leaving a session may take, in seconds: what has not ended then ends by its lifetime.
 END_TIMEOUT_S: Final = 90.0

@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,15 +26,15 @@ from runcrate_core.errors import (
 )
 from runcrate_core.ssh.certificates import valid_until
 from runcrate_core.ssh.host_keys import HostKey, HostKeyStore
+from runcrate_core.ssh.login import Login
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-    from runcrate_core.ssh.login import Login
 
-    # Asked for each connection: takes a public key (`None` with an own key), returns the login.
-    LogIn = Callable[[str | None], Awaitable[Login]]
+# Asked for each connection: takes a public key (`None` with an own key), returns the login.
+LogIn = Callable[[str | None], Awaitable[Login]]
 
 # OpenSSH allows 10 sessions on one connection unless it is configured otherwise. One is left for
 # files and one to end a command.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import inspect
+import os
 import secrets
 from collections.abc import Callable
 from pathlib import Path
@@ -17,24 +18,22 @@ from runcrate_core.ssh.commands import (
     DEFAULT_MAX_OUTPUT,
     DEFAULT_TIMEOUT_S,
     KILL_AFTER_S,
+    CommandResult,
     Keep,
     OutputCollector,
     command_line,
     is_timeout,
     kill_line,
 )
-from runcrate_core.ssh.connection import Connection, ConnectionOptions, open_session
+from runcrate_core.ssh.connection import Connection, ConnectionOptions, LogIn, open_session
 from runcrate_core.ssh.file_transfer import FileTransfer, OnProgress
 from runcrate_core.ssh.port_forward import PortForward
+from runcrate_core.ssh.remote_paths import RemoteFile
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import AsyncIterator, Generator
     from types import TracebackType
 
-    from runcrate_core.ssh.commands import CommandResult
-    from runcrate_core.ssh.connection import LogIn
-    from runcrate_core.ssh.remote_paths import RemoteFile
 
 # Called with each piece of output; may return an awaitable.
 OnOutput = Callable[[str], Any]

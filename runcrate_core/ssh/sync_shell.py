@@ -10,6 +10,8 @@ from __future__ import annotations
 import asyncio
 import functools
 import weakref
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
 from anyio.from_thread import BlockingPortal, start_blocking_portal
@@ -18,8 +20,7 @@ from runcrate_core.ssh.connection import closed_error
 from runcrate_core.ssh.shell import AsyncInstanceShell
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
-    from concurrent.futures import Future
+    from collections.abc import Awaitable
     from types import TracebackType
 
 P = ParamSpec("P")

@@ -7,16 +7,13 @@ import glob
 import hashlib
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from runcrate_core.protocol.media import is_url
 from runcrate_core.protocol.redaction import origin_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
 
 _SEPARATORS: Final = re.escape(os.sep + (os.altsep or ""))
 _ANY_DEPTH: Final = re.compile(rf"(?:^|(?<=[{_SEPARATORS}]))\*\*(?:[{_SEPARATORS}]+|$)")

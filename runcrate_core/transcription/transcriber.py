@@ -20,8 +20,9 @@ from runcrate_core.errors import (
     RuncrateError,
 )
 from runcrate_core.protocol.downloads import download_flow
-from runcrate_core.protocol.media import is_url
-from runcrate_core.protocol.steps import RunInThread
+from runcrate_core.protocol.media import MediaInput, is_url
+from runcrate_core.protocol.steps import Flow, RunInThread
+from runcrate_core.transcription.audio_sources import AudioSource
 from runcrate_core.transcription.audio_splitter import can_split, split_audio
 from runcrate_core.transcription.segment import Segment
 from runcrate_core.transcription.subtitles import read_subtitles
@@ -36,9 +37,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runcrate_core.api.audio import Transcription
-    from runcrate_core.protocol.media import MediaInput
-    from runcrate_core.protocol.steps import Flow
-    from runcrate_core.transcription.audio_sources import AudioSource
 
 # The maximum upload of most transcription providers.
 MAX_UPLOAD_BYTES: Final = 25 * 1024 * 1024

@@ -279,7 +279,7 @@ def _sampled(node: tuple[Any, Any]) -> str:
         case "AT" | "ASSERT" | "ASSERT_NOT":
             return ""
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
-            return "".join(map(_sampled, value[2])) * min(value[0], _MAX_TEXT)
+            return "".join(map(_sampled, value[2])) * min(int(value[0]), _MAX_TEXT)
         case "SUBPATTERN" | "ATOMIC_GROUP":
             return "".join(map(_sampled, value[-1] if kind == "SUBPATTERN" else value))
         case "BRANCH":

@@ -290,3 +290,12 @@ def test_whole_may_be_changed_without_changing_the_next():
     first["choices"][0]["logprobs"]["content"].append(2)
     first["choices"].clear()
     assert accumulator.completion() == before
+
+
+def test_parts_and_text_of_a_content_stay_in_the_order_in_which_they_came() -> None:
+    fold = ChatAccumulator()
+    part = {"type": "text", "text": "c"}
+    for content in ("a", "b", [part], "d", [part], "e"):
+        fold.add({"choices": [{"index": 0, "delta": {"content": content}}]})
+    content = fold.completion()["choices"][0]["message"]["content"]
+    assert "".join(item["text"] for item in content) == "abcdce"

@@ -68,8 +68,6 @@ def test_no_arguments_are_none_only_for_a_tool_without_parameters(blank: object)
         '{"a": 1e999}',
         "[1]",
         "1",
-        "null",
-        '"{}"',
         "{} {}",
         "{'a': 1}",
         "[" * 10_000,
@@ -78,6 +76,12 @@ def test_no_arguments_are_none_only_for_a_tool_without_parameters(blank: object)
 def test_other_than_a_json_object_is_an_error(text: str) -> None:
     with pytest.raises(ToolArgumentsError, match="arguments"):
         parse_tool_arguments(text)
+
+
+@pytest.mark.parametrize("text", ["null", '"{}"', " {} "])
+def test_null_and_an_object_written_as_text_inside_of_a_text_are_read(text: str) -> None:
+    assert parse_tool_arguments(text) == {}
+    assert parse_tool_arguments(json.dumps(json.dumps({"a": 1}))) == {"a": 1}
 
 
 def test_line_breaks_objects_and_half_characters_are_read() -> None:

@@ -20,12 +20,13 @@ import httpx
 import pytest
 from langchain_core.load import dumpd, dumps, load
 from langchain_core.rate_limiters import InMemoryRateLimiter
+from pydantic import SecretStr
 
 from langchain_runcrate import ChatRuncrate, RuncrateEmbeddings, clients
 from langchain_runcrate.clients import ClientLease, ClientSettings
 from runcrate_core import ConfigurationError
 from tests.core.scripted_server import Reply, ScriptedServer
-from tests.langchain.chat_service import KEY, MODEL, chat, completion, whole
+from tests.langchain.chat_service import KEY, MODEL, chat, completion, streamed, whole
 
 SECRET = "rc_live_secret_value"
 HEADERS = {"X-Gateway-Token": "gateway_secret_value"}
@@ -392,3 +393,62 @@ def test_embeddings_share_the_connections_of_models():
         embeddings.close()
         model.close()
         assert closed(server)
+
+
+def answering_slowly(count: int) -> list[Reply]:
+    return [Reply(body=[0.05, json.dumps(completion()).encode()]) for _ in range(count)]
+
+
+def with_key(model: ChatRuncrate, key: str) -> ChatRuncrate:
+    model.api_key = SecretStr(key)
+    return model
+
+
+COPIES: list[Any] = [
+    lambda model, key: model.model_copy(update={"api_key": SecretStr(key)}),
+    lambda model, key: with_key(copy.copy(model), key),
+    lambda model, key: with_key(copy.deepcopy(model), key),
+    with_key,  # a key that is rotated on one model
+]
+
+
+@pytest.mark.parametrize("copied", COPIES)
+def test_copies_with_other_keys_do_not_disturb_each_other(copied: Any) -> None:
+    with ScriptedServer(*answering_slowly(24)) as server:
+        model = chat(server)
+
+        def call(number: int) -> str:
+            mine = copied(model, f"rc_live_test_{number}")
+            text = str(mine.invoke("x").text)
+            if number % 5 == 0:
+                mine.close()  # while others are in the middle of their calls
+            return text
+
+        with concurrent.futures.ThreadPoolExecutor(6) as pool:
+            assert list(pool.map(call, range(24))) == ["Hello!"] * 24
+        keys = {received.headers["authorization"] for received in server.received}
+        assert len(keys) > 12
+
+
+def test_a_stream_goes_on_when_its_model_is_closed_or_gone() -> None:
+    with ScriptedServer(streamed(*({"content": text} for text in "abc")), whole()) as server:
+        model = chat(server)
+        stream = model.stream("x")
+        pieces = [next(stream).text]
+        model.close()
+        model.invoke("y")
+        del model
+        gc.collect()
+        pieces += [chunk.text for chunk in stream]
+        assert "".join(pieces) == "abc"
+
+
+def test_a_copy_keeps_its_connections_when_the_model_is_closed() -> None:
+    with ScriptedServer(*[whole()] * 3) as server:
+        model = chat(server)
+        model.invoke("x")
+        twin = copy.copy(model)
+        twin.invoke("x")
+        model.close()
+        twin.invoke("x")
+        assert server.connections == 1

@@ -12,7 +12,7 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
 from langchain_runcrate import RuncrateRefusalError, errors
-from langchain_runcrate.structured_output import PydanticResponseParser
+from langchain_runcrate.structured_parsers import StructuredAnswerParser
 from tests.core.scripted_server import ScriptedServer
 from tests.langchain.chat_service import chat, streamed, tool_delta, whole
 
@@ -189,7 +189,7 @@ def test_instructions_join_a_system_message_that_is_there():
 
 
 def test_texts_alone_are_parsed_too():
-    assert PydanticResponseParser(pydantic_object=Joke).parse(TEXT) == Joke(setup="Why?")
+    assert StructuredAnswerParser(target=Joke).parse(TEXT) == Joke(setup="Why?")
 
 
 def test_a_filtered_answer_is_a_refusal():

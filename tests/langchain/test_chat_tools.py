@@ -13,7 +13,7 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
-from tests.core.scripted_server import ScriptedServer
+from tests.core.scripted_server import Reply, ScriptedServer
 from tests.langchain.chat_service import (
     EVERY,
     calls_delta,
@@ -198,7 +198,8 @@ SCHEMA = {"title": "Price", "type": "object", "properties": {"usd": {"type": "nu
 )
 def test_response_formats_in_openais_form(response_format):
     sent = wire_response_format(response_format, strict=True)
-    expected = {"name": "Price", "schema": SCHEMA, "strict": True}
+    closed = SCHEMA | {"required": ["usd"], "additionalProperties": False}
+    expected = {"name": "Price", "schema": closed, "strict": True}
     assert sent == {"type": "json_schema", "json_schema": expected}
 
 
@@ -262,3 +263,16 @@ def test_an_agent_without_tools_sends_none():
         agent = create_agent(chat(server), tools=[], response_format=GetPrice)
         agent.invoke({"messages": [{"role": "user", "content": "Which?"}]})
     assert "tools" not in server.received[0].json
+
+
+def test_a_model_with_fallbacks_takes_tools_and_schemas():
+    refused = Reply(429, {"error": {"message": "slow down", "code": "rate_limited"}})
+    arguments = '{"gpu": "H100"}'
+    function = {"name": "GetPrice", "arguments": arguments}
+    call = whole({"content": None, "tool_calls": [{"id": "c", "function": function}]})
+    with ScriptedServer(refused, call, refused, whole({"content": arguments})) as server:
+        model = chat(server).with_fallbacks([chat(server)])
+        message = model.bind_tools([GetPrice]).invoke("x")
+        assert message.tool_calls[0]["args"] == {"gpu": "H100"}
+        parsed = model.with_structured_output(GetPrice, method="json_schema").invoke("x")
+        assert parsed == GetPrice(gpu="H100")

@@ -53,6 +53,7 @@ async def test_a_whole_answer(made_llm, service, way) -> None:
         ToolCallBlock(tool_call_id="c2", tool_name="look", tool_kwargs={}),
     ]
     assert last.additional_kwargs == {
+        "finish_reason": "tool_calls",
         "prompt_tokens": 11,
         "completion_tokens": 7,
         "total_tokens": 18,
@@ -295,7 +296,7 @@ async def test_the_official_wrappers_shape_is_served_too(made_llm, service) -> N
     service.will_say(completion("a", reasoning="t", usage=None))
     last = (await collected(made_llm().stream_chat([ChatMessage(content="x")])))[-1]
     assert last.message.blocks[0].additional_information == {"field": "reasoning"}
-    assert last.additional_kwargs == {}
+    assert last.additional_kwargs == {"finish_reason": "stop"}
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ConfigDict, Field
 
 from llamaindex_runcrate import structured
-from llamaindex_runcrate.structured import response_format
+from llamaindex_runcrate.schemas import response_format
 from runcrate_core import AuthenticationError, BadRequestError, UnprocessableEntityError
 from tests.llamaindex.service import completion, refusal
 from tests.llamaindex.ways import collected
@@ -183,10 +183,10 @@ async def test_partials_grow_and_never_show_half_a_number(made_llm, service, way
         song["seconds"]
         for partial in partials
         for song in partial.model_dump().get("songs") or []
-        if "seconds" in song
+        if song["seconds"] is not None
     }
     assert seconds == {61, 62}
-    assert all(isinstance(partial, Album | FlexibleModel) for partial in partials)
+    assert all(isinstance(partial, FlexibleModel) for partial in partials[:-1])
     assert isinstance(partials[-1], Album)
 
 

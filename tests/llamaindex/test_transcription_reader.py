@@ -174,7 +174,7 @@ async def test_so_many_at_once_and_in_order(
     runcrate_emulator.fail("POST /audio/transcriptions", latency_s=0.05, times=None)
     reader = RuncrateTranscriptionReader(max_concurrency=2, **settings)
     under_way, most = 0, 0
-    heard = RuncrateTranscriptionReader._heard
+    heard = RuncrateTranscriptionReader._transcribed
 
     async def counted(self: Any, recording: rt.AudioSource) -> list[Document]:
         nonlocal under_way, most
@@ -186,7 +186,7 @@ async def test_so_many_at_once_and_in_order(
             under_way -= 1
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RuncrateTranscriptionReader, "_heard", counted)
+        patch.setattr(RuncrateTranscriptionReader, "_transcribed", counted)
         documents = await reader.aload_data(paths)
     assert [document.metadata["source"] for document in documents] == list(map(str, paths))
     assert most == 2

@@ -1,0 +1,211 @@
+"""JSON schemas of tools and structured answers, with the meaning of the classes they come from.
+
+LangChain's converters write every reference out in full. A class that contains itself has no such
+form, so its schema keeps `$defs` and `$ref`; all others are converted by LangChain.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import TYPE_CHECKING, Any, Final
+
+from langchain_core.tools import BaseTool
+from langchain_core.tools.base import create_schema_from_function
+from langchain_core.utils.function_calling import convert_to_openai_function
+from langchain_core.utils.pydantic import is_basemodel_subclass
+from pydantic import BaseModel, TypeAdapter
+from pydantic.errors import PydanticUserError
+from typing_extensions import is_typeddict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Schema = dict[str, Any]
+
+# Where a schema holds further schemas: by name, in a list, or one.
+_NAMED: Final = ("$defs", "definitions", "properties", "patternProperties", "dependentSchemas")
+_LISTED: Final = ("allOf", "anyOf", "oneOf", "prefixItems")
+_SINGLE: Final = ("additionalProperties", "contains", "if", "items", "not", "propertyNames", "then")
+
+
+def function_of(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
+    """Return the OpenAI function for a class, function, tool or schema; nothing is changed.
+
+    Args:
+        tool: A Pydantic class, a `TypedDict`, a Python function, a `BaseTool`, or a dict in the
+            form of OpenAI, Anthropic or JSON schema.
+        strict: Whether arguments must follow the schema exactly; not sent if `None`.
+    """
+    tool = _with_root(copy.deepcopy(tool)) if isinstance(tool, dict) else tool
+    schema = _schema_of(tool)
+    if schema is not None and _is_recursive(schema):
+        function = _recursive_function(tool, schema)
+    else:
+        function = convert_to_openai_function(tool)
+    function["parameters"] = _portable(function.get("parameters") or {"type": "object"})
+    return strict_function(function, strict)
+
+
+def strict_function(function: dict[str, Any], strict: bool | None) -> dict[str, Any]:  # noqa: FBT001 - passed on
+    """Return a function with `strict`, and its schema closed at every level if that is true."""
+    if strict is None:
+        return function
+    if not strict:
+        return {**function, "strict": False}
+    parameters = function.get("parameters") or {"type": "object", "properties": {}}
+    return {**function, "parameters": closed(parameters), "strict": True}
+
+
+def closed(schema: Schema) -> Schema:
+    """Return a schema whose objects require all their members and allow no others.
+
+    Objects without named members, such as `dict[str, int]`, stay open: closed they would have to
+    be empty. The root is closed always.
+    """
+    return {**_map_schemas(schema, _close), "additionalProperties": False}
+
+
+def json_schema_of(schema: Any) -> Schema:
+    """Return the JSON schema of a class or dict, with its name as the title."""
+    function = function_of(schema)
+    described = {
+        name: function[key]
+        for name, key in (("title", "name"), ("description", "description"))
+        if key in function
+    }
+    return {**described, **function.get("parameters", {})}
+
+
+def _close(schema: Schema) -> Schema:
+    if not schema.get("properties"):
+        return schema
+    return {**schema, "required": list(schema["properties"]), "additionalProperties": False}
+
+
+def _portable(schema: Schema) -> Schema:
+    """Return a schema for servers that read JSON schema alone, as the parameters of a function."""
+    schema = _map_schemas(schema, _without_discriminator)
+    if schema.get("type") == "object" and "properties" not in schema:
+        return {**schema, "properties": {}}  # required by OpenAI, vLLM and others
+    return schema
+
+
+def _without_discriminator(schema: Schema) -> Schema:
+    """Drop OpenAPI's `discriminator`: it refers to `$defs`, and the members' constants say it."""
+    if not isinstance(schema.get("discriminator"), dict):
+        return schema
+    schema = {name: value for name, value in schema.items() if name != "discriminator"}
+    if "oneOf" in schema:  # strict modes know `anyOf` only; the constants exclude each other
+        schema["anyOf"] = schema.pop("oneOf")
+    return schema
+
+
+def _map_schemas(schema: Any, change: Callable[[Schema], Schema]) -> Any:
+    """Return a schema with a change made to it and to every schema in it."""
+    if not isinstance(schema, dict):
+        return schema
+    mapped = dict(schema)
+    for name in _NAMED:
+        if isinstance(inner := mapped.get(name), dict):
+            mapped[name] = {key: _map_schemas(value, change) for key, value in inner.items()}
+    for name in _LISTED:
+        if isinstance(items := mapped.get(name), list):
+            mapped[name] = [_map_schemas(item, change) for item in items]
+    for name in _SINGLE:
+        if name in mapped:
+            mapped[name] = _map_schemas(mapped[name], change)
+    return change(mapped)
+
+
+def _with_root(schema: Schema) -> Schema:
+    """Return a JSON schema with a root of its own, instead of a reference to a definition."""
+    reference = schema.get("$ref")
+    if not isinstance(reference, str) or not reference.startswith("#/"):
+        return schema
+    target = _resolved(schema, reference)
+    if not isinstance(target, dict):
+        return schema
+    rest = {name: value for name, value in schema.items() if name != "$ref"}
+    return {"title": reference.rsplit("/", 1)[-1], **copy.deepcopy(target), **rest}
+
+
+def _schema_of(tool: Any) -> Schema | None:
+    """Return the JSON schema behind anything that has one, references included."""
+    if isinstance(tool, BaseTool):
+        tool = tool.tool_call_schema
+    elif callable(tool) and not isinstance(tool, type):
+        tool = create_schema_from_function(
+            getattr(tool, "__name__", "function"),
+            tool,
+            parse_docstring=True,
+            error_on_invalid_docstring=False,
+            include_injected=False,
+        )
+    if isinstance(tool, dict):
+        return tool
+    try:
+        if isinstance(tool, type) and issubclass(tool, BaseModel):
+            return _with_root(tool.model_json_schema())
+        if is_typeddict(tool):
+            return _with_root(TypeAdapter(tool).json_schema())
+    except (PydanticUserError, TypeError):
+        return None  # LangChain's converter reads more, or says what is wrong
+    return None
+
+
+def _recursive_function(tool: Any, schema: Schema) -> dict[str, Any]:
+    if is_typeddict(tool) or isinstance(tool, dict):
+        function: dict[str, Any] = {"name": schema["title"]}
+        if description := schema.get("description"):
+            function["description"] = description
+    else:
+        function = convert_to_openai_function(tool)
+    parameters = _map_schemas(schema, _without_title)
+    parameters.pop("description", None)
+    return {**function, "parameters": parameters}
+
+
+def _without_title(schema: Schema) -> Schema:
+    return {name: value for name, value in schema.items() if name != "title"}
+
+
+def _is_recursive(schema: Schema) -> bool:
+    finished: set[str] = set()
+
+    def leads_back(value: Any, open_references: frozenset[str]) -> bool:
+        if isinstance(value, list):
+            return any(leads_back(item, open_references) for item in value)
+        if not isinstance(value, dict):
+            return False
+        reference = value.get("$ref")
+        if isinstance(reference, str) and reference not in finished:
+            if reference in open_references:
+                return True
+            if leads_back(_resolved(schema, reference), open_references | {reference}):
+                return True
+            finished.add(reference)
+        return any(leads_back(item, open_references) for item in value.values())
+
+    return leads_back(schema, frozenset())
+
+
+def _resolved(schema: Schema, reference: str) -> Any:
+    """Return what a reference within the schema points at; None for any other."""
+    target: Any = schema
+    path, *parts = reference.split("/")
+    if path != "#":
+        return None
+    for part in parts:
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(target, list) and name.isdecimal() and int(name) < len(target):
+            target = target[int(name)]
+        elif isinstance(target, dict):
+            target = target.get(name)
+        else:
+            return None
+    return target
+
+
+def is_pydantic(schema: Any) -> bool:
+    """Return whether a schema is a Pydantic class, of version 1 or 2."""
+    return isinstance(schema, type) and is_basemodel_subclass(schema)

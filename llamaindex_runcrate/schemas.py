@@ -1,0 +1,167 @@
+"""Schemas and names of tools and structured answers, in the service's form.
+
+LlamaIndex's own conversion loses the root of a recursive class and sends strict schemas that are
+closed at the top only; servers refuse both.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from llama_index.core.tools.types import ToolMetadata
+
+from runcrate_core.toolkit import ToolNames
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from llama_index.core.tools.types import BaseTool
+    from pydantic import BaseModel
+
+_SCHEMAS_BY_NAME: Final = frozenset({"properties", "$defs", "definitions"})
+# The members of a schema that describe a tool's parameters.
+_PARAMETER_MEMBERS: Final = ("type", "properties", "required", "definitions", "$defs")
+_CHOICES: Final = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
+
+# The property that holds an answer which is not an object, such as a list: schemas sent to the
+# service describe objects.
+ROOT_PROPERTY: Final = "root"
+
+
+def wire_tools(
+    tools: Sequence[BaseTool],
+    *,
+    names: ToolNames | None = None,
+    strict: bool | None = None,
+) -> list[dict[str, Any]]:
+    """Return tools in the service's form.
+
+    Args:
+        tools: The tools.
+        names: The tools' names on the wire.
+        strict: Whether arguments must follow the schema exactly; not sent when None, since some
+            servers refuse the field.
+    """
+    return [_wire_tool(tool.metadata, names or ToolNames(), strict) for tool in tools]
+
+
+def _wire_tool(
+    metadata: ToolMetadata,
+    names: ToolNames,
+    strict: bool | None,  # noqa: FBT001 - private
+) -> dict[str, Any]:
+    wire = metadata.to_openai_tool(skip_length_check=True)
+    function = wire["function"]
+    function["name"] = names.to_wire(metadata.get_name())
+    function["parameters"] = _parameters(metadata)
+    if strict is not None:
+        function["strict"] = strict
+    if strict:
+        function["parameters"] = _closed(function["parameters"])
+    return wire
+
+
+def _parameters(metadata: ToolMetadata) -> dict[str, Any]:
+    is_overridden = type(metadata).get_parameters_dict is not ToolMetadata.get_parameters_dict
+    if metadata.fn_schema is None or is_overridden:
+        schema = metadata.get_parameters_dict()
+    else:
+        schema = object_schema(metadata.fn_schema)
+    parameters = {name: schema[name] for name in _PARAMETER_MEMBERS if name in schema}
+    parameters.setdefault("type", "object")
+    parameters.setdefault("properties", {})
+    return parameters
+
+
+def wire_tool_choice(
+    choice: str | Mapping[str, Any] | None,
+    *,
+    required: bool = False,
+    names: ToolNames | None = None,
+) -> str | dict[str, Any] | None:
+    """Return a tool choice in the service's form; None where its default is meant.
+
+    Args:
+        choice: `auto`, `none`, `required`, `any`, the name of a tool, or the service's own form.
+        required: No choice means that some tool must be called.
+        names: The tools' names on the wire.
+    """
+    names = names or ToolNames()
+    match choice:
+        case None:
+            return "required" if required else None
+        case str():
+            return _CHOICES.get(choice) or {
+                "type": "function",
+                "function": {"name": names.to_wire(choice)},
+            }
+        case {"function": {"name": str(name)} as function}:
+            return {**choice, "function": {**function, "name": names.to_wire(name)}}
+        case _:
+            return dict(choice)
+
+
+def response_format(output_cls: type[BaseModel], *, strict: bool | None = None) -> dict[str, Any]:
+    """Return the `response_format` that holds an answer to a class."""
+    schema = object_schema(output_cls)
+    name = ToolNames().to_wire(schema.get("title") or output_cls.__name__)
+    wire: dict[str, Any] = {"name": name, "schema": schema}
+    if strict is not None:
+        wire["strict"] = strict
+    if strict:
+        wire["schema"] = _closed(schema)
+    return {"type": "json_schema", "json_schema": wire}
+
+
+def object_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Return the JSON schema of a class, with an object at its root.
+
+    The root of a recursive class is a reference, which is replaced by its definition. A class
+    whose values are not objects, such as a list, becomes an object with the property `root`.
+    """
+    schema = model.model_json_schema()
+    definitions = schema.get("$defs", {})
+    if "$ref" in schema:
+        name = str(schema["$ref"]).rpartition("/")[2]
+        schema = {**definitions[name], **schema}
+        del schema["$ref"]
+    if schema.get("type") == "object":
+        return schema if "properties" in schema else {**schema, "properties": {}}
+    wrapped: dict[str, Any] = {
+        "title": schema.get("title") or model.__name__,
+        "type": "object",
+        "properties": {
+            ROOT_PROPERTY: {
+                key: item for key, item in schema.items() if key not in ("$defs", "title")
+            }
+        },
+        "required": [ROOT_PROPERTY],
+    }
+    return wrapped | ({"$defs": definitions} if definitions else {})
+
+
+def _closed(schema: Any) -> Any:
+    """Close every object of a schema, as strict servers demand: no extras, nothing optional.
+
+    They know neither defaults nor `oneOf`, nor references with anything beside them.
+    """
+    if isinstance(schema, list):
+        return [_closed(item) for item in schema]
+    if not isinstance(schema, dict):
+        return schema
+    closed: dict[str, Any] = {}
+    for name, item in schema.items():
+        if name in _SCHEMAS_BY_NAME and isinstance(item, dict):
+            closed[name] = {key: _closed(inner) for key, inner in item.items()}
+        elif name == "oneOf":
+            closed["anyOf"] = _closed(item)
+        elif name not in ("default", "discriminator"):
+            closed[name] = item if name in ("enum", "const", "required") else _closed(item)
+    if isinstance(closed.get("properties"), dict):
+        closed["additionalProperties"] = False
+        closed["required"] = list(closed["properties"])
+    elif closed.get("type") == "object" and "additionalProperties" not in closed:
+        closed |= {"properties": {}, "required": [], "additionalProperties": False}
+    if "$ref" in closed and len(closed) > 1:
+        closed["anyOf"] = [{"$ref": closed.pop("$ref")}]
+    return closed

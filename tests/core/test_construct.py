@@ -1,0 +1,96 @@
+"""`construct` fills pydantic objects as `model_construct` does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from langchain_core.messages import AIMessageChunk
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    CompletionResponse,
+    MessageRole,
+    TextBlock,
+    ToolCallBlock,
+)
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from runcrate_core.toolkit import construct
+
+
+class Plain(BaseModel):
+    """A class with a default."""
+
+    name: str
+    count: int = 3
+
+
+class Open(BaseModel):
+    """A class that keeps what it does not know."""
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+
+
+MESSAGE = ChatMessage(role=MessageRole.ASSISTANT, blocks=[TextBlock(text="x")])
+
+
+@pytest.mark.parametrize(
+    ("kind", "fields", "extra"),
+    [
+        (Plain, {"name": "a", "count": 1}, None),
+        (Open, {"name": "a"}, {"more": [1]}),
+        (TextBlock, {"block_type": "text", "text": "x"}, None),
+        (
+            ToolCallBlock,
+            {
+                "block_type": "tool_call",
+                "tool_call_id": "c",
+                "tool_name": "look",
+                "tool_kwargs": {"at": 1},
+            },
+            None,
+        ),
+        (ChatMessage, dict(MESSAGE.__dict__), None),
+        (
+            ChatResponse,
+            {
+                "message": MESSAGE,
+                "raw": {"id": "1"},
+                "delta": "x",
+                "logprobs": None,
+                "additional_kwargs": {},
+            },
+            None,
+        ),
+        (
+            CompletionResponse,
+            {"text": "x", "additional_kwargs": {}, "raw": None, "logprobs": None, "delta": None},
+            None,
+        ),
+        (AIMessageChunk, dict(AIMessageChunk(content="x").__dict__), {}),
+    ],
+)
+def test_it_equals_model_construct(
+    kind: type[BaseModel], fields: dict[str, Any], extra: dict[str, Any] | None
+) -> None:
+    ours = construct(kind, dict(fields), extra=extra)
+    pydantics = kind.model_construct(**fields, **(extra or {}))
+    assert type(ours) is type(pydantics)
+    assert ours == pydantics
+    assert ours.model_fields_set == set(fields)
+    assert ours.model_dump() == pydantics.model_dump()
+    assert ours.model_copy(deep=True) == pydantics
+
+
+def test_the_names_that_count_as_given_can_be_chosen() -> None:
+    chosen = construct(Plain, {"name": "a", "count": 3}, fields_set={"name"})
+    assert chosen == Plain.model_construct(name="a")
+    assert chosen.model_dump(exclude_unset=True) == {"name": "a"}
+
+
+def test_nothing_is_validated() -> None:
+    with pytest.raises(ValidationError):
+        Plain.model_validate({"name": 1})
+    assert construct(Plain, {"name": 1, "count": "x"}).name == 1  # type: ignore[comparison-overlap]

@@ -1,0 +1,349 @@
+"""An answer that is incomplete is never taken for complete, streamed or not."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import warnings
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from langchain.agents import create_agent
+from langchain_core.exceptions import OutputParserException
+from langchain_core.messages import AIMessage, AIMessageChunk, HumanMessage, ToolMessage
+from langchain_core.outputs import ChatGeneration
+from langchain_core.tools import tool
+from pydantic import BaseModel, Field, field_validator, model_validator
+
+from langchain_runcrate import RuncrateRefusalError
+from langchain_runcrate.responses import ResponseContext, assistant_message
+from langchain_runcrate.streaming import StreamReader
+from langchain_runcrate.structured_parsers import RawAnswerParser, StructuredAnswerParser
+from runcrate_core.protocol.chat_stream import ChatStreamReader
+from tests.core.scripted_server import ScriptedServer, sse
+from tests.langchain.chat_service import calls_delta, chat, chunk, streamed, tool_delta, whole
+
+TOOL = {
+    "type": "function",
+    "function": {"name": "wipe", "parameters": {"properties": {"path": {"type": "string"}}}},
+}
+CONTEXT = ResponseContext("m", tools=[TOOL])
+HALF = '{"path": "/data/ol'
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text() | st.floats(allow_nan=False),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+arguments = st.dictionaries(st.text(), json_values, max_size=3)
+
+
+def call_piece(arguments: str, id: str | None = None, name: str | None = None) -> Any:  # noqa: A002
+    return calls_delta(tool_delta(0, arguments, id, name))
+
+
+def summed(pieces: list[str], finish: str, name: str = "wipe") -> AIMessageChunk:
+    """Return the sum of the chunks of a streamed call, its arguments in these pieces."""
+    core, reader = ChatStreamReader(idle_s=60, now=0), StreamReader(CONTEXT)
+    deltas = [call_piece("", id="c", name=name), *map(call_piece, pieces)]
+    data = b"".join(sse(*map(chunk, deltas), chunk({}, finish)))
+    read = [reader.read(one) for one in core.feed(data, 0)]
+    chunks = [*filter(None, read), *reader.end(core.completion(), None)]
+    total = chunks[0].message
+    for one in chunks[1:]:
+        total += one.message
+    assert isinstance(total, AIMessageChunk)
+    return total
+
+
+def unstreamed(text: str, finish: str) -> AIMessage:
+    call = {"id": "c", "function": {"name": "wipe", "arguments": text}}
+    return assistant_message({"tool_calls": [call]}, "", finish_reason=finish, context=CONTEXT)
+
+
+@given(arguments, st.data(), st.sampled_from(["length", "tool_calls", "stop"]))
+def test_a_call_cut_anywhere_is_invalid_streamed_as_whole(
+    values: dict[str, Any], data: st.DataObject, finish: str
+) -> None:
+    text = json.dumps(values, ensure_ascii=data.draw(st.booleans()))
+    cut = data.draw(st.integers(0, len(text)))
+    piece = data.draw(st.integers(0, cut))
+    stream = summed([text[:piece], text[piece:cut]], finish)
+    message = unstreamed(text[:cut], finish)
+    expected = [values] if cut == len(text) else []
+    for one in (stream, message):
+        assert [call["args"] for call in one.tool_calls] == expected
+        assert len(one.invalid_tool_calls) == 1 - len(expected)
+    assert [call["args"] for call in message.invalid_tool_calls] == [text[:cut]] * (cut < len(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"path": NaN}',
+        '{"path": 1e999}',
+        "[1]",
+        '{"path": 1} {"path": 2}',
+        '{"path": 1}]',
+        '""',
+        "\\",
+    ],
+)
+def test_arguments_that_are_not_one_json_object_are_invalid(text: str) -> None:
+    for message in (summed([text], "tool_calls"), unstreamed(text, "tool_calls")):
+        assert message.tool_calls == []
+        assert (message.invalid_tool_calls[0]["args"] or "").startswith(text)
+
+
+@given(st.data())
+def test_half_characters_in_arguments_are_replaced_in_streams_too(data: st.DataObject) -> None:
+    text = r'{"a": "x\ud83d", "b": "\ud83d\ude00\\ud83d", "c": "\ude00\n"}'
+    cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=4).map(sorted))
+    places = [0, *cuts, len(text)]
+    pieces = [text[a:b] for a, b in itertools.pairwise(places)]
+    expected = {"a": "x\ufffd", "b": "\U0001f600\\ud83d", "c": "\ufffd\n"}
+    for message in (summed(pieces, "stop"), unstreamed(text, "stop")):
+        assert [call["args"] for call in message.tool_calls] == [expected]
+
+
+def half_call(*, stream: bool) -> Any:
+    if stream:
+        return streamed(call_piece("", id="c", name="wipe"), call_piece(HALF), finish="length")
+    call = {"id": "c", "type": "function", "function": {"name": "wipe", "arguments": HALF}}
+    return whole({"content": None, "tool_calls": [call]}, "length")
+
+
+@pytest.mark.parametrize("way", ["invoke", "streaming", "messages", "events v1", "events v2", "v3"])
+def test_an_agent_never_runs_half_a_call(way: str) -> None:
+    ran = []
+
+    @tool
+    def wipe(path: str = "/") -> str:
+        """Delete files."""
+        ran.append(path)
+        return "done"
+
+    async def events(agent: Any, version: str) -> None:
+        async for _ in agent.astream_events({"messages": [("user", "x")]}, version=version):
+            pass
+
+    with ScriptedServer(half_call(stream=way != "invoke")) as server, warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the beta versions of events
+        options = {"streaming": True} if way == "streaming" else {}
+        agent: Any = create_agent(chat(server, **options), [wipe])
+        question = {"messages": [("user", "x")]}
+        if way == "messages":
+            list(agent.stream(question, stream_mode="messages"))
+        elif way.startswith("events"):
+            asyncio.run(events(agent, way.split()[1]))
+        elif way == "v3":
+            stream: Any = chat(server).bind_tools([wipe]).stream_events("x", version="v3")
+            assert stream.output.tool_calls == []
+        else:
+            last = agent.invoke(question)["messages"][-1]
+            assert last.invalid_tool_calls
+    assert ran == []
+
+
+class Step(BaseModel):
+    """A step."""
+
+    number: int
+    text: str = ""
+
+
+class Plan(BaseModel):
+    """A plan, whose validators expect complete data."""
+
+    name: str
+    steps: list[Step] = Field(default_factory=list)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _needs_steps(cls, values: dict[str, Any]) -> dict[str, Any]:
+        values["steps"][1]["number"]
+        return values
+
+    @field_validator("name")
+    @classmethod
+    def _upper(cls, value: str) -> str:
+        return value.upper()
+
+
+PLAN = '{"name": "ab", "steps": [{"number": 1, "text": "one"}, {"number": 2, "text": "two"}]}'
+METHODS = ["json_schema", "function_calling", "json_mode"]
+
+
+def answer(
+    text: str, method: str, finish: str = "stop", *, stream: bool, name: str = "Plan"
+) -> Any:
+    """Return a structured answer, or as much of it as this text has."""
+    if not stream and method == "function_calling":
+        call = {"id": "c", "type": "function", "function": {"name": name, "arguments": text}}
+        return whole({"content": None, "tool_calls": [call]}, finish)
+    if not stream:
+        return whole({"content": text}, finish)
+    pieces = [text[start : start + 7] for start in range(0, len(text), 7)]
+    if method == "function_calling":
+        deltas = [call_piece("", id="c", name=name), *map(call_piece, pieces)]
+    else:
+        deltas = [{"content": piece} for piece in pieces]
+    return streamed(*deltas, finish=finish)
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("schema", [Plan, Plan.model_json_schema()])
+@pytest.mark.parametrize("finish", ["length", "stop"])
+def test_a_cut_structured_answer_is_an_error(method: Any, schema: Any, finish: str) -> None:
+    limit = "token limit" if finish == "length" else None
+    for cut in (1, 20, 45, len(PLAN) - 1):
+        text = PLAN[:cut]
+        replies = [answer(text, method, finish, stream=stream) for stream in (False, True)]
+        with ScriptedServer(*replies, replies[1], replies[1]) as server:
+            plain = chat(server).with_structured_output(schema, method=method)
+            with pytest.raises(OutputParserException, match=limit):
+                plain.invoke("x")
+            with pytest.raises(OutputParserException, match=limit):
+                list(plain.stream("x"))
+            streaming = chat(server, streaming=True)
+            with pytest.raises(OutputParserException, match=limit):
+                streaming.with_structured_output(schema, method=method).invoke("x")
+            raw = streaming.with_structured_output(schema, method=method, include_raw=True)
+            total: Any = None
+            for part in raw.stream("x"):
+                total = part if total is None else total + part
+            assert total["parsed"] is None
+            assert isinstance(total["parsing_error"], OutputParserException)
+            assert isinstance(total["raw"], AIMessageChunk)
+            assert server.sent == 4
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_validators_meet_complete_data_only(method: Any) -> None:
+    with ScriptedServer(answer(PLAN, method, stream=True)) as server:
+        *partial, last = chat(server).with_structured_output(Plan, method=method).stream("x")
+    assert len(partial) > 3
+    assert all(isinstance(plan, Plan) for plan in partial)
+    assert {plan.name for plan in partial} <= {"", "a", "ab"}
+    assert last == Plan.model_validate_json(PLAN)
+    assert last.name == "AB"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Schema: {"properties": {"number": {}}, "type": "object"} Answer: {"number": 1}',
+        '{"properties": {"number": {"type": "integer"}}, "type": "object"}',
+        '{} or rather {"number": 1}',
+        "I cannot help with that.",
+        "",
+    ],
+)
+def test_odd_answers_are_errors_with_the_models_words(text: str) -> None:
+    class Count(BaseModel):
+        """A count."""
+
+        number: int = 0
+
+    parser = StructuredAnswerParser(target=Count)
+    with pytest.raises(OutputParserException) as caught:
+        parser.parse(text)
+    if text.startswith("I cannot"):
+        assert text in str(caught.value)
+    raw = RawAnswerParser(parser=parser).parse(text)
+    assert raw["parsed"] is None
+    assert isinstance(raw["parsing_error"], OutputParserException)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_no_arguments_at_all_do_not_give_an_object_of_defaults(stream: bool) -> None:
+    class Options(BaseModel):
+        """Options."""
+
+        path: str = "/"
+
+    reply = answer("", "function_calling", "tool_calls", stream=stream, name="Options")
+    with ScriptedServer(reply) as server:
+        model = chat(server, streaming=stream)
+        with pytest.raises(OutputParserException, match=r"missing|not complete"):
+            model.with_structured_output(Options, method="function_calling").invoke("x")
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_a_content_filter_is_reported_with_what_was_written(method: Any) -> None:
+    with ScriptedServer(whole({"content": "The plan is"}, "content_filter")) as server:
+        model = chat(server).with_structured_output(Plan, method=method)
+        with pytest.raises(RuncrateRefusalError, match="The plan is"):
+            model.invoke("x")
+        assert server.sent == 1
+
+
+def test_a_validator_that_raises_anything_is_an_error_of_the_answer() -> None:
+    message = AIMessage('{"name": "a"}')
+    with pytest.raises(OutputParserException, match="KeyError"):
+        StructuredAnswerParser(target=Plan).parse_result([ChatGeneration(message=message)])
+
+
+def test_a_broken_call_is_sent_again_as_valid_json() -> None:
+    broken = unstreamed('{"path": NaN}', "stop")
+    odd = AIMessage("", tool_calls=[{"name": "a.b", "args": {"x": float("nan")}, "id": "d"}])
+    with ScriptedServer(whole()) as server:
+        chat(server).invoke(
+            [
+                HumanMessage("x"),
+                broken,
+                ToolMessage("?", tool_call_id="c"),
+                odd,
+                ToolMessage("!", tool_call_id="d"),
+            ]
+        )
+        sent = server.received[0].json["messages"]
+    first, second = (one["tool_calls"][0]["function"] for one in (sent[1], sent[3]))
+    assert json.loads(first["arguments"]) == {"invalid_json": '{"path": NaN}'}
+    assert json.loads(second["arguments"]) == {"x": "nan"}
+    assert second["name"] == "a_b"
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_tool_names_with_dots_go_to_the_server_and_back(stream: bool) -> None:
+    named = {
+        "name": "weather.get city",
+        "description": "W.",
+        "parameters": {"type": "object", "properties": {}},
+    }
+    if stream:
+        reply = streamed(call_piece("{}", id="c", name="weather_get_city"), finish="tool_calls")
+    else:
+        call = {
+            "id": "c",
+            "type": "function",
+            "function": {"name": "weather_get_city", "arguments": "{}"},
+        }
+        reply = whole({"content": None, "tool_calls": [call]}, "tool_calls")
+    with ScriptedServer(reply) as server:
+        model = chat(server, streaming=stream).bind_tools([named], tool_choice="weather.get city")
+        message = model.invoke("x")
+        body = server.received[0].json
+    assert [call["name"] for call in message.tool_calls] == ["weather.get city"]
+    assert body["tools"][0]["function"]["name"] == "weather_get_city"
+    assert body["tool_choice"]["function"]["name"] == "weather_get_city"
+
+
+def test_chunks_dumped_without_unset_fields_lose_nothing() -> None:
+    deltas = [
+        {"reasoning_content": "hm"},
+        {"content": "a"},
+        call_piece("", id="c", name="t"),
+        call_piece("{}"),
+    ]
+    with ScriptedServer(streamed(*deltas)) as server:
+        for one in chat(server).stream("x"):
+            again = type(one).model_validate(one.model_dump(exclude_unset=True))
+            assert (again.content, again.additional_kwargs, again.tool_call_chunks) == (
+                one.content,
+                one.additional_kwargs,
+                one.tool_call_chunks,
+            )

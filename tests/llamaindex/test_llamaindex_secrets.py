@@ -1,0 +1,151 @@
+"""The key is in no frame of a failing call: tools for error reports show the locals of each."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pytest
+from llama_index.core.base.llms.types import ChatMessage
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel
+
+from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM, RuncrateTranscriptionReader
+from runcrate_emulator import Emulator
+from tests.llamaindex.conftest import CHAT_MODEL
+from tests.llamaindex.leftovers import LEFTOVERS
+
+pytestmark = LEFTOVERS
+
+KEY = "rc_live_secretsecretsecretsecret"
+ASK = [ChatMessage(role="user", content="Hello")]
+
+
+class Fact(BaseModel):
+    """A structured answer."""
+
+    text: str
+
+
+def frames(error: BaseException) -> Iterator[tuple[str, str, Any]]:
+    """Yield every local of every frame of an error and of its causes, in files of any package."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        current = waiting.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        waiting += [current.__cause__, current.__context__]
+        trace: TracebackType | None = current.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            if code.co_filename != __file__:
+                for name, value in list(trace.tb_frame.f_locals.items()):
+                    yield f"{Path(code.co_filename).name}:{code.co_name}", name, value
+            trace = trace.tb_next
+
+
+def shows_key(value: Any) -> bool:
+    try:
+        return KEY in repr(value)
+    except Exception:  # noqa: BLE001 - objects half made have no representation
+        return False
+
+
+async def check(call: Callable[[], Any]) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
+        await run(call)
+    values = list(frames(caught.value))
+    assert values
+    assert [f"{place} {name}" for place, name, value in values if shows_key(value)] == []
+    assert KEY not in "".join(traceback.format_exception(caught.value))
+
+
+async def run(call: Callable[[], Any]) -> None:
+    result = call()
+    if hasattr(result, "__await__"):
+        result = await result
+    if hasattr(result, "__aiter__"):
+        [each async for each in result]
+    elif hasattr(result, "__next__"):
+        list(result)
+
+
+def calls(settings: dict[str, Any], audio: Path) -> dict[str, Callable[[], Any]]:
+    llm = RuncrateLLM(model=CHAT_MODEL, max_retries=0, timeout=2, **settings)
+    embedding = RuncrateEmbedding(max_retries=0, **settings)
+    reader = RuncrateTranscriptionReader(max_retries=0, **settings)
+    tool = FunctionTool.from_defaults(lambda: "x", name="f", description="F.")
+    prompt = PromptTemplate("x")
+    return {
+        "chat": lambda: llm.chat(ASK),
+        "achat": lambda: llm.achat(ASK),
+        "stream_chat": lambda: llm.stream_chat(ASK),
+        "astream_chat": lambda: llm.astream_chat(ASK),
+        "complete": lambda: llm.complete("x"),
+        "chat_with_tools": lambda: llm.chat_with_tools([tool], user_msg="x"),
+        "structured_predict": lambda: llm.structured_predict(Fact, prompt),
+        "astructured_predict": lambda: llm.astructured_predict(Fact, prompt),
+        "stream_structured_predict": lambda: llm.stream_structured_predict(Fact, prompt),
+        "embed": lambda: embedding.get_text_embedding("x"),
+        "aembed": lambda: embedding.aget_text_embedding("x"),
+        "transcribe": lambda: reader.load_data(audio),
+        "atranscribe": lambda: reader.aload_data(audio),
+    }
+
+
+NAMES = list(calls({"api_key": KEY, "api_base": "http://127.0.0.1:9/v1"}, Path("a.wav")))
+ROUTES = ("POST /chat/completions", "POST /embeddings", "POST /audio/transcriptions")
+FAULTS: dict[str, dict[str, Any]] = {
+    "unknown key": {},
+    "connection broken": {"drop_connection": True},
+    "server error": {"status": 500},
+    "malformed": {"malformed_json": True},
+    "key repeated by the server": {"status": 400, "message": f"bad key {KEY}"},
+    "key repeated in a page": {"status": 502, "body": f"<html>{KEY}".encode()},
+    "key repeated in a header": {"status": 400, "headers": {"X-Request-Id": KEY}},
+    "stream cut": {"cut_after_chunks": 1},
+}
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_no_connection(name: str, tmp_path: Path) -> None:
+    audio = tmp_path / "a.wav"
+    audio.write_bytes(b"RIFF" + bytes(100))
+    await check(calls({"api_key": KEY, "api_base": "http://127.0.0.1:9/v1"}, audio)[name])
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("fault", FAULTS)
+async def test_a_service_that_fails(
+    runcrate_emulator: Emulator, name: str, fault: str, tmp_path: Path
+) -> None:
+    if fault == "stream cut" and "stream" not in name:
+        return
+    audio = tmp_path / "a.wav"
+    audio.write_bytes(b"RIFF" + bytes(100))
+    if fault != "unknown key":
+        runcrate_emulator.add_key(KEY)
+        for route in ROUTES:
+            runcrate_emulator.fail(route, times=None, **FAULTS[fault])
+    settings = {"api_key": KEY, "api_base": runcrate_emulator.inference_url}
+    await check(calls(settings, audio)[name])
+
+
+async def test_an_answer_that_is_not_usable(runcrate_emulator: Emulator) -> None:
+    runcrate_emulator.add_key(KEY)
+    settings: dict[str, Any] = {"api_key": KEY, "api_base": runcrate_emulator.inference_url}
+    llm = RuncrateLLM(model=CHAT_MODEL, max_tokens=1, **settings)
+    tool = FunctionTool.from_defaults(lambda at: at, name="look", description="Look.")
+    prompt = PromptTemplate("x")
+    await check(lambda: llm.structured_predict(Fact, prompt))
+    await check(lambda: llm.astructured_predict(Fact, prompt))
+    await check(lambda: llm.stream_structured_predict(Fact, prompt))
+    await check(lambda: llm.predict_and_call([tool], user_msg="Look at x"))
+    await check(lambda: llm.chat(ASK, temperature=float("nan")))
+    await check(lambda: llm.chat(ASK, api_key="other"))

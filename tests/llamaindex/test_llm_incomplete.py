@@ -1,0 +1,602 @@
+"""What is incomplete is never taken for complete: cut calls and objects, in every way of asking."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from typing import Annotated, Any, Literal
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
+from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock, ToolCallBlock
+from llama_index.core.program.function_program import FunctionCallingProgram
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel, Field, RootModel, field_validator, model_validator
+
+from llamaindex_runcrate.tool_calls import UNREADABLE_KEY
+from runcrate_core import RuncrateError
+from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.service import call_piece, chunk, completion, end
+from tests.llamaindex.ways import WAYS, ask, collected
+
+pytestmark = LEFTOVERS
+
+PROMPT = PromptTemplate("About {topic}.")
+PREDICTIONS = (
+    "structured_predict",
+    "astructured_predict",
+    "stream_structured_predict",
+    "astream_structured_predict",
+)
+METHODS = ("json_schema", "tool", "prompt", "auto")
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+async def predict(llm: Any, way: str, output_cls: Any, **llm_kwargs: Any) -> list[Any]:
+    result = getattr(llm, way)(output_cls, PROMPT, llm_kwargs or None, topic="the sea")
+    return await collected(result)
+
+
+def says(method: str, text: str, finish_reason: str = "length") -> Any:
+    """Answers by tool call where tools are offered, and by text otherwise."""
+
+    def decide(body: dict[str, Any]) -> Any:
+        if "tools" in body:
+            name = body["tools"][0]["function"]["name"]
+            return completion(calls=[("c", name, text)], finish_reason=finish_reason)
+        return completion(text, finish_reason=finish_reason)
+
+    return decide
+
+
+# --- Tool calls -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", WAYS)
+@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    arguments=st.dictionaries(st.text(), VALUES, min_size=1, max_size=3),
+    share=st.floats(0, 1, exclude_max=True),
+    finish_reason=st.sampled_from(["length", "tool_calls", "stop"]),
+    ascii_only=st.booleans(),
+)
+def test_a_call_cut_anywhere_is_never_a_call_with_other_arguments(
+    made_llm, service, way, arguments, share, finish_reason, ascii_only
+) -> None:
+    text = json.dumps(arguments, ensure_ascii=ascii_only)
+    end_of_text = max(1, int(share * len(text)))
+    llm = made_llm()
+    service.will_say(completion(calls=[("c", "look", text)], finish_reason=finish_reason))
+    (call,) = llm.get_tool_calls_from_response(asyncio.run(ask(llm, way, "x"))[-1])
+    assert (call.tool_name, call.tool_kwargs) == ("look", arguments)
+    cut = completion(calls=[("c", "look", text[:end_of_text])], finish_reason=finish_reason)
+    service.will_say(cut)
+    last = asyncio.run(ask(llm, way, "x"))[-1]
+    (block,) = [block for block in last.message.blocks if isinstance(block, ToolCallBlock)]
+    assert isinstance(block.tool_kwargs, str)
+    (refused,) = llm.get_tool_calls_from_response(last, error_on_no_tool_call=False)
+    assert refused.tool_name.startswith("look was not run: its arguments could not be read")
+    assert refused.tool_kwargs.keys() == {UNREADABLE_KEY}
+    with pytest.raises(ValueError, match=r"No tool was run\. look was not run"):
+        llm.get_tool_calls_from_response(last)
+    # It can be sent back: the arguments are a JSON object.
+    service.will_say(completion("ok"))
+    llm.chat([last.message])
+    sent = service.last["messages"][0]["tool_calls"][0]["function"]
+    assert sent["name"] == "look"
+    assert json.loads(sent["arguments"]).keys() == {UNREADABLE_KEY}
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    ("text", "finish_reason", "tokens", "reason"),
+    [
+        ("", "length", 7, "token limit"),
+        ("", "tool_calls", 20, "token limit"),  # vLLM
+        ('{"at": "a', "tool_calls", 20, "token limit"),
+        ('{"at": "a', "tool_calls", 7, "not valid JSON"),
+        ('{"at": NaN}', "tool_calls", 7, "not valid JSON"),
+        ('{"at": "a"}}', "tool_calls", 7, "not valid JSON"),
+        ("[1]", "tool_calls", 7, "list, not an object"),
+    ],
+)
+async def test_the_reason_is_named(
+    made_llm, service, way, text, finish_reason, tokens, reason
+) -> None:
+    usage = {"prompt_tokens": 1, "completion_tokens": tokens, "total_tokens": tokens + 1}
+    service.will_say(
+        completion(calls=[("c", "look", text)], finish_reason=finish_reason, usage=usage)
+    )
+    llm = made_llm(max_tokens=20)
+    last = (await ask(llm, way, "x"))[-1]
+    (call,) = llm.get_tool_calls_from_response(last, error_on_no_tool_call=False)
+    assert reason in call.tool_name
+    assert last.additional_kwargs["finish_reason"] == ("length" if tokens == 20 else finish_reason)
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("kind", [FunctionAgent, AgentWorkflow])
+async def test_an_agent_does_not_run_half_a_call_and_tells_the_model(
+    made_llm, service, streaming, kind
+) -> None:
+    ran = []
+
+    def wipe(folder: str = "/") -> str:
+        """Delete a folder's files."""
+        ran.append(folder)
+        return "deleted"
+
+    half = completion(calls=[("c1", "wipe", '{"folder": "/data/scra')], finish_reason="length")
+    complete = completion(calls=[("c2", "wipe", '{"folder": "/data/scratch"}')])
+    service.will_say(half, complete, completion("done"))
+    agent: Any = FunctionAgent(name="a", tools=[wipe], llm=made_llm(), streaming=streaming)
+    if kind is AgentWorkflow:
+        agent = AgentWorkflow(agents=[agent])
+    assert str(await agent.run("clean")) == "done"
+    assert ran == ["/data/scratch"]
+    call, result = service.requests[1]["messages"][-2:]
+    assert call["tool_calls"][0]["function"]["name"] == "wipe"
+    assert result["tool_call_id"] == "c1"
+    assert result["content"].startswith("Tool wipe was not run: its arguments could not be read.")
+    assert result["content"].endswith(
+        "The answer ended at the token limit. Call it again with complete JSON arguments."
+    )
+
+
+async def test_predict_and_call_and_programs_raise(made_llm, service) -> None:
+    service.will_say(completion(calls=[("c", "look", '{"at": "a')], finish_reason="length"))
+    tool = FunctionTool.from_defaults(lambda at="/": at, name="look", description="Look.")
+    with pytest.raises(ValueError, match="token limit"):
+        made_llm().predict_and_call([tool], user_msg="x")
+    with pytest.raises(ValueError, match="token limit"):
+        await made_llm().apredict_and_call([tool], user_msg="x")
+    program = FunctionCallingProgram.from_defaults(Report, prompt=PROMPT, llm=made_llm())
+    with pytest.raises(ValueError, match="token limit"):
+        program(topic="x")
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_parallel_calls_with_one_id_get_ids_of_their_own(made_llm, service, way) -> None:
+    calls = [("dup", "look", '{"at": 1}'), ("dup", "look", '{"at": 2}'), ("dup_2", "look", "{}")]
+    service.will_say(completion(calls=calls))
+    llm = made_llm()
+    chunks = await ask(llm, way, "x")
+    selected = llm.get_tool_calls_from_response(chunks[-1])
+    assert [call.tool_kwargs for call in selected] == [{"at": 1}, {"at": 2}, {}]
+    assert len({call.tool_id for call in selected}) == 3
+    seen = {
+        call.tool_id
+        for each in chunks
+        for call in llm.get_tool_calls_from_response(each, error_on_no_tool_call=False)
+    }
+    assert seen == {call.tool_id for call in selected}
+    service.will_say(completion("ok"))
+    llm.chat([chunks[-1].message])
+    sent = [call["id"] for call in service.last["messages"][0]["tool_calls"]]
+    assert sent == [call.tool_id for call in selected]
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_tool_names_that_servers_refuse_are_mapped_and_back(
+    made_llm, service, streaming
+) -> None:
+    def tool(name: str) -> FunctionTool:
+        return FunctionTool.from_defaults(
+            lambda city: f"{name}: {city}", name=name, description="Look."
+        )
+
+    names = ["weather.get city", "weather_get.city", "weather_get_city", "x" * 70]
+
+    def decide(body: dict[str, Any]) -> Any:
+        if any(message["role"] == "tool" for message in body["messages"]):
+            return completion("done")
+        sent = [offered["function"]["name"] for offered in body["tools"]]
+        return completion(
+            calls=[(f"c{i}", name, '{"city": "Oslo"}') for i, name in enumerate(sent)]
+        )
+
+    service.decides(decide)
+    agent = FunctionAgent(
+        tools=[tool(name) for name in names],
+        llm=made_llm(),
+        streaming=streaming,
+        initial_tool_choice="weather.get city",
+    )
+    await agent.run("x")
+    first, second = service.requests
+    wire = [offered["function"]["name"] for offered in first["tools"]]
+    assert len(set(wire)) == 4
+    assert all(len(name) <= 64 and name.replace("_", "").isalnum() for name in wire)
+    assert wire[2] == "weather_get_city"
+    assert first["tool_choice"]["function"]["name"] == wire[0]
+    results = [each["content"] for each in second["messages"] if each["role"] == "tool"]
+    assert sorted(results) == sorted(f"{name}: Oslo" for name in names)
+    sent_back = [call["function"]["name"] for call in second["messages"][1]["tool_calls"]]
+    assert sent_back == wire
+    assert "tool_names" not in first
+
+
+# --- Structured answers ---------------------------------------------------------------------
+
+
+class Folder(BaseModel):
+    """A folder."""
+
+    name: str
+    children: list[Folder] = []
+
+
+class Step(BaseModel):
+    title: str | None = None
+
+
+class Report(BaseModel):
+    """A report, of which everything may be missing."""
+
+    title: str | None = None
+    steps: list[Step] = []
+
+
+FOLDER = '{"name": "root", "children": [{"name": "leaf"}, {"name": "second", "children": []}]}'
+REPORT = '{"title": "Annual", "steps": [{"title": "Intro"}, {"title": "End"}]}'
+
+
+@pytest.mark.parametrize("way", PREDICTIONS)
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(("output_cls", "text"), [(Folder, FOLDER), (Report, REPORT)])
+async def test_an_object_cut_anywhere_is_an_error_after_one_request(
+    made_llm, service, way, method, output_cls, text
+) -> None:
+    llm = made_llm(structured_output=method)
+    cuts = range(1, len(text), 7)
+    for end_of_text in cuts:
+        service.decides(says(method, text[:end_of_text]))
+        with pytest.raises(ValueError, match="token limit"):
+            await predict(llm, way, output_cls)
+    assert len(service.requests) == len(cuts)
+    service.decides(says(method, text, "stop"))
+    assert (await predict(llm, way, output_cls))[-1] == output_cls.model_validate_json(text)
+
+
+@pytest.mark.parametrize("way", PREDICTIONS)
+async def test_the_limit_that_was_sent_is_named(made_llm, service, way) -> None:
+    service.decides(says("auto", FOLDER[:20]))
+    with pytest.raises(ValueError, match=r"`max_tokens=7`.*Raise `max_tokens`"):
+        await predict(made_llm(max_tokens=7), way, Folder)
+    with pytest.raises(ValueError, match="`max_tokens=8`"):
+        await predict(made_llm(max_tokens=7), way, Folder, max_tokens=8)
+    with pytest.raises(ValueError, match="model's own limit"):
+        await predict(made_llm(), way, Folder)
+
+
+@pytest.mark.parametrize("way", PREDICTIONS)
+@pytest.mark.parametrize("method", ["json_schema", "prompt"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"Schema: {json.dumps(Report.model_json_schema())}\n\n```json\n{REPORT}\n```",
+        f"An empty set {{}} would be wrong, so: {REPORT}",
+        f'Input was {{"text": "alpha"}}. Result: {REPORT}',
+        f"{REPORT}\nNothing else, as {{}} would be.",
+        f"Twice the same: {REPORT} {REPORT}",
+    ],
+)
+async def test_the_answer_is_found_among_other_json(made_llm, service, way, method, text) -> None:
+    service.will_say(completion(text))
+    (*_, report) = await predict(made_llm(structured_output=method), way, Report)
+    assert report == Report.model_validate_json(REPORT)
+
+
+@pytest.mark.parametrize("way", PREDICTIONS)
+@pytest.mark.parametrize(
+    "text",
+    [
+        'Example: {"title": "x"}. Answer: {"title": "y"}',
+        '{"Report": {"title": "x"}}',
+        '{"result": 1}',
+        "Nothing to report: {}",
+        '{"title": "x", oops}',
+        '<think>maybe {"title": "x"}',
+        '{"title": "x"} and {"title": "y',
+        "I would rather talk.",
+    ],
+)
+async def test_an_ambiguous_or_unrelated_answer_is_an_error(made_llm, service, way, text) -> None:
+    service.will_say(completion(text))
+    with pytest.raises(ValueError, match="holds no `Report`"):
+        await predict(made_llm(structured_output="json_schema"), way, Report)
+
+
+@pytest.mark.parametrize("way", PREDICTIONS)
+async def test_an_empty_object_is_an_answer_where_it_is_the_whole_of_it(
+    made_llm, service, way
+) -> None:
+    service.will_say(completion("```json\n{}\n```"))
+    assert (await predict(made_llm(), way, Report))[-1] == Report()
+
+
+@pytest.mark.parametrize("way", PREDICTIONS)
+async def test_unreadable_arguments_are_not_an_object_of_defaults(made_llm, service, way) -> None:
+    service.will_say(completion(calls=[("c", "Report", '{"title": ')]))
+    with pytest.raises(ValueError, match="arguments of its tool call are not complete JSON"):
+        await predict(made_llm(structured_output="tool"), way, Report)
+
+
+@pytest.mark.parametrize("way", PREDICTIONS)
+@pytest.mark.parametrize(
+    "answer",
+    [
+        completion(None, refusal="I cannot help with that."),
+        completion("I cannot help with that.", finish_reason="content_filter"),
+    ],
+)
+async def test_a_refusal_is_reported_after_one_request(made_llm, service, way, answer) -> None:
+    service.will_say(answer)
+    with pytest.raises(ValueError, match=r"refused or its answer was filtered.*cannot help"):
+        await predict(made_llm(), way, Report)
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize("way", PREDICTIONS)
+async def test_a_refusal_in_plain_text_is_quoted(made_llm, service, way) -> None:
+    service.will_say(completion("I would rather not."))
+    with pytest.raises(ValueError, match="I would rather not"):
+        await predict(made_llm(), way, Report)
+
+
+class Basket(BaseModel):
+    """A class whose validators expect complete data."""
+
+    code: str
+    items: list[str]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _few(cls, value: Any) -> Any:
+        if len(value["items"]) > 3:
+            raise ValueError("too many")
+        return value
+
+    @field_validator("code")
+    @classmethod
+    def _number(cls, value: str) -> str:
+        return value.split("-")[1]
+
+
+@pytest.mark.parametrize("way", PREDICTIONS)
+@pytest.mark.parametrize("method", METHODS)
+async def test_validators_meet_complete_objects_only(made_llm, service, way, method) -> None:
+    service.decides(says(method, '{"code": "AB-12345", "items": ["a", "b"]}', "stop"))
+    results = await predict(made_llm(structured_output=method), way, Basket)
+    assert results[-1] == Basket.model_construct(code="12345", items=["a", "b"])
+    assert not any(isinstance(partial, Basket) for partial in results[:-1])
+    if "stream" in way:
+        assert results[-2].code == "AB-12345"
+    service.decides(says(method, '{"code": "AB", "items": []}', "stop"))
+    with pytest.raises(ValueError, match="IndexError"):
+        await predict(made_llm(structured_output=method), way, Basket)
+
+
+async def test_partial_objects_have_the_form_of_the_complete_one(made_llm, service) -> None:
+    class Named(BaseModel):
+        by_name: dict[str, Step] = Field(alias="byName")
+        either: Folder | None = None
+        folders: list[Folder] | Folder
+        mixed: Folder | Step | None = None
+        raw: Any = None
+
+    text = (
+        '{"byName": {"a": {"title": "A"}}, "either": {"name": "x"}, "folders": [{"name": "y", '
+        '"children": [{"name": "z"}]}], "mixed": {"title": "m"}, "raw": {"k": [1]}, "more": 1}'
+    )
+    service.will_say(completion(text))
+    *partials, last = await predict(made_llm(), "stream_structured_predict", Named)
+    partial = partials[-1]
+    assert isinstance(last, Named)
+    assert partial.by_name["a"].title == last.by_name["a"].title == "A"
+    assert partial.either.name == "x"
+    assert partial.either.children is None
+    assert partial.folders[0].children[0].name == "z"
+    assert partial.mixed == {"title": "m"}
+    assert partial.raw == {"k": [1]}
+    assert partial.more == 1
+    assert partial.model_dump()["folders"][0]["name"] == "y"
+
+
+# --- Schemas --------------------------------------------------------------------------------
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+    lives: int = 9
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+    friend: Dog | None = Field(default=None, description="Another dog.")
+
+
+class Home(BaseModel):
+    """A home of a pet."""
+
+    pet: Annotated[Cat | Dog, Field(discriminator="kind")]
+    notes: dict[str, str] = {}
+
+
+class Pet(RootModel[Annotated[Cat | Dog, Field(discriminator="kind")]]):
+    """A pet."""
+
+
+class Folders(RootModel[list[Folder]]):
+    """Folders."""
+
+
+def problems(schema: Any, path: str, *, strict: bool) -> list[str]:
+    """Return what strict servers refuse in a schema."""
+    if isinstance(schema, list):
+        inner = enumerate(schema)
+        return [p for i, item in inner for p in problems(item, f"{path}.{i}", strict=strict)]
+    if not isinstance(schema, dict):
+        return []
+    found = []
+    if schema.get("type") == "object" and "additionalProperties" not in schema:
+        found += [] if isinstance(schema.get("properties"), dict) else [f"{path}: no properties"]
+    if strict:
+        if isinstance(schema.get("properties"), dict):
+            closed = schema.get("additionalProperties") is False
+            found += [] if closed else [f"{path}: not closed"]
+            same = sorted(schema.get("required", ())) == sorted(schema["properties"])
+            found += [] if same else [f"{path}: optional properties"]
+        found += [f"{path}: {name}" for name in ("oneOf", "discriminator") if name in schema]
+        found += [f"{path}: $ref with more"] if "$ref" in schema and len(schema) > 1 else []
+    for name, item in schema.items():
+        found += problems(item, f"{path}.{name}", strict=strict)
+    return found
+
+
+def unresolved(schema: Any, root: dict[str, Any]) -> list[str]:
+    """Return the references that lead nowhere."""
+    if isinstance(schema, list):
+        return [ref for item in schema for ref in unresolved(item, root)]
+    if not isinstance(schema, dict):
+        return []
+    ref = schema.get("$ref")
+    lost = isinstance(ref, str) and ref.rpartition("/")[2] not in root.get("$defs", {})
+    return ([str(ref)] if lost else []) + [
+        each for item in schema.values() for each in unresolved(item, root)
+    ]
+
+
+@pytest.mark.parametrize("way", PREDICTIONS)
+@pytest.mark.parametrize("strict", [None, True])
+@pytest.mark.parametrize("method", ["json_schema", "tool", "prompt"])
+@pytest.mark.parametrize(
+    ("output_cls", "text"),
+    [
+        (Folder, FOLDER),
+        (Home, '{"pet": {"kind": "dog", "friend": {"kind": "dog", "friend": null}}, "notes": {}}'),
+        (Pet, '{"kind": "cat", "lives": 3}'),
+        (Pet, '{"root": {"kind": "cat", "lives": 3}}'),
+        (Folders, f"[{FOLDER}]"),
+        (Folders, f'{{"root": [{FOLDER}]}}'),
+    ],
+)
+async def test_schemas_keep_their_meaning(
+    made_llm, service, way, strict, method, output_cls, text
+) -> None:
+    service.decides(says(method, text, "stop"))
+    llm = made_llm(structured_output=method, strict=strict)
+    result = (await predict(llm, way, output_cls))[-1]
+    value = json.loads(text)
+    value = value["root"] if isinstance(value, dict) and "root" in value else value
+    assert result == output_cls.model_validate(value)
+    body = service.last
+    if method == "prompt":
+        assert '"$defs"' in body["messages"][-1]["content"]
+        return
+    schema = (
+        body["response_format"]["json_schema"]["schema"]
+        if method == "json_schema"
+        else body["tools"][0]["function"]["parameters"]
+    )
+    assert schema["type"] == "object"
+    assert schema["properties"]
+    assert "$defs" in schema
+    assert unresolved(schema, schema) == []
+    assert problems(schema, "", strict=bool(strict)) == []
+
+
+async def test_tools_with_nested_and_without_parameters(made_llm, service) -> None:
+    class Plan(BaseModel):
+        """Nested and recursive."""
+
+        folder: Folder
+        step: Step | None = None
+        days: int = 1
+
+    class Anything(BaseModel):
+        """No fields at all."""
+
+    tools = [
+        FunctionTool.from_defaults(
+            lambda **_: "x", name="plan", description="Plan.", fn_schema=Plan
+        ),
+        FunctionTool.from_defaults(lambda: "x", name="now", description="Now."),
+        FunctionTool.from_defaults(
+            lambda **_: "x", name="any", description="Any.", fn_schema=Anything
+        ),
+    ]
+    service.will_say(completion("ok"))
+    for strict in (None, True):
+        made_llm(strict=strict).chat_with_tools(tools, user_msg="x")
+        for tool in service.last["tools"]:
+            schema = tool["function"]["parameters"]
+            assert schema["type"] == "object"
+            assert "properties" in schema
+            assert unresolved(schema, schema) == []
+            assert problems(schema, "", strict=bool(strict)) == []
+
+
+# --- Streams --------------------------------------------------------------------------------
+
+THOUGHT = {"type": "thinking", "thinking": [{"type": "text", "text": "Paris, surely"}]}
+
+
+def said(text: str) -> dict[str, Any]:
+    return {"type": "text", "text": text}
+
+
+@pytest.mark.parametrize("way", ["stream_chat", "astream_chat"])
+@pytest.mark.parametrize(
+    "deltas",
+    [
+        [[THOUGHT], [said("Par")], "is"],
+        [[THOUGHT], [said("Par")], [said("is")]],
+        [[THOUGHT, said("Par")], [said("is")]],
+        [[{"type": "thinking", "thinking": "Paris, surely"}], [said("Par"), said("is")]],
+    ],
+)
+async def test_parts_of_content_are_streamed(made_llm, service, way, deltas) -> None:
+    service.will_say([*(chunk({"content": delta}) for delta in deltas), *end()])
+    llm = made_llm()
+    chunks = await ask(llm, way, "x")
+    assert "".join(each.delta for each in chunks) == "Paris" == chunks[-1].message.content
+    assert chunks[-1].delta == ""
+    assert chunks[-2].message == chunks[-1].message
+    thinking = chunks[-1].message.blocks[0]
+    assert isinstance(thinking, ThinkingBlock)
+    assert thinking.content == "Paris, surely"
+    assert chunks[0].additional_kwargs["thinking_delta"] == "Paris, surely"
+    # Thoughts go back in the form in which they came, where they go back at all.
+    service.will_say(completion("ok"))
+    made_llm(send_reasoning="always").chat([chunks[-1].message])
+    assert service.last["messages"][0]["content"][0] == THOUGHT
+    llm.chat([chunks[-1].message, ChatMessage(role="user", content="y")])
+    assert service.last["messages"][0]["content"] == "Paris"
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_answer_without_a_choice_is_an_error(made_llm, service, way) -> None:
+    for empty in ([], [chunk(None, usage={"prompt_tokens": 1, "completion_tokens": 0})]):
+        service.will_say(
+            empty if "stream" in way else {"id": "1", "object": "chat.completion", "choices": []}
+        )
+        with pytest.raises(RuncrateError):
+            await ask(made_llm(), way, "x")
+
+
+async def test_half_a_streamed_call_is_shown_but_not_the_last_word(made_llm, service) -> None:
+    pieces = [call_piece(0, identifier="c", name="look", text='{"at": "Pa')]
+    service.will_say([chunk({"tool_calls": pieces}), *end("length")])
+    llm = made_llm()
+    shown, last = await ask(llm, "stream_chat", "x")
+    assert llm.get_tool_calls_from_response(shown)[0].tool_kwargs == {"at": "Pa"}
+    assert "was not run" in llm.get_tool_calls_from_response(last, False)[0].tool_name  # noqa: FBT003 - LlamaIndex's signature

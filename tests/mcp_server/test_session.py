@@ -1,0 +1,200 @@
+"""The life of a session with the official client, in both eras, over stdio and HTTP."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp.client.stdio import stdio_client
+
+import runcrate_core as rc
+from runcrate_emulator import Emulator
+from tests.mcp_server.connections import (
+    ERAS,
+    LIMITS,
+    PLAN,
+    TRANSPORTS,
+    Person,
+    connected,
+    environment,
+    http_server,
+    launch,
+    launches,
+    text_of,
+)
+
+
+@pytest.fixture
+def emulator() -> Any:
+    with Emulator(clock_speed=30) as emulator:
+        yield emulator
+
+
+def statuses(emulator: Emulator) -> dict[str, str]:
+    with rc.Runcrate(emulator.api_key, base_url=emulator.base_url) as client:
+        return {instance.id: instance.status for instance in client.instances.list()}
+
+
+async def terminated(emulator: Emulator, instance_id: str, seconds: float = 15) -> bool:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if statuses(emulator).get(instance_id) in {None, "terminated", "terminating"}:
+            return True
+        await asyncio.sleep(0.1)
+    return False
+
+
+@pytest.mark.parametrize("era", ERAS)
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_a_session_from_the_list_to_the_end_of_its_instance(
+    emulator: Emulator, transport: str, era: str
+) -> None:
+    person = Person("no", "yes")
+    progress: list[tuple[float, str | None]] = []
+
+    async def on_progress(seconds: float, _: float | None, message: str | None) -> None:
+        progress.append((seconds, message))
+
+    async with connected(emulator, transport, era, *LIMITS, person=person) as client:
+        assert client.protocol_version == {"legacy": "2025-11-25", "auto": "2026-07-28"}[era]
+        tools = {tool.name: tool for tool in (await client.list_tools()).tools}
+        assert tools["runcrate_launch_instance"].annotations.destructive_hint is False
+        balance = await client.call_tool("runcrate_get_balance", {})
+        assert balance.structured_content["balance_usd"] > 0
+
+        declined = await launch(client)
+        assert declined.is_error
+        assert "did not approve" in text_of(declined)
+        assert launches(emulator) == 0
+
+        plan = await client.call_tool("runcrate_plan_instance", PLAN)
+        call = {"plan_token": plan.structured_content["plan_token"]}
+        approved = await client.call_tool("runcrate_launch_instance", call)
+        assert not approved.is_error, text_of(approved)
+        instance_id = approved.structured_content["id"]
+        assert plan.structured_content["name"] in person.questions[-1]
+        assert "0.75 USD" in person.questions[-1]
+
+        running = await client.call_tool(
+            "runcrate_wait_for_instance",
+            {"instance_id": instance_id},
+            progress_callback=on_progress,
+        )
+        assert running.structured_content["status"] == "running"
+        assert progress[0][1] == f"{instance_id}: pending"
+        assert [at for at, _ in progress] == sorted(at for at, _ in progress)
+
+        replayed = await client.call_tool("runcrate_launch_instance", call)
+        assert replayed.is_error
+        assert "carried out already" in text_of(replayed)
+        assert (launches(emulator), len(person.questions)) == (1, 2)
+        if transport == "http":
+            # The server goes with the fixture; here the client alone goes.
+            assert statuses(emulator)[instance_id] == "running"
+    assert await terminated(emulator, instance_id)
+
+
+@pytest.mark.parametrize("era", ERAS)
+async def test_a_client_that_leaves_an_http_server_ends_what_it_started(
+    emulator: Emulator, era: str
+) -> None:
+    with http_server(emulator, *LIMITS, "--idle-minutes", "0.01") as (url, process):
+        async with Client(url, mode=era, elicitation_callback=Person()) as client:
+            first = await launch(client)
+            assert not first.is_error
+        assert await terminated(emulator, first.structured_content["id"])
+        assert process.poll() is None
+        async with Client(url, mode=era, elicitation_callback=Person()) as client:
+            second = await launch(client)  # the server goes on with a new session
+            assert not second.is_error, text_of(second)
+            other = Client(url, mode=era)
+            async with other:
+                assert not (await other.call_tool("runcrate_list_instances", {})).is_error
+        assert await terminated(emulator, second.structured_content["id"])
+
+
+@pytest.mark.parametrize("transport", TRANSPORTS)
+async def test_sigterm_ends_everything_while_the_client_is_still_there(
+    emulator: Emulator, transport: str
+) -> None:
+    if transport == "stdio":
+        pids: list[int] = []
+        parameters = StdioServerParameters(
+            command=sys.executable,
+            args=["-m", "runcrate_mcp", *LIMITS, "--yes"],
+            env=environment(emulator),
+        )
+        async with Client(stdio_client(parameters), mode="auto") as client:
+            launched = await launch(client)
+            pids = _children(os.getpid(), "runcrate_mcp")
+            assert len(pids) == 1
+            os.kill(pids[0], signal.SIGTERM)
+            assert await terminated(emulator, launched.structured_content["id"])
+            await _gone(pids[0])
+        return
+    with http_server(emulator, *LIMITS, "--yes") as (url, process):
+        async with Client(url, mode="legacy") as client:
+            launched = await launch(client)
+            process.send_signal(signal.SIGTERM)
+            assert await terminated(emulator, launched.structured_content["id"])
+            assert await asyncio.to_thread(process.wait, 20) == 128 + signal.SIGTERM
+
+
+def test_without_a_key_the_server_says_so(tmp_path: Path) -> None:
+    result = subprocess.run(
+        [sys.executable, "-m", "runcrate_mcp"],
+        env={name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        check=False,
+    )
+    assert result.returncode == 2
+    assert "RUNCRATE_API_KEY" in result.stderr
+    assert result.stdout == ""
+
+
+def _children(parent: int, word: str) -> list[int]:
+    return [
+        int(path.name)
+        for path in Path("/proc").iterdir()
+        if path.name.isdecimal() and _parent(path) == parent and word in _command(path)
+    ]
+
+
+def _parent(process: Path) -> int | None:
+    try:
+        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
+    except OSError:
+        return None
+
+
+def _command(process: Path) -> str:
+    try:
+        return (process / "cmdline").read_text()
+    except OSError:
+        return ""
+
+
+async def _gone(pid: int) -> None:
+    for _ in range(150):
+        if not _is_running(pid):
+            return
+        await asyncio.sleep(0.1)
+    pytest.fail("the server did not end")
+
+
+def _is_running(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False

@@ -1,0 +1,155 @@
+"""What type checkers know of `llamaindex_runcrate`. Checked by mypy and pyright, never run.
+
+An `ignore` marks a mistake that must be found; one that is not needed is itself an error.
+"""
+
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
+# LlamaIndex leaves some of its own types open.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import assert_type
+
+from llama_index.core import SimpleDirectoryReader
+from llama_index.core.agent.workflow import FunctionAgent
+from llama_index.core.base.llms.types import (
+    ChatMessage,
+    ChatResponse,
+    CompletionResponse,
+    LLMMetadata,
+)
+from llama_index.core.llms import LLM
+from llama_index.core.llms.llm import ToolSelection
+from llama_index.core.prompts import PromptTemplate
+from llama_index.core.tools import FunctionTool
+from pydantic import BaseModel, SecretStr
+
+from llamaindex_runcrate import (
+    RuncrateEmbedding,
+    RuncrateInfrastructureToolSpec,
+    RuncrateLLM,
+    RuncrateMediaToolSpec,
+    RuncrateTranscriptionReader,
+    audio_file_extractor,
+)
+from runcrate_core import AsyncRuncrate, Runcrate, SpendLedger, SpendLimits, Timeout
+
+
+class Fact(BaseModel):
+    """A structured answer."""
+
+    text: str
+
+
+def use(*_: object) -> None:
+    """Take values that are not looked at."""
+
+
+def makes() -> Sequence[object]:
+    """Every class with the arguments that its page teaches."""
+    client, async_client = Runcrate(), AsyncRuncrate()
+    return [
+        RuncrateLLM(model="m"),
+        RuncrateLLM(
+            model="m",
+            api_key="k",
+            api_base="https://example.com/v1",
+            timeout=30,
+            max_retries=1,
+            stream_idle_timeout=10.0,
+            default_headers={"X-Team": "a"},
+            temperature=0.1,
+            top_p=0.5,
+            max_tokens=100,
+            stop=["\n"],
+            seed=1,
+            reasoning_effort="low",
+            logprobs=True,
+            additional_kwargs={"user": "u"},
+            extra_body={"top_k": 3},
+            include_usage=False,
+            context_window=1000,
+            is_function_calling_model=True,
+            strict=True,
+            structured_output="json_schema",
+            send_reasoning="always",
+            system_first=False,
+            stream_tool_calls=False,
+            system_prompt="Be brief.",
+        ),
+        RuncrateLLM(model="m", api_key=SecretStr("k"), timeout=Timeout(connect=1), stop="x"),
+        RuncrateLLM(model="m", client=client, async_client=async_client),
+        RuncrateEmbedding(),
+        RuncrateEmbedding(
+            model_name="m",
+            api_key="k",
+            embed_batch_size=8,
+            num_workers=None,
+            dimensions=64,
+            encoding_format="base64",
+            query_instruction="query: ",
+            text_instruction="passage: ",
+            long_text="truncate",
+            max_tokens=512,
+            empty_text="-",
+        ),
+        RuncrateMediaToolSpec("out", voice="alloy", max_images=2, client=client),
+        RuncrateInfrastructureToolSpec(client, limits=SpendLimits(max_total_usd=3)),
+        RuncrateInfrastructureToolSpec(ledger=SpendLedger(), include=["runcrate_list_instances"]),
+        RuncrateTranscriptionReader(),
+        SimpleDirectoryReader("recordings", file_extractor=audio_file_extractor()),
+    ]
+
+
+def calls(llm: RuncrateLLM, tool: FunctionTool) -> None:
+    """Results of the blocking methods."""
+    messages = [ChatMessage(content="x")]
+    assert_type(llm.metadata, LLMMetadata)
+    response: ChatResponse = llm.chat(messages, temperature=0)
+    completion: CompletionResponse = llm.complete("x")
+    use(completion.text, [chunk.delta for chunk in llm.stream_chat(messages)])
+    use([chunk.delta for chunk in llm.stream_complete("x")])
+    assert_type(llm.get_tool_calls_from_response(response), list[ToolSelection])
+    assert_type(llm.structured_predict(Fact, PromptTemplate("x")), Fact)
+    use(llm.chat_with_tools([tool], user_msg="x").message.content)
+    copied: RuncrateLLM = llm.model_copy(update={"temperature": 1})
+    copied.close()
+    general: LLM = llm
+    use(general, FunctionAgent(llm=llm, tools=[tool]))
+
+
+async def acalls(llm: RuncrateLLM, embedding: RuncrateEmbedding) -> None:
+    """Results of the asynchronous methods."""
+    messages = [ChatMessage(content="x")]
+    response: ChatResponse = await llm.achat(messages)
+    completion: CompletionResponse = await llm.acomplete("x")
+    use(response.message.content, completion.text)
+    async for chunk in await llm.astream_chat(messages):
+        use(chunk.delta)
+    assert_type(await llm.astructured_predict(Fact, PromptTemplate("x")), Fact)
+    vector: list[float] = await embedding.aget_text_embedding("x")
+    use(vector, embedding.get_text_embedding_batch(["x"]))
+    await llm.aclose()
+
+
+def reads(reader: RuncrateTranscriptionReader) -> None:
+    """Documents of audio files."""
+    use([document.text for document in reader.load_data(Path("a.wav"))])
+
+
+def mistakes() -> None:
+    """Ten mistakes that are found before the program runs."""
+    RuncrateLLM()  # type: ignore[call-arg]
+    RuncrateLLM(model="m", temprature=0.1)  # type: ignore[call-arg]
+    RuncrateLLM(model="m", max_token=5)  # type: ignore[call-arg]
+    RuncrateLLM(model="m", api_keys="k")  # type: ignore[call-arg]
+    RuncrateLLM("m")  # type: ignore[call-arg]
+    RuncrateEmbedding(model_nam="m")  # type: ignore[call-arg]
+    RuncrateEmbedding(batch_size=3)  # type: ignore[call-arg]
+    RuncrateMediaToolSpec(voices="x")  # type: ignore[call-arg]
+    RuncrateInfrastructureToolSpec(limit=SpendLimits())  # type: ignore[call-arg]
+    RuncrateTranscriptionReader(modle="x")  # type: ignore[call-arg]
