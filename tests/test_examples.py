@@ -52,7 +52,7 @@ PRINTED = {
         "Asked:  Launch agent-short",
         "Answer: yes",
         r"\.\.\. running",
-        "Asked:  End the instance",
+        "Asked:  Terminate the instance",
         "Answer: yes",
         "Ledger: instance agent-short-.*: ended",
         "Nothing was left running",

@@ -26,7 +26,7 @@ _CAPTION_SHARE = 0.45  # of the height, at most
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """What a image is to be."""
+    """The description of an image that is drawn."""
 
     prompt: str
     model: str
@@ -56,7 +56,7 @@ def draw_image(spec: ImageSpec) -> Image.Image:
 
 
 def signature_of(spec: ImageSpec) -> str:
-    """Say which model, seed and software a image is of."""
+    """Say which model, seed and software an image is of."""
     return f"seed {spec.seed} · {spec.model} · Runcrate emulator"
 
 

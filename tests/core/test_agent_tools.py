@@ -143,7 +143,8 @@ def test_annotations_and_result_types_agree_with_requests_and_results(
     token = call("plan_instance", gpu_type="A100", max_runtime_minutes=30)["plan_token"]
     instance = call("launch_instance", plan_token=token)
     call("wait_for_instance", instance_id=instance["id"])
-    job = call("run_job", **{**JOB, "command": "echo 1 > $RUNCRATE_OUTPUT_DIR/a"})
+    cloud.world.on_job = lambda _: JobOutcome(artifacts={"a": "1"})
+    job = call("run_job", **JOB)
     call("wait_for_job", job_id=job["id"])
     call("download_job_artifact", job_id=job["id"], path="a")
     needs: dict[str, Any] = {"instance_id": instance["id"], "job_id": job["id"]}
@@ -154,7 +155,8 @@ def test_annotations_and_result_types_agree_with_requests_and_results(
             assert call(tool.name.removeprefix("runcrate_"), **arguments)
     call("update_instance_limits", instance_id=instance["id"], max_runtime_minutes=40)
     call("terminate_instance", instance_id=instance["id"], expected_name=instance["name"])
-    late = use(both, box, "run_job", **{**JOB, "command": "sleep 500"})
+    cloud.world.on_job = lambda _: JobOutcome(seconds=500)
+    late = use(both, box, "run_job", **JOB)
     call("cancel_job", job_id=late["id"])
     assert sent_by.keys() == {tool.name for tool in TOOLS}
     for tool in TOOLS:
