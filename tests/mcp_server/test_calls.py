@@ -200,6 +200,32 @@ def test_a_late_approval_is_refused() -> None:
         approvals._check(late)
 
 
+async def test_a_decision_that_never_comes_launches_nothing(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runcrate_mcp.approval.APPROVAL_LIFETIME_S", 0.2)
+
+    class Absent(Person):
+        async def __call__(self, _: Any, params: Any) -> types.ElicitResult:
+            self.questions.append(params.message)
+            await asyncio.sleep(5)
+            raise AssertionError("asked for too long")
+
+    async with connected(emulator, "legacy", limits=LIMITS, person=Absent()) as client:
+        refused = await launch(client)
+        assert refused.is_error
+        assert "Nobody decided" in text_of(refused)
+    assert launches(emulator) == 0
+
+
+async def test_calls_at_the_same_time_keep_the_limits_together(emulator: Emulator) -> None:
+    limits = rc.SpendLimits(max_total_usd=1)
+    async with connected(emulator, limits=limits, require_approval=False) as client:
+        results = await asyncio.gather(*(launch(client) for _ in range(4)))
+    assert sum(not result.is_error for result in results) == 1
+    assert launches(emulator) == 1
+
+
 async def test_terminating_asks_where_it_can_and_own_instances_end_without(
     emulator: Emulator,
 ) -> None:
