@@ -17,6 +17,7 @@ import runcrate_core as rc
 from runcrate_emulator import Emulator
 from runcrate_mcp import ServerSettings, build_server
 from runcrate_mcp.approval import APPROVAL_LIFETIME_S, Approvals
+from runcrate_mcp.content import for_version
 from runcrate_mcp.schemas import simple_schema
 from tests.mcp_server.connections import ERAS, PLAN, Person, launch, launches, text_of
 
@@ -302,6 +303,27 @@ async def test_images_and_audio_are_blocks_and_every_file_can_be_read(
         for name in ("../secret", "/etc/passwd", "none.png", "https://example.test/x", ""):
             with pytest.raises(MCPError, match="not found"):
                 await client.read_resource(f"runcrate://files/{name}")
+
+
+@pytest.mark.parametrize(
+    ("version", "kinds"),
+    [
+        ("2024-11-05", ["text", "image"]),
+        ("2025-03-26", ["text", "image", "audio"]),
+        ("2025-06-18", ["text", "image", "audio", "resource_link"]),
+        ("2026-07-28", ["text", "image", "audio", "resource_link"]),
+    ],
+)
+def test_older_clients_get_no_blocks_that_they_do_not_know(version: str, kinds: list[str]) -> None:
+    result = types.CallToolResult(
+        content=[
+            types.TextContent(type="text", text="Generated image-1.png"),
+            types.ImageContent(type="image", data="", mime_type="image/png"),
+            types.AudioContent(type="audio", data="", mime_type="audio/mpeg"),
+            types.ResourceLink(type="resource_link", uri="runcrate://files/x", name="x"),
+        ]
+    )
+    assert [block.type for block in for_version(result, version).content] == kinds
 
 
 async def test_media_keep_to_the_budget_or_need_a_person(
