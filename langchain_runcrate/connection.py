@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
@@ -15,6 +15,12 @@ from runcrate_core.toolkit import inference_url_from_environment
 
 if TYPE_CHECKING:
     from runcrate_core import AsyncRuncrate, Runcrate
+    from runcrate_core.toolkit import TimeoutLike
+
+    # What the argument takes: seconds, `(connect, read)`, or an `httpx.Timeout` among others.
+    TimeoutArgument = float | tuple[float | None, float | None] | Timeout | TimeoutLike | None
+else:
+    TimeoutArgument = float | Timeout | None  # what it is converted to
 
 KEY_VARIABLE = "RUNCRATE_API_KEY"
 
@@ -34,16 +40,16 @@ class RuncrateConnection(BaseModel):
         hide_input_in_errors=True,  # an error that shows its input would show the key
     )
 
-    api_key: SecretStr | None = Field(default_factory=key_from_environment)
+    api_key: SecretStr | str | None = Field(default_factory=key_from_environment)
     """Runcrate API key (`rc_live_...`). Read from `RUNCRATE_API_KEY` if not given.
 
-    For an address that is not Runcrate's own, any text will do.
+    For an address that is not Runcrate's own, any text will do. Kept as a `SecretStr`.
     """
 
     api_base: str = Field(default_factory=inference_url_from_environment, alias="base_url")
     """Address of the inference API. Read from `RUNCRATE_API_BASE` if not given."""
 
-    request_timeout: float | Timeout | None = Field(default=None, alias="timeout")
+    request_timeout: TimeoutArgument = Field(default=None, alias="timeout")
     """Seconds of silence after which a call that is not streamed is given up.
 
     A `runcrate_core.Timeout`, an `httpx.Timeout` and `(connect, read)` set the other limits too.
@@ -66,6 +72,11 @@ class RuncrateConnection(BaseModel):
     def model_post_init(self, context: Any, /) -> None:
         """Let LangChain's base classes have their turn, which private fields would take."""
         super().model_post_init(context)
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _secret_key(cls, value: Any) -> Any:
+        return SecretStr(value) if isinstance(value, str) else value
 
     @field_validator("api_base", mode="before")
     @classmethod
@@ -101,14 +112,18 @@ class RuncrateConnection(BaseModel):
 
     def _client_settings(self) -> ClientSettings:
         return ClientSettings(
-            api_key=self.api_key.get_secret_value() if self.api_key is not None else None,
+            api_key=self._key(),
             base_url=self.api_base,
-            timeout=self.request_timeout,
+            timeout=cast("float | Timeout | None", self.request_timeout),
             max_retries=self.max_retries,
             default_headers=tuple((self.default_headers or {}).items()),
             http_client=self.http_client,
             http_async_client=self.http_async_client,
         )
+
+    def _key(self) -> str | None:
+        key = self.api_key  # text when it was assigned to the attribute
+        return key.get_secret_value() if isinstance(key, SecretStr) else key
 
     def _sync_client(self) -> Runcrate:
         return self._lease.sync(self._client_settings())
