@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, Self
 import runcrate_core
 
 if TYPE_CHECKING:
-    from runcrate_core import AsyncRuncrate, Runcrate, Timeout
+    from collections.abc import Callable
+
+    from runcrate_core import AsyncRuncrate, RequestEvent, Runcrate, Timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +34,7 @@ class ClientSettings:
         default_headers: Sent with every request.
         http_client: An HTTP client to use instead of one of ours.
         http_async_client: The same for asynchronous calls.
+        on_request: Hook for tracing.
     """
 
     api_key: str | None = field(repr=False)
@@ -42,6 +45,7 @@ class ClientSettings:
     default_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     http_client: Any = None
     http_async_client: Any = None
+    on_request: Callable[[RequestEvent], object] | None = None
 
     @property
     def pool(self) -> tuple[Any, ...]:
@@ -56,6 +60,7 @@ class ClientSettings:
             "max_retries": self.max_retries,
             "stream_idle_timeout": self.stream_idle_timeout,
             "default_headers": dict(self.default_headers),
+            "on_request": self.on_request,
         }
 
 

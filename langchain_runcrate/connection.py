@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, cast
 
 from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from langchain_runcrate.clients import ClientLease, ClientSettings
-from runcrate_core import Timeout
+from runcrate_core import RequestEvent, Timeout
 from runcrate_core.toolkit import inference_url_from_environment
 
 if TYPE_CHECKING:
@@ -67,6 +67,14 @@ class RuncrateConnection(BaseModel):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """An `httpx.AsyncClient` to use for asynchronous calls. It is not closed."""
 
+    on_request: Callable[[RequestEvent], object] | None = Field(
+        default=None, exclude=True, repr=False
+    )
+    """Called with a `RequestEvent` after each attempt and at the end of each stream, for tracing.
+
+    Not part of a pickle. See `runcrate_core.hooks.opentelemetry`.
+    """
+
     _lease: ClientLease = PrivateAttr(default_factory=ClientLease)
 
     def model_post_init(self, context: Any, /) -> None:
@@ -119,6 +127,7 @@ class RuncrateConnection(BaseModel):
             default_headers=tuple((self.default_headers or {}).items()),
             http_client=self.http_client,
             http_async_client=self.http_async_client,
+            on_request=self.on_request,
         )
 
     def _key(self) -> str | None:
@@ -138,7 +147,7 @@ class RuncrateConnection(BaseModel):
                 "connections live in this process."
             )
         state = super().__getstate__()
-        fields = {**state["__dict__"], "api_key": None, "default_headers": None}
+        fields = {**state["__dict__"], "api_key": None, "default_headers": None, "on_request": None}
         fields.pop("_serialized", None)  # LangChain's cache, made anew when needed
         return {**state, "__dict__": fields}
 
