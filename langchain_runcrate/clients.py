@@ -13,6 +13,8 @@ import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from pydantic import SecretStr
+
 import runcrate_core
 
 if TYPE_CHECKING:
@@ -26,7 +28,8 @@ class ClientSettings:
     """What a model asks of its client. Neither key nor headers are shown by `repr`.
 
     Attributes:
-        api_key: The key, or `None` for a server that wants none.
+        api_key: The key, or `None` for a server that wants none. A model gives a `SecretStr`, so
+            that no frame of a failing call shows it.
         base_url: Address of the inference API.
         timeout: Seconds of silence while waiting for a whole answer; `None` for the default.
         max_retries: Repeats after the first attempt.
@@ -37,7 +40,7 @@ class ClientSettings:
         on_request: Hook for tracing.
     """
 
-    api_key: str | None = field(repr=False)
+    api_key: SecretStr | str | None = field(repr=False)
     base_url: str
     timeout: float | Timeout | None = None
     max_retries: int = 3

@@ -130,9 +130,10 @@ class RuncrateConnection(BaseModel):
             on_request=self.on_request,
         )
 
-    def _key(self) -> str | None:
-        key = self.api_key  # text when it was assigned to the attribute
-        return key.get_secret_value() if isinstance(key, SecretStr) else key
+    def _key(self) -> SecretStr | None:
+        if isinstance(self.api_key, str):
+            return SecretStr(self.api_key)  # text was assigned to the attribute
+        return self.api_key
 
     def _sync_client(self) -> Runcrate:
         return self._lease.sync(self._client_settings())
