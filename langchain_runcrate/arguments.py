@@ -30,6 +30,14 @@ _WITHOUT_EFFECT: Final = {
 _OTHER_NAMES: Final = {"openai_api_key": "api_key", "openai_api_base": "base_url"}
 
 
+# Names that LangChain's users know some arguments by; documented are the others.
+_SECOND_NAMES: Final = {
+    "max_completion_tokens": "max_tokens",
+    "stop_sequences": "stop",
+    "stream_chunk_timeout": "stream_idle_timeout",
+}
+
+
 def constructor_arguments(kind: type[BaseModel], values: dict[str, Any]) -> dict[str, Any]:
     """Return the arguments of a model's constructor, the unknown ones in `model_kwargs`.
 
@@ -66,7 +74,7 @@ def constructor_arguments(kind: type[BaseModel], values: dict[str, Any]) -> dict
         known[name] = model_kwargs.pop(name)
     if model_kwargs:
         known["model_kwargs"] = model_kwargs
-    return known
+    return {_SECOND_NAMES.get(name, name): value for name, value in known.items()}
 
 
 def _refuse_misplaced(given: Mapping[str, Any]) -> None:
@@ -83,7 +91,11 @@ def _names(kind: type[BaseModel]) -> dict[str, str | None]:
     """Return every name that the constructor knows; fields with their other name."""
     fields = kind.model_fields
     aliases: dict[str, str | None] = {field.alias: None for field in fields.values() if field.alias}
-    return aliases | {name: field.alias for name, field in fields.items()}
+    names = aliases | {name: field.alias for name, field in fields.items()}
+    for second, name in _SECOND_NAMES.items():
+        if name in fields:
+            names |= {second: None, name: second}
+    return names
 
 
 def _warn(message: str) -> None:

@@ -192,7 +192,7 @@ class ChatRuncrate(BaseChatRuncrate):
 
     @model_validator(mode="after")
     def _check_before_use(self) -> Self:
-        if not (self.api_key and self.api_key.get_secret_value()):
+        if not self._key():
             # Says what is missing, if the address is one that needs a key. Nothing is sent.
             runcrate_core.Runcrate(inference_url=self.api_base)
         if self.streaming and (self.n or 1) > 1:

@@ -47,13 +47,13 @@ class ChatParameters(BaseModel):
     temperature: float | None = None
     """From 0 (always the likeliest) to 2. The service's default is 0.7."""
 
-    max_tokens: int | None = Field(default=None, alias="max_completion_tokens")
+    max_tokens: int | None = None
     """Most tokens of an answer; the model's own limit if not given."""
 
     top_p: float | None = None
     """Share of the likeliest tokens to choose from, 0 to 1."""
 
-    stop: list[str] | str | None = Field(default=None, alias="stop_sequences")
+    stop: list[str] | str | None = None
     """Texts at which an answer ends."""
 
     frequency_penalty: float | None = None
@@ -89,7 +89,7 @@ class ChatParameters(BaseModel):
     stream_usage: bool = True
     """Whether streams end with the usage. Turn it off for a server without `stream_options`."""
 
-    stream_idle_timeout: float | None = Field(default=120.0, alias="stream_chunk_timeout")
+    stream_idle_timeout: float | None = 120.0
     """Seconds a stream may stay without content; `None` or 0 for no limit."""
 
     reasoning_roundtrip: ReasoningPolicy = "auto"

@@ -13,10 +13,14 @@ import weakref
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
+from pydantic import SecretStr
+
 import runcrate_core
 
 if TYPE_CHECKING:
-    from runcrate_core import AsyncRuncrate, Runcrate, Timeout
+    from collections.abc import Callable
+
+    from runcrate_core import AsyncRuncrate, RequestEvent, Runcrate, Timeout
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +28,8 @@ class ClientSettings:
     """What a model asks of its client. Neither key nor headers are shown by `repr`.
 
     Attributes:
-        api_key: The key, or `None` for a server that wants none.
+        api_key: The key, or `None` for a server that wants none. A model gives a `SecretStr`, so
+            that no frame of a failing call shows it.
         base_url: Address of the inference API.
         timeout: Seconds of silence while waiting for a whole answer; `None` for the default.
         max_retries: Repeats after the first attempt.
@@ -32,9 +37,10 @@ class ClientSettings:
         default_headers: Sent with every request.
         http_client: An HTTP client to use instead of one of ours.
         http_async_client: The same for asynchronous calls.
+        on_request: Hook for tracing.
     """
 
-    api_key: str | None = field(repr=False)
+    api_key: SecretStr | str | None = field(repr=False)
     base_url: str
     timeout: float | Timeout | None = None
     max_retries: int = 3
@@ -42,6 +48,7 @@ class ClientSettings:
     default_headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     http_client: Any = None
     http_async_client: Any = None
+    on_request: Callable[[RequestEvent], object] | None = None
 
     @property
     def pool(self) -> tuple[Any, ...]:
@@ -56,6 +63,7 @@ class ClientSettings:
             "max_retries": self.max_retries,
             "stream_idle_timeout": self.stream_idle_timeout,
             "default_headers": dict(self.default_headers),
+            "on_request": self.on_request,
         }
 
 

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Self
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, Self, cast
 
 from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
 from langchain_runcrate.clients import ClientLease, ClientSettings
-from runcrate_core import Timeout
+from runcrate_core import RequestEvent, Timeout
 from runcrate_core.toolkit import inference_url_from_environment
 
 if TYPE_CHECKING:
     from runcrate_core import AsyncRuncrate, Runcrate
+    from runcrate_core.toolkit import TimeoutLike
+
+    # What the argument takes: seconds, `(connect, read)`, or an `httpx.Timeout` among others.
+    TimeoutArgument = float | tuple[float | None, float | None] | Timeout | TimeoutLike | None
+else:
+    TimeoutArgument = float | Timeout | None  # what it is converted to
 
 KEY_VARIABLE = "RUNCRATE_API_KEY"
 
@@ -34,16 +40,16 @@ class RuncrateConnection(BaseModel):
         hide_input_in_errors=True,  # an error that shows its input would show the key
     )
 
-    api_key: SecretStr | None = Field(default_factory=key_from_environment)
+    api_key: SecretStr | str | None = Field(default_factory=key_from_environment)
     """Runcrate API key (`rc_live_...`). Read from `RUNCRATE_API_KEY` if not given.
 
-    For an address that is not Runcrate's own, any text will do.
+    For an address that is not Runcrate's own, any text will do. Kept as a `SecretStr`.
     """
 
     api_base: str = Field(default_factory=inference_url_from_environment, alias="base_url")
     """Address of the inference API. Read from `RUNCRATE_API_BASE` if not given."""
 
-    request_timeout: float | Timeout | None = Field(default=None, alias="timeout")
+    request_timeout: TimeoutArgument = Field(default=None, alias="timeout")
     """Seconds of silence after which a call that is not streamed is given up.
 
     A `runcrate_core.Timeout`, an `httpx.Timeout` and `(connect, read)` set the other limits too.
@@ -61,11 +67,24 @@ class RuncrateConnection(BaseModel):
     http_async_client: Any = Field(default=None, exclude=True, repr=False)
     """An `httpx.AsyncClient` to use for asynchronous calls. It is not closed."""
 
+    on_request: Callable[[RequestEvent], object] | None = Field(
+        default=None, exclude=True, repr=False
+    )
+    """Called with a `RequestEvent` after each attempt and at the end of each stream, for tracing.
+
+    Not part of a pickle. See `runcrate_core.hooks.opentelemetry`.
+    """
+
     _lease: ClientLease = PrivateAttr(default_factory=ClientLease)
 
     def model_post_init(self, context: Any, /) -> None:
         """Let LangChain's base classes have their turn, which private fields would take."""
         super().model_post_init(context)
+
+    @field_validator("api_key", mode="before")
+    @classmethod
+    def _secret_key(cls, value: Any) -> Any:
+        return SecretStr(value) if isinstance(value, str) else value
 
     @field_validator("api_base", mode="before")
     @classmethod
@@ -101,14 +120,20 @@ class RuncrateConnection(BaseModel):
 
     def _client_settings(self) -> ClientSettings:
         return ClientSettings(
-            api_key=self.api_key.get_secret_value() if self.api_key is not None else None,
+            api_key=self._key(),
             base_url=self.api_base,
-            timeout=self.request_timeout,
+            timeout=cast("float | Timeout | None", self.request_timeout),
             max_retries=self.max_retries,
             default_headers=tuple((self.default_headers or {}).items()),
             http_client=self.http_client,
             http_async_client=self.http_async_client,
+            on_request=self.on_request,
         )
+
+    def _key(self) -> SecretStr | None:
+        if isinstance(self.api_key, str):
+            return SecretStr(self.api_key)  # text was assigned to the attribute
+        return self.api_key
 
     def _sync_client(self) -> Runcrate:
         return self._lease.sync(self._client_settings())
@@ -123,7 +148,7 @@ class RuncrateConnection(BaseModel):
                 "connections live in this process."
             )
         state = super().__getstate__()
-        fields = {**state["__dict__"], "api_key": None, "default_headers": None}
+        fields = {**state["__dict__"], "api_key": None, "default_headers": None, "on_request": None}
         fields.pop("_serialized", None)  # LangChain's cache, made anew when needed
         return {**state, "__dict__": fields}
 

@@ -27,7 +27,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from llamaindex_runcrate.tool_calls import tool_result_text, wire_calls
-from runcrate_core.toolkit import ToolNames
+from runcrate_core.toolkit import ToolNames, valid_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -188,7 +188,7 @@ def _reasoning(thoughts: Sequence[ThinkingBlock]) -> dict[str, Any]:
         origin = thought.additional_information
         name = str(origin.get(REASONING_FIELD) or DEFAULT_REASONING_FIELD)
         if thought.content:
-            texts.setdefault(name, []).append(thought.content)
+            texts.setdefault(name, []).append(valid_text(thought.content))
         if details := origin.get(REASONING_DETAILS):
             wire[REASONING_DETAILS] = details
     return {name: "\n".join(pieces) for name, pieces in texts.items()} | wire
@@ -255,7 +255,8 @@ def _parts(message: ChatMessage, blocks: Iterable[Any]) -> list[Part]:
 
 
 def _text(text: str) -> Part:
-    return {"type": "text", "text": text}
+    # Text of PDF files and of models may hold half a character, with which nothing can be sent.
+    return {"type": "text", "text": valid_text(text)}
 
 
 def _image(block: ImageBlock) -> Part:

@@ -267,7 +267,6 @@ def _read(arguments: dict[str, Any] | str) -> dict[str, Any]:
 
 def _sendable(arguments: dict[str, Any] | str) -> str:
     try:
-        value = parse_tool_arguments(arguments)
-    except ToolArgumentsError:
-        value = {UNREADABLE_KEY: arguments}
-    return json.dumps(value, ensure_ascii=False)
+        return json.dumps(parse_tool_arguments(arguments), ensure_ascii=False, allow_nan=False)
+    except ValueError:  # not JSON, or numbers that JSON does not have
+        return json.dumps({UNREADABLE_KEY: str(arguments)}, ensure_ascii=False)

@@ -56,9 +56,9 @@ class _Namespace:
         if client is None:
             return self
         module = importlib.import_module(f"runcrate_core.api.{self._module}")
-        made = getattr(module, self._class)(client._driver)  # noqa: SLF001 - this module's own classes
-        client.__dict__[self._attribute] = made
-        return made
+        resource = getattr(module, self._class)(client._driver)  # noqa: SLF001 - this module's own classes
+        client.__dict__[self._attribute] = resource
+        return resource
 
 
 def namespace(module: str, name: str) -> Any:
@@ -66,8 +66,8 @@ def namespace(module: str, name: str) -> Any:
     return _Namespace(module, name)
 
 
-def _circumstances(config: Config, before: CallContext | None = None) -> CallContext:
-    """Return what the calls of a client share; derived clients share budget and gate."""
+def _call_context(config: Config, before: CallContext | None = None) -> CallContext:
+    """Return the state that the calls of a client share; derived clients share it too."""
     limiter = before.limiter if before is not None and before.limiter is not None else RateLimiter()
     return CallContext(
         policy=RetryPolicy(max_retries=config.max_retries),
@@ -79,15 +79,18 @@ def _circumstances(config: Config, before: CallContext | None = None) -> CallCon
 
 
 class _Shareable:
-    """How both clients are copied and pickled."""
+    """Copying and pickling, for both clients."""
 
     _driver: SyncDriver | AsyncDriver
 
+    def __copy__(self) -> Self:
+        return self  # connections, budget and rate limiter are there to be shared
+
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
-        return self  # connections, budget and gate are there to be shared
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle the settings alone, without the key: it is read anew from the environment."""
+        """Pickle the settings alone, without the key: it is read again from the environment."""
         if self._driver.http.is_given:
             raise pickle.PicklingError("A client with an `http_client` of yours cannot be pickled.")
         return object.__new__, (type(self),), self._driver.config
@@ -181,10 +184,10 @@ class Runcrate(_Shareable):
             wait_for_rate_limit=wait_for_rate_limit,
             on_request=on_request,
         )
-        self._driver = SyncDriver(config, SyncHttp(http_client), _circumstances(config))
+        self._driver = SyncDriver(config, SyncHttp(http_client), _call_context(config))
 
     def with_options(self, **changes: Any) -> Self:
-        """Return a client with other options that shares connections, budget and gate.
+        """Return a client with other options that shares connections, budget and rate limiter.
 
         Closing either of the two closes both.
 
@@ -203,14 +206,14 @@ class Runcrate(_Shareable):
         before = self._driver
         config = before.config.changed(**changes)
         derived = object.__new__(type(self))
-        derived._driver = SyncDriver(config, before.http, _circumstances(config, before.context))
+        derived._driver = SyncDriver(config, before.http, _call_context(config, before.context))
         return derived
 
     def __setstate__(self, config: Config) -> None:
-        self._driver = SyncDriver(config, SyncHttp(), _circumstances(config))
+        self._driver = SyncDriver(config, SyncHttp(), _call_context(config))
 
     def run(self, plan: Operation[T]) -> T:
-        """Carry out a flow, such as those of `SpendGuard`, and return its result."""
+        """Run a flow, such as those of `SpendGuard`, and return its result."""
         return self._driver.run(plan)
 
     def close(self) -> None:
@@ -298,21 +301,21 @@ class AsyncRuncrate(_Shareable):
             wait_for_rate_limit=wait_for_rate_limit,
             on_request=on_request,
         )
-        self._driver = AsyncDriver(config, AsyncHttp(http_client), _circumstances(config))
+        self._driver = AsyncDriver(config, AsyncHttp(http_client), _call_context(config))
 
     def with_options(self, **changes: Any) -> Self:
         """Return a client with other options; see `Runcrate.with_options`."""
         before = self._driver
         config = before.config.changed(**changes)
         derived = object.__new__(type(self))
-        derived._driver = AsyncDriver(config, before.http, _circumstances(config, before.context))
+        derived._driver = AsyncDriver(config, before.http, _call_context(config, before.context))
         return derived
 
     def __setstate__(self, config: Config) -> None:
-        self._driver = AsyncDriver(config, AsyncHttp(), _circumstances(config))
+        self._driver = AsyncDriver(config, AsyncHttp(), _call_context(config))
 
     async def run(self, plan: Operation[T]) -> T:
-        """Carry out a flow; see `Runcrate.run`."""
+        """Run a flow; see `Runcrate.run`."""
         return await self._driver.run(plan)
 
     async def aclose(self) -> None:

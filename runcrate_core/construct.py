@@ -19,7 +19,6 @@ _set_private = BaseModel.__dict__["__pydantic_private__"].__set__
 def construct(
     kind: type[M],
     fields: dict[str, Any],
-    *,
     fields_set: set[str] | None = None,
     extra: dict[str, Any] | None = None,
 ) -> M:

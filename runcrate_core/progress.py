@@ -1,4 +1,4 @@
-"""A progress bar for whoever watches: for any `on_progress` of this library."""
+"""Progress bars for every `on_progress` of this library."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ class ProgressBar:
         self._bar = tqdm(desc=description or None, total=None, **settings)
 
     def __call__(self, done: int, total: int | None) -> None:
-        """Show how far it is.
+        """Show the progress.
 
         Args:
-            done: Bytes so far; fewer than before when it was begun anew.
+            done: Bytes so far; fewer than before when the download started again.
             total: All bytes, or `None` while their number is unknown.
         """
         if total != self._bar.total:
@@ -66,8 +66,8 @@ def progress_bar(description: str = "", **options: Any) -> ProgressBar:
         ```python
         from runcrate_core import progress_bar
 
-        with progress_bar("film.mp4") as bar:
-            client.videos.download(video_id, "film.mp4", on_progress=bar)
+        with progress_bar("video.mp4") as bar:
+            client.videos.download(video_id, "video.mp4", on_progress=bar)
         ```
     """
     return ProgressBar(description, **options)

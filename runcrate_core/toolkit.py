@@ -37,6 +37,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
             "parse_json_answer",
             "without_reasoning",
         ),
+        "protocol.timeouts": ("TimeoutLike",),
         "protocol.tool_arguments": (
             "ParsedToolCall",
             "parse_tool_arguments",

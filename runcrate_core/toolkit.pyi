@@ -106,6 +106,9 @@ from runcrate_core.protocol.json_answers import (
 from runcrate_core.protocol.json_answers import (
     without_reasoning as without_reasoning,
 )
+from runcrate_core.protocol.timeouts import (
+    TimeoutLike as TimeoutLike,
+)
 from runcrate_core.protocol.tool_arguments import (
     ParsedToolCall as ParsedToolCall,
 )

@@ -10,6 +10,7 @@ from decimal import Decimal, InvalidOperation
 from runcrate_emulator import Emulator
 from runcrate_emulator.inference.upstream import KEY_VARIABLE
 from runcrate_emulator.journal import RecordedRequest
+from runcrate_emulator.variants import observed_variants
 
 _DEFAULT_PORT = 8787
 _WEBHOOK_LOG = logging.getLogger("runcrate_emulator.webhooks")
@@ -26,6 +27,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         The exit code: 0 after Ctrl-C, 1 when the port is in use.
     """
     options = _parser().parse_args(arguments)
+    try:
+        variants = observed_variants(options.as_observed) if options.as_observed else ()
+    except (OSError, ValueError) as error:
+        print(f"runcrate-emulator: --as-observed: {error}", file=sys.stderr)  # noqa: T201 - a command's output
+        return 1
     emulator = Emulator(
         port=options.port,
         seed=options.seed,
@@ -36,6 +42,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         balance_usd=options.balance,
         requests_per_minute=options.requests_per_minute,
         ssh=options.ssh,
+        variants=variants,
     )
     try:
         emulator.start()
@@ -79,6 +86,11 @@ def _parser() -> argparse.ArgumentParser:
         description="A local Runcrate: inference and infrastructure, in memory.",
     )
     parser.add_argument("--port", type=_port, default=_DEFAULT_PORT, help="TCP port; 0: a free one")
+    parser.add_argument(
+        "--as-observed",
+        metavar="REPORT",
+        help="behave as `runcrate verify --report` observed the service",
+    )
     parser.add_argument("--seed", type=int, default=0, help="seed of ids and of generated media")
     parser.add_argument(
         "--clock-speed",

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from decimal import Decimal
 from types import TracebackType
 from typing import Any, Self
@@ -20,6 +20,7 @@ from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import API_KEY, is_well_formed
 from runcrate_emulator.server import LOOPBACK, Server
 from runcrate_emulator.ssh_servers import SshServers
+from runcrate_emulator.variants import Variant, VariantApp, known_variants
 from runcrate_emulator.world import DEFAULT_BALANCE_USD, DEFAULT_REQUESTS_PER_MINUTE, World
 
 _LOG = logging.getLogger("runcrate_emulator")
@@ -62,6 +63,8 @@ class Emulator:
         ssh: Whether instances have real SSH servers on loopback. Commands that are sent there
             really run on this computer, as you, in temporary directories: there is no isolation.
             Needs the extra `ssh`.
+        variants: Wire variants that the service may show instead of the documented forms: pairs
+            of a row and a label of a `runcrate verify` report; see `observed_variants`.
     """
 
     def __init__(
@@ -79,6 +82,7 @@ class Emulator:
         requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE,
         clock: Clock | None = None,
         ssh: bool = False,
+        variants: Iterable[Variant] = (),
     ) -> None:
         self.clock = clock or Clock(clock_speed)
         upstream = None
@@ -95,6 +99,7 @@ class Emulator:
             run_commands=run_commands,
         )
         self._wants_ssh = ssh
+        self._app = VariantApp(create_app(self.world), self.world, variants)
         self._wanted_port = port
         self._server: Server | None = None
 
@@ -120,7 +125,7 @@ class Emulator:
         """
         if self._server is not None:
             raise RuntimeError("This emulator is running; stop it before starting it again.")
-        server = Server(create_app(self.world), self._wanted_port)
+        server = Server(self._app, self._wanted_port)
         server.start()
         self._server = server
         if self.world.run_commands:
@@ -185,6 +190,15 @@ class Emulator:
         if not is_well_formed(key):
             raise ValueError("A key starts with `rc_live_` and has something after it.")
         self.world.key_permissions[key] = KeyPermissions(billing=may_top_up)
+
+    @property
+    def variants(self) -> tuple[Variant, ...]:
+        """The wire variants in force; may be set at any moment."""
+        return self._app.variants
+
+    @variants.setter
+    def variants(self, variants: Iterable[Variant]) -> None:
+        self._app.variants = known_variants(variants)
 
     @property
     def clock_speed(self) -> float:

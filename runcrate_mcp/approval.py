@@ -107,7 +107,7 @@ class Approvals:
         self, params: CallToolRequestParams, form: ElicitRequestFormParams
     ) -> InputRequiredResult:
         now = self.clock()
-        valid = {key: asked for key, asked in self._pending.items() if asked.expires_at > now}
+        valid = {key: item for key, item in self._pending.items() if item.expires_at > now}
         self._pending = dict(list(valid.items())[-MAX_PENDING + 1 :])
         state = secrets.token_urlsafe(24)
         self._pending[state] = _Question(

@@ -15,7 +15,7 @@ from mcp.types import INVALID_PARAMS, CallToolResult, InputRequiredResult
 
 from runcrate_core import ConfigurationError, RuncrateError
 from runcrate_mcp.approval import can_ask
-from runcrate_mcp.content import error_result
+from runcrate_mcp.content import error_result, for_version
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,7 +81,8 @@ class ToolCalls:
                 )
                 if question is not None:
                     return question
-            return tool.result(await self._run(context, tool, arguments))
+            result = tool.result(await self._run(context, tool, arguments))
+            return for_version(result, context.protocol_version)
         except Exception as error:  # noqa: BLE001 - every failure is explained to the model
             return error_result(_explained(tool, error))
 

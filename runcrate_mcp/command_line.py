@@ -41,6 +41,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Their lines name every request.
     for noisy in ("httpx", "httpcore", "mcp", "uvicorn", "sse_starlette"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    if options.http is None and sys.stdin.isatty():
+        print(  # noqa: T201 - a command's output
+            "runcrate-mcp: waiting for an MCP client on standard input. Clients start this command "
+            "themselves; `runcrate-mcp --help` shows the flags, Ctrl-C stops.",
+            file=sys.stderr,
+        )
     try:
         settings = _settings(options)
         asyncio.run(_serve(settings, options.http, options.idle_minutes))

@@ -13,12 +13,15 @@ from mcp.types import (
     ResourceLink,
     TextContent,
 )
+from mcp.types.version import is_version_at_least
 
 if TYPE_CHECKING:
     from runcrate_core.toolkit import MediaFile, MediaResult, ToolResult
 
 # Clients refuse results of more than about a megabyte; base64 takes a third more than the bytes.
 MAX_INLINE_BYTES: Final = 700_000
+# Revisions of the protocol in which kinds of blocks appeared; older clients reject them.
+_SINCE: Final = {"audio": "2025-03-26", "resource_link": "2025-06-18"}
 FILE_URI: Final = "runcrate://files/"
 
 
@@ -43,6 +46,19 @@ def media_result(result: MediaResult) -> CallToolResult:
             )
         )
     return CallToolResult(content=content, structured_content=result.data)
+
+
+def for_version(result: CallToolResult, version: str) -> CallToolResult:
+    """Return a result without the blocks that a version of the protocol does not know.
+
+    The text names every file, so nothing is lost.
+    """
+    known = [
+        block
+        for block in result.content
+        if block.type not in _SINCE or is_version_at_least(version, _SINCE[block.type])
+    ]
+    return result.model_copy(update={"content": known})
 
 
 def error_result(text: str) -> CallToolResult:

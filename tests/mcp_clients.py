@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from runcrate_emulator import Emulator
+from tests.docs_blocks import blocks
 from tests.mcp_server.connections import LIMITS, environment, http_server
 
 ROOT: Final = Path(__file__).parent.parent
@@ -51,31 +52,28 @@ EXPECTED_FAILURES: Final = {
     "completion-complete": "completes arguments of a prompt of the example server",
     "logging-set-level": "the server sends no log messages (deprecated in 2026-07-28)",
 }
-LANGCHAIN: Final = """
-import asyncio, json, os, sys
-from langchain_mcp_adapters.client import MultiServerMCPClient
+PAGE: Final = ROOT / "docs/mcp/server.md"
+# Appended to the blocks of the page, which define `runcrate_tools`.
+CALLS: Final = {
+    "langchain": """
+import asyncio
 
 async def main():
-    connection = {"transport": "stdio", "command": sys.argv[1], "args": sys.argv[2:],
-                  "env": dict(os.environ)}
-    tools = await MultiServerMCPClient({"runcrate": connection}).get_tools()
-    by_name = {tool.name: tool for tool in tools}
-    print(len(tools), await by_name["runcrate_get_balance"].ainvoke({}))
+    by_name = {tool.name: tool for tool in await runcrate_tools()}
+    print(len(by_name), "tools;", await by_name["runcrate_get_balance"].ainvoke({}))
 
 asyncio.run(main())
-"""
-LLAMAINDEX: Final = """
-import asyncio, os, sys
-from llama_index.tools.mcp import BasicMCPClient, McpToolSpec
+""",
+    "llamaindex": """
+import asyncio
 
 async def main():
-    client = BasicMCPClient(sys.argv[1], args=sys.argv[2:], env=dict(os.environ))
-    tools = await McpToolSpec(client=client).to_tool_list_async()
-    by_name = {tool.metadata.name: tool for tool in tools}
-    print(len(tools), await by_name["runcrate_get_balance"].acall())
+    by_name = {tool.metadata.name: tool for tool in await runcrate_tools()}
+    print(len(by_name), "tools;", await by_name["runcrate_get_balance"].acall())
 
 asyncio.run(main())
-"""
+""",
+}
 
 
 def run(*command: object, env: dict[str, str] | None = None) -> str:
@@ -154,11 +152,17 @@ def try_conformance(emulator: Emulator, programs: Path) -> None:
     print(f"Conformance suite: {len(passed)} of {len(summary)} scenarios pass: {sorted(passed)}")
 
 
-def try_python(emulator: Emulator, name: str, program: str) -> None:
-    env = {**environment(emulator), "PYTHONPATH": str(ROOT)}
-    print(
-        f"{PYTHON_PACKAGES[name]}: {run(install_python(name), '-c', program, *server(), env=env)}"
+def try_python(emulator: Emulator, name: str, module: str) -> None:
+    """Run the block of the page that imports a module, with the server of this repository."""
+    [block] = [block.code for block in blocks(PAGE.read_text()) if f"from {module}" in block.code]
+    program = block.replace('"uvx"', repr(sys.executable)).replace(
+        '["--from", "runcrate-integrations[mcp]", "runcrate-mcp"]', '["-m", "runcrate_mcp"]'
     )
+    assert "uvx" not in program
+    assert "--from" not in program
+    env = {**environment(emulator), "PYTHONPATH": str(ROOT)}
+    output = run(install_python(name), "-c", program + CALLS[name], env=env)
+    print(f"{PYTHON_PACKAGES[name]}: {output}")
 
 
 def main() -> None:
@@ -170,8 +174,8 @@ def main() -> None:
             try_conformance(emulator, programs)
         else:
             print("npm is not installed: the Inspector and the conformance suite are not tried")
-        try_python(emulator, "langchain", LANGCHAIN)
-        try_python(emulator, "llamaindex", LLAMAINDEX)
+        try_python(emulator, "langchain", "langchain_mcp_adapters")
+        try_python(emulator, "llamaindex", "llama_index")
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
 
 from pydantic import (
@@ -17,8 +18,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
-from runcrate_core.protocol.error_mapping import parse_error_body
-from runcrate_core.protocol.paging import ListMeta, PageData
+from runcrate_core.protocol.error_mapping import error_within_success
+from runcrate_core.protocol.paging import ListMeta, PageData, PagingError
 from runcrate_core.protocol.response import (
     Response,
     ResponseInfo,
@@ -93,9 +94,9 @@ def parse_model(kind: type[M], request: Request) -> Callable[[Response], M]:
 
     def parse(answer: Response) -> M:
         found = json_object(answer, request)
-        if set(found) == {"error"}:
-            said = parse_error_body(answer.body).message or "without a reason"
-            raise malformed(answer, request, f"it holds nothing but an error: {said}")
+        error = error_within_success(answer, found, request)
+        if error is not None:
+            raise error
         value = validated(kind, found, answer, request)
         return value.with_response(ResponseInfo(answer.status, answer.headers))
 
@@ -140,16 +141,29 @@ def parse_page(
     def parse(answer: Response) -> PageData[M]:
         data, meta = _unwrapped(answer, request)
         items = _items(kind, data, answer, request)
-        return PageData(items, following(meta, len(items)), meta.total, meta.cursor)
+        try:
+            next_page = following(meta, len(items))
+        except PagingError as error:
+            # This page is good; whoever asks for the next one is told.
+            next_page = partial(_no_next_page, malformed(answer, request, str(error)))
+        return PageData(items, next_page, meta.total, meta.cursor)
 
     return parse
+
+
+def _no_next_page(error: ResponseFormatError) -> Call[Any]:
+    raise error
 
 
 def _unwrapped(answer: Response, request: Request) -> tuple[Any, ListMeta]:
     """Return what an infrastructure answer holds in `data`, or all of it without envelope."""
     value = json_value(answer, request)
-    if isinstance(value, dict) and "data" in value:
-        return value["data"], ListMeta.read(value.get("meta"))
+    if isinstance(value, dict):
+        if "data" in value:
+            return value["data"], ListMeta.read(value.get("meta"))
+        error = error_within_success(answer, value, request)
+        if error is not None:
+            raise error
     return value, ListMeta()
 
 

@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import Field
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_item
+from runcrate_core.api.job_types import JOB_TERMINAL_STATUSES
 from runcrate_core.errors import APITimeoutError, NotFoundError
 from runcrate_core.protocol.paging import PageData
 from runcrate_core.protocol.polling import CREATION_LAG_S
@@ -20,6 +21,8 @@ from runcrate_core.protocol.steps import Call, Flow, Now, Sleep
 
 # The server holds a read that finds nothing new; one that it answers at once is spaced out.
 EMPTY_READ_GAP_S: Final = 1.0
+# Reads without anything new, once the job has ended.
+MAX_READS_AFTER_END: Final = 2
 
 
 class JobLogChunk(ApiModel):
@@ -128,6 +131,7 @@ class _Following:
     started_at: float | None = None
     pause_s: float = 0.0
     status: str | None = None
+    reads_after_end: int = 0
 
 
 def _pieces(here: _Following) -> Flow[PageData[JobLogChunk]]:
@@ -145,14 +149,21 @@ def _pieces(here: _Following) -> Flow[PageData[JobLogChunk]]:
             raise
         waiting = replace(here, started_at=started_at, pause_s=EMPTY_READ_GAP_S)
         return PageData((), partial(_pieces, waiting))
+    # Some output may be written after the job has ended; a server that never says `done` must not
+    # be asked for it for ever.
+    is_over = page.status.lower() in JOB_TERMINAL_STATUSES
+    moved = page.cursor > here.after
+    reads_after_end = here.reads_after_end + 1 if is_over and not moved else 0
     further = replace(
         here,
         started_at=started_at,
         after=max(here.after, page.cursor),
-        pause_s=0.0 if page.chunks else EMPTY_READ_GAP_S,
+        pause_s=0.0 if page.chunks and moved else EMPTY_READ_GAP_S,
         status=page.status,
+        reads_after_end=reads_after_end,
     )
-    return PageData(page.chunks, None if page.done else partial(_pieces, further))
+    ends = page.done or reads_after_end >= MAX_READS_AFTER_END
+    return PageData(page.chunks, None if ends else partial(_pieces, further))
 
 
 def _took_too_long(here: _Following) -> APITimeoutError:

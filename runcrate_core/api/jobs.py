@@ -107,14 +107,16 @@ def _query(filters: JobFilters) -> dict[str, Any]:
     return query
 
 
-def _page(query: Mapping[str, Any], cursor: str | None) -> Call[PageData[Job]]:
+def _page(
+    query: Mapping[str, Any], cursor: str | None, seen: frozenset[str] = frozenset()
+) -> Call[PageData[Job]]:
     request = infrastructure_request(
         "GET", "/jobs", RetrySafety.SAFE, query={**query, "cursor": cursor}
     )
 
     def following(meta: ListMeta, _: int) -> Callable[[], Call[PageData[Job]]] | None:
-        after = next_cursor(meta, cursor)
-        return None if after is None else partial(_page, query, after)
+        after = next_cursor(meta, seen)
+        return None if after is None else partial(_page, query, after, seen | {after})
 
     return Call(request, parse_page(Job, request, following))
 

@@ -13,6 +13,7 @@ from runcrate_core.api.envelope import validated
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.httpx_adapter import FAILURES, failure_of
 from runcrate_core.protocol.request import Request
+from runcrate_core.protocol.request_events import emit, stream_end_event
 from runcrate_core.protocol.response import Response, ResponseInfo
 from runcrate_core.protocol.stream_start import OpenedStream, error_of_fault, open_stream
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from runcrate_core.errors import RuncrateError
+    from runcrate_core.hooks import RequestEvent
     from runcrate_core.io.driver import AsyncDriver, SyncDriver
     from runcrate_core.protocol.chat_types import ChatCompletionChunk
     from runcrate_core.protocol.steps import Step
@@ -33,6 +35,7 @@ class _StreamState:
         self._driver = driver
         self._request = request
         self._started: OpenedStream | None = None
+        self._started_at = 0.0
         self._closed = False
 
     def _plan(self) -> Generator[Step, Any, OpenedStream]:
@@ -43,6 +46,7 @@ class _StreamState:
                 "another with `chat.completions.stream(...)`."
             )
         driver = self._driver
+        self._started_at = driver.context.policy.clock()
         idle_s = driver.config.stream_idle_timeout
         return open_stream(self._request, driver.context, idle_s=idle_s)
 
@@ -73,6 +77,18 @@ class _StreamState:
         head = Response(opened.status, opened.headers)
         whole = validated(ChatCompletion, folded, head, self._request)
         return whole.with_response(self.response)
+
+    def _end_event(self, content: bool) -> RequestEvent:  # noqa: FBT001 - called by `emit` alone
+        stream = self._stream
+        fault = stream.reader.fault
+        return stream_end_event(
+            self._request,
+            stream.opened,
+            stream.reader.completion(partial=True),
+            failure=None if fault is None else fault.kind,
+            elapsed_s=self._driver.context.policy.clock() - self._started_at,
+            content=content,
+        )
 
     def _failed(self) -> RuncrateError:
         stream = self._stream
@@ -150,6 +166,7 @@ class ChatStream(_StreamState):
             self._closed = True
             self._forgotten.detach()
             self._started.opened.body.close()
+            self._driver.run(emit(self._driver.context.on_request, self._end_event))
 
 
 class AsyncChatStream(_StreamState):
@@ -211,6 +228,7 @@ class AsyncChatStream(_StreamState):
             self._closed = True
             self._forgotten.detach()
             await self._started.opened.body.close()
+            await self._driver.run(emit(self._driver.context.on_request, self._end_event))
 
 
 def _close_forgotten(body: Any) -> None:

@@ -14,6 +14,7 @@ from urllib.request import getproxies
 import httpx
 
 from runcrate_core.errors import ConfigurationError
+from runcrate_core.io.connection_trace import ConnectionTrace
 from runcrate_core.io.request_body import length_of
 from runcrate_core.io.ssrf_guard import guard_of
 from runcrate_core.protocol.proxies import proxy_routes
@@ -34,7 +35,6 @@ if TYPE_CHECKING:
 HttpClient = httpx.Client
 AsyncHttpClient = httpx.AsyncClient
 HttpResponse = httpx.Response
-C = TypeVar("C", httpx.Client, httpx.AsyncClient)
 T = TypeVar("T")
 
 CONNECT_TIMEOUT_S: Final = 5.0
@@ -151,30 +151,46 @@ def shared_tls() -> ssl.SSLContext:
         ) from None
 
 
-def build_request(client: C, request: Request, config: Config, content: Any) -> httpx.Request:
-    """Return the request of the HTTP library, with address, key, headers and timeouts.
+def build_request(
+    client: httpx.Client | httpx.AsyncClient,
+    request: Request,
+    config: Config,
+    content: Any,
+    on_receive: Callable[[], None],
+) -> httpx.Request:
+    """Return the request of the HTTP library, with URL, key, headers and timeouts.
+
+    Args:
+        client: Who will send it.
+        request: What to send.
+        config: Settings of the client.
+        content: Its body, as the HTTP library takes it.
+        on_receive: Called when the request has been sent and the response is waited for.
 
     Raises:
-        ResponseFormatError: It is for a foreign address that must not be fetched.
+        ResponseFormatError: It is for a URL that must not be fetched.
     """
-    if request.surface is Surface.EXTERNAL:
-        return _external_request(client, request, config, content)
+    is_external = request.surface is Surface.EXTERNAL
+    trace = ConnectionTrace(guard_of(request, config) if is_external else None, on_receive)
+    extensions = {
+        "timeout": _timeout(client, request, config).as_dict(),
+        "trace": trace.atrace if isinstance(client, httpx.AsyncClient) else trace.trace,
+    }
+    if is_external:
+        return _external_request(request, config, content, extensions)
     return client.build_request(
         request.method,
         _url(request, config),
         headers=_headers(request, config),
         content=content,
-        timeout=_timeout(client, request, config),
+        extensions=extensions,
     )
 
 
-def _external_request(client: C, request: Request, config: Config, content: Any) -> httpx.Request:
+def _external_request(
+    request: Request, config: Config, content: Any, extensions: dict[str, Any]
+) -> httpx.Request:
     """Make a request that has nothing of the client in it: no headers, no cookies, no key."""
-    extensions: dict[str, Any] = {"timeout": _timeout(client, request, config).as_dict()}
-    guard = guard_of(request, config)
-    if guard is not None:
-        waits = isinstance(client, httpx.AsyncClient)
-        extensions["trace"] = guard.atrace if waits else guard.trace
     headers = _headers(request, config)
     try:
         return httpx.Request(
@@ -216,6 +232,8 @@ def _headers(request: Request, config: Config) -> dict[str, str]:
             headers["authorization"] = f"Bearer {key}"
         headers.update((name.lower(), value) for name, value in config.default_headers)
     headers.update((name.lower(), value) for name, value in request.headers)
+    # What `BodyBuffer` decodes in bounds, whichever decoders the HTTP library has.
+    headers.setdefault("accept-encoding", "gzip, deflate")
     if request.idempotency_key is not None:
         headers["idempotency-key"] = request.idempotency_key
     return headers

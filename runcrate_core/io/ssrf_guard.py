@@ -1,4 +1,4 @@
-"""The guard at the connections to addresses that somebody else named."""
+"""SSRF guard: checks each connection to a URL that did not come from the program."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _COMPLETE = "connection.connect_tcp.complete"
 
 
 class SsrfGuard:
-    """Looks at each new connection of one request before anything is sent over it.
+    """Checks each new connection of one request before anything is sent over it.
 
     `trace` and `atrace` follow the HTTP library's `trace` extension. A connection to a proxy is
     the program's own choice and is not judged; behind a proxy the address is judged as text alone.
@@ -24,41 +24,41 @@ class SsrfGuard:
 
     def __init__(self, request: Request, url_policy: UrlPolicy) -> None:
         self._request = request
-        self._reach = url_policy
+        self._policy = url_policy
         self._host = (urlsplit(request.path).hostname or "").lower()
         self._is_direct = True
 
     def trace(self, name: str, info: dict[str, Any]) -> None:
         """Take note of an event of the HTTP library; close and refuse a forbidden connection."""
-        objection = self._objection(name, info)
-        if objection is not None:
+        violation = self._violation(name, info)
+        if violation is not None:
             info["return_value"].close()
-            raise forbidden(self._request, objection)
+            raise forbidden(self._request, violation)
 
     async def atrace(self, name: str, info: dict[str, Any]) -> None:
         """Do what `trace` does, on an event loop."""
-        objection = self._objection(name, info)
-        if objection is not None:
+        violation = self._violation(name, info)
+        if violation is not None:
             await info["return_value"].aclose()
-            raise forbidden(self._request, objection)
+            raise forbidden(self._request, violation)
 
-    def _objection(self, name: str, info: dict[str, Any]) -> str | None:
+    def _violation(self, name: str, info: dict[str, Any]) -> str | None:
         if name == _STARTED:
             self._is_direct = str(info["host"]).lower() == self._host
         if name != _COMPLETE or not self._is_direct:
             return None
         peer = info["return_value"].get_extra_info("server_addr")
-        return self._reach.check_peer(str(peer[0]) if peer else "")
+        return self._policy.check_peer(str(peer[0]) if peer else "")
 
 
 def guard_of(request: Request, config: Config) -> SsrfGuard | None:
-    """Return the guard of a request to a foreign address; `None` where the program itself sends.
+    """Return the guard of a request to a URL that was named from outside; `None` for the APIs' own.
 
     Raises:
         ResponseFormatError: The address must not be fetched whatever it resolves to.
     """
     url_policy = UrlPolicy.of(config.inference_url, config.base_url)
-    objection = url_policy.check_url(request.path)
-    if objection is not None:
-        raise forbidden(request, objection)
+    violation = url_policy.check_url(request.path)
+    if violation is not None:
+        raise forbidden(request, violation)
     return None if url_policy.trusts(request.path) else SsrfGuard(request, url_policy)

@@ -19,13 +19,23 @@ from runcrate_core.io.httpx_adapter import (
     auth_of,
     build_request,
     failure_of,
-    lower_headers,
     new_async_client,
     new_client,
+    time_limits,
 )
+from runcrate_core.io.read_deadline import ReadDeadline, reading_until
 from runcrate_core.io.request_body import apieces_of, pieces_of
-from runcrate_core.io.response_body import AsyncBody, SyncBody, afirst_bytes, first_bytes, opened
+from runcrate_core.io.response_body import (
+    AsyncBody,
+    SyncBody,
+    aread_body,
+    late,
+    opened,
+    read_body,
+)
+from runcrate_core.protocol.fork_safety import start_again_after_fork
 from runcrate_core.protocol.response import Response, TransportFailure
+from runcrate_core.protocol.timeouts import finite
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -42,9 +52,14 @@ class SyncHttp:
     def __init__(self, client: HttpClient | None = None) -> None:
         _require(client, HttpClient)
         self._given = client
+        self._closed = False
+        self.start_again()
+        start_again_after_fork(self)
+
+    def start_again(self) -> None:
+        """Make new connections, as in a child process: the parent's are left alone, not closed."""
         self._own: HttpClient | None = None
         self._owner = 0
-        self._closed = False
         self._lock = threading.Lock()
 
     @property
@@ -73,7 +88,6 @@ class SyncHttp:
             return own
         with self._lock:
             if self._own is None or self._owner != os.getpid():
-                # After a fork the parent's connections are left alone, not closed.
                 self._own = new_client(config.inference_url, config.base_url)
                 self._owner = os.getpid()
                 # Whoever sends holds this object: connections live as long as their last user.
@@ -81,43 +95,52 @@ class SyncHttp:
             return self._own
 
     def send(self, request: Request, config: Config) -> Response | TransportFailure:
-        """Send once and read the answer whole."""
-        response = self._exchange(request, config)
-        if isinstance(response, TransportFailure):
-            return response
-        try:
-            body = response.read() if response.is_success else first_bytes(response)
-            return Response(response.status_code, lower_headers(response), body)
-        except FAILURES as error:
-            return failure_of(error)
-        finally:
-            response.close()
+        """Send once and read the complete response, in bounds of size and time.
+
+        Raises:
+            ResponseFormatError: The body is larger than is read.
+        """
+        client = self.client(config)
+        deadline = ReadDeadline(finite(time_limits(client, request, config).total))
+        with reading_until(deadline):
+            response = self._exchange(client, request, config, deadline)
+            if isinstance(response, TransportFailure):
+                return response
+            try:
+                return read_body(request, response, deadline)
+            finally:
+                response.close()
 
     def open(
         self, request: Request, config: Config, *, raw: bool = False
     ) -> StreamedResponse | Response | TransportFailure:
         """Send once and leave the body unread, unless the status is an error."""
-        response = self._exchange(request, config)
-        if isinstance(response, TransportFailure):
-            return response
-        if response.is_success:
-            return opened(response, SyncBody(response, raw=raw))
-        try:
-            return Response(response.status_code, lower_headers(response), first_bytes(response))
-        finally:
-            response.close()
+        client = self.client(config)
+        deadline = ReadDeadline(finite(time_limits(client, request, config).total))
+        with reading_until(deadline):
+            response = self._exchange(client, request, config, deadline)
+            if isinstance(response, TransportFailure):
+                return response
+            if response.is_success:
+                return opened(response, SyncBody(response, raw=raw))
+            try:
+                return read_body(request, response, deadline)
+            finally:
+                response.close()
 
-    def _exchange(self, request: Request, config: Config) -> HttpResponse | TransportFailure:
-        client, content = self.client(config), request.content
+    def _exchange(
+        self, client: HttpClient, request: Request, config: Config, deadline: ReadDeadline
+    ) -> HttpResponse | TransportFailure:
+        content = request.content
         pieces = pieces_of(content) if isinstance(content, tuple) else content
-        built = build_request(client, request, config, pieces)
+        built = build_request(client, request, config, pieces, deadline.start)
         try:
             with redacted_logs():
                 return client.send(
                     built, auth=auth_of(request), stream=True, follow_redirects=False
                 )
         except (*FAILURES, *UNUSABLE_HOSTS) as error:
-            return failure_of(error)
+            return late(deadline) if deadline.is_over else failure_of(error)
 
     def close(self) -> None:
         """Close the connections that this object opened; a client that was given stays open."""
@@ -175,15 +198,14 @@ class AsyncHttp:
                 self._own.pop(loop, None)
 
     async def send(self, request: Request, config: Config) -> Response | TransportFailure:
-        """Send once and read the answer whole."""
-        response = await self._exchange(request, config)
+        """Send once and read the complete response; see `SyncHttp.send`."""
+        client = self.client(config)
+        deadline = ReadDeadline(finite(time_limits(client, request, config).total))
+        response = await self._exchange(client, request, config, deadline)
         if isinstance(response, TransportFailure):
             return response
         try:
-            body = await (response.aread() if response.is_success else afirst_bytes(response))
-            return Response(response.status_code, lower_headers(response), body)
-        except FAILURES as error:
-            return failure_of(error)
+            return await aread_body(request, response, deadline)
         finally:
             await response.aclose()
 
@@ -191,26 +213,38 @@ class AsyncHttp:
         self, request: Request, config: Config, *, raw: bool = False
     ) -> StreamedResponse | Response | TransportFailure:
         """Send once and leave the body unread, unless the status is an error."""
-        response = await self._exchange(request, config)
+        client = self.client(config)
+        deadline = ReadDeadline(finite(time_limits(client, request, config).total))
+        response = await self._exchange(client, request, config, deadline)
         if isinstance(response, TransportFailure):
             return response
         if response.is_success:
             return opened(response, AsyncBody(response, raw=raw))
         try:
-            body = await afirst_bytes(response)
-            return Response(response.status_code, lower_headers(response), body)
+            return await aread_body(request, response, deadline)
         finally:
             await response.aclose()
 
-    async def _exchange(self, request: Request, config: Config) -> HttpResponse | TransportFailure:
-        client, content = self.client(config), request.content
+    async def _exchange(
+        self, client: AsyncHttpClient, request: Request, config: Config, deadline: ReadDeadline
+    ) -> HttpResponse | TransportFailure:
+        content = request.content
         pieces = apieces_of(content) if isinstance(content, tuple) else content
-        built = build_request(client, request, config, pieces)
         try:
-            with redacted_logs():
-                return await client.send(
-                    built, auth=auth_of(request), stream=True, follow_redirects=False
-                )
+            async with asyncio.timeout(None) as limit:
+
+                def on_receive() -> None:
+                    deadline.start()
+                    if deadline.total_s is not None:
+                        limit.reschedule(asyncio.get_running_loop().time() + deadline.total_s)
+
+                built = build_request(client, request, config, pieces, on_receive)
+                with redacted_logs():
+                    return await client.send(
+                        built, auth=auth_of(request), stream=True, follow_redirects=False
+                    )
+        except TimeoutError:
+            return late(deadline)
         except (*FAILURES, *UNUSABLE_HOSTS) as error:
             return failure_of(error)
 

@@ -7,7 +7,6 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from runcrate_core.hooks import RequestEvent
 from runcrate_core.protocol.error_mapping import (
     ErrorBody,
     error_of_failure,
@@ -16,7 +15,8 @@ from runcrate_core.protocol.error_mapping import (
 )
 from runcrate_core.protocol.rate_limiter import RateLimit, RateLimiter
 from runcrate_core.protocol.request import Surface
-from runcrate_core.protocol.response import Response, TransportFailure, request_id_of
+from runcrate_core.protocol.request_events import emit, response_event
+from runcrate_core.protocol.response import Response, TransportFailure
 from runcrate_core.protocol.retry import (
     REFUSED_UNTOUCHED,
     GiveUp,
@@ -27,7 +27,6 @@ from runcrate_core.protocol.retry import (
 from runcrate_core.protocol.steps import (
     Call,
     CloseStream,
-    InvokeCallback,
     Send,
     Sleep,
     Step,
@@ -36,6 +35,7 @@ from runcrate_core.protocol.steps import (
 
 if TYPE_CHECKING:
     from runcrate_core.errors import RuncrateError
+    from runcrate_core.hooks import RequestEvent
     from runcrate_core.protocol.request import Request
 
 T = TypeVar("T")
@@ -155,18 +155,19 @@ def _one_attempt(
                 else None
             )
             limiter.settle(state, answered=answered, now=policy.clock())
-    if context.on_request is not None:
-        event = _event(request, reply, number, policy.clock() - sent_at)
-        try:
-            yield InvokeCallback(context.on_request, event)
-        except Exception as error:  # noqa: BLE001 - watching must not break what is watched
-            logger.warning("The `on_request` hook raised %s.", type(error).__name__)
-        except GeneratorExit:
-            raise  # nothing can be asked for any more
-        except BaseException:
-            if isinstance(reply, StreamedResponse) and reply.body is not None:
-                yield CloseStream(reply)
-            raise
+    elapsed_s = policy.clock() - sent_at
+
+    def event(content: bool) -> RequestEvent:  # noqa: FBT001 - called by `emit` alone
+        return response_event(request, reply, attempt=number, elapsed_s=elapsed_s, content=content)
+
+    try:
+        yield from emit(context.on_request, event)
+    except GeneratorExit:
+        raise  # nothing can be asked for any more
+    except BaseException:
+        if isinstance(reply, StreamedResponse) and reply.body is not None:
+            yield CloseStream(reply)
+        raise
     return reply
 
 
@@ -220,27 +221,4 @@ def _log_repeat(
         outcome,
         number + 1,
         wait,
-    )
-
-
-def _event(
-    request: Request,
-    reply: Response | TransportFailure | StreamedResponse,
-    number: int,
-    elapsed_s: float,
-) -> RequestEvent:
-    status, failure, request_id = None, None, None
-    if isinstance(reply, TransportFailure):
-        failure = reply.failure.value
-    else:
-        status, request_id = reply.status, request_id_of(reply.headers)
-    return RequestEvent(
-        surface=request.surface.value,
-        method=request.method,
-        route=request.route,
-        attempt=number,
-        elapsed_s=elapsed_s,
-        status=status,
-        failure=failure,
-        request_id=request_id,
     )

@@ -168,7 +168,9 @@ def error_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
     """
     if error := event.get("error"):
         return _error_object(error, event)
-    choices = event.get("choices")
+    choices, detail = event.get("choices"), event.get("detail")
+    if choices is None and isinstance(detail, dict) and not event.get("message"):
+        return error_of(detail) or _error_object(detail, event)  # as FastAPI wraps errors
     if choices is None:
         said = event.get("message") or event.get("detail")
         if said or "error" in (event.get("object"), event.get("type")):

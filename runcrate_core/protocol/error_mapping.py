@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from runcrate_core.errors import (
@@ -21,10 +21,14 @@ from runcrate_core.protocol.response import (
     malformed,
     request_id_of,
 )
-from runcrate_core.protocol.retry import PROXY_AUTHENTICATION_REQUIRED, retry_hint
+from runcrate_core.protocol.retry import (
+    FIRST_SERVER_ERROR,
+    PROXY_AUTHENTICATION_REQUIRED,
+    retry_hint,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from runcrate_core.protocol.request import Request
 
@@ -40,6 +44,38 @@ _NEXT_STEP: Final = {
     402: "Add credits or raise the budget in the dashboard; nothing was started.",
     403: "Use a key with this permission, or ask an owner of the workspace.",
 }
+
+
+# Codes that servers put into an error event stand for the status they would have answered.
+_STATUS_OF_CODE: Final = {
+    "authentication_error": 401,
+    "bad_request": 400,
+    "budget_exceeded": 402,
+    "budget_reached": 402,
+    "context_length_exceeded": 400,
+    "engine_overloaded_error": 503,
+    "forbidden": 403,
+    "insufficient_credits": 402,
+    "internal_error": 500,
+    "internal_server_error": 500,
+    "invalid_api_key": 401,
+    "invalid_request_error": 400,
+    "model_not_found": 404,
+    "not_found": 404,
+    "overloaded": 503,
+    "overloaded_error": 503,
+    "rate_limit_exceeded": 429,
+    "rate_limited": 429,
+    "server_error": 500,
+    "service_unavailable": 503,
+    "tool_use_failed": 400,
+    "unauthorized": 401,
+    "validation_error": 422,
+}
+_ERROR_STATUSES: Final = range(400, 600)
+_STATUS_DIGITS: Final = 3
+# Deeper than any gateway wraps the error of the next one.
+_MAX_WRAPPERS: Final = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +104,7 @@ def parse_error_body(body: bytes, secrets: Sequence[str] = ()) -> ErrorBody:
 
     Known are `{"error": {message, type, code}}` (seed 000), `{"error": {code, message,
     details}}` (seed 001), `{"error": "text"}` with or without a `message` beside it,
-    `{"message": ...}`, `{"detail": ...}` and text.
+    `{"message": ...}`, `{"detail": ...}`, each of these within `{"detail": {...}}`, and text.
     """
     text = body.decode("utf-8", "replace")
     try:
@@ -77,16 +113,71 @@ def parse_error_body(body: bytes, secrets: Sequence[str] = ()) -> ErrorBody:
         return ErrorBody(_shown("" if "<html" in text.lower() else text, secrets), None, None)
     if not isinstance(parsed, dict):
         return ErrorBody(_shown(text, secrets), None, None)
-    inner = parsed.get("error") or parsed
-    if not isinstance(inner, dict):
-        said = dict.fromkeys(_as_text(told) for told in (inner, parsed.get("message")) if told)
-        return ErrorBody(_shown(": ".join(said), secrets), _code(parsed.get("code")), None)
+    inner = _innermost(parsed)
+    error = inner.get("error")
+    if error:
+        texts = dict.fromkeys(_as_text(text) for text in (error, inner.get("message")) if text)
+        return ErrorBody(_shown(": ".join(texts), secrets), _code(inner.get("code")), None)
     message = next((inner[key] for key in ("message", "detail") if inner.get(key)), "")
     return ErrorBody(
         message=_shown(_as_text(message), secrets),
         code=_code(inner.get("code")) or _code(inner.get("type")),
         details=redact_json(inner.get("details"), secrets),
     )
+
+
+def _innermost(value: dict[str, Any]) -> dict[str, Any]:
+    """Return the object that speaks of the error, without what gateways wrap it in."""
+    for _ in range(_MAX_WRAPPERS):
+        error, detail = value.get("error"), value.get("detail")
+        if isinstance(error, dict) and error:
+            value = error
+        elif isinstance(detail, dict) and not error and not value.get("message"):
+            value = detail
+        else:
+            break
+    return value
+
+
+def error_within_success(
+    answer: Response, value: Mapping[str, Any], request: Request
+) -> RuncrateError | None:
+    """Return the error that a response with a success status is, if it holds nothing else."""
+    if not value.get("error") or not value.keys() <= _ERROR_KEYS:
+        return None
+    body = parse_error_body(answer.body)
+    status = _known_status(body, value["error"])
+    if status is None:
+        reason = body.message or "without a reason"
+        return malformed(answer, request, f"it holds nothing but an error: {reason}")
+    return error_of_response(replace(answer, status=status), request, body, attempts=1)
+
+
+# What stands beside an error, where there is nothing but an error.
+_ERROR_KEYS: Final = frozenset({"error", "status", "success", "ok", "message", "code", "meta"})
+
+
+def status_of_error(refusal: ErrorBody, error: Any) -> int:
+    """Return the HTTP status that an error event stands for; 500 when it does not tell."""
+    return _known_status(refusal, error) or FIRST_SERVER_ERROR
+
+
+def _known_status(refusal: ErrorBody, error: Any) -> int | None:
+    fields = error if isinstance(error, dict) else {}
+    for value in (fields.get("status"), fields.get("status_code"), fields.get("code")):
+        if (status := _status_in(value)) is not None:
+            return status
+    for name in (refusal.code, fields.get("type")):
+        if isinstance(name, str) and name.lower() in _STATUS_OF_CODE:
+            return _STATUS_OF_CODE[name.lower()]
+    return None
+
+
+def _status_in(value: object) -> int | None:
+    # `int` refuses thousands of digits.
+    if isinstance(value, str) and len(value) == _STATUS_DIGITS and value.isdecimal():
+        value = int(value)
+    return value if isinstance(value, int) and value in _ERROR_STATUSES else None
 
 
 def error_of_response(

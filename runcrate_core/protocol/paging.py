@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -29,6 +29,10 @@ class PageData(Generic[T]):
     cursor: str | None = None
 
 
+class PagingError(Exception):
+    """A page that says there is another, and leads to none."""
+
+
 @dataclass(frozen=True, slots=True)
 class ListMeta:
     """What a list answer says about itself; any of it may be missing (official SDK 0.5.0).
@@ -53,17 +57,35 @@ class ListMeta:
         return cls(
             total=total if isinstance(total, int) and not isinstance(total, bool) else None,
             has_more=more if isinstance(more, bool) else None,
-            cursor=cursor if isinstance(cursor, str) and cursor else None,
+            cursor=_text(cursor) or None,
         )
 
 
-def next_cursor(meta: ListMeta, present: str | None) -> str | None:
+def _text(cursor: object) -> str:
+    if isinstance(cursor, int) and not isinstance(cursor, bool):
+        return str(cursor)
+    return cursor if isinstance(cursor, str) else ""
+
+
+def next_cursor(meta: ListMeta, seen: Collection[str]) -> str | None:
     """Return the cursor of the next page, or `None` when this is the last.
 
-    A cursor that leads to the page it came with would never end, so it counts as the last.
+    Args:
+        meta: What the response says about the list.
+        seen: Cursors of this page and those before it.
+
+    Raises:
+        PagingError: There is a next page and no way to it: its cursor is missing, or is one that
+            was followed before, so that the list would never end.
     """
-    if meta.has_more is False or meta.cursor == present:
+    if meta.has_more is False:
         return None
+    if meta.cursor is None:
+        if meta.has_more:
+            raise PagingError("it says that there are more values, and has no cursor to them")
+        return None
+    if meta.cursor in seen:
+        raise PagingError("its cursor leads back to a page that was read before")
     return meta.cursor
 
 

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from runcrate_core.protocol.fork_safety import start_again_after_fork
 from runcrate_core.protocol.http_date import server_time
 
 # Above this a reset is a moment, below it a number of seconds (the year 2001 against 31 years).
@@ -96,6 +97,11 @@ class RateLimiter:
     """
 
     def __init__(self) -> None:
+        self.start_again()
+        start_again_after_fork(self)
+
+    def start_again(self) -> None:
+        """Forget everything, as in a child process: the parent's calls never end there."""
         self._lock = threading.Lock()
         self._answered = False
         self._in_flight = 0

@@ -9,6 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from runcrate_core.protocol.fork_safety import start_again_after_fork
 from runcrate_core.protocol.http_date import http_date, server_time
 from runcrate_core.protocol.rate_limiter import WINDOW_S, reset_in_s
 from runcrate_core.protocol.request import ReadTimeout, RetrySafety
@@ -65,6 +66,11 @@ class RetryBudget:
     COST: Final = 5
 
     def __init__(self) -> None:
+        self.start_again()
+        start_again_after_fork(self)
+
+    def start_again(self) -> None:
+        """Fill the budget, as in a child process."""
         self._tokens = self.SIZE
         self._lock = threading.Lock()
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from runcrate_core.errors import (
-    ResponseFormatError,
     RuncrateError,
     StreamError,
     StreamStalledError,
@@ -15,7 +14,8 @@ from runcrate_core.errors import (
 )
 from runcrate_core.protocol.attempts import attempts
 from runcrate_core.protocol.chat_stream import ChatStreamReader, StreamFault
-from runcrate_core.protocol.error_mapping import ErrorBody, parse_error_body
+from runcrate_core.protocol.chat_types import error_of
+from runcrate_core.protocol.error_mapping import parse_error_body, status_of_error
 from runcrate_core.protocol.response import (
     Failure,
     Response,
@@ -33,34 +33,8 @@ if TYPE_CHECKING:
     from runcrate_core.protocol.request import Request
     from runcrate_core.protocol.steps import Step
 
-# Codes that servers put into an error event stand for the status they would have answered.
-_STATUS_OF_CODE: Final = {
-    "authentication_error": 401,
-    "bad_request": 400,
-    "budget_exceeded": 402,
-    "budget_reached": 402,
-    "context_length_exceeded": 400,
-    "engine_overloaded_error": 503,
-    "forbidden": 403,
-    "insufficient_credits": 402,
-    "internal_error": 500,
-    "internal_server_error": 500,
-    "invalid_api_key": 401,
-    "invalid_request_error": 400,
-    "model_not_found": 404,
-    "not_found": 404,
-    "overloaded": 503,
-    "overloaded_error": 503,
-    "rate_limit_exceeded": 429,
-    "rate_limited": 429,
-    "server_error": 500,
-    "service_unavailable": 503,
-    "tool_use_failed": 400,
-    "unauthorized": 401,
-    "validation_error": 422,
-}
-_ERROR_STATUSES: Final = range(400, 600)
-_STATUS_DIGITS: Final = 3
+# A body without events is kept so far, to see what else it is.
+BEGINNING_BYTES: Final = 64 * 1024
 
 
 @dataclass(slots=True)
@@ -132,56 +106,66 @@ def _read_to_first_chunk(
     first: list[ChatCompletionChunk],
     clock: Callable[[], float],
 ) -> Generator[Step, Any, Response | TransportFailure | None]:
+    beginning = b""
     while not first and reader.fault is None and not reader.done:
         data = yield ReadBytes(opened)
         if isinstance(data, TransportFailure):
             return data
         first += reader.end(clock()) if data is None else reader.feed(data, clock())
-        if data is None:
+        beginning += (data or b"")[: BEGINNING_BYTES - len(beginning)]
+        if data is None or (len(beginning) == BEGINNING_BYTES and not _claims_events(opened)):
             break
     fault = reader.fault
+    if not first and not reader.chunks_received and (fault is None or fault.kind == "truncated"):
+        refused = _other_than_stream(request, opened, beginning)
+        if refused is not None:
+            return refused
     if first or fault is None:
         return None
     if fault.kind == "error_event":
         return answer_of_error_event(fault, opened.headers)
     if fault.kind == "stalled":
         return TransportFailure(Failure.READ_TIMEOUT, "the stream stayed without content")
-    if fault.kind == "truncated" and not reader.chunks_received and _is_json(opened):
-        raise malformed(
-            Response(opened.status, opened.headers), request, "it is whole JSON instead of a stream"
-        )
     if fault.kind == "truncated":
         return TransportFailure(Failure.BROKEN, "the stream ended before its first content")
     return None
 
 
-def _is_json(opened: StreamedResponse) -> bool:
-    return "json" in opened.headers.get("content-type", "")
+def _claims_events(opened: StreamedResponse) -> bool:
+    return "event-stream" in opened.headers.get("content-type", "")
+
+
+def _other_than_stream(
+    request: Request, opened: StreamedResponse, beginning: bytes
+) -> Response | None:
+    """Return the error response that a body without events is; `None` if nothing speaks for it.
+
+    Raises:
+        ResponseFormatError: It is a complete answer, a web page or another text.
+    """
+    text = beginning.strip()
+    head = Response(opened.status, opened.headers, text)
+    if text.startswith(b"{"):
+        try:
+            value = json.loads(text)
+        except (ValueError, RecursionError):
+            value = {}
+        error = error_of(value)
+        if error is not None:
+            fault = StreamFault("error_event", 0, error=error)
+            return answer_of_error_event(fault, opened.headers)
+        raise malformed(head, request, "it is JSON instead of a stream")
+    if text.startswith(b"<") or "html" in head.content_type:
+        raise malformed(head, request, "it is a web page instead of a stream, as of a proxy")
+    if text and not _claims_events(opened) and head.content_type:
+        raise malformed(head, request, f"it is `{head.content_type}` instead of a stream")
+    return None
 
 
 def answer_of_error_event(fault: StreamFault, headers: Mapping[str, str]) -> Response:
     """Return the error answer that an error in the first event stands for."""
     body = json.dumps({"error": fault.error}).encode()
     return Response(status_of_error(parse_error_body(body), fault.error), dict(headers), body)
-
-
-def status_of_error(refusal: ErrorBody, error: Any) -> int:
-    """Return the HTTP status that an error event stands for; 500 when it does not tell."""
-    fields = error if isinstance(error, dict) else {}
-    for value in (fields.get("status"), fields.get("status_code"), fields.get("code")):
-        if (status := _status_in(value)) is not None:
-            return status
-    for name in (refusal.code, fields.get("type")):
-        if isinstance(name, str) and name.lower() in _STATUS_OF_CODE:
-            return _STATUS_OF_CODE[name.lower()]
-    return 500
-
-
-def _status_in(value: object) -> int | None:
-    # `int` refuses thousands of digits.
-    if isinstance(value, str) and len(value) == _STATUS_DIGITS and value.isdecimal():
-        value = int(value)
-    return value if isinstance(value, int) and value in _ERROR_STATUSES else None
 
 
 def error_of_fault(
@@ -228,14 +212,8 @@ def error_of_fault(
                 f"{where} sent no content for {idle_s:g} s. {safe}", idle_s=idle_s, **about
             )
         case _:
-            return _format_error(fault, where, about)
-
-
-def _format_error(fault: StreamFault, where: str, about: dict[str, Any]) -> ResponseFormatError:
-    error = ResponseFormatError(
-        f"{where} is not what the API promises: {fault.detail}. The rest of it was not read.",
-        request_id=about["request_id"],
-        attempts=1,
-    )
-    error.partial = about["partial"]  # type: ignore[attr-defined] # useful, though not every format error has one
-    return error
+            return StreamError(
+                f"{where} is not what the API promises: {fault.detail}. The rest of it was not "
+                f"read. {safe}",
+                **about,
+            )

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from runcrate_core.errors import ResponseFormatError
+from runcrate_core.protocol.body_buffer import Inflater
 from runcrate_core.protocol.ranges import (
     Fit,
     content_encoding,
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 # Larger files are taken only when the caller says so.
 DEFAULT_LIMIT: Final = 2 * 1024**3
-# A piece of a compressed body becomes at most so many bytes at a time.
-INFLATED_BYTES: Final = 1024 * 1024
 # Enough to recognise what a file is.
 HEAD_BYTES: Final = 512
 # So much must come between two cuts for the second to count as the first again: a server that
@@ -73,32 +72,6 @@ class Wanted:
         return cls(limit, size, found[1])
 
 
-class Gunzip:
-    """Decompresses gzip in pieces of bounded size, however much a body would become."""
-
-    def __init__(self) -> None:
-        self._inflate = zlib.decompressobj(wbits=31)
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether the end of the compressed data has come."""
-        return self._inflate.eof
-
-    def feed(self, data: bytes) -> Iterator[bytes]:
-        """Yield what the next compressed bytes stand for; raises `zlib.error`."""
-        while True:
-            if self._inflate.eof:
-                if not data:
-                    return
-                self._inflate = zlib.decompressobj(wbits=31)  # another member follows
-            piece = self._inflate.decompress(data, INFLATED_BYTES)
-            data = self._inflate.unused_data or self._inflate.unconsumed_tail
-            if piece:
-                yield piece
-            if not data and len(piece) < INFLATED_BYTES:
-                return
-
-
 @dataclass(slots=True)
 class Transfer:
     """One download, over as many connections as it takes.
@@ -119,7 +92,7 @@ class Transfer:
     head: bytes = b""
     content_type: str = ""
     _tag: str | None = None
-    _gunzip: Gunzip | None = None
+    _inflater: Inflater | None = None
     _hash: Any = field(default_factory=hashlib.sha256)
     _answer: Response = field(default_factory=lambda: Response(200))
     _restarts: int = 0
@@ -156,7 +129,7 @@ class Transfer:
         if held is None:
             self.total = content_length(headers) if is_plain(headers) else None
             self._tag = validator(headers)
-            self._gunzip = self._decoder(headers)
+            self._inflater = self._decoder(headers)
             self.content_type = self._answer.content_type
         elif held.total is not None:
             self.total = held.total
@@ -169,7 +142,9 @@ class Transfer:
         Raises:
             ResponseFormatError: They are more than may come, or cannot be decoded.
         """
-        pieces: Iterator[bytes] = iter((data,)) if self._gunzip is None else self._gunzip.feed(data)
+        pieces: Iterator[bytes] = (
+            iter((data,)) if self._inflater is None else self._inflater.feed(data)
+        )
         try:
             for piece in pieces:
                 self.received += len(piece)
@@ -192,8 +167,8 @@ class Transfer:
         Raises:
             ResponseFormatError: More has come than was announced.
         """
-        if self._gunzip is not None:
-            return self._gunzip.is_whole
+        if self._inflater is not None:
+            return self._inflater.is_whole
         if self.total is not None and self.received > self.total:
             raise self.error(f"it has more than the {self.total} bytes that it announced")
         return self.total is None or self.received == self.total
@@ -229,7 +204,7 @@ class Transfer:
         self.total = None
         self.head = b""
         self._tag = None
-        self._gunzip = None
+        self._inflater = None
         self._hash = hashlib.sha256()
 
     def misfit(self) -> None:
@@ -257,11 +232,11 @@ class Transfer:
             )
         self.forget()
 
-    def _decoder(self, headers: Mapping[str, str]) -> Gunzip | None:
+    def _decoder(self, headers: Mapping[str, str]) -> Inflater | None:
         if is_plain(headers):
             return None
         if content_encoding(headers) in _GZIP:
-            return Gunzip()
+            return Inflater()
         raise self.error("its body is encoded in a way that was not asked for")
 
     def _check_total(self) -> None:

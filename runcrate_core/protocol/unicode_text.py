@@ -61,7 +61,9 @@ class SurrogateJoiner:
 
     def concerns(self, payload: str) -> bool:
         """Return whether the chunk in this JSON text needs `repair`."""
-        return bool(self.held) or _ESCAPED_SURROGATE.search(payload) is not None
+        return bool(self.held) or (
+            "\\u" in payload and _ESCAPED_SURROGATE.search(payload) is not None
+        )
 
     def repair(self, chunk: dict[str, Any]) -> None:
         """Make every text of a chunk valid, in place."""

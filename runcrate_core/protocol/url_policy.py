@@ -1,10 +1,9 @@
-"""Which addresses may be fetched, when an answer or somebody else's text names them.
+"""URL policy against SSRF, for URLs that a response, a redirect or a model names.
 
-A file's address comes from outside: an answer, a redirect, a model. Fetching any address would
-let its author reach what only this machine reaches (a cloud's metadata service, a router, a
-database). So an address is judged twice: its text before anything is sent, and the IP address
-of each new connection before anything is sent over it. The second leaves no gap between looking a
-name up and connecting to it.
+Fetching any URL would let its author reach what only this computer reaches (a cloud's metadata
+service, a router, a database). So a URL is judged twice: its text before anything is sent, and the
+IP address of each new connection before anything is sent over it. The second leaves no gap between
+looking a name up and connecting to it.
 """
 
 from __future__ import annotations
@@ -16,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from runcrate_core.errors import ResponseFormatError
+from runcrate_core.protocol.host_names import ascii_host
 from runcrate_core.protocol.redaction import origin_of
 
 if TYPE_CHECKING:
@@ -26,15 +26,41 @@ IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 # Two parsers may read an address with these differently, and what is judged must be what is sent.
 _AMBIGUOUS: Final = re.compile(r"[\x00-\x20\\\x7f]")
-_HOST: Final = re.compile(r"[a-z0-9._-]+")
-# Names that mean this machine, its network or a cloud's metadata service wherever they resolve to.
+# Names that mean this computer, its network or a cloud's metadata service wherever they resolve to.
 _INNER_NAMES: Final = frozenset({"localhost", "metadata", "instance-data", "ip6-localhost"})
 _INNER_SUFFIXES: Final = (".localhost", ".local", ".internal", ".localdomain", ".home.arpa")
-# Not public, whatever the table of this Python version says: Azure's wire server, which is the
-# host of a virtual machine under a public address, and the local-use prefix of NAT64 (RFC 8215).
-_INNER_NETWORKS: Final = (
-    ipaddress.ip_network("168.63.129.16/32"),
-    ipaddress.ip_network("64:ff9b:1::/48"),
+# The special-purpose registries of IANA (RFC 6890 and its updates), multicast, and Azure's wire
+# server, which is the host of a virtual machine under a public address. Listed here because the
+# table of a Python version lacks what was registered after it.
+_SPECIAL_V4: Final = tuple(
+    ipaddress.IPv4Network(network)
+    for network in (
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "168.63.129.16/32",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.2.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "192.175.48.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+    )
+)
+# Of IPv6, only this range is of the public internet, but for these parts of it.
+_PUBLIC_V6: Final = ipaddress.IPv6Network("2000::/3")
+_SPECIAL_V6: Final = tuple(
+    ipaddress.IPv6Network(network)
+    for network in ("2001::/23", "2001:db8::/32", "2002::/16", "2620:4f:8000::/48", "3fff::/20")
 )
 # IPv6 addresses that carry an IPv4 address in their last 32 bits: the compatible ones of RFC 4291,
 # and NAT64 (RFC 6052).
@@ -47,20 +73,16 @@ class UrlPolicy:
 
     Attributes:
         origins: Origins of the client's own APIs, as `origin_key` gives them. The program chose
-            them, so they are trusted wherever they are.
-        loopback: Whether this machine may be fetched from: the client talks to it (an emulator).
+            them, so they are trusted wherever they are, an emulator on this computer included;
+            other ports of this computer are not.
     """
 
     origins: frozenset[str]
-    loopback: bool
 
     @classmethod
     def of(cls, *api_urls: str) -> UrlPolicy:
-        """Return the reach of a client whose APIs have these addresses."""
-        return cls(
-            origins=frozenset(origin_key(url) for url in api_urls),
-            loopback=any(is_loopback(url) for url in api_urls),
-        )
+        """Return the policy of a client whose APIs have these URLs."""
+        return cls(origins=frozenset(origin_key(url) for url in api_urls))
 
     def trusts(self, url: str) -> bool:
         """Whether an address is on one of the client's own APIs."""
@@ -76,33 +98,31 @@ class UrlPolicy:
         host = _plain_host(parts.hostname or "")
         if parts.scheme not in _DEFAULT_PORTS or not host:
             return "it is not an https address"
-        if _AMBIGUOUS.search(url) or not (_HOST.fullmatch(host) or _parsed(host)):
+        if _AMBIGUOUS.search(url) or not _is_host(host):
             return "it is not a valid address"
         if parts.username is not None or parts.password is not None:
             return "it has credentials in it"
         if self.trusts(url):
             return None
         if _is_loopback_host(host):
-            return None if self.loopback else "it is of this machine"
+            return "it is of this computer"
         if parts.scheme == "http":
             return "it is not an https address"
         if host in _INNER_NAMES or host.endswith(_INNER_SUFFIXES):
             return "its name is one of an inner network"
         address = _parsed(host)
-        return None if address is None else self._objection_to(address)
+        return None if address is None else _violation(address)
 
     def check_peer(self, peer: str) -> str | None:
         """Return why a connection to an IP address must not be used; `None` when it may be."""
         address = _parsed(_plain_host(peer))
         if address is None:
             return "it does not lead to an internet address"
-        return self._objection_to(address)
+        return _violation(address)
 
-    def _objection_to(self, address: IPAddress) -> str | None:
-        inner = carried_address(address)
-        if inner.is_loopback and self.loopback:
-            return None
-        return None if is_public(inner) else "it leads into an inner network"
+
+def _violation(address: IPAddress) -> str | None:
+    return None if is_public(carried_address(address)) else "it leads into an inner network"
 
 
 def forbidden(request: Request, objection: str) -> ResponseFormatError:
@@ -121,27 +141,44 @@ def forbidden(request: Request, objection: str) -> ResponseFormatError:
 
 
 def origin_key(url: str) -> str:
-    """Return scheme, host and port of an address in one form, whichever way it is written."""
+    """Return scheme, host and port of a URL in one form, whichever way it is written.
+
+    `localhost`, `127.0.0.1` and `::1` are one host: an emulator is reached by each of them.
+    """
     try:
         parts = urlsplit(url)
         port = parts.port or _DEFAULT_PORTS.get(parts.scheme, 0)
     except ValueError:
         return ""
-    return f"{parts.scheme}://{_plain_host(parts.hostname or '')}:{port}"
+    host = _plain_host(parts.hostname or "")
+    return f"{parts.scheme}://{'localhost' if host in _LOOPBACK_NAMES else host}:{port}"
+
+
+_LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 
 
 def is_loopback(url: str) -> bool:
-    """Return whether an address is of this machine."""
+    """Return whether a URL is of this computer, so that plain http does not leave it.
+
+    An IPv6 address that carries a loopback address is not: a gateway may take its packets.
+    """
     try:
-        return _is_loopback_host(_plain_host(urlsplit(url).hostname or ""))
+        host = _plain_host(urlsplit(url).hostname or "")
     except ValueError:
         return False
+    address = _parsed(host)
+    return _is_local_name(host) or (
+        address is not None
+        and address.is_loopback
+        and (isinstance(address, ipaddress.IPv4Address) or address.ipv4_mapped is None)
+    )
 
 
 def is_public(address: IPAddress) -> bool:
     """Return whether an IP address is of the public internet."""
-    inner = any(address in network for network in _INNER_NETWORKS)
-    return address.is_global and not address.is_multicast and not inner
+    if isinstance(address, ipaddress.IPv4Address):
+        return not any(address in network for network in _SPECIAL_V4)
+    return address in _PUBLIC_V6 and not any(address in network for network in _SPECIAL_V6)
 
 
 def carried_address(address: IPAddress) -> IPAddress:
@@ -162,6 +199,13 @@ def carried_address(address: IPAddress) -> IPAddress:
     return address
 
 
+def _is_host(host: str) -> bool:
+    try:
+        return host.isascii() and (_parsed(host) is not None or bool(ascii_host(host)))
+    except ValueError:
+        return False
+
+
 def _plain_host(host: str) -> str:
     return host.rstrip(".").lower()
 
@@ -174,7 +218,9 @@ def _parsed(host: str) -> IPAddress | None:
 
 
 def _is_loopback_host(host: str) -> bool:
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
     address = _parsed(host)
-    return address is not None and carried_address(address).is_loopback
+    return _is_local_name(host) or (address is not None and carried_address(address).is_loopback)
+
+
+def _is_local_name(host: str) -> bool:
+    return host == "localhost" or host.endswith(".localhost")

@@ -67,15 +67,17 @@ def test_public_https_addresses_may_be_fetched(url: str) -> None:
         ("https://exa\tmple.com/", "not a valid"),
         ("https://b\u00fccher.example/", "not a valid"),
         ("https://exa%20mple.com/", "not a valid"),
+        ("https://a..b.example/", "not a valid"),
+        ("https://" + "a" * 64 + ".example/", "not a valid"),
         ("https://example.com:99999/", "not a valid"),
-        ("https://localhost/", "this machine"),
-        ("https://LOCALHOST./", "this machine"),
-        ("https://a.localhost/", "this machine"),
-        ("https://127.0.0.1/", "this machine"),
-        ("https://127.9.9.9/", "this machine"),
-        ("https://[::1]/", "this machine"),
-        ("https://[::ffff:127.0.0.1]/", "this machine"),
-        ("http://127.0.0.1:8787/", "this machine"),
+        ("https://localhost/", "this computer"),
+        ("https://LOCALHOST./", "this computer"),
+        ("https://a.localhost/", "this computer"),
+        ("https://127.0.0.1/", "this computer"),
+        ("https://127.9.9.9/", "this computer"),
+        ("https://[::1]/", "this computer"),
+        ("https://[::ffff:127.0.0.1]/", "this computer"),
+        ("http://127.0.0.1:8787/", "this computer"),
         ("https://169.254.169.254/latest/meta-data/", "inner network"),
         ("http://169.254.169.254/latest/meta-data/", "not an https"),
         ("https://[::ffff:169.254.169.254]/", "inner network"),
@@ -108,9 +110,13 @@ def test_other_addresses_may_not(url: str, why: str) -> None:
     ("url_policy", "url", "allowed"),
     [
         (LOCAL, "http://127.0.0.1:8787/files/a", True),
-        (LOCAL, "http://127.0.0.1:9999/files/a", True),
-        (LOCAL, "http://localhost/files/a", True),
-        (LOCAL, "https://[::1]:5/x", True),
+        (LOCAL, "http://localhost:8787/files/a", True),
+        (LOCAL, "http://[::1]:8787/files/a", True),
+        (LOCAL, "http://127.0.0.1:9999/files/a", False),
+        (LOCAL, "http://localhost/files/a", False),
+        (LOCAL, "https://127.0.0.1:8787/files/a", False),
+        (LOCAL, "http://127.0.0.2:8787/files/a", False),
+        (LOCAL, "https://[::1]:5/x", False),
         (LOCAL, "http://10.0.0.1/", False),
         (LOCAL, "https://10.0.0.1/", False),
         (PRIVATE, "https://10.1.2.3/files/a", True),
@@ -138,8 +144,14 @@ def test_where_the_program_itself_sends_requests_files_are_fetched_too(
         (REAL, "fe80::1%eth0", False),
         (REAL, "", False),
         (REAL, "/run/socket", False),
-        (LOCAL, "127.0.0.1", True),
-        (LOCAL, "::1", True),
+        (REAL, "3fff::1", False),
+        (REAL, "5f00::1", False),
+        (REAL, "192.88.99.1", False),
+        (REAL, "2001:2::1", False),
+        (REAL, "64:ff9b::a00:1", False),
+        (REAL, "64:ff9b::5db8:d822", True),
+        (LOCAL, "127.0.0.1", False),
+        (LOCAL, "::1", False),
         (LOCAL, "192.168.0.1", False),
     ],
 )
@@ -182,6 +194,23 @@ def test_origins_have_one_form() -> None:
     assert origin_key("http://example.com:80") == origin_key("http://example.com/x")
     assert origin_key("https://[::1") == ""
     assert not is_loopback("http://[::1")
+
+
+@pytest.mark.parametrize(
+    ("url", "is_ours"),
+    [
+        ("http://[::1]:1", True),
+        ("http://127.0.0.2:1", True),
+        ("http://[::ffff:127.0.0.1]", False),
+        ("http://[64:ff9b::7f00:1]", False),
+        ("http://[2002:7f00:1::]", False),
+        ("http://[2001:0:7f00:1::80ff:fffe]", False),
+    ],
+)
+def test_plain_http_is_for_loopback_addresses_that_no_gateway_takes(
+    url: str, is_ours: bool
+) -> None:
+    assert is_loopback(url) is is_ours
 
 
 def fetched(client: Any, url: str, target: Path) -> Any:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 import runcrate_core as rc
 from runcrate_core.protocol.attempts import CallContext
+from runcrate_core.protocol.body_buffer import Inflater
 from runcrate_core.protocol.downloads import (
     MAX_REDIRECTS,
     download_flow,
@@ -48,7 +49,7 @@ from runcrate_core.protocol.steps import (
     Sleep,
     StreamedResponse,
 )
-from runcrate_core.protocol.transfer import PROGRESS_BYTES, Gunzip, Transfer, Wanted
+from runcrate_core.protocol.transfer import PROGRESS_BYTES, Transfer, Wanted
 from tests.core.both_clients import KEY
 from tests.core.scripted_server import Reply, ScriptedServer
 
@@ -704,7 +705,7 @@ def test_only_what_certainly_continues_is_the_rest(
 @given(st.lists(st.binary(max_size=3000), min_size=1, max_size=3), st.integers(1, 500))
 def test_gzip_is_decoded_whichever_way_it_is_cut(members: list[bytes], piece: int) -> None:
     packed = b"".join(gzip.compress(member) for member in members)
-    gunzip = Gunzip()
+    gunzip = Inflater()
     out = b"".join(
         data
         for start in range(0, len(packed), piece)
@@ -715,7 +716,7 @@ def test_gzip_is_decoded_whichever_way_it_is_cut(members: list[bytes], piece: in
 
 
 def test_gzip_is_decoded_in_bounded_pieces() -> None:
-    gunzip = Gunzip()
+    gunzip = Inflater()
     sizes = [len(piece) for piece in gunzip.feed(gzip.compress(bytes(3 * 1024 * 1024)))]
     assert sizes == [1024 * 1024] * 3
     assert gunzip.is_whole

@@ -11,8 +11,7 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.protocol.error_mapping import parse_error_body
-from runcrate_core.protocol.stream_start import status_of_error
+from runcrate_core.protocol.error_mapping import parse_error_body, status_of_error
 from tests.core.both_clients import Asynchronous, Sync
 from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
@@ -67,6 +66,56 @@ def test_27_an_error_event_stands_for_a_status(code: Any, status: int) -> None:
     assert status_of_error(refusal, error) == status
 
 
+QUOTA = {"message": "the quota is used up", "code": "insufficient_credits"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", {"error": QUOTA}),
+        ("text/event-stream", {"error": QUOTA}),
+        ("", {"detail": {"error": QUOTA}}),
+        ("application/json", {"detail": QUOTA}),
+    ],
+)
+def test_27_an_error_as_json_keeps_its_class_and_reason(run: Any, kind: str, body: Any) -> None:
+    reply = Reply(json=body, headers={"content-type": kind})
+    with ScriptedServer(reply) as server:
+        with pytest.raises(rc.InsufficientCreditsError, match="the quota is used up") as caught:
+            run.chunks(server.url)
+        assert server.sent == 1
+    assert caught.value.code == "insufficient_credits"
+
+
+def test_27_an_overload_as_json_is_retried(run: Any) -> None:
+    busy = Reply(json={"error": {"message": "busy", "code": "overloaded"}})
+    with ScriptedServer(busy, stream_reply(sse(A, B, END))) as server:
+        chunks, _ = run.chunks(server.url)
+        assert server.sent == 2
+    assert content(chunks) == "Hello world"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "says"),
+    [
+        ("text/html", b"<html>Please log in</html>", "web page"),
+        ("text/event-stream", b"<!doctype html><p>Please log in", "web page"),
+        ("text/html", b"<html>" + b"endless " * 50_000, "web page"),
+        ("text/plain", b"OK", "text/plain"),
+        ("application/json", b'{"choices": []}', "JSON"),
+        ("application/json", b'{"choices": [', "JSON"),
+    ],
+)
+def test_27_what_is_not_a_stream_is_a_format_error_after_one_sending(
+    run: Any, kind: str, body: bytes, says: str
+) -> None:
+    with ScriptedServer(Reply(body=[body], headers={"content-type": kind})) as server:
+        with pytest.raises(rc.ResponseFormatError, match=says) as caught:
+            run.chunks(server.url)
+        assert server.sent == 1
+    assert "log in" not in str(caught.value)
+
+
 def test_28_a_later_error_is_raised_with_what_came(run: Any) -> None:
     with ScriptedServer(stream_reply(sse(A, B, OVERLOADED))) as server:
         with pytest.raises(rc.StreamError) as caught:
@@ -105,15 +154,16 @@ def test_32_unicode_line_separators_are_content(run: Any, separator: str) -> Non
 
 def test_33_an_endless_line_is_refused(run: Any) -> None:
     pieces = [*sse(A, done=False), b"data: ", *[b"x" * 1_000_000] * 9]
-    with ScriptedServer(stream_reply(pieces)) as server, pytest.raises(rc.ResponseFormatError):
+    with ScriptedServer(stream_reply(pieces)) as server, pytest.raises(rc.StreamError):
         run.chunks(server.url)
 
 
 def test_34_an_event_that_is_no_json_is_refused_without_showing_it(run: Any) -> None:
     with ScriptedServer(stream_reply([*sse(A, done=False), b"data: {secret words\n\n"])) as server:
-        with pytest.raises(rc.ResponseFormatError) as caught:
+        with pytest.raises(rc.StreamError) as caught:
             run.chunks(server.url)
     assert "secret" not in str(caught.value)
+    assert caught.value.partial["choices"][0]["message"]["content"] == "Hello "
 
 
 def test_34_unusual_chunks_are_read(run: Any) -> None:
@@ -312,7 +362,7 @@ def test_a_stream_that_is_not_entered_says_so() -> None:
 
 def test_whole_json_instead_of_a_stream_is_named(run: Any) -> None:
     with ScriptedServer(Reply(json={"choices": []})) as server:
-        with pytest.raises(rc.ResponseFormatError, match="whole JSON"):
+        with pytest.raises(rc.ResponseFormatError, match="JSON instead of a stream"):
             run.chunks(server.url)
         assert server.sent == 1
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
+import runcrate_core as rc
 from runcrate_core import AsyncPage, AsyncPages, Page
-from runcrate_core.protocol.paging import ListMeta, next_cursor, next_offset
+from runcrate_core.protocol.paging import ListMeta, PagingError, next_cursor, next_offset
 from tests.core.cloud import Both
 from tests.core.scripted_server import Reply, ScriptedServer
 
@@ -22,7 +23,9 @@ from tests.core.scripted_server import Reply, ScriptedServer
         ),
         ({"has_more": False, "cursor": None, "requestId": "r"}, ListMeta(has_more=False)),
         ({"total": True, "hasMore": "yes", "cursor": ""}, ListMeta()),
-        ({"total": "3", "hasMore": None, "cursor": 5}, ListMeta()),
+        ({"total": "3", "hasMore": None, "cursor": 5}, ListMeta(cursor="5")),
+        ({"cursor": 5.5}, ListMeta()),
+        ({"cursor": True}, ListMeta()),
         ({}, ListMeta()),
         (None, ListMeta()),
         (["total"], ListMeta()),
@@ -35,18 +38,55 @@ def test_what_a_list_says_is_read_as_far_as_it_goes(meta: Any, read: ListMeta) -
 @pytest.mark.parametrize(
     ("meta", "present", "following"),
     [
-        (ListMeta(has_more=True, cursor="b"), "a", "b"),
-        (ListMeta(cursor="b"), None, "b"),
-        (ListMeta(has_more=False, cursor="b"), None, None),
-        (ListMeta(has_more=True), "a", None),
-        (ListMeta(has_more=True), None, None),
-        (ListMeta(has_more=True, cursor="a"), "a", None),
+        (ListMeta(has_more=True, cursor="b"), {"a"}, "b"),
+        (ListMeta(cursor="b"), (), "b"),
+        (ListMeta(has_more=False, cursor="b"), (), None),
+        (ListMeta(has_more=False, cursor="a"), {"a"}, None),
+        (ListMeta(), {"a"}, None),
     ],
 )
-def test_a_cursor_leads_on_unless_it_stands_still(
-    meta: ListMeta, present: str | None, following: str | None
-) -> None:
+def test_a_cursor_leads_on(meta: ListMeta, present: Any, following: str | None) -> None:
     assert next_cursor(meta, present) == following
+
+
+@pytest.mark.parametrize(
+    ("meta", "seen"),
+    [
+        (ListMeta(has_more=True), ()),
+        (ListMeta(has_more=True, cursor="a"), {"a"}),
+        (ListMeta(cursor="a"), {"a", "b"}),
+    ],
+)
+def test_a_cursor_that_leads_nowhere_is_an_error(meta: ListMeta, seen: Any) -> None:
+    with pytest.raises(PagingError):
+        next_cursor(meta, seen)
+
+
+@pytest.mark.parametrize(
+    ("cursors", "pages"), [(["A", "B", "A"], 3), (["A", "A"], 2), ([None], 1), ([7, 8, 7], 3)]
+)
+def test_a_list_that_goes_in_circles_ends_in_an_error(
+    run: Any, cursors: list[Any], pages: int
+) -> None:
+    replies = [
+        Reply(json={"data": [{"id": f"j{n}"}], "meta": {"cursor": cursor, "hasMore": True}})
+        for n, cursor in enumerate(cursors)
+    ]
+    seen: list[str] = []
+
+    def use(client: Any) -> Any:
+        if run.name != "blocking":
+            return ause(client)
+        return [seen.append(job.id) for job in client.jobs.list()]  # type: ignore[func-returns-value]
+
+    async def ause(client: Any) -> Any:
+        return [seen.append(job.id) async for job in client.jobs.list()]  # type: ignore[func-returns-value]
+
+    with ScriptedServer(*replies) as server:
+        with pytest.raises(rc.ResponseFormatError, match="GET /jobs"):
+            run(use, server.url)
+        assert server.sent == pages
+    assert len(seen) == pages
 
 
 @pytest.mark.parametrize(

@@ -186,7 +186,9 @@ class Service:
             )
         if not body.get("stream"):
             assert isinstance(answer, dict)
-            return httpx.Response(200, json=answer)
+            return httpx.Response(
+                200, content=json.dumps(answer), headers={"content-type": "application/json"}
+            )
         chunks = answer if isinstance(answer, list) else chunks_of(answer)
         events = [sse([each], done=False) for each in chunks]
         stream = Body([*events, b"data: [DONE]\n\n"])

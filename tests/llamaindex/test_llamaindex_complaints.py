@@ -1,6 +1,8 @@
 """What users of LlamaIndex's model integrations complain of most, each shown not to happen here.
 
 The numbers are of issues and pull requests of run-llama/llama_index where nothing else is said.
+Numbers 11 (#20790, #19886), 14 (#18363), 15 (keys in dicts and events) and 16 (#18814) are tested
+in `test_llm_structured.py`, `test_llm_tool_calls.py` and `test_llm_settings.py`.
 """
 
 from __future__ import annotations
@@ -22,11 +24,11 @@ from llama_index.core.llms import AudioBlock, ChatMessage, ImageBlock
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
-from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
+from llamaindex_runcrate import RuncrateLLM
 from runcrate_core import RateLimitError
 from tests.llamaindex.leftovers import LEFTOVERS
-from tests.llamaindex.service import USAGE, call_piece, chunk, chunks_of, completion, end, refusal
-from tests.llamaindex.ways import WAYS, ask, ask_with_tools, collected
+from tests.llamaindex.service import USAGE, call_piece, chunk, chunks_of, completion, end
+from tests.llamaindex.ways import WAYS, ask, collected
 
 STREAMS = ("stream_chat", "astream_chat")
 
@@ -163,21 +165,6 @@ def test_10_event_loops_come_and_go(emulated_llm, emulated_embedding) -> None:
     gc.collect()  # an open socket is a warning, and a warning an error
 
 
-async def test_11_structured_output_falls_back(made_llm, service) -> None:
-    """#20790, #17677, #19886."""
-
-    def decide(body: dict[str, Any]) -> Any:
-        if "response_format" in body or body.get("tool_choice") == "required":
-            return refusal(400, "not with this model")
-        return completion('{"x": 1}')
-
-    service.decides(decide)
-    llm = made_llm()
-    assert llm.structured_predict(Out, PROMPT) == Out(x=1)
-    assert (await llm.astructured_predict(Out, PROMPT)) == Out(x=1)
-    assert not any("tool_choice" in body and "tools" not in body for body in service.requests)
-
-
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("arguments", ["null", "", None])
 async def test_12_null_and_empty_arguments(made_llm, service, way, arguments) -> None:
@@ -213,33 +200,6 @@ async def test_13_parallel_calls_are_put_together_rightly(made_llm, service, way
     last = (await ask(llm, way, "x"))[-1]
     found = {call.tool_id: call.tool_kwargs for call in llm.get_tool_calls_from_response(last)}
     assert found == {"1": {"city": "A"}, "2": {"city": "B"}}
-
-
-@pytest.mark.parametrize("way", STREAMS)
-async def test_14_tool_calls_need_not_be_streamed(made_llm, service, way) -> None:
-    """#18363."""
-    service.will_say(CALL)
-    llm = made_llm(stream_tool_calls=False)
-    (only,) = await ask_with_tools(llm, way, [TOOL], "x")
-    assert llm.get_tool_calls_from_response(only)[0].tool_kwargs == {"city": "Oslo"}
-    assert "stream" not in service.last
-
-
-def test_15_the_key_does_not_leak() -> None:
-    """#12853, #21613, #21676, #22062, #22130; more in `test_llm_settings.py`."""
-    key = "rc_live_secret"
-    for part in (RuncrateLLM(model="a/b", api_key=key), RuncrateEmbedding(api_key=key)):
-        shown = f"{part!r} {part} {part.to_dict()} {part.to_payload()} {vars(part)}"
-        assert key not in shown
-
-
-def test_16_no_temperature_unless_it_is_set(made_llm, service) -> None:
-    """#18814, paperless-ngx/paperless-ngx#13803."""
-    service.will_say(completion("Hi."))
-    made_llm().complete("x")
-    assert "temperature" not in service.last
-    made_llm(temperature=0).complete("x")
-    assert service.last["temperature"] == 0
 
 
 def test_17_nothing_but_llamaindex_is_needed() -> None:

@@ -14,7 +14,14 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel
 
-from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM, RuncrateTranscriptionReader
+from llamaindex_runcrate import (
+    RuncrateEmbedding,
+    RuncrateInfrastructureToolSpec,
+    RuncrateLLM,
+    RuncrateMediaToolSpec,
+    RuncrateTranscriptionReader,
+)
+from runcrate_core import Runcrate
 from runcrate_emulator import Emulator
 from tests.llamaindex.conftest import CHAT_MODEL
 from tests.llamaindex.leftovers import LEFTOVERS
@@ -82,6 +89,11 @@ def calls(settings: dict[str, Any], audio: Path) -> dict[str, Callable[[], Any]]
     reader = RuncrateTranscriptionReader(max_retries=0, **settings)
     tool = FunctionTool.from_defaults(lambda: "x", name="f", description="F.")
     prompt = PromptTemplate("x")
+    media = RuncrateMediaToolSpec(audio.parent, **settings)
+    base_url = settings["api_base"].removesuffix("/v1")
+    cloud = Runcrate(KEY, base_url=base_url, inference_url=settings["api_base"], max_retries=0)
+    spec = RuncrateInfrastructureToolSpec(cloud)
+    tools = {tool.metadata.name: tool for tool in spec.to_tool_list()}
     return {
         "chat": lambda: llm.chat(ASK),
         "achat": lambda: llm.achat(ASK),
@@ -96,11 +108,21 @@ def calls(settings: dict[str, Any], audio: Path) -> dict[str, Callable[[], Any]]
         "aembed": lambda: embedding.aget_text_embedding("x"),
         "transcribe": lambda: reader.load_data(audio),
         "atranscribe": lambda: reader.aload_data(audio),
+        "generate_image": lambda: media.generate_image(prompt="x"),
+        "agenerate_image": lambda: media.agenerate_image(prompt="x"),
+        "instances": tools["runcrate_list_instances"].call,
+        "ainstances": tools["runcrate_list_instances"].acall,
     }
 
 
 NAMES = list(calls({"api_key": KEY, "api_base": "http://127.0.0.1:9/v1"}, Path("a.wav")))
-ROUTES = ("POST /chat/completions", "POST /embeddings", "POST /audio/transcriptions")
+ROUTES = (
+    "POST /chat/completions",
+    "POST /embeddings",
+    "POST /audio/transcriptions",
+    "POST /images/generations",
+    "GET /instances",
+)
 FAULTS: dict[str, dict[str, Any]] = {
     "unknown key": {},
     "connection broken": {"drop_connection": True},

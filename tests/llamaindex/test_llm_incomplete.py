@@ -600,3 +600,62 @@ async def test_half_a_streamed_call_is_shown_but_not_the_last_word(made_llm, ser
     shown, last = await ask(llm, "stream_chat", "x")
     assert llm.get_tool_calls_from_response(shown)[0].tool_kwargs == {"at": "Pa"}
     assert "was not run" in llm.get_tool_calls_from_response(last, False)[0].tool_name  # noqa: FBT003 - LlamaIndex's signature
+
+
+# --- Text that cannot be sent again ---------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_half_a_character_of_a_model_becomes_valid_text(made_llm, service, way) -> None:
+    answer = completion(
+        "a\ud83d\ude00 b\ud83d",
+        calls=[("c", "look", '{"at": "x\\ud83d", "\\udc00": 1}')],
+        reasoning_content="t\udc00",
+    )
+    if "stream" in way:
+        texts = ["a\ud83d", "\ude00 b", "\ud83d"]
+        call = call_piece(0, identifier="c", name="look", text='{"at": "x\\ud83d", "\\udc00": 1}')
+        service.will_say(
+            [
+                chunk({"reasoning_content": "t\udc00"}),
+                *(chunk({"content": text}) for text in texts),
+                chunk({"tool_calls": [call]}),
+                *end("tool_calls"),
+            ]
+        )
+    else:
+        service.will_say(answer)
+    llm = made_llm()
+    chunks = await ask(llm, way, "x")
+    for each in chunks:
+        each.model_dump_json().encode()
+    last = chunks[-1]
+    assert last.message.content == "a\U0001f600 b\ufffd"
+    if "stream" in way:
+        assert "".join(each.delta for each in chunks) == last.message.content
+    (selected,) = llm.get_tool_calls_from_response(last)
+    assert selected.tool_kwargs == {"at": "x\ufffd", "\ufffd": 1}
+    service.will_say(completion("ok"))
+    made_llm(send_reasoning="always").chat([last.message])
+    assert json.dumps(service.last, ensure_ascii=False).encode()
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_text_of_documents_with_half_a_character_is_sent(made_llm, service, way) -> None:
+    service.will_say(completion("ok"))
+    block = ToolCallBlock(
+        tool_call_id="c", tool_name="look", tool_kwargs={"at": "\ud83d", "n": float("nan")}
+    )
+    conversation = [
+        ChatMessage(role="system", content="s\ud83d"),
+        ChatMessage(role="user", content="u\ud83d"),
+        ChatMessage(role="assistant", blocks=[ThinkingBlock(content="t\ud83d"), block]),
+        ChatMessage(role="tool", content="r\ud83d", additional_kwargs={"tool_call_id": "c"}),
+    ]
+    await ask(made_llm(), way, conversation)
+    sent = service.last["messages"]
+    assert [message["content"] for message in sent] == ["s\ufffd", "u\ufffd", None, "r\ufffd"]
+    json.loads(
+        sent[2]["tool_calls"][0]["function"]["arguments"],
+        parse_constant=pytest.fail,
+    )

@@ -108,33 +108,6 @@ async def test_text_alone_on_request(settings: dict[str, Any], name: str) -> Non
     await spec.aclose()
 
 
-async def test_several_pictures_and_changing_one(spec: RuncrateMediaToolSpec) -> None:
-    blocks = await spec.agenerate_image("A fox", count=2, width=256, height=256, seed=1)
-    assert [type(block) for block in blocks] == [TextBlock, ImageBlock, ImageBlock]
-    made = blocks[1]
-    assert isinstance(made, ImageBlock)
-    assert made.path is not None
-    changed = await asyncio.to_thread(spec.generate_image, "Blue", image=made.path.name)
-    assert "kontext" in changed[0].text  # type: ignore[union-attr] # the first block is text
-    with pytest.raises(ValueError, match="is not a file of the media directory"):
-        await spec.agenerate_image("Show it", image="/etc/passwd")
-
-
-async def test_a_film_can_be_asked_for_later(
-    settings: dict[str, Any], runcrate_emulator: Emulator
-) -> None:
-    runcrate_emulator.clock_speed = 0.0
-    spec = RuncrateMediaToolSpec(**settings, wait=False)
-    tool = tool_of(spec, "runcrate_generate_video")
-    begun = await called(tool, "async", prompt="Waves", duration=4)
-    (video_id,) = {word.strip("'") for word in begun.content.split() if word.startswith("'video")}
-    assert len(begun.blocks) == 1
-    runcrate_emulator.clock.advance(600)
-    done = await called(tool, "sync", video_id=video_id)
-    assert isinstance(done.blocks[1], VideoBlock)
-    await spec.aclose()
-
-
 @WAYS
 async def test_wrong_arguments_are_explained(spec: RuncrateMediaToolSpec, way: str) -> None:
     tool = tool_of(spec, "runcrate_generate_video")
@@ -157,17 +130,6 @@ async def test_failures_say_what_to_do_and_keep_their_class(
     ) as caught:
         await called(tool_of(spec, name), way, **arguments)
     assert "rc_live_secret" not in str(caught.value)
-
-
-async def test_an_unusable_folder_is_the_program_s(
-    settings: dict[str, Any], tmp_path: Path, runcrate_emulator: Emulator
-) -> None:
-    (tmp_path / "file").touch()
-    spec = RuncrateMediaToolSpec(**(settings | {"output_dir": tmp_path / "file"}))
-    with pytest.raises(rc.ConfigurationError, match="media directory"):
-        await spec.agenerate_image("A fox")
-    assert not runcrate_emulator.requests
-    await spec.aclose()
 
 
 def test_a_missing_key_is_the_program_s(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ import runcrate_core as rc
 from runcrate_emulator import Emulator
 from runcrate_mcp import ServerSettings, build_server
 from runcrate_mcp.approval import APPROVAL_LIFETIME_S, Approvals
+from runcrate_mcp.content import for_version
 from runcrate_mcp.schemas import simple_schema
 from tests.mcp_server.connections import ERAS, PLAN, Person, launch, launches, text_of
 
@@ -200,6 +201,32 @@ def test_a_late_approval_is_refused() -> None:
         approvals._check(late)
 
 
+async def test_a_decision_that_never_comes_launches_nothing(
+    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runcrate_mcp.approval.APPROVAL_LIFETIME_S", 0.2)
+
+    class Absent(Person):
+        async def __call__(self, _: Any, params: Any) -> types.ElicitResult:
+            self.questions.append(params.message)
+            await asyncio.sleep(5)
+            raise AssertionError("asked for too long")
+
+    async with connected(emulator, "legacy", limits=LIMITS, person=Absent()) as client:
+        refused = await launch(client)
+        assert refused.is_error
+        assert "Nobody decided" in text_of(refused)
+    assert launches(emulator) == 0
+
+
+async def test_calls_at_the_same_time_keep_the_limits_together(emulator: Emulator) -> None:
+    limits = rc.SpendLimits(max_total_usd=1)
+    async with connected(emulator, limits=limits, require_approval=False) as client:
+        results = await asyncio.gather(*(launch(client) for _ in range(4)))
+    assert sum(not result.is_error for result in results) == 1
+    assert launches(emulator) == 1
+
+
 async def test_terminating_asks_where_it_can_and_own_instances_end_without(
     emulator: Emulator,
 ) -> None:
@@ -276,6 +303,27 @@ async def test_images_and_audio_are_blocks_and_every_file_can_be_read(
         for name in ("../secret", "/etc/passwd", "none.png", "https://example.test/x", ""):
             with pytest.raises(MCPError, match="not found"):
                 await client.read_resource(f"runcrate://files/{name}")
+
+
+@pytest.mark.parametrize(
+    ("version", "kinds"),
+    [
+        ("2024-11-05", ["text", "image"]),
+        ("2025-03-26", ["text", "image", "audio"]),
+        ("2025-06-18", ["text", "image", "audio", "resource_link"]),
+        ("2026-07-28", ["text", "image", "audio", "resource_link"]),
+    ],
+)
+def test_older_clients_get_no_blocks_that_they_do_not_know(version: str, kinds: list[str]) -> None:
+    result = types.CallToolResult(
+        content=[
+            types.TextContent(type="text", text="Generated image-1.png"),
+            types.ImageContent(type="image", data="", mime_type="image/png"),
+            types.AudioContent(type="audio", data="", mime_type="audio/mpeg"),
+            types.ResourceLink(type="resource_link", uri="runcrate://files/x", name="x"),
+        ]
+    )
+    assert [block.type for block in for_version(result, version).content] == kinds
 
 
 async def test_media_keep_to_the_budget_or_need_a_person(

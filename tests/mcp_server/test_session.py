@@ -148,6 +148,35 @@ async def test_sigterm_ends_everything_while_the_client_is_still_there(
             assert await asyncio.to_thread(process.wait, 20) == 128 + signal.SIGTERM
 
 
+async def test_a_client_that_is_killed_leaves_nothing_running(emulator: Emulator) -> None:
+    program = """
+import asyncio, os, sys
+from mcp import Client, StdioServerParameters
+from tests.mcp_server.connections import LIMITS, launch
+async def main():
+    server = StdioServerParameters(
+        command=sys.executable, args=["-m", "runcrate_mcp", *LIMITS, "--yes"], env=dict(os.environ)
+    )
+    async with Client(server) as client:
+        print((await launch(client)).structured_content["id"], flush=True)
+        await asyncio.sleep(60)
+asyncio.run(main())
+"""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-c",
+        program,
+        env={**environment(emulator), "PYTHONPATH": str(Path(__file__).parents[2])},
+        stdout=asyncio.subprocess.PIPE,
+    )
+    assert process.stdout is not None
+    instance_id = (await process.stdout.readline()).decode().strip()
+    assert statuses(emulator)[instance_id] in {"pending", "running"}
+    process.kill()
+    await process.wait()
+    assert await terminated(emulator, instance_id)
+
+
 def test_without_a_key_the_server_says_so(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "runcrate_mcp"],

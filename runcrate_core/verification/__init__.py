@@ -1,0 +1,1 @@
+"""Verification of the service: assumptions as data, probes as flows, a report of what differs."""

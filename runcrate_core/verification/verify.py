@@ -1,0 +1,129 @@
+"""Verification of a service: send the probes of the chosen levels, within a limit on spending."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from runcrate_core.client_pair import ClientPair
+from runcrate_core.errors import ConfigurationError, SpendRefusedError
+from runcrate_core.protocol.response import TransportFailure
+from runcrate_core.spending.guard import SpendGuard
+from runcrate_core.spending.session import SpendSession
+from runcrate_core.verification.assumptions import Level
+from runcrate_core.verification.launch import cheapest_offer, launch_probes
+from runcrate_core.verification.probes import choose_models, free_probes, inference_probes
+from runcrate_core.verification.report import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Mapping
+
+    from runcrate_core.client import Runcrate
+    from runcrate_core.verification.exchanges import Exchanges
+    from runcrate_core.verification.report import Report
+
+DEFAULT_MAX_USD: Final = Decimal("0.10")
+_UNAUTHORIZED: Final = 401
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """Limit on the cost of a verification.
+
+    Attributes:
+        max_usd: Estimates above it are refused before anything is sent.
+        confirm: Called with the estimate in words before a level that costs money; only `True`
+            lets it start.
+    """
+
+    max_usd: Decimal
+    confirm: Callable[[str], bool]
+
+    def check(self, level: Level, text: str, estimate_usd: Decimal) -> None:
+        """Check an estimate and have it confirmed.
+
+        Raises:
+            SpendRefusedError: It exceeds the limit or was not confirmed. Nothing was sent.
+        """
+        words = f"--{level.value}: {text}, at most {estimate_usd} USD"
+        if estimate_usd > self.max_usd:
+            raise SpendRefusedError(
+                f"{words}, which exceeds the limit of {self.max_usd} USD. Nothing of this level "
+                "was sent. Raise --max-usd."
+            )
+        if self.confirm(words) is not True:
+            raise SpendRefusedError(f"{words}: not confirmed. Nothing of this level was sent.")
+
+
+def verify(
+    client: Runcrate,
+    levels: Collection[Level],
+    limit: Limit,
+    *,
+    models: Mapping[str, str] | None = None,
+) -> Report:
+    """Verify the assumptions of the chosen levels; the free probes are always sent.
+
+    Args:
+        client: The client; its key is sent to its two URLs alone.
+        levels: Levels of probes.
+        limit: Limit on the cost.
+        models: Model ids by kind (`chat`, `embedding`, ...), instead of the cheapest known ones.
+
+    Raises:
+        ConfigurationError: The service does not answer, or does not accept the key.
+        SpendRefusedError: An estimate exceeds the limit or was not confirmed.
+        AmbiguousLaunchError: The response to the launch was lost; the message names the instance.
+    """
+    levels = {Level.FREE, *levels}
+    exchanges = client.run(free_probes(models))
+    _check_reachable(exchanges)
+    spent = Decimal(0)
+    if Level.INFERENCE in levels:
+        chosen = choose_models(exchanges, models)
+        names = ", ".join(dict.fromkeys(model for model in chosen.by_kind.values() if model))
+        limit.check(Level.INFERENCE, f"a few tokens of {names}", chosen.estimate_usd())
+        spent += chosen.estimate_usd()
+        exchanges = exchanges.merged(client.run(inference_probes(chosen)))
+    cost = None
+    if Level.LAUNCH in levels:
+        launched, cost = _launch(client, exchanges, limit, spent)
+        exchanges = exchanges.merged(launched)
+    return judge(exchanges, levels, cost_usd=cost)
+
+
+def _launch(
+    client: Runcrate, exchanges: Exchanges, limit: Limit, spent_usd: Decimal
+) -> tuple[Exchanges, Decimal | None]:
+    offer = cheapest_offer(exchanges)
+    if offer is None:
+        raise ConfigurationError("No instance type with a price is listed. Nothing was launched.")
+    text = f"one {offer.gpu_type} at {offer.price_per_hour} USD an hour for a few minutes"
+    limit.check(Level.LAUNCH, text, spent_usd + offer.estimate_usd())
+    guard = SpendGuard(offer.limits())
+    with SpendSession(guard, ClientPair(client)):
+        launched = client.run(launch_probes(guard, offer))
+        client.run(guard.settle())
+    costs = [entry.cost_usd for entry in guard.ledger.entries]
+    known = [cost for cost in costs if cost is not None]
+    return launched, sum(known, Decimal(0)) if len(known) == len(costs) else None
+
+
+def _check_reachable(exchanges: Exchanges) -> None:
+    replies = [exchanges.replies["models"], exchanges.replies["balance"]]
+    failures = [reply for reply in replies if isinstance(reply, TransportFailure)]
+    if len(failures) == len(replies):
+        raise ConfigurationError(
+            f"The service does not answer: {failures[0].failure.value}. Nothing was verified. "
+            "Check the URLs with `runcrate doctor`."
+        )
+    statuses = {reply.status for reply in replies if not isinstance(reply, TransportFailure)}
+    if statuses == {_UNAUTHORIZED} or (
+        exchanges.response("balance") is not None
+        and exchanges.status("balance") == str(_UNAUTHORIZED)
+    ):
+        raise ConfigurationError(
+            "The service does not accept this key (401). Nothing was verified. Check it with "
+            "`runcrate doctor`."
+        )

@@ -1,0 +1,198 @@
+"""Bounds: every wait and every body ends, with both clients against a server that would not."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import signal
+import threading
+import time
+import tracemalloc
+import zlib
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.protocol import body_buffer
+from runcrate_core.protocol.body_buffer import BodyBuffer, UndecodableBodyError
+from tests.core.both_clients import Asynchronous, Sync
+from tests.core.scripted_server import Reply, ScriptedServer
+
+OK = Reply(json={"data": []})
+# A byte of white space every so often: the silence between them never reaches its limit.
+DRIP: list[bytes | float] = [item for _ in range(100) for item in (b" ", 0.1)]
+
+
+def instances(client: Any) -> Any:
+    return client.instances.list()
+
+
+@pytest.mark.parametrize("status", [200, 404])
+def test_a_body_that_drips_has_an_end(run: Any, status: int) -> None:
+    with ScriptedServer(Reply(status, body=DRIP, length=1000)) as server:
+        began = time.monotonic()
+        with pytest.raises((rc.APITimeoutError, rc.NotFoundError)) as caught:
+            run(instances, server.url, timeout=0.3, max_retries=0)
+        assert time.monotonic() - began < 3
+    assert isinstance(caught.value, rc.NotFoundError) is (status == 404)
+
+
+def test_a_head_that_drips_has_an_end(run: Any) -> None:
+    def drip() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.recv(65536)
+            for byte in b"HTTP/1.1 200 OK\r\nx-drip: " + b"a" * 100:
+                try:
+                    connection.sendall(bytes([byte]))
+                except OSError:
+                    return
+                time.sleep(0.1)
+
+    import socket
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=drip, daemon=True).start()
+        began = time.monotonic()
+        with pytest.raises(rc.APITimeoutError, match=r"not complete after 0\.9 s"):
+            run(
+                instances,
+                f"http://127.0.0.1:{listener.getsockname()[1]}",
+                timeout=0.3,
+                max_retries=0,
+            )
+        assert time.monotonic() - began < 3
+
+
+def test_a_total_may_be_given(run: Any) -> None:
+    with ScriptedServer(Reply(body=DRIP, length=1000)) as server:
+        began = time.monotonic()
+        with pytest.raises(rc.APITimeoutError):
+            run(instances, server.url, timeout=rc.Timeout(total=0.2), max_retries=0)
+        assert time.monotonic() - began < 2
+
+
+def test_a_connection_is_used_again_after_a_response_in_time(run: Any) -> None:
+    slow = Reply(body=[b'{"data":', 0.2, b"[]}"], length=11)
+    with ScriptedServer(slow, slow, OK) as server:
+
+        async def thrice(client: Any) -> None:
+            for _ in range(3):
+                await client.instances.list()
+
+        def use(client: Any) -> Any:
+            if run.name != "blocking":
+                return thrice(client)
+            return [client.instances.list() for _ in range(3)]
+
+        run(use, server.url, timeout=1)
+        assert (server.sent, server.connections) == (3, 1)
+
+
+def test_a_small_body_that_decompresses_without_end_is_refused(run: Any) -> None:
+    bomb = gzip.compress(b'{"data": "' + b"x" * 200_000_000, 9)
+    reply = Reply(body=[bomb], length=len(bomb), headers={"content-encoding": "gzip"})
+    with ScriptedServer(reply) as server:
+        tracemalloc.start()
+        with pytest.raises(rc.ResponseFormatError, match="GET /instances"):
+            run(instances, server.url)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        assert server.sent == 1
+    assert peak < 100_000_000
+
+
+def test_an_error_body_that_decompresses_without_end_keeps_its_status(run: Any) -> None:
+    bomb = gzip.compress(b"x" * 50_000_000, 9)
+    reply = Reply(404, body=[bomb], length=len(bomb), headers={"content-encoding": "gzip"})
+    with ScriptedServer(reply) as server, pytest.raises(rc.NotFoundError):
+        run(instances, server.url)
+
+
+def test_a_body_without_end_is_refused(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runcrate_core.io.response_body.MAX_BODY_BYTES", 1_000_000)
+    with ScriptedServer(Reply(body=[b"[" * 100_000] * 50)) as server:
+        with pytest.raises(rc.ResponseFormatError, match="larger than is read"):
+            run(instances, server.url)
+        assert server.sent == 1
+
+
+@pytest.mark.parametrize(
+    ("encoding", "encode"),
+    [("", bytes), ("identity", bytes), ("gzip", gzip.compress), ("deflate", zlib.compress)],
+)
+def test_bodies_are_decoded(encoding: str, encode: Any) -> None:
+    data = os.urandom(3_000_000)
+    encoded = encode(data)
+    buffer = BodyBuffer({"content-encoding": encoding}, body_buffer.MAX_BODY_BYTES)
+    for start in range(0, len(encoded), 65_536):
+        buffer.feed(encoded[start : start + 65_536])
+    assert buffer.content() == data
+    assert not buffer.is_full
+
+
+def test_bodies_that_cannot_be_decoded_say_so() -> None:
+    with pytest.raises(UndecodableBodyError):
+        BodyBuffer({"content-encoding": "br"}, 10)
+    cut = BodyBuffer({"content-encoding": "gzip"}, 10_000)
+    cut.feed(gzip.compress(os.urandom(5000))[:-2000])
+    with pytest.raises(UndecodableBodyError):
+        cut.content()
+    assert len(cut.beginning()) > 1000
+
+
+def test_following_logs_ends_with_the_job(run: Any) -> None:
+    ended = {"job_id": "j", "status": "succeeded", "cursor": 1, "done": False}
+    replies = [
+        Reply(json={"data": {**ended, "status": "running", "chunks": [{"text": "a", "seq": 1}]}}),
+        Reply(json={"data": {**ended, "chunks": []}}),
+    ]
+
+    def use(client: Any) -> Any:
+        if run.name != "blocking":
+            return ause(client)
+        return [chunk.text for chunk in client.jobs.follow_logs("j")]
+
+    async def ause(client: Any) -> Any:
+        return [chunk.text async for chunk in client.jobs.follow_logs("j")]
+
+    with ScriptedServer(*replies) as server:
+        assert run(use, server.url) == ["a"]
+        assert server.sent == 3
+
+
+@pytest.mark.parametrize("kind", [Sync, Asynchronous])
+def test_41_a_child_inherits_no_lock_and_no_counter(kind: Any) -> None:
+    import asyncio
+
+    with ScriptedServer(OK) as server:
+        client = kind.client(server.url)
+        context = client._driver.context
+        limiter, budget = context.limiter, context.budget
+        while limiter.acquire(0.0, 0.0) == 0.0:
+            pass
+        while budget.take():
+            pass
+        limiter._lock.acquire()
+        budget._lock.acquire()
+        getattr(client._driver.http, "_lock", threading.Lock()).acquire()
+        child = os.fork()
+        if child == 0:  # pragma: no cover - another process
+            signal.alarm(10)
+            result = client.instances.list()
+            value = result if kind is Sync else asyncio.run(result)
+            os._exit(0 if value == [] and budget.take() else 1)
+        _, status = os.waitpid(child, 0)
+        assert status == 0
+        limiter._lock.release()
+        budget._lock.release()
+
+
+@pytest.mark.parametrize("kind", [Sync, Asynchronous])
+def test_a_copy_shares_connections_and_budget(kind: Any) -> None:
+    import copy
+
+    client = kind.client("http://127.0.0.1:9")
+    assert copy.copy(client) is client
+    assert copy.deepcopy(client) is client

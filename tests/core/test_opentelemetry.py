@@ -1,0 +1,164 @@
+"""Spans of requests and streams, and of instances with their cost."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from opentelemetry.sdk.trace import ReadableSpan, TracerProvider
+from opentelemetry.sdk.trace.export import SimpleSpanProcessor
+from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
+from opentelemetry.trace import StatusCode
+
+import runcrate_core as rc
+from runcrate_core.hooks.opentelemetry import OpenTelemetryHook
+from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
+
+USAGE = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12, "cost": 0.00125}
+COMPLETION = {
+    "id": "c",
+    "object": "chat.completion",
+    "created": 1,
+    "model": "m",
+    "choices": [
+        {"index": 0, "message": {"role": "assistant", "content": "Hi"}, "finish_reason": "stop"}
+    ],
+    "usage": USAGE,
+}
+MESSAGES = [{"role": "user", "content": "the prompt"}]
+
+
+class Spans:
+    """A tracer whose finished spans are kept."""
+
+    def __init__(self) -> None:
+        self._exporter = InMemorySpanExporter()
+        self.provider = TracerProvider()
+        self.provider.add_span_processor(SimpleSpanProcessor(self._exporter))
+
+    def hook(self, **options: Any) -> OpenTelemetryHook:
+        return OpenTelemetryHook(self.provider, **options)
+
+    @property
+    def finished(self) -> tuple[ReadableSpan, ...]:
+        return self._exporter.get_finished_spans()
+
+
+@pytest.fixture
+def spans() -> Spans:
+    return Spans()
+
+
+def ask(client: Any) -> Any:
+    return client.chat.completions.create(model="m", messages=MESSAGES)
+
+
+def test_a_completion_has_a_span_with_model_tokens_and_cost(run: Any, spans: Spans) -> None:
+    with ScriptedServer(Reply(json=COMPLETION, headers={"x-request-id": "r-1"})) as server:
+        run(ask, server.url, on_request=spans.hook())
+    (span,) = spans.finished
+    assert span.name == "chat m"
+    assert span.status.status_code is StatusCode.UNSET
+    assert dict(span.attributes or {}) == {
+        "gen_ai.operation.name": "chat",
+        "gen_ai.provider.name": "runcrate",
+        "gen_ai.request.model": "m",
+        "gen_ai.usage.input_tokens": 5,
+        "gen_ai.usage.output_tokens": 7,
+        "gen_ai.response.finish_reasons": ("stop",),
+        "http.request.method": "POST",
+        "http.response.status_code": 200,
+        "url.template": "/chat/completions",
+        "runcrate.surface": "inference",
+        "runcrate.request_id": "r-1",
+        "runcrate.cost_usd": 0.00125,
+    }
+
+
+def test_each_retry_is_a_span_of_its_own(run: Any, spans: Spans) -> None:
+    with ScriptedServer(Reply(503, {}), Reply(json=COMPLETION)) as server:
+        run(ask, server.url, on_request=spans.hook())
+    first, second = spans.finished
+    assert first.status.status_code is StatusCode.ERROR
+    assert (first.attributes or {})["error.type"] == "503"
+    assert "http.request.resend_count" not in (first.attributes or {})
+    assert (second.attributes or {})["http.request.resend_count"] == 1
+
+
+def test_a_stream_has_a_span_to_its_end_with_its_tokens(run: Any, spans: Spans) -> None:
+    last = {**text_chunk("", finish="stop"), "usage": USAGE}
+    body = sse(text_chunk("Hi"), last)
+    with ScriptedServer(stream_reply(body)) as server:
+        run.chunks(server.url, on_request=spans.hook())
+    opened, ended = spans.finished
+    assert (opened.name, ended.name) == ("chat m", "chat m stream")
+    attributes = ended.attributes or {}
+    assert attributes["gen_ai.usage.output_tokens"] == 7
+    assert attributes["runcrate.cost_usd"] == 0.00125
+
+
+def test_a_stream_that_fails_or_is_left_early_is_recorded_once(run: Any, spans: Spans) -> None:
+    with ScriptedServer(stream_reply(sse(text_chunk("a"), done=False))) as server:
+        with pytest.raises(rc.StreamTruncatedError):
+            run.chunks(server.url, on_request=spans.hook())
+    assert [span.attributes["error.type"] for span in spans.finished[1:]] == ["truncated"]  # type: ignore[index]
+    body = sse(text_chunk("a"), text_chunk("b"))
+    with ScriptedServer(stream_reply(body)) as server:
+        run.chunks(server.url, on_request=spans.hook(), take=1)
+    assert [span.name for span in spans.finished[2:]] == ["chat m", "chat m stream"]
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+def test_text_is_in_spans_only_when_it_is_asked_for(run: Any, spans: Spans, wanted: bool) -> None:
+    with ScriptedServer(Reply(json=COMPLETION)) as server:
+        run(ask, server.url, on_request=spans.hook(capture_content=wanted))
+    text = spans.finished[0].to_json()
+    assert ("the prompt" in text) is wanted
+    assert ("Hi" in text) is wanted
+    assert "rc_live" not in text
+
+
+def test_a_request_without_a_response_names_its_failure(run: Any, spans: Spans) -> None:
+    with pytest.raises(rc.APIConnectionError):
+        run(
+            lambda client: client.instances.get("i-1"),
+            "http://127.0.0.1:9",
+            on_request=spans.hook(),
+            max_retries=0,
+        )
+    (span,) = spans.finished
+    assert span.name == "GET /instances/{instance_id}"
+    assert "could not be opened" in str((span.attributes or {})["error.type"])
+    assert "i-1" not in span.to_json()
+
+
+def test_responses_that_are_no_completion_have_spans_too(run: Any, spans: Spans) -> None:
+    replies = [
+        Reply(json={"data": [{"index": 0, "embedding": [1.0]}], "model": "m"}),
+        Reply(json={"data": {"creditsBalance": 1}}),
+    ]
+    with ScriptedServer(*replies) as server:
+        run(
+            lambda client: client.embeddings.create(model="m", input="x"),
+            server.url,
+            on_request=spans.hook(),
+        )
+        run(lambda client: client.billing.get_balance(), server.url, on_request=spans.hook())
+    assert [span.name for span in spans.finished] == ["embeddings m", "GET /billing/balance"]
+
+
+def test_ended_resources_of_a_ledger_are_spans_with_their_cost(spans: Spans) -> None:
+    from runcrate_core.spending.ledger import LedgerEntry
+
+    ended = LedgerEntry("agent-1", "instance", Decimal(2), 30, state="ended", cost_usd=Decimal(1))
+    running = LedgerEntry("agent-2", "instance", Decimal(2), 30, state="started")
+    refused = LedgerEntry("agent-3", "job", Decimal(2), 30, state="ended")
+    spans.hook(clock=lambda: 10_000.0).record_ledger([ended, running, refused])
+    first, second = spans.finished
+    assert (first.name, second.name) == ("runcrate.instance", "runcrate.job")
+    assert (first.attributes or {})["runcrate.cost_usd"] == 1.0
+    assert first.end_time is not None
+    assert first.start_time is not None
+    assert first.end_time - first.start_time == 1800 * 10**9
+    assert "runcrate.cost_usd" not in (second.attributes or {})

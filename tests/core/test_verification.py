@@ -1,0 +1,304 @@
+"""Verification: every assumption holds on the emulator, and each variant turns its own row red."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.protocol.response import Failure, Response, TransportFailure
+from runcrate_core.verification.assumptions import ASSUMPTIONS, Level
+from runcrate_core.verification.exchanges import Exchanges
+from runcrate_core.verification.launch import cheapest_offer, launch_probes
+from runcrate_core.verification.probes import choose_models, free_probes, inference_probes
+from runcrate_core.verification.report import Report, Verdict, judge
+from runcrate_core.verification.verify import Limit, verify
+from runcrate_emulator import Emulator
+from runcrate_emulator.variants import CHANGES, observed_variants
+from tests.core.scripted_server import Reply, ScriptedServer
+
+BY_ID = {assumption.id: assumption for assumption in ASSUMPTIONS}
+PROBED = [assumption for assumption in ASSUMPTIONS if assumption.observe is not None]
+ALWAYS = Limit(Decimal("0.50"), lambda _: True)
+
+
+@pytest.fixture(scope="module")
+def shared() -> Iterator[Emulator]:
+    with Emulator(requests_per_minute=100_000) as emulator:
+        yield emulator
+
+
+@pytest.fixture
+def emulator(shared: Emulator) -> Iterator[Emulator]:
+    shared.reset()
+    yield shared
+    shared.variants = ()
+
+
+def client_of(emulator: Emulator, **options: Any) -> rc.Runcrate:
+    return rc.Runcrate(
+        emulator.api_key,
+        base_url=emulator.base_url,
+        inference_url=emulator.inference_url,
+        **options,
+    )
+
+
+@pytest.fixture
+def client(emulator: Emulator) -> Iterator[rc.Runcrate]:
+    with client_of(emulator) as made:
+        yield made
+
+
+def probe(client: rc.Runcrate, level: Level) -> Report:
+    """Send the probes of a level, and the free ones that it builds on."""
+    exchanges = client.run(free_probes())
+    if level is Level.INFERENCE:
+        exchanges = exchanges.merged(client.run(inference_probes(choose_models(exchanges))))
+    if level is Level.LAUNCH:
+        offer = cheapest_offer(exchanges)
+        assert offer is not None
+        guard = rc.SpendGuard(offer.limits())
+        exchanges = exchanges.merged(client.run(launch_probes(guard, offer)))
+    return judge(exchanges, {Level.FREE, level})
+
+
+def test_the_emulator_is_what_is_assumed_at_every_level(client: rc.Runcrate) -> None:
+    report = verify(client, set(Level), ALWAYS)
+    wrong = {
+        row.assumption.id: (row.verdict.value, row.observed, row.note)
+        for row in report.rows
+        if row.verdict not in {Verdict.VERIFIED, Verdict.POLICY}
+    }
+    assert wrong == {}
+    assert not report.differences
+    assert report.cost_usd is not None
+    assert report.cost_usd < 1
+    assert [instance.status for instance in client.instances.list()] == ["terminated"]
+
+
+@pytest.mark.parametrize(("row", "label"), CHANGES)
+def test_a_variant_turns_its_own_row_red_and_no_other(
+    emulator: Emulator, client: rc.Runcrate, row: str, label: str
+) -> None:
+    level = BY_ID[row].level
+    assert level is not None
+    emulator.variants = ((row, label),)
+    report = probe(client, level)
+    assert [(red.assumption.id, red.observed) for red in report.differences] == [(row, label)]
+
+
+def test_every_variant_that_a_source_names_can_be_emulated() -> None:
+    missing = [
+        (assumption.id, label)
+        for assumption in PROBED
+        for label in assumption.variants
+        if label not in assumption.expected and (assumption.id, label) not in CHANGES
+    ]
+    assert missing == []
+
+
+def test_rows_are_complete_and_their_names_are_unique() -> None:
+    assert len(BY_ID) == len(ASSUMPTIONS)
+    for assumption in ASSUMPTIONS:
+        assert assumption.source
+        assert set(assumption.expected) <= set(assumption.variants)
+        assert bool(assumption.policy) == (assumption.observe is None)
+
+
+READ_IN_BOTH_FORMS = [
+    ("balance-case", "snake_case"),
+    ("transactions-case", "snake_case"),
+    ("instance-types-case", "camelCase"),
+    ("paging", "has_more"),
+    ("image-delivery", "b64_json"),
+    ("image-delivery", "data URI"),
+    ("image-created", "absent"),
+    ("embedding-encoding", "base64"),
+    ("reasoning-field", "reasoning"),
+    ("rate-limit-headers", "not sent"),
+    ("stream-end", "no marker"),
+    ("streaming-usage", "not sent"),
+    ("transcription-srt", "JSON"),
+    ("transcription-json", "plain text"),
+    ("delete-status", "200"),
+    ("create-status", "200"),
+    ("instance-statuses", "new"),
+]
+
+
+@pytest.mark.parametrize("variant", READ_IN_BOTH_FORMS, ids=" ".join)
+def test_the_client_reads_every_form_that_it_promises_to_read(
+    emulator: Emulator, client: rc.Runcrate, variant: tuple[str, str], tmp_path: Path
+) -> None:
+    emulator.variants = (variant,)
+    chat: Any = {
+        "model": "deepseek-ai/DeepSeek-R1",
+        "messages": [{"role": "user", "content": "Hi"}],
+    }
+    assert client.billing.get_balance().credits_balance > 0
+    assert next(iter(client.billing.list_transactions())).created_at is not None
+    cheapest = min(client.instances.list_types(), key=lambda kind: kind.hourly_rate or 99)
+    assert cheapest.hourly_rate
+    assert list(client.jobs.list()) == []
+    image = client.images.generate("a square", model="black-forest-labs/FLUX.1-schnell")
+    assert image.data[0].save(tmp_path / "image").stat().st_size > 0
+    vectors = client.embeddings.create(model="BAAI/bge-base-en-v1.5", input="x")
+    assert len(vectors.data[0].embedding) == 768
+    assert client.chat.completions.create(**chat).choices[0].message.content
+    with client.chat.completions.stream(**chat) as stream:
+        assert list(stream)
+    assert stream.completion.choices[0].finish_reason == "stop"
+    speech = client.audio.speech.create(
+        "Hello there.", model="hexgrad/Kokoro-82M", voice="af_heart"
+    )
+    for kind in ("json", "srt"):
+        heard = client.audio.transcriptions.create(
+            speech.content, model="openai/whisper-1", response_format=kind
+        )
+        assert "hello there" in heard.text.lower()
+    instance = client.instances.create(
+        instance_type_id=cheapest.id, name="both-forms", max_runtime_minutes=5
+    )
+    client.instances.terminate(instance.id)
+
+
+def test_nothing_is_spent_above_the_limit_or_without_a_yes(
+    emulator: Emulator, client: rc.Runcrate
+) -> None:
+    asked: list[str] = []
+
+    def refuse(text: str) -> bool:
+        asked.append(text)
+        return False
+
+    with pytest.raises(rc.SpendRefusedError, match="not confirmed"):
+        verify(client, {Level.INFERENCE}, Limit(Decimal("0.10"), refuse))
+    assert len(asked) == 1
+    assert "Kokoro" in asked[0]
+    with pytest.raises(rc.SpendRefusedError, match=r"exceeds the limit of 0\.001 USD"):
+        verify(client, {Level.LAUNCH}, Limit(Decimal("0.001"), lambda _: True))
+    sent = {(request.method, request.path) for request in emulator.requests}
+    assert ("POST", "/v1/audio/speech") not in sent
+    assert client.instances.list() == []
+
+
+def test_an_interrupted_launch_leaves_nothing_running(
+    emulator: Emulator, client: rc.Runcrate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from runcrate_core.verification import launch
+
+    def interrupted(_: Any) -> Any:
+        raise KeyboardInterrupt
+        yield
+
+    monkeypatch.setattr(launch, "send", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        verify(client, {Level.LAUNCH}, ALWAYS)
+    assert [instance.status for instance in client.instances.list()] == ["terminated"]
+
+
+def test_a_service_that_is_down_or_refuses_the_key_is_one_clear_line(emulator: Emulator) -> None:
+    url = "http://127.0.0.1:9"
+    with (
+        rc.Runcrate("rc_live_test", base_url=url, inference_url=url) as down,
+        pytest.raises(rc.ConfigurationError, match="does not answer"),
+    ):
+        verify(down, set(), ALWAYS)
+    with (
+        rc.Runcrate(
+            "rc_live_unknown", base_url=emulator.base_url, inference_url=emulator.inference_url
+        ) as unknown,
+        pytest.raises(rc.ConfigurationError, match="does not accept this key"),
+    ):
+        verify(unknown, set(), ALWAYS)
+
+
+def test_an_account_without_credits_is_named() -> None:
+    with Emulator(balance_usd=0) as poor, client_of(poor) as client:
+        report = verify(client, {Level.INFERENCE}, ALWAYS)
+    notes = {row.note for row in report.rows if row.verdict is Verdict.NOT_SHOWN}
+    assert "the account has no credits (402)" in notes
+    assert not report.differences
+
+
+def test_a_server_with_inference_alone_is_judged_by_what_it_has() -> None:
+    """As of llama.cpp or vLLM: no infrastructure, one chat model, nothing else."""
+    missing = Reply(404, {"error": {"message": "no such path", "type": "x", "code": "y"}})
+    listed = Reply(json={"object": "list", "data": [{"id": "tiny.gguf", "object": "model"}]})
+    with ScriptedServer(listed, missing) as server:
+        client = rc.Runcrate("key", base_url=server.url, inference_url=f"{server.url}/v1")
+        with client:
+            report = verify(client, {Level.INFERENCE}, ALWAYS)
+    verdicts = {row.assumption.id: row.verdict for row in report.rows}
+    assert verdicts["balance-case"] is Verdict.NOT_OFFERED
+    assert verdicts["image-delivery"] is Verdict.NOT_OFFERED
+    assert verdicts["transcription-srt"] is Verdict.NOT_OFFERED
+    assert verdicts["model-ids"] is Verdict.DIFFERS
+    assert verdicts["create-status"] is Verdict.NOT_PROBED
+
+
+def test_a_rate_limit_is_waited_for_once(run: Any) -> None:
+    limited = Reply(429, {}, headers={"retry-after": "0"})
+    with ScriptedServer(limited, Reply(json={"data": []})) as server:
+        exchanges = run(lambda client: client.run(free_probes()), server.url)
+    assert exchanges.status("models") == "200"
+
+
+def test_a_report_holds_labels_and_no_text_of_the_service(
+    client: rc.Runcrate, tmp_path: Path, emulator: Emulator
+) -> None:
+    emulator.variants = (("balance-case", "snake_case"), ("paging", "has_more"))
+    report = verify(client, {Level.INFERENCE, Level.LAUNCH}, ALWAYS)
+    text = report.to_json()
+    instance = client.instances.list()[0]
+    for secret in (emulator.api_key, instance.id, instance.name, emulator.base_url):
+        assert secret not in text
+        assert secret not in report.to_text()
+    path = tmp_path / "report.json"
+    path.write_text(text)
+    assert set(observed_variants(path)) == set(emulator.variants)
+    assert "2 differs" in report.summary()
+    assert report.to_text().splitlines()[-3].endswith("DIFFERS")
+
+
+@pytest.mark.parametrize(
+    "content",
+    ["[]", "{}", "not json", json.dumps({"report": "runcrate verify", "rows": None})],
+)
+def test_something_else_is_no_report(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "other.json"
+    path.write_text(content)
+    with pytest.raises(ValueError, match="is not a report"):
+        observed_variants(path)
+
+
+def test_a_variant_that_is_not_known_is_named() -> None:
+    with pytest.raises(ValueError, match="It has: snake_case"):
+        Emulator(variants=[("balance-case", "PascalCase")])
+
+
+@pytest.mark.parametrize("assumption", PROBED, ids=lambda assumption: assumption.id)
+@pytest.mark.parametrize(
+    "reply",
+    [
+        TransportFailure(Failure.CONNECT),
+        Response(500, {}, b"<html>"),
+        Response(200, {}, b"null"),
+        Response(200, {}, b'{"data": [null, 1, {}], "choices": [{}], "error": 3}'),
+        Response(200, {"x-ratelimit-reset": "soon"}, b"\xff\xfe"),
+        Response(400, {}, b'{"error": {"code": 5}}'),
+    ],
+    ids=repr,
+)
+def test_no_odd_response_breaks_an_observation(assumption: Any, reply: Any) -> None:
+    names = {one.probe for one in PROBED} | {"usage_days", "embedding_base64", "models_wrong_key"}
+    exchanges = Exchanges(dict.fromkeys(names, reply))
+    observed = assumption.observe(exchanges)
+    assert observed is None or isinstance(observed, str)
+    assert judge(exchanges, set(Level)).to_text()

@@ -1,0 +1,119 @@
+"""The key is in no frame of a failing call: tools for error reports show the locals of each."""
+
+from __future__ import annotations
+
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import pytest
+
+from langchain_runcrate import (
+    ChatRuncrate,
+    RuncrateEmbeddings,
+    RuncrateImageTool,
+    RuncrateTranscriptionLoader,
+)
+from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
+
+KEY = "rc_live_secretsecretsecretsecret"
+REFUSED = Reply(401, {"error": {"message": "no", "code": "unauthorized"}})
+
+
+def frames(error: BaseException) -> Iterator[tuple[str, str, Any]]:
+    """Yield every local of every frame of an error and of its causes, of files other than this."""
+    seen: set[int] = set()
+    waiting: list[BaseException | None] = [error]
+    while waiting:
+        current = waiting.pop()
+        if current is None or id(current) in seen:
+            continue
+        seen.add(id(current))
+        waiting += [current.__cause__, current.__context__]
+        trace: TracebackType | None = current.__traceback__
+        while trace is not None:
+            code = trace.tb_frame.f_code
+            if code.co_filename != __file__:
+                for name, value in list(trace.tb_frame.f_locals.items()):
+                    yield f"{Path(code.co_filename).name}:{code.co_name}", name, value
+            trace = trace.tb_next
+
+
+def shows_key(value: Any) -> bool:
+    try:
+        return KEY in repr(value)
+    except Exception:  # noqa: BLE001 - objects half made have no representation
+        return False
+
+
+def leaks(error: BaseException) -> list[str]:
+    values = list(frames(error))
+    assert values
+    assert KEY not in "".join(traceback.format_exception(error))
+    return [f"{place} {name}" for place, name, value in values if shows_key(value)]
+
+
+CUT = stream_reply([*sse(text_chunk("a"), done=False)])
+WAYS: list[Any] = [
+    ("invoke", REFUSED, lambda made: made(ChatRuncrate).invoke("x")),
+    ("stream", CUT, lambda made: list(made(ChatRuncrate).stream("x"))),
+    ("no JSON", Reply(body=[b"<html>"]), lambda made: made(ChatRuncrate).invoke("x")),
+    ("embed", REFUSED, lambda made: made(RuncrateEmbeddings).embed_documents(["x"])),
+    (
+        "image",
+        REFUSED,
+        lambda made: made(RuncrateImageTool, handle_tool_error=False).invoke({"prompt": "x"}),
+    ),
+]
+
+
+@pytest.mark.parametrize(("reply", "call"), [way[1:] for way in WAYS], ids=[w[0] for w in WAYS])
+def test_blocking_calls(reply: Reply, call: Any) -> None:
+    with ScriptedServer(reply) as server:
+
+        def made(kind: Any, **options: Any) -> Any:
+            model = {} if kind is RuncrateImageTool else {"model": "m"}
+            base_url = f"{server.url}/v1"
+            return kind(api_key=KEY, base_url=base_url, max_retries=0, **model, **options)
+
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
+            call(made)
+    assert leaks(caught.value) == []
+
+
+async def test_asynchronous_calls() -> None:
+    with ScriptedServer(REFUSED, CUT) as server:
+        model = ChatRuncrate(model="m", api_key=KEY, base_url=f"{server.url}/v1", max_retries=0)
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
+            await model.ainvoke("x")
+        with pytest.raises(Exception) as streamed:  # noqa: PT011 - of any kind
+            [_ async for _ in model.astream("x")]
+        await model.aclose()
+    assert leaks(caught.value) == leaks(streamed.value) == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"base_url": "http://runcrate.example.com/v1"},
+        {"http_client": object()},
+    ],
+)
+def test_a_wrong_set_up(wrong: dict[str, Any]) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
+        ChatRuncrate(**{"model": "m", "api_key": KEY, **wrong}).invoke("x")
+    assert leaks(caught.value) == []
+
+
+def test_a_loader(tmp_path: Path) -> None:
+    audio = tmp_path / "a.wav"
+    audio.write_bytes(b"RIFF")
+    with ScriptedServer(REFUSED) as server:
+        loader = RuncrateTranscriptionLoader(
+            audio, api_key=KEY, base_url=f"{server.url}/v1", max_retries=0
+        )
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
+            loader.load()
+    assert leaks(caught.value) == []

@@ -1,0 +1,102 @@
+"""What type checkers know of `langchain_runcrate`. Checked by mypy and pyright, never run.
+
+An `ignore` marks a mistake that must be found; one that is not needed is itself an error.
+"""
+
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
+# LangChain leaves some of its own types open.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import assert_type
+
+import httpx
+from langchain_core.embeddings import Embeddings
+from langchain_core.language_models import BaseChatModel
+from langchain_core.messages import AIMessage
+from pydantic import BaseModel, SecretStr
+
+from langchain_runcrate import (
+    ChatRuncrate,
+    RuncrateCostCallbackHandler,
+    RuncrateEmbeddings,
+    RuncrateImageTool,
+    RuncrateSpeechTool,
+    RuncrateToolkit,
+    RuncrateTranscriptionLoader,
+    RuncrateTranscriptionParser,
+    RuncrateVideoTool,
+)
+from runcrate_core import Runcrate, SpendLimits, Timeout
+
+
+class Answer(BaseModel):
+    """An answer."""
+
+    text: str
+
+
+def chat() -> None:
+    """Documented arguments are accepted, misspelt ones found."""
+    model: BaseChatModel = ChatRuncrate(
+        model="deepseek-ai/DeepSeek-V3.2",
+        api_key="rc_live_test",
+        base_url="http://127.0.0.1:8787/v1",
+        max_tokens=100,
+        stop=["\n"],
+        temperature=0.2,
+        timeout=30,
+        stream_idle_timeout=None,
+        max_retries=1,
+        streaming=True,
+        reasoning_effort="low",
+        default_headers={"x-team": "a"},
+    )
+    ChatRuncrate(model="m", api_key=SecretStr("rc_live_test"), timeout=(5, 60))
+    ChatRuncrate(model="m", timeout=Timeout(connect=5))
+    ChatRuncrate(model="m", timeout=httpx.Timeout(5))
+    ChatRuncrate()  # type: ignore[call-arg]
+    ChatRuncrate(model="m", max_token=3)  # type: ignore[call-arg]
+    ChatRuncrate(model="m", tempratur=0)  # type: ignore[call-arg]
+    ChatRuncrate(model="m", base_ur="x")  # type: ignore[call-arg]
+    ChatRuncrate(model="m", max_tokens="many")  # type: ignore[arg-type]
+    ChatRuncrate(model="m", stop=3)  # type: ignore[arg-type]
+    assert_type(model.invoke("Hi"), AIMessage)
+    model.with_structured_output(Answer, include_raw=True).invoke("Hi")
+    ChatRuncrate(model="m").with_structured_output(Answer, method="json")  # type: ignore[arg-type]
+    ChatRuncrate(model="m").bind_tools([Answer], tool_choice="any", strict=True).invoke("Hi")
+
+
+def embeddings() -> None:
+    """The same for embeddings."""
+    model: Embeddings = RuncrateEmbeddings(
+        model="BAAI/bge-large-en-v1.5",
+        api_key="rc_live_test",
+        base_url="http://127.0.0.1:8787/v1",
+        timeout=10,
+        dimensions=256,
+        chunk_size=8,
+        query_prefix="query: ",
+    )
+    assert_type(model.embed_query("a"), list[float])
+    RuncrateEmbeddings(model="m", chunksize=8)  # type: ignore[call-arg]
+    RuncrateEmbeddings(model="m", dimensions="many")  # type: ignore[arg-type]
+
+
+def tools(client: Runcrate) -> None:
+    """The same for tools, loaders and the toolkit."""
+    RuncrateImageTool(api_key="rc_live_test", output_dir=Path("images"), max_images=2)
+    RuncrateSpeechTool(client=client)
+    RuncrateVideoTool(client=client, timeout=600)
+    RuncrateImageTool(api_kex="rc_live_test")  # type: ignore[call-arg]
+    RuncrateVideoTool(output_dirs="films")  # type: ignore[call-arg]
+    RuncrateTranscriptionParser(api_key="rc_live_test", format="segments", language="en")
+    RuncrateTranscriptionParser(format="pages")  # type: ignore[arg-type]
+    RuncrateTranscriptionLoader("a.mp3", api_key="rc_live_test", on_error="skip")
+    toolkit = RuncrateToolkit(client, limits=SpendLimits(max_total_usd=5), include=["jobs"])
+    toolkit.get_tools()
+    RuncrateToolkit(client, limit=SpendLimits())  # type: ignore[call-arg]
+    RuncrateCostCallbackHandler()
