@@ -17,8 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
+from runcrate_emulator.inference.model_catalogue import MODELS
 from runcrate_emulator.keys import bearer_token
-from runcrate_emulator.simulation.catalogue import MODELS
 
 if TYPE_CHECKING:
     from runcrate_emulator.world import World
