@@ -1,4 +1,4 @@
-"""`python -m runcrate_core doctor`: what is wrong with this set-up, and what to do about it.
+"""`runcrate doctor`: what is wrong with this set-up, and what to do about it.
 
 Looking (`look`) and judging (`findings`) are apart: every judgement is a function of `Facts`.
 The key is sent to the two APIs alone, and never shown.
@@ -7,7 +7,6 @@ The key is sent to the two APIs alone, and never shown.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.metadata
 import math
 import os
@@ -38,7 +37,7 @@ from runcrate_core.protocol.request import Surface
 from runcrate_core.protocol.url_policy import is_loopback
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 MIN_PYTHON: Final = (3, 11)
 # First version that works, first that does not; the same as in pyproject.toml.
@@ -407,26 +406,23 @@ def _check_timeout(text: str) -> float:
     return seconds
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add the doctor's options to a parser."""
+    parser.add_argument(
+        "--timeout", type=_check_timeout, default=CHECK_TIMEOUT_S, metavar="SECONDS"
+    )
+
+
+def report(timeout_s: float = CHECK_TIMEOUT_S) -> int:
     """Run the checks and print the report.
 
     Args:
-        arguments: Command-line arguments; default: those of the process.
+        timeout_s: Seconds to wait for each response.
 
     Returns:
         The exit status: 0 when there is no problem, 1 otherwise.
     """
-    parser = argparse.ArgumentParser(prog="python -m runcrate_core")
-    commands = parser.add_subparsers(dest="command", required=True)
-    doctor = commands.add_parser("doctor", help="check the set-up and say what to do")
-    doctor.add_argument(
-        "--timeout", type=_check_timeout, default=CHECK_TIMEOUT_S, metavar="SECONDS"
-    )
-    options = parser.parse_args(arguments)
-    with contextlib.suppress(AttributeError):  # a stream of the program's own
-        # A terminal that knows ASCII alone shows other characters as `\xfc`.
-        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # as said
-    found = list(findings(look(os.environ, timeout_s=options.timeout)))
+    found = list(findings(look(os.environ, timeout_s=timeout_s)))
     problems = sum(finding.level is Level.PROBLEM for finding in found)
     for finding in found:
         print(finding.lines())  # noqa: T201 - a command's output

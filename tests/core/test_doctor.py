@@ -180,7 +180,7 @@ def test_a_good_set_up_has_no_problem(
 ) -> None:
     for name, value in emulator.environment_variables().items():
         monkeypatch.setenv(name, value)
-    assert doctor.main(["doctor"]) == 0
+    assert doctor.report() == 0
     printed = capsys.readouterr().out
     assert "answers 200 with the key" in printed
     assert "No problems found." in printed
@@ -193,7 +193,7 @@ def test_an_unknown_key_is_found_and_not_sent_where_it_is_not_needed(
     for name, value in emulator.environment_variables().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("RUNCRATE_API_KEY", "unknown-key")
-    assert doctor.main(["doctor"]) == 1
+    assert doctor.report() == 1
     printed = capsys.readouterr().out
     assert "does not know the key" in printed
     assert "1 problem found." in printed

@@ -1,0 +1,63 @@
+"""`runcrate`: parse the arguments, run a command, and end with a status that a script can read.
+
+Status 0: done. 1: there is a problem, a difference or a resource that could not be ended.
+2: the command could not run. 130: Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import sys
+from typing import TYPE_CHECKING, Final
+
+from runcrate_core.command_line import doctor, instances, jobs, listings, verify
+from runcrate_core.errors import RuncrateError
+from runcrate_core.version import __version__
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+FAILED: Final = 2
+INTERRUPTED: Final = 130
+_SUBJECTS: Final = (doctor, verify, listings, instances, jobs)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command.
+
+    Args:
+        arguments: Command-line arguments; default: those of the process.
+
+    Returns:
+        The exit status.
+    """
+    options = make_parser().parse_args(arguments)
+    with contextlib.suppress(AttributeError):  # a stream of the program's own
+        # A terminal that knows ASCII alone shows other characters as `\xfc`.
+        sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # as said
+    try:
+        status: int = options.run(options)
+    except KeyboardInterrupt:
+        print("\nInterrupted.", file=sys.stderr)  # noqa: T201 - a command's output
+        return INTERRUPTED
+    except (RuncrateError, ValueError, OSError) as error:
+        print(f"runcrate: {error}", file=sys.stderr)  # noqa: T201 - a command's output
+        return FAILED
+    return status
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """Return the parser of the command."""
+    parser = argparse.ArgumentParser(
+        prog="runcrate",
+        description="Check a set-up and a service, see what runs and costs, and end it. The key "
+        "is read from RUNCRATE_API_KEY.",
+    )
+    parser.add_argument(
+        "--version", action="version", version=f"runcrate-integrations {__version__}"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for subject in _SUBJECTS:
+        subject.add_to(commands)
+    return parser

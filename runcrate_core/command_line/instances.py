@@ -1,0 +1,93 @@
+"""`runcrate instances list` and `runcrate instances terminate`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from runcrate_core.client import Runcrate
+from runcrate_core.command_line.output import add_json, add_yes, confirm, show
+from runcrate_core.errors import ConfigurationError, RuncrateError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+    from runcrate_core.api.instance_types import Instance
+
+
+def add_to(commands: Any) -> None:
+    """Add the commands."""
+    parser = commands.add_parser("instances", help="list and terminate instances")
+    subcommands = parser.add_subparsers(dest="subcommand", required=True, metavar="COMMAND")
+    listing = subcommands.add_parser("list", help="list instances that have not ended")
+    listing.add_argument("--all", action="store_true", help="ended ones too")
+    add_json(listing)
+    listing.set_defaults(run=_list)
+    terminate = subcommands.add_parser(
+        "terminate", help="terminate instances: by id, or by the start of their name"
+    )
+    chosen = terminate.add_mutually_exclusive_group(required=True)
+    chosen.add_argument("ids", nargs="*", default=[], metavar="ID", help="ids of instances")
+    chosen.add_argument("--prefix", help="every instance whose name starts with this")
+    add_yes(terminate)
+    add_json(terminate)
+    terminate.set_defaults(run=_terminate)
+
+
+def _list(options: argparse.Namespace) -> int:
+    with Runcrate() as client:
+        instances = client.instances.list()
+    rows = [_row(one) for one in instances if options.all or not one.has_ended]
+    show(rows, as_json=options.json, empty="No instance is running.")
+    return 0
+
+
+def _row(instance: Instance) -> dict[str, Any]:
+    return {
+        "id": instance.id,
+        "name": instance.name,
+        "status": instance.status,
+        "gpu": instance.gpu_type,
+        "gpus": instance.gpu_count,
+        "region": instance.region,
+        "usd_per_hour": instance.cost_per_hour,
+        "ends_at": instance.auto_stop_at,
+    }
+
+
+def _terminate(options: argparse.Namespace) -> int:
+    with Runcrate() as client:
+        chosen = _chosen(client, options)
+        if not chosen:
+            show([], as_json=options.json, empty="There is nothing to terminate.")
+            return 0
+        names = ", ".join(f"{one.name} ({one.id})" for one in chosen)
+        if not confirm(f"Terminate {len(chosen)}: {names}", yes=options.yes):
+            return 1
+        rows = [_ended(client, one) for one in chosen]
+    show(rows, as_json=options.json, empty="")
+    return int(any(row["result"] != "terminated" for row in rows))
+
+
+def _chosen(client: Runcrate, options: argparse.Namespace) -> Sequence[Instance]:
+    if options.prefix is None:
+        return [client.instances.get(name) for name in options.ids]
+    if not options.prefix.strip():
+        raise ConfigurationError(
+            "--prefix is empty, which would terminate every instance. Nothing was terminated."
+        )
+    instances = client.instances.list()
+    return [
+        one
+        for one in instances
+        if (one.name or "").startswith(options.prefix) and not one.has_ended
+    ]
+
+
+def _ended(client: Runcrate, instance: Instance) -> dict[str, Any]:
+    """Terminate one instance; a failure is its result and stops none of the others."""
+    try:
+        client.instances.terminate(instance.id)
+    except RuncrateError as error:
+        return {"id": instance.id, "name": instance.name, "result": error.message}
+    return {"id": instance.id, "name": instance.name, "result": "terminated"}

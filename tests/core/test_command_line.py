@@ -1,0 +1,239 @@
+"""The command `runcrate`, as a person or a script runs it."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.command_line import output
+from runcrate_core.command_line.app import FAILED, INTERRUPTED, main
+from runcrate_emulator import Emulator
+
+Command = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    with Emulator() as running:
+        for name, value in running.environment_variables().items():
+            monkeypatch.setenv(name, value)
+        yield running
+
+
+@pytest.fixture
+def client(emulator: Emulator) -> Iterator[rc.Runcrate]:
+    with rc.Runcrate() as made:
+        yield made
+
+
+@pytest.fixture
+def runcrate(capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run the command; return its status, output and errors."""
+
+    def run(*arguments: str) -> tuple[int, str, str]:
+        try:
+            status = main(arguments)
+        except SystemExit as end:
+            status = int(end.code or 0)
+        captured = capsys.readouterr()
+        return status, captured.out, captured.err
+
+    return run
+
+
+@pytest.fixture
+def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+    """Answer the next question as a person would; returns the questions."""
+
+    def give(text: str) -> list[str]:
+        asked: list[str] = []
+
+        def reply(question: str) -> str:
+            asked.append(question)
+            return text
+
+        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
+        monkeypatch.setattr("builtins.input", reply)
+        return asked
+
+    return give
+
+
+def launch(client: rc.Runcrate, name: str) -> Any:
+    return client.instances.create(name=name, gpu_type="A100", max_runtime_minutes=30)
+
+
+def live(client: rc.Runcrate) -> list[str]:
+    return sorted(one.name or "" for one in client.instances.list() if not one.has_ended)
+
+
+def test_models_and_balance_are_listed(runcrate: Command, emulator: Emulator) -> None:
+    status, text, _ = runcrate("models", "list")
+    assert status == 0
+    assert text.startswith("id ")
+    assert "deepseek-ai/DeepSeek-V3" in text
+    status, text, _ = runcrate("balance", "--json")
+    assert Decimal(json.loads(text)[0]["credits_usd"]) > 0
+
+
+def test_instances_are_listed_with_their_end(runcrate: Command, client: rc.Runcrate) -> None:
+    assert runcrate("instances", "list") == (0, "No instance is running.\n", "")
+    ended = launch(client, "ended")
+    client.instances.terminate(ended.id)
+    running = launch(client, "running")
+    _, text, _ = runcrate("instances", "list", "--json")
+    assert [row["id"] for row in json.loads(text)] == [running.id]
+    _, text, _ = runcrate("instances", "list", "--all")
+    assert "ended" in text
+
+
+def test_a_person_is_asked_before_anything_ends(
+    runcrate: Command, client: rc.Runcrate, answer: Callable[[str], list[str]]
+) -> None:
+    one = launch(client, "one")
+    asked = answer("n")
+    status, _, _ = runcrate("instances", "terminate", one.id)
+    assert (status, live(client)) == (1, ["one"])
+    assert asked == [f"Terminate 1: one ({one.id})? [y/N] "]
+    answer("y")
+    assert runcrate("instances", "terminate", one.id)[0] == 0
+    assert live(client) == []
+
+
+def test_nothing_ends_when_nobody_can_be_asked(
+    runcrate: Command, client: rc.Runcrate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one = launch(client, "one")
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    status, _, error = runcrate("instances", "terminate", one.id)
+    assert status == FAILED
+    assert "Nothing was done. Give --yes." in error
+    assert live(client) == ["one"]
+
+
+def test_instances_are_terminated_by_the_start_of_their_name(
+    runcrate: Command, client: rc.Runcrate, emulator: Emulator
+) -> None:
+    for name in ("agent-1", "agent-2", "other"):
+        launch(client, name)
+    emulator.fail("DELETE /instances/{id}", status=403, times=1)
+    status, text, _ = runcrate("instances", "terminate", "--prefix", "agent-", "--yes", "--json")
+    results = [row["result"] for row in json.loads(text)]
+    assert status == 1
+    assert results.count("terminated") == 1
+    assert "403" in next(result for result in results if result != "terminated")
+    assert runcrate("instances", "terminate", "--prefix", "agent-", "--yes")[0] == 0
+    assert live(client) == ["other"]
+    assert "nothing to terminate" in runcrate("instances", "terminate", "--prefix", "agent-")[1]
+
+
+@pytest.mark.parametrize("arguments", [["--prefix", " "], ["no-such-id"]])
+def test_a_mistake_terminates_nothing(
+    runcrate: Command, client: rc.Runcrate, arguments: list[str]
+) -> None:
+    launch(client, "mine")
+    assert runcrate("instances", "terminate", *arguments, "--yes")[0] == FAILED
+    assert live(client) == ["mine"]
+
+
+def test_jobs_are_listed_and_cancelled(
+    runcrate: Command, client: rc.Runcrate, answer: Callable[[str], list[str]]
+) -> None:
+    assert runcrate("jobs", "list")[1] == "There are no jobs.\n"
+    job = client.jobs.run(command="sleep 600", gpu_type="A100", max_runtime_minutes=10)
+    assert job.id in runcrate("jobs", "list")[1]
+    answer("no")
+    assert runcrate("jobs", "cancel", job.id)[0] == 1
+    status, text, _ = runcrate("jobs", "cancel", job.id, "no-such-job", "--yes", "--json")
+    assert status == 1
+    assert [row["failed"] for row in json.loads(text)] == [False, True]
+    assert client.jobs.get(job.id).status == "cancelled"
+
+
+def test_verify_prints_a_table_and_writes_a_report(
+    runcrate: Command,
+    emulator: Emulator,
+    tmp_path: Path,
+    answer: Callable[[str], list[str]],
+) -> None:
+    status, text, _ = runcrate("verify")
+    assert status == 0
+    assert "0 differs" in text
+    asked = answer("y")
+    path = tmp_path / "report.json"
+    emulator.variants = (("image-delivery", "b64_json"),)
+    status, _, _ = runcrate("verify", "--inference", "--report", str(path))
+    assert status == 1
+    assert "USD" in asked[0]
+    written = json.loads(path.read_text())
+    assert [row["id"] for row in written["rows"] if row["verdict"] == "DIFFERS"] == [
+        "image-delivery"
+    ]
+    status, text, _ = runcrate("verify", "--launch", "--yes", "--max-usd", "1", "--json")
+    assert json.loads(text)["levels"] == ["free", "launch"]
+    status, _, error = runcrate("verify", "--inference", "--yes", "--max-usd", "0")
+    assert (status, "exceeds the limit" in error) == (FAILED, True)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", "--max-usd", "much"],
+        ["verify", "--max-usd", "-1"],
+        ["verify", "--max-usd", "nan"],
+        ["verify", "--model", "chat"],
+        ["verify", "--model", "poems=x"],
+        ["instances"],
+        ["instances", "terminate"],
+        ["no-such-command"],
+        [],
+    ],
+)
+def test_wrong_arguments_are_explained(runcrate: Command, arguments: list[str]) -> None:
+    status, _, error = runcrate(*arguments)
+    assert status == FAILED
+    assert "usage: runcrate" in error
+
+
+def test_a_model_can_be_chosen(runcrate: Command, emulator: Emulator) -> None:
+    status, _, _ = runcrate("verify", "--inference", "--yes", "--model", "chat=openai/gpt-oss-120b")
+    assert status == 0
+    assert b"gpt-oss-120b" in b"".join(request.body for request in emulator.requests)
+
+
+def test_no_key_is_one_line(runcrate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RUNCRATE_API_KEY", raising=False)
+    status, out, error = runcrate("balance")
+    assert (status, out) == (FAILED, "")
+    assert error.startswith("runcrate: ")
+    assert error.count("\n") == 1
+
+
+def test_an_interruption_is_no_traceback(
+    runcrate: Command, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: Any) -> Any:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(rc.Runcrate, "run", interrupted)
+    assert runcrate("verify")[0] == INTERRUPTED
+
+
+def test_text_of_the_service_cannot_forge_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [{"name": "a\x1b[2J\nid  forged\u202e", "status": None}]
+    output.show(rows, as_json=False, empty="")
+    assert capsys.readouterr().out == "name         status\na id forged  -\n"
+
+
+def test_it_is_a_module_and_has_a_version() -> None:
+    command = [sys.executable, "-m", "runcrate_core", "--version"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == f"runcrate-integrations {rc.__version__}"
