@@ -228,7 +228,12 @@ def default_of(name: str, field: FieldInfo) -> str | None:
     if field.default_factory is dict:
         return "{}"
     if field.default_factory is not None or field.default is PydanticUndefined:
-        return COMPUTED[name]
+        factory = field.default_factory
+        return (
+            COMPUTED[name]
+            if name in COMPUTED or factory is None
+            else f"{factory.__name__}()"
+        )
     return value_text(field.default)
 
 
