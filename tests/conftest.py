@@ -40,6 +40,13 @@ class Api:
     inference_url: str
     base_url: str
     api_key: str
+    emulator: Any = None
+
+    def script(self, *, on_chat: Any = None, on_job: Any = None) -> None:
+        """Let the emulator that is recorded reply so; a cassette and the service need no script."""
+        if self.emulator is not None:
+            self.emulator.on_chat = on_chat
+            self.emulator.world.on_job = on_job
 
 
 @pytest.fixture(scope="session")
@@ -77,7 +84,7 @@ def api(request: pytest.FixtureRequest) -> Api:
         return Api(INFERENCE_URL, BASE_URL, key)
     emulator = request.getfixturevalue("recording_emulator")
     emulator.reset()
-    return Api(emulator.inference_url, emulator.base_url, emulator.api_key)
+    return Api(emulator.inference_url, emulator.base_url, emulator.api_key, emulator)
 
 
 def pytest_recording_configure(config: pytest.Config, vcr: VCR) -> None:

@@ -17,6 +17,7 @@ import runcrate_core as rc
 from langchain_runcrate import RuncrateToolkit
 from runcrate_core.media_tools import media_directory
 from runcrate_core.spending import plans, reservations
+from runcrate_emulator import JobOutcome
 from tests import conftest
 
 # The service wants its rest between two looks; the emulator's clock and a cassette need none.
@@ -45,6 +46,7 @@ def counted_names() -> Iterator[None]:
 @asynccontextmanager
 async def toolkit_at(api: conftest.Api, folder: Path) -> AsyncIterator[RuncrateToolkit]:
     """Give a toolkit that may start things, and end what was started."""
+    api.script(on_job=lambda _: JobOutcome(artifacts={"r.txt": "ok\n"}))
     client = rc.Runcrate(api.api_key, base_url=api.base_url)
     toolkit = RuncrateToolkit(client, limits=LIMITS, files_dir=folder, poll_interval=POLL_S)
     with counted_names():

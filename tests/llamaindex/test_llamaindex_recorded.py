@@ -14,7 +14,9 @@ from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, Field
 
 from llamaindex_runcrate import RuncrateLLM
+from runcrate_emulator import Reply
 from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.scripts import as_object, with_tool
 from tests.llamaindex.ways import COMPLETION_WAYS, WAYS, ask, ask_with_tools, collected
 
 pytestmark = [pytest.mark.vcr, *LEFTOVERS]
@@ -38,14 +40,16 @@ def multiply(a: int, b: int) -> int:
 
 
 @pytest.mark.parametrize("way", WAYS + COMPLETION_WAYS)
-async def test_an_answer(llm, way) -> None:
+async def test_an_answer(api, llm, way) -> None:
+    api.script(on_chat=lambda _: Reply.text("Hello, Ada!"))
     last = (await ask(llm, way, "Say hello to Ada, by her name."))[-1]
     assert "Ada" in (last.text if way in COMPLETION_WAYS else last.message.content)
     assert last.raw["usage"]["total_tokens"] == last.additional_kwargs["total_tokens"]
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_tool_call_and_its_result(llm, way) -> None:
+async def test_a_tool_call_and_its_result(api, llm, way) -> None:
+    api.script(on_chat=with_tool("multiply", {"a": 12, "b": 34}, "It is 408."))
     tools = [FunctionTool.from_defaults(multiply)]
     question = "What is 12 times 34? Use the tool."
     asked = (await ask_with_tools(llm, way, tools, question, tool_required=True))[-1]
@@ -62,6 +66,7 @@ async def test_a_tool_call_and_its_result(llm, way) -> None:
 @pytest.mark.parametrize("way", ["structured_predict", "astream_structured_predict"])
 @pytest.mark.parametrize("by", ["json_schema", "tool"])
 async def test_an_object(api, way, by) -> None:
+    api.script(on_chat=as_object({"name": "Oslo", "country": "Norway"}))
     llm = RuncrateLLM(
         model="deepseek-ai/DeepSeek-V3",
         structured_output=by,
@@ -76,6 +81,7 @@ async def test_an_object(api, way, by) -> None:
 
 
 async def test_thoughts(api) -> None:
+    api.script(on_chat=lambda _: Reply.text("42", reasoning="17 and 25 are 42."))
     llm = RuncrateLLM(
         model="deepseek-ai/DeepSeek-R1-0528", api_base=api.inference_url, api_key=api.api_key
     )
@@ -94,6 +100,7 @@ async def test_retrieval(llm, embed_model) -> None:
     assert [node.node.ref_doc_id for node in answer.source_nodes] == ["lighthouse.md"]
 
 
-async def test_an_agent(llm) -> None:
+async def test_an_agent(api, llm) -> None:
+    api.script(on_chat=with_tool("multiply", {"a": 12, "b": 34}, "It is 408."))
     agent = FunctionAgent(tools=[multiply], llm=llm)
     assert "408" in str(await agent.run("What is 12 times 34? Use the tool."))
