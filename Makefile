@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# Versions of the dependencies: constraints-lowest.txt for the lowest, /dev/null for the newest.
+CONSTRAINTS ?= constraints.txt
 PACKAGES := runcrate_core langchain_runcrate llamaindex_runcrate runcrate_mcp runcrate_emulator
 SOURCES := $(PACKAGES) tests examples benchmarks docs
 
@@ -17,7 +19,7 @@ $(READY): pyproject.toml constraints.txt
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --upgrade "pip>=25.1"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check \
-		--constraint constraints.txt --editable ".[all]" --group dev
+		--constraint $(CONSTRAINTS) --editable ".[all]" --group dev
 	@touch $@
 
 .PHONY: setup

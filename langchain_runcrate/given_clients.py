@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from pydantic import Field, PrivateAttr
 
 from langchain_runcrate.connection import RuncrateConnection
-from runcrate_core.toolkit import ClientPair
+from runcrate_core.toolkit import SyncAsyncClients
 
 if TYPE_CHECKING:
     from runcrate_core import AsyncRuncrate, Runcrate
@@ -25,13 +25,13 @@ class GivenClients(RuncrateConnection):
     async_client: Any = Field(default=None, exclude=True, repr=False)
     """A `runcrate_core.AsyncRuncrate` to use for asynchronous calls. Not closed."""
 
-    _given: ClientPair | None = PrivateAttr(default=None)
+    _given: SyncAsyncClients | None = PrivateAttr(default=None)
 
     def model_post_init(self, context: Any, /) -> None:
         """Pair the clients, when one was given."""
         super().model_post_init(context)
         if self.client is not None or self.async_client is not None:
-            self._given = ClientPair(self.client, self.async_client)
+            self._given = SyncAsyncClients(self.client, self.async_client)
 
     def close(self) -> None:
         """Close the connections that were made here; see `RuncrateConnection.close`."""

@@ -12,7 +12,7 @@ from langchain_runcrate.tool_failures import tool_errors
 from runcrate_core.toolkit import explain_failure
 
 if TYPE_CHECKING:
-    from runcrate_core.toolkit import AgentTool, AgentToolbox, ClientPair, ToolResult
+    from runcrate_core.toolkit import AgentTool, AgentToolbox, SyncAsyncClients, ToolResult
 
 
 class RuncrateInfrastructureTool(BaseTool):
@@ -24,10 +24,10 @@ class RuncrateInfrastructureTool(BaseTool):
     """
 
     _toolbox: AgentToolbox = PrivateAttr()
-    _clients: ClientPair = PrivateAttr()
+    _clients: SyncAsyncClients = PrivateAttr()
 
     @classmethod
-    def of(cls, tool: AgentTool, toolbox: AgentToolbox, clients: ClientPair) -> Self:
+    def of(cls, tool: AgentTool, toolbox: AgentToolbox, clients: SyncAsyncClients) -> Self:
         """Make the tool.
 
         Args:

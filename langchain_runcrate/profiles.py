@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from langchain_core.language_models import ModelProfile
+
 from runcrate_core import get_model_info, parse_model_info
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-
-    from langchain_core.language_models import ModelProfile
 
     from runcrate_core import Model, ModelInfo
 
@@ -40,6 +40,14 @@ def profile_of(facts: ModelInfo) -> ModelProfile:
         "tool_choice": tools,
         "structured_output": facts.has("structured_outputs"),
     }
+    media = ("image", "audio", "video", "file")
+    newer: dict[str, Any] = {
+        "attachment": any(facts.reads(kind) for kind in media),
+        "temperature": True,
+        "tool_call_streaming": tools,
+    }
+    # LangChain warns of fields that its version does not know.
+    profile.update({k: v for k, v in newer.items() if k in ModelProfile.__annotations__})  # type: ignore[typeddict-item] # as filtered
     if facts.context_window is not None:
         profile["max_input_tokens"] = facts.context_window
     if facts.max_output_tokens is not None:

@@ -11,7 +11,7 @@ from pydantic import PrivateAttr
 
 from langchain_runcrate.infrastructure_tool import RuncrateInfrastructureTool
 from runcrate_core import ApproveCallback, AsyncRuncrate, Runcrate, SpendLedger, SpendLimits
-from runcrate_core.toolkit import AgentToolbox, ClientPair, ToolkitMixin
+from runcrate_core.toolkit import AgentToolbox, SyncAsyncClients, ToolkitMixin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,7 +74,7 @@ class RuncrateToolkit(ToolkitMixin, BaseToolkit):
     """
 
     _toolbox: AgentToolbox = PrivateAttr()
-    _clients: ClientPair = PrivateAttr()
+    _clients: SyncAsyncClients = PrivateAttr()
 
     def __init__(
         self,
@@ -101,7 +101,7 @@ class RuncrateToolkit(ToolkitMixin, BaseToolkit):
             show_addresses=show_addresses,
             poll_interval=poll_interval,
         )
-        self._clients = ClientPair(client, async_client)
+        self._clients = SyncAsyncClients(client, async_client)
 
     def get_tools(self) -> list[BaseTool]:
         """Return the tools. They share the clients, the limits and the ledger of this toolkit."""

@@ -52,8 +52,8 @@ class Clients:
     """
 
     def __init__(self, client: Any, async_client: Any = None, *, are_own: bool = False) -> None:
-        is_pair = isinstance(client, toolkit.ClientPair)
-        self.pair = client if is_pair else toolkit.ClientPair(client, async_client)
+        is_pair = isinstance(client, toolkit.SyncAsyncClients)
+        self.pair = client if is_pair else toolkit.SyncAsyncClients(client, async_client)
         self._are_own = are_own
         self._closed = False
         self._group = _Group()
@@ -72,7 +72,7 @@ class Clients:
         return other
 
     def changed(self, **settings: Any) -> Clients:
-        """Return a hold on clients with other settings; see `ClientPair.changed`."""
+        """Return a hold on clients with other settings; see `SyncAsyncClients.changed`."""
         pair = self.pair.changed(**settings)
         if settings.keys().isdisjoint({"api_key", "inference_url"}):
             return self.shared(pair)

@@ -23,7 +23,13 @@ from runcrate_core import (
     SpendLimits,
     SpendRefusedError,
 )
-from runcrate_core.toolkit import AgentTool, AgentToolbox, ClientPair, ToolkitMixin, explain_failure
+from runcrate_core.toolkit import (
+    AgentTool,
+    AgentToolbox,
+    SyncAsyncClients,
+    ToolkitMixin,
+    explain_failure,
+)
 
 DEFAULT_APPROVAL_TIMEOUT_S = 480.0
 """Maximum wait for a person: less than the ten minutes after which a plan expires."""
@@ -100,7 +106,7 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
             show_addresses=show_addresses,
             poll_interval=poll_interval,
         )
-        self._clients = ClientPair(client, async_client)
+        self._clients = SyncAsyncClients(client, async_client)
         self._asks = ask_human and approve is None
         self._approval_timeout = approval_timeout
         self.spec_functions: list[SPEC_FUNCTION_TYPE] = [tool.name for tool in self._toolbox.tools]

@@ -20,13 +20,13 @@ from runcrate_core.toolkit import (
     IMAGE_TOOL,
     SPEECH_TOOL,
     VIDEO_TOOL,
-    ClientPair,
     ImageArguments,
     MediaFile,
     MediaGenerator,
     MediaResult,
     SpeechArguments,
     SpeechFormat,
+    SyncAsyncClients,
     VideoArguments,
     explain_media_failure,
 )
@@ -122,7 +122,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         self._own: Runcrate | None = None
         if client is None and async_client is None:
             client = self._own = Runcrate(api_key, inference_url=api_base)
-        self._clients = ClientPair(client, async_client)
+        self._clients = SyncAsyncClients(client, async_client)
 
     def generate_image(self, prompt: str, **options: Any) -> list[Block]:
         """Generate or edit images.

@@ -1,4 +1,4 @@
-"""Building blocks for framework adapters: agent tools, media tools, transcription, client pairs.
+"""Building blocks for framework adapters: agent tools, media, transcription, clients of both kinds.
 
 `runcrate_core` is for users of the API; this module is for authors of adapters. An adapter imports
 from these two and from nothing else of the package. Names load on first use.
@@ -16,7 +16,6 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "agent_tools.toolbox": ("AgentToolbox",),
         "agent_tools.toolkit_mixin": ("ToolkitMixin",),
         "api.embeddings": ("embeddable_texts",),
-        "client_pair": ("ClientPair",),
         "config": ("inference_url_from_environment",),
         "construct": ("construct",),
         "io.map_ordered": ("map_ordered",),
@@ -49,6 +48,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         ),
         "protocol.tool_names": ("ToolNames",),
         "protocol.unicode_text": ("EscapeJoiner", "valid_json", "valid_text"),
+        "sync_async_clients": ("SyncAsyncClients",),
         "transcription.audio_sources": (
             "AUDIO_SUFFIXES",
             "AudioInput",

@@ -19,9 +19,6 @@ from runcrate_core.agent_tools.toolkit_mixin import (
 from runcrate_core.api.embeddings import (
     embeddable_texts as embeddable_texts,
 )
-from runcrate_core.client_pair import (
-    ClientPair as ClientPair,
-)
 from runcrate_core.config import (
     inference_url_from_environment as inference_url_from_environment,
 )
@@ -141,6 +138,9 @@ from runcrate_core.protocol.unicode_text import (
 )
 from runcrate_core.protocol.unicode_text import (
     valid_text as valid_text,
+)
+from runcrate_core.sync_async_clients import (
+    SyncAsyncClients as SyncAsyncClients,
 )
 from runcrate_core.transcription.audio_sources import (
     AUDIO_SUFFIXES as AUDIO_SUFFIXES,

@@ -10,7 +10,7 @@ from mcp.server import Server
 from mcp.types import ListToolsResult
 
 from runcrate_core import AsyncRuncrate, ConfigurationError, SpendLedger, __version__
-from runcrate_core.toolkit import AgentToolbox, ClientPair, MediaGenerator
+from runcrate_core.toolkit import AgentToolbox, MediaGenerator, SyncAsyncClients
 from runcrate_mcp.approval import Approvals
 from runcrate_mcp.calls import ToolCalls
 from runcrate_mcp.media_budget import MediaBudget
@@ -41,7 +41,7 @@ class Service:
     """
 
     toolbox: AgentToolbox
-    clients: ClientPair
+    clients: SyncAsyncClients
     tools: dict[str, ServedTool]
     settings: ServerSettings
 
@@ -81,7 +81,7 @@ class Service:
             raise ConfigurationError(
                 f"`{min(missing)}` needs spending limits and --files-dir. Nothing was started."
             )
-        return cls(toolbox, ClientPair(client or AsyncRuncrate()), tools, settings)
+        return cls(toolbox, SyncAsyncClients(client or AsyncRuncrate()), tools, settings)
 
     def session(self) -> SpendSession:
         """Return a session that terminates everything started in it when it is left."""

@@ -15,7 +15,6 @@ from runcrate_core.agent_tools.cancellation import cancel_on_session_exit
 from runcrate_core.agent_tools.catalogue import TOOLS
 from runcrate_core.agent_tools.tool import ProgressCallback, ToolContext, ToolResult
 from runcrate_core.agent_tools.untrusted_text import Sanitizer
-from runcrate_core.client_pair import ClientPair
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.protocol.steps import Flow, GetRunner
 from runcrate_core.spending.guard import SpendGuard
@@ -23,6 +22,7 @@ from runcrate_core.spending.ledger import SpendLedger
 from runcrate_core.spending.limits import SpendLimits
 from runcrate_core.spending.plans import ApproveCallback
 from runcrate_core.spending.session import SpendSession
+from runcrate_core.sync_async_clients import SyncAsyncClients
 
 if TYPE_CHECKING:
     from runcrate_core.agent_tools.tool import AgentTool
@@ -136,7 +136,7 @@ class AgentToolbox:
         """
         return describe_call(self.guard, name, self._by_name.get(name), arguments)
 
-    def session(self, clients: ClientPair, *, timeout: float | None = None) -> SpendSession:
+    def session(self, clients: SyncAsyncClients, *, timeout: float | None = None) -> SpendSession:
         """Return a session that terminates everything started in it when it is left.
 
         Args:

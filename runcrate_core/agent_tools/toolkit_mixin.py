@@ -9,7 +9,7 @@ from runcrate_core.spending.session import SpendSession
 
 if TYPE_CHECKING:
     from runcrate_core.agent_tools.toolbox import AgentToolbox
-    from runcrate_core.client_pair import ClientPair
+    from runcrate_core.sync_async_clients import SyncAsyncClients
 
 
 class ToolkitMixin:
@@ -19,7 +19,7 @@ class ToolkitMixin:
     """
 
     _toolbox: AgentToolbox
-    _clients: ClientPair
+    _clients: SyncAsyncClients
 
     @property
     def ledger(self) -> SpendLedger:

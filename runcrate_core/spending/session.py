@@ -12,9 +12,9 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from runcrate_core.client import AsyncRuncrate, Runcrate
-from runcrate_core.client_pair import ClientPair
 from runcrate_core.spending.cleanup import CleanupReport
 from runcrate_core.spending.guard import SpendGuard
+from runcrate_core.sync_async_clients import SyncAsyncClients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,14 +63,14 @@ class SpendSession:
     def __init__(
         self,
         guard: SpendGuard | None,
-        client: Runcrate | AsyncRuncrate | ClientPair,
+        client: Runcrate | AsyncRuncrate | SyncAsyncClients,
         *,
         timeout: float = END_TIMEOUT_S,
     ) -> None:
         self.report: CleanupReport | None = None
         self._guard = guard
-        self._owns_clients = not isinstance(client, ClientPair)
-        self._clients = client if isinstance(client, ClientPair) else ClientPair(client)
+        self._owns_clients = not isinstance(client, SyncAsyncClients)
+        self._clients = client if isinstance(client, SyncAsyncClients) else SyncAsyncClients(client)
         self._timeout = timeout
         self._spared: frozenset[str] = frozenset()
         self._signals = _Signals()

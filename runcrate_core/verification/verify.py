@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from runcrate_core.client_pair import ClientPair
 from runcrate_core.errors import ConfigurationError, SpendRefusedError
 from runcrate_core.protocol.response import TransportFailure
 from runcrate_core.spending.guard import SpendGuard
 from runcrate_core.spending.session import SpendSession
+from runcrate_core.sync_async_clients import SyncAsyncClients
 from runcrate_core.verification.assumptions import Level
 from runcrate_core.verification.launch import cheapest_offer, launch_probes
 from runcrate_core.verification.probes import choose_models, free_probes, inference_probes
@@ -102,7 +102,7 @@ def _launch(
     text = f"one {offer.gpu_type} at {offer.price_per_hour} USD an hour for a few minutes"
     limit.check(Level.LAUNCH, text, spent_usd + offer.estimate_usd())
     guard = SpendGuard(offer.limits())
-    with SpendSession(guard, ClientPair(client)):
+    with SpendSession(guard, SyncAsyncClients(client)):
         launched = client.run(launch_probes(guard, offer))
         client.run(guard.settle())
     costs = [entry.cost_usd for entry in guard.ledger.entries]

@@ -710,7 +710,7 @@ def test_failures_tell_a_model_what_to_do(error: Exception, words: str | None) -
 
 async def test_one_client_is_enough_for_both_kinds(cloud: Any) -> None:
     sync = rc.Runcrate(cloud.api_key, base_url=cloud.base_url)
-    pair = rt.ClientPair(sync)
+    pair = rt.SyncAsyncClients(sync)
     assert pair.sync is sync
     twin = pair.async_
     assert pair.async_ is twin
@@ -719,7 +719,7 @@ async def test_one_client_is_enough_for_both_kinds(cloud: Any) -> None:
     await pair.aclose()
     sync.close()
     async_ = rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url)
-    other = rt.ClientPair(async_)
+    other = rt.SyncAsyncClients(async_)
     assert other.async_ is async_
     assert other.sync is other.sync
     assert other.sync.billing.get_balance().credits_balance == 100
@@ -728,14 +728,14 @@ async def test_one_client_is_enough_for_both_kinds(cloud: Any) -> None:
 
 
 def test_copies_share_their_ledger_and_their_connections() -> None:
-    box, pair = toolbox(), rt.ClientPair()
+    box, pair = toolbox(), rt.SyncAsyncClients()
     assert copy.deepcopy(box) is box
     assert copy.deepcopy(pair) is pair
     pair.close()
 
 
 def test_a_default_client_is_made_and_closed() -> None:
-    pair = rt.ClientPair()
+    pair = rt.SyncAsyncClients()
     assert isinstance(pair.sync, rc.Runcrate)
     pair.close()
     with pytest.raises(rc.ConfigurationError, match="closed"):
@@ -746,7 +746,7 @@ def test_the_twin_of_a_client_with_own_connections_cannot_be_made() -> None:
     import httpx
 
     with httpx.Client() as own:
-        pair = rt.ClientPair(rc.Runcrate(http_client=own))
+        pair = rt.SyncAsyncClients(rc.Runcrate(http_client=own))
         with pytest.raises(rc.ConfigurationError, match="async_client=AsyncRuncrate"):
             _ = pair.async_
 

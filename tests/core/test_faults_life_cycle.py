@@ -211,7 +211,7 @@ def test_clients_are_copied_and_pickled_without_their_key(
 def test_a_pair_of_clients_is_pickled_like_the_one_that_was_given(
     given: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pair = rt.ClientPair(*given)
+    pair = rt.SyncAsyncClients(*given)
     assert "staging" in repr(pair.sync)
     data = pickle.dumps(pair)
     assert b"rc_live" not in data

@@ -106,7 +106,7 @@ def test_a_session_is_opened_once_at_a_time(client: Any, guard: Any) -> None:
 
 def test_one_client_serves_both_kinds(cloud: Any, client: Any, guard: Any) -> None:
     async def main() -> rc.CleanupReport | None:
-        pair = rt.ClientPair(client)
+        pair = rt.SyncAsyncClients(client)
         async with rc.SpendSession(guard, pair) as opened:
             client.run(start(guard))
         await pair.aclose()
@@ -115,7 +115,7 @@ def test_one_client_serves_both_kinds(cloud: Any, client: Any, guard: Any) -> No
     report = asyncio.run(main())
     assert report is not None
     assert len(report.ended) == 1
-    with rc.SpendSession(guard, rt.ClientPair(client)) as sync:
+    with rc.SpendSession(guard, rt.SyncAsyncClients(client)) as sync:
         client.run(start(guard))
     assert len(sync.report.ended) == 1
     with rc.SpendSession(guard, async_(cloud)) as again:

@@ -12,7 +12,7 @@ from runcrate_core.io.driver import AsyncDriver, SyncDriver
 from runcrate_core.io.transport import AsyncHttp, SyncHttp
 
 
-class ClientPair:
+class SyncAsyncClients:
     """The two clients of a set of tools, which is used from blocking and asynchronous code.
 
     Args:
@@ -78,7 +78,7 @@ class ClientPair:
                 self._async_twin._driver = AsyncDriver(driver.config, AsyncHttp(), driver.context)  # noqa: SLF001 - made as `with_options` does
             return self._async_twin
 
-    def changed(self, **settings: Any) -> ClientPair:
+    def changed(self, **settings: Any) -> SyncAsyncClients:
         """Return a pair with other settings.
 
         It shares the connections of this one, unless the key or the URL changes: then it has its
@@ -91,7 +91,9 @@ class ClientPair:
         Raises:
             ConfigurationError: A value is not usable. The pair is not changed.
         """
-        return ClientPair(_changed(self._client, settings), _changed(self._async_client, settings))
+        return SyncAsyncClients(
+            _changed(self._client, settings), _changed(self._async_client, settings)
+        )
 
     def close(self) -> None:
         """Close the blocking client, if it was made here."""
