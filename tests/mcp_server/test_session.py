@@ -94,7 +94,7 @@ async def test_a_session_from_the_list_to_the_end_of_its_instance(
 
         replayed = await client.call_tool("runcrate_launch_instance", call)
         assert replayed.is_error
-        assert "carried out already" in text_of(replayed)
+        assert "There is no plan" in text_of(replayed)
         assert (launches(emulator), len(person.questions)) == (1, 2)
         if transport == "http":
             # The server goes with the fixture; here the client alone goes.
