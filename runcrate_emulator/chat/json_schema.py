@@ -160,20 +160,17 @@ class Schemas:
 
     def _variants(self, schema: Json, first: Json) -> Iterator[Json]:
         """Yield a value and others like it, as far as the schema accepts them."""
-        resolved = self.resolve(schema)
-        for number in range(_MAX_VARIANTS):
-            options = [*resolved.get("enum", ())] if not number else []
+        step = self.resolve(schema).get("multipleOf") or 1
+        options = [first, *self.resolve(schema).get("enum", ()), False, True]
+        for number in range(1, _MAX_VARIANTS):
             if isinstance(first, str):
-                options += [f"{first}{number}", f"{number}{first}"[: max(len(first), 1)]]
-            elif isinstance(first, (int, float)) and not isinstance(first, bool):
-                step = resolved.get("multipleOf") or 1
+                options += [f"{first}{number}", f"{number}{first}"[: len(first)]]
+            elif isinstance(first, (int, float)):
                 options += [first + number * step, first - number * step]
             elif isinstance(first, dict):
-                options += [
-                    {**first, key: f"{value}{number}" if isinstance(value, str) else number}
-                    for key, value in first.items()
-                ]
-            yield from (value for value in (first, *options) if self.accepts(schema, value))
+                options += [{**first, key: number} for key in first]
+                options += [{**first, key: f"{one}{number}"} for key, one in first.items()]
+        yield from (value for value in options if self.accepts(schema, value))
 
     def _objects(self, schema: dict[str, Any], depth: int) -> Iterator[Json]:
         properties = schema.get("properties", {})

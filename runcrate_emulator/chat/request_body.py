@@ -9,101 +9,71 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from runcrate_emulator.bodies import Fields
 from runcrate_emulator.chat.json_schema import require_schema
 from runcrate_emulator.chat.messages_body import messages_of
-from runcrate_emulator.chat.request import ChatRequest, Tool, ToolChoice
+from runcrate_emulator.chat.request import ChatRequest, Tool, ToolChoice, ToolMode
 from runcrate_emulator.errors import invalid
 from runcrate_emulator.inference.model_catalogue import Model
 
 _TOOL_NAME: Final = re.compile(r"^[A-Za-z0-9_.-]{1,128}$")
+_MODES: Final[Mapping[str, ToolMode]] = {
+    "none": "none",
+    "auto": "auto",
+    "required": "required",
+}
 _MAX_CHOICES: Final = 8
 _MAX_TOP_LOGPROBS: Final = 20
 
 
-def parse(body: Any, model: Model) -> ChatRequest:
+def parse(body: Mapping[str, Any], model: Model) -> ChatRequest:
     """Turn a JSON body into a request.
 
     Args:
-        body: The decoded JSON.
+        body: The decoded JSON object.
         model: The catalogue's model that the body names.
 
     Raises:
         ApiError: 400 or 422, naming the field.
     """
+    fields = Fields(body)
     tools = _tools(body.get("tools"))
     schema, json_mode = _response_format(body.get("response_format"))
-    logprobs = _flag(body, "logprobs")
-    top_logprobs = _whole(body, "top_logprobs", 0, _MAX_TOP_LOGPROBS)
+    logprobs = fields.boolean("logprobs") or False
+    top_logprobs = fields.integer("top_logprobs", 0, _MAX_TOP_LOGPROBS)
     if top_logprobs and not logprobs:
-        raise invalid("top_logprobs", "needs `logprobs` to be true.")
-    if "stream_options" in body and not isinstance(body["stream_options"] or {}, Mapping):
-        raise invalid("stream_options", "must be an object.")
+        fields.bad_shape("top_logprobs", "needs `logprobs` to be true")
+    stream_options = fields.object("stream_options") or {}
     for name in ("frequency_penalty", "presence_penalty"):
-        _number(body, name, -2, 2)
-    _number(body, "top_p", 0, 1)
-    temperature = _number(body, "temperature", 0, 2)
-    most = [_whole(body, name, 1) for name in ("max_tokens", "max_completion_tokens")]
+        fields.number(name, -2, 2)
+    fields.number("top_p", 0, 1)
+    temperature = fields.number("temperature", 0, 2)
+    parallel = fields.boolean("parallel_tool_calls")
+    limits = [fields.integer(name, 1) for name in ("max_tokens", "max_completion_tokens")]
     return ChatRequest(
         model=body["model"],
         messages=messages_of(body.get("messages"), model),
         tools=tools,
         tool_choice=_tool_choice(body.get("tool_choice"), tools),
-        parallel_tool_calls=_flag(body, "parallel_tool_calls", default=True),
+        parallel_tool_calls=parallel is not False,
         response_schema=schema,
         json_mode=json_mode,
-        max_tokens=min((one for one in most if one is not None), default=None),
+        max_tokens=min((one for one in limits if one is not None), default=None),
         stop=_stop(body.get("stop")),
-        n=_whole(body, "n", 1, _MAX_CHOICES) or 1,
-        seed=_whole(body, "seed") or 0,
+        n=fields.integer("n", 1, _MAX_CHOICES) or 1,
+        seed=fields.integer("seed", -(2**63), 2**63 - 1) or 0,
         temperature=0.7 if temperature is None else temperature,
-        stream=_flag(body, "stream"),
-        include_usage=bool((body.get("stream_options") or {}).get("include_usage")),
+        stream=fields.boolean("stream") or False,
+        include_usage=bool(stream_options.get("include_usage")),
         logprobs=logprobs,
         top_logprobs=top_logprobs or 0,
         reasoning=body.get("reasoning_effort") != "none",
     )
 
 
-def _number(body: Mapping[str, Any], name: str, low: float, high: float) -> float | None:
-    value = body.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise invalid(name, f"must be a number from {low} to {high}.")
-    if not low <= value <= high:
-        raise invalid(name, f"must be from {low} to {high}; got {value}.", 422)
-    return value
-
-
-def _whole(
-    body: Mapping[str, Any], name: str, low: int | None = None, high: int | None = None
-) -> int | None:
-    value = body.get(name)
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int):
-        raise invalid(name, "must be an integer.")
-    if low is not None and value < low:
-        raise invalid(name, f"must be {low} or more; got {value}.", 422)
-    if high is not None and value > high:
-        raise invalid(name, f"must be {high} or less; got {value}.", 422)
-    return value
-
-
-def _flag(body: Mapping[str, Any], name: str, *, default: bool = False) -> bool:
-    value = body.get(name)
-    if value is None:
-        return default
-    if not isinstance(value, bool):
-        raise invalid(name, "must be true or false.")
-    return value
-
-
 def _stop(value: Any) -> tuple[str, ...]:
-    if value is None:
-        return ()
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
+    texts = [value] if isinstance(value, str) else value or ()
+    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
         raise invalid("stop", "must be a string or a list of strings.")
     return tuple(text for text in texts if text)
 
@@ -150,13 +120,9 @@ def _tool_choice(value: Any, tools: Sequence[Tool]) -> ToolChoice:
     if not tools:
         raise invalid("tool_choice", "needs `tools` to choose from.")
     if isinstance(value, str):
-        if value == "none":
-            return ToolChoice("none")
-        if value == "auto":
-            return ToolChoice("auto")
-        if value == "required":
-            return ToolChoice("required")
-        raise invalid("tool_choice", "must be `none`, `auto`, `required` or a named function.")
+        if value not in _MODES:
+            raise invalid("tool_choice", "must be `none`, `auto`, `required` or a named function.")
+        return ToolChoice(_MODES[value])
     function = value.get("function") if isinstance(value, Mapping) else None
     name = function.get("name") if isinstance(function, Mapping) else None
     if not isinstance(name, str) or value.get("type") != "function":
