@@ -49,8 +49,12 @@ coverage: $(READY)  ## Run the tests and report what no test reaches
 	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --cov --cov-report=term
 
 .PHONY: cassettes
-cassettes: $(READY)  ## Record the cassettes anew; LIVE=1 with RUNCRATE_LIVE_KEY: from the service
-	@RECORD_CASSETTES=1 LIVE=$(LIVE) $(BIN)/python -m pytest -q -m vcr
+cassettes: $(READY)  ## Record the cassettes again; LIVE=1 with RUNCRATE_LIVE_KEY: from the service, within a limit
+ifeq ($(LIVE),1)
+	@$(BIN)/python -m tests.live_recording $(ARGUMENTS)
+else
+	@RECORD_CASSETTES=1 $(BIN)/python -m pytest -q -m vcr
+endif
 
 .PHONY: docs
 docs: $(READY)  ## Build the documentation into site/; a broken link is an error

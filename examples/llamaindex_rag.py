@@ -13,7 +13,7 @@ from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = (
     "Which environment variable holds the API key?",
-    "What happens to a launch whose answer was lost?",
+    "What does the client do if the response to a launch is lost?",
 )
 
 

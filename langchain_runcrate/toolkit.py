@@ -61,11 +61,14 @@ class RuncrateToolkit(ToolkitMixin, BaseToolkit):
         limits: What may be spent; without them nothing can be started or ended.
         include: Names of the tools wanted; all that there are otherwise.
         async_client: The client of asynchronous calls; made like `client` when not given.
-        ledger: The ledger to keep; a new one when not given.
+        ledger: The ledger to keep: `SpendLedger("budget.db")` outlives the process and is shared
+            with others; a new one in memory when not given.
         approve: Asked before each launch, job and longer life, in addition to any middleware;
             anything but `True` refuses it.
         files_dir: A folder in which outputs of jobs may be saved; without it none are.
-        allow_terminating_others: Whether instances may be ended that were not started here.
+        allow_terminating_prefix: Whatever has the name prefix of the limits may be terminated;
+            without it only what the ledger holds.
+        allow_terminating_others: Every instance and job may be terminated.
         show_addresses: Whether IP addresses of instances are shown.
         poll_interval: Seconds between two looks while something is waited for.
 
@@ -86,6 +89,7 @@ class RuncrateToolkit(ToolkitMixin, BaseToolkit):
         ledger: SpendLedger | None = None,
         approve: ApproveCallback | None = None,
         files_dir: str | os.PathLike[str] | None = None,
+        allow_terminating_prefix: bool = False,
         allow_terminating_others: bool = False,
         show_addresses: bool = False,
         poll_interval: float = 5.0,
@@ -97,6 +101,7 @@ class RuncrateToolkit(ToolkitMixin, BaseToolkit):
             approve=approve,
             include=include,
             files_dir=files_dir,
+            allow_terminating_prefix=allow_terminating_prefix,
             allow_terminating_others=allow_terminating_others,
             show_addresses=show_addresses,
             poll_interval=poll_interval,

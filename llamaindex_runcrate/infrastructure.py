@@ -53,14 +53,17 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
         limits: What may be spent; without them nothing can be started or ended.
         include: Names of the tools wanted; all that there are otherwise.
         async_client: The client of asynchronous calls; made like `client` when not given.
-        ledger: The ledger to keep; a new one when not given.
+        ledger: The ledger to keep: `SpendLedger("budget.db")` outlives the process and is shared
+            with others; a new one in memory when not given.
         approve: A function that is asked before each launch, job and longer life, instead of a
             person in the workflow; anything but `True` refuses it.
         ask_human: Whether a person is asked where there is no `approve`. Without either, the
             limits alone decide.
         approval_timeout: Seconds after which no answer means no.
         files_dir: A folder in which outputs of jobs may be saved; without it none are.
-        allow_terminating_others: Allow terminating instances that were not started here.
+        allow_terminating_prefix: Whatever has the name prefix of the limits may be terminated;
+            without it only what the ledger holds.
+        allow_terminating_others: Every instance and job may be terminated.
         show_addresses: Show IP addresses of instances.
         poll_interval: Seconds between two looks while something is waited for.
 
@@ -92,6 +95,7 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
         ask_human: bool = True,
         approval_timeout: float = DEFAULT_APPROVAL_TIMEOUT_S,
         files_dir: str | os.PathLike[str] | None = None,
+        allow_terminating_prefix: bool = False,
         allow_terminating_others: bool = False,
         show_addresses: bool = False,
         poll_interval: float = 5.0,
@@ -102,6 +106,7 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
             approve=approve,
             include=include,
             files_dir=files_dir,
+            allow_terminating_prefix=allow_terminating_prefix,
             allow_terminating_others=allow_terminating_others,
             show_addresses=show_addresses,
             poll_interval=poll_interval,

@@ -53,6 +53,8 @@ class RuncrateError(Exception):
         attempts: How often the request was sent (0: never).
         idempotency_key: The key that was sent with the request, when there was one. Where the
             API deduplicates (jobs, top-ups), asking again with it cannot charge twice.
+        may_have_been_received: One of the attempts may have reached the API and changed something,
+            whatever the last one was answered with.
     """
 
     def __init__(
@@ -67,6 +69,7 @@ class RuncrateError(Exception):
         retry_after: float | None = None,
         attempts: int = 0,
         idempotency_key: str | None = None,
+        may_have_been_received: bool = False,
     ) -> None:
         super().__init__(message)
         self.message = message
@@ -78,6 +81,7 @@ class RuncrateError(Exception):
         self.retry_after = retry_after
         self.attempts = attempts
         self.idempotency_key = idempotency_key
+        self.may_have_been_received = may_have_been_received
 
     def __str__(self) -> str:
         return self.message
@@ -102,17 +106,12 @@ class SpendRefusedError(RuncrateError):
 
 
 class APIConnectionError(RuncrateError, builtins.ConnectionError):
-    """No answer was received: no connection, or a connection that broke.
-
-    Attributes:
-        may_have_been_received: Whether the API may have acted on the request.
-    """
+    """No answer was received: no connection, or a connection that broke."""
 
     def __init__(
         self, message: str, *, may_have_been_received: bool = True, **attributes: Any
     ) -> None:
-        super().__init__(message, **attributes)
-        self.may_have_been_received = may_have_been_received
+        super().__init__(message, may_have_been_received=may_have_been_received, **attributes)
 
 
 class APITimeoutError(APIConnectionError, builtins.TimeoutError):

@@ -60,7 +60,9 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as missing:
         if missing.name not in _EXTRA:
             raise
-        message = (
-            "The emulator is not installed. Run: pip install 'runcrate-integrations[emulator]'"
-        )
-        raise ModuleNotFoundError(message, name=missing.name) from missing
+        advice = "The emulator is not installed. Run: pip install 'runcrate-integrations[emulator]'"
+        raise ModuleNotFoundError(advice, name=missing.name) from None
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -7,7 +7,10 @@ import threading
 from collections.abc import Sequence
 from decimal import Decimal, InvalidOperation
 
-from runcrate_emulator import Emulator
+try:
+    from runcrate_emulator import Emulator
+except ModuleNotFoundError as missing_extra:  # one line for a newcomer instead of a traceback
+    sys.exit(f"runcrate-emulator: {missing_extra}")
 from runcrate_emulator.inference.upstream import KEY_VARIABLE
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.variants import observed_variants

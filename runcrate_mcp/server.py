@@ -60,7 +60,7 @@ class Service:
         wanted = None if settings.include is None else {_full(name) for name in settings.include}
         toolbox = AgentToolbox(
             limits=settings.limits,
-            ledger=_ledger(settings),
+            ledger=SpendLedger(settings.ledger_file),
             include=None if wanted is None else wanted - media_names,
             files_dir=settings.files_dir,
         )
@@ -148,12 +148,6 @@ def build_server(settings: ServerSettings, client: AsyncRuncrate | None = None) 
             yield {}
 
     return service.server(lifespan)
-
-
-def _ledger(settings: ServerSettings) -> SpendLedger:
-    ledger: Any = SpendLedger  # opened with a path only where there is one
-    opened: SpendLedger = ledger(settings.ledger_file) if settings.ledger_file else ledger()
-    return opened
 
 
 def _full(name: str) -> str:

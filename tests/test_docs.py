@@ -153,3 +153,17 @@ def test_every_mistake_has_a_message_of_its_own() -> None:
     shown = [block.prints for block in blocks(text) if block.prints]
     numbered = re.findall(r"^### \d+\.", text, re.MULTILINE)
     assert len(set(shown)) == len(shown) == len(numbered) == 20
+
+
+def test_the_architecture_names_files_and_functions_that_exist() -> None:
+    text = (ROOT / "docs/architecture.md").read_text().split("## Three walks", 1)[1]
+    text = text.split("## Retries", 1)[0]
+    paths = re.findall(r"`((?:\w+/)+\w+\.py)`", text)
+    assert len(paths) > 12
+    homes = [ROOT, ROOT / "runcrate_core"]
+    sources = [next(home / path for home in homes if (home / path).exists()) for path in paths]
+    source = "\n".join(path.read_text() for path in sources)
+    named = re.findall(r"`([A-Z]\w+|\w+_\w+|[A-Z]\w+\.\w+)`", text)
+    assert len(named) > 25
+    missing = [name for name in named if name.rpartition(".")[2] not in source]
+    assert missing == []

@@ -1,7 +1,7 @@
-"""Breaking off what only looks or waits, when the session that it belongs to is left.
+"""Cancel read-only and waiting tools when their session exits.
 
 Frameworks run blocking tools in threads, and wait for those threads when a program is interrupted:
-a tool that waits for a machine would hold up the end of the session for minutes.
+a tool that waits for an instance would hold up the end of the session for minutes.
 """
 
 from __future__ import annotations
@@ -15,32 +15,32 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from runcrate_core.protocol.steps import Flow, Step
-    from runcrate_core.spending.ledger import SpendLedger
+    from runcrate_core.spending.guard import SpendGuard
 
 T = TypeVar("T")
 
-# The longest that nobody looks whether to go on, in seconds.
+# Sleeps are cut into parts of this length, after each of which the session is checked (seconds).
 NAP_S: Final = 0.25
 
 
-def cancel_on_session_exit(flow: Flow[T], ledger: SpendLedger) -> Flow[T]:
-    """Carry a flow out as long as the ledger's phase does not change.
+def cancel_on_session_exit(flow: Flow[T], guard: SpendGuard) -> Flow[T]:
+    """Run a flow as long as its session is not left.
 
     Args:
         flow: A flow that changes nothing.
-        ledger: Its phase changes when a session is being left.
+        guard: Its phase changes when a session is left.
 
     Raises:
-        RuncrateError: The phase changed.
+        RuncrateError: The session is being left.
     """
-    phase = ledger.phase
+    phase = guard.phase
     try:
         step = next(flow)
         while True:
             reply: Any = None
             try:
                 for part in _parts(step):
-                    _require(ledger, phase)
+                    _require_same(guard, phase)
                     reply = yield part
             except BaseException as error:  # noqa: BLE001 - the flow sees every failure of its step
                 step = flow.throw(error)
@@ -51,11 +51,9 @@ def cancel_on_session_exit(flow: Flow[T], ledger: SpendLedger) -> Flow[T]:
         return result
 
 
-def _require(ledger: SpendLedger, phase: object) -> None:
-    if ledger.phase is not phase:
-        raise RuncrateError(
-            "The session is being left, so this was broken off; it changed nothing."
-        )
+def _require_same(guard: SpendGuard, phase: object) -> None:
+    if guard.phase is not phase:
+        raise RuncrateError("Cancelled because the session is closing. Nothing was changed.")
 
 
 def _parts(step: Step) -> Iterator[Step]:

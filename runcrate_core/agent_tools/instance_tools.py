@@ -37,6 +37,7 @@ from runcrate_core.agent_tools.tool import agent_tool
 from runcrate_core.api import instances
 from runcrate_core.errors import APITimeoutError
 from runcrate_core.spending.cleanup import record_if_ended
+from runcrate_core.spending.money import known_price
 from runcrate_core.spending.plans import plain, quoted
 
 if TYPE_CHECKING:
@@ -152,9 +153,10 @@ def list_instance_types(context: ToolContext, args: ListInstanceTypes) -> Result
     )
     max_price = None if args.max_price_per_hour is None else Decimal(str(args.max_price_per_hour))
     priced = [
-        (item.hourly_rate, item.id, item)
+        (price, item.id, item)
         for item in offered
-        if item.hourly_rate is not None and (max_price is None or item.hourly_rate <= max_price)
+        if (price := known_price(item.hourly_rate)) is not None
+        and (max_price is None or price <= max_price)
     ]
     cheapest_first = [item for *_, item in sorted(priced, key=lambda entry: entry[:2])]
     return list_view(
@@ -192,7 +194,7 @@ def list_instances(context: ToolContext, args: ListInstances) -> ResultFlow:
 def get_instance(context: ToolContext, args: InstanceArguments) -> ResultFlow:
     """Show an instance."""
     instance = yield from instances.get(args.instance_id)
-    record_if_ended(context.ledger, instance)
+    yield from context.ledger.run(record_if_ended, context.ledger, instance)
     return instance_view(instance, context)
 
 
@@ -227,6 +229,7 @@ def wait_for_instance(context: ToolContext, args: WaitForInstance) -> ResultFlow
             **instance_view(instance, context),
             "next": "It does not run yet. Wait again, or terminate it.",
         }
+    yield from context.ledger.run(record_if_ended, context.ledger, instance)
     return instance_view(instance, context)
 
 
@@ -292,6 +295,7 @@ class LaunchInstance(Arguments):
 
 def _launch_prompt(guard: SpendGuard, args: LaunchInstance) -> str:
     plan = guard.plan_of(args.plan_token)
+    guard.ledger.open_approval(args.plan_token)
     if plan is None:
         return (
             f"Launch the plan {quoted(args.plan_token)}, which is unknown or was launched "
@@ -384,6 +388,10 @@ def terminate_instance(context: ToolContext, args: TerminateInstance) -> ResultF
         **instance_view(instance, context),
         cost_usd=None if entry is None else amount(entry.cost_usd),
         budget=budget_view(context),
+        next=None
+        if instance.has_ended
+        else "Its termination was requested, but it has not ended and still costs money. Call "
+        "get_instance until it has, or terminate it again.",
     )
 
 
@@ -419,11 +427,11 @@ def instance_view(item: Instance, context: ToolContext) -> dict[str, Any]:
 
 def _instance_type_view(item: InstanceType, context: ToolContext) -> dict[str, Any]:
     limits = None if context.guard is None else context.guard.limits
-    allowed = None
+    price, allowed = known_price(item.hourly_rate), None
     if limits is not None:
         allowed = (
-            item.hourly_rate is not None
-            and item.hourly_rate <= limits.price_limit_usd
+            price is not None
+            and price <= limits.price_limit_usd
             and item.gpu_count <= limits.max_gpus
             and limits.allows_gpu(item.gpu_type)
             and limits.allows_region(item.region)
@@ -432,7 +440,7 @@ def _instance_type_view(item: InstanceType, context: ToolContext) -> dict[str, A
         instance_type_id=context.sanitizer.name(item.id),
         gpu_type=context.sanitizer.name(item.gpu_type),
         gpu_count=item.gpu_count,
-        usd_per_hour=amount(item.hourly_rate),
+        usd_per_hour=amount(price),
         region=context.sanitizer.name(item.region),
         cpu_cores=item.cpu_cores,
         memory_gb=item.memory_gb,

@@ -50,7 +50,7 @@ from runcrate_core.protocol.steps import RunInThread
 from runcrate_core.spending.cleanup import record_if_ended
 from runcrate_core.spending.instance_selection import MAX_CANDIDATES, candidates_of
 from runcrate_core.spending.limits import MAX_RUNTIME_MINUTES
-from runcrate_core.spending.plans import JobPlan, plain, quoted
+from runcrate_core.spending.plans import JobPlan, quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -175,7 +175,7 @@ def list_jobs(context: ToolContext, args: ListJobs) -> ResultFlow:
 def get_job(context: ToolContext, args: JobArguments) -> ResultFlow:
     """Show a job."""
     job = yield from jobs.get(args.job_id)
-    record_if_ended(context.ledger, job)
+    yield from context.ledger.run(record_if_ended, context.ledger, job)
     return job_view(job, context)
 
 
@@ -252,7 +252,7 @@ def wait_for_job(context: ToolContext, args: WaitForJob) -> ResultFlow:
             **job_view(job, context),
             "next": "It has not ended. Wait again, read its logs, or cancel it.",
         }
-    record_if_ended(context.ledger, job)
+    yield from context.ledger.run(record_if_ended, context.ledger, job)
     return job_view(job, context)
 
 
@@ -350,7 +350,7 @@ class RunJob(Arguments):
 
 def _run_prompt(guard: SpendGuard, args: RunJob) -> str:
     plan = JobPlan(
-        name=plain(args.name or "a job"),
+        name=args.name or "a job",
         command=args.command,
         gpu_types=tuple(gpu.spelled for gpu in candidates_of(args.gpu_type, args.gpu_count)),
         gpu_count=args.gpu_count,
@@ -399,7 +399,14 @@ def _cancel_prompt(guard: SpendGuard, args: JobArguments) -> str:
 def cancel_job(context: ToolContext, args: JobArguments) -> ResultFlow:
     """Cancel a job."""
     job = yield from context.spending.cancel_job(args.job_id)
-    return {**job_view(job, context), "budget": budget_view(context)}
+    return known(
+        **job_view(job, context),
+        budget=budget_view(context),
+        next=None
+        if job.has_ended
+        else "Its cancellation was requested, but it has not ended and still costs money. Call "
+        "get_job until it has, or cancel it again.",
+    )
 
 
 TOOLS: Final = (

@@ -37,7 +37,9 @@ class AgentToolbox:
         approve: Called before anything that costs money; any result but `True` refuses it.
         include: Names of the tools wanted; all that there are otherwise.
         files_dir: Directory in which artifacts of jobs may be saved; none otherwise.
-        allow_terminating_others: Instances that were not started here may be terminated.
+        allow_terminating_prefix: Instances and jobs whose names have the prefix of the limits may
+            be terminated; without it only those that the ledger holds.
+        allow_terminating_others: Every instance and job may be terminated.
         show_addresses: IP addresses of instances are shown.
         poll_interval: Seconds between two polls while a tool waits.
 
@@ -58,6 +60,7 @@ class AgentToolbox:
         approve: ApproveCallback | None = None,
         include: Iterable[str] | None = None,
         files_dir: str | os.PathLike[str] | None = None,
+        allow_terminating_prefix: bool = False,
         allow_terminating_others: bool = False,
         show_addresses: bool = False,
         poll_interval: float = 5.0,
@@ -70,6 +73,7 @@ class AgentToolbox:
                 limits,
                 ledger=self.ledger,
                 approve=approve,
+                may_end_prefix=allow_terminating_prefix,
                 may_end_others=allow_terminating_others,
             )
         )
@@ -125,8 +129,9 @@ class AgentToolbox:
         sanitizer = Sanitizer(runner.context.secrets)
         context = replace(self._context, on_progress=on_progress, sanitizer=sanitizer)
         flow = tool.run(context, args)
-        if not tool.annotations.needs_approval:  # a launch or a termination is never cancelled
-            flow = cancel_on_session_exit(flow, self.ledger)
+        # A launch or a termination is never cancelled.
+        if self.guard is not None and not tool.annotations.needs_approval:
+            flow = cancel_on_session_exit(flow, self.guard)
         return ToolResult((yield from flow))
 
     def describe_call(self, name: str, arguments: Mapping[str, Any]) -> str:

@@ -12,11 +12,14 @@ from pydantic import (
     AliasChoices,
     AliasGenerator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
+    ModelWrapValidatorHandler,
     PrivateAttr,
     ValidationError,
+    model_validator,
 )
-from pydantic.alias_generators import to_camel
+from pydantic.alias_generators import to_camel, to_snake
 
 from runcrate_core.protocol.error_mapping import error_within_success
 from runcrate_core.protocol.paging import ListMeta, PageData, PagingError
@@ -77,6 +80,41 @@ class ApiModel(BaseModel):
         """Remember the head of the answer; return the value itself."""
         self._response = response
         return self
+
+
+class LenientModel(ApiModel):
+    """A resource that stays reachable when an optional field of it is odd.
+
+    A field of a wrong type (an empty text for a date, `NaN` for a price) is dropped, as if it had
+    not been sent: its identifier is what listing, watching and terminating it need.
+    """
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _drop_odd_fields(cls, value: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        try:
+            return handler(value)
+        except ValidationError as error:
+            if not isinstance(value, dict):
+                raise
+            named = {to_snake(str(detail["loc"][0])) for detail in error.errors() if detail["loc"]}
+            odd = {name for name in named if _is_optional(cls, name)}
+            kept = {key: item for key, item in value.items() if to_snake(str(key)) not in odd}
+            return handler(kept)
+
+
+def _is_optional(kind: type[BaseModel], name: str) -> bool:
+    field = kind.model_fields.get(name)
+    return field is not None and not field.is_required()
+
+
+def _identifier(value: Any) -> Any:
+    is_number = isinstance(value, int) and not isinstance(value, bool)
+    return str(value) if is_number else value
+
+
+# An identifier is opaque text, whatever JSON type it comes as.
+Identifier = Annotated[str, BeforeValidator(_identifier)]
 
 
 def _in_utc(moment: datetime) -> datetime:

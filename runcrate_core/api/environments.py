@@ -109,7 +109,7 @@ def create(*, name: str) -> Flow[Environment]:
         "POST", "/environments", RetrySafety.NEVER, body={"name": name}
     )
     creation = Creation(
-        what="environment",
+        label="environment",
         name=name,
         look_up="environments.list()",
         find=by_name(name, list_environments),

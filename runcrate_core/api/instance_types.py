@@ -8,14 +8,24 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Final
 
-from runcrate_core.api.envelope import ApiModel, UtcDatetime
+from runcrate_core.api.envelope import Identifier, LenientModel, UtcDatetime
 
 RUNNING: Final = "running"
+# `running`, `pending`, `provisioning`, `terminating`: states that are not an end.
+_IN_PROGRESS_SUFFIX: Final = "ing"
 # There is no published list of statuses; these are known to be ends.
 TERMINAL_STATUSES: Final = frozenset({"terminated", "failed", "error", "deleted", "stopped"})
 
 
-class Instance(ApiModel):
+def has_terminated(status: str, stop_reason: str | None) -> bool:
+    """Return whether an instance in this state is over and costs nothing more."""
+    word = status.lower()
+    if word in TERMINAL_STATUSES:
+        return True
+    return bool(stop_reason) and not word.endswith(_IN_PROGRESS_SUFFIX)
+
+
+class Instance(LenientModel):
     """An instance.
 
     Attributes:
@@ -31,7 +41,7 @@ class Instance(ApiModel):
         recovered: Whether the answer to its launch was lost and it was found again by its name.
     """
 
-    id: str
+    id: Identifier
     name: str = ""
     status: str = ""
     gpu_type: str | None = None
@@ -59,19 +69,23 @@ class Instance(ApiModel):
 
     @property
     def has_ended(self) -> bool:
-        """Whether it is over and costs nothing more."""
-        return self.status.lower() in TERMINAL_STATUSES
+        """It is over and costs nothing more.
+
+        A status that is not known is an end when there is a `stop_reason`, unless it names
+        something in progress (`terminating`).
+        """
+        return has_terminated(self.status, self.stop_reason)
 
 
-class InstanceStatus(ApiModel):
+class InstanceStatus(LenientModel):
     """The short form of an instance: where it stands."""
 
-    id: str
+    id: Identifier
     status: str = ""
     ip: str | None = None
 
 
-class InstanceType(ApiModel):
+class InstanceType(LenientModel):
     """A machine that can be rented; being listed does not promise that one is free now.
 
     Attributes:
@@ -80,7 +94,7 @@ class InstanceType(ApiModel):
         storage_gb: Disk in GB.
     """
 
-    id: str
+    id: Identifier
     gpu_type: str = ""
     gpu_count: int = 0
     cpu_cores: int | None = None

@@ -22,7 +22,7 @@ from runcrate_core.errors import RuncrateError
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none
 from runcrate_core.protocol.polling import Progress, poll
-from runcrate_core.protocol.reconcile import Creation, by_name, create_once
+from runcrate_core.protocol.reconcile import Creation, by_name, create_once, same
 from runcrate_core.protocol.request import (
     ReadTimeout,
     Request,
@@ -187,15 +187,9 @@ def create(
     """
     if (gpu_type is None) == (instance_type_id is None):
         raise ValueError("Give either `gpu_type` or `instance_type_id`. Nothing was sent.")
-    launched_name = name or f"runcrate-{secrets.token_hex(4)}"
-    request = infrastructure_request(
-        "POST",
-        "/instances",
-        RetrySafety.NEVER,
-        read_timeout=ReadTimeout.LAUNCH,
-        idempotency_key=new_idempotency_key(),
-        body=without_none(
-            name=launched_name,
+    return launch(
+        without_none(
+            name=name or f"runcrate-{secrets.token_hex(8)}",
             gpu_type=gpu_type,
             instance_type_id=instance_type_id,
             ssh_key_id=ssh_key_id,
@@ -214,17 +208,45 @@ def create(
             idle_shutdown_minutes=idle_shutdown_minutes,
             **extra,
         ),
+        has_unique_name=name is None,
     )
+
+
+def launch(body: Mapping[str, Any], *, has_unique_name: bool) -> Flow[Instance]:
+    """Launch an instance with a request body, and look it up when the response is lost.
+
+    Args:
+        body: The request body, with a `name`.
+        has_unique_name: No other instance can have the name.
+
+    Raises:
+        AmbiguousLaunchError: The response was lost and no instance is certainly this one.
+    """
+    name = body["name"]
+    request = infrastructure_request(
+        "POST",
+        "/instances",
+        RetrySafety.NEVER,
+        read_timeout=ReadTimeout.LAUNCH,
+        idempotency_key=new_idempotency_key(),
+        body=body,
+    )
+
+    def matches(item: Instance) -> bool:
+        fields = ("gpu_count", "region", "max_runtime_minutes", "idle_shutdown_minutes")
+        return all(same(body.get(field), getattr(item, field)) for field in fields)
+
     return create_once(
         Call(request, parse_item(Instance, request)),
         Creation(
-            what="instance",
-            name=launched_name,
-            look_up=f"instances.list(search={launched_name!r})",
+            label="instance",
+            name=name,
+            look_up=f"instances.list(search={name!r})",
             find=by_name(
-                launched_name,
-                lambda: list_instances(search=launched_name),
-                is_over=lambda instance: instance.has_ended,
+                name,
+                lambda: list_instances(search=name),
+                is_unique=has_unique_name,
+                matches=matches,
             ),
         ),
     )

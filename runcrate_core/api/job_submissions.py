@@ -12,31 +12,72 @@ from typing import Any, Final, Unpack
 from runcrate_core.api.envelope import M, parse_item
 from runcrate_core.api.job_types import Job, JobChanges, JobOptions, SubmittedJobGroup
 from runcrate_core.protocol.json_body import without_none
+from runcrate_core.protocol.reconcile import Creation, Find, create_once
 from runcrate_core.protocol.request import (
     ReadTimeout,
     RetrySafety,
     infrastructure_request,
     new_idempotency_key,
 )
-from runcrate_core.protocol.steps import Call
+from runcrate_core.protocol.steps import Call, Flow
 
 # Fields that make a submission a group, which is answered in another shape.
 _GROUP_FIELDS: Final = frozenset({"count", "params", "max_parallel"})
 
 
 def _submission(
-    kind: type[M], route: str, body: Mapping[str, Any], key: str | None, **options: Any
-) -> Call[M]:
+    kind: type[M],
+    route: str,
+    body: Mapping[str, Any],
+    key: str | None,
+    *,
+    name: str | None = None,
+    find: Find[M] | None = None,
+    **options: Any,
+) -> Flow[M]:
+    key = key or new_idempotency_key()
     request = infrastructure_request(
         "POST",
         route,
         RetrySafety.KEYED,
         read_timeout=ReadTimeout.JOB,
-        idempotency_key=key or new_idempotency_key(),
+        idempotency_key=key,
         body=body,
         **options,
     )
-    return Call(request, parse_item(kind, request))
+    creation = Creation(
+        label="job group" if kind is SubmittedJobGroup else "job",
+        # The key answers the same job for a day, so asking again is the lookup.
+        look_up=f"the same call with idempotency_key={key!r}",
+        name=name,
+        find=find,
+    )
+    return create_once(Call(request, parse_item(kind, request)), creation)
+
+
+def job_body(**fields: Any) -> dict[str, Any]:
+    """Return the request body of a single job.
+
+    Raises:
+        ValueError: A field is one of a group.
+    """
+    of_groups = _GROUP_FIELDS & fields.keys()
+    if of_groups:
+        raise ValueError(
+            f"`run` submits one job; {', '.join(sorted(of_groups))} are for `run_group`. Nothing "
+            "was sent."
+        )
+    return without_none(**fields)
+
+
+def submit(body: Mapping[str, Any], find: Find[Job]) -> Flow[Job]:
+    """Submit a job that has a unique name, and look it up by that when the response is lost.
+
+    Args:
+        body: The request body, with a `name`.
+        find: Looks the job up.
+    """
+    return _submission(Job, "/jobs", body, None, name=body["name"], find=find)
 
 
 def run(
@@ -46,7 +87,7 @@ def run(
     max_runtime_minutes: int,
     idempotency_key: str | None = None,
     **options: Unpack[JobOptions],
-) -> Call[Job]:
+) -> Flow[Job]:
     """Submit a job. It costs money while its machine runs.
 
     Args:
@@ -66,6 +107,8 @@ def run(
             nothing was sent.
         InsufficientCreditsError: No credits, or the environment's budget is spent.
         UnprocessableEntityError: A field is wrong.
+        AmbiguousLaunchError: It may have been submitted: call again with the error's
+            `idempotency_key`, which answers the same job.
 
     Example:
         ```python
@@ -82,12 +125,7 @@ def run(
         print(done.status, done.exit_code, done.cost_usd)
         ```
     """
-    if _GROUP_FIELDS & options.keys():
-        raise ValueError(
-            f"`run` submits one job; {', '.join(sorted(_GROUP_FIELDS & options.keys()))} are for "
-            "`run_group`. Nothing was sent."
-        )
-    body = without_none(
+    body = job_body(
         command=command, gpu_type=gpu_type, max_runtime_minutes=max_runtime_minutes, **options
     )
     return _submission(Job, "/jobs", body, idempotency_key)
@@ -103,7 +141,7 @@ def run_group(
     max_parallel: int | None = None,
     idempotency_key: str | None = None,
     **options: Unpack[JobOptions],
-) -> Call[SubmittedJobGroup]:
+) -> Flow[SubmittedJobGroup]:
     """Submit several jobs that differ at most in their environment variables.
 
     Args:
@@ -123,6 +161,8 @@ def run_group(
         ValueError: Neither or both of `count` and `params`; nothing was sent.
         InsufficientCreditsError: No credits, or the environment's budget is spent.
         UnprocessableEntityError: A field is wrong.
+        AmbiguousLaunchError: It may have been submitted: call again with the error's
+            `idempotency_key`, which answers the same job.
 
     Example:
         ```python
@@ -152,7 +192,7 @@ def run_group(
 
 def rerun(
     job_id: str, *, idempotency_key: str | None = None, **changes: Unpack[JobChanges]
-) -> Call[Job]:
+) -> Flow[Job]:
     """Submit a job again, as a new one with its environment variables.
 
     Args:
@@ -168,6 +208,8 @@ def rerun(
         ValueError: `job_id` is not an identifier; nothing was sent.
         NotFoundError: There is no such job in the environment.
         UnprocessableEntityError: A field is wrong.
+        AmbiguousLaunchError: It may have been submitted: call again with the error's
+            `idempotency_key`, which answers the same job.
 
     Example:
         ```python

@@ -12,7 +12,7 @@ from typing import Any, Final, TypedDict
 
 from pydantic import Field
 
-from runcrate_core.api.envelope import ApiModel, UtcDatetime
+from runcrate_core.api.envelope import ApiModel, Identifier, LenientModel, UtcDatetime
 
 # Any other status, also one that is not known, may yet change.
 JOB_TERMINAL_STATUSES: Final = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
@@ -119,7 +119,7 @@ class JobAttempt(ApiModel):
     region: str | None = None
 
 
-class Job(ApiModel):
+class Job(LenientModel):
     """A command on a fresh machine of its own, which ends with the command.
 
     Attributes:
@@ -138,7 +138,7 @@ class Job(ApiModel):
         artifacts_count: How many outputs it has.
     """
 
-    id: str
+    id: Identifier
     name: str = ""
     status: str = ""
     command: str = ""

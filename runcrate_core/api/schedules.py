@@ -17,7 +17,7 @@ from runcrate_core.api.instance_types import Instance
 from runcrate_core.api.job_types import Job
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none
-from runcrate_core.protocol.reconcile import Creation, by_name, create_once
+from runcrate_core.protocol.reconcile import Creation, by_name, create_once, same
 from runcrate_core.protocol.request import (
     ReadTimeout,
     Request,
@@ -158,10 +158,12 @@ def create(
     )
     called = name or spec.get("name")
     creation = Creation(
-        what="schedule",
+        label="schedule",
         name=called,
         look_up="schedules.list()",
-        find=None if called is None else by_name(called, list_schedules),
+        find=None
+        if called is None
+        else by_name(called, list_schedules, matches=lambda schedule: same(cron, schedule.cron)),
     )
     return create_once(Call(request, parse_item(Schedule, request)), creation)
 
@@ -304,7 +306,7 @@ def run_now(schedule_id: str) -> Flow[ScheduleRun]:
         read_timeout=ReadTimeout.LAUNCH,
     )
     creation: Creation[ScheduleRun] = Creation(
-        what=f"run of the schedule {schedule_id!r}", look_up=f"schedules.get({schedule_id!r})"
+        label=f"run of the schedule {schedule_id!r}", look_up=f"schedules.get({schedule_id!r})"
     )
     return create_once(Call(request, parse_item(ScheduleRun, request)), creation)
 

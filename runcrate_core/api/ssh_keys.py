@@ -5,6 +5,9 @@ Facts: seed 003, the official SDK 0.5.0 and the official command line (certifica
 
 from __future__ import annotations
 
+import base64
+import hashlib
+
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_empty, parse_item, parse_list
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import without_none
@@ -88,13 +91,25 @@ def create(*, name: str, public_key: str, type: str | None = None) -> Flow[SSHKe
     body = without_none(name=name, public_key=public_key, type=type)
     request = infrastructure_request("POST", "/ssh-keys", RetrySafety.NEVER, body=body)
     creation = Creation(
-        what="SSH key",
+        label="SSH key",
         name=name,
         look_up="ssh_keys.list()",
-        find=by_name(name, list_ssh_keys),
+        find=by_name(name, list_ssh_keys, matches=lambda key: _has_content(key, public_key)),
         is_paid=False,
     )
     return create_once(Call(request, parse_item(SSHKey, request)), creation)
+
+
+def _has_content(key: SSHKey, public_key: str) -> bool:
+    """Tell whether a key is this one, as far as its fingerprint says."""
+    prefix = "SHA256:"
+    try:
+        digest = hashlib.sha256(base64.b64decode(public_key.split()[1], validate=True)).digest()
+    except (IndexError, ValueError):
+        return True
+    expected = prefix + base64.b64encode(digest).decode().rstrip("=")
+    shown = (key.fingerprint or "").strip().rstrip("=")
+    return not shown.startswith(prefix) or shown == expected
 
 
 def delete(ssh_key_id: str) -> Call[None]:

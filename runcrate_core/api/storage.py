@@ -13,7 +13,7 @@ from typing import Any
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_item, parse_list
 from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
-from runcrate_core.protocol.reconcile import Creation, by_name, create_once
+from runcrate_core.protocol.reconcile import Creation, by_name, create_once, same
 from runcrate_core.protocol.request import (
     ReadTimeout,
     Request,
@@ -167,10 +167,14 @@ def create(*, name: str, size_gb: int, region: str) -> Flow[Volume]:
         body={"name": name, "size_gb": size_gb, "region": region},
     )
     creation = Creation(
-        what="volume",
+        label="volume",
         name=name,
         look_up=f"storage.list(search={name!r})",
-        find=by_name(name, lambda: list_volumes(search=name)),
+        find=by_name(
+            name,
+            lambda: list_volumes(search=name),
+            matches=lambda volume: same(size_gb, volume.size_gb) and same(region, volume.region),
+        ),
     )
     return create_once(Call(request, parse_item(Volume, request)), creation)
 

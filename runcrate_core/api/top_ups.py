@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_item, parse_list
 from runcrate_core.protocol.polling import Progress, poll
+from runcrate_core.protocol.reconcile import Creation, create_once
 from runcrate_core.protocol.request import (
     ReadTimeout,
     RetrySafety,
@@ -87,7 +88,7 @@ class PaymentMethod(ApiModel):
     default: bool = False
 
 
-def top_up(*, amount_usd: Decimal | float, idempotency_key: str | None = None) -> Call[TopUp]:
+def top_up(*, amount_usd: Decimal | float, idempotency_key: str | None = None) -> Flow[TopUp]:
     """Charge the workspace's saved card and add the amount to the balance.
 
     One key never charges twice: a repeat answers the same top-up's present state. Every error
@@ -106,6 +107,7 @@ def top_up(*, amount_usd: Decimal | float, idempotency_key: str | None = None) -
         PermissionDeniedError: The key lacks the billing permission, which an owner grants.
         InsufficientCreditsError: A cap is reached, there is no card or payments are on hold
             (`.code`); nothing was charged.
+        AmbiguousLaunchError: The card may have been charged: ask again with the same key.
 
     Example:
         ```python
@@ -116,6 +118,11 @@ def top_up(*, amount_usd: Decimal | float, idempotency_key: str | None = None) -
         ```
     """
     key = idempotency_key or new_idempotency_key()
+    look_up = f"billing.top_up(amount_usd={amount_usd}, idempotency_key={key!r})"
+    return create_once(_top_up(amount_usd, key), Creation(label="top-up", look_up=look_up))
+
+
+def _top_up(amount_usd: Decimal | float, key: str) -> Call[TopUp]:
     request = infrastructure_request(
         "POST",
         "/billing/topups",
@@ -155,7 +162,7 @@ def wait_for_top_up(
         ```
     """
     return poll(
-        partial(top_up, amount_usd=pending.amount_usd, idempotency_key=pending.idempotency_key),
+        partial(_top_up, pending.amount_usd, pending.idempotency_key),
         is_done=lambda state: state.has_ended,
         progress=Progress(key=lambda state: state.status, on_change=on_status),
         timeout=timeout,

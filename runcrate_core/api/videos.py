@@ -115,7 +115,7 @@ def create(
         timeout=timeout,
     )
     # The API lists no jobs, so one without an answer cannot be found again.
-    creation: Creation[Video] = Creation(what="video", look_up="billing.list_transactions()")
+    creation: Creation[Video] = Creation(label="video", look_up="billing.list_transactions()")
     return (yield from create_once(Call(request, parse_model(Video, request)), creation))
 
 

@@ -8,6 +8,7 @@ import time
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runcrate_core.errors import ConfigurationError
+from runcrate_core.io.concurrency import run_in_tasks, run_in_threads
 from runcrate_core.io.files import PartFile
 from runcrate_core.io.transport import SyncHttp
 from runcrate_core.protocol.attempts import attempt_call
@@ -20,6 +21,7 @@ from runcrate_core.protocol.steps import (
     Now,
     OpenStream,
     ReadBytes,
+    RunConcurrently,
     RunInThread,
     Send,
     Sleep,
@@ -77,7 +79,7 @@ class SyncDriver:
         """Carry out a plan in a thread of its own."""
         return await asyncio.to_thread(self.run, plan)
 
-    def _do(self, step: Step) -> Any:
+    def _do(self, step: Step) -> Any:  # noqa: C901 - one arm for each step
         match step:
             case Call():
                 return self.run(step)
@@ -101,6 +103,8 @@ class SyncDriver:
                 return self
             case InvokeCallback(callback, value):
                 return _call_back(callback, value)
+            case RunConcurrently(operations):
+                return run_in_threads(self.run, operations)
 
 
 class AsyncDriver:
@@ -157,7 +161,7 @@ class AsyncDriver:
         """Do what `run` does; as part of `Runner`."""
         return await self.run(plan)
 
-    async def _do(self, step: Step) -> Any:
+    async def _do(self, step: Step) -> Any:  # noqa: C901 - one arm for each step
         match step:
             case Call():
                 return await self.run(step)
@@ -182,6 +186,8 @@ class AsyncDriver:
             case InvokeCallback(callback, value):
                 result = callback(value)
                 return await result if inspect.isawaitable(result) else result
+            case RunConcurrently(operations):
+                return await run_in_tasks(self.run, operations)
 
 
 def _forget_hidden_context(error: BaseException) -> None:

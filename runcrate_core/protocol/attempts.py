@@ -18,7 +18,12 @@ from runcrate_core.protocol.request import Surface
 from runcrate_core.protocol.request_events import emit, response_event
 from runcrate_core.protocol.response import Response, TransportFailure
 from runcrate_core.protocol.retry import (
+    CONFLICT,
+    FIRST_SERVER_ERROR,
+    IDEMPOTENCY_IN_PROGRESS,
+    LAUNCH_REFUSED,
     REFUSED_UNTOUCHED,
+    REQUEST_TIMEOUT,
     GiveUp,
     RetryBudget,
     RetryPolicy,
@@ -116,6 +121,7 @@ def attempts(
         if may_have_been_received and _finds_nothing(request, reply):
             return Response(status=_NO_CONTENT)
         refusal = _refusal(reply, context.secrets)
+        may_have_been_received |= may_have_acted(reply, refusal.decisive_code)
         decision = decide_retry(
             request,
             reply,
@@ -127,9 +133,10 @@ def attempts(
         if not isinstance(decision, GiveUp) and not context.budget.take():
             decision = GiveUp("the retry budget is spent, as many calls are failing")
         if isinstance(decision, GiveUp):
-            raise _error(request, reply, refusal, number, decision, context.secrets)
+            error = _error(request, reply, refusal, number, decision, context.secrets)
+            error.may_have_been_received = may_have_been_received
+            raise error
         _log_repeat(request, reply, decision.seconds, number)
-        may_have_been_received = may_have_been_received or _acted_on(reply)
         yield Sleep(decision.seconds)
 
 
@@ -177,11 +184,21 @@ def _finds_nothing(request: Request, reply: object) -> bool:
     return deletes and isinstance(reply, Response) and reply.status == _NOT_FOUND
 
 
-def _acted_on(reply: Response | TransportFailure) -> bool:
-    """Whether the server may have done what it was asked for, although it did not say so."""
-    if isinstance(reply, TransportFailure):
-        return reply.may_have_been_received
-    return reply.status not in REFUSED_UNTOUCHED
+def may_have_acted(reply: Response | TransportFailure, error_code: str) -> bool:
+    """Return whether the API may have carried out a request that failed so.
+
+    A gateway answers 408 and 5xx for a request that the API behind it still handles; a conflict
+    of keys says that the first request with the key is being handled.
+    """
+    match reply:
+        case TransportFailure():
+            return reply.may_have_been_received
+        case Response(status=status) if status == CONFLICT:
+            return error_code == IDEMPOTENCY_IN_PROGRESS
+        case Response(status=status):
+            unknown = status == REQUEST_TIMEOUT or status >= FIRST_SERVER_ERROR
+            refused = status in REFUSED_UNTOUCHED or error_code == LAUNCH_REFUSED
+            return unknown and not refused
 
 
 def _refusal(reply: Response | TransportFailure, secrets: tuple[str, ...]) -> ErrorBody:

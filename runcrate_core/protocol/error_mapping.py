@@ -41,7 +41,7 @@ _TIMEOUTS = frozenset(
 # What to do next, for the mistakes that a newcomer makes.
 _NEXT_STEP: Final = {
     401: "Check the key (RUNCRATE_API_KEY): it may be wrong, deactivated or of another workspace.",
-    402: "Add credits or raise the budget in the dashboard; nothing was started.",
+    402: "Add credits or raise the budget in the dashboard.",
     403: "Use a key with this permission, or ask an owner of the workspace.",
 }
 

@@ -1,41 +1,32 @@
-"""Creating something once: a creation whose answer was lost is looked for by its name."""
+"""Create something once: a creation whose response was lost is looked up, never sent again."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, Self, TypeVar
 
-from runcrate_core.errors import (
-    AmbiguousLaunchError,
-    APIConnectionError,
-    InternalServerError,
-    ResponseFormatError,
-    RuncrateError,
-)
-from runcrate_core.protocol.steps import Sleep
+from runcrate_core.errors import AmbiguousLaunchError, ResponseFormatError, RuncrateError
+from runcrate_core.protocol.http_date import server_time
+from runcrate_core.protocol.steps import Call, Now, Sleep
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-
-    from runcrate_core.protocol.steps import Call, Flow, Operation
+    from runcrate_core.protocol.response import Response
+    from runcrate_core.protocol.steps import Flow
 
 logger = logging.getLogger("runcrate_core")
 
-# It is looked for after each of these waits (seconds).
+# It is looked up after each of these waits (seconds).
 RECONCILE_WAITS_S: Final = (1.0, 3.0, 6.0)
-# The server's clock and ours may differ so much when what is found is compared with the call.
-CLOCK_SKEW: Final = timedelta(minutes=2)
-
+# HTTP dates and some times of creation are cut to the second.
+CLOCK_GRANULARITY: Final = timedelta(seconds=1)
 _FIRST_REDIRECT: Final = 300
-_SERVICE_UNAVAILABLE: Final = 503
-_LAUNCH_REFUSED: Final = "launch_refused"
 
 
 class Findable(Protocol):
-    """What can be found again: it has a name and knows when it was made."""
+    """A resource that can be found again: it has a name and a time of creation."""
 
     name: str
     created_at: datetime | None
@@ -47,45 +38,44 @@ class Findable(Protocol):
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Findable)
-# Looks for what was asked for at a moment of our clock; `None` when it is not found for certain.
-Find = Callable[[datetime], "Flow[T | None]"]
+# Looks up what was requested so many monotonic seconds ago; `None` when none is certainly ours.
+Find = Callable[[float], "Flow[T | None]"]
 
 
 @dataclass(frozen=True, slots=True)
 class Creation(Generic[T]):
-    """What is created, and how to find out whether it was.
+    """A resource to create, and how to find out whether it was created.
 
     Attributes:
-        what: The kind of thing, for messages (`instance`).
-        look_up: The call with which a person looks for it.
+        label: The kind of resource, for messages (`instance`).
+        look_up: The call with which a person looks it up.
         name: Its name, when it has one.
-        find: Looks for it, when it can be found.
-        is_paid: Whether it costs money, so that a loss must not be taken for a failure.
-        asked_at: When it was asked for, by our clock.
+        find: Looks it up, when that is possible.
+        is_paid: It costs money, so that a lost response must not be taken for a failure.
     """
 
-    what: str
+    label: str
     look_up: str
     name: str | None = None
     find: Find[T] | None = None
     is_paid: bool = True
-    asked_at: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def title(self) -> str:
-        """What it is called in messages."""
-        return self.what if self.name is None else f"{self.what} {self.name!r}"
+        """Kind and name, for messages."""
+        return self.label if self.name is None else f"{self.label} {self.name!r}"
 
 
 def create_once(call: Call[T], creation: Creation[T]) -> Flow[T]:
-    """Send a creation once and settle what happened when its answer is lost.
+    """Send a creation, and look up its outcome when the response is lost.
 
     Returns:
-        What was created.
+        The created resource.
 
     Raises:
-        AmbiguousLaunchError: The answer was lost, it costs money, and it was not found.
-        RuncrateError: The creation failed, or was lost and costs nothing.
+        AmbiguousLaunchError: One of the attempts may have created it, it costs money, and it was
+            not found.
+        RuncrateError: It was certainly not created, or the outcome is unknown and costs nothing.
     """
     try:
         return (yield from _created_or_found(call, creation))
@@ -99,16 +89,17 @@ def create_once(call: Call[T], creation: Creation[T]) -> Flow[T]:
 
 
 def _created_or_found(call: Call[T], creation: Creation[T]) -> Flow[T]:
+    sent_at = yield from Now()
     try:
         return (yield from call)
-    except (APIConnectionError, InternalServerError, ResponseFormatError) as error:
+    except RuncrateError as error:
         if not is_ambiguous(error):
             raise
         lost = error
     if creation.find is not None:
-        found = yield from creation.find(creation.asked_at)
-        if found is not None:
-            return found
+        resource = yield from creation.find(sent_at)
+        if resource is not None:
+            return resource
     if not creation.is_paid:
         raise lost
     raise AmbiguousLaunchError(
@@ -116,75 +107,98 @@ def _created_or_found(call: Call[T], creation: Creation[T]) -> Flow[T]:
         name=creation.name,
         idempotency_key=call.request.idempotency_key,
         status_code=lost.status_code,
+        code=lost.code,
         request_id=lost.request_id,
+        retry_after=lost.retry_after,
         attempts=lost.attempts,
+        may_have_been_received=True,
     )
 
 
 def is_ambiguous(error: RuncrateError) -> bool:
-    """Return whether a creation that failed so may have been carried out."""
-    if isinstance(error, APIConnectionError):
-        return error.may_have_been_received
-    if isinstance(error, ResponseFormatError):
-        return (error.status_code or 0) < _FIRST_REDIRECT  # a success that cannot be read
-    refused = (error.code or "").lower() == _LAUNCH_REFUSED
-    return error.status_code != _SERVICE_UNAVAILABLE and not refused
+    """Return whether a creation that failed so may have been carried out, by any attempt."""
+    if isinstance(error, ResponseFormatError) and (error.status_code or 0) < _FIRST_REDIRECT:
+        return True  # a success that cannot be read
+    return error.may_have_been_received
 
 
 def by_name(
     name: str,
-    candidates: Callable[[], Operation[Iterable[F]]],
+    listing: Callable[[], Call[list[F]]],
     *,
-    is_over: Callable[[F], bool] = lambda _: False,
+    is_unique: bool = False,
+    matches: Callable[[F], bool] = lambda _: True,
 ) -> Find[F]:
-    """Return how to find something by a name that was chosen for it.
+    """Return how to find a resource by its name.
 
     Args:
         name: The name.
-        candidates: Makes the plan that lists where it would be.
-        is_over: Whether a candidate has ended, and so cannot be the new one.
+        listing: Makes the call that lists where it would be.
+        is_unique: The name was made for this creation alone, so whatever has it is ours.
+            Otherwise only what was created after the request, by the clock of the server, is.
+        matches: Tells whether the fields of a candidate are those that were sent.
 
     Returns:
-        A search that is repeated a few times, as a new thing may not be listed at once. What it
-        finds has `recovered` set. Of several new ones of the name, none is taken for ours.
+        A lookup that is retried a few times, as a new resource may not be listed at once. Its
+        result has `recovered` set. Of several candidates, none is taken for ours.
     """
 
-    def find(asked_at: datetime) -> Flow[F | None]:
+    def find(sent_at: float) -> Flow[F | None]:
         for wait in RECONCILE_WAITS_S:
             yield Sleep(wait)
             try:
-                listed = yield from candidates()
+                listed, server_now = yield from _dated(listing())
             except RuncrateError:
-                listed = ()
-            matches = [
+                continue
+            elapsed = timedelta(seconds=(yield from Now()) - sent_at)
+            since = None if server_now is None else server_now - elapsed - CLOCK_GRANULARITY
+            candidates = [
                 item
                 for item in listed
-                if item.name == name and not is_over(item) and _is_new(item, asked_at)
+                if item.name == name
+                and matches(item)
+                and (is_unique or _is_created_since(item, since))
             ]
-            if matches:
-                alone = len(matches) == 1
-                return matches[0].model_copy(update={"recovered": True}) if alone else None
+            if candidates:
+                alone = len(candidates) == 1
+                return candidates[0].model_copy(update={"recovered": True}) if alone else None
         return None
 
     return find
 
 
-def _is_new(item: Findable, asked_at: datetime) -> bool:
-    return item.created_at is None or item.created_at >= asked_at - CLOCK_SKEW
+def same(sent: object, received: object) -> bool:
+    """Return whether a field of a response can be the one that was sent; unknown is no conflict."""
+    if sent is None or received is None:
+        return True
+    if isinstance(sent, str) and isinstance(received, str):
+        return sent.strip().casefold() == received.strip().casefold()
+    return bool(sent == received)
+
+
+def _dated(call: Call[T]) -> Call[tuple[T, datetime | None]]:
+    def parse(response: Response) -> tuple[T, datetime | None]:
+        return call.parse(response), server_time(response.headers)
+
+    return Call(call.request, parse)
+
+
+def _is_created_since(item: Findable, since: datetime | None) -> bool:
+    return since is not None and item.created_at is not None and item.created_at >= since
 
 
 def _unsettled(creation: Creation[Any], lost: RuncrateError) -> str:
     tried = "" if creation.find is None else ", and it could not be found for certain by its name"
     return (
-        f"The request for the {creation.title} was sent, and its answer was lost "
-        f"({lost.message}){tried}. It was not sent again, as what it started may yet appear and "
-        f"be charged. Look for it with `{creation.look_up}` before asking for another."
+        f"The request for the {creation.title} was sent, and it is not known whether it was "
+        f"carried out ({lost.message}){tried}. It may yet appear and be charged. Look it up with "
+        f"`{creation.look_up}` before requesting another."
     )
 
 
 def _interrupted(creation: Creation[Any], key: str | None) -> str:
     known = "" if key is None else f" (idempotency key {key})"
     return (
-        f"The {creation.title} may have been started{known}. Look for it with "
-        f"`{creation.look_up}`, and end it if it is not wanted."
+        f"The {creation.title} may have been started{known}. Look it up with "
+        f"`{creation.look_up}`, and terminate it if it is not wanted."
     )

@@ -52,8 +52,8 @@ _TOTALS_S: Final = {
     ReadTimeout.JOB: JOB_TOTAL_S,
     ReadTimeout.JOB_GROUP: JOB_GROUP_TOTAL_S,
 }
-_LAUNCH_REFUSED: Final = "launch_refused"
-_IN_PROGRESS: Final = "idempotency_in_progress"
+LAUNCH_REFUSED: Final = "launch_refused"
+IDEMPOTENCY_IN_PROGRESS: Final = "idempotency_in_progress"
 
 
 class RetryBudget:
@@ -157,7 +157,7 @@ def decide_retry(
     """
     if not is_retryable(request.retry, reply, error_code):
         unsure = isinstance(reply, TransportFailure) or _is_transient(reply.status)
-        unsafe = request.retry is RetrySafety.NEVER and unsure and error_code != _LAUNCH_REFUSED
+        unsafe = request.retry is RetrySafety.NEVER and unsure and error_code != LAUNCH_REFUSED
         return GiveUp(
             "it was not sent again, as the first may have been carried out and charged"
             if unsafe
@@ -169,7 +169,7 @@ def decide_retry(
     if hint is not None and hint > policy.longest_hint_s:
         return GiveUp(f"the API asks to wait {hint:.0f} s, longer than is waited for")
     wait = wait_before(attempts, hint, policy.random)
-    if error_code == _IN_PROGRESS:
+    if error_code == IDEMPOTENCY_IN_PROGRESS:
         wait = max(wait, IN_PROGRESS_WAIT_S)
     if elapsed_s + wait > policy.total_for(request):
         return GiveUp("the time for attempts is over")
@@ -183,12 +183,12 @@ def is_retryable(retry: RetrySafety, reply: Response | TransportFailure, error_c
             return False
         case TransportFailure():
             return retry is not RetrySafety.NEVER or not reply.may_have_been_received
-        case Response(status=status) if error_code == _LAUNCH_REFUSED:
+        case Response(status=status) if error_code == LAUNCH_REFUSED:
             return False
         case Response(status=status) if status in REFUSED_UNTOUCHED:
             return True
         case Response(status=status) if status == CONFLICT:
-            return retry is RetrySafety.KEYED and error_code == _IN_PROGRESS
+            return retry is RetrySafety.KEYED and error_code == IDEMPOTENCY_IN_PROGRESS
         case Response(status=status):
             return retry is not RetrySafety.NEVER and _is_transient(status)
 

@@ -152,6 +152,23 @@ class InvokeCallback:
 
 
 @dataclass(frozen=True, slots=True)
+class RunConcurrently(Generic[T]):
+    """Run several operations side by side; replied with their results, in order.
+
+    A failure of one stops no other: it is the exception in the place of its result.
+
+    Attributes:
+        operations: The operations.
+    """
+
+    operations: tuple[Operation[T], ...]
+
+    def __iter__(self) -> Generator[Step, Any, list[T | Exception]]:
+        result: list[T | Exception] = yield self
+        return result
+
+
+@dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
     """One request and how to read its answer: the simplest plan.
 
@@ -179,6 +196,7 @@ Step = (
     | GetRunner
     | MakeTempFile
     | InvokeCallback
+    | RunConcurrently[Any]
     | Call[Any]
 )
 Flow = Generator[Step, Any, T]

@@ -25,6 +25,11 @@ class Approval:
     def __init__(self, approve: ApproveCallback | None) -> None:
         self._approve = approve
 
+    @property
+    def is_required(self) -> bool:
+        """There is a callback. What it took time to approve must be checked again."""
+        return self._approve is not None
+
     def require(self, proposal: Proposal) -> Flow[None]:
         """Return when a proposal is approved.
 

@@ -1,8 +1,9 @@
-"""Ending what was started, and learning what it cost; nothing is given up too early."""
+"""Cleanup: terminate resources of a ledger, verify their end, and record their cost."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -10,20 +11,28 @@ from runcrate_core.api import instances, jobs
 from runcrate_core.api.instance_types import Instance
 from runcrate_core.api.job_types import Job
 from runcrate_core.errors import ConflictError, NotFoundError, RuncrateError
-from runcrate_core.protocol.steps import Sleep
+from runcrate_core.protocol.identifiers import path_segment
+from runcrate_core.protocol.steps import RunConcurrently, Sleep
 from runcrate_core.spending.money import cost_of_instance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
-    from decimal import Decimal
 
     from runcrate_core.protocol.paging import PageData
-    from runcrate_core.protocol.steps import Call, Flow, Operation
+    from runcrate_core.protocol.steps import Flow, Operation
     from runcrate_core.spending.ledger import LedgerEntry, SpendLedger
 
-# How far apart ending what is left is tried. A launch that was interrupted may still be handled
-# by the server, and appear later.
+# Waits between the attempts to terminate a resource (seconds). A launch that was interrupted may
+# still be handled by the server and appear later, and a termination takes its time.
 END_WAITS_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+# Further waits for a resource that says it is being terminated.
+TERMINATING_WAITS_S: Final = (8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
+# Waits for the end to be seen after a termination by a tool.
+CONFIRM_WAITS_S: Final = (0.0, 0.5, 1.0, 2.0)
+# A launch whose outcome is unknown, and that the API lists nowhere after so long, never happened.
+NEVER_APPEARED_AFTER: Final = timedelta(minutes=10)
+# The clocks of this computer and of the server may differ by so much.
+CLOCK_SKEW: Final = timedelta(minutes=2)
 
 T = TypeVar("T")
 Started = TypeVar("Started", Instance, Job)
@@ -31,11 +40,11 @@ Started = TypeVar("Started", Instance, Job)
 
 @dataclass(frozen=True)
 class CleanupReport:
-    """What `terminate_all` did.
+    """Result of `terminate_all`.
 
     Attributes:
-        ended: Names of the machines and jobs that were ended, or had ended by themselves.
-        failed: Names of those that could not be ended, with the reason. They end by their own
+        ended: Names of the instances and jobs that were terminated, or had ended on their own.
+        failed: Names of those whose end was not seen, with the reason. They end by their
             lifetime.
     """
 
@@ -43,80 +52,138 @@ class CleanupReport:
     failed: tuple[tuple[str, str], ...] = ()
 
     def describe(self) -> str:
-        """Return what was done, in one or more sentences."""
+        """Return the result in one or more sentences."""
         parts = [f"Ended: {', '.join(self.ended)}."] if self.ended else []
         parts += [
             f"{name} could not be ended ({reason.rstrip('.')}); the server ends it after its "
-            "lifetime. Look at it in the dashboard."
+            "lifetime. Check it in the dashboard."
             for name, reason in self.failed
         ]
         return " ".join(parts) or "Nothing was left running."
 
 
-def terminate_all(ledger: SpendLedger, exclude: Collection[str] = ()) -> Flow[CleanupReport]:
-    """End all that lives in a ledger, in rounds, so that no failure of one delays the others.
+def terminate_all(
+    ledger: SpendLedger, exclude: Collection[str] = (), *, session: str | None = None
+) -> Flow[CleanupReport]:
+    """Terminate the live resources of a ledger side by side, so that none delays the others.
 
     Args:
         ledger: The ledger.
         exclude: Names of those to leave alone.
+        session: Only those that were started in this session.
     """
-    ended: list[str] = []
-    reasons: dict[str, str] = {}
-    for wait in (0.0, *END_WAITS_S):
-        left = [entry for entry in ledger.live if entry.name not in exclude]
-        if not left:
-            break
-        if wait:
-            yield Sleep(wait)
-        for entry in left:
-            try:
-                reason = yield from _end(ledger, entry)
-            except RuncrateError as error:
-                reason = error.message
-            if reason is None:
-                ended.append(entry.name)
-            else:
-                reasons[entry.name] = reason
-    left = [entry for entry in ledger.live if entry.name not in exclude]
-    failed = [(entry.name, reasons.get(entry.name, "it was started meanwhile")) for entry in left]
-    return CleanupReport(tuple(ended), tuple(failed))
+    entries = [
+        entry
+        for entry in ledger.live
+        if entry.name not in exclude and session in (None, entry.session)
+    ]
+    results = yield from RunConcurrently(
+        tuple(_terminate_persistently(ledger, entry) for entry in entries)
+    )
+    reasons = dict(zip((entry.name for entry in entries), map(_reason, results), strict=True))
+    return CleanupReport(
+        ended=tuple(name for name, reason in reasons.items() if reason is None),
+        failed=tuple((name, reason) for name, reason in reasons.items() if reason is not None),
+    )
 
 
 def settle(ledger: SpendLedger) -> Flow[None]:
-    """Look at what became of everything in a ledger whose end or cost is not known."""
-    for entry in ledger.entries:
-        if entry.id is not None and entry.cost_usd is None:
-            found = yield from _look(entry)
-            if found is None or found.has_ended:
-                _note_end(ledger, entry.name, found)
+    """Look up every resource of a ledger whose end or cost is not known."""
+    unsettled = [entry for entry in ledger.entries if entry.cost_usd is None]
+    yield from RunConcurrently(tuple(_settle(ledger, entry) for entry in unsettled))
 
 
-def record_if_ended(ledger: SpendLedger, found: Instance | Job) -> None:
-    """Take note of the end, and the cost, of a machine or job of the ledger that was looked at."""
-    entry = ledger.find(found.id)
-    if entry is not None and entry.is_live and found.has_ended:
-        _note_end(ledger, entry.name, found)
+def settle_ended(ledger: SpendLedger, listed: Collection[str]) -> Flow[None]:
+    """Free the places of live entries that have ended on their own.
+
+    Args:
+        ledger: The ledger.
+        listed: Identifiers of the resources that the API lists as running.
+    """
+    for entry in ledger.live:
+        if entry.id is None or entry.id in listed:
+            continue
+        try:
+            resource = yield from _get(entry.kind, entry.id)
+        except (RuncrateError, ValueError):
+            continue  # it keeps its place
+        if resource is not None and resource.id == entry.id and resource.has_ended:
+            yield from ledger.run(record_end, ledger, entry, resource)
 
 
-def end_instance(ledger: SpendLedger, instance: Instance) -> Flow[Instance]:
-    """End a machine, record what it cost, and return it after its end."""
+def record_if_ended(ledger: SpendLedger, resource: Instance | Job) -> None:
+    """Record the state of a resource of the ledger that was looked up: running, or its end."""
+    entry = next((entry for entry in ledger.live if entry.id == resource.id), None)
+    if entry is None:
+        return
+    if resource.has_ended:
+        record_end(ledger, entry, resource)
+    elif resource.name == entry.name:
+        ledger.observe(entry, is_running=_is_running(resource))
+
+
+def record_end(ledger: SpendLedger, entry: LedgerEntry, resource: Instance | Job | None) -> None:
+    """Record that a resource has ended, and its cost if it is known."""
+    changes: dict[str, Any] = {"state": "ended"}
+    if resource is not None:
+        cost = resource.cost_usd if isinstance(resource, Job) else cost_of_instance(resource)
+        changes["id"] = resource.id
+        if cost is not None and cost.is_finite() and cost >= 0:
+            changes["cost_usd"] = cost
+    ledger.note(entry.name, **changes)
+
+
+def terminate_instance(ledger: SpendLedger, instance: Instance) -> Flow[Instance]:
+    """Terminate an instance, wait a little for its end, and record that.
+
+    Returns:
+        The instance as last seen. It has ended only if its `has_ended` is true, or if the API
+        does not know it any more.
+    """
     if not instance.has_ended:
         yield from instances.terminate(instance.id)
-    after = yield from _unless_missing(instances.get(instance.id))
-    _note_end(ledger, instance.name, after)
-    return after if after is not None else instance
+    last = instance
+    for wait in CONFIRM_WAITS_S:
+        if wait:
+            yield Sleep(wait)
+        seen = yield from _unless_missing(instances.get(instance.id))
+        if seen is not None and seen.id != instance.id:
+            continue
+        if seen is None or seen.has_ended:
+            entry = next((entry for entry in ledger.entries if entry.id == instance.id), None)
+            if entry is not None:
+                yield from ledger.run(record_end, ledger, entry, seen)
+            gone = instance.model_copy(update={"status": "terminated"})
+            return gone if seen is None else seen
+        last = seen
+    return last
 
 
-def end_job(ledger: SpendLedger, job: Job) -> Flow[Job]:
-    """End a job, record what it cost, and return it after its end."""
+def cancel_job(ledger: SpendLedger, job: Job) -> Flow[Job]:
+    """Cancel a job, and record its end. One that has ended stays as it is.
+
+    Returns:
+        The job as last seen. It has ended only if its `has_ended` is true.
+    """
     if not job.has_ended:
-        try:
-            job = yield from jobs.cancel(job.id)
-        except ConflictError:  # it has just ended by itself
-            job = yield from jobs.get(job.id)
-    if job.has_ended:
-        _note_end(ledger, job.name, job)
+        job = yield from _cancel(job.id)
+    for wait in CONFIRM_WAITS_S[1:]:
+        if job.has_ended:
+            break
+        yield Sleep(wait)
+        job = yield from jobs.get(job.id)
+    entry = next((entry for entry in ledger.entries if entry.id == job.id), None)
+    if entry is not None and job.has_ended:
+        yield from ledger.run(record_end, ledger, entry, job)
     return job
+
+
+def look_up_by_name(kind: str, name: str) -> Flow[Instance | Job | None]:
+    """Return the resource of exactly this name, if one is listed."""
+    if kind == "job":
+        return next(iter((yield from jobs_named(name))), None)
+    listed = yield from instances.list_instances(search=name)
+    return next((item for item in listed if item.name == name), None)
 
 
 def jobs_named(name: str) -> Flow[list[Job]]:
@@ -126,53 +193,183 @@ def jobs_named(name: str) -> Flow[list[Job]]:
 
 def all_jobs(**filters: Any) -> Flow[list[Job]]:
     """Return the jobs of all pages of a list."""
-    found: list[Job] = []
+    listed: list[Job] = []
     following: Callable[[], Operation[PageData[Job]]] | None = partial(jobs.list_all, **filters)
     while following is not None:
         page = yield from following()
-        found += page.items
+        listed += page.items
         following = page.following
-    return found
+    return listed
 
 
-def _end(ledger: SpendLedger, entry: LedgerEntry) -> Flow[str | None]:
-    """End one entry; returns why it is not certain that it ended, or `None` when it is."""
-    found = yield from _look(entry)
-    if found is None:
-        if entry.id is not None:
-            _note_end(ledger, entry.name, None)
+def is_usable(identifier: str) -> bool:
+    """Return whether an identifier can be put into a URL."""
+    try:
+        path_segment(identifier, "id")
+    except ValueError:
+        return False
+    return True
+
+
+def _terminate_persistently(ledger: SpendLedger, entry: LedgerEntry) -> Flow[str | None]:
+    """Terminate one entry until its end is seen; returns why it was not, or `None`."""
+    waits = [0.0, *END_WAITS_S]
+    extra = list(TERMINATING_WAITS_S)
+    reason: str | None = None
+    while waits:
+        wait = waits.pop(0)
+        if wait:
+            yield Sleep(wait)
+        current = ledger.find(entry.name) or entry
+        if not current.is_live:
             return None
-        return "no answer to its launch came, and it was not found by its name"
-    if isinstance(found, Job):
-        found = yield from end_job(ledger, found)
-        return None if found.has_ended else f"it is still `{found.status}`"
-    yield from end_instance(ledger, found)
-    return None
+        try:
+            reason, is_terminating = yield from _terminate(ledger, current)
+        except (RuncrateError, ValueError) as error:
+            reason, is_terminating = _message(error), False
+        if reason is None:
+            return None
+        if is_terminating and not waits and extra:
+            waits.append(extra.pop())
+    return reason
 
 
-def _look(entry: LedgerEntry) -> Flow[Instance | Job | None]:
-    """Return an entry's machine or job, by its identifier or its name."""
-    if entry.id is not None:
-        if entry.kind == "job":
-            return (yield from _unless_missing(jobs.get(entry.id)))
-        return (yield from _unless_missing(instances.get(entry.id)))
-    if entry.kind == "job":
-        named = yield from jobs_named(entry.name)
-        return next(iter(named), None)
-    listed = yield from instances.list_instances(search=entry.name)
-    return next((item for item in listed if item.name == entry.name), None)
+def _terminate(ledger: SpendLedger, entry: LedgerEntry) -> Flow[tuple[str | None, bool]]:
+    """Terminate one entry once.
+
+    Returns:
+        Why its end is not certain, or `None`; and whether it says that it is being terminated.
+    """
+    try:
+        resource = yield from _identify(ledger, entry)
+    except RuncrateError as error:
+        if entry.id is None or not is_usable(entry.id) or isinstance(error, _OtherResourceError):
+            raise
+        # It cannot be looked at, which is no reason to let it run.
+        yield from _request_end(entry.kind, entry.id)
+        return error.message, False
+    if resource is None:
+        if entry.id is None or not is_usable(entry.id):
+            return "no response to its launch came, and it was not found by its name", False
+        yield from ledger.run(record_end, ledger, entry, None)
+        return None, False
+    if not resource.has_ended:
+        yield from _request_end(entry.kind, resource.id)
+        seen = yield from _get(entry.kind, resource.id)
+        if seen is not None and seen.id != resource.id:
+            return "the API answers with another resource", False
+        if seen is not None and not seen.has_ended:
+            word = seen.status.lower()
+            return f"it is still `{seen.status}`", word != "running" and word.endswith("ing")
+        resource = seen
+    yield from ledger.run(record_end, ledger, entry, resource)
+    return None, False
 
 
-def _unless_missing(call: Call[T]) -> Flow[T | None]:
+def _identify(ledger: SpendLedger, entry: LedgerEntry) -> Flow[Instance | Job | None]:
+    """Return the resource of an entry; `None` when there is none.
+
+    An identifier came with the response to a launch. When the API shows another name under it
+    than the one that was launched, it was renamed, or the response was of another resource: the
+    one that has the name counts.
+
+    Raises:
+        _OtherResourceError: The identifier is that of another resource.
+    """
+    by_id = None
+    if entry.id is not None and is_usable(entry.id):
+        by_id = yield from _get(entry.kind, entry.id)
+        if by_id is None:
+            return None
+        same_name = by_id.name in ("", entry.name)  # without a name it is not another's
+        if by_id.id == entry.id and (same_name or entry.is_confirmed):
+            yield from ledger.run(ledger.observe, entry, is_running=_is_running(by_id))
+            return by_id
+    by_name = yield from look_up_by_name(entry.kind, entry.name)
+    if by_name is not None:
+        yield from ledger.run(_record_found, ledger, entry, by_name)
+        return by_name
+    if by_id is None:
+        return None
+    reserved_at = entry.reserved_at or datetime.min.replace(tzinfo=UTC)
+    is_renamed = (
+        by_id.id == entry.id
+        and by_id.created_at is not None
+        and by_id.created_at >= reserved_at - CLOCK_SKEW
+    )
+    if not is_renamed:
+        raise _OtherResourceError(
+            f"the identifier {entry.id!r} belongs to another resource ({by_id.name!r}), which was "
+            "left alone"
+        )
+    return by_id
+
+
+class _OtherResourceError(RuncrateError):
+    """The identifier of an entry is that of another resource."""
+
+
+def _settle(ledger: SpendLedger, entry: LedgerEntry) -> Flow[None]:
+    if entry.id is not None and is_usable(entry.id):
+        resource = yield from _get(entry.kind, entry.id)
+        if resource is not None and resource.id != entry.id:
+            return
+        if resource is None or resource.has_ended:
+            yield from ledger.run(record_end, ledger, entry, resource)
+        elif resource.name == entry.name:
+            yield from ledger.run(ledger.observe, entry, is_running=_is_running(resource))
+        return
+    resource = yield from look_up_by_name(entry.kind, entry.name)
+    if resource is not None:
+        yield from ledger.run(_record_found, ledger, entry, resource)
+        if resource.has_ended:
+            yield from ledger.run(record_end, ledger, entry, resource)
+    elif (
+        entry.reserved_at is not None
+        and datetime.now(UTC) - entry.reserved_at > NEVER_APPEARED_AFTER
+    ):
+        yield from ledger.run(ledger.release, entry.name)
+
+
+def _request_end(kind: str, identifier: str) -> Flow[None]:
+    if kind == "job":
+        yield from _unless_missing(_cancel(identifier))
+        return
+    yield from _unless_missing(instances.terminate(identifier))
+
+
+def _cancel(job_id: str) -> Flow[Job]:
+    try:
+        return (yield from jobs.cancel(job_id))
+    except ConflictError:  # it has just ended on its own
+        return (yield from jobs.get(job_id))
+
+
+def _get(kind: str, identifier: str) -> Flow[Instance | Job | None]:
+    if kind == "job":
+        return (yield from _unless_missing(jobs.get(identifier)))
+    return (yield from _unless_missing(instances.get(identifier)))
+
+
+def _unless_missing(call: Operation[T]) -> Flow[T | None]:
     try:
         return (yield from call)
     except NotFoundError:
         return None
 
 
-def _note_end(ledger: SpendLedger, name: str, found: Instance | Job | None) -> None:
-    cost: Decimal | None = found.cost_usd if isinstance(found, Job) else cost_of_instance(found)
-    known: dict[str, Any] = {} if found is None else {"id": found.id}
-    if cost is not None:
-        known["cost_usd"] = cost
-    ledger.note(name, state="ended", **known)
+def _record_found(ledger: SpendLedger, entry: LedgerEntry, resource: Instance | Job) -> None:
+    ledger.note(entry.name, id=resource.id, state="started", is_confirmed=True)
+
+
+def _is_running(resource: Instance | Job) -> bool:
+    return resource.status.lower() == "running"
+
+
+def _reason(result: str | Exception | None) -> str | None:
+    return result if result is None or isinstance(result, str) else _message(result)
+
+
+def _message(error: Exception) -> str:
+    known = isinstance(error, RuncrateError | ValueError)
+    return str(error) if known else type(error).__name__

@@ -23,6 +23,7 @@ from runcrate_core.spending.instances import GuardedInstances
 from runcrate_core.spending.jobs import GuardedJobs
 from runcrate_core.spending.ledger import SpendLedger
 from runcrate_core.spending.limits import SpendLimits
+from runcrate_core.spending.ownership import Ownership
 from runcrate_core.spending.plans import ApproveCallback
 from runcrate_core.spending.reservations import Reservations
 
@@ -35,11 +36,14 @@ class SpendGuard:
         ledger: The ledger to keep; a new one when not given.
         approve: Called before each launch, job and longer lifetime; any result but `True`
             refuses it.
-        may_end_others: Instances whose names lack the prefix may be terminated too.
+        may_end_prefix: Whatever has the prefix of the limits may be terminated. Without it only
+            what the ledger holds: a name is no proof of who started something.
+        may_end_others: Everything may be terminated.
 
     Attributes:
         limits: Spending limits.
         ledger: The resources that were started, and their cost.
+        phase: Replaced when a session is left: tools that wait then stop.
         plan, plan_of, launch, update, terminate: See `spending.instances.GuardedInstances`.
         run_job, cancel_job: See `spending.jobs.GuardedJobs`.
 
@@ -53,6 +57,7 @@ class SpendGuard:
         *,
         ledger: SpendLedger | None = None,
         approve: ApproveCallback | None = None,
+        may_end_prefix: bool = False,
         may_end_others: bool = False,
     ) -> None:
         if not isinstance(limits, SpendLimits):
@@ -63,11 +68,11 @@ class SpendGuard:
         self.limits = limits
         self.ledger = ledger if ledger is not None else SpendLedger()
         approval = Approval(approve)
-        reservations = Reservations(limits, self.ledger)
-        instances = GuardedInstances(
-            limits, self.ledger, approval, reservations, may_end_others=may_end_others
-        )
-        jobs = GuardedJobs(limits, self.ledger, approval, reservations)
+        reservations = Reservations(limits, self.ledger, self)
+        ownership = Ownership(self.ledger, limits, may_end_prefix, may_end_others)
+        parts = (limits, self.ledger, approval, reservations, ownership)
+        instances, jobs = GuardedInstances(*parts), GuardedJobs(*parts)
+        self.phase: object = object()
         self.running = reservations.running
         self.plan = instances.plan
         self.plan_of = instances.plan_of
@@ -82,10 +87,17 @@ class SpendGuard:
         yield from cleanup.settle(self.ledger)
         return self.ledger
 
-    def terminate_all(self, *, exclude: Collection[str] = ()) -> Flow[CleanupReport]:
-        """Terminate every instance and job in the ledger; a failure of one stops no other.
+    def terminate_all(
+        self, *, exclude: Collection[str] = (), session: str | None = None
+    ) -> Flow[CleanupReport]:
+        """Terminate every live instance and job in the ledger, side by side.
 
         Args:
             exclude: Names of those to leave alone.
+            session: Only those that were started in this session.
         """
-        return (yield from cleanup.terminate_all(self.ledger, exclude))
+        return (yield from cleanup.terminate_all(self.ledger, exclude, session=session))
+
+    def interrupt(self) -> None:
+        """Let tools stop waiting. Takes no lock, so that a signal handler may call it."""
+        self.phase = object()

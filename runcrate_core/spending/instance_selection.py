@@ -1,4 +1,4 @@
-"""Choosing among the machines that are offered: the one to launch, the dearest a job may get."""
+"""Instance selection: the cheapest to launch, and the dearest that a job may get."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from runcrate_core.spending.limits import folded, refused
+from runcrate_core.spending.money import known_price
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -76,7 +77,7 @@ def cheapest(
     fitting = [
         item
         for item in offered
-        if item.hourly_rate is not None
+        if known_price(item.hourly_rate) is not None
         and (
             item.gpu_count == gpu_count or (item.gpu_count == 0 and by_name)
             if instance_type_id is None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
-import threading
+import os
+from dataclasses import replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from runcrate_core.api import instances
-from runcrate_core.errors import APIStatusError, InternalServerError, SpendRefusedError
+from runcrate_core.errors import RuncrateError
+from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.steps import Now
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.instance_selection import cheapest, price_of
@@ -20,11 +23,11 @@ if TYPE_CHECKING:
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.approval import Approval
     from runcrate_core.spending.ledger import SpendLedger
+    from runcrate_core.spending.ledger_storage import StoredPlan
     from runcrate_core.spending.limits import SpendLimits
+    from runcrate_core.spending.ownership import Ownership
     from runcrate_core.spending.reservations import Reservations
 
-# Plans that are kept; an agent that makes more has lost its way, and the oldest are dropped.
-MAX_PLANS: Final = 100
 # A change of its lifetime never terminates an instance sooner (official SDK 0.5.0).
 SOONEST_STOP_MINUTES: Final = 2
 _SECONDS_PER_MINUTE: Final = 60
@@ -39,16 +42,13 @@ class GuardedInstances:
         ledger: SpendLedger,
         approval: Approval,
         reservations: Reservations,
-        *,
-        may_end_others: bool,
+        ownership: Ownership,
     ) -> None:
         self._limits = limits
         self._ledger = ledger
         self._approval = approval
         self._reservations = reservations
-        self._may_end_others = may_end_others
-        self._plans: dict[str, LaunchPlan] = {}
-        self._plans_lock = threading.Lock()
+        self._ownership = ownership
 
     def plan(
         self,
@@ -61,19 +61,19 @@ class GuardedInstances:
         name: str | None = None,
         **options: Any,
     ) -> Flow[LaunchPlan]:
-        """Choose the cheapest machine that fits, and show what launching it would do.
+        """Choose the cheapest instance type that fits, and show the cost of launching it.
 
         Args:
             gpu_type: GPU to look for; any allowed one when not given.
             region: Region to look in; any allowed one when not given.
             gpu_count: How many GPUs.
-            instance_type_id: One machine of `instances.list_types`, instead of the cheapest.
+            instance_type_id: An entry of `instances.list_types`, instead of the cheapest.
             max_runtime_minutes: Its lifetime, which must be given.
-            name: The end of its name; the prefix of the limits is put before it.
+            name: A part of its name, between the prefix of the limits and a unique suffix.
             options: Further fields of `instances.create`.
 
         Raises:
-            SpendRefusedError: The limits forbid it, or no machine fits.
+            SpendRefusedError: The limits forbid it, or no instance type fits.
         """
         self._limits.check_request(
             gpu_type=gpu_type,
@@ -102,159 +102,196 @@ class GuardedInstances:
             made_at=(yield from Now()),
             options=options,
         )
-        self._keep(plan)
+        yield from self._ledger.run(self._ledger.save_plan, plan)
         return plan
 
     def plan_of(self, token: str) -> LaunchPlan | None:
-        """Return a plan that was made and not carried out, without asking the API."""
-        with self._plans_lock:
-            return self._plans.get(token)
+        """Return a plan that was made and not launched, without a request."""
+        return self._ledger.plan_of(token)
 
     def launch(self, token: str) -> Flow[Instance]:
-        """Carry out a plan, once.
+        """Launch a plan, once.
 
-        Price and what runs are looked at anew, money is reserved, and only then is anything sent.
+        Age, limits and price are checked before a person is asked and again afterwards; then
+        budget is reserved, and only then is the launch sent. The response is compared with the
+        plan: what is dearer or larger than the limits allow is terminated at once.
 
         Args:
             token: The plan's `token`.
 
         Raises:
             SpendRefusedError: The plan is unknown, used, old or dearer, or was not approved, or
-                the limits forbid it now. Nothing was launched.
-            AmbiguousLaunchError: The answer was lost; the ledger counts it as started.
+                the limits forbid it now; nothing was launched. Or the API launched something
+                beyond the limits, which was terminated.
+            AmbiguousLaunchError: The response was lost; the ledger counts it as started.
         """
-        plan = self._claim(token)
+        ledger = self._ledger
+        stored = yield from ledger.run(ledger.claim_plan, token)
+        plan = stored.plan
         try:
-            plan.check_age((yield from Now()))
-            offered = yield from instances.list_types(gpu_type=plan.gpu_type)
-            plan.check_price(price_of(offered, plan.instance_type_id))
-            creation = instances.create(
-                name=plan.name,
-                instance_type_id=plan.instance_type_id,
-                max_runtime_minutes=plan.max_runtime_minutes,
-                **plan.options,
+            yield from self._check(stored)
+            creation = instances.launch(
+                without_none(
+                    **plan.options,
+                    name=plan.name,
+                    instance_type_id=plan.instance_type_id,
+                    max_runtime_minutes=plan.max_runtime_minutes,
+                ),
+                has_unique_name=True,
             )
-            yield from self._approval.require(plan)
-            yield from self._reservations.reserve(
-                LedgerEntry(
-                    plan.name,
-                    "instance",
-                    plan.price_per_hour,
-                    plan.max_runtime_minutes,
-                    plan.gpu_count,
-                )
+            if self._approval.is_required and stored.approved_at is None:
+                yield from self._approval.require(plan)
+                yield from ledger.run(ledger.approve_plan, token)
+                stored = replace(stored, approved_at=datetime.now(UTC))
+                yield from self._check(stored)
+            entry = LedgerEntry(
+                plan.name,
+                "instance",
+                plan.price_per_hour,
+                plan.max_runtime_minutes,
+                plan.gpu_count,
+                approved_at=stored.approved_at,
             )
+            yield from self._reservations.reserve(entry, plan_token=token)
         except BaseException:
-            self._keep(plan)  # nothing was sent, so it may be tried again while it is young
+            ledger.unclaim_plan(token)  # nothing was sent, so it may be tried again
             raise
-        return (yield from self._reservations.launch(plan.name, creation))
+        return (yield from self._reservations.launch(entry, creation))
 
     def update(self, instance_id: str, *, max_runtime_minutes: int) -> Flow[Instance]:
-        """Change the lifetime of a machine of the ledger, within the limits.
+        """Change the lifetime of an instance of the ledger, within the limits.
 
-        The server never ends a machine sooner than two minutes after a change, so that changes
-        near its end would prolong its life without end: that time is counted, and the lifetime of
-        the limits is exceeded by two minutes at most.
+        The server never terminates an instance sooner than two minutes after a change, so changes
+        near its end would prolong it without end: that time is counted, and the lifetime of the
+        limits is exceeded by two minutes at most.
 
         Args:
             instance_id: Identifier.
-            max_runtime_minutes: Its whole life, from when it first ran.
+            max_runtime_minutes: Its whole lifetime, from when it first ran.
 
         Raises:
-            SpendRefusedError: It was not started here, the limits forbid it, or a longer life
+            SpendRefusedError: It was not started here, the limits forbid it, or a longer lifetime
                 was not approved. Nothing was changed.
+            RuncrateError: The change failed. Where it may have been made, the ledger counts the
+                longer lifetime.
         """
         self._limits.check_request(
             gpu_type=None, region=None, gpu_count=1, runtime_minutes=max_runtime_minutes
         )
         instance = yield from self._own(instance_id, "changed")
-        entry = self._ledger.find(instance.id)
-        before = 0 if entry is None else entry.max_runtime_minutes
+        entry = next((known for known in self._ledger.live if known.id == instance.id), None)
+        if entry is None:
+            raise refused(
+                f"no running instance in the ledger is called {instance.name!r}",
+                "Launch an instance with the lifetime that is needed",
+                "Nothing was changed.",
+            )
+        before = entry.max_runtime_minutes
         longest = max(max_runtime_minutes, before + SOONEST_STOP_MINUTES)
         if longest > self._limits.max_runtime_minutes + SOONEST_STOP_MINUTES:
             raise refused(
-                f"the life of {instance.name!r} was changed at its end before, and could exceed "
-                f"{self._limits.max_runtime_minutes} minutes",
+                f"the lifetime of {instance.name!r} was changed near its end before, and could "
+                f"exceed {self._limits.max_runtime_minutes} minutes",
                 "Let it end, or terminate it",
                 "Nothing was changed.",
             )
-        if entry is not None and max_runtime_minutes > before:
+        if max_runtime_minutes > before:
             price = entry.price_per_hour
-            yield from self._approval.require(
-                LifetimeExtension(entry.name, price, before, max_runtime_minutes)
-            )
-        self._ledger.extend(instance.name, longest, self._limits)
-        try:
-            after = yield from instances.update(
-                instance.id, max_runtime_minutes=max_runtime_minutes
-            )
-        except APIStatusError as error:
-            if not isinstance(error, InternalServerError):  # else it may have been changed
-                self._ledger.note(instance.name, max_runtime_minutes=before)
-            raise
-        minutes = lifetime_minutes(after, max_runtime_minutes)
+            extension = LifetimeExtension(entry.name, price, before, max_runtime_minutes)
+            yield from self._approval.require(extension)
+        yield from self._ledger.run(self._ledger.extend, entry.name, longest, self._limits)
+        changed = yield from self._changed(entry, instance, max_runtime_minutes)
+        minutes = lifetime_minutes(changed, max_runtime_minutes)
         if minutes is not None:
-            self._ledger.note(instance.name, max_runtime_minutes=minutes)
-        return after
+            yield from self._ledger.run(self._ledger.note, entry.name, max_runtime_minutes=minutes)
+        return changed
 
     def terminate(self, instance_id: str, *, expected_name: str | None = None) -> Flow[Instance]:
-        """End a machine, and record what it cost.
+        """Terminate an instance, and record its end and cost once that is seen.
 
         Args:
             instance_id: Identifier.
             expected_name: The name it must have, as a check against a mistaken identifier.
 
         Returns:
-            The machine after its end.
+            The instance as last seen: look at its `has_ended`.
 
         Raises:
-            SpendRefusedError: It is not one of its own, or has another name. It runs on.
+            SpendRefusedError: It is not one of its own, or has another name. It continues.
         """
-        instance = yield from self._own(instance_id, "ended", expected_name)
-        return (yield from cleanup.end_instance(self._ledger, instance))
+        instance = yield from self._own(instance_id, "terminated", expected_name)
+        return (yield from cleanup.terminate_instance(self._ledger, instance))
 
-    def _own(self, instance_id: str, what: str, expected_name: str | None = None) -> Flow[Instance]:
+    def _check(self, stored: StoredPlan) -> Flow[None]:
+        """Refuse a plan that is old, beyond the limits or dearer.
+
+        Raises:
+            SpendRefusedError: It is.
+        """
+        plan = stored.plan
+        now = yield from Now()
+        if stored.asked_at is None:  # otherwise it waits for the answer of a person
+            plan.check_age(now, made_here=stored.process == os.getpid())
+        self._limits.check_request(
+            gpu_type=plan.gpu_type,
+            region=plan.region,
+            # An instance without a GPU is planned only by its name.
+            gpu_count=max(plan.gpu_count, 1),
+            runtime_minutes=plan.max_runtime_minutes,
+        )
+        if not self._limits.owns(plan.name):
+            raise refused(f"the plan {plan.token!r} is one of other limits", "Make a new plan")
+        offered = yield from instances.list_types(gpu_type=plan.gpu_type)
+        price = price_of(offered, plan.instance_type_id)
+        plan.check_price(price)
+        self._limits.check_price(price, f"`{plan.instance_type_id}`")
+
+    def _changed(self, entry: LedgerEntry, instance: Instance, minutes: int) -> Flow[Instance]:
+        """Send a change of lifetime; one whose response was lost is looked up."""
+        try:
+            changed = yield from instances.update(instance.id, max_runtime_minutes=minutes)
+        except RuncrateError as error:
+            if not error.may_have_been_received:
+                yield from self._ledger.run(
+                    self._ledger.note, entry.name, max_runtime_minutes=entry.max_runtime_minutes
+                )
+                raise
+            try:
+                seen = yield from instances.get(instance.id)
+            except RuncrateError:
+                raise error from None
+            if seen.id != instance.id or seen.max_runtime_minutes != minutes:
+                raise
+            return seen
+        if changed.id == instance.id:
+            return changed
+        seen = yield from instances.get(instance.id)
+        self._ownership.require(seen, instance.id, "verified")
+        return seen
+
+    def _own(
+        self, instance_id: str, action: str, expected_name: str | None = None
+    ) -> Flow[Instance]:
         instance = yield from instances.get(instance_id)
-        if not (self._may_end_others or self._limits.owns(instance.name)):
-            raise SpendRefusedError(
-                f"The machine `{instance.id}` is not one of those that were started here (their "
-                f"names begin with {self._limits.name_prefix!r}), so it was not {what}."
-            )
-        if expected_name is not None and instance.name != expected_name:
-            raise SpendRefusedError(
-                f"The machine `{instance.id}` has another name than {expected_name!r}, so it was "
-                f"not {what}. List the machines and check the identifier."
-            )
+        self._ownership.require(instance, instance_id, action, expected_name)
+        yield from self._ledger.run(cleanup.record_if_ended, self._ledger, instance)
         return instance
 
-    def _keep(self, plan: LaunchPlan) -> None:
-        with self._plans_lock:
-            if len(self._plans) >= MAX_PLANS:
-                self._plans.pop(next(iter(self._plans)))
-            self._plans[plan.token] = plan
 
-    def _claim(self, token: str) -> LaunchPlan:
-        """Take a plan away, so that no other call carries it out too."""
-        with self._plans_lock:
-            plan = self._plans.pop(token, None)
-        if plan is None:
-            raise SpendRefusedError(
-                f"There is no plan `{token}`, or it was carried out already. Nothing was launched. "
-                "Make a plan first; look at what runs before launching again."
-            )
-        return plan
-
-
-def lifetime_minutes(instance: Instance, asked: int) -> int | None:
-    """Return how long a machine lives after a change, as its answer says; `None` if it does not.
+def lifetime_minutes(instance: Instance, requested: int) -> int | None:
+    """Return the lifetime of an instance after a change; `None` if the response does not tell it.
 
     Args:
-        instance: The answer to the change.
-        asked: The lifetime that was asked for.
+        instance: The response to the change.
+        requested: The lifetime that was requested. A response that tells of less makes no sense.
     """
+    if (instance.max_runtime_minutes or 0) > requested:
+        return None
     if instance.deployed_at is None:
-        return asked  # it does not run yet, and its life is counted from when it does
+        # Its lifetime starts when it runs.
+        return None if instance.is_running else requested
     if instance.auto_stop_at is None:
         return None
     seconds = (instance.auto_stop_at - instance.deployed_at).total_seconds()
-    return math.ceil(seconds / _SECONDS_PER_MINUTE)
+    minutes = math.ceil(seconds / _SECONDS_PER_MINUTE)
+    return minutes if minutes >= requested else None

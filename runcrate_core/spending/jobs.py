@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from runcrate_core.api import instances, job_submissions, jobs
-from runcrate_core.errors import SpendRefusedError
-from runcrate_core.protocol.reconcile import Creation, by_name, create_once
+from runcrate_core.protocol.reconcile import by_name
+from runcrate_core.protocol.steps import Call
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.instance_selection import candidates_of, dearest_for_job
 from runcrate_core.spending.ledger import LedgerEntry
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from runcrate_core.spending.instance_selection import Candidate
     from runcrate_core.spending.ledger import SpendLedger
     from runcrate_core.spending.limits import SpendLimits
+    from runcrate_core.spending.ownership import Ownership
     from runcrate_core.spending.reservations import Reservations
 
 MAX_RETRIES: Final = 10
@@ -40,11 +42,13 @@ class GuardedJobs:
         ledger: SpendLedger,
         approval: Approval,
         reservations: Reservations,
+        ownership: Ownership,
     ) -> None:
         self._limits = limits
         self._ledger = ledger
         self._approval = approval
         self._reservations = reservations
+        self._ownership = ownership
 
     def run(
         self,
@@ -60,42 +64,39 @@ class GuardedJobs:
     ) -> Flow[Job]:
         """Submit a job within the limits, once.
 
-        The API chooses its machine, so every machine that it may choose must be within the
-        limits, and what the dearest of them costs is reserved, for each attempt.
+        The API chooses its instance, so every instance type that it may choose must be within the
+        limits, and the cost of the dearest is reserved, for each attempt.
 
         Args:
             command: Shell command.
             gpu_type: GPU, or several to try in order; one may carry its count (`A100-80GB:2`).
-            max_runtime_minutes: Longest life of each attempt, which must be given.
-            gpu_count: GPUs of the machine where `gpu_type` does not say.
+            max_runtime_minutes: Lifetime of each attempt, which must be given.
+            gpu_count: GPUs of the instance where `gpu_type` does not say.
             region: Where it must run; must be given when the limits name regions.
             max_retries: Further attempts after a failed one, 0 to 10.
-            name: The end of its name; the prefix of the limits is put before it.
+            name: A part of its name, between the prefix of the limits and a unique suffix.
             options: Further fields of `jobs.run`.
 
         Raises:
             SpendRefusedError: The limits forbid it, or it was not approved. Nothing was sent.
-            AmbiguousLaunchError: The answer was lost; the ledger counts it as started.
+            AmbiguousLaunchError: The response was lost; the ledger counts it as started.
         """
         wanted = candidates_of(gpu_type, gpu_count)
         self._check(wanted, region, max_runtime_minutes)
         attempts = 1 + _whole_retries(max_retries)
-        dearest: list[InstanceType] = []
-        for candidate in wanted:
-            offered = yield from instances.list_types(gpu_type=candidate.gpu_type)
-            dearest.append(dearest_for_job(offered, self._limits, candidate, region))
+        price, gpus = yield from self._dearest(wanted, region)
         plan = JobPlan(
             name=self._reservations.unique_name(name),
             command=command,
             gpu_types=tuple(candidate.spelled for candidate in wanted),
-            gpu_count=max(item.gpu_count for item in dearest),
+            gpu_count=gpus,
             region=region,
-            price_per_hour=max(item.hourly_rate or Decimal() for item in dearest),
+            price_per_hour=price,
             max_runtime_minutes=max_runtime_minutes or 0,
             attempts=attempts,
             options=options,
         )
-        submission = job_submissions.run(
+        body = job_submissions.job_body(
             command=command,
             gpu_type=list(plan.gpu_types),
             max_runtime_minutes=plan.max_runtime_minutes,
@@ -107,38 +108,62 @@ class GuardedJobs:
                 "tags": {**(options.get("tags") or {}), JOB_TAG: self._limits.name_prefix},
             },
         )
-        yield from self._approval.require(plan)
-        yield from self._reservations.reserve(
-            LedgerEntry(
-                plan.name,
-                "job",
-                plan.price_per_hour,
-                plan.max_runtime_minutes,
-                plan.gpu_count,
-                attempts=plan.attempts,
-            )
+        creation = job_submissions.submit(
+            body, by_name(plan.name, partial(_listed, plan.name), is_unique=True)
         )
-        creation = Creation(
-            what="job",
-            name=plan.name,
-            look_up=f"jobs.list(q={plan.name!r})",
-            find=by_name(plan.name, partial(cleanup.jobs_named, plan.name)),
+        approved_at = None
+        if self._approval.is_required:
+            yield from self._approval.require(plan)
+            approved_at = datetime.now(UTC)
+            price, gpus = yield from self._dearest(wanted, region)
+            if price > plan.price_per_hour or gpus > plan.gpu_count:
+                raise refused(
+                    f"the price rose from {plan.price_per_hour} to {price} USD an hour, or more "
+                    "GPUs are needed, since the job was approved",
+                    "Ask again",
+                )
+        entry = LedgerEntry(
+            plan.name,
+            "job",
+            plan.price_per_hour,
+            plan.max_runtime_minutes,
+            plan.gpu_count,
+            attempts=plan.attempts,
+            approved_at=approved_at,
         )
-        return (yield from self._reservations.launch(plan.name, create_once(submission, creation)))
+        yield from self._reservations.reserve(entry)
+        return (yield from self._reservations.launch(entry, creation))
 
     def cancel(self, job_id: str) -> Flow[Job]:
-        """Cancel a job, and record what it cost. One that has ended otherwise stays as it is.
+        """Cancel a job, and record its end and cost once that is seen.
+
+        Args:
+            job_id: Identifier.
+
+        Returns:
+            The job as last seen: look at its `has_ended`. One that has ended stays as it is.
 
         Raises:
-            SpendRefusedError: It is not one of its own. It goes on.
+            SpendRefusedError: It is not one of its own. It continues.
         """
         job = yield from jobs.get(job_id)
-        if not self._limits.owns(job.name):
-            raise SpendRefusedError(
-                f"The job `{job.id}` is not one of those that were started here (their names "
-                f"begin with {self._limits.name_prefix!r}), so it was not cancelled."
-            )
-        return (yield from cleanup.end_job(self._ledger, job))
+        self._ownership.require(job, job_id, "cancelled")
+        return (yield from cleanup.cancel_job(self._ledger, job))
+
+    def _dearest(
+        self, wanted: Sequence[Candidate], region: str | None
+    ) -> Flow[tuple[Decimal, int]]:
+        """Return the highest price and the most GPUs of the instance types that a job may get.
+
+        Raises:
+            SpendRefusedError: One of them is beyond the limits.
+        """
+        dearest: list[InstanceType] = []
+        for candidate in wanted:
+            offered = yield from instances.list_types(gpu_type=candidate.gpu_type)
+            dearest.append(dearest_for_job(offered, self._limits, candidate, region))
+        price = max(item.hourly_rate or Decimal() for item in dearest)
+        return price, max(item.gpu_count for item in dearest)
 
     def _check(
         self, wanted: Sequence[Candidate], region: str | None, runtime_minutes: int | None
@@ -156,6 +181,11 @@ class GuardedJobs:
                 "a job without `region` may run anywhere",
                 f"Give one of {', '.join(self._limits.regions)}",
             )
+
+
+def _listed(name: str) -> Call[list[Job]]:
+    call = jobs.list_jobs(q=name)
+    return Call(call.request, lambda response: list(call.parse(response).items))
 
 
 def _whole_retries(value: object) -> int:

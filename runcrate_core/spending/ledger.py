@@ -1,33 +1,57 @@
-"""The ledger: what was started under some limits, and what it costs."""
+"""The ledger: resources that were started under some limits, and their cost."""
 
 from __future__ import annotations
 
+import os
 import threading
-from collections.abc import Iterable
+import weakref
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from functools import partial
+from typing import Any, Final, Self, TypeVar
 
 from runcrate_core.errors import ConfigurationError, SpendRefusedError
+from runcrate_core.protocol.steps import Flow, RunInThread
+from runcrate_core.spending.ledger_storage import (
+    LedgerStorage,
+    MemoryStorage,
+    Records,
+    SqliteStorage,
+    StoredPlan,
+    process_is_alive,
+)
 from runcrate_core.spending.limits import SpendLimits, refused
 from runcrate_core.spending.money import cents, worst_case
-from runcrate_core.spending.plans import RunningResource
+from runcrate_core.spending.plans import PLAN_LIFETIME_S, LaunchPlan, RunningResource
+
+# Plans that are kept; an agent that makes more has lost its way, and the oldest are dropped.
+MAX_PLANS: Final = 100
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One machine in the ledger.
+    """One instance or job in the ledger.
 
     Attributes:
         name: Its name.
         kind: `instance` or `job`.
-        price_per_hour: USD; of a job the highest that its machine may have.
+        price_per_hour: USD; of a job the highest that its instance may have.
         max_runtime_minutes: Its lifetime, of a job that of each attempt.
         gpu_count: Its GPUs.
         id: Its identifier, once known.
-        state: `reserved` (not sent yet), `started`, `unknown` (the answer was lost) or `ended`.
-        cost_usd: What it did cost, once it has ended and that is known.
-        attempts: How often a job may be tried.
+        state: `reserved` (not sent yet), `started`, `unknown` (the response was lost) or `ended`.
+        cost_usd: Its cost, once it has ended and that is known.
+        attempts: Maximum number of attempts of a job.
+        session: The session in which it was started.
+        process: Identifier of the process that started it.
+        is_confirmed: The API has shown this identifier with this name.
+        approved_at: When a person approved it.
+        reserved_at: When its budget was reserved, by this computer's clock.
+        running_from: When it was first seen running.
+        running_until: When it was last seen running.
     """
 
     name: str
@@ -39,10 +63,17 @@ class LedgerEntry:
     state: str = "reserved"
     cost_usd: Decimal | None = None
     attempts: int = 1
+    session: str | None = None
+    process: int | None = None
+    is_confirmed: bool = False
+    approved_at: datetime | None = None
+    reserved_at: datetime | None = None
+    running_from: datetime | None = None
+    running_until: datetime | None = None
 
     @property
     def is_live(self) -> bool:
-        """Whether it costs money, or may."""
+        """It costs money, or may."""
         return self.state != "ended"
 
     @property
@@ -52,35 +83,72 @@ class LedgerEntry:
             return self.cost_usd
         return worst_case(self.price_per_hour, self.max_runtime_minutes, self.attempts)
 
+    @property
+    def observed_usd(self) -> Decimal:
+        """USD of the time during which it was seen running: it cost no less."""
+        if self.running_from is None or self.running_until is None:
+            return Decimal()
+        seconds = int((self.running_until - self.running_from).total_seconds())
+        return max(Decimal(), self.price_per_hour * seconds / 3600)
+
 
 class SpendLedger:
-    """What was started under some limits, and what it costs. Safe for threads and tasks.
+    """Resources that were started under some limits, and their cost.
 
-    Money is reserved before anything is sent, so calls at the same time cannot exceed a limit
-    together.
+    Budget is reserved before anything is sent, so calls at the same time cannot exceed a limit
+    together. Without a path the ledger is in memory: safe for threads and tasks, and refused in a
+    forked process. With one it is a SQLite file, shared by all processes of this computer that
+    open it: plans, reservations, approvals and outcomes survive restarts and hard kills.
+
+    Args:
+        path: A file on a local disk; made when it is missing. In memory when not given.
+        storage: Another storage, instead of either.
+
+    Raises:
+        ConfigurationError: The file is on a network disk, is not a ledger, or cannot be written.
+
+    Example:
+        ```python
+        ledger = SpendLedger("budget.db")
+        toolkit = RuncrateToolkit(limits=SpendLimits(max_total_usd=20), ledger=ledger)
+        ```
     """
 
-    def __init__(self) -> None:
-        self._entries: dict[str, LedgerEntry] = {}
-        self._lock = threading.Lock()
-        self._closed_because: str | None = None
-        self._in_session = False
-        self._phase = object()
+    def __init__(
+        self, path: str | os.PathLike[str] | None = None, *, storage: LedgerStorage | None = None
+    ) -> None:
+        if storage is None:
+            storage = MemoryStorage() if path is None else SqliteStorage(path)
+        self._storage = storage
+        self._sessions = _Sessions()
 
-    @property
-    def phase(self) -> object:
-        """What changes when a session is being left: whoever waits for something then stops."""
-        return self._phase
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self  # it is there to be shared
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Pickle the path of a file; another process then opens the same ledger.
+
+        Raises:
+            ConfigurationError: It is in memory, and a copy would allow the budget twice.
+        """
+        if isinstance(self._storage, SqliteStorage):
+            return SpendLedger, (str(self._storage.path),)
+        raise ConfigurationError(
+            "A ledger in memory cannot be given to another process, where its copy would allow "
+            'the budget a second time. Use `SpendLedger("budget.db")`.'
+        )
+
+    # --- entries ---------------------------------------------------------------------------
 
     @property
     def entries(self) -> tuple[LedgerEntry, ...]:
         """Everything started or reserved, oldest first."""
-        with self._lock:
-            return tuple(self._entries.values())
+        with self._storage.transaction(writes=False) as records:
+            return tuple(records.entries())
 
     @property
     def live(self) -> tuple[LedgerEntry, ...]:
-        """What costs money, or may."""
+        """Entries that cost money, or may."""
         return tuple(entry for entry in self.entries if entry.is_live)
 
     @property
@@ -88,133 +156,291 @@ class SpendLedger:
         """USD of everything: true costs where known, else the worst case."""
         return _total(self.entries)
 
+    def find(self, identifier: str) -> LedgerEntry | None:
+        """Return the entry with this identifier or name."""
+        return next((entry for entry in self.entries if identifier in {entry.id, entry.name}), None)
+
     def describe(self) -> str:
-        """Return what was started and what it may cost, a line each."""
+        """Return the entries and their cost, a line each."""
+        entries = self.entries
         lines = [
             f"{entry.kind} {entry.name}: {entry.state}, "
             f"{'cost' if entry.cost_usd is not None else 'at most'} "
             f"{cents(entry.at_most_usd)} USD"
-            for entry in self.entries
+            for entry in entries
         ]
-        return "\n".join([*lines, f"in all at most {cents(self.total_usd)} USD"])
+        return "\n".join([*lines, f"in all at most {cents(_total(entries))} USD"])
+
+    def run(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> Flow[T]:
+        """Call a method of this ledger as a part of a flow: off the event loop if it may wait."""
+        if not self._storage.blocks:
+            return function(*args, **kwargs)
+        return (yield from RunInThread(partial(function, *args, **kwargs)))
 
     def reserve(
-        self, entry: LedgerEntry, limits: SpendLimits, running: Iterable[RunningResource] = ()
+        self,
+        entry: LedgerEntry,
+        limits: SpendLimits,
+        running: Iterable[RunningResource] = (),
+        *,
+        owner: object = None,
+        plan_token: str | None = None,
+        cancelled: threading.Event | None = None,
     ) -> None:
-        """Set money and a place aside, before anything is sent.
+        """Reserve budget and a place, before anything is sent.
 
         Args:
-            entry: What is to be started.
+            entry: The entry of what is to be started.
             limits: The limits.
-            running: What the API says runs under the same limits, for what an earlier program
-                left behind.
+            running: Resources that the API lists under the same limits, for what an earlier
+                program left running.
+            owner: The guard that starts it, for its session.
+            plan_token: The plan that is launched with it, and is used up by it.
+            cancelled: Set when nobody wants the reservation any more.
 
         Raises:
             SpendRefusedError: It would exceed a limit together with what runs or is reserved, or
                 its session is over.
         """
-        with self._lock:
-            if self._closed_because is not None:
-                raise SpendRefusedError(f"{self._closed_because} Nothing was launched.")
-            live = [known for known in self._entries.values() if known.is_live]
-            names = {known.name for known in live}
-            others = [machine for machine in running if machine.name not in names]
-            count = len(live) + len(others)
-            if count >= limits.max_instances:
-                raise refused(
-                    f"{count} machines run or are being started already",
-                    f"Allowed are {limits.max_instances} at once; end one first",
-                )
-            gpus = sum(known.gpu_count for known in live) + sum(
-                machine.gpu_count for machine in others
-            )
-            if gpus + entry.gpu_count > limits.max_gpus:
-                raise refused(
-                    f"{gpus} GPUs are in use and {entry.gpu_count} more were asked for",
-                    f"Allowed are {limits.max_gpus} at once",
-                )
-            left = limits.budget_usd - _total(self._entries.values())
-            if entry.at_most_usd > left:
-                raise refused(
-                    f"it may cost {cents(entry.at_most_usd)} USD",
-                    f"{cents(max(Decimal(), left))} USD of {limits.budget_usd} USD are left; "
-                    "choose a cheaper machine or a shorter life",
-                )
-            self._entries[entry.name] = entry
+        entry = replace(
+            entry,
+            session=self._sessions.session_of(owner),
+            process=os.getpid(),
+            reserved_at=_now(),
+        )
+        with self._storage.transaction(writes=True) as records:
+            if cancelled is not None and cancelled.is_set():
+                raise SpendRefusedError("The call was cancelled. Nothing was launched.")
+            _require_place(records.entries(), entry, limits, list(running))
+            records.save_entry(entry)
+            if plan_token is not None:
+                records.delete_plan(plan_token)
 
-    def extend(self, name: str, max_runtime_minutes: int, limits: SpendLimits) -> None:
-        """Count another lifetime of an entry, before it is asked for.
+    def extend(self, name: str, max_runtime_minutes: int, limits: SpendLimits) -> LedgerEntry:
+        """Count another lifetime of an entry, before it is requested; return the entry before.
 
         Raises:
-            SpendRefusedError: It would exceed the total, or the ledger has no such entry.
+            SpendRefusedError: It would exceed the total, or the ledger has no such live entry.
         """
-        with self._lock:
-            entry = self._entries.get(name)
+        with self._storage.transaction(writes=True) as records:
+            entries = {entry.name: entry for entry in records.entries()}
+            entry = entries.get(name)
             if entry is None or not entry.is_live:
                 raise refused(
-                    f"no running machine in the ledger is called {name!r}",
-                    "Launch a machine with the lifetime that is needed",
+                    f"no running instance in the ledger is called {name!r}",
+                    "Launch an instance with the lifetime that is needed",
                     "Nothing was changed.",
                 )
             longer = replace(entry, max_runtime_minutes=max_runtime_minutes)
-            others = _total(known for known in self._entries.values() if known.name != name)
+            others = _total(known for known in entries.values() if known.name != name)
             if others + longer.at_most_usd > limits.budget_usd:
                 raise refused(
-                    f"a life of {max_runtime_minutes} minutes may cost "
-                    f"{cents(longer.at_most_usd)} USD, more than is left",
-                    "Choose a shorter life",
+                    f"a lifetime of {max_runtime_minutes} minutes may cost "
+                    f"{cents(longer.at_most_usd)} USD, which exceeds the remaining budget",
+                    "Choose a shorter lifetime",
                     "Nothing was changed.",
                 )
-            self._entries[name] = longer
+            records.save_entry(longer)
+            return entry
 
     def release(self, name: str) -> None:
-        """Forget a reservation: it is certain that nothing was started."""
-        with self._lock:
-            self._entries.pop(name, None)
+        """Drop a reservation: it is certain that nothing was started."""
+        with self._storage.transaction(writes=True) as records:
+            records.delete_entry(name)
 
     def note(self, name: str, **changes: Any) -> None:
-        """Record what became of an entry (`id`, `state`, `cost_usd`, ...).
+        """Record the outcome of an entry (`id`, `state`, `cost_usd`, ...).
 
-        What has ended stays so: the answer to a launch may arrive after the machine was ended.
+        An ended entry stays ended: the response to a launch may arrive after its termination. A
+        cost is never less than the time that was observed.
         """
-        with self._lock:
-            entry = self._entries.get(name)
+        with self._storage.transaction(writes=True) as records:
+            entry = next((entry for entry in records.entries() if entry.name == name), None)
             if entry is None:
                 return
             if not entry.is_live:
                 changes.pop("state", None)
-            self._entries[name] = replace(entry, **changes)
+            if changes.get("cost_usd") is not None:
+                changes["cost_usd"] = max(changes["cost_usd"], entry.observed_usd)
+            changed = replace(entry, **changes)
+            if changed != entry:
+                records.save_entry(changed)
 
-    def find(self, identifier: str) -> LedgerEntry | None:
-        """Return the entry with this identifier or name."""
-        return next((entry for entry in self.entries if identifier in {entry.id, entry.name}), None)
+    def observe(self, entry: LedgerEntry, *, is_running: bool) -> None:
+        """Record that the API has shown an entry's identifier with its name, and it running."""
+        changes: dict[str, Any] = {"is_confirmed": True}
+        if is_running:
+            now = _now()
+            changes |= {"running_from": entry.running_from or now, "running_until": now}
+        elif entry.is_confirmed:
+            return
+        self.note(entry.name, **changes)
 
-    def interrupt(self) -> None:
-        """Begin another `phase`. Takes no lock, so that a signal handler may do it."""
-        self._phase = object()
+    # --- plans -----------------------------------------------------------------------------
 
-    def begin_session(self) -> None:
-        """Take reservations, again after an earlier session.
+    def save_plan(self, plan: LaunchPlan) -> None:
+        """Keep a plan until it is launched.
 
         Raises:
-            ConfigurationError: A session is open: its end would end what this one starts.
+            ValueError: An option of it is not JSON, and the ledger is on disk.
+        """
+        with self._storage.transaction(writes=True) as records:
+            plans = records.plans()
+            forgettable = [known for known in plans if known.asked_at is None] or plans
+            for known in forgettable[: max(0, len(plans) + 1 - MAX_PLANS)]:
+                records.delete_plan(known.plan.token)
+            records.save_plan(StoredPlan(plan, os.getpid()))
+
+    def plan_of(self, token: str) -> LaunchPlan | None:
+        """Return a plan that was made and not launched."""
+        with self._storage.transaction(writes=False) as records:
+            stored = _plan(records, token)
+        return None if stored is None or _is_claimed(stored) else stored.plan
+
+    def open_approval(self, token: str) -> None:
+        """Record that a person is asked to approve a plan, which then waits for the answer."""
+        with self._storage.transaction(writes=True) as records:
+            stored = _plan(records, token)
+            if stored is None or stored.asked_at is not None:
+                return
+            age = (_now() - stored.plan.planned_at).total_seconds()
+            if age <= PLAN_LIFETIME_S:  # an older one is refused anyway
+                records.save_plan(replace(stored, asked_at=_now()))
+
+    def approve_plan(self, token: str) -> None:
+        """Record that a plan was approved."""
+        self._change_plan(token, approved_at=_now())
+
+    def claim_plan(self, token: str) -> StoredPlan:
+        """Claim a plan, so that no other call launches it too.
+
+        Raises:
+            SpendRefusedError: There is no such plan, or another call is launching it.
+        """
+        with self._storage.transaction(writes=True) as records:
+            stored = _plan(records, token)
+            if stored is None or _is_claimed(stored):
+                raise SpendRefusedError(
+                    f"There is no plan {token!r}, or it was launched already. Nothing was "
+                    "launched. Make a plan first; look up what runs before launching again."
+                )
+            records.save_plan(replace(stored, claimed_by=os.getpid()))
+        return stored
+
+    def unclaim_plan(self, token: str) -> None:
+        """Give a plan back that was not launched."""
+        self._change_plan(token, claimed_by=None)
+
+    def _change_plan(self, token: str, **changes: Any) -> None:
+        with self._storage.transaction(writes=True) as records:
+            stored = _plan(records, token)
+            if stored is not None:
+                records.save_plan(replace(stored, **changes))
+
+    # --- sessions --------------------------------------------------------------------------
+
+    def open_session(self, owner: object) -> str:
+        """Open a session of a guard, and return its name; starts are counted to it.
+
+        Raises:
+            ConfigurationError: The guard has an open session: its end would terminate what this
+                one starts.
+        """
+        return self._sessions.open(owner)
+
+    def close_session(self, owner: object, because: str) -> None:
+        """Refuse further starts of a guard, for a reason that is given as a sentence."""
+        self._sessions.close(owner, because)
+
+
+class _Sessions:
+    """Open sessions of this process, by the guard that starts resources in them."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: dict[int, str] = {}
+        self._closed: weakref.WeakKeyDictionary[object, str] = weakref.WeakKeyDictionary()
+        self._last_reason: str | None = None
+
+    def open(self, owner: object) -> str:
+        with self._lock:
+            if id(owner) in self._open:
+                raise ConfigurationError(
+                    "A session of this toolkit is open on this ledger already. Give each agent "
+                    "that runs at the same time a toolkit of its own; they may share the ledger."
+                )
+            name = f"{os.getpid()}-{os.urandom(4).hex()}"
+            self._open[id(owner)] = name
+            self._closed.pop(owner, None)
+            return name
+
+    def close(self, owner: object, because: str) -> None:
+        with self._lock:
+            self._open.pop(id(owner), None)
+            self._closed[owner] = because
+            self._last_reason = because
+
+    def session_of(self, owner: object) -> str | None:
+        """Return the session to which a start is counted: the guard's own, or the last opened.
+
+        Raises:
+            SpendRefusedError: The guard's session, or the only one, is over.
         """
         with self._lock:
-            if self._in_session:
-                raise ConfigurationError(
-                    "A session is open on this ledger already. Give each agent that runs at the "
-                    "same time a toolkit, or a ledger, of its own."
-                )
-            self._in_session = True
-            self._closed_because = None
+            own = self._open.get(id(owner))
+            if own is not None:
+                return own
+            reason = self._closed.get(owner) if owner is not None else None
+            if reason is None and self._open:
+                return next(reversed(self._open.values()))
+            reason = reason or self._last_reason
+            if reason is not None:
+                raise SpendRefusedError(f"{reason} Nothing was launched.")
+            return None
 
-    def end_session(self, because: str) -> None:
-        """Refuse everything further, for a reason that is given as a sentence."""
-        self.interrupt()
-        with self._lock:
-            self._in_session = False
-            self._closed_because = because
+
+def _require_place(
+    entries: list[LedgerEntry],
+    entry: LedgerEntry,
+    limits: SpendLimits,
+    running: list[RunningResource],
+) -> None:
+    live = [known for known in entries if known.is_live]
+    names, identifiers = {known.name for known in live}, {known.id for known in live}
+    others = [item for item in running if item.name not in names and item.id not in identifiers]
+    count = len(live) + len(others)
+    if count >= limits.max_instances:
+        raise refused(
+            f"{count} instances or jobs run or are being started already",
+            f"Allowed are {limits.max_instances} at once; terminate one first",
+        )
+    gpus = sum(known.gpu_count for known in live) + sum(item.gpu_count for item in others)
+    if gpus + entry.gpu_count > limits.max_gpus:
+        raise refused(
+            f"{gpus} GPUs are in use and {entry.gpu_count} more were requested",
+            f"Allowed are {limits.max_gpus} at once",
+        )
+    left = limits.budget_usd - _total(entries)
+    if entry.at_most_usd > left:
+        raise refused(
+            f"it may cost {cents(entry.at_most_usd)} USD",
+            f"{cents(max(Decimal(), left))} USD of {limits.budget_usd} USD are left; "
+            "choose a cheaper instance or a shorter lifetime",
+        )
+
+
+def _plan(records: Records, token: str) -> StoredPlan | None:
+    return next((stored for stored in records.plans() if stored.plan.token == token), None)
+
+
+def _is_claimed(stored: StoredPlan) -> bool:
+    """Whether another call launches it; one of a process that was killed does not."""
+    return stored.claimed_by is not None and process_is_alive(stored.claimed_by)
 
 
 def _total(entries: Iterable[LedgerEntry]) -> Decimal:
     return sum((entry.at_most_usd for entry in entries), Decimal())
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -1,4 +1,4 @@
-"""What an agent may spend."""
+"""Spending limits of an agent."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Final
 
 from runcrate_core.errors import SpendRefusedError
-from runcrate_core.spending.money import usd
+from runcrate_core.spending.money import known_price, usd
 
 # The server accepts lifetimes in this range (official SDK 0.5.0).
 MIN_RUNTIME_MINUTES: Final = 5
@@ -22,20 +22,20 @@ _NOT_SENT: Final = "Nothing was launched."
 
 @dataclass(frozen=True)
 class SpendLimits:
-    """What an agent may spend. The defaults are small on purpose.
+    """Spending limits of an agent. The defaults are small on purpose.
 
     Attributes:
-        max_price_per_hour: Most USD an hour of one machine.
-        max_gpus: Most GPUs at once, of all its machines together.
-        max_runtime_minutes: Longest life of one machine, and of each attempt of a job, which the
-            server enforces: 5 to 10080.
-        max_instances: Most machines (instances and jobs) at once.
-        max_total_usd: Most USD of everything started under these limits. Counted is what each
-            machine costs if it lives as long as it may, until its true cost is known.
+        max_price_per_hour: Maximum USD an hour of one instance.
+        max_gpus: Maximum GPUs at once, of all instances and jobs together.
+        max_runtime_minutes: Maximum lifetime of one instance, and of each attempt of a job, which
+            the server enforces: 5 to 10080.
+        max_instances: Maximum number of instances and jobs at once.
+        max_total_usd: Maximum USD of everything started under these limits. Each instance counts
+            with the cost of its whole lifetime until its true cost is known.
         gpu_types: GPUs that may be used, such as `("A100", "RTX 4090")`; any when not given.
         regions: Regions that may be used; any when not given.
-        name_prefix: How the names of its machines begin, at most 40 characters. Others are not
-            touched.
+        name_prefix: Prefix of the names of its instances and jobs, at most 40 characters. What
+            has it counts as running under these limits.
 
     Raises:
         ValueError: A limit is not a positive number, or out of the server's range.
@@ -72,7 +72,7 @@ class SpendLimits:
                 value = (value,)
             object.__setattr__(self, name, None if value is None else tuple(value))
         if not self.name_prefix.strip():
-            raise ValueError("`name_prefix` is empty: an agent could then end any machine.")
+            raise ValueError("`name_prefix` is empty: every instance would count as started here.")
         if len(self.name_prefix) > MAX_PREFIX_LENGTH:
             raise ValueError(f"`name_prefix` must have at most {MAX_PREFIX_LENGTH} characters.")
 
@@ -87,7 +87,7 @@ class SpendLimits:
         return usd(self.max_price_per_hour, "max_price_per_hour")
 
     def owns(self, name: str) -> bool:
-        """Return whether a machine of this name counts as started under these limits."""
+        """Return whether a resource of this name counts as started under these limits."""
         return name.startswith(self.name_prefix)
 
     def check_request(
@@ -128,20 +128,22 @@ class SpendLimits:
                 f"the region {region!r} is not allowed", f"Allowed are {_listed(self.regions)}"
             )
 
-    def check_price(self, price_per_hour: Decimal | None, what: str) -> Decimal:
-        """Return the price of a machine that may be launched.
+    def check_price(self, price_per_hour: Decimal | None, label: str) -> Decimal:
+        """Return the price of an instance that may be launched.
 
         Raises:
-            SpendRefusedError: It is unknown, or above the limit.
+            SpendRefusedError: It is unknown (missing, zero, absurd), or above the limit.
         """
-        if price_per_hour is None:
-            raise refused(f"the price of {what} is not known", "Choose another machine")
-        if price_per_hour > self.price_limit_usd:
+        price = known_price(price_per_hour)
+        if price is None:
+            shown = "" if price_per_hour is None else f" (the API says {price_per_hour})"
+            raise refused(f"the price of {label} is not known{shown}", "Choose another")
+        if price > self.price_limit_usd:
             raise refused(
-                f"{what} costs {price_per_hour} USD an hour",
+                f"{label} costs {price} USD an hour",
                 f"Allowed are at most {self.max_price_per_hour} USD an hour",
             )
-        return price_per_hour
+        return price
 
     def allows_gpu(self, gpu_type: str) -> bool:
         """Return whether a GPU type may be used; upper and lower case do not matter."""

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from runcrate_core.api.instance_types import Instance
 
+# A price beyond these, of any instance, is a mistake and not a price (USD an hour).
+MIN_PRICE_USD: Final = Decimal("0.0001")
+MAX_PRICE_USD: Final = Decimal(10_000)
 _CENT: Final = Decimal("0.01")
 _MINUTES_PER_HOUR: Final = 60
 _SECONDS_PER_HOUR: Final = 3600
@@ -29,6 +32,16 @@ def usd(value: Decimal | float | str, name: str) -> Decimal:
     return amount
 
 
+def known_price(value: Decimal | None) -> Decimal | None:
+    """Return a price of the API, or `None` when it is missing, zero, below zero or absurd.
+
+    Catalogues show such prices for what is sold out or not priced yet.
+    """
+    if value is None or not value.is_finite() or not MIN_PRICE_USD <= value <= MAX_PRICE_USD:
+        return None
+    return value
+
+
 def cents(amount: Decimal) -> Decimal:
     """Return an amount rounded to the cent, as people read it."""
     return amount.quantize(_CENT, ROUND_HALF_UP)
@@ -40,16 +53,18 @@ def worst_case(price_per_hour: Decimal, minutes: int, times: int = 1) -> Decimal
 
 
 def cost_of_instance(instance: Instance | None) -> Decimal | None:
-    """Return what an ended machine cost in USD, or `None` when its times are not known.
+    """Return the cost of a terminated instance in USD, or `None` when it is not known.
 
-    Counted are the whole seconds (GPUs are billed by the second, seed 001) from when it was
-    deployed until its last change, which is its end.
+    Counted are the whole seconds (GPUs are billed by the second, seed 001) from its deployment
+    until its last change, which is its end.
     """
-    if instance is None or not instance.has_ended or instance.cost_per_hour is None:
+    if instance is None or not instance.has_ended or known_price(instance.cost_per_hour) is None:
         return None
     if instance.deployed_at is None:
         return Decimal()  # it ended before it ran
     if instance.updated_at is None:
         return None
     seconds = math.floor((instance.updated_at - instance.deployed_at).total_seconds())
-    return max(Decimal(), instance.cost_per_hour * seconds / _SECONDS_PER_HOUR)
+    if seconds < 0:
+        return None  # an end before its start
+    return (instance.cost_per_hour or Decimal()) * seconds / _SECONDS_PER_HOUR

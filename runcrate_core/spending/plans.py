@@ -1,4 +1,4 @@
-"""What would be done and what it may cost, before anything is sent: what a person approves."""
+"""Plans: what would be done and its worst-case cost, before anything is sent."""
 
 from __future__ import annotations
 
@@ -7,27 +7,39 @@ import re
 import secrets
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any, Final, Protocol
 
 from runcrate_core.spending.limits import refused
-from runcrate_core.spending.money import cents, worst_case
+from runcrate_core.spending.money import cents, known_price, worst_case
 
-# After so long prices and what runs may have changed, and the plan is made anew (seconds).
+# After so long prices and capacity may have changed, and a new plan is needed (seconds). A plan
+# that a person was asked to approve waits for the answer; its price is checked again.
 PLAN_LIFETIME_S: Final = 600.0
-_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9 ._:/-]*")
-_EXTRAS: Final = {
-    "template": "template",
-    "image": "image",
-    "storage_id": "with the volume",
-    "ssh_key_id": "login with the SSH key",
-}
-# As much of a command as a person reads before approving it.
-_SHOWN_COMMAND: Final = 400
+# One word: with blanks, or full stops and blanks, a name could pass for a sentence of the prompt.
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/-]{0,127}")
+# Options that the sentence shows already, or that are shown after the others.
+_SHOWN_ELSEWHERE: Final = frozenset(
+    {
+        "command",
+        "gpu_count",
+        "gpu_type",
+        "max_retries",
+        "max_runtime_minutes",
+        "name",
+        "region",
+        "startup_commands",
+    }
+)
+# Options whose values may be secrets: only the names of their fields are shown.
+_SECRET_OPTIONS: Final = frozenset({"env", "env_vars", "image_registry_auth"})
+# The longest command that a tool takes is shown whole.
+MAX_SHOWN_TEXT: Final = 16_000
 
 
 class Proposal(Protocol):
-    """What somebody is asked to approve.
+    """A plan that a person is asked to approve.
 
     Attributes:
         name: Name of the machine or job.
@@ -57,7 +69,7 @@ ApproveCallback = Callable[[Proposal], bool | Awaitable[bool]]
 
 @dataclass(frozen=True)
 class RunningResource:
-    """A machine that runs already, as a plan shows it."""
+    """An instance or job that runs already, as a plan shows it."""
 
     id: str
     name: str
@@ -69,7 +81,7 @@ class RunningResource:
 
 @dataclass(frozen=True)
 class LaunchPlan:
-    """What a launch would do and cost, before anything is started.
+    """A launch and its cost, before anything is started.
 
     Attributes:
         token: Names the plan when it is carried out.
@@ -81,7 +93,8 @@ class LaunchPlan:
         price_per_hour: USD, when the plan was made.
         max_runtime_minutes: Its lifetime, which the server enforces.
         running: What runs under the same limits already.
-        made_at: Monotonic seconds, for its age.
+        made_at: Monotonic seconds, for its age in the process that made it.
+        planned_at: When it was made, for its age in other processes.
         options: Further fields of the create request.
     """
 
@@ -95,6 +108,7 @@ class LaunchPlan:
     running: tuple[RunningResource, ...] = ()
     made_at: float = 0.0
     options: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    planned_at: datetime = field(default_factory=lambda: datetime.now(UTC))
     token: str = field(default_factory=lambda: f"plan-{secrets.token_hex(6)}")
 
     @property
@@ -104,34 +118,44 @@ class LaunchPlan:
 
     def describe(self) -> str:
         """Return one line for a person who is asked to approve."""
-        where = f" in {self.region}" if self.region else ""
+        where = f" in {plain(self.region)}" if self.region else ""
         return (
-            f"{self.name}: {self.gpu_count} x {self.gpu_type}{where} at {self.price_per_hour} USD "
-            f"an hour for at most {self.max_runtime_minutes} minutes: at most "
-            f"{self.worst_case_usd} USD{_extras(self.options)}"
+            f"{self.name}: {self.gpu_count} x {plain(self.gpu_type)}{where} at "
+            f"{self.price_per_hour} USD an hour for at most {self.max_runtime_minutes} minutes: at "
+            f"most {self.worst_case_usd} USD{_extras(self.options)}"
         )
 
-    def check_age(self, now: float) -> None:
-        """Refuse a plan that is too old to be carried out.
+    def check_age(self, now: float, *, made_here: bool = True) -> None:
+        """Refuse a plan that is too old to be launched.
+
+        Args:
+            now: Monotonic seconds.
+            made_here: It was made in this process, whose monotonic clock `made_at` is of.
 
         Raises:
             SpendRefusedError: It is older than ten minutes.
         """
-        if now - self.made_at > PLAN_LIFETIME_S:
+        age = now - self.made_at
+        if not made_here:
+            age = (datetime.now(UTC) - self.planned_at).total_seconds()
+        if age > PLAN_LIFETIME_S:
             raise refused(
                 f"the plan `{self.token}` is older than {PLAN_LIFETIME_S / 60:.0f} minutes",
                 "Make a new plan",
             )
 
     def check_price(self, price_now: Decimal | None) -> None:
-        """Refuse a plan whose machine has become dearer, or is no longer offered.
+        """Refuse a plan whose instance type has become dearer, or is no longer offered.
 
         Raises:
-            SpendRefusedError: As said.
+            SpendRefusedError: The price rose, or is not known.
         """
+        price_now = known_price(price_now)
         if price_now is None:
             raise refused(
-                f"the machine of the plan `{self.token}` is no longer offered", "Make a new plan"
+                f"the instance type of the plan `{self.token}` is no longer offered, or its price "
+                "is not known",
+                "Make a new plan",
             )
         if price_now > self.price_per_hour:
             raise refused(
@@ -143,7 +167,7 @@ class LaunchPlan:
 
 @dataclass(frozen=True)
 class JobPlan:
-    """What a job would do and cost, before it is submitted.
+    """A job and its cost, before it is submitted.
 
     Attributes:
         name: The name the job will have.
@@ -178,21 +202,21 @@ class JobPlan:
         tries = f", {self.attempts} times at most" if self.attempts > 1 else ""
         gpus = " or ".join(plain(gpu) for gpu in self.gpu_types)
         return (
-            f"{self.name}: job on {gpus}{where} at up to {self.price_per_hour} USD an hour for at "
-            f"most {self.max_runtime_minutes} minutes{tries}: at most {self.worst_case_usd} USD, "
-            f"running {quoted(self.command)}{_extras(self.options)}"
+            f"{plain(self.name)}: job on {gpus}{where} at up to {self.price_per_hour} USD an hour "
+            f"for at most {self.max_runtime_minutes} minutes{tries}: at most "
+            f"{self.worst_case_usd} USD, running {quoted(self.command)}{_extras(self.options)}"
         )
 
 
 @dataclass(frozen=True)
 class LifetimeExtension:
-    """A machine that would live longer, and so may cost more.
+    """A longer lifetime of an instance, which may cost more.
 
     Attributes:
-        name: Name of the machine.
+        name: Name of the instance.
         price_per_hour: USD.
-        before_minutes: How long it may live now.
-        max_runtime_minutes: How long it may live then.
+        before_minutes: Its lifetime now.
+        max_runtime_minutes: Its lifetime then.
     """
 
     name: str
@@ -208,30 +232,42 @@ class LifetimeExtension:
     def describe(self) -> str:
         """Return one line for a person who is asked to approve."""
         return (
-            f"{self.name}: live for {self.max_runtime_minutes} instead of {self.before_minutes} "
-            f"minutes at {self.price_per_hour} USD an hour: at most {self.worst_case_usd} USD"
+            f"{plain(self.name)}: a lifetime of {self.max_runtime_minutes} instead of "
+            f"{self.before_minutes} minutes at {self.price_per_hour} USD an hour: at most "
+            f"{self.worst_case_usd} USD"
         )
 
 
 def quoted(text: str) -> str:
-    """Return somebody's text in quotes on one line, cut where nobody reads on."""
-    shown = text if len(text) <= _SHOWN_COMMAND else f"{text[:_SHOWN_COMMAND]}…"
-    return json.dumps(shown)
+    """Return untrusted text in quotes on one line, with control and other odd characters escaped.
+
+    A text that is too long to read is cut, with its length.
+    """
+    if len(text) <= MAX_SHOWN_TEXT:
+        return json.dumps(text)
+    shown = json.dumps(text[:MAX_SHOWN_TEXT])
+    return f"{shown} (CUT: the first {MAX_SHOWN_TEXT} of {len(text)} characters)"
 
 
 def plain(text: str) -> str:
-    """Return a short name as it is, and in quotes if it is more than a name."""
+    """Return a name as it is if it is one plain word, and in quotes otherwise."""
     return text if _PLAIN.fullmatch(text) else quoted(text)
 
 
 def _extras(options: Mapping[str, Any]) -> str:
-    """Return what else is asked for and a person wants to know."""
+    """Return the further options that are sent."""
     parts = [
-        f"{what} {plain(str(options[name]))}"
-        for name, what in _EXTRAS.items()
-        if options.get(name) is not None
+        f"{name.replace('_', ' ')} {_option(name, value)}"
+        for name, value in options.items()
+        if value is not None and name not in _SHOWN_ELSEWHERE
     ]
     commands = options.get("startup_commands")
     if commands:
         parts.append(f"running {quoted(' && '.join(commands))} at its start")
     return f" ({'; '.join(parts)})" if parts else ""
+
+
+def _option(name: str, value: Any) -> str:
+    if name in _SECRET_OPTIONS and isinstance(value, Mapping):
+        return "with " + (", ".join(plain(str(key)) for key in value) or "nothing")
+    return plain(value if isinstance(value, str) else json.dumps(value, default=str))

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import re
 import secrets
+import threading
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from runcrate_core.api import instances
-from runcrate_core.errors import AmbiguousLaunchError, RuncrateError
+from runcrate_core.errors import AmbiguousLaunchError, RuncrateError, SpendRefusedError
 from runcrate_core.spending import cleanup
-from runcrate_core.spending.plans import RunningResource
+from runcrate_core.spending.money import cents, known_price
+from runcrate_core.spending.plans import RunningResource, plain
 
 if TYPE_CHECKING:
     from runcrate_core.protocol.steps import Flow
@@ -27,16 +30,18 @@ _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
 
 
 class Reservations:
-    """Reserves budget in a ledger and records the outcome of launches.
+    """Reserves budget in a ledger, launches, and records the outcome.
 
     Args:
         limits: Spending limits.
         ledger: The ledger.
+        owner: The guard, whose session the launches are counted to.
     """
 
-    def __init__(self, limits: SpendLimits, ledger: SpendLedger) -> None:
+    def __init__(self, limits: SpendLimits, ledger: SpendLedger, owner: object = None) -> None:
         self._limits = limits
         self._ledger = ledger
+        self._owner = owner
 
     def running(self) -> Flow[list[RunningResource]]:
         """Return the live instances and jobs under the prefix, whoever started them."""
@@ -69,29 +74,62 @@ class Reservations:
             if not job.has_ended and job.name not in known
         ]
 
-    def reserve(self, entry: LedgerEntry) -> Flow[None]:
+    def reserve(self, entry: LedgerEntry, *, plan_token: str | None = None) -> Flow[None]:
         """Reserve budget and a place for what is to be launched.
+
+        Args:
+            entry: Its entry.
+            plan_token: The plan that is used up by it.
 
         Raises:
             SpendRefusedError: It would exceed a limit. Nothing was launched.
         """
         running = yield from self.running()
-        self._ledger.reserve(entry, self._limits, running)
-
-    def launch(self, name: str, creation: Flow[Started]) -> Flow[Started]:
-        """Run the creation of a reserved resource, and record its outcome."""
+        yield from cleanup.settle_ended(self._ledger, {item.id for item in running})
+        cancelled = threading.Event()
         try:
-            created = yield from creation
-        except AmbiguousLaunchError:
-            self._ledger.note(name, state="unknown")
-            raise
+            yield from self._ledger.run(
+                self._ledger.reserve,
+                entry,
+                self._limits,
+                running,
+                owner=self._owner,
+                plan_token=plan_token,
+                cancelled=cancelled,
+            )
         except (RuncrateError, ValueError):
-            self._ledger.release(name)  # it is certain that nothing was launched
             raise
         except BaseException:
-            self._ledger.note(name, state="unknown")
+            # Its thread may still be waiting for the ledger: then it reserves nothing.
+            cancelled.set()
+            self._ledger.release(entry.name)
             raise
-        self._ledger.note(name, id=created.id, state="started")
+
+    def launch(self, entry: LedgerEntry, creation: Flow[Started]) -> Flow[Started]:
+        """Run the creation of a reserved resource, record its outcome, and verify it.
+
+        Raises:
+            SpendRefusedError: The API launched something dearer or larger than the limits allow;
+                it was terminated, or the message says why it could not be.
+            AmbiguousLaunchError: The response was lost, or did not name what was launched.
+        """
+        ledger, name = self._ledger, entry.name
+        try:
+            created = yield from creation
+        except (RuncrateError, ValueError) as error:
+            is_unknown = isinstance(error, RuncrateError) and error.may_have_been_received
+            if is_unknown or isinstance(error, AmbiguousLaunchError):
+                yield from ledger.run(ledger.note, name, state="unknown")
+            else:  # it is certain that nothing was launched
+                yield from ledger.run(ledger.release, name)
+            raise
+        except BaseException:
+            ledger.note(name, state="unknown")
+            raise
+        if not self._is_identified(entry, created):
+            created = yield from self._identified(entry, created)
+        yield from self._record(entry, created)
+        yield from self._verify(entry, created)
         return created
 
     def unique_name(self, name: str | None) -> str:
@@ -100,3 +138,91 @@ class Reservations:
         rest = _NOT_IN_NAMES.sub("-", rest).strip("-") or "machine"
         suffix = f"-{secrets.token_hex(3)}"
         return f"{self._limits.name_prefix}{rest}"[: _MAX_NAME_LENGTH - len(suffix)] + suffix
+
+    def _is_identified(self, entry: LedgerEntry, created: Started) -> bool:
+        """Tell whether a response names what was launched, by an identifier that can be used."""
+        is_other = any(
+            known.id == created.id and known.name != entry.name for known in self._ledger.entries
+        )
+        same_name = created.name in ("", entry.name)
+        return same_name and not is_other and cleanup.is_usable(created.id)
+
+    def _identified(self, entry: LedgerEntry, created: Started) -> Flow[Started]:
+        """Return what was launched by its name, after a response that does not identify it.
+
+        Raises:
+            AmbiguousLaunchError: It is not listed.
+        """
+        yield from self._ledger.run(self._ledger.note, entry.name, state="unknown")
+        listed = yield from cleanup.look_up_by_name(entry.kind, entry.name)
+        if isinstance(listed, type(created)) and cleanup.is_usable(listed.id):
+            return listed
+        raise AmbiguousLaunchError(
+            f"The {entry.kind} {entry.name!r} was launched, but the response does not identify it, "
+            "and it is not listed under its name. It may run and be charged. Look it up before "
+            "launching another.",
+            name=entry.name,
+            may_have_been_received=True,
+        )
+
+    def _record(self, entry: LedgerEntry, created: Started) -> Flow[None]:
+        """Record an outcome at the price and size of the response, never below the plan's."""
+        price = known_price(created.cost_per_hour) or entry.price_per_hour
+        minutes = created.max_runtime_minutes or entry.max_runtime_minutes
+        yield from self._ledger.run(
+            self._ledger.note,
+            entry.name,
+            id=created.id,
+            state="started",
+            price_per_hour=max(price, entry.price_per_hour),
+            gpu_count=max(created.gpu_count or 0, entry.gpu_count),
+            max_runtime_minutes=max(minutes, entry.max_runtime_minutes),
+        )
+
+    def _verify(self, entry: LedgerEntry, created: Started) -> Flow[None]:
+        """Terminate what is beyond the limits, although its plan was within them.
+
+        Raises:
+            SpendRefusedError: It is.
+        """
+        excess = self._excess(entry)
+        if excess is None:
+            return
+        started = next((known for known in self._ledger.entries if known.name == entry.name), entry)
+        try:
+            report = yield from cleanup.terminate_all(
+                self._ledger,
+                exclude={known.name for known in self._ledger.entries} - {entry.name},
+            )
+            outcome = report.describe()
+        except RuncrateError as error:
+            outcome = f"It could not be terminated: {error.message}"
+        raise SpendRefusedError(
+            f"The API launched something else than was planned: {plain(started.name)} "
+            f"({created.id!r}) {excess}. It counts with its real price. {outcome}"
+        )
+
+    def _excess(self, planned: LedgerEntry) -> str | None:
+        entries = self._ledger.entries
+        entry = next((known for known in entries if known.name == planned.name), planned)
+        limits = self._limits
+        if entry.price_per_hour > limits.price_limit_usd:
+            return (
+                f"costs {entry.price_per_hour} USD an hour, and the limit is "
+                f"{limits.price_limit_usd}"
+            )
+        gpus = sum(known.gpu_count for known in entries if known.is_live)
+        if entry.gpu_count > planned.gpu_count and gpus > limits.max_gpus:
+            return f"has {entry.gpu_count} GPUs, and the limit is {limits.max_gpus} in all"
+        if entry.max_runtime_minutes > max(planned.max_runtime_minutes, limits.max_runtime_minutes):
+            return (
+                f"may run for {entry.max_runtime_minutes} minutes, and the limit is "
+                f"{limits.max_runtime_minutes}"
+            )
+        total = sum((known.at_most_usd for known in entries), Decimal())
+        if entry.at_most_usd > planned.at_most_usd and total > limits.budget_usd:
+            return (
+                f"may cost {cents(entry.at_most_usd)} USD, which exceeds the remaining budget of "
+                f"{limits.budget_usd} USD"
+            )
+        return None

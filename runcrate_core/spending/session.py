@@ -1,10 +1,10 @@
-"""Sessions: whatever happens in one, what was started in it is ended on the way out."""
+"""Sessions: whatever happens in one, what was started in it is terminated on the way out."""
 
 from __future__ import annotations
 
 import asyncio
-import functools
 import logging
+import os
 import signal
 import threading
 import time
@@ -14,42 +14,44 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from runcrate_core.client import AsyncRuncrate, Runcrate
 from runcrate_core.spending.cleanup import CleanupReport
 from runcrate_core.spending.guard import SpendGuard
+from runcrate_core.spending.session_signals import HANDLERS, TERMINATED
 from runcrate_core.sync_async_clients import SyncAsyncClients
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-    from types import FrameType, TracebackType
+    from collections.abc import Callable
+    from types import TracebackType
 
     from runcrate_core.protocol.steps import Flow
 
-# How long leaving a session may take, in seconds: what has not ended then ends by its lifetime.
+# How long leaving a session may take (seconds): what has not ended then ends by its lifetime.
 END_TIMEOUT_S: Final = 90.0
-# Of each request on the way out: seconds of silence, and repeats, as it is asked again anyway.
+# Of each request on the way out: seconds of silence, and retries, as it is sent again anyway.
 _CLEANUP_OPTIONS: Final = {"timeout": 20.0, "max_retries": 1}
-_TERMINATED: Final = 128 + signal.SIGTERM
-_OVER: Final = "The session in which machines could be started is over."
+_OVER: Final = "The session in which instances and jobs could be started is over."
 _SHOWN_TRACE: Final = 3
 
 logger = logging.getLogger("runcrate_core")
 
 
 class SpendSession:
-    """Ends what was started in it when it is left: by its end, an exception or a cancellation.
+    """Terminates what was started in it when it is left: by its end, an exception, a cancellation.
 
     Ctrl-C and, in the main thread, SIGTERM leave it as exceptions do (SIGTERM as `SystemExit`),
-    unless the program has handlers of its own, and tools stop waiting in other threads. Ending
-    takes at most `timeout` seconds, in which neither a further signal nor a further cancellation
-    breaks it off. After a hard kill, machines end by the lifetime that they were launched with.
+    unless the program has handlers of its own, and tools stop waiting in other threads. Resources
+    are terminated side by side, within `timeout` seconds in all. Neither further signals, however
+    many, nor further cancellations interrupt that. After a hard kill, instances end by the
+    lifetime that they were launched with.
 
-    Nothing can be started between the end of a session and the beginning of the next.
+    Nothing can be started between the end of a session and the beginning of the next. Several
+    agents may share a ledger, each with a session of its own: each terminates what it started.
 
     Args:
-        guard: What may be started; without one there is nothing to end.
-        client: Who ends it; either kind serves `with` and `async with`.
-        timeout: Most seconds that leaving takes.
+        guard: The guard that starts resources; without one there is nothing to terminate.
+        client: The client that terminates them; either kind serves `with` and `async with`.
+        timeout: Maximum seconds that leaving takes.
 
     Attributes:
-        report: After the session: what was ended and what could not be. The latter is also a
+        report: After the session: what ended, and whose end was not seen. The latter is also a
             note on the exception that left the session, or a warning, and logged as an error.
 
     Example:
@@ -72,12 +74,13 @@ class SpendSession:
         self._owns_clients = not isinstance(client, SyncAsyncClients)
         self._clients = client if isinstance(client, SyncAsyncClients) else SyncAsyncClients(client)
         self._timeout = timeout
-        self._spared: frozenset[str] = frozenset()
-        self._signals = _Signals()
+        self._name: str | None = None
+        self._process = 0
+        self._signals: set[int] = set()
+        self._act: Callable[[int], None] = self._interrupt
 
     def __enter__(self) -> Self:
-        self._begin(self._clients.sync)
-        self._signals.install({signal.SIGTERM: self._exit, signal.SIGINT: self._interrupt})
+        self._begin(self._clients.sync, self._interrupt)
         return self
 
     def __exit__(
@@ -86,23 +89,29 @@ class SpendSession:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        HANDLERS.begin_exit()
+        interruption: BaseException | None = None
         try:
             interruption = self._end_in_thread()
-        finally:
-            self._signals.restore()
             if self._owns_clients:
                 self._clients.close()
-        self._tell(error or interruption)
+            self._publish(error)
+        finally:
+            held = HANDLERS.end_exit(self._act)
+        self._deliver(held, error)
         if interruption is not None and error is None:
             raise interruption
 
     async def __aenter__(self) -> Self:
-        self._begin(self._clients.async_)
-        task = asyncio.current_task()
-        if task is not None:  # pragma: no branch - a coroutine is run by a task
-            loop = asyncio.get_running_loop()
-            cancel = functools.partial(loop.call_soon_threadsafe, task.cancel)
-            self._signals.install({signal.SIGTERM: cancel})
+        loop, task = asyncio.get_running_loop(), asyncio.current_task()
+
+        def cancel(number: int) -> None:
+            self._signals.add(number)
+            self._interrupt_waiting()
+            if task is not None:  # pragma: no branch - a coroutine is run by a task
+                loop.call_soon_threadsafe(task.cancel)
+
+        self._begin(self._clients.async_, cancel)
         return self
 
     async def __aexit__(
@@ -111,52 +120,76 @@ class SpendSession:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        HANDLERS.begin_exit()
+        interruption: BaseException | None = None
         try:
             interruption = await self._end_in_task()
-        finally:
-            self._signals.restore()
             if self._owns_clients:
                 await self._clients.aclose()
-        self._tell(error or interruption)
-        if signal.SIGTERM in self._signals.seen:
-            raise SystemExit(_TERMINATED) from error
+            self._publish(error)
+        finally:
+            held = HANDLERS.end_exit(self._act)
+        if signal.SIGTERM in self._signals:
+            raise SystemExit(TERMINATED) from error
+        if signal.SIGINT in self._signals:
+            raise KeyboardInterrupt from error
+        self._deliver(held, error)
         if interruption is not None and error is None:
             raise interruption
 
-    def _exit(self) -> None:
-        self._interrupt_waiting()
-        raise SystemExit(_TERMINATED)
+    def _begin(self, _: Runcrate | AsyncRuncrate, act: Callable[[int], None]) -> None:
+        """Open the session; a client that cannot be made is better known now."""
+        self.report = None
+        self._process = os.getpid()
+        self._signals.clear()
+        if self._guard is not None:
+            self._name = self._guard.ledger.open_session(self._guard)
+        self._act = act
+        try:
+            HANDLERS.add(act)
+        except BaseException:
+            # Interrupted here, the session would never be left.
+            HANDLERS.end_exit(act)
+            if self._guard is not None:
+                self._guard.ledger.close_session(self._guard, _OVER)
+            raise
 
-    def _interrupt(self) -> None:
+    def _interrupt(self, number: int) -> None:
+        is_repeated = number in self._signals
+        self._signals.add(number)
         self._interrupt_waiting()
-        raise KeyboardInterrupt
+        if number == signal.SIGINT:
+            raise KeyboardInterrupt
+        if not is_repeated:
+            raise SystemExit(TERMINATED)
 
     def _interrupt_waiting(self) -> None:
         """Let tools stop waiting in other threads, which a framework may join on its way out."""
         if self._guard is not None:
-            self._guard.ledger.interrupt()
+            self._guard.interrupt()
 
-    def _begin(self, _: Runcrate | AsyncRuncrate) -> None:
-        """Note what runs already; a client that cannot be made is better known now."""
-        self.report = None
-        if self._guard is not None:
-            self._guard.ledger.begin_session()
-            self._spared = frozenset(entry.name for entry in self._guard.ledger.live)
+    def _deliver(self, held: list[int], error: BaseException | None) -> None:
+        """Deliver the signals that were held while the session was left."""
+        is_leaving = isinstance(error, KeyboardInterrupt | SystemExit | asyncio.CancelledError)
+        for number in held:
+            if not (is_leaving and number in self._signals):
+                HANDLERS.deliver(number)
 
     def _ending(self) -> Flow[CleanupReport] | None:
-        """Refuse further starts, and return how to end what was started, if anything was."""
+        """Refuse further starts, and return how to terminate what was started, if anything was."""
         guard = self._guard
-        if guard is None:
-            return None
-        guard.ledger.end_session(_OVER)
-        names = [entry.name for entry in guard.ledger.live if entry.name not in self._spared]
+        if guard is None or os.getpid() != self._process:
+            return None  # a fork leaves the session too, and must not end its parent's resources
+        guard.interrupt()
+        guard.ledger.close_session(guard, _OVER)
+        names = [entry.name for entry in guard.ledger.live if entry.session == self._name]
         if not names:
             return None
-        logger.info("Ending %s, for at most %.0f s.", ", ".join(names), self._timeout)
-        return guard.terminate_all(exclude=self._spared)
+        logger.info("Terminating %s, for at most %.0f s.", ", ".join(names), self._timeout)
+        return guard.terminate_all(session=self._name)
 
     def _end_in_thread(self) -> BaseException | None:
-        """End everything where no signal arrives; returns what interrupted the waiting for it."""
+        """Terminate everything where no signal arrives; returns what interrupted the wait."""
         ending = self._ending()
         if ending is None:
             self.report = CleanupReport()
@@ -168,7 +201,7 @@ class SpendSession:
             try:
                 self.report = client.run(ending)
             except Exception:
-                logger.exception("Ending everything failed.")
+                logger.exception("Terminating everything failed.")
             finally:
                 done.set()
 
@@ -184,7 +217,7 @@ class SpendSession:
         return interruption
 
     async def _end_in_task(self) -> BaseException | None:
-        """End everything in a task that is not cancelled; returns what was to cancel it."""
+        """Terminate everything in a task that is not cancelled; returns what was to cancel it."""
         ending = self._ending()
         if ending is None or self._guard is None:
             self.report = CleanupReport()
@@ -200,23 +233,18 @@ class SpendSession:
             except asyncio.CancelledError as error:
                 interruption = interruption or error
             if task.done() and task.cancelled():  # an event loop that closes cancels every task
-                task = loop.create_task(client.run(self._guard.terminate_all(exclude=self._spared)))
+                task = loop.create_task(client.run(self._guard.terminate_all(session=self._name)))
         if not task.done():
             task.cancel()
         elif (failure := task.exception()) is not None:
-            logger.error("Ending everything failed.", exc_info=failure)
+            logger.error("Terminating everything failed.", exc_info=failure)
         else:
             self.report = task.result()
         return interruption
 
-    def _tell(self, error: BaseException | None) -> None:
-        """Say what was ended, and what could not be."""
-        report = self.report
-        if report is None:
-            live = () if self._guard is None else self._guard.ledger.live
-            why = f"it was not done within {self._timeout:.0f} s"
-            left = tuple((entry.name, why) for entry in live if entry.name not in self._spared)
-            report = self.report = CleanupReport((), left)
+    def _publish(self, error: BaseException | None) -> None:
+        """Log the report, and attach what could not be ended to the error, or warn of it."""
+        report = self.report = self.report or self._partial_report()
         if not report.failed:
             logger.info("%s", report.describe())
             return
@@ -226,38 +254,16 @@ class SpendSession:
         else:
             warnings.warn(report.describe(), RuntimeWarning, stacklevel=_SHOWN_TRACE)
 
+    def _partial_report(self) -> CleanupReport:
+        """Return what the ledger knows of resources whose termination was not done in time."""
+        entries: tuple[Any, ...] = () if self._guard is None else self._guard.ledger.entries
+        own = [entry for entry in entries if entry.session == self._name]
+        reason = f"it was not done within {self._timeout:.0f} s"
+        return CleanupReport(
+            tuple(entry.name for entry in own if not entry.is_live),
+            tuple((entry.name, reason) for entry in own if entry.is_live),
+        )
 
-class _Signals:
-    """Signals while a session is open, as far as the program has no handlers of its own.
 
-    Attributes:
-        seen: Those that came.
-    """
-
-    def __init__(self) -> None:
-        self.seen: set[int] = set()
-        self._actions: Mapping[int, Callable[[], Any]] = {}
-        self._before: dict[int, Any] = {}
-
-    def install(self, actions: Mapping[int, Callable[[], Any]]) -> None:
-        """Act on signals, if this is the main thread."""
-        self.seen.clear()
-        self._actions = actions
-        if threading.current_thread() is not threading.main_thread():
-            return
-        for number in actions:
-            before = signal.getsignal(number)
-            if before in {signal.SIG_DFL, signal.default_int_handler}:
-                self._before[number] = before
-                signal.signal(number, self._handle)
-
-    def restore(self) -> None:
-        """Put the handlers back that were there before."""
-        while self._before:
-            signal.signal(*self._before.popitem())
-
-    def _handle(self, number: int, _frame: FrameType | None) -> None:
-        repeated = number in self.seen
-        self.seen.add(number)
-        if number == signal.SIGINT or not repeated:
-            self._actions[number]()
+for _exit in (SpendSession.__exit__, SpendSession.__aexit__):
+    HANDLERS.protect(_exit.__code__)

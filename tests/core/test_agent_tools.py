@@ -626,8 +626,8 @@ def test_a_call_is_described_for_a_person(both: Both) -> None:
     assert described("cancel_job", job_id="j").startswith('Cancel the job "j". It was not started')
     job = described("run_job", **{**JOB, "command": "a\nb", "image": "x/y:1"}, max_retries=1)
     assert job.startswith(
-        "Run a job: job on A100:1 at up to 2 USD an hour for at most 10 minutes, 2 times at most: "
-        'at most 0.67 USD, running "a\\nb" (image x/y:1).'
+        'Run "a job": job on A100:1 at up to 2 USD an hour for at most 10 minutes, 2 times at most'
+        ': at most 0.67 USD, running "a\\nb" (image x/y:1).'
     )
     assert "it will be refused" in described("run_job", command="x")
     assert "it will be refused" in described("run_job", **{**JOB, "gpu_type": "A:b"})

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -13,7 +14,8 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.api import instances
 from runcrate_core.protocol import reconcile
-from runcrate_core.protocol.steps import Call, Sleep
+from runcrate_core.protocol.steps import Call, Now, Sleep
+from runcrate_core.spending import reservations
 from tests.core.both_clients import Asynchronous
 from tests.core.scripted_server import Reply, ScriptedServer
 
@@ -24,9 +26,12 @@ MADE = {
     "created_at": datetime.now(UTC).isoformat(),
 }
 CREATED = Reply(201, {"data": MADE})
+LAUNCHED = Reply(201, {"data": {**MADE, "name": "agent-training"}})
 SILENT = Reply(body=[], end="hold")
 CUT = Reply(end="no answer")
-LISTED = Reply(json={"data": [MADE]})
+NOW = {"date": format_datetime(datetime.now(UTC), usegmt=True)}
+LATER = {**MADE, "created_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
+LISTED = Reply(json={"data": [LATER]}, headers=NOW)
 EMPTY = Reply(json={"data": []})
 
 
@@ -137,12 +142,15 @@ async def test_23_a_launch_that_is_cancelled_while_it_is_looked_for_names_it_too
 def test_18_no_wait_is_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (1.0, 3.0))
     flow = iter(instances.create(name="training", gpu_type="A100"))
-    assert isinstance(next(flow), Call)
-    steps = [flow.throw(rc.APIConnectionError("lost")), *(flow.send(()) for _ in range(3))]
-    waits = [step.seconds if isinstance(step, Sleep) else "look" for step in steps]
-    assert waits == [1.0, "look", 3.0, "look"]
+    assert isinstance(next(flow), Now)
+    assert isinstance(flow.send(100.0), Call)
+    steps = [flow.throw(rc.APIConnectionError("lost"))]
+    replies: list[Any] = [None, ([], None), 101.0, None, ([], None)]
+    steps += [flow.send(reply) for reply in replies]
+    waits = [step.seconds if isinstance(step, Sleep) else type(step).__name__ for step in steps]
+    assert waits == [1.0, "Call", "Now", 3.0, "Call", "Now"]
     with pytest.raises(rc.AmbiguousLaunchError):
-        flow.send(())
+        flow.send(102.0)
 
 
 def test_24_terminate_after_a_lost_answer_is_success(run: Any) -> None:
@@ -197,9 +205,12 @@ def plan_and_launch(guard: rc.SpendGuard) -> Any:
     return flow()
 
 
-def test_the_cheapest_allowed_machine_is_launched_with_its_lifetime(run: Any) -> None:
+def test_the_cheapest_allowed_machine_is_launched_with_its_lifetime(
+    run: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reservations.Reservations, "unique_name", lambda *_: "agent-training")
     guard = rc.SpendGuard(LIMITS)
-    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, CREATED) as server:
+    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, LAUNCHED) as server:
         plan, instance = run(lambda client: client.run(plan_and_launch(guard)), server.url)
         body = server.received[-1].json
     assert (plan.instance_type_id, plan.price_per_hour) == ("good", Decimal("1.5"))
@@ -232,7 +243,7 @@ def test_25_machines_that_run_already_count(run: Any) -> None:
     guard = rc.SpendGuard(LIMITS)
     running = Reply(json={"data": [other]})
     with ScriptedServer(TYPES, running, EMPTY, TYPES, running, EMPTY, CREATED) as server:
-        with pytest.raises(rc.SpendRefusedError, match="1 machines run"):
+        with pytest.raises(rc.SpendRefusedError, match="1 instances or jobs run"):
             run(lambda client: client.run(plan_and_launch(guard)), server.url)
         assert posts(server) == 0
 
@@ -255,15 +266,16 @@ def test_25_reservations_at_the_same_time_cannot_exceed_the_total_together() -> 
     assert ledger.describe().endswith("in all at most 2.10 USD")
 
 
-def test_25_a_plan_is_carried_out_once(run: Any) -> None:
+def test_25_a_plan_is_carried_out_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reservations.Reservations, "unique_name", lambda *_: "agent-training")
     guard = rc.SpendGuard(LIMITS)
 
     def twice() -> Any:
         plan, _ = yield from plan_and_launch(guard)
         yield from guard.launch(plan.token)
 
-    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, CREATED) as server:
-        with pytest.raises(rc.SpendRefusedError, match="carried out already"):
+    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, LAUNCHED) as server:
+        with pytest.raises(rc.SpendRefusedError, match="launched already"):
             run(lambda client: client.run(twice()), server.url)
         assert posts(server) == 1
 
@@ -344,6 +356,8 @@ def test_a_mistaken_identifier_is_caught_by_the_name(run: Any) -> None:
     mine = {**MADE, "name": "agent-a"}
     with ScriptedServer(Reply(json={"data": mine})) as server:
         guard = rc.SpendGuard(LIMITS)
+        guard.ledger.reserve(rc.LedgerEntry("agent-a", "instance", Decimal(1), 30), LIMITS)
+        guard.ledger.note("agent-a", id="i-1", state="started")
         with pytest.raises(rc.SpendRefusedError, match="another name"):
             run(
                 lambda client: client.run(guard.terminate("i-1", expected_name="agent-b")),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+import time
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -20,7 +21,8 @@ from runcrate_core.spending.instance_selection import (
     cheapest,
     dearest_for_job,
 )
-from runcrate_core.spending.instances import MAX_PLANS, lifetime_minutes
+from runcrate_core.spending.instances import lifetime_minutes
+from runcrate_core.spending.ledger import MAX_PLANS
 from runcrate_core.spending.money import cents, cost_of_instance
 from runcrate_core.spending.reservations import Reservations
 from runcrate_emulator import JobOutcome
@@ -107,7 +109,7 @@ def test_a_plan_that_could_not_be_carried_out_may_be_tried_again(
     first = launched(both, guard)
     plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
     assert [machine.name for machine in plan.running] == [first.name]
-    with pytest.raises(rc.SpendRefusedError, match="1 machines run"):
+    with pytest.raises(rc.SpendRefusedError, match="1 instances or jobs run"):
         both("run", guard.launch(plan.token))
     both("run", guard.terminate(first.id))
     assert both("run", guard.launch(plan.token)).name == plan.name
@@ -218,7 +220,9 @@ def test_changes_near_its_end_do_not_keep_a_machine_alive(cloud: Any, both: Both
     cloud.clock_speed = 0
     refusal = None
     for _ in range(5):  # a minute before each end, the end is moved by two minutes
-        cloud.clock.advance(230 if refusal is None else 60)
+        now = both("instances.get", instance.id)
+        left = (now.auto_stop_at - cloud.clock.now()).total_seconds()
+        cloud.clock.advance(max(0, left - 60))
         try:
             both("run", guard.update(instance.id, max_runtime_minutes=5))
         except rc.SpendRefusedError as error:
@@ -246,7 +250,7 @@ def test_a_machine_that_was_not_started_here_lives_as_long_as_it_does(
     both: Both, guard: rc.SpendGuard
 ) -> None:
     left = both("instances.create", name="agent-left", gpu_type="A100", max_runtime_minutes=10)
-    with pytest.raises(rc.SpendRefusedError, match="no running machine in the ledger"):
+    with pytest.raises(rc.SpendRefusedError, match="is not one of those"):
         both("run", guard.update(left.id, max_runtime_minutes=20))
 
 
@@ -263,7 +267,10 @@ def test_a_longer_life_must_be_approved(both: Both) -> None:
         both("run", guard.update(instance.id, max_runtime_minutes=40))
     both("run", guard.update(instance.id, max_runtime_minutes=20))  # cheaper: nobody is asked
     assert asked[1:] == [
-        f"{instance.name}: live for 40 instead of 30 minutes at 1.49 USD an hour: at most 0.99 USD"
+        (
+            f"{instance.name}: a lifetime of 40 instead of 30 minutes at 1.49 USD an hour: at most "
+            "0.99 USD"
+        )
     ]
 
 
@@ -436,10 +443,15 @@ def test_a_job_must_be_approved(cloud: Any, both: Both) -> None:
 
 
 def test_jobs_that_run_already_count(both: Both, guard: rc.SpendGuard) -> None:
-    both("jobs.run", **JOB, name="agent-left", tags={"started-by": "agent-"})
+    both(
+        "jobs.run",
+        **{**JOB, "command": "sleep 500"},
+        name="agent-left",
+        tags={"started-by": "agent-"},
+    )
     [left] = both("run", guard.running())
     assert (left.name, left.gpu_count) == ("agent-left", 1)
-    with pytest.raises(rc.SpendRefusedError, match="1 machines run"):
+    with pytest.raises(rc.SpendRefusedError, match="1 instances or jobs run"):
         both("run", guard.run_job(**JOB))
 
 
@@ -492,7 +504,7 @@ def test_a_job_that_just_ended_is_left_as_it_is(cloud: Any, both: Both, guard: A
     cloud.clock_speed = 0
     late = both("run", guard.run_job(**JOB))
     # It ends between the look and the cancellation.
-    looked = cleanup.end_job(guard.ledger, late)
+    looked = cleanup.cancel_job(guard.ledger, late)
     cloud.clock.advance(100)
     assert both("run", looked).status == "succeeded"
     assert guard.ledger.live == ()
@@ -546,10 +558,11 @@ def test_what_vanished_has_ended(cloud: Any, both: Both, guard: rc.SpendGuard) -
 def test_what_is_not_there_any_more_need_not_be_ended(monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = rc.SpendLedger()
     ledger.reserve(rc.LedgerEntry("a", "instance", Decimal(1), 30, id="i"), LIMITS)
-    monkeypatch.setattr(cleanup, "_look", lambda _: _result_of(iter(())))
+    monkeypatch.setattr(cleanup, "_identify", lambda *_: _result_of(iter(())))
     with pytest.raises(StopIteration) as end:
-        next(cleanup.terminate_all(ledger))
-    assert end.value.value == rc.CleanupReport(("a",))
+        next(cleanup._terminate_persistently(ledger, ledger.live[0]))
+    assert end.value.value is None
+    assert ledger.live == ()
 
 
 def _result_of(steps: Any) -> Any:
@@ -565,7 +578,7 @@ def test_a_machine_whose_end_is_not_yet_seen_is_priced_later(
         both("run", guard.terminate(instance.id))
     own = both("instances.get", instance.id)
     cloud.fail("GET /instances/{id}", status=404)  # after its end
-    ended = both("run", cleanup.end_instance(guard.ledger, own))
+    ended = both("run", cleanup.terminate_instance(guard.ledger, own))
     assert ended.id == instance.id
     assert guard.ledger.entries[0].cost_usd is None
     both("run", guard.settle())
@@ -576,38 +589,33 @@ def test_a_lost_machine_that_never_appears_is_said(cloud: Any, both: Both, guard
     guard.ledger.reserve(rc.LedgerEntry("agent-lost", "instance", Decimal(1), 30), LIMITS)
     report = both("run", guard.terminate_all())
     assert report.failed == (
-        ("agent-lost", "no answer to its launch came, and it was not found by its name"),
+        ("agent-lost", "no response to its launch came, and it was not found by its name"),
     )
     assert both("run", guard.terminate_all(exclude=["agent-lost"])) == rc.CleanupReport()
     assert len(sent(cloud, "GET /instances")) == 3
 
 
 def test_a_machine_started_while_all_is_ended_is_ended_too(
-    cloud: Any, both: Both, guard: rc.SpendGuard
+    cloud: Any, both: Both, guard: rc.SpendGuard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A launch that is on its way is looked for until it appears."""
     plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
     guard.ledger.reserve(rc.LedgerEntry(plan.name, "instance", Decimal(1), 30), LIMITS)
-    flow = guard.terminate_all()
-    step = next(flow)
-    looks = 0
-    while True:
-        reply = both("run", _just(step))
-        looks += 1
-        if looks == 1:
-            both("instances.create", name=plan.name, gpu_type="A100")
-        try:
-            step = flow.send(reply)
-        except StopIteration as end:
-            report = end.value
-            break
+
+    def appear() -> None:
+        while not sent(cloud, "GET /instances")[looks:]:
+            time.sleep(0.01)
+        with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
+            client.instances.create(name=plan.name, gpu_type="A100")
+
+    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.5, 0.5, 0.5))
+    looks = len(sent(cloud, "GET /instances"))
+    thread = threading.Thread(target=appear)
+    thread.start()
+    report = both("run", guard.terminate_all())
+    thread.join()
     assert report.ended == (plan.name,)
     assert cloud.world.live_machines == {}
-
-
-def _just(step: Any) -> Any:
-    reply = yield step
-    return reply
 
 
 def test_others_are_ended_only_where_that_is_allowed(both: Both) -> None:
@@ -644,7 +652,7 @@ def test_others_are_ended_only_where_that_is_allowed(both: Both) -> None:
                 "deployed_at": "2026-01-01T00:00:10Z",
                 "updated_at": "2026-01-01T00:00:00Z",
             },
-            0,
+            None,
         ),
     ],
 )
@@ -659,15 +667,16 @@ def test_what_a_machine_cost_is_counted_in_whole_seconds(fields: dict[str, Any],
 def test_a_closed_ledger_takes_nothing() -> None:
     ledger = rc.SpendLedger()
     entry = rc.LedgerEntry("a", "instance", Decimal(1), 30)
-    ledger.begin_session()
+    owner, other = rc.SpendGuard(LIMITS, ledger=ledger), rc.SpendGuard(LIMITS, ledger=ledger)
+    ledger.open_session(owner)
     with pytest.raises(rc.ConfigurationError, match="open on this ledger already"):
-        ledger.begin_session()
-    ledger.end_session("It is over.")
+        ledger.open_session(owner)
+    session = ledger.open_session(other)
+    ledger.close_session(owner, "It is over.")
     with pytest.raises(rc.SpendRefusedError, match=r"It is over\. Nothing was launched\."):
-        ledger.reserve(entry, LIMITS)
-    ledger.begin_session()
-    ledger.reserve(entry, LIMITS)
-    assert ledger.find("a") is entry
+        ledger.reserve(entry, LIMITS, owner=owner)
+    ledger.reserve(entry, LIMITS, owner=other)
+    assert ledger.find("a").session == session  # type: ignore[union-attr] # it is there
     assert ledger.find("b") is None
     ledger.note("b", state="started")
     ledger.release("b")

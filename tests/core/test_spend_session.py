@@ -62,7 +62,7 @@ def test_all_that_was_started_is_ended(cloud: Any, client: Any, guard: Any) -> N
     assert set(opened.report.ended) == {instance.name, job.name}
     assert list(cloud.world.live_machines) == [before.id]
     assert cloud.world.live_jobs == {}
-    with pytest.raises(rc.SpendRefusedError, match="session in which machines could be started"):
+    with pytest.raises(rc.SpendRefusedError, match="session in which instances and jobs could be"):
         client.run(start(guard))
     with rc.SpendSession(guard, client):
         client.run(start(guard))
@@ -299,7 +299,7 @@ def test_a_failure_of_the_ending_itself_is_said(
     with pytest.warns(RuntimeWarning, match="could not be ended"), rc.SpendSession(guard, client):
         client.run(start(guard))
         monkeypatch.setattr(guard, "terminate_all", broken)
-    assert "Ending everything failed." in caplog.text
+    assert "Terminating everything failed." in caplog.text
 
 
 async def test_a_failure_of_the_ending_itself_is_said_asynchronously(
@@ -310,7 +310,7 @@ async def test_a_failure_of_the_ending_itself_is_said_asynchronously(
             async with rc.SpendSession(guard, client):
                 await client.run(start(guard))
                 monkeypatch.setattr(guard, "terminate_all", broken)
-    assert "Ending everything failed." in caplog.text
+    assert "Terminating everything failed." in caplog.text
 
 
 # --- signals ---------------------------------------------------------------------------------
@@ -425,7 +425,7 @@ def test_a_tool_that_waits_in_another_thread_stops_when_the_session_is_left(
     with pytest.raises(KeyboardInterrupt):
         body()
     [outcome] = outcomes
-    assert "broken off" in str(outcome)
+    assert "session is closing" in str(outcome)
     assert cloud.world.live_machines == {}
     # Outside of the session the same tools go on looking.
     listing = client.run(box.run_tool("runcrate_list_instances", {"include_ended": True}))

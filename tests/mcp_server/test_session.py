@@ -177,6 +177,22 @@ asyncio.run(main())
     assert await terminated(emulator, instance_id)
 
 
+async def test_after_a_hard_kill_the_ledger_names_what_runs(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    ledger = tmp_path / "ledger.db"
+    with http_server(emulator, *LIMITS, "--yes", "--ledger", str(ledger)) as (url, process):
+        async with Client(url, mode="auto") as client:
+            launched = (await launch(client)).structured_content
+            process.kill()
+            await asyncio.to_thread(process.wait)
+    assert statuses(emulator)[launched["id"]] in {"pending", "running"}
+    # The server enforces the lifetime, whatever becomes of this program.
+    [entry] = rc.SpendLedger(ledger).live
+    assert (entry.id, entry.name) == (launched["id"], launched["name"])
+    assert launched["max_runtime_minutes"] == PLAN["max_runtime_minutes"]
+
+
 def test_without_a_key_the_server_says_so(tmp_path: Path) -> None:
     result = subprocess.run(
         [sys.executable, "-m", "runcrate_mcp"],
