@@ -1,0 +1,106 @@
+"""Audio files: every container is read, a broken one is refused, and speech is recognized again."""
+
+import contextlib
+import io
+
+import av
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from runcrate_emulator.media.audio_files import (
+    AudioFileError,
+    AudioTooLongError,
+    pcm_bytes,
+    read_audio,
+)
+from runcrate_emulator.media.speech import CHARACTERS_PER_SECOND, SpeechMemory, speak
+from tests.recordings import silence, spoken
+
+TEXT = "Grüße aus Köln. Hello, 世界! See https://example.com/a?x=1."
+SUFFIXES = (".mp3", ".wav", ".flac", ".m4a", ".mp4", ".ogg", ".webm")
+MAX_S = 60.0
+
+
+@pytest.mark.parametrize("suffix", SUFFIXES)
+def test_every_container_is_read_with_its_length_and_its_tag(suffix):
+    data = spoken(TEXT, suffix)
+    audio = read_audio(data, max_s=MAX_S)
+    assert audio.seconds == pytest.approx(len(TEXT) / CHARACTERS_PER_SECOND, abs=0.1)
+    recalled = SpeechMemory().recall(data, audio)
+    assert recalled is not None
+    assert recalled.text == TEXT
+
+
+def test_speech_is_recalled_by_its_digest_too():
+    samples, said = speak(TEXT)
+    memory = SpeechMemory()
+    memory.remember(pcm_bytes(samples), said)
+    header = spoken(TEXT, ".wav")
+    untagged = header.replace(b"runcrate_emulator_speech", b"runcrate_emulator_silent")
+    assert memory.recall(untagged, read_audio(untagged, max_s=MAX_S)) == said
+    assert SpeechMemory().recall(untagged, read_audio(untagged, max_s=MAX_S)) is None
+
+
+@pytest.mark.parametrize("speed", [0.25, 1, 4])
+def test_speed_divides_the_length(speed):
+    samples, said = speak(TEXT, speed=speed)
+    assert len(samples) / 24_000 == pytest.approx(said.seconds, abs=0.01)
+    assert said.seconds == pytest.approx(len(TEXT) / CHARACTERS_PER_SECOND / speed)
+
+
+def test_voices_differ_and_nothing_is_clipped():
+    low, high = (speak(TEXT, pitch_hz=pitch)[0] for pitch in (100, 200))
+    assert low != high
+    assert 10_000 < max(map(abs, low)) < 32_767
+
+
+def test_silence_is_noticed_and_its_length_is_limited():
+    assert read_audio(silence(), max_s=MAX_S).is_silent
+    assert not read_audio(spoken("Hi."), max_s=MAX_S).is_silent
+    with pytest.raises(AudioTooLongError):
+        read_audio(silence(), max_s=0.5)
+
+
+def test_a_video_without_audio_is_refused():
+    file = io.BytesIO()
+    with av.open(file, "w", format="mp4") as container:
+        stream = container.add_stream("libx264", rate=10)
+        stream.width = stream.height = 64
+        stream.pix_fmt = "yuv420p"
+        container.mux(stream.encode(av.VideoFrame(64, 64, "yuv420p")))
+        container.mux(stream.encode(None))
+    with pytest.raises(AudioFileError, match="no audio track"):
+        read_audio(file.getvalue(), max_s=MAX_S)
+
+
+SIGNATURES = [
+    b"RIFF\xff\xff\xff\x00WAVEfmt ",
+    b"fLaC\x00\x00\x00\x22",
+    b"OggS\x00\x02",
+    b"\x1a\x45\xdf\xa3",
+    b"\x00\x00\x00\x20ftypisom",
+    b"ID3\x04\x00\x00",
+    b"\xff\xfb\x90\x00",
+    b"#EXTM3U\n",
+    b"",
+]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.sampled_from(SIGNATURES), st.binary(max_size=2000))
+def test_rubbish_is_refused_or_read_and_nothing_else(signature, rubbish):
+    with contextlib.suppress(AudioFileError):
+        assert read_audio(signature + rubbish, max_s=MAX_S).seconds > 0
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.sampled_from(SUFFIXES), st.floats(0, 1), st.integers(0, 255))
+def test_a_damaged_or_cut_file_is_refused_or_read_and_nothing_else(suffix, where, value):
+    data = bytearray(spoken("Some words.", suffix))
+    place = int(where * (len(data) - 1))
+    data[place] = value
+    for damaged in (bytes(data), bytes(data[:place])):
+        with contextlib.suppress(AudioFileError):
+            audio = read_audio(damaged, max_s=MAX_S)
+            SpeechMemory().recall(damaged, audio)
