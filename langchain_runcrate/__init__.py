@@ -42,8 +42,13 @@ __all__, __getattr__, __dir__ = lazy_exports(
         ),
         "media_tools": ("RuncrateImageTool", "RuncrateSpeechTool", "RuncrateVideoTool"),
         "registration": ("register",),
+        "sandbox": ("LaunchedSandbox", "RuncrateSandbox"),
+        "served_model": ("RuncrateServedModel",),
         "toolkit": ("RuncrateToolkit",),
     },
     present=("__version__",),
-    extra=Extra(module="langchain_core", name="LangChain", extra="langchain"),
+    extra=(
+        Extra(module="langchain_core", name="LangChain", extra="langchain"),
+        Extra(module="deepagents", name="Deep Agents", extra="deepagents"),
+    ),
 )

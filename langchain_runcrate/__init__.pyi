@@ -76,6 +76,15 @@ from langchain_runcrate.media_tools import (
 from langchain_runcrate.registration import (
     register as register,
 )
+from langchain_runcrate.sandbox import (
+    LaunchedSandbox as LaunchedSandbox,
+)
+from langchain_runcrate.sandbox import (
+    RuncrateSandbox as RuncrateSandbox,
+)
+from langchain_runcrate.served_model import (
+    RuncrateServedModel as RuncrateServedModel,
+)
 from langchain_runcrate.toolkit import (
     RuncrateToolkit as RuncrateToolkit,
 )

@@ -12,7 +12,8 @@ RuncrateError
 │   ├── SSHConnectionError        no connection to the instance (also a builtin ConnectionError)
 │   ├── SSHAuthenticationError    the instance refused the certificate or the key
 │   ├── HostKeyChangedError       another host key than before; nothing was sent
-│   └── RemoteFileError           a file on the instance could not be read or written
+│   ├── RemoteFileError           a file on the instance could not be read or written
+│   └── InstanceSetupError        a set-up command failed, or a server did not start
 ├── StreamError                   a stream failed after it had begun; `.partial` holds what came
 │   ├── StreamTruncatedError
 │   └── StreamStalledError
@@ -165,6 +166,30 @@ class RemoteFileError(SSHError):
         super().__init__(message, **attributes)
         self.path = path
         self.reason = reason
+
+
+class InstanceSetupError(SSHError):
+    """A set-up command failed, or a server did not start; the instance was terminated.
+
+    Attributes:
+        command: The command.
+        exit_code: Its exit code; `None` when it is not known.
+        output: The end of its output.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        command: str = "",
+        exit_code: int | None = None,
+        output: str = "",
+        **attributes: Any,
+    ) -> None:
+        super().__init__(message, **attributes)
+        self.command = command
+        self.exit_code = exit_code
+        self.output = output
 
 
 class StreamError(RuncrateError):
