@@ -138,6 +138,7 @@ from runcrate_core.protocol.unicode_text import (
 )
 from runcrate_core.protocol.unicode_text import (
     valid_text as valid_text,
+)
 from runcrate_core.ssh.launched_instance import (
     LaunchedInstance as LaunchedInstance,
 )
