@@ -18,7 +18,7 @@ from runcrate_core import (
     SSHConnectionError,
     SSHError,
 )
-from runcrate_core.toolkit import ClientPair, LaunchedInstance, LaunchSettings
+from runcrate_core.toolkit import LaunchedInstance, LaunchSettings, SyncAsyncClients
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -109,7 +109,7 @@ class RuncrateSandbox(BaseSandbox):
         self._timeout = timeout
         self._max_output = max_output
         if shell is None:
-            clients = ClientPair(client)
+            clients = SyncAsyncClients(client)
             shell = clients.sync.instances.connect(instance_id, **connect_options)
         self._shell = shell
 
@@ -166,7 +166,7 @@ class RuncrateSandbox(BaseSandbox):
             ```
         """
         launched = LaunchedInstance(
-            ClientPair(client),
+            SyncAsyncClients(client),
             limits,
             LaunchSettings.of(
                 gpu_type=gpu_type,

@@ -169,7 +169,7 @@ class AgentToolbox:
         return SpendSession(self.guard, clients, **options)
 
     def serve(
-        self, clients: ClientPair, kind: type[Served], command: str, options: ServeOptions
+        self, clients: SyncAsyncClients, kind: type[Served], command: str, options: ServeOptions
     ) -> Served:
         """Return a context manager that serves a model on an instance of its own.
 

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from runcrate_core.api.instance_types import Instance
-    from runcrate_core.client_pair import ClientPair
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.cleanup import CleanupReport
     from runcrate_core.spending.ledger import SpendLedger
     from runcrate_core.spending.limits import SpendLimits
     from runcrate_core.spending.plans import ApproveCallback
     from runcrate_core.ssh.sync_shell import InstanceShell
+    from runcrate_core.sync_async_clients import SyncAsyncClients
 
 DEFAULT_SETUP_TIMEOUT_S: Final = 1800.0
 DEFAULT_WAIT_TIMEOUT_S: Final = 900.0
@@ -99,7 +99,7 @@ class LaunchedInstance:
 
     def __init__(
         self,
-        clients: ClientPair,
+        clients: SyncAsyncClients,
         limits: SpendLimits,
         settings: LaunchSettings,
         *,

@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from runcrate_core.api.models import Model
-    from runcrate_core.client_pair import ClientPair
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.ledger import SpendLedger
     from runcrate_core.spending.limits import SpendLimits
     from runcrate_core.spending.plans import ApproveCallback
     from runcrate_core.ssh.launched_instance import LaunchSettings
+    from runcrate_core.sync_async_clients import SyncAsyncClients
 
 DEFAULT_PORT: Final = 8000
 DEFAULT_START_TIMEOUT_S: Final = 900.0
@@ -109,7 +109,7 @@ class ServedModel(LaunchedInstance):
 
     def __init__(
         self,
-        clients: ClientPair,
+        clients: SyncAsyncClients,
         limits: SpendLimits,
         settings: LaunchSettings,
         server: ServerSettings,

@@ -221,7 +221,7 @@ def test_leaving_the_session_ends_a_command(cloud: Emulator) -> None:
     both = Both(cloud.base_url, cloud.api_key, is_async=False)
     box = Box(both)
     failures: list[BaseException] = []
-    with box.tools.session(rt.ClientPair(client)) as session:
+    with box.tools.session(rt.SyncAsyncClients(client)) as session:
         instance = box.launch()
 
         def work() -> None:
