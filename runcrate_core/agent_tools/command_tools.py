@@ -18,7 +18,7 @@ from runcrate_core.agent_tools.instance_tools import InstanceArguments
 from runcrate_core.agent_tools.result_views import UNTRUSTED_NOTE, known, untrusted
 from runcrate_core.agent_tools.results import ListResult, Result, UntrustedText, WithNext
 from runcrate_core.agent_tools.tool import agent_tool
-from runcrate_core.errors import SpendRefusedError
+from runcrate_core.errors import RuncrateError, SpendRefusedError
 from runcrate_core.protocol.steps import GetRunner, RunInThread
 from runcrate_core.spending.plans import plain, quoted
 from runcrate_core.ssh.shell_flows import finish
@@ -144,7 +144,15 @@ def run_command(context: ToolContext, args: RunCommand) -> ResultFlow:
         max_output=_MAX_OUTPUT,
         keep="both",
     )
-    result = yield from finish(future, progress.tick)
+    try:
+        result = yield from finish(future, progress.tick)
+    except RuncrateError as error:
+        if type(error) is not RuncrateError:
+            raise
+        raise RuncrateError(
+            "The session is closing, so the command was ended on the instance. What it had done "
+            "until then stays done."
+        ) from error
     shown, left_out = context.sanitizer.tail(result.output, args.max_characters)
     return known(
         exit_code=result.exit_code,
