@@ -317,7 +317,7 @@ class LaunchedSandbox:
 
     @property
     def ledger(self) -> SpendLedger:
-        """What was started, and what it cost or may cost."""
+        """The ledger of started resources and their cost."""
         return self._launched.guard.ledger
 
     @property
@@ -373,7 +373,7 @@ def _response(result: CommandResult, timeout_s: int) -> ExecuteResponse:
 
 
 def _not_run(error: Exception) -> ExecuteResponse:
-    """Return what an agent is told when nothing was run; the program is told of all else."""
+    """Return the text for an agent when nothing was run; any other error is raised."""
     return ExecuteResponse(output=f"[{error}]", exit_code=_NOT_RUN)
 
 

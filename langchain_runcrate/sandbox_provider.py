@@ -26,7 +26,7 @@ _LIMITS: Final = (
 class RuncrateSandboxProvider:
     """Launches and terminates sandboxes for `dcode`; its entry point names it `runcrate`.
 
-    Limits and options stand in the configuration of `dcode`, under
+    Limits and options are in the configuration of `dcode`, under
     `[sandboxes.providers.runcrate.params]`: those of `SpendLimits` (`max_price_per_hour`,
     `max_runtime_minutes`, `max_total_usd`, ...) and of `RuncrateSandbox.launch` (`gpu_type`,
     `setup`, `template`, ...). Without them the defaults of `SpendLimits` hold, which are small.
@@ -37,7 +37,7 @@ class RuncrateSandboxProvider:
 
     @property
     def metadata(self) -> Any:
-        """What `dcode` shows of the provider; `None` where it is not installed."""
+        """The provider as `dcode` shows it; `None` if it is not installed."""
         try:
             from deepagents_code.integrations.sandbox_provider import (  # noqa: PLC0415 - which need not be installed
                 SandboxProviderMetadata,

@@ -9,7 +9,7 @@ from runcrate_core.toolkit import SERVED_KEY, ServedModel
 
 
 class RuncrateServedModel(ServedModel):
-    """What `toolkit.serve(...)` gives: a model server that lives as long as the `with` block."""
+    """Result of `toolkit.serve(...)`: a model server that lives as long as the `with` block."""
 
     def chat(self, model: str | None = None, **options: Any) -> ChatRuncrate:
         """Return a chat model at the tunnel.

@@ -47,7 +47,7 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
     tools.
 
     Calls that cost money or end something need approval: an `ApprovalRequiredEvent` (an
-    `InputRequiredEvent`) stands in the stream of the workflow's events, and only an explicit yes
+    `InputRequiredEvent`) is emitted to the workflow's event stream, and only an explicit yes
     lets the tool go on. Where nobody can be asked (outside of a workflow), it refuses.
 
     Args:
@@ -175,7 +175,7 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
         asks = self._asks and tool.annotations.needs_approval
 
         async def run_tool(ctx: Context | None, **arguments: Any) -> str:
-            with _failures_told():
+            with _failures_as_results():
                 checked = self._toolbox.checked(tool.name, arguments)
             if asks:  # outside of the block above: the workflow waits by an exception of its own
                 given = checked.model_dump(mode="json", exclude_none=True)
@@ -186,16 +186,16 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
                     question=self._toolbox.describe_call(tool.name, given),
                     within_s=self._approval_timeout,
                 )
-            with _failures_told():
+            with _failures_as_results():
                 flow = self._toolbox.run_tool(tool.name, arguments, progress_callback(ctx))
                 return (await self._clients.async_.run(flow)).text
 
         def run_tool_sync(ctx: Context | None, **arguments: Any) -> str:
-            with _failures_told():
+            with _failures_as_results():
                 self._toolbox.checked(tool.name, arguments)
             if asks:
                 raise SpendRefusedError(_NOBODY.format(tool.name))
-            with _failures_told():
+            with _failures_as_results():
                 flow = self._toolbox.run_tool(tool.name, arguments, progress_callback(ctx))
                 return self._clients.sync.run(flow).text
 
@@ -236,7 +236,7 @@ def _shaped(function: Callable[..., Any], tool: AgentTool) -> Callable[..., Any]
 
 
 @contextmanager
-def _failures_told() -> Iterator[None]:
+def _failures_as_results() -> Iterator[None]:
     """Raise an error that the model can act on with an explanation for it.
 
     The original error is its cause.

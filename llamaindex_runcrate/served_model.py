@@ -9,7 +9,7 @@ from runcrate_core.toolkit import SERVED_KEY, ServedModel
 
 
 class RuncrateServedModel(ServedModel):
-    """What `spec.serve(...)` gives: a model server that lives as long as the `with` block."""
+    """Result of `spec.serve(...)`: a model server that lives as long as the `with` block."""
 
     def llm(self, model: str | None = None, **options: Any) -> RuncrateLLM:
         """Return an LLM at the tunnel.

@@ -14,7 +14,7 @@ RuncrateError
 │   ├── HostKeyChangedError       another host key than before; nothing was sent
 │   ├── RemoteFileError           a file on the instance could not be read or written
 │   └── InstanceSetupError        a set-up command failed, or a server did not start
-├── StreamError                   a stream failed after it had begun; `.partial` holds what came
+├── StreamError                   a stream failed after its start; `.partial` holds what came
 │   ├── StreamTruncatedError
 │   └── StreamStalledError
 └── APIStatusError                an answer with an error status
@@ -193,7 +193,7 @@ class InstanceSetupError(SSHError):
 
 
 class StreamError(RuncrateError):
-    """A stream failed after it had begun.
+    """A stream failed after it had started.
 
     Attributes:
         partial: What had arrived, folded like a whole answer; its tool calls may be cut off.

@@ -216,7 +216,7 @@ class Emulator:
 
     @property
     def webhooks(self) -> list[WebhookDelivery]:
-        """What became of every webhook that was due, also of those that are never called."""
+        """Outcome of every webhook that was due, including those that are never called."""
         return list(self.world.webhooks)
 
     @property

@@ -166,7 +166,7 @@ class SshServers:
         return self._hosts[instance_id].directory
 
     def open_connections(self, instance_id: str) -> int:
-        """How many connections an instance has now."""
+        """Number of current connections of an instance."""
         return len(self._hosts[instance_id].connections)
 
     def drop_connections(self, instance_id: str | None = None) -> None:

@@ -60,7 +60,7 @@ PRINTED = {
     ],
     "llamaindex_rag": ["`RUNCRATE_API_KEY` holds the API key", r"Source:   README.md"],
     "searchable_recordings": [
-        "Heard 12 sentences in 3",
+        "Transcribed 12 sentences of 3",
         "forty thousand",
         "Source:   budget-meeting",
     ],

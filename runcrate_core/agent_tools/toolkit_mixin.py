@@ -1,4 +1,4 @@
-"""What every framework's set of infrastructure tools can do besides being listed."""
+"""Methods that the infrastructure toolkits of all frameworks share."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class ToolkitMixin:
 
     @property
     def ledger(self) -> SpendLedger:
-        """What was started, and what it cost or may cost."""
+        """The ledger of started resources and their cost."""
         return self._toolbox.ledger
 
     def session(self, *, timeout: float | None = None) -> SpendSession:

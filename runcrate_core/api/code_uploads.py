@@ -88,7 +88,7 @@ def upload(
 ) -> Flow[JobUpload]:
     """Send code for jobs. The same code again is not sent twice.
 
-    A directory is packed on disk, not in memory. Left out, and told in `.skipped`, are version
+    A directory is packed on disk, not in memory. Excluded, and listed in `.skipped`, are version
     control, caches, installed packages, links, and what looks like a secret: `.env`, `*.pem`,
     SSH keys and the like.
 

@@ -1,7 +1,7 @@
 """Which files of a code directory are sent to a job, and which stay at home.
 
 A directory of code often holds what must not leave the machine: keys, tokens, a `.env`. What
-looks like one is left out and told, so that nothing is sent, or missing, unnoticed.
+looks like one is excluded and reported, so that nothing is sent, or missing, unnoticed.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ _MEBIBYTE: Final = 1024**2
 
 
 class Kind(Enum):
-    """What an entry of a directory is."""
+    """The kind of a directory entry."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -128,7 +128,7 @@ class SkippedFile:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the caller says about files.
+    """The caller's choice of files.
 
     Attributes:
         include: Patterns of what is packed although it looks like a secret.

@@ -434,7 +434,7 @@ def _plan(records: Records, token: str) -> StoredPlan | None:
 
 
 def _is_claimed(stored: StoredPlan) -> bool:
-    """Whether another call launches it; one of a process that was killed does not."""
+    """True if another call launches it; one of a process that was killed does not."""
     return stored.claimed_by is not None and process_is_alive(stored.claimed_by)
 
 

@@ -171,7 +171,7 @@ class InstanceShell:
 
     @property
     def is_connected(self) -> bool:
-        """Whether there is a connection now; the next call opens one if there is none."""
+        """True if there is a connection now; the next call opens one if there is none."""
         return self._shell.is_connected
 
     def close(self) -> None:
