@@ -125,13 +125,13 @@ class Emulator:
         """
         if self._server is not None:
             raise RuntimeError("This emulator is running; stop it before starting it again.")
+        if self._wants_ssh:
+            self.world.ssh = _start_ssh(self.world)
         server = Server(self._app, self._wanted_port)
         server.start()
         self._server = server
         if self.world.run_commands:
             _LOG.warning(RUN_COMMANDS_WARNING)
-        if self._wants_ssh:
-            self.world.ssh = _start_ssh(self.world)
         return self
 
     def stop(self) -> None:
@@ -337,14 +337,13 @@ class Emulator:
         }
 
 
-def _start_ssh(world: World) -> "SshServers":
+def _start_ssh(world: World) -> SshServers:
     try:
-        from runcrate_emulator.ssh_servers import SshServers  # noqa: PLC0415 - an extra
-    except ImportError as error:
+        return SshServers(world.is_instance_running, world.now)
+    except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"asyncssh", "cryptography"}:
             raise
         raise ModuleNotFoundError(
-            "SSH servers need `asyncssh`: pip install 'runcrate-integrations[emulator,ssh]'.",
+            'SSH servers need asyncssh: pip install "runcrate-integrations[emulator,ssh]"',
             name=error.name,
         ) from None
-    return SshServers(world.is_instance_running, world.now)
