@@ -92,10 +92,11 @@ def _chosen(client: Runcrate, options: argparse.Namespace) -> Sequence[Instance]
 def _ended(client: Runcrate, instance: Instance) -> dict[str, Any]:
     """Terminate one instance; a failure is its result and stops none of the others."""
     try:
-        client.instances.terminate(instance.id)
+        last = client.run(cleanup.terminate_instance(SpendLedger(), instance))
     except RuncrateError as error:
         return {"id": instance.id, "name": instance.name, "result": error.message}
-    return {"id": instance.id, "name": instance.name, "result": "terminated"}
+    result = "terminated" if last.has_ended else f"requested; it is still `{last.status}`"
+    return {"id": instance.id, "name": instance.name, "result": result}
 
 
 def _terminate_ledger(client: Runcrate, options: argparse.Namespace) -> int:
