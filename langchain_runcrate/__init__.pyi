@@ -77,13 +77,7 @@ from langchain_runcrate.registration import (
     register as register,
 )
 from langchain_runcrate.sandbox import (
-    LaunchedSandbox as LaunchedSandbox,
-)
-from langchain_runcrate.sandbox import (
     RuncrateSandbox as RuncrateSandbox,
-)
-from langchain_runcrate.served_model import (
-    RuncrateServedModel as RuncrateServedModel,
 )
 from langchain_runcrate.toolkit import (
     RuncrateToolkit as RuncrateToolkit,

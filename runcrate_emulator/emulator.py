@@ -28,6 +28,10 @@ RUN_COMMANDS_WARNING = (
     "The commands of jobs really run on this computer, in temporary directories, with your rights."
 )
 
+SSH_WARNING = (
+    "Commands that are sent to instances over SSH really run on this computer, with your rights."
+)
+
 
 class Emulator:
     """A local Runcrate on a loopback port.
@@ -127,8 +131,13 @@ class Emulator:
             raise RuntimeError("This emulator is running; stop it before starting it again.")
         if self._wants_ssh:
             self.world.ssh = _start_ssh(self.world)
-        server = Server(self._app, self._wanted_port)
-        server.start()
+            _LOG.warning(SSH_WARNING)
+        try:
+            server = Server(self._app, self._wanted_port)
+            server.start()
+        except BaseException:
+            self.stop()
+            raise
         self._server = server
         if self.world.run_commands:
             _LOG.warning(RUN_COMMANDS_WARNING)
