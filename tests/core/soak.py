@@ -8,6 +8,8 @@ from __future__ import annotations
 import random
 import sys
 import threading
+from collections import Counter
+from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -18,11 +20,14 @@ from runcrate_core.spending import cleanup
 AGENTS = 3
 LIMITS = rc.SpendLimits(
     max_price_per_hour=2,
-    max_instances=12,
-    max_gpus=12,
+    max_instances=40,
+    max_gpus=40,
     max_runtime_minutes=30,
     max_total_usd=Decimal(400),
 )
+
+
+failures: Counter[str] = Counter()
 
 
 def start(guard: rc.SpendGuard) -> Any:
@@ -35,12 +40,17 @@ def agent(ledger: rc.SpendLedger, url: str, key: str, launches: int, seed: int) 
     draw = random.Random(seed)
     guard = rc.SpendGuard(LIMITS, ledger=ledger)
     with rc.Runcrate(key, base_url=url, inference_url=f"{url}/v1", max_retries=2) as client:
-        for _ in range(launches):
+        started = 0
+        for _ in range(4 * launches):
+            if started == launches:
+                break
             try:
                 instance = client.run(start(guard))
+                started += 1
                 if draw.random() < 0.9:
                     client.run(guard.terminate(instance.id))
-            except rc.RuncrateError:
+            except rc.RuncrateError as error:
+                failures[type(error).__name__] += 1
                 client.run(guard.settle())
 
 
@@ -48,6 +58,8 @@ def main() -> None:
     path, url, key, launches, seed = sys.argv[1:]
     reconcile.RECONCILE_WAITS_S = (0.05, 0.2)  # type: ignore[misc] # a test need not wait
     cleanup.CONFIRM_WAITS_S = (0.0, 0.1)  # type: ignore[misc] # a test need not wait
+    # Longer than any request of this test takes, with its retries.
+    cleanup.NEVER_APPEARED_AFTER = timedelta(seconds=20)  # type: ignore[misc] # as said
     ledger = rc.SpendLedger(path)
     agents = [
         threading.Thread(target=agent, args=(ledger, url, key, int(launches), int(seed) * 10 + one))
@@ -57,6 +69,7 @@ def main() -> None:
         thread.start()
     for thread in agents:
         thread.join()
+    print(dict(failures), file=sys.stderr)  # noqa: T201 - the figures of the complete run
 
 
 if __name__ == "__main__":

@@ -79,7 +79,7 @@ def test_a_shared_budget_survives_faults_and_hard_kills(
     )
     assert {entry.id for entry in ledger.live} == set(cloud.world.live_machines)
     started = len(cloud.world.machines)
-    assert started >= LAUNCHES // 2  # the others were refused, killed or hit by a fault
+    assert started >= LAUNCHES
     print(  # noqa: T201 - the figures of the complete run
         f"{LAUNCHES} launches wanted, {started} instances started, {len(entries)} entries, {kills} "
         f"kills, {len(ledger.live)} left running, at most {ledger.total_usd:.2f} USD"
