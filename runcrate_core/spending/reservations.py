@@ -78,7 +78,7 @@ class Reservations:
             for job in jobs
             if not job.has_ended and job.name not in known
         ]
-        return owned, frozenset(item.id for item in (*listed, *jobs))
+        return owned, frozenset({item.id for item in listed} | {job.id for job in jobs})
 
     def reserve(self, entry: LedgerEntry, *, plan_token: str | None = None) -> Flow[frozenset[str]]:
         """Reserve budget and a place for what is to be launched.
