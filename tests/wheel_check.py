@@ -112,10 +112,10 @@ def read_pages(pages: list[Path], wheel: Path, folder: Path) -> list[str]:
 
 
 def environment_with(home: Path, installed: list[str], folder: Path) -> Path:
-    """Make an environment and install requirements into it."""
+    """Make an environment and install requirements into it, the newest versions as a reader."""
     run(sys.executable, "-m", "venv", home, cwd=folder)
     pip = (home / "bin" / "python", "-m", "pip", "install", "--quiet")
-    run(*pip, "--constraint", ROOT / "constraints.txt", *installed, cwd=folder)
+    run(*pip, *installed, cwd=folder)
     return home
 
 
