@@ -65,6 +65,10 @@ docs: $(READY)  ## Build the documentation into site/; a broken link is an error
 wheel-check: $(READY)  ## Build the wheel and try it with each extra alone in empty environments
 	@$(BIN)/python tests/wheel_check.py $(PYTHONS)
 
+.PHONY: soak
+soak: $(READY)  ## Launch 500 instances from 4 processes that are killed at random, on one ledger
+	@SOAK_LAUNCHES=500 $(BIN)/python -m pytest -q -s tests/core/test_spend_soak.py
+
 .PHONY: mcp-clients
 mcp-clients: $(READY)  ## Try the MCP server with its clients (installs them in environments of their own)
 	@$(BIN)/python -m tests.mcp_clients

@@ -1,4 +1,4 @@
-"""Illustrate a blog post: text, a picture, speech and a film, in one folder."""
+"""Illustrate a blog post: text, an image, speech and a video, in one directory."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def main() -> None:
         teaser = (prompt | model | StrOutputParser()).invoke({"notes": NOTES})
         print(f"Text:   {teaser}")
 
-        picture = make(
+        image = make(
             RuncrateImageTool(output_dir=FOLDER),
             prompt=f"{TITLE}, oil painting, stormy sea",
             width=768,
@@ -46,17 +46,17 @@ def main() -> None:
             seed=7,
         )
         sound = make(RuncrateSpeechTool(output_dir=FOLDER, voice="af_heart"), text=teaser)
-        film = make(
+        video = make(
             RuncrateVideoTool(output_dir=FOLDER, poll_interval=0.5),
             prompt="The beam of a lighthouse turns over the sea",
-            image=picture,
+            image=image,
             duration=4,
         )
 
         post = FOLDER / "post.md"
         post.write_text(
-            f"# {TITLE}\n\n![{TITLE}]({picture})\n\n{teaser}\n\n{NOTES}\n\n"
-            f"[Listen]({sound}) or [watch]({film}).\n",
+            f"# {TITLE}\n\n![{TITLE}]({image})\n\n{teaser}\n\n{NOTES}\n\n"
+            f"[Listen]({sound}) or [watch]({video}).\n",
             encoding="utf-8",
         )
         print(f"\nThe post is {post}.")

@@ -26,7 +26,7 @@ TASKS = (
         "running, and then terminate it."
     ),
 )
-# What the stand-in for a person refuses, where nobody sits at a terminal.
+# The rule refuses this, if there is no terminal.
 TOO_LONG: Final = "for at most 60 minutes"
 
 
@@ -72,7 +72,7 @@ async def run_tool(agent: FunctionAgent, task: str) -> None:
 
 
 def decide(event: ApprovalRequiredEvent) -> str:
-    """Ask whoever sits at the terminal; where nobody does, a rule stands in for a person."""
+    """Ask for approval in the terminal; without a terminal, a rule decides."""
     print(f"Asked:  {event.prefix}")
     if sys.stdin.isatty():
         return input("Answer: yes, or a reason why not: ")

@@ -38,7 +38,7 @@ def main() -> None:
         loader = RuncrateTranscriptionLoader(FOLDER, format="sentences", on_error="skip")
         sentences = loader.load()
         print(
-            f"Heard {len(sentences)} sentences in {len(list(FOLDER.glob('*.mp3')))} recordings.\n"
+            f"Transcribed {len(sentences)} sentences of {len(list(FOLDER.glob('*.mp3')))} files.\n"
         )
 
         embeddings = RuncrateEmbeddings(model="BAAI/bge-large-en-v1.5")

@@ -42,8 +42,12 @@ __all__, __getattr__, __dir__ = lazy_exports(
         ),
         "media_tools": ("RuncrateImageTool", "RuncrateSpeechTool", "RuncrateVideoTool"),
         "registration": ("register",),
+        "sandbox": ("RuncrateSandbox",),
         "toolkit": ("RuncrateToolkit",),
     },
     present=("__version__",),
-    extra=Extra(module="langchain_core", name="LangChain", extra="langchain"),
+    extra=(
+        Extra(module="langchain_core", name="LangChain", extra="langchain"),
+        Extra(module="deepagents", name="Deep Agents", extra="deepagents"),
+    ),
 )

@@ -76,6 +76,9 @@ from langchain_runcrate.media_tools import (
 from langchain_runcrate.registration import (
     register as register,
 )
+from langchain_runcrate.sandbox import (
+    RuncrateSandbox as RuncrateSandbox,
+)
 from langchain_runcrate.toolkit import (
     RuncrateToolkit as RuncrateToolkit,
 )

@@ -1,4 +1,4 @@
-"""What a model says of itself: to traces and serialisations, of its abilities, in tokens."""
+"""Model metadata: tracing, serialization, profile, token counting."""
 
 from __future__ import annotations
 
@@ -47,12 +47,12 @@ class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel):
 
     @property
     def lc_secrets(self) -> dict[str, str]:
-        """What a serialisation refers to instead of holding it."""
+        """Secrets that a serialization refers to instead of containing them."""
         return {"api_key": KEY_VARIABLE}
 
     @classmethod
     def is_lc_serializable(cls) -> bool:
-        """Whether LangChain can serialise this class: yes."""
+        """LangChain can serialize this class."""
         return True
 
     @property
@@ -84,13 +84,13 @@ class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel):
         return known_profile(self.model_name)
 
     def _combine_llm_outputs(self, llm_outputs: list[dict[str, Any] | None], /) -> dict[str, Any]:
-        told = [output for output in llm_outputs if output]
+        outputs = [output for output in llm_outputs if output]
         usage: dict[str, int] = {}
-        for output in told:
+        for output in outputs:
             for name, count in output.get("token_usage", {}).items():
                 if isinstance(count, int):
                     usage[name] = usage.get(name, 0) + count
-        model = next((output["model_name"] for output in told), self.model_name)
+        model = next((output["model_name"] for output in outputs), self.model_name)
         return {"token_usage": usage, "model_name": model}
 
     def refresh_profile(self) -> ModelProfile:

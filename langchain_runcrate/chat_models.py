@@ -116,7 +116,7 @@ class ChatRuncrate(BaseChatRuncrate):
         ```
 
         `tool_choice` takes the name of a tool, `auto`, `none` or `any`. Calls whose arguments are
-        not valid JSON stand in `message.invalid_tool_calls`, and are replayed safely.
+        not valid JSON are in `message.invalid_tool_calls`, and are replayed safely.
 
     Structured output:
         ```python
@@ -136,22 +136,22 @@ class ChatRuncrate(BaseChatRuncrate):
         import base64
         from pathlib import Path
 
-        picture = base64.b64encode(Path("picture.png").read_bytes()).decode()
+        image = base64.b64encode(Path("image.png").read_bytes()).decode()
         vision = ChatRuncrate(model="Qwen/Qwen3-VL-8B-Instruct")
         message = vision.invoke(
             [
                 {
                     "role": "user",
                     "content": [
-                        {"type": "text", "text": "What is in this picture?"},
-                        {"type": "image", "base64": picture, "mime_type": "image/png"},
+                        {"type": "text", "text": "What is in this image?"},
+                        {"type": "image", "base64": image, "mime_type": "image/png"},
                     ],
                 }
             ]
         )
         ```
 
-        Recordings (`audio`), films (`video`) and documents (`file`) are given alike, to models
+        Audio (`audio`), video (`video`) and documents (`file`) are passed alike, to models
         that take them.
 
     Reasoning:
@@ -361,6 +361,6 @@ class ChatRuncrate(BaseChatRuncrate):
 
 
 def _token(piece: ChatGenerationChunk) -> dict[str, Any]:
-    """Return what callbacks are told of a chunk."""
+    """Return the arguments of callbacks for a chunk."""
     info = piece.generation_info or {}
     return {"token": piece.text, "chunk": piece, "logprobs": info.get("logprobs")}

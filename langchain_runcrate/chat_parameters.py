@@ -66,28 +66,28 @@ class ChatParameters(BaseModel):
     """For answers that can be repeated, where the model supports it."""
 
     logprobs: bool | None = None
-    """Whether to return log probabilities (`response_metadata["logprobs"]`)."""
+    """Return log probabilities (`response_metadata["logprobs"]`)."""
 
     top_logprobs: int | None = None
-    """How many alternatives to return for each token."""
+    """Number of alternatives to return per token."""
 
     logit_bias: dict[str, int] | None = None
     """Changes to the likelihood of tokens, by their numbers."""
 
     n: int | None = Field(default=None, ge=1)
-    """How many answers to make, for `generate`. More than one cannot be streamed."""
+    """Number of completions to generate, for `generate`. More than one cannot be streamed."""
 
     reasoning_effort: str | None = None
-    """How long a reasoning model thinks: `low`, `medium` or `high`."""
+    """Effort of a reasoning model: `low`, `medium` or `high`."""
 
     service_tier: str | None = None
     """Passed on to the model's provider."""
 
     streaming: bool = False
-    """Whether `invoke` streams as well, for callbacks that want tokens."""
+    """Stream in `invoke` too, for callbacks that need tokens."""
 
     stream_usage: bool = True
-    """Whether streams end with the usage. Turn it off for a server without `stream_options`."""
+    """Request token usage in streams. Turn it off for a server without `stream_options`."""
 
     stream_idle_timeout: float | None = 120.0
     """Seconds a stream may stay without content; `None` or 0 for no limit."""
@@ -97,7 +97,7 @@ class ChatParameters(BaseModel):
     `always` all of them, or `never` any. Models differ in which of these they accept."""
 
     tool_media: ToolMedia = "auto"
-    """Where pictures and files in tool messages go: `native` leaves them, `lift` puts them into a
+    """Place of images and files in tool messages: `native` leaves them, `lift` puts them into a
     user's message behind, `auto` decides by the profile."""
 
     token_prices: TokenPrices | None = None
@@ -105,7 +105,7 @@ class ChatParameters(BaseModel):
     ["cost"]` where the server tells no cost. Published prices are known."""
 
     include_response_headers: bool = False
-    """Whether `response_metadata["headers"]` holds the headers of the answer."""
+    """Include the response headers in `response_metadata["headers"]`."""
 
     extra_body: dict[str, Any] | None = None
     """Fields to put over the body of each request."""

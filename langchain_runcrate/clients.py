@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class ClientSettings:
-    """What a model asks of its client. Neither key nor headers are shown by `repr`.
+    """A model's client settings. `repr` shows neither key nor headers.
 
     Attributes:
         api_key: The key, or `None` for a server that wants none. A model gives a `SecretStr`, so
@@ -52,12 +52,12 @@ class ClientSettings:
 
     @property
     def pool(self) -> tuple[Any, ...]:
-        """What must be equal for two models to share connections."""
+        """Settings that must be equal for two models to share connections."""
         return self.api_key, self.base_url, self.http_client, self.http_async_client
 
     @property
     def options(self) -> dict[str, Any]:
-        """What may differ between clients that share connections."""
+        """Settings that may differ between clients that share connections."""
         return {
             "timeout": self.timeout,
             "max_retries": self.max_retries,
@@ -95,7 +95,7 @@ class _Pool:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Hold:
-    """What a lease has taken, replaced as a whole so that threads see no half of it."""
+    """Clients of a lease, replaced atomically for threads."""
 
     settings: ClientSettings
     pool: _Pool

@@ -1,4 +1,4 @@
-"""What every Runcrate part for LangChain is connected with: key, address, times, repeats."""
+"""Connection settings of all LangChain components: key, URL, timeouts, retries."""
 
 from __future__ import annotations
 
@@ -149,7 +149,7 @@ class RuncrateConnection(BaseModel):
             )
         state = super().__getstate__()
         fields = {**state["__dict__"], "api_key": None, "default_headers": None, "on_request": None}
-        fields.pop("_serialized", None)  # LangChain's cache, made anew when needed
+        fields.pop("_serialized", None)  # LangChain's cache, created again when needed
         return {**state, "__dict__": fields}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:

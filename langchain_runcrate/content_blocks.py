@@ -68,7 +68,7 @@ def translate_content_chunk(message: AIMessageChunk) -> list[ContentBlock]:
 
 
 def _said(message: AIMessage) -> list[Block]:
-    """Return what a message says, in the order of its making: thoughts, text, pictures."""
+    """Return the content of a message in its order: reasoning, text, images."""
     text, extra = message.content, message.additional_kwargs
     if not isinstance(text, str):
         raise NotImplementedError
@@ -85,7 +85,7 @@ def _said(message: AIMessage) -> list[Block]:
         blocks.append(block)
     if refusal := extra.get("refusal"):
         blocks.append(_refusal(refusal))
-    blocks += [_picture(item) for item in extra.get("images") or ()]
+    blocks += [_image_block(item) for item in extra.get("images") or ()]
     return blocks
 
 
@@ -111,7 +111,7 @@ def _citation(annotation: Any) -> Block:
             return {"type": "non_standard_annotation", "value": annotation}
 
 
-def _picture(item: Any) -> Block:
+def _image_block(item: Any) -> Block:
     media = read_media(item) if isinstance(item, dict) else None
     if media is None:
         return {

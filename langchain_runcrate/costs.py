@@ -18,7 +18,7 @@ from runcrate_core import get_model_info
 
 @dataclass(slots=True)
 class ModelCosts:
-    """What the calls of one model came to.
+    """Total cost of one model's calls.
 
     Attributes:
         calls: Answers received.
@@ -107,9 +107,9 @@ class RuncrateCostCallbackHandler(BaseCallbackHandler):
         usage: Mapping[str, Any] = message.usage_metadata or {}
         if usage.get("total_cost") == 0:  # LangChain's mark of an answer from its cache
             return Decimal(0)
-        told = message.response_metadata.get("cost")
-        if told is not None:
-            return Decimal(str(told))
+        cost = message.response_metadata.get("cost")
+        if cost is not None:
+            return Decimal(str(cost))
         prices = self._prices.get(model) or prices_of(get_model_info(model))
         return tokens_cost(usage, prices) if prices and usage else None
 

@@ -48,16 +48,16 @@ class SkippedAudio:
 
 
 class RuncrateTranscription(GivenClients):
-    """What parser and loader share: how recordings are listened to. Use one of its subclasses."""
+    """Base of parser and loader: transcription settings. Use one of its subclasses."""
 
     model: str = _TRANSCRIBER.model
     """Identifier of a transcription model."""
 
     language: str | None = None
-    """What is spoken, as a hint (ISO 639-1); the model finds out when not given."""
+    """Spoken language, as a hint (ISO 639-1); detected by default."""
 
     format: TranscriptFormat = _TRANSCRIBER.format
-    """What a document holds: `text`, all of a recording; `segments`, what the model cut it into;
+    """Content of a document: `text`, the complete transcript; `segments`, the model's segments;
     `sentences`; `windows`, so many seconds each; `srt` or `vtt`, a subtitle file."""
 
     window_s: float = Field(default=_TRANSCRIBER.window_s, gt=0)
@@ -156,7 +156,7 @@ class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
     """Where the recordings are."""
 
     on_error: Literal["raise", "skip"] = "raise"
-    """What becomes of a recording that cannot be transcribed: it is raised, or passed over with a
+    """Handling of a file that cannot be transcribed: raise, or skip it with a
     warning and an entry in `skipped`. A refused key, or no credits, is always raised."""
 
     max_concurrency: int = Field(default=4, ge=1)

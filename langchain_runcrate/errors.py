@@ -110,7 +110,7 @@ class ErrorResponse:
 
 
 class _TracedError(RuncrateError):
-    """What the errors of this package add: the answer, for tracing."""
+    """Mixin of this package's errors: the response, for tracing."""
 
     @property
     def response(self) -> ErrorResponse:
@@ -177,7 +177,7 @@ class RuncrateResponseError(_TracedError, ResponseFormatError, ModelAPIError):
 
 
 class RuncrateStreamError(_TracedError, StreamError, ModelAPIError):
-    """A stream failed after it had begun; `partial` holds what came."""
+    """A stream failed after it had started; `partial` holds the received part."""
 
 
 class RuncrateStreamTruncatedError(_TracedError, StreamTruncatedError, ModelConnectionError):

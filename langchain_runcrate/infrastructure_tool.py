@@ -62,7 +62,7 @@ class RuncrateInfrastructureTool(BaseTool):
 
 
 def _with_runtime(arguments: type[Any]) -> type[Any]:
-    """Return a tool's arguments with the runtime of LangGraph, which its progress is told to."""
+    """Return a tool's arguments with LangGraph's runtime, which receives its progress."""
     return create_model(
         arguments.__name__,
         __base__=arguments,
@@ -77,5 +77,5 @@ def _shown(answer: ToolResult) -> tuple[str, dict[str, Any]]:
 
 def _explain_arguments(error: Any) -> str:
     """Return which arguments are wrong, without their values."""
-    told = explain_failure(error) if isinstance(error, ValidationError) else None
-    return told or "The arguments are wrong. Nothing was done."
+    text = explain_failure(error) if isinstance(error, ValidationError) else None
+    return text or "The arguments are wrong. Nothing was done."

@@ -1,9 +1,9 @@
-"""Pictures, recordings, films and documents in messages: every form in use, one form to send.
+"""Images, audio, video and documents in messages: every form in use, one form to send.
 
 `read_media` understands the blocks of LangChain v1 (`base64`, `url`, `file_id`) and v0
 (`source_type`), OpenAI (`image_url`, `input_audio`, `file`), Anthropic (`source`), Gemini
 (`media`) and Bedrock (`{"image": {"source": {"bytes": ...}}}`); `media_part` writes the part that
-OpenAI-compatible servers read. The API documents pictures alone (seed 001); the other parts are
+OpenAI-compatible servers read. The API documents images alone (seed 001); the other parts are
 those of OpenAI and vLLM, which the service passes on to the model's provider.
 """
 
@@ -38,7 +38,7 @@ _AUDIO_FORMATS: Final = {
     "mp4": "m4a",
 }
 _MEDIA_TYPES: Final = {"pdf": "application/pdf", "jpg": "image/jpeg"}
-# The first bytes of pictures and documents whose media type was not given.
+# The first bytes of images and documents whose media type was not given.
 _SIGNATURES: Final = (
     (b"\x89PNG", "image/png"),
     (b"\xff\xd8\xff", "image/jpeg"),
@@ -53,7 +53,7 @@ _SIGNATURE_CHARACTERS: Final = 32
 
 @dataclass(frozen=True, slots=True)
 class Media:
-    """A picture, recording, film or document.
+    """An image, audio file, video or document.
 
     Attributes:
         kind: What it is.
@@ -62,7 +62,7 @@ class Media:
         url: Its address, when its bytes are not given.
         file_id: Its identifier at the provider, when neither is given.
         filename: Its name, when known.
-        detail: How closely a picture is to be looked at (`low`, `high`, `auto`).
+        detail: Level of detail of an image (`low`, `high`, `auto`).
     """
 
     kind: Kind

@@ -1,4 +1,4 @@
-"""Pictures, speech and films as tools for LangChain agents."""
+"""Image, speech and video generation as tools for LangChain agents."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _STUDIO: Final = MediaGenerator(DEFAULT_DIRECTORY)
 
 
 class RuncrateMediaTool(GivenClients, BaseTool):
-    """What the media tools share: connection, folder, failures. Use one of its subclasses.
+    """Base of the media tools: connection, directory, failures. Use one of its subclasses.
 
     The program chooses the folder and the model; the names of files are made here. The message to
     the model is short text; the artifact is a dictionary of JSON values with `files` (each with
@@ -66,7 +66,7 @@ class RuncrateMediaTool(GivenClients, BaseTool):
             plan = self._plan(
                 self._asked(text, arguments), functools.partial(self._report, progress.tell)
             )
-            return self._told(client.run(plan))
+            return self._content_and_artifact(client.run(plan))
 
     async def _arun(
         self, text: str | None = None, /, **arguments: Any
@@ -77,7 +77,7 @@ class RuncrateMediaTool(GivenClients, BaseTool):
             plan = self._plan(
                 self._asked(text, arguments), functools.partial(self._report, progress.atell)
             )
-            return self._told(await client.run(plan))
+            return self._content_and_artifact(await client.run(plan))
 
     def _plan(self, args: Any, on_status: Callable[[Video], Any]) -> Any:
         """Return the flow that does what was asked for."""
@@ -92,7 +92,7 @@ class RuncrateMediaTool(GivenClients, BaseTool):
     def _report(tell: Callable[[dict[str, Any]], Any], job: Video) -> Any:
         return tell({"id": job.id, "status": job.status})
 
-    def _told(self, answer: MediaResult) -> tuple[Any, dict[str, Any]]:
+    def _content_and_artifact(self, answer: MediaResult) -> tuple[Any, dict[str, Any]]:
         blocks = [
             {
                 "type": "image",
@@ -107,7 +107,7 @@ class RuncrateMediaTool(GivenClients, BaseTool):
 
 
 class RuncrateImageTool(RuncrateMediaTool):
-    """Make pictures from words, or change one.
+    """Generate images from a prompt, or edit one.
 
     Setup:
         ```bash
@@ -119,7 +119,7 @@ class RuncrateImageTool(RuncrateMediaTool):
         ```python
         from langchain_runcrate import RuncrateImageTool
 
-        tool = RuncrateImageTool(output_dir="pictures", max_images=2)
+        tool = RuncrateImageTool(output_dir="images", max_images=2)
         ```
 
     Use:
@@ -129,7 +129,7 @@ class RuncrateImageTool(RuncrateMediaTool):
         print(message.content, message.artifact["files"][0]["path"])
         ```
 
-    Changing a picture works by its https address, a data URI, or the name of a file that was made
+    An image is edited by its https URL, a data URI, or the name of a file that was made
     before: a model cannot name any other file.
     """
 
@@ -138,19 +138,19 @@ class RuncrateImageTool(RuncrateMediaTool):
     args_schema: ArgsSchema = ImageArguments
 
     model: str = _STUDIO.image_model
-    """Makes pictures."""
+    """Model that generates images."""
 
     edit_model: str = _STUDIO.edit_model
-    """Changes pictures."""
+    """Model that edits images."""
 
     max_images: int = Field(default=_STUDIO.max_images, ge=1, le=8)
-    """Most pictures of one call."""
+    """Maximum number of images per call."""
 
     return_image: bool = False
-    """Whether the model is shown the pictures, as blocks of its tool message.
+    """Show the images to the model, as blocks of its tool message.
 
     For models that read images, on servers that take them in tool messages; many do not. The
-    pictures are then part of the conversation, and of its checkpoints.
+    images are then part of the conversation, and of its checkpoints.
     """
 
     def _plan(self, args: ImageArguments, on_status: Callable[[Video], Any]) -> Any:  # noqa: ARG002 - it is made at once
@@ -214,19 +214,19 @@ class RuncrateSpeechTool(RuncrateMediaTool):
 
 
 class VideoToolArguments(VideoArguments):
-    """What a film is to be, and who listens to its progress."""
+    """Arguments of the video tool, and the runtime that receives its progress."""
 
     runtime: InjectedRuntime = None
 
 
 class RuncrateVideoTool(RuncrateMediaTool):
-    """Make a film from words, or set a picture in motion.
+    """Generate a video from a prompt, or animate an image.
 
     Instantiate:
         ```python
         from langchain_runcrate import RuncrateVideoTool
 
-        tool = RuncrateVideoTool(output_dir="films", timeout=600)
+        tool = RuncrateVideoTool(output_dir="videos", timeout=600)
         ```
 
     Use:
@@ -234,9 +234,9 @@ class RuncrateVideoTool(RuncrateMediaTool):
         print(tool.invoke({"prompt": "Waves at night", "duration": 4}))
         ```
 
-    A film takes minutes. While it is made, each change of its status is told to whoever listens:
+    A video takes minutes. Meanwhile, each change of its status is reported to listeners:
     as custom event `runcrate_progress`, to the stream writer of a graph, and as output delta of
-    the tool call. A film that is not waited for, or not done in time, is fetched later by calling
+    the tool call. A video that is not waited for, or not done in time, is fetched later by calling
     the same tool with its `video_id`. A cancelled call leaves the job running: it is paid for.
     """
 
@@ -245,13 +245,13 @@ class RuncrateVideoTool(RuncrateMediaTool):
     args_schema: ArgsSchema = VideoToolArguments
 
     model: str = _STUDIO.video_model
-    """Makes films."""
+    """Model that generates videos."""
 
     wait: bool = _STUDIO.wait
-    """Whether the film is waited for; otherwise its job is returned at once."""
+    """Wait for the video; otherwise the tool returns its job immediately."""
 
     timeout: float = Field(default=_STUDIO.timeout, ge=0)
-    """Most seconds to wait for the film."""
+    """Maximum seconds to wait for the video."""
 
     poll_interval: float = Field(default=_STUDIO.poll_interval, gt=0)
     """Seconds between two looks at the job."""

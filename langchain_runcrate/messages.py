@@ -7,11 +7,11 @@ What becomes of a message of each class, on its way to the API:
 | `SystemMessage` | `system` (also when it is marked as `developer`, a role Runcrate lacks) |
 | `HumanMessage` | `user`; Anthropic's `tool_result` blocks in it become `tool` messages |
 | `AIMessage` | `assistant` with text, tool calls, refusal and, by policy, its reasoning |
-| `ToolMessage` | `tool`; pictures and files are lifted into a `user` message where need be |
+| `ToolMessage` | `tool`; images and files are lifted into a `user` message where need be |
 | `FunctionMessage` | `function` |
 | `ChatMessage` | its role, translated where LangChain calls it otherwise |
 
-Chunks are treated like the messages they are parts of. Calls that a provider carried out itself
+Chunks are treated like the messages they are parts of. Calls that a provider ran itself
 (web search, code execution) are left out, like the reasoning of another provider: nobody else can
 use them. An unknown class or block is an error that names it.
 """
@@ -60,7 +60,7 @@ _ROLES: Final = {
 _NOT_IN_NAMES: Final = re.compile(r"[\s<|\\/>]")
 _MAX_NAME_LENGTH: Final = 64
 
-# What a provider carried out on its own while it answered.
+# Calls that a provider ran itself during a response.
 _PROVIDER_EXECUTED: Final = re.compile(
     r"server_tool_.+|.+_tool_result|(?:web_search|file_search|computer|code_interpreter|mcp"
     r"|image_generation|tool_search)_call|mcp_(?:tool_use|list_tools|approval_request)"
@@ -74,7 +74,7 @@ class WirePolicy:
 
     Attributes:
         reasoning: Which of the model's thoughts are sent back to it.
-        native_tool_images: Whether the model reads pictures in tool messages; where not, they go
+        native_tool_images: The model reads images in tool messages; where not, they go
             into a user's message behind them.
         native_tool_files: The same for other media.
         names: The names of the request's tools.

@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 M = TypeVar("M", bound=BaseModel)
 
 MISSING: Final = object()
-"""What stands for a value that has not come yet."""
+"""Placeholder of a value that has not arrived yet."""
 
 # Classes whose values are written as text or numbers.
 _SIMPLE: Final = (
@@ -125,7 +125,7 @@ def _member_of_union(members: list[Any], value: Any) -> Any:
 
 
 def _may_be(kind: type[BaseModel], value: dict[str, Any]) -> bool:
-    """Return whether the constants of a class, by which unions are told apart, are these."""
+    """Return whether the constants that distinguish a class in a union are these."""
     for name, field in kind.model_fields.items():
         constants = get_args(field.annotation)
         is_constant = get_origin(field.annotation) is Literal

@@ -1,4 +1,4 @@
-"""What an answer cost: the server's own figure, or tokens times the catalogue's prices."""
+"""Cost of a response: the server's figure, or tokens times the catalogue's prices."""
 
 from __future__ import annotations
 
@@ -78,8 +78,8 @@ def cost_metadata(
     Returns:
         `cost` in US dollars and `cost_source`: `server` or `catalogue`.
     """
-    told = extract_cost({"usage": usage})
-    if told is not None:
-        return {"cost": float(told), "cost_source": "server"}
+    cost = extract_cost({"usage": usage})
+    if cost is not None:
+        return {"cost": float(cost), "cost_source": "server"}
     made = tokens_cost(tokens, prices) if prices else None
     return {} if made is None else {"cost": float(made), "cost_source": "catalogue"}

@@ -1,4 +1,4 @@
-"""What models can do, in LangChain's form (`model.profile`)."""
+"""Model profiles in LangChain's form (`model.profile`)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def profile_of(facts: ModelInfo) -> ModelProfile:
     """Return what is known of a model as a new profile.
 
-    A model that takes pictures is assumed to take them by address as well, and to read none in
+    A model that takes images is assumed to take image URLs as well, and to read none in
     tool messages: few of those who serve open models allow it, and the alternative always works.
     """
     tools = facts.has("tools")

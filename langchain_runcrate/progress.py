@@ -49,29 +49,29 @@ class Progress:
         Args:
             data: JSON values, such as `id` and `status`; `tool` is added.
         """
-        told = self._written(data)
+        event = self._written(data)
         try:
-            dispatch_custom_event(PROGRESS_EVENT, told)
+            dispatch_custom_event(PROGRESS_EVENT, event)
         except RuntimeError:
             return  # called as a plain function: there is no run that an event could belong to
 
     async def atell(self, data: Mapping[str, Any]) -> None:
         """Tell everybody; for asynchronous code. See `tell`."""
-        told = self._written(data)
+        event = self._written(data)
         try:
-            await adispatch_custom_event(PROGRESS_EVENT, told)
+            await adispatch_custom_event(PROGRESS_EVENT, event)
         except RuntimeError:
             return
 
     def _written(self, data: Mapping[str, Any]) -> dict[str, Any]:
-        told = {"tool": self.tool, **data}
+        event = {"tool": self.tool, **data}
         writer = getattr(self.runtime, "stream_writer", None) or _writer_of_graph()
         if writer is not None:
-            writer({PROGRESS_EVENT: told})
+            writer({PROGRESS_EVENT: event})
         emit = getattr(self.runtime, "emit_output_delta", None)
         if emit is not None:
-            emit(told)
-        return told
+            emit(event)
+        return event
 
 
 def _writer_of_graph() -> Callable[[Any], None] | None:

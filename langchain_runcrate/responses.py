@@ -42,7 +42,7 @@ _READ_PAYLOAD_MEMBERS: Final = frozenset({"choices", "created", "model", "object
 
 @dataclass(frozen=True, slots=True)
 class ResponseContext:
-    """What is known of a call when its answer is read.
+    """The context in which a response is read.
 
     Attributes:
         model: The model that was asked for.
@@ -64,7 +64,7 @@ def chat_result(
 ) -> ChatResult:
     """Return a whole answer as LangChain's result.
 
-    With several choices, usage and cost stand in the first: they are those of all together.
+    With several choices, usage and cost are in the first: they are the total of all.
 
     Raises:
         RuncrateResponseError: There is no choice in it.
@@ -113,7 +113,7 @@ def assistant_message(
         completion_id: Identifier of the answer; names tool calls that came without one.
         finish_reason: Why the message ended.
         context: What is known of the call.
-        response_metadata: What else the answer told.
+        response_metadata: Further metadata of the response.
         usage_metadata: Tokens of the answer.
     """
     calls, invalid = read_calls(
@@ -136,7 +136,7 @@ def assistant_message(
 
 
 def read_content(content: Any) -> tuple[str | list[Any], str]:
-    """Return the content of an answer or of a piece of it, and the thoughts that stand in it.
+    """Return the content of an answer or of a piece of it, and the reasoning in it.
 
     Nearly always it is text. Mistral's models send parts, of which text and thoughts are joined;
     parts of other kinds stay as they are.

@@ -1,7 +1,7 @@
 """Letting LangChain load what it has dumped.
 
 `langchain_core.load.load` makes objects of the classes in its own table only, unless it is given
-the class itself; partner packages stand in that table by being known to LangChain. This adds an
+the class itself; partner packages are in that table because LangChain knows them. This adds an
 entry to it. Loading still needs the reader's word, as it does for every package:
 
 ```python

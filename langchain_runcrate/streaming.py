@@ -3,7 +3,7 @@
 `StreamReader.read` is called for each chunk of the API and is what a stream costs, so it does
 little: texts, thoughts and pieces of tool arguments go straight into a message. All else (model,
 usage, cost, finish reason, citations, ...) is said once, by the last chunk, from the whole that
-the client folds on its way: LangChain joins what stands in several chunks.
+the client folds on its way: LangChain joins the values of several chunks.
 """
 
 from __future__ import annotations

@@ -28,7 +28,7 @@ METHODS: Final = ("function_calling", "json_mode", "json_schema")
 
 
 class Plan(NamedTuple):
-    """How a structured answer is to be had.
+    """A method of structured output.
 
     Attributes:
         arguments: What to bind to the model, besides tools.

@@ -36,9 +36,9 @@ _CHARACTERS_IN_TOKEN: Final = {
 # What the chat template puts around each message, and before the answer.
 _TOKENS_AROUND_MESSAGE: Final = 4
 _TOKENS_BEFORE_ANSWER: Final = 3
-# A picture of about a thousand pixels a side, for models of the Qwen-VL and Llama 4 families.
+# An image of about a thousand pixels a side, for models of the Qwen-VL and Llama 4 families.
 _TOKENS_OF_IMAGE: Final = 1_000
-# A page of a document, a few seconds of sound or film: their length is not known before decoding.
+# A page of a document, a few seconds of audio or video: their length is not known before decoding.
 _TOKENS_OF_OTHER_MEDIA: Final = 1_500
 
 

@@ -124,7 +124,7 @@ def wire_calls(
 def unanswered_notes(message: AIMessage, answered: frozenset[str]) -> list[str]:
     """Return a sentence for each broken call that nobody answered, so that none is lost."""
     return [
-        f"[A call of the tool `{broken['name']}` was not carried out, as its arguments were not "
+        f"[A call of the tool `{broken['name']}` was not run, as its arguments were not "
         f"valid JSON: {broken['args']}]"
         for broken in message.invalid_tool_calls
         if broken["id"] not in answered
@@ -157,7 +157,7 @@ def _finite(value: Any) -> Any:
 
 
 def _calls_in_content(content: str | list[Any]) -> list[dict[str, Any]]:
-    """Return calls that stand in the content alone, as in hand-made messages of other formats."""
+    """Return calls that are in the content alone, as in hand-made messages of other formats."""
     if isinstance(content, str):
         return []
     calls = []

@@ -16,7 +16,7 @@ def tool_errors(explain: Callable[[Exception], str | None]) -> Iterator[None]:
     """Turn what a model can do something about into an error that it reads.
 
     Args:
-        explain: Returns what a model is told of an error; `None` leaves it to the program.
+        explain: Returns the error text for the model; `None` leaves it to the program.
 
     Raises:
         ToolException: In place of an error that is explained, which is its cause.
@@ -24,7 +24,7 @@ def tool_errors(explain: Callable[[Exception], str | None]) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        told = explain(error)
-        if told is None:
+        text = explain(error)
+        if text is None:
             raise
-        raise ToolException(told) from error
+        raise ToolException(text) from error

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from langchain_core.tools import BaseTool, BaseToolkit
 from pydantic import PrivateAttr
 
 from langchain_runcrate.infrastructure_tool import RuncrateInfrastructureTool
+from langchain_runcrate.served_model import RuncrateServedModel
 from runcrate_core import ApproveCallback, AsyncRuncrate, Runcrate, SpendLedger, SpendLimits
-from runcrate_core.toolkit import AgentToolbox, SyncAsyncClients, ToolkitMixin
+from runcrate_core.toolkit import AgentToolbox, ServeOptions, SyncAsyncClients, ToolkitMixin
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,6 +72,8 @@ class RuncrateToolkit(ToolkitMixin, BaseToolkit):
         allow_terminating_others: Every instance and job may be terminated.
         show_addresses: Whether IP addresses of instances are shown.
         poll_interval: Seconds between two looks while something is waited for.
+        allow_commands: Whether commands may be run, and files read and written, on instances that
+            were launched here. Needs `limits` and the extra `ssh`.
 
     Raises:
         ConfigurationError: There is no key, or a name of `include` is no tool here.
@@ -93,6 +96,7 @@ class RuncrateToolkit(ToolkitMixin, BaseToolkit):
         allow_terminating_others: bool = False,
         show_addresses: bool = False,
         poll_interval: float = 5.0,
+        allow_commands: bool = False,
     ) -> None:
         super().__init__()
         self._toolbox = AgentToolbox(
@@ -105,6 +109,7 @@ class RuncrateToolkit(ToolkitMixin, BaseToolkit):
             allow_terminating_others=allow_terminating_others,
             show_addresses=show_addresses,
             poll_interval=poll_interval,
+            allow_commands=allow_commands,
         )
         self._clients = SyncAsyncClients(client, async_client)
 
@@ -114,6 +119,36 @@ class RuncrateToolkit(ToolkitMixin, BaseToolkit):
             RuncrateInfrastructureTool.of(tool, self._toolbox, self._clients)
             for tool in self._toolbox.tools
         ]
+
+    def serve(self, command: str, **options: Unpack[ServeOptions]) -> RuncrateServedModel:
+        """Return a context manager that serves a model on an instance of its own.
+
+        On the way in it launches an instance within the limits, sets it up, starts the server
+        and waits for its `GET /v1/models`; on the way out it terminates the instance. The server
+        is reached through a tunnel, from this computer alone.
+
+        Args:
+            command: The command that serves, such as `vllm serve Qwen/Qwen3-8B`.
+            options: See `ServeOptions`: `image_or_setup`, `port`, `limits`, `gpu_type`,
+                `max_runtime_minutes`, `start_timeout`, ...
+
+        Raises:
+            SpendRefusedError: On entering: the limits forbid it; nothing was launched.
+            InstanceSetupError: On entering: the server did not start. The instance was
+                terminated; the end of its log is in the error.
+
+        Example:
+            ```python
+            with toolkit.serve(
+                image_or_setup=["pip install vllm"],
+                command="vllm serve Qwen/Qwen3-8B",
+                port=8000,
+                limits=SpendLimits(max_price_per_hour=2, max_runtime_minutes=60),
+            ) as served:
+                print(served.chat().invoke("Hello!").text)
+            ```
+        """
+        return self._serve(RuncrateServedModel, command, options)
 
     def interrupt_on(self) -> dict[str, Any]:
         """Return the configuration of LangChain's `HumanInTheLoopMiddleware` for these tools.

@@ -6,13 +6,14 @@ import inspect
 import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, Unpack
 
 from llama_index.core.tools import FunctionTool, ToolMetadata
 from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSpec
 from llama_index.core.workflow import Context
 
 from llamaindex_runcrate.approval import approved
+from llamaindex_runcrate.served_model import RuncrateServedModel
 from llamaindex_runcrate.tool_progress import NO_CONTEXT, progress_callback
 from runcrate_core import (
     ApproveCallback,
@@ -26,6 +27,7 @@ from runcrate_core import (
 from runcrate_core.toolkit import (
     AgentTool,
     AgentToolbox,
+    ServeOptions,
     SyncAsyncClients,
     ToolkitMixin,
     explain_failure,
@@ -45,7 +47,7 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
     tools.
 
     Calls that cost money or end something need approval: an `ApprovalRequiredEvent` (an
-    `InputRequiredEvent`) stands in the stream of the workflow's events, and only an explicit yes
+    `InputRequiredEvent`) is emitted to the workflow's event stream, and only an explicit yes
     lets the tool go on. Where nobody can be asked (outside of a workflow), it refuses.
 
     Args:
@@ -66,6 +68,8 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
         allow_terminating_others: Every instance and job may be terminated.
         show_addresses: Show IP addresses of instances.
         poll_interval: Seconds between two looks while something is waited for.
+        allow_commands: Whether commands may be run, and files read and written, on instances that
+            were launched here. Needs `limits` and the extra `ssh`.
 
     Raises:
         ConfigurationError: There is no key, or a name of `include` is no tool here.
@@ -99,6 +103,7 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
         allow_terminating_others: bool = False,
         show_addresses: bool = False,
         poll_interval: float = 5.0,
+        allow_commands: bool = False,
     ) -> None:
         self._toolbox = AgentToolbox(
             limits=limits,
@@ -110,6 +115,7 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
             allow_terminating_others=allow_terminating_others,
             show_addresses=show_addresses,
             poll_interval=poll_interval,
+            allow_commands=allow_commands,
         )
         self._clients = SyncAsyncClients(client, async_client)
         self._asks = ask_human and approve is None
@@ -135,11 +141,41 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
             if tool.name in wanted
         ]
 
+    def serve(self, command: str, **options: Unpack[ServeOptions]) -> RuncrateServedModel:
+        """Return a context manager that serves a model on an instance of its own.
+
+        On the way in it launches an instance within the limits, sets it up, starts the server
+        and waits for its `GET /v1/models`; on the way out it terminates the instance. The server
+        is reached through a tunnel, from this computer alone.
+
+        Args:
+            command: The command that serves, such as `vllm serve Qwen/Qwen3-8B`.
+            options: See `ServeOptions`: `image_or_setup`, `port`, `limits`, `gpu_type`,
+                `max_runtime_minutes`, `start_timeout`, ...
+
+        Raises:
+            SpendRefusedError: On entering: the limits forbid it; nothing was launched.
+            InstanceSetupError: On entering: the server did not start. The instance was
+                terminated; the end of its log is in the error.
+
+        Example:
+            ```python
+            with spec.serve(
+                image_or_setup=["pip install vllm"],
+                command="vllm serve Qwen/Qwen3-8B",
+                port=8000,
+                limits=SpendLimits(max_price_per_hour=2, max_runtime_minutes=60),
+            ) as served:
+                print(served.llm().complete("Hello!"))
+            ```
+        """
+        return self._serve(RuncrateServedModel, command, options)
+
     def _function_tool(self, tool: AgentTool, metadata: ToolMetadata) -> FunctionTool:
         asks = self._asks and tool.annotations.needs_approval
 
         async def run_tool(ctx: Context | None, **arguments: Any) -> str:
-            with _failures_told():
+            with _failures_as_results():
                 checked = self._toolbox.checked(tool.name, arguments)
             if asks:  # outside of the block above: the workflow waits by an exception of its own
                 given = checked.model_dump(mode="json", exclude_none=True)
@@ -150,16 +186,16 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
                     question=self._toolbox.describe_call(tool.name, given),
                     within_s=self._approval_timeout,
                 )
-            with _failures_told():
+            with _failures_as_results():
                 flow = self._toolbox.run_tool(tool.name, arguments, progress_callback(ctx))
                 return (await self._clients.async_.run(flow)).text
 
         def run_tool_sync(ctx: Context | None, **arguments: Any) -> str:
-            with _failures_told():
+            with _failures_as_results():
                 self._toolbox.checked(tool.name, arguments)
             if asks:
                 raise SpendRefusedError(_NOBODY.format(tool.name))
-            with _failures_told():
+            with _failures_as_results():
                 flow = self._toolbox.run_tool(tool.name, arguments, progress_callback(ctx))
                 return self._clients.sync.run(flow).text
 
@@ -200,7 +236,7 @@ def _shaped(function: Callable[..., Any], tool: AgentTool) -> Callable[..., Any]
 
 
 @contextmanager
-def _failures_told() -> Iterator[None]:
+def _failures_as_results() -> Iterator[None]:
     """Raise an error that the model can act on with an explanation for it.
 
     The original error is its cause.

@@ -193,7 +193,7 @@ class PartialJson:
         self._expected = "key" if isinstance(container, dict) else "value"
 
     def _may_close(self, character: str) -> bool:
-        """Whether the innermost container may end here; a comma before its end is forgiven."""
+        """True if the innermost container may end here; a comma before its end is forgiven."""
         if not self._open:
             return False
         if isinstance(self._open[-1], dict):

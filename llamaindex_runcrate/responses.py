@@ -88,7 +88,7 @@ class ResponseContext:
 def response_of(completion: ChatCompletion, context: ResponseContext) -> ChatResponse:
     """Return a complete answer in LlamaIndex's form.
 
-    * `message.blocks`: thoughts, text, media, tool calls, in this order; the calls stand in
+    * `message.blocks`: thoughts, text, media, tool calls, in this order; the calls are in
       `message.additional_kwargs["tool_calls"]` as well, where LlamaIndex's programs look.
     * `raw`: the answer as a dict; its `usage` has no null members, or is not there at all.
     * `additional_kwargs`: `finish_reason`, `prompt_tokens`, `completion_tokens`, `total_tokens`,
@@ -354,7 +354,7 @@ def _origin_of(message: Mapping[str, Any]) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class _Parts:
-    """The content of a message or delta. Parts of other kinds stand in `raw` only."""
+    """The content of a message or delta. Parts of other kinds are in `raw` only."""
 
     text: str
     thought: str | None

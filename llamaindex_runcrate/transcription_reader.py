@@ -60,7 +60,7 @@ class RuncrateTranscriptionReader(Connected, BasePydanticReader):
     )
     language: str | None = Field(
         default=None,
-        description="What is spoken, as a hint (ISO 639-1); the model finds out when not given.",
+        description="Spoken language, as a hint (ISO 639-1); detected by default.",
     )
     format: TranscriptFormat = Field(
         default=_TRANSCRIBER.format,

@@ -59,6 +59,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
             "ConfigurationError",
             "ConflictError",
             "HostKeyChangedError",
+            "InstanceSetupError",
             "InsufficientCreditsError",
             "InternalServerError",
             "NotFoundError",

@@ -161,6 +161,9 @@ from runcrate_core.errors import (
     HostKeyChangedError as HostKeyChangedError,
 )
 from runcrate_core.errors import (
+    InstanceSetupError as InstanceSetupError,
+)
+from runcrate_core.errors import (
     InsufficientCreditsError as InsufficientCreditsError,
 )
 from runcrate_core.errors import (

@@ -82,7 +82,7 @@ class Config:
         return self
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Pickle without the key and the headers; the key is read anew from the environment."""
+        """Pickle without the key and the headers; the key is read again from the environment."""
         public = {
             field.name: getattr(self, field.name)
             for field in fields(self)

@@ -42,7 +42,7 @@ if TYPE_CHECKING:
 MIN_PYTHON: Final = (3, 11)
 # First version that works, first that does not; the same as in pyproject.toml.
 SUPPORTED: Final[dict[str, tuple[str, str]]] = {
-    "httpx": ("0.28", "1"),
+    "httpx": ("0.28.1", "1"),
     "pydantic": ("2.10", "3"),
     "langchain-core": ("1.7.2", "2"),
     "llama-index-core": ("0.14.5", "0.15"),
@@ -64,7 +64,7 @@ _SERVER_ERRORS: Final = range(500, 600)
 
 
 class Level(Enum):
-    """How much a finding matters."""
+    """Severity of a finding."""
 
     OK = "ok"
     NOTE = "note"
@@ -89,8 +89,8 @@ class Finding:
 
     def lines(self) -> str:
         """Return the finding as it is printed."""
-        told = f"{self.level.value:<8}{self.subject}: {self.text}"
-        return f"{told}\n        -> {self.advice}" if self.advice else told
+        line = f"{self.level.value:<8}{self.subject}: {self.text}"
+        return f"{line}\n        -> {self.advice}" if self.advice else line
 
 
 @dataclass(frozen=True)
@@ -174,7 +174,7 @@ def _numbers(version: str) -> tuple[int, ...]:
 
 
 def address_findings(variables: Mapping[str, str]) -> Iterator[Finding]:
-    """Judge both addresses; what is wrong with one is told without showing it."""
+    """Judge both addresses; a problem is reported without showing the URL."""
     for subject, name, default, surface, right, wrong in _ADDRESSES:
         advice = f"Correct {name}, or unset it to use {default}."
         try:
@@ -243,18 +243,18 @@ def key_finding(variables: Mapping[str, str]) -> Finding:
         return Finding(
             Level.NOTE, "key", "set, with white space around it", "It is ignored; remove it."
         )
-    strangers = _foreign_hosts(variables)
-    if key.startswith(KEY_PREFIX) and strangers:
+    unofficial = _unofficial_hosts(variables)
+    if key.startswith(KEY_PREFIX) and unofficial:
         return Finding(
             Level.NOTE,
             "key",
-            f"a Runcrate key is set, and is sent to {strangers}, which is not Runcrate's",
+            f"a Runcrate key is set, and is sent to {unofficial}, which is not Runcrate's",
             "Use a key of that server, if you do not trust it with this one.",
         )
     return Finding(Level.OK, "key", f"set, {len(key)} characters")
 
 
-def _foreign_hosts(variables: Mapping[str, str]) -> str:
+def _unofficial_hosts(variables: Mapping[str, str]) -> str:
     where = addresses(variables)
     urls = () if where is None else (where.inference, where.infrastructure)
     hosts = {

@@ -12,8 +12,9 @@ RuncrateError
 │   ├── SSHConnectionError        no connection to the instance (also a builtin ConnectionError)
 │   ├── SSHAuthenticationError    the instance refused the certificate or the key
 │   ├── HostKeyChangedError       another host key than before; nothing was sent
-│   └── RemoteFileError           a file on the instance could not be read or written
-├── StreamError                   a stream failed after it had begun; `.partial` holds what came
+│   ├── RemoteFileError           a file on the instance could not be read or written
+│   └── InstanceSetupError        a set-up command failed, or a server did not start
+├── StreamError                   a stream failed after its start; `.partial` holds what came
 │   ├── StreamTruncatedError
 │   └── StreamStalledError
 └── APIStatusError                an answer with an error status
@@ -167,8 +168,32 @@ class RemoteFileError(SSHError):
         self.reason = reason
 
 
+class InstanceSetupError(SSHError):
+    """A set-up command failed, or a server did not start; the instance was terminated.
+
+    Attributes:
+        command: The command.
+        exit_code: Its exit code; `None` when it is not known.
+        output: The end of its output.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        command: str = "",
+        exit_code: int | None = None,
+        output: str = "",
+        **attributes: Any,
+    ) -> None:
+        super().__init__(message, **attributes)
+        self.command = command
+        self.exit_code = exit_code
+        self.output = output
+
+
 class StreamError(RuncrateError):
-    """A stream failed after it had begun.
+    """A stream failed after it had started.
 
     Attributes:
         partial: What had arrived, folded like a whole answer; its tool calls may be cut off.

@@ -1,4 +1,4 @@
-"""What is known of the models without asking the service: windows, abilities, prices.
+"""Model catalogue: context windows, features and prices, known without a request.
 
 A model that is not in this list works all the same: it is sent as it is, and `get_model_info`
 answers `None`. The list spares a program one request, and knows what `/models` does not promise to
@@ -12,7 +12,7 @@ with Runcrate() as client:
 print(facts["deepseek-ai/DeepSeek-V3"].context_window)
 ```
 
-Identifiers, and the values not named in `general_knowledge`, stand in Runcrate's documents or
+Identifiers, and the values not named in `general_knowledge`, are from Runcrate's documents or
 official packages (seeds 000 to 004 and the pages they belong to); the rest is what the authors of
 the models publish. Where a provider may serve less than a model was made for, the smaller figure
 stands here: a window that is too large ends in refused requests, one too small in shorter prompts.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelInfo:
-    """What is known of one model.
+    """Metadata of a model.
 
     Attributes:
         id: Identifier, in the spelling that requests use.
@@ -44,7 +44,7 @@ class ModelInfo:
         dimensions: Length of an embedding model's vectors.
         input_usd_per_million: Price of a million tokens of prompt in US dollars, when published.
         output_usd_per_million: Price of a million tokens of answer in US dollars, when published.
-        usd_per_image: Price of a picture in US dollars, when published; documents say "about".
+        usd_per_image: Price of an image in US dollars, when published; documents say "about".
         aliases: Other spellings that documents print for the same model.
         general_knowledge: Names of the fields above that no document of Runcrate states.
     """
@@ -63,16 +63,16 @@ class ModelInfo:
     general_knowledge: frozenset[str] = frozenset()
 
     def has(self, feature: str) -> bool:
-        """Whether the model has a feature (`tools`, `structured_outputs`, ...)."""
+        """True if the model has a feature (`tools`, `structured_outputs`, ...)."""
         return feature in self.features
 
     def reads(self, modality: str) -> bool:
-        """Whether the model takes input of a modality (`image`, `audio`, ...)."""
+        """True if the model takes input of a modality (`image`, `audio`, ...)."""
         return modality in self.input_modalities
 
     @property
     def is_reasoning(self) -> bool:
-        """Whether the model writes down its thoughts before it answers."""
+        """True if the model writes down its thoughts before it answers."""
         return "reasoning" in self.features
 
 
@@ -116,17 +116,19 @@ def parse_model_info(listed: Mapping[str, Any]) -> ModelInfo:
     model = listed.get("id")
     if not isinstance(model, str) or not model:
         raise ValueError("The entry has no `id`, so it is no model of the catalogue.")
-    told: dict[str, Any] = {
+    reported: dict[str, Any] = {
         "input_modalities": _texts(listed.get("input_modalities")),
         "output_modalities": _texts(listed.get("output_modalities")),
         "context_window": _count(listed.get("context_length")),
         "max_output_tokens": _count(listed.get("max_output_tokens")),
     }
     features = _texts(listed.get("supported_features"))
-    told["features"] = None if features is None else frozenset(features)
-    told = {name: value for name, value in told.items() if value is not None}
+    reported["features"] = None if features is None else frozenset(features)
+    reported = {name: value for name, value in reported.items() if value is not None}
     known = get_model_info(model) or ModelInfo(id=model)
-    return replace(known, id=model, general_knowledge=known.general_knowledge - told.keys(), **told)
+    return replace(
+        known, id=model, general_knowledge=known.general_knowledge - reported.keys(), **reported
+    )
 
 
 def _texts(value: Any) -> tuple[str, ...] | None:

@@ -58,6 +58,8 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "transcription.segment": ("Segment",),
         "transcription.transcriber": ("is_account_error", "Transcriber", "TranscriptChunk"),
         "transcription.transcript": ("Transcript", "TranscriptFormat"),
+        "ssh.launched_instance": ("LaunchedInstance", "LaunchSettings"),
+        "ssh.served_model": ("SERVED_KEY", "ServedModel", "ServeOptions"),
     },
     into="runcrate_core.toolkit",
 )

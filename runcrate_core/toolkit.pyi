@@ -139,6 +139,21 @@ from runcrate_core.protocol.unicode_text import (
 from runcrate_core.protocol.unicode_text import (
     valid_text as valid_text,
 )
+from runcrate_core.ssh.launched_instance import (
+    LaunchedInstance as LaunchedInstance,
+)
+from runcrate_core.ssh.launched_instance import (
+    LaunchSettings as LaunchSettings,
+)
+from runcrate_core.ssh.served_model import (
+    SERVED_KEY as SERVED_KEY,
+)
+from runcrate_core.ssh.served_model import (
+    ServedModel as ServedModel,
+)
+from runcrate_core.ssh.served_model import (
+    ServeOptions as ServeOptions,
+)
 from runcrate_core.sync_async_clients import (
     SyncAsyncClients as SyncAsyncClients,
 )

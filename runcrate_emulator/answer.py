@@ -17,7 +17,7 @@ class HungUpError(Exception):
 
 
 class Answer:
-    """An ASGI `send` that carries out a fault.
+    """An ASGI `send` that applies a fault.
 
     Args:
         scope: The request's scope.
@@ -44,7 +44,7 @@ class Answer:
 
     @property
     def started(self) -> bool:
-        """Whether the client has received a status line."""
+        """True if the client has received a status line."""
         return self._status is not None
 
     def add_headers(self, headers: Mapping[str, str]) -> None:

@@ -95,7 +95,7 @@ class Fields:
         self._known: set[str] = set()
 
     def has(self, name: str) -> bool:
-        """Whether the field was sent at all, null included."""
+        """True if the field was sent at all, null included."""
         return name in self._values
 
     def raw(self, name: str) -> Any:

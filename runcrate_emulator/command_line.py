@@ -60,12 +60,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"export {name}={value}")  # noqa: T201 - a command's output
     print(f"# chat: {_chat_of(emulator, options.chat_upstream)}")  # noqa: T201 - a command's output
     print(f"# what is going on: {emulator.base_url}/  (Ctrl-C stops)", flush=True)  # noqa: T201 - a command's output
-    if options.ssh:
-        print(  # noqa: T201 - a command's output
-            "# --ssh: commands sent to instances really run on this computer, as you. There is no "
-            "isolation.",
-            flush=True,
-        )
     try:
         threading.Event().wait()
     except KeyboardInterrupt:

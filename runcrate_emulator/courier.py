@@ -78,18 +78,20 @@ class Courier:
             self._world.crashes.append(crash)
 
 
-async def _deliver(told: Announcement, written: Letter, record: list[WebhookDelivery]) -> None:
+async def _deliver(
+    announcement: Announcement, written: Letter, record: list[WebhookDelivery]
+) -> None:
     status: int | None = None
     problem: str | None = _NOT_LOCAL
-    if is_local(told.url):
-        status, problem = await _post(told.url, written)
-    _LOG.info("webhook `%s` of %s: %s", told.event, told.job.id, problem or status)
+    if is_local(announcement.url):
+        status, problem = await _post(announcement.url, written)
+    _LOG.info("webhook `%s` of %s: %s", announcement.event, announcement.job.id, problem or status)
     record.append(
         WebhookDelivery(
-            at=told.at,
-            job_id=told.job.id,
-            event=told.event,
-            url=told.url,
+            at=announcement.at,
+            job_id=announcement.job.id,
+            event=announcement.event,
+            url=announcement.url,
             status=status,
             problem=problem,
             body=written.body,

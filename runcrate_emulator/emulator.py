@@ -28,6 +28,10 @@ RUN_COMMANDS_WARNING = (
     "The commands of jobs really run on this computer, in temporary directories, with your rights."
 )
 
+SSH_WARNING = (
+    "Commands that are sent to instances over SSH really run on this computer, with your rights."
+)
+
 
 class Emulator:
     """A local Runcrate on a loopback port.
@@ -125,13 +129,18 @@ class Emulator:
         """
         if self._server is not None:
             raise RuntimeError("This emulator is running; stop it before starting it again.")
-        server = Server(self._app, self._wanted_port)
-        server.start()
+        if self._wants_ssh:
+            self.world.ssh = _start_ssh(self.world)
+            _LOG.warning(SSH_WARNING)
+        try:
+            server = Server(self._app, self._wanted_port)
+            server.start()
+        except BaseException:
+            self.stop()
+            raise
         self._server = server
         if self.world.run_commands:
             _LOG.warning(RUN_COMMANDS_WARNING)
-        if self._wants_ssh:
-            self.world.ssh = _start_ssh(self.world)
         return self
 
     def stop(self) -> None:
@@ -216,7 +225,7 @@ class Emulator:
 
     @property
     def webhooks(self) -> list[WebhookDelivery]:
-        """What became of every webhook that was due, also of those that are never called."""
+        """Outcome of every webhook that was due, including those that are never called."""
         return list(self.world.webhooks)
 
     @property
@@ -337,14 +346,13 @@ class Emulator:
         }
 
 
-def _start_ssh(world: World) -> "SshServers":
+def _start_ssh(world: World) -> SshServers:
     try:
-        from runcrate_emulator.ssh_servers import SshServers  # noqa: PLC0415 - an extra
-    except ImportError as error:
+        return SshServers(world.is_instance_running, world.now)
+    except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"asyncssh", "cryptography"}:
             raise
         raise ModuleNotFoundError(
-            "SSH servers need `asyncssh`: pip install 'runcrate-integrations[emulator,ssh]'.",
+            'SSH servers need asyncssh: pip install "runcrate-integrations[emulator,ssh]"',
             name=error.name,
         ) from None
-    return SshServers(world.is_instance_running, world.now)

@@ -64,12 +64,12 @@ class Fault:
 
     @property
     def replaces_answer(self) -> bool:
-        """Whether the client gets something of the fault's own instead of the true answer."""
+        """True if the client gets something of the fault's own instead of the true answer."""
         return self.status is not None or self.body is not None
 
     @property
     def does_no_work(self) -> bool:
-        """Whether the request must not reach the endpoint."""
+        """True if the request must not reach the endpoint."""
         return self.drop_connection or (self.replaces_answer and self.after == "request")
 
     def matches(self, method: str, path: str) -> bool:
@@ -107,7 +107,7 @@ class FaultPlan:
 
     @property
     def planned(self) -> tuple[Fault, ...]:
-        """What is still to strike, oldest first."""
+        """Pending faults, oldest first."""
         return self._planned
 
     def add(self, fault: Fault) -> None:

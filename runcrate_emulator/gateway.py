@@ -35,7 +35,7 @@ _OPEN_ROUTES = {("GET", "/v1/models")}  # answers without a key, as llm-runcrate
 
 @dataclass(frozen=True)
 class _Request:
-    """What the gateway needs to know of a request."""
+    """Fields of a request that the gateway needs."""
 
     method: str
     path: str
@@ -50,7 +50,7 @@ class _Request:
 
     @property
     def is_of_page(self) -> bool:
-        """Whether the emulator's own page sent it: for itself, or for a file that it shows."""
+        """True if the emulator's own page sent it: for itself, or for a file that it shows."""
         return self.path == _PAGE or (
             self.path.startswith("/files/") and PAGE_MARK in self.query_string.split("&")
         )

@@ -22,7 +22,7 @@ def bearer_token(headers: Mapping[str, str]) -> str | None:
 
 
 def is_well_formed(key: str) -> bool:
-    """Whether a key looks like one of the service's."""
+    """True if a key looks like one of the service's."""
     return key.startswith(KEY_PREFIX) and key != KEY_PREFIX
 
 

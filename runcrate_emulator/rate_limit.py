@@ -17,7 +17,7 @@ class Window:
 
 @dataclass(frozen=True)
 class Verdict:
-    """Whether a request may pass, and when the next window begins (emulated time)."""
+    """Rate-limit decision, and the start of the next window (emulated time)."""
 
     allowed: bool
     limit: int

@@ -177,7 +177,7 @@ def stem_set(text: str) -> frozenset[str]:
 
 
 def is_name_like(word: str) -> bool:
-    """Whether a word names something particular: it has a capital or a digit."""
+    """True if a word names something particular: it has a capital or a digit."""
     return any(character.isupper() or character.isdigit() for character in word)
 
 

@@ -58,7 +58,7 @@ class Workspace:
         payment_hold: Whether payments are on hold.
         key_permissions: Billing permission and caps per API key; other keys are refused.
         deactivated_keys: Keys that are refused.
-        announcements: What webhooks have not been told yet.
+        announcements: Webhook calls that are still to be made.
         webhooks: What became of every webhook that was due.
         on_job: Decides the outcome of jobs.
         run_commands: Whether commands of jobs really run on this computer.
@@ -155,7 +155,7 @@ class Workspace:
         return environment
 
     def is_in_use(self, environment_id: str) -> bool:
-        """Whether an environment holds anything that lives."""
+        """True if an environment holds anything that lives."""
         holders = (self.live_machines, self.volumes, self.live_jobs, self.schedules)
         return any(
             thing.environment_id == environment_id
@@ -186,9 +186,9 @@ class Workspace:
         return next((m for m in self.live_machines.values() if m.storage_id == volume_id), None)
 
     def has_stock(self, kind: InstanceType) -> bool:
-        """Whether a machine of this type can be launched now."""
+        """True if a machine of this type can be launched now."""
         return kind.gpu_type not in self.sold_out and kind.id not in self.sold_out
 
     def permissions_of(self, api_key: str) -> KeyPermissions:
-        """What the dashboard allows a key."""
+        """Dashboard permissions of a key."""
         return self.key_permissions.get(api_key, KeyPermissions())

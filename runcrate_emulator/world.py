@@ -124,7 +124,7 @@ class World(Workspace):
         return super().keep_machine(machine)
 
     def is_instance_running(self, instance_id: str) -> bool:
-        """Whether an instance runs now, also when nothing has asked since; for any thread."""
+        """True if an instance runs now, also when nothing has asked since; for any thread."""
         machine = self.machines.get(instance_id)
         if machine is None or machines.status_at(machine, self.now()) != "running":
             return False

@@ -63,6 +63,7 @@ class Service:
             ledger=SpendLedger(settings.ledger_file),
             include=None if wanted is None else wanted - media_names,
             files_dir=settings.files_dir,
+            allow_commands=settings.allow_commands,
         )
         tools = {tool.name: tool for tool in infrastructure_tools(toolbox)}
         if settings.limits is not None and settings.files_dir is not None:

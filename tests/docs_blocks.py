@@ -137,7 +137,7 @@ def read(
 def emulator(command: str | Path) -> Iterator[dict[str, str]]:
     """Run `runcrate-emulator` as a reader does; give the variables that it prints."""
     started = subprocess.Popen(
-        [command, "--port", "0", "--clock-speed", "60"], stdout=subprocess.PIPE, text=True
+        [command, "--port", "0", "--clock-speed", "60", "--ssh"], stdout=subprocess.PIPE, text=True
     )
     assert started.stdout is not None
     variables: dict[str, str] = {}

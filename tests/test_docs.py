@@ -43,7 +43,7 @@ def run(code: str, page: str, names: dict[str, Any]) -> str:
 
 @pytest.fixture(scope="module")
 def emulator() -> Iterator[Emulator]:
-    with Emulator(clock_speed=CLOCK_SPEED) as running:
+    with Emulator(clock_speed=CLOCK_SPEED, ssh=True) as running:
         yield running
 
 
@@ -57,6 +57,7 @@ def names(
         monkeypatch.delenv(name)
     for name, value in emulator.environment_variables().items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("RUNCRATE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     quick = {name: getattr(time, name) for name in ("time", "monotonic", "perf_counter")}
     quick["sleep"] = lambda seconds: time.sleep(min(seconds, 0.02))

@@ -33,6 +33,8 @@ PACKAGES = (
 )
 ADAPTERS = PACKAGES[1:3]
 INVENTORY_HEADER_LINES = 4
+# Classes that a method returns, and that users do not construct.
+RETURNED = {"LaunchedSandbox", "RuncrateServedModel"}
 DASH = "\u2013"  # stands between a parameter and its meaning
 
 
@@ -112,6 +114,8 @@ def constructed() -> Iterator[tuple[str, str]]:
         for name in module.__all__:
             found = getattr(module, name)
             if isinstance(found, type) and not issubclass(found, (Exception, Event)):
+                if name in RETURNED:
+                    continue
                 yield package.removesuffix("_runcrate"), f"{package}.{name}"
     yield "core", "runcrate_core.Runcrate"
     yield "core", "runcrate_core.AsyncRuncrate"

@@ -59,8 +59,17 @@ PRINTED = {
         "Running now: nothing",
     ],
     "llamaindex_rag": ["`RUNCRATE_API_KEY` holds the API key", r"Source:   README.md"],
+    "train_on_instance": [
+        "Launching agent-.* A100",
+        "Deep agent: .*the weight is 3",
+        r'Downloaded: {"weight": 3.0}',
+        "Ledger: instance agent-.*",
+        "LangChain agent: .*the weight is 3",
+        "LlamaIndex agent: .*the weight is 3",
+        "Running now: nothing",
+    ],
     "searchable_recordings": [
-        "Heard 12 sentences in 3",
+        "Transcribed 12 sentences of 3",
         "forty thousand",
         "Source:   budget-meeting",
     ],

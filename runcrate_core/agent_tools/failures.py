@@ -1,4 +1,4 @@
-"""What a model is told of a failure: what happened, and what to do next, without secrets."""
+"""Error texts for models: what happened and what to do next, without secrets."""
 
 from __future__ import annotations
 
@@ -40,11 +40,11 @@ _ADVICE: Final[tuple[tuple[type[RuncrateError], str], ...]] = (
 
 
 def explain_failure(error: Exception) -> str | None:
-    """Return what a model may be told of an error, or `None` when it is the program's to handle.
+    """Return the error text for a model, or `None` when it is the program's to handle.
 
     Args:
         error: What a tool raised. Of an error that is neither of this library nor about a value
-            that the model chose, it is told nothing.
+            that the model chose, it gets no text.
     """
     if isinstance(error, ConfigurationError):
         return None

@@ -14,6 +14,7 @@ from runcrate_core.agent_tools.untrusted_text import Sanitizer
 from runcrate_core.protocol.steps import Flow
 from runcrate_core.spending.guard import SpendGuard
 from runcrate_core.spending.limits import refused
+from runcrate_core.ssh.shell_pool import ShellPool
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -37,6 +38,7 @@ class ToolContext:
         poll_interval: Seconds between two polls while a tool waits.
         on_progress: Called with the progress of a tool that waits.
         sanitizer: Sanitizes untrusted text.
+        shells: Connections to the instances of the ledger.
     """
 
     ledger: SpendLedger
@@ -46,6 +48,7 @@ class ToolContext:
     poll_interval: float = 5.0
     on_progress: ProgressCallback | None = None
     sanitizer: Sanitizer = field(default_factory=Sanitizer)
+    shells: ShellPool = field(default_factory=ShellPool)
 
     @property
     def spending(self) -> SpendGuard:
@@ -86,6 +89,7 @@ class AgentTool:
         needs_limits: It exists only where spending limits were given.
         saves_files: It exists only where files may be saved.
         waits: It waits for something, and reports progress.
+        runs_commands: It exists only where commands on instances are allowed.
     """
 
     name: str
@@ -98,6 +102,7 @@ class AgentTool:
     needs_limits: bool = False
     saves_files: bool = False
     waits: bool = False
+    runs_commands: bool = False
 
 
 def agent_tool(

@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn, Self
+from typing import TYPE_CHECKING, Any, NoReturn, Self, TypeVar
 
 from runcrate_core.agent_tools.approval_prompts import describe_call
 from runcrate_core.agent_tools.arguments import Arguments
@@ -19,13 +19,17 @@ from runcrate_core.errors import ConfigurationError
 from runcrate_core.protocol.steps import Flow, GetRunner
 from runcrate_core.spending.guard import SpendGuard
 from runcrate_core.spending.ledger import SpendLedger
-from runcrate_core.spending.limits import SpendLimits
+from runcrate_core.spending.limits import SpendLimits, refused
 from runcrate_core.spending.plans import ApproveCallback
 from runcrate_core.spending.session import SpendSession
+from runcrate_core.ssh.endpoint import require_extra
 from runcrate_core.sync_async_clients import SyncAsyncClients
 
 if TYPE_CHECKING:
     from runcrate_core.agent_tools.tool import AgentTool
+    from runcrate_core.ssh.served_model import ServedModel, ServeOptions
+
+    Served = TypeVar("Served", bound=ServedModel)
 
 
 class AgentToolbox:
@@ -42,6 +46,8 @@ class AgentToolbox:
         allow_terminating_others: Every instance and job may be terminated.
         show_addresses: IP addresses of instances are shown.
         poll_interval: Seconds between two polls while a tool waits.
+        allow_commands: Commands may be run, and files read and written, on instances of the
+            ledger. Needs `limits` and the extra `ssh`.
 
     Attributes:
         tools: The tools, in order.
@@ -64,7 +70,17 @@ class AgentToolbox:
         allow_terminating_others: bool = False,
         show_addresses: bool = False,
         poll_interval: float = 5.0,
+        allow_commands: bool = False,
     ) -> None:
+        if allow_commands:
+            require_extra()
+            if limits is None:
+                raise ConfigurationError(
+                    "`allow_commands` needs `limits`: commands are run on instances that were "
+                    "launched within them, and on no others."
+                )
+        self._allow_commands = allow_commands
+        self._approve = approve
         self.ledger = ledger if ledger is not None else SpendLedger()
         self.guard = (
             None
@@ -130,7 +146,8 @@ class AgentToolbox:
         context = replace(self._context, on_progress=on_progress, sanitizer=sanitizer)
         flow = tool.run(context, args)
         # A launch or a termination is never cancelled.
-        if self.guard is not None and not tool.annotations.needs_approval:
+        is_cancelled = tool.runs_commands or not tool.annotations.needs_approval
+        if self.guard is not None and is_cancelled:
             flow = cancel_on_session_exit(flow, self.guard)
         return ToolResult((yield from flow))
 
@@ -151,15 +168,61 @@ class AgentToolbox:
         options = {} if timeout is None else {"timeout": timeout}
         return SpendSession(self.guard, clients, **options)
 
+    def serve(
+        self, clients: SyncAsyncClients, kind: type[Served], command: str, options: ServeOptions
+    ) -> Served:
+        """Return a context manager that serves a model on an instance of its own.
+
+        Raises:
+            SpendRefusedError: There are no limits, neither here nor in the options.
+        """
+        from runcrate_core.ssh.launched_instance import LaunchSettings  # noqa: PLC0415 - rarely used
+        from runcrate_core.ssh.served_model import (  # noqa: PLC0415 - rarely used
+            DEFAULT_PORT,
+            DEFAULT_START_TIMEOUT_S,
+            ServerSettings,
+        )
+
+        rest: dict[str, Any] = dict(options)
+        limits: SpendLimits | None = rest.pop("limits", None)
+        if limits is None and self.guard is not None:
+            limits = self.guard.limits
+        if limits is None:
+            raise refused("no spending limits were given", "Give `limits=SpendLimits(...)`")
+        source = rest.pop("image_or_setup", ())
+        if isinstance(source, str):
+            rest["template"] = source
+        else:
+            rest["setup"] = source
+        server = ServerSettings(
+            command,
+            rest.pop("port", DEFAULT_PORT),
+            rest.pop("start_timeout", DEFAULT_START_TIMEOUT_S),
+        )
+        return kind(
+            clients,
+            limits,
+            LaunchSettings.of(**rest),
+            server,
+            ledger=self.ledger,
+            approve=self._approve,
+        )
+
+    def close(self) -> None:
+        """Close the connections to instances; a later call opens others."""
+        self._context.shells.close()
+
     def _chosen(self, include: set[str] | None) -> Iterable[AgentTool]:
         available = {tool.name: tool for tool in TOOLS if self._has(tool)}
         for name in sorted((include or set()) - available.keys()):
             known = name in {tool.name for tool in TOOLS}
-            reason = "needs `limits` or `files_dir`" if known else "is not a tool"
+            reason = "needs `limits`, `files_dir` or `allow_commands`" if known else "is not a tool"
             raise ConfigurationError(f"`{name}` {reason}. Available: {', '.join(available)}.")
         return [tool for name, tool in available.items() if include is None or name in include]
 
     def _has(self, tool: AgentTool) -> bool:
         if tool.needs_limits and self.guard is None:
+            return False
+        if tool.runs_commands and not self._allow_commands:
             return False
         return not (tool.saves_files and self._context.files_dir is None)

@@ -1,15 +1,19 @@
-"""What every framework's set of infrastructure tools can do besides being listed."""
+"""Methods that the infrastructure toolkits of all frameworks share."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import asyncio
+from typing import TYPE_CHECKING, TypeVar
 
 from runcrate_core.spending.ledger import SpendLedger
 from runcrate_core.spending.session import SpendSession
 
 if TYPE_CHECKING:
     from runcrate_core.agent_tools.toolbox import AgentToolbox
+    from runcrate_core.ssh.served_model import ServedModel, ServeOptions
     from runcrate_core.sync_async_clients import SyncAsyncClients
+
+    Served = TypeVar("Served", bound=ServedModel)
 
 
 class ToolkitMixin:
@@ -23,7 +27,7 @@ class ToolkitMixin:
 
     @property
     def ledger(self) -> SpendLedger:
-        """What was started, and what it cost or may cost."""
+        """The ledger of started resources and their cost."""
         return self._toolbox.ledger
 
     def session(self, *, timeout: float | None = None) -> SpendSession:
@@ -39,10 +43,16 @@ class ToolkitMixin:
         """
         return self._toolbox.session(self._clients, timeout=timeout)
 
+    def _serve(self, kind: type[Served], command: str, options: ServeOptions) -> Served:
+        """Return the context manager of a served model; adapters say which kind."""
+        return self._toolbox.serve(self._clients, kind, command, options)
+
     def close(self) -> None:
         """Close the connections that were made here; a client that was given stays open."""
+        self._toolbox.close()
         self._clients.close()
 
     async def aclose(self) -> None:
         """Close the connections that were made here, asynchronous ones too."""
+        await asyncio.to_thread(self._toolbox.close)
         await self._clients.aclose()

@@ -179,7 +179,7 @@ class TranscriptionSegment(ApiModel):
 
 
 class Transcription(ApiModel):
-    """What was said.
+    """A transcription.
 
     Attributes:
         text: The words; with `response_format` `srt` or `vtt`, the subtitle file.
@@ -327,7 +327,7 @@ def _spoken(answer: Response, request: Request) -> dict[str, Any]:
 
 
 def _is_object(body: bytes) -> bool:
-    """Whether a body that is not declared as JSON is a transcription in JSON all the same."""
+    """True if a body that is not declared as JSON is a transcription in JSON all the same."""
     if not body.lstrip().startswith(b"{"):
         return False
     try:

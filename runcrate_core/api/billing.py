@@ -1,4 +1,4 @@
-"""Billing: balance, transactions and usage; top-ups stand in `top_ups`.
+"""Billing: balance, transactions and usage; top-ups are in `top_ups`.
 
 Facts: seed 003 and the official SDK 0.5.0. One credit is one US dollar, prepaid. Billing belongs
 to the whole workspace.
@@ -27,7 +27,7 @@ from runcrate_core.protocol.steps import Call
 
 
 class Balance(ApiModel):
-    """What is left, and how fast it goes.
+    """Remaining credits and the spending rate.
 
     Attributes:
         credits_balance: USD.
@@ -61,7 +61,7 @@ class Transaction(ApiModel):
 
 
 class UsageSummary(ApiModel):
-    """What inference was used for; machines show in the transactions.
+    """Inference usage; instances appear in the transactions.
 
     Attributes:
         total_cost: USD.

@@ -98,8 +98,8 @@ def draft(
         parallel_tool_calls: Whether several tools may be called at once.
         response_format: `{"type": "json_object"}` or `{"type": "json_schema", ...}`.
         seed: For answers that can be repeated, where the model supports it.
-        logprobs: Whether to return log probabilities.
-        top_logprobs: How many alternatives to return for each token.
+        logprobs: Return log probabilities.
+        top_logprobs: Number of alternatives to return per token.
         reasoning_effort: `low`, `medium` or `high`, where the model supports it.
         stream_options: Sent with a stream only; `None` leaves it out for servers without it.
         extra_body: Fields to put over the body as they are.

@@ -59,7 +59,7 @@ class ChatCompletion(ApiModel):
 
     Attributes:
         choices: The answers, nearly always one.
-        usage: Tokens, when the API told them.
+        usage: Tokens, if the API reported them.
     """
 
     id: str = ""

@@ -1,4 +1,4 @@
-"""Results that can carry out something later, by the client that they came from."""
+"""Results that can send further requests with the client that they came from."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from runcrate_core.protocol.steps import Runner
 
 
 class ClientBinding:
-    """What binds a result to its client.
+    """The client that a result is bound to.
 
     Copies share it; a pickle does not hold it, as it does not hold connections.
     """
@@ -21,7 +21,7 @@ class ClientBinding:
 
     @property
     def runner(self) -> Runner:
-        """Who carries out what the result asks for.
+        """The runner of the result's client.
 
         Raises:
             ConfigurationError: The result did not come from a client of this process.

@@ -6,6 +6,7 @@ Facts: the official SDK 0.5.0. An upload can be used for 24 hours.
 from __future__ import annotations
 
 import inspect
+import logging
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -28,6 +29,8 @@ from runcrate_core.protocol.request import (
 )
 from runcrate_core.protocol.steps import Call, Flow, RunInThread
 
+logger = logging.getLogger("runcrate_core")
+
 
 class JobUpload(ApiModel):
     """A place for a job's code.
@@ -39,6 +42,7 @@ class JobUpload(ApiModel):
         expires_at: Until when it can be used.
         max_bytes: Most bytes of an archive.
         skipped: Files that `upload` left out, each with its `.path` and `.reason`.
+        unmatched: Patterns of `include` and `exclude` that matched nothing; also logged.
     """
 
     upload_id: str
@@ -48,6 +52,7 @@ class JobUpload(ApiModel):
     expires_at: UtcDatetime | None = None
     max_bytes: int | None = None
     skipped: tuple[SkippedFile, ...] = ()
+    unmatched: tuple[str, ...] = ()
 
 
 def create(*, bytes: int, sha256: str | None = None) -> Call[JobUpload]:  # noqa: A002 - the API's name
@@ -88,14 +93,14 @@ def upload(
 ) -> Flow[JobUpload]:
     """Send code for jobs. The same code again is not sent twice.
 
-    A directory is packed on disk, not in memory. Left out, and told in `.skipped`, are version
+    A directory is packed on disk, not in memory. Excluded, and listed in `.skipped`, are version
     control, caches, installed packages, links, and what looks like a secret: `.env`, `*.pem`,
     SSH keys and the like.
 
     Args:
         source: A directory, a `.tar.gz` file (taken as it is) or the bytes of one.
         include: Patterns of files to pack although they look like secrets (`config/prod.env`).
-        exclude: Patterns of files and folders to leave out (`*.csv`, `data`).
+        exclude: Patterns of files and directories to leave out (`*.csv`, `data`, `./data`).
         on_progress: Called with the bytes sent and their total; with the asynchronous client
             from another thread, so it must be an ordinary function.
 
@@ -103,7 +108,8 @@ def upload(
         The upload; give it to a job with `code={"upload_id": upload.upload_id}`.
 
     Raises:
-        ValueError: It is neither a directory nor a file, or more than 1 GiB; nothing was sent.
+        ValueError: It is neither a directory nor a `.tar.gz`, or more than 1 GiB; nothing was
+            sent.
         OSError: It cannot be read.
         APIStatusError: The API, or the storage behind it, refused it.
 
@@ -141,7 +147,9 @@ def _upload(
     finally:
         # Not a step: nothing can be asked for while a cancelled flow is closed.
         packed.unlink(missing_ok=True)
-    return place.model_copy(update={"skipped": archive.skipped})
+    if archive.unmatched:
+        logger.warning("These patterns match no file of the code: %s", ", ".join(archive.unmatched))
+    return place.model_copy(update={"skipped": archive.skipped, "unmatched": archive.unmatched})
 
 
 def _put(

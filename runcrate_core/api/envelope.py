@@ -1,4 +1,4 @@
-"""How answers become values: the `data` envelope, lenient models, and errors that name a field."""
+"""Response parsing: the `data` envelope, lenient models, errors that name a field."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ def parse_page(
         try:
             next_page = following(meta, len(items))
         except PagingError as error:
-            # This page is good; whoever asks for the next one is told.
+            # This page is good; the request for the next one fails.
             next_page = partial(_no_next_page, malformed(answer, request, str(error)))
         return PageData(items, next_page, meta.total, meta.cursor)
 

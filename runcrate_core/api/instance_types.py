@@ -1,4 +1,4 @@
-"""What instances are: their state as answered, and the machines that can be rented.
+"""Instance types: state in responses, and rentable hardware.
 
 Facts: the official SDK 0.5.0 and the reference pages of the endpoints.
 """
@@ -64,7 +64,7 @@ class Instance(LenientModel):
 
     @property
     def is_running(self) -> bool:
-        """Whether it can be reached."""
+        """True if it can be reached."""
         return self.status.lower() == RUNNING
 
     @property

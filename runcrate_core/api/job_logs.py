@@ -123,7 +123,7 @@ def follow_logs(
 
 @dataclass(frozen=True, slots=True)
 class _Following:
-    """How far output has been followed."""
+    """Position in the followed output."""
 
     job_id: str
     timeout: float | None

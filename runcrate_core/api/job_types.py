@@ -1,4 +1,4 @@
-"""What jobs are made of: their fields as sent, and their state as answered.
+"""Job types: fields to send, and state in responses.
 
 Facts: the official SDK 0.5.0.
 """
@@ -19,7 +19,7 @@ JOB_TERMINAL_STATUSES: Final = frozenset({"succeeded", "failed", "cancelled", "t
 
 
 class JobOptions(TypedDict, total=False):
-    """What a job may be given beside its command, its GPU and its longest runtime.
+    """Options of a job in addition to command, GPU and maximum runtime.
 
     Attributes:
         gpu_count: GPUs a machine, 1 to 8, for entries of `gpu_type` without a count.
@@ -63,7 +63,7 @@ class JobOptions(TypedDict, total=False):
 
 
 class JobChanges(JobOptions, total=False):
-    """What a rerun may change.
+    """Fields that a rerun may change.
 
     Attributes:
         command: Another shell command.
@@ -185,7 +185,7 @@ class Job(LenientModel):
 
     @property
     def has_ended(self) -> bool:
-        """Whether it succeeded, failed, was cancelled or timed out."""
+        """True if it succeeded, failed, was cancelled or timed out."""
         return self.status.lower() in JOB_TERMINAL_STATUSES
 
 

@@ -1,6 +1,6 @@
 """Jobs: one command on its own fresh GPU machine, which ends with the command.
 
-Facts: the official SDK 0.5.0. Submitting them stands in `job_submissions`, their output in
+Facts: the official SDK 0.5.0. Submitting them is in `job_submissions`, their output in
 `job_logs`, their files in `job_artifacts`, code for them in `code_uploads`.
 """
 

@@ -1,4 +1,4 @@
-"""How media show themselves in a notebook: as data that Jupyter and its relatives display."""
+"""Inline rendering of media in notebooks."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from runcrate_core.protocol.media_types import media_type, type_of_suffix
 
-# Pictures that every notebook shows by their media type; others go as HTML.
+# Images that every notebook shows by their media type; others go as HTML.
 _SHOWN_AS_THEY_ARE: Final = frozenset({"image/png", "image/jpeg", "image/gif"})
 # What browsers play; bare samples are not among it.
 _PLAYED: Final = frozenset(
@@ -25,7 +25,7 @@ _PLAYED: Final = frozenset(
         "video/quicktime",
     }
 )
-# A notebook keeps what it shows; a longer film is named instead.
+# A notebook keeps what it shows; a larger video is named instead.
 MAX_SHOWN_BYTES: Final = 32 * 1024 * 1024
 
 Bundle = dict[str, str]
@@ -47,7 +47,7 @@ def image_bundle(content: bytes, plain: str) -> Bundle:
 
 
 def player_bundle(content: bytes, kind: str, plain: str) -> Bundle:
-    """Return sound or a film for a notebook.
+    """Return audio or video for a notebook.
 
     Args:
         content: The file.
@@ -62,7 +62,7 @@ def player_bundle(content: bytes, kind: str, plain: str) -> Bundle:
 
 
 def file_bundle(path: Path, plain: str) -> Bundle:
-    """Return a film on the disk for a notebook."""
+    """Return a video file for a notebook."""
     try:
         if path.stat().st_size > MAX_SHOWN_BYTES:
             return {"text/plain": plain}

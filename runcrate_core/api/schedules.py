@@ -74,7 +74,7 @@ class Schedule(ApiModel):
 
 
 class ScheduleRun(ApiModel):
-    """What was launched, and the schedule after it."""
+    """The launched resource, and the updated schedule."""
 
     schedule: Schedule
     instance: Instance | None = None

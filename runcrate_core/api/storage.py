@@ -58,10 +58,10 @@ class StorageRegion(ApiModel):
 
 
 class VolumeDeletion(ApiModel):
-    """What the deletion of a volume gave.
+    """Result of deleting a volume.
 
     Attributes:
-        refund_amount: USD given back for the unused days of the week; `None` when not told.
+        refund_amount: USD given back for the unused days of the week; `None` if not reported.
     """
 
     message: str | None = None
@@ -231,9 +231,9 @@ def delete(volume_id: str) -> Call[VolumeDeletion]:
 
 
 def _deletion(request: Request) -> Callable[[Response], VolumeDeletion]:
-    told = parse_item(VolumeDeletion, request)
+    parse = parse_item(VolumeDeletion, request)
     # A repeated deletion that finds nothing left has no body.
-    return lambda answer: told(answer) if answer.body.strip() else VolumeDeletion()
+    return lambda answer: parse(answer) if answer.body.strip() else VolumeDeletion()
 
 
 class Storage(SyncResource):

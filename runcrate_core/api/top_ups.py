@@ -57,12 +57,12 @@ class TopUp(ApiModel):
 
     @property
     def has_ended(self) -> bool:
-        """Whether it succeeded or was declined."""
+        """True if it succeeded or was declined."""
         return self.status.lower() in TOP_UP_ENDS
 
 
 class AutoRecharge(ApiModel):
-    """Whether the balance is topped up by itself: to the target, when below the threshold.
+    """Automatic top-up: to the target, when the balance is below the threshold.
 
     Attributes:
         threshold_usd: USD.

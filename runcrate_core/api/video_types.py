@@ -1,4 +1,4 @@
-"""What a video job is: its state as answered, and the film once it is on the disk.
+"""Video jobs: state in responses, and the video file after a download.
 
 Facts: seed 002 (statuses) and the reference pages of the endpoints.
 """
@@ -15,12 +15,12 @@ from runcrate_core.api.notebook import Bundle, file_bundle
 from runcrate_core.protocol.failure_reason import failure_reason
 
 COMPLETED: Final = "completed"
-# `failed` is documented (seed 002); the others are what similar services call an end without film.
+# `failed` is documented (seed 002); the others are what similar services call a failure.
 FAILED_STATUSES: Final = frozenset({"failed", "error", "cancelled", "canceled", "expired"})
 
 
 class Video(ApiModel):
-    """A video job. In a notebook it plays its film, once that was downloaded.
+    """A video job. It plays in a notebook once the video was downloaded.
 
     Attributes:
         status: `queued`, `processing`, `completed` or `failed` (seed 002); open text.
@@ -35,17 +35,17 @@ class Video(ApiModel):
 
     @property
     def is_completed(self) -> bool:
-        """Whether the film can be downloaded."""
+        """True if the video can be downloaded."""
         return self.status.lower() == COMPLETED
 
     @property
     def has_failed(self) -> bool:
-        """Whether there will be no film."""
+        """True if there will be no video."""
         return self.status.lower() in FAILED_STATUSES
 
     @property
     def fraction_done(self) -> float | None:
-        """How much of the film is made, from 0 to 1; `None` where the API does not tell.
+        """Progress from 0 to 1; `None` if the API does not report it.
 
         Runcrate documents no such member; OpenAI's API has it in percent, as `progress`.
         """
@@ -58,16 +58,16 @@ class Video(ApiModel):
 
     @property
     def failure_reason(self) -> str | None:
-        """What the API says about a failure, wherever it says it; `None` when it does not."""
+        """The API's reason for a failure; `None` if it gives none."""
         return failure_reason(self.to_dict())
 
     @property
     def path(self) -> Path | None:
-        """Where the film is, when `generate` has downloaded it."""
+        """Path of the video, if `generate` has downloaded it."""
         return self._path
 
     def downloaded_to(self, path: Path) -> Self:
-        """Remember where the film is; return the job itself."""
+        """Remember the path of the video; return the job itself."""
         self._path = path
         return self
 

@@ -1,4 +1,4 @@
-"""Videos: a job is submitted, watched until it is done, and its film downloaded.
+"""Videos: a job is submitted, watched until it is done, and its video downloaded.
 
 Facts: seed 002 (flow, interval), seed 003 and the reference pages of the endpoints.
 """
@@ -54,17 +54,17 @@ def create(
     """Submit a video job. It costs money and is never submitted twice.
 
     Args:
-        prompt: What to film.
+        prompt: Description of the video.
         model: Identifier of a video model.
         duration: Seconds; what a model can do varies (`google/veo-3.0`: 4, 6 or 8).
         aspect_ratio: `16:9` or `9:16`; some models take others.
         width: Pixels.
         height: Pixels.
-        seed: The same seed gives the same film, where the model can do that.
+        seed: The same seed gives the same video, where the model can do that.
         negative_prompt: What to avoid.
-        image: The picture to animate: a `Path`, bytes, a binary file object, an https URL, a
+        image: The image to animate: a `Path`, bytes, a binary file object, an https URL, a
             data URI or base64. Text is never read as a path.
-        start_image: The first picture, in the same forms.
+        start_image: The first frame, in the same forms.
         extra_headers: Headers of this call.
         timeout: Seconds of silence while waiting for the answer.
         extra: Any other field, passed on to the model's provider; a `Path`, bytes or file object
@@ -196,7 +196,7 @@ def follow(
     if not video.is_completed:
         raise RuncrateError(
             f"The video job `{video_id}` ended with status `{video.status}`: "
-            f"{video.failure_reason or 'the API gives no reason'}. There is no film; change the "
+            f"{video.failure_reason or 'the API gives no reason'}. There is no video; change the "
             "request before submitting it again.",
             code=failure_code(video.to_dict()),
             details=redact_json(video.to_dict().get("error")),
@@ -212,7 +212,7 @@ def download(
     limit: int = DEFAULT_LIMIT,
     on_progress: Callable[[int, int | None], Any] | None = None,
 ) -> Flow[Path]:
-    """Download the film of a completed job.
+    """Download the video of a completed job.
 
     Until it is there whole, an earlier file at this place is untouched.
 
@@ -228,14 +228,14 @@ def download(
     Raises:
         NotFoundError: There is no such job, or it is not completed.
         OSError: The file cannot be written.
-        ResponseFormatError: What came is not a film, or is larger than `limit`.
+        ResponseFormatError: The content is not a video, or is larger than `limit`.
 
     Example:
         ```python
         from runcrate_core import progress_bar
 
-        with progress_bar("film") as bar:
-            client.videos.download(job.id, "film.mp4", on_progress=bar)
+        with progress_bar("video") as bar:
+            client.videos.download(job.id, "video.mp4", on_progress=bar)
         ```
     """
     request = _request(video_id, "/download", ReadTimeout.TRANSFER)
@@ -261,32 +261,32 @@ def generate(
     start_image: MediaInput | None = None,
     **extra: Any,
 ) -> Flow[Video]:
-    """Make a video: submit the job, wait for it, and download its film.
+    """Make a video: submit the job, wait for it, and download it.
 
     Args:
-        prompt: What to film.
+        prompt: Description of the video.
         model: Identifier of a video model.
-        path: Where to put the film; without it the film is not downloaded.
+        path: Target path; without it the video is not downloaded.
         on_status: Called with the job at first and at each change of its status.
         on_progress: Called with the bytes downloaded and their total.
-        timeout: Most seconds to wait for the film; `None` for as long as it takes.
+        timeout: Maximum seconds to wait for the video; `None` for as long as it takes.
         poll_interval: Seconds between two looks.
         duration: Seconds; see `create`, also for the following.
         aspect_ratio: `16:9` or `9:16`; some models take others.
         width: Pixels.
         height: Pixels.
-        seed: The same seed gives the same film, where the model can do that.
+        seed: The same seed gives the same video, where the model can do that.
         negative_prompt: What to avoid.
-        image: The picture to animate.
-        start_image: The first picture.
+        image: The image to animate.
+        start_image: The first frame.
         extra: Any other field, passed on to the model's provider.
 
     Returns:
-        The completed job; its `path` is where the film is.
+        The completed job; its `path` is that of the video.
 
     Raises:
         RuncrateError: As `create`, `wait` and `download`; once there is a job, a note on the
-            error names it, so that the film is not lost.
+            error names it, so that the video is not lost.
 
     Example:
         ```python

@@ -11,7 +11,7 @@ import contextlib
 import sys
 from typing import TYPE_CHECKING, Final
 
-from runcrate_core.command_line import doctor, instances, jobs, listings, verify
+from runcrate_core.command_line import doctor, instances, jobs, ledger, listings, verify
 from runcrate_core.errors import RuncrateError
 from runcrate_core.version import __version__
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 FAILED: Final = 2
 INTERRUPTED: Final = 130
-_SUBJECTS: Final = (doctor, verify, listings, instances, jobs)
+_SUBJECTS: Final = (doctor, verify, listings, instances, jobs, ledger)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

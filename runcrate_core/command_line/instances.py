@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 from runcrate_core.client import Runcrate
 from runcrate_core.command_line.output import add_json, add_yes, confirm, show
 from runcrate_core.errors import ConfigurationError, RuncrateError
+from runcrate_core.spending import cleanup
+from runcrate_core.spending.ledger import SpendLedger
 
 if TYPE_CHECKING:
     import argparse
@@ -24,11 +26,12 @@ def add_to(commands: Any) -> None:
     add_json(listing)
     listing.set_defaults(run=_list)
     terminate = subcommands.add_parser(
-        "terminate", help="terminate instances: by id, or by the start of their name"
+        "terminate", help="terminate instances: by id, by the start of their name, or of a ledger"
     )
     chosen = terminate.add_mutually_exclusive_group(required=True)
     chosen.add_argument("ids", nargs="*", default=[], metavar="ID", help="ids of instances")
     chosen.add_argument("--prefix", help="every instance whose name starts with this")
+    chosen.add_argument("--ledger", metavar="FILE", help="instances and jobs of a spend ledger")
     add_yes(terminate)
     add_json(terminate)
     terminate.set_defaults(run=_terminate)
@@ -57,6 +60,8 @@ def _row(instance: Instance) -> dict[str, Any]:
 
 def _terminate(options: argparse.Namespace) -> int:
     with Runcrate() as client:
+        if options.ledger is not None:
+            return _terminate_ledger(client, options)
         chosen = _chosen(client, options)
         if not chosen:
             show([], as_json=options.json, empty="There is nothing to terminate.")
@@ -87,7 +92,23 @@ def _chosen(client: Runcrate, options: argparse.Namespace) -> Sequence[Instance]
 def _ended(client: Runcrate, instance: Instance) -> dict[str, Any]:
     """Terminate one instance; a failure is its result and stops none of the others."""
     try:
-        client.instances.terminate(instance.id)
+        last = client.run(cleanup.terminate_instance(SpendLedger(), instance))
     except RuncrateError as error:
         return {"id": instance.id, "name": instance.name, "result": error.message}
-    return {"id": instance.id, "name": instance.name, "result": "terminated"}
+    result = "terminated" if last.has_ended else f"requested; it is still `{last.status}`"
+    return {"id": instance.id, "name": instance.name, "result": result}
+
+
+def _terminate_ledger(client: Runcrate, options: argparse.Namespace) -> int:
+    ledger = SpendLedger(options.ledger)
+    names = [entry.name for entry in ledger.live]
+    if not names:
+        show([], as_json=options.json, empty="Nothing of this ledger is running.")
+        return 0
+    if not confirm(f"Terminate {len(names)}: {', '.join(names)}", yes=options.yes):
+        return 1
+    report = client.run(cleanup.terminate_all(ledger))
+    rows = [{"name": name, "result": "terminated"} for name in report.ended]
+    rows += [{"name": name, "result": reason} for name, reason in report.failed]
+    show(rows, as_json=options.json, empty="Nothing of this ledger is running.")
+    return int(bool(report.failed))

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class _StreamState:
-    """What both streams share: the request, the reader, and what is decided about them."""
+    """State that both streams share: the request, the reader, and decisions about them."""
 
     def __init__(self, driver: Any, request: Request) -> None:
         self._driver = driver
@@ -240,7 +240,7 @@ def _aclose_forgotten(body: Any, loop: asyncio.AbstractEventLoop) -> None:
     _warn_forgotten()
 
     async def close() -> None:
-        with contextlib.suppress(Exception):  # nobody is left who could be told
+        with contextlib.suppress(Exception):  # nobody is left to report it to
             await body.close()
 
     with contextlib.suppress(RuntimeError):  # the loop has ended, and its connections with it

@@ -9,6 +9,7 @@ import os
 import stat
 import tarfile
 import tempfile
+import zlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Final, cast
@@ -45,20 +46,24 @@ class CodeArchive:
         path: Where it is.
         bytes: Its length.
         sha256: Its checksum in hexadecimal.
-        skipped: What of the directory is not in it.
+        skipped: Files of the directory that are not in it.
+        unmatched: Patterns that matched nothing in the directory.
     """
 
     path: Path
     bytes: int
     sha256: str
     skipped: tuple[SkippedFile, ...] = ()
+    unmatched: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, path: Path, skipped: Iterable[SkippedFile] = ()) -> CodeArchive:
+    def of(
+        cls, path: Path, skipped: Iterable[SkippedFile] = (), unmatched: Iterable[str] = ()
+    ) -> CodeArchive:
         """Describe an archive that is on disk."""
         with path.open("rb") as file:
             digest = hashlib.file_digest(file, "sha256").hexdigest()
-            return cls(path, file.tell(), digest, tuple(skipped))
+            return cls(path, file.tell(), digest, tuple(skipped), tuple(unmatched))
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,17 +126,38 @@ def make_archive(
     if isinstance(source, bytes):
         with target.open(_FILL) as file:
             file.write(source)
+        require_archive(target, "the bytes")
         return CodeArchive.of(target)
     path = Path(source)
     if path.is_file():
+        require_archive(path, str(path))
         return CodeArchive.of(path)
     if not path.is_dir():
         raise ValueError(f"{path} is neither a directory nor a .tar.gz file. Nothing was sent.")
+    choice = choice.below(path.absolute().as_posix())
     files, skipped = scan(path, choice)
     require_packable(files)
     with target.open(_FILL) as file:
         write_archive(path, files, file)
-    return CodeArchive.of(target, skipped)
+    return CodeArchive.of(target, skipped, choice.unmatched(files, skipped))
+
+
+def require_archive(path: Path, label: str) -> None:
+    """Refuse a file that jobs could not unpack, before anything is sent and paid.
+
+    Raises:
+        ValueError: It is not a `.tar.gz`.
+    """
+    try:
+        with tarfile.open(path, "r:gz") as archive:
+            archive.next()
+    except (tarfile.TarError, OSError, EOFError, zlib.error) as error:
+        if isinstance(error, FileNotFoundError | PermissionError):
+            raise
+        raise ValueError(
+            f"{label} is not a .tar.gz archive, and a job could not unpack it. Nothing was sent. "
+            "Give a directory, or make the archive with `tar -czf`."
+        ) from None
 
 
 def scan(folder: Path, choice: Choice) -> tuple[list[Entry], list[SkippedFile]]:

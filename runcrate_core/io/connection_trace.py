@@ -1,4 +1,4 @@
-"""What the HTTP library reports of a connection while one request is made over it."""
+"""Events of a connection during a request, as the HTTP library reports them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Drivers: the two loops that carry out what flows ask for."""
+"""Drivers: the two loops that perform the steps of flows."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class SyncDriver:
-    """Carries out plans and blocks until they are done.
+    """Runs operations and blocks until they are done.
 
     Attributes:
         config: Settings of the client.
@@ -53,7 +53,7 @@ class SyncDriver:
         self.context = context
 
     def run(self, plan: Operation[T]) -> T:
-        """Carry out a plan and return its result."""
+        """Run an operation and return its result."""
         flow = attempt_call(plan, self.context) if isinstance(plan, Call) else iter(plan)
         try:
             step = next(flow)
@@ -76,7 +76,7 @@ class SyncDriver:
         return self.run(plan)
 
     async def run_async(self, plan: Operation[T]) -> T:
-        """Carry out a plan in a thread of its own."""
+        """Run an operation in a thread of its own."""
         return await asyncio.to_thread(self.run, plan)
 
     def _do(self, step: Step) -> Any:  # noqa: C901 - one arm for each step
@@ -108,7 +108,7 @@ class SyncDriver:
 
 
 class AsyncDriver:
-    """Carries out plans on the running event loop.
+    """Runs operations on the running event loop.
 
     Attributes:
         config: Settings of the client.
@@ -122,7 +122,7 @@ class AsyncDriver:
         self.context = context
 
     async def run(self, plan: Operation[T]) -> T:
-        """Carry out a plan and return its result."""
+        """Run an operation and return its result."""
         flow = attempt_call(plan, self.context) if isinstance(plan, Call) else iter(plan)
         try:
             step = next(flow)
@@ -141,7 +141,7 @@ class AsyncDriver:
             raise
 
     def run_sync(self, plan: Operation[T]) -> T:
-        """Carry out a plan on connections of its own, and block the event loop meanwhile.
+        """Run an operation on connections of its own, and block the event loop meanwhile.
 
         Raises:
             ConfigurationError: The connections are the user's own and cannot be made again.

@@ -48,7 +48,7 @@ class AsyncResource:
 
 
 class Method:
-    """What the descriptors share: the function, and the signature that methods show.
+    """Base of the descriptors: the function, and the signature that methods show.
 
     Attributes:
         shows: What a method gives, with `{}` for what its function plans.

@@ -29,7 +29,7 @@ class Addresses:
 
 @dataclass(frozen=True, slots=True)
 class Probe:
-    """What came of one request.
+    """Result of one request.
 
     Attributes:
         subject: Which API was asked.

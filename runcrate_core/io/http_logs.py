@@ -1,4 +1,4 @@
-"""What the HTTP library logs about our requests, without the secrets in it.
+"""Redaction of the HTTP library's log records about our requests.
 
 It logs the whole address of every request (INFO), where that of a file is signed in its query, and
 all headers of the answer (DEBUG), among them cookies and signed redirects.

@@ -276,7 +276,7 @@ def _timeout(
 def raw_pieces(response: httpx.Response) -> Iterator[bytes]:
     """Return the bytes of an unread answer as they come.
 
-    It is what `iter_raw` iterates over in turn, which would cut the pieces anew; the body is
+    It is what `iter_raw` iterates over in turn, which would split the pieces again; the body is
     closed by its owner.
     """
     return iter(cast("httpx.SyncByteStream", response.stream))

@@ -18,7 +18,7 @@ async def map_ordered(
 
     Args:
         work: What is done with an item. Its failure is raised when its turn comes; what has been
-            begun behind it is cancelled, as it is when nobody asks for the rest.
+            started after it is cancelled, as it is when nobody asks for the rest.
         items: The items.
         max_concurrency: Maximum number of items under way or waiting for their turn.
 
@@ -31,17 +31,17 @@ async def map_ordered(
     async def done(item: T) -> R:
         return await work(item)
 
-    begun: deque[asyncio.Task[R]] = deque()
+    started: deque[asyncio.Task[R]] = deque()
     try:
         for item in items:
-            begun.append(asyncio.create_task(done(item)))
-            if len(begun) == max_concurrency:
-                yield await begun[0]
-                begun.popleft()
-        while begun:
-            yield await begun[0]
-            begun.popleft()
+            started.append(asyncio.create_task(done(item)))
+            if len(started) == max_concurrency:
+                yield await started[0]
+                started.popleft()
+        while started:
+            yield await started[0]
+            started.popleft()
     finally:
-        for task in begun:
+        for task in started:
             task.cancel()
-        await asyncio.gather(*begun, return_exceptions=True)
+        await asyncio.gather(*started, return_exceptions=True)

@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 
 class _PageOf(Generic[T]):
-    """What both kinds of page show of their own values."""
+    """Values and metadata that both kinds of page share."""
 
     def __init__(self, batch: PageData[T]) -> None:
         self._batch = batch
@@ -37,12 +37,12 @@ class _PageOf(Generic[T]):
 
     @property
     def total(self) -> int | None:
-        """How many values there are in all pages, when the API tells."""
+        """Number of values in all pages, if the API reports it."""
         return self._batch.total
 
     @property
     def has_more(self) -> bool:
-        """Whether there is a next page."""
+        """True if there is a next page."""
         return self._batch.following is not None
 
     @property

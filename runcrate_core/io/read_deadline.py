@@ -46,7 +46,7 @@ class ReadDeadline:
 
     @property
     def is_over(self) -> bool:
-        """Whether the deadline has passed."""
+        """True if the deadline has passed."""
         left = self.left_s
         return left is not None and left <= 0
 

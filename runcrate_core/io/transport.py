@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
 
 class SyncHttp:
-    """Sends requests and blocks. Safe to share between threads; made anew after a fork."""
+    """Sends requests and blocks. Safe to share between threads; created again after a fork."""
 
     def __init__(self, client: HttpClient | None = None) -> None:
         _require(client, HttpClient)
@@ -64,7 +64,7 @@ class SyncHttp:
 
     @property
     def is_given(self) -> bool:
-        """Whether the HTTP client is the user's own."""
+        """True if the HTTP client is the user's own."""
         return self._given is not None
 
     @property
@@ -163,7 +163,7 @@ class AsyncHttp:
 
     @property
     def is_given(self) -> bool:
-        """Whether the HTTP client is the user's own."""
+        """True if the HTTP client is the user's own."""
         return self._given is not None
 
     @property

@@ -55,7 +55,7 @@ _NO_CONTENT = 204
 
 @dataclass(frozen=True, slots=True)
 class CallContext:
-    """What the attempts of a client's calls share.
+    """State that all attempts of a client's calls share.
 
     Attributes:
         policy: The numbers of repeating.
@@ -81,7 +81,7 @@ def send_once(
 
 
 def attempt_call(call: Call[T], context: CallContext) -> Generator[Step, Any, T]:
-    """Carry out a call with its repeats and return its parsed result.
+    """Run a call with its retries and return its parsed result.
 
     Raises:
         RuncrateError: The last failure, when nothing more is to be tried.
@@ -144,7 +144,7 @@ def _one_attempt(
     request: Request, number: int, context: CallContext, exchange: Exchange
 ) -> Generator[Step, Any, Response | TransportFailure | StreamedResponse]:
     policy = context.policy
-    # The rate limit is of the key, which a foreign address never sees.
+    # The rate limit is of the key, which other hosts never see.
     limiter = context.limiter if request.surface is not Surface.EXTERNAL else None
     if limiter is not None:
         while (pause := limiter.acquire(policy.clock(), policy.random())) > 0:
@@ -179,13 +179,13 @@ def _one_attempt(
 
 
 def _finds_nothing(request: Request, reply: object) -> bool:
-    """Whether a DELETE finds nothing; repeated, that means that the first, lost one worked."""
+    """True if a DELETE finds nothing; repeated, that means that the first, lost one worked."""
     deletes = request.method == "DELETE"
     return deletes and isinstance(reply, Response) and reply.status == _NOT_FOUND
 
 
 def may_have_acted(reply: Response | TransportFailure, error_code: str) -> bool:
-    """Return whether the API may have carried out a request that failed so.
+    """Return whether the API may have acted on a request that failed so.
 
     A gateway answers 408 and 5xx for a request that the API behind it still handles; a conflict
     of keys says that the first request with the key is being handled.

@@ -36,7 +36,7 @@ class Inflater:
 
     @property
     def is_whole(self) -> bool:
-        """Whether the end of the compressed data has come."""
+        """True if the end of the compressed data has come."""
         return self._inflate.eof
 
     def feed(self, data: bytes) -> Iterator[bytes]:

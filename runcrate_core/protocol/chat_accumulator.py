@@ -44,12 +44,12 @@ class ChatAccumulator:
 
     @property
     def has_choices(self) -> bool:
-        """Whether any choice has come."""
+        """True if any choice has come."""
         return bool(self._choices)
 
     @property
     def finished(self) -> bool:
-        """Whether there are choices, and each has a finish reason."""
+        """True if there are choices, and each has a finish reason."""
         choices = self._choices.values()
         return bool(choices) and all(choice.finish_reason is not None for choice in choices)
 
@@ -85,7 +85,7 @@ class ChatAccumulator:
 
         Args:
             partial: The stream did not come to its end. The tool calls of a choice without a
-                finish reason are then named `incomplete_tool_calls`, so that nobody carries out
+                finish reason are then named `incomplete_tool_calls`, so that nobody runs
                 half a call; its `finish_reason` is None.
         """
         choices = [fold.choice(number, partial) for number, fold in sorted(self._choices.items())]

@@ -56,7 +56,7 @@ class StreamFault:
 class ChatStreamReader:
     """Reads one chat stream, bytes in, chunks out.
 
-    It never raises: a failure stands in `fault`, after the chunks before it were returned.
+    It never raises: a failure is in `fault`, after the chunks before it were returned.
 
     Attributes:
         idle_s: Seconds without content after which the stream counts as stalled.
@@ -82,7 +82,7 @@ class ChatStreamReader:
 
     @property
     def completed(self) -> bool:
-        """Whether the answer is whole."""
+        """True if the answer is whole."""
         return self.done or (self.fault is None and self._fold.finished)
 
     def feed(self, data: bytes, now: float) -> list[ChatCompletionChunk]:
@@ -137,7 +137,7 @@ class ChatStreamReader:
         self.fault = StreamFault(kind, self.chunks_received, detail)
 
     def stalled(self, now: float) -> bool:
-        """Whether reads have brought nothing of the answer for too long.
+        """True if reads have brought nothing of the answer for too long.
 
         Comments, empty deltas and other signs of life do not count. The time starts at the first
         read without content.

@@ -44,7 +44,7 @@ class ToolCallDelta(JsonObject):
 
 
 class ChoiceDelta(JsonObject):
-    """What a chunk adds to an answer."""
+    """The part that a chunk adds to a completion."""
 
     __slots__ = ()
 
@@ -136,7 +136,7 @@ def extract_usage(payload: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def extract_cost(payload: Mapping[str, Any]) -> Decimal | None:
-    """Return the price of a completion or chunk in US dollars, when the provider told it.
+    """Return the price of a completion or chunk in US dollars, if the provider reported it.
 
     No Runcrate source documents such a field; OpenRouter sends `usage.cost`, DeepInfra
     `usage.estimated_cost`.

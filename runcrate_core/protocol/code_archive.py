@@ -1,7 +1,7 @@
 """Which files of a code directory are sent to a job, and which stay at home.
 
 A directory of code often holds what must not leave the machine: keys, tokens, a `.env`. What
-looks like one is left out and told, so that nothing is sent, or missing, unnoticed.
+looks like one is excluded and reported, so that nothing is sent, or missing, unnoticed.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ SKIPPED_DIRECTORIES: Final = frozenset(
         ".venv",
         "__pycache__",
         "node_modules",
+        ".cache",
         ".ipynb_checkpoints",
         ".mypy_cache",
         ".nox",
@@ -38,22 +39,59 @@ SKIPPED_DIRECTORIES: Final = frozenset(
 )
 # Folders of programs that keep their logins in them.
 SECRET_DIRECTORIES: Final = frozenset(
-    {".ssh", ".aws", ".azure", ".docker", ".gcloud", ".gnupg", ".kube", ".runcrate"}
+    {
+        ".aws",
+        ".azure",
+        ".composer",
+        ".config",
+        ".databricks",
+        ".docker",
+        ".gcloud",
+        ".gem",
+        ".gnupg",
+        ".huggingface",
+        ".jupyter",
+        ".kaggle",
+        ".kube",
+        ".m2",
+        ".modal",
+        ".oci",
+        ".password-store",
+        ".pip",
+        ".runcrate",
+        ".snowflake",
+        ".ssh",
+        ".terraform",
+    }
 )
 SECRET_NAMES: Final = (
     ".env",
     ".env.*",
+    ".env~",
     "*.env",
-    ".envrc",
+    ".envrc*",
     "*.pem",
+    "*.pem.*",
     "*.key",
+    "*.key.*",
+    "*.p8",
     "*.p12",
     "*.pfx",
     "*.jks",
     "*.keystore",
+    "*.keychain",
+    "*.keychain-db",
     "*.ppk",
+    "*.kdb",
     "*.kdbx",
+    "*.gpg",
+    "*.ovpn",
+    "wg[0-9]*.conf",
     "*.tfstate",
+    "*.tfstate.*",
+    ".*.tfstate*",
+    "*.tfvars",
+    "*.tfvars.json",
     "id_rsa*",
     "id_dsa*",
     "id_ecdsa*",
@@ -62,17 +100,52 @@ SECRET_NAMES: Final = (
     "_netrc",
     ".npmrc",
     ".pypirc",
+    "pip.conf",
+    ".condarc",
     ".pgpass",
+    ".my.cnf",
     ".htpasswd",
     ".git-credentials",
+    ".dockercfg",
+    "kubeconfig",
+    "kubeconfig.*",
+    "*.kubeconfig",
     ".vault-token",
+    ".vault_pass*",
+    "vault_pass*",
     "credentials",
-    "credentials.json",
-    "service-account*.json",
-    "service_account*.json",
-    "secrets.json",
-    "secrets.toml",
-    "secrets.y*ml",
+    "credentials.*",
+    "*_credentials",
+    "*_credentials.*",
+    "*-credentials.json",
+    "*credentials*.json",
+    "rootkey.csv",
+    ".s3cfg",
+    ".boto",
+    ".databrickscfg",
+    ".modal.toml",
+    ".wandb_api_key",
+    "kaggle.json",
+    "auth.json",
+    "token",
+    "token.json",
+    "token.pickle",
+    "client_secret*.json",
+    "*service-account*.json",
+    "*service_account*.json",
+    "*serviceaccount*.json",
+    "secret.*",
+    "secrets.*",
+    "secring.*",
+    "private_key*",
+    "*_private_key*",
+    "*api_key*.txt",
+    "*_key.txt",
+    "passwords.*",
+    "local.settings.json",
+    ".*_history",
+    "*_history.sqlite",
+    ".rediscli_auth",
 )
 # They match one of the above and hold no secret by their very purpose.
 HARMLESS_NAMES: Final = (
@@ -88,7 +161,7 @@ _MEBIBYTE: Final = 1024**2
 
 
 class Kind(Enum):
-    """What an entry of a directory is."""
+    """The kind of a directory entry."""
 
     FILE = "file"
     FOLDER = "folder"
@@ -128,7 +201,7 @@ class SkippedFile:
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the caller says about files.
+    """The caller's choice of files.
 
     Attributes:
         include: Patterns of what is packed although it looks like a secret.
@@ -137,6 +210,24 @@ class Choice:
 
     include: tuple[str, ...] = ()
     exclude: tuple[str, ...] = ()
+
+    def below(self, directory: str) -> Choice:
+        """Return the same choice with absolute paths of a directory made relative to it."""
+        prefix = directory.rstrip("/") + "/"
+
+        def relative(pattern: str) -> str:
+            return pattern.removeprefix(prefix) if pattern.startswith(prefix) else pattern
+
+        return Choice(tuple(map(relative, self.include)), tuple(map(relative, self.exclude)))
+
+    def unmatched(self, files: Iterable[Entry], skipped: Iterable[SkippedFile]) -> tuple[str, ...]:
+        """Return the patterns that matched none of these."""
+        paths = [*(file.path for file in files), *(file.path for file in skipped)]
+        return tuple(
+            pattern
+            for pattern in (*self.include, *self.exclude)
+            if not any(pattern_matches(pattern, path) for path in paths)
+        )
 
     def reason_to_skip(self, entry: Entry) -> str | None:
         """Return why an entry is not packed, as half a sentence; `None` when it is.
@@ -190,11 +281,24 @@ def _reason_to_skip_folder(path: str) -> str | None:
 
 
 def _matches(path: str, patterns: Iterable[str]) -> bool:
+    return any(pattern_matches(pattern, path) for pattern in patterns)
+
+
+def pattern_matches(pattern: str, path: str) -> bool:
+    """Return whether a pattern names a path below the directory, or the last part of it.
+
+    `data`, `./data`, `/data`, `data/` and `data/**` are the same. A name with brackets is meant as
+    it is, too.
+    """
+    meant = pattern.strip().removeprefix("./").lstrip("/").removeprefix("**/")
+    meant = meant.removesuffix("/**").removesuffix("/*").rstrip("/")
     name = PurePosixPath(path).name
+    candidates = {meant, pattern}
     return any(
-        fnmatch.fnmatchcase(path, pattern.rstrip("/"))
-        or fnmatch.fnmatchcase(name, pattern.rstrip("/"))
-        for pattern in patterns
+        text == candidate or fnmatch.fnmatchcase(text, candidate)
+        for text in (path, name)
+        for candidate in candidates
+        if candidate
     )
 
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 OnProgress = Callable[[int, int | None], Any]
 Media = Literal["image", "audio", "video"]
 
-# Bytes are written (and progress is told) in amounts of this size.
+# Bytes are written (and progress is reported) in amounts of this size.
 WRITE_BYTES: Final = 1024 * 1024
 MAX_REDIRECTS: Final = 5
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -200,7 +200,7 @@ def _receive(
     if transfer.total is not None:
         yield from RunInThread(functools.partial(sink.reserve, transfer.total - transfer.received))
     if on_progress is not None:
-        yield _told(on_progress, transfer)
+        yield _progress_step(on_progress, transfer)
     waiting = bytearray()
     while True:
         data: bytes | TransportFailure | None = yield ReadBytes(opened)
@@ -232,10 +232,10 @@ def _write(
 
     yield from RunInThread(store)
     if on_progress is not None:
-        yield _told(on_progress, transfer)
+        yield _progress_step(on_progress, transfer)
 
 
-def _told(on_progress: OnProgress, transfer: Transfer) -> InvokeCallback:
+def _progress_step(on_progress: OnProgress, transfer: Transfer) -> InvokeCallback:
     done = transfer.received, transfer.total
 
     @functools.wraps(on_progress)

@@ -80,7 +80,7 @@ _MAX_WRAPPERS: Final = 4
 
 @dataclass(frozen=True, slots=True)
 class ErrorBody:
-    """What an error answer says, whichever of the known shapes it has.
+    """The content of an error body of any known shape.
 
     Attributes:
         message: The server's explanation, redacted and cut to `MAX_MESSAGE_LENGTH`; may be empty.

@@ -1,4 +1,4 @@
-"""Why something failed on the server, in whichever field it is told.
+"""Reason of a failure on the server, from whichever field holds it.
 
 Seed 002 says to look at the error details of a failed video job and does not show them.
 """

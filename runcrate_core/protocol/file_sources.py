@@ -1,4 +1,4 @@
-"""Files to send: opened anew for each attempt, and read in pieces."""
+"""Files to send: opened again for each attempt, and read in pieces."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Base64Source:
 
 @dataclass(frozen=True, slots=True)
 class WatchedSource:
-    """Another source, whose reading is told to a callback.
+    """Another source, whose reading is reported to a callback.
 
     Attributes:
         source: What is read.
@@ -124,7 +124,7 @@ class WatchedSource:
 
 
 def watched(source: FileSource, on_progress: Callable[[int, int | None], Any]) -> WatchedSource:
-    """Return a source whose reading is told to a callback.
+    """Return a source whose reading is reported to a callback.
 
     Raises:
         TypeError: The callback is asynchronous: it is called while a thread reads the file.

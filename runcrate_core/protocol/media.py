@@ -42,7 +42,7 @@ MediaInput = str | bytes | bytearray | memoryview | os.PathLike[str] | BinaryIO
 
 # Enough to recognise what a file is.
 HEAD_BYTES: Final = 512
-# Shorter text may be a word; the smallest pictures take more.
+# Shorter text may be a word; the smallest images take more.
 SHORTEST_BASE64: Final = 64
 _BASE64: Final = re.compile(r"[A-Za-z0-9+/]+={0,2}", re.ASCII)
 

@@ -1,11 +1,11 @@
-"""What a file is, told by its first bytes; what a server calls it comes second."""
+"""Media types of files, from their first bytes; a declared type comes second."""
 
 from __future__ import annotations
 
 from typing import Final
 
 UNKNOWN_TYPE: Final = "application/octet-stream"
-# What an error page, or a document taken for a picture, is.
+# What an error page, or a document mistaken for an image, is.
 _DOCUMENTS: Final = frozenset({"application/json", "application/xml", "application/xhtml+xml"})
 _AUDIO_IN_VIDEOS: Final = frozenset({"video/mp4", "video/webm", "video/quicktime"})
 # From media type to the suffix of a file of it.
@@ -56,11 +56,11 @@ _MAGIC: Final = (
     (b"ID3", "audio/mpeg"),
     (b"fLaC", "audio/flac"),
     (b"OggS", "audio/ogg"),
-    (b"\x1a\x45\xdf\xa3", "video/webm"),  # Matroska; whether it has pictures shows far behind
+    (b"\x1a\x45\xdf\xa3", "video/webm"),  # Matroska; whether it has video shows much later
     (b"<svg", "image/svg+xml"),
 )
 _RIFF_KINDS: Final = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
-# Brands of the ISO base media format; all others are films.
+# Brands of the ISO base media format; all others are video.
 _BRANDS: Final = {
     b"M4A ": "audio/mp4",
     b"M4B ": "audio/mp4",
@@ -121,7 +121,7 @@ def contradicts(kind: str, wanted: str) -> bool:
 
     Args:
         kind: Its media type; a type that says nothing contradicts nothing.
-        wanted: `image`, `audio` or `video`. Sound may come in a container for films.
+        wanted: `image`, `audio` or `video`. Audio may come in a video container.
     """
     if kind == UNKNOWN_TYPE or kind.startswith(f"{wanted}/"):
         return False

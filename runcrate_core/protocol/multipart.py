@@ -75,7 +75,7 @@ def _each_field(fields: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def boundary_of(fields: Sequence[tuple[str, str]], files: Sequence[FilePart]) -> str:
-    """Return a boundary that the same form always gets, and that stands in none of its files.
+    """Return a boundary that the same form always gets, and that occurs in none of its files.
 
     It is a hash of everything in the form, so no file can hold its own boundary (blocks: reads
     the files).

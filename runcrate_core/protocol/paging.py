@@ -35,7 +35,7 @@ class PagingError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class ListMeta:
-    """What a list answer says about itself; any of it may be missing (official SDK 0.5.0).
+    """Metadata of a list response; any of it may be missing (official SDK 0.5.0).
 
     Attributes:
         total: How many values there are in all pages.

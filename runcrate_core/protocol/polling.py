@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -18,6 +19,8 @@ T = TypeVar("T")
 # What was just made may not be visible everywhere at once: so long a 404 counts as "not yet".
 CREATION_LAG_S: Final = 10.0
 MIN_INTERVAL_S: Final = 0.05
+# A shorter pause may be lost in the rounding of the clock.
+MIN_PAUSE_S: Final = 0.001
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +92,7 @@ def poll(
                 f"{what} after {elapsed:.0f} s{last}. {next_step}",
                 details=None if state is None else {"last": progress.key(state)},
             )
-        yield Sleep(interval if timeout is None else min(interval, timeout - elapsed))
+        left = math.inf if timeout is None else max(timeout - elapsed, MIN_PAUSE_S)
+        yield Sleep(min(interval, left))
         if longest_interval is not None:
             interval = max(interval, min(2 * interval, longest_interval))

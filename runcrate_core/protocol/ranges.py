@@ -20,7 +20,7 @@ _IDENTITY: Final = frozenset({"", "identity"})
 
 
 class Fit(Enum):
-    """How an answer goes on with what has come already."""
+    """The relation of a response to the bytes received so far."""
 
     WHOLE = "it holds the file from its beginning"
     REST = "it holds what is missing"
@@ -34,7 +34,7 @@ class ContentRange:
     Attributes:
         start: Position of the first.
         end: Position of the last.
-        total: Length of the whole file, when it is told.
+        total: Length of the complete file, if it is known.
     """
 
     start: int
@@ -55,7 +55,7 @@ def content_range(headers: Mapping[str, str]) -> ContentRange | None:
 
 
 def content_length(headers: Mapping[str, str]) -> int | None:
-    """Return the length of a body, when it is told."""
+    """Return the length of a body, if it is known."""
     text = headers.get("content-length", "").strip()
     return int(text) if _LENGTH.fullmatch(text) else None
 

@@ -35,7 +35,7 @@ SAME_WINDOW_S: Final = 2.0
 
 @dataclass(frozen=True, slots=True)
 class RateLimit:
-    """State of a key's rate limit, as an answer told it (seed 000).
+    """State of a key's rate limit, as a response reported it (seed 000).
 
     Attributes:
         limit: Most requests in a minute.
@@ -135,7 +135,7 @@ class RateLimiter:
         """Take the end of a call that was admitted.
 
         Args:
-            state: What the answer's headers told, if anything.
+            state: State from the response headers, if any.
             answered: Whether there was an answer at all.
             now: Present time.
         """

@@ -116,7 +116,7 @@ def _created_or_found(call: Call[T], creation: Creation[T]) -> Flow[T]:
 
 
 def is_ambiguous(error: RuncrateError) -> bool:
-    """Return whether a creation that failed so may have been carried out, by any attempt."""
+    """Return whether a creation that failed so may have succeeded, by any attempt."""
     if isinstance(error, ResponseFormatError) and (error.status_code or 0) < _FIRST_REDIRECT:
         return True  # a success that cannot be read
     return error.may_have_been_received
@@ -191,7 +191,7 @@ def _unsettled(creation: Creation[Any], lost: RuncrateError) -> str:
     tried = "" if creation.find is None else ", and it could not be found for certain by its name"
     return (
         f"The request for the {creation.title} was sent, and it is not known whether it was "
-        f"carried out ({lost.message}){tried}. It may yet appear and be charged. Look it up with "
+        f"received ({lost.message}){tried}. It may yet appear and be charged. Look it up with "
         f"`{creation.look_up}` before requesting another."
     )
 

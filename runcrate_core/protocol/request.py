@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Surface(Enum):
-    """Which of the two APIs a request goes to, or a foreign address that never sees the key."""
+    """Which of the two APIs a request goes to, or another host that never sees the key."""
 
     INFERENCE = "inference"
     INFRASTRUCTURE = "infrastructure"
@@ -39,7 +39,7 @@ class RetrySafety(Enum):
 
 
 class ReadTimeout(Enum):
-    """How long to wait for an answer: seconds of silence while reading.
+    """Read timeout of a request: seconds of silence.
 
     The slow routes follow the official SDK 0.5.0, which knows the server's own limits.
     """
@@ -62,7 +62,7 @@ QueryValue = str | int | float | bool | None
 
 
 class FileSource(Protocol):
-    """A file to send: opened anew for each attempt, so that a repeat sends all of it."""
+    """A file to send: opened again for each attempt, so that a retry sends all of it."""
 
     def open(self) -> BinaryIO:
         """Return the content, to be read from its beginning."""

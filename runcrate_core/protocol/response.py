@@ -1,4 +1,4 @@
-"""What came back: an answer, or the reason why there is none."""
+"""Responses, or the reason why there is none."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class TransportFailure:
 
     @property
     def may_have_been_received(self) -> bool:
-        """Whether the server may have acted on the request."""
+        """True if the server may have acted on the request."""
         return self.failure not in _NEVER_SENT
 
 
@@ -73,7 +73,7 @@ class Response:
 
     @property
     def ok(self) -> bool:
-        """Whether the status is a success."""
+        """True if the status is a success."""
         return 200 <= self.status < 300  # noqa: PLR2004 - the range of HTTP success
 
     @property
@@ -83,7 +83,7 @@ class Response:
 
 
 class ResponseInfo:
-    """What an answer said beside its content; worked out when it is asked for.
+    """Metadata of a response, computed on access.
 
     Attributes:
         status: HTTP status.
@@ -107,7 +107,7 @@ class ResponseInfo:
 
     @property
     def rate_limit(self) -> RateLimit | None:
-        """State of the key's rate limit, when the headers told it (seed 000)."""
+        """State of the key's rate limit, if the headers contain it (seed 000)."""
         return RateLimit.read(self._raw)
 
     def __repr__(self) -> str:

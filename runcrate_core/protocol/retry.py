@@ -1,4 +1,4 @@
-"""Whether a request is sent again, and after how long."""
+"""Retry decisions: which requests are retried, and after how long."""
 
 from __future__ import annotations
 
@@ -159,7 +159,7 @@ def decide_retry(
         unsure = isinstance(reply, TransportFailure) or _is_transient(reply.status)
         unsafe = request.retry is RetrySafety.NEVER and unsure and error_code != LAUNCH_REFUSED
         return GiveUp(
-            "it was not sent again, as the first may have been carried out and charged"
+            "it was not sent again, as the first may have been received and charged"
             if unsafe
             else ""
         )
@@ -194,7 +194,7 @@ def is_retryable(retry: RetrySafety, reply: Response | TransportFailure, error_c
 
 
 def _is_transient(status: int) -> bool:
-    """Whether another attempt may succeed: 408 and 5xx, of a gateway as of the API."""
+    """True if another attempt may succeed: 408 and 5xx, of a gateway as of the API."""
     if status in PERMANENT_SERVER_ERRORS:
         return False
     return status == REQUEST_TIMEOUT or status >= FIRST_SERVER_ERROR

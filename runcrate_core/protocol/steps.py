@@ -116,7 +116,7 @@ class RunInThread(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class GetRunner:
-    """Ask who carries out the flow; replied with the `Runner`."""
+    """Get the runner of the flow; replied with the `Runner`."""
 
     def __iter__(self) -> Generator[Step, Any, Runner]:
         result: Runner = yield self
@@ -235,7 +235,7 @@ class StagedFile(Sink, Protocol):
 
 
 class Operation(Protocol[T_co]):
-    """Anything a driver can carry out: a call or a flow."""
+    """Anything that a driver can run: a call or a flow."""
 
     def __iter__(self) -> Generator[Step, Any, T_co]:
         """Return the steps; the generator's return value is the result."""
@@ -243,17 +243,17 @@ class Operation(Protocol[T_co]):
 
 
 class Runner(Protocol):
-    """Who carries out a flow: what its calls share, and a way to carry out more later."""
+    """The runner of a flow: state of its calls, and a way to run more later."""
 
     @property
     def context(self) -> CallContext:
-        """What the calls of the client share."""
+        """State that the client's calls share."""
         ...
 
     def run_sync(self, plan: Operation[T]) -> T:
-        """Carry out a plan and block until it is done."""
+        """Run an operation and block until it is done."""
         ...
 
     async def run_async(self, plan: Operation[T]) -> T:
-        """Carry out a plan without blocking the event loop."""
+        """Run an operation without blocking the event loop."""
         ...

@@ -178,11 +178,11 @@ def error_of_fault(
     idle_s: float,
     secrets: tuple[str, ...] = (),
 ) -> RuncrateError:
-    """Return the error for a stream that failed after it had begun."""
+    """Return the error for a stream that failed after it had started."""
     where = f"The stream of `{request.method} {request.route}`"
     safe = (
         f"{chunks} chunks had been delivered; they are folded in `.partial`. It was not started "
-        "again; tool calls in it may be cut off and must not be carried out."
+        "again; tool calls in it may be cut off and must not be run."
     )
     about: dict[str, Any] = {
         "request_id": request_id_of(opened.headers),

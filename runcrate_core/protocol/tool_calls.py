@@ -21,7 +21,7 @@ _MAX_INDEX_DIGITS: Final = 9
 
 
 class _Marks(NamedTuple):
-    """What tells to which call a piece belongs."""
+    """The key that assigns a fragment to a tool call."""
 
     sent_index: int | None
     id: str
@@ -79,7 +79,7 @@ class _Call:
         _keep(function, self.function_members, besides=("name", "arguments"))
 
     def is_over(self, name: str, function: dict[str, Any]) -> bool:
-        """Whether a piece with this name and without an id starts another call.
+        """True if a piece with this name and without an id starts another call.
 
         A server may repeat the name in every piece, and may send a name in pieces as long as no
         arguments have come.
@@ -127,7 +127,7 @@ class ToolCallAssembler:
         """Bring the tool call pieces of one chunk into OpenAI's form, and collect them.
 
         Afterwards each has an integer `index` that no other call has, a call's `id` and name
-        stand in one piece only, and arguments are text.
+        are in one piece only, and arguments are text.
 
         Args:
             deltas: The `delta.tool_calls` of a chunk; changed in place. Items that are not

@@ -28,7 +28,7 @@ class ToolNames:
     """The names of a request's tools, both ways.
 
     Args:
-        names: The names that the program knows. Two that would be sent under one name are told
+        names: The names that the program knows. Two that would be sent under one name are kept
             apart on the wire.
     """
 
@@ -51,7 +51,7 @@ class ToolNames:
         self._originals = {wire: name for name, wire in self._wires.items()}
 
     def __bool__(self) -> bool:
-        """Whether any name has to be changed."""
+        """True if any name has to be changed."""
         return bool(self._wires)
 
     def to_wire(self, name: str) -> str:

@@ -34,7 +34,7 @@ HEAD_BYTES: Final = 512
 # So much must come between two cuts for the second to count as the first again: a server that
 # lets a few bytes through at a time must not keep a download going forever.
 PROGRESS_BYTES: Final = 1024 * 1024
-# How often a file that changes meanwhile, or that cannot be gone on with, is begun anew.
+# How often a file that changes meanwhile, or that cannot be resumed, is started again.
 MAX_RESTARTS: Final = 1
 
 _SHA256: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
@@ -43,7 +43,7 @@ _GZIP: Final = frozenset({"gzip", "x-gzip"})
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What a file must be.
+    """Requirements for a file.
 
     Attributes:
         limit: Most bytes, after decoding.
@@ -162,7 +162,7 @@ class Transfer:
             self._hash.update(data)
 
     def is_whole(self) -> bool:
-        """Whether a body that ended has brought the file to its end.
+        """True if a body that ended has brought the file to its end.
 
         Raises:
             ResponseFormatError: More has come than was announced.
@@ -199,7 +199,7 @@ class Transfer:
         return self._cuts
 
     def forget(self) -> None:
-        """Begin anew: nothing of what has come is kept."""
+        """Start again: nothing of what was received is kept."""
         self.received = 0
         self.total = None
         self.head = b""
@@ -208,7 +208,7 @@ class Transfer:
         self._hash = hashlib.sha256()
 
     def misfit(self) -> None:
-        """Begin anew, because the rest cannot be had.
+        """Start again, because the rest cannot be had.
 
         Raises:
             ResponseFormatError: That has happened before.

@@ -69,7 +69,7 @@ _CARRIERS: Final = (ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("64:ff
 
 @dataclass(frozen=True, slots=True)
 class UrlPolicy:
-    """What may be fetched on behalf of a client.
+    """URLs that may be fetched on behalf of a client.
 
     Attributes:
         origins: Origins of the client's own APIs, as `origin_key` gives them. The program chose
@@ -85,7 +85,7 @@ class UrlPolicy:
         return cls(origins=frozenset(origin_key(url) for url in api_urls))
 
     def trusts(self, url: str) -> bool:
-        """Whether an address is on one of the client's own APIs."""
+        """True if an address is on one of the client's own APIs."""
         return origin_key(url) in self.origins
 
     def check_url(self, url: str) -> str | None:

@@ -44,6 +44,7 @@ class SpendGuard:
         limits: Spending limits.
         ledger: The resources that were started, and their cost.
         phase: Replaced when a session is left: tools that wait then stop.
+        require_approval: See `spending.approval.Approval.require`.
         plan, plan_of, launch, update, terminate: See `spending.instances.GuardedInstances`.
         run_job, cancel_job: See `spending.jobs.GuardedJobs`.
 
@@ -73,6 +74,7 @@ class SpendGuard:
         parts = (limits, self.ledger, approval, reservations, ownership)
         instances, jobs = GuardedInstances(*parts), GuardedJobs(*parts)
         self.phase: object = object()
+        self.require_approval = approval.require
         self.running = reservations.running
         self.plan = instances.plan
         self.plan_of = instances.plan_of

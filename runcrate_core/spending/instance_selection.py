@@ -138,6 +138,6 @@ def price_of(offered: Sequence[InstanceType], instance_type_id: str) -> Decimal 
 
 
 def _is_in(item: InstanceType, region: str) -> bool:
-    """Whether a machine stands in a region, named by its id or the start of it (`us-east`)."""
+    """True if a machine is in a region, named by its id or the start of it (`us-east`)."""
     ours, wanted = folded(item.region or ""), folded(region)
     return bool(wanted) and ours.startswith(wanted)

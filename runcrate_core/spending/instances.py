@@ -152,11 +152,11 @@ class GuardedInstances:
                 plan.gpu_count,
                 approved_at=stored.approved_at,
             )
-            yield from self._reservations.reserve(entry, plan_token=token)
+            before = yield from self._reservations.reserve(entry, plan_token=token)
         except BaseException:
             ledger.unclaim_plan(token)  # nothing was sent, so it may be tried again
             raise
-        return (yield from self._reservations.launch(entry, creation))
+        return (yield from self._reservations.launch(entry, creation, before))
 
     def update(self, instance_id: str, *, max_runtime_minutes: int) -> Flow[Instance]:
         """Change the lifetime of an instance of the ledger, within the limits.

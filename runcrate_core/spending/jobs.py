@@ -131,8 +131,8 @@ class GuardedJobs:
             attempts=plan.attempts,
             approved_at=approved_at,
         )
-        yield from self._reservations.reserve(entry)
-        return (yield from self._reservations.launch(entry, creation))
+        before = yield from self._reservations.reserve(entry)
+        return (yield from self._reservations.launch(entry, creation, before))
 
     def cancel(self, job_id: str) -> Flow[Job]:
         """Cancel a job, and record its end and cost once that is seen.

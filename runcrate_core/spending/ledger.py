@@ -216,6 +216,15 @@ class SpendLedger:
             if plan_token is not None:
                 records.delete_plan(plan_token)
 
+    def restore(self, entry: LedgerEntry, owner: object = None) -> None:
+        """Record an entry again whose reservation was released before its launch succeeded."""
+        with self._storage.transaction(writes=True) as records:
+            if all(known.name != entry.name for known in records.entries()):
+                session = self._sessions.open_session_of(owner)
+                records.save_entry(
+                    replace(entry, session=session, process=os.getpid(), reserved_at=_now())
+                )
+
     def extend(self, name: str, max_runtime_minutes: int, limits: SpendLimits) -> LedgerEntry:
         """Count another lifetime of an entry, before it is requested; return the entry before.
 
@@ -380,6 +389,11 @@ class _Sessions:
             self._closed[owner] = because
             self._last_reason = because
 
+    def open_session_of(self, owner: object) -> str | None:
+        """Return the open session of a guard."""
+        with self._lock:
+            return self._open.get(id(owner))
+
     def session_of(self, owner: object) -> str | None:
         """Return the session to which a start is counted: the guard's own, or the last opened.
 
@@ -434,7 +448,7 @@ def _plan(records: Records, token: str) -> StoredPlan | None:
 
 
 def _is_claimed(stored: StoredPlan) -> bool:
-    """Whether another call launches it; one of a process that was killed does not."""
+    """True if another call launches it; one of a process that was killed does not."""
     return stored.claimed_by is not None and process_is_alive(stored.claimed_by)
 
 

@@ -84,7 +84,7 @@ class LaunchPlan:
     """A launch and its cost, before anything is started.
 
     Attributes:
-        token: Names the plan when it is carried out.
+        token: Identifies the plan for the launch.
         name: The name the machine will have.
         instance_type_id: The machine that was chosen.
         gpu_type: Its GPU.

@@ -45,6 +45,11 @@ class Reservations:
 
     def running(self) -> Flow[list[RunningResource]]:
         """Return the live instances and jobs under the prefix, whoever started them."""
+        return (yield from self._survey())[0]
+
+    def _survey(self) -> Flow[tuple[list[RunningResource], frozenset[str]]]:
+        """Return what runs under the prefix, and the identifiers of everything that is listed."""
+        listed = yield from instances.list_instances()
         owned = [
             RunningResource(
                 id=item.id,
@@ -54,14 +59,14 @@ class Reservations:
                 gpu_count=item.gpu_count or 0,
                 price_per_hour=item.cost_per_hour,
             )
-            for item in (yield from instances.list_instances())
+            for item in listed
             if not item.has_ended and self._limits.owns(item.name)
         ]
         known = {item.name for item in owned}
         jobs = yield from cleanup.all_jobs(
             status=_LIVE_JOB_STATUSES, tags={JOB_TAG: self._limits.name_prefix}
         )
-        return owned + [
+        owned += [
             RunningResource(
                 id=job.id,
                 name=job.name,
@@ -73,18 +78,22 @@ class Reservations:
             for job in jobs
             if not job.has_ended and job.name not in known
         ]
+        return owned, frozenset({item.id for item in listed} | {job.id for job in jobs})
 
-    def reserve(self, entry: LedgerEntry, *, plan_token: str | None = None) -> Flow[None]:
+    def reserve(self, entry: LedgerEntry, *, plan_token: str | None = None) -> Flow[frozenset[str]]:
         """Reserve budget and a place for what is to be launched.
 
         Args:
             entry: Its entry.
             plan_token: The plan that is used up by it.
 
+        Returns:
+            Identifiers of the resources that there were before the launch.
+
         Raises:
             SpendRefusedError: It would exceed a limit. Nothing was launched.
         """
-        running = yield from self.running()
+        running, before = yield from self._survey()
         yield from cleanup.settle_ended(self._ledger, {item.id for item in running})
         cancelled = threading.Event()
         try:
@@ -104,9 +113,17 @@ class Reservations:
             cancelled.set()
             self._ledger.release(entry.name)
             raise
+        return before
 
-    def launch(self, entry: LedgerEntry, creation: Flow[Started]) -> Flow[Started]:
+    def launch(
+        self, entry: LedgerEntry, creation: Flow[Started], before: frozenset[str]
+    ) -> Flow[Started]:
         """Run the creation of a reserved resource, record its outcome, and verify it.
+
+        Args:
+            entry: Its entry.
+            creation: Creates it.
+            before: Identifiers of the resources that there were before: none is the new one.
 
         Raises:
             SpendRefusedError: The API launched something dearer or larger than the limits allow;
@@ -126,7 +143,7 @@ class Reservations:
         except BaseException:
             ledger.note(name, state="unknown")
             raise
-        if not self._is_identified(entry, created):
+        if created.id in before or not self._is_identified(entry, created):
             created = yield from self._identified(entry, created)
         yield from self._record(entry, created)
         yield from self._verify(entry, created)
@@ -167,6 +184,7 @@ class Reservations:
 
     def _record(self, entry: LedgerEntry, created: Started) -> Flow[None]:
         """Record an outcome at the price and size of the response, never below the plan's."""
+        yield from self._ledger.run(self._ledger.restore, entry, self._owner)
         price = known_price(created.cost_per_hour) or entry.price_per_hour
         minutes = created.max_runtime_minutes or entry.max_runtime_minutes
         yield from self._ledger.run(

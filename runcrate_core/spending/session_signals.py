@@ -110,7 +110,7 @@ class SignalHandlers:
 
 
 def _is_default(handler: Any) -> bool:
-    """Whether a handler is Python's, or that with which asyncio cancels the main task."""
+    """True if a handler is Python's, or that with which asyncio cancels the main task."""
     if handler in (signal.SIG_DFL, signal.default_int_handler):
         return True
     function = handler.func if isinstance(handler, functools.partial) else None

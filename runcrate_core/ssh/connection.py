@@ -100,7 +100,7 @@ class Connection:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is a connection now."""
+        """True if there is a connection now."""
         return self._opened is not None and not self._opened.is_closed()
 
     @contextlib.asynccontextmanager

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, overload
 
 from runcrate_core.errors import ConfigurationError
@@ -9,9 +10,9 @@ from runcrate_core.io.endpoint import AsyncResource, Method, SyncResource
 from runcrate_core.ssh.settings import private_key_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
-    from runcrate_core.protocol.steps import Runner
+    from runcrate_core.protocol.steps import Flow, Runner
     from runcrate_core.ssh.login import Login
     from runcrate_core.ssh.settings import ShellSettings
     from runcrate_core.ssh.shell import AsyncInstanceShell
@@ -58,20 +59,26 @@ class async_shell_endpoint(Method, Generic[P]):  # noqa: N801 - used like `prope
 
 def open_shell(runner: Runner, settings: ShellSettings) -> InstanceShell:
     """Connect, and return a shell whose event loop runs in a thread of its own."""
-    _require_extra()
+    require_extra()
     from runcrate_core.ssh.sync_shell import InstanceShell  # noqa: PLC0415 - an extra
 
+    async def run(flow: Flow[Login]) -> Login:
+        # Connections of an asynchronous client belong to its own event loop.
+        return await asyncio.to_thread(runner.run_sync, flow)
+
     key = _private_key(settings)
-    return InstanceShell(lambda: _shell(runner, settings, key))
+    return InstanceShell(lambda: _shell(run, settings, key))
 
 
 def make_shell(runner: Runner, settings: ShellSettings) -> AsyncInstanceShell:
     """Return a shell for the running event loop; it connects when it is awaited."""
-    _require_extra()
-    return _shell(runner, settings, _private_key(settings))
+    require_extra()
+    return _shell(runner.run_async, settings, _private_key(settings))
 
 
-def _shell(runner: Runner, settings: ShellSettings, key: Any) -> AsyncInstanceShell:
+def _shell(
+    run: Callable[[Flow[Login]], Awaitable[Login]], settings: ShellSettings, key: Any
+) -> AsyncInstanceShell:
     from runcrate_core.ssh.connection import ConnectionOptions  # noqa: PLC0415 - an extra
     from runcrate_core.ssh.login import (  # noqa: PLC0415 - which needs the instances itself
         log_in_with_certificate,
@@ -81,8 +88,8 @@ def _shell(runner: Runner, settings: ShellSettings, key: Any) -> AsyncInstanceSh
 
     async def log_in(public_key: str | None) -> Login:
         if public_key is None:
-            return await runner.run_async(log_in_with_key(settings.instance_id))
-        return await runner.run_async(log_in_with_certificate(settings.instance_id, public_key))
+            return await run(log_in_with_key(settings.instance_id))
+        return await run(log_in_with_certificate(settings.instance_id, public_key))
 
     options = ConnectionOptions(
         settings.idle_timeout, settings.connect_timeout, settings.known_hosts
@@ -110,7 +117,12 @@ def _private_key(settings: ShellSettings) -> Any:
         ) from error
 
 
-def _require_extra() -> None:
+def require_extra() -> None:
+    """Check that the libraries are there.
+
+    Raises:
+        ConfigurationError: They are not; it says what to install.
+    """
     try:
         import anyio  # noqa: F401, PLC0415 - an extra
         import asyncssh  # noqa: F401, PLC0415 - an extra

@@ -98,7 +98,7 @@ class AsyncInstanceShell:
 
     @property
     def is_connected(self) -> bool:
-        """Whether there is a connection now; the next call opens one if there is none."""
+        """True if there is a connection now; the next call opens one if there is none."""
         return self._connection.is_open
 
     async def run(
@@ -374,7 +374,7 @@ class _CommandSession(asyncssh.SSHClientSession[bytes]):
     Attributes:
         collector: Where it goes.
         exit_status: As the server reports it, when there is no marker.
-        is_late: The time for the command is over, and nothing was heard of its end.
+        is_late: The time for the command is over, and its end was not reported.
     """
 
     def __init__(self, collector: OutputCollector) -> None:
@@ -389,7 +389,7 @@ class _CommandSession(asyncssh.SSHClientSession[bytes]):
         self._news = asyncio.Event()
 
     def is_started(self) -> bool:
-        """Whether the session was opened, so that the command may have been sent."""
+        """True if the session was opened, so that the command may have been sent."""
         return self._channel is not None
 
     def connection_made(self, chan: Any) -> None:

@@ -27,8 +27,8 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class _Blocking(Generic[P, T]):
-    """A method of `AsyncInstanceShell` that blocks until it is done."""
+class _Method(Generic[P, T]):
+    """A method of `AsyncInstanceShell`, to be called in another way."""
 
     def __init__(
         self, method: Callable[Concatenate[AsyncInstanceShell, P], Coroutine[Any, Any, T]]
@@ -37,6 +37,30 @@ class _Blocking(Generic[P, T]):
         self.__doc__ = method.__doc__
         self.__wrapped__ = method
 
+    def _start(self, shell: InstanceShell) -> Callable[P, Future[T]]:
+        method = self._method
+
+        @functools.wraps(method)
+        def start(*args: P.args, **kwargs: P.kwargs) -> Future[T]:
+            return shell.start(method, *args, **kwargs)
+
+        return start
+
+
+class _Starting(_Method[P, T]):
+    """It is started, and the future of its result is returned."""
+
+    @overload
+    def __get__(self, shell: None, owner: type) -> Self: ...
+    @overload
+    def __get__(self, shell: InstanceShell, owner: type) -> Callable[P, Future[T]]: ...
+    def __get__(self, shell: InstanceShell | None, owner: type) -> Self | Callable[P, Future[T]]:
+        return self if shell is None else self._start(shell)
+
+
+class _Blocking(_Method[P, T]):
+    """It blocks until it is done."""
+
     @overload
     def __get__(self, shell: None, owner: type) -> Self: ...
     @overload
@@ -44,11 +68,11 @@ class _Blocking(Generic[P, T]):
     def __get__(self, shell: InstanceShell | None, owner: type) -> Self | Callable[P, T]:
         if shell is None:
             return self
-        method = self._method
+        start = self._start(shell)
 
-        @functools.wraps(method)
+        @functools.wraps(self._method)
         def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            future = shell.start(method, *args, **kwargs)
+            future = start(*args, **kwargs)
             try:
                 return future.result()
             except BaseException:
@@ -58,15 +82,8 @@ class _Blocking(Generic[P, T]):
         return call
 
 
-class _Awaitable(Generic[P, T]):
-    """A method of `AsyncInstanceShell` that can be awaited on any event loop."""
-
-    def __init__(
-        self, method: Callable[Concatenate[AsyncInstanceShell, P], Coroutine[Any, Any, T]]
-    ) -> None:
-        self._method = method
-        self.__doc__ = method.__doc__
-        self.__wrapped__ = method
+class _Awaitable(_Method[P, T]):
+    """It can be awaited on any event loop."""
 
     @overload
     def __get__(self, shell: None, owner: type) -> Self: ...
@@ -75,11 +92,11 @@ class _Awaitable(Generic[P, T]):
     def __get__(self, shell: InstanceShell | None, owner: type) -> Self | Callable[P, Awaitable[T]]:
         if shell is None:
             return self
-        method = self._method
+        start = self._start(shell)
 
-        @functools.wraps(method)
+        @functools.wraps(self._method)
         async def call(*args: P.args, **kwargs: P.kwargs) -> T:
-            return await asyncio.wrap_future(shell.start(method, *args, **kwargs))
+            return await asyncio.wrap_future(start(*args, **kwargs))
 
         return call
 
@@ -132,6 +149,11 @@ class InstanceShell:
     awrite_bytes = _Awaitable(AsyncInstanceShell.write_bytes)
     alist_files = _Awaitable(AsyncInstanceShell.list_files)
     aforward = _Awaitable(AsyncInstanceShell.forward)
+    start_run = _Starting(AsyncInstanceShell.run)
+    start_read_bytes = _Starting(AsyncInstanceShell.read_bytes)
+    start_write_bytes = _Starting(AsyncInstanceShell.write_bytes)
+    start_list_files = _Starting(AsyncInstanceShell.list_files)
+    start_forward = _Starting(AsyncInstanceShell.forward)
 
     def __repr__(self) -> str:
         return repr(self._shell).replace("AsyncInstanceShell", type(self).__name__, 1)
@@ -149,7 +171,7 @@ class InstanceShell:
 
     @property
     def is_connected(self) -> bool:
-        """Whether there is a connection now; the next call opens one if there is none."""
+        """True if there is a connection now; the next call opens one if there is none."""
         return self._shell.is_connected
 
     def close(self) -> None:

@@ -157,7 +157,7 @@ def field_case(name: str, camel: str, snake: str) -> Callable[[Exchanges], str |
 
 
 def list_envelope(exchanges: Exchanges) -> str | None:
-    """Return whether infrastructure lists stand in `data` beside `meta`."""
+    """Return whether infrastructure lists are in `data` next to `meta`."""
     value = exchanges.value("jobs")
     if value is None:
         return None

@@ -252,8 +252,8 @@ def inference_probes(models: Models) -> Flow[Exchanges]:
         flow = _skip(kind) if model is None else _PROBES[kind](model)
         exchanges = exchanges.merged((yield from flow))
     speech = exchanges.ok("speech")
-    heard = _transcribe(models.by_kind["transcription"], speech.body if speech else None)
-    return exchanges.merged((yield from heard))
+    transcript = _transcribe(models.by_kind["transcription"], speech.body if speech else None)
+    return exchanges.merged((yield from transcript))
 
 
 def _chat_probes(model: str) -> Flow[Exchanges]:

@@ -182,7 +182,7 @@ class Arguments:
             yield from (w for w in re.findall(r"[\w-]*\w", text) if _shape(w) in shapes)
 
     def _labelled(self, parts: Sequence[str]) -> Iterator[str]:
-        """What follows the last word of a name: `region us-east-1`, `the prompt 'a fox'`."""
+        """The value after the last word of a name: `region us-east-1`, `the prompt 'a fox'`."""
         for text in self._texts if parts else ():
             for match in _LABELLED.finditer(text):
                 value = match["quoted"] or match["word"]

@@ -1,4 +1,4 @@
-"""Which conversations were begun before: what a server would have in its prompt cache."""
+"""Prompt cache: conversations that the server has seen before."""
 
 import hashlib
 from collections import OrderedDict

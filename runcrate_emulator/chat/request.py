@@ -66,7 +66,7 @@ class Tool:
 
 @dataclass(frozen=True, slots=True)
 class ToolChoice:
-    """Whether tools may or must be called, and which one alone when `name` is set."""
+    """Choice of tools: may or must be called, and which one if `name` is set."""
 
     mode: ToolMode = "auto"
     name: str = ""
@@ -91,7 +91,7 @@ class ChatRequest:
         temperature: As sent, else 0.7; nothing is sampled.
         stream: Whether the response is streamed.
         include_usage: Whether a stream ends with a usage chunk.
-        logprobs: Whether to return log probabilities.
+        logprobs: Return log probabilities.
         top_logprobs: Number of alternatives per token.
         reasoning: Whether a reasoning model shows its reasoning.
     """

@@ -25,5 +25,5 @@ def split(text: str) -> list[str]:
 
 
 def count(text: str) -> int:
-    """How many tokens a text has."""
+    """Number of tokens of a text."""
     return sum(1 for _ in _TOKEN.finditer(text))

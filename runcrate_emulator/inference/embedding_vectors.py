@@ -43,7 +43,7 @@ def embed(text: str, dimensions: int) -> list[float]:
 
 
 def _features(text: str) -> dict[str, float]:
-    """What a text is made of, each with its weight; repetitions weigh less and less."""
+    """Features of a text with their weights; repetitions weigh less and less."""
     found = stems(text)
     features: defaultdict[str, float] = defaultdict(float)
     names = {stem(word) for word in words(text) if is_name_like(word)}

@@ -1,4 +1,4 @@
-"""What the requests for images, videos and sound have in common."""
+"""Fields that requests for images, videos and audio share."""
 
 import asyncio
 from collections.abc import Callable

@@ -1,6 +1,6 @@
 """The models that the emulator offers.
 
-Every id stands in one of Runcrate's published documents or official packages, written as printed
+Every id is in one of Runcrate's published documents or official packages, written as printed
 there; they are in `models.json`. Prices, context lengths and durations are taken from the same
 places where they state any; everything else is the emulator's own choice, and each record lists
 those fields in `emulator_values`. Models that the documents name without an id are left out: an
@@ -64,11 +64,11 @@ class Model:
     emulator_values: tuple[str, ...] = ()
 
     def has(self, feature: str) -> bool:
-        """Whether the model supports the named feature."""
+        """True if the model supports the named feature."""
         return feature in self.supported_features
 
     def reads(self, modality: str) -> bool:
-        """Whether the model takes input of the named modality."""
+        """True if the model takes input of the named modality."""
         return modality in self.input_modalities
 
     def cost_usd(self, prompt_tokens: int, completion_tokens: int = 0) -> Decimal:

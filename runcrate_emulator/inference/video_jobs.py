@@ -101,7 +101,7 @@ class VideoJobs:
         self._next_failure: str | None = None
 
     def add(self, make: Callable[[str | None], VideoJob]) -> VideoJob:
-        """Add the job that `make` gives when told why it is to fail, if it is."""
+        """Add the job that `make` returns; its argument is the reason to fail, if any."""
         job = make(self._next_failure)
         self._next_failure = None
         self._jobs[job.id] = job
@@ -123,7 +123,7 @@ class VideoJobs:
             return self._files[job.id]
 
     def is_first_fetch(self, job: VideoJob) -> bool:
-        """Whether the video of this job is fetched for the first time; asking counts as that."""
+        """True if the video of this job is fetched for the first time; asking counts as that."""
         is_first = job.id not in self._fetched
         self._fetched.add(job.id)
         return is_first

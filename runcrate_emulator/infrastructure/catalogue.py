@@ -1,4 +1,4 @@
-"""What can be rented, and where.
+"""Rentable hardware and regions.
 
 The prices of A100, H100, two H100s, H200, RTX 4090, two RTX PRO 6000 and the small CPU machine were
 seen on the service in 2026. Every other price, all sizes, regions and ids are the emulator's own.
@@ -19,7 +19,7 @@ class Region:
     country: str
 
     def answers_to(self, name: str) -> bool:
-        """Whether a region id, the start of one, a city or a country means this region."""
+        """True if a region id, the start of one, a city or a country means this region."""
         wanted = name.casefold()
         starts = self.id.startswith(wanted) and self.id[len(wanted) :][:1] in ("", "-")
         return starts or wanted in (self.city.casefold(), self.country.casefold())
@@ -49,7 +49,7 @@ class InstanceType:
     deployment_type: str = "vm"
 
     def is_called(self, gpu_type: str) -> bool:
-        """Whether a name means this GPU: in any case, and `H100` also means `H100-SXM`."""
+        """True if a name means this GPU: in any case, and `H100` also means `H100-SXM`."""
         ours, wanted = self.gpu_type.casefold(), gpu_type.casefold()
         return ours == wanted or ours.startswith(wanted + "-")
 

@@ -25,12 +25,12 @@ def floating_balance(world: Workspace, at: datetime) -> Decimal:
 
 
 def active_usage(world: Workspace, at: datetime) -> Decimal:
-    """What live machines have used and has not become a transaction."""
+    """Usage of live instances that is not in a transaction yet."""
     return sum((machines.unposted_cost(m, at) for m in world.live_machines.values()), Decimal(0))
 
 
 def burn_per_hour(world: Workspace, at: datetime) -> Decimal:
-    """What the running machines cost together, in USD an hour."""
+    """Hourly cost of all running instances, in USD."""
     return _burn(world.live_machines.values(), at)
 
 
@@ -43,7 +43,7 @@ def spent_this_month(world: Workspace, environment_id: str, at: datetime) -> Dec
 
 
 def is_budget_spent(world: Workspace, environment: Environment, at: datetime) -> bool:
-    """Whether the environment has reached its monthly budget."""
+    """True if the environment has reached its monthly budget."""
     budget = environment.monthly_budget_usd
     return budget is not None and spent_this_month(world, environment.id, at) >= budget
 
@@ -125,7 +125,7 @@ def live_through_credit_events(world: Workspace, at: datetime) -> None:
 
 
 def _recharge(world: Workspace, at: datetime) -> None:
-    """Charge the default card once; a failed recharge is not tried again until it is set anew."""
+    """Charge the default card once; a failed recharge is not tried again until it is set again."""
     recharge = world.auto_recharge
     if recharge.last_failure_at is not None:
         return

@@ -25,7 +25,7 @@ class Cron:
     any_weekday: bool
 
     def is_on(self, day: datetime) -> bool:
-        """Whether it fires on a day; as in cron, day of month or day of week if both are set."""
+        """True if it fires on a day; as in cron, day of month or day of week if both are set."""
         if day.month not in self.months:
             return False
         on_day = day.day in self.days

@@ -1,4 +1,4 @@
-"""What a job writes: its log, the use of its GPUs, and its output files."""
+"""Output of a job: log, GPU metrics and files."""
 
 import asyncio
 

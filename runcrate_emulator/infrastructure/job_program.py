@@ -41,7 +41,7 @@ class JobRun:
 
 @dataclass(frozen=True)
 class JobOutcome:
-    """What a job's command did.
+    """Outcome of a job's command.
 
     Attributes:
         log: What it wrote, spread evenly over its time line by line.

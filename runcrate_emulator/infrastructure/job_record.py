@@ -1,4 +1,4 @@
-"""What a job is: its spec, its attempts, and what happened to it."""
+"""Job records: spec, attempts and events."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -133,7 +133,7 @@ class Job:
 
     @property
     def is_live(self) -> bool:
-        """Whether it still waits, starts or runs."""
+        """True if it still waits, starts or runs."""
         return self.status in LIVE_STATUSES
 
     @property

@@ -33,7 +33,7 @@ class GroupSpec:
 
 
 def is_group(body: Mapping[str, Any]) -> bool:
-    """Whether a submit body means a group."""
+    """True if a submit body means a group."""
     return any(body.get(field) is not None for field in ("count", "params", "max_parallel"))
 
 

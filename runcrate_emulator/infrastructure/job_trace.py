@@ -1,4 +1,4 @@
-"""What an attempt of a job does, on a time line that starts at 0."""
+"""Timeline of a job attempt, starting at 0."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

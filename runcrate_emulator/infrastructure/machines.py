@@ -61,12 +61,12 @@ class Machine:
 
     @property
     def has_gpu(self) -> bool:
-        """Whether idle stop is possible at all."""
+        """True if idle stop is possible at all."""
         return self.type.gpu_type != CPU
 
     @property
     def is_live(self) -> bool:
-        """Whether it still starts or runs."""
+        """True if it still starts or runs."""
         return self.stopped_at is None
 
 
@@ -103,7 +103,7 @@ def _runtime_stop(machine: Machine) -> datetime | None:
 
 
 def cost_between(machine: Machine, start: datetime, end: datetime) -> Decimal:
-    """What the whole seconds that it ran between two moments cost, exactly."""
+    """Exact cost of the full seconds that it ran between two times."""
     start = max(start, machine.runs_from)
     end = end if machine.stopped_at is None else min(end, machine.stopped_at)
     seconds = max(math.floor((end - start).total_seconds()), 0)
@@ -111,7 +111,7 @@ def cost_between(machine: Machine, start: datetime, end: datetime) -> Decimal:
 
 
 def unposted_cost(machine: Machine, now: datetime) -> Decimal:
-    """What it has used since its last usage transaction."""
+    """Cost since its last usage transaction."""
     return cost_between(machine, machine.usage_from, now)
 
 

@@ -1,4 +1,4 @@
-"""What counts as an SSH public key."""
+"""Validation of SSH public keys."""
 
 from runcrate_emulator.bodies import Fields
 

@@ -1,7 +1,7 @@
 """The plain records of the workspace: what an environment, a volume, a key, a schedule is.
 
 Frozen; a change replaces the record in the `World`. Machines and jobs, which have a life of their
-own, stand in `machines` and `job_record`.
+own, are in `machines` and `job_record`.
 """
 
 from collections.abc import Mapping
@@ -114,7 +114,7 @@ CardBehaviour = Literal[
 
 @dataclass(frozen=True)
 class KeyPermissions:
-    """What the dashboard allows an API key: off by default for every key but the emulator's."""
+    """Dashboard permissions of an API key: off by default for every key but the emulator's."""
 
     billing: bool = False
     daily_cap_usd: Decimal | None = None

@@ -19,7 +19,7 @@ from runcrate_emulator.workspace import Workspace
 
 @dataclass(frozen=True)
 class Launched:
-    """What a run created: one of the two."""
+    """The resource that a run created: one of the two."""
 
     instance: Machine | None = None
     job: Job | None = None

@@ -1,6 +1,6 @@
-"""What a volume costs and refunds.
+"""Prices and refunds of volumes.
 
-Price and rules stand in seed 003; that a month has 30 days and that only whole days are refunded is
+Price and rules are from seed 003; that a month has 30 days and that only whole days are refunded is
 the emulator's own arithmetic.
 """
 
@@ -20,13 +20,13 @@ _CENT = Decimal("0.01")
 
 
 def price_for_days(size_gb: int, days: int) -> Decimal:
-    """What so many days of a volume cost, rounded to the cent."""
+    """Cost of a number of days of a volume, rounded to the cent."""
     price = _USD_PER_GB_MONTH * size_gb * days / _DAYS_PER_MONTH
     return price.quantize(_CENT, ROUND_HALF_UP)
 
 
 def days_left(volume: Volume, at: datetime, *, with_today: bool) -> int:
-    """Days of the paid week that are left; the day that has begun counts only if asked for."""
+    """Days of the paid week that are left; the day that has started counts only if asked for."""
     days = max((volume.paid_until - at) / timedelta(days=1), 0)
     return math.ceil(days) if with_today else math.floor(days)
 

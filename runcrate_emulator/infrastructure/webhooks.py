@@ -1,4 +1,4 @@
-"""What a job's webhook is told, and whether it may be called at all. Pure.
+"""Webhook bodies and URL rules of jobs. Pure.
 
 The documents name only the fact: a signed POST to an https address when the job starts or finishes.
 Body and signature are the emulator's own, and the header's name says so. It is sent once: no
@@ -26,7 +26,7 @@ _DEFAULT_EVENTS = ("finished",)  # "signed POST when finished" (official SDK 0.5
 
 @dataclass(frozen=True)
 class Announcement:
-    """Something that a job's webhook is to be told: the job as it was at that moment."""
+    """A webhook call to make: the job as it was at that moment."""
 
     at: datetime
     job: Job
@@ -48,7 +48,7 @@ class Letter:
 
 @dataclass(frozen=True)
 class WebhookDelivery:
-    """What became of a webhook.
+    """Outcome of a webhook delivery.
 
     Attributes:
         at: Emulated time of the event.
@@ -75,7 +75,7 @@ class WebhookDelivery:
 
 
 def wants(job: Job, event: WebhookEvent) -> bool:
-    """Whether a job asked to be announced at this moment; without a choice, at its end."""
+    """True if a job asked to be announced at this moment; without a choice, at its end."""
     events = job.spec.webhook_events or _DEFAULT_EVENTS
     return job.spec.webhook_url is not None and event in events
 
@@ -87,7 +87,7 @@ def webhook_secret(job: Job) -> str:
 
 
 def letter(announcement: Announcement, view: dict[str, Any]) -> Letter:
-    """Write and sign what a webhook is told.
+    """Write and sign the body of a webhook.
 
     Args:
         announcement: What happened.
@@ -99,13 +99,13 @@ def letter(announcement: Announcement, view: dict[str, Any]) -> Letter:
 
 
 def is_local(url: str) -> bool:
-    """Whether an address is on this machine: `localhost` or a loopback address."""
+    """True if an address is on this machine: `localhost` or a loopback address."""
     host = _split(url).hostname or ""
     return host == "localhost" or _is_loopback(host)
 
 
 def is_acceptable(url: str) -> bool:
-    """Whether a job may name an address: https, and for this machine also plain http."""
+    """True if a job may name an address: https, and for this machine also plain http."""
     parts = _split(url)
     return bool(parts.hostname) and (
         parts.scheme == "https" or (parts.scheme == "http" and is_local(url))

@@ -1,4 +1,4 @@
-"""How infrastructure answers look: the `{"data", "meta"}` wrapper, times, amounts, paging."""
+"""Format of infrastructure responses: the `{"data", "meta"}` wrapper, times, amounts, paging."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -110,6 +110,6 @@ def parse_time(text: str) -> datetime | None:
 
 
 def search_matches(request: Request, *texts: str) -> bool:
-    """Whether the `search` parameter occurs in one of the texts; true without one."""
+    """True if the `search` parameter occurs in one of the texts; true without one."""
     wanted = request.query_params.get("search", "").casefold()
     return any(wanted in text.casefold() for text in texts)

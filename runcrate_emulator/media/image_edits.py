@@ -10,7 +10,7 @@ from runcrate_emulator.media.lettering import Box, draw_panel
 __all__ = ["DEFAULT_STRENGTH", "Sources", "draw_edit"]
 
 DEFAULT_STRENGTH = 0.45
-"""How much of the edited part is new: 0 leaves the source, 1 covers it."""
+"""Opacity of the edited part: 0 leaves the source, 1 covers it."""
 
 _CAPTION_SHARE = 0.4  # of the height, at most
 _INSET_SHARE = 4  # the untouched sources are shown at this fraction of the width, all together
@@ -26,13 +26,13 @@ class Sources:
     images: tuple[Image.Image, ...] = ()
     """The first is edited; the others are shown beside it as references."""
     mask: Image.Image | None = None
-    """What may change: its white parts, or its transparent parts if it has any."""
+    """Editable area: the white parts, or the transparent parts if there are any."""
     control: Image.Image | None = None
     """Whose outlines the result follows."""
     strength: float = DEFAULT_STRENGTH
 
     def __bool__(self) -> bool:
-        """Whether there is any."""
+        """True if there is any."""
         return bool(self.images) or self.control is not None
 
 

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core.agent_tools.arguments import Arguments
-from runcrate_core.agent_tools.catalogue import TOOLS
+from runcrate_core.agent_tools.catalogue import TOOLS as ALL_TOOLS
 from runcrate_core.agent_tools.job_tools import artifact_file_name
 from runcrate_core.agent_tools.tool import ToolContext
 from runcrate_core.agent_tools.untrusted_text import MAX_NAME_LENGTH, MAX_REMARK_LENGTH, Sanitizer
@@ -24,6 +24,8 @@ from runcrate_emulator import JobOutcome
 from tests.core.cloud import Both, sent
 from tests.core.scripted_server import Reply, ScriptedServer
 
+# Those that run commands are in `test_command_tools.py`, on an emulator with SSH servers.
+TOOLS = tuple(tool for tool in ALL_TOOLS if not tool.runs_commands)
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=5)
 JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
 READING = [tool.name for tool in TOOLS if not tool.needs_limits and not tool.saves_files]
@@ -100,7 +102,7 @@ def test_annotations_of_the_tools() -> None:
     }
 
 
-@pytest.mark.parametrize("tool", TOOLS, ids=lambda tool: tool.name)
+@pytest.mark.parametrize("tool", ALL_TOOLS, ids=lambda tool: tool.name)
 def test_every_tool_is_described_and_bounded(tool: rt.AgentTool) -> None:
     assert re.fullmatch(r"runcrate_[a-z_]{5,40}", tool.name)
     assert 50 < len(tool.description) < 250

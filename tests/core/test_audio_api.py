@@ -161,7 +161,7 @@ def test_neither_is_paid_for_twice(run: Any, lost: Reply) -> None:
         lambda client: client.audio.transcriptions.create(WAV, model="m"),
     ):
         with ScriptedServer(lost) as server:
-            with pytest.raises(rc.RuncrateError, match="may have been carried out and charged"):
+            with pytest.raises(rc.RuncrateError, match="may have been received and charged"):
                 run(use, server.url)
             assert server.sent == 1
 

@@ -144,6 +144,30 @@ def test_a_mistake_terminates_nothing(
     assert live(client) == ["mine"]
 
 
+def test_a_ledger_is_shown_and_cleaned_up(
+    runcrate: Command,
+    client: rc.Runcrate,
+    tmp_path: Path,
+    answer: Callable[[str], list[str]],
+) -> None:
+    path = str(tmp_path / "budget.db")
+    limits = rc.SpendLimits(max_price_per_hour=5, max_runtime_minutes=30, max_total_usd=9)
+    guard = rc.SpendGuard(limits, ledger=rc.SpendLedger(path))
+    plan = client.run(guard.plan(gpu_type="A100", max_runtime_minutes=30))
+    started = client.run(guard.launch(plan.token))
+    others = launch(client, "of-somebody-else")
+    _, text, _ = runcrate("ledger", "show", path, "--json")
+    (row,) = json.loads(text)
+    assert (row["id"], row["state"]) == (started.id, "started")
+    assert "At most" in runcrate("ledger", "show", path)[1]
+    answer("no")
+    assert runcrate("instances", "terminate", "--ledger", path)[0] == 1
+    assert runcrate("instances", "terminate", "--ledger", path, "--yes")[0] == 0
+    assert live(client) == [others.name]
+    assert "Nothing of this ledger" in runcrate("instances", "terminate", "--ledger", path)[1]
+    assert runcrate("ledger", "show", str(tmp_path / "none.db"))[0] == FAILED
+
+
 def test_jobs_are_listed_and_cancelled(
     runcrate: Command, client: rc.Runcrate, answer: Callable[[str], list[str]]
 ) -> None:

@@ -266,7 +266,7 @@ def test_25_reservations_at_the_same_time_cannot_exceed_the_total_together() -> 
     assert ledger.describe().endswith("in all at most 2.10 USD")
 
 
-def test_25_a_plan_is_carried_out_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_25_a_plan_is_used_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reservations.Reservations, "unique_name", lambda *_: "agent-training")
     guard = rc.SpendGuard(LIMITS)
 

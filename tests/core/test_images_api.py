@@ -202,7 +202,7 @@ def test_a_repeat_sends_the_whole_image_again(run: Any) -> None:
 )
 def test_an_image_is_not_paid_for_twice(run: Any, lost: Reply) -> None:
     with ScriptedServer(lost) as server:
-        with pytest.raises(rc.RuncrateError, match="may have been carried out and charged"):
+        with pytest.raises(rc.RuncrateError, match="may have been received and charged"):
             run(lambda client: client.images.generate("p", model="m"), server.url)
         assert server.sent == 1
 

@@ -105,7 +105,7 @@ def test_the_same_code_is_not_sent_twice(cloud: Any, both: Any, project: Path) -
     assert len(sent(cloud, f"PUT /uploads/{first.upload_id}")) == 1
 
 
-def test_54_secrets_and_links_stay_at_home_and_are_told(
+def test_54_secrets_and_links_are_excluded_and_reported(
     cloud: Any, both: Any, project: Path, tmp_path: Path
 ) -> None:
     write(project, SECRETS)

@@ -227,7 +227,7 @@ def test_a_request_that_may_have_been_carried_out_says_so() -> None:
     error, _, sent = drive(NEVER, TransportFailure(Failure.READ_TIMEOUT))
     assert sent == 1
     assert isinstance(error, rc.APITimeoutError)
-    assert "may have been carried out" in str(error)
+    assert "may have been received and charged" in str(error)
 
 
 def test_a_plain_refusal_gives_no_reason_for_not_repeating() -> None:

@@ -119,12 +119,12 @@ def test_56_what_the_http_library_logs_holds_no_signature_or_cookie(
 ) -> None:
     caplog.set_level(logging.DEBUG)
     cookie = {"Set-Cookie": "session=cookie-secret"}
-    with ScriptedServer(Reply(body=[b"bytes"])) as files:
-        signed = f"{files.url}/f?X-Amz-Signature=signature-secret"
-        listing = Reply(json={"data": [{"path": "a.bin", "bytes": 5}]}, headers=cookie)
+    listing = Reply(json={"data": [{"path": "a.bin", "bytes": 5}]}, headers=cookie)
+    with ScriptedServer(listing) as server:
+        signed = f"{server.url}/f?X-Amz-Signature=signature-secret"
         redirect = Reply(302, headers={"Location": signed, **cookie})
-        with ScriptedServer(listing, redirect) as server:
-            assert run(lambda client: client.jobs.artifacts.download("j-1", "a.bin"), server.url)
+        server.replies += [redirect, Reply(body=[b"bytes"])]
+        assert run(lambda client: client.jobs.artifacts.download("j-1", "a.bin"), server.url)
     names = {record.name for record in caplog.records}
     assert {"httpx", "httpcore.http11"} <= names  # they log what is searched here
     assert MASK in caplog.text

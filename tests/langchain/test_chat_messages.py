@@ -288,7 +288,7 @@ def test_a_broken_call_that_was_answered_is_replayed_with_valid_json():
 def test_a_broken_call_that_nobody_answered_is_told_in_words():
     sent = wire(AIMessage("Wait.", invalid_tool_calls=[broken_call('{"city": ')]))
     assert "tool_calls" not in sent
-    assert sent["content"].startswith("Wait.[A call of the tool `weather` was not carried out")
+    assert sent["content"].startswith("Wait.[A call of the tool `weather` was not run")
     assert '{"city": ' in sent["content"]
 
 

@@ -180,9 +180,11 @@ class Website:
 
 @WAYS
 async def test_an_address_is_fetched_and_its_signature_kept_secret(
-    settings: dict[str, Any], way: str
+    settings: dict[str, Any], way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Website() as site:
+        # Of this computer, the origins of the APIs alone are fetched from.
+        monkeypatch.setenv("RUNCRATE_API_URL", site)
         url = f"{site}/calls/last.mp3?signature=s3cret"
         loader = RuncrateTranscriptionLoader(url, **settings)
         assert "s3cret" not in repr(loader)
@@ -194,9 +196,10 @@ async def test_an_address_is_fetched_and_its_signature_kept_secret(
 
 @WAYS
 async def test_an_expired_address_is_a_bad_recording_not_a_bad_key(
-    settings: dict[str, Any], folder: Path, way: str
+    settings: dict[str, Any], folder: Path, way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with Website(403) as site:
+        monkeypatch.setenv("RUNCRATE_API_URL", site)
         sources = [f"{site}/gone.mp3?signature=s3cret", folder / "b.mp3"]
         loader = RuncrateTranscriptionLoader(sources, on_error="skip", **settings)
         with pytest.warns(UserWarning, match="gone.mp3"):

@@ -191,6 +191,12 @@ async def test_after_a_hard_kill_the_ledger_names_what_runs(
     [entry] = rc.SpendLedger(ledger).live
     assert (entry.id, entry.name) == (launched["id"], launched["name"])
     assert launched["max_runtime_minutes"] == PLAN["max_runtime_minutes"]
+    command = ["instances", "terminate", "--ledger", str(ledger), "--yes"]
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "runcrate_core", *command, env=environment(emulator)
+    )
+    assert await process.wait() == 0
+    assert await terminated(emulator, launched["id"])
 
 
 def test_without_a_key_the_server_says_so(tmp_path: Path) -> None:

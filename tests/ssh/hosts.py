@@ -8,6 +8,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -37,8 +38,8 @@ UsePAM no
 PermitRootLogin yes
 PasswordAuthentication no
 MaxSessions 10
-# Keeps bash from reading the start-up files of this machine.
-SetEnv SHLVL=2
+# Keeps bash from reading the start-up files of this computer; the standard suite calls `python`.
+SetEnv SHLVL=2 PATH={path}
 Subsystem sftp internal-sftp
 """
 
@@ -108,7 +109,7 @@ def sshd_host(folder: Path) -> Iterator[Host]:
         free.bind(("127.0.0.1", 0))
         port = free.getsockname()[1]
     config = folder / "sshd_config"
-    config.write_text(_SSHD_CONFIG.format(port=port, folder=folder))
+    config.write_text(_SSHD_CONFIG.format(port=port, folder=folder, path=_path()))
     log = (folder / "sshd.log").open("wb")
     server = subprocess.Popen([SSHD, "-D", "-e", "-f", config], stderr=log)
     try:
@@ -132,6 +133,10 @@ def sshd_host(folder: Path) -> Iterator[Host]:
         server.terminate()
         server.wait(10)
         log.close()
+
+
+def _path() -> str:
+    return f"{Path(sys.executable).parent}:/usr/local/bin:/usr/bin:/bin"
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:

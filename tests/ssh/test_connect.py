@@ -133,10 +133,10 @@ def test_a_changed_host_key_is_refused_before_anything_is_sent(
         shell.run("true")
         emulator.ssh.replace_host_key(instance.id)
         logins: list[str] = []
-        from runcrate_emulator import ssh_servers
+        from runcrate_emulator import ssh_sessions
 
         monkeypatch.setattr(
-            ssh_servers._Login, "begin_auth", lambda _self, name: bool(logins.append(name))
+            ssh_sessions.Login, "begin_auth", lambda _self, name: bool(logins.append(name))
         )
         ran = len(emulator.ssh.commands)
         with pytest.raises(HostKeyChangedError, match="before anything was sent"):
@@ -265,7 +265,7 @@ def test_an_idle_shell_lets_the_idle_stop_work(client: Runcrate, emulator: Emula
 def test_a_full_disk_says_so_and_keeps_what_was_there(
     client: Runcrate, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runcrate_emulator import ssh_servers
+    from runcrate_emulator import ssh_sessions
 
     instance = launch(client, emulator)
     (tmp_path / "big").write_bytes(b"x" * 100_000)
@@ -276,13 +276,13 @@ def test_a_full_disk_says_so_and_keeps_what_was_there(
     with client.instances.connect(instance.id) as shell:
         shell.write_bytes("target", b"before")
         with monkeypatch.context() as patch:
-            patch.setattr(ssh_servers._Files, "write", full)  # the disk fills up meanwhile
+            patch.setattr(ssh_sessions.Files, "write", full)  # the disk fills up meanwhile
             with pytest.raises(RemoteFileError, match=r"full|failed|space") as caught:
                 shell.upload(tmp_path / "big", "target")
             assert "not changed" in str(caught.value)
         no_room = asyncssh.SFTPVFSAttrs(bsize=4096, frsize=4096, blocks=1000, bfree=1, bavail=1)
         with monkeypatch.context() as patch:
-            patch.setattr(ssh_servers._Files, "statvfs", lambda *_: no_room)
+            patch.setattr(ssh_sessions.Files, "statvfs", lambda *_: no_room)
             for act in (
                 lambda: shell.upload(tmp_path / "big", "target"),
                 lambda: shell.write_bytes("target", b"x" * 5000),
@@ -313,7 +313,7 @@ def test_a_full_disk_here_says_so(
 def test_names_of_the_instance_do_not_lead_out_of_a_download(
     client: Runcrate, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from runcrate_emulator import ssh_servers
+    from runcrate_emulator import ssh_sessions
 
     instance = launch(client, emulator)
 
@@ -322,7 +322,7 @@ def test_names_of_the_instance_do_not_lead_out_of_a_download(
 
     with client.instances.connect(instance.id) as shell:
         shell.write_bytes("tree/file", b"x")
-        monkeypatch.setattr(ssh_servers._Files, "scandir", names)
+        monkeypatch.setattr(ssh_sessions.Files, "scandir", names)
         with pytest.raises(RemoteFileError, match="cannot be saved here"):
             shell.download("tree", tmp_path / "deep" / "tree")
     assert not (tmp_path / "deep" / "escaped").exists()
@@ -360,6 +360,27 @@ def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path) -> None
     assert done.stdout == (
         "ConfigurationError Commands on instances need asyncssh: "
         'pip install "runcrate-integrations[ssh]"\n'
+    )
+
+
+def test_without_the_extra_the_emulator_runs_and_says_what_ssh_needs(tmp_path: Path) -> None:
+    code = (
+        "import sys\n"
+        "sys.modules['asyncssh'] = None\n"
+        "from runcrate_emulator import Emulator\n"
+        "with Emulator(): pass\n"
+        "try:\n    Emulator(ssh=True).start()\n"
+        "except ModuleNotFoundError as error:\n    print(error)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env={"PYTHONPATH": str(ROOT), "HOME": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == (
+        'SSH servers need asyncssh: pip install "runcrate-integrations[emulator,ssh]"\n'
     )
 
 

@@ -1,0 +1,247 @@
+"""Two hundred odd responses to every endpoint of both clients: no exception but documented ones."""
+
+from __future__ import annotations
+
+import asyncio
+import dataclasses
+import inspect
+import json
+import re
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import httpx
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.io import driver
+from tests.core.both_clients import KEY
+from tests.core.test_surfaces_agree import BLOCKING, METHODS
+
+# Arguments that an endpoint cannot do without; `{folder}` is a directory of the test.
+ARGUMENTS: dict[str, Any] = {
+    "amount_usd": 20,
+    "bytes": 5,
+    "command": "true",
+    "enabled": True,
+    "file": b"RIFF    WAVEfmt ",
+    "gpu_type": "A100",
+    "input": "text",
+    "kind": "job",
+    "max_runtime_minutes": 5,
+    "messages": [{"role": "user", "content": "x"}],
+    "pending": rc.TopUp.model_construct(
+        id="t", status="pending", amount_usd=20, idempotency_key="k"
+    ),
+    "public_key": "ssh-ed25519 AAAA",
+    "size_gb": 50,
+    "source": b"\x1f\x8b\x08\x00" + bytes(30),
+    "spec": {"command": "true", "gpu_type": "A100", "max_runtime_minutes": 5},
+    "target_usd": 100,
+    "threshold_usd": 50,
+}
+OPTIONS: dict[str, dict[str, Any]] = {
+    "environments.update": {"name": "n"},
+    "instances.create": {"gpu_type": "A100", "name": "n"},
+    "instances.update": {"max_runtime_minutes": 30},
+    "jobs.run_group": {"count": 2},
+    "schedules.create": {"name": "n", "cron": "0 0 * * *"},
+    "schedules.update": {"name": "n"},
+}
+WAITS = {"timeout": 0.2}
+BODIES: list[bytes] = [
+    b"",
+    b" ",
+    b"{",
+    b"<html>Please log in</html>",
+    b"\xff\xfe\x00",
+    b"NaN",
+    b"1" * 5000,
+    b"[" * 100_000,
+    b"data: {}\n\ndata: [DONE]\n\n",
+    b"data: nothing\n\n",
+    b'data: {"choices": [{"delta": 5}]}\n\n',
+    *(
+        json.dumps(value).encode()
+        for value in (
+            None,
+            True,
+            0.5,
+            "text",
+            [],
+            [None],
+            {},
+            {"data": None},
+            {"data": []},
+            {"data": {}},
+            {"data": [{}]},
+            {"data": [None]},
+            {"data": {"id": 5}},
+            {"data": {"id": "../x", "name": "\u202e\x1b[2J", "status": None}},
+            {"data": [{"id": "i", "status": 5, "created_at": "soon"}], "meta": {"hasMore": True}},
+            {"data": {"id": "i", "url": "http://169.254.169.254/", "upload_url": "x"}},
+            {"data": {"id": "i", "status": "failed", "chunks": [5]}},
+            {"data": [{"url": "https://[", "b64_json": "!"}]},
+            {"data": [{"embedding": "AAAA", "index": -1}]},
+            {"error": None},
+            {"error": {}},
+            {"error": "text"},
+            {"error": {"message": {"a": 1}, "code": ["x"], "details": 5}},
+            {"detail": {"error": {"message": "m", "code": "rate_limited"}}},
+            {"detail": [{"loc": ["body"], "msg": "m"}]},
+            {"choices": [{"message": None}], "usage": 5},
+            {"id": "v", "status": "completed", "output": 5, "error": {"error": {"error": []}}},
+            {"text": 5, "segments": [5]},
+            {"id": {"id": {}}, "status": ["x"]},
+        )
+    ),
+]
+HEADS: list[tuple[int, dict[str, str]]] = [
+    (200, {"content-type": "application/json"}),
+    (201, {"date": "soon", "x-ratelimit-remaining": "-1", "x-ratelimit-reset": "nan"}),
+    (302, {"location": "https://["}),
+    (404, {"content-type": "\xff", "set-cookie": "a=b"}),
+    (503, {"retry-after": "9" * 400, "content-type": "text/html"}),
+]
+RESPONSES = [(status, headers, body) for status, headers in HEADS for body in BODIES]
+
+
+def arguments(path: str, folder: Path) -> dict[str, Any]:
+    """Return arguments with which an endpoint may be called."""
+    parameters = inspect.signature(BLOCKING[path]).parameters
+    needed = {
+        name: ARGUMENTS.get(name, "text-1")
+        for name, parameter in parameters.items()
+        if parameter.default is parameter.empty and parameter.kind is not parameter.VAR_KEYWORD
+    }
+    if "path" in needed and path == "videos.download":
+        needed["path"] = folder / "file"
+    options = dict(OPTIONS.get(path, {}))
+    if "timeout" in parameters and path.rpartition(".")[2].startswith(("wait", "follow")):
+        options |= WAITS
+    return needed | options
+
+
+def undocumented(path: str, error: Exception) -> bool:
+    documented = re.findall(r"^ +(\w+Error):", inspect.getdoc(BLOCKING[path]) or "", re.MULTILINE)
+    names = {kind.__name__ for kind in type(error).__mro__}
+    return not isinstance(error, rc.RuncrateError) and not names & set(documented)
+
+
+@pytest.fixture
+def passed(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let time pass at once: what waits for a status looks again until its time is over."""
+    seconds = [0.0]
+
+    def sleep(wait: float) -> None:
+        seconds[0] += wait
+
+    async def asleep(wait: float) -> None:
+        seconds[0] += wait
+
+    monkeypatch.setattr(driver, "time", SimpleNamespace(sleep=sleep))
+    monkeypatch.setattr(
+        driver, "asyncio", SimpleNamespace(sleep=asleep, to_thread=asyncio.to_thread)
+    )
+    return seconds
+
+
+def timed_by(passed: list[float], client: Any) -> Any:
+    """Let the clock of a client show the time that was slept."""
+    context = client._driver.context
+    policy = dataclasses.replace(context.policy, clock=lambda: passed[0])
+    client._driver.context = dataclasses.replace(context, policy=policy)
+    return client
+
+
+def settings(answer: Any, kind: Any) -> dict[str, Any]:
+    return {
+        "api_key": KEY,
+        "base_url": "http://127.0.0.1:9",
+        "inference_url": "http://127.0.0.1:9/v1",
+        "http_client": kind(transport=httpx.MockTransport(answer)),
+        "max_retries": 0,
+        "wait_for_rate_limit": False,
+    }
+
+
+@pytest.mark.parametrize("path", [path for path in METHODS if path != "instances.connect"])
+def test_no_response_raises_what_is_not_documented(
+    path: str, tmp_path: Path, passed: list[float]
+) -> None:
+    assert len(RESPONSES) >= 200
+    given = arguments(path, tmp_path)
+    present: list[Any] = [None]
+
+    sent = [0]
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        sent[0] += 1
+        status, headers, body = present[0]
+        return httpx.Response(status, headers=headers, content=body)
+
+    wrong: list[str] = []
+
+    def note(error: Exception) -> None:
+        if undocumented(path, error):
+            status, _, body = present[0]
+            wrong.append(f"{status} {body[:60]!r}: {type(error).__name__}: {error}"[:300])
+
+    def blocking() -> None:
+        with rc.Runcrate(**settings(answer, httpx.Client)) as client:
+            method = operator_path(timed_by(passed, client), path)
+            for present[0] in RESPONSES:
+                try:
+                    use(method(**given))
+                except Exception as error:  # noqa: BLE001 - it is judged
+                    note(error)
+
+    async def asynchronous() -> None:
+        async with rc.AsyncRuncrate(**settings(answer, httpx.AsyncClient)) as client:
+            method = operator_path(timed_by(passed, client), path)
+            for present[0] in RESPONSES:
+                try:
+                    await ause(method(**given))
+                except Exception as error:  # noqa: BLE001 - it is judged
+                    note(error)
+
+    blocking()
+    asyncio.run(asynchronous())
+    assert not wrong, "\n".join(wrong[:10])
+    assert sent[0] >= 2 * len(RESPONSES)
+
+
+def operator_path(client: Any, path: str) -> Any:
+    for name in path.split("."):
+        client = getattr(client, name)
+    return client
+
+
+def use(result: Any) -> None:
+    """Read a result to its end."""
+    if isinstance(result, rc.ChatStream):
+        with result as stream:
+            for _ in stream:
+                pass
+            _ = stream.completion
+    elif isinstance(result, rc.Page) or hasattr(result, "__next__"):
+        for _, _ in zip(range(20), result, strict=False):
+            pass
+
+
+async def ause(result: Any) -> None:
+    """Read a result to its end."""
+    if isinstance(result, rc.AsyncChatStream):
+        async with result as stream:
+            async for _ in stream:
+                pass
+            _ = stream.completion
+    elif hasattr(result, "__aiter__"):
+        left = 20
+        async for _ in result:
+            left -= 1
+            if not left:
+                return
+    else:
+        await result

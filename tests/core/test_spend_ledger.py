@@ -1,0 +1,207 @@
+"""The ledger on disk: shared by processes, kept over restarts and hard kills."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import sqlite3
+import stat
+import subprocess
+import sys
+import textwrap
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+import runcrate_core.toolkit as rt
+from runcrate_core.command_line.app import main
+from runcrate_core.spending import ledger_storage
+from runcrate_core.spending.ledger_storage import file_system_of
+
+LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=9, max_gpus=9, max_total_usd=3)
+
+
+def entry(name: str, **fields: Any) -> rc.LedgerEntry:
+    return rc.LedgerEntry(name, "instance", Decimal(1), 60, **fields)
+
+
+def test_entries_survive_with_all_their_fields(tmp_path: Path) -> None:
+    path = tmp_path / "budget.db"
+    ledger = rc.SpendLedger(path)
+    ledger.reserve(entry("agent-a", attempts=2, approved_at=datetime.now(UTC)), LIMITS)
+    ledger.note("agent-a", id="i-1", state="started")
+    ledger.observe(ledger.entries[0], is_running=True)
+    again = rc.SpendLedger(path)
+    assert again.entries == ledger.entries
+    assert again.entries[0].running_until is not None
+    again.note("agent-a", state="ended", cost_usd=Decimal("0.1"))
+    assert ledger.total_usd == Decimal("0.1")
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    again.release("agent-a")
+    assert ledger.entries == ()
+
+
+def test_a_failed_reservation_leaves_nothing(tmp_path: Path) -> None:
+    ledger = rc.SpendLedger(tmp_path / "budget.db")
+    for number in range(3):
+        ledger.reserve(entry(f"agent-{number}"), LIMITS)
+    with pytest.raises(rc.SpendRefusedError, match=r"0\.00 USD of 3 USD are left"):
+        ledger.reserve(entry("agent-3"), LIMITS)
+    assert len(ledger.entries) == 3
+
+
+def _reserve_many(path: str, process: int) -> int:
+    ledger, taken = rc.SpendLedger(path), 0
+    for number in range(20):
+        try:
+            ledger.reserve(entry(f"agent-{process}-{number}"), LIMITS)
+        except rc.SpendRefusedError:
+            continue
+        taken += 1
+    return taken
+
+
+def test_processes_cannot_exceed_the_budget_together(tmp_path: Path) -> None:
+    path = str(tmp_path / "budget.db")
+    with multiprocessing.get_context("spawn").Pool(3) as pool:
+        taken = pool.starmap(_reserve_many, [(path, number) for number in range(3)])
+    assert sum(taken) == 3
+    assert rc.SpendLedger(path).total_usd == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
+def test_a_ledger_in_memory_is_refused_after_a_fork() -> None:
+    ledger = rc.SpendLedger()
+    process = os.fork()
+    if process == 0:
+        try:
+            ledger.reserve(entry("agent-a"), LIMITS)
+        except rc.ConfigurationError as error:
+            os._exit(0 if "forked" in str(error) else 2)
+        os._exit(1)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == 0
+    ledger.reserve(entry("agent-a"), LIMITS)
+
+
+def test_a_ledger_on_disk_is_pickled_as_its_path_and_one_in_memory_is_not(tmp_path: Path) -> None:
+    ledger = rc.SpendLedger(tmp_path / "budget.db")
+    ledger.reserve(entry("agent-a"), LIMITS)
+    copy = pickle.loads(pickle.dumps(ledger))  # noqa: S301 - what was just made here
+    assert copy.entries == ledger.entries
+    with pytest.raises(rc.ConfigurationError, match="in memory"):
+        pickle.dumps(rc.SpendLedger())
+
+
+@pytest.mark.parametrize("kind", ["not a database", "another database", "newer", "missing folder"])
+def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "budget.db"
+    if kind == "not a database":
+        path.write_text("hello " * 1000)
+    elif kind == "missing folder":
+        path = tmp_path / "none" / "budget.db"
+    else:
+        connection = sqlite3.connect(path)
+        connection.execute("CREATE TABLE other (a)")
+        if kind == "newer":
+            connection.execute("PRAGMA user_version = 9")
+        connection.close()
+    with pytest.raises(rc.ConfigurationError, match="Nothing was launched"):
+        rc.SpendLedger(path)
+
+
+def test_a_network_disk_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    mounts = (
+        "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
+        "40 22 0:50 / /mnt/my\\040share rw - nfs4 host:/x rw\nodd\n"
+    )
+    assert file_system_of(Path("/mnt/my share/x"), mounts) == "nfs4"
+    assert file_system_of(Path("/home"), mounts) == "ext4"
+    monkeypatch.setattr(ledger_storage, "network_file_system", lambda _: "nfs4")
+    with pytest.raises(rc.ConfigurationError, match=r"network disk \(nfs4\)"):
+        rc.SpendLedger(tmp_path / "budget.db")
+
+
+def test_a_plan_is_launched_by_another_process_after_its_approval(
+    cloud: Any, tmp_path: Path
+) -> None:
+    """A person who was asked may take longer than ten minutes, and the asking process may end."""
+    path = tmp_path / "budget.db"
+    code = """
+        import sys, runcrate_core as rc, runcrate_core.toolkit as rt
+        limits, ledger = rc.SpendLimits(max_price_per_hour=2), rc.SpendLedger(sys.argv[1])
+        box = rt.AgentToolbox(limits=limits, ledger=ledger)
+        with rc.Runcrate() as client:
+            arguments = {"gpu_type": "A100", "max_runtime_minutes": 30}
+            token = client.run(box.run_tool("runcrate_plan_instance", arguments)).data["plan_token"]
+        box.describe_call("runcrate_launch_instance", {"plan_token": token})
+        print(token)
+    """
+    asked = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code), str(path)],
+        env={**os.environ, **cloud.environment_variables()},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    token = asked.stdout.strip()
+    connection = sqlite3.connect(path)
+    long_ago = (datetime.now(UTC) - timedelta(hours=3)).isoformat()
+    connection.execute("UPDATE plans SET plan = json_set(plan, '$.planned_at', ?)", (long_ago,))
+    connection.commit()
+    connection.close()
+    box = rt.AgentToolbox(limits=rc.SpendLimits(max_price_per_hour=2), ledger=rc.SpendLedger(path))
+    launch = box.run_tool("runcrate_launch_instance", {"plan_token": token})
+    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
+        launched = client.run(launch).data
+        with pytest.raises(rc.SpendRefusedError, match="launched already"):
+            client.run(box.run_tool("runcrate_launch_instance", {"plan_token": token}))
+    assert list(cloud.world.live_machines) == [launched["id"]]
+    [kept] = rc.SpendLedger(path).entries
+    assert (kept.id, kept.state) == (launched["id"], "started")
+
+
+def test_two_agents_keep_one_budget_and_end_what_each_started(cloud: Any, tmp_path: Path) -> None:
+    ledger = rc.SpendLedger(tmp_path / "budget.db")
+    guards = [rc.SpendGuard(LIMITS, ledger=ledger) for _ in range(2)]
+
+    def start(guard: rc.SpendGuard) -> Any:
+        plan = yield from guard.plan(gpu_type="A100", max_runtime_minutes=30)
+        return (yield from guard.launch(plan.token))
+
+    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
+        with rc.SpendSession(guards[0], client) as outer:
+            first = client.run(start(guards[0]))
+            with rc.SpendSession(guards[1], client) as inner:
+                second = client.run(start(guards[1]))
+            assert (inner.report.ended, list(cloud.world.live_machines)) == (
+                (second.name,),
+                [first.id],
+            )
+        assert outer.report.ended == (first.name,)
+    assert cloud.world.live_machines == {}
+
+
+def test_a_cost_is_never_below_the_time_that_was_observed() -> None:
+    ledger = rc.SpendLedger()
+    ledger.reserve(entry("agent-a"), LIMITS)
+    now = datetime.now(UTC)
+    ledger.note("agent-a", running_from=now - timedelta(minutes=30), running_until=now)
+    ledger.note("agent-a", state="ended", cost_usd=Decimal("0.01"))
+    assert ledger.entries[0].cost_usd == Decimal("0.5")
+
+
+def test_the_command_shows_a_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "budget.db"
+    rc.SpendLedger(path).reserve(entry("agent-a"), LIMITS)
+    assert main(["ledger", "show", str(path)]) == 0
+    shown = capsys.readouterr().out
+    assert "agent-a" in shown
+    assert "At most 1 USD in all" in shown
+    assert main(["ledger", "show", str(path), "--json"]) == 0
+    assert '"state": "reserved"' in capsys.readouterr().out
+    assert main(["ledger", "show", str(tmp_path / "none.db")]) == 2

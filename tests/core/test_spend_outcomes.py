@@ -1,0 +1,210 @@
+"""Outcomes of paid requests: judged over all attempts, compared with the plan, verified."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import time
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+import runcrate_core.toolkit as rt
+from runcrate_core.api.instances import Instance
+from runcrate_core.io.code_archive import make_archive, new_archive_file
+from runcrate_core.protocol import reconcile
+from runcrate_core.protocol.code_archive import Choice
+from runcrate_core.spending import cleanup
+from runcrate_core.spending.plans import quoted
+from tests.core.cloud import Both, sent
+from tests.core.test_spend_session import run_agent
+
+LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
+JOB = {"command": "sleep 500", "gpu_type": "A100", "max_runtime_minutes": 10}
+
+
+@pytest.fixture(autouse=True)
+def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0,))
+    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1,))
+    monkeypatch.setattr(cleanup, "TERMINATING_WAITS_S", (0.1,))
+    monkeypatch.setattr(cleanup, "CONFIRM_WAITS_S", (0.0, 0.1))
+
+
+def start(guard: rc.SpendGuard) -> Any:
+    plan = yield from guard.plan(gpu_type="A100", max_runtime_minutes=30)
+    return (yield from guard.launch(plan.token))
+
+
+@pytest.mark.parametrize("status", [401, 402, 409, 429, 503])
+def test_a_job_whose_first_response_was_lost_is_not_taken_for_refused(
+    cloud: Any, both: Both, status: int
+) -> None:
+    guard = rc.SpendGuard(LIMITS)
+    cloud.fail("POST /jobs", lose_answer=True)
+    cloud.fail("POST /jobs", status=status, times=None)
+    job = both("run", guard.run_job(**JOB))
+    assert job.recovered if hasattr(job, "recovered") else job.id in cloud.world.live_jobs
+    assert [entry.id for entry in guard.ledger.live] == [job.id]
+
+
+@pytest.mark.parametrize("status", [401, 402, 429])
+def test_a_top_up_that_may_have_been_charged_says_so(cloud: Any, both: Both, status: int) -> None:
+    cloud.fail("POST /billing/topups", lose_answer=True)
+    cloud.fail("POST /billing/topups", status=status, times=None)
+    with pytest.raises(rc.AmbiguousLaunchError, match="idempotency_key=") as caught:
+        both("billing.top_up", amount_usd=50)
+    assert caught.value.idempotency_key
+    assert "nothing was" not in str(caught.value)
+
+
+def test_a_gateway_s_timeout_of_a_launch_is_ambiguous(cloud: Any, both: Both) -> None:
+    cloud.fail("POST /instances", status=408)
+    with pytest.raises(rc.AmbiguousLaunchError):
+        both("instances.create", name="train", gpu_type="A100")
+    assert len(sent(cloud, "POST /instances")) == 1
+
+
+def test_a_change_whose_response_was_lost_keeps_the_longer_lifetime(cloud: Any, both: Both) -> None:
+    guard = rc.SpendGuard(LIMITS)
+    instance = both("run", start(guard))
+    both("instances.wait_until_running", instance.id, poll_interval=0.02)
+    cloud.fail("PATCH /instances/{id}", lose_answer=True)
+    cloud.fail("PATCH /instances/{id}", status=429, headers={"Retry-After": "3600"})
+    changed = both("run", guard.update(instance.id, max_runtime_minutes=50))
+    assert changed.max_runtime_minutes == 50
+    assert guard.ledger.live[0].max_runtime_minutes >= 50
+
+
+def test_a_success_of_delete_is_no_end(cloud: Any, both: Both) -> None:
+    cloud.clock_speed = 0
+    box = rt.AgentToolbox(limits=LIMITS)
+    instance = both("run", start(box.guard))  # type: ignore[arg-type] # limits were given
+    cloud.fail("DELETE /instances/{id}", status=204, body=b"", times=None)
+    arguments = {"instance_id": instance.id, "expected_name": instance.name}
+    told = both("run", box.run_tool("runcrate_terminate_instance", arguments)).data
+    assert "has not ended and still costs money" in told["next"]
+    assert len(box.ledger.live) == 1
+    report = both("run", box.guard.terminate_all())  # type: ignore[union-attr] # as above
+    assert report.failed == ((instance.name, "it is still `pending`"),)
+
+
+def test_a_launch_beyond_the_limits_is_terminated_at_once(cloud: Any, both: Both) -> None:
+    guard = rc.SpendGuard(LIMITS)
+    plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
+    other = both("instances.create", name=plan.name, gpu_type="A100", max_runtime_minutes=30)
+    body = json.dumps(
+        {"data": {"id": other.id, "name": plan.name, "status": "pending", "cost_per_hour": 40}}
+    )
+    cloud.fail("POST /instances", status=201, body=body.encode())
+    cloud.fail("GET /instances", status=200, body=b'{"data": []}')  # it is not there yet
+    with pytest.raises(rc.SpendRefusedError, match=r"costs 40 USD an hour.*Ended: agent-"):
+        both("run", guard.launch(plan.token))
+    [entry] = guard.ledger.entries
+    assert (entry.price_per_hour, entry.state) == (Decimal(40), "ended")
+    assert cloud.world.live_machines == {}
+
+
+def test_another_instance_than_the_launched_one_is_never_terminated(cloud: Any, both: Both) -> None:
+    guard = rc.SpendGuard(LIMITS)
+    other = both("instances.create", name="prod-db", gpu_type="A100")
+    plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
+    body = {"data": {"id": other.id, "name": plan.name, "status": "pending"}}
+    cloud.fail("POST /instances", status=201, body=json.dumps(body).encode())
+    with pytest.raises(rc.AmbiguousLaunchError, match="does not identify it"):
+        both("run", guard.launch(plan.token))
+    report = both("run", guard.terminate_all())
+    assert report.failed[0][0] == plan.name
+    with pytest.raises(rc.SpendRefusedError):
+        both("run", guard.terminate(other.id))
+    assert list(cloud.world.live_machines) == [other.id]
+
+
+def test_only_what_the_ledger_holds_is_terminated(both: Both) -> None:
+    other = both("instances.create", name="agent-prod", gpu_type="A100")
+    box = rt.AgentToolbox(limits=LIMITS)
+    call = {"instance_id": other.id, "expected_name": "agent-prod"}
+    with pytest.raises(rc.SpendRefusedError, match="the ledger does not hold it"):
+        both("run", box.run_tool("runcrate_terminate_instance", call))
+    allowed = rt.AgentToolbox(limits=LIMITS, allow_terminating_prefix=True)
+    ended = both("run", allowed.run_tool("runcrate_terminate_instance", call)).data
+    assert ended["status"] == "terminated"
+
+
+def test_one_that_hangs_does_not_keep_the_others_running(cloud: Any, both: Both) -> None:
+    guard = rc.SpendGuard(LIMITS)
+    first, second = both("run", start(guard)), both("run", start(guard))
+    cloud.fail(f"GET /instances/{first.id}", latency_s=1.5)
+    with pytest.warns(RuntimeWarning, match="not done within"):
+        with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
+            with rc.SpendSession(guard, client, timeout=1.0) as session:
+                for entry in guard.ledger.live:
+                    guard.ledger.note(entry.name, session=session._name)
+    assert session.report is not None
+    assert session.report.ended == (second.name,)
+
+
+def test_prices_that_are_none_are_refused(both: Both) -> None:
+    for price in (0, -1, Decimal("NaN"), Decimal("Infinity"), Decimal("1e-9"), Decimal("1e30")):
+        with pytest.raises(rc.SpendRefusedError, match="is not known"):
+            LIMITS.check_price(Decimal(price), "it")
+
+
+def test_an_odd_field_leaves_an_instance_reachable() -> None:
+    odd = {"id": 17, "deployed_at": "", "cost_per_hour": "$1", "gpu_count": "1x", "name": None}
+    instance = Instance.model_validate({**odd, "status": "evicted", "stop_reason": "system"})
+    assert (instance.id, instance.deployed_at, instance.cost_per_hour) == ("17", None, None)
+    assert instance.has_ended
+    stopping = Instance.model_validate({"id": "i", "status": "stopping", "stop_reason": "user"})
+    assert not stopping.has_ended
+
+
+def test_no_text_can_forge_an_approval_prompt() -> None:
+    gpu = 'A100. Approve.\nSpent: 0 USD "x" \u202e\x1b[2J'
+    plan = rc.LaunchPlan("agent-a", "t", gpu, 1, "us. Free", Decimal(1), 30)
+    shown = plan.describe()
+    assert shown.isascii()
+    assert shown.isprintable()
+    assert '1 x "A100. Approve.\\nSpent: 0 USD \\"x\\" \\u202e\\u001b[2J" in "us. Free"' in shown
+    command = "x" * 16_000
+    assert quoted(command) == f'"{command}"'
+    assert quoted(command + "yy").endswith("(CUT: the first 16000 of 16002 characters)")
+
+
+@pytest.mark.parametrize("kind", ["blocking", "asynchronous"])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_five_signals_end_everything(cloud: Any, kind: str, number: signal.Signals) -> None:
+    agent = run_agent(cloud, kind)
+    cloud.fail("DELETE /instances/{id}", latency_s=0.3, times=None)
+    for _ in range(5):
+        os.kill(agent.pid, number)
+        time.sleep(0.01)
+    _, errors = agent.communicate(timeout=20)
+    assert cloud.world.live_machines == {}, errors
+
+
+@pytest.mark.parametrize("pattern", ["./data", "/data", "data/", "data/**", "[odd]", "ABSOLUTE"])
+def test_an_excluded_directory_is_left_out_however_it_is_written(
+    tmp_path: Path, pattern: str
+) -> None:
+    for name in ("data", "[odd]"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "big.bin").write_text("x")
+    (tmp_path / "main.py").write_text("x")
+    pattern = str(tmp_path / "data") if pattern == "ABSOLUTE" else pattern
+    archive = make_archive(tmp_path, Choice(exclude=(pattern, "nothing")), new_archive_file())
+    archive.path.unlink()
+    assert [file.reason for file in archive.skipped] == ["it is excluded"]
+    assert archive.unmatched == ("nothing",)
+
+
+@pytest.mark.parametrize("content", [b"print(1)", b"PK\x03\x04", b"\x1f\x8bnothing", b""])
+def test_what_is_no_archive_is_refused(content: bytes) -> None:
+    target = new_archive_file()
+    with pytest.raises(ValueError, match=r"not a \.tar\.gz"):
+        make_archive(content, Choice(), target)
+    target.unlink()

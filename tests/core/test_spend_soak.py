@@ -1,0 +1,86 @@
+"""Soak test: processes that are killed at random share one budget on the emulated cloud."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from runcrate_core.spending import cleanup
+from tests.core.soak import AGENTS, LIMITS
+
+PROCESSES = 4
+# `SOAK_LAUNCHES=500 pytest tests/core/test_spend_soak.py` is the complete run (`make soak`).
+LAUNCHES = int(os.environ.get("SOAK_LAUNCHES", "24"))
+FAULTS: tuple[dict[str, Any], ...] = (
+    {"lose_answer": True},
+    {"drop_connection": True},
+    {"status": 500},
+    {"status": 503},
+    {"status": 429},
+)
+ROUTES = ("POST /instances", "DELETE /instances/{id}", "GET /instances/{id}", "GET /instances")
+
+
+def test_a_shared_budget_survives_faults_and_hard_kills(
+    cloud: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "budget.db"
+    ledger = rc.SpendLedger(path)
+    draw = random.Random(21)
+    each = -(-LAUNCHES // (PROCESSES * AGENTS))
+    seeds = iter(range(1, 1000))
+    done = threading.Event()
+    totals: list[Decimal] = []
+
+    def run() -> subprocess.Popen[bytes]:
+        command = [sys.executable, "-m", "tests.core.soak", str(path), cloud.base_url]
+        return subprocess.Popen([*command, cloud.api_key, str(each), str(next(seeds))])
+
+    def disturb() -> None:
+        while not done.wait(0.3):
+            cloud.fail(draw.choice(ROUTES), **draw.choice(FAULTS))
+            totals.append(ledger.total_usd)
+
+    disturber = threading.Thread(target=disturb)
+    disturber.start()
+    processes = [run() for _ in range(PROCESSES)]
+    kills = 0
+    while any(process.poll() is None for process in processes):
+        time.sleep(draw.uniform(1.5, 4.0))
+        running = [index for index, process in enumerate(processes) if process.poll() is None]
+        if running and kills < PROCESSES:
+            kills += 1
+            index = draw.choice(running)
+            processes[index].kill()
+            processes[index].wait()
+            processes[index] = run()
+    done.set()
+    disturber.join()
+    monkeypatch.setattr(cleanup, "NEVER_APPEARED_AFTER", timedelta())
+    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
+        guard = rc.SpendGuard(LIMITS, ledger=ledger)
+        for _ in range(3):
+            client.run(guard.settle())
+    entries = ledger.entries
+    assert all(total <= LIMITS.budget_usd for total in [*totals, ledger.total_usd])
+    assert len({entry.id for entry in entries if entry.id}) == sum(
+        bool(entry.id) for entry in entries
+    )
+    assert {entry.id for entry in ledger.live} == set(cloud.world.live_machines)
+    started = len(cloud.world.machines)
+    assert started >= LAUNCHES
+    print(  # noqa: T201 - the figures of the complete run
+        f"{LAUNCHES} launches wanted, {started} instances started, {len(entries)} entries, {kills} "
+        f"kills, {len(ledger.live)} left running, at most {ledger.total_usd:.2f} USD"
+    )

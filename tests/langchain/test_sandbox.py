@@ -1,0 +1,419 @@
+"""`RuncrateSandbox` on the emulator: launching within limits, setting up, and always ending."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+import pytest
+from deepagents import create_deep_agent
+from langchain.agents import create_agent
+
+import runcrate_core as rc
+from langchain_runcrate import ChatRuncrate, RuncrateSandbox, RuncrateToolkit
+from langchain_runcrate.sandbox_provider import RuncrateSandboxProvider
+from runcrate_emulator import Emulator
+from tests.langchain.gpu_agent import ScriptedModel, last
+from tests.ssh.hosts import processes
+
+ROOT = Path(__file__).parent.parent.parent
+LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=30, max_total_usd=5)
+SCRIPT = "import json\njson.dump({'loss': 0.25}, open('result.json', 'w'))\nprint('trained')\n"
+QUICK: dict[str, Any] = {"gpu_type": "A100", "poll_interval": 0.02}
+
+
+@pytest.fixture(scope="module")
+def shared_cloud() -> Iterator[Emulator]:
+    with Emulator(ssh=True, clock_speed=600.0) as running:
+        yield running
+
+
+@pytest.fixture
+def cloud(shared_cloud: Emulator) -> Emulator:
+    shared_cloud.reset()
+    return shared_cloud
+
+
+@pytest.fixture
+def client(cloud: Emulator) -> Iterator[rc.Runcrate]:
+    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as made:
+        yield made
+
+
+def live(client: rc.Runcrate) -> list[str]:
+    return [item.name for item in client.instances.list() if not item.has_ended]
+
+
+# --- launching -------------------------------------------------------------------------------
+
+
+def test_a_sandbox_lives_as_long_as_its_block(client: rc.Runcrate) -> None:
+    lines: list[str] = []
+    launch = RuncrateSandbox.launch(
+        client, limits=LIMITS, setup=["echo ready > state"], on_status=lines.append, **QUICK
+    )
+    with launch as sandbox:
+        assert sandbox.execute("cat state").output == "ready\n"
+        assert live(client) == [launch.instance.name]
+        assert launch.instance.max_runtime_minutes == 30
+        assert sandbox.id == launch.instance.id
+    assert not live(client)
+    assert launch.report is not None
+    assert launch.report.ended == (launch.instance.name,)
+    assert [line.split()[0] for line in lines] == ["Launching", launch.instance.name, "Setting"]
+    assert len(launch.ledger.entries) == 1
+
+
+async def test_a_sandbox_is_launched_asynchronously(cloud: Emulator, client: rc.Runcrate) -> None:
+    async with rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url) as async_client:
+        async with RuncrateSandbox.launch(async_client, limits=LIMITS, **QUICK) as sandbox:
+            result, other = await asyncio.gather(
+                sandbox.aexecute("echo a"), asyncio.to_thread(sandbox.execute, "echo b")
+            )
+            assert (result.output, other.output) == ("a\n", "b\n")
+            path = (await sandbox.aexecute("echo $PWD/file")).output.strip()
+            [uploaded] = await sandbox.aupload_files([(path, b"x")])
+            assert uploaded.error is None
+            [downloaded] = await sandbox.adownload_files([path])
+            assert downloaded.content == b"x"
+            mark = f"80{time.time_ns() % 1_000_000_000}"
+            task = asyncio.create_task(sandbox.aexecute(f"sleep {mark}"))
+            while not processes(f"sleep {mark}"):  # noqa: ASYNC110 - of another program
+                await asyncio.sleep(0.05)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError):
+                await task
+            for _ in range(100):
+                if not processes(f"sleep {mark}"):
+                    break
+                await asyncio.sleep(0.05)
+            assert not processes(f"sleep {mark}")
+    assert not live(client)
+
+
+def test_limits_refuse_before_any_request(cloud: Emulator, client: rc.Runcrate) -> None:
+    for wish in ({"max_runtime_minutes": 600}, {"gpu_count": 8}):
+        with pytest.raises(rc.SpendRefusedError):
+            with RuncrateSandbox.launch(client, limits=LIMITS, **QUICK, **wish):
+                pass
+    with pytest.raises(ValueError, match="empty"):
+        with RuncrateSandbox.launch(client, limits=LIMITS, setup=[""], **QUICK):
+            pass
+    assert cloud.requests == []
+
+
+def test_an_approval_that_is_refused_launches_nothing(cloud: Emulator, client: rc.Runcrate) -> None:
+    asked: list[str] = []
+
+    def approve(plan: Any) -> bool:
+        asked.append(plan.describe())
+        return False
+
+    with pytest.raises(rc.SpendRefusedError):
+        with RuncrateSandbox.launch(client, limits=LIMITS, approve=approve, **QUICK):
+            pass
+    assert "A100" in asked[0]
+    assert not [entry for entry in cloud.requests if entry.method == "POST"]
+
+
+@pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
+def test_a_setup_that_fails_ends_the_instance_and_shows_its_output(
+    client: rc.Runcrate, *, is_async: bool
+) -> None:
+    launch = RuncrateSandbox.launch(
+        client, limits=LIMITS, setup=["echo fine", "echo broken pip >&2; exit 9"], **QUICK
+    )
+
+    async def enter_async() -> None:
+        async with launch:
+            raise AssertionError
+
+    def enter() -> None:
+        with launch:
+            raise AssertionError
+
+    with pytest.raises(rc.InstanceSetupError, match="exit code 9") as caught:
+        asyncio.run(enter_async()) if is_async else enter()
+    error = caught.value
+    assert "broken pip" in str(error)
+    assert (error.exit_code, error.output) == (9, "broken pip")
+    assert not live(client)
+    assert launch.report is not None
+    assert len(launch.report.ended) == 1
+
+
+def test_a_setup_that_takes_too_long_ends_the_instance(client: rc.Runcrate) -> None:
+    with pytest.raises(rc.InstanceSetupError, match=r"longer than 0\.5 seconds"):
+        with RuncrateSandbox.launch(
+            client, limits=LIMITS, setup=["sleep 60"], setup_timeout=0.5, **QUICK
+        ):
+            pass
+    assert not live(client)
+
+
+def test_an_exception_in_the_block_ends_the_instance(client: rc.Runcrate) -> None:
+    with pytest.raises(KeyError):
+        with RuncrateSandbox.launch(client, limits=LIMITS, **QUICK):
+            raise KeyError("mine")
+    assert not live(client)
+
+
+def test_a_killed_client_leaves_an_instance_that_ends_by_its_lifetime(
+    cloud: Emulator, client: rc.Runcrate, tmp_path: Path
+) -> None:
+    code = textwrap.dedent(f"""
+        import time
+        import runcrate_core as rc
+        from langchain_runcrate import RuncrateSandbox
+        client = rc.Runcrate({cloud.api_key!r}, base_url={cloud.base_url!r})
+        limits = rc.SpendLimits(max_runtime_minutes=30)
+        with RuncrateSandbox.launch(client, limits=limits, poll_interval=0.02) as sandbox:
+            print(sandbox.id, flush=True)
+            time.sleep(60)
+    """)
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "RUNCRATE_STATE_DIR": str(tmp_path)}
+    cloud.clock_speed = 60.0
+    with subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, env=environment
+    ) as program:
+        assert program.stdout is not None
+        identifier = program.stdout.readline().strip()
+        program.send_signal(signal.SIGKILL)
+    assert client.instances.get(identifier).status == "running"
+    cloud.clock.advance(31 * 60)
+    ended = client.instances.get(identifier)
+    assert (ended.status, ended.stop_reason) == ("terminated", "max_runtime")
+
+
+# --- one that runs already -------------------------------------------------------------------
+
+
+def test_an_instance_that_runs_already_lives_on(client: rc.Runcrate) -> None:
+    made = client.instances.create(gpu_type="A100", max_runtime_minutes=30)
+    client.instances.wait_until_running(made.id, poll_interval=0.02)
+    sandbox = RuncrateSandbox(client, made.id)
+    assert sandbox.execute("exit 5").exit_code == 5
+    timed_out = sandbox.execute("sleep 30", timeout=1)
+    assert timed_out.exit_code == 124
+    assert "ended after 1 seconds" in timed_out.output
+    assert sandbox.execute("").exit_code == 126
+    assert sandbox.execute("echo no limit", timeout=0).output == "no limit\n"
+    sandbox.close()
+    assert len(live(client)) == 1
+
+
+def test_errors_of_files_are_codes(client: rc.Runcrate) -> None:
+    with RuncrateSandbox.launch(client, limits=LIMITS, **QUICK) as sandbox:
+        home = sandbox.execute("pwd").output.strip()
+        files = [(f"{home}/a/b.txt", b"x"), ("relative", b"x"), (home, b"x")]
+        assert [item.error for item in sandbox.upload_files(files)] == [
+            None,
+            "invalid_path",
+            "is_directory",
+        ]
+        read = sandbox.download_files([f"{home}/a/b.txt", f"{home}/none", home, "relative"])
+        assert [item.error for item in read] == [
+            None,
+            "file_not_found",
+            "is_directory",
+            "invalid_path",
+        ]
+        assert read[0].content == b"x"
+
+
+def test_an_instance_that_is_gone_is_told_and_not_replaced(client: rc.Runcrate) -> None:
+    with RuncrateSandbox.launch(client, limits=LIMITS, **QUICK) as sandbox:
+        client.instances.terminate(sandbox.id)
+        result = sandbox.execute("echo x")
+        assert "has ended" in result.output
+        assert "no other instance was launched" in result.output
+        [failed] = sandbox.download_files(["/etc/hostname"])
+        assert "has ended" in str(failed.error)
+    assert not live(client)
+
+
+def test_a_lost_connection_is_told_and_the_command_not_repeated(
+    cloud: Emulator, client: rc.Runcrate
+) -> None:
+    import threading
+
+    with RuncrateSandbox.launch(client, limits=LIMITS, **QUICK) as sandbox:
+        threading.Timer(0.7, cloud.ssh.drop_connections).start()
+        result = sandbox.execute("echo once >> runs; echo before; sleep 2")
+        assert result.exit_code is None
+        assert result.output.startswith("before\n")
+        assert "not run again" in result.output
+        assert sandbox.execute("sleep 2; cat runs").output == "once\n"
+
+
+# --- the provider of `dcode` -----------------------------------------------------------------
+
+
+def test_the_provider_launches_and_ends(
+    cloud: Emulator, client: rc.Runcrate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in cloud.environment_variables().items():
+        monkeypatch.setenv(name, value)
+    provider = RuncrateSandboxProvider()
+    sandbox = provider.get_or_create(max_runtime_minutes=30, max_total_usd=5, **QUICK)
+    again = RuncrateSandboxProvider().get_or_create(sandbox_id=sandbox.id)
+    assert again.execute("echo a").output == "a\n"
+    again.close()
+    with pytest.raises(rc.ConfigurationError, match="not launched by this program"):
+        RuncrateSandboxProvider().delete(sandbox_id=sandbox.id)
+    provider.delete(sandbox_id=sandbox.id)
+    assert not live(client)
+
+
+def test_the_entry_point_names_the_provider() -> None:
+    declared = (ROOT / "pyproject.toml").read_text()
+    assert '[project.entry-points."deepagents_code.sandbox_providers"]' in declared
+    for entry in entry_points(group="deepagents_code.sandbox_providers"):
+        if entry.name == "runcrate":
+            assert entry.load() is RuncrateSandboxProvider
+
+
+# --- agents ----------------------------------------------------------------------------------
+
+
+def test_a_deep_agent_runs_a_script_and_brings_its_file_back(client: rc.Runcrate) -> None:
+    with RuncrateSandbox.launch(client, limits=LIMITS, **QUICK) as sandbox:
+        home = sandbox.execute("pwd").output.strip()
+        turns = [
+            lambda _: [("write_file", {"file_path": f"{home}/train.py", "content": SCRIPT})],
+            lambda _: [("execute", {"command": "python3 train.py"})],
+            lambda _: [("read_file", {"file_path": f"{home}/result.json"})],
+        ]
+        agent = create_deep_agent(ScriptedModel(turns=turns, prefix=""), backend=sandbox)
+        state = agent.invoke({"messages": [("user", "Train something small.")]})
+        texts = [str(message.content) for message in state["messages"]]
+        assert any("trained" in text for text in texts)
+        assert any('"loss": 0.25' in text for text in texts)
+        [result] = sandbox.download_files([f"{home}/result.json"])
+        assert result.content == b'{"loss": 0.25}'
+    assert not live(client)
+
+
+def test_a_langchain_agent_runs_a_script_and_brings_its_file_back(client: rc.Runcrate) -> None:
+    toolkit = RuncrateToolkit(client, limits=LIMITS, poll_interval=0.02, allow_commands=True)
+
+    def instance(messages: list[Any]) -> dict[str, Any]:
+        return {"instance_id": last(messages, "launch_instance")["id"]}
+
+    turns = [
+        lambda _: [("plan_instance", {"gpu_type": "A100", "max_runtime_minutes": 30})],
+        lambda seen: [
+            ("launch_instance", {"plan_token": last(seen, "plan_instance")["plan_token"]})
+        ],
+        lambda seen: [("wait_for_instance", instance(seen))],
+        lambda seen: [("write_file", {**instance(seen), "path": "t.py", "content": SCRIPT})],
+        lambda seen: [("run_command", {**instance(seen), "command": "python3 t.py"})],
+        lambda seen: [("read_file", {**instance(seen), "path": "result.json"})],
+    ]
+    agent = create_agent(ScriptedModel(turns=turns), toolkit.get_tools())
+    with toolkit.session():
+        state = agent.invoke({"messages": [("user", "Train something small.")]})
+        assert last(state["messages"], "run_command")["exit_code"] == 0
+        content = last(state["messages"], "read_file")["content"]
+        assert content == {"untrusted_text": '{"loss": 0.25}'}
+    assert not live(client)
+    asks = toolkit.interrupt_on()
+    assert {"runcrate_run_command", "runcrate_write_file"} <= asks.keys()
+    assert not {"runcrate_read_file", "runcrate_list_files"} & asks.keys()
+    toolkit.close()
+
+
+# --- serving ---------------------------------------------------------------------------------
+
+SERVER = """
+import json, sys
+from http.server import BaseHTTPRequestHandler, HTTPServer
+class Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def reply(self, value):
+        body = json.dumps(value).encode()
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+    def do_GET(self):
+        self.reply({"object": "list", "data": [{"id": "tiny", "object": "model"}]})
+    def do_POST(self):
+        asked = json.loads(self.rfile.read(int(self.headers["content-length"])))
+        self.reply({"id": "1", "object": "chat.completion", "created": 1, "model": asked["model"],
+            "choices": [{"index": 0, "finish_reason": "stop",
+                         "message": {"role": "assistant", "content": "served"}}]})
+    def log_message(self, *_): pass
+print("listening", flush=True)
+HTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
+"""
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def test_a_served_model_answers_through_the_tunnel(cloud: Emulator, client: rc.Runcrate) -> None:
+    import shlex
+
+    toolkit = RuncrateToolkit(client, limits=LIMITS)
+    port = free_port()
+    serving = toolkit.serve(
+        image_or_setup=[f"printf %s {shlex.quote(SERVER)} > server.py"],
+        command=f"python3 server.py {port}",
+        port=port,
+        limits=LIMITS,
+        **QUICK,
+    )
+    with serving as served:
+        assert served.models == ("tiny",)
+        model = served.chat()
+        assert isinstance(model, ChatRuncrate)
+        assert model.invoke("Hello!", stream=False).text == "served"
+        cloud.ssh.drop_connections()
+        assert served.chat().invoke("Hello again!", stream=False).text == "served"
+        [entry] = toolkit.ledger.live
+    assert not live(client)
+    assert not processes(f"server.py {port}")
+    assert entry.name == served.instance.name
+    toolkit.close()
+
+
+@pytest.mark.parametrize(
+    ("command", "outcome"),
+    [
+        ("echo no such model >&2; exit 1", "ended before it served"),
+        ("echo loading weights; sleep 60", "did not answer within 1 seconds"),
+    ],
+)
+def test_a_server_that_does_not_start_ends_with_its_log(
+    client: rc.Runcrate, command: str, outcome: str
+) -> None:
+    toolkit = RuncrateToolkit(client, limits=LIMITS)
+    with pytest.raises(rc.InstanceSetupError, match=outcome) as caught:
+        with toolkit.serve(command, port=free_port(), start_timeout=1, **QUICK):
+            pass
+    assert ("no such model" in str(caught.value)) or ("loading weights" in str(caught.value))
+    assert not live(client)
+    toolkit.close()
+
+
+def test_serving_needs_limits(client: rc.Runcrate) -> None:
+    toolkit = RuncrateToolkit(client)
+    with pytest.raises(rc.SpendRefusedError, match="limits"):
+        toolkit.serve("vllm serve x")
+    toolkit.close()

@@ -1,0 +1,66 @@
+"""The documents and sources use the words of the field; see the glossary in CONTRIBUTING.md."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGES = (
+    "runcrate_core",
+    "langchain_runcrate",
+    "llamaindex_runcrate",
+    "runcrate_mcp",
+    "runcrate_emulator",
+)
+# A word that engineers of this field do not use, and the one that they do.
+FORBIDDEN = {
+    r"anew": "again",
+    r"begun": "started",
+    r"told": "reported, returned",
+    r"films?": "video",
+    r"foreign": "untrusted",
+    r"pictures?": "image",
+    r"heard": "transcribed",
+    r"stands? in": "is in, ends up in",
+    r"carr(?:y|ies|ied) out": "run, executed",
+}
+# The emulator's table of irregular verbs contains such a word as data.
+DATA = {"runcrate_emulator/stems.py"}
+WORDS = re.compile(rf"\b({'|'.join(FORBIDDEN)})\b", re.IGNORECASE)
+OPENING = re.compile(r'^\s*"""(?:What|Whether|How)\b[^?]*$', re.MULTILINE)
+DOCUMENTS = [
+    *ROOT.glob("*.md"),
+    *sorted((ROOT / "docs").rglob("*.md")),
+    *sorted((ROOT / "docs").rglob("*.ipynb")),
+]
+SOURCES = [
+    path
+    for directory in (*PACKAGES, "examples", "docs")
+    for path in sorted((ROOT / directory).rglob("*.py"))
+    if path.relative_to(ROOT).as_posix() not in DATA
+]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("path", [*DOCUMENTS, *SOURCES], ids=name_of)
+def test_the_words_are_those_of_the_field(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    found = [
+        f"{name_of(path)}:{number}: {match[0]!r}"
+        for number, line in enumerate(lines, start=1)
+        for match in WORDS.finditer(line.replace("_", " "))
+    ]
+    assert found == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=name_of)
+def test_a_docstring_begins_with_its_subject(path: Path) -> None:
+    text = path.read_text(encoding="utf-8")
+    found = [text.count("\n", 0, match.start()) + 1 for match in OPENING.finditer(text)]
+    assert [f"{name_of(path)}:{line}" for line in found] == []
