@@ -13,7 +13,7 @@ from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
 ROOT = Path(__file__).resolve().parent.parent
 QUESTIONS = (
     "Which environment variable holds the API key?",
-    "What does the client do if the response to a launch is lost?",
+    "How is the instance looked up if the response to a launch is lost?",
 )
 
 
