@@ -6,8 +6,10 @@ import os
 import random
 import subprocess
 import sys
+import tempfile
 import threading
 import time
+from collections.abc import Iterator
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +19,8 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.spending import cleanup
+from runcrate_emulator import Emulator
+from tests.core.cloud import CLOCK_SPEED
 from tests.core.soak import AGENTS, LIMITS
 
 PROCESSES = 4
@@ -32,10 +36,26 @@ FAULTS: tuple[dict[str, Any], ...] = (
 ROUTES = ("POST /instances", "DELETE /instances/{id}", "GET /instances/{id}", "GET /instances")
 
 
+@pytest.fixture
+def cloud() -> Iterator[Emulator]:
+    """An emulated cloud on which hundreds of launches can be paid."""
+    with Emulator(clock_speed=CLOCK_SPEED, balance_usd=10_000) as emulator:
+        yield emulator
+        assert emulator.crashes == []
+
+
+@pytest.fixture
+def directory() -> Iterator[Path]:
+    """A directory that other runs of pytest do not clear while this test runs for minutes."""
+    with tempfile.TemporaryDirectory() as name:
+        yield Path(name)
+
+
+@pytest.mark.timeout(1800)
 def test_a_shared_budget_survives_faults_and_hard_kills(
-    cloud: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    cloud: Any, directory: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = tmp_path / "budget.db"
+    path = directory / "budget.db"
     ledger = rc.SpendLedger(path)
     draw = random.Random(21)
     each = -(-LAUNCHES // (PROCESSES * AGENTS))
