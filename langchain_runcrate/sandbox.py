@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Callable, Sequence
+from types import TracebackType
+from typing import Any, Final
 
 from deepagents.backends.protocol import (
     ExecuteResponse,
@@ -14,27 +16,20 @@ from deepagents.backends.sandbox import BaseSandbox
 from runcrate_core import (
     APIConnectionError,
     APIStatusError,
+    ApproveCallback,
+    AsyncRuncrate,
+    CleanupReport,
+    CommandResult,
+    Instance,
+    InstanceShell,
     RemoteFileError,
+    Runcrate,
+    SpendLedger,
+    SpendLimits,
     SSHConnectionError,
     SSHError,
 )
 from runcrate_core.toolkit import LaunchedInstance, LaunchSettings, SyncAsyncClients
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from types import TracebackType
-
-    from runcrate_core import (
-        ApproveCallback,
-        AsyncRuncrate,
-        CleanupReport,
-        CommandResult,
-        Instance,
-        InstanceShell,
-        Runcrate,
-        SpendLedger,
-        SpendLimits,
-    )
 
 DEFAULT_TIMEOUT_S: Final = 1800
 DEFAULT_MAX_OUTPUT: Final = 1_000_000  # bytes

@@ -23,13 +23,13 @@ from runcrate_core.spending.limits import SpendLimits, refused
 from runcrate_core.spending.plans import ApproveCallback
 from runcrate_core.spending.session import SpendSession
 from runcrate_core.ssh.endpoint import require_extra
+from runcrate_core.ssh.served_model import ServedModel, ServeOptions
 from runcrate_core.sync_async_clients import SyncAsyncClients
 
 if TYPE_CHECKING:
     from runcrate_core.agent_tools.tool import AgentTool
-    from runcrate_core.ssh.served_model import ServedModel, ServeOptions
 
-    Served = TypeVar("Served", bound=ServedModel)
+Served = TypeVar("Served", bound=ServedModel)
 
 
 class AgentToolbox:

@@ -4,31 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Self
+from types import TracebackType
+from typing import Any, Final, Self
 
 from runcrate_core.api import instances
+from runcrate_core.api.instance_types import Instance
 from runcrate_core.errors import InstanceSetupError
-from runcrate_core.protocol.steps import GetRunner, InvokeCallback, RunInThread
+from runcrate_core.protocol.steps import Flow, GetRunner, InvokeCallback, RunInThread
+from runcrate_core.spending.cleanup import CleanupReport
 from runcrate_core.spending.guard import SpendGuard
+from runcrate_core.spending.ledger import SpendLedger
+from runcrate_core.spending.limits import SpendLimits
+from runcrate_core.spending.plans import ApproveCallback
 from runcrate_core.spending.session import SpendSession
 from runcrate_core.ssh.commands import command_line
 from runcrate_core.ssh.endpoint import open_shell, require_extra
 from runcrate_core.ssh.settings import ShellSettings
 from runcrate_core.ssh.shell_flows import finish
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-    from types import TracebackType
-
-    from runcrate_core.api.instance_types import Instance
-    from runcrate_core.protocol.steps import Flow
-    from runcrate_core.spending.cleanup import CleanupReport
-    from runcrate_core.spending.ledger import SpendLedger
-    from runcrate_core.spending.limits import SpendLimits
-    from runcrate_core.spending.plans import ApproveCallback
-    from runcrate_core.ssh.sync_shell import InstanceShell
-    from runcrate_core.sync_async_clients import SyncAsyncClients
+from runcrate_core.ssh.sync_shell import InstanceShell
+from runcrate_core.sync_async_clients import SyncAsyncClients
 
 DEFAULT_SETUP_TIMEOUT_S: Final = 1800.0
 DEFAULT_WAIT_TIMEOUT_S: Final = 900.0

@@ -3,25 +3,20 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import Any, Final, TypedDict
 
+from runcrate_core.api.models import Model
 from runcrate_core.client import Runcrate
 from runcrate_core.errors import RuncrateError
-from runcrate_core.protocol.steps import Now, RunInThread, Sleep
-from runcrate_core.ssh.launched_instance import LaunchedInstance, setup_error
+from runcrate_core.protocol.steps import Flow, Now, RunInThread, Sleep
+from runcrate_core.spending.ledger import SpendLedger
+from runcrate_core.spending.limits import SpendLimits
+from runcrate_core.spending.plans import ApproveCallback
+from runcrate_core.ssh.launched_instance import LaunchedInstance, LaunchSettings, setup_error
 from runcrate_core.ssh.shell_flows import finish
-
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
-
-    from runcrate_core.api.models import Model
-    from runcrate_core.protocol.steps import Flow
-    from runcrate_core.spending.ledger import SpendLedger
-    from runcrate_core.spending.limits import SpendLimits
-    from runcrate_core.spending.plans import ApproveCallback
-    from runcrate_core.ssh.launched_instance import LaunchSettings
-    from runcrate_core.sync_async_clients import SyncAsyncClients
+from runcrate_core.sync_async_clients import SyncAsyncClients
 
 DEFAULT_PORT: Final = 8000
 DEFAULT_START_TIMEOUT_S: Final = 900.0
