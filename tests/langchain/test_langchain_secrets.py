@@ -18,7 +18,7 @@ from langchain_runcrate import (
 )
 from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
-KEY = "rc_live_secretsecretsecretsecret"
+KEY = "rc_live_test_of_frames"
 REFUSED = Reply(401, {"error": {"message": "no", "code": "unauthorized"}})
 
 

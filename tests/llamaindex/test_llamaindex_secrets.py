@@ -28,7 +28,7 @@ from tests.llamaindex.leftovers import LEFTOVERS
 
 pytestmark = LEFTOVERS
 
-KEY = "rc_live_secretsecretsecretsecret"
+KEY = "rc_live_test_of_frames"
 ASK = [ChatMessage(role="user", content="Hello")]
 
 
