@@ -15,7 +15,8 @@ from typing import Any, Self
 from benchmarks.candidates import CANDIDATES, Candidate
 from benchmarks.files import measure_files
 from benchmarks.parts import measure_parts
-from benchmarks.report import write_report
+from benchmarks.report import write_report, write_whole_calls
+from benchmarks.whole_calls import measure_whole_calls
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / ".venv-peers"
@@ -61,7 +62,7 @@ IMPORTS = {
 _BATCHED = ("langchain_runcrate (ours)", "langchain-runcrate 0.1.0", "langchain-openai")
 # A thousand of these take more than half a minute to make.
 _SLOWLY_MADE = ("openai", "runcrate-sdk", "langchain-openrouter")
-_WARMED_UP = frozenset({"stream", "call", "events", "history", "parallel"})
+_WARMED_UP = frozenset({"stream", "call", "events", "history", "parallel", "turn"})
 
 
 class Process:
@@ -225,6 +226,7 @@ def main() -> None:
     """Install the peers, measure, and write the report."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="two rounds instead of seven")
+    parser.add_argument("--calls", action="store_true", help="only whole calls, in a minute")
     arguments = parser.parse_args()
     install_peers()
     folder = Path(__file__).parent
@@ -236,6 +238,11 @@ def main() -> None:
             for name, python in (("ours", sys.executable), ("peers", f"{PEERS}/bin/python"))
         }
         bench = Bench(workers, url, 2 if arguments.quick else 7)
+        measure_whole_calls(bench)
+        write_whole_calls(bench.results)
+        bench.results = []
+        if arguments.calls:
+            return
         measure(bench)
     bench.results += measure_parts() + measure_files()
     write_report(bench.results, datetime.now(UTC))

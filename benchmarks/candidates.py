@@ -30,6 +30,7 @@ class Candidate:
         ainvoke: The same, asynchronously.
         events: Reads a stream as LangChain's events of version 3; returns how many came.
         converse: Makes one complete call with a long history.
+        bind: Returns the object with 20 tools bound, for an agent's turn.
     """
 
     name: str
@@ -42,6 +43,7 @@ class Candidate:
     ainvoke: Callable[[Any], Any] | None = None
     events: Callable[[Any], int] | None = None
     converse: Callable[[Any, list[Any]], Any] | None = None
+    bind: Callable[[Any], Any] | None = None
 
 
 def count(items: Iterator[Any]) -> int:
@@ -217,6 +219,33 @@ def langchain_history(length: int) -> list[Any]:
     return [turns[number % 4] for number in range(length - 1)] + [HumanMessage(content=PROMPT)]
 
 
+def with_tools(model: Any) -> Any:
+    """Return a model with the tools of an agent bound, as an agent does once."""
+    from langchain_core.tools import tool
+
+    def lookup(number: int) -> Any:
+        def look_up(city: str, days: int = 1) -> str:
+            """Look up the weather of a city for some days."""
+            return f"{city} {days}"
+
+        look_up.__name__ = f"look_up_{number}"
+        return tool(look_up)
+
+    return model.bind_tools([lookup(number) for number in range(20)])
+
+
+def agent_history() -> list[Any]:
+    """Return 200 messages: an agent that called a tool in two turns of three."""
+    from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+
+    history: list[Any] = []
+    for number in range(66):
+        call = {"name": "look_up_1", "args": {"city": "Bern", "days": 2}, "id": f"call_{number}"}
+        history += [HumanMessage(PROMPT), AIMessage("", tool_calls=[call]),
+                    ToolMessage("sunny", tool_call_id=call["id"])]  # fmt: skip
+    return [*history, AIMessage("It is sunny."), HumanMessage(PROMPT)]
+
+
 LANGCHAIN: dict[str, Any] = {
     "stream": lambda model: count(model.stream(PROMPT)),
     "astream": lambda model: acount(model.astream(PROMPT)),
@@ -224,6 +253,7 @@ LANGCHAIN: dict[str, Any] = {
     "ainvoke": lambda model: model.ainvoke(PROMPT),
     "events": lambda model: count(model.stream_events(PROMPT, version="v3")),
     "converse": lambda model, history: model.invoke(history),
+    "bind": with_tools,
 }
 
 

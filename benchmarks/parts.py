@@ -8,10 +8,10 @@ import time
 from typing import TYPE_CHECKING, Any
 
 from benchmarks.server import stream_events
-from langchain_runcrate.responses import Reading as LangChainReading
+from langchain_runcrate.responses import ResponseContext as LangChainContext
 from langchain_runcrate.streaming import StreamReader
 from llamaindex_runcrate.responses import ChunkReader
-from llamaindex_runcrate.responses import Reading as LlamaIndexReading
+from llamaindex_runcrate.responses import ResponseContext as LlamaIndexContext
 from runcrate_core.protocol.chat_accumulator import ChatAccumulator
 from runcrate_core.protocol.chat_stream import ChatStreamReader
 from runcrate_core.protocol.sse import SSEDecoder
@@ -57,9 +57,9 @@ def steps(kind: str) -> dict[str, Callable[[], object]]:
             functools.partial(ChatStreamReader(idle_s=60, now=0.0).feed, now=0.0), events
         ),
         "LangChain's message of it": lambda: each(
-            StreamReader(LangChainReading(model="m")).read, chunks
+            StreamReader(LangChainContext(model="m")).read, chunks
         ),
-        "LlamaIndex's response of it": lambda: each(ChunkReader(LlamaIndexReading()).read, chunks),
+        "LlamaIndex's response of it": lambda: each(ChunkReader(LlamaIndexContext()).read, chunks),
     }
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from benchmarks.figures import OURS, UNITS, floor_of, growth_exponents, value_of
 from benchmarks.page import with_figures
 from benchmarks.plot import plot
+from benchmarks.whole_calls import with_whole_calls
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,6 +21,13 @@ FOLDER = Path(__file__).parent / "results"
 DOCUMENTS = Path(__file__).resolve().parent.parent / "docs"
 PLOT = DOCUMENTS / "images" / "performance.svg"
 PAGE = DOCUMENTS / "help" / "performance.md"
+
+
+def write_whole_calls(results: list[dict[str, Any]]) -> None:
+    """Write `whole_calls.json` and its tables of the documentation."""
+    data = json.dumps({"python": platform.python_version(), "results": results}, indent=1)
+    (FOLDER / "whole_calls.json").write_text(data + "\n")
+    PAGE.write_text(with_whole_calls(PAGE.read_text(), results))
 
 
 def write_report(results: list[dict[str, Any]], measured_at: datetime) -> None:

@@ -14,6 +14,7 @@ import logging
 import resource
 import subprocess
 import sys
+import threading
 import time
 import tracemalloc
 import warnings
@@ -22,7 +23,7 @@ from typing import Any
 
 # A script's own folder is on the path, the repository is not: it holds packages of the same name
 # as a peer's.
-from candidates import BY_NAME, HISTORIES, KEY, Candidate, question
+from candidates import BY_NAME, HISTORIES, KEY, Candidate, agent_history, question
 
 
 def measure(task: dict[str, Any]) -> dict[str, Any]:
@@ -39,6 +40,7 @@ def measure(task: dict[str, Any]) -> dict[str, Any]:
         "embed": embed,
         "events": events,
         "history": history,
+        "turn": turn,
     }[kind](BY_NAME[task["candidate"]], task)
 
 
@@ -86,11 +88,16 @@ def calls_of(function: Any) -> int:
         number += event in {"call", "c_call"}
 
     function()
+    gc.collect()
+    gc.disable()  # finalizers of earlier objects are no part of it
+    threading.setprofile(profile)
     sys.setprofile(profile)
     try:
         function()
     finally:
         sys.setprofile(None)
+        threading.setprofile(None)
+        gc.enable()
     return number
 
 
@@ -228,6 +235,17 @@ def history(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     return {"microseconds": (time.process_time() - begun) / times / length * 1e6}
 
 
+def turn(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
+    """Return the processor time of an agent's turn: 20 bound tools and 200 messages."""
+    subject, history = candidate.bind(made(candidate, task)), agent_history()  # type: ignore[misc]
+    if task.get("counted"):
+        return {"calls": calls_of(lambda: subject.invoke(history))}
+    begun = time.process_time()
+    for _ in range(task["times"]):
+        subject.invoke(history)
+    return {"microseconds": (time.process_time() - begun) / task["times"] * 1e6}
+
+
 def embed(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     """Return the processor time of a text, in microseconds."""
     if candidate.family == "langchain":
@@ -235,6 +253,8 @@ def embed(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
 
         model = RuncrateEmbeddings(model="embed-1", api_key=KEY, base_url=task["url"])
         texts = [f"text {number}" for number in range(task["times"])]
+        if task.get("counted"):
+            return {"calls": calls_of(lambda: model.embed_documents(texts)) / len(texts)}
         begun = time.process_time()
         model.embed_documents(texts)
     else:
@@ -242,6 +262,8 @@ def embed(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
 
         llama = RuncrateEmbedding(model_name="embed-1", api_key=KEY, base_url=task["url"])
         texts = [f"text {number}" for number in range(task["times"])]
+        if task.get("counted"):
+            return {"calls": calls_of(lambda: llama.get_text_embedding_batch(texts)) / len(texts)}
         begun = time.process_time()
         llama.get_text_embedding_batch(texts)
     return {"microseconds": (time.process_time() - begun) / task["times"] * 1e6}

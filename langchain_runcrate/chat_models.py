@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from inspect import signature
 from typing import TYPE_CHECKING, Any, Self
 
 from langchain_core.language_models import LanguageModelInput
@@ -274,8 +274,7 @@ class ChatRuncrate(BaseChatRuncrate):
         return to_wire(messages, self._wire_policy(kwargs.get("model"), self._tools_of(kwargs)))
 
     def _client_settings(self) -> ClientSettings:
-        settings = super()._client_settings()
-        return replace(settings, stream_idle_timeout=self.stream_idle_timeout)
+        return self._settings_with(stream_idle_timeout=self.stream_idle_timeout)
 
     # --- tools and structured answers ---
 
@@ -358,6 +357,11 @@ class ChatRuncrate(BaseChatRuncrate):
 
     def _instructing(self, instructions: str) -> Callable[[LanguageModelInput], list[BaseMessage]]:
         return lambda prompt: instructed(self._convert_input(prompt).to_messages(), instructions)
+
+
+# LangChain reads these for each call; without this attribute they would be computed for each.
+for _method in (ChatRuncrate._generate, ChatRuncrate._agenerate):  # noqa: SLF001 - of this module
+    _method.__signature__ = signature(_method)  # type: ignore[union-attr] # read by inspect
 
 
 def _token(piece: ChatGenerationChunk) -> dict[str, Any]:

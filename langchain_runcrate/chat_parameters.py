@@ -123,8 +123,8 @@ class ChatParameters(BaseModel):
 
     @property
     def _default_params(self) -> dict[str, Any]:
-        values = {name: getattr(self, name) for name in _PARAMETERS}
-        given = {name: value for name, value in values.items() if value not in (None, [])}
+        values = self.__dict__  # where Pydantic keeps the fields
+        given = {name: values[name] for name in _PARAMETERS if values[name] not in (None, [])}
         return {"model": self.model_name, **given, **self.model_kwargs}
 
     def _whole_request(

@@ -119,6 +119,9 @@ class RuncrateConnection(BaseModel):
         await self._lease.aclose()
 
     def _client_settings(self) -> ClientSettings:
+        return self._settings_with()
+
+    def _settings_with(self, **further: Any) -> ClientSettings:
         return ClientSettings(
             api_key=self._key(),
             base_url=self.api_base,
@@ -128,6 +131,7 @@ class RuncrateConnection(BaseModel):
             http_client=self.http_client,
             http_async_client=self.http_async_client,
             on_request=self.on_request,
+            **further,
         )
 
     def _key(self) -> SecretStr | None:

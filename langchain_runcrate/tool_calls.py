@@ -57,7 +57,7 @@ def read_calls(
         tools: The tools of the request, in the API's form.
         names: The names of the tools, as the program knows them.
     """
-    names = names or ToolNames()
+    names = ToolNames() if names is None else names
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
     for call in parse_tool_calls(
@@ -115,7 +115,7 @@ def wire_calls(
     ]
     known = {call["id"] for call in calls} | {call["id"] for call in message.invalid_tool_calls}
     calls += [call for call in _calls_in_content(message.content) if call["id"] not in known]
-    names = names or ToolNames()
+    names = ToolNames() if names is None else names
     for call in calls:
         call["function"]["name"] = names.to_wire(call["function"]["name"])
     return calls

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 ToolLike = Any  # a dict, a class, a function or a `BaseTool`
 
+_NO_NAMES: Final = ToolNames()
 _CHOICES: Final = {"any": "required", "auto": "auto", "none": "none", "required": "required"}
 
 
@@ -124,9 +125,9 @@ def _with_strict(inner: Mapping[str, Any], strict: bool | None) -> dict[str, Any
 
 def tool_names(tools: Sequence[Mapping[str, Any]] | None) -> ToolNames:
     """Return the names of a request's tools, to and from those that servers accept."""
-    return ToolNames(
-        name for tool in tools or () if isinstance(tool, dict) and (name := _name_of(tool))
-    )
+    if not tools:
+        return _NO_NAMES
+    return ToolNames(name for tool in tools if isinstance(tool, dict) and (name := _name_of(tool)))
 
 
 def with_wire_names(request: Mapping[str, Any], names: ToolNames) -> dict[str, Any]:

@@ -66,8 +66,8 @@ def _object(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
 def _first(values: Mapping[str, Any], *names: str) -> int | None:
     for name in names:
         value = values.get(name)
-        if isinstance(value, float) and value.is_integer():
-            return int(value)
-        if isinstance(value, int) and not isinstance(value, bool):
+        if type(value) is int:  # of JSON: a truth value is no number
             return value
+        if type(value) is float and value.is_integer():
+            return int(value)
     return None

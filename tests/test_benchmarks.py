@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
 
+from benchmarks.__main__ import Process
 from benchmarks.page import with_figures
 from benchmarks.plot import plot
 from benchmarks.report import FOLDER, PAGE, PLOT
+from benchmarks.whole_calls import COUNTED, PEER, with_whole_calls
+
+MOST_GROWTH = 1.05
 
 
 @pytest.fixture(scope="module")
@@ -26,3 +32,39 @@ def test_the_page_has_the_figures_of_the_results(results: list[dict[str, Any]]) 
 
 def test_the_plot_is_of_the_results(results: list[dict[str, Any]]) -> None:
     assert PLOT.read_text() == plot(results)
+
+
+def whole_calls() -> dict[str, Any]:
+    measured: dict[str, Any] = json.loads((FOLDER / "whole_calls.json").read_text())
+    return measured
+
+
+def test_the_page_has_the_figures_of_whole_calls() -> None:
+    page = PAGE.read_text()
+    assert with_whole_calls(page, whole_calls()["results"]) == page
+    assert "| LangChain call, beside a model on raw httpx |" in page
+
+
+@pytest.mark.skipif(
+    whole_calls()["python"].split(".")[:2] != [str(part) for part in sys.version_info[:2]],
+    reason="another version of Python makes other function calls",
+)
+def test_no_call_makes_more_function_calls_than_the_page_says() -> None:
+    """Fails when a count grows by more than 5 %: run `python -m benchmarks --calls` then."""
+    rows = whole_calls()["results"]
+    said = {(row["title"], row["candidate"]): row.get("calls") for row in rows}
+    folder = FOLDER.parent
+    grown = {}
+    with ExitStack() as stack:
+        server = stack.enter_context(Process(sys.executable, str(folder / "server.py")))
+        url = f"http://127.0.0.1:{int(server.read())}/v1"
+        worker = stack.enter_context(Process(sys.executable, str(folder / "worker.py")))
+        for title, names, task in COUNTED:
+            for name in names:
+                if name == PEER:
+                    continue
+                answer = worker.ask({"candidate": name, "url": url, "counted": True, **task})
+                limit = said[f"calls: {title}", name] * MOST_GROWTH
+                if answer["calls"] > limit:
+                    grown[title, name] = (answer["calls"], limit)
+    assert not grown

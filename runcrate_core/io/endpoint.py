@@ -62,6 +62,9 @@ class Method:
         self.__doc__ = make.__doc__
         self.__wrapped__ = make
 
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
     @functools.cached_property
     def _signature(self) -> inspect.Signature:
         signature = with_options(inspect.signature(self._make), self._make)
@@ -81,6 +84,11 @@ class Method:
             return run_tool(driver, make(*args, **kwargs))
 
         return self.dressed(method)
+
+    def kept(self, resource: SyncResource | AsyncResource, method: Callable[..., Any]) -> Any:
+        """Return what `dressed` does, kept by the resource: the next access finds it there."""
+        resource.__dict__[self._name] = dressed = self.dressed(method)
+        return dressed
 
     def dressed(self, method: Callable[..., Any]) -> Any:
         """Return a method that shows the name, documentation and signature of the function."""
@@ -130,7 +138,7 @@ class endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property`
             result: T = run(make(*args, **kwargs))
             return result
 
-        return self.dressed(method)  # type: ignore[no-any-return] # the same callable
+        return self.kept(resource, method)  # type: ignore[no-any-return] # the same callable
 
 
 class async_endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property`
@@ -154,4 +162,4 @@ class async_endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property
             result: T = await run(make(*args, **kwargs))
             return result
 
-        return self.dressed(method)  # type: ignore[no-any-return] # the same callable
+        return self.kept(resource, method)  # type: ignore[no-any-return] # the same callable

@@ -79,6 +79,40 @@ def failure_of(error: Exception) -> TransportFailure:
     return TransportFailure(reason, note)
 
 
+class _DefaultHeaders:
+    """The default headers of a client of ours, encoded once.
+
+    `Client.build_request` encodes and merges all headers for each request, for the sake of clients
+    with a base address, parameters and headers of their own. Ours have none of these.
+    """
+
+    headers: httpx.Headers
+
+    @functools.cached_property
+    def _default_pairs(self) -> list[tuple[bytes, bytes, bytes]]:
+        return [(name.lower(), name, value) for name, value in self.headers.raw]
+
+    def with_defaults(self, headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+        """Return the headers of a request in bytes, as `build_request` merges them."""
+        given = {_encoded_name(name): value.encode("ascii") for name, value in headers.items()}
+        pairs = [(name, value) for lower, name, value in self._default_pairs if lower not in given]
+        pairs.extend(given.items())
+        return pairs
+
+
+class _OwnClient(_DefaultHeaders, httpx.Client):
+    """A client that this package makes, with none of the user's settings in it."""
+
+
+class _OwnAsyncClient(_DefaultHeaders, httpx.AsyncClient):
+    """A client that this package makes, with none of the user's settings in it."""
+
+
+@functools.lru_cache(maxsize=256)
+def _encoded_name(name: str) -> bytes:
+    return name.encode("ascii")
+
+
 def new_client(*api_urls: str) -> httpx.Client:
     """Return an HTTP client with our limits, and the proxies and certificates of the environment.
 
@@ -92,7 +126,7 @@ def new_client(*api_urls: str) -> httpx.Client:
         pattern: None if proxy is None else _proxy_transport(httpx.HTTPTransport, pattern, proxy)
         for pattern, proxy in _proxies(api_urls).items()
     }
-    return httpx.Client(limits=LIMITS, verify=shared_tls(), trust_env=False, mounts=mounts)
+    return _OwnClient(limits=LIMITS, verify=shared_tls(), trust_env=False, mounts=mounts)
 
 
 def new_async_client(*api_urls: str) -> httpx.AsyncClient:
@@ -103,7 +137,7 @@ def new_async_client(*api_urls: str) -> httpx.AsyncClient:
         else _proxy_transport(httpx.AsyncHTTPTransport, pattern, proxy)
         for pattern, proxy in _proxies(api_urls).items()
     }
-    return httpx.AsyncClient(limits=LIMITS, verify=shared_tls(), trust_env=False, mounts=mounts)
+    return _OwnAsyncClient(limits=LIMITS, verify=shared_tls(), trust_env=False, mounts=mounts)
 
 
 def _proxies(api_urls: tuple[str, ...]) -> dict[str, str | None]:
@@ -173,17 +207,23 @@ def build_request(
     is_external = request.surface is Surface.EXTERNAL
     trace = ConnectionTrace(guard_of(request, config) if is_external else None, on_receive)
     extensions = {
-        "timeout": _timeout(client, request, config).as_dict(),
+        "timeout": {**_timeout_extension(time_limits(client, request, config))},
         "trace": trace.atrace if isinstance(client, httpx.AsyncClient) else trace.trace,
     }
     if is_external:
         return _external_request(request, config, content, extensions)
+    url, headers = _url(request, config), _headers(request, config)
+    if isinstance(client, _OwnClient | _OwnAsyncClient):
+        return httpx.Request(
+            request.method,
+            url,
+            headers=client.with_defaults(headers),
+            content=content,
+            cookies=client.cookies or None,
+            extensions=extensions,
+        )
     return client.build_request(
-        request.method,
-        _url(request, config),
-        headers=_headers(request, config),
-        content=content,
-        extensions=extensions,
+        request.method, url, headers=headers, content=content, extensions=extensions
     )
 
 
@@ -243,15 +283,31 @@ def time_limits(
     client: httpx.Client | httpx.AsyncClient, request: Request, config: Config
 ) -> Timeout:
     """Return the limits of one attempt: of the call, else the client, else its `http_client`."""
-    given = (Timeout.of(request.timeout) or Timeout()).over(config.timeout)
-    if client.timeout != _UNSET_TIMEOUT:
-        given = given.over(Timeout.of(client.timeout))
-    if request.read_timeout is ReadTimeout.STREAM:
+    own = client.timeout
+    return _limits(
+        Timeout.of(request.timeout),
+        config.timeout,
+        None if own == _UNSET_TIMEOUT else Timeout.of(own),
+        request.read_timeout,
+        config.stream_idle_timeout,
+    )
+
+
+@functools.lru_cache(maxsize=64)
+def _limits(
+    call: Timeout | None,
+    configured: Timeout | None,
+    own: Timeout | None,
+    kind: ReadTimeout,
+    stream_idle_timeout: float,
+) -> Timeout:
+    """Merge the limits of the three levels: few combinations occur in a program."""
+    given = (call or Timeout()).over(configured).over(own)
+    if kind is ReadTimeout.STREAM:
         # An idle limit of its own; the `http_client` may be stricter, as it is about every socket.
-        own = Timeout.of(client.timeout) if client.timeout != _UNSET_TIMEOUT else None
-        read = min(config.stream_idle_timeout, (own and own.read) or config.stream_idle_timeout)
+        read = min(stream_idle_timeout, (own and own.read) or stream_idle_timeout)
     else:
-        read = given.read or request.read_timeout.value
+        read = given.read or kind.value
     defaults = Timeout(
         connect=min(CONNECT_TIMEOUT_S, read),
         write=WRITE_TIMEOUT_S,
@@ -261,16 +317,15 @@ def time_limits(
     return replace(given, read=read).over(defaults)
 
 
-def _timeout(
-    client: httpx.Client | httpx.AsyncClient, request: Request, config: Config
-) -> httpx.Timeout:
-    limits = time_limits(client, request, config)
+@functools.lru_cache(maxsize=64)
+def _timeout_extension(limits: Timeout) -> dict[str, float | None]:
+    """Return limits as the HTTP library's extension; shared, so a request takes a copy."""
     return httpx.Timeout(
         finite(limits.read),
         connect=finite(limits.connect),
         write=finite(limits.write),
         pool=finite(limits.pool),
-    )
+    ).as_dict()
 
 
 def raw_pieces(response: httpx.Response) -> Iterator[bytes]:

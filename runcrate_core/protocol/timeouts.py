@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Final, Protocol
 
 # Unless a total is given: a response that is still arriving after so many times the silence that
@@ -11,6 +11,8 @@ from typing import Any, Final, Protocol
 TOTAL_PER_READ: Final = 3.0
 # Sockets refuse longer limits; nobody waits for three years.
 MAX_FINITE_S: Final = 1e8
+# The fields of a `Timeout`, in order.
+NAMES: Final = ("read", "connect", "write", "pool", "total")
 
 
 class TimeoutLike(Protocol):
@@ -69,11 +71,11 @@ class Timeout:
     total: float | None = None
 
     def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
+        for name in NAMES:
+            value = getattr(self, name)
             if value is not None and not _is_limit(value):
                 raise ValueError(
-                    f"`{field.name}` of a timeout must be a number of seconds above 0, not "
+                    f"`{name}` of a timeout must be a number of seconds above 0, not "
                     f"{value!r}. Nothing was sent."
                 )
 
@@ -107,8 +109,7 @@ class Timeout:
         if defaults is None:
             return self
         merged = (
-            getattr(defaults if getattr(self, field.name) is None else self, field.name)
-            for field in fields(self)
+            getattr(defaults if getattr(self, name) is None else self, name) for name in NAMES
         )
         return Timeout(*merged)
 

@@ -5,6 +5,7 @@ Servers refuse other names (OpenAI's pattern), and MCP servers and programs use 
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import re
 from collections.abc import Iterable
@@ -16,6 +17,7 @@ _NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _DIGEST_LENGTH: Final = 8
 
 
+@functools.lru_cache(maxsize=1024)
 def wire_tool_name(name: str) -> str:
     """Return a name that servers accept: the name itself where they accept it."""
     wire = _NOT_IN_NAMES.sub("_", name)

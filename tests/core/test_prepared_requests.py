@@ -1,0 +1,95 @@
+"""Requests of our own connections are those that the HTTP library would build."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import httpx
+import pytest
+
+from runcrate_core.config import resolve_config
+from runcrate_core.io.endpoint import SyncResource, endpoint
+from runcrate_core.io.httpx_adapter import (
+    build_request,
+    new_async_client,
+    new_client,
+    time_limits,
+)
+from runcrate_core.protocol.request import ReadTimeout, RetrySafety, Surface, json_request
+from runcrate_core.protocol.timeouts import Timeout
+
+ADDRESS = "http://127.0.0.1:9/v1"
+CONFIG = resolve_config(
+    api_key="rc_live_test",
+    inference_url=ADDRESS,
+    default_headers={"X-Team": "red", "Accept": "a/b"},
+)
+
+
+def request(**changes: Any) -> Any:
+    return json_request(
+        Surface.INFERENCE,
+        "POST",
+        "/chat/completions",
+        retry=RetrySafety.SAFE,
+        read_timeout=ReadTimeout.CHAT,
+        body={"model": "m"},
+        **changes,
+    )
+
+
+@pytest.mark.parametrize("headers", [None, {"User-Agent": "mine", "X-Team": "blue"}])
+@pytest.mark.parametrize("cookies", [{}, {"session": "s"}])
+@pytest.mark.parametrize("make", [new_client, new_async_client])
+def test_a_request_is_the_one_that_a_plain_client_builds(
+    make: Any, cookies: dict[str, str], headers: dict[str, str] | None
+) -> None:
+    wanted = request(headers=headers)
+    plain = httpx.Client(cookies=cookies)
+    own = make(ADDRESS)
+    own.cookies.update(cookies)
+    expected, built = (
+        build_request(client, wanted, CONFIG, wanted.content, lambda: None)
+        for client in (plain, own)
+    )
+    assert built.headers.raw == expected.headers.raw
+    assert (built.url, built.method) == (expected.url, expected.method)
+    assert built.content == expected.content
+    assert built.extensions["timeout"] == expected.extensions["timeout"]
+    plain.close()
+
+
+def test_requests_share_no_time_limits_that_one_could_change() -> None:
+    with new_client(ADDRESS) as client:
+        first, second = (
+            build_request(client, request(), CONFIG, b"", lambda: None) for _ in range(2)
+        )
+        first.extensions["timeout"]["read"] = 1
+        assert second.extensions["timeout"]["read"] == ReadTimeout.CHAT.value
+
+
+def test_limits_of_a_call_are_over_those_of_the_http_client() -> None:
+    with httpx.Client(timeout=httpx.Timeout(7, read=None)) as client:
+        for given in (30, 30.0, Timeout(read=30, write=30)):
+            limits = time_limits(client, request(timeout=given), CONFIG)
+            assert (limits.read, limits.write, limits.connect) == (30, 30, 7)
+        assert time_limits(client, request(), CONFIG).connect == 7
+
+
+def test_a_method_is_made_once_for_each_resource() -> None:
+    def plan(name: str) -> Any:
+        yield from ()
+        return name
+
+    class Things(SyncResource):
+        get = endpoint(plan)
+
+    class Driver:
+        @staticmethod
+        def run(running: Any) -> Any:
+            return running.gi_frame.f_locals["name"]
+
+    one, other = Things(Driver()), Things(Driver())  # type: ignore[arg-type]
+    assert one.get is one.get
+    assert one.get is not other.get
+    assert one.get("a") == "a"
