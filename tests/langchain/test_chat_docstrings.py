@@ -47,7 +47,7 @@ def test_examples_run(name, runcrate_emulator: Emulator, monkeypatch, tmp_path, 
     monkeypatch.setenv("RUNCRATE_API_KEY", runcrate_emulator.api_key)
     monkeypatch.setattr(chat_base, "_BUILTIN_PROVIDERS", dict(chat_base._BUILTIN_PROVIDERS))
     monkeypatch.chdir(tmp_path)
-    (tmp_path / "picture.png").write_bytes(downloads.picture())
+    (tmp_path / "image.png").write_bytes(downloads.picture())
     runcrate_emulator.on_chat = lambda request: (
         Reply.tool_calls(("GetPrice", {"gpu": "H100"})) if "H100" in request.prompt else None
     )
