@@ -58,6 +58,11 @@ class SshHost:
     was_running: bool = False
 
     @property
+    def mark(self) -> str:
+        """Value by which its processes are found: other emulators have instances of the same id."""
+        return f"{self.instance_id} {self.directory}"
+
+    @property
     def port(self) -> int:
         """The port on which it listens; 0 before it does."""
         return 0 if self.server is None else int(self.server.get_port())
@@ -289,7 +294,7 @@ def _end_processes(host: SshHost) -> None:
     for group in host.children:
         with contextlib.suppress(OSError):
             os.killpg(group, signal.SIGKILL)
-    mark = f"{INSTANCE_VARIABLE}={host.instance_id}".encode()
+    mark = f"{INSTANCE_VARIABLE}={host.mark}".encode()
     for entry in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
             if mark in entry.read_bytes().split(b"\0"):

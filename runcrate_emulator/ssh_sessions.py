@@ -185,5 +185,5 @@ def _environment(host: SshHost) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "SHELL": shutil.which("bash") or "/bin/sh",
         **host.variables,
-        INSTANCE_VARIABLE: host.instance_id,
+        INSTANCE_VARIABLE: host.mark,
     }

@@ -32,5 +32,5 @@ def test_the_demo_prints_what_the_readme_says() -> None:
         assert any(wanted.fullmatch(given) for given in printed), f"{line!r} in {ran.stdout}"
     assert "The A100 has 80 GB of memory" in ran.stdout
     assert "Answer:   The environment variable `RUNCRATE_API_KEY` holds the API key." in ran.stdout
-    assert "never launches a duplicate instance when a response is lost" in ran.stdout
+    assert "looks the instance up by name" in ran.stdout
     assert "Running now: nothing" in ran.stdout

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.utils import format_datetime
 from typing import Any
 
 import pytest
@@ -73,8 +74,10 @@ def test_what_can_be_rented_is_filtered(both: Any) -> None:
 
 
 def test_a_list_that_fails_while_looking_for_a_launch_is_asked_for_again(is_async: bool) -> None:
-    made = {"id": "i-1", "name": "n", "created_at": datetime.now(UTC).isoformat()}
-    script = Reply(end="no answer"), Reply(403, {"error": "no"}), Reply(json={"data": [made]})
+    now = datetime.now(UTC)
+    made = {"id": "i-1", "name": "n", "created_at": (now + timedelta(minutes=1)).isoformat()}
+    listed = Reply(json={"data": [made]}, headers={"Date": format_datetime(now, usegmt=True)})
+    script = Reply(end="no answer"), Reply(403, {"error": "no"}), listed
     with (
         ScriptedServer(*script) as server,
         Both(server.url, "rc_live_test", is_async=is_async) as both,
@@ -83,9 +86,14 @@ def test_a_list_that_fails_while_looking_for_a_launch_is_asked_for_again(is_asyn
 
 
 def test_of_two_new_machines_of_a_name_none_is_taken(is_async: bool) -> None:
-    machines = [{"id": "i-1", "name": "n"}, {"id": "i-2", "name": "n"}]
+    now = datetime.now(UTC)
+    made = {"name": "n", "created_at": (now + timedelta(minutes=1)).isoformat()}
+    listed = Reply(
+        json={"data": [{"id": "i-1", **made}, {"id": "i-2", **made}]},
+        headers={"Date": format_datetime(now, usegmt=True)},
+    )
     with (
-        ScriptedServer(Reply(end="no answer"), Reply(json={"data": machines})) as server,
+        ScriptedServer(Reply(end="no answer"), listed) as server,
         Both(server.url, "rc_live_test", is_async=is_async) as both,
     ):
         with pytest.raises(rc.AmbiguousLaunchError, match="for certain"):

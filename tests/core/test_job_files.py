@@ -165,10 +165,12 @@ def test_an_asynchronous_callback_is_refused(both: Any, project: Path) -> None:
 
 def test_archives_are_sent_as_they_are(cloud: Any, both: Any, tmp_path: Path) -> None:
     archive = tmp_path / "code.tar.gz"
-    archive.write_bytes(b"not looked into")
-    for source in (archive, b"not looked into"):
+    with tarfile.open(archive, "w:gz") as written:
+        written.addfile(tarfile.TarInfo("main.py"))
+    content = archive.read_bytes()
+    for source in (archive, content):
         upload = both("jobs.uploads.upload", source)
-        assert uploaded(cloud, upload) == b"not looked into"
+        assert uploaded(cloud, upload) == content
     assert archive.exists()
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import inspect
+import io
 import json
 import re
+import tarfile
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +20,15 @@ import runcrate_core as rc
 from runcrate_core.io import driver
 from tests.core.both_clients import KEY
 from tests.core.test_surfaces_agree import BLOCKING, METHODS
+
+
+def archive() -> bytes:
+    """Return a small .tar.gz archive."""
+    content = io.BytesIO()
+    with tarfile.open(fileobj=content, mode="w:gz") as written:
+        written.addfile(tarfile.TarInfo("main.py"))
+    return content.getvalue()
+
 
 # Arguments that an endpoint cannot do without; `{folder}` is a directory of the test.
 ARGUMENTS: dict[str, Any] = {
@@ -36,7 +47,7 @@ ARGUMENTS: dict[str, Any] = {
     ),
     "public_key": "ssh-ed25519 AAAA",
     "size_gb": 50,
-    "source": b"\x1f\x8b\x08\x00" + bytes(30),
+    "source": archive(),
     "spec": {"command": "true", "gpu_type": "A100", "max_runtime_minutes": 5},
     "target_usd": 100,
     "threshold_usd": 50,
