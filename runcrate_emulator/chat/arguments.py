@@ -30,6 +30,7 @@ _WHOLE_TEXT: Final = frozenset(
 )
 _MAX_TEXT: Final = 20_000  # characters in which literals are looked for
 _NAME: Final = stem("name")
+_REACH: Final = 80  # characters around a number that are looked at for it
 _NEAR: Final = 2
 """Words after a number among which its unit is looked for."""
 
@@ -142,8 +143,8 @@ class Arguments:
                 if not math.isfinite(value):
                     continue
                 number = int(value) if value.is_integer() else value
-                after = words(text[match.end() :])[:_NEAR]
-                before = words(text[: match.start()])[-1:]
+                after = words(text[match.end() : match.end() + _REACH])[:_NEAR]
+                before = words(text[max(match.start() - _REACH, 0) : match.start()])[-1:]
                 if not required and number in self._used:
                     continue
                 if unit & {stem(word) for word in (*after, *before)}:

@@ -75,15 +75,19 @@ def _fit(text: str, width: int, height: int) -> tuple[list[str], ImageFont.FreeT
 
 
 def _wrap(text: str, font: ImageFont.FreeTypeFont, width: int) -> list[str]:
-    lines = [""]
     longest = int(width / (font.size * _THIN_LETTER)) + 1
-    words = text.split()
-    for word in (w[at : at + longest] for w in words for at in range(0, len(w), longest)):
-        if font.getlength(f"{lines[-1]} {word}".strip()) <= width:
-            lines[-1] = f"{lines[-1]} {word}".strip()
+    words = (w[at : at + longest] for w in text.split() for at in range(0, len(w), longest))
+    space = font.getlength(" ")
+    lines, used = [""], 0.0
+    for word in words:
+        length = font.getlength(word)
+        if lines[-1] and used + space + length <= width:
+            lines[-1] = f"{lines[-1]} {word}"
+            used += space + length
             continue
-        per_line = max(int(width / max(font.getlength(word) / len(word), 1)), 1)
+        per_line = max(int(width / max(length / len(word), 1)), 1)
         lines += [word[at : at + per_line] for at in range(0, len(word), per_line)]
+        used = length if length <= width else font.getlength(lines[-1])
     return [line for line in lines if line] or [""]
 
 

@@ -19,6 +19,7 @@ CHARACTERS_PER_SECOND: Final = 15
 """Pace of an unhurried English speaker, spaces included, at speed 1."""
 
 _LEVEL: Final = 12_000  # of 32,767
+_FADE: Final = 240  # samples; 10 ms
 _MAX_REMEMBERED: Final = 1024
 _MARK: Final = "runcrate_emulator_speech"
 
@@ -111,10 +112,17 @@ def _silence(count: int) -> Samples:
     return array("h", bytes(2 * max(count, 0)))
 
 
-@lru_cache(maxsize=256)
 def _hum(length: int, pitch_hz: int) -> Samples:
-    """A hum that swells and fades like a syllable."""
-    swell, wave = math.pi / max(length, 1), math.tau * pitch_hz / SPEECH_RATE_HZ
-    return array(
-        "h", (int(_LEVEL * math.sin(swell * n) * math.sin(wave * n)) for n in range(length))
-    )
+    """A hum that fades in and out, so that words are apart."""
+    period = _period(pitch_hz)
+    samples = (period * (length // len(period) + 1))[:length]
+    for at in range(min(_FADE, length // 2)):
+        samples[at] = samples[at] * at // _FADE
+        samples[-1 - at] = samples[-1 - at] * at // _FADE
+    return samples
+
+
+@lru_cache(maxsize=64)
+def _period(pitch_hz: int) -> Samples:
+    length = round(SPEECH_RATE_HZ / pitch_hz)
+    return array("h", (int(_LEVEL * math.sin(math.tau * n / length)) for n in range(length)))
