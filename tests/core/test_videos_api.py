@@ -177,7 +177,7 @@ def test_a_job_whose_answer_was_lost_is_not_submitted_again(
 ) -> None:
     with ScriptedServer(lost) as server:
         with pytest.raises(
-            rc.AmbiguousLaunchError, match="not known whether it was received|was not sent again"
+            rc.AmbiguousLaunchError, match=r"not known whether it was received|was not sent again"
         ) as caught:
             run(
                 lambda client: client.videos.generate("x", model=VEO, path=tmp_path / "x.mp4"),
