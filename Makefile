@@ -31,7 +31,7 @@ demo: $(READY)  ## Run the three uses; on the emulator unless LIVE=1 and RUNCRAT
 
 .PHONY: test
 test: $(READY)  ## Run the tests, without network
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=15
 
 .PHONY: check
 check: $(READY)  ## Lint, check formatting and types

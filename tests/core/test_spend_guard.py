@@ -36,6 +36,7 @@ JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
 def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0,))
     monkeypatch.setattr(cleanup, "END_WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr(cleanup, "TERMINATING_WAITS_S", (0.0, 0.0))
 
 
 @pytest.fixture

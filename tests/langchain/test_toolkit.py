@@ -47,6 +47,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZBcGFDaGVja0tleUZvclRlc3RzT25seTAwM
 @pytest.fixture(autouse=True)
 def _quick_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1, 0.2))
+    monkeypatch.setattr(cleanup, "TERMINATING_WAITS_S", (0.1,))
 
 
 @pytest.fixture

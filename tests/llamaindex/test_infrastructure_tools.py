@@ -55,6 +55,7 @@ Turn = Callable[[list[ChatMessage]], list[tuple[str, dict[str, Any]]]]
 @pytest.fixture(autouse=True)
 def _quick_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1, 0.2))
+    monkeypatch.setattr(cleanup, "TERMINATING_WAITS_S", (0.1,))
 
 
 @pytest.fixture
