@@ -317,13 +317,27 @@ async def test_a_failure_of_the_ending_itself_is_said_asynchronously(
 # --- signals ---------------------------------------------------------------------------------
 
 
-def test_the_handler_of_before_is_put_back(client: Any, guard: Any) -> None:
-    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    assert before == [signal.SIG_DFL, signal.default_int_handler]
+@pytest.fixture
+def default_handlers() -> Iterator[list[Any]]:
+    """The handlers of a program in the foreground; a shell's background job ignores SIGINT."""
+    numbers = (signal.SIGTERM, signal.SIGINT)
+    inherited = [signal.getsignal(number) for number in numbers]
+    handlers = [signal.SIG_DFL, signal.default_int_handler]
+    for number, handler in zip(numbers, handlers, strict=True):
+        signal.signal(number, handler)
+    yield handlers
+    for number, handler in zip(numbers, inherited, strict=True):
+        signal.signal(number, handler)
+
+
+def test_the_handler_of_before_is_put_back(
+    client: Any, guard: Any, default_handlers: list[Any]
+) -> None:
     with rc.SpendSession(guard, client):
         during = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    assert not set(during) & set(before)
-    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+    assert not set(during) & set(default_handlers)
+    after = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    assert after == default_handlers
 
 
 def test_a_handler_of_the_program_stays(client: Any, guard: Any) -> None:
