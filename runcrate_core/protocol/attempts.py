@@ -1,4 +1,4 @@
-"""The attempts of one call: gate, send, judge, wait, send again."""
+"""The attempts of one call: wait for the rate limit, send, decide, wait, retry."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from runcrate_core.errors import ResponseFormatError
 from runcrate_core.protocol.error_mapping import (
     ErrorBody,
     error_of_failure,
@@ -60,7 +61,7 @@ class CallContext:
     Attributes:
         policy: The numbers of repeating.
         budget: Retry tokens.
-        gate: The rate-limit gate of the key, or `None` when it is switched off.
+        limiter: The rate limiter of the key, or `None` when it is switched off.
         on_request: The user's hook.
         secrets: Exact values that must not appear in an error.
     """
@@ -89,7 +90,11 @@ def attempt_call(call: Call[T], context: CallContext) -> Generator[Step, Any, T]
     answer = yield from attempts(call.request, context, send_once)
     if not isinstance(answer, Response):  # pragma: no cover - `send_once` opens nothing
         raise TypeError(answer)
-    return call.parse(answer)
+    try:
+        return call.parse(answer)
+    except ResponseFormatError as error:
+        # The frames of parsers hold the body, which may repeat the key.
+        raise error.with_traceback(None) from error.__cause__
 
 
 def attempts(

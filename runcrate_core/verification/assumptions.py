@@ -77,20 +77,7 @@ _INFRASTRUCTURE_PROBES: Final = frozenset(
 )
 
 
-def _free(
-    name: str,
-    topic: str,
-    source: str,
-    variants: tuple[str, ...],
-    expected: tuple[str, ...],
-    affects: str,
-    probe: str,
-    observe: Callable[[Exchanges], str | None],
-) -> Assumption:
-    return Assumption(name, topic, source, variants, expected, affects, Level.FREE, probe, observe)
-
-
-def _paid(
+def _probed(
     level: Level,
     name: str,
     topic: str,
@@ -111,7 +98,8 @@ def _settled(
 
 
 _FREE: Final = (
-    _free(
+    _probed(
+        Level.FREE,
         "infrastructure-host",
         "Infrastructure host",
         "official SDK 0.5.0: www.runcrate.ai; seed 003: runcrate.ai",
@@ -121,7 +109,8 @@ _FREE: Final = (
         "balance",
         seen.host("balance"),
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "inference-host",
         "Inference host",
         "seed 000",
@@ -131,7 +120,8 @@ _FREE: Final = (
         "models",
         seen.host("models"),
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "environment-parameter",
         "Environment as the query parameter `environment`",
         "official SDK 0.5.0; the CLI sends a header",
@@ -141,7 +131,8 @@ _FREE: Final = (
         "unknown_environment",
         seen.environment_parameter,
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "inference-error-envelope",
         "Error body of the inference API",
         "seed 000: message, type, code; seed 001: code, message, details",
@@ -151,7 +142,8 @@ _FREE: Final = (
         "chat_wrong_key",
         seen.inference_envelope,
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "infrastructure-error-envelope",
         "Error body of the infrastructure API",
         "seed 001, seed 003",
@@ -161,7 +153,8 @@ _FREE: Final = (
         "balance_wrong_key",
         seen.infrastructure_envelope,
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "error-code-casing",
         "Casing of error codes",
         "seed 001: lower case; CLI fixtures: upper case",
@@ -171,7 +164,8 @@ _FREE: Final = (
         "balance_wrong_key",
         seen.code_casing,
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "infrastructure-validation-status",
         "Status of an invalid infrastructure request",
         "seed 000 and TypeScript fixtures: 400; seed 003: 422",
@@ -181,7 +175,8 @@ _FREE: Final = (
         "instance_missing_field",
         seen.status_of("instance_missing_field"),
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "inference-validation-status",
         "Status of an invalid inference request",
         "seed 000: 400; seed 003: 422",
@@ -191,7 +186,8 @@ _FREE: Final = (
         "chat_missing_field",
         seen.status_of("chat_missing_field"),
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "wrong-key-inference",
         "Status for a wrong key, inference API",
         "seed 000",
@@ -201,7 +197,8 @@ _FREE: Final = (
         "chat_wrong_key",
         seen.status_of("chat_wrong_key"),
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "wrong-key-infrastructure",
         "Status for a wrong key, infrastructure API",
         "seed 003",
@@ -211,7 +208,8 @@ _FREE: Final = (
         "balance_wrong_key",
         seen.status_of("balance_wrong_key"),
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "unknown-id",
         "Status for an unknown instance",
         "seed 003",
@@ -221,7 +219,8 @@ _FREE: Final = (
         "instance_unknown_id",
         seen.status_of("instance_unknown_id"),
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "unknown-model",
         "Status for an unknown model",
         "the field's practice; no Runcrate source",
@@ -231,7 +230,8 @@ _FREE: Final = (
         "chat_unknown_model",
         seen.status_of("chat_unknown_model"),
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "inference-endpoints",
         "Embeddings and models are offered",
         "seed 001 names both; seed 000 lists neither",
@@ -241,7 +241,8 @@ _FREE: Final = (
         "embeddings_missing_field",
         seen.offered("models", "embeddings_missing_field"),
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "models-authentication",
         "Key for listing models",
         "seed 000: every endpoint; llm-runcrate: none",
@@ -251,7 +252,8 @@ _FREE: Final = (
         "models_wrong_key",
         seen.models_authentication,
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "model-ids",
         "Form of model ids",
         "seed 003, seed 004",
@@ -261,7 +263,8 @@ _FREE: Final = (
         "models",
         seen.model_id_style,
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "model-modalities",
         "Modalities of listed models",
         "llm-runcrate",
@@ -271,7 +274,8 @@ _FREE: Final = (
         "models",
         seen.model_modalities,
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "balance-case",
         "Field names of the balance",
         "reference page: camelCase; the rest of the API: snake_case",
@@ -281,7 +285,8 @@ _FREE: Final = (
         "balance",
         seen.field_case("balance", "creditsBalance", "credits_balance"),
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "transactions-case",
         "Field names of transactions",
         "reference page: camelCase; official SDK 0.5.0: snake_case",
@@ -291,7 +296,8 @@ _FREE: Final = (
         "transactions",
         seen.field_case("transactions", "createdAt", "created_at"),
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "instance-types-case",
         "Field names of instance types",
         "official SDK 0.5.0",
@@ -301,7 +307,8 @@ _FREE: Final = (
         "instance_types",
         seen.field_case("instance_types", "hourlyRate", "hourly_rate"),
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "list-envelope",
         "Form of infrastructure lists",
         "seed 001",
@@ -311,7 +318,8 @@ _FREE: Final = (
         "jobs",
         seen.list_envelope,
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "paging",
         "Field that reports further pages",
         "official SDK 0.5.0: hasMore, also has_more",
@@ -321,7 +329,8 @@ _FREE: Final = (
         "jobs",
         seen.cursor_meta,
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "bad-page",
         "A page size out of range",
         "official SDK 0.5.0: 1 to 100",
@@ -331,7 +340,8 @@ _FREE: Final = (
         "transactions_bad_page",
         seen.accepted("transactions_bad_page"),
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "auto-recharge-fields",
         "Field of the automatic recharge",
         "official SDK 0.5.0: target_usd; billing page: amount",
@@ -341,7 +351,8 @@ _FREE: Final = (
         "auto_recharge",
         seen.auto_recharge_fields,
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "usage-dates",
         "Dates of a usage query",
         "seed 003: days; the CLI: times",
@@ -351,7 +362,8 @@ _FREE: Final = (
         "usage_times",
         seen.usage_dates,
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "rate-limit-headers",
         "Rate-limit headers on every response",
         "seed 000 names them with status 429",
@@ -361,7 +373,8 @@ _FREE: Final = (
         "models",
         seen.rate_limit_headers,
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "rate-limit-reset",
         "Unit of `X-RateLimit-Reset`",
         "seed 000: unix time",
@@ -371,7 +384,8 @@ _FREE: Final = (
         "models",
         seen.rate_limit_reset,
     ),
-    _free(
+    _probed(
+        Level.FREE,
         "request-id",
         "Request id in a header",
         "no Runcrate source; the practice of gateways",
@@ -385,7 +399,7 @@ _FREE: Final = (
 
 _I = Level.INFERENCE
 _INFERENCE: Final = (
-    _paid(
+    _probed(
         _I,
         "chat-usage",
         "Usage of a complete chat response",
@@ -396,7 +410,7 @@ _INFERENCE: Final = (
         "chat",
         seen.chat_usage,
     ),
-    _paid(
+    _probed(
         _I,
         "chat-token-limit",
         "Finish reason at the token limit",
@@ -407,7 +421,7 @@ _INFERENCE: Final = (
         "chat",
         seen.chat_cut,
     ),
-    _paid(
+    _probed(
         _I,
         "message-fields",
         "Assistant messages with tool calls and no content",
@@ -418,7 +432,7 @@ _INFERENCE: Final = (
         "chat_tool_result",
         seen.accepted("chat_tool_result"),
     ),
-    _paid(
+    _probed(
         _I,
         "streaming-usage",
         "Usage at the end of a stream",
@@ -429,7 +443,7 @@ _INFERENCE: Final = (
         "chat_stream",
         seen.streaming_usage,
     ),
-    _paid(
+    _probed(
         _I,
         "stream-end",
         "End of a stream",
@@ -440,7 +454,7 @@ _INFERENCE: Final = (
         "chat_stream",
         seen.stream_end,
     ),
-    _paid(
+    _probed(
         _I,
         "tool-calls",
         "Forced tool call, complete",
@@ -451,7 +465,7 @@ _INFERENCE: Final = (
         "chat_tools",
         seen.tool_call,
     ),
-    _paid(
+    _probed(
         _I,
         "tool-calls-streamed",
         "Forced tool call, streamed",
@@ -462,7 +476,7 @@ _INFERENCE: Final = (
         "chat_tools_stream",
         seen.streamed_tool_call,
     ),
-    _paid(
+    _probed(
         _I,
         "reasoning-field",
         "Field of a model's reasoning",
@@ -473,7 +487,7 @@ _INFERENCE: Final = (
         "chat_reasoning",
         seen.reasoning_field,
     ),
-    _paid(
+    _probed(
         _I,
         "embedding-encoding",
         "Default encoding of vectors",
@@ -484,7 +498,7 @@ _INFERENCE: Final = (
         "embedding",
         seen.embedding_encoding("embedding"),
     ),
-    _paid(
+    _probed(
         _I,
         "embedding-base64",
         "Vectors as base64 on request",
@@ -495,7 +509,7 @@ _INFERENCE: Final = (
         "embedding_base64",
         seen.embedding_encoding("embedding_base64"),
     ),
-    _paid(
+    _probed(
         _I,
         "image-delivery",
         "Delivery of an image by default",
@@ -506,7 +520,7 @@ _INFERENCE: Final = (
         "image",
         seen.image_delivery,
     ),
-    _paid(
+    _probed(
         _I,
         "image-created",
         "Time of an image response",
@@ -517,7 +531,7 @@ _INFERENCE: Final = (
         "image",
         seen.image_created,
     ),
-    _paid(
+    _probed(
         _I,
         "speech-format",
         "Default format of speech",
@@ -528,7 +542,7 @@ _INFERENCE: Final = (
         "speech",
         seen.speech_format,
     ),
-    _paid(
+    _probed(
         _I,
         "speech-header",
         "Content type of speech",
@@ -540,7 +554,7 @@ _INFERENCE: Final = (
         seen.speech_header,
     ),
     *(
-        _paid(
+        _probed(
             _I,
             f"transcription-{kind}",
             f"Transcription with response_format `{kind}`",
@@ -557,7 +571,7 @@ _INFERENCE: Final = (
 
 _L = Level.LAUNCH
 _LAUNCH: Final = (
-    _paid(
+    _probed(
         _L,
         "env-vars-form",
         "Environment variables of an instance as an object",
@@ -568,7 +582,7 @@ _LAUNCH: Final = (
         "instance_with_variables",
         seen.environment_variables,
     ),
-    _paid(
+    _probed(
         _L,
         "create-status",
         "Status of a launch",
@@ -579,7 +593,7 @@ _LAUNCH: Final = (
         "instance_created",
         seen.launch_status,
     ),
-    _paid(
+    _probed(
         _L,
         "ssh-key-optional",
         "Launch without an SSH key",
@@ -590,7 +604,7 @@ _LAUNCH: Final = (
         "instance_created",
         seen.accepted("instance_created"),
     ),
-    _paid(
+    _probed(
         _L,
         "lifetime",
         "Lifetime in the launched instance",
@@ -601,7 +615,7 @@ _LAUNCH: Final = (
         "instance_created",
         seen.lifetime_kept,
     ),
-    _paid(
+    _probed(
         _L,
         "lookup-by-name",
         "Instance found by its name",
@@ -612,7 +626,7 @@ _LAUNCH: Final = (
         "instances_by_name",
         seen.found_by_name,
     ),
-    _paid(
+    _probed(
         _L,
         "instance-statuses",
         "Words for an instance's status",
@@ -623,7 +637,7 @@ _LAUNCH: Final = (
         "instance_status",
         seen.instance_status_words,
     ),
-    _paid(
+    _probed(
         _L,
         "update-limits",
         "Change of a running instance's lifetime",
@@ -634,7 +648,7 @@ _LAUNCH: Final = (
         "instance_updated",
         seen.accepted("instance_updated"),
     ),
-    _paid(
+    _probed(
         _L,
         "delete-status",
         "Status of a termination",

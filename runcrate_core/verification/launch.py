@@ -53,7 +53,7 @@ class Offer:
         """Return limits that allow this instance, once, and nothing else."""
         return SpendLimits(
             max_price_per_hour=self.price_per_hour,
-            max_gpus=max(self.gpu_count, 1),
+            max_gpus=self.gpu_count,
             max_runtime_minutes=MIN_RUNTIME_MINUTES,
             max_instances=1,
             max_total_usd=self.estimate_usd(),
@@ -70,14 +70,15 @@ def cheapest_offer(exchanges: Exchanges) -> Offer | None:
 
 
 def _offer(row: dict[str, Any]) -> Offer | None:
-    name, gpu, count = row.get("id"), row.get("gpu_type"), row.get("gpu_count")
+    name, gpu, count = row.get("id"), row.get("gpu_type"), row.get("gpu_count", 1)
     try:
         price = Decimal(str(row.get("hourly_rate")))
     except ArithmeticError:
         return None
     if not isinstance(name, str) or not isinstance(gpu, str) or not price.is_finite() or price <= 0:
         return None
-    return Offer(name, gpu, count if isinstance(count, int) else 1, price)
+    # Limits are about GPUs, so an instance type without one is not offered.
+    return Offer(name, gpu, count, price) if isinstance(count, int) and count > 0 else None
 
 
 def launch_probes(guard: SpendGuard, offer: Offer) -> Flow[Exchanges]:

@@ -1,4 +1,4 @@
-"""The rate-limit gate: alone, and under a thousand calls at once."""
+"""The rate limiter: alone, and under a thousand calls at once."""
 
 from __future__ import annotations
 

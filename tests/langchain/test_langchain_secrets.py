@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pytest
@@ -17,44 +14,9 @@ from langchain_runcrate import (
     RuncrateTranscriptionLoader,
 )
 from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
+from tests.key_in_frames import KEY, leaks
 
-KEY = "rc_live_test_of_frames"
 REFUSED = Reply(401, {"error": {"message": "no", "code": "unauthorized"}})
-
-
-def frames(error: BaseException) -> Iterator[tuple[str, str, Any]]:
-    """Yield every local of every frame of an error and of its causes, of files other than this."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        current = waiting.pop()
-        if current is None or id(current) in seen:
-            continue
-        seen.add(id(current))
-        waiting += [current.__cause__, current.__context__]
-        trace: TracebackType | None = current.__traceback__
-        while trace is not None:
-            code = trace.tb_frame.f_code
-            if code.co_filename != __file__:
-                for name, value in list(trace.tb_frame.f_locals.items()):
-                    yield f"{Path(code.co_filename).name}:{code.co_name}", name, value
-            trace = trace.tb_next
-
-
-def shows_key(value: Any) -> bool:
-    try:
-        return KEY in repr(value)
-    except Exception:  # noqa: BLE001 - objects half made have no representation
-        return False
-
-
-def leaks(error: BaseException) -> list[str]:
-    values = list(frames(error))
-    assert values
-    assert KEY not in "".join(traceback.format_exception(error))
-    return [f"{place} {name}" for place, name, value in values if shows_key(value)]
-
-
 CUT = stream_reply([*sse(text_chunk("a"), done=False)])
 WAYS: list[Any] = [
     ("invoke", REFUSED, lambda made: made(ChatRuncrate).invoke("x")),
@@ -80,7 +42,7 @@ def test_blocking_calls(reply: Reply, call: Any) -> None:
 
         with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
             call(made)
-    assert leaks(caught.value) == []
+    assert leaks(caught.value, __file__) == []
 
 
 async def test_asynchronous_calls() -> None:
@@ -91,7 +53,7 @@ async def test_asynchronous_calls() -> None:
         with pytest.raises(Exception) as streamed:  # noqa: PT011 - of any kind
             [_ async for _ in model.astream("x")]
         await model.aclose()
-    assert leaks(caught.value) == leaks(streamed.value) == []
+    assert leaks(caught.value, __file__) == leaks(streamed.value, __file__) == []
 
 
 @pytest.mark.parametrize(
@@ -104,7 +66,7 @@ async def test_asynchronous_calls() -> None:
 def test_a_wrong_set_up(wrong: dict[str, Any]) -> None:
     with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
         ChatRuncrate(**{"model": "m", "api_key": KEY, **wrong}).invoke("x")
-    assert leaks(caught.value) == []
+    assert leaks(caught.value, __file__) == []
 
 
 def test_a_loader(tmp_path: Path) -> None:
@@ -116,4 +78,4 @@ def test_a_loader(tmp_path: Path) -> None:
         )
         with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
             loader.load()
-    assert leaks(caught.value) == []
+    assert leaks(caught.value, __file__) == []

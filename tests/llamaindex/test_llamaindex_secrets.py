@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 import pytest
@@ -23,12 +21,12 @@ from llamaindex_runcrate import (
 )
 from runcrate_core import Runcrate
 from runcrate_emulator import Emulator
+from tests.key_in_frames import KEY, leaks
 from tests.llamaindex.conftest import CHAT_MODEL
 from tests.llamaindex.leftovers import LEFTOVERS
 
 pytestmark = LEFTOVERS
 
-KEY = "rc_live_test_of_frames"
 ASK = [ChatMessage(role="user", content="Hello")]
 
 
@@ -38,39 +36,10 @@ class Fact(BaseModel):
     text: str
 
 
-def frames(error: BaseException) -> Iterator[tuple[str, str, Any]]:
-    """Yield every local of every frame of an error and of its causes, in files of any package."""
-    seen: set[int] = set()
-    waiting: list[BaseException | None] = [error]
-    while waiting:
-        current = waiting.pop()
-        if current is None or id(current) in seen:
-            continue
-        seen.add(id(current))
-        waiting += [current.__cause__, current.__context__]
-        trace: TracebackType | None = current.__traceback__
-        while trace is not None:
-            code = trace.tb_frame.f_code
-            if code.co_filename != __file__:
-                for name, value in list(trace.tb_frame.f_locals.items()):
-                    yield f"{Path(code.co_filename).name}:{code.co_name}", name, value
-            trace = trace.tb_next
-
-
-def shows_key(value: Any) -> bool:
-    try:
-        return KEY in repr(value)
-    except Exception:  # noqa: BLE001 - objects half made have no representation
-        return False
-
-
 async def check(call: Callable[[], Any]) -> None:
     with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
         await run(call)
-    values = list(frames(caught.value))
-    assert values
-    assert [f"{place} {name}" for place, name, value in values if shows_key(value)] == []
-    assert KEY not in "".join(traceback.format_exception(caught.value))
+    assert leaks(caught.value, __file__) == []
 
 
 async def run(call: Callable[[], Any]) -> None:
