@@ -39,8 +39,6 @@ if TYPE_CHECKING:
     from langchain_core.messages import BaseMessage
     from langchain_core.outputs import ChatGenerationChunk, ChatResult
 
-    from langchain_runcrate.clients import ClientSettings
-
 register_blocks()
 register_class(__name__, "ChatRuncrate")
 
@@ -192,7 +190,7 @@ class ChatRuncrate(BaseChatRuncrate):
 
     @model_validator(mode="after")
     def _check_before_use(self) -> Self:
-        if not self._key():
+        if not self.api_key:
             # Says what is missing, if the address is one that needs a key. Nothing is sent.
             runcrate_core.Runcrate(inference_url=self.api_base)
         if self.streaming and (self.n or 1) > 1:
@@ -272,9 +270,6 @@ class ChatRuncrate(BaseChatRuncrate):
 
     def _wire(self, messages: list[BaseMessage], kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:
         return to_wire(messages, self._wire_policy(kwargs.get("model"), self._tools_of(kwargs)))
-
-    def _client_settings(self) -> ClientSettings:
-        return self._settings_with(stream_idle_timeout=self.stream_idle_timeout)
 
     # --- tools and structured answers ---
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import pickle
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from langchain_core.utils import secret_from_env
 from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, SecretStr, field_validator
 
-from langchain_runcrate.clients import ClientLease, ClientSettings
-from runcrate_core import RequestEvent, Timeout
+# Names load on first use: importing this package loads no HTTP client.
+import runcrate_core
+from runcrate_core import RequestEvent, Timeout, toolkit
 from runcrate_core.toolkit import inference_url_from_environment
 
 if TYPE_CHECKING:
     from runcrate_core import AsyncRuncrate, Runcrate
-    from runcrate_core.toolkit import TimeoutLike
+    from runcrate_core.toolkit import ClientLease, TimeoutLike
 
     # What the argument takes: seconds, `(connect, read)`, or an `httpx.Timeout` among others.
     TimeoutArgument = float | tuple[float | None, float | None] | Timeout | TimeoutLike | None
@@ -25,6 +26,39 @@ else:
 KEY_VARIABLE = "RUNCRATE_API_KEY"
 
 key_from_environment = secret_from_env(KEY_VARIABLE, default=None)
+
+
+class ClientSettings(NamedTuple):
+    """The fields that a model's clients are made from."""
+
+    api_key: SecretStr | str | None
+    inference_url: str
+    timeout: Any
+    max_retries: int
+    http_client: Any
+    http_async_client: Any
+    on_request: Callable[[RequestEvent], object] | None
+    default_headers: tuple[tuple[str, str], ...]
+    stream_idle_timeout: float | None
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.inference_url!r})"  # no key and no headers
+
+    def lease(self) -> ClientLease:
+        """Return a lease on the connections of the account, with these settings.
+
+        Raises:
+            ConfigurationError: They are not usable; nothing was sent.
+        """
+        options = self._asdict() | {"default_headers": dict(self.default_headers)}
+        http, async_http = options.pop("http_client"), options.pop("http_async_client")
+        if isinstance(self.api_key, str):  # text was assigned to the attribute
+            options["api_key"] = SecretStr(self.api_key)  # shown in no frame of a failing call
+        client = runcrate_core.Runcrate(**options, http_client=http)
+        if http is None and async_http is None:
+            return toolkit.ClientLease(client, settings=self)
+        async_client = runcrate_core.AsyncRuncrate(**options, http_client=async_http)
+        return toolkit.ClientLease(client, async_client, settings=self)
 
 
 class RuncrateConnection(BaseModel):
@@ -75,7 +109,7 @@ class RuncrateConnection(BaseModel):
     Not part of a pickle. See `runcrate_core.hooks.opentelemetry`.
     """
 
-    _lease: ClientLease = PrivateAttr(default_factory=ClientLease)
+    _lease: Any = PrivateAttr(default=None)  # a `ClientLease`, from the first call on
 
     def model_post_init(self, context: Any, /) -> None:
         """Let LangChain's base classes have their turn, which private fields would take."""
@@ -112,38 +146,47 @@ class RuncrateConnection(BaseModel):
 
         The object stays usable: its next call opens new ones.
         """
-        self._lease.close()
+        if (pool := self._given_up()) is not None:
+            pool.close_unused()
 
     async def aclose(self) -> None:
         """Close the connections of the running event loop as well; see `close`."""
-        await self._lease.aclose()
+        if (pool := self._given_up()) is not None:
+            await pool.aclose_unused()
+
+    def _given_up(self) -> Any:
+        lease, self._lease = self._lease, None
+        return None if lease is None else lease.pool
 
     def _client_settings(self) -> ClientSettings:
-        return self._settings_with()
-
-    def _settings_with(self, **further: Any) -> ClientSettings:
+        values = self.__dict__  # where Pydantic keeps the fields
+        headers = values["default_headers"]
         return ClientSettings(
-            api_key=self._key(),
-            base_url=self.api_base,
-            timeout=cast("float | Timeout | None", self.request_timeout),
-            max_retries=self.max_retries,
-            default_headers=tuple((self.default_headers or {}).items()),
-            http_client=self.http_client,
-            http_async_client=self.http_async_client,
-            on_request=self.on_request,
-            **further,
+            values["api_key"],
+            values["api_base"],
+            values["request_timeout"],
+            values["max_retries"],
+            values["http_client"],
+            values["http_async_client"],
+            values["on_request"],
+            tuple(headers.items()) if headers else (),
+            values.get("stream_idle_timeout", 120.0),
         )
 
-    def _key(self) -> SecretStr | None:
-        if isinstance(self.api_key, str):
-            return SecretStr(self.api_key)  # text was assigned to the attribute
-        return self.api_key
+    def _clients(self) -> Any:
+        """Return clients with the present settings of the object, which may have changed."""
+        lease, settings = self._lease, self._client_settings()
+        if lease is None or lease.settings != settings:
+            self._lease = lease = settings.lease()
+        return lease
 
     def _sync_client(self) -> Runcrate:
-        return self._lease.sync(self._client_settings())
+        client: Runcrate = self._clients().sync
+        return client
 
     def _async_client(self) -> AsyncRuncrate:
-        return self._lease.async_(self._client_settings())
+        client: AsyncRuncrate = self._clients().async_
+        return client
 
     def __getstate__(self) -> dict[Any, Any]:
         if self.http_client is not None or self.http_async_client is not None:
@@ -154,7 +197,8 @@ class RuncrateConnection(BaseModel):
         state = super().__getstate__()
         fields = {**state["__dict__"], "api_key": None, "default_headers": None, "on_request": None}
         fields.pop("_serialized", None)  # LangChain's cache, created again when needed
-        return {**state, "__dict__": fields}
+        private = {**(state["__pydantic_private__"] or {}), "_lease": None}
+        return {**state, "__dict__": fields, "__pydantic_private__": private}
 
     def __setstate__(self, state: dict[Any, Any]) -> None:
         super().__setstate__(state)
@@ -163,7 +207,7 @@ class RuncrateConnection(BaseModel):
     def __copy__(self) -> Self:
         # A copy may be given another key: it holds clients of its own.
         copied = super().__copy__()
-        copied._lease = ClientLease()  # noqa: SLF001 - of this class
+        copied._lease = None  # noqa: SLF001 - of this class
         return copied
 
     def __deepcopy__(self, memo: dict[int, Any] | None = None) -> Self:

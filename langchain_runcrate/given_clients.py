@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pydantic import Field, PrivateAttr
 
 from langchain_runcrate.connection import RuncrateConnection
 from runcrate_core.toolkit import SyncAsyncClients
-
-if TYPE_CHECKING:
-    from runcrate_core import AsyncRuncrate, Runcrate
 
 
 class GivenClients(RuncrateConnection):
@@ -45,8 +42,5 @@ class GivenClients(RuncrateConnection):
         if self._given is not None:
             await self._given.aclose()
 
-    def _sync_client(self) -> Runcrate:
-        return super()._sync_client() if self._given is None else self._given.sync
-
-    def _async_client(self) -> AsyncRuncrate:
-        return super()._async_client() if self._given is None else self._given.async_
+    def _clients(self) -> Any:
+        return super()._clients() if self._given is None else self._given

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
+import copy
 import pickle
-import threading
-import weakref
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final, Self
 
@@ -24,6 +23,7 @@ from runcrate_core import Timeout, toolkit
 
 if TYPE_CHECKING:
     from runcrate_core import AsyncRuncrate, Runcrate
+    from runcrate_core.toolkit import ClientLease, SyncAsyncClients
 
 # Arguments that are removed from the object when its clients have been made from them.
 _REMOVED: Final = ("api_key", "default_headers", "client", "async_client")
@@ -37,108 +37,6 @@ _SETTINGS: Final = {
     "stream_idle_timeout": "stream_idle_timeout",
 }
 _CONNECTION: Final = frozenset({*_SETTINGS, "client", "async_client"})
-
-
-class Clients:
-    """A component's hold on its clients.
-
-    Copies of a component use the same connections, each with a hold of its own: the connections
-    are closed when the last hold is.
-
-    Args:
-        client: A client of either kind, or the pair itself.
-        async_client: An asynchronous client, next to a blocking one.
-        are_own: They were made for the component, and are closed with it.
-    """
-
-    def __init__(self, client: Any, async_client: Any = None, *, are_own: bool = False) -> None:
-        is_pair = isinstance(client, toolkit.SyncAsyncClients)
-        self.pair = client if is_pair else toolkit.SyncAsyncClients(client, async_client)
-        self._are_own = are_own
-        self._closed = False
-        self._group = _Group()
-        self._group.join(self)
-
-    def shared(self, pair: Any = None) -> Clients:
-        """Return another hold on the same connections.
-
-        Args:
-            pair: Clients with other settings that share the connections.
-        """
-        other = Clients(pair or self.pair, are_own=self._are_own)
-        other._closed = self._closed
-        other._group = self._group
-        self._group.join(other)
-        return other
-
-    def changed(self, **settings: Any) -> Clients:
-        """Return a hold on clients with other settings; see `SyncAsyncClients.changed`."""
-        pair = self.pair.changed(**settings)
-        if settings.keys().isdisjoint({"api_key", "inference_url"}):
-            return self.shared(pair)
-        return Clients(pair, are_own=True)
-
-    def require_open(self) -> None:
-        """Raise where this hold was closed.
-
-        Raises:
-            ConfigurationError: It was.
-        """
-        if self._closed and self._are_own:
-            raise runcrate_core.ConfigurationError(
-                "The connections of this object are closed. Nothing was sent. Make a new object."
-            )
-
-    def close(self) -> None:
-        """Give the blocking client up, and close it where this was the last hold on its own."""
-        self._closed = True
-        for pair in self._group.leave(self):
-            pair.close()
-            if self._are_own:
-                pair.sync.close()
-
-    async def aclose(self) -> None:
-        """Give both clients up, and close them where this was the last hold on its own."""
-        self._closed = True
-        for pair in self._group.leave(self):
-            pair.close()
-            if self._are_own:
-                pair.sync.close()
-            await pair.aclose()
-
-    def __copy__(self) -> Clients:
-        return self.shared()
-
-    def __deepcopy__(self, memo: dict[int, Any]) -> Clients:
-        return self.shared()
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return _unpickled, (self.pair, self._are_own)
-
-
-class _Group:
-    """The holds on the same connections."""
-
-    def __init__(self) -> None:
-        self._holds: weakref.WeakSet[Clients] = weakref.WeakSet()
-        self._pairs: list[Any] = []
-        self._lock = threading.Lock()
-
-    def join(self, hold: Clients) -> None:
-        with self._lock:
-            self._holds.add(hold)
-            if hold.pair not in self._pairs:
-                self._pairs.append(hold.pair)
-
-    def leave(self, hold: Clients) -> list[Any]:
-        """Remove a hold, and return the pairs to close: all of them after the last hold."""
-        with self._lock:
-            self._holds.discard(hold)
-            return [] if self._holds else self._pairs
-
-
-def _unpickled(pair: Any, are_own: bool) -> Clients:  # noqa: FBT001 - made by `__reduce__`
-    return Clients(pair, are_own=are_own)
 
 
 class Connected(BaseComponent):
@@ -204,7 +102,7 @@ class Connected(BaseComponent):
         description="An `AsyncRuncrate` next to `client`; its twin otherwise.",
     )
 
-    _clients: Clients = PrivateAttr()
+    _clients: ClientLease | SyncAsyncClients = PrivateAttr()
 
     @field_validator("timeout", mode="before")
     @classmethod
@@ -226,17 +124,18 @@ class Connected(BaseComponent):
         for name in _REMOVED:
             self.__dict__[name] = None
         client, async_client = given["client"], given["async_client"]
-        if isinstance(client, Clients):
-            self._clients = client
-        elif client is None and async_client is None:
-            self._clients = Clients(runcrate_core.Runcrate(**self._settings(given)), are_own=True)
+        if client is None and async_client is None:
+            client = runcrate_core.Runcrate(**self._settings(given))
+            self._clients = toolkit.ClientLease(client)
+        elif isinstance(client, toolkit.ClientLease | toolkit.SyncAsyncClients):
+            self._clients = client  # of a pickle
         else:
-            self._clients = Clients(client, async_client)
+            self._clients = toolkit.SyncAsyncClients(client, async_client)
 
     def _settings(self, given: dict[str, Any]) -> dict[str, Any]:
         key = given["api_key"]
         settings: dict[str, Any] = {
-            "api_key": key.get_secret_value() if isinstance(key, SecretStr) else key,
+            "api_key": SecretStr(key) if isinstance(key, str) else key,
             "inference_url": self.api_base,
             "default_headers": given["default_headers"],
             "max_retries": self.max_retries,
@@ -251,8 +150,7 @@ class Connected(BaseComponent):
         Raises:
             ConfigurationError: Only an `async_client` was given, with connections of its own.
         """
-        self._clients.require_open()
-        return self._clients.pair.sync
+        return self._clients.sync
 
     @property
     def _async_client(self) -> AsyncRuncrate:
@@ -261,12 +159,12 @@ class Connected(BaseComponent):
         Raises:
             ConfigurationError: Only a `client` was given, with connections of its own.
         """
-        return self._clients.pair.async_
+        return self._clients.async_
 
-    def _changed_clients(self, changes: Mapping[str, Any]) -> Clients:
+    def _changed_clients(self, changes: Mapping[str, Any]) -> ClientLease | SyncAsyncClients:
         """Return the clients with other values of connection fields."""
         if not changes.keys().isdisjoint({"client", "async_client"}):
-            return Clients(changes.get("client"), changes.get("async_client"))
+            return toolkit.SyncAsyncClients(changes.get("client"), changes.get("async_client"))
         settings = {_SETTINGS[name]: value for name, value in changes.items()}
         account = {
             name: settings[name] for name in ("api_key", "inference_url") if name in settings
@@ -303,7 +201,7 @@ class Connected(BaseComponent):
         else:
             super().__setattr__(name, value)
 
-    def _connect(self, clients: Clients, changes: Mapping[str, Any]) -> None:
+    def _connect(self, clients: ClientLease | SyncAsyncClients, changes: Mapping[str, Any]) -> None:
         self._clients = clients
         for name, value in changes.items():
             if name not in _REMOVED:
@@ -311,7 +209,7 @@ class Connected(BaseComponent):
 
     def __copy__(self) -> Self:
         copied = super().__copy__()
-        copied._clients = self._clients.shared()  # noqa: SLF001 - of this class
+        copied._clients = copy.copy(self._clients)  # noqa: SLF001 - of this class
         return copied
 
     def __getstate__(self) -> dict[str, Any]:
@@ -325,7 +223,9 @@ class Connected(BaseComponent):
         type(self).__init__(self, **(state["__dict__"] | {"client": clients}))
 
     def close(self) -> None:
-        """Close the connections of blocking calls, unless a copy uses them; refuse further calls.
+        """Close the connections of blocking calls, unless others use them; refuse further calls.
+
+        Objects with the same key and URL share their connections, copies or not.
 
         Clients that were given are left alone, here as in `aclose`.
         """

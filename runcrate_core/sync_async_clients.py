@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import threading
 from dataclasses import fields
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from runcrate_core.client import AsyncRuncrate, Runcrate
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.driver import AsyncDriver, SyncDriver
 from runcrate_core.io.transport import AsyncHttp, SyncHttp
+from runcrate_core.protocol.fork_safety import start_again_after_fork
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from runcrate_core.client_pool import ClientLease
 
 
 class SyncAsyncClients:
@@ -36,10 +42,18 @@ class SyncAsyncClients:
         self._async_client = async_client
         self._twin: Runcrate | None = None
         self._async_twin: AsyncRuncrate | None = None
+        self.start_again()
+        start_again_after_fork(self)
+
+    def start_again(self) -> None:
+        """Make a new lock, as in a child process, where the parent's may stay locked for good."""
         self._lock = threading.Lock()
 
-    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+    def __copy__(self) -> Self:
         return self  # connections are there to be shared
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Self:
+        return self
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Pickle the clients that were given; the others are made again."""
@@ -78,48 +92,64 @@ class SyncAsyncClients:
                 self._async_twin._driver = AsyncDriver(driver.config, AsyncHttp(), driver.context)  # noqa: SLF001 - made as `with_options` does
             return self._async_twin
 
-    def changed(self, **settings: Any) -> SyncAsyncClients:
-        """Return a pair with other settings.
+    def changed(self, **settings: Any) -> SyncAsyncClients | ClientLease:
+        """Return clients with other settings.
 
-        It shares the connections of this one, unless the key or the URL changes: then it has its
-        own, and its own view of the key's rate limit. An `http_client` of the user's stays in use.
+        They share the connections of these, unless the key or the URL changes: then they are of
+        the pool of that account. An `http_client` of the user's stays in use.
 
         Args:
             settings: `api_key`, `inference_url`, or options of `Runcrate.with_options`. A key or
                 URL of `None` is read from the environment.
 
         Raises:
-            ConfigurationError: A value is not usable. The pair is not changed.
+            ConfigurationError: A value is not usable. The clients are not changed.
         """
-        return SyncAsyncClients(
-            _changed(self._client, settings), _changed(self._async_client, settings)
-        )
+        changed = (changed_client(it, settings) for it in (self._client, self._async_client))
+        if not changes_account(settings):
+            return SyncAsyncClients(*changed)
+        from runcrate_core.client_pool import ClientLease  # noqa: PLC0415 - it holds such pairs
 
-    def close(self) -> None:
-        """Close the blocking client, if it was made here."""
+        return ClientLease(*changed)
+
+    def close(self, *, given: bool = False) -> None:
+        """Close the blocking client, if it was made here.
+
+        Args:
+            given: A client that was given is closed too.
+        """
         with self._lock:
             self._twin = None  # its connections are closed when no call uses them any more
-        if self._default is not None:
-            self._default.close()
+        client = self._client if given else self._default
+        if client is not None:
+            client.close()
 
-    async def aclose(self) -> None:
-        """Close the clients that were made here."""
-        self.close()
+    async def aclose(self, *, given: bool = False) -> None:
+        """Close the clients that were made here; see `close`."""
+        self.close(given=given)
         with self._lock:
             twin, self._async_twin = self._async_twin, None
-        if twin is not None:
-            await twin.aclose()
+        client = self._async_client if given else None
+        for one in (client, twin):
+            if one is not None:
+                await one.aclose()
 
 
-def _changed(client: Any, settings: dict[str, Any]) -> Any:
+def changes_account(settings: Mapping[str, Any]) -> bool:
+    """Return whether settings are of another account, which has connections of its own."""
+    return not settings.keys().isdisjoint({"api_key", "inference_url"})
+
+
+def changed_client(client: Any, settings: Mapping[str, Any]) -> Any:
+    """Return a client of the same kind with other settings; see `SyncAsyncClients.changed`."""
     if client is None:
         return None
-    if settings.keys().isdisjoint({"api_key", "inference_url"}):
+    if not changes_account(settings):
         return client.with_options(**settings)
     config, http = client._driver.config, client._driver.http  # noqa: SLF001 - of this package
     kept = {field.name: getattr(config, field.name) for field in fields(config)}
     kept["default_headers"] = dict(config.default_headers)
-    return type(client)(**(kept | settings), http_client=http.given)
+    return type(client)(**{**kept, **settings}, http_client=http.given)
 
 
 def _driver(client: Any, missing: str) -> Any:

@@ -16,6 +16,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "agent_tools.toolbox": ("AgentToolbox",),
         "agent_tools.toolkit_mixin": ("ToolkitMixin",),
         "api.embeddings": ("embeddable_texts",),
+        "client_pool": ("ClientLease",),
         "config": ("inference_url_from_environment",),
         "construct": ("construct",),
         "io.map_ordered": ("map_ordered",),

@@ -19,6 +19,9 @@ from runcrate_core.agent_tools.toolkit_mixin import (
 from runcrate_core.api.embeddings import (
     embeddable_texts as embeddable_texts,
 )
+from runcrate_core.client_pool import (
+    ClientLease as ClientLease,
+)
 from runcrate_core.config import (
     inference_url_from_environment as inference_url_from_environment,
 )

@@ -22,9 +22,9 @@ from langchain_core.load import dumpd, dumps, load
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from pydantic import SecretStr
 
-from langchain_runcrate import ChatRuncrate, RuncrateEmbeddings, clients
-from langchain_runcrate.clients import ClientLease, ClientSettings
-from runcrate_core import ConfigurationError
+from langchain_runcrate import ChatRuncrate, RuncrateEmbeddings
+from runcrate_core import ConfigurationError, Runcrate, client_pool
+from runcrate_core.toolkit import ClientLease
 from tests.core.scripted_server import Reply, ScriptedServer
 from tests.langchain.chat_service import KEY, MODEL, chat, completion, streamed, whole
 
@@ -32,18 +32,18 @@ SECRET = "rc_live_secret_value"
 HEADERS = {"X-Gateway-Token": "gateway_secret_value"}
 
 
-def settings(**changes: Any) -> ClientSettings:
-    return ClientSettings(**{"api_key": KEY, "base_url": "http://127.0.0.1:9/v1", **changes})
+def lease(key: str = KEY, **options: Any) -> ClientLease:
+    return ClientLease(Runcrate(key, inference_url="http://127.0.0.1:9/v1", **options))
 
 
-def test_equal_settings_share_one_client():
-    one, two, other = ClientLease(), ClientLease(), ClientLease()
-    shared = one.sync(settings())._driver.http
-    assert two.sync(settings())._driver.http is shared
-    assert two.sync(settings(timeout=5.0, max_retries=0))._driver.http is shared
-    assert other.sync(settings(api_key="rc_live_other"))._driver.http is not shared
-    aio = one.async_(settings())._driver.http
-    assert two.async_(settings())._driver.http is aio
+def test_equal_accounts_share_one_client():
+    one, two, other = lease(), lease(timeout=5.0, max_retries=0), lease("rc_live_other")
+    shared = one.sync._driver.http
+    assert two.sync._driver.http is shared
+    assert two.sync._driver.config.max_retries == 0
+    assert other.sync._driver.http is not shared
+    assert two.async_._driver.http is one.async_._driver.http
+    assert two.async_._driver.context.limiter is one.sync._driver.context.limiter
 
 
 def test_models_that_differ_otherwise_share_connections():
@@ -90,7 +90,8 @@ def test_a_forgotten_model_closes_its_connections():
         chat(server).invoke("Hi")
         gc.collect()
         assert closed(server)
-    assert not [key for key in clients._pools if server.url in key[1]]
+    accounts = list(client_pool._registry._pools)
+    assert not [known for known in accounts if server.url in known.inference_url]
 
 
 def closed(server: ScriptedServer) -> bool:

@@ -11,10 +11,11 @@ from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.messages import content as standard
 
 from langchain_runcrate import content_blocks
-from langchain_runcrate.clients import ClientLease
 from langchain_runcrate.responses import ResponseContext, chat_result
 from langchain_runcrate.serialization import register_class
 from langchain_runcrate.streaming import StreamReader
+from runcrate_core import Runcrate
+from runcrate_core.toolkit import ClientLease
 from tests.core.scripted_server import ScriptedServer
 from tests.langchain.chat_service import chat, chunk, completion, stream, streamed, whole
 
@@ -127,9 +128,10 @@ def test_parts_of_other_kinds_stay_as_they_are():
 
 
 def test_leases_are_all_alike():
-    assert ClientLease() == ClientLease()
-    assert hash(ClientLease()) == hash(ClientLease())
-    assert ClientLease() != "lease"
+    one, other = (ClientLease(Runcrate(key)) for key in ("rc_live_test", "rc_live_other"))
+    assert one == other == None  # noqa: E711 - models are equal before they have one, too
+    assert hash(one) == hash(other)
+    assert one != "lease"
 
 
 @pytest.mark.parametrize(

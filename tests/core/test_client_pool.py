@@ -1,0 +1,146 @@
+"""Pools of clients: shared by account, open as long as anyone uses them, closed after the last."""
+
+from __future__ import annotations
+
+import copy
+import gc
+import pickle
+from typing import Any
+
+import httpx
+import pytest
+
+import runcrate_core as rc
+import runcrate_core.toolkit as rt
+from runcrate_core import client_pool
+from tests.core.scripted_server import Reply, ScriptedServer
+
+KEY = "rc_live_test"
+OK = Reply(json={"data": []})
+
+
+def lease(url: str = "http://127.0.0.1:9", **options: Any) -> rt.ClientLease:
+    options = {"api_key": KEY, "inference_url": f"{url}/v1", **options}
+    return rt.ClientLease(rc.Runcrate(**options))
+
+
+def is_closed(client: rc.Runcrate) -> bool:
+    try:
+        client.models.list()
+    except rc.ConfigurationError:
+        return True
+    return False
+
+
+def test_leases_of_an_account_share_connections_budget_and_rate_limit() -> None:
+    with ScriptedServer(OK) as server:
+        one, two = lease(server.url), lease(server.url, max_retries=0)
+        assert one.sync is one.sync
+        for client in (one.sync, two.sync):
+            client.models.list()
+        assert server.connections == 1
+    contexts = [it._driver.context for it in (one.sync, two.sync, one.async_, two.async_)]
+    assert len({id(context.budget) for context in contexts}) == 1
+    assert len({id(context.limiter) for context in contexts}) == 1
+    assert [context.policy.max_retries for context in contexts] == [3, 0, 3, 0]
+
+
+@pytest.mark.parametrize(
+    "other", [{"api_key": "rc_live_other"}, {"inference_url": "http://127.0.0.1:8/v1"}]
+)
+def test_other_accounts_have_connections_of_their_own(other: dict[str, Any]) -> None:
+    one = lease()
+    for two in (lease(**other), one.changed(**other)):
+        assert two.sync._driver.http is not one.sync._driver.http
+    changed = one.changed(max_retries=7)
+    assert changed.sync._driver.http is one.sync._driver.http
+    assert changed.sync._driver.config.max_retries == 7
+
+
+def test_an_unused_lease_keeps_the_connections_open() -> None:
+    with ScriptedServer(OK) as server:
+        one, unused = lease(server.url), lease(server.url)
+        one.close()
+        unused.sync.models.list()
+        client = unused.sync
+        unused.close()
+        assert is_closed(client)
+        with pytest.raises(rc.ConfigurationError, match="Make a new object"):
+            _ = one.sync
+        assert not is_closed(lease(server.url).sync)
+
+
+async def test_the_last_one_closes_both_kinds() -> None:
+    with ScriptedServer(OK, OK) as server:
+        one = lease(server.url)
+        two = copy.copy(one)
+        client = one.async_
+        await client.models.list()
+        one.close()
+        await one.aclose()
+        await client.models.list()
+        await two.aclose()
+        with pytest.raises(rc.ConfigurationError, match="closed"):
+            await client.models.list()
+
+
+def test_a_closed_lease_is_copied_closed() -> None:
+    one = lease()
+    one.close()
+    for copied in (copy.copy(one), copy.deepcopy(one), one.changed(max_retries=1)):
+        with pytest.raises(rc.ConfigurationError, match="closed"):
+            _ = copied.sync
+    assert one.changed(api_key="rc_live_other").sync
+
+
+def test_a_pool_ends_with_its_last_user() -> None:
+    one = lease("http://127.0.0.1:7")
+    client = one.sync
+    pool = one.pool
+    del one
+    gc.collect()
+    assert not pool.close_unused()  # as a call in flight would use the client
+    del client
+    gc.collect()
+    assert pool.close_unused()
+    assert pool not in client_pool._registry._pools.values()
+
+
+def test_http_clients_of_the_user_are_never_closed() -> None:
+    answers = httpx.MockTransport(lambda _: httpx.Response(200, json={"data": []}))
+    with httpx.Client(transport=answers) as own:
+        given = lease(http_client=own)
+        given.sync.models.list()
+        assert given.sync._driver.http is not lease().sync._driver.http
+        with pytest.raises(rc.ConfigurationError, match="async_client"):
+            _ = given.async_
+        with pytest.raises(pickle.PicklingError, match="http_client"):
+            pickle.dumps(given)
+        given.close()
+        assert not own.is_closed
+
+
+def test_an_asynchronous_client_alone_is_enough() -> None:
+    given = rt.SyncAsyncClients(rc.AsyncRuncrate(KEY, inference_url="http://127.0.0.1:9/v1"))
+    assert given.changed(max_retries=1).async_._driver.config.max_retries == 1
+    other = given.changed(api_key="rc_live_other")
+    assert isinstance(other, rt.ClientLease)
+    assert other.sync._driver.config.api_key == "rc_live_other"
+
+
+def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+    data = pickle.dumps(lease(max_retries=5))
+    assert KEY.encode() not in data
+    monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_worker")
+    config = pickle.loads(data).sync._driver.config  # noqa: S301 - our own bytes
+    assert (config.api_key, config.max_retries) == ("rc_live_worker", 5)
+
+
+def test_a_lock_held_during_a_fork_is_not_held_in_the_child() -> None:
+    pair = rt.SyncAsyncClients(rc.Runcrate(KEY))
+    for owner, lock in ((client_pool._registry, "lock"), (pair, "_lock")):
+        with getattr(owner, lock):
+            owner.start_again()
+            assert getattr(owner, lock).acquire(blocking=False)
+        # The old lock is released by the `with`; the new one is free again here.
+        getattr(owner, lock).release()
