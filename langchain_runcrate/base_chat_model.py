@@ -9,6 +9,7 @@ from langchain_core.language_models import BaseChatModel, LangSmithParams, Model
 from langchain_core.messages import BaseMessage
 
 from langchain_runcrate.chat_parameters import ChatParameters
+from langchain_runcrate.completion_request import completion_request
 from langchain_runcrate.connection import KEY_VARIABLE, RuncrateConnection
 from langchain_runcrate.errors import translating_errors
 from langchain_runcrate.messages import WirePolicy, to_wire
@@ -21,13 +22,14 @@ from langchain_runcrate.token_counting import (
     estimated_tokens,
     piece_ids,
 )
-from langchain_runcrate.tools_binding import tool_names, wire_tools
+from langchain_runcrate.tools_binding import NO_NAMES, tool_names, wire_tools
 from runcrate_core import get_model_info
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from runcrate_core import ModelInfo
+    from runcrate_core.toolkit import ToolNames
 
 # Arguments of a call that may hold credentials, and are kept out of traces and cache keys.
 _PRIVATE_ARGUMENTS = ("extra_headers",)
@@ -62,7 +64,8 @@ class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel):
     def _get_invocation_params(
         self, stop: list[str] | None = None, **kwargs: Any
     ) -> dict[str, Any]:
-        return super()._get_invocation_params(stop=stop, **_public(kwargs))
+        # As the base class does it, which looks for overrides of a deprecated method besides.
+        return {**self.asdict(), "stop": stop, **_public(kwargs)}
 
     def _get_llm_string(self, stop: list[str] | None = None, **kwargs: Any) -> str:
         return super()._get_llm_string(stop=stop, **_public(kwargs))
@@ -142,39 +145,49 @@ class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel):
         wire = to_wire(messages, self._wire_policy())
         return estimated_request_tokens(wire, wire_tools(tools or ()))
 
-    def _wire_policy(
-        self, model: str | None = None, tools: Sequence[Any] | None = None
-    ) -> WirePolicy:
-        profile: Mapping[str, Any] = self._profile_for(model) or {}
-        by_profile = self.tool_media == "auto"
-        native = self.tool_media == "native"
-        return WirePolicy(
-            reasoning=self.reasoning_roundtrip,
-            native_tool_images=native or (by_profile and bool(profile.get("image_tool_message"))),
-            native_tool_files=native or (by_profile and bool(profile.get("pdf_tool_message"))),
-            names=tool_names(tools),
+    def _prepared(
+        self, messages: Sequence[BaseMessage], stop: list[str] | None, call: Mapping[str, Any]
+    ) -> tuple[dict[str, Any], ResponseContext]:
+        """Return the arguments of `chat.completions.create`, and how its answer is to be read.
+
+        Raises:
+            TypeError: A message cannot be sent.
+            ValueError: A content block, or an argument of the call, cannot be sent.
+        """
+        # The names that the program knows; the request has those of the wire.
+        names = tool_names(call.get("tools") or self.model_kwargs.get("tools"))
+        request = completion_request(
+            to_wire(messages, self._wire_policy(call.get("model"), names)),
+            self._default_params,
+            call,
+            stop,
+            names,
+            self.disabled_params,
         )
-
-    def _profile_for(self, model: str | None) -> ModelProfile | None:
-        return self.profile if model in (None, self.model_name) else known_profile(str(model))
-
-    def _tools_of(self, call: Mapping[str, Any]) -> Sequence[Any] | None:
-        """Return the tools of a call, with the names that the program knows."""
-        tools: Sequence[Any] | None = call.get("tools") or self.model_kwargs.get("tools")
-        return tools
-
-    def _response_context(
-        self, request: Mapping[str, Any], call: Mapping[str, Any]
-    ) -> ResponseContext:
         model = request["model"]
         prices = self.token_prices if model == self.model_name else None
-        return ResponseContext(
+        context = ResponseContext(
             model,
             prices or prices_of(get_model_info(model)),
             self.include_response_headers,
             request.get("tools") or (),
-            tool_names(self._tools_of(call)),
+            names,
         )
+        return request, context
+
+    def _wire_policy(self, model: str | None = None, names: ToolNames = NO_NAMES) -> WirePolicy:
+        profile: Mapping[str, Any] = self._profile_for(model) or {}
+        by_profile = self.tool_media == "auto"
+        native = self.tool_media == "native"
+        return WirePolicy(
+            self.reasoning_roundtrip,
+            native or (by_profile and bool(profile.get("image_tool_message"))),
+            native or (by_profile and bool(profile.get("pdf_tool_message"))),
+            names,
+        )
+
+    def _profile_for(self, model: str | None) -> ModelProfile | None:
+        return self.profile if model in (None, self.model_name) else known_profile(str(model))
 
 
 def _public(arguments: Mapping[str, Any]) -> dict[str, Any]:

@@ -17,7 +17,6 @@ from langchain_runcrate.arguments import constructor_arguments
 from langchain_runcrate.base_chat_model import BaseChatRuncrate
 from langchain_runcrate.content_blocks import register_blocks
 from langchain_runcrate.errors import translating_errors
-from langchain_runcrate.messages import to_wire
 from langchain_runcrate.responses import chat_result
 from langchain_runcrate.serialization import register_class
 from langchain_runcrate.streaming import StreamReader
@@ -30,7 +29,7 @@ from langchain_runcrate.structured_output import (
 from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator
 
     from langchain_core.callbacks import (
         AsyncCallbackManagerForLLMRun,
@@ -206,10 +205,9 @@ class ChatRuncrate(BaseChatRuncrate):
         run_manager: CallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain's signature
         **kwargs: Any,
     ) -> ChatResult:
-        request = self._whole_request(self._wire(messages, kwargs), stop, kwargs)
+        request, context = self._prepared(messages, stop, kwargs)
         with translating_errors():
             completion = self._sync_client().chat.completions.create(**request)
-        context = self._response_context(request, kwargs)
         return chat_result(completion.to_dict(), completion.response, context)
 
     async def _agenerate(
@@ -219,10 +217,9 @@ class ChatRuncrate(BaseChatRuncrate):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,  # noqa: ARG002 - LangChain's signature
         **kwargs: Any,
     ) -> ChatResult:
-        request = self._whole_request(self._wire(messages, kwargs), stop, kwargs)
+        request, context = self._prepared(messages, stop, kwargs)
         with translating_errors():
             completion = await self._async_client().chat.completions.create(**request)
-        context = self._response_context(request, kwargs)
         return chat_result(completion.to_dict(), completion.response, context)
 
     def _stream(
@@ -232,8 +229,8 @@ class ChatRuncrate(BaseChatRuncrate):
         run_manager: CallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
-        request = self._streamed_request(self._wire(messages, kwargs), stop, kwargs)
-        answer = StreamReader(self._response_context(request, kwargs))
+        request, context = self._prepared(messages, stop, kwargs)
+        request, answer = self._streamed_request(request, kwargs), StreamReader(context)
         opening = self._sync_client().chat.completions.stream(**request)
         with translating_errors(), opening as stream:
             for chunk in stream:
@@ -253,8 +250,8 @@ class ChatRuncrate(BaseChatRuncrate):
         run_manager: AsyncCallbackManagerForLLMRun | None = None,
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
-        request = self._streamed_request(self._wire(messages, kwargs), stop, kwargs)
-        answer = StreamReader(self._response_context(request, kwargs))
+        request, context = self._prepared(messages, stop, kwargs)
+        request, answer = self._streamed_request(request, kwargs), StreamReader(context)
         opening = self._async_client().chat.completions.stream(**request)
         with translating_errors():
             async with opening as stream:
@@ -267,9 +264,6 @@ class ChatRuncrate(BaseChatRuncrate):
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(**_token(piece))
                     yield piece
-
-    def _wire(self, messages: list[BaseMessage], kwargs: Mapping[str, Any]) -> list[dict[str, Any]]:
-        return to_wire(messages, self._wire_policy(kwargs.get("model"), self._tools_of(kwargs)))
 
     # --- tools and structured answers ---
 

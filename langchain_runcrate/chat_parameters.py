@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from langchain_runcrate.completion_request import completion_request
 from langchain_runcrate.messages import ToolMedia
 from langchain_runcrate.prices import TokenPrices
 from langchain_runcrate.reasoning import ReasoningPolicy
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
 # Fields that become parameters of the request under the same name.
 _PARAMETERS = (
@@ -124,35 +123,24 @@ class ChatParameters(BaseModel):
     @property
     def _default_params(self) -> dict[str, Any]:
         values = self.__dict__  # where Pydantic keeps the fields
-        given = {name: values[name] for name in _PARAMETERS if values[name] not in (None, [])}
-        return {"model": self.model_name, **given, **self.model_kwargs}
-
-    def _whole_request(
-        self,
-        wire_messages: Sequence[Mapping[str, Any]],
-        stop: Sequence[str] | None,
-        call: Mapping[str, Any],
-    ) -> dict[str, Any]:
-        """Return the arguments of `chat.completions.create` for a call."""
-        said = {name: value for name, value in call.items() if name != "stream_usage"}
-        request = completion_request(
-            wire_messages, self._default_params, said, stop, self.disabled_params
-        )
-        request.pop("stream_options", None)
-        return request
+        params: dict[str, Any] = {"model": values["model_name"]}
+        for name in _PARAMETERS:
+            value = values[name]
+            if value is not None and value != []:
+                params[name] = value
+        params.update(values["model_kwargs"])
+        return params
 
     def _streamed_request(
         self,
-        wire_messages: Sequence[Mapping[str, Any]],
-        stop: Sequence[str] | None,
+        request: dict[str, Any],
         call: Mapping[str, Any],
     ) -> dict[str, Any]:
-        """Return the arguments of `chat.completions.stream` for a call.
+        """Return the arguments of `chat.completions.stream`, from those of `create`.
 
         Raises:
             ValueError: Several answers are asked for.
         """
-        request = self._whole_request(wire_messages, stop, call)
         if request.get("n", 1) > 1:
             raise ValueError(
                 "Several answers (`n`) cannot be streamed. Use `generate` with "

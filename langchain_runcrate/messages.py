@@ -19,8 +19,7 @@ use them. An unknown class or block is an error that names it.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from langchain_core.messages import (
     AIMessage,
@@ -44,6 +43,7 @@ from langchain_runcrate.content_parts import (
 from langchain_runcrate.reasoning import REASONING_BLOCKS, ReasoningPolicy, wire_reasoning
 from langchain_runcrate.responses import assistant_message
 from langchain_runcrate.tool_calls import CALL_BLOCKS, unanswered_notes, wire_calls
+from langchain_runcrate.tools_binding import NO_NAMES
 from runcrate_core.toolkit import ToolNames
 
 if TYPE_CHECKING:
@@ -68,8 +68,7 @@ _PROVIDER_EXECUTED: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class WirePolicy:
+class WirePolicy(NamedTuple):
     """Choices in which servers differ.
 
     Attributes:
@@ -83,7 +82,7 @@ class WirePolicy:
     reasoning: ReasoningPolicy = "auto"
     native_tool_images: bool = False
     native_tool_files: bool = False
-    names: ToolNames = field(default_factory=ToolNames)
+    names: ToolNames = NO_NAMES
 
 
 def to_wire(
@@ -100,10 +99,9 @@ def to_wire(
         ValueError: A content block cannot be sent; it is named.
     """
     policy = policy or WirePolicy()
-    answered = frozenset(m.tool_call_id for m in messages if isinstance(m, ToolMessage))
-    last_question = max(
-        (place for place, m in enumerate(messages) if isinstance(m, HumanMessage)), default=-1
-    )
+    answered = frozenset([m.tool_call_id for m in messages if isinstance(m, ToolMessage)])
+    questions = [place for place, m in enumerate(messages) if isinstance(m, HumanMessage)]
+    last_question = questions[-1] if questions else -1
     wire: list[dict[str, Any]] = []
     lifted: list[dict[str, Any]] = []
     for place, message in enumerate(messages):

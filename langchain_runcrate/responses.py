@@ -6,8 +6,7 @@ whole answer, so at its end the same functions say what model, usage, cost and r
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from langchain_core.messages import AIMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -21,8 +20,9 @@ from langchain_runcrate.reasoning import (
     block_reasoning,
 )
 from langchain_runcrate.tool_calls import read_calls
+from langchain_runcrate.tools_binding import NO_NAMES
 from langchain_runcrate.usage import usage_metadata
-from runcrate_core.toolkit import ToolNames, extract_reasoning, extract_usage
+from runcrate_core.toolkit import ToolNames, construct, extract_reasoning, extract_usage
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,8 +40,7 @@ _READ_CHOICE_MEMBERS: Final = frozenset({"delta", "finish_reason", "index", "mes
 _READ_PAYLOAD_MEMBERS: Final = frozenset({"choices", "created", "model", "object", "usage"})
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseContext:
+class ResponseContext(NamedTuple):
     """The context in which a response is read.
 
     Attributes:
@@ -56,7 +55,7 @@ class ResponseContext:
     prices: TokenPrices | None = None
     include_headers: bool = False
     tools: Sequence[Mapping[str, Any]] = ()
-    names: ToolNames = field(default_factory=ToolNames)
+    names: ToolNames = NO_NAMES
 
 
 def chat_result(
@@ -92,9 +91,9 @@ def chat_result(
             usage_metadata=tokens if number == 0 else None,
         )
         info = {"finish_reason": choice.get("finish_reason")}
-        generations.append(ChatGeneration(message=message, generation_info=info))
+        generations.append(_generation(message, info))
     llm_output = {"model_name": head["model_name"], **({"token_usage": usage} if usage else {})}
-    return ChatResult(generations=generations, llm_output=llm_output)
+    return construct(ChatResult, {"generations": generations, "llm_output": llm_output})
 
 
 def assistant_message(
@@ -124,15 +123,32 @@ def assistant_message(
         names=context.names if context else None,
     )
     text, reasoning = read_content(message.get("content"))
-    return AIMessage(
-        content=text,
-        additional_kwargs=additional_members(message, reasoning),
-        tool_calls=calls,
-        invalid_tool_calls=invalid,
-        name=message.get("name"),
-        response_metadata=response_metadata or {},
-        usage_metadata=usage_metadata,
-    )
+    fields: dict[str, Any] = {
+        "content": text,
+        "additional_kwargs": additional_members(message, reasoning),
+        "response_metadata": response_metadata or {},
+        "name": message.get("name"),
+        "tool_calls": calls,
+        "invalid_tool_calls": invalid,
+        "usage_metadata": usage_metadata,
+    }
+    if type(text) is not str or fields["name"] is not None:
+        return AIMessage(**fields)
+    return construct(AIMessage, {**_MESSAGE_FIELDS, **fields}, set(fields), {})
+
+
+# The other fields of messages and generations, whose values are those of their classes. Text and
+# what is made here needs no validation, which takes longer than all the rest of reading an answer.
+_MESSAGE_FIELDS: Final = dict(AIMessage(content="").__dict__)
+_GENERATION_FIELDS: Final = dict(ChatGeneration(message=AIMessage(content="")).__dict__)
+
+
+def _generation(message: AIMessage, info: dict[str, Any]) -> ChatGeneration:
+    if type(message.content) is not str:
+        return ChatGeneration(message=message, generation_info=info)
+    given = {"message": message, "generation_info": info}
+    fields = {**_GENERATION_FIELDS, "text": message.content, **given}
+    return construct(ChatGeneration, fields, set(given))
 
 
 def read_content(content: Any) -> tuple[str | list[Any], str]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 ToolLike = Any  # a dict, a class, a function or a `BaseTool`
 
-_NO_NAMES: Final = ToolNames()
+NO_NAMES: Final = ToolNames()
 _CHOICES: Final = {"any": "required", "auto": "auto", "none": "none", "required": "required"}
 
 
@@ -126,7 +126,7 @@ def _with_strict(inner: Mapping[str, Any], strict: bool | None) -> dict[str, Any
 def tool_names(tools: Sequence[Mapping[str, Any]] | None) -> ToolNames:
     """Return the names of a request's tools, to and from those that servers accept."""
     if not tools:
-        return _NO_NAMES
+        return NO_NAMES
     return ToolNames(name for tool in tools if isinstance(tool, dict) and (name := _name_of(tool)))
 
 
