@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Generator, Sequence
+from inspect import signature
 from typing import Any, TypeVar
 
 import llama_index.core.instrumentation as instrument
@@ -395,6 +396,12 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
     async def _aask_stream(self, attempt: structured.Attempt) -> ChatResponseAsyncGen:
         chunks: ChatResponseAsyncGen = await self.astream_chat(attempt.messages, **attempt.kwargs)
         return chunks
+
+
+# LlamaIndex's spans read these for each call; without this attribute they would be computed again.
+for _name in ("chat", "complete", "stream_chat", "stream_complete"):
+    for _method in (getattr(RuncrateLLM, _name), getattr(RuncrateLLM, f"a{_name}")):
+        _method.__wrapped__.__signature__ = signature(_method)
 
 
 def _unchanged(chunk: ChatResponse) -> ChatResponse:

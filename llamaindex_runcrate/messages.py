@@ -6,10 +6,9 @@ The other direction is in `responses.py`.
 from __future__ import annotations
 
 import base64
-from dataclasses import dataclass, field
 from io import IOBase
 from pathlib import PurePath
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
 from urllib.parse import urlsplit
 
 from llama_index.core.base.llms.types import (
@@ -26,7 +25,7 @@ from llama_index.core.base.llms.types import (
     VideoBlock,
 )
 
-from llamaindex_runcrate.tool_calls import tool_result_text, wire_calls
+from llamaindex_runcrate.tool_calls import NO_NAMES, tool_result_text, wire_calls
 from runcrate_core.toolkit import ToolNames, valid_text
 
 if TYPE_CHECKING:
@@ -70,8 +69,7 @@ _MODALITIES: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(NamedTuple):
     """Differences between models.
 
     Attributes:
@@ -89,7 +87,7 @@ class Rules:
     reads: Callable[[str], bool] = lambda _: True
     send_reasoning: SendReasoning = "auto"
     system_first: bool = True
-    tool_names: ToolNames = field(default_factory=ToolNames)
+    tool_names: ToolNames = NO_NAMES
 
 
 def wire_messages(messages: Sequence[ChatMessage], rules: Rules) -> list[dict[str, Any]]:
@@ -106,10 +104,8 @@ def wire_messages(messages: Sequence[ChatMessage], rules: Rules) -> list[dict[st
     Raises:
         TypeError: A block of a kind that cannot be sent in this place; it is named.
     """
-    turn_start = max(
-        (place for place, message in enumerate(messages) if message.role is MessageRole.USER),
-        default=-1,
-    )
+    questions = [place for place, it in enumerate(messages) if it.role is MessageRole.USER]
+    turn_start = questions[-1] if questions else -1
     wire: list[dict[str, Any]] = []
     lifted: list[Part] = []
     for place, message in enumerate(messages):

@@ -6,8 +6,7 @@ answer: an answer does not depend on the way in which it was requested.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from llama_index.core.base.llms.types import (
     AudioBlock,
@@ -29,6 +28,7 @@ from llamaindex_runcrate.messages import (
 )
 from llamaindex_runcrate.tool_calls import (
     CALLS_KEY,
+    NO_NAMES,
     StreamedCalls,
     call_blocks,
     legacy_calls,
@@ -66,8 +66,7 @@ _DETAILS: Final = {
 _LIMIT_REASONS: Final = frozenset({"length", "max_tokens", "model_length"})
 
 
-@dataclass(frozen=True, slots=True)
-class ResponseContext:
+class ResponseContext(NamedTuple):
     """The parts of a request that decide how its answer is read.
 
     Attributes:
@@ -82,7 +81,7 @@ class ResponseContext:
     reasoning_as_answer: bool = True
     max_tokens: int | None = None
     tools: Sequence[Mapping[str, Any]] = ()
-    tool_names: ToolNames = field(default_factory=ToolNames)
+    tool_names: ToolNames = NO_NAMES
 
 
 def response_of(completion: ChatCompletion, context: ResponseContext) -> ChatResponse:
@@ -352,8 +351,7 @@ def _origin_of(message: Mapping[str, Any]) -> dict[str, Any]:
     return origin
 
 
-@dataclass(frozen=True, slots=True)
-class _Parts:
+class _Parts(NamedTuple):
     """The content of a message or delta. Parts of other kinds are in `raw` only."""
 
     text: str

@@ -10,6 +10,7 @@ from llamaindex_runcrate.capabilities import Capabilities, capabilities_of
 from llamaindex_runcrate.clients import Connected
 from llamaindex_runcrate.messages import Rules, SendReasoning, wire_messages
 from llamaindex_runcrate.responses import ResponseContext
+from llamaindex_runcrate.tool_calls import NO_NAMES
 from runcrate_core import ModelInfo
 from runcrate_core.toolkit import ToolNames
 
@@ -145,10 +146,13 @@ class ChatSettings(Connected):
                 "A call takes no `api_key`: LlamaIndex hands its arguments to every event handler. "
                 "Give the key to `RuncrateLLM(api_key=...)`. Nothing was sent."
             )
-        request = {name: getattr(self, name) for name in _SENT}
-        request |= {"model": self.model} | self.additional_kwargs | kwargs
+        values = self.__dict__  # where pydantic keeps the fields
+        request = {name: values[name] for name in _SENT if values[name] is not None}
+        request.update({"model": self.model}, **self.additional_kwargs)
+        request.update(kwargs)
         request.pop("use_chat_completions", None)  # an option of LlamaIndex's OpenAI classes
-        names = ToolNames(request.pop(TOOL_NAMES, None) or ())
+        own_names = request.pop(TOOL_NAMES, None)
+        names = ToolNames(own_names) if own_names else NO_NAMES
         if not request.get("tools"):
             for name in _OF_TOOLS:
                 request.pop(name, None)
@@ -156,12 +160,8 @@ class ChatSettings(Connected):
             request.setdefault("stream_options", None)
         if self.extra_body:
             request["extra_body"] = self.extra_body | (request.get("extra_body") or {})
-        rules = Rules(
-            reads=self._capabilities(request["model"]).reads,
-            send_reasoning=self.send_reasoning,
-            system_first=self.system_first,
-            tool_names=names,
-        )
+        reads = self._capabilities(request["model"]).reads
+        rules = Rules(reads, self.send_reasoning, self.system_first, names)
         max_tokens = request.get("max_tokens") or request.get("max_completion_tokens")
         context = ResponseContext(
             single_tool_call=request.get("parallel_tool_calls") is False,
@@ -170,7 +170,8 @@ class ChatSettings(Connected):
             tools=request.get("tools") or (),
             tool_names=names,
         )
-        return ChatRequest(request | {"messages": wire_messages(messages, rules)}, context)
+        request["messages"] = wire_messages(messages, rules)
+        return ChatRequest(request, context)
 
     def _capabilities(self, model: str) -> Capabilities:
         if model != self.model:

@@ -19,6 +19,7 @@ from pydantic import BaseModel
 from llamaindex_runcrate.partial_json import PartialJson
 from runcrate_core.toolkit import (
     ToolArgumentsError,
+    ToolNames,
     construct,
     parse_tool_arguments,
     parse_tool_calls,
@@ -31,11 +32,13 @@ if TYPE_CHECKING:
 
     from llama_index.core.base.llms.types import ChatMessage
 
-    from runcrate_core.toolkit import ParsedToolCall, ToolNames
+    from runcrate_core.toolkit import ParsedToolCall
 
 # Where messages carry their calls a second time, in the service's form: LlamaIndex's streaming
 # programs look only there.
 CALLS_KEY: Final = "tool_calls"
+# Of a request without tools.
+NO_NAMES: Final = ToolNames()
 # The argument that holds unreadable arguments, in selections and in what is sent back.
 UNREADABLE_KEY: Final = "invalid_json"
 
