@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
@@ -11,9 +9,11 @@ from pydantic import Field
 
 from langchain_runcrate.connection import RuncrateConnection
 from langchain_runcrate.errors import translating_errors
-from runcrate_core.toolkit import embeddable_texts
+from runcrate_core.toolkit import aembed_batches, batches_of, embed_batches, embeddable_texts
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from runcrate_core import Embeddings as EmbeddingsAnswer
 
 
@@ -76,7 +76,10 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings):
     """Most texts in one request. Runcrate documents no limit; this is far below others'."""
 
     max_concurrency: int = Field(default=4, gt=0)
-    """Most requests at the same time, when there are more texts than `chunk_size`."""
+    """Most requests at the same time, when there are more texts than `chunk_size`.
+
+    So many batches are in memory beside the vectors. Lower it where a key has a small rate limit.
+    """
 
     query_prefix: str = ""
     """Put before each query; the BGE models were trained with one."""
@@ -90,38 +93,30 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings):
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return the vector of each text, in order.
 
+        After a failure no further request is sent, and a note of the error says how many texts
+        were embedded before it.
+
         A lone surrogate in a text is sent as U+FFFD, and the position of the text is logged.
 
         Raises:
             TypeError: An item is not text; it is named, and nothing was sent.
             ModelError: As `ChatRuncrate` raises them.
         """
-        batches = self._batches(texts)
-        if len(batches) <= 1 or self.max_concurrency == 1:
-            return [vector for batch in batches for vector in self._embed(batch)]
-        workers = min(self.max_concurrency, len(batches))
-        with ThreadPoolExecutor(workers) as pool:
-            return [vector for vectors in pool.map(self._embed, batches) for vector in vectors]
+        done = embed_batches(
+            self._embed, self._batches(texts), max_concurrency=self.max_concurrency
+        )
+        return [vector for vectors in done for vector in vectors]
 
     def embed_query(self, text: str) -> list[float]:
         """Return the vector of a query."""
         return self._embed([self.query_prefix + text])[0]
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
-        """Return the vector of each text, in order."""
-        turns = asyncio.Semaphore(self.max_concurrency)
-
-        async def in_turn(batch: list[str]) -> list[list[float]]:
-            async with turns:
-                return await self._aembed(batch)
-
-        try:
-            async with asyncio.TaskGroup() as group:
-                tasks = [group.create_task(in_turn(batch)) for batch in self._batches(texts)]
-        except ExceptionGroup as failures:
-            first = failures.exceptions[0]
-            raise first from first.__cause__  # without the group, which the program has not made
-        return [vector for task in tasks for vector in task.result()]
+        """Return the vector of each text, in order; see `embed_documents`."""
+        done = aembed_batches(
+            self._aembed, self._batches(texts), max_concurrency=self.max_concurrency
+        )
+        return [vector async for vectors in done for vector in vectors]
 
     async def aembed_query(self, text: str) -> list[float]:
         """Return the vector of a query."""
@@ -137,14 +132,11 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings):
             client = self._async_client()
             return _vectors(await client.embeddings.create(**self._request(texts)))
 
-    def _batches(self, texts: list[str]) -> list[list[str]]:
+    def _batches(self, texts: list[str]) -> Iterator[list[str]]:
         if isinstance(texts, str):
             raise TypeError("`texts` must be a list of texts, not one text. Nothing was sent.")
-        prefixed = [self.document_prefix + text for text in embeddable_texts(texts)]
-        return [
-            prefixed[start : start + self.chunk_size]
-            for start in range(0, len(prefixed), self.chunk_size)
-        ]
+        sendable = embeddable_texts(texts)
+        return batches_of((self.document_prefix + text for text in sendable), self.chunk_size)
 
     def _request(self, texts: list[str]) -> dict[str, Any]:
         dimensions = {} if self.dimensions is None else {"dimensions": self.dimensions}

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from llama_index.core.base.embeddings.base import BaseEmbedding
 from llama_index.core.bridge.pydantic import Field
+from llama_index.core.utils import get_tqdm_iterable
 from pydantic import AliasChoices
 
 from llamaindex_runcrate.clients import Connected
+from llamaindex_runcrate.embedding_events import BatchEvents
 from llamaindex_runcrate.text_splitting import LongText, Pieces, split
 from runcrate_core import get_model_info
-from runcrate_core.toolkit import embeddable_texts
+from runcrate_core.toolkit import aembed_batches, batches_of, embed_batches, embeddable_texts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -51,7 +53,7 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
     num_workers: int | None = Field(
         default=4,
         ge=1,
-        description="Requests at the same time in asynchronous batches; 1 or None: no limit.",
+        description="Maximum number of requests at the same time, sync and async; None: 4.",
     )
     dimensions: int | None = Field(
         default=None, ge=1, description="Length of the vectors, where the model can shorten them."
@@ -101,6 +103,55 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
 
     async def _aget_text_embeddings(self, texts: list[str]) -> list[Embedding]:
         return await self._aembed(self._pieces(texts, self.text_instruction))
+
+    def get_text_embedding_batch(
+        self,
+        texts: list[str],
+        show_progress: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        **_: Any,
+    ) -> list[Embedding]:
+        """Return the vectors of many texts, in order, with several requests at a time.
+
+        After a failure no further request is sent, and a note of the error says how many texts
+        were embedded before it.
+        """
+        cached = self.embeddings_cache is not None
+        embed = self._get_text_embeddings_cached if cached else self._get_text_embeddings
+
+        def in_turn(batch: list[str]) -> list[Embedding]:
+            if self.rate_limiter is not None:
+                self.rate_limiter.acquire()
+            return embed(batch)
+
+        with BatchEvents(self) as events:
+            batches = events.started(self._batches(texts, show_progress=show_progress))
+            done = embed_batches(in_turn, batches, max_concurrency=self.num_workers or 4)
+            return [vector for vectors in done for vector in events.ended(vectors)]
+
+    async def aget_text_embedding_batch(
+        self,
+        texts: list[str],
+        show_progress: bool = False,  # noqa: FBT001, FBT002 - LlamaIndex's signature
+        **_: Any,
+    ) -> list[Embedding]:
+        """Return the vectors of many texts; see `get_text_embedding_batch`."""
+        cached = self.embeddings_cache is not None
+        embed = self._aget_text_embeddings_cached if cached else self._aget_text_embeddings
+
+        async def in_turn(batch: list[str]) -> list[Embedding]:
+            if self.rate_limiter is not None:
+                await self.rate_limiter.async_acquire()
+            return await embed(batch)
+
+        with BatchEvents(self) as events:
+            batches = events.started(self._batches(texts, show_progress=show_progress))
+            done = aembed_batches(in_turn, batches, max_concurrency=self.num_workers or 4)
+            return [vector async for vectors in done for vector in events.ended(vectors)]
+
+    def _batches(self, texts: Sequence[str], *, show_progress: bool) -> Iterator[list[str]]:
+        sendable = embeddable_texts(texts)  # before anything is sent
+        shown = get_tqdm_iterable(sendable, show_progress, "Generating embeddings")
+        return batches_of(shown, self.embed_batch_size)
 
     def _embed(self, pieces: Pieces) -> list[Embedding]:
         responses = [

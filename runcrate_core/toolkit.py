@@ -19,6 +19,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "client_pool": ("ClientLease",),
         "config": ("inference_url_from_environment",),
         "construct": ("construct",),
+        "embedding_batches": ("aembed_batches", "batches_of", "embed_batches"),
         "io.map_ordered": ("map_ordered",),
         "lazy_exports": ("Extra", "lazy_exports"),
         "media_tools.failures": ("explain_media_failure",),

@@ -28,6 +28,15 @@ from runcrate_core.config import (
 from runcrate_core.construct import (
     construct as construct,
 )
+from runcrate_core.embedding_batches import (
+    aembed_batches as aembed_batches,
+)
+from runcrate_core.embedding_batches import (
+    batches_of as batches_of,
+)
+from runcrate_core.embedding_batches import (
+    embed_batches as embed_batches,
+)
 from runcrate_core.io.map_ordered import (
     map_ordered as map_ordered,
 )

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextvars import copy_context
+from itertools import chain, islice
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -45,3 +48,34 @@ async def map_ordered(
         for task in started:
             task.cancel()
         await asyncio.gather(*started, return_exceptions=True)
+
+
+def map_ordered_sync(
+    work: Callable[[T], R], items: Iterable[T], *, max_concurrency: int
+) -> Generator[R, None, None]:
+    """Do what `map_ordered` does in threads, which see the context variables of the caller.
+
+    What runs in another thread cannot be cancelled: after a failure it is waited for. A single
+    item is worked on in the thread of the caller.
+    """
+    if max_concurrency < 1:
+        raise ValueError("`max_concurrency` must be 1 or more.")
+    rest = iter(items)
+    first = list(islice(rest, 2))
+    if max_concurrency == 1 or len(first) == 1:
+        yield from map(work, chain(first, rest))
+        return
+    started: deque[Future[R]] = deque()
+    with ThreadPoolExecutor(max_concurrency) as pool:
+        try:
+            for item in chain(first, rest):
+                started.append(pool.submit(copy_context().run, work, item))
+                if len(started) == max_concurrency:
+                    yield started[0].result()
+                    started.popleft()
+            while started:
+                yield started[0].result()
+                started.popleft()
+        finally:
+            for future in started:
+                future.cancel()

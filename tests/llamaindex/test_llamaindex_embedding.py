@@ -3,19 +3,27 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
+import threading
 from typing import Any
 
 import httpx
 import pytest
 from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.callbacks import (
+    CallbackManager,
+    CBEventType,
+    EventPayload,
+    LlamaDebugHandler,
+)
 from llama_index.core.ingestion import IngestionPipeline
 from llama_index.core.schema import TextNode
 from llama_index.core.storage.kvstore import SimpleKVStore
 
 from llamaindex_runcrate import RuncrateEmbedding
 from llamaindex_runcrate.text_splitting import Pieces, split
-from runcrate_core import AsyncRuncrate, BadRequestError
+from runcrate_core import AsyncRuncrate, BadRequestError, Runcrate
 from tests.llamaindex.service import Service, refusal
 
 
@@ -82,8 +90,6 @@ async def test_asynchronous_batches_are_bounded() -> None:
 
     async def handle(request: httpx.Request) -> httpx.Response:
         nonlocal running, most
-        import json
-
         running += 1
         most = max(most, running)
         await asyncio.sleep(0.002)
@@ -95,6 +101,59 @@ async def test_asynchronous_batches_are_bounded() -> None:
     model = RuncrateEmbedding(async_client=client, embed_batch_size=1)
     assert await model.aget_text_embedding_batch(TEXTS) == [vector(text) for text in TEXTS]
     assert most == 4
+
+
+def test_blocking_batches_run_side_by_side_in_bounds() -> None:
+    running = most = 0
+    lock, together = threading.Lock(), threading.Barrier(4)
+
+    def handle(request: httpx.Request) -> httpx.Response:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        together.wait(30)  # four requests are under way at once, or this fails
+        with lock:
+            running -= 1
+        return httpx.Response(200, json=vectors(json.loads(request.content)))
+
+    http = httpx.Client(transport=httpx.MockTransport(handle))
+    client = Runcrate("rc_live_test", http_client=http)
+    model = RuncrateEmbedding(client=client, embed_batch_size=1)
+    assert model.get_text_embedding_batch(TEXTS[:20]) == [vector(text) for text in TEXTS[:20]]
+    assert most == 4
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_a_failed_batch_says_what_was_done_and_ends_its_events(
+    made_embedding, service, way
+) -> None:
+    debug = LlamaDebugHandler(print_trace_on_end=False)
+    model = made_embedding(embed_batch_size=2, num_workers=1)
+    model.callback_manager = CallbackManager([debug])
+
+    def decide(body: dict[str, Any]) -> Any:
+        if "bad" in body["input"]:
+            return httpx.Response(400, json={"error": {"message": "unreadable"}})
+        return vectors(body)
+
+    service.decides(decide)
+    with pytest.raises(BadRequestError, match="unreadable") as caught:
+        await embed(model, way, ["a", "b", "c", "d", "bad", "e", "f"])
+    assert "4 texts were embedded before" in caught.value.__notes__[0]
+    assert len(service.requests) == 3
+    pairs = debug.get_event_pairs(CBEventType.EMBEDDING)
+    assert [len(pair) for pair in pairs] == [2, 2, 2]
+    assert pairs[-1][1].payload == {EventPayload.EXCEPTION: caught.value}
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_an_item_that_is_not_text_is_named_before_anything_is_sent(
+    made_embedding, service, way
+) -> None:
+    with pytest.raises(TypeError, match="Text 5 of those"):
+        await embed(made_embedding(embed_batch_size=2), way, ["a"] * 5 + [None])  # type: ignore[list-item]
+    assert service.requests == []
 
 
 async def test_settings_are_sent(made_embedding, service) -> None:

@@ -1,0 +1,155 @@
+"""Batches to embed: side by side up to a limit, in order, and nothing more after a failure."""
+
+from __future__ import annotations
+
+import asyncio
+import contextvars
+import threading
+import time
+import weakref
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import pytest
+
+import runcrate_core.toolkit as rt
+
+TEXTS = [f"text {number}" for number in range(23)]
+VARIABLE: contextvars.ContextVar[str] = contextvars.ContextVar("VARIABLE", default="unset")
+
+
+class Vectors(list[str]):
+    """A list that can be referenced weakly."""
+
+
+class Work:
+    """Embeds a batch as itself, and counts what is under way."""
+
+    def __init__(self, failing: int | None = None, slow: float = 0.002) -> None:
+        self.failing = failing
+        self.slow = slow
+        self.running = self.most_running = self.called = 0
+        self.seen: set[str] = set()
+        self.lock = threading.Lock()
+
+    def _begin(self) -> int:
+        with self.lock:
+            self.called += 1
+            self.running += 1
+            self.most_running = max(self.most_running, self.running)
+            self.seen.add(VARIABLE.get())
+            return self.called
+
+    def _finish(self, number: int, batch: list[str]) -> Vectors:
+        with self.lock:
+            self.running -= 1
+        if number == self.failing:
+            raise ConnectionError("no connection")
+        return Vectors(batch)
+
+    def sync(self, batch: list[str]) -> Vectors:
+        number = self._begin()
+        time.sleep(self.slow)
+        return self._finish(number, batch)
+
+    async def async_(self, batch: list[str]) -> Vectors:
+        number = self._begin()
+        await asyncio.sleep(self.slow)
+        return self._finish(number, batch)
+
+
+def embed(work: Work, batches: Iterable[list[str]], limit: int) -> list[Vectors]:
+    return list(rt.embed_batches(work.sync, batches, max_concurrency=limit))
+
+
+def aembed(work: Work, batches: Iterable[list[str]], limit: int) -> list[Vectors]:
+    async def collect() -> list[Vectors]:
+        done = rt.aembed_batches(work.async_, batches, max_concurrency=limit)
+        return [vectors async for vectors in done]
+
+    return asyncio.run(collect())
+
+
+WAYS = pytest.mark.parametrize("way", [embed, aembed])
+Way = Callable[[Work, Iterable[list[str]], int], list[Any]]
+
+
+@WAYS
+@pytest.mark.parametrize("limit", [1, 3, 50])
+@pytest.mark.parametrize("size", [1, 5, 23, 64])
+def test_vectors_come_in_order_and_in_bounds(way: Way, limit: int, size: int) -> None:
+    work = Work()
+    done = way(work, rt.batches_of(TEXTS, size), limit)
+    assert [text for vectors in done for text in vectors] == TEXTS
+    assert [len(vectors) for vectors in done[:-1]] == [size] * (len(done) - 1)
+    assert work.most_running <= limit
+    if limit == 3 and size == 1:
+        assert work.most_running > 1
+
+
+@WAYS
+def test_no_batches_no_work(way: Way) -> None:
+    assert way(Work(), [], 4) == []
+
+
+@WAYS
+def test_after_a_failure_nothing_more_is_sent(way: Way) -> None:
+    work = Work(failing=3)
+    with pytest.raises(ConnectionError, match="no connection") as caught:
+        way(work, rt.batches_of(TEXTS, 2), 2)
+    called = work.called
+    assert called <= 5
+    time.sleep(0.02)
+    assert work.called == called
+    [note] = caught.value.__notes__
+    assert "4 texts were embedded before this batch" in note
+    assert "may be embedded again" in note
+
+
+@WAYS
+def test_only_the_batches_under_way_are_in_memory(way: Way) -> None:
+    taken: list[weakref.ref[Vectors]] = []
+    alive: list[int] = []
+
+    def batches() -> Iterable[list[str]]:
+        for _ in range(40):
+            alive.append(sum(reference() is not None for reference in taken))
+            batch = Vectors(["text"])
+            taken.append(weakref.ref(batch))
+            yield batch
+
+    assert len(way(Work(slow=0), batches(), 4)) == 40
+    assert max(alive) <= 6
+
+
+@WAYS
+def test_work_sees_the_context_variables_of_the_caller(way: Way) -> None:
+    token = VARIABLE.set("of the caller")
+    try:
+        work = Work()
+        way(work, rt.batches_of(TEXTS, 5), 3)
+        assert work.seen == {"of the caller"}
+    finally:
+        VARIABLE.reset(token)
+
+
+@WAYS
+def test_a_limit_below_one_is_refused(way: Way) -> None:
+    with pytest.raises(ValueError, match="max_concurrency"):
+        way(Work(), [["x"]], 0)
+
+
+async def test_a_cancelled_call_leaves_no_task() -> None:
+    work = Work(slow=60)
+
+    async def all_of_them() -> None:
+        async for _ in rt.aembed_batches(work.async_, [["a"], ["b"], ["c"]], max_concurrency=2):
+            pass
+
+    task = asyncio.create_task(all_of_them())
+    await asyncio.sleep(0.01)
+    assert work.running == 2
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert asyncio.all_tasks() == {asyncio.current_task()}
