@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
+import time
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,6 +53,23 @@ class Api:
             self.emulator.world.on_job = on_job
 
 
+def pytest_configure() -> None:
+    """Receive SIGINT also where a shell started the tests in the background, which ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
+@pytest.fixture
+def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let clients wait at most a fiftieth of a second at a time, for a status or a retry."""
+    clocks = {name: getattr(time, name) for name in ("time", "monotonic", "perf_counter")}
+    sleep: Any = lambda seconds: time.sleep(min(seconds, 0.02))  # noqa: E731 - one of a pair
+    asleep: Any = lambda seconds: asyncio.sleep(min(seconds, 0.02))  # noqa: E731 - one of a pair
+    monkeypatch.setattr("runcrate_core.io.driver.time", SimpleNamespace(**clocks, sleep=sleep))
+    patched = SimpleNamespace(sleep=asleep, to_thread=asyncio.to_thread)
+    monkeypatch.setattr("runcrate_core.io.driver.asyncio", patched)
+
+
 @pytest.fixture(scope="session")
 def state_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The directory for state of the user, such as pinned host keys of instances."""
@@ -89,7 +110,7 @@ def api(request: pytest.FixtureRequest) -> Api:
 
 def pytest_recording_configure(config: pytest.Config, vcr: VCR) -> None:
     """Compare bodies in our own way."""
-    vcr.register_matcher("told", match_body)
+    vcr.register_matcher("body", match_body)
 
 
 @pytest.fixture
@@ -97,7 +118,7 @@ def vcr_config() -> dict[str, Any]:
     """Settings of every cassette."""
     return {
         "record_mode": "rewrite" if RECORDING else "none",
-        "match_on": ["method", "scheme", "host", "port", "path", "query", "told"],
+        "match_on": ["method", "scheme", "host", "port", "path", "query", "body"],
         "before_record_request": public_request,
         "before_record_response": public_answer,
         "decode_compressed_response": True,

@@ -13,9 +13,7 @@ import os
 import re
 import sys
 import textwrap
-import time
 from pathlib import Path
-from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,7 +47,7 @@ def emulator() -> Iterator[Emulator]:
 
 @pytest.fixture
 def names(
-    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short_waits: None
 ) -> Iterator[dict[str, Any]]:
     """The namespace of a page, which begins empty, in an empty directory, with short waits."""
     emulator.reset()
@@ -59,9 +57,6 @@ def names(
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("RUNCRATE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
-    quick = {name: getattr(time, name) for name in ("time", "monotonic", "perf_counter")}
-    quick["sleep"] = lambda seconds: time.sleep(min(seconds, 0.02))
-    monkeypatch.setattr("runcrate_core.io.driver.time", SimpleNamespace(**quick))
     names: dict[str, Any] = {"__name__": "__main__"}
     yield names
     names.clear()

@@ -6,10 +6,21 @@ from typing import Any
 
 import pytest
 
+from runcrate_core.protocol import reconcile
+from runcrate_core.spending import cleanup
 from tests.core.both_clients import BOTH
 from tests.core.cloud import _server, both, cloud, is_async
 
 __all__ = ["_server", "both", "cloud", "is_async"]  # fixtures
+
+
+@pytest.fixture(autouse=True)
+def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Look a lost resource up again, and terminate again, without long pauses."""
+    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0, 0.0))
+    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1, 0.1))
+    monkeypatch.setattr(cleanup, "TERMINATING_WAITS_S", (0.1,))
+    monkeypatch.setattr(cleanup, "CONFIRM_WAITS_S", (0.0, 0.1))
 
 
 @pytest.fixture(params=BOTH, ids=lambda both: both.name)

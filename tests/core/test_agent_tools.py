@@ -22,7 +22,7 @@ from runcrate_core.agent_tools.tool import ToolContext
 from runcrate_core.agent_tools.untrusted_text import MAX_NAME_LENGTH, MAX_REMARK_LENGTH, Sanitizer
 from runcrate_emulator import JobOutcome
 from tests.core.cloud import Both, sent
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 # Those that run commands are in `test_command_tools.py`, on an emulator with SSH servers.
 TOOLS = tuple(tool for tool in ALL_TOOLS if not tool.runs_commands)

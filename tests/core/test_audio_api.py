@@ -19,7 +19,7 @@ from runcrate_core.api.notebook import player_bundle
 from runcrate_emulator import Emulator
 from tests.core.both_clients import KEY
 from tests.core.media_steps import then
-from tests.core.scripted_server import Received, Reply, ScriptedServer
+from tests.servers import Received, Reply, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

@@ -13,7 +13,7 @@ import pytest
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core import client_pool
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 KEY = "rc_live_test"
 OK = Reply(json={"data": []})

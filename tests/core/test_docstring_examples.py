@@ -13,7 +13,7 @@ import pytest
 
 from runcrate_core import Runcrate
 from runcrate_emulator import Emulator, JobOutcome
-from tests.core.test_surfaces_agree import BLOCKING, METHODS
+from tests.core.test_sync_async_parity import BLOCKING, METHODS
 
 SUBJECTS = (
     "billing",

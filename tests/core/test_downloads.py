@@ -51,7 +51,7 @@ from runcrate_core.protocol.steps import (
 )
 from runcrate_core.protocol.transfer import PROGRESS_BYTES, Transfer, Wanted
 from tests.core.both_clients import KEY
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ import runcrate_core as rc
 from runcrate_core.protocol import body_buffer
 from runcrate_core.protocol.body_buffer import BodyBuffer, UndecodableBodyError
 from tests.core.both_clients import Asynchronous, Sync
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 OK = Reply(json={"data": []})
 # A byte of white space every so often: the silence between them never reaches its limit.

@@ -20,7 +20,7 @@ import pytest
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from tests.core.both_clients import Asynchronous, Sync
-from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
+from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
 OK = Reply(json={"data": []})
 

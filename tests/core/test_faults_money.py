@@ -17,7 +17,7 @@ from runcrate_core.protocol import reconcile
 from runcrate_core.protocol.steps import Call, Now, Sleep
 from runcrate_core.spending import reservations
 from tests.core.both_clients import Asynchronous
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 MADE = {
     "id": "i-1",
@@ -33,12 +33,6 @@ NOW = {"date": format_datetime(datetime.now(UTC), usegmt=True)}
 LATER = {**MADE, "created_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
 LISTED = Reply(json={"data": [LATER]}, headers=NOW)
 EMPTY = Reply(json={"data": []})
-
-
-@pytest.fixture(autouse=True)
-def _quick_reconciliation(monkeypatch: pytest.MonkeyPatch) -> None:
-    # The waits are constants of the module with their reasons; a test need not sit them out.
-    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0, 0.0))
 
 
 def launch(client: Any) -> Any:

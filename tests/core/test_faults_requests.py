@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 OK = Reply(json={"data": []})
 ERROR = {"error": {"code": "c", "message": "said by the server"}}

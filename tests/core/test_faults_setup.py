@@ -14,7 +14,7 @@ import runcrate_core as rc
 from runcrate_core.config import resolve_config
 from runcrate_core.io import httpx_adapter
 from runcrate_core.protocol.proxies import proxy_routes
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 OK = Reply(json={"data": []})
 REFUSED = Reply(407, headers={"proxy-authenticate": "Basic"})

@@ -13,7 +13,7 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.protocol.error_mapping import parse_error_body, status_of_error
 from tests.core.both_clients import Asynchronous, Sync
-from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
+from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
 A, B, END = text_chunk("Hello "), text_chunk("world"), text_chunk("", "stop")
 USAGE = {"id": "chatcmpl-1", "choices": [], "usage": {"prompt_tokens": 1, "total_tokens": 3}}

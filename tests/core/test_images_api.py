@@ -20,7 +20,7 @@ from runcrate_core.api.notebook import MAX_SHOWN_BYTES, image_bundle
 from runcrate_emulator import Emulator
 from tests.core.both_clients import KEY
 from tests.core.media_steps import contents, saved, then
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

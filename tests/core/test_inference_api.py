@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 MESSAGES = [{"role": "user", "content": "Hello"}]
 COMPLETION = {

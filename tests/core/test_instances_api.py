@@ -11,14 +11,8 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.api.instances import AsyncInstances, Instances, list_instances
-from runcrate_core.protocol import reconcile
 from tests.core.cloud import Both, sent
-from tests.core.scripted_server import Reply, ScriptedServer
-
-
-@pytest.fixture(autouse=True)
-def _quick_reconciliation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0, 0.0))
+from tests.servers import Reply, ScriptedServer
 
 
 def test_an_instance_is_launched_changed_and_ended(cloud: Any, both: Any) -> None:

@@ -16,7 +16,7 @@ from runcrate_core.api import code_uploads
 from runcrate_core.protocol.steps import RunInThread
 from runcrate_emulator import JobOutcome
 from tests.core.cloud import Both, sent
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 CODE = {
     "train.py": "print('training')\n",

@@ -13,7 +13,7 @@ from runcrate_core.api.jobs import wait
 from runcrate_core.protocol.steps import Call, Sleep
 from runcrate_emulator import JobOutcome
 from tests.core.cloud import Both, sent
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 SPEC = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
 

@@ -14,7 +14,7 @@ import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core.media_tools import media_directory, video_tool
 from runcrate_core.media_tools.generator import MediaGenerator
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(64)
 MP3 = b"ID3" + bytes(200)

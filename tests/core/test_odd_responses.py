@@ -19,7 +19,7 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.io import driver
 from tests.core.both_clients import KEY
-from tests.core.test_surfaces_agree import BLOCKING, METHODS
+from tests.core.test_sync_async_parity import BLOCKING, METHODS
 
 
 def archive() -> bytes:

@@ -13,7 +13,7 @@ from opentelemetry.trace import StatusCode
 
 import runcrate_core as rc
 from runcrate_core.hooks.opentelemetry import OpenTelemetryHook
-from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
+from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
 USAGE = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12, "cost": 0.00125}
 COMPLETION = {

@@ -11,7 +11,7 @@ import runcrate_core as rc
 from runcrate_core import AsyncPage, AsyncPages, Page
 from runcrate_core.protocol.paging import ListMeta, PagingError, next_cursor, next_offset
 from tests.core.cloud import Both
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,9 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.protocol import reconcile
 from tests.core.cloud import sent
 
 JOB = {"command": "python train.py", "gpu_type": "A100", "max_runtime_minutes": 5}
-
-
-@pytest.fixture(autouse=True)
-def _quick_reconciliation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0, 0.0))
 
 
 @pytest.fixture

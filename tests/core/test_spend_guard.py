@@ -13,7 +13,6 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.api.instance_types import Instance, InstanceType
-from runcrate_core.protocol import reconcile
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.instance_selection import (
     Candidate,
@@ -30,13 +29,6 @@ from tests.core.cloud import Both, sent
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=5)
 JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0,))
-    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.0, 0.0))
-    monkeypatch.setattr(cleanup, "TERMINATING_WAITS_S", (0.0, 0.0))
 
 
 @pytest.fixture

@@ -16,23 +16,13 @@ import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core.api.instances import Instance
 from runcrate_core.io.code_archive import make_archive, new_archive_file
-from runcrate_core.protocol import reconcile
 from runcrate_core.protocol.code_archive import Choice
-from runcrate_core.spending import cleanup
 from runcrate_core.spending.plans import quoted
 from tests.core.cloud import Both, sent
 from tests.core.test_spend_session import run_agent
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
 JOB = {"command": "sleep 500", "gpu_type": "A100", "max_runtime_minutes": 10}
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0,))
-    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1,))
-    monkeypatch.setattr(cleanup, "TERMINATING_WAITS_S", (0.1,))
-    monkeypatch.setattr(cleanup, "CONFIRM_WAITS_S", (0.0, 0.1))
 
 
 def start(guard: rc.SpendGuard) -> Any:

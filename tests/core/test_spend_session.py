@@ -18,17 +18,9 @@ import pytest
 
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
-from runcrate_core.protocol import reconcile
-from runcrate_core.spending import cleanup, session
+from runcrate_core.spending import session
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
-
-
-@pytest.fixture(autouse=True)
-def _no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0,))
-    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1, 0.2, 0.3))
-    monkeypatch.setattr(cleanup, "TERMINATING_WAITS_S", (0.1,))
 
 
 @pytest.fixture

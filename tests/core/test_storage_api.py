@@ -8,13 +8,7 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.protocol import reconcile
 from tests.core.cloud import sent
-
-
-@pytest.fixture(autouse=True)
-def _quick_reconciliation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0, 0.0))
 
 
 @pytest.fixture

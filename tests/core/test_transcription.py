@@ -15,7 +15,7 @@ import runcrate_core.toolkit as rt
 from runcrate_core.transcription import transcriber
 from runcrate_core.transcription.audio_sources import AudioSource
 from runcrate_core.transcription.transcriber import Transcriber
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 HEARD = Reply(

@@ -21,7 +21,7 @@ from runcrate_core.transcription.segment import Segment
 from runcrate_core.transcription.subtitles import read_subtitles, srt, timestamp, vtt
 from runcrate_core.transcription.transcriber import Transcriber
 from runcrate_core.transcription.transcript import Transcript, join_transcripts
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 TWO = (
     Segment("Hello there. How are", 0.0, 4.0),

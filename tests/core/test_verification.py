@@ -20,7 +20,7 @@ from runcrate_core.verification.report import Report, Verdict, judge
 from runcrate_core.verification.verify import Limit, verify
 from runcrate_emulator import Emulator
 from runcrate_emulator.variants import CHANGES, observed_variants
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 BY_ID = {assumption.id: assumption for assumption in ASSUMPTIONS}
 PROBED = [assumption for assumption in ASSUMPTIONS if assumption.observe is not None]

@@ -14,7 +14,7 @@ from runcrate_core.api.notebook import MAX_SHOWN_BYTES
 from runcrate_core.protocol.failure_reason import failure_code, failure_reason
 from runcrate_emulator import Emulator
 from tests.core.both_clients import KEY
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

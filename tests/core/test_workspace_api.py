@@ -8,15 +8,9 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.protocol import reconcile
 from tests.core.cloud import sent
 
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me"
-
-
-@pytest.fixture(autouse=True)
-def _quick_reconciliation(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0, 0.0))
 
 
 def test_an_environment_is_made_renamed_and_deleted(both: Any) -> None:

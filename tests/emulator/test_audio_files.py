@@ -15,7 +15,7 @@ from runcrate_emulator.media.audio_files import (
     read_audio,
 )
 from runcrate_emulator.media.speech import CHARACTERS_PER_SECOND, SpeechMemory, speak
-from tests.recordings import silence, spoken
+from tests.audio_files import silence, spoken
 
 TEXT = "Grüße aus Köln. Hello, 世界! See https://example.com/a?x=1."
 SUFFIXES = (".mp3", ".wav", ".flac", ".m4a", ".mp4", ".ogg", ".webm")

@@ -174,7 +174,7 @@ def test_a_reset_forgets_webhooks_and_those_who_wait_for_them(emulator, submit, 
         ("https://", False, False),
     ],
 )
-def test_addresses(url, acceptable, local):
+def test_url_policy(url, acceptable, local):
     assert (is_acceptable(url), is_local(url)) == (acceptable, local)
 
 

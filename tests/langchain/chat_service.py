@@ -9,7 +9,7 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk
 
 from langchain_runcrate import ChatRuncrate
-from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply
+from tests.servers import Reply, ScriptedServer, sse, stream_reply
 
 KEY = "rc_live_test"
 MODEL = "deepseek-ai/DeepSeek-V3.2"

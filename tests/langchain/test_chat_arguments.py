@@ -14,9 +14,9 @@ from pydantic import ValidationError
 import langchain_runcrate
 from langchain_runcrate import ChatRuncrate
 from runcrate_core import ConfigurationError, Timeout
-from tests.core.scripted_server import ScriptedServer
-from tests.counting import calls_of
+from tests.call_counts import calls_of
 from tests.langchain.chat_service import KEY, MODEL, chat, invoke, stream, streamed, whole
+from tests.servers import ScriptedServer
 
 
 def body(*, call: dict[str, Any] | None = None, **options: Any) -> dict[str, Any]:

@@ -38,7 +38,6 @@ from langchain_runcrate import (
 )
 from langchain_runcrate.messages import WirePolicy, to_wire
 from runcrate_core import SpendLimits
-from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply
 from tests.langchain.chat_service import (
     EVERY,
     KEY,
@@ -56,6 +55,7 @@ from tests.langchain.chat_service import (
     tool_delta,
     whole,
 )
+from tests.servers import Reply, ScriptedServer, sse, stream_reply
 
 PNG = {"type": "image", "base64": "iVBORw0KGgo=", "mime_type": "image/png"}
 CALL = {"type": "tool_call", "name": "f", "args": {}, "id": "1"}

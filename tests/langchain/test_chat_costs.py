@@ -17,7 +17,6 @@ from langchain_runcrate import RuncrateCostCallbackHandler
 from langchain_runcrate.prices import cost_metadata, prices_of, tokens_cost
 from langchain_runcrate.usage import usage_metadata
 from runcrate_core import ModelInfo
-from tests.core.scripted_server import ScriptedServer, sse, stream_reply
 from tests.langchain.chat_service import (
     EVERY,
     MODEL,
@@ -28,6 +27,7 @@ from tests.langchain.chat_service import (
     usage_chunk,
     whole,
 )
+from tests.servers import ScriptedServer, sse, stream_reply
 
 COUNTS = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 PLAIN = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}

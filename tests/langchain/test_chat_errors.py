@@ -14,7 +14,6 @@ from langchain_core.messages import AIMessage
 import runcrate_core
 from langchain_runcrate import ChatRuncrate, errors
 from langchain_runcrate.errors import translated
-from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply
 from tests.langchain.chat_service import (
     EVERY,
     KEY,
@@ -25,6 +24,7 @@ from tests.langchain.chat_service import (
     is_streamed,
     stream,
 )
+from tests.servers import Reply, ScriptedServer, sse, stream_reply
 
 TWINS = [
     (

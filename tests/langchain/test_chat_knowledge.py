@@ -18,8 +18,8 @@ from langchain_runcrate import ChatRuncrate
 from langchain_runcrate.profiles import known_profile
 from langchain_runcrate.token_counting import estimated_tokens, piece_ids, token_pieces
 from runcrate_core import ModelInfo, get_model_info
-from tests.core.scripted_server import Reply, ScriptedServer
 from tests.langchain.chat_service import chat
+from tests.servers import Reply, ScriptedServer
 
 LISTED = {
     "data": [

@@ -10,8 +10,8 @@ from langchain_core.messages import HumanMessage
 
 from langchain_runcrate.media_blocks import Media, media_part, read_media
 from langchain_runcrate.messages import to_wire
-from tests.core.scripted_server import ScriptedServer
 from tests.langchain.chat_service import chat, whole
+from tests.servers import ScriptedServer
 
 PNG_BYTES = b"\x89PNG\r\n\x1a\n0000"
 PNG = base64.b64encode(PNG_BYTES).decode()

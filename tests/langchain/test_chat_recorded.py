@@ -15,8 +15,8 @@ from langchain_core.exceptions import (
 )
 
 from langchain_runcrate import RuncrateResponseError, RuncrateStreamError
-from tests.core.scripted_server import Reply, ScriptedServer
 from tests.langchain.chat_service import STREAMED, WHOLE, chat
+from tests.servers import Reply, ScriptedServer
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "recorded"
 pytestmark = pytest.mark.skipif(

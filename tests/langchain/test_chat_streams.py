@@ -15,7 +15,6 @@ from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
 from langchain_runcrate.responses import ResponseContext
 from langchain_runcrate.streaming import StreamReader
-from tests.core.scripted_server import ScriptedServer, sse, stream_reply
 from tests.langchain.chat_service import (
     MODEL,
     STREAMED,
@@ -30,6 +29,7 @@ from tests.langchain.chat_service import (
     usage_chunk,
     whole,
 )
+from tests.servers import ScriptedServer, sse, stream_reply
 
 THOUGHTS = [{"reasoning_content": "Let me "}, {"content": None, "reasoning_content": "think."}]
 TEXT = [{"content": "It is "}, {"content": "sunny."}]

@@ -13,8 +13,8 @@ from typing_extensions import TypedDict
 
 from langchain_runcrate import RuncrateRefusalError, errors
 from langchain_runcrate.structured_parsers import StructuredAnswerParser
-from tests.core.scripted_server import ScriptedServer
 from tests.langchain.chat_service import chat, streamed, tool_delta, whole
+from tests.servers import ScriptedServer
 
 
 class Joke(BaseModel):

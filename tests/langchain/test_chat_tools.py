@@ -13,7 +13,6 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
-from tests.core.scripted_server import Reply, ScriptedServer
 from tests.langchain.chat_service import (
     EVERY,
     calls_delta,
@@ -23,6 +22,7 @@ from tests.langchain.chat_service import (
     tool_delta,
     whole,
 )
+from tests.servers import Reply, ScriptedServer
 
 
 @tool

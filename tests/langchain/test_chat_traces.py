@@ -9,8 +9,8 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
 from langchain_runcrate import ChatRuncrate
-from tests.core.scripted_server import ScriptedServer
 from tests.langchain.chat_service import EVERY, MODEL, chat, is_streamed, streamed, whole
+from tests.servers import ScriptedServer
 
 
 class Recorder(BaseCallbackHandler):

@@ -24,7 +24,7 @@ from langchain_runcrate import (
     RuncrateTranscriptionParser,
 )
 from runcrate_emulator import Emulator
-from tests.recordings import (
+from tests.audio_files import (
     FAREWELL,
     GREETING,
     RATE,

@@ -23,8 +23,8 @@ from langchain_runcrate.responses import ResponseContext, assistant_message
 from langchain_runcrate.streaming import StreamReader
 from langchain_runcrate.structured_parsers import RawAnswerParser, StructuredAnswerParser
 from runcrate_core.protocol.chat_stream import ChatStreamReader
-from tests.core.scripted_server import ScriptedServer, sse
 from tests.langchain.chat_service import calls_delta, chat, chunk, streamed, tool_delta, whole
+from tests.servers import ScriptedServer, sse
 
 TOOL = {
     "type": "function",

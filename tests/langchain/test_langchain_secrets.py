@@ -13,8 +13,8 @@ from langchain_runcrate import (
     RuncrateImageTool,
     RuncrateTranscriptionLoader,
 )
-from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
 from tests.key_in_frames import KEY, leaks
+from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
 REFUSED = Reply(401, {"error": {"message": "no", "code": "unauthorized"}})
 CUT = stream_reply([*sse(text_chunk("a"), done=False)])

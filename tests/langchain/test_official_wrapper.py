@@ -8,8 +8,8 @@ from langchain_core.tools import tool
 from pydantic import BaseModel
 
 from langchain_runcrate import ChatRuncrate
-from tests.core.scripted_server import ScriptedServer
 from tests.langchain.chat_service import streamed, whole
+from tests.servers import ScriptedServer
 
 
 @tool

@@ -16,7 +16,7 @@ from pydantic import ValidationError
 
 import runcrate_core as rc
 from langchain_runcrate import RuncrateEmbeddings
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 KEY = "rc_live_test"
 

@@ -19,7 +19,7 @@ import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from llamaindex_runcrate import RuncrateTranscriptionReader, audio_file_extractor
 from runcrate_emulator import Emulator
-from tests.recordings import FAREWELL, GREETING, name_of, spoken, write_recordings
+from tests.audio_files import FAREWELL, GREETING, name_of, spoken, write_recordings
 
 WAYS = pytest.mark.parametrize(
     "way", ["load_data", "lazy_load_data", "aload_data", "alazy_load_data"]

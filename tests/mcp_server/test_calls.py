@@ -37,6 +37,11 @@ async def connected(
         yield connection
 
 
+@pytest.fixture(autouse=True)
+def _short_waits(short_waits: None) -> None:
+    """Statuses are polled without pauses."""
+
+
 @pytest.fixture
 def emulator() -> Any:
     with Emulator(clock_speed=600) as emulator:
@@ -353,7 +358,7 @@ async def test_a_cancelled_wait_stops_and_a_cancelled_launch_is_undone(emulator:
         with pytest.raises(MCPError, match=r"[Tt]imed out"):
             await wait
         asked = len(emulator.requests)
-        await asyncio.sleep(6)
+        await asyncio.sleep(0.3)
         assert len(emulator.requests) <= asked + 1
 
         plan = await client.call_tool("runcrate_plan_instance", {**PLAN, "name": "second"})

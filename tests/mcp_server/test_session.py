@@ -83,14 +83,15 @@ async def test_a_session_from_the_list_to_the_end_of_its_instance(
         assert plan.structured_content["name"] in person.questions[-1]
         assert "0.75 USD" in person.questions[-1]
 
-        running = await client.call_tool(
-            "runcrate_wait_for_instance",
-            {"instance_id": instance_id},
-            progress_callback=on_progress,
-        )
-        assert running.structured_content["status"] == "running"
-        assert progress[0][1] == f"{instance_id}: pending"
-        assert [at for at, _ in progress] == sorted(at for at, _ in progress)
+        if (transport, era) == ("http", "auto"):  # a poll is every five seconds
+            running = await client.call_tool(
+                "runcrate_wait_for_instance",
+                {"instance_id": instance_id},
+                progress_callback=on_progress,
+            )
+            assert running.structured_content["status"] == "running"
+            assert progress[0][1] == f"{instance_id}: pending"
+            assert [at for at, _ in progress] == sorted(at for at, _ in progress)
 
         replayed = await client.call_tool("runcrate_launch_instance", call)
         assert replayed.is_error
@@ -98,7 +99,7 @@ async def test_a_session_from_the_list_to_the_end_of_its_instance(
         assert (launches(emulator), len(person.questions)) == (1, 2)
         if transport == "http":
             # The server goes with the fixture; here the client alone goes.
-            assert statuses(emulator)[instance_id] == "running"
+            assert statuses(emulator)[instance_id] in {"pending", "running"}
     assert await terminated(emulator, instance_id)
 
 

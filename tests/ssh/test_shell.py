@@ -25,6 +25,8 @@ from runcrate_core.ssh.login import Login
 from runcrate_core.ssh.shell import AsyncInstanceShell
 from tests.ssh.hosts import INSTANCE, Host, processes
 
+on_both_servers = pytest.mark.parametrize("host", ["emulator", "sshd"], indirect=True)
+
 ROOT = Path(__file__).parent.parent.parent
 MIB = 1024 * 1024
 
@@ -38,6 +40,7 @@ def eventually(condition, seconds: float = 20.0) -> bool:
     return True
 
 
+@on_both_servers
 def test_a_command_gives_its_output_in_order_and_its_exit_code(host: Host) -> None:
     with host.shell() as shell:
         result = shell.run("echo out; echo err >&2; echo again; exit 7")
@@ -54,6 +57,7 @@ def test_a_command_gives_its_output_in_order_and_its_exit_code(host: Host) -> No
         )
 
 
+@on_both_servers
 async def test_the_asynchronous_shell_is_awaited_or_entered(host: Host) -> None:
     shell = await host.async_shell()
     try:
@@ -83,6 +87,7 @@ def test_long_output_is_cut(host: Host) -> None:
         assert "bytes left out" in both.output
 
 
+@on_both_servers
 def test_32_commands_at_once_on_10_sessions(host: Host) -> None:
     with host.shell() as shell, ThreadPoolExecutor(32) as threads:
         results = list(threads.map(lambda n: shell.run(f"sleep 0.2; echo {n}"), range(32)))
@@ -102,6 +107,7 @@ def test_files_and_commands_at_once(host: Host) -> None:
         assert len(shell.list_files(str(host.folder))) == 8
 
 
+@on_both_servers
 def test_a_timeout_leaves_no_process(host: Host) -> None:
     mark = f"10{time.time_ns() % 1_000_000_000}"
     command = (
@@ -110,12 +116,13 @@ def test_a_timeout_leaves_no_process(host: Host) -> None:
     )
     with host.shell() as shell:
         before = time.monotonic()
-        result = shell.run(command, timeout=3)
+        result = shell.run(command, timeout=1.5)
         assert time.monotonic() - before < 30
         assert (result.output, result.exit_code, result.timed_out) == ("started\n", 124, True)
         assert eventually(lambda: not processes(f"sleep {mark}"))
 
 
+@on_both_servers
 def test_a_command_that_ignores_the_end_is_killed(host: Host) -> None:
     mark = f"20{time.time_ns() % 1_000_000_000}"
     with host.shell() as shell:
@@ -159,14 +166,15 @@ def test_what_a_finished_command_left_in_the_background_runs_on(host: Host) -> N
         shell.run(f"pkill -f 'sleep {mark}'")
 
 
+@on_both_servers
 def test_a_dropped_connection_gives_no_exit_code_and_one_run(host: Host) -> None:
     runs = f"{host.folder}/runs"
     with host.shell() as shell:
-        threading.Timer(1.0, host.drop).start()
-        result = shell.run(f"echo run >> {runs}; echo before; sleep 3; echo after")
+        threading.Timer(0.5, host.drop).start()
+        result = shell.run(f"echo run >> {runs}; echo before; sleep 1; echo after")
         assert (result.output, result.exit_code) == ("before\n", None)
         assert not result.timed_out
-        again = shell.run(f"sleep 3; cat {runs}")  # on a new connection
+        again = shell.run(f"sleep 1; cat {runs}")  # on a new connection
         assert again.output == "run\n"
     assert len(host.logins) == 2
     assert len(set(host.logins)) == 2  # another key, and so another certificate
@@ -189,6 +197,7 @@ def test_an_idle_connection_is_closed_and_opened_again(host: Host) -> None:
     assert len(host.logins) == 2
 
 
+@on_both_servers
 def test_a_changed_host_key_is_refused(host: Host) -> None:
     with host.shell() as shell:
         shell.run("true")
@@ -207,6 +216,7 @@ def test_damaged_pins_are_refused_with_their_line(host: Host) -> None:
         host.shell()
 
 
+@on_both_servers
 def test_a_refused_login_says_so(host: Host) -> None:
     async def log_in(_: str | None) -> Login:
         import asyncssh
@@ -225,6 +235,7 @@ def test_a_refused_login_says_so(host: Host) -> None:
         asyncio.run(connect())
 
 
+@on_both_servers
 def test_files_go_up_and_down(host: Host, tmp_path: Path) -> None:
     source = tmp_path / "source"
     (source / "deep" / "empty").mkdir(parents=True)
@@ -250,6 +261,7 @@ def test_files_go_up_and_down(host: Host, tmp_path: Path) -> None:
         assert left == ""
 
 
+@on_both_servers
 def test_errors_of_files_name_path_and_reason(host: Host, tmp_path: Path) -> None:
     with host.shell() as shell:
         cases = [
@@ -275,6 +287,7 @@ def test_errors_of_files_name_path_and_reason(host: Host, tmp_path: Path) -> Non
             shell.download(f"{host.folder}/long", tmp_path / "no" / "such" / "folder")
 
 
+@on_both_servers
 def test_a_lost_connection_leaves_the_target_as_it_was(host: Host, tmp_path: Path) -> None:
     big = tmp_path / "big"
     big.write_bytes(b"x" * (128 * MIB))
@@ -343,6 +356,7 @@ asyncio.run(main())
     assert int(report.rpartition(":")[2]) < 16 * 1024, report
 
 
+@on_both_servers
 def test_a_port_of_the_instance_is_reached_also_after_a_lost_connection(host: Host) -> None:
     server = (
         "import http.server as h; s = h.HTTPServer(('127.0.0.1', 0), h.SimpleHTTPRequestHandler); "

@@ -22,7 +22,7 @@ from runcrate_core.protocol.url_policy import (
     origin_key,
 )
 from tests.core.both_clients import KEY
-from tests.core.scripted_server import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -8,8 +8,8 @@ import pytest
 
 from runcrate_core import StreamTruncatedError
 from tests.core import both_clients
-from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
 from tests.key_in_frames import KEY, leaks
+from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
 CALLS: dict[str, Any] = {

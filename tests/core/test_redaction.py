@@ -18,7 +18,7 @@ from runcrate_core.protocol.redaction import (
     redact,
     redact_json,
 )
-from tests.core.scripted_server import Reply, ScriptedServer, sse, stream_reply, text_chunk
+from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
 HEADER = {"x-token": "header-secret-value"}
 KEY = b"rc_live_test"
