@@ -467,7 +467,7 @@ def test_a_job_that_is_lost_counts_and_is_ended_by_its_name(
     cloud.fail("POST /jobs", lose_answer=True)
     cloud.fail("POST /jobs", drop_connection=True, times=3)
     cloud.fail("GET /jobs", body=b'{"data": []}', status=200)  # what runs
-    cloud.fail("GET /jobs", body=b'{"data": []}', status=200)  # looking for it
+    cloud.fail("GET /jobs", body=b'{"data": []}', status=200, times=2)  # looking for it
     with pytest.raises(rc.AmbiguousLaunchError) as caught:
         both("run", guard.run_job(**JOB))
     [entry] = guard.ledger.live

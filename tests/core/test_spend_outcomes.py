@@ -30,6 +30,7 @@ def start(guard: rc.SpendGuard) -> Any:
     return (yield from guard.launch(plan.token))
 
 
+@pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("status", [401, 402, 409, 429, 503])
 def test_a_job_whose_first_response_was_lost_is_not_taken_for_refused(
     cloud: Any, both: Both, status: int
@@ -42,6 +43,7 @@ def test_a_job_whose_first_response_was_lost_is_not_taken_for_refused(
     assert [entry.id for entry in guard.ledger.live] == [job.id]
 
 
+@pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("status", [401, 402, 429])
 def test_a_top_up_that_may_have_been_charged_says_so(cloud: Any, both: Both, status: int) -> None:
     cloud.fail("POST /billing/topups", lose_answer=True)
