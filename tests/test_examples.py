@@ -1,4 +1,4 @@
-"""Each example runs on the emulator, without a key, and prints what it promises."""
+"""Each example, and the demo, runs on the emulator without a key and prints what it promises."""
 
 from __future__ import annotations
 
@@ -17,8 +17,13 @@ from tests.llamaindex.leftovers import LEFTOVERS
 
 pytestmark = LEFTOVERS
 
-FOLDER = Path(__file__).parent.parent / "examples"
+ROOT = Path(__file__).parent.parent
+FOLDER = ROOT / "examples"
 NO_EXAMPLES = {"__init__", "__main__", "service"}
+# Those that `make demo` runs, one after the other on one emulator.
+DEMO = ("langchain_agent", "llamaindex_rag", "gpu_agent", "train_on_instance")
+# The time that an instance ran depends on this computer.
+COST = re.compile(r"\d+\.\d\d USD")
 # What must be found in the output, in this order.
 PRINTED = {
     "gpu_agent": ["Agent: runcrate_launch_instance", "Ledger: ", "Running now: nothing"],
@@ -77,7 +82,9 @@ PRINTED = {
 
 
 @pytest.fixture(autouse=True)
-def _elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def _elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, short_waits: None
+) -> Iterator[None]:
     """Examples find no key, no arguments and nobody at the terminal; their files go elsewhere."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RUNCRATE_API_KEY")
@@ -101,12 +108,37 @@ def found_in_order(patterns: list[str], text: str) -> list[str]:
     return []
 
 
-@pytest.mark.parametrize("name", list(PRINTED))
+@pytest.mark.parametrize("name", [name for name in PRINTED if name not in DEMO])
 def test_an_example_prints_what_it_promises(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     importlib.import_module(f"examples.{name}").main()
     printed = capsys.readouterr().out
     assert found_in_order(PRINTED[name], printed) == [], printed
     assert "a simulated reply" not in printed
+
+
+def test_the_demo_prints_what_the_readme_and_its_examples_promise(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    story = re.search(
+        r"`make demo` .*?```text\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
+    )
+    assert story is not None
+    importlib.import_module("examples.__main__").main()
+    printed = capsys.readouterr().out
+    lines = iter(printed.splitlines())
+    for line in COST.sub("...", story[1]).splitlines():
+        wanted = re.compile(".*".join(re.escape(part) for part in line.split("...")))
+        assert any(wanted.fullmatch(given) for given in lines), f"{line!r} in {printed}"
+    _, *parts = re.split(r"^=== ", printed, flags=re.MULTILINE)
+    for name, part in zip(DEMO, parts, strict=True):
+        assert found_in_order(PRINTED[name], part) == [], part
+        assert "a simulated reply" not in part
+    for answer in (
+        "has 80 GB of memory",
+        "`RUNCRATE_API_KEY` holds",
+        "looks the instance up by name",
+    ):
+        assert answer in printed
 
 
 def test_every_example_is_run() -> None:
