@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal
 
-from llama_index.core.base.embeddings.base import BaseEmbedding
+from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 from llama_index.core.bridge.pydantic import Field
 from llama_index.core.utils import get_tqdm_iterable
 from pydantic import AliasChoices
@@ -17,8 +17,6 @@ from runcrate_core.toolkit import aembed_batches, batches_of, embed_batches, emb
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
-
-    from llama_index.core.base.embeddings.base import Embedding
 
     from runcrate_core import Embeddings
 

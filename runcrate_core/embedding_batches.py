@@ -6,24 +6,22 @@ batch is sent; the error says how many texts were embedded before it.
 
 from __future__ import annotations
 
+from collections.abc import (
+    AsyncGenerator,
+    Awaitable,
+    Callable,
+    Generator,
+    Iterable,
+    Iterator,
+    Sized,
+)
 from contextlib import contextmanager
 from itertools import islice
-from typing import TYPE_CHECKING, TypeVar
+from typing import TypeVar
 
 from runcrate_core.io.map_ordered import map_ordered, map_ordered_sync
 
-if TYPE_CHECKING:
-    from collections.abc import (
-        AsyncGenerator,
-        Awaitable,
-        Callable,
-        Generator,
-        Iterable,
-        Iterator,
-        Sized,
-    )
-
-T = TypeVar("T", bound="Sized")
+T = TypeVar("T", bound=Sized)
 
 
 def batches_of(texts: Iterable[str], batch_size: int) -> Iterator[list[str]]:

@@ -17,6 +17,7 @@ from runcrate_mcp.media_budget import MediaBudget
 from runcrate_mcp.prompts import Prompts
 from runcrate_mcp.resources import Resources
 from runcrate_mcp.served_tool import MEDIA_TOOLS, infrastructure_tools, media_tools
+from runcrate_mcp.settings import ServerSettings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from runcrate_core import SpendSession
     from runcrate_mcp.served_tool import ServedTool
-    from runcrate_mcp.settings import ServerSettings
 
 _PREFIX = "runcrate_"
 

@@ -3,14 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from pathlib import Path
 
-from runcrate_core import ConfigurationError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from runcrate_core import SpendLimits
+from runcrate_core import ConfigurationError, SpendLimits
 
 
 @dataclass(frozen=True)

@@ -14,10 +14,14 @@ FACES = (
     "runcrate_core.toolkit",
     "langchain_runcrate",
     "llamaindex_runcrate",
+    "runcrate_mcp",
     "runcrate_emulator",
 )
-# Its functions take the generator, whose module imports the definition of the tools.
-CIRCULAR = {"runcrate_core.media_tools.tool.MediaTool.__init__"}
+# They name a class of a module that imports theirs.
+CIRCULAR = {
+    "runcrate_core.media_tools.tool.MediaTool.__init__",
+    "runcrate_core.sync_async_clients.SyncAsyncClients.changed",
+}
 PACKAGES = tuple({face.partition(".")[0] for face in FACES})
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parent.parent
 PACKAGES = (
     "runcrate_core",
@@ -48,19 +46,21 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-@pytest.mark.parametrize("path", [*DOCUMENTS, *SOURCES], ids=name_of)
-def test_the_words_are_those_of_the_field(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").splitlines()
+def test_the_words_are_those_of_the_field() -> None:
     found = [
         f"{name_of(path)}:{number}: {match[0]!r}"
-        for number, line in enumerate(lines, start=1)
+        for path in [*DOCUMENTS, *SOURCES]
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         for match in WORDS.finditer(line.replace("_", " "))
     ]
     assert found == []
 
 
-@pytest.mark.parametrize("path", SOURCES, ids=name_of)
-def test_a_docstring_begins_with_its_subject(path: Path) -> None:
-    text = path.read_text(encoding="utf-8")
-    found = [text.count("\n", 0, match.start()) + 1 for match in OPENING.finditer(text)]
-    assert [f"{name_of(path)}:{line}" for line in found] == []
+def test_a_docstring_begins_with_its_subject() -> None:
+    found = [
+        f"{name_of(path)}:{text.count(chr(10), 0, match.start()) + 1}"
+        for path in SOURCES
+        for text in [path.read_text(encoding="utf-8")]
+        for match in OPENING.finditer(text)
+    ]
+    assert found == []

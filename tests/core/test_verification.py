@@ -283,7 +283,6 @@ def test_a_variant_that_is_not_known_is_named() -> None:
         Emulator(variants=[("balance-case", "PascalCase")])
 
 
-@pytest.mark.parametrize("assumption", PROBED, ids=lambda assumption: assumption.id)
 @pytest.mark.parametrize(
     "reply",
     [
@@ -296,9 +295,10 @@ def test_a_variant_that_is_not_known_is_named() -> None:
     ],
     ids=repr,
 )
-def test_no_odd_response_breaks_an_observation(assumption: Any, reply: Any) -> None:
+def test_no_odd_response_breaks_an_observation(reply: Any) -> None:
     names = {one.probe for one in PROBED} | {"usage_days", "embedding_base64", "models_wrong_key"}
     exchanges = Exchanges(dict.fromkeys(names, reply))
-    observed = assumption.observe(exchanges)
-    assert observed is None or isinstance(observed, str)
+    for assumption in PROBED:
+        observed: Any = assumption.observe(exchanges)  # type: ignore[misc] # it has a probe
+        assert observed is None or isinstance(observed, str), assumption.id
     assert judge(exchanges, set(Level)).to_text()
