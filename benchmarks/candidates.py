@@ -5,6 +5,7 @@ Imports stand inside, as each candidate runs in an environment that lacks the ot
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Candidate:
         ainvoke: The same, asynchronously.
         events: Reads a stream as LangChain's events of version 3; returns how many came.
         converse: Makes one complete call with a long history.
-        bind: Returns the object with 20 tools bound, for an agent's turn.
+        turn: Makes an agent's turn, with 20 tools and 200 messages.
     """
 
     name: str
@@ -43,7 +44,7 @@ class Candidate:
     ainvoke: Callable[[Any], Any] | None = None
     events: Callable[[Any], int] | None = None
     converse: Callable[[Any, list[Any]], Any] | None = None
-    bind: Callable[[Any], Any] | None = None
+    turn: Callable[[Any], Any] | None = None
 
 
 def count(items: Iterator[Any]) -> int:
@@ -219,31 +220,36 @@ def langchain_history(length: int) -> list[Any]:
     return [turns[number % 4] for number in range(length - 1)] + [HumanMessage(content=PROMPT)]
 
 
-def with_tools(model: Any) -> Any:
-    """Return a model with the tools of an agent bound, as an agent does once."""
-    from langchain_core.tools import tool
+def look_up(number: int) -> Any:
+    """Return a function that is a tool of an agent."""
 
-    def lookup(number: int) -> Any:
-        def look_up(city: str, days: int = 1) -> str:
-            """Look up the weather of a city for some days."""
-            return f"{city} {days}"
+    def look_up(city: str, days: int = 1) -> str:
+        """Look up the weather of a city for some days."""
+        return f"{city} {days}"
 
-        look_up.__name__ = f"look_up_{number}"
-        return tool(look_up)
-
-    return model.bind_tools([lookup(number) for number in range(20)])
+    look_up.__name__ = f"look_up_{number}"
+    return look_up
 
 
-def agent_history() -> list[Any]:
-    """Return 200 messages: an agent that called a tool in two turns of three."""
+@functools.cache
+def langchain_agent() -> tuple[list[Any], list[Any]]:
+    """Return 20 tools, and 200 messages: an agent that called a tool in two turns of three."""
     from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
+    from langchain_core.tools import tool
 
     history: list[Any] = []
     for number in range(66):
         call = {"name": "look_up_1", "args": {"city": "Bern", "days": 2}, "id": f"call_{number}"}
         history += [HumanMessage(PROMPT), AIMessage("", tool_calls=[call]),
                     ToolMessage("sunny", tool_call_id=call["id"])]  # fmt: skip
-    return [*history, AIMessage("It is sunny."), HumanMessage(PROMPT)]
+    history += [AIMessage("It is sunny."), HumanMessage(PROMPT)]
+    return [tool(look_up(number)) for number in range(20)], history
+
+
+def langchain_turn(model: Any) -> Any:
+    """Make an agent's turn: LangChain's agents bind their tools for each call."""
+    tools, history = langchain_agent()
+    return model.bind_tools(tools).invoke(history)
 
 
 LANGCHAIN: dict[str, Any] = {
@@ -253,7 +259,7 @@ LANGCHAIN: dict[str, Any] = {
     "ainvoke": lambda model: model.ainvoke(PROMPT),
     "events": lambda model: count(model.stream_events(PROMPT, version="v3")),
     "converse": lambda model, history: model.invoke(history),
-    "bind": with_tools,
+    "turn": langchain_turn,
 }
 
 
@@ -354,6 +360,32 @@ def llamaindex_history(length: int) -> list[Any]:
     return [turns[number % 4] for number in range(length - 1)] + question()
 
 
+@functools.cache
+def llamaindex_agent() -> tuple[list[Any], list[Any]]:
+    """Return 20 tools and 200 messages, as `langchain_agent` does."""
+    from llama_index.core.base.llms.types import ChatMessage, TextBlock, ToolCallBlock
+    from llama_index.core.tools import FunctionTool
+
+    history: list[Any] = []
+    for number in range(66):
+        call = ToolCallBlock(tool_call_id=f"call_{number}", tool_name="look_up_1",
+                             tool_kwargs={"city": "Bern", "days": 2})  # fmt: skip
+        history += [
+            ChatMessage(role="user", content=PROMPT),
+            ChatMessage(role="assistant", blocks=[call]),
+            ChatMessage(role="tool", blocks=[TextBlock(text="sunny")],
+                        additional_kwargs={"tool_call_id": f"call_{number}"}),
+        ]  # fmt: skip
+    history += [ChatMessage(role="assistant", content="It is sunny."), *question()]
+    return [FunctionTool.from_defaults(look_up(number)) for number in range(20)], history
+
+
+def llamaindex_turn(llm: Any) -> Any:
+    """Make an agent's turn: LlamaIndex's agents hand over their tools with each call."""
+    tools, history = llamaindex_agent()
+    return llm.chat_with_tools(tools, chat_history=history)
+
+
 def question() -> list[Any]:
     """Return the question in LlamaIndex's form."""
     from llama_index.core.base.llms.types import ChatMessage
@@ -367,6 +399,7 @@ LLAMAINDEX: dict[str, Any] = {
     "invoke": lambda llm: llm.chat(question()),
     "ainvoke": lambda llm: llm.achat(question()),
     "converse": lambda llm, history: llm.chat(history),
+    "turn": llamaindex_turn,
 }
 
 RAW: dict[str, Any] = {

@@ -19,14 +19,14 @@ BEGIN, END = "<!-- whole calls of `make bench` -->", "<!-- end of whole calls --
 CALLS: Final = ("raw httpx", OURS["core"], COMBINED_FLOORS["langchain"], OURS["langchain"],
                 COMBINED_FLOORS["llamaindex"], OURS["llamaindex"])  # fmt: skip
 MODELS: Final = (OURS["langchain"], OURS["llamaindex"])
-PEER: Final = "langchain-openai"
+PEERS: Final = ("langchain-openai", "llama-index-llms-runcrate 0.1.0")
 TEXTS: Final = 10_000
 
 # What is counted: title, candidates, task. The test repeats these.
 COUNTED: Final[tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...]] = (
     ("call", CALLS, {"kind": "call", "model": "text-20", "asynchronous": False}),
     ("async call", CALLS, {"kind": "call", "model": "text-20", "asynchronous": True}),
-    ("turn", (OURS["langchain"], PEER), {"kind": "turn", "model": "text-20"}),
+    ("turn", (*MODELS, *PEERS), {"kind": "turn", "model": "text-20"}),
     ("text", MODELS, {"kind": "embed", "model": "embed-1", "times": TEXTS}),
     *(
         (f"{kind} chunk", MODELS, {"kind": "stream", "model": f"{kind}-500", "asynchronous": False})
@@ -43,8 +43,10 @@ TARGETS: Final = (
     ("Core call, async", "async call", *CALLS[1::-1], 1.08),
     ("LangChain call, async", "async call", *CALLS[3:1:-1], 1.15),
     ("LlamaIndex call, async", "async call", *CALLS[5:3:-1], 1.15),
-    ("Agent's turn: 20 tools, 200 messages, beside `langchain-openai`", "turn",
-     OURS["langchain"], PEER, 0.5),
+    ("Agent's turn in LangChain: 20 tools, 200 messages, beside `langchain-openai`", "turn",
+     MODELS[0], PEERS[0], 0.5),
+    ("Agent's turn in LlamaIndex: the same, beside the official package", "turn",
+     MODELS[1], PEERS[1], 0.5),
 )  # fmt: skip
 ALONE: Final = (
     ("A text of 10,000 embedded, LangChain", "text", OURS["langchain"]),

@@ -23,7 +23,7 @@ from typing import Any
 
 # A script's own folder is on the path, the repository is not: it holds packages of the same name
 # as a peer's.
-from candidates import BY_NAME, HISTORIES, KEY, Candidate, agent_history, question
+from candidates import BY_NAME, HISTORIES, KEY, Candidate, question
 
 
 def measure(task: dict[str, Any]) -> dict[str, Any]:
@@ -236,13 +236,13 @@ def history(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
 
 
 def turn(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
-    """Return the processor time of an agent's turn: 20 bound tools and 200 messages."""
-    subject, history = candidate.bind(made(candidate, task)), agent_history()  # type: ignore[misc]
+    """Return the processor time of an agent's turn: 20 tools and 200 messages."""
+    subject = made(candidate, task)
     if task.get("counted"):
-        return {"calls": calls_of(lambda: subject.invoke(history))}
+        return {"calls": calls_of(lambda: candidate.turn(subject))}  # type: ignore[misc]
     begun = time.process_time()
     for _ in range(task["times"]):
-        subject.invoke(history)
+        candidate.turn(subject)  # type: ignore[misc]
     return {"microseconds": (time.process_time() - begun) / task["times"] * 1e6}
 
 

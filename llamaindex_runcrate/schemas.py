@@ -6,7 +6,9 @@ closed at the top only; servers refuse both.
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, Any, Final
+from weakref import WeakKeyDictionary
 
 from llama_index.core.tools.types import ToolMetadata
 
@@ -22,6 +24,11 @@ _SCHEMAS_BY_NAME: Final = frozenset({"properties", "$defs", "definitions"})
 # The members of a schema that describe a tool's parameters.
 _PARAMETER_MEMBERS: Final = ("type", "properties", "required", "definitions", "$defs")
 _CHOICES: Final = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
+
+# JSON schemas of classes, each with the identity of what it was generated from.
+_generated: Final[WeakKeyDictionary[type[BaseModel], tuple[int, dict[str, Any]]]] = (
+    WeakKeyDictionary()
+)
 
 # The property that holds an answer which is not an object, such as a list: schemas sent to the
 # service describe objects.
@@ -50,8 +57,11 @@ def _wire_tool(
     names: ToolNames,
     strict: bool | None,  # noqa: FBT001 - private
 ) -> dict[str, Any]:
-    wire = metadata.to_openai_tool(skip_length_check=True)
-    function = wire["function"]
+    function: dict[str, Any] = {"description": metadata.description}
+    wire: dict[str, Any] = {"type": "function", "function": function}
+    if type(metadata).to_openai_tool is not ToolMetadata.to_openai_tool:
+        wire = metadata.to_openai_tool(skip_length_check=True)
+        function = wire["function"]
     function["name"] = names.to_wire(metadata.get_name())
     function["parameters"] = _parameters(metadata)
     if strict is not None:
@@ -119,7 +129,7 @@ def object_schema(model: type[BaseModel]) -> dict[str, Any]:
     The root of a recursive class is a reference, which is replaced by its definition. A class
     whose values are not objects, such as a list, becomes an object with the property `root`.
     """
-    schema = model.model_json_schema()
+    schema = _json_schema(model)
     definitions = schema.get("$defs", {})
     if "$ref" in schema:
         name = str(schema["$ref"]).rpartition("/")[2]
@@ -138,6 +148,18 @@ def object_schema(model: type[BaseModel]) -> dict[str, Any]:
         "required": [ROOT_PROPERTY],
     }
     return wrapped | ({"$defs": definitions} if definitions else {})
+
+
+def _json_schema(model: type[BaseModel]) -> dict[str, Any]:
+    """Return a class's own JSON schema, generated once: agents hand the same tools to every call.
+
+    It is generated again after `model_rebuild`. The caller may change what is returned.
+    """
+    built = id(model.__pydantic_core_schema__)
+    known = _generated.get(model)
+    if known is None or known[0] != built:
+        _generated[model] = known = built, model.model_json_schema()
+    return copy.deepcopy(known[1])
 
 
 def _closed(schema: Any) -> Any:

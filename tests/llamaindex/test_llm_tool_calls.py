@@ -15,7 +15,7 @@ from pydantic import BaseModel
 
 from llamaindex_runcrate.partial_json import PartialJson
 from llamaindex_runcrate.responses import ChunkReader, ResponseContext
-from llamaindex_runcrate.schemas import wire_tool_choice
+from llamaindex_runcrate.schemas import wire_tool_choice, wire_tools
 from tests.llamaindex.service import call_piece, chunk, completion, end
 from tests.llamaindex.ways import WAYS, ask, ask_with_tools
 
@@ -334,3 +334,37 @@ def test_unfinished_and_broken_json(text, value, broken) -> None:
     reader.feed(text)
     assert reader.value() == value
     assert reader.is_broken is broken
+
+
+def test_the_schema_of_a_class_is_generated_once_until_the_class_changes(monkeypatch) -> None:
+    class Look(BaseModel):
+        city: str
+
+    generated: list[type] = []
+    generate = BaseModel.model_json_schema.__func__  # type: ignore[attr-defined]
+
+    def counted(cls: type[BaseModel]) -> dict[str, Any]:
+        generated.append(cls)
+        schema: dict[str, Any] = generate(cls)
+        return schema
+
+    monkeypatch.setattr(Look, "model_json_schema", classmethod(counted))
+    tool = FunctionTool.from_defaults(lambda city: city, name="look", fn_schema=Look)
+    tool.metadata.description = "Look at a city."
+    [first] = wire_tools([tool])
+    first["function"]["parameters"]["properties"]["city"]["title"] = "changed by the caller"
+    [second] = wire_tools([tool])
+    assert second["function"] == {
+        "name": "look",
+        "description": "Look at a city.",
+        "parameters": {
+            "type": "object",
+            "properties": {"city": {"title": "City", "type": "string"}},
+            "required": ["city"],
+        },
+    }
+    assert generated == [Look]
+    Look.model_fields["city"].description = "Its name."
+    Look.model_rebuild(force=True)
+    [third] = wire_tools([tool])
+    assert third["function"]["parameters"]["properties"]["city"]["description"] == "Its name."
