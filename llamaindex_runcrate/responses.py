@@ -247,6 +247,9 @@ def _first_choice(raw: Mapping[str, Any], info: ResponseInfo | None) -> dict[str
             status_code=info.status if info else None,
             request_id=info.request_id if info else None,
         )
+    if len(choices) == 1:
+        only: dict[str, Any] = choices[0]
+        return only
     first: dict[str, Any] = min(choices, key=lambda choice: choice.get("index") or 0)
     return first
 
@@ -283,7 +286,8 @@ def _message_of(
     thought = extract_reasoning(message) or parts.thought
     thinking = None
     if thought or message.get(REASONING_DETAILS):
-        tokens = _count(usage, *_DETAILS["reasoning_tokens"])
+        group, detail = _DETAILS["reasoning_tokens"]
+        tokens = _count(usage.get(group), detail)
         thinking = _thinking_block(thought, _origin_of(message), tokens)
     if (
         thought
@@ -361,6 +365,8 @@ class _Parts(NamedTuple):
 
 def _read_parts(message: Mapping[str, Any]) -> _Parts:
     content = message.get("content")
+    if type(content) is str and "images" not in message and "audio" not in message:
+        return _Parts(content, None, [])
     parts = list(content) if isinstance(content, list) else []
     texts = [content] if isinstance(content, str) else []
     thoughts: list[str] = []
@@ -405,8 +411,8 @@ def _accounts(
         accounts["prompt_tokens"] = prompt
         accounts["completion_tokens"] = answer
         accounts["total_tokens"] = _count(usage, "total_tokens") or prompt + answer
-        for name, path in _DETAILS.items():
-            if (count := _count(usage, *path)) is not None:
+        for name, (group, detail) in _DETAILS.items():
+            if (count := _count(usage.get(group), detail)) is not None:
                 accounts[name] = count
     if (cost := extract_cost(raw)) is not None:
         accounts["cost_usd"] = float(cost)
@@ -415,10 +421,8 @@ def _accounts(
     return accounts
 
 
-def _count(usage: Mapping[str, Any], *path: str) -> int | None:
-    value: Any = usage
-    for name in path:
-        value = value.get(name) if isinstance(value, dict) else None
+def _count(counts: Any, name: str) -> int | None:
+    value = counts.get(name) if isinstance(counts, dict) else None
     return value if isinstance(value, int) else None
 
 

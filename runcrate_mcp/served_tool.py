@@ -21,7 +21,7 @@ from runcrate_mcp.content import media_result, tool_result
 from runcrate_mcp.schemas import simple_schema
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Generator, Iterator, Mapping
 
     from mcp.types import CallToolResult
     from pydantic import BaseModel
@@ -155,13 +155,13 @@ def _run_media(
     budget: MediaBudget,
     arguments: Mapping[str, Any],
     on_progress: Callable[[dict[str, Any]], Any],
-) -> Any:
+) -> Generator[Any, Any, Any]:
     def report(job: Any) -> Any:
         return on_progress({"tool": tool.name, "id": job.id, "status": job.status})
 
     args = tool.arguments.model_validate(dict(arguments))
-    budget.reserve(tool.price(generator, args))
-    return tool.run(generator, args, report)
+    yield from budget.reserve(tool.price(generator, args))
+    return (yield from tool.run(generator, args, report))
 
 
 def _media_prompt(tool: MediaTool, generator: MediaGenerator, arguments: Mapping[str, Any]) -> str:

@@ -33,11 +33,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """One instance or job in the ledger.
+    """One instance or job in the ledger, or the media of a program.
 
     Attributes:
         name: Its name.
-        kind: `instance` or `job`.
+        kind: `instance`, `job` or `media`.
         price_per_hour: USD; of a job the highest that its instance may have.
         max_runtime_minutes: Its lifetime, of a job that of each attempt.
         gpu_count: Its GPUs.
@@ -215,6 +215,31 @@ class SpendLedger:
             records.save_entry(entry)
             if plan_token is not None:
                 records.delete_plan(plan_token)
+
+    def charge(self, name: str, kind: str, price_usd: Decimal, limits: SpendLimits) -> None:
+        """Add the price of a call to an entry that runs nothing, before the call is sent.
+
+        Args:
+            name: Name of the entry; made when there is none.
+            kind: Its kind, such as `media`.
+            price_usd: USD that the call costs; it counts also if the call fails.
+            limits: The limits.
+
+        Raises:
+            SpendRefusedError: It exceeds what is left of the budget.
+        """
+        with self._storage.transaction(writes=True) as records:
+            entries = records.entries()
+            left = limits.budget_usd - _total(entries)
+            if price_usd > left:
+                raise SpendRefusedError(
+                    f"This costs about {price_usd} USD, which exceeds the remaining budget of "
+                    f"{max(left, Decimal())} USD. Nothing was sent."
+                )
+            entry = next((entry for entry in entries if entry.name == name), None) or LedgerEntry(
+                name, kind, Decimal(), 0, 0, state="ended", process=os.getpid(), reserved_at=_now()
+            )
+            records.save_entry(replace(entry, cost_usd=(entry.cost_usd or Decimal()) + price_usd))
 
     def restore(self, entry: LedgerEntry, owner: object = None) -> None:
         """Record an entry again whose reservation was released before its launch succeeded."""

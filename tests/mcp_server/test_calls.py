@@ -346,6 +346,59 @@ async def test_media_keep_to_the_budget_or_need_a_person(
     assert sum(request.method == "POST" for request in emulator.requests) == 1
 
 
+async def test_servers_with_one_ledger_keep_one_media_budget(
+    emulator: Emulator, tmp_path: Path
+) -> None:
+    settings: dict[str, Any] = {
+        "limits": rc.SpendLimits(max_total_usd=0.007),
+        "files_dir": tmp_path,
+        "ledger_file": tmp_path / "budget.db",
+        "require_approval": False,
+    }
+    calls = [("runcrate_generate_image", {"prompt": "A fox"})] * 2
+    async with connected(emulator, **settings) as client:
+        assert [(await client.call_tool(*call)).is_error for call in calls] == [False, False]
+        spending = await client.call_tool("runcrate_get_spending", {})
+        [entry] = spending.structured_content["started"]
+        assert (entry["kind"], entry["state"]) == ("media", "ended")
+    async with connected(emulator, **settings) as client:
+        refused = await client.call_tool(*calls[0])
+        assert "exceeds the remaining budget of 0.001 USD" in text_of(refused)
+    [entry] = rc.SpendLedger(tmp_path / "budget.db").entries
+    assert (entry.kind, str(entry.cost_usd), entry.is_live) == ("media", "0.006", False)
+
+
+async def test_commands_and_files_on_an_instance(tmp_path: Path) -> None:
+    person = Person()
+    settings: dict[str, Any] = {"limits": LIMITS, "files_dir": tmp_path, "allow_commands": True}
+    with Emulator(ssh=True, clock_speed=60) as cloud:
+        async with connected(cloud, person=person, **settings) as client:
+            launched = await launch(client)
+            instance = {"instance_id": launched.structured_content["id"]}
+            await client.call_tool("runcrate_wait_for_instance", instance)
+            asked = len(person.questions)
+
+            async def call(tool: str, **arguments: Any) -> Any:
+                result = await client.call_tool(f"runcrate_{tool}", {**instance, **arguments})
+                assert not result.is_error, text_of(result)
+                return result.structured_content
+
+            command = "echo hello > greeting.txt && cat greeting.txt && exit 3"
+            ran = await call("run_command", command=command)
+            assert ran["exit_code"] == 3
+            assert "hello" in str(ran["output"])
+            await call("write_file", path="greeting.txt", content="good morning")
+            read = await call("read_file", path="greeting.txt")
+            assert "good morning" in str(read)
+            listed = await call("list_files", path=".")
+            assert "greeting.txt" in [file["name"] for file in listed["files"]]
+            assert any(command in question for question in person.questions[asked:])
+            other = await client.call_tool(
+                "runcrate_run_command", {"instance_id": "another", "command": "true"}
+            )
+            assert other.is_error
+
+
 async def test_a_cancelled_wait_stops_and_a_cancelled_launch_is_undone(emulator: Emulator) -> None:
     emulator.clock_speed = 0.0
     async with connected(emulator, "legacy", limits=LIMITS, require_approval=False) as client:
