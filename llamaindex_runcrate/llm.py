@@ -33,8 +33,8 @@ from pydantic import BaseModel
 
 from llamaindex_runcrate import structured
 from llamaindex_runcrate.instrumentation import CHAT, COMPLETION, instrumented
-from llamaindex_runcrate.responses import ChunkReader, completion_of, response_of, was_cut
-from llamaindex_runcrate.schemas import wire_tool_choice, wire_tools
+from llamaindex_runcrate.responses import ChunkReader, completion_of, is_last, response_of, was_cut
+from llamaindex_runcrate.schemas import are_of_program, wire_tool_choice, wire_tools
 from llamaindex_runcrate.settings import TOOL_NAMES, ChatRequest, ChatSettings
 from llamaindex_runcrate.tool_calls import selections_of, unreadable_call
 from runcrate_core.toolkit import ToolNames
@@ -187,6 +187,37 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
                 f"{(response.message.content or '')[:200]!r}"
             )
         return selections
+
+    def stream_chat_with_tools(
+        self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any
+    ) -> ChatResponseGen:
+        """Answer a conversation in chunks, with tools; see `chat_with_tools`.
+
+        Raises:
+            ValueError: It ends without a readable call where LlamaIndex's `FunctionCallingProgram`
+                makes an object of the last chunk.
+        """
+        chunks: ChatResponseGen = super().stream_chat_with_tools(tools, *args, **kwargs)
+        return self._with_readable_end(chunks) if are_of_program(tools) else chunks
+
+    async def astream_chat_with_tools(
+        self, tools: Sequence[BaseTool], *args: Any, **kwargs: Any
+    ) -> ChatResponseAsyncGen:
+        """Answer a conversation in chunks, with tools; see `stream_chat_with_tools`."""
+        chunks: ChatResponseAsyncGen = await super().astream_chat_with_tools(tools, *args, **kwargs)
+        return self._with_areadable_end(chunks) if are_of_program(tools) else chunks
+
+    def _with_readable_end(self, chunks: ChatResponseGen) -> ChatResponseGen:
+        for chunk in chunks:
+            if is_last(chunk):
+                self.get_tool_calls_from_response(chunk)
+            yield chunk
+
+    async def _with_areadable_end(self, chunks: ChatResponseAsyncGen) -> ChatResponseAsyncGen:
+        async for chunk in chunks:
+            if is_last(chunk):
+                self.get_tool_calls_from_response(chunk)
+            yield chunk
 
     def structured_predict(
         self,

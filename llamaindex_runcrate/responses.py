@@ -26,6 +26,7 @@ from llamaindex_runcrate.messages import (
     REASONING_DETAILS,
     REASONING_FIELD,
 )
+from llamaindex_runcrate.react_steps import without_cut_step
 from llamaindex_runcrate.tool_calls import (
     CALLS_KEY,
     NO_NAMES,
@@ -75,6 +76,7 @@ class ResponseContext(NamedTuple):
         max_tokens: The token limit of the answer; None where none was sent.
         tools: The tools that were sent, in the service's form.
         tool_names: The tools' names on the wire.
+        steps_in_text: The text may hold the tool calls of a `ReActAgent`.
     """
 
     single_tool_call: bool = False
@@ -82,6 +84,7 @@ class ResponseContext(NamedTuple):
     max_tokens: int | None = None
     tools: Sequence[Mapping[str, Any]] = ()
     tool_names: ToolNames = NO_NAMES
+    steps_in_text: bool = False
 
 
 def response_of(completion: ChatCompletion, context: ResponseContext) -> ChatResponse:
@@ -126,6 +129,11 @@ def response_of(completion: ChatCompletion, context: ResponseContext) -> ChatRes
 def was_cut(response: ChatResponse) -> bool:
     """Return True if an answer ended at the token limit."""
     return response.additional_kwargs.get(FINISH_REASON) == "length"
+
+
+def is_last(response: ChatResponse) -> bool:
+    """Return True for the last chunk of a stream: it is a complete answer, and no delta."""
+    return any("message" in choice for choice in (response.raw or {})["choices"])
 
 
 class ChunkReader:
@@ -296,6 +304,8 @@ def _message_of(
         and context.reasoning_as_answer
     ):
         text = thought
+    if finish_reason == "length" and context.steps_in_text:
+        text = without_cut_step(text)
     blocks = call_blocks(calls, context.tool_names)
     result = _message(thinking, text, blocks, legacy_calls(calls), media)
     result.additional_kwargs.update({name: message[name] for name in _KEPT if message.get(name)})

@@ -25,6 +25,8 @@ _SCHEMAS_BY_NAME: Final = frozenset({"properties", "$defs", "definitions"})
 _PARAMETER_MEMBERS: Final = ("type", "properties", "required", "definitions", "$defs")
 _CHOICES: Final = {"auto": "auto", "none": "none", "required": "required", "any": "required"}
 
+_PROGRAM: Final = "llama_index.core.program.function_program"
+
 # JSON schemas of classes, each with the identity of what it was generated from.
 _generated: Final[WeakKeyDictionary[type[BaseModel], tuple[int, dict[str, Any]]]] = (
     WeakKeyDictionary()
@@ -50,6 +52,15 @@ def wire_tools(
             servers refuse the field.
     """
     return [_wire_tool(tool.metadata, names or ToolNames(), strict) for tool in tools]
+
+
+def are_of_program(tools: Sequence[BaseTool]) -> bool:
+    """Return True for the one tool by which LlamaIndex's `FunctionCallingProgram` gets an object.
+
+    It fills the object with whatever a stream's last chunk holds, and does not look at errors.
+    """
+    functions = [getattr(tool, "fn", None) for tool in tools]
+    return [getattr(function, "__module__", None) for function in functions] == [_PROGRAM]
 
 
 def _wire_tool(

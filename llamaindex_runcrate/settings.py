@@ -9,6 +9,7 @@ from llama_index.core.bridge.pydantic import Field
 from llamaindex_runcrate.capabilities import Capabilities, capabilities_of
 from llamaindex_runcrate.clients import Connected
 from llamaindex_runcrate.messages import Rules, SendReasoning, wire_messages
+from llamaindex_runcrate.react_steps import asks_for_steps
 from llamaindex_runcrate.responses import ResponseContext
 from llamaindex_runcrate.tool_calls import NO_NAMES
 from runcrate_core import ModelInfo
@@ -162,6 +163,7 @@ class ChatSettings(Connected):
             request["extra_body"] = self.extra_body | (request.get("extra_body") or {})
         reads = self._capabilities(request["model"]).reads
         rules = Rules(reads, self.send_reasoning, self.system_first, names)
+        request["messages"] = wire_messages(messages, rules)
         max_tokens = request.get("max_tokens") or request.get("max_completion_tokens")
         context = ResponseContext(
             single_tool_call=request.get("parallel_tool_calls") is False,
@@ -169,8 +171,8 @@ class ChatSettings(Connected):
             max_tokens=max_tokens if isinstance(max_tokens, int) else None,
             tools=request.get("tools") or (),
             tool_names=names,
+            steps_in_text=asks_for_steps(request["messages"]),
         )
-        request["messages"] = wire_messages(messages, rules)
         return ChatRequest(request, context)
 
     def _capabilities(self, model: str) -> Capabilities:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock, ToolCallBlock
 from llama_index.core.program.function_program import FunctionCallingProgram
 from llama_index.core.prompts import PromptTemplate
@@ -161,6 +161,72 @@ async def test_predict_and_call_and_programs_raise(made_llm, service) -> None:
     program = FunctionCallingProgram.from_defaults(Report, prompt=PROMPT, llm=made_llm())
     with pytest.raises(ValueError, match="token limit"):
         program(topic="x")
+
+
+@pytest.mark.parametrize("way", ["stream_call", "astream_call"])
+@pytest.mark.parametrize(
+    ("pieces", "finish_reason", "reason"),
+    [
+        (['{"title": "Re', 'port"'], "length", "token limit"),
+        (['{"title": "Re', "port"], "tool_calls", "could not be read"),
+        ([], "stop", "called no tool"),
+    ],
+)
+async def test_a_streamed_program_ends_with_an_error_and_not_with_a_half(
+    made_llm, service, way, pieces, finish_reason, reason
+) -> None:
+    class Defaults(BaseModel):
+        title: str = "default"
+        pages: int = 1
+
+    said = [
+        {"tool_calls": [call_piece(0, identifier="c", name="Defaults", text=piece)]}
+        for piece in pieces[:1]
+    ]
+    said += [{"tool_calls": [call_piece(0, text=piece)]} for piece in pieces[1:]]
+    service.will_say([*map(chunk, said or [{"content": "No."}]), *end(finish_reason)])
+    program = FunctionCallingProgram.from_defaults(Defaults, prompt=PROMPT, llm=made_llm())
+    with pytest.raises(ValueError, match=reason):
+        await collected(getattr(program, way)(topic="x"))
+
+
+STEP = 'Thought: I clean up.\nAction: wipe\nAction Input: {"folder": "/data", "deep": {"a": 1}}'
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+async def test_an_agent_that_reads_text_runs_no_half_of_a_call(
+    made_llm, service, streaming
+) -> None:
+    ran: list[Any] = []
+
+    def wipe(folder: str = "/", deep: Any = None) -> str:
+        """Wipe a folder."""
+        ran.append((folder, deep))
+        return "wiped"
+
+    def decide(_: dict[str, Any]) -> Any:
+        asked = len(service.requests)
+        if asked == 1:
+            text, finish_reason = STEP[:-1], "length"
+        elif asked == 2:
+            text, finish_reason = STEP, "length"  # complete, whatever was to follow it
+        else:
+            text, finish_reason = "Thought: I know.\nAnswer: done", "stop"
+        return completion(text, finish_reason=finish_reason)
+
+    service.decides(decide)
+    agent = ReActAgent(
+        tools=[FunctionTool.from_defaults(wipe)], llm=made_llm(), streaming=streaming
+    )
+    assert str(await agent.run("clean")) == "done"
+    assert ran == [("/data", {"a": 1})]
+    [*_, note] = service.requests[1]["messages"]
+    assert "was not run: its input could not be read" in note["content"]
+
+
+async def test_text_is_changed_for_that_agent_alone(made_llm, service) -> None:
+    service.will_say(completion(STEP[:-1], finish_reason="length"))
+    assert made_llm().complete("Show me a step.").text == STEP[:-1]
 
 
 @pytest.mark.parametrize("way", WAYS)
