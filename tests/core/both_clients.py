@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 import dataclasses
 import inspect
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 from runcrate_core import AsyncRuncrate, Runcrate
@@ -21,60 +22,62 @@ def without_waiting(client: Any) -> Any:
     return client
 
 
-class Sync:
-    """The blocking client."""
-
-    name = "blocking"
-
-    def __call__(self, use: Callable[[Any], Any], url: str, **options: Any) -> Any:
-        with self.client(url, **options) as client:
-            return use(client)
-
-    @staticmethod
-    def client(url: str, **options: Any) -> Runcrate:
-        return without_waiting(Runcrate(KEY, base_url=url, inference_url=f"{url}/v1", **options))
-
-    def chunks(self, url: str, *, take: int | None = None, **options: Any) -> Any:
-        """Read a chat stream; return its chunks and the stream, or raise what it raises."""
-
-        def use(client: Runcrate) -> Any:
-            seen: list[Any] = []
-            with client.chat.completions.stream(model="m", messages=[]) as stream:
-                for chunk in stream:
-                    seen.append(chunk)
-                    if len(seen) == take:
-                        break
-            return seen, stream.completion
-
-        return self(use, url, **options)
+async def awaited(result: Any) -> Any:
+    """Return the result of a call of either client."""
+    return await result if inspect.isawaitable(result) else result
 
 
-class Asynchronous:
-    """The asynchronous client, under an event loop of its own."""
+@asynccontextmanager
+async def entered(manager: Any) -> AsyncIterator[Any]:
+    """Enter a context manager of either client."""
+    if hasattr(manager, "__aenter__"):
+        async with manager as value:
+            yield value
+    else:
+        with manager as value:
+            yield value
 
-    name = "asynchronous"
+
+async def each(values: Any) -> AsyncIterator[Any]:
+    """Iterate over what either client returned."""
+    if hasattr(values, "__aiter__"):
+        async for value in values:
+            yield value
+    else:
+        for value in values:
+            yield value
+
+
+class EitherClient:
+    """Runs `use(client)`, whose result may be awaited, with a client of one kind."""
+
+    def __init__(self, name: str, kind: type[Runcrate | AsyncRuncrate]) -> None:
+        self.name = name
+        self.kind = kind
+        self.is_async = kind is AsyncRuncrate
+
+    def client(self, url: str, **options: Any) -> Any:
+        made = self.kind(KEY, base_url=url, inference_url=f"{url}/v1", **options)
+        return without_waiting(made)
 
     def __call__(self, use: Callable[[Any], Any], url: str, **options: Any) -> Any:
         async def main() -> Any:
             async with self.client(url, **options) as client:
-                result = use(client)
-                return await result if inspect.isawaitable(result) else result
+                return await awaited(use(client))
 
-        return asyncio.run(main())
-
-    @staticmethod
-    def client(url: str, **options: Any) -> AsyncRuncrate:
-        return without_waiting(
-            AsyncRuncrate(KEY, base_url=url, inference_url=f"{url}/v1", **options)
-        )
+        if self.is_async:
+            return asyncio.run(main())
+        with self.client(url, **options) as client:
+            result = use(client)
+            return asyncio.run(result) if inspect.iscoroutine(result) else result
 
     def chunks(self, url: str, *, take: int | None = None, **options: Any) -> Any:
-        """Read a chat stream; return its chunks and the stream, or raise what it raises."""
+        """Read a chat stream; return its chunks and the completion, or raise what it raises."""
 
-        async def use(client: AsyncRuncrate) -> Any:
+        async def use(client: Any) -> Any:
             seen: list[Any] = []
-            async with client.chat.completions.stream(model="m", messages=[]) as stream:
-                async for chunk in stream:
+            async with entered(client.chat.completions.stream(model="m", messages=[])) as stream:
+                async for chunk in each(stream):
                     seen.append(chunk)
                     if len(seen) == take:
                         break
@@ -83,4 +86,6 @@ class Asynchronous:
         return self(use, url, **options)
 
 
-BOTH = [Sync(), Asynchronous()]
+SYNC = EitherClient("blocking", Runcrate)
+ASYNC = EitherClient("asynchronous", AsyncRuncrate)
+BOTH = [SYNC, ASYNC]

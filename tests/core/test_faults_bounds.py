@@ -16,7 +16,7 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.protocol import body_buffer
 from runcrate_core.protocol.body_buffer import BodyBuffer, UndecodableBodyError
-from tests.core.both_clients import Asynchronous, Sync
+from tests.core.both_clients import each
 from tests.servers import Reply, ScriptedServer
 
 OK = Reply(json={"data": []})
@@ -149,25 +149,19 @@ def test_following_logs_ends_with_the_job(run: Any) -> None:
         Reply(json={"data": {**ended, "chunks": []}}),
     ]
 
-    def use(client: Any) -> Any:
-        if run.name != "blocking":
-            return ause(client)
-        return [chunk.text for chunk in client.jobs.follow_logs("j")]
-
-    async def ause(client: Any) -> Any:
-        return [chunk.text async for chunk in client.jobs.follow_logs("j")]
+    async def use(client: Any) -> Any:
+        return [chunk.text async for chunk in each(client.jobs.follow_logs("j"))]
 
     with ScriptedServer(*replies) as server:
         assert run(use, server.url) == ["a"]
         assert server.sent == 3
 
 
-@pytest.mark.parametrize("kind", [Sync, Asynchronous])
-def test_41_a_child_inherits_no_lock_and_no_counter(kind: Any) -> None:
+def test_41_a_child_inherits_no_lock_and_no_counter(run: Any) -> None:
     import asyncio
 
     with ScriptedServer(OK) as server:
-        client = kind.client(server.url)
+        client = run.client(server.url)
         context = client._driver.context
         limiter, budget = context.limiter, context.budget
         while limiter.acquire(0.0, 0.0) == 0.0:
@@ -181,7 +175,7 @@ def test_41_a_child_inherits_no_lock_and_no_counter(kind: Any) -> None:
         if child == 0:  # pragma: no cover - another process
             signal.alarm(10)
             result = client.instances.list()
-            value = result if kind is Sync else asyncio.run(result)
+            value = asyncio.run(result) if run.is_async else result
             os._exit(0 if value == [] and budget.take() else 1)
         _, status = os.waitpid(child, 0)
         assert status == 0
@@ -189,10 +183,9 @@ def test_41_a_child_inherits_no_lock_and_no_counter(kind: Any) -> None:
         budget._lock.release()
 
 
-@pytest.mark.parametrize("kind", [Sync, Asynchronous])
-def test_a_copy_shares_connections_and_budget(kind: Any) -> None:
+def test_a_copy_shares_connections_and_budget(run: Any) -> None:
     import copy
 
-    client = kind.client("http://127.0.0.1:9")
+    client = run.client("http://127.0.0.1:9")
     assert copy.copy(client) is client
     assert copy.deepcopy(client) is client

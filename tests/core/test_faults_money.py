@@ -16,7 +16,7 @@ from runcrate_core.api import instances
 from runcrate_core.protocol import reconcile
 from runcrate_core.protocol.steps import Call, Now, Sleep
 from runcrate_core.spending import reservations
-from tests.core.both_clients import Asynchronous
+from tests.core.both_clients import ASYNC
 from tests.servers import Reply, ScriptedServer
 
 MADE = {
@@ -106,7 +106,7 @@ def test_a_refused_launch_is_neither_repeated_nor_looked_for(run: Any) -> None:
 
 async def test_23_a_cancelled_launch_names_what_may_run() -> None:
     with ScriptedServer(Reply(body=[b"{", 3.0], end="hold")) as server:
-        client = Asynchronous.client(server.url)
+        client = ASYNC.client(server.url)
         task = asyncio.create_task(launch(client))
         await asyncio.sleep(0.2)
         task.cancel()
@@ -121,7 +121,7 @@ async def test_23_a_cancelled_launch_names_what_may_run() -> None:
 
 async def test_23_a_launch_that_is_cancelled_while_it_is_looked_for_names_it_too() -> None:
     with ScriptedServer(CUT, SILENT) as server:
-        client = Asynchronous.client(server.url)
+        client = ASYNC.client(server.url)
         task = asyncio.create_task(launch(client))
         await asyncio.sleep(0.2)
         assert server.sent == 2
