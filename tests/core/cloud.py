@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterable, Iterator
+from collections.abc import AsyncIterable, Callable, Iterator
+from contextlib import ExitStack
 from operator import attrgetter
 from typing import Any, Self
 
@@ -12,7 +13,8 @@ import pytest
 
 from runcrate_core import AsyncRuncrate, Runcrate
 from runcrate_emulator import Emulator
-from tests.core.both_clients import without_waiting
+from tests.core.both_clients import KEY, without_waiting
+from tests.servers import Reply, ScriptedServer
 
 # Emulated seconds a second: a machine starts in a twentieth of one, and a job is over at once.
 CLOCK_SPEED = 600.0
@@ -99,6 +101,19 @@ def both(cloud: Emulator, is_async: bool) -> Iterator[Both]:
     """Either client, on the emulator."""
     with Both(cloud.base_url, cloud.api_key, is_async=is_async) as both:
         yield both
+
+
+@pytest.fixture
+def scripted(is_async: bool) -> Iterator[Callable[..., tuple[ScriptedServer, Both]]]:
+    """Start a server with `scripted(*replies, **options)`; give it and either client on it."""
+    with ExitStack() as stack:
+
+        def start(*replies: Reply, **options: Any) -> tuple[ScriptedServer, Both]:
+            server = stack.enter_context(ScriptedServer(*replies))
+            both = Both(server.url, KEY, is_async=is_async, **options)
+            return server, stack.enter_context(both)
+
+        yield start
 
 
 def sent(cloud: Emulator, route: str) -> list[Any]:

@@ -11,8 +11,8 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.api.instances import AsyncInstances, Instances, list_instances
-from tests.core.cloud import Both, sent
-from tests.servers import Reply, ScriptedServer
+from tests.core.cloud import sent
+from tests.servers import Reply
 
 
 def test_an_instance_is_launched_changed_and_ended(cloud: Any, both: Any) -> None:
@@ -50,13 +50,10 @@ def test_a_launch_needs_one_way_to_choose_a_machine(cloud: Any, both: Any, machi
     assert cloud.requests == []
 
 
-def test_an_instance_that_ends_before_it_runs_is_not_waited_for(is_async: bool) -> None:
+def test_an_instance_that_ends_before_it_runs_is_not_waited_for(scripted: Any) -> None:
     ended = Reply(json={"data": {"id": "i-1", "status": "failed", "ip": None}})
-    with (
-        ScriptedServer(ended) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-        pytest.raises(rc.RuncrateError, match="ended with status `failed`"),
-    ):
+    _, both = scripted(ended)
+    with pytest.raises(rc.RuncrateError, match="ended with status `failed`"):
         both("instances.wait_until_running", "i-1")
 
 
@@ -67,41 +64,32 @@ def test_what_can_be_rented_is_filtered(both: Any) -> None:
     assert all(isinstance(kind.hourly_rate, Decimal) for kind in found)
 
 
-def test_a_list_that_fails_while_looking_for_a_launch_is_asked_for_again(is_async: bool) -> None:
+def test_a_list_that_fails_while_looking_for_a_launch_is_asked_for_again(scripted: Any) -> None:
     now = datetime.now(UTC)
     made = {"id": "i-1", "name": "n", "created_at": (now + timedelta(minutes=1)).isoformat()}
     listed = Reply(json={"data": [made]}, headers={"Date": format_datetime(now, usegmt=True)})
     script = Reply(end="no answer"), Reply(403, {"error": "no"}), listed
-    with (
-        ScriptedServer(*script) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-    ):
-        assert both("instances.create", name="n", gpu_type="A100").recovered
+    _, both = scripted(*script)
+    assert both("instances.create", name="n", gpu_type="A100").recovered
 
 
-def test_of_two_new_machines_of_a_name_none_is_taken(is_async: bool) -> None:
+def test_of_two_new_machines_of_a_name_none_is_taken(scripted: Any) -> None:
     now = datetime.now(UTC)
     made = {"name": "n", "created_at": (now + timedelta(minutes=1)).isoformat()}
     listed = Reply(
         json={"data": [{"id": "i-1", **made}, {"id": "i-2", **made}]},
         headers={"Date": format_datetime(now, usegmt=True)},
     )
-    with (
-        ScriptedServer(Reply(end="no answer"), listed) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-    ):
-        with pytest.raises(rc.AmbiguousLaunchError, match="for certain"):
-            both("instances.create", name="n", gpu_type="A100")
-        assert server.sent == 2
+    server, both = scripted(Reply(end="no answer"), listed)
+    with pytest.raises(rc.AmbiguousLaunchError, match="for certain"):
+        both("instances.create", name="n", gpu_type="A100")
+    assert server.sent == 2
 
 
 @pytest.mark.parametrize("body", [{"data": None}, {"data": []}, [], "text", {"data": {"name": 1}}])
-def test_13_an_answer_that_is_no_instance_is_an_error(is_async: bool, body: Any) -> None:
-    with (
-        ScriptedServer(Reply(json=body)) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-        pytest.raises(rc.ResponseFormatError, match=r"GET /instances/\{instance_id\}"),
-    ):
+def test_13_an_answer_that_is_no_instance_is_an_error(scripted: Any, body: Any) -> None:
+    _, both = scripted(Reply(json=body))
+    with pytest.raises(rc.ResponseFormatError, match=r"GET /instances/\{instance_id\}"):
         both("instances.get", "i-1")
 
 

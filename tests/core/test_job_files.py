@@ -274,12 +274,9 @@ def test_52_a_false_checksum_leaves_the_earlier_file(
     assert list(tmp_path.glob("*.part")) == []
 
 
-def test_an_answer_that_is_no_redirect_is_an_error(is_async: bool) -> None:
-    with (
-        ScriptedServer(Reply(200, {"data": {}})) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-        pytest.raises(rc.ResponseFormatError, match="does not redirect"),
-    ):
+def test_an_answer_that_is_no_redirect_is_an_error(scripted: Any) -> None:
+    _, both = scripted(Reply(200, {"data": {}}))
+    with pytest.raises(rc.ResponseFormatError, match="does not redirect"):
         both("jobs.artifacts.url", "job-1", "model.pt")
 
 

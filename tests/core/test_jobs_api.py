@@ -13,7 +13,7 @@ from runcrate_core.api.jobs import wait
 from runcrate_core.protocol.steps import Call, Sleep
 from runcrate_emulator import JobOutcome
 from tests.core.cloud import Both, sent
-from tests.servers import Reply, ScriptedServer
+from tests.servers import Reply
 
 SPEC = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
 
@@ -193,14 +193,11 @@ def test_44_what_is_no_identifier_reaches_no_endpoint(
 
 
 @pytest.mark.parametrize("strange", ["x?y", "%2e%2e", "a/b", "ä ö#"])
-def test_44_a_strange_identifier_stays_one_segment(is_async: bool, strange: str) -> None:
-    with (
-        ScriptedServer(Reply(404, {"error": "none"})) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-    ):
-        with pytest.raises(rc.NotFoundError):
-            both("jobs.get", strange)
-        [request] = server.received
+def test_44_a_strange_identifier_stays_one_segment(scripted: Any, strange: str) -> None:
+    server, both = scripted(Reply(404, {"error": "none"}))
+    with pytest.raises(rc.NotFoundError):
+        both("jobs.get", strange)
+    [request] = server.received
     assert request.path.startswith("/api/v1/jobs/")
     assert request.path.count("/") == 4
     assert "?" not in request.path
@@ -227,37 +224,31 @@ def test_21_a_submission_that_times_out_is_sent_again(cloud: Any, is_async: bool
     assert len(keys) == 1
 
 
-def test_22_a_spec_that_changes_meanwhile_is_sent_as_it_was(is_async: bool) -> None:
+def test_22_a_spec_that_changes_meanwhile_is_sent_as_it_was(scripted: Any) -> None:
     env = {"VALUE": "first"}
 
     def spoil(_: rc.RequestEvent) -> None:
         env["VALUE"] = "changed"
 
     answer = Reply(201, {"data": {"id": "job-1", "status": "queued"}})
-    with (
-        ScriptedServer(Reply(503, {"error": "busy"}), answer) as server,
-        Both(server.url, "rc_live_test", is_async=is_async, on_request=spoil) as both,
-    ):
-        both("jobs.run", **SPEC, env=env)
-        first, second = server.received
+    server, both = scripted(Reply(503, {"error": "busy"}), answer, on_request=spoil)
+    both("jobs.run", **SPEC, env=env)
+    first, second = server.received
     assert first.body == second.body
     assert json.loads(second.body)["env"] == {"VALUE": "first"}
 
 
 def test_11_a_submission_that_is_still_handled_is_asked_for_again(
-    is_async: bool, monkeypatch: pytest.MonkeyPatch
+    scripted: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from runcrate_core.protocol import retry
 
     monkeypatch.setattr(retry, "IN_PROGRESS_WAIT_S", 0.05)
     busy = {"error": {"code": "conflict", "details": {"reason": "idempotency_in_progress"}}}
     answer = Reply(201, {"data": {"id": "job-1", "status": "queued"}})
-    with (
-        ScriptedServer(Reply(409, busy), answer) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-    ):
-        assert both("jobs.run", **SPEC, idempotency_key="mine").id == "job-1"
-        keys = [request.headers["idempotency-key"] for request in server.received]
+    server, both = scripted(Reply(409, busy), answer)
+    assert both("jobs.run", **SPEC, idempotency_key="mine").id == "job-1"
+    keys = [request.headers["idempotency-key"] for request in server.received]
     assert keys == ["mine", "mine"]
 
 
@@ -277,40 +268,31 @@ def state(status: str) -> Reply:
 MISSING = Reply(404, {"error": {"code": "not_found", "message": "no such job"}})
 
 
-def test_58_unknown_states_early_404s_and_failing_looks_are_waited_through(is_async: bool) -> None:
+def test_58_unknown_states_early_404s_and_failing_looks_are_waited_through(scripted: Any) -> None:
     script = MISSING, state("dreaming"), Reply(503, {"error": "busy"}), state("succeeded")
     seen: list[str] = []
-    with (
-        ScriptedServer(*script) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-    ):
-        done = both(
-            "jobs.wait",
-            "job-1",
-            poll_interval=0.01,
-            on_status=lambda job: seen.append(job.status),
-        )
+    _, both = scripted(*script)
+    done = both(
+        "jobs.wait",
+        "job-1",
+        poll_interval=0.01,
+        on_status=lambda job: seen.append(job.status),
+    )
     assert (done.status, seen) == ("succeeded", ["dreaming", "succeeded"])
 
 
-def test_58_a_state_that_never_ends_is_given_up_with_the_last_one(is_async: bool) -> None:
-    with (
-        ScriptedServer(state("dreaming")) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-    ):
-        with pytest.raises(TimeoutError, match="last state: `dreaming`") as caught:
-            both("jobs.wait", "job-1", timeout=0.1, poll_interval=0.01, max_poll_interval=0.02)
-        assert server.sent < 10
+def test_58_a_state_that_never_ends_is_given_up_with_the_last_one(scripted: Any) -> None:
+    server, both = scripted(state("dreaming"))
+    with pytest.raises(TimeoutError, match="last state: `dreaming`") as caught:
+        both("jobs.wait", "job-1", timeout=0.1, poll_interval=0.01, max_poll_interval=0.02)
+    assert server.sent < 10
     assert isinstance(caught.value, rc.APITimeoutError)
     assert caught.value.details == {"last": "dreaming"}
 
 
-def test_58_a_job_that_disappears_is_not_waited_for(is_async: bool) -> None:
-    with (
-        ScriptedServer(state("running"), MISSING) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-        pytest.raises(rc.NotFoundError),
-    ):
+def test_58_a_job_that_disappears_is_not_waited_for(scripted: Any) -> None:
+    _, both = scripted(state("running"), MISSING)
+    with pytest.raises(rc.NotFoundError):
         both("jobs.wait", "job-1", poll_interval=0.01)
 
 
@@ -326,7 +308,7 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_hurried")
-def test_58_following_goes_on_where_it_broke(is_async: bool) -> None:
+def test_58_following_goes_on_where_it_broke(scripted: Any) -> None:
     script = (
         MISSING,
         output("a", "b", cursor=2),
@@ -335,37 +317,28 @@ def test_58_following_goes_on_where_it_broke(is_async: bool) -> None:
         output("c", cursor=3),
         output(cursor=3, done=True),
     )
-    with (
-        ScriptedServer(*script) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-    ):
-        chunks = both.values("jobs.follow_logs", "job-1")
-        asked = [request.path.partition("?")[2] for request in server.received]
+    server, both = scripted(*script)
+    chunks = both.values("jobs.follow_logs", "job-1")
+    asked = [request.path.partition("?")[2] for request in server.received]
     assert [chunk.text for chunk in chunks] == ["a", "b", "c"]
     assert asked == [f"after={after}&follow=true" for after in (0, 0, 2, 2, 2, 3)]
 
 
 @pytest.mark.usefixtures("_hurried")
-def test_58_following_has_a_deadline(is_async: bool) -> None:
-    with (
-        ScriptedServer(output("a", cursor=1), output(cursor=1)) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-        pytest.raises(rc.APITimeoutError, match="after=1") as caught,
-    ):
+def test_58_following_has_a_deadline(scripted: Any) -> None:
+    _, both = scripted(output("a", cursor=1), output(cursor=1))
+    with pytest.raises(rc.APITimeoutError, match="after=1") as caught:
         both.values("jobs.follow_logs", "job-1", timeout=0.1)
     assert caught.value.details == {"last": "running", "after": 1}
 
 
 @pytest.mark.usefixtures("_hurried")
 def test_58_a_job_that_never_was_is_not_followed_for_ever(
-    is_async: bool, monkeypatch: pytest.MonkeyPatch
+    scripted: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runcrate_core.api.job_logs.CREATION_LAG_S", 0.0)
-    with (
-        ScriptedServer(MISSING) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-        pytest.raises(rc.NotFoundError),
-    ):
+    _, both = scripted(MISSING)
+    with pytest.raises(rc.NotFoundError):
         both.values("jobs.follow_logs", "job-1")
 
 

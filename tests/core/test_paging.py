@@ -183,14 +183,11 @@ def test_an_asynchronous_page_refuses_an_ordinary_loop() -> None:
         both.result(lambda client: lambda: use(client))
 
 
-def test_a_list_without_meta_is_whole(is_async: bool) -> None:
-    with (
-        ScriptedServer(Reply(json={"data": [{"id": "a"}]})) as server,
-        Both(server.url, "rc_live_test", is_async=is_async) as both,
-    ):
-        page = both("jobs.list")
-        assert (len(page), page.total, page.has_more) == (1, None, False)
-        assert [job.id for job in both.page_values(page)] == ["a"]
+def test_a_list_without_meta_is_whole(scripted: Any) -> None:
+    _, both = scripted(Reply(json={"data": [{"id": "a"}]}))
+    page = both("jobs.list")
+    assert (len(page), page.total, page.has_more) == (1, None, False)
+    assert [job.id for job in both.page_values(page)] == ["a"]
 
 
 def test_leaving_an_asynchronous_iteration_asks_for_nothing_more() -> None:
