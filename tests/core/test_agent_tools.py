@@ -22,7 +22,7 @@ from runcrate_core.agent_tools.tool import ToolContext
 from runcrate_core.agent_tools.untrusted_text import MAX_NAME_LENGTH, MAX_REMARK_LENGTH, Sanitizer
 from runcrate_emulator import JobOutcome
 from tests.core.cloud import Both, sent
-from tests.servers import Reply, ScriptedServer
+from tests.servers import Reply
 
 # Those that run commands are in `test_command_tools.py`, on an emulator with SSH servers.
 TOOLS = tuple(tool for tool in ALL_TOOLS if not tool.runs_commands)
@@ -286,17 +286,12 @@ def test_waiting_ends_in_time(cloud: Any) -> None:
     ],
 )
 def test_a_request_without_answer_is_no_end_of_waiting(
-    run: Any, tool: str, arguments: dict[str, str]
+    scripted: Any, tool: str, arguments: dict[str, str]
 ) -> None:
     box = toolbox()
-    with ScriptedServer(Reply(body=[b"{", 3.0], end="hold")) as server:
-        with pytest.raises(rc.APITimeoutError, match="no answer came in time"):
-            run(
-                lambda client: client.run(box.run_tool(f"runcrate_{tool}", arguments)),
-                server.url,
-                timeout=0.5,
-                max_retries=0,
-            )
+    _, both = scripted(Reply(body=[b"{", 3.0], end="hold"), timeout=0.5, max_retries=0)
+    with pytest.raises(rc.APITimeoutError, match="no answer came in time"):
+        both("run", box.run_tool(f"runcrate_{tool}", arguments))
 
 
 # --- starting and ending ---------------------------------------------------------------------
@@ -472,7 +467,7 @@ def test_long_logs_keep_their_end(cloud: Any, both: Both) -> None:
     assert "log" not in later
 
 
-def test_logs_are_read_page_by_page(run: Any) -> None:
+def test_logs_are_read_page_by_page(scripted: Any) -> None:
     def page(cursor: int, *, done: bool) -> Reply:
         chunk = {"seq": cursor, "text": f"{cursor}\n"}
         return Reply(
@@ -481,10 +476,10 @@ def test_logs_are_read_page_by_page(run: Any) -> None:
 
     box = toolbox()
     replies = [page(number, done=False) for number in range(1, 30)]
-    with ScriptedServer(*replies) as server:
-        asked = box.run_tool("runcrate_get_job_logs", {"job_id": "j"})
-        answer = run(lambda client: client.run(asked), server.url)
-        assert server.sent == 20
+    server, both = scripted(*replies)
+    asked = box.run_tool("runcrate_get_job_logs", {"job_id": "j"})
+    answer = both("run", asked)
+    assert server.sent == 20
     assert (answer.data["cursor"], answer.data["complete"]) == (20, False)
 
 

@@ -109,22 +109,20 @@ def test_bare_samples_are_saved_and_not_played(
     assert speech._repr_mimebundle_() == {"text/plain": repr(speech)}
 
 
-def test_what_is_spoken_is_what_was_given(run: Any) -> None:
+def test_what_is_spoken_is_what_was_given(scripted: Any) -> None:
     reply = Reply(body=[MP3], length=len(MP3), headers={"content-type": "application/octet-stream"})
-    with ScriptedServer(reply) as server:
-        speech = run(
-            lambda client: client.audio.speech.create(
-                input="Hello!",
-                model="m",
-                voice="v",
-                response_format="mp3",
-                speed=1.5,
-                language="en",
-                extra_headers={"x-trace": "1"},
-            ),
-            server.url,
-        )
-        (request,) = server.received
+    server, both = scripted(reply)
+    speech = both(
+        "audio.speech.create",
+        input="Hello!",
+        model="m",
+        voice="v",
+        response_format="mp3",
+        speed=1.5,
+        language="en",
+        extra_headers={"x-trace": "1"},
+    )
+    (request,) = server.received
     assert request.json == {
         "model": "m",
         "input": "Hello!",
@@ -146,12 +144,12 @@ def test_what_is_spoken_is_what_was_given(run: Any) -> None:
         (b"\x89PNG\r\n\x1a\n", "audio/mpeg"),
     ],
 )
-def test_13_what_is_not_sound_is_refused(run: Any, body: bytes, kind: str) -> None:
+def test_13_what_is_not_sound_is_refused(scripted: Any, body: bytes, kind: str) -> None:
     reply = Reply(body=[body], length=len(body), headers={"content-type": kind})
-    with ScriptedServer(reply) as server:
-        with pytest.raises(rc.ResponseFormatError, match=r"is empty|not sound"):
-            run(lambda client: client.audio.speech.create("x", model="m"), server.url)
-        assert server.sent == 1
+    server, both = scripted(reply)
+    with pytest.raises(rc.ResponseFormatError, match=r"is empty|not sound"):
+        both("audio.speech.create", "x", model="m")
+    assert server.sent == 1
 
 
 @pytest.mark.parametrize("lost", [Reply(end="no answer"), Reply(500), Reply(502)])
@@ -237,10 +235,10 @@ JSON = {"content-type": "application/json"}
     ],
 )
 def test_an_answer_is_read_whether_it_is_json_or_text(
-    run: Any, headers: dict[str, str], body: bytes, text: str
+    scripted: Any, headers: dict[str, str], body: bytes, text: str
 ) -> None:
-    with ScriptedServer(Reply(body=[body], length=len(body), headers=headers)) as server:
-        result = run(lambda client: client.audio.transcriptions.create(WAV, model="m"), server.url)
+    _, both = scripted(Reply(body=[body], length=len(body), headers=headers))
+    result = both("audio.transcriptions.create", WAV, model="m")
     assert result.text == text
     assert str(result) == text
 
@@ -257,12 +255,12 @@ def test_an_answer_is_read_whether_it_is_json_or_text(
     ],
 )
 def test_13_an_answer_that_is_neither_is_refused(
-    run: Any, headers: dict[str, str], body: bytes
+    scripted: Any, headers: dict[str, str], body: bytes
 ) -> None:
-    with ScriptedServer(Reply(body=[body], length=len(body), headers=headers)) as server:
-        with pytest.raises(rc.ResponseFormatError):
-            run(lambda client: client.audio.transcriptions.create(WAV, model="m"), server.url)
-        assert server.sent == 1
+    server, both = scripted(Reply(body=[body], length=len(body), headers=headers))
+    with pytest.raises(rc.ResponseFormatError):
+        both("audio.transcriptions.create", WAV, model="m")
+    assert server.sent == 1
 
 
 async def test_the_form_holds_what_was_given(tmp_path: Path) -> None:
@@ -328,15 +326,15 @@ def test_the_same_recording_gives_the_same_bytes(run: Any, tmp_path: Path) -> No
 
 
 def test_an_address_is_downloaded_first_and_cleaned_up(
-    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     sound = Reply(body=[MP3], length=len(MP3), headers={"content-type": "audio/mpeg"})
-    with ScriptedServer(sound, TEXT_REPLY) as server:
-        url = f"{server.url}/talk?signature=s"
-        result = run(lambda client: client.audio.transcriptions.create(url, model="m"), server.url)
-        assert result.text == "hello"
-        fetched, sent = server.received
+    server, both = scripted(sound, TEXT_REPLY)
+    url = f"{server.url}/talk?signature=s"
+    result = both("audio.transcriptions.create", url, model="m")
+    assert result.text == "hello"
+    fetched, sent = server.received
     assert "authorization" not in fetched.headers
     assert b'filename="audio.mp3"' in sent.body
     assert MP3 in sent.body
@@ -344,18 +342,13 @@ def test_an_address_is_downloaded_first_and_cleaned_up(
 
 
 def test_an_address_that_leads_inside_is_not_fetched(
-    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
-    with ScriptedServer(TEXT_REPLY) as server:
-        with pytest.raises(rc.ResponseFormatError, match="was not contacted"):
-            run(
-                lambda client: client.audio.transcriptions.create(
-                    "https://169.254.169.254/latest", model="m"
-                ),
-                server.url,
-            )
-        assert server.sent == 0
+    server, both = scripted(TEXT_REPLY)
+    with pytest.raises(rc.ResponseFormatError, match="was not contacted"):
+        both("audio.transcriptions.create", "https://169.254.169.254/latest", model="m")
+    assert server.sent == 0
     assert list(tmp_path.iterdir()) == []
 
 
@@ -372,58 +365,47 @@ def test_an_address_that_leads_inside_is_not_fetched(
     ],
 )
 def test_55_nothing_is_sent_when_a_recording_is_not_usable(
-    run: Any, file: Any, options: dict[str, Any], problem: str
+    scripted: Any, file: Any, options: dict[str, Any], problem: str
 ) -> None:
-    with ScriptedServer(TEXT_REPLY) as server:
-        with pytest.raises(ValueError, match=problem):
-            run(
-                lambda client: client.audio.transcriptions.create(file, model="m", **options),
-                server.url,
-            )
-        with pytest.raises(FileNotFoundError):
-            run(
-                lambda client: client.audio.transcriptions.create(Path("none.wav"), model="m"),
-                server.url,
-            )
-        assert server.sent == 0
+    server, both = scripted(TEXT_REPLY)
+    with pytest.raises(ValueError, match=problem):
+        both("audio.transcriptions.create", file, model="m", **options)
+    with pytest.raises(FileNotFoundError):
+        both("audio.transcriptions.create", Path("none.wav"), model="m")
+    assert server.sent == 0
 
 
 @pytest.mark.parametrize("given", [bytes, io.BytesIO])
-def test_sending_is_told(run: Any, given: Any) -> None:
+def test_sending_is_told(scripted: Any, given: Any) -> None:
     told: list[tuple[int, int | None]] = []
     sound = WAV + bytes(600_000)
-    with ScriptedServer(TEXT_REPLY) as server:
-        run(
-            lambda client: client.audio.transcriptions.create(
-                given(sound), model="m", on_progress=lambda done, total: told.append((done, total))
-            ),
-            server.url,
-        )
-        assert sound in server.received[0].body
+    server, both = scripted(TEXT_REPLY)
+    both(
+        "audio.transcriptions.create",
+        given(sound),
+        model="m",
+        on_progress=lambda done, total: told.append((done, total)),
+    )
+    assert sound in server.received[0].body
     assert len(told) == 3
     assert told[-1] == (len(sound), len(sound))
     assert told == sorted(told)
 
 
-def test_sending_cannot_be_told_to_a_coroutine(run: Any) -> None:
+def test_sending_cannot_be_told_to_a_coroutine(scripted: Any) -> None:
     async def on_progress(done: int, total: int | None) -> None: ...
 
-    with ScriptedServer(TEXT_REPLY) as server:
-        with pytest.raises(TypeError, match="must be an ordinary function"):
-            run(
-                lambda client: client.audio.transcriptions.create(
-                    WAV, model="m", on_progress=on_progress
-                ),
-                server.url,
-            )
-        assert server.sent == 0
+    server, both = scripted(TEXT_REPLY)
+    with pytest.raises(TypeError, match="must be an ordinary function"):
+        both("audio.transcriptions.create", WAV, model="m", on_progress=on_progress)
+    assert server.sent == 0
 
 
-def test_sound_in_a_container_for_films_is_sent(run: Any) -> None:
-    with ScriptedServer(TEXT_REPLY) as server:
-        film = b"\x00\x00\x00\x20ftypisom" + bytes(40)
-        run(lambda client: client.audio.transcriptions.create(film, model="m"), server.url)
-        assert b'filename="audio.mp4"' in server.received[0].body
+def test_sound_in_a_container_for_films_is_sent(scripted: Any) -> None:
+    server, both = scripted(TEXT_REPLY)
+    film = b"\x00\x00\x00\x20ftypisom" + bytes(40)
+    both("audio.transcriptions.create", film, model="m")
+    assert b'filename="audio.mp4"' in server.received[0].body
 
 
 def test_players_are_for_what_browsers_play() -> None:

@@ -147,10 +147,10 @@ def test_18_no_wait_is_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         flow.send(102.0)
 
 
-def test_24_terminate_after_a_lost_answer_is_success(run: Any) -> None:
-    with ScriptedServer(CUT, Reply(404, {"error": "not found"})) as server:
-        assert run(lambda client: client.instances.terminate("i-1"), server.url) is None
-        assert server.sent == 2
+def test_24_terminate_after_a_lost_answer_is_success(scripted: Any) -> None:
+    server, both = scripted(CUT, Reply(404, {"error": "not found"}))
+    assert both("instances.terminate", "i-1") is None
+    assert server.sent == 2
 
 
 # --- rows 25 and 26: the guard -------------------------------------------------------------
@@ -182,13 +182,13 @@ LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_
     ids=["no lifetime", "too long", "too short", "too many", "other gpu", "other region"],
 )
 def test_25_what_the_limits_forbid_is_refused_before_anything_is_sent(
-    run: Any, wish: dict[str, Any], limits: dict[str, Any]
+    scripted: Any, wish: dict[str, Any], limits: dict[str, Any]
 ) -> None:
     guard = rc.SpendGuard(rc.SpendLimits(**limits))
-    with ScriptedServer(TYPES) as server:
-        with pytest.raises(rc.SpendRefusedError, match="Nothing was launched"):
-            run(lambda client: client.run(guard.plan(**wish)), server.url)
-        assert server.sent == 0
+    server, both = scripted(TYPES)
+    with pytest.raises(rc.SpendRefusedError, match="Nothing was launched"):
+        both("run", guard.plan(**wish))
+    assert server.sent == 0
 
 
 def plan_and_launch(guard: rc.SpendGuard) -> Any:
@@ -200,13 +200,13 @@ def plan_and_launch(guard: rc.SpendGuard) -> Any:
 
 
 def test_the_cheapest_allowed_machine_is_launched_with_its_lifetime(
-    run: Any, monkeypatch: pytest.MonkeyPatch
+    scripted: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(reservations.Reservations, "unique_name", lambda *_: "agent-training")
     guard = rc.SpendGuard(LIMITS)
-    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, LAUNCHED) as server:
-        plan, instance = run(lambda client: client.run(plan_and_launch(guard)), server.url)
-        body = server.received[-1].json
+    server, both = scripted(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, LAUNCHED)
+    plan, instance = both("run", plan_and_launch(guard))
+    body = server.received[-1].json
     assert (plan.instance_type_id, plan.price_per_hour) == ("good", Decimal("1.5"))
     assert plan.worst_case_usd == Decimal("1.50")
     assert body["max_runtime_minutes"] == 60
@@ -219,12 +219,12 @@ def test_the_cheapest_allowed_machine_is_launched_with_its_lifetime(
     assert (entry.id, entry.state) == ("i-1", "started")
 
 
-def test_25_a_price_above_the_limit_is_refused(run: Any) -> None:
+def test_25_a_price_above_the_limit_is_refused(scripted: Any) -> None:
     guard = rc.SpendGuard(LIMITS)
-    with ScriptedServer(TYPES) as server:
-        with pytest.raises(rc.SpendRefusedError, match=r"3\.0 USD an hour"):
-            run(lambda client: client.run(only_dear(guard)), server.url)
-        assert posts(server) == 0
+    server, both = scripted(TYPES)
+    with pytest.raises(rc.SpendRefusedError, match=r"3\.0 USD an hour"):
+        both("run", only_dear(guard))
+    assert posts(server) == 0
 
 
 def only_dear(guard: rc.SpendGuard) -> Any:
@@ -232,14 +232,14 @@ def only_dear(guard: rc.SpendGuard) -> Any:
     return rc.SpendGuard(limits, ledger=guard.ledger).plan(max_runtime_minutes=30)
 
 
-def test_25_machines_that_run_already_count(run: Any) -> None:
+def test_25_machines_that_run_already_count(scripted: Any) -> None:
     other = {"id": "o", "name": "agent-old", "status": "running", "gpu_count": 1}
     guard = rc.SpendGuard(LIMITS)
     running = Reply(json={"data": [other]})
-    with ScriptedServer(TYPES, running, EMPTY, TYPES, running, EMPTY, CREATED) as server:
-        with pytest.raises(rc.SpendRefusedError, match="1 instances or jobs run"):
-            run(lambda client: client.run(plan_and_launch(guard)), server.url)
-        assert posts(server) == 0
+    server, both = scripted(TYPES, running, EMPTY, TYPES, running, EMPTY, CREATED)
+    with pytest.raises(rc.SpendRefusedError, match="1 instances or jobs run"):
+        both("run", plan_and_launch(guard))
+    assert posts(server) == 0
 
 
 def test_25_reservations_at_the_same_time_cannot_exceed_the_total_together() -> None:
@@ -260,7 +260,7 @@ def test_25_reservations_at_the_same_time_cannot_exceed_the_total_together() -> 
     assert ledger.describe().endswith("in all at most 2.10 USD")
 
 
-def test_25_a_plan_is_used_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_25_a_plan_is_used_once(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(reservations.Reservations, "unique_name", lambda *_: "agent-training")
     guard = rc.SpendGuard(LIMITS)
 
@@ -268,31 +268,31 @@ def test_25_a_plan_is_used_once(run: Any, monkeypatch: pytest.MonkeyPatch) -> No
         plan, _ = yield from plan_and_launch(guard)
         yield from guard.launch(plan.token)
 
-    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, LAUNCHED) as server:
-        with pytest.raises(rc.SpendRefusedError, match="launched already"):
-            run(lambda client: client.run(twice()), server.url)
-        assert posts(server) == 1
+    server, both = scripted(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, LAUNCHED)
+    with pytest.raises(rc.SpendRefusedError, match="launched already"):
+        both("run", twice())
+    assert posts(server) == 1
 
 
 @pytest.mark.parametrize("answer", [False, None, "yes"])
-def test_25_only_an_explicit_yes_approves(run: Any, answer: Any) -> None:
+def test_25_only_an_explicit_yes_approves(scripted: Any, answer: Any) -> None:
     guard = rc.SpendGuard(LIMITS, approve=lambda _plan: answer)
-    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES) as server:
-        with pytest.raises(rc.SpendRefusedError, match="not approved"):
-            run(lambda client: client.run(plan_and_launch(guard)), server.url)
-        assert posts(server) == 0
+    server, both = scripted(TYPES, *NOTHING_RUNS, TYPES)
+    with pytest.raises(rc.SpendRefusedError, match="not approved"):
+        both("run", plan_and_launch(guard))
+    assert posts(server) == 0
     assert not guard.ledger.entries
 
 
-def test_26_a_plan_whose_price_rose_is_refused(run: Any) -> None:
+def test_26_a_plan_whose_price_rose_is_refused(scripted: Any) -> None:
     dearer = Reply(
         json={"data": [{"id": "good", "gpu_type": "A100", "gpu_count": 1, "hourly_rate": 1.6}]}
     )
     guard = rc.SpendGuard(LIMITS)
-    with ScriptedServer(TYPES, *NOTHING_RUNS, dearer) as server:
-        with pytest.raises(rc.SpendRefusedError, match=r"rose from 1\.5 to 1\.6"):
-            run(lambda client: client.run(plan_and_launch(guard)), server.url)
-        assert posts(server) == 0
+    server, both = scripted(TYPES, *NOTHING_RUNS, dearer)
+    with pytest.raises(rc.SpendRefusedError, match=r"rose from 1\.5 to 1\.6"):
+        both("run", plan_and_launch(guard))
+    assert posts(server) == 0
 
 
 def test_26_an_old_plan_is_refused() -> None:
@@ -304,20 +304,20 @@ def test_26_an_old_plan_is_refused() -> None:
         plan.check_price(None)
 
 
-def test_a_failed_launch_gives_the_reservation_back(run: Any) -> None:
+def test_a_failed_launch_gives_the_reservation_back(scripted: Any) -> None:
     guard = rc.SpendGuard(LIMITS)
     refused = Reply(402, {"error": {"code": "BUDGET_REACHED", "message": "spent"}})
-    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, refused) as server:
-        with pytest.raises(rc.InsufficientCreditsError):
-            run(lambda client: client.run(plan_and_launch(guard)), server.url)
+    _, both = scripted(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, refused)
+    with pytest.raises(rc.InsufficientCreditsError):
+        both("run", plan_and_launch(guard))
     assert guard.ledger.entries == ()
 
 
-def test_an_ambiguous_launch_stays_in_the_ledger_and_is_ended_by_name(run: Any) -> None:
+def test_an_ambiguous_launch_stays_in_the_ledger_and_is_ended_by_name(scripted: Any) -> None:
     guard = rc.SpendGuard(LIMITS)
-    with ScriptedServer(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, CUT, EMPTY) as server:
-        with pytest.raises(rc.AmbiguousLaunchError):
-            run(lambda client: client.run(plan_and_launch(guard)), server.url)
+    server, both = scripted(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, CUT, EMPTY)
+    with pytest.raises(rc.AmbiguousLaunchError):
+        both("run", plan_and_launch(guard))
     [entry] = guard.ledger.live
     assert (entry.state, entry.at_most_usd) == ("unknown", Decimal("1.5"))
     found = {**MADE, "name": entry.name, "status": "running"}
@@ -329,34 +329,31 @@ def test_an_ambiguous_launch_stays_in_the_ledger_and_is_ended_by_name(run: Any) 
         "updated_at": "2026-11-21T10:20:00Z",
     }
     replies = [Reply(json={"data": [found]}), Reply(204), Reply(json={"data": ended})]
-    with ScriptedServer(*replies) as server:
-        report = run(lambda client: client.run(guard.terminate_all()), server.url)
-        assert [request.method for request in server.received] == ["GET", "DELETE", "GET"]
+    server, both = scripted(*replies)
+    report = both("run", guard.terminate_all())
+    assert [request.method for request in server.received] == ["GET", "DELETE", "GET"]
     assert report.ended == (entry.name,)
     assert guard.ledger.total_usd == Decimal("0.5")
     assert not guard.ledger.live
 
 
-def test_other_machines_are_not_ended(run: Any) -> None:
+def test_other_machines_are_not_ended(scripted: Any) -> None:
     mine = {**MADE, "name": "production"}
-    with ScriptedServer(Reply(json={"data": mine})) as server:
-        guard = rc.SpendGuard(LIMITS)
-        with pytest.raises(rc.SpendRefusedError, match="not one of those"):
-            run(lambda client: client.run(guard.terminate("i-1")), server.url)
-        assert {request.method for request in server.received} == {"GET"}
+    server, both = scripted(Reply(json={"data": mine}))
+    guard = rc.SpendGuard(LIMITS)
+    with pytest.raises(rc.SpendRefusedError, match="not one of those"):
+        both("run", guard.terminate("i-1"))
+    assert {request.method for request in server.received} == {"GET"}
 
 
-def test_a_mistaken_identifier_is_caught_by_the_name(run: Any) -> None:
+def test_a_mistaken_identifier_is_caught_by_the_name(scripted: Any) -> None:
     mine = {**MADE, "name": "agent-a"}
-    with ScriptedServer(Reply(json={"data": mine})) as server:
-        guard = rc.SpendGuard(LIMITS)
-        guard.ledger.reserve(rc.LedgerEntry("agent-a", "instance", Decimal(1), 30), LIMITS)
-        guard.ledger.note("agent-a", id="i-1", state="started")
-        with pytest.raises(rc.SpendRefusedError, match="another name"):
-            run(
-                lambda client: client.run(guard.terminate("i-1", expected_name="agent-b")),
-                server.url,
-            )
+    _, both = scripted(Reply(json={"data": mine}))
+    guard = rc.SpendGuard(LIMITS)
+    guard.ledger.reserve(rc.LedgerEntry("agent-a", "instance", Decimal(1), 30), LIMITS)
+    guard.ledger.note("agent-a", id="i-1", state="started")
+    with pytest.raises(rc.SpendRefusedError, match="another name"):
+        both("run", guard.terminate("i-1", expected_name="agent-b"))
 
 
 def test_one_line_is_logged_for_a_repeat(run: Any, caplog: pytest.LogCaptureFixture) -> None:

@@ -106,34 +106,32 @@ def test_an_image_that_was_made_is_edited_by_its_address(run: Any, emulator: Emu
     assert edited.image.url
 
 
-def test_what_is_sent_is_what_was_given(run: Any, tmp_path: Path) -> None:
+def test_what_is_sent_is_what_was_given(scripted: Any, tmp_path: Path) -> None:
     path = tmp_path / "mask.png"
     path.write_bytes(PNG)
-    with ScriptedServer(BASE64_REPLY) as server:
-        run(
-            lambda client: client.images.generate(
-                "p",
-                model="m",
-                width=256,
-                height=512,
-                aspect_ratio="1:2",
-                num_inference_steps=4,
-                guidance=3.5,
-                seed=0,
-                negative_prompt="n",
-                response_format="url",
-                image="https://example.com/a.png",
-                start_image=PNG,
-                mask=path,
-                control_image=DATA_URI,
-                input_images=[path, "https://example.com/b.png", PNG],
-                reference=path,
-                prompt_strength=0.5,
-                extra_headers={"x-trace": "1"},
-            ),
-            server.url,
-        )
-        (request,) = server.received
+    server, both = scripted(BASE64_REPLY)
+    both(
+        "images.generate",
+        "p",
+        model="m",
+        width=256,
+        height=512,
+        aspect_ratio="1:2",
+        num_inference_steps=4,
+        guidance=3.5,
+        seed=0,
+        negative_prompt="n",
+        response_format="url",
+        image="https://example.com/a.png",
+        start_image=PNG,
+        mask=path,
+        control_image=DATA_URI,
+        input_images=[path, "https://example.com/b.png", PNG],
+        reference=path,
+        prompt_strength=0.5,
+        extra_headers={"x-trace": "1"},
+    )
+    (request,) = server.received
     assert (request.method, request.path) == ("POST", "/v1/images/generations")
     assert request.headers["content-type"] == "application/json"
     assert request.headers["x-trace"] == "1"
@@ -172,27 +170,21 @@ def test_what_is_sent_is_what_was_given(run: Any, tmp_path: Path) -> None:
     ],
 )
 def test_55_nothing_is_sent_when_an_image_is_not_usable(
-    run: Any, media: dict[str, Any], problem: str
+    scripted: Any, media: dict[str, Any], problem: str
 ) -> None:
-    with ScriptedServer(BASE64_REPLY) as server:
-        with pytest.raises(ValueError, match=problem):
-            run(lambda client: client.images.generate("p", model="m", **media), server.url)
-        with pytest.raises(FileNotFoundError):
-            run(
-                lambda client: client.images.generate("p", model="m", image=Path("missing.png")),
-                server.url,
-            )
-        assert server.sent == 0
+    server, both = scripted(BASE64_REPLY)
+    with pytest.raises(ValueError, match=problem):
+        both("images.generate", "p", model="m", **media)
+    with pytest.raises(FileNotFoundError):
+        both("images.generate", "p", model="m", image=Path("missing.png"))
+    assert server.sent == 0
 
 
-def test_a_repeat_sends_the_whole_image_again(run: Any) -> None:
+def test_a_repeat_sends_the_whole_image_again(scripted: Any) -> None:
     busy = Reply(503, {"error": {"code": "busy", "message": "later"}})
-    with ScriptedServer(busy, BASE64_REPLY) as server:
-        run(
-            lambda client: client.images.generate("p", model="m", image=io.BytesIO(PNG)),
-            server.url,
-        )
-        first, second = server.received
+    server, both = scripted(busy, BASE64_REPLY)
+    both("images.generate", "p", model="m", image=io.BytesIO(PNG))
+    first, second = server.received
     assert first.body == second.body
     assert second.json["image"] == DATA_URI
 
@@ -200,11 +192,11 @@ def test_a_repeat_sends_the_whole_image_again(run: Any) -> None:
 @pytest.mark.parametrize(
     "lost", [Reply(end="no answer"), Reply(500, {"error": {"message": "x"}}), Reply(502)]
 )
-def test_an_image_is_not_paid_for_twice(run: Any, lost: Reply) -> None:
-    with ScriptedServer(lost) as server:
-        with pytest.raises(rc.RuncrateError, match="may have been received and charged"):
-            run(lambda client: client.images.generate("p", model="m"), server.url)
-        assert server.sent == 1
+def test_an_image_is_not_paid_for_twice(scripted: Any, lost: Reply) -> None:
+    server, both = scripted(lost)
+    with pytest.raises(rc.RuncrateError, match="may have been received and charged"):
+        both("images.generate", "p", model="m")
+    assert server.sent == 1
 
 
 @pytest.mark.parametrize(
@@ -216,12 +208,14 @@ def test_an_image_is_not_paid_for_twice(run: Any, lost: Reply) -> None:
         {"url": DATA_URI.replace("data:", "DATA:")},
     ],
 )
-def test_bytes_that_came_with_the_answer_need_no_request(run: Any, item: dict[str, Any]) -> None:
-    with ScriptedServer(Reply(json={"created": 1, "data": [item]})) as server:
-        result = run(lambda client: client.images.generate("p", model="m"), server.url)
-        assert result.image.content_type == "image/png"
-        assert result.image.to_bytes() == PNG
-        assert server.sent == 1
+def test_bytes_that_came_with_the_answer_need_no_request(
+    scripted: Any, item: dict[str, Any]
+) -> None:
+    server, both = scripted(Reply(json={"created": 1, "data": [item]}))
+    result = both("images.generate", "p", model="m")
+    assert result.image.content_type == "image/png"
+    assert result.image.to_bytes() == PNG
+    assert server.sent == 1
     assert result.created == 1
     assert result.response.status == 200
 
@@ -305,14 +299,15 @@ def test_what_an_address_gives_is_checked(
         [],
     ],
 )
-def test_an_answer_without_an_image_is_told(run: Any, body: Any) -> None:
-    with ScriptedServer(Reply(json=body)) as server, pytest.raises(rc.ResponseFormatError):
-        run(lambda client: client.images.generate("p", model="m"), server.url)
+def test_an_answer_without_an_image_is_told(scripted: Any, body: Any) -> None:
+    _, both = scripted(Reply(json=body))
+    with pytest.raises(rc.ResponseFormatError):
+        both("images.generate", "p", model="m")
 
 
-def test_bytes_that_do_not_decode_are_told(run: Any) -> None:
-    with ScriptedServer(Reply(json={"data": [{"b64_json": "!!!"}]})) as server:
-        result = run(lambda client: client.images.generate("p", model="m"), server.url)
+def test_bytes_that_do_not_decode_are_told(scripted: Any) -> None:
+    _, both = scripted(Reply(json={"data": [{"b64_json": "!!!"}]}))
+    result = both("images.generate", "p", model="m")
     with pytest.raises(rc.ResponseFormatError, match="not valid base64"):
         result.image.to_bytes()
 
@@ -368,10 +363,10 @@ async def test_connections_of_the_users_own_are_not_made_again() -> None:
             assert await made.image.ato_bytes() == PNG
 
 
-def test_an_image_may_be_copied_and_pickled(run: Any) -> None:
-    with ScriptedServer(BASE64_REPLY) as server:
-        server.replies = [url_reply(server), file_reply()]
-        made = run(lambda client: client.images.generate("p", model="m"), server.url)
+def test_an_image_may_be_copied_and_pickled(scripted: Any) -> None:
+    server, both = scripted(BASE64_REPLY)
+    server.replies = [url_reply(server), file_reply()]
+    made = both("images.generate", "p", model="m")
     again = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes
     assert again.data == made.data
     assert copy.deepcopy(made).image._link is made.image._link
@@ -391,9 +386,11 @@ def test_an_image_without_anything_is_told() -> None:
         made.to_bytes()
 
 
-def test_the_old_picture_stays_when_the_new_one_cannot_be_written(run: Any, tmp_path: Path) -> None:
-    with ScriptedServer(BASE64_REPLY) as server:
-        result = run(lambda client: client.images.generate("p", model="m"), server.url)
+def test_the_old_picture_stays_when_the_new_one_cannot_be_written(
+    scripted: Any, tmp_path: Path
+) -> None:
+    _, both = scripted(BASE64_REPLY)
+    result = both("images.generate", "p", model="m")
     with pytest.raises(FileNotFoundError, match="no such folder"):
         result.image.save(tmp_path / "missing" / "a.png")
     assert result.image.save(str(tmp_path / "a.webp")) == tmp_path / "a.webp"

@@ -37,46 +37,36 @@ COMPLETION = {
 }
 
 
-def test_a_completion_keeps_every_field(run: Any) -> None:
+def test_a_completion_keeps_every_field(scripted: Any) -> None:
     replies = Reply(json=COMPLETION, headers={"x-request-id": "r-1"})
-    with ScriptedServer(replies) as server:
-        completion = run(
-            lambda client: client.chat.completions.create(model="m", messages=MESSAGES),
-            server.url,
-        )
+    _, both = scripted(replies)
+    completion = both("chat.completions.create", model="m", messages=MESSAGES)
     assert completion.to_dict() == COMPLETION
     assert completion.choices[0].message.tool_calls[0].function.name == "f"
     assert completion.response.request_id == "r-1"
 
 
-def test_the_message_of_an_answer_is_sent_back_as_it_came(run: Any) -> None:
+def test_the_message_of_an_answer_is_sent_back_as_it_came(scripted: Any) -> None:
     message = rc.ChatCompletion.model_validate(COMPLETION).choices[0].message
     result = {"role": "tool", "tool_call_id": "c", "content": "42"}
-    with ScriptedServer(Reply(json=COMPLETION)) as server:
-        run(
-            lambda client: client.chat.completions.create(
-                model="m", messages=[*MESSAGES, message, result]
-            ),
-            server.url,
-        )
+    server, both = scripted(Reply(json=COMPLETION))
+    both("chat.completions.create", model="m", messages=[*MESSAGES, message, result])
     came = COMPLETION["choices"][0]["message"]
     assert server.received[0].json["messages"] == [*MESSAGES, came, result]
 
 
-def test_only_what_was_given_is_sent(run: Any) -> None:
-    with ScriptedServer(Reply(json=COMPLETION)) as server:
-        run(
-            lambda client: client.chat.completions.create(
-                model="m",
-                messages=MESSAGES,
-                temperature=0.0,
-                custom={"a": 1},
-                extra_body={"temperature": 1, "top_k": 5},
-                extra_headers={"X-Trace": "t"},
-            ),
-            server.url,
-        )
-        [request] = server.received
+def test_only_what_was_given_is_sent(scripted: Any) -> None:
+    server, both = scripted(Reply(json=COMPLETION))
+    both(
+        "chat.completions.create",
+        model="m",
+        messages=MESSAGES,
+        temperature=0.0,
+        custom={"a": 1},
+        extra_body={"temperature": 1, "top_k": 5},
+        extra_headers={"X-Trace": "t"},
+    )
+    [request] = server.received
     assert request.json == {
         "model": "m",
         "messages": MESSAGES,
@@ -105,23 +95,20 @@ def test_an_answer_that_is_no_completion_is_named(run: Any, answer: Any, field: 
             run(lambda c: c.chat.completions.create(model="m", messages=[]), server.url)
 
 
-def test_vectors_come_in_the_order_of_the_texts_in_either_encoding(run: Any) -> None:
+def test_vectors_come_in_the_order_of_the_texts_in_either_encoding(scripted: Any) -> None:
     packed = base64.b64encode(struct.pack("<2f", 0.5, -2.0)).decode()
     data = [{"index": 1, "embedding": packed}, {"index": 0, "embedding": [1, 2]}]
     answer = {"data": data, "model": "e", "usage": {"prompt_tokens": 4, "total_tokens": 4}}
-    with ScriptedServer(Reply(json=answer)) as server:
-        result = run(
-            lambda client: client.embeddings.create(
-                model="e", input=["a", "b"], encoding_format="base64", dimensions=2
-            ),
-            server.url,
-        )
-        assert server.received[0].json == {
-            "model": "e",
-            "input": ["a", "b"],
-            "encoding_format": "base64",
-            "dimensions": 2,
-        }
+    server, both = scripted(Reply(json=answer))
+    result = both(
+        "embeddings.create", model="e", input=["a", "b"], encoding_format="base64", dimensions=2
+    )
+    assert server.received[0].json == {
+        "model": "e",
+        "input": ["a", "b"],
+        "encoding_format": "base64",
+        "dimensions": 2,
+    }
     assert [item.embedding for item in result.data] == [[1.0, 2.0], [0.5, -2.0]]
     assert result.usage.total_tokens == 4
 
@@ -154,10 +141,10 @@ def test_no_text_is_refused_before_anything_is_sent(run: Any) -> None:
         assert server.sent == 0
 
 
-def test_models_are_listed_with_unknown_fields(run: Any) -> None:
+def test_models_are_listed_with_unknown_fields(scripted: Any) -> None:
     entry = {"id": "m", "supported_features": None, "input_modalities": ["text"], "new": 1}
-    with ScriptedServer(Reply(json={"data": [entry]})) as server:
-        [model] = run(lambda client: client.models.list(), server.url)
+    _, both = scripted(Reply(json={"data": [entry]}))
+    [model] = both("models.list")
     assert model.to_dict() == entry
 
 

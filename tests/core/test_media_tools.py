@@ -235,20 +235,18 @@ def test_a_film_is_waited_for_and_its_progress_told(run: Any, tmp_path: Path) ->
     assert answer.data["video_id"] == "video-1"
 
 
-def test_how_much_of_a_film_is_done_is_told_on_request(run: Any, tmp_path: Path) -> None:
+def test_how_much_of_a_film_is_done_is_told_on_request(scripted: Any, tmp_path: Path) -> None:
     told: list[Any] = []
     studio = MediaGenerator(tmp_path, poll_interval=0.05)
     working = [job("processing", progress=percent) for percent in (0, 40, 40, 90)]
     script = (job("queued"), job("queued"), *working, job("completed", progress=100), FILM)
-    with ScriptedServer(*script) as server:
-        flow = studio.generate_video(
-            rt.VideoArguments(prompt="Waves"),
-            lambda generate_video: told.append(
-                (generate_video.status, generate_video.fraction_done)
-            ),
-            each_percent=True,
-        )
-        run(lambda client: client.run(flow), server.url)
+    _, both = scripted(*script)
+    flow = studio.generate_video(
+        rt.VideoArguments(prompt="Waves"),
+        lambda generate_video: told.append((generate_video.status, generate_video.fraction_done)),
+        each_percent=True,
+    )
+    both("run", flow)
     assert told == [
         ("queued", None),
         ("processing", 0.0),
@@ -305,18 +303,14 @@ def test_a_film_that_takes_too_long_is_named_with_its_last_status(run: Any, tmp_
 
 
 def test_a_request_without_answer_is_not_taken_for_a_film_that_takes_long(
-    run: Any, tmp_path: Path
+    scripted: Any, tmp_path: Path
 ) -> None:
-    with ScriptedServer(job("completed"), job("completed"), Reply(end="hold", body=[])) as server:
-        client_options = {"timeout": 0.1, "max_retries": 0}
-        arguments = rt.VideoArguments(video_id="video-1")
-        studio = MediaGenerator(tmp_path)
-        with pytest.raises(rc.APITimeoutError) as caught:
-            run(
-                lambda client: client.run(studio.generate_video(arguments)),
-                server.url,
-                **client_options,
-            )
+    replies = job("completed"), job("completed"), Reply(end="hold", body=[])
+    _, both = scripted(*replies, timeout=0.1, max_retries=0)
+    arguments = rt.VideoArguments(video_id="video-1")
+    studio = MediaGenerator(tmp_path)
+    with pytest.raises(rc.APITimeoutError) as caught:
+        both("run", studio.generate_video(arguments))
     assert caught.value.__notes__ == ["The video_id is 'video-1'."]
 
 

@@ -133,18 +133,14 @@ def test_a_request_without_a_response_names_its_failure(run: Any, spans: Spans) 
     assert "i-1" not in span.to_json()
 
 
-def test_responses_that_are_no_completion_have_spans_too(run: Any, spans: Spans) -> None:
+def test_responses_that_are_no_completion_have_spans_too(scripted: Any, spans: Spans) -> None:
     replies = [
         Reply(json={"data": [{"index": 0, "embedding": [1.0]}], "model": "m"}),
         Reply(json={"data": {"creditsBalance": 1}}),
     ]
-    with ScriptedServer(*replies) as server:
-        run(
-            lambda client: client.embeddings.create(model="m", input="x"),
-            server.url,
-            on_request=spans.hook(),
-        )
-        run(lambda client: client.billing.get_balance(), server.url, on_request=spans.hook())
+    _, both = scripted(*replies, on_request=spans.hook())
+    both("embeddings.create", model="m", input="x")
+    both("billing.get_balance")
     assert [span.name for span in spans.finished] == ["embeddings m", "GET /billing/balance"]
 
 

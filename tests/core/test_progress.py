@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import runcrate_core as rc
-from tests.servers import Reply, ScriptedServer
+from tests.servers import Reply
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -17,14 +17,11 @@ if TYPE_CHECKING:
 MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(2036)
 
 
-def test_a_bar_follows_a_download(run: Any, tmp_path: Path) -> None:
+def test_a_bar_follows_a_download(scripted: Any, tmp_path: Path) -> None:
     screen = io.StringIO()
-    with ScriptedServer(Reply(body=[MP4], length=len(MP4))) as server:
-        with rc.progress_bar("film", file=screen, mininterval=0) as bar:
-            run(
-                lambda client: client.videos.download("v", tmp_path / "f.mp4", on_progress=bar),
-                server.url,
-            )
+    _, both = scripted(Reply(body=[MP4], length=len(MP4)))
+    with rc.progress_bar("film", file=screen, mininterval=0) as bar:
+        both("videos.download", "v", tmp_path / "f.mp4", on_progress=bar)
     shown = screen.getvalue()
     assert "film: 100%" in shown
     assert "2.00k/2.00k" in shown

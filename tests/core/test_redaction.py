@@ -115,16 +115,16 @@ def test_56_errors_and_logs_hold_no_secret(
 
 
 def test_56_what_the_http_library_logs_holds_no_signature_or_cookie(
-    run: Any, caplog: pytest.LogCaptureFixture
+    scripted: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     cookie = {"Set-Cookie": "session=cookie-secret"}
     listing = Reply(json={"data": [{"path": "a.bin", "bytes": 5}]}, headers=cookie)
-    with ScriptedServer(listing) as server:
-        signed = f"{server.url}/f?X-Amz-Signature=signature-secret"
-        redirect = Reply(302, headers={"Location": signed, **cookie})
-        server.replies += [redirect, Reply(body=[b"bytes"])]
-        assert run(lambda client: client.jobs.artifacts.download("j-1", "a.bin"), server.url)
+    server, both = scripted(listing)
+    signed = f"{server.url}/f?X-Amz-Signature=signature-secret"
+    redirect = Reply(302, headers={"Location": signed, **cookie})
+    server.replies += [redirect, Reply(body=[b"bytes"])]
+    assert both("jobs.artifacts.download", "j-1", "a.bin")
     names = {record.name for record in caplog.records}
     assert {"httpx", "httpcore.http11"} <= names  # they log what is searched here
     assert MASK in caplog.text
@@ -132,9 +132,11 @@ def test_56_what_the_http_library_logs_holds_no_signature_or_cookie(
     assert "cookie-secret" not in caplog.text
 
 
-def test_56_the_logs_of_others_are_left_alone(run: Any, caplog: pytest.LogCaptureFixture) -> None:
-    with ScriptedServer(Reply(json={"data": []})) as server:
-        run(lambda client: client.instances.list(), server.url)
+def test_56_the_logs_of_others_are_left_alone(
+    scripted: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    _, both = scripted(Reply(json={"data": []}))
+    both("instances.list")
     logging.getLogger("httpx").warning("GET %s", "https://theirs.example/?query=1")
     assert "https://theirs.example/?query=1" in caplog.text
 
@@ -147,7 +149,7 @@ def test_56_a_stream_error_holds_no_secret(run: Any) -> None:
     assert "rc_live_test" not in f"{caught.value} {caught.value.__dict__}"
 
 
-def test_56_observers_see_no_secret_and_cannot_break_a_call(run: Any) -> None:
+def test_56_observers_see_no_secret_and_cannot_break_a_call(scripted: Any) -> None:
     events: list[rc.RequestEvent] = []
 
     def watch(event: rc.RequestEvent) -> None:
@@ -155,8 +157,8 @@ def test_56_observers_see_no_secret_and_cannot_break_a_call(run: Any) -> None:
         raise RuntimeError("the observer is broken")
 
     replies = [Reply(503, {}), Reply(json={"data": {"id": "i-1"}}, headers={"x-request-id": "r"})]
-    with ScriptedServer(*replies) as server:
-        assert run(lambda client: client.instances.get("i-1"), server.url, on_request=watch).id
+    _, both = scripted(*replies, on_request=watch)
+    assert both("instances.get", "i-1").id
     assert [(event.attempt, event.status, event.route) for event in events] == [
         (1, 503, "/instances/{instance_id}"),
         (2, 200, "/instances/{instance_id}"),

@@ -93,15 +93,15 @@ def test_each_file_comes_once_however_many_links_lead_to_it(folder: Path, patter
     assert len(names) == (2 if pattern == "**/*.mp3" else 4)
 
 
-def test_a_name_that_is_no_text_can_be_stored_as_text(run: Any, tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_can_be_stored_as_text(scripted: Any, tmp_path: Path) -> None:
     path = tmp_path / os.fsdecode(b"\xff.mp3")
     try:
         path.write_bytes(WAV)
     except OSError:
         pytest.skip("this file system takes no such names")
     [recording] = rt.resolve_audio_sources(tmp_path)
-    with ScriptedServer(HEARD) as server:
-        [passage] = run(lambda client: client.run(Transcriber().chunks(recording)), server.url)
+    _, both = scripted(HEARD)
+    [passage] = both("run", Transcriber().chunks(recording))
     assert passage.metadata["source"].encode() == f"{tmp_path}/\\udcff.mp3".encode()
 
 

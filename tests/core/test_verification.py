@@ -243,10 +243,10 @@ def test_a_server_with_inference_alone_is_judged_by_what_it_has() -> None:
     assert verdicts["create-status"] is Verdict.NOT_PROBED
 
 
-def test_a_rate_limit_is_waited_for_once(run: Any) -> None:
+def test_a_rate_limit_is_waited_for_once(scripted: Any) -> None:
     limited = Reply(429, {}, headers={"retry-after": "0"})
-    with ScriptedServer(limited, Reply(json={"data": []})) as server:
-        exchanges = run(lambda client: client.run(free_probes()), server.url)
+    _, both = scripted(limited, Reply(json={"data": []}))
+    exchanges = both("run", free_probes())
     assert exchanges.status("models") == "200"
 
 

@@ -173,88 +173,79 @@ def test_what_is_sent_is_what_was_given(run: Any, tmp_path: Path) -> None:
     ids=["lost", "500", "504", "unreadable"],
 )
 def test_a_job_whose_answer_was_lost_is_not_submitted_again(
-    run: Any, lost: Reply, tmp_path: Path
+    scripted: Any, lost: Reply, tmp_path: Path
 ) -> None:
-    with ScriptedServer(lost) as server:
-        with pytest.raises(
-            rc.AmbiguousLaunchError, match=r"not known whether it was received|was not sent again"
-        ) as caught:
-            run(
-                lambda client: client.videos.generate("x", model=VEO, path=tmp_path / "x.mp4"),
-                server.url,
-            )
-        assert server.sent == 1
+    server, both = scripted(lost)
+    with pytest.raises(
+        rc.AmbiguousLaunchError, match=r"not known whether it was received|was not sent again"
+    ) as caught:
+        both("videos.generate", "x", model=VEO, path=tmp_path / "x.mp4")
+    assert server.sent == 1
     assert "billing.list_transactions()" in str(caught.value)
 
 
-def test_a_job_that_was_certainly_not_taken_is_submitted_again(run: Any) -> None:
+def test_a_job_that_was_certainly_not_taken_is_submitted_again(scripted: Any) -> None:
     busy = Reply(503, {"error": {"message": "full"}})
     limited = Reply(429, {"error": {"code": "rate_limited", "message": "slow"}})
-    with ScriptedServer(busy, limited, job("queued")) as server:
-        assert run(lambda client: client.videos.create("x", model=VEO), server.url).id == "v1"
-        assert server.sent == 3
+    server, both = scripted(busy, limited, job("queued"))
+    assert both("videos.create", "x", model=VEO).id == "v1"
+    assert server.sent == 3
 
 
-def test_a_refused_job_is_a_refusal(run: Any) -> None:
+def test_a_refused_job_is_a_refusal(scripted: Any) -> None:
     refused = Reply(402, {"error": {"code": "budget_exceeded", "message": "spent"}})
-    with ScriptedServer(refused) as server, pytest.raises(rc.InsufficientCreditsError):
-        run(lambda client: client.videos.create("x", model=VEO), server.url)
+    _, both = scripted(refused)
+    with pytest.raises(rc.InsufficientCreditsError):
+        both("videos.create", "x", model=VEO)
 
 
-def test_nothing_is_paid_for_a_film_that_has_no_place(run: Any, tmp_path: Path) -> None:
-    with ScriptedServer(job("queued")) as server:
-        with pytest.raises(FileNotFoundError):
-            run(
-                lambda client: client.videos.generate("x", model=VEO, path=tmp_path / "no" / "x"),
-                server.url,
-            )
-        with pytest.raises(IsADirectoryError):
-            run(lambda client: client.videos.generate("x", model=VEO, path=tmp_path), server.url)
-        assert server.sent == 0
+def test_nothing_is_paid_for_a_film_that_has_no_place(scripted: Any, tmp_path: Path) -> None:
+    server, both = scripted(job("queued"))
+    with pytest.raises(FileNotFoundError):
+        both("videos.generate", "x", model=VEO, path=tmp_path / "no" / "x")
+    with pytest.raises(IsADirectoryError):
+        both("videos.generate", "x", model=VEO, path=tmp_path)
+    assert server.sent == 0
 
 
-def test_without_a_path_nothing_is_downloaded(run: Any) -> None:
-    with ScriptedServer(job("queued"), job("completed")) as server:
-        made = run(lambda client: client.videos.generate("x", model=VEO), server.url)
-        assert server.sent == 2
+def test_without_a_path_nothing_is_downloaded(scripted: Any) -> None:
+    server, both = scripted(job("queued"), job("completed"))
+    made = both("videos.generate", "x", model=VEO)
+    assert server.sent == 2
     assert made.path is None
 
 
-def test_58_an_unknown_status_is_no_end_and_failures_are_repeated(run: Any) -> None:
+def test_58_an_unknown_status_is_no_end_and_failures_are_repeated(scripted: Any) -> None:
     seen: list[str] = []
     busy = Reply(503, {"error": {"message": "later"}})
     missing = Reply(404, {"error": {"message": "not yet"}})
     script = [missing, job("moderating"), busy, job("moderating"), job("COMPLETED")]
-    with ScriptedServer(*script) as server:
-        done = run(
-            lambda client: client.videos.wait(
-                "v1", poll_interval=0.01, on_status=lambda job: seen.append(job.status)
-            ),
-            server.url,
-        )
+    _, both = scripted(*script)
+    done = both(
+        "videos.wait", "v1", poll_interval=0.01, on_status=lambda job: seen.append(job.status)
+    )
     assert done.is_completed
     assert seen == ["moderating", "COMPLETED"]
 
 
-def test_58_waiting_has_an_end(run: Any) -> None:
-    with ScriptedServer(job("processing")) as server:
-        with pytest.raises(rc.APITimeoutError, match=r"`v1` is not completed.*`processing`"):
-            run(
-                lambda client: client.videos.wait("v1", timeout=0.05, poll_interval=0.02),
-                server.url,
-            )
+def test_58_waiting_has_an_end(scripted: Any) -> None:
+    _, both = scripted(job("processing"))
+    with pytest.raises(rc.APITimeoutError, match=r"`v1` is not completed.*`processing`"):
+        both("videos.wait", "v1", timeout=0.05, poll_interval=0.02)
 
 
-def test_58_a_lost_wait_names_the_job_that_is_paid(run: Any, tmp_path: Path) -> None:
-    with ScriptedServer(job("queued"), job("processing")) as server:
-        with pytest.raises(rc.APITimeoutError) as caught:
-            run(
-                lambda client: client.videos.generate(
-                    "x", model=VEO, path=tmp_path / "x.mp4", timeout=0.05, poll_interval=0.02
-                ),
-                server.url,
-            )
-        assert [request.method for request in server.received].count("POST") == 1
+def test_58_a_lost_wait_names_the_job_that_is_paid(scripted: Any, tmp_path: Path) -> None:
+    server, both = scripted(job("queued"), job("processing"))
+    with pytest.raises(rc.APITimeoutError) as caught:
+        both(
+            "videos.generate",
+            "x",
+            model=VEO,
+            path=tmp_path / "x.mp4",
+            timeout=0.05,
+            poll_interval=0.02,
+        )
+    assert [request.method for request in server.received].count("POST") == 1
     assert "`v1`" in caught.value.__notes__[0]
 
 
@@ -285,21 +276,22 @@ def test_44_an_id_that_is_none_is_refused(run: Any, bad: str, tmp_path: Path) ->
         assert server.sent == 0
 
 
-def test_49_a_film_that_is_cut_is_gone_on_with(run: Any, tmp_path: Path) -> None:
+def test_49_a_film_that_is_cut_is_gone_on_with(scripted: Any, tmp_path: Path) -> None:
     half = len(MP4) // 2
     tag = {"etag": '"f"', "content-type": "video/mp4"}
     told = {"content-range": f"bytes {half}-{len(MP4) - 1}/{len(MP4)}", **tag}
     cut = Reply(body=[MP4[:half]], length=len(MP4), headers=tag, end="close")
     rest = Reply(206, body=[MP4[half:]], length=len(MP4) - half, headers=told)
-    with ScriptedServer(cut, rest) as server:
-        path = run(lambda client: client.videos.download("v1", tmp_path / "x.mp4"), server.url)
-        assert path.read_bytes() == MP4
-        assert server.received[0].path == "/v1/videos/v1/download"
+    server, both = scripted(cut, rest)
+    path = both("videos.download", "v1", tmp_path / "x.mp4")
+    assert path.read_bytes() == MP4
+    assert server.received[0].path == "/v1/videos/v1/download"
 
 
-def test_a_film_may_be_limited(run: Any, tmp_path: Path) -> None:
-    with ScriptedServer(FILM) as server, pytest.raises(rc.ResponseFormatError, match="limit of 10"):
-        run(lambda client: client.videos.download("v1", tmp_path / "x.mp4", limit=10), server.url)
+def test_a_film_may_be_limited(scripted: Any, tmp_path: Path) -> None:
+    _, both = scripted(FILM)
+    with pytest.raises(rc.ResponseFormatError, match="limit of 10"):
+        both("videos.download", "v1", tmp_path / "x.mp4", limit=10)
 
 
 def nested(reason: str, depth: int) -> dict[str, Any]:
@@ -340,10 +332,10 @@ def test_a_long_reason_is_cut() -> None:
 
 
 @pytest.mark.parametrize("status", ["failed", "FAILED", "cancelled", "expired"])
-def test_a_failure_without_a_reason_says_so(run: Any, status: str) -> None:
-    with ScriptedServer(job(status)) as server:
-        with pytest.raises(rc.RuncrateError, match="gives no reason"):
-            run(lambda client: client.videos.wait("v1"), server.url)
+def test_a_failure_without_a_reason_says_so(scripted: Any, status: str) -> None:
+    _, both = scripted(job(status))
+    with pytest.raises(rc.RuncrateError, match="gives no reason"):
+        both("videos.wait", "v1")
 
 
 @pytest.mark.parametrize("sent", ["2026-11-21T10:00:00", "2026-11-21T10:00:00Z", 1795255200])
