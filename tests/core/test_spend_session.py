@@ -11,7 +11,8 @@ import sys
 import textwrap
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
@@ -19,6 +20,7 @@ import pytest
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core.spending import session
+from tests.core.both_clients import KEY, awaited, entered
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
 
@@ -38,6 +40,30 @@ def async_(cloud: Any) -> rc.AsyncRuncrate:
     return rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url, max_retries=0)
 
 
+@asynccontextmanager
+async def opened(run: Any, cloud: Any, guard: Any, **options: Any) -> AsyncIterator[Any]:
+    """Open a session with either client; give a function that runs an operation in it."""
+    async with entered(run.client(cloud.base_url, max_retries=0)) as client:
+
+        async def use(operation: Any) -> Any:
+            return await awaited(client.run(operation))
+
+        session = rc.SpendSession(guard, client, **options)
+        if run.is_async:
+            async with session:
+                yield session, use
+        else:
+            with session:
+                yield session, use
+
+
+@pytest.fixture
+def cloud(cloud: Any) -> Any:
+    """An emulator that knows the key of either client."""
+    cloud.add_key(KEY)
+    return cloud
+
+
 def start(guard: rc.SpendGuard) -> Any:
     plan = yield from guard.plan(gpu_type="A100", max_runtime_minutes=30)
     return (yield from guard.launch(plan.token))
@@ -47,45 +73,29 @@ def start_job(guard: rc.SpendGuard) -> Any:
     return guard.run_job(command="sleep 500", gpu_type="A100", max_runtime_minutes=30)
 
 
-def test_all_that_was_started_is_ended(cloud: Any, client: Any, guard: Any) -> None:
+async def test_all_that_was_started_is_ended(run: Any, cloud: Any, client: Any, guard: Any) -> None:
     before = client.run(start(guard))
-    with rc.SpendSession(guard, client) as opened:
-        instance = client.run(start(guard))
-        job = client.run(start_job(guard))
-    assert set(opened.report.ended) == {instance.name, job.name}
+    async with opened(run, cloud, guard) as (session, use):
+        instance = await use(start(guard))
+        job = await use(start_job(guard))
+    assert set(session.report.ended) == {instance.name, job.name}
     assert list(cloud.world.live_machines) == [before.id]
     assert cloud.world.live_jobs == {}
     with pytest.raises(rc.SpendRefusedError, match="session in which instances and jobs could be"):
         client.run(start(guard))
-    with rc.SpendSession(guard, client):
-        client.run(start(guard))
+    async with opened(run, cloud, guard) as (_, use):
+        await use(start(guard))
     assert list(cloud.world.live_machines) == [before.id]
 
 
-async def test_all_that_was_started_is_ended_asynchronously(cloud: Any, guard: Any) -> None:
-    async with async_(cloud) as client, rc.SpendSession(guard, client) as opened:
-        await client.run(start(guard))
-        await client.run(start_job(guard))
-    assert len(opened.report.ended) == 2
-    assert cloud.world.live_machines == {}
-
-
-def test_a_session_in_which_nothing_was_started_asks_nothing(
-    cloud: Any, client: Any, guard: Any
+@pytest.mark.parametrize("reading", [False, True])
+async def test_a_session_in_which_nothing_was_started_asks_nothing(
+    run: Any, cloud: Any, guard: Any, reading: bool
 ) -> None:
-    with rc.SpendSession(guard, client) as opened:
+    async with opened(run, cloud, None if reading else guard) as (session, _):
         pass
-    assert opened.report == rc.CleanupReport()
-    with rc.SpendSession(None, client) as reading:
-        pass
-    assert reading.report == rc.CleanupReport()
+    assert session.report == rc.CleanupReport()
     assert cloud.requests == []
-
-
-async def test_the_same_asynchronously(cloud: Any, guard: Any) -> None:
-    async with async_(cloud) as client, rc.SpendSession(guard, client) as opened:
-        pass
-    assert opened.report == rc.CleanupReport()
 
 
 def test_a_session_is_opened_once_at_a_time(client: Any, guard: Any) -> None:
@@ -134,62 +144,29 @@ def test_an_exception_ends_everything(
     assert cloud.world.live_machines == {}
 
 
-async def test_a_cancellation_ends_everything_before_it_goes_on(cloud: Any, guard: Any) -> None:
-    begun = asyncio.Event()
-
-    async def agent() -> None:
-        async with async_(cloud) as client, rc.SpendSession(guard, client):
-            await client.run(start(guard))
-            begun.set()
-            await asyncio.sleep(60)
-
-    task = asyncio.create_task(agent())
-    await begun.wait()
-    cloud.fail("DELETE /instances/{id}", latency_s=0.3)
-    task.cancel()
-    await asyncio.sleep(0.1)
-    task.cancel()  # impatience changes nothing
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert cloud.world.live_machines == {}
-
-
-async def test_a_cancellation_while_ending_is_not_lost(cloud: Any, guard: Any) -> None:
-    leaving = asyncio.Event()
+@pytest.mark.parametrize("when", ["in the body", "while ending", "with all tasks"])
+async def test_a_cancellation_ends_everything_before_it_goes_on(
+    cloud: Any, guard: Any, when: str
+) -> None:
+    """An event loop that closes cancels every task, also the one that ends the instances."""
+    started = asyncio.Event()
 
     async def agent() -> None:
         async with async_(cloud) as client, rc.SpendSession(guard, client):
             await client.run(start(guard))
             cloud.fail("DELETE /instances/{id}", latency_s=0.3)
-            leaving.set()
+            started.set()
+            if when == "in the body":
+                await asyncio.sleep(60)
 
     task = asyncio.create_task(agent())
-    await leaving.wait()
+    await started.wait()
+    if when == "in the body":
+        task.cancel()
     await asyncio.sleep(0.1)
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-    assert cloud.world.live_machines == {}
-
-
-async def test_a_cancelled_ending_is_begun_again(cloud: Any, guard: Any) -> None:
-    """An event loop that closes cancels every task, also the one that ends the machines."""
-
-    leaving = asyncio.Event()
-
-    async def agent() -> None:
-        async with async_(cloud) as client, rc.SpendSession(guard, client):
-            await client.run(start(guard))
-            cloud.fail("DELETE /instances/{id}", latency_s=0.2)
-            leaving.set()
-
-    task = asyncio.create_task(agent())
-    await leaving.wait()
-    await asyncio.sleep(0.1)
-    own = asyncio.current_task()
-    for other in asyncio.all_tasks():
-        if other is not own:
-            other.cancel()
+    others = asyncio.all_tasks() - {asyncio.current_task()}
+    for cancelled in others if when == "with all tasks" else {task}:
+        cancelled.cancel()  # a second one changes nothing
     with pytest.raises(asyncio.CancelledError):
         await task
     assert cloud.world.live_machines == {}
@@ -261,24 +238,16 @@ def test_what_could_not_be_ended_is_a_note_on_the_exception(
     assert "the server ends it after its lifetime" in caught.value.__notes__[0]
 
 
-def test_leaving_takes_a_bounded_time(cloud: Any, client: Any, guard: Any) -> None:
+async def test_leaving_takes_a_bounded_time(run: Any, cloud: Any, guard: Any) -> None:
     cloud.fail("DELETE /instances/{id}", latency_s=1.5)
     began = time.monotonic()
     with pytest.warns(RuntimeWarning, match="not done within 0 s"):
-        with rc.SpendSession(guard, client, timeout=0.3) as opened:
-            instance = client.run(start(guard))
+        async with opened(run, cloud, guard, timeout=0.3) as (session, use):
+            instance = await use(start(guard))
     assert time.monotonic() - began < 1.4
-    assert opened.report.failed[0][0] == instance.name
-    while cloud.world.live_machines:  # the request was sent, and is answered in the end
-        time.sleep(0.05)
-
-
-async def test_leaving_takes_a_bounded_time_asynchronously(cloud: Any, guard: Any) -> None:
-    cloud.fail("DELETE /instances/{id}", latency_s=1.0, times=None)
-    with pytest.warns(RuntimeWarning, match="not done within 0 s"):
-        async with async_(cloud) as client:
-            async with rc.SpendSession(guard, client, timeout=0.3):
-                await client.run(start(guard))
+    assert session.report.failed[0][0] == instance.name
+    while cloud.world.live_machines:  # noqa: ASYNC110 - the request was sent, and is answered
+        await asyncio.sleep(0.05)
 
 
 def broken(*_: object, **__: object) -> Any:
@@ -286,50 +255,33 @@ def broken(*_: object, **__: object) -> Any:
     yield
 
 
-def test_a_failure_of_the_ending_itself_is_said(
-    client: Any, guard: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+async def test_a_failure_of_the_ending_itself_is_said(
+    run: Any,
+    cloud: Any,
+    guard: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
 ) -> None:
-    with pytest.warns(RuntimeWarning, match="could not be ended"), rc.SpendSession(guard, client):
-        client.run(start(guard))
-        monkeypatch.setattr(guard, "terminate_all", broken)
-    assert "Terminating everything failed." in caplog.text
-
-
-async def test_a_failure_of_the_ending_itself_is_said_asynchronously(
-    cloud: Any, guard: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    async with async_(cloud) as client:
-        with pytest.warns(RuntimeWarning, match="could not be ended"):
-            async with rc.SpendSession(guard, client):
-                await client.run(start(guard))
-                monkeypatch.setattr(guard, "terminate_all", broken)
+    with pytest.warns(RuntimeWarning, match="could not be ended"):
+        async with opened(run, cloud, guard) as (_, use):
+            await use(start(guard))
+            monkeypatch.setattr(guard, "terminate_all", broken)
     assert "Terminating everything failed." in caplog.text
 
 
 # --- signals ---------------------------------------------------------------------------------
 
 
-@pytest.fixture
-def default_handlers() -> Iterator[list[Any]]:
-    """The handlers of a program in the foreground; a shell's background job ignores SIGINT."""
-    numbers = (signal.SIGTERM, signal.SIGINT)
-    inherited = [signal.getsignal(number) for number in numbers]
-    handlers = [signal.SIG_DFL, signal.default_int_handler]
-    for number, handler in zip(numbers, handlers, strict=True):
-        signal.signal(number, handler)
-    yield handlers
-    for number, handler in zip(numbers, inherited, strict=True):
-        signal.signal(number, handler)
 
 
-def test_the_handler_of_before_is_put_back(
-    client: Any, guard: Any, default_handlers: list[Any]
-) -> None:
+def test_the_handler_of_before_is_put_back(client: Any, guard: Any) -> None:
+    def handlers() -> list[Any]:
+        return [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+
+    before = handlers()
     with rc.SpendSession(guard, client):
-        during = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    assert not set(during) & set(default_handlers)
-    after = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
-    assert after == default_handlers
+        assert not set(handlers()) & set(before)
+    assert handlers() == before
 
 
 def test_a_handler_of_the_program_stays(client: Any, guard: Any) -> None:
@@ -375,23 +327,10 @@ def test_a_signal_while_ending_is_held_until_all_is_ended(
     assert cloud.world.live_machines == {}
 
 
-def test_sigterm_leaves_the_body_as_an_exit(cloud: Any, client: Any, guard: Any) -> None:
-    def body() -> None:
-        with rc.SpendSession(guard, client):
-            client.run(start(guard))
-            os.kill(os.getpid(), signal.SIGTERM)
-            time.sleep(5)
-
-    with pytest.raises(SystemExit) as caught:
-        body()
-    assert caught.value.code == 143
-    assert cloud.world.live_machines == {}
-
-
-def test_sigterm_leaves_the_body_as_an_exit_asynchronously(cloud: Any, guard: Any) -> None:
+def test_sigterm_leaves_the_body_as_an_exit(run: Any, cloud: Any, guard: Any) -> None:
     async def body() -> None:
-        async with async_(cloud) as client, rc.SpendSession(guard, client):
-            await client.run(start(guard))
+        async with opened(run, cloud, guard) as (_, use):
+            await use(start(guard))
             os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.sleep(5)
 
