@@ -50,7 +50,7 @@ from runcrate_core.protocol.steps import (
     StreamedResponse,
 )
 from runcrate_core.protocol.transfer import PROGRESS_BYTES, Transfer, Wanted
-from tests.core.both_clients import KEY
+from tests.core.both_clients import KEY, awaited
 from tests.servers import Reply, ScriptedServer
 
 if TYPE_CHECKING:
@@ -304,22 +304,14 @@ def test_50_and_not_twice(run: Any, target: Target, answers: list[Reply]) -> Non
 
 
 def test_a_connection_that_is_given_up_is_closed(run: Any, target: Target) -> None:
-    def connections(client: Any) -> int:
+    async def connections(client: Any) -> int:
+        with pytest.raises(rc.ResponseFormatError):
+            await awaited(downloading(target)(client))
         return len(client._driver.http.client(client._driver.config)._transport._pool.connections)
-
-    async def waiting(client: Any) -> int:
-        with pytest.raises(rc.ResponseFormatError):
-            await downloading(target)(client)
-        return connections(client)
-
-    def sync(client: Any) -> int:
-        with pytest.raises(rc.ResponseFormatError):
-            downloading(target)(client)
-        return connections(client)
 
     held = Reply(body=[b"x"], length=10**15, end="hold")
     with ScriptedServer(held) as server:
-        assert run(sync if run.name == "blocking" else waiting, server.url) == 0
+        assert run(connections, server.url) == 0
 
 
 def test_51_a_disk_that_is_too_small_is_told_before_reading(

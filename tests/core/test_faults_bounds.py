@@ -16,7 +16,7 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.protocol import body_buffer
 from runcrate_core.protocol.body_buffer import BodyBuffer, UndecodableBodyError
-from tests.core.both_clients import each
+from tests.core.both_clients import awaited, each
 from tests.servers import Reply, ScriptedServer
 
 OK = Reply(json={"data": []})
@@ -79,14 +79,9 @@ def test_a_connection_is_used_again_after_a_response_in_time(run: Any) -> None:
 
         async def thrice(client: Any) -> None:
             for _ in range(3):
-                await client.instances.list()
+                await awaited(client.instances.list())
 
-        def use(client: Any) -> Any:
-            if run.name != "blocking":
-                return thrice(client)
-            return [client.instances.list() for _ in range(3)]
-
-        run(use, server.url, timeout=1)
+        run(thrice, server.url, timeout=1)
         assert (server.sent, server.connections) == (3, 1)
 
 

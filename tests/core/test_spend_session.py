@@ -272,8 +272,6 @@ async def test_a_failure_of_the_ending_itself_is_said(
 # --- signals ---------------------------------------------------------------------------------
 
 
-
-
 def test_the_handler_of_before_is_put_back(client: Any, guard: Any) -> None:
     def handlers() -> list[Any]:
         return [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
