@@ -33,8 +33,9 @@ COUNTED: Final[tuple[tuple[str, tuple[str, ...], dict[str, Any]], ...]] = (
         for kind in ("text", "reasoning", "tool")
     ),
 )
-# Of these the time is measured too: how often in a round.
-TIMED: Final = {"call": 100, "async call": 100, "turn": 10, "text": TEXTS}
+# Of these the time is measured too: how often in a round, and in how many rounds. Many short
+# rounds, with the candidates in turn, say more on a computer with other load than few long ones.
+TIMED: Final = {"call": (50, 31), "async call": (50, 31), "turn": (3, 7), "text": (TEXTS, 3)}
 # The comparisons of the page: name, title, candidate, reference, most times the reference.
 TARGETS: Final = (
     ("Core call, beside `httpx`'s `post` and `json`", "call", *CALLS[1::-1], 1.08),
@@ -62,7 +63,8 @@ def measure_whole_calls(bench: Bench) -> None:
         candidates = [BY_NAME[name] for name in names]
         bench.run(f"calls: {title}", candidates, rounds=1, counted=True, **task)
         if title in TIMED:
-            bench.run(f"time: {title}", candidates, **{**task, "times": TIMED[title]})
+            times, rounds = TIMED[title]
+            bench.run(f"time: {title}", candidates, rounds, **{**task, "times": times})
 
 
 def with_whole_calls(page: str, results: list[dict[str, Any]]) -> str:

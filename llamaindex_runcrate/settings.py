@@ -161,7 +161,11 @@ class ChatSettings(Connected):
             request.setdefault("stream_options", None)
         if self.extra_body:
             request["extra_body"] = self.extra_body | (request.get("extra_body") or {})
-        reads = self._capabilities(request["model"]).reads
+        model = request["model"]
+
+        def reads(modality: str) -> bool:  # asked of media in tools' results alone
+            return self._capabilities(model).reads(modality)
+
         rules = Rules(reads, self.send_reasoning, self.system_first, names)
         request["messages"] = wire_messages(messages, rules)
         max_tokens = request.get("max_tokens") or request.get("max_completion_tokens")
