@@ -1,4 +1,4 @@
-"""What type checkers know of the clients. Checked by `tests/core/test_typing.py`, never run.
+"""What type checkers know of the clients. Checked by `tests/test_typing.py`, never run.
 
 An `ignore` marks a mistake that must be found; one that is not needed is itself an error.
 """

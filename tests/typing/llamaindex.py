@@ -147,7 +147,7 @@ def mistakes() -> None:
     RuncrateLLM(model="m", temprature=0.1)  # type: ignore[call-arg]
     RuncrateLLM(model="m", max_token=5)  # type: ignore[call-arg]
     RuncrateLLM(model="m", api_keys="k")  # type: ignore[call-arg]
-    RuncrateLLM("m")  # type: ignore[call-arg]
+    RuncrateLLM("m")  # type: ignore  # noqa: PGH003 - of one kind or another, as the order of checks has it
     RuncrateEmbedding(model_nam="m")  # type: ignore[call-arg]
     RuncrateEmbedding(batch_size=3)  # type: ignore[call-arg]
     RuncrateMediaToolSpec(voices="x")  # type: ignore[call-arg]
