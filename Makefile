@@ -31,7 +31,7 @@ demo: $(READY)  ## Run the three uses; on the emulator unless LIVE=1 and RUNCRAT
 
 .PHONY: test
 test: $(READY)  ## Run the tests, without network
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --durations=15
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 .PHONY: check
 check: $(READY)  ## Lint, check formatting and types
@@ -46,7 +46,7 @@ format: $(READY)  ## Format and fix what can be fixed
 
 .PHONY: coverage
 coverage: $(READY)  ## Run the tests and report what no test reaches
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --cov --cov-report=term
+	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
 
 .PHONY: cassettes
 cassettes: $(READY)  ## Record the cassettes again; LIVE=1 with RUNCRATE_LIVE_KEY: from the service, within a limit

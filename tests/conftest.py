@@ -59,6 +59,11 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Start with the files that take longest, so that no worker is left with one at the end."""
+    items.sort(key=lambda item: item.path, reverse=True)
+
+
 @pytest.fixture
 def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let clients wait at most a fiftieth of a second at a time, for a status or a retry."""

@@ -18,6 +18,16 @@ from runcrate_mcp.http import ClientActivity
 from tests.mcp_server.connections import http_server
 
 
+def test_without_a_key_the_server_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("RUNCRATE_API_KEY")
+    assert command_line.main([]) == 2
+    printed = capsys.readouterr()
+    assert "RUNCRATE_API_KEY" in printed.err
+    assert printed.out == ""
+
+
 @pytest.fixture
 def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     calls: list[Any] = []

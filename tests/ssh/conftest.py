@@ -15,9 +15,3 @@ def host(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Host]:
     """A real SSH server: the emulator's, or OpenSSH's where a test is marked `on_both_servers`."""
     with SERVERS[getattr(request, "param", "emulator")](tmp_path) as running:
         yield running
-
-
-@pytest.fixture(autouse=True)
-def _short_grace(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that ignores SIGTERM is killed after a second."""
-    monkeypatch.setattr("runcrate_core.ssh.commands.KILL_AFTER_S", 1)

@@ -122,7 +122,6 @@ def test_a_timeout_leaves_no_process(host: Host) -> None:
         assert eventually(lambda: not processes(f"sleep {mark}"))
 
 
-@on_both_servers
 def test_a_command_that_ignores_the_end_is_killed(host: Host) -> None:
     mark = f"20{time.time_ns() % 1_000_000_000}"
     with host.shell() as shell:
