@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 import vcr
+from pytest_recording.plugin import get_default_cassette_name
 from vcr.errors import CannotOverwriteExistingCassetteException
 from vcr.request import Request
 
@@ -40,12 +41,22 @@ def test_no_cassette_holds(what: str) -> None:
     assert not found, f"{what} stands in {found}"
 
 
-def test_every_cassette_belongs_to_a_test_module() -> None:
+def test_every_cassette_belongs_to_a_test(request: pytest.FixtureRequest) -> None:
+    """A cassette has its module, and its test where all tests of the module were collected."""
     tests = Path(__file__).parent
+    collected: dict[Path, set[str]] = {}
+    for item in request.session.items:
+        name = get_default_cassette_name(getattr(item, "cls", None), item.name)
+        folder = CASSETTES / item.path.relative_to(tests).with_suffix("")
+        collected.setdefault(folder, set()).add(name)
+    options = request.config.option
+    if options.keyword or options.markexpr or any("::" in each for each in request.config.args):
+        collected = {}
     orphans = [
         path
         for path in CASSETTES.rglob("*.yaml")
         if not (tests / path.parent.relative_to(CASSETTES)).with_suffix(".py").exists()
+        or path.stem not in collected.get(path.parent, {path.stem})
     ]
     assert not orphans
 
