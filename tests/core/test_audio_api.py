@@ -17,8 +17,7 @@ from starlette.formparsers import MultiPartParser
 import runcrate_core as rc
 from runcrate_core.api.notebook import player_bundle
 from runcrate_emulator import Emulator
-from tests.core.both_clients import KEY
-from tests.core.media_steps import then
+from tests.core.both_clients import KEY, awaited
 from tests.servers import Received, Reply, ScriptedServer
 
 if TYPE_CHECKING:
@@ -76,14 +75,11 @@ async def form_of(request: Received) -> dict[str, Any]:
 
 
 def test_text_is_spoken_and_saved(run: Any, emulator: Emulator, tmp_path: Path) -> None:
-    async def waiting(speech: Any) -> Any:
-        return speech, await speech.asave(tmp_path / "speech")
-
-    def use(client: Any) -> Any:
-        made = client.audio.speech.create(
-            "Hello from Runcrate!", model=KOKORO, voice="af_heart", speed=1.5
-        )
-        return then(made, lambda speech: (speech, speech.save(tmp_path / "speech")), waiting)
+    async def use(client: Any) -> Any:
+        options = {"model": KOKORO, "voice": "af_heart", "speed": 1.5}
+        made = await awaited(client.audio.speech.create("Hello from Runcrate!", **options))
+        path = tmp_path / "speech"
+        return made, (await made.asave(path) if run.is_async else made.save(path))
 
     speech, path = run(use, emulator.base_url)
     assert path == tmp_path / "speech.mp3"

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import copy
+import inspect
 import io
 import pickle
 from pathlib import Path
@@ -18,8 +18,7 @@ import runcrate_core as rc
 from runcrate_core.api.client_binding import ClientBinding
 from runcrate_core.api.notebook import MAX_SHOWN_BYTES, image_bundle
 from runcrate_emulator import Emulator
-from tests.core.both_clients import KEY
-from tests.core.media_steps import contents, saved, then
+from tests.core.both_clients import KEY, awaited
 from tests.servers import Reply, ScriptedServer
 
 if TYPE_CHECKING:
@@ -39,6 +38,20 @@ PNG = picture()
 PNG64 = base64.b64encode(PNG).decode()
 DATA_URI = f"data:image/png;base64,{PNG64}"
 BASE64_REPLY = Reply(json={"data": [{"b64_json": PNG64}]})
+
+
+async def saved(result: Any, path: Any) -> Any:
+    """Save the first image of a result."""
+    if inspect.isawaitable(result):
+        return await (await result).image.asave(path)
+    return result.image.save(path)
+
+
+async def contents(result: Any) -> Any:
+    """Return the bytes of the first image of a result."""
+    if inspect.isawaitable(result):
+        return await (await result).image.ato_bytes()
+    return result.image.to_bytes()
 
 
 @pytest.fixture(scope="module")
@@ -229,15 +242,12 @@ def url_reply(server: ScriptedServer) -> Reply:
 
 
 def test_an_address_is_fetched_once_and_without_the_key(run: Any, tmp_path: Path) -> None:
-    async def waiting(made: Any) -> Any:
-        return await made.image.ato_bytes(), await made.image.asave(tmp_path / "a"), made
-
-    def use(client: Any) -> Any:
-        return then(
-            client.images.generate("p", model="m"),
-            lambda made: (made.image.to_bytes(), made.image.save(tmp_path / "a"), made),
-            waiting,
-        )
+    async def use(client: Any) -> Any:
+        made = await awaited(client.images.generate("p", model="m"))
+        image = made.image
+        if run.is_async:
+            return await image.ato_bytes(), await image.asave(tmp_path / "a"), made
+        return image.to_bytes(), image.save(tmp_path / "a"), made
 
     with ScriptedServer(BASE64_REPLY) as server:
         server.replies = [url_reply(server), file_reply()]
@@ -251,15 +261,12 @@ def test_an_address_is_fetched_once_and_without_the_key(run: Any, tmp_path: Path
 
 
 def test_either_kind_of_method_works_with_either_client(run: Any) -> None:
-    async def sync(made: Any) -> Any:
-        return made.image.to_bytes()
-
-    def waiting(made: Any) -> Any:
-        return asyncio.run(made.image.ato_bytes())
+    async def use(client: Any) -> Any:
+        image = (await awaited(client.images.generate("p", model="m"))).image
+        return image.to_bytes() if run.is_async else await image.ato_bytes()
 
     with ScriptedServer(BASE64_REPLY) as server:
         server.replies = [url_reply(server), file_reply()]
-        use = lambda client: then(client.images.generate("p", model="m"), waiting, sync)  # noqa: E731 - used once
         assert run(use, server.url) == PNG
 
 
@@ -313,14 +320,9 @@ def test_bytes_that_do_not_decode_are_told(scripted: Any) -> None:
 
 
 def test_a_picture_shows_itself_and_no_secret(run: Any, emulator: Emulator) -> None:
-    def use(client: Any) -> Any:
-        return then(client.images.generate("a cat", model=FLUX), shown, ashown)
-
-    def shown(made: Any) -> Any:
+    async def use(client: Any) -> Any:
+        made = await awaited(client.images.generate("a cat", model=FLUX))
         return made, made._repr_mimebundle_(include=None, exclude=None)
-
-    async def ashown(made: Any) -> Any:
-        return shown(made)
 
     made, bundle = run(use, emulator.base_url)
     assert bundle["text/html"].startswith('<img src="data:image/webp;base64,UklGR')

@@ -9,6 +9,7 @@ import io
 import json
 import re
 import tarfile
+from operator import attrgetter
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,7 +19,7 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.io import driver
-from tests.core.both_clients import KEY
+from tests.core.both_clients import KEY, awaited, each, entered
 from tests.core.test_sync_async_parity import BLOCKING, METHODS
 
 
@@ -170,93 +171,63 @@ def timed_by(passed: list[float], client: Any) -> Any:
     return client
 
 
-def settings(answer: Any, kind: Any) -> dict[str, Any]:
-    return {
-        "api_key": KEY,
-        "base_url": "http://127.0.0.1:9",
-        "inference_url": "http://127.0.0.1:9/v1",
-        "http_client": kind(transport=httpx.MockTransport(answer)),
-        "max_retries": 0,
-        "wait_for_rate_limit": False,
-    }
+def client_of(kind: Any, http_kind: Any, answer: Any) -> Any:
+    return kind(
+        KEY,
+        base_url="http://127.0.0.1:9",
+        inference_url="http://127.0.0.1:9/v1",
+        http_client=http_kind(transport=httpx.MockTransport(answer)),
+        max_retries=0,
+        wait_for_rate_limit=False,
+    )
 
 
-@pytest.mark.parametrize("path", [path for path in METHODS if path != "instances.connect"])
-def test_no_response_raises_what_is_not_documented(
-    path: str, tmp_path: Path, passed: list[float]
-) -> None:
-    assert len(RESPONSES) >= 200
-    given = arguments(path, tmp_path)
-    present: list[Any] = [None]
-
-    sent = [0]
-
-    def answer(_: httpx.Request) -> httpx.Response:
-        sent[0] += 1
-        status, headers, body = present[0]
-        return httpx.Response(status, headers=headers, content=body)
-
-    wrong: list[str] = []
-
-    def note(error: Exception) -> None:
-        if undocumented(path, error):
-            status, _, body = present[0]
-            wrong.append(f"{status} {body[:60]!r}: {type(error).__name__}: {error}"[:300])
-
-    def blocking() -> None:
-        with rc.Runcrate(**settings(answer, httpx.Client)) as client:
-            method = operator_path(timed_by(passed, client), path)
-            for present[0] in RESPONSES:
-                try:
-                    use(method(**given))
-                except Exception as error:  # noqa: BLE001 - it is judged
-                    note(error)
-
-    async def asynchronous() -> None:
-        async with rc.AsyncRuncrate(**settings(answer, httpx.AsyncClient)) as client:
-            method = operator_path(timed_by(passed, client), path)
-            for present[0] in ASYNC_RESPONSES:
-                try:
-                    await ause(method(**given))
-                except Exception as error:  # noqa: BLE001 - it is judged
-                    note(error)
-
-    blocking()
-    asyncio.run(asynchronous())
-    assert not wrong, "\n".join(wrong[:10])
-    assert sent[0] >= len(RESPONSES) + len(ASYNC_RESPONSES)
-
-
-def operator_path(client: Any, path: str) -> Any:
-    for name in path.split("."):
-        client = getattr(client, name)
-    return client
-
-
-def use(result: Any) -> None:
-    """Read a result to its end."""
-    if isinstance(result, rc.ChatStream):
-        with result as stream:
-            for _ in stream:
+async def consume(result: Any) -> None:
+    """Read a result of either client to its end, a list up to its twentieth item."""
+    if isinstance(result, rc.ChatStream | rc.AsyncChatStream):
+        async with entered(result) as stream:
+            async for _ in each(stream):
                 pass
             _ = stream.completion
-    elif isinstance(result, rc.Page) or hasattr(result, "__next__"):
-        for _, _ in zip(range(20), result, strict=False):
-            pass
-
-
-async def ause(result: Any) -> None:
-    """Read a result to its end."""
-    if isinstance(result, rc.AsyncChatStream):
-        async with result as stream:
-            async for _ in stream:
-                pass
-            _ = stream.completion
-    elif hasattr(result, "__aiter__"):
+    elif isinstance(result, rc.Page) or hasattr(result, "__next__") or hasattr(result, "__aiter__"):
         left = 20
-        async for _ in result:
+        async for _ in each(result):
             left -= 1
             if not left:
                 return
     else:
-        await result
+        await awaited(result)
+
+
+@pytest.mark.parametrize("path", [path for path in METHODS if path != "instances.connect"])
+async def test_no_response_raises_what_is_not_documented(
+    path: str, tmp_path: Path, passed: list[float]
+) -> None:
+    assert len(RESPONSES) >= 200
+    given = arguments(path, tmp_path)
+    present: Any = None
+    sent = 0
+    wrong: list[str] = []
+
+    def answer(_: httpx.Request) -> httpx.Response:
+        nonlocal sent
+        sent += 1
+        status, headers, body = present
+        return httpx.Response(status, headers=headers, content=body)
+
+    for kind, http_kind, responses in (
+        (rc.Runcrate, httpx.Client, RESPONSES),
+        (rc.AsyncRuncrate, httpx.AsyncClient, ASYNC_RESPONSES),
+    ):
+        async with entered(client_of(kind, http_kind, answer)) as client:
+            method = attrgetter(path)(timed_by(passed, client))
+            for present in responses:
+                try:
+                    await consume(method(**given))
+                except Exception as error:  # noqa: BLE001 - it is judged
+                    if undocumented(path, error):
+                        status, _, body = present
+                        shown = f"{status} {body[:60]!r}: {type(error).__name__}: {error}"
+                        wrong.append(shown[:300])
+    assert not wrong, "\n".join(wrong[:10])
+    assert sent >= len(RESPONSES) + len(ASYNC_RESPONSES)

@@ -10,8 +10,7 @@ import pytest
 import runcrate_core as rc
 from runcrate_core import AsyncPage, AsyncPages, Page
 from runcrate_core.protocol.paging import ListMeta, PagingError, next_cursor, next_offset
-from tests.core.both_clients import each
-from tests.core.cloud import Both
+from tests.core.both_clients import ASYNC, SYNC, each
 from tests.servers import Reply, ScriptedServer
 
 
@@ -115,11 +114,8 @@ PAGES = jobs("a", "b", cursor="next"), jobs("c")
 
 
 def test_a_page_is_its_own_length_and_goes_on_by_itself() -> None:
-    with (
-        ScriptedServer(*PAGES) as server,
-        Both(server.url, "rc_live_test", is_async=False) as both,
-    ):
-        page = both.client.jobs.list()
+    with ScriptedServer(*PAGES) as server, SYNC.client(server.url) as client:
+        page = client.jobs.list()
         assert isinstance(page, Page)
         assert (len(page), page[0].id, page[-1].id) == (2, "a", "b")
         assert [job.id for job in page[:1]] == ["a"]
@@ -135,11 +131,8 @@ def test_a_page_is_its_own_length_and_goes_on_by_itself() -> None:
 
 
 def test_pages_are_asked_for_when_they_are_needed() -> None:
-    with (
-        ScriptedServer(*PAGES) as server,
-        Both(server.url, "rc_live_test", is_async=False) as both,
-    ):
-        values = both.client.jobs.list_all()
+    with ScriptedServer(*PAGES) as server, SYNC.client(server.url) as client:
+        values = client.jobs.list_all()
         assert server.sent == 0
         next(values)
         next(values)
@@ -159,12 +152,13 @@ def test_an_asynchronous_list_is_awaited_or_iterated_over() -> None:
         assert [job.id for job in further.data] == ["c"]
         assert await further.next_page() is None
 
+    async def iterate(client: Any) -> None:
+        assert [job.id async for job in client.jobs.list()] == ["a", "b", "c"]
+
     with ScriptedServer(*PAGES) as server:
-        with Both(server.url, "rc_live_test", is_async=True) as both:
-            both.result(lambda client: lambda: use(client))
+        ASYNC(use, server.url)
         server.replies = list(PAGES)
-        with Both(server.url, "rc_live_test", is_async=True) as both:
-            assert [job.id for job in both.values("jobs.list")] == ["a", "b", "c"]
+        ASYNC(iterate, server.url)
 
 
 def test_an_asynchronous_page_refuses_an_ordinary_loop() -> None:
@@ -173,11 +167,8 @@ def test_an_asynchronous_page_refuses_an_ordinary_loop() -> None:
         with pytest.raises(TypeError, match="not iterable"):
             list(page)
 
-    with (
-        ScriptedServer(*PAGES) as server,
-        Both(server.url, "rc_live_test", is_async=True) as both,
-    ):
-        both.result(lambda client: lambda: use(client))
+    with ScriptedServer(*PAGES) as server:
+        ASYNC(use, server.url)
 
 
 def test_a_list_without_meta_is_whole(scripted: Any) -> None:
@@ -193,11 +184,8 @@ def test_leaving_an_asynchronous_iteration_asks_for_nothing_more() -> None:
             return str(job.id)
         return ""
 
-    with (
-        ScriptedServer(*PAGES) as server,
-        Both(server.url, "rc_live_test", is_async=True) as both,
-    ):
-        assert both.result(lambda client: lambda: use(client)) == "a"
+    with ScriptedServer(*PAGES) as server:
+        assert ASYNC(use, server.url) == "a"
         assert server.sent == 1
 
 
@@ -210,8 +198,5 @@ def test_tasks_may_share_a_page() -> None:
 
         return list(await asyncio.gather(count(), count()))
 
-    with (
-        ScriptedServer(*PAGES) as server,
-        Both(server.url, "rc_live_test", is_async=True) as both,
-    ):
-        assert both.result(lambda client: lambda: use(client)) == [3, 3]
+    with ScriptedServer(*PAGES) as server:
+        assert ASYNC(use, server.url) == [3, 3]

@@ -21,7 +21,7 @@ from runcrate_core.protocol.url_policy import (
     is_public,
     origin_key,
 )
-from tests.core.both_clients import KEY
+from tests.core.both_clients import KEY, awaited, entered
 from tests.servers import Reply, ScriptedServer
 
 if TYPE_CHECKING:
@@ -282,50 +282,35 @@ def test_53_a_forbidden_address_is_not_even_connected_to(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_53_a_foreign_address_gets_nothing_of_the_client(run: Any, tmp_path: Path) -> None:
-    kind = httpx.Client if run.name == "blocking" else httpx.AsyncClient
+def test_53_another_host_gets_nothing_of_the_client(run: Any, tmp_path: Path) -> None:
+    kind = httpx.AsyncClient if run.is_async else httpx.Client
     mine = kind(headers={"x-mine": "secret"}, auth=("me", "secret"), cookies={"c": "secret"})
     with ScriptedServer(FILE) as server:
         url = f"http://localhost:{server.port}/a?signature=x"
 
-        def fetch(client: Any) -> Any:
-            return fetched(client, url, tmp_path / "a")
+        async def fetch(client: Any) -> None:
+            async with entered(mine):
+                await awaited(fetched(client, url, tmp_path / "a"))
 
-        async def afetch(client: Any) -> Any:
-            async with mine:
-                return await fetch(client)
-
-        use = fetch if run.name == "blocking" else afetch
-        run(use, server.url, http_client=mine, default_headers={"x-token": "secret"})
+        run(fetch, server.url, http_client=mine, default_headers={"x-token": "secret"})
         (request,) = server.received
     shown = str(request.headers)
     assert "secret" not in shown
     assert KEY not in shown
     assert request.path == "/a?signature=x"
     assert set(request.headers) == {"host", "user-agent", "accept-encoding"}
-    if run.name == "blocking":
-        mine.close()
 
 
 def test_53_the_rate_limit_of_another_host_does_not_stop_ours(run: Any, tmp_path: Path) -> None:
-    reset = str(int(time.time()) + 4)
-    spent = {
-        "x-ratelimit-limit": "1",
-        "x-ratelimit-remaining": "0",
-        "x-ratelimit-reset": reset,
-    }
-    reply = Reply(body=[b"x"], length=1, headers=spent)
-
-    def sync(client: Any) -> Any:
-        for _ in range(2):
-            fetched(client, f"http://localhost:{server.port}/", tmp_path / "a")
-
-    async def waiting(client: Any) -> Any:
-        for _ in range(2):
-            await fetched(client, f"http://localhost:{server.port}/", tmp_path / "a")
-
+    reset = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time.time()) + 4)}
+    reply = Reply(body=[b"x"], length=1, headers={"x-ratelimit-limit": "1", **reset})
     with ScriptedServer(reply) as server:
+
+        async def twice(client: Any) -> None:
+            for _ in range(2):
+                await awaited(fetched(client, f"http://localhost:{server.port}/", tmp_path / "a"))
+
         began = time.monotonic()
-        run(sync if run.name == "blocking" else waiting, server.url)
+        run(twice, server.url)
         assert time.monotonic() - began < 2
         assert server.sent == 2

@@ -429,6 +429,25 @@ async def test_a_cancelled_wait_stops_and_a_cancelled_launch_is_undone(emulator:
         assert states[name] == "ended"
 
 
+@pytest.mark.parametrize("era", ERAS)
+async def test_progress_of_a_wait_is_reported(emulator: Emulator, era: str) -> None:
+    emulator.clock_speed = 60
+    progress: list[tuple[float, str | None]] = []
+
+    async def on_progress(seconds: float, _: float | None, message: str | None) -> None:
+        progress.append((seconds, message))
+
+    async with connected(emulator, era, limits=LIMITS, require_approval=False) as client:
+        launched = (await launch(client)).structured_content
+        call = {"instance_id": launched["id"]}
+        running = await client.call_tool(
+            "runcrate_wait_for_instance", call, progress_callback=on_progress
+        )
+    assert running.structured_content["status"] == "running"
+    assert progress[0][1] == f"{launched['id']}: pending"
+    assert [at for at, _ in progress] == sorted(at for at, _ in progress)
+
+
 async def test_resources_are_read_by_the_tools(emulator: Emulator) -> None:
     with rc.Runcrate(emulator.api_key, base_url=emulator.base_url) as user:
         job = user.jobs.run(command="echo hello", gpu_type="A100", max_runtime_minutes=5)
