@@ -1,10 +1,10 @@
-"""Instrumentation of streamed calls: LlamaIndex's events and callbacks.
+"""Instrumentation of calls: LlamaIndex's events and callbacks.
 
-LlamaIndex has decorators for this (`llm_chat_callback`, `llm_completion_callback`), which
-`RuncrateLLM` uses for complete answers. For streams they make an event of every chunk, whether or
-not anybody listens, which costs as much as reading and building the chunk itself, and they leave
-it to the garbage collector to end the request when an asynchronous stream is closed early. The
-events and their order are the same otherwise.
+LlamaIndex has decorators for this (`llm_chat_callback`, `llm_completion_callback`). They make the
+events of every call, and of every chunk of a stream, whether or not anybody listens, which costs
+as much as the rest of a call in this process, and they leave it to the garbage collector to end the
+request when an asynchronous stream is closed early. Here events are made for listeners alone; they
+and their order are the same otherwise.
 """
 
 from __future__ import annotations
@@ -80,8 +80,8 @@ COMPLETION: Final = Kind(
 )
 
 
-class StreamInstrumentation:
-    """The events and callbacks of one streamed call; made by `instrumented`."""
+class Instrumentation:
+    """The events and callbacks of one call; made by `instrumented`."""
 
     def __init__(self, llm: LLM, kind: Kind, subject: Any, kwargs: dict[str, Any]) -> None:
         self._callbacks = llm.callback_manager
@@ -89,16 +89,35 @@ class StreamInstrumentation:
         self._subject = subject
         self._span_id = active_span_id.get()
         self._has_listeners = _has_listeners()
+        self.is_observed = self._has_listeners or bool(self._callbacks.handlers)
+        self._event_id = ""
+        self._start = (llm, kwargs)
+
+    def started(self) -> None:
+        """Report the start of the call."""
+        llm, kwargs = self._start
         model = llm.to_payload()
-        self._emit(kind.start, model_dict=model, additional_kwargs=kwargs)
+        self._emit(self._kind.start, model_dict=model, additional_kwargs=kwargs)
         self._event_id = self._callbacks.on_event_start(
             CBEventType.LLM,
             payload={
-                kind.request_key: subject,
+                self._kind.request_key: self._subject,
                 EventPayload.ADDITIONAL_KWARGS: kwargs,
                 EventPayload.SERIALIZED: model,
             },
         )
+
+    def ended(self, response: R) -> R:
+        """Report the end of the call with its response, and return that."""
+        if self.is_observed:
+            kind = self._kind
+            self._callbacks.on_event_end(
+                CBEventType.LLM,
+                payload={kind.request_key: self._subject, kind.response_key: response},
+                event_id=self._event_id,
+            )
+            self._emit(kind.end, response=response)
+        return response
 
     def stream(
         self, chunks: Generator[ChatResponse, None, None], convert: Callable[[ChatResponse], R]
@@ -115,7 +134,7 @@ class StreamInstrumentation:
             raise
         finally:
             chunks.close()
-        self._ended(last)
+        self.ended(last)
 
     async def astream(
         self, chunks: AsyncGenerator[ChatResponse, None], convert: Callable[[ChatResponse], R]
@@ -132,13 +151,14 @@ class StreamInstrumentation:
             raise
         finally:
             await chunks.aclose()
-        self._ended(last)
+        self.ended(last)
 
     def failed(self, error: BaseException) -> None:
         """Report that the call failed."""
-        self._callbacks.on_event_end(
-            CBEventType.LLM, payload={EventPayload.EXCEPTION: error}, event_id=self._event_id
-        )
+        if self.is_observed:
+            self._callbacks.on_event_end(
+                CBEventType.LLM, payload={EventPayload.EXCEPTION: error}, event_id=self._event_id
+            )
 
     def _progressed(self, chunk: Any) -> None:
         if self._has_listeners:
@@ -148,24 +168,16 @@ class StreamInstrumentation:
         self.failed(error)
         dispatcher.event(ExceptionEvent(exception=error, span_id=self._span_id))
 
-    def _ended(self, last: Any) -> None:
-        kind = self._kind
-        self._callbacks.on_event_end(
-            CBEventType.LLM,
-            payload={kind.request_key: self._subject, kind.response_key: last},
-            event_id=self._event_id,
-        )
-        self._emit(kind.end, response=last)
-
     def _emit(self, event: type[BaseEvent], **members: Any) -> None:
-        members[self._kind.subject] = self._subject
-        dispatcher.event(event(**members, span_id=self._span_id))
+        if self._has_listeners:
+            members[self._kind.subject] = self._subject
+            dispatcher.event(event(**members, span_id=self._span_id))
 
 
 @contextmanager
 def instrumented(
     llm: LLM, kind: Kind, subject: Any, kwargs: dict[str, Any]
-) -> Iterator[StreamInstrumentation]:
+) -> Iterator[Instrumentation]:
     """Report the start of a call, and its failure if the block raises.
 
     Args:
@@ -174,8 +186,12 @@ def instrumented(
         subject: The messages or the prompt.
         kwargs: The other arguments of the call.
     """
+    observation = Instrumentation(llm, kind, subject, kwargs)
+    if not observation.is_observed:
+        yield observation
+        return
     with llm.callback_manager.as_trace(kind.trace):
-        observation = StreamInstrumentation(llm, kind, subject, kwargs)
+        observation.started()
         try:
             yield observation
         except BaseException as error:
@@ -184,7 +200,7 @@ def instrumented(
 
 
 def _has_listeners() -> bool:
-    """Return True if there is a handler of events; checked when a stream starts."""
+    """Return True if there is a handler of events; checked when a call starts."""
     current: Any = dispatcher
     while current is not None:
         if any(not isinstance(handler, NullEventHandler) for handler in current.event_handlers):

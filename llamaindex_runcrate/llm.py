@@ -23,7 +23,6 @@ from llama_index.core.instrumentation.events.llm import (
     LLMStructuredPredictEndEvent,
     LLMStructuredPredictStartEvent,
 )
-from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.llms.llm import ToolSelection
 from llama_index.core.prompts import PromptTemplate
@@ -87,15 +86,15 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             model_name=self.model,
         )
 
-    @llm_chat_callback()
     def chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Answer a conversation."""
-        return self._chat(messages, kwargs)
+        with instrumented(self, CHAT, messages, kwargs) as observation:
+            return observation.ended(self._chat(messages, kwargs))
 
-    @llm_chat_callback()
     async def achat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponse:
         """Answer a conversation, asynchronously."""
-        return await self._achat(messages, kwargs)
+        with instrumented(self, CHAT, messages, kwargs) as observation:
+            return observation.ended(await self._achat(messages, kwargs))
 
     def stream_chat(self, messages: Sequence[ChatMessage], **kwargs: Any) -> ChatResponseGen:
         """Answer a conversation in chunks; closing the generator ends the request."""
@@ -115,7 +114,6 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             chunks = self._astream_chat(self._request(messages, kwargs))
         return observation.astream(chunks, _unchanged)
 
-    @llm_completion_callback()
     def complete(
         self,
         prompt: str,
@@ -123,9 +121,10 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         **kwargs: Any,
     ) -> CompletionResponse:
         """Answer a prompt, which becomes a message of the user."""
-        return completion_of(self._chat(self._user_messages(prompt, formatted=formatted), kwargs))
+        with instrumented(self, COMPLETION, prompt, kwargs) as observation:
+            messages = self._user_messages(prompt, formatted=formatted)
+            return observation.ended(completion_of(self._chat(messages, kwargs)))
 
-    @llm_completion_callback()
     async def acomplete(
         self,
         prompt: str,
@@ -133,9 +132,9 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         **kwargs: Any,
     ) -> CompletionResponse:
         """Answer a prompt, asynchronously."""
-        return completion_of(
-            await self._achat(self._user_messages(prompt, formatted=formatted), kwargs)
-        )
+        with instrumented(self, COMPLETION, prompt, kwargs) as observation:
+            messages = self._user_messages(prompt, formatted=formatted)
+            return observation.ended(completion_of(await self._achat(messages, kwargs)))
 
     def stream_complete(
         self,
@@ -335,11 +334,15 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         return prepared
 
     def _chat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
+        if self.rate_limiter is not None:
+            self.rate_limiter.acquire()
         request = self._request(messages, kwargs)
         completion = self._sync_client.chat.completions.create(**request.arguments)
         return response_of(completion, request.context)
 
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
+        if self.rate_limiter is not None:
+            await self.rate_limiter.async_acquire()
         request = self._request(messages, kwargs)
         completion = await self._async_client.chat.completions.create(**request.arguments)
         return response_of(completion, request.context)

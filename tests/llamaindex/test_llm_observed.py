@@ -1,4 +1,4 @@
-"""Streams report to observers exactly what LlamaIndex's own decorators report."""
+"""Calls report to observers exactly what LlamaIndex's own decorators report."""
 
 from __future__ import annotations
 
@@ -12,22 +12,23 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index.core.callbacks.base_handler import BaseCallbackHandler
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
-from llama_index.core.instrumentation.events.llm import LLMChatInProgressEvent
+from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.llms import ChatMessage, CompletionResponse, MockLLM
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.rate_limiter import BaseRateLimiter
 from pydantic import Field
 
 from llamaindex_runcrate.responses import ChunkReader, ResponseContext, completion_of
-from tests.llamaindex.service import chunk, end, refusal
+from tests.llamaindex.service import chunk, completion, end, refusal
 
 STREAM = [chunk({"content": "Hello"}), chunk({"content": " there"}), *end()]
 BROKEN = [chunk({"content": "Hello"}), {"error": {"message": "gone"}}]
 WAYS = ("stream_chat", "astream_chat", "stream_complete", "astream_complete")
+WHOLE = ("chat", "achat", "complete", "acomplete")
 
 
 class Decorated(MockLLM):
-    """Streams the same under LlamaIndex's decorators."""
+    """Answers the same under LlamaIndex's decorators."""
 
     broken: ClassVar[bool] = False
     refusing: ClassVar[bool] = False
@@ -43,6 +44,26 @@ class Decorated(MockLLM):
     def check(self) -> None:
         if self.refusing:
             raise RuntimeError("refused")
+
+    def whole(self) -> Any:
+        self.check()
+        return next(self.chunks())
+
+    @llm_chat_callback()
+    def chat(self, messages: Any, **_: Any) -> Any:
+        return self.whole()
+
+    @llm_chat_callback()
+    async def achat(self, messages: Any, **_: Any) -> Any:
+        return self.whole()
+
+    @llm_completion_callback()
+    def complete(self, prompt: str, **_: Any) -> Any:
+        return completion_of(self.whole())
+
+    @llm_completion_callback()
+    async def acomplete(self, prompt: str, **_: Any) -> Any:
+        return completion_of(self.whole())
 
     @llm_chat_callback()
     def stream_chat(self, messages: Any, **_: Any) -> Any:
@@ -127,6 +148,8 @@ async def use(llm: Any, way: str, *, leave_early: bool = False, **kwargs: Any) -
     said: Any = "x" if "complete" in way else [ChatMessage(role="user", content="x")]
     result = getattr(llm, way)(said, temperature=0.1, **kwargs)
     stream = await result if inspect.isawaitable(result) else result
+    if "stream" not in way:
+        return
     if leave_early:
         await (anext(stream) if way.startswith("a") else asyncio.to_thread(next, stream))
         await (stream.aclose() if way.startswith("a") else asyncio.to_thread(stream.close))
@@ -172,7 +195,16 @@ async def test_a_stream_that_breaks(made_llm, service, events, way) -> None:
     assert ours[1][-1] == "raised"
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", WHOLE)
+async def test_a_complete_answer(made_llm, service, events, way) -> None:
+    service.will_say(completion("Hello there"))
+    ours = await reported(made_llm(), way, events)
+    theirs = await reported(Decorated(), way, events)
+    assert ours == theirs
+    assert [name.startswith("LLM") for name, _ in ours[0]] == [True, True]
+
+
+@pytest.mark.parametrize("way", WAYS + WHOLE)
 async def test_a_call_that_cannot_be_made(made_llm, events, way) -> None:
     ours = await reported(made_llm(), way, events, api_key="a call takes none")
     theirs = await reported(Refusing(), way, events, api_key="a call takes none")
@@ -195,14 +227,14 @@ async def test_the_end_tells_the_answer(made_llm, service, events, way) -> None:
 
 
 async def test_where_nobody_listens_no_events_are_made(made_llm, service, monkeypatch) -> None:
-    made: list[Any] = []
-    original = LLMChatInProgressEvent.__init__
+    made: list[str] = []
+    original = BaseEvent.__init__
 
     def count(self: Any, **members: Any) -> None:
-        made.append(members)
+        made.append(type(self).__name__)
         original(self, **members)
 
-    monkeypatch.setattr(LLMChatInProgressEvent, "__init__", count)
+    monkeypatch.setattr(BaseEvent, "__init__", count)
     service.will_say(STREAM)
     await use(made_llm(), "stream_chat")
     assert made == []
@@ -210,10 +242,15 @@ async def test_where_nobody_listens_no_events_are_made(made_llm, service, monkey
     dispatcher.add_event_handler(handler)
     await use(made_llm(), "astream_chat")
     dispatcher.event_handlers.remove(handler)
-    assert len(made) == 3
+    assert made == ["LLMChatStartEvent", *["LLMChatInProgressEvent"] * 3, "LLMChatEndEvent"]
+    made.clear()
+    service.will_say(completion("Hello there"))
+    for way in WHOLE:
+        await use(made_llm(), way)
+    assert made == []
 
 
-@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("way", WAYS + WHOLE)
 async def test_the_rate_limiter_is_asked_once(made_llm, service, way) -> None:
     asked: list[str] = []
 
@@ -224,7 +261,7 @@ async def test_the_rate_limiter_is_asked_once(made_llm, service, way) -> None:
         async def async_acquire(self, num_tokens: int = 0) -> None:
             asked.append("asynchronous")
 
-    service.will_say(STREAM)
+    service.will_say(STREAM if "stream" in way else completion("Hello there"))
     await use(made_llm(rate_limiter=Limiter()), way)
     assert asked == ["asynchronous" if way.startswith("a") else "blocking"]
 
