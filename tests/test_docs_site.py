@@ -18,7 +18,7 @@ from workflows.events import Event
 
 from langchain_runcrate import RuncrateToolkit
 from runcrate_core import Runcrate, SpendLimits, __version__
-from runcrate_core.io.endpoint import Method, SyncResource
+from runcrate_core.api.resources import Method, SyncResource
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

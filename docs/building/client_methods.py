@@ -13,7 +13,7 @@ from typing import Any
 
 import griffe
 
-from runcrate_core.io.endpoint import AsyncResource, Method, SyncResource
+from runcrate_core.api.resources import AsyncResource, Method, SyncResource
 
 # Where a fact comes from is of interest to those who read the source.
 SOURCE_OF_A_FACT = re.compile(r"\s*\(seed \d+[^)]*\)|,? \bseed \d+\b")

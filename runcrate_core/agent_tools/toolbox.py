@@ -22,7 +22,7 @@ from runcrate_core.spending.ledger import SpendLedger
 from runcrate_core.spending.limits import SpendLimits, refused
 from runcrate_core.spending.plans import ApproveCallback
 from runcrate_core.spending.session import SpendSession
-from runcrate_core.ssh.endpoint import require_extra
+from runcrate_core.ssh.opening import require_extra
 from runcrate_core.ssh.served_model import ServedModel, ServeOptions
 from runcrate_core.sync_async_clients import SyncAsyncClients
 

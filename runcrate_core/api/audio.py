@@ -18,7 +18,7 @@ from typing import Any, Final, Literal
 
 from runcrate_core.api.envelope import ApiModel, validated
 from runcrate_core.api.notebook import Bundle, player_bundle
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
+from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.io.files import write_whole
 from runcrate_core.protocol.downloads import download_flow
 from runcrate_core.protocol.file_sources import BytesSource, PathSource, watched

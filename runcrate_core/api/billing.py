@@ -12,6 +12,14 @@ from decimal import Decimal
 from functools import partial
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_item, parse_page
+from runcrate_core.api.resources import (
+    AsyncResource,
+    SyncResource,
+    async_endpoint,
+    async_paged_endpoint,
+    endpoint,
+    paged_endpoint,
+)
 from runcrate_core.api.top_ups import (
     get_auto_recharge,
     list_payment_methods,
@@ -19,8 +27,6 @@ from runcrate_core.api.top_ups import (
     top_up,
     wait_for_top_up,
 )
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
-from runcrate_core.io.paging import async_paged_endpoint, paged_endpoint
 from runcrate_core.protocol.paging import ListMeta, PageData, next_offset
 from runcrate_core.protocol.request import RetrySafety, infrastructure_request, timestamp
 from runcrate_core.protocol.steps import Call

@@ -13,13 +13,14 @@ from typing import Any, ParamSpec
 
 from runcrate_core.api.chat_completion import ChatCompletion, ChatMessage
 from runcrate_core.api.envelope import parse_model
-from runcrate_core.io.endpoint import (
+from runcrate_core.api.resources import (
     AsyncResource,
     SyncResource,
     async_endpoint,
+    async_stream_endpoint,
     endpoint,
+    stream_endpoint,
 )
-from runcrate_core.io.stream_endpoint import async_stream_endpoint, stream_endpoint
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface, json_request
 from runcrate_core.protocol.steps import Call

@@ -15,9 +15,9 @@ from typing import Any
 from pydantic import Field
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_empty, parse_item
+from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.errors import APIStatusError
 from runcrate_core.io.code_archive import CodeArchive, CodeSource, make_archive, new_archive_file
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.code_archive import Choice, SkippedFile
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import (

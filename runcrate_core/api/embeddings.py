@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from runcrate_core.api.envelope import ApiModel, validated
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
+from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import Request, RetrySafety, Surface, json_request
 from runcrate_core.protocol.response import Response, ResponseInfo, json_object, malformed

@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_empty, parse_item, parse_list
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
+from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once
 from runcrate_core.protocol.request import Request, RetrySafety, infrastructure_request

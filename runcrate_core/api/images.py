@@ -18,8 +18,8 @@ from runcrate_core.api.client_binding import ClientBinding
 from runcrate_core.api.envelope import ApiModel, parse_model
 from runcrate_core.api.media_request import media_request
 from runcrate_core.api.notebook import Bundle, image_bundle
+from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.errors import ResponseFormatError, RuncrateError
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.io.files import write_whole
 from runcrate_core.protocol.downloads import fetch_flow
 from runcrate_core.protocol.json_body import without_none

@@ -17,9 +17,16 @@ from runcrate_core.api.instance_types import (
     InstanceStatus,
     InstanceType,
 )
+from runcrate_core.api.resources import (
+    AsyncResource,
+    SyncResource,
+    async_endpoint,
+    async_shell_endpoint,
+    endpoint,
+    shell_endpoint,
+)
 from runcrate_core.api.ssh_keys import issue_certificate
 from runcrate_core.errors import RuncrateError
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none
 from runcrate_core.protocol.polling import Progress, poll
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once, same
@@ -31,7 +38,6 @@ from runcrate_core.protocol.request import (
     new_idempotency_key,
 )
 from runcrate_core.protocol.steps import Call, Flow
-from runcrate_core.ssh.endpoint import async_shell_endpoint, shell_endpoint
 from runcrate_core.ssh.settings import connect
 
 

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import Any, Final
 
 from runcrate_core.api.envelope import ApiModel, parse_list
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
+from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.attempts import attempts
 from runcrate_core.protocol.downloads import download_flow
 from runcrate_core.protocol.identifiers import artifact_path, path_segment

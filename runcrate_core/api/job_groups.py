@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from runcrate_core.api.envelope import parse_item
 from runcrate_core.api.job_types import JobGroup
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
+from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.request import ReadTimeout, RetrySafety, infrastructure_request
 from runcrate_core.protocol.steps import Call
 

@@ -16,10 +16,13 @@ from runcrate_core.api.job_artifacts import AsyncJobArtifacts, JobArtifacts
 from runcrate_core.api.job_logs import follow_logs, logs
 from runcrate_core.api.job_submissions import rerun, run, run_group
 from runcrate_core.api.job_types import Job, JobEvent, JobFilters, JobMetricPoint
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
-from runcrate_core.io.paging import (
+from runcrate_core.api.resources import (
+    AsyncResource,
+    SyncResource,
+    async_endpoint,
     async_iterator_endpoint,
     async_paged_endpoint,
+    endpoint,
     iterator_endpoint,
     paged_endpoint,
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import Any
 
 from runcrate_core.api.envelope import ApiModel, parse_list
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
+from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.request import RetrySafety, Surface, json_request
 from runcrate_core.protocol.steps import Call
 

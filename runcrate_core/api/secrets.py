@@ -8,7 +8,7 @@ from __future__ import annotations
 from pydantic import ConfigDict
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_list
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
+from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.request import RetrySafety, infrastructure_request
 from runcrate_core.protocol.steps import Call
 

@@ -9,7 +9,7 @@ import base64
 import hashlib
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_empty, parse_item, parse_list
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
+from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once
 from runcrate_core.protocol.request import RetrySafety, infrastructure_request

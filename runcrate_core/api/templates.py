@@ -10,8 +10,12 @@ from functools import partial
 from typing import Any
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_page
-from runcrate_core.io.endpoint import AsyncResource, SyncResource
-from runcrate_core.io.paging import async_paged_endpoint, paged_endpoint
+from runcrate_core.api.resources import (
+    AsyncResource,
+    SyncResource,
+    async_paged_endpoint,
+    paged_endpoint,
+)
 from runcrate_core.protocol.paging import ListMeta, PageData, next_offset
 from runcrate_core.protocol.request import RetrySafety, infrastructure_request
 from runcrate_core.protocol.steps import Call

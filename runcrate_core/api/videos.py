@@ -13,9 +13,9 @@ from typing import Any, Final
 
 from runcrate_core.api.envelope import parse_model
 from runcrate_core.api.media_request import media_request
+from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.api.video_types import Video
 from runcrate_core.errors import RuncrateError
-from runcrate_core.io.endpoint import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.io.files import require_target
 from runcrate_core.protocol.downloads import download_flow
 from runcrate_core.protocol.failure_reason import failure_code

@@ -1,11 +1,10 @@
-"""Pages that go on by themselves, and descriptors for methods that return or iterate over them."""
+"""Pages of a list, and iteration over all of them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, overload
 
 from runcrate_core.io.driver import AsyncDriver, SyncDriver
-from runcrate_core.io.endpoint import AsyncResource, Method, SyncResource
 from runcrate_core.protocol.paging import PageData
 from runcrate_core.protocol.steps import Operation
 
@@ -13,14 +12,12 @@ if TYPE_CHECKING:
     from collections.abc import (
         AsyncGenerator,
         AsyncIterator,
-        Callable,
         Generator,
         Iterator,
         Sequence,
     )
 
 
-P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -162,73 +159,3 @@ async def async_values(
         if batch.following is None:
             return
         batch = await driver.run(batch.following())
-
-
-class paged_endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property`
-    """A blocking method that returns the first page of a list."""
-
-    shows = "Page[{}]"
-
-    def __init__(self, make: Callable[P, Operation[PageData[T]]]) -> None:
-        super().__init__(make)
-
-    @overload
-    def __get__(self, resource: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, resource: SyncResource, owner: type) -> Callable[P, Page[T]]: ...
-    def __get__(self, resource: SyncResource | None, owner: type) -> Self | Callable[P, Page[T]]:
-        return self if resource is None else self.bound(resource, Page.first)
-
-
-class async_paged_endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property`
-    """A method that returns a list to be awaited (its first page) or iterated over."""
-
-    shows = "AsyncPages[{}]"
-
-    def __init__(self, make: Callable[P, Operation[PageData[T]]]) -> None:
-        super().__init__(make)
-
-    @overload
-    def __get__(self, resource: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, resource: AsyncResource, owner: type) -> Callable[P, AsyncPages[T]]: ...
-    def __get__(
-        self, resource: AsyncResource | None, owner: type
-    ) -> Self | Callable[P, AsyncPages[T]]:
-        return self if resource is None else self.bound(resource, AsyncPages)
-
-
-class iterator_endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property`
-    """A blocking method that iterates over a row of values."""
-
-    shows = "Iterator[{}]"
-
-    def __init__(self, make: Callable[P, Operation[PageData[T]]]) -> None:
-        super().__init__(make)
-
-    @overload
-    def __get__(self, resource: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, resource: SyncResource, owner: type) -> Callable[P, Iterator[T]]: ...
-    def __get__(
-        self, resource: SyncResource | None, owner: type
-    ) -> Self | Callable[P, Iterator[T]]:
-        return self if resource is None else self.bound(resource, values)
-
-
-class async_iterator_endpoint(Method, Generic[P, T]):  # noqa: N801 - used like `property`
-    """An asynchronous method that iterates over a row of values."""
-
-    shows = "AsyncIterator[{}]"
-
-    def __init__(self, make: Callable[P, Operation[PageData[T]]]) -> None:
-        super().__init__(make)
-
-    @overload
-    def __get__(self, resource: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, resource: AsyncResource, owner: type) -> Callable[P, AsyncIterator[T]]: ...
-    def __get__(
-        self, resource: AsyncResource | None, owner: type
-    ) -> Self | Callable[P, AsyncIterator[T]]:
-        return self if resource is None else self.bound(resource, async_values)

@@ -20,7 +20,7 @@ from runcrate_core.spending.limits import SpendLimits
 from runcrate_core.spending.plans import ApproveCallback
 from runcrate_core.spending.session import SpendSession
 from runcrate_core.ssh.commands import command_line
-from runcrate_core.ssh.endpoint import open_shell, require_extra
+from runcrate_core.ssh.opening import open_shell, require_extra
 from runcrate_core.ssh.settings import ShellSettings
 from runcrate_core.ssh.shell_flows import finish
 from runcrate_core.ssh.sync_shell import InstanceShell

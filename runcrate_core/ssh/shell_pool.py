@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
-from runcrate_core.ssh.endpoint import open_shell
+from runcrate_core.ssh.opening import open_shell
 from runcrate_core.ssh.settings import ShellSettings
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
+from runcrate_core.api.resources import SyncResource, endpoint
 from runcrate_core.config import resolve_config
-from runcrate_core.io.endpoint import SyncResource, endpoint
 from runcrate_core.io.httpx_adapter import (
     build_request,
     new_async_client,

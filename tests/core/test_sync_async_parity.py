@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from runcrate_core import AsyncRuncrate, Runcrate
-from runcrate_core.io.endpoint import AsyncResource, SyncResource
+from runcrate_core.api.resources import AsyncResource, SyncResource
 
 # What the namespaces hold (design: the public contract). More may be added, nothing taken away.
 CONTRACT = {

@@ -1,12 +1,11 @@
-"""Descriptors that turn `connect` into the method of the two clients. They load the extra."""
+"""The shell of an instance, made for either client; the libraries of the extra are loaded here."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, overload
+from typing import TYPE_CHECKING, Any
 
 from runcrate_core.errors import ConfigurationError
-from runcrate_core.io.endpoint import AsyncResource, Method, SyncResource
 from runcrate_core.ssh.settings import private_key_text
 
 if TYPE_CHECKING:
@@ -17,44 +16,6 @@ if TYPE_CHECKING:
     from runcrate_core.ssh.settings import ShellSettings
     from runcrate_core.ssh.shell import AsyncInstanceShell
     from runcrate_core.ssh.sync_shell import InstanceShell
-
-P = ParamSpec("P")
-
-
-class shell_endpoint(Method, Generic[P]):  # noqa: N801 - used like `property`
-    """The method of the blocking client: connects, and returns a shell."""
-
-    def __init__(self, make: Callable[P, ShellSettings]) -> None:
-        super().__init__(make, "InstanceShell")
-
-    @overload
-    def __get__(self, resource: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, resource: SyncResource, owner: type) -> Callable[P, InstanceShell]: ...
-    def __get__(
-        self, resource: SyncResource | None, owner: type
-    ) -> Self | Callable[P, InstanceShell]:
-        if resource is None:
-            return self
-        return self.bound(resource, open_shell)  # type: ignore[no-any-return] # as declared
-
-
-class async_shell_endpoint(Method, Generic[P]):  # noqa: N801 - used like `property`
-    """The method of the asynchronous client: returns a shell that connects when awaited."""
-
-    def __init__(self, make: Callable[P, ShellSettings]) -> None:
-        super().__init__(make, "AsyncInstanceShell")
-
-    @overload
-    def __get__(self, resource: None, owner: type) -> Self: ...
-    @overload
-    def __get__(self, resource: AsyncResource, owner: type) -> Callable[P, AsyncInstanceShell]: ...
-    def __get__(
-        self, resource: AsyncResource | None, owner: type
-    ) -> Self | Callable[P, AsyncInstanceShell]:
-        if resource is None:
-            return self
-        return self.bound(resource, make_shell)  # type: ignore[no-any-return] # as declared
 
 
 def open_shell(runner: Runner, settings: ShellSettings) -> InstanceShell:
