@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 
-pytestmark = LEFTOVERS
+pytestmark = IGNORED_WARNINGS
 
 ROOT = Path(__file__).parent.parent
 FOLDER = ROOT / "examples"

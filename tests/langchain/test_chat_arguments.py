@@ -328,3 +328,10 @@ def test_a_key_under_another_name_is_not_taken_for_a_field_of_the_body(name, our
     with pytest.raises(ValueError, match=f"`{name}` is called `{ours}` here") as caught:
         ChatRuncrate(model="m", **{name: "rc_live_other"})
     assert "rc_live_other" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["codex-mini", "gpt-5-codex", "o3"])
+def test_chat_completions_are_used_whatever_the_model_is_called(name):
+    with ScriptedServer(whole()) as server:
+        chat(server, model=name).bind_tools([{"type": "web_search"}]).invoke("Hi")
+    assert server.received[0].path == "/v1/chat/completions"

@@ -23,6 +23,7 @@ from tests.langchain.chat_service import (
     chunk,
     is_streamed,
     stream,
+    whole,
 )
 from tests.servers import Reply, ScriptedServer, sse, stream_reply
 
@@ -309,3 +310,14 @@ def test_repeats_are_left_to_the_client():
 
 def test_which_ways_stream():
     assert [is_streamed(ask) for ask in EVERY] == [False, False, True, True]
+
+
+def test_a_refused_request_is_retried_where_that_may_help():
+    slow = Reply(429, json={"error": {"code": "rate_limited"}}, headers={"retry-after": "0"})
+    with ScriptedServer(slow, whole(), Reply(402, json={"error": {}})) as server:
+        model = chat(server, max_retries=2)
+        assert model.invoke("Hi").text == "Hello!"
+        with pytest.raises(langchain.ModelError) as caught:
+            model.invoke("Hi")
+        assert server.sent == 3
+    assert not caught.value.is_retryable

@@ -19,6 +19,7 @@ from tests.langchain.chat_service import (
     MODEL,
     STREAMED,
     USAGE,
+    astream,
     calls_delta,
     chat,
     chunk,
@@ -401,3 +402,24 @@ def test_usage_that_counts_up_is_read_once():
     pieces = [chunk(delta, usage={**USAGE, "completion_tokens": n}) for n, delta in enumerate(TEXT)]
     with ScriptedServer(stream_reply(sse(*pieces, chunk({}, "stop"), usage_chunk()))) as server:
         assert stream(chat(server)).usage_metadata["output_tokens"] == 7
+
+
+@pytest.mark.parametrize("index", [{"index": 0}, {}])
+def test_parallel_calls_stay_apart(index):
+    deltas = [
+        calls_delta({**index, "id": name, "function": {"name": name, "arguments": "{}"}})
+        for name in ("a", "b", "c")
+    ]
+    with ScriptedServer(streamed(*deltas)) as server:
+        message = stream(chat(server))
+    assert [call["name"] for call in message.tool_calls] == ["a", "b", "c"]
+    assert len(message.content_blocks) == 3
+
+
+def test_streams_of_one_model_do_not_mix():
+    deltas: list[Any] = [calls_delta(tool_delta(0, "{}", "1", "f")), {"content": "x"}]
+    with ScriptedServer(*(streamed(delta) for delta in deltas)) as server:
+        model = chat(server)
+        one, two = stream(model), astream(model)
+    assert one.tool_calls
+    assert not two.tool_calls

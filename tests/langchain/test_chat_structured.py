@@ -290,3 +290,22 @@ def test_traces_hold_the_schema(method):
         assert "ls_structured_output_format" not in server.received[0].json
     assert traced[0]["kwargs"]["method"] == method
     assert traced[0]["schema"]["title"] == "Joke"
+
+
+NUMBER = {
+    "title": "Response",
+    "description": "A response.",
+    "type": "object",
+    "properties": {"number": {"type": "integer"}},
+    "required": ["number"],
+}
+
+
+@pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling", None])
+def test_structured_output_works_on_any_compatible_server(method):
+    with ScriptedServer(whole({"content": '```json\n{"number": 3}\n```'})) as server:
+        chain = chat(server, model="any/model").with_structured_output(NUMBER, method=method)
+        assert chain.invoke("How many?") == {"number": 3}
+    body = server.received[0].json
+    assert "parse" not in server.received[0].path
+    assert body.get("response_format", {}).get("type") in {None, "json_schema", "json_object"}

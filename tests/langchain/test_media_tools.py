@@ -124,28 +124,6 @@ def test_the_pictures_are_shown_on_request_only(settings: dict[str, Any]) -> Non
     tool.close()
 
 
-def test_a_picture_that_was_made_can_be_changed_by_its_name(settings: dict[str, Any]) -> None:
-    tool = made(RuncrateImageTool, settings)
-    first = called(tool, prompt="A fox", width=256, height=256)
-    name = Path(first.artifact["files"][0]["path"]).name
-    second = called(tool, prompt="Make it blue", image=name)
-    assert second.artifact["model"] == tool.edit_model
-    refused = called(tool, prompt="Show it", image="/etc/passwd")
-    assert refused.status == "error"
-    assert "Nothing was sent" in str(refused.content)
-    tool.close()
-
-
-def test_more_pictures_than_allowed_are_refused_before_anything_is_sent(
-    settings: dict[str, Any], runcrate_emulator: Emulator
-) -> None:
-    tool = made(RuncrateImageTool, settings, max_images=2)
-    message = called(tool, prompt="A fox", count=3)
-    assert message.status == "error"
-    assert "the maximum is 2" in str(message.content)
-    assert not runcrate_emulator.requests
-
-
 def test_settings_of_the_program_travel(
     settings: dict[str, Any], runcrate_emulator: Emulator
 ) -> None:
@@ -162,36 +140,6 @@ def test_a_plain_text_is_the_first_argument(settings: dict[str, Any]) -> None:
     tool = made(RuncrateSpeechTool, settings)
     assert "Generated 1 audio file" in tool.invoke("Hello there.")
     tool.close()
-
-
-async def test_a_film_can_be_begun_and_asked_for_later(
-    settings: dict[str, Any], runcrate_emulator: Emulator
-) -> None:
-    runcrate_emulator.clock_speed = 0.0
-    tool = made(RuncrateVideoTool, settings, wait=False)
-    begun = await acalled(tool, prompt="Waves", duration=4)
-    assert begun.artifact["files"] == []
-    video_id = begun.artifact["video_id"]
-    assert video_id in str(begun.content)
-    again = await acalled(tool, video_id=video_id)
-    assert again.artifact["status"] in {"queued", "processing"}
-    runcrate_emulator.clock.advance(600)
-    done = await acalled(tool, video_id=video_id)
-    assert done.artifact["files"][0]["content_type"] == "video/mp4"
-    assert len([entry for entry in runcrate_emulator.requests if entry.method == "POST"]) == 1
-    await tool.aclose()
-
-
-async def test_a_film_that_takes_too_long_is_named_with_its_job(
-    settings: dict[str, Any], runcrate_emulator: Emulator
-) -> None:
-    runcrate_emulator.clock_speed = 0.0
-    tool = made(RuncrateVideoTool, settings, timeout=0.1)
-    message = await acalled(tool, prompt="Waves")
-    assert message.status == "success"
-    assert "do not submit it again" in str(message.content)
-    assert message.artifact["video_id"]
-    await tool.aclose()
 
 
 async def test_waiting_for_a_film_can_be_cancelled(
@@ -336,17 +284,6 @@ async def test_a_missing_key_is_the_program_s_to_handle(
         await tool.ainvoke(TOOLS[cls])
     with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
         await asyncio.to_thread(tool.invoke, TOOLS[cls])
-
-
-def test_an_unusable_folder_is_the_program_s_and_nothing_is_paid_for(
-    settings: dict[str, Any], runcrate_emulator: Emulator, tmp_path: Path
-) -> None:
-    (tmp_path / "file").write_text("")
-    tool = made(RuncrateImageTool, settings | {"output_dir": tmp_path / "file"})
-    with pytest.raises(rc.ConfigurationError, match="media directory") as caught:
-        tool.invoke({"prompt": "A fox"})
-    assert caught.value.__cause__ is None
-    assert not runcrate_emulator.requests
 
 
 @pytest.mark.parametrize("given", ["client", "async_client"])

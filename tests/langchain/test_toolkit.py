@@ -32,7 +32,7 @@ from runcrate_core.spending import cleanup
 from runcrate_emulator import JobOutcome
 from tests.core.cloud import _server, cloud, sent
 from tests.langchain.gpu_agent import ScriptedModel, Turn, last
-from tests.langchain.replaying import launched, named, use
+from tests.langchain.replaying import named, use
 
 __all__ = ["_server", "cloud"]  # fixtures
 
@@ -88,14 +88,13 @@ def test_tools_carry_their_hints(toolkit: RuncrateToolkit) -> None:
     assert launch.response_format == "content_and_artifact"
 
 
-@pytest.mark.parametrize("name", EVERY_TOOL)
-def test_what_a_model_is_told_of_a_tool(name: str, toolkit: RuncrateToolkit) -> None:
-    [tool] = [tool for tool in toolkit.get_tools() if tool.name == name]
-    function = convert_to_openai_tool(tool)["function"]
-    assert function["name"] == name
-    assert function["description"] == tool.description
-    assert "runtime" not in function["parameters"].get("properties", {})
-    json.dumps(function)
+def test_every_tool_is_offered_without_its_runtime(toolkit: RuncrateToolkit) -> None:
+    tools = toolkit.get_tools()
+    assert [tool.name for tool in tools] == EVERY_TOOL
+    for tool in tools:
+        function = json.loads(json.dumps(convert_to_openai_tool(tool)))["function"]
+        assert (function["name"], function["description"]) == (tool.name, tool.description)
+        assert "runtime" not in function["parameters"].get("properties", {})
 
 
 def test_tools_can_be_chosen_by_name(cloud: Any) -> None:
@@ -164,14 +163,9 @@ def test_what_only_the_program_can_set_right_is_raised(cloud: Any) -> None:
 
 
 def test_a_refusal_of_the_guard_reaches_the_model(cloud: Any, toolkit: RuncrateToolkit) -> None:
-    for arguments in (
-        {"gpu_type": "H200", "max_runtime_minutes": 30},
-        {"gpu_type": "B200", "gpu_count": 8, "max_runtime_minutes": 30},
-        {"gpu_type": "A100", "max_runtime_minutes": 61},
-    ):
-        told = named(toolkit, "plan_instance").invoke(arguments)
-        assert told.startswith("The spending limits forbid this")
-        assert "Nothing was launched." in told
+    told = named(toolkit, "plan_instance").invoke({"gpu_type": "H200", "max_runtime_minutes": 30})
+    assert told.startswith("The spending limits forbid this")
+    assert "Nothing was launched." in told
     assert sent(cloud, "POST /instances") == []
 
 
@@ -221,12 +215,6 @@ async def test_progress_reaches_every_listener(toolkit: RuncrateToolkit) -> None
     assert "succeeded" in str(deltas[-1])
     sync = list(agent.stream({"messages": [("user", "wait")]}, stream_mode="custom"))
     assert sync[-1]["runcrate_progress"]["status"] == "succeeded"
-
-
-def test_without_listeners_waiting_is_silent(toolkit: RuncrateToolkit) -> None:
-    instance = launched(toolkit)
-    waited = named(toolkit, "wait_for_instance").invoke({"instance_id": instance["id"]})
-    assert json.loads(waited)["status"] == "running"
 
 
 # --- approval --------------------------------------------------------------------------------
@@ -532,8 +520,11 @@ def agent_process(cloud: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     process.communicate()
 
 
-@pytest.mark.parametrize("agent_process", ["blocking", "asynchronous"], indirect=True)
-@pytest.mark.parametrize("signal_name", ["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize(
+    ("agent_process", "signal_name"),
+    [("blocking", "SIGINT"), ("asynchronous", "SIGTERM")],
+    indirect=["agent_process"],
+)
 def test_a_signal_leaves_nothing_running(cloud: Any, agent_process: Any, signal_name: str) -> None:
     assert len(cloud.world.live_machines) == 1
     while not waits(cloud):  # the signal comes while a tool waits
@@ -542,13 +533,3 @@ def test_a_signal_leaves_nothing_running(cloud: Any, agent_process: Any, signal_
     agent_process.communicate(timeout=30)
     assert agent_process.returncode != 0
     assert cloud.world.live_machines == {}
-
-
-@pytest.mark.parametrize("agent_process", ["asynchronous"], indirect=True)
-def test_after_a_hard_kill_the_machine_ends_by_its_lifetime(cloud: Any, agent_process: Any) -> None:
-    agent_process.kill()
-    agent_process.wait(timeout=10)
-    [machine] = cloud.world.live_machines
-    cloud.clock.advance(6 * 60)
-    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
-        assert client.instances.get(machine).stop_reason == "max_runtime"

@@ -18,9 +18,9 @@ from llamaindex_runcrate import (
 )
 from runcrate_emulator import Emulator
 from tests.langchain.test_sandbox import QUICK, SERVER, free_port
-from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 
-pytestmark = LEFTOVERS
+pytestmark = IGNORED_WARNINGS
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=30, max_total_usd=5)
 
 

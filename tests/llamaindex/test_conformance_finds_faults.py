@@ -14,10 +14,10 @@ from llama_index.core.llms import ChatMessage, ChatResponse
 from llamaindex_runcrate import RuncrateLLM
 from runcrate_emulator import Emulator
 from tests.llamaindex.conformance import LLMConformance
-from tests.llamaindex.leftovers import LEFTOVERS
-from tests.llamaindex.test_llamaindex_conformance import SUITE
+from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
+from tests.llamaindex.test_conformance import SUITE
 
-pytestmark = LEFTOVERS
+pytestmark = IGNORED_WARNINGS
 
 
 class Suite(LLMConformance):

@@ -18,11 +18,11 @@ from pydantic import BaseModel, Field, RootModel, field_validator, model_validat
 
 from llamaindex_runcrate.tool_calls import UNREADABLE_KEY
 from runcrate_core import RuncrateError
-from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.calls import WAYS, ask, collected
+from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.llamaindex.service import call_piece, chunk, completion, end
-from tests.llamaindex.ways import WAYS, ask, collected
 
-pytestmark = LEFTOVERS
+pytestmark = IGNORED_WARNINGS
 
 PROMPT = PromptTemplate("About {topic}.")
 PREDICTIONS = (

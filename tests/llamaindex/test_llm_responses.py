@@ -20,8 +20,8 @@ from llama_index.core.base.llms.types import (
 
 from llamaindex_runcrate.responses import ChunkReader, ResponseContext, completion_of
 from runcrate_core import ResponseFormatError, StreamError, StreamTruncatedError
+from tests.llamaindex.calls import WAYS, ask, collected
 from tests.llamaindex.service import USAGE, call_piece, chunk, chunks_of, completion, end, sse
-from tests.llamaindex.ways import WAYS, ask, collected
 
 STREAMS = ("stream_chat", "astream_chat")
 RICH = completion(

@@ -9,7 +9,9 @@ import pickle
 import threading
 from typing import Any
 
+import httpx
 import pytest
+from llama_index.core import PromptHelper, PromptTemplate
 from llama_index.core.callbacks import CallbackManager, LlamaDebugHandler
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
@@ -17,9 +19,9 @@ from llama_index.core.llms import ChatMessage, ImageBlock
 from pydantic import SecretStr, ValidationError
 
 from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
-from runcrate_core import ConfigurationError, Runcrate, parse_model_info
+from runcrate_core import ConfigurationError, RateLimitError, Runcrate, parse_model_info
+from tests.llamaindex.calls import COMPLETION_WAYS, WAYS, ask
 from tests.llamaindex.service import completion
-from tests.llamaindex.ways import COMPLETION_WAYS, WAYS, ask
 
 KEY = "rc_live_very_secret_key"
 HEADER = "header-secret"
@@ -336,3 +338,25 @@ def test_a_client_may_be_shared_with_other_parts(service) -> None:
     llm = RuncrateLLM(model=MODEL, **clients)
     assert llm._sync_client is clients["client"]
     assert isinstance(llm._sync_client, Runcrate)
+
+
+@pytest.mark.parametrize(
+    "model", ["google/gemma-2-9b-it", "deepseek-ai/DeepSeek-V3", "google/gemini-2.5-flash", "a/b"]
+)
+def test_the_window_leaves_room_for_a_prompt(model) -> None:
+    """llama_index issues 17029, 19787, 12119."""
+    llm = RuncrateLLM(model=model)
+    helper = PromptHelper.from_llm_metadata(llm.metadata)
+    chunk_size = helper._get_available_chunk_size(PromptTemplate("Answer: {context_str}"))
+    assert 0.5 * llm.metadata.context_window < chunk_size < llm.metadata.context_window
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_there_is_one_layer_of_retries(service, way) -> None:
+    """llama_index issues 8881, 7739, 19075."""
+    busy = httpx.Response(429, headers={"retry-after": "0"}, json={"error": {"message": "slow"}})
+    service.will_say(busy)
+    llm = RuncrateLLM(model="a/b", **service.clients(max_retries=2))
+    with pytest.raises(RateLimitError):
+        await ask(llm, way, "x")
+    assert len(service.requests) == 3

@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from llamaindex_runcrate import structured
 from llamaindex_runcrate.schemas import response_format
 from runcrate_core import AuthenticationError, BadRequestError, UnprocessableEntityError
+from tests.llamaindex.calls import collected
 from tests.llamaindex.service import completion, refusal
-from tests.llamaindex.ways import collected
 
 PROMPT = PromptTemplate("An album about {topic}.")
 TEXT = '{"title": "Sea", "songs": [{"name": "One", "seconds": 61}, {"name": "Two", "seconds": 62}]}'

@@ -16,8 +16,8 @@ from pydantic import BaseModel
 from llamaindex_runcrate.partial_json import PartialJson
 from llamaindex_runcrate.responses import ChunkReader, ResponseContext
 from llamaindex_runcrate.schemas import wire_tool_choice, wire_tools
+from tests.llamaindex.calls import WAYS, ask, ask_with_tools
 from tests.llamaindex.service import call_piece, chunk, completion, end
-from tests.llamaindex.ways import WAYS, ask, ask_with_tools
 
 STREAMS = ("stream_chat", "astream_chat")
 

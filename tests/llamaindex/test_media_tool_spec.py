@@ -25,7 +25,7 @@ from llama_index.core.workflow import Context, StartEvent, StopEvent, Workflow, 
 import runcrate_core as rc
 from llamaindex_runcrate import RuncrateLLM, RuncrateMediaToolSpec, ToolProgressEvent
 from runcrate_emulator import Emulator
-from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.llamaindex.scripts import with_tool
 
 WAYS = pytest.mark.parametrize("way", ["sync", "async"])
@@ -154,7 +154,7 @@ async def test_a_client_of_the_program_is_used(
 
 def tolerant(test: Any) -> Any:
     """Let a test put up with what LlamaIndex leaves behind."""
-    for mark in LEFTOVERS:
+    for mark in IGNORED_WARNINGS:
         test = mark(test)
     return test
 
@@ -169,14 +169,6 @@ async def llm(settings: dict[str, Any]) -> AsyncIterator[RuncrateLLM]:
     yield llm
     await llm.aclose()
     llm.close()
-
-
-@tolerant
-async def test_an_agent_makes_a_picture(spec: RuncrateMediaToolSpec, llm: RuncrateLLM) -> None:
-    agent = FunctionAgent(tools=spec.to_tool_list(), llm=llm)
-    result = await agent.run("Generate an image with the prompt 'a fox in the snow'.")
-    assert [call.tool_name for call in result.tool_calls] == ["runcrate_generate_image"]
-    assert "Generated 1 image" in result.tool_calls[0].tool_output.content
 
 
 # --- progress in a workflow ------------------------------------------------------------------

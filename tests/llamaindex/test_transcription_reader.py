@@ -24,7 +24,6 @@ from tests.audio_files import FAREWELL, GREETING, name_of, spoken, write_recordi
 WAYS = pytest.mark.parametrize(
     "way", ["load_data", "lazy_load_data", "aload_data", "alazy_load_data"]
 )
-SENTENCES = GREETING.replace(". ", ".|").split("|")
 
 
 @pytest.fixture
@@ -64,37 +63,6 @@ async def test_a_folder_gives_its_recordings_in_order(
     assert set(metadata) == {"source", "model", "language", "duration", "start", "end", "segment"}
     assert isinstance(metadata["end"], float)
     await closed(reader)
-
-
-@WAYS
-@pytest.mark.parametrize(
-    ("asked", "texts"),
-    [
-        ({"format": "segments"}, SENTENCES),
-        ({"format": "sentences"}, SENTENCES),
-        ({"format": "windows", "window_s": 1.0}, SENTENCES),
-    ],
-)
-async def test_formats(
-    settings: dict[str, Any], folder: Path, way: str, asked: dict[str, Any], texts: list[str]
-) -> None:
-    reader = RuncrateTranscriptionReader(**asked, **settings)
-    documents = await read(reader, way, folder / "a.mp3")
-    assert [document.text for document in documents] == texts
-    assert [document.metadata["segment"] for document in documents] == [0, 1]
-    times = [document.metadata[name] for document in documents for name in ("start", "end")]
-    assert times == sorted(times)
-    again = await read(reader, way, folder / "a.mp3")
-    assert [document.id_ for document in documents] == [document.id_ for document in again]
-    await closed(reader)
-
-
-@pytest.mark.parametrize("asked", ["srt", "vtt"])
-def test_subtitles(settings: dict[str, Any], folder: Path, asked: str) -> None:
-    reader = RuncrateTranscriptionReader(format=asked, **settings)
-    (document,) = reader.load_data(folder / "a.mp3")
-    assert document.text.count(" --> ") == 2
-    reader.close()
 
 
 def test_reading_is_lazy(

@@ -1,4 +1,4 @@
-"""Every part in every situation: blocking, in a running loop, in new loops, in threads.
+"""Every component in a running event loop, in new event loops, and in threads.
 
 Nothing of LlamaIndex stands between here, so nothing that is left open is put up with.
 """
@@ -26,6 +26,7 @@ from llamaindex_runcrate import (
     RuncrateTranscriptionReader,
 )
 from runcrate_emulator import Emulator
+from tests.audio_files import GREETING, spoken
 
 HELLO = [ChatMessage(role="user", content="Say hello.")]
 
@@ -86,13 +87,13 @@ def parts(emulator: Emulator, folder: Path, closing: ExitStack) -> dict[str, Par
             lambda vectors: [len(vector) for vector in vectors] == [1024, 1024],
             embedding.aclose,
         ),
-        "recording": Part(
+        "transcription": Part(
             lambda: reader.load_data(folder / "hello.mp3"),
             lambda: reader.aload_data(folder / "hello.mp3"),
             lambda documents: "good morning" in documents[0].text.lower(),
             reader.aclose,
         ),
-        "film": Part(
+        "video": Part(
             lambda: media.generate_video("Waves", duration=4),
             lambda: media.agenerate_video("Waves", duration=4),
             lambda blocks: [block.block_type for block in blocks] == ["text", "video"],
@@ -112,37 +113,26 @@ def part(
     request: pytest.FixtureRequest, runcrate_emulator: Emulator, tmp_path: Path
 ) -> Iterator[Part]:
     runcrate_emulator.clock_speed = 600.0
-    with rc.Runcrate(
-        runcrate_emulator.api_key, inference_url=runcrate_emulator.inference_url
-    ) as client:
-        speech = client.audio.speech.create("Good morning.", model="hexgrad/Kokoro-82M")
-        speech.save(tmp_path / "hello.mp3")
+    (tmp_path / "hello.mp3").write_bytes(spoken(GREETING))
     with ExitStack() as closing:
         yield parts(runcrate_emulator, tmp_path, closing)[request.param]
     gc.collect()  # an open socket is a warning, and a warning an error
 
 
 EACH = pytest.mark.parametrize(
-    "part", ["chat", "stream", "embedding", "recording", "film", "balance"], indirect=True
+    "part", ["chat", "stream", "embedding", "transcription", "video", "balance"], indirect=True
 )
 
 
 @EACH
-def test_sync_twice(part: Part) -> None:
-    assert part.holds(part.sync())
-    assert part.holds(part.sync())
-
-
-@EACH
-@pytest.mark.parametrize("closed", [True, False])
-def test_in_event_loops_that_come_and_go(part: Part, closed: bool) -> None:
-    async def use() -> None:
+def test_in_event_loops_that_come_and_go(part: Part) -> None:
+    async def use(*, closed: bool) -> None:
         assert part.holds(await part.async_())
         if closed:
             await part.aclose()
 
-    asyncio.run(use())
-    asyncio.run(use())
+    for closed in (True, False, False):
+        asyncio.run(use(closed=closed))
 
 
 @EACH

@@ -1,10 +1,10 @@
-"""What LlamaIndex leaves behind, and tests of it must put up with."""
+"""Warnings of LlamaIndex that its tests cannot avoid."""
 
 from __future__ import annotations
 
 import pytest
 
-LEFTOVERS = [
+IGNORED_WARNINGS = [
     # Event loops that it makes for blocking calls of asynchronous methods are not closed in order,
     # nor are the sockets under them and the SQLite database of its memory.
     pytest.mark.filterwarnings("ignore::ResourceWarning"),

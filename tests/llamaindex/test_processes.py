@@ -1,8 +1,11 @@
-"""Parts that LlamaIndex sends to processes of its own: pickled without a key, made anew there."""
+"""`llamaindex_runcrate` in other processes: imports, and pickles without a key."""
 
 from __future__ import annotations
 
+import importlib.metadata
 import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -11,10 +14,10 @@ from llama_index.core.ingestion import IngestionPipeline
 
 from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
 from runcrate_emulator import Emulator
-from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.llamaindex.rag_rows import TEXTS, Parts
 
-pytestmark = LEFTOVERS
+pytestmark = IGNORED_WARNINGS
 
 
 @pytest.fixture(autouse=True)
@@ -35,3 +38,16 @@ def test_a_pipeline_in_two_processes(runcrate_emulator: Emulator) -> None:
     routes = {request.route for request in runcrate_emulator.requests}
     assert {"/chat/completions", "/embeddings"} <= routes
     assert os.environ["RUNCRATE_API_KEY"] not in repr(transformations)
+
+
+def test_nothing_but_llamaindex_is_needed() -> None:
+    needed = importlib.metadata.requires("runcrate-integrations") or []
+    for_llamaindex = [name for name in needed if "extra == 'llamaindex'" in name.replace('"', "'")]
+    assert [name.split(">")[0].split("<")[0] for name in for_llamaindex] == ["llama-index-core"]
+    code = (
+        "import sys, llamaindex_runcrate as l; l.RuncrateLLM; l.RuncrateEmbedding;"
+        "print(sorted({'openai', 'transformers', 'torch', 'langchain_core', 'llama_index.llms',"
+        "'runcrate_emulator', 'httpx'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

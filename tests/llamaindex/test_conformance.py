@@ -10,10 +10,10 @@ from llama_index.core.llms import LLM
 from llamaindex_runcrate import RuncrateLLM
 from runcrate_emulator import ChatRequest, Emulator, Reply
 from tests.llamaindex.conformance import LLMConformance
-from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.llamaindex.scripts import as_object, by_prompt, with_tool
 
-pytestmark = LEFTOVERS
+pytestmark = IGNORED_WARNINGS
 
 
 def two_temperatures(request: ChatRequest) -> Reply:

@@ -1,9 +1,8 @@
-"""The ten traps of LlamaIndex's contract, each with a test that shows it is not stepped into."""
+"""`RuncrateLLM` keeps what LlamaIndex expects of a model and says nowhere in its types."""
 
 from __future__ import annotations
 
 import ast
-import asyncio
 import gc
 import json
 import re
@@ -24,8 +23,8 @@ from llama_index.core.prompts import PromptTemplate
 from pydantic import BaseModel
 
 import llamaindex_runcrate
+from tests.llamaindex.calls import WAYS, ask, collected
 from tests.llamaindex.service import USAGE, completion, refusal
-from tests.llamaindex.ways import WAYS, ask, collected
 
 
 class Out(BaseModel):
@@ -57,7 +56,7 @@ def ends() -> Any:
     dispatcher.event_handlers.remove(handler)
 
 
-async def test_1_core_programs_see_streamed_tool_calls(made_llm, service) -> None:
+async def test_core_programs_see_streamed_tool_calls(made_llm, service) -> None:
     service.will_say(CALL)
     program = FunctionCallingProgram.from_defaults(Out, prompt=PROMPT, llm=made_llm())
     partials = list(program.stream_call(what="a number"))
@@ -67,7 +66,7 @@ async def test_1_core_programs_see_streamed_tool_calls(made_llm, service) -> Non
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_1_calls_stand_in_blocks_and_as_a_list_of_wire_dicts(made_llm, service, way) -> None:
+async def test_calls_stand_in_blocks_and_as_a_list_of_wire_dicts(made_llm, service, way) -> None:
     service.will_say(CALL)
     last = (await ask(made_llm(), way, "x"))[-1]
     assert last.message.blocks == [
@@ -88,7 +87,7 @@ async def test_1_calls_stand_in_blocks_and_as_a_list_of_wire_dicts(made_llm, ser
         ({**USAGE, "prompt_tokens_details": None, "completion_tokens": 5}, (11, 5)),
     ],
 )
-async def test_2_raw_is_a_dict_that_the_token_counter_reads(
+async def test_raw_is_a_dict_that_the_token_counter_reads(
     made_llm, service, way, usage, counted
 ) -> None:
     service.will_say(completion("Hi.", usage=usage))
@@ -101,7 +100,7 @@ async def test_2_raw_is_a_dict_that_the_token_counter_reads(
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("usage", [None, {"prompt_tokens": None, "completion_tokens": None}])
-async def test_2_without_usage_the_token_counter_counts_by_itself(
+async def test_without_usage_the_token_counter_counts_by_itself(
     made_llm, service, way, usage
 ) -> None:
     service.will_say(completion("Hi.", usage=usage))
@@ -112,7 +111,7 @@ async def test_2_without_usage_the_token_counter_counts_by_itself(
     assert counter.total_llm_token_count > 0
 
 
-async def test_3_streams_are_real_generators_and_end_with_an_event(made_llm, service, ends) -> None:
+async def test_streams_are_real_generators_and_end_with_an_event(made_llm, service, ends) -> None:
     service.will_say(completion("Hi there."))
     llm = made_llm()
     blocking = llm.stream_chat([ChatMessage(content="x")])
@@ -125,7 +124,7 @@ async def test_3_streams_are_real_generators_and_end_with_an_event(made_llm, ser
     assert all(event.response.raw["usage"] == USAGE for event in ends)
 
 
-async def test_3_completion_streams_are_real_generators(made_llm, service) -> None:
+async def test_completion_streams_are_real_generators(made_llm, service) -> None:
     service.will_say(completion("Hi there."))
     llm = made_llm()
     blocking, asynchronous = llm.stream_complete("x"), await llm.astream_complete("x")
@@ -135,14 +134,8 @@ async def test_3_completion_streams_are_real_generators(made_llm, service) -> No
     assert (await collected(asynchronous))[-1].text == "Hi there."
 
 
-def test_4_every_asyncio_run_works(emulated_llm) -> None:
-    for _ in range(3):
-        answer = asyncio.run(emulated_llm.achat([ChatMessage(content="Say hello.")]))
-        assert answer.message.content
-
-
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # of the loops that LlamaIndex leaves open
-def test_4_blocking_calls_of_asynchronous_methods_work_again_and_again(emulated_llm) -> None:
+def test_blocking_calls_of_asynchronous_methods_work_again_and_again(emulated_llm) -> None:
     evaluator = FaithfulnessEvaluator(llm=emulated_llm)
     for _ in range(3):
         result = evaluator.evaluate(response="Ada is 36.", contexts=["Ada is 36 years old."])
@@ -151,7 +144,7 @@ def test_4_blocking_calls_of_asynchronous_methods_work_again_and_again(emulated_
 
 
 @pytest.mark.parametrize("way", ["complete", "acomplete", "stream_complete", "astream_complete"])
-async def test_5_completion_is_there_for_chat_models(made_llm, service, way) -> None:
+async def test_completion_is_there_for_chat_models(made_llm, service, way) -> None:
     service.will_say(completion("Hi."))
     last = (await ask(made_llm(), way, "x"))[-1]
     assert last.text == "Hi."
@@ -161,7 +154,7 @@ async def test_5_completion_is_there_for_chat_models(made_llm, service, way) -> 
 
 
 @pytest.mark.parametrize("structured_output", ["json_schema", "tool", "prompt"])
-async def test_6_structured_prediction_keeps_the_system_prompt(
+async def test_structured_prediction_keeps_the_system_prompt(
     made_llm, service, structured_output
 ) -> None:
     service.will_say(CALL if structured_output == "tool" else completion('{"x": 1}'))
@@ -175,7 +168,7 @@ async def test_6_structured_prediction_keeps_the_system_prompt(
         assert request["messages"][0] == {"role": "system", "content": "Be exact."}
 
 
-async def test_7_streamed_structured_prediction_forces_the_tool(made_llm, service) -> None:
+async def test_streamed_structured_prediction_forces_the_tool(made_llm, service) -> None:
     service.will_say(CALL)
     llm = made_llm(structured_output="tool")
     assert list(llm.stream_structured_predict(Out, PROMPT, what="a number"))[-1] == Out(x=1)
@@ -184,13 +177,13 @@ async def test_7_streamed_structured_prediction_forces_the_tool(made_llm, servic
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_8_no_tool_choice_without_tools(made_llm, service, way) -> None:
+async def test_no_tool_choice_without_tools(made_llm, service, way) -> None:
     service.will_say(completion("Hi."))
     await ask(made_llm(), way, "x", tools=[], tool_choice="required", parallel_tool_calls=False)
     assert not {"tools", "tool_choice", "parallel_tool_calls"} & service.last.keys()
 
 
-async def test_8_structured_llm_without_function_calling_sends_no_tool_choice(
+async def test_structured_llm_without_function_calling_sends_no_tool_choice(
     made_llm, service
 ) -> None:
     service.will_say(refusal(400, "no response_format here"), completion('{"x": 1}'))
@@ -200,7 +193,7 @@ async def test_8_structured_llm_without_function_calling_sends_no_tool_choice(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_9_the_history_is_left_alone(made_llm, service, way) -> None:
+async def test_the_history_is_left_alone(made_llm, service, way) -> None:
     service.will_say(completion("Hi."))
     history = [ChatMessage(role="system", content="s"), ChatMessage(role="system", content="t")]
     before = [message.model_copy(deep=True) for message in history]
@@ -211,7 +204,7 @@ async def test_9_the_history_is_left_alone(made_llm, service, way) -> None:
     assert [message["content"] for message in service.last["messages"]] == ["s\n\nt", "x"]
 
 
-async def test_9_the_arguments_of_a_structured_call_are_left_alone(made_llm, service) -> None:
+async def test_the_arguments_of_a_structured_call_are_left_alone(made_llm, service) -> None:
     service.will_say(completion('{"x": 1}'))
     arguments = {"tool_choice": "required", "temperature": 0.3}
     llm = made_llm()
@@ -221,7 +214,7 @@ async def test_9_the_arguments_of_a_structured_call_are_left_alone(made_llm, ser
     assert "tool_choice" not in service.last
 
 
-def test_10_no_module_with_tools_postpones_annotations() -> None:
+def test_no_module_with_tools_postpones_annotations() -> None:
     """LlamaIndex finds a tool's `ctx: Context` by the annotation's value, not by its name."""
     folder = Path(llamaindex_runcrate.__file__).parent
     for module in folder.glob("*.py"):

@@ -15,11 +15,11 @@ from pydantic import BaseModel, Field
 
 from llamaindex_runcrate import RuncrateLLM
 from runcrate_emulator import Reply
-from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.calls import COMPLETION_WAYS, WAYS, ask, ask_with_tools, collected
+from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.llamaindex.scripts import as_object, with_tool
-from tests.llamaindex.ways import COMPLETION_WAYS, WAYS, ask, ask_with_tools, collected
 
-pytestmark = [pytest.mark.vcr, *LEFTOVERS]
+pytestmark = [pytest.mark.vcr, *IGNORED_WARNINGS]
 
 FACTS = {
     "lighthouse.md": "The Meridian lighthouse was built in 1874 by Ada Colm.",

@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.llamaindex.rag_rows import ROWS, Parts
 from tests.llamaindex.scripts import by_prompt
 from tests.llamaindex.service import completion
 
-pytestmark = LEFTOVERS
+pytestmark = IGNORED_WARNINGS
 
 
 @pytest.fixture

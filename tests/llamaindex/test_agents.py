@@ -25,11 +25,11 @@ from llama_index.core.workflow import (
 )
 from pydantic import BaseModel
 
-from tests.llamaindex.leftovers import LEFTOVERS
+from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.llamaindex.scripts import with_tool
 from tests.llamaindex.service import call_piece, chunk, completion, end
 
-pytestmark = LEFTOVERS
+pytestmark = IGNORED_WARNINGS
 
 
 def multiply(a: float, b: float) -> float:
