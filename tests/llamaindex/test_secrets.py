@@ -25,7 +25,7 @@ from tests.key_in_frames import KEY, leaks
 from tests.llamaindex.conftest import CHAT_MODEL
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 
-pytestmark = IGNORED_WARNINGS
+pytestmark = [*IGNORED_WARNINGS, pytest.mark.usefixtures("short_waits")]
 
 ASK = [ChatMessage(role="user", content="Hello")]
 
@@ -58,7 +58,7 @@ def calls(settings: dict[str, Any], audio: Path) -> dict[str, Callable[[], Any]]
     reader = RuncrateTranscriptionReader(max_retries=0, **settings)
     tool = FunctionTool.from_defaults(lambda: "x", name="f", description="F.")
     prompt = PromptTemplate("x")
-    media = RuncrateMediaToolSpec(audio.parent, max_retries=0, **settings)
+    media = RuncrateMediaToolSpec(audio.parent, **settings)
     base_url = settings["api_base"].removesuffix("/v1")
     cloud = Runcrate(KEY, base_url=base_url, inference_url=settings["api_base"], max_retries=0)
     spec = RuncrateInfrastructureToolSpec(cloud)
