@@ -63,8 +63,7 @@ class _StreamState:
     @property
     def response(self) -> ResponseInfo:
         """Head of the answer: status, request id, rate limit, headers."""
-        opened = self._stream.opened
-        return ResponseInfo(opened.status, opened.headers)
+        return ResponseInfo(self._stream.status, self._stream.headers)
 
     @property
     def completion(self) -> ChatCompletion:
@@ -73,8 +72,8 @@ class _StreamState:
         Raises:
             ResponseFormatError: A field of it is of a wrong type; it is named, not shown.
         """
-        opened, folded = self._stream.opened, self._stream.reader.completion()
-        head = Response(opened.status, opened.headers)
+        stream, folded = self._stream, self._stream.reader.completion()
+        head = Response(stream.status, stream.headers)
         whole = validated(ChatCompletion, folded, head, self._request)
         return whole.with_response(self.response)
 
@@ -83,7 +82,7 @@ class _StreamState:
         fault = stream.reader.fault
         return stream_end_event(
             self._request,
-            stream.opened,
+            stream,
             stream.reader.completion(partial=True),
             failure=None if fault is None else fault.kind,
             elapsed_s=self._driver.context.policy.clock() - self._started_at,
@@ -98,7 +97,7 @@ class _StreamState:
         return error_of_fault(
             fault,
             self._request,
-            stream.opened,
+            stream,
             partial=stream.reader.completion(partial=True),
             chunks=stream.reader.chunks_received,
             idle_s=stream.reader.idle_s,
@@ -125,7 +124,7 @@ class ChatStream(_StreamState):
 
     def __enter__(self) -> Self:
         self._started = self._driver.run(self._plan())
-        body = self._started.opened.body
+        body = self._started.body
         self._forgotten = weakref.finalize(self, _close_forgotten, body)
         self._forgotten.atexit = False
         return self
@@ -140,9 +139,10 @@ class ChatStream(_StreamState):
 
     def __iter__(self) -> Generator[ChatCompletionChunk, None, None]:
         stream = self._stream
-        reader, body, clock = stream.reader, stream.opened.body, self._driver.context.policy.clock
+        reader, body, clock = stream.reader, stream.body, self._driver.context.policy.clock
         pieces = body.pieces
-        first, stream.first = stream.first, []
+        first = [*stream.first]
+        stream.first.clear()
         yield from first
         try:
             while not reader.done and reader.fault is None:
@@ -165,7 +165,7 @@ class ChatStream(_StreamState):
         if self._started is not None and not self._closed:
             self._closed = True
             self._forgotten.detach()
-            self._started.opened.body.close()
+            self._started.body.close()
             self._driver.run(emit(self._driver.context.on_request, self._end_event))
 
 
@@ -183,7 +183,7 @@ class AsyncChatStream(_StreamState):
 
     async def __aenter__(self) -> Self:
         self._started = await self._driver.run(self._plan())
-        body = self._started.opened.body
+        body = self._started.body
         self._forgotten = weakref.finalize(
             self, _aclose_forgotten, body, asyncio.get_running_loop()
         )
@@ -200,9 +200,10 @@ class AsyncChatStream(_StreamState):
 
     async def __aiter__(self) -> AsyncGenerator[ChatCompletionChunk, None]:
         stream = self._stream
-        reader, body, clock = stream.reader, stream.opened.body, self._driver.context.policy.clock
+        reader, body, clock = stream.reader, stream.body, self._driver.context.policy.clock
         pieces = body.pieces
-        first, stream.first = stream.first, []
+        first = [*stream.first]
+        stream.first.clear()
         for chunk in first:
             yield chunk
         try:
@@ -227,7 +228,7 @@ class AsyncChatStream(_StreamState):
         if self._started is not None and not self._closed:
             self._closed = True
             self._forgotten.detach()
-            await self._started.opened.body.close()
+            await self._started.body.close()
             await self._driver.run(emit(self._driver.context.on_request, self._end_event))
 
 

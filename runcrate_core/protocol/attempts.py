@@ -45,9 +45,9 @@ if TYPE_CHECKING:
     from runcrate_core.protocol.request import Request
 
 T = TypeVar("T")
-Exchange = Callable[
-    ["Request"], Generator[Step, Any, Response | TransportFailure | StreamedResponse]
-]
+Opened = TypeVar("Opened", bound=StreamedResponse)
+# Makes one attempt. A whole response or a failure is judged, an opened body is a success.
+Exchange = Callable[["Request"], Generator[Step, Any, Response | TransportFailure | Opened]]
 
 logger = logging.getLogger("runcrate_core")
 _NOT_FOUND = 404
@@ -73,10 +73,8 @@ class CallContext:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-def send_once(
-    request: Request,
-) -> Generator[Step, Any, Response | TransportFailure | StreamedResponse]:
-    """Exchange a request for an answer that is read whole."""
+def send_once(request: Request) -> Generator[Step, Any, Response | TransportFailure]:
+    """Exchange a request for a response that is read completely."""
     reply: Response | TransportFailure = yield Send(request)
     return reply
 
@@ -87,19 +85,31 @@ def attempt_call(call: Call[T], context: CallContext) -> Generator[Step, Any, T]
     Raises:
         RuncrateError: The last failure, when nothing more is to be tried.
     """
-    answer = yield from attempts(call.request, context, send_once)
-    if not isinstance(answer, Response):  # pragma: no cover - `send_once` opens nothing
-        raise TypeError(answer)
+    response: Response = yield from attempts(call.request, context, send_once)
     try:
-        return call.parse(answer)
+        return call.parse(response)
     except ResponseFormatError as error:
         # The frames of parsers hold the body, which may repeat the key.
         raise error.with_traceback(None) from error.__cause__
 
 
+def open_body(
+    request: Request, context: CallContext, exchange: Exchange[Opened]
+) -> Generator[Step, Any, Opened]:
+    """Open a response with its retries and return what `exchange` opened, its body unread.
+
+    Raises:
+        RuncrateError: The last failure, when nothing more is to be tried.
+    """
+    reply = yield from attempts(request, context, exchange)
+    if isinstance(reply, Response):  # pragma: no cover - of a success, the transport opens the body
+        raise TypeError(reply)
+    return reply
+
+
 def attempts(
-    request: Request, context: CallContext, exchange: Exchange
-) -> Generator[Step, Any, Response | StreamedResponse]:
+    request: Request, context: CallContext, exchange: Exchange[Opened]
+) -> Generator[Step, Any, Response | Opened]:
     """Send a request until it succeeds or may not be sent again.
 
     Args:
@@ -108,7 +118,7 @@ def attempts(
         exchange: How one attempt is made.
 
     Returns:
-        The successful answer.
+        The successful response, or what `exchange` opened.
 
     Raises:
         RuncrateError: The last failure.
@@ -120,7 +130,10 @@ def attempts(
     while True:
         number += 1
         reply = yield from _one_attempt(request, number, context, exchange)
-        if isinstance(reply, StreamedResponse) or (isinstance(reply, Response) and reply.ok):
+        if isinstance(reply, StreamedResponse):
+            context.budget.refund(number)
+            return reply
+        if isinstance(reply, Response) and reply.ok:
             context.budget.refund(number)
             return reply
         if may_have_been_received and _finds_nothing(request, reply):
@@ -146,8 +159,8 @@ def attempts(
 
 
 def _one_attempt(
-    request: Request, number: int, context: CallContext, exchange: Exchange
-) -> Generator[Step, Any, Response | TransportFailure | StreamedResponse]:
+    request: Request, number: int, context: CallContext, exchange: Exchange[Opened]
+) -> Generator[Step, Any, Response | TransportFailure | Opened]:
     policy = context.policy
     # The rate limit is of the key, which other hosts never see.
     limiter = context.limiter if request.surface is not Surface.EXTERNAL else None
@@ -155,18 +168,16 @@ def _one_attempt(
         while (pause := limiter.acquire(policy.clock(), policy.random())) > 0:
             yield Sleep(pause)
     sent_at = policy.clock()
-    reply: Response | TransportFailure | StreamedResponse | None = None
+    reply: Response | TransportFailure | Opened | None = None
     try:
         reply = yield from exchange(request)
     finally:
         if limiter is not None:
-            answered = isinstance(reply, Response | StreamedResponse)
-            state = (
-                RateLimit.read(reply.headers)
-                if isinstance(reply, Response | StreamedResponse)
-                else None
-            )
+            answered = reply is not None and not isinstance(reply, TransportFailure)
+            state = RateLimit.read(reply.headers) if answered else None  # type: ignore[union-attr] # answered
             limiter.settle(state, answered=answered, now=policy.clock())
+    if context.on_request is None:
+        return reply
     elapsed_s = policy.clock() - sent_at
 
     def event(content: bool) -> RequestEvent:  # noqa: FBT001 - called by `emit` alone

@@ -12,7 +12,7 @@ from runcrate_core.errors import (
     APIStatusError,
     APITimeoutError,
 )
-from runcrate_core.protocol.attempts import attempts
+from runcrate_core.protocol.attempts import open_body
 from runcrate_core.protocol.media_types import contradicts, media_type, suffix_of
 from runcrate_core.protocol.ranges import Fit
 from runcrate_core.protocol.redaction import origin_of
@@ -159,7 +159,7 @@ def _open(transfer: Transfer, context: CallContext) -> Flow[StreamedResponse | N
     request = replace(transfer.request, headers=transfer.request.headers + headers)
     for _ in range(MAX_REDIRECTS + 1):
         try:
-            reply = yield from attempts(request, context, _open_once)
+            reply = yield from open_body(request, context, _open_once)
         except APIStatusError as error:
             if error.status_code == _RANGE_NOT_SATISFIABLE and transfer.received:
                 transfer.misfit()
@@ -167,8 +167,6 @@ def _open(transfer: Transfer, context: CallContext) -> Flow[StreamedResponse | N
             if request.surface is Surface.EXTERNAL:
                 raise _refused(request, error) from None
             raise
-        if not isinstance(reply, StreamedResponse):  # pragma: no cover - `_open_once` reads nothing
-            raise TypeError(reply)
         if reply.status not in _REDIRECTS:
             return reply
         location = reply.headers.get("location", "")

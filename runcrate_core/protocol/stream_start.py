@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from runcrate_core.errors import (
@@ -12,7 +13,7 @@ from runcrate_core.errors import (
     StreamStalledError,
     StreamTruncatedError,
 )
-from runcrate_core.protocol.attempts import attempts
+from runcrate_core.protocol.attempts import open_body
 from runcrate_core.protocol.chat_stream import ChatStreamReader, StreamFault
 from runcrate_core.protocol.chat_types import error_of
 from runcrate_core.protocol.error_mapping import parse_error_body, status_of_error
@@ -37,17 +38,15 @@ if TYPE_CHECKING:
 BEGINNING_BYTES: Final = 64 * 1024
 
 
-@dataclass(slots=True)
-class OpenedStream:
-    """A stream whose first content has come.
+@dataclass(frozen=True, slots=True)
+class OpenedStream(StreamedResponse):
+    """A stream whose first content has come; its body is the unread rest.
 
     Attributes:
-        opened: The unread rest.
         reader: Has read as far as the first content.
         first: The chunks read so far.
     """
 
-    opened: StreamedResponse
     reader: ChatStreamReader
     first: list[ChatCompletionChunk]
 
@@ -71,32 +70,29 @@ def open_stream(
     Raises:
         RuncrateError: It could not be opened.
     """
-    clock = context.policy.clock
-    started: list[OpenedStream] = []
+    exchange = partial(_open_once, idle_s=idle_s, clock=context.policy.clock)
+    return (yield from open_body(request, context, exchange))
 
-    def exchange(
-        request: Request,
-    ) -> Generator[Step, Any, Response | TransportFailure | StreamedResponse]:
-        reply: StreamedResponse | Response | TransportFailure = yield OpenStream(request)
-        if not isinstance(reply, StreamedResponse):
-            return reply
-        reader = ChatStreamReader(idle_s=idle_s, now=clock())
-        first: list[ChatCompletionChunk] = []
-        try:
-            failure = yield from _read_to_first_chunk(request, reply, reader, first, clock)
-        except GeneratorExit:
-            raise  # nothing can be asked for any more
-        except BaseException:
-            yield CloseStream(reply)
-            raise
-        if failure is not None and not first:
-            yield CloseStream(reply)
-            return failure
-        started.append(OpenedStream(reply, reader, first))
+
+def _open_once(
+    request: Request, *, idle_s: float, clock: Callable[[], float]
+) -> Generator[Step, Any, Response | TransportFailure | OpenedStream]:
+    reply: StreamedResponse | Response | TransportFailure = yield OpenStream(request)
+    if not isinstance(reply, StreamedResponse):
         return reply
-
-    yield from attempts(request, context, exchange)
-    return started[-1]
+    reader = ChatStreamReader(idle_s=idle_s, now=clock())
+    first: list[ChatCompletionChunk] = []
+    try:
+        failure = yield from _read_to_first_chunk(request, reply, reader, first, clock)
+    except GeneratorExit:
+        raise  # nothing can be asked for any more
+    except BaseException:
+        yield CloseStream(reply)
+        raise
+    if failure is not None and not first:
+        yield CloseStream(reply)
+        return failure
+    return OpenedStream(reply.status, reply.headers, reply.body, reader, first)
 
 
 def _read_to_first_chunk(
