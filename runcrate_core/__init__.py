@@ -76,6 +76,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
             "StreamStalledError",
             "StreamTruncatedError",
             "UnprocessableEntityError",
+            "WaitTimeoutError",
         ),
         "hooks": ("RequestEvent",),
         "io.chat_stream": ("AsyncChatStream", "ChatStream"),

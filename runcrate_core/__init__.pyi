@@ -211,6 +211,9 @@ from runcrate_core.errors import (
 from runcrate_core.errors import (
     UnprocessableEntityError as UnprocessableEntityError,
 )
+from runcrate_core.errors import (
+    WaitTimeoutError as WaitTimeoutError,
+)
 from runcrate_core.hooks import (
     RequestEvent as RequestEvent,
 )

@@ -5,7 +5,8 @@ RuncrateError
 ├── ConfigurationError            the client itself is set up wrongly; nothing was sent
 ├── SpendRefusedError             a spending limit forbids it; nothing was sent
 ├── APIConnectionError            no answer (also a builtin ConnectionError)
-│   └── APITimeoutError           no answer in time (also a builtin TimeoutError)
+│   └── APITimeoutError           no response in time (also a builtin TimeoutError)
+│       └── WaitTimeoutError      a wait ended before the resource was ready or done
 ├── AmbiguousLaunchError          something paid may or may not have been started
 ├── ResponseFormatError           an answer that is not what the API promises
 ├── SSHError                      a command or a file on an instance
@@ -116,7 +117,15 @@ class APIConnectionError(RuncrateError, builtins.ConnectionError):
 
 
 class APITimeoutError(APIConnectionError, builtins.TimeoutError):
-    """No answer was received in time."""
+    """No response was received in time."""
+
+
+class WaitTimeoutError(APITimeoutError):
+    """A wait for an instance, a job, a video or a top-up reached its `timeout`.
+
+    The API responded each time, and what was waited for continues; waiting again is safe.
+    `.details` holds the last state that was seen.
+    """
 
 
 class AmbiguousLaunchError(RuncrateError):

@@ -35,7 +35,7 @@ from runcrate_core.agent_tools.results import (
 )
 from runcrate_core.agent_tools.tool import agent_tool
 from runcrate_core.api import instances
-from runcrate_core.errors import APITimeoutError
+from runcrate_core.errors import WaitTimeoutError
 from runcrate_core.spending.cleanup import record_if_ended
 from runcrate_core.spending.money import known_price
 from runcrate_core.spending.plans import plain, quoted
@@ -221,9 +221,7 @@ def wait_for_instance(context: ToolContext, args: WaitForInstance) -> ResultFlow
             poll_interval=context.poll_interval,
             on_status=context.progress_callback(wait_for_instance.name),
         )
-    except APITimeoutError as error:
-        if error.attempts:  # a request had no response; it is not that the wait is over
-            raise
+    except WaitTimeoutError:
         instance = yield from instances.get(args.instance_id)
         return {
             **instance_view(instance, context),

@@ -44,7 +44,7 @@ from runcrate_core.agent_tools.results import (
 )
 from runcrate_core.agent_tools.tool import agent_tool
 from runcrate_core.api import job_artifacts, job_logs, jobs
-from runcrate_core.errors import APITimeoutError, NotFoundError, ResponseFormatError
+from runcrate_core.errors import NotFoundError, ResponseFormatError, WaitTimeoutError
 from runcrate_core.protocol.file_names import safe_file_name
 from runcrate_core.protocol.steps import RunInThread
 from runcrate_core.spending.cleanup import record_if_ended
@@ -244,9 +244,7 @@ def wait_for_job(context: ToolContext, args: WaitForJob) -> ResultFlow:
             poll_interval=context.poll_interval,
             on_status=context.progress_callback(wait_for_job.name),
         )
-    except APITimeoutError as error:
-        if error.attempts:  # a request had no response; it is not that the wait is over
-            raise
+    except WaitTimeoutError:
         job = yield from jobs.get(args.job_id)
         return {
             **job_view(job, context),

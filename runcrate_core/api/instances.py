@@ -330,7 +330,7 @@ def wait_until_running(
 
     Raises:
         RuncrateError: It ended instead; it does not run and costs nothing.
-        APITimeoutError: It does not run yet; it may still start and then costs money.
+        WaitTimeoutError: It does not run yet; it may still start and then costs money.
 
     Example:
         ```python

@@ -13,7 +13,7 @@ from pydantic import Field
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_item
 from runcrate_core.api.job_types import JOB_TERMINAL_STATUSES
-from runcrate_core.errors import APITimeoutError, NotFoundError
+from runcrate_core.errors import NotFoundError, WaitTimeoutError
 from runcrate_core.protocol.paging import PageData
 from runcrate_core.protocol.polling import CREATION_LAG_S
 from runcrate_core.protocol.request import ReadTimeout, RetrySafety, infrastructure_request
@@ -108,7 +108,7 @@ def follow_logs(
 
     Raises:
         ValueError: `job_id` is not an identifier; nothing was sent.
-        APITimeoutError: The job has not ended; `.details` holds its last state and the cursor.
+        WaitTimeoutError: The job has not ended; `.details` holds its last state and the cursor.
         NotFoundError: There is no such job in the environment.
 
     Example:
@@ -166,9 +166,9 @@ def _pieces(here: _Following) -> Flow[PageData[JobLogChunk]]:
     return PageData(page.chunks, None if ends else partial(_pieces, further))
 
 
-def _took_too_long(here: _Following) -> APITimeoutError:
+def _took_too_long(here: _Following) -> WaitTimeoutError:
     state = "" if here.status is None else f" (last state: `{here.status}`)"
-    return APITimeoutError(
+    return WaitTimeoutError(
         f"The job `{here.job_id}` has not ended after {here.timeout:g} s{state}. It goes on: "
         f"follow it again with `after={here.after}`, or cancel it.",
         details={"last": here.status, "after": here.after},

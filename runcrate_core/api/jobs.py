@@ -253,7 +253,7 @@ def wait(
         The job as it ended: look at `.status`, `.exit_code` and `.error`.
 
     Raises:
-        APITimeoutError: It has not ended; it goes on and costs money while it runs.
+        WaitTimeoutError: It has not ended; it goes on and costs money while it runs.
         NotFoundError: There is no such job in the environment.
 
     Example:

@@ -153,7 +153,7 @@ def wait_for_top_up(
         The top-up; look at `.status`.
 
     Raises:
-        APITimeoutError: It has not ended; it may yet charge the card.
+        WaitTimeoutError: It has not ended; it may yet charge the card.
 
     Example:
         ```python

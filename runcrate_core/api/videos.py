@@ -173,7 +173,7 @@ def wait(
 
     Raises:
         RuncrateError: The job failed; the message has the API's reason.
-        APITimeoutError: It is not done yet; it goes on and can be waited for again.
+        WaitTimeoutError: It is not done yet; it goes on and can be waited for again.
         NotFoundError: There is no such job.
     """
     progress: Progress[Video] = Progress(key=lambda job: job.status, on_change=on_status)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from pydantic import Field, model_validator
 
 from runcrate_core.api import videos
-from runcrate_core.errors import APITimeoutError
+from runcrate_core.errors import WaitTimeoutError
 from runcrate_core.media_tools.cost import cost_facts
 from runcrate_core.media_tools.result import MediaFile, MediaResult
 from runcrate_core.media_tools.tool import MAX_PROMPT_LENGTH, MediaArguments, MediaTool
@@ -105,8 +105,7 @@ def generate_video(
         )
         return (yield from _completed(settings, job.id, model, args.duration, progress))
     except BaseException as error:
-        # With attempts, a request had no response; the wait has not run out.
-        if isinstance(error, APITimeoutError) and not error.attempts:
+        if isinstance(error, WaitTimeoutError):
             status = (error.details or {}).get("last", job.status)
             return _pending(job, status, model, f"It is not done after {settings.timeout:.0f} s")
         error.add_note(f"The video_id is {job.id!r}.")

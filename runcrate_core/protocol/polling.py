@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from runcrate_core.errors import APITimeoutError, NotFoundError
+from runcrate_core.errors import NotFoundError, WaitTimeoutError
 from runcrate_core.protocol.steps import InvokeCallback, Now, Sleep
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ def poll(
         next_step: What to do after a timeout.
 
     Raises:
-        APITimeoutError: It was not done in time; `.details` holds the last state.
+        WaitTimeoutError: It was not done in time; `.details` holds the last state.
         NotFoundError: There is no such thing, or no longer.
         ValueError: `interval` or `timeout` is not a number of seconds.
     """
@@ -88,7 +88,7 @@ def poll(
         elapsed = (yield from Now()) - started
         if timeout is not None and elapsed >= timeout:
             last = f" (last state: `{seen[-1][0]}`)" if seen else ""
-            raise APITimeoutError(
+            raise WaitTimeoutError(
                 f"{what} after {elapsed:.0f} s{last}. {next_step}",
                 details=None if state is None else {"last": progress.key(state)},
             )

@@ -117,7 +117,7 @@ def test_a_top_up_that_waits_for_a_person_is_given_up(cloud: Any, both: Any) -> 
     cloud.world.card_behaviour = "requires_action"
     pending = both("billing.top_up", amount_usd=50)
     assert pending.confirm_url is not None
-    with pytest.raises(rc.APITimeoutError, match="has not ended") as caught:
+    with pytest.raises(rc.WaitTimeoutError, match="has not ended") as caught:
         both("billing.wait_for_top_up", pending, timeout=0.1, poll_interval=0.05)
     assert caught.value.details == {"last": "requires_action"}
 

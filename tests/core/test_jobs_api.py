@@ -286,7 +286,7 @@ def test_58_a_state_that_never_ends_is_given_up_with_the_last_one(scripted: Any)
     with pytest.raises(TimeoutError, match="last state: `dreaming`") as caught:
         both("jobs.wait", "job-1", timeout=0.1, poll_interval=0.01, max_poll_interval=0.02)
     assert server.sent < 10
-    assert isinstance(caught.value, rc.APITimeoutError)
+    assert isinstance(caught.value, rc.WaitTimeoutError)
     assert caught.value.details == {"last": "dreaming"}
 
 
@@ -327,7 +327,7 @@ def test_58_following_goes_on_where_it_broke(scripted: Any) -> None:
 @pytest.mark.usefixtures("_hurried")
 def test_58_following_has_a_deadline(scripted: Any) -> None:
     _, both = scripted(output("a", cursor=1), output(cursor=1))
-    with pytest.raises(rc.APITimeoutError, match="after=1") as caught:
+    with pytest.raises(rc.WaitTimeoutError, match="after=1") as caught:
         both.values("jobs.follow_logs", "job-1", timeout=0.1)
     assert caught.value.details == {"last": "running", "after": 1}
 

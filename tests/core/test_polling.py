@@ -69,7 +69,7 @@ def test_58_an_unknown_status_is_not_an_end() -> None:
 
 def test_58_a_deadline_ends_the_waiting_with_the_last_state() -> None:
     outcome, _, now = watch(["queued"] * 20, timeout=12.0)
-    assert isinstance(outcome, rc.APITimeoutError)
+    assert isinstance(outcome, rc.WaitTimeoutError)
     assert now == 12.0
     assert "last state: `queued`" in str(outcome)
     assert outcome.details == {"last": "queued"}

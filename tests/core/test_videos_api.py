@@ -230,7 +230,7 @@ def test_58_an_unknown_status_is_no_end_and_failures_are_repeated(scripted: Any)
 
 def test_58_waiting_has_an_end(scripted: Any) -> None:
     _, both = scripted(job("processing"))
-    with pytest.raises(rc.APITimeoutError, match=r"`v1` is not completed.*`processing`"):
+    with pytest.raises(rc.WaitTimeoutError, match=r"`v1` is not completed.*`processing`"):
         both("videos.wait", "v1", timeout=0.05, poll_interval=0.02)
 
 
