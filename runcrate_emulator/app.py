@@ -26,16 +26,13 @@ from runcrate_emulator.infrastructure import (
     billing,
     environments,
     instances,
-    job_groups,
     job_outputs,
     jobs,
     schedules,
-    secrets,
     ssh_keys,
     storage,
     templates,
     uploads,
-    workspaces,
 )
 from runcrate_emulator.world import World
 
@@ -53,15 +50,12 @@ _INFRASTRUCTURE = (
     *storage.routes,
     *environments.routes,
     *ssh_keys.routes,
-    *secrets.routes,
     *templates.routes,
     *billing.routes,
     *uploads.routes,  # before jobs: `/jobs/uploads` is not a job's id
     *jobs.routes,
     *job_outputs.routes,
-    *job_groups.routes,
     *schedules.routes,
-    *workspaces.routes,
 )
 
 

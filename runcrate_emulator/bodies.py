@@ -7,12 +7,22 @@ and 422 for a value out of its range, both with code `validation_error`.
 
 import json
 import math
+import re
 from collections.abc import Collection, Mapping
-from typing import Any, NoReturn, TypeVar
+from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, get_args
 
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    StringConstraints,
+    ValidationError,
+    model_validator,
+)
+from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
-from runcrate_emulator.errors import ApiError
+from runcrate_emulator.errors import ApiError, invalid
 
 T = TypeVar("T")
 
@@ -20,6 +30,84 @@ MALFORMED = 400
 OUT_OF_RANGE = 422
 _SURROGATE_ESCAPE = b"\\ud"
 _MAX_TEXT = 65_536  # characters; nothing in the API is documented to be longer than 64 KB
+MAX_NAME = 64  # characters; the longest that was seen
+_PROBLEMS = {"missing": "is required", "extra_forbidden": "is not a field of this request"}
+
+
+class Body(BaseModel):
+    """Table of the fields of a request body: types, limits, defaults. Null counts as absent.
+
+    Validators raise ValueError with what a value must be, or call `refuse` to name another field.
+    """
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
+    shape_status: ClassVar[int] = MALFORMED
+    """Status of a missing, unknown or wrongly typed field."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _without_nulls(cls, values: Any) -> Any:
+        if not isinstance(values, dict):
+            return values
+        known = cls.model_fields
+        return {k: v for k, v in values.items() if v is not None or k not in known}
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be empty")
+    return text
+
+
+Text = Annotated[str, StringConstraints(max_length=_MAX_TEXT), AfterValidator(_not_blank)]
+Name = Annotated[str, StringConstraints(max_length=MAX_NAME), AfterValidator(_not_blank)]
+B = TypeVar("B", bound=Body)
+
+
+def parse_body(model: type[B], values: Mapping[str, Any]) -> B:
+    """Check a body against its table.
+
+    Raises:
+        ApiError: 400 or 422 `validation_error` with the first bad field in its details.
+    """
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+    raise _refusal(model, first)
+
+
+def _refusal(model: type[Body], first: ErrorDetails) -> ApiError:
+    kind = first["type"]
+    problem = _PROBLEMS.get(kind) or re.sub(r"^\w+ should ", "must ", first["msg"])
+    if kind == "value_error":
+        problem = str(first["ctx"]["error"])
+    is_shape = kind in _PROBLEMS or kind.endswith("_type")
+    status = model.shape_status if is_shape else OUT_OF_RANGE
+    return invalid(_path(model, first["loc"]), f"{problem}; nothing was done.", status)
+
+
+def _path(model: type[Body] | None, location: tuple[int | str, ...]) -> str:
+    """The field that an error is about, as `code.git.url`; not an item of a list or a map."""
+    path: list[str] = []
+    for part in location:
+        if model is None:
+            break
+        path.append(str(part))
+        field = model.model_fields.get(path[-1])
+        types = () if field is None else (field.annotation, *get_args(field.annotation))
+        bodies = (kind for kind in types if isinstance(kind, type) and issubclass(kind, Body))
+        model = next(bodies, None)
+    return ".".join(path)
+
+
+async def read_body(request: Request, model: type[B]) -> B:
+    """Read a JSON body and check it against its table.
+
+    Raises:
+        ApiError: 400 or 422 `validation_error`.
+    """
+    return parse_body(model, await read_object(request))
 
 
 async def read_object(request: Request) -> dict[str, Any]:
@@ -59,12 +147,7 @@ def refuse(field: str, problem: str, status: int = MALFORMED) -> NoReturn:
     Raises:
         ApiError: Always; `validation_error` with the field in its details.
     """
-    raise ApiError(
-        status,
-        "validation_error",
-        f"`{field}` {problem}; nothing was done.",
-        details={"field": field},
-    )
+    raise invalid(field, f"{problem}; nothing was done.", status)
 
 
 class Fields:

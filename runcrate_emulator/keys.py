@@ -8,6 +8,9 @@ API_KEY = "rc_live_emulator"
 TEST_KEY = "rc_live_test"
 """The key that tests use; it has no billing permission."""
 
+PROJECT_ID = "workspace-emulator"
+OWNER = "owner@emulator.invalid"
+
 _SHOWN_CHARACTERS = 4
 
 

@@ -4,6 +4,8 @@ What is set on the service's dashboard (budgets, secrets, cards, keys, stock) is
 attributes and the `set_` methods.
 """
 
+from __future__ import annotations
+
 import random
 import uuid
 from collections import deque
@@ -15,7 +17,6 @@ from runcrate_emulator.errors import ApiError
 from runcrate_emulator.files import FileStore, Signer
 from runcrate_emulator.infrastructure.catalogue import FIRST_SOLD_OUT, InstanceType
 from runcrate_emulator.infrastructure.idempotency import AnswerMemory
-from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.machines import Machine
 from runcrate_emulator.infrastructure.records import (
     AutoRecharge,
@@ -36,10 +37,10 @@ from runcrate_emulator.ledger import Ledger
 
 if TYPE_CHECKING:
     from runcrate_emulator.infrastructure.job_program import JobProgram
+    from runcrate_emulator.infrastructure.job_record import Job
     from runcrate_emulator.infrastructure.webhooks import Announcement, WebhookDelivery
 
-PROJECT_ID = "workspace-emulator"
-OWNER = "owner@emulator.invalid"
+
 _DEFAULT_ENVIRONMENT = "main"  # seed 003
 _ADDRESSES = 254
 

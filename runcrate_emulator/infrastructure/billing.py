@@ -5,16 +5,18 @@ Balance and transactions are camelCase on the wire, the rest is snake_case.
 
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import Fields, read_object, refuse
+from runcrate_emulator.bodies import Body, Text, read_body, refuse
 from runcrate_emulator.infrastructure import credit, topups
 from runcrate_emulator.infrastructure.records import AutoRecharge, TopUp
 from runcrate_emulator.infrastructure.wire import (
+    fields,
     iso,
     many,
     one,
@@ -24,21 +26,31 @@ from runcrate_emulator.infrastructure.wire import (
     usd,
     world_of,
 )
-from runcrate_emulator.keys import bearer_token
-from runcrate_emulator.workspace import PROJECT_ID
+from runcrate_emulator.keys import PROJECT_ID, bearer_token
 
-_TOPUP_USD = (20, 10_000)  # official SDK 0.5.0
-_AUTO_RECHARGE_USD = (0, 10_000)  # the emulator's own
 _MAX_TRANSACTIONS = 100
 _DEFAULT_TRANSACTIONS = 50
 _LAST_OFFSET = 10**9  # only bounds the parameter
-_MAX_KEY = 255
 _TRANSACTION_TYPES = ("credit", "usage", "refund", "adjustment")
 _DECLINE_MESSAGES = {
     "card_declined": "The card was declined.",
     "payment_blocked": "The payment was blocked.",
     "authentication_required": "The card's owner did not confirm the payment.",
 }
+
+
+class _TopUpBody(Body):
+    amount_usd: float = Field(ge=20, le=10_000)  # official SDK 0.5.0
+    idempotency_key: Annotated[Text, Field(max_length=255)]
+
+
+_Limit = Annotated[float, Field(ge=0, le=10_000)]  # the emulator's own
+
+
+class _AutoRechargeBody(Body):
+    enabled: bool
+    threshold_usd: _Limit
+    target_usd: _Limit
 
 
 async def get_balance(request: Request) -> Response:
@@ -125,16 +137,14 @@ def _day_or_time(request: Request, name: str, default: datetime, *, is_end: bool
 async def top_up(request: Request) -> Response:
     """POST /billing/topups: never charges twice for one idempotency key."""
     world = world_of(request)
-    fields = Fields(await read_object(request))
-    amount = fields.required("amount_usd", fields.number("amount_usd", *_TOPUP_USD))
-    key = fields.required("idempotency_key", fields.text("idempotency_key", longest=_MAX_KEY))
-    fields.finish()
+    body = await read_body(request, _TopUpBody)
+    key = body.idempotency_key
     header = request.headers.get("idempotency-key")
     if header is not None and header != key:
-        fields.bad_value("idempotency_key", "differs from the `Idempotency-Key` header")
-    cents = Decimal(str(amount))
+        refuse("idempotency_key", "differs from the `Idempotency-Key` header", 422)
+    cents = Decimal(str(body.amount_usd))
     if cents != cents.quantize(Decimal("0.01")):
-        fields.bad_value("amount_usd", "must be whole cents")
+        refuse("amount_usd", "must be whole cents", 422)
 
     async def charge() -> str:
         await world.take_launch_time()
@@ -148,13 +158,7 @@ async def top_up(request: Request) -> Response:
 
 
 def _topup_view(request: Request, topup: TopUp) -> dict[str, Any]:
-    view: dict[str, Any] = {
-        "id": topup.id,
-        "status": topup.status,
-        "amount_usd": usd(topup.amount_usd),
-        "idempotency_key": topup.idempotency_key,
-        "created_at": iso(topup.created_at),
-    }
+    view = fields(topup, "id status amount_usd idempotency_key created_at")
     if topup.status == "succeeded":
         view |= {"invoice_number": topup.invoice_number, "balance_usd": usd(topup.balance_usd)}
     elif topup.status == "requires_action":
@@ -174,28 +178,17 @@ async def get_auto_recharge(request: Request) -> Response:
 async def set_auto_recharge(request: Request) -> Response:
     """PUT /billing/auto-recharge: all three fields are required, also to switch it off."""
     world = world_of(request)
-    fields = Fields(await read_object(request))
-    enabled = fields.required("enabled", fields.boolean("enabled"))
-    threshold = fields.required(
-        "threshold_usd", fields.number("threshold_usd", *_AUTO_RECHARGE_USD)
-    )
-    target = fields.required("target_usd", fields.number("target_usd", *_AUTO_RECHARGE_USD))
-    fields.finish()
+    body = await read_body(request, _AutoRechargeBody)
+    threshold, target = Decimal(str(body.threshold_usd)), Decimal(str(body.target_usd))
     if target <= threshold:
-        fields.bad_value("target_usd", "must be more than `threshold_usd`")
-    world.auto_recharge = AutoRecharge(enabled, Decimal(str(threshold)), Decimal(str(target)))
+        refuse("target_usd", "must be more than `threshold_usd`", 422)
+    world.auto_recharge = AutoRecharge(body.enabled, threshold, target)
     world.settle()
     return one(_auto_recharge_view(world.auto_recharge))
 
 
 def _auto_recharge_view(recharge: AutoRecharge) -> dict[str, Any]:
-    return {
-        "enabled": recharge.enabled,
-        "threshold_usd": usd(recharge.threshold_usd),
-        "target_usd": usd(recharge.target_usd),
-        "last_failure_reason": recharge.last_failure_reason,
-        "last_failure_at": iso(recharge.last_failure_at),
-    }
+    return fields(recharge, "enabled threshold_usd target_usd last_failure_reason last_failure_at")
 
 
 async def list_payment_methods(request: Request) -> Response:
@@ -204,10 +197,7 @@ async def list_payment_methods(request: Request) -> Response:
     return many(
         {
             "type": "card",
-            "brand": card.brand,
-            "last4": card.last4,
-            "exp_month": card.exp_month,
-            "exp_year": card.exp_year,
+            **fields(card, "brand last4 exp_month exp_year"),
             "default": card.is_default,
         }
         for card in world.cards

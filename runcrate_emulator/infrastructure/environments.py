@@ -1,14 +1,14 @@
-"""Environments: the containers inside the workspace that machines, volumes and jobs live in."""
+"""Environments, their secrets, and the endpoint of workspaces."""
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import Fields, read_object
+from runcrate_emulator.bodies import Body, Name, read_body, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit
 from runcrate_emulator.infrastructure.records import Environment
@@ -19,22 +19,22 @@ from runcrate_emulator.infrastructure.wire import (
     not_found,
     nothing,
     one,
+    scope,
     usd,
     world_of,
 )
-from runcrate_emulator.world import World
 
-_MAX_NAME = 64
+if TYPE_CHECKING:
+    from runcrate_emulator.world import World
 
 
-def scope(request: Request) -> Environment:
-    """The environment that a request is about: its `environment` parameter or the default one.
+class _NewEnvironment(Body):
+    name: Name
 
-    Raises:
-        ApiError: 404 for a name that does not exist.
-    """
-    world = world_of(request)
-    return world.environment(request.query_params.get("environment"))
+
+class _Change(Body):
+    name: Name | None = None
+    is_default: bool | None = None
 
 
 async def list_environments(request: Request) -> Response:
@@ -46,9 +46,7 @@ async def list_environments(request: Request) -> Response:
 async def create_environment(request: Request) -> Response:
     """POST /environments; 409 for a name that is taken."""
     world = world_of(request)
-    fields = Fields(await read_object(request))
-    name = fields.required("name", fields.text("name", longest=_MAX_NAME))
-    fields.finish()
+    name = (await read_body(request, _NewEnvironment)).name
     _refuse_taken(world, name)
     return one(_view(world, world.add_environment(name)), CREATED)
 
@@ -63,14 +61,12 @@ async def update_environment(request: Request) -> Response:
     """PATCH /environments/{id}: rename it, or make it the default one."""
     world = world_of(request)
     environment = _find(request)
-    fields = Fields(await read_object(request))
-    name = fields.text("name", longest=_MAX_NAME)
-    is_default = fields.boolean("is_default")
-    fields.finish()
+    body = await read_body(request, _Change)
+    name, is_default = body.name, body.is_default
     if name is None and is_default is None:
-        fields.bad_shape("name", "or `is_default` is required")
+        refuse("name", "or `is_default` is required")
     if is_default is False and environment.is_default:
-        fields.bad_value("is_default", "cannot be taken away; make another environment the default")
+        refuse("is_default", "cannot be taken away; make another environment the default", 422)
     if name is not None and name != environment.name:
         _refuse_taken(world, name)
     if is_default:
@@ -112,12 +108,12 @@ def _find(request: Request) -> Environment:
     return environment
 
 
-def _refuse_taken(world: World, name: str) -> None:
+def _refuse_taken(world: "World", name: str) -> None:
     if any(environment.name == name for environment in world.environments.values()):
         raise ApiError(409, "conflict", f"There is already an environment `{name}`.")
 
 
-def _view(world: World, environment: Environment) -> dict[str, Any]:
+def _view(world: "World", environment: Environment) -> dict[str, Any]:
     spent = credit.spent_this_month(world, environment.id, world.moment)
     budget = environment.monthly_budget_usd
     return {
@@ -132,10 +128,34 @@ def _view(world: World, environment: Environment) -> dict[str, Any]:
     }
 
 
+async def list_secrets(request: Request) -> Response:
+    """GET /secrets, sorted by name: names only; they are set on the dashboard."""
+    secrets = world_of(request).secrets.get(scope(request).id, {})
+    return many(
+        {"key": s.key, "sensitive": s.sensitive, "updated_at": iso(s.updated_at)}
+        for _, s in sorted(secrets.items())
+    )
+
+
+async def list_workspaces(_: Request) -> Response:
+    """GET /workspaces: only OAuth callers have more than one (the service's own CLI).
+
+    Raises:
+        ApiError: 403 `forbidden`, always: the emulator has no OAuth.
+    """
+    raise ApiError(
+        403,
+        "forbidden",
+        "`/workspaces` is for OAuth sign-ins only; an API key belongs to one workspace already.",
+    )
+
+
 routes = [
     Route("/environments", list_environments, methods=["GET"]),
     Route("/environments", create_environment, methods=["POST"]),
     Route("/environments/{id}", get_environment, methods=["GET"]),
     Route("/environments/{id}", update_environment, methods=["PATCH"]),
     Route("/environments/{id}", delete_environment, methods=["DELETE"]),
+    Route("/secrets", list_secrets, methods=["GET"]),
+    Route("/workspaces", list_workspaces, methods=["GET"]),
 ]

@@ -10,27 +10,29 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import Fields, read_object
+from runcrate_emulator.bodies import Body, parse_body, read_body, read_object, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, machines
 from runcrate_emulator.infrastructure.catalogue import INSTANCE_TYPES, InstanceType
-from runcrate_emulator.infrastructure.environments import scope
 from runcrate_emulator.infrastructure.launches import (
-    IDLE_SHUTDOWN_MINUTES,
-    MAX_RUNTIME_MINUTES,
+    IdleShutdown,
+    MaxRuntime,
     launch_instance,
     parse_launch,
 )
 from runcrate_emulator.infrastructure.machines import Machine
-from runcrate_emulator.infrastructure.public_keys import check_public_key
+from runcrate_emulator.infrastructure.ssh_keys import PublicKey
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
+    fields,
+    find,
+    in_scope,
     iso,
     many,
-    not_found,
     nothing,
     one,
     query_integer,
+    scope,
     search_matches,
     usd,
     world_of,
@@ -38,6 +40,17 @@ from runcrate_emulator.infrastructure.wire import (
 
 _SSH_PORT = 22
 _MAX_GPUS = 1024  # more than any machine has; only bounds the query parameter
+
+
+class _Limits(Body):
+    """The two automatic stops; null switches one off."""
+
+    max_runtime_minutes: MaxRuntime | None = None
+    idle_shutdown_minutes: IdleShutdown | None = None
+
+
+class _Certified(Body):
+    public_key: PublicKey
 
 
 async def list_types(request: Request) -> Response:
@@ -57,12 +70,10 @@ async def list_types(request: Request) -> Response:
 async def list_instances(request: Request) -> Response:
     """GET /instances, newest first; stopped ones stay visible with their `stop_reason`."""
     world = world_of(request)
-    environment = scope(request)
     return many(
         view(machine, world.moment)
-        for machine in reversed(world.machines.values())
-        if machine.environment_id == environment.id
-        and search_matches(request, machine.name, machine.id)
+        for machine in in_scope(request, world.machines)
+        if search_matches(request, machine.name, machine.id)
     )
 
 
@@ -79,13 +90,13 @@ async def create_instance(request: Request) -> Response:
 async def get_instance(request: Request) -> Response:
     """GET /instances/{id}."""
     world = world_of(request)
-    return one(view(_find(request), world.moment))
+    return one(view(find(request, world_of(request).machines, "instance"), world.moment))
 
 
 async def get_status(request: Request) -> Response:
     """GET /instances/{id}/status."""
     world = world_of(request)
-    machine = _find(request)
+    machine = find(request, world_of(request).machines, "instance")
     status = machines.status_at(machine, world.moment)
     return one({"id": machine.id, "status": status, "ip": _address(machine, world.moment)})
 
@@ -94,22 +105,22 @@ async def update_instance(request: Request) -> Response:
     """PATCH /instances/{id or unique name}: change or switch off the two automatic stops."""
     world = world_of(request)
     machine = _find_by_id_or_name(request)
-    fields = Fields(await read_object(request))
-    max_runtime = fields.integer("max_runtime_minutes", *MAX_RUNTIME_MINUTES)
-    idle_shutdown = fields.integer("idle_shutdown_minutes", *IDLE_SHUTDOWN_MINUTES)
-    fields.finish()
-    if not (fields.has("max_runtime_minutes") or fields.has("idle_shutdown_minutes")):
-        fields.bad_shape("max_runtime_minutes", "or `idle_shutdown_minutes` is required")
+    sent = await read_object(request)
+    limits = parse_body(_Limits, sent)
+    if not sent:
+        refuse("max_runtime_minutes", "or `idle_shutdown_minutes` is required")
     if not machine.is_live:
         raise _conflict(machine, "is not live")
-    if idle_shutdown is not None and not machine.has_gpu:
+    if limits.idle_shutdown_minutes is not None and not machine.has_gpu:
         raise _conflict(machine, "has no GPU, so it cannot be stopped for being idle")
     soonest = world.moment + machines.SOONEST_STOP
     changed = replace(machine, updated_at=world.moment)
-    if fields.has("max_runtime_minutes"):
-        changed = replace(changed, max_runtime_minutes=max_runtime, runtime_not_before=soonest)
-    if fields.has("idle_shutdown_minutes"):
-        changed = replace(changed, idle_shutdown_minutes=idle_shutdown, idle_not_before=soonest)
+    if "max_runtime_minutes" in sent:
+        minutes = limits.max_runtime_minutes
+        changed = replace(changed, max_runtime_minutes=minutes, runtime_not_before=soonest)
+    if "idle_shutdown_minutes" in sent:
+        minutes = limits.idle_shutdown_minutes
+        changed = replace(changed, idle_shutdown_minutes=minutes, idle_not_before=soonest)
     world.keep_machine(changed)
     return one(view(changed, world.moment))
 
@@ -117,7 +128,7 @@ async def update_instance(request: Request) -> Response:
 async def terminate_instance(request: Request) -> Response:
     """DELETE /instances/{id}; deleting what has stopped already changes nothing."""
     world = world_of(request)
-    machine = _find(request)
+    machine = find(request, world_of(request).machines, "instance")
     if machine.is_live:
         credit.stop_machine(world, machine, world.moment, "user")
     return nothing()
@@ -126,11 +137,8 @@ async def terminate_instance(request: Request) -> Response:
 async def issue_certificate(request: Request) -> Response:
     """POST /instances/{id}/ssh-certificate, as the CLI uses it; counts as a connection."""
     world = world_of(request)
-    machine = _find(request)
-    fields = Fields(await read_object(request))
-    public_key = fields.required("public_key", fields.text("public_key"))
-    check_public_key(fields, "public_key", public_key)
-    fields.finish()
+    machine = find(request, world_of(request).machines, "instance")
+    public_key = (await read_body(request, _Certified)).public_key
     if machines.status_at(machine, world.moment) != "running":
         raise _conflict(machine, "is not running")
     world.keep_machine(replace(machine, active_at=world.moment))
@@ -142,7 +150,7 @@ async def issue_certificate(request: Request) -> Response:
         try:
             certificate = world.ssh.sign(machine.id, public_key)
         except ValueError:
-            fields.bad_value("public_key", "is not an SSH public key")
+            refuse("public_key", "is not an SSH public key", 422)
     port = machine.ssh_port or _SSH_PORT
     return one({"certificate": certificate, "ip": machine.ip, "user": "root", "port": port})
 
@@ -152,25 +160,17 @@ def view(machine: Machine, now: datetime) -> dict[str, Any]:
     kind = machine.type
     status = machines.status_at(machine, now)
     return {
-        "id": machine.id,
-        "name": machine.name,
+        **fields(machine, "id name os_image created_at updated_at stop_reason"),
+        **fields(machine, "max_runtime_minutes idle_shutdown_minutes"),
+        **fields(kind, "gpu_type gpu_count cpu_cores"),
         "status": status,
-        "gpu_type": kind.gpu_type,
-        "gpu_count": kind.gpu_count,
-        "cpu_cores": kind.cpu_cores,
         "memory": kind.memory_gb,
         "storage": kind.storage_gb,
         "region": kind.region.id,
         "ip": _address(machine, now),
-        "os_image": machine.os_image,
         "cost_per_hour": usd(kind.hourly_rate),
         "deployed_at": iso(machine.runs_from) if _has_run(machine, now) else None,
-        "created_at": iso(machine.created_at),
-        "updated_at": iso(machine.updated_at),
-        "max_runtime_minutes": machine.max_runtime_minutes,
-        "idle_shutdown_minutes": machine.idle_shutdown_minutes,
         "auto_stop_at": iso(machines.auto_stop_at(machine, now)),
-        "stop_reason": machine.stop_reason,
         **({} if machine.ssh_port is None else {"ssh_port": machine.ssh_port}),
     }
 
@@ -184,39 +184,16 @@ def _address(machine: Machine, now: datetime) -> str | None:
 
 
 def _type_view(kind: InstanceType) -> dict[str, Any]:
-    return {
-        "id": kind.id,
-        "gpu_type": kind.gpu_type,
-        "gpu_count": kind.gpu_count,
-        "cpu_cores": kind.cpu_cores,
-        "memory_gb": kind.memory_gb,
-        "storage_gb": kind.storage_gb,
-        "region": kind.region.id,
-        "deployment_type": kind.deployment_type,
-        "hourly_rate": usd(kind.hourly_rate),
-    }
-
-
-def _find(request: Request) -> Machine:
-    world = world_of(request)
-    identifier: str = request.path_params["id"]
-    machine = world.machines.get(identifier)
-    if machine is None or machine.environment_id != scope(request).id:
-        raise not_found("instance", identifier)
-    return machine
+    names = "id gpu_type gpu_count cpu_cores memory_gb storage_gb deployment_type hourly_rate"
+    return fields(kind, names) | {"region": kind.region.id}
 
 
 def _find_by_id_or_name(request: Request) -> Machine:
     world = world_of(request)
     identifier: str = request.path_params["id"]
-    environment = scope(request)
-    named = [
-        machine
-        for machine in world.live_machines.values()
-        if machine.name == identifier and machine.environment_id == environment.id
-    ]
+    named = [m for m in in_scope(request, world.live_machines) if m.name == identifier]
     if identifier in world.machines or not named:
-        return _find(request)
+        return find(request, world_of(request).machines, "instance")
     if len(named) > 1:
         raise ApiError(
             409,

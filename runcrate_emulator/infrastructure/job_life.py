@@ -11,13 +11,13 @@ from runcrate_emulator.infrastructure.catalogue import InstanceType
 from runcrate_emulator.infrastructure.job_record import (
     Artifact,
     Attempt,
-    GpuCandidate,
     Job,
     JobEvent,
     JobStatus,
     QueueReason,
 )
 from runcrate_emulator.infrastructure.job_runs import trace_of_attempt
+from runcrate_emulator.infrastructure.job_spec import GpuCandidate
 from runcrate_emulator.infrastructure.launches import Wanted, choose_type, start_machine
 from runcrate_emulator.infrastructure.machines import Machine, StopReason
 from runcrate_emulator.workspace import Workspace

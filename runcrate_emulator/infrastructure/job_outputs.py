@@ -1,14 +1,19 @@
 """Output of a job: log, GPU metrics and files."""
 
 import asyncio
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
 
-from runcrate_emulator.infrastructure.job_logs import LogChunk, log_chunks
 from runcrate_emulator.infrastructure.job_record import Job
-from runcrate_emulator.infrastructure.job_views import metric_points, present_artifacts
+from runcrate_emulator.infrastructure.job_views import (
+    LogChunk,
+    log_chunks,
+    metric_points,
+    present_artifacts,
+)
 from runcrate_emulator.infrastructure.jobs import find_job
 from runcrate_emulator.infrastructure.wire import (
     iso,
@@ -19,7 +24,9 @@ from runcrate_emulator.infrastructure.wire import (
     query_integer,
     world_of,
 )
-from runcrate_emulator.world import World
+
+if TYPE_CHECKING:
+    from runcrate_emulator.world import World
 
 _FOLLOW_S = 25.0  # real seconds that a read with `follow` is held (official SDK 0.5.0)
 _FOLLOW_STEP_S = 0.02  # real seconds between two looks at the log
@@ -51,7 +58,7 @@ async def read_logs(request: Request) -> Response:
     )
 
 
-async def _wait_for_output(world: World, job: Job, after: int) -> tuple[Job, list[LogChunk]]:
+async def _wait_for_output(world: "World", job: Job, after: int) -> tuple[Job, list[LogChunk]]:
     loop = asyncio.get_running_loop()
     until = loop.time() + _FOLLOW_S
     chunks: list[LogChunk] = []
@@ -63,7 +70,7 @@ async def _wait_for_output(world: World, job: Job, after: int) -> tuple[Job, lis
     return job, chunks
 
 
-def _unread(world: World, job: Job, after: int) -> list[LogChunk]:
+def _unread(world: "World", job: Job, after: int) -> list[LogChunk]:
     return [chunk for chunk in log_chunks(job, world.moment) if chunk.seq > after]
 
 

@@ -1,10 +1,10 @@
 """Job records: spec, attempts and events."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Literal, get_args
 
+from runcrate_emulator.infrastructure.job_spec import GpuCandidate, JobSpec
 from runcrate_emulator.infrastructure.job_trace import Trace
 
 JobStatus = Literal[
@@ -12,55 +12,9 @@ JobStatus = Literal[
 ]
 QueueReason = Literal["no_capacity", "budget", "max_parallel", "volume_busy"]
 
-STATUSES: tuple[JobStatus, ...] = (
-    "queued",
-    "starting",
-    "running",
-    "succeeded",
-    "failed",
-    "cancelled",
-    "timed_out",
-)
+STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
 LIVE_STATUSES: frozenset[JobStatus] = frozenset({"queued", "starting", "running"})
 OUTPUTS_KEPT_FOR = timedelta(days=30)  # after the end (official SDK 0.5.0)
-
-
-@dataclass(frozen=True)
-class GpuCandidate:
-    """One GPU that a job may run on."""
-
-    gpu_type: str
-    gpu_count: int
-
-
-@dataclass(frozen=True)
-class JobSpec:
-    """A validated job.
-
-    Attributes:
-        body: What was sent, for a rerun.
-    """
-
-    body: Mapping[str, Any] = field(repr=False)
-    command: str
-    candidates: tuple[GpuCandidate, ...]
-    max_runtime_minutes: int
-    name: str | None
-    template: str | None
-    image: str | None
-    image_registry_auth: Mapping[str, str] | None
-    env: Mapping[str, str] = field(repr=False)
-    storage_id: str | None
-    region: str | None
-    capacity_wait_minutes: int
-    max_retries: int
-    retry_on: tuple[str, ...]
-    retry_exit_codes: tuple[int, ...]
-    tags: Mapping[str, str]
-    webhook_url: str | None = field(repr=False)
-    webhook_events: tuple[str, ...]
-    code: Mapping[str, Any] | None
-    allow_cpu_container: bool
 
 
 @dataclass(frozen=True)

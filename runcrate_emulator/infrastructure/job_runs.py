@@ -56,6 +56,7 @@ def _variables(world: Workspace, job: Job, kind: InstanceType) -> dict[str, str]
 
 def _uploaded(world: Workspace, job: Job) -> bytes | None:
     """The archive of the job's code, as long as it is kept."""
-    upload = world.uploads.get((job.spec.code or {}).get("upload_id", ""))
+    code = job.spec.code
+    upload = None if code is None else world.uploads.get(code.upload_id or "")
     stored = world.media.get(upload.file_id) if upload is not None and upload.file_id else None
     return None if stored is None else stored.data

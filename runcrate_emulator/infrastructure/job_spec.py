@@ -1,27 +1,145 @@
-"""Reading a job's body; every bad field is a 422 (official SDK 0.5.0)."""
+"""Bodies of jobs and groups; every bad field is a 422 (official SDK 0.5.0)."""
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Annotated, Any, ClassVar, Literal
 
-from runcrate_emulator.bodies import OUT_OF_RANGE, Fields
+from pydantic import AfterValidator, Field, model_validator
+
+from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, parse_body, refuse
 from runcrate_emulator.infrastructure.catalogue import INSTANCE_TYPES, REGIONS
-from runcrate_emulator.infrastructure.job_record import GpuCandidate, JobSpec
-from runcrate_emulator.infrastructure.launches import LONGEST_NAME, check_variable_names
-from runcrate_emulator.infrastructure.template_list import TEMPLATES
-from runcrate_emulator.infrastructure.webhooks import is_acceptable
+from runcrate_emulator.infrastructure.launches import EnvironmentVariables, TemplateId
+from runcrate_emulator.infrastructure.webhooks import WebhookEvent, is_acceptable
 
 _MAX_COMMAND_BYTES = 64 * 1024
-_MAX_RUNTIME_MINUTES = (1, 10_080)
-_CAPACITY_WAIT_MINUTES = (0, 1_440)
-_DEFAULT_CAPACITY_WAIT = 30
-_MAX_RETRIES = 10
-_MAX_GPUS = 8
 _MAX_JOBS_IN_GROUP = 100  # the emulator's own
-_RETRY_REASONS = ("machine_failure", "nonzero_exit")
-_WEBHOOK_EVENTS = ("started", "finished")
 _CANDIDATE = re.compile(r"(?P<type>[^:]+)(?::(?P<count>[1-8]))?")
+
+
+@dataclass(frozen=True)
+class GpuCandidate:
+    """One GPU that a job may run on."""
+
+    gpu_type: str
+    gpu_count: int
+
+
+def _short_enough(command: str) -> str:
+    if len(command.encode("utf-8", "replace")) > _MAX_COMMAND_BYTES:
+        raise ValueError("must be at most 64 KB")
+    return command
+
+
+def _known_region(region: str) -> str:
+    if not any(place.answers_to(region) for place in REGIONS):
+        raise ValueError("is not a region id, start of one, city or country")
+    return region
+
+
+def _acceptable_webhook(url: str) -> str:
+    if not is_acceptable(url):
+        raise ValueError("must be an https URL")
+    return url
+
+
+WebhookUrl = Annotated[Text, AfterValidator(_acceptable_webhook)]
+
+
+class _JobBody(Body):
+    shape_status: ClassVar[int] = OUT_OF_RANGE
+
+
+class Git(_JobBody):
+    """A repository over https."""
+
+    url: Annotated[str, Field(pattern="^https://")]
+    ref: Text | None = None
+    token_env: Text | None = None
+
+
+class Code(_JobBody):
+    """The source of a job's code: an upload or a git repository."""
+
+    upload_id: str | None = None
+    git: Git | None = None
+
+    @model_validator(mode="after")
+    def _one_source(self) -> "Code":
+        if (self.upload_id is None) == (self.git is None):
+            raise ValueError('must be {"upload_id"} or {"git": {"url", "ref", "token_env"}}')
+        return self
+
+
+class RegistryAuth(_JobBody):
+    """Names of the variables that hold a registry's credentials."""
+
+    username_env: str
+    password_env: str
+
+
+class JobSpec(_JobBody):
+    """One job."""
+
+    command: Annotated[Text, AfterValidator(_short_enough)]
+    gpu_type: str | list[str]
+    gpu_count: int = Field(1, ge=1, le=8)
+    max_runtime_minutes: int = Field(ge=1, le=10_080)
+    name: Name | None = None
+    template: TemplateId | None = None
+    image: Text | None = None
+    image_registry_auth: RegistryAuth | None = None
+    env: EnvironmentVariables = Field({}, repr=False)
+    storage_id: Text | None = None
+    region: Annotated[Text, AfterValidator(_known_region)] | None = None
+    capacity_wait_minutes: int = Field(30, ge=0, le=1_440)
+    max_retries: int = Field(0, ge=0, le=10)
+    retry_on: list[Literal["machine_failure", "nonzero_exit"]] = Field([])
+    retry_exit_codes: list[int] = Field([])
+    tags: dict[str, str] = Field({})
+    webhook_url: WebhookUrl | None = Field(None, repr=False)
+    webhook_events: list[WebhookEvent] = Field([])
+    code: Code | None = None
+    allow_cpu_container: bool = False
+
+    @model_validator(mode="after")
+    def _offered(self) -> "JobSpec":
+        if not self.candidates:
+            refuse("gpu_type", "must be a GPU or a list of GPUs", OUT_OF_RANGE)
+        for candidate in self.candidates:
+            if not any(
+                kind.is_called(candidate.gpu_type)
+                and kind.gpu_count in (candidate.gpu_count, 0)
+                and (self.region is None or kind.region.answers_to(self.region))
+                for kind in INSTANCE_TYPES
+            ):
+                name = f"{candidate.gpu_type}:{candidate.gpu_count}"
+                refuse("gpu_type", f"has `{name}`, which is not offered; list the types", 422)
+        return self
+
+    @cached_property
+    def candidates(self) -> tuple[GpuCandidate, ...]:
+        """The GPUs that it may run on, in the order to try."""
+        entries = [self.gpu_type] if isinstance(self.gpu_type, str) else self.gpu_type
+        return tuple(self._candidate(entry) for entry in entries)
+
+    def _candidate(self, entry: str) -> GpuCandidate:
+        match = _CANDIDATE.fullmatch(entry)
+        if match is None:
+            refuse("gpu_type", "has an entry that is not like `A100` or `A100-80GB:2`", 422)
+        return GpuCandidate(match["type"], int(match["count"] or self.gpu_count))
+
+    @property
+    def sent(self) -> dict[str, Any]:
+        """The fields that were sent, for a rerun."""
+        return self.model_dump(exclude_unset=True)
+
+
+class _Group(_JobBody):
+    count: int | None = Field(None, ge=1, le=_MAX_JOBS_IN_GROUP)
+    params: list[dict[str, str]] | None = Field(None, min_length=1, max_length=_MAX_JOBS_IN_GROUP)
+    max_parallel: int | None = Field(None, ge=1, le=_MAX_JOBS_IN_GROUP)
 
 
 @dataclass(frozen=True)
@@ -34,7 +152,7 @@ class GroupSpec:
 
 def is_group(body: Mapping[str, Any]) -> bool:
     """True if a submit body means a group."""
-    return any(body.get(field) is not None for field in ("count", "params", "max_parallel"))
+    return any(body.get(field) is not None for field in _Group.model_fields)
 
 
 def parse_group(body: Mapping[str, Any]) -> GroupSpec:
@@ -43,35 +161,14 @@ def parse_group(body: Mapping[str, Any]) -> GroupSpec:
     Raises:
         ApiError: 422 `validation_error`.
     """
-    fields = Fields(body, shape_status=OUT_OF_RANGE)
-    count = fields.integer("count", 1, _MAX_JOBS_IN_GROUP)
-    params = _params(fields)
-    if (count is None) == (params is None):
-        fields.bad_value("count", "or `params` is required, and only one of them")
-    variants = params if params is not None else [{}] * (count or 0)
-    max_parallel = fields.integer("max_parallel", 1, _MAX_JOBS_IN_GROUP) or len(variants)
-    rest = {k: v for k, v in body.items() if k not in ("count", "params", "max_parallel")}
-    parse_job(rest)
-    env = rest.get("env") or {}
-    return GroupSpec(
-        tuple(parse_job({**rest, "env": {**env, **variant}}) for variant in variants), max_parallel
-    )
-
-
-def _params(fields: Fields) -> list[dict[str, str]] | None:
-    params = fields.raw("params")
-    if params is None:
-        return None
-    if (
-        not isinstance(params, list)
-        or not 0 < len(params) <= _MAX_JOBS_IN_GROUP
-        or not all(
-            isinstance(entry, dict) and all(isinstance(v, str) for v in entry.values())
-            for entry in params
-        )
-    ):
-        fields.bad_value("params", f"must be a list of 1 to {_MAX_JOBS_IN_GROUP} env objects")
-    return params
+    group = parse_body(_Group, {k: v for k, v in body.items() if k in _Group.model_fields})
+    if (group.count is None) == (group.params is None):
+        refuse("count", "or `params` is required, and only one of them", OUT_OF_RANGE)
+    variants = group.params or [{}] * (group.count or 0)
+    rest = {k: v for k, v in body.items() if k not in _Group.model_fields}
+    env = parse_job(rest).env
+    jobs = tuple(parse_job({**rest, "env": {**env, **variant}}) for variant in variants)
+    return GroupSpec(jobs, group.max_parallel or len(variants))
 
 
 def parse_job(body: Mapping[str, Any]) -> JobSpec:
@@ -80,122 +177,4 @@ def parse_job(body: Mapping[str, Any]) -> JobSpec:
     Raises:
         ApiError: 422 `validation_error`.
     """
-    fields = Fields(body, shape_status=OUT_OF_RANGE)
-    command = fields.required("command", fields.text("command"))
-    if len(command.encode("utf-8", "replace")) > _MAX_COMMAND_BYTES:
-        fields.bad_value("command", "must be at most 64 KB")
-    region = fields.text("region")
-    if region is not None and not any(place.answers_to(region) for place in REGIONS):
-        fields.bad_value("region", "is no region id, start of one, city or country")
-    template = fields.text("template")
-    if template is not None and template not in TEMPLATES:
-        fields.bad_value("template", "is not a template")
-    env = fields.text_map("env") or {}
-    check_variable_names(fields, "env", env)
-    spec = JobSpec(
-        body=dict(body),
-        command=command,
-        candidates=_candidates(fields, region),
-        max_runtime_minutes=fields.required(
-            "max_runtime_minutes", fields.integer("max_runtime_minutes", *_MAX_RUNTIME_MINUTES)
-        ),
-        name=fields.text("name", longest=LONGEST_NAME),
-        template=template,
-        image=fields.text("image"),
-        image_registry_auth=_registry_auth(fields),
-        env=env,
-        storage_id=fields.text("storage_id"),
-        region=region,
-        capacity_wait_minutes=_or_default(
-            fields.integer("capacity_wait_minutes", *_CAPACITY_WAIT_MINUTES), _DEFAULT_CAPACITY_WAIT
-        ),
-        max_retries=fields.integer("max_retries", 0, _MAX_RETRIES) or 0,
-        retry_on=_subset(fields, "retry_on", _RETRY_REASONS),
-        retry_exit_codes=_exit_codes(fields),
-        tags=fields.text_map("tags") or {},
-        webhook_url=_webhook_url(fields),
-        webhook_events=_subset(fields, "webhook_events", _WEBHOOK_EVENTS),
-        code=_code(fields),
-        allow_cpu_container=fields.boolean("allow_cpu_container") or False,
-    )
-    fields.finish()
-    return spec
-
-
-def _or_default(value: int | None, default: int) -> int:
-    return default if value is None else value
-
-
-def _candidates(fields: Fields, region: str | None) -> tuple[GpuCandidate, ...]:
-    default_count = fields.integer("gpu_count", 1, _MAX_GPUS) or 1
-    value = fields.required("gpu_type", fields.raw("gpu_type"))
-    entries = [value] if isinstance(value, str) else value
-    if not isinstance(entries, list) or not entries:
-        fields.bad_value("gpu_type", "must be a GPU or a list of GPUs")
-    candidates = []
-    for entry in entries:
-        found = _CANDIDATE.fullmatch(entry) if isinstance(entry, str) else None
-        if found is None:
-            fields.bad_value("gpu_type", "has an entry that is not like `A100` or `A100-80GB:2`")
-        candidate = GpuCandidate(found["type"], int(found["count"] or default_count))
-        if not any(
-            kind.is_called(candidate.gpu_type)
-            and kind.gpu_count in (candidate.gpu_count, 0)
-            and (region is None or kind.region.answers_to(region))
-            for kind in INSTANCE_TYPES
-        ):
-            fields.bad_value("gpu_type", f"has `{entry}`, which is not offered; list the types")
-        candidates.append(candidate)
-    return tuple(candidates)
-
-
-def _subset(fields: Fields, name: str, choices: tuple[str, ...]) -> tuple[str, ...]:
-    values = fields.texts(name) or []
-    if not set(values) <= set(choices):
-        fields.bad_value(name, f"may hold {', '.join(choices)}")
-    return tuple(dict.fromkeys(values))
-
-
-def _exit_codes(fields: Fields) -> tuple[int, ...]:
-    codes = fields.raw("retry_exit_codes")
-    if codes is None:
-        return ()
-    if not isinstance(codes, list) or not all(
-        isinstance(code, int) and not isinstance(code, bool) for code in codes
-    ):
-        fields.bad_value("retry_exit_codes", "must be a list of whole numbers")
-    return tuple(codes)
-
-
-def _webhook_url(fields: Fields) -> str | None:
-    url = fields.text("webhook_url")
-    if url is not None and not is_acceptable(url):
-        fields.bad_value("webhook_url", "must be an https URL")
-    return url
-
-
-def _registry_auth(fields: Fields) -> dict[str, str] | None:
-    auth = fields.text_map("image_registry_auth")
-    if auth is not None and auth.keys() != {"username_env", "password_env"}:
-        fields.bad_value("image_registry_auth", "must have `username_env` and `password_env`")
-    return auth
-
-
-def _code(fields: Fields) -> dict[str, Any] | None:
-    """Where the code comes from: an upload, or a git repository over https."""
-    code = fields.object("code")
-    if code is None:
-        return None
-    if code.keys() == {"upload_id"} and isinstance(code["upload_id"], str):
-        return code
-    git = code.get("git")
-    if code.keys() != {"git"} or not isinstance(git, dict):
-        fields.bad_value("code", 'must be {"upload_id"} or {"git": {"url", "ref", "token_env"}}')
-    inner = Fields(git, prefix="code.git.", shape_status=OUT_OF_RANGE)
-    url = inner.required("url", inner.text("url"))
-    if not url.startswith("https://"):
-        inner.bad_value("url", "must be an https URL")
-    inner.text("ref")
-    inner.text("token_env")
-    inner.finish()
-    return code
+    return parse_body(JobSpec, body)

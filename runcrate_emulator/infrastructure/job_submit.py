@@ -6,8 +6,8 @@ from datetime import datetime
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure.credit import require_launch_credit
 from runcrate_emulator.infrastructure.job_life import try_launch
-from runcrate_emulator.infrastructure.job_record import Job, JobEvent, JobSpec
-from runcrate_emulator.infrastructure.job_spec import GroupSpec
+from runcrate_emulator.infrastructure.job_record import Job, JobEvent
+from runcrate_emulator.infrastructure.job_spec import GroupSpec, JobSpec
 from runcrate_emulator.infrastructure.records import Environment, JobGroup
 from runcrate_emulator.workspace import Workspace
 
@@ -16,7 +16,6 @@ def submit_job(
     world: Workspace,
     environment: Environment,
     spec: JobSpec,
-    at: datetime,
     *,
     rerun_of: str | None = None,
 ) -> Job:
@@ -25,20 +24,20 @@ def submit_job(
     Raises:
         ApiError: 402 or 422; nothing was created.
     """
+    at = world.moment
     check_against_workspace(world, environment, spec)
     require_launch_credit(world, environment, at)
     job = _new_job(world, environment, spec, at)
     return try_launch(world, replace(job, rerun_of=rerun_of), at)
 
 
-def submit_group(
-    world: Workspace, environment: Environment, spec: GroupSpec, at: datetime
-) -> JobGroup:
+def submit_group(world: Workspace, environment: Environment, spec: GroupSpec) -> JobGroup:
     """Create a group and launch as many of its jobs as may run at once.
 
     Raises:
         ApiError: 402 or 422; nothing was created.
     """
+    at = world.moment
     for job_spec in spec.jobs:
         check_against_workspace(world, environment, job_spec)
     require_launch_credit(world, environment, at)
@@ -68,7 +67,7 @@ def check_against_workspace(world: Workspace, environment: Environment, spec: Jo
         volume = world.volumes.get(spec.storage_id)
         if volume is None or volume.environment_id != environment.id:
             raise _bad_field("storage_id", "is not a volume of this environment")
-    upload_id = None if spec.code is None else spec.code.get("upload_id")
+    upload_id = None if spec.code is None else spec.code.upload_id
     if upload_id is not None:
         upload = world.uploads.get(upload_id)
         if upload is None or upload.expires_at <= world.moment:

@@ -3,20 +3,20 @@
 import hashlib
 import math
 from collections import Counter
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 from runcrate_emulator.infrastructure import machines
-from runcrate_emulator.infrastructure.job_logs import log_chunks
 from runcrate_emulator.infrastructure.job_record import (
     OUTPUTS_KEPT_FOR,
     Artifact,
     Attempt,
-    GpuCandidate,
     Job,
 )
+from runcrate_emulator.infrastructure.job_spec import GpuCandidate
 from runcrate_emulator.infrastructure.records import JobGroup
 from runcrate_emulator.infrastructure.webhooks import webhook_secret
 from runcrate_emulator.infrastructure.wire import iso, usd
@@ -74,7 +74,7 @@ def job_view(world: Workspace, job: Job, *, with_secret: bool = False) -> dict[s
         "logs_truncated": False,
         "code": _code_view(world, job),
         "allow_cpu_container": spec.allow_cpu_container,
-        "image_registry_auth": spec.image_registry_auth,
+        "image_registry_auth": spec.image_registry_auth and spec.image_registry_auth.model_dump(),
         "artifacts_count": len(present_artifacts(job, now)),
         "gpu_util_avg": None,
         "gpu_mem_peak_mb": None,
@@ -132,6 +132,35 @@ def metric_points(world: Workspace, job: Job, step_s: int) -> list[dict[str, Any
     return points
 
 
+@dataclass(frozen=True)
+class LogChunk:
+    """A fragment of a job's combined output."""
+
+    seq: int
+    at: datetime
+    text: str
+
+
+def log_chunks(job: Job, now: datetime) -> list[LogChunk]:
+    """Everything written so far, over all attempts, numbered from 1."""
+    written = [
+        (at, text)
+        for attempt in job.attempts
+        for at, text in _lines(attempt)
+        if at <= now and (attempt.ended_at is None or at <= attempt.ended_at)
+    ]
+    return [LogChunk(seq, at, text) for seq, (at, text) in enumerate(written, start=1)]
+
+
+def _lines(attempt: Attempt) -> list[tuple[datetime, str]]:
+    if attempt.started_at is None:
+        return []
+    return [
+        (attempt.started_at + timedelta(seconds=line.at_s), line.text)
+        for line in attempt.trace.lines
+    ]
+
+
 def _memory_used(world: Workspace, attempt: Attempt) -> int:
     kind = world.machines[attempt.machine_id].type
     return round(kind.gpu_memory_mb * _TYPICAL_MEMORY_SHARE)
@@ -166,13 +195,12 @@ def _code_view(world: Workspace, job: Job) -> dict[str, Any] | None:
     code = job.spec.code
     if code is None:
         return None
-    if "upload_id" in code:
-        upload = world.uploads[code["upload_id"]]
+    if code.git is None:
+        upload = world.uploads[code.upload_id or ""]
         return {"source": "upload", "ref": upload.id, "sha256": upload.sha256}
-    git = code["git"]
-    ref = git.get("ref") or "main"
-    commit = hashlib.sha1(f"{git['url']} {ref}".encode(), usedforsecurity=False).hexdigest()
-    return {"source": "git", "url": git["url"], "ref": ref, "commit": commit}
+    url, ref = code.git.url, code.git.ref or "main"
+    commit = hashlib.sha1(f"{url} {ref}".encode(), usedforsecurity=False).hexdigest()
+    return {"source": "git", "url": url, "ref": ref, "commit": commit}
 
 
 def _masked_url(url: str) -> str:

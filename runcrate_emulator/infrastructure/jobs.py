@@ -4,7 +4,7 @@ import base64
 import binascii
 from collections.abc import Callable
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,25 +13,29 @@ from starlette.routing import Route
 from runcrate_emulator.bodies import read_object, read_optional_object, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import job_life
-from runcrate_emulator.infrastructure.environments import scope
 from runcrate_emulator.infrastructure.idempotency import checked_key
 from runcrate_emulator.infrastructure.job_record import STATUSES, Job
 from runcrate_emulator.infrastructure.job_spec import is_group, parse_group, parse_job
 from runcrate_emulator.infrastructure.job_submit import submit_group, submit_job
 from runcrate_emulator.infrastructure.job_views import group_view, job_view
+from runcrate_emulator.infrastructure.records import JobGroup
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
+    find,
+    in_scope,
     iso,
     many,
-    not_found,
     nothing,
     one,
     parse_time,
     query_integer,
+    scope,
     world_of,
 )
 from runcrate_emulator.keys import bearer_token
-from runcrate_emulator.world import World
+
+if TYPE_CHECKING:
+    from runcrate_emulator.world import World
 
 _MAX_PAGE = 100
 _DEFAULT_PAGE = 20
@@ -43,21 +47,11 @@ async def submit(request: Request) -> Response:
     environment = scope(request)
     body = await read_object(request)
     if is_group(body):
-        group_spec = parse_group(body)
-
-        async def create_group() -> str:
-            await world.take_launch_time()
-            return submit_group(world, environment, group_spec, world.moment).id
-
-        group_id = await world.answers.once(_idempotency_scope(request), world.moment, create_group)
+        group = parse_group(body)
+        group_id = await _once(request, lambda: submit_group(world, environment, group))
         return one(_submitted_group(world, group_id), CREATED)
     spec = parse_job(body)
-
-    async def create() -> str:
-        await world.take_launch_time()
-        return submit_job(world, environment, spec, world.moment).id
-
-    job_id = await world.answers.once(_idempotency_scope(request), world.moment, create)
+    job_id = await _once(request, lambda: submit_job(world, environment, spec))
     return one(_submitted_job(world, job_id), CREATED)
 
 
@@ -69,29 +63,31 @@ async def rerun(request: Request) -> Response:
     changes = await read_optional_object(request)
     if is_group(changes):
         refuse("count", "cannot be given to a rerun, which is one job", 422)
-    body = {**job.spec.body, **changes}
+    body = {**job.spec.sent, **changes}
     if isinstance(changes.get("env"), dict):
         body["env"] = {**job.spec.env, **changes["env"]}
     spec = parse_job({name: value for name, value in body.items() if value is not None})
-
-    async def create() -> str:
-        await world.take_launch_time()
-        return submit_job(world, environment, spec, world.moment, rerun_of=job.id).id
-
-    job_id = await world.answers.once(_idempotency_scope(request), world.moment, create)
+    job_id = await _once(request, lambda: submit_job(world, environment, spec, rerun_of=job.id))
     return one(_submitted_job(world, job_id), CREATED)
 
 
-def _idempotency_scope(request: Request) -> str | None:
-    """A key counts for one API key, one route and one environment."""
+async def _once(request: Request, create: Callable[[], Job | JobGroup]) -> str:
+    """Create something once per API key, route, environment and `Idempotency-Key`."""
+    world = world_of(request)
     key = checked_key(request.headers.get("idempotency-key"))
-    if key is None:
-        return None
-    environment = request.query_params.get("environment", "")
-    return "\n".join((bearer_token(request.headers) or "", request.url.path, environment, key))
+    if key is not None:
+        environment = request.query_params.get("environment", "")
+        token = bearer_token(request.headers) or ""
+        key = f"{token}\n{request.url.path}\n{environment}\n{key}"
+
+    async def work() -> str:
+        await world.take_launch_time()
+        return create().id
+
+    return await world.answers.once(key, world.moment, work)
 
 
-def _submitted_job(world: World, job_id: str) -> dict[str, Any]:
+def _submitted_job(world: "World", job_id: str) -> dict[str, Any]:
     job = world.jobs.get(job_id)
     if job is None:
         message = f"Job `{job_id}`, which this Idempotency-Key created, was deleted."
@@ -99,7 +95,7 @@ def _submitted_job(world: World, job_id: str) -> dict[str, Any]:
     return job_view(world, job, with_secret=True)
 
 
-def _submitted_group(world: World, group_id: str) -> dict[str, Any]:
+def _submitted_group(world: "World", group_id: str) -> dict[str, Any]:
     group = world.job_groups[group_id]
     jobs = [world.jobs[job_id] for job_id in group.job_ids if job_id in world.jobs]
     views = [job_view(world, job, with_secret=True) for job in jobs]
@@ -111,14 +107,13 @@ def _submitted_group(world: World, group_id: str) -> dict[str, Any]:
 async def list_jobs(request: Request) -> Response:
     """GET /jobs, newest first, filtered and paged by cursor."""
     world = world_of(request)
-    environment = scope(request)
     limit = query_integer(request, "limit", _DEFAULT_PAGE, 1, _MAX_PAGE)
     is_wanted = _filter(request)
     cursor = _read_cursor(request.query_params.get("cursor"))
     found = [
         job
-        for job in sorted(world.jobs.values(), key=_position, reverse=True)
-        if job.environment_id == environment.id and is_wanted(job)
+        for job in sorted(in_scope(request, world.jobs), key=_position, reverse=True)
+        if is_wanted(job)
     ]
     rest = [job for job in found if cursor is None or _position(job) < cursor]
     page = rest[:limit]
@@ -241,12 +236,25 @@ def find_job(request: Request) -> Job:
     Raises:
         ApiError: 404 when it does not exist in the request's environment.
     """
+    return find(request, world_of(request).jobs, "job")
+
+
+async def get_group(request: Request) -> Response:
+    """GET /job-groups/{id}."""
     world = world_of(request)
-    identifier: str = request.path_params["id"]
-    job = world.jobs.get(identifier)
-    if job is None or job.environment_id != scope(request).id:
-        raise not_found("job", identifier)
-    return job
+    return one(group_view(world, find(request, world.job_groups, "job group")))
+
+
+async def cancel_group(request: Request) -> Response:
+    """POST /job-groups/{id}/cancel: cancels its live jobs; a repeat changes nothing."""
+    world = world_of(request)
+    group = find(request, world.job_groups, "job group")
+    # From the last to the first: those that wait for a place must not start when one ends.
+    for job_id in reversed(group.job_ids):
+        job = world.live_jobs.get(job_id)
+        if job is not None:
+            job_life.cancel(world, job, world.moment)
+    return one(group_view(world, group))
 
 
 routes = [
@@ -257,4 +265,6 @@ routes = [
     Route("/jobs/{id}/cancel", cancel_job, methods=["POST"]),
     Route("/jobs/{id}/rerun", rerun, methods=["POST"]),
     Route("/jobs/{id}/events", list_events, methods=["GET"]),
+    Route("/job-groups/{id}", get_group, methods=["GET"]),
+    Route("/job-groups/{id}/cancel", cancel_group, methods=["POST"]),
 ]

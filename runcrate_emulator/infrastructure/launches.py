@@ -4,125 +4,104 @@ Used by `POST /instances`, by jobs (whose machine is launched the same way) and 
 """
 
 import base64
-import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from runcrate_emulator.bodies import Fields
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+
+from runcrate_emulator.bodies import Body, Name, Text, parse_body, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure.catalogue import CPU, INSTANCE_TYPES, InstanceType
 from runcrate_emulator.infrastructure.credit import require_launch_credit
 from runcrate_emulator.infrastructure.machines import Machine
 from runcrate_emulator.infrastructure.records import Environment
-from runcrate_emulator.infrastructure.template_list import TEMPLATES
+from runcrate_emulator.infrastructure.templates import TEMPLATES
 from runcrate_emulator.workspace import Workspace
 
-LONGEST_NAME = 64  # characters; the longest that was seen
-MAX_RUNTIME_MINUTES = (5, 10_080)  # official SDK 0.5.0
-IDLE_SHUTDOWN_MINUTES = (5, 1_440)  # official SDK 0.5.0
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEFAULT_IMAGE = "ubuntu-cuda-devel"
 
-
-@dataclass(frozen=True)
-class Wanted:
-    """Which machine is asked for; None means any."""
-
-    gpu_type: str | None = None
-    instance_type_id: str | None = None
-    region: str | None = None
-    gpu_count: int | None = None
-    cpu_cores: int | None = None
-    memory_gb: int | None = None
-    storage_gb: int | None = None
+MaxRuntime = Annotated[int, Field(ge=5, le=10_080)]  # minutes (official SDK 0.5.0)
+IdleShutdown = Annotated[int, Field(ge=5, le=1_440)]  # minutes (official SDK 0.5.0)
 
 
-@dataclass(frozen=True)
-class LaunchSpec:
-    """A validated create body of an instance."""
+def _variable_names(pairs: dict[str, str]) -> dict[str, str]:
+    for name in pairs:
+        if not _VARIABLE_NAME.fullmatch(name):
+            raise ValueError(f"has a name that no environment variable can have: {name!r}")
+    return pairs
 
-    name: str
-    wanted: Wanted
-    ssh_key_id: str | None
-    template: str | None
-    storage_id: str | None
-    max_runtime_minutes: int | None
-    idle_shutdown_minutes: int | None
+
+def _as_object(value: object) -> object:
+    """Accept a list of `{key, value}` too (OpenAPI page, CLI) beside an object (official SDK)."""
+    if isinstance(value, list) and all(
+        isinstance(item, dict) and item.keys() == {"key", "value"} and isinstance(item["key"], str)
+        for item in value
+    ):
+        return {item["key"]: item["value"] for item in value}
+    return value
+
+
+def _known_template(name: str) -> str:
+    if name not in TEMPLATES:
+        raise ValueError(f"is not a template: {name!r}")
+    return name
+
+
+EnvironmentVariables = Annotated[dict[str, str], AfterValidator(_variable_names)]
+TemplateId = Annotated[Text, AfterValidator(_known_template)]
+
+
+class Wanted(Body):
+    """The instance type that is requested; None means any."""
+
+    gpu_type: Text | None = None
+    instance_type_id: Text | None = None
+    region: Text | None = None
+    gpu_count: int | None = Field(None, ge=1)
+    cpu_cores: int | None = Field(None, ge=1)
+    memory: int | None = Field(None, ge=1)
+    storage: int | None = Field(None, ge=1)
+
+
+class LaunchSpec(Wanted):
+    """Create body of an instance."""
+
+    name: Name
+    ssh_key_id: Text | None = None
+    template: TemplateId | None = None
+    storage_id: Text | None = None
+    max_runtime_minutes: MaxRuntime | None = None
+    idle_shutdown_minutes: IdleShutdown | None = None
+    env_vars: Annotated[EnvironmentVariables, BeforeValidator(_as_object)] = Field({}, repr=False)
+    startup_commands: list[str] = Field([])
+    launch_script: Text | None = None
+    launch_script_base64: Text | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "LaunchSpec":
+        if self.gpu_type is None and self.instance_type_id is None:
+            refuse("gpu_type", "or `instance_type_id` is required")
+        if self.launch_script_base64 is not None:
+            if self.launch_script is not None:
+                refuse("launch_script_base64", "cannot be given beside `launch_script`", 422)
+            try:
+                base64.b64decode(self.launch_script_base64, validate=True).decode()
+            except ValueError:
+                refuse("launch_script_base64", "must be base64 of UTF-8 text", 422)
+        return self
 
 
 def parse_launch(body: Mapping[str, Any]) -> LaunchSpec:
-    """Check a create body, as far as that is possible without looking at the workspace.
+    """Check a create body, as far as that is possible without the workspace.
 
     Raises:
         ApiError: 400 or 422 `validation_error`.
     """
-    fields = Fields(body)
-    wanted = Wanted(
-        gpu_type=fields.text("gpu_type"),
-        instance_type_id=fields.text("instance_type_id"),
-        region=fields.text("region"),
-        gpu_count=fields.integer("gpu_count", 1),
-        cpu_cores=fields.integer("cpu_cores", 1),
-        memory_gb=fields.integer("memory", 1),
-        storage_gb=fields.integer("storage", 1),
-    )
-    if wanted.gpu_type is None and wanted.instance_type_id is None:
-        fields.bad_shape("gpu_type", "or `instance_type_id` is required")
-    spec = LaunchSpec(
-        name=fields.required("name", fields.text("name", longest=LONGEST_NAME)),
-        wanted=wanted,
-        ssh_key_id=fields.text("ssh_key_id"),
-        template=fields.text("template"),
-        storage_id=fields.text("storage_id"),
-        max_runtime_minutes=fields.integer("max_runtime_minutes", *MAX_RUNTIME_MINUTES),
-        idle_shutdown_minutes=fields.integer("idle_shutdown_minutes", *IDLE_SHUTDOWN_MINUTES),
-    )
-    _check_env_vars(fields)
-    _check_scripts(fields)
-    fields.finish()
-    return spec
-
-
-def _check_env_vars(fields: Fields) -> None:
-    """Accept both documented forms: an object (official SDK) and a list (OpenAPI page, CLI)."""
-    value = fields.raw("env_vars")
-    pairs: Mapping[str, Any]
-    if value is None:
-        return
-    if isinstance(value, dict):
-        pairs = value
-    elif isinstance(value, list) and all(
-        isinstance(item, dict) and item.keys() == {"key", "value"} and isinstance(item["key"], str)
-        for item in value
-    ):
-        pairs = {item["key"]: item["value"] for item in value}
-    else:
-        fields.bad_shape("env_vars", "must be an object of strings or a list of {key, value}")
-    if not all(isinstance(text, str) for text in pairs.values()):
-        fields.bad_shape("env_vars", "must have strings as values")
-    check_variable_names(fields, "env_vars", pairs)
-
-
-def check_variable_names(fields: Fields, field: str, pairs: Mapping[str, Any]) -> None:
-    """Refuse what no shell takes as the name of an environment variable."""
-    for name in pairs:
-        if not _VARIABLE_NAME.fullmatch(name):
-            fields.bad_value(field, f"has a name that is no environment variable: {name!r}")
-
-
-def _check_scripts(fields: Fields) -> None:
-    fields.texts("startup_commands")
-    encoded = fields.text("launch_script_base64")
-    if fields.text("launch_script") is not None and encoded is not None:
-        fields.bad_value("launch_script_base64", "cannot be given beside `launch_script`")
-    if encoded is not None:
-        try:
-            base64.b64decode(encoded, validate=True).decode()
-        except (binascii.Error, ValueError):
-            fields.bad_value("launch_script_base64", "must be base64 of UTF-8 text")
+    return parse_body(LaunchSpec, body)
 
 
 def launch_instance(
@@ -134,12 +113,10 @@ def launch_instance(
         ApiError: 402, 422, 502 `launch_refused` or 503; nothing was created.
     """
     require_launch_credit(world, environment, at)
-    if spec.template is not None and spec.template not in TEMPLATES:
-        raise _bad_field("template", f"`{spec.template}` is not a template")
     if spec.ssh_key_id is not None and spec.ssh_key_id not in world.ssh_keys:
         raise _bad_field("ssh_key_id", f"`{spec.ssh_key_id}` is not a key of this workspace")
     check_volume(world, environment, spec.storage_id)
-    kind = choose_type(world, spec.wanted)
+    kind = choose_type(world, spec)
     if spec.idle_shutdown_minutes is not None and kind.gpu_type == CPU:
         raise _bad_field("idle_shutdown_minutes", "needs a machine with a GPU")
     machine = start_machine(
@@ -251,8 +228,8 @@ def _fits(kind: InstanceType, wanted: Wanted) -> bool:
         and (wanted.region is None or kind.region.answers_to(wanted.region))
         and wanted.gpu_count in (None, kind.gpu_count)
         and (wanted.cpu_cores or 0) <= kind.cpu_cores
-        and (wanted.memory_gb or 0) <= kind.memory_gb
-        and (wanted.storage_gb or 0) <= kind.storage_gb
+        and (wanted.memory or 0) <= kind.memory_gb
+        and (wanted.storage or 0) <= kind.storage_gb
     )
 
 

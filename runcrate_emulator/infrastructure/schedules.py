@@ -1,37 +1,43 @@
 """Schedules: start an instance or a job later, once or again and again."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
+from pydantic import AfterValidator, BeforeValidator
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import OUT_OF_RANGE, Fields, read_object
+from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, read_body, refuse
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.infrastructure import instances, schedule_runs
+from runcrate_emulator.infrastructure import credit, instances
 from runcrate_emulator.infrastructure.cron import next_run, parse_cron, shortest_gap_minutes
-from runcrate_emulator.infrastructure.environments import scope
+from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_spec import is_group, parse_job
+from runcrate_emulator.infrastructure.job_submit import submit_job
 from runcrate_emulator.infrastructure.job_views import job_view
-from runcrate_emulator.infrastructure.launches import LONGEST_NAME, parse_launch
-from runcrate_emulator.infrastructure.records import Schedule, ScheduleKind
+from runcrate_emulator.infrastructure.launches import launch_instance, parse_launch
+from runcrate_emulator.infrastructure.machines import Machine
+from runcrate_emulator.infrastructure.records import Schedule, ScheduleKind, ScheduleOutcome
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
-    iso,
+    fields,
+    find,
+    in_scope,
     many,
-    not_found,
     nothing,
     one,
     parse_time,
+    scope,
     world_of,
 )
-from runcrate_emulator.keys import bearer_token
-from runcrate_emulator.workspace import OWNER
-from runcrate_emulator.world import World
+from runcrate_emulator.keys import OWNER, bearer_token
+
+if TYPE_CHECKING:
+    from runcrate_emulator.workspace import Workspace
+    from runcrate_emulator.world import World
 
 _FARTHEST_RUN = timedelta(days=365)  # official SDK 0.5.0, as are the next three
 _LEAST_GAP_MINUTES = 15
@@ -40,51 +46,80 @@ _MAX_PER_WORKSPACE = 200
 
 
 @dataclass(frozen=True)
-class _Timing:
-    """When a schedule runs: exactly one of `run_at` and `cron`."""
+class Launched:
+    """The resource that a run created: one of the two."""
 
-    run_at: datetime | None
-    cron: str | None
-    timezone: str
+    instance: Machine | None = None
+    job: Job | None = None
+
+
+def _time(text: object) -> datetime:
+    if not isinstance(text, str):
+        refuse("run_at", "must be a string")
+    moment = parse_time(text)
+    if moment is None:
+        raise ValueError("must be an ISO 8601 time with an offset")
+    return moment
+
+
+def _cron(text: str) -> str:
+    if shortest_gap_minutes(parse_cron(text)) < _LEAST_GAP_MINUTES:
+        raise ValueError(f"must leave {_LEAST_GAP_MINUTES} minutes between two runs")
+    return text
+
+
+def _timezone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise ValueError("must be an IANA timezone such as Europe/London") from None
+    return name
+
+
+class _Change(Body):
+    name: Name | None = None
+    spec: dict[str, Any] | None = None
+    run_at: Annotated[datetime, BeforeValidator(_time)] | None = None
+    cron: Annotated[Text, AfterValidator(_cron)] | None = None
+    timezone: Annotated[Text, AfterValidator(_timezone)] = "UTC"
+    overlap: Literal["skip", "allow"] = "skip"
+    enabled: bool = True
+
+
+class _NewSchedule(_Change):
+    kind: ScheduleKind
+    spec: dict[str, Any]
 
 
 async def list_schedules(request: Request) -> Response:
     """GET /schedules, newest first."""
     world = world_of(request)
-    environment = scope(request)
-    return many(
-        _view(schedule)
-        for schedule in reversed(world.schedules.values())
-        if schedule.environment_id == environment.id
-    )
+    return many(_view(schedule) for schedule in in_scope(request, world.schedules))
 
 
 async def create_schedule(request: Request) -> Response:
     """POST /schedules. Not deduplicated by `Idempotency-Key`."""
     world = world_of(request)
     environment = scope(request)
-    fields = Fields(await read_object(request))
-    kind = _kind(fields)
-    spec = _spec(fields, kind)
-    timing = _timing(fields, world.moment)
-    overlap = _overlap(fields) or "skip"
-    name = fields.text("name", longest=LONGEST_NAME) or spec.get("name") or f"{kind} schedule"
-    enabled = fields.boolean("enabled") is not False
-    fields.finish()
+    body = await read_body(request, _NewSchedule)
+    _check_spec(body.kind, body.spec)
+    if (body.run_at is None) == (body.cron is None):
+        refuse("run_at", "or `cron` is required, and only one of them", OUT_OF_RANGE)
+    next_run_at = _next_run(body, world.moment)
     _check_limits(world, environment.id)
     schedule = Schedule(
         id=world.new_id("schedule"),
-        name=name,
-        kind=kind,
+        name=body.name or body.spec.get("name") or f"{body.kind} schedule",
+        kind=body.kind,
         environment_id=environment.id,
         api_key=bearer_token(request.headers) or "",
-        spec=spec,
-        run_at=timing.run_at,
-        cron=timing.cron,
-        timezone=timing.timezone,
-        overlap=overlap,
-        enabled=enabled,
-        next_run_at=_next_run(timing, world.moment) if enabled else None,
+        spec=body.spec,
+        run_at=body.run_at,
+        cron=body.cron,
+        timezone=body.timezone,
+        overlap=body.overlap,
+        enabled=body.enabled,
+        next_run_at=next_run_at if body.enabled else None,
         created_at=world.moment,
         updated_at=world.moment,
     )
@@ -94,64 +129,52 @@ async def create_schedule(request: Request) -> Response:
 
 async def get_schedule(request: Request) -> Response:
     """GET /schedules/{id}."""
-    return one(_view(_find(request)))
+    return one(_view(find(request, world_of(request).schedules, "schedule")))
 
 
 async def update_schedule(request: Request) -> Response:
     """PATCH /schedules/{id}: a `spec` replaces the whole spec; resuming skips what was missed."""
     world = world_of(request)
-    schedule = _find(request)
-    fields = Fields(await read_object(request))
-    enabled = fields.boolean("enabled")
-    spec = _spec(fields, schedule.kind) if fields.raw("spec") is not None else None
-    is_retimed = any(fields.raw(name) is not None for name in ("run_at", "cron", "timezone"))
-    timing = _changed_timing(fields, schedule, world.moment)
-    overlap = _overlap(fields)
-    name = fields.text("name", longest=LONGEST_NAME)
-    fields.finish()
-    if not is_retimed and all(value is None for value in (enabled, spec, overlap, name)):
-        fields.bad_shape("enabled", "or another field to change is required")
-    changed = replace(
-        schedule,
-        name=name or schedule.name,
-        spec=spec or schedule.spec,
-        run_at=timing.run_at,
-        cron=timing.cron,
-        timezone=timing.timezone,
-        overlap=overlap or schedule.overlap,
-        enabled=schedule.enabled if enabled is None else enabled,
-        updated_at=world.moment,
-    )
-    if is_retimed or spec is not None or enabled:
+    schedule = find(request, world.schedules, "schedule")
+    body = await read_body(request, _Change)
+    sent = {name: getattr(body, name) for name in body.model_fields_set}
+    if not sent:
+        refuse("enabled", "or another field to change is required")
+    if body.spec is not None:
+        _check_spec(schedule.kind, body.spec)
+    if body.run_at is not None and body.cron is not None:
+        refuse("run_at", "and `cron` cannot be given together", OUT_OF_RANGE)
+    if body.run_at is not None or body.cron is not None:
+        sent |= {"run_at": body.run_at, "cron": body.cron}
+    changed = replace(schedule, **sent, updated_at=world.moment, next_run_at=None)
+    if sent.keys() & {"run_at", "cron"}:
+        _next_run(changed, world.moment)  # refuses a time that never comes
+    if body.enabled or sent.keys() & {"run_at", "cron", "timezone", "spec"}:
         # Whoever changes the spec or the timing, or resumes it, is whom the next run launches as.
         changed = replace(changed, api_key=bearer_token(request.headers) or "")
-    changed = _rescheduled(fields, changed, timing, world.moment)
+    if changed.enabled:
+        following = following_run(changed, world.moment)
+        if following is None:
+            problem = "cannot be switched on: its time is over; set a new `run_at`"
+            refuse("enabled", problem, OUT_OF_RANGE)
+        changed = replace(changed, next_run_at=following)
     world.schedules[changed.id] = changed
     return one(_view(changed))
-
-
-def _rescheduled(fields: Fields, schedule: Schedule, timing: _Timing, now: datetime) -> Schedule:
-    if not schedule.enabled:
-        return replace(schedule, next_run_at=None)
-    following = _next_run(timing, now)
-    if following is None:
-        fields.bad_value("enabled", "cannot be switched on: its time is over; set a new `run_at`")
-    return replace(schedule, next_run_at=following)
 
 
 async def delete_schedule(request: Request) -> Response:
     """DELETE /schedules/{id}; what it launched goes on."""
     world = world_of(request)
-    del world.schedules[_find(request).id]
+    del world.schedules[find(request, world_of(request).schedules, "schedule").id]
     return nothing()
 
 
 async def run_now(request: Request) -> Response:
     """POST /schedules/{id}/run-now: launches at once. Not deduplicated in any way."""
     world = world_of(request)
-    schedule = _find(request)
+    schedule = find(request, world_of(request).schedules, "schedule")
     await world.take_launch_time()
-    changed, launched = schedule_runs.launch(world, schedule, world.moment)
+    changed, launched = launch(world, schedule, world.moment)
     answer: dict[str, Any] = {"schedule": _view(changed)}
     if launched.instance is not None:
         answer["instance"] = instances.view(launched.instance, world.moment)
@@ -160,101 +183,30 @@ async def run_now(request: Request) -> Response:
     return one(answer)
 
 
-def _kind(fields: Fields) -> ScheduleKind:
-    kind = fields.required("kind", fields.one_of("kind", ("instance", "job")))
-    return "instance" if kind == "instance" else "job"
-
-
-def _overlap(fields: Fields) -> Literal["skip", "allow"] | None:
-    overlap = fields.one_of("overlap", ("skip", "allow"))
-    if overlap is None:
-        return None
-    return "skip" if overlap == "skip" else "allow"
-
-
-def _spec(fields: Fields, kind: ScheduleKind) -> Mapping[str, Any]:
-    """The create body of the kind, checked as if it were sent now."""
-    spec = fields.required("spec", fields.object("spec"))
+def _check_spec(kind: ScheduleKind, spec: dict[str, Any]) -> None:
+    """Check the create body of the kind as if it were sent now."""
     if spec.get("max_runtime_minutes") is None:
-        fields.bad_value("spec", "must set `max_runtime_minutes`")
+        refuse("spec", "must set `max_runtime_minutes`", OUT_OF_RANGE)
     if kind == "instance":
         parse_launch(spec)
     elif is_group(spec):
-        fields.bad_value("spec", "must be one job, not a group")
+        refuse("spec", "must be one job, not a group", OUT_OF_RANGE)
     else:
         parse_job(spec)
-    return spec
 
 
-def _timing(fields: Fields, now: datetime) -> _Timing:
-    run_at = _run_at(fields, now)
-    cron = _cron(fields)
-    timezone = _timezone(fields) or "UTC"
-    if (run_at is None) == (cron is None):
-        fields.bad_value("run_at", "or `cron` is required, and only one of them")
-    return _checked(fields, _Timing(run_at, cron, timezone), now)
+def _next_run(timing: "Schedule | _NewSchedule", now: datetime) -> datetime:
+    """The next run of a timing that was sent; `run_at` lies at most a year ahead."""
+    if timing.run_at is not None and not now < timing.run_at <= now + _FARTHEST_RUN:
+        problem = f"must be in the future, at most {_FARTHEST_RUN.days} days away"
+        refuse("run_at", problem, OUT_OF_RANGE)
+    following = following_run(timing, now)
+    if following is None:
+        refuse("cron", "never comes", OUT_OF_RANGE)
+    return following
 
 
-def _changed_timing(fields: Fields, schedule: Schedule, now: datetime) -> _Timing:
-    run_at = _run_at(fields, now)
-    cron = _cron(fields)
-    timezone = _timezone(fields) or schedule.timezone
-    if run_at is not None and cron is not None:
-        fields.bad_value("run_at", "and `cron` cannot be given together")
-    if run_at is None and cron is None:
-        return _Timing(schedule.run_at, schedule.cron, timezone)
-    return _checked(fields, _Timing(run_at, cron, timezone), now)
-
-
-def _checked(fields: Fields, timing: _Timing, now: datetime) -> _Timing:
-    if _next_run(timing, now) is None:
-        fields.bad_value("cron" if timing.cron else "run_at", "never comes")
-    return timing
-
-
-def _next_run(timing: _Timing, now: datetime) -> datetime | None:
-    if timing.cron is not None:
-        return next_run(parse_cron(timing.cron), now, ZoneInfo(timing.timezone))
-    return timing.run_at if timing.run_at is not None and timing.run_at > now else None
-
-
-def _run_at(fields: Fields, now: datetime) -> datetime | None:
-    text = fields.text("run_at")
-    if text is None:
-        return None
-    moment = parse_time(text)
-    if moment is None:
-        fields.bad_value("run_at", "must be an ISO 8601 time with an offset")
-    if not now < moment <= now + _FARTHEST_RUN:
-        fields.bad_value("run_at", f"must be in the future, at most {_FARTHEST_RUN.days} days away")
-    return moment
-
-
-def _cron(fields: Fields) -> str | None:
-    text = fields.text("cron")
-    if text is None:
-        return None
-    try:
-        cron = parse_cron(text)
-    except ValueError as problem:
-        fields.bad_value("cron", str(problem))
-    if shortest_gap_minutes(cron) < _LEAST_GAP_MINUTES:
-        fields.bad_value("cron", f"must leave {_LEAST_GAP_MINUTES} minutes between two runs")
-    return text
-
-
-def _timezone(fields: Fields) -> str | None:
-    name = fields.text("timezone")
-    if name is None:
-        return None
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        fields.bad_value("timezone", "must be an IANA timezone such as Europe/London")
-    return name
-
-
-def _check_limits(world: World, environment_id: str) -> None:
+def _check_limits(world: "World", environment_id: str) -> None:
     here = sum(1 for s in world.schedules.values() if s.environment_id == environment_id)
     if here >= _MAX_PER_ENVIRONMENT or len(world.schedules) >= _MAX_PER_WORKSPACE:
         raise ApiError(
@@ -265,40 +217,95 @@ def _check_limits(world: World, environment_id: str) -> None:
         )
 
 
-def _find(request: Request) -> Schedule:
-    world = world_of(request)
-    identifier: str = request.path_params["id"]
-    schedule = world.schedules.get(identifier)
-    if schedule is None or schedule.environment_id != scope(request).id:
-        raise not_found("schedule", identifier)
-    return schedule
+def next_schedule_event(world: "Workspace") -> datetime | None:
+    """When a schedule fires next."""
+    return min(
+        (s.next_run_at for s in world.schedules.values() if s.next_run_at is not None),
+        default=None,
+    )
+
+
+def live_through_schedule_events(world: "Workspace", at: datetime) -> None:
+    """Fire every schedule that is due."""
+    for schedule in list(world.schedules.values()):
+        if schedule.next_run_at is not None and schedule.next_run_at <= at:
+            _fire(world, schedule, at)
+
+
+def following_run(timing: "Schedule | _NewSchedule", after: datetime) -> datetime | None:
+    """When an enabled schedule next runs after a moment."""
+    if timing.cron is not None:
+        return next_run(parse_cron(timing.cron), after, ZoneInfo(timing.timezone))
+    return timing.run_at if timing.run_at is not None and timing.run_at > after else None
+
+
+def launch(world: "Workspace", schedule: Schedule, at: datetime) -> tuple[Schedule, Launched]:
+    """Launch what a schedule describes, and note it on the schedule.
+
+    Raises:
+        ApiError: The launch was refused; nothing was created.
+    """
+    environment = world.environments[schedule.environment_id]
+    if schedule.kind == "instance":
+        machine = launch_instance(world, environment, parse_launch(schedule.spec), at)
+        launched = Launched(instance=machine)
+        noted = replace(schedule, last_instance_id=machine.id)
+    else:
+        job = submit_job(world, environment, parse_job(schedule.spec))
+        launched = Launched(job=job)
+        noted = replace(schedule, last_job_id=job.id)
+    noted = replace(noted, run_count=schedule.run_count + 1)
+    return _kept(world, noted, "launched", None, at), launched
+
+
+def _fire(world: "Workspace", schedule: Schedule, at: datetime) -> None:
+    following = None if schedule.cron is None else following_run(schedule, at)
+    schedule = replace(
+        schedule, next_run_at=following, enabled=schedule.enabled and following is not None
+    )
+    if schedule.api_key in world.deactivated_keys:
+        paused = replace(schedule, enabled=False, next_run_at=None)
+        reason = "The API key that it launches as was deactivated."
+        _kept(world, paused, "credential_revoked", reason, at)
+        return
+    environment = world.environments[schedule.environment_id]
+    if credit.is_budget_spent(world, environment, at):
+        reason = "The environment's monthly budget is spent."
+        _kept(world, schedule, "skipped_budget", reason, at)
+    elif schedule.overlap == "skip" and _last_run_is_live(world, schedule):
+        _kept(world, schedule, "skipped_overlap", "The last run is still live.", at)
+    else:
+        try:
+            launch(world, schedule, at)
+        except ApiError as refusal:
+            _kept(world, schedule, "failed", refusal.message, at)
+
+
+def _last_run_is_live(world: "Workspace", schedule: Schedule) -> bool:
+    return (
+        schedule.last_instance_id in world.live_machines or schedule.last_job_id in world.live_jobs
+    )
+
+
+def _kept(
+    world: "Workspace", schedule: Schedule, status: ScheduleOutcome, error: str | None, at: datetime
+) -> Schedule:
+    noted = replace(schedule, last_run_at=at, last_status=status, last_error=error)
+    world.schedules[noted.id] = noted
+    return noted
 
 
 def _view(schedule: Schedule) -> dict[str, Any]:
-    return {
-        "id": schedule.id,
-        "name": schedule.name,
-        "kind": schedule.kind,
-        "environment_id": schedule.environment_id,
+    own = (
+        "id name kind environment_id run_at cron timezone overlap enabled next_run_at last_run_at "
+        "last_status last_error last_instance_id last_job_id run_count created_at updated_at"
+    )
+    return fields(schedule, own) | {
         "created_by": OWNER,
         "run_as": OWNER,
         "run_as_credential": "api_key",
         "spec": dict(schedule.spec),
         "max_runtime_minutes": schedule.spec.get("max_runtime_minutes"),
-        "run_at": iso(schedule.run_at),
-        "cron": schedule.cron,
-        "timezone": schedule.timezone,
-        "overlap": schedule.overlap,
-        "enabled": schedule.enabled,
-        "next_run_at": iso(schedule.next_run_at),
-        "last_run_at": iso(schedule.last_run_at),
-        "last_status": schedule.last_status,
-        "last_error": schedule.last_error,
-        "last_instance_id": schedule.last_instance_id,
-        "last_job_id": schedule.last_job_id,
-        "run_count": schedule.run_count,
-        "created_at": iso(schedule.created_at),
-        "updated_at": iso(schedule.updated_at),
     }
 
 

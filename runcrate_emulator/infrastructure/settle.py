@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from runcrate_emulator.infrastructure import credit, job_life, schedule_runs, topups, volumes
+from runcrate_emulator.infrastructure import credit, job_life, schedules, storage, topups
 from runcrate_emulator.workspace import Workspace
 
 _MAX_EVENTS_AT_ONE_MOMENT = 10_000  # more than can be due; an event that stays due is a bug
@@ -30,8 +30,8 @@ _SUBJECTS = (
     _Subject(credit.next_machine_event, credit.live_through_machine_events),
     _Subject(credit.next_credit_event, credit.live_through_credit_events),
     _Subject(job_life.next_job_event, job_life.live_through_job_events),
-    _Subject(volumes.next_volume_event, volumes.live_through_volume_events),
-    _Subject(schedule_runs.next_schedule_event, schedule_runs.live_through_schedule_events),
+    _Subject(storage.next_volume_event, storage.live_through_volume_events),
+    _Subject(schedules.next_schedule_event, schedules.live_through_schedule_events),
 )
 
 

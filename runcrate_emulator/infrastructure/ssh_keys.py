@@ -3,16 +3,15 @@
 import base64
 import binascii
 import hashlib
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import Fields, read_object
+from runcrate_emulator.bodies import Body, Name, Text, read_body
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.infrastructure.launches import LONGEST_NAME
-from runcrate_emulator.infrastructure.public_keys import check_public_key
 from runcrate_emulator.infrastructure.records import SshKey
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
@@ -23,7 +22,41 @@ from runcrate_emulator.infrastructure.wire import (
     one,
     world_of,
 )
-from runcrate_emulator.workspace import PROJECT_ID
+from runcrate_emulator.keys import PROJECT_ID
+
+_ALGORITHMS = (
+    "ssh-ed25519",
+    "ssh-rsa",
+    "ecdsa-sha2-nistp256",
+    "ecdsa-sha2-nistp384",
+    "ecdsa-sha2-nistp521",
+    "sk-ssh-ed25519@openssh.com",
+    "sk-ecdsa-sha2-nistp256@openssh.com",
+)
+_START_OF_ANY_KEY = "AAAA"  # base64 of the length that every key begins with
+
+
+def _checked(text: str) -> str:
+    """Refuse everything but `algorithm material [comment]`, above all a private key."""
+    words = text.split()
+    if not (
+        len(text.strip().splitlines()) == 1
+        and len(words) > 1
+        and words[0] in _ALGORITHMS
+        and words[1].startswith(_START_OF_ANY_KEY)
+        and words[1].isascii()
+    ):
+        raise ValueError("must be an SSH public key such as `ssh-ed25519 AAAA… name`")
+    return text
+
+
+PublicKey = Annotated[Text, AfterValidator(_checked)]
+
+
+class _NewKey(Body):
+    name: Name
+    public_key: PublicKey
+    type: Name | None = None
 
 
 async def list_keys(request: Request) -> Response:
@@ -35,16 +68,11 @@ async def list_keys(request: Request) -> Response:
 async def create_key(request: Request) -> Response:
     """POST /ssh-keys; 409 for a key or a name that is there already."""
     world = world_of(request)
-    fields = Fields(await read_object(request))
-    name = fields.required("name", fields.text("name", longest=LONGEST_NAME))
-    public_key = fields.required("public_key", fields.text("public_key"))
-    kind = fields.text("type", longest=LONGEST_NAME)
-    check_public_key(fields, "public_key", public_key)
-    fields.finish()
-    algorithm, material = public_key.split()[:2]
+    body = await read_body(request, _NewKey)
+    algorithm, material = body.public_key.split()[:2]
     fingerprint = _fingerprint(material)
     for known in world.ssh_keys.values():
-        if known.fingerprint == fingerprint or known.name == name:
+        if known.fingerprint == fingerprint or known.name == body.name:
             raise ApiError(
                 409,
                 "conflict",
@@ -53,10 +81,10 @@ async def create_key(request: Request) -> Response:
             )
     key = SshKey(
         id=world.new_id(),
-        name=name,
-        public_key=public_key,
+        name=body.name,
+        public_key=body.public_key,
         fingerprint=fingerprint,
-        type=kind or algorithm,
+        type=body.type or algorithm,
         created_at=world.moment,
     )
     world.ssh_keys[key.id] = key

@@ -1,44 +1,68 @@
 """Storage volumes. Their fields are camelCase on the wire, unlike those of instances."""
 
+import math
 from dataclasses import replace
-from typing import Any
+from datetime import datetime, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import Field, field_validator
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import Fields, read_object
+from runcrate_emulator.bodies import Body, Name, read_body, refuse
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.infrastructure import volumes
+from runcrate_emulator.infrastructure import credit
 from runcrate_emulator.infrastructure.catalogue import REGIONS
-from runcrate_emulator.infrastructure.environments import scope
-from runcrate_emulator.infrastructure.launches import LONGEST_NAME
 from runcrate_emulator.infrastructure.records import BILLING_WEEK, Volume
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
+    find,
+    in_scope,
     iso,
     many,
-    not_found,
     one,
+    scope,
     search_matches,
     usd,
     world_of,
 )
-from runcrate_emulator.workspace import PROJECT_ID
-from runcrate_emulator.world import World
+from runcrate_emulator.keys import PROJECT_ID
 
-_MAX_GB = 16_384  # the emulator's own; no limit is documented
+if TYPE_CHECKING:
+    from runcrate_emulator.workspace import Workspace
+
+_USD_PER_GB_MONTH = Decimal("0.03")  # seed 003, as are the rules of payment
+_DAYS_PER_MONTH = 30  # the emulator's own, as is that only full days are refunded
+_CENT = Decimal("0.01")
+
+SizeGb = Annotated[int, Field(ge=1, le=16_384)]  # the emulator's own; no limit is documented
+
+
+class _Resize(Body):
+    size_gb: SizeGb
+
+
+class _NewVolume(_Resize):
+    name: Name
+    region: str
+
+    @field_validator("region")
+    @classmethod
+    def _known_region(cls, region: str) -> str:
+        if region not in (ids := [place.id for place in REGIONS]):
+            raise ValueError(f"must be one of {', '.join(ids)}")
+        return region
 
 
 async def list_volumes(request: Request) -> Response:
     """GET /storage, newest first."""
     world = world_of(request)
-    environment = scope(request)
     return many(
         _view(world, volume)
-        for volume in reversed(world.volumes.values())
-        if volume.environment_id == environment.id
-        and search_matches(request, volume.name, volume.id)
+        for volume in in_scope(request, world.volumes)
+        if search_matches(request, volume.name, volume.id)
     )
 
 
@@ -56,11 +80,7 @@ async def create_volume(request: Request) -> Response:
     """POST /storage: pays the first week. Not deduplicated by `Idempotency-Key`."""
     world = world_of(request)
     environment = scope(request)
-    fields = Fields(await read_object(request))
-    name = fields.required("name", fields.text("name", longest=LONGEST_NAME))
-    size_gb = fields.required("size_gb", fields.integer("size_gb", 1, _MAX_GB))
-    region = fields.required("region", fields.one_of("region", [place.id for place in REGIONS]))
-    fields.finish()
+    body = await read_body(request, _NewVolume)
     if world.storage_provider is None:
         raise ApiError(
             409,
@@ -71,37 +91,35 @@ async def create_volume(request: Request) -> Response:
     now = world.moment
     volume = Volume(
         id=world.new_id(),
-        name=name,
+        name=body.name,
         environment_id=environment.id,
-        size_gb=size_gb,
-        region=region,
+        size_gb=body.size_gb,
+        region=body.region,
         created_at=now,
         updated_at=now,
         paid_until=now + BILLING_WEEK,
     )
-    week = volumes.price_for_days(size_gb, BILLING_WEEK.days)
-    volumes.charge_volume(world, volume, week, "The first week", now)
+    week = price_for_days(body.size_gb, BILLING_WEEK.days)
+    charge_volume(world, volume, week, "The first week", now)
     world.volumes[volume.id] = volume
     return one(_view(world, volume), CREATED)
 
 
 async def get_volume(request: Request) -> Response:
     """GET /storage/{id}."""
-    return one(_view(world_of(request), _find(request)))
+    return one(_view(world_of(request), find(request, world_of(request).volumes, "volume")))
 
 
 async def resize_volume(request: Request) -> Response:
     """PATCH /storage/{id}: only upwards; pays the difference for the rest of the week."""
     world = world_of(request)
-    volume = _find(request)
-    fields = Fields(await read_object(request))
-    size_gb = fields.required("size_gb", fields.integer("size_gb", 1, _MAX_GB))
-    fields.finish()
+    volume = find(request, world_of(request).volumes, "volume")
+    size_gb = (await read_body(request, _Resize)).size_gb
     if size_gb <= volume.size_gb:
-        fields.bad_value("size_gb", f"must be more than the present {volume.size_gb}")
-    days = volumes.days_left(volume, world.moment, with_today=True)
-    difference = volumes.price_for_days(size_gb - volume.size_gb, days)
-    volumes.charge_volume(world, volume, difference, "More room", world.moment)
+        refuse("size_gb", f"must be more than the present {volume.size_gb}", 422)
+    days = days_left(volume, world.moment, with_today=True)
+    difference = price_for_days(size_gb - volume.size_gb, days)
+    charge_volume(world, volume, difference, "More room", world.moment)
     changed = replace(volume, size_gb=size_gb, updated_at=world.moment)
     world.volumes[volume.id] = changed
     return one(_view(world, changed))
@@ -110,7 +128,7 @@ async def resize_volume(request: Request) -> Response:
 async def delete_volume(request: Request) -> Response:
     """DELETE /storage/{id}: refunds the unused days; answers a body, not 204."""
     world = world_of(request)
-    volume = _find(request)
+    volume = find(request, world_of(request).volumes, "volume")
     if world.machine_with_volume(volume.id) is not None:
         raise ApiError(
             409,
@@ -118,24 +136,73 @@ async def delete_volume(request: Request) -> Response:
             f"Volume `{volume.id}` is attached to a machine; nothing was deleted. "
             "Terminate the machine first.",
         )
-    days = volumes.days_left(volume, world.moment, with_today=False)
-    refund = volumes.price_for_days(volume.size_gb, days)
+    days = days_left(volume, world.moment, with_today=False)
+    refund = price_for_days(volume.size_gb, days)
     if refund > 0:
         world.ledger.post("refund", refund, f"Unused days of volume {volume.name}", world.moment)
     del world.volumes[volume.id]
     return one({"message": f"Volume {volume.name} deleted", "refund_amount": usd(refund)})
 
 
-def _find(request: Request) -> Volume:
-    world = world_of(request)
-    identifier: str = request.path_params["id"]
-    volume = world.volumes.get(identifier)
-    if volume is None or volume.environment_id != scope(request).id:
-        raise not_found("volume", identifier)
-    return volume
+def price_for_days(size_gb: int, days: int) -> Decimal:
+    """Cost of a number of days of a volume, rounded to the cent."""
+    price = _USD_PER_GB_MONTH * size_gb * days / _DAYS_PER_MONTH
+    return price.quantize(_CENT, ROUND_HALF_UP)
 
 
-def _view(world: World, volume: Volume) -> dict[str, Any]:
+def days_left(volume: Volume, at: datetime, *, with_today: bool) -> int:
+    """Days of the paid week that are left; the day that has started counts only if asked for."""
+    days = max((volume.paid_until - at) / timedelta(days=1), 0)
+    return math.ceil(days) if with_today else math.floor(days)
+
+
+def charge_volume(
+    world: "Workspace", volume: Volume, amount: Decimal, what: str, at: datetime
+) -> None:
+    """Charge for a volume.
+
+    Raises:
+        ApiError: 402 `insufficient_credits` when the balance does not cover it.
+    """
+    if amount > credit.floating_balance(world, at):
+        raise ApiError(
+            402,
+            "insufficient_credits",
+            f"{what} costs {amount} USD in advance, more than the balance; nothing was done.",
+        )
+    world.ledger.charge(volume.environment_id, amount, f"{what} of volume {volume.name}", at)
+
+
+def next_volume_event(world: "Workspace") -> datetime | None:
+    """When the next week of a volume is to be paid."""
+    return min((v.paid_until for v in world.volumes.values() if not v.is_suspended), default=None)
+
+
+def live_through_volume_events(world: "Workspace", at: datetime) -> None:
+    """Charge the weeks that begin; suspend what the balance does not cover."""
+    for volume in list(world.volumes.values()):
+        if volume.is_suspended or volume.paid_until > at:
+            continue
+        world.volumes[volume.id] = _paid_for_a_week(world, volume, at)
+
+
+def revive_volumes(world: "Workspace", at: datetime) -> None:
+    """Pay for suspended volumes again, after credit was added."""
+    for volume in list(world.volumes.values()):
+        if volume.is_suspended:
+            world.volumes[volume.id] = _paid_for_a_week(world, volume, at)
+
+
+def _paid_for_a_week(world: "Workspace", volume: Volume, at: datetime) -> Volume:
+    week = price_for_days(volume.size_gb, BILLING_WEEK.days)
+    try:
+        charge_volume(world, volume, week, "A week", at)
+    except ApiError:
+        return replace(volume, is_suspended=True, updated_at=at)
+    return replace(volume, paid_until=at + BILLING_WEEK, is_suspended=False)
+
+
+def _view(world: "Workspace", volume: Volume) -> dict[str, Any]:
     machine = world.machine_with_volume(volume.id)
     status = "available" if machine is None else "attached"
     return {

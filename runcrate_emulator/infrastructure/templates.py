@@ -1,12 +1,17 @@
-"""Templates: the one list that is paged by page number."""
+"""Templates: the images on offer, in the one list that is paged by page number.
+
+`ubuntu-cuda-devel` and `ubuntu-train` are named in the sources; the rest are the emulator's own.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runcrate_emulator.infrastructure.template_list import TEMPLATES
 from runcrate_emulator.infrastructure.wire import (
-    iso,
+    fields,
     many,
     query_choice,
     query_integer,
@@ -17,6 +22,36 @@ _DEFAULT_PAGE_SIZE = 25  # official SDK 0.5.0
 _MAX_PAGE = 100  # the emulator's own
 _LAST_PAGE = 1_000_000  # only bounds the parameter
 _SORT_FIELDS = ("name", "category", "created_at")
+
+
+@dataclass(frozen=True)
+class Template:
+    """An image to launch with."""
+
+    id: str
+    name: str
+    description: str
+    category: str
+    created_at: datetime
+
+
+def _template(id: str, name: str, description: str, category: str, day: int) -> Template:  # noqa: A002 - the field's name
+    return Template(id, name, description, category, datetime(2026, 1, day, tzinfo=UTC))
+
+
+TEMPLATES = {
+    template.id: template
+    for template in (
+        _template("ubuntu-cuda-devel", "Ubuntu with CUDA", "Ubuntu 24.04, CUDA, nvcc", "base", 5),
+        _template("ubuntu-train", "Training", "Ubuntu, PyTorch and common trainers", "ml", 6),
+        _template("pytorch-2", "PyTorch", "PyTorch with CUDA in a ready Python", "ml", 7),
+        _template("llm-finetune", "LLM finetune", "Finetune a language model with LoRA", "ml", 8),
+        _template("vllm-server", "vLLM server", "Serve a model with vLLM", "inference", 9),
+        _template("comfyui", "ComfyUI", "Image pipelines in the browser", "media", 10),
+        _template("jupyter-lab", "JupyterLab", "Notebooks with a GPU", "development", 11),
+        _template("ubuntu-cpu", "Ubuntu", "Plain Ubuntu 24.04 without CUDA", "base", 12),
+    )
+}
 
 
 async def list_templates(request: Request) -> Response:
@@ -36,13 +71,7 @@ async def list_templates(request: Request) -> Response:
     start = (page - 1) * page_size
     return many(
         (
-            {
-                "id": template.id,
-                "name": template.name,
-                "description": template.description,
-                "category": template.category,
-                "created_at": iso(template.created_at),
-            }
+            fields(template, "id name description category created_at")
             for template in found[start : start + page_size]
         ),
         total=len(found),

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.infrastructure import volumes
+from runcrate_emulator.infrastructure import storage
 from runcrate_emulator.infrastructure.records import DeclineReason, TopUp
 from runcrate_emulator.workspace import Workspace
 
@@ -93,7 +93,7 @@ def _charged(world: Workspace, topup: TopUp) -> TopUp:
 
 def _succeeded(world: Workspace, topup: TopUp, at: datetime) -> TopUp:
     world.ledger.post("credit", topup.amount_usd, "Top-up", at)
-    volumes.revive_volumes(world, at)
+    storage.revive_volumes(world, at)
     return replace(
         topup,
         status="succeeded",

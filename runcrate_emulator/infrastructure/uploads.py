@@ -4,36 +4,39 @@ No emulated job unpacks the content; it is there for the program of a test (`Job
 """
 
 import hashlib
-import re
 from dataclasses import replace
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import Fields, read_object
+from runcrate_emulator.bodies import Body, read_body
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure.job_outputs import absolute
 from runcrate_emulator.infrastructure.records import Upload
 from runcrate_emulator.infrastructure.wire import CREATED, iso, not_found, one, world_of
-from runcrate_emulator.world import World
+
+if TYPE_CHECKING:
+    from runcrate_emulator.world import World
 
 _MAX_BYTES = 1_000_000_000  # 1 GB (official SDK 0.5.0)
 _USABLE_FOR = timedelta(hours=24)  # official SDK 0.5.0
 _LINK_LIFETIME = timedelta(hours=1)  # the emulator's own
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+class _NewUpload(Body):
+    bytes: int = Field(ge=1, le=_MAX_BYTES)
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
 
 
 async def create_upload(request: Request) -> Response:
     """POST /jobs/uploads; the same `sha256` answers the same upload."""
     world = world_of(request)
-    fields = Fields(await read_object(request))
-    size = fields.required("bytes", fields.integer("bytes", 1, _MAX_BYTES))
-    sha256 = fields.text("sha256")
-    fields.finish()
-    if sha256 is not None and not _SHA256.fullmatch(sha256):
-        fields.bad_value("sha256", "must be 64 hexadecimal digits in lower case")
+    body = await read_body(request, _NewUpload)
+    size, sha256 = body.bytes, body.sha256
     known = [
         upload
         for upload in world.uploads.values()
@@ -54,7 +57,7 @@ async def create_upload(request: Request) -> Response:
     )
 
 
-def _new_upload(world: World, size: int, sha256: str | None) -> Upload:
+def _new_upload(world: "World", size: int, sha256: str | None) -> Upload:
     upload = Upload(
         id=world.new_id("upload"),
         size=size,

@@ -11,10 +11,11 @@ import ipaddress
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
-from runcrate_emulator.infrastructure.job_record import Job
+if TYPE_CHECKING:
+    from runcrate_emulator.infrastructure.job_record import Job
 
 WebhookEvent = Literal["started", "finished"]
 
@@ -29,7 +30,7 @@ class Announcement:
     """A webhook call to make: the job as it was at that moment."""
 
     at: datetime
-    job: Job
+    job: "Job"
     event: WebhookEvent
 
     @property
@@ -74,13 +75,13 @@ class WebhookDelivery:
         return json.loads(self.body)
 
 
-def wants(job: Job, event: WebhookEvent) -> bool:
+def wants(job: "Job", event: WebhookEvent) -> bool:
     """True if a job asked to be announced at this moment; without a choice, at its end."""
     events = job.spec.webhook_events or _DEFAULT_EVENTS
     return job.spec.webhook_url is not None and event in events
 
 
-def webhook_secret(job: Job) -> str:
+def webhook_secret(job: "Job") -> str:
     """The key of a job's signatures; the jobs of a group share one."""
     seed = job.group_id or job.id
     return f"whsec_{hashlib.sha256(seed.encode()).hexdigest()[:32]}"

@@ -3,23 +3,76 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from runcrate_emulator.bodies import refuse
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.world import World
+
+if TYPE_CHECKING:
+    from runcrate_emulator.infrastructure.records import Environment
+    from runcrate_emulator.world import World
 
 CREATED = 201
 _MICRO = Decimal("0.000001")
 
 
-def world_of(request: Request) -> World:
+class Scoped(Protocol):
+    """Anything that belongs to an environment."""
+
+    @property
+    def environment_id(self) -> str:
+        """The environment's id."""
+
+
+S = TypeVar("S", bound=Scoped)
+
+
+def world_of(request: Request) -> "World":
     """The world that a request is about."""
     world: World = request.app.state.world
     return world
+
+
+def scope(request: Request) -> "Environment":
+    """The environment that a request is about: its `environment` parameter or the default one.
+
+    Raises:
+        ApiError: 404 for a name that does not exist.
+    """
+    return world_of(request).environment(request.query_params.get("environment"))
+
+
+def in_scope(request: Request, records: Mapping[str, S]) -> list[S]:
+    """The records of the request's environment, newest first."""
+    environment = scope(request)
+    return [r for r in reversed(list(records.values())) if r.environment_id == environment.id]
+
+
+def find(request: Request, records: Mapping[str, S], label: str) -> S:
+    """The record that the path names by its id.
+
+    Raises:
+        ApiError: 404 when it does not exist in the request's environment.
+    """
+    identifier: str = request.path_params["id"]
+    record = records.get(identifier)
+    if record is None or record.environment_id != scope(request).id:
+        raise not_found(label, identifier)
+    return record
+
+
+def fields(record: object, names: str) -> dict[str, Any]:
+    """Attributes of a record by name, as the API writes them."""
+    return {name: _written(getattr(record, name)) for name in names.split()}
+
+
+def _written(value: object) -> object:
+    if isinstance(value, datetime):
+        return iso(value)
+    return usd(value) if isinstance(value, Decimal) else value
 
 
 def one(data: Mapping[str, Any], status: int = 200) -> Response:

@@ -423,7 +423,7 @@ def test_jobs_are_filtered(emulator, infra, submit):
         ({"code": {"upload_id": "none"}}, "code.upload_id"),
         ({"code": {"git": {"url": "git@x"}}}, "code.git.url"),
         ({"code": {"git": {"url": "https://x", "branch": "y"}}}, "code.git.branch"),
-        ({"image_registry_auth": {"username": "x"}}, "image_registry_auth"),
+        ({"image_registry_auth": {"username": "x"}}, "image_registry_auth.username_env"),
         ({"allow_cpu_container": "yes"}, "allow_cpu_container"),
         ({"count": 0}, "count"),
         ({"count": 2, "params": [{}]}, "count"),
