@@ -32,7 +32,6 @@ from runcrate_emulator.infrastructure import (
     ssh_keys,
     storage,
     templates,
-    uploads,
 )
 from runcrate_emulator.world import World
 
@@ -52,9 +51,8 @@ _INFRASTRUCTURE = (
     *ssh_keys.routes,
     *templates.routes,
     *billing.routes,
-    *uploads.routes,  # before jobs: `/jobs/uploads` is not a job's id
+    *job_outputs.routes,  # before jobs: `/jobs/uploads` is not a job's id
     *jobs.routes,
-    *job_outputs.routes,
     *schedules.routes,
 )
 
@@ -71,7 +69,7 @@ def create_app(world: World) -> Starlette:
             *_prefixed("/api/v1", _INFRASTRUCTURE),
             *page.routes,
             *files.routes,
-            *uploads.signed_routes,
+            *job_outputs.signed_routes,
         ],
         middleware=[Middleware(Gateway, world=world)],
         exception_handlers={ApiError: _render, HTTPException: _render_routing},

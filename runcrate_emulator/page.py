@@ -12,7 +12,7 @@ from starlette.routing import Route
 from runcrate_emulator.balance_chart import balance_chart
 from runcrate_emulator.balance_curve import balance_curve
 from runcrate_emulator.files import LINK_LIFETIME_S, PAGE_MARK, StoredFile
-from runcrate_emulator.infrastructure import credit, machines, topups
+from runcrate_emulator.infrastructure import billing, credit, machines
 from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_views import job_cost
 from runcrate_emulator.infrastructure.machines import Machine
@@ -57,7 +57,7 @@ async def confirm(request: Request) -> Response:
     """POST /topups/{id}: confirms it."""
     identifier: str = request.path_params["id"]
     try:
-        topups.confirm_topup(world_of(request), identifier)
+        billing.confirm_topup(world_of(request), identifier)
     except KeyError:
         raise not_found("top-up that waits for a confirmation", identifier) from None
     return HTMLResponse("<!doctype html><title>Confirmed</title><p>The top-up is confirmed.")

@@ -14,6 +14,7 @@ from runcrate_emulator.infrastructure import credit
 from runcrate_emulator.infrastructure.records import Environment
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
+    conflict,
     iso,
     many,
     not_found,
@@ -87,12 +88,10 @@ async def delete_environment(request: Request) -> Response:
     world = world_of(request)
     environment = _find(request)
     if environment.is_default:
-        raise ApiError(409, "conflict", "The default environment cannot be deleted.")
+        raise conflict("The default environment cannot be deleted.")
     if world.is_in_use(environment.id):
-        raise ApiError(
-            409,
-            "conflict",
-            f"Environment `{environment.name}` still has machines, volumes, jobs or schedules; "
+        raise conflict(
+            f"Environment `{environment.name}` is not empty; "
             "nothing was deleted. Remove them first.",
         )
     del world.environments[environment.id]
@@ -110,7 +109,7 @@ def _find(request: Request) -> Environment:
 
 def _refuse_taken(world: "World", name: str) -> None:
     if any(environment.name == name for environment in world.environments.values()):
-        raise ApiError(409, "conflict", f"There is already an environment `{name}`.")
+        raise conflict(f"There is already an environment `{name}`.")
 
 
 def _view(world: "World", environment: Environment) -> dict[str, Any]:

@@ -2,28 +2,38 @@
 
 import base64
 import hashlib
+import re
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import Body, parse_body, read_body, read_object, refuse
+from runcrate_emulator.bodies import (
+    OUT_OF_RANGE,
+    Body,
+    Name,
+    Text,
+    parse_body,
+    read_body,
+    read_object,
+    refuse,
+)
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, machines
-from runcrate_emulator.infrastructure.catalogue import INSTANCE_TYPES, InstanceType
-from runcrate_emulator.infrastructure.launches import (
-    IdleShutdown,
-    MaxRuntime,
-    launch_instance,
-    parse_launch,
-)
+from runcrate_emulator.infrastructure.catalogue import CPU, INSTANCE_TYPES, InstanceType
+from runcrate_emulator.infrastructure.credit import require_launch_credit
 from runcrate_emulator.infrastructure.machines import Machine
+from runcrate_emulator.infrastructure.records import Environment
 from runcrate_emulator.infrastructure.ssh_keys import PublicKey
+from runcrate_emulator.infrastructure.templates import TEMPLATES
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
+    conflict,
     fields,
     find,
     in_scope,
@@ -37,6 +47,219 @@ from runcrate_emulator.infrastructure.wire import (
     usd,
     world_of,
 )
+from runcrate_emulator.workspace import Workspace
+
+_VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_DEFAULT_IMAGE = "ubuntu-cuda-devel"
+
+MaxRuntime = Annotated[int, Field(ge=5, le=10_080)]  # minutes (official SDK 0.5.0)
+IdleShutdown = Annotated[int, Field(ge=5, le=1_440)]  # minutes (official SDK 0.5.0)
+
+
+def _variable_names(pairs: dict[str, str]) -> dict[str, str]:
+    for name in pairs:
+        if not _VARIABLE_NAME.fullmatch(name):
+            raise ValueError(f"has a name that no environment variable can have: {name!r}")
+    return pairs
+
+
+def _as_object(value: object) -> object:
+    """Accept a list of `{key, value}` too (OpenAPI page, CLI) beside an object (official SDK)."""
+    if isinstance(value, list) and all(
+        isinstance(item, dict) and item.keys() == {"key", "value"} and isinstance(item["key"], str)
+        for item in value
+    ):
+        return {item["key"]: item["value"] for item in value}
+    return value
+
+
+def _known_template(name: str) -> str:
+    if name not in TEMPLATES:
+        raise ValueError(f"is not a template: {name!r}")
+    return name
+
+
+EnvironmentVariables = Annotated[dict[str, str], AfterValidator(_variable_names)]
+TemplateId = Annotated[Text, AfterValidator(_known_template)]
+
+
+class Wanted(Body):
+    """The instance type that is requested; None means any."""
+
+    gpu_type: Text | None = None
+    instance_type_id: Text | None = None
+    region: Text | None = None
+    gpu_count: int | None = Field(None, ge=1)
+    cpu_cores: int | None = Field(None, ge=1)
+    memory: int | None = Field(None, ge=1)
+    storage: int | None = Field(None, ge=1)
+
+
+class LaunchSpec(Wanted):
+    """Create body of an instance."""
+
+    name: Name
+    ssh_key_id: Text | None = None
+    template: TemplateId | None = None
+    storage_id: Text | None = None
+    max_runtime_minutes: MaxRuntime | None = None
+    idle_shutdown_minutes: IdleShutdown | None = None
+    env_vars: Annotated[EnvironmentVariables, BeforeValidator(_as_object)] = Field({}, repr=False)
+    startup_commands: list[str] = Field([])
+    launch_script: Text | None = None
+    launch_script_base64: Text | None = None
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "LaunchSpec":
+        if self.gpu_type is None and self.instance_type_id is None:
+            refuse("gpu_type", "or `instance_type_id` is required")
+        if self.launch_script_base64 is not None:
+            if self.launch_script is not None:
+                refuse("launch_script_base64", "cannot be given beside `launch_script`", 422)
+            try:
+                base64.b64decode(self.launch_script_base64, validate=True).decode()
+            except ValueError:
+                refuse("launch_script_base64", "must be base64 of UTF-8 text", 422)
+        return self
+
+
+def parse_launch(body: Mapping[str, Any]) -> LaunchSpec:
+    """Check a create body, as far as that is possible without the workspace.
+
+    Raises:
+        ApiError: 400 or 422 `validation_error`.
+    """
+    return parse_body(LaunchSpec, body)
+
+
+def launch_instance(
+    world: Workspace, environment: Environment, spec: LaunchSpec, at: datetime
+) -> Machine:
+    """Launch an instance.
+
+    Raises:
+        ApiError: 402, 422, 502 `launch_refused` or 503; nothing was created.
+    """
+    require_launch_credit(world, environment, at)
+    if spec.ssh_key_id is not None and spec.ssh_key_id not in world.ssh_keys:
+        refuse("ssh_key_id", f"`{spec.ssh_key_id}` is not a key of this workspace", OUT_OF_RANGE)
+    check_volume(world, environment, spec.storage_id)
+    kind = choose_type(world, spec)
+    if spec.idle_shutdown_minutes is not None and kind.gpu_type == CPU:
+        refuse("idle_shutdown_minutes", "needs a machine with a GPU", OUT_OF_RANGE)
+    machine = start_machine(
+        world,
+        environment,
+        name=spec.name,
+        kind=kind,
+        at=at,
+        template=spec.template,
+        storage_id=spec.storage_id,
+        ssh_key_id=spec.ssh_key_id,
+    )
+    machine = replace(
+        machine,
+        max_runtime_minutes=spec.max_runtime_minutes,
+        idle_shutdown_minutes=spec.idle_shutdown_minutes,
+    )
+    world.keep_machine(machine)
+    if spec.ssh_key_id is not None:
+        key = world.ssh_keys[spec.ssh_key_id]
+        world.ssh_keys[key.id] = replace(key, last_used=at)
+    return machine
+
+
+def start_machine(
+    world: Workspace,
+    environment: Environment,
+    *,
+    name: str,
+    kind: InstanceType,
+    at: datetime,
+    template: str | None,
+    storage_id: str | None,
+    ssh_key_id: str | None = None,
+    job_id: str | None = None,
+) -> Machine:
+    """Create a machine of a chosen type.
+
+    Raises:
+        ApiError: 502 `launch_refused` when the volume cannot be reached from there.
+    """
+    if storage_id is not None and world.volumes[storage_id].region != kind.region.id:
+        raise ApiError(
+            502,
+            "launch_refused",
+            f"Volume `{storage_id}` is not in region `{kind.region.id}`; nothing was launched, and "
+            "the same request will be refused again. Name the volume's region.",
+        )
+    machine = Machine(
+        id=world.new_id(),
+        name=name,
+        environment_id=environment.id,
+        type=kind,
+        ip=world.new_address(),
+        os_image=template or _DEFAULT_IMAGE,
+        created_at=at,
+        updated_at=at,
+        usage_from=at,
+        active_at=at,
+        storage_id=storage_id,
+        ssh_key_id=ssh_key_id,
+        job_id=job_id,
+    )
+    return world.keep_machine(machine)
+
+
+def check_volume(world: Workspace, environment: Environment, storage_id: str | None) -> None:
+    """Refuse a volume that does not exist here, cannot be reached, or is attached already.
+
+    Raises:
+        ApiError: 422 or 409.
+    """
+    if storage_id is None:
+        return
+    volume = world.volumes.get(storage_id)
+    if volume is None or volume.environment_id != environment.id:
+        refuse("storage_id", f"`{storage_id}` is not a volume of this environment", OUT_OF_RANGE)
+    if volume.is_suspended:
+        raise conflict(f"Volume `{storage_id}` is not paid; top the balance up.")
+    if world.machine_with_volume(storage_id) is not None:
+        raise conflict(f"Volume `{storage_id}` is attached to another machine.")
+
+
+def choose_type(world: Workspace, wanted: Wanted) -> InstanceType:
+    """Choose the cheapest type that fits and is in stock.
+
+    Raises:
+        ApiError: 422 when no such machine is offered at all, 503 when it is out of stock.
+    """
+    fitting = [kind for kind in INSTANCE_TYPES if _fits(kind, wanted)]
+    if not fitting:
+        field = "gpu_type" if wanted.instance_type_id is None else "instance_type_id"
+        refuse(field, "and the other wishes fit no instance type; list the types", OUT_OF_RANGE)
+    in_stock = [kind for kind in fitting if world.has_stock(kind)]
+    if not in_stock:
+        raise ApiError(
+            503,
+            "no_capacity",
+            f"No {fitting[0].gpu_type} is available now; nothing was created. "
+            "Try again later or take another type.",
+        )
+    return min(in_stock, key=lambda kind: kind.hourly_rate)
+
+
+def _fits(kind: InstanceType, wanted: Wanted) -> bool:
+    return (
+        (wanted.gpu_type is None or kind.is_called(wanted.gpu_type))
+        and wanted.instance_type_id in (None, kind.id)
+        and (wanted.region is None or kind.region.answers_to(wanted.region))
+        and wanted.gpu_count in (None, kind.gpu_count)
+        and (wanted.cpu_cores or 0) <= kind.cpu_cores
+        and (wanted.memory or 0) <= kind.memory_gb
+        and (wanted.storage or 0) <= kind.storage_gb
+    )
+
 
 _SSH_PORT = 22
 _MAX_GPUS = 1024  # more than any machine has; only bounds the query parameter
@@ -90,13 +313,13 @@ async def create_instance(request: Request) -> Response:
 async def get_instance(request: Request) -> Response:
     """GET /instances/{id}."""
     world = world_of(request)
-    return one(view(find(request, world_of(request).machines, "instance"), world.moment))
+    return one(view(find(request, world.machines, "instance"), world.moment))
 
 
 async def get_status(request: Request) -> Response:
     """GET /instances/{id}/status."""
     world = world_of(request)
-    machine = find(request, world_of(request).machines, "instance")
+    machine = find(request, world.machines, "instance")
     status = machines.status_at(machine, world.moment)
     return one({"id": machine.id, "status": status, "ip": _address(machine, world.moment)})
 
@@ -128,7 +351,7 @@ async def update_instance(request: Request) -> Response:
 async def terminate_instance(request: Request) -> Response:
     """DELETE /instances/{id}; deleting what has stopped already changes nothing."""
     world = world_of(request)
-    machine = find(request, world_of(request).machines, "instance")
+    machine = find(request, world.machines, "instance")
     if machine.is_live:
         credit.stop_machine(world, machine, world.moment, "user")
     return nothing()
@@ -137,7 +360,7 @@ async def terminate_instance(request: Request) -> Response:
 async def issue_certificate(request: Request) -> Response:
     """POST /instances/{id}/ssh-certificate, as the CLI uses it; counts as a connection."""
     world = world_of(request)
-    machine = find(request, world_of(request).machines, "instance")
+    machine = find(request, world.machines, "instance")
     public_key = (await read_body(request, _Certified)).public_key
     if machines.status_at(machine, world.moment) != "running":
         raise _conflict(machine, "is not running")
@@ -193,19 +416,17 @@ def _find_by_id_or_name(request: Request) -> Machine:
     identifier: str = request.path_params["id"]
     named = [m for m in in_scope(request, world.live_machines) if m.name == identifier]
     if identifier in world.machines or not named:
-        return find(request, world_of(request).machines, "instance")
+        return find(request, world.machines, "instance")
     if len(named) > 1:
-        raise ApiError(
-            409,
-            "conflict",
-            f"{len(named)} live instances are called `{identifier}`; nothing was changed. "
+        raise conflict(
+            f"{len(named)} live instances are named `{identifier}`; nothing was done. "
             "Name one by its id.",
         )
     return named[0]
 
 
 def _conflict(machine: Machine, problem: str) -> ApiError:
-    return ApiError(409, "conflict", f"Instance `{machine.id}` {problem}; nothing was changed.")
+    return conflict(f"Instance `{machine.id}` {problem}; nothing was changed.")
 
 
 routes = [

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, model_validator
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, parse_body, refuse
 from runcrate_emulator.infrastructure.catalogue import INSTANCE_TYPES, REGIONS
-from runcrate_emulator.infrastructure.launches import EnvironmentVariables, TemplateId
+from runcrate_emulator.infrastructure.instances import EnvironmentVariables, TemplateId
 from runcrate_emulator.infrastructure.webhooks import WebhookEvent, is_acceptable
 
 _MAX_COMMAND_BYTES = 64 * 1024

@@ -16,10 +16,9 @@ from runcrate_emulator.infrastructure.job_record import (
     Attempt,
     Job,
 )
-from runcrate_emulator.infrastructure.job_spec import GpuCandidate
 from runcrate_emulator.infrastructure.records import JobGroup
 from runcrate_emulator.infrastructure.webhooks import webhook_secret
-from runcrate_emulator.infrastructure.wire import iso, usd
+from runcrate_emulator.infrastructure.wire import fields, iso, usd
 from runcrate_emulator.workspace import Workspace
 
 _TYPICAL_UTILISATION = 84.0  # percent; a made-up figure, as no GPU is there to be measured
@@ -28,52 +27,32 @@ _TYPICAL_MEMORY_SHARE = 0.62
 
 
 def job_view(world: Workspace, job: Job, *, with_secret: bool = False) -> dict[str, Any]:
-    """One job; the webhook secret is only on the answer that created it."""
+    """One job; the webhook secret is only on the response that created it."""
     now = world.moment
     attempt = job.attempt
     gpu = job.spec.candidates[0] if attempt is None else attempt.gpu
     machine = None if attempt is None else world.machines[attempt.machine_id]
     spec = job.spec
     view: dict[str, Any] = {
-        "id": job.id,
-        "name": job.name,
-        "status": job.status,
-        "command": spec.command,
-        "gpu_type": gpu.gpu_type,
-        "gpu_count": gpu.gpu_count,
-        "gpu_candidates": [_candidate_view(candidate) for candidate in spec.candidates],
-        "template": spec.template,
-        "image": spec.image,
+        **fields(spec, "command template image storage_id max_runtime_minutes max_retries tags"),
+        **fields(spec, "capacity_wait_minutes retry_on retry_exit_codes webhook_events"),
+        **fields(spec, "allow_cpu_container"),
+        **fields(job, "id name status queue_reason next_attempt_at error environment_id group_id"),
+        **fields(job, "job_index rerun_of created_at ended_at"),
+        **fields(gpu, "gpu_type gpu_count"),
+        "gpu_candidates": [fields(one, "gpu_type gpu_count") for one in spec.candidates],
         "env_keys": sorted(spec.env),
-        "storage_id": spec.storage_id,
-        "max_runtime_minutes": spec.max_runtime_minutes,
-        "capacity_wait_minutes": spec.capacity_wait_minutes,
-        "queue_reason": job.queue_reason,
-        "next_attempt_at": iso(job.next_attempt_at),
         "attempt": max(len(job.attempts), 1),
-        "max_retries": spec.max_retries,
-        "retry_on": list(spec.retry_on),
-        "retry_exit_codes": list(spec.retry_exit_codes),
         "attempts": [_attempt_view(world, entry) for entry in job.attempts],
         "exit_code": None if attempt is None else attempt.exit_code,
-        "error": job.error,
         "instance_id": machine.id if machine is not None and job.is_live else None,
-        "environment_id": job.environment_id,
-        "tags": dict(spec.tags),
-        "group_id": job.group_id,
-        "job_index": job.job_index,
-        "rerun_of": job.rerun_of,
         "webhook_url": None if spec.webhook_url is None else _masked_url(spec.webhook_url),
-        "webhook_events": list(spec.webhook_events),
-        "created_at": iso(job.created_at),
         "started_at": None if not job.attempts else iso(job.attempts[0].started_at),
-        "ended_at": iso(job.ended_at),
         "cost_per_hour": None if machine is None else usd(machine.type.hourly_rate),
         "cost_usd": usd(job_cost(world, job)),
         "log_bytes": sum(len(chunk.text.encode()) for chunk in log_chunks(job, now)),
         "logs_truncated": False,
         "code": _code_view(world, job),
-        "allow_cpu_container": spec.allow_cpu_container,
         "image_registry_auth": spec.image_registry_auth and spec.image_registry_auth.model_dump(),
         "artifacts_count": len(present_artifacts(job, now)),
         "gpu_util_avg": None,
@@ -166,23 +145,13 @@ def _memory_used(world: Workspace, attempt: Attempt) -> int:
     return round(kind.gpu_memory_mb * _TYPICAL_MEMORY_SHARE)
 
 
-def _candidate_view(candidate: GpuCandidate) -> dict[str, Any]:
-    return {"gpu_type": candidate.gpu_type, "gpu_count": candidate.gpu_count}
-
-
 def _attempt_view(world: Workspace, attempt: Attempt) -> dict[str, Any]:
     return {
+        **fields(attempt, "status exit_code error started_at ended_at region"),
+        **fields(attempt.gpu, "gpu_type gpu_count"),
         "attempt": attempt.number,
         "deployment_id": attempt.machine_id,
-        "status": attempt.status,
-        "exit_code": attempt.exit_code,
-        "error": attempt.error,
-        "started_at": iso(attempt.started_at),
-        "ended_at": iso(attempt.ended_at),
         "cost_usd": usd(_attempt_cost(world, attempt)),
-        "gpu_type": attempt.gpu.gpu_type,
-        "gpu_count": attempt.gpu.gpu_count,
-        "region": attempt.region,
     }
 
 

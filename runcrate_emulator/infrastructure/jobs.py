@@ -14,13 +14,14 @@ from runcrate_emulator.bodies import read_object, read_optional_object, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import job_life
 from runcrate_emulator.infrastructure.idempotency import checked_key
+from runcrate_emulator.infrastructure.job_life import submit_group, submit_job
 from runcrate_emulator.infrastructure.job_record import STATUSES, Job
 from runcrate_emulator.infrastructure.job_spec import is_group, parse_group, parse_job
-from runcrate_emulator.infrastructure.job_submit import submit_group, submit_job
 from runcrate_emulator.infrastructure.job_views import group_view, job_view
 from runcrate_emulator.infrastructure.records import JobGroup
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
+    conflict,
     find,
     in_scope,
     iso,
@@ -59,7 +60,7 @@ async def rerun(request: Request) -> Response:
     """POST /jobs/{id}/rerun: the spec with changes, as a new job. Deduplicated for 24 hours."""
     world = world_of(request)
     environment = scope(request)
-    job = find_job(request)
+    job = find(request, world.jobs, "job")
     changes = await read_optional_object(request)
     if is_group(changes):
         refuse("count", "cannot be given to a rerun, which is one job", 422)
@@ -190,17 +191,15 @@ def _read_cursor(text: str | None) -> tuple[str, str] | None:
 
 async def get_job(request: Request) -> Response:
     """GET /jobs/{id}."""
-    return one(job_view(world_of(request), find_job(request)))
+    return one(job_view(world_of(request), find(request, world_of(request).jobs, "job")))
 
 
 async def delete_job(request: Request) -> Response:
     """DELETE /jobs/{id}: a job that ended, with its logs and outputs."""
     world = world_of(request)
-    job = find_job(request)
+    job = find(request, world.jobs, "job")
     if job.is_live:
-        raise ApiError(
-            409,
-            "conflict",
+        raise conflict(
             f"Job `{job.id}` is {job.status}; nothing was deleted. Cancel it first.",
         )
     for artifact in job.artifacts:
@@ -212,11 +211,9 @@ async def delete_job(request: Request) -> Response:
 async def cancel_job(request: Request) -> Response:
     """POST /jobs/{id}/cancel: a cancelled job is answered unchanged, another end is a 409."""
     world = world_of(request)
-    job = find_job(request)
+    job = find(request, world.jobs, "job")
     if not job.is_live and job.status != "cancelled":
-        raise ApiError(
-            409, "conflict", f"Job `{job.id}` has {job.status} already; nothing was changed."
-        )
+        raise conflict(f"Job `{job.id}` has {job.status} already; nothing was changed.")
     if job.is_live:
         job = job_life.cancel(world, job, world.moment)
     return one(job_view(world, job))
@@ -226,17 +223,8 @@ async def list_events(request: Request) -> Response:
     """GET /jobs/{id}/events, oldest first."""
     return many(
         {"at": iso(e.at), "kind": e.kind, "detail": e.detail, "attempt": e.attempt}
-        for e in find_job(request).events
+        for e in find(request, world_of(request).jobs, "job").events
     )
-
-
-def find_job(request: Request) -> Job:
-    """The job that a path names.
-
-    Raises:
-        ApiError: 404 when it does not exist in the request's environment.
-    """
-    return find(request, world_of(request).jobs, "job")
 
 
 async def get_group(request: Request) -> Response:

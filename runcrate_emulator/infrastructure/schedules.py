@@ -14,11 +14,11 @@ from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, read_body, 
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, instances
 from runcrate_emulator.infrastructure.cron import next_run, parse_cron, shortest_gap_minutes
+from runcrate_emulator.infrastructure.instances import launch_instance, parse_launch
+from runcrate_emulator.infrastructure.job_life import submit_job
 from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_spec import is_group, parse_job
-from runcrate_emulator.infrastructure.job_submit import submit_job
 from runcrate_emulator.infrastructure.job_views import job_view
-from runcrate_emulator.infrastructure.launches import launch_instance, parse_launch
 from runcrate_emulator.infrastructure.machines import Machine
 from runcrate_emulator.infrastructure.records import Schedule, ScheduleKind, ScheduleOutcome
 from runcrate_emulator.infrastructure.wire import (
@@ -165,14 +165,14 @@ async def update_schedule(request: Request) -> Response:
 async def delete_schedule(request: Request) -> Response:
     """DELETE /schedules/{id}; what it launched goes on."""
     world = world_of(request)
-    del world.schedules[find(request, world_of(request).schedules, "schedule").id]
+    del world.schedules[find(request, world.schedules, "schedule").id]
     return nothing()
 
 
 async def run_now(request: Request) -> Response:
     """POST /schedules/{id}/run-now: launches at once. Not deduplicated in any way."""
     world = world_of(request)
-    schedule = find(request, world_of(request).schedules, "schedule")
+    schedule = find(request, world.schedules, "schedule")
     await world.take_launch_time()
     changed, launched = launch(world, schedule, world.moment)
     answer: dict[str, Any] = {"schedule": _view(changed)}

@@ -5,33 +5,23 @@ since the last one (machines ready or stopped, jobs ended, schedules fired, week
 credits used up), moment by moment and in order, each at the time it was due.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
-from runcrate_emulator.infrastructure import credit, job_life, schedules, storage, topups
+from runcrate_emulator.infrastructure import billing, credit, job_life, schedules, storage
 from runcrate_emulator.workspace import Workspace
 
 _MAX_EVENTS_AT_ONE_MOMENT = 10_000  # more than can be due; an event that stays due is a bug
 
 
-@dataclass(frozen=True)
-class _Subject:
-    """One kind of thing that happens by itself."""
-
-    next_event: Callable[[Workspace], datetime | None]
-    live_through: Callable[[Workspace, datetime], None]
-
-
 # In the order in which things due at the same moment happen: money comes in before it goes out,
 # machines stop before the jobs on them are judged.
 _SUBJECTS = (
-    _Subject(topups.next_topup_event, topups.live_through_topup_events),
-    _Subject(credit.next_machine_event, credit.live_through_machine_events),
-    _Subject(credit.next_credit_event, credit.live_through_credit_events),
-    _Subject(job_life.next_job_event, job_life.live_through_job_events),
-    _Subject(storage.next_volume_event, storage.live_through_volume_events),
-    _Subject(schedules.next_schedule_event, schedules.live_through_schedule_events),
+    (billing.next_topup_event, billing.live_through_topup_events),
+    (credit.next_machine_event, credit.live_through_machine_events),
+    (credit.next_credit_event, credit.live_through_credit_events),
+    (job_life.next_job_event, job_life.live_through_job_events),
+    (storage.next_volume_event, storage.live_through_volume_events),
+    (schedules.next_schedule_event, schedules.live_through_schedule_events),
 )
 
 
@@ -43,12 +33,12 @@ def settle(world: Workspace, now: datetime) -> None:
         if repeats > _MAX_EVENTS_AT_ONE_MOMENT:
             raise RuntimeError(f"The emulated world does not get past {due}.")
         world.moment = max(due, world.moment)
-        for subject in _SUBJECTS:
-            subject.live_through(world, world.moment)
+        for _, live_through in _SUBJECTS:
+            live_through(world, world.moment)
     world.moment = max(now, world.moment)
 
 
 def next_event(world: Workspace) -> datetime | None:
     """When the next thing happens by itself; None when nothing will."""
-    moments = (subject.next_event(world) for subject in _SUBJECTS)
+    moments = (next_of_subject(world) for next_of_subject, _ in _SUBJECTS)
     return min((moment for moment in moments if moment is not None), default=None)

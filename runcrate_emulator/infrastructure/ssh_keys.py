@@ -11,10 +11,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import Body, Name, Text, read_body
-from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure.records import SshKey
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
+    conflict,
     iso,
     many,
     not_found,
@@ -73,10 +73,8 @@ async def create_key(request: Request) -> Response:
     fingerprint = _fingerprint(material)
     for known in world.ssh_keys.values():
         if known.fingerprint == fingerprint or known.name == body.name:
-            raise ApiError(
-                409,
-                "conflict",
-                f"This key or this name is already there, as `{known.id}` ({known.name}); "
+            raise conflict(
+                f"This key or name exists already, as `{known.id}` ({known.name}); "
                 "nothing was added.",
             )
     key = SshKey(

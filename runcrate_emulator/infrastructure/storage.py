@@ -18,6 +18,7 @@ from runcrate_emulator.infrastructure.catalogue import REGIONS
 from runcrate_emulator.infrastructure.records import BILLING_WEEK, Volume
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
+    conflict,
     find,
     in_scope,
     iso,
@@ -82,9 +83,7 @@ async def create_volume(request: Request) -> Response:
     environment = scope(request)
     body = await read_body(request, _NewVolume)
     if world.storage_provider is None:
-        raise ApiError(
-            409,
-            "conflict",
+        raise conflict(
             "The workspace has no storage provider; nothing was created. "
             "Configure one on the dashboard.",
         )
@@ -113,7 +112,7 @@ async def get_volume(request: Request) -> Response:
 async def resize_volume(request: Request) -> Response:
     """PATCH /storage/{id}: only upwards; pays the difference for the rest of the week."""
     world = world_of(request)
-    volume = find(request, world_of(request).volumes, "volume")
+    volume = find(request, world.volumes, "volume")
     size_gb = (await read_body(request, _Resize)).size_gb
     if size_gb <= volume.size_gb:
         refuse("size_gb", f"must be more than the present {volume.size_gb}", 422)
@@ -128,11 +127,9 @@ async def resize_volume(request: Request) -> Response:
 async def delete_volume(request: Request) -> Response:
     """DELETE /storage/{id}: refunds the unused days; answers a body, not 204."""
     world = world_of(request)
-    volume = find(request, world_of(request).volumes, "volume")
+    volume = find(request, world.volumes, "volume")
     if world.machine_with_volume(volume.id) is not None:
-        raise ApiError(
-            409,
-            "conflict",
+        raise conflict(
             f"Volume `{volume.id}` is attached to a machine; nothing was deleted. "
             "Terminate the machine first.",
         )

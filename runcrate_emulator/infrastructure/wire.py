@@ -110,6 +110,11 @@ def not_found(what: str, identifier: str) -> ApiError:
     return ApiError(404, "not_found", f"There is no {what} `{identifier}` here.")
 
 
+def conflict(message: str) -> ApiError:
+    """The 409 for a request that the present state does not allow."""
+    return ApiError(409, "conflict", message)
+
+
 def iso(moment: datetime | None) -> str | None:
     """A time as the API writes it: UTC, milliseconds, `Z`."""
     if moment is None:
