@@ -1,7 +1,7 @@
 """The workspace's money: the balance, its transactions, and what each environment spent a month.
 
-Amounts are exact decimals in USD (1 credit is 1 USD). What a running machine has used but not yet
-been posted for is not in here; see `infrastructure.machines`.
+Amounts are exact decimals in USD (1 credit is 1 USD). What a running instance has used but not yet
+been posted for is not in here; see `infrastructure.instance_life`.
 """
 
 from collections import defaultdict
@@ -21,7 +21,7 @@ class Transaction:
     """One posted change of the balance; usage is negative.
 
     Attributes:
-        machine_id: The machine that was used; None for everything else.
+        instance_id: The instance that was used; None for everything else.
     """
 
     id: str
@@ -29,7 +29,7 @@ class Transaction:
     amount: Decimal
     description: str
     created_at: datetime
-    machine_id: str | None = None
+    instance_id: str | None = None
 
 
 @dataclass(frozen=True)
@@ -60,12 +60,12 @@ class Ledger:
         amount: Decimal,
         description: str,
         at: datetime,
-        machine_id: str | None = None,
+        instance_id: str | None = None,
     ) -> Transaction:
         """Change the balance by a signed amount and record why."""
         amount = amount.quantize(MICRO_USD, ROUND_HALF_UP)
         self.balance += amount
-        transaction = Transaction(self._new_id("txn"), kind, amount, description, at, machine_id)
+        transaction = Transaction(self._new_id("txn"), kind, amount, description, at, instance_id)
         self.transactions.append(transaction)
         return transaction
 
@@ -77,7 +77,7 @@ class Ledger:
         at: datetime,
         *,
         month_of: datetime | None = None,
-        machine_id: str | None = None,
+        instance_id: str | None = None,
     ) -> None:
         """Post usage of an environment and count it towards a UTC month of the environment.
 
@@ -87,10 +87,10 @@ class Ledger:
             description: Shown in the transactions.
             at: When it is posted.
             month_of: A moment in the month that it counts for; default: the posting.
-            machine_id: The machine that was used.
+            instance_id: The instance that was used.
         """
         if cost > 0:
-            posted = self.post("usage", -cost, description, at, machine_id)
+            posted = self.post("usage", -cost, description, at, instance_id)
             month = month_of or at
             self._spent[environment_id, month.year, month.month] -= posted.amount
 

@@ -12,15 +12,15 @@ from starlette.routing import Route
 from runcrate_emulator.balance_chart import balance_chart
 from runcrate_emulator.balance_curve import balance_curve
 from runcrate_emulator.files import LINK_LIFETIME_S, PAGE_MARK, StoredFile
-from runcrate_emulator.infrastructure import billing, credit, machines
+from runcrate_emulator.infrastructure import billing, credit, instance_life
+from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_views import job_cost
-from runcrate_emulator.infrastructure.machines import Machine
 from runcrate_emulator.infrastructure.wire import not_found, world_of
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.world import World
 
-_SHOWN_MACHINES = 12
+_SHOWN_INSTANCES = 12
 _SHOWN_JOBS = 6
 _SHOWN_REQUESTS = 14
 _SHOWN_MEDIA = 12
@@ -36,7 +36,7 @@ async def show_page(request: Request) -> Response:
         _heading(world, request),
         _figures(world),
         _section("Balance", balance_chart(balance_curve(world)), "wide"),
-        _section("Instances", _machine_table(world), "wide"),
+        _section("Instances", _instance_table(world), "wide"),
         _section("Jobs", _job_table(world), "wide") if world.jobs else "",
         _section("Last requests", _request_table(world.journal.entries())),
         _section("Media", _media(world)),
@@ -101,7 +101,7 @@ def _figures(world: World) -> str:
         ("Balance", f"${floating:,.2f}"),
         ("Burn per hour", f"${burn:,.2f}"),
         ("Runway", runway),
-        ("Live machines", str(len(world.live_machines))),
+        ("Live instances", str(len(world.live_instances))),
         ("Inference requests", str(len(world.ledger.inference))),
     ]
     tiles = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
@@ -132,31 +132,31 @@ def _numeric(column: str) -> str:
     return ' class="number"' if column.startswith("#") else ""
 
 
-def _machine_table(world: World) -> str:
-    newest = list(world.machines.values())[: -_SHOWN_MACHINES - 1 : -1]
+def _instance_table(world: World) -> str:
+    newest = list(world.instances.values())[: -_SHOWN_INSTANCES - 1 : -1]
     return _table(
-        ("Name", "Status", "Machine", "Region", "#$ per hour", "#Ran", "#Cost", "Stops"),
-        (_machine_row(machine, world.moment) for machine in newest),
+        ("Name", "Status", "Type", "Region", "#$ per hour", "#Ran", "#Cost", "Stops"),
+        (_instance_row(instance, world.moment) for instance in newest),
         "None yet. <code>POST /api/v1/instances</code> launches one.",
     )
 
 
-def _machine_row(machine: Machine, now: datetime) -> list[str]:
-    status = machines.status_at(machine, now)
-    kind = machine.type
-    end = machine.stopped_at or now
-    stop = machines.auto_stop_at(machine, now)
-    why = (machine.stop_reason or "").replace("_", " ")
+def _instance_row(instance: Instance, now: datetime) -> list[str]:
+    status = instance_life.status_at(instance, now)
+    kind = instance.type
+    end = instance.stopped_at or now
+    stop = instance_life.auto_stop_at(instance, now)
+    why = (instance.stop_reason or "").replace("_", " ")
     return [
-        escape(machine.name),
+        escape(instance.name),
         _chip(status),
         f"{kind.gpu_type} &times; {kind.gpu_count}"
-        if machine.has_gpu
+        if instance.has_gpu
         else f"{kind.cpu_cores} CPUs",
         kind.region.id,
         f"{kind.hourly_rate:.2f}",
-        _duration((end - machine.runs_from).total_seconds()),
-        f"${machines.cost_between(machine, machine.runs_from, now):.2f}",
+        _duration((end - instance.runs_from).total_seconds()),
+        f"${instance_life.cost_between(instance, instance.runs_from, now):.2f}",
         why if stop is None else f"{stop:%d %b %H:%M}",
     ]
 

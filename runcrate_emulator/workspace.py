@@ -17,7 +17,7 @@ from runcrate_emulator.errors import ApiError
 from runcrate_emulator.files import FileStore, Signer
 from runcrate_emulator.infrastructure.catalogue import FIRST_SOLD_OUT, InstanceType
 from runcrate_emulator.infrastructure.idempotency import AnswerMemory
-from runcrate_emulator.infrastructure.machines import Machine
+from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.records import (
     AutoRecharge,
     Card,
@@ -50,7 +50,7 @@ class Workspace:
 
     Attributes:
         moment: Emulated time up to which the world has been lived through.
-        live_machines: Those of `machines` that start or run.
+        live_instances: Those of `instances` that start or run.
         live_jobs: Those of `jobs` that have not ended.
         sold_out: GPU types and instance type ids that have no stock.
         storage_provider: Provider of new volumes; None as long as none is configured.
@@ -82,15 +82,15 @@ class Workspace:
         self.moment = self.clock.now()
         self.random = random.Random(self.seed)  # noqa: S311 - reproducible, not secret
         self._id_source = random.Random(f"ids of {self.seed}")  # noqa: S311 - reproducible ids
-        self._machines_made = 0
+        self._instances_made = 0
         self.signer = Signer(self.clock, f"links of {self.seed}".encode())
         self.media = FileStore(self.clock, self.new_id, self.signer)
         self.ledger = Ledger(self._opening_balance, self.moment, self.new_id)
         self.environments: dict[str, Environment] = {}
         self.ssh_keys: dict[str, SshKey] = {}
         self.secrets: dict[str, dict[str, Secret]] = {}
-        self.machines: dict[str, Machine] = {}
-        self.live_machines: dict[str, Machine] = {}
+        self.instances: dict[str, Instance] = {}
+        self.live_instances: dict[str, Instance] = {}
         self.volumes: dict[str, Volume] = {}
         self.jobs: dict[str, Job] = {}
         self.live_jobs = {}
@@ -128,9 +128,9 @@ class Workspace:
         return f"{prefix}-{bits >> 32:024x}"
 
     def new_address(self) -> str:
-        """The next machine's address, out of a range that is reserved for documentation."""
-        self._machines_made += 1
-        return f"203.0.113.{(self._machines_made - 1) % _ADDRESSES + 1}"
+        """The next instance's address, out of a range that is reserved for documentation."""
+        self._instances_made += 1
+        return f"203.0.113.{(self._instances_made - 1) % _ADDRESSES + 1}"
 
     def environment(self, name: str | None = None) -> Environment:
         """The environment of this name, or the default one.
@@ -157,21 +157,21 @@ class Workspace:
 
     def is_in_use(self, environment_id: str) -> bool:
         """True if an environment holds anything that lives."""
-        holders = (self.live_machines, self.volumes, self.live_jobs, self.schedules)
+        holders = (self.live_instances, self.volumes, self.live_jobs, self.schedules)
         return any(
             thing.environment_id == environment_id
             for holder in holders
             for thing in holder.values()
         )
 
-    def keep_machine(self, machine: Machine) -> Machine:
-        """Store a machine, new or changed."""
-        self.machines[machine.id] = machine
-        if machine.is_live:
-            self.live_machines[machine.id] = machine
+    def keep_instance(self, instance: Instance) -> Instance:
+        """Store an instance, new or changed."""
+        self.instances[instance.id] = instance
+        if instance.is_live:
+            self.live_instances[instance.id] = instance
         else:
-            self.live_machines.pop(machine.id, None)
-        return machine
+            self.live_instances.pop(instance.id, None)
+        return instance
 
     def keep_job(self, job: Job) -> Job:
         """Store a job, new or changed."""
@@ -182,12 +182,12 @@ class Workspace:
             self.live_jobs.pop(job.id, None)
         return job
 
-    def machine_with_volume(self, volume_id: str) -> Machine | None:
-        """The live machine that a volume is attached to."""
-        return next((m for m in self.live_machines.values() if m.storage_id == volume_id), None)
+    def instance_with_volume(self, volume_id: str) -> Instance | None:
+        """The live instance that a volume is attached to."""
+        return next((m for m in self.live_instances.values() if m.storage_id == volume_id), None)
 
     def has_stock(self, kind: InstanceType) -> bool:
-        """True if a machine of this type can be launched now."""
+        """True if an instance of this type can be launched now."""
         return kind.gpu_type not in self.sold_out and kind.id not in self.sold_out
 
     def permissions_of(self, api_key: str) -> KeyPermissions:

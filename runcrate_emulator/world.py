@@ -16,9 +16,9 @@ from runcrate_emulator.errors import ApiError
 from runcrate_emulator.faults import FaultPlan
 from runcrate_emulator.inference.upstream import Upstream
 from runcrate_emulator.inference.video_jobs import VideoJobs
-from runcrate_emulator.infrastructure import credit, machines
+from runcrate_emulator.infrastructure import credit, instance_life
+from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.job_program import JobProgram
-from runcrate_emulator.infrastructure.machines import Machine
 from runcrate_emulator.infrastructure.records import Secret
 from runcrate_emulator.infrastructure.settle import settle
 from runcrate_emulator.journal import Journal
@@ -112,33 +112,33 @@ class World(Workspace):
         self._note_connections()
         settle(self, self.now())
 
-    def keep_machine(self, machine: Machine) -> Machine:
-        """Store a machine, new or changed; an instance has an SSH server as long as it lives."""
-        if self.ssh is not None and machine.job_id is None:
-            if not machine.is_live:
-                self.ssh.remove(machine.id)
-            elif machine.ssh_port is None:
-                key = self.ssh_keys.get(machine.ssh_key_id or "")
-                port = self.ssh.add(machine.id, () if key is None else (key.public_key,))
-                machine = replace(machine, ip="127.0.0.1", ssh_port=port)
-        return super().keep_machine(machine)
+    def keep_instance(self, instance: Instance) -> Instance:
+        """Store an instance, new or changed; an instance has an SSH server as long as it lives."""
+        if self.ssh is not None and instance.job_id is None:
+            if not instance.is_live:
+                self.ssh.remove(instance.id)
+            elif instance.ssh_port is None:
+                key = self.ssh_keys.get(instance.ssh_key_id or "")
+                port = self.ssh.add(instance.id, () if key is None else (key.public_key,))
+                instance = replace(instance, ip="127.0.0.1", ssh_port=port)
+        return super().keep_instance(instance)
 
     def is_instance_running(self, instance_id: str) -> bool:
         """True if an instance runs now, also when nothing has asked since; for any thread."""
-        machine = self.machines.get(instance_id)
-        if machine is None or machines.status_at(machine, self.now()) != "running":
+        instance = self.instances.get(instance_id)
+        if instance is None or instance_life.status_at(instance, self.now()) != "running":
             return False
-        stop = machines.planned_stop(machine)
+        stop = instance_life.planned_stop(instance)
         return stop is None or stop[1] == "idle" or self.now() < stop[0]
 
     def _note_connections(self) -> None:
         """Let open SSH connections count for the idle stop."""
         if self.ssh is None:
             return
-        for machine in list(self.live_machines.values()):
-            active_at = self.ssh.active_at(machine.id)
-            if active_at is not None and active_at > machine.active_at:
-                self.keep_machine(replace(machine, active_at=active_at))
+        for instance in list(self.live_instances.values()):
+            active_at = self.ssh.active_at(instance.id)
+            if active_at is not None and active_at > instance.active_at:
+                self.keep_instance(replace(instance, active_at=active_at))
 
     async def take_launch_time(self) -> None:
         """Let the time pass that a launch takes to answer."""

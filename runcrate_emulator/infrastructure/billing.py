@@ -101,7 +101,7 @@ async def list_transactions(request: Request) -> Response:
 
 
 async def get_usage(request: Request) -> Response:
-    """GET /billing/usage: inference only; machines show up in the transactions."""
+    """GET /billing/usage: inference only; instances show up in the transactions."""
     world = world_of(request)
     start = _day_or_time(request, "from", datetime.min.replace(tzinfo=UTC), is_end=False)
     end = _day_or_time(request, "to", datetime.max.replace(tzinfo=UTC), is_end=True)

@@ -1,7 +1,7 @@
 """Rentable hardware and regions.
 
-The prices of A100, H100, two H100s, H200, RTX 4090, two RTX PRO 6000 and the small CPU machine were
-seen on the service in 2026. Every other price, all sizes, regions and ids are the emulator's own.
+The prices of A100, H100, two H100s, H200, RTX 4090, two RTX PRO 6000 and CPU were seen on
+the service in 2026. Every other price, all sizes, regions and ids are the emulator's own.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ CPU = "CPU"
 
 @dataclass(frozen=True)
 class Region:
-    """A place where machines and volumes are."""
+    """A place where instances and volumes are."""
 
     id: str
     city: str
@@ -35,7 +35,7 @@ REGIONS = (
 
 @dataclass(frozen=True)
 class InstanceType:
-    """One kind of machine in one region, at one price."""
+    """One kind of instance in one region, at one price."""
 
     id: str
     gpu_type: str

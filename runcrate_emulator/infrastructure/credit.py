@@ -1,6 +1,6 @@
-"""Credits running down: usage of live machines, and what happens when money or a budget ends.
+"""Credits running down: usage of live instances, and what happens when money or a budget ends.
 
-A machine's usage accumulates by the second and becomes a transaction every hour, at the end of a
+An instance's usage accumulates by the second and becomes a transaction every hour, at the end of a
 UTC month and when it stops. `floating` amounts include what has accumulated since.
 """
 
@@ -11,8 +11,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.infrastructure import machines
-from runcrate_emulator.infrastructure.machines import Machine, StopReason
+from runcrate_emulator.infrastructure import instance_life
+from runcrate_emulator.infrastructure.instance_life import Instance, StopReason
 from runcrate_emulator.infrastructure.records import Environment
 from runcrate_emulator.workspace import Workspace
 
@@ -20,24 +20,26 @@ _SECONDS_PER_HOUR = 3600
 
 
 def floating_balance(world: Workspace, at: datetime) -> Decimal:
-    """The balance net of what live machines have used."""
+    """The balance net of what live instances have used."""
     return world.ledger.balance - active_usage(world, at)
 
 
 def active_usage(world: Workspace, at: datetime) -> Decimal:
     """Usage of live instances that is not in a transaction yet."""
-    return sum((machines.unposted_cost(m, at) for m in world.live_machines.values()), Decimal(0))
+    return sum(
+        (instance_life.unposted_cost(m, at) for m in world.live_instances.values()), Decimal(0)
+    )
 
 
 def burn_per_hour(world: Workspace, at: datetime) -> Decimal:
     """Hourly cost of all running instances, in USD."""
-    return _burn(world.live_machines.values(), at)
+    return _burn(world.live_instances.values(), at)
 
 
 def spent_this_month(world: Workspace, environment_id: str, at: datetime) -> Decimal:
     """Usage of an environment in the UTC month of a moment, accumulating usage included."""
     accumulating = sum(
-        (machines.unposted_cost(m, at) for m in _of(world, environment_id)), Decimal(0)
+        (instance_life.unposted_cost(m, at) for m in _of(world, environment_id)), Decimal(0)
     )
     return world.ledger.spent_in_month(environment_id, at) + accumulating
 
@@ -69,29 +71,31 @@ def require_launch_credit(world: Workspace, environment: Environment, at: dateti
         )
 
 
-def stop_machine(world: Workspace, machine: Machine, at: datetime, reason: StopReason) -> Machine:
-    """Stop a machine and post the rest of its usage."""
-    over = machines.stopped(machine, at, reason)
+def stop_instance(
+    world: Workspace, instance: Instance, at: datetime, reason: StopReason
+) -> Instance:
+    """Stop an instance and post the rest of its usage."""
+    over = instance_life.stopped(instance, at, reason)
     _post(world, over, at)
     over = replace(over, usage_from=at)
-    world.keep_machine(over)
+    world.keep_instance(over)
     return over
 
 
-def next_machine_event(world: Workspace) -> datetime | None:
-    """When a machine next becomes ready, is posted for, or stops by a limit."""
-    return min((_next_event(world, m) for m in world.live_machines.values()), default=None)
+def next_instance_event(world: Workspace) -> datetime | None:
+    """When an instance next becomes ready, is posted for, or stops by a limit."""
+    return min((_next_event(world, m) for m in world.live_instances.values()), default=None)
 
 
-def live_through_machine_events(world: Workspace, at: datetime) -> None:
-    """Post the usage that is due and stop the machines whose limit is reached."""
-    for machine in list(world.live_machines.values()):
-        stop = machines.planned_stop(machine)
+def live_through_instance_events(world: Workspace, at: datetime) -> None:
+    """Post the usage that is due and stop the instances whose limit is reached."""
+    for instance in list(world.live_instances.values()):
+        stop = instance_life.planned_stop(instance)
         if stop is not None and stop[0] <= at:
-            stop_machine(world, machine, at, stop[1])
-        elif machines.next_posting(machine) <= at:
-            _post(world, machine, at)
-            world.keep_machine(replace(machine, usage_from=at))
+            stop_instance(world, instance, at, stop[1])
+        elif instance_life.next_posting(instance) <= at:
+            _post(world, instance, at)
+            world.keep_instance(replace(instance, usage_from=at))
 
 
 def next_credit_event(world: Workspace) -> datetime | None:
@@ -104,7 +108,7 @@ def next_credit_event(world: Workspace) -> datetime | None:
     if recharge.enabled and recharge.last_failure_at is None:
         spare = left - (recharge.threshold_usd or 0)
         moments.append(_when_used_up(now, spare + _least_burn(burn), burn))
-    if world.live_machines:
+    if world.live_instances:
         moments.append(_when_used_up(now, left, burn))
         moments += [_budget_event(world, environment, now) for environment in _capped(world)]
     return min((moment for moment in moments if moment is not None), default=None)
@@ -116,12 +120,12 @@ def live_through_credit_events(world: Workspace, at: datetime) -> None:
     if world.auto_recharge.enabled and floating_balance(world, at) < threshold:
         _recharge(world, at)
     if floating_balance(world, at) <= 0:
-        for machine in list(world.live_machines.values()):
-            stop_machine(world, machine, at, "low_balance")
+        for instance in list(world.live_instances.values()):
+            stop_instance(world, instance, at, "low_balance")
     for environment in _capped(world):
         if is_budget_spent(world, environment, at):
-            for machine in list(_of(world, environment.id)):
-                stop_machine(world, machine, at, "budget")
+            for instance in list(_of(world, environment.id)):
+                stop_instance(world, instance, at, "budget")
 
 
 def _recharge(world: Workspace, at: datetime) -> None:
@@ -140,24 +144,24 @@ def _recharge(world: Workspace, at: datetime) -> None:
     world.auto_recharge = replace(recharge, last_failure_reason=failure, last_failure_at=at)
 
 
-def _post(world: Workspace, machine: Machine, at: datetime) -> None:
-    start = max(machine.usage_from, machine.runs_from)
-    cost = machines.unposted_cost(machine, at)
+def _post(world: Workspace, instance: Instance, at: datetime) -> None:
+    start = max(instance.usage_from, instance.runs_from)
+    cost = instance_life.unposted_cost(instance, at)
     seconds = math.floor((at - start).total_seconds())
-    kind = f"{machine.type.gpu_type} x{machine.type.gpu_count}" if machine.has_gpu else "CPU"
-    description = f"Machine {machine.name} ({kind}), {seconds} s"
+    kind = f"{instance.type.gpu_type} x{instance.type.gpu_count}" if instance.has_gpu else "CPU"
+    description = f"Instance {instance.name} ({kind}), {seconds} s"
     world.ledger.charge(
-        machine.environment_id, cost, description, at, month_of=start, machine_id=machine.id
+        instance.environment_id, cost, description, at, month_of=start, instance_id=instance.id
     )
 
 
-def _next_event(world: Workspace, machine: Machine) -> datetime:
-    moments = [machines.next_posting(machine)]
-    stop = machines.planned_stop(machine)
+def _next_event(world: Workspace, instance: Instance) -> datetime:
+    moments = [instance_life.next_posting(instance)]
+    stop = instance_life.planned_stop(instance)
     if stop is not None:
         moments.append(stop[0])
-    if machine.runs_from > world.moment:
-        moments.append(machine.runs_from)
+    if instance.runs_from > world.moment:
+        moments.append(instance.runs_from)
     return min(moments)
 
 
@@ -187,13 +191,13 @@ def _least_burn(burn: Decimal) -> Decimal:
     return burn / _SECONDS_PER_HOUR / 2 if burn > 0 else Decimal("1e-12")
 
 
-def _burn(members: Iterable[Machine], at: datetime) -> Decimal:
-    running = (m for m in members if machines.status_at(m, at) == "running")
+def _burn(members: Iterable[Instance], at: datetime) -> Decimal:
+    running = (m for m in members if instance_life.status_at(m, at) == "running")
     return sum((m.type.hourly_rate for m in running), Decimal(0))
 
 
-def _of(world: Workspace, environment_id: str) -> Iterable[Machine]:
-    return (m for m in world.live_machines.values() if m.environment_id == environment_id)
+def _of(world: Workspace, environment_id: str) -> Iterable[Instance]:
+    return (m for m in world.live_instances.values() if m.environment_id == environment_id)
 
 
 def _capped(world: Workspace) -> list[Environment]:

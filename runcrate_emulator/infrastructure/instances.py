@@ -1,4 +1,4 @@
-"""Instances: machines that a client launches, and the types they come in."""
+"""Instances: launch, list, read, change, terminate; the types they come in."""
 
 import base64
 import hashlib
@@ -24,10 +24,10 @@ from runcrate_emulator.bodies import (
     refuse,
 )
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.infrastructure import credit, machines
+from runcrate_emulator.infrastructure import credit, instance_life
 from runcrate_emulator.infrastructure.catalogue import CPU, INSTANCE_TYPES, InstanceType
 from runcrate_emulator.infrastructure.credit import require_launch_credit
-from runcrate_emulator.infrastructure.machines import Machine
+from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.records import Environment
 from runcrate_emulator.infrastructure.ssh_keys import PublicKey
 from runcrate_emulator.infrastructure.templates import TEMPLATES
@@ -134,7 +134,7 @@ def parse_launch(body: Mapping[str, Any]) -> LaunchSpec:
 
 def launch_instance(
     world: Workspace, environment: Environment, spec: LaunchSpec, at: datetime
-) -> Machine:
+) -> Instance:
     """Launch an instance.
 
     Raises:
@@ -146,8 +146,8 @@ def launch_instance(
     check_volume(world, environment, spec.storage_id)
     kind = choose_type(world, spec)
     if spec.idle_shutdown_minutes is not None and kind.gpu_type == CPU:
-        refuse("idle_shutdown_minutes", "needs a machine with a GPU", OUT_OF_RANGE)
-    machine = start_machine(
+        refuse("idle_shutdown_minutes", "needs an instance with a GPU", OUT_OF_RANGE)
+    instance = start_instance(
         world,
         environment,
         name=spec.name,
@@ -157,19 +157,19 @@ def launch_instance(
         storage_id=spec.storage_id,
         ssh_key_id=spec.ssh_key_id,
     )
-    machine = replace(
-        machine,
+    instance = replace(
+        instance,
         max_runtime_minutes=spec.max_runtime_minutes,
         idle_shutdown_minutes=spec.idle_shutdown_minutes,
     )
-    world.keep_machine(machine)
+    world.keep_instance(instance)
     if spec.ssh_key_id is not None:
         key = world.ssh_keys[spec.ssh_key_id]
         world.ssh_keys[key.id] = replace(key, last_used=at)
-    return machine
+    return instance
 
 
-def start_machine(
+def start_instance(
     world: Workspace,
     environment: Environment,
     *,
@@ -180,8 +180,8 @@ def start_machine(
     storage_id: str | None,
     ssh_key_id: str | None = None,
     job_id: str | None = None,
-) -> Machine:
-    """Create a machine of a chosen type.
+) -> Instance:
+    """Create an instance of a chosen type.
 
     Raises:
         ApiError: 502 `launch_refused` when the volume cannot be reached from there.
@@ -193,7 +193,7 @@ def start_machine(
             f"Volume `{storage_id}` is not in region `{kind.region.id}`; nothing was launched, and "
             "the same request will be refused again. Name the volume's region.",
         )
-    machine = Machine(
+    instance = Instance(
         id=world.new_id(),
         name=name,
         environment_id=environment.id,
@@ -208,7 +208,7 @@ def start_machine(
         ssh_key_id=ssh_key_id,
         job_id=job_id,
     )
-    return world.keep_machine(machine)
+    return world.keep_instance(instance)
 
 
 def check_volume(world: Workspace, environment: Environment, storage_id: str | None) -> None:
@@ -224,15 +224,15 @@ def check_volume(world: Workspace, environment: Environment, storage_id: str | N
         refuse("storage_id", f"`{storage_id}` is not a volume of this environment", OUT_OF_RANGE)
     if volume.is_suspended:
         raise conflict(f"Volume `{storage_id}` is not paid; top the balance up.")
-    if world.machine_with_volume(storage_id) is not None:
-        raise conflict(f"Volume `{storage_id}` is attached to another machine.")
+    if world.instance_with_volume(storage_id) is not None:
+        raise conflict(f"Volume `{storage_id}` is attached to another instance.")
 
 
 def choose_type(world: Workspace, wanted: Wanted) -> InstanceType:
     """Choose the cheapest type that fits and is in stock.
 
     Raises:
-        ApiError: 422 when no such machine is offered at all, 503 when it is out of stock.
+        ApiError: 422 when no such instance is offered at all, 503 when it is out of stock.
     """
     fitting = [kind for kind in INSTANCE_TYPES if _fits(kind, wanted)]
     if not fitting:
@@ -262,7 +262,7 @@ def _fits(kind: InstanceType, wanted: Wanted) -> bool:
 
 
 _SSH_PORT = 22
-_MAX_GPUS = 1024  # more than any machine has; only bounds the query parameter
+_MAX_GPUS = 1024  # more than any instance has; only bounds the query parameter
 
 
 class _Limits(Body):
@@ -294,9 +294,9 @@ async def list_instances(request: Request) -> Response:
     """GET /instances, newest first; stopped ones stay visible with their `stop_reason`."""
     world = world_of(request)
     return many(
-        view(machine, world.moment)
-        for machine in in_scope(request, world.machines)
-        if search_matches(request, machine.name, machine.id)
+        view(instance, world.moment)
+        for instance in in_scope(request, world.instances)
+        if search_matches(request, instance.name, instance.id)
     )
 
 
@@ -306,104 +306,104 @@ async def create_instance(request: Request) -> Response:
     environment = scope(request)
     spec = parse_launch(await read_object(request))
     await world.take_launch_time()
-    machine = launch_instance(world, environment, spec, world.moment)
-    return one(view(machine, world.moment), CREATED)
+    instance = launch_instance(world, environment, spec, world.moment)
+    return one(view(instance, world.moment), CREATED)
 
 
 async def get_instance(request: Request) -> Response:
     """GET /instances/{id}."""
     world = world_of(request)
-    return one(view(find(request, world.machines, "instance"), world.moment))
+    return one(view(find(request, world.instances, "instance"), world.moment))
 
 
 async def get_status(request: Request) -> Response:
     """GET /instances/{id}/status."""
     world = world_of(request)
-    machine = find(request, world.machines, "instance")
-    status = machines.status_at(machine, world.moment)
-    return one({"id": machine.id, "status": status, "ip": _address(machine, world.moment)})
+    instance = find(request, world.instances, "instance")
+    status = instance_life.status_at(instance, world.moment)
+    return one({"id": instance.id, "status": status, "ip": _address(instance, world.moment)})
 
 
 async def update_instance(request: Request) -> Response:
     """PATCH /instances/{id or unique name}: change or switch off the two automatic stops."""
     world = world_of(request)
-    machine = _find_by_id_or_name(request)
+    instance = _find_by_id_or_name(request)
     sent = await read_object(request)
     limits = parse_body(_Limits, sent)
     if not sent:
         refuse("max_runtime_minutes", "or `idle_shutdown_minutes` is required")
-    if not machine.is_live:
-        raise _conflict(machine, "is not live")
-    if limits.idle_shutdown_minutes is not None and not machine.has_gpu:
-        raise _conflict(machine, "has no GPU, so it cannot be stopped for being idle")
-    soonest = world.moment + machines.SOONEST_STOP
-    changed = replace(machine, updated_at=world.moment)
+    if not instance.is_live:
+        raise _conflict(instance, "is not live")
+    if limits.idle_shutdown_minutes is not None and not instance.has_gpu:
+        raise _conflict(instance, "has no GPU, so it cannot be stopped for being idle")
+    soonest = world.moment + instance_life.SOONEST_STOP
+    changed = replace(instance, updated_at=world.moment)
     if "max_runtime_minutes" in sent:
         minutes = limits.max_runtime_minutes
         changed = replace(changed, max_runtime_minutes=minutes, runtime_not_before=soonest)
     if "idle_shutdown_minutes" in sent:
         minutes = limits.idle_shutdown_minutes
         changed = replace(changed, idle_shutdown_minutes=minutes, idle_not_before=soonest)
-    world.keep_machine(changed)
+    world.keep_instance(changed)
     return one(view(changed, world.moment))
 
 
 async def terminate_instance(request: Request) -> Response:
     """DELETE /instances/{id}; deleting what has stopped already changes nothing."""
     world = world_of(request)
-    machine = find(request, world.machines, "instance")
-    if machine.is_live:
-        credit.stop_machine(world, machine, world.moment, "user")
+    instance = find(request, world.instances, "instance")
+    if instance.is_live:
+        credit.stop_instance(world, instance, world.moment, "user")
     return nothing()
 
 
 async def issue_certificate(request: Request) -> Response:
     """POST /instances/{id}/ssh-certificate, as the CLI uses it; counts as a connection."""
     world = world_of(request)
-    machine = find(request, world.machines, "instance")
+    instance = find(request, world.instances, "instance")
     public_key = (await read_body(request, _Certified)).public_key
-    if machines.status_at(machine, world.moment) != "running":
-        raise _conflict(machine, "is not running")
-    world.keep_machine(replace(machine, active_at=world.moment))
+    if instance_life.status_at(instance, world.moment) != "running":
+        raise _conflict(instance, "is not running")
+    world.keep_instance(replace(instance, active_at=world.moment))
     if world.ssh is None:
         kind, material = public_key.split()[:2]
-        stamp = hashlib.sha256(f"{machine.id} {material}".encode()).digest()
+        stamp = hashlib.sha256(f"{instance.id} {material}".encode()).digest()
         certificate = f"{kind}-cert-v01@openssh.com {base64.b64encode(stamp).decode()} emulated"
     else:
         try:
-            certificate = world.ssh.sign(machine.id, public_key)
+            certificate = world.ssh.sign(instance.id, public_key)
         except ValueError:
             refuse("public_key", "is not an SSH public key", 422)
-    port = machine.ssh_port or _SSH_PORT
-    return one({"certificate": certificate, "ip": machine.ip, "user": "root", "port": port})
+    port = instance.ssh_port or _SSH_PORT
+    return one({"certificate": certificate, "ip": instance.ip, "user": "root", "port": port})
 
 
-def view(machine: Machine, now: datetime) -> dict[str, Any]:
+def view(instance: Instance, now: datetime) -> dict[str, Any]:
     """An instance as the API shows it."""
-    kind = machine.type
-    status = machines.status_at(machine, now)
+    kind = instance.type
+    status = instance_life.status_at(instance, now)
     return {
-        **fields(machine, "id name os_image created_at updated_at stop_reason"),
-        **fields(machine, "max_runtime_minutes idle_shutdown_minutes"),
+        **fields(instance, "id name os_image created_at updated_at stop_reason"),
+        **fields(instance, "max_runtime_minutes idle_shutdown_minutes"),
         **fields(kind, "gpu_type gpu_count cpu_cores"),
         "status": status,
         "memory": kind.memory_gb,
         "storage": kind.storage_gb,
         "region": kind.region.id,
-        "ip": _address(machine, now),
+        "ip": _address(instance, now),
         "cost_per_hour": usd(kind.hourly_rate),
-        "deployed_at": iso(machine.runs_from) if _has_run(machine, now) else None,
-        "auto_stop_at": iso(machines.auto_stop_at(machine, now)),
-        **({} if machine.ssh_port is None else {"ssh_port": machine.ssh_port}),
+        "deployed_at": iso(instance.runs_from) if _has_run(instance, now) else None,
+        "auto_stop_at": iso(instance_life.auto_stop_at(instance, now)),
+        **({} if instance.ssh_port is None else {"ssh_port": instance.ssh_port}),
     }
 
 
-def _has_run(machine: Machine, now: datetime) -> bool:
-    return (machine.stopped_at or now) >= machine.runs_from
+def _has_run(instance: Instance, now: datetime) -> bool:
+    return (instance.stopped_at or now) >= instance.runs_from
 
 
-def _address(machine: Machine, now: datetime) -> str | None:
-    return machine.ip if machines.status_at(machine, now) == "running" else None
+def _address(instance: Instance, now: datetime) -> str | None:
+    return instance.ip if instance_life.status_at(instance, now) == "running" else None
 
 
 def _type_view(kind: InstanceType) -> dict[str, Any]:
@@ -411,12 +411,12 @@ def _type_view(kind: InstanceType) -> dict[str, Any]:
     return fields(kind, names) | {"region": kind.region.id}
 
 
-def _find_by_id_or_name(request: Request) -> Machine:
+def _find_by_id_or_name(request: Request) -> Instance:
     world = world_of(request)
     identifier: str = request.path_params["id"]
-    named = [m for m in in_scope(request, world.live_machines) if m.name == identifier]
-    if identifier in world.machines or not named:
-        return find(request, world.machines, "instance")
+    named = [m for m in in_scope(request, world.live_instances) if m.name == identifier]
+    if identifier in world.instances or not named:
+        return find(request, world.instances, "instance")
     if len(named) > 1:
         raise conflict(
             f"{len(named)} live instances are named `{identifier}`; nothing was done. "
@@ -425,8 +425,8 @@ def _find_by_id_or_name(request: Request) -> Machine:
     return named[0]
 
 
-def _conflict(machine: Machine, problem: str) -> ApiError:
-    return conflict(f"Instance `{machine.id}` {problem}; nothing was changed.")
+def _conflict(instance: Instance, problem: str) -> ApiError:
+    return conflict(f"Instance `{instance.id}` {problem}; nothing was changed.")
 
 
 routes = [

@@ -10,7 +10,8 @@ from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, webhooks
 from runcrate_emulator.infrastructure.catalogue import InstanceType
 from runcrate_emulator.infrastructure.credit import require_launch_credit
-from runcrate_emulator.infrastructure.instances import Wanted, choose_type, start_machine
+from runcrate_emulator.infrastructure.instance_life import Instance, StopReason
+from runcrate_emulator.infrastructure.instances import Wanted, choose_type, start_instance
 from runcrate_emulator.infrastructure.job_program import trace_of_attempt
 from runcrate_emulator.infrastructure.job_record import (
     Artifact,
@@ -21,19 +22,18 @@ from runcrate_emulator.infrastructure.job_record import (
     QueueReason,
 )
 from runcrate_emulator.infrastructure.job_spec import GpuCandidate, GroupSpec, JobSpec
-from runcrate_emulator.infrastructure.machines import Machine, StopReason
 from runcrate_emulator.infrastructure.records import Environment, JobGroup
 from runcrate_emulator.workspace import Workspace
 
-_LAUNCH_INTERVAL = timedelta(minutes=1)  # between two tries to find a machine; emulator's own
+_LAUNCH_INTERVAL = timedelta(minutes=1)  # between two tries to find an instance; emulator's own
 _STOP_REASONS: dict[JobStatus, StopReason] = {
     "timed_out": "max_runtime",
     "cancelled": "user",
 }
-_MACHINE_ERRORS = {
+_INSTANCE_ERRORS = {
     "low_balance": "The balance was used up.",
     "budget": "The environment's monthly budget was spent.",
-    "user": "The machine was terminated.",
+    "user": "The instance was terminated.",
 }
 
 
@@ -60,15 +60,15 @@ def live_through_job_events(world: Workspace, at: datetime) -> None:
 def _next_event(world: Workspace, job: Job) -> datetime | None:
     if job.status == "queued":
         return job.next_attempt_at
-    attempt, machine = _present(world, job)
-    if not machine.is_live:
+    attempt, instance = _present(world, job)
+    if not instance.is_live:
         return world.moment
-    return machine.runs_from if job.status == "starting" else _planned_end(job, attempt)
+    return instance.runs_from if job.status == "starting" else _planned_end(job, attempt)
 
 
-def _present(world: Workspace, job: Job) -> tuple[Attempt, Machine]:
+def _present(world: Workspace, job: Job) -> tuple[Attempt, Instance]:
     attempt = job.attempts[-1]
-    return attempt, world.machines[attempt.machine_id]
+    return attempt, world.instances[attempt.instance_id]
 
 
 def _planned_end(job: Job, attempt: Attempt) -> datetime:
@@ -78,16 +78,16 @@ def _planned_end(job: Job, attempt: Attempt) -> datetime:
 
 
 def try_launch(world: Workspace, job: Job, at: datetime) -> Job:
-    """Give a queued job its machine, or let it wait for a reason."""
+    """Give a queued job its instance, or let it wait for a reason."""
     environment = world.environments[job.environment_id]
     if _siblings_running(world, job) >= _max_parallel(world, job):
         return _wait(world, job, "max_parallel", None, at)
     if credit.floating_balance(world, at) <= 0:
-        return _finish(world, job, "failed", at, error=_MACHINE_ERRORS["low_balance"])
+        return _finish(world, job, "failed", at, error=_INSTANCE_ERRORS["low_balance"])
     if credit.is_budget_spent(world, environment, at):
         return _wait_or_give_up(world, job, "budget", at)
     storage_id = job.spec.storage_id
-    if storage_id is not None and world.machine_with_volume(storage_id) is not None:
+    if storage_id is not None and world.instance_with_volume(storage_id) is not None:
         return _wait_or_give_up(world, job, "volume_busy", at)
     chosen = _choose(world, job)
     if chosen is None:
@@ -95,7 +95,7 @@ def try_launch(world: Workspace, job: Job, at: datetime) -> Job:
     number = len(job.attempts) + 1
     job = _noted(job, at, "launch_attempt", chosen.gpu_type, number)
     try:
-        machine = start_machine(
+        instance = start_instance(
             world,
             environment,
             name=job.name,
@@ -109,7 +109,7 @@ def try_launch(world: Workspace, job: Job, at: datetime) -> Job:
         return _finish(world, job, "failed", at, error=refusal.message)
     attempt = Attempt(
         number=number,
-        machine_id=machine.id,
+        instance_id=instance.id,
         gpu=GpuCandidate(chosen.gpu_type, chosen.gpu_count),
         region=chosen.region.id,
         status="starting",
@@ -166,7 +166,7 @@ def _max_parallel(world: Workspace, job: Job) -> int:
 def _wait_or_give_up(world: Workspace, job: Job, reason: QueueReason, at: datetime) -> Job:
     gives_up_at = job.waits_since + timedelta(minutes=job.spec.capacity_wait_minutes)
     if at >= gives_up_at:
-        error = f"No machine within {job.spec.capacity_wait_minutes} minutes ({reason})."
+        error = f"No instance within {job.spec.capacity_wait_minutes} minutes ({reason})."
         return _finish(world, job, "failed", at, error=error)
     return _wait(world, job, reason, min(at + _LAUNCH_INTERVAL, gives_up_at), at)
 
@@ -180,21 +180,21 @@ def _wait(
 
 
 def _start_if_ready(world: Workspace, job: Job, at: datetime) -> None:
-    attempt, machine = _present(world, job)
-    if not machine.is_live:
-        _machine_ended(world, job, machine, at)
-    elif machine.runs_from <= at:
+    attempt, instance = _present(world, job)
+    if not instance.is_live:
+        _instance_ended(world, job, instance, at)
+    elif instance.runs_from <= at:
         attempt.trace.start()
         attempt = replace(attempt, status="running", started_at=at)
-        job = _noted(job, at, "started", machine.type.gpu_type, attempt.number)
+        job = _noted(job, at, "started", instance.type.gpu_type, attempt.number)
         attempts = (*job.attempts[:-1], attempt)
         _announce(world, world.keep_job(replace(job, status="running", attempts=attempts)), at)
 
 
 def _end_if_over(world: Workspace, job: Job, at: datetime) -> None:
-    attempt, machine = _present(world, job)
-    if not machine.is_live:
-        _machine_ended(world, job, machine, at)
+    attempt, instance = _present(world, job)
+    if not instance.is_live:
+        _instance_ended(world, job, instance, at)
     elif _planned_end(job, attempt) <= at:
         ran_s = (at - (attempt.started_at or at)).total_seconds()
         code = attempt.trace.exit_code
@@ -208,12 +208,18 @@ def _end_if_over(world: Workspace, job: Job, at: datetime) -> None:
             _end_attempt(world, job, at, "failed", exit_code=code, error=error)
 
 
-def _machine_ended(world: Workspace, job: Job, machine: Machine, at: datetime) -> None:
-    """The machine stopped under a job: a failure, which only a machine failure may retry."""
-    reason = machine.stop_reason or "failed"
-    error = _MACHINE_ERRORS.get(reason, "The machine failed.")
+def _instance_ended(world: Workspace, job: Job, instance: Instance, at: datetime) -> None:
+    """The instance stopped under a job: a failure, which only an instance failure may retry."""
+    reason = instance.stop_reason or "failed"
+    error = _INSTANCE_ERRORS.get(reason, "The instance failed.")
     _end_attempt(
-        world, job, at, "failed", exit_code=None, error=error, is_machine_failure=reason == "failed"
+        world,
+        job,
+        at,
+        "failed",
+        exit_code=None,
+        error=error,
+        is_instance_failure=reason == "failed",
     )
 
 
@@ -225,17 +231,17 @@ def _end_attempt(
     *,
     exit_code: int | None,
     error: str | None,
-    is_machine_failure: bool = False,
+    is_instance_failure: bool = False,
 ) -> Job:
-    attempt, machine = _present(world, job)
-    if machine.is_live:
-        credit.stop_machine(world, machine, at, _STOP_REASONS.get(status, "system"))
+    attempt, instance = _present(world, job)
+    if instance.is_live:
+        credit.stop_instance(world, instance, at, _STOP_REASONS.get(status, "system"))
     attempt.trace.stop()
     attempt = replace(attempt, status=status, ended_at=at, exit_code=exit_code, error=error)
     job = replace(job, attempts=(*job.attempts[:-1], attempt))
     job = _noted(job, at, "exited", error or f"exit code {exit_code}", attempt.number)
     job = replace(job, artifacts=_collect_artifacts(world, job, attempt, at))
-    if _may_retry(job, status, exit_code, is_machine_failure=is_machine_failure):
+    if _may_retry(job, status, exit_code, is_instance_failure=is_instance_failure):
         job = _noted(job, at, "retry", None, attempt.number + 1)
         return world.keep_job(
             replace(job, status="queued", waits_since=at, next_attempt_at=at, queue_reason=None)
@@ -244,13 +250,13 @@ def _end_attempt(
 
 
 def _may_retry(
-    job: Job, status: JobStatus, exit_code: int | None, *, is_machine_failure: bool
+    job: Job, status: JobStatus, exit_code: int | None, *, is_instance_failure: bool
 ) -> bool:
-    """Above 0 retries a machine failure is always retried, an exit code only when asked for."""
+    """Above 0 retries an instance failure is always retried, an exit code only when asked for."""
     spec = job.spec
     if status != "failed" or len(job.attempts) > spec.max_retries:
         return False
-    if is_machine_failure:
+    if is_instance_failure:
         return True
     return (
         exit_code is not None

@@ -19,10 +19,10 @@ OUTPUTS_KEPT_FOR = timedelta(days=30)  # after the end (official SDK 0.5.0)
 
 @dataclass(frozen=True)
 class Attempt:
-    """One run on one machine."""
+    """One run on one instance."""
 
     number: int
-    machine_id: str
+    instance_id: str
     gpu: GpuCandidate
     region: str
     status: JobStatus
@@ -55,11 +55,11 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Job:
-    """One command on its own fresh machine.
+    """One command on its own fresh instance.
 
     Attributes:
-        waits_since: Since when it waits for a machine; its capacity wait is counted from here.
-        next_attempt_at: When a launch is tried next; None while it has a machine, or while its
+        waits_since: Since when it waits for an instance; its capacity wait is counted from here.
+        next_attempt_at: When a launch is tried next; None while it has an instance, or while its
             group runs as many jobs as it may.
     """
 
@@ -92,5 +92,5 @@ class Job:
 
     @property
     def attempt(self) -> Attempt | None:
-        """The latest attempt; None before the first machine."""
+        """The latest attempt; None before the first instance."""
         return self.attempts[-1] if self.attempts else None

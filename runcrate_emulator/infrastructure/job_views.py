@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
-from runcrate_emulator.infrastructure import machines
+from runcrate_emulator.infrastructure import instance_life
 from runcrate_emulator.infrastructure.job_record import (
     OUTPUTS_KEPT_FOR,
     Artifact,
@@ -31,7 +31,7 @@ def job_view(world: Workspace, job: Job, *, with_secret: bool = False) -> dict[s
     now = world.moment
     attempt = job.attempt
     gpu = job.spec.candidates[0] if attempt is None else attempt.gpu
-    machine = None if attempt is None else world.machines[attempt.machine_id]
+    instance = None if attempt is None else world.instances[attempt.instance_id]
     spec = job.spec
     view: dict[str, Any] = {
         **fields(spec, "command template image storage_id max_runtime_minutes max_retries tags"),
@@ -45,10 +45,10 @@ def job_view(world: Workspace, job: Job, *, with_secret: bool = False) -> dict[s
         "attempt": max(len(job.attempts), 1),
         "attempts": [_attempt_view(world, entry) for entry in job.attempts],
         "exit_code": None if attempt is None else attempt.exit_code,
-        "instance_id": machine.id if machine is not None and job.is_live else None,
+        "instance_id": instance.id if instance is not None and job.is_live else None,
         "webhook_url": None if spec.webhook_url is None else _masked_url(spec.webhook_url),
         "started_at": None if not job.attempts else iso(job.attempts[0].started_at),
-        "cost_per_hour": None if machine is None else usd(machine.type.hourly_rate),
+        "cost_per_hour": None if instance is None else usd(instance.type.hourly_rate),
         "cost_usd": usd(job_cost(world, job)),
         "log_bytes": sum(len(chunk.text.encode()) for chunk in log_chunks(job, now)),
         "logs_truncated": False,
@@ -80,7 +80,7 @@ def group_view(world: Workspace, group: JobGroup) -> dict[str, Any]:
 
 
 def job_cost(world: Workspace, job: Job) -> Decimal:
-    """The cost of every attempt's machine, added up."""
+    """The cost of every attempt's instance, added up."""
     return sum((_attempt_cost(world, attempt) for attempt in job.attempts), Decimal(0))
 
 
@@ -98,7 +98,7 @@ def metric_points(world: Workspace, job: Job, step_s: int) -> list[dict[str, Any
             continue
         end = attempt.ended_at or world.moment
         steps = math.ceil((end - attempt.started_at).total_seconds() / step_s)
-        kind = world.machines[attempt.machine_id].type
+        kind = world.instances[attempt.instance_id].type
         for step in range(steps):
             swing = _SWING * math.sin(step + len(job.id))
             sample = {
@@ -141,7 +141,7 @@ def _lines(attempt: Attempt) -> list[tuple[datetime, str]]:
 
 
 def _memory_used(world: Workspace, attempt: Attempt) -> int:
-    kind = world.machines[attempt.machine_id].type
+    kind = world.instances[attempt.instance_id].type
     return round(kind.gpu_memory_mb * _TYPICAL_MEMORY_SHARE)
 
 
@@ -150,14 +150,14 @@ def _attempt_view(world: Workspace, attempt: Attempt) -> dict[str, Any]:
         **fields(attempt, "status exit_code error started_at ended_at region"),
         **fields(attempt.gpu, "gpu_type gpu_count"),
         "attempt": attempt.number,
-        "deployment_id": attempt.machine_id,
+        "deployment_id": attempt.instance_id,
         "cost_usd": usd(_attempt_cost(world, attempt)),
     }
 
 
 def _attempt_cost(world: Workspace, attempt: Attempt) -> Decimal:
-    machine = world.machines[attempt.machine_id]
-    return machines.cost_between(machine, machine.runs_from, world.moment)
+    instance = world.instances[attempt.instance_id]
+    return instance_life.cost_between(instance, instance.runs_from, world.moment)
 
 
 def _code_view(world: Workspace, job: Job) -> dict[str, Any] | None:

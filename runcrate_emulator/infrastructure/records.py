@@ -1,7 +1,7 @@
 """The plain records of the workspace: what an environment, a volume, a key, a schedule is.
 
-Frozen; a change replaces the record in the `World`. Machines and jobs, which have a life of their
-own, are in `machines` and `job_record`.
+Frozen; a change replaces the record in the `World`. Instances and jobs, which have a life of their
+own, are in `instances` and `job_record`.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ BILLING_WEEK = timedelta(days=7)
 
 @dataclass(frozen=True)
 class Environment:
-    """A container for machines, volumes and jobs; its budget is set on the dashboard."""
+    """A container for instances, volumes and jobs; its budget is set on the dashboard."""
 
     id: str
     name: str

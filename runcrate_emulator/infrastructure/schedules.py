@@ -14,12 +14,12 @@ from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, read_body, 
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, instances
 from runcrate_emulator.infrastructure.cron import next_run, parse_cron, shortest_gap_minutes
+from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.instances import launch_instance, parse_launch
 from runcrate_emulator.infrastructure.job_life import submit_job
 from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_spec import is_group, parse_job
 from runcrate_emulator.infrastructure.job_views import job_view
-from runcrate_emulator.infrastructure.machines import Machine
 from runcrate_emulator.infrastructure.records import Schedule, ScheduleKind, ScheduleOutcome
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
@@ -49,7 +49,7 @@ _MAX_PER_WORKSPACE = 200
 class Launched:
     """The resource that a run created: one of the two."""
 
-    instance: Machine | None = None
+    instance: Instance | None = None
     job: Job | None = None
 
 
@@ -247,9 +247,9 @@ def launch(world: "Workspace", schedule: Schedule, at: datetime) -> tuple[Schedu
     """
     environment = world.environments[schedule.environment_id]
     if schedule.kind == "instance":
-        machine = launch_instance(world, environment, parse_launch(schedule.spec), at)
-        launched = Launched(instance=machine)
-        noted = replace(schedule, last_instance_id=machine.id)
+        instance = launch_instance(world, environment, parse_launch(schedule.spec), at)
+        launched = Launched(instance=instance)
+        noted = replace(schedule, last_instance_id=instance.id)
     else:
         job = submit_job(world, environment, parse_job(schedule.spec))
         launched = Launched(job=job)
@@ -283,7 +283,7 @@ def _fire(world: "Workspace", schedule: Schedule, at: datetime) -> None:
 
 def _last_run_is_live(world: "Workspace", schedule: Schedule) -> bool:
     return (
-        schedule.last_instance_id in world.live_machines or schedule.last_job_id in world.live_jobs
+        schedule.last_instance_id in world.live_instances or schedule.last_job_id in world.live_jobs
     )
 
 

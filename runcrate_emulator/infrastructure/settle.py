@@ -1,7 +1,7 @@
 """Letting the world live up to now.
 
 Nothing runs in the background: before every request the emulator lives through all that was due
-since the last one (machines ready or stopped, jobs ended, schedules fired, weeks of storage paid,
+since the last one (instances ready or stopped, jobs ended, schedules fired, weeks of storage paid,
 credits used up), moment by moment and in order, each at the time it was due.
 """
 
@@ -14,10 +14,10 @@ _MAX_EVENTS_AT_ONE_MOMENT = 10_000  # more than can be due; an event that stays 
 
 
 # In the order in which things due at the same moment happen: money comes in before it goes out,
-# machines stop before the jobs on them are judged.
+# instances stop before the jobs on them are judged.
 _SUBJECTS = (
     (billing.next_topup_event, billing.live_through_topup_events),
-    (credit.next_machine_event, credit.live_through_machine_events),
+    (credit.next_instance_event, credit.live_through_instance_events),
     (credit.next_credit_event, credit.live_through_credit_events),
     (job_life.next_job_event, job_life.live_through_job_events),
     (storage.next_volume_event, storage.live_through_volume_events),

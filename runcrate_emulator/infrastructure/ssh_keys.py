@@ -90,7 +90,7 @@ async def create_key(request: Request) -> Response:
 
 
 async def delete_key(request: Request) -> Response:
-    """DELETE /ssh-keys/{id}; machines that have the key keep it."""
+    """DELETE /ssh-keys/{id}; instances that have the key keep it."""
     world = world_of(request)
     identifier: str = request.path_params["id"]
     if world.ssh_keys.pop(identifier, None) is None:

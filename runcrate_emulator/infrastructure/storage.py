@@ -128,10 +128,10 @@ async def delete_volume(request: Request) -> Response:
     """DELETE /storage/{id}: refunds the unused days; answers a body, not 204."""
     world = world_of(request)
     volume = find(request, world.volumes, "volume")
-    if world.machine_with_volume(volume.id) is not None:
+    if world.instance_with_volume(volume.id) is not None:
         raise conflict(
-            f"Volume `{volume.id}` is attached to a machine; nothing was deleted. "
-            "Terminate the machine first.",
+            f"Volume `{volume.id}` is attached to an instance; nothing was deleted. "
+            "Terminate the instance first.",
         )
     days = days_left(volume, world.moment, with_today=False)
     refund = price_for_days(volume.size_gb, days)
@@ -200,8 +200,8 @@ def _paid_for_a_week(world: "Workspace", volume: Volume, at: datetime) -> Volume
 
 
 def _view(world: "Workspace", volume: Volume) -> dict[str, Any]:
-    machine = world.machine_with_volume(volume.id)
-    status = "available" if machine is None else "attached"
+    instance = world.instance_with_volume(volume.id)
+    status = "available" if instance is None else "attached"
     return {
         "id": volume.id,
         "name": volume.name,
@@ -209,7 +209,7 @@ def _view(world: "Workspace", volume: Volume) -> dict[str, Any]:
         "status": "suspended" if volume.is_suspended else status,
         "region": volume.region,
         "providerType": world.storage_provider,
-        "deploymentId": None if machine is None else machine.id,
+        "deploymentId": None if instance is None else instance.id,
         "projectId": PROJECT_ID,
         "createdAt": iso(volume.created_at),
         "updatedAt": iso(volume.updated_at),

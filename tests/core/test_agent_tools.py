@@ -594,7 +594,7 @@ def test_an_injection_cannot_make_the_tools_exceed_their_limits(
         with pytest.raises(rc.SpendRefusedError):
             use(both, box, name, **arguments)
     assert len([entry for entry in cloud.requests if entry.method != "GET"]) == writes
-    assert victim.id in cloud.world.live_machines
+    assert victim.id in cloud.world.live_instances
 
 
 # --- approval and failures -------------------------------------------------------------------
@@ -763,4 +763,4 @@ def test_the_toolbox_opens_sessions(cloud: Any) -> None:
         assert len(opened.report.ended) == 1
         with rt.AgentToolbox().session(client, timeout=1.0):
             pass
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}

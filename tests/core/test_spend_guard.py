@@ -528,7 +528,7 @@ def test_one_that_cannot_be_ended_does_not_delay_the_others(cloud: Any, both: Bo
     assert name == first.name
     assert "no" in reason
     assert "could not be ended" in report.describe()
-    assert set(cloud.world.live_machines) == {first.id, kept.id}
+    assert set(cloud.world.live_instances) == {first.id, kept.id}
     assert launched_outside.name == "mine"
 
 
@@ -608,7 +608,7 @@ def test_a_machine_started_while_all_is_ended_is_ended_too(
     report = both("run", guard.terminate_all())
     thread.join()
     assert report.ended == (plan.name,)
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
 
 
 def test_others_are_ended_only_where_that_is_allowed(both: Both) -> None:

@@ -160,7 +160,7 @@ def test_a_plan_is_launched_by_another_process_after_its_approval(
         launched = client.run(launch).data
         with pytest.raises(rc.SpendRefusedError, match="launched already"):
             client.run(box.run_tool("runcrate_launch_instance", {"plan_token": token}))
-    assert list(cloud.world.live_machines) == [launched["id"]]
+    assert list(cloud.world.live_instances) == [launched["id"]]
     [kept] = rc.SpendLedger(path).entries
     assert (kept.id, kept.state) == (launched["id"], "started")
 
@@ -178,12 +178,12 @@ def test_two_agents_keep_one_budget_and_end_what_each_started(cloud: Any, tmp_pa
             first = client.run(start(guards[0]))
             with rc.SpendSession(guards[1], client) as inner:
                 second = client.run(start(guards[1]))
-            assert (inner.report.ended, list(cloud.world.live_machines)) == (
+            assert (inner.report.ended, list(cloud.world.live_instances)) == (
                 (second.name,),
                 [first.id],
             )
         assert outer.report.ended == (first.name,)
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
 
 
 def test_a_cost_is_never_below_the_time_that_was_observed() -> None:

@@ -98,7 +98,7 @@ def test_a_launch_beyond_the_limits_is_terminated_at_once(cloud: Any, both: Both
         both("run", guard.launch(plan.token))
     [entry] = guard.ledger.entries
     assert (entry.price_per_hour, entry.state) == (Decimal(40), "ended")
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
 
 
 def test_another_instance_than_the_launched_one_is_never_terminated(cloud: Any, both: Both) -> None:
@@ -113,7 +113,7 @@ def test_another_instance_than_the_launched_one_is_never_terminated(cloud: Any, 
     assert report.failed[0][0] == plan.name
     with pytest.raises(rc.SpendRefusedError):
         both("run", guard.terminate(other.id))
-    assert list(cloud.world.live_machines) == [other.id]
+    assert list(cloud.world.live_instances) == [other.id]
 
 
 def test_only_what_the_ledger_holds_is_terminated(both: Both) -> None:
@@ -176,7 +176,7 @@ def test_five_signals_end_everything(cloud: Any, kind: str, number: signal.Signa
         os.kill(agent.pid, number)
         time.sleep(0.01)
     _, errors = agent.communicate(timeout=20)
-    assert cloud.world.live_machines == {}, errors
+    assert cloud.world.live_instances == {}, errors
 
 
 @pytest.mark.parametrize("pattern", ["./data", "/data", "data/", "data/**", "[odd]", "ABSOLUTE"])

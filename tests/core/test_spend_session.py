@@ -79,13 +79,13 @@ async def test_all_that_was_started_is_ended(run: Any, cloud: Any, client: Any, 
         instance = await use(start(guard))
         job = await use(start_job(guard))
     assert set(session.report.ended) == {instance.name, job.name}
-    assert list(cloud.world.live_machines) == [before.id]
+    assert list(cloud.world.live_instances) == [before.id]
     assert cloud.world.live_jobs == {}
     with pytest.raises(rc.SpendRefusedError, match="session in which instances and jobs could be"):
         client.run(start(guard))
     async with opened(run, cloud, guard) as (_, use):
         await use(start(guard))
-    assert list(cloud.world.live_machines) == [before.id]
+    assert list(cloud.world.live_instances) == [before.id]
 
 
 @pytest.mark.parametrize("reading", [False, True])
@@ -141,7 +141,7 @@ def test_an_exception_ends_everything(
 
     with pytest.raises(kind):
         body()
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
 
 
 @pytest.mark.parametrize("when", ["in the body", "while ending", "with all tasks"])
@@ -169,7 +169,7 @@ async def test_a_cancellation_ends_everything_before_it_goes_on(
         cancelled.cancel()  # a second one changes nothing
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
 
 
 async def test_a_launch_that_was_cancelled_on_its_way_is_found_and_ended(
@@ -189,7 +189,7 @@ async def test_a_launch_that_was_cancelled_on_its_way_is_found_and_ended(
     with pytest.raises(asyncio.CancelledError) as caught:
         await task
     assert "may have been started" in caught.value.__notes__[0]
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
     [entry] = guard.ledger.entries
     assert entry.state == "ended"
 
@@ -204,7 +204,7 @@ def test_a_launch_of_another_thread_is_waited_for(cloud: Any, client: Any, guard
             time.sleep(0.01)
     thread.join()
     assert opened.report.ended == (plan.name,)
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
     assert guard.ledger.live == ()
 
 
@@ -246,7 +246,7 @@ async def test_leaving_takes_a_bounded_time(run: Any, cloud: Any, guard: Any) ->
             instance = await use(start(guard))
     assert time.monotonic() - began < 1.4
     assert session.report.failed[0][0] == instance.name
-    while cloud.world.live_machines:  # noqa: ASYNC110 - the request was sent, and is answered
+    while cloud.world.live_instances:  # noqa: ASYNC110 - the request was sent, and is answered
         await asyncio.sleep(0.05)
 
 
@@ -322,7 +322,7 @@ def test_a_signal_while_ending_is_held_until_all_is_ended(
 
     with pytest.raises((KeyboardInterrupt, SystemExit)):
         body()
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
 
 
 def test_sigterm_leaves_the_body_as_an_exit(run: Any, cloud: Any, guard: Any) -> None:
@@ -335,7 +335,7 @@ def test_sigterm_leaves_the_body_as_an_exit(run: Any, cloud: Any, guard: Any) ->
     with pytest.raises(SystemExit) as caught:
         asyncio.run(body())
     assert caught.value.code == 143
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
@@ -370,7 +370,7 @@ def test_a_tool_that_waits_in_another_thread_stops_when_the_session_is_left(
         body()
     [outcome] = outcomes
     assert "session is closing" in str(outcome)
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
     # Outside of the session the same tools go on looking.
     listing = client.run(box.run_tool("runcrate_list_instances", {"include_ended": True}))
     assert listing.data["count"] == 1
@@ -437,10 +437,10 @@ def test_a_process_that_is_told_to_end_leaves_nothing_running(
     cloud: Any, kind: str, number: signal.Signals, code: int
 ) -> None:
     agent = run_agent(cloud, kind)
-    assert len(cloud.world.live_machines) == 1
+    assert len(cloud.world.live_instances) == 1
     agent.send_signal(number)
     _, errors = agent.communicate(timeout=20)
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
     assert agent.returncode == code, errors
 
 
@@ -448,7 +448,7 @@ def test_after_a_hard_kill_the_machine_ends_by_its_lifetime(cloud: Any) -> None:
     agent = run_agent(cloud, "blocking")
     agent.kill()
     agent.communicate(timeout=20)
-    [machine] = cloud.world.live_machines.values()
+    [machine] = cloud.world.live_instances.values()
     cloud.clock.advance(5 * 60 + 60)
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
         ended = client.instances.get(machine.id)

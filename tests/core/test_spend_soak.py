@@ -97,8 +97,8 @@ def test_a_shared_budget_survives_faults_and_hard_kills(
     assert len({entry.id for entry in entries if entry.id}) == sum(
         bool(entry.id) for entry in entries
     )
-    assert {entry.id for entry in ledger.live} == set(cloud.world.live_machines)
-    started = len(cloud.world.machines)
+    assert {entry.id for entry in ledger.live} == set(cloud.world.live_instances)
+    started = len(cloud.world.instances)
     assert started >= LAUNCHES
     print(  # noqa: T201 - the figures of the complete run
         f"{LAUNCHES} launches wanted, {started} instances started, {len(entries)} entries, {kills} "

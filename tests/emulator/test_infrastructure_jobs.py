@@ -190,8 +190,8 @@ def test_a_failed_machine_is_retried_a_terminated_one_is_not(emulator, infra, su
     for reason, status, attempts in (("failed", "starting", 2), ("user", "failed", 1)):
         job = submit(outcome=JobOutcome(seconds=60), max_retries=1)
         emulator.clock.advance(30)
-        machine = world.machines[read(infra, job)["instance_id"]]
-        credit.stop_machine(world, machine, world.moment, reason)
+        machine = world.instances[read(infra, job)["instance_id"]]
+        credit.stop_instance(world, machine, world.moment, reason)
         now = read(infra, job)
         assert (now["status"], len(now["attempts"])) == (status, attempts)
     machine = infra.get(f"/instances/{machine.id}").json()["data"]
@@ -202,7 +202,7 @@ def test_deleting_the_machine_of_a_starting_job_fails_it(emulator, infra, submit
     job = submit()
     infra.delete(f"/instances/{job['instance_id']}")
     end = read(infra, job)
-    assert (end["status"], end["error"]) == ("failed", "The machine was terminated.")
+    assert (end["status"], end["error"]) == ("failed", "The instance was terminated.")
 
 
 def test_cancel_is_repeatable_but_not_after_another_end(emulator, infra, submit):

@@ -40,7 +40,7 @@ def test_a_host_or_origin_elsewhere_is_refused(emulator, headers, path):
     launch = {"gpu_type": "A100", "name": "x"}
     url = f"{emulator.base_url}/api/v1/instances"
     assert httpx.post(url, json=launch, headers={**key, **headers}).status_code == 403
-    assert emulator.world.machines == {}
+    assert emulator.world.instances == {}
 
 
 @pytest.mark.parametrize("host", ["127.0.0.1", "localhost", "LOCALHOST", "[::1]", "127.1.2.3"])

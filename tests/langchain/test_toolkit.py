@@ -356,7 +356,7 @@ async def test_a_whole_story_with_approval(
     assert Path(fetched["saved_to"]).parent == tmp_path
     assert fetched["content"] == {"untrusted_text": "ok\n"}
     assert session.report == rc.CleanupReport()
-    assert (cloud.world.live_machines, cloud.world.live_jobs) == ({}, {})
+    assert (cloud.world.live_instances, cloud.world.live_jobs) == ({}, {})
     assert len(sent(cloud, "POST /instances")) == 1
     usage = [entry for entry in cloud.world.ledger.transactions if entry.type == "usage"]
     billed = -sum((entry.amount for entry in usage), Decimal())
@@ -384,7 +384,7 @@ async def test_parallel_launches_are_approved_one_by_one(
     assert len(person.asked) == 3
     assert sorted(message.status for message in answers[-3:]) == ["error", "success", "success"]
     assert len(session.report.ended) == 2
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
 
 
 async def test_a_person_may_change_a_call(cloud: Any, toolkit: RuncrateToolkit) -> None:
@@ -443,7 +443,7 @@ async def test_an_agent_that_breaks_leaves_nothing_running(
     with pytest.raises(Boom):
         await story()
     assert len(toolkit.ledger.entries) == 2
-    assert (cloud.world.live_machines, cloud.world.live_jobs) == ({}, {})
+    assert (cloud.world.live_instances, cloud.world.live_jobs) == ({}, {})
 
 
 def waits(cloud: Any) -> bool:
@@ -469,7 +469,7 @@ async def test_a_cancelled_agent_leaves_nothing_running(
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
 
 
 AGENT = """
@@ -526,10 +526,10 @@ def agent_process(cloud: Any, request: pytest.FixtureRequest) -> Iterator[Any]:
     indirect=["agent_process"],
 )
 def test_a_signal_leaves_nothing_running(cloud: Any, agent_process: Any, signal_name: str) -> None:
-    assert len(cloud.world.live_machines) == 1
+    assert len(cloud.world.live_instances) == 1
     while not waits(cloud):  # the signal comes while a tool waits
         time.sleep(0.02)
     agent_process.send_signal(signal.Signals[signal_name])
     agent_process.communicate(timeout=30)
     assert agent_process.returncode != 0
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}

@@ -338,7 +338,7 @@ async def test_a_whole_story_with_approval(cloud: Any, make: Any) -> None:
     }
     assert progress[-1].status == "succeeded"
     assert session.report == rc.CleanupReport()
-    assert (cloud.world.live_machines, cloud.world.live_jobs) == ({}, {})
+    assert (cloud.world.live_instances, cloud.world.live_jobs) == ({}, {})
     assert len(sent(cloud, "POST /instances")) == 1
     usage = [entry for entry in cloud.world.ledger.transactions if entry.type == "usage"]
     billed = -sum((entry.amount for entry in usage), Decimal())
@@ -483,7 +483,7 @@ async def test_a_cancelled_agent_leaves_nothing_running(cloud: Any, make: Any) -
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
-    assert cloud.world.live_machines == {}
+    assert cloud.world.live_instances == {}
 
 
 # --- workflows of one's own, and older ones --------------------------------------------------

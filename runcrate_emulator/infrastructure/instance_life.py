@@ -1,6 +1,6 @@
-"""A machine's life as pure functions of the time: status, cost, and when and why it stops.
+"""An instance's life as pure functions of the time: status, cost, and when and why it stops.
 
-An instance is a machine that a client launched; a job runs on a machine of its own.
+A client launches it, or a job has it for itself.
 """
 
 import math
@@ -12,17 +12,17 @@ from typing import Literal
 from runcrate_emulator.infrastructure.catalogue import CPU, InstanceType
 
 StopReason = Literal["user", "max_runtime", "idle", "budget", "low_balance", "failed", "system"]
-MachineStatus = Literal["pending", "running", "terminated", "failed"]
+InstanceStatus = Literal["pending", "running", "terminated", "failed"]
 
-BOOT_TIME = timedelta(seconds=20)  # the emulator's own; a real machine takes a minute or more
-SOONEST_STOP = timedelta(minutes=2)  # a change never stops a machine sooner (official SDK 0.5.0)
-POSTING_INTERVAL = timedelta(hours=1)  # how often usage of a running machine becomes a transaction
+BOOT_TIME = timedelta(seconds=20)  # the emulator's own; a real instance takes a minute or more
+SOONEST_STOP = timedelta(minutes=2)  # a change never stops an instance sooner (official SDK 0.5.0)
+POSTING_INTERVAL = timedelta(hours=1)  # how often usage of a running instance becomes a transaction
 _SECONDS_PER_HOUR = 3600
 
 
 @dataclass(frozen=True)
-class Machine:
-    """One machine, running or not.
+class Instance:
+    """One instance, running or not.
 
     Attributes:
         usage_from: Start of what has not been posted as a transaction yet.
@@ -30,7 +30,7 @@ class Machine:
         runtime_not_before: Earliest stop for max runtime after a change of that limit.
         idle_not_before: Earliest stop for being idle after a change of that limit.
         ssh_port: Port of its SSH server; None where there is none.
-        job_id: The job that it runs for; None for an instance.
+        job_id: The job that it runs for; None for one that a client launched.
     """
 
     id: str
@@ -70,54 +70,54 @@ class Machine:
         return self.stopped_at is None
 
 
-def status_at(machine: Machine, now: datetime) -> MachineStatus:
+def status_at(instance: Instance, now: datetime) -> InstanceStatus:
     """The status at a moment up to which the world has been settled."""
-    if machine.stopped_at is not None:
-        return "failed" if machine.stop_reason == "failed" else "terminated"
-    return "running" if now >= machine.runs_from else "pending"
+    if instance.stopped_at is not None:
+        return "failed" if instance.stop_reason == "failed" else "terminated"
+    return "running" if now >= instance.runs_from else "pending"
 
 
-def auto_stop_at(machine: Machine, now: datetime) -> datetime | None:
+def auto_stop_at(instance: Instance, now: datetime) -> datetime | None:
     """When max runtime will stop it; None without one, and before it first runs."""
-    return _runtime_stop(machine) if status_at(machine, now) == "running" else None
+    return _runtime_stop(instance) if status_at(instance, now) == "running" else None
 
 
-def planned_stop(machine: Machine) -> tuple[datetime, StopReason] | None:
-    """When and why a live machine stops if nothing else happens."""
+def planned_stop(instance: Instance) -> tuple[datetime, StopReason] | None:
+    """When and why a live instance stops if nothing else happens."""
     stops: list[tuple[datetime, StopReason]] = []
-    runtime_stop = _runtime_stop(machine)
+    runtime_stop = _runtime_stop(instance)
     if runtime_stop is not None:
         stops.append((runtime_stop, "max_runtime"))
-    if machine.idle_shutdown_minutes is not None:
-        idle_from = max(machine.runs_from, machine.active_at)
-        limit = timedelta(minutes=machine.idle_shutdown_minutes)
-        stops.append((max(idle_from + limit, machine.idle_not_before or idle_from), "idle"))
+    if instance.idle_shutdown_minutes is not None:
+        idle_from = max(instance.runs_from, instance.active_at)
+        limit = timedelta(minutes=instance.idle_shutdown_minutes)
+        stops.append((max(idle_from + limit, instance.idle_not_before or idle_from), "idle"))
     return min(stops, default=None)
 
 
-def _runtime_stop(machine: Machine) -> datetime | None:
-    if machine.max_runtime_minutes is None:
+def _runtime_stop(instance: Instance) -> datetime | None:
+    if instance.max_runtime_minutes is None:
         return None
-    stop = machine.runs_from + timedelta(minutes=machine.max_runtime_minutes)
-    return max(stop, machine.runtime_not_before or stop)
+    stop = instance.runs_from + timedelta(minutes=instance.max_runtime_minutes)
+    return max(stop, instance.runtime_not_before or stop)
 
 
-def cost_between(machine: Machine, start: datetime, end: datetime) -> Decimal:
+def cost_between(instance: Instance, start: datetime, end: datetime) -> Decimal:
     """Exact cost of the full seconds that it ran between two times."""
-    start = max(start, machine.runs_from)
-    end = end if machine.stopped_at is None else min(end, machine.stopped_at)
+    start = max(start, instance.runs_from)
+    end = end if instance.stopped_at is None else min(end, instance.stopped_at)
     seconds = max(math.floor((end - start).total_seconds()), 0)
-    return machine.type.hourly_rate * seconds / _SECONDS_PER_HOUR
+    return instance.type.hourly_rate * seconds / _SECONDS_PER_HOUR
 
 
-def unposted_cost(machine: Machine, now: datetime) -> Decimal:
+def unposted_cost(instance: Instance, now: datetime) -> Decimal:
     """Cost since its last usage transaction."""
-    return cost_between(machine, machine.usage_from, now)
+    return cost_between(instance, instance.usage_from, now)
 
 
-def next_posting(machine: Machine) -> datetime:
+def next_posting(instance: Instance) -> datetime:
     """When its usage next becomes a transaction: hourly, and at the end of a UTC month."""
-    start = max(machine.usage_from, machine.runs_from)
+    start = max(instance.usage_from, instance.runs_from)
     return min(start + POSTING_INTERVAL, start_of_next_month(start))
 
 
@@ -127,6 +127,6 @@ def start_of_next_month(moment: datetime) -> datetime:
     return (first + timedelta(days=32)).replace(day=1)
 
 
-def stopped(machine: Machine, at: datetime, reason: StopReason) -> Machine:
-    """The machine after it was stopped."""
-    return replace(machine, stopped_at=at, stop_reason=reason, updated_at=at)
+def stopped(instance: Instance, at: datetime, reason: StopReason) -> Instance:
+    """The instance after it was stopped."""
+    return replace(instance, stopped_at=at, stop_reason=reason, updated_at=at)
