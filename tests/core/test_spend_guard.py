@@ -435,7 +435,8 @@ def test_a_job_must_be_approved(cloud: Any, both: Both) -> None:
     assert guard.ledger.entries == ()
 
 
-def test_jobs_that_run_already_count(both: Both, guard: rc.SpendGuard) -> None:
+def test_jobs_that_run_already_count(cloud: Any, both: Both, guard: rc.SpendGuard) -> None:
+    cloud.clock_speed = 0  # the job goes on for as long as this takes
     both(
         "jobs.run",
         **{**JOB, "command": "sleep 500"},
@@ -483,7 +484,8 @@ def test_a_refused_job_gives_the_reservation_back(both: Both, guard: rc.SpendGua
     assert guard.ledger.entries == ()
 
 
-def test_only_own_jobs_are_cancelled(both: Both, guard: rc.SpendGuard) -> None:
+def test_only_own_jobs_are_cancelled(cloud: Any, both: Both, guard: rc.SpendGuard) -> None:
+    cloud.clock_speed = 0  # as above
     other = both("jobs.run", **{**JOB, "command": "sleep 300"}, name="production")
     with pytest.raises(rc.SpendRefusedError, match="was not cancelled"):
         both("run", guard.cancel_job(other.id))
