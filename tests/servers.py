@@ -84,6 +84,8 @@ class ScriptedServer:
         self._lock = threading.Lock()
         self._over = threading.Event()
         self._listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+        # Heads and pieces are small writes: without this each waits for a delayed acknowledgement.
+        self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self._listener.bind(("127.0.0.1", 0))
         self._listener.listen(128)
         self.port = self._listener.getsockname()[1]
