@@ -141,20 +141,6 @@ def test_threads_share_a_model():
         model.close()
 
 
-def test_batches_keep_their_order():
-    with ScriptedServer(whole()) as server:
-        model = chat(server)
-        assert len(model.batch(["a", "b", "c"], config={"max_concurrency": 3})) == 3
-
-        async def several() -> list[Any]:
-            try:
-                return await model.abatch(["a", "b", "c"])
-            finally:
-                await model.aclose()
-
-        assert len(asyncio.run(several())) == 3
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there are no forks on this system")
 def test_a_fork_makes_connections_of_its_own():
     program = f"""

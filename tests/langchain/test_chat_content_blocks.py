@@ -28,7 +28,7 @@ def blocks(**extra: Any) -> list[Any]:
     return [block for block in message.content_blocks if block != {"type": "text", "text": "Hi"}]
 
 
-def test_pictures_are_blocks():
+def test_images_are_blocks():
     linked = {"type": "image_url", "image_url": {"url": "https://a.example/b.png"}}
     assert blocks(images=[PICTURE, linked, "?", {"x": 1}]) == [
         {"type": "image", "mime_type": "image/png", "base64": "AAAA"},
@@ -39,7 +39,7 @@ def test_pictures_are_blocks():
 
 
 @pytest.mark.parametrize("output_version", [None, "v1"])
-def test_pictures_of_a_stream_are_blocks_too(output_version):
+def test_images_of_a_stream_are_blocks_too(output_version):
     with ScriptedServer(streamed({"content": "Here:"}, {"images": [PICTURE]})) as server:
         message = stream(chat(server, output_version=output_version))
     text, picture = message.content_blocks

@@ -262,7 +262,7 @@ def test_a_call_that_stands_in_the_content_alone_is_sent():
         assert wire(AIMessage([block]))["tool_calls"] == [WIRE_CALL]
 
 
-def test_pictures_of_the_model_are_sent_back_as_parts():
+def test_images_of_the_model_are_sent_back_as_parts():
     message = AIMessage([{"type": "text", "text": "Here:"}, {"type": "image", "base64": PNG}])
     assert wire(message)["content"] == [{"type": "text", "text": "Here:"}, PICTURE]
 
@@ -353,7 +353,7 @@ def test_encrypted_thoughts_come_back_as_they_were():
     assert to_wire([QUESTION, message])[1]["reasoning_details"] == details
 
 
-def test_pictures_in_tool_messages_are_lifted_behind_the_last_result():
+def test_images_in_tool_messages_are_lifted_behind_the_last_result():
     messages = [
         QUESTION,
         AIMessage("", tool_calls=[CALL, {**CALL, "id": "call_2"}]),
@@ -376,7 +376,7 @@ def test_pictures_in_tool_messages_are_lifted_behind_the_last_result():
     assert to_wire(messages[:4])[-1] == lifted
 
 
-def test_pictures_in_tool_messages_stay_where_the_model_reads_them():
+def test_images_in_tool_messages_stay_where_the_model_reads_them():
     block = {"type": "file", "base64": "JVBERi0=", "mime_type": "application/pdf"}
     both = ToolMessage([{"type": "image", "base64": PNG}, block], tool_call_id="call_1")
     [sent] = to_wire([both], WirePolicy(native_tool_images=True, native_tool_files=True))

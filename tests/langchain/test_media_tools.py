@@ -108,7 +108,7 @@ def test_models_see_described_arguments_and_no_runtime(cls: type[BaseTool]) -> N
     assert "money" in schema["description"] or "costs" in schema["description"]
 
 
-def test_the_pictures_are_shown_on_request_only(settings: dict[str, Any]) -> None:
+def test_the_images_are_shown_on_request_only(settings: dict[str, Any]) -> None:
     tool = made(RuncrateImageTool, settings, return_image=True)
     message = called(tool, prompt="A fox", width=256, height=256, count=2, seed=7)
     text, *images = message.content
@@ -142,7 +142,7 @@ def test_a_plain_text_is_the_first_argument(settings: dict[str, Any]) -> None:
     tool.close()
 
 
-async def test_waiting_for_a_film_can_be_cancelled(
+async def test_waiting_for_a_video_can_be_cancelled(
     settings: dict[str, Any], runcrate_emulator: Emulator
 ) -> None:
     runcrate_emulator.clock_speed = 0.0

@@ -49,7 +49,7 @@ def settings(api: Api, tmp_path: Path) -> dict[str, Any]:
 
 
 @WAYS
-async def test_a_picture_is_made_and_changed(settings: dict[str, Any], way: str) -> None:
+async def test_an_image_is_made_and_changed(settings: dict[str, Any], way: str) -> None:
     tool = RuncrateImageTool(**settings)
     first = await asked(tool, way, prompt="A fox", width=256, height=256, count=2, seed=7)
     files = first.artifact["files"]
@@ -65,7 +65,7 @@ async def test_a_picture_is_made_and_changed(settings: dict[str, Any], way: str)
 
 
 @WAYS
-async def test_a_film_is_begun_and_fetched_later(settings: dict[str, Any], way: str) -> None:
+async def test_a_video_is_begun_and_fetched_later(settings: dict[str, Any], way: str) -> None:
     tool = RuncrateVideoTool(**settings, wait=False)
     begun = await asked(tool, way, prompt="Waves", duration=4)
     assert begun.artifact["files"] == []
@@ -221,7 +221,7 @@ async def test_what_an_agent_leaves_running_is_ended(api: Api, tmp_path: Path, w
 
 
 @WAYS
-async def test_an_agent_with_a_model_of_runcrate_makes_a_picture(
+async def test_an_agent_with_a_model_of_runcrate_makes_an_image(
     settings: dict[str, Any], way: str
 ) -> None:
     model = ChatRuncrate(model="deepseek-ai/DeepSeek-V3.2", **listening(settings))

@@ -143,16 +143,6 @@ def test_blocking_calls_of_asynchronous_methods_work_again_and_again(emulated_ll
     gc.collect()
 
 
-@pytest.mark.parametrize("way", ["complete", "acomplete", "stream_complete", "astream_complete"])
-async def test_completion_is_there_for_chat_models(made_llm, service, way) -> None:
-    service.will_say(completion("Hi."))
-    last = (await ask(made_llm(), way, "x"))[-1]
-    assert last.text == "Hi."
-    assert last.raw["usage"] == USAGE
-    assert last.additional_kwargs["total_tokens"] == 18
-    assert service.last["messages"] == [{"role": "user", "content": "x"}]
-
-
 @pytest.mark.parametrize("structured_output", ["json_schema", "tool", "prompt"])
 async def test_structured_prediction_keeps_the_system_prompt(
     made_llm, service, structured_output

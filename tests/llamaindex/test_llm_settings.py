@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import copy
 import json
 import pickle
-import threading
 from typing import Any
 
 import httpx
@@ -169,7 +167,7 @@ async def test_a_call_takes_no_key(made_llm, service, way) -> None:
     assert service.requests == []
 
 
-def test_no_key_or_a_foreign_one_is_a_clear_error(monkeypatch) -> None:
+def test_no_key_or_one_of_another_service_is_a_clear_error(monkeypatch) -> None:
     monkeypatch.delenv("RUNCRATE_API_KEY")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-runcrate")
     with pytest.raises(ConfigurationError, match="RUNCRATE_API_KEY"):
@@ -313,31 +311,6 @@ def test_a_model_that_cannot_see_is_not_shown_what_tools_draw(made_llm, service)
     assert [message["role"] for message in service.last["messages"]] == ["tool"]
     made_llm(model="Qwen/Qwen3-VL-8B-Instruct").chat([drawn])
     assert [message["role"] for message in service.last["messages"]] == ["tool", "user"]
-
-
-def test_threads_share_a_model(made_llm, service) -> None:
-    service.decides(lambda body: completion(body["messages"][0]["content"].upper()))
-    llm = made_llm()
-    answers: dict[int, str] = {}
-
-    def work(number: int) -> None:
-        answers[number] = llm.complete(f"n{number}").text
-        answers[-number] = asyncio.run(llm.acomplete(f"a{number}")).text
-
-    threads = [threading.Thread(target=work, args=(number,)) for number in range(1, 9)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert answers == {n: f"N{n}" for n in range(1, 9)} | {-n: f"A{n}" for n in range(1, 9)}
-
-
-def test_a_client_may_be_shared_with_other_parts(service) -> None:
-    service.will_say(completion("Hi."))
-    clients = service.clients()
-    llm = RuncrateLLM(model=MODEL, **clients)
-    assert llm._sync_client is clients["client"]
-    assert isinstance(llm._sync_client, Runcrate)
 
 
 @pytest.mark.parametrize(

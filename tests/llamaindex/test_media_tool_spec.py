@@ -197,7 +197,7 @@ def grows(progress: list[ToolProgressEvent]) -> bool:
 
 @tolerant
 @pytest.mark.parametrize("kind", [FunctionAgent, ReActAgent, AgentWorkflow])
-async def test_an_agent_s_film_tells_of_its_progress(
+async def test_an_agent_s_video_tells_of_its_progress(
     spec: RuncrateMediaToolSpec,
     llm: RuncrateLLM,
     runcrate_emulator: Emulator,
@@ -246,7 +246,7 @@ async def test_a_step_of_one_s_own_may_pass_its_context(
 
 
 @tolerant
-async def test_a_film_made_in_another_thread_is_made_in_silence(
+async def test_a_video_made_in_another_thread_is_made_in_silence(
     spec: RuncrateMediaToolSpec,
 ) -> None:
     async def make(ctx: Context) -> Any:
@@ -258,7 +258,7 @@ async def test_a_film_made_in_another_thread_is_made_in_silence(
 
 
 @WAYS
-async def test_a_context_that_hears_nothing_does_not_spoil_the_film(
+async def test_a_context_that_hears_nothing_does_not_spoil_the_video(
     spec: RuncrateMediaToolSpec, way: str
 ) -> None:
     """It is paid for: whatever the context does, it is fetched."""
