@@ -123,13 +123,12 @@ class ChatParameters(BaseModel):
     @property
     def _default_params(self) -> dict[str, Any]:
         values = self.__dict__  # where Pydantic keeps the fields
-        params: dict[str, Any] = {"model": values["model_name"]}
-        for name in _PARAMETERS:
-            value = values[name]
-            if value is not None and value != []:
-                params[name] = value
-        params.update(values["model_kwargs"])
-        return params
+        given = {
+            name: value
+            for name in _PARAMETERS
+            if (value := values[name]) is not None and value != []
+        }
+        return {"model": values["model_name"], **given, **values["model_kwargs"]}
 
     def _streamed_request(
         self,

@@ -76,10 +76,7 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings):
     """Most texts in one request. Runcrate documents no limit; this is far below others'."""
 
     max_concurrency: int = Field(default=4, gt=0)
-    """Most requests at the same time, when there are more texts than `chunk_size`.
-
-    So many batches are in memory beside the vectors. Lower it where a key has a small rate limit.
-    """
+    """Maximum number of requests at the same time, when there are more texts than `chunk_size`."""
 
     query_prefix: str = ""
     """Put before each query; the BGE models were trained with one."""

@@ -165,12 +165,11 @@ class Connected(BaseComponent):
         """Return the clients with other values of connection fields."""
         if not changes.keys().isdisjoint({"client", "async_client"}):
             return toolkit.SyncAsyncClients(changes.get("client"), changes.get("async_client"))
+        account = ("api_key", "inference_url")  # None is read from the environment
         settings = {_SETTINGS[name]: value for name, value in changes.items()}
-        account = {
-            name: settings[name] for name in ("api_key", "inference_url") if name in settings
-        }
-        options = {name: value for name, value in settings.items() if value is not None}
-        return self._clients.changed(**(options | account))
+        return self._clients.changed(
+            **{name: it for name, it in settings.items() if it is not None or name in account}
+        )
 
     def model_copy(self, *, update: Mapping[str, Any] | None = None, deep: bool = False) -> Self:
         """Return a copy with other values, which are not validated.
@@ -225,9 +224,7 @@ class Connected(BaseComponent):
     def close(self) -> None:
         """Close the connections of blocking calls, unless others use them; refuse further calls.
 
-        Objects with the same key and URL share their connections, copies or not.
-
-        Clients that were given are left alone, here as in `aclose`.
+        Objects with the same key and URL share connections. Clients that were given stay open.
         """
         self._clients.close()
 

@@ -147,8 +147,8 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
             return [vector async for vectors in done for vector in events.ended(vectors)]
 
     def _batches(self, texts: Sequence[str], *, show_progress: bool) -> Iterator[list[str]]:
-        sendable = embeddable_texts(texts)  # before anything is sent
-        shown = get_tqdm_iterable(sendable, show_progress, "Generating embeddings")
+        # All texts are checked before anything is sent.
+        shown = get_tqdm_iterable(embeddable_texts(texts), show_progress, "Generating embeddings")
         return batches_of(shown, self.embed_batch_size)
 
     def _embed(self, pieces: Pieces) -> list[Embedding]:

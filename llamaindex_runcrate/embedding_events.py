@@ -14,7 +14,6 @@ from llama_index.core.instrumentation.events.embedding import (
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
-    from types import TracebackType
 
     from llama_index.core.base.embeddings.base import BaseEmbedding, Embedding
 
@@ -35,12 +34,7 @@ class BatchEvents:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         for event_id, _ in self._under_way:
             self._model.callback_manager.on_event_end(
                 CBEventType.EMBEDDING, payload={EventPayload.EXCEPTION: error}, event_id=event_id

@@ -83,7 +83,7 @@ COMPLETION: Final = Kind(
 class Instrumentation:
     """The events and callbacks of one call; made by `instrumented`."""
 
-    def __init__(self, llm: LLM, kind: Kind, subject: Any, kwargs: dict[str, Any]) -> None:
+    def __init__(self, llm: LLM, kind: Kind, subject: Any) -> None:
         self._callbacks = llm.callback_manager
         self._kind = kind
         self._subject = subject
@@ -91,11 +91,9 @@ class Instrumentation:
         self._has_listeners = _has_listeners()
         self.is_observed = self._has_listeners or bool(self._callbacks.handlers)
         self._event_id = ""
-        self._start = (llm, kwargs)
 
-    def started(self) -> None:
+    def started(self, llm: LLM, kwargs: dict[str, Any]) -> None:
         """Report the start of the call."""
-        llm, kwargs = self._start
         model = llm.to_payload()
         self._emit(self._kind.start, model_dict=model, additional_kwargs=kwargs)
         self._event_id = self._callbacks.on_event_start(
@@ -186,12 +184,12 @@ def instrumented(
         subject: The messages or the prompt.
         kwargs: The other arguments of the call.
     """
-    observation = Instrumentation(llm, kind, subject, kwargs)
+    observation = Instrumentation(llm, kind, subject)
     if not observation.is_observed:
         yield observation
         return
     with llm.callback_manager.as_trace(kind.trace):
-        observation.started()
+        observation.started(llm, kwargs)
         try:
             yield observation
         except BaseException as error:

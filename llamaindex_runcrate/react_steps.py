@@ -13,18 +13,14 @@ if TYPE_CHECKING:
 
 _INPUT: Final = "Action Input:"
 _NOT_RUN: Final = (
-    "[This action was not run: its input could not be read. The answer ended at the token limit. "
-    "Repeat the action with complete JSON.]"
+    "[This action was not run: its input could not be read. The answer ended at the token limit.]"
 )
 
 
 def asks_for_steps(messages: Sequence[Mapping[str, Any]]) -> bool:
     """Return True if a conversation, in the service's form, starts with the agent's prompt."""
-    match messages:
-        case [{"role": "system", "content": str(prompt)}, *_]:
-            return _INPUT in prompt
-        case _:
-            return False
+    first = messages[0] if messages else {}
+    return first.get("role") == "system" and _INPUT in str(first["content"])
 
 
 def without_cut_step(text: str) -> str:

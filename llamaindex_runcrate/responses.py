@@ -255,9 +255,6 @@ def _first_choice(raw: Mapping[str, Any], info: ResponseInfo | None) -> dict[str
             status_code=info.status if info else None,
             request_id=info.request_id if info else None,
         )
-    if len(choices) == 1:
-        only: dict[str, Any] = choices[0]
-        return only
     first: dict[str, Any] = min(choices, key=lambda choice: choice.get("index") or 0)
     return first
 
@@ -294,8 +291,7 @@ def _message_of(
     thought = extract_reasoning(message) or parts.thought
     thinking = None
     if thought or message.get(REASONING_DETAILS):
-        group, detail = _DETAILS["reasoning_tokens"]
-        tokens = _count(usage.get(group), detail)
+        tokens = _count(usage.get("completion_tokens_details"), "reasoning_tokens")
         thinking = _thinking_block(thought, _origin_of(message), tokens)
     if (
         thought

@@ -59,8 +59,7 @@ def are_of_program(tools: Sequence[BaseTool]) -> bool:
 
     It fills the object with whatever a stream's last chunk holds, and does not look at errors.
     """
-    functions = [getattr(tool, "fn", None) for tool in tools]
-    return [getattr(function, "__module__", None) for function in functions] == [_PROGRAM]
+    return [getattr(getattr(tool, "fn", None), "__module__", None) for tool in tools] == [_PROGRAM]
 
 
 def _wire_tool(
@@ -68,18 +67,16 @@ def _wire_tool(
     names: ToolNames,
     strict: bool | None,  # noqa: FBT001 - private
 ) -> dict[str, Any]:
-    function: dict[str, Any] = {"description": metadata.description}
-    wire: dict[str, Any] = {"type": "function", "function": function}
-    if type(metadata).to_openai_tool is not ToolMetadata.to_openai_tool:
-        wire = metadata.to_openai_tool(skip_length_check=True)
-        function = wire["function"]
-    function["name"] = names.to_wire(metadata.get_name())
-    function["parameters"] = _parameters(metadata)
+    function: dict[str, Any] = {
+        "name": names.to_wire(metadata.get_name()),
+        "description": metadata.description,
+        "parameters": _parameters(metadata),
+    }
     if strict is not None:
         function["strict"] = strict
     if strict:
         function["parameters"] = _closed(function["parameters"])
-    return wire
+    return {"type": "function", "function": function}
 
 
 def _parameters(metadata: ToolMetadata) -> dict[str, Any]:
