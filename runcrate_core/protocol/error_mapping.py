@@ -44,6 +44,8 @@ _NEXT_STEP: Final = {
     402: "Add credits or raise the budget in the dashboard.",
     403: "Use a key with this permission, or ask an owner of the workspace.",
 }
+# Names the server that replied, where the emulator passed a chat request on to one.
+_UPSTREAM_HEADER: Final = "x-runcrate-emulator-upstream"
 
 
 # Codes that servers put into an error event stand for the status they would have answered.
@@ -206,7 +208,7 @@ def error_of_response(
             f"`{request.method} {request.route}` was refused with status {answer.status}{code}: "
             f"{said}",
             _after(attempts, why_not_repeated),
-            _NEXT_STEP.get(answer.status, ""),
+            _next_step(answer),
         ),
         status_code=answer.status,
         code=refusal.code,
@@ -217,6 +219,17 @@ def error_of_response(
         attempts=attempts,
         idempotency_key=request.idempotency_key,
     )
+
+
+def _next_step(answer: Response) -> str:
+    """Return the advice for a status; the key of an emulator's upstream is not the client's."""
+    upstream = origin_of(answer.headers.get(_UPSTREAM_HEADER, ""))
+    if upstream and answer.status in _NEXT_STEP:
+        return (
+            f"The error is of the emulator's chat upstream {upstream}: check the key that the "
+            "emulator has for it (RUNCRATE_EMULATOR_UPSTREAM_KEY) and its account."
+        )
+    return _NEXT_STEP.get(answer.status, "")
 
 
 def error_of_failure(

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
+from runcrate_core import APIStatusError, Runcrate
 from runcrate_emulator import Emulator, Reply
 from runcrate_emulator.inference.upstream import KEY_VARIABLE
 from runcrate_emulator.server import Server, bind
@@ -17,6 +18,8 @@ REFUSALS = {
     "typed": ({"error": {"message": "no", "type": "bad_thing"}}, 400),
     "text": ({"error": "busy"}, 503),
     "other": ({"detail": "x"}, 500),
+    "wrong key": ({"error": {"message": "Incorrect API key provided."}}, 401),
+    "no rights": ({"error": {"message": "not for you"}}, 403),
 }
 
 
@@ -105,6 +108,27 @@ def test_retry_after_passes_and_the_key_is_sent_and_never_shown(upstream, caplog
         shown = repr(vars(emulator.world)) + repr(emulator.requests) + caplog.text
     assert (answer.status_code, answer.headers["retry-after"]) == (429, "7")
     assert key not in answer.text + shown
+
+
+def _drained(response):
+    with response as chunks:  # a complete response has raised before it gets here
+        return list(chunks)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+@pytest.mark.parametrize("kind", ["wrong key", "no rights"])
+def test_the_clients_error_names_the_upstream_and_not_its_own_key(upstream, kind, stream):
+    client = Runcrate(
+        upstream.api_key, base_url=upstream.base_url, inference_url=upstream.inference_url
+    )
+    chat = client.chat.completions
+    method = chat.stream if stream else chat.create
+    with client, pytest.raises(APIStatusError) as caught:
+        _drained(method(model="m", messages=[user(kind)]))
+    message = caught.value.message
+    assert "chat upstream http://127.0.0.1:" in message
+    assert "RUNCRATE_EMULATOR_UPSTREAM_KEY" in message
+    assert "RUNCRATE_API_KEY" not in message
 
 
 def test_the_key_may_come_from_the_environment(upstream, monkeypatch):
