@@ -24,9 +24,14 @@ from runcrate_emulator.inference.media_requests import (
     seed_of,
 )
 from runcrate_emulator.inference.source_images import load_source
-from runcrate_emulator.media.image_edits import DEFAULT_STRENGTH, Sources, draw_edit
 from runcrate_emulator.media.image_files import encode_webp
-from runcrate_emulator.media.images import ImageSpec, draw_image
+from runcrate_emulator.media.images import (
+    DEFAULT_STRENGTH,
+    ImageSpec,
+    Sources,
+    draw_edit,
+    draw_image,
+)
 
 _DEFAULT_SIZE = (1024, 1024)
 _SIZES = {  # about a megapixel each, in exactly these proportions

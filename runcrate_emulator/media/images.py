@@ -1,40 +1,40 @@
-"""Images drawn from a prompt: a landscape whose colours and shapes come from prompt and seed.
+"""Images drawn from a prompt, and edits of images, with the prompt written in them.
 
-The prompt is written legibly into the image, so that a person sees at a glance which request made
-it. Colour names in the prompt decide its colours.
+A plain gradient with a few discs, whose colours come from prompt and seed, so that a person sees at
+a glance which request made an image.
 """
 
-import colorsys
-import math
 import random
 import re
+import textwrap
 from dataclasses import dataclass
 
-from PIL import Image, ImageColor, ImageDraw, ImageOps
+from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
 
-from runcrate_emulator.media.lettering import draw_panel
+DEFAULT_STRENGTH = 0.45
+"""Opacity of the edited part: 0 leaves the source, 1 covers it."""
 
-__all__ = ["ImageSpec", "draw_image", "draw_landscape", "signature_of"]
+Box = tuple[int, int, int, int]
+"""Left, top, right, bottom in pixels."""
 
-Colour = tuple[int, int, int]
-
-_PALETTE_SIZE = 5
-_SKETCH_SCALE = 2.0  # shapes are drawn larger and reduced, which smooths their edges
-_MAX_SKETCH_PX = 2048  # drawing larger still would cost more than it shows
-_CAPTION_SHARE = 0.45  # of the height, at most
+_INK, _PANEL = (255, 255, 255), (12, 14, 22)
+_PANEL_OPACITY = 0.9
+_CAPTION_SHARE = 0.4  # of the height, at most
+_LETTER_SHARE = 24  # a letter is this fraction of the width
+_MIN_LETTER_PX = 11
+_LETTER_WIDTH = 0.55  # over its height, on average
+_INSET_SHARE = 4  # the untouched sources are shown at this fraction of the width, all together
 
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """The description of an image that is drawn."""
+    """The description of an image that is drawn; `width` and `height` are in pixels."""
 
     prompt: str
     model: str
     seed: int
     width: int
-    """Pixels."""
     height: int
-    """Pixels."""
 
     @property
     def size(self) -> tuple[int, int]:
@@ -42,116 +42,113 @@ class ImageSpec:
         return self.width, self.height
 
 
-def draw_image(spec: ImageSpec) -> Image.Image:
-    """Draw an RGB image with its prompt written in it; the same spec, the same image."""
-    image = draw_landscape(spec)
-    top = round(spec.height * (1 - _CAPTION_SHARE))
-    draw_panel(
-        image,
-        spec.prompt,
-        (0, top, spec.width, spec.height),
-        note=signature_of(spec),
-    )
+@dataclass(frozen=True)
+class Sources:
+    """The images that an edit starts from.
+
+    Attributes:
+        images: The first is edited; the others are shown beside it as references.
+        mask: Editable area: the white parts, or the transparent parts if there are any.
+        control: The image whose outlines the result follows.
+        strength: Opacity of what is drawn over the source.
+    """
+
+    images: tuple[Image.Image, ...] = ()
+    mask: Image.Image | None = None
+    control: Image.Image | None = None
+    strength: float = DEFAULT_STRENGTH
+
+    def __bool__(self) -> bool:
+        """True if there is any."""
+        return bool(self.images) or self.control is not None
+
+
+def draw_backdrop(spec: ImageSpec) -> Image.Image:
+    """Draw the RGB image of a spec without its caption; colours named in the prompt are in it."""
+    chance = random.Random(repr((spec.prompt, spec.model, spec.seed)))  # noqa: S311 - a drawing
+    named = [w for w in re.findall("[a-z]+", spec.prompt.lower()) if w in ImageColor.colormap]
+    hues = (f"hsv({chance.randrange(360)},{chance.randint(45, 85)}%,75%)" for _ in range(5))
+    colours = [ImageColor.getrgb(one)[:3] for one in (*dict.fromkeys(named), *hues)]
+    ramp = ImageOps.colorize(Image.linear_gradient("L"), colours[1], colours[2])
+    image = ramp.resize(spec.size)
+    pen = ImageDraw.Draw(image)
+    for colour in (*colours[3:], colours[0]):
+        radius = min(spec.size) * chance.uniform(0.05, 0.2)
+        middle = spec.width * chance.random(), spec.height * chance.uniform(0.1, 0.5)
+        pen.circle(middle, radius, fill=colour)
     return image
 
 
-def signature_of(spec: ImageSpec) -> str:
-    """Say which model, seed and software an image is of."""
-    return f"seed {spec.seed} · {spec.model} · Runcrate emulator"
+def draw_image(spec: ImageSpec) -> Image.Image:
+    """Draw an RGB image with its prompt written in it; the same spec, the same image."""
+    image = draw_backdrop(spec)
+    draw_caption(image, spec.prompt, spec, (0, 0, *spec.size))
+    return image
 
 
-def draw_landscape(spec: ImageSpec) -> Image.Image:
-    """Draw the image without its caption."""
-    key = repr((spec.prompt, spec.model, spec.seed))
-    chance = random.Random(key)  # noqa: S311 - a drawing, no secret
-    palette = _palette(spec.prompt, chance)
-    scale = min(_SKETCH_SCALE, _MAX_SKETCH_PX / max(spec.size))
-    width, height = (round(side * scale) for side in spec.size)
-    sky = ImageOps.colorize(Image.linear_gradient("L"), palette[0], palette[1])
-    sketch = sky.resize((width, height))
-    pen = ImageDraw.Draw(sketch, "RGBA")
-    _draw_sun(pen, width, height, palette[2], chance)
-    for _ in range(chance.randint(6, 14)):
-        _draw_bubble(pen, width, height, chance.choice(palette), chance)
-    layers = chance.randint(3, 5)
-    for layer in range(layers):
-        shade = 1 - 0.55 * (layer + 1) / layers
-        colour = _scaled(palette[3 + layer % 2], shade)
-        _draw_hill(pen, width, height, 0.4 + 0.45 * layer / layers, colour, chance)
-    return sketch.resize(spec.size, Image.Resampling.BICUBIC)
+def draw_edit(spec: ImageSpec, sources: Sources) -> Image.Image:
+    """Draw an RGB image that shows its sources, and its prompt as the instruction.
+
+    Outside the mask the result is the source, fitted to the requested size.
+    """
+    drawn = draw_backdrop(spec)
+    source = _fitted(sources.images[0], spec.size) if sources.images else drawn
+    edited = Image.blend(source, drawn, sources.strength)
+    if sources.control is not None:
+        edges = _fitted(sources.control, spec.size).convert("L").filter(ImageFilter.FIND_EDGES)
+        edited.paste(_INK, (0, 0), ImageOps.autocontrast(edges))
+    mask = _white_is_changed(sources.mask, spec.size) if sources.mask else None
+    area = (0, 0, *spec.size) if mask is None else mask.getbbox()
+    if area is not None:
+        draw_caption(edited, f"Edit: {spec.prompt}", spec, area)
+    if mask is not None:
+        return Image.composite(edited, source, mask)
+    right = spec.width
+    for image in reversed(sources.images):
+        share = _INSET_SHARE * min(len(sources.images), 2)
+        inset = ImageOps.contain(_opaque(image), (spec.width // share, spec.width // share))
+        right -= inset.width
+        edited.paste(inset, (right, 0))
+    return edited
 
 
-def _palette(prompt: str, chance: random.Random) -> list[Colour]:
-    """Give the colours named in a prompt, filled up with colours that go together."""
-    named = [
-        ImageColor.getrgb(word)[:3]
-        for word in re.findall("[a-z]+", prompt.lower())
-        if word in ImageColor.colormap
-    ]
-    hue = chance.random()
-    harmonious = [
-        _hsv(hue + turn, chance.uniform(0.45, 0.85), chance.uniform(0.55, 0.95))
-        for turn in (0.0, 0.08, 0.5, -0.08, 0.42)
-    ]
-    # Named colours take the sun, the sky and the hills, in this order of prominence.
-    palette = harmonious
-    for place, colour in zip((1, 2, 3, 0, 4), dict.fromkeys(named), strict=False):
-        palette[place] = (colour[0], colour[1], colour[2])
-    return palette[:_PALETTE_SIZE]
+def draw_caption(image: Image.Image, text: str, spec: ImageSpec, area: Box) -> Box:
+    """Write a text on a dark panel at the bottom of an area; changes the image.
+
+    Returns:
+        Where the panel is; a text that does not fit is shortened.
+    """
+    left, top, right, bottom = area
+    size = max((right - left) // _LETTER_SHARE, _MIN_LETTER_PX)
+    font = ImageFont.load_default(size)
+    columns = max(int((right - left) / (size * _LETTER_WIDTH)), 2)
+    rows = max(int((bottom - top) * _CAPTION_SHARE / (size * 1.4)) - 1, 1)
+    lines = textwrap.wrap(
+        text[: 2 * columns * rows], columns, max_lines=rows, placeholder="\N{HORIZONTAL ELLIPSIS}"
+    )
+    lines.append(f"seed {spec.seed} \N{MIDDLE DOT} {spec.model} \N{MIDDLE DOT} Runcrate emulator")
+    place = left, max(bottom - round(len(lines) * size * 1.4), top), right, bottom
+    part = image.crop(place)
+    panel = Image.blend(part, Image.new("RGB", part.size, _PANEL), _PANEL_OPACITY)
+    ImageDraw.Draw(panel).multiline_text((4, 2), "\n".join(lines), fill=_INK, font=font)
+    image.paste(panel, place)
+    return place
 
 
-def _hsv(hue: float, saturation: float, value: float) -> Colour:
-    red, green, blue = colorsys.hsv_to_rgb(hue % 1.0, saturation, value)
-    return round(red * 255), round(green * 255), round(blue * 255)
+def _opaque(image: Image.Image) -> Image.Image:
+    paper = Image.new("RGB", image.size, "white")
+    paper.paste(image, mask=image.getchannel("A") if "A" in image.getbands() else None)
+    return paper
 
 
-def _scaled(colour: Colour, factor: float) -> Colour:
-    red, green, blue = (round(part * factor) for part in colour)
-    return red, green, blue
+def _fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
+    return ImageOps.fit(_opaque(image), size)
 
 
-def _draw_sun(
-    pen: ImageDraw.ImageDraw, width: int, height: int, colour: Colour, chance: random.Random
-) -> None:
-    radius = min(width, height) * chance.uniform(0.1, 0.22)
-    x, y = width * chance.uniform(0.15, 0.85), height * chance.uniform(0.12, 0.35)
-    for ring, alpha in ((1.7, 40), (1.35, 80), (1.0, 255)):
-        pen.circle((x, y), radius * ring, fill=(*colour, alpha))
-
-
-def _draw_bubble(
-    pen: ImageDraw.ImageDraw, width: int, height: int, colour: Colour, chance: random.Random
-) -> None:
-    radius = min(width, height) * chance.uniform(0.01, 0.07)
-    middle = (width * chance.random(), height * chance.uniform(0.0, 0.6))
-    pen.circle(middle, radius, fill=(*colour, chance.randint(60, 150)))
-
-
-def _draw_hill(
-    pen: ImageDraw.ImageDraw,
-    width: int,
-    height: int,
-    level: float,
-    colour: Colour,
-    chance: random.Random,
-) -> None:
-    swells = [
-        (chance.uniform(0.5, 1.5) * (2**octave), chance.random(), 0.09 / (1.6**octave))
-        for octave in range(4)
-    ]
-    step = max(width // 128, 1)
-    ridge = [
-        (
-            float(x),
-            height
-            * (
-                level
-                + sum(
-                    swell * math.sin(math.tau * (waves * x / width + phase))
-                    for waves, phase, swell in swells
-                )
-            ),
-        )
-        for x in range(0, width + step, step)
-    ]
-    pen.polygon([(0.0, float(height)), *ridge, (float(width), float(height))], fill=(*colour, 255))
+def _white_is_changed(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
+    """Bring a mask to the form in which 255 is what changes."""
+    channel = mask.convert("L")
+    if "A" in mask.getbands():
+        alpha = mask.getchannel("A")
+        channel = ImageChops.invert(alpha) if alpha.getextrema() != (255, 255) else channel
+    return ImageOps.fit(channel, size).point(lambda value: 255 * (value // 128))

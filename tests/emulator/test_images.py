@@ -2,22 +2,26 @@
 
 import contextlib
 import io
-import time
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageDraw, ImageStat
 
-from runcrate_emulator.media.image_edits import Sources, draw_edit
 from runcrate_emulator.media.image_files import (
     ImageFileError,
     encode_webp,
     open_image,
     read_note,
 )
-from runcrate_emulator.media.images import ImageSpec, draw_image, draw_landscape
-from runcrate_emulator.media.lettering import draw_panel
+from runcrate_emulator.media.images import (
+    ImageSpec,
+    Sources,
+    draw_backdrop,
+    draw_caption,
+    draw_edit,
+    draw_image,
+)
 
 MODEL = "black-forest-labs/FLUX.1-schnell"
 
@@ -37,7 +41,7 @@ def differ(first: Image.Image, second: Image.Image) -> bool:
 
 
 @pytest.mark.parametrize("size", [(256, 256), (256, 2048), (2048, 256), (1024, 768), (257, 999)])
-def test_a_picture_has_exactly_the_asked_size(size):
+def test_a_image_has_exactly_the_asked_size(size):
     image = draw_image(spec(width=size[0], height=size[1]))
     assert (image.size, image.mode) == (size, "RGB")
 
@@ -48,7 +52,7 @@ def test_the_same_commission_gives_the_same_image():
 
 @pytest.mark.parametrize("change", [{"seed": 2}, {"prompt": "A red dog"}])
 def test_another_seed_or_prompt_gives_another_landscape(change):
-    assert differ(draw_landscape(spec()), draw_landscape(spec(**change)))
+    assert differ(draw_backdrop(spec()), draw_backdrop(spec(**change)))
 
 
 def test_colours_named_in_the_prompt_are_in_the_image():
@@ -58,9 +62,9 @@ def test_colours_named_in_the_prompt_are_in_the_image():
 
 
 def test_the_prompt_is_written_in_white_on_a_dark_panel():
-    lettered = Image.new("RGB", (400, 300), "white")
-    box = draw_panel(lettered, "Ocean waves at sunset", (0, 100, 400, 300))
-    letters = lettered.crop(box).convert("L")
+    image = Image.new("RGB", (400, 300), "grey")
+    box = draw_caption(image, "Ocean waves at sunset", spec(), (0, 100, 400, 300))
+    letters = image.crop(box).convert("L")
     darkest, lightest = letters.getextrema()
     assert lightest == 255
     assert darkest < 60
@@ -69,33 +73,16 @@ def test_the_prompt_is_written_in_white_on_a_dark_panel():
 
 
 @pytest.mark.parametrize(
-    "text",
-    [
-        "x",
-        "word " * 500,
-        "unbreakable" * 100,
-        "你好，世界 " * 30,  # noqa: RUF001 - full-width on purpose
-        "🎉\u200d\n\t\0\u202e",
-        "é" * 3000,
-    ],
+    "text", ["x", "word " * 13_000, "unbreakable" * 6_000, "你好 " * 30, "🎉\u200d\n\t\0\u202e", ""]
 )
 @pytest.mark.parametrize("box", [(0, 150, 400, 300), (0, 0, 256, 100), (10, 10, 40, 30)])
-def test_any_text_fits_its_box(text, box):
+def test_any_text_stays_in_its_area(text, box):
     image = Image.new("RGB", (400, 300), "white")
-    left, top, right, bottom = draw_panel(image, text, box, note="a note " * 40)
+    left, top, right, bottom = draw_caption(image, text, spec(), box)
     assert box[0] <= left < right <= box[2]
     assert box[1] <= top < bottom <= box[3]
-    outside = image.copy()
-    outside.paste("white", box)
-    assert outside.getextrema() == ((255, 255),) * 3
-
-
-@pytest.mark.parametrize("text", ["word " * 13_000, "x" * 65_000, "\n" * 60_000 + "a"])
-def test_the_longest_prompt_is_lettered_quickly(text):
-    image = Image.new("RGB", (2048, 2048))
-    started = time.process_time()
-    draw_panel(image, text, (0, 1100, 2048, 2048))
-    assert time.process_time() - started < 3  # a naive layout takes minutes
+    image.paste("white", box)
+    assert image.getextrema() == ((255, 255),) * 3
 
 
 def test_an_edit_shows_its_source():
@@ -116,7 +103,7 @@ def test_an_edit_shows_its_source():
 def test_strength_goes_from_the_source_to_the_landscape(strength):
     source = Image.new("RGB", (320, 256), (10, 200, 30))
     edited = draw_edit(spec(), Sources((source,), strength=strength))
-    wanted = source if strength == 0 else draw_landscape(spec())
+    wanted = source if strength == 0 else draw_backdrop(spec())
     spot = (5, 5)  # beside the inset and above the caption
     assert edited.getpixel(spot) == wanted.getpixel(spot)
 
@@ -131,7 +118,7 @@ def masks():
 
 @pytest.mark.parametrize("kind", ["white changes", "transparent changes"])
 def test_nothing_changes_outside_the_mask(kind):
-    source = draw_landscape(spec("a source", seed=9))
+    source = draw_backdrop(spec("a source", seed=9))
     edited = draw_edit(spec(), Sources((source,), mask=masks()[kind]))
     changed = ImageChops.difference(source, edited).getbbox()
     assert changed is not None
@@ -141,17 +128,17 @@ def test_nothing_changes_outside_the_mask(kind):
 
 
 def test_an_all_black_mask_changes_nothing():
-    source = draw_landscape(spec("a source", seed=9))
+    source = draw_backdrop(spec("a source", seed=9))
     mask = Image.new("L", source.size, 0)
     assert not differ(source, draw_edit(spec(), Sources((source,), mask=mask)))
 
 
-def test_a_control_picture_gives_its_outlines():
+def test_a_control_image_gives_its_outlines():
     control = Image.new("RGB", (320, 256), "black")
     ImageDraw.Draw(control).rectangle((100, 30, 200, 90), fill="white")
     edited = draw_edit(spec(), Sources(control=control))
     assert min(edited.getpixel((150, 30))) > 200
-    assert not differ(edited.crop((0, 0, 90, 20)), draw_landscape(spec()).crop((0, 0, 90, 20)))
+    assert not differ(edited.crop((0, 0, 90, 20)), draw_backdrop(spec()).crop((0, 0, 90, 20)))
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "LA", "P", "RGB", "RGBA", "CMYK", "I;16"])
@@ -174,7 +161,7 @@ def test_a_photo_is_turned_as_its_camera_says():
     assert open_image(photo).size == (30, 40)
 
 
-def test_a_picture_too_large_to_unpack_is_refused():
+def test_a_image_too_large_to_unpack_is_refused():
     bomb = file_of(Image.new("1", (8000, 8000)), "PNG")
     assert len(bomb) < 20_000
     with pytest.raises(ImageFileError, match="pixels"):
@@ -196,7 +183,7 @@ PNG = file_of(Image.linear_gradient("L").convert("RGB"), "PNG")
 
 @settings(max_examples=80, deadline=None)
 @given(st.integers(0, len(PNG) - 1), st.integers(0, 255))
-def test_a_damaged_picture_is_refused_or_read_and_nothing_else(place, value):
+def test_a_damaged_image_is_refused_or_read_and_nothing_else(place, value):
     damaged = bytearray(PNG)
     damaged[place] = value
     with contextlib.suppress(ImageFileError):

@@ -24,7 +24,7 @@ def images(video: bytes) -> list[Image.Image]:
 
 
 @pytest.mark.parametrize("seconds", [1, 4, 15])
-def test_a_film_lasts_exactly_as_long_as_asked(seconds):
+def test_a_video_lasts_exactly_as_long_as_asked(seconds):
     with av.open(io.BytesIO(render_video(spec(), seconds))) as container:
         video = container.streams.video[0]
         assert video.duration * video.time_base == seconds
@@ -34,7 +34,7 @@ def test_a_film_lasts_exactly_as_long_as_asked(seconds):
         assert sum(1 for _ in container.decode(video)) == video.frames
 
 
-def test_every_picture_moves_on_while_the_caption_stands_still():
+def test_every_image_moves_on_while_the_caption_stands_still():
     shown = images(render_video(spec(), 1))
     for earlier, later in itertools.pairwise(shown):
         assert max(ImageStat.Stat(ImageChops.difference(earlier, later)).extrema[0]) > 60
@@ -52,7 +52,7 @@ def test_a_bar_shows_how_much_has_passed():
     assert length(shown[len(shown) // 2]) == pytest.approx(166, abs=15)
 
 
-def test_a_given_picture_is_animated():
+def test_a_given_image_is_animated():
     first = Image.new("RGB", (100, 100), (200, 20, 20))
     red, green, blue = images(render_video(spec(), 1, first))[0].getpixel((300, 30))
     assert red > 150
@@ -67,7 +67,7 @@ def test_the_file_says_what_it_was_made_from():
 
 
 @given(st.integers(256, 2048), st.integers(256, 2048))
-def test_a_film_keeps_the_proportions_of_the_asked_size(width, height):
+def test_a_video_keeps_the_proportions_of_the_asked_size(width, height):
     across, down = video_size(width, height)
     assert (across % 2, down % 2) == (0, 0)
     assert max(across, down) <= 640
