@@ -84,14 +84,7 @@ async def list_transactions(request: Request) -> Response:
     found = [t for t in reversed(world.ledger.transactions) if kind in (None, t.type)]
     return many(
         (
-            {
-                "id": transaction.id,
-                "projectId": PROJECT_ID,
-                "type": transaction.type,
-                "amount": usd(transaction.amount),
-                "description": transaction.description,
-                "createdAt": iso(transaction.created_at),
-            }
+            fields(transaction, "id type amount description createdAt") | {"projectId": PROJECT_ID}
             for transaction in found[offset : offset + limit]
         ),
         total=len(found),

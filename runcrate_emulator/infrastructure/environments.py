@@ -15,7 +15,7 @@ from runcrate_emulator.infrastructure.records import Environment
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
     conflict,
-    iso,
+    fields,
     many,
     not_found,
     nothing,
@@ -116,12 +116,7 @@ def _view(world: "World", environment: Environment) -> dict[str, Any]:
     spent = credit.spent_this_month(world, environment.id, world.moment)
     budget = environment.monthly_budget_usd
     return {
-        "id": environment.id,
-        "name": environment.name,
-        "is_default": environment.is_default,
-        "created_at": iso(environment.created_at),
-        "updated_at": iso(environment.updated_at),
-        "monthly_budget_usd": usd(budget),
+        **fields(environment, "id name is_default created_at updated_at monthly_budget_usd"),
         "month_to_date_usd": usd(spent),
         "budget_remaining_usd": None if budget is None else usd(max(budget - spent, Decimal(0))),
     }
@@ -130,10 +125,7 @@ def _view(world: "World", environment: Environment) -> dict[str, Any]:
 async def list_secrets(request: Request) -> Response:
     """GET /secrets, sorted by name: names only; they are set on the dashboard."""
     secrets = world_of(request).secrets.get(scope(request).id, {})
-    return many(
-        {"key": s.key, "sensitive": s.sensitive, "updated_at": iso(s.updated_at)}
-        for _, s in sorted(secrets.items())
-    )
+    return many(fields(secret, "key sensitive updated_at") for _, secret in sorted(secrets.items()))
 
 
 async def list_workspaces(_: Request) -> Response:

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
@@ -121,15 +120,6 @@ class LaunchSpec(Wanted):
             except ValueError:
                 refuse("launch_script_base64", "must be base64 of UTF-8 text", 422)
         return self
-
-
-def parse_launch(body: Mapping[str, Any]) -> LaunchSpec:
-    """Check a create body, as far as that is possible without the workspace.
-
-    Raises:
-        ApiError: 400 or 422 `validation_error`.
-    """
-    return parse_body(LaunchSpec, body)
 
 
 def launch_instance(
@@ -304,7 +294,7 @@ async def create_instance(request: Request) -> Response:
     """POST /instances. Not deduplicated: an `Idempotency-Key` has no effect."""
     world = world_of(request)
     environment = scope(request)
-    spec = parse_launch(await read_object(request))
+    spec = await read_body(request, LaunchSpec)
     await world.take_launch_time()
     instance = launch_instance(world, environment, spec, world.moment)
     return one(view(instance, world.moment), CREATED)

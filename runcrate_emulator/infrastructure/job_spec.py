@@ -166,15 +166,6 @@ def parse_group(body: Mapping[str, Any]) -> GroupSpec:
         refuse("count", "or `params` is required, and only one of them", OUT_OF_RANGE)
     variants = group.params or [{}] * (group.count or 0)
     rest = {k: v for k, v in body.items() if k not in _Group.model_fields}
-    env = parse_job(rest).env
-    jobs = tuple(parse_job({**rest, "env": {**env, **variant}}) for variant in variants)
+    env = parse_body(JobSpec, rest).env
+    jobs = tuple(parse_body(JobSpec, {**rest, "env": {**env, **variant}}) for variant in variants)
     return GroupSpec(jobs, group.max_parallel or len(variants))
-
-
-def parse_job(body: Mapping[str, Any]) -> JobSpec:
-    """Read a single job.
-
-    Raises:
-        ApiError: 422 `validation_error`.
-    """
-    return parse_body(JobSpec, body)

@@ -10,21 +10,21 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import read_object, read_optional_object, refuse
+from runcrate_emulator.bodies import parse_body, read_object, read_optional_object, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import job_life
 from runcrate_emulator.infrastructure.idempotency import checked_key
 from runcrate_emulator.infrastructure.job_life import submit_group, submit_job
 from runcrate_emulator.infrastructure.job_record import STATUSES, Job
-from runcrate_emulator.infrastructure.job_spec import is_group, parse_group, parse_job
+from runcrate_emulator.infrastructure.job_spec import JobSpec, is_group, parse_group
 from runcrate_emulator.infrastructure.job_views import group_view, job_view
 from runcrate_emulator.infrastructure.records import JobGroup
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
     conflict,
+    fields,
     find,
     in_scope,
-    iso,
     many,
     nothing,
     one,
@@ -51,7 +51,7 @@ async def submit(request: Request) -> Response:
         group = parse_group(body)
         group_id = await _once(request, lambda: submit_group(world, environment, group))
         return one(_submitted_group(world, group_id), CREATED)
-    spec = parse_job(body)
+    spec = parse_body(JobSpec, body)
     job_id = await _once(request, lambda: submit_job(world, environment, spec))
     return one(_submitted_job(world, job_id), CREATED)
 
@@ -67,7 +67,7 @@ async def rerun(request: Request) -> Response:
     body = {**job.spec.sent, **changes}
     if isinstance(changes.get("env"), dict):
         body["env"] = {**job.spec.env, **changes["env"]}
-    spec = parse_job({name: value for name, value in body.items() if value is not None})
+    spec = parse_body(JobSpec, {name: value for name, value in body.items() if value is not None})
     job_id = await _once(request, lambda: submit_job(world, environment, spec, rerun_of=job.id))
     return one(_submitted_job(world, job_id), CREATED)
 
@@ -222,8 +222,8 @@ async def cancel_job(request: Request) -> Response:
 async def list_events(request: Request) -> Response:
     """GET /jobs/{id}/events, oldest first."""
     return many(
-        {"at": iso(e.at), "kind": e.kind, "detail": e.detail, "attempt": e.attempt}
-        for e in find(request, world_of(request).jobs, "job").events
+        fields(event, "at kind detail attempt")
+        for event in find(request, world_of(request).jobs, "job").events
     )
 
 

@@ -10,15 +10,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, read_body, refuse
+from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, parse_body, read_body, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, instances
 from runcrate_emulator.infrastructure.cron import next_run, parse_cron, shortest_gap_minutes
 from runcrate_emulator.infrastructure.instance_life import Instance
-from runcrate_emulator.infrastructure.instances import launch_instance, parse_launch
+from runcrate_emulator.infrastructure.instances import LaunchSpec, launch_instance
 from runcrate_emulator.infrastructure.job_life import submit_job
 from runcrate_emulator.infrastructure.job_record import Job
-from runcrate_emulator.infrastructure.job_spec import is_group, parse_job
+from runcrate_emulator.infrastructure.job_spec import JobSpec, is_group
 from runcrate_emulator.infrastructure.job_views import job_view
 from runcrate_emulator.infrastructure.records import Schedule, ScheduleKind, ScheduleOutcome
 from runcrate_emulator.infrastructure.wire import (
@@ -188,11 +188,11 @@ def _check_spec(kind: ScheduleKind, spec: dict[str, Any]) -> None:
     if spec.get("max_runtime_minutes") is None:
         refuse("spec", "must set `max_runtime_minutes`", OUT_OF_RANGE)
     if kind == "instance":
-        parse_launch(spec)
+        parse_body(LaunchSpec, spec)
     elif is_group(spec):
         refuse("spec", "must be one job, not a group", OUT_OF_RANGE)
     else:
-        parse_job(spec)
+        parse_body(JobSpec, spec)
 
 
 def _next_run(timing: "Schedule | _NewSchedule", now: datetime) -> datetime:
@@ -247,11 +247,11 @@ def launch(world: "Workspace", schedule: Schedule, at: datetime) -> tuple[Schedu
     """
     environment = world.environments[schedule.environment_id]
     if schedule.kind == "instance":
-        instance = launch_instance(world, environment, parse_launch(schedule.spec), at)
+        instance = launch_instance(world, environment, parse_body(LaunchSpec, schedule.spec), at)
         launched = Launched(instance=instance)
         noted = replace(schedule, last_instance_id=instance.id)
     else:
-        job = submit_job(world, environment, parse_job(schedule.spec))
+        job = submit_job(world, environment, parse_body(JobSpec, schedule.spec))
         launched = Launched(job=job)
         noted = replace(schedule, last_job_id=job.id)
     noted = replace(noted, run_count=schedule.run_count + 1)

@@ -15,7 +15,7 @@ from runcrate_emulator.infrastructure.records import SshKey
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
     conflict,
-    iso,
+    fields,
     many,
     not_found,
     nothing,
@@ -108,15 +108,7 @@ def _fingerprint(material: str) -> str:
 
 
 def _view(key: SshKey) -> dict[str, Any]:
-    return {
-        "id": key.id,
-        "name": key.name,
-        "fingerprint": key.fingerprint,
-        "type": key.type,
-        "createdAt": iso(key.created_at),
-        "lastUsed": iso(key.last_used),
-        "projectId": PROJECT_ID,
-    }
+    return fields(key, "id name fingerprint type createdAt lastUsed") | {"projectId": PROJECT_ID}
 
 
 routes = [

@@ -19,9 +19,9 @@ from runcrate_emulator.infrastructure.records import BILLING_WEEK, Volume
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
     conflict,
+    fields,
     find,
     in_scope,
-    iso,
     many,
     one,
     scope,
@@ -203,16 +203,11 @@ def _view(world: "Workspace", volume: Volume) -> dict[str, Any]:
     instance = world.instance_with_volume(volume.id)
     status = "available" if instance is None else "attached"
     return {
-        "id": volume.id,
-        "name": volume.name,
-        "sizeGb": volume.size_gb,
+        **fields(volume, "id name sizeGb region createdAt updatedAt"),
         "status": "suspended" if volume.is_suspended else status,
-        "region": volume.region,
         "providerType": world.storage_provider,
         "deploymentId": None if instance is None else instance.id,
         "projectId": PROJECT_ID,
-        "createdAt": iso(volume.created_at),
-        "updatedAt": iso(volume.updated_at),
     }
 
 

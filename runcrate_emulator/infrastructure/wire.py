@@ -1,5 +1,6 @@
 """Format of infrastructure responses: the `{"data", "meta"}` wrapper, times, amounts, paging."""
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -65,8 +66,11 @@ def find(request: Request, records: Mapping[str, S], label: str) -> S:
 
 
 def fields(record: object, names: str) -> dict[str, Any]:
-    """Attributes of a record by name, as the API writes them."""
-    return {name: _written(getattr(record, name)) for name in names.split()}
+    """Attributes of a record, as the API writes them: `sizeGb` on the wire is `size_gb` here."""
+    return {
+        name: _written(getattr(record, re.sub("[A-Z]", lambda m: "_" + m[0].lower(), name)))
+        for name in names.split()
+    }
 
 
 def _written(value: object) -> object:

@@ -9,95 +9,27 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from runcrate_emulator.app import create_app
+from runcrate_emulator.bodies import Body
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.world import World
 
-FIELDS = [
-    "name",
-    "gpu_type",
-    "instance_type_id",
-    "gpu_count",
-    "region",
-    "env_vars",
-    "startup_commands",
-    "launch_script_base64",
-    "max_runtime_minutes",
-    "idle_shutdown_minutes",
-    "public_key",
-    "size_gb",
-    "is_default",
-    "amount_usd",
-    "bytes",
-    "sha256",
-    "idempotency_key",
-    "enabled",
-    "threshold_usd",
-    "target_usd",
-    "command",
-    "env",
-    "tags",
-    "params",
-    "count",
-    "max_parallel",
-    "code",
-    "webhook_url",
-    "retry_on",
-    "retry_exit_codes",
-    "image_registry_auth",
-    "kind",
-    "spec",
-    "run_at",
-    "cron",
-    "timezone",
-    "overlap",
-    "storage_id",
-    "template",
-    "ssh_key_id",
-    "capacity_wait_minutes",
-]
+
+def fields_of(body: type[Body]) -> set[str]:
+    """The fields of a request body and of everything made from it."""
+    return {*body.model_fields}.union(*(fields_of(one) for one in body.__subclasses__()))
+
+
+FIELDS = sorted(fields_of(Body))
 WORDS = [
-    "A100",
-    "A100:2",
-    "CPU",
-    "us-east-1",
-    "job",
-    "instance",
-    "skip",
-    "UTC",
-    "0 2 * * *",
-    "2026-12-01T00:00:00Z",
-    "main",
-    "started",
-    "nonzero_exit",
-    "https://example.org",
-    "ssh-ed25519 AAAA",
-    "upload_id",
-    "git",
-    "url",
-    "echo",
-]
+    "A100", "A100:2", "CPU", "us-east-1", "job", "instance", "skip", "UTC", "0 2 * * *",
+    "2026-12-01T00:00:00Z", "main", "started", "nonzero_exit", "https://example.org",
+    "ssh-ed25519 AAAA", "upload_id", "git", "url", "echo",
+]  # fmt: skip
 QUERY = [
-    "limit",
-    "offset",
-    "cursor",
-    "type",
-    "from",
-    "to",
-    "page",
-    "page_size",
-    "sort_by",
-    "sort_dir",
-    "search",
-    "status",
-    "tag",
-    "q",
-    "created_after",
-    "gpu_count",
-    "gpu_type",
-    "after",
-    "step",
+    "limit", "offset", "cursor", "type", "from", "to", "page", "page_size", "sort_by", "sort_dir",
+    "search", "status", "tag", "q", "created_after", "gpu_count", "gpu_type", "after", "step",
     "environment",
-]
+]  # fmt: skip
 SCALARS = (
     st.none()
     | st.booleans()
