@@ -155,31 +155,11 @@ class Fields:
 
     Every accessor returns None for an absent optional field (null counts as absent). Fields that
     were never asked for are refused by `finish`.
-
-    Args:
-        values: The object.
-        prefix: Put before a field's name in refusals, for an object inside another.
-        range_status: Status of a value out of range.
-        shape_status: Status of a missing, unknown or wrongly typed field.
     """
 
-    def __init__(
-        self,
-        values: Mapping[str, Any],
-        *,
-        prefix: str = "",
-        range_status: int = OUT_OF_RANGE,
-        shape_status: int = MALFORMED,
-    ) -> None:
+    def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
-        self._prefix = prefix
-        self._range_status = range_status
-        self._shape_status = shape_status
         self._known: set[str] = set()
-
-    def has(self, name: str) -> bool:
-        """True if the field was sent at all, null included."""
-        return name in self._values
 
     def raw(self, name: str) -> Any:
         """The value as sent; None when absent."""
@@ -188,11 +168,11 @@ class Fields:
 
     def bad_shape(self, name: str, problem: str) -> NoReturn:
         """Refuse a field for its type or absence."""
-        refuse(self._prefix + name, problem, self._shape_status)
+        refuse(name, problem)
 
     def bad_value(self, name: str, problem: str) -> NoReturn:
         """Refuse a field for its value."""
-        refuse(self._prefix + name, problem, self._range_status)
+        refuse(name, problem, OUT_OF_RANGE)
 
     def required(self, name: str, value: T | None) -> T:
         """Insist on a value."""
@@ -258,15 +238,6 @@ class Fields:
         if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
             self.bad_shape(name, "must be a list of strings")
         return list(value)
-
-    def text_map(self, name: str) -> dict[str, str] | None:
-        """An object whose values are strings."""
-        value = self.raw(name)
-        if value is None:
-            return None
-        if not isinstance(value, dict) or not all(isinstance(v, str) for v in value.values()):
-            self.bad_shape(name, "must be an object of strings")
-        return dict(value)
 
     def object(self, name: str) -> dict[str, Any] | None:
         """An object."""

@@ -16,7 +16,7 @@ from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.files import FileStore, Signer
 from runcrate_emulator.infrastructure.catalogue import FIRST_SOLD_OUT, InstanceType
-from runcrate_emulator.infrastructure.idempotency import AnswerMemory
+from runcrate_emulator.infrastructure.idempotency import IdempotencyStore
 from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.records import (
     AutoRecharge,
@@ -98,7 +98,7 @@ class Workspace:
         self.uploads: dict[str, Upload] = {}
         self.schedules: dict[str, Schedule] = {}
         self.topups: dict[str, TopUp] = {}
-        self.answers = AnswerMemory()
+        self.idempotency = IdempotencyStore()
         self.auto_recharge = AutoRecharge()
         self.sold_out: set[str] = set(FIRST_SOLD_OUT)
         self.storage_provider: str | None = "aws-s3"

@@ -151,7 +151,7 @@ async def top_up(request: Request) -> Response:
 
     require_permission(world, bearer_token(request.headers) or "")
     if key not in world.topups:
-        await world.answers.once(f"topup {key}", world.moment, charge)
+        await world.idempotency.once(f"topup {key}", world.moment, charge)
     return one(_topup_view(request, world.topups[key]))
 
 

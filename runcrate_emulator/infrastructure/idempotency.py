@@ -1,7 +1,6 @@
 """Doing a thing once per `Idempotency-Key`, and saying so while the first request still runs."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from runcrate_emulator.errors import ApiError
@@ -10,23 +9,15 @@ KEPT_FOR = timedelta(hours=24)  # a repeat is recognised for 24 hours (official 
 _MAX_KEY = 255  # the emulator's own
 
 
-@dataclass(frozen=True)
-class _Answered:
-    """The id of what was created for a key, and until when a repeat is recognised."""
-
-    id: str
-    until: datetime
-
-
-class AnswerMemory:
-    """The keys that were answered, and those that are being answered."""
+class IdempotencyStore:
+    """Keys of completed requests, and of those in progress."""
 
     def __init__(self) -> None:
-        self._answered: dict[str, _Answered] = {}
+        self._created: dict[str, tuple[str, datetime]] = {}  # id, and until when it is kept
         self._in_progress: set[str] = set()
 
     async def once(self, key: str | None, now: datetime, work: Callable[[], Awaitable[str]]) -> str:
-        """Do the work, or answer what the first request with this key created.
+        """Do the work, or return the id that the first request with this key created.
 
         Only a success is remembered: a refused request did nothing and may be sent again.
 
@@ -40,9 +31,9 @@ class AnswerMemory:
         """
         if key is None:
             return await work()
-        known = self._answered.get(key)
-        if known is not None and now < known.until:
-            return known.id
+        known_id, until = self._created.get(key, ("", now))
+        if now < until:
+            return known_id
         if key in self._in_progress:
             raise ApiError(
                 409,
@@ -56,7 +47,7 @@ class AnswerMemory:
             created = await work()
         finally:
             self._in_progress.discard(key)
-        self._answered[key] = _Answered(created, now + KEPT_FOR)
+        self._created[key] = (created, now + KEPT_FOR)
         return created
 
 

@@ -85,7 +85,7 @@ async def _once(request: Request, create: Callable[[], Job | JobGroup]) -> str:
         await world.take_launch_time()
         return create().id
 
-    return await world.answers.once(key, world.moment, work)
+    return await world.idempotency.once(key, world.moment, work)
 
 
 def _submitted_job(world: "World", job_id: str) -> dict[str, Any]:
@@ -101,8 +101,8 @@ def _submitted_group(world: "World", group_id: str) -> dict[str, Any]:
     jobs = [world.jobs[job_id] for job_id in group.job_ids if job_id in world.jobs]
     views = [job_view(world, job, with_secret=True) for job in jobs]
     secret = views[0].get("webhook_secret") if views else None
-    answer = {**group_view(world, group), "jobs": views}
-    return answer if secret is None else {**answer, "webhook_secret": secret}
+    response = {**group_view(world, group), "jobs": views}
+    return response if secret is None else {**response, "webhook_secret": secret}
 
 
 async def list_jobs(request: Request) -> Response:
@@ -209,7 +209,7 @@ async def delete_job(request: Request) -> Response:
 
 
 async def cancel_job(request: Request) -> Response:
-    """POST /jobs/{id}/cancel: a cancelled job is answered unchanged, another end is a 409."""
+    """POST /jobs/{id}/cancel: a cancelled job is returned unchanged, another end is a 409."""
     world = world_of(request)
     job = find(request, world.jobs, "job")
     if not job.is_live and job.status != "cancelled":

@@ -175,12 +175,12 @@ async def run_now(request: Request) -> Response:
     schedule = find(request, world.schedules, "schedule")
     await world.take_launch_time()
     changed, launched = launch(world, schedule, world.moment)
-    answer: dict[str, Any] = {"schedule": _view(changed)}
+    response: dict[str, Any] = {"schedule": _view(changed)}
     if launched.instance is not None:
-        answer["instance"] = instances.view(launched.instance, world.moment)
+        response["instance"] = instances.view(launched.instance, world.moment)
     if launched.job is not None:
-        answer["job"] = job_view(world, launched.job, with_secret=True)
-    return one(answer)
+        response["job"] = job_view(world, launched.job, with_secret=True)
+    return one(response)
 
 
 def _check_spec(kind: ScheduleKind, spec: dict[str, Any]) -> None:

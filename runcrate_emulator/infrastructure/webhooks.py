@@ -56,8 +56,8 @@ class WebhookDelivery:
         job_id: The job that it is about.
         event: `started` or `finished`.
         url: The address, as the job gave it.
-        status: Status of the answer; None when none came, or when nothing was sent.
-        problem: Why nothing was sent, or why no answer came; None for an answer of any status.
+        status: Status of the response; None when none came, or when nothing was sent.
+        problem: Why nothing was sent, or why no response came; None for a response of any status.
         body: What was sent, or would have been.
     """
 
