@@ -255,6 +255,17 @@ async def test_the_metadata_of_a_blob_wins_and_stays_whole(
     await parser.aclose()
 
 
+def test_bytes_are_named_by_what_they_are(settings: dict[str, Any]) -> None:
+    parser = RuncrateTranscriptionParser(**settings)
+    (first,) = parser.parse(Blob.from_data(spoken(GREETING)))
+    (second,) = parser.parse(Blob.from_data(spoken(FAREWELL)))
+    (third,) = parser.parse(Blob.from_data(spoken(FAREWELL), path="x/call.mp3"))
+    assert first.metadata["source"] != second.metadata["source"]
+    assert first.id != second.id
+    assert third.metadata["source"] == "x/call.mp3"
+    parser.close()
+
+
 def test_load_and_aload_are_langchain_s_own() -> None:
     assert RuncrateTranscriptionLoader.load is BaseLoader.load
     assert RuncrateTranscriptionLoader.aload is BaseLoader.aload
