@@ -23,8 +23,8 @@ class RuncrateToolkit(ToolkitMixin, BaseToolkit):
 
     Without `limits` the tools only read. With them an agent can plan and launch instances, run
     jobs and end both: price, GPUs, regions, lifetime and total spend are checked and reserved
-    before anything is sent, every machine carries a lifetime that the server enforces, and only
-    machines that were started here can be ended. Top-ups, keys, secrets and storage are never
+    before anything is sent, every instance carries a lifetime that the server enforces, and only
+    instances that were started here can be ended. Top-ups, keys, secrets and storage are never
     tools.
 
     Setup:

@@ -27,6 +27,11 @@ FORBIDDEN = {
 }
 # The emulator's table of irregular verbs contains such a word as data.
 DATA = {"runcrate_emulator/stems.py"}
+# In the clients, a machine is the user's own; what is rented is an instance. The one exception is
+# the default name of an instance, which the cassettes hold.
+RENTED = re.compile(
+    r"(?<!this )(?<!virtual )(?<!between )(?<!or \")\bmachines?\b(?!-readable|'s)", re.IGNORECASE
+)
 WORDS = re.compile(rf"\b({'|'.join(FORBIDDEN)})\b", re.IGNORECASE)
 OPENING = re.compile(r'^\s*"""(?:What|Whether|How)\b[^?]*$', re.MULTILINE)
 DOCUMENTS = [
@@ -52,6 +57,17 @@ def test_the_words_are_those_of_the_field() -> None:
         for path in [*DOCUMENTS, *SOURCES]
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         for match in WORDS.finditer(line.replace("_", " "))
+    ]
+    assert found == []
+
+
+def test_what_is_rented_is_an_instance() -> None:
+    found = [
+        f"{name_of(path)}:{number}: {line.strip()}"
+        for path in SOURCES
+        if path.relative_to(ROOT).parts[0] in PACKAGES[:-1]
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if RENTED.search(line)
     ]
     assert found == []
 

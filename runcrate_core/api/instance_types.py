@@ -86,10 +86,10 @@ class InstanceStatus(LenientModel):
 
 
 class InstanceType(LenientModel):
-    """A machine that can be rented; being listed does not promise that one is free now.
+    """An instance type that can be rented; being listed does not promise that one is free now.
 
     Attributes:
-        hourly_rate: USD an hour for the whole machine.
+        hourly_rate: USD an hour for the complete instance.
         memory_gb: Memory in GB.
         storage_gb: Disk in GB.
     """

@@ -111,7 +111,7 @@ def get_status(instance_id: str) -> Call[InstanceStatus]:
 def list_types(
     *, gpu_type: str | None = None, region: str | None = None, gpu_count: int | None = None
 ) -> Call[list[InstanceType]]:
-    """List the machines that can be rented, with their prices.
+    """List the instance types that can be rented, with their prices.
 
     Args:
         gpu_type: Only this GPU, such as `A100`.
@@ -121,7 +121,7 @@ def list_types(
     Example:
         ```python
         types = client.instances.list_types(gpu_type="A100")
-        cheapest = min(types, key=lambda machine: machine.hourly_rate)
+        cheapest = min(types, key=lambda kind: kind.hourly_rate)
         ```
     """
     query = {"gpu_type": gpu_type, "region": region, "gpu_count": gpu_count}
@@ -157,8 +157,8 @@ def create(
 
     Args:
         name: At most about 64 characters; a unique one is made when not given.
-        gpu_type: Such as `A100`; the cheapest matching machine is launched.
-        instance_type_id: A machine of `list_types`, instead of `gpu_type`.
+        gpu_type: Such as `A100`; the cheapest matching type is launched.
+        instance_type_id: An instance type of `list_types`, instead of `gpu_type`.
         ssh_key_id: The SSH key that may log in.
         region: Anywhere when not given.
         gpu_count: How many GPUs.

@@ -88,7 +88,7 @@ def run(
     idempotency_key: str | None = None,
     **options: Unpack[JobOptions],
 ) -> Flow[Job]:
-    """Submit a job. It costs money while its machine runs.
+    """Submit a job. It costs money while its instance runs.
 
     Args:
         command: Shell command, run with bash in `/workspace`; at most 64 KB. What it writes to

@@ -22,7 +22,7 @@ class JobOptions(TypedDict, total=False):
     """Options of a job in addition to command, GPU and maximum runtime.
 
     Attributes:
-        gpu_count: GPUs a machine, 1 to 8, for entries of `gpu_type` without a count.
+        gpu_count: GPUs an instance, 1 to 8, for entries of `gpu_type` without a count.
         name: Name by which people know it.
         template: Template id, such as `ubuntu-train`.
         image: Container image to run the command in, such as `pytorch/pytorch:latest`.
@@ -104,7 +104,7 @@ class GpuCandidate(ApiModel):
 
 
 class JobAttempt(ApiModel):
-    """One run of a job's command, on a machine of its own."""
+    """One run of a job's command, on an instance of its own."""
 
     attempt: int
     status: str = ""
@@ -120,7 +120,7 @@ class JobAttempt(ApiModel):
 
 
 class Job(LenientModel):
-    """A command on a fresh machine of its own, which ends with the command.
+    """A command on a fresh instance of its own, which ends with the command.
 
     Attributes:
         status: `queued`, `starting`, `running` (live), `succeeded`, `failed`, `cancelled`,
@@ -128,7 +128,7 @@ class Job(LenientModel):
         gpu_type: The GPU it runs or last ran on; the first candidate before that.
         env_keys: Names of its environment variables; values are never shown.
         queue_reason: Why it waits: `no_capacity`, `budget`, `max_parallel`, `volume_busy` or new.
-        instance_id: The machine of the present attempt.
+        instance_id: The instance of the present attempt.
         webhook_url: The address that is called, masked.
         webhook_secret: Key of the webhook's signature; only on the answer that created the job.
         cost_per_hour: USD.

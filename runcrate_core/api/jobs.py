@@ -1,4 +1,4 @@
-"""Jobs: one command on its own fresh GPU machine, which ends with the command.
+"""Jobs: one command on its own fresh GPU instance, which ends with the command.
 
 Facts: the official SDK 0.5.0. Submitting them is in `job_submissions`, their output in
 `job_logs`, their files in `job_artifacts`, code for them in `code_uploads`.
@@ -144,7 +144,7 @@ def get(job_id: str) -> Call[Job]:
 
 
 def cancel(job_id: str) -> Call[Job]:
-    """End a job and its machine. Cancelling a cancelled job changes nothing.
+    """End a job and its instance. Cancelling a cancelled job changes nothing.
 
     Args:
         job_id: Identifier.

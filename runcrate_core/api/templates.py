@@ -1,4 +1,4 @@
-"""Templates: the machine images that instances and jobs start from.
+"""Templates: the images that instances and jobs start from.
 
 Facts: seed 003 and the official SDK 0.5.0. Templates belong to the whole workspace.
 """

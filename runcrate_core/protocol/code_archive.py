@@ -1,6 +1,6 @@
 """Which files of a code directory are sent to a job, and which stay at home.
 
-A directory of code often holds what must not leave the machine: keys, tokens, a `.env`. What
+A directory of code often holds what must not leave this machine: keys, tokens, a `.env`. What
 looks like one is excluded and reported, so that nothing is sent, or missing, unnoticed.
 """
 

@@ -1,7 +1,7 @@
 """Media that a program gives: which forms it may have, and how each is sent.
 
 A plain string is an address or encoded data, never a path: a model may have written it, and a
-path would let it send any file of the machine. A file is given as `Path`, bytes or file object.
+path would let it send any file of this machine. A file is given as `Path`, bytes or file object.
 """
 
 from __future__ import annotations

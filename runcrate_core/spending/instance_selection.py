@@ -60,15 +60,15 @@ def cheapest(
     gpu_type: str | None = None,
     instance_type_id: str | None = None,
 ) -> InstanceType:
-    """Return the cheapest machine that the limits allow.
+    """Return the cheapest instance type that the limits allow.
 
     Args:
-        offered: The machines that the API lists.
+        offered: The instance types that the API lists.
         limits: The limits.
-        gpu_count: How many GPUs it must have, unless it is asked for by its own name. A machine
+        gpu_count: How many GPUs it must have, unless it is asked for by its own name. A type
             without GPU is only chosen by a name.
         gpu_type: The GPU that was asked for, if any.
-        instance_type_id: The machine that was asked for, if any.
+        instance_type_id: The type that was asked for, if any.
 
     Raises:
         SpendRefusedError: There is none; it says what was offered.
@@ -90,8 +90,8 @@ def cheapest(
         named = f"has {gpu_count} GPU" if instance_type_id is None else "is"
         which = "" if instance_type_id is None else f" `{instance_type_id}`, with GPUs"
         raise refused(
-            f"none of the {len(offered)} machines offered {named}{which} of an allowed type and "
-            "number in an allowed region",
+            f"none of the {len(offered)} instance types offered {named}{which} "
+            "of an allowed type and number in an allowed region",
             "List the instance types and choose another",
         )
     return min(fitting, key=lambda item: (item.hourly_rate or Decimal(), item.id))
@@ -100,12 +100,12 @@ def cheapest(
 def dearest_for_job(
     offered: Sequence[InstanceType], limits: SpendLimits, wanted: Candidate, region: str | None
 ) -> InstanceType:
-    """Return the dearest machine that a job may get, after checking all it may get.
+    """Return the most expensive instance type that a job may get, after checking all it may get.
 
-    The API chooses the machine of a job, so each that fits must be within the limits.
+    The API chooses the instance type of a job, so each that fits must be within the limits.
 
     Args:
-        offered: The machines that the API lists for the GPU.
+        offered: The instance types that the API lists for the GPU.
         limits: The limits.
         wanted: The GPU.
         region: Where the job must run.
@@ -115,15 +115,15 @@ def dearest_for_job(
     """
     fitting = [item for item in offered if item.gpu_count in (wanted.gpu_count, 0)]
     here = [item for item in fitting if region is not None and _is_in(item, region)]
-    # A city or a country is not recognised here: then the machines of all regions count.
+    # A city or a country is not recognised here: then the types of all regions count.
     fitting = here or fitting
     if not fitting:
         raise refused(
-            f"no machine with {wanted.gpu_count} x {wanted.gpu_type} is offered",
+            f"no instance type with {wanted.gpu_count} x {wanted.gpu_type} is offered",
             "List the instance types and choose another",
         )
     for item in fitting:
-        what = f"the machine `{item.id}` ({item.gpu_type}), which the job may get,"
+        what = f"the instance type `{item.id}` ({item.gpu_type}), which the job may get,"
         limits.check_price(item.hourly_rate, what)
         if not limits.allows_gpu(item.gpu_type):
             raise refused(
@@ -133,11 +133,11 @@ def dearest_for_job(
 
 
 def price_of(offered: Sequence[InstanceType], instance_type_id: str) -> Decimal | None:
-    """Return the present price of a machine, or `None` when it is not offered any more."""
+    """Return the present price of an instance type, or `None` when it is not offered any more."""
     return next((item.hourly_rate for item in offered if item.id == instance_type_id), None)
 
 
 def _is_in(item: InstanceType, region: str) -> bool:
-    """True if a machine is in a region, named by its id or the start of it (`us-east`)."""
+    """True if an instance type is in a region, named by its id or the start of it (`us-east`)."""
     ours, wanted = folded(item.region or ""), folded(region)
     return bool(wanted) and ours.startswith(wanted)

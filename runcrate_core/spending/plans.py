@@ -42,8 +42,8 @@ class Proposal(Protocol):
     """A plan that a person is asked to approve.
 
     Attributes:
-        name: Name of the machine or job.
-        price_per_hour: USD; of a job the highest that its machine may have.
+        name: Name of the instance or job.
+        price_per_hour: USD; of a job the highest that its instance may have.
         max_runtime_minutes: How long it may run, of a job each attempt.
     """
 
@@ -85,8 +85,8 @@ class LaunchPlan:
 
     Attributes:
         token: Identifies the plan for the launch.
-        name: The name the machine will have.
-        instance_type_id: The machine that was chosen.
+        name: The name the instance will have.
+        instance_type_id: The instance type that was chosen.
         gpu_type: Its GPU.
         gpu_count: How many of them.
         region: Where it stands.
@@ -173,9 +173,9 @@ class JobPlan:
         name: The name the job will have.
         command: What it runs.
         gpu_types: The GPUs it may run on, in the order in which they are tried.
-        gpu_count: Most GPUs of its machine.
+        gpu_count: Most GPUs of its instance.
         region: Where it must run; anywhere when not given.
-        price_per_hour: USD of the dearest machine that it may get.
+        price_per_hour: USD of the most expensive instance type that it may get.
         max_runtime_minutes: Longest life of each attempt, which the server enforces.
         attempts: How often it may be tried in all.
         options: Further fields of the submission.

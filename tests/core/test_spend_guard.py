@@ -72,7 +72,7 @@ def test_a_machine_without_gpu_is_chosen_only_by_its_name(both: Both, guard: rc.
             "run",
             guard.plan(instance_type_id="copper-finch-rtx4090x2-2b9e", max_runtime_minutes=30),
         )
-    with pytest.raises(rc.SpendRefusedError, match="machines offered is `nothing`"):
+    with pytest.raises(rc.SpendRefusedError, match="instance types offered is `nothing`"):
         both("run", guard.plan(instance_type_id="nothing", max_runtime_minutes=30))
 
 
@@ -366,7 +366,7 @@ def test_a_job_beyond_the_limits_is_refused_before_anything_is_sent(
     [
         ({"gpu_type": "H100"}, {"max_price_per_hour": 2}, r"costs 3\.0 USD an hour"),
         ({"gpu_type": "H100"}, {"gpu_types": ["H100"]}, "GPU type that is not allowed"),
-        ({"gpu_type": "B200"}, {}, "no machine with 1 x B200"),
+        ({"gpu_type": "B200"}, {}, "no instance type with 1 x B200"),
     ],
 )
 def test_every_machine_that_a_job_may_get_must_be_allowed(
