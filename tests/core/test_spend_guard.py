@@ -401,7 +401,7 @@ def test_a_city_counts_as_any_region() -> None:
     unpriced = [InstanceType(id="d", gpu_type="A", gpu_count=1)]
     with pytest.raises(rc.SpendRefusedError, match="is not known"):
         dearest_for_job(unpriced, rc.SpendLimits(), candidate, None)
-    with pytest.raises(rc.SpendRefusedError, match="none of the 1 machines"):
+    with pytest.raises(rc.SpendRefusedError, match="none of the 1 instance types"):
         cheapest(unpriced, rc.SpendLimits(), gpu_count=1)
     assert candidates_of("A100", 2) == (Candidate("A100", 2),)
 
