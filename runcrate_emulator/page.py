@@ -9,8 +9,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from runcrate_emulator.balance_chart import balance_chart
-from runcrate_emulator.balance_curve import balance_curve
+from runcrate_emulator.balance_chart import balance_chart, balance_curve
 from runcrate_emulator.files import LINK_LIFETIME_S, PAGE_MARK, StoredFile
 from runcrate_emulator.infrastructure import billing, credit, instance_life
 from runcrate_emulator.infrastructure.instance_life import Instance
