@@ -1,4 +1,4 @@
-"""Faults on demand: which request is hit by which fault. `answer` and `gateway` carry them out."""
+"""Faults on demand: which request is hit by which fault. `response` and `gateway` apply them."""
 
 import re
 import threading

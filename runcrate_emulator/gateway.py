@@ -16,7 +16,6 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runcrate_emulator.answer import Answer, HungUpError
 from runcrate_emulator.courier import Courier
 from runcrate_emulator.errors import ApiError, Surface, envelope, route_of, surface_of
 from runcrate_emulator.faults import Fault, usual_code
@@ -24,6 +23,7 @@ from runcrate_emulator.files import PAGE_MARK
 from runcrate_emulator.journal import RecordedRequest, kept_body
 from runcrate_emulator.keys import bearer_token, is_well_formed, masked
 from runcrate_emulator.rate_limit import Verdict, count_request
+from runcrate_emulator.response import HungUpError, ResponseWriter
 from runcrate_emulator.world import World
 
 _CRASHED = ApiError(
@@ -74,7 +74,7 @@ class Gateway:
         self._courier = Courier(world)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
+        """Respond to one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -95,57 +95,62 @@ class Gateway:
             if not request.is_of_page:
                 self._world.journal.add(_entry(request, arrived_at, status))
 
-        answer = Answer(scope, receive, send, record)
+        response = ResponseWriter(scope, receive, send, record)
         try:
-            await self._handle(request, scope, _replaying(body, receive), answer)
+            await self._handle(request, scope, _replaying(body, receive), response)
         except HungUpError:
             pass
         except ApiError as error:
-            await _refusal(error, request.surface)(scope, receive, answer)
-        except Exception as crash:  # noqa: BLE001 - the last resort: remember it, answer 500
+            await _refusal(error, request.surface)(scope, receive, response)
+        except Exception as crash:  # noqa: BLE001 - the last resort: remember it, response 500
             self._world.crashes.append(crash)
-            if not answer.started:
-                await _refusal(_CRASHED, request.surface)(scope, receive, answer)
+            if not response.started:
+                await _refusal(_CRASHED, request.surface)(scope, receive, response)
         finally:
-            answer.finish()
+            response.finish()
             self._courier.wake()
 
     async def _handle(
-        self, request: _Request, scope: Scope, receive: Receive, answer: Answer
+        self, request: _Request, scope: Scope, receive: Receive, response: ResponseWriter
     ) -> None:
         _check_origin(request)
         fault = self._world.faults.take(request.method, route_of(request.path))
         if request.surface != "page":
             verdict = self._count(request)
             # The wait that a client works out of `Reset` and `Date` is one in real seconds.
-            answer.add_headers(verdict.headers(time.time() + self._seconds_left(verdict)))
+            response.add_headers(verdict.headers(time.time() + self._seconds_left(verdict)))
             self._check_key(request)
             if not verdict.allowed:
                 raise self._rate_limited(verdict)
         if fault is not None:
-            await self._strike_before_work(fault, request, scope, receive, answer)
+            await self._strike_before_work(fault, request, scope, receive, response)
             if fault.does_no_work:
                 return
         self._world.settle()
-        await self._app(scope, receive, answer)
+        await self._app(scope, receive, response)
         if fault is not None and fault.lose_answer:
-            await answer.hang_up()
+            await response.hang_up()
         elif fault is not None and fault.replaces_answer:
-            answer.release()
-            await _fault_answer(fault, request.surface)(scope, receive, answer)
+            response.release()
+            await _fault_response(fault, request.surface)(scope, receive, response)
 
     async def _strike_before_work(
-        self, fault: Fault, request: _Request, scope: Scope, receive: Receive, answer: Answer
+        self,
+        fault: Fault,
+        request: _Request,
+        scope: Scope,
+        receive: Receive,
+        response: ResponseWriter,
     ) -> None:
         if fault.latency_s:
             await asyncio.sleep(fault.latency_s)
-        answer.add_headers(fault.headers)
+        response.add_headers(fault.headers)
         if fault.drop_connection:
-            await answer.hang_up()
+            await response.hang_up()
         elif fault.does_no_work:
-            await _fault_answer(fault, request.surface)(scope, receive, answer)
+            await _fault_response(fault, request.surface)(scope, receive, response)
         else:
-            answer.strike(fault)
+            response.strike(fault)
 
     def _count(self, request: _Request) -> Verdict:
         windows = self._world.rate_windows
@@ -248,7 +253,7 @@ def _refusal(error: ApiError, surface: Surface) -> Response:
     return JSONResponse(envelope(error, surface), error.status, error.headers)
 
 
-def _fault_answer(fault: Fault, surface: Surface) -> Response:
+def _fault_response(fault: Fault, surface: Surface) -> Response:
     status = fault.status or 200
     if fault.body is not None:
         return Response(fault.body, status, media_type="application/json")

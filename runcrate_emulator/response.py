@@ -1,4 +1,4 @@
-"""The way out of the gateway: adds headers, and breaks an answer in the way a fault asks for."""
+"""The way out of the gateway: adds headers, and breaks a response in the way a fault asks for."""
 
 from collections.abc import Callable, Mapping
 
@@ -13,10 +13,10 @@ TRANSPORT = "runcrate_emulator.transport"
 
 
 class HungUpError(Exception):
-    """The connection was closed on purpose; the endpoint has nobody left to answer."""
+    """The connection was closed on purpose; the endpoint has nobody left to respond to."""
 
 
-class Answer:
+class ResponseWriter:
     """An ASGI `send` that applies a fault.
 
     Args:
@@ -48,27 +48,27 @@ class Answer:
         return self._status is not None
 
     def add_headers(self, headers: Mapping[str, str]) -> None:
-        """Set headers on the answer."""
+        """Set headers on the response."""
         self._headers.update(headers)
 
     def strike(self, fault: Fault) -> None:
-        """Break the answer that is to come as a fault asks."""
+        """Break the response that is to come as a fault asks."""
         self._fault = fault
         self._silent = fault.lose_answer or fault.replaces_answer
 
     def release(self) -> None:
-        """Let the next answer pass untouched: the fault's own, after the work was done."""
+        """Let the next response pass untouched: the fault's own, after the work was done."""
         self._fault = None
         self._silent = False
 
     def finish(self) -> None:
-        """Record the request if its answer never came to an end."""
+        """Record the request if its response never came to an end."""
         if not self._recorded:
             self._recorded = True
             self._record(self._status)
 
     async def __call__(self, message: Message) -> None:
-        """Take one ASGI message of the answer."""
+        """Take one ASGI message of the response."""
         if self._silent:
             return
         if message["type"] == "http.response.start":
@@ -106,7 +106,7 @@ class Answer:
         await self._pass_on(message)
 
     async def _hold(self, message: Message) -> None:
-        """Gather a whole JSON answer, then send it broken."""
+        """Gather a whole JSON response, then send it broken."""
         self._held_body += message.get("body", b"")
         if message.get("more_body", False) or self._held_start is None:
             return
