@@ -102,7 +102,7 @@ class Gateway:
             pass
         except ApiError as error:
             await _refusal(error, request.surface)(scope, receive, response)
-        except Exception as crash:  # noqa: BLE001 - the last resort: remember it, response 500
+        except Exception as crash:  # noqa: BLE001 - the last resort: remember it, send 500
             self._world.crashes.append(crash)
             if not response.started:
                 await _refusal(_CRASHED, request.surface)(scope, receive, response)
