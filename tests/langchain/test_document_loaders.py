@@ -262,7 +262,9 @@ def test_bytes_are_named_by_what_they_are(settings: dict[str, Any]) -> None:
     (third,) = parser.parse(Blob.from_data(spoken(FAREWELL), path="x/call.mp3"))
     assert first.metadata["source"] != second.metadata["source"]
     assert first.id != second.id
+    (fourth,) = parser.parse(Blob.from_data(spoken(FAREWELL), path="y/call.mp3"))
     assert third.metadata["source"] == "x/call.mp3"
+    assert third.id != fourth.id  # equal bytes of two files are two documents
     parser.close()
 
 
