@@ -76,6 +76,7 @@ mcp-clients: $(READY)  ## Try the MCP server with its clients (installs them in 
 .PHONY: bench
 bench: $(READY)  ## Measure against the peers (installs them in an environment of their own)
 	@$(BIN)/python -m benchmarks
+	@$(BIN)/python -m benchmarks.load
 
 .PHONY: clean
 clean:  ## Remove what was built

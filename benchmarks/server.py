@@ -1,7 +1,9 @@
 """The one server that all candidates are measured against: it answers prepared bytes.
 
 The answer is asked for by the name of the model, `KIND-COUNT[-DELAY_MS]`: `text-500` is a stream
-of 500 chunks (or the complete response, when `stream` is not set). It runs in a process of its own.
+of 500 chunks (or the complete response, when `stream` is not set). The delay is before each event,
+or before the complete response. The kind `faulty` is text, but 22 % of the requests, drawn from a
+seed, get a 429, a 503 or a cut connection. It runs in a process of its own.
 """
 
 from __future__ import annotations
@@ -9,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import random
 import re
 import socket
 import sys
@@ -18,6 +21,8 @@ _MODEL = re.compile(rb'"model":\s*"([a-z]+)-(\d+)(?:-(\d+))?"')
 _LENGTH = re.compile(rb"(?i)\r\ncontent-length:\s*(\d+)")
 _BASE = {"id": "chatcmpl-1", "created": 1711500000, "model": "m"}
 USAGE = {"prompt_tokens": 10, "completion_tokens": 20, "total_tokens": 30}
+FAULTS = 0.22
+_draw = random.Random(22)
 ARGUMENTS = '{"text": "' + "word " * 4 + '"}'
 
 
@@ -103,6 +108,16 @@ def http_chunk(data: bytes) -> bytes:
     return b"%x\r\n%b\r\n" % (len(data), data)
 
 
+def fault(answer: bytes) -> bytes | None:
+    """Return the bytes of a fault, or `None`: a refusal, no answer, or half of it."""
+    if _draw.random() >= FAULTS:
+        return None
+    refusal = "HTTP/1.1 {}\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{{}}"
+    statuses = ("429 Too Many Requests", "503 Service Unavailable")
+    refusals = (refusal.format(status).encode() for status in statuses)
+    return _draw.choice((*refusals, b"", answer[: len(answer) // 2]))
+
+
 async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     """Answer the requests of one connection."""
     try:
@@ -127,7 +142,13 @@ async def answer(head: bytes, body: bytes, writer: asyncio.StreamWriter) -> None
     kind, count, delay = found.groups() if found else (b"text", b"1", None)
     name, number = kind.decode(), int(count)
     if b'"stream":true' not in body.replace(b" ", b""):
-        writer.write(create_call(name, number))
+        await asyncio.sleep(int(delay or 0) / 1000)
+        whole = create_call(name, number)
+        broken = fault(whole) if name == "faulty" else None
+        writer.write(whole if broken is None else broken)
+        if broken is not None and not broken.endswith(b"{}"):
+            writer.close()
+            return
     elif delay is None:
         writer.write(stream_answer(name, number))
     else:
@@ -145,7 +166,7 @@ async def main() -> None:
     """Serve on a free port until standard input ends, then stop."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
-    listener.listen(1024)
+    listener.listen(4096)
     server = await asyncio.start_server(serve, sock=listener, limit=1 << 26)
     print(listener.getsockname()[1], flush=True)
     async with server:

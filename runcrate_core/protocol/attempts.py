@@ -127,35 +127,39 @@ def attempts(
     started = policy.clock()
     number = 0
     may_have_been_received = False
-    while True:
-        number += 1
-        reply = yield from _one_attempt(request, number, context, exchange)
-        if isinstance(reply, StreamedResponse):
-            context.budget.refund(number)
-            return reply
-        if isinstance(reply, Response) and reply.ok:
-            context.budget.refund(number)
-            return reply
-        if may_have_been_received and _finds_nothing(request, reply):
-            return Response(status=_NO_CONTENT)
-        refusal = _refusal(reply, context.secrets)
-        may_have_been_received |= may_have_acted(reply, refusal.decisive_code)
-        decision = decide_retry(
-            request,
-            reply,
-            error_code=refusal.decisive_code,
-            attempts=number,
-            elapsed_s=policy.clock() - started,
-            policy=policy,
-        )
-        if not isinstance(decision, GiveUp) and not context.budget.take():
-            decision = GiveUp("the retry budget is spent, as many calls are failing")
-        if isinstance(decision, GiveUp):
-            error = _error(request, reply, refusal, number, decision, context.secrets)
-            error.may_have_been_received = may_have_been_received
-            raise error
-        _log_repeat(request, reply, decision.seconds, number)
-        yield Sleep(decision.seconds)
+    context.budget.begin_call()
+    try:
+        while True:
+            number += 1
+            reply = yield from _one_attempt(request, number, context, exchange)
+            if isinstance(reply, StreamedResponse):
+                context.budget.refund(number)
+                return reply
+            if isinstance(reply, Response) and reply.ok:
+                context.budget.refund(number)
+                return reply
+            if may_have_been_received and _finds_nothing(request, reply):
+                return Response(status=_NO_CONTENT)
+            refusal = _refusal(reply, context.secrets)
+            may_have_been_received |= may_have_acted(reply, refusal.decisive_code)
+            decision = decide_retry(
+                request,
+                reply,
+                error_code=refusal.decisive_code,
+                attempts=number,
+                elapsed_s=policy.clock() - started,
+                policy=policy,
+            )
+            if not isinstance(decision, GiveUp) and not context.budget.take():
+                decision = GiveUp("the retry budget is spent, as many calls are failing")
+            if isinstance(decision, GiveUp):
+                error = _error(request, reply, refusal, number, decision, context.secrets)
+                error.may_have_been_received = may_have_been_received
+                raise error
+            _log_repeat(request, reply, decision.seconds, number)
+            yield Sleep(decision.seconds)
+    finally:
+        context.budget.end_call()
 
 
 def _one_attempt(

@@ -59,33 +59,52 @@ IDEMPOTENCY_IN_PROGRESS: Final = "idempotency_in_progress"
 class RetryBudget:
     """Tokens shared by all calls of a client, so that an outage is not multiplied by retries.
 
-    A retry costs `COST`; a success after a retry gives it back, any other success gives 1.
+    A retry costs `COST`; a success after a retry gives it back, any other success gives 1. The
+    budget holds `SIZE`, and `SHARE` more for each call under way: some faults among hundreds of
+    calls at once are retried, an outage of all of them is not.
     """
 
     SIZE: Final = 100
     COST: Final = 5
+    SHARE: Final = 3
 
     def __init__(self) -> None:
         self.start_again()
         start_again_after_fork(self)
 
     def start_again(self) -> None:
-        """Fill the budget, as in a child process."""
-        self._tokens = self.SIZE
+        """Fill the budget, as in a child process: the parent's calls never end there."""
+        self._spent = 0
+        self._calls = 0
         self._lock = threading.Lock()
+
+    def begin_call(self) -> None:
+        """Take note of a call under way."""
+        with self._lock:
+            self._calls += 1
+
+    def end_call(self) -> None:
+        """Take note of the end of a call, whatever it was."""
+        with self._lock:
+            self._calls = max(0, self._calls - 1)
 
     def take(self) -> bool:
         """Pay for one retry; `False` when the budget is spent."""
         with self._lock:
-            if self._tokens < self.COST:
+            if self._spent + self.COST > self._size():
                 return False
-            self._tokens -= self.COST
+            self._spent += self.COST
             return True
 
     def refund(self, attempts: int) -> None:
         """Take note of a success that needed so many attempts."""
         with self._lock:
-            self._tokens = min(self.SIZE, self._tokens + (self.COST if attempts > 1 else 1))
+            # What an outage of many calls has spent does not weigh on the few that follow it.
+            spent = min(self._spent, self._size())
+            self._spent = max(0, spent - (self.COST if attempts > 1 else 1))
+
+    def _size(self) -> int:
+        return self.SIZE + self.SHARE * self._calls
 
 
 # Of the operating system: many workers of a program that seeds `random`, or that forks, would

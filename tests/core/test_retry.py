@@ -291,6 +291,20 @@ def test_a_flow_that_is_closed_while_it_is_watched_asks_for_nothing_more() -> No
     flow.close()
 
 
+def test_the_budget_grows_with_the_calls_under_way_and_not_for_ever() -> None:
+    budget = RetryBudget()
+    for _ in range(200):
+        budget.begin_call()
+    assert [budget.take() for _ in range(141)] == [True] * 140 + [False]
+    for _ in range(200):
+        budget.end_call()
+    assert not budget.take()
+    for _ in range(5):
+        budget.refund(1)  # the first of them also ends the debt of the outage
+    assert budget.take()
+    assert not budget.take()
+
+
 def test_the_budget_pays_for_retries_and_is_refilled_by_success() -> None:
     budget = RetryBudget()
     assert [budget.take() for _ in range(21)] == [True] * 20 + [False]
