@@ -111,7 +111,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         with instrumented(self, CHAT, messages, kwargs) as observation:
             if self.rate_limiter is not None:
                 await self.rate_limiter.async_acquire()
-            chunks = self._astream_chat(self._request(messages, kwargs))
+            chunks = self._astream_chat(await self._arequest(messages, kwargs))
         return observation.astream(chunks, _unchanged)
 
     def complete(
@@ -159,7 +159,8 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         with instrumented(self, COMPLETION, prompt, kwargs) as observation:
             if self.rate_limiter is not None:
                 await self.rate_limiter.async_acquire()
-            request = self._request(self._user_messages(prompt, formatted=formatted), kwargs)
+            messages = self._user_messages(prompt, formatted=formatted)
+            request = await self._arequest(messages, kwargs)
         return observation.astream(self._astream_chat(request), completion_of)
 
     def get_tool_calls_from_response(
@@ -343,7 +344,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
     async def _achat(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatResponse:
         if self.rate_limiter is not None:
             await self.rate_limiter.async_acquire()
-        request = self._request(messages, kwargs)
+        request = await self._arequest(messages, kwargs)
         completion = await self._async_client.chat.completions.create(**request.arguments)
         return response_of(completion, request.context)
 

@@ -5,7 +5,6 @@ The other direction is in `responses.py`.
 
 from __future__ import annotations
 
-import base64
 from io import IOBase
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeAlias
@@ -26,7 +25,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from llamaindex_runcrate.tool_calls import NO_NAMES, tool_result_text, wire_calls
-from runcrate_core.toolkit import ToolNames, valid_text
+from runcrate_core.toolkit import ToolNames, encode_base64, valid_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -291,7 +290,7 @@ def _document(block: DocumentBlock) -> Part:
     name = block.title if block.title != "input_document" else PurePath(source).name
     data = _url(block.url)
     if data is None:
-        encoded = base64.b64encode(block.resolve_document().read()).decode()
+        encoded = encode_base64(block.resolve_document().read())
         data = f"data:{kind or 'application/octet-stream'};base64,{encoded}"
     return {"type": "file", "file": {"filename": name or "document", "file_data": data}}
 
@@ -304,7 +303,7 @@ def _url(url: object) -> str | None:
 def _base64(held: object, resolve: Callable[..., IOBase]) -> str:
     """Return the data of a block as base64 text. LlamaIndex encodes bytes, but not open files."""
     if isinstance(held, IOBase):
-        return base64.b64encode(resolve().read()).decode()
+        return encode_base64(resolve().read())
     encoded: bytes = resolve(as_base64=True).read()
     return encoded.decode()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from llama_index.core.bridge.pydantic import Field
@@ -13,7 +14,7 @@ from llamaindex_runcrate.react_steps import asks_for_steps
 from llamaindex_runcrate.responses import ResponseContext
 from llamaindex_runcrate.tool_calls import NO_NAMES
 from runcrate_core import ModelInfo
-from runcrate_core.toolkit import ToolNames
+from runcrate_core.toolkit import ToolNames, is_large
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -135,6 +136,14 @@ class ChatSettings(Connected):
         description="Stream answers to requests with tools; otherwise they come as one "
         "chunk, for servers that stream tool calls wrongly.",
     )
+
+    async def _arequest(
+        self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]
+    ) -> ChatRequest:
+        """Do what `_request` does; large images and texts are converted off the event loop."""
+        if is_large([[block.__dict__ for block in message.blocks] for message in messages]):
+            return await asyncio.to_thread(self._request, messages, kwargs)
+        return self._request(messages, kwargs)
 
     def _request(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatRequest:
         """Return the arguments of the client's call, and how its answer is to be read.

@@ -38,6 +38,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
             "parse_json_answer",
             "without_reasoning",
         ),
+        "protocol.large_values": ("encode_base64", "is_large"),
         "protocol.timeouts": ("TimeoutLike",),
         "protocol.tool_arguments": (
             "ParsedToolCall",

@@ -115,6 +115,12 @@ from runcrate_core.protocol.json_answers import (
 from runcrate_core.protocol.json_answers import (
     without_reasoning as without_reasoning,
 )
+from runcrate_core.protocol.large_values import (
+    encode_base64 as encode_base64,
+)
+from runcrate_core.protocol.large_values import (
+    is_large as is_large,
+)
 from runcrate_core.protocol.timeouts import (
     TimeoutLike as TimeoutLike,
 )

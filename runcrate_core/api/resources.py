@@ -14,6 +14,7 @@ made at its first access and kept by its resource.
 
 from __future__ import annotations
 
+import asyncio
 import functools
 import inspect
 import re
@@ -22,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overlo
 
 from runcrate_core.io.chat_stream import AsyncChatStream, ChatStream
 from runcrate_core.io.paging import AsyncPages, Page, async_values, values
+from runcrate_core.protocol.large_values import is_large
 from runcrate_core.ssh.opening import make_shell, open_shell
 
 if TYPE_CHECKING:
@@ -136,7 +138,18 @@ def _run_async(make: Callable[..., Any], driver: AsyncDriver) -> Callable[..., A
     run = driver.run
 
     async def method(*args: Any, **kwargs: Any) -> Any:
+        if is_large((args, kwargs)):
+            return await run(await asyncio.to_thread(make, *args, **kwargs))
         return await run(make(*args, **kwargs))
+
+    return method
+
+
+def _stream_async(make: Callable[..., Request], driver: AsyncDriver) -> Callable[..., Any]:
+    def method(*args: Any, **kwargs: Any) -> AsyncChatStream:
+        if is_large((args, kwargs)):
+            return AsyncChatStream(driver, prepare=functools.partial(make, *args, **kwargs))
+        return AsyncChatStream(driver, make(*args, **kwargs))
 
     return method
 
@@ -194,7 +207,7 @@ def stream_endpoint(make: Callable[P, Request]) -> Method[P, ChatStream]:
 
 def async_stream_endpoint(make: Callable[P, Request]) -> Method[P, AsyncChatStream]:
     """Return a method that returns a stream, to be entered with `async with`."""
-    return Method(make, _pass_to(AsyncChatStream), "AsyncChatStream")
+    return Method(make, _stream_async, "AsyncChatStream")
 
 
 def shell_endpoint(make: Callable[P, ShellSettings]) -> Method[P, InstanceShell]:

@@ -18,7 +18,7 @@ from runcrate_core.protocol.response import Response, ResponseInfo
 from runcrate_core.protocol.stream_start import OpenedStream, error_of_fault, open_stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
     from types import TracebackType
 
     from runcrate_core.errors import RuncrateError
@@ -31,9 +31,10 @@ if TYPE_CHECKING:
 class _StreamState:
     """State that both streams share: the request, the reader, and decisions about them."""
 
-    def __init__(self, driver: Any, request: Request) -> None:
+    def __init__(self, driver: Any, request: Request | None) -> None:
         self._driver = driver
-        self._request = request
+        # Set when the stream is entered, at the latest.
+        self._request: Request = request  # type: ignore[assignment] # see above
         self._started: OpenedStream | None = None
         self._started_at = 0.0
         self._closed = False
@@ -181,7 +182,21 @@ class AsyncChatStream(_StreamState):
 
     _driver: AsyncDriver
 
+    def __init__(
+        self,
+        driver: AsyncDriver,
+        request: Request | None = None,
+        *,
+        prepare: Callable[[], Request] | None = None,
+    ) -> None:
+        """Make a stream of a request, or of a function that makes it, off the event loop."""
+        super().__init__(driver, request)
+        self._prepare = prepare
+
     async def __aenter__(self) -> Self:
+        if self._prepare is not None:
+            self._request = await asyncio.to_thread(self._prepare)
+            self._prepare = None
         self._started = await self._driver.run(self._plan())
         body = self._started.body
         self._forgotten = weakref.finalize(

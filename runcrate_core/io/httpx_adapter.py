@@ -15,7 +15,7 @@ import httpx
 
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.connection_trace import ConnectionTrace
-from runcrate_core.io.request_body import length_of
+from runcrate_core.io.request_body import is_piecewise, length_of
 from runcrate_core.io.ssrf_guard import guard_of
 from runcrate_core.protocol.proxies import proxy_routes
 from runcrate_core.protocol.redaction import redact
@@ -264,7 +264,7 @@ def _headers(request: Request, config: Config) -> dict[str, str]:
     headers = {"user-agent": USER_AGENT}
     if request.content_type is not None:
         headers["content-type"] = request.content_type
-    if isinstance(request.content, tuple):
+    if is_piecewise(request.content):
         headers["content-length"] = str(length_of(request.content))
     if request.surface is not Surface.EXTERNAL:
         key = config.key_for(request.surface)

@@ -24,7 +24,7 @@ from runcrate_core.io.httpx_adapter import (
     time_limits,
 )
 from runcrate_core.io.read_deadline import ReadDeadline, reading_until
-from runcrate_core.io.request_body import apieces_of, pieces_of
+from runcrate_core.io.request_body import apieces_of, is_piecewise, pieces_of
 from runcrate_core.io.response_body import (
     AsyncBody,
     SyncBody,
@@ -132,7 +132,7 @@ class SyncHttp:
         self, client: HttpClient, request: Request, config: Config, deadline: ReadDeadline
     ) -> HttpResponse | TransportFailure:
         content = request.content
-        pieces = pieces_of(content) if isinstance(content, tuple) else content
+        pieces = pieces_of(content) if is_piecewise(content) else content
         built = build_request(client, request, config, pieces, deadline.start)
         try:
             with redacted_logs():
@@ -229,7 +229,7 @@ class AsyncHttp:
         self, client: AsyncHttpClient, request: Request, config: Config, deadline: ReadDeadline
     ) -> HttpResponse | TransportFailure:
         content = request.content
-        pieces = apieces_of(content) if isinstance(content, tuple) else content
+        pieces = apieces_of(content) if is_piecewise(content) else content
         try:
             async with asyncio.timeout(None) as limit:
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Generator
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from runcrate_core.errors import ResponseFormatError
@@ -14,6 +15,7 @@ from runcrate_core.protocol.error_mapping import (
     error_of_response,
     parse_error_body,
 )
+from runcrate_core.protocol.large_values import LARGE
 from runcrate_core.protocol.rate_limiter import RateLimit, RateLimiter
 from runcrate_core.protocol.request import Surface
 from runcrate_core.protocol.request_events import emit, response_event
@@ -33,6 +35,7 @@ from runcrate_core.protocol.retry import (
 from runcrate_core.protocol.steps import (
     Call,
     CloseStream,
+    RunInThread,
     Send,
     Sleep,
     Step,
@@ -87,6 +90,8 @@ def attempt_call(call: Call[T], context: CallContext) -> Generator[Step, Any, T]
     """
     response: Response = yield from attempts(call.request, context, send_once)
     try:
+        if len(response.body) > LARGE:
+            return (yield from RunInThread(partial(call.parse, response)))
         return call.parse(response)
     except ResponseFormatError as error:
         # The frames of parsers hold the body, which may repeat the key.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import math
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
+from runcrate_core.protocol.large_values import dump_json
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-_encode = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 
 
 def encode_json(body: Mapping[str, Any]) -> bytes:
@@ -21,7 +20,7 @@ def encode_json(body: Mapping[str, Any]) -> bytes:
             is not valid Unicode. The message names the field.
     """
     try:
-        return _encode(body).encode()
+        return dump_json(body)
     except (TypeError, ValueError, RecursionError) as error:
         problem = _first_problem(body, "") or f"The request body cannot be sent: {error}."
     # Not in the handler: the codec's error holds the whole body, and would be its context.

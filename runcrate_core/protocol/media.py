@@ -6,7 +6,6 @@ path would let it send any file of this machine. A file is given as `Path`, byte
 
 from __future__ import annotations
 
-import base64
 import binascii
 import inspect
 import io
@@ -24,6 +23,7 @@ from runcrate_core.protocol.file_sources import (
     PathSource,
 )
 from runcrate_core.protocol.json_body import encode_json
+from runcrate_core.protocol.large_values import decode_base64
 from runcrate_core.protocol.media_types import (
     UNKNOWN_TYPE,
     contradicts,
@@ -147,7 +147,7 @@ def bytes_of_text(text: str, argument: str) -> bytes:
     head, _, encoded = text.partition(",") if _is_data_uri(text) else (";base64", "", text)
     try:
         if head.lower().endswith(";base64"):
-            data = base64.b64decode("".join(encoded.split()), validate=True)
+            data = decode_base64("".join(encoded.split()))
         else:
             data = unquote_to_bytes(encoded)
     except binascii.Error:

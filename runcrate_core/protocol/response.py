@@ -9,6 +9,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any
 
 from runcrate_core.errors import ResponseFormatError
+from runcrate_core.protocol.large_values import LARGE, load_json
 from runcrate_core.protocol.rate_limiter import RateLimit
 from runcrate_core.protocol.redaction import public_headers
 from runcrate_core.protocol.unicode_text import may_hold_surrogates, valid_json
@@ -134,7 +135,7 @@ def json_value(answer: Response, request: Request) -> Any:
         ResponseFormatError: The body is not JSON. Its content is not shown.
     """
     try:
-        value = json.loads(answer.body)
+        value = (json.loads if len(answer.body) <= LARGE else load_json)(answer.body)
         return valid_json(value) if may_hold_surrogates(answer.body) else value
     except (ValueError, RecursionError):
         kind = answer.content_type or "no content type"

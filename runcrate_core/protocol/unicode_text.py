@@ -10,18 +10,22 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from runcrate_core.protocol.large_values import STEP, steps
+
 REPLACEMENT: Final = "\N{REPLACEMENT CHARACTER}"
 
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # An escape of a surrogate in JSON text, also behind an escaped backslash, where it is none.
 _ESCAPED_SURROGATE: Final = re.compile(r"\\u[dD][89a-fA-F]")
 _ESCAPED_SURROGATE_BYTES: Final = re.compile(_ESCAPED_SURROGATE.pattern.encode())
+# So many bytes of an escape may lie behind the end of a step.
+_ESCAPE_LENGTH: Final = 5
 _FIRST_LOW: Final = "\udc00"
 
 
 def valid_text(text: str) -> str:
     """Return a text without surrogates: pairs are joined, lone ones become U+FFFD."""
-    if _SURROGATE.search(text) is None:
+    if text.isascii() or not any(map(_SURROGATE.search, steps(text))):
         return text
     return text.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
 
@@ -41,7 +45,10 @@ def valid_json(value: Any) -> Any:
 
 def may_hold_surrogates(body: bytes) -> bool:
     """Return whether a JSON text has escapes of surrogates, in pairs or alone."""
-    return _ESCAPED_SURROGATE_BYTES.search(body) is not None
+    return b"\\u" in body and any(
+        _ESCAPED_SURROGATE_BYTES.search(body, start, start + STEP + _ESCAPE_LENGTH)
+        for start in range(0, len(body), STEP)
+    )
 
 
 class SurrogateJoiner:

@@ -1,0 +1,191 @@
+"""Large bodies: the same bytes and values as small ones, made and read off the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import threading
+import time
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from runcrate_core import AsyncRuncrate
+from runcrate_core.api.resources import AsyncResource, async_endpoint
+from runcrate_core.io.request_body import UPLOAD_PIECE_BYTES, apieces_of, is_piecewise, pieces_of
+from runcrate_core.protocol import large_values
+from runcrate_core.protocol.json_body import encode_json
+from runcrate_core.protocol.large_values import (
+    LARGE,
+    decode_base64,
+    dump_json,
+    encode_base64,
+    is_large,
+    load_json,
+)
+from runcrate_core.protocol.request import RetrySafety, Surface, json_request
+from runcrate_core.protocol.steps import Call
+from tests.servers import Reply, ScriptedServer, sse, text_chunk
+
+TEXTS = st.text(st.sampled_from('a"\\\né😀u0d83x'), max_size=60)
+VALUES = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | TEXTS,
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
+    max_leaves=12,
+)
+EVENTS = {"content-type": "text/event-stream"}
+CHAT = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "usage": None}
+
+
+def completion(text: str) -> dict[str, Any]:
+    choice = {
+        "index": 0,
+        "finish_reason": "stop",
+        "message": {"role": "assistant", "content": text},
+    }
+    return CHAT | {"choices": [choice]}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _short_steps() -> Any:
+    """Let a step have 12 characters, so that short values take many."""
+    before = large_values.STEP
+    large_values.STEP = 12
+    yield
+    large_values.STEP = before
+
+
+def outcome(function: Any, *args: Any) -> str:
+    try:
+        return repr(function(*args))
+    except ValueError as error:
+        return repr((type(error), str(error)))
+
+
+@given(VALUES, st.booleans(), st.sampled_from([None, 1]))
+def test_json_is_read_as_by_the_standard_library(
+    value: Any, escaped: bool, indent: int | None
+) -> None:
+    body = json.dumps(value, ensure_ascii=escaped, indent=indent).encode()
+    assert repr(load_json(body)) == repr(json.loads(body))
+
+
+@given(VALUES, st.data())
+def test_broken_json_is_refused_in_the_words_of_the_standard_library(value: Any, data: Any) -> None:
+    body = json.dumps(value).encode()
+    place = data.draw(st.integers(0, len(body)))
+    broken = (
+        body[:place]
+        + data.draw(st.sampled_from([b"", b",", b"}", b'"', b"\\", b"\xff"]))
+        + body[place + 1 :]
+    )
+    assert outcome(load_json, broken) == outcome(json.loads, broken)
+
+
+@given(VALUES)
+def test_json_is_written_as_by_the_standard_library(value: Any) -> None:
+    assert dump_json(value) == json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32", "utf-8-sig"])
+def test_json_is_read_in_every_encoding_of_unicode(encoding: str) -> None:
+    body = json.dumps({"é": ["😀" * 20]}, ensure_ascii=False).encode(encoding)
+    assert load_json(body) == {"é": ["😀" * 20]}
+
+
+@given(st.binary(max_size=60))
+def test_base64_is_that_of_the_standard_library(data: bytes) -> None:
+    assert encode_base64(data) == base64.b64encode(data).decode()
+    assert decode_base64(encode_base64(data)) == data
+
+
+@pytest.mark.parametrize("text", ["AA==" + "AAAA" * 4, "AAA", "A*==", "AAAA" * 3 + "A"])
+def test_what_is_not_base64_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"base64|padding|data"):
+        decode_base64(text)
+
+
+def test_a_long_text_with_a_lone_surrogate_is_refused_by_its_name() -> None:
+    with pytest.raises(ValueError, match=r"`messages\[0\]\.content` is not valid Unicode"):
+        encode_json({"messages": [{"content": "a" * 30 + "\ud800"}]})
+
+
+def test_the_size_of_a_value_is_that_of_its_texts() -> None:
+    part = "x" * (LARGE // 4)
+    assert not is_large({"a": [part, (part,)], "b": part.encode()})
+    assert is_large({"a": [part, (part,)], "b": part.encode(), "c": part})
+
+
+async def test_a_large_body_goes_up_in_pieces() -> None:
+    body = b"ab" * UPLOAD_PIECE_BYTES
+    assert is_piecewise(body)
+    assert not is_piecewise(body[:UPLOAD_PIECE_BYTES])
+    assert not is_piecewise(None)
+    assert [len(piece) for piece in pieces_of(body)] == [UPLOAD_PIECE_BYTES] * 2
+    assert b"".join([piece async for piece in apieces_of(body)]) == body
+
+
+class Threads(AsyncResource):
+    """An endpoint that returns the threads which made its request and read its response."""
+
+    @staticmethod
+    def _make(text: str) -> Call[tuple[int, int]]:
+        made_in = threading.get_ident()
+        request = json_request(
+            Surface.INFERENCE, "POST", "/x", retry=RetrySafety.SAFE, body={"text": text}
+        )
+        return Call(request, lambda _: (made_in, threading.get_ident()))
+
+    find = async_endpoint(_make)
+
+
+@pytest.mark.parametrize("size", [10, 2 * LARGE])
+async def test_large_requests_and_responses_are_handled_in_threads(size: int) -> None:
+    text = "x" * size
+    with ScriptedServer(Reply(json={"text": text})) as server:
+        async with AsyncRuncrate("rc_live_test", inference_url=f"{server.url}/v1") as client:
+            threads = await Threads(client.models._driver).find(text)
+    is_off_loop = tuple(thread != threading.get_ident() for thread in threads)
+    assert is_off_loop == (size > LARGE,) * 2
+    assert server.received[0].json == {"text": text}
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+async def test_the_event_loop_goes_on_beside_a_large_chat(monkeypatch: Any, streamed: bool) -> None:
+    monkeypatch.setattr(large_values, "STEP", 192 * 1024)
+    text = 'line\n"é' * 3_000_000
+    reply = Reply(json=completion(text))
+    if streamed:
+        reply = Reply(body=sse(text_chunk("ok", "stop")), headers=EVENTS)
+    beats = 0
+
+    async def beat() -> None:
+        nonlocal beats
+        while True:
+            await asyncio.sleep(0.001)
+            beats += 1
+
+    with ScriptedServer(reply) as server:
+        async with AsyncRuncrate("rc_live_test", inference_url=f"{server.url}/v1") as client:
+            task = asyncio.create_task(beat())
+            began = time.perf_counter()
+            arguments: Any = {"model": "m", "messages": [{"role": "user", "content": text}]}
+            if streamed:
+                async with client.chat.completions.stream(**arguments) as stream:
+                    assert [chunk async for chunk in stream]
+                    content = stream.completion.choices[0].message.content
+            else:
+                whole = await client.chat.completions.create(**arguments)
+                content = whole.choices[0].message.content
+            passed = time.perf_counter() - began
+            task.cancel()
+    assert content == ("ok" if streamed else text)
+    assert server.received[0].json["messages"][0]["content"] == text
+    assert beats > 10 * passed, "the loop stood still for most of the call"
