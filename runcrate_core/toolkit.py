@@ -15,7 +15,6 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "agent_tools.tool": ("AgentTool", "ToolResult"),
         "agent_tools.toolbox": ("AgentToolbox",),
         "agent_tools.toolkit_mixin": ("ToolkitMixin",),
-        "api.embeddings": ("embeddable_texts",),
         "client_pool": ("ClientLease",),
         "config": ("inference_url_from_environment",),
         "construct": ("construct",),
@@ -32,6 +31,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "media_tools.transcription_tool": ("TRANSCRIPTION_TOOL", "TranscriptionArguments"),
         "media_tools.video_tool": ("VIDEO_TOOL", "VideoArguments"),
         "protocol.chat_types": ("extract_cost", "extract_reasoning", "extract_usage"),
+        "protocol.embeddable_texts": ("embeddable_texts",),
         "protocol.json_answers": (
             "echoes_schema",
             "JsonAnswerError",

@@ -16,9 +16,6 @@ from runcrate_core.agent_tools.toolbox import (
 from runcrate_core.agent_tools.toolkit_mixin import (
     ToolkitMixin as ToolkitMixin,
 )
-from runcrate_core.api.embeddings import (
-    embeddable_texts as embeddable_texts,
-)
 from runcrate_core.client_pool import (
     ClientLease as ClientLease,
 )
@@ -102,6 +99,9 @@ from runcrate_core.protocol.chat_types import (
 )
 from runcrate_core.protocol.chat_types import (
     extract_usage as extract_usage,
+)
+from runcrate_core.protocol.embeddable_texts import (
+    embeddable_texts as embeddable_texts,
 )
 from runcrate_core.protocol.json_answers import (
     JsonAnswerError as JsonAnswerError,

@@ -8,21 +8,18 @@ from __future__ import annotations
 import array
 import base64
 import binascii
-import logging
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
 from runcrate_core.api.envelope import ApiModel, validated
 from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
+from runcrate_core.protocol.embeddable_texts import embeddable_texts
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import Request, RetrySafety, Surface, json_request
 from runcrate_core.protocol.response import Response, ResponseInfo, json_object, malformed
 from runcrate_core.protocol.steps import Call
 from runcrate_core.protocol.timeouts import TimeoutLike
-from runcrate_core.protocol.unicode_text import valid_text
-
-logger = logging.getLogger("runcrate_core")
 
 
 class Embedding(ApiModel):
@@ -113,33 +110,6 @@ def create(
     )
     expected = 1 if isinstance(texts, str) else len(texts)
     return Call(request, lambda answer: _read(answer, request, expected))
-
-
-def embeddable_texts(texts: Iterable[str]) -> list[str]:
-    """Return texts that can be sent, in the same order.
-
-    A lone surrogate, as text extracted from PDF files may hold, becomes U+FFFD; the position of
-    the text is logged.
-
-    Raises:
-        TypeError: An item is not text (`None`, NaN of a data frame); its position is named.
-    """
-    sendable = []
-    for position, text in enumerate(texts):
-        if not isinstance(text, str):
-            raise TypeError(
-                f"Text {position} of those to embed is of type `{type(text).__name__}`, not text. "
-                "Nothing was sent. Remove it, or replace it by a text."
-            )
-        valid = valid_text(text)
-        if valid is not text:
-            logger.warning(
-                "Text %d of those to embed is not valid Unicode (a lone surrogate). It was sent "
-                "with U+FFFD in that place.",
-                position,
-            )
-        sendable.append(valid)
-    return sendable
 
 
 def _read(answer: Response, request: Request, expected: int) -> Embeddings:

@@ -14,7 +14,6 @@ made at its first access and kept by its resource.
 
 from __future__ import annotations
 
-import asyncio
 import functools
 import inspect
 import re
@@ -23,7 +22,7 @@ from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overlo
 
 from runcrate_core.io.chat_stream import AsyncChatStream, ChatStream
 from runcrate_core.io.paging import AsyncPages, Page, async_values, values
-from runcrate_core.protocol.large_values import is_large
+from runcrate_core.protocol.large_values import is_large, run_in_steps
 from runcrate_core.ssh.opening import make_shell, open_shell
 
 if TYPE_CHECKING:
@@ -139,7 +138,7 @@ def _run_async(make: Callable[..., Any], driver: AsyncDriver) -> Callable[..., A
 
     async def method(*args: Any, **kwargs: Any) -> Any:
         if is_large((args, kwargs)):
-            return await run(await asyncio.to_thread(make, *args, **kwargs))
+            return await run(await run_in_steps(make, *args, **kwargs))
         return await run(make(*args, **kwargs))
 
     return method

@@ -12,6 +12,7 @@ from runcrate_core.api.chat_completion import ChatCompletion
 from runcrate_core.api.envelope import validated
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.httpx_adapter import FAILURES, failure_of
+from runcrate_core.protocol.large_values import run_in_steps
 from runcrate_core.protocol.request import Request
 from runcrate_core.protocol.request_events import emit, stream_end_event
 from runcrate_core.protocol.response import Response, ResponseInfo
@@ -195,7 +196,7 @@ class AsyncChatStream(_StreamState):
 
     async def __aenter__(self) -> Self:
         if self._prepare is not None:
-            self._request = await asyncio.to_thread(self._prepare)
+            self._request = await run_in_steps(self._prepare)
             self._prepare = None
         self._started = await self._driver.run(self._plan())
         body = self._started.body

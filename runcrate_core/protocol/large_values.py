@@ -7,22 +7,26 @@ text takes, which is half a second for 50 MB. Here no step takes more than a few
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import codecs
 import json
 import re
 import uuid
-from typing import TYPE_CHECKING, Any, Final
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+T = TypeVar("T")
 
 # Smaller bodies and texts are handled at once, on the event loop too.
 LARGE: Final = 256 * 1024
 # Characters or bytes of one step; a multiple of 3 and of 4, as base64 needs.
 STEP: Final = 192 * 1024
 
-_encoder: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+_encode: Final = json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode
 _decoder: Final = json.JSONDecoder()
 _SPACE: Final = re.compile(r"[ \t\n\r]*")
 # Characters of a text in JSON, with whole escapes only.
@@ -33,26 +37,35 @@ _SURROGATE_PAIR: Final = re.compile("[\ud800-\udbff][\udc00-\udfff]")
 _WALKED_DEPTH: Final = 3
 
 
+# Set where values are encoded off the event loop.
+_in_steps: ContextVar[bool] = ContextVar("in_steps", default=False)
+
+
 def is_large(value: Any) -> bool:
     """Return whether the texts and bytes in containers come to more than `LARGE`."""
-    return _left(value, LARGE) < 0
+    left = LARGE
+    waiting = [value]
+    for item in waiting:
+        kind = type(item)
+        if kind is str or kind is bytes:
+            left -= len(item)
+            if left < 0:
+                return True
+        elif kind is dict:
+            waiting.extend(item.values())
+        elif kind is list or kind is tuple:
+            waiting.extend(item)
+    return False
 
 
-def _left(value: Any, left: int) -> int:
-    kind = type(value)
-    if kind is str or kind is bytes:
-        return left - len(value)
-    if kind is dict:
-        for item in value.values():
-            left = _left(item, left - 1)
-            if left < 0:
-                break
-    elif kind is list or kind is tuple:
-        for item in value:
-            left = _left(item, left - 1)
-            if left < 0:
-                break
-    return left
+async def run_in_steps(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Run a function that encodes a large value, off the event loop."""
+
+    def run() -> T:
+        _in_steps.set(True)
+        return function(*args, **kwargs)
+
+    return await asyncio.to_thread(run)  # with a copy of the context
 
 
 def steps(value: str) -> Iterator[str]:
@@ -61,18 +74,20 @@ def steps(value: str) -> Iterator[str]:
 
 
 def dump_json(value: Any) -> bytes:
-    """Encode a JSON value; the same bytes as at once.
+    """Encode a JSON value, in steps off the event loop.
 
     Raises:
         TypeError, ValueError, RecursionError: As the encoder of `json`.
     """
+    if not _in_steps.get():
+        return _encode(value).encode()
     long_texts: list[str] = []
     mark = f"\N{SECTION SIGN}{uuid.uuid4().hex}"
-    head, *rest = _encoder.encode(_with_marks(value, mark, long_texts)).split(f'"{mark}"')
+    head, *rest = _encode(_with_marks(value, mark, long_texts)).split(f'"{mark}"')
     pieces = [head.encode()]
     for text, between in zip(long_texts, rest, strict=True):
         pieces.append(b'"')
-        pieces.extend(_encoder.encode(part)[1:-1].encode() for part in steps(text))
+        pieces.extend(_encode(part)[1:-1].encode() for part in steps(text))
         pieces.append(b'"' + between.encode())
     return b"".join(pieces)
 

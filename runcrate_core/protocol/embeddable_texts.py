@@ -1,0 +1,40 @@
+"""Texts to embed, made such that they can be sent."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from runcrate_core.protocol.unicode_text import valid_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+logger = logging.getLogger("runcrate_core")
+
+
+def embeddable_texts(texts: Iterable[str]) -> list[str]:
+    """Return texts that can be sent, in the same order.
+
+    A lone surrogate, as text extracted from PDF files may hold, becomes U+FFFD; the position of
+    the text is logged.
+
+    Raises:
+        TypeError: An item is not text (`None`, NaN of a data frame); its position is named.
+    """
+    sendable = []
+    for position, text in enumerate(texts):
+        if not isinstance(text, str):
+            raise TypeError(
+                f"Text {position} of those to embed is of type `{type(text).__name__}`, not text. "
+                "Nothing was sent. Remove it, or replace it by a text."
+            )
+        valid = valid_text(text)
+        if valid is not text:
+            logger.warning(
+                "Text %d of those to embed is not valid Unicode (a lone surrogate). It was sent "
+                "with U+FFFD in that place.",
+                position,
+            )
+        sendable.append(valid)
+    return sendable
