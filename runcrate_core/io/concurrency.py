@@ -37,3 +37,8 @@ def run_in_threads(run: Callable[[T], Any], operations: Sequence[T]) -> list[Any
 async def run_in_tasks(run: Callable[[T], Awaitable[Any]], operations: Sequence[T]) -> list[Any]:
     """Return the results of all operations in order, with its exception for one that failed."""
     return await asyncio.gather(*map(run, operations), return_exceptions=True)
+
+
+async def run_in_steps(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Run a function that encodes a large value, off the event loop."""
+    return await asyncio.to_thread(call_in_steps, function, *args, **kwargs)

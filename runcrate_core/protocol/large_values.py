@@ -7,7 +7,6 @@ text takes, which is half a second for 50 MB. Here no step takes more than a few
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import codecs
 import json
@@ -58,14 +57,13 @@ def is_large(value: Any) -> bool:
     return False
 
 
-async def run_in_steps(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
-    """Run a function that encodes a large value, off the event loop."""
-
-    def run() -> T:
-        _in_steps.set(True)
+def call_in_steps(function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+    """Call a function that encodes a large value; for a thread beside an event loop."""
+    token = _in_steps.set(True)
+    try:
         return function(*args, **kwargs)
-
-    return await asyncio.to_thread(run)  # with a copy of the context
+    finally:
+        _in_steps.reset(token)
 
 
 def steps(value: str) -> Iterator[str]:

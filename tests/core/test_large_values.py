@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runcrate_core import AsyncRuncrate
+from runcrate_core.io.concurrency import run_in_steps
 from runcrate_core.api.resources import AsyncResource, async_endpoint
 from runcrate_core.io.request_body import UPLOAD_PIECE_BYTES, apieces_of, is_piecewise, pieces_of
 from runcrate_core.protocol import large_values
@@ -25,7 +26,6 @@ from runcrate_core.protocol.large_values import (
     encode_base64,
     is_large,
     load_json,
-    run_in_steps,
 )
 from runcrate_core.protocol.request import RetrySafety, Surface, json_request
 from runcrate_core.protocol.steps import Call
