@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import socket
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +18,18 @@ from runcrate_emulator import Emulator
 from runcrate_mcp import command_line
 from runcrate_mcp.http import ClientActivity
 from tests.mcp_server.connections import http_server
+
+
+@pytest.fixture(autouse=True)
+def _levels_of_loggers_are_restored() -> Iterator[None]:
+    """The command quiets loggers of libraries; tests of other files read them."""
+    loggers = [
+        logging.getLogger(name) for name in ("httpx", "httpcore", "mcp", "uvicorn", "sse_starlette")
+    ]
+    levels = [logger.level for logger in loggers]
+    yield
+    for logger, level in zip(loggers, levels, strict=True):
+        logger.setLevel(level)
 
 
 def test_without_a_key_the_server_says_so(
