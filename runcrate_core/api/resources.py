@@ -20,8 +20,8 @@ import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Self, TypeVar, overload
 
-from runcrate_core.io.concurrency import run_in_steps
 from runcrate_core.io.chat_stream import AsyncChatStream, ChatStream
+from runcrate_core.io.concurrency import run_in_steps
 from runcrate_core.io.paging import AsyncPages, Page, async_values, values
 from runcrate_core.protocol.large_values import is_large
 from runcrate_core.ssh.opening import make_shell, open_shell

@@ -8,10 +8,10 @@ import warnings
 import weakref
 from typing import TYPE_CHECKING, Any, Self
 
-from runcrate_core.io.concurrency import run_in_steps
 from runcrate_core.api.chat_completion import ChatCompletion
 from runcrate_core.api.envelope import validated
 from runcrate_core.errors import ConfigurationError
+from runcrate_core.io.concurrency import run_in_steps
 from runcrate_core.io.httpx_adapter import FAILURES, failure_of
 from runcrate_core.protocol.request import Request
 from runcrate_core.protocol.request_events import emit, stream_end_event

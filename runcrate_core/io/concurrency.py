@@ -6,6 +6,8 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from runcrate_core.protocol.large_values import call_in_steps
+
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
