@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import warnings
 import weakref
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Self
 
 from runcrate_core.api.chat_completion import ChatCompletion
@@ -19,7 +20,7 @@ from runcrate_core.protocol.response import Response, ResponseInfo
 from runcrate_core.protocol.stream_start import OpenedStream, error_of_fault, open_stream
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
+    from collections.abc import AsyncGenerator, Generator
     from types import TracebackType
 
     from runcrate_core.errors import RuncrateError
@@ -185,7 +186,7 @@ class AsyncChatStream(_StreamState):
 
     def __init__(
         self,
-        driver: AsyncDriver,
+        driver: Any,
         request: Request | None = None,
         *,
         prepare: Callable[[], Request] | None = None,
