@@ -24,7 +24,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "api.embeddings": ("Embeddings",),
         "api.environments": ("Environment",),
         "api.images": ("GeneratedImage", "ImageGeneration"),
-        "api.instance_types": ("Instance", "InstanceStatus", "InstanceType"),
+        "api.instances": ("Instance", "InstanceStatus", "InstanceType"),
         "api.job_artifacts": ("JobArtifact",),
         "api.job_logs": ("JobLogChunk", "JobLogs"),
         "api.job_types": (
@@ -47,7 +47,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "api.storage": ("StorageRegion", "Volume", "VolumeDeletion"),
         "api.templates": ("Template",),
         "api.top_ups": ("AutoRecharge", "PaymentMethod", "TopUp"),
-        "api.video_types": ("Video",),
+        "api.videos": ("Video",),
         "client": ("AsyncRuncrate", "Runcrate"),
         "errors": (
             "AmbiguousLaunchError",

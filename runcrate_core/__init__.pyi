@@ -34,13 +34,13 @@ from runcrate_core.api.images import (
 from runcrate_core.api.images import (
     ImageGeneration as ImageGeneration,
 )
-from runcrate_core.api.instance_types import (
+from runcrate_core.api.instances import (
     Instance as Instance,
 )
-from runcrate_core.api.instance_types import (
+from runcrate_core.api.instances import (
     InstanceStatus as InstanceStatus,
 )
-from runcrate_core.api.instance_types import (
+from runcrate_core.api.instances import (
     InstanceType as InstanceType,
 )
 from runcrate_core.api.job_artifacts import (
@@ -124,7 +124,7 @@ from runcrate_core.api.top_ups import (
 from runcrate_core.api.top_ups import (
     TopUp as TopUp,
 )
-from runcrate_core.api.video_types import (
+from runcrate_core.api.videos import (
     Video as Video,
 )
 from runcrate_core.client import (

@@ -42,7 +42,7 @@ from runcrate_core.spending.plans import plain, quoted
 
 if TYPE_CHECKING:
     from runcrate_core.agent_tools.tool import ToolContext
-    from runcrate_core.api.instance_types import Instance, InstanceType
+    from runcrate_core.api.instances import Instance, InstanceType
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.guard import SpendGuard
     from runcrate_core.spending.plans import RunningResource

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import Field
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_empty, parse_item, parse_list
-from runcrate_core.api.instance_types import Instance
+from runcrate_core.api.instances import Instance
 from runcrate_core.api.job_types import Job
 from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from runcrate_core.api.instance_types import Instance
+    from runcrate_core.api.instances import Instance
 
 
 def add_to(commands: Any) -> None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from runcrate_core.api.video_types import Video
+from runcrate_core.api.videos import Video
 from runcrate_core.media_tools import image_tool, speech_tool, video_tool
 from runcrate_core.media_tools.image_tool import ImageArguments
 from runcrate_core.media_tools.media_directory import MediaDirectory

@@ -19,7 +19,7 @@ from runcrate_core.protocol.steps import RunInThread
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from runcrate_core.api.video_types import Video
+    from runcrate_core.api.videos import Video
     from runcrate_core.media_tools.generator import MediaGenerator
     from runcrate_core.protocol.steps import Flow
 

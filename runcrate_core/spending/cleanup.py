@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from runcrate_core.api import instances, jobs
-from runcrate_core.api.instance_types import Instance
+from runcrate_core.api.instances import Instance
 from runcrate_core.api.job_types import Job
 from runcrate_core.errors import ConflictError, NotFoundError, RuncrateError
 from runcrate_core.protocol.identifiers import path_segment

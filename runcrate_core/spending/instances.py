@@ -19,7 +19,7 @@ from runcrate_core.spending.limits import refused
 from runcrate_core.spending.plans import LaunchPlan, LifetimeExtension
 
 if TYPE_CHECKING:
-    from runcrate_core.api.instance_types import Instance
+    from runcrate_core.api.instances import Instance
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.approval import Approval
     from runcrate_core.spending.ledger import SpendLedger

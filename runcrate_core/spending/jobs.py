@@ -20,7 +20,7 @@ from runcrate_core.spending.reservations import JOB_TAG
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from runcrate_core.api.instance_types import InstanceType
+    from runcrate_core.api.instances import InstanceType
     from runcrate_core.api.job_types import Job
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.approval import Approval

@@ -7,7 +7,7 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from runcrate_core.api.instance_types import Instance
+    from runcrate_core.api.instances import Instance
 
 # A price beyond these, of any instance, is a mistake and not a price (USD an hour).
 MIN_PRICE_USD: Final = Decimal("0.0001")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from runcrate_core.errors import ResponseFormatError, SpendRefusedError
 
 if TYPE_CHECKING:
-    from runcrate_core.api.instance_types import Instance
+    from runcrate_core.api.instances import Instance
     from runcrate_core.api.job_types import Job
     from runcrate_core.spending.ledger import SpendLedger
     from runcrate_core.spending.limits import SpendLimits

@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any, Final, Self
 
 from runcrate_core.api import instances
-from runcrate_core.api.instance_types import Instance
+from runcrate_core.api.instances import Instance
 from runcrate_core.errors import InstanceSetupError
 from runcrate_core.protocol.steps import Flow, GetRunner, InvokeCallback, RunInThread
 from runcrate_core.spending.cleanup import CleanupReport

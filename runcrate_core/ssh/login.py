@@ -13,7 +13,7 @@ from runcrate_core.api.ssh_keys import issue_certificate
 from runcrate_core.errors import ConflictError, NotFoundError, SSHConnectionError
 
 if TYPE_CHECKING:
-    from runcrate_core.api.instance_types import Instance
+    from runcrate_core.api.instances import Instance
     from runcrate_core.protocol.steps import Flow
 
 DEFAULT_PORT: Final = 22

@@ -20,7 +20,7 @@ from runcrate_core.verification.exchanges import Exchanges
 from runcrate_core.verification.probes import send
 
 if TYPE_CHECKING:
-    from runcrate_core.api.instance_types import Instance
+    from runcrate_core.api.instances import Instance
     from runcrate_core.protocol.response import TransportFailure
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.guard import SpendGuard

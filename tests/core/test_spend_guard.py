@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.api.instance_types import Instance, InstanceType
+from runcrate_core.api.instances import Instance, InstanceType
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.instance_selection import (
     Candidate,
