@@ -52,7 +52,7 @@ def steps(kind: str) -> dict[str, Callable[[], object]]:
     return {
         "cutting events from bytes": lambda: each(SSEDecoder().feed, events),
         "parsing JSON": lambda: each(decode, texts),
-        "folding into the whole answer": lambda: each(ChatAccumulator().add, objects),
+        "folding into the complete response": lambda: each(ChatAccumulator().add, objects),
         "these three and the checks": lambda: each(
             functools.partial(ChatStreamReader(idle_s=60, now=0.0).feed, now=0.0), events
         ),

@@ -148,7 +148,7 @@ class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel):
     def _prepared(
         self, messages: Sequence[BaseMessage], stop: list[str] | None, call: Mapping[str, Any]
     ) -> tuple[dict[str, Any], ResponseContext]:
-        """Return the arguments of `chat.completions.create`, and how its answer is to be read.
+        """Return the arguments of `chat.completions.create`, and how its response is to be read.
 
         Raises:
             TypeError: A message cannot be sent.

@@ -54,14 +54,14 @@ class ChatRuncrate(BaseChatRuncrate):
     Key init args (completion params):
         model: Identifier of the model, e.g. `"deepseek-ai/DeepSeek-V3.2"`.
         temperature: From 0 (always the likeliest) to 2.
-        max_tokens: Most tokens of an answer.
-        stop: Texts at which an answer ends.
+        max_tokens: Most tokens of a response.
+        stop: Texts at which a response ends.
         reasoning_effort: How long a reasoning model thinks.
 
     Key init args (client params):
         api_key: Runcrate API key. Read from `RUNCRATE_API_KEY` if not given.
         base_url: Address of the API. Read from `RUNCRATE_API_BASE` if not given.
-        timeout: Seconds of silence after which a whole answer is given up.
+        timeout: Seconds of silence after which a complete response is given up.
         stream_idle_timeout: Seconds a stream may stay without content.
         max_retries: Repeats after the first attempt.
 
@@ -193,7 +193,7 @@ class ChatRuncrate(BaseChatRuncrate):
             # Says what is missing, if the address is one that needs a key. Nothing is sent.
             runcrate_core.Runcrate(inference_url=self.api_base)
         if self.streaming and (self.n or 1) > 1:
-            raise ValueError("`n` must be 1 with `streaming=True`: one answer can be streamed.")
+            raise ValueError("`n` must be 1 with `streaming=True`: one response can be streamed.")
         return self
 
     # --- calls ---
@@ -230,15 +230,15 @@ class ChatRuncrate(BaseChatRuncrate):
         **kwargs: Any,
     ) -> Iterator[ChatGenerationChunk]:
         request, context = self._prepared(messages, stop, kwargs)
-        request, answer = self._streamed_request(request, kwargs), StreamReader(context)
+        request, reader = self._streamed_request(request, kwargs), StreamReader(context)
         opening = self._sync_client().chat.completions.stream(**request)
         with translating_errors(), opening as stream:
             for chunk in stream:
-                if (piece := answer.read(chunk)) is not None:
+                if (piece := reader.read(chunk)) is not None:
                     if run_manager is not None:
                         run_manager.on_llm_new_token(**_token(piece))
                     yield piece
-            for piece in answer.end(stream.completion.to_dict(), stream.response):
+            for piece in reader.end(stream.completion.to_dict(), stream.response):
                 if run_manager is not None:
                     run_manager.on_llm_new_token(**_token(piece))
                 yield piece
@@ -251,21 +251,21 @@ class ChatRuncrate(BaseChatRuncrate):
         **kwargs: Any,
     ) -> AsyncIterator[ChatGenerationChunk]:
         request, context = self._prepared(messages, stop, kwargs)
-        request, answer = self._streamed_request(request, kwargs), StreamReader(context)
+        request, reader = self._streamed_request(request, kwargs), StreamReader(context)
         opening = self._async_client().chat.completions.stream(**request)
         with translating_errors():
             async with opening as stream:
                 async for chunk in stream:
-                    if (piece := answer.read(chunk)) is not None:
+                    if (piece := reader.read(chunk)) is not None:
                         if run_manager is not None:
                             await run_manager.on_llm_new_token(**_token(piece))
                         yield piece
-                for piece in answer.end(stream.completion.to_dict(), stream.response):
+                for piece in reader.end(stream.completion.to_dict(), stream.response):
                     if run_manager is not None:
                         await run_manager.on_llm_new_token(**_token(piece))
                     yield piece
 
-    # --- tools and structured answers ---
+    # --- tools and structured output ---
 
     def bind_tools(
         self,
@@ -286,7 +286,7 @@ class ChatRuncrate(BaseChatRuncrate):
                 `True`), or OpenAI's dict.
             strict: Whether arguments must follow the schemas exactly.
             parallel_tool_calls: Whether several tools may be called at once.
-            response_format: A schema or OpenAI's dict for answers that call no tool.
+            response_format: A schema or OpenAI's dict for responses that call no tool.
             kwargs: Further parameters of the request.
 
         Raises:
@@ -315,7 +315,7 @@ class ChatRuncrate(BaseChatRuncrate):
         tools: Sequence[Any] | None = None,
         **kwargs: Any,
     ) -> Runnable[LanguageModelInput, Any]:
-        """Return a chain whose answers fit a schema.
+        """Return a chain whose responses fit a schema.
 
         Args:
             schema: A Pydantic class, a `TypedDict`, JSON schema or an OpenAI function.
@@ -324,8 +324,8 @@ class ChatRuncrate(BaseChatRuncrate):
                 `json_schema`, then `function_calling`, then `json_mode`, with a warning. Models
                 without a profile are given the schema as a tool.
             include_raw: Whether to return `raw`, `parsed` and `parsing_error` instead of raising
-                when the answer cannot be read.
-            strict: Whether the answer must follow the schema exactly.
+                when the response cannot be read.
+            strict: Whether the response must follow the schema exactly.
             tools: Tools that the model may call besides, with `json_schema`.
             kwargs: Further parameters of the request.
 

@@ -47,13 +47,13 @@ class ChatParameters(BaseModel):
     """From 0 (always the likeliest) to 2. The service's default is 0.7."""
 
     max_tokens: int | None = None
-    """Most tokens of an answer; the model's own limit if not given."""
+    """Most tokens of a response; the model's own limit if not given."""
 
     top_p: float | None = None
     """Share of the likeliest tokens to choose from, 0 to 1."""
 
     stop: list[str] | str | None = None
-    """Texts at which an answer ends."""
+    """Texts at which a response ends."""
 
     frequency_penalty: float | None = None
     """From -2 to 2: how much tokens that came often are avoided."""
@@ -62,7 +62,7 @@ class ChatParameters(BaseModel):
     """From -2 to 2: how much tokens that came at all are avoided."""
 
     seed: int | None = None
-    """For answers that can be repeated, where the model supports it."""
+    """For responses that can be repeated, where the model supports it."""
 
     logprobs: bool | None = None
     """Return log probabilities (`response_metadata["logprobs"]`)."""
@@ -138,11 +138,11 @@ class ChatParameters(BaseModel):
         """Return the arguments of `chat.completions.stream`, from those of `create`.
 
         Raises:
-            ValueError: Several answers are asked for.
+            ValueError: Several responses are asked for.
         """
         if request.get("n", 1) > 1:
             raise ValueError(
-                "Several answers (`n`) cannot be streamed. Use `generate` with "
+                "Several responses (`n`) cannot be streamed. Use `generate` with "
                 "`disable_streaming=True`. Nothing was sent."
             )
         options = call.get("stream_options") or self.model_kwargs.get("stream_options")

@@ -24,7 +24,7 @@ class ModelCosts:
         calls: Answers received.
         unpriced_calls: Those of them whose cost is not known; `cost_usd` lacks them.
         input_tokens: Tokens of their prompts.
-        output_tokens: Tokens of the answers.
+        output_tokens: Tokens of the responses.
         cost_usd: Their cost in US dollars.
     """
 
@@ -38,11 +38,11 @@ class ModelCosts:
 class RuncrateCostCallbackHandler(BaseCallbackHandler):
     """Adds up the cost of all calls it sees, streamed or not, from any thread.
 
-    Counted is what the server says an answer cost (`response_metadata["cost"]`), otherwise tokens
+    Counted is what the server says a response cost (`response_metadata["cost"]`), otherwise tokens
     times the prices given or published. Answers from LangChain's cache cost nothing.
 
     Args:
-        prices: Prices for a million tokens by model, for answers that tell no cost.
+        prices: Prices for a million tokens by model, for responses that tell no cost.
 
     Attributes:
         by_model: Costs by the name of the model that answered.
@@ -82,7 +82,7 @@ class RuncrateCostCallbackHandler(BaseCallbackHandler):
             return sum(costs.unpriced_calls for costs in self.by_model.values())
 
     def on_llm_end(self, response: LLMResult, **kwargs: Any) -> None:  # noqa: ARG002 - LangChain's signature
-        """Count the answers of a call."""
+        """Count the responses of a call."""
         for generations in response.generations:
             first = generations[0] if generations else None
             message = first.message if isinstance(first, ChatGeneration) else None
@@ -105,7 +105,7 @@ class RuncrateCostCallbackHandler(BaseCallbackHandler):
 
     def _extract_cost(self, message: AIMessage, model: str) -> Decimal | None:
         usage: Mapping[str, Any] = message.usage_metadata or {}
-        if usage.get("total_cost") == 0:  # LangChain's mark of an answer from its cache
+        if usage.get("total_cost") == 0:  # LangChain's mark of a response from its cache
             return Decimal(0)
         cost = message.response_metadata.get("cost")
         if cost is not None:

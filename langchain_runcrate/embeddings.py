@@ -14,7 +14,7 @@ from runcrate_core.toolkit import aembed_batches, batches_of, embed_batches, emb
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from runcrate_core import Embeddings as EmbeddingsAnswer
+    from runcrate_core import Embeddings as EmbeddingsResponse
 
 
 class RuncrateEmbeddings(RuncrateConnection, Embeddings):
@@ -140,5 +140,5 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings):
         return {"model": self.model, "input": texts, **dimensions, **self.model_kwargs}
 
 
-def _vectors(answer: EmbeddingsAnswer) -> list[list[float]]:
-    return [item.embedding for item in answer.data]
+def _vectors(response: EmbeddingsResponse) -> list[list[float]]:
+    return [item.embedding for item in response.data]

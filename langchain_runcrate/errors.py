@@ -14,7 +14,7 @@ Each class inherits from the client's error of that kind and from LangChain's st
 | 404 | NotFoundError | ModelNotFoundError |
 | 429 | RateLimitError | ModelRateLimitError |
 | 5xx | InternalServerError | ModelAPIError |
-| no answer | APIConnectionError, APITimeoutError | ModelConnectionError, ModelTimeoutError |
+| no response | APIConnectionError, APITimeoutError | ModelConnectionError, ModelTimeoutError |
 | a stream failed | StreamError and its kinds | ModelAPIError, ... |
 | a refusal where data was asked for | RuncrateError | ModelRefusalError |
 """
@@ -87,11 +87,11 @@ _OVERFLOW_STATUSES: Final = frozenset({None, 400, 413, 422})
 
 @dataclass(frozen=True, slots=True)
 class ErrorResponse:
-    """The answer behind an error, in the form that LangChain's tracing reads.
+    """The response behind an error, in the form that LangChain's tracing reads.
 
     Attributes:
-        status_code: HTTP status, when there was an answer.
-        headers: Headers of the answer, without cookies.
+        status_code: HTTP status, when there was a response.
+        headers: Headers of the response, without cookies.
         body: What it said, in the envelope of the API.
     """
 
@@ -114,7 +114,7 @@ class _TracedError(RuncrateError):
 
     @property
     def response(self) -> ErrorResponse:
-        """The answer behind the error; it holds no header that was sent."""
+        """The response behind the error; it holds no header that was sent."""
         said = {"message": self.message, "code": self.code, "details": self.details}
         body = {"error": {name: value for name, value in said.items() if value is not None}}
         return ErrorResponse(self.status_code, self.headers, body)
@@ -165,15 +165,15 @@ class RuncrateStatusError(_TracedError, APIStatusError, ModelError):
 
 
 class RuncrateConnectionError(_TracedError, APIConnectionError, ModelConnectionError):
-    """No answer: no connection, or one that broke."""
+    """No response: no connection, or one that broke."""
 
 
 class RuncrateTimeoutError(_TracedError, APITimeoutError, ModelTimeoutError):
-    """No answer in time."""
+    """No response in time."""
 
 
 class RuncrateResponseError(_TracedError, ResponseFormatError, ModelAPIError):
-    """The answer is not what the API promises."""
+    """The response is not what the API promises."""
 
 
 class RuncrateStreamError(_TracedError, StreamError, ModelAPIError):
@@ -181,7 +181,7 @@ class RuncrateStreamError(_TracedError, StreamError, ModelAPIError):
 
 
 class RuncrateStreamTruncatedError(_TracedError, StreamTruncatedError, ModelConnectionError):
-    """A stream ended before the answer was whole; `partial` holds what came."""
+    """A stream ended before the response was whole; `partial` holds what came."""
 
 
 class RuncrateStreamStalledError(_TracedError, StreamStalledError, ModelTimeoutError):
@@ -192,7 +192,7 @@ class RuncrateRefusalError(_TracedError, ModelRefusalError):  # type: ignore[val
     """The model declined where structured output was asked for.
 
     Attributes:
-        raw_message: The model's answer.
+        raw_message: The model's response.
     """
 
     def __init__(self, message: str, *, raw_message: BaseMessage | None = None) -> None:

@@ -71,8 +71,8 @@ def _with_runtime(arguments: type[Any]) -> type[Any]:
     )
 
 
-def _shown(answer: ToolResult) -> tuple[str, dict[str, Any]]:
-    return answer.text, answer.data
+def _shown(result: ToolResult) -> tuple[str, dict[str, Any]]:
+    return result.text, result.data
 
 
 def _explain_arguments(error: Any) -> str:

@@ -1,4 +1,4 @@
-"""JSON schemas of tools and structured answers, with the meaning of the classes they come from.
+"""JSON schemas of tools and structured output, with the meaning of the classes they come from.
 
 LangChain's converters write every reference out in full. A class that contains itself has no such
 form, so its schema keeps `$defs` and `$ref`; all others are converted by LangChain.

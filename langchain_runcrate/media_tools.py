@@ -92,18 +92,18 @@ class RuncrateMediaTool(GivenClients, BaseTool):
     def _report(tell: Callable[[dict[str, Any]], Any], job: Video) -> Any:
         return tell({"id": job.id, "status": job.status})
 
-    def _content_and_artifact(self, answer: MediaResult) -> tuple[Any, dict[str, Any]]:
+    def _content_and_artifact(self, result: MediaResult) -> tuple[Any, dict[str, Any]]:
         blocks = [
             {
                 "type": "image",
                 "base64": base64.b64encode(made.content).decode(),
                 "mime_type": made.content_type,
             }
-            for made in answer.files
+            for made in result.files
             if made.content is not None
         ]
-        text = {"type": "text", "text": answer.text}
-        return ([text, *blocks] if blocks else answer.text), answer.data
+        text = {"type": "text", "text": result.text}
+        return ([text, *blocks] if blocks else result.text), result.data
 
 
 class RuncrateImageTool(RuncrateMediaTool):

@@ -243,7 +243,7 @@ def _spoken_parts(block: Any) -> list[dict[str, Any]]:
 
 
 def _joined(parts: list[dict[str, Any]]) -> WireContent:
-    """Join what a model said: pieces of one answer, which many servers read as text alone."""
+    """Join what a model said: pieces of one response, which many servers read as text alone."""
     if all(part.keys() == {"type", "text"} for part in parts):
         return "".join(part["text"] for part in parts)
     return parts

@@ -1,7 +1,7 @@
-"""Objects of half-streamed answers: fields filled in without the class's own code.
+"""Objects of half-streamed responses: fields filled in without the class's own code.
 
 A validator is written for complete data, and an object that a stream has half filled would make it
-raise. So none is run here, nor `model_post_init` or a computed default; the complete answer is
+raise. So none is run here, nor `model_post_init` or a computed default; the complete response is
 validated at the end.
 """
 
@@ -52,7 +52,7 @@ def partial_object(kind: type[M], value: Any) -> M | Any:
     """Return an object of a Pydantic class with what has come of it.
 
     Args:
-        kind: The class. One of Pydantic's version 1 is never built from half an answer.
+        kind: The class. One of Pydantic's version 1 is never built from half a response.
         value: The JSON value so far.
 
     Returns:

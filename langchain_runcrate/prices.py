@@ -22,7 +22,7 @@ class TokenPrices(TypedDict, total=False):
 
     Attributes:
         input: Of the prompt.
-        output: Of the answer, its thoughts included.
+        output: Of the response, its thoughts included.
         cached_input: Of the part of the prompt that the provider had cached; `input` if absent.
     """
 
@@ -65,7 +65,7 @@ def tokens_cost(usage: Mapping[str, Any], prices: TokenPrices) -> Decimal | None
 def cost_metadata(
     usage: Mapping[str, Any], tokens: Mapping[str, Any], prices: TokenPrices | None
 ) -> dict[str, Any]:
-    """Return the cost of an answer for its metadata; empty when it is not known.
+    """Return the cost of a response for its metadata; empty when it is not known.
 
     It stands there and not in `usage_metadata`, which LangChain can only add up when all its
     values are whole numbers.
@@ -73,7 +73,7 @@ def cost_metadata(
     Args:
         usage: The usage as the API said it; a cost that it tells counts.
         tokens: The usage in LangChain's form.
-        prices: Prices for a million tokens, for answers that tell no cost.
+        prices: Prices for a million tokens, for responses that tell no cost.
 
     Returns:
         `cost` in US dollars and `cost_source`: `server` or `catalogue`.

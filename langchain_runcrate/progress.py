@@ -44,7 +44,7 @@ class Progress:
     runtime: Any = None
 
     def tell(self, data: Mapping[str, Any]) -> None:
-        """Tell everybody; for blocking code.
+        """Tell everybody; for sync code.
 
         Args:
             data: JSON values, such as `id` and `status`; `tool` is added.

@@ -1,7 +1,7 @@
-"""Answers of models as LangChain's messages and results: one way of reading for both kinds.
+"""Responses of models as LangChain's messages and results: one way of reading for both kinds.
 
-A whole answer is read by `chat_result`. A streamed one is folded by the client into the form of a
-whole answer, so at its end the same functions say what model, usage, cost and reason it had.
+`chat_result` reads a complete response. The client folds a streamed one into the form of a complete
+one, so at its end the same functions say what model, usage, cost and reason it had.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ class ResponseContext(NamedTuple):
     Attributes:
         model: The model that was asked for.
         prices: Prices to use where the server does not tell the cost.
-        include_headers: Whether the headers of the answer go into its metadata.
+        include_headers: Whether the headers of the response go into its metadata.
         tools: The tools of the request, in the API's form.
         names: The names of these tools, as the program knows them.
     """
@@ -61,7 +61,7 @@ class ResponseContext(NamedTuple):
 def chat_result(
     payload: Mapping[str, Any], response: ResponseInfo | None, reading: ResponseContext
 ) -> ChatResult:
-    """Return a whole answer as LangChain's result.
+    """Return a complete response as LangChain's result.
 
     With several choices, usage and cost are in the first: they are the total of all.
 
@@ -70,7 +70,7 @@ def chat_result(
     """
     if not payload["choices"]:
         raise RuncrateResponseError(
-            f"The model `{payload.get('model') or reading.model}` answered with no choices at all, "
+            f"The model `{payload.get('model') or reading.model}` returned no choices at all, "
             "so there is no message. Ask again; if that does not help, report it to the provider.",
             request_id=None if response is None else response.request_id,
         )
@@ -108,12 +108,12 @@ def assistant_message(
     """Return the message of a model.
 
     Args:
-        message: The message, as in an answer.
-        completion_id: Identifier of the answer; names tool calls that came without one.
+        message: The message, as in a response.
+        completion_id: Identifier of the response; names tool calls that came without one.
         finish_reason: Why the message ended.
         context: What is known of the call.
         response_metadata: Further metadata of the response.
-        usage_metadata: Tokens of the answer.
+        usage_metadata: Tokens of the response.
     """
     calls, invalid = read_calls(
         message.get("tool_calls") or (),
@@ -138,7 +138,7 @@ def assistant_message(
 
 
 # The other fields of messages and generations, whose values are those of their classes. Text and
-# what is made here needs no validation, which takes longer than all the rest of reading an answer.
+# what is made here needs no validation, which takes longer than all the rest of reading a response.
 _MESSAGE_FIELDS: Final = dict(AIMessage(content="").__dict__)
 _GENERATION_FIELDS: Final = dict(ChatGeneration(message=AIMessage(content="")).__dict__)
 
@@ -152,7 +152,7 @@ def _generation(message: AIMessage, info: dict[str, Any]) -> ChatGeneration:
 
 
 def read_content(content: Any) -> tuple[str | list[Any], str]:
-    """Return the content of an answer or of a piece of it, and the reasoning in it.
+    """Return the content of a response or of a piece of it, and the reasoning in it.
 
     Nearly always it is text. Mistral's models send parts, of which text and thoughts are joined;
     parts of other kinds stay as they are.
@@ -168,10 +168,10 @@ def read_content(content: Any) -> tuple[str | list[Any], str]:
 
 
 def additional_members(message: Mapping[str, Any], reasoning: str = "") -> dict[str, Any]:
-    """Return what `additional_kwargs` holds of an answer: its thoughts, and what has no field.
+    """Return what `additional_kwargs` holds of a response: its thoughts, and what has no field.
 
     Args:
-        message: The message, as in an answer.
+        message: The message, as in a response.
         reasoning: Thoughts that stood in its content.
     """
     kept = _others(message, _READ_MEMBERS)
@@ -183,7 +183,7 @@ def additional_members(message: Mapping[str, Any], reasoning: str = "") -> dict[
 def answer_metadata(
     payload: Mapping[str, Any], response: ResponseInfo | None, reading: ResponseContext
 ) -> dict[str, Any]:
-    """Return the `response_metadata` that all choices of an answer have in common.
+    """Return the `response_metadata` that all choices of a response have in common.
 
     What the provider adds (`provider`, `citations`, `time_info`, ...) is kept under its name.
     """
@@ -215,7 +215,7 @@ def choice_metadata(choice: Mapping[str, Any]) -> dict[str, Any]:
 def spent_metadata(
     usage: dict[str, Any] | None, tokens: UsageMetadata | None, reading: ResponseContext
 ) -> dict[str, Any]:
-    """Return what an answer used, as the API said it, and what it cost.
+    """Return what a response used, as the API said it, and what it cost.
 
     Args:
         usage: The usage as the API said it.

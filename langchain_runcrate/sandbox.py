@@ -46,7 +46,7 @@ class RuncrateSandbox(BaseSandbox):
 
     `RuncrateSandbox(client, instance_id)` takes an instance that runs already, which lives on.
     `RuncrateSandbox.launch(...)` launches one within limits and terminates it at the end of the
-    `with` block. One connection serves blocking and asynchronous calls; it is closed after some
+    `with` block. One connection serves sync and async calls; it is closed after some
     time without use, and opened again. A command is never run twice: when the connection is lost
     in the middle, the exit code is `None` and the output says so. An instance that has ended is
     never replaced by another.

@@ -1,4 +1,4 @@
-"""Streamed answers as LangChain's chunks.
+"""Streamed responses as LangChain's chunks.
 
 `StreamReader.read` is called for each chunk of the API and is what a stream costs, so it does
 little: texts, thoughts and pieces of tool arguments go straight into a message. All else (model,
@@ -47,7 +47,7 @@ _STREAMED_CHOICE_MEMBERS: Final = frozenset({"logprobs"})
 
 
 class StreamReader:
-    """Reads one streamed answer, chunk by chunk.
+    """Reads one streamed response, chunk by chunk.
 
     Args:
         reading: What is known of the call.
@@ -85,8 +85,8 @@ class StreamReader:
         """Yield what is only known at the end; the last chunk is marked as such.
 
         Args:
-            payload: The stream, folded into the form of a whole answer.
-            response: Head of the answer.
+            payload: The stream, folded into the form of a complete response.
+            response: Head of the response.
         """
         choices = payload.get("choices") or [{}]
         choice, usage = choices[0], extract_usage(payload)

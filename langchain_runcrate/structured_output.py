@@ -1,10 +1,10 @@
-"""Structured answers by three methods, and readers that say why there is none.
+"""Structured output by three methods, and readers that say why there is none.
 
 | method | how | needs |
 |---|---|---|
-| `json_schema` | the answer is constrained to the schema | structured outputs |
+| `json_schema` | the response is constrained to the schema | structured outputs |
 | `function_calling` | the schema is a tool that the model has to call | tools |
-| `json_mode` | the answer is JSON; a schema is described before the prompt | JSON mode |
+| `json_mode` | the response is JSON; a schema is described before the prompt | JSON mode |
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Plan(NamedTuple):
     Attributes:
         arguments: What to bind to the model, besides tools.
         tools: Tools to bind, for `bind_tools`.
-        parser: Reads the answer.
+        parser: Reads the response.
         instructions: What to put before the prompt; empty for nothing.
     """
 
@@ -51,13 +51,13 @@ def structured_output_plan(
     strict: bool | None = None,
     model: str = "",
 ) -> Plan:
-    """Return how to have answers that fit a schema.
+    """Return how to get output that fits a schema.
 
     Args:
         schema: A Pydantic class (v1 or v2), a `TypedDict`, JSON schema or an OpenAI function.
         method: One of the methods, or `None` for the best that the profile promises.
         profile: What is known of the model.
-        strict: Whether the answer must follow the schema exactly; not said if `None`.
+        strict: Whether the response must follow the schema exactly; not said if `None`.
         model: The model's name, for warnings.
 
     Raises:
@@ -77,7 +77,7 @@ def structured_output_plan(
             if method is None:
                 warnings.warn(
                     f"The model `{model}` supports neither structured outputs nor tools, so its "
-                    "answers are only asked to fit the schema. Choose a `method` to decide "
+                    "output is only asked to fit the schema. Choose a `method` to decide "
                     "otherwise.",
                     stacklevel=3,
                 )

@@ -1,4 +1,4 @@
-"""Reading structured answers: complete ones become objects, all others errors that say why."""
+"""Reading structured output: complete ones become objects, all others errors that say why."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from langchain_runcrate.errors import RuncrateRefusalError
 from langchain_runcrate.json_schemas import is_pydantic, json_schema_of
 from langchain_runcrate.partial_objects import MISSING, partial_object
 from runcrate_core.toolkit import (
-    JsonAnswerError,
+    JsonOutputError,
     echoes_schema,
-    parse_json_answer,
+    parse_json_output,
     without_reasoning,
 )
 
@@ -27,13 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
 
 _CUT = (
-    "The answer was cut off at its token limit before it was complete. Raise `max_tokens`, or ask "
-    "for less."
+    "The response was cut off at its token limit before it was complete. Raise `max_tokens`, or "
+    "ask for less."
 )
 
 
 class StructuredAnswerParser(BaseTransformOutputParser[Any]):
-    """Reads an answer as a value of a schema, from its text or from a tool call.
+    """Reads a response as a value of a schema, from its text or from a tool call.
 
     In a stream, the values so far are given as they grow: dicts, or objects that user validators
     have not seen. The complete value is validated and comes last; an incomplete one is an error.
@@ -55,14 +55,14 @@ class StructuredAnswerParser(BaseTransformOutputParser[Any]):
         return self.parse_result([Generation(text=text)])
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> Any:
-        """Return the value of an answer; `None` for a call of a tool that was offered besides.
+        """Return the value of a response; `None` for a call of a tool that was offered besides.
 
         Args:
-            result: The answer.
+            result: The response.
             partial: Return the value as far as it has come, or `None`.
 
         Raises:
-            RuncrateRefusalError: The model declined, or a content filter withheld the answer.
+            RuncrateRefusalError: The model declined, or a content filter withheld the response.
             OutputParserException: There is no complete value, or it does not fit the schema.
         """
         first = result[0]
@@ -70,13 +70,13 @@ class StructuredAnswerParser(BaseTransformOutputParser[Any]):
         if not isinstance(message, AIMessage):
             message = AIMessage(message.content)
         if partial:
-            return self.partial_value(_Answer().add(message))
+            return self.partial_value(_StreamedResponse().add(message))
         _raise_if_refused(message)
         return self._validated(*self._complete_value(message))
 
-    def partial_value(self, answer: _Answer) -> Any:
-        """Return the value of a streamed answer as far as it has come; `None` for none yet."""
-        value = answer.partial_json(self.tool_name)
+    def partial_value(self, response: _StreamedResponse) -> Any:
+        """Return the value of a streamed response as far as it has come; `None` for none yet."""
+        value = response.partial_json(self.tool_name)
         if value is None or not is_pydantic(self.target):
             return value
         built = partial_object(self.target, value)
@@ -102,8 +102,8 @@ class StructuredAnswerParser(BaseTransformOutputParser[Any]):
             return None, False
         text = str(message.text)
         try:
-            return parse_json_answer(text, finish_reason=finish_reason), True
-        except JsonAnswerError as error:
+            return parse_json_output(text, finish_reason=finish_reason), True
+        except JsonOutputError as error:
             raise OutputParserException(
                 f"{error} The model wrote: {_excerpt(text)}", llm_output=text
             ) from None
@@ -112,7 +112,7 @@ class StructuredAnswerParser(BaseTransformOutputParser[Any]):
         if not present or self.target is None:
             return value
         if echoes_schema(value, json_schema_of(self.target)):
-            raise OutputParserException("The answer is the schema itself, not a value of it.")
+            raise OutputParserException("The response is the schema itself, not a value of it.")
         if not is_pydantic(self.target):
             return value
         try:
@@ -121,7 +121,7 @@ class StructuredAnswerParser(BaseTransformOutputParser[Any]):
             return self.target.parse_obj(value)
         except Exception as error:  # validators of the class may raise anything
             raise OutputParserException(
-                f"The answer does not fit `{self.target.__name__}`: {_said(error)}",
+                f"The response does not fit `{self.target.__name__}`: {_said(error)}",
                 llm_output=str(value),
             ) from error
 
@@ -141,17 +141,17 @@ class StructuredAnswerParser(BaseTransformOutputParser[Any]):
 
 
 class RawAnswerParser(BaseTransformOutputParser[dict[str, Any]]):
-    """Gives an answer beside what it was read as: `raw`, `parsed` and `parsing_error`."""
+    """Gives a response beside what it was read as: `raw`, `parsed` and `parsing_error`."""
 
     parser: StructuredAnswerParser = Field(default_factory=StructuredAnswerParser)
-    """Reads the answer."""
+    """Reads the response."""
 
     def parse(self, text: str) -> dict[str, Any]:
         """Return a text and the value in it; see `parse_result`."""
         return self.parse_result([Generation(text=text)])
 
     def parse_result(self, result: list[Generation], *, partial: bool = False) -> dict[str, Any]:
-        """Return an answer with its value, or with the error of reading it."""
+        """Return a response with its value, or with the error of reading it."""
         first = result[0]
         raw = first.message if isinstance(first, ChatGeneration) else first.text
         return _RawAnswer({"raw": raw, **self._outcome(result, partial=partial)})
@@ -184,7 +184,7 @@ class RawAnswerParser(BaseTransformOutputParser[dict[str, Any]]):
 
 
 class _RawAnswer(AddableDict):
-    """Part of a streamed answer: messages are added up, of the rest the last one counts."""
+    """Part of a streamed response: messages are added up, of the rest the last one counts."""
 
     def __add__(self, other: AddableDict) -> _RawAnswer:
         added = _RawAnswer({**self, **other})
@@ -194,20 +194,20 @@ class _RawAnswer(AddableDict):
 
 
 class _ParsedStream:
-    """One streamed answer, read as it grows. Makes no I/O."""
+    """One streamed response, read as it grows. Makes no I/O."""
 
     def __init__(self, parser: StructuredAnswerParser) -> None:
         self._parser = parser
-        self._answer = _Answer()
+        self._response = _StreamedResponse()
         self._last: Any = None
 
     def feed(self, chunk: str | BaseMessage) -> Iterator[Any]:
         """Yield the value as it is now, if a chunk has changed it."""
-        self._answer.add(chunk)
-        json_value = self._answer.partial_json(self._parser.tool_name)
+        self._response.add(chunk)
+        json_value = self._response.partial_json(self._parser.tool_name)
         if json_value is None or json_value == self._last:
             return
-        value = self._parser.partial_value(self._answer)
+        value = self._parser.partial_value(self._response)
         if value is not None:
             self._last = json_value
             yield value
@@ -224,12 +224,12 @@ class _ParsedStream:
             yield value
 
     def result(self) -> list[Generation]:
-        """Return the complete answer."""
-        return self._answer.result()
+        """Return the complete response."""
+        return self._response.result()
 
 
-class _Answer:
-    """A streamed answer as far as it has come."""
+class _StreamedResponse:
+    """A streamed response as far as it has come."""
 
     def __init__(self) -> None:
         self._messages: list[AIMessageChunk] = []
@@ -238,7 +238,7 @@ class _Answer:
         self._calls: dict[Any, tuple[str, str]] = {}
         self._refused = False
 
-    def add(self, chunk: str | BaseMessage) -> _Answer:
+    def add(self, chunk: str | BaseMessage) -> _StreamedResponse:
         if isinstance(chunk, str):
             chunk = AIMessageChunk(content=chunk)
         self._text += chunk.text
@@ -283,7 +283,7 @@ def _raise_if_refused(message: AIMessage) -> None:
     if message.response_metadata.get("finish_reason") == "content_filter":
         wrote = f" The model had written: {_excerpt(str(message.text))}" if message.text else ""
         raise RuncrateRefusalError(
-            f"The answer was withheld by a content filter.{wrote}", raw_message=message
+            f"The response was withheld by a content filter.{wrote}", raw_message=message
         )
 
 

@@ -2,7 +2,7 @@
 
 Tokenizers differ from model to model, and fetching the right one is a download of megabytes. The
 estimate cuts text where the tokenizers of all current models cut it (words, numbers, marks, white
-space) and counts a piece by its length and script. On answers of DeepSeek, Qwen, GLM and GPT it was
+space) and counts a piece by its length and script. On texts of DeepSeek, Qwen, GLM and GPT it was
 0 to 15 % above what they counted themselves; use it to choose what fits, not to check a bill.
 """
 
@@ -33,7 +33,7 @@ _CHARACTERS_IN_TOKEN: Final = {
     "space": 16,
     "marks": 2,
 }
-# What the chat template puts around each message, and before the answer.
+# What the chat template puts around each message, and before the response.
 _TOKENS_AROUND_MESSAGE: Final = 4
 _TOKENS_BEFORE_ANSWER: Final = 3
 # An image of about a thousand pixels a side, for models of the Qwen-VL and Llama 4 families.

@@ -79,7 +79,7 @@ def wire_response_format(
     Args:
         response_format: OpenAI's `{"type": ...}`, or a schema: a Pydantic class, a `TypedDict`,
             JSON schema or an OpenAI function.
-        strict: Whether the answer must follow the schema exactly; not said if `None`.
+        strict: Whether the response must follow the schema exactly; not said if `None`.
     """
     match response_format:
         case {"type": "json_object" | "text", **_more}:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def usage_metadata(usage: Mapping[str, Any]) -> UsageMetadata:
-    """Return the usage of an answer.
+    """Return the usage of a response.
 
     Every value is an `int`: LangChain cannot add usages that hold anything else.
 

@@ -13,10 +13,10 @@ if TYPE_CHECKING:
 # For models that the catalogue does not know; nearly all that are served today take this much.
 # It is also what the official LlamaIndex wrapper assumes.
 UNKNOWN_CONTEXT_WINDOW: Final = 32_768
-# How LlamaIndex writes "not known"; it then keeps 256 tokens free for the answer.
+# How LlamaIndex writes "not known"; it then keeps 256 tokens free for the response.
 UNKNOWN_OUTPUT: Final = -1
-# A prompt is packed into what the answer leaves of the window. Models that may answer with as much
-# as they may read would leave nothing.
+# A prompt is packed into what the response leaves of the window. Models that may write as much as
+# they may read would leave nothing.
 _MAX_SHARE_OF_OUTPUT: Final = 4
 
 
@@ -25,10 +25,10 @@ class Capabilities:
     """Capabilities of a model.
 
     Attributes:
-        context_window: Tokens of a prompt and its answer.
-        num_output: Tokens to keep free for the answer; -1 when unknown.
+        context_window: Tokens of a prompt and its response.
+        num_output: Tokens to keep free for the response; -1 when unknown.
         tools: The model calls tools.
-        json_schema: Its answers can be held to a JSON schema.
+        json_schema: Its responses can be held to a JSON schema.
         modalities: The modalities that it reads; None when unknown.
     """
 
@@ -56,7 +56,7 @@ def capabilities_of(
     Args:
         model: Identifier.
         facts: Metadata from the service; the catalogue's entry otherwise.
-        max_tokens: Tokens that the answer is limited to by the user.
+        max_tokens: Tokens that the response is limited to by the user.
         context_window: The user's value instead of the catalogue's.
         tools: The user's value instead of the catalogue's.
     """

@@ -47,7 +47,7 @@ class Connected(BaseComponent):
     is read from `RUNCRATE_API_KEY`.
 
     The clients may be used from any thread and under any number of event loops, one after another
-    or at once, which LlamaIndex does behind many blocking calls (evaluators, extractors, property
+    or at once, which LlamaIndex does behind many sync calls (evaluators, extractors, property
     graphs). Only they retry; see `max_retries`.
     """
 
@@ -66,7 +66,7 @@ class Connected(BaseComponent):
     )
     timeout: float | Timeout | None = Field(
         default=None,
-        description="Seconds of silence while waiting for an answer, 600 for chat otherwise; or a "
+        description="Seconds of silence while waiting for a response, 600 for chat otherwise; or a "
         "`runcrate_core.Timeout` or `httpx.Timeout`.",
     )
     max_retries: int | None = Field(
@@ -145,7 +145,7 @@ class Connected(BaseComponent):
 
     @property
     def _sync_client(self) -> Runcrate:
-        """The client of the blocking calls.
+        """The client of the sync calls.
 
         Raises:
             ConfigurationError: Only an `async_client` was given, with connections of its own.
@@ -222,12 +222,12 @@ class Connected(BaseComponent):
         type(self).__init__(self, **(state["__dict__"] | {"client": clients}))
 
     def close(self) -> None:
-        """Close the connections of blocking calls, unless others use them; refuse further calls.
+        """Close the connections of sync calls, unless others use them; refuse further calls.
 
         Objects with the same key and URL share connections. Clients that were given stay open.
         """
         self._clients.close()
 
     async def aclose(self) -> None:
-        """Close the connections of blocking calls and of the running event loop; see `close`."""
+        """Close the connections of sync calls and of the running event loop; see `close`."""
         await self._clients.aclose()

@@ -61,7 +61,7 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
             person in the workflow; anything but `True` refuses it.
         ask_human: Whether a person is asked where there is no `approve`. Without either, the
             limits alone decide.
-        approval_timeout: Seconds after which no answer means no.
+        approval_timeout: Seconds after which no response means no.
         files_dir: A folder in which outputs of jobs may be saved; without it none are.
         allow_terminating_prefix: Whatever has the name prefix of the limits may be terminated;
             without it only what the ledger holds.

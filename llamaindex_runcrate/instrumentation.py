@@ -120,7 +120,7 @@ class Instrumentation:
     def stream(
         self, chunks: Generator[ChatResponse, None, None], convert: Callable[[ChatResponse], R]
     ) -> Generator[R, None, None]:
-        """Yield chunks, converted, and report them; the last is reported as the answer."""
+        """Yield chunks, converted, and report them; the last is reported as the response."""
         last: R | None = None
         try:
             for chunk in chunks:

@@ -169,7 +169,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
         error_on_no_tool_call: bool = True,  # noqa: FBT001, FBT002 - LlamaIndex's signature
         **_: Any,
     ) -> list[ToolSelection]:
-        """Return the tool calls of an answer, or of a chunk as far as they have come.
+        """Return the tool calls of a response, or of a chunk as far as they have come.
 
         A call whose arguments are not a complete JSON object is never returned as one with other
         arguments. Agents get it under a name that says why it is not run, and that no tool has:
@@ -235,7 +235,7 @@ class RuncrateLLM(ChatSettings, FunctionCallingLLM):
             prompt_args: Values of the prompt's variables.
 
         Raises:
-            ValueError: No answer held such an object.
+            ValueError: No response held such an object.
 
         Example:
             ```python

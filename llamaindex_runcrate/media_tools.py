@@ -209,7 +209,7 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         """Return the tools, for agents or for use without one.
 
         Args:
-            spec_functions: Names of methods, or pairs of a blocking and an asynchronous one; all
+            spec_functions: Names of methods, or pairs of a sync and an async one; all
                 tools when not given.
             func_to_metadata_mapping: Other descriptions of some of them for the model.
         """
@@ -266,9 +266,9 @@ class RuncrateMediaToolSpec(BaseToolSpec):
             _explain(error)
             raise
 
-    def _blocks(self, answer: MediaResult) -> list[Block]:
-        media = [_block(file) for file in answer.files] if self._return_media else []
-        return [TextBlock(text=answer.text), *media]
+    def _blocks(self, result: MediaResult) -> list[Block]:
+        media = [_block(file) for file in result.files] if self._return_media else []
+        return [TextBlock(text=result.text), *media]
 
 
 def _state(generate_video: Video) -> dict[str, Any]:

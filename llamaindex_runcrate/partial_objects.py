@@ -1,4 +1,4 @@
-"""Objects as far as a streamed answer has come.
+"""Objects as far as a streamed response has come.
 
 They are built without validation: validators of the user's meet complete objects only, and a
 partial object is never an instance of the user's class. Its fields are those of the class, `None`
@@ -16,7 +16,7 @@ from llama_index.core.program.utils import FlexibleModel, create_flexible_model
 from pydantic import AliasChoices, BaseModel, RootModel
 
 from llamaindex_runcrate.partial_json import PartialJson
-from llamaindex_runcrate.structured_answers import END_OF_THOUGHTS, START_OF_THOUGHTS
+from llamaindex_runcrate.structured_responses import END_OF_THOUGHTS, START_OF_THOUGHTS
 from runcrate_core.toolkit import construct
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class PartialObjects:
-    """Reads the chunks of an answer that is to be an object.
+    """Reads the chunks of a response that is to be an object.
 
     Args:
         output_cls: Class of the object.

@@ -1,4 +1,4 @@
-"""Steps of LlamaIndex's `ReActAgent`, which reads tool calls from the text of an answer.
+"""Steps of LlamaIndex's `ReActAgent`, which reads tool calls from the text of a response.
 
 It runs the part of a call that it can read, and does not look at the finish reason.
 """
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 _INPUT: Final = "Action Input:"
 _NOT_RUN: Final = (
-    "[This action was not run: its input could not be read. The answer ended at the token limit.]"
+    "[This action was not run: its input could not be read. The response ended at the token limit.]"
 )
 
 
@@ -24,7 +24,7 @@ def asks_for_steps(messages: Sequence[Mapping[str, Any]]) -> bool:
 
 
 def without_cut_step(text: str) -> str:
-    """Return an answer that was cut, with a note instead of a call whose input is incomplete.
+    """Return a response that was cut, with a note instead of a call whose input is incomplete.
 
     The agent cannot read a call in the note, and shows it to the model.
     """

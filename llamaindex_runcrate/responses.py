@@ -1,7 +1,7 @@
-"""Answers from the service's form to LlamaIndex's, complete and streamed.
+"""Responses from the service's form to LlamaIndex's, complete and streamed.
 
 The last chunk of a stream is made from the accumulated stream by the same function as a complete
-answer: an answer does not depend on the way in which it was requested.
+response: a result does not depend on the way in which it was requested.
 """
 
 from __future__ import annotations
@@ -51,9 +51,9 @@ if TYPE_CHECKING:
 
     from runcrate_core import ChatCompletion, ResponseInfo
 
-# Where a response tells why the answer ended.
+# Where a response tells why the response ended.
 FINISH_REASON: Final = "finish_reason"
-# Members of `message.additional_kwargs` that are taken over from an answer as they are.
+# Members of `message.additional_kwargs` that are taken over from a response as they are.
 _KEPT: Final = ("annotations", "refusal")
 _FIELDS_OF_REASONING: Final = (DEFAULT_REASONING_FIELD, "reasoning", "thinking")
 # Details of the usage by the name under which they appear in `additional_kwargs`.
@@ -63,17 +63,17 @@ _DETAILS: Final = {
 }
 
 
-# Finish reasons of an answer that was cut at the token limit, in the words of different servers.
+# Finish reasons of a response that was cut at the token limit, in the words of different servers.
 _LIMIT_REASONS: Final = frozenset({"length", "max_tokens", "model_length"})
 
 
 class ResponseContext(NamedTuple):
-    """The parts of a request that decide how its answer is read.
+    """The parts of a request that decide how its response is read.
 
     Attributes:
         single_tool_call: Only the first of several tool calls is wanted.
-        reasoning_as_answer: Thoughts count as the answer where there is no other.
-        max_tokens: The token limit of the answer; None where none was sent.
+        reasoning_as_answer: Thoughts count as the response where there is no other.
+        max_tokens: The token limit of the response; None where none was sent.
         tools: The tools that were sent, in the service's form.
         tool_names: The tools' names on the wire.
         steps_in_text: The text may hold the tool calls of a `ReActAgent`.
@@ -88,18 +88,18 @@ class ResponseContext(NamedTuple):
 
 
 def response_of(completion: ChatCompletion, context: ResponseContext) -> ChatResponse:
-    """Return a complete answer in LlamaIndex's form.
+    """Return a complete response in LlamaIndex's form.
 
     * `message.blocks`: thoughts, text, media, tool calls, in this order; the calls are in
       `message.additional_kwargs["tool_calls"]` as well, where LlamaIndex's programs look.
-    * `raw`: the answer as a dict; its `usage` has no null members, or is not there at all.
+    * `raw`: the response as a dict; its `usage` has no null members, or is not there at all.
     * `additional_kwargs`: `finish_reason`, `prompt_tokens`, `completion_tokens`, `total_tokens`,
       and as far as they were reported `cached_tokens`, `reasoning_tokens`, `cost_usd`,
-      `request_id`. An answer cut at the token limit has the finish reason `length`, also where
+      `request_id`. A response cut at the token limit has the finish reason `length`, also where
       the server reports `tool_calls` for it.
 
     Raises:
-        ResponseFormatError: It holds no answer.
+        ResponseFormatError: It holds no response.
     """
     raw = completion.to_dict()
     choice = _first_choice(raw, completion.response)
@@ -127,12 +127,12 @@ def response_of(completion: ChatCompletion, context: ResponseContext) -> ChatRes
 
 
 def was_cut(response: ChatResponse) -> bool:
-    """Return True if an answer ended at the token limit."""
+    """Return True if a response ended at the token limit."""
     return response.additional_kwargs.get(FINISH_REASON) == "length"
 
 
 def is_last(response: ChatResponse) -> bool:
-    """Return True for the last chunk of a stream: it is a complete answer, and no delta."""
+    """Return True for the last chunk of a stream: it is a complete response, and no delta."""
     return any("message" in choice for choice in (response.raw or {})["choices"])
 
 
@@ -154,11 +154,11 @@ class ChunkReader:
         self._calls = StreamedCalls(single=context.single_tool_call, names=context.tool_names)
 
     def read(self, chunk: Mapping[str, Any]) -> ChatResponse | None:
-        """Return a chunk's addition to the answer; None where there is none (a role, the usage)."""
+        """Return a chunk's addition to the response; None if it has none (a role, the usage)."""
         choices = chunk.get("choices")
         choice = choices[0] if choices and isinstance(choices, list) else None
         if not isinstance(choice, dict) or choice.get("index"):
-            return None  # of several answers LlamaIndex knows the first
+            return None  # of several responses LlamaIndex knows the first
         delta = choice.get("delta")
         if not delta or not isinstance(delta, dict):
             return None
@@ -215,14 +215,14 @@ class ChunkReader:
         return piece
 
     def last(self, completion: ChatCompletion) -> ChatResponse:
-        """Return the last chunk: the complete answer. Its delta is the text that no chunk had.
+        """Return the last chunk: the complete response. Its delta is the text that no chunk had.
 
         Raises:
-            ResponseFormatError: The stream held no answer.
+            ResponseFormatError: The stream held no response.
         """
         response = response_of(completion, self._context)
         text = response.message.content or ""
-        # Something is left over only where thoughts were taken for the answer.
+        # Something is left over only where thoughts were taken for the response.
         response.delta = text.removeprefix(self._text) if text.startswith(self._text) else ""
         return response
 
@@ -234,7 +234,7 @@ class ChunkReader:
 
 
 def completion_of(response: ChatResponse) -> CompletionResponse:
-    """Return a chat answer as the answer to a prompt; the chat answer is not changed."""
+    """Return a chat response as the response to a prompt; the chat response is not changed."""
     return construct(
         CompletionResponse,
         {
@@ -251,7 +251,8 @@ def _first_choice(raw: Mapping[str, Any], info: ResponseInfo | None) -> dict[str
     choices = raw.get("choices")
     if not choices:
         raise ResponseFormatError(
-            "The answer has no choice: the model returned nothing. The request may be sent again.",
+            "The response has no choice: the model returned nothing. The request may be sent "
+            "again.",
             status_code=info.status if info else None,
             request_id=info.request_id if info else None,
         )
@@ -413,10 +414,10 @@ def _accounts(
     accounts: dict[str, Any] = {}
     if usage:
         prompt = _count(usage, "prompt_tokens") or 0
-        answer = _count(usage, "completion_tokens") or 0
+        completion = _count(usage, "completion_tokens") or 0
         accounts["prompt_tokens"] = prompt
-        accounts["completion_tokens"] = answer
-        accounts["total_tokens"] = _count(usage, "total_tokens") or prompt + answer
+        accounts["completion_tokens"] = completion
+        accounts["total_tokens"] = _count(usage, "total_tokens") or prompt + completion
         for name, (group, detail) in _DETAILS.items():
             if (count := _count(usage.get(group), detail)) is not None:
                 accounts[name] = count

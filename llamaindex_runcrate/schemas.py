@@ -1,4 +1,4 @@
-"""Schemas and names of tools and structured answers, in the service's form.
+"""Schemas and names of tools and structured output, in the service's form.
 
 LlamaIndex's own conversion loses the root of a recursive class and sends strict schemas that are
 closed at the top only; servers refuse both.
@@ -32,7 +32,7 @@ _generated: Final[WeakKeyDictionary[type[BaseModel], tuple[int, dict[str, Any]]]
     WeakKeyDictionary()
 )
 
-# The property that holds an answer which is not an object, such as a list: schemas sent to the
+# The property that holds a response which is not an object, such as a list: schemas sent to the
 # service describe objects.
 ROOT_PROPERTY: Final = "root"
 
@@ -120,7 +120,7 @@ def wire_tool_choice(
 
 
 def response_format(output_cls: type[BaseModel], *, strict: bool | None = None) -> dict[str, Any]:
-    """Return the `response_format` that holds an answer to a class."""
+    """Return the `response_format` that holds a response to a class."""
     schema = object_schema(output_cls)
     name = ToolNames().to_wire(schema.get("title") or output_cls.__name__)
     wire: dict[str, Any] = {"name": name, "schema": schema}

@@ -49,7 +49,7 @@ class ChatRequest(NamedTuple):
 
     Attributes:
         arguments: Arguments of `chat.completions.create` or `stream`.
-        context: How the answer is to be read.
+        context: How the response is to be read.
     """
 
     arguments: dict[str, Any]
@@ -67,10 +67,10 @@ class ChatSettings(Connected):
         default=None, ge=0, le=1, description="Nucleus sampling: share of the likeliest tokens."
     )
     max_tokens: int | None = Field(
-        default=None, ge=1, description="Maximum number of tokens of an answer."
+        default=None, ge=1, description="Maximum number of tokens of a response."
     )
     stop: str | list[str] | None = Field(
-        default=None, description="Text, or texts, at which an answer ends."
+        default=None, description="Text, or texts, at which a response ends."
     )
     seed: int | None = Field(
         default=None, description="Seed for reproducible output, if the model supports it."
@@ -110,7 +110,7 @@ class ChatSettings(Connected):
         description="Model metadata from the service: `parse_model_info(listed_model.to_dict())`.",
     )
     strict: bool | None = Field(
-        default=None, description="Mark schemas of tools and answers as strict."
+        default=None, description="Mark schemas of tools and structured output as strict."
     )
     structured_output: Literal["auto", "json_schema", "tool", "prompt"] = Field(
         default="auto",
@@ -123,8 +123,8 @@ class ChatSettings(Connected):
     )
     reasoning_as_answer: bool = Field(
         default=True,
-        description="Use the thoughts as the answer when a model finished without any "
-        "other; some servers put the complete answer there.",
+        description="Use the thoughts as the response when a model finished without any "
+        "other; some servers put the complete response there.",
     )
     system_first: bool = Field(
         default=True,
@@ -133,7 +133,7 @@ class ChatSettings(Connected):
     )
     stream_tool_calls: bool = Field(
         default=True,
-        description="Stream answers to requests with tools; otherwise they come as one "
+        description="Stream responses to requests with tools; otherwise they come as one "
         "chunk, for servers that stream tool calls wrongly.",
     )
 
@@ -146,7 +146,7 @@ class ChatSettings(Connected):
         return self._request(messages, kwargs)
 
     def _request(self, messages: Sequence[ChatMessage], kwargs: dict[str, Any]) -> ChatRequest:
-        """Return the arguments of the client's call, and how its answer is to be read.
+        """Return the arguments of the client's call, and how its response is to be read.
 
         Raises:
             ValueError: A key is among the arguments, which LlamaIndex shows in its events.

@@ -1,11 +1,11 @@
 """Structured prediction: three methods of asking for an object, tried in turn until one works.
 
-`json_schema` holds the answer to a schema, `tool` has the model call a tool whose parameters are
+`json_schema` holds the response to a schema, `tool` has the model call a tool whose parameters are
 the object, `prompt` describes the schema in words. A model or server that refuses a method (status
-400 or 422) or does not follow it is asked by the next one. An answer that was cut at the token
+400 or 422) or does not follow it is asked by the next one. A response that was cut at the token
 limit and a refusal of the model end the attempts: another method would end in the same way.
 
-One generator, `with_fallbacks`, decides about requests and answers; the four functions at the end
+One generator, `with_fallbacks`, decides about requests and responses; the four functions at the end
 of this module run it: sync and async, streamed and complete.
 """
 
@@ -25,7 +25,7 @@ from llamaindex_runcrate.schemas import (
     response_format,
     wire_tools,
 )
-from llamaindex_runcrate.structured_answers import FinalAnswerError, parsed
+from llamaindex_runcrate.structured_responses import FinalAnswerError, parsed
 from runcrate_core import BadRequestError, RuncrateError, UnprocessableEntityError
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ class Task(Generic[M]):
         llm_kwargs: The caller's arguments for the model; not changed.
         strict: Schemas are sent as strict ones; None leaves the mark out.
         refused: Methods that the model has refused before; further ones are added.
-        max_tokens: The token limit of each answer, as far as it is known.
+        max_tokens: The token limit of each response, as far as it is known.
     """
 
     output_cls: type[M]
@@ -112,16 +112,16 @@ class Task(Generic[M]):
 
 
 def with_fallbacks(task: Task[M]) -> Generator[Attempt, ChatResponse, M]:
-    """Ask by one method after the other until an answer holds the object.
+    """Ask by one method after the other until a response holds the object.
 
     Yields:
-        A request; its answer is to be sent in, the error of a refused call thrown in.
+        A request; its response is to be sent in, the error of a refused call thrown in.
 
     Returns:
         The object.
 
     Raises:
-        ValueError: No answer held one; the message says why the last did not.
+        ValueError: No response held one; the message says why the last did not.
         BadRequestError: Every method was refused; the first refusal.
         UnprocessableEntityError: The same.
     """
@@ -135,7 +135,7 @@ def with_fallbacks(task: Task[M]) -> Generator[Attempt, ChatResponse, M]:
         except (BadRequestError, UnprocessableEntityError) as error:
             refusals[method] = error
             continue
-        # There is an answer, so the service refused the methods before and not the request.
+        # There is a response, so the service refused the methods before and not the request.
         task.refused.update(refusals)
         try:
             return parsed(task.output_cls, response, max_tokens=task.max_tokens)
@@ -146,7 +146,7 @@ def with_fallbacks(task: Task[M]) -> Generator[Attempt, ChatResponse, M]:
     if failure is None:
         raise next(iter(refusals.values()))
     raise ValueError(
-        f"The model's answer holds no `{task.output_cls.__name__}`: {failure} It was asked by "
+        f"The model's response holds no `{task.output_cls.__name__}`: {failure} It was asked by "
         f"{', '.join(methods)}. Simplify the class, describe its fields, or use another model."
     ) from failure
 

@@ -1,6 +1,6 @@
 """Tool calls: from the service's form to LlamaIndex's and back, complete and in pieces.
 
-Arguments that are not a complete JSON object, as at the end of an answer that was cut at the token
+Arguments that are not a complete JSON object, as at the end of a response that was cut at the token
 limit, stay text in their `ToolCallBlock`: a call with them is never a call with other arguments,
 or with none. Agents look the tool of such a call up under a name that no tool has, so that it is
 not run and the model learns why.
@@ -50,7 +50,7 @@ _MAX_SHOWN: Final = 200  # characters of unreadable arguments
 
 
 def call_blocks(calls: Iterable[ParsedToolCall], names: ToolNames) -> list[ToolCallBlock]:
-    """Return the blocks of the calls of a complete answer.
+    """Return the blocks of the calls of a complete response.
 
     Args:
         calls: The calls.
@@ -67,7 +67,7 @@ def call_blocks(calls: Iterable[ParsedToolCall], names: ToolNames) -> list[ToolC
 
 
 def legacy_calls(calls: Iterable[ParsedToolCall]) -> list[dict[str, Any]]:
-    """Return the calls of a complete answer in the service's form."""
+    """Return the calls of a complete response in the service's form."""
     return [
         _wire_call(call.id, call.name, call.text if call.arguments is None else call.text or "{}")
         for call in calls
@@ -81,7 +81,7 @@ def selections_of(message: ChatMessage, *, cut: bool = False) -> list[ToolSelect
 
     Args:
         message: The message.
-        cut: The answer ended at the token limit, which is then the reason.
+        cut: The response ended at the token limit, which is then the reason.
     """
     selections = []
     for identifier, name, arguments in _calls_of(message):
@@ -89,7 +89,7 @@ def selections_of(message: ChatMessage, *, cut: bool = False) -> list[ToolSelect
         try:
             kwargs = _read(arguments)
         except ToolArgumentsError as error:
-            limit = " The answer ended at the token limit." if cut else ""
+            limit = " The response ended at the token limit." if cut else ""
             tool_name = f"{name}{_NOT_RUN}{error}{limit}{_NEXT_STEP}"
             kwargs = {UNREADABLE_KEY: str(arguments)[:_MAX_SHOWN]}
         selection = ToolSelection(tool_id=identifier, tool_name=tool_name, tool_kwargs=kwargs)
@@ -206,7 +206,7 @@ class StreamedCalls:
 
         Args:
             deltas: The pieces.
-            response_id: Identifier of the answer, for calls that come without one.
+            response_id: Identifier of the response, for calls that come without one.
         """
         for delta in deltas:
             index = delta.get("index") if isinstance(delta, dict) else None

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 C = TypeVar("C", "Runcrate", "AsyncRuncrate")
 
 _TRANSCRIBER: Final = Transcriber()
-# They add nothing to the text; `source`, `start` and `end` are the evidence of an answer.
+# They add nothing to the text; `source`, `start` and `end` are the evidence of a response.
 _NOT_FOR_LLM: Final = ("model", "language", "duration", "segment")
 _NOT_FOR_EMBEDDING: Final = ("source", "start", "end", *_NOT_FOR_LLM)
 

@@ -1,4 +1,4 @@
-"""The Runcrate API for Python: inference and GPU cloud behind one key, blocking and asynchronous.
+"""The Runcrate API for Python: inference and GPU cloud behind one key, sync and async.
 
 ```python
 from runcrate_core import Runcrate

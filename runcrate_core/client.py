@@ -1,4 +1,4 @@
-"""The two clients: blocking and asynchronous, the same in everything else."""
+"""The two clients: sync and async, the same in everything else."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ class _Shareable:
 
 
 class Runcrate(_Shareable):
-    """The blocking client. Safe to share between threads, and usable after a fork.
+    """The sync client. Safe to share between threads, and usable after a fork.
 
     Args:
         api_key: The key (`rc_live_...`), or `RUNCRATE_API_KEY`.
@@ -130,11 +130,11 @@ class Runcrate(_Shareable):
         from runcrate_core import Runcrate
 
         with Runcrate() as client:
-            answer = client.chat.completions.create(
+            completion = client.chat.completions.create(
                 model="deepseek-ai/DeepSeek-V3",
                 messages=[{"role": "user", "content": "Hello!"}],
             )
-            print(answer.choices[0].message.content)
+            print(completion.choices[0].message.content)
         ```
     """
 

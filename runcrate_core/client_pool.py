@@ -42,7 +42,7 @@ class ClientPool:
         self.users: weakref.WeakSet[object] = weakref.WeakSet()
 
     def close_unused(self) -> bool:
-        """Close the blocking connections if nobody uses the pool, and return True then."""
+        """Close the sync connections if nobody uses the pool, and return True then."""
         with _registry.lock:
             if self.users:
                 return False
@@ -133,7 +133,7 @@ class ClientLease:
 
     @property
     def sync(self) -> Runcrate:
-        """The blocking client.
+        """The sync client.
 
         Raises:
             ConfigurationError: The lease is closed, or there is only an asynchronous client, with
@@ -152,7 +152,7 @@ class ClientLease:
         """The asynchronous client.
 
         Raises:
-            ConfigurationError: There is only a blocking client, with connections of the user's.
+            ConfigurationError: There is only a sync client, with connections of the user's.
         """
         if self._async is None:
             self._async = self._derived(self.pool.clients.async_)
@@ -173,7 +173,7 @@ class ClientLease:
         return other
 
     def close(self) -> None:
-        """End this use, and close the blocking connections if it was the last one."""
+        """End this use, and close the sync connections if it was the last one."""
         self._closed = True
         for client in (self._sync, self._async):
             if client is not None:

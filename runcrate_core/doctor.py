@@ -54,7 +54,7 @@ CLASHING: Final = "langchain-runcrate"
 PROXY_VARIABLES: Final = ("ALL_PROXY", "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY")
 CHECK_TIMEOUT_S: Final = 5.0
 MAX_CHECK_TIMEOUT_S: Final = 600.0
-# A Date header counts whole seconds, and an answer takes time: less than this says nothing.
+# A Date header counts whole seconds, and a response takes time: less than this says nothing.
 MAX_SKEW_S: Final = 60.0
 _LAST_OK: Final = 299
 _REDIRECTS: Final = range(300, 400)
@@ -297,7 +297,7 @@ def _proxy_text(name: str, value: str) -> str:
 
 
 def probe_finding(probe: Probe) -> Finding:
-    """Judge one answer, or that there was none."""
+    """Judge one response, or that there was none."""
     if probe.status is None:
         return Finding(
             Level.PROBLEM,
@@ -343,11 +343,11 @@ _REFUSALS: Final = {
 
 def clock_findings(probes: Iterable[Probe]) -> Iterator[Finding]:
     """Compare this machine's clock with the servers'; one finding for the first that tells."""
-    for answer in probes:
-        there = http_date(answer.date or "")
+    for one in probes:
+        there = http_date(one.date or "")
         if there is None:
             continue
-        skew = answer.at - there.timestamp()
+        skew = one.at - there.timestamp()
         if abs(skew) > MAX_SKEW_S:
             which = "ahead" if skew > 0 else "behind"
             yield Finding(
@@ -374,7 +374,7 @@ def look(
 
     Args:
         variables: Environment variables.
-        timeout_s: Seconds to wait for each answer.
+        timeout_s: Seconds to wait for each response.
         clock: Seconds since 1970.
     """
     where = addresses(variables)

@@ -4,11 +4,11 @@
 RuncrateError
 ├── ConfigurationError            the client itself is set up wrongly; nothing was sent
 ├── SpendRefusedError             a spending limit forbids it; nothing was sent
-├── APIConnectionError            no answer (also a builtin ConnectionError)
+├── APIConnectionError            no response (also a builtin ConnectionError)
 │   └── APITimeoutError           no response in time (also a builtin TimeoutError)
 │       └── WaitTimeoutError      a wait ended before the resource was ready or done
 ├── AmbiguousLaunchError          something paid may or may not have been started
-├── ResponseFormatError           an answer that is not what the API promises
+├── ResponseFormatError           a response that is not what the API promises
 ├── SSHError                      a command or a file on an instance
 │   ├── SSHConnectionError        no connection to the instance (also a builtin ConnectionError)
 │   ├── SSHAuthenticationError    the instance refused the certificate or the key
@@ -18,7 +18,7 @@ RuncrateError
 ├── StreamError                   a stream failed after its start; `.partial` holds what came
 │   ├── StreamTruncatedError
 │   └── StreamStalledError
-└── APIStatusError                an answer with an error status
+└── APIStatusError                a response with an error status
     ├── BadRequestError           400
     ├── AuthenticationError       401
     ├── InsufficientCreditsError  402
@@ -46,17 +46,17 @@ class RuncrateError(Exception):
 
     Attributes:
         message: What happened, what was not done and the next safe step, in English.
-        status_code: HTTP status of the answer, or `None` when there was none.
+        status_code: HTTP status of the response, or `None` when there was none.
         code: Machine-readable code of the API (`not_found`, `BUDGET_REACHED`, ...), as sent.
         details: Structured context that the API gave with the error.
-        request_id: Identifier of the request for support, when the answer carried one.
-        headers: Headers of the *answer*, names in lower case, without cookies.
+        request_id: Identifier of the request for support, when the response carried one.
+        headers: Headers of the *response*, names in lower case, without cookies.
         retry_after: Seconds that the API asked to wait, when it did.
         attempts: How often the request was sent (0: never).
         idempotency_key: The key that was sent with the request, when there was one. Where the
             API deduplicates (jobs, top-ups), asking again with it cannot charge twice.
         may_have_been_received: One of the attempts may have reached the API and changed something,
-            whatever the last one was answered with.
+            the response to the last one.
     """
 
     def __init__(
@@ -108,7 +108,7 @@ class SpendRefusedError(RuncrateError):
 
 
 class APIConnectionError(RuncrateError, builtins.ConnectionError):
-    """No answer was received: no connection, or a connection that broke."""
+    """No response was received: no connection, or a connection that broke."""
 
     def __init__(
         self, message: str, *, may_have_been_received: bool = True, **attributes: Any
@@ -141,7 +141,7 @@ class AmbiguousLaunchError(RuncrateError):
 
 
 class ResponseFormatError(RuncrateError):
-    """The answer is not what the API promises: not JSON, a field missing or of a wrong type."""
+    """The response is not what the API promises: not JSON, a field missing or of a wrong type."""
 
 
 class SSHError(RuncrateError):
@@ -205,7 +205,7 @@ class StreamError(RuncrateError):
     """A stream failed after it had started.
 
     Attributes:
-        partial: What had arrived, folded like a whole answer; its tool calls may be cut off.
+        partial: What had arrived, folded like a complete response; its tool calls may be cut off.
         chunks_received: How many chunks were delivered before the failure.
     """
 
@@ -234,7 +234,7 @@ class StreamStalledError(StreamError, builtins.TimeoutError):
 
 
 class APIStatusError(RuncrateError):
-    """The API answered with an error status."""
+    """The API responded with an error status."""
 
 
 class BadRequestError(APIStatusError):

@@ -1,7 +1,7 @@
 """Model catalogue: context windows, features and prices, known without a request.
 
 A model that is not in this list works all the same: it is sent as it is, and `get_model_info`
-answers `None`. The list spares a program one request, and knows what `/models` does not promise to
+returns `None`. The list spares a program one request, and knows what `/models` does not promise to
 tell (how many tokens fit). It is refreshed from the service with `parse_model_info`:
 
 ```python
@@ -39,11 +39,11 @@ class ModelInfo:
         output_modalities: What it makes: `text`, `image`, `video`, `audio`, `embeddings`.
         features: What it can do besides, in the words of `/models`: `tools`,
             `structured_outputs`, `json_mode`, `reasoning`.
-        context_window: Most tokens of a prompt and its answer; `None` when unknown.
-        max_output_tokens: Most tokens of an answer; `None` when unknown.
+        context_window: Most tokens of a prompt and its response; `None` when unknown.
+        max_output_tokens: Most tokens of a response; `None` when unknown.
         dimensions: Length of an embedding model's vectors.
         input_usd_per_million: Price of a million tokens of prompt in US dollars, when published.
-        output_usd_per_million: Price of a million tokens of answer in US dollars, when published.
+        output_usd_per_million: Price of a million tokens of response in US dollars, when published.
         usd_per_image: Price of an image in US dollars, when published; documents say "about".
         aliases: Other spellings that documents print for the same model.
         general_knowledge: Names of the fields above that no document of Runcrate states.

@@ -1,4 +1,4 @@
-"""A blocking and an asynchronous client for the same account, of which one may be given."""
+"""A sync and an async client for the same account, of which one may be given."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class SyncAsyncClients:
-    """The two clients of a set of tools, which is used from blocking and asynchronous code.
+    """The two clients of a set of tools, which is used from sync and async code.
 
     Args:
         client: A client of either kind; made from the environment when none is given.
@@ -62,7 +62,7 @@ class SyncAsyncClients:
 
     @property
     def sync(self) -> Runcrate:
-        """The blocking client.
+        """The sync client.
 
         Raises:
             ConfigurationError: It cannot be made of the asynchronous one.
@@ -81,7 +81,7 @@ class SyncAsyncClients:
         """The asynchronous client.
 
         Raises:
-            ConfigurationError: It cannot be made of the blocking one.
+            ConfigurationError: It cannot be made of the sync one.
         """
         if self._async_client is not None:
             return self._async_client
@@ -113,7 +113,7 @@ class SyncAsyncClients:
         return ClientLease(*changed)
 
     def close(self, *, given: bool = False) -> None:
-        """Close the blocking client, if it was made here.
+        """Close the sync client, if it was made here.
 
         Args:
             given: A client that was given is closed too.

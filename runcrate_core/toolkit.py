@@ -32,10 +32,10 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "media_tools.video_tool": ("VIDEO_TOOL", "VideoArguments"),
         "protocol.chat_types": ("extract_cost", "extract_reasoning", "extract_usage"),
         "protocol.embeddable_texts": ("embeddable_texts",),
-        "protocol.json_answers": (
+        "protocol.json_output": (
             "echoes_schema",
-            "JsonAnswerError",
-            "parse_json_answer",
+            "JsonOutputError",
+            "parse_json_output",
             "without_reasoning",
         ),
         "protocol.large_values": ("encode_base64", "is_large"),

@@ -103,16 +103,16 @@ from runcrate_core.protocol.chat_types import (
 from runcrate_core.protocol.embeddable_texts import (
     embeddable_texts as embeddable_texts,
 )
-from runcrate_core.protocol.json_answers import (
-    JsonAnswerError as JsonAnswerError,
+from runcrate_core.protocol.json_output import (
+    JsonOutputError as JsonOutputError,
 )
-from runcrate_core.protocol.json_answers import (
+from runcrate_core.protocol.json_output import (
     echoes_schema as echoes_schema,
 )
-from runcrate_core.protocol.json_answers import (
-    parse_json_answer as parse_json_answer,
+from runcrate_core.protocol.json_output import (
+    parse_json_output as parse_json_output,
 )
-from runcrate_core.protocol.json_answers import (
+from runcrate_core.protocol.json_output import (
     without_reasoning as without_reasoning,
 )
 from runcrate_core.protocol.large_values import (

@@ -1,6 +1,6 @@
 """Cancel read-only and waiting tools when their session exits.
 
-Frameworks run blocking tools in threads, and wait for those threads when a program is interrupted:
+Frameworks run sync tools in threads, and wait for those threads when a program is interrupted:
 a tool that waits for an instance would hold up the end of the session for minutes.
 """
 

@@ -68,7 +68,7 @@ class Speech:
     Attributes:
         content: The sound file.
         content_type: Its media type (`audio/mpeg`, `audio/pcm`, ...).
-        response: Head of the answer.
+        response: Head of the response.
     """
 
     content: bytes = field(repr=False)
@@ -114,7 +114,7 @@ def create_speech(
 ) -> Call[Speech]:
     """Turn text into speech.
 
-    It costs money, so a request whose answer was lost is not sent again.
+    It costs money, so a request whose response was lost is not sent again.
 
     Args:
         input: The text; how long it may be depends on the model.
@@ -122,13 +122,13 @@ def create_speech(
         voice: A voice of the model (`af_heart` of `hexgrad/Kokoro-82M`).
         response_format: `mp3`, or bare samples; mp3 when not given.
         extra_headers: Headers of this call.
-        timeout: Seconds of silence while waiting for the answer.
+        timeout: Seconds of silence while waiting for the response.
         extra: Any other field (`speed`, `language`, ...), passed on to the model's provider.
 
     Raises:
         ValueError: A field is not JSON; nothing was sent.
         ResponseFormatError: What came is not sound.
-        APIConnectionError: No answer came; the speech may have been made and charged.
+        APIConnectionError: No response came; the speech may have been made and charged.
 
     Example:
         ```python
@@ -153,16 +153,16 @@ def create_speech(
         headers=extra_headers,
         timeout=timeout,
     )
-    return Call(request, lambda answer: _read_speech(answer, request))
+    return Call(request, lambda response: _read_speech(response, request))
 
 
-def _read_speech(answer: Response, request: Request) -> Speech:
-    kind = media_type(answer.body[:512], answer.content_type)
-    if not answer.body:
-        raise malformed(answer, request, "the body is empty")
+def _read_speech(response: Response, request: Request) -> Speech:
+    kind = media_type(response.body[:512], response.content_type)
+    if not response.body:
+        raise malformed(response, request, "the body is empty")
     if contradicts(kind, "audio"):
-        raise malformed(answer, request, f"the body is `{kind}`, not sound")
-    return Speech(answer.body, kind, ResponseInfo(answer.status, answer.headers))
+        raise malformed(response, request, f"the body is `{kind}`, not sound")
+    return Speech(response.body, kind, ResponseInfo(response.status, response.headers))
 
 
 class TranscriptionSegment(ApiModel):
@@ -211,7 +211,7 @@ def create_transcription(
 ) -> Flow[Transcription]:
     """Turn speech into text.
 
-    It costs money, so a request whose answer was lost is not sent again. The file is read from
+    It costs money, so a request whose response was lost is not sent again. The file is read from
     the disk as it is sent.
 
     Args:
@@ -224,13 +224,13 @@ def create_transcription(
         filename: What to call the file, instead of its own name.
         on_progress: Called with the bytes sent and all of them, in the thread that reads them.
         extra_headers: Headers of this call.
-        timeout: Seconds of silence while waiting for the answer.
+        timeout: Seconds of silence while waiting for the response.
         extra: Any other field, passed on to the model's provider.
 
     Raises:
         ValueError: The file or a field is not usable; nothing was sent.
         OSError: The file cannot be read; nothing was sent.
-        APIConnectionError: No answer came; it may have been transcribed and charged.
+        APIConnectionError: No response came; it may have been transcribed and charged.
 
     Example:
         ```python
@@ -272,7 +272,7 @@ def create_transcription(
             headers=headers,
             timeout=timeout,
         )
-        return (yield from Call(request, lambda answer: _read_transcription(answer, request)))
+        return (yield from Call(request, lambda response: _read_transcription(response, request)))
     finally:
         if folder is not None:
             # Not a step: it also has to happen when nothing can be asked for any more.
@@ -306,24 +306,24 @@ def _form(
     return encode_form(fields, [part], boundary)
 
 
-def _read_transcription(answer: Response, request: Request) -> Transcription:
+def _read_transcription(response: Response, request: Request) -> Transcription:
     """Read JSON or plain text: which one comes for `text`, `srt` and `vtt` is not documented."""
-    about = ResponseInfo(answer.status, answer.headers)
-    if answer.content_type == "text/html":
-        raise malformed(answer, request, "the body is a web page")
-    if answer.content_type == _JSON or _is_object(answer.body):
-        value = _spoken(answer, request)
-        return validated(Transcription, value, answer, request).with_response(about)
-    text = answer.body.decode("utf-8", "replace")
+    about = ResponseInfo(response.status, response.headers)
+    if response.content_type == "text/html":
+        raise malformed(response, request, "the body is a web page")
+    if response.content_type == _JSON or _is_object(response.body):
+        value = _spoken(response, request)
+        return validated(Transcription, value, response, request).with_response(about)
+    text = response.body.decode("utf-8", "replace")
     return Transcription(text=text).with_response(about)
 
 
-def _spoken(answer: Response, request: Request) -> dict[str, Any]:
+def _spoken(response: Response, request: Request) -> dict[str, Any]:
     try:
-        value = json.loads(answer.body)
+        value = json.loads(response.body)
     except (ValueError, RecursionError):
         value = None
-    return {"text": value} if isinstance(value, str) else json_object(answer, request)
+    return {"text": value} if isinstance(value, str) else json_object(response, request)
 
 
 def _is_object(body: bytes) -> bool:

@@ -1,4 +1,4 @@
-"""Chat completions: whole and streamed, with tools, images and structured answers.
+"""Chat completions: whole and streamed, with tools, images and structured output.
 
 Facts: seed 001 (OpenAPI of the endpoint), seed 004 (its reference page). The API is compatible
 with OpenAI's and passes unknown fields on to the model's provider (seed 003).
@@ -34,7 +34,7 @@ INCLUDE_USAGE: Mapping[str, Any] = {"include_usage": True}
 
 @dataclass(frozen=True, slots=True)
 class ChatParams:
-    """A completion request before it is decided whether its answer is streamed."""
+    """A completion request before it is decided whether its response is streamed."""
 
     body: dict[str, Any]
     stream_options: Mapping[str, Any] | None
@@ -87,32 +87,32 @@ def draft(
     Args:
         model: Identifier from the catalogue (`client.models.list()`).
         messages: The conversation, in OpenAI's form; passed on as it is. A message of an earlier
-            answer (`completion.choices[0].message`) may stand among them.
-        max_tokens: Most tokens of the answer, from 1; the model's own limit when not given.
+            response (`completion.choices[0].message`) may stand among them.
+        max_tokens: Most tokens of the response, from 1; the model's own limit when not given.
         temperature: 0 to 2. The service's default is 0.7 (seed 004).
         top_p: 0 to 1. The service's default is 1 (seed 004).
-        stop: Text, or several texts, at which the answer ends.
+        stop: Text, or several texts, at which the response ends.
         frequency_penalty: -2 to 2.
         presence_penalty: -2 to 2.
         tools: Tools the model may call, in OpenAI's form.
         tool_choice: `auto`, `none`, `required` or `{"type": "function", ...}`.
         parallel_tool_calls: Whether several tools may be called at once.
         response_format: `{"type": "json_object"}` or `{"type": "json_schema", ...}`.
-        seed: For answers that can be repeated, where the model supports it.
+        seed: For responses that can be repeated, where the model supports it.
         logprobs: Return log probabilities.
         top_logprobs: Number of alternatives to return per token.
         reasoning_effort: `low`, `medium` or `high`, where the model supports it.
         stream_options: Sent with a stream only; `None` leaves it out for servers without it.
         extra_body: Fields to put over the body as they are.
         extra_headers: Headers of this call.
-        timeout: Seconds of silence while waiting for a whole answer.
+        timeout: Seconds of silence while waiting for a complete response.
         extra: Any other field, passed on to the model's provider (seed 003).
 
     Raises:
         ValueError: A value is not JSON; nothing was sent.
         APIStatusError: The API refused (`NotFoundError` for an unknown model, ...).
-        APIConnectionError: There was no answer.
-        ResponseFormatError: The answer is not a completion.
+        APIConnectionError: There was no response.
+        ResponseFormatError: The response is not a completion.
 
     Example:
         ```python
@@ -126,7 +126,7 @@ def draft(
     if "stream" in extra:
         raise ValueError(
             "`stream` is not an argument: use `chat.completions.stream(...)` for a stream and "
-            "`chat.completions.create(...)` for a whole answer. Nothing was sent."
+            "`chat.completions.create(...)` for a complete response. Nothing was sent."
         )
     body = without_none(
         model=model,
@@ -151,7 +151,7 @@ def draft(
 
 
 def _plain(messages: Sequence[Mapping[str, Any] | ChatMessage]) -> Any:
-    """Return the messages with those of earlier answers as the fields that they came with."""
+    """Return the messages with those of earlier responses as the fields that they came with."""
     return [
         message.to_dict() if isinstance(message, ChatMessage) else message for message in messages
     ]

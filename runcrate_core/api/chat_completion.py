@@ -26,7 +26,7 @@ class ToolCall(ApiModel):
 
 
 class ChatMessage(ApiModel):
-    """The answer of a model; reasoning models add `reasoning_content` or `reasoning`."""
+    """The response of a model; reasoning models add `reasoning_content` or `reasoning`."""
 
     role: str = "assistant"
     content: str | list[Any] | None = None
@@ -36,7 +36,7 @@ class ChatMessage(ApiModel):
 
 
 class ChatChoice(ApiModel):
-    """One answer. `finish_reason`: `stop`, `length`, `tool_calls`, `content_filter` or new."""
+    """One response. `finish_reason`: `stop`, `length`, `tool_calls`, `content_filter` or new."""
 
     index: int = 0
     message: ChatMessage
@@ -58,7 +58,7 @@ class ChatCompletion(ApiModel):
     """A whole chat completion, in OpenAI's shape; fields that a provider adds are kept.
 
     Attributes:
-        choices: The answers, nearly always one.
+        choices: The responses, nearly always one.
         usage: Tokens, if the API reported them.
     """
 

@@ -167,7 +167,7 @@ def _put(
     try:
         yield from Call(request, parse_empty)
     except APIStatusError as error:
-        # A storage service quotes the signature of the address in its answer.
+        # A storage service quotes the signature of the address in its response.
         raise type(error)(
             f"The storage behind the API refused the code with status {error.status_code}. It "
             "was not stored. Such addresses expire: upload it again.",

@@ -70,7 +70,7 @@ def create(
         dimensions: Length of the vectors, where the model can shorten them.
         user: Your own user's identifier, passed on.
         extra_headers: Headers of this call.
-        timeout: Seconds of silence while waiting for the answer.
+        timeout: Seconds of silence while waiting for the response.
         extra: Any other field, passed on to the model's provider.
 
     Raises:
@@ -109,28 +109,28 @@ def create(
         timeout=timeout,
     )
     expected = 1 if isinstance(texts, str) else len(texts)
-    return Call(request, lambda answer: _read(answer, request, expected))
+    return Call(request, lambda response: _read(response, request, expected))
 
 
-def _read(answer: Response, request: Request, expected: int) -> Embeddings:
-    value = json_object(answer, request)
+def _read(response: Response, request: Request, expected: int) -> Embeddings:
+    value = json_object(response, request)
     items = value.get("data")
     if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
-        raise malformed(answer, request, "`data` is not a list of objects")
+        raise malformed(response, request, "`data` is not a list of objects")
     if len(items) != expected:
-        raise malformed(answer, request, f"it holds {len(items)} vectors for {expected} texts")
+        raise malformed(response, request, f"it holds {len(items)} vectors for {expected} texts")
     try:
         for item in items:
             item["embedding"] = _numbers(item.get("embedding"))
     except (binascii.Error, ValueError):
-        raise malformed(answer, request, "a vector is not valid base64") from None
+        raise malformed(response, request, "a vector is not valid base64") from None
     for position, item in enumerate(items):
         if not item["embedding"]:
             place = item.get("index", position)
-            raise malformed(answer, request, f"the vector of text {place} is empty")
-    result = validated(Embeddings, value, answer, request)
+            raise malformed(response, request, f"the vector of text {place} is empty")
+    result = validated(Embeddings, value, response, request)
     result.data.sort(key=lambda item: item.index)
-    return result.with_response(ResponseInfo(answer.status, answer.headers))
+    return result.with_response(ResponseInfo(response.status, response.headers))
 
 
 def _numbers(embedding: Any) -> Any:

@@ -43,10 +43,10 @@ def _either_case(name: str) -> AliasChoices:
 
 
 class ApiModel(BaseModel):
-    """A value that the API answered: read leniently, with unknown fields kept.
+    """A value that the API returned: read leniently, with unknown fields kept.
 
     Attributes:
-        response: Head of the answer (request id, rate limit), where it is known.
+        response: Head of the response (request id, rate limit), where it is known.
     """
 
     model_config = ConfigDict(
@@ -61,10 +61,10 @@ class ApiModel(BaseModel):
 
     @property
     def response(self) -> ResponseInfo | None:
-        """Head of the answer (request id, rate limit), where it is known."""
+        """Head of the response (request id, rate limit), where it is known."""
         return self._response
 
-    # Two answers are the same when their fields are, whatever the heads of the answers say.
+    # Two responses are the same when their fields are, whatever the heads of the responses say.
     __hash__ = None  # type: ignore[assignment] # it can be changed, as every model can
 
     def __eq__(self, other: object) -> bool:
@@ -77,7 +77,7 @@ class ApiModel(BaseModel):
         return self.model_dump(exclude_unset=True)
 
     def with_response(self, response: ResponseInfo | None) -> Self:
-        """Remember the head of the answer; return the value itself."""
+        """Remember the head of the response; return the value itself."""
         self._response = response
         return self
 
@@ -121,22 +121,22 @@ def _in_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-# A time that the API answered: always with its time zone, which is UTC when none was sent.
+# A time that the API returned: always with its time zone, which is UTC when none was sent.
 UtcDatetime = Annotated[datetime, AfterValidator(_in_utc)]
 M = TypeVar("M", bound=ApiModel)
 NextPage = Callable[[ListMeta, int], Callable[[], Call[PageData[M]]] | None]
 
 
 def parse_model(kind: type[M], request: Request) -> Callable[[Response], M]:
-    """Return a parser for an answer that is the value itself (the inference API)."""
+    """Return a parser for a response that is the value itself (the inference API)."""
 
-    def parse(answer: Response) -> M:
-        found = json_object(answer, request)
-        error = error_within_success(answer, found, request)
+    def parse(response: Response) -> M:
+        found = json_object(response, request)
+        error = error_within_success(response, found, request)
         if error is not None:
             raise error
-        value = validated(kind, found, answer, request)
-        return value.with_response(ResponseInfo(answer.status, answer.headers))
+        value = validated(kind, found, response, request)
+        return value.with_response(ResponseInfo(response.status, response.headers))
 
     return parse
 
@@ -144,12 +144,12 @@ def parse_model(kind: type[M], request: Request) -> Callable[[Response], M]:
 def parse_item(kind: type[M], request: Request) -> Callable[[Response], M]:
     """Return a parser for one value in the envelope (the infrastructure API)."""
 
-    def parse(answer: Response) -> M:
-        data, _ = _unwrapped(answer, request)
+    def parse(response: Response) -> M:
+        data, _ = _unwrapped(response, request)
         if not isinstance(data, dict):
-            raise malformed(answer, request, "`data` is not an object")
-        value = validated(kind, data, answer, request)
-        return value.with_response(ResponseInfo(answer.status, answer.headers))
+            raise malformed(response, request, "`data` is not an object")
+        value = validated(kind, data, response, request)
+        return value.with_response(ResponseInfo(response.status, response.headers))
 
     return parse
 
@@ -157,9 +157,9 @@ def parse_item(kind: type[M], request: Request) -> Callable[[Response], M]:
 def parse_list(kind: type[M], request: Request) -> Callable[[Response], list[M]]:
     """Return a parser for a list in the envelope (the infrastructure API)."""
 
-    def parse(answer: Response) -> list[M]:
-        data, _ = _unwrapped(answer, request)
-        return _items(kind, data, answer, request)
+    def parse(response: Response) -> list[M]:
+        data, _ = _unwrapped(response, request)
+        return _items(kind, data, response, request)
 
     return parse
 
@@ -172,18 +172,18 @@ def parse_page(
     Args:
         kind: What the list is of.
         request: What was sent.
-        following: Returns how to get the next page, from what the answer says of the list and
+        following: Returns how to get the next page, from what the response says of the list and
             how many values this page has.
     """
 
-    def parse(answer: Response) -> PageData[M]:
-        data, meta = _unwrapped(answer, request)
-        items = _items(kind, data, answer, request)
+    def parse(response: Response) -> PageData[M]:
+        data, meta = _unwrapped(response, request)
+        items = _items(kind, data, response, request)
         try:
             next_page = following(meta, len(items))
         except PagingError as error:
             # This page is good; the request for the next one fails.
-            next_page = partial(_no_next_page, malformed(answer, request, str(error)))
+            next_page = partial(_no_next_page, malformed(response, request, str(error)))
         return PageData(items, next_page, meta.total, meta.cursor)
 
     return parse
@@ -193,31 +193,32 @@ def _no_next_page(error: ResponseFormatError) -> Call[Any]:
     raise error
 
 
-def _unwrapped(answer: Response, request: Request) -> tuple[Any, ListMeta]:
-    """Return what an infrastructure answer holds in `data`, or all of it without envelope."""
-    value = json_value(answer, request)
+def _unwrapped(response: Response, request: Request) -> tuple[Any, ListMeta]:
+    """Return what an infrastructure response holds in `data`, or all of it without envelope."""
+    value = json_value(response, request)
     if isinstance(value, dict):
         if "data" in value:
             return value["data"], ListMeta.read(value.get("meta"))
-        error = error_within_success(answer, value, request)
+        error = error_within_success(response, value, request)
         if error is not None:
             raise error
     return value, ListMeta()
 
 
-def _items(kind: type[M], data: Any, answer: Response, request: Request) -> list[M]:
+def _items(kind: type[M], data: Any, response: Response, request: Request) -> list[M]:
     if not isinstance(data, list):
-        raise malformed(answer, request, "`data` is not a list")
+        raise malformed(response, request, "`data` is not a list")
     return [
-        validated(kind, item, answer, request, f"data[{index}]") for index, item in enumerate(data)
+        validated(kind, item, response, request, f"data[{index}]")
+        for index, item in enumerate(data)
     ]
 
 
-def parse_empty(answer: Response) -> None:
-    """Take an answer whose body does not matter (deletes answer 204, or 200 with anything)."""
+def parse_empty(response: Response) -> None:
+    """Take a response whose body does not matter (deletes return 204, or 200 with anything)."""
 
 
-def validated(kind: type[M], data: Any, answer: Response, request: Request, where: str = "") -> M:
+def validated(kind: type[M], data: Any, response: Response, request: Request, where: str = "") -> M:
     """Return a value as its model.
 
     Raises:
@@ -226,13 +227,13 @@ def validated(kind: type[M], data: Any, answer: Response, request: Request, wher
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        raise _invalid(error, answer, request, where) from None
+        raise _invalid(error, response, request, where) from None
 
 
 def _invalid(
-    error: ValidationError, answer: Response, request: Request, where: str
+    error: ValidationError, response: Response, request: Request, where: str
 ) -> ResponseFormatError:
     first = error.errors(include_input=False, include_url=False, include_context=False)[0]
     path = ".".join(str(part) for part in (where, *first["loc"]) if part != "")
     what = f"the field `{path}`" if path else "the body"
-    return malformed(answer, request, f"{what} is wrong: {first['msg'].lower()}")
+    return malformed(response, request, f"{what} is wrong: {first['msg'].lower()}")

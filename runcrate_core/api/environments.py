@@ -26,7 +26,7 @@ class Environment(ApiModel):
             spent, launches fail with 402 and what runs is stopped.
         month_to_date_usd: USD spent in this month, for GPUs and inference.
         budget_remaining_usd: USD left of the budget; `None` for no cap.
-        recovered: Whether the answer to its creation was lost and it was found by its name.
+        recovered: Whether the response to its creation was lost and it was found by its name.
     """
 
     id: str

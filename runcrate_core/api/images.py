@@ -43,8 +43,8 @@ class GeneratedImage(ApiModel):
     time, so save what you want to keep.
 
     Attributes:
-        url: Address or data URI, when it was answered so. An address is a secret while it lasts.
-        b64_json: The file in base64, when it was answered so.
+        url: Address or data URI, when it was sent so. An address is a secret while it lasts.
+        b64_json: The file in base64, when it was sent so.
         revised_prompt: What the model made of the prompt, when it tells.
     """
 
@@ -104,14 +104,14 @@ class GeneratedImage(ApiModel):
                     self._content = bytes_of_text(text, "the image")
                 except ValueError as error:
                     raise ResponseFormatError(
-                        f"An image that was answered cannot be used: {error}"
+                        f"An image that the API returned cannot be used: {error}"
                     ) from None
         return self._content
 
     def fetch(self) -> Flow[bytes]:
         """Return the flow that fetches the bytes from their address."""
         if not self.url:
-            raise ResponseFormatError("An image was answered with neither an address nor bytes.")
+            raise ResponseFormatError("The API returned an image with neither URL nor data.")
         fetched = yield from fetch_flow(self.url, limit=MAX_IMAGE_BYTES, media="image")
         return fetched.content
 
@@ -140,7 +140,7 @@ class GeneratedImage(ApiModel):
 
 
 class ImageGeneration(ApiModel):
-    """The answer of `images.generate`.
+    """The response of `images.generate`.
 
     Attributes:
         data: The images; most models make one.
@@ -185,7 +185,7 @@ def generate(
 ) -> Flow[ImageGeneration]:
     """Make an image from a prompt, or edit one.
 
-    Each image costs money, so a request whose answer was lost is not sent again.
+    Each image costs money, so a request whose response was lost is not sent again.
 
     Args:
         prompt: What to make, or what to change.
@@ -197,14 +197,14 @@ def generate(
         guidance: How closely to follow the prompt.
         seed: The same seed gives the same image, where the model can do that.
         negative_prompt: What to avoid.
-        response_format: How the image is answered; the methods of the result take either.
+        response_format: Form of the image in the response; the methods of the result take either.
         image: The image to edit: a `Path`, bytes, a binary file object, an https URL, a data
             URI or base64. Text is never read as a path.
         start_image: The image to begin with, in the same forms.
         mask: Where to change it, in the same forms.
         control_image: What to follow (edges, depth, ...), in the same forms.
         extra_headers: Headers of this call.
-        timeout: Seconds of silence while waiting for the answer.
+        timeout: Seconds of silence while waiting for the response.
         extra: Any other field (`input_images`, `prompt_strength`, ...), passed on to the model's
             provider; a `Path`, bytes or file object in it is sent as an image.
 
@@ -212,7 +212,7 @@ def generate(
         ValueError: An image is not usable; nothing was sent.
         OSError: A file cannot be read; nothing was sent.
         UnprocessableEntityError: The model does not take a parameter so.
-        APIConnectionError: No answer came; an image may have been made and charged.
+        APIConnectionError: No response came; an image may have been made and charged.
 
     Example:
         ```python
@@ -269,17 +269,17 @@ def generate(
         headers=extra_headers,
         timeout=timeout,
     )
-    result = yield from Call(request, lambda answer: _read(answer, request))
+    result = yield from Call(request, lambda response: _read(response, request))
     runner = yield from GetRunner()
     return result._linked(runner)  # noqa: SLF001 - a class of this module
 
 
-def _read(answer: Response, request: Request) -> ImageGeneration:
-    result = parse_model(ImageGeneration, request)(answer)
+def _read(response: Response, request: Request) -> ImageGeneration:
+    result = parse_model(ImageGeneration, request)(response)
     if not result.data:
-        raise malformed(answer, request, "it holds no image")
+        raise malformed(response, request, "it holds no image")
     if not all(image.url or image.b64_json for image in result.data):
-        raise malformed(answer, request, "an image has neither `url` nor `b64_json`")
+        raise malformed(response, request, "an image has neither `url` nor `b64_json`")
     return result
 
 

@@ -69,7 +69,7 @@ class Instance(LenientModel):
         auto_stop_at: When the server will end it by itself.
         stop_reason: Why it ended: `user`, `max_runtime`, `idle`, `budget`, `low_balance`,
             `failed`, `system` or new; `None` while it runs.
-        recovered: Whether the answer to its launch was lost and it was found again by its name.
+        recovered: Whether the response to its launch was lost and it was found again by its name.
     """
 
     id: Identifier
@@ -247,7 +247,7 @@ def create(
 ) -> Flow[Instance]:
     """Launch an instance. It costs money from when it runs until it is terminated.
 
-    The request is never sent twice unless the first was certainly not acted on. When its answer
+    The request is never sent twice unless the first was certainly not acted on. When its response
     is lost, the instance is looked for by its name, so a name of its own is the best protection.
 
     Args:
@@ -277,7 +277,7 @@ def create(
         ValueError: Neither or both of `gpu_type` and `instance_type_id`; nothing was sent.
         InsufficientCreditsError: No credits, or the environment's budget is spent.
         InternalServerError: No capacity (503) or refused (`launch_refused`); nothing was made.
-        AmbiguousLaunchError: The answer was lost and no instance of this name was found.
+        AmbiguousLaunchError: The response was lost and no instance of this name was found.
 
     Example:
         ```python
@@ -386,7 +386,7 @@ def update(
 def terminate(instance_id: str) -> Call[None]:
     """End an instance and what it costs. Its disk is lost; volumes are kept.
 
-    Repeating it is safe: when the answer of an attempt was lost and the next finds nothing, it
+    Repeating it is safe: when the response of an attempt was lost and the next finds nothing, it
     has worked.
 
     Args:

@@ -189,8 +189,8 @@ def _signed_url(request: Request) -> Flow[str]:
     reply = yield from attempts(request, context, _redirect_of)
     location = reply.headers.get("location", "")
     if reply.status not in _REDIRECTS or not location:
-        answer = Response(reply.status, reply.headers)
-        raise malformed(answer, request, "it does not redirect to the output")
+        response = Response(reply.status, reply.headers)
+        raise malformed(response, request, "it does not redirect to the output")
     return location
 
 

@@ -21,7 +21,7 @@ from runcrate_core.protocol.request import (
 )
 from runcrate_core.protocol.steps import Call, Flow
 
-# Fields that make a submission a group, which is answered in another shape.
+# Fields that make a submission a group, whose response has another shape.
 _GROUP_FIELDS: Final = frozenset({"count", "params", "max_parallel"})
 
 
@@ -47,7 +47,7 @@ def _submission(
     )
     creation = Creation(
         label="job group" if kind is SubmittedJobGroup else "job",
-        # The key answers the same job for a day, so asking again is the lookup.
+        # The key returns the same job for a day, so asking again is the lookup.
         look_up=f"the same call with idempotency_key={key!r}",
         name=name,
         find=find,
@@ -95,7 +95,7 @@ def run(
             `$RUNCRATE_OUTPUT_DIR` is kept for 30 days.
         gpu_type: Such as `A100`, or several to try in order; one may carry its count (`H100:2`).
         max_runtime_minutes: 1 to 10080; each attempt is ended after so long.
-        idempotency_key: Asking again with the same key within a day answers the same job. A new
+        idempotency_key: Asking again with the same key within a day returns the same job. A new
             one when not given; every error carries it.
         options: See `JobOptions`; among them `env`, `code`, `tags`, `max_retries` and `name`.
 
@@ -108,7 +108,7 @@ def run(
         InsufficientCreditsError: No credits, or the environment's budget is spent.
         UnprocessableEntityError: A field is wrong.
         AmbiguousLaunchError: It may have been submitted: call again with the error's
-            `idempotency_key`, which answers the same job.
+            `idempotency_key`, which returns the same job.
 
     Example:
         ```python
@@ -162,7 +162,7 @@ def run_group(
         InsufficientCreditsError: No credits, or the environment's budget is spent.
         UnprocessableEntityError: A field is wrong.
         AmbiguousLaunchError: It may have been submitted: call again with the error's
-            `idempotency_key`, which answers the same job.
+            `idempotency_key`, which returns the same job.
 
     Example:
         ```python
@@ -209,7 +209,7 @@ def rerun(
         NotFoundError: There is no such job in the environment.
         UnprocessableEntityError: A field is wrong.
         AmbiguousLaunchError: It may have been submitted: call again with the error's
-            `idempotency_key`, which answers the same job.
+            `idempotency_key`, which returns the same job.
 
     Example:
         ```python

@@ -130,7 +130,7 @@ class Job(LenientModel):
         queue_reason: Why it waits: `no_capacity`, `budget`, `max_parallel`, `volume_busy` or new.
         instance_id: The instance of the present attempt.
         webhook_url: The address that is called, masked.
-        webhook_secret: Key of the webhook's signature; only on the answer that created the job.
+        webhook_secret: Key of the webhook's signature; only on the response that created the job.
         cost_per_hour: USD.
         cost_usd: USD of all attempts together.
         logs_truncated: Whether a part of the output was not kept.
@@ -206,7 +206,7 @@ class JobGroup(ApiModel):
 
 
 class SubmittedJobGroup(JobGroup):
-    """A group as the answer to its submission shows it.
+    """A group as the response to its submission shows it.
 
     Attributes:
         jobs: Its jobs.

@@ -21,7 +21,7 @@ class Model(ApiModel):
         input_modalities: `text`, `image`, `audio`, ...
         output_modalities: `text`, `image`, ...
         supported_features: `tools`, `structured_outputs`, ...
-        context_length: Most tokens of a request and its answer, when the service tells.
+        context_length: Most tokens of a request and its response, when the service tells.
         pricing: Prices, when the service tells.
     """
 
@@ -36,7 +36,7 @@ class Model(ApiModel):
 def list_models() -> Call[list[Model]]:
     """List the models of the catalogue.
 
-    The service answers this without a key as well.
+    The service lists them without a key as well.
 
     Example:
         ```python

@@ -1,4 +1,4 @@
-"""Descriptors that turn one function into a blocking and an asynchronous method.
+"""Descriptors that turn one function into a sync and an async method.
 
     def get(instance_id: str) -> Call[Instance]: ...
 
@@ -48,7 +48,7 @@ _OPTIONS = re.compile(r"^Unpack\[(\w+)\]$")
 
 
 class SyncResource:
-    """A namespace of the blocking client."""
+    """A namespace of the sync client."""
 
     def __init__(self, driver: SyncDriver) -> None:
         self._driver = driver
@@ -167,7 +167,7 @@ def _pass_to(receive: Callable[[Any, Any], Any]) -> Bind:
 
 
 def endpoint(make: Callable[P, Operation[T]], *, result: str = "{}") -> Method[P, T]:
-    """Return a blocking method that runs the operation of a function."""
+    """Return a sync method that runs the operation of a function."""
     return Method(make, _run, result)
 
 
@@ -179,7 +179,7 @@ def async_endpoint(
 
 
 def paged_endpoint(make: Callable[P, Operation[PageData[T]]]) -> Method[P, Page[T]]:
-    """Return a blocking method that returns the first page of a list."""
+    """Return a sync method that returns the first page of a list."""
     return Method(make, _pass_to(Page.first), "Page[{}]")
 
 
@@ -189,7 +189,7 @@ def async_paged_endpoint(make: Callable[P, Operation[PageData[T]]]) -> Method[P,
 
 
 def iterator_endpoint(make: Callable[P, Operation[PageData[T]]]) -> Method[P, Iterator[T]]:
-    """Return a blocking method that iterates over all values of a list."""
+    """Return a sync method that iterates over all values of a list."""
     return Method(make, _pass_to(values), "Iterator[{}]")
 
 
@@ -201,7 +201,7 @@ def async_iterator_endpoint(
 
 
 def stream_endpoint(make: Callable[P, Request]) -> Method[P, ChatStream]:
-    """Return a blocking method that returns a stream, to be entered with `with`."""
+    """Return a sync method that returns a stream, to be entered with `with`."""
     return Method(make, _pass_to(ChatStream), "ChatStream")
 
 
@@ -211,7 +211,7 @@ def async_stream_endpoint(make: Callable[P, Request]) -> Method[P, AsyncChatStre
 
 
 def shell_endpoint(make: Callable[P, ShellSettings]) -> Method[P, InstanceShell]:
-    """Return a blocking method that connects and returns a shell."""
+    """Return a sync method that connects and returns a shell."""
     return Method(make, _pass_to(open_shell), "InstanceShell")
 
 

@@ -43,7 +43,7 @@ class Schedule(ApiModel):
         enabled: Whether it runs; a paused one does not.
         last_status: `launched`, `failed`, `skipped_budget`, `skipped_overlap`, `no_access`,
             `credential_revoked` or new.
-        recovered: Whether the answer to its creation was lost and it was found by its name.
+        recovered: Whether the response to its creation was lost and it was found by its name.
     """
 
     id: str
@@ -104,7 +104,7 @@ def create(
 ) -> Flow[Schedule]:
     """Schedule an instance or a job. Each run costs what the launch costs.
 
-    The request is never sent twice unless the first was certainly not acted on. When its answer
+    The request is never sent twice unless the first was certainly not acted on. When its response
     is lost, the schedule is looked for by its name.
 
     Args:
@@ -124,7 +124,7 @@ def create(
         ValueError: Neither or both of `run_at` and `cron`, or a time without a time zone; nothing
             was sent.
         UnprocessableEntityError: A field is wrong.
-        AmbiguousLaunchError: The answer was lost and no schedule of this name was found.
+        AmbiguousLaunchError: The response was lost and no schedule of this name was found.
 
     Example:
         ```python
@@ -290,7 +290,7 @@ def run_now(schedule_id: str) -> Flow[ScheduleRun]:
         ValueError: `schedule_id` is not an identifier; nothing was sent.
         InsufficientCreditsError: No credits, or the environment's budget is spent.
         NotFoundError: There is none with this identifier in the environment.
-        AmbiguousLaunchError: The answer was lost; look at the schedule's `last_run_at`.
+        AmbiguousLaunchError: The response was lost; look at the schedule's `last_run_at`.
 
     Example:
         ```python

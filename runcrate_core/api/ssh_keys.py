@@ -23,7 +23,7 @@ class SSHKey(ApiModel):
         fingerprint: As `ssh-keygen -l` shows it.
         type: Such as `ssh-ed25519`.
         last_used: When an instance was last launched with it.
-        recovered: Whether the answer to its creation was lost and it was found by its name.
+        recovered: Whether the response to its creation was lost and it was found by its name.
     """
 
     id: str

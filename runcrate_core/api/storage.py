@@ -33,7 +33,7 @@ class Volume(ApiModel):
         status: Open text; seen are `available`, `attached` and `active`.
         provider_type: Such as `aws-s3`.
         deployment_id: The instance it is attached to.
-        recovered: Whether the answer to its creation was lost and it was found by its name.
+        recovered: Whether the response to its creation was lost and it was found by its name.
     """
 
     id: str
@@ -136,7 +136,7 @@ def list_regions() -> Call[list[StorageRegion]]:
 def create(*, name: str, size_gb: int, region: str) -> Flow[Volume]:
     """Make a volume. Its first week is charged at once.
 
-    The request is never sent twice unless the first was certainly not acted on. When its answer
+    The request is never sent twice unless the first was certainly not acted on. When its response
     is lost, the volume is looked for by its name, so a name of its own is the best protection.
 
     Args:
@@ -150,7 +150,7 @@ def create(*, name: str, size_gb: int, region: str) -> Flow[Volume]:
     Raises:
         InsufficientCreditsError: No credits; nothing was made.
         UnprocessableEntityError: A value is out of range.
-        AmbiguousLaunchError: The answer was lost and no volume of this name was found.
+        AmbiguousLaunchError: The response was lost and no volume of this name was found.
 
     Example:
         ```python
@@ -206,7 +206,7 @@ def resize(volume_id: str, size_gb: int) -> Call[Volume]:
 def delete(volume_id: str) -> Call[VolumeDeletion]:
     """Delete a volume and what is on it. The unused days of the week are refunded.
 
-    Repeating it is safe: when the answer of an attempt was lost and the next finds nothing, it
+    Repeating it is safe: when the response of an attempt was lost and the next finds nothing, it
     has worked; what was refunded is then not known.
 
     Args:
@@ -233,7 +233,7 @@ def delete(volume_id: str) -> Call[VolumeDeletion]:
 def _deletion(request: Request) -> Callable[[Response], VolumeDeletion]:
     parse = parse_item(VolumeDeletion, request)
     # A repeated deletion that finds nothing left has no body.
-    return lambda answer: parse(answer) if answer.body.strip() else VolumeDeletion()
+    return lambda response: parse(response) if response.body.strip() else VolumeDeletion()
 
 
 class Storage(SyncResource):

@@ -34,7 +34,7 @@ class TopUp(ApiModel):
         status: `succeeded`, `processing`, `requires_action` (nothing is charged until an owner
             or manager confirms it at `confirm_url`), `declined` or new.
         amount_usd: USD.
-        idempotency_key: Asking again with it answers this top-up and never charges twice.
+        idempotency_key: Asking again with it returns this top-up and never charges twice.
         balance_usd: The balance after it succeeded, in USD.
         confirm_url: Where it is confirmed, while it requires action.
         expires_at: Until when it can be confirmed.
@@ -91,7 +91,7 @@ class PaymentMethod(ApiModel):
 def top_up(*, amount_usd: Decimal | float, idempotency_key: str | None = None) -> Flow[TopUp]:
     """Charge the workspace's saved card and add the amount to the balance.
 
-    One key never charges twice: a repeat answers the same top-up's present state. Every error
+    One key never charges twice: a repeat returns the same top-up's present state. Every error
     carries the key as `.idempotency_key`, so the same top-up can be asked for again.
 
     Args:

@@ -129,7 +129,7 @@ def create(
             data URI or base64. Text is never read as a path.
         start_image: The first frame, in the same forms.
         extra_headers: Headers of this call.
-        timeout: Seconds of silence while waiting for the answer.
+        timeout: Seconds of silence while waiting for the response.
         extra: Any other field, passed on to the model's provider; a `Path`, bytes or file object
             in it is sent as an image.
 
@@ -139,7 +139,7 @@ def create(
     Raises:
         ValueError: An image is not usable; nothing was sent.
         OSError: A file cannot be read; nothing was sent.
-        AmbiguousLaunchError: The answer was lost; a job may have been submitted and charged.
+        AmbiguousLaunchError: The response was lost; a job may have been submitted and charged.
 
     Example:
         ```python
@@ -177,7 +177,7 @@ def create(
         headers=extra_headers,
         timeout=timeout,
     )
-    # The API lists no jobs, so one without an answer cannot be found again.
+    # The API lists no jobs, so one without a response cannot be found again.
     creation: Creation[Video] = Creation(label="video", look_up="billing.list_transactions()")
     return (yield from create_once(Call(request, parse_model(Video, request)), creation))
 

@@ -1,4 +1,4 @@
-"""Chat streams: context managers that read chunks from an open answer."""
+"""Chat streams: context managers that read chunks from an open response."""
 
 from __future__ import annotations
 
@@ -65,12 +65,12 @@ class _StreamState:
 
     @property
     def response(self) -> ResponseInfo:
-        """Head of the answer: status, request id, rate limit, headers."""
+        """Head of the response: status, request id, rate limit, headers."""
         return ResponseInfo(self._stream.status, self._stream.headers)
 
     @property
     def completion(self) -> ChatCompletion:
-        """The chunks read so far, folded into what an answer without streaming would be.
+        """The chunks read so far, folded into what a response without streaming would be.
 
         Raises:
             ResponseFormatError: A field of it is of a wrong type; it is named, not shown.

@@ -38,7 +38,7 @@ class ConnectionTrace:
         self._on_receive = on_receive
 
     def trace(self, name: str, info: dict[str, Any]) -> None:
-        """Take an event of a blocking connection."""
+        """Take an event of a sync connection."""
         if self._guard is not None:
             self._guard.trace(name, info)
         if name in _WAITS_FOR_RESPONSE:

@@ -205,6 +205,6 @@ def _call_back(callback: Callable[[Any], Any], value: Any) -> Any:
         result.close()
         raise TypeError(
             f"The callback `{getattr(callback, '__name__', callback)}` is asynchronous, which the "
-            "blocking client cannot await. Use AsyncRuncrate, or an ordinary function."
+            "sync client cannot await. Use AsyncRuncrate, or an ordinary function."
         )
     return result

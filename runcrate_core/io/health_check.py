@@ -34,13 +34,13 @@ class Probe:
     Attributes:
         subject: Which API was asked.
         url: The address that was asked.
-        status: HTTP status of the answer; `None`: there was none.
-        failure: Why there was no answer.
+        status: HTTP status of the response; `None`: there was none.
+        failure: Why there was no response.
         with_key: Whether the key was sent.
-        date: The answer's Date header.
+        date: The response's Date header.
         location: Host that a redirect points to.
-        at: When the answer came, in seconds since 1970.
-        is_json: Whether the answer says that it is JSON, as every one of the API is.
+        at: When the response came, in seconds since 1970.
+        is_json: Whether the response says that it is JSON, as every one of the API is.
     """
 
     subject: str
@@ -62,7 +62,7 @@ def probe(
     Args:
         where: Whom to ask.
         key: The key; sent to the infrastructure API alone, whose balance needs one.
-        timeout_s: Seconds to wait for each answer.
+        timeout_s: Seconds to wait for each response.
         clock: Seconds since 1970.
 
     Raises:
@@ -81,16 +81,16 @@ def probe(
             try:
                 with http.stream(
                     "GET", url, headers=headers, timeout=timeout_s
-                ) as answer:  # the body says nothing
+                ) as response:  # the body says nothing
                     yield Probe(
                         subject,
                         url,
-                        answer.status_code,
+                        response.status_code,
                         with_key=sent is not None,
-                        date=answer.headers.get("date"),
-                        location=_host(answer.headers.get("location", "")),
+                        date=response.headers.get("date"),
+                        location=_host(response.headers.get("location", "")),
                         at=clock(),
-                        is_json="json" in answer.headers.get("content-type", ""),
+                        is_json="json" in response.headers.get("content-type", ""),
                     )
             except (*FAILURES, *UNUSABLE_HOSTS) as error:
                 failure = failure_of(error)

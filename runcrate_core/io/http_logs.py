@@ -1,7 +1,7 @@
 """Redaction of the HTTP library's log records about our requests.
 
 It logs the whole address of every request (INFO), where that of a file is signed in its query, and
-all headers of the answer (DEBUG), among them cookies and signed redirects.
+all headers of the response (DEBUG), among them cookies and signed redirects.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LOGGERS: Final = (
     "httpcore.proxy",
     "httpcore.socks",
 )
-# Headers of an answer that may hold a secret in any form, as a tuple of bytes is printed.
+# Headers of a response that may hold a secret in any form, as a tuple of bytes is printed.
 _SECRET_HEADER: Final = re.compile(
     r"(?i)(\(b'(?:set-cookie2?|location|content-location|link)', )b(?:'[^']*'|\"[^\"]*\")"
 )

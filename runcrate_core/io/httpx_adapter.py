@@ -41,8 +41,9 @@ CONNECT_TIMEOUT_S: Final = 5.0
 WRITE_TIMEOUT_S: Final = 60.0
 # The limits of a client whose user has set none.
 _UNSET_TIMEOUT: Final = httpx.Timeout(5.0)
-# How long a call waits for a connection of a full pool: as long as the slowest answer may take. It
-# waits for the program's own other calls, so its timeout, which is for the service, does not count.
+# How long a call waits for a connection of a full pool: as long as the slowest response may take.
+# It waits for the program's own other calls, so its timeout, which is for the service, does not
+# count.
 POOL_TIMEOUT_S: Final = 600.0
 # A program that makes hundreds of calls at once has a connection for each.
 LIMITS: Final = httpx.Limits(
@@ -50,7 +51,7 @@ LIMITS: Final = httpx.Limits(
 )
 USER_AGENT: Final = f"runcrate-integrations/{__version__}"
 
-# What the HTTP library raises when there is no usable answer.
+# What the HTTP library raises when there is no usable response.
 FAILURES: Final = (httpx.TransportError, httpx.DecodingError, httpx.StreamError)
 # What comes of a host that no resolver takes (of a proxy, or of a client given by the user).
 UNUSABLE_HOSTS: Final = (httpx.InvalidURL, UnicodeError)
@@ -256,7 +257,7 @@ def _url(request: Request, config: Config) -> str | httpx.URL:
 
 @functools.lru_cache(maxsize=64)
 def _parsed(url: str) -> httpx.URL:
-    """Return an address in parts: taking one apart costs as much as reading an answer."""
+    """Return an address in parts: taking one apart costs as much as reading a response."""
     return httpx.URL(url)
 
 
@@ -329,7 +330,7 @@ def _timeout_extension(limits: Timeout) -> dict[str, float | None]:
 
 
 def raw_pieces(response: httpx.Response) -> Iterator[bytes]:
-    """Return the bytes of an unread answer as they come.
+    """Return the bytes of an unread response as they come.
 
     It is what `iter_raw` iterates over in turn, which would split the pieces again; the body is
     closed by its owner.
@@ -343,7 +344,7 @@ def araw_pieces(response: httpx.Response) -> AsyncIterator[bytes]:
 
 
 def lower_headers(response: httpx.Response) -> dict[str, str]:
-    """Return the headers of an answer, names in lower case, with a whole redirect address."""
+    """Return the headers of a response, names in lower case, with a whole redirect address."""
     raw = response.headers.raw
     headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in raw}
     if "location" in headers:

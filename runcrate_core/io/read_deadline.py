@@ -1,7 +1,7 @@
 """A deadline for the complete response, where the HTTP library knows the silence alone.
 
 A server that sends a byte now and then never exceeds a limit of silence. On an event loop
-`asyncio.timeout` ends it. A blocking read is given less and less time instead: each connection's
+`asyncio.timeout` ends it. A sync read is given less and less time instead: each connection's
 `read` is wrapped when it is opened, and asks for the deadline of the call that is being made.
 """
 
@@ -62,7 +62,7 @@ def reading_until(deadline: ReadDeadline) -> Iterator[ReadDeadline]:
 
 
 def limit_reads(stream: Any) -> None:
-    """Make the reads of a blocking connection heed the deadline of whoever reads."""
+    """Make the reads of a sync connection heed the deadline of whoever reads."""
     if "read" not in vars(stream):
         stream.read = _read_in_time(stream.read)
 

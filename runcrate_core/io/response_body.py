@@ -32,13 +32,13 @@ DRAIN_BYTES: Final = 4096
 
 
 def _needs_decoding(response: HttpResponse, *, raw: bool) -> bool:
-    # An answer that was made with its content, as stand-ins do, has been read already, and only
+    # A response that was made with its content, as stand-ins do, has been read already, and only
     # the decoding iterator gives it again.
     return response.is_stream_consumed or (not raw and "content-encoding" in response.headers)
 
 
 def opened(response: HttpResponse, body: SyncBody | AsyncBody) -> StreamedResponse:
-    """Return an answer whose body is still to be read, with headers that fit the bytes given."""
+    """Return a response whose body is still to be read, with headers that fit the bytes given."""
     headers = lower_headers(response)
     if body.is_decoded and "content-encoding" in headers:
         # Both speak of the encoded bytes.
@@ -48,7 +48,7 @@ def opened(response: HttpResponse, body: SyncBody | AsyncBody) -> StreamedRespon
 
 
 class SyncBody:
-    """The unread body of an answer.
+    """The unread body of a response.
 
     Attributes:
         is_decoded: Whether a content encoding is taken off the bytes.
@@ -91,7 +91,7 @@ class SyncBody:
 
 
 class AsyncBody:
-    """The unread body of an answer, for an event loop.
+    """The unread body of a response, for an event loop.
 
     Attributes:
         is_decoded: Whether a content encoding is taken off the bytes.

@@ -1,4 +1,4 @@
-"""Sending requests: one blocking and one asynchronous way, over loops, threads and forks."""
+"""Sending requests: one sync and one async way, over loops, threads and forks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from runcrate_core.io.httpx_adapter import (
     time_limits,
 )
 from runcrate_core.io.read_deadline import ReadDeadline, reading_until
-from runcrate_core.io.request_body import apieces_of, is_piecewise, pieces_of
+from runcrate_core.io.request_body import async_body, close_body, sync_body
 from runcrate_core.io.response_body import (
     AsyncBody,
     SyncBody,
@@ -131,16 +131,17 @@ class SyncHttp:
     def _exchange(
         self, client: HttpClient, request: Request, config: Config, deadline: ReadDeadline
     ) -> HttpResponse | TransportFailure:
-        content = request.content
-        pieces = pieces_of(content) if is_piecewise(content) else content
-        built = build_request(client, request, config, pieces, deadline.start)
+        body = sync_body(request.content)
         try:
+            built = build_request(client, request, config, body, deadline.start)
             with redacted_logs():
                 return client.send(
                     built, auth=auth_of(request), stream=True, follow_redirects=False
                 )
         except (*FAILURES, *UNUSABLE_HOSTS) as error:
             return late(deadline) if deadline.is_over else failure_of(error)
+        finally:
+            close_body(body)
 
     def close(self) -> None:
         """Close the connections that this object opened; a client that was given stays open."""
@@ -228,8 +229,7 @@ class AsyncHttp:
     async def _exchange(
         self, client: AsyncHttpClient, request: Request, config: Config, deadline: ReadDeadline
     ) -> HttpResponse | TransportFailure:
-        content = request.content
-        pieces = apieces_of(content) if is_piecewise(content) else content
+        body = async_body(request.content)
         try:
             async with asyncio.timeout(None) as limit:
 
@@ -238,7 +238,7 @@ class AsyncHttp:
                     if deadline.total_s is not None:
                         limit.reschedule(asyncio.get_running_loop().time() + deadline.total_s)
 
-                built = build_request(client, request, config, pieces, on_receive)
+                built = build_request(client, request, config, body, on_receive)
                 with redacted_logs():
                     return await client.send(
                         built, auth=auth_of(request), stream=True, follow_redirects=False
@@ -247,6 +247,8 @@ class AsyncHttp:
             return late(deadline)
         except (*FAILURES, *UNUSABLE_HOSTS) as error:
             return failure_of(error)
+        finally:
+            close_body(body)
 
     async def aclose(self) -> None:
         """Close the connections of the running loop; those of ended loops went with them."""

@@ -1,4 +1,4 @@
-"""Folding the chunks of a streamed chat answer into the answer that was streamed.
+"""Folding the chunks of a streamed chat response into the response that was streamed.
 
 What becomes of a member that comes more than once:
 
@@ -60,7 +60,7 @@ class ChatAccumulator:
             chunk: A chunk in OpenAI's shape. Parts of other types than expected are ignored.
 
         Returns:
-            Whether it carries anything of an answer. A role alone, empty texts and an empty
+            Whether it carries anything of a response. A role alone, empty texts and an empty
             delta, which servers send to keep a connection open, do not count.
         """
         carries = False
@@ -81,7 +81,7 @@ class ChatAccumulator:
         return carries
 
     def completion(self, *, partial: bool = False) -> dict[str, Any]:
-        """Return the folded whole, in the form of an answer without streaming.
+        """Return the folded whole, in the form of a response without streaming.
 
         Args:
             partial: The stream did not come to its end. The tool calls of a choice without a
@@ -189,13 +189,13 @@ class _ChoiceFold:
                 self.logprobs[name] = list(value) if isinstance(value, list) else value
 
     def choice(self, number: int, partial: bool) -> dict[str, Any]:  # noqa: FBT001 - private
-        """Return the choice in the form of a whole answer."""
+        """Return the choice in the form of a complete response."""
         message: dict[str, Any] = {"role": "assistant", "content": None, **self.message}
         message.update((name, items.folded()) for name, items in self.items.items())
         for name, pieces in self.texts.items():
             if pieces:
                 text, parts = "".join(pieces), message.get(name)
-                # Content that came as parts and as text becomes parts, as in a whole answer.
+                # Content that came as parts and as text becomes parts, as in a complete response.
                 message[name] = (
                     [*parts, {"type": "text", "text": text}] if isinstance(parts, list) else text
                 )

@@ -2,7 +2,7 @@
 
 A stream is whole when `[DONE]` came, or when each choice seen has a finish reason: some servers
 never send `[DONE]`. After a finish reason the reading goes on, for the chunk with the usage. A
-body that ends in any other way was cut, and one without any choice holds no answer.
+body that ends in any other way was cut, and one without any choice holds no response.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 FaultKind = Literal["truncated", "stalled", "error_event", "invalid_json", "line_too_long"]
 
 # After its last choice has finished, a server owes at most the usage and `[DONE]`. Pings are then
-# not listened to for as long as while an answer is awaited.
+# not listened to for as long as while a response is awaited.
 MAX_TRAILER_S: Final = 10.0
 
-_NO_CHOICE: Final = "it held no answer"
+_NO_CHOICE: Final = "it held no response"
 
 # Unlike `json.loads`, this looks for no white space around the value; it takes half the time.
 _parse: Final = json.JSONDecoder().raw_decode
@@ -37,7 +37,7 @@ class StreamFault:
     """Why a stream did not come to its end.
 
     Attributes:
-        kind: `truncated`: the body ended too early. `stalled`: nothing of the answer came for too
+        kind: `truncated`: the body ended too early. `stalled`: nothing of the response came for too
             long. `error_event`: the server sent an error. `invalid_json`: an event is not a JSON
             object. `line_too_long`: an event is larger than the bound.
         chunks_received: Chunks read before it; with 0 an error event is like an error status.
@@ -60,7 +60,7 @@ class ChatStreamReader:
 
     Attributes:
         idle_s: Seconds without content after which the stream counts as stalled.
-        done: The answer is whole and nothing more is to be read: `[DONE]` came, or the body
+        done: The response is whole and nothing more is to be read: `[DONE]` came, or the body
             ended properly without it.
         fault: What went wrong; nothing is read after it.
         chunks_received: Chunks returned.
@@ -82,7 +82,7 @@ class ChatStreamReader:
 
     @property
     def completed(self) -> bool:
-        """True if the answer is whole."""
+        """True if the response is whole."""
         return self.done or (self.fault is None and self._fold.finished)
 
     def feed(self, data: bytes, now: float) -> list[ChatCompletionChunk]:
@@ -108,7 +108,7 @@ class ChatStreamReader:
         return self._read(payloads, now)
 
     def end(self, now: float) -> list[ChatCompletionChunk]:
-        """End the body, and decide whether the answer is whole.
+        """End the body, and decide whether the response is whole.
 
         Args:
             now: The time, in seconds, of the same clock.
@@ -129,7 +129,7 @@ class ChatStreamReader:
         return chunks
 
     def fail(self, failure: TransportFailure) -> None:
-        """Note that the connection failed; an answer that is whole by then is not affected."""
+        """Note that the connection failed; a response that is whole by then is not affected."""
         if self._over or self.completed:
             return
         kind: FaultKind = "stalled" if failure.failure is Failure.READ_TIMEOUT else "truncated"
@@ -137,7 +137,7 @@ class ChatStreamReader:
         self.fault = StreamFault(kind, self.chunks_received, detail)
 
     def stalled(self, now: float) -> bool:
-        """True if reads have brought nothing of the answer for too long.
+        """True if reads have brought nothing of the response for too long.
 
         Comments, empty deltas and other signs of life do not count. The time starts at the first
         read without content.
@@ -149,10 +149,10 @@ class ChatStreamReader:
         return self._silent_since is not None and now - self._silent_since >= patience_s
 
     def completion(self, *, partial: bool = False) -> dict[str, Any]:
-        """Return the chunks read so far, folded into the form of an answer without streaming.
+        """Return the chunks read so far, folded into the form of a response without streaming.
 
         Args:
-            partial: Treat the answer as unfinished even if it is not. As long as it is, tool
+            partial: Treat the response as unfinished even if it is not. As long as it is, tool
                 calls without a finish reason are named `incomplete_tool_calls`.
         """
         return self._fold.completion(partial=partial or not self.completed)

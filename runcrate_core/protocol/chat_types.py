@@ -1,4 +1,4 @@
-"""The shapes of streamed chat answers, and readers of what providers put in different places.
+"""The shapes of streamed chat responses, and readers of what providers put in different places.
 
 Everything here is pure and tolerant: a value of an unexpected type is read as absent.
 """
@@ -15,7 +15,7 @@ from runcrate_core.protocol.json_object import JsonObject
 # wrapper); the others are what vLLM, Groq, Cerebras and OpenRouter send for the same models.
 REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "thinking")
 
-# Where providers put the price of an answer in the usage, in US dollars.
+# Where providers put the price of a response in the usage, in US dollars.
 _COST_FIELDS: Final = ("cost", "total_cost", "estimated_cost")
 
 
@@ -60,7 +60,7 @@ class ChoiceDelta(JsonObject):
 
 
 class ChunkChoice(JsonObject):
-    """One answer's part of a chunk. `finish_reason` is set in its last chunk."""
+    """One response's part of a chunk. `finish_reason` is set in its last chunk."""
 
     __slots__ = ()
 
@@ -71,7 +71,7 @@ class ChunkChoice(JsonObject):
 
 
 class ChunkUsage(JsonObject):
-    """Tokens of the whole answer, in one of the last chunks."""
+    """Tokens of the complete response, in one of the last chunks."""
 
     __slots__ = ()
 
@@ -83,7 +83,7 @@ class ChunkUsage(JsonObject):
 
 
 class ChatCompletionChunk(JsonObject):
-    """One event of a streamed chat answer, in OpenAI's shape, with all fields that were sent.
+    """One event of a streamed chat response, in OpenAI's shape, with all fields that were sent.
 
     `choices` is empty in some chunks, such as the one that carries the usage.
     """

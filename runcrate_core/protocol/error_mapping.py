@@ -1,4 +1,4 @@
-"""From an error answer to the error that is raised."""
+"""From an error response to the error that is raised."""
 
 from __future__ import annotations
 
@@ -142,17 +142,17 @@ def _innermost(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def error_within_success(
-    answer: Response, value: Mapping[str, Any], request: Request
+    response: Response, value: Mapping[str, Any], request: Request
 ) -> RuncrateError | None:
     """Return the error that a response with a success status is, if it holds nothing else."""
     if not value.get("error") or not value.keys() <= _ERROR_KEYS:
         return None
-    body = parse_error_body(answer.body)
+    body = parse_error_body(response.body)
     status = _known_status(body, value["error"])
     if status is None:
         reason = body.message or "without a reason"
-        return malformed(answer, request, f"it holds nothing but an error: {reason}")
-    return error_of_response(replace(answer, status=status), request, body, attempts=1)
+        return malformed(response, request, f"it holds nothing but an error: {reason}")
+    return error_of_response(replace(response, status=status), request, body, attempts=1)
 
 
 # What stands beside an error, where there is nothing but an error.
@@ -183,7 +183,7 @@ def _status_in(value: object) -> int | None:
 
 
 def error_of_response(
-    answer: Response,
+    response: Response,
     request: Request,
     refusal: ErrorBody,
     *,
@@ -191,58 +191,58 @@ def error_of_response(
     why_not_repeated: str = "",
     secrets: Sequence[str] = (),
 ) -> RuncrateError:
-    """Return the error for an answer with an error status, or with a redirect."""
-    if answer.status in _REDIRECTS:
-        target = origin_of(answer.headers.get("location", "")) or "nowhere"
+    """Return the error for a response with an error status, or with a redirect."""
+    if response.status in _REDIRECTS:
+        target = origin_of(response.headers.get("location", "")) or "nowhere"
         return malformed(
-            answer,
+            response,
             request,
             f"it redirects to {target}, and a redirect is not followed with the key",
         )
-    if answer.status == PROXY_AUTHENTICATION_REQUIRED:
+    if response.status == PROXY_AUTHENTICATION_REQUIRED:
         return proxy_refused(request)
-    said = refusal.message or "the answer gives no reason"
+    said = refusal.message or "the response gives no reason"
     code = f", code `{refusal.code}`" if refusal.code else ""
-    return status_error_class(answer.status)(
+    return status_error_class(response.status)(
         _sentence(
-            f"`{request.method} {request.route}` was refused with status {answer.status}{code}: "
+            f"`{request.method} {request.route}` was refused with status {response.status}{code}: "
             f"{said}",
             _after(attempts, why_not_repeated),
-            _next_step(answer),
+            _next_step(response),
         ),
-        status_code=answer.status,
+        status_code=response.status,
         code=refusal.code,
         details=refusal.details,
-        request_id=request_id_of(answer.headers),
-        headers=public_headers(answer.headers, secrets),
-        retry_after=retry_hint(answer.headers, answer.status),
+        request_id=request_id_of(response.headers),
+        headers=public_headers(response.headers, secrets),
+        retry_after=retry_hint(response.headers, response.status),
         attempts=attempts,
         idempotency_key=request.idempotency_key,
     )
 
 
-def _next_step(answer: Response) -> str:
+def _next_step(response: Response) -> str:
     """Return the advice for a status; the key of an emulator's upstream is not the client's."""
-    upstream = origin_of(answer.headers.get(_UPSTREAM_HEADER, ""))
-    if upstream and answer.status in _NEXT_STEP:
+    upstream = origin_of(response.headers.get(_UPSTREAM_HEADER, ""))
+    if upstream and response.status in _NEXT_STEP:
         return (
             f"The error is of the emulator's chat upstream {upstream}: check the key that the "
             "emulator has for it (RUNCRATE_EMULATOR_UPSTREAM_KEY) and its account."
         )
-    return _NEXT_STEP.get(answer.status, "")
+    return _NEXT_STEP.get(response.status, "")
 
 
 def error_of_failure(
     failure: TransportFailure, request: Request, *, attempts: int, why_not_repeated: str = ""
 ) -> RuncrateError:
-    """Return the error for a request without an answer."""
+    """Return the error for a request without a response."""
     if failure.failure is Failure.PROXY_AUTH:
         return proxy_refused(request)
     kind = APITimeoutError if failure.failure in _TIMEOUTS else APIConnectionError
     note = f" ({failure.note})" if failure.note else ""
     return kind(
         _sentence(
-            f"`{request.method} {request.route}` got no answer: {failure.failure.value}{note}",
+            f"`{request.method} {request.route}` got no response: {failure.failure.value}{note}",
             _after(attempts, why_not_repeated),
             _POOL_ADVICE if failure.failure is Failure.POOL_TIMEOUT else "",
         ),

@@ -30,10 +30,10 @@ _MAX_DEPTH: Final = 5
 
 
 def failure_reason(fields: Mapping[str, Any]) -> str | None:
-    """Return what an answer says about a failure, redacted; `None` when it says nothing.
+    """Return what a response says about a failure, redacted; `None` when it says nothing.
 
     Args:
-        fields: The answer's object.
+        fields: The response's object.
     """
     texts = (_text(fields.get(name), 0) for name in _FIELDS)
     found = next(filter(None, texts), "")

@@ -49,7 +49,7 @@ class ListMeta:
 
     @classmethod
     def read(cls, meta: Any) -> ListMeta:
-        """Read the `meta` of an answer, in either field case; what is not usable is left out."""
+        """Read the `meta` of a response, in either field case; what is not usable is left out."""
         if not isinstance(meta, Mapping):
             return cls()
         total, cursor = meta.get("total"), meta.get("cursor")
@@ -93,14 +93,14 @@ def next_offset(meta: ListMeta, *, offset: int, count: int, page_size: int | Non
     """Return where the next page of a list begins that is paged by offset or page number.
 
     Args:
-        meta: What the answer says about the list.
+        meta: What the response says about the list.
         offset: How many values came before this page.
         count: How many values this page has.
         page_size: How many were asked for, when that is known.
 
     Returns:
         The number of values up to the next page, or `None` when this page is the last. When the
-        answer tells neither, a full page is taken for one that has a next.
+        response tells neither, a full page is taken for one that has a next.
     """
     end = offset + count
     if count == 0:

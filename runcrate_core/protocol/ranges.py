@@ -1,4 +1,4 @@
-"""Going on with a file where a download was cut: what to ask for, and whether the answer fits.
+"""Going on with a file where a download was cut: what to ask for, and whether the response fits.
 
 RFC 9110, sections 13 (validators) and 14 (ranges).
 """
@@ -29,7 +29,7 @@ class Fit(Enum):
 
 @dataclass(frozen=True, slots=True)
 class ContentRange:
-    """The bytes that a 206 answer holds.
+    """The bytes that a 206 response holds.
 
     Attributes:
         start: Position of the first.
@@ -43,7 +43,7 @@ class ContentRange:
 
 
 def content_range(headers: Mapping[str, str]) -> ContentRange | None:
-    """Return the range of a 206 answer; `None` when it is missing, or makes no sense."""
+    """Return the range of a 206 response; `None` when it is missing, or makes no sense."""
     found = _CONTENT_RANGE.fullmatch(headers.get("content-range", "").strip())
     if found is None:
         return None
@@ -96,13 +96,13 @@ def range_headers(received: int, tag: str) -> tuple[tuple[str, str], ...]:
 def fit(
     status: int, headers: Mapping[str, str], *, received: int, tag: str | None, total: int | None
 ) -> Fit:
-    """Return how an answer goes on with a file.
+    """Return how a response goes on with a file.
 
     Args:
         status: HTTP status, a success.
         headers: Header names in lower case.
         received: How many bytes have come before.
-        tag: The `validator` of the answer that they came with.
+        tag: The `validator` of the response that they came with.
         total: Length of the whole file, as far as it is known.
     """
     if status != PARTIAL_CONTENT:

@@ -19,17 +19,17 @@ _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|h|m|s))+")
 _UNIT_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
-# Before the first answer tells the limit, this many calls may be under way. Enough for any
+# Before the first response tells the limit, this many calls may be under way. Enough for any
 # ordinary program to feel nothing, few enough not to overrun the smallest plausible limit.
 UNKNOWN_LIMIT_IN_FLIGHT: Final = 50
-# How often a call that is held back for the first answer asks again, in seconds.
+# How often a call that is held back for the first response asks again, in seconds.
 FIRST_RESPONSE_POLL_S: Final = 0.02
 # Calls held back for a reset are spread over this many seconds behind it.
 RESET_SPREAD_S: Final = 0.25
 # A window is a minute (seed 000); a longer wait than this is a misread header.
 MAX_WINDOW_S: Final = 120.0
 WINDOW_S: Final = 60.0
-# Two answers of one window may name its end this far apart, as both dates are whole seconds.
+# Two responses of one window may name its end this far apart, as both dates are whole seconds.
 SAME_WINDOW_S: Final = 2.0
 
 
@@ -40,7 +40,7 @@ class RateLimit:
     Attributes:
         limit: Most requests in a minute.
         remaining: Requests left in the present window.
-        reset_in_s: Seconds until the window ends, counted from the answer.
+        reset_in_s: Seconds until the window ends, counted from the response.
     """
 
     limit: int | None
@@ -62,7 +62,7 @@ class RateLimit:
 def reset_in_s(headers: Mapping[str, str]) -> float | None:
     """Return the seconds until `X-RateLimit-Reset`, or `None` when it is absent or garbage.
 
-    Runcrate sends a unix timestamp (seed 000), which is compared with the answer's own `Date`;
+    Runcrate sends a unix timestamp (seed 000), which is compared with the response's own `Date`;
     plain seconds, durations such as `6m0s`, and `t=` of the IETF draft are read as well.
     """
     names = ("x-ratelimit-reset", "x-ratelimit-reset-requests")
@@ -136,7 +136,7 @@ class RateLimiter:
 
         Args:
             state: State from the response headers, if any.
-            answered: Whether there was an answer at all.
+            answered: Whether there was a response at all.
             now: Present time.
         """
         with self._lock:

@@ -62,7 +62,7 @@ def redact_json(value: Any, secrets: Iterable[str] = ()) -> Any:
 
 
 def public_headers(headers: Mapping[str, str], secrets: Iterable[str] = ()) -> dict[str, str]:
-    """Return the headers of an answer that an error or a result may carry."""
+    """Return the headers of a response that an error or a result may carry."""
     secrets = tuple(secrets)
     return {
         name: redact(value, secrets)

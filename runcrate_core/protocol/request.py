@@ -46,7 +46,7 @@ class ReadTimeout(Enum):
 
     ORDINARY = 60.0
     STREAM = 0.0  # the client's own `stream_idle_timeout` applies
-    CHAT = 600.0  # a long or a reasoning answer that is not streamed
+    CHAT = 600.0  # a long or a reasoning response that is not streamed
     MEDIA = 300.0  # an image, speech or a transcription is made while the caller waits
     LAUNCH = 90.0  # the server may take 60 s
     JOB = 150.0  # the server may take 120 s

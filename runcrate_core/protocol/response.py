@@ -22,16 +22,16 @@ _REQUEST_ID_HEADERS = ("x-request-id", "request-id", "x-amzn-requestid", "cf-ray
 
 
 class Failure(Enum):
-    """Why there is no answer."""
+    """Why there is no response."""
 
     CONNECT = "the connection could not be opened"
     CONNECT_TIMEOUT = "the connection could not be opened in time"
     PROXY_AUTH = "the proxy refuses its credentials (407)"
     POOL_TIMEOUT = "no connection of the pool became free in time"
     WRITE_TIMEOUT = "the request could not be sent in time"
-    READ_TIMEOUT = "no answer came in time"
+    READ_TIMEOUT = "no response came in time"
     BROKEN = "the connection broke"
-    UNREADABLE = "the answer could not be decoded"
+    UNREADABLE = "the response could not be decoded"
 
 
 # In these cases the server has certainly not seen the request.
@@ -42,7 +42,7 @@ _NEVER_SENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class TransportFailure:
-    """No answer.
+    """No response.
 
     Attributes:
         failure: The reason.
@@ -60,12 +60,12 @@ class TransportFailure:
 
 @dataclass(frozen=True, slots=True)
 class Response:
-    """An answer that was read whole.
+    """A response that was read whole.
 
     Attributes:
         status: HTTP status.
         headers: Header names in lower case.
-        body: Decoded body; of an error answer at most the first 64 KiB.
+        body: Decoded body; of an error response at most the first 64 KiB.
     """
 
     status: int
@@ -128,41 +128,41 @@ def request_id_of(headers: Mapping[str, str]) -> str | None:
     return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
 
 
-def json_value(answer: Response, request: Request) -> Any:
+def json_value(response: Response, request: Request) -> Any:
     """Return the JSON value of a body, every text of it valid Unicode.
 
     Raises:
         ResponseFormatError: The body is not JSON. Its content is not shown.
     """
     try:
-        value = (json.loads if len(answer.body) <= LARGE else load_json)(answer.body)
-        return valid_json(value) if may_hold_surrogates(answer.body) else value
+        value = (json.loads if len(response.body) <= LARGE else load_json)(response.body)
+        return valid_json(value) if may_hold_surrogates(response.body) else value
     except (ValueError, RecursionError):
-        kind = answer.content_type or "no content type"
-        what = "is empty" if not answer.body.strip() else f"is not JSON ({kind})"
-        raise malformed(answer, request, f"the body {what}") from None
+        kind = response.content_type or "no content type"
+        what = "is empty" if not response.body.strip() else f"is not JSON ({kind})"
+        raise malformed(response, request, f"the body {what}") from None
 
 
-def json_object(answer: Response, request: Request) -> dict[str, Any]:
+def json_object(response: Response, request: Request) -> dict[str, Any]:
     """Return the JSON object of a body.
 
     Raises:
         ResponseFormatError: The body is not a JSON object.
     """
-    value = json_value(answer, request)
+    value = json_value(response, request)
     if not isinstance(value, dict):
-        raise malformed(answer, request, f"the body is a JSON {_json_kind(value)}, not an object")
+        raise malformed(response, request, f"the body is a JSON {_json_kind(value)}, not an object")
     return value
 
 
-def malformed(answer: Response, request: Request, problem: str) -> ResponseFormatError:
-    """Return the error for an answer that is not what the API promises."""
+def malformed(response: Response, request: Request, problem: str) -> ResponseFormatError:
+    """Return the error for a response that is not what the API promises."""
     return ResponseFormatError(
-        f"`{request.method} {request.route}` was answered with status {answer.status}, but "
-        f"{problem}. The answer was not used. If the base address is right, report this to the "
+        f"`{request.method} {request.route}` returned status {response.status}, but "
+        f"{problem}. The response was not used. If the base address is right, report this to the "
         "provider.",
-        status_code=answer.status,
-        request_id=request_id_of(answer.headers),
+        status_code=response.status,
+        request_id=request_id_of(response.headers),
         idempotency_key=request.idempotency_key,
     )
 

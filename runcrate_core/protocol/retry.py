@@ -30,7 +30,8 @@ HINT_SPREAD_S: Final = 0.5
 MAX_HINT_S: Final = WINDOW_S + 2.0
 TOTAL_S: Final = 120.0
 LAUNCH_TOTAL_S: Final = 180.0
-# Room for a second attempt after one that got no answer: with its key, it tells what the first did.
+# Room for a second attempt after one that got no response: with its key, it tells the outcome of
+# the first.
 JOB_TOTAL_S: Final = 310.0
 JOB_GROUP_TOTAL_S: Final = 670.0
 # The official SDK 0.5.0 waits at least so long while the first call with a key is handled.
@@ -168,7 +169,7 @@ def decide_retry(
 
     Args:
         request: What was sent.
-        reply: An answer with an error status, or the reason why there is none.
+        reply: A response with an error status, or the reason why there is none.
         error_code: The API's code (or the reason in its details), in lower case.
         attempts: How often it has been sent.
         elapsed_s: Seconds since the first attempt.
@@ -230,7 +231,7 @@ def wait_before(attempts: int, hint: float | None, draw: Callable[[], float]) ->
 def retry_hint(headers: Mapping[str, str], status: int) -> float | None:
     """Return the seconds that a server asks to wait, or `None` when it says nothing usable.
 
-    Read in this order: `Retry-After` as seconds or as a date (compared with the answer's own
+    Read in this order: `Retry-After` as seconds or as a date (compared with the response's own
     `Date`), `retry-after-ms`, and on 429 `X-RateLimit-Reset` (seed 000).
     """
     hint = _retry_after(headers)

@@ -30,7 +30,7 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send once and read the whole answer; replied with `Answer` or `TransportFailure`."""
+    """Send once and read the complete response; replied with `Answer` or `TransportFailure`."""
 
     request: Request
 
@@ -39,7 +39,7 @@ class Send:
 class OpenStream:
     """Send once and leave the body unread; replied with `Opened`, `Answer` or a failure.
 
-    An answer with an error status is read (in bounds) and closed: it comes back as `Answer`.
+    A response with an error status is read (in bounds) and closed: it comes back as `Answer`.
 
     Attributes:
         request: What to send.
@@ -52,7 +52,7 @@ class OpenStream:
 
 @dataclass(frozen=True, slots=True)
 class StreamedResponse:
-    """An answer whose body is still to be read.
+    """A response whose body is still to be read.
 
     Attributes:
         status: HTTP status (a success).
@@ -170,11 +170,11 @@ class RunConcurrently(Generic[T]):
 
 @dataclass(frozen=True, slots=True)
 class Call(Generic[T]):
-    """One request and how to read its answer: the simplest plan.
+    """One request and how to read its response: the simplest plan.
 
     Attributes:
         request: What to send.
-        parse: Turns a successful answer into the result.
+        parse: Turns a successful response into the result.
     """
 
     request: Request

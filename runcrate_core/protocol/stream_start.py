@@ -119,7 +119,7 @@ def _read_to_first_chunk(
     if first or fault is None:
         return None
     if fault.kind == "error_event":
-        return answer_of_error_event(fault, opened.headers)
+        return error_event_response(fault, opened.headers)
     if fault.kind == "stalled":
         return TransportFailure(Failure.READ_TIMEOUT, "the stream stayed without content")
     if fault.kind == "truncated":
@@ -137,7 +137,7 @@ def _other_than_stream(
     """Return the error response that a body without events is; `None` if nothing speaks for it.
 
     Raises:
-        ResponseFormatError: It is a complete answer, a web page or another text.
+        ResponseFormatError: It is a complete response, a web page or another text.
     """
     text = beginning.strip()
     head = Response(opened.status, opened.headers, text)
@@ -149,7 +149,7 @@ def _other_than_stream(
         error = error_of(value)
         if error is not None:
             fault = StreamFault("error_event", 0, error=error)
-            return answer_of_error_event(fault, opened.headers)
+            return error_event_response(fault, opened.headers)
         raise malformed(head, request, "it is JSON instead of a stream")
     if text.startswith(b"<") or "html" in head.content_type:
         raise malformed(head, request, "it is a web page instead of a stream, as of a proxy")
@@ -158,8 +158,8 @@ def _other_than_stream(
     return None
 
 
-def answer_of_error_event(fault: StreamFault, headers: Mapping[str, str]) -> Response:
-    """Return the error answer that an error in the first event stands for."""
+def error_event_response(fault: StreamFault, headers: Mapping[str, str]) -> Response:
+    """Return the error response that an error in the first event stands for."""
     body = json.dumps({"error": fault.error}).encode()
     return Response(status_of_error(parse_error_body(body), fault.error), dict(headers), body)
 
@@ -201,7 +201,7 @@ def error_of_fault(
         case "truncated":
             why = f" ({fault.detail})" if fault.detail else ""
             return StreamTruncatedError(
-                f"{where} ended before the answer was whole{why}. {safe}", **about
+                f"{where} ended before the response was whole{why}. {safe}", **about
             )
         case "stalled":
             return StreamStalledError(

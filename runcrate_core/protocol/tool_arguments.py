@@ -1,4 +1,4 @@
-"""Tool calls of a model's answer: which may be run, and why the others may not.
+"""Tool calls of a model's response: which may be run, and why the others may not.
 
 A call is run only when its arguments are a complete JSON object. A call that was cut at the token
 limit is never repaired: completing `rm -rf /data/ol` gives a valid call of something else. The
@@ -57,7 +57,7 @@ def parse_tool_calls(
         calls: `message.tool_calls`, complete or accumulated from a stream. Items that are not
             objects are left out.
         completion_id: Names calls that came without an identifier (`tool_call_id`).
-        finish_reason: Why the answer ended. After `length`, missing arguments were cut.
+        finish_reason: Why the response ended. After `length`, missing arguments were cut.
         tools: The tools of the request. A call of a tool with parameters that has no arguments at
             all, not even `{}`, was cut before the first of them.
     """

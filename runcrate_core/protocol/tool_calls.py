@@ -98,7 +98,7 @@ class _Call:
         return True
 
     def assembled(self) -> dict[str, Any]:
-        """Return the call in the form of a whole answer."""
+        """Return the call in the form of a complete response."""
         return {
             "id": self.id or None,
             "type": "function",
@@ -140,7 +140,7 @@ class ToolCallAssembler:
                 self._repair_one(delta, position if aligned else -1)
 
     def assembled(self) -> list[dict[str, Any]]:
-        """Return the calls in the form of a whole answer, ordered by index.
+        """Return the calls in the form of a complete response, ordered by index.
 
         Arguments are the text that came, which may be empty and, in a cut stream, unfinished.
         """

@@ -108,7 +108,7 @@ class Transfer:
         return identity + range_headers(self.received, self._tag)
 
     def begin(self, status: int, headers: Mapping[str, str]) -> Fit:
-        """Take the head of an answer.
+        """Take the head of a response.
 
         Returns:
             `WHOLE` and `REST`: its body is to be taken, and for `WHOLE` what was written dropped

@@ -1,4 +1,4 @@
-"""Work on an instance as flows, so that one function serves blocking and asynchronous callers."""
+"""Work on an instance as flows, so that one function serves sync and async callers."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """`InstanceShell`: the asynchronous shell on an event loop in a thread of its own.
 
 Written once: each method is that of `AsyncInstanceShell`, run on that loop. The forms with an `a`
-in front can be awaited on any event loop, so that one connection serves blocking and asynchronous
+in front can be awaited on any event loop, so that one connection serves sync and async
 code at the same time.
 """
 

@@ -290,7 +290,7 @@ def test_a_request_without_answer_is_no_end_of_waiting(
 ) -> None:
     box = toolbox()
     _, both = scripted(Reply(body=[b"{", 3.0], end="hold"), timeout=0.5, max_retries=0)
-    with pytest.raises(rc.APITimeoutError, match="no answer came in time"):
+    with pytest.raises(rc.APITimeoutError, match="no response came in time"):
         both("run", box.run_tool(f"runcrate_{tool}", arguments))
 
 

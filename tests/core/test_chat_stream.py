@@ -85,7 +85,7 @@ def test_a_stream_without_a_choice_is_not_an_answer(body):
     one, _ = read(body)
     assert not one.completed
     assert one.fault is not None
-    assert (one.fault.kind, one.fault.detail) == ("truncated", "it held no answer")
+    assert (one.fault.kind, one.fault.detail) == ("truncated", "it held no response")
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_a_stream_without_a_choice_is_not_an_answer(body):
         (HELLO + STOP[:-10], 2, ""),
         (HELLO + event(chunk("x", finish_reason="")), 3, ""),
         (HELLO + event(chunk("b", index=1)) + STOP, 4, ""),  # choice 1 has not finished
-        (USAGE, 1, "it held no answer"),
+        (USAGE, 1, "it held no response"),
         (b"", 0, "it had no event"),
         (b"<html>busy</html>", 0, "it had no event"),
     ],
@@ -312,7 +312,7 @@ calls = st.lists(st.tuples(st.sampled_from("fgh"), st.dictionaries(texts, texts,
 
 @st.composite
 def completions(draw):
-    """A whole answer, and deltas that stream it."""
+    """A complete response, and deltas that stream it."""
     deltas, choices = [], []
     for index in range(draw(st.integers(1, 2))):
         message = {"role": "assistant", "content": None}

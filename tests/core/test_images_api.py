@@ -384,7 +384,7 @@ def test_an_image_without_anything_is_told() -> None:
 
     made = rc.GeneratedImage()
     made._link = ClientBinding(Never())  # type: ignore[arg-type] # only this is called
-    with pytest.raises(rc.ResponseFormatError, match="neither an address nor bytes"):
+    with pytest.raises(rc.ResponseFormatError, match="neither URL nor data"):
         made.to_bytes()
 
 

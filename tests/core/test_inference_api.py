@@ -156,7 +156,7 @@ def test_methods_show_the_signature_and_documentation_of_their_function() -> Non
     assert signature.return_annotation == "ChatCompletion"
     assert inspect.signature(client.chat.completions.stream).return_annotation == "ChatStream"
     assert inspect.signature(client.models.list).return_annotation == "list[Model]"
-    assert "Most tokens of the answer" in (inspect.getdoc(create) or "")
+    assert "Most tokens of the response" in (inspect.getdoc(create) or "")
     client.close()
 
 

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from runcrate_core import AsyncRuncrate
 from runcrate_core.api.resources import AsyncResource, async_endpoint
 from runcrate_core.io.concurrency import run_in_steps
-from runcrate_core.io.request_body import UPLOAD_PIECE_BYTES, apieces_of, is_piecewise, pieces_of
+from runcrate_core.io.request_body import UPLOAD_PIECE_BYTES, async_body, is_piecewise, pieces_of
 from runcrate_core.protocol import large_values
 from runcrate_core.protocol.json_body import encode_json
 from runcrate_core.protocol.large_values import (
@@ -132,7 +132,7 @@ async def test_a_large_body_goes_up_in_pieces() -> None:
     assert not is_piecewise(body[:UPLOAD_PIECE_BYTES])
     assert not is_piecewise(None)
     assert [len(piece) for piece in pieces_of(body)] == [UPLOAD_PIECE_BYTES] * 2
-    assert b"".join([piece async for piece in apieces_of(body)]) == body
+    assert b"".join([piece async for piece in async_body(body)]) == body
 
 
 class Threads(AsyncResource):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from runcrate_core.protocol.json_answers import JsonAnswerError, echoes_schema, parse_json_answer
+from runcrate_core.protocol.json_output import JsonOutputError, echoes_schema, parse_json_output
 
 VALUE = {"name": "a", "steps": [{"x": 1}, {"x": [2, {"y": "}"}]}], "note": "{"}
 TEXT = json.dumps(VALUE)
@@ -24,7 +24,7 @@ TEXT = json.dumps(VALUE)
     ],
 )
 def test_the_value_is_found(text: str) -> None:
-    assert parse_json_answer(text, finish_reason="stop") == VALUE
+    assert parse_json_output(text, finish_reason="stop") == VALUE
 
 
 @given(
@@ -35,8 +35,8 @@ def test_the_value_is_found(text: str) -> None:
 def test_a_value_cut_anywhere_is_an_error(
     place: int, finish_reason: str | None, before: str
 ) -> None:
-    with pytest.raises(JsonAnswerError) as caught:
-        parse_json_answer(before + TEXT[:place], finish_reason=finish_reason)
+    with pytest.raises(JsonOutputError) as caught:
+        parse_json_output(before + TEXT[:place], finish_reason=finish_reason)
     assert caught.value.cut_off == (finish_reason == "length")
     assert ("token limit" in str(caught.value)) == (finish_reason == "length")
 
@@ -52,20 +52,20 @@ def test_a_value_cut_anywhere_is_an_error(
     ],
 )
 def test_no_value_or_several_are_an_error(text: str) -> None:
-    with pytest.raises(JsonAnswerError):
-        parse_json_answer(text)
+    with pytest.raises(JsonOutputError):
+        parse_json_output(text)
 
 
 @pytest.mark.parametrize("text", ["12", "tru", f"{TEXT} That is beca", "true"])
 def test_after_the_token_limit_only_a_value_with_an_end_counts(text: str) -> None:
-    with pytest.raises(JsonAnswerError, match="token limit"):
-        parse_json_answer(text, finish_reason="length")
+    with pytest.raises(JsonOutputError, match="token limit"):
+        parse_json_output(text, finish_reason="length")
 
 
 def test_scalars_lists_and_closed_values() -> None:
-    assert parse_json_answer("12") == 12
-    assert parse_json_answer('[{"a": 1}]', finish_reason="length") == [{"a": 1}]
-    assert parse_json_answer('"\\ud83d"') == "\ufffd"
+    assert parse_json_output("12") == 12
+    assert parse_json_output('[{"a": 1}]', finish_reason="length") == [{"a": 1}]
+    assert parse_json_output('"\\ud83d"') == "\ufffd"
 
 
 def test_an_echoed_schema_is_recognised() -> None:

@@ -1,4 +1,4 @@
-"""Volumes: their life, their money, and what happens when an answer is lost."""
+"""Volumes: their life, their money, and what happens when a response is lost."""
 
 from __future__ import annotations
 

@@ -25,7 +25,7 @@ def chat(server: ScriptedServer, **options: Any) -> ChatRuncrate:
 def completion(
     message: dict[str, Any] | None = None, finish: str = "stop", **members: Any
 ) -> dict[str, Any]:
-    """Return a whole answer."""
+    """Return a complete response."""
     said = {"role": "assistant", "content": "Hello!", **(message or {})}
     return {
         "id": "chatcmpl-7",
@@ -39,7 +39,7 @@ def completion(
 
 
 def whole(message: dict[str, Any] | None = None, finish: str = "stop", **members: Any) -> Reply:
-    """Return a reply with a whole answer."""
+    """Return a reply with a complete response."""
     return Reply(json=completion(message, finish, **members))
 
 
@@ -76,12 +76,12 @@ def calls_delta(*pieces: Any) -> dict[str, Any]:
 
 
 def invoke(model: Any, prompt: Any = "Hi", **options: Any) -> AIMessage:
-    """Ask for a whole answer, blocking."""
+    """Ask for a complete response, blocking."""
     return model.invoke(prompt, **options)
 
 
 def ainvoke(model: Any, prompt: Any = "Hi", **options: Any) -> AIMessage:
-    """Ask for a whole answer, asynchronously."""
+    """Ask for a complete response, asynchronously."""
 
     async def ask() -> AIMessage:
         try:
@@ -93,12 +93,12 @@ def ainvoke(model: Any, prompt: Any = "Hi", **options: Any) -> AIMessage:
 
 
 def stream(model: Any, prompt: Any = "Hi", **options: Any) -> AIMessageChunk:
-    """Ask for a streamed answer, blocking; return its chunks as one."""
+    """Ask for a streamed response, blocking; return its chunks as one."""
     return joined(list(model.stream(prompt, **options)))
 
 
 def astream(model: Any, prompt: Any = "Hi", **options: Any) -> AIMessageChunk:
-    """Ask for a streamed answer, asynchronously; return its chunks as one."""
+    """Ask for a streamed response, asynchronously; return its chunks as one."""
 
     async def ask() -> list[AIMessageChunk]:
         try:

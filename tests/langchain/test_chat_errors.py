@@ -243,7 +243,7 @@ def test_an_answer_that_is_none_is_told(ask, body):
 @pytest.mark.parametrize("ask", WHOLE)
 def test_an_answer_without_choices_is_told(ask):
     with ScriptedServer(Reply(json={"id": "x", "model": "m", "choices": []})) as server:
-        with pytest.raises(errors.RuncrateResponseError, match="`m` answered with no choices"):
+        with pytest.raises(errors.RuncrateResponseError, match="`m` returned no choices"):
             ask(chat(server))
 
 

@@ -184,7 +184,7 @@ METHODS = ["json_schema", "function_calling", "json_mode"]
 def answer(
     text: str, method: str, finish: str = "stop", *, stream: bool, name: str = "Plan"
 ) -> Any:
-    """Return a structured answer, or as much of it as this text has."""
+    """Return a structured output, or as much of it as this text has."""
     if not stream and method == "function_calling":
         call = {"id": "c", "type": "function", "function": {"name": name, "arguments": text}}
         return whole({"content": None, "tool_calls": [call]}, finish)

@@ -12,7 +12,7 @@ COMPLETION_WAYS = ("complete", "acomplete", "stream_complete", "astream_complete
 
 
 async def ask(llm: LLM, way: str, said: str | Sequence[ChatMessage], **kwargs: Any) -> list[Any]:
-    """Return the answer's chunks; of a whole answer there is one."""
+    """Return the answer's chunks; of a complete response there is one."""
     messages: Any = said
     if isinstance(said, str) and way in WAYS:
         messages = [ChatMessage(role="user", content=said)]

@@ -33,8 +33,8 @@ real connections.
 
 What is required, in short:
 
-* eight methods, real generators, deltas that add up, a last chunk that is the whole answer, and
-  chunks that do not change any more once they are handed out;
+* eight methods, real generators, deltas that add up, a last chunk that is the complete response,
+  and chunks that do not change any more once they are handed out;
 * `raw` that LlamaIndex's token counter can read, with the service's own numbers;
 * arguments and histories left as they were;
 * tool calls in blocks, with identifiers, in every chunk, and back again as history;

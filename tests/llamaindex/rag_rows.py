@@ -309,7 +309,7 @@ QUERYING = [
         replies={QUESTION: MERIDIAN},
     ),
     Row(
-        "structured answer filtering",
+        "structured output filtering",
         lambda parts: parts.engine(
             response_synthesizer=get_response_synthesizer(
                 llm=parts.llm,
@@ -809,7 +809,7 @@ ACTING = [
         lambda llm: AgentWorkflow.from_tools_or_functions([look_up], llm=llm),
     ),
     agent_row(
-        "with a structured answer",
+        "with a structured output",
         lambda llm: FunctionAgent(tools=[look_up], llm=llm, output_cls=Lighthouse),
         lambda result: is_lighthouse(result.get_pydantic_model(Lighthouse)),
         {QUESTION: looks_up_and_describes},

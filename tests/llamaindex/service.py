@@ -24,7 +24,7 @@ def completion(
     usage: Any = USAGE,
     **message: Any,
 ) -> dict[str, Any]:
-    """A whole answer; `calls` are (id, name, arguments)."""
+    """A complete response; `calls` are (id, name, arguments)."""
     said: dict[str, Any] = {"role": "assistant", "content": content, **message}
     if calls:
         said["tool_calls"] = [
@@ -84,7 +84,7 @@ def end(finish_reason: str = "stop", usage: Any = USAGE) -> list[dict[str, Any]]
 
 
 def chunks_of(whole: dict[str, Any], size: int = 3) -> list[dict[str, Any]]:
-    """A whole answer as a stream would bring it, texts cut every few characters."""
+    """A complete response as a stream would bring it, texts cut every few characters."""
     choice = whole["choices"][0]
     message = choice["message"]
     chunks = [chunk({"role": "assistant", "content": ""})]

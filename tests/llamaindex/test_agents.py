@@ -1,4 +1,4 @@
-"""Agents and workflows: tools, streams, structured answers, hand-over, and what goes wrong."""
+"""Agents and workflows: tools, streams, structured output, hand-over, and what goes wrong."""
 
 from __future__ import annotations
 

@@ -147,7 +147,7 @@ async def test_an_agent_does_not_run_half_a_call_and_tells_the_model(
     assert result["tool_call_id"] == "c1"
     assert result["content"].startswith("Tool wipe was not run: its arguments could not be read.")
     assert result["content"].endswith(
-        "The answer ended at the token limit. Call it again with complete JSON arguments."
+        "The response ended at the token limit. Call it again with complete JSON arguments."
     )
 
 
@@ -290,7 +290,7 @@ async def test_tool_names_that_servers_refuse_are_mapped_and_back(
     assert "tool_names" not in first
 
 
-# --- Structured answers ---------------------------------------------------------------------
+# --- Structured output ---------------------------------------------------------------------
 
 
 class Folder(BaseModel):
@@ -406,7 +406,7 @@ async def test_unreadable_arguments_are_not_an_object_of_defaults(made_llm, serv
 )
 async def test_a_refusal_is_reported_after_one_request(made_llm, service, way, answer) -> None:
     service.will_say(answer)
-    with pytest.raises(ValueError, match=r"refused or its answer was filtered.*cannot help"):
+    with pytest.raises(ValueError, match=r"refused or its response was filtered.*cannot help"):
         await predict(made_llm(), way, Report)
     assert len(service.requests) == 1
 

@@ -31,7 +31,7 @@ ASK = [ChatMessage(role="user", content="Hello")]
 
 
 class Fact(BaseModel):
-    """A structured answer."""
+    """A structured output."""
 
     text: str
 

@@ -40,7 +40,7 @@ from runcrate_core import AsyncRuncrate, Runcrate, SpendLedger, SpendLimits, Tim
 
 
 class Fact(BaseModel):
-    """A structured answer."""
+    """A structured output."""
 
     text: str
 

@@ -1,7 +1,7 @@
-"""Structured answers: the one JSON value in the text of a model's reply, or the reason for none.
+"""Structured output: the one JSON value in the text of a model's reply, or the reason for none.
 
 Only a complete value counts. A piece of a value that was cut is not the value, and with several
-values in one text (an echoed schema, an example, the answer) none is picked.
+values in one text (an echoed schema, an example, the response) none is picked.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _REASONING: Final = re.compile(r"\A\s*<think>.*?(?:</think>|\Z)", re.DOTALL)
 _START: Final = re.compile(r'\{\s*(?:"|\}|\Z)|\[\s*[\[{"]')
 
 
-class JsonAnswerError(ValueError):
+class JsonOutputError(ValueError):
     """A reply is not one complete JSON value; the message says why.
 
     Attributes:
@@ -36,7 +36,7 @@ def without_reasoning(text: str) -> str:
     return _REASONING.sub("", text)
 
 
-def parse_json_answer(text: str, *, finish_reason: str | None = None) -> Any:
+def parse_json_output(text: str, *, finish_reason: str | None = None) -> Any:
     """Return the JSON value in the text of a reply.
 
     Prose and code fences around the value are accepted, unless the reply was cut off.
@@ -46,7 +46,7 @@ def parse_json_answer(text: str, *, finish_reason: str | None = None) -> Any:
         finish_reason: Why the reply ended.
 
     Raises:
-        JsonAnswerError: There is no value, several, or an incomplete one.
+        JsonOutputError: There is no value, several, or an incomplete one.
     """
     text = without_reasoning(text).strip()
     cut_off = finish_reason == TOKEN_LIMIT
@@ -76,9 +76,9 @@ def echoes_schema(value: Any, schema: Any) -> bool:
     return "properties" not in properties and ("type" in value or "$defs" in value)
 
 
-def _cut_error() -> JsonAnswerError:
-    return JsonAnswerError(
-        "The answer was cut off at its token limit before it was complete JSON. Raise "
+def _cut_error() -> JsonOutputError:
+    return JsonOutputError(
+        "The response was cut off at its token limit before it was complete JSON. Raise "
         "`max_tokens`, or ask for less.",
         cut_off=True,
     )
@@ -94,11 +94,11 @@ def _embedded_value(text: str, problem: Exception) -> Any:
     if len(values) == 1:
         return values[0]
     if values:
-        raise JsonAnswerError(
-            f"The answer holds {len(values)} different JSON values, so it is not clear which one "
+        raise JsonOutputError(
+            f"The response holds {len(values)} different JSON values, so it is not clear which one "
             "is meant."
         )
-    raise JsonAnswerError(f"The answer is not JSON: {problem}.")
+    raise JsonOutputError(f"The response is not JSON: {problem}.")
 
 
 _decoder: Final = json.JSONDecoder(strict=False)
@@ -109,4 +109,4 @@ def _value_at(text: str, start: int) -> tuple[Any, int]:
         _, end = _decoder.raw_decode(text, start)
         return strict_json(text[start:end]), end
     except (ValueError, RecursionError) as error:
-        raise JsonAnswerError(f"The answer is not complete JSON: {error}.") from None
+        raise JsonOutputError(f"The response is not complete JSON: {error}.") from None

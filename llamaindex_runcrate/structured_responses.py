@@ -1,8 +1,8 @@
-"""Reading the object of a structured prediction from a complete answer.
+"""Reading the object of a structured prediction from a complete response.
 
-An answer counts only if it is complete and unambiguous. A piece of an object that was cut, an
+A response counts only if it is complete and unambiguous. A piece of an object that was cut, an
 example or schema that the model repeats, and an object that shares no field with the class are
-errors: each could be read as an object, and none is the answer.
+errors: each could be read as an object, and none is the response.
 """
 
 from __future__ import annotations
@@ -36,27 +36,27 @@ _MAX_QUOTED: Final = 300  # characters of the model's own words in an error
 
 
 class FinalAnswerError(ValueError):
-    """An answer without the object, of a kind that another way of asking does not change."""
+    """A response without the object, of a kind that another way of asking does not change."""
 
 
 def parsed(output_cls: type[M], response: ChatResponse, *, max_tokens: int | None = None) -> M:
-    """Return the object that an answer holds, in a tool call or in its text.
+    """Return the object that a response holds, in a tool call or in its text.
 
     Thoughts, code fences and words around the object are passed over.
 
     Args:
         output_cls: Class of the object.
-        response: The complete answer.
+        response: The complete response.
         max_tokens: The token limit that was sent, for the error.
 
     Raises:
-        FinalAnswerError: The answer was cut at the token limit, or the model refused.
+        FinalAnswerError: The response was cut at the token limit, or the model refused.
         ValueError: It holds no such object, or several; the fields that are wrong are named.
     """
     message = response.message
     if refusal := _refusal_of(response):
         raise FinalAnswerError(
-            f"The model gave no `{output_cls.__name__}`, because it refused or its answer was "
+            f"The model gave no `{output_cls.__name__}`, because it refused or its response was "
             f"filtered. Its words: {refusal[:_MAX_QUOTED]!r}. It was asked once."
         )
     cut = was_cut(response)
@@ -67,13 +67,13 @@ def parsed(output_cls: type[M], response: ChatResponse, *, max_tokens: int | Non
             raise
         limit = f"`max_tokens={max_tokens}`" if max_tokens else "the model's own limit"
         raise FinalAnswerError(
-            f"The answer was cut at the token limit ({limit}), so it holds no complete "
+            f"The response was cut at the token limit ({limit}), so it holds no complete "
             f"`{output_cls.__name__}`. Raise `max_tokens`, or ask for less. It was asked once."
         ) from error
 
 
 def _refusal_of(response: ChatResponse) -> str | None:
-    """Return the words of a refusal or of a filtered answer; None for any other answer."""
+    """Return the words of a refusal or of a filtered response; None for any other response."""
     message = response.message
     if refusal := message.additional_kwargs.get("refusal"):
         return str(refusal)

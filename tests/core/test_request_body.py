@@ -1,0 +1,79 @@
+"""Bodies of requests: the file of a body that was cut is closed."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import threading
+from typing import BinaryIO
+
+import pytest
+
+from runcrate_core.io.request_body import UPLOAD_PIECE_BYTES, async_body, close_body, sync_body
+
+
+class Recording:
+    """A source that says when it was opened and closed, and can be slow to read."""
+
+    def __init__(self) -> None:
+        self.may_read = threading.Event()
+        self.may_read.set()
+        self.reading = threading.Event()
+        self.file = io.BytesIO(b"x" * (3 * UPLOAD_PIECE_BYTES))
+
+    def open(self) -> BinaryIO:
+        self.reading.set()
+        self.may_read.wait(10)
+        return self.file
+
+    def size(self) -> int:
+        return 3 * UPLOAD_PIECE_BYTES
+
+
+def test_a_sync_body_that_was_cut_closes_its_file() -> None:
+    """The server responded, or the connection broke, before all of it was sent."""
+    source = Recording()
+    body = sync_body((b"head", source))
+    assert [next(body), len(next(body))] == [b"head", UPLOAD_PIECE_BYTES]  # type: ignore[arg-type] # pieces
+    close_body(body)
+    assert source.file.closed
+
+
+async def test_an_async_body_that_was_cut_closes_its_file() -> None:
+    """The same, off the event loop."""
+    source = Recording()
+    body = async_body((b"head", source))
+    pieces = aiter(body)  # type: ignore[arg-type] # pieces
+    assert [await anext(pieces), len(await anext(pieces))] == [b"head", UPLOAD_PIECE_BYTES]
+    close_body(body)
+    assert source.file.closed
+    with pytest.raises(StopAsyncIteration):
+        await anext(pieces)
+
+
+async def test_a_cancelled_read_closes_the_file_in_its_thread() -> None:
+    """A thread that opens a file cannot be cancelled; it closes what it opened."""
+    source = Recording()
+    source.may_read.clear()
+    body = async_body((source,))
+    read = asyncio.ensure_future(anext(aiter(body)))  # type: ignore[arg-type] # pieces
+    await asyncio.to_thread(source.reading.wait, 10)
+    read.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await read
+    close_body(body)
+    assert not source.file.closed
+    source.may_read.set()
+    for _ in range(1000):
+        if source.file.closed:
+            break
+        await asyncio.sleep(0.01)
+    assert source.file.closed
+
+
+@pytest.mark.parametrize("content", [b"small", None])
+def test_a_small_body_goes_up_at_once(content: bytes | None) -> None:
+    """It needs no thread and no closing."""
+    assert sync_body(content) is content
+    assert async_body(content) is content
+    close_body(content)
