@@ -315,6 +315,7 @@ def test_a_machine_is_planned_launched_changed_and_ended(cloud: Any, both: Both)
     instance = use(both, box, "launch_instance", plan_token=plan["plan_token"])
     [request] = sent(cloud, "POST /instances")
     assert request.json["startup_commands"] == ["nvidia-smi"]
+    assert request.json["max_runtime_minutes"] == 30
     assert instance["budget"]["left_usd"] == 4.26
     again = use(both, box, "plan_instance", gpu_type="A100", max_runtime_minutes=30)
     assert again["running_already"][0]["name"] == plan["name"]
@@ -746,21 +747,3 @@ def test_the_twin_of_a_client_with_own_connections_cannot_be_made() -> None:
         pair = rt.SyncAsyncClients(rc.Runcrate(http_client=own))
         with pytest.raises(rc.ConfigurationError, match="async_client=AsyncRuncrate"):
             _ = pair.async_
-
-
-def test_the_toolbox_opens_sessions(cloud: Any) -> None:
-    box = toolbox()
-    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
-        with box.session(client) as opened:
-            plan = client.run(
-                box.run_tool(
-                    "runcrate_plan_instance", {"gpu_type": "A100", "max_runtime_minutes": 5}
-                )
-            )
-            client.run(
-                box.run_tool("runcrate_launch_instance", {"plan_token": plan.data["plan_token"]})
-            )
-        assert len(opened.report.ended) == 1
-        with rt.AgentToolbox().session(client, timeout=1.0):
-            pass
-    assert cloud.world.live_instances == {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import ssl
 from pathlib import Path
 from typing import Any
@@ -197,13 +198,23 @@ def test_arguments_of_related_types_are_taken(kind: Any, arguments: dict[str, An
         ("default_headers", {5: "y"}),
         ("default_headers", "x: y"),
         ("default_headers", 5),
+        ("default_headers", {"x": "a\r\nrc_live_test: c"}),
+        ("default_headers", {"a b": "c"}),
+        ("default_headers", {"": "c"}),
         ("environment", 5),
         ("environment", "a\nb"),
         ("timeout", "5"),
         ("timeout", object()),
         ("timeout", -1),
+        ("timeout", 0),
+        ("timeout", math.nan),
+        ("timeout", True),
         ("stream_idle_timeout", "5"),
+        ("stream_idle_timeout", 0),
         ("max_retries", None),
+        ("max_retries", -1),
+        ("max_retries", 1.5),
+        ("max_retries", True),
         ("on_request", "x"),
         ("wait_for_rate_limit", "no"),
         ("http_client", object()),
@@ -235,6 +246,7 @@ def test_the_limits_that_are_used_are_those_that_were_given() -> None:
     default = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 600.0}
     assert limits_of() == default
     assert limits_of(timeout=300) == default | {"read": 300.0, "write": 300.0}
+    assert limits_of(timeout=math.inf)["read"] in {None, math.inf}
     assert limits_of(timeout=0.5) == dict.fromkeys(default, 0.5) | {"pool": 600.0}
     assert limits_of(timeout=httpx.Timeout(9, connect=None)) == {
         "connect": None,

@@ -159,14 +159,6 @@ def test_a_temporary_file_does_nothing_after_it_was_discarded(tmp_path: Path) ->
     assert names(tmp_path) == ["x.txt"]
 
 
-def test_a_disk_that_is_too_small_is_told(tmp_path: Path) -> None:
-    part = PartFile(tmp_path / "x.txt")
-    part.reserve(1)
-    with pytest.raises(OSError, match="the disk has") as caught:
-        part.reserve(2**62)
-    assert caught.value.errno == 28
-
-
 def test_a_written_file_has_the_mode_that_the_user_wants(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:

@@ -371,13 +371,6 @@ def test_reading_is_told() -> None:
         assert told == [(4, 10), (8, 10), (10, 10)]
 
 
-def test_reading_cannot_be_told_to_a_coroutine() -> None:
-    async def told(done: int, total: int | None) -> None: ...
-
-    with pytest.raises(TypeError, match="must be an ordinary function"):
-        watched(BytesSource(b"x"), told)
-
-
 def test_a_reader_reads_all_and_closes_what_it_reads(tmp_path: Path) -> None:
     path = tmp_path / "x"
     path.write_bytes(b"abc")

@@ -74,6 +74,7 @@ def test_a_short_stand_in_for_a_key_is_no_secret() -> None:
 def test_headers_and_origins_are_shown_without_secrets() -> None:
     assert public_headers({"Set-Cookie": "a", "x": "rc_live_abc"}) == {"x": MASK}
     assert origin_of("https://user:pw@x.example:8443/path?sig=1") == "https://x.example:8443"
+    assert origin_of("https://[2001:db8::1]:8443/file?sig=1") == "https://[2001:db8::1]:8443"
     assert origin_of("/relative") == ""
 
 

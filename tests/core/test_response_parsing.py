@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.protocol.json_body import encode_json
 from runcrate_core.protocol.rate_limiter import reset_in_s
-from runcrate_core.protocol.redaction import origin_of
 from runcrate_core.protocol.request import Request, RetrySafety, Surface
 from runcrate_core.protocol.response import Response, ResponseInfo, json_object
 
@@ -45,19 +41,3 @@ def test_without_a_usable_date_the_own_clock_counts(
 ) -> None:
     monkeypatch.setattr("time.time", lambda: 1_800_000_000.0)
     assert reset_in_s({"x-ratelimit-reset": "1800000030", "date": date}) == 30
-
-
-def test_an_origin_may_be_an_address_of_version_6() -> None:
-    assert origin_of("https://[2001:db8::1]:8443/file?sig=1") == "https://[2001:db8::1]:8443"
-
-
-@pytest.mark.parametrize(
-    ("body", "problem"),
-    [
-        ({"fine": {"a": [1.5, None]}, "data": b"x"}, "`data` is of type `bytes`"),
-        ({"fine": 0.5, "share": float("nan")}, "`share` is nan"),
-    ],
-)
-def test_the_problem_is_found_behind_what_is_fine(body: Any, problem: str) -> None:
-    with pytest.raises(ValueError, match=problem):
-        encode_json(body)

@@ -46,15 +46,6 @@ def test_entries_survive_with_all_their_fields(tmp_path: Path) -> None:
     assert ledger.entries == ()
 
 
-def test_a_failed_reservation_leaves_nothing(tmp_path: Path) -> None:
-    ledger = rc.SpendLedger(tmp_path / "budget.db")
-    for number in range(3):
-        ledger.reserve(entry(f"agent-{number}"), LIMITS)
-    with pytest.raises(rc.SpendRefusedError, match=r"0\.00 USD of 3 USD are left"):
-        ledger.reserve(entry("agent-3"), LIMITS)
-    assert len(ledger.entries) == 3
-
-
 def _reserve_many(path: str, process: int) -> int:
     ledger, taken = rc.SpendLedger(path), 0
     for number in range(20):

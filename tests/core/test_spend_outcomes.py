@@ -168,15 +168,21 @@ def test_no_text_can_forge_an_approval_prompt() -> None:
 
 
 @pytest.mark.parametrize("kind", ["blocking", "asynchronous"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_five_signals_end_everything(cloud: Any, kind: str, number: signal.Signals) -> None:
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)]
+)
+def test_five_signals_end_everything(
+    cloud: Any, kind: str, number: signal.Signals, code: int
+) -> None:
     agent = run_agent(cloud, kind)
+    assert len(cloud.world.live_instances) == 1
     cloud.fail("DELETE /instances/{id}", latency_s=0.3, times=None)
     for _ in range(5):
         os.kill(agent.pid, number)
         time.sleep(0.01)
     _, errors = agent.communicate(timeout=20)
     assert cloud.world.live_instances == {}, errors
+    assert agent.returncode == code, errors
 
 
 @pytest.mark.parametrize("pattern", ["./data", "/data", "data/", "data/**", "[odd]", "ABSOLUTE"])

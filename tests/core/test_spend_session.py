@@ -19,7 +19,6 @@ import pytest
 
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
-from runcrate_core.spending import session
 from tests.core.both_clients import KEY, awaited, entered
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
@@ -429,21 +428,6 @@ def run_agent(cloud: Any, kind: str) -> subprocess.Popen[str]:
     return agent
 
 
-@pytest.mark.parametrize("kind", ["blocking", "asynchronous"])
-@pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)]
-)
-def test_a_process_that_is_told_to_end_leaves_nothing_running(
-    cloud: Any, kind: str, number: signal.Signals, code: int
-) -> None:
-    agent = run_agent(cloud, kind)
-    assert len(cloud.world.live_instances) == 1
-    agent.send_signal(number)
-    _, errors = agent.communicate(timeout=20)
-    assert cloud.world.live_instances == {}
-    assert agent.returncode == code, errors
-
-
 def test_after_a_hard_kill_the_machine_ends_by_its_lifetime(cloud: Any) -> None:
     agent = run_agent(cloud, "blocking")
     agent.kill()
@@ -453,7 +437,3 @@ def test_after_a_hard_kill_the_machine_ends_by_its_lifetime(cloud: Any) -> None:
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
         ended = client.instances.get(machine.id)
     assert (ended.has_ended, ended.stop_reason) == (True, "max_runtime")
-
-
-def test_the_time_for_leaving_is_stated() -> None:
-    assert session.END_TIMEOUT_S == 90.0

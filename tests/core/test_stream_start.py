@@ -69,12 +69,6 @@ def test_a_connection_that_breaks_before_the_first_content_is_given_back() -> No
     assert steps == [OpenStream, ReadBytes, CloseStream]
 
 
-def test_whole_json_instead_of_a_stream_is_named() -> None:
-    error, steps = opening([b'{"choices": []}', None], content_type="application/json")
-    assert isinstance(error, rc.ResponseFormatError)
-    assert steps[-1] is CloseStream
-
-
 def test_what_is_no_json_is_told_by_the_stream_itself() -> None:
     opened, steps = opening([b"data: no json\n\n"])
     assert opened.reader.fault.kind == "invalid_json"

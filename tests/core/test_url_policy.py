@@ -201,6 +201,11 @@ def test_origins_have_one_form() -> None:
     [
         ("http://[::1]:1", True),
         ("http://127.0.0.2:1", True),
+        ("http://localhost:1", True),
+        ("http://emulator.localhost:1", True),
+        ("http://0.0.0.0", False),
+        ("http://169.254.169.254", False),
+        ("http://localhost.evil.example", False),
         ("http://[::ffff:127.0.0.1]", False),
         ("http://[64:ff9b::7f00:1]", False),
         ("http://[2002:7f00:1::]", False),

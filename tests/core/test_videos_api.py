@@ -215,25 +215,6 @@ def test_without_a_path_nothing_is_downloaded(scripted: Any) -> None:
     assert made.path is None
 
 
-def test_58_an_unknown_status_is_no_end_and_failures_are_repeated(scripted: Any) -> None:
-    seen: list[str] = []
-    busy = Reply(503, {"error": {"message": "later"}})
-    missing = Reply(404, {"error": {"message": "not yet"}})
-    script = [missing, job("moderating"), busy, job("moderating"), job("COMPLETED")]
-    _, both = scripted(*script)
-    done = both(
-        "videos.wait", "v1", poll_interval=0.01, on_status=lambda job: seen.append(job.status)
-    )
-    assert done.is_completed
-    assert seen == ["moderating", "COMPLETED"]
-
-
-def test_58_waiting_has_an_end(scripted: Any) -> None:
-    _, both = scripted(job("processing"))
-    with pytest.raises(rc.WaitTimeoutError, match=r"`v1` is not completed.*`processing`"):
-        both("videos.wait", "v1", timeout=0.05, poll_interval=0.02)
-
-
 def test_58_a_lost_wait_names_the_job_that_is_paid(scripted: Any, tmp_path: Path) -> None:
     server, both = scripted(job("queued"), job("processing"))
     with pytest.raises(rc.APITimeoutError) as caught:
@@ -261,31 +242,6 @@ async def test_a_cancelled_wait_names_the_job_too() -> None:
             with pytest.raises(asyncio.CancelledError) as caught:
                 await task
     assert any("`v1`" in note for note in caught.value.__notes__)
-
-
-@pytest.mark.parametrize("bad", ["", "..", "a/../b", "a\r\nb"])
-def test_44_an_id_that_is_none_is_refused(run: Any, bad: str, tmp_path: Path) -> None:
-    with ScriptedServer(FILM) as server:
-        for use in (
-            lambda client: client.videos.retrieve(bad),
-            lambda client: client.videos.wait(bad),
-            lambda client: client.videos.download(bad, tmp_path / "x.mp4"),
-        ):
-            with pytest.raises(ValueError, match="`video_id`"):
-                run(use, server.url)
-        assert server.sent == 0
-
-
-def test_49_a_film_that_is_cut_is_gone_on_with(scripted: Any, tmp_path: Path) -> None:
-    half = len(MP4) // 2
-    tag = {"etag": '"f"', "content-type": "video/mp4"}
-    told = {"content-range": f"bytes {half}-{len(MP4) - 1}/{len(MP4)}", **tag}
-    cut = Reply(body=[MP4[:half]], length=len(MP4), headers=tag, end="close")
-    rest = Reply(206, body=[MP4[half:]], length=len(MP4) - half, headers=told)
-    server, both = scripted(cut, rest)
-    path = both("videos.download", "v1", tmp_path / "x.mp4")
-    assert path.read_bytes() == MP4
-    assert server.received[0].path == "/v1/videos/v1/download"
 
 
 def test_a_film_may_be_limited(scripted: Any, tmp_path: Path) -> None:
