@@ -109,11 +109,21 @@ class Instance(LenientModel):
 
 
 class InstanceStatus(LenientModel):
-    """The short form of an instance: where it stands."""
+    """The short form of an instance: where it stands.
+
+    Attributes:
+        stop_reason: Why it ended, if the service reports it here; see `Instance.stop_reason`.
+    """
 
     id: Identifier
     status: str = ""
     ip: str | None = None
+    stop_reason: str | None = None
+
+    @property
+    def has_ended(self) -> bool:
+        """It is over and costs nothing more; see `Instance.has_ended`."""
+        return has_terminated(self.status, self.stop_reason)
 
 
 class InstanceType(LenientModel):
@@ -434,7 +444,7 @@ def wait_until_running(
     """
     last = yield from poll(
         lambda: get_status(instance_id),
-        is_done=lambda now: _is_reachable(now) or now.status.lower() in TERMINAL_STATUSES,
+        is_done=lambda now: _is_reachable(now) or now.has_ended,
         progress=Progress(key=lambda now: now.status, on_change=on_status),
         timeout=timeout,
         interval=poll_interval,
@@ -442,8 +452,9 @@ def wait_until_running(
         next_step="It may still start and then costs money: wait again, or terminate it.",
     )
     if not _is_reachable(last):
+        why = f" (`{last.stop_reason}`)" if last.stop_reason else ""
         raise RuncrateError(
-            f"The instance `{instance_id}` ended with status `{last.status}` before it ran. "
+            f"The instance `{instance_id}` ended with status `{last.status}`{why} before it ran. "
             "Look at its `stop_reason`; launch another if it is still needed."
         )
     return (yield from get(instance_id))

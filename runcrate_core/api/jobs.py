@@ -111,15 +111,19 @@ def _query(filters: JobFilters) -> dict[str, Any]:
 
 
 def _page(
-    query: Mapping[str, Any], cursor: str | None, seen: frozenset[str] = frozenset()
+    query: Mapping[str, Any],
+    cursor: str | None,
+    seen: frozenset[str] = frozenset(),
+    empty_pages: int = 0,
 ) -> Call[PageData[Job]]:
     request = infrastructure_request(
         "GET", "/jobs", RetrySafety.SAFE, query={**query, "cursor": cursor}
     )
 
-    def following(meta: ListMeta, _: int) -> Callable[[], Call[PageData[Job]]] | None:
-        after = next_cursor(meta, seen)
-        return None if after is None else partial(_page, query, after, seen | {after})
+    def following(meta: ListMeta, count: int) -> Callable[[], Call[PageData[Job]]] | None:
+        empty = 0 if count else empty_pages + 1
+        after = next_cursor(meta, seen, empty_pages=empty)
+        return None if after is None else partial(_page, query, after, seen | {after}, empty)
 
     return Call(request, parse_page(Job, request, following))
 

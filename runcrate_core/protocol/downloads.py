@@ -24,13 +24,21 @@ from runcrate_core.protocol.steps import (
     GetRunner,
     InvokeCallback,
     MakeTempFile,
+    Now,
     OpenStream,
     ReadBytes,
     RunInThread,
     Sleep,
     StreamedResponse,
 )
-from runcrate_core.protocol.transfer import DEFAULT_LIMIT, Transfer, Wanted
+from runcrate_core.protocol.transfer import (
+    DEFAULT_LIMIT,
+    MIN_WINDOW_BYTES,
+    WINDOW_S,
+    Pace,
+    Transfer,
+    Wanted,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -199,9 +207,14 @@ def _receive(
         yield from RunInThread(functools.partial(sink.reserve, transfer.total - transfer.received))
     if on_progress is not None:
         yield _progress_step(on_progress, transfer)
-    waiting = bytearray()
+    waiting, pace = bytearray(), Pace()
     while True:
         data: bytes | TransportFailure | None = yield ReadBytes(opened)
+        if isinstance(data, bytes):
+            if len(data) >= MIN_WINDOW_BYTES:
+                pace = Pace()
+            elif pace.is_too_slow(len(data), (yield from Now())):
+                data = _TRICKLE
         for piece in transfer.take(data) if isinstance(data, bytes) else ():
             waiting += piece
             if len(waiting) >= WRITE_BYTES:
@@ -212,6 +225,9 @@ def _receive(
 
 
 _ENDED_EARLY: Final = TransportFailure(Failure.BROKEN, "it ended before it was whole")
+_TRICKLE: Final = TransportFailure(
+    Failure.READ_TIMEOUT, f"fewer than {MIN_WINDOW_BYTES} bytes came within {WINDOW_S:g} s"
+)
 _MISFIT: Final = TransportFailure(Failure.BROKEN, "the rest that came does not fit")
 
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
 if TYPE_CHECKING:
     from runcrate_core.protocol.steps import Operation
+
+# A filtered list may have pages without a value; one that has so many in a row does not end.
+MAX_EMPTY_PAGES: Final = 100
 
 T = TypeVar("T")
 
@@ -67,16 +70,18 @@ def _text(cursor: object) -> str:
     return cursor if isinstance(cursor, str) else ""
 
 
-def next_cursor(meta: ListMeta, seen: Collection[str]) -> str | None:
+def next_cursor(meta: ListMeta, seen: Collection[str], *, empty_pages: int = 0) -> str | None:
     """Return the cursor of the next page, or `None` when this is the last.
 
     Args:
         meta: What the response says about the list.
         seen: Cursors of this page and those before it.
+        empty_pages: How many pages in a row, with this one, had no value.
 
     Raises:
         PagingError: There is a next page and no way to it: its cursor is missing, or is one that
-            was followed before, so that the list would never end.
+            was followed before, or pages without values follow one another, so that the list
+            would never end.
     """
     if meta.has_more is False:
         return None
@@ -86,6 +91,8 @@ def next_cursor(meta: ListMeta, seen: Collection[str]) -> str | None:
         return None
     if meta.cursor in seen:
         raise PagingError("its cursor leads back to a page that was read before")
+    if empty_pages >= MAX_EMPTY_PAGES:
+        raise PagingError(f"{empty_pages} pages in a row have no values, and it names another")
     return meta.cursor
 
 

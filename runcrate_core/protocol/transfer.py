@@ -37,6 +37,11 @@ PROGRESS_BYTES: Final = 1024 * 1024
 # How often a file that changes meanwhile, or that cannot be resumed, is started again.
 MAX_RESTARTS: Final = 1
 
+# A body that brings less than this within this many seconds comes from a server that sends a byte
+# now and then; any line that is of use is a hundred times faster.
+MIN_WINDOW_BYTES: Final = 1024
+WINDOW_S: Final = 60.0
+
 _SHA256: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
 _GZIP: Final = frozenset({"gzip", "x-gzip"})
 
@@ -70,6 +75,33 @@ class Wanted:
         if found is None:
             raise ValueError("`sha256` is not a checksum of 64 hexadecimal digits.")
         return cls(limit, size, found[1])
+
+
+@dataclass(slots=True)
+class Pace:
+    """How fast a body comes.
+
+    Attributes:
+        since: When the present window began; `None` before the first bytes.
+        received: Bytes of the present window.
+    """
+
+    since: float | None = None
+    received: int = 0
+
+    def is_too_slow(self, count: int, now: float) -> bool:
+        """Take note of bytes that came, and return whether the body trickles.
+
+        Args:
+            count: How many came.
+            now: When, on a clock that only goes on.
+        """
+        if self.since is None:
+            self.since = now
+        self.received += count
+        if self.received >= MIN_WINDOW_BYTES:
+            self.since, self.received = now, 0
+        return now - self.since > WINDOW_S
 
 
 @dataclass(slots=True)
