@@ -7,7 +7,7 @@ import pickle
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from runcrate_core.config import Config, ParsedUrl, SecretText, resolve_config
+from runcrate_core.config import Config, ParsedUrl, SecretText, hidden, resolve_config
 from runcrate_core.hooks import RequestEvent
 from runcrate_core.io.driver import AsyncDriver, SyncDriver
 from runcrate_core.io.httpx_adapter import AsyncHttpClient, HttpClient
@@ -172,6 +172,7 @@ class Runcrate(_Shareable):
         wait_for_rate_limit: bool = True,
         on_request: Callable[[RequestEvent], object] | None = None,
     ) -> None:
+        api_key = hidden(api_key)
         config = resolve_config(
             api_key=api_key,
             base_url=base_url,
@@ -289,6 +290,7 @@ class AsyncRuncrate(_Shareable):
         wait_for_rate_limit: bool = True,
         on_request: Callable[[RequestEvent], object] | None = None,
     ) -> None:
+        api_key = hidden(api_key)
         config = resolve_config(
             api_key=api_key,
             base_url=base_url,

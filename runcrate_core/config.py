@@ -38,6 +38,26 @@ class SecretText(Protocol):
         ...
 
 
+class HiddenKey:
+    """A key that does not show itself, as `repr` of local variables goes into error reports."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: str) -> None:
+        self._key = key
+
+    def get_secret_value(self) -> str:
+        """Return the key."""
+        return self._key
+
+
+class EnvironmentVariables(dict[str, str]):
+    """Environment variables that do not show their values."""
+
+    def __repr__(self) -> str:
+        return f"<{len(self)} environment variables>"
+
+
 class ParsedUrl(Protocol):
     """A URL as an object, such as `httpx.URL` or pydantic's `AnyHttpUrl`; `str` gives its text."""
 
@@ -120,7 +140,7 @@ class Config:
 
 
 def _unpickled(public: dict[str, Any]) -> Config:
-    return Config(api_key=clean_key(os.environ.get("RUNCRATE_API_KEY")), **public)
+    return Config(api_key=clean_key(hidden(os.environ.get("RUNCRATE_API_KEY"))), **public)
 
 
 CHANGEABLE: Final = (
@@ -155,11 +175,12 @@ def resolve_config(
         ConfigurationError: No key, a key that is none, an address that is not usable or an
             option out of range. The key is not shown.
     """
-    variables = os.environ if variables is None else variables
+    variables = EnvironmentVariables(os.environ if variables is None else variables)
+    api_key = hidden(api_key)
     if options.get("environment") is None:
         options["environment"] = variable(variables, "RUNCRATE_ENVIRONMENT")
     if api_key is None:
-        api_key = variable(variables, "RUNCRATE_API_KEY")
+        api_key = hidden(variable(variables, "RUNCRATE_API_KEY"))
     config = Config(
         api_key=clean_key(api_key),
         inference_url=api_url(inference_url, Surface.INFERENCE, variables),
@@ -180,19 +201,32 @@ def variable(variables: Mapping[str, str], name: str) -> str | None:
     """
     value = variables.get(name, "").strip()
     if value and (value[0] in _QUOTATION_MARKS or value[-1] in _QUOTATION_MARKS):
+        del value  # it may be the key, and local variables go into error reports
         raise ConfigurationError(
             f"{name} has quotation marks around its value, which are part of it. Remove them. "
             "Nothing was sent."
         )
-    return _one_line(value, name) or None
+    if not value.isprintable():
+        del value
+        raise _control_character(name)
+    return value or None
+
+
+def _control_character(name: str) -> ConfigurationError:
+    return ConfigurationError(
+        f"{name} has a line end or another control character in it. Nothing was sent."
+    )
 
 
 def _one_line(value: str, name: str) -> str:
     if not value.isprintable():
-        raise ConfigurationError(
-            f"{name} has a line end or another control character in it. Nothing was sent."
-        )
+        raise _control_character(name)
     return value
+
+
+def hidden(key: str | SecretText | None) -> SecretText | None:
+    """Return a key that local variables may hold: text goes into error reports with them."""
+    return HiddenKey(key) if isinstance(key, str) else key
 
 
 def clean_key(key: str | SecretText | None) -> str | None:
@@ -204,21 +238,21 @@ def clean_key(key: str | SecretText | None) -> str | None:
     """
     if key is None:
         return None
-    if not isinstance(key, str):
-        reveal = getattr(key, "get_secret_value", None)
-        key = reveal() if callable(reveal) else key
-    if not isinstance(key, str):
+    reveal = getattr(key, "get_secret_value", None)
+    text = reveal() if callable(reveal) else key
+    if not isinstance(text, str):
         raise ConfigurationError(
-            f"`api_key` must be text or a `SecretStr`, not `{type(key).__name__}`. Nothing was "
+            f"`api_key` must be text or a `SecretStr`, not `{type(text).__name__}`. Nothing was "
             "sent."
         )
-    key = key.strip()
-    if not all("!" <= character <= "~" for character in key):
+    text = text.strip()
+    if not all("!" <= character <= "~" for character in text):
+        del key, text  # local variables go into error reports
         raise ConfigurationError(
             "The API key (`api_key` or RUNCRATE_API_KEY) has spaces, quotation marks or other "
             f"characters that a key cannot have. Copy it again from {KEYS_PAGE}. Nothing was sent."
         )
-    return key or None
+    return text or None
 
 
 def require_own_key(key: str | None) -> None:
@@ -233,6 +267,7 @@ def require_own_key(key: str | None) -> None:
             f"{KEYS_PAGE}. Without one, use the local emulator: `runcrate-emulator`."
         )
     if not key.startswith(KEY_PREFIX) or key == KEY_PREFIX:
+        del key
         raise ConfigurationError(
             f"The API key does not start with `{KEY_PREFIX}`, so it is not a Runcrate key. "
             f"Copy it again from {KEYS_PAGE}. Nothing was sent."
@@ -269,7 +304,7 @@ def inference_url_from_environment() -> str:
     Raises:
         ConfigurationError: The variable is not usable.
     """
-    return api_url(None, Surface.INFERENCE, os.environ)
+    return api_url(None, Surface.INFERENCE, EnvironmentVariables(os.environ))
 
 
 def normal_url(url: str | ParsedUrl, surface: Surface, name: str | None = None) -> str:

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, Final, Self, TypeVar
 
 from runcrate_core.errors import ConfigurationError, SpendRefusedError
+from runcrate_core.protocol.fork_safety import start_again_after_fork
 from runcrate_core.protocol.steps import Flow, RunInThread
 from runcrate_core.spending.ledger_storage import (
     LedgerStorage,
@@ -391,10 +392,15 @@ class _Sessions:
     """Open sessions of this process, by the guard that starts resources in them."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._open: dict[int, str] = {}
         self._closed: weakref.WeakKeyDictionary[object, str] = weakref.WeakKeyDictionary()
         self._last_reason: str | None = None
+        self.start_again()
+        start_again_after_fork(self)
+
+    def start_again(self) -> None:
+        """Make a new lock in a child process, which goes on in the sessions of its parent."""
+        self._lock = threading.Lock()
 
     def open(self, owner: object) -> str:
         with self._lock:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING
 
+from runcrate_core.protocol.fork_safety import start_again_after_fork
 from runcrate_core.ssh.opening import open_shell
 from runcrate_core.ssh.settings import ShellSettings
 
@@ -17,6 +18,11 @@ class ShellPool:
     """Opens a shell for an instance at its first use. Safe for threads."""
 
     def __init__(self) -> None:
+        self.start_again()
+        start_again_after_fork(self)
+
+    def start_again(self) -> None:
+        """Forget the shells in a child process: their connections are the parent's."""
         self._shells: dict[str, InstanceShell] = {}
         self._locks: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()

@@ -13,6 +13,7 @@ import pytest
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core import client_pool
+from runcrate_core.ssh.shell_pool import ShellPool
 from tests.servers import Reply, ScriptedServer
 
 KEY = "rc_live_test"
@@ -138,7 +139,14 @@ def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch: pytest.MonkeyPat
 
 def test_a_lock_held_during_a_fork_is_not_held_in_the_child() -> None:
     pair = rt.SyncAsyncClients(rc.Runcrate(KEY))
-    for owner, lock in ((client_pool._registry, "lock"), (pair, "_lock")):
+    sessions = rc.SpendLedger()._sessions
+    owners: list[tuple[Any, str]] = [
+        (client_pool._registry, "lock"),
+        (pair, "_lock"),
+        (sessions, "_lock"),
+        (ShellPool(), "_lock"),
+    ]
+    for owner, lock in owners:
         with getattr(owner, lock):
             owner.start_again()
             assert getattr(owner, lock).acquire(blocking=False)

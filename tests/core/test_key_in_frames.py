@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from runcrate_core import StreamTruncatedError
+from runcrate_core import AsyncRuncrate, Runcrate, SpendLimits, StreamTruncatedError
+from runcrate_core.toolkit import (
+    AgentToolbox,
+    ImageArguments,
+    MediaGenerator,
+    SpeechArguments,
+    Transcriber,
+    VideoArguments,
+)
 from tests.core import both_clients
 from tests.key_in_frames import KEY, leaks
 from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
@@ -50,3 +59,93 @@ def test_no_frame_of_a_failing_stream_shows_the_key(
         run.chunks(server.url)
     assert isinstance(caught.value, StreamTruncatedError)
     assert leaks(caught.value, __file__, both_clients.__file__) == []
+
+
+TOOL_ARGUMENTS: dict[str, Any] = {
+    "instance_id": "i-1",
+    "job_id": "j-1",
+    "name": "n",
+    "gpu_type": "A100",
+    "gpu_count": 1,
+    "command": "true",
+    "max_runtime_minutes": 5,
+    "minutes": 5,
+}
+
+
+@pytest.mark.parametrize("name", [tool.name for tool in AgentToolbox(limits=SpendLimits()).tools])
+@pytest.mark.parametrize("reply", REPLIES)
+def test_no_frame_and_no_result_of_a_tool_shows_the_key(
+    run: Any, name: str, reply: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A tool tells the model about a failure, or raises."""
+    monkeypatch.setattr(both_clients, "KEY", KEY)
+    toolbox = AgentToolbox(limits=SpendLimits(), poll_interval=0.01)
+    tool = next(tool for tool in toolbox.tools if tool.name == name)
+    fields = tool.arguments.model_fields
+    arguments = {key: value for key, value in TOOL_ARGUMENTS.items() if key in fields}
+    with ScriptedServer(REPLIES[reply]) as server:
+        shown: list[str] = []
+        try:
+            result = run(
+                lambda client: client._driver.run(toolbox.run_tool(name, arguments)),
+                server.url,
+                max_retries=0,
+            )
+        except Exception as error:  # noqa: BLE001 - of any kind
+            shown = leaks(error, __file__, both_clients.__file__)
+        else:
+            shown = [text for text in (repr(result), result.text) if KEY in text]
+    assert shown == []
+
+
+MEDIA: dict[str, Any] = {
+    "image": lambda folder: MediaGenerator(folder).generate_images(ImageArguments(prompt="x")),
+    "speech": lambda folder: MediaGenerator(folder).generate_speech(SpeechArguments(text="x")),
+    "video": lambda folder: MediaGenerator(folder).generate_video(VideoArguments(prompt="x")),
+    "transcription": lambda folder: Transcriber().transcribe(folder / "a.mp3"),
+}
+
+
+@pytest.mark.parametrize("media", MEDIA)
+@pytest.mark.parametrize("reply", REPLIES)
+def test_no_frame_of_failing_media_shows_the_key(
+    run: Any, media: str, reply: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(both_clients, "KEY", KEY)
+    (tmp_path / "a.mp3").write_bytes(b"ID3" + bytes(100))
+    with ScriptedServer(REPLIES[reply]) as server, pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
+        run(
+            lambda client: client._driver.run(MEDIA[media](tmp_path)),
+            server.url,
+            max_retries=0,
+        )
+    assert leaks(caught.value, __file__, both_clients.__file__) == []
+
+
+@pytest.mark.parametrize("kind", [Runcrate, AsyncRuncrate])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"timeout": -1},
+        {"base_url": "ftp://runcrate.example.com"},
+        {"default_headers": {"a": 1}},
+        {"max_retries": "many"},
+        {"http_client": object()},
+        {"api_key": f"{KEY}\nx"},
+        {"api_key": f"{KEY} x"},
+        {"api_key": f"sk_{KEY}"},
+    ],
+)
+def test_no_frame_of_a_failing_constructor_shows_the_key(
+    kind: Any, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The key comes as an argument, and from the environment."""
+    options = {"api_key": KEY, **options}
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
+        kind(**options)
+    assert leaks(caught.value, __file__) == []
+    monkeypatch.setenv("RUNCRATE_API_KEY", options.pop("api_key"))
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
+        kind(**options)
+    assert leaks(caught.value, __file__) == []
