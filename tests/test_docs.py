@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import contextlib
-import gc
 import io
 import os
 import re
@@ -20,6 +19,7 @@ import pytest
 
 from runcrate_emulator import Emulator
 from tests.docs_blocks import PAGES, ROOT, blocks, matches, requirements
+from tests.garbage import collected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,11 +58,11 @@ def names(
     monkeypatch.setenv("RUNCRATE_STATE_DIR", str(tmp_path / "state"))
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "__main__"}
-    yield names
-    names.clear()
-    if (llama_index := sys.modules.get("llama_index.core")) is not None:
-        llama_index.Settings._llm = llama_index.Settings._embed_model = None  # set by a page
-    gc.collect()  # here, where an unclosed client of a page is not a warning
+    with collected():
+        yield names
+        names.clear()
+        if (llama_index := sys.modules.get("llama_index.core")) is not None:
+            llama_index.Settings._llm = llama_index.Settings._embed_model = None  # set by a page
     assert emulator.crashes == []
 
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import gc
 import importlib
 import os
 import re
 import sys
-import warnings
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.garbage import collected
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 
 pytestmark = IGNORED_WARNINGS
@@ -89,12 +88,10 @@ def _elsewhere(
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("RUNCRATE_API_KEY")
     monkeypatch.setattr(sys, "argv", ["example"])
-    yield
-    left = {name for name in os.environ if name.startswith("RUNCRATE_")}
-    assert left == {"RUNCRATE_STATE_DIR"}  # set for every test
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)  # they end where a program would
-        gc.collect()
+    with collected():
+        yield
+        left = {name for name in os.environ if name.startswith("RUNCRATE_")}
+        assert left == {"RUNCRATE_STATE_DIR"}  # set for every test
 
 
 def found_in_order(patterns: list[str], text: str) -> list[str]:

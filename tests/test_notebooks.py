@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import asyncio
-import gc
 import inspect
 import json
 import os
@@ -12,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.garbage import collected
 
 FOLDER = Path(__file__).parent.parent / "docs" / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))
@@ -44,21 +45,21 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     cells = [cell for cell in json.loads(path.read_text())["cells"] if cell["cell_type"] == "code"]
     names: dict[str, Any] = {"__name__": "__main__"}
     shown: list[Any] = []
-    try:
-        with asyncio.Runner() as loop:
-            for cell in cells:
-                value = evaluate("".join(cell["source"]), names, loop)
-                if any(hasattr(value, name) for name in SHOWN):
-                    shown.append(value)
-    finally:
-        if "emulator" in names:
-            names["emulator"].stop()
-        names.clear()
-        gc.collect()  # here, where an unclosed client of a notebook is not a warning
+    with collected():
+        try:
+            with asyncio.Runner() as loop:
+                for cell in cells:
+                    value = evaluate("".join(cell["source"]), names, loop)
+                    if any(hasattr(value, name) for name in SHOWN):
+                        shown.append(value)
+        finally:
+            if "emulator" in names:
+                names["emulator"].stop()
+            names.clear()
     assert not any(cell["outputs"] for cell in cells)  # what is committed stays small
     if path.stem == "media":
         ways = [next(n for n in SHOWN if hasattr(value, n)) for value in shown]
-        assert len(ways) == 3  # the picture, the player of the recording, that of the film
+        assert len(ways) == 3  # the image, and the players of audio and video
         assert all(getattr(value, way)() for value, way in zip(shown, ways, strict=True))
     shown.clear()
 

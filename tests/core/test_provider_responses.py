@@ -123,7 +123,7 @@ def test_deltas_joined_by_a_consumer_are_the_folded_texts(name):
 def test_reads_of_any_size_give_the_same(name):
     body = body_of(name)
     whole, chunks = read([body])
-    for size in (1, 7, 1460):
+    for size in (3, 1460):
         reader, again = read(body[at : at + size] for at in range(0, len(body), size))
         assert again == chunks
         assert reader.completion() == whole.completion()

@@ -77,7 +77,9 @@ def test_a_shared_budget_survives_faults_and_hard_kills(
     processes = [run() for _ in range(PROCESSES)]
     kills = 0
     while any(process.poll() is None for process in processes):
-        time.sleep(draw.uniform(1.5, 4.0))
+        next_kill = time.monotonic() + draw.uniform(1.5, 4.0)
+        while time.monotonic() < next_kill and any(it.poll() is None for it in processes):
+            time.sleep(0.05)
         running = [index for index, process in enumerate(processes) if process.poll() is None]
         if running and kills < PROCESSES:
             kills += 1

@@ -69,7 +69,7 @@ def test_halves_in_tool_arguments_and_in_other_members() -> None:
     assert message["annotations"] == [{"a": ""}]
 
 
-@given(st.text(st.characters(codec="utf-16-le"), max_size=8), st.data())
+@given(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), st.data())
 def test_a_text_cut_between_any_utf_16_units_arrives_complete(
     text: str, data: st.DataObject
 ) -> None:

@@ -7,8 +7,6 @@
 
 from __future__ import annotations
 
-import gc
-import warnings
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -18,6 +16,7 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import MockLLM
 
 from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
+from tests.garbage import collected
 from tests.llamaindex.service import Service
 
 if TYPE_CHECKING:
@@ -37,10 +36,8 @@ EMBEDDING_MODEL = "BAAI/bge-large-en-v1.5"
 @pytest.fixture(scope="module", autouse=True)
 def _leave_nothing_behind() -> Iterator[None]:
     """What LlamaIndex leaves unclosed is collected here, not in somebody else's test."""
-    yield
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+    with collected():
+        yield
 
 
 @pytest.fixture

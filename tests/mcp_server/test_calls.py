@@ -415,7 +415,7 @@ async def test_a_cancelled_wait_stops_and_a_cancelled_launch_is_undone(emulator:
         assert len(emulator.requests) <= asked + 1
 
         plan = await client.call_tool("runcrate_plan_instance", {**PLAN, "name": "second"})
-        emulator.fail("POST /instances", latency_s=1.5)
+        emulator.fail("POST /instances", latency_s=0.8)
         call = {"plan_token": plan.structured_content["plan_token"]}
         with pytest.raises(MCPError, match=r"[Tt]imed out"):
             await client.call_tool("runcrate_launch_instance", call, read_timeout_seconds=0.3)

@@ -21,6 +21,7 @@ from runcrate_core.errors import (
     SSHAuthenticationError,
     SSHConnectionError,
 )
+from runcrate_core.ssh import commands
 from runcrate_core.ssh.login import Login
 from runcrate_core.ssh.shell import AsyncInstanceShell
 from tests.ssh.hosts import INSTANCE, Host, processes
@@ -122,7 +123,11 @@ def test_a_timeout_leaves_no_process(host: Host) -> None:
         assert eventually(lambda: not processes(f"sleep {mark}"))
 
 
-def test_a_command_that_ignores_the_end_is_killed(host: Host) -> None:
+def test_a_command_that_ignores_the_end_is_killed(
+    host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shorter = commands._WRAPPER.replace(f"-k {commands.KILL_AFTER_S}", "-k 1")
+    monkeypatch.setattr(commands, "_WRAPPER", shorter)
     mark = f"20{time.time_ns() % 1_000_000_000}"
     with host.shell() as shell:
         result = shell.run(f"trap '' TERM; while true; do sleep {mark}; done", timeout=0.5)
@@ -289,7 +294,7 @@ def test_errors_of_files_name_path_and_reason(host: Host, tmp_path: Path) -> Non
 @on_both_servers
 def test_a_lost_connection_leaves_the_target_as_it_was(host: Host, tmp_path: Path) -> None:
     big = tmp_path / "big"
-    big.write_bytes(b"x" * (128 * MIB))
+    big.write_bytes(b"x" * (32 * MIB))
     with host.shell() as shell:
         shell.write_bytes(f"{host.folder}/target", b"before")
 
@@ -302,7 +307,7 @@ def test_a_lost_connection_leaves_the_target_as_it_was(host: Host, tmp_path: Pat
         assert shell.read_bytes(f"{host.folder}/target") == b"before"
 
 
-def test_256_mib_up_and_down_take_little_memory(host: Host, tmp_path: Path) -> None:
+def test_128_mib_up_and_down_take_little_memory(host: Host, tmp_path: Path) -> None:
     host.known_hosts.touch()
     code = f"""
 import asyncio, resource, sys
@@ -333,7 +338,7 @@ asyncio.run(main())
 """
     block = bytes(range(256)) * 4096
     with (tmp_path / "big").open("wb") as file:
-        for _ in range(256):
+        for _ in range(128):
             file.write(block)
     client = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -350,7 +355,7 @@ asyncio.run(main())
         client.stdin.flush()
         report = client.stdout.readline()
     assert client.returncode == 0
-    assert (tmp_path / "big-back").stat().st_size == 256 * MIB
+    assert (tmp_path / "big-back").stat().st_size == 128 * MIB
     assert filecmp.cmp(tmp_path / "big", tmp_path / "big-back", shallow=False)
     assert int(report.rpartition(":")[2]) < 16 * 1024, report
 
