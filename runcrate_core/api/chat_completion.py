@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
-from runcrate_core.api.envelope import ApiModel
+from runcrate_core.api.envelope import ApiModel, ApiPart
 
 
-class FunctionCall(ApiModel):
+class FunctionCall(ApiPart):
     """The function of a tool call; `arguments` is JSON text that a model wrote.
 
     Some servers send the arguments as an object; they are kept as they came.
@@ -17,7 +17,7 @@ class FunctionCall(ApiModel):
     arguments: str | dict[str, Any] | None = None
 
 
-class ToolCall(ApiModel):
+class ToolCall(ApiPart):
     """A call of an offered tool."""
 
     id: str | None = None
@@ -25,7 +25,7 @@ class ToolCall(ApiModel):
     function: FunctionCall
 
 
-class ChatMessage(ApiModel):
+class ChatMessage(ApiPart):
     """The response of a model; reasoning models add `reasoning_content` or `reasoning`."""
 
     role: str = "assistant"
@@ -35,7 +35,7 @@ class ChatMessage(ApiModel):
     tool_calls: list[ToolCall] | None = None
 
 
-class ChatChoice(ApiModel):
+class ChatChoice(ApiPart):
     """One response. `finish_reason`: `stop`, `length`, `tool_calls`, `content_filter` or new."""
 
     index: int = 0
@@ -44,7 +44,7 @@ class ChatChoice(ApiModel):
     logprobs: Any = None
 
 
-class ChatUsage(ApiModel):
+class ChatUsage(ApiPart):
     """Tokens of a completion."""
 
     prompt_tokens: int | None = None

@@ -42,11 +42,10 @@ def _either_case(name: str) -> AliasChoices:
     return AliasChoices(name, to_camel(name))
 
 
-class ApiModel(BaseModel):
-    """A value that the API returned: read leniently, with unknown fields kept.
+class ApiPart(BaseModel):
+    """A part of a value that the API returned: read leniently, with unknown fields kept.
 
-    Attributes:
-        response: Head of the response (request id, rate limit), where it is known.
+    It knows no response, so it takes less time to make; a chat completion has many parts.
     """
 
     model_config = ConfigDict(
@@ -57,24 +56,32 @@ class ApiModel(BaseModel):
         protected_namespaces=(),
     )
 
-    _response: ResponseInfo | None = PrivateAttr(default=None)
-
-    @property
-    def response(self) -> ResponseInfo | None:
-        """Head of the response (request id, rate limit), where it is known."""
-        return self._response
-
     # Two responses are the same when their fields are, whatever the heads of the responses say.
     __hash__ = None  # type: ignore[assignment] # it can be changed, as every model can
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ApiModel):
+        if not isinstance(other, ApiPart):
             return NotImplemented
         return type(self) is type(other) and dict(self) == dict(other)
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that the API sent, unknown ones included."""
         return self.model_dump(exclude_unset=True)
+
+
+class ApiModel(ApiPart):
+    """A value that the API returned, with the head of its response.
+
+    Attributes:
+        response: Head of the response (request id, rate limit), where it is known.
+    """
+
+    _response: ResponseInfo | None = PrivateAttr(default=None)
+
+    @property
+    def response(self) -> ResponseInfo | None:
+        """Head of the response (request id, rate limit), where it is known."""
+        return self._response
 
     def with_response(self, response: ResponseInfo | None) -> Self:
         """Remember the head of the response; return the value itself."""

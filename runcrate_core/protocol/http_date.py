@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+# A program that makes many calls sees the same second many times.
+@functools.lru_cache(maxsize=16)
 def http_date(text: str) -> datetime | None:
     """Return the time that an HTTP date names, or `None` if it is not one.
 

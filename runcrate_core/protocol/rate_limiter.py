@@ -17,6 +17,7 @@ from runcrate_core.protocol.http_date import server_time
 _EPOCH_FLOOR: Final = 1e9
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|h|m|s))+")
+_IETF_RESET = re.compile(r"(?:^|[;,\s])t=(\d+)")
 _UNIT_S: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0}
 
 # Before the first response tells the limit, this many calls may be under way. Enough for any
@@ -65,16 +66,18 @@ def reset_in_s(headers: Mapping[str, str]) -> float | None:
     Runcrate sends a unix timestamp (seed 000), which is compared with the response's own `Date`;
     plain seconds, durations such as `6m0s`, and `t=` of the IETF draft are read as well.
     """
-    names = ("x-ratelimit-reset", "x-ratelimit-reset-requests")
-    text = next((headers[name].strip() for name in names if headers.get(name)), "")
-    if _DURATION.fullmatch(text):
-        parts = _DURATION_PART.findall(text)
-        return sum(float(number) * _UNIT_S[unit] for number, unit in parts)
-    found = re.search(r"(?:^|[;,\s])t=(\d+)", text)
+    text = headers.get("x-ratelimit-reset") or headers.get("x-ratelimit-reset-requests") or ""
+    text = text.strip()
     try:
-        number = float(found.group(1) if found else text)
+        number = float(text)
     except ValueError:
-        return None
+        if _DURATION.fullmatch(text):
+            parts = _DURATION_PART.findall(text)
+            return sum(float(amount) * _UNIT_S[unit] for amount, unit in parts)
+        found = _IETF_RESET.search(text)
+        if found is None:
+            return None
+        number = float(found[1])
     if not math.isfinite(number) or number < 0:
         return None
     if number < _EPOCH_FLOOR:
