@@ -738,12 +738,3 @@ def test_a_default_client_is_made_and_closed() -> None:
     pair.close()
     with pytest.raises(rc.ConfigurationError, match="closed"):
         pair.sync.instances.list()
-
-
-def test_the_twin_of_a_client_with_own_connections_cannot_be_made() -> None:
-    import httpx
-
-    with httpx.Client() as own:
-        pair = rt.SyncAsyncClients(rc.Runcrate(http_client=own))
-        with pytest.raises(rc.ConfigurationError, match="async_client=AsyncRuncrate"):
-            _ = pair.async_

@@ -1,4 +1,4 @@
-"""The examples in the documentation of infrastructure methods run, on the emulator."""
+"""The examples in the documentation of the methods run, on the emulator."""
 
 from __future__ import annotations
 
@@ -6,27 +6,21 @@ import hashlib
 import inspect
 import re
 import textwrap
+import wave
 from pathlib import Path
 from typing import Any
 
 import pytest
+from PIL import Image
 
 from runcrate_core import Runcrate
+from runcrate_core.progress import progress_bar
 from runcrate_emulator import Emulator, JobOutcome
 from tests.core.test_sync_async_parity import BLOCKING, METHODS
 
-SUBJECTS = (
-    "billing",
-    "environments",
-    "instances",
-    "job_groups",
-    "jobs",
-    "schedules",
-    "secrets",
-    "ssh_keys",
-    "storage",
-    "templates",
-)
+# Executed with the documentation, or shown in the example of `videos.create`.
+ELSEWHERE = ("chat.completions", "embeddings", "models", "videos.retrieve", "videos.wait")
+SHOWN = [path for path in METHODS if not path.startswith(ELSEWHERE)]
 # What the seed's guide for another language shows, and where its counterpart is shown.
 GUIDE = {
     "instances.list(": "instances.list",
@@ -48,22 +42,43 @@ GUIDE = {
     "billing.usage(from_date=": "billing.usage",
     'templates.list(search="finetune", category="ml"': "templates.list",
     'with_options(environment="staging")': "environments.create",
+    'model="black-forest-labs/FLUX.1-schnell",\n    width=1024': "images.generate",
+    '.save("city")': "images.generate",
+    "num_inference_steps=4": "images.generate",
+    'model="black-forest-labs/FLUX.1-kontext-pro",\n    image=path': "images.generate",
+    'path="output.mp4"': "videos.generate",
+    "on_status=": "videos.generate",
+    "videos.create(": "videos.create",
+    "videos.wait(": "videos.create",
+    "videos.download(": "videos.create",
+    'image=Path("first_frame.png")': "videos.create",
+    "seed=42": "videos.create",
+    'negative_prompt="blurry"': "videos.create",
+    'voice="af_heart"': "audio.speech.create",
+    "speed=1.5": "audio.speech.create",
+    '.save("speech.mp3")': "audio.speech.create",
+    'Path("recording.wav")': "audio.transcriptions.create",
+    'response_format="srt"': "audio.transcriptions.create",
+    "result.text": "audio.transcriptions.create",
 }
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me"
+JOB: Any = {"command": "python train.py", "gpu_type": "A100", "max_runtime_minutes": 5}
+VIDEO: Any = {"prompt": "x", "model": "google/veo-3.0", "duration": 4}
 
 
-def example_of(path: str) -> str:
-    documentation = inspect.getdoc(BLOCKING[path]) or ""
+def example_of(documented: Any) -> str:
+    documentation = inspect.getdoc(documented) or ""
     found = re.search(r"```python\n(.*?)```", documentation, re.DOTALL)
     return textwrap.dedent(found[1]) if found else ""
 
 
 class Things(dict[str, Any]):
-    """What examples speak of, made when they do: `job`, `volume`, `nightly`, ..."""
+    """What examples take for granted, made when they name it: `job`, `volume`, `nightly`, ..."""
 
-    def __init__(self, client: Runcrate) -> None:
-        super().__init__(client=client, archive=b"code")
+    def __init__(self, client: Runcrate, path: str) -> None:
+        super().__init__(client=client, archive=b"code", digest=hashlib.sha256(b"code").hexdigest())
         self._client = client
+        self._path = path
 
     def __missing__(self, name: str) -> Any:
         make = getattr(self, f"make_{name}", None)
@@ -77,14 +92,16 @@ class Things(dict[str, Any]):
         return self._client.instances.wait_until_running(made.id, poll_interval=0.05)
 
     def make_job(self) -> Any:
-        made = self._client.jobs.run(
-            command="python train.py", gpu_type="A100", max_runtime_minutes=5
-        )
-        return self._client.jobs.wait(made.id, poll_interval=0.02)
+        if self._path.startswith("videos"):
+            return self._client.videos.generate(**VIDEO, poll_interval=0.05)
+        job = self._client.jobs.run(**JOB)
+        return job if self._path == "jobs.cancel" else self._client.jobs.wait(job.id)
+
+    def make_video_id(self) -> str:
+        return str(self._client.videos.generate(**VIDEO, poll_interval=0.05).id)
 
     def make_group(self) -> Any:
-        spec = {"command": "sleep 500", "gpu_type": "A100", "max_runtime_minutes": 10}
-        return self._client.jobs.run_group(**spec, count=2)  # type: ignore[arg-type] # a plain dict
+        return self._client.jobs.run_group(**JOB, count=2)
 
     def make_volume(self) -> Any:
         return self._client.storage.create(name="v", size_gb=10, region="us-east-1")
@@ -96,44 +113,40 @@ class Things(dict[str, Any]):
         return self._client.environments.create(name="e")
 
     def make_nightly(self) -> Any:
-        spec = {"command": "date", "gpu_type": "A100", "max_runtime_minutes": 5}
-        return self._client.schedules.create(kind="job", name="n", cron="0 2 * * *", spec=spec)
-
-    def make_digest(self) -> str:
-        return hashlib.sha256(b"code").hexdigest()
+        return self._client.schedules.create(kind="job", name="n", cron="0 2 * * *", spec=JOB)
 
 
-@pytest.mark.parametrize("path", [path for path in METHODS if path.split(".")[0] in SUBJECTS])
+@pytest.fixture(scope="module")
+def shared() -> Any:
+    with Emulator(ssh=True, clock_speed=600.0) as running:
+        yield running
+
+
+@pytest.mark.usefixtures("short_waits")
+@pytest.mark.parametrize("path", [*SHOWN, "progress_bar"])
 def test_examples_run(
-    path: str, cloud: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    path: str, shared: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    if path == "instances.connect":
-        (tmp_path / "train.py").write_text("print('trained')")
-        with Emulator(ssh=True, clock_speed=600.0) as with_ssh:
-            run_example(path, with_ssh, tmp_path, monkeypatch)
-    else:
-        run_example(path, cloud, tmp_path, monkeypatch)
-
-
-def run_example(path: str, cloud: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    example = example_of(path).replace("ssh-ed25519 AAAA...", PUBLIC_KEY)
+    documented = progress_bar if path == "progress_bar" else BLOCKING[path]
+    example = example_of(documented).replace("ssh-ed25519 AAAA...", PUBLIC_KEY)
     assert example
-    (tmp_path / "my-project").mkdir()
+    shared.reset()
     monkeypatch.chdir(tmp_path)
-    seconds = 500 if path == "jobs.cancel" else 1
-    cloud.world.on_job = lambda _: JobOutcome(artifacts={"model.pt": "done\n"}, seconds=seconds)
+    (tmp_path / "my-project").mkdir()
+    (tmp_path / "train.py").write_text("print('trained')")
+    Image.new("RGB", (64, 64), "teal").save("first_frame.png")
+    with wave.open("recording.wav", "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
+        sound.writeframes(bytes(16000))
+    seconds = 500 if path in {"jobs.cancel", "job_groups.cancel"} else 1
+    shared.world.on_job = lambda _: JobOutcome(artifacts={"model.pt": "done\n"}, seconds=seconds)
     with Runcrate(
-        cloud.api_key, base_url=cloud.base_url, inference_url=cloud.inference_url
+        shared.api_key, base_url=shared.base_url, inference_url=shared.inference_url
     ) as client:
-        things = Things(client)
-        if path == "jobs.cancel":
-            things["job"] = client.jobs.run(
-                command="python train.py", gpu_type="A100", max_runtime_minutes=10
-            )
-        # The names are looked up in `things`, which makes what an example takes for granted.
-        exec(compile(example, path, "exec"), {}, things)  # noqa: S102 - our own documentation
+        exec(compile(example, path, "exec"), {}, Things(client, path))  # noqa: S102 - our own documentation
+    assert shared.crashes == []
 
 
-@pytest.mark.parametrize(("shown", "path"), GUIDE.items(), ids=GUIDE.values())
+@pytest.mark.parametrize(("shown", "path"), GUIDE.items())
 def test_what_the_guide_shows_is_shown(shown: str, path: str) -> None:
-    assert shown in example_of(path)
+    assert shown in example_of(BLOCKING[path])

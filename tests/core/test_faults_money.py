@@ -197,19 +197,6 @@ def plan_and_launch(guard: rc.SpendGuard) -> Any:
     return flow()
 
 
-def test_25_a_price_above_the_limit_is_refused(scripted: Any) -> None:
-    guard = rc.SpendGuard(LIMITS)
-    server, both = scripted(TYPES)
-    with pytest.raises(rc.SpendRefusedError, match=r"3\.0 USD an hour"):
-        both("run", only_dear(guard))
-    assert posts(server) == 0
-
-
-def only_dear(guard: rc.SpendGuard) -> Any:
-    limits = rc.SpendLimits(max_price_per_hour=2, gpu_types=["H100"])
-    return rc.SpendGuard(limits, ledger=guard.ledger).plan(max_runtime_minutes=30)
-
-
 def test_25_machines_that_run_already_count(scripted: Any) -> None:
     other = {"id": "o", "name": "agent-old", "status": "running", "gpu_count": 1}
     guard = rc.SpendGuard(LIMITS)

@@ -161,16 +161,6 @@ def test_an_asynchronous_list_is_awaited_or_iterated_over() -> None:
         ASYNC(iterate, server.url)
 
 
-def test_an_asynchronous_page_refuses_an_ordinary_loop() -> None:
-    async def use(client: Any) -> None:
-        page = await client.jobs.list()
-        with pytest.raises(TypeError, match="not iterable"):
-            list(page)
-
-    with ScriptedServer(*PAGES) as server:
-        ASYNC(use, server.url)
-
-
 def test_a_list_without_meta_is_whole(scripted: Any) -> None:
     _, both = scripted(Reply(json={"data": [{"id": "a"}]}))
     page = both("jobs.list")

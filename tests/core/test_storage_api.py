@@ -33,11 +33,6 @@ def test_a_volume_is_made_found_resized_and_deleted(both: Any, volume: rc.Volume
         both("storage.get", volume.id)
 
 
-def test_a_volume_never_shrinks(both: Any, volume: rc.Volume) -> None:
-    with pytest.raises(rc.UnprocessableEntityError):
-        both("storage.resize", volume.id, 50)
-
-
 def test_regions_have_names_and_a_provider(both: Any) -> None:
     regions = both("storage.list_regions")
     assert regions

@@ -15,7 +15,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import runcrate_core as rc
-from runcrate_core.transcription import transcriber
 from runcrate_core.transcription.audio_splitter import RATE, quiet_split, split_audio
 from runcrate_core.transcription.segment import Segment
 from runcrate_core.transcription.subtitles import read_subtitles, srt, timestamp, vtt
@@ -194,23 +193,3 @@ def test_without_the_splitter_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_pa
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(rc.ConfigurationError, match="PyAV"):
         split_audio(tmp_path / "x.wav", tmp_path, 8.0)
-
-
-def test_a_large_file_is_sent_in_parts_and_nothing_is_left_behind(
-    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(transcriber, "MAX_UPLOAD_BYTES", 100_000)
-    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
-    recording = tmp_path / "long.wav"
-    write_recording(recording, 12.0, quiet_at=6.5)
-    answer = {
-        "text": "Part.",
-        "duration": 6.0,
-        "segments": [{"start": 1, "end": 2, "text": "Part."}],
-    }
-    with ScriptedServer(Reply(json=answer)) as server:
-        transcript = transcribe(run, server.url, Transcriber(split_s=8.0), recording)
-        assert server.sent == 2
-    assert transcript.text == "Part. Part."
-    assert transcript.segments[1].start == pytest.approx(7.65, abs=0.2)
-    assert [path.name for path in tmp_path.iterdir()] == ["long.wav"]

@@ -36,11 +36,6 @@ def test_an_update_without_changes_is_refused(cloud: Any, both: Any) -> None:
     assert cloud.requests == []
 
 
-def test_a_second_environment_of_a_name_is_an_error(both: Any) -> None:
-    with pytest.raises(rc.ConflictError):
-        both("environments.create", name="main")
-
-
 def test_a_client_sees_its_own_environment_alone(both: Any) -> None:
     both("environments.create", name="staging")
     launched = both("instances.create", gpu_type="A100", max_runtime_minutes=10)

@@ -405,14 +405,3 @@ async def test_blocking_and_asynchronous_code_share_one_connection(host: Host) -
         assert len(host.logins) == 1
     finally:
         await shell.aclose()
-
-
-def test_a_connection_that_is_refused_says_so(host: Host) -> None:
-    async def log_in(_: str | None) -> Login:
-        return Login("127.0.0.1", 1, "root")
-
-    async def connect() -> None:
-        await AsyncInstanceShell(INSTANCE, log_in, options=host.options(connect_timeout=1))
-
-    with pytest.raises(SSHConnectionError, match=r"127\.0\.0\.1:1: .*refused"):
-        asyncio.run(connect())
