@@ -1,4 +1,4 @@
-"""Counting the calls that a function makes: unlike time, it is the same on every machine."""
+"""Counting the calls that a function makes: unlike time, it is the same on every computer."""
 
 from __future__ import annotations
 

@@ -91,20 +91,20 @@ def _single_spaced(value: Any, name: str = "") -> Any:
     return " ".join(value.split()) if name == "description" and isinstance(value, str) else value
 
 
-def public_answer(answer: dict[str, Any]) -> dict[str, Any]:
-    """Return an answer as it may be stored."""
-    answer["headers"] = {
+def public_answer(response: dict[str, Any]) -> dict[str, Any]:
+    """Return a response as it may be stored."""
+    response["headers"] = {
         name.lower(): [_public_text(value) for value in values]
-        for name, values in sorted(answer["headers"].items())
+        for name, values in sorted(response["headers"].items())
         if name.lower() in KEPT_ANSWER_HEADERS
     }
-    body = answer["body"].get("string", b"")
+    body = response["body"].get("string", b"")
     try:
         text = body if isinstance(body, str) else body.decode()
     except UnicodeDecodeError:
-        return answer
-    answer["body"]["string"] = _public_text(text).encode()
-    return answer
+        return response
+    response["body"]["string"] = _public_text(text).encode()
+    return response
 
 
 def _public_text(text: str) -> str:

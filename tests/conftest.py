@@ -1,4 +1,4 @@
-"""What all tests share: no network, no key of the machine, cassettes, and an emulator."""
+"""What all tests share: no network, no key of the user, cassettes, and an emulator."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class Api:
     """Where a recorded or replayed test sends its requests.
 
     While recording, that is the emulator (or, with LIVE=1, the real service); while replaying it
-    is the real service's addresses, which only a cassette can answer.
+    is the real service's addresses, to which only a cassette responds.
     """
 
     inference_url: str
@@ -83,7 +83,7 @@ def state_directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(autouse=True)
 def _clean_environment(monkeypatch: pytest.MonkeyPatch, state_directory: Path) -> None:
-    """Tests see neither the machine's key nor its proxies, and leave no state."""
+    """Tests see neither the key nor the proxies of the user, and leave no state."""
     for name in list(os.environ):
         if name.startswith("RUNCRATE_") or name.lower().endswith("_proxy"):
             monkeypatch.delenv(name)

@@ -35,7 +35,7 @@ FENCE = re.compile(
 )
 # A command, but not the advice in an error message.
 INSTALLED = re.compile(r"(?<!Run: )\bpip install ([^`#\n]+)")
-# Printed between two blocks, so that the output of each can be told apart.
+# Printed between two blocks, so that the output of each are kept apart.
 MARK = "\x1eblock "
 MARKED = 'if __name__ == "__main__":\n    print("\\x1eblock {}", flush=True)\n'
 # An interactive session goes on after an error and shows it; a script ends.

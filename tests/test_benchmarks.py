@@ -63,8 +63,8 @@ def test_no_call_makes_more_function_calls_than_the_page_says() -> None:
             for name in names:
                 if name in PEERS:
                     continue
-                answer = worker.ask({"candidate": name, "url": url, "counted": True, **task})
+                response = worker.ask({"candidate": name, "url": url, "counted": True, **task})
                 limit = said[f"calls: {title}", name] * MOST_GROWTH
-                if answer["calls"] > limit:
-                    grown[title, name] = (answer["calls"], limit)
+                if response["calls"] > limit:
+                    grown[title, name] = (response["calls"], limit)
     assert not grown

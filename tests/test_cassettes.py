@@ -26,7 +26,7 @@ SECRET_SHAPES = {
     "a signed address": re.compile(r"(?i)[?&](x-amz-signature|signature|sig|token)=(?!redacted)\w"),
     "a private key": re.compile(r"-----BEGIN[^-]*PRIVATE KEY"),
     "a cookie": re.compile(r"(?im)^\s*(set-)?cookie:"),
-    "an address of this machine": re.compile(r"127\.0\.0\.1|localhost"),
+    "an address of this computer": re.compile(r"127\.0\.0\.1|localhost"),
 }
 
 

@@ -45,7 +45,7 @@ def test_both_sides_exist(row: list[str]) -> None:
 
 def test_no_method_of_the_sdk_is_missing() -> None:
     """What the SDK has under another name than this client stands in the table."""
-    told = {path.rstrip(".") for old, *_ in ROWS for path in METHOD.findall(old)}
+    reported = {path.rstrip(".") for old, *_ in ROWS for path in METHOD.findall(old)}
     theirs, ours = runcrate.Runcrate("rc_live_test"), runcrate_core.Runcrate("rc_live_test")
     spaces = [name for name in dir(theirs) if name[0] != "_" and name != "close"]
     methods = [
@@ -55,6 +55,6 @@ def test_no_method_of_the_sdk_is_missing() -> None:
         if name[0] != "_"
     ]
     assert len(methods) > 60
-    assert [path for path in methods if not reached(ours, path) and path not in told] == []
+    assert [path for path in methods if not reached(ours, path) and path not in reported] == []
     theirs.close()
     ours.close()

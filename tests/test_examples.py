@@ -130,12 +130,12 @@ def test_the_demo_prints_what_the_readme_and_its_examples_promise(
     for name, part in zip(DEMO, parts, strict=True):
         assert found_in_order(PRINTED[name], part) == [], part
         assert "a simulated reply" not in part
-    for answer in (
+    for response in (
         "has 80 GB of memory",
         "`RUNCRATE_API_KEY` holds",
         "looks the instance up by name",
     ):
-        assert answer in printed
+        assert response in printed
 
 
 def test_every_example_is_run() -> None:

@@ -25,6 +25,7 @@ FORBIDDEN = {
     r"stands? in": "is in, ends up in",
     r"carr(?:y|ies|ied) out": "run, executed",
 }
+TESTS = ("tests/core", "tests/mcp_server", "tests/ssh")
 # The emulator's table of irregular verbs contains such a word as data.
 DATA = {"runcrate_emulator/stems.py"}
 # In the clients, a machine is the user's own; what is rented is an instance. The one exception is
@@ -41,7 +42,7 @@ DOCUMENTS = [
 ]
 SOURCES = [
     path
-    for directory in (*PACKAGES, "examples", "docs")
+    for directory in (*PACKAGES, *TESTS, "examples", "docs")
     for path in sorted((ROOT / directory).rglob("*.py"))
     if path.relative_to(ROOT).as_posix() not in DATA
 ]

@@ -79,7 +79,7 @@ class Wanted:
 
 @dataclass(slots=True)
 class Pace:
-    """How fast a body comes.
+    """The rate at which a body arrives.
 
     Attributes:
         since: When the present window began; `None` before the first bytes.

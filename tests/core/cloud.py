@@ -16,7 +16,7 @@ from runcrate_emulator import Emulator
 from tests.core.both_clients import KEY, without_waiting
 from tests.servers import Reply, ScriptedServer
 
-# Emulated seconds a second: a machine starts in a twentieth of one, and a job is over at once.
+# Emulated seconds a second: an instance starts in a twentieth of one, and a job is over at once.
 CLOCK_SPEED = 600.0
 
 
@@ -91,7 +91,7 @@ def cloud(_server: Emulator) -> Iterator[Emulator]:
 
 @pytest.fixture(params=[False, True], ids=["blocking", "asynchronous"])
 def is_async(request: pytest.FixtureRequest) -> bool:
-    """Whether the asynchronous client is used."""
+    """The kind of the client: asynchronous or not."""
     chosen: bool = request.param
     return chosen
 

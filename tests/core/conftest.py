@@ -25,5 +25,5 @@ def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(params=BOTH, ids=lambda both: both.name)
 def run(request: pytest.FixtureRequest) -> Any:
-    """Carries out `run(lambda client: client.x.y(), url)` with either client."""
+    """Runs `run(lambda client: client.x.y(), url)` with either client."""
     return request.param

@@ -70,7 +70,7 @@ def test_a_top_up_is_charged(cloud: Any, both: Any) -> None:
     assert request.json == {"amount_usd": 25.5, "idempotency_key": top_up.idempotency_key}
 
 
-def test_21_a_top_up_without_answer_is_sent_again_with_the_same_bytes(
+def test_21_a_top_up_without_response_is_sent_again_with_the_same_bytes(
     cloud: Any, both: Any
 ) -> None:
     cloud.fail("POST /billing/topups", lose_answer=True)

@@ -1,4 +1,4 @@
-"""Chunks folded into the answer that was streamed."""
+"""Chunks folded into the response that was streamed."""
 
 import copy
 
@@ -23,7 +23,7 @@ def message_of(*deltas):
     return fold(*(chunk(delta) for delta in deltas))["choices"][0]["message"]
 
 
-def test_whole_answer():
+def test_whole_response():
     assert fold(
         chunk({"role": "assistant", "content": "", "refusal": None}, system_fingerprint="f"),
         chunk({"content": "Hel"}, system_fingerprint=None),
@@ -229,7 +229,7 @@ def test_half_a_tool_call_is_not_called_one():
         ({"annotations": [1]}, True),
     ],
 )
-def test_only_parts_of_the_answer_are_content(delta, carries):
+def test_only_parts_of_the_response_are_content(delta, carries):
     assert ChatAccumulator().add(chunk(delta)) is carries
 
 

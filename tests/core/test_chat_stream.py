@@ -81,7 +81,7 @@ def test_done_is_seen_at_once():
 
 
 @pytest.mark.parametrize("body", [DONE, USAGE + DONE])
-def test_a_stream_without_a_choice_is_not_an_answer(body):
+def test_a_stream_without_a_choice_is_not_an_response(body):
     one, _ = read(body)
     assert not one.completed
     assert one.fault is not None
@@ -254,7 +254,7 @@ def test_silence_can_be_asked_for():
     assert not one.stalled(1e9)
 
 
-def test_whole_answer_does_not_wait_long_for_its_end():
+def test_whole_response_does_not_wait_long_for_its_end():
     """Some servers ping on after the last finish reason and never send `[DONE]`."""
     one = reader()
     one.feed(HELLO + STOP, 0.0)
@@ -299,7 +299,7 @@ def test_connection_that_fails(failure, kind, detail):
 
 
 @pytest.mark.parametrize("body", [HELLO + STOP, HELLO + DONE])
-def test_connection_that_fails_after_the_answer_is_whole(body):
+def test_connection_that_fails_after_the_response_is_whole(body):
     one, _ = read(body, end=False)
     one.fail(TransportFailure(Failure.BROKEN))
     assert one.fault is None
@@ -363,8 +363,8 @@ def body_of(deltas):
 
 
 @given(completions(), st.lists(st.integers(0, 100_000), max_size=20), st.booleans())
-def test_folded_stream_is_the_whole_answer(drawn, places, done):
-    """However the answer is cut into deltas, and its bytes into reads."""
+def test_folded_stream_is_the_whole_response(drawn, places, done):
+    """However the response is cut into deltas, and its bytes into reads."""
     whole, deltas = drawn
     body = body_of(deltas) + (DONE if done else b"")
     edges = [0, *sorted(place % len(body) for place in places), len(body)]

@@ -108,8 +108,8 @@ def test_a_pool_ends_with_its_last_user() -> None:
 
 
 def test_http_clients_of_the_user_are_never_closed() -> None:
-    answers = httpx.MockTransport(lambda _: httpx.Response(200, json={"data": []}))
-    with httpx.Client(transport=answers) as own:
+    responses = httpx.MockTransport(lambda _: httpx.Response(200, json={"data": []}))
+    with httpx.Client(transport=responses) as own:
         given = lease(http_client=own)
         given.sync.models.list()
         assert given.sync._driver.http is not lease().sync._driver.http

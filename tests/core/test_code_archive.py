@@ -230,11 +230,11 @@ def test_a_folder_that_cannot_be_read_is_an_error(
 def test_reading_tells_how_far_it_is(tmp_path: Path) -> None:
     (tmp_path / "a.tar.gz").write_bytes(b"12345")
     archive = CodeArchive.of(tmp_path / "a.tar.gz")
-    told: list[tuple[int, int]] = []
-    source = CodeSource(archive, lambda done, total: told.append((done, total)))
+    reported: list[tuple[int, int]] = []
+    source = CodeSource(archive, lambda done, total: reported.append((done, total)))
     with source.open() as file:
         assert (file.read(2), file.read(None), file.read()) == (b"12", b"345", b"")
-    assert told == [(2, 5), (5, 5)]
+    assert reported == [(2, 5), (5, 5)]
     with CodeSource(archive).open() as file:
         assert file.read() == b"12345"
     assert source.size() == archive.bytes == 5

@@ -50,7 +50,7 @@ def runcrate(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 @pytest.fixture
-def answer(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
+def response(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
     """Answer the next question as a person would; returns the questions."""
 
     def give(text: str) -> list[str]:
@@ -96,14 +96,14 @@ def test_instances_are_listed_with_their_end(runcrate: Command, client: rc.Runcr
 
 
 def test_a_person_is_asked_before_anything_ends(
-    runcrate: Command, client: rc.Runcrate, answer: Callable[[str], list[str]]
+    runcrate: Command, client: rc.Runcrate, response: Callable[[str], list[str]]
 ) -> None:
     one = launch(client, "one")
-    asked = answer("n")
+    asked = response("n")
     status, _, _ = runcrate("instances", "terminate", one.id)
     assert (status, live(client)) == (1, ["one"])
     assert asked == [f"Terminate 1: one ({one.id})? [y/N] "]
-    answer("y")
+    response("y")
     assert runcrate("instances", "terminate", one.id)[0] == 0
     assert live(client) == []
 
@@ -148,7 +148,7 @@ def test_a_ledger_is_shown_and_cleaned_up(
     runcrate: Command,
     client: rc.Runcrate,
     tmp_path: Path,
-    answer: Callable[[str], list[str]],
+    response: Callable[[str], list[str]],
 ) -> None:
     path = str(tmp_path / "budget.db")
     limits = rc.SpendLimits(max_price_per_hour=5, max_runtime_minutes=30, max_total_usd=9)
@@ -160,7 +160,7 @@ def test_a_ledger_is_shown_and_cleaned_up(
     (row,) = json.loads(text)
     assert (row["id"], row["state"]) == (started.id, "started")
     assert "At most" in runcrate("ledger", "show", path)[1]
-    answer("no")
+    response("no")
     assert runcrate("instances", "terminate", "--ledger", path)[0] == 1
     assert runcrate("instances", "terminate", "--ledger", path, "--yes")[0] == 0
     assert live(client) == [others.name]
@@ -169,12 +169,12 @@ def test_a_ledger_is_shown_and_cleaned_up(
 
 
 def test_jobs_are_listed_and_cancelled(
-    runcrate: Command, client: rc.Runcrate, answer: Callable[[str], list[str]]
+    runcrate: Command, client: rc.Runcrate, response: Callable[[str], list[str]]
 ) -> None:
     assert runcrate("jobs", "list")[1] == "There are no jobs.\n"
     job = client.jobs.run(command="sleep 600", gpu_type="A100", max_runtime_minutes=10)
     assert job.id in runcrate("jobs", "list")[1]
-    answer("no")
+    response("no")
     assert runcrate("jobs", "cancel", job.id)[0] == 1
     status, text, _ = runcrate("jobs", "cancel", job.id, "no-such-job", "--yes", "--json")
     assert status == 1
@@ -186,12 +186,12 @@ def test_verify_prints_a_table_and_writes_a_report(
     runcrate: Command,
     emulator: Emulator,
     tmp_path: Path,
-    answer: Callable[[str], list[str]],
+    response: Callable[[str], list[str]],
 ) -> None:
     status, text, _ = runcrate("verify")
     assert status == 0
     assert "0 differs" in text
-    asked = answer("y")
+    asked = response("y")
     path = tmp_path / "report.json"
     emulator.variants = (("image-delivery", "b64_json"),)
     status, _, _ = runcrate("verify", "--inference", "--report", str(path))

@@ -64,7 +64,7 @@ def test_45_no_key_says_where_to_get_one(key: str | None) -> None:
 
 
 @pytest.mark.parametrize("key", ["sk-proj-abcdef", "rc_test_abc", "rc_live_", "RC_LIVE_abc"])
-def test_45_a_foreign_key_is_refused_for_own_hosts_without_showing_it(key: str) -> None:
+def test_45_another_key_is_refused_for_own_hosts_without_showing_it(key: str) -> None:
     with pytest.raises(rc.ConfigurationError, match="does not start with") as caught:
         resolve_config(api_key=key, variables={})
     assert key not in str(caught.value).replace("`rc_live_`", "")

@@ -73,7 +73,7 @@ def example_of(documented: Any) -> str:
 
 
 class Things(dict[str, Any]):
-    """What examples take for granted, made when they name it: `job`, `volume`, `nightly`, ..."""
+    """Objects that examples take for granted, made when one is named: `job`, `volume`, ..."""
 
     def __init__(self, client: Runcrate, path: str) -> None:
         super().__init__(client=client, archive=b"code", digest=hashlib.sha256(b"code").hexdigest())

@@ -140,7 +140,7 @@ def test_of_a_proxy_only_the_host_is_shown() -> None:
         (503, False, Level.PROBLEM, "503"),
     ],
 )
-def test_answers_are_judged(status: int, with_key: bool, level: Level, says: str) -> None:
+def test_responses_are_judged(status: int, with_key: bool, level: Level, says: str) -> None:
     probe = Probe(
         "inference", "u", status, with_key=with_key, location="runcrate.example", is_json=True
     )

@@ -78,9 +78,12 @@ def cut(at: int = HALF, data: bytes = DATA, **headers: str) -> Reply:
 
 
 def rest(start: int = HALF, data: bytes = DATA, status: int = 206, **headers: str) -> Reply:
-    told = {"content-range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
+    reported = {"content-range": f"bytes {start}-{len(data) - 1}/{len(data)}"}
     return Reply(
-        status, body=[data[start:]], length=len(data) - start, headers={**TAG, **told, **headers}
+        status,
+        body=[data[start:]],
+        length=len(data) - start,
+        headers={**TAG, **reported, **headers},
     )
 
 
@@ -99,7 +102,7 @@ class Target:
 
 @pytest.fixture
 def target(tmp_path: Path) -> Target:
-    path = tmp_path / "film.mp4"
+    path = tmp_path / "video.mp4"
     path.write_bytes(OLD)
     return Target(path)
 
@@ -109,21 +112,21 @@ def downloading(target: Target, source: Any = REQUEST, **options: Any) -> Any:
 
 
 def test_a_file_is_downloaded_over_the_old_one(run: Any, target: Target) -> None:
-    told: list[tuple[int, int | None]] = []
+    reported: list[tuple[int, int | None]] = []
     with ScriptedServer(whole()) as server:
         made = run(
             downloading(
                 target,
                 sha256=hashlib.sha256(DATA).hexdigest().upper(),
                 size=len(DATA),
-                on_progress=lambda done, total: told.append((done, total)),
+                on_progress=lambda done, total: reported.append((done, total)),
             ),
             server.url,
         )
     assert made == target.path
     assert made.read_bytes() == DATA
     assert target.alone()
-    assert told == [(0, len(DATA)), (len(DATA), len(DATA))]
+    assert reported == [(0, len(DATA)), (len(DATA), len(DATA))]
     assert server.received[0].headers["accept-encoding"] == "identity"
     assert "range" not in server.received[0].headers
 
@@ -162,13 +165,13 @@ def test_49_progress_makes_the_next_cut_the_first_again(run: Any, target: Target
     replies = []
     for number in range(4):
         start = number * PROGRESS_BYTES
-        told = {"content-range": f"bytes {start}-{len(data) - 1}/{len(data)}", **TAG}
+        reported = {"content-range": f"bytes {start}-{len(data) - 1}/{len(data)}", **TAG}
         replies.append(
             Reply(
                 206 if start else 200,
                 body=[data[:PROGRESS_BYTES]],
                 length=len(data) - start,
-                headers=told if start else TAG,
+                headers=reported if start else TAG,
                 end="close",
             )
         )
@@ -242,7 +245,7 @@ def test_49_the_opening_is_repeated_like_any_call(run: Any, target: Target) -> N
         assert server.sent == 3
 
 
-def test_49_a_file_without_a_validator_is_begun_anew(run: Any, target: Target) -> None:
+def test_49_a_file_without_a_validator_is_started_again(run: Any, target: Target) -> None:
     for headers in ({"etag": 'W/"one"'}, {"etag": ""}, {"accept-ranges": "none"}):
         with ScriptedServer(cut(**headers), whole(**headers)) as server:
             assert run(downloading(target), server.url).read_bytes() == DATA
@@ -256,7 +259,7 @@ OTHER_TOTAL = f"bytes {HALF}-{len(DATA) - 1}/{len(DATA) + 5}"
 
 
 @pytest.mark.parametrize(
-    ("answers", "result"),
+    ("responses", "result"),
     [
         ([cut(), whole(OTHER, etag='"two"')], OTHER),
         ([cut(), whole()], DATA),
@@ -269,25 +272,25 @@ OTHER_TOTAL = f"bytes {HALF}-{len(DATA) - 1}/{len(DATA) + 5}"
     ],
     ids=["changed", "ignored", "start", "nonsense", "total", "tag", "416", "once"],
 )
-def test_50_what_does_not_fit_is_begun_anew_once(
-    run: Any, target: Target, answers: list[Reply], result: bytes
+def test_50_what_does_not_fit_is_started_again_once(
+    run: Any, target: Target, responses: list[Reply], result: bytes
 ) -> None:
     digest = hashlib.sha256(result).hexdigest()
-    with ScriptedServer(*answers) as server:
+    with ScriptedServer(*responses) as server:
         assert run(downloading(target, sha256=digest), server.url).read_bytes() == result
     assert target.alone()
 
 
 @pytest.mark.parametrize(
-    "answers",
+    "responses",
     [
         [cut(), cut(etag='"two"'), whole(etag='"three"')],
         [cut(), Reply(416), cut(), Reply(416), whole()],
         [cut(), rest(HALF + 1), cut(), rest(HALF + 1), whole()],
     ],
 )
-def test_50_and_not_twice(run: Any, target: Target, answers: list[Reply]) -> None:
-    with ScriptedServer(*answers) as server:
+def test_50_and_not_twice(run: Any, target: Target, responses: list[Reply]) -> None:
+    with ScriptedServer(*responses) as server:
         with pytest.raises(rc.ResponseFormatError, match="changes while it is downloaded"):
             run(downloading(target), server.url)
     assert target.unchanged()
@@ -304,7 +307,7 @@ def test_a_connection_that_is_given_up_is_closed(run: Any, target: Target) -> No
         assert run(connections, server.url) == 0
 
 
-def test_51_a_disk_that_is_too_small_is_told_before_reading(
+def test_51_a_disk_that_is_too_small_is_reported_before_reading(
     run: Any, target: Target, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 5}))
@@ -344,15 +347,15 @@ def test_51_a_compressed_body_is_bounded_by_what_it_becomes(run: Any, target: Ta
 
 def test_51_a_compressed_body_that_was_not_asked_for_is_decoded(run: Any, target: Target) -> None:
     packed = gzip.compress(DATA[:HALF]) + gzip.compress(DATA[HALF:])
-    told: list[Any] = []
+    reported: list[Any] = []
     reply = Reply(body=[packed], length=len(packed), headers={"content-encoding": "x-gzip", **TAG})
     with ScriptedServer(reply) as server:
-        options = {"on_progress": lambda *state: told.append(state), "size": len(DATA)}
+        options = {"on_progress": lambda *state: reported.append(state), "size": len(DATA)}
         assert run(downloading(target, **options), server.url).read_bytes() == DATA
-    assert told[0] == (0, None)
+    assert reported[0] == (0, None)
 
 
-def test_51_a_cut_compressed_body_is_begun_anew(run: Any, target: Target) -> None:
+def test_51_a_cut_compressed_body_is_started_again(run: Any, target: Target) -> None:
     packed = gzip.compress(DATA)
     encoded = {"content-encoding": "gzip", **TAG}
     short = Reply(body=[packed[:50]], headers=encoded)
@@ -374,7 +377,7 @@ def test_wishes_that_make_no_sense_are_refused_before_sending(
         assert server.sent == 0
 
 
-def test_a_folder_that_is_missing_is_told_before_sending(run: Any, tmp_path: Path) -> None:
+def test_a_folder_that_is_missing_is_reported_before_sending(run: Any, tmp_path: Path) -> None:
     with ScriptedServer(whole()) as server:
         with pytest.raises(FileNotFoundError):
             run(downloading(Target(tmp_path / "none" / "x")), server.url)
@@ -439,11 +442,11 @@ def test_56_a_refusal_of_a_signed_address_shows_nothing_of_it(run: Any, target: 
 
 def test_a_target_without_a_suffix_gets_that_of_what_came(run: Any, tmp_path: Path) -> None:
     with ScriptedServer(whole(MP4)) as server:
-        made = run(downloading(Target(tmp_path / "film"), media="video"), server.url)
-        assert made == tmp_path / "film.mp4"
+        made = run(downloading(Target(tmp_path / "video"), media="video"), server.url)
+        assert made == tmp_path / "video.mp4"
         assert Target(made).alone()
-        kept = run(downloading(Target(tmp_path / "film.mov"), media="video"), server.url)
-        assert kept == tmp_path / "film.mov"
+        kept = run(downloading(Target(tmp_path / "video.mov"), media="video"), server.url)
+        assert kept == tmp_path / "video.mov"
 
 
 def test_a_file_is_fetched_into_memory(run: Any) -> None:
@@ -472,18 +475,18 @@ def test_memory_stays_flat(run: Any, target: Target) -> None:
     assert peak < 8 * 1024 * 1024
 
 
-def test_progress_may_be_told_to_a_coroutine_where_there_is_a_loop(
+def test_progress_may_be_reported_to_a_coroutine_where_there_is_a_loop(
     run: Any, target: Target
 ) -> None:
-    told: list[int] = []
+    reported: list[int] = []
 
     async def on_progress(done: int, total: int | None) -> None:
-        told.append(done)
+        reported.append(done)
 
     with ScriptedServer(whole()) as server:
         if run.name == "asynchronous":
             run(downloading(target, on_progress=on_progress), server.url)
-            assert told == [0, len(DATA)]
+            assert reported == [0, len(DATA)]
         else:
             with pytest.raises(TypeError, match="`on_progress` is asynchronous"):
                 run(downloading(target, on_progress=on_progress), server.url)
@@ -504,10 +507,10 @@ async def test_a_cancelled_download_leaves_nothing(target: Target) -> None:
     with ScriptedServer(reply) as server:
         url = f"{server.url}/v1"
         async with rc.AsyncRuncrate(KEY, base_url=server.url, inference_url=url) as client:
-            begun = asyncio.Event()
-            flow = download_flow(REQUEST, target.path, on_progress=lambda *_: begun.set())
+            started = asyncio.Event()
+            flow = download_flow(REQUEST, target.path, on_progress=lambda *_: started.set())
             task = asyncio.create_task(client._driver.run(flow))
-            await begun.wait()
+            await started.wait()
             assert not target.alone()
             task.cancel()
             with pytest.raises(asyncio.CancelledError):
@@ -612,11 +615,11 @@ def test_only_what_certainly_continues_is_the_rest(
     if status == 200:
         assert how is Fit.WHOLE
         return
-    told = content_range(headers)
+    reported = content_range(headers)
     continues = (
-        told is not None
-        and 0 < received == told.start
-        and (total is None or told.total in (None, total))
+        reported is not None
+        and 0 < received == reported.start
+        and (total is None or reported.total in (None, total))
         and not headers.get("content-encoding")
         and (tag != '"a"' or headers.get("etag", '"a"') == '"a"')
         and (tag == '"a"' or tag == headers.get("last-modified", tag))
@@ -658,7 +661,7 @@ class StubRim:
 
 @dataclass(frozen=True)
 class Behaviour:
-    """How a server answers one opening."""
+    """The behaviour of a server for one opening."""
 
     version: int = 0
     heeds_range: bool = True
@@ -792,8 +795,8 @@ def test_a_range_may_be_the_first_to_tell_the_total() -> None:
     again = {"etag": '"a"', "content-range": "bytes 3-8/*"}
     assert transfer.begin(206, again) is Fit.REST
     assert transfer.total is None
-    told = {"etag": '"a"', "content-range": "bytes 3-8/9"}
-    assert transfer.begin(206, told) is Fit.REST
+    reported = {"etag": '"a"', "content-range": "bytes 3-8/9"}
+    assert transfer.begin(206, reported) is Fit.REST
     assert transfer.total == 9
 
 

@@ -138,7 +138,7 @@ def test_43_a_client_that_was_given_stays_open() -> None:
 
 
 @pytest.mark.parametrize("wrong", [object(), httpx.AsyncClient()])
-def test_a_foreign_http_client_is_named(wrong: Any) -> None:
+def test_another_http_client_is_named(wrong: Any) -> None:
     with pytest.raises(rc.ConfigurationError, match=r"httpx\.Client"):
         rc.Runcrate("rc_live_test", http_client=wrong)
 

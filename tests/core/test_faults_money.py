@@ -54,7 +54,7 @@ def test_17_a_lost_launch_that_is_not_found_is_ambiguous(run: Any, lost: Reply) 
     assert "instances.list(search='training')" in str(error)
 
 
-def test_17_a_launch_without_answer_is_not_sent_again(run: Any) -> None:
+def test_17_a_launch_without_response_is_not_sent_again(run: Any) -> None:
     with ScriptedServer(Reply(body=[b"{", 3.0], end="hold"), EMPTY) as server:
         with pytest.raises(rc.AmbiguousLaunchError):
             run(launch, server.url, timeout=0.2)
@@ -68,7 +68,7 @@ def test_18_a_lost_launch_is_found_by_its_name(run: Any) -> None:
     assert (instance.id, instance.recovered) == ("i-1", True)
 
 
-def test_18_an_older_machine_of_the_same_name_is_not_taken_for_it(run: Any) -> None:
+def test_18_an_older_instance_of_the_same_name_is_not_taken_for_it(run: Any) -> None:
     old = {**MADE, "created_at": "2020-01-01T00:00:00Z"}
     with ScriptedServer(CUT, Reply(json={"data": [old]})) as server:
         with pytest.raises(rc.AmbiguousLaunchError):
@@ -145,7 +145,7 @@ def test_18_no_wait_is_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         flow.send(102.0)
 
 
-def test_24_terminate_after_a_lost_answer_is_success(scripted: Any) -> None:
+def test_24_terminate_after_a_lost_response_is_success(scripted: Any) -> None:
     server, both = scripted(CUT, Reply(404, {"error": "not found"}))
     assert both("instances.terminate", "i-1") is None
     assert server.sent == 2
@@ -197,7 +197,7 @@ def plan_and_launch(guard: rc.SpendGuard) -> Any:
     return flow()
 
 
-def test_25_machines_that_run_already_count(scripted: Any) -> None:
+def test_25_instances_that_run_already_count(scripted: Any) -> None:
     other = {"id": "o", "name": "agent-old", "status": "running", "gpu_count": 1}
     guard = rc.SpendGuard(LIMITS)
     running = Reply(json={"data": [other]})
@@ -225,9 +225,9 @@ def test_25_reservations_at_the_same_time_cannot_exceed_the_total_together() -> 
     assert ledger.describe().endswith("in all at most 2.10 USD")
 
 
-@pytest.mark.parametrize("answer", [False, None, "yes"])
-def test_25_only_an_explicit_yes_approves(scripted: Any, answer: Any) -> None:
-    guard = rc.SpendGuard(LIMITS, approve=lambda _plan: answer)
+@pytest.mark.parametrize("response", [False, None, "yes"])
+def test_25_only_an_explicit_yes_approves(scripted: Any, response: Any) -> None:
+    guard = rc.SpendGuard(LIMITS, approve=lambda _plan: response)
     server, both = scripted(TYPES, *NOTHING_RUNS, TYPES)
     with pytest.raises(rc.SpendRefusedError, match="not approved"):
         both("run", plan_and_launch(guard))

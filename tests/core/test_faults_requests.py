@@ -1,4 +1,4 @@
-"""Fault table, rows 1 to 16: requests and answers, with both clients against a real socket."""
+"""Fault table, rows 1 to 16: requests and responses, with both clients against a real socket."""
 
 from __future__ import annotations
 
@@ -145,7 +145,7 @@ def test_12_an_error_body_of_any_shape_is_read(run: Any, body: bytes) -> None:
         (b'{"data": [{"id": {}}]}', r"data\[0\].id"),
     ],
 )
-def test_13_a_malformed_answer_names_endpoint_and_field(
+def test_13_a_malformed_response_names_endpoint_and_field(
     run: Any, body: bytes, problem: str
 ) -> None:
     with ScriptedServer(Reply(body=[body], length=len(body))) as server:
@@ -164,7 +164,7 @@ def test_14_unknown_fields_and_values_are_kept(run: Any) -> None:
     assert instance.to_dict() == sent
 
 
-def test_15_an_answer_that_cannot_be_decoded_is_asked_for_again(run: Any) -> None:
+def test_15_a_response_that_cannot_be_decoded_is_asked_for_again(run: Any) -> None:
     broken = b"\x1f\x8b\x08\x00" + b"\xff" * 30
     corrupt = Reply(body=[broken], length=len(broken), headers={"content-encoding": "gzip"})
     short = Reply(body=[b'{"data"'], length=100, end="close")

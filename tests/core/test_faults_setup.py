@@ -232,12 +232,12 @@ def limits_of(**arguments: Any) -> dict[str, float | None]:
     """Return the limits that a request is sent with."""
     seen: list[Any] = []
 
-    def answer(request: httpx.Request) -> httpx.Response:
+    def response(request: httpx.Request) -> httpx.Response:
         seen.append(request.extensions["timeout"])
         return httpx.Response(200, json={"data": []})
 
     given = arguments.pop("given", {})
-    http = httpx.Client(transport=httpx.MockTransport(answer), **given)
+    http = httpx.Client(transport=httpx.MockTransport(response), **given)
     rc.Runcrate("rc_live_test", http_client=http, **arguments).instances.list()
     return dict(seen[0])
 

@@ -25,7 +25,7 @@ def content(chunks: list[Any]) -> str:
     return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
 
 
-def test_a_whole_stream_folds_to_the_answer(run: Any) -> None:
+def test_a_whole_stream_folds_to_the_response(run: Any) -> None:
     with ScriptedServer(stream_reply(WHOLE)) as server:
         chunks, completion = run.chunks(server.url)
     assert content(chunks) == completion.choices[0].message.content == "Hello world"
@@ -33,7 +33,7 @@ def test_a_whole_stream_folds_to_the_answer(run: Any) -> None:
     assert server.received[0].json["stream_options"] == {"include_usage": True}
 
 
-def test_a_folded_answer_of_another_form_is_named_like_a_whole_one(run: Any) -> None:
+def test_a_folded_response_of_another_form_is_named_like_a_whole_one(run: Any) -> None:
     odd = {**text_chunk("Hello", "stop"), "created": "in the secret past"}
     with ScriptedServer(stream_reply(sse(odd))) as server:
         with pytest.raises(rc.ResponseFormatError, match="the field `created") as caught:
@@ -201,9 +201,9 @@ async def test_36_a_dropped_stream_is_freed_with_a_warning(run: Any) -> None:
 
 def test_37_the_end_mark_is_the_end_even_if_the_body_stays_open(run: Any) -> None:
     with ScriptedServer(stream_reply(WHOLE, end="hold")) as server:
-        begun = time.monotonic()
+        started = time.monotonic()
         chunks, _ = run.chunks(server.url)
-        assert time.monotonic() - begun < 1.0
+        assert time.monotonic() - started < 1.0
     assert content(chunks) == "Hello world"
 
 

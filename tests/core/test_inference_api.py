@@ -1,4 +1,4 @@
-"""Chat, embeddings and models: requests as documented, answers read leniently."""
+"""Chat, embeddings and models: requests as documented, responses read leniently."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_a_completion_keeps_every_field(scripted: Any) -> None:
     assert completion.response.request_id == "r-1"
 
 
-def test_the_message_of_an_answer_is_sent_back_as_it_came(scripted: Any) -> None:
+def test_the_message_of_a_response_is_sent_back_as_it_came(scripted: Any) -> None:
     message = rc.ChatCompletion.model_validate(COMPLETION).choices[0].message
     result = {"role": "tool", "tool_call_id": "c", "content": "42"}
     server, both = scripted(Reply(json=COMPLETION))
@@ -80,7 +80,7 @@ def test_only_what_was_given_is_sent(scripted: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "field"),
+    ("body", "field"),
     [
         ({}, "choices"),
         ({"choices": [{}]}, "choices.0.message"),
@@ -89,8 +89,8 @@ def test_only_what_was_given_is_sent(scripted: Any) -> None:
         ({"error": {"message": "no such voice"}}, "nothing but an error: no such voice"),
     ],
 )
-def test_an_answer_that_is_no_completion_is_named(run: Any, answer: Any, field: str) -> None:
-    with ScriptedServer(Reply(json=answer)) as server:
+def test_a_response_that_is_no_completion_is_named(run: Any, body: Any, field: str) -> None:
+    with ScriptedServer(Reply(json=body)) as server:
         with pytest.raises(rc.ResponseFormatError, match=field):
             run(lambda c: c.chat.completions.create(model="m", messages=[]), server.url)
 
@@ -98,8 +98,8 @@ def test_an_answer_that_is_no_completion_is_named(run: Any, answer: Any, field: 
 def test_vectors_come_in_the_order_of_the_texts_in_either_encoding(scripted: Any) -> None:
     packed = base64.b64encode(struct.pack("<2f", 0.5, -2.0)).decode()
     data = [{"index": 1, "embedding": packed}, {"index": 0, "embedding": [1, 2]}]
-    answer = {"data": data, "model": "e", "usage": {"prompt_tokens": 4, "total_tokens": 4}}
-    server, both = scripted(Reply(json=answer))
+    body = {"data": data, "model": "e", "usage": {"prompt_tokens": 4, "total_tokens": 4}}
+    server, both = scripted(Reply(json=body))
     result = both(
         "embeddings.create", model="e", input=["a", "b"], encoding_format="base64", dimensions=2
     )
@@ -114,7 +114,7 @@ def test_vectors_come_in_the_order_of_the_texts_in_either_encoding(scripted: Any
 
 
 @pytest.mark.parametrize(
-    ("answer", "problem"),
+    ("body", "problem"),
     [
         ({"data": [{"index": 0, "embedding": [1.0]}]}, "1 vectors for 2 texts"),
         ({"data": None}, "list of objects"),
@@ -124,8 +124,8 @@ def test_vectors_come_in_the_order_of_the_texts_in_either_encoding(scripted: Any
         ({"data": [{"embedding": ["x"]}, {"embedding": [1.0]}]}, r"data\.0\.embedding"),
     ],
 )
-def test_vectors_that_are_none_are_named(run: Any, answer: Any, problem: str) -> None:
-    with ScriptedServer(Reply(json=answer)) as server:
+def test_vectors_that_are_none_are_named(run: Any, body: Any, problem: str) -> None:
+    with ScriptedServer(Reply(json=body)) as server:
         with pytest.raises(rc.ResponseFormatError, match=problem):
             run(lambda c: c.embeddings.create(model="e", input=["a", "b"]), server.url)
 

@@ -43,10 +43,10 @@ def test_an_instance_is_launched_changed_and_ended(cloud: Any, both: Any) -> Non
     assert both("instances.get", running.id).has_ended
 
 
-@pytest.mark.parametrize("machine", [{}, {"gpu_type": "A100", "instance_type_id": "x"}])
-def test_a_launch_needs_one_way_to_choose_a_machine(cloud: Any, both: Any, machine: Any) -> None:
+@pytest.mark.parametrize("instance", [{}, {"gpu_type": "A100", "instance_type_id": "x"}])
+def test_a_launch_needs_one_way_to_choose_an_instance(cloud: Any, both: Any, instance: Any) -> None:
     with pytest.raises(ValueError, match="either `gpu_type` or `instance_type_id`"):
-        both("instances.create", **machine)
+        both("instances.create", **instance)
     assert cloud.requests == []
 
 
@@ -73,7 +73,7 @@ def test_a_list_that_fails_while_looking_for_a_launch_is_asked_for_again(scripte
     assert both("instances.create", name="n", gpu_type="A100").recovered
 
 
-def test_of_two_new_machines_of_a_name_none_is_taken(scripted: Any) -> None:
+def test_of_two_new_instances_of_a_name_none_is_taken(scripted: Any) -> None:
     now = datetime.now(UTC)
     made = {"name": "n", "created_at": (now + timedelta(minutes=1)).isoformat()}
     listed = Reply(
@@ -87,7 +87,7 @@ def test_of_two_new_machines_of_a_name_none_is_taken(scripted: Any) -> None:
 
 
 @pytest.mark.parametrize("body", [{"data": None}, {"data": []}, [], "text", {"data": {"name": 1}}])
-def test_13_an_answer_that_is_no_instance_is_an_error(scripted: Any, body: Any) -> None:
+def test_13_a_response_that_is_no_instance_is_an_error(scripted: Any, body: Any) -> None:
     _, both = scripted(Reply(json=body))
     with pytest.raises(rc.ResponseFormatError, match=r"GET /instances/\{instance_id\}"):
         both("instances.get", "i-1")

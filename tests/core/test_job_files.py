@@ -1,4 +1,4 @@
-"""What goes to jobs and what comes from them: code uploads and artifacts."""
+"""Code uploads and artifacts of jobs."""
 
 from __future__ import annotations
 
@@ -71,14 +71,16 @@ def members(archive: bytes) -> dict[str, bytes]:
 
 
 def test_a_directory_runs_as_a_job(cloud: Any, both: Any, project: Path) -> None:
-    told: list[tuple[int, int]] = []
+    reported: list[tuple[int, int]] = []
     upload = both(
-        "jobs.uploads.upload", project, on_progress=lambda done, total: told.append((done, total))
+        "jobs.uploads.upload",
+        project,
+        on_progress=lambda done, total: reported.append((done, total)),
     )
     assert upload.skipped == ()
     content = uploaded(cloud, upload)
     assert members(content) == {name: text.encode() for name, text in CODE.items()}
-    assert told[-1] == (len(content), len(content))
+    assert reported[-1] == (len(content), len(content))
     job = both(
         "jobs.run",
         command="python train.py",
@@ -225,17 +227,17 @@ def test_an_output_is_downloaded(cloud: Any, both: Any, finished: Any, tmp_path:
     [artifact] = both("jobs.artifacts.list", finished.id)
     assert (artifact.path, artifact.bytes) == ("run/m.pt", 6)
     assert both("jobs.artifacts.download", finished.id, "run/m.pt") == b"model\n"
-    told: list[tuple[int, int | None]] = []
+    reported: list[tuple[int, int | None]] = []
     target = both(
         "jobs.artifacts.download",
         finished.id,
         artifact,
         to=str(tmp_path / "m.pt"),
-        on_progress=lambda done, total: told.append((done, total)),
+        on_progress=lambda done, total: reported.append((done, total)),
     )
     assert target == tmp_path / "m.pt"
     assert target.read_bytes() == b"model\n"
-    assert told[-1] == (6, 6)
+    assert reported[-1] == (6, 6)
     files = [request for request in cloud.requests if request.route.startswith("/files/")]
     assert len(files) == 2
     assert all(request.key is None for request in files)
@@ -274,7 +276,7 @@ def test_52_a_false_checksum_leaves_the_earlier_file(
     assert list(tmp_path.glob("*.part")) == []
 
 
-def test_an_answer_that_is_no_redirect_is_an_error(scripted: Any) -> None:
+def test_a_response_that_is_no_redirect_is_an_error(scripted: Any) -> None:
     _, both = scripted(Reply(200, {"data": {}}))
     with pytest.raises(rc.ResponseFormatError, match="does not redirect"):
         both("jobs.artifacts.url", "job-1", "model.pt")

@@ -189,7 +189,7 @@ def test_44_a_strange_identifier_stays_one_segment(scripted: Any, strange: str) 
     assert "?" not in request.path
 
 
-def test_21_a_submission_without_answer_is_sent_again_with_the_same_bytes(
+def test_21_a_submission_without_response_is_sent_again_with_the_same_bytes(
     cloud: Any, both: Any
 ) -> None:
     cloud.fail("POST /jobs", lose_answer=True)
@@ -206,8 +206,8 @@ def test_22_a_spec_that_changes_meanwhile_is_sent_as_it_was(scripted: Any) -> No
     def spoil(_: rc.RequestEvent) -> None:
         env["VALUE"] = "changed"
 
-    answer = Reply(201, {"data": {"id": "job-1", "status": "queued"}})
-    server, both = scripted(Reply(503, {"error": "busy"}), answer, on_request=spoil)
+    response = Reply(201, {"data": {"id": "job-1", "status": "queued"}})
+    server, both = scripted(Reply(503, {"error": "busy"}), response, on_request=spoil)
     both("jobs.run", **SPEC, env=env)
     first, second = server.received
     assert first.body == second.body

@@ -248,7 +248,7 @@ def test_a_file_that_is_no_image_is_refused(tmp_path: Path, data: bytes) -> None
         image_uri(PathSource(path), "image")
 
 
-def test_an_empty_or_missing_file_is_told(tmp_path: Path) -> None:
+def test_an_empty_or_missing_file_is_reported(tmp_path: Path) -> None:
     path = tmp_path / "empty.png"
     path.touch()
     with pytest.raises(ValueError, match="`image` is empty"):
@@ -283,12 +283,12 @@ def test_data_in_text_is_decoded(text: str, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("text", ["data:audio/wav;base64,a", "data:audio/wav;base64,!!!!"])
-def test_data_that_does_not_decode_is_told(text: str) -> None:
+def test_data_that_does_not_decode_is_reported(text: str) -> None:
     with pytest.raises(ValueError, match="`file` is not valid base64"):
         bytes_of_text(text, "file")
 
 
-def test_empty_data_is_told() -> None:
+def test_empty_data_is_reported() -> None:
     with pytest.raises(ValueError, match="`file` is empty"):
         bytes_of_text("data:audio/wav;base64,", "file")
 
@@ -359,16 +359,16 @@ def test_json_without_files_is_one_piece() -> None:
     assert json_with_files({"a": 1}, {}) == b'{"a":1}'
 
 
-def test_reading_is_told() -> None:
-    told: list[tuple[int, int | None]] = []
-    source = watched(BytesSource(b"x" * 10), lambda done, total: told.append((done, total)))
+def test_reading_is_reported() -> None:
+    reported: list[tuple[int, int | None]] = []
+    source = watched(BytesSource(b"x" * 10), lambda done, total: reported.append((done, total)))
     assert source.size() == 10
-    for _ in range(2):  # a repeat begins anew
-        told.clear()
+    for _ in range(2):  # a repeat starts again
+        reported.clear()
         with source.open() as file:
             while file.read(4):
                 pass
-        assert told == [(4, 10), (8, 10), (10, 10)]
+        assert reported == [(4, 10), (8, 10), (10, 10)]
 
 
 def test_a_reader_reads_all_and_closes_what_it_reads(tmp_path: Path) -> None:

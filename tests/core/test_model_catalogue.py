@@ -1,4 +1,4 @@
-"""What the library knows of models without asking, and how a listing corrects it."""
+"""Facts of models that are known without a request, and that a listing corrects."""
 
 import dataclasses
 from decimal import Decimal

@@ -171,12 +171,12 @@ def timed_by(passed: list[float], client: Any) -> Any:
     return client
 
 
-def client_of(kind: Any, http_kind: Any, answer: Any) -> Any:
+def client_of(kind: Any, http_kind: Any, response: Any) -> Any:
     return kind(
         KEY,
         base_url="http://127.0.0.1:9",
         inference_url="http://127.0.0.1:9/v1",
-        http_client=http_kind(transport=httpx.MockTransport(answer)),
+        http_client=http_kind(transport=httpx.MockTransport(response)),
         max_retries=0,
         wait_for_rate_limit=False,
     )
@@ -209,7 +209,7 @@ async def test_no_response_raises_what_is_not_documented(
     sent = 0
     wrong: list[str] = []
 
-    def answer(_: httpx.Request) -> httpx.Response:
+    def response(_: httpx.Request) -> httpx.Response:
         nonlocal sent
         sent += 1
         status, headers, body = present
@@ -219,7 +219,7 @@ async def test_no_response_raises_what_is_not_documented(
         (rc.Runcrate, httpx.Client, RESPONSES),
         (rc.AsyncRuncrate, httpx.AsyncClient, ASYNC_RESPONSES),
     ):
-        async with entered(client_of(kind, http_kind, answer)) as client:
+        async with entered(client_of(kind, http_kind, response)) as client:
             method = attrgetter(path)(timed_by(passed, client))
             for present in responses:
                 try:

@@ -15,18 +15,18 @@ from runcrate_core.protocol.steps import Call, InvokeCallback, Now, Sleep
 
 LOOK: Call[str] = Call(
     Request(Surface.INFERENCE, "GET", "/videos/1", "/videos/{id}", RetrySafety.SAFE),
-    lambda answer: answer.body.decode(),
+    lambda response: response.body.decode(),
 )
 
 
 def watch(states: Iterable[Any], **options: Any) -> tuple[Any, list[str], float]:
-    """Return the outcome, the changes that were told, and the seconds that passed."""
-    told: list[str] = []
+    """Return the outcome, the changes that were reported, and the seconds that passed."""
+    reported: list[str] = []
     now, left = 0.0, iter(states)
     flow = poll(
         lambda: LOOK,
         is_done=lambda state: state == "completed",
-        progress=Progress(key=lambda state: state, on_change=told.append),
+        progress=Progress(key=lambda state: state, on_change=reported.append),
         timeout=options.get("timeout", 60.0),
         interval=options.get("interval", 5.0),
         what="The video `1` is not done",
@@ -51,20 +51,20 @@ def watch(states: Iterable[Any], **options: Any) -> tuple[Any, list[str], float]
                 case _:
                     raise AssertionError(step)
     except StopIteration as end:
-        return end.value, told, now
+        return end.value, reported, now
     except rc.RuncrateError as error:
-        return error, told, now
+        return error, reported, now
 
 
-def test_each_change_is_told_once() -> None:
+def test_each_change_is_reported_once() -> None:
     states = ["queued", "queued", "processing", "processing", "completed"]
     assert watch(states) == ("completed", ["queued", "processing", "completed"], 20.0)
 
 
 def test_58_an_unknown_status_is_not_an_end() -> None:
-    outcome, told, _ = watch(["levitating", "completed"])
+    outcome, reported, _ = watch(["levitating", "completed"])
     assert outcome == "completed"
-    assert told == ["levitating", "completed"]
+    assert reported == ["levitating", "completed"]
 
 
 def test_58_a_deadline_ends_the_waiting_with_the_last_state() -> None:
@@ -116,5 +116,5 @@ def test_senseless_times_are_refused(options: dict[str, Any]) -> None:
         watch([], **options)
 
 
-def test_a_parser_reads_the_answer() -> None:
+def test_a_parser_reads_the_response() -> None:
     assert LOOK.parse(Response(200, {}, b"x")) == "x"

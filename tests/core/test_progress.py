@@ -20,10 +20,10 @@ MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(2036)
 def test_a_bar_follows_a_download(scripted: Any, tmp_path: Path) -> None:
     screen = io.StringIO()
     _, both = scripted(Reply(body=[MP4], length=len(MP4)))
-    with rc.progress_bar("film", file=screen, mininterval=0) as bar:
+    with rc.progress_bar("video", file=screen, mininterval=0) as bar:
         both("videos.download", "v", tmp_path / "f.mp4", on_progress=bar)
     shown = screen.getvalue()
-    assert "film: 100%" in shown
+    assert "video: 100%" in shown
     assert "2.00k/2.00k" in shown
 
 

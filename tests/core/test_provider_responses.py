@@ -1,4 +1,4 @@
-"""Real streams and answers of OpenAI-compatible providers of the models that Runcrate resells."""
+"""Real streams and responses of OpenAI-compatible providers of the models that Runcrate resells."""
 
 from decimal import Decimal
 from pathlib import Path
@@ -14,7 +14,7 @@ from runcrate_core.protocol.chat_types import (
 
 FOLDER = Path(__file__).parents[3] / "shared" / "data" / "recorded"
 pytestmark = pytest.mark.skipif(
-    not FOLDER.exists(), reason="the folder with the recorded answers is absent"
+    not FOLDER.exists(), reason="the folder with the recorded responses is absent"
 )
 
 WEATHER_IN_SAN_FRANCISCO = ("weather", '{"location": "San Francisco"}')
@@ -79,7 +79,7 @@ def test_each_recorded_stream_is_expected():
 
 
 @pytest.mark.parametrize("name", WHOLE_STREAMS)
-def test_stream_folds_to_its_answer(name):
+def test_stream_folds_to_its_response(name):
     count, finish_reason, total_tokens, content, reasoning, calls = WHOLE_STREAMS[name]
     reader, chunks = read([body_of(name)])
     assert reader.fault is None

@@ -33,7 +33,7 @@ def test_headers_are_read_when_there_are_any() -> None:
     assert RateLimit.read({"x-ratelimit-limit": "many"}) == RateLimit(None, None, None)
 
 
-def test_before_the_first_answer_only_so_many_go_out() -> None:
+def test_before_the_first_response_only_so_many_go_out() -> None:
     limiter = RateLimiter()
     assert [limiter.acquire(0.0, 0.0) for _ in range(UNKNOWN_LIMIT_IN_FLIGHT)] == [0.0] * 50
     assert 0 < limiter.acquire(0.0, 0.0) < 0.1
@@ -41,7 +41,7 @@ def test_before_the_first_answer_only_so_many_go_out() -> None:
     assert [limiter.acquire(0.0, 0.0) for _ in range(500)] == [0.0] * 500
 
 
-def test_a_failure_without_answer_does_not_open_the_gate() -> None:
+def test_a_failure_without_response_does_not_open_the_gate() -> None:
     limiter = RateLimiter()
     for _ in range(UNKNOWN_LIMIT_IN_FLIGHT):
         limiter.acquire(0.0, 0.0)
@@ -101,7 +101,7 @@ class LimitedApi:
         self._window: float | None = None
         self._left = limit
 
-    def answer(self) -> tuple[int, dict[str, str]]:
+    def response(self) -> tuple[int, dict[str, str]]:
         with self._lock:
             now = time.monotonic()
             if self._window is None or now >= self._window:
@@ -122,7 +122,7 @@ def test_a_thousand_calls_against_a_limit_of_six_hundred_all_succeed() -> None:
 
     async def handle(_: Any) -> httpx.Response:
         await asyncio.sleep(0.005)
-        status, answered = api.answer()
+        status, answered = api.response()
         return httpx.Response(status, json={"data": []}, headers=answered)
 
     async def main() -> list[Any]:

@@ -54,9 +54,9 @@ def test_the_query_of_an_address_is_taken_out() -> None:
 
 @pytest.mark.parametrize("piece", ["http://", "-eyJ", "bearer ", "-----BEGIN"])
 def test_no_text_takes_long_to_redact(piece: str) -> None:
-    begun = time.process_time()
+    started = time.process_time()
     redact(piece * (65_536 // len(piece)))
-    assert time.process_time() - begun < 3
+    assert time.process_time() - started < 3
 
 
 def test_exact_secrets_and_nested_values_are_taken_out() -> None:
@@ -67,7 +67,7 @@ def test_exact_secrets_and_nested_values_are_taken_out() -> None:
     }
 
 
-def test_a_short_stand_in_for_a_key_is_no_secret() -> None:
+def test_a_short_placeholder_for_a_key_is_no_secret() -> None:
     assert redact("an example", ("x", "ex")) == "an example"
 
 

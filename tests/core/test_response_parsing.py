@@ -1,4 +1,4 @@
-"""What is read from answers: their JSON, their head, their rate limit."""
+"""Reading responses: their JSON, their head, their rate limit."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_json_that_is_no_object_is_named_and_not_shown(body: bytes, kind: str) -
         json_object(Response(200, {}, body), REQUEST)
 
 
-def test_the_head_of_an_answer_is_compared_by_value_and_shown_without_headers() -> None:
+def test_the_head_of_a_response_is_compared_by_value_and_shown_without_headers() -> None:
     first, second = (ResponseInfo(200, {"x-request-id": "r-1", "x": "y"}) for _ in range(2))
     assert first == second
     assert first != ResponseInfo(201, {"x-request-id": "r-1", "x": "y"})

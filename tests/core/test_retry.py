@@ -1,4 +1,4 @@
-"""Whether and when a request is sent again: decided without server, clock or event loop."""
+"""Retries: decided without server, clock or event loop."""
 
 from __future__ import annotations
 
@@ -88,13 +88,13 @@ def test_01_own_waits_are_full_jitter_below_a_doubling_ceiling() -> None:
 
 @pytest.mark.parametrize("draw", [0.0, 0.5, 1.0])
 def test_02_a_hint_is_a_floor_with_a_small_spread(draw: float) -> None:
-    answer = Response(429, {"retry-after": "2"})
-    _, [slept], sent = drive(SAFE, answer, OK, draw=draw)
+    refused = Response(429, {"retry-after": "2"})
+    _, [slept], sent = drive(SAFE, refused, OK, draw=draw)
     assert 2.0 <= slept <= 2.5
     assert sent == 2
 
 
-def test_03_a_date_is_compared_with_the_answers_own_date() -> None:
+def test_03_a_date_is_compared_with_the_responses_own_date() -> None:
     hint = {**DATE, "retry-after": "Sat, 21 Nov 2026 10:00:05 GMT"}
     _, [slept], _ = drive(SAFE, Response(503, hint), OK)
     assert 5.0 <= slept <= 5.5
@@ -226,7 +226,7 @@ def test_which_request_may_be_repeated(
     assert is_retryable(RetrySafety.NEVER, reply, code) is never
 
 
-def test_a_request_that_may_have_been_carried_out_says_so() -> None:
+def test_a_request_that_may_have_been_run_says_so() -> None:
     error, _, sent = drive(NEVER, TransportFailure(Failure.READ_TIMEOUT))
     assert sent == 1
     assert isinstance(error, rc.APITimeoutError)
@@ -247,14 +247,14 @@ def test_11_a_key_in_progress_is_waited_for() -> None:
     assert sent == 2
 
 
-def test_24_a_delete_that_finds_nothing_after_a_lost_answer_has_worked() -> None:
+def test_24_a_delete_that_finds_nothing_after_a_lost_response_has_worked() -> None:
     delete = Request(Surface.INFRASTRUCTURE, "DELETE", "/x", "/x", RetrySafety.SAFE)
-    answer, _, _ = drive(delete, TransportFailure(Failure.BROKEN), Response(404))
-    assert answer.ok
+    deleted, _, _ = drive(delete, TransportFailure(Failure.BROKEN), Response(404))
+    assert deleted.ok
     error, _, _ = drive(delete, Response(404))
     assert isinstance(error, rc.NotFoundError)
-    answer, _, _ = drive(delete, Response(502), Response(404))
-    assert answer.ok
+    deleted, _, _ = drive(delete, Response(502), Response(404))
+    assert deleted.ok
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def test_run_now_gives_what_was_launched(both: Any, nightly: rc.Schedule) -> Non
     assert run.schedule.last_job_id == run.job.id
 
 
-def test_a_run_without_answer_is_never_sent_again(
+def test_a_run_without_response_is_never_sent_again(
     cloud: Any, both: Any, nightly: rc.Schedule
 ) -> None:
     cloud.fail(f"POST /schedules/{nightly.id}/run-now", lose_answer=True)
@@ -83,14 +83,16 @@ def test_a_run_without_answer_is_never_sent_again(
 
 
 @pytest.mark.parametrize("named", [{"name": "mine", "spec": JOB}, {"spec": JOB | {"name": "mine"}}])
-def test_a_creation_without_answer_is_found_by_its_name(cloud: Any, both: Any, named: Any) -> None:
+def test_a_creation_without_response_is_found_by_its_name(
+    cloud: Any, both: Any, named: Any
+) -> None:
     cloud.fail("POST /schedules", lose_answer=True)
     made = both("schedules.create", kind="job", cron="0 2 * * *", **named)
     assert (made.name, made.recovered) == ("mine", True)
     assert len(sent(cloud, "POST /schedules")) == 1
 
 
-def test_a_creation_without_answer_and_name_is_ambiguous(cloud: Any, both: Any) -> None:
+def test_a_creation_without_response_and_name_is_ambiguous(cloud: Any, both: Any) -> None:
     cloud.fail("POST /schedules", lose_answer=True)
     with pytest.raises(rc.AmbiguousLaunchError, match=r"schedules\.list"):
         both("schedules.create", kind="job", cron="0 2 * * *", spec=JOB)

@@ -46,7 +46,7 @@ def running(both: Both, guard: rc.SpendGuard, **wish: Any) -> Any:
 
 
 def billed(cloud: Any) -> Decimal:
-    """What the emulated service has charged for machines."""
+    """The sum that the emulated service has charged for instances."""
     transactions = cloud.world.ledger.transactions
     return sum((-entry.amount for entry in transactions if entry.type == "usage"), Decimal())
 
@@ -54,7 +54,9 @@ def billed(cloud: Any) -> Decimal:
 # --- plans and launches ----------------------------------------------------------------------
 
 
-def test_a_machine_without_gpu_is_chosen_only_by_its_name(both: Both, guard: rc.SpendGuard) -> None:
+def test_an_instance_without_gpu_is_chosen_only_by_its_name(
+    both: Both, guard: rc.SpendGuard
+) -> None:
     anything = both("run", guard.plan(max_runtime_minutes=30))
     assert (anything.gpu_type, anything.gpu_count) == ("A4000", 1)
     plan = both("run", guard.plan(gpu_type="CPU", max_runtime_minutes=30))
@@ -95,12 +97,10 @@ def test_a_plan_shows_a_person_all_that_matters(both: Both, guard: rc.SpendGuard
     assert guard.plan_of(plan.token) is plan
 
 
-def test_a_plan_that_could_not_be_carried_out_may_be_tried_again(
-    both: Both, guard: rc.SpendGuard
-) -> None:
+def test_a_plan_that_could_not_be_run_may_be_tried_again(both: Both, guard: rc.SpendGuard) -> None:
     first = launched(both, guard)
     plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
-    assert [machine.name for machine in plan.running] == [first.name]
+    assert [one.name for one in plan.running] == [first.name]
     with pytest.raises(rc.SpendRefusedError, match="1 instances or jobs run"):
         both("run", guard.launch(plan.token))
     both("run", guard.terminate(first.id))
@@ -182,7 +182,7 @@ def test_a_life_that_is_paid_for_is_the_longest_that_can_be_afforded(both: Both)
     assert guard.ledger.total_usd == Decimal("0.745")
 
 
-def test_changes_near_its_end_do_not_keep_a_machine_alive(cloud: Any, both: Both) -> None:
+def test_changes_near_its_end_do_not_keep_an_instance_alive(cloud: Any, both: Both) -> None:
     limits = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=5)
     guard = rc.SpendGuard(limits)
     instance = running(both, guard, max_runtime_minutes=5)
@@ -207,7 +207,7 @@ def test_changes_near_its_end_do_not_keep_a_machine_alive(cloud: Any, both: Both
     assert guard.ledger.total_usd <= Decimal("1.49") * 7 / 60
 
 
-def test_the_shortest_life_of_a_machine_at_its_limit_can_be_shortened(both: Both) -> None:
+def test_the_shortest_life_of_an_instance_at_its_limit_can_be_shortened(both: Both) -> None:
     guard = rc.SpendGuard(LIMITS)
     instance = running(both, guard, max_runtime_minutes=60)
     both("run", guard.update(instance.id, max_runtime_minutes=10))
@@ -253,7 +253,7 @@ def test_a_change_that_failed_counts_only_if_it_may_have_been_made(
     assert guard.ledger.live[0].max_runtime_minutes == 40
 
 
-def test_how_long_a_machine_lives_is_taken_from_the_answer() -> None:
+def test_how_long_an_instance_lives_is_taken_from_the_response() -> None:
     soon = Instance(id="i", status="pending")
     assert lifetime_minutes(soon, 30) == 30
     runs = {"id": "i", "status": "running", "deployed_at": "2026-11-21T10:00:00Z"}
@@ -266,8 +266,8 @@ def test_a_change_without_word_of_the_end_counts_the_longest(
     cloud: Any, both: Both, guard: rc.SpendGuard
 ) -> None:
     instance = running(both, guard)
-    answer = b'{"data": {"id": "i", "status": "running", "deployed_at": "2026-11-21T10:00:00Z"}}'
-    cloud.fail("PATCH /instances/{id}", status=200, body=answer)
+    response = b'{"data": {"id": "i", "status": "running", "deployed_at": "2026-11-21T10:00:00Z"}}'
+    cloud.fail("PATCH /instances/{id}", status=200, body=response)
     both("run", guard.update(instance.id, max_runtime_minutes=20))
     assert guard.ledger.live[0].max_runtime_minutes == 32
 
@@ -337,7 +337,7 @@ def test_a_job_beyond_the_limits_is_refused_before_anything_is_sent(
         ({"gpu_type": "B200"}, {}, "no instance type with 1 x B200"),
     ],
 )
-def test_every_machine_that_a_job_may_get_must_be_allowed(
+def test_every_instance_that_a_job_may_get_must_be_allowed(
     cloud: Any, both: Both, wish: dict[str, Any], limits: dict[str, Any], words: str
 ) -> None:
     guard = rc.SpendGuard(rc.SpendLimits(**limits))
@@ -417,7 +417,9 @@ def test_jobs_that_run_already_count(cloud: Any, both: Both, guard: rc.SpendGuar
         both("run", guard.run_job(**JOB))
 
 
-def test_a_job_whose_answer_was_lost_is_found(cloud: Any, both: Both, guard: rc.SpendGuard) -> None:
+def test_a_job_whose_response_was_lost_is_found(
+    cloud: Any, both: Both, guard: rc.SpendGuard
+) -> None:
     cloud.fail("POST /jobs", lose_answer=True)
     job = both("run", guard.run_job(**JOB))  # its key makes asking again safe
     assert guard.ledger.live[0].id == job.id
@@ -468,8 +470,8 @@ def test_a_job_that_just_ended_is_left_as_it_is(cloud: Any, both: Both, guard: A
 def test_a_job_that_does_not_end_is_said(cloud: Any, both: Both, guard: rc.SpendGuard) -> None:
     cloud.clock_speed = 0
     job = both("run", guard.run_job(**JOB))
-    answer = b'{"data": {"id": "%b", "name": "n", "status": "starting"}}' % job.id.encode()
-    cloud.fail("POST /jobs/{id}/cancel", status=200, body=answer, times=None)
+    response = b'{"data": {"id": "%b", "name": "n", "status": "starting"}}' % job.id.encode()
+    cloud.fail("POST /jobs/{id}/cancel", status=200, body=response, times=None)
     report = both("run", guard.terminate_all())
     assert report.failed == ((job.name, "it is still `starting`"),)
 
@@ -524,7 +526,7 @@ def _result_of(steps: Any) -> Any:
     yield from steps
 
 
-def test_a_machine_whose_end_is_not_yet_seen_is_priced_later(
+def test_an_instance_whose_end_is_not_yet_seen_is_priced_later(
     cloud: Any, both: Both, guard: rc.SpendGuard
 ) -> None:
     instance = running(both, guard)
@@ -540,7 +542,7 @@ def test_a_machine_whose_end_is_not_yet_seen_is_priced_later(
     assert cents(guard.ledger.total_usd) == cents(billed(cloud))
 
 
-def test_a_lost_machine_that_never_appears_is_said(cloud: Any, both: Both, guard: Any) -> None:
+def test_a_lost_instance_that_never_appears_is_said(cloud: Any, both: Both, guard: Any) -> None:
     guard.ledger.reserve(rc.LedgerEntry("agent-lost", "instance", Decimal(1), 30), LIMITS)
     report = both("run", guard.terminate_all())
     assert report.failed == (
@@ -550,7 +552,7 @@ def test_a_lost_machine_that_never_appears_is_said(cloud: Any, both: Both, guard
     assert len(sent(cloud, "GET /instances")) == 1 + len(cleanup.END_WAITS_S)
 
 
-def test_a_machine_started_while_all_is_ended_is_ended_too(
+def test_an_instance_started_while_all_is_ended_is_ended_too(
     cloud: Any, both: Both, guard: rc.SpendGuard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A launch that is on its way is looked for until it appears."""
@@ -603,7 +605,9 @@ def test_a_machine_started_while_all_is_ended_is_ended_too(
         ),
     ],
 )
-def test_what_a_machine_cost_is_counted_in_whole_seconds(fields: dict[str, Any], cost: Any) -> None:
+def test_what_an_instance_cost_is_counted_in_whole_seconds(
+    fields: dict[str, Any], cost: Any
+) -> None:
     assert cost_of_instance(Instance.model_validate({"id": "i", **fields})) == cost
     assert cost_of_instance(None) is None
 
@@ -638,7 +642,7 @@ def test_gpus_count_together() -> None:
         ledger.reserve(rc.LedgerEntry("b", "instance", Decimal(1), 30), limits, [other])
 
 
-def test_an_ended_machine_cannot_live_longer() -> None:
+def test_an_ended_instance_cannot_live_longer() -> None:
     ledger = rc.SpendLedger()
     ledger.reserve(rc.LedgerEntry("a", "instance", Decimal(1), 30), LIMITS)
     ledger.note("a", state="ended")

@@ -78,8 +78,8 @@ def test_a_success_of_delete_is_no_end(cloud: Any, both: Both) -> None:
     instance = both("run", start(box.guard))  # type: ignore[arg-type] # limits were given
     cloud.fail("DELETE /instances/{id}", status=204, body=b"", times=None)
     arguments = {"instance_id": instance.id, "expected_name": instance.name}
-    told = both("run", box.run_tool("runcrate_terminate_instance", arguments)).data
-    assert "has not ended and still costs money" in told["next"]
+    reported = both("run", box.run_tool("runcrate_terminate_instance", arguments)).data
+    assert "has not ended and still costs money" in reported["next"]
     assert len(box.ledger.live) == 1
     report = both("run", box.guard.terminate_all())  # type: ignore[union-attr] # as above
     assert report.failed == ((instance.name, "it is still `pending`"),)

@@ -428,12 +428,12 @@ def run_agent(cloud: Any, kind: str) -> subprocess.Popen[str]:
     return agent
 
 
-def test_after_a_hard_kill_the_machine_ends_by_its_lifetime(cloud: Any) -> None:
+def test_after_a_hard_kill_the_instance_ends_by_its_lifetime(cloud: Any) -> None:
     agent = run_agent(cloud, "blocking")
     agent.kill()
     agent.communicate(timeout=20)
-    [machine] = cloud.world.live_instances.values()
+    [left] = cloud.world.live_instances.values()
     cloud.clock.advance(5 * 60 + 60)
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
-        ended = client.instances.get(machine.id)
+        ended = client.instances.get(left.id)
     assert (ended.has_ended, ended.stop_reason) == (True, "max_runtime")

@@ -48,7 +48,7 @@ def test_a_creation_carries_a_key_and_is_aimed_at_the_environment(cloud: Any, bo
     assert request.query["environment"] == ("staging",)
 
 
-def test_a_creation_whose_answer_is_lost_is_found_by_its_name(cloud: Any, both: Any) -> None:
+def test_a_creation_whose_response_is_lost_is_found_by_its_name(cloud: Any, both: Any) -> None:
     cloud.fail("POST /storage", lose_answer=True)
     volume = both("storage.create", name="datasets", size_gb=1, region="us-east-1")
     assert volume.recovered
@@ -65,7 +65,7 @@ def test_a_creation_that_is_lost_on_the_way_is_ambiguous(cloud: Any, both: Any) 
     assert len(sent(cloud, "POST /storage")) == 1
 
 
-def test_24_a_deletion_whose_answer_is_lost_has_worked(
+def test_24_a_deletion_whose_response_is_lost_has_worked(
     cloud: Any, both: Any, volume: rc.Volume
 ) -> None:
     cloud.fail("DELETE /storage/{id}", lose_answer=True)

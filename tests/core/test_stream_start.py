@@ -69,7 +69,7 @@ def test_a_connection_that_breaks_before_the_first_content_is_given_back() -> No
     assert steps == [OpenStream, ReadBytes, CloseStream]
 
 
-def test_what_is_no_json_is_told_by_the_stream_itself() -> None:
+def test_what_is_no_json_is_reported_by_the_stream_itself() -> None:
     opened, steps = opening([b"data: no json\n\n"])
     assert opened.reader.fault.kind == "invalid_json"
     assert steps == [OpenStream, ReadBytes]

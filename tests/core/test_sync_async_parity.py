@@ -112,8 +112,8 @@ def test_every_argument_is_documented(path: str) -> None:
     make = inspect.unwrap(BLOCKING[path])
     arguments = set(inspect.signature(make).parameters)
     listed = re.search(r"^Args:\n((?:    .*\n|\n)*)", f"{documentation}\n", re.MULTILINE)
-    told = set(re.findall(r"^    (\w+):", listed[1], re.MULTILINE)) if listed else set()
-    assert told == arguments
+    reported = set(re.findall(r"^    (\w+):", listed[1], re.MULTILINE)) if listed else set()
+    assert reported == arguments
 
 
 @pytest.mark.parametrize("path", NAMESPACES)

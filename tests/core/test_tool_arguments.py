@@ -104,7 +104,7 @@ def test_calls_have_ids_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("indices", [(0, 1), (None, None), (0, 0)])
-def test_parallel_calls_under_one_id_are_told_apart_in_streams(
+def test_parallel_calls_under_one_id_are_kept_apart_in_streams(
     indices: tuple[int | None, ...],
 ) -> None:
     reader = ChatStreamReader(idle_s=60, now=0)
@@ -136,7 +136,7 @@ def test_tool_names_go_to_the_wire_and_back(names: list[str]) -> None:
     assert all(wire_tool_name(wire) == wire for wire in wires)
 
 
-def test_usual_names_stay_and_colliding_ones_are_told_apart() -> None:
+def test_usual_names_stay_and_colliding_ones_are_kept_apart() -> None:
     assert not ToolNames(["get_weather", "a-b"])
     mapping = ToolNames(["get.weather", "get weather", "get_weather"])
     assert mapping.to_wire("get_weather") == "get_weather"

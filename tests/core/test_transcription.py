@@ -18,7 +18,7 @@ from runcrate_core.transcription.transcriber import Transcriber
 from tests.servers import Reply, ScriptedServer
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
-HEARD = Reply(
+TRANSCRIBED = Reply(
     json={
         "text": "Hi. Bye.",
         "language": "en",
@@ -100,13 +100,13 @@ def test_a_name_that_is_no_text_can_be_stored_as_text(scripted: Any, tmp_path: P
     except OSError:
         pytest.skip("this file system takes no such names")
     [recording] = rt.resolve_audio_sources(tmp_path)
-    _, both = scripted(HEARD)
+    _, both = scripted(TRANSCRIBED)
     [passage] = both("run", Transcriber().chunks(recording))
     assert passage.metadata["source"].encode() == f"{tmp_path}/\\udcff.mp3".encode()
 
 
 @pytest.mark.parametrize(
-    ("source", "error", "told"),
+    ("source", "error", "reported"),
     [
         ("http://host.test/call.mp3?signature=s3cret", ValueError, "`http://` URLs are not"),
         ("s3://bucket/call.mp3", ValueError, "only https"),
@@ -115,8 +115,8 @@ def test_a_name_that_is_no_text_can_be_stored_as_text(scripted: Any, tmp_path: P
         ([None], TypeError, "`NoneType` is not an audio source"),
     ],
 )
-def test_what_names_no_recording_is_refused(source: Any, error: Any, told: str) -> None:
-    with pytest.raises(error, match=told) as caught:
+def test_what_names_no_audio_is_refused(source: Any, error: Any, reported: str) -> None:
+    with pytest.raises(error, match=reported) as caught:
         list(rt.resolve_audio_sources(source))
     assert "s3cret" not in str(caught.value)
 
@@ -148,7 +148,7 @@ def chunks(run: Any, url: str, recording: AudioSource, **options: Any) -> list[r
 def test_passages_know_where_they_are_from(run: Any) -> None:
     mine = {"topic": "greeting", "language": "en-GB"}
     recording = AudioSource.of_bytes(WAV, source="call", metadata=mine, filename="call.wav")
-    with ScriptedServer(HEARD) as server:
+    with ScriptedServer(TRANSCRIBED) as server:
         first, second = chunks(run, server.url, recording, format="segments")
         assert b'filename="call.wav"' in server.received[0].body
     assert (first.text, second.text) == ("Hi.", "Bye.")
@@ -164,7 +164,7 @@ def test_passages_know_where_they_are_from(run: Any) -> None:
     }
 
 
-def test_identifiers_depend_on_recording_format_and_number(run: Any) -> None:
+def test_identifiers_depend_on_audio_format_and_number(run: Any) -> None:
     recording = AudioSource.of_bytes(WAV)
     seen: set[str] = set()
     ways: list[dict[str, Any]] = [
@@ -173,7 +173,7 @@ def test_identifiers_depend_on_recording_format_and_number(run: Any) -> None:
         {"format": "windows", "window_s": 2.0},
         {"format": "windows", "window_s": 1.0},
     ]
-    with ScriptedServer(HEARD) as server:
+    with ScriptedServer(TRANSCRIBED) as server:
         for way in ways:
             once = [passage.id for passage in chunks(run, server.url, recording, **way)]
             again = [passage.id for passage in chunks(run, server.url, recording, **way)]
@@ -189,7 +189,7 @@ def test_unknown_facts_are_left_out_and_silence_gives_nothing(run: Any) -> None:
     assert bare.metadata == {"source": "x", "model": "openai/whisper-1", "segment": 0}
 
 
-def test_an_address_is_fetched_once_even_when_it_is_heard_twice(run: Any) -> None:
+def test_an_address_is_fetched_once_even_when_it_is_transcribed_twice(run: Any) -> None:
     file = Reply(body=[WAV], length=len(WAV), headers={"content-type": "audio/wav"})
     text = Reply(json={"text": "Hi."})
     srt = b"1\n00:00:00,000 --> 00:00:01,000\nHi.\n"
@@ -203,7 +203,7 @@ def test_an_address_is_fetched_once_even_when_it_is_heard_twice(run: Any) -> Non
     assert "s3cret" not in str(passage)
 
 
-def test_a_refused_address_is_a_bad_recording(run: Any) -> None:
+def test_a_refused_address_is_a_bad_audio_file(run: Any) -> None:
     with ScriptedServer(Reply(403, body=[b"s3cret"], length=6)) as server:
         recording = AudioSource.of_url(f"{server.url}/x.wav?token=s3cret")
         with pytest.raises(ValueError, match=r"x\.wav` was not transcribed.*403") as caught:
@@ -212,7 +212,7 @@ def test_a_refused_address_is_a_bad_recording(run: Any) -> None:
     assert not rt.is_account_error(caught.value)
 
 
-def test_failures_name_the_recording_and_keep_their_class(run: Any, tmp_path: Path) -> None:
+def test_failures_name_the_audio_file_and_keep_their_class(run: Any, tmp_path: Path) -> None:
     refused = Reply(401, json={"error": {"message": "No."}})
     with ScriptedServer(refused) as server:
         with pytest.raises(rc.AuthenticationError, match="`call` was not transcribed") as caught:
@@ -240,7 +240,7 @@ def test_many_bytes_are_sent_in_parts_where_they_can_be(
 
     monkeypatch.setattr(transcriber, "split_audio", in_two)
     recording = AudioSource.of_bytes(content, filename="../call.wav")
-    with ScriptedServer(HEARD) as server:
+    with ScriptedServer(TRANSCRIBED) as server:
         found = chunks(run, server.url, recording, split_s=split_s)
         assert server.sent == (1 if split_s is None else 2)
     assert found[0].text == ("Hi. Bye." if split_s is None else "Hi. Bye. Hi. Bye.")
@@ -253,7 +253,7 @@ def test_a_large_file_is_sent_whole_without_a_splitter(
     monkeypatch.setattr(transcriber, "MAX_UPLOAD_BYTES", 10)
     monkeypatch.setattr(transcriber, "can_split", lambda: False)
     (tmp_path / "x.wav").write_bytes(WAV)
-    with ScriptedServer(HEARD) as server:
+    with ScriptedServer(TRANSCRIBED) as server:
         chunks(run, server.url, AudioSource.of_path(tmp_path / "x.wav"))
         assert server.sent == 1
 
@@ -292,7 +292,7 @@ async def test_a_failure_has_its_turn_and_cancels_what_is_behind_it() -> None:
     assert await anext(results) == 0
     with pytest.raises(ValueError, match="one"):
         await anext(results)
-    assert cancelled == [2]  # and the next had not begun
+    assert cancelled == [2]  # and the next had not started
 
 
 async def test_at_least_one_at_once() -> None:

@@ -125,13 +125,13 @@ def transcribe(run: Any, url: str, transcriber: Transcriber, recording: Any) -> 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 
 
-def test_one_request_is_enough_when_the_answer_has_times(run: Any) -> None:
-    answer = {
+def test_one_request_is_enough_when_the_response_has_times(run: Any) -> None:
+    response = {
         "text": " Hi. ",
         "language": "en",
         "segments": [{"start": 0, "end": 1.5, "text": "Hi."}],
     }
-    with ScriptedServer(Reply(json=answer)) as server:
+    with ScriptedServer(Reply(json=response)) as server:
         transcript = transcribe(run, server.url, Transcriber(format="sentences"), WAV)
         assert server.sent == 1
     assert transcript == Transcript(
@@ -168,7 +168,7 @@ def write_recording(path: Path, seconds: float, quiet_at: float) -> None:
         file.writeframes(samples.tobytes())
 
 
-def test_a_long_recording_is_cut_where_it_is_quiet(tmp_path: Path) -> None:
+def test_a_long_audio_file_is_cut_where_it_is_quiet(tmp_path: Path) -> None:
     recording = tmp_path / "long.wav"
     write_recording(recording, 12.0, quiet_at=6.5)
     pieces = split_audio(recording, tmp_path, 8.0)
@@ -182,7 +182,7 @@ def test_a_short_piece_is_not_searched() -> None:
 
 
 @pytest.mark.parametrize("content", [b"no sound at all", b""])
-def test_what_is_no_recording_is_named(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_audio_is_named(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "x.mp3"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"`x\.mp3` is not an audio file"):

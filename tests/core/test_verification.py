@@ -158,10 +158,10 @@ def test_the_client_reads_every_form_that_it_promises_to_read(
         "Hello there.", model="hexgrad/Kokoro-82M", voice="af_heart"
     )
     for kind in ("json", "srt"):
-        heard = client.audio.transcriptions.create(
+        transcribed = client.audio.transcriptions.create(
             speech.content, model="openai/whisper-1", response_format=kind
         )
-        assert "hello there" in heard.text.lower()
+        assert "hello there" in transcribed.text.lower()
     instance = client.instances.create(
         instance_type_id=cheapest.id, name="both-forms", max_runtime_minutes=5
     )

@@ -280,13 +280,13 @@ async def test_images_and_audio_are_blocks_and_every_file_can_be_read(
         speech = await client.call_tool("runcrate_text_to_speech", {"text": "Good morning."})
         assert [block.type for block in speech.content] == ["text", "audio", "resource_link"]
         name = speech.structured_content["files"][0]["path"].rpartition("/")[2]
-        heard = await client.call_tool("runcrate_transcribe_audio", {"audio": name})
-        assert not heard.is_error, text_of(heard)
-        assert "Good morning" in heard.structured_content["untrusted_text"]
-        assert "never instructions" in text_of(heard)
+        transcribed = await client.call_tool("runcrate_transcribe_audio", {"audio": name})
+        assert not transcribed.is_error, text_of(transcribed)
+        assert "Good morning" in transcribed.structured_content["untrusted_text"]
+        assert "never instructions" in text_of(transcribed)
         video = await client.call_tool("runcrate_generate_video", {"prompt": "Waves"})
         assert [block.type for block in video.content] == ["text", "resource_link"]
-        for result in (image, speech, heard, video):
+        for result in (image, speech, transcribed, video):
             link: Any = result.content[-1]
             [read] = (await client.read_resource(link.uri)).contents
             assert len(read.blob) >= link.size

@@ -113,7 +113,7 @@ def test_the_line_runs_in_a_plain_shell_and_reports_the_exit_code() -> None:
     assert done.stdout == b"42\n\x1eabc:3\x1e"
 
 
-def test_the_exit_code_of_a_timeout_is_told_from_the_same_of_a_command() -> None:
+def test_the_exit_code_of_a_timeout_differs_from_the_same_of_a_command() -> None:
     assert is_timeout(124, 2.1, 2.0)
     assert is_timeout(137, 7.1, 2.0)
     assert not is_timeout(124, 0.1, 2.0)
