@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import threading
 import weakref
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, TypeVar, overload
 
-from anyio.from_thread import BlockingPortal, start_blocking_portal
+from anyio.from_thread import BlockingPortal
 
 from runcrate_core.ssh.connection import closed_error
 from runcrate_core.ssh.shell import AsyncInstanceShell
@@ -121,10 +122,8 @@ class InstanceShell:
     """
 
     def __init__(self, make: Callable[[], AsyncInstanceShell]) -> None:
-        manager = start_blocking_portal(name="runcrate-ssh")
-        portal = manager.__enter__()
+        portal, self._thread = _start_portal()
         self._portal: BlockingPortal | None = portal
-        self._manager = manager
         # A shell that is dropped without `close` does not keep its thread.
         self._finalizer = weakref.finalize(self, _stop, portal)
         try:
@@ -203,9 +202,24 @@ class InstanceShell:
         return self._portal.start_task_soon(functools.partial(method, self._shell, *args, **kwargs))
 
     def _leave(self) -> None:
-        self._portal = None
-        if self._finalizer.detach() is not None:
-            self._manager.__exit__(None, None, None)
+        portal, self._portal = self._portal, None
+        if portal is not None and self._finalizer.detach() is not None:
+            portal.call(portal.stop)
+            self._thread.join()
+
+
+def _start_portal() -> tuple[BlockingPortal, threading.Thread]:
+    """Run an event loop in a daemon thread, so that an open shell keeps no program from ending."""
+    started: Future[BlockingPortal] = Future()
+
+    async def serve() -> None:
+        async with BlockingPortal() as portal:
+            started.set_result(portal)
+            await portal.sleep_until_stopped()
+
+    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="runcrate-ssh", daemon=True)
+    thread.start()
+    return started.result(), thread
 
 
 def _stop(portal: BlockingPortal) -> None:

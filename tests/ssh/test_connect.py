@@ -413,3 +413,24 @@ def test_an_instance_whose_lifetime_is_over_closes_its_connections(
         assert result is None or result.exit_code is None
         with pytest.raises(SSHConnectionError, match="has ended"):
             shell.run("echo x")
+
+
+def test_a_program_ends_with_a_shell_that_is_still_open(
+    client: Runcrate, emulator: Emulator, tmp_path: Path
+) -> None:
+    instance = launch(client, emulator)
+    code = (
+        "from runcrate_core import Runcrate\n"
+        f"shell = Runcrate().instances.connect({instance.id!r})\n"
+        "print(shell.run('echo open').output)\n"
+    )
+    paths = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=paths | emulator.environment_variables(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("open\n\n", "")
