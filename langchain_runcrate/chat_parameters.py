@@ -13,6 +13,10 @@ from langchain_runcrate.reasoning import ReasoningPolicy
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+# Written inside the class, it would make pydantic's mypy plugin demand `model_name` and refuse
+# `model`, as it then knows a field by one name alone.
+_CONFIG = ConfigDict(populate_by_name=True, protected_namespaces=())
+
 # Fields that become parameters of the request under the same name.
 _PARAMETERS = (
     "temperature",
@@ -38,7 +42,7 @@ class ChatParameters(BaseModel):
     Some have two names, as LangChain's users know them by either.
     """
 
-    model_config = ConfigDict(populate_by_name=True, protected_namespaces=())
+    model_config = _CONFIG
 
     model_name: str = Field(alias="model")
     """Identifier of the model, as the catalogue lists it."""

@@ -25,6 +25,13 @@ else:
 
 KEY_VARIABLE = "RUNCRATE_API_KEY"
 
+# Not inside the class, where pydantic's mypy plugin would take it to mean field names alone.
+_CONFIG = ConfigDict(
+    arbitrary_types_allowed=True,
+    populate_by_name=True,
+    hide_input_in_errors=True,  # an error that shows its input would show the key
+)
+
 key_from_environment = secret_from_env(KEY_VARIABLE, default=None)
 
 
@@ -68,11 +75,7 @@ class RuncrateConnection(BaseModel):
     unpickled object reads the key from the environment of its new process.
     """
 
-    model_config = ConfigDict(
-        arbitrary_types_allowed=True,
-        populate_by_name=True,
-        hide_input_in_errors=True,  # an error that shows its input would show the key
-    )
+    model_config = _CONFIG
 
     api_key: SecretStr | str | None = Field(default_factory=key_from_environment)
     """Runcrate API key (`rc_live_...`). Read from `RUNCRATE_API_KEY` if not given.

@@ -64,6 +64,16 @@ class Connected(BaseComponent):
         description="URL of the inference API, with or without `/v1`; otherwise "
         "RUNCRATE_API_BASE, otherwise Runcrate's own.",
     )
+    if TYPE_CHECKING:
+        base_url: str | None = None
+        """Another name of `api_base`."""
+    else:
+
+        @property
+        def base_url(self) -> str | None:
+            """Another name of `api_base`."""
+            return self.api_base
+
     timeout: float | Timeout | None = Field(
         default=None,
         description="Seconds of silence while waiting for a response, 600 for chat otherwise; or a "

@@ -45,6 +45,16 @@ class RuncrateEmbedding(Connected, BaseEmbedding):
         validation_alias=AliasChoices("model_name", "model"),
         description="Identifier of the model; any is accepted.",
     )
+    if TYPE_CHECKING:
+        model: str = ""
+        """Another name of `model_name`."""
+    else:
+
+        @property
+        def model(self) -> str:
+            """Another name of `model_name`."""
+            return self.model_name
+
     embed_batch_size: int = Field(
         default=64, gt=0, le=2048, description="Maximum number of texts in a request."
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from functools import partial
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 from pydantic import Field
 
@@ -44,6 +44,7 @@ from runcrate_core.agent_tools.results import (
 )
 from runcrate_core.agent_tools.tool import agent_tool
 from runcrate_core.api import job_artifacts, job_logs, jobs
+from runcrate_core.api.known_values import KnownJobStatus
 from runcrate_core.errors import NotFoundError, ResponseFormatError, WaitTimeoutError
 from runcrate_core.protocol.file_names import safe_file_name
 from runcrate_core.protocol.steps import RunInThread
@@ -145,10 +146,7 @@ class JobArguments(Arguments):
 class ListJobs(LimitArguments):
     """Filters of jobs."""
 
-    status: (
-        Literal["queued", "starting", "running", "succeeded", "failed", "cancelled", "timed_out"]
-        | None
-    ) = Field(default=None, description="Only jobs in this state.")
+    status: KnownJobStatus | None = Field(default=None, description="Only jobs in this state.")
     search: Annotated[str, text("Only jobs in whose name or command this occurs.")] | None = None
 
 

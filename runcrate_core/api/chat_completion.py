@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from runcrate_core.api.envelope import ApiModel, ApiPart
+from runcrate_core.api.known_values import FinishReason
 
 
 class FunctionCall(ApiPart):
@@ -40,7 +41,7 @@ class ChatChoice(ApiPart):
 
     index: int = 0
     message: ChatMessage
-    finish_reason: str | None = None
+    finish_reason: FinishReason | None = None
     logprobs: Any = None
 
 

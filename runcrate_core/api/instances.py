@@ -18,6 +18,7 @@ from runcrate_core.api.envelope import (
     parse_item,
     parse_list,
 )
+from runcrate_core.api.known_values import InstanceState, StopReason
 from runcrate_core.api.resources import (
     AsyncResource,
     SyncResource,
@@ -74,7 +75,7 @@ class Instance(LenientModel):
 
     id: Identifier
     name: str = ""
-    status: str = ""
+    status: InstanceState = ""
     gpu_type: str | None = None
     gpu_count: int | None = None
     cpu_cores: int | None = None
@@ -90,7 +91,7 @@ class Instance(LenientModel):
     max_runtime_minutes: int | None = None
     idle_shutdown_minutes: int | None = None
     auto_stop_at: UtcDatetime | None = None
-    stop_reason: str | None = None
+    stop_reason: StopReason | None = None
     recovered: bool = False
 
     @property
@@ -116,9 +117,9 @@ class InstanceStatus(LenientModel):
     """
 
     id: Identifier
-    status: str = ""
+    status: InstanceState = ""
     ip: str | None = None
-    stop_reason: str | None = None
+    stop_reason: StopReason | None = None
 
     @property
     def has_ended(self) -> bool:

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_item
 from runcrate_core.api.job_types import JOB_TERMINAL_STATUSES
+from runcrate_core.api.known_values import JobStatus
 from runcrate_core.errors import NotFoundError, WaitTimeoutError
 from runcrate_core.protocol.paging import PageData
 from runcrate_core.protocol.polling import CREATION_LAG_S
@@ -49,7 +50,7 @@ class JobLogs(ApiModel):
     """
 
     job_id: str = ""
-    status: str = ""
+    status: JobStatus = ""
     chunks: list[JobLogChunk] = Field(default_factory=list)
     cursor: int = 0
     truncated: bool = False

@@ -13,6 +13,7 @@ from typing import Any, Final, TypedDict
 from pydantic import Field
 
 from runcrate_core.api.envelope import ApiModel, Identifier, LenientModel, UtcDatetime
+from runcrate_core.api.known_values import JobStatus, QueueReason
 
 # Any other status, also one that is not known, may yet change.
 JOB_TERMINAL_STATUSES: Final = frozenset({"succeeded", "failed", "cancelled", "timed_out"})
@@ -88,7 +89,7 @@ class JobFilters(TypedDict, total=False):
         created_after: Only those created later; with a time zone.
     """
 
-    status: str | Sequence[str] | None
+    status: JobStatus | Sequence[JobStatus] | None
     tags: Mapping[str, str] | None
     group_id: str | None
     q: str | None
@@ -107,7 +108,7 @@ class JobAttempt(ApiModel):
     """One run of a job's command, on an instance of its own."""
 
     attempt: int
-    status: str = ""
+    status: JobStatus = ""
     deployment_id: str | None = None
     exit_code: int | None = None
     error: str | None = None
@@ -140,7 +141,7 @@ class Job(LenientModel):
 
     id: Identifier
     name: str = ""
-    status: str = ""
+    status: JobStatus = ""
     command: str = ""
     gpu_type: str | None = None
     gpu_count: int | None = None
@@ -151,7 +152,7 @@ class Job(LenientModel):
     storage_id: str | None = None
     max_runtime_minutes: int | None = None
     capacity_wait_minutes: int | None = None
-    queue_reason: str | None = None
+    queue_reason: QueueReason | None = None
     next_attempt_at: UtcDatetime | None = None
     attempt: int | None = None
     max_retries: int | None = None

@@ -15,6 +15,7 @@ from pydantic import Field
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_empty, parse_item, parse_list
 from runcrate_core.api.instances import Instance
 from runcrate_core.api.job_types import Job
+from runcrate_core.api.known_values import Credential, Overlap, ScheduleKind, ScheduleStatus
 from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once, same
@@ -48,22 +49,22 @@ class Schedule(ApiModel):
 
     id: str
     name: str = ""
-    kind: str = ""
+    kind: ScheduleKind = ""
     environment_id: str | None = None
     created_by: str | None = None
     run_as: str | None = None
-    run_as_credential: str | None = None
+    run_as_credential: Credential | None = None
     # It may hold the values of environment variables.
     spec: dict[str, Any] = Field(default_factory=dict, repr=False)
     max_runtime_minutes: int | None = None
     run_at: UtcDatetime | None = None
     cron: str | None = None
     timezone: str | None = None
-    overlap: str | None = None
+    overlap: Overlap | None = None
     enabled: bool | None = None
     next_run_at: UtcDatetime | None = None
     last_run_at: UtcDatetime | None = None
-    last_status: str | None = None
+    last_status: ScheduleStatus | None = None
     last_error: str | None = None
     last_instance_id: str | None = None
     last_job_id: str | None = None

@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_item, parse_list
+from runcrate_core.api.known_values import VolumeStatus
 from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once, same
 from runcrate_core.protocol.request import (
@@ -39,7 +40,7 @@ class Volume(ApiModel):
     id: str
     name: str = ""
     size_gb: int | float | None = None
-    status: str | None = None
+    status: VolumeStatus | None = None
     region: str | None = None
     provider_type: str | None = None
     deployment_id: str | None = None

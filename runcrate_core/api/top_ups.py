@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Final
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_item, parse_list
+from runcrate_core.api.known_values import DeclineReason, TopUpStatus
 from runcrate_core.protocol.polling import Progress, poll
 from runcrate_core.protocol.reconcile import Creation, create_once
 from runcrate_core.protocol.request import (
@@ -44,14 +45,14 @@ class TopUp(ApiModel):
     """
 
     id: str
-    status: str = ""
+    status: TopUpStatus = ""
     amount_usd: Decimal
     idempotency_key: str
     invoice_number: str | None = None
     balance_usd: Decimal | None = None
     confirm_url: str | None = None
     expires_at: UtcDatetime | None = None
-    reason: str | None = None
+    reason: DeclineReason | None = None
     message: str | None = None
     created_at: UtcDatetime | None = None
 

@@ -14,6 +14,7 @@ from typing import Any, Final, Self
 from pydantic import PrivateAttr
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_model
+from runcrate_core.api.known_values import VideoStatus
 from runcrate_core.api.media_request import media_request
 from runcrate_core.api.notebook import Bundle, file_bundle
 from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
@@ -49,7 +50,7 @@ class Video(ApiModel):
     """
 
     id: str
-    status: str = ""
+    status: VideoStatus = ""
     created_at: UtcDatetime | None = None
 
     _path: Path | None = PrivateAttr(default=None)

@@ -3,12 +3,14 @@
 An `ignore` marks a mistake that must be found; one that is not needed is itself an error.
 """
 
+# pyright: strict, reportUnnecessaryTypeIgnoreComment=true
+
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator
 from decimal import Decimal
 from pathlib import Path
-from typing import assert_type
+from typing import TYPE_CHECKING, Any, assert_type
 
 from runcrate_core import (
     UNCHANGED,
@@ -16,21 +18,33 @@ from runcrate_core import (
     AsyncPages,
     AsyncRuncrate,
     Balance,
+    ChatCompletion,
+    ChatCompletionChunk,
+    Embeddings,
+    ImageGeneration,
     Instance,
+    InstanceStatus,
     Job,
     JobLogChunk,
+    Model,
     Page,
     Runcrate,
     Schedule,
     ScheduleRun,
+    Speech,
     SSHCertificate,
     SubmittedJobGroup,
     Template,
     TopUp,
     Transaction,
+    Transcription,
+    Video,
     Volume,
     VolumeDeletion,
 )
+
+if TYPE_CHECKING:
+    from runcrate_core.api.known_values import JobStatus, StopReason
 
 
 def sync(client: Runcrate) -> None:
@@ -68,6 +82,27 @@ def sync(client: Runcrate) -> None:
     for found in client.jobs.list():
         assert_type(found, Job)
 
+    completion = client.chat.completions.create(
+        model="m", messages=[{"role": "user", "content": "Hi"}], temperature=0.2, stop=["."]
+    )
+    assert_type(completion, ChatCompletion)
+    assert_type(completion.choices[0].message.content, str | list[Any] | None)
+    with client.chat.completions.stream(model="m", messages=[]) as stream:
+        for chunk in stream:
+            assert_type(chunk, ChatCompletionChunk)
+        assert_type(stream.completion, ChatCompletion)
+    assert_type(client.embeddings.create(model="m", input="a", dimensions=8), Embeddings)
+    assert_type(client.images.generate("a cat", model="m"), ImageGeneration)
+    assert_type(client.audio.speech.create("Hello", model="m", voice="v"), Speech)
+    assert_type(client.audio.transcriptions.create(b"RIFF", model="m"), Transcription)
+    assert_type(client.videos.generate("a cat", model="m", to=Path("a.mp4")), Video)
+    assert_type(client.models.list(), list[Model])
+    assert_type(client.instances.get_status("i-1"), InstanceStatus)
+
+    client.chat.completions.stream(messages=[])  # type: ignore[call-arg]
+    client.chat.completions.create(model="m", messages=[], max_tokens="5")  # type: ignore[arg-type]
+    client.images.generate("a cat")  # type: ignore[call-arg]
+    client.videos.wait("v-1", time_out=60)  # type: ignore[call-arg]
     client.jobs.run(command="date", gpu_type="A100")  # type: ignore[call-arg]
     client.jobs.run(command="date", gpu_type="A100", max_runtime_minutes="5")  # type: ignore[arg-type]
     client.jobs.run(command="date", gpu_type="A100", max_runtime_minutes=5, gpus=2)  # type: ignore[call-arg]
@@ -97,6 +132,33 @@ async def async_(client: AsyncRuncrate) -> None:
     async for job in page:
         assert_type(job, Job)
 
+    completion = await client.chat.completions.create(model="m", messages=[], max_tokens=5)
+    assert_type(completion, ChatCompletion)
+    async with client.chat.completions.stream(model="m", messages=[]) as stream:
+        async for chunk in stream:
+            assert_type(chunk, ChatCompletionChunk)
+        assert_type(stream.completion, ChatCompletion)
+    assert_type(await client.embeddings.create(model="m", input=["a"]), Embeddings)
+    assert_type(await client.images.generate("a cat", model="m", n=1), ImageGeneration)
+    assert_type(await client.audio.speech.create("Hello", model="m", voice="v"), Speech)
+    assert_type(await client.audio.transcriptions.create(Path("a.mp3"), model="m"), Transcription)
+    assert_type(await client.videos.create("a cat", model="m", duration=4), Video)
+    assert_type(await client.videos.wait("v-1", timeout=60), Video)
+    assert_type(await client.models.list(), list[Model])
+    assert_type(await client.instances.wait_until_running("i-1"), Instance)
+    assert_type(await client.instances.get_status("i-1"), InstanceStatus)
+
+    await client.chat.completions.create(model="m", message=[])  # type: ignore[call-arg]
+    await client.embeddings.create(model="m")  # type: ignore[call-arg]
+    await client.videos.create("a cat", model="m", seconds="4", duration="4")  # type: ignore[arg-type]
     list(page)  # type: ignore[call-overload]
     await client.jobs.run(command="date")  # type: ignore[call-arg]
     str(client.jobs.get("j-1").status)  # type: ignore[attr-defined]
+
+
+def vocabularies(job: Job, instance: Instance) -> None:
+    """Known values are offered by editors; others are text like them."""
+    assert_type(job.status, JobStatus)
+    assert_type(instance.stop_reason, StopReason | None)
+    if job.status == "suspended":
+        job.status.upper()

@@ -92,7 +92,7 @@ def tools(client: Runcrate) -> None:
     RuncrateSpeechTool(client=client)
     RuncrateVideoTool(client=client, timeout=600)
     RuncrateImageTool(api_kex="rc_live_test")  # type: ignore[call-arg]
-    RuncrateVideoTool(output_dirs="films")  # type: ignore[call-arg]
+    RuncrateVideoTool(output_dirs="videos")  # type: ignore[call-arg]
     RuncrateTranscriptionParser(api_key="rc_live_test", format="segments", language="en")
     RuncrateTranscriptionParser(format="pages")  # type: ignore[arg-type]
     RuncrateTranscriptionLoader("a.mp3", api_key="rc_live_test", on_error="skip")

@@ -83,6 +83,8 @@ def makes() -> Sequence[object]:
         ),
         RuncrateLLM(model="m", api_key=SecretStr("k"), timeout=Timeout(connect=1), stop="x"),
         RuncrateLLM(model="m", client=client, async_client=async_client),
+        RuncrateLLM(model="m", base_url="http://127.0.0.1:8787/v1"),
+        RuncrateEmbedding(model="m", base_url="http://127.0.0.1:8787/v1"),
         RuncrateEmbedding(),
         RuncrateEmbedding(
             model_name="m",

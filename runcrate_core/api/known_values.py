@@ -1,0 +1,68 @@
+"""Known values of open text fields, for editors and type checkers.
+
+The service may send others, which are read as they are. Facts: seeds 001 and 002, the official
+SDK 0.5.0 and the reference pages of the endpoints.
+"""
+
+# ruff: noqa: PYI051 - the text after the values says that there are others
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, TypeAlias
+
+from pydantic_core import CoreSchema, core_schema
+
+
+class _OpenText:
+    """Lets a field take any text, without a look at the values that are known."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.str_schema()
+
+
+_OPEN = _OpenText()
+
+KnownJobStatus: TypeAlias = Literal[
+    "queued", "starting", "running", "succeeded", "failed", "cancelled", "timed_out"
+]
+
+FinishReason: TypeAlias = Annotated[
+    Literal["stop", "length", "tool_calls", "content_filter"] | str, _OPEN
+]
+VideoStatus: TypeAlias = Annotated[
+    Literal["queued", "processing", "completed", "failed"] | str, _OPEN
+]
+InstanceState: TypeAlias = Annotated[
+    Literal["creating", "pending", "provisioning", "deploying", "running", "terminated", "failed"]
+    | str,
+    _OPEN,
+]
+StopReason: TypeAlias = Annotated[
+    Literal["user", "max_runtime", "idle", "budget", "low_balance", "failed", "system"] | str, _OPEN
+]
+VolumeStatus: TypeAlias = Annotated[Literal["available", "attached", "active"] | str, _OPEN]
+TopUpStatus: TypeAlias = Annotated[
+    Literal["succeeded", "processing", "requires_action", "declined"] | str, _OPEN
+]
+DeclineReason: TypeAlias = Annotated[
+    Literal["card_declined", "payment_blocked", "authentication_required"] | str, _OPEN
+]
+JobStatus: TypeAlias = Annotated[KnownJobStatus | str, _OPEN]
+QueueReason: TypeAlias = Annotated[
+    Literal["no_capacity", "budget", "max_parallel", "volume_busy"] | str, _OPEN
+]
+ScheduleKind: TypeAlias = Annotated[Literal["instance", "job"] | str, _OPEN]
+Overlap: TypeAlias = Annotated[Literal["skip", "allow"] | str, _OPEN]
+Credential: TypeAlias = Annotated[Literal["user", "api_key", "agent"] | str, _OPEN]
+ScheduleStatus: TypeAlias = Annotated[
+    Literal[
+        "launched",
+        "failed",
+        "skipped_budget",
+        "skipped_overlap",
+        "no_access",
+        "credential_revoked",
+    ]
+    | str,
+    _OPEN,
+]
