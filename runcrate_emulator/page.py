@@ -15,7 +15,7 @@ from runcrate_emulator.infrastructure import billing, credit, instance_life
 from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_views import job_cost
-from runcrate_emulator.infrastructure.wire import not_found, world_of
+from runcrate_emulator.infrastructure.wire import not_found
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.world import World
 
@@ -29,7 +29,7 @@ _FAILED = 500
 
 async def show_page(request: Request) -> Response:
     """GET /."""
-    world = world_of(request)
+    world = request.app.state.world
     style = files("runcrate_emulator").joinpath("page.css").read_text("utf-8")
     sections = [
         _heading(world, request),
@@ -56,7 +56,7 @@ async def confirm(request: Request) -> Response:
     """POST /topups/{id}: confirms it."""
     identifier: str = request.path_params["id"]
     try:
-        billing.confirm_topup(world_of(request), identifier)
+        billing.confirm_topup(request.app.state.world, identifier)
     except KeyError:
         raise not_found("top-up that waits for a confirmation", identifier) from None
     return HTMLResponse("<!doctype html><title>Confirmed</title><p>The top-up is confirmed.")

@@ -9,26 +9,14 @@ from decimal import Decimal
 from typing import Annotated, Any
 
 from pydantic import Field
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from runcrate_emulator.bodies import Body, Text, read_body, refuse
+from runcrate_emulator.bodies import Body, Text, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, storage
+from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.records import AutoRecharge, DeclineReason, TopUp
-from runcrate_emulator.infrastructure.wire import (
-    fields,
-    iso,
-    many,
-    one,
-    parse_time,
-    query_choice,
-    query_integer,
-    usd,
-    world_of,
-)
-from runcrate_emulator.keys import PROJECT_ID, bearer_token
+from runcrate_emulator.infrastructure.wire import Page, Result, fields, iso, parse_time, usd
+from runcrate_emulator.keys import PROJECT_ID
 from runcrate_emulator.workspace import Workspace
 
 _MAX_TRANSACTIONS = 100
@@ -58,31 +46,33 @@ class _AutoRechargeBody(Body):
     target_usd: _Limit
 
 
-async def get_balance(request: Request) -> Response:
-    """GET /billing/balance."""
-    world = world_of(request)
+routes = Endpoints()
+
+
+@routes.add("GET /billing/balance")
+async def _get_balance(call: Call) -> Result:
+    world = call.world
     now = world.moment
     floating = credit.floating_balance(world, now)
     burn = credit.burn_per_hour(world, now)
-    return one(
-        {
-            "creditsBalance": usd(world.ledger.balance),
-            "activeUsageCost": usd(credit.active_usage(world, now)),
-            "floating_balance_usd": usd(floating),
-            "burn_usd_per_hour": usd(burn),
-            "runway_hours": float(round(max(floating, Decimal(0)) / burn, 4)) if burn else None,
-        }
-    )
+    return {
+        "creditsBalance": usd(world.ledger.balance),
+        "activeUsageCost": usd(credit.active_usage(world, now)),
+        "floating_balance_usd": usd(floating),
+        "burn_usd_per_hour": usd(burn),
+        "runway_hours": float(round(max(floating, Decimal(0)) / burn, 4)) if burn else None,
+    }
 
 
-async def list_transactions(request: Request) -> Response:
-    """GET /billing/transactions, newest first, paged by `limit` and `offset`."""
-    world = world_of(request)
-    limit = query_integer(request, "limit", _DEFAULT_TRANSACTIONS, 1, _MAX_TRANSACTIONS)
-    offset = query_integer(request, "offset", 0, 0, _LAST_OFFSET)
-    kind = query_choice(request, "type", _TRANSACTION_TYPES)
+@routes.add("GET /billing/transactions")
+async def _list_transactions(call: Call) -> Result:
+    """Newest first, paged by `limit` and `offset`."""
+    world = call.world
+    limit = call.integer("limit", _DEFAULT_TRANSACTIONS, 1, _MAX_TRANSACTIONS)
+    offset = call.integer("offset", 0, 0, _LAST_OFFSET)
+    kind = call.choice("type", _TRANSACTION_TYPES)
     found = [t for t in reversed(world.ledger.transactions) if kind in (None, t.type)]
-    return many(
+    return Page(
         (
             fields(transaction, "id type amount description createdAt") | {"projectId": PROJECT_ID}
             for transaction in found[offset : offset + limit]
@@ -93,30 +83,29 @@ async def list_transactions(request: Request) -> Response:
     )
 
 
-async def get_usage(request: Request) -> Response:
-    """GET /billing/usage: inference only; instances show up in the transactions."""
-    world = world_of(request)
-    start = _day_or_time(request, "from", datetime.min.replace(tzinfo=UTC), is_end=False)
-    end = _day_or_time(request, "to", datetime.max.replace(tzinfo=UTC), is_end=True)
+@routes.add("GET /billing/usage")
+async def _get_usage(call: Call) -> Result:
+    """Inference only; instances show up in the transactions."""
+    world = call.world
+    start = _day_or_time(call, "from", datetime.min.replace(tzinfo=UTC), is_end=False)
+    end = _day_or_time(call, "to", datetime.max.replace(tzinfo=UTC), is_end=True)
     if start > end:
         refuse("from", "must not be after `to`")
     uses = [use for use in world.ledger.inference if start <= use.at < end]
     prompt_tokens = sum(use.prompt_tokens for use in uses)
     completion_tokens = sum(use.completion_tokens for use in uses)
-    return one(
-        {
-            "total_requests": len(uses),
-            "total_prompt_tokens": prompt_tokens,
-            "total_completion_tokens": completion_tokens,
-            "total_tokens": prompt_tokens + completion_tokens,
-            "total_cost": usd(sum((use.cost_usd for use in uses), Decimal(0))),
-        }
-    )
+    return {
+        "total_requests": len(uses),
+        "total_prompt_tokens": prompt_tokens,
+        "total_completion_tokens": completion_tokens,
+        "total_tokens": prompt_tokens + completion_tokens,
+        "total_cost": usd(sum((use.cost_usd for use in uses), Decimal(0))),
+    }
 
 
-def _day_or_time(request: Request, name: str, default: datetime, *, is_end: bool) -> datetime:
+def _day_or_time(call: Call, name: str, default: datetime, *, is_end: bool) -> datetime:
     """Read `YYYY-MM-DD` (seed 003; a last day counts whole) or RFC 3339 (the CLI)."""
-    text = request.query_params.get(name)
+    text = call.query.get(name)
     if text is None:
         return default
     try:
@@ -132,12 +121,13 @@ def _day_or_time(request: Request, name: str, default: datetime, *, is_end: bool
     return moment
 
 
-async def top_up(request: Request) -> Response:
-    """POST /billing/topups: never charges twice for one idempotency key."""
-    world = world_of(request)
-    body = await read_body(request, _TopUpBody)
+@routes.add("POST /billing/topups")
+async def _top_up(call: Call) -> Result:
+    """Never charges twice for one idempotency key."""
+    world = call.world
+    body = await call.read(_TopUpBody)
     key = body.idempotency_key
-    header = request.headers.get("idempotency-key")
+    header = call.request.headers.get("idempotency-key")
     if header is not None and header != key:
         refuse("idempotency_key", "differs from the `Idempotency-Key` header", 422)
     cents = Decimal(str(body.amount_usd))
@@ -146,60 +136,59 @@ async def top_up(request: Request) -> Response:
 
     async def charge() -> str:
         await world.take_launch_time()
-        api_key = bearer_token(request.headers) or ""
-        return start_topup(world, api_key, cents, key).idempotency_key
+        return start_topup(world, call.api_key, cents, key).idempotency_key
 
-    require_permission(world, bearer_token(request.headers) or "")
+    require_permission(world, call.api_key)
     if key not in world.topups:
         await world.idempotency.once(f"topup {key}", world.moment, charge)
-    return one(_topup_view(request, world.topups[key]))
+    return _topup_view(call, world.topups[key])
 
 
-def _topup_view(request: Request, topup: TopUp) -> dict[str, Any]:
+def _topup_view(call: Call, topup: TopUp) -> dict[str, Any]:
     view = fields(topup, "id status amount_usd idempotency_key created_at")
     if topup.status == "succeeded":
         view |= {"invoice_number": topup.invoice_number, "balance_usd": usd(topup.balance_usd)}
     elif topup.status == "requires_action":
-        page = f"{request.url.scheme}://{request.url.netloc}/topups/{topup.id}"
+        page = call.url(f"/topups/{topup.id}")
         view |= {"confirm_url": page, "expires_at": iso(topup.due_at)}
     elif topup.reason is not None:
         view |= {"reason": topup.reason, "message": _DECLINE_MESSAGES[topup.reason]}
     return view
 
 
-async def get_auto_recharge(request: Request) -> Response:
-    """GET /billing/auto-recharge."""
-    world = world_of(request)
-    return one(_auto_recharge_view(world.auto_recharge))
+@routes.add("GET /billing/auto-recharge")
+async def _get_auto_recharge(call: Call) -> Result:
+    return _auto_recharge_view(call.world.auto_recharge)
 
 
-async def set_auto_recharge(request: Request) -> Response:
-    """PUT /billing/auto-recharge: all three fields are required, also to switch it off."""
-    world = world_of(request)
-    body = await read_body(request, _AutoRechargeBody)
+@routes.add("PUT /billing/auto-recharge")
+async def _set_auto_recharge(call: Call) -> Result:
+    """All three fields are required, also to switch it off."""
+    world = call.world
+    body = await call.read(_AutoRechargeBody)
     threshold, target = Decimal(str(body.threshold_usd)), Decimal(str(body.target_usd))
     if target <= threshold:
         refuse("target_usd", "must be more than `threshold_usd`", 422)
     world.auto_recharge = AutoRecharge(body.enabled, threshold, target)
     world.settle()
-    return one(_auto_recharge_view(world.auto_recharge))
+    return _auto_recharge_view(world.auto_recharge)
 
 
 def _auto_recharge_view(recharge: AutoRecharge) -> dict[str, Any]:
     return fields(recharge, "enabled threshold_usd target_usd last_failure_reason last_failure_at")
 
 
-async def list_payment_methods(request: Request) -> Response:
-    """GET /billing/payment-methods."""
-    world = world_of(request)
-    return many(
+@routes.add("GET /billing/payment-methods")
+async def _list_payment_methods(call: Call) -> Result:
+    world = call.world
+    return [
         {
             "type": "card",
             **fields(card, "brand last4 exp_month exp_year"),
             "default": card.is_default,
         }
         for card in world.cards
-    )
+    ]
 
 
 def require_permission(world: Workspace, api_key: str) -> None:
@@ -325,14 +314,3 @@ def _check_caps(world: Workspace, api_key: str, amount: Decimal) -> None:
 
 def _refused(code: str, reason: str) -> ApiError:
     return ApiError(402, code, f"{reason}; nothing was charged.")
-
-
-routes = [
-    Route("/billing/balance", get_balance, methods=["GET"]),
-    Route("/billing/transactions", list_transactions, methods=["GET"]),
-    Route("/billing/usage", get_usage, methods=["GET"]),
-    Route("/billing/topups", top_up, methods=["POST"]),
-    Route("/billing/auto-recharge", get_auto_recharge, methods=["GET"]),
-    Route("/billing/auto-recharge", set_auto_recharge, methods=["PUT"]),
-    Route("/billing/payment-methods", list_payment_methods, methods=["GET"]),
-]

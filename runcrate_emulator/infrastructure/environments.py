@@ -4,26 +4,12 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
-from runcrate_emulator.bodies import Body, Name, read_body, refuse
+from runcrate_emulator.bodies import Body, Name, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit
+from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.records import Environment
-from runcrate_emulator.infrastructure.wire import (
-    CREATED,
-    conflict,
-    fields,
-    many,
-    not_found,
-    nothing,
-    one,
-    scope,
-    usd,
-    world_of,
-)
+from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields, not_found, usd
 
 if TYPE_CHECKING:
     from runcrate_emulator.world import World
@@ -38,31 +24,34 @@ class _Change(Body):
     is_default: bool | None = None
 
 
-async def list_environments(request: Request) -> Response:
-    """GET /environments."""
-    world = world_of(request)
-    return many(_view(world, environment) for environment in world.environments.values())
+routes = Endpoints()
 
 
-async def create_environment(request: Request) -> Response:
-    """POST /environments; 409 for a name that is taken."""
-    world = world_of(request)
-    name = (await read_body(request, _NewEnvironment)).name
+@routes.add("GET /environments")
+async def _list_environments(call: Call) -> Result:
+    return [_view(call.world, environment) for environment in call.world.environments.values()]
+
+
+@routes.add("POST /environments", CREATED)
+async def _create_environment(call: Call) -> Result:
+    """409 for a name that is taken."""
+    world = call.world
+    name = (await call.read(_NewEnvironment)).name
     _refuse_taken(world, name)
-    return one(_view(world, world.add_environment(name)), CREATED)
+    return _view(world, world.add_environment(name))
 
 
-async def get_environment(request: Request) -> Response:
-    """GET /environments/{id}."""
-    world = world_of(request)
-    return one(_view(world, _find(request)))
+@routes.add("GET /environments/{id}")
+async def _get_environment(call: Call) -> Result:
+    return _view(call.world, _find(call))
 
 
-async def update_environment(request: Request) -> Response:
-    """PATCH /environments/{id}: rename it, or make it the default one."""
-    world = world_of(request)
-    environment = _find(request)
-    body = await read_body(request, _Change)
+@routes.add("PATCH /environments/{id}")
+async def _update_environment(call: Call) -> Result:
+    """Rename it, or make it the default one."""
+    world = call.world
+    environment = _find(call)
+    body = await call.read(_Change)
     name, is_default = body.name, body.is_default
     if name is None and is_default is None:
         refuse("name", "or `is_default` is required")
@@ -80,13 +69,14 @@ async def update_environment(request: Request) -> Response:
         updated_at=world.moment,
     )
     world.environments[changed.id] = changed
-    return one(_view(world, changed))
+    return _view(world, changed)
 
 
-async def delete_environment(request: Request) -> Response:
-    """DELETE /environments/{id}; 409 for the default one and for one that is in use."""
-    world = world_of(request)
-    environment = _find(request)
+@routes.add("DELETE /environments/{id}")
+async def _delete_environment(call: Call) -> Result:
+    """409 for the default one and for one that is in use."""
+    world = call.world
+    environment = _find(call)
     if environment.is_default:
         raise conflict("The default environment cannot be deleted.")
     if world.is_in_use(environment.id):
@@ -95,15 +85,13 @@ async def delete_environment(request: Request) -> Response:
             "nothing was deleted. Remove them first.",
         )
     del world.environments[environment.id]
-    return nothing()
+    return None
 
 
-def _find(request: Request) -> Environment:
-    world = world_of(request)
-    identifier: str = request.path_params["id"]
-    environment = world.environments.get(identifier)
+def _find(call: Call) -> Environment:
+    environment = call.world.environments.get(call.id)
     if environment is None:
-        raise not_found("environment", identifier)
+        raise not_found("environment", call.id)
     return environment
 
 
@@ -122,14 +110,16 @@ def _view(world: "World", environment: Environment) -> dict[str, Any]:
     }
 
 
-async def list_secrets(request: Request) -> Response:
-    """GET /secrets, sorted by name: names only; they are set on the dashboard."""
-    secrets = world_of(request).secrets.get(scope(request).id, {})
-    return many(fields(secret, "key sensitive updated_at") for _, secret in sorted(secrets.items()))
+@routes.add("GET /secrets")
+async def _list_secrets(call: Call) -> Result:
+    """Sorted by name: names only; they are set on the dashboard."""
+    secrets = call.world.secrets.get(call.environment.id, {})
+    return [fields(secret, "key sensitive updated_at") for _, secret in sorted(secrets.items())]
 
 
-async def list_workspaces(_: Request) -> Response:
-    """GET /workspaces: only OAuth callers have more than one (the service's own CLI).
+@routes.add("GET /workspaces")
+async def _list_workspaces(_: Call) -> Result:
+    """Only OAuth callers have more than one (the service's own CLI).
 
     Raises:
         ApiError: 403 `forbidden`, always: the emulator has no OAuth.
@@ -139,14 +129,3 @@ async def list_workspaces(_: Request) -> Response:
         "forbidden",
         "`/workspaces` is for OAuth sign-ins only; an API key belongs to one workspace already.",
     )
-
-
-routes = [
-    Route("/environments", list_environments, methods=["GET"]),
-    Route("/environments", create_environment, methods=["POST"]),
-    Route("/environments/{id}", get_environment, methods=["GET"]),
-    Route("/environments/{id}", update_environment, methods=["PATCH"]),
-    Route("/environments/{id}", delete_environment, methods=["DELETE"]),
-    Route("/secrets", list_secrets, methods=["GET"]),
-    Route("/workspaces", list_workspaces, methods=["GET"]),
-]

@@ -8,9 +8,6 @@ from datetime import datetime
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, BeforeValidator, Field, model_validator
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
 from runcrate_emulator.bodies import (
     OUT_OF_RANGE,
@@ -18,7 +15,6 @@ from runcrate_emulator.bodies import (
     Name,
     Text,
     parse_body,
-    read_body,
     read_object,
     refuse,
 )
@@ -26,26 +22,12 @@ from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, instance_life
 from runcrate_emulator.infrastructure.catalogue import CPU, INSTANCE_TYPES, InstanceType
 from runcrate_emulator.infrastructure.credit import require_launch_credit
+from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.records import Environment
 from runcrate_emulator.infrastructure.ssh_keys import PublicKey
 from runcrate_emulator.infrastructure.templates import TEMPLATES
-from runcrate_emulator.infrastructure.wire import (
-    CREATED,
-    conflict,
-    fields,
-    find,
-    in_scope,
-    iso,
-    many,
-    nothing,
-    one,
-    query_integer,
-    scope,
-    search_matches,
-    usd,
-    world_of,
-)
+from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields, iso, usd
 from runcrate_emulator.workspace import Workspace
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -266,59 +248,66 @@ class _Certified(Body):
     public_key: PublicKey
 
 
-async def list_types(request: Request) -> Response:
-    """GET /instances/types: the whole catalogue, whatever the stock."""
-    query = request.query_params
+routes = Endpoints()
+
+
+@routes.add("GET /instances/types")
+async def _list_types(call: Call) -> Result:
+    """The whole catalogue, whatever the stock."""
+    query = call.query
     gpu_type, region = query.get("gpu_type"), query.get("region")
-    gpu_count = query_integer(request, "gpu_count", 0, 1, _MAX_GPUS)
-    return many(
+    gpu_count = call.integer("gpu_count", 0, 1, _MAX_GPUS)
+    return [
         _type_view(kind)
         for kind in INSTANCE_TYPES
         if (not gpu_type or kind.is_called(gpu_type))
         and (not region or kind.region.answers_to(region))
         and gpu_count in (0, kind.gpu_count)
-    )
+    ]
 
 
-async def list_instances(request: Request) -> Response:
-    """GET /instances, newest first; stopped ones stay visible with their `stop_reason`."""
-    world = world_of(request)
-    return many(
+@routes.add("GET /instances")
+async def _list_instances(call: Call) -> Result:
+    """Newest first; stopped ones stay visible with their `stop_reason`."""
+    world = call.world
+    return [
         view(instance, world.moment)
-        for instance in in_scope(request, world.instances)
-        if search_matches(request, instance.name, instance.id)
-    )
+        for instance in call.in_scope(world.instances)
+        if call.matches(instance.name, instance.id)
+    ]
 
 
-async def create_instance(request: Request) -> Response:
-    """POST /instances. Not deduplicated: an `Idempotency-Key` has no effect."""
-    world = world_of(request)
-    environment = scope(request)
-    spec = await read_body(request, LaunchSpec)
+@routes.add("POST /instances", CREATED)
+async def _create_instance(call: Call) -> Result:
+    """Not deduplicated: an `Idempotency-Key` has no effect."""
+    world = call.world
+    environment = call.environment
+    spec = await call.read(LaunchSpec)
     await world.take_launch_time()
     instance = launch_instance(world, environment, spec, world.moment)
-    return one(view(instance, world.moment), CREATED)
+    return view(instance, world.moment)
 
 
-async def get_instance(request: Request) -> Response:
-    """GET /instances/{id}."""
-    world = world_of(request)
-    return one(view(find(request, world.instances, "instance"), world.moment))
+@routes.add("GET /instances/{id}")
+async def _get_instance(call: Call) -> Result:
+    world = call.world
+    return view(call.find(world.instances, "instance"), world.moment)
 
 
-async def get_status(request: Request) -> Response:
-    """GET /instances/{id}/status."""
-    world = world_of(request)
-    instance = find(request, world.instances, "instance")
+@routes.add("GET /instances/{id}/status")
+async def _get_status(call: Call) -> Result:
+    world = call.world
+    instance = call.find(world.instances, "instance")
     status = instance_life.status_at(instance, world.moment)
-    return one({"id": instance.id, "status": status, "ip": _address(instance, world.moment)})
+    return {"id": instance.id, "status": status, "ip": _address(instance, world.moment)}
 
 
-async def update_instance(request: Request) -> Response:
+@routes.add("PATCH /instances/{id}")
+async def _update_instance(call: Call) -> Result:
     """PATCH /instances/{id or unique name}: change or switch off the two automatic stops."""
-    world = world_of(request)
-    instance = _find_by_id_or_name(request)
-    sent = await read_object(request)
+    world = call.world
+    instance = _find_by_id_or_name(call)
+    sent = await read_object(call.request)
     limits = parse_body(_Limits, sent)
     if not sent:
         refuse("max_runtime_minutes", "or `idle_shutdown_minutes` is required")
@@ -335,23 +324,25 @@ async def update_instance(request: Request) -> Response:
         minutes = limits.idle_shutdown_minutes
         changed = replace(changed, idle_shutdown_minutes=minutes, idle_not_before=soonest)
     world.keep_instance(changed)
-    return one(view(changed, world.moment))
+    return view(changed, world.moment)
 
 
-async def terminate_instance(request: Request) -> Response:
-    """DELETE /instances/{id}; deleting what has stopped already changes nothing."""
-    world = world_of(request)
-    instance = find(request, world.instances, "instance")
+@routes.add("DELETE /instances/{id}")
+async def _terminate_instance(call: Call) -> Result:
+    """Deleting what has stopped already changes nothing."""
+    world = call.world
+    instance = call.find(world.instances, "instance")
     if instance.is_live:
         credit.stop_instance(world, instance, world.moment, "user")
-    return nothing()
+    return None
 
 
-async def issue_certificate(request: Request) -> Response:
-    """POST /instances/{id}/ssh-certificate, as the CLI uses it; counts as a connection."""
-    world = world_of(request)
-    instance = find(request, world.instances, "instance")
-    public_key = (await read_body(request, _Certified)).public_key
+@routes.add("POST /instances/{id}/ssh-certificate")
+async def _issue_certificate(call: Call) -> Result:
+    """As the CLI uses it; counts as a connection."""
+    world = call.world
+    instance = call.find(world.instances, "instance")
+    public_key = (await call.read(_Certified)).public_key
     if instance_life.status_at(instance, world.moment) != "running":
         raise _conflict(instance, "is not running")
     world.keep_instance(replace(instance, active_at=world.moment))
@@ -365,7 +356,7 @@ async def issue_certificate(request: Request) -> Response:
         except ValueError:
             refuse("public_key", "is not an SSH public key", 422)
     port = instance.ssh_port or _SSH_PORT
-    return one({"certificate": certificate, "ip": instance.ip, "user": "root", "port": port})
+    return {"certificate": certificate, "ip": instance.ip, "user": "root", "port": port}
 
 
 def view(instance: Instance, now: datetime) -> dict[str, Any]:
@@ -401,12 +392,11 @@ def _type_view(kind: InstanceType) -> dict[str, Any]:
     return fields(kind, names) | {"region": kind.region.id}
 
 
-def _find_by_id_or_name(request: Request) -> Instance:
-    world = world_of(request)
-    identifier: str = request.path_params["id"]
-    named = [m for m in in_scope(request, world.live_instances) if m.name == identifier]
+def _find_by_id_or_name(call: Call) -> Instance:
+    world, identifier = call.world, call.id
+    named = [m for m in call.in_scope(world.live_instances) if m.name == identifier]
     if identifier in world.instances or not named:
-        return find(request, world.instances, "instance")
+        return call.find(world.instances, "instance")
     if len(named) > 1:
         raise conflict(
             f"{len(named)} live instances are named `{identifier}`; nothing was done. "
@@ -417,15 +407,3 @@ def _find_by_id_or_name(request: Request) -> Instance:
 
 def _conflict(instance: Instance, problem: str) -> ApiError:
     return conflict(f"Instance `{instance.id}` {problem}; nothing was changed.")
-
-
-routes = [
-    Route("/instances", list_instances, methods=["GET"]),
-    Route("/instances", create_instance, methods=["POST"]),
-    Route("/instances/types", list_types, methods=["GET"]),
-    Route("/instances/{id}", get_instance, methods=["GET"]),
-    Route("/instances/{id}", update_instance, methods=["PATCH"]),
-    Route("/instances/{id}", terminate_instance, methods=["DELETE"]),
-    Route("/instances/{id}/status", get_status, methods=["GET"]),
-    Route("/instances/{id}/ssh-certificate", issue_certificate, methods=["POST"]),
-]

@@ -7,12 +7,11 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import Field
-from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
-from starlette.routing import Route
 
-from runcrate_emulator.bodies import Body, read_body
+from runcrate_emulator.bodies import Body
 from runcrate_emulator.errors import ApiError
+from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_views import (
     LogChunk,
@@ -21,17 +20,7 @@ from runcrate_emulator.infrastructure.job_views import (
     present_artifacts,
 )
 from runcrate_emulator.infrastructure.records import Upload
-from runcrate_emulator.infrastructure.wire import (
-    CREATED,
-    find,
-    iso,
-    many,
-    not_found,
-    one,
-    query_choice,
-    query_integer,
-    world_of,
-)
+from runcrate_emulator.infrastructure.wire import CREATED, Result, iso, not_found
 
 if TYPE_CHECKING:
     from runcrate_emulator.world import World
@@ -46,27 +35,30 @@ _LINK_LIFETIME = timedelta(hours=1)  # the emulator's own
 _LAST_CURSOR = 10**9  # only bounds the parameter
 
 
-async def read_logs(request: Request) -> Response:
-    """GET /jobs/{id}/logs: a page after a cursor; `follow` waits while there is nothing new."""
-    world = world_of(request)
-    job = find(request, world.jobs, "job")
-    after = query_integer(request, "after", 0, 0, _LAST_CURSOR)
-    limit = query_integer(request, "limit", _LOG_PAGE[1], *_LOG_PAGE)
-    follow = query_choice(request, "follow", ("true", "false", "1", "0")) in ("true", "1")
+routes = Endpoints()
+signed_routes = Endpoints()
+
+
+@routes.add("GET /jobs/{id}/logs")
+async def _read_logs(call: Call) -> Result:
+    """A page after a cursor; `follow` waits while there is nothing new."""
+    world = call.world
+    job = call.find(world.jobs, "job")
+    after = call.integer("after", 0, 0, _LAST_CURSOR)
+    limit = call.integer("limit", _LOG_PAGE[1], *_LOG_PAGE)
+    follow = call.choice("follow", ("true", "false", "1", "0")) in ("true", "1")
     chunks = _unread(world, job, after)
     if follow and not chunks and job.is_live:
         job, chunks = await _wait_for_output(world, job, after)
     page = chunks[:limit]
-    return one(
-        {
-            "job_id": job.id,
-            "status": job.status,
-            "chunks": [{"seq": c.seq, "ts": iso(c.at), "text": c.text} for c in page],
-            "cursor": page[-1].seq if page else after,
-            "truncated": False,
-            "done": not job.is_live and len(page) == len(chunks),
-        }
-    )
+    return {
+        "job_id": job.id,
+        "status": job.status,
+        "chunks": [{"seq": c.seq, "ts": iso(c.at), "text": c.text} for c in page],
+        "cursor": page[-1].seq if page else after,
+        "truncated": False,
+        "done": not job.is_live and len(page) == len(chunks),
+    }
 
 
 async def _wait_for_output(world: "World", job: Job, after: int) -> tuple[Job, list[LogChunk]]:
@@ -85,36 +77,34 @@ def _unread(world: "World", job: Job, after: int) -> list[LogChunk]:
     return [chunk for chunk in log_chunks(job, world.moment) if chunk.seq > after]
 
 
-async def read_metrics(request: Request) -> Response:
-    """GET /jobs/{id}/metrics: GPU use per step; made-up figures, as there is no GPU."""
-    world = world_of(request)
-    step_s = query_integer(request, "step", _STEP_S[0], *_STEP_S)
-    return many(metric_points(world, find(request, world.jobs, "job"), step_s))
+@routes.add("GET /jobs/{id}/metrics")
+async def _read_metrics(call: Call) -> Result:
+    """GPU use per step; made-up figures, as there is no GPU."""
+    world = call.world
+    step_s = call.integer("step", _STEP_S[0], *_STEP_S)
+    return metric_points(world, call.find(world.jobs, "job"), step_s)
 
 
-async def list_artifacts(request: Request) -> Response:
-    """GET /jobs/{id}/artifacts, by path; kept 30 days after the end."""
-    world = world_of(request)
-    return many(
+@routes.add("GET /jobs/{id}/artifacts")
+async def _list_artifacts(call: Call) -> Result:
+    """By path; kept 30 days after the end."""
+    world = call.world
+    return [
         {"path": artifact.path, "bytes": artifact.size, "sha256": artifact.sha256}
-        for artifact in present_artifacts(find(request, world.jobs, "job"), world.moment)
-    )
+        for artifact in present_artifacts(call.find(world.jobs, "job"), world.moment)
+    ]
 
 
-async def get_artifact(request: Request) -> Response:
-    """GET /jobs/{id}/artifacts/{path}: redirects to a signed link that is valid for an hour."""
-    world = world_of(request)
-    job = find(request, world.jobs, "job")
-    path: str = request.path_params["path"]
+@routes.add("GET /jobs/{id}/artifacts/{path:path}")
+async def _get_artifact(call: Call) -> Result:
+    """Redirects to a signed link that is valid for an hour."""
+    world = call.world
+    job = call.find(world.jobs, "job")
+    path: str = call.request.path_params["path"]
     for artifact in present_artifacts(job, world.moment):
         if artifact.path == path:
-            return RedirectResponse(absolute(request, world.media.link(artifact.file_id)), 302)
+            return RedirectResponse(call.url(world.media.link(artifact.file_id)), 302)
     raise not_found(f"output of job `{job.id}`", path)
-
-
-def absolute(request: Request, path: str) -> str:
-    """A path of this server as a URL, under the host name that the client used."""
-    return f"{request.url.scheme}://{request.url.netloc}{path}"
 
 
 class _NewUpload(Body):
@@ -122,10 +112,11 @@ class _NewUpload(Body):
     sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
 
 
-async def create_upload(request: Request) -> Response:
-    """POST /jobs/uploads; the same `sha256` answers the same upload."""
-    world = world_of(request)
-    body = await read_body(request, _NewUpload)
+@routes.add("POST /jobs/uploads", CREATED)
+async def _create_upload(call: Call) -> Result:
+    """The same `sha256` answers the same upload."""
+    world = call.world
+    body = await call.read(_NewUpload)
     size, sha256 = body.bytes, body.sha256
     known = [
         upload
@@ -135,16 +126,13 @@ async def create_upload(request: Request) -> Response:
     upload = known[-1] if known else _new_upload(world, size, sha256)
     is_new = upload.file_id is None
     path = world.signer.sign("PUT", f"/uploads/{upload.id}", _LINK_LIFETIME.total_seconds())
-    return one(
-        {
-            "upload_id": upload.id,
-            "url": absolute(request, path) if is_new else None,
-            "url_expires_at": iso(world.moment + _LINK_LIFETIME) if is_new else None,
-            "expires_at": iso(upload.expires_at),
-            "max_bytes": _MAX_BYTES,
-        },
-        CREATED,
-    )
+    return {
+        "upload_id": upload.id,
+        "url": call.url(path) if is_new else None,
+        "url_expires_at": iso(world.moment + _LINK_LIFETIME) if is_new else None,
+        "expires_at": iso(upload.expires_at),
+        "max_bytes": _MAX_BYTES,
+    }
 
 
 def _new_upload(world: "World", size: int, sha256: str | None) -> Upload:
@@ -159,18 +147,16 @@ def _new_upload(world: "World", size: int, sha256: str | None) -> Upload:
     return upload
 
 
-async def put_upload(request: Request) -> Response:
-    """PUT /uploads/{id}: needs no key, but the signature of the link."""
-    world = world_of(request)
-    query = request.query_params
-    world.signer.check(
-        "PUT", request.url.path, query.get("expires", ""), query.get("signature", "")
-    )
-    identifier: str = request.path_params["id"]
-    upload = world.uploads.get(identifier)
+@signed_routes.add("PUT /uploads/{id}")
+async def _put_upload(call: Call) -> Result:
+    """Needs no key, but the signature of the link."""
+    world, query = call.world, call.query
+    path = call.request.url.path
+    world.signer.check("PUT", path, query.get("expires", ""), query.get("signature", ""))
+    upload = world.uploads.get(call.id)
     if upload is None:
-        raise not_found("upload", identifier)
-    content = await request.body()
+        raise not_found("upload", call.id)
+    content = await call.request.body()
     if len(content) != upload.size:
         raise ApiError(
             400,
@@ -185,15 +171,3 @@ async def put_upload(request: Request) -> Response:
     kept = world.media.add("upload", f"{upload.id}.tar.gz", "application/gzip", content)
     world.uploads[upload.id] = replace(upload, file_id=kept.id, sha256=digest)
     return Response(status_code=200)
-
-
-signed_routes = [Route("/uploads/{id}", put_upload, methods=["PUT"])]
-
-
-routes = [
-    Route("/jobs/uploads", create_upload, methods=["POST"]),
-    Route("/jobs/{id}/logs", read_logs, methods=["GET"]),
-    Route("/jobs/{id}/metrics", read_metrics, methods=["GET"]),
-    Route("/jobs/{id}/artifacts", list_artifacts, methods=["GET"]),
-    Route("/jobs/{id}/artifacts/{path:path}", get_artifact, methods=["GET"]),
-]

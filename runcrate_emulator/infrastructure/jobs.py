@@ -6,13 +6,10 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
 from runcrate_emulator.bodies import parse_body, read_object, read_optional_object, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import job_life
+from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.idempotency import checked_key
 from runcrate_emulator.infrastructure.job_life import submit_group, submit_job
 from runcrate_emulator.infrastructure.job_record import STATUSES, Job
@@ -21,19 +18,12 @@ from runcrate_emulator.infrastructure.job_views import group_view, job_view
 from runcrate_emulator.infrastructure.records import JobGroup
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
+    Page,
+    Result,
     conflict,
     fields,
-    find,
-    in_scope,
-    many,
-    nothing,
-    one,
     parse_time,
-    query_integer,
-    scope,
-    world_of,
 )
-from runcrate_emulator.keys import bearer_token
 
 if TYPE_CHECKING:
     from runcrate_emulator.world import World
@@ -42,44 +32,48 @@ _MAX_PAGE = 100
 _DEFAULT_PAGE = 20
 
 
-async def submit(request: Request) -> Response:
-    """POST /jobs: one job, or a group with `count` or `params`. Deduplicated for 24 hours."""
-    world = world_of(request)
-    environment = scope(request)
-    body = await read_object(request)
+routes = Endpoints()
+
+
+@routes.add("POST /jobs", CREATED)
+async def _submit(call: Call) -> Result:
+    """One job, or a group with `count` or `params`. Deduplicated for 24 hours."""
+    world = call.world
+    environment = call.environment
+    body = await read_object(call.request)
     if is_group(body):
         group = parse_group(body)
-        group_id = await _once(request, lambda: submit_group(world, environment, group))
-        return one(_submitted_group(world, group_id), CREATED)
+        group_id = await _once(call, lambda: submit_group(world, environment, group))
+        return _submitted_group(world, group_id)
     spec = parse_body(JobSpec, body)
-    job_id = await _once(request, lambda: submit_job(world, environment, spec))
-    return one(_submitted_job(world, job_id), CREATED)
+    job_id = await _once(call, lambda: submit_job(world, environment, spec))
+    return _submitted_job(world, job_id)
 
 
-async def rerun(request: Request) -> Response:
-    """POST /jobs/{id}/rerun: the spec with changes, as a new job. Deduplicated for 24 hours."""
-    world = world_of(request)
-    environment = scope(request)
-    job = find(request, world.jobs, "job")
-    changes = await read_optional_object(request)
+@routes.add("POST /jobs/{id}/rerun", CREATED)
+async def _rerun(call: Call) -> Result:
+    """The spec with changes, as a new job. Deduplicated for 24 hours."""
+    world = call.world
+    environment = call.environment
+    job = call.find(world.jobs, "job")
+    changes = await read_optional_object(call.request)
     if is_group(changes):
         refuse("count", "cannot be given to a rerun, which is one job", 422)
     body = {**job.spec.sent, **changes}
     if isinstance(changes.get("env"), dict):
         body["env"] = {**job.spec.env, **changes["env"]}
     spec = parse_body(JobSpec, {name: value for name, value in body.items() if value is not None})
-    job_id = await _once(request, lambda: submit_job(world, environment, spec, rerun_of=job.id))
-    return one(_submitted_job(world, job_id), CREATED)
+    job_id = await _once(call, lambda: submit_job(world, environment, spec, rerun_of=job.id))
+    return _submitted_job(world, job_id)
 
 
-async def _once(request: Request, create: Callable[[], Job | JobGroup]) -> str:
+async def _once(call: Call, create: Callable[[], Job | JobGroup]) -> str:
     """Create something once per API key, route, environment and `Idempotency-Key`."""
-    world = world_of(request)
-    key = checked_key(request.headers.get("idempotency-key"))
+    world = call.world
+    key = checked_key(call.request.headers.get("idempotency-key"))
     if key is not None:
-        environment = request.query_params.get("environment", "")
-        token = bearer_token(request.headers) or ""
-        key = f"{token}\n{request.url.path}\n{environment}\n{key}"
+        environment = call.query.get("environment", "")
+        key = f"{call.api_key}\n{call.request.url.path}\n{environment}\n{key}"
 
     async def work() -> str:
         await world.take_launch_time()
@@ -105,21 +99,22 @@ def _submitted_group(world: "World", group_id: str) -> dict[str, Any]:
     return response if secret is None else {**response, "webhook_secret": secret}
 
 
-async def list_jobs(request: Request) -> Response:
-    """GET /jobs, newest first, filtered and paged by cursor."""
-    world = world_of(request)
-    limit = query_integer(request, "limit", _DEFAULT_PAGE, 1, _MAX_PAGE)
-    is_wanted = _filter(request)
-    cursor = _read_cursor(request.query_params.get("cursor"))
+@routes.add("GET /jobs")
+async def _list_jobs(call: Call) -> Result:
+    """Newest first, filtered and paged by cursor."""
+    world = call.world
+    limit = call.integer("limit", _DEFAULT_PAGE, 1, _MAX_PAGE)
+    is_wanted = _filter(call)
+    cursor = _read_cursor(call.query.get("cursor"))
     found = [
         job
-        for job in sorted(in_scope(request, world.jobs), key=_position, reverse=True)
+        for job in sorted(call.in_scope(world.jobs), key=_position, reverse=True)
         if is_wanted(job)
     ]
     rest = [job for job in found if cursor is None or _position(job) < cursor]
     page = rest[:limit]
     has_more = len(rest) > limit
-    return many(
+    return Page(
         (job_view(world, job) for job in page),
         total=len(found),
         cursor=_cursor_after(page[-1]) if has_more else None,
@@ -127,13 +122,13 @@ async def list_jobs(request: Request) -> Response:
     )
 
 
-def _filter(request: Request) -> Callable[[Job], bool]:
+def _filter(call: Call) -> Callable[[Job], bool]:
     """Read every filter of the list.
 
     Raises:
         ApiError: 400 `validation_error`.
     """
-    query = request.query_params
+    query = call.query
     statuses = [text for text in query.get("status", "").split(",") if text]
     if not set(statuses) <= set(STATUSES):
         refuse("status", f"may hold {', '.join(STATUSES)}")
@@ -189,15 +184,16 @@ def _read_cursor(text: str | None) -> tuple[str, str] | None:
     return created_at, job_id
 
 
-async def get_job(request: Request) -> Response:
-    """GET /jobs/{id}."""
-    return one(job_view(world_of(request), find(request, world_of(request).jobs, "job")))
+@routes.add("GET /jobs/{id}")
+async def _get_job(call: Call) -> Result:
+    return job_view(call.world, call.find(call.world.jobs, "job"))
 
 
-async def delete_job(request: Request) -> Response:
-    """DELETE /jobs/{id}: a job that ended, with its logs and outputs."""
-    world = world_of(request)
-    job = find(request, world.jobs, "job")
+@routes.add("DELETE /jobs/{id}")
+async def _delete_job(call: Call) -> Result:
+    """A job that ended, with its logs and outputs."""
+    world = call.world
+    job = call.find(world.jobs, "job")
     if job.is_live:
         raise conflict(
             f"Job `{job.id}` is {job.status}; nothing was deleted. Cancel it first.",
@@ -205,54 +201,44 @@ async def delete_job(request: Request) -> Response:
     for artifact in job.artifacts:
         world.media.remove(artifact.file_id)
     del world.jobs[job.id]
-    return nothing()
+    return None
 
 
-async def cancel_job(request: Request) -> Response:
-    """POST /jobs/{id}/cancel: a cancelled job is returned unchanged, another end is a 409."""
-    world = world_of(request)
-    job = find(request, world.jobs, "job")
+@routes.add("POST /jobs/{id}/cancel")
+async def _cancel_job(call: Call) -> Result:
+    """A cancelled job is returned unchanged, another end is a 409."""
+    world = call.world
+    job = call.find(world.jobs, "job")
     if not job.is_live and job.status != "cancelled":
         raise conflict(f"Job `{job.id}` has {job.status} already; nothing was changed.")
     if job.is_live:
         job = job_life.cancel(world, job, world.moment)
-    return one(job_view(world, job))
+    return job_view(world, job)
 
 
-async def list_events(request: Request) -> Response:
-    """GET /jobs/{id}/events, oldest first."""
-    return many(
+@routes.add("GET /jobs/{id}/events")
+async def _list_events(call: Call) -> Result:
+    """Oldest first."""
+    return [
         fields(event, "at kind detail attempt")
-        for event in find(request, world_of(request).jobs, "job").events
-    )
+        for event in call.find(call.world.jobs, "job").events
+    ]
 
 
-async def get_group(request: Request) -> Response:
-    """GET /job-groups/{id}."""
-    world = world_of(request)
-    return one(group_view(world, find(request, world.job_groups, "job group")))
+@routes.add("GET /job-groups/{id}")
+async def _get_group(call: Call) -> Result:
+    world = call.world
+    return group_view(world, call.find(world.job_groups, "job group"))
 
 
-async def cancel_group(request: Request) -> Response:
-    """POST /job-groups/{id}/cancel: cancels its live jobs; a repeat changes nothing."""
-    world = world_of(request)
-    group = find(request, world.job_groups, "job group")
+@routes.add("POST /job-groups/{id}/cancel")
+async def _cancel_group(call: Call) -> Result:
+    """Cancels its live jobs; a repeat changes nothing."""
+    world = call.world
+    group = call.find(world.job_groups, "job group")
     # From the last to the first: those that wait for a place must not start when one ends.
     for job_id in reversed(group.job_ids):
         job = world.live_jobs.get(job_id)
         if job is not None:
             job_life.cancel(world, job, world.moment)
-    return one(group_view(world, group))
-
-
-routes = [
-    Route("/jobs", submit, methods=["POST"]),
-    Route("/jobs", list_jobs, methods=["GET"]),
-    Route("/jobs/{id}", get_job, methods=["GET"]),
-    Route("/jobs/{id}", delete_job, methods=["DELETE"]),
-    Route("/jobs/{id}/cancel", cancel_job, methods=["POST"]),
-    Route("/jobs/{id}/rerun", rerun, methods=["POST"]),
-    Route("/jobs/{id}/events", list_events, methods=["GET"]),
-    Route("/job-groups/{id}", get_group, methods=["GET"]),
-    Route("/job-groups/{id}/cancel", cancel_group, methods=["POST"]),
-]
+    return group_view(world, group)

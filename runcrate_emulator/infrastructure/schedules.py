@@ -6,14 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, parse_body, read_body, refuse
+from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, parse_body, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, instances
 from runcrate_emulator.infrastructure.cron import next_run, parse_cron, shortest_gap_minutes
+from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.instances import LaunchSpec, launch_instance
 from runcrate_emulator.infrastructure.job_life import submit_job
@@ -21,19 +19,8 @@ from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_spec import JobSpec, is_group
 from runcrate_emulator.infrastructure.job_views import job_view
 from runcrate_emulator.infrastructure.records import Schedule, ScheduleKind, ScheduleOutcome
-from runcrate_emulator.infrastructure.wire import (
-    CREATED,
-    fields,
-    find,
-    in_scope,
-    many,
-    nothing,
-    one,
-    parse_time,
-    scope,
-    world_of,
-)
-from runcrate_emulator.keys import OWNER, bearer_token
+from runcrate_emulator.infrastructure.wire import CREATED, Result, fields, parse_time
+from runcrate_emulator.keys import OWNER
 
 if TYPE_CHECKING:
     from runcrate_emulator.workspace import Workspace
@@ -91,17 +78,22 @@ class _NewSchedule(_Change):
     spec: dict[str, Any]
 
 
-async def list_schedules(request: Request) -> Response:
-    """GET /schedules, newest first."""
-    world = world_of(request)
-    return many(_view(schedule) for schedule in in_scope(request, world.schedules))
+routes = Endpoints()
 
 
-async def create_schedule(request: Request) -> Response:
-    """POST /schedules. Not deduplicated by `Idempotency-Key`."""
-    world = world_of(request)
-    environment = scope(request)
-    body = await read_body(request, _NewSchedule)
+@routes.add("GET /schedules")
+async def _list_schedules(call: Call) -> Result:
+    """Newest first."""
+    world = call.world
+    return [_view(schedule) for schedule in call.in_scope(world.schedules)]
+
+
+@routes.add("POST /schedules", CREATED)
+async def _create_schedule(call: Call) -> Result:
+    """Not deduplicated by `Idempotency-Key`."""
+    world = call.world
+    environment = call.environment
+    body = await call.read(_NewSchedule)
     _check_spec(body.kind, body.spec)
     if (body.run_at is None) == (body.cron is None):
         refuse("run_at", "or `cron` is required, and only one of them", OUT_OF_RANGE)
@@ -112,7 +104,7 @@ async def create_schedule(request: Request) -> Response:
         name=body.name or body.spec.get("name") or f"{body.kind} schedule",
         kind=body.kind,
         environment_id=environment.id,
-        api_key=bearer_token(request.headers) or "",
+        api_key=call.api_key,
         spec=body.spec,
         run_at=body.run_at,
         cron=body.cron,
@@ -124,19 +116,20 @@ async def create_schedule(request: Request) -> Response:
         updated_at=world.moment,
     )
     world.schedules[schedule.id] = schedule
-    return one(_view(schedule), CREATED)
+    return _view(schedule)
 
 
-async def get_schedule(request: Request) -> Response:
-    """GET /schedules/{id}."""
-    return one(_view(find(request, world_of(request).schedules, "schedule")))
+@routes.add("GET /schedules/{id}")
+async def _get_schedule(call: Call) -> Result:
+    return _view(call.find(call.world.schedules, "schedule"))
 
 
-async def update_schedule(request: Request) -> Response:
-    """PATCH /schedules/{id}: a `spec` replaces the whole spec; resuming skips what was missed."""
-    world = world_of(request)
-    schedule = find(request, world.schedules, "schedule")
-    body = await read_body(request, _Change)
+@routes.add("PATCH /schedules/{id}")
+async def _update_schedule(call: Call) -> Result:
+    """A `spec` replaces the whole spec; resuming skips what was missed."""
+    world = call.world
+    schedule = call.find(world.schedules, "schedule")
+    body = await call.read(_Change)
     sent = {name: getattr(body, name) for name in body.model_fields_set}
     if not sent:
         refuse("enabled", "or another field to change is required")
@@ -151,7 +144,7 @@ async def update_schedule(request: Request) -> Response:
         _next_run(changed, world.moment)  # refuses a time that never comes
     if body.enabled or sent.keys() & {"run_at", "cron", "timezone", "spec"}:
         # Whoever changes the spec or the timing, or resumes it, is whom the next run launches as.
-        changed = replace(changed, api_key=bearer_token(request.headers) or "")
+        changed = replace(changed, api_key=call.api_key)
     if changed.enabled:
         following = following_run(changed, world.moment)
         if following is None:
@@ -159,20 +152,22 @@ async def update_schedule(request: Request) -> Response:
             refuse("enabled", problem, OUT_OF_RANGE)
         changed = replace(changed, next_run_at=following)
     world.schedules[changed.id] = changed
-    return one(_view(changed))
+    return _view(changed)
 
 
-async def delete_schedule(request: Request) -> Response:
-    """DELETE /schedules/{id}; what it launched goes on."""
-    world = world_of(request)
-    del world.schedules[find(request, world.schedules, "schedule").id]
-    return nothing()
+@routes.add("DELETE /schedules/{id}")
+async def _delete_schedule(call: Call) -> Result:
+    """What it launched goes on."""
+    world = call.world
+    del world.schedules[call.find(world.schedules, "schedule").id]
+    return None
 
 
-async def run_now(request: Request) -> Response:
-    """POST /schedules/{id}/run-now: launches at once. Not deduplicated in any way."""
-    world = world_of(request)
-    schedule = find(request, world.schedules, "schedule")
+@routes.add("POST /schedules/{id}/run-now")
+async def _run_now(call: Call) -> Result:
+    """Launches at once. Not deduplicated in any way."""
+    world = call.world
+    schedule = call.find(world.schedules, "schedule")
     await world.take_launch_time()
     changed, launched = launch(world, schedule, world.moment)
     response: dict[str, Any] = {"schedule": _view(changed)}
@@ -180,7 +175,7 @@ async def run_now(request: Request) -> Response:
         response["instance"] = instances.view(launched.instance, world.moment)
     if launched.job is not None:
         response["job"] = job_view(world, launched.job, with_secret=True)
-    return one(response)
+    return response
 
 
 def _check_spec(kind: ScheduleKind, spec: dict[str, Any]) -> None:
@@ -307,13 +302,3 @@ def _view(schedule: Schedule) -> dict[str, Any]:
         "spec": dict(schedule.spec),
         "max_runtime_minutes": schedule.spec.get("max_runtime_minutes"),
     }
-
-
-routes = [
-    Route("/schedules", list_schedules, methods=["GET"]),
-    Route("/schedules", create_schedule, methods=["POST"]),
-    Route("/schedules/{id}", get_schedule, methods=["GET"]),
-    Route("/schedules/{id}", update_schedule, methods=["PATCH"]),
-    Route("/schedules/{id}", delete_schedule, methods=["DELETE"]),
-    Route("/schedules/{id}/run-now", run_now, methods=["POST"]),
-]

@@ -6,22 +6,11 @@ import hashlib
 from typing import Annotated, Any
 
 from pydantic import AfterValidator
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from runcrate_emulator.bodies import Body, Name, Text, read_body
+from runcrate_emulator.bodies import Body, Name, Text
+from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.records import SshKey
-from runcrate_emulator.infrastructure.wire import (
-    CREATED,
-    conflict,
-    fields,
-    many,
-    not_found,
-    nothing,
-    one,
-    world_of,
-)
+from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields, not_found
 from runcrate_emulator.keys import PROJECT_ID
 
 _ALGORITHMS = (
@@ -59,16 +48,21 @@ class _NewKey(Body):
     type: Name | None = None
 
 
-async def list_keys(request: Request) -> Response:
-    """GET /ssh-keys, newest first."""
-    world = world_of(request)
-    return many(_view(key) for key in reversed(world.ssh_keys.values()))
+routes = Endpoints()
 
 
-async def create_key(request: Request) -> Response:
-    """POST /ssh-keys; 409 for a key or a name that is there already."""
-    world = world_of(request)
-    body = await read_body(request, _NewKey)
+@routes.add("GET /ssh-keys")
+async def _list_keys(call: Call) -> Result:
+    """Newest first."""
+    world = call.world
+    return [_view(key) for key in reversed(world.ssh_keys.values())]
+
+
+@routes.add("POST /ssh-keys", CREATED)
+async def _create_key(call: Call) -> Result:
+    """409 for a key or a name that is there already."""
+    world = call.world
+    body = await call.read(_NewKey)
     algorithm, material = body.public_key.split()[:2]
     fingerprint = _fingerprint(material)
     for known in world.ssh_keys.values():
@@ -86,16 +80,17 @@ async def create_key(request: Request) -> Response:
         created_at=world.moment,
     )
     world.ssh_keys[key.id] = key
-    return one(_view(key), CREATED)
+    return _view(key)
 
 
-async def delete_key(request: Request) -> Response:
-    """DELETE /ssh-keys/{id}; instances that have the key keep it."""
-    world = world_of(request)
-    identifier: str = request.path_params["id"]
+@routes.add("DELETE /ssh-keys/{id}")
+async def _delete_key(call: Call) -> Result:
+    """Instances that have the key keep it."""
+    world = call.world
+    identifier = call.id
     if world.ssh_keys.pop(identifier, None) is None:
         raise not_found("SSH key", identifier)
-    return nothing()
+    return None
 
 
 def _fingerprint(material: str) -> str:
@@ -109,10 +104,3 @@ def _fingerprint(material: str) -> str:
 
 def _view(key: SshKey) -> dict[str, Any]:
     return fields(key, "id name fingerprint type createdAt lastUsed") | {"projectId": PROJECT_ID}
-
-
-routes = [
-    Route("/ssh-keys", list_keys, methods=["GET"]),
-    Route("/ssh-keys", create_key, methods=["POST"]),
-    Route("/ssh-keys/{id}", delete_key, methods=["DELETE"]),
-]

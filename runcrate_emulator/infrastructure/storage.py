@@ -7,28 +7,14 @@ from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field, field_validator
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
 
-from runcrate_emulator.bodies import Body, Name, read_body, refuse
+from runcrate_emulator.bodies import Body, Name, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit
 from runcrate_emulator.infrastructure.catalogue import REGIONS
+from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.records import BILLING_WEEK, Volume
-from runcrate_emulator.infrastructure.wire import (
-    CREATED,
-    conflict,
-    fields,
-    find,
-    in_scope,
-    many,
-    one,
-    scope,
-    search_matches,
-    usd,
-    world_of,
-)
+from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields, usd
 from runcrate_emulator.keys import PROJECT_ID
 
 if TYPE_CHECKING:
@@ -57,31 +43,37 @@ class _NewVolume(_Resize):
         return region
 
 
-async def list_volumes(request: Request) -> Response:
-    """GET /storage, newest first."""
-    world = world_of(request)
-    return many(
+routes = Endpoints()
+
+
+@routes.add("GET /storage")
+async def _list_volumes(call: Call) -> Result:
+    """Newest first."""
+    world = call.world
+    return [
         _view(world, volume)
-        for volume in in_scope(request, world.volumes)
-        if search_matches(request, volume.name, volume.id)
-    )
+        for volume in call.in_scope(world.volumes)
+        if call.matches(volume.name, volume.id)
+    ]
 
 
-async def list_regions(request: Request) -> Response:
-    """GET /storage/regions, of the workspace's one storage provider."""
-    world = world_of(request)
-    return many(
+@routes.add("GET /storage/regions")
+async def _list_regions(call: Call) -> Result:
+    """Of the workspace's one storage provider."""
+    world = call.world
+    return [
         {"id": r.id, "name": f"{r.city}, {r.country}", "provider": world.storage_provider}
         for r in REGIONS
         if world.storage_provider is not None
-    )
+    ]
 
 
-async def create_volume(request: Request) -> Response:
-    """POST /storage: pays the first week. Not deduplicated by `Idempotency-Key`."""
-    world = world_of(request)
-    environment = scope(request)
-    body = await read_body(request, _NewVolume)
+@routes.add("POST /storage", CREATED)
+async def _create_volume(call: Call) -> Result:
+    """Pays the first week. Not deduplicated by `Idempotency-Key`."""
+    world = call.world
+    environment = call.environment
+    body = await call.read(_NewVolume)
     if world.storage_provider is None:
         raise conflict(
             "The workspace has no storage provider; nothing was created. "
@@ -101,19 +93,20 @@ async def create_volume(request: Request) -> Response:
     week = price_for_days(body.size_gb, BILLING_WEEK.days)
     charge_volume(world, volume, week, "The first week", now)
     world.volumes[volume.id] = volume
-    return one(_view(world, volume), CREATED)
+    return _view(world, volume)
 
 
-async def get_volume(request: Request) -> Response:
-    """GET /storage/{id}."""
-    return one(_view(world_of(request), find(request, world_of(request).volumes, "volume")))
+@routes.add("GET /storage/{id}")
+async def _get_volume(call: Call) -> Result:
+    return _view(call.world, call.find(call.world.volumes, "volume"))
 
 
-async def resize_volume(request: Request) -> Response:
-    """PATCH /storage/{id}: only upwards; pays the difference for the rest of the week."""
-    world = world_of(request)
-    volume = find(request, world.volumes, "volume")
-    size_gb = (await read_body(request, _Resize)).size_gb
+@routes.add("PATCH /storage/{id}")
+async def _resize_volume(call: Call) -> Result:
+    """Only upwards; pays the difference for the rest of the week."""
+    world = call.world
+    volume = call.find(world.volumes, "volume")
+    size_gb = (await call.read(_Resize)).size_gb
     if size_gb <= volume.size_gb:
         refuse("size_gb", f"must be more than the present {volume.size_gb}", 422)
     days = days_left(volume, world.moment, with_today=True)
@@ -121,13 +114,14 @@ async def resize_volume(request: Request) -> Response:
     charge_volume(world, volume, difference, "More room", world.moment)
     changed = replace(volume, size_gb=size_gb, updated_at=world.moment)
     world.volumes[volume.id] = changed
-    return one(_view(world, changed))
+    return _view(world, changed)
 
 
-async def delete_volume(request: Request) -> Response:
-    """DELETE /storage/{id}: refunds the unused days; answers a body, not 204."""
-    world = world_of(request)
-    volume = find(request, world.volumes, "volume")
+@routes.add("DELETE /storage/{id}")
+async def _delete_volume(call: Call) -> Result:
+    """Refunds the unused days; answers a body, not 204."""
+    world = call.world
+    volume = call.find(world.volumes, "volume")
     if world.instance_with_volume(volume.id) is not None:
         raise conflict(
             f"Volume `{volume.id}` is attached to an instance; nothing was deleted. "
@@ -138,7 +132,7 @@ async def delete_volume(request: Request) -> Response:
     if refund > 0:
         world.ledger.post("refund", refund, f"Unused days of volume {volume.name}", world.moment)
     del world.volumes[volume.id]
-    return one({"message": f"Volume {volume.name} deleted", "refund_amount": usd(refund)})
+    return {"message": f"Volume {volume.name} deleted", "refund_amount": usd(refund)}
 
 
 def price_for_days(size_gb: int, days: int) -> Decimal:
@@ -209,13 +203,3 @@ def _view(world: "Workspace", volume: Volume) -> dict[str, Any]:
         "deploymentId": None if instance is None else instance.id,
         "projectId": PROJECT_ID,
     }
-
-
-routes = [
-    Route("/storage", list_volumes, methods=["GET"]),
-    Route("/storage", create_volume, methods=["POST"]),
-    Route("/storage/regions", list_regions, methods=["GET"]),
-    Route("/storage/{id}", get_volume, methods=["GET"]),
-    Route("/storage/{id}", resize_volume, methods=["PATCH"]),
-    Route("/storage/{id}", delete_volume, methods=["DELETE"]),
-]

@@ -6,17 +6,8 @@
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.routing import Route
-
-from runcrate_emulator.infrastructure.wire import (
-    fields,
-    many,
-    query_choice,
-    query_integer,
-    search_matches,
-)
+from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
+from runcrate_emulator.infrastructure.wire import Page, Result, fields
 
 _DEFAULT_PAGE_SIZE = 25  # official SDK 0.5.0
 _MAX_PAGE = 100  # the emulator's own
@@ -54,22 +45,26 @@ TEMPLATES = {
 }
 
 
-async def list_templates(request: Request) -> Response:
-    """GET /templates: `page`, `page_size`, `search`, `category`, `sort_by`, `sort_dir`."""
-    page = query_integer(request, "page", 1, 1, _LAST_PAGE)
-    page_size = query_integer(request, "page_size", _DEFAULT_PAGE_SIZE, 1, _MAX_PAGE)
-    sort_by = query_choice(request, "sort_by", _SORT_FIELDS) or "name"
-    is_descending = query_choice(request, "sort_dir", ("asc", "desc")) == "desc"
-    category = request.query_params.get("category")
+routes = Endpoints()
+
+
+@routes.add("GET /templates")
+async def _list_templates(call: Call) -> Result:
+    """`page`, `page_size`, `search`, `category`, `sort_by`, `sort_dir`."""
+    page = call.integer("page", 1, 1, _LAST_PAGE)
+    page_size = call.integer("page_size", _DEFAULT_PAGE_SIZE, 1, _MAX_PAGE)
+    sort_by = call.choice("sort_by", _SORT_FIELDS) or "name"
+    is_descending = call.choice("sort_dir", ("asc", "desc")) == "desc"
+    category = call.query.get("category")
     found = [
         template
         for template in TEMPLATES.values()
         if category in (None, template.category)
-        and search_matches(request, template.id, template.name, template.description)
+        and call.matches(template.id, template.name, template.description)
     ]
     found.sort(key=lambda template: str(getattr(template, sort_by)), reverse=is_descending)
     start = (page - 1) * page_size
-    return many(
+    return Page(
         (
             fields(template, "id name description category created_at")
             for template in found[start : start + page_size]
@@ -77,6 +72,3 @@ async def list_templates(request: Request) -> Response:
         total=len(found),
         has_more=start + page_size < len(found),
     )
-
-
-routes = [Route("/templates", list_templates, methods=["GET"])]
