@@ -13,11 +13,12 @@ import tarfile
 import tempfile
 import threading
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
 from runcrate_emulator.clock import Clock
-from runcrate_emulator.infrastructure.job_trace import MIN_RUN_S, LogLine, OutputFile
+from runcrate_emulator.infrastructure.job_trace import MIN_RUN_S, LogLine, OutputFile, Trace
 
 _MAX_LOG: Final = 1_000_000  # characters; the rest of a longer log is dropped
 _MAX_OUTPUT_BYTES: Final = 100_000_000  # of all output files together; the rest is not kept
@@ -28,7 +29,8 @@ _NOT_STARTED: Final = 127
 _INHERITED: Final = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 
 
-class CommandRun:
+@dataclass(kw_only=True)
+class CommandRun(Trace):
     """The course of a command that really runs, in a temporary directory of its own.
 
     Args:
@@ -40,33 +42,26 @@ class CommandRun:
             emulated clock, which may be faster, ends it earlier.
     """
 
-    def __init__(
-        self,
-        command: str,
-        env: Mapping[str, str],
-        code: bytes | None,
-        clock: Clock,
-        limit_s: float,
-    ) -> None:
-        self._command = command
-        self._env = dict(env)
-        self._code = code
-        self._clock = clock
-        self._limit_s = limit_s
-        self._started_at = clock.now()
+    command: str
+    env: Mapping[str, str] = field(repr=False)
+    code: bytes | None = field(repr=False)
+    clock: Clock
+    limit_s: float
+    lines: list[LogLine] = field(default_factory=list)
+    files: list[OutputFile] = field(default_factory=list)
+    duration_s: float = _NOT_ENDED_S
+
+    def __post_init__(self) -> None:
+        self._started_at = self.clock.now()
         self._process: subprocess.Popen[str] | None = None
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
         self._is_over_limit = False
         self._logged = 0
-        self.lines: list[LogLine] = []
-        self.files: list[OutputFile] = []
-        self.exit_code = 0
-        self.duration_s = _NOT_ENDED_S
 
     def start(self) -> None:
         """Start the process; a thread follows it."""
-        self._started_at = self._clock.now()
+        self._started_at = self.clock.now()
         self._thread = threading.Thread(target=self._run, name="runcrate-emulator-job", daemon=True)
         self._thread.start()
 
@@ -93,20 +88,20 @@ class CommandRun:
                 self.exit_code = _NOT_STARTED
             self._collect(output)
         if not self._is_over_limit:  # else the job times out, once the emulated limit is reached
-            ran_s = (self._clock.now() - self._started_at).total_seconds()
+            ran_s = (self.clock.now() - self._started_at).total_seconds()
             self.duration_s = max(round(ran_s, 6), MIN_RUN_S)
 
     def _unpack(self, workspace: Path) -> None:
-        if self._code is not None:
-            with tarfile.open(fileobj=io.BytesIO(self._code)) as archive:
+        if self.code is not None:
+            with tarfile.open(fileobj=io.BytesIO(self.code)) as archive:
                 archive.extractall(workspace, filter="data")
 
     def _follow(self, workspace: Path, output: Path) -> int:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        env = {**inherited, "HOME": str(workspace), **self._env, "RUNCRATE_OUTPUT_DIR": str(output)}
+        env = {**inherited, "HOME": str(workspace), **self.env, "RUNCRATE_OUTPUT_DIR": str(output)}
         shell = shutil.which("bash") or shutil.which("sh") or "sh"
         with subprocess.Popen(  # noqa: S603 - see the module's first sentence
-            [shell, "-c", self._command],
+            [shell, "-c", self.command],
             cwd=workspace,
             env=env,
             stdin=subprocess.DEVNULL,
@@ -119,7 +114,7 @@ class CommandRun:
             self._process = process
             if self._stopped.is_set():
                 _kill(process)
-            deadline = threading.Timer(self._limit_s, self._kill_over_limit)
+            deadline = threading.Timer(self.limit_s, self._kill_over_limit)
             deadline.daemon = True
             deadline.start()
             for line in process.stdout or ():
@@ -136,7 +131,7 @@ class CommandRun:
 
     def _log(self, text: str) -> None:
         if self._logged < _MAX_LOG:
-            at_s = (self._clock.now() - self._started_at).total_seconds()
+            at_s = (self.clock.now() - self._started_at).total_seconds()
             self.lines.append(LogLine(at_s, text[: _MAX_LOG - self._logged]))
             self._logged += len(text)
 

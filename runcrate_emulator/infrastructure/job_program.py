@@ -9,7 +9,6 @@ from runcrate_emulator.infrastructure.command_run import CommandRun
 from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_trace import (
     MIN_RUN_S,
-    DecidedTrace,
     LogLine,
     OutputFile,
     Trace,
@@ -67,11 +66,11 @@ JobProgram = Callable[[JobRun], JobOutcome | None]
 with `run_commands=True`."""
 
 
-def trace_of_outcome(outcome: JobOutcome) -> DecidedTrace:
+def trace_of_outcome(outcome: JobOutcome) -> Trace:
     """Put an outcome on a time line."""
     lines = outcome.log.splitlines(keepends=True)
     seconds = max(outcome.seconds, MIN_RUN_S)
-    return DecidedTrace(
+    return Trace(
         lines=tuple(
             LogLine(seconds * number / len(lines), line) for number, line in enumerate(lines)
         ),
@@ -112,9 +111,11 @@ def trace_of_attempt(world: Workspace, job: Job, kind: InstanceType, number: int
         return trace_of_outcome(outcome)
     if world.run_commands:
         limit_s = job.spec.max_runtime_minutes * 60.0
-        return CommandRun(job.spec.command, variables, code, world.clock, limit_s)
+        return CommandRun(
+            command=job.spec.command, env=variables, code=code, clock=world.clock, limit_s=limit_s
+        )
     line = LogLine(0.0, f"[emulator] not run: {job.spec.command}\n")
-    return DecidedTrace((line,), duration_s=_UNDECIDED_RUN_S)
+    return Trace((line,), duration_s=_UNDECIDED_RUN_S)
 
 
 def _variables(world: Workspace, job: Job, kind: InstanceType) -> dict[str, str]:

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
 
 MIN_RUN_S = 1.0
 """No command ends at the moment at which it started."""
@@ -25,43 +24,24 @@ class OutputFile:
     content: bytes
 
 
-class Trace(Protocol):
-    """The course of an attempt: decided at its launch, or followed while a command runs."""
+@dataclass
+class Trace:
+    """The course of an attempt: decided at its launch, or followed while a command runs.
 
-    @property
-    def lines(self) -> Sequence[LogLine]:
-        """The log."""
+    Attributes:
+        lines: The log.
+        files: The output files.
+        exit_code: The exit code; 0 as long as there is none.
+        duration_s: Emulated seconds that it takes.
+    """
 
-    @property
-    def files(self) -> Sequence[OutputFile]:
-        """The output files."""
-
-    @property
-    def exit_code(self) -> int:
-        """The exit code; 0 as long as there is none."""
-
-    @property
-    def duration_s(self) -> float:
-        """Emulated seconds that it takes."""
-
-    def start(self) -> None:
-        """Start: the instance runs."""
-
-    def stop(self) -> None:
-        """Stop: the attempt has ended, for whatever reason."""
-
-
-@dataclass(frozen=True)
-class DecidedTrace:
-    """A course that is known before it starts."""
-
-    lines: tuple[LogLine, ...]
-    files: tuple[OutputFile, ...] = ()
+    lines: Sequence[LogLine] = ()
+    files: Sequence[OutputFile] = ()
     exit_code: int = 0
     duration_s: float = MIN_RUN_S
 
     def start(self) -> None:
-        """Nothing runs."""
+        """Start, as the instance runs; nothing runs in a decided course."""
 
     def stop(self) -> None:
-        """Nothing runs."""
+        """Stop, as the attempt has ended for whatever reason."""

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BeforeValidator
 from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, parse_body, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, instances
-from runcrate_emulator.infrastructure.cron import next_run, parse_cron, shortest_gap_minutes
+from runcrate_emulator.infrastructure.cron import next_run, shortest_gap_minutes
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.instances import LaunchSpec, launch_instance
@@ -50,7 +50,7 @@ def _time(text: object) -> datetime:
 
 
 def _cron(text: str) -> str:
-    if shortest_gap_minutes(parse_cron(text)) < _LEAST_GAP_MINUTES:
+    if shortest_gap_minutes(text) < _LEAST_GAP_MINUTES:
         raise ValueError(f"must leave {_LEAST_GAP_MINUTES} minutes between two runs")
     return text
 
@@ -230,7 +230,7 @@ def live_through_schedule_events(world: "Workspace", at: datetime) -> None:
 def following_run(timing: "Schedule | _NewSchedule", after: datetime) -> datetime | None:
     """When an enabled schedule next runs after a moment."""
     if timing.cron is not None:
-        return next_run(parse_cron(timing.cron), after, ZoneInfo(timing.timezone))
+        return next_run(timing.cron, after, ZoneInfo(timing.timezone))
     return timing.run_at if timing.run_at is not None and timing.run_at > after else None
 
 
