@@ -213,10 +213,22 @@ class OneWay(io.BytesIO):
         return False
 
 
+class AsyncFile:
+    async def read(self) -> bytes:
+        return b""
+
+
+class TextReader(io.BytesIO):
+    def read(self, *_: Any) -> Any:
+        return "text"
+
+
 @pytest.mark.parametrize(
     ("value", "problem"),
     [
         (b"", "is empty"),
+        (AsyncFile(), "is an asynchronous file"),
+        (TextReader(), "gives `str` instead of bytes"),
         (io.StringIO("text"), "open as text"),
         (OneWay(PNG), "cannot be read twice"),
         (type("NoSeek", (), {"read": lambda self: b""})(), "cannot be read twice"),
@@ -226,7 +238,7 @@ class OneWay(io.BytesIO):
 )
 def test_files_that_cannot_be_sent(value: Any, problem: str) -> None:
     with pytest.raises(ValueError, match=problem) as caught:
-        source_of(value, "mask")
+        image_uri(source_of(value, "mask"), "mask")  # type: ignore[arg-type]
     assert "`mask`" in str(caught.value)
     assert "Nothing was sent" in str(caught.value)
 

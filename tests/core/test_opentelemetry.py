@@ -137,11 +137,15 @@ def test_responses_that_are_no_completion_have_spans_too(scripted: Any, spans: S
     replies = [
         Reply(json={"data": [{"index": 0, "embedding": [1.0]}], "model": "m"}),
         Reply(json={"data": {"creditsBalance": 1}}),
+        Reply(body=[b"{"], length=1),
     ]
     _, both = scripted(*replies, on_request=spans.hook())
     both("embeddings.create", model="m", input="x")
     both("billing.get_balance")
-    assert [span.name for span in spans.finished] == ["embeddings m", "GET /billing/balance"]
+    with pytest.raises(rc.ResponseFormatError):
+        both("audio.transcriptions.create", b"RIFF\x24\x00\x00\x00WAVEfmt ", model="m")
+    assert [span.name for span in spans.finished[:2]] == ["embeddings m", "GET /billing/balance"]
+    assert len(spans.finished) == 3
 
 
 def test_ended_resources_of_a_ledger_are_spans_with_their_cost(spans: Spans) -> None:

@@ -5,6 +5,11 @@ from __future__ import annotations
 import pytest
 
 import runcrate_core as rc
+from runcrate_core.protocol.error_mapping import (
+    error_of_response,
+    error_within_success,
+    parse_error_body,
+)
 from runcrate_core.protocol.rate_limiter import reset_in_s
 from runcrate_core.protocol.request import Request, RetrySafety, Surface
 from runcrate_core.protocol.response import Response, ResponseInfo, json_object
@@ -33,6 +38,7 @@ def test_the_head_of_a_response_is_compared_by_value_and_shown_without_headers()
     assert first != ResponseInfo(201, {"x-request-id": "r-1", "x": "y"})
     assert first != "ResponseInfo"
     assert repr(first) == "ResponseInfo(status=200, request_id='r-1')"
+    assert first.rate_limit is None
 
 
 @pytest.mark.parametrize("date", ["", "yesterday"])
@@ -41,3 +47,25 @@ def test_without_a_usable_date_the_own_clock_counts(
 ) -> None:
     monkeypatch.setattr("time.time", lambda: 1_800_000_000.0)
     assert reset_in_s({"x-ratelimit-reset": "1800000030", "date": date}) == 30
+
+
+def test_wrappers_of_errors_are_opened_only_so_far() -> None:
+    def nested(depth: int) -> bytes:
+        return b'{"error": ' * depth + b'{"message": "inner"}' + b"}" * depth
+
+    assert [parse_error_body(nested(depth)).message for depth in (1, 4)] == ["inner"] * 2
+    assert "inner" in parse_error_body(nested(9)).message  # as the text of the object
+
+
+def test_a_success_that_holds_more_than_an_error_is_none() -> None:
+    response = Response(200, {}, b'{"error": {"code": 429, "message": "slow"}}')
+    assert error_within_success(response, {"error": "slow", "data": []}, REQUEST) is None
+    error = error_within_success(response, {"error": {"code": 429, "message": "slow"}}, REQUEST)
+    assert isinstance(error, rc.RateLimitError)
+
+
+def test_an_error_of_the_emulator_s_upstream_names_it() -> None:
+    response = Response(401, {"x-runcrate-emulator-upstream": "https://up.example/v1"}, b"{}")
+    error = error_of_response(response, REQUEST, parse_error_body(b"{}"), attempts=1)
+    assert "RUNCRATE_EMULATOR_UPSTREAM_KEY" in str(error)
+    assert "https://up.example" in str(error)

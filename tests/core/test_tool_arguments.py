@@ -98,9 +98,10 @@ def test_calls_have_ids_of_their_own() -> None:
         call("{}", ""),
         "odd",
         call("{}", ""),
+        call("{}", "x"),
     ]
     parsed = parse_tool_calls(calls, completion_id="chat")
-    assert [one.id for one in parsed] == ["x", "x_2", "x_2_2", "call_chat_3", "call_chat_5"]
+    assert [one.id for one in parsed] == ["x", "x_2", "x_2_2", "call_chat_3", "call_chat_5", "x_3"]
 
 
 @pytest.mark.parametrize("indices", [(0, 1), (None, None), (0, 0)])
@@ -143,3 +144,5 @@ def test_usual_names_stay_and_colliding_ones_are_kept_apart() -> None:
     assert len({mapping.to_wire(name) for name in ("get.weather", "get weather")}) == 2
     assert ToolNames().to_wire("of.an.earlier.request") == "of_an_earlier_request"
     assert ToolNames().from_wire("unknown") == "unknown"
+    long = [wire_tool_name("x" * 70 + end) for end in "ab"]
+    assert len({*long, *(len(name) for name in long)}) == 3

@@ -10,7 +10,12 @@ from hypothesis import strategies as st
 from runcrate_core.protocol.chat_stream import ChatStreamReader
 from runcrate_core.protocol.request import RetrySafety, Surface, json_request
 from runcrate_core.protocol.response import Response, json_value
-from runcrate_core.protocol.unicode_text import valid_json, valid_text
+from runcrate_core.protocol.unicode_text import (
+    EscapeJoiner,
+    SurrogateJoiner,
+    valid_json,
+    valid_text,
+)
 
 REQUEST = json_request(Surface.INFERENCE, "POST", "/x", retry=RetrySafety.SAFE, body={})
 
@@ -104,3 +109,25 @@ def test_valid_values_stay_as_they_are(value: object) -> None:
 @given(st.text(st.characters(codec=None, categories=["L", "Cs"])))
 def test_any_text_becomes_encodable(text: str) -> None:
     assert valid_text(text).encode()[:0] == b""
+
+
+def test_odd_choices_are_passed_over() -> None:
+    chunk = {"choices": ["odd", {"index": None, "delta": None, "note": "\ud83d"}], "id": "\ud83d"}
+    repair = SurrogateJoiner()
+    repair.repair(chunk)
+    assert chunk == {
+        "choices": ["odd", {"index": None, "delta": None, "note": "\ufffd"}],
+        "id": "\ufffd",
+    }
+    assert not repair.held
+
+
+@given(
+    st.text('a\\"\ud83d\ude00\U0001f600\n', max_size=6), st.lists(st.integers(0, 60), max_size=4)
+)
+def test_escapes_in_pieces_of_json_become_encodable(text: str, places: list[int]) -> None:
+    whole = json.dumps(text)
+    edges = [0, *sorted(place % len(whole) for place in places), len(whole)]
+    joiner = EscapeJoiner()
+    joined = "".join(joiner.feed(whole[start:end]) for start, end in itertools.pairwise(edges))
+    assert (json.loads(joined), joiner.held) == (valid_text(text), "")
