@@ -252,21 +252,6 @@ def test_the_workspace_is_shown_without_secrets(cloud: Any, both: Both) -> None:
 # --- waiting ---------------------------------------------------------------------------------
 
 
-def test_progress_is_reported(both: Both) -> None:
-    box = toolbox()
-    reported: list[dict[str, Any]] = []
-    instance = launched(both, box)
-    both(
-        "run",
-        box.run_tool(
-            "runcrate_wait_for_instance", {"instance_id": instance["id"]}, reported.append
-        ),
-    )
-    assert reported[0]["tool"] == "runcrate_wait_for_instance"
-    assert reported[0]["id"] == instance["id"]
-    assert reported[-1]["status"] == "running"
-
-
 def test_waiting_ends_in_time(cloud: Any) -> None:
     box = toolbox()
     cloud.clock_speed = 0
@@ -403,15 +388,6 @@ def test_an_instance_that_is_seen_to_have_ended_frees_what_was_reserved(both: Bo
     both("instances.terminate", instance["id"])
     use(both, box, "get_instance", instance_id=instance["id"])
     assert box.ledger.find(instance["id"]).state == "ended"
-
-
-def test_a_job_is_cancelled(both: Both) -> None:
-    box = toolbox()
-    job = use(both, box, "run_job", **{**JOB, "command": "sleep 500"})
-    logs = use(both, box, "get_job_logs", job_id=job["id"])
-    assert (logs.get("log"), logs["complete"]) == (None, False)
-    cancelled = use(both, box, "cancel_job", job_id=job["id"])
-    assert cancelled["status"] == "cancelled"
 
 
 def test_only_listed_outputs_are_fetched(cloud: Any, both: Both, tmp_path: Path) -> None:

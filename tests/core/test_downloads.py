@@ -238,13 +238,6 @@ def test_a_download_that_fails_leaves_the_old_file(run: Any, target: Target, cas
     assert target.unchanged()
 
 
-def test_49_the_opening_is_repeated_like_any_call(run: Any, target: Target) -> None:
-    error = Reply(503, {"error": {"code": "busy", "message": "later"}})
-    with ScriptedServer(error, Reply(end="no answer"), whole()) as server:
-        assert run(downloading(target), server.url).read_bytes() == DATA
-        assert server.sent == 3
-
-
 def test_49_a_file_without_a_validator_is_started_again(run: Any, target: Target) -> None:
     for headers in ({"etag": 'W/"one"'}, {"etag": ""}, {"accept-ranges": "none"}):
         with ScriptedServer(cut(**headers), whole(**headers)) as server:

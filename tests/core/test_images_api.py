@@ -121,29 +121,6 @@ def test_given_arguments_are_sent(scripted: Any, tmp_path: Path) -> None:
     }
 
 
-@pytest.mark.parametrize(
-    ("media", "problem"),
-    [
-        ({"image": "./photo.png"}, "`image` is text"),
-        ({"mask": "/etc/passwd"}, "`mask` is text"),
-        ({"image": b""}, "`image` is empty"),
-        ({"control_image": b"SECRET=1"}, "`control_image` is not an image"),
-        ({"input_images": [PNG, "b.png"]}, r"`input_images\[1\]` is text"),
-        ({"input_images": [PNG, b"no image"]}, r"`input_images\[1\]` is not an image"),
-        ({"seed": float("nan")}, "`seed` is nan"),
-    ],
-)
-def test_55_nothing_is_sent_when_an_image_is_not_usable(
-    scripted: Any, media: dict[str, Any], problem: str
-) -> None:
-    server, both = scripted(BASE64_REPLY)
-    with pytest.raises(ValueError, match=problem):
-        both("images.generate", "p", model="m", **media)
-    with pytest.raises(FileNotFoundError):
-        both("images.generate", "p", model="m", image=Path("missing.png"))
-    assert server.sent == 0
-
-
 def test_a_repeat_sends_the_whole_image_again(scripted: Any) -> None:
     busy = Reply(503, {"error": {"code": "busy", "message": "later"}})
     server, both = scripted(busy, BASE64_REPLY)
@@ -234,22 +211,11 @@ def test_a_fetched_file_is_checked(
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(
-    "body",
-    [
-        {"data": []},
-        {"data": [{"revised_prompt": "x"}]},
-        {"data": [{"url": "", "b64_json": None}]},
-        {"data": "x"},
-        {},
-        [],
-        {"data": [{"b64_json": "!!!"}]},
-    ],
-)
-def test_a_response_without_an_image_is_an_error(scripted: Any, body: Any) -> None:
-    _, both = scripted(Reply(json=body))
-    with pytest.raises(rc.ResponseFormatError):
-        both("images.generate", "p", model="m").image.to_bytes()
+def test_bytes_that_do_not_decode_are_an_error(scripted: Any) -> None:
+    _, both = scripted(Reply(json={"data": [{"b64_json": "!!!"}]}))
+    result = both("images.generate", "p", model="m")
+    with pytest.raises(rc.ResponseFormatError, match="not valid base64"):
+        result.image.to_bytes()
 
 
 def test_an_image_is_shown_without_a_secret(run: Any, emulator: Emulator) -> None:

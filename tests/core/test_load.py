@@ -29,17 +29,6 @@ async def leaves_nothing(run: Callable[[], Awaitable[load.Counts]]) -> load.Coun
     return counts
 
 
-async def test_many_async_chats_are_answered(url: str) -> None:
-    assert await leaves_nothing(lambda: load.chats(url, 100, "text-1-100")) == {"answered": 100}
-
-
-async def test_threads_are_answered_by_a_faulty_server(url: str) -> None:
-    async def run() -> load.Counts:
-        return load.threads(url, 20, 2, "faulty-1")
-
-    assert await leaves_nothing(run) == {"answered": 40}
-
-
 async def test_cancelled_waits_leave_the_pool_usable(url: str) -> None:
     counts = await leaves_nothing(lambda: load.cancelled_waits(url, 150, within_s=0.5))
     assert counts == {"CancelledError": 150, "answered": load.CONNECTIONS}

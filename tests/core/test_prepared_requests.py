@@ -7,16 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from runcrate_core.api.resources import SyncResource, endpoint
 from runcrate_core.config import resolve_config
 from runcrate_core.io.httpx_adapter import (
     build_request,
     new_async_client,
     new_client,
-    time_limits,
 )
 from runcrate_core.protocol.request import ReadTimeout, RetrySafety, Surface, json_request
-from runcrate_core.protocol.timeouts import Timeout
 
 ADDRESS = "http://127.0.0.1:9/v1"
 CONFIG = resolve_config(
@@ -66,30 +63,3 @@ def test_requests_share_no_time_limits_that_one_could_change() -> None:
         )
         first.extensions["timeout"]["read"] = 1
         assert second.extensions["timeout"]["read"] == ReadTimeout.CHAT.value
-
-
-def test_limits_of_a_call_are_over_those_of_the_http_client() -> None:
-    with httpx.Client(timeout=httpx.Timeout(7, read=None)) as client:
-        for given in (30, 30.0, Timeout(read=30, write=30)):
-            limits = time_limits(client, request(timeout=given), CONFIG)
-            assert (limits.read, limits.write, limits.connect) == (30, 30, 7)
-        assert time_limits(client, request(), CONFIG).connect == 7
-
-
-def test_a_method_is_made_once_for_each_resource() -> None:
-    def plan(name: str) -> Any:
-        yield from ()
-        return name
-
-    class Things(SyncResource):
-        get = endpoint(plan)
-
-    class Driver:
-        @staticmethod
-        def run(running: Any) -> Any:
-            return running.gi_frame.f_locals["name"]
-
-    one, other = Things(Driver()), Things(Driver())  # type: ignore[arg-type]
-    assert one.get is one.get
-    assert one.get is not other.get
-    assert one.get("a") == "a"

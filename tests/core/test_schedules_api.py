@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import timedelta, timezone
 from typing import Any
 
 import pytest
@@ -46,58 +46,11 @@ def test_a_moment_is_sent_in_utc(cloud: Any, both: Any) -> None:
     assert change.json == {"run_at": shown}
 
 
-@pytest.mark.parametrize(
-    "times",
-    [
-        {},
-        {"run_at": datetime(2026, 1, 1, tzinfo=UTC), "cron": "0 2 * * *"},
-        {"run_at": datetime(2026, 1, 1)},  # noqa: DTZ001 - the mistake
-        {"run_at": "2026-10-21T02:00:00"},
-        {"run_at": "tomorrow"},
-    ],
-)
-def test_47_times_that_mean_nothing_are_refused(cloud: Any, both: Any, times: Any) -> None:
-    with pytest.raises(ValueError, match="Nothing was sent"):
-        both("schedules.create", kind="job", spec=JOB, **times)
-    with pytest.raises(ValueError, match="Nothing was sent"):
-        both("schedules.update", "schedule-1", **times)
-    assert cloud.requests == []
-
-
 def test_run_now_gives_what_was_launched(both: Any, nightly: rc.Schedule) -> None:
     run = both("schedules.run_now", nightly.id)
     assert run.instance is None
     assert run.job.command == "python train.py"
     assert run.schedule.last_job_id == run.job.id
-
-
-def test_a_run_without_response_is_never_sent_again(
-    cloud: Any, both: Any, nightly: rc.Schedule
-) -> None:
-    cloud.fail(f"POST /schedules/{nightly.id}/run-now", lose_answer=True)
-    with pytest.raises(rc.AmbiguousLaunchError, match=r"schedules\.get") as caught:
-        both("schedules.run_now", nightly.id)
-    assert caught.value.name is None
-    assert len(sent(cloud, f"POST /schedules/{nightly.id}/run-now")) == 1
-    assert len(both("jobs.list")) == 1
-
-
-@pytest.mark.parametrize("named", [{"name": "mine", "spec": JOB}, {"spec": JOB | {"name": "mine"}}])
-def test_a_creation_without_response_is_found_by_its_name(
-    cloud: Any, both: Any, named: Any
-) -> None:
-    cloud.fail("POST /schedules", lose_answer=True)
-    made = both("schedules.create", kind="job", cron="0 2 * * *", **named)
-    assert (made.name, made.recovered) == ("mine", True)
-    assert len(sent(cloud, "POST /schedules")) == 1
-
-
-def test_a_creation_without_response_and_name_is_ambiguous(cloud: Any, both: Any) -> None:
-    cloud.fail("POST /schedules", lose_answer=True)
-    with pytest.raises(rc.AmbiguousLaunchError, match=r"schedules\.list"):
-        both("schedules.create", kind="job", cron="0 2 * * *", spec=JOB)
-    assert len(sent(cloud, "POST /schedules")) == 1
-    assert sent(cloud, "GET /schedules") == []
 
 
 def test_the_values_of_a_spec_are_not_shown(both: Any) -> None:

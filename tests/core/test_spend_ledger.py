@@ -19,7 +19,6 @@ import pytest
 
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
-from runcrate_core.command_line.app import main
 from runcrate_core.spending import ledger_storage
 from runcrate_core.spending.ledger_storage import file_system_of
 
@@ -184,15 +183,3 @@ def test_a_cost_is_never_below_the_time_that_was_observed() -> None:
     ledger.note("agent-a", running_from=now - timedelta(minutes=30), running_until=now)
     ledger.note("agent-a", state="ended", cost_usd=Decimal("0.01"))
     assert ledger.entries[0].cost_usd == Decimal("0.5")
-
-
-def test_the_command_shows_a_ledger(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    path = tmp_path / "budget.db"
-    rc.SpendLedger(path).reserve(entry("agent-a"), LIMITS)
-    assert main(["ledger", "show", str(path)]) == 0
-    shown = capsys.readouterr().out
-    assert "agent-a" in shown
-    assert "At most 1 USD in all" in shown
-    assert main(["ledger", "show", str(path), "--json"]) == 0
-    assert '"state": "reserved"' in capsys.readouterr().out
-    assert main(["ledger", "show", str(tmp_path / "none.db")]) == 2

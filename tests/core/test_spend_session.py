@@ -97,15 +97,6 @@ async def test_a_session_in_which_nothing_was_started_asks_nothing(
     assert cloud.requests == []
 
 
-def test_a_session_is_opened_once_at_a_time(client: Any, guard: Any) -> None:
-    with rc.SpendSession(guard, client):
-        other = rc.SpendSession(guard, client)
-        with pytest.raises(rc.ConfigurationError, match="open on this ledger already"), other:
-            pass
-        client.run(start(guard))
-    assert len(guard.ledger.entries) == 1
-
-
 def test_one_client_serves_both_kinds(cloud: Any, client: Any, guard: Any) -> None:
     async def main() -> rc.CleanupReport | None:
         pair = rt.SyncAsyncClients(client)
@@ -426,14 +417,3 @@ def run_agent(cloud: Any, kind: str) -> subprocess.Popen[str]:
     assert agent.stdout is not None
     assert agent.stdout.readline() == "started\n", agent.communicate()[1]
     return agent
-
-
-def test_after_a_hard_kill_the_instance_ends_by_its_lifetime(cloud: Any) -> None:
-    agent = run_agent(cloud, "blocking")
-    agent.kill()
-    agent.communicate(timeout=20)
-    [left] = cloud.world.live_instances.values()
-    cloud.clock.advance(5 * 60 + 60)
-    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
-        ended = client.instances.get(left.id)
-    assert (ended.has_ended, ended.stop_reason) == (True, "max_runtime")

@@ -46,28 +46,3 @@ def test_a_creation_carries_a_key_and_is_aimed_at_the_environment(cloud: Any, bo
     [request] = sent(cloud, "POST /storage")
     assert request.headers["idempotency-key"]
     assert request.query["environment"] == ("staging",)
-
-
-def test_a_creation_whose_response_is_lost_is_found_by_its_name(cloud: Any, both: Any) -> None:
-    cloud.fail("POST /storage", lose_answer=True)
-    volume = both("storage.create", name="datasets", size_gb=1, region="us-east-1")
-    assert volume.recovered
-    assert len(sent(cloud, "POST /storage")) == 1
-    assert [found.id for found in both("storage.list")] == [volume.id]
-
-
-def test_a_creation_that_is_lost_on_the_way_is_ambiguous(cloud: Any, both: Any) -> None:
-    cloud.fail("POST /storage", drop_connection=True)
-    with pytest.raises(rc.AmbiguousLaunchError, match=r"storage\.list") as caught:
-        both("storage.create", name="datasets", size_gb=1, region="us-east-1")
-    assert caught.value.name == "datasets"
-    assert caught.value.idempotency_key is not None
-    assert len(sent(cloud, "POST /storage")) == 1
-
-
-def test_24_a_deletion_whose_response_is_lost_has_worked(
-    cloud: Any, both: Any, volume: rc.Volume
-) -> None:
-    cloud.fail("DELETE /storage/{id}", lose_answer=True)
-    assert both("storage.delete", volume.id).refund_amount is None
-    assert both("storage.list") == []

@@ -278,11 +278,6 @@ def test_something_else_is_no_report(tmp_path: Path, content: str) -> None:
         observed_variants(path)
 
 
-def test_a_variant_that_is_not_known_is_named() -> None:
-    with pytest.raises(ValueError, match="It has: snake_case"):
-        Emulator(variants=[("balance-case", "PascalCase")])
-
-
 @pytest.mark.parametrize(
     "reply",
     [

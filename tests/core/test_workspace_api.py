@@ -30,36 +30,12 @@ def test_the_default_environment_can_be_changed(cloud: Any, both: Any) -> None:
     assert request.json == {"is_default": True}
 
 
-def test_an_update_without_changes_is_refused(cloud: Any, both: Any) -> None:
-    with pytest.raises(ValueError, match="name, is_default"):
-        both("environments.update", "e-1")
-    assert cloud.requests == []
-
-
 def test_a_client_sees_its_own_environment_alone(both: Any) -> None:
     both("environments.create", name="staging")
     launched = both("instances.create", gpu_type="A100", max_runtime_minutes=10)
     assert [found.id for found in both("instances.list")] == [launched.id]
     both.client = both.client.with_options(environment="staging")
     assert both("instances.list") == []
-
-
-@pytest.mark.parametrize(
-    ("method", "arguments", "route"),
-    [
-        ("environments.create", {"name": "staging"}, "POST /environments"),
-        ("ssh_keys.create", {"name": "laptop", "public_key": PUBLIC_KEY}, "POST /ssh-keys"),
-    ],
-)
-def test_what_costs_nothing_is_found_again_or_fails_plainly(
-    cloud: Any, both: Any, method: str, arguments: dict[str, str], route: str
-) -> None:
-    cloud.fail(route, lose_answer=True)
-    assert both(method, **arguments).recovered
-    cloud.fail(route, drop_connection=True)
-    with pytest.raises(rc.APIConnectionError):
-        both(method, **arguments | {"name": "another"})
-    assert len(sent(cloud, route)) == 2
 
 
 def test_an_ssh_key_is_added_once_and_deleted(both: Any) -> None:

@@ -1,0 +1,82 @@
+"""Responses that are not what was promised are format errors that name endpoint and field."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import runcrate_core as rc
+from tests.servers import Reply
+
+LIST: tuple[str, dict[str, Any]] = ("instances.list", {})
+GET: tuple[str, dict[str, Any]] = ("instances.get", {"instance_id": "i-1"})
+CHAT: tuple[str, dict[str, Any]] = ("chat.completions.create", {"model": "m", "messages": []})
+VECTORS: tuple[str, dict[str, Any]] = ("embeddings.create", {"model": "e", "input": ["a", "b"]})
+IMAGES: tuple[str, dict[str, Any]] = ("images.generate", {"prompt": "p", "model": "m"})
+SPEECH: tuple[str, dict[str, Any]] = ("audio.speech.create", {"input": "x", "model": "m"})
+TEXT: tuple[str, dict[str, Any]] = (
+    "audio.transcriptions.create",
+    {"file": b"RIFF\x24\x00\x00\x00WAVEfmt ", "model": "m"},
+)
+ARTIFACT: tuple[str, dict[str, Any]] = ("jobs.artifacts.url", {"job_id": "j", "path": "model.pt"})
+
+
+def raw(body: bytes, kind: str = "application/json") -> Reply:
+    return Reply(body=[body], length=len(body), headers={"content-type": kind})
+
+
+MALFORMED: list[tuple[tuple[str, dict[str, Any]], Reply, str]] = [
+    (LIST, raw(b"<html></html>"), "not JSON"),
+    (LIST, raw(b""), "empty"),
+    (LIST, raw(b'{"data": ['), "not JSON"),
+    (LIST, Reply(json={"data": None}), "`data` is not a list"),
+    (LIST, Reply(json={"data": [{"name": "x"}]}), "data[0].id"),
+    (LIST, Reply(json={"data": [{"id": {}}]}), "data[0].id"),
+    (GET, Reply(json={"data": None}), "GET /instances/{instance_id}"),
+    (GET, Reply(json={"data": []}), "GET /instances/{instance_id}"),
+    (GET, Reply(json=[]), "GET /instances/{instance_id}"),
+    (GET, Reply(json="text"), "GET /instances/{instance_id}"),
+    (GET, Reply(json={"data": {"name": 1}}), "GET /instances/{instance_id}"),
+    (CHAT, Reply(json={}), "choices"),
+    (CHAT, Reply(json={"choices": [{}]}), "choices.0.message"),
+    (CHAT, Reply(json={"choices": "none"}), "choices"),
+    (CHAT, Reply(json=[]), "not an object"),
+    (CHAT, Reply(json={"error": {"message": "no voice"}}), "nothing but an error: no voice"),
+    (VECTORS, Reply(json={"data": [{"index": 0, "embedding": [1.0]}]}), "1 vectors for 2 texts"),
+    (VECTORS, Reply(json={"data": None}), "list of objects"),
+    (VECTORS, Reply(json={"data": [1, 2]}), "list of objects"),
+    (VECTORS, Reply(json={"data": [{"embedding": "=?"}, {"embedding": [1.0]}]}), "base64"),
+    (VECTORS, Reply(json={"data": [{"embedding": "AAA="}, {"embedding": [1.0]}]}), "base64"),
+    (VECTORS, Reply(json={"data": [{"embedding": ["x"]}, {"embedding": [1]}]}), "data.0.embedding"),
+    (IMAGES, Reply(json={"data": []}), ""),
+    (IMAGES, Reply(json={"data": [{"revised_prompt": "x"}]}), ""),
+    (IMAGES, Reply(json={"data": [{"url": "", "b64_json": None}]}), ""),
+    (IMAGES, Reply(json={"data": "x"}), ""),
+    (IMAGES, Reply(json=[]), ""),
+    (SPEECH, raw(b"", "audio/mpeg"), "is empty"),
+    (SPEECH, raw(b"<html>", "text/html; charset=utf-8"), "not sound"),
+    (SPEECH, raw(b'{"error": "x"}'), "not sound"),
+    (SPEECH, raw(b"\x89PNG\r\n\x1a\n", "audio/mpeg"), "not sound"),
+    (TEXT, raw(b"{"), ""),
+    (TEXT, raw(b""), ""),
+    (TEXT, raw(b"{}"), ""),
+    (TEXT, raw(b'{"text": 5}'), ""),
+    (TEXT, raw(b"[1]"), ""),
+    (TEXT, raw(b"<html>", "text/html"), ""),
+    (ARTIFACT, Reply(json={"data": {}}), "does not redirect"),
+]
+
+
+@pytest.mark.parametrize(("call", "reply", "problem"), MALFORMED)
+def test_13_a_malformed_response_names_endpoint_and_field(
+    scripted: Any, call: tuple[str, dict[str, Any]], reply: Reply, problem: str
+) -> None:
+    server, both = scripted(reply)
+    method, arguments = call
+    with pytest.raises(rc.ResponseFormatError) as caught:
+        both(method, **arguments)
+    assert server.sent == 1
+    path = server.received[0].path.removeprefix("/api").removeprefix("/v1").split("/")[1]
+    assert f" /{path}" in str(caught.value)
+    assert problem in str(caught.value)

@@ -1,0 +1,111 @@
+"""Arguments that mean nothing are refused by name, before anything is sent."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
+WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
+JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
+SCHEDULE = {"kind": "job", "spec": JOB}
+NAIVE = datetime(2026, 1, 1)  # noqa: DTZ001 - the mistake
+BOTH_TIMES = {"run_at": datetime(2026, 1, 1, tzinfo=UTC), "cron": "0 2 * * *"}
+IMAGE: dict[str, Any] = {"prompt": "p", "model": "m"}
+AUDIO: dict[str, Any] = {"file": WAV, "model": "m"}
+NOTHING_SENT = "Nothing was sent"
+
+REFUSED: list[tuple[str, dict[str, Any], str]] = [
+    ("images.generate", IMAGE | {"image": "./photo.png"}, "`image` is text"),
+    ("images.generate", IMAGE | {"mask": "/etc/passwd"}, "`mask` is text"),
+    ("images.generate", IMAGE | {"image": b""}, "`image` is empty"),
+    ("images.generate", IMAGE | {"control_image": b"SECRET=1"}, "`control_image` is not an image"),
+    ("images.generate", IMAGE | {"input_images": [PNG, "b.png"]}, r"`input_images\[1\]` is text"),
+    ("images.generate", IMAGE | {"input_images": [PNG, b"x"]}, r"`input_images\[1\]` is not an im"),
+    ("images.generate", IMAGE | {"image": Path("missing.png")}, "missing.png"),
+    ("images.generate", IMAGE | {"seed": float("nan")}, "`seed` is nan"),
+    ("audio.transcriptions.create", AUDIO | {"file": "recording.wav"}, "`file` is text"),
+    ("audio.transcriptions.create", AUDIO | {"file": "/etc/passwd"}, "`file` is text"),
+    ("audio.transcriptions.create", AUDIO | {"file": b""}, "`file` is empty"),
+    ("audio.transcriptions.create", AUDIO | {"file": PNG}, "`file` is `image/png`, not a record"),
+    ("audio.transcriptions.create", AUDIO | {"file": "data:audio/wav;base64,!"}, "valid base64"),
+    ("audio.transcriptions.create", AUDIO | {"file": Path("none.wav")}, "none.wav"),
+    ("audio.transcriptions.create", AUDIO | {"prompt": {}}, "`prompt` is of type"),
+    ("audio.transcriptions.create", AUDIO | {"extra_headers": {"x": "a\nb"}}, "header"),
+    ("embeddings.create", {"model": "e", "input": ""}, "`input` is empty"),
+    ("embeddings.create", {"model": "e", "input": []}, "`input` is empty"),
+    ("instances.create", {}, "either `gpu_type` or `instance_type_id`"),
+    (
+        "instances.create",
+        {"gpu_type": "A100", "instance_type_id": "x"},
+        "either `gpu_type` or `instance_type_id`",
+    ),
+    *(
+        ("jobs.run", JOB | {field: 2}, f"{field} are for `run_group`")
+        for field in ("count", "params", "max_parallel")
+    ),
+    ("jobs.run", JOB | {"env": {"VALUE": b"bytes"}}, r"`env\.VALUE`"),
+    ("jobs.run_group", JOB, "either `count` or `params`"),
+    ("jobs.run_group", JOB | {"count": 2, "params": [{"A": "1"}]}, "either `count` or `params`"),
+    ("jobs.list", {"created_after": NAIVE}, "`created_after`"),
+    ("schedules.create", SCHEDULE, NOTHING_SENT),
+    ("schedules.create", SCHEDULE | BOTH_TIMES, NOTHING_SENT),
+    *(
+        call
+        for time in (NAIVE, "2026-10-21T02:00:00", "tomorrow")
+        for call in (
+            ("schedules.create", SCHEDULE | {"run_at": time}, NOTHING_SENT),
+            ("schedules.update", {"schedule_id": "s-1", "run_at": time}, NOTHING_SENT),
+        )
+    ),
+    ("schedules.update", {"schedule_id": "s-1"}, NOTHING_SENT),
+    ("environments.update", {"environment_id": "e-1"}, "name, is_default"),
+    ("billing.usage", {"from_date": NAIVE}, "`from_date` has no time zone"),
+    ("billing.top_up", {"amount_usd": float("nan")}, "`amount_usd`"),
+]
+
+
+@pytest.mark.parametrize(("method", "arguments", "problem"), REFUSED)
+def test_what_means_nothing_is_refused_unsent(
+    cloud: Any, both: Any, method: str, arguments: dict[str, Any], problem: str
+) -> None:
+    with pytest.raises((ValueError, FileNotFoundError), match=problem):
+        both(method, **arguments)
+    assert cloud.requests == []
+
+
+@pytest.mark.parametrize("bad", ["", " ", "..", "a/../b", ".", "a\r\nb", "x" * 600, 17, None])
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("jobs.get", {}),
+        ("jobs.delete", {}),
+        ("jobs.cancel", {}),
+        ("jobs.rerun", {}),
+        ("jobs.logs", {}),
+        ("jobs.follow_logs", {}),
+        ("jobs.artifacts.list", {}),
+        ("jobs.artifacts.download", {"path": "model.pt"}),
+        ("job_groups.cancel", {}),
+        ("storage.delete", {}),
+        ("storage.resize", {"size_gb": 5}),
+        ("environments.delete", {}),
+        ("ssh_keys.delete", {}),
+        ("schedules.delete", {}),
+        ("schedules.run_now", {}),
+        ("videos.retrieve", {}),
+        ("videos.wait", {}),
+        ("videos.download", {"path": "x.mp4"}),
+        ("instances.terminate", {}),
+        ("instances.issue_ssh_certificate", {"public_key": "k"}),
+    ],
+)
+def test_44_what_is_no_identifier_reaches_no_endpoint(
+    cloud: Any, both: Any, method: str, arguments: dict[str, Any], bad: Any
+) -> None:
+    with pytest.raises(ValueError, match=r"`\w+_id` "):
+        both(method, bad, **arguments)
+    assert cloud.requests == []
