@@ -116,6 +116,28 @@ def scripted(is_async: bool) -> Iterator[Callable[..., tuple[ScriptedServer, Bot
         yield start
 
 
+@pytest.fixture
+def failure(scripted: Callable[..., tuple[ScriptedServer, Both]]) -> Callable[..., Any]:
+    """Return the error of a call: `failure(rc.NotFoundError, Reply(404), match="...")`."""
+
+    def fail(
+        kind: type[Exception],
+        *replies: Reply,
+        call: str = "instances.list",
+        match: str | None = None,
+        sent: int = 1,
+        arguments: dict[str, Any] | None = None,
+        **options: Any,
+    ) -> Any:
+        server, both = scripted(*replies, **options)
+        with pytest.raises(kind, match=match) as caught:
+            both(call, **(arguments or {}))
+        assert server.sent == sent
+        return caught.value
+
+    return fail
+
+
 def sent(cloud: Emulator, route: str) -> list[Any]:
     """Return the journal's entries of a route, such as `POST /storage`."""
     return [entry for entry in cloud.requests if f"{entry.method} {entry.route}" == route]

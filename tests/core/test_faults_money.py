@@ -41,38 +41,41 @@ def posts(server: ScriptedServer) -> int:
     return sum(request.method == "POST" for request in server.received)
 
 
-@pytest.mark.parametrize("lost", [CUT, Reply(500, {"error": "boom"}), Reply(504), Reply(201, None)])
-def test_17_a_lost_launch_that_is_not_found_is_ambiguous(run: Any, lost: Reply) -> None:
-    with ScriptedServer(lost, EMPTY) as server:
-        with pytest.raises(rc.AmbiguousLaunchError) as caught:
-            run(launch, server.url)
-        assert posts(server) == 1
-        assert server.sent == 3
+OLD = {**MADE, "created_at": "2020-01-01T00:00:00Z"}
+LOST = [CUT, Reply(500, {"error": "boom"}), Reply(504), Reply(201, None)]
+LAUNCH = {"name": "training", "gpu_type": "A100", "max_runtime_minutes": 60}
+
+
+@pytest.mark.parametrize("lost", LOST)
+def test_17_a_lost_launch_that_is_not_found_is_ambiguous(scripted: Any, lost: Reply) -> None:
+    server, both = scripted(lost, EMPTY)
+    with pytest.raises(rc.AmbiguousLaunchError) as caught:
+        both("instances.create", **LAUNCH)
+    assert (posts(server), server.sent) == (1, 3)
     error = caught.value
     assert error.name == "training"
     assert error.idempotency_key == server.received[0].headers["idempotency-key"]
     assert "instances.list(search='training')" in str(error)
 
 
-def test_17_a_launch_without_response_is_not_sent_again(run: Any) -> None:
-    with ScriptedServer(Reply(body=[b"{", 3.0], end="hold"), EMPTY) as server:
-        with pytest.raises(rc.AmbiguousLaunchError):
-            run(launch, server.url, timeout=0.2)
-        assert posts(server) == 1
+def test_17_a_launch_without_response_is_not_sent_again(scripted: Any) -> None:
+    server, both = scripted(Reply(body=[b"{", 3.0], end="hold"), EMPTY, timeout=0.2)
+    with pytest.raises(rc.AmbiguousLaunchError):
+        both("instances.create", **LAUNCH)
+    assert posts(server) == 1
 
 
-def test_18_a_lost_launch_is_found_by_its_name(run: Any) -> None:
-    with ScriptedServer(Reply(500, {"error": "boom"}), EMPTY, LISTED) as server:
-        instance = run(launch, server.url)
-        assert posts(server) == 1
+def test_18_a_lost_launch_is_found_by_its_name(scripted: Any) -> None:
+    server, both = scripted(Reply(500, {"error": "boom"}), EMPTY, LISTED)
+    instance = both("instances.create", **LAUNCH)
+    assert posts(server) == 1
     assert (instance.id, instance.recovered) == ("i-1", True)
 
 
-def test_18_an_older_instance_of_the_same_name_is_not_taken_for_it(run: Any) -> None:
-    old = {**MADE, "created_at": "2020-01-01T00:00:00Z"}
-    with ScriptedServer(CUT, Reply(json={"data": [old]})) as server:
-        with pytest.raises(rc.AmbiguousLaunchError):
-            run(launch, server.url)
+def test_18_an_older_instance_of_the_same_name_is_not_taken_for_it(failure: Any) -> None:
+    replies = (CUT, Reply(json={"data": [OLD]}))
+    create = {"call": "instances.create", "arguments": LAUNCH}
+    failure(rc.AmbiguousLaunchError, *replies, **create, sent=3)
 
 
 def test_19_a_launch_that_never_left_is_repeated(run: Any) -> None:
@@ -85,21 +88,18 @@ def test_19_a_launch_that_never_left_is_repeated(run: Any) -> None:
 
 
 @pytest.mark.parametrize("refusal", [Reply(503, {"error": "no capacity"}), Reply(429, {})])
-def test_20_no_capacity_is_asked_again(run: Any, refusal: Reply) -> None:
-    with ScriptedServer(refusal, CREATED) as server:
-        assert run(launch, server.url).id == "i-1"
-        assert posts(server) == 2
-        keys = {request.headers["idempotency-key"] for request in server.received}
-        bodies = {request.body for request in server.received}
-    assert len(keys) == len(bodies) == 1
+def test_20_no_capacity_is_asked_again(scripted: Any, refusal: Reply) -> None:
+    server, both = scripted(refusal, CREATED)
+    assert both("instances.create", **LAUNCH).id == "i-1"
+    assert posts(server) == 2
+    assert len({request.headers["idempotency-key"] for request in server.received}) == 1
+    assert len({request.body for request in server.received}) == 1
 
 
-def test_a_refused_launch_is_neither_repeated_nor_looked_for(run: Any) -> None:
+def test_a_refused_launch_is_neither_repeated_nor_looked_for(failure: Any) -> None:
     refused = Reply(502, {"error": {"code": "launch_refused", "message": "no such template"}})
-    with ScriptedServer(refused) as server:
-        with pytest.raises(rc.InternalServerError, match="no such template"):
-            run(launch, server.url)
-        assert server.sent == 1
+    create = {"call": "instances.create", "arguments": LAUNCH}
+    failure(rc.InternalServerError, refused, match="no such template", **create)
 
 
 async def test_23_a_cancelled_launch_names_what_may_run() -> None:
