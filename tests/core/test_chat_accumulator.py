@@ -133,18 +133,6 @@ def test_members_of_deltas(deltas, message):
     assert message_of(*deltas) == {"role": "assistant", **message}
 
 
-def test_tool_calls_are_assembled_and_their_pieces_repaired():
-    pieces = [
-        chunk({"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "{"}}]}),
-        chunk({"tool_calls": [{"id": "a", "function": {"name": "f", "arguments": "}"}}]}),
-    ]
-    calls = fold(*pieces)["choices"][0]["message"]["tool_calls"]
-    assert calls == [{"id": "a", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
-    assert pieces[1]["choices"][0]["delta"]["tool_calls"] == [
-        {"index": 0, "function": {"arguments": "}"}}
-    ]
-
-
 def test_logprobs_are_joined():
     first, second = [{"token": "a"}], [{"token": "b"}]
     choices = [

@@ -108,21 +108,6 @@ def test_cut_stream(body, chunks, detail):
     assert not one.completed
 
 
-def test_cut_tool_call_is_not_called_one():
-    call = {"index": 0, "id": "a", "function": {"name": "f", "arguments": '{"x": 1}'}}
-    start = chunk()
-    start["choices"][0]["delta"]["tool_calls"] = [call]
-    one, _ = read(event(start))
-    message = one.completion()["choices"][0]["message"]
-    assert "tool_calls" not in message
-    assert message["incomplete_tool_calls"][0]["function"]["arguments"] == '{"x": 1}'
-    whole, _ = read(event(start) + DONE)
-    assert whole.completion()["choices"][0]["message"]["tool_calls"][0]["id"] == "a"
-    partial = whole.completion(partial=True)["choices"][0]
-    assert "tool_calls" not in partial["message"]
-    assert partial["finish_reason"] is None
-
-
 @pytest.mark.parametrize(
     ("sent", "error"),
     [

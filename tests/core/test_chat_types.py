@@ -13,38 +13,6 @@ from runcrate_core.protocol.chat_types import (
 )
 
 
-def test_chunk_reads_as_typed_attributes():
-    chunk = ChatCompletionChunk(
-        {
-            "id": "c1",
-            "model": "m",
-            "provider": "p",
-            "choices": [
-                {
-                    "index": 0,
-                    "delta": {
-                        "content": "Hi",
-                        "tool_calls": [{"index": 1, "function": {"arguments": "{"}}],
-                    },
-                    "finish_reason": None,
-                }
-            ],
-            "usage": {"prompt_tokens": 3, "prompt_tokens_details": {"cached_tokens": 2}},
-        }
-    )
-    content: str | None = chunk.choices[0].delta.content
-    assert content == chunk["choices"][0]["delta"]["content"] == "Hi"
-    calls = chunk.choices[0].delta.tool_calls
-    assert calls is not None
-    assert calls[0].function.arguments == "{"
-    assert calls[0].function.name is None
-    assert chunk.usage is not None
-    assert chunk.usage.prompt_tokens == 3
-    assert chunk.usage.prompt_tokens_details is not None
-    assert chunk.usage.prompt_tokens_details["cached_tokens"] == 2
-    assert getattr(chunk, "provider") == "p"  # noqa: B009 - not declared, so type checkers object
-
-
 def test_chunk_without_anything():
     chunk = ChatCompletionChunk()
     assert chunk.choices == []
