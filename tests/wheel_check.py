@@ -28,7 +28,12 @@ USES = {
     "llamaindex": ("llamaindex_runcrate", "RuncrateLLM"),
     "emulator": ("runcrate_emulator", "Emulator"),
     "mcp": ("runcrate_mcp", "build_server"),
+    "ssh": ("asyncssh", "connect"),
+    "deepagents": ("langchain_runcrate", "RuncrateSandbox"),
+    "otel": ("runcrate_core.hooks.opentelemetry", "OpenTelemetryHook"),
 }
+# Extras that bring a framework: MCP's own server stands on starlette.
+BRINGS = {"mcp": "emulator", "deepagents": "langchain"}
 CHECK = """
 import importlib, importlib.util, sys
 package, name, unwanted = sys.argv[1], sys.argv[2], sys.argv[3:]
@@ -73,13 +78,10 @@ def try_extra(python: str, wheel: Path, extra: str, folder: Path) -> None:
     pip = (inside, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
     wanted = f"{wheel}[{extra}]" if extra else str(wheel)
     run(*pip, "--constraint", ROOT / "constraints.txt", wanted, cwd=folder)
-    unwanted = [module for name, module in FRAMEWORKS.items() if name != extra]
-    if extra == "mcp":  # its own server stands on starlette
-        unwanted.remove(FRAMEWORKS["emulator"])
+    there = {extra, BRINGS.get(extra)}
+    unwanted = [module for name, module in FRAMEWORKS.items() if name not in there]
     run(inside, "-c", CHECK, *USES[extra], *unwanted, cwd=folder)
-    for other in USES.keys() - {"", extra}:
-        if extra == "mcp" and other == "emulator":
-            continue  # half of its packages are there
+    for other in {*FRAMEWORKS, "mcp"} - there:
         run(inside, "-c", WITHOUT, *USES[other], other, cwd=folder)
     version = subprocess.run(
         [inside, "--version"], capture_output=True, text=True, check=True
