@@ -12,7 +12,7 @@ from runcrate_core import ConfigurationError, SpendLimits
 class ServerSettings:
     """Settings of a server.
 
-    Attributes:
+    Args:
         limits: Spending limits; without them every tool only reads.
         ledger_file: File of the ledger, which outlives the server; in memory by default.
         include: Names of the tools to serve, with or without `runcrate_`; all by default.

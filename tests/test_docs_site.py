@@ -120,6 +120,7 @@ def constructed() -> Iterator[tuple[str, str]]:
     yield "core", "runcrate_core.Runcrate"
     yield "core", "runcrate_core.AsyncRuncrate"
     yield "spending", "runcrate_core.SpendLimits"
+    yield "mcp", "runcrate_mcp.ServerSettings"
     yield "emulator", "runcrate_emulator.Emulator"
 
 
