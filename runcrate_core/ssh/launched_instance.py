@@ -7,7 +7,7 @@ import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
-from typing import Any, Final, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from runcrate_core.api import instances
 from runcrate_core.api.instances import Instance
@@ -23,8 +23,10 @@ from runcrate_core.ssh.commands import command_line
 from runcrate_core.ssh.opening import open_shell, require_extra
 from runcrate_core.ssh.settings import ShellSettings
 from runcrate_core.ssh.shell_flows import finish
-from runcrate_core.ssh.sync_shell import InstanceShell
 from runcrate_core.sync_async_clients import SyncAsyncClients
+
+if TYPE_CHECKING:  # of an extra
+    from runcrate_core.ssh.sync_shell import InstanceShell
 
 DEFAULT_SETUP_TIMEOUT_S: Final = 1800.0
 DEFAULT_WAIT_TIMEOUT_S: Final = 900.0
