@@ -55,7 +55,7 @@ def test_the_query_of_an_address_is_taken_out() -> None:
 @pytest.mark.parametrize("piece", ["http://", "-eyJ", "bearer ", "-----BEGIN"])
 def test_no_text_takes_long_to_redact(piece: str) -> None:
     started = time.process_time()
-    redact(piece * (65_536 // len(piece)))
+    redact(piece * (262_144 // len(piece)))
     assert time.process_time() - started < 3
 
 
