@@ -92,9 +92,8 @@ def _heading(world: World, request: Request) -> str:
 
 
 def _figures(world: World) -> str:
-    now = world.moment
-    floating = credit.floating_balance(world, now)
-    burn = credit.burn_per_hour(world, now)
+    floating = credit.floating_balance(world)
+    burn = credit.burn_per_hour(world)
     runway = f"{max(float(floating / burn), 0):,.1f} h" if burn else "—"
     figures = [
         ("Balance", f"${floating:,.2f}"),

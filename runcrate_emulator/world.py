@@ -157,11 +157,11 @@ class World(Workspace):
                 monthly budget is spent.
         """
         environment = self.environment(environment_name)
-        if credit.floating_balance(self, self.moment) <= 0:
+        if credit.floating_balance(self) <= 0:
             raise ApiError(
                 402, "insufficient_credits", "The balance is used up; nothing was run. Top it up."
             )
-        if credit.is_budget_spent(self, environment, self.moment):
+        if credit.is_budget_spent(self, environment):
             raise ApiError(
                 402,
                 "budget_exceeded",

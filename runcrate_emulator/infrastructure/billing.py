@@ -15,7 +15,7 @@ from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, storage
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.records import AutoRecharge, DeclineReason, TopUp
-from runcrate_emulator.infrastructure.wire import Page, Result, fields, iso, parse_time, usd
+from runcrate_emulator.infrastructure.wire import Page, Result, fields, parse_time
 from runcrate_emulator.keys import PROJECT_ID
 from runcrate_emulator.workspace import Workspace
 
@@ -52,14 +52,13 @@ routes = Endpoints()
 @routes.add("GET /billing/balance")
 async def _get_balance(call: Call) -> Result:
     world = call.world
-    now = world.moment
-    floating = credit.floating_balance(world, now)
-    burn = credit.burn_per_hour(world, now)
+    floating = credit.floating_balance(world)
+    burn = credit.burn_per_hour(world)
     return {
-        "creditsBalance": usd(world.ledger.balance),
-        "activeUsageCost": usd(credit.active_usage(world, now)),
-        "floating_balance_usd": usd(floating),
-        "burn_usd_per_hour": usd(burn),
+        "creditsBalance": world.ledger.balance,
+        "activeUsageCost": credit.active_usage(world),
+        "floating_balance_usd": floating,
+        "burn_usd_per_hour": burn,
         "runway_hours": float(round(max(floating, Decimal(0)) / burn, 4)) if burn else None,
     }
 
@@ -99,7 +98,7 @@ async def _get_usage(call: Call) -> Result:
         "total_prompt_tokens": prompt_tokens,
         "total_completion_tokens": completion_tokens,
         "total_tokens": prompt_tokens + completion_tokens,
-        "total_cost": usd(sum((use.cost_usd for use in uses), Decimal(0))),
+        "total_cost": sum((use.cost_usd for use in uses), Decimal(0)),
     }
 
 
@@ -147,10 +146,10 @@ async def _top_up(call: Call) -> Result:
 def _topup_view(call: Call, topup: TopUp) -> dict[str, Any]:
     view = fields(topup, "id status amount_usd idempotency_key created_at")
     if topup.status == "succeeded":
-        view |= {"invoice_number": topup.invoice_number, "balance_usd": usd(topup.balance_usd)}
+        view |= {"invoice_number": topup.invoice_number, "balance_usd": topup.balance_usd}
     elif topup.status == "requires_action":
         page = call.url(f"/topups/{topup.id}")
-        view |= {"confirm_url": page, "expires_at": iso(topup.due_at)}
+        view |= {"confirm_url": page, "expires_at": topup.due_at}
     elif topup.reason is not None:
         view |= {"reason": topup.reason, "message": _DECLINE_MESSAGES[topup.reason]}
     return view
@@ -237,7 +236,7 @@ def confirm_topup(world: Workspace, topup_id: str) -> TopUp:
     """
     for topup in world.topups.values():
         if topup.id == topup_id and topup.status == "requires_action":
-            return _keep(world, _succeeded(world, topup, world.moment))
+            return _keep(world, _succeeded(world, topup))
     raise KeyError(topup_id)
 
 
@@ -246,13 +245,13 @@ def next_topup_event(world: Workspace) -> datetime | None:
     return min((t.due_at for t in world.topups.values() if t.due_at is not None), default=None)
 
 
-def live_through_topup_events(world: Workspace, at: datetime) -> None:
+def live_through_topup_events(world: Workspace) -> None:
     """End what is due: processed money arrives, an unconfirmed charge is declined."""
     for topup in list(world.topups.values()):
-        if topup.due_at is None or topup.due_at > at:
+        if topup.due_at is None or topup.due_at > world.moment:
             continue
         if topup.status == "processing":
-            _keep(world, _succeeded(world, topup, at))
+            _keep(world, _succeeded(world, topup))
         else:
             _keep(world, _declined(topup, "authentication_required"))
 
@@ -260,7 +259,7 @@ def live_through_topup_events(world: Workspace, at: datetime) -> None:
 def _charged(world: Workspace, topup: TopUp) -> TopUp:
     behaviour = world.card_behaviour
     if behaviour == "succeeds":
-        return _succeeded(world, topup, world.moment)
+        return _succeeded(world, topup)
     if behaviour == "processing":
         return replace(topup, due_at=world.moment + _PROCESSING_TIME)
     if behaviour == "requires_action":
@@ -269,9 +268,9 @@ def _charged(world: Workspace, topup: TopUp) -> TopUp:
     return _declined(topup, behaviour)
 
 
-def _succeeded(world: Workspace, topup: TopUp, at: datetime) -> TopUp:
-    world.ledger.post("credit", topup.amount_usd, "Top-up", at)
-    storage.revive_volumes(world, at)
+def _succeeded(world: Workspace, topup: TopUp) -> TopUp:
+    world.ledger.post("credit", topup.amount_usd, "Top-up", world.moment)
+    storage.revive_volumes(world)
     return replace(
         topup,
         status="succeeded",
@@ -292,23 +291,17 @@ def _keep(world: Workspace, topup: TopUp) -> TopUp:
 
 def _check_caps(world: Workspace, api_key: str, amount: Decimal) -> None:
     permissions = world.permissions_of(api_key)
-    now = world.moment
-    today = now.replace(hour=0, minute=0, second=0, microsecond=0)
+    today = world.moment.replace(hour=0, minute=0, second=0, microsecond=0)
     for cap, since, period in (
         (permissions.daily_cap_usd, today, "day"),
         (permissions.monthly_cap_usd, today.replace(day=1), "month"),
     ):
-        used = sum(
-            (
-                topup.amount_usd
-                for topup in world.topups.values()
-                if topup.api_key == api_key
-                and topup.status != "declined"
-                and topup.created_at >= since
-            ),
-            Decimal(0),
+        charged = (
+            topup.amount_usd
+            for topup in world.topups.values()
+            if topup.api_key == api_key and topup.status != "declined" and topup.created_at >= since
         )
-        if cap is not None and used + amount > cap:
+        if cap is not None and sum(charged, amount) > cap:
             raise _refused("TOPUP_CAP_REACHED", f"This key may top up {cap} USD a {period}")
 
 

@@ -19,50 +19,60 @@ from runcrate_emulator.workspace import Workspace
 _SECONDS_PER_HOUR = 3600
 
 
-def floating_balance(world: Workspace, at: datetime) -> Decimal:
+def floating_balance(world: Workspace) -> Decimal:
     """The balance net of what live instances have used."""
-    return world.ledger.balance - active_usage(world, at)
+    return world.ledger.balance - active_usage(world)
 
 
-def active_usage(world: Workspace, at: datetime) -> Decimal:
+def active_usage(world: Workspace, environment_id: str | None = None) -> Decimal:
     """Usage of live instances that is not in a transaction yet."""
-    return sum(
-        (instance_life.unposted_cost(m, at) for m in world.live_instances.values()), Decimal(0)
-    )
+    members = _members(world, environment_id)
+    return sum((instance_life.unposted_cost(m, world.moment) for m in members), Decimal(0))
 
 
-def burn_per_hour(world: Workspace, at: datetime) -> Decimal:
+def burn_per_hour(world: Workspace, environment_id: str | None = None) -> Decimal:
     """Hourly cost of all running instances, in USD."""
-    return _burn(world.live_instances.values(), at)
-
-
-def spent_this_month(world: Workspace, environment_id: str, at: datetime) -> Decimal:
-    """Usage of an environment in the UTC month of a moment, accumulating usage included."""
-    accumulating = sum(
-        (instance_life.unposted_cost(m, at) for m in _of(world, environment_id)), Decimal(0)
+    return sum(
+        (
+            instance.type.hourly_rate
+            for instance in _members(world, environment_id)
+            if instance_life.status_at(instance, world.moment) == "running"
+        ),
+        Decimal(0),
     )
-    return world.ledger.spent_in_month(environment_id, at) + accumulating
 
 
-def is_budget_spent(world: Workspace, environment: Environment, at: datetime) -> bool:
-    """True if the environment has reached its monthly budget."""
+def spent_this_month(world: Workspace, environment_id: str) -> Decimal:
+    """Usage of an environment in the present UTC month, accumulating usage included."""
+    posted = world.ledger.spent_in_month(environment_id, world.moment)
+    return posted + active_usage(world, environment_id)
+
+
+def budget_left(world: Workspace, environment: Environment) -> Decimal | None:
+    """What is left of an environment's monthly budget; None where it has none."""
     budget = environment.monthly_budget_usd
-    return budget is not None and spent_this_month(world, environment.id, at) >= budget
+    return None if budget is None else budget - spent_this_month(world, environment.id)
 
 
-def require_launch_credit(world: Workspace, environment: Environment, at: datetime) -> None:
+def is_budget_spent(world: Workspace, environment: Environment) -> bool:
+    """True if the environment has reached its monthly budget."""
+    left = budget_left(world, environment)
+    return left is not None and left <= 0
+
+
+def require_launch_credit(world: Workspace, environment: Environment) -> None:
     """Refuse a launch that nobody can pay for.
 
     Raises:
         ApiError: 402 `insufficient_credits` or `BUDGET_REACHED`.
     """
-    if floating_balance(world, at) <= 0:
+    if floating_balance(world) <= 0:
         raise ApiError(
             402,
             "insufficient_credits",
             "The balance is used up; nothing was launched. Top it up.",
         )
-    if is_budget_spent(world, environment, at):
+    if is_budget_spent(world, environment):
         raise ApiError(
             402,
             "BUDGET_REACHED",
@@ -71,15 +81,9 @@ def require_launch_credit(world: Workspace, environment: Environment, at: dateti
         )
 
 
-def stop_instance(
-    world: Workspace, instance: Instance, at: datetime, reason: StopReason
-) -> Instance:
+def stop_instance(world: Workspace, instance: Instance, reason: StopReason) -> Instance:
     """Stop an instance and post the rest of its usage."""
-    over = instance_life.stopped(instance, at, reason)
-    _post(world, over, at)
-    over = replace(over, usage_from=at)
-    world.keep_instance(over)
-    return over
+    return _post(world, instance_life.stopped(instance, world.moment, reason))
 
 
 def next_instance_event(world: Workspace) -> datetime | None:
@@ -87,72 +91,14 @@ def next_instance_event(world: Workspace) -> datetime | None:
     return min((_next_event(world, m) for m in world.live_instances.values()), default=None)
 
 
-def live_through_instance_events(world: Workspace, at: datetime) -> None:
+def live_through_instance_events(world: Workspace) -> None:
     """Post the usage that is due and stop the instances whose limit is reached."""
     for instance in list(world.live_instances.values()):
         stop = instance_life.planned_stop(instance)
-        if stop is not None and stop[0] <= at:
-            stop_instance(world, instance, at, stop[1])
-        elif instance_life.next_posting(instance) <= at:
-            _post(world, instance, at)
-            world.keep_instance(replace(instance, usage_from=at))
-
-
-def next_credit_event(world: Workspace) -> datetime | None:
-    """When the balance falls below a line, or an environment's budget is spent."""
-    now = world.moment
-    left = floating_balance(world, now)
-    burn = burn_per_hour(world, now)
-    recharge = world.auto_recharge
-    moments = []
-    if recharge.enabled and recharge.last_failure_at is None:
-        spare = left - (recharge.threshold_usd or 0)
-        moments.append(_when_used_up(now, spare + _least_burn(burn), burn))
-    if world.live_instances:
-        moments.append(_when_used_up(now, left, burn))
-        moments += [_budget_event(world, environment, now) for environment in _capped(world)]
-    return min((moment for moment in moments if moment is not None), default=None)
-
-
-def live_through_credit_events(world: Workspace, at: datetime) -> None:
-    """Recharge if that is set up; stop what can no longer be paid for."""
-    threshold = world.auto_recharge.threshold_usd or Decimal(0)
-    if world.auto_recharge.enabled and floating_balance(world, at) < threshold:
-        _recharge(world, at)
-    if floating_balance(world, at) <= 0:
-        for instance in list(world.live_instances.values()):
-            stop_instance(world, instance, at, "low_balance")
-    for environment in _capped(world):
-        if is_budget_spent(world, environment, at):
-            for instance in list(_of(world, environment.id)):
-                stop_instance(world, instance, at, "budget")
-
-
-def _recharge(world: Workspace, at: datetime) -> None:
-    """Charge the default card once; a failed recharge is not tried again until it is set again."""
-    recharge = world.auto_recharge
-    if recharge.last_failure_at is not None:
-        return
-    if not any(card.is_default for card in world.cards):
-        failure = "no_payment_method"
-    elif world.card_behaviour not in ("succeeds", "processing"):
-        failure = world.card_behaviour
-    else:
-        amount = (recharge.target_usd or Decimal(0)) - floating_balance(world, at)
-        world.ledger.post("credit", amount, "Auto-recharge", at)
-        return
-    world.auto_recharge = replace(recharge, last_failure_reason=failure, last_failure_at=at)
-
-
-def _post(world: Workspace, instance: Instance, at: datetime) -> None:
-    start = max(instance.usage_from, instance.runs_from)
-    cost = instance_life.unposted_cost(instance, at)
-    seconds = math.floor((at - start).total_seconds())
-    kind = f"{instance.type.gpu_type} x{instance.type.gpu_count}" if instance.has_gpu else "CPU"
-    description = f"Instance {instance.name} ({kind}), {seconds} s"
-    world.ledger.charge(
-        instance.environment_id, cost, description, at, month_of=start, instance_id=instance.id
-    )
+        if stop is not None and stop[0] <= world.moment:
+            stop_instance(world, instance, stop[1])
+        elif instance_life.next_posting(instance) <= world.moment:
+            _post(world, instance)
 
 
 def _next_event(world: Workspace, instance: Instance) -> datetime:
@@ -165,12 +111,71 @@ def _next_event(world: Workspace, instance: Instance) -> datetime:
     return min(moments)
 
 
-def _budget_event(world: Workspace, environment: Environment, now: datetime) -> datetime | None:
-    members = list(_of(world, environment.id))
-    if not members or environment.monthly_budget_usd is None:
-        return None
-    left = environment.monthly_budget_usd - spent_this_month(world, environment.id, now)
-    return _when_used_up(now, left, _burn(members, now))
+def _post(world: Workspace, instance: Instance) -> Instance:
+    """Post the usage of an instance since the last time."""
+    now = world.moment
+    start = max(instance.usage_from, instance.runs_from)
+    seconds = math.floor((now - start).total_seconds())
+    kind = f"{instance.type.gpu_type} x{instance.type.gpu_count}" if instance.has_gpu else "CPU"
+    world.ledger.charge(
+        instance.environment_id,
+        instance_life.unposted_cost(instance, now),
+        f"Instance {instance.name} ({kind}), {seconds} s",
+        now,
+        month_of=start,
+        instance_id=instance.id,
+    )
+    return world.keep_instance(replace(instance, usage_from=now))
+
+
+def next_credit_event(world: Workspace) -> datetime | None:
+    """When the balance falls below a line, or an environment's budget is spent."""
+    balance, burn = floating_balance(world), burn_per_hour(world)
+    recharge = world.auto_recharge
+    ends = []  # amounts that are left, and how fast they are used
+    if recharge.enabled and recharge.last_failure_at is None:
+        spare = balance - (recharge.threshold_usd or 0)
+        ends.append((spare + _least_burn(burn), burn))
+    if world.live_instances:
+        ends.append((balance, burn))
+    for environment in world.environments.values():
+        left = budget_left(world, environment)
+        if left is not None and any(_members(world, environment.id)):
+            ends.append((left, burn_per_hour(world, environment.id)))
+    moments = (_when_used_up(world.moment, left, burn) for left, burn in ends)
+    return min((moment for moment in moments if moment is not None), default=None)
+
+
+def live_through_credit_events(world: Workspace) -> None:
+    """Recharge if that is set up; stop what can no longer be paid for."""
+    threshold = world.auto_recharge.threshold_usd or Decimal(0)
+    if world.auto_recharge.enabled and floating_balance(world) < threshold:
+        _recharge(world)
+    if floating_balance(world) <= 0:
+        for instance in list(world.live_instances.values()):
+            stop_instance(world, instance, "low_balance")
+    for environment in world.environments.values():
+        if is_budget_spent(world, environment):
+            for instance in list(_members(world, environment.id)):
+                stop_instance(world, instance, "budget")
+
+
+def _recharge(world: Workspace) -> None:
+    """Charge the default card once; a failed recharge is not tried again until it is set again."""
+    recharge = world.auto_recharge
+    if recharge.last_failure_at is not None:
+        return
+    if not any(card.is_default for card in world.cards):
+        failure = "no_payment_method"
+    elif world.card_behaviour not in ("succeeds", "processing"):
+        failure = world.card_behaviour
+    else:
+        amount = (recharge.target_usd or Decimal(0)) - floating_balance(world)
+        world.ledger.post("credit", amount, "Auto-recharge", world.moment)
+        return
+    world.auto_recharge = replace(
+        recharge, last_failure_reason=failure, last_failure_at=world.moment
+    )
 
 
 def _when_used_up(now: datetime, left: Decimal, burn: Decimal) -> datetime | None:
@@ -191,14 +196,7 @@ def _least_burn(burn: Decimal) -> Decimal:
     return burn / _SECONDS_PER_HOUR / 2 if burn > 0 else Decimal("1e-12")
 
 
-def _burn(members: Iterable[Instance], at: datetime) -> Decimal:
-    running = (m for m in members if instance_life.status_at(m, at) == "running")
-    return sum((m.type.hourly_rate for m in running), Decimal(0))
-
-
-def _of(world: Workspace, environment_id: str) -> Iterable[Instance]:
-    return (m for m in world.live_instances.values() if m.environment_id == environment_id)
-
-
-def _capped(world: Workspace) -> list[Environment]:
-    return [e for e in world.environments.values() if e.monthly_budget_usd is not None]
+def _members(world: Workspace, environment_id: str | None) -> Iterable[Instance]:
+    """The live instances, all or those of an environment."""
+    live = world.live_instances.values()
+    return (m for m in live if environment_id in (None, m.environment_id))

@@ -9,7 +9,7 @@ from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.records import Environment
-from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields, not_found, usd
+from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields, not_found
 
 if TYPE_CHECKING:
     from runcrate_emulator.world import World
@@ -101,12 +101,11 @@ def _refuse_taken(world: "World", name: str) -> None:
 
 
 def _view(world: "World", environment: Environment) -> dict[str, Any]:
-    spent = credit.spent_this_month(world, environment.id, world.moment)
-    budget = environment.monthly_budget_usd
+    left = credit.budget_left(world, environment)
     return {
         **fields(environment, "id name is_default created_at updated_at monthly_budget_usd"),
-        "month_to_date_usd": usd(spent),
-        "budget_remaining_usd": None if budget is None else usd(max(budget - spent, Decimal(0))),
+        "month_to_date_usd": credit.spent_this_month(world, environment.id),
+        "budget_remaining_usd": None if left is None else max(left, Decimal(0)),
     }
 
 

@@ -27,7 +27,7 @@ from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.records import Environment
 from runcrate_emulator.infrastructure.ssh_keys import PublicKey
 from runcrate_emulator.infrastructure.templates import TEMPLATES
-from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields, iso, usd
+from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields
 from runcrate_emulator.workspace import Workspace
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -104,15 +104,13 @@ class LaunchSpec(Wanted):
         return self
 
 
-def launch_instance(
-    world: Workspace, environment: Environment, spec: LaunchSpec, at: datetime
-) -> Instance:
+def launch_instance(world: Workspace, environment: Environment, spec: LaunchSpec) -> Instance:
     """Launch an instance.
 
     Raises:
         ApiError: 402, 422, 502 `launch_refused` or 503; nothing was created.
     """
-    require_launch_credit(world, environment, at)
+    require_launch_credit(world, environment)
     if spec.ssh_key_id is not None and spec.ssh_key_id not in world.ssh_keys:
         refuse("ssh_key_id", f"`{spec.ssh_key_id}` is not a key of this workspace", OUT_OF_RANGE)
     check_volume(world, environment, spec.storage_id)
@@ -124,20 +122,15 @@ def launch_instance(
         environment,
         name=spec.name,
         kind=kind,
-        at=at,
         template=spec.template,
         storage_id=spec.storage_id,
         ssh_key_id=spec.ssh_key_id,
-    )
-    instance = replace(
-        instance,
         max_runtime_minutes=spec.max_runtime_minutes,
         idle_shutdown_minutes=spec.idle_shutdown_minutes,
     )
-    world.keep_instance(instance)
     if spec.ssh_key_id is not None:
         key = world.ssh_keys[spec.ssh_key_id]
-        world.ssh_keys[key.id] = replace(key, last_used=at)
+        world.ssh_keys[key.id] = replace(key, last_used=world.moment)
     return instance
 
 
@@ -147,11 +140,12 @@ def start_instance(
     *,
     name: str,
     kind: InstanceType,
-    at: datetime,
     template: str | None,
     storage_id: str | None,
     ssh_key_id: str | None = None,
     job_id: str | None = None,
+    max_runtime_minutes: int | None = None,
+    idle_shutdown_minutes: int | None = None,
 ) -> Instance:
     """Create an instance of a chosen type.
 
@@ -165,6 +159,7 @@ def start_instance(
             f"Volume `{storage_id}` is not in region `{kind.region.id}`; nothing was launched, and "
             "the same request will be refused again. Name the volume's region.",
         )
+    now = world.moment
     instance = Instance(
         id=world.new_id(),
         name=name,
@@ -172,13 +167,15 @@ def start_instance(
         type=kind,
         ip=world.new_address(),
         os_image=template or _DEFAULT_IMAGE,
-        created_at=at,
-        updated_at=at,
-        usage_from=at,
-        active_at=at,
+        created_at=now,
+        updated_at=now,
+        usage_from=now,
+        active_at=now,
         storage_id=storage_id,
         ssh_key_id=ssh_key_id,
         job_id=job_id,
+        max_runtime_minutes=max_runtime_minutes,
+        idle_shutdown_minutes=idle_shutdown_minutes,
     )
     return world.keep_instance(instance)
 
@@ -284,7 +281,7 @@ async def _create_instance(call: Call) -> Result:
     environment = call.environment
     spec = await call.read(LaunchSpec)
     await world.take_launch_time()
-    instance = launch_instance(world, environment, spec, world.moment)
+    instance = launch_instance(world, environment, spec)
     return view(instance, world.moment)
 
 
@@ -333,7 +330,7 @@ async def _terminate_instance(call: Call) -> Result:
     world = call.world
     instance = call.find(world.instances, "instance")
     if instance.is_live:
-        credit.stop_instance(world, instance, world.moment, "user")
+        credit.stop_instance(world, instance, "user")
     return None
 
 
@@ -372,9 +369,9 @@ def view(instance: Instance, now: datetime) -> dict[str, Any]:
         "storage": kind.storage_gb,
         "region": kind.region.id,
         "ip": _address(instance, now),
-        "cost_per_hour": usd(kind.hourly_rate),
-        "deployed_at": iso(instance.runs_from) if _has_run(instance, now) else None,
-        "auto_stop_at": iso(instance_life.auto_stop_at(instance, now)),
+        "cost_per_hour": kind.hourly_rate,
+        "deployed_at": instance.runs_from if _has_run(instance, now) else None,
+        "auto_stop_at": instance_life.auto_stop_at(instance, now),
         **({} if instance.ssh_port is None else {"ssh_port": instance.ssh_port}),
     }
 

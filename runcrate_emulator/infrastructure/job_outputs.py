@@ -20,7 +20,7 @@ from runcrate_emulator.infrastructure.job_views import (
     present_artifacts,
 )
 from runcrate_emulator.infrastructure.records import Upload
-from runcrate_emulator.infrastructure.wire import CREATED, Result, iso, not_found
+from runcrate_emulator.infrastructure.wire import CREATED, Result, not_found
 
 if TYPE_CHECKING:
     from runcrate_emulator.world import World
@@ -54,7 +54,7 @@ async def _read_logs(call: Call) -> Result:
     return {
         "job_id": job.id,
         "status": job.status,
-        "chunks": [{"seq": c.seq, "ts": iso(c.at), "text": c.text} for c in page],
+        "chunks": [{"seq": c.seq, "ts": c.at, "text": c.text} for c in page],
         "cursor": page[-1].seq if page else after,
         "truncated": False,
         "done": not job.is_live and len(page) == len(chunks),
@@ -129,8 +129,8 @@ async def _create_upload(call: Call) -> Result:
     return {
         "upload_id": upload.id,
         "url": call.url(path) if is_new else None,
-        "url_expires_at": iso(world.moment + _LINK_LIFETIME) if is_new else None,
-        "expires_at": iso(upload.expires_at),
+        "url_expires_at": world.moment + _LINK_LIFETIME if is_new else None,
+        "expires_at": upload.expires_at,
         "max_bytes": _MAX_BYTES,
     }
 

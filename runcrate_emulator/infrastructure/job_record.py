@@ -1,6 +1,6 @@
 """Job records: spec, attempts and events."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
@@ -31,6 +31,10 @@ class Attempt:
     ended_at: datetime | None = None
     exit_code: int | None = None
     error: str | None = None
+
+    def ran_s(self, now: datetime) -> float:
+        """Seconds that it has run until a moment; 0 before it starts."""
+        return 0.0 if self.started_at is None else (now - self.started_at).total_seconds()
 
 
 @dataclass(frozen=True)
@@ -94,3 +98,13 @@ class Job:
     def attempt(self) -> Attempt | None:
         """The latest attempt; None before the first instance."""
         return self.attempts[-1] if self.attempts else None
+
+    def with_attempt(self, attempt: Attempt) -> "Job":
+        """The job after a change of its latest attempt."""
+        return replace(self, attempts=(*self.attempts[:-1], attempt))
+
+    def noted(
+        self, at: datetime, kind: str, detail: str | None = None, attempt: int | None = None
+    ) -> "Job":
+        """The job with one more event."""
+        return replace(self, events=(*self.events, JobEvent(at, kind, detail, attempt)))

@@ -18,7 +18,7 @@ from runcrate_emulator.infrastructure.job_record import (
 )
 from runcrate_emulator.infrastructure.records import JobGroup
 from runcrate_emulator.infrastructure.webhooks import webhook_secret
-from runcrate_emulator.infrastructure.wire import fields, iso, usd
+from runcrate_emulator.infrastructure.wire import fields
 from runcrate_emulator.workspace import Workspace
 
 _TYPICAL_UTILISATION = 84.0  # percent; a made-up figure, as no GPU is there to be measured
@@ -47,9 +47,9 @@ def job_view(world: Workspace, job: Job, *, with_secret: bool = False) -> dict[s
         "exit_code": None if attempt is None else attempt.exit_code,
         "instance_id": instance.id if instance is not None and job.is_live else None,
         "webhook_url": None if spec.webhook_url is None else _masked_url(spec.webhook_url),
-        "started_at": None if not job.attempts else iso(job.attempts[0].started_at),
-        "cost_per_hour": None if instance is None else usd(instance.type.hourly_rate),
-        "cost_usd": usd(job_cost(world, job)),
+        "started_at": None if not job.attempts else job.attempts[0].started_at,
+        "cost_per_hour": None if instance is None else instance.type.hourly_rate,
+        "cost_usd": job_cost(world, job),
         "log_bytes": sum(len(chunk.text.encode()) for chunk in log_chunks(job, now)),
         "logs_truncated": False,
         "code": _code_view(world, job),
@@ -74,8 +74,8 @@ def group_view(world: Workspace, group: JobGroup) -> dict[str, Any]:
         "count": len(group.job_ids),
         "max_parallel": group.max_parallel,
         "status_counts": dict(Counter(job.status for job in jobs)),
-        "cost_usd": usd(sum((job_cost(world, job) for job in jobs), Decimal(0))),
-        "created_at": iso(group.created_at),
+        "cost_usd": sum((job_cost(world, job) for job in jobs), Decimal(0)),
+        "created_at": group.created_at,
     }
 
 
@@ -107,7 +107,7 @@ def metric_points(world: Workspace, job: Job, step_s: int) -> list[dict[str, Any
                 "mem_total_mb": kind.gpu_memory_mb,
             }
             at = attempt.started_at + timedelta(seconds=step * step_s)
-            points.append({"at": iso(at), "gpus": [sample] * kind.gpu_count})
+            points.append({"at": at, "gpus": [sample] * kind.gpu_count})
     return points
 
 
@@ -151,7 +151,7 @@ def _attempt_view(world: Workspace, attempt: Attempt) -> dict[str, Any]:
         **fields(attempt.gpu, "gpu_type gpu_count"),
         "attempt": attempt.number,
         "deployment_id": attempt.instance_id,
-        "cost_usd": usd(_attempt_cost(world, attempt)),
+        "cost_usd": _attempt_cost(world, attempt),
     }
 
 

@@ -212,7 +212,7 @@ async def _cancel_job(call: Call) -> Result:
     if not job.is_live and job.status != "cancelled":
         raise conflict(f"Job `{job.id}` has {job.status} already; nothing was changed.")
     if job.is_live:
-        job = job_life.cancel(world, job, world.moment)
+        job = job_life.cancel(world, job)
     return job_view(world, job)
 
 
@@ -240,5 +240,5 @@ async def _cancel_group(call: Call) -> Result:
     for job_id in reversed(group.job_ids):
         job = world.live_jobs.get(job_id)
         if job is not None:
-            job_life.cancel(world, job, world.moment)
+            job_life.cancel(world, job)
     return group_view(world, group)

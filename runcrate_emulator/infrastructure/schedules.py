@@ -1,6 +1,6 @@
 """Schedules: start an instance or a job later, once or again and again."""
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -30,14 +30,6 @@ _FARTHEST_RUN = timedelta(days=365)  # official SDK 0.5.0, as are the next three
 _LEAST_GAP_MINUTES = 15
 _MAX_PER_ENVIRONMENT = 50
 _MAX_PER_WORKSPACE = 200
-
-
-@dataclass(frozen=True)
-class Launched:
-    """The resource that a run created: one of the two."""
-
-    instance: Instance | None = None
-    job: Job | None = None
 
 
 def _time(text: object) -> datetime:
@@ -169,13 +161,12 @@ async def _run_now(call: Call) -> Result:
     world = call.world
     schedule = call.find(world.schedules, "schedule")
     await world.take_launch_time()
-    changed, launched = launch(world, schedule, world.moment)
-    response: dict[str, Any] = {"schedule": _view(changed)}
-    if launched.instance is not None:
-        response["instance"] = instances.view(launched.instance, world.moment)
-    if launched.job is not None:
-        response["job"] = job_view(world, launched.job, with_secret=True)
-    return response
+    changed, launched = launch(world, schedule)
+    if isinstance(launched, Instance):
+        view = instances.view(launched, world.moment)
+    else:
+        view = job_view(world, launched, with_secret=True)
+    return {"schedule": _view(changed), schedule.kind: view}
 
 
 def _check_spec(kind: ScheduleKind, spec: dict[str, Any]) -> None:
@@ -220,11 +211,11 @@ def next_schedule_event(world: "Workspace") -> datetime | None:
     )
 
 
-def live_through_schedule_events(world: "Workspace", at: datetime) -> None:
+def live_through_schedule_events(world: "Workspace") -> None:
     """Fire every schedule that is due."""
     for schedule in list(world.schedules.values()):
-        if schedule.next_run_at is not None and schedule.next_run_at <= at:
-            _fire(world, schedule, at)
+        if schedule.next_run_at is not None and schedule.next_run_at <= world.moment:
+            _fire(world, schedule)
 
 
 def following_run(timing: "Schedule | _NewSchedule", after: datetime) -> datetime | None:
@@ -234,58 +225,51 @@ def following_run(timing: "Schedule | _NewSchedule", after: datetime) -> datetim
     return timing.run_at if timing.run_at is not None and timing.run_at > after else None
 
 
-def launch(world: "Workspace", schedule: Schedule, at: datetime) -> tuple[Schedule, Launched]:
+def launch(world: "Workspace", schedule: Schedule) -> tuple[Schedule, Instance | Job]:
     """Launch what a schedule describes, and note it on the schedule.
 
     Raises:
         ApiError: The launch was refused; nothing was created.
     """
     environment = world.environments[schedule.environment_id]
+    launched: Instance | Job
     if schedule.kind == "instance":
-        instance = launch_instance(world, environment, parse_body(LaunchSpec, schedule.spec), at)
-        launched = Launched(instance=instance)
-        noted = replace(schedule, last_instance_id=instance.id)
+        launched = launch_instance(world, environment, parse_body(LaunchSpec, schedule.spec))
+        noted = replace(schedule, last_instance_id=launched.id)
     else:
-        job = submit_job(world, environment, parse_body(JobSpec, schedule.spec))
-        launched = Launched(job=job)
-        noted = replace(schedule, last_job_id=job.id)
+        launched = submit_job(world, environment, parse_body(JobSpec, schedule.spec))
+        noted = replace(schedule, last_job_id=launched.id)
     noted = replace(noted, run_count=schedule.run_count + 1)
-    return _kept(world, noted, "launched", None, at), launched
+    return _noted(world, noted, "launched"), launched
 
 
-def _fire(world: "Workspace", schedule: Schedule, at: datetime) -> None:
-    following = None if schedule.cron is None else following_run(schedule, at)
-    schedule = replace(
-        schedule, next_run_at=following, enabled=schedule.enabled and following is not None
-    )
+def _fire(world: "Workspace", schedule: Schedule) -> None:
+    following = None if schedule.cron is None else following_run(schedule, world.moment)
+    is_enabled = schedule.enabled and following is not None
+    schedule = replace(schedule, next_run_at=following, enabled=is_enabled)
+    environment = world.environments[schedule.environment_id]
     if schedule.api_key in world.deactivated_keys:
         paused = replace(schedule, enabled=False, next_run_at=None)
         reason = "The API key that it launches as was deactivated."
-        _kept(world, paused, "credential_revoked", reason, at)
-        return
-    environment = world.environments[schedule.environment_id]
-    if credit.is_budget_spent(world, environment, at):
+        _noted(world, paused, "credential_revoked", reason)
+    elif credit.is_budget_spent(world, environment):
         reason = "The environment's monthly budget is spent."
-        _kept(world, schedule, "skipped_budget", reason, at)
-    elif schedule.overlap == "skip" and _last_run_is_live(world, schedule):
-        _kept(world, schedule, "skipped_overlap", "The last run is still live.", at)
+        _noted(world, schedule, "skipped_budget", reason)
+    elif schedule.overlap == "skip" and (
+        schedule.last_instance_id in world.live_instances or schedule.last_job_id in world.live_jobs
+    ):
+        _noted(world, schedule, "skipped_overlap", "The last run is still live.")
     else:
         try:
-            launch(world, schedule, at)
+            launch(world, schedule)
         except ApiError as refusal:
-            _kept(world, schedule, "failed", refusal.message, at)
+            _noted(world, schedule, "failed", refusal.message)
 
 
-def _last_run_is_live(world: "Workspace", schedule: Schedule) -> bool:
-    return (
-        schedule.last_instance_id in world.live_instances or schedule.last_job_id in world.live_jobs
-    )
-
-
-def _kept(
-    world: "Workspace", schedule: Schedule, status: ScheduleOutcome, error: str | None, at: datetime
+def _noted(
+    world: "Workspace", schedule: Schedule, status: ScheduleOutcome, error: str | None = None
 ) -> Schedule:
-    noted = replace(schedule, last_run_at=at, last_status=status, last_error=error)
+    noted = replace(schedule, last_run_at=world.moment, last_status=status, last_error=error)
     world.schedules[noted.id] = noted
     return noted
 

@@ -34,7 +34,7 @@ def settle(world: Workspace, now: datetime) -> None:
             raise RuntimeError(f"The emulated world does not get past {due}.")
         world.moment = max(due, world.moment)
         for _, live_through in _SUBJECTS:
-            live_through(world, world.moment)
+            live_through(world)
     world.moment = max(now, world.moment)
 
 

@@ -14,7 +14,7 @@ from runcrate_emulator.infrastructure import credit
 from runcrate_emulator.infrastructure.catalogue import REGIONS
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.records import BILLING_WEEK, Volume
-from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields, usd
+from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields
 from runcrate_emulator.keys import PROJECT_ID
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ async def _create_volume(call: Call) -> Result:
         paid_until=now + BILLING_WEEK,
     )
     week = price_for_days(body.size_gb, BILLING_WEEK.days)
-    charge_volume(world, volume, week, "The first week", now)
+    charge_volume(world, volume, week, "The first week")
     world.volumes[volume.id] = volume
     return _view(world, volume)
 
@@ -111,7 +111,7 @@ async def _resize_volume(call: Call) -> Result:
         refuse("size_gb", f"must be more than the present {volume.size_gb}", 422)
     days = days_left(volume, world.moment, with_today=True)
     difference = price_for_days(size_gb - volume.size_gb, days)
-    charge_volume(world, volume, difference, "More room", world.moment)
+    charge_volume(world, volume, difference, "More room")
     changed = replace(volume, size_gb=size_gb, updated_at=world.moment)
     world.volumes[volume.id] = changed
     return _view(world, changed)
@@ -132,7 +132,7 @@ async def _delete_volume(call: Call) -> Result:
     if refund > 0:
         world.ledger.post("refund", refund, f"Unused days of volume {volume.name}", world.moment)
     del world.volumes[volume.id]
-    return {"message": f"Volume {volume.name} deleted", "refund_amount": usd(refund)}
+    return {"message": f"Volume {volume.name} deleted", "refund_amount": refund}
 
 
 def price_for_days(size_gb: int, days: int) -> Decimal:
@@ -147,21 +147,20 @@ def days_left(volume: Volume, at: datetime, *, with_today: bool) -> int:
     return math.ceil(days) if with_today else math.floor(days)
 
 
-def charge_volume(
-    world: "Workspace", volume: Volume, amount: Decimal, what: str, at: datetime
-) -> None:
+def charge_volume(world: "Workspace", volume: Volume, amount: Decimal, what: str) -> None:
     """Charge for a volume.
 
     Raises:
         ApiError: 402 `insufficient_credits` when the balance does not cover it.
     """
-    if amount > credit.floating_balance(world, at):
+    if amount > credit.floating_balance(world):
         raise ApiError(
             402,
             "insufficient_credits",
             f"{what} costs {amount} USD in advance, more than the balance; nothing was done.",
         )
-    world.ledger.charge(volume.environment_id, amount, f"{what} of volume {volume.name}", at)
+    description = f"{what} of volume {volume.name}"
+    world.ledger.charge(volume.environment_id, amount, description, world.moment)
 
 
 def next_volume_event(world: "Workspace") -> datetime | None:
@@ -169,28 +168,28 @@ def next_volume_event(world: "Workspace") -> datetime | None:
     return min((v.paid_until for v in world.volumes.values() if not v.is_suspended), default=None)
 
 
-def live_through_volume_events(world: "Workspace", at: datetime) -> None:
+def live_through_volume_events(world: "Workspace") -> None:
     """Charge the weeks that begin; suspend what the balance does not cover."""
     for volume in list(world.volumes.values()):
-        if volume.is_suspended or volume.paid_until > at:
+        if volume.is_suspended or volume.paid_until > world.moment:
             continue
-        world.volumes[volume.id] = _paid_for_a_week(world, volume, at)
+        world.volumes[volume.id] = _paid_for_a_week(world, volume)
 
 
-def revive_volumes(world: "Workspace", at: datetime) -> None:
+def revive_volumes(world: "Workspace") -> None:
     """Pay for suspended volumes again, after credit was added."""
     for volume in list(world.volumes.values()):
         if volume.is_suspended:
-            world.volumes[volume.id] = _paid_for_a_week(world, volume, at)
+            world.volumes[volume.id] = _paid_for_a_week(world, volume)
 
 
-def _paid_for_a_week(world: "Workspace", volume: Volume, at: datetime) -> Volume:
+def _paid_for_a_week(world: "Workspace", volume: Volume) -> Volume:
     week = price_for_days(volume.size_gb, BILLING_WEEK.days)
     try:
-        charge_volume(world, volume, week, "A week", at)
+        charge_volume(world, volume, week, "A week")
     except ApiError:
-        return replace(volume, is_suspended=True, updated_at=at)
-    return replace(volume, paid_until=at + BILLING_WEEK, is_suspended=False)
+        return replace(volume, is_suspended=True, updated_at=world.moment)
+    return replace(volume, paid_until=world.moment + BILLING_WEEK, is_suspended=False)
 
 
 def _view(world: "Workspace", volume: Volume) -> dict[str, Any]:

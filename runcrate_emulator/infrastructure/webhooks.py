@@ -14,6 +14,8 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
+from runcrate_emulator.infrastructure.wire import dumps
+
 if TYPE_CHECKING:
     from runcrate_emulator.infrastructure.job_record import Job
 
@@ -94,7 +96,7 @@ def letter(announcement: Announcement, view: dict[str, Any]) -> Letter:
         announcement: What happened.
         view: Its job as the API shows it.
     """
-    body = json.dumps({"event": announcement.event, "job": view}).encode()
+    body = dumps({"event": announcement.event, "job": view})
     secret = webhook_secret(announcement.job).encode()
     return Letter(body, f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}")
 

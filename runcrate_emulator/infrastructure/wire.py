@@ -1,5 +1,6 @@
 """Format of infrastructure data: the `{"data", "meta"}` wrapper, times and amounts."""
 
+import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -7,7 +8,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from runcrate_emulator.errors import ApiError
 
@@ -37,28 +38,43 @@ def response_of(result: Result, status: int) -> Response:
     if result is None:
         return Response(status_code=204)
     if isinstance(result, Mapping):
-        return JSONResponse({"data": dict(result)}, status)
+        return _json({"data": result}, status)
     if not isinstance(result, Page):
         items = list(result)
         result = Page(items, len(items), has_more=False)
     meta = {"cursor": result.cursor, "hasMore": result.has_more, "total": result.total}
     if result.request_id is not None:
         meta["requestId"] = result.request_id
-    return JSONResponse({"data": [dict(item) for item in result.items], "meta": meta}, status)
+    return _json({"data": list(result.items), "meta": meta}, status)
 
 
-def fields(record: object, names: str) -> dict[str, Any]:
-    """Attributes of a record, as the API writes them: `sizeGb` on the wire is `size_gb` here."""
-    return {
-        name: _written(getattr(record, re.sub("[A-Z]", lambda m: "_" + m[0].lower(), name)))
-        for name in names.split()
-    }
+def _json(body: Mapping[str, Any], status: int) -> Response:
+    return Response(dumps(body), status, media_type="application/json")
+
+
+def dumps(value: Any) -> bytes:
+    """JSON with times and amounts as the API writes them."""
+    return json.dumps(
+        value, default=_written, ensure_ascii=False, allow_nan=False, separators=(",", ":")
+    ).encode()
 
 
 def _written(value: object) -> object:
+    """A time in UTC with milliseconds and `Z`; an amount to a millionth of a dollar."""
     if isinstance(value, datetime):
-        return iso(value)
-    return usd(value) if isinstance(value, Decimal) else value
+        text = value.astimezone(UTC).isoformat(timespec="milliseconds")
+        return text.replace("+00:00", "Z")
+    if isinstance(value, Decimal):
+        return float(value.quantize(_MICRO))
+    raise TypeError(f"{type(value).__name__} is not part of a response")
+
+
+def fields(record: object, names: str) -> dict[str, Any]:
+    """Attributes of a record under their names on the wire: `sizeGb` there is `size_gb` here."""
+    return {
+        name: getattr(record, re.sub("[A-Z]", lambda m: "_" + m[0].lower(), name))
+        for name in names.split()
+    }
 
 
 def not_found(what: str, identifier: str) -> ApiError:
@@ -71,14 +87,6 @@ def conflict(message: str) -> ApiError:
     return ApiError(409, "conflict", message)
 
 
-def iso(moment: datetime | None) -> str | None:
-    """A time as the API writes it: UTC, milliseconds, `Z`."""
-    if moment is None:
-        return None
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z")
-
-
 def parse_time(text: str) -> datetime | None:
     """Read an ISO 8601 time with an offset; None when it is none or has no offset."""
     try:
@@ -86,8 +94,3 @@ def parse_time(text: str) -> datetime | None:
         return None if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None
-
-
-def usd(amount: Decimal | None) -> float | None:
-    """An amount as a JSON number, to a millionth of a dollar."""
-    return None if amount is None else float(amount.quantize(_MICRO))

@@ -191,7 +191,7 @@ def test_a_failed_machine_is_retried_a_terminated_one_is_not(emulator, infra, su
         job = submit(outcome=JobOutcome(seconds=60), max_retries=1)
         emulator.clock.advance(30)
         machine = world.instances[read(infra, job)["instance_id"]]
-        credit.stop_instance(world, machine, world.moment, reason)
+        credit.stop_instance(world, machine, reason)
         now = read(infra, job)
         assert (now["status"], len(now["attempts"])) == (status, attempts)
     machine = infra.get(f"/instances/{machine.id}").json()["data"]
