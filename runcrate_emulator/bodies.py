@@ -8,7 +8,7 @@ and 422 for a value out of its range, both with code `validation_error`.
 import json
 import math
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, get_args
 
 from pydantic import (
@@ -53,14 +53,20 @@ class Body(BaseModel):
         return {k: v for k, v in values.items() if v is not None or k not in known}
 
 
-def _not_blank(text: str) -> str:
-    if not text.strip():
-        raise ValueError("must not be empty")
-    return text
+def must(holds: Callable[[Any], object], problem: str) -> AfterValidator:
+    """A check of a field's value, with the problem to report where it does not hold."""
+
+    def check(value: T) -> T:
+        if not holds(value):
+            raise ValueError(problem)
+        return value
+
+    return AfterValidator(check)
 
 
-Text = Annotated[str, StringConstraints(max_length=_MAX_TEXT), AfterValidator(_not_blank)]
-Name = Annotated[str, StringConstraints(max_length=MAX_NAME), AfterValidator(_not_blank)]
+_filled = must(str.strip, "must not be empty")
+Text = Annotated[str, StringConstraints(max_length=_MAX_TEXT), _filled]
+Name = Annotated[str, StringConstraints(max_length=MAX_NAME), _filled]
 B = TypeVar("B", bound=Body)
 
 

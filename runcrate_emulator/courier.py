@@ -14,10 +14,9 @@ from runcrate_emulator.infrastructure.settle import next_event
 from runcrate_emulator.infrastructure.webhooks import (
     SIGNATURE_HEADER,
     Announcement,
-    Letter,
     WebhookDelivery,
     is_local,
-    letter,
+    signed_body,
 )
 from runcrate_emulator.world import World
 
@@ -63,8 +62,8 @@ class Courier:
         record = self._world.webhooks  # a reset begins a new one, which owes nothing to the old
         while self._world.announcements:
             announcement = self._world.announcements.popleft()
-            written = letter(announcement, job_view(self._world, announcement.job))
-            self._begin(_deliver(announcement, written, record))
+            body, signature = signed_body(announcement, job_view(self._world, announcement.job))
+            self._begin(_deliver(announcement, body, signature, record))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -79,12 +78,12 @@ class Courier:
 
 
 async def _deliver(
-    announcement: Announcement, written: Letter, record: list[WebhookDelivery]
+    announcement: Announcement, body: bytes, signature: str, record: list[WebhookDelivery]
 ) -> None:
     status: int | None = None
     problem: str | None = _NOT_LOCAL
     if is_local(announcement.url):
-        status, problem = await _post(announcement.url, written)
+        status, problem = await _post(announcement.url, body, signature)
     _LOG.info("webhook `%s` of %s: %s", announcement.event, announcement.job.id, problem or status)
     record.append(
         WebhookDelivery(
@@ -94,18 +93,18 @@ async def _deliver(
             url=announcement.url,
             status=status,
             problem=problem,
-            body=written.body,
+            body=body,
         )
     )
 
 
-async def _post(address: str, written: Letter) -> tuple[int | None, str | None]:
+async def _post(address: str, body: bytes, signature: str) -> tuple[int | None, str | None]:
     import httpx  # noqa: PLC0415 - only a webhook on this machine needs it
 
     url = httpx.URL(address)
     if url.host == "localhost":
         url = url.copy_with(host="127.0.0.1")  # whatever a hosts file says
-    headers = {"Content-Type": "application/json", SIGNATURE_HEADER: written.signature}
+    headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature}
     try:
         # No proxy and no redirect could lead off this machine; and its https needs no certificate
         # that an authority has signed.
@@ -115,7 +114,7 @@ async def _post(address: str, written: Letter) -> tuple[int | None, str | None]:
             follow_redirects=False,
             timeout=_ANSWER_S,
         ) as client:
-            answer = await client.post(url, content=written.body, headers=headers)
+            answer = await client.post(url, content=body, headers=headers)
     except httpx.HTTPError as error:
         return None, f"no answer ({type(error).__name__})"
     return answer.status_code, None

@@ -4,7 +4,7 @@ Balance and transactions are camelCase on the wire, the rest is snake_case.
 """
 
 from dataclasses import replace
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -86,8 +86,8 @@ async def _list_transactions(call: Call) -> Result:
 async def _get_usage(call: Call) -> Result:
     """Inference only; instances show up in the transactions."""
     world = call.world
-    start = _day_or_time(call, "from", datetime.min.replace(tzinfo=UTC), is_end=False)
-    end = _day_or_time(call, "to", datetime.max.replace(tzinfo=UTC), is_end=True)
+    start = _day_or_time(call, "from", "0001-01-01", "T00:00Z")
+    end = _day_or_time(call, "to", "9999-12-31", "T23:59:59.999999Z")
     if start > end:
         refuse("from", "must not be after `to`")
     uses = [use for use in world.ledger.inference if start <= use.at < end]
@@ -102,19 +102,10 @@ async def _get_usage(call: Call) -> Result:
     }
 
 
-def _day_or_time(call: Call, name: str, default: datetime, *, is_end: bool) -> datetime:
+def _day_or_time(call: Call, name: str, default: str, time_of_day: str) -> datetime:
     """Read `YYYY-MM-DD` (seed 003; a last day counts whole) or RFC 3339 (the CLI)."""
-    text = call.query.get(name)
-    if text is None:
-        return default
-    try:
-        day = date.fromisoformat(text) if len(text) == len("2026-01-31") else None
-        if day is not None:
-            midnight = datetime.combine(day, time(tzinfo=UTC))
-            return midnight + timedelta(days=1) if is_end else midnight
-    except (ValueError, OverflowError):
-        refuse(name, "must be a date such as 2026-01-31")
-    moment = parse_time(text)
+    text = call.query.get(name, default)
+    moment = parse_time(text + time_of_day if len(text) == len(default) else text)
     if moment is None:
         refuse(name, "must be a date such as 2026-01-31, or a time with an offset")
     return moment

@@ -54,51 +54,45 @@ class InstanceType:
         return ours == wanted or ours.startswith(wanted + "-")
 
 
-def _type(
-    id: str,  # noqa: A002 - the field's name
-    gpu_type: str,
-    gpu_count: int,
-    gpu_memory_gb: int,
-    size: tuple[int, int, int],
-    region: str,
-    hourly_rate: str,
-) -> InstanceType:
-    cpu_cores, memory_gb, storage_gb = size
+# Columns: id, GPU, how many, GB of each, CPU cores, GB of memory and of disk, region, USD per hour.
+_TABLE = """
+quiet-heron-cpu-8a41          CPU              0       0      8      32      100  us-east-1     0.39
+brisk-otter-a4000-51c2        A4000            1      16      8      32      200  eu-west-1     0.28
+amber-falcon-rtx4090-7d03     RTX4090          1      24     16      64      400  us-east-1     0.66
+copper-finch-rtx4090x2-2b9e   RTX4090          2      24     32     128      800  us-east-1     1.32
+silver-lynx-l40s-0f6a         L40S             1      48     16      96      500  us-east-1     0.99
+gentle-crane-rtxpro6000-93e7  RTX-PRO-6000     1      96     24     128      750  us-west-1     1.97
+proud-ibis-rtxpro6000x2-4c1d  RTX-PRO-6000     2      96     48     256     1500  us-west-1     3.94
+calm-raven-a100-1e58          A100             1      40     16     120      500  us-east-1     1.49
+noble-stork-a100-80gb-6aa0    A100-80GB        1      80     24     160      750  us-east-1     1.79
+merry-wolf-a100-80gbx2-b7f4   A100-80GB        2      80     48     320     1500  eu-west-1     3.58
+vivid-hawk-h100-c20d          H100             1      80     24     180     1000  eu-north-1    1.54
+bold-tiger-h100-sxm-38be      H100-SXM         1      80     26     200     1000  us-east-1     3.00
+bold-tiger-h100-sxmx2-38bf    H100-SXM         2      80     52     400     2000  us-east-1     6.69
+wise-orca-h200-e914           H200             1     141     28     240     1500  us-west-1     4.85
+keen-bison-h200-e915          H200             1     141     28     240     1500  eu-north-1    4.92
+royal-eagle-b200x8-f001       B200             8     180    192    2000     8000  us-east-1    47.60
+"""
+
+
+def _instance_type(row: str) -> InstanceType:
+    id_, gpu_type, *sizes, region_id, hourly_rate = row.split()
+    gpu_count, gpu_memory_gb, cpu_cores, memory_gb, storage_gb = map(int, sizes)
+    region = next(place for place in REGIONS if place.id == region_id)
     return InstanceType(
-        id=id,
+        id=id_,
         gpu_type=gpu_type,
         gpu_count=gpu_count,
         gpu_memory_mb=gpu_memory_gb * 1024,
         cpu_cores=cpu_cores,
         memory_gb=memory_gb,
         storage_gb=storage_gb,
-        region=next(place for place in REGIONS if place.id == region),
+        region=region,
         hourly_rate=Decimal(hourly_rate),
     )
 
 
-INSTANCE_TYPES = (
-    _type("quiet-heron-cpu-8a41", CPU, 0, 0, (8, 32, 100), "us-east-1", "0.39"),
-    _type("brisk-otter-a4000-51c2", "A4000", 1, 16, (8, 32, 200), "eu-west-1", "0.28"),
-    _type("amber-falcon-rtx4090-7d03", "RTX4090", 1, 24, (16, 64, 400), "us-east-1", "0.66"),
-    _type("copper-finch-rtx4090x2-2b9e", "RTX4090", 2, 24, (32, 128, 800), "us-east-1", "1.32"),
-    _type("silver-lynx-l40s-0f6a", "L40S", 1, 48, (16, 96, 500), "us-east-1", "0.99"),
-    _type(
-        "gentle-crane-rtxpro6000-93e7", "RTX-PRO-6000", 1, 96, (24, 128, 750), "us-west-1", "1.97"
-    ),
-    _type(
-        "proud-ibis-rtxpro6000x2-4c1d", "RTX-PRO-6000", 2, 96, (48, 256, 1500), "us-west-1", "3.94"
-    ),
-    _type("calm-raven-a100-1e58", "A100", 1, 40, (16, 120, 500), "us-east-1", "1.49"),
-    _type("noble-stork-a100-80gb-6aa0", "A100-80GB", 1, 80, (24, 160, 750), "us-east-1", "1.79"),
-    _type("merry-wolf-a100-80gbx2-b7f4", "A100-80GB", 2, 80, (48, 320, 1500), "eu-west-1", "3.58"),
-    _type("vivid-hawk-h100-c20d", "H100", 1, 80, (24, 180, 1000), "eu-north-1", "1.54"),
-    _type("bold-tiger-h100-sxm-38be", "H100-SXM", 1, 80, (26, 200, 1000), "us-east-1", "3.00"),
-    _type("bold-tiger-h100-sxmx2-38bf", "H100-SXM", 2, 80, (52, 400, 2000), "us-east-1", "6.69"),
-    _type("wise-orca-h200-e914", "H200", 1, 141, (28, 240, 1500), "us-west-1", "4.85"),
-    _type("keen-bison-h200-e915", "H200", 1, 141, (28, 240, 1500), "eu-north-1", "4.92"),
-    _type("royal-eagle-b200x8-f001", "B200", 8, 180, (192, 2000, 8000), "us-east-1", "47.60"),
-)
+INSTANCE_TYPES = tuple(map(_instance_type, _TABLE.strip().splitlines()))
 
 FIRST_SOLD_OUT = frozenset({"B200"})
 """Listed but never in stock, as observers say of the service: the types are the whole catalogue,

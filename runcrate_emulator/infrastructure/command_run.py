@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Final
 
 from runcrate_emulator.clock import Clock
-from runcrate_emulator.infrastructure.job_trace import MIN_RUN_S, LogLine, OutputFile, Trace
+from runcrate_emulator.infrastructure.job_record import MIN_RUN_S, LogLine, OutputFile, Trace
 
 _MAX_LOG: Final = 1_000_000  # characters; the rest of a longer log is dropped
 _MAX_OUTPUT_BYTES: Final = 100_000_000  # of all output files together; the rest is not kept

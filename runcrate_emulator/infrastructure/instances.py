@@ -7,13 +7,14 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from runcrate_emulator.bodies import (
     OUT_OF_RANGE,
     Body,
     Name,
     Text,
+    must,
     parse_body,
     read_object,
     refuse,
@@ -37,13 +38,6 @@ MaxRuntime = Annotated[int, Field(ge=5, le=10_080)]  # minutes (official SDK 0.5
 IdleShutdown = Annotated[int, Field(ge=5, le=1_440)]  # minutes (official SDK 0.5.0)
 
 
-def _variable_names(pairs: dict[str, str]) -> dict[str, str]:
-    for name in pairs:
-        if not _VARIABLE_NAME.fullmatch(name):
-            raise ValueError(f"has a name that no environment variable can have: {name!r}")
-    return pairs
-
-
 def _as_object(value: object) -> object:
     """Accept a list of `{key, value}` too (OpenAPI page, CLI) beside an object (official SDK)."""
     if isinstance(value, list) and all(
@@ -54,14 +48,14 @@ def _as_object(value: object) -> object:
     return value
 
 
-def _known_template(name: str) -> str:
-    if name not in TEMPLATES:
-        raise ValueError(f"is not a template: {name!r}")
-    return name
-
-
-EnvironmentVariables = Annotated[dict[str, str], AfterValidator(_variable_names)]
-TemplateId = Annotated[Text, AfterValidator(_known_template)]
+EnvironmentVariables = Annotated[
+    dict[str, str],
+    must(
+        lambda pairs: all(map(_VARIABLE_NAME.fullmatch, pairs)),
+        "has a name that no environment variable can have",
+    ),
+]
+TemplateId = Annotated[Text, must(TEMPLATES.__contains__, "is not a template; list them")]
 
 
 class Wanted(Body):

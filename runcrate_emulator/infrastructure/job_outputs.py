@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import time
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -12,9 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from runcrate_emulator.bodies import Body
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
-from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_views import (
-    LogChunk,
     log_chunks,
     metric_points,
     present_artifacts,
@@ -47,34 +46,22 @@ async def _read_logs(call: Call) -> Result:
     after = call.integer("after", 0, 0, _LAST_CURSOR)
     limit = call.integer("limit", _LOG_PAGE[1], *_LOG_PAGE)
     follow = call.choice("follow", ("true", "false", "1", "0")) in ("true", "1")
-    chunks = _unread(world, job, after)
-    if follow and not chunks and job.is_live:
-        job, chunks = await _wait_for_output(world, job, after)
+    until = time.monotonic() + (_FOLLOW_S if follow else 0)
+    chunks = log_chunks(job, world.moment, after)
+    while not chunks and job.is_live and time.monotonic() < until:
+        await asyncio.sleep(_FOLLOW_STEP_S)
+        world.settle()
+        job = world.jobs.get(job.id, job)
+        chunks = log_chunks(job, world.moment, after)
     page = chunks[:limit]
     return {
         "job_id": job.id,
         "status": job.status,
-        "chunks": [{"seq": c.seq, "ts": c.at, "text": c.text} for c in page],
-        "cursor": page[-1].seq if page else after,
+        "chunks": page,
+        "cursor": page[-1]["seq"] if page else after,
         "truncated": False,
         "done": not job.is_live and len(page) == len(chunks),
     }
-
-
-async def _wait_for_output(world: "World", job: Job, after: int) -> tuple[Job, list[LogChunk]]:
-    loop = asyncio.get_running_loop()
-    until = loop.time() + _FOLLOW_S
-    chunks: list[LogChunk] = []
-    while not chunks and job.is_live and loop.time() < until:
-        await asyncio.sleep(_FOLLOW_STEP_S)
-        world.settle()
-        job = world.jobs.get(job.id, job)
-        chunks = _unread(world, job, after)
-    return job, chunks
-
-
-def _unread(world: "World", job: Job, after: int) -> list[LogChunk]:
-    return [chunk for chunk in log_chunks(job, world.moment) if chunk.seq > after]
 
 
 @routes.add("GET /jobs/{id}/metrics")

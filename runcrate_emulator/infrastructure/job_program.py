@@ -6,9 +6,9 @@ from types import MappingProxyType
 
 from runcrate_emulator.infrastructure.catalogue import InstanceType
 from runcrate_emulator.infrastructure.command_run import CommandRun
-from runcrate_emulator.infrastructure.job_record import Job
-from runcrate_emulator.infrastructure.job_trace import (
+from runcrate_emulator.infrastructure.job_record import (
     MIN_RUN_S,
+    Job,
     LogLine,
     OutputFile,
     Trace,
@@ -66,23 +66,6 @@ JobProgram = Callable[[JobRun], JobOutcome | None]
 with `run_commands=True`."""
 
 
-def trace_of_outcome(outcome: JobOutcome) -> Trace:
-    """Put an outcome on a time line."""
-    lines = outcome.log.splitlines(keepends=True)
-    seconds = max(outcome.seconds, MIN_RUN_S)
-    return Trace(
-        lines=tuple(
-            LogLine(seconds * number / len(lines), line) for number, line in enumerate(lines)
-        ),
-        files=tuple(
-            OutputFile(seconds, path, data.encode() if isinstance(data, str) else bytes(data))
-            for path, data in sorted(outcome.artifacts.items())
-        ),
-        exit_code=outcome.exit_code % _EXIT_CODES,
-        duration_s=seconds,
-    )
-
-
 _UNDECIDED_RUN_S = 30.0  # of a command that nobody decides; long enough to be seen running
 
 
@@ -108,7 +91,7 @@ def trace_of_attempt(world: Workspace, job: Job, kind: InstanceType, number: int
             world.crashes.append(crash)
             outcome = JobOutcome(f"[emulator] on_job raised {type(crash).__name__}\n", exit_code=1)
     if outcome is not None:
-        return trace_of_outcome(outcome)
+        return _trace_of_outcome(outcome)
     if world.run_commands:
         limit_s = job.spec.max_runtime_minutes * 60.0
         return CommandRun(
@@ -136,3 +119,20 @@ def _uploaded(world: Workspace, job: Job) -> bytes | None:
     upload = None if code is None else world.uploads.get(code.upload_id or "")
     stored = world.media.get(upload.file_id) if upload is not None and upload.file_id else None
     return None if stored is None else stored.data
+
+
+def _trace_of_outcome(outcome: JobOutcome) -> Trace:
+    """Put an outcome on a time line."""
+    lines = outcome.log.splitlines(keepends=True)
+    seconds = max(outcome.seconds, MIN_RUN_S)
+    return Trace(
+        lines=tuple(
+            LogLine(seconds * number / len(lines), line) for number, line in enumerate(lines)
+        ),
+        files=tuple(
+            OutputFile(seconds, path, data.encode() if isinstance(data, str) else bytes(data))
+            for path, data in sorted(outcome.artifacts.items())
+        ),
+        exit_code=outcome.exit_code % _EXIT_CODES,
+        duration_s=seconds,
+    )

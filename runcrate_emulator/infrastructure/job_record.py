@@ -1,11 +1,11 @@
-"""Job records: spec, attempts and events."""
+"""Job records: spec, attempts with their course, events and outputs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
 from runcrate_emulator.infrastructure.job_spec import GpuCandidate, JobSpec
-from runcrate_emulator.infrastructure.job_trace import Trace
 
 JobStatus = Literal[
     "queued", "starting", "running", "succeeded", "failed", "cancelled", "timed_out"
@@ -15,6 +15,50 @@ QueueReason = Literal["no_capacity", "budget", "max_parallel", "volume_busy"]
 STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
 LIVE_STATUSES: frozenset[JobStatus] = frozenset({"queued", "starting", "running"})
 OUTPUTS_KEPT_FOR = timedelta(days=30)  # after the end (official SDK 0.5.0)
+
+
+MIN_RUN_S = 1.0
+"""No command ends at the moment at which it started."""
+
+
+@dataclass(frozen=True)
+class LogLine:
+    """Output, so many seconds after the start."""
+
+    at_s: float
+    text: str
+
+
+@dataclass(frozen=True)
+class OutputFile:
+    """A file in `$RUNCRATE_OUTPUT_DIR`, by its path relative to it."""
+
+    at_s: float
+    path: str
+    content: bytes
+
+
+@dataclass
+class Trace:
+    """The course of an attempt: decided at its launch, or followed while a command runs.
+
+    Attributes:
+        lines: The log.
+        files: The output files.
+        exit_code: The exit code; 0 as long as there is none.
+        duration_s: Emulated seconds that it takes.
+    """
+
+    lines: Sequence[LogLine] = ()
+    files: Sequence[OutputFile] = ()
+    exit_code: int = 0
+    duration_s: float = MIN_RUN_S
+
+    def start(self) -> None:
+        """Start, as the instance runs; nothing runs in a decided course."""
+
+    def stop(self) -> None:
+        """Stop, as the attempt has ended for whatever reason."""
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import Field, model_validator
 
-from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, parse_body, refuse
+from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, must, parse_body, refuse
 from runcrate_emulator.infrastructure.catalogue import INSTANCE_TYPES, REGIONS
 from runcrate_emulator.infrastructure.instances import EnvironmentVariables, TemplateId
 from runcrate_emulator.infrastructure.webhooks import WebhookEvent, is_acceptable
@@ -26,25 +26,18 @@ class GpuCandidate:
     gpu_count: int
 
 
-def _short_enough(command: str) -> str:
-    if len(command.encode("utf-8", "replace")) > _MAX_COMMAND_BYTES:
-        raise ValueError("must be at most 64 KB")
-    return command
-
-
-def _known_region(region: str) -> str:
-    if not any(place.answers_to(region) for place in REGIONS):
-        raise ValueError("is not a region id, start of one, city or country")
-    return region
-
-
-def _acceptable_webhook(url: str) -> str:
-    if not is_acceptable(url):
-        raise ValueError("must be an https URL")
-    return url
-
-
-WebhookUrl = Annotated[Text, AfterValidator(_acceptable_webhook)]
+Command = Annotated[
+    Text,
+    must(lambda text: len(text.encode()) <= _MAX_COMMAND_BYTES, "must be at most 64 KB"),
+]
+RegionName = Annotated[
+    Text,
+    must(
+        lambda name: any(place.answers_to(name) for place in REGIONS),
+        "is not a region id, start of one, city or country",
+    ),
+]
+WebhookUrl = Annotated[Text, must(is_acceptable, "must be an https URL")]
 
 
 class _JobBody(Body):
@@ -82,7 +75,7 @@ class RegistryAuth(_JobBody):
 class JobSpec(_JobBody):
     """One job."""
 
-    command: Annotated[Text, AfterValidator(_short_enough)]
+    command: Command
     gpu_type: str | list[str]
     gpu_count: int = Field(1, ge=1, le=8)
     max_runtime_minutes: int = Field(ge=1, le=10_080)
@@ -92,7 +85,7 @@ class JobSpec(_JobBody):
     image_registry_auth: RegistryAuth | None = None
     env: EnvironmentVariables = Field({}, repr=False)
     storage_id: Text | None = None
-    region: Annotated[Text, AfterValidator(_known_region)] | None = None
+    region: RegionName | None = None
     capacity_wait_minutes: int = Field(30, ge=0, le=1_440)
     max_retries: int = Field(0, ge=0, le=10)
     retry_on: list[Literal["machine_failure", "nonzero_exit"]] = Field([])

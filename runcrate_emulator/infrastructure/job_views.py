@@ -3,7 +3,6 @@
 import hashlib
 import math
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -22,7 +21,6 @@ from runcrate_emulator.infrastructure.wire import fields
 from runcrate_emulator.workspace import Workspace
 
 _TYPICAL_UTILISATION = 84.0  # percent; a made-up figure, as no GPU is there to be measured
-_SWING = 12.0
 _TYPICAL_MEMORY_SHARE = 0.62
 
 
@@ -50,7 +48,7 @@ def job_view(world: Workspace, job: Job, *, with_secret: bool = False) -> dict[s
         "started_at": None if not job.attempts else job.attempts[0].started_at,
         "cost_per_hour": None if instance is None else instance.type.hourly_rate,
         "cost_usd": job_cost(world, job),
-        "log_bytes": sum(len(chunk.text.encode()) for chunk in log_chunks(job, now)),
+        "log_bytes": sum(len(chunk["text"].encode()) for chunk in log_chunks(job, now)),
         "logs_truncated": False,
         "code": _code_view(world, job),
         "image_registry_auth": spec.image_registry_auth and spec.image_registry_auth.model_dump(),
@@ -96,48 +94,37 @@ def metric_points(world: Workspace, job: Job, step_s: int) -> list[dict[str, Any
     for attempt in job.attempts:
         if attempt.started_at is None:
             continue
-        end = attempt.ended_at or world.moment
-        steps = math.ceil((end - attempt.started_at).total_seconds() / step_s)
         kind = world.instances[attempt.instance_id].type
-        for step in range(steps):
-            swing = _SWING * math.sin(step + len(job.id))
-            sample = {
-                "util": round(_TYPICAL_UTILISATION + swing, 1),
-                "mem_used_mb": _memory_used(world, attempt),
-                "mem_total_mb": kind.gpu_memory_mb,
-            }
-            at = attempt.started_at + timedelta(seconds=step * step_s)
-            points.append({"at": at, "gpus": [sample] * kind.gpu_count})
+        sample = {
+            "util": _TYPICAL_UTILISATION,
+            "mem_used_mb": _memory_used(world, attempt),
+            "mem_total_mb": kind.gpu_memory_mb,
+        }
+        ran_s = attempt.ran_s(attempt.ended_at or world.moment)
+        points += [
+            {"at": attempt.started_at + timedelta(seconds=at_s), "gpus": [sample] * kind.gpu_count}
+            for at_s in range(0, math.ceil(ran_s), step_s)
+        ]
     return points
 
 
-@dataclass(frozen=True)
-class LogChunk:
-    """A fragment of a job's combined output."""
+def log_chunks(job: Job, now: datetime, after: int = 0) -> list[dict[str, Any]]:
+    """Everything written so far, over all attempts, numbered from 1.
 
-    seq: int
-    at: datetime
-    text: str
-
-
-def log_chunks(job: Job, now: datetime) -> list[LogChunk]:
-    """Everything written so far, over all attempts, numbered from 1."""
-    written = [
-        (at, text)
-        for attempt in job.attempts
-        for at, text in _lines(attempt)
-        if at <= now and (attempt.ended_at is None or at <= attempt.ended_at)
-    ]
-    return [LogChunk(seq, at, text) for seq, (at, text) in enumerate(written, start=1)]
-
-
-def _lines(attempt: Attempt) -> list[tuple[datetime, str]]:
-    if attempt.started_at is None:
-        return []
-    return [
-        (attempt.started_at + timedelta(seconds=line.at_s), line.text)
-        for line in attempt.trace.lines
-    ]
+    Args:
+        job: The job.
+        now: Emulated time.
+        after: How many chunks to leave out at the beginning.
+    """
+    chunks: list[dict[str, Any]] = []
+    for attempt in job.attempts:
+        if attempt.started_at is None:
+            continue
+        for line in attempt.trace.lines:
+            at = attempt.started_at + timedelta(seconds=line.at_s)
+            if at <= min(now, attempt.ended_at or now):
+                chunks.append({"seq": len(chunks) + 1, "ts": at, "text": line.text})
+    return chunks[after:]
 
 
 def _memory_used(world: Workspace, attempt: Attempt) -> int:

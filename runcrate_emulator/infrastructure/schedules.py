@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator
 
-from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, parse_body, refuse
+from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, must, parse_body, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, instances
 from runcrate_emulator.infrastructure.cron import next_run, shortest_gap_minutes
@@ -41,12 +41,6 @@ def _time(text: object) -> datetime:
     return moment
 
 
-def _cron(text: str) -> str:
-    if shortest_gap_minutes(text) < _LEAST_GAP_MINUTES:
-        raise ValueError(f"must leave {_LEAST_GAP_MINUTES} minutes between two runs")
-    return text
-
-
 def _timezone(name: str) -> str:
     try:
         ZoneInfo(name)
@@ -55,11 +49,20 @@ def _timezone(name: str) -> str:
     return name
 
 
+Cron = Annotated[
+    Text,
+    must(
+        lambda text: shortest_gap_minutes(text) >= _LEAST_GAP_MINUTES,
+        f"must leave {_LEAST_GAP_MINUTES} minutes between two runs",
+    ),
+]
+
+
 class _Change(Body):
     name: Name | None = None
     spec: dict[str, Any] | None = None
     run_at: Annotated[datetime, BeforeValidator(_time)] | None = None
-    cron: Annotated[Text, AfterValidator(_cron)] | None = None
+    cron: Cron | None = None
     timezone: Annotated[Text, AfterValidator(_timezone)] = "UTC"
     overlap: Literal["skip", "allow"] = "skip"
     enabled: bool = True
@@ -91,18 +94,13 @@ async def _create_schedule(call: Call) -> Result:
         refuse("run_at", "or `cron` is required, and only one of them", OUT_OF_RANGE)
     next_run_at = _next_run(body, world.moment)
     _check_limits(world, environment.id)
+    fields_of_body = dict(body)
+    fields_of_body["name"] = body.name or body.spec.get("name") or f"{body.kind} schedule"
     schedule = Schedule(
+        **fields_of_body,
         id=world.new_id("schedule"),
-        name=body.name or body.spec.get("name") or f"{body.kind} schedule",
-        kind=body.kind,
         environment_id=environment.id,
         api_key=call.api_key,
-        spec=body.spec,
-        run_at=body.run_at,
-        cron=body.cron,
-        timezone=body.timezone,
-        overlap=body.overlap,
-        enabled=body.enabled,
         next_run_at=next_run_at if body.enabled else None,
         created_at=world.moment,
         updated_at=world.moment,

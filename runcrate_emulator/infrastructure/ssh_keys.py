@@ -3,43 +3,24 @@
 import base64
 import binascii
 import hashlib
+import re
 from typing import Annotated, Any
 
-from pydantic import AfterValidator
-
-from runcrate_emulator.bodies import Body, Name, Text
+from runcrate_emulator.bodies import Body, Name, Text, must
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.records import SshKey
 from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields, not_found
 from runcrate_emulator.keys import PROJECT_ID
 
-_ALGORITHMS = (
-    "ssh-ed25519",
-    "ssh-rsa",
-    "ecdsa-sha2-nistp256",
-    "ecdsa-sha2-nistp384",
-    "ecdsa-sha2-nistp521",
-    "sk-ssh-ed25519@openssh.com",
-    "sk-ecdsa-sha2-nistp256@openssh.com",
+# `algorithm material [comment]`; the length that every key begins with is AAAA in base64.
+_PUBLIC_KEY = re.compile(
+    r"\s*(ssh-(ed25519|rsa)|ecdsa-sha2-nistp(256|384|521)"
+    r"|sk-(ssh-ed25519|ecdsa-sha2-nistp256)@openssh\.com)[ \t]+AAAA[!-~]*([ \t].*)?\s*"
 )
-_START_OF_ANY_KEY = "AAAA"  # base64 of the length that every key begins with
-
-
-def _checked(text: str) -> str:
-    """Refuse everything but `algorithm material [comment]`, above all a private key."""
-    words = text.split()
-    if not (
-        len(text.strip().splitlines()) == 1
-        and len(words) > 1
-        and words[0] in _ALGORITHMS
-        and words[1].startswith(_START_OF_ANY_KEY)
-        and words[1].isascii()
-    ):
-        raise ValueError("must be an SSH public key such as `ssh-ed25519 AAAA… name`")
-    return text
-
-
-PublicKey = Annotated[Text, AfterValidator(_checked)]
+PublicKey = Annotated[
+    Text,
+    must(_PUBLIC_KEY.fullmatch, "must be an SSH public key such as `ssh-ed25519 AAAA… name`"),
+]
 
 
 class _NewKey(Body):

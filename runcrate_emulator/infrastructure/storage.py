@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from runcrate_emulator.bodies import Body, Name, refuse
+from runcrate_emulator.bodies import Body, Name, must, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit
 from runcrate_emulator.infrastructure.catalogue import REGIONS
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _USD_PER_GB_MONTH = Decimal("0.03")  # seed 003, as are the rules of payment
 _DAYS_PER_MONTH = 30  # the emulator's own, as is that only full days are refunded
 _CENT = Decimal("0.01")
+_REGION_IDS = tuple(region.id for region in REGIONS)
 
 SizeGb = Annotated[int, Field(ge=1, le=16_384)]  # the emulator's own; no limit is documented
 
@@ -33,14 +34,7 @@ class _Resize(Body):
 
 class _NewVolume(_Resize):
     name: Name
-    region: str
-
-    @field_validator("region")
-    @classmethod
-    def _known_region(cls, region: str) -> str:
-        if region not in (ids := [place.id for place in REGIONS]):
-            raise ValueError(f"must be one of {', '.join(ids)}")
-        return region
+    region: Annotated[str, must(_REGION_IDS.__contains__, "must be the id of a storage region")]
 
 
 routes = Endpoints()

@@ -42,14 +42,6 @@ class Announcement:
 
 
 @dataclass(frozen=True)
-class Letter:
-    """The POST that tells it."""
-
-    body: bytes = field(repr=False)
-    signature: str = field(repr=False)
-
-
-@dataclass(frozen=True)
 class WebhookDelivery:
     """Outcome of a webhook delivery.
 
@@ -89,8 +81,8 @@ def webhook_secret(job: "Job") -> str:
     return f"whsec_{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
 
 
-def letter(announcement: Announcement, view: dict[str, Any]) -> Letter:
-    """Write and sign the body of a webhook.
+def signed_body(announcement: Announcement, view: dict[str, Any]) -> tuple[bytes, str]:
+    """The body of a webhook and its signature.
 
     Args:
         announcement: What happened.
@@ -98,7 +90,7 @@ def letter(announcement: Announcement, view: dict[str, Any]) -> Letter:
     """
     body = dumps({"event": announcement.event, "job": view})
     secret = webhook_secret(announcement.job).encode()
-    return Letter(body, f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}")
+    return body, f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
 
 
 def is_local(url: str) -> bool:

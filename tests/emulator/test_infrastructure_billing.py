@@ -207,8 +207,7 @@ def test_usage_covers_inference_between_two_days(emulator, infra):
         assert_refused(refused, 400, "validation_error", next(iter(query)))
     refused = infra.get("/billing/usage?from=2026-11-19&to=2026-11-17")
     assert_refused(refused, 400, "validation_error", "from")
-    assert usage(**{"from": "0001-01-01", "to": "9999-12-30"})["total_requests"] == 2
-    assert_refused(infra.get("/billing/usage?to=9999-12-31"), 400, "validation_error", "to")
+    assert usage(**{"from": "0001-01-01", "to": "9999-12-31"})["total_requests"] == 2
 
 
 def top_up(
