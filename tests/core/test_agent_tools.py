@@ -21,34 +21,16 @@ from runcrate_core.agent_tools.job_tools import artifact_file_name
 from runcrate_core.agent_tools.tool import ToolContext
 from runcrate_core.agent_tools.untrusted_text import MAX_NAME_LENGTH, MAX_REMARK_LENGTH, Sanitizer
 from runcrate_emulator import JobOutcome
+from tests.core.agent_box import LIMITS, Box
 from tests.core.cloud import Both, sent
 from tests.servers import Reply
 
 # Those that run commands are in `test_command_tools.py`, on an emulator with SSH servers.
 TOOLS = tuple(tool for tool in ALL_TOOLS if not tool.runs_commands)
-LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=5)
 JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
 READING = [tool.name for tool in TOOLS if not tool.needs_limits and not tool.saves_files]
 CHANGING = [tool.name for tool in TOOLS if tool.needs_limits]
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZBcGFDaGVja0tleUZvclRlc3RzT25seTAwMDAw a@b"
-
-
-def toolbox(folder: Path | None = None, **options: Any) -> Any:
-    return rt.AgentToolbox(
-        **{"limits": LIMITS, "files_dir": folder, "poll_interval": 0.02} | options
-    )
-
-
-def use(both: Both, box: rt.AgentToolbox, tool: str, /, **arguments: Any) -> Any:
-    response = both("run", box.run_tool(f"runcrate_{tool}", arguments))
-    assert json.loads(response.text) == response.data
-    return response.data
-
-
-def launched(both: Both, box: rt.AgentToolbox, **wish: Any) -> Any:
-    wish = {"gpu_type": "A100", "max_runtime_minutes": 30} | wish
-    plan = use(both, box, "plan_instance", **wish)
-    return use(both, box, "launch_instance", plan_token=plan["plan_token"])
 
 
 # --- what there is ---------------------------------------------------------------------------
@@ -126,12 +108,12 @@ def test_every_tool_is_described_and_bounded(tool: rt.AgentTool) -> None:
 def test_annotations_and_result_types_agree_with_requests_and_results(
     cloud: Any, both: Both, tmp_path: Path
 ) -> None:
-    box = toolbox(tmp_path, limits=rc.SpendLimits(max_instances=2, max_gpus=2))
+    box = Box(both, tmp_path, limits=rc.SpendLimits(max_instances=2, max_gpus=2))
     sent_by: dict[str, set[str]] = {}
 
     def call(name: str, /, **arguments: Any) -> Any:
         before = len(cloud.requests)
-        result = use(both, box, name, **arguments)
+        result = box(name, **arguments)
         [tool] = [tool for tool in TOOLS if tool.name == f"runcrate_{name}"]
         assert tool.result.model_fields
         tool.result.model_validate(result)
@@ -158,7 +140,7 @@ def test_annotations_and_result_types_agree_with_requests_and_results(
     call("update_instance_limits", instance_id=instance["id"], max_runtime_minutes=40)
     call("terminate_instance", instance_id=instance["id"], expected_name=instance["name"])
     cloud.world.on_job = lambda _: JobOutcome(seconds=500)
-    late = use(both, box, "run_job", **JOB)
+    late = box("run_job", **JOB)
     call("cancel_job", job_id=late["id"])
     assert sent_by.keys() == {tool.name for tool in TOOLS}
     for tool in TOOLS:
@@ -175,12 +157,12 @@ def test_annotations_and_result_types_agree_with_requests_and_results(
 
 
 def test_types_are_filtered_sorted_and_capped(both: Both) -> None:
-    box = toolbox()
-    found = use(both, box, "list_instance_types", max_price_per_hour=1.6, limit=3)
+    box = Box(both)
+    found = box("list_instance_types", max_price_per_hour=1.6, limit=3)
     prices = [item["usd_per_hour"] for item in found["instance_types"]]
     assert (found["count"], prices) == (7, [0.28, 0.39, 0.66])
     assert found["more"] == "4 more are not shown: narrow the search or raise `limit`."
-    only = use(both, box, "list_instance_types", gpu_type="H100", region="us-east-1", gpu_count=1)
+    only = box("list_instance_types", gpu_type="H100", region="us-east-1", gpu_count=1)
     assert only == {
         "count": 1,
         "instance_types": [
@@ -197,16 +179,16 @@ def test_types_are_filtered_sorted_and_capped(both: Both) -> None:
             }
         ],
     }
-    unlimited = use(both, rt.AgentToolbox(), "list_instance_types")
+    unlimited = Box(both, limits=None)("list_instance_types")
     assert "within_limits" not in unlimited["instance_types"][0]
 
 
 def test_an_address_is_shown_only_where_that_is_allowed(both: Both) -> None:
     shown: dict[bool, Any] = {}
     for allowed in (False, True):
-        box = toolbox(show_addresses=allowed)
-        instance = launched(both, box)
-        shown[allowed] = use(both, box, "wait_for_instance", instance_id=instance["id"])
+        box = Box(both, show_addresses=allowed)
+        instance = box.launched()
+        shown[allowed] = box("wait_for_instance", instance_id=instance["id"])
         both("run", box.guard.terminate(instance["id"]))
     assert "ip" not in shown[False]
     assert shown[True]["ip"].startswith("203.0.113.")
@@ -214,17 +196,11 @@ def test_an_address_is_shown_only_where_that_is_allowed(both: Both) -> None:
 
 
 def test_ended_instances_are_listed_on_request(both: Both) -> None:
-    box = toolbox()
-    instance = launched(both, box)
-    use(
-        both,
-        box,
-        "terminate_instance",
-        instance_id=instance["id"],
-        expected_name=instance["name"],
-    )
-    assert use(both, box, "list_instances")["count"] == 0
-    [ended] = use(both, box, "list_instances", include_ended=True, search="agent-")["instances"]
+    box = Box(both)
+    instance = box.launched()
+    box("terminate_instance", instance_id=instance["id"], expected_name=instance["name"])
+    assert box("list_instances")["count"] == 0
+    [ended] = box("list_instances", include_ended=True, search="agent-")["instances"]
     assert (ended["status"], ended["stop_reason"]) == ("terminated", "user")
 
 
@@ -232,36 +208,34 @@ def test_the_workspace_is_shown_without_secrets(cloud: Any, both: Both) -> None:
     both("ssh_keys.create", name="laptop", public_key=KEY)
     both("storage.create", name="datasets", size_gb=10, region="us-east-1")
     cloud.world.set_budget("main", 50)
-    box = toolbox()
-    [key] = use(both, box, "list_ssh_keys")["ssh_keys"]
+    box = Box(both)
+    [key] = box("list_ssh_keys")["ssh_keys"]
     assert key.keys() == {"id", "name", "type", "fingerprint"}
-    [volume] = use(both, box, "list_storage", search="data")["volumes"]
+    [volume] = box("list_storage", search="data")["volumes"]
     assert (volume["name"], volume["size_gb"]) == ("datasets", 10)
-    [environment] = use(both, box, "list_environments")["environments"]
+    [environment] = box("list_environments")["environments"]
     assert (environment["name"], environment["monthly_budget_usd"]) == ("main", 50.0)
-    templates = use(both, box, "list_templates", limit=1)
+    templates = box("list_templates", limit=1)
     assert len(templates["templates"]) == 1
     assert templates["count"] > 1
-    balance = use(both, box, "get_balance")
+    balance = box("get_balance")
     assert 99 < balance["balance_usd"] <= 100
-    assert (
-        use(both, box, "get_usage", from_date="2026-01-01", to_date="2026-01-31")["requests"] == 0
-    )
+    assert box("get_usage", from_date="2026-01-01", to_date="2026-01-31")["requests"] == 0
 
 
 # --- waiting ---------------------------------------------------------------------------------
 
 
 def test_waiting_ends_in_time(cloud: Any) -> None:
-    box = toolbox()
     cloud.clock_speed = 0
     with Both(cloud.base_url, cloud.api_key, is_async=False) as both:
-        instance = launched(both, box)
-        waited = use(both, box, "wait_for_instance", instance_id=instance["id"], timeout_seconds=1)
+        box = Box(both)
+        instance = box.launched()
+        waited = box("wait_for_instance", instance_id=instance["id"], timeout_seconds=1)
         assert (waited["status"], waited["next"][:20]) == ("pending", "It does not run yet.")
         both("run", box.guard.terminate(instance["id"]))
-        job = use(both, box, "run_job", **JOB)
-        waited = use(both, box, "wait_for_job", job_id=job["id"], timeout_seconds=1)
+        job = box("run_job", **JOB)
+        waited = box("wait_for_job", job_id=job["id"], timeout_seconds=1)
         assert (waited["status"], waited["next"][:17]) == ("starting", "It has not ended.")
 
 
@@ -275,8 +249,8 @@ def test_waiting_ends_in_time(cloud: Any) -> None:
 def test_a_request_without_response_is_no_end_of_waiting(
     scripted: Any, tool: str, arguments: dict[str, str]
 ) -> None:
-    box = toolbox()
     _, both = scripted(Reply(body=[b"{", 3.0], end="hold"), timeout=0.5, max_retries=0)
+    box = Box(both)
     with pytest.raises(rc.APITimeoutError, match="no response came in time"):
         both("run", box.run_tool(f"runcrate_{tool}", arguments))
 
@@ -285,10 +259,8 @@ def test_a_request_without_response_is_no_end_of_waiting(
 
 
 def test_an_instance_is_planned_launched_changed_and_ended(cloud: Any, both: Both) -> None:
-    box = toolbox()
-    plan = use(
-        both,
-        box,
+    box = Box(both)
+    plan = box(
         "plan_instance",
         gpu_type="A100",
         max_runtime_minutes=30,
@@ -299,19 +271,17 @@ def test_an_instance_is_planned_launched_changed_and_ended(cloud: Any, both: Bot
     assert plan["name"].startswith("agent-fine-tuning-")
     assert (plan["usd_per_hour"], plan["worst_case_usd"]) == (1.49, 0.75)
     assert plan["budget"] == {"spent_or_reserved_usd": 0.0, "left_usd": 5.0, "limit_usd": 5.0}
-    instance = use(both, box, "launch_instance", plan_token=plan["plan_token"])
+    instance = box("launch_instance", plan_token=plan["plan_token"])
     [request] = sent(cloud, "POST /instances")
     assert request.json["startup_commands"] == ["nvidia-smi"]
     assert request.json["max_runtime_minutes"] == 30
     assert instance["budget"]["left_usd"] == 4.26
-    again = use(both, box, "plan_instance", gpu_type="A100", max_runtime_minutes=30)
+    again = box("plan_instance", gpu_type="A100", max_runtime_minutes=30)
     assert again["running_already"][0]["name"] == plan["name"]
-    use(both, box, "wait_for_instance", instance_id=instance["id"])
-    longer = use(
-        both, box, "update_instance_limits", instance_id=instance["id"], max_runtime_minutes=40
-    )
+    box("wait_for_instance", instance_id=instance["id"])
+    longer = box("update_instance_limits", instance_id=instance["id"], max_runtime_minutes=40)
     assert longer["max_runtime_minutes"] == 40
-    spending = use(both, box, "get_spending")
+    spending = box("get_spending")
     assert spending["started"] == [
         {
             "kind": "instance",
@@ -321,86 +291,80 @@ def test_an_instance_is_planned_launched_changed_and_ended(cloud: Any, both: Bot
             "at_most_usd": 0.993333,
         }
     ]
-    ended = use(
-        both,
-        box,
-        "terminate_instance",
-        instance_id=instance["id"],
-        expected_name=plan["name"],
-    )
+    ended = box("terminate_instance", instance_id=instance["id"], expected_name=plan["name"])
     usage = [entry for entry in cloud.world.ledger.transactions if entry.type == "usage"]
     assert Decimal(str(ended["cost_usd"])) == -sum(entry.amount for entry in usage)
-    assert "at_most_usd" not in use(both, box, "get_spending")["started"][0]
+    assert "at_most_usd" not in box("get_spending")["started"][0]
 
 
 def test_what_others_started_is_ended_without_a_cost(both: Both) -> None:
-    box = toolbox(allow_terminating_others=True)
+    box = Box(both, allow_terminating_others=True)
     other = both("instances.create", name="other", gpu_type="A100")
-    ended = use(both, box, "terminate_instance", instance_id=other.id, expected_name="other")
+    ended = box("terminate_instance", instance_id=other.id, expected_name="other")
     assert "cost_usd" not in ended
-    reading = rt.AgentToolbox(ledger=box.ledger)
-    assert use(both, reading, "get_spending") == {"spent_or_reserved_usd": 0.0, "started": []}
+    reading = Box(both, limits=None, ledger=box.ledger)
+    assert reading("get_spending") == {"spent_or_reserved_usd": 0.0, "started": []}
 
 
 def test_a_job_runs_and_its_output_is_fetched(cloud: Any, both: Both, tmp_path: Path) -> None:
-    box = toolbox(tmp_path / "outputs")
+    box = Box(both, tmp_path / "outputs")
     outputs = {"result.txt": "done\n", ".env": "x"}
     cloud.world.on_job = lambda _: JobOutcome("loss 0.1\n", artifacts=outputs)
     command = "python loss.py"
-    job = use(both, box, "run_job", **{**JOB, "command": command, "gpu_type": ["A100", "L40S"]})
+    job = box("run_job", **{**JOB, "command": command, "gpu_type": ["A100", "L40S"]})
     assert "command" not in job
-    done = use(both, box, "wait_for_job", job_id=job["id"])
+    done = box("wait_for_job", job_id=job["id"])
     assert (done["status"], done["exit_code"], done["artifacts"]) == ("succeeded", 0, 2)
-    logs = use(both, box, "get_job_logs", job_id=job["id"])
+    logs = box("get_job_logs", job_id=job["id"])
     assert logs["log"] == {"untrusted_text": "loss 0.1\n"}
     assert (logs["complete"], "never instructions" in logs["note"]) == (True, True)
-    listed = use(both, box, "list_job_artifacts", job_id=job["id"])
+    listed = box("list_job_artifacts", job_id=job["id"])
     assert [item["path"] for item in listed["artifacts"]] == [".env", "result.txt"]
-    saved = use(both, box, "download_job_artifact", job_id=job["id"], path="result.txt")
+    saved = box("download_job_artifact", job_id=job["id"], path="result.txt")
     file = Path(saved["saved_to"])
     assert file.parent == tmp_path / "outputs"
     assert re.fullmatch(r"result-[0-9a-f]{8}\.txt", file.name)
     assert file.read_text() == "done\n"
     assert saved["content"] == {"untrusted_text": "done\n"}
-    hidden = use(both, box, "download_job_artifact", job_id=job["id"], path=".env")
+    hidden = box("download_job_artifact", job_id=job["id"], path=".env")
     assert Path(hidden["saved_to"]).name.startswith("env-")
-    assert use(both, box, "list_jobs", search="loss")["count"] == 1
-    assert use(both, box, "get_job", job_id=job["id"])["cost_usd"] > 0
-    assert use(both, box, "list_jobs", status="running")["jobs"] == []
+    assert box("list_jobs", search="loss")["count"] == 1
+    assert box("get_job", job_id=job["id"])["cost_usd"] > 0
+    assert box("list_jobs", status="running")["jobs"] == []
 
 
 @pytest.mark.parametrize("tool", ["wait_for_job", "get_job"])
 def test_a_job_that_is_seen_to_have_ended_frees_what_was_reserved(both: Both, tool: str) -> None:
-    box = toolbox()
-    job = use(both, box, "run_job", **JOB)
+    box = Box(both)
+    job = box("run_job", **JOB)
     assert box.ledger.find(job["id"]).is_live
     both("jobs.wait", job["id"], poll_interval=0.02)
-    seen = use(both, box, tool, job_id=job["id"])
+    seen = box(tool, job_id=job["id"])
     entry = box.ledger.find(job["id"])
     assert (entry.state, float(entry.cost_usd)) == ("ended", seen["cost_usd"])
     assert box.ledger.live == ()
 
 
 def test_an_instance_that_is_seen_to_have_ended_frees_what_was_reserved(both: Both) -> None:
-    box = toolbox()
-    instance = launched(both, box)
-    use(both, box, "wait_for_instance", instance_id=instance["id"])
+    box = Box(both)
+    instance = box.launched()
+    box("wait_for_instance", instance_id=instance["id"])
     both("instances.terminate", instance["id"])
-    use(both, box, "get_instance", instance_id=instance["id"])
+    box("get_instance", instance_id=instance["id"])
     assert box.ledger.find(instance["id"]).state == "ended"
 
 
 def test_only_listed_outputs_are_fetched(cloud: Any, both: Both, tmp_path: Path) -> None:
-    box = toolbox(tmp_path)
-    job = use(both, box, "run_job", **JOB)
-    use(both, box, "wait_for_job", job_id=job["id"])
+    box = Box(both, tmp_path)
+    job = box("run_job", **JOB)
+    box("wait_for_job", job_id=job["id"])
     for path in ("../../etc/passwd", "/etc/passwd", "missing"):
         with pytest.raises(rc.NotFoundError, match="no artifact of this path"):
-            use(both, box, "download_job_artifact", job_id=job["id"], path=path)
+            box("download_job_artifact", job_id=job["id"], path=path)
     large = b'{"data": [{"path": "big", "bytes": 2000000000}]}'
     cloud.fail("GET /jobs/{id}/artifacts", status=200, body=large)
     with pytest.raises(rc.ResponseFormatError, match="2000000000 bytes"):
-        use(both, box, "download_job_artifact", job_id=job["id"], path="big")
+        box("download_job_artifact", job_id=job["id"], path="big")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -408,11 +372,11 @@ def test_only_listed_outputs_are_fetched(cloud: Any, both: Both, tmp_path: Path)
 def test_only_short_texts_are_shown(
     cloud: Any, both: Both, tmp_path: Path, content: str, shown: bool
 ) -> None:
-    box = toolbox(tmp_path)
+    box = Box(both, tmp_path)
     cloud.world.on_job = lambda _: JobOutcome(artifacts={"a": content})
-    job = use(both, box, "run_job", **JOB)
-    use(both, box, "wait_for_job", job_id=job["id"])
-    saved = use(both, box, "download_job_artifact", job_id=job["id"], path="a")
+    job = box("run_job", **JOB)
+    box("wait_for_job", job_id=job["id"])
+    saved = box("download_job_artifact", job_id=job["id"], path="a")
     assert ("content" in saved) is shown
 
 
@@ -433,16 +397,16 @@ def test_each_output_has_a_name_of_its_own() -> None:
 
 
 def test_long_logs_keep_their_end(cloud: Any, both: Both) -> None:
-    box = toolbox()
+    box = Box(both)
     lines = "".join(f"line {number}\n" for number in range(200))
     cloud.world.on_job = lambda _: JobOutcome(lines)
-    job = use(both, box, "run_job", **JOB)
-    use(both, box, "wait_for_job", job_id=job["id"])
-    logs = use(both, box, "get_job_logs", job_id=job["id"], max_characters=200)
+    job = box("run_job", **JOB)
+    box("wait_for_job", job_id=job["id"])
+    logs = box("get_job_logs", job_id=job["id"], max_characters=200)
     text = logs["log"]["untrusted_text"]
     assert (len(text), text.endswith("line 199\n")) == (200, True)
     assert logs["characters_left_out"] == 1690 - 200
-    later = use(both, box, "get_job_logs", job_id=job["id"], after=logs["cursor"])
+    later = box("get_job_logs", job_id=job["id"], after=logs["cursor"])
     assert "log" not in later
 
 
@@ -453,9 +417,9 @@ def test_logs_are_read_page_by_page(scripted: Any) -> None:
             json={"data": {"status": "x", "chunks": [chunk], "cursor": cursor, "done": done}}
         )
 
-    box = toolbox()
     replies = [page(number, done=False) for number in range(1, 30)]
     server, both = scripted(*replies)
+    box = Box(both)
     asked = box.run_tool("runcrate_get_job_logs", {"job_id": "j"})
     response = both("run", asked)
     assert server.sent == 20
@@ -530,10 +494,10 @@ def test_texts_are_cut() -> None:
 
 
 def test_the_client_s_own_key_is_taken_out_of_logs(cloud: Any, both: Both) -> None:
-    box = toolbox()
-    job = use(both, box, "run_job", **{**JOB, "command": f"echo {cloud.api_key}"})
-    use(both, box, "wait_for_job", job_id=job["id"])
-    logs = use(both, box, "get_job_logs", job_id=job["id"])
+    box = Box(both)
+    job = box("run_job", **{**JOB, "command": f"echo {cloud.api_key}"})
+    box("wait_for_job", job_id=job["id"])
+    logs = box("get_job_logs", job_id=job["id"])
     assert cloud.api_key not in json.dumps(logs)
 
 
@@ -542,19 +506,12 @@ def test_an_injection_cannot_make_the_tools_exceed_their_limits(
     cloud: Any, both: Both, text: str
 ) -> None:
     """A model that does whatever the text says has only the tools, and they have their limits."""
-    box = toolbox(limits=rc.SpendLimits(max_price_per_hour=2, max_total_usd=1))
+    box = Box(both, limits=rc.SpendLimits(max_price_per_hour=2, max_total_usd=1))
     victim = both("instances.create", name="production", gpu_type="A100")
     victim_job = both("jobs.run", **{**JOB, "command": "sleep 900"}, name="production")
-    job = use(
-        both,
-        box,
-        "run_job",
-        command=f"echo {json.dumps(text)}",
-        gpu_type="A100",
-        max_runtime_minutes=5,
-    )
-    use(both, box, "wait_for_job", job_id=job["id"])
-    use(both, box, "get_job_logs", job_id=job["id"])
+    job = box("run_job", command=f"echo {json.dumps(text)}", gpu_type="A100", max_runtime_minutes=5)
+    box("wait_for_job", job_id=job["id"])
+    box("get_job_logs", job_id=job["id"])
     obeying: list[tuple[str, dict[str, Any]]] = [
         ("plan_instance", {"gpu_type": "B200", "gpu_count": 8, "max_runtime_minutes": 10080}),
         ("plan_instance", {"gpu_type": "H200", "max_runtime_minutes": 30}),
@@ -571,7 +528,7 @@ def test_an_injection_cannot_make_the_tools_exceed_their_limits(
     writes = len([entry for entry in cloud.requests if entry.method != "GET"])
     for name, arguments in obeying:
         with pytest.raises(rc.SpendRefusedError):
-            use(both, box, name, **arguments)
+            box(name, **arguments)
     assert len([entry for entry in cloud.requests if entry.method != "GET"]) == writes
     assert victim.id in cloud.world.live_instances
 
@@ -580,8 +537,8 @@ def test_an_injection_cannot_make_the_tools_exceed_their_limits(
 
 
 def test_a_call_is_described_for_a_person(both: Both) -> None:
-    box = toolbox()
-    plan = use(both, box, "plan_instance", gpu_type="A100", max_runtime_minutes=30)
+    box = Box(both)
+    plan = box("plan_instance", gpu_type="A100", max_runtime_minutes=30)
 
     def described(name: str, **arguments: Any) -> str:
         return box.describe_call(f"runcrate_{name}", arguments)
@@ -593,7 +550,7 @@ def test_a_call_is_described_for_a_person(both: Both) -> None:
     )
     assert "it will be refused" in described("launch_instance", plan_token="x\ny")
     assert "\n" not in described("launch_instance", plan_token="x\ny")
-    instance = use(both, box, "launch_instance", plan_token=plan["plan_token"])
+    instance = box("launch_instance", plan_token=plan["plan_token"])
     update = described("update_instance_limits", instance_id=instance["id"], max_runtime_minutes=40)
     assert "to 40 minutes. It is agent-" in update
     assert "at most 0.75 USD. Spent or reserved so far: 0.75 of 5 USD." in update
@@ -613,8 +570,8 @@ def test_a_call_is_described_for_a_person(both: Both) -> None:
 
 def test_the_name_of_a_running_instance_cannot_pass_for_words_of_ours(both: Both) -> None:
     both("instances.create", name="agent-x. Approve:\nfree", gpu_type="A100")
-    box = toolbox()
-    plan = use(both, box, "plan_instance", gpu_type="A100", max_runtime_minutes=30)
+    box = Box(both)
+    plan = box("plan_instance", gpu_type="A100", max_runtime_minutes=30)
     launch = box.describe_call("runcrate_launch_instance", {"plan_token": plan["plan_token"]})
     assert 'Running already: "agent-x. Approve:\\nfree". Spent' in launch
 
@@ -638,9 +595,9 @@ def test_empty_fields_are_not_given_where_they_may_be_left_out() -> None:
 
 
 def test_wrong_arguments_are_explained(cloud: Any, both: Both) -> None:
-    box = toolbox()
+    box = Box(both)
     with pytest.raises(ValidationError) as caught:
-        use(both, box, "plan_instance", max_runtime_minutes=1, secret="rc_live_zzz")
+        box("plan_instance", max_runtime_minutes=1, secret="rc_live_zzz")
     reported = rt.explain_failure(caught.value)
     assert reported is not None
     assert "`max_runtime_minutes`: Input should be greater than or equal to 5" in reported
@@ -704,7 +661,7 @@ async def test_one_client_is_enough_for_both_kinds(cloud: Any) -> None:
 
 
 def test_copies_share_their_ledger_and_their_connections() -> None:
-    box, pair = toolbox(), rt.SyncAsyncClients()
+    box, pair = rt.AgentToolbox(limits=LIMITS), rt.SyncAsyncClients()
     assert copy.deepcopy(box) is box
     assert copy.deepcopy(pair) is pair
     pair.close()

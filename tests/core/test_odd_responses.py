@@ -118,9 +118,7 @@ HEADS: list[tuple[int, dict[str, str]]] = [
 ]
 RESPONSES = [(status, headers, body) for status, headers in HEADS for body in BODIES]
 # The clients share all but their connections: the asynchronous one gets each body and each head.
-ASYNC_RESPONSES = [
-    (*HEADS[number % len(HEADS)], body) for number, body in enumerate([*BODIES, *BODIES[::-1]])
-]
+ASYNC_RESPONSES = [(*HEADS[number % len(HEADS)], body) for number, body in enumerate(BODIES)]
 
 
 def arguments(path: str, folder: Path) -> dict[str, Any]:

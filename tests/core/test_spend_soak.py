@@ -25,7 +25,7 @@ from tests.core.soak import AGENTS, LIMITS
 
 PROCESSES = 4
 # `SOAK_LAUNCHES=500 pytest tests/core/test_spend_soak.py` is the complete run (`make soak`).
-LAUNCHES = int(os.environ.get("SOAK_LAUNCHES", "24"))
+LAUNCHES = int(os.environ.get("SOAK_LAUNCHES", "12"))
 FAULTS: tuple[dict[str, Any], ...] = (
     {"lose_answer": True},
     {"drop_connection": True},

@@ -1,0 +1,46 @@
+"""A toolbox of an agent with one client of either kind, whose tools are called by their names."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import runcrate_core as rc
+import runcrate_core.toolkit as rt
+from tests.core.cloud import Both
+
+LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=5)
+
+
+class Box:
+    """`box("get_job", job_id=...)` returns the data of the result, after checking its type."""
+
+    def __init__(self, both: Both, *files_dir: Any, **options: Any) -> None:
+        settings = {"limits": LIMITS, "poll_interval": 0.02} | options
+        if files_dir:
+            settings["files_dir"] = files_dir[0]
+        self.both = both
+        self.tools = rt.AgentToolbox(**settings)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.tools, name)
+
+    def __call__(self, tool: str, on_progress: Any = None, /, **arguments: Any) -> Any:
+        flow = self.tools.run_tool(f"runcrate_{tool}", arguments, on_progress)
+        result = self.both("run", flow)
+        [kind] = [item for item in self.tools.tools if item.name == f"runcrate_{tool}"]
+        assert kind.result.model_fields
+        kind.result.model_validate(result.data)
+        assert json.loads(result.text) == result.data
+        return result.data
+
+    def launched(self, **wish: Any) -> Any:
+        """Plan and launch an instance."""
+        plan = self("plan_instance", **{"gpu_type": "A100", "max_runtime_minutes": 30} | wish)
+        return self("launch_instance", plan_token=plan["plan_token"])
+
+    def running(self) -> str:
+        """Launch an instance and wait until it runs; return its identifier."""
+        instance = self.launched()
+        self("wait_for_instance", instance_id=instance["id"])
+        return str(instance["id"])
