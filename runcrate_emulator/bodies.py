@@ -6,9 +6,8 @@ and 422 for a value out of its range, both with code `validation_error`.
 """
 
 import json
-import math
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, get_args
 
 from pydantic import (
@@ -23,8 +22,6 @@ from pydantic_core import ErrorDetails
 from starlette.requests import Request
 
 from runcrate_emulator.errors import ApiError, invalid
-
-T = TypeVar("T")
 
 MALFORMED = 400
 OUT_OF_RANGE = 422
@@ -56,7 +53,7 @@ class Body(BaseModel):
 def must(holds: Callable[[Any], object], problem: str) -> AfterValidator:
     """A check of a field's value, with the problem to report where it does not hold."""
 
-    def check(value: T) -> T:
+    def check(value: Any) -> Any:
         if not holds(value):
             raise ValueError(problem)
         return value
@@ -68,6 +65,12 @@ _filled = must(str.strip, "must not be empty")
 Text = Annotated[str, StringConstraints(max_length=_MAX_TEXT), _filled]
 Name = Annotated[str, StringConstraints(max_length=MAX_NAME), _filled]
 B = TypeVar("B", bound=Body)
+
+
+class OpenBody(Body):
+    """Table of a request that may have other fields, which go to the model (seed 003)."""
+
+    model_config = ConfigDict(extra="ignore")
 
 
 def parse_body(model: type[B], values: Mapping[str, Any]) -> B:
@@ -154,106 +157,3 @@ def refuse(field: str, problem: str, status: int = MALFORMED) -> NoReturn:
         ApiError: Always; `validation_error` with the field in its details.
     """
     raise invalid(field, f"{problem}; nothing was done.", status)
-
-
-class Fields:
-    """A strict reader of one JSON object.
-
-    Every accessor returns None for an absent optional field (null counts as absent). Fields that
-    were never asked for are refused by `finish`.
-    """
-
-    def __init__(self, values: Mapping[str, Any]) -> None:
-        self._values = values
-        self._known: set[str] = set()
-
-    def raw(self, name: str) -> Any:
-        """The value as sent; None when absent."""
-        self._known.add(name)
-        return self._values.get(name)
-
-    def bad_shape(self, name: str, problem: str) -> NoReturn:
-        """Refuse a field for its type or absence."""
-        refuse(name, problem)
-
-    def bad_value(self, name: str, problem: str) -> NoReturn:
-        """Refuse a field for its value."""
-        refuse(name, problem, OUT_OF_RANGE)
-
-    def required(self, name: str, value: T | None) -> T:
-        """Insist on a value."""
-        if value is None:
-            self.bad_shape(name, "is required")
-        return value
-
-    def text(self, name: str, *, longest: int = _MAX_TEXT) -> str | None:
-        """A string that is not blank."""
-        value = self.raw(name)
-        if value is None:
-            return None
-        if not isinstance(value, str):
-            self.bad_shape(name, "must be a string")
-        if not value.strip():
-            self.bad_value(name, "must not be empty")
-        if len(value) > longest:
-            self.bad_value(name, f"must be at most {longest} characters long")
-        return value
-
-    def one_of(self, name: str, choices: Collection[str]) -> str | None:
-        """A string out of a fixed set."""
-        value = self.text(name)
-        if value is not None and value not in choices:
-            self.bad_value(name, f"must be one of {', '.join(choices)}")
-        return value
-
-    def integer(self, name: str, least: int, most: int | None = None) -> int | None:
-        """A whole number within its range, both ends included."""
-        value = self.raw(name)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int):
-            self.bad_shape(name, "must be a whole number")
-        if value < least or (most is not None and value > most):
-            span = f"at least {least}" if most is None else f"from {least} to {most}"
-            self.bad_value(name, f"must be {span}")
-        return value
-
-    def number(self, name: str, least: float, most: float) -> float | None:
-        """A number within its range, both ends included."""
-        value = self.raw(name)
-        if value is None:
-            return None
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            self.bad_shape(name, "must be a number")
-        if not (least <= value <= most) or not math.isfinite(value):
-            self.bad_value(name, f"must be from {least:g} to {most:g}")
-        return value
-
-    def boolean(self, name: str) -> bool | None:
-        """True or false."""
-        value = self.raw(name)
-        if value is not None and not isinstance(value, bool):
-            self.bad_shape(name, "must be true or false")
-        return value
-
-    def texts(self, name: str) -> list[str] | None:
-        """A list of strings."""
-        value = self.raw(name)
-        if value is None:
-            return None
-        if not isinstance(value, list) or not all(isinstance(item, str) for item in value):
-            self.bad_shape(name, "must be a list of strings")
-        return list(value)
-
-    def object(self, name: str) -> dict[str, Any] | None:
-        """An object."""
-        value = self.raw(name)
-        if value is not None and not isinstance(value, dict):
-            self.bad_shape(name, "must be an object")
-        return value
-
-    def finish(self) -> None:
-        """Refuse every field that was sent but never asked for."""
-        for name in self._values:
-            if name not in self._known:
-                self.bad_shape(name, "is not a field of this request")

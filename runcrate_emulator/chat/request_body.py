@@ -7,9 +7,11 @@ as the documentation says they do (seed 003).
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import Annotated, Any, Final
 
-from runcrate_emulator.bodies import Fields
+from pydantic import Field
+
+from runcrate_emulator.bodies import OpenBody, parse_body
 from runcrate_emulator.chat.json_schema import require_schema
 from runcrate_emulator.chat.messages_body import messages_of
 from runcrate_emulator.chat.request import ChatRequest, Tool, ToolChoice, ToolMode
@@ -22,8 +24,27 @@ _MODES: Final[Mapping[str, ToolMode]] = {
     "auto": "auto",
     "required": "required",
 }
-_MAX_CHOICES: Final = 8
-_MAX_TOP_LOGPROBS: Final = 20
+Penalty = Annotated[float, Field(ge=-2, le=2)]
+Limit = Annotated[int, Field(ge=1)]
+
+
+class ChatBody(OpenBody):
+    """Settings of a chat request: all its fields but messages and tools."""
+
+    model: str
+    logprobs: bool = False
+    top_logprobs: Annotated[int, Field(ge=0, le=20)] = 0
+    stream: bool = False
+    stream_options: dict[str, Any] = Field(default_factory=dict)
+    frequency_penalty: Penalty | None = None
+    presence_penalty: Penalty | None = None
+    top_p: Annotated[float, Field(ge=0, le=1)] | None = None
+    temperature: Annotated[float, Field(ge=0, le=2)] = 0.7
+    parallel_tool_calls: bool = True
+    max_tokens: Limit | None = None
+    max_completion_tokens: Limit | None = None
+    n: Annotated[int, Field(ge=1, le=8)] = 1
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
 
 
 def parse(body: Mapping[str, Any], model: Model) -> ChatRequest:
@@ -36,37 +57,29 @@ def parse(body: Mapping[str, Any], model: Model) -> ChatRequest:
     Raises:
         ApiError: 400 or 422, naming the field.
     """
-    fields = Fields(body)
+    settings = parse_body(ChatBody, body)
     tools = _tools(body.get("tools"))
     schema, json_mode = _response_format(body.get("response_format"))
-    logprobs = fields.boolean("logprobs") or False
-    top_logprobs = fields.integer("top_logprobs", 0, _MAX_TOP_LOGPROBS)
-    if top_logprobs and not logprobs:
-        fields.bad_shape("top_logprobs", "needs `logprobs` to be true")
-    stream_options = fields.object("stream_options") or {}
-    for name in ("frequency_penalty", "presence_penalty"):
-        fields.number(name, -2, 2)
-    fields.number("top_p", 0, 1)
-    temperature = fields.number("temperature", 0, 2)
-    parallel = fields.boolean("parallel_tool_calls")
-    limits = [fields.integer(name, 1) for name in ("max_tokens", "max_completion_tokens")]
+    if settings.top_logprobs and not settings.logprobs:
+        raise invalid("top_logprobs", "needs `logprobs` to be true.")
+    limits = (settings.max_tokens, settings.max_completion_tokens)
     return ChatRequest(
-        model=body["model"],
+        model=settings.model,
         messages=messages_of(body.get("messages"), model),
         tools=tools,
         tool_choice=_tool_choice(body.get("tool_choice"), tools),
-        parallel_tool_calls=parallel is not False,
+        parallel_tool_calls=settings.parallel_tool_calls,
         response_schema=schema,
         json_mode=json_mode,
         max_tokens=min((one for one in limits if one is not None), default=None),
         stop=_stop(body.get("stop")),
-        n=fields.integer("n", 1, _MAX_CHOICES) or 1,
-        seed=fields.integer("seed", -(2**63), 2**63 - 1) or 0,
-        temperature=0.7 if temperature is None else temperature,
-        stream=fields.boolean("stream") or False,
-        include_usage=bool(stream_options.get("include_usage")),
-        logprobs=logprobs,
-        top_logprobs=top_logprobs or 0,
+        n=settings.n,
+        seed=settings.seed,
+        temperature=settings.temperature,
+        stream=settings.stream,
+        include_usage=bool(settings.stream_options.get("include_usage")),
+        logprobs=settings.logprobs,
+        top_logprobs=settings.top_logprobs,
         reasoning=body.get("reasoning_effort") != "none",
     )
 

@@ -6,19 +6,19 @@ images by models that only draw, and everything unknown.
 """
 
 import base64
-from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any, Literal
 
-from PIL import Image
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import Fields, read_object
+from runcrate_emulator.bodies import parse_body, read_object
 from runcrate_emulator.inference.catalogued import required_model
 from runcrate_emulator.inference.media_requests import (
     MAX_SIDE_PX,
     MIN_SIDE_PX,
+    DrawingBody,
     absolute_url,
     in_thread,
     seed_of,
@@ -43,99 +43,82 @@ _SIZES = {  # about a megapixel each, in exactly these proportions
     "3:2": (1248, 832),
     "2:3": (832, 1248),
 }
+# No range of the guidance is documented: the emulator's own is wider than any model's.
+_MAX_GUIDANCE = 100.0
 _MAX_STEPS = 100
-_MAX_GUIDANCE = 100.0  # no range is documented; the emulator's own, wider than any model's
 _MAX_REFERENCES = 8
 
 
-@dataclass(frozen=True)
-class _Wish:
-    """A checked request."""
+class ImageBody(DrawingBody):
+    """Fields of a request for an image."""
 
-    prompt: str
-    seed: int
-    size: tuple[int, int] | None
-    """None: as large as the source, or the default."""
-    wants_url: bool
-    sources: Sources
+    aspect_ratio: Literal["1:1", "16:9", "9:16", "4:3", "3:4", "3:2", "2:3"] | None = None
+    num_inference_steps: Annotated[int, Field(ge=1, le=_MAX_STEPS)] | None = None
+    guidance: Annotated[float, Field(ge=0, le=_MAX_GUIDANCE)] | None = None
+    negative_prompt: str | None = None
+    response_format: Literal["url", "b64_json"] = "url"
+
+    def size(self) -> tuple[int, int] | None:
+        """Return width and height, which win over the ratio; None if nothing says them."""
+        if self.width is None and self.height is None:
+            return _SIZES[self.aspect_ratio] if self.aspect_ratio else None
+        return self.width or _DEFAULT_SIZE[0], self.height or _DEFAULT_SIZE[1]
+
+
+class EditBody(ImageBody):
+    """Fields of a request for an image made from others."""
+
+    image: Any = None
+    start_image: Any = None
+    input_image: Any = None
+    mask: Any = None
+    control_image: Any = None
+    input_images: list[str] = Field(default_factory=list, max_length=_MAX_REFERENCES)
+    prompt_strength: Annotated[float, Field(ge=0, le=1)] = DEFAULT_STRENGTH
 
 
 async def generate(request: Request) -> Response:
     """POST /images/generations."""
     world = request.app.state.world
-    body = await read_object(request)
-    model = required_model(body, "image")
-    fields = Fields(body)
-    wish = await _read_wish(request, fields, edits=model.edits_images)
+    values = await read_object(request)
+    model = required_model(values, "image")
+    body = parse_body(EditBody if model.edits_images else ImageBody, values)
+    sources = await _load(request, body) if isinstance(body, EditBody) else Sources()
+    seed = seed_of(request, body)
     world.require_credit()
-    data = await in_thread(request, _draw, model.id, wish)
+    data = await in_thread(request, _draw, model.id, seed, body, sources)
     world.charge_inference(
         model=model.id, cost_usd=model.unit_usd, description=f"Image by {model.id}"
     )
-    path = world.media.put("image", f"image-{wish.seed}.webp", "image/webp", data)
+    path = world.media.put("image", f"image-{seed}.webp", "image/webp", data)
     item = (
         {"url": absolute_url(request, path)}
-        if wish.wants_url
+        if body.response_format == "url"
         else {"b64_json": base64.b64encode(data).decode()}
     )
     return JSONResponse({"created": int(world.clock.now().timestamp()), "data": [item]})
 
 
-async def _read_wish(request: Request, fields: Fields, *, edits: bool) -> _Wish:
-    prompt = fields.required("prompt", fields.text("prompt"))
-    size = _requested_size(fields)
-    fields.integer("num_inference_steps", 1, _MAX_STEPS)
-    fields.number("guidance", 0, _MAX_GUIDANCE)
-    negative = fields.raw("negative_prompt")
-    if negative is not None and not isinstance(negative, str):
-        fields.bad_shape("negative_prompt", "must be a string")
-    return _Wish(
-        prompt=prompt,
-        seed=seed_of(request, fields),
-        size=size,
-        wants_url=fields.one_of("response_format", ("url", "b64_json")) != "b64_json",
-        sources=await _read_sources(request, fields) if edits else Sources(),
-    )
-
-
-def _requested_size(fields: Fields) -> tuple[int, int] | None:
-    """Read `width`, `height` and `aspect_ratio`; the numbers win over the ratio."""
-    width = fields.integer("width", MIN_SIDE_PX, MAX_SIDE_PX)
-    height = fields.integer("height", MIN_SIDE_PX, MAX_SIDE_PX)
-    ratio = fields.one_of("aspect_ratio", tuple(_SIZES))
-    if width is None and height is None:
-        return _SIZES[ratio] if ratio else None
-    return width or _DEFAULT_SIZE[0], height or _DEFAULT_SIZE[1]
-
-
-async def _read_sources(request: Request, fields: Fields) -> Sources:
-    async def load(name: str, value: Any) -> Image.Image:
-        return await load_source(request, fields, name, value)
-
+async def _load(request: Request, body: EditBody) -> Sources:
     named = {
-        name: await load(name, fields.raw(name))
+        name: await load_source(request, name, value)
         for name in ("image", "start_image", "input_image", "mask", "control_image")
-        if fields.raw(name) is not None
+        if (value := getattr(body, name)) is not None
     }
-    references = fields.texts("input_images") or []
-    if len(references) > _MAX_REFERENCES:
-        fields.bad_value("input_images", f"must hold at most {_MAX_REFERENCES} images")
-    images = [named[name] for name in ("image", "start_image", "input_image") if name in named] + [
-        await load("input_images", reference) for reference in references
-    ]
-    strength = fields.number("prompt_strength", 0, 1)
+    images = [named[name] for name in ("image", "start_image", "input_image") if name in named]
+    images += [await load_source(request, "input_images", it) for it in body.input_images]
     return Sources(
         images=tuple(images),
         mask=named.get("mask"),
         control=named.get("control_image"),
-        strength=DEFAULT_STRENGTH if strength is None else strength,
+        strength=body.prompt_strength,
     )
 
 
-def _draw(model_id: str, wish: _Wish) -> bytes:
-    width, height = wish.size or _size_of_source(wish.sources)
-    spec = ImageSpec(wish.prompt, model_id, wish.seed, width, height)
-    image = draw_edit(spec, wish.sources) if wish.sources else draw_image(spec)
+def _draw(model_id: str, seed: int, body: ImageBody, sources: Sources) -> bytes:
+    width, height = body.size() or _size_of_source(sources)
+    spec = ImageSpec(body.prompt, model_id, seed, width, height)
+    image = draw_edit(spec, sources) if sources else draw_image(spec)
     return encode_webp(image, spec)
 
 

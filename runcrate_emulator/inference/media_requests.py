@@ -2,35 +2,38 @@
 
 import asyncio
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Annotated, ParamSpec, TypeVar
 
+from pydantic import Field
 from starlette.requests import Request
 
-from runcrate_emulator.bodies import Fields
-
-__all__ = [
-    "MAX_SIDE_PX",
-    "MIN_SIDE_PX",
-    "absolute_url",
-    "in_thread",
-    "seed_of",
-]
+from runcrate_emulator.bodies import OpenBody, Text
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 MIN_SIDE_PX = 256
 MAX_SIDE_PX = 2048
-_SEED_BITS = 63
 _RANDOM_SEED_BITS = 32
 _AT_ONCE = 2  # more threads of Python code would only keep the event loop waiting for its turn
 
 
-def seed_of(request: Request, fields: Fields) -> int:
-    """Read `seed`, or draw one."""
-    seed = fields.integer("seed", -(2**_SEED_BITS), 2**_SEED_BITS - 1)
-    if seed is not None:
-        return seed
+Side = Annotated[int, Field(ge=MIN_SIDE_PX, le=MAX_SIDE_PX)]
+
+
+class DrawingBody(OpenBody):
+    """Fields that requests for images and for videos share."""
+
+    prompt: Text
+    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
+    width: Side | None = None
+    height: Side | None = None
+
+
+def seed_of(request: Request, body: DrawingBody) -> int:
+    """Return the seed of a request, or draw one."""
+    if body.seed is not None:
+        return body.seed
     drawn: int = request.app.state.world.random.getrandbits(_RANDOM_SEED_BITS)
     return drawn
 

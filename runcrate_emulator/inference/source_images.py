@@ -16,24 +16,21 @@ from urllib.parse import SplitResult, parse_qsl, urlsplit
 from PIL import Image
 from starlette.requests import Request
 
-from runcrate_emulator.bodies import Fields
+from runcrate_emulator.bodies import OUT_OF_RANGE, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.inference.media_requests import in_thread
 from runcrate_emulator.media.image_files import ImageFileError, open_image
-
-__all__ = ["load_source"]
 
 _MAX_FILE_BYTES = 20 * 1024 * 1024  # bytes; the emulator's own limit, the service documents none
 _FETCH_TIMEOUT_S = 5.0
 _FILES = "/files/"
 
 
-async def load_source(request: Request, fields: Fields, name: str, value: Any) -> Image.Image:
+async def load_source(request: Request, name: str, value: Any) -> Image.Image:
     """Read the image that a field holds.
 
     Args:
         request: The request, which knows the emulator's own address.
-        fields: Used to refuse.
         name: Name of the field, for refusals.
         value: A URL, a data URI or base64.
 
@@ -42,56 +39,59 @@ async def load_source(request: Request, fields: Fields, name: str, value: Any) -
             that is too large.
     """
     if not isinstance(value, str):
-        fields.bad_shape(name, "must be a string: a URL, a data URI or base64")
-    data = await _data_of(request, fields, name, value)
+        refuse(name, "must be a string: a URL, a data URI or base64")
+    data = await _data_of(request, name, value)
     if len(data) > _MAX_FILE_BYTES:
         raise _too_large(name)
     try:
         return await in_thread(request, open_image, data)
     except ImageFileError as error:
-        fields.bad_value(name, f"holds no image: {error}")
+        refuse(name, f"holds no image: {error}", OUT_OF_RANGE)
 
 
-async def _data_of(request: Request, fields: Fields, name: str, value: str) -> bytes:
+async def _data_of(request: Request, name: str, value: str) -> bytes:
     scheme = value[:8].lower()
     if scheme.startswith(("http://", "https://")):
-        return await _fetched(request, fields, name, value)
+        return await _fetched(request, name, value)
     if len(value) > _MAX_FILE_BYTES * 4 // 3 + 1024:
         raise _too_large(name)
     encoded = value
     if scheme.startswith("data:"):
         head, _, encoded = value.partition(",")
         if not head.lower().endswith(";base64"):
-            fields.bad_value(name, "is a data URI that is not base64")
+            refuse(name, "is a data URI that is not base64", OUT_OF_RANGE)
     try:
         return base64.b64decode("".join(encoded.split()), validate=True)
     except (binascii.Error, ValueError):
-        fields.bad_value(
-            name, "must be an http(s) URL, a data URI or base64 (a path is read by the client)"
+        refuse(
+            name,
+            "must be an http(s) URL, a data URI or base64 (a path is read by the client)",
+            OUT_OF_RANGE,
         )
 
 
-async def _fetched(request: Request, fields: Fields, name: str, url: str) -> bytes:
+async def _fetched(request: Request, name: str, url: str) -> bytes:
     try:
         parts = urlsplit(url)
         is_near = _is_loopback(parts)
     except ValueError:
-        fields.bad_value(name, "is not a valid URL")
+        refuse(name, "is not a valid URL", OUT_OF_RANGE)
     if parts.netloc == request.headers.get("host") and parts.path.startswith(_FILES):
-        return _own_file(request, fields, name, parts)
+        return _own_file(request, name, parts)
     if not is_near:
-        fields.bad_value(
+        refuse(
             name,
             "is a URL elsewhere, which the emulator does not fetch; send a data URI, "
             "or a URL of the emulator or of another server on this machine",
+            OUT_OF_RANGE,
         )
     try:
         return await asyncio.to_thread(_fetch, url)
     except (OSError, ValueError, BrokenHTTPError):
-        fields.bad_value(name, "is a URL that could not be fetched")
+        refuse(name, "is a URL that could not be fetched", OUT_OF_RANGE)
 
 
-def _own_file(request: Request, fields: Fields, name: str, parts: SplitResult) -> bytes:
+def _own_file(request: Request, name: str, parts: SplitResult) -> bytes:
     """Open one of the emulator's own links without a request to itself."""
     world = request.app.state.world
     query = dict(parse_qsl(parts.query))
@@ -99,10 +99,10 @@ def _own_file(request: Request, fields: Fields, name: str, parts: SplitResult) -
     try:
         world.signer.check("GET", parts.path, expires, signature)
     except ApiError as refusal:
-        fields.bad_value(name, f"is a link that does not open ({refusal.message})")
+        refuse(name, f"is a link that does not open ({refusal.message})", OUT_OF_RANGE)
     stored = world.media.get(parts.path.removeprefix(_FILES))
     if stored is None:
-        fields.bad_value(name, "is a link to a file that is gone")
+        refuse(name, "is a link to a file that is gone", OUT_OF_RANGE)
     data: bytes = stored.data
     return data
 
@@ -126,8 +126,8 @@ class _NoRedirect(urllib.request.HTTPRedirectHandler):
 
 def _fetch(url: str) -> bytes:
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), _NoRedirect)
-    with opener.open(url, timeout=_FETCH_TIMEOUT_S) as answer:
-        data: bytes = answer.read(_MAX_FILE_BYTES + 1)
+    with opener.open(url, timeout=_FETCH_TIMEOUT_S) as response:
+        data: bytes = response.read(_MAX_FILE_BYTES + 1)
     return data
 
 

@@ -5,13 +5,14 @@ with its length, and silence an empty one. `verbose_json` is in no document and 
 """
 
 from decimal import Decimal
+from typing import Literal
 
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import MALFORMED, Fields, refuse
+from runcrate_emulator.bodies import MALFORMED, OUT_OF_RANGE, OpenBody, Text, parse_body, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.inference.catalogued import required_model
 from runcrate_emulator.inference.media_requests import in_thread
@@ -27,7 +28,6 @@ MAX_FILE_BYTES = 25 * 1024 * 1024  # bytes; as OpenAI has it, the service docume
 
 MAX_AUDIO_S = 3600
 
-_FORMATS = ("json", "text", "srt", "vtt")
 _SECONDS_PER_MINUTE = 60
 _ISO_639_1 = frozenset(
     """
@@ -42,6 +42,13 @@ _ISO_639_1 = frozenset(
 )
 
 
+class TranscriptionBody(OpenBody):
+    """Fields of a request for a transcription, beside its file."""
+
+    language: Text | None = None
+    response_format: Literal["json", "text", "srt", "vtt"] = "json"
+
+
 async def create(request: Request) -> Response:
     """POST /audio/transcriptions."""
     world = request.app.state.world
@@ -49,11 +56,9 @@ async def create(request: Request) -> Response:
         upload = form.get("file")
         texts = {name: value for name, value in form.items() if isinstance(value, str)}
         model = required_model(texts, "transcription")
-        fields = Fields(texts)
-        language = fields.text("language")
-        if language is not None and language not in _ISO_639_1:
-            fields.bad_value("language", "must be an ISO 639-1 code such as `en`")
-        text_format = fields.one_of("response_format", _FORMATS) or "json"
+        body = parse_body(TranscriptionBody, texts)
+        if body.language is not None and body.language not in _ISO_639_1:
+            refuse("language", "must be an ISO 639-1 code such as `en`", OUT_OF_RANGE)
         data = await _read_upload(upload)
     world.require_credit()
     audio = await in_thread(request, _read, data)
@@ -65,7 +70,7 @@ async def create(request: Request) -> Response:
     )
     spoken = world.speech.recall(data, audio)
     segments = [] if audio.is_silent else transcript.segments_of(spoken, audio.seconds)
-    return _response(segments, audio.seconds, text_format, language)
+    return _response(segments, audio.seconds, body.response_format, body.language)
 
 
 async def _read_upload(upload: UploadFile | str | None) -> bytes:

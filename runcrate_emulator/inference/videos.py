@@ -5,53 +5,57 @@ As in seed 002: a job is submitted, polled, and its MP4 downloaded when it is co
 """
 
 import io
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import Fields, read_object
+from runcrate_emulator.bodies import OUT_OF_RANGE, parse_body, read_object, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.inference.catalogued import required_model
-from runcrate_emulator.inference.media_requests import (
-    MAX_SIDE_PX,
-    MIN_SIDE_PX,
-    in_thread,
-    seed_of,
-)
+from runcrate_emulator.inference.media_requests import DrawingBody, in_thread, seed_of
 from runcrate_emulator.inference.model_catalogue import Model
 from runcrate_emulator.inference.source_images import load_source
 from runcrate_emulator.inference.video_jobs import VideoJob
 
 _SIZES = {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (720, 720)}
 _CONTENT_TYPE = "video/mp4"
-_DEFAULT_RATIO = "16:9"
 _DEFAULT_SECONDS = 5
 _ANY_SECONDS = range(1, 21)  # of models whose durations no document states
+
+
+class VideoBody(DrawingBody):
+    """Fields of a request for a video."""
+
+    duration: float | None = None
+    duration_seconds: float | None = None
+    aspect_ratio: Literal["16:9", "9:16", "1:1"] = "16:9"
+    image: Any = None
+    start_image: Any = None
+    image_url: Any = None
 
 
 async def create(request: Request) -> Response:
     """POST /videos."""
     world = request.app.state.world
-    body = await read_object(request)
-    model = required_model(body, "video")
-    fields = Fields(body)
-    prompt = fields.required("prompt", fields.text("prompt"))
-    seconds = _requested_seconds(fields, model)
-    size = _requested_size(fields)
-    seed = seed_of(request, fields)
-    first_image = await _first_image(request, fields)
+    values = await read_object(request)
+    model = required_model(values, "video")
+    body = parse_body(VideoBody, values)
+    seconds = _requested_seconds(body, model)
+    across, down = _SIZES[body.aspect_ratio]
+    seed = seed_of(request, body)
+    first_image = await _first_image(request, body)
     world.require_credit()
 
     def make(failure: str | None) -> VideoJob:
         return VideoJob(
             id=world.new_id("video"),
             model=model.id,
-            prompt=prompt,
+            prompt=body.prompt,
             seed=seed,
             seconds=seconds,
-            size=size,
+            size=(body.width or across, body.height or down),
             created_at=world.clock.now(),
             first_image=first_image,
             failure=failure,
@@ -100,31 +104,23 @@ def _job(request: Request) -> VideoJob:
     return job
 
 
-def _requested_seconds(fields: Fields, model: Model) -> int:
+def _requested_seconds(body: VideoBody, model: Model) -> int:
     choices = model.durations or tuple(_ANY_SECONDS)
-    name = "duration" if fields.raw("duration") is not None else "duration_seconds"
-    value = fields.number(name, 0, float(max(choices)) * 1000)
+    name = "duration_seconds" if body.duration is None else "duration"
+    value = body.duration_seconds if body.duration is None else body.duration
     if value is None:
         return _DEFAULT_SECONDS if _DEFAULT_SECONDS in choices else choices[0]
     if value not in choices:  # 6.0, as the official SDK sends it, is in (4, 6, 8)
         offered = ", ".join(map(str, choices))
-        fields.bad_value(name, f"of {model.id} must be one of {offered} seconds")
+        refuse(name, f"of {model.id} must be one of {offered} seconds", OUT_OF_RANGE)
     return int(value)
 
 
-def _requested_size(fields: Fields) -> tuple[int, int]:
-    """Read `width` and `height`, which win, and `aspect_ratio`."""
-    width = fields.integer("width", MIN_SIDE_PX, MAX_SIDE_PX)
-    height = fields.integer("height", MIN_SIDE_PX, MAX_SIDE_PX)
-    across, down = _SIZES[fields.one_of("aspect_ratio", tuple(_SIZES)) or _DEFAULT_RATIO]
-    return width or across, height or down
-
-
-async def _first_image(request: Request, fields: Fields) -> bytes | None:
+async def _first_image(request: Request, body: VideoBody) -> bytes | None:
     for name in ("image", "start_image", "image_url"):
-        value: Any = fields.raw(name)
+        value = getattr(body, name)
         if value is not None:
-            image = await load_source(request, fields, name, value)
+            image = await load_source(request, name, value)
             file = io.BytesIO()
             await in_thread(request, image.save, file, "PNG")
             return file.getvalue()
