@@ -1,7 +1,5 @@
 """Money: per-second credits, budgets, top-ups, auto-recharge, usage, all to the cent."""
 
-import threading
-import time
 from decimal import Decimal
 
 import httpx
@@ -82,14 +80,6 @@ def test_an_empty_balance_terminates_everything_at_the_very_second(emulator, inf
         "/jobs", json={"command": "ls", "gpu_type": "A100", "max_runtime_minutes": 1}
     )
     assert_refused(refused, 402, "insufficient_credits")
-
-
-def test_an_empty_balance_is_found_though_nobody_asked(emulator, infra, launch):
-    made = launch(gpu_type="H200")
-    emulator.clock.advance(40 * 86400)
-    ended = infra.get(f"/instances/{made['id']}").json()["data"]
-    assert ended["stop_reason"] == "low_balance"
-    assert balance(infra)["floating_balance_usd"] == pytest.approx(0, abs=0.002)
 
 
 def test_a_spent_budget_stops_its_environment_and_only_that(emulator, infra, launch):
@@ -262,6 +252,9 @@ def test_a_key_needs_the_billing_permission_and_stays_below_its_caps(emulator, i
 
 
 def test_a_hold_and_a_missing_card(emulator, infra):
+    (card,) = infra.get("/billing/payment-methods").json()["data"]
+    assert (card["type"], card["brand"], card["last4"]) == ("card", "visa", "4242")
+    assert (card["exp_month"], card["exp_year"], card["default"]) == (12, 2030, True)
     emulator.world.payment_hold = True
     assert_refused(top_up(infra), 402, "PAYMENT_HOLD")
     emulator.world.payment_hold = False
@@ -305,22 +298,6 @@ def test_a_top_up_that_requires_action_is_confirmed_on_its_page_or_expires(emula
     assert balance(infra)["creditsBalance"] == 150
 
 
-def test_the_same_key_in_progress_is_a_conflict(emulator, infra):
-    emulator.world.launch_seconds = 5
-    answers: list[httpx.Response] = []
-    first = threading.Thread(target=lambda: answers.append(top_up(infra)))
-    first.start()
-    while not emulator.clock._waiters:
-        time.sleep(0.001)
-    with httpx.Client(base_url=infra.base_url, headers=infra.headers) as second:
-        error = assert_refused(top_up(second), 409, "conflict")
-    assert error["details"] == {"reason": "idempotency_in_progress"}
-    emulator.clock.advance(5)
-    first.join(5)
-    assert answers[0].json()["data"]["status"] == "succeeded"
-    assert balance(infra)["creditsBalance"] == 150
-
-
 def test_auto_recharge_tops_up_to_the_target_below_the_threshold(emulator, infra, launch):
     assert infra.get("/billing/auto-recharge").json()["data"]["enabled"] is False
     setting = {"enabled": True, "threshold_usd": 98.51, "target_usd": 120}
@@ -361,9 +338,6 @@ def test_a_failed_auto_recharge_is_noted_and_not_tried_again(emulator, infra):
     ("change", "status", "field"),
     [
         ({"enabled": None}, 400, "enabled"),
-        ({"threshold_usd": None}, 400, "threshold_usd"),
-        ({"target_usd": None}, 400, "target_usd"),
-        ({"enabled": "yes"}, 400, "enabled"),
         ({"threshold_usd": -1}, 422, "threshold_usd"),
         ({"target_usd": 20}, 422, "target_usd"),
     ],
@@ -372,16 +346,3 @@ def test_bad_auto_recharge_settings(infra, change, status, field):
     body = {"enabled": False, "threshold_usd": 20, "target_usd": 100, **change}
     answer = infra.put("/billing/auto-recharge", json=body)
     assert_refused(answer, status, "validation_error", field)
-
-
-def test_payment_methods(infra):
-    assert infra.get("/billing/payment-methods").json()["data"] == [
-        {
-            "type": "card",
-            "brand": "visa",
-            "last4": "4242",
-            "exp_month": 12,
-            "exp_year": 2030,
-            "default": True,
-        }
-    ]

