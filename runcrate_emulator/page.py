@@ -169,7 +169,7 @@ def _job_table(world: World) -> str:
 
 
 def _job_row(world: World, job: Job) -> list[str]:
-    gpu = job.spec.candidates[0] if job.attempt is None else job.attempt.gpu
+    gpu = job.gpus[0]
     return [
         escape(job.name),
         _chip(job.status),

@@ -25,7 +25,7 @@ from runcrate_emulator.infrastructure.catalogue import CPU, INSTANCE_TYPES, Inst
 from runcrate_emulator.infrastructure.credit import require_launch_credit
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.instance_life import Instance
-from runcrate_emulator.infrastructure.records import Environment
+from runcrate_emulator.infrastructure.records import Environment, Volume
 from runcrate_emulator.infrastructure.ssh_keys import PublicKey
 from runcrate_emulator.infrastructure.templates import TEMPLATES
 from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields
@@ -33,6 +33,14 @@ from runcrate_emulator.workspace import Workspace
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEFAULT_IMAGE = "ubuntu-cuda-devel"
+_COPIED = (  # fields of the body that the instance has too
+    "name",
+    "template",
+    "storage_id",
+    "ssh_key_id",
+    "max_runtime_minutes",
+    "idle_shutdown_minutes",
+)
 
 MaxRuntime = Annotated[int, Field(ge=5, le=10_080)]  # minutes (official SDK 0.5.0)
 IdleShutdown = Annotated[int, Field(ge=5, le=1_440)]  # minutes (official SDK 0.5.0)
@@ -107,20 +115,16 @@ def launch_instance(world: Workspace, environment: Environment, spec: LaunchSpec
     require_launch_credit(world, environment)
     if spec.ssh_key_id is not None and spec.ssh_key_id not in world.ssh_keys:
         refuse("ssh_key_id", f"`{spec.ssh_key_id}` is not a key of this workspace", OUT_OF_RANGE)
-    check_volume(world, environment, spec.storage_id)
+    if spec.storage_id is not None:
+        if volume_of(world, environment, spec.storage_id).is_suspended:
+            raise conflict(f"Volume `{spec.storage_id}` is not paid; top the balance up.")
+        if world.instance_with_volume(spec.storage_id) is not None:
+            raise conflict(f"Volume `{spec.storage_id}` is attached to another instance.")
     kind = choose_type(world, spec)
     if spec.idle_shutdown_minutes is not None and kind.gpu_type == CPU:
         refuse("idle_shutdown_minutes", "needs an instance with a GPU", OUT_OF_RANGE)
     instance = start_instance(
-        world,
-        environment,
-        name=spec.name,
-        kind=kind,
-        template=spec.template,
-        storage_id=spec.storage_id,
-        ssh_key_id=spec.ssh_key_id,
-        max_runtime_minutes=spec.max_runtime_minutes,
-        idle_shutdown_minutes=spec.idle_shutdown_minutes,
+        world, environment, kind, **{name: getattr(spec, name) for name in _COPIED}
     )
     if spec.ssh_key_id is not None:
         key = world.ssh_keys[spec.ssh_key_id]
@@ -131,17 +135,21 @@ def launch_instance(world: Workspace, environment: Environment, spec: LaunchSpec
 def start_instance(
     world: Workspace,
     environment: Environment,
-    *,
-    name: str,
     kind: InstanceType,
+    *,
     template: str | None,
     storage_id: str | None,
-    ssh_key_id: str | None = None,
-    job_id: str | None = None,
-    max_runtime_minutes: int | None = None,
-    idle_shutdown_minutes: int | None = None,
+    **chosen: Any,
 ) -> Instance:
     """Create an instance of a chosen type.
+
+    Args:
+        world: The workspace.
+        environment: Where it belongs.
+        kind: Its type.
+        template: Its image; None means the default one.
+        storage_id: The volume to attach.
+        chosen: Further fields of the `Instance`.
 
     Raises:
         ApiError: 502 `launch_refused` when the volume cannot be reached from there.
@@ -156,39 +164,30 @@ def start_instance(
     now = world.moment
     instance = Instance(
         id=world.new_id(),
-        name=name,
         environment_id=environment.id,
         type=kind,
         ip=world.new_address(),
         os_image=template or _DEFAULT_IMAGE,
+        storage_id=storage_id,
         created_at=now,
         updated_at=now,
         usage_from=now,
         active_at=now,
-        storage_id=storage_id,
-        ssh_key_id=ssh_key_id,
-        job_id=job_id,
-        max_runtime_minutes=max_runtime_minutes,
-        idle_shutdown_minutes=idle_shutdown_minutes,
+        **chosen,
     )
     return world.keep_instance(instance)
 
 
-def check_volume(world: Workspace, environment: Environment, storage_id: str | None) -> None:
-    """Refuse a volume that does not exist here, cannot be reached, or is attached already.
+def volume_of(world: Workspace, environment: Environment, storage_id: str) -> Volume:
+    """The volume that a launch names.
 
     Raises:
-        ApiError: 422 or 409.
+        ApiError: 422 when it is not one of the environment.
     """
-    if storage_id is None:
-        return
     volume = world.volumes.get(storage_id)
     if volume is None or volume.environment_id != environment.id:
         refuse("storage_id", f"`{storage_id}` is not a volume of this environment", OUT_OF_RANGE)
-    if volume.is_suspended:
-        raise conflict(f"Volume `{storage_id}` is not paid; top the balance up.")
-    if world.instance_with_volume(storage_id) is not None:
-        raise conflict(f"Volume `{storage_id}` is attached to another instance.")
+    return volume
 
 
 def choose_type(world: Workspace, wanted: Wanted) -> InstanceType:
@@ -228,6 +227,9 @@ _SSH_PORT = 22
 _MAX_GPUS = 1024  # more than any instance has; only bounds the query parameter
 
 
+_TYPE_FIELDS = "id gpu_type gpu_count cpu_cores memory_gb storage_gb deployment_type hourly_rate"
+
+
 class _Limits(Body):
     """The two automatic stops; null switches one off."""
 
@@ -249,7 +251,7 @@ async def _list_types(call: Call) -> Result:
     gpu_type, region = query.get("gpu_type"), query.get("region")
     gpu_count = call.integer("gpu_count", 0, 1, _MAX_GPUS)
     return [
-        _type_view(kind)
+        fields(kind, _TYPE_FIELDS) | {"region": kind.region.id}
         for kind in INSTANCE_TYPES
         if (not gpu_type or kind.is_called(gpu_type))
         and (not region or kind.region.answers_to(region))
@@ -262,9 +264,7 @@ async def _list_instances(call: Call) -> Result:
     """Newest first; stopped ones stay visible with their `stop_reason`."""
     world = call.world
     return [
-        view(instance, world.moment)
-        for instance in call.in_scope(world.instances)
-        if call.matches(instance.name, instance.id)
+        view(instance, world.moment) for instance in call.in_scope(world.instances, "name", "id")
     ]
 
 
@@ -281,21 +281,18 @@ async def _create_instance(call: Call) -> Result:
 
 @routes.add("GET /instances/{id}")
 async def _get_instance(call: Call) -> Result:
-    world = call.world
-    return view(call.find(world.instances, "instance"), world.moment)
+    return view(call.find(call.world.instances, "instance"), call.now)
 
 
 @routes.add("GET /instances/{id}/status")
 async def _get_status(call: Call) -> Result:
-    world = call.world
-    instance = call.find(world.instances, "instance")
-    status = instance_life.status_at(instance, world.moment)
-    return {"id": instance.id, "status": status, "ip": _address(instance, world.moment)}
+    whole = view(call.find(call.world.instances, "instance"), call.now)
+    return {name: whole[name] for name in ("id", "status", "ip")}
 
 
 @routes.add("PATCH /instances/{id}")
 async def _update_instance(call: Call) -> Result:
-    """PATCH /instances/{id or unique name}: change or switch off the two automatic stops."""
+    """Change or switch off the two automatic stops; the id may be a unique name."""
     world = call.world
     instance = _find_by_id_or_name(call)
     sent = await read_object(call.request)
@@ -307,15 +304,12 @@ async def _update_instance(call: Call) -> Result:
     if limits.idle_shutdown_minutes is not None and not instance.has_gpu:
         raise _conflict(instance, "has no GPU, so it cannot be stopped for being idle")
     soonest = world.moment + instance_life.SOONEST_STOP
-    changed = replace(instance, updated_at=world.moment)
+    changed = replace(instance, updated_at=world.moment, **{n: getattr(limits, n) for n in sent})
     if "max_runtime_minutes" in sent:
-        minutes = limits.max_runtime_minutes
-        changed = replace(changed, max_runtime_minutes=minutes, runtime_not_before=soonest)
+        changed = replace(changed, runtime_not_before=soonest)
     if "idle_shutdown_minutes" in sent:
-        minutes = limits.idle_shutdown_minutes
-        changed = replace(changed, idle_shutdown_minutes=minutes, idle_not_before=soonest)
-    world.keep_instance(changed)
-    return view(changed, world.moment)
+        changed = replace(changed, idle_not_before=soonest)
+    return view(world.keep_instance(changed), world.moment)
 
 
 @routes.add("DELETE /instances/{id}")
@@ -354,6 +348,7 @@ def view(instance: Instance, now: datetime) -> dict[str, Any]:
     """An instance as the API shows it."""
     kind = instance.type
     status = instance_life.status_at(instance, now)
+    has_run = (instance.stopped_at or now) >= instance.runs_from
     return {
         **fields(instance, "id name os_image created_at updated_at stop_reason"),
         **fields(instance, "max_runtime_minutes idle_shutdown_minutes"),
@@ -362,25 +357,12 @@ def view(instance: Instance, now: datetime) -> dict[str, Any]:
         "memory": kind.memory_gb,
         "storage": kind.storage_gb,
         "region": kind.region.id,
-        "ip": _address(instance, now),
+        "ip": instance.ip if status == "running" else None,
         "cost_per_hour": kind.hourly_rate,
-        "deployed_at": instance.runs_from if _has_run(instance, now) else None,
+        "deployed_at": instance.runs_from if has_run else None,
         "auto_stop_at": instance_life.auto_stop_at(instance, now),
         **({} if instance.ssh_port is None else {"ssh_port": instance.ssh_port}),
     }
-
-
-def _has_run(instance: Instance, now: datetime) -> bool:
-    return (instance.stopped_at or now) >= instance.runs_from
-
-
-def _address(instance: Instance, now: datetime) -> str | None:
-    return instance.ip if instance_life.status_at(instance, now) == "running" else None
-
-
-def _type_view(kind: InstanceType) -> dict[str, Any]:
-    names = "id gpu_type gpu_count cpu_cores memory_gb storage_gb deployment_type hourly_rate"
-    return fields(kind, names) | {"region": kind.region.id}
 
 
 def _find_by_id_or_name(call: Call) -> Instance:

@@ -9,7 +9,12 @@ from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, webhooks
 from runcrate_emulator.infrastructure.catalogue import InstanceType
 from runcrate_emulator.infrastructure.instance_life import Instance, StopReason
-from runcrate_emulator.infrastructure.instances import Wanted, choose_type, start_instance
+from runcrate_emulator.infrastructure.instances import (
+    Wanted,
+    choose_type,
+    start_instance,
+    volume_of,
+)
 from runcrate_emulator.infrastructure.job_program import trace_of_attempt
 from runcrate_emulator.infrastructure.job_record import (
     Artifact,
@@ -135,9 +140,7 @@ def _new_job(world: Workspace, environment: Environment, spec: JobSpec) -> Job:
 def _check_references(world: Workspace, environment: Environment, spec: JobSpec) -> None:
     """Check what a spec refers to in the workspace."""
     if spec.storage_id is not None:
-        volume = world.volumes.get(spec.storage_id)
-        if volume is None or volume.environment_id != environment.id:
-            refuse("storage_id", "is not a volume of this environment", OUT_OF_RANGE)
+        volume_of(world, environment, spec.storage_id)
     upload_id = None if spec.code is None else spec.code.upload_id
     if upload_id is not None:
         upload = world.uploads.get(upload_id)
@@ -168,8 +171,8 @@ def _try_launch(world: Workspace, job: Job) -> Job:
         instance = start_instance(
             world,
             environment,
+            chosen,
             name=job.name,
-            kind=chosen,
             template=job.spec.template,
             storage_id=storage_id,
             job_id=job.id,

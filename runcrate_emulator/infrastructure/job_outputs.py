@@ -5,7 +5,6 @@ import hashlib
 import time
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from pydantic import Field
 from starlette.responses import RedirectResponse, Response
@@ -20,9 +19,6 @@ from runcrate_emulator.infrastructure.job_views import (
 )
 from runcrate_emulator.infrastructure.records import Upload
 from runcrate_emulator.infrastructure.wire import CREATED, Result, not_found
-
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
 
 _FOLLOW_S = 25.0  # real seconds that a read with `follow` is held (official SDK 0.5.0)
 _FOLLOW_STEP_S = 0.02  # real seconds between two looks at the log
@@ -104,13 +100,17 @@ async def _create_upload(call: Call) -> Result:
     """The same `sha256` answers the same upload."""
     world = call.world
     body = await call.read(_NewUpload)
-    size, sha256 = body.bytes, body.sha256
     known = [
         upload
         for upload in world.uploads.values()
-        if sha256 is not None and upload.sha256 == sha256 and upload.expires_at > world.moment
+        if body.sha256 and upload.sha256 == body.sha256 and upload.expires_at > world.moment
     ]
-    upload = known[-1] if known else _new_upload(world, size, sha256)
+    if known:
+        upload = known[-1]
+    else:
+        expires_at = world.moment + _USABLE_FOR
+        upload = Upload(world.new_id("upload"), body.bytes, body.sha256, world.moment, expires_at)
+        world.uploads[upload.id] = upload
     is_new = upload.file_id is None
     path = world.signer.sign("PUT", f"/uploads/{upload.id}", _LINK_LIFETIME.total_seconds())
     return {
@@ -120,18 +120,6 @@ async def _create_upload(call: Call) -> Result:
         "expires_at": upload.expires_at,
         "max_bytes": _MAX_BYTES,
     }
-
-
-def _new_upload(world: "World", size: int, sha256: str | None) -> Upload:
-    upload = Upload(
-        id=world.new_id("upload"),
-        size=size,
-        sha256=sha256,
-        created_at=world.moment,
-        expires_at=world.moment + _USABLE_FOR,
-    )
-    world.uploads[upload.id] = upload
-    return upload
 
 
 @signed_routes.add("PUT /uploads/{id}")
@@ -144,17 +132,14 @@ async def _put_upload(call: Call) -> Result:
     if upload is None:
         raise not_found("upload", call.id)
     content = await call.request.body()
-    if len(content) != upload.size:
-        raise ApiError(
-            400,
-            "validation_error",
-            f"{len(content)} bytes arrived, {upload.size} were announced; nothing was kept.",
-        )
     digest = hashlib.sha256(content).hexdigest()
-    if upload.sha256 not in (None, digest):
-        raise ApiError(
-            400, "validation_error", "The content has another SHA-256; nothing was kept."
-        )
+    problem = None
+    if len(content) != upload.size:
+        problem = f"{len(content)} bytes arrived, {upload.size} were announced"
+    elif upload.sha256 not in (None, digest):
+        problem = "The content has another SHA-256"
+    if problem is not None:
+        raise ApiError(400, "validation_error", f"{problem}; nothing was kept.")
     kept = world.media.add("upload", f"{upload.id}.tar.gz", "application/gzip", content)
     world.uploads[upload.id] = replace(upload, file_id=kept.id, sha256=digest)
     return Response(status_code=200)

@@ -143,6 +143,11 @@ class Job:
         """The latest attempt; None before the first instance."""
         return self.attempts[-1] if self.attempts else None
 
+    @property
+    def gpus(self) -> tuple[GpuCandidate, ...]:
+        """The GPU of the latest attempt; before the first, those that it may run on."""
+        return self.spec.candidates if self.attempt is None else (self.attempt.gpu,)
+
     def with_attempt(self, attempt: Attempt) -> "Job":
         """The job after a change of its latest attempt."""
         return replace(self, attempts=(*self.attempts[:-1], attempt))

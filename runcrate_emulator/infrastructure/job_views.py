@@ -28,7 +28,6 @@ def job_view(world: Workspace, job: Job, *, with_secret: bool = False) -> dict[s
     """One job; the webhook secret is only on the response that created it."""
     now = world.moment
     attempt = job.attempt
-    gpu = job.spec.candidates[0] if attempt is None else attempt.gpu
     instance = None if attempt is None else world.instances[attempt.instance_id]
     spec = job.spec
     view: dict[str, Any] = {
@@ -37,7 +36,7 @@ def job_view(world: Workspace, job: Job, *, with_secret: bool = False) -> dict[s
         **fields(spec, "allow_cpu_container"),
         **fields(job, "id name status queue_reason next_attempt_at error environment_id group_id"),
         **fields(job, "job_index rerun_of created_at ended_at"),
-        **fields(gpu, "gpu_type gpu_count"),
+        **fields(job.gpus[0], "gpu_type gpu_count"),
         "gpu_candidates": [fields(one, "gpu_type gpu_count") for one in spec.candidates],
         "env_keys": sorted(spec.env),
         "attempt": max(len(job.attempts), 1),

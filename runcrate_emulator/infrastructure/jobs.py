@@ -3,7 +3,6 @@
 import base64
 import binascii
 from collections.abc import Callable
-from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from runcrate_emulator.bodies import parse_body, read_object, read_optional_object, refuse
@@ -135,35 +134,23 @@ def _filter(call: Call) -> Callable[[Job], bool]:
     tags = [tuple(text.split(":", 1)) for text in query.getlist("tag")]
     if any(len(tag) != 2 for tag in tags):  # noqa: PLR2004 - a key and a value
         refuse("tag", "must be like `key:value`")
-    group_id, gpu_type = query.get("group_id"), query.get("gpu_type")
+    group_id, gpu_type = query.get("group_id"), query.get("gpu_type", "").casefold()
     words = query.get("q", "").casefold()
-    created_after = _time(query.get("created_after"))
+    created_after = parse_time(query.get("created_after", "0001-01-01T00:00Z"))
+    if created_after is None:
+        refuse("created_after", "must be an ISO 8601 time with an offset")
 
     def is_wanted(job: Job) -> bool:
         return (
             (not statuses or job.status in statuses)
             and all((key, value) in job.spec.tags.items() for key, value in tags)
             and group_id in (None, job.group_id)
-            and (not gpu_type or _runs_on(job, gpu_type))
+            and (not gpu_type or gpu_type in {gpu.gpu_type.casefold() for gpu in job.gpus})
             and any(words in text.casefold() for text in (job.id, job.name, job.spec.command))
-            and (created_after is None or job.created_at > created_after)
+            and job.created_at > created_after
         )
 
     return is_wanted
-
-
-def _runs_on(job: Job, gpu_type: str) -> bool:
-    gpus = [job.attempt.gpu] if job.attempt is not None else job.spec.candidates
-    return any(gpu.gpu_type.casefold() == gpu_type.casefold() for gpu in gpus)
-
-
-def _time(text: str | None) -> datetime | None:
-    if text is None:
-        return None
-    moment = parse_time(text)
-    if moment is None:
-        refuse("created_after", "must be an ISO 8601 time with an offset")
-    return moment
 
 
 def _position(job: Job) -> tuple[str, str]:

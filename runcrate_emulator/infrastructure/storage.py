@@ -44,11 +44,7 @@ routes = Endpoints()
 async def _list_volumes(call: Call) -> Result:
     """Newest first."""
     world = call.world
-    return [
-        _view(world, volume)
-        for volume in call.in_scope(world.volumes)
-        if call.matches(volume.name, volume.id)
-    ]
+    return [_view(world, volume) for volume in call.in_scope(world.volumes, "name", "id")]
 
 
 @routes.add("GET /storage/regions")
