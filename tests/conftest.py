@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import settings
 
 from tests.cassettes_support import (
     BASE_URL,
@@ -26,6 +27,10 @@ if TYPE_CHECKING:
 
     from vcr import VCR
     from vcr.cassette import Cassette
+
+# A busy computer is no error; a test that waits for ever has a time limit of its own.
+settings.register_profile("tests", deadline=None)
+settings.load_profile("tests")
 
 CASSETTES = Path(__file__).parent.parent / "cassettes"
 RECORDING = os.environ.get("RECORD_CASSETTES") == "1"

@@ -21,7 +21,7 @@ from runcrate_core.agent_tools.job_tools import artifact_file_name
 from runcrate_core.agent_tools.tool import ToolContext
 from runcrate_core.agent_tools.untrusted_text import MAX_NAME_LENGTH, MAX_REMARK_LENGTH, Sanitizer
 from runcrate_emulator import JobOutcome
-from tests.core.agent_box import LIMITS, Box
+from tests.core.agents import LIMITS, Box
 from tests.core.cloud import Both, sent
 from tests.servers import Reply
 

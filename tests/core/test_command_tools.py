@@ -13,7 +13,7 @@ import pytest
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_emulator import Emulator
-from tests.core.agent_box import LIMITS, Box
+from tests.core.agents import LIMITS, Box
 from tests.core.cloud import Both
 from tests.ssh.hosts import processes
 

@@ -609,6 +609,7 @@ def test_gzip_is_decoded_whichever_way_it_is_cut(members: list[bytes], piece: in
     )
     assert out == b"".join(members)
     assert gunzip.is_whole
+    assert list(gunzip.feed(b"")) == []
 
 
 @dataclass

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import math
 import os
 import signal
 import threading
@@ -66,7 +67,8 @@ def test_a_head_that_drips_has_an_end(run: Any) -> None:
         assert time.monotonic() - began < 3
 
 
-def test_a_connection_is_used_again_after_a_response_in_time(run: Any) -> None:
+@pytest.mark.parametrize("timeout", [1, math.inf])
+def test_a_connection_is_used_again_after_a_response_in_time(run: Any, timeout: float) -> None:
     slow = Reply(body=[b'{"data":', 0.2, b"[]}"], length=11)
     with ScriptedServer(slow, slow, OK) as server:
 
@@ -74,7 +76,7 @@ def test_a_connection_is_used_again_after_a_response_in_time(run: Any) -> None:
             for _ in range(3):
                 await awaited(client.instances.list())
 
-        run(thrice, server.url, timeout=1)
+        run(thrice, server.url, timeout=timeout)
         assert (server.sent, server.connections) == (3, 1)
 
 

@@ -179,7 +179,7 @@ def test_clients_are_copied_and_pickled_without_their_key(
     kind: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client = kind("rc_live_other", environment="staging", default_headers={"x-secret": "hidden"})
-    assert copy.deepcopy(client) is client
+    assert copy.deepcopy(client) is copy.copy(client) is client
     data = pickle.dumps(client)
     assert b"rc_live" not in data
     assert b"hidden" not in data

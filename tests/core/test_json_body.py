@@ -51,6 +51,7 @@ def loop() -> dict[str, Any]:
     [
         ({"temperature": math.nan}, "`temperature` is nan"),
         ({"a": {"b": [0, math.inf]}}, r"`a\.b\[1\]` is inf"),
+        ({"fine": {"a": [1.5, None]}, "data": b"x"}, "`data` is of type `bytes`"),
         ({"price": Decimal(1)}, "`price` is of type `Decimal`"),
         ({"at": datetime(2026, 1, 1)}, "`at` is of type `datetime`"),  # noqa: DTZ001 - the mistake
         ({"data": b"x"}, "`data` is of type `bytes`"),

@@ -62,6 +62,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         )
     ),
     ("schedules.update", {"schedule_id": "s-1"}, NOTHING_SENT),
+    ("schedules.update", {"schedule_id": "s-1"} | BOTH_TIMES, NOTHING_SENT),
     ("environments.update", {"environment_id": "e-1"}, "name, is_default"),
     ("billing.usage", {"from_date": NAIVE}, "`from_date` has no time zone"),
     ("billing.top_up", {"amount_usd": float("nan")}, "`amount_usd`"),

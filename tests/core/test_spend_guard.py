@@ -24,25 +24,15 @@ from runcrate_core.spending.instances import lifetime_minutes
 from runcrate_core.spending.money import cents, cost_of_instance
 from runcrate_core.spending.reservations import Reservations
 from runcrate_emulator import JobOutcome
+from tests.core.agents import LIMITS, Guard
 from tests.core.cloud import Both, sent
 
-LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=5)
 JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
 
 
 @pytest.fixture
-def guard() -> rc.SpendGuard:
-    return rc.SpendGuard(LIMITS)
-
-
-def launched(both: Both, guard: rc.SpendGuard, **wish: Any) -> Any:
-    plan = both("run", guard.plan(**{"gpu_type": "A100", "max_runtime_minutes": 30} | wish))
-    return both("run", guard.launch(plan.token))
-
-
-def running(both: Both, guard: rc.SpendGuard, **wish: Any) -> Any:
-    instance = launched(both, guard, **wish)
-    return both("instances.wait_until_running", instance.id, poll_interval=0.02)
+def guard(both: Both) -> Guard:
+    return Guard(both)
 
 
 def billed(cloud: Any) -> Decimal:
@@ -54,66 +44,56 @@ def billed(cloud: Any) -> Decimal:
 # --- plans and launches ----------------------------------------------------------------------
 
 
-def test_an_instance_without_gpu_is_chosen_only_by_its_name(
-    both: Both, guard: rc.SpendGuard
-) -> None:
-    anything = both("run", guard.plan(max_runtime_minutes=30))
+def test_an_instance_without_gpu_is_chosen_only_by_its_name(both: Both, guard: Guard) -> None:
+    anything = guard.plan(max_runtime_minutes=30)
     assert (anything.gpu_type, anything.gpu_count) == ("A4000", 1)
-    plan = both("run", guard.plan(gpu_type="CPU", max_runtime_minutes=30))
+    plan = guard.plan(gpu_type="CPU", max_runtime_minutes=30)
     assert (plan.gpu_type, plan.gpu_count) == ("CPU", 0)
-    named = both("run", guard.plan(instance_type_id="vivid-hawk-h100-c20d", max_runtime_minutes=30))
+    named = guard.plan(instance_type_id="vivid-hawk-h100-c20d", max_runtime_minutes=30)
     assert named.price_per_hour == Decimal("1.54")
-    two = rc.SpendGuard(rc.SpendLimits(max_gpus=2))
-    pair = both(
-        "run", two.plan(instance_type_id="copper-finch-rtx4090x2-2b9e", max_runtime_minutes=30)
-    )
+    two = Guard(both, rc.SpendLimits(max_gpus=2))
+    pair = two.plan(instance_type_id="copper-finch-rtx4090x2-2b9e", max_runtime_minutes=30)
     assert (pair.gpu_count, pair.price_per_hour) == (2, Decimal("1.32"))
     with pytest.raises(rc.SpendRefusedError, match="of an allowed type and number"):
-        both(
-            "run",
-            guard.plan(instance_type_id="copper-finch-rtx4090x2-2b9e", max_runtime_minutes=30),
-        )
+        guard.plan(instance_type_id="copper-finch-rtx4090x2-2b9e", max_runtime_minutes=30)
     with pytest.raises(rc.SpendRefusedError, match="instance types offered is `nothing`"):
-        both("run", guard.plan(instance_type_id="nothing", max_runtime_minutes=30))
+        guard.plan(instance_type_id="nothing", max_runtime_minutes=30)
 
 
-def test_a_plan_shows_a_person_all_that_matters(both: Both, guard: rc.SpendGuard) -> None:
-    plan = both(
-        "run",
-        guard.plan(
-            gpu_type="A100",
-            max_runtime_minutes=30,
-            name="x\n$(rm -rf /)",
-            startup_commands=["a\nb", "c"],
-            template="ubuntu-train",
-        ),
+def test_a_plan_shows_a_person_all_that_matters(both: Both, guard: Guard) -> None:
+    plan = guard.plan(
+        gpu_type="A100",
+        max_runtime_minutes=30,
+        name="x\n$(rm -rf /)",
+        startup_commands=["a\nb", "c"],
+        template="ubuntu-train",
     )
     assert plan.describe() == (
         f"{plan.name}: 1 x A100 in us-east-1 at 1.49 USD an hour for at most 30 minutes: at most "
         '0.75 USD (template ubuntu-train; running "a\\nb && c" at its start)'
     )
     assert plan.name.startswith("agent-x-rm--rf-")
-    assert both("run", guard.plan(max_runtime_minutes=5, name="agent-a")).name[:8] == "agent-a-"
+    assert guard.plan(max_runtime_minutes=5, name="agent-a").name[:8] == "agent-a-"
     assert guard.plan_of(plan.token) is plan
 
 
-def test_a_plan_that_could_not_be_run_may_be_tried_again(both: Both, guard: rc.SpendGuard) -> None:
-    first = launched(both, guard)
-    plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
+def test_a_plan_that_could_not_be_run_may_be_tried_again(both: Both, guard: Guard) -> None:
+    first = guard.launched()
+    plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
     assert [one.name for one in plan.running] == [first.name]
     with pytest.raises(rc.SpendRefusedError, match="1 instances or jobs run"):
-        both("run", guard.launch(plan.token))
-    both("run", guard.terminate(first.id))
-    assert both("run", guard.launch(plan.token)).name == plan.name
+        guard.launch(plan.token)
+    guard.terminate(first.id)
+    assert guard.launch(plan.token).name == plan.name
 
 
 def test_the_oldest_of_too_many_plans_is_forgotten(
-    both: Both, guard: rc.SpendGuard, monkeypatch: pytest.MonkeyPatch
+    both: Both, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("runcrate_core.spending.ledger.MAX_PLANS", 3)
-    plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
+    plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
     for kept in (True, True, False):
-        both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
+        guard.plan(gpu_type="A100", max_runtime_minutes=30)
         assert (guard.plan_of(plan.token) is not None) is kept
 
 
@@ -142,50 +122,50 @@ async def _refuse_later(_: object) -> bool:
 
 
 def test_an_approver_may_be_asynchronous_where_the_client_is(both: Both, is_async: bool) -> None:
-    guard = rc.SpendGuard(LIMITS, approve=_approve_later)
+    guard = Guard(both, LIMITS, approve=_approve_later)
     if is_async:
-        assert launched(both, guard).id
-        refusing = rc.SpendGuard(LIMITS, approve=_refuse_later)
+        assert guard.launched().id
+        refusing = Guard(both, LIMITS, approve=_refuse_later)
         with pytest.raises(rc.SpendRefusedError, match="This was not approved: agent-"):
-            launched(both, refusing)
+            refusing.launched()
     else:
         with pytest.raises(TypeError, match=r"`_approve_later` is asynchronous.*AsyncRuncrate"):
-            launched(both, guard)
+            guard.launched()
     assert bool(guard.ledger.entries) is is_async
 
 
-def test_a_field_that_is_none_reserves_nothing(both: Both, guard: rc.SpendGuard) -> None:
+def test_a_field_that_is_none_reserves_nothing(both: Both, guard: Guard) -> None:
     with pytest.raises(ValueError, match="`memory` is nan"):
-        launched(both, guard, memory=float("nan"))
+        guard.launched(memory=float("nan"))
     assert guard.ledger.entries == ()
 
 
 # --- lifetimes -------------------------------------------------------------------------------
 
 
-def test_a_lifetime_is_changed_within_the_limits(both: Both, guard: rc.SpendGuard) -> None:
-    instance = running(both, guard)
-    assert both("run", guard.update(instance.id, max_runtime_minutes=50)).max_runtime_minutes == 50
+def test_a_lifetime_is_changed_within_the_limits(both: Both, guard: Guard) -> None:
+    instance = guard.started()
+    assert guard.update(instance.id, max_runtime_minutes=50).max_runtime_minutes == 50
     assert guard.ledger.total_usd == Decimal("1.49") * 50 / 60
-    both("run", guard.update(instance.id, max_runtime_minutes=20))
+    guard.update(instance.id, max_runtime_minutes=20)
     assert guard.ledger.total_usd == Decimal("1.49") * 20 / 60
     with pytest.raises(rc.SpendRefusedError, match="Allowed are 5 to 60 minutes"):
-        both("run", guard.update(instance.id, max_runtime_minutes=61))
+        guard.update(instance.id, max_runtime_minutes=61)
 
 
 def test_a_life_that_is_paid_for_is_the_longest_that_can_be_afforded(both: Both) -> None:
     limits = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=1)
-    guard = rc.SpendGuard(limits)
-    instance = running(both, guard)
+    guard = Guard(both, limits)
+    instance = guard.started()
     with pytest.raises(rc.SpendRefusedError, match=r"50 minutes may cost 1\.24 USD"):
-        both("run", guard.update(instance.id, max_runtime_minutes=50))
+        guard.update(instance.id, max_runtime_minutes=50)
     assert guard.ledger.total_usd == Decimal("0.745")
 
 
 def test_changes_near_its_end_do_not_keep_an_instance_alive(cloud: Any, both: Both) -> None:
     limits = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=5)
-    guard = rc.SpendGuard(limits)
-    instance = running(both, guard, max_runtime_minutes=5)
+    guard = Guard(both, limits)
+    instance = guard.started(max_runtime_minutes=5)
     cloud.clock_speed = 0
     refusal = None
     for _ in range(5):  # a minute before each end, the end is moved by two minutes
@@ -193,7 +173,7 @@ def test_changes_near_its_end_do_not_keep_an_instance_alive(cloud: Any, both: Bo
         left = (now.auto_stop_at - cloud.clock.now()).total_seconds()
         cloud.clock.advance(max(0, left - 60))
         try:
-            both("run", guard.update(instance.id, max_runtime_minutes=5))
+            guard.update(instance.id, max_runtime_minutes=5)
         except rc.SpendRefusedError as error:
             refusal = error
             break
@@ -202,7 +182,7 @@ def test_changes_near_its_end_do_not_keep_an_instance_alive(cloud: Any, both: Bo
     cloud.clock.advance(600)
     ended = both("instances.get", instance.id)
     assert (ended.has_ended, ended.stop_reason) == (True, "max_runtime")
-    both("run", guard.settle())
+    guard.settle()
     assert cents(guard.ledger.total_usd) == cents(billed(cloud))
     assert guard.ledger.total_usd <= Decimal("1.49") * 7 / 60
 
@@ -214,11 +194,11 @@ def test_a_longer_life_must_be_approved(both: Both) -> None:
         asked.append(plan.describe())
         return isinstance(plan, rc.LaunchPlan)
 
-    guard = rc.SpendGuard(LIMITS, approve=approve)
-    instance = running(both, guard)
+    guard = Guard(both, LIMITS, approve=approve)
+    instance = guard.started()
     with pytest.raises(rc.SpendRefusedError, match="not approved"):
-        both("run", guard.update(instance.id, max_runtime_minutes=40))
-    both("run", guard.update(instance.id, max_runtime_minutes=20))  # cheaper: nobody is asked
+        guard.update(instance.id, max_runtime_minutes=40)
+    guard.update(instance.id, max_runtime_minutes=20)  # cheaper: nobody is asked
     assert asked[1:] == [
         (
             f"{instance.name}: a lifetime of 40 instead of 30 minutes at 1.49 USD an hour: at most "
@@ -228,20 +208,20 @@ def test_a_longer_life_must_be_approved(both: Both) -> None:
 
 
 def test_a_change_that_failed_counts_only_if_it_may_have_been_made(
-    cloud: Any, both: Both, guard: rc.SpendGuard
+    cloud: Any, both: Both, guard: Guard
 ) -> None:
-    instance = running(both, guard)
+    instance = guard.started()
     cloud.fail("PATCH /instances/{id}", status=409)
     with pytest.raises(rc.ConflictError):
-        both("run", guard.update(instance.id, max_runtime_minutes=40))
+        guard.update(instance.id, max_runtime_minutes=40)
     assert guard.ledger.live[0].max_runtime_minutes == 30
     cloud.fail("PATCH /instances/{id}", status=500, times=4)
     with pytest.raises(rc.InternalServerError):
-        both("run", guard.update(instance.id, max_runtime_minutes=35))
+        guard.update(instance.id, max_runtime_minutes=35)
     assert guard.ledger.live[0].max_runtime_minutes == 35
     cloud.fail("PATCH /instances/{id}", drop_connection=True, times=None)
     with pytest.raises(rc.APIConnectionError):
-        both("run", guard.update(instance.id, max_runtime_minutes=40))
+        guard.update(instance.id, max_runtime_minutes=40)
     assert guard.ledger.live[0].max_runtime_minutes == 40
 
 
@@ -255,21 +235,21 @@ def test_how_long_an_instance_lives_is_taken_from_the_response() -> None:
 
 
 def test_a_change_without_word_of_the_end_counts_the_longest(
-    cloud: Any, both: Both, guard: rc.SpendGuard
+    cloud: Any, both: Both, guard: Guard
 ) -> None:
-    instance = running(both, guard)
+    instance = guard.started()
     response = b'{"data": {"id": "i", "status": "running", "deployed_at": "2026-11-21T10:00:00Z"}}'
     cloud.fail("PATCH /instances/{id}", status=200, body=response)
-    both("run", guard.update(instance.id, max_runtime_minutes=20))
+    guard.update(instance.id, max_runtime_minutes=20)
     assert guard.ledger.live[0].max_runtime_minutes == 32
 
 
 # --- jobs ------------------------------------------------------------------------------------
 
 
-def test_a_job_is_paid_to_the_cent(cloud: Any, both: Both, guard: rc.SpendGuard) -> None:
+def test_a_job_is_paid_to_the_cent(cloud: Any, both: Both, guard: Guard) -> None:
     cloud.world.on_job = lambda _: JobOutcome(seconds=100)
-    job = both("run", guard.run_job(**JOB, name="hello", tags={"project": "x"}))
+    job = guard.run_job(**JOB, name="hello", tags={"project": "x"})
     assert job.name.startswith("agent-hello-")
     [request] = sent(cloud, "POST /jobs")
     assert request.json["gpu_type"] == ["A100:1"]
@@ -279,16 +259,16 @@ def test_a_job_is_paid_to_the_cent(cloud: Any, both: Both, guard: rc.SpendGuard)
     # An A100 may also be one of 80 GB in the emulator's words, which is dearer.
     assert entry.at_most_usd == Decimal("1.79") * 10 / 60
     both("jobs.wait", job.id, poll_interval=0.02)
-    both("run", guard.settle())
+    guard.settle()
     [entry] = guard.ledger.entries
     assert (entry.state, entry.cost_usd is not None) == ("ended", True)
     assert cents(guard.ledger.total_usd) == cents(billed(cloud)) > 0
 
 
-def test_each_attempt_of_a_job_is_reserved(both: Both, guard: rc.SpendGuard) -> None:
+def test_each_attempt_of_a_job_is_reserved(both: Both, guard: Guard) -> None:
     with pytest.raises(rc.SpendRefusedError, match=r"it may cost 5\.37 USD"):
-        both("run", guard.run_job(**{**JOB, "max_runtime_minutes": 60}, max_retries=2))
-    job = both("run", guard.run_job(**JOB, max_retries=2))
+        guard.run_job(**{**JOB, "max_runtime_minutes": 60}, max_retries=2)
+    job = guard.run_job(**JOB, max_retries=2)
     assert job.max_retries == 2
     assert guard.ledger.live[0].at_most_usd == Decimal("1.79") * 30 / 60
 
@@ -315,9 +295,9 @@ def test_each_attempt_of_a_job_is_reserved(both: Both, guard: rc.SpendGuard) -> 
 def test_a_job_beyond_the_limits_is_refused_before_anything_is_sent(
     cloud: Any, both: Both, wish: dict[str, Any], limits: dict[str, Any], words: str
 ) -> None:
-    guard = rc.SpendGuard(rc.SpendLimits(**limits))
+    guard = Guard(both, rc.SpendLimits(**limits))
     with pytest.raises(rc.SpendRefusedError, match=words):
-        both("run", guard.run_job(**{**JOB, **wish}))
+        guard.run_job(**{**JOB, **wish})
     assert cloud.requests == []
 
 
@@ -332,9 +312,9 @@ def test_a_job_beyond_the_limits_is_refused_before_anything_is_sent(
 def test_every_instance_that_a_job_may_get_must_be_allowed(
     cloud: Any, both: Both, wish: dict[str, Any], limits: dict[str, Any], words: str
 ) -> None:
-    guard = rc.SpendGuard(rc.SpendLimits(**limits))
+    guard = Guard(both, rc.SpendLimits(**limits))
     with pytest.raises(rc.SpendRefusedError, match=words):
-        both("run", guard.run_job(**{**JOB, **wish}))
+        guard.run_job(**{**JOB, **wish})
     assert sent(cloud, "POST /jobs") == []
 
 
@@ -358,8 +338,8 @@ def test_a_city_counts_as_any_region() -> None:
     assert candidates_of("A100", 2) == (Candidate("A100", 2),)
 
 
-def test_a_job_without_gpu_takes_none(both: Both, guard: rc.SpendGuard) -> None:
-    both("run", guard.run_job(**{**JOB, "gpu_type": "CPU"}))
+def test_a_job_without_gpu_takes_none(both: Both, guard: Guard) -> None:
+    guard.run_job(**{**JOB, "gpu_type": "CPU"})
     assert guard.ledger.live[0].gpu_count == 0
 
 
@@ -370,14 +350,9 @@ def test_a_job_must_be_approved(cloud: Any, both: Both) -> None:
         asked.append(plan)
         return False
 
-    guard = rc.SpendGuard(LIMITS, approve=approve)
+    guard = Guard(both, LIMITS, approve=approve)
     with pytest.raises(rc.SpendRefusedError, match="not approved"):
-        both(
-            "run",
-            guard.run_job(
-                **{**JOB, "command": "a\nb" + "x" * 500}, region="us-east\n1", max_retries=1
-            ),
-        )
+        guard.run_job(**{**JOB, "command": "a\nb" + "x" * 500}, region="us-east\n1", max_retries=1)
     shown = asked[0].describe()
     assert shown.startswith(f'{asked[0].name}: job on A100:1 in "us-east\\n1" at up to 1.79 USD')
     assert 'for at most 10 minutes, 2 times at most: at most 0.60 USD, running "a\\nbxxx' in shown
@@ -387,7 +362,7 @@ def test_a_job_must_be_approved(cloud: Any, both: Both) -> None:
     assert guard.ledger.entries == ()
 
 
-def test_jobs_that_run_already_count(cloud: Any, both: Both, guard: rc.SpendGuard) -> None:
+def test_jobs_that_run_already_count(cloud: Any, both: Both, guard: Guard) -> None:
     cloud.clock_speed = 0  # the job goes on for as long as this takes
     both(
         "jobs.run",
@@ -395,55 +370,53 @@ def test_jobs_that_run_already_count(cloud: Any, both: Both, guard: rc.SpendGuar
         name="agent-left",
         tags={"started-by": "agent-"},
     )
-    [left] = both("run", guard.running())
+    [left] = guard.running()
     assert (left.name, left.gpu_count) == ("agent-left", 1)
     with pytest.raises(rc.SpendRefusedError, match="1 instances or jobs run"):
-        both("run", guard.run_job(**JOB))
+        guard.run_job(**JOB)
 
 
-def test_a_job_whose_response_was_lost_is_found(
-    cloud: Any, both: Both, guard: rc.SpendGuard
-) -> None:
+def test_a_job_whose_response_was_lost_is_found(cloud: Any, both: Both, guard: Guard) -> None:
     cloud.fail("POST /jobs", lose_answer=True)
-    job = both("run", guard.run_job(**JOB))  # its key makes asking again safe
+    job = guard.run_job(**JOB)  # its key makes asking again safe
     assert guard.ledger.live[0].id == job.id
     assert len(cloud.world.jobs) == 1
-    both("run", guard.cancel_job(job.id))
+    guard.cancel_job(job.id)
     cloud.fail("POST /jobs", lose_answer=True)
     cloud.fail("POST /jobs", drop_connection=True, times=None)
-    again = both("run", guard.run_job(**JOB))
+    again = guard.run_job(**JOB)
     assert again.id != job.id
     assert [entry.id for entry in guard.ledger.live] == [again.id]
 
 
 def test_a_job_that_is_lost_counts_and_is_ended_by_its_name(
-    cloud: Any, both: Both, guard: rc.SpendGuard
+    cloud: Any, both: Both, guard: Guard
 ) -> None:
     cloud.fail("POST /jobs", lose_answer=True)
     cloud.fail("POST /jobs", drop_connection=True, times=3)
     cloud.fail("GET /jobs", body=b'{"data": []}', status=200)  # what runs
     cloud.fail("GET /jobs", body=b'{"data": []}', status=200, times=2)  # looking for it
     with pytest.raises(rc.AmbiguousLaunchError) as caught:
-        both("run", guard.run_job(**JOB))
+        guard.run_job(**JOB)
     [entry] = guard.ledger.live
     assert (caught.value.name, entry.state) == (entry.name, "unknown")
-    report = both("run", guard.terminate_all())
+    report = guard.terminate_all()
     assert (report.ended, report.failed) == ((entry.name,), ())
     assert cloud.world.live_jobs == {}
 
 
-def test_a_refused_job_gives_the_reservation_back(both: Both, guard: rc.SpendGuard) -> None:
+def test_a_refused_job_gives_the_reservation_back(both: Both, guard: Guard) -> None:
     with pytest.raises(rc.UnprocessableEntityError):
-        both("run", guard.run_job(**JOB, template="none"))
+        guard.run_job(**JOB, template="none")
     assert guard.ledger.entries == ()
 
 
-def test_a_job_that_just_ended_is_left_as_it_is(cloud: Any, both: Both, guard: Any) -> None:
-    job = both("run", guard.run_job(**JOB))
+def test_a_job_that_just_ended_is_left_as_it_is(cloud: Any, both: Both, guard: Guard) -> None:
+    job = guard.run_job(**JOB)
     done = both("jobs.wait", job.id, poll_interval=0.02)
-    assert both("run", guard.cancel_job(done.id)).status == "succeeded"
+    assert guard.cancel_job(done.id).status == "succeeded"
     cloud.clock_speed = 0
-    late = both("run", guard.run_job(**JOB))
+    late = guard.run_job(**JOB)
     # It ends between the look and the cancellation.
     looked = cleanup.cancel_job(guard.ledger, late)
     cloud.clock.advance(100)
@@ -451,12 +424,12 @@ def test_a_job_that_just_ended_is_left_as_it_is(cloud: Any, both: Both, guard: A
     assert guard.ledger.live == ()
 
 
-def test_a_job_that_does_not_end_is_said(cloud: Any, both: Both, guard: rc.SpendGuard) -> None:
+def test_a_job_that_does_not_end_is_said(cloud: Any, both: Both, guard: Guard) -> None:
     cloud.clock_speed = 0
-    job = both("run", guard.run_job(**JOB))
+    job = guard.run_job(**JOB)
     response = b'{"data": {"id": "%b", "name": "n", "status": "starting"}}' % job.id.encode()
     cloud.fail("POST /jobs/{id}/cancel", status=200, body=response, times=None)
-    report = both("run", guard.terminate_all())
+    report = guard.terminate_all()
     assert report.failed == ((job.name, "it is still `starting`"),)
 
 
@@ -465,12 +438,12 @@ def test_a_job_that_does_not_end_is_said(cloud: Any, both: Both, guard: rc.Spend
 
 def test_one_that_cannot_be_ended_does_not_delay_the_others(cloud: Any, both: Both) -> None:
     limits = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
-    guard = rc.SpendGuard(limits)
-    first, second = launched(both, guard), launched(both, guard)
-    job = both("run", guard.run_job(**{**JOB, "command": "sleep 500"}))
+    guard = Guard(both, limits)
+    first, second = guard.launched(), guard.launched()
+    job = guard.run_job(**{**JOB, "command": "sleep 500"})
     kept = launched_outside = both("instances.create", name="mine", gpu_type="A100")
     cloud.fail(f"DELETE /instances/{first.id}", status=403, message="no", times=None)
-    report = both("run", guard.terminate_all())
+    report = guard.terminate_all()
     assert set(report.ended) == {second.name, job.name}
     [(name, reason)] = report.failed
     assert name == first.name
@@ -480,20 +453,32 @@ def test_one_that_cannot_be_ended_does_not_delay_the_others(cloud: Any, both: Bo
     assert launched_outside.name == "mine"
 
 
-def test_what_vanished_has_ended(cloud: Any, both: Both, guard: rc.SpendGuard) -> None:
-    instance = running(both, guard)
+def test_what_vanished_has_ended(cloud: Any, both: Both, guard: Guard) -> None:
+    instance = guard.started()
     cloud.fail(f"GET /instances/{instance.id}", status=404, times=None)
-    both("run", guard.settle())
+    guard.settle()
     [entry] = guard.ledger.entries
     assert (entry.state, entry.cost_usd, entry.at_most_usd) == ("ended", None, Decimal("0.745"))
     guard.ledger.note(instance.name, state="started")
     assert guard.ledger.live == ()
-    assert both("run", guard.terminate_all()) == rc.CleanupReport()
+    assert guard.terminate_all() == rc.CleanupReport()
     both("instances.terminate", instance.id)
-    again = launched(both, guard)
+    again = guard.launched()
     cloud.fail(f"GET /instances/{again.id}", status=404)
-    assert both("run", guard.terminate_all()).ended == (again.name,)
+    assert guard.terminate_all().ended == (again.name,)
     assert rc.CleanupReport().describe() == "Nothing was left running."
+
+
+def test_an_instance_that_ended_on_its_own_frees_its_place(
+    cloud: Any, both: Both, guard: Guard
+) -> None:
+    first = guard.launched()
+    both("instances.terminate", first.id)
+    cloud.fail(f"GET /instances/{first.id}", status=403)
+    with pytest.raises(rc.SpendRefusedError):
+        guard.launched()  # its end could not be seen
+    assert guard.launched().id != first.id
+    assert guard.ledger.find(first.name).state == "ended"
 
 
 def test_what_is_not_there_any_more_need_not_be_ended(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -511,36 +496,36 @@ def _result_of(steps: Any) -> Any:
 
 
 def test_an_instance_whose_end_is_not_yet_seen_is_priced_later(
-    cloud: Any, both: Both, guard: rc.SpendGuard
+    cloud: Any, both: Both, guard: Guard
 ) -> None:
-    instance = running(both, guard)
+    instance = guard.started()
     cloud.fail("GET /instances/{id}", status=404)  # `_own`
     with pytest.raises(rc.NotFoundError):
-        both("run", guard.terminate(instance.id))
+        guard.terminate(instance.id)
     own = both("instances.get", instance.id)
     cloud.fail("GET /instances/{id}", status=404)  # after its end
     ended = both("run", cleanup.terminate_instance(guard.ledger, own))
     assert ended.id == instance.id
     assert guard.ledger.entries[0].cost_usd is None
-    both("run", guard.settle())
+    guard.settle()
     assert cents(guard.ledger.total_usd) == cents(billed(cloud))
 
 
-def test_a_lost_instance_that_never_appears_is_said(cloud: Any, both: Both, guard: Any) -> None:
+def test_a_lost_instance_that_never_appears_is_said(cloud: Any, both: Both, guard: Guard) -> None:
     guard.ledger.reserve(rc.LedgerEntry("agent-lost", "instance", Decimal(1), 30), LIMITS)
-    report = both("run", guard.terminate_all())
+    report = guard.terminate_all()
     assert report.failed == (
         ("agent-lost", "no response to its launch came, and it was not found by its name"),
     )
-    assert both("run", guard.terminate_all(exclude=["agent-lost"])) == rc.CleanupReport()
+    assert guard.terminate_all(exclude=["agent-lost"]) == rc.CleanupReport()
     assert len(sent(cloud, "GET /instances")) == 1 + len(cleanup.END_WAITS_S)
 
 
 def test_an_instance_started_while_all_is_ended_is_ended_too(
-    cloud: Any, both: Both, guard: rc.SpendGuard, monkeypatch: pytest.MonkeyPatch
+    cloud: Any, both: Both, guard: Guard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A launch that is on its way is looked for until it appears."""
-    plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
+    plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
     guard.ledger.reserve(rc.LedgerEntry(plan.name, "instance", Decimal(1), 30), LIMITS)
 
     def appear() -> None:
@@ -553,7 +538,7 @@ def test_an_instance_started_while_all_is_ended_is_ended_too(
     looks = len(sent(cloud, "GET /instances"))
     thread = threading.Thread(target=appear)
     thread.start()
-    report = both("run", guard.terminate_all())
+    report = guard.terminate_all()
     thread.join()
     assert report.ended == (plan.name,)
     assert cloud.world.live_instances == {}

@@ -13,11 +13,11 @@ from typing import Any
 import pytest
 
 import runcrate_core as rc
-import runcrate_core.toolkit as rt
 from runcrate_core.api.instances import Instance
 from runcrate_core.io.code_archive import make_archive, new_archive_file
 from runcrate_core.protocol.code_archive import Choice
 from runcrate_core.spending.plans import quoted
+from tests.core.agents import Box, Guard
 from tests.core.cloud import Both, sent
 from tests.core.test_spend_session import run_agent
 
@@ -25,20 +25,15 @@ LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
 JOB = {"command": "sleep 500", "gpu_type": "A100", "max_runtime_minutes": 10}
 
 
-def start(guard: rc.SpendGuard) -> Any:
-    plan = yield from guard.plan(gpu_type="A100", max_runtime_minutes=30)
-    return (yield from guard.launch(plan.token))
-
-
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("status", [401, 402, 409, 429, 503])
 def test_a_job_whose_first_response_was_lost_is_not_taken_for_refused(
     cloud: Any, both: Both, status: int
 ) -> None:
-    guard = rc.SpendGuard(LIMITS)
+    guard = Guard(both, LIMITS)
     cloud.fail("POST /jobs", lose_answer=True)
     cloud.fail("POST /jobs", status=status, times=None)
-    job = both("run", guard.run_job(**JOB))
+    job = guard.run_job(**JOB)
     assert job.recovered if hasattr(job, "recovered") else job.id in cloud.world.live_jobs
     assert [entry.id for entry in guard.ledger.live] == [job.id]
 
@@ -62,32 +57,32 @@ def test_a_gateway_s_timeout_of_a_launch_is_ambiguous(cloud: Any, both: Both) ->
 
 
 def test_a_change_whose_response_was_lost_keeps_the_longer_lifetime(cloud: Any, both: Both) -> None:
-    guard = rc.SpendGuard(LIMITS)
-    instance = both("run", start(guard))
+    guard = Guard(both, LIMITS)
+    instance = guard.launched()
     both("instances.wait_until_running", instance.id, poll_interval=0.02)
     cloud.fail("PATCH /instances/{id}", lose_answer=True)
     cloud.fail("PATCH /instances/{id}", status=429, headers={"Retry-After": "3600"})
-    changed = both("run", guard.update(instance.id, max_runtime_minutes=50))
+    changed = guard.update(instance.id, max_runtime_minutes=50)
     assert changed.max_runtime_minutes == 50
     assert guard.ledger.live[0].max_runtime_minutes >= 50
 
 
 def test_a_success_of_delete_is_no_end(cloud: Any, both: Both) -> None:
     cloud.clock_speed = 0
-    box = rt.AgentToolbox(limits=LIMITS)
-    instance = both("run", start(box.guard))  # type: ignore[arg-type] # limits were given
+    box = Box(both, limits=LIMITS)
+    instance = box.launched()
     cloud.fail("DELETE /instances/{id}", status=204, body=b"", times=None)
-    arguments = {"instance_id": instance.id, "expected_name": instance.name}
-    reported = both("run", box.run_tool("runcrate_terminate_instance", arguments)).data
+    arguments = {"instance_id": instance["id"], "expected_name": instance["name"]}
+    reported = box("terminate_instance", **arguments)
     assert "has not ended and still costs money" in reported["next"]
     assert len(box.ledger.live) == 1
-    report = both("run", box.guard.terminate_all())  # type: ignore[union-attr] # as above
-    assert report.failed == ((instance.name, "it is still `pending`"),)
+    report = both("run", box.guard.terminate_all())
+    assert report.failed == ((instance["name"], "it is still `pending`"),)
 
 
 def test_a_launch_beyond_the_limits_is_terminated_at_once(cloud: Any, both: Both) -> None:
-    guard = rc.SpendGuard(LIMITS)
-    plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
+    guard = Guard(both, LIMITS)
+    plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
     other = both("instances.create", name=plan.name, gpu_type="A100", max_runtime_minutes=30)
     body = json.dumps(
         {"data": {"id": other.id, "name": plan.name, "status": "pending", "cost_per_hour": 40}}
@@ -95,45 +90,45 @@ def test_a_launch_beyond_the_limits_is_terminated_at_once(cloud: Any, both: Both
     cloud.fail("POST /instances", status=201, body=body.encode())
     cloud.fail("GET /instances", status=200, body=b'{"data": []}')  # it is not there yet
     with pytest.raises(rc.SpendRefusedError, match=r"costs 40 USD an hour.*Ended: agent-"):
-        both("run", guard.launch(plan.token))
+        guard.launch(plan.token)
     [entry] = guard.ledger.entries
     assert (entry.price_per_hour, entry.state) == (Decimal(40), "ended")
     assert cloud.world.live_instances == {}
 
 
 def test_another_instance_than_the_launched_one_is_never_terminated(cloud: Any, both: Both) -> None:
-    guard = rc.SpendGuard(LIMITS)
+    guard = Guard(both, LIMITS)
     other = both("instances.create", name="prod-db", gpu_type="A100")
-    plan = both("run", guard.plan(gpu_type="A100", max_runtime_minutes=30))
+    plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
     body = {"data": {"id": other.id, "name": plan.name, "status": "pending"}}
     cloud.fail("POST /instances", status=201, body=json.dumps(body).encode())
     with pytest.raises(rc.AmbiguousLaunchError, match="does not identify it"):
-        both("run", guard.launch(plan.token))
-    report = both("run", guard.terminate_all())
+        guard.launch(plan.token)
+    report = guard.terminate_all()
     assert report.failed[0][0] == plan.name
     with pytest.raises(rc.SpendRefusedError):
-        both("run", guard.terminate(other.id))
+        guard.terminate(other.id)
     assert list(cloud.world.live_instances) == [other.id]
 
 
 def test_only_what_the_ledger_holds_is_terminated(both: Both) -> None:
     other = both("instances.create", name="agent-prod", gpu_type="A100")
-    box = rt.AgentToolbox(limits=LIMITS)
+    box = Box(both, limits=LIMITS)
     call = {"instance_id": other.id, "expected_name": "agent-prod"}
     with pytest.raises(rc.SpendRefusedError, match="the ledger does not hold it"):
-        both("run", box.run_tool("runcrate_terminate_instance", call))
-    allowed = rt.AgentToolbox(limits=LIMITS, allow_terminating_prefix=True)
-    ended = both("run", allowed.run_tool("runcrate_terminate_instance", call)).data
+        box("terminate_instance", **call)
+    allowed = Box(both, limits=LIMITS, allow_terminating_prefix=True)
+    ended = allowed("terminate_instance", **call)
     assert ended["status"] == "terminated"
 
 
 def test_one_that_hangs_does_not_keep_the_others_running(cloud: Any, both: Both) -> None:
-    guard = rc.SpendGuard(LIMITS)
-    first, second = both("run", start(guard)), both("run", start(guard))
+    guard = Guard(both, LIMITS)
+    first, second = guard.launched(), guard.launched()
     cloud.fail(f"GET /instances/{first.id}", latency_s=1.5)
     with pytest.warns(RuntimeWarning, match="not done within"):
         with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
-            with rc.SpendSession(guard, client, timeout=1.0) as session:
+            with rc.SpendSession(guard.guard, client, timeout=1.0) as session:
                 for entry in guard.ledger.live:
                     guard.ledger.note(entry.name, session=session._name)
     assert session.report is not None

@@ -1,7 +1,8 @@
-"""A toolbox of an agent with one client of either kind, whose tools are called by their names."""
+"""Toolboxes and spend guards of agents, each with one client of either kind."""
 
 from __future__ import annotations
 
+import inspect
 import json
 from typing import Any
 
@@ -44,3 +45,32 @@ class Box:
         instance = self.launched()
         self("wait_for_instance", instance_id=instance["id"])
         return str(instance["id"])
+
+
+class Guard:
+    """A spend guard whose operations are run: `guard.plan(...)` returns the plan."""
+
+    def __init__(self, both: Both, limits: rc.SpendLimits = LIMITS, **options: Any) -> None:
+        self.both = both
+        self.guard = rc.SpendGuard(limits, **options)
+
+    def __getattr__(self, name: str) -> Any:
+        member = getattr(self.guard, name)
+        if not callable(member):
+            return member
+
+        def run(*args: Any, **kwargs: Any) -> Any:
+            result = member(*args, **kwargs)
+            return self.both("run", result) if inspect.isgenerator(result) else result
+
+        return run
+
+    def launched(self, **wish: Any) -> Any:
+        """Plan and launch an instance."""
+        plan = self.plan(**{"gpu_type": "A100", "max_runtime_minutes": 30} | wish)
+        return self.launch(plan.token)
+
+    def started(self, **wish: Any) -> Any:
+        """Launch an instance and wait until it runs."""
+        instance = self.launched(**wish)
+        return self.both("instances.wait_until_running", instance.id, poll_interval=0.02)
