@@ -1,1 +1,1 @@
-"""What a client costs, measured side by side with its peers."""
+"""Costs of a client, measured side by side with its peers."""

@@ -204,7 +204,7 @@ def measure_growth(bench: Bench) -> None:
                   kind="parallel", model="text-100", times=streams)  # fmt: skip
     conversing = [item for item in CANDIDATES if item.converse and "floor" not in item.name]
     for length in (10, 100, 1_000):
-        bench.run(f"growth: {length} messages with pictures", conversing, rounds=3,
+        bench.run(f"growth: {length} messages with images", conversing, rounds=3,
                   kind="history", model="text-20", times=length)  # fmt: skip
     for texts in (100, 1_000, 10_000):
         bench.run(f"growth: {texts} texts embedded", ours, rounds=3, kind="embed",

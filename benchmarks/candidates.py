@@ -13,7 +13,7 @@ from typing import Any
 
 KEY = "rc_live_test"
 PROMPT = "Say something."
-PICTURE = "data:image/png;base64," + "iVBORw0KGgo" * 1500  # 16 KiB, as a small screenshot has
+IMAGE_URI = "data:image/png;base64," + "iVBORw0KGgo" * 1500  # 16 KiB, as a small screenshot has
 
 
 @dataclass(frozen=True)
@@ -211,11 +211,14 @@ def make_langchain_on_httpx(url: str, model: str, **_: Any) -> Any:
 
 
 def langchain_history(length: int) -> list[Any]:
-    """Return a conversation in which every other question has a picture."""
+    """Return a conversation in which every other question has an image."""
     from langchain_core.messages import AIMessage, HumanMessage
 
-    shown = [{"type": "text", "text": PROMPT}, {"type": "image_url", "image_url": {"url": PICTURE}}]
-    turns = [HumanMessage(content=shown), AIMessage(content="A picture."),
+    shown = [
+        {"type": "text", "text": PROMPT},
+        {"type": "image_url", "image_url": {"url": IMAGE_URI}},
+    ]
+    turns = [HumanMessage(content=shown), AIMessage(content="An image."),
              HumanMessage(content=PROMPT), AIMessage(content="Something.")]  # fmt: skip
     return [turns[number % 4] for number in range(length - 1)] + [HumanMessage(content=PROMPT)]
 
@@ -349,12 +352,12 @@ def make_llamaindex_on_httpx(url: str, model: str) -> Any:
 
 
 def llamaindex_history(length: int) -> list[Any]:
-    """Return a conversation in which every other question has a picture."""
+    """Return a conversation in which every other question has an image."""
     from llama_index.core.base.llms.types import ChatMessage, ImageBlock, TextBlock
 
-    shown = [TextBlock(text=PROMPT), ImageBlock(url=PICTURE)]
+    shown = [TextBlock(text=PROMPT), ImageBlock(url=IMAGE_URI)]
     turns = [ChatMessage(role="user", blocks=shown),
-             ChatMessage(role="assistant", content="A picture."),
+             ChatMessage(role="assistant", content="An image."),
              ChatMessage(role="user", content=PROMPT),
              ChatMessage(role="assistant", content="Something.")]  # fmt: skip
     return [turns[number % 4] for number in range(length - 1)] + question()

@@ -1,4 +1,4 @@
-"""What rows of results mean: their figures, their floors, how they grow."""
+"""Figures of rows of results: their floors, and their growth."""
 
 from __future__ import annotations
 

@@ -17,7 +17,7 @@ PIECE = b"\x5a" * (1024 * 1024)
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
-    """Gives a film of 256 MiB, and takes a recording of any size."""
+    """Gives a video of 256 MiB, and takes a recording of any size."""
 
     protocol_version = "HTTP/1.1"
 
@@ -56,15 +56,15 @@ def child(what: str, url: str, folder: Path) -> None:
                 file.write(PIECE)
     client.audio.transcriptions  # noqa: B018 - loads what the transfer needs before it is measured
     before = peak_mebibytes()
-    begun = time.perf_counter()
+    started = time.perf_counter()
     if what == "download":
-        client.videos.download("v-1", folder / "film.mp4")
+        client.videos.download("v-1", folder / "video.mp4")
     else:
         client.audio.transcriptions.create(model="m", file=recording)
-    seconds = time.perf_counter() - begun
+    seconds = time.perf_counter() - started
     grown = peak_mebibytes() - before
     print(seconds, grown)
-    if what == "download" and (folder / "film.mp4").stat().st_size != SIZE:
+    if what == "download" and (folder / "video.mp4").stat().st_size != SIZE:
         raise RuntimeError("the video was not saved completely")
 
 

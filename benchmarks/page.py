@@ -23,7 +23,7 @@ MAX_SHARE_OF_FLOOR, MAX_SHARE_OF_CALL, MAX_IMPORT_MS, MAX_CONSTRUCT_MS = 1.5, 1.
 
 GROWING = {
     "streams at once": "concurrent streams",
-    "messages with pictures": "messages with images",
+    "messages with images": "messages with images",
     "texts embedded": "embedded texts",
 }
 SHORT = {"microseconds": "µs", "milliseconds": "ms", "seconds": "s"}
@@ -77,7 +77,7 @@ def others_table(found: Figures) -> list[str]:
         ("call async", "One complete call, async", "microseconds", 0),
         ("events v3 text", "A chunk as version 3 events", "microseconds", 1),
         ("stream text v1", "A chunk as content blocks (`v1`)", "microseconds", 1),
-        ("growth: 1000 messages with pictures", "A message of 1,000, with images",
+        ("growth: 1000 messages with images", "A message of 1,000, with images",
          "microseconds", 0),
         ("1,000 calls, batch of 100", "1,000 calls, `batch` of 100", "seconds", 1),
         ("1,000 calls, abatch of 100", "1,000 calls, `abatch` of 100", "seconds", 1),

@@ -70,6 +70,6 @@ def each(function: Callable[[Any], object], items: Iterable[Any]) -> None:
 
 
 def _timed(step: Callable[[], object]) -> float:
-    begun = time.process_time()
+    started = time.process_time()
     step()
-    return time.process_time() - begun
+    return time.process_time() - started

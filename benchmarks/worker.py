@@ -27,7 +27,7 @@ from candidates import BY_NAME, HISTORIES, KEY, Candidate, question
 
 
 def measure(task: dict[str, Any]) -> dict[str, Any]:
-    """Carry out one measurement."""
+    """Make one measurement."""
     kind = task["kind"]
     return {
         "stream": stream,
@@ -70,10 +70,10 @@ def stream(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     if task.get("counted"):
         return {"calls": calls_of(once) / chunks}
     gc.collect()
-    begun, read = time.process_time(), 0
+    started, read = time.process_time(), 0
     for _ in range(task["times"]):
         read += once()
-    spent = time.process_time() - begun
+    spent = time.process_time() - started
     if read < chunks * task["times"]:
         raise RuntimeError(f"{candidate.name} read {read} chunks")
     return {"microseconds": spent / task["times"] / chunks * 1e6}
@@ -112,10 +112,10 @@ def call(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
 
     if task.get("counted"):
         return {"calls": calls_of(once)}
-    begun = time.process_time()
+    started = time.process_time()
     for _ in range(task["times"]):
         once()
-    return {"microseconds": (time.process_time() - begun) / task["times"] * 1e6}
+    return {"microseconds": (time.process_time() - started) / task["times"] * 1e6}
 
 
 def many(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
@@ -123,27 +123,27 @@ def many(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     subject, number = made(candidate, task), task["times"]
     config = {"max_concurrency": 100}
     questions = ["Say something."] * number
-    begun, begun_cpu = time.perf_counter(), time.process_time()
+    started, started_cpu = time.perf_counter(), time.process_time()
     if task["asynchronous"]:
         _loop.run_until_complete(subject.abatch(questions, config=config))
     else:
         subject.batch(questions, config=config)
     return {
-        "seconds": time.perf_counter() - begun,
-        "cpu_seconds": time.process_time() - begun_cpu,
+        "seconds": time.perf_counter() - started,
+        "cpu_seconds": time.process_time() - started_cpu,
     }
 
 
 def first(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     """Return the milliseconds until the first chunk of a slow server."""
     subject = candidate.make(task["url"], task["model"])
-    begun = time.perf_counter()
+    started = time.perf_counter()
     if candidate.family == "langchain":
         stream = subject.stream("Say something.")
     else:
         stream = subject.stream_chat(question())
     next(chunk for chunk in stream if getattr(chunk, "text", None) or getattr(chunk, "delta", None))
-    spent = time.perf_counter() - begun
+    spent = time.perf_counter() - started
     stream.close()
     return {"milliseconds": spent * 1e3}
 
@@ -152,7 +152,7 @@ def import_time(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     """Return the milliseconds that importing adds to what it stands on, in new processes."""
     code = (
         "import time\n{before}\nbegun = time.perf_counter()\n{line}\n"
-        "print((time.perf_counter() - begun) * 1e3)"
+        "print((time.perf_counter() - started) * 1e3)"
     ).format(before=task["before"], line=task["line"])
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd="/"
@@ -166,9 +166,9 @@ def construct(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     candidate.make(task["url"], task["model"])
     gc.collect()
     resident, open_before = resident_kilobytes(), sockets()
-    begun = time.process_time()
+    started = time.process_time()
     kept = [candidate.make(task["url"], task["model"]) for _ in range(number)]
-    spent = time.process_time() - begun
+    spent = time.process_time() - started
     resident = resident_kilobytes() - resident
     for one in kept[:10]:
         candidate.invoke(one)  # type: ignore[misc]
@@ -208,20 +208,20 @@ def parallel(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
         await asyncio.gather(*(candidate.astream(subject) for _ in range(number)))  # type: ignore[misc]
 
     chunks = int(task["model"].split("-")[1]) * number
-    begun = time.process_time()
+    started = time.process_time()
     _loop.run_until_complete(all_at_once())
-    spent = time.process_time() - begun
+    spent = time.process_time() - started
     return {"microseconds": spent / chunks * 1e6}
 
 
 def events(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     """Return the processor time of a chunk that is read as events of version 3."""
     subject = made(candidate, task)
-    begun = time.process_time()
+    started = time.process_time()
     for _ in range(task["times"]):
         candidate.events(subject)  # type: ignore[misc]
     chunks = int(task["model"].split("-")[1]) * task["times"]
-    return {"microseconds": (time.process_time() - begun) / chunks * 1e6}
+    return {"microseconds": (time.process_time() - started) / chunks * 1e6}
 
 
 def history(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
@@ -229,10 +229,10 @@ def history(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     subject, length = made(candidate, task), task["times"]
     history = HISTORIES[candidate.family](length)
     times = max(1, 200 // length)
-    begun = time.process_time()
+    started = time.process_time()
     for _ in range(times):
         candidate.converse(subject, history)  # type: ignore[misc]
-    return {"microseconds": (time.process_time() - begun) / times / length * 1e6}
+    return {"microseconds": (time.process_time() - started) / times / length * 1e6}
 
 
 def turn(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
@@ -240,10 +240,10 @@ def turn(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     subject = made(candidate, task)
     if task.get("counted"):
         return {"calls": calls_of(lambda: candidate.turn(subject))}  # type: ignore[misc]
-    begun = time.process_time()
+    started = time.process_time()
     for _ in range(task["times"]):
         candidate.turn(subject)  # type: ignore[misc]
-    return {"microseconds": (time.process_time() - begun) / task["times"] * 1e6}
+    return {"microseconds": (time.process_time() - started) / task["times"] * 1e6}
 
 
 def embed(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
@@ -255,7 +255,7 @@ def embed(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
         texts = [f"text {number}" for number in range(task["times"])]
         if task.get("counted"):
             return {"calls": calls_of(lambda: model.embed_documents(texts)) / len(texts)}
-        begun = time.process_time()
+        started = time.process_time()
         model.embed_documents(texts)
     else:
         from llamaindex_runcrate import RuncrateEmbedding
@@ -264,9 +264,9 @@ def embed(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
         texts = [f"text {number}" for number in range(task["times"])]
         if task.get("counted"):
             return {"calls": calls_of(lambda: llama.get_text_embedding_batch(texts)) / len(texts)}
-        begun = time.process_time()
+        started = time.process_time()
         llama.get_text_embedding_batch(texts)
-    return {"microseconds": (time.process_time() - begun) / task["times"] * 1e6}
+    return {"microseconds": (time.process_time() - started) / task["times"] * 1e6}
 
 
 def main() -> None:

@@ -49,7 +49,7 @@ def spent_this_month(world: Workspace, environment_id: str) -> Decimal:
 
 
 def budget_left(world: Workspace, environment: Environment) -> Decimal | None:
-    """What is left of an environment's monthly budget; None where it has none."""
+    """The rest of an environment's monthly budget; None where it has none."""
     budget = environment.monthly_budget_usd
     return None if budget is None else budget - spent_this_month(world, environment.id)
 

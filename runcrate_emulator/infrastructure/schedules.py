@@ -147,7 +147,7 @@ async def _update_schedule(call: Call) -> Result:
 
 @routes.add("DELETE /schedules/{id}")
 async def _delete_schedule(call: Call) -> Result:
-    """What it launched goes on."""
+    """Delete a schedule; the instances and jobs that it launched go on."""
     world = call.world
     del world.schedules[call.find(world.schedules, "schedule").id]
     return None
