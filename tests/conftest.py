@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import time
@@ -12,7 +13,7 @@ from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.cassettes_support import (
     BASE_URL,
@@ -29,7 +30,7 @@ if TYPE_CHECKING:
     from vcr.cassette import Cassette
 
 # A busy computer is no error; a test that waits for ever has a time limit of its own.
-settings.register_profile("tests", deadline=None)
+settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("tests")
 
 CASSETTES = Path(__file__).parent.parent / "cassettes"
@@ -78,6 +79,14 @@ def short_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runcrate_core.io.driver.time", SimpleNamespace(**clocks, sleep=sleep))
     patched = SimpleNamespace(sleep=asleep, to_thread=asyncio.to_thread)
     monkeypatch.setattr("runcrate_core.io.driver.asyncio", patched)
+
+
+@pytest.fixture
+def only_new_garbage() -> Iterator[None]:
+    """Collections look at what the test makes, and not at all modules that were loaded before."""
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture(scope="session")

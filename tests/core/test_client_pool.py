@@ -94,6 +94,7 @@ def test_a_closed_lease_is_copied_closed() -> None:
     assert one.changed(api_key="rc_live_other").sync
 
 
+@pytest.mark.usefixtures("only_new_garbage")
 def test_a_pool_ends_with_its_last_user() -> None:
     one = lease("http://127.0.0.1:7")
     client = one.sync

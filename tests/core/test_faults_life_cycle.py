@@ -45,6 +45,7 @@ def run_without_clean_up(main: Any) -> None:
     loop.close()
 
 
+@pytest.mark.usefixtures("only_new_garbage")
 @pytest.mark.parametrize("run_in_loop", [asyncio.run, run_without_clean_up])
 def test_40_loops_that_have_ended_are_not_kept(run_in_loop: Any) -> None:
     with ScriptedServer(OK) as server:

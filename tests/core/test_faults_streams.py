@@ -186,6 +186,7 @@ async def test_36_leaving_a_stream_frees_its_connection(run: Any, way: str) -> N
             assert active(client) == 0
 
 
+@pytest.mark.usefixtures("only_new_garbage")
 async def test_36_a_dropped_stream_is_freed_with_a_warning(run: Any) -> None:
     with ScriptedServer(stream_reply([*sse(A, B, done=False), 5.0])) as server:
         async with entered(run.client(server.url)) as client:

@@ -64,7 +64,8 @@ def test_what_is_not_given_is_not_sent(cloud: Any, both: Any) -> None:
     assert request.headers["idempotency-key"]
 
 
-def test_a_group_is_submitted_read_and_cancelled(both: Any) -> None:
+def test_a_group_is_submitted_read_and_cancelled(cloud: Any, both: Any) -> None:
+    cloud.clock_speed = 0  # no job ends before it is cancelled
     spec = {**SPEC, "command": "sleep 500"}
     group = both("jobs.run_group", **spec, params=[{"LR": "0.1"}, {"LR": "0.2"}], max_parallel=1)
     assert (group.count, group.max_parallel, len(group.jobs)) == (2, 1, 2)

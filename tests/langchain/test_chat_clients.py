@@ -85,6 +85,7 @@ def test_the_last_user_closes_the_connections():
         one.close()
 
 
+@pytest.mark.usefixtures("only_new_garbage")
 def test_a_forgotten_model_closes_its_connections():
     with ScriptedServer(whole()) as server:
         chat(server).invoke("Hi")
@@ -119,6 +120,7 @@ def test_one_model_serves_one_event_loop_after_the_other():
         assert server.sent == 3
 
 
+@pytest.mark.usefixtures("only_new_garbage")
 def test_an_event_loop_that_was_not_closed_does_not_stand_in_the_way():
     with ScriptedServer(whole()) as server:
         model = chat(server)
@@ -417,6 +419,7 @@ def test_copies_with_other_keys_do_not_disturb_each_other(copied: Any) -> None:
         assert len(keys) > 12
 
 
+@pytest.mark.usefixtures("only_new_garbage")
 def test_a_stream_goes_on_when_its_model_is_closed_or_gone() -> None:
     with ScriptedServer(streamed(*({"content": text} for text in "abc")), whole()) as server:
         model = chat(server)

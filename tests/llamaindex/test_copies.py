@@ -63,6 +63,7 @@ async def test_the_last_one_closes_the_connections(emulated_llm, copied) -> None
         await twin.models.list()
 
 
+@pytest.mark.usefixtures("only_new_garbage")
 def test_a_collected_copy_holds_nothing_open(emulated_llm) -> None:
     client = emulated_llm._sync_client
     copy.copy(emulated_llm)

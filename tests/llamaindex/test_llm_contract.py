@@ -134,6 +134,7 @@ async def test_completion_streams_are_real_generators(made_llm, service) -> None
     assert (await collected(asynchronous))[-1].text == "Hi there."
 
 
+@pytest.mark.usefixtures("only_new_garbage")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")  # of the loops that LlamaIndex leaves open
 def test_blocking_calls_of_asynchronous_methods_work_again_and_again(emulated_llm) -> None:
     evaluator = FaithfulnessEvaluator(llm=emulated_llm)
