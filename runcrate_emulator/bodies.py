@@ -13,6 +13,7 @@ from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, get_args
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     StringConstraints,
     ValidationError,
@@ -64,6 +65,8 @@ def must(holds: Callable[[Any], object], problem: str) -> AfterValidator:
 _filled = must(str.strip, "must not be empty")
 Text = Annotated[str, StringConstraints(max_length=_MAX_TEXT), _filled]
 Name = Annotated[str, StringConstraints(max_length=MAX_NAME), _filled]
+Texts = Annotated[list[str], BeforeValidator(lambda v: [v] if isinstance(v, str) else v)]
+"""A list of texts; a single text counts as a list of one."""
 B = TypeVar("B", bound=Body)
 
 

@@ -2,23 +2,24 @@
 
 import logging
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Concatenate, ParamSpec, Self
 
 from runcrate_emulator.app import create_app
 from runcrate_emulator.chat.reply import Reply
 from runcrate_emulator.chat.script import ChatScript, ScriptError
 from runcrate_emulator.clock import Clock
-from runcrate_emulator.faults import Fault, Moment
+from runcrate_emulator.faults import Fault
 from runcrate_emulator.inference.upstream import KEY_VARIABLE, Upstream
 from runcrate_emulator.infrastructure.job_program import JobProgram
 from runcrate_emulator.infrastructure.records import KeyPermissions
 from runcrate_emulator.infrastructure.webhooks import WebhookDelivery
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import API_KEY, is_well_formed
-from runcrate_emulator.server import LOOPBACK, Server
+from runcrate_emulator.loopback import LOOPBACK
+from runcrate_emulator.server import Server
 from runcrate_emulator.ssh_servers import SshServers
 from runcrate_emulator.variants import Variant, VariantApp, known_variants
 from runcrate_emulator.world import DEFAULT_BALANCE_USD, DEFAULT_REQUESTS_PER_MINUTE, World
@@ -31,6 +32,24 @@ RUN_COMMANDS_WARNING = (
 SSH_WARNING = (
     "Commands that are sent to instances over SSH really run on this computer, with your rights."
 )
+
+
+P = ParamSpec("P")
+
+
+def _planning(make: Callable[P, Fault]) -> "Callable[Concatenate[Emulator, P], Fault]":
+    """A method that plans the fault that `make` returns for its arguments."""
+
+    def fail(self: "Emulator", /, *args: P.args, **kwargs: P.kwargs) -> Fault:
+        """Let the next matching requests go wrong; see `Fault` for every argument.
+
+        Faults planned for the same route strike one after the other.
+        """
+        fault = make(*args, **kwargs)
+        self.world.faults.add(fault)
+        return fault
+
+    return fail
 
 
 class Emulator:
@@ -287,48 +306,7 @@ class Emulator:
         self.clock.reset()
         self.world.reset()
 
-    def fail(
-        self,
-        route: str,
-        *,
-        status: int | None = None,
-        code: str | None = None,
-        message: str | None = None,
-        details: Mapping[str, object] | None = None,
-        headers: Mapping[str, str] | None = None,
-        times: int | None = 1,
-        latency_s: float = 0.0,
-        after: Moment = "request",
-        cut_after_chunks: int | None = None,
-        stall_after_chunks: int | None = None,
-        malformed_json: bool = False,
-        lose_answer: bool = False,
-        drop_connection: bool = False,
-        body: bytes | None = None,
-    ) -> Fault:
-        """Let the next matching requests go wrong; see `Fault` for every argument.
-
-        Faults planned for the same route strike one after the other.
-        """
-        fault = Fault(
-            route=route,
-            status=status,
-            code=code,
-            message=message,
-            details=details,
-            headers=dict(headers or {}),
-            times=times,
-            latency_s=latency_s,
-            after=after,
-            cut_after_chunks=cut_after_chunks,
-            stall_after_chunks=stall_after_chunks,
-            malformed_json=malformed_json,
-            lose_answer=lose_answer,
-            drop_connection=drop_connection,
-            body=body,
-        )
-        self.world.faults.add(fault)
-        return fault
+    fail = _planning(Fault)
 
     def fail_next_video(self, reason: str = "The video could not be generated.") -> None:
         """Let the next submitted video job end as `failed`, with this reason in its `error`.

@@ -3,8 +3,7 @@
 import re
 import threading
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from types import MappingProxyType
+from dataclasses import KW_ONLY, dataclass, replace
 from typing import Literal
 
 Moment = Literal["request", "work"]
@@ -39,11 +38,12 @@ class Fault:
     """
 
     route: str
+    _: KW_ONLY
     status: int | None = None
     code: str | None = None
     message: str | None = None
     details: Mapping[str, object] | None = None
-    headers: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    headers: Mapping[str, str] | None = None
     times: int | None = 1
     latency_s: float = 0.0
     after: Moment = "request"

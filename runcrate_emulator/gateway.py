@@ -4,13 +4,11 @@ A pure ASGI middleware, so that a streamed response passes chunk by chunk and co
 """
 
 import asyncio
-import ipaddress
 import math
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response
@@ -22,6 +20,7 @@ from runcrate_emulator.faults import Fault, usual_code
 from runcrate_emulator.files import PAGE_MARK
 from runcrate_emulator.journal import RecordedRequest, kept_body
 from runcrate_emulator.keys import bearer_token, is_well_formed, masked
+from runcrate_emulator.loopback import is_loopback
 from runcrate_emulator.rate_limit import Verdict, count_request
 from runcrate_emulator.response import HungUpError, ResponseWriter
 from runcrate_emulator.world import World
@@ -144,7 +143,7 @@ class Gateway:
     ) -> None:
         if fault.latency_s:
             await asyncio.sleep(fault.latency_s)
-        response.add_headers(fault.headers)
+        response.add_headers(fault.headers or {})
         if fault.drop_connection:
             await response.hang_up()
         elif fault.does_no_work:
@@ -208,23 +207,13 @@ def _check_origin(request: _Request) -> None:
     """
     host = request.headers.get("host", "")
     origin = request.headers.get("origin")
-    if not _is_loopback(host) or (
-        origin is not None and origin.lower() != f"http://{host}".lower()
-    ):
+    if not is_loopback(host) or (origin is not None and origin.lower() != f"http://{host}".lower()):
         raise ApiError(
             403,
             "forbidden",
             "The emulator serves programs on this computer only: `Host` must be a loopback name, "
             "and `Origin`, if sent, the emulator's own. Nothing was done.",
         )
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        name = urlsplit(f"//{host}").hostname or ""
-        return name == "localhost" or ipaddress.ip_address(name).is_loopback
-    except ValueError:
-        return False
 
 
 async def _read_body(receive: Receive) -> bytes | None:
@@ -258,14 +247,8 @@ def _fault_response(fault: Fault, surface: Surface) -> Response:
     if fault.body is not None:
         return Response(fault.body, status, media_type="application/json")
     message = fault.message or "A fault that was asked for with `Emulator.fail`."
-    error = ApiError(
-        status, fault.code or usual_code(status), message, details=_plain(fault.details)
-    )
+    error = ApiError(status, fault.code or usual_code(status), message, details=fault.details)
     return _refusal(error, surface)
-
-
-def _plain(details: Mapping[str, object] | None) -> dict[str, Any] | None:
-    return None if details is None else dict(details)
 
 
 def _entry(request: _Request, arrived_at: Any, status: int | None) -> RecordedRequest:

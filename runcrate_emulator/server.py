@@ -12,9 +12,9 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from runcrate_emulator.loopback import LOOPBACK
 from runcrate_emulator.response import TRANSPORT
 
-LOOPBACK = "127.0.0.1"  # never another address: the emulator has no secrets worth a network
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 5.0
 

@@ -26,10 +26,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from runcrate_emulator.loopback import LOOPBACK
+
 if TYPE_CHECKING:
     import asyncssh
 
-LOOPBACK = "127.0.0.1"  # never another address: commands run as the user
 USER = "root"  # the user of rented instances; here only a name
 MAX_SESSIONS = 10  # the default of OpenSSH, per connection
 CERTIFICATE_LIFETIME_S = 300.0

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import Field
 
-from runcrate_emulator.bodies import OpenBody, parse_body
+from runcrate_emulator.bodies import OpenBody, Texts, parse_body
 from runcrate_emulator.chat.json_schema import require_schema
 from runcrate_emulator.chat.messages_body import messages_of
 from runcrate_emulator.chat.request import ChatRequest, Tool, ToolChoice, ToolMode
@@ -43,6 +43,7 @@ class ChatBody(OpenBody):
     parallel_tool_calls: bool = True
     max_tokens: Limit | None = None
     max_completion_tokens: Limit | None = None
+    stop: Texts = Field(default_factory=list)
     n: Annotated[int, Field(ge=1, le=8)] = 1
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
 
@@ -72,7 +73,7 @@ def parse(body: Mapping[str, Any], model: Model) -> ChatRequest:
         response_schema=schema,
         json_mode=json_mode,
         max_tokens=min((one for one in limits if one is not None), default=None),
-        stop=_stop(body.get("stop")),
+        stop=tuple(text for text in settings.stop if text),
         n=settings.n,
         seed=settings.seed,
         temperature=settings.temperature,
@@ -82,13 +83,6 @@ def parse(body: Mapping[str, Any], model: Model) -> ChatRequest:
         top_logprobs=settings.top_logprobs,
         reasoning=body.get("reasoning_effort") != "none",
     )
-
-
-def _stop(value: Any) -> tuple[str, ...]:
-    texts = [value] if isinstance(value, str) else value or ()
-    if not isinstance(texts, list | tuple) or not all(isinstance(text, str) for text in texts):
-        raise invalid("stop", "must be a string or a list of strings.")
-    return tuple(text for text in texts if text)
 
 
 def _tools(value: Any) -> tuple[Tool, ...]:

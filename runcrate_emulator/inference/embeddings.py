@@ -1,13 +1,13 @@
 """`POST /embeddings`."""
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
+from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import read_object
+from runcrate_emulator.bodies import OUT_OF_RANGE, OpenBody, Texts, parse_body, read_object, refuse
 from runcrate_emulator.chat import tokens
 from runcrate_emulator.errors import ApiError, invalid
 from runcrate_emulator.inference.catalogued import required_model
@@ -21,15 +21,25 @@ _MAX_BATCH: Final = 2048
 """Texts in one request: the emulator's own limit, no document names any."""
 
 
+class _EmbeddingBody(OpenBody):
+    input: Annotated[Texts, Field(max_length=_MAX_BATCH)]
+    dimensions: Annotated[int, Field(ge=1)] | None = None
+    encoding_format: Literal["float", "base64"] = "float"
+
+
 async def create(request: Request) -> Response:
     """Turn one text or many into vectors."""
     world: World = request.app.state.world
-    body = await read_object(request)
+    values = await read_object(request)
     world.require_credit()
-    model = required_model(body, "embedding")
-    texts = _texts(body.get("input"), model)
-    dimensions = _dimensions(body, model)
-    encoded = _is_base64(body)
+    model = required_model(values, "embedding")
+    body = parse_body(_EmbeddingBody, values)
+    texts = _texts(body, model)
+    own = model.dimensions or 0
+    dimensions = body.dimensions or own
+    if dimensions > own:
+        refuse("dimensions", f"must be from 1 to {own}", OUT_OF_RANGE)
+    encoded = body.encoding_format == "base64"
     counted = sum(tokens.count(text) for text in texts)
     world.charge_inference(
         model=model.id,
@@ -50,20 +60,18 @@ async def create(request: Request) -> Response:
                 }
                 for at, vector in enumerate(vectors)
             ],
-            "model": body["model"],
+            "model": values["model"],
             "usage": {"prompt_tokens": counted, "total_tokens": counted},
         }
     )
 
 
-def _texts(value: Any, model: Model) -> list[str]:
-    texts = [value] if isinstance(value, str) else value
-    if not isinstance(texts, list) or not texts or not all(isinstance(t, str) for t in texts):
+def _texts(body: _EmbeddingBody, model: Model) -> list[str]:
+    texts = body.input
+    if not texts:
         raise invalid("input", "must be a text or a list of at least one text.")
-    if len(texts) > _MAX_BATCH:
-        raise invalid("input", f"may hold {_MAX_BATCH} texts at most; got {len(texts)}.", 422)
     for at, text in enumerate(texts):
-        field = "input" if isinstance(value, str) else f"input[{at}]"
+        field = f"input[{at}]" if len(texts) > 1 else "input"
         if not text.strip():
             raise invalid(field, "is empty.")
         counted = tokens.count(text)
@@ -76,25 +84,6 @@ def _texts(value: Any, model: Model) -> list[str]:
                 details={"field": field},
             )
     return texts
-
-
-def _dimensions(body: Mapping[str, Any], model: Model) -> int:
-    own = model.dimensions or 0
-    wanted = body.get("dimensions")
-    if wanted is None:
-        return own
-    if isinstance(wanted, bool) or not isinstance(wanted, int):
-        raise invalid("dimensions", "must be an integer.")
-    if not 1 <= wanted <= own:
-        raise invalid("dimensions", f"must be from 1 to {own}; got {wanted}.", 422)
-    return wanted
-
-
-def _is_base64(body: Mapping[str, Any]) -> bool:
-    wanted = body.get("encoding_format") or "float"
-    if wanted not in {"float", "base64"}:
-        raise invalid("encoding_format", "must be `float` or `base64`.")
-    return bool(wanted == "base64")
 
 
 routes = [Route("/embeddings", create, methods=["POST"])]

@@ -6,7 +6,7 @@ images by models that only draw, and everything unknown.
 """
 
 import base64
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 from starlette.requests import Request
@@ -68,11 +68,11 @@ class ImageBody(DrawingBody):
 class EditBody(ImageBody):
     """Fields of a request for an image made from others."""
 
-    image: Any = None
-    start_image: Any = None
-    input_image: Any = None
-    mask: Any = None
-    control_image: Any = None
+    image: str | None = None
+    start_image: str | None = None
+    input_image: str | None = None
+    mask: str | None = None
+    control_image: str | None = None
     input_images: list[str] = Field(default_factory=list, max_length=_MAX_REFERENCES)
     prompt_strength: Annotated[float, Field(ge=0, le=1)] = DEFAULT_STRENGTH
 

@@ -7,7 +7,6 @@ URLs it takes its own and those of other loopback servers.
 import asyncio
 import base64
 import binascii
-import ipaddress
 import urllib.request
 from http.client import HTTPException as BrokenHTTPError
 from typing import Any
@@ -19,6 +18,7 @@ from starlette.requests import Request
 from runcrate_emulator.bodies import OUT_OF_RANGE, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.inference.media_requests import in_thread
+from runcrate_emulator.loopback import is_loopback
 from runcrate_emulator.media.image_files import ImageFileError, open_image
 
 _MAX_FILE_BYTES = 20 * 1024 * 1024  # bytes; the emulator's own limit, the service documents none
@@ -26,7 +26,7 @@ _FETCH_TIMEOUT_S = 5.0
 _FILES = "/files/"
 
 
-async def load_source(request: Request, name: str, value: Any) -> Image.Image:
+async def load_source(request: Request, name: str, value: str) -> Image.Image:
     """Read the image that a field holds.
 
     Args:
@@ -35,11 +35,8 @@ async def load_source(request: Request, name: str, value: Any) -> Image.Image:
         value: A URL, a data URI or base64.
 
     Raises:
-        ApiError: 400 for a value of another type, 422 for one that gives no image, 413 for one
-            that is too large.
+        ApiError: 422 for a value that gives no image, 413 for one that is too large.
     """
-    if not isinstance(value, str):
-        refuse(name, "must be a string: a URL, a data URI or base64")
     data = await _data_of(request, name, value)
     if len(data) > _MAX_FILE_BYTES:
         raise _too_large(name)
@@ -73,7 +70,7 @@ async def _data_of(request: Request, name: str, value: str) -> bytes:
 async def _fetched(request: Request, name: str, url: str) -> bytes:
     try:
         parts = urlsplit(url)
-        is_near = _is_loopback(parts)
+        is_near = is_loopback(parts.netloc)
     except ValueError:
         refuse(name, "is not a valid URL", OUT_OF_RANGE)
     if parts.netloc == request.headers.get("host") and parts.path.startswith(_FILES):
@@ -105,16 +102,6 @@ def _own_file(request: Request, name: str, parts: SplitResult) -> bytes:
         refuse(name, "is a link to a file that is gone", OUT_OF_RANGE)
     data: bytes = stored.data
     return data
-
-
-def _is_loopback(parts: SplitResult) -> bool:
-    host = parts.hostname or ""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):

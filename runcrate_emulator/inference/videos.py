@@ -5,7 +5,7 @@ As in seed 002: a job is submitted, polled, and its MP4 downloaded when it is co
 """
 
 import io
-from typing import Any, Literal
+from typing import Literal
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -31,9 +31,9 @@ class VideoBody(DrawingBody):
     duration: float | None = None
     duration_seconds: float | None = None
     aspect_ratio: Literal["16:9", "9:16", "1:1"] = "16:9"
-    image: Any = None
-    start_image: Any = None
-    image_url: Any = None
+    image: str | None = None
+    start_image: str | None = None
+    image_url: str | None = None
 
 
 async def create(request: Request) -> Response:

@@ -101,7 +101,7 @@ BAD = [
     ({"input": "a", "dimensions": "8"}, 400, "dimensions"),
     ({"input": "a", "dimensions": 0}, 422, "dimensions"),
     ({"input": "a", "dimensions": 5000}, 422, "dimensions"),
-    ({"input": "a", "encoding_format": "hex"}, 400, "encoding_format"),
+    ({"input": "a", "encoding_format": "hex"}, 422, "encoding_format"),
     ({"input": "a", "model": "openai/tts-1"}, 422, "model"),
     ({"input": "a", "model": 3}, 400, "model"),
 ]
