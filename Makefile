@@ -46,7 +46,9 @@ format: $(READY)  ## Format and fix what can be fixed
 
 .PHONY: coverage
 coverage: $(READY)  ## Run the tests and report what no test reaches
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --cov --cov-report=term
+	@$(BIN)/python -m coverage run --parallel-mode -m pytest -q
+	@$(BIN)/python -m coverage combine -q
+	@$(BIN)/python -m coverage report
 
 .PHONY: cassettes
 cassettes: $(READY)  ## Record the cassettes again; LIVE=1 with RUNCRATE_LIVE_KEY: from the service, within a limit

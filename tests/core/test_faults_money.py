@@ -15,6 +15,7 @@ import runcrate_core as rc
 from runcrate_core.api import instances
 from runcrate_core.protocol import reconcile
 from runcrate_core.protocol.steps import Call, Now, Sleep
+from tests.core.agents import Guard
 from tests.core.both_clients import ASYNC
 from tests.servers import Reply, ScriptedServer
 
@@ -182,28 +183,20 @@ LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_
 def test_25_what_the_limits_forbid_is_refused_before_anything_is_sent(
     scripted: Any, wish: dict[str, Any], limits: dict[str, Any]
 ) -> None:
-    guard = rc.SpendGuard(rc.SpendLimits(**limits))
     server, both = scripted(TYPES)
+    guard = Guard(both, rc.SpendLimits(**limits))
     with pytest.raises(rc.SpendRefusedError, match="Nothing was launched"):
-        both("run", guard.plan(**wish))
+        guard.plan(**wish)
     assert server.sent == 0
-
-
-def plan_and_launch(guard: rc.SpendGuard) -> Any:
-    def flow() -> Any:
-        plan = yield from guard.plan(max_runtime_minutes=60)
-        return plan, (yield from guard.launch(plan.token))
-
-    return flow()
 
 
 def test_25_instances_that_run_already_count(scripted: Any) -> None:
     other = {"id": "o", "name": "agent-old", "status": "running", "gpu_count": 1}
-    guard = rc.SpendGuard(LIMITS)
     running = Reply(json={"data": [other]})
     server, both = scripted(TYPES, running, EMPTY, TYPES, running, EMPTY, CREATED)
+    guard = Guard(both, LIMITS)
     with pytest.raises(rc.SpendRefusedError, match="1 instances or jobs run"):
-        both("run", plan_and_launch(guard))
+        guard.launched(max_runtime_minutes=60)
     assert posts(server) == 0
 
 
@@ -227,10 +220,10 @@ def test_25_reservations_at_the_same_time_cannot_exceed_the_total_together() -> 
 
 @pytest.mark.parametrize("response", [False, None, "yes"])
 def test_25_only_an_explicit_yes_approves(scripted: Any, response: Any) -> None:
-    guard = rc.SpendGuard(LIMITS, approve=lambda _plan: response)
     server, both = scripted(TYPES, *NOTHING_RUNS, TYPES)
+    guard = Guard(both, LIMITS, approve=lambda _plan: response)
     with pytest.raises(rc.SpendRefusedError, match="not approved"):
-        both("run", plan_and_launch(guard))
+        guard.launched(max_runtime_minutes=60)
     assert posts(server) == 0
     assert not guard.ledger.entries
 
@@ -239,10 +232,10 @@ def test_26_a_plan_whose_price_rose_is_refused(scripted: Any) -> None:
     dearer = Reply(
         json={"data": [{"id": "good", "gpu_type": "A100", "gpu_count": 1, "hourly_rate": 1.6}]}
     )
-    guard = rc.SpendGuard(LIMITS)
     server, both = scripted(TYPES, *NOTHING_RUNS, dearer)
+    guard = Guard(both, LIMITS)
     with pytest.raises(rc.SpendRefusedError, match=r"rose from 1\.5 to 1\.6"):
-        both("run", plan_and_launch(guard))
+        guard.launched(max_runtime_minutes=60)
     assert posts(server) == 0
 
 
@@ -256,19 +249,19 @@ def test_26_an_old_plan_is_refused() -> None:
 
 
 def test_a_failed_launch_gives_the_reservation_back(scripted: Any) -> None:
-    guard = rc.SpendGuard(LIMITS)
     refused = Reply(402, {"error": {"code": "BUDGET_REACHED", "message": "spent"}})
     _, both = scripted(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, refused)
+    guard = Guard(both, LIMITS)
     with pytest.raises(rc.InsufficientCreditsError):
-        both("run", plan_and_launch(guard))
+        guard.launched(max_runtime_minutes=60)
     assert guard.ledger.entries == ()
 
 
 def test_an_ambiguous_launch_stays_in_the_ledger_and_is_ended_by_name(scripted: Any) -> None:
-    guard = rc.SpendGuard(LIMITS)
     server, both = scripted(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, CUT, EMPTY)
+    guard = Guard(both, LIMITS)
     with pytest.raises(rc.AmbiguousLaunchError):
-        both("run", plan_and_launch(guard))
+        guard.launched(max_runtime_minutes=60)
     [entry] = guard.ledger.live
     assert (entry.state, entry.at_most_usd) == ("unknown", Decimal("1.5"))
     found = {**MADE, "name": entry.name, "status": "running"}
@@ -280,8 +273,8 @@ def test_an_ambiguous_launch_stays_in_the_ledger_and_is_ended_by_name(scripted: 
         "updated_at": "2026-11-21T10:20:00Z",
     }
     replies = [Reply(json={"data": [found]}), Reply(204), Reply(json={"data": ended})]
-    server, both = scripted(*replies)
-    report = both("run", guard.terminate_all())
+    server, guard.both = scripted(*replies)
+    report = guard.terminate_all()
     assert [request.method for request in server.received] == ["GET", "DELETE", "GET"]
     assert report.ended == (entry.name,)
     assert guard.ledger.total_usd == Decimal("0.5")
@@ -291,11 +284,11 @@ def test_an_ambiguous_launch_stays_in_the_ledger_and_is_ended_by_name(scripted: 
 def test_a_mistaken_identifier_is_caught_by_the_name(scripted: Any) -> None:
     mine = {**MADE, "name": "agent-a"}
     _, both = scripted(Reply(json={"data": mine}))
-    guard = rc.SpendGuard(LIMITS)
+    guard = Guard(both, LIMITS)
     guard.ledger.reserve(rc.LedgerEntry("agent-a", "instance", Decimal(1), 30), LIMITS)
     guard.ledger.note("agent-a", id="i-1", state="started")
     with pytest.raises(rc.SpendRefusedError, match="another name"):
-        both("run", guard.terminate("i-1", expected_name="agent-b"))
+        guard.terminate("i-1", expected_name="agent-b")
 
 
 def test_one_line_is_logged_for_a_repeat(run: Any, caplog: pytest.LogCaptureFixture) -> None:
