@@ -14,7 +14,7 @@ from runcrate_emulator.bodies import Body, Text, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, storage
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
-from runcrate_emulator.infrastructure.records import AutoRecharge, DeclineReason, TopUp
+from runcrate_emulator.infrastructure.records import AutoRecharge, TopUp
 from runcrate_emulator.infrastructure.wire import Page, Result, fields, parse_time
 from runcrate_emulator.keys import PROJECT_ID
 from runcrate_emulator.workspace import Workspace
@@ -216,7 +216,7 @@ def start_topup(world: Workspace, api_key: str, amount: Decimal, idempotency_key
         api_key=api_key,
         created_at=world.moment,
     )
-    return _keep(world, _charged(world, topup))
+    return _charged(world, topup)
 
 
 def confirm_topup(world: Workspace, topup_id: str) -> TopUp:
@@ -227,42 +227,36 @@ def confirm_topup(world: Workspace, topup_id: str) -> TopUp:
     """
     for topup in world.topups.values():
         if topup.id == topup_id and topup.status == "requires_action":
-            return _keep(world, _succeeded(world, topup))
+            return _succeeded(world, topup)
     raise KeyError(topup_id)
 
 
-def next_topup_event(world: Workspace) -> datetime | None:
-    """When a top-up ends that is processing, or a confirmation expires."""
-    return min((t.due_at for t in world.topups.values() if t.due_at is not None), default=None)
-
-
-def live_through_topup_events(world: Workspace) -> None:
+def end_topup(world: Workspace, topup: TopUp) -> None:
     """End what is due: processed money arrives, an unconfirmed charge is declined."""
-    for topup in list(world.topups.values()):
-        if topup.due_at is None or topup.due_at > world.moment:
-            continue
-        if topup.status == "processing":
-            _keep(world, _succeeded(world, topup))
-        else:
-            _keep(world, _declined(topup, "authentication_required"))
+    if topup.status == "processing":
+        _succeeded(world, topup)
+    else:
+        _kept(world, topup, status="declined", due_at=None, reason="authentication_required")
 
 
 def _charged(world: Workspace, topup: TopUp) -> TopUp:
-    behaviour = world.card_behaviour
-    if behaviour == "succeeds":
-        return _succeeded(world, topup)
-    if behaviour == "processing":
-        return replace(topup, due_at=world.moment + _PROCESSING_TIME)
-    if behaviour == "requires_action":
-        due_at = world.moment + _CONFIRMATION_TIME
-        return replace(topup, status="requires_action", due_at=due_at)
-    return _declined(topup, behaviour)
+    match world.card_behaviour:
+        case "succeeds":
+            return _succeeded(world, topup)
+        case "processing":
+            return _kept(world, topup, due_at=world.moment + _PROCESSING_TIME)
+        case "requires_action":
+            due_at = world.moment + _CONFIRMATION_TIME
+            return _kept(world, topup, status="requires_action", due_at=due_at)
+        case reason:
+            return _kept(world, topup, status="declined", reason=reason)
 
 
 def _succeeded(world: Workspace, topup: TopUp) -> TopUp:
     world.ledger.post("credit", topup.amount_usd, "Top-up", world.moment)
     storage.revive_volumes(world)
-    return replace(
+    return _kept(
+        world,
         topup,
         status="succeeded",
         due_at=None,
@@ -271,13 +265,10 @@ def _succeeded(world: Workspace, topup: TopUp) -> TopUp:
     )
 
 
-def _declined(topup: TopUp, reason: DeclineReason) -> TopUp:
-    return replace(topup, status="declined", due_at=None, reason=reason)
-
-
-def _keep(world: Workspace, topup: TopUp) -> TopUp:
-    world.topups[topup.idempotency_key] = topup
-    return topup
+def _kept(world: Workspace, topup: TopUp, **changes: Any) -> TopUp:
+    changed = replace(topup, **changes)
+    world.topups[topup.idempotency_key] = changed
+    return changed
 
 
 def _check_caps(world: Workspace, api_key: str, amount: Decimal) -> None:

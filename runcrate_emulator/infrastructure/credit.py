@@ -86,22 +86,8 @@ def stop_instance(world: Workspace, instance: Instance, reason: StopReason) -> I
     return _post(world, instance_life.stopped(instance, world.moment, reason))
 
 
-def next_instance_event(world: Workspace) -> datetime | None:
+def instance_due(world: Workspace, instance: Instance) -> datetime:
     """When an instance next becomes ready, is posted for, or stops by a limit."""
-    return min((_next_event(world, m) for m in world.live_instances.values()), default=None)
-
-
-def live_through_instance_events(world: Workspace) -> None:
-    """Post the usage that is due and stop the instances whose limit is reached."""
-    for instance in list(world.live_instances.values()):
-        stop = instance_life.planned_stop(instance)
-        if stop is not None and stop[0] <= world.moment:
-            stop_instance(world, instance, stop[1])
-        elif instance_life.next_posting(instance) <= world.moment:
-            _post(world, instance)
-
-
-def _next_event(world: Workspace, instance: Instance) -> datetime:
     moments = [instance_life.next_posting(instance)]
     stop = instance_life.planned_stop(instance)
     if stop is not None:
@@ -109,6 +95,15 @@ def _next_event(world: Workspace, instance: Instance) -> datetime:
     if instance.runs_from > world.moment:
         moments.append(instance.runs_from)
     return min(moments)
+
+
+def settle_instance(world: Workspace, instance: Instance) -> None:
+    """Stop an instance whose limit is reached, or post the usage that is due."""
+    stop = instance_life.planned_stop(instance)
+    if stop is not None and stop[0] <= world.moment:
+        stop_instance(world, instance, stop[1])
+    elif instance_life.next_posting(instance) <= world.moment:
+        _post(world, instance)
 
 
 def _post(world: Workspace, instance: Instance) -> Instance:
@@ -128,7 +123,7 @@ def _post(world: Workspace, instance: Instance) -> Instance:
     return world.keep_instance(replace(instance, usage_from=now))
 
 
-def next_credit_event(world: Workspace) -> datetime | None:
+def credit_due(world: Workspace, _: object) -> datetime | None:
     """When the balance falls below a line, or an environment's budget is spent."""
     balance, burn = floating_balance(world), burn_per_hour(world)
     recharge = world.auto_recharge
@@ -146,7 +141,7 @@ def next_credit_event(world: Workspace) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def live_through_credit_events(world: Workspace) -> None:
+def settle_credit(world: Workspace, _: object) -> None:
     """Recharge if that is set up; stop what can no longer be paid for."""
     threshold = world.auto_recharge.threshold_usd or Decimal(0)
     if world.auto_recharge.enabled and floating_balance(world) < threshold:

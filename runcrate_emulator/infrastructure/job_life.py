@@ -80,36 +80,26 @@ def cancel(world: Workspace, job: Job) -> Job:
     return end(world, job, "cancelled")
 
 
-def next_job_event(world: Workspace) -> datetime | None:
-    """When a job is next launched, starts, or ends."""
-    moments = (_next_event(world, job) for job in world.live_jobs.values())
-    return min((moment for moment in moments if moment is not None), default=None)
-
-
-def live_through_job_events(world: Workspace) -> None:
-    """Let every live job do what is due."""
-    for job_id in list(world.live_jobs):
-        job = world.live_jobs.get(job_id)
-        due = None if job is None else _next_event(world, job)
-        if job is None or due is None or due > world.moment:
-            continue
-        if job.status == "queued":
-            _try_launch(world, job)
-        elif not _instance(world, job).is_live:
-            _fail_with_instance(world, job)
-        elif job.status == "starting":
-            _start(world, job)
-        else:
-            _end_run(world, job)
-
-
-def _next_event(world: Workspace, job: Job) -> datetime | None:
+def job_due(world: Workspace, job: Job) -> datetime | None:
+    """When a live job is next launched, starts, or ends."""
     if job.status == "queued":
         return job.next_attempt_at
     instance = _instance(world, job)
     if not instance.is_live:
         return world.moment
     return instance.runs_from if job.status == "starting" else _planned_end(job)
+
+
+def settle_job(world: Workspace, job: Job) -> None:
+    """Let a job do what is due."""
+    if job.status == "queued":
+        _try_launch(world, job)
+    elif not _instance(world, job).is_live:
+        _fail_with_instance(world, job)
+    elif job.status == "starting":
+        _start(world, job)
+    else:
+        _end_run(world, job)
 
 
 def _instance(world: Workspace, job: Job) -> Instance:

@@ -201,21 +201,6 @@ def _check_limits(world: "World", environment_id: str) -> None:
         )
 
 
-def next_schedule_event(world: "Workspace") -> datetime | None:
-    """When a schedule fires next."""
-    return min(
-        (s.next_run_at for s in world.schedules.values() if s.next_run_at is not None),
-        default=None,
-    )
-
-
-def live_through_schedule_events(world: "Workspace") -> None:
-    """Fire every schedule that is due."""
-    for schedule in list(world.schedules.values()):
-        if schedule.next_run_at is not None and schedule.next_run_at <= world.moment:
-            _fire(world, schedule)
-
-
 def following_run(timing: "Schedule | _NewSchedule", after: datetime) -> datetime | None:
     """When an enabled schedule next runs after a moment."""
     if timing.cron is not None:
@@ -241,7 +226,8 @@ def launch(world: "Workspace", schedule: Schedule) -> tuple[Schedule, Instance |
     return _noted(world, noted, "launched"), launched
 
 
-def _fire(world: "Workspace", schedule: Schedule) -> None:
+def fire(world: "Workspace", schedule: Schedule) -> None:
+    """Launch what is due, or skip it for a reason."""
     following = None if schedule.cron is None else following_run(schedule, world.moment)
     is_enabled = schedule.enabled and following is not None
     schedule = replace(schedule, next_run_at=following, enabled=is_enabled)

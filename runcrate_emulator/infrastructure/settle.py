@@ -5,7 +5,9 @@ since the last one (instances ready or stopped, jobs ended, schedules fired, wee
 credits used up), moment by moment and in order, each at the time it was due.
 """
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any, NamedTuple
 
 from runcrate_emulator.infrastructure import billing, credit, job_life, schedules, storage
 from runcrate_emulator.workspace import Workspace
@@ -13,15 +15,23 @@ from runcrate_emulator.workspace import Workspace
 _MAX_EVENTS_AT_ONE_MOMENT = 10_000  # more than can be due; an event that stays due is a bug
 
 
+class _Subject(NamedTuple):
+    """Things that act by themselves: all of them, when one acts next, and its act."""
+
+    records: Callable[[Workspace], dict[str, Any]]
+    due: Callable[[Workspace, Any], datetime | None]
+    act: Callable[[Workspace, Any], object]
+
+
 # In the order in which things due at the same moment happen: money comes in before it goes out,
 # instances stop before the jobs on them are judged.
 _SUBJECTS = (
-    (billing.next_topup_event, billing.live_through_topup_events),
-    (credit.next_instance_event, credit.live_through_instance_events),
-    (credit.next_credit_event, credit.live_through_credit_events),
-    (job_life.next_job_event, job_life.live_through_job_events),
-    (storage.next_volume_event, storage.live_through_volume_events),
-    (schedules.next_schedule_event, schedules.live_through_schedule_events),
+    _Subject(lambda world: world.topups, lambda _, topup: topup.due_at, billing.end_topup),
+    _Subject(lambda world: world.live_instances, credit.instance_due, credit.settle_instance),
+    _Subject(lambda world: {"": world}, credit.credit_due, credit.settle_credit),
+    _Subject(lambda world: world.live_jobs, job_life.job_due, job_life.settle_job),
+    _Subject(lambda world: world.volumes, storage.volume_due, storage.pay_week),
+    _Subject(lambda world: world.schedules, lambda _, one: one.next_run_at, schedules.fire),
 )
 
 
@@ -33,12 +43,20 @@ def settle(world: Workspace, now: datetime) -> None:
         if repeats > _MAX_EVENTS_AT_ONE_MOMENT:
             raise RuntimeError(f"The emulated world does not get past {due}.")
         world.moment = max(due, world.moment)
-        for _, live_through in _SUBJECTS:
-            live_through(world)
+        for subject in _SUBJECTS:
+            for key in list(subject.records(world)):
+                record = subject.records(world).get(key)
+                due = None if record is None else subject.due(world, record)
+                if due is not None and due <= world.moment:
+                    subject.act(world, record)
     world.moment = max(now, world.moment)
 
 
 def next_event(world: Workspace) -> datetime | None:
     """When the next thing happens by itself; None when nothing will."""
-    moments = (next_of_subject(world) for next_of_subject, _ in _SUBJECTS)
+    moments = (
+        subject.due(world, record)
+        for subject in _SUBJECTS
+        for record in subject.records(world).values()
+    )
     return min((moment for moment in moments if moment is not None), default=None)

@@ -153,33 +153,29 @@ def charge_volume(world: "Workspace", volume: Volume, amount: Decimal, what: str
     world.ledger.charge(volume.environment_id, amount, description, world.moment)
 
 
-def next_volume_event(world: "Workspace") -> datetime | None:
+def volume_due(_: "Workspace", volume: Volume) -> datetime | None:
     """When the next week of a volume is to be paid."""
-    return min((v.paid_until for v in world.volumes.values() if not v.is_suspended), default=None)
+    return None if volume.is_suspended else volume.paid_until
 
 
-def live_through_volume_events(world: "Workspace") -> None:
-    """Charge the weeks that begin; suspend what the balance does not cover."""
-    for volume in list(world.volumes.values()):
-        if volume.is_suspended or volume.paid_until > world.moment:
-            continue
-        world.volumes[volume.id] = _paid_for_a_week(world, volume)
+def pay_week(world: "Workspace", volume: Volume) -> None:
+    """Charge the week that begins; suspend a volume that the balance does not cover."""
+    now = world.moment
+    week = price_for_days(volume.size_gb, BILLING_WEEK.days)
+    try:
+        charge_volume(world, volume, week, "A week")
+    except ApiError:
+        paid = replace(volume, is_suspended=True, updated_at=now)
+    else:
+        paid = replace(volume, paid_until=now + BILLING_WEEK, is_suspended=False)
+    world.volumes[volume.id] = paid
 
 
 def revive_volumes(world: "Workspace") -> None:
     """Pay for suspended volumes again, after credit was added."""
     for volume in list(world.volumes.values()):
         if volume.is_suspended:
-            world.volumes[volume.id] = _paid_for_a_week(world, volume)
-
-
-def _paid_for_a_week(world: "Workspace", volume: Volume) -> Volume:
-    week = price_for_days(volume.size_gb, BILLING_WEEK.days)
-    try:
-        charge_volume(world, volume, week, "A week")
-    except ApiError:
-        return replace(volume, is_suspended=True, updated_at=world.moment)
-    return replace(volume, paid_until=world.moment + BILLING_WEEK, is_suspended=False)
+            pay_week(world, volume)
 
 
 def _view(world: "Workspace", volume: Volume) -> dict[str, Any]:

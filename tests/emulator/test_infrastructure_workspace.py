@@ -122,6 +122,7 @@ def test_another_environment_can_become_the_default(infra, launch):
 
 def test_environment_refusals(infra, launch):
     (main,) = infra.get("/environments").json()["data"]
+    assert_refused(infra.get("/environments/none"), 404, "not_found")
     assert_refused(infra.post("/environments", json={"name": "main"}), 409, "conflict")
     assert_refused(infra.post("/environments", json={}), 400, "validation_error", "name")
     made = infra.post("/environments", json={"name": "staging"}).json()["data"]
