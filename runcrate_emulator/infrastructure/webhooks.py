@@ -96,15 +96,17 @@ def signed_body(announcement: Announcement, view: dict[str, Any]) -> tuple[bytes
 def is_local(url: str) -> bool:
     """True if an address is on this machine: `localhost` or a loopback address."""
     host = _split(url).hostname or ""
-    return host == "localhost" or _is_loopback(host)
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def is_acceptable(url: str) -> bool:
     """True if a job may name an address: https, and for this machine also plain http."""
     parts = _split(url)
-    return bool(parts.hostname) and (
-        parts.scheme == "https" or (parts.scheme == "http" and is_local(url))
-    )
+    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_local(url))
+    return is_allowed and bool(parts.hostname)
 
 
 def _split(url: str) -> SplitResult:
@@ -114,10 +116,3 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         return SplitResult("", "", "", "", "")
     return parts
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False

@@ -39,8 +39,7 @@ def wait(emulator, job_id, until) -> dict:
 def get(emulator, method, path, **options):
     headers = {"Authorization": f"Bearer {emulator.api_key}"}
     answer = httpx.request(method, f"{emulator.base_url}/api/v1{path}", headers=headers, **options)
-    assert answer.is_success, answer.text
-    return answer.json()["data"]
+    return answer.raise_for_status().json()["data"]
 
 
 def log_of(emulator, job) -> str:
