@@ -7,7 +7,6 @@ repeats are documented. Only addresses of this machine are called, whatever a jo
 
 import hashlib
 import hmac
-import ipaddress
 import json
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from runcrate_emulator.infrastructure.wire import dumps
+from runcrate_emulator.loopback import is_loopback
 
 if TYPE_CHECKING:
     from runcrate_emulator.infrastructure.job_record import Job
@@ -95,11 +95,7 @@ def signed_body(announcement: Announcement, view: dict[str, Any]) -> tuple[bytes
 
 def is_local(url: str) -> bool:
     """True if an address is on this machine: `localhost` or a loopback address."""
-    host = _split(url).hostname or ""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
+    return is_loopback(_split(url).netloc)
 
 
 def is_acceptable(url: str) -> bool:
