@@ -66,11 +66,10 @@ async def _get_balance(call: Call) -> Result:
 @routes.add("GET /billing/transactions")
 async def _list_transactions(call: Call) -> Result:
     """Newest first, paged by `limit` and `offset`."""
-    world = call.world
     limit = call.integer("limit", _DEFAULT_TRANSACTIONS, 1, _MAX_TRANSACTIONS)
     offset = call.integer("offset", 0, 0, _LAST_OFFSET)
     kind = call.choice("type", _TRANSACTION_TYPES)
-    found = [t for t in reversed(world.ledger.transactions) if kind in (None, t.type)]
+    found = [t for t in reversed(call.world.ledger.transactions) if kind in (None, t.type)]
     return Page(
         (
             fields(transaction, "id type amount description createdAt") | {"projectId": PROJECT_ID}
@@ -78,19 +77,18 @@ async def _list_transactions(call: Call) -> Result:
         ),
         total=len(found),
         has_more=offset + limit < len(found),
-        request_id=world.new_id("req"),
+        request_id=call.world.new_id("req"),
     )
 
 
 @routes.add("GET /billing/usage")
 async def _get_usage(call: Call) -> Result:
     """Inference only; instances show up in the transactions."""
-    world = call.world
     start = _day_or_time(call, "from", "0001-01-01", "T00:00Z")
     end = _day_or_time(call, "to", "9999-12-31", "T23:59:59.999999Z")
     if start > end:
         refuse("from", "must not be after `to`")
-    uses = [use for use in world.ledger.inference if start <= use.at < end]
+    uses = [use for use in call.world.ledger.inference if start <= use.at < end]
     prompt_tokens = sum(use.prompt_tokens for use in uses)
     completion_tokens = sum(use.completion_tokens for use in uses)
     return {
@@ -170,14 +168,13 @@ def _auto_recharge_view(recharge: AutoRecharge) -> dict[str, Any]:
 
 @routes.add("GET /billing/payment-methods")
 async def _list_payment_methods(call: Call) -> Result:
-    world = call.world
     return [
         {
             "type": "card",
             **fields(card, "brand last4 exp_month exp_year"),
             "default": card.is_default,
         }
-        for card in world.cards
+        for card in call.world.cards
     ]
 
 

@@ -75,16 +75,15 @@ async def _update_environment(call: Call) -> Result:
 @routes.add("DELETE /environments/{id}")
 async def _delete_environment(call: Call) -> Result:
     """409 for the default one and for one that is in use."""
-    world = call.world
     environment = _find(call)
     if environment.is_default:
         raise conflict("The default environment cannot be deleted.")
-    if world.is_in_use(environment.id):
+    if call.world.is_in_use(environment.id):
         raise conflict(
             f"Environment `{environment.name}` is not empty; "
             "nothing was deleted. Remove them first.",
         )
-    del world.environments[environment.id]
+    del call.world.environments[environment.id]
     return None
 
 

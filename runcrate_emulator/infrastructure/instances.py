@@ -262,9 +262,8 @@ async def _list_types(call: Call) -> Result:
 @routes.add("GET /instances")
 async def _list_instances(call: Call) -> Result:
     """Newest first; stopped ones stay visible with their `stop_reason`."""
-    world = call.world
     return [
-        view(instance, world.moment) for instance in call.in_scope(world.instances, "name", "id")
+        view(instance, call.now) for instance in call.in_scope(call.world.instances, "name", "id")
     ]
 
 
@@ -315,10 +314,9 @@ async def _update_instance(call: Call) -> Result:
 @routes.add("DELETE /instances/{id}")
 async def _terminate_instance(call: Call) -> Result:
     """Deleting what has stopped already changes nothing."""
-    world = call.world
-    instance = call.find(world.instances, "instance")
+    instance = call.find(call.world.instances, "instance")
     if instance.is_live:
-        credit.stop_instance(world, instance, "user")
+        credit.stop_instance(call.world, instance, "user")
     return None
 
 

@@ -63,18 +63,16 @@ async def _read_logs(call: Call) -> Result:
 @routes.add("GET /jobs/{id}/metrics")
 async def _read_metrics(call: Call) -> Result:
     """GPU use per step; made-up figures, as there is no GPU."""
-    world = call.world
     step_s = call.integer("step", _STEP_S[0], *_STEP_S)
-    return metric_points(world, call.find(world.jobs, "job"), step_s)
+    return metric_points(call.world, call.find(call.world.jobs, "job"), step_s)
 
 
 @routes.add("GET /jobs/{id}/artifacts")
 async def _list_artifacts(call: Call) -> Result:
     """By path; kept 30 days after the end."""
-    world = call.world
     return [
         {"path": artifact.path, "bytes": artifact.size, "sha256": artifact.sha256}
-        for artifact in present_artifacts(call.find(world.jobs, "job"), world.moment)
+        for artifact in present_artifacts(call.find(call.world.jobs, "job"), call.now)
     ]
 
 

@@ -101,20 +101,19 @@ def _submitted_group(world: "World", group_id: str) -> dict[str, Any]:
 @routes.add("GET /jobs")
 async def _list_jobs(call: Call) -> Result:
     """Newest first, filtered and paged by cursor."""
-    world = call.world
     limit = call.integer("limit", _DEFAULT_PAGE, 1, _MAX_PAGE)
     is_wanted = _filter(call)
     cursor = _read_cursor(call.query.get("cursor"))
     found = [
         job
-        for job in sorted(call.in_scope(world.jobs), key=_position, reverse=True)
+        for job in sorted(call.in_scope(call.world.jobs), key=_position, reverse=True)
         if is_wanted(job)
     ]
     rest = [job for job in found if cursor is None or _position(job) < cursor]
     page = rest[:limit]
     has_more = len(rest) > limit
     return Page(
-        (job_view(world, job) for job in page),
+        (job_view(call.world, job) for job in page),
         total=len(found),
         cursor=_cursor_after(page[-1]) if has_more else None,
         has_more=has_more,
@@ -214,8 +213,7 @@ async def _list_events(call: Call) -> Result:
 
 @routes.add("GET /job-groups/{id}")
 async def _get_group(call: Call) -> Result:
-    world = call.world
-    return group_view(world, call.find(world.job_groups, "job group"))
+    return group_view(call.world, call.find(call.world.job_groups, "job group"))
 
 
 @routes.add("POST /job-groups/{id}/cancel")

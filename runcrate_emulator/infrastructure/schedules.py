@@ -79,8 +79,7 @@ routes = Endpoints()
 @routes.add("GET /schedules")
 async def _list_schedules(call: Call) -> Result:
     """Newest first."""
-    world = call.world
-    return [_view(schedule) for schedule in call.in_scope(world.schedules)]
+    return [_view(schedule) for schedule in call.in_scope(call.world.schedules)]
 
 
 @routes.add("POST /schedules", CREATED)
@@ -132,7 +131,7 @@ async def _update_schedule(call: Call) -> Result:
     changed = replace(schedule, **sent, updated_at=world.moment, next_run_at=None)
     if sent.keys() & {"run_at", "cron"}:
         _next_run(changed, world.moment)  # refuses a time that never comes
-    if body.enabled or sent.keys() & {"run_at", "cron", "timezone", "spec"}:
+    if sent.get("enabled") or sent.keys() & {"run_at", "cron", "timezone", "spec"}:
         # Whoever changes the spec or the timing, or resumes it, is whom the next run launches as.
         changed = replace(changed, api_key=call.api_key)
     if changed.enabled:
@@ -148,8 +147,7 @@ async def _update_schedule(call: Call) -> Result:
 @routes.add("DELETE /schedules/{id}")
 async def _delete_schedule(call: Call) -> Result:
     """Delete a schedule; the instances and jobs that it launched go on."""
-    world = call.world
-    del world.schedules[call.find(world.schedules, "schedule").id]
+    del call.world.schedules[call.find(call.world.schedules, "schedule").id]
     return None
 
 

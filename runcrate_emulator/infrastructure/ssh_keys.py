@@ -35,8 +35,7 @@ routes = Endpoints()
 @routes.add("GET /ssh-keys")
 async def _list_keys(call: Call) -> Result:
     """Newest first."""
-    world = call.world
-    return [_view(key) for key in reversed(world.ssh_keys.values())]
+    return [_view(key) for key in reversed(call.world.ssh_keys.values())]
 
 
 @routes.add("POST /ssh-keys", CREATED)
@@ -67,9 +66,8 @@ async def _create_key(call: Call) -> Result:
 @routes.add("DELETE /ssh-keys/{id}")
 async def _delete_key(call: Call) -> Result:
     """Instances that have the key keep it."""
-    world = call.world
     identifier = call.id
-    if world.ssh_keys.pop(identifier, None) is None:
+    if call.world.ssh_keys.pop(identifier, None) is None:
         raise not_found("SSH key", identifier)
     return None
 

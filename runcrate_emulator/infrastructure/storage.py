@@ -43,18 +43,16 @@ routes = Endpoints()
 @routes.add("GET /storage")
 async def _list_volumes(call: Call) -> Result:
     """Newest first."""
-    world = call.world
-    return [_view(world, volume) for volume in call.in_scope(world.volumes, "name", "id")]
+    return [_view(call.world, volume) for volume in call.in_scope(call.world.volumes, "name", "id")]
 
 
 @routes.add("GET /storage/regions")
 async def _list_regions(call: Call) -> Result:
     """Of the workspace's one storage provider."""
-    world = call.world
     return [
-        {"id": r.id, "name": f"{r.city}, {r.country}", "provider": world.storage_provider}
+        {"id": r.id, "name": f"{r.city}, {r.country}", "provider": call.world.storage_provider}
         for r in REGIONS
-        if world.storage_provider is not None
+        if call.world.storage_provider is not None
     ]
 
 

@@ -87,6 +87,8 @@ def test_a_spent_budget_a_refused_launch_and_a_dead_key(emulator, infra, schedul
     emulator.world.deactivated_keys.add(emulator.api_key)
     emulator.add_key("rc_live_other")
     other = {"Authorization": "Bearer rc_live_other"}
+    renamed = infra.patch(f"/schedules/{broke['id']}", json={"name": "mine"}, headers=other)
+    assert renamed.json()["data"]["name"] == "mine"  # and it still launches as the dead key
     emulator.clock.advance(86400)
     now = infra.get(f"/schedules/{broke['id']}", headers=other).json()["data"]
     assert (now["last_status"], now["enabled"]) == ("credential_revoked", False)
