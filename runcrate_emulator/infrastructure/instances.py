@@ -196,7 +196,7 @@ def choose_type(world: Workspace, wanted: Wanted) -> InstanceType:
     Raises:
         ApiError: 422 when no such instance is offered at all, 503 when it is out of stock.
     """
-    fitting = [kind for kind in INSTANCE_TYPES if _fits(kind, wanted)]
+    fitting = types_that_fit(wanted)
     if not fitting:
         field = "gpu_type" if wanted.instance_type_id is None else "instance_type_id"
         refuse(field, "and the other wishes fit no instance type; list the types", OUT_OF_RANGE)
@@ -211,16 +211,19 @@ def choose_type(world: Workspace, wanted: Wanted) -> InstanceType:
     return min(in_stock, key=lambda kind: kind.hourly_rate)
 
 
-def _fits(kind: InstanceType, wanted: Wanted) -> bool:
-    return (
-        (wanted.gpu_type is None or kind.is_called(wanted.gpu_type))
+def types_that_fit(wanted: Wanted) -> list[InstanceType]:
+    """The instance types that have what is wanted, in stock or not."""
+    return [
+        kind
+        for kind in INSTANCE_TYPES
+        if (wanted.gpu_type is None or kind.is_called(wanted.gpu_type))
         and wanted.instance_type_id in (None, kind.id)
         and (wanted.region is None or kind.region.answers_to(wanted.region))
         and wanted.gpu_count in (None, kind.gpu_count)
         and (wanted.cpu_cores or 0) <= kind.cpu_cores
         and (wanted.memory or 0) <= kind.memory_gb
         and (wanted.storage or 0) <= kind.storage_gb
-    )
+    ]
 
 
 _SSH_PORT = 22
@@ -248,14 +251,13 @@ routes = Endpoints()
 async def _list_types(call: Call) -> Result:
     """The whole catalogue, whatever the stock."""
     query = call.query
-    gpu_type, region = query.get("gpu_type"), query.get("region")
-    gpu_count = call.integer("gpu_count", 0, 1, _MAX_GPUS)
+    wanted = Wanted.model_construct(  # unchecked: a filter that fits nothing is no error
+        gpu_type=query.get("gpu_type") or None,
+        region=query.get("region") or None,
+        gpu_count=call.integer("gpu_count", 0, 1, _MAX_GPUS) or None,
+    )
     return [
-        fields(kind, _TYPE_FIELDS) | {"region": kind.region.id}
-        for kind in INSTANCE_TYPES
-        if (not gpu_type or kind.is_called(gpu_type))
-        and (not region or kind.region.answers_to(region))
-        and gpu_count in (0, kind.gpu_count)
+        fields(kind, _TYPE_FIELDS) | {"region": kind.region.id} for kind in types_that_fit(wanted)
     ]
 
 

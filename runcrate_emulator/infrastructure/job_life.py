@@ -1,5 +1,6 @@
 """A job's life: queued, launched, run, retried, ended. What is due happens in `settle`."""
 
+import contextlib
 import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
@@ -10,7 +11,6 @@ from runcrate_emulator.infrastructure import credit, webhooks
 from runcrate_emulator.infrastructure.catalogue import InstanceType
 from runcrate_emulator.infrastructure.instance_life import Instance, StopReason
 from runcrate_emulator.infrastructure.instances import (
-    Wanted,
     choose_type,
     start_instance,
     volume_of,
@@ -184,13 +184,8 @@ def _try_launch(world: Workspace, job: Job) -> Job:
 def _choose(world: Workspace, job: Job) -> InstanceType | None:
     """The first candidate that is in stock, in the order that was asked for."""
     for candidate in job.spec.candidates:
-        is_cpu = candidate.gpu_type.casefold() == "cpu"
-        count = None if is_cpu else candidate.gpu_count
-        wanted = Wanted(gpu_type=candidate.gpu_type, gpu_count=count, region=job.spec.region)
-        try:
-            return choose_type(world, wanted)
-        except ApiError:
-            continue
+        with contextlib.suppress(ApiError):
+            return choose_type(world, job.spec.wanted(candidate))
     return None
 
 

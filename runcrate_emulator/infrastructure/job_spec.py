@@ -9,8 +9,13 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, must, parse_body, refuse
-from runcrate_emulator.infrastructure.catalogue import INSTANCE_TYPES, REGIONS
-from runcrate_emulator.infrastructure.instances import EnvironmentVariables, TemplateId
+from runcrate_emulator.infrastructure.catalogue import CPU, REGIONS
+from runcrate_emulator.infrastructure.instances import (
+    EnvironmentVariables,
+    TemplateId,
+    Wanted,
+    types_that_fit,
+)
 from runcrate_emulator.infrastructure.webhooks import WebhookEvent, is_acceptable
 
 _MAX_COMMAND_BYTES = 64 * 1024
@@ -101,15 +106,17 @@ class JobSpec(_JobBody):
         if not self.candidates:
             refuse("gpu_type", "must be a GPU or a list of GPUs", OUT_OF_RANGE)
         for candidate in self.candidates:
-            if not any(
-                kind.is_called(candidate.gpu_type)
-                and kind.gpu_count in (candidate.gpu_count, 0)
-                and (self.region is None or kind.region.answers_to(self.region))
-                for kind in INSTANCE_TYPES
-            ):
+            if not types_that_fit(self.wanted(candidate)):
                 name = f"{candidate.gpu_type}:{candidate.gpu_count}"
                 refuse("gpu_type", f"has `{name}`, which is not offered; list the types", 422)
         return self
+
+    def wanted(self, candidate: GpuCandidate) -> Wanted:
+        """The instance types that a candidate means."""
+        is_cpu = candidate.gpu_type.casefold() == CPU.casefold()
+        count = None if is_cpu else candidate.gpu_count
+        kind = candidate.gpu_type
+        return Wanted.model_construct(gpu_type=kind, gpu_count=count, region=self.region)
 
     @cached_property
     def candidates(self) -> tuple[GpuCandidate, ...]:

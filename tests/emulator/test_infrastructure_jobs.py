@@ -368,6 +368,7 @@ def test_jobs_are_filtered(emulator, infra, submit):
         ({"gpu_type": []}, "gpu_type"),
         ({"gpu_type": "FOO"}, "gpu_type"),
         ({"gpu_type": "A100:9"}, "gpu_type"),
+        ({"gpu_type": " "}, "gpu_type"),
         ({"gpu_type": ["A100", 7]}, "gpu_type"),
         ({"gpu_type": "A100:8"}, "gpu_type"),
         ({"gpu_type": "A100", "region": "paris"}, "gpu_type"),
