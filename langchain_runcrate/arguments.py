@@ -100,4 +100,4 @@ def _names(kind: type[BaseModel]) -> dict[str, str | None]:
 
 def _warn(message: str) -> None:
     # Up through the validator and the constructors of the base classes.
-    warnings.warn(message, stacklevel=6)
+    warnings.warn(message, stacklevel=7)

@@ -77,6 +77,14 @@ class RuncrateConnection(BaseModel):
 
     model_config = _CONFIG
 
+    if not TYPE_CHECKING:  # type checkers read the fields
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            # The local variables of a failing constructor go into error reports.
+            if isinstance(kwargs.get("api_key"), str):
+                kwargs["api_key"] = SecretStr(kwargs["api_key"])
+            super().__init__(*args, **kwargs)
+
     api_key: SecretStr | str | None = Field(default_factory=key_from_environment)
     """Runcrate API key (`rc_live_...`). Read from `RUNCRATE_API_KEY` if not given.
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from langchain_core.document_loaders import BaseBlobParser, BaseLoader
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
-from pydantic import Field, PrivateAttr
+from pydantic import Field, PrivateAttr, SecretStr
 
 from langchain_runcrate.errors import translating_errors
 from langchain_runcrate.given_clients import GivenClients
@@ -167,6 +167,8 @@ class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
     def __init__(
         self, source: TranscriptionSource | Iterable[TranscriptionSource], **settings: Any
     ) -> None:
+        if isinstance(settings.get("api_key"), str):
+            settings["api_key"] = SecretStr(settings["api_key"])
         super().__init__(source=source, **settings)
 
     @property

@@ -58,6 +58,14 @@ class Connected(BaseComponent):
         populate_by_name=True,
     )
 
+    if not TYPE_CHECKING:  # type checkers read the fields
+
+        def __init__(self, *args: Any, **kwargs: Any) -> None:
+            # The local variables of a failing constructor go into error reports.
+            if isinstance(kwargs.get("api_key"), str):
+                kwargs["api_key"] = SecretStr(kwargs["api_key"])
+            super().__init__(*args, **kwargs)
+
     api_base: str | None = Field(
         default=None,
         validation_alias=AliasChoices("api_base", "base_url"),

@@ -13,6 +13,7 @@ from llama_index.core.tools import FunctionTool
 from llama_index.core.tools.tool_spec.base import SPEC_FUNCTION_TYPE, BaseToolSpec
 from llama_index.core.tools.types import ToolMetadata
 from llama_index.core.workflow import Context
+from pydantic import SecretStr
 
 from llamaindex_runcrate.tool_progress import NO_CONTEXT, progress_callback
 from runcrate_core import AsyncRuncrate, Runcrate, RuncrateError, Video
@@ -100,11 +101,13 @@ class RuncrateMediaToolSpec(BaseToolSpec):
         timeout: float = _DEFAULTS.timeout,
         poll_interval: float = _DEFAULTS.poll_interval,
         return_media: bool = True,
-        api_key: str | None = None,
+        api_key: SecretStr | str | None = None,
         api_base: str | None = None,
         client: Runcrate | None = None,
         async_client: AsyncRuncrate | None = None,
     ) -> None:
+        if isinstance(api_key, str):
+            api_key = SecretStr(api_key)  # local variables go into error reports
         self._generator = MediaGenerator(
             Path(output_dir),
             image_model=image_model,

@@ -79,3 +79,19 @@ def test_a_loader(tmp_path: Path) -> None:
         with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
             loader.load()
     assert leaks(caught.value, __file__) == []
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: ChatRuncrate(api_key=KEY),  # type: ignore[call-arg] # no model
+        lambda: ChatRuncrate(model="m", api_key=KEY, max_retries=-1),
+        lambda: RuncrateEmbeddings(model="m", api_key=KEY, chunk_size=0),
+        lambda: RuncrateImageTool(api_key=KEY, max_images=0),
+        lambda: RuncrateTranscriptionLoader("a.mp3", api_key=KEY, max_concurrency=0),
+    ],
+)
+def test_a_failing_constructor(make: Any) -> None:
+    with pytest.raises(ValueError, match="validation error") as caught:
+        make()
+    assert leaks(caught.value, __file__) == []

@@ -140,3 +140,20 @@ async def test_an_answer_that_is_not_usable(runcrate_emulator: Emulator) -> None
     await check(lambda: llm.predict_and_call([tool], user_msg="Look at x"))
     await check(lambda: llm.chat(ASK, temperature=float("nan")))
     await check(lambda: llm.chat(ASK, api_key="other"))
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: RuncrateLLM(api_key=KEY),  # type: ignore[call-arg] # no model
+        lambda: RuncrateLLM(model="m", api_key=f"{KEY}\nx"),
+        lambda: RuncrateEmbedding(api_key=KEY, embed_batch_size=0),
+        lambda: RuncrateEmbedding(api_key=KEY, api_base="ftp://runcrate.example.com"),
+        lambda: RuncrateTranscriptionReader(api_key=KEY, max_concurrency=0),
+        lambda: RuncrateMediaToolSpec(api_key=KEY, api_base="ftp://runcrate.example.com"),
+    ],
+)
+def test_a_failing_constructor(make: Callable[[], Any]) -> None:
+    with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
+        make()
+    assert leaks(caught.value, __file__) == []
