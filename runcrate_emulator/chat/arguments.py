@@ -1,38 +1,19 @@
 """Values for a schema: literals of prompt and tool results, else the smallest valid value."""
 
-import json
-import math
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from runcrate_emulator.chat.json_schema import Json, Schemas, UnsatisfiableSchemaError, types_of
-from runcrate_emulator.stems import identifier_words, stem, words
+from runcrate_emulator.chat.literals import Literals
+from runcrate_emulator.chat.plain_values import FILLER, PlainValues
 
-_MISSING: Final = object()
-_MAX_DEPTH: Final = 6
-_NUMBER: Final = re.compile(
-    r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?![\w-]*\d)(?:\s*(?P<scale>thousand|million|billion)\b)?",
-    re.IGNORECASE,
-)
-_SCALES: Final = {"thousand": 1e3, "million": 1e6, "billion": 1e9}
-_QUOTED: Final = re.compile(r"[\"“`]([^\"”`]+)[\"”`]|(?<!\w)'([^']+)'(?!\w)")
-_LABELLED: Final = re.compile(
-    r"(?P<label>\w+)(?=(?P<sign>:\s*|\s+)"
-    r"(?:([\"'`])(?P<quoted>.+?)\3(?!\w)|(?P<word>[\w.-]*\w)))"
-)
-_NAMED: Final = re.compile(r"\b(?:named|called)\s+[\"'`]?([\w.-]*\w)")
-_EXAMPLES: Final = re.compile(r"such as ([^.;()]+)")
-_PROPER: Final = re.compile(r"(?<=\s)[A-Z][\w-]*(?:,? [A-Z][\w-]*)*")
-_CODE_LIKE: Final = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[\w.-]*\w")
-_WHOLE_TEXT: Final = frozenset(
-    map(stem, ("query", "question", "prompt", "text", "input", "request", "message", "topic"))
-)
-_MAX_TEXT: Final = 20_000  # characters in which literals are looked for
-_NAME: Final = stem("name")
-_REACH: Final = 80  # characters around a number that are looked at for it
-_NEAR: Final = 2
-"""Words after a number among which its unit is looked for."""
+_MAX_DEPTH: Final = 12
+"""Levels of nesting after which a recursive schema is given up."""
+_LITERAL_DEPTH: Final = 6
+"""Levels of nesting that get literals."""
+_MAX_VARIANTS: Final = 64
+_ALL_TYPES: Final = ("string", "object", "array", "number", "boolean", "null")
 
 
 class Arguments:
@@ -45,13 +26,12 @@ class Arguments:
     """
 
     def __init__(
-        self, schema: Mapping[str, Any], texts: Sequence[str], results: Sequence[str]
+        self, schema: Json, texts: Sequence[str] = (), results: Sequence[str] = ()
     ) -> None:
         self._schema = schema
         self._schemas = Schemas(schema)
-        self._texts = list(dict.fromkeys(text[:_MAX_TEXT] for text in texts if text))
-        self._known = [dict(_members(_parsed(result))) for result in reversed(results)]
-        self._used: set[Any] = set()
+        self._literals = Literals(texts, results)
+        self._plain = PlainValues()
 
     def value(self) -> Json:
         """Return a valid value.
@@ -59,167 +39,113 @@ class Arguments:
         Raises:
             UnsatisfiableSchemaError: No valid value was found.
         """
-        value = self._fill("", self._schema, required=True, depth=_MAX_DEPTH)
-        if value is not _MISSING and self._schemas.accepts(self._schema, value):
-            return value
-        return self._schemas.smallest(self._schema)
+        return self._first("", self._schema, _MAX_DEPTH)
 
-    def _fill(self, name: str, schema: Json, *, required: bool, depth: int) -> Json:
-        resolved = self._schemas.resolve(schema)
-        for option in self._options(name, resolved, required=required, depth=depth):
-            if self._schemas.accepts(schema, option):
-                if isinstance(option, (str, int, float)):
-                    self._used.add(option)
-                return option
-        if not required:
-            return _MISSING
-        try:
-            return self._schemas.smallest(schema)
-        except UnsatisfiableSchemaError:
-            return _MISSING
+    def _first(self, name: str, schema: Json, depth: int, *, required: bool = True) -> Json:
+        """The first valid candidate; for an optional field only a literal."""
+        if schema is not False and depth >= 0:
+            resolved = self._schemas.resolve(schema)
+            for value in self._candidates(self._literals, name, resolved, depth, required=required):
+                if self._schemas.accepts(schema, value):
+                    if isinstance(value, (str, int, float)):
+                        self._literals.used.add(value)
+                    return value
+            for value in self._candidates(self._plain, name, resolved, depth) if required else ():
+                if self._schemas.accepts(schema, value):
+                    return value
+        raise UnsatisfiableSchemaError("No valid value was found.")
 
-    def _options(
-        self, name: str, schema: dict[str, Any], *, required: bool, depth: int
+    def _candidates(
+        self,
+        source: Literals | PlainValues,
+        name: str,
+        schema: dict[str, Any],
+        depth: int,
+        *,
+        required: bool = True,
+        several: bool = False,
     ) -> Iterator[Json]:
-        if depth < 0 or "const" in schema:
+        is_plain = source is self._plain
+        if depth < (0 if is_plain else _MAX_DEPTH - _LITERAL_DEPTH):
             return
-        if "enum" in schema:
-            yield from self._choices(schema["enum"])
+        if "const" in schema or "enum" in schema:
+            yield from source.choices([schema["const"]] if "const" in schema else schema["enum"])
             return
-        for branch in (*schema.get("anyOf", ()), *schema.get("oneOf", ())):
-            rest = {key: one for key, one in schema.items() if key not in ("anyOf", "oneOf")}
-            inner = self._schemas.resolve({"allOf": [rest, branch]})
-            yield from self._options(name, inner, required=required, depth=depth - 1)
-        for kind in types_of(schema):
-            if kind == "object":
-                yield self._object(schema, depth)
-            elif kind == "array":
-                yield from self._arrays(name, schema, required=required, depth=depth)
-            elif kind in ("integer", "number"):
-                yield from self._numbers(name, required=required)
-            elif kind == "string":
-                yield from self._strings(name, schema, required=required)
+        if is_plain and "default" in schema:
+            yield schema["default"]
+        for keyword in ("anyOf", "oneOf"):
+            rest = {key: value for key, value in schema.items() if key != keyword}
+            for branch in schema.get(keyword, ()):
+                inner = self._schemas.resolve({"allOf": [rest, branch]})
+                yield from self._candidates(source, name, inner, depth - 1, required=required)
+        for kind in types_of(schema) or (_ALL_TYPES if is_plain else ()):
+            match kind:
+                case "null" | "boolean" if is_plain:
+                    yield from (None,) if kind == "null" else (False, True)
+                case "string":
+                    yield from source.strings(name, schema, required=required, several=several)
+                case "integer" | "number":
+                    yield from source.numbers(name, schema, required=required)
+                case "array" if required:
+                    yield from self._arrays(source, name, schema, depth)
+                case "object":
+                    yield from self._objects(schema, depth)
 
-    def _object(self, schema: dict[str, Any], depth: int) -> dict[str, Json]:
-        required = schema.get("required", ())
-        made = {
-            name: self._fill(name, inner, required=name in required, depth=depth - 1)
-            for name, inner in schema.get("properties", {}).items()
-        }
-        return {name: value for name, value in made.items() if value is not _MISSING}
+    def _objects(self, schema: dict[str, Any], depth: int) -> Iterator[Json]:
+        """With the optional members that literals fit, with the required ones, with more."""
+        properties, required = schema.get("properties", {}), schema.get("required", ())
+        free = schema.get("additionalProperties", True)
+        more = iter([*properties, *(f"{FILLER[:3]}{number}" for number in range(_MAX_VARIANTS))])
+        made, optional = {}, {}
+        with suppress(UnsatisfiableSchemaError, StopIteration):
+            for key in dict.fromkeys([*properties, *required]):
+                if key in required:
+                    made[key] = self._first(key, properties.get(key, free), depth - 1)
+                else:
+                    with suppress(UnsatisfiableSchemaError):
+                        inner = properties[key]
+                        optional[key] = self._first(key, inner, depth - 1, required=False)
+            full = made | optional
+            yield {key: full[key] for key in (*properties, *required) if key in full}
+            yield dict(made)
+            while len(made) < schema.get("minProperties", 0):
+                key = next(more)
+                if key not in made:
+                    made[key] = self._first(key, properties.get(key, free), depth - 1)
+            yield made
 
     def _arrays(
-        self, name: str, schema: dict[str, Any], *, required: bool, depth: int
+        self, source: Literals | PlainValues, name: str, schema: dict[str, Any], depth: int
     ) -> Iterator[Json]:
-        if not required:
-            return
-        items = self._schemas.resolve(schema.get("items", True))
-        if "enum" in items:
-            yield list(self._choices(items["enum"]))
-        elif "string" in types_of(items):
-            yield list(self._strings(name, items, required=True, several=True))
-        elif {"integer", "number"} & {*types_of(items)}:
-            yield list(self._numbers(name, required=True))
-        one = self._fill(name, schema.get("items", True), required=True, depth=depth - 1)
-        if one is not _MISSING:
-            yield [one] * max(schema.get("minItems", 1), 1)
+        item, count = schema.get("items", True), schema.get("minItems", 0)
+        with suppress(UnsatisfiableSchemaError):
+            if source is self._literals:
+                inner = self._schemas.resolve(item)
+                yield list(self._candidates(source, name, inner, depth - 1, several=True))
+                yield [self._first(name, item, depth - 1)] * max(count, 1)
+                return
+            made = [self._first("", part, depth - 1) for part in schema.get("prefixItems", ())]
+            made = made[:count]
+            if len(made) < count and schema.get("uniqueItems"):
+                made += self._different(item, self._first(name, item, depth - 1), count)
+            elif len(made) < count:
+                made += [self._first(name, item, depth - 1)] * (count - len(made))
+            yield made
 
-    def _choices(self, options: Sequence[Json]) -> Iterator[Json]:
-        for text in self._texts:
-            lowered = text.lower()
-            for option in options:
-                if isinstance(option, str) and re.search(
-                    rf"(?<!\w){re.escape(option.lower())}(?!\w)", lowered
-                ):
-                    yield option
-
-    def _numbers(self, name: str, *, required: bool) -> Iterator[float]:
-        unit = {stem(part) for part in identifier_words(name)}
-        loose: dict[float, None] = {}
-        for text in self._texts:
-            for match in _NUMBER.finditer(text):
-                value = float(re.sub(r"[^\d.-]", "", match[0].split()[0]))
-                value *= _SCALES.get((match["scale"] or "").lower(), 1)
-                if not math.isfinite(value):
-                    continue
-                number = int(value) if value.is_integer() else value
-                after = words(text[match.end() : match.end() + _REACH])[:_NEAR]
-                before = words(text[max(match.start() - _REACH, 0) : match.start()])[-1:]
-                if not required and number in self._used:
-                    continue
-                if unit & {stem(word) for word in (*after, *before)}:
-                    yield number
-                elif number not in self._used:
-                    loose[number] = None
-        if required:
-            yield from self._from_results(name)
-            yield from loose
-
-    def _strings(
-        self, name: str, schema: dict[str, Any], *, required: bool, several: bool = False
-    ) -> Iterator[Json]:
-        parts = [stem(part) for part in identifier_words(name)]
-        yield from self._like_examples(schema)
-        if parts == [_NAME]:
-            yield from (found for text in self._texts for found in _NAMED.findall(text))
-        yield from self._labelled(parts)
-        if not required:
-            return
-        yield from self._from_results(name)
-        if parts[-1:] == ["id"] or "token" in parts:
-            yield from (f for text in self._texts for f in _CODE_LIKE.findall(text))
-        quoted = [one or other for text in self._texts for one, other in _QUOTED.findall(text)]
-        yield from (text for text in quoted if text not in self._used)
-        if not several and _WHOLE_TEXT & {*parts} and self._texts:
-            yield self._texts[-1]
-        proper = [found for text in self._texts for found in _PROPER.findall(text)]
-        yield from (text for text in dict.fromkeys(proper) if text not in self._used)
-
-    def _like_examples(self, schema: dict[str, Any]) -> Iterator[str]:
-        """Words that look like the examples of a description: `such as A100, H100`."""
-        listed = " ".join(_EXAMPLES.findall(schema.get("description", "")))
-        shapes = {_shape(word) for word in listed.replace(",", " ").split()} - {"a", "Aa", "A"}
-        for text in self._texts:
-            yield from (w for w in re.findall(r"[\w-]*\w", text) if _shape(w) in shapes)
-
-    def _labelled(self, parts: Sequence[str]) -> Iterator[str]:
-        """The value after the last word of a name: `region us-east-1`, `the prompt 'a fox'`."""
-        for text in self._texts if parts else ():
-            for match in _LABELLED.finditer(text):
-                value = match["quoted"] or match["word"]
-                is_value = (
-                    match["quoted"] is not None
-                    or ":" in match["sign"]
-                    or value[0].isupper()
-                    or any(map(str.isdigit, value))
-                )
-                if stem(match["label"]) == parts[-1] and is_value:
-                    yield value
-
-    def _from_results(self, name: str) -> Iterator[Json]:
-        """Members of the latest tool results with this name, else with its last word."""
-        last = identifier_words(name)[-1:] or [""]
-        for key in (name, last[0].lower()):
-            yield from (known[key] for known in self._known if key in known)
-
-
-def _shape(word: str) -> str:
-    return re.sub(r"\d+", "9", re.sub(r"[a-z]+", "a", re.sub(r"[A-Z]+", "A", word)))
-
-
-def _parsed(text: str) -> Json:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
-
-
-def _members(value: Json) -> Iterator[tuple[str, Json]]:
-    """The members of an object and of the first objects inside it; outer ones win."""
-    if isinstance(value, list):
-        yield from _members(value[0] if value else None)
-    elif isinstance(value, dict):
-        for inner in value.values():
-            if isinstance(inner, (dict, list)):
-                yield from _members(inner)
-        yield from ((key, one) for key, one in value.items() if not isinstance(one, (dict, list)))
+    def _different(self, schema: Json, first: Json, count: int) -> list[Json]:
+        """A value and others like it, as far as the schema accepts them."""
+        resolved = self._schemas.resolve(schema)
+        step = resolved.get("multipleOf") or 1
+        options = [first, *resolved.get("enum", ()), False, True]
+        for number in range(1, _MAX_VARIANTS):
+            if isinstance(first, str):
+                options += [f"{first}{number}", f"{number}{first}"[: len(first)]]
+            elif isinstance(first, (int, float)):
+                options += [first + number * step, first - number * step]
+            elif isinstance(first, dict):
+                options += [{**first, key: f"{one}{number}"} for key, one in first.items()]
+        made: list[Json] = []
+        for value in options:
+            if len(made) < count and value not in made and self._schemas.accepts(schema, value):
+                made.append(value)
+        return made

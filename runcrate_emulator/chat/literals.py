@@ -1,0 +1,153 @@
+"""Literals of a prompt and of tool results that may be meant for a field."""
+
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final
+
+from runcrate_emulator.chat.json_schema import Json
+from runcrate_emulator.stems import identifier_words, stem, words
+
+_NUMBER: Final = re.compile(
+    r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?![\w-]*\d)(?:\s*(?P<scale>thousand|million|billion)\b)?",
+    re.IGNORECASE,
+)
+_SCALES: Final = {"thousand": 1e3, "million": 1e6, "billion": 1e9}
+_QUOTED: Final = re.compile(r"[\"“`]([^\"”`]+)[\"”`]|(?<!\w)'([^']+)'(?!\w)")
+_LABELLED: Final = re.compile(
+    r"(?P<label>\w+)(?=(?P<sign>:\s*|\s+)"
+    r"(?:([\"'`])(?P<quoted>.+?)\3(?!\w)|(?P<word>[\w.-]*\w)))"
+)
+_NAMED: Final = re.compile(r"\b(?:named|called)\s+[\"'`]?([\w.-]*\w)")
+_EXAMPLES: Final = re.compile(r"such as ([^.;()]+)")
+_PROPER: Final = re.compile(r"(?<=\s)[A-Z][\w-]*(?:,? [A-Z][\w-]*)*")
+_CODE_LIKE: Final = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[\w.-]*\w")
+_WHOLE_TEXT: Final = frozenset(
+    map(stem, ("query", "question", "prompt", "text", "input", "request", "message", "topic"))
+)
+_MAX_TEXT: Final = 20_000  # characters in which literals are looked for
+_NAME: Final = stem("name")
+_REACH: Final = 80  # characters around a number that are looked at for it
+_NEAR: Final = 2
+"""Words after a number among which its unit is looked for."""
+
+
+class Literals:
+    """Texts and tool results, searched for values.
+
+    Args:
+        texts: Texts that may hold literals, the most relevant first.
+        results: Tool results, oldest first.
+
+    Attributes:
+        used: Values that a field has already; other fields prefer others.
+    """
+
+    def __init__(self, texts: Sequence[str], results: Sequence[str]) -> None:
+        self._texts = list(dict.fromkeys(text[:_MAX_TEXT] for text in texts if text))
+        self._known = [dict(_members(_parsed(result))) for result in reversed(results)]
+        self.used: set[Any] = set()
+
+    def choices(self, options: Sequence[Json]) -> Iterator[Json]:
+        """The options that a text names."""
+        for text in self._texts:
+            lowered = text.lower()
+            for option in options:
+                if isinstance(option, str) and re.search(
+                    rf"(?<!\w){re.escape(option.lower())}(?!\w)", lowered
+                ):
+                    yield option
+
+    def numbers(self, name: str, _schema: Json, *, required: bool) -> Iterator[float]:
+        """Numbers near a word of the field's name, then, for a required field, other ones."""
+        unit = {stem(part) for part in identifier_words(name)}
+        loose: dict[float, None] = {}
+        for text in self._texts:
+            for match in _NUMBER.finditer(text):
+                value = float(re.sub(r"[^\d.-]", "", match[0].split()[0]))
+                value *= _SCALES.get((match["scale"] or "").lower(), 1)
+                if not math.isfinite(value):
+                    continue
+                number = int(value) if value.is_integer() else value
+                after = words(text[match.end() : match.end() + _REACH])[:_NEAR]
+                before = words(text[max(match.start() - _REACH, 0) : match.start()])[-1:]
+                if not required and number in self.used:
+                    continue
+                if unit & {stem(word) for word in (*after, *before)}:
+                    yield number
+                elif number not in self.used:
+                    loose[number] = None
+        if required:
+            yield from self._from_results(name)
+            yield from loose
+
+    def strings(
+        self, name: str, schema: Mapping[str, Any], *, required: bool, several: bool = False
+    ) -> Iterator[Json]:
+        """Texts that a label, an example or, for a required field, a quotation points out."""
+        parts = [stem(part) for part in identifier_words(name)]
+        yield from self._like_examples(schema)
+        if parts == [_NAME]:
+            yield from (found for text in self._texts for found in _NAMED.findall(text))
+        yield from self._labelled(parts)
+        if not required:
+            return
+        yield from self._from_results(name)
+        if parts[-1:] == ["id"] or "token" in parts:
+            yield from (f for text in self._texts for f in _CODE_LIKE.findall(text))
+        quoted = [one or other for text in self._texts for one, other in _QUOTED.findall(text)]
+        yield from (text for text in quoted if text not in self.used)
+        if not several and _WHOLE_TEXT & {*parts} and self._texts:
+            yield self._texts[-1]
+        proper = [found for text in self._texts for found in _PROPER.findall(text)]
+        yield from (text for text in dict.fromkeys(proper) if text not in self.used)
+
+    def _like_examples(self, schema: Mapping[str, Any]) -> Iterator[str]:
+        """Words that look like the examples of a description: `such as A100, H100`."""
+        listed = " ".join(_EXAMPLES.findall(schema.get("description", "")))
+        shapes = {_shape(word) for word in listed.replace(",", " ").split()} - {"a", "Aa", "A"}
+        for text in self._texts:
+            yield from (w for w in re.findall(r"[\w-]*\w", text) if _shape(w) in shapes)
+
+    def _labelled(self, parts: Sequence[str]) -> Iterator[str]:
+        """The value after the last word of a name: `region us-east-1`, `the prompt 'a fox'`."""
+        for text in self._texts if parts else ():
+            for match in _LABELLED.finditer(text):
+                value = match["quoted"] or match["word"]
+                is_value = (
+                    match["quoted"] is not None
+                    or ":" in match["sign"]
+                    or value[0].isupper()
+                    or any(map(str.isdigit, value))
+                )
+                if stem(match["label"]) == parts[-1] and is_value:
+                    yield value
+
+    def _from_results(self, name: str) -> Iterator[Json]:
+        """Members of the latest tool results with this name, else with its last word."""
+        last = identifier_words(name)[-1:] or [""]
+        for key in (name, last[0].lower()):
+            yield from (known[key] for known in self._known if key in known)
+
+
+def _shape(word: str) -> str:
+    return re.sub(r"\d+", "9", re.sub(r"[a-z]+", "a", re.sub(r"[A-Z]+", "A", word)))
+
+
+def _parsed(text: str) -> Json:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):
+        return None
+
+
+def _members(value: Json) -> Iterator[tuple[str, Json]]:
+    """The members of an object and of the first objects inside it; outer ones win."""
+    if isinstance(value, list):
+        yield from _members(value[0] if value else None)
+    elif isinstance(value, dict):
+        for inner in value.values():
+            if isinstance(inner, (dict, list)):
+                yield from _members(inner)
+        yield from ((key, one) for key, one in value.items() if not isinstance(one, (dict, list)))
