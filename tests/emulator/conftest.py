@@ -31,6 +31,24 @@ def emulator(_stepped_server: Emulator) -> Iterator[Emulator]:
     assert _stepped_server.crashes == []
 
 
+@pytest.fixture(scope="module")
+def media_emulator() -> Iterator[Emulator]:
+    """An emulator for the media tests of one module, whose clock stands still."""
+    with Emulator(clock_speed=0, requests_per_minute=100_000) as running:
+        yield running
+        assert running.crashes == []
+
+
+@pytest.fixture(scope="module")
+def media(media_emulator: Emulator) -> Iterator[httpx.Client]:
+    """A bare client of the inference API."""
+    headers = {"Authorization": f"Bearer {media_emulator.api_key}"}
+    with httpx.Client(
+        base_url=media_emulator.inference_url, headers=headers, timeout=30
+    ) as running:
+        yield running
+
+
 @pytest.fixture
 def infra(emulator: Emulator) -> Iterator[httpx.Client]:
     """A bare client of the infrastructure API."""
@@ -86,3 +104,11 @@ def assert_refused(
     if field is not None:
         assert error["details"]["field"] == field
     return error
+
+
+def refused_field(answer: httpx.Response) -> tuple[int, str | None]:
+    """The status of a refusal by the inference API, and the field that it names."""
+    error = answer.json()["error"]
+    assert error["message"]
+    assert error["type"] == "invalid_request_error"
+    return answer.status_code, error.get("details", {}).get("field")

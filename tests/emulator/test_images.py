@@ -40,21 +40,6 @@ def differ(first: Image.Image, second: Image.Image) -> bool:
     return ImageChops.difference(first, second).getbbox() is not None
 
 
-@pytest.mark.parametrize("size", [(256, 256), (256, 2048), (2048, 256), (1024, 768), (257, 999)])
-def test_a_image_has_exactly_the_asked_size(size):
-    image = draw_image(spec(width=size[0], height=size[1]))
-    assert (image.size, image.mode) == (size, "RGB")
-
-
-def test_the_same_commission_gives_the_same_image():
-    assert not differ(draw_image(spec()), draw_image(spec()))
-
-
-@pytest.mark.parametrize("change", [{"seed": 2}, {"prompt": "A red dog"}])
-def test_another_seed_or_prompt_gives_another_landscape(change):
-    assert differ(draw_backdrop(spec()), draw_backdrop(spec(**change)))
-
-
 def test_colours_named_in_the_prompt_are_in_the_image():
     image = draw_image(spec("a navy sky with a gold sun"))
     colours = {colour for _, colour in image.getcolors(image.width * image.height)}
@@ -83,20 +68,6 @@ def test_any_text_stays_in_its_area(text, box):
     assert box[1] <= top < bottom <= box[3]
     image.paste("white", box)
     assert image.getextrema() == ((255, 255),) * 3
-
-
-def test_an_edit_shows_its_source():
-    source = Image.new("RGB", (400, 300), (10, 200, 30))
-    wish = ImageSpec("make it rain", MODEL, 1, 400, 300)
-    edited = draw_edit(wish, Sources((source,), strength=0.3))
-    plain = draw_image(wish)
-
-    def green(image):
-        red, green, blue = ImageStat.Stat(image).mean
-        return green - (red + blue) / 2
-
-    assert green(edited) > green(plain) + 30
-    assert edited.getpixel((380, 20)) == (10, 200, 30)  # the untouched source, inset
 
 
 @pytest.mark.parametrize("strength", [0.0, 1.0])
@@ -161,7 +132,7 @@ def test_a_photo_is_turned_as_its_camera_says():
     assert open_image(photo).size == (30, 40)
 
 
-def test_a_image_too_large_to_unpack_is_refused():
+def test_an_image_too_large_to_unpack_is_refused():
     bomb = file_of(Image.new("1", (8000, 8000)), "PNG")
     assert len(bomb) < 20_000
     with pytest.raises(ImageFileError, match="pixels"):

@@ -11,29 +11,16 @@ from hypothesis import strategies as st
 
 from runcrate_emulator import Emulator
 from runcrate_emulator.inference import transcriptions
+from tests.emulator.conftest import refused_field
 
 WHISPER = "openai/whisper-large-v3"
 TEXT = "Hello from Runcrate! Grüße, 世界. The end"
 
 
 @pytest.fixture(scope="module")
-def emulator():
-    with Emulator(requests_per_minute=100_000) as running:
-        yield running
-        assert running.crashes == []
-
-
-@pytest.fixture(scope="module")
-def client(emulator):
-    headers = {"Authorization": f"Bearer {emulator.api_key}"}
-    with httpx.Client(base_url=emulator.inference_url, headers=headers, timeout=30) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def mp3(client) -> bytes:
+def mp3(media) -> bytes:
     body = {"model": "hexgrad/Kokoro-82M", "input": TEXT}
-    return client.post("/audio/speech", json=body).raise_for_status().content
+    return media.post("/audio/speech", json=body).raise_for_status().content
 
 
 def wav(pcm: bytes, rate: int = 24_000) -> bytes:
@@ -46,18 +33,14 @@ def wav(pcm: bytes, rate: int = 24_000) -> bytes:
     return file.getvalue()
 
 
-def transcribe(client, data: bytes, filename: str = "audio.wav", **form) -> httpx.Response:
-    return client.post(
+def transcribe(media, data: bytes, filename: str = "audio.wav", **form) -> httpx.Response:
+    return media.post(
         "/audio/transcriptions", data={"model": WHISPER, **form}, files={"file": (filename, data)}
     )
 
 
-def refusal(response: httpx.Response) -> tuple[int, str | None]:
-    return response.status_code, response.json()["error"].get("details", {}).get("field")
-
-
-def test_the_words_spoken_come_back_with_their_times(client, mp3):
-    body = transcribe(client, mp3, "speech.mp3").raise_for_status().json()
+def test_the_words_spoken_come_back_with_their_times(media, mp3):
+    body = transcribe(media, mp3, "speech.mp3").raise_for_status().json()
     assert body["text"] == TEXT
     assert body["language"] == "en"
     assert body["duration"] == pytest.approx(len(TEXT) / 15, abs=0.2)
@@ -71,25 +54,25 @@ def test_the_words_spoken_come_back_with_their_times(client, mp3):
     assert body["segments"][1]["start"] == pytest.approx(len("Hello from Runcrate! ") / 15, abs=0.1)
 
 
-def test_the_file_name_does_not_matter(client, mp3):
-    assert transcribe(client, mp3, "misleading.txt").json()["text"] == TEXT
+def test_the_file_name_does_not_matter(media, mp3):
+    assert transcribe(media, mp3, "misleading.txt").json()["text"] == TEXT
 
 
-def test_pcm_speech_in_a_wav_file_is_understood(client):
+def test_pcm_speech_in_a_wav_file_is_understood(media):
     body = {"model": "openai/tts-1", "input": TEXT, "response_format": "pcm"}
-    pcm = client.post("/audio/speech", json=body).content
-    assert transcribe(client, wav(pcm)).json()["text"] == TEXT
+    pcm = media.post("/audio/speech", json=body).content
+    assert transcribe(media, wav(pcm)).json()["text"] == TEXT
 
 
-def test_text_is_plain(client, mp3):
-    response = transcribe(client, mp3, response_format="text")
+def test_text_is_plain(media, mp3):
+    response = transcribe(media, mp3, response_format="text")
     assert response.headers["content-type"] == "text/plain; charset=utf-8"
     assert response.text == TEXT
 
 
-def test_subtitles_are_plain_text(client, mp3):
-    srt = transcribe(client, mp3, response_format="srt")
-    vtt = transcribe(client, mp3, response_format="vtt")
+def test_subtitles_are_plain_text(media, mp3):
+    srt = transcribe(media, mp3, response_format="srt")
+    vtt = transcribe(media, mp3, response_format="vtt")
     assert srt.headers["content-type"] == vtt.headers["content-type"] == "text/plain; charset=utf-8"
     blocks = srt.text.strip().split("\n\n")
     assert [block.splitlines()[0] for block in blocks] == ["1", "2", "3"]
@@ -98,14 +81,14 @@ def test_subtitles_are_plain_text(client, mp3):
     assert vtt.text.count("-->") == 3
 
 
-def test_the_hinted_language_is_reported(client, mp3):
-    assert transcribe(client, mp3, language="de").json()["language"] == "de"
+def test_the_hinted_language_is_reported(media, mp3):
+    assert transcribe(media, mp3, language="de").json()["language"] == "de"
 
 
-def test_other_audio_gets_a_fixed_transcript_of_its_length(client):
+def test_other_audio_gets_a_fixed_transcript_of_its_length(media):
     hum = bytes(range(0, 200, 2)) * 960  # a saw tooth; two seconds
     fixed = "[2.0 s of audio that the emulator did not speak]"
-    body = transcribe(client, wav(hum)).json()
+    body = transcribe(media, wav(hum)).json()
     assert body["text"] == fixed
     assert [(one["start"], one["end"]) for one in body["segments"]] == [(0, 2)]
 
@@ -121,28 +104,28 @@ def test_speech_is_known_by_its_tag_to_another_emulator(mp3):
     assert answer.json()["text"] == TEXT
 
 
-def test_speech_that_was_cut_gives_the_words_up_to_the_cut(client, mp3):
+def test_speech_that_was_cut_gives_the_words_up_to_the_cut(media, mp3):
     first, *_ = TEXT.split(" ")
-    text = transcribe(client, mp3[: len(mp3) // 2], "part.mp3").json()["text"]
+    text = transcribe(media, mp3[: len(mp3) // 2], "part.mp3").json()["text"]
     assert TEXT.startswith(text)
     assert first in text
     assert text != TEXT
 
 
-def test_silence_is_an_empty_text(client):
+def test_silence_is_an_empty_text(media):
     silence = wav(bytes(48_000))
-    assert transcribe(client, silence).json()["text"] == ""
-    assert transcribe(client, silence, response_format="srt").text == ""
+    assert transcribe(media, silence).json()["text"] == ""
+    assert transcribe(media, silence, response_format="srt").text == ""
 
 
-def test_transcription_is_charged_by_the_minute(client, emulator):
-    before = emulator.world.ledger.balance
-    transcribe(client, wav(bytes(2 * 24_000 * 30))).raise_for_status()
-    assert before - emulator.world.ledger.balance == Decimal("0.003")
+def test_transcription_is_charged_by_the_minute(media, media_emulator):
+    before = media_emulator.world.ledger.balance
+    transcribe(media, wav(bytes(2 * 24_000 * 30))).raise_for_status()
+    assert before - media_emulator.world.ledger.balance == Decimal("0.003")
 
 
-def test_other_form_fields_pass_without_effect(client, mp3):
-    response = transcribe(client, mp3, temperature="0", prompt="names", **{"x[]": "y"})
+def test_other_form_fields_pass_without_effect(media, mp3):
+    response = transcribe(media, mp3, temperature="0", prompt="names", **{"x[]": "y"})
     assert response.json()["text"] == TEXT
 
 
@@ -157,40 +140,40 @@ def test_other_form_fields_pass_without_effect(client, mp3):
         ({"response_format": "verbose_json"}, 422, "response_format"),
     ],
 )
-def test_what_is_wrong_is_refused_and_named(client, mp3, form, status, field):
-    assert refusal(transcribe(client, mp3, **form)) == (status, field)
+def test_what_is_wrong_is_refused_and_named(media, mp3, form, status, field):
+    assert refused_field(transcribe(media, mp3, **form)) == (status, field)
 
 
 @pytest.mark.parametrize("data", [b"", b"no sound at all", b"RIFF\x00\x00\x00\x00WAVE", b"ID3"])
-def test_a_file_without_sound_is_refused(client, emulator, data):
-    before = emulator.world.ledger.balance
-    assert refusal(transcribe(client, data)) == (400, "file")
-    assert emulator.world.ledger.balance == before
+def test_a_file_without_sound_is_refused(media, media_emulator, data):
+    before = media_emulator.world.ledger.balance
+    assert refused_field(transcribe(media, data)) == (400, "file")
+    assert media_emulator.world.ledger.balance == before
 
 
-def test_a_playlist_is_not_followed(client):
+def test_a_playlist_is_not_followed(media):
     playlist = b"#EXTM3U\n#EXTINF:1,\nfile:///etc/hostname\n"
-    assert refusal(transcribe(client, playlist, "list.m3u8")) == (400, "file")
+    assert refused_field(transcribe(media, playlist, "list.m3u8")) == (400, "file")
 
 
-def test_a_file_that_is_too_large_is_refused(client, monkeypatch):
+def test_a_file_that_is_too_large_is_refused(media, monkeypatch):
     monkeypatch.setattr(transcriptions, "MAX_FILE_BYTES", 10_000)
-    assert refusal(transcribe(client, wav(bytes(20_000)))) == (413, "file")
+    assert refused_field(transcribe(media, wav(bytes(20_000)))) == (413, "file")
 
 
-def test_a_recording_that_is_too_long_is_refused(client):
+def test_a_recording_that_is_too_long_is_refused(media):
     hours = wav(bytes(2 * 4_000 * 3601), rate=4_000)
     assert len(hours) > 25 * 2**20
-    assert refusal(transcribe(client, hours)) == (413, "file")
+    assert refused_field(transcribe(media, hours)) == (413, "file")
     shorter_file = wav(bytes(2 * 1_000 * 3602), rate=1_000)
-    assert refusal(transcribe(client, shorter_file)) == (413, "file")
+    assert refused_field(transcribe(media, shorter_file)) == (413, "file")
 
 
-def test_a_request_without_a_file_is_refused(client):
-    response = client.post(
+def test_a_request_without_a_file_is_refused(media):
+    response = media.post(
         "/audio/transcriptions", files={"model": (None, WHISPER), "file": (None, "a string")}
     )
-    assert refusal(response) == (400, "file")
+    assert refused_field(response) == (400, "file")
 
 
 @pytest.mark.parametrize(
@@ -206,9 +189,9 @@ def test_a_request_without_a_file_is_refused(client):
         ("", b"anything"),
     ],
 )
-def test_what_is_no_form_is_refused(client, content_type, body):
+def test_what_is_no_form_is_refused(media, content_type, body):
     headers = {"Content-Type": content_type}
-    response = client.post("/audio/transcriptions", content=body, headers=headers)
+    response = media.post("/audio/transcriptions", content=body, headers=headers)
     assert response.status_code == 400, response.text
     assert response.json()["error"]["message"]
 
@@ -222,12 +205,12 @@ PARTS = st.tuples(
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(PARTS, max_size=5), st.binary(max_size=20))
-def test_no_form_makes_the_emulator_fail(emulator, client, parts, rubbish):
+def test_no_form_makes_the_emulator_fail(media_emulator, media, parts, rubbish):
     body = b""
     for name, value, is_file in parts:
         head = f'Content-Disposition: form-data; name="{name}"' + '; filename="f"' * is_file
         body += b"--x\r\n" + head.encode("latin-1") + b"\r\n\r\n" + value + b"\r\n"
-    response = client.post(
+    response = media.post(
         "/audio/transcriptions",
         content=body + b"--x--\r\n" + rubbish,
         headers={"Content-Type": "multipart/form-data; boundary=x"},

@@ -57,12 +57,6 @@ def test_words_behind_the_end_of_the_audio_are_left_out():
     assert as_text(segments("One two three.", within_s=0.7)) == "One two"
 
 
-def test_other_audio_gets_a_fixed_text():
-    assert segments_of(None, 12.34) == [
-        Segment("[12.3 s of audio that the emulator did not speak]", 0.0, 12.34)
-    ]
-
-
 def test_no_segments_are_an_empty_text_and_an_empty_list():
     assert as_json([], duration_s=3.0, language="en") == {
         "text": "",

@@ -23,7 +23,7 @@ def images(video: bytes) -> list[Image.Image]:
         return [frame.to_image() for frame in container.decode(video=0)]
 
 
-@pytest.mark.parametrize("seconds", [1, 4, 15])
+@pytest.mark.parametrize("seconds", [1, 15])
 def test_a_video_lasts_exactly_as_long_as_asked(seconds):
     with av.open(io.BytesIO(render_video(spec(), seconds))) as container:
         video = container.streams.video[0]
@@ -50,13 +50,6 @@ def test_a_bar_shows_how_much_has_passed():
 
     assert length(shown[-1]) > 300
     assert length(shown[len(shown) // 2]) == pytest.approx(166, abs=15)
-
-
-def test_a_given_image_is_animated():
-    first = Image.new("RGB", (100, 100), (200, 20, 20))
-    red, green, blue = images(render_video(spec(), 1, first))[0].getpixel((300, 30))
-    assert red > 150
-    assert max(green, blue) < 70
 
 
 def test_the_file_says_what_it_was_made_from():
