@@ -1,11 +1,13 @@
 """The command `runcrate-emulator`."""
 
 import argparse
+import contextlib
 import logging
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal, InvalidOperation
+from typing import TypeVar
 
 try:
     from runcrate_emulator import Emulator
@@ -17,7 +19,7 @@ from runcrate_emulator.variants import observed_variants
 
 _DEFAULT_PORT = 8787
 _WEBHOOK_LOG = logging.getLogger("runcrate_emulator.webhooks")
-_MAX_USD = 1_000_000_000  # only keeps amounts readable
+_MOST = 1_000_000_000  # only keeps numbers readable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -82,7 +84,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="runcrate-emulator",
         description="A local Runcrate: inference and infrastructure, in memory.",
     )
-    parser.add_argument("--port", type=_port, default=_DEFAULT_PORT, help="TCP port; 0: a free one")
+    parser.add_argument(
+        "--port",
+        type=_number(int, 0, 65_535),
+        default=_DEFAULT_PORT,
+        help="TCP port; 0: a free one",
+    )
     parser.add_argument(
         "--as-observed",
         metavar="REPORT",
@@ -91,7 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, default=0, help="seed of ids and of generated media")
     parser.add_argument(
         "--clock-speed",
-        type=_not_negative,
+        type=_number(float, 0, _MOST),
         default=1.0,
         metavar="FACTOR",
         help="emulated seconds per second; 60: a minute a second",
@@ -116,40 +123,29 @@ def _parser() -> argparse.ArgumentParser:
         action="store_true",
         help="give instances real SSH servers on loopback, which run commands here, as you",
     )
-    parser.add_argument("--balance", type=_usd, default=Decimal(100), metavar="USD")
-    parser.add_argument("--requests-per-minute", type=_positive, default=600, metavar="N")
+    parser.add_argument(
+        "--balance", type=_number(Decimal, 0, _MOST), default=Decimal(100), metavar="USD"
+    )
+    parser.add_argument(
+        "--requests-per-minute", type=_number(int, 1, _MOST), default=600, metavar="N"
+    )
     return parser
 
 
-def _port(text: str) -> int:
-    port = int(text)
-    if not 0 <= port <= 65535:  # noqa: PLR2004 - the range of TCP ports
-        raise argparse.ArgumentTypeError("a port is from 0 to 65535")
-    return port
+N = TypeVar("N", int, float, Decimal)
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
+def _number(kind: Callable[[str], N], least: int, most: float) -> Callable[[str], N]:
+    """A parser of a number within its range, both ends included."""
+
+    def number(text: str) -> N:
+        with contextlib.suppress(ValueError, InvalidOperation):
+            value = kind(text)
+            if least <= value <= most:
+                return value
+        raise argparse.ArgumentTypeError(f"must be a number from {least} to {most}")
+
     return number
-
-
-def _not_negative(text: str) -> float:
-    number = float(text)
-    if not 0 <= number < float("inf"):
-        raise argparse.ArgumentTypeError("must be 0 or more")
-    return number
-
-
-def _usd(text: str) -> Decimal:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        raise argparse.ArgumentTypeError("must be an amount in USD, such as 25.50") from None
-    if not amount.is_finite() or not 0 <= amount <= _MAX_USD:
-        raise argparse.ArgumentTypeError(f"must be from 0 to {_MAX_USD}")
-    return amount
 
 
 def _print_request(entry: RecordedRequest) -> None:

@@ -77,7 +77,7 @@ class Gateway:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await _read_body(receive)
+        body = await read_body(receive)
         if body is None:
             return
         request = _Request(
@@ -96,7 +96,7 @@ class Gateway:
 
         response = ResponseWriter(scope, receive, send, record)
         try:
-            await self._handle(request, scope, _replaying(body, receive), response)
+            await self._handle(request, scope, replaying(body, receive), response)
         except HungUpError:
             pass
         except ApiError as error:
@@ -216,7 +216,7 @@ def _check_origin(request: _Request) -> None:
         )
 
 
-async def _read_body(receive: Receive) -> bytes | None:
+async def read_body(receive: Receive) -> bytes | None:
     """Read the whole request body; None when the client left before sending it all."""
     parts = []
     while True:
@@ -228,7 +228,7 @@ async def _read_body(receive: Receive) -> bytes | None:
             return b"".join(parts)
 
 
-def _replaying(body: bytes, receive: Receive) -> Receive:
+def replaying(body: bytes, receive: Receive) -> Receive:
     """A `receive` that hands out a body already read, then whatever follows it."""
     pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
 

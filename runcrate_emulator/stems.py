@@ -30,53 +30,6 @@ STOP_WORDS: Final = frozenset(
 )
 """Words that carry no topic; a question's likeness to a passage is measured without them."""
 
-_IRREGULAR: Final = {
-    word: base
-    for base, words in {
-        "be": "is are was were been",
-        "begin": "began begun",
-        "big": "bigger biggest",
-        "build": "built",
-        "buy": "bought",
-        "cheap": "cheaper cheapest cheaply",
-        "child": "children",
-        "choose": "chose chosen",
-        "cost": "costs costing",
-        "die": "died dead death",
-        "expens": "expensive",
-        "api": "apis",
-        "cpu": "cpus",
-        "few": "fewer fewest",
-        "find": "finds finding",
-        "go": "went gone goes",
-        "gpu": "gpus",
-        "grow": "grew grown",
-        "high": "higher highest",
-        "hold": "held",
-        "keep": "kept",
-        "know": "knew known",
-        "low": "lower lowest",
-        "make": "made makes making",
-        "man": "men",
-        "new": "newer newest",
-        "old": "older oldest",
-        "pay": "paid payment payments",
-        "person": "people persons",
-        "run": "ran runs running",
-        "sell": "sold",
-        "send": "sent",
-        "speak": "spoke spoken",
-        "spend": "spent",
-        "take": "took taken takes taking",
-        "teach": "taught",
-        "think": "thought",
-        "win": "won",
-        "woman": "women",
-        "write": "wrote written writes writing",
-    }.items()
-    for word in words.split()
-}
-_BRITISH: Final = ("colour", "favour", "behaviour", "labour", "neighbour", "flavour", "humour")
 _MIN_STEM: Final = 3
 
 
@@ -93,57 +46,34 @@ def identifier_words(name: str) -> list[str]:
 @lru_cache(maxsize=65_536)
 def stem(word: str) -> str:
     """A word without its inflection: `launches`, `launched` and `launching` become `launch`."""
-    if word.endswith("s") and word[:-1].isupper() and len(word) > 1:
-        word = word[:-1]
-    lowered = word.lower().replace("\u2019", "'")
-    lowered = lowered.removesuffix("'s").replace("'", "")
-    if lowered.startswith(_BRITISH):
-        lowered = lowered.replace("our", "or", 1)
-    if lowered in _IRREGULAR:
-        return _IRREGULAR[lowered]
+    lowered = word.lower().replace("\u2019", "'").removesuffix("'s").replace("'", "")
+    if word[:-1].isupper() and word.endswith("s"):
+        return lowered[:-1]
     if len(lowered) <= _MIN_STEM or not lowered.isascii() or not lowered.isalpha():
         return lowered
-    return _without_silent_end(_without_ending(_without_plural(lowered)))
+    for ending, instead in _ENDINGS:
+        rest = ending.sub(instead, lowered)
+        if len(rest) >= _MIN_STEM and re.search("[aeiouy]", rest):
+            lowered = rest
+    return lowered
 
 
-def _without_plural(word: str) -> str:
-    if word.endswith("ies") and len(word) > len("ties"):
-        return word[:-3] + "y"
-    if word.endswith(("sses", "xes", "ches", "shes", "zes")):
-        return word[:-2]
-    if word.endswith("s") and not word.endswith(("ss", "us", "is")):
-        return word[:-1]
-    return word
-
-
-def _without_ending(word: str) -> str:
-    if word.endswith("ment") and len(word) > len("document"):
-        return word[:-4]
-    for ending in ("edly", "ing", "ed", "ily", "ly"):
-        rest = word.removesuffix(ending)
-        if rest == word or len(rest) < _MIN_STEM or not re.search("[aeiouy]", rest):
-            continue
-        if ending in {"ing", "ed", "edly"}:
-            return rest[:-1] if _doubled(rest) else rest
-        return rest + "y" if ending == "ily" else rest
-    if word.endswith(("tion", "sion")) and len(word) > len("nation"):
-        return word[:-3]
-    if word.endswith("est") and len(word) > len("forest"):
-        return word[:-3]
-    return word
-
-
-def _doubled(word: str) -> bool:
-    return len(word) > _MIN_STEM and word[-1] == word[-2] and word[-1] not in "lsz"
-
-
-def _without_silent_end(word: str) -> str:
-    if len(word) <= _MIN_STEM:
-        return word
-    word = word.removesuffix("e")
-    if word.endswith("at") and len(word) > len("locate"):
-        return word[:-2]
-    return word[:-1] + "i" if word.endswith("y") else word
+_ENDINGS: Final = tuple(
+    (re.compile(ending), instead)
+    for ending, instead in (
+        (r"ies$", "y"),
+        (r"(ss|x|ch|sh|z)es$", r"\1"),
+        (r"(?<![sui])s$|(?<=^[acgt]p[ui])s$", ""),  # not of `status`, but of `gpus` and `apis`
+        (r"(?<=.{5})ment$|(?<=.{4})(?<=[ts])ion$|(?<=.{4})est$", ""),
+        (r"(edly|ing|ed)$", ""),
+        (r"([bdfgkmnprtv])\1$", r"\1"),
+        (r"ily$", "y"),
+        (r"ly$|e$", ""),
+        (r"(?<=.{5})at$", ""),
+        (r"y$", "i"),
+    )
+)
+"""Endings that are taken off one after the other, where enough of the word is left."""
 
 
 def stems(text: str) -> list[str]:

@@ -11,22 +11,22 @@ import base64
 import json
 import re
 import struct
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
 
+from runcrate_emulator.gateway import read_body, replaying
 from runcrate_emulator.inference.model_catalogue import MODELS
 from runcrate_emulator.keys import bearer_token
 
 if TYPE_CHECKING:
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
     from runcrate_emulator.world import World
 
-Message = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
-ASGIApp = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 Variant = tuple[str, str]
 
 _SUCCESS: Final = range(200, 300)
@@ -179,15 +179,6 @@ def _headers(changes: Mapping[str, str | None]) -> Change:
     return change
 
 
-def _limit_reset(form: str) -> Change:
-    def change(exchange: Exchange) -> Exchange:
-        if "x-ratelimit-reset" not in exchange.headers:
-            return exchange
-        return replace(exchange, headers={**exchange.headers, "x-ratelimit-reset": form})
-
-    return change
-
-
 @dataclass(frozen=True)
 class Refusal:
     """A request that is refused before it has any effect.
@@ -210,14 +201,19 @@ class Refusal:
         return same and self.fits(exchange)
 
 
-def _answered(method: str, path: str, value: Any, fits: Callable[[Exchange], bool]) -> Change:
-    def change(exchange: Exchange) -> Exchange:
-        return exchange.with_json(value, 200) if fits(exchange) else exchange
+def _empty_list(path: str, fits: Callable[[Exchange], bool]) -> Change:
+    """Return a change to an empty list of the requests that fit."""
 
-    return _on(method, path)(change)
+    def change(exchange: Exchange) -> Exchange:
+        return exchange.with_json({"data": []}, 200) if fits(exchange) else exchange
+
+    return _on("GET", path)(change)
 
 
 _CHAT: Final = "/v1/chat/completions"
+_chat_refusal = partial(Refusal, "POST", _CHAT, 400)
+_usage_refusal = partial(Refusal, "GET", "/api/v1/billing/usage", 400)
+_launch_refusal = partial(Refusal, "POST", "/api/v1/instances", 422)
 
 
 def _streams(exchange: Exchange) -> bool:
@@ -332,12 +328,10 @@ def _image(row: Mapping[str, str] | None) -> Change:
     return _on("POST", "/v1/images/generations", 200)(change)
 
 
-def _speech(body: bytes | None, content_type: str | None) -> Change:
+def _speech(body: bytes | None = None, content_type: str = "audio/mpeg") -> Change:
     def change(exchange: Exchange) -> Exchange:
-        headers = {**exchange.headers}
-        if content_type is not None:
-            headers["content-type"] = content_type
-        return replace(exchange, body=exchange.body if body is None else body, headers=headers)
+        headers = {**exchange.headers, "content-type": content_type}
+        return replace(exchange, body=body or exchange.body, headers=headers)
 
     return _on("POST", "/v1/audio/speech", 200)(change)
 
@@ -436,8 +430,8 @@ def _redirected(exchange: Exchange) -> Exchange:
 CHANGES: Final[Mapping[tuple[str, str], Change | Refusal]] = {
     ("infrastructure-host", "redirects"): _on("GET", "/api/v1/billing/balance", 200)(_redirected),
     ("inference-host", "redirects"): _on("GET", "/v1/models", 200)(_redirected),
-    ("environment-parameter", "ignored"): _answered(
-        "GET", "/api/v1/instances", {"data": []}, lambda it: "environment" in it.query
+    ("environment-parameter", "ignored"): _empty_list(
+        "/api/v1/instances", lambda it: "environment" in it.query
     ),
     **{
         ("inference-error-envelope", form): _error_form("/v1/", form)
@@ -493,8 +487,8 @@ CHANGES: Final[Mapping[tuple[str, str], Change | Refusal]] = {
     ("list-envelope", "bare list"): _listed("bare list"),
     ("paging", "has_more"): _meta_renamed("has_more"),
     ("paging", "neither"): _meta_renamed(None),
-    ("bad-page", "accepted"): _answered(
-        "GET", "/api/v1/billing/transactions", {"data": []}, lambda it: it.query.get("limit") == "0"
+    ("bad-page", "accepted"): _empty_list(
+        "/api/v1/billing/transactions", lambda it: it.query.get("limit") == "0"
     ),
     **{
         ("auto-recharge-fields", name): _renamed(
@@ -502,13 +496,9 @@ CHANGES: Final[Mapping[tuple[str, str], Change | Refusal]] = {
         )
         for name in ("amount_usd", "amount")
     },
-    ("usage-dates", "days"): Refusal(
-        "GET", "/api/v1/billing/usage", 400, lambda it: "T" in it.query.get("from", "")
-    ),
-    ("usage-dates", "times"): Refusal(
-        "GET", "/api/v1/billing/usage", 400, lambda it: "T" not in it.query.get("from", "")
-    ),
-    ("usage-dates", "neither"): Refusal("GET", "/api/v1/billing/usage", 400),
+    ("usage-dates", "days"): _usage_refusal(lambda it: "T" in it.query.get("from", "")),
+    ("usage-dates", "times"): _usage_refusal(lambda it: "T" not in it.query.get("from", "")),
+    ("usage-dates", "neither"): _usage_refusal(),
     ("rate-limit-headers", "not sent"): _headers(
         {
             "x-ratelimit-limit": None,
@@ -516,31 +506,22 @@ CHANGES: Final[Mapping[tuple[str, str], Change | Refusal]] = {
             "x-ratelimit-reset": None,
         }
     ),
-    ("rate-limit-reset", "seconds"): _limit_reset("30"),
-    ("rate-limit-reset", "duration"): _limit_reset("30s"),
+    ("rate-limit-reset", "seconds"): _headers({"x-ratelimit-reset": "30"}),
+    ("rate-limit-reset", "duration"): _headers({"x-ratelimit-reset": "30s"}),
     ("request-id", "sent"): _headers({"x-request-id": "req_emulated"}),
     ("chat-usage", "not sent"): _chat(lambda value: _without(value, "usage")),
     ("chat-token-limit", "stop"): _chat(lambda value: _finished(value, "stop")),
     ("chat-token-limit", "other"): _chat(lambda value: _finished(value, "max_tokens")),
-    ("message-fields", "refused"): Refusal(
-        "POST",
-        _CHAT,
-        400,
+    ("message-fields", "refused"): _chat_refusal(
         lambda it: any(one.get("content") is None for one in it.request.get("messages", ())),
     ),
     ("streaming-usage", "not sent"): _stream(_without_usage),
-    ("streaming-usage", "refused"): Refusal(
-        "POST", _CHAT, 400, lambda it: "stream_options" in it.request
-    ),
+    ("streaming-usage", "refused"): _chat_refusal(lambda it: "stream_options" in it.request),
     ("stream-end", "no marker"): _stream(lambda chunk: chunk, marker=False),
     ("tool-calls", "text"): _chat_message(_without_call),
-    ("tool-calls", "refused"): Refusal(
-        "POST", _CHAT, 400, lambda it: _forces_tool(it) and not _streams(it)
-    ),
+    ("tool-calls", "refused"): _chat_refusal(lambda it: _forces_tool(it) and not _streams(it)),
     ("tool-calls-streamed", "text"): _stream(_without_calls),
-    ("tool-calls-streamed", "refused"): Refusal(
-        "POST", _CHAT, 400, lambda it: _forces_tool(it) and _streams(it)
-    ),
+    ("tool-calls-streamed", "refused"): _chat_refusal(lambda it: _forces_tool(it) and _streams(it)),
     ("reasoning-field", "reasoning"): _chat_message(_reasoning("reasoning")),
     ("reasoning-field", "thinking"): _chat_message(_reasoning("thinking")),
     ("reasoning-field", "none"): _chat_message(_reasoning(None)),
@@ -550,30 +531,24 @@ CHANGES: Final[Mapping[tuple[str, str], Change | Refusal]] = {
     ("image-delivery", "data URI"): _image({"url": f"data:image/png;base64,{_PIXEL}"}),
     ("image-created", "absent"): _image(None),
     ("speech-format", "audio/wav"): _speech(_WAV, "audio/wav"),
-    ("speech-format", "unknown bytes"): _speech(b"\x00" * 64, None),
-    ("speech-header", "other"): _speech(None, "application/octet-stream"),
+    ("speech-format", "unknown bytes"): _speech(bytes(64)),
+    ("speech-header", "other"): _speech(content_type="application/octet-stream"),
     **{
         (f"transcription-{kind}", form): _transcription(kind, form)
         for kind in ("json", "text", "srt", "vtt")
         for form in ("JSON", "plain text", "refused")
         if form != ("JSON" if kind == "json" else "plain text")
     },
-    ("env-vars-form", "refused"): Refusal(
-        "POST",
-        "/api/v1/instances",
-        422,
-        lambda it: isinstance(it.request.get("env_vars"), dict),
+    ("env-vars-form", "refused"): _launch_refusal(
+        lambda it: isinstance(it.request.get("env_vars"), dict)
     ),
     ("create-status", "200"): _status("POST", "/api/v1/instances", 201, 200),
-    ("ssh-key-optional", "refused"): Refusal(
-        "POST",
-        "/api/v1/instances",
-        422,
-        lambda it: "name" in it.request and "ssh_key_id" not in it.request,
+    ("ssh-key-optional", "refused"): _launch_refusal(
+        lambda it: "name" in it.request and "ssh_key_id" not in it.request
     ),
     ("lifetime", "dropped"): _instances(lambda row: _without(row, "max_runtime_minutes")),
-    ("lookup-by-name", "not found"): _answered(
-        "GET", "/api/v1/instances", {"data": []}, lambda it: "search" in it.query
+    ("lookup-by-name", "not found"): _empty_list(
+        "/api/v1/instances", lambda it: "search" in it.query
     ),
     ("instance-statuses", "new"): _instances(_new_word),
     ("update-limits", "refused"): _on_instance("PATCH", lambda it: it.with_json(_REFUSED, 409)),
@@ -638,18 +613,16 @@ class VariantApp:
         self._app = app
         self._world = world
 
-    async def __call__(self, scope: MutableMapping[str, Any], receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one connection."""
         if scope["type"] != "http" or not self.variants:
             await self._app(scope, receive, send)
             return
-        body = self._with_full_model(await _read(receive))
+        whole = await read_body(receive)
+        if whole is None:
+            return
+        body = self._with_full_model(whole)
         sent: list[Message] = []
-
-        pending: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
-
-        async def receive_body() -> Message:
-            return pending.pop() if pending else await receive()
 
         async def keep(message: Message) -> None:
             sent.append(message)
@@ -661,7 +634,7 @@ class VariantApp:
             if isinstance(change, Refusal) and change.refuses(exchange):
                 await _respond(exchange.with_json(_REFUSED, change.status), send)
                 return
-        await self._app(scope, receive_body, keep)
+        await self._app(scope, replaying(body, receive), keep)
         exchange = _with_response(exchange, sent)
         for change in changes:
             if not isinstance(change, Refusal):
@@ -700,15 +673,6 @@ async def _respond(exchange: Exchange, send: Send) -> None:
     pairs = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": exchange.status, "headers": pairs})
     await send({"type": "http.response.body", "body": exchange.body})
-
-
-async def _read(receive: Receive) -> bytes:
-    parts = []
-    while True:
-        message = await receive()
-        parts.append(message.get("body", b""))
-        if not message.get("more_body"):
-            return b"".join(parts)
 
 
 def _with_length(headers: Iterable[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
