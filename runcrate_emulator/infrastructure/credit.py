@@ -13,7 +13,7 @@ from decimal import Decimal
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import instance_life
 from runcrate_emulator.infrastructure.instance_life import Instance, StopReason
-from runcrate_emulator.infrastructure.records import Environment
+from runcrate_emulator.infrastructure.records import AutoRecharge, Environment
 from runcrate_emulator.workspace import Workspace
 
 _SECONDS_PER_HOUR = 3600
@@ -83,7 +83,8 @@ def require_launch_credit(world: Workspace, environment: Environment) -> None:
 
 def stop_instance(world: Workspace, instance: Instance, reason: StopReason) -> Instance:
     """Stop an instance and post the rest of its usage."""
-    return _post(world, instance_life.stopped(instance, world.moment, reason))
+    now = world.moment
+    return _post(world, replace(instance, stopped_at=now, stop_reason=reason, updated_at=now))
 
 
 def instance_due(world: Workspace, instance: Instance) -> datetime:
@@ -143,9 +144,10 @@ def credit_due(world: Workspace, _: object) -> datetime | None:
 
 def settle_credit(world: Workspace, _: object) -> None:
     """Recharge if that is set up; stop what can no longer be paid for."""
-    threshold = world.auto_recharge.threshold_usd or Decimal(0)
-    if world.auto_recharge.enabled and floating_balance(world) < threshold:
-        _recharge(world)
+    recharge = world.auto_recharge
+    is_on = recharge.enabled and recharge.last_failure_at is None
+    if is_on and floating_balance(world) < (recharge.threshold_usd or 0):
+        _recharge(world, recharge)
     if floating_balance(world) <= 0:
         for instance in list(world.live_instances.values()):
             stop_instance(world, instance, "low_balance")
@@ -155,22 +157,18 @@ def settle_credit(world: Workspace, _: object) -> None:
                 stop_instance(world, instance, "budget")
 
 
-def _recharge(world: Workspace) -> None:
+def _recharge(world: Workspace, recharge: AutoRecharge) -> None:
     """Charge the default card once; a failed recharge is not tried again until it is set again."""
-    recharge = world.auto_recharge
-    if recharge.last_failure_at is not None:
-        return
+    now = world.moment
     if not any(card.is_default for card in world.cards):
         failure = "no_payment_method"
     elif world.card_behaviour not in ("succeeds", "processing"):
         failure = world.card_behaviour
     else:
         amount = (recharge.target_usd or Decimal(0)) - floating_balance(world)
-        world.ledger.post("credit", amount, "Auto-recharge", world.moment)
+        world.ledger.post("credit", amount, "Auto-recharge", now)
         return
-    world.auto_recharge = replace(
-        recharge, last_failure_reason=failure, last_failure_at=world.moment
-    )
+    world.auto_recharge = replace(recharge, last_failure_reason=failure, last_failure_at=now)
 
 
 def _when_used_up(now: datetime, left: Decimal, burn: Decimal) -> datetime | None:

@@ -4,7 +4,7 @@ A client launches it, or a job has it for itself.
 """
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -125,8 +125,3 @@ def start_of_next_month(moment: datetime) -> datetime:
     """Midnight UTC on the first of the following month."""
     first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
     return (first + timedelta(days=32)).replace(day=1)
-
-
-def stopped(instance: Instance, at: datetime, reason: StopReason) -> Instance:
-    """The instance after it was stopped."""
-    return replace(instance, stopped_at=at, stop_reason=reason, updated_at=at)
