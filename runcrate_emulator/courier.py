@@ -1,4 +1,4 @@
-"""Calling webhooks in the background: nobody who asks the emulator anything waits for it.
+"""Calling webhooks in the background: no request to the emulator waits for them.
 
 Time passes in the emulator when it is asked something. While a job with a webhook lives, the
 courier also looks on its own at each moment at which something is due.
@@ -23,7 +23,7 @@ from runcrate_emulator.world import World
 __all__ = ["Courier"]
 
 _LOG = logging.getLogger("runcrate_emulator.webhooks")
-_ANSWER_S = 10.0  # real seconds that a receiver may take
+_RESPONSE_S = 10.0  # real seconds that a receiver may take
 _NOT_LOCAL = "not sent: the emulator calls only addresses of this machine"
 
 
@@ -112,9 +112,9 @@ async def _post(address: str, body: bytes, signature: str) -> tuple[int | None, 
             verify=False,  # noqa: S501 - loopback only
             trust_env=False,
             follow_redirects=False,
-            timeout=_ANSWER_S,
+            timeout=_RESPONSE_S,
         ) as client:
-            answer = await client.post(url, content=body, headers=headers)
+            response = await client.post(url, content=body, headers=headers)
     except httpx.HTTPError as error:
-        return None, f"no answer ({type(error).__name__})"
-    return answer.status_code, None
+        return None, f"no response ({type(error).__name__})"
+    return response.status_code, None

@@ -49,7 +49,6 @@ class SshHost:
     instance_id: str
     directory: Path
     public_keys: tuple[str, ...]
-    variables: dict[str, str]
     host_key: asyncssh.SSHKey
     server: asyncssh.SSHAcceptor | None = None
     connections: set[asyncssh.SSHServerConnection] = field(default_factory=set)
@@ -103,7 +102,6 @@ class SshServers:
         self,
         instance_id: str,
         public_keys: Iterable[str],
-        variables: dict[str, str] | None = None,
         *,
         port: int = 0,
     ) -> int:
@@ -112,7 +110,6 @@ class SshServers:
         Args:
             instance_id: Identifier.
             public_keys: Keys that may log in besides certificates.
-            variables: Environment variables of its commands.
             port: Its port; 0 takes a free one.
 
         Returns:
@@ -123,11 +120,7 @@ class SshServers:
             directory = self._root / instance_id
             directory.mkdir()
             host = SshHost(
-                instance_id,
-                directory.resolve(),
-                tuple(public_keys),
-                dict(variables or {}),
-                _host_key(instance_id),
+                instance_id, directory.resolve(), tuple(public_keys), _host_key(instance_id)
             )
             self._hosts[instance_id] = host
             self._call(self._listen(host, port))

@@ -184,6 +184,5 @@ def _environment(host: SshHost) -> dict[str, str]:
         "LOGNAME": USER,
         "LANG": "C.UTF-8",
         "SHELL": shutil.which("bash") or "/bin/sh",
-        **host.variables,
         INSTANCE_VARIABLE: host.mark,
     }

@@ -1,5 +1,6 @@
 """Bodies of chat requests as frameworks send them, and a loop that runs tools as agents do."""
 
+import inspect
 import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
@@ -98,3 +99,16 @@ def run_agent(
 def json_schema(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
     """A `response_format` with a schema."""
     return {"type": "json_schema", "json_schema": {"name": name, "schema": schema}}
+
+
+async def settled(value: Any) -> Any:
+    """The result of a blocking call, or of an awaited one."""
+    return await value if inspect.isawaitable(value) else value
+
+
+async def gathered(stream: Any) -> list[Any]:
+    """All items of a blocking or an async stream."""
+    stream = await settled(stream)
+    if hasattr(stream, "__aiter__"):
+        return [item async for item in stream]
+    return list(stream)

@@ -16,21 +16,12 @@ from tests.emulator.chat_support import MODEL, ask, called, json_schema, result,
 
 FRAGMENTS = [
     *"""
-Question: |Context: |Answer: |Answer:|---------------------|```|<context>|</context>|Thought: |
-Action: |Action Input: |Observation: |Final Answer: |{"a": 1}|{"type": "object"|}|
-{{'a': {{'b': 1}}}}|[1] |Source 2:|
-(1) |- |1. |# |Document 1:|yes or no|Answer with yes or no.|score from 1 to 5|JSON|[[A]] or [[B]]|
-Return JSON with the key 'a'. |Summarize |the following |keywords|title|KEYWORDS: <keywords>|it|
-and |launch it|, then |Find the cheapest GPU|wait until it runs|terminate it|What is |3 * 4|
-(1 + 2) * |
-Paris|Rome and Oslo|named 'x'|"quoted"|$5|20 GB|at least |2026-01-02|bob@example.com|[] > []|
-Text: |Extract up to 3 knowledge triplets |Chat History:|user: hi|Standalone question:|choices|of|
-don't |is|
-Doc: 9, Relevance: 7|ANSWER: <number>|70 billion |70B |2 hours|half an hour|30%|INV-12|(2010)|
-how many r's are in |Sort: |is 7 prime|odd|Reverse |uppercase: |Translate to French: |List five |
-Student answer: |Correct answer: |Respond with A or B only.|à Lyon|的|天气|12 Main Street|
-SELECT x|classify as a or b|Tell me a joke|about cats|?|.|!|你好| |a|
-The otter eats fish.""".replace("\n", "").split("|"),
+Question: |Context: |Answer: |Query: |---------------------|```|Action Input: |{"a": 1}|
+{"type": "object"}|{"type": "object", "properties": {"a": {}}}|{{'a': {{'b': 1}}}}|[1] |- |1. |# |
+JSON|Return JSON with the key 'a'. |it|and |launch it|, then |Find the cheapest GPU|terminate it|
+Paris|Rome and Oslo|named 'x'|"quoted"|$5|20 GB|at least |2026-01-02|[] > []|70 billion |70B |30%|
+INV-12|(2010)|don't |is|What is |of|?|.|!|你好|的|天气|à Lyon| |a|The otter eats fish.
+""".replace("\n", "").split("|"),
     "\n",
     "\n\n",
     "\t",
@@ -207,18 +198,13 @@ BESIDE = json_schema("list", SCHEMA)
         ("Do tool 5 with p3 set to 'a' for 3 hours", {"tools": MANY_TOOLS}),
         ("Hello", {"tools": MANY_TOOLS, "tool_choice": "required"}),
         (LONG_TALK, {}),
-        ("Classify. Answer with " + "a, " * 20_000 + "or b", {}),
         ("Context:\n" + "It is he. They are it. " * 5000 + "\nQuestion: What is it?", {}),
-        ("Question: x? Answer: y. " * 5000, {}),
         ("I know " + ", ".join(["a b"] * 20_000) + " and c.", {"response_format": BESIDE}),
         ("2026-01-01 INV-2031 " * 10_000, {"response_format": BESIDE}),
-        ("What is " + "9" * 4000 + " * " + "9" * 4000 + "?", {}),
-        ("Is " + "9" * 5000 + " a prime number?", {}),
         ("Multiply " + "9" * 400 + " billion hours by 2", {"tools": TOOLS}),
-        ("Sort these: " + ", ".join(map(str, range(50_000))), {}),
         ("Return the " * 20_000 + "name as JSON", {"tools": TOOLS, "tool_choice": "required"}),
     ],
-    ids=range(13),
+    ids=range(8),
 )
 def test_odd_but_valid_requests_take_no_long_time(text, fields):
     began = time.process_time()

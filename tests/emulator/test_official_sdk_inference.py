@@ -5,7 +5,6 @@ answers correctly, and must not bend towards them.
 """
 
 import importlib.util
-import inspect
 import io
 import json
 
@@ -18,6 +17,7 @@ from PIL import Image
 
 from runcrate_emulator import Emulator
 from runcrate_emulator.media.image_files import read_note
+from tests.emulator.chat_support import gathered, settled
 
 CHAT = "deepseek-ai/DeepSeek-V3"
 DRAWS = "black-forest-labs/FLUX.1-schnell"
@@ -28,19 +28,6 @@ WHISPER = "openai/whisper-1"
 TEXT = "Hello from Runcrate! Grüße aus der Ferne."
 GREEN = (10, 200, 30)
 CLOCK_SPEED = 600.0  # a video of half a minute takes a twentieth of a second
-
-
-async def settled(value):
-    """Give the result of a blocking call, or of an awaited one."""
-    return await value if inspect.isawaitable(value) else value
-
-
-async def gathered(stream) -> list:
-    """Give all items of a blocking or asynchronous stream."""
-    stream = await settled(stream)
-    if hasattr(stream, "__aiter__"):
-        return [item async for item in stream]
-    return list(stream)
 
 
 @pytest.fixture(scope="module")

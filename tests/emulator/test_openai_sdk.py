@@ -1,16 +1,22 @@
-"""The `openai` SDK, which this project did not write, chats, embeds and lists models here."""
+"""The `openai` SDK, which this project did not write, walks its inference surface here."""
 
-import inspect
+import base64
+import io
 import math
 
 import openai
 import pytest
+from PIL import Image
 from pydantic import BaseModel
 
-from runcrate_emulator import Emulator, Reply
-from tests.emulator.chat_support import tool, user
+from runcrate_emulator import Reply
+from tests.emulator.chat_support import gathered, settled, tool, user
 
 MODEL = "deepseek-ai/DeepSeek-V3.2"
+IMAGES = "black-forest-labs/FLUX.1-schnell"
+SPEECH = "openai/tts-1"
+TRANSCRIPTION = "openai/whisper-1"
+TEXT = "Hello from Runcrate! Grüße aus der Ferne."
 WEATHER = tool("get_weather", "Get the weather of a city.", city="string")
 
 
@@ -19,35 +25,18 @@ class Person(BaseModel):
     age: int
 
 
-async def settled(value):
-    """Give the result of a blocking call, or of an awaited one."""
-    return await value if inspect.isawaitable(value) else value
-
-
-async def collected(stream):
-    """All items of a blocking or an async stream."""
-    if hasattr(stream, "__aiter__"):
-        return [item async for item in stream]
-    return list(stream)
-
-
-@pytest.fixture(scope="module")
-def emulator():
-    with Emulator(requests_per_minute=100_000) as running:
-        yield running
-        assert running.crashes == []
-
-
 @pytest.fixture(params=["sync", "async"])
-async def client(request, emulator):
+async def client(request, media_emulator):
     make = openai.OpenAI if request.param == "sync" else openai.AsyncOpenAI
-    client = make(api_key=emulator.api_key, base_url=emulator.inference_url, max_retries=0)
+    client = make(
+        api_key=media_emulator.api_key, base_url=media_emulator.inference_url, max_retries=0
+    )
     yield client
     await settled(client.close())
 
 
-async def test_chat(client, emulator):
-    emulator.reply_with(Reply.text("hello world"))
+async def test_chat(client, media_emulator):
+    media_emulator.reply_with(Reply.text("hello world"))
     answer = await settled(
         client.chat.completions.create(model=MODEL, messages=[user("Say hello world")])
     )
@@ -55,8 +44,8 @@ async def test_chat(client, emulator):
     assert answer.usage.total_tokens > 0
 
 
-async def test_streamed_chat_with_usage(client, emulator):
-    emulator.reply_with(Reply.text(", ".join(map(str, range(1, 21)))))
+async def test_streamed_chat_with_usage(client, media_emulator):
+    media_emulator.reply_with(Reply.text(", ".join(map(str, range(1, 21)))))
     stream = await settled(
         client.chat.completions.create(
             model=MODEL,
@@ -65,14 +54,14 @@ async def test_streamed_chat_with_usage(client, emulator):
             stream_options={"include_usage": True},
         )
     )
-    chunks = await collected(stream)
+    chunks = await gathered(stream)
     text = "".join(choice.delta.content or "" for chunk in chunks for choice in chunk.choices)
     assert text == ", ".join(map(str, range(1, 21)))
     assert chunks[-1].usage.completion_tokens > 20
 
 
-async def test_tools_and_their_results(client, emulator):
-    emulator.reply_with(
+async def test_tools_and_their_results(client, media_emulator):
+    media_emulator.reply_with(
         Reply.tool_calls(("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Rome"})),
         Reply.text("Sunny in Paris and in Rome."),
     )
@@ -106,8 +95,8 @@ async def test_streamed_tools(client):
     assert (call.function.name, call.function.arguments) == ("get_weather", '{"city": "Paris"}')
 
 
-async def test_structured_output(client, emulator):
-    emulator.reply_with(Reply.json({"name": "Anna", "age": 30}))
+async def test_structured_output(client, media_emulator):
+    media_emulator.reply_with(Reply.json({"name": "Anna", "age": 30}))
     answer = await settled(
         client.chat.completions.parse(
             model=MODEL, messages=[user("Anna is 30 years old.")], response_format=Person
@@ -142,20 +131,106 @@ async def test_models(client):
     assert MODEL in [model.id for model in pages.data]
 
 
+async def test_images_come_inline(client):
+    answer = await settled(
+        client.images.generate(
+            model=IMAGES,
+            prompt="A red fox",
+            response_format="b64_json",
+            extra_body={"width": 320, "height": 256, "seed": 1},
+        )
+    )
+    (item,) = answer.data
+    with Image.open(io.BytesIO(base64.b64decode(item.b64_json))) as image:
+        assert (image.format, image.size) == ("WEBP", (320, 256))
+
+
+async def test_images_come_as_links(client, media_emulator):
+    answer = await settled(client.images.generate(model=IMAGES, prompt="A red fox"))
+    assert answer.data[0].url.startswith(media_emulator.base_url)
+    assert answer.created == pytest.approx(media_emulator.clock.now().timestamp(), abs=5)
+
+
+async def test_speech_is_transcribed_to_the_words_spoken(client):
+    speech = await settled(
+        client.audio.speech.create(model=SPEECH, voice="alloy", input=TEXT, speed=1.5)
+    )
+    answer = await settled(
+        client.audio.transcriptions.create(
+            model=TRANSCRIPTION, file=("speech.mp3", speech.content), language="de"
+        )
+    )
+    assert answer.text == TEXT
+
+
+async def test_speech_can_be_streamed_to_a_file(client, tmp_path):
+    path = tmp_path / "speech.pcm"
+    arguments = {"model": SPEECH, "voice": "nova", "input": TEXT, "response_format": "pcm"}
+    if isinstance(client, openai.OpenAI):
+        with client.audio.speech.with_streaming_response.create(**arguments) as speech:
+            speech.stream_to_file(path)
+    else:
+        async with client.audio.speech.with_streaming_response.create(**arguments) as speech:
+            await speech.stream_to_file(path)
+    assert path.stat().st_size / 2 / 24_000 == pytest.approx(len(TEXT) / 15, abs=0.1)
+
+
 @pytest.mark.parametrize(
-    ("fields", "error"),
-    [
-        ({"model": "nobody/nothing"}, openai.NotFoundError),
-        ({"temperature": 3}, openai.UnprocessableEntityError),
-        ({"messages": []}, openai.BadRequestError),
-    ],
+    ("response_format", "start"), [("srt", "1\n00:"), ("vtt", "WEBVTT\n\n00:")]
 )
-async def test_errors_are_typed(client, fields, error):
-    body = {"model": MODEL, "messages": [user("Hello")], **fields}
+async def test_subtitles_come_as_text(client, response_format, start):
+    speech = await settled(client.audio.speech.create(model=SPEECH, voice="onyx", input=TEXT))
+    subtitles = await settled(
+        client.audio.transcriptions.create(
+            model=TRANSCRIPTION,
+            file=("speech.mp3", speech.content),
+            response_format=response_format,
+        )
+    )
+    assert subtitles.startswith(start)
+    assert "Grüße aus der Ferne." in subtitles
+
+
+async def test_a_short_outage_is_bridged_by_the_sdks_retries(client, media_emulator):
+    media_emulator.fail(
+        "POST /images/generations", status=503, times=1, headers={"Retry-After": "0"}
+    )
+    patient = client.with_options(max_retries=1)
+    answer = await settled(patient.images.generate(model=IMAGES, prompt="A red fox"))
+    assert answer.data[0].url
+
+
+@pytest.mark.parametrize(
+    ("call", "error"),
+    [
+        (lambda c: chatting(c, model="nobody/nothing"), openai.NotFoundError),
+        (lambda c: chatting(c, temperature=3), openai.UnprocessableEntityError),
+        (lambda c: chatting(c, messages=[]), openai.BadRequestError),
+        (
+            lambda c: c.images.generate(model=IMAGES, prompt="x", extra_body={"width": 1}),
+            openai.UnprocessableEntityError,
+        ),
+        (
+            lambda c: c.audio.speech.create(model=SPEECH, voice="nobody", input="x"),
+            openai.UnprocessableEntityError,
+        ),
+        (
+            lambda c: c.audio.transcriptions.create(model=TRANSCRIPTION, file=("a.wav", b"x")),
+            openai.BadRequestError,
+        ),
+    ],
+    ids=["model", "temperature", "messages", "width", "voice", "file"],
+)
+async def test_refusals_arrive_as_the_sdks_own_errors(request, client, call, error):
     with pytest.raises(error) as raised:
-        await settled(client.chat.completions.create(**body))
+        await settled(call(client))
     assert raised.value.code
-    assert raised.value.body["details"]["field"] in fields
+    assert raised.value.body["details"]["field"] in request.node.name
+    assert raised.value.type == "invalid_request_error"
+
+
+def chatting(client, **fields):
+    return client.chat.completions.create(**{"model": MODEL, "messages": [user("Hello")], **fields})
 
 
 async def test_a_wrong_key_is_refused(client):

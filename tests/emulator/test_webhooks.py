@@ -132,7 +132,7 @@ def test_a_redirect_is_not_followed_and_a_dead_receiver_is_no_harm(
     emulator.clock.advance(60)
     assert eventually(lambda: len(emulator.webhooks) == 2)
     outcomes = {(hook.status, hook.problem) for hook in emulator.webhooks}
-    assert outcomes == {(302, None), (None, "no answer (ConnectError)")}
+    assert outcomes == {(302, None), (None, "no response (ConnectError)")}
     assert len(receiver.received) == 1
 
 
