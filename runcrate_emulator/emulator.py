@@ -1,5 +1,6 @@
 """`Emulator`: a running emulator and the handle by which a test or a demo drives it."""
 
+import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable
@@ -49,6 +50,12 @@ def _planning(make: Callable[P, Fault]) -> "Callable[Concatenate[Emulator, P], F
         self.world.faults.add(fault)
         return fault
 
+    # Editors and `help` show the arguments of a fault.
+    shown = inspect.signature(make)
+    itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
+    fail.__signature__ = shown.replace(  # type: ignore[attr-defined] # read by inspect
+        parameters=[itself, *shown.parameters.values()], return_annotation="Fault"
+    )
     return fail
 
 

@@ -1,10 +1,12 @@
 """The pure parts: clock, rate limit, fault plan, errors, chart."""
 
 import asyncio
+import inspect
 from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from runcrate_emulator import Emulator
 from runcrate_emulator.balance_chart import balance_chart
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError, envelope, route_of, surface_of
@@ -190,3 +192,8 @@ def test_made_files_have_a_limit_and_the_oldest_go():
     assert [file.id for file in store.newest(9)] == [third.id, second.id]
     large = store.add("video", "c.mp4", "video/mp4", b"x" * 99)
     assert [file.id for file in store.newest(9)] == [large.id]
+
+
+def test_the_method_that_plans_a_fault_shows_its_arguments() -> None:
+    shown = inspect.signature(Emulator.fail).parameters
+    assert list(shown) == ["self", *inspect.signature(Fault).parameters]
