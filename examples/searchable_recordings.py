@@ -26,7 +26,7 @@ MEETINGS = {
     ),
 }
 QUESTIONS = (
-    "How much money is spent on GPUs?",
+    "How much money do we spend on GPUs?",
     "Who proposed to cache the embeddings?",
     "Why did the training job stop?",
 )

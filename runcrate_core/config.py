@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, Final, Protocol, Self, cast
 from urllib.parse import urlsplit
 
 from runcrate_core.errors import ConfigurationError
@@ -28,6 +28,14 @@ KEYS_PAGE: Final = "https://www.runcrate.ai/dashboard/api-keys"
 OWN_DOMAIN: Final = "runcrate.ai"
 
 _QUOTATION_MARKS: Final = "\"'`\u201c\u201d\u2018\u2019\u00ab\u00bb"
+
+
+_VARIABLES: Final = (
+    "RUNCRATE_API_KEY",
+    "RUNCRATE_API_BASE",
+    "RUNCRATE_API_URL",
+    "RUNCRATE_ENVIRONMENT",
+)
 
 
 class SecretText(Protocol):
@@ -56,6 +64,11 @@ class EnvironmentVariables(dict[str, str]):
 
     def __repr__(self) -> str:
         return f"<{len(self)} environment variables>"
+
+    @classmethod
+    def of_process(cls) -> Self:
+        """Return those that the clients read; to copy all would take longer than the rest."""
+        return cls({name: os.environ[name] for name in _VARIABLES if name in os.environ})
 
 
 class ParsedUrl(Protocol):
@@ -175,7 +188,8 @@ def resolve_config(
         ConfigurationError: No key, a key that is none, an address that is not usable or an
             option out of range. The key is not shown.
     """
-    variables = EnvironmentVariables(os.environ if variables is None else variables)
+    own = EnvironmentVariables
+    variables = own.of_process() if variables is None else own(variables)
     api_key = hidden(api_key)
     if options.get("environment") is None:
         options["environment"] = variable(variables, "RUNCRATE_ENVIRONMENT")
@@ -304,7 +318,7 @@ def inference_url_from_environment() -> str:
     Raises:
         ConfigurationError: The variable is not usable.
     """
-    return api_url(None, Surface.INFERENCE, EnvironmentVariables(os.environ))
+    return api_url(None, Surface.INFERENCE, EnvironmentVariables.of_process())
 
 
 def normal_url(url: str | ParsedUrl, surface: Surface, name: str | None = None) -> str:
