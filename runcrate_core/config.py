@@ -188,8 +188,8 @@ def resolve_config(
         ConfigurationError: No key, a key that is none, an address that is not usable or an
             option out of range. The key is not shown.
     """
-    own = EnvironmentVariables
-    variables = own.of_process() if variables is None else own(variables)
+    if variables is None:
+        variables = EnvironmentVariables.of_process()
     api_key = hidden(api_key)
     if options.get("environment") is None:
         options["environment"] = variable(variables, "RUNCRATE_ENVIRONMENT")

@@ -61,7 +61,7 @@ class Instance(LenientModel):
     """An instance.
 
     Attributes:
-        status: Open text; seen are `pending`, `provisioning`, `deploying`, `running`,
+        status: Open text; seen are `creating`, `pending`, `provisioning`, `deploying`, `running`,
             `terminated` and `failed`.
         ip: Address for SSH (user `root`), once it runs.
         memory: Memory in GB.

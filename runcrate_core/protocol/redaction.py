@@ -13,14 +13,16 @@ MASK = "[redacted]"
 # A stand-in such as `x`, for a server without keys, is no secret and part of every word.
 MIN_SECRET_LENGTH = 6
 
-# Shapes rather than names: a server may echo a secret under any field name. The header of a token
-# is bounded, so that a text of many beginnings is not searched to its end from each of them.
+# Shapes rather than names: a server may echo a secret under any field name. A web token is masked
+# with all that is joined to it in front: a text of many beginnings is then searched once, and not
+# to its end from each of them.
 _SECRET_SHAPES = re.compile(
     r"""
-      rc_live_[A-Za-z0-9_-]+                                         # Runcrate keys
-    | (?i:\b(?:bearer|basic))\s+[A-Za-z0-9._~+/=-]{8,}               # Authorization values
-    | \beyJ[A-Za-z0-9_-]{10,2048}+\.[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]* # JSON web tokens
-    | -----BEGIN[^-]*PRIVATE\ KEY-----.*?(?:-----END[^-]*-----|\Z)   # PEM blocks
+      rc_live_[A-Za-z0-9_-]+                                       # Runcrate keys
+    | (?i:\b(?:bearer|basic))\s+[A-Za-z0-9._~+/=-]{8,}             # Authorization values
+    | (?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]++\.[A-Za-z0-9_-]{5,}+\.)  # JSON web tokens
+      [A-Za-z0-9_-]*?\beyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]*
+    | -----BEGIN[^-]*PRIVATE\ KEY-----.*?(?:-----END[^-]*-----|\Z) # PEM blocks
     """,
     re.VERBOSE | re.DOTALL,
 )

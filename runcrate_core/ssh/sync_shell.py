@@ -217,7 +217,15 @@ def _start_portal() -> tuple[BlockingPortal, threading.Thread]:
             started.set_result(portal)
             await portal.sleep_until_stopped()
 
-    thread = threading.Thread(target=lambda: asyncio.run(serve()), name="runcrate-ssh", daemon=True)
+    def run() -> None:
+        try:
+            asyncio.run(serve())
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)  # no event loop can be made: the caller raises it
+
+    thread = threading.Thread(target=run, name="runcrate-ssh", daemon=True)
     thread.start()
     return started.result(), thread
 

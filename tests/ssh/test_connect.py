@@ -26,6 +26,8 @@ from runcrate_core import (
     SSHAuthenticationError,
     SSHConnectionError,
 )
+from runcrate_core.ssh import sync_shell
+from runcrate_core.ssh.sync_shell import InstanceShell
 from runcrate_emulator import Emulator
 
 ROOT = Path(__file__).parent.parent.parent
@@ -434,3 +436,15 @@ def test_a_program_ends_with_a_shell_that_is_still_open(
         check=True,
     )
     assert (done.stdout, done.stderr) == ("open\n\n", "")
+
+
+def test_a_shell_whose_event_loop_cannot_be_made_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The program has no descriptor left, for example: nothing waits forever."""
+
+    def refuse(main: Any) -> None:
+        main.close()
+        raise OSError("Too many open files")
+
+    monkeypatch.setattr(sync_shell.asyncio, "run", refuse)
+    with pytest.raises(OSError, match="Too many open files"):
+        InstanceShell(pytest.fail)  # type: ignore[arg-type] # never called
