@@ -80,7 +80,7 @@ from llama_index.core.llms import (
 )
 from llama_index.core.llms.function_calling import FunctionCallingLLM
 from llama_index.core.program.function_program import FunctionCallingProgram
-from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
+from llama_index.core.prompts import ChatPromptTemplate
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, Field
 
@@ -239,11 +239,9 @@ class LLMConformance:
 
     # --- What it is ----------------------------------------------------------------------------
 
-    def test_offline_is_an_llm(self, llm: LLM) -> None:
+    def test_offline_metadata(self, llm: LLM) -> None:
         assert isinstance(llm, LLM)
         assert type(llm).class_name() not in {"base_component", "LLM", "custom_llm"}
-
-    def test_offline_metadata(self, llm: LLM) -> None:
         metadata = llm.metadata
         assert isinstance(metadata, LLMMetadata)
         assert metadata.context_window > 0
@@ -259,16 +257,9 @@ class LLMConformance:
             assert llm.metadata.context_window
         assert time.perf_counter() - began < 1
 
-    def test_offline_round_trip_through_a_dict(self, llm: LLM) -> None:
-        fields = llm.to_dict()
-        assert json.loads(llm.to_json())["class_name"] == type(llm).class_name()
-        assert fields["class_name"] == type(llm).class_name()
-        assert llm.to_dict() == fields
-
-    def test_offline_payload_is_json(self, llm: LLM) -> None:
-        assert json.loads(json.dumps(llm.to_payload()))["class_name"] == type(llm).class_name()
-
-    def test_offline_copies(self, llm: LLM) -> None:
+    def test_offline_forms_and_copies(self, llm: LLM) -> None:
+        for form in (json.loads(llm.to_json()), llm.to_dict(), llm.to_payload()):
+            assert json.loads(json.dumps(form))["class_name"] == type(llm).class_name()
         assert copy.deepcopy(llm).to_dict() == llm.to_dict()
         assert llm.model_copy().metadata == llm.metadata
 
@@ -305,23 +296,18 @@ class LLMConformance:
             assert "".join(chunk.delta or "" for chunk in chunks) == chunks[-1].text
 
     @pytest.mark.parametrize("way", STREAM_WAYS)
-    async def test_deltas_add_up(self, llm: LLM, way: str) -> None:
-        chunks = await self.ask(llm, way, self.HELLO)
-        assert len(chunks) > 1
-        assert "".join(chunk.delta or "" for chunk in chunks) == chunks[-1].message.content
-        said = ""
-        for chunk in chunks:
-            said += chunk.delta or ""
-            assert (chunk.message.content or "") == said
-
-    @pytest.mark.parametrize("way", STREAM_WAYS)
-    async def test_chunks_do_not_change(self, llm: LLM, way: str) -> None:
+    async def test_chunks_add_up_and_do_not_change(self, llm: LLM, way: str) -> None:
         result = getattr(llm, way)(self.messages(self.HELLO))
         if way == "stream_chat":
             seen = [(chunk, chunk.message.model_dump_json()) for chunk in result]
         else:
             seen = [(chunk, chunk.message.model_dump_json()) async for chunk in await result]
         assert all(chunk.message.model_dump_json() == before for chunk, before in seen)
+        assert len(seen) > 1
+        said = ""
+        for chunk, _ in seen:
+            said += chunk.delta or ""
+            assert (chunk.message.content or "") == said
 
     async def test_streams_are_generators(self, llm: LLM) -> None:
         """LlamaIndex recognises streams by these types, and fails on others in the end event."""
@@ -382,28 +368,16 @@ class LLMConformance:
         await collected(getattr(llm, way)(messages))
         assert [message.model_dump_json() for message in messages] == before
 
-    def test_several_blocks_and_a_hint(self, llm: LLM) -> None:
-        blocks = [
-            TextBlock(text="Do as you are told."),
-            CachePoint(cache_control=CacheControl(type="ephemeral")),
-            TextBlock(text=self.HELLO),
-        ]
-        message = ChatMessage(role="user", blocks=blocks)
-        assert self.HELLO_SAYS in (llm.chat([message]).message.content or "")
-
-    def test_a_system_message_may_come_last(self, llm: LLM) -> None:
-        """LlamaIndex's agents put one there when they have run too long."""
-        messages = [
-            ChatMessage(role="user", content="Hello."),
-            ChatMessage(role="system", content=self.HELLO),
-        ]
-        assert llm.chat(messages).message.content
-
-    def test_an_answer_can_be_sent_back(self, llm: LLM) -> None:
-        messages = self.messages(self.HELLO)
-        answer = llm.chat(messages).message
-        again = [*messages, answer, *self.messages(self.HELLO)]
-        assert llm.chat(again).message.content
+    def test_messages_of_several_forms(self, llm: LLM) -> None:
+        hello = self.messages(self.HELLO)
+        hint = CachePoint(cache_control=CacheControl(type="ephemeral"))
+        blocks = [TextBlock(text="Do as you are told."), hint, TextBlock(text=self.HELLO)]
+        answer = llm.chat([ChatMessage(role="user", blocks=blocks)]).message
+        assert self.HELLO_SAYS in (answer.content or "")
+        assert llm.chat([*hello, answer, *hello]).message.content
+        # LlamaIndex's agents put a system message last when they have run too long.
+        last = ChatMessage(role="system", content=self.HELLO)
+        assert llm.chat([*hello, last]).message.content
 
     def test_an_image(self, llm: LLM) -> None:
         self.need("reads_images")
@@ -455,17 +429,12 @@ class LLMConformance:
     @pytest.mark.parametrize("way", CHAT_WAYS)
     async def test_tools_that_are_not_needed(self, llm: Any, way: str) -> None:
         self.need("has_tools")
-        chunks = await self.ask_with_tools(llm, way, self.HELLO)
-        assert llm.get_tool_calls_from_response(chunks[-1], error_on_no_tool_call=False) == []
-        with pytest.raises(ValueError):  # noqa: PT011 - the words are the integration's own
-            llm.get_tool_calls_from_response(chunks[-1])
-        assert self.HELLO_SAYS in chunks[-1].message.content
-
-    @pytest.mark.parametrize("way", CHAT_WAYS)
-    async def test_no_tools_at_all(self, llm: Any, way: str) -> None:
-        self.need("has_tools")
-        chunks = await self.ask_with_tools(llm, way, self.HELLO, tools=[])
-        assert self.HELLO_SAYS in chunks[-1].message.content
+        for tools in (self.tools(), []):
+            chunks = await self.ask_with_tools(llm, way, self.HELLO, tools=tools)
+            assert llm.get_tool_calls_from_response(chunks[-1], error_on_no_tool_call=False) == []
+            with pytest.raises(ValueError):  # noqa: PT011 - the words are the integration's own
+                llm.get_tool_calls_from_response(chunks[-1])
+            assert self.HELLO_SAYS in chunks[-1].message.content
 
     @pytest.mark.parametrize("way", CHAT_WAYS)
     async def test_a_tools_result_goes_back(self, llm: Any, way: str) -> None:
@@ -484,13 +453,6 @@ class LLMConformance:
         assert "408" in chunks[-1].message.content
         assert [message.model_dump_json() for message in history] == before
 
-    @pytest.mark.parametrize("way", CHAT_WAYS)
-    async def test_histories_are_left_alone(self, llm: Any, way: str) -> None:
-        self.need("has_tools")
-        history = self.messages("Hello.")
-        await self.ask_with_tools(llm, way, self.HELLO, chat_history=history)
-        assert len(history) == 1
-
     async def test_predict_and_call(self, llm: Any) -> None:
         self.need("has_tools")
         assert llm.predict_and_call(self.tools(), user_msg=self.CALCULATE).response == "408"
@@ -502,19 +464,12 @@ class LLMConformance:
     @pytest.mark.parametrize("way", PREDICT_WAYS)
     async def test_structured_prediction(self, llm: LLM, way: str) -> None:
         self.need("has_structured_output")
-        prompt = PromptTemplate("{text}")
-        results = await collected(getattr(llm, way)(City, prompt, text=self.CITY))
-        assert results[-1] == City(name="Oslo", country="Norway")
-
-    @pytest.mark.parametrize("way", PREDICT_WAYS)
-    async def test_structured_prediction_leaves_its_arguments_alone(
-        self, llm: LLM, way: str
-    ) -> None:
-        self.need("has_structured_output")
         prompt = ChatPromptTemplate(message_templates=self.messages(self.CITY))
         arguments = {"tool_choice": "required"}
-        await collected(getattr(llm, way)(City, prompt, llm_kwargs=arguments))
+        results = await collected(getattr(llm, way)(City, prompt, llm_kwargs=arguments))
+        assert results[-1] == City(name="Oslo", country="Norway")
         assert prompt.message_templates == self.messages(self.CITY)
+        assert arguments == {"tool_choice": "required"}
 
     async def test_structured_llm(self, llm: LLM) -> None:
         self.need("has_structured_output")
@@ -528,9 +483,9 @@ class LLMConformance:
         """The program of LlamaIndex's core, which reads tool calls in its own way."""
         self.need("has_tools")
         program = FunctionCallingProgram.from_defaults(City, prompt_template_str="{text}", llm=llm)
-        expected = City(name="Oslo", country="Norway")
-        assert program(text=self.CITY) == expected
-        assert await program.acall(text=self.CITY) == expected
+        for way in ("__call__", "acall", "stream_call", "astream_call"):
+            results = await collected(getattr(program, way)(text=self.CITY))
+            assert results[-1] == City(name="Oslo", country="Norway")
 
     # --- Observers -----------------------------------------------------------------------------
 

@@ -59,6 +59,7 @@ class TestVisionModel(TestRuncrateLLM):
 
     model = "Qwen/Qwen3-VL-8B-Instruct"
     reads_images = True
+    only_tests = frozenset({"test_an_image"})
 
 
 class TestReasoningModel(TestRuncrateLLM):
@@ -66,6 +67,9 @@ class TestReasoningModel(TestRuncrateLLM):
 
     model = "deepseek-ai/DeepSeek-R1-0528"
     has_reasoning = True
+    only_tests = frozenset(
+        {"test_thoughts", "test_chat", "test_tokens_are_counted", "test_function_agent"}
+    )
 
 
 class TestModelWithoutTools(TestRuncrateLLM):
@@ -75,3 +79,11 @@ class TestModelWithoutTools(TestRuncrateLLM):
     has_tools = False
     has_parallel_tool_calls = False
     has_tool_choice = False
+    only_tests = frozenset(
+        {
+            "test_offline_metadata",
+            "test_structured_prediction",
+            "test_structured_llm",
+            "test_react_agent",
+        }
+    )

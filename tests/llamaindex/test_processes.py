@@ -15,7 +15,7 @@ from llama_index.core.ingestion import IngestionPipeline
 from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
 from runcrate_emulator import Emulator
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
-from tests.llamaindex.rag_rows import TEXTS, Parts
+from tests.llamaindex.test_rag import TEXTS, Parts
 
 pytestmark = IGNORED_WARNINGS
 

@@ -1,108 +1,544 @@
-"""Every kind of call that a retrieval pipeline makes, in every situation it is made in."""
+"""What a retrieval pipeline makes of its models: each kind of call that LlamaIndex makes.
+
+A row names a part of LlamaIndex, calls it blocking or asynchronously, and says what must come out.
+The documents are small and their facts unlikely, so that a right answer comes from them. Agents,
+structured prediction and programs of functions are in the conformance suite.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import Any
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import pytest
+from llama_index.core import (
+    Document,
+    DocumentSummaryIndex,
+    KeywordTableIndex,
+    PropertyGraphIndex,
+    QueryBundle,
+    SummaryIndex,
+    VectorStoreIndex,
+    evaluation,
+    extractors,
+    get_response_synthesizer,
+)
+from llama_index.core.graph_stores import SimplePropertyGraphStore
+from llama_index.core.graph_stores.types import EntityNode, Relation
+from llama_index.core.indices.property_graph import (
+    DynamicLLMPathExtractor,
+    SchemaLLMPathExtractor,
+    SimpleLLMPathExtractor,
+)
+from llama_index.core.indices.query.query_transform import HyDEQueryTransform
+from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.llms import ChatMessage
+from llama_index.core.memory import ChatSummaryMemoryBuffer, FactExtractionMemoryBlock
+from llama_index.core.node_parser import SentenceSplitter
+from llama_index.core.postprocessor import LLMRerank
+from llama_index.core.postprocessor.rankGPT_rerank import RankGPTRerank
+from llama_index.core.program.function_program import FunctionCallingProgram
+from llama_index.core.program.llm_program import LLMTextCompletionProgram
+from llama_index.core.query_engine import (
+    CitationQueryEngine,
+    RouterQueryEngine,
+    SubQuestionQueryEngine,
+    TransformQueryEngine,
+)
+from llama_index.core.question_gen import LLMQuestionGenerator
+from llama_index.core.response_synthesizers import ResponseMode
+from llama_index.core.retrievers import QueryFusionRetriever
+from llama_index.core.schema import NodeWithScore, TextNode
+from llama_index.core.selectors import LLMSingleSelector, PydanticSingleSelector
+from llama_index.core.storage.docstore import SimpleDocumentStore
+from llama_index.core.tools import QueryEngineTool
+from pydantic import BaseModel, Field
 
+from runcrate_emulator import Reply
+from tests.llamaindex.calls import collected
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
-from tests.llamaindex.rag_rows import ROWS, Parts
-from tests.llamaindex.scripts import by_prompt
-from tests.llamaindex.service import completion
+from tests.llamaindex.scripts import Script, as_object, by_prompt
 
 pytestmark = IGNORED_WARNINGS
 
-
-@pytest.fixture
-def parts(request, runcrate_emulator, emulated_llm, emulated_embedding) -> Parts:
-    if (row := request.node.callspec.params.get("row")) is not None:
-        runcrate_emulator.on_chat = by_prompt(row.replies)
-    return Parts(emulated_llm, emulated_embedding)
-
-
-def rows(**needed: bool) -> list[Any]:
-    """Return the rows that have what is needed."""
-    return [
-        pytest.param(row, id=row.name)
-        for row in ROWS
-        if all(bool(getattr(row, name)) is value for name, value in needed.items())
-    ]
+LIGHTHOUSE = (
+    "The Meridian lighthouse was built in 1874 by Ada Colm. It stands 52 metres tall and its lamp "
+    "burns whale oil."
+)
+PENGUINS = "Penguins of the Kellan islands eat krill and small squid."
+GPU = "The Voltaic H100 machine has 80 GB of memory and costs 1.54 dollars an hour in Oslo."
+TEXTS = {"lighthouse.md": LIGHTHOUSE, "penguins.md": PENGUINS, "gpu.md": GPU}
+QUESTION = "Who built the Meridian lighthouse?"
+ANSWER = "Ada Colm"
+GOOD = "The Meridian lighthouse was built by Ada Colm."
 
 
-@pytest.mark.parametrize("row", rows(sync=True))
-def test_sync_twice(parts, row) -> None:
-    for _ in range(2):
-        result = row.sync(parts)
-        assert row.holds(result), result
+class Lighthouse(BaseModel):
+    """A lighthouse."""
+
+    name: str = Field(description="Name of the lighthouse")
+    built: int = Field(description="Year in which it was built")
 
 
-@pytest.mark.parametrize("row", rows(async_=True))
-def test_asynchronous_in_two_event_loops(parts, row) -> None:
-    async def run() -> object:
-        return await row.async_(parts)
+@dataclass
+class Parts:
+    """What a row works with."""
 
-    for _ in range(2):
-        result = asyncio.run(run())
-        assert row.holds(result), result
+    llm: Any
+    embed_model: Any
+
+    def documents(self) -> list[Document]:
+        return [Document(text=text, id_=name) for name, text in TEXTS.items()]
+
+    def nodes(self) -> list[TextNode]:
+        return [TextNode(text=text, id_=name) for name, text in TEXTS.items()]
+
+    def index(self) -> VectorStoreIndex:
+        return VectorStoreIndex(self.nodes(), embed_model=self.embed_model)
+
+    def engine(self, **options: Any) -> Any:
+        return self.index().as_query_engine(llm=self.llm, similarity_top_k=2, **options)
 
 
-@pytest.mark.parametrize("row", rows(sync=True, in_running_loop=True))
-async def test_blocking_inside_a_running_event_loop(parts, row) -> None:
-    result = row.sync(parts)
-    assert row.holds(result), result
-    if row.async_:
-        result = await row.async_(parts)
-        assert row.holds(result), result
+Replies = Mapping[str, Reply | Script]
+Check = Callable[[Any], bool]
+Make = Callable[[Parts], Any]
 
 
-# Rows whose answer is intricate, with one told here, so that what the model says is no matter.
+def has_answer(result: Any) -> bool:
+    return ANSWER in str(result)
 
-TRIPLETS = [
-    {
-        "head": "Ada Colm",
-        "head_type": "PERSON",
-        "relation": "BUILT",
-        "tail": "Meridian lighthouse",
-        "tail_type": "THING",
-    }
+
+def has_text(result: Any) -> bool:
+    return bool(str(result).strip())
+
+
+def finds(nodes: Any) -> bool:
+    return any(ANSWER in node.get_content() for node in nodes)
+
+
+def is_lighthouse(result: Any) -> bool:
+    value = getattr(result, "response", result)
+    return isinstance(value, Lighthouse) and value.built == 1874 and "Meridian" in value.name
+
+
+@dataclass(frozen=True)
+class Row:
+    """A kind of call.
+
+    Attributes:
+        name: Name in the test's report.
+        run: Runs it; its second argument is `a` for the asynchronous method, whose result is
+            awaited, and empty for the blocking one.
+        holds: What is true of the result.
+        replies: Scripted replies, by a text of the prompt; without one the default model replies.
+        ways: The ways that LlamaIndex offers.
+    """
+
+    name: str
+    run: Callable[[Parts, str], Any]
+    holds: Check = has_answer
+    replies: Replies = field(default_factory=dict)
+    ways: tuple[str, ...] = ("blocking", "asynchronous", "in a running loop")
+
+
+def method(make: Make, name: str, *arguments: Any, **named: Any) -> Callable[[Parts, str], Any]:
+    """Call a method of what is made, or its asynchronous twin."""
+    return lambda parts, a: getattr(make(parts), a + name)(*arguments, **named)
+
+
+def query(name: str, make: Make, holds: Check = has_answer, replies: Replies | None = None) -> Row:
+    return Row(name, method(make, "query", QUESTION), holds, replies or {})
+
+
+# --- Indexing and extracting --------------------------------------------------------------------
+
+
+def index_documents(parts: Parts, a: str) -> Any:
+    async def build() -> Any:
+        return VectorStoreIndex.from_documents(
+            parts.documents(), embed_model=parts.embed_model, use_async=True
+        )
+
+    if a:
+        return build()
+    return VectorStoreIndex.from_documents(parts.documents(), embed_model=parts.embed_model)
+
+
+def ingest(name: str, make: Make, holds: Check) -> Row:
+    def run(parts: Parts, a: str) -> Any:
+        splitter = SentenceSplitter(chunk_size=64, chunk_overlap=0)
+        pipeline = IngestionPipeline(transformations=[splitter, make(parts)], disable_cache=True)
+        return getattr(pipeline, f"{a}run")(documents=parts.documents())
+
+    return Row(name, run, lambda nodes: len(nodes) == len(TEXTS) and all(map(holds, nodes)))
+
+
+def extract(key: str, kind: Any, **options: Any) -> Row:
+    def make(parts: Parts) -> Any:
+        if kind is extractors.PydanticProgramExtractor:
+            program = FunctionCallingProgram.from_defaults(
+                Lighthouse, prompt_template_str="Describe as an object:\n{input}", llm=parts.llm
+            )
+            return kind(program=program, input_key="input", show_progress=False)
+        if kind is extractors.DocumentContextExtractor:
+            options["docstore"] = SimpleDocumentStore()
+            options["docstore"].add_documents(parts.documents())
+        return kind(llm=parts.llm, show_progress=False, **options)
+
+    return ingest(f"extractor of {key}", make, lambda node: bool(node.metadata.get(key)))
+
+
+INDEXING = [
+    Row("vector index", index_documents, lambda index: len(index.docstore.docs) == len(TEXTS)),
+    ingest("ingestion", lambda parts: parts.embed_model, lambda node: len(node.embedding) == 1024),
+    extract("document_title", extractors.TitleExtractor),
+    extract("section_summary", extractors.SummaryExtractor),
+    extract("excerpt_keywords", extractors.KeywordExtractor),
+    extract("questions_this_excerpt_can_answer", extractors.QuestionsAnsweredExtractor),
+    extract("name", extractors.PydanticProgramExtractor),
+    extract("context", extractors.DocumentContextExtractor, max_context_length=4000),
 ]
-KNOWLEDGE = {
-    "triplets": [
-        {
-            "subject": {"type": "PERSON", "name": "Ada Colm"},
-            "relation": {"type": "BUILT"},
-            "object": {"type": "THING", "name": "Meridian lighthouse"},
-        }
-    ]
+
+
+# --- Query engines ------------------------------------------------------------------------------
+
+
+def query_in_mode(mode: ResponseMode) -> Row:
+    holds = has_text if mode is ResponseMode.GENERATION else has_answer
+    return query(f"query {mode.value}", lambda p: p.engine(response_mode=mode), holds)
+
+
+def streamed_query(mode: ResponseMode) -> Row:
+    def run(parts: Parts, a: str) -> Any:
+        engine = parts.engine(response_mode=mode, streaming=True)
+        return joined(getattr(engine, f"{a}query")(QUESTION), "response_gen")
+
+    return Row(f"streamed query {mode.value}", run)
+
+
+def joined(response: Any, generator: str) -> Any:
+    """Return the text of a streamed response, or a coroutine of it."""
+    if not inspect.isawaitable(response):
+        return "".join(getattr(response, generator))
+
+    async def join() -> str:
+        tokens = getattr(await response, generator)
+        return "".join(await collected(tokens() if callable(tokens) else tokens))
+
+    return join()
+
+
+def structured_engine(parts: Parts) -> Any:
+    return Parts(parts.llm.as_structured_llm(Lighthouse), parts.embed_model).engine()
+
+
+def filtering_engine(parts: Parts) -> Any:
+    synthesizer = get_response_synthesizer(
+        llm=parts.llm, response_mode=ResponseMode.REFINE, structured_answer_filtering=True
+    )
+    return parts.engine(response_synthesizer=synthesizer)
+
+
+def facts(parts: Parts) -> QueryEngineTool:
+    about = "Answers questions about lighthouses, penguins and machines."
+    return QueryEngineTool.from_defaults(parts.engine(), name="facts", description=about)
+
+
+def router(selector: Any = None) -> Make:
+    def make(parts: Parts) -> RouterQueryEngine:
+        weather = SummaryIndex([TextNode(text="Rain.")]).as_query_engine(llm=parts.llm)
+        forecast = QueryEngineTool.from_defaults(weather, name="w", description="Forecasts.")
+        chosen = selector.from_defaults(llm=parts.llm) if selector else None
+        return RouterQueryEngine.from_defaults(
+            [facts(parts), forecast], llm=parts.llm, selector=chosen
+        )
+
+    return make
+
+
+def sub_questions(parts: Parts) -> SubQuestionQueryEngine:
+    generator = LLMQuestionGenerator.from_defaults(llm=parts.llm)
+    return SubQuestionQueryEngine.from_defaults(
+        [facts(parts)], llm=parts.llm, question_gen=generator, verbose=False, use_async=False
+    )
+
+
+def fusion(parts: Parts, a: str) -> Any:
+    retriever = QueryFusionRetriever(
+        [parts.index().as_retriever()], llm=parts.llm, num_queries=3, use_async=bool(a)
+    )
+    return getattr(retriever, f"{a}retrieve")(QUESTION)
+
+
+def hyde(parts: Parts) -> TransformQueryEngine:
+    return TransformQueryEngine(parts.engine(), HyDEQueryTransform(llm=parts.llm))
+
+
+def rerank(name: str, kind: Any, replies: Replies) -> Row:
+    def run(parts: Parts, a: str) -> Any:
+        nodes = [NodeWithScore(node=node, score=0.5) for node in parts.nodes()]
+        postprocess = getattr(kind(llm=parts.llm, top_n=1), f"{a}postprocess_nodes")
+        return postprocess(nodes, query_bundle=QueryBundle(QUESTION))
+
+    return Row(name, run, finds, replies)
+
+
+def keyword_table(parts: Parts) -> Any:
+    return KeywordTableIndex(parts.nodes(), llm=parts.llm).as_query_engine(llm=parts.llm)
+
+
+def document_summaries(parts: Parts) -> Any:
+    return DocumentSummaryIndex.from_documents(
+        parts.documents(), llm=parts.llm, embed_model=parts.embed_model
+    ).as_query_engine(llm=parts.llm)
+
+
+def graph_engine(parts: Parts) -> Any:
+    """Return an engine over a graph that is there already; building it is a row of its own."""
+    lighthouse, builder = (
+        EntityNode(name=name, label="THING", embedding=parts.embed_model.get_text_embedding(name))
+        for name in ("Meridian lighthouse", ANSWER)
+    )
+    store = SimplePropertyGraphStore()
+    store.upsert_nodes([lighthouse, builder])
+    relation = Relation(label="was built by", source_id=lighthouse.id, target_id=builder.id)
+    store.upsert_relations([relation])
+    index = PropertyGraphIndex.from_existing(store, llm=parts.llm, embed_model=parts.embed_model)
+    return index.as_query_engine(llm=parts.llm, include_text=False)
+
+
+MERIDIAN = {QUESTION: as_object({"name": "Meridian", "built": 1874})}
+SATISFIED = as_object({"answer": GOOD, "query_satisfied": True})
+CHOICE = Reply.json([{"choice": 1, "reason": "Lighthouses."}])
+SUB_QUESTION = Reply.json({"items": [{"sub_question": QUESTION, "tool_name": "facts"}]})
+STREAMED = [
+    ResponseMode.COMPACT,
+    ResponseMode.REFINE,
+    ResponseMode.TREE_SUMMARIZE,
+    ResponseMode.SIMPLE_SUMMARIZE,
+]
+QUERYING = [
+    *map(query_in_mode, [*STREAMED, ResponseMode.ACCUMULATE, ResponseMode.GENERATION]),
+    *map(streamed_query, STREAMED),
+    query("output_cls", lambda p: p.engine(output_cls=Lighthouse), is_lighthouse, MERIDIAN),
+    query("structured LLM", structured_engine, is_lighthouse, MERIDIAN),
+    query("structured filtering", filtering_engine, replies={QUESTION: SATISFIED}),
+    query("citations", lambda p: CitationQueryEngine.from_args(p.index(), llm=p.llm)),
+    query("router with tools", router(PydanticSingleSelector)),
+    query("router by its own choice", router()),
+    query("router with words", router(LLMSingleSelector), replies={"Some choices are": CHOICE}),
+    query("sub-questions", sub_questions, replies={"relevant sub-questions": SUB_QUESTION}),
+    query("HyDE", hyde),
+    query("keyword table", keyword_table),
+    query("document summaries", document_summaries, replies={QUESTION: Reply.text(GOOD)}),
+    query("property graph query", graph_engine),
+    Row("fusion retriever", fusion, finds),
+    rerank("LLM rerank", LLMRerank, {"A list of documents": Reply.text("Doc: 1, Relevance: 9")}),
+    rerank("RankGPT", RankGPTRerank, {}),
+]
+
+
+# --- Chat engines, programs, memory -------------------------------------------------------------
+
+FIRST = "What do the penguins of the Kellan islands eat?"
+SECOND = "And who built the Meridian lighthouse?"
+CONDENSED = {"rewrite the message to be a standalone question": Reply.text(QUESTION)}
+
+
+def chat(mode: str, *, stream: bool) -> Row:
+    prefix = "stream_" if stream else ""
+
+    async def async_(engine: Any) -> str:
+        first, second = (getattr(engine, f"a{prefix}chat")(text) for text in (FIRST, SECOND))
+        if not stream:
+            await first
+            return str(await second)
+        await joined(first, "async_response_gen")
+        return str(await joined(second, "async_response_gen"))
+
+    def run(parts: Parts, a: str) -> Any:
+        engine = parts.index().as_chat_engine(chat_mode=mode, llm=parts.llm)
+        if a:
+            return async_(engine)
+        answer = ""
+        for text in (FIRST, SECOND):
+            response = getattr(engine, f"{prefix}chat")(text)
+            answer = "".join(response.response_gen) if stream else str(response)
+        return answer
+
+    return Row(f"{prefix}chat {mode}", run, has_text if mode == "simple" else has_answer, CONDENSED)
+
+
+def text_program(parts: Parts, a: str) -> Any:
+    program = LLMTextCompletionProgram.from_defaults(
+        output_cls=Lighthouse, prompt_template_str="As an object:\n{text}", llm=parts.llm
+    )
+    return program.acall(text=LIGHTHOUSE) if a else program(text=LIGHTHOUSE)
+
+
+def summarize(parts: Parts, _: str) -> str:
+    said = [("user", LIGHTHOUSE), ("assistant", PENGUINS), ("user", "Thank you.")]
+    history = [ChatMessage(role=role, content=text) for role, text in said]
+    memory = ChatSummaryMemoryBuffer.from_defaults(
+        llm=parts.llm, token_limit=30, chat_history=history
+    )
+    return "\n".join(message.content or "" for message in memory.get())
+
+
+async def extract_facts(parts: Parts) -> list[str]:
+    block = FactExtractionMemoryBlock(llm=parts.llm)
+    await block.aput([ChatMessage(role="user", content="My name is Ada Colm. I live in Oslo.")])
+    return block.facts
+
+
+FENCED = Reply.text('Sure:\n```json\n{"name": "Meridian", "built": 1874}\n```')
+FACT = "Ada Colm lives in Oslo."
+CHATTING = [
+    *(
+        chat(mode, stream=stream)
+        for mode in ("simple", "context", "condense_question", "condense_plus_context", "best")
+        for stream in (False, True)
+    ),
+    Row("text program", text_program, is_lighthouse, {LIGHTHOUSE: FENCED}),
+    Row("memory that sums up", summarize, has_text, ways=("blocking", "in a running loop")),
+    Row(
+        "memory that extracts facts",
+        lambda parts, _: extract_facts(parts),
+        lambda facts: facts == [FACT],
+        {"": Reply.text(f"<facts><fact>{FACT}</fact></facts>")},
+        ("asynchronous",),
+    ),
+]
+
+
+# --- Evaluators and graphs ----------------------------------------------------------------------
+
+
+def evaluate(kind: Any, reply: str | Script, score: float | None = None, **options: Any) -> Row:
+    """Return the row of an evaluator that gives a score, or else passes."""
+    given: dict[str, Any] = {"query": QUESTION, "response": GOOD, "contexts": [LIGHTHOUSE]}
+    given |= {"reference": LIGHTHOUSE}
+    if kind is evaluation.PairwiseComparisonEvaluator:
+        given |= {"second_response": "I do not know."}
+    return Row(
+        kind.__name__,
+        method(lambda parts: kind(llm=parts.llm, **options), "evaluate", **given),
+        lambda result: result.score == score if score else result.passing is True,
+        {"": Reply.text(reply) if isinstance(reply, str) else reply},
+    )
+
+
+def evaluate_similarity(parts: Parts) -> Any:
+    return evaluation.SemanticSimilarityEvaluator(
+        embed_model=parts.embed_model, similarity_threshold=0.5
+    )
+
+
+def evaluate_batch(parts: Parts, _: str) -> Any:
+    kinds = (evaluation.FaithfulnessEvaluator, evaluation.RelevancyEvaluator)
+    named = {kind.__name__: kind(llm=parts.llm) for kind in kinds}
+    runner = evaluation.BatchEvalRunner(named, workers=2)
+    return runner.aevaluate_queries(parts.engine(), queries=[QUESTION, FIRST])
+
+
+def graph(kind: Any, answer: Any = None, **options: Any) -> Row:
+    def run(parts: Parts, _: str) -> Any:
+        return PropertyGraphIndex.from_documents(
+            parts.documents(),
+            llm=parts.llm,
+            embed_model=parts.embed_model,
+            kg_extractors=[kind(llm=parts.llm, **options)],
+            show_progress=False,
+        )
+
+    def holds(index: Any) -> bool:
+        relations = index.property_graph_store.graph.relations.values()
+        labels = {relation.label for relation in relations}
+        return labels == {"BUILT"} if answer else bool(labels)
+
+    name = f"{kind.__name__} {'of an answer' if answer else ''}"
+    # LlamaIndex calls `asyncio.run`: there is neither another form nor a running event loop.
+    return Row(name, run, holds, {"": Reply.json(answer)} if answer else {}, ("blocking",))
+
+
+YES = Reply.text("YES")
+PEOPLE: dict[str, Any] = {
+    "possible_entities": Literal["PERSON", "PLACE", "THING", "ANIMAL"],
+    "possible_relations": Literal["BUILT", "EATS", "HAS", "COSTS"],
+    "strict": False,
 }
+DYNAMIC = {
+    "head": ANSWER,
+    "head_type": "PERSON",
+    "relation": "BUILT",
+    "tail": "Meridian lighthouse",
+    "tail_type": "THING",
+}
+TRIPLET = {
+    "subject": {"type": "PERSON", "name": ANSWER},
+    "relation": {"type": "BUILT"},
+    "object": {"type": "THING", "name": "Meridian lighthouse"},
+}
+EVALUATING = [
+    evaluate(evaluation.FaithfulnessEvaluator, "YES"),
+    evaluate(evaluation.RelevancyEvaluator, "YES"),
+    evaluate(evaluation.CorrectnessEvaluator, "4.5\nIt names the builder.", 4.5),
+    evaluate(
+        evaluation.GuidelineEvaluator,
+        as_object({"passing": True, "feedback": "It names Ada Colm."}),
+        guidelines="The answer names a person who built something.",
+    ),
+    evaluate(
+        evaluation.PairwiseComparisonEvaluator, "A is better. [[A]]", 1.0, enforce_consensus=False
+    ),
+    evaluate(evaluation.ContextRelevancyEvaluator, "It names the builder.\n[RESULT] 4", 1.0),
+    evaluate(evaluation.AnswerRelevancyEvaluator, "It answers.\n[RESULT] 2", 1.0),
+    Row(
+        "SemanticSimilarityEvaluator",
+        method(evaluate_similarity, "evaluate", response=GOOD, reference=GOOD),
+        lambda result: result.passing is True,
+    ),
+    Row(
+        "BatchEvalRunner",
+        evaluate_batch,
+        lambda results: all(each.passing for kind in results.values() for each in kind),
+        {"Please tell if a given piece": YES, "Your task is to evaluate if the response": YES},
+        ("asynchronous",),
+    ),
+    graph(SimpleLLMPathExtractor),
+    graph(DynamicLLMPathExtractor, [DYNAMIC]),
+    graph(SchemaLLMPathExtractor, **PEOPLE),
+    graph(SchemaLLMPathExtractor, {"triplets": [TRIPLET]}, **PEOPLE),
+]
+
+
+# --- The test -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
-    ("name", "answer"),
-    [("property graph dynamic", TRIPLETS), ("property graph schema", KNOWLEDGE)],
+    "row", [*INDEXING, *QUERYING, *CHATTING, *EVALUATING], ids=lambda row: row.name
 )
-def test_graphs_from_answers(made_llm, made_embedding, service, name, answer) -> None:
-    def decide(body: dict[str, Any]) -> dict[str, Any]:
-        if "input" not in body:
-            return completion(json.dumps(answer))
-        vectors = [{"index": i, "embedding": [1.0, 0.0]} for i in range(len(body["input"]))]
-        return {"data": vectors, "model": body["model"]}
+def test_a_part_of_llamaindex(runcrate_emulator, emulated_llm, emulated_embedding, row) -> None:
+    """Blocking, and in two event loops, the second of which has the first one's connections."""
+    runcrate_emulator.on_chat = by_prompt(row.replies)
+    parts = Parts(emulated_llm, emulated_embedding)
 
-    service.decides(decide)
-    (row,) = (row for row in ROWS if row.name == name)
-    index = row.sync(Parts(made_llm(), made_embedding()))
-    relations = index.property_graph_store.graph.relations.values()
-    assert {relation.label for relation in relations} == {"BUILT"}
+    def blocking() -> None:
+        result = row.run(parts, "")
+        assert row.holds(result), result
 
+    async def in_a_loop() -> None:
+        if "in a running loop" in row.ways:
+            blocking()
+        if "asynchronous" in row.ways:
+            result = await row.run(parts, "a")
+            assert row.holds(result), result
 
-@pytest.mark.parametrize("sync", [True, False])
-def test_a_text_program_from_an_answer(made_llm, service, sync) -> None:
-    service.will_say(completion('Sure:\n```json\n{"name": "Meridian", "built": 1874}\n```'))
-    (row,) = (row for row in ROWS if row.name == "text program")
-    parts = Parts(made_llm(), None)
-    result = row.sync(parts) if sync else asyncio.run(row.async_(parts))
-    assert row.holds(result)
-    assert "{" in service.last["messages"][-1]["content"]
+    if "blocking" in row.ways:
+        blocking()
+    for _ in range(2):
+        asyncio.run(in_a_loop())
