@@ -35,7 +35,8 @@ if TYPE_CHECKING:
 _PRIVATE_ARGUMENTS = ("extra_headers",)
 
 
-class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel):
+# Unknown arguments go to `model_kwargs` before; that none is left, type checkers read here.
+class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel, extra="forbid"):
     """A chat model without its calls."""
 
     @property

@@ -4,19 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import warnings
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack
 
 from langchain_core.document_loaders import BaseBlobParser, BaseLoader
 from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 from pydantic import Field, PrivateAttr, SecretStr
 
+from langchain_runcrate.connection import TimeoutArgument
 from langchain_runcrate.errors import translating_errors
 from langchain_runcrate.given_clients import GivenClients
-from runcrate_core import RuncrateError
+from runcrate_core import RequestEvent, RuncrateError
 from runcrate_core.toolkit import (
     AudioInput,
     AudioSource,
@@ -121,6 +122,30 @@ class RuncrateTranscriptionParser(RuncrateTranscription, BaseBlobParser):
             yield document
 
 
+class TranscriptionLoaderSettings(TypedDict, total=False):
+    """The settings of `RuncrateTranscriptionLoader`, for type checkers; see its fields."""
+
+    api_key: SecretStr | str | None
+    api_base: str
+    base_url: str
+    timeout: TimeoutArgument
+    request_timeout: TimeoutArgument
+    max_retries: int
+    default_headers: Mapping[str, str] | None
+    http_client: Any
+    http_async_client: Any
+    on_request: Callable[[RequestEvent], object] | None
+    client: Any
+    async_client: Any
+    model: str
+    language: str | None
+    format: TranscriptFormat
+    window_s: float
+    split_s: float | None
+    on_error: Literal["raise", "skip"]
+    max_concurrency: int
+
+
 class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
     """Load what is said in recordings.
 
@@ -165,11 +190,15 @@ class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
     _skipped: list[SkippedAudio] = PrivateAttr(default_factory=list)
 
     def __init__(
-        self, source: TranscriptionSource | Iterable[TranscriptionSource], **settings: Any
+        self,
+        source: TranscriptionSource | Iterable[TranscriptionSource],
+        **settings: Unpack[TranscriptionLoaderSettings],
     ) -> None:
-        if isinstance(settings.get("api_key"), str):
-            settings["api_key"] = SecretStr(settings["api_key"])
-        super().__init__(source=source, **settings)
+        key = settings.get("api_key")
+        if isinstance(key, str):
+            key = settings["api_key"] = SecretStr(key)  # as in `RuncrateConnection`
+        values: dict[str, Any] = {"source": source, **settings}
+        super().__init__(**values)
 
     @property
     def skipped(self) -> list[SkippedAudio]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from runcrate_core import Embeddings as EmbeddingsResponse
 
 
-class RuncrateEmbeddings(RuncrateConnection, Embeddings):
+class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
     """Vectors of texts, from the embedding models that Runcrate serves.
 
     Setup:

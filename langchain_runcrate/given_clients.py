@@ -10,7 +10,7 @@ from langchain_runcrate.connection import RuncrateConnection
 from runcrate_core.toolkit import SyncAsyncClients
 
 
-class GivenClients(RuncrateConnection):
+class GivenClients(RuncrateConnection, extra="forbid"):
     """A connection made from the settings, or clients that the program has already.
 
     Of `client` and `async_client` one is enough: its twin is made with the same settings.

@@ -36,7 +36,7 @@ DEFAULT_DIRECTORY: Final = Path("runcrate-media")
 _STUDIO: Final = MediaGenerator(DEFAULT_DIRECTORY)
 
 
-class RuncrateMediaTool(GivenClients, BaseTool):
+class RuncrateMediaTool(GivenClients, BaseTool, extra="forbid"):  # `BaseTool` ignores misspelt ones
     """Base of the media tools: connection, directory, failures. Use one of its subclasses.
 
     The program chooses the folder and the model; the names of files are made here. The message to

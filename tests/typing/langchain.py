@@ -95,7 +95,8 @@ def tools(client: Runcrate) -> None:
     RuncrateVideoTool(output_dirs="videos")  # type: ignore[call-arg]
     RuncrateTranscriptionParser(api_key="rc_live_test", format="segments", language="en")
     RuncrateTranscriptionParser(format="pages")  # type: ignore[arg-type]
-    RuncrateTranscriptionLoader("a.mp3", api_key="rc_live_test", on_error="skip")
+    RuncrateTranscriptionLoader("a.mp3", api_key="rc_live_test", on_error="skip", timeout=9)
+    RuncrateTranscriptionLoader("a.mp3", on_eror="skip")  # type: ignore[call-arg]
     toolkit = RuncrateToolkit(client, limits=SpendLimits(max_total_usd=5), include=["jobs"])
     toolkit.get_tools()
     RuncrateToolkit(client, limit=SpendLimits())  # type: ignore[call-arg]
