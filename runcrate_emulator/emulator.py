@@ -23,8 +23,9 @@ from runcrate_emulator.loopback import LOOPBACK
 from runcrate_emulator.server import Server
 from runcrate_emulator.ssh_servers import SshServers
 from runcrate_emulator.variants import Variant, VariantApp, known_variants
-from runcrate_emulator.world import DEFAULT_BALANCE_USD, DEFAULT_REQUESTS_PER_MINUTE, World
+from runcrate_emulator.world import Settings, World
 
+_REQUESTS_PER_MINUTE = 600  # no figure is published; generous, so that tests never meet it
 _LOG = logging.getLogger("runcrate_emulator")
 RUN_COMMANDS_WARNING = (
     "The commands of jobs really run on this computer, in temporary directories, with your rights."
@@ -108,8 +109,8 @@ class Emulator:
         chat_upstream_key: str | None = None,
         on_job: JobProgram | None = None,
         run_commands: bool = False,
-        balance_usd: Decimal | float | str = DEFAULT_BALANCE_USD,
-        requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE,
+        balance_usd: Decimal | float | str = 100,
+        requests_per_minute: int = _REQUESTS_PER_MINUTE,
         clock: Clock | None = None,
         ssh: bool = False,
         variants: Iterable[Variant] = (),
@@ -118,16 +119,16 @@ class Emulator:
         upstream = None
         if chat_upstream is not None:
             upstream = Upstream(chat_upstream, chat_upstream_key or os.environ.get(KEY_VARIABLE))
-        self.world = World(
-            self.clock,
-            seed,
-            balance_usd=balance_usd,
+        settings = Settings(
+            seed=seed,
+            balance_usd=Decimal(str(balance_usd)),
             requests_per_minute=requests_per_minute,
             chat_upstream=upstream,
             on_chat=on_chat,
             on_job=on_job,
             run_commands=run_commands,
         )
+        self.world = World(self.clock, settings)
         self._wants_ssh = ssh
         self._app = VariantApp(create_app(self.world), self.world, variants)
         self._wanted_port = port
@@ -165,7 +166,7 @@ class Emulator:
             self.stop()
             raise
         self._server = server
-        if self.world.run_commands:
+        if self.world.settings.run_commands:
             _LOG.warning(RUN_COMMANDS_WARNING)
         return self
 
@@ -320,7 +321,7 @@ class Emulator:
 
         The job is queued and processed as usual before it fails, and it is not charged.
         """
-        self.world.videos.fail_next(reason)
+        self.world.next_video_failure = reason
 
     def environment_variables(self) -> dict[str, Any]:
         """The variables to export so that a client of this project talks to this emulator."""

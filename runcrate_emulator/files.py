@@ -2,7 +2,7 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from urllib.parse import quote, urlencode
@@ -33,12 +33,13 @@ class Signer:
         query = urlencode({"expires": expires, "signature": self._tag(method, path, expires)})
         return f"{path}?{query}"
 
-    def check(self, method: str, path: str, expires: str, signature: str) -> None:
-        """Raise 403 unless the signature is right and has not expired.
+    def check(self, method: str, path: str, query: Mapping[str, str]) -> None:
+        """Check the signature of a link.
 
         Raises:
             ApiError: 403 `forbidden`.
         """
+        expires, signature = query.get("expires", ""), query.get("signature", "")
         wanted = self._tag(method, path, expires)
         if not hmac.compare_digest(wanted.encode(), signature.encode()):
             raise ApiError(403, "forbidden", "The link's signature is wrong; ask for a new link.")
@@ -75,42 +76,45 @@ class FileStore:
         self._clock = clock
         self._new_id = new_id
         self._signer = signer
-        self._most_bytes = max_bytes
+        self._max_bytes = max_bytes
         self._bytes = 0
         self._files: dict[str, StoredFile] = {}
 
-    def put(
-        self,
-        kind: str,
-        name: str,
-        content_type: str,
-        data: bytes,
-        *,
-        valid_for_s: float = LINK_LIFETIME_S,
-    ) -> str:
-        """Store a file and return its signed path, for example `/files/file-…?signature=…`.
+    def put(self, kind: str, name: str, content_type: str, data: bytes) -> str:
+        """Store a file and return its signed path, for example `/files/file-…?signature=…`."""
+        return self.link(self.add(kind, name, content_type, data).id)
+
+    def add(self, kind: str, name: str, content_type: str, data: bytes) -> StoredFile:
+        """Store a file.
 
         Args:
-            kind: What it is: `image`, `video`, `speech`, `artifact`, ...
+            kind: `image`, `video`, `speech`, `artifact` or `upload`.
             name: File name shown to people.
             content_type: Media type it is served with.
             data: The bytes.
-            valid_for_s: Emulated seconds until the link expires.
         """
-        return self.link(self.add(kind, name, content_type, data).id, valid_for_s)
-
-    def add(self, kind: str, name: str, content_type: str, data: bytes) -> StoredFile:
-        """Store a file without making a link."""
         made = StoredFile(self._new_id("file"), kind, name, content_type, data, self._clock.now())
         self._files[made.id] = made
         self._bytes += len(data)
-        while self._bytes > self._most_bytes and len(self._files) > 1:
+        while self._bytes > self._max_bytes and len(self._files) > 1:
             self.remove(next(iter(self._files)))
         return made
 
     def link(self, file_id: str, valid_for_s: float = LINK_LIFETIME_S) -> str:
         """Make a new signed path to a stored file."""
         return self._signer.sign("GET", f"/files/{file_id}", valid_for_s)
+
+    def open(self, path: str, query: Mapping[str, str]) -> StoredFile:
+        """The file of a link.
+
+        Raises:
+            ApiError: 403 `forbidden` or 404 `not_found`.
+        """
+        self._signer.check("GET", path, query)
+        stored = self.get(path.removeprefix("/files/"))
+        if stored is None:
+            raise ApiError(404, "not_found", "The file is gone.")
+        return stored
 
     def get(self, file_id: str) -> StoredFile | None:
         """The stored file, or None."""
@@ -122,6 +126,10 @@ class FileStore:
         if gone is not None:
             self._bytes -= len(gone.data)
 
+    def has(self, name: str) -> bool:
+        """True if a file of this name is kept."""
+        return any(file.name == name for file in self._files.values())
+
     def newest(self, count: int) -> list[StoredFile]:
         """The last files made, newest first."""
         return list(self._files.values())[: -count - 1 : -1]
@@ -129,14 +137,7 @@ class FileStore:
 
 async def serve_file(request: Request) -> Response:
     """GET /files/{id}: needs no key, but the signature of the link."""
-    world = request.app.state.world
-    query = request.query_params
-    world.signer.check(
-        "GET", request.url.path, query.get("expires", ""), query.get("signature", "")
-    )
-    stored = world.media.get(request.path_params["id"])
-    if stored is None:
-        raise ApiError(404, "not_found", "The file is gone.")
+    stored: StoredFile = request.app.state.world.media.open(request.url.path, request.query_params)
     disposition = f"inline; filename*=UTF-8''{quote(stored.name, safe='')}"
     return Response(
         stored.data,

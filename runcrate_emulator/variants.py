@@ -1,19 +1,20 @@
 """Wire variants: ways in which the real service may differ from what its documents say.
 
 `runcrate verify` reports what it observed; `--as-observed report.json` makes the emulator behave
-like that. A variant changes a finished request or response, so that the rest of the emulator knows
-one form only.
+like that. A variant refuses a request or changes a finished response, so that the rest of the
+emulator knows one form only.
 """
 
 from __future__ import annotations
 
 import base64
+import io
 import json
 import re
 import struct
+import wave
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qsl
@@ -29,30 +30,14 @@ if TYPE_CHECKING:
 
 Variant = tuple[str, str]
 
-_SUCCESS: Final = range(200, 300)
 _REFUSED: Final = {"error": {"message": "not supported", "type": "invalid_request_error"}}
 _FORM_FIELD: Final = re.compile(rb'name="(\w+)"\r\n\r\n([^\r\n]*)')
-_PIXEL: Final = base64.b64encode(
-    base64.b64decode(
-        "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
-    )
-).decode()
+_PIXEL: Final = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """A request and its response, complete.
-
-    Attributes:
-        method: HTTP method.
-        path: Path with its version part.
-        query: First value of each query parameter.
-        request: Fields of the request's JSON body or form.
-        has_known_key: Whether the request carries a key that the emulator accepts.
-        status: HTTP status.
-        headers: Response headers, names in lower case.
-        body: Response body.
-    """
+    """A request and its complete response; `request` has the fields of its JSON body or form."""
 
     method: str
     path: str
@@ -65,495 +50,392 @@ class Exchange:
 
     @property
     def json(self) -> Any:
-        """The JSON value of the response body, or `None`."""
+        """The JSON value of the response body, or None."""
         return _loads(self.body)
+
+    @property
+    def streams(self) -> bool:
+        """True if a chat request asks for a stream."""
+        return self.request.get("stream") is True
+
+    def with_body(self, body: bytes, content_type: str) -> Exchange:
+        """Return the exchange with another response body."""
+        return replace(self, body=body, headers={**self.headers, "content-type": content_type})
 
     def with_json(self, value: Any, status: int | None = None) -> Exchange:
         """Return the exchange with another JSON body."""
-        headers = {**self.headers, "content-type": "application/json"}
-        return replace(
-            self, body=json.dumps(value).encode(), headers=headers, status=status or self.status
-        )
+        changed = self.with_body(json.dumps(value).encode(), "application/json")
+        return replace(changed, status=status or self.status)
 
 
-Change = Callable[[Exchange], Exchange]
-
-
-def _on(method: str, path: str, *statuses: int) -> Callable[[Change], Change]:
-    """Return a decorator that limits a change to one endpoint, and to statuses if any are given."""
-
-    def limit(change: Change) -> Change:
-        def limited(exchange: Exchange) -> Exchange:
-            fits = exchange.method == method and exchange.path == path
-            if not fits or (statuses and exchange.status not in statuses):
-                return exchange
-            return change(exchange)
-
-        return limited
-
-    return limit
-
-
-def _status(method: str, path: str, old: int, new: int) -> Change:
-    return _on(method, path, old)(lambda exchange: replace(exchange, status=new))
-
-
-def _renamed(method: str, path: str, names: Mapping[str, str]) -> Change:
-    """Return a change of field names, in an object or in each object of a list."""
-
-    def rename(row: Any) -> Any:
-        if not isinstance(row, dict):
-            return row
-        return {names.get(name, name): value for name, value in row.items()}
-
-    def change(exchange: Exchange) -> Exchange:
-        value = exchange.json
-        if not isinstance(value, dict) or "data" not in value:
-            return exchange
-        data = value["data"]
-        renamed = [rename(row) for row in data] if isinstance(data, list) else rename(data)
-        return exchange.with_json({**value, "data": renamed})
-
-    return _on(method, path, 200)(change)
-
-
-def _meta_renamed(name: str | None) -> Change:
-    def change(exchange: Exchange) -> Exchange:
-        value = exchange.json
-        meta = dict(value["meta"])
-        more = meta.pop("hasMore")
-        return exchange.with_json({**value, "meta": meta | ({name: more} if name else {})})
-
-    return _on("GET", "/api/v1/jobs", 200)(change)
-
-
-def _listed(form: str) -> Change:
-    def change(exchange: Exchange) -> Exchange:
-        data = exchange.json["data"]
-        return exchange.with_json(data if form == "bare list" else {"data": data})
-
-    return _on("GET", "/api/v1/jobs", 200)(change)
-
-
-def _error_form(prefix: str, form: str) -> Change:
-    """Return a change of every error body of one API."""
-
-    def change(exchange: Exchange) -> Exchange:
-        value = exchange.json
-        error = value.get("error") if isinstance(value, dict) else None
-        if not exchange.path.startswith(prefix) or not isinstance(error, dict):
-            return exchange
-        message, code = error.get("message"), error.get("code") or "error"
-        forms = {
-            "error with type": {"error": {"message": message, "type": "error", "code": code}},
-            "error with code": {"error": {"code": code, "message": message}},
-            "error with message": {"error": {"message": message}},
-            "error text": {"error": message},
-            "detail": {"detail": message},
-        }
-        return exchange.with_json(forms[form])
-
-    return change
-
-
-def _code_casing(kind: str) -> Change:
-    def change(exchange: Exchange) -> Exchange:
-        value = exchange.json
-        error = value.get("error") if isinstance(value, dict) else None
-        mixed_out = kind == "mixed" and not exchange.path.startswith("/api/")
-        if not isinstance(error, dict) or not isinstance(error.get("code"), str) or mixed_out:
-            return exchange
-        return exchange.with_json({"error": {**error, "code": error["code"].upper()}})
-
-    return change
-
-
-def _headers(changes: Mapping[str, str | None]) -> Change:
-    """Return a change of headers of every response; `None` removes one."""
-
-    def change(exchange: Exchange) -> Exchange:
-        merged = {**exchange.headers, **changes}
-        kept = {name: value for name, value in merged.items() if value is not None}
-        return replace(exchange, headers=kept)
-
-    return change
+Fits = Callable[[Exchange], bool]
+Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Refusal:
-    """A request that is refused before it has any effect.
+class Change:
+    """A change of the responses of an endpoint, or a refusal of requests to it.
 
     Attributes:
-        method: HTTP method.
-        path: Path with its version part.
-        status: HTTP status of the refusal.
-        fits: Returns whether a request is refused; it gets an exchange without a response.
+        endpoint: Method and path; a path that ends in `*` means everything below it.
+        edit: Returns the changed exchange.
+        statuses: Statuses of the responses that are changed; empty for any.
+        fits: Returns whether an exchange is meant.
+        refuses: Whether `edit` makes a response to the request, which then has no effect.
     """
 
-    method: str
-    path: str
-    status: int
-    fits: Callable[[Exchange], bool] = lambda _: True
+    endpoint: str
+    edit: Callable[[Exchange], Exchange]
+    statuses: tuple[int, ...] = ()
+    fits: Fits = lambda _: True
+    refuses: bool = False
 
-    def refuses(self, exchange: Exchange) -> bool:
-        """Return whether this request is refused."""
-        same = (exchange.method, exchange.path) == (self.method, self.path)
-        return same and self.fits(exchange)
+    def __call__(self, exchange: Exchange) -> Exchange:
+        """Return the exchange, changed if it is meant."""
+        return self.edit(exchange) if self.means(exchange) else exchange
 
-
-def _empty_list(path: str, fits: Callable[[Exchange], bool]) -> Change:
-    """Return a change to an empty list of the requests that fit."""
-
-    def change(exchange: Exchange) -> Exchange:
-        return exchange.with_json({"data": []}, 200) if fits(exchange) else exchange
-
-    return _on("GET", path)(change)
-
-
-_CHAT: Final = "/v1/chat/completions"
-_chat_refusal = partial(Refusal, "POST", _CHAT, 400)
-_usage_refusal = partial(Refusal, "GET", "/api/v1/billing/usage", 400)
-_launch_refusal = partial(Refusal, "POST", "/api/v1/instances", 422)
+    def means(self, exchange: Exchange) -> bool:
+        """Return whether this exchange is meant."""
+        method, _, path = self.endpoint.partition(" ")
+        is_below = path.endswith("*") and exchange.path.startswith(path[:-1])
+        return (
+            method in ("*", exchange.method)
+            and (is_below or path == exchange.path)
+            and (not self.statuses or exchange.status in self.statuses)
+            and self.fits(exchange)
+        )
 
 
-def _streams(exchange: Exchange) -> bool:
-    return exchange.request.get("stream") is True
+_CHAT: Final = "POST /v1/chat/completions"
+_IMAGES: Final = "POST /v1/images/generations"
+_SPEECH: Final = "POST /v1/audio/speech"
+_LAUNCH: Final = "POST /api/v1/instances"
+_BALANCE: Final = "GET /api/v1/billing/balance"
+
+
+def _always(_: Exchange) -> bool:
+    return True
+
+
+def _refusal(endpoint: str, status: int, fits: Fits = _always) -> Change:
+    return Change(endpoint, lambda it: it.with_json(_REFUSED, status), (), fits, refuses=True)
+
+
+def _status(endpoint: str, old: int, new: int) -> Change:
+    return Change(endpoint, lambda it: replace(it, status=new), (old,))
+
+
+def _empty_list(endpoint: str, fits: Fits) -> Change:
+    return Change(endpoint, lambda it: it.with_json({"data": []}, 200), (), fits)
+
+
+def _json(endpoint: str, edit: Callable[[Any], Any], fits: Fits = _always) -> Change:
+    """A change of the JSON of successes."""
+    return Change(endpoint, lambda it: it.with_json(edit(it.json)), (200, 201), fits)
+
+
+def _rows(
+    endpoint: str, edit: Callable[[Row], Row], fits: Fits = _always, *, only_first: bool = False
+) -> Change:
+    """A change of the object in `data`, or of each in a list of them."""
+
+    def changed(value: Any) -> Any:
+        data = value["data"]
+        if not isinstance(data, list):
+            return {**value, "data": edit(data)}
+        return {**value, "data": [r if only_first and at else edit(r) for at, r in enumerate(data)]}
+
+    return _json(endpoint, changed, fits)
+
+
+def _without(*names: str) -> Callable[[Row], Row]:
+    return lambda row: {name: value for name, value in row.items() if name not in names}
+
+
+def _renamed(old: str, new: str) -> Callable[[Row], Row]:
+    return lambda row: {new if name == old else name: value for name, value in row.items()}
+
+
+def _snake_case(row: Row) -> Row:
+    return {re.sub("[A-Z]", lambda m: "_" + m[0].lower(), name): row[name] for name in row}
+
+
+def _camel_case(row: Row) -> Row:
+    return {re.sub("_([a-z])", lambda m: m[1].upper(), name): row[name] for name in row}
+
+
+def _meta(edit: Callable[[Row], Row]) -> Change:
+    return _json("GET /api/v1/jobs", lambda value: {**value, "meta": edit(value["meta"])})
+
+
+_ERROR_FORMS: Final[Mapping[str, Callable[[str, str], Any]]] = {
+    "error with type": lambda text, code: {
+        "error": {"message": text, "type": "error", "code": code}
+    },
+    "error with code": lambda text, code: {"error": {"code": code, "message": text}},
+    "error with message": lambda text, _: {"error": {"message": text}},
+    "error text": lambda text, _: {"error": text},
+    "detail": lambda text, _: {"detail": text},
+}
+
+
+def _error(exchange: Exchange) -> Row:
+    value = exchange.json
+    error = value.get("error") if isinstance(value, dict) else None
+    return error if isinstance(error, dict) else {}
+
+
+def _error_form(endpoints: str, form: str) -> Change:
+    def edit(it: Exchange) -> Exchange:
+        error = _error(it)
+        return it.with_json(_ERROR_FORMS[form](error["message"], error.get("code") or "error"))
+
+    return Change(endpoints, edit, (), lambda it: "message" in _error(it))
+
+
+def _upper_codes(endpoints: str) -> Change:
+    def edit(it: Exchange) -> Exchange:
+        return it.with_json({"error": {**_error(it), "code": _error(it)["code"].upper()}})
+
+    return Change(endpoints, edit, (), lambda it: isinstance(_error(it).get("code"), str))
+
+
+def _headers(changes: Mapping[str, str]) -> Change:
+    """A change of headers of every response; an empty value removes one."""
+
+    def edit(it: Exchange) -> Exchange:
+        merged = {**it.headers, **changes}
+        return replace(it, headers={name: value for name, value in merged.items() if value})
+
+    return Change("* /*", edit)
+
+
+def _redirect(endpoint: str) -> Change:
+    def edit(it: Exchange) -> Exchange:
+        headers = {**it.headers, "location": "https://elsewhere.invalid/"}
+        return replace(it, status=308, headers=headers, body=b"")
+
+    return Change(endpoint, edit, (200,))
+
+
+def _chat_refusal(fits: Fits) -> Change:
+    return _refusal(_CHAT, 400, fits)
 
 
 def _forces_tool(exchange: Exchange) -> bool:
     return isinstance(exchange.request.get("tool_choice"), dict)
 
 
-def _chat(edit: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
-    """Return a change of complete chat responses."""
-
-    def change(exchange: Exchange) -> Exchange:
-        return exchange if _streams(exchange) else exchange.with_json(edit(exchange.json))
-
-    return _on("POST", _CHAT, 200)(change)
+def _chat(edit: Callable[[Row], Row]) -> Change:
+    """A change of complete chat responses."""
+    return _json(_CHAT, edit, lambda it: not it.streams)
 
 
-def _chat_message(edit: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
-    def edited(value: dict[str, Any]) -> dict[str, Any]:
-        choices = [{**one, "message": edit(dict(one["message"]))} for one in value["choices"]]
-        return {**value, "choices": choices}
-
-    return _chat(edited)
+def _choices(edit: Callable[[Row], Row]) -> Callable[[Row], Row]:
+    return lambda value: {**value, "choices": list(map(edit, value["choices"]))}
 
 
-def _stream(
-    edit: Callable[[dict[str, Any]], dict[str, Any] | None], *, marker: bool = True
-) -> Change:
-    """Return a change of the chunks of a stream."""
+def _messages(edit: Callable[[Row], Row]) -> Change:
+    return _chat(_choices(lambda choice: {**choice, "message": edit(choice["message"])}))
 
-    def change(exchange: Exchange) -> Exchange:
-        if not _streams(exchange):
-            return exchange
-        events = [line[6:] for line in exchange.body.decode().split("\n\n") if line]
+
+def _finished(reason: str) -> Change:
+    return _chat(
+        _choices(
+            lambda it: it | ({"finish_reason": reason} if it["finish_reason"] == "length" else {})
+        )
+    )
+
+
+def _stream(edit: Callable[[Row], Row | None], *, marker: bool = True) -> Change:
+    """A change of the chunks of a stream."""
+
+    def changed(it: Exchange) -> Exchange:
+        events = [line[6:] for line in it.body.decode().split("\n\n") if line]
         chunks = [edit(json.loads(event)) for event in events if event != "[DONE]"]
         lines = [json.dumps(chunk) for chunk in chunks if chunk is not None]
-        text = "".join(f"data: {line}\n\n" for line in [*lines, *(["[DONE]"] if marker else [])])
-        return replace(exchange, body=text.encode())
+        lines += ["[DONE]"] if marker else []
+        return replace(it, body="".join(f"data: {line}\n\n" for line in lines).encode())
 
-    return _on("POST", _CHAT, 200)(change)
-
-
-def _without_usage(chunk: dict[str, Any]) -> dict[str, Any] | None:
-    if not chunk.get("choices"):
-        return None
-    return {name: value for name, value in chunk.items() if name != "usage"}
+    return Change(_CHAT, changed, (200,), lambda it: it.streams)
 
 
-def _without_calls(chunk: dict[str, Any]) -> dict[str, Any]:
-    choices = [
-        {**one, "delta": {"content": "."} if one["delta"].get("tool_calls") else one["delta"]}
-        for one in chunk["choices"]
-    ]
-    return {**chunk, "choices": choices}
-
-
-def _without_call(message: dict[str, Any]) -> dict[str, Any]:
-    if message.get("tool_calls"):
-        return {"role": "assistant", "content": "."}
-    return message
-
-
-def _finished(value: dict[str, Any], reason: str) -> dict[str, Any]:
-    choices = [
-        {
-            **one,
-            "finish_reason": reason if one["finish_reason"] == "length" else one["finish_reason"],
-        }
-        for one in value["choices"]
-    ]
-    return {**value, "choices": choices}
-
-
-def _reasoning(name: str | None) -> Callable[[dict[str, Any]], dict[str, Any]]:
-    def edit(message: dict[str, Any]) -> dict[str, Any]:
-        thoughts = message.pop("reasoning_content", None)
-        return message | ({name: thoughts} if name and thoughts else {})
-
-    return edit
-
-
-def _vectors(*, asked: str | None, base64_form: bool) -> Change:
-    """Return a change of the form of vectors, for requests with this `encoding_format`."""
-
-    def recoded(vector: Any) -> Any:
-        if base64_form and isinstance(vector, list):
-            return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
-        if not base64_form and isinstance(vector, str):
-            data = base64.b64decode(vector)
-            return list(struct.unpack(f"<{len(data) // 4}f", data))
-        return vector
-
-    def change(exchange: Exchange) -> Exchange:
-        if exchange.request.get("encoding_format") != asked:
-            return exchange
-        value = exchange.json
-        rows = [{**row, "embedding": recoded(row["embedding"])} for row in value["data"]]
-        return exchange.with_json({**value, "data": rows})
-
-    return _on("POST", "/v1/embeddings", 200)(change)
-
-
-def _image(row: Mapping[str, str] | None) -> Change:
-    def change(exchange: Exchange) -> Exchange:
-        value = exchange.json
-        if row is None:
-            return exchange.with_json({"data": value["data"]})
-        return exchange.with_json({**value, "data": [dict(row) for _ in value["data"]]})
-
-    return _on("POST", "/v1/images/generations", 200)(change)
-
-
-def _speech(body: bytes | None = None, content_type: str = "audio/mpeg") -> Change:
-    def change(exchange: Exchange) -> Exchange:
-        headers = {**exchange.headers, "content-type": content_type}
-        return replace(exchange, body=body or exchange.body, headers=headers)
-
-    return _on("POST", "/v1/audio/speech", 200)(change)
-
-
-def _transcription(kind: str, form: str) -> Change:
-    """Return a change of transcriptions with one `response_format`.
-
-    Args:
-        kind: The format that is asked for.
-        form: `JSON`, `plain text` or `refused`.
-    """
-
-    def change(exchange: Exchange) -> Exchange:
-        if exchange.request.get("response_format") != kind:
-            return exchange
-        if form == "refused":
-            return exchange.with_json(_REFUSED, 400)
-        value = exchange.json
-        if form == "plain text" and isinstance(value, dict):
-            headers = {**exchange.headers, "content-type": "text/plain; charset=utf-8"}
-            return replace(exchange, body=str(value.get("text", "")).encode(), headers=headers)
-        if form == "JSON" and not isinstance(value, dict):
-            return exchange.with_json({"text": exchange.body.decode()})
-        return exchange
-
-    return _on("POST", "/v1/audio/transcriptions", 200)(change)
-
-
-def _models(edit: Callable[[int, dict[str, Any]], dict[str, Any]]) -> Change:
-    def change(exchange: Exchange) -> Exchange:
-        value = exchange.json
-        rows = [edit(index, row) for index, row in enumerate(value["data"])]
-        return exchange.with_json({**value, "data": rows})
-
-    return _on("GET", "/v1/models", 200)(change)
-
-
-def _short_id(row: dict[str, Any]) -> dict[str, Any]:
-    return {**row, "id": row["id"].rpartition("/")[2]}
-
-
-def _without(row: dict[str, Any], name: str) -> dict[str, Any]:
-    return {key: value for key, value in row.items() if key != name}
-
-
-def _instances(edit: Callable[[dict[str, Any]], dict[str, Any]]) -> Change:
-    """Return a change of every instance in a response."""
-
-    def edited(data: Any) -> Any:
-        if isinstance(data, list):
-            return [edited(row) for row in data]
-        return edit(data) if isinstance(data, dict) and "status" in data else data
-
-    def change(exchange: Exchange) -> Exchange:
-        value = exchange.json
-        if not exchange.path.startswith("/api/v1/instances") or not isinstance(value, dict):
-            return exchange
-        return exchange.with_json({**value, "data": edited(value.get("data"))})
-
-    return change
-
-
-def _new_word(row: dict[str, Any]) -> dict[str, Any]:
-    words = {"pending": "allocating", "provisioning": "allocating", "running": "active"}
-    return {**row, "status": words.get(row["status"], row["status"])}
-
-
-def _on_instance(method: str, change: Change, status: int | None = None) -> Change:
-    """Return a change of responses about one instance: of successes, or of one status."""
-
-    def limited(exchange: Exchange) -> Exchange:
-        fits = exchange.method == method and exchange.path.startswith("/api/v1/instances/")
-        wanted = exchange.status in _SUCCESS if status is None else exchange.status == status
-        return change(exchange) if fits and wanted else exchange
-
-    return limited
-
-
-# A tenth of a second of silence as a WAV file: mono, 8 kHz, 16 bit.
-_WAV: Final = b"".join(
-    (
-        struct.pack("<4sI4s", b"RIFF", 36 + 1600, b"WAVE"),
-        struct.pack("<4sIHHIIHH", b"fmt ", 16, 1, 1, 8000, 16000, 2, 16),
-        struct.pack("<4sI", b"data", 1600),
-        bytes(1600),
-    )
+_without_calls_in_chunk: Final = _choices(
+    lambda it: it | ({"delta": {"content": "."}} if it["delta"].get("tool_calls") else {})
 )
 
 
-def _redirected(exchange: Exchange) -> Exchange:
-    headers = {**exchange.headers, "location": "https://elsewhere.invalid/"}
-    return replace(exchange, status=308, headers=headers, body=b"")
+def _vectors(asked: str | None, recode: Callable[[Any], Any]) -> Change:
+    """A change of the form of vectors, for requests with this `encoding_format`."""
+    return _rows(
+        "POST /v1/embeddings",
+        lambda row: {**row, "embedding": recode(row["embedding"])},
+        lambda it: it.request.get("encoding_format") == asked,
+    )
 
+
+def _packed(vector: list[float]) -> str:
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
+
+
+def _unpacked(text: str) -> list[float]:
+    return [number for (number,) in struct.iter_unpack("<f", base64.b64decode(text))]
+
+
+def _speech(content_type: str, body: bytes = b"") -> Change:
+    return Change(_SPEECH, lambda it: it.with_body(body or it.body, content_type), (200,))
+
+
+def _transcription(kind: str, form: str) -> Change:
+    """A change of transcriptions with one `response_format`."""
+
+    def edit(it: Exchange) -> Exchange:
+        if form == "refused":
+            return it.with_json(_REFUSED, 400)
+        if form == "plain text":
+            return it.with_body(it.json["text"].encode(), "text/plain; charset=utf-8")
+        return it.with_json({"text": it.body.decode()})
+
+    endpoint = "POST /v1/audio/transcriptions"
+    return Change(endpoint, edit, (200,), lambda it: it.request.get("response_format") == kind)
+
+
+def _silence() -> bytes:
+    """A tenth of a second as a WAV file."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setparams((1, 2, 8000, 0, "NONE", ""))
+        writer.writeframes(bytes(1600))
+    return file.getvalue()
+
+
+_NEW_STATUSES: Final = {"pending": "allocating", "running": "active"}
+_RATE_LIMIT_HEADERS: Final = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
 
 # Changes by row of the report and by the label that was observed.
-CHANGES: Final[Mapping[tuple[str, str], Change | Refusal]] = {
-    ("infrastructure-host", "redirects"): _on("GET", "/api/v1/billing/balance", 200)(_redirected),
-    ("inference-host", "redirects"): _on("GET", "/v1/models", 200)(_redirected),
+CHANGES: Final[Mapping[Variant, Change]] = {
+    ("infrastructure-host", "redirects"): _redirect(_BALANCE),
+    ("inference-host", "redirects"): _redirect("GET /v1/models"),
     ("environment-parameter", "ignored"): _empty_list(
-        "/api/v1/instances", lambda it: "environment" in it.query
+        "GET /api/v1/instances", lambda it: "environment" in it.query
     ),
     **{
-        ("inference-error-envelope", form): _error_form("/v1/", form)
-        for form in ("error with code", "error with message", "error text", "detail")
+        (f"{api}-error-envelope", form): _error_form(f"* {below}*", form)
+        for api, below, own in (
+            ("inference", "/v1/", "error with type"),
+            ("infrastructure", "/api/v1/", "error with code"),
+        )
+        for form in _ERROR_FORMS
+        if form != own
     },
+    ("error-code-casing", "upper"): _upper_codes("* /*"),
+    ("error-code-casing", "mixed"): _upper_codes("* /api/*"),
+    ("infrastructure-validation-status", "422"): _status(_LAUNCH, 400, 422),
+    ("inference-validation-status", "422"): _status(_CHAT, 400, 422),
+    ("wrong-key-inference", "403"): _status(_CHAT, 401, 403),
+    ("wrong-key-infrastructure", "403"): _status(_BALANCE, 401, 403),
+    ("unknown-id", "400"): _status("GET /api/v1/instances/*", 404, 400),
+    ("models-authentication", "key needed"): _refusal(
+        "GET /v1/models", 401, lambda it: not it.has_known_key
+    ),
+    ("unknown-model", "400"): _status(_CHAT, 404, 400),
+    ("unknown-model", "422"): _status(_CHAT, 404, 422),
+    ("inference-endpoints", "missing"): _refusal("POST /v1/embeddings", 404),
     **{
-        ("infrastructure-error-envelope", form): _error_form("/api/v1/", form)
-        for form in ("error with type", "error with message", "error text", "detail")
+        (row, label): _rows("GET /v1/models", edit, only_first=label == "mixed")
+        for row, whole, edit in (
+            ("model-ids", "name", lambda row: {**row, "id": row["id"].rpartition("/")[2]}),
+            ("model-modalities", "missing", _without("input_modalities")),
+        )
+        for label in (whole, "mixed")
     },
-    ("error-code-casing", "upper"): _code_casing("upper"),
-    ("error-code-casing", "mixed"): _code_casing("mixed"),
-    ("infrastructure-validation-status", "422"): _status("POST", "/api/v1/instances", 400, 422),
-    ("inference-validation-status", "422"): _status("POST", _CHAT, 400, 422),
-    ("wrong-key-inference", "403"): _status("POST", _CHAT, 401, 403),
-    ("wrong-key-infrastructure", "403"): _status("GET", "/api/v1/billing/balance", 401, 403),
-    ("unknown-id", "400"): _on_instance("GET", lambda it: replace(it, status=400), status=404),
-    ("models-authentication", "key needed"): Refusal(
-        "GET", "/v1/models", 401, lambda it: not it.has_known_key
-    ),
-    ("unknown-model", "400"): _status("POST", _CHAT, 404, 400),
-    ("unknown-model", "422"): _status("POST", _CHAT, 404, 422),
-    ("inference-endpoints", "missing"): Refusal("POST", "/v1/embeddings", 404),
-    ("model-ids", "name"): _models(lambda _, row: _short_id(row)),
-    ("model-ids", "mixed"): _models(lambda index, row: row if index else _short_id(row)),
-    ("model-modalities", "missing"): _models(lambda _, row: _without(row, "input_modalities")),
-    ("model-modalities", "mixed"): _models(
-        lambda index, row: row if index else _without(row, "input_modalities")
-    ),
-    ("balance-case", "snake_case"): _renamed(
-        "GET",
-        "/api/v1/billing/balance",
-        {"creditsBalance": "credits_balance", "activeUsageCost": "active_usage_cost"},
-    ),
-    ("transactions-case", "snake_case"): _renamed(
-        "GET",
-        "/api/v1/billing/transactions",
-        {"createdAt": "created_at", "projectId": "project_id"},
-    ),
-    ("instance-types-case", "camelCase"): _renamed(
-        "GET",
-        "/api/v1/instances/types",
-        {
-            "gpu_type": "gpuType",
-            "gpu_count": "gpuCount",
-            "cpu_cores": "cpuCores",
-            "memory_gb": "memoryGb",
-            "storage_gb": "storageGb",
-            "hourly_rate": "hourlyRate",
-            "deployment_type": "deploymentType",
-        },
-    ),
-    ("list-envelope", "data"): _listed("data"),
-    ("list-envelope", "bare list"): _listed("bare list"),
-    ("paging", "has_more"): _meta_renamed("has_more"),
-    ("paging", "neither"): _meta_renamed(None),
+    ("balance-case", "snake_case"): _rows(_BALANCE, _snake_case),
+    ("transactions-case", "snake_case"): _rows("GET /api/v1/billing/transactions", _snake_case),
+    ("instance-types-case", "camelCase"): _rows("GET /api/v1/instances/types", _camel_case),
+    ("list-envelope", "data"): _json("GET /api/v1/jobs", _without("meta")),
+    ("list-envelope", "bare list"): _json("GET /api/v1/jobs", lambda value: value["data"]),
+    ("paging", "has_more"): _meta(_renamed("hasMore", "has_more")),
+    ("paging", "neither"): _meta(_without("hasMore")),
     ("bad-page", "accepted"): _empty_list(
-        "/api/v1/billing/transactions", lambda it: it.query.get("limit") == "0"
+        "GET /api/v1/billing/transactions", lambda it: it.query.get("limit") == "0"
     ),
     **{
-        ("auto-recharge-fields", name): _renamed(
-            "GET", "/api/v1/billing/auto-recharge", {"target_usd": name}
+        ("auto-recharge-fields", name): _rows(
+            "GET /api/v1/billing/auto-recharge", _renamed("target_usd", name)
         )
         for name in ("amount_usd", "amount")
     },
-    ("usage-dates", "days"): _usage_refusal(lambda it: "T" in it.query.get("from", "")),
-    ("usage-dates", "times"): _usage_refusal(lambda it: "T" not in it.query.get("from", "")),
-    ("usage-dates", "neither"): _usage_refusal(),
-    ("rate-limit-headers", "not sent"): _headers(
-        {
-            "x-ratelimit-limit": None,
-            "x-ratelimit-remaining": None,
-            "x-ratelimit-reset": None,
-        }
-    ),
+    **{
+        ("usage-dates", label): _refusal("GET /api/v1/billing/usage", 400, fits)
+        for label, fits in (
+            ("days", lambda it: "T" in it.query.get("from", "")),
+            ("times", lambda it: "T" not in it.query.get("from", "")),
+            ("neither", _always),
+        )
+    },
+    ("rate-limit-headers", "not sent"): _headers(dict.fromkeys(_RATE_LIMIT_HEADERS, "")),
     ("rate-limit-reset", "seconds"): _headers({"x-ratelimit-reset": "30"}),
     ("rate-limit-reset", "duration"): _headers({"x-ratelimit-reset": "30s"}),
     ("request-id", "sent"): _headers({"x-request-id": "req_emulated"}),
-    ("chat-usage", "not sent"): _chat(lambda value: _without(value, "usage")),
-    ("chat-token-limit", "stop"): _chat(lambda value: _finished(value, "stop")),
-    ("chat-token-limit", "other"): _chat(lambda value: _finished(value, "max_tokens")),
+    ("chat-usage", "not sent"): _chat(_without("usage")),
+    ("chat-token-limit", "stop"): _finished("stop"),
+    ("chat-token-limit", "other"): _finished("max_tokens"),
     ("message-fields", "refused"): _chat_refusal(
         lambda it: any(one.get("content") is None for one in it.request.get("messages", ())),
     ),
-    ("streaming-usage", "not sent"): _stream(_without_usage),
+    ("streaming-usage", "not sent"): _stream(
+        lambda chunk: _without("usage")(chunk) if chunk["choices"] else None
+    ),
     ("streaming-usage", "refused"): _chat_refusal(lambda it: "stream_options" in it.request),
     ("stream-end", "no marker"): _stream(lambda chunk: chunk, marker=False),
-    ("tool-calls", "text"): _chat_message(_without_call),
-    ("tool-calls", "refused"): _chat_refusal(lambda it: _forces_tool(it) and not _streams(it)),
-    ("tool-calls-streamed", "text"): _stream(_without_calls),
-    ("tool-calls-streamed", "refused"): _chat_refusal(lambda it: _forces_tool(it) and _streams(it)),
-    ("reasoning-field", "reasoning"): _chat_message(_reasoning("reasoning")),
-    ("reasoning-field", "thinking"): _chat_message(_reasoning("thinking")),
-    ("reasoning-field", "none"): _chat_message(_reasoning(None)),
-    ("embedding-encoding", "base64"): _vectors(asked=None, base64_form=True),
-    ("embedding-base64", "numbers"): _vectors(asked="base64", base64_form=False),
-    ("image-delivery", "b64_json"): _image({"b64_json": _PIXEL}),
-    ("image-delivery", "data URI"): _image({"url": f"data:image/png;base64,{_PIXEL}"}),
-    ("image-created", "absent"): _image(None),
-    ("speech-format", "audio/wav"): _speech(_WAV, "audio/wav"),
-    ("speech-format", "unknown bytes"): _speech(bytes(64)),
-    ("speech-header", "other"): _speech(content_type="application/octet-stream"),
+    ("tool-calls", "text"): _messages(
+        lambda it: {"role": "assistant", "content": "."} if it.get("tool_calls") else it
+    ),
+    ("tool-calls", "refused"): _chat_refusal(lambda it: _forces_tool(it) and not it.streams),
+    ("tool-calls-streamed", "text"): _stream(_without_calls_in_chunk),
+    ("tool-calls-streamed", "refused"): _chat_refusal(lambda it: _forces_tool(it) and it.streams),
+    ("reasoning-field", "none"): _messages(_without("reasoning_content")),
+    **{
+        ("reasoning-field", name): _messages(_renamed("reasoning_content", name))
+        for name in ("reasoning", "thinking")
+    },
+    ("embedding-encoding", "base64"): _vectors(None, _packed),
+    ("embedding-base64", "numbers"): _vectors("base64", _unpacked),
+    ("image-delivery", "b64_json"): _rows(_IMAGES, lambda _: {"b64_json": _PIXEL}),
+    ("image-delivery", "data URI"): _rows(
+        _IMAGES, lambda _: {"url": f"data:image/gif;base64,{_PIXEL}"}
+    ),
+    ("image-created", "absent"): _json(_IMAGES, _without("created")),
+    ("speech-format", "audio/wav"): _speech("audio/wav", _silence()),
+    ("speech-format", "unknown bytes"): _speech("audio/mpeg", bytes(64)),
+    ("speech-header", "other"): _speech("application/octet-stream"),
     **{
         (f"transcription-{kind}", form): _transcription(kind, form)
         for kind in ("json", "text", "srt", "vtt")
-        for form in ("JSON", "plain text", "refused")
-        if form != ("JSON" if kind == "json" else "plain text")
+        for form in ("plain text" if kind == "json" else "JSON", "refused")
     },
-    ("env-vars-form", "refused"): _launch_refusal(
-        lambda it: isinstance(it.request.get("env_vars"), dict)
+    ("env-vars-form", "refused"): _refusal(
+        _LAUNCH, 422, lambda it: isinstance(it.request.get("env_vars"), dict)
     ),
-    ("create-status", "200"): _status("POST", "/api/v1/instances", 201, 200),
-    ("ssh-key-optional", "refused"): _launch_refusal(
-        lambda it: "name" in it.request and "ssh_key_id" not in it.request
+    ("create-status", "200"): _status(_LAUNCH, 201, 200),
+    ("ssh-key-optional", "refused"): _refusal(
+        _LAUNCH, 422, lambda it: "name" in it.request and "ssh_key_id" not in it.request
     ),
-    ("lifetime", "dropped"): _instances(lambda row: _without(row, "max_runtime_minutes")),
+    ("lifetime", "dropped"): _rows("* /api/v1/instances*", _without("max_runtime_minutes")),
     ("lookup-by-name", "not found"): _empty_list(
-        "/api/v1/instances", lambda it: "search" in it.query
+        "GET /api/v1/instances", lambda it: "search" in it.query
     ),
-    ("instance-statuses", "new"): _instances(_new_word),
-    ("update-limits", "refused"): _on_instance("PATCH", lambda it: it.with_json(_REFUSED, 409)),
-    ("delete-status", "200"): _on_instance(
-        "DELETE", lambda it: it.with_json({"data": {"message": "terminated"}}, 200)
+    ("instance-statuses", "new"): _rows(
+        "* /api/v1/instances*",
+        lambda row: row | {k: _NEW_STATUSES.get(row[k], row[k]) for k in ("status",) if k in row},
+    ),
+    ("update-limits", "refused"): Change(
+        "PATCH /api/v1/instances/*", lambda it: it.with_json(_REFUSED, 409), (200,)
+    ),
+    ("delete-status", "200"): Change(
+        "DELETE /api/v1/instances/*",
+        lambda it: it.with_json({"data": {"message": "terminated"}}, 200),
+        (204,),
     ),
 }
 
@@ -630,14 +512,14 @@ class VariantApp:
         scope = {**scope, "headers": _with_length(scope["headers"], len(body))}
         exchange = self._request(scope, body)
         changes = [CHANGES[variant] for variant in self.variants]
-        for change in changes:
-            if isinstance(change, Refusal) and change.refuses(exchange):
-                await _respond(exchange.with_json(_REFUSED, change.status), send)
+        for refusal in changes:
+            if refusal.refuses and refusal.means(exchange):
+                await _respond(refusal(exchange), send)
                 return
         await self._app(scope, replaying(body, receive), keep)
         exchange = _with_response(exchange, sent)
         for change in changes:
-            if not isinstance(change, Refusal):
+            if not change.refuses:
                 exchange = change(exchange)
         await _respond(exchange, send)
 

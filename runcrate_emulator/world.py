@@ -1,103 +1,170 @@
-"""The emulated world: the workspace, the passing of time, and what the inference side needs.
+"""The emulated world: everything that exists, the passing of time, and who pays.
 
-Endpoints reach it as `request.app.state.world`. All of it belongs to the server's event loop;
-tests may read it, and set what on the real service is set on the dashboard, between requests.
+Endpoints reach it as `request.app.state.world`. All of it belongs to the server's event loop; tests
+may read it, and set between requests what on the real service is set on the dashboard (budgets,
+secrets, cards, keys, stock): by plain attributes and the `set_` methods.
 """
 
-from dataclasses import replace
-from datetime import datetime
+from __future__ import annotations
+
+import random
+import uuid
+from collections import deque
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from runcrate_emulator.chat.prompt_cache import PromptCache
-from runcrate_emulator.chat.script import ChatScript, ScriptedChat
-from runcrate_emulator.clock import Clock
+from runcrate_emulator.chat.script import ScriptedChat
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.faults import FaultPlan
-from runcrate_emulator.inference.upstream import Upstream
-from runcrate_emulator.inference.video_jobs import VideoJobs
+from runcrate_emulator.files import FileStore, Signer
 from runcrate_emulator.infrastructure import credit, instance_life
-from runcrate_emulator.infrastructure.instance_life import Instance
-from runcrate_emulator.infrastructure.job_program import JobProgram
-from runcrate_emulator.infrastructure.records import Secret
+from runcrate_emulator.infrastructure.catalogue import FIRST_SOLD_OUT
+from runcrate_emulator.infrastructure.idempotency import IdempotencyStore
+from runcrate_emulator.infrastructure.records import (
+    AutoRecharge,
+    Card,
+    CardBehaviour,
+    Environment,
+    JobGroup,
+    KeyPermissions,
+    Schedule,
+    Secret,
+    SshKey,
+    TopUp,
+    Upload,
+    Volume,
+)
 from runcrate_emulator.infrastructure.settle import settle
 from runcrate_emulator.journal import Journal
-from runcrate_emulator.ledger import InferenceUse
+from runcrate_emulator.keys import API_KEY, TEST_KEY
+from runcrate_emulator.ledger import InferenceUse, Ledger
 from runcrate_emulator.media.speech import SpeechMemory
-from runcrate_emulator.workspace import Workspace
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
+    from runcrate_emulator.chat.script import ChatScript
+    from runcrate_emulator.clock import Clock
+    from runcrate_emulator.inference.upstream import Upstream
+    from runcrate_emulator.inference.video_jobs import VideoJob
+    from runcrate_emulator.infrastructure.catalogue import InstanceType
+    from runcrate_emulator.infrastructure.instance_life import Instance
+    from runcrate_emulator.infrastructure.job_program import JobProgram
+    from runcrate_emulator.infrastructure.job_record import Job
+    from runcrate_emulator.infrastructure.webhooks import Announcement, WebhookDelivery
     from runcrate_emulator.rate_limit import Window
     from runcrate_emulator.ssh_servers import SshServers
 
-DEFAULT_BALANCE_USD = Decimal(100)
-DEFAULT_REQUESTS_PER_MINUTE = 600  # no figure is published; generous, so that tests never meet it
+_DEFAULT_ENVIRONMENT = "main"  # seed 003
+_ADDRESSES = 254
 
 
-class World(Workspace):
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """The state to which a world returns; each field is an argument of `Emulator`."""
+
+    seed: int = 0
+    balance_usd: Decimal = Decimal(100)
+    requests_per_minute: int = 600
+    chat_upstream: Upstream | None = None
+    on_chat: ChatScript | None = None
+    on_job: JobProgram | None = None
+    run_commands: bool = False
+
+
+class World:
     """One workspace on a clock, with its journal and its planned faults.
 
     Args:
         clock: The clock on which everything happens.
-        seed: Seed of all ids and of all randomness; the same seed and requests give the same ids.
-        balance_usd: Opening balance.
-        requests_per_minute: Rate limit per API key.
-        chat_upstream: OpenAI-compatible server that replies to chat where no script does.
-        on_chat: Script that replies to chat.
-        on_job: Decides the outcome of jobs.
-        run_commands: Whether the commands of jobs really run on this computer.
+        settings: The first state; the same seed and requests give the same ids.
 
     Attributes:
-        launch_seconds: Emulated seconds that a launch, job submit or top-up takes to answer. 0 by
+        moment: Emulated time up to which the world has been lived through.
+        live_instances: Those of `instances` that start or run.
+        live_jobs: Those of `jobs` that have not ended.
+        sold_out: GPU types and instance type ids that have no stock.
+        storage_provider: Provider of new volumes; None as long as none is configured.
+        cards: Saved payment methods.
+        card_behaviour: Outcome of charging the default card.
+        payment_hold: Whether payments are on hold.
+        key_permissions: Billing permission and caps per API key; other keys are refused.
+        deactivated_keys: Keys that are refused.
+        announcements: Webhook calls that are still to be made.
+        webhooks: Outcome of every webhook that was due.
+        crashes: Exceptions that became the emulator's own 500, or came out of `on_job`.
+        launch_seconds: Emulated seconds that a launch, job submit or top-up takes to respond. 0 by
             default; a test of `idempotency_in_progress` sets more.
-        videos: The video jobs of the inference side.
-        prompt_cache: Prefixes of conversations, for the count of cached tokens.
-        chat_script: Scripted replies.
-        speech: The texts of the speech that was made.
-        chat_tokens_per_second: Pace of streamed chat on the emulated clock. None, the default:
-            as fast as it goes.
+        chat_tokens_per_second: Pace of streamed chat on the emulated clock; None: no delay.
     """
 
-    def __init__(
-        self,
-        clock: Clock,
-        seed: int = 0,
-        *,
-        balance_usd: Decimal | float | str = DEFAULT_BALANCE_USD,
-        requests_per_minute: int = DEFAULT_REQUESTS_PER_MINUTE,
-        chat_upstream: Upstream | None = None,
-        on_chat: ChatScript | None = None,
-        on_job: JobProgram | None = None,
-        run_commands: bool = False,
-    ) -> None:
+    def __init__(self, clock: Clock, settings: Settings = Settings()) -> None:
+        self.clock = clock
+        self.settings = settings
         self.ssh: SshServers | None = None
-        super().__init__(clock, seed, Decimal(str(balance_usd)))
-        self._first_upstream = chat_upstream
-        self._first_on_chat = on_chat
-        self._first_on_job = on_job
-        self._first_requests_per_minute = requests_per_minute
-        self.run_commands = run_commands
         self.journal = Journal()
         self.speech = SpeechMemory()  # survives a reset, as the files that were saved do
+        self.live_jobs: dict[str, Job] = {}
+        self.crashes: list[BaseException] = []
         self.reset()
 
     def reset(self) -> None:
-        """Return to the state of the start."""
+        """Return to the state of the start: an empty workspace with its opening balance."""
         if self.ssh is not None:
             self.ssh.clear()
-        self.begin()
-        self.chat_upstream = self._first_upstream
-        self.chat_script = ScriptedChat(self._first_on_chat)
-        self.on_job = self._first_on_job
-        self.requests_per_minute = self._first_requests_per_minute
+        self.stop_commands()
+        settings, self.moment = self.settings, self.now()
+        self.chat_upstream = settings.chat_upstream
+        self.chat_script = ScriptedChat(settings.on_chat)
+        self.on_job = settings.on_job
+        self.requests_per_minute = settings.requests_per_minute
         self.rate_windows: dict[str, Window] = {}
         self.faults = FaultPlan()
-        self.videos = VideoJobs()
+        self.videos: dict[str, VideoJob] = {}
+        self.next_video_failure: str | None = None
         self.prompt_cache = PromptCache()
         self.chat_tokens_per_second: float | None = None
         self.launch_seconds = 0.0
         self.crashes.clear()
         self.journal.clear()
+        self.random = random.Random(settings.seed)  # noqa: S311 - reproducible, not secret
+        self._id_source = random.Random(f"ids of {settings.seed}")  # noqa: S311 - reproducible ids
+        self._instances_made = 0
+        self.signer = Signer(self.clock, f"links of {settings.seed}".encode())
+        self.media = FileStore(self.clock, self.new_id, self.signer)
+        self.ledger = Ledger(settings.balance_usd, self.moment, self.new_id)
+        self.environments: dict[str, Environment] = {}
+        self.ssh_keys: dict[str, SshKey] = {}
+        self.secrets: dict[str, dict[str, Secret]] = {}
+        self.instances: dict[str, Instance] = {}
+        self.live_instances: dict[str, Instance] = {}
+        self.volumes: dict[str, Volume] = {}
+        self.jobs: dict[str, Job] = {}
+        self.live_jobs = {}
+        self.job_groups: dict[str, JobGroup] = {}
+        self.uploads: dict[str, Upload] = {}
+        self.schedules: dict[str, Schedule] = {}
+        self.topups: dict[str, TopUp] = {}
+        self.idempotency = IdempotencyStore()
+        self.auto_recharge = AutoRecharge()
+        self.sold_out: set[str] = set(FIRST_SOLD_OUT)
+        self.storage_provider: str | None = "aws-s3"
+        self.cards: list[Card] = [Card()]
+        self.card_behaviour: CardBehaviour = "succeeds"
+        self.payment_hold = False
+        self.key_permissions = {API_KEY: KeyPermissions(billing=True), TEST_KEY: KeyPermissions()}
+        self.deactivated_keys: set[str] = set()
+        self.announcements: deque[Announcement] = deque()
+        self.webhooks: list[WebhookDelivery] = []
+        self.add_environment(_DEFAULT_ENVIRONMENT, is_default=True)
+
+    def stop_commands(self) -> None:
+        """Kill the commands that still run."""
+        for job in self.live_jobs.values():
+            if job.attempt is not None:
+                job.attempt.trace.stop()
 
     def now(self) -> datetime:
         """The emulated time, aware and in UTC."""
@@ -109,8 +176,56 @@ class World(Workspace):
         Called before every request. A test that changes a plain attribute (`sold_out`, `cards`)
         after some time calls it first, so that the change does not count for the time before.
         """
-        self._note_connections()
+        for instance in list(self.live_instances.values()) if self.ssh is not None else ():
+            active_at = self.ssh.active_at(instance.id) if self.ssh is not None else None
+            if active_at is not None and active_at > instance.active_at:  # delays the idle stop
+                self.keep_instance(replace(instance, active_at=active_at))
         settle(self, self.now())
+
+    async def take_launch_time(self) -> None:
+        """Let the time pass that a launch takes to respond."""
+        if self.launch_seconds:
+            await self.clock.sleep(self.launch_seconds)
+            self.settle()
+
+    def new_id(self, prefix: str = "") -> str:
+        """Make the next id: `prefix-<24 hex digits>`, or a UUID without a prefix."""
+        bits = self._id_source.getrandbits(128)
+        if not prefix:
+            return str(uuid.UUID(int=bits, version=4))
+        return f"{prefix}-{bits >> 32:024x}"
+
+    def new_address(self) -> str:
+        """The next instance's address, out of a range that is reserved for documentation."""
+        self._instances_made += 1
+        return f"203.0.113.{(self._instances_made - 1) % _ADDRESSES + 1}"
+
+    def environment(self, name: str | None = None) -> Environment:
+        """The environment of this name, or the default one.
+
+        Raises:
+            ApiError: 404 `not_found`.
+        """
+        for environment in self.environments.values():
+            if environment.name == name or (name is None and environment.is_default):
+                return environment
+        raise ApiError(404, "not_found", f"There is no environment `{name}` in this workspace.")
+
+    def add_environment(self, name: str, *, is_default: bool = False) -> Environment:
+        """Create an environment."""
+        now = self.moment
+        environment = Environment(self.new_id(), name, is_default, created_at=now, updated_at=now)
+        self.environments[environment.id] = environment
+        return environment
+
+    def is_in_use(self, environment_id: str) -> bool:
+        """True if an environment holds anything that lives."""
+        holders = (self.live_instances, self.volumes, self.live_jobs, self.schedules)
+        return any(
+            thing.environment_id == environment_id
+            for holder in holders
+            for thing in holder.values()
+        )
 
     def keep_instance(self, instance: Instance) -> Instance:
         """Store an instance, new or changed; an instance has an SSH server as long as it lives."""
@@ -121,7 +236,21 @@ class World(Workspace):
                 key = self.ssh_keys.get(instance.ssh_key_id or "")
                 port = self.ssh.add(instance.id, () if key is None else (key.public_key,))
                 instance = replace(instance, ip="127.0.0.1", ssh_port=port)
-        return super().keep_instance(instance)
+        self.instances[instance.id] = instance
+        if instance.is_live:
+            self.live_instances[instance.id] = instance
+        else:
+            self.live_instances.pop(instance.id, None)
+        return instance
+
+    def keep_job(self, job: Job) -> Job:
+        """Store a job, new or changed."""
+        self.jobs[job.id] = job
+        if job.is_live:
+            self.live_jobs[job.id] = job
+        else:
+            self.live_jobs.pop(job.id, None)
+        return job
 
     def is_instance_running(self, instance_id: str) -> bool:
         """True if an instance runs now, also when nothing has asked since; for any thread."""
@@ -131,32 +260,26 @@ class World(Workspace):
         stop = instance_life.planned_stop(instance)
         return stop is None or stop[1] == "idle" or self.now() < stop[0]
 
-    def _note_connections(self) -> None:
-        """Let open SSH connections count for the idle stop."""
-        if self.ssh is None:
-            return
-        for instance in list(self.live_instances.values()):
-            active_at = self.ssh.active_at(instance.id)
-            if active_at is not None and active_at > instance.active_at:
-                self.keep_instance(replace(instance, active_at=active_at))
+    def instance_with_volume(self, volume_id: str) -> Instance | None:
+        """The live instance that a volume is attached to."""
+        return next((m for m in self.live_instances.values() if m.storage_id == volume_id), None)
 
-    async def take_launch_time(self) -> None:
-        """Let the time pass that a launch takes to answer."""
-        if self.launch_seconds:
-            await self.clock.sleep(self.launch_seconds)
-            self.settle()
+    def has_stock(self, kind: InstanceType) -> bool:
+        """True if an instance of this type can be launched now."""
+        return kind.gpu_type not in self.sold_out and kind.id not in self.sold_out
 
-    def require_credit(self, environment_name: str | None = None) -> None:
+    def permissions_of(self, api_key: str) -> KeyPermissions:
+        """Dashboard permissions of a key."""
+        return self.key_permissions.get(api_key, KeyPermissions())
+
+    def require_credit(self) -> None:
         """Refuse an inference request that nobody can pay for.
 
-        Args:
-            environment_name: The environment whose budget counts; default: the default one.
-
         Raises:
-            ApiError: 402 `insufficient_credits`, or 402 `budget_exceeded` when the environment's
-                monthly budget is spent.
+            ApiError: 402 `insufficient_credits`, or 402 `budget_exceeded` when the monthly budget
+                of the default environment is spent.
         """
-        environment = self.environment(environment_name)
+        environment = self.environment()
         if credit.floating_balance(self) <= 0:
             raise ApiError(
                 402, "insufficient_credits", "The balance is used up; nothing was run. Top it up."
@@ -182,7 +305,7 @@ class World(Workspace):
 
         Args:
             model: Model id, for the usage summary.
-            cost_usd: What it costs; amounts below a millionth of a dollar are rounded.
+            cost_usd: Price; amounts below a millionth of a dollar are rounded.
             prompt_tokens: Tokens read.
             completion_tokens: Tokens written.
             description: Shown in the transactions.

@@ -8,7 +8,7 @@ import os
 import wave
 from pathlib import Path
 
-from runcrate_emulator.media.audio_files import pcm_bytes, to_mp3
+from runcrate_emulator.media.audio_files import to_mp3
 from runcrate_emulator.media.speech import speak
 
 RATE = 24_000
@@ -19,7 +19,7 @@ FAREWELL = "Thank you. See you on Friday."
 @functools.cache
 def samples_of(text: str) -> bytes:
     """Return speech as bare samples."""
-    return pcm_bytes(speak(text)[0])
+    return speak(text)[0].tobytes()
 
 
 @functools.cache
@@ -28,7 +28,7 @@ def spoken(text: str, suffix: str = ".mp3") -> bytes:
     samples, made = speak(text)
     if suffix == ".mp3":
         return to_mp3(samples, made.comment)
-    return _converted(io.BytesIO(_wav(pcm_bytes(samples))), suffix, made.comment)
+    return _converted(io.BytesIO(_wav(samples.tobytes())), suffix, made.comment)
 
 
 def _wav(samples: bytes) -> bytes:

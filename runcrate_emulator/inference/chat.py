@@ -15,8 +15,8 @@ from runcrate_emulator.chat.request import ChatRequest
 from runcrate_emulator.chat.request_body import parse
 from runcrate_emulator.chat.wire import END, Completion, event
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.inference.catalogued import required_model
 from runcrate_emulator.inference.model_catalogue import Model, find
+from runcrate_emulator.inference.requests import required_model
 from runcrate_emulator.inference.upstream import forward
 from runcrate_emulator.world import World
 

@@ -10,9 +10,9 @@ from starlette.routing import Route
 from runcrate_emulator.bodies import OUT_OF_RANGE, OpenBody, Texts, parse_body, read_object, refuse
 from runcrate_emulator.chat import tokens
 from runcrate_emulator.errors import ApiError, invalid
-from runcrate_emulator.inference.catalogued import required_model
 from runcrate_emulator.inference.embedding_vectors import as_base64, embed
 from runcrate_emulator.inference.model_catalogue import Model
+from runcrate_emulator.inference.requests import required_model
 
 if TYPE_CHECKING:
     from runcrate_emulator.world import World

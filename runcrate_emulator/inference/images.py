@@ -8,30 +8,23 @@ images by models that only draw, and everything unknown.
 import base64
 from typing import Annotated, Literal
 
+from PIL import Image
 from pydantic import Field
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import parse_body, read_object
-from runcrate_emulator.inference.catalogued import required_model
-from runcrate_emulator.inference.media_requests import (
+from runcrate_emulator.inference.requests import (
     MAX_SIDE_PX,
     MIN_SIDE_PX,
     DrawingBody,
-    absolute_url,
     in_thread,
+    required_model,
     seed_of,
 )
 from runcrate_emulator.inference.source_images import load_source
-from runcrate_emulator.media.image_files import encode_webp
-from runcrate_emulator.media.images import (
-    DEFAULT_STRENGTH,
-    ImageSpec,
-    Sources,
-    draw_edit,
-    draw_image,
-)
+from runcrate_emulator.media.images import ImageSpec, draw_edit, draw_image, encode_webp
 
 _DEFAULT_SIZE = (1024, 1024)
 _SIZES = {  # about a megapixel each, in exactly these proportions
@@ -47,6 +40,8 @@ _SIZES = {  # about a megapixel each, in exactly these proportions
 _MAX_GUIDANCE = 100.0
 _MAX_STEPS = 100
 _MAX_REFERENCES = 8
+_SOURCES = ("image", "start_image", "input_image", "control_image")
+"""Fields of which the first is edited; the others are read, and have no effect on the drawing."""
 
 
 class ImageBody(DrawingBody):
@@ -58,12 +53,6 @@ class ImageBody(DrawingBody):
     negative_prompt: str | None = None
     response_format: Literal["url", "b64_json"] = "url"
 
-    def size(self) -> tuple[int, int] | None:
-        """Return width and height, which win over the ratio; None if nothing says them."""
-        if self.width is None and self.height is None:
-            return _SIZES[self.aspect_ratio] if self.aspect_ratio else None
-        return self.width or _DEFAULT_SIZE[0], self.height or _DEFAULT_SIZE[1]
-
 
 class EditBody(ImageBody):
     """Fields of a request for an image made from others."""
@@ -74,7 +63,7 @@ class EditBody(ImageBody):
     mask: str | None = None
     control_image: str | None = None
     input_images: list[str] = Field(default_factory=list, max_length=_MAX_REFERENCES)
-    prompt_strength: Annotated[float, Field(ge=0, le=1)] = DEFAULT_STRENGTH
+    prompt_strength: Annotated[float, Field(ge=0, le=1)] = 0.45
 
 
 async def generate(request: Request) -> Response:
@@ -83,50 +72,43 @@ async def generate(request: Request) -> Response:
     values = await read_object(request)
     model = required_model(values, "image")
     body = parse_body(EditBody if model.edits_images else ImageBody, values)
-    sources = await _load(request, body) if isinstance(body, EditBody) else Sources()
+    sources, mask = [], None
+    if isinstance(body, EditBody):
+        named = [(name, getattr(body, name)) for name in _SOURCES]
+        named += [("input_images", value) for value in body.input_images]
+        sources = [await load_source(request, *one) for one in named if one[1] is not None]
+        mask = None if body.mask is None else await load_source(request, "mask", body.mask)
     seed = seed_of(request, body)
     world.require_credit()
-    data = await in_thread(request, _draw, model.id, seed, body, sources)
+    source = sources[0] if sources else None
+    data = await in_thread(request, _draw, model.id, seed, body, source, mask)
     world.charge_inference(
         model=model.id, cost_usd=model.unit_usd, description=f"Image by {model.id}"
     )
     path = world.media.put("image", f"image-{seed}.webp", "image/webp", data)
     item = (
-        {"url": absolute_url(request, path)}
+        {"url": str(request.base_url).rstrip("/") + path}
         if body.response_format == "url"
         else {"b64_json": base64.b64encode(data).decode()}
     )
     return JSONResponse({"created": int(world.clock.now().timestamp()), "data": [item]})
 
 
-async def _load(request: Request, body: EditBody) -> Sources:
-    named = {
-        name: await load_source(request, name, value)
-        for name in ("image", "start_image", "input_image", "mask", "control_image")
-        if (value := getattr(body, name)) is not None
-    }
-    images = [named[name] for name in ("image", "start_image", "input_image") if name in named]
-    images += [await load_source(request, "input_images", it) for it in body.input_images]
-    return Sources(
-        images=tuple(images),
-        mask=named.get("mask"),
-        control=named.get("control_image"),
-        strength=body.prompt_strength,
-    )
+def _draw(
+    model_id: str, seed: int, body: ImageBody, source: Image.Image | None, mask: Image.Image | None
+) -> bytes:
+    spec = ImageSpec(body.prompt, model_id, seed, *_size(body, source))
+    if source is not None and isinstance(body, EditBody):
+        return encode_webp(draw_edit(spec, source, mask, body.prompt_strength), spec)
+    return encode_webp(draw_image(spec), spec)
 
 
-def _draw(model_id: str, seed: int, body: ImageBody, sources: Sources) -> bytes:
-    width, height = body.size() or _size_of_source(sources)
-    spec = ImageSpec(body.prompt, model_id, seed, width, height)
-    image = draw_edit(spec, sources) if sources else draw_image(spec)
-    return encode_webp(image, spec)
-
-
-def _size_of_source(sources: Sources) -> tuple[int, int]:
-    """Take the size of the edited image, brought into the allowed range."""
-    if not sources.images:
-        return _DEFAULT_SIZE
-    source = sources.images[0]
+def _size(body: ImageBody, source: Image.Image | None) -> tuple[int, int]:
+    """Width and height, which win over the ratio; else those of the source, within the limits."""
+    if body.width is not None or body.height is not None:
+        return body.width or _DEFAULT_SIZE[0], body.height or _DEFAULT_SIZE[1]
+    if body.aspect_ratio is not None or source is None:
+        return _SIZES[body.aspect_ratio or "1:1"]
     scale = min(1.0, MAX_SIDE_PX / max(source.size))
     width, height = (max(round(side * scale), MIN_SIDE_PX) for side in source.size)
     return width, height

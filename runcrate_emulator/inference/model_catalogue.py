@@ -7,12 +7,11 @@ those fields in `emulator_values`. Models that the documents name without an id 
 invented id would work here and nowhere else.
 """
 
-import json
-from collections.abc import Mapping
-from dataclasses import dataclass
 from decimal import Decimal
 from importlib.resources import files
 from typing import Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 Kind = Literal["chat", "embedding", "image", "video", "speech", "transcription"]
 
@@ -20,8 +19,7 @@ OBJECT_CREATED: Final = 1_767_225_600
 """Unix time in each listed model's `created` field: 2026-01-01, the emulator's own choice."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Model:
+class Model(BaseModel):
     """One model of the catalogue.
 
     Attributes:
@@ -44,6 +42,8 @@ class Model:
         aliases: Other spellings that a document prints for the same model.
         emulator_values: Names of the fields above that no document states.
     """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
     id: str
     kind: Kind
@@ -86,24 +86,16 @@ class Model:
         software; the other fields are the emulator's extension, and `emulator_values` says which
         of their values are its own.
         """
+        own = self.model_dump(include={"kind", "dimensions", "durations", "voices", "aliases"})
         return {
-            "id": self.id,
             "object": "model",
             "created": OBJECT_CREATED,
             "owned_by": self.id.partition("/")[0],
-            "input_modalities": list(self.input_modalities),
-            "output_modalities": list(self.output_modalities),
-            "supported_features": list(self.supported_features),
-            "context_length": self.context_length,
-            "max_output_tokens": self.max_output_tokens,
+            **self.model_dump(include=_LISTED),
             "emulator": {
-                "kind": self.kind,
+                **own,
                 "pricing": self._pricing(),
-                "dimensions": self.dimensions,
-                "durations": list(self.durations),
-                "voices": list(self.voices),
-                "aliases": list(self.aliases),
-                "emulator_values": list(self.emulator_values),
+                "emulator_values": self.emulator_values,
             },
         }
 
@@ -116,19 +108,16 @@ class Model:
         }
 
 
-def _read(row: Mapping[str, Any]) -> Model:
-    values: dict[str, Any] = dict(row)
-    for name, value in row.items():
-        if name in _PRICES:
-            values[name] = Decimal(value)
-        elif isinstance(value, list):
-            values[name] = tuple(value)
-    return Model(**values)
-
-
-_PRICES: Final = ("input_usd_per_million", "output_usd_per_million", "unit_usd")
+_LISTED: Final = {
+    "id",
+    "input_modalities",
+    "output_modalities",
+    "supported_features",
+    "context_length",
+    "max_output_tokens",
+}
 _ROWS: Final = files("runcrate_emulator.inference").joinpath("models.json").read_text("utf-8")
-MODELS: Final[tuple[Model, ...]] = tuple(map(_read, json.loads(_ROWS)))
+MODELS: Final = TypeAdapter(tuple[Model, ...]).validate_json(_ROWS)
 _BY_ID: Final = {name: model for model in MODELS for name in (model.id, *model.aliases)}
 
 

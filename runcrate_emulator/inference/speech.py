@@ -14,9 +14,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, OpenBody, Text, parse_body, read_object, refuse
-from runcrate_emulator.inference.catalogued import required_model
-from runcrate_emulator.inference.media_requests import in_thread
-from runcrate_emulator.media.audio_files import pcm_bytes, to_mp3
+from runcrate_emulator.inference.requests import in_thread, required_model
+from runcrate_emulator.media.audio_files import to_mp3
 from runcrate_emulator.media.speech import Spoken, speak
 
 MAX_INPUT = 4096
@@ -52,9 +51,7 @@ async def create(request: Request) -> Response:
         description=f"Speech by {model.id}, {len(body.input)} characters",
     )
     world.speech.remember(data, spoken)
-    if (
-        body.response_format == "mp3"
-    ):  # for the emulator's own page; a browser cannot play bare samples
+    if body.response_format == "mp3":  # for the page; a browser cannot play bare samples
         world.media.add("speech", f"{voice}.mp3", _CONTENT_TYPES["mp3"], data)
     return Response(data, media_type=_CONTENT_TYPES[body.response_format])
 
@@ -69,7 +66,7 @@ def _speak(body: SpeechBody, pitch_hz: int) -> tuple[bytes, Spoken]:
     samples, spoken = speak(body.input, pitch_hz=pitch_hz, speed=body.speed)
     if body.response_format == "mp3":
         return to_mp3(samples, spoken.comment), spoken
-    return pcm_bytes(samples), spoken
+    return samples.tobytes(), spoken
 
 
 routes = [Route("/audio/speech", create, methods=["POST"])]

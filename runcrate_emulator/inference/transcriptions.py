@@ -5,17 +5,17 @@ with its length, and silence an empty one. `verbose_json` is in no document and 
 """
 
 from decimal import Decimal
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import Field
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
-from runcrate_emulator.bodies import MALFORMED, OUT_OF_RANGE, OpenBody, Text, parse_body, refuse
+from runcrate_emulator.bodies import OpenBody, parse_body, refuse
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.inference.catalogued import required_model
-from runcrate_emulator.inference.media_requests import in_thread
+from runcrate_emulator.inference.requests import in_thread, required_model
 from runcrate_emulator.media import transcript
 from runcrate_emulator.media.audio_files import (
     Audio,
@@ -29,23 +29,12 @@ MAX_FILE_BYTES = 25 * 1024 * 1024  # bytes; as OpenAI has it, the service docume
 MAX_AUDIO_S = 3600
 
 _SECONDS_PER_MINUTE = 60
-_ISO_639_1 = frozenset(
-    """
-    aa ab ae af ak am an ar as av ay az ba be bg bh bi bm bn bo br bs ca ce ch co cr cs cu cv
-    cy da de dv dz ee el en eo es et eu fa ff fi fj fo fr fy ga gd gl gn gu gv ha he hi ho hr
-    ht hu hy hz ia id ie ig ii ik io is it iu ja jv ka kg ki kj kk kl km kn ko kr ks ku kv kw
-    ky la lb lg li ln lo lt lu lv mg mh mi mk ml mn mr ms mt my na nb nd ne ng nl nn no nr nv
-    ny oc oj om or os pa pi pl ps pt qu rm rn ro ru rw sa sc sd se sg si sk sl sm sn so sq sr
-    ss st su sv sw ta te tg th ti tk tl tn to tr ts tt tw ty ug uk ur uz ve vi vo wa wo xh yi
-    yo za zh zu
-    """.split()  # noqa: SIM905 - a list of 184 quoted pairs would fill a page
-)
 
 
 class TranscriptionBody(OpenBody):
     """Fields of a request for a transcription, beside its file."""
 
-    language: Text | None = None
+    language: Annotated[str, Field(pattern="^[a-z]{2}$")] | None = None  # ISO 639-1
     response_format: Literal["json", "text", "srt", "vtt"] = "json"
 
 
@@ -57,8 +46,6 @@ async def create(request: Request) -> Response:
         texts = {name: value for name, value in form.items() if isinstance(value, str)}
         model = required_model(texts, "transcription")
         body = parse_body(TranscriptionBody, texts)
-        if body.language is not None and body.language not in _ISO_639_1:
-            refuse("language", "must be an ISO 639-1 code such as `en`", OUT_OF_RANGE)
         data = await _read_upload(upload)
     world.require_credit()
     audio = await in_thread(request, _read, data)
@@ -78,13 +65,7 @@ async def _read_upload(upload: UploadFile | str | None) -> bytes:
         refuse("file", "is required, as a part with a file name")
     data = await upload.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
-        raise ApiError(
-            413,
-            "payload_too_large",
-            f"`file` is larger than {MAX_FILE_BYTES // 2**20} MB; nothing was transcribed. "
-            "Send it in pieces.",
-            details={"field": "file"},
-        )
+        raise _too_large(f"is larger than {MAX_FILE_BYTES // 2**20} MB")
     if not data:
         refuse("file", "is empty")
     return data
@@ -94,15 +75,14 @@ def _read(data: bytes) -> Audio:
     try:
         return read_audio(data, max_s=MAX_AUDIO_S)
     except AudioTooLongError:
-        raise ApiError(
-            413,
-            "payload_too_large",
-            f"`file` lasts longer than {MAX_AUDIO_S} s; nothing was transcribed. "
-            "Send it in pieces.",
-            details={"field": "file"},
-        ) from None
+        raise _too_large(f"lasts longer than {MAX_AUDIO_S} s") from None
     except AudioFileError as error:
-        refuse("file", f"holds no audio that can be read: {error}", MALFORMED)
+        refuse("file", f"holds no audio that can be read: {error}")
+
+
+def _too_large(problem: str) -> ApiError:
+    message = f"`file` {problem}; nothing was transcribed. Send it in pieces."
+    return ApiError(413, "payload_too_large", message, details={"field": "file"})
 
 
 def _response(
@@ -117,9 +97,8 @@ def _response(
         case "vtt":
             return PlainTextResponse(transcript.as_vtt(segments))
         case _:
-            language = language or transcript.likely_language(text)
-            body = transcript.as_json(segments, duration_s=seconds, language=language)
-            return JSONResponse(body)
+            language = language or "en"  # no language is recognized
+            return JSONResponse(transcript.as_json(segments, duration_s=seconds, language=language))
 
 
 routes = [Route("/audio/transcriptions", create, methods=["POST"])]

@@ -1,16 +1,12 @@
 """Video jobs: what was asked for, and what has become of it by a moment of the emulated clock."""
 
-import threading
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Literal
 
-from runcrate_emulator.media.image_files import open_image
-from runcrate_emulator.media.images import ImageSpec
+from runcrate_emulator.media.images import ImageSpec, open_image
 from runcrate_emulator.media.videos import render_video, video_size
-
-__all__ = ["VideoJob", "VideoJobs", "VideoStatus"]
 
 VideoStatus = Literal["queued", "processing", "completed", "failed"]
 
@@ -83,47 +79,10 @@ class VideoJob:
             shown["error"] = {"code": "generation_failed", "message": self.failure}
         return shown
 
-    def render(self) -> bytes:
-        """Make the MP4 file."""
-        spec = ImageSpec(self.prompt, self.model, self.seed, *video_size(*self.size))
-        first = None if self.first_image is None else open_image(self.first_image)
-        return render_video(spec, self.seconds, first)
 
-
-class VideoJobs:
-    """All video jobs of a workspace, and their videos once somebody asked for them."""
-
-    def __init__(self) -> None:
-        self._jobs: dict[str, VideoJob] = {}
-        self._files: dict[str, bytes] = {}
-        self._fetched: set[str] = set()
-        self._rendering = threading.Lock()
-        self._next_failure: str | None = None
-
-    def add(self, make: Callable[[str | None], VideoJob]) -> VideoJob:
-        """Add the job that `make` returns; its argument is the reason to fail, if any."""
-        job = make(self._next_failure)
-        self._next_failure = None
-        self._jobs[job.id] = job
-        return job
-
-    def get(self, job_id: str) -> VideoJob | None:
-        """The job of this id, or None."""
-        return self._jobs.get(job_id)
-
-    def fail_next(self, reason: str = "The video could not be generated.") -> None:
-        """Let the next submitted job fail at its end; it is not charged."""
-        self._next_failure = reason
-
-    def file(self, job: VideoJob) -> bytes:
-        """Give the video of a job, rendering it the first time; blocks, call it in a thread."""
-        with self._rendering:  # one at a time: rendering uses a whole core
-            if job.id not in self._files:
-                self._files[job.id] = job.render()
-            return self._files[job.id]
-
-    def is_first_fetch(self, job: VideoJob) -> bool:
-        """True if the video of this job is fetched for the first time; asking counts as that."""
-        is_first = job.id not in self._fetched
-        self._fetched.add(job.id)
-        return is_first
+@lru_cache(maxsize=16)
+def rendered(job: VideoJob) -> bytes:
+    """The MP4 file of a job; it takes a while, so call it in a thread."""
+    spec = ImageSpec(job.prompt, job.model, job.seed, *video_size(*job.size))
+    first = None if job.first_image is None else open_image(job.first_image)
+    return render_video(spec, job.seconds, first)

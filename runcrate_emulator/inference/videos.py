@@ -13,11 +13,10 @@ from starlette.routing import Route
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, parse_body, read_object, refuse
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.inference.catalogued import required_model
-from runcrate_emulator.inference.media_requests import DrawingBody, in_thread, seed_of
 from runcrate_emulator.inference.model_catalogue import Model
+from runcrate_emulator.inference.requests import DrawingBody, in_thread, required_model, seed_of
 from runcrate_emulator.inference.source_images import load_source
-from runcrate_emulator.inference.video_jobs import VideoJob
+from runcrate_emulator.inference.video_jobs import VideoJob, rendered
 
 _SIZES = {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (720, 720)}
 _CONTENT_TYPE = "video/mp4"
@@ -47,21 +46,19 @@ async def create(request: Request) -> Response:
     seed = seed_of(request, body)
     first_image = await _first_image(request, body)
     world.require_credit()
-
-    def make(failure: str | None) -> VideoJob:
-        return VideoJob(
-            id=world.new_id("video"),
-            model=model.id,
-            prompt=body.prompt,
-            seed=seed,
-            seconds=seconds,
-            size=(body.width or across, body.height or down),
-            created_at=world.clock.now(),
-            first_image=first_image,
-            failure=failure,
-        )
-
-    job = world.videos.add(make)
+    job = VideoJob(
+        id=world.new_id("video"),
+        model=model.id,
+        prompt=body.prompt,
+        seed=seed,
+        seconds=seconds,
+        size=(body.width or across, body.height or down),
+        created_at=world.clock.now(),
+        first_image=first_image,
+        failure=world.next_video_failure,
+    )
+    world.videos[job.id] = job
+    world.next_video_failure = None
     if job.failure is None:
         world.charge_inference(
             model=model.id,
@@ -89,10 +86,10 @@ async def download(request: Request) -> Response:
             if job.failure is None or status != "failed"
             else f"There is no video: the job failed. {job.failure}",
         )
-    video = await in_thread(request, world.videos.file, job)
+    video = await in_thread(request, rendered, job)
     name = f"{job.id}.mp4"
-    if world.videos.is_first_fetch(job):
-        world.media.add("video", name, _CONTENT_TYPE, video)  # for the emulator's own page
+    if not world.media.has(name):  # it is for the emulator's own page
+        world.media.add("video", name, _CONTENT_TYPE, video)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(video, media_type=_CONTENT_TYPE, headers=headers)
 

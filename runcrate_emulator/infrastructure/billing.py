@@ -6,7 +6,7 @@ Balance and transactions are camelCase on the wire, the rest is snake_case.
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
@@ -17,7 +17,9 @@ from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.records import AutoRecharge, TopUp
 from runcrate_emulator.infrastructure.wire import Page, Result, fields, parse_time
 from runcrate_emulator.keys import PROJECT_ID
-from runcrate_emulator.workspace import Workspace
+
+if TYPE_CHECKING:
+    from runcrate_emulator.world import World
 
 _MAX_TRANSACTIONS = 100
 _DEFAULT_TRANSACTIONS = 50
@@ -178,7 +180,7 @@ async def _list_payment_methods(call: Call) -> Result:
     ]
 
 
-def require_permission(world: Workspace, api_key: str) -> None:
+def require_permission(world: "World", api_key: str) -> None:
     """Refuse a key without the billing permission, which is off by default.
 
     Raises:
@@ -193,7 +195,7 @@ def require_permission(world: Workspace, api_key: str) -> None:
         )
 
 
-def start_topup(world: Workspace, api_key: str, amount: Decimal, idempotency_key: str) -> TopUp:
+def start_topup(world: "World", api_key: str, amount: Decimal, idempotency_key: str) -> TopUp:
     """Charge the card.
 
     Raises:
@@ -216,7 +218,7 @@ def start_topup(world: Workspace, api_key: str, amount: Decimal, idempotency_key
     return _charged(world, topup)
 
 
-def confirm_topup(world: Workspace, topup_id: str) -> TopUp:
+def confirm_topup(world: "World", topup_id: str) -> TopUp:
     """Confirm a top-up that requires action, as an owner does behind `confirm_url`.
 
     Raises:
@@ -228,7 +230,7 @@ def confirm_topup(world: Workspace, topup_id: str) -> TopUp:
     raise KeyError(topup_id)
 
 
-def end_topup(world: Workspace, topup: TopUp) -> None:
+def end_topup(world: "World", topup: TopUp) -> None:
     """End what is due: processed money arrives, an unconfirmed charge is declined."""
     if topup.status == "processing":
         _succeeded(world, topup)
@@ -236,7 +238,7 @@ def end_topup(world: Workspace, topup: TopUp) -> None:
         _kept(world, topup, status="declined", due_at=None, reason="authentication_required")
 
 
-def _charged(world: Workspace, topup: TopUp) -> TopUp:
+def _charged(world: "World", topup: TopUp) -> TopUp:
     match world.card_behaviour:
         case "succeeds":
             return _succeeded(world, topup)
@@ -249,7 +251,7 @@ def _charged(world: Workspace, topup: TopUp) -> TopUp:
             return _kept(world, topup, status="declined", reason=reason)
 
 
-def _succeeded(world: Workspace, topup: TopUp) -> TopUp:
+def _succeeded(world: "World", topup: TopUp) -> TopUp:
     world.ledger.post("credit", topup.amount_usd, "Top-up", world.moment)
     storage.revive_volumes(world)
     return _kept(
@@ -262,13 +264,13 @@ def _succeeded(world: Workspace, topup: TopUp) -> TopUp:
     )
 
 
-def _kept(world: Workspace, topup: TopUp, **changes: Any) -> TopUp:
+def _kept(world: "World", topup: TopUp, **changes: Any) -> TopUp:
     changed = replace(topup, **changes)
     world.topups[topup.idempotency_key] = changed
     return changed
 
 
-def _check_caps(world: Workspace, api_key: str, amount: Decimal) -> None:
+def _check_caps(world: "World", api_key: str, amount: Decimal) -> None:
     permissions = world.permissions_of(api_key)
     today = world.moment.replace(hour=0, minute=0, second=0, microsecond=0)
     for cap, since, period in (

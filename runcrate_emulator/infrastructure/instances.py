@@ -5,7 +5,7 @@ import hashlib
 import re
 from dataclasses import replace
 from datetime import datetime
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -29,7 +29,9 @@ from runcrate_emulator.infrastructure.records import Environment, Volume
 from runcrate_emulator.infrastructure.ssh_keys import PublicKey
 from runcrate_emulator.infrastructure.templates import TEMPLATES
 from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields
-from runcrate_emulator.workspace import Workspace
+
+if TYPE_CHECKING:
+    from runcrate_emulator.world import World
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEFAULT_IMAGE = "ubuntu-cuda-devel"
@@ -106,7 +108,7 @@ class LaunchSpec(Wanted):
         return self
 
 
-def launch_instance(world: Workspace, environment: Environment, spec: LaunchSpec) -> Instance:
+def launch_instance(world: "World", environment: Environment, spec: LaunchSpec) -> Instance:
     """Launch an instance.
 
     Raises:
@@ -133,7 +135,7 @@ def launch_instance(world: Workspace, environment: Environment, spec: LaunchSpec
 
 
 def start_instance(
-    world: Workspace,
+    world: "World",
     environment: Environment,
     kind: InstanceType,
     *,
@@ -178,7 +180,7 @@ def start_instance(
     return world.keep_instance(instance)
 
 
-def volume_of(world: Workspace, environment: Environment, storage_id: str) -> Volume:
+def volume_of(world: "World", environment: Environment, storage_id: str) -> Volume:
     """The volume that a launch names.
 
     Raises:
@@ -190,7 +192,7 @@ def volume_of(world: Workspace, environment: Environment, storage_id: str) -> Vo
     return volume
 
 
-def choose_type(world: Workspace, wanted: Wanted) -> InstanceType:
+def choose_type(world: "World", wanted: Wanted) -> InstanceType:
     """Choose the cheapest type that fits and is in stock.
 
     Raises:

@@ -4,6 +4,7 @@ import contextlib
 import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, refuse
 from runcrate_emulator.errors import ApiError
@@ -25,7 +26,9 @@ from runcrate_emulator.infrastructure.job_record import (
 )
 from runcrate_emulator.infrastructure.job_spec import GpuCandidate, GroupSpec, JobSpec
 from runcrate_emulator.infrastructure.records import Environment, JobGroup
-from runcrate_emulator.workspace import Workspace
+
+if TYPE_CHECKING:
+    from runcrate_emulator.world import World
 
 _LAUNCH_INTERVAL = timedelta(minutes=1)  # between two tries to find an instance; emulator's own
 _STOP_REASONS: dict[JobStatus, StopReason] = {"timed_out": "max_runtime", "cancelled": "user"}
@@ -37,7 +40,7 @@ _INSTANCE_ERRORS = {
 
 
 def submit_job(
-    world: Workspace, environment: Environment, spec: JobSpec, *, rerun_of: str | None = None
+    world: "World", environment: Environment, spec: JobSpec, *, rerun_of: str | None = None
 ) -> Job:
     """Create a job and try to launch it at once.
 
@@ -49,7 +52,7 @@ def submit_job(
     return _try_launch(world, replace(_new_job(world, environment, spec), rerun_of=rerun_of))
 
 
-def submit_group(world: Workspace, environment: Environment, spec: GroupSpec) -> JobGroup:
+def submit_group(world: "World", environment: Environment, spec: GroupSpec) -> JobGroup:
     """Create a group and launch as many of its jobs as may run at once.
 
     Raises:
@@ -74,13 +77,13 @@ def submit_group(world: Workspace, environment: Environment, spec: GroupSpec) ->
     return group
 
 
-def cancel(world: Workspace, job: Job) -> Job:
+def cancel(world: "World", job: Job) -> Job:
     """End a live job because its owner wants so."""
     end = _finish if job.status == "queued" else _end_attempt
     return end(world, job, "cancelled")
 
 
-def job_due(world: Workspace, job: Job) -> datetime | None:
+def job_due(world: "World", job: Job) -> datetime | None:
     """When a live job is next launched, starts, or ends."""
     if job.status == "queued":
         return job.next_attempt_at
@@ -90,7 +93,7 @@ def job_due(world: Workspace, job: Job) -> datetime | None:
     return instance.runs_from if job.status == "starting" else _planned_end(job)
 
 
-def settle_job(world: Workspace, job: Job) -> None:
+def settle_job(world: "World", job: Job) -> None:
     """Let a job do what is due."""
     if job.status == "queued":
         _try_launch(world, job)
@@ -102,7 +105,7 @@ def settle_job(world: Workspace, job: Job) -> None:
         _end_run(world, job)
 
 
-def _instance(world: Workspace, job: Job) -> Instance:
+def _instance(world: "World", job: Job) -> Instance:
     return world.instances[job.attempts[-1].instance_id]
 
 
@@ -113,7 +116,7 @@ def _planned_end(job: Job) -> datetime:
     return (attempt.started_at or job.created_at) + min(duration, limit)
 
 
-def _new_job(world: Workspace, environment: Environment, spec: JobSpec) -> Job:
+def _new_job(world: "World", environment: Environment, spec: JobSpec) -> Job:
     now = world.moment
     job = Job(
         id=world.new_id("job"),
@@ -127,7 +130,7 @@ def _new_job(world: Workspace, environment: Environment, spec: JobSpec) -> Job:
     return job.noted(now, "created")
 
 
-def _check_references(world: Workspace, environment: Environment, spec: JobSpec) -> None:
+def _check_references(world: "World", environment: Environment, spec: JobSpec) -> None:
     """Check what a spec refers to in the workspace."""
     if spec.storage_id is not None:
         volume_of(world, environment, spec.storage_id)
@@ -140,7 +143,7 @@ def _check_references(world: Workspace, environment: Environment, spec: JobSpec)
             refuse("code.upload_id", "has no content yet; PUT it to the upload's URL", OUT_OF_RANGE)
 
 
-def _try_launch(world: Workspace, job: Job) -> Job:
+def _try_launch(world: "World", job: Job) -> Job:
     """Give a queued job its instance, or let it wait for a reason."""
     environment = world.environments[job.environment_id]
     if not _has_place_in_group(world, job):
@@ -181,7 +184,7 @@ def _try_launch(world: Workspace, job: Job) -> Job:
     return world.keep_job(replace(job, queue_reason=None, next_attempt_at=None))
 
 
-def _choose(world: Workspace, job: Job) -> InstanceType | None:
+def _choose(world: "World", job: Job) -> InstanceType | None:
     """The first candidate that is in stock, in the order that was asked for."""
     for candidate in job.spec.candidates:
         with contextlib.suppress(ApiError):
@@ -189,14 +192,14 @@ def _choose(world: Workspace, job: Job) -> InstanceType | None:
     return None
 
 
-def _has_place_in_group(world: Workspace, job: Job) -> bool:
+def _has_place_in_group(world: "World", job: Job) -> bool:
     if job.group_id is None:
         return True
     running = sum(other.status != "queued" for other in _siblings(world, job))
     return running < world.job_groups[job.group_id].max_parallel
 
 
-def _siblings(world: Workspace, job: Job) -> list[Job]:
+def _siblings(world: "World", job: Job) -> list[Job]:
     """The other live jobs of its group, in their order."""
     return [
         other
@@ -205,7 +208,7 @@ def _siblings(world: Workspace, job: Job) -> list[Job]:
     ]
 
 
-def _wait_or_give_up(world: Workspace, job: Job, reason: QueueReason) -> Job:
+def _wait_or_give_up(world: "World", job: Job, reason: QueueReason) -> Job:
     minutes = job.spec.capacity_wait_minutes
     gives_up_at = job.waits_since + timedelta(minutes=minutes)
     if world.moment >= gives_up_at:
@@ -214,13 +217,13 @@ def _wait_or_give_up(world: Workspace, job: Job, reason: QueueReason) -> Job:
     return _wait(world, job, reason, min(world.moment + _LAUNCH_INTERVAL, gives_up_at))
 
 
-def _wait(world: Workspace, job: Job, reason: QueueReason, until: datetime | None) -> Job:
+def _wait(world: "World", job: Job, reason: QueueReason, until: datetime | None) -> Job:
     if job.queue_reason != reason:
         job = job.noted(world.moment, "queued", reason)
     return world.keep_job(replace(job, queue_reason=reason, next_attempt_at=until))
 
 
-def _start(world: Workspace, job: Job) -> None:
+def _start(world: "World", job: Job) -> None:
     attempt = job.attempts[-1]
     attempt.trace.start()
     job = job.with_attempt(replace(attempt, status="running", started_at=world.moment))
@@ -228,7 +231,7 @@ def _start(world: Workspace, job: Job) -> None:
     _announce(world, world.keep_job(replace(job, status="running")))
 
 
-def _end_run(world: Workspace, job: Job) -> None:
+def _end_run(world: "World", job: Job) -> None:
     """End a job whose command has ended, or has run for as long as it may."""
     attempt = job.attempts[-1]
     code = attempt.trace.exit_code
@@ -242,7 +245,7 @@ def _end_run(world: Workspace, job: Job) -> None:
         _end_attempt(world, job, "failed", exit_code=code, error=error)
 
 
-def _fail_with_instance(world: Workspace, job: Job) -> None:
+def _fail_with_instance(world: "World", job: Job) -> None:
     """The instance stopped under a job: a failure, which only an instance failure may retry."""
     reason = _instance(world, job).stop_reason or "failed"
     error = _INSTANCE_ERRORS.get(reason, "The instance failed.")
@@ -250,7 +253,7 @@ def _fail_with_instance(world: Workspace, job: Job) -> None:
 
 
 def _end_attempt(
-    world: Workspace,
+    world: "World",
     job: Job,
     status: JobStatus,
     *,
@@ -284,7 +287,7 @@ def _may_retry(job: Job, *, is_instance_failure: bool) -> bool:
     )
 
 
-def _collect_artifacts(world: Workspace, job: Job) -> tuple[Artifact, ...]:
+def _collect_artifacts(world: "World", job: Job) -> tuple[Artifact, ...]:
     """The outputs after an attempt: what it wrote replaces what an earlier one wrote."""
     kept = {artifact.path: artifact for artifact in job.artifacts}
     attempt = job.attempts[-1]
@@ -297,7 +300,7 @@ def _collect_artifacts(world: Workspace, job: Job) -> tuple[Artifact, ...]:
     return tuple(kept[path] for path in sorted(kept))
 
 
-def _finish(world: Workspace, job: Job, status: JobStatus, *, error: str | None = None) -> Job:
+def _finish(world: "World", job: Job, status: JobStatus, *, error: str | None = None) -> Job:
     kind = "cancelled" if status == "cancelled" else "finished"
     job = job.noted(world.moment, kind, status)
     job = replace(job, status=status, ended_at=world.moment, error=error)
@@ -311,7 +314,7 @@ def _finish(world: Workspace, job: Job, status: JobStatus, *, error: str | None 
     return job
 
 
-def _announce(world: Workspace, job: Job) -> None:
+def _announce(world: "World", job: Job) -> None:
     """Leave word for the job's webhook that it runs, or that it has ended."""
     event: webhooks.WebhookEvent = "started" if job.is_live else "finished"
     if webhooks.wants(job, event):

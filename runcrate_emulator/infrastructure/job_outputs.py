@@ -123,9 +123,8 @@ async def _create_upload(call: Call) -> Result:
 @signed_routes.add("PUT /uploads/{id}")
 async def _put_upload(call: Call) -> Result:
     """Needs no key, but the signature of the link."""
-    world, query = call.world, call.query
-    path = call.request.url.path
-    world.signer.check("PUT", path, query.get("expires", ""), query.get("signature", ""))
+    world = call.world
+    world.signer.check("PUT", call.request.url.path, call.query)
     upload = world.uploads.get(call.id)
     if upload is None:
         raise not_found("upload", call.id)

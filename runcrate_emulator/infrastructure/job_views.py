@@ -5,7 +5,7 @@ import math
 from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from runcrate_emulator.infrastructure import instance_life
@@ -18,13 +18,15 @@ from runcrate_emulator.infrastructure.job_record import (
 from runcrate_emulator.infrastructure.records import JobGroup
 from runcrate_emulator.infrastructure.webhooks import webhook_secret
 from runcrate_emulator.infrastructure.wire import fields
-from runcrate_emulator.workspace import Workspace
+
+if TYPE_CHECKING:
+    from runcrate_emulator.world import World
 
 _TYPICAL_UTILISATION = 84.0  # percent; a made-up figure, as no GPU is there to be measured
 _TYPICAL_MEMORY_SHARE = 0.62
 
 
-def job_view(world: Workspace, job: Job, *, with_secret: bool = False) -> dict[str, Any]:
+def job_view(world: "World", job: Job, *, with_secret: bool = False) -> dict[str, Any]:
     """One job; the webhook secret is only on the response that created it."""
     now = world.moment
     attempt = job.attempt
@@ -63,7 +65,7 @@ def job_view(world: Workspace, job: Job, *, with_secret: bool = False) -> dict[s
     return view
 
 
-def group_view(world: Workspace, group: JobGroup) -> dict[str, Any]:
+def group_view(world: "World", group: JobGroup) -> dict[str, Any]:
     """One group, with its counts and cost."""
     jobs = [world.jobs[job_id] for job_id in group.job_ids if job_id in world.jobs]
     return {
@@ -76,7 +78,7 @@ def group_view(world: Workspace, group: JobGroup) -> dict[str, Any]:
     }
 
 
-def job_cost(world: Workspace, job: Job) -> Decimal:
+def job_cost(world: "World", job: Job) -> Decimal:
     """The cost of every attempt's instance, added up."""
     return sum((_attempt_cost(world, attempt) for attempt in job.attempts), Decimal(0))
 
@@ -87,7 +89,7 @@ def present_artifacts(job: Job, now: datetime) -> tuple[Artifact, ...]:
     return () if is_gone else job.artifacts
 
 
-def metric_points(world: Workspace, job: Job, step_s: int) -> list[dict[str, Any]]:
+def metric_points(world: "World", job: Job, step_s: int) -> list[dict[str, Any]]:
     """GPU use per step while the command ran. The figures are made up, but always the same."""
     points: list[dict[str, Any]] = []
     for attempt in job.attempts:
@@ -126,12 +128,12 @@ def log_chunks(job: Job, now: datetime, after: int = 0) -> list[dict[str, Any]]:
     return chunks[after:]
 
 
-def _memory_used(world: Workspace, attempt: Attempt) -> int:
+def _memory_used(world: "World", attempt: Attempt) -> int:
     kind = world.instances[attempt.instance_id].type
     return round(kind.gpu_memory_mb * _TYPICAL_MEMORY_SHARE)
 
 
-def _attempt_view(world: Workspace, attempt: Attempt) -> dict[str, Any]:
+def _attempt_view(world: "World", attempt: Attempt) -> dict[str, Any]:
     return {
         **fields(attempt, "status exit_code error started_at ended_at region"),
         **fields(attempt.gpu, "gpu_type gpu_count"),
@@ -141,12 +143,12 @@ def _attempt_view(world: Workspace, attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _attempt_cost(world: Workspace, attempt: Attempt) -> Decimal:
+def _attempt_cost(world: "World", attempt: Attempt) -> Decimal:
     instance = world.instances[attempt.instance_id]
     return instance_life.cost_between(instance, instance.runs_from, world.moment)
 
 
-def _code_view(world: Workspace, job: Job) -> dict[str, Any] | None:
+def _code_view(world: "World", job: Job) -> dict[str, Any] | None:
     code = job.spec.code
     if code is None:
         return None

@@ -23,7 +23,6 @@ from runcrate_emulator.infrastructure.wire import CREATED, Result, fields, parse
 from runcrate_emulator.keys import OWNER
 
 if TYPE_CHECKING:
-    from runcrate_emulator.workspace import Workspace
     from runcrate_emulator.world import World
 
 _FARTHEST_RUN = timedelta(days=365)  # official SDK 0.5.0, as are the next three
@@ -206,7 +205,7 @@ def following_run(timing: "Schedule | _NewSchedule", after: datetime) -> datetim
     return timing.run_at if timing.run_at is not None and timing.run_at > after else None
 
 
-def launch(world: "Workspace", schedule: Schedule) -> tuple[Schedule, Instance | Job]:
+def launch(world: "World", schedule: Schedule) -> tuple[Schedule, Instance | Job]:
     """Launch what a schedule describes, and note it on the schedule.
 
     Raises:
@@ -224,7 +223,7 @@ def launch(world: "Workspace", schedule: Schedule) -> tuple[Schedule, Instance |
     return _noted(world, noted, "launched"), launched
 
 
-def fire(world: "Workspace", schedule: Schedule) -> None:
+def fire(world: "World", schedule: Schedule) -> None:
     """Launch what is due, or skip it for a reason."""
     following = None if schedule.cron is None else following_run(schedule, world.moment)
     is_enabled = schedule.enabled and following is not None
@@ -249,7 +248,7 @@ def fire(world: "Workspace", schedule: Schedule) -> None:
 
 
 def _noted(
-    world: "Workspace", schedule: Schedule, status: ScheduleOutcome, error: str | None = None
+    world: "World", schedule: Schedule, status: ScheduleOutcome, error: str | None = None
 ) -> Schedule:
     noted = replace(schedule, last_run_at=world.moment, last_status=status, last_error=error)
     world.schedules[noted.id] = noted

@@ -18,7 +18,7 @@ from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fie
 from runcrate_emulator.keys import PROJECT_ID
 
 if TYPE_CHECKING:
-    from runcrate_emulator.workspace import Workspace
+    from runcrate_emulator.world import World
 
 _USD_PER_GB_MONTH = Decimal("0.03")  # seed 003, as are the rules of payment
 _DAYS_PER_MONTH = 30  # the emulator's own, as is that only full days are refunded
@@ -135,7 +135,7 @@ def days_left(volume: Volume, at: datetime, *, with_today: bool) -> int:
     return math.ceil(days) if with_today else math.floor(days)
 
 
-def charge_volume(world: "Workspace", volume: Volume, amount: Decimal, what: str) -> None:
+def charge_volume(world: "World", volume: Volume, amount: Decimal, what: str) -> None:
     """Charge for a volume.
 
     Raises:
@@ -151,12 +151,12 @@ def charge_volume(world: "Workspace", volume: Volume, amount: Decimal, what: str
     world.ledger.charge(volume.environment_id, amount, description, world.moment)
 
 
-def volume_due(_: "Workspace", volume: Volume) -> datetime | None:
+def volume_due(_: "World", volume: Volume) -> datetime | None:
     """When the next week of a volume is to be paid."""
     return None if volume.is_suspended else volume.paid_until
 
 
-def pay_week(world: "Workspace", volume: Volume) -> None:
+def pay_week(world: "World", volume: Volume) -> None:
     """Charge the week that begins; suspend a volume that the balance does not cover."""
     now = world.moment
     week = price_for_days(volume.size_gb, BILLING_WEEK.days)
@@ -169,14 +169,14 @@ def pay_week(world: "Workspace", volume: Volume) -> None:
     world.volumes[volume.id] = paid
 
 
-def revive_volumes(world: "Workspace") -> None:
+def revive_volumes(world: "World") -> None:
     """Pay for suspended volumes again, after credit was added."""
     for volume in list(world.volumes.values()):
         if volume.is_suspended:
             pay_week(world, volume)
 
 
-def _view(world: "Workspace", volume: Volume) -> dict[str, Any]:
+def _view(world: "World", volume: Volume) -> dict[str, Any]:
     instance = world.instance_with_volume(volume.id)
     status = "available" if instance is None else "attached"
     return {

@@ -1,18 +1,17 @@
-"""Images drawn from a prompt, and edits of images, with the prompt written in them.
+"""Images drawn from a prompt, edits of images, and the files that hold them.
 
 A plain gradient with a few discs, whose colours come from prompt and seed, so that a person sees at
-a glance which request made an image.
+a glance which request made an image; the prompt is written in it.
 """
 
+import io
+import json
 import random
 import re
 import textwrap
 from dataclasses import dataclass
 
-from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFilter, ImageFont, ImageOps
-
-DEFAULT_STRENGTH = 0.45
-"""Opacity of the edited part: 0 leaves the source, 1 covers it."""
+from PIL import Image, ImageChops, ImageColor, ImageDraw, ImageFont, ImageOps
 
 Box = tuple[int, int, int, int]
 """Left, top, right, bottom in pixels."""
@@ -23,7 +22,14 @@ _CAPTION_SHARE = 0.4  # of the height, at most
 _LETTER_SHARE = 24  # a letter is this fraction of the width
 _MIN_LETTER_PX = 11
 _LETTER_WIDTH = 0.55  # over its height, on average
-_INSET_SHARE = 4  # the untouched sources are shown at this fraction of the width, all together
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF")  # those that the official SDK 0.5.0 labels when it sends
+_MAX_PIXELS = 40_000_000  # 160 MB in memory; more than any camera phone's image
+_QUALITY, _EFFORT = 85, 2  # effort of 6; more takes longer and saves little on drawings
+_IMAGE_DESCRIPTION = 0x010E  # EXIF tag; ASCII only, hence the JSON
+
+
+class ImageFileError(ValueError):
+    """A file that is no image the emulator reads."""
 
 
 @dataclass(frozen=True)
@@ -41,26 +47,10 @@ class ImageSpec:
         """Width and height in pixels."""
         return self.width, self.height
 
-
-@dataclass(frozen=True)
-class Sources:
-    """The images that an edit starts from.
-
-    Attributes:
-        images: The first is edited; the others are shown beside it as references.
-        mask: Editable area: the white parts, or the transparent parts if there are any.
-        control: The image whose outlines the result follows.
-        strength: Opacity of what is drawn over the source.
-    """
-
-    images: tuple[Image.Image, ...] = ()
-    mask: Image.Image | None = None
-    control: Image.Image | None = None
-    strength: float = DEFAULT_STRENGTH
-
-    def __bool__(self) -> bool:
-        """True if there is any."""
-        return bool(self.images) or self.control is not None
+    @property
+    def note(self) -> str:
+        """Prompt, model and seed as JSON, for the metadata of a file."""
+        return json.dumps({"prompt": self.prompt, "model": self.model, "seed": self.seed})
 
 
 def draw_backdrop(spec: ImageSpec) -> Image.Image:
@@ -86,30 +76,26 @@ def draw_image(spec: ImageSpec) -> Image.Image:
     return image
 
 
-def draw_edit(spec: ImageSpec, sources: Sources) -> Image.Image:
-    """Draw an RGB image that shows its sources, and its prompt as the instruction.
+def draw_edit(
+    spec: ImageSpec, source: Image.Image, mask: Image.Image | None, strength: float
+) -> Image.Image:
+    """Draw an RGB image over its source, with the prompt as the instruction.
 
-    Outside the mask the result is the source, fitted to the requested size.
+    Args:
+        spec: The image to draw; the source is fitted to its size.
+        source: The image that is edited.
+        mask: Editable area: the white parts, or the transparent parts if there are any.
+        strength: Opacity of what is drawn: 0 leaves the source, 1 covers it.
     """
-    drawn = draw_backdrop(spec)
-    source = _fitted(sources.images[0], spec.size) if sources.images else drawn
-    edited = Image.blend(source, drawn, sources.strength)
-    if sources.control is not None:
-        edges = _fitted(sources.control, spec.size).convert("L").filter(ImageFilter.FIND_EDGES)
-        edited.paste(_INK, (0, 0), ImageOps.autocontrast(edges))
-    mask = _white_is_changed(sources.mask, spec.size) if sources.mask else None
-    area = (0, 0, *spec.size) if mask is None else mask.getbbox()
-    if area is not None:
+    source = ImageOps.fit(_opaque(source), spec.size)
+    edited = Image.blend(source, draw_backdrop(spec), strength)
+    if mask is None:
+        draw_caption(edited, f"Edit: {spec.prompt}", spec, (0, 0, *spec.size))
+        return edited
+    changed = _white_is_changed(mask, spec.size)
+    if area := changed.getbbox():
         draw_caption(edited, f"Edit: {spec.prompt}", spec, area)
-    if mask is not None:
-        return Image.composite(edited, source, mask)
-    right = spec.width
-    for image in reversed(sources.images):
-        share = _INSET_SHARE * min(len(sources.images), 2)
-        inset = ImageOps.contain(_opaque(image), (spec.width // share, spec.width // share))
-        right -= inset.width
-        edited.paste(inset, (right, 0))
-    return edited
+    return Image.composite(edited, source, changed)
 
 
 def draw_caption(image: Image.Image, text: str, spec: ImageSpec, area: Box) -> Box:
@@ -141,10 +127,6 @@ def _opaque(image: Image.Image) -> Image.Image:
     return paper
 
 
-def _fitted(image: Image.Image, size: tuple[int, int]) -> Image.Image:
-    return ImageOps.fit(_opaque(image), size)
-
-
 def _white_is_changed(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
     """Bring a mask to the form in which 255 is what changes."""
     channel = mask.convert("L")
@@ -152,3 +134,31 @@ def _white_is_changed(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
         alpha = mask.getchannel("A")
         channel = ImageChops.invert(alpha) if alpha.getextrema() != (255, 255) else channel
     return ImageOps.fit(channel, size).point(lambda value: 255 * (value // 128))
+
+
+def open_image(data: bytes) -> Image.Image:
+    """Read a PNG, JPEG, WebP or GIF file; of an animation, its first image.
+
+    Returns:
+        An RGB or RGBA image, turned as its camera says.
+
+    Raises:
+        ImageFileError: The file is of another kind, broken, or too large.
+    """
+    try:
+        with Image.open(io.BytesIO(data), formats=_FORMATS) as file:
+            if file.width * file.height <= _MAX_PIXELS:
+                upright = ImageOps.exif_transpose(file)
+                return upright.convert("RGBA" if upright.has_transparency_data else "RGB")
+    except Exception:  # noqa: BLE001 - Pillow's decoders raise whatever their parsing runs into
+        raise ImageFileError("it is no readable PNG, JPEG, WebP or GIF file") from None
+    raise ImageFileError(f"it has more than {_MAX_PIXELS} pixels")
+
+
+def encode_webp(image: Image.Image, spec: ImageSpec) -> bytes:
+    """Write a WebP file with the spec's note as its EXIF description."""
+    exif = Image.Exif()
+    exif[_IMAGE_DESCRIPTION] = spec.note
+    file = io.BytesIO()
+    image.save(file, "WEBP", quality=_QUALITY, method=_EFFORT, exif=exif)
+    return file.getvalue()

@@ -3,8 +3,6 @@
 Seed 003 names the forms `text`, `json`, `srt` and `vtt`.
 """
 
-import unicodedata
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
@@ -15,19 +13,6 @@ _SENTENCE_ENDS = tuple(".!?…。！？؟।")  # noqa: RUF001 - full-width mark
 _CLOSING = "\"'”’»)]」』"  # noqa: RUF001 - a typographic quote may close a sentence
 _LONG_PAUSE_S = 1.0  # words this far apart belong to different segments
 _MAX_SEGMENT_S = 15.0  # an unpunctuated text is cut, so that subtitles stay readable
-
-_LANGUAGE_OF_SCRIPT = {
-    "HIRAGANA": "ja",
-    "KATAKANA": "ja",
-    "HANGUL": "ko",
-    "CJK": "zh",
-    "CYRILLIC": "ru",
-    "GREEK": "el",
-    "HEBREW": "he",
-    "ARABIC": "ar",
-    "DEVANAGARI": "hi",
-    "THAI": "th",
-}
 
 
 @dataclass(frozen=True)
@@ -93,21 +78,6 @@ def as_vtt(segments: Iterable[Segment]) -> str:
         for segment in segments
     )
     return "\n".join(("WEBVTT\n", *cues))
-
-
-def likely_language(text: str) -> str:
-    """Guess a language from the writing system: an ISO 639-1 code, `en` for Latin script.
-
-    The commonest one decides; Chinese characters beside kana are taken for Japanese.
-    """
-    scripts = (
-        unicodedata.name(letter, "").replace("-", " ").partition(" ")[0]
-        for letter in text
-        if letter.isalpha()
-    )
-    found = Counter(_LANGUAGE_OF_SCRIPT.get(script, "en") for script in scripts)
-    language = max(found, key=found.__getitem__, default="en")
-    return "ja" if language == "zh" and "ja" in found else language
 
 
 def _sentences(words: Iterable[Word]) -> Iterator[Segment]:

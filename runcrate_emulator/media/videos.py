@@ -5,7 +5,6 @@ computing; they last exactly as long as requested and can be recognised.
 """
 
 import io
-import json
 from collections.abc import Iterator
 from dataclasses import replace
 
@@ -40,9 +39,7 @@ def render_video(spec: ImageSpec, seconds: int, first: Image.Image | None = None
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         container.metadata["title"] = spec.prompt
-        container.metadata["comment"] = json.dumps(
-            {"prompt": spec.prompt, "model": spec.model, "seed": spec.seed}
-        )
+        container.metadata["comment"] = spec.note
         stream = container.add_stream(
             "libx264", rate=_FRAMES_PER_SECOND, options=dict(_ENCODER_OPTIONS)
         )

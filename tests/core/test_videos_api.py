@@ -67,7 +67,7 @@ def test_a_video_is_generated_and_saved(both: Both, tmp_path: Path) -> None:
 
 
 def test_a_failed_video_names_the_reason(emulator: Emulator, both: Both, tmp_path: Path) -> None:
-    emulator.world.videos.fail_next("The prompt shows a real person.")
+    emulator.fail_next_video("The prompt shows a real person.")
     with pytest.raises(rc.RuncrateError, match="shows a real person") as caught:
         both("videos.generate", "x", model=VEO, path=tmp_path / "x.mp4", poll_interval=0.05)
     assert type(caught.value) is rc.RuncrateError

@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 from runcrate_emulator.media.audio_files import (
     AudioFileError,
     AudioTooLongError,
-    pcm_bytes,
     read_audio,
 )
 from runcrate_emulator.media.speech import CHARACTERS_PER_SECOND, SpeechMemory, speak
@@ -35,7 +34,7 @@ def test_every_container_is_read_with_its_length_and_its_tag(suffix):
 def test_speech_is_recalled_by_its_digest_too():
     samples, said = speak(TEXT)
     memory = SpeechMemory()
-    memory.remember(pcm_bytes(samples), said)
+    memory.remember(samples.tobytes(), said)
     header = spoken(TEXT, ".wav")
     untagged = header.replace(b"runcrate_emulator_speech", b"runcrate_emulator_silent")
     assert memory.recall(untagged, read_audio(untagged, max_s=MAX_S)) == said

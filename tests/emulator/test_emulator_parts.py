@@ -162,8 +162,9 @@ def test_signature_covers_method_path_and_expiry():
     clock = Clock(0, start=NOON)
     signer = Signer(clock, b"secret")
     query = signer.sign("GET", "/files/a", 60).partition("?")[2]
-    expires, signature = (part.partition("=")[2] for part in query.split("&"))
-    signer.check("GET", "/files/a", expires, signature)
+    sent = dict(part.split("=") for part in query.split("&"))
+    expires = sent["expires"]
+    signer.check("GET", "/files/a", sent)
     for method, path, until in (
         ("PUT", "/files/a", expires),
         ("GET", "/files/b", expires),
@@ -171,10 +172,10 @@ def test_signature_covers_method_path_and_expiry():
         ("GET", "/files/a", "soon"),
     ):
         with pytest.raises(ApiError, match="signature is wrong"):
-            signer.check(method, path, until, signature)
+            signer.check(method, path, sent | {"expires": until})
     clock.advance(60)
     with pytest.raises(ApiError, match="has expired"):
-        signer.check("GET", "/files/a", expires, signature)
+        signer.check("GET", "/files/a", sent)
 
 
 def test_chart_of_a_single_moment_and_of_a_negative_balance():

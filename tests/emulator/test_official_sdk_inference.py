@@ -14,9 +14,9 @@ import pydantic
 import pytest
 import runcrate
 from PIL import Image
+from runcrate_emulator.media.image_files import read_note
 
 from runcrate_emulator import Emulator
-from runcrate_emulator.media.image_files import read_note
 from tests.emulator.chat_support import gathered, settled
 
 CHAT = "deepseek-ai/DeepSeek-V3"

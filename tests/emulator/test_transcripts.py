@@ -11,7 +11,6 @@ from runcrate_emulator.media.transcript import (
     as_srt,
     as_text,
     as_vtt,
-    likely_language,
     segments_of,
 )
 
@@ -91,24 +90,3 @@ def test_no_cue_of_a_long_text_overlaps_the_next():
     times = [((int(h) * 60 + int(m)) * 60 + int(s)) * 1000 + int(ms) for h, m, s, ms in stamps]
     assert len(times) == 180
     assert times == sorted(times)
-
-
-@pytest.mark.parametrize(
-    ("text", "language"),
-    [
-        ("Hello there", "en"),
-        ("Привет, мир", "ru"),
-        ("你好", "zh"),
-        ("これは漢字を含むテストです", "ja"),
-        ("안녕하세요", "ko"),
-        ("καλημέρα", "el"),
-        ("שלום", "he"),
-        ("مرحبا", "ar"),
-        ("नमस्ते", "hi"),
-        ("The word мир is Russian, all others are not", "en"),
-        ("123 !?", "en"),
-        ("", "en"),
-    ],
-)
-def test_the_language_is_guessed_from_the_commonest_script(text, language):
-    assert likely_language(text) == language

@@ -1,13 +1,15 @@
-"""Fields that requests for images, videos and audio share."""
+"""What inference requests share: the model that they name, the fields of drawings, heavy work."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Annotated, ParamSpec, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any, ParamSpec, TypeVar
 
 from pydantic import Field
 from starlette.requests import Request
 
-from runcrate_emulator.bodies import OpenBody, Text
+from runcrate_emulator.bodies import OUT_OF_RANGE, OpenBody, Text, refuse
+from runcrate_emulator.errors import ApiError, invalid
+from runcrate_emulator.inference.model_catalogue import Kind, Model, find
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -17,8 +19,30 @@ MAX_SIDE_PX = 2048
 _RANDOM_SEED_BITS = 32
 _AT_ONCE = 2  # more threads of Python code would only keep the event loop waiting for its turn
 
-
 Side = Annotated[int, Field(ge=MIN_SIDE_PX, le=MAX_SIDE_PX)]
+
+
+def required_model(body: Mapping[str, Any], kind: Kind) -> Model:
+    """The catalogue's model for a body.
+
+    Raises:
+        ApiError: 400 if `model` is missing, 404 `model_not_found` if there is no such model, 422
+            if it is of another kind.
+    """
+    model_id = body.get("model")
+    if not isinstance(model_id, str) or not model_id:
+        raise invalid("model", "must name a model of `GET /v1/models`.")
+    model = find(model_id)
+    if model is None:
+        raise ApiError(
+            404,
+            "model_not_found",
+            f"There is no model {model_id!r}; `GET /v1/models` lists those there are.",
+            details={"field": "model"},
+        )
+    if model.kind != kind:
+        refuse("model", f"names {model_id!r}, a model for {model.kind}, not {kind}", OUT_OF_RANGE)
+    return model
 
 
 class DrawingBody(OpenBody):
@@ -36,11 +60,6 @@ def seed_of(request: Request, body: DrawingBody) -> int:
         return body.seed
     drawn: int = request.app.state.world.random.getrandbits(_RANDOM_SEED_BITS)
     return drawn
-
-
-def absolute_url(request: Request, path: str) -> str:
-    """Turn a path on the emulator into a URL as the client knows the emulator."""
-    return str(request.base_url).rstrip("/") + path
 
 
 async def in_thread(request: Request, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
