@@ -173,6 +173,7 @@ class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel, extra=
             self.include_response_headers,
             request.get("tools") or (),
             names,
+            request.get("tool_choice") not in (None, "auto", "none"),
         )
         return request, context
 

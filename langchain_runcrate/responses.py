@@ -49,6 +49,7 @@ class ResponseContext(NamedTuple):
         include_headers: Whether the headers of the response go into its metadata.
         tools: The tools of the request, in the API's form.
         names: The names of these tools, as the program knows them.
+        forced: Whether the request demands a tool call.
     """
 
     model: str
@@ -56,6 +57,7 @@ class ResponseContext(NamedTuple):
     include_headers: bool = False
     tools: Sequence[Mapping[str, Any]] = ()
     names: ToolNames = NO_NAMES
+    forced: bool = False
 
 
 def chat_result(
@@ -120,6 +122,7 @@ def assistant_message(
         completion_id,
         finish_reason=finish_reason,
         tools=context.tools if context else (),
+        forced=context is not None and context.forced,
         names=context.names if context else None,
     )
     text, reasoning = read_content(message.get("content"))
@@ -158,7 +161,7 @@ def read_content(content: Any) -> tuple[str | list[Any], str]:
     parts of other kinds stay as they are.
     """
     if not isinstance(content, list):
-        return content or "", ""
+        return content if isinstance(content, str) else "", ""
     parts = [part for part in content if isinstance(part, dict)]
     reasoning = "".join(block_reasoning(part) for part in parts)
     spoken = [part for part in parts if part.get("type") not in REASONING_BLOCKS]

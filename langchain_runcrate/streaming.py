@@ -22,10 +22,9 @@ from langchain_runcrate.responses import (
     read_content,
     spent_metadata,
 )
-from langchain_runcrate.tool_calls import breaking_ending
+from langchain_runcrate.tool_calls import StreamedArguments
 from langchain_runcrate.usage import usage_metadata
 from runcrate_core.toolkit import (
-    EscapeJoiner,
     construct,
     extract_reasoning,
     extract_usage,
@@ -40,6 +39,8 @@ if TYPE_CHECKING:
     from langchain_runcrate.responses import ResponseContext
     from runcrate_core import ResponseInfo
 
+# Indices of the response that is streamed; some servers send none.
+_FIRST: Final = (0, None, "0")
 # Members of a message that are passed on in pieces, as they come; others wait for the end.
 _STREAMED_MEMBERS: Final = frozenset({REASONING_KEY, "function_call", "refusal"})
 # Log probabilities are passed on with their tokens.
@@ -56,16 +57,16 @@ class StreamReader:
     def __init__(self, reading: ResponseContext) -> None:
         self._reading = reading
         self._call_ids: dict[int, str | None] = {}
-        self._escapes: dict[int, EscapeJoiner] = {}
+        self._arguments: dict[int, StreamedArguments] = {}
 
     def read(self, chunk: Mapping[str, Any]) -> ChatGenerationChunk | None:
         """Return what a chunk of the API adds to the message; `None` when that is nothing."""
         choices = chunk.get("choices")
-        if not choices:
-            return None
-        choice = choices[0]
+        choice = choices[0] if choices and isinstance(choices, list) else None
+        if not isinstance(choice, dict) or choice.get("index") not in _FIRST:
+            return None  # LangChain streams the first of several responses
         delta = choice.get("delta")
-        if not delta:
+        if not delta or not isinstance(delta, dict):
             return None
         text, logprobs = delta.get("content") or "", choice.get("logprobs")
         if not logprobs and type(text) is str:
@@ -76,7 +77,7 @@ class StreamReader:
             if type(thought) is str and thought and len(delta) == 1 + ("content" in delta):
                 return _fast_chunk(text, {REASONING_KEY: thought}, [])
             if len(delta) == 1 and "tool_calls" in delta:
-                return self._calls_piece(delta["tool_calls"])
+                return self._calls_piece(delta["tool_calls"] or ())
         return self._read_more(delta, logprobs)
 
     def end(
@@ -115,12 +116,12 @@ class StreamReader:
             completion_id=str(payload.get("id") or ""),
             finish_reason=choice.get("finish_reason"),
             tools=self._reading.tools,
+            forced=self._reading.forced,
         )
         endings = []
         for index, call in zip(sorted(self._call_ids), parsed, strict=False):
             identifier = None if self._call_ids[index] else call.id
-            held = self._escapes[index].held if index in self._escapes else ""
-            ending = held + breaking_ending(call)
+            ending = self._arguments.get(index, StreamedArguments()).end(call)
             if identifier or ending:
                 endings.append(tool_call_chunk(index=index, id=identifier, args=ending or None))
         return endings
@@ -167,8 +168,11 @@ class StreamReader:
                 begins = True
                 self._call_ids[index] = identifier or self._call_ids.get(index)
             arguments = function.get("arguments")
-            if arguments and ("\\" in arguments or index in self._escapes):
-                arguments = self._escapes.setdefault(index, EscapeJoiner()).feed(arguments)
+            if arguments:
+                known = self._arguments.get(index)
+                if known is None:
+                    known = self._arguments[index] = StreamedArguments()
+                arguments = known.feed(arguments)
             chunks.append(
                 tool_call_chunk(
                     name=self._reading.names.from_wire(name) if name else None,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_core.messages.tool import invalid_tool_call, tool_call
 from langchain_core.utils.json import parse_partial_json
 
 from runcrate_core.toolkit import (
+    EscapeJoiner,
     ToolArgumentsError,
     ToolNames,
     parse_tool_arguments,
@@ -38,6 +40,8 @@ CALL_BLOCKS = frozenset(
 
 # Ways to end a text so that LangChain, which completes what lacks an end, cannot complete it.
 _BREAKING_ENDINGS: Final = ("]", "}", '"]', '"}', '""]', '""}')
+# The ends of strings, and characters that strict JSON has escaped inside of them.
+_MARKS: Final = re.compile(r'\\.|["\x00-\x1f]', re.DOTALL)
 
 
 def read_calls(
@@ -46,6 +50,7 @@ def read_calls(
     *,
     finish_reason: str | None = None,
     tools: Sequence[Mapping[str, Any]] = (),
+    forced: bool = False,
     names: ToolNames | None = None,
 ) -> tuple[list[ToolCall], list[InvalidToolCall]]:
     """Return the calls of a message, and those whose arguments are not a complete JSON object.
@@ -55,13 +60,14 @@ def read_calls(
         completion_id: Names calls that came without an identifier.
         finish_reason: Why the message ended.
         tools: The tools of the request, in the API's form.
+        forced: Whether the request demanded a call.
         names: The names of the tools, as the program knows them.
     """
     names = ToolNames() if names is None else names
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
     for call in parse_tool_calls(
-        sent, completion_id=completion_id, finish_reason=finish_reason, tools=tools
+        sent, completion_id=completion_id, finish_reason=finish_reason, tools=tools, forced=forced
     ):
         name = names.from_wire(call.name)
         if call.arguments is not None:
@@ -71,6 +77,51 @@ def read_calls(
                 invalid_tool_call(name=name, args=call.text, id=call.id, error=call.problem)
             )
     return calls, invalid
+
+
+class StreamedArguments:
+    """The arguments of a streamed call, rewritten so that LangChain reads them as we do.
+
+    LangChain completes half-sent arguments, takes none for an empty object, fails on JSON that is
+    not an object, and in events of version 3 on line breaks inside strings.
+    """
+
+    __slots__ = ("_escapes", "_held", "_in_string", "_started")
+
+    def __init__(self) -> None:
+        self._escapes: EscapeJoiner | None = None
+        self._held = ""
+        self._in_string = False
+        self._started = False
+
+    def feed(self, piece: str) -> str:
+        """Return as much of the text as may be passed on: nothing of what is not an object."""
+        if not self._started:
+            piece, self._held = self._held + piece, ""
+            if not piece.lstrip().startswith("{"):
+                self._held = piece
+                return ""
+            self._started = True
+        if self._escapes is None and "\\" in piece:
+            self._escapes = EscapeJoiner()
+        if self._escapes is not None:
+            piece = self._escapes.feed(piece)
+        return _MARKS.sub(self._passed_on, piece)
+
+    def end(self, call: ParsedToolCall) -> str:
+        """Return what has to follow: the rest, and what breaks a call that must not be run."""
+        if call.arguments is None:
+            held = self._held if self._escapes is None else self._escapes.held
+            return held + breaking_ending(call)
+        return "" if self._started else json.dumps(call.arguments, ensure_ascii=False)
+
+    def _passed_on(self, mark: re.Match[str]) -> str:
+        text = mark[0]
+        if text == '"':
+            self._in_string = not self._in_string
+        elif self._in_string and len(text) == 1:
+            return json.dumps(text)[1:-1]
+        return text
 
 
 def breaking_ending(call: ParsedToolCall) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from runcrate_core.toolkit import token_count
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -25,32 +27,32 @@ def usage_metadata(usage: Mapping[str, Any]) -> UsageMetadata:
     """
     prompt = _object(usage, "prompt_tokens_details")
     completion = _object(usage, "completion_tokens_details")
-    input_tokens = _first(usage, "prompt_tokens", "input_tokens") or 0
-    output_tokens = _first(usage, "completion_tokens", "output_tokens") or 0
-    total_tokens = _first(usage, "total_tokens")
+    input_tokens = token_count(usage, "prompt_tokens", "input_tokens") or 0
+    output_tokens = token_count(usage, "completion_tokens", "output_tokens") or 0
+    total_tokens = token_count(usage, "total_tokens")
     made: UsageMetadata = {
         "input_tokens": input_tokens,
         "output_tokens": output_tokens,
         "total_tokens": input_tokens + output_tokens if total_tokens is None else total_tokens,
     }
-    cached = _first(prompt, "cached_tokens")
+    cached = token_count(prompt, "cached_tokens")
     if cached is None:
-        cached = _first(usage, "prompt_cache_hit_tokens", "cached_tokens")
+        cached = token_count(usage, "prompt_cache_hit_tokens", "cached_tokens")
     input_details: InputTokenDetails = {}
-    if (audio := _first(prompt, "audio_tokens")) is not None:
+    if (audio := token_count(prompt, "audio_tokens")) is not None:
         input_details["audio"] = audio
-    if (created := _first(prompt, "cache_write_tokens", "cache_creation_tokens")) is not None:
+    if (created := token_count(prompt, "cache_write_tokens", "cache_creation_tokens")) is not None:
         input_details["cache_creation"] = created
     if cached is not None:
         input_details["cache_read"] = cached
     if input_details:
         made["input_token_details"] = input_details
     output_details: OutputTokenDetails = {}
-    if (audio := _first(completion, "audio_tokens")) is not None:
+    if (audio := token_count(completion, "audio_tokens")) is not None:
         output_details["audio"] = audio
-    reasoning = _first(completion, "reasoning_tokens")
+    reasoning = token_count(completion, "reasoning_tokens")
     if reasoning is None:
-        reasoning = _first(usage, "reasoning_tokens")
+        reasoning = token_count(usage, "reasoning_tokens")
     if reasoning is not None:
         output_details["reasoning"] = reasoning
     if output_details:
@@ -61,13 +63,3 @@ def usage_metadata(usage: Mapping[str, Any]) -> UsageMetadata:
 def _object(usage: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = usage.get(name)
     return value if isinstance(value, dict) else {}
-
-
-def _first(values: Mapping[str, Any], *names: str) -> int | None:
-    for name in names:
-        value = values.get(name)
-        if type(value) is int:  # of JSON: a truth value is no number
-            return value
-        if type(value) is float and value.is_integer():
-            return int(value)
-    return None

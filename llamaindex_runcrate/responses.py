@@ -42,6 +42,7 @@ from runcrate_core.toolkit import (
     extract_reasoning,
     extract_usage,
     parse_tool_calls,
+    token_count,
 )
 
 if TYPE_CHECKING:
@@ -76,6 +77,7 @@ class ResponseContext(NamedTuple):
         max_tokens: The token limit of the response; None where none was sent.
         tools: The tools that were sent, in the service's form.
         tool_names: The tools' names on the wire.
+        forced: The request demands a tool call.
         steps_in_text: The text may hold the tool calls of a `ReActAgent`.
     """
 
@@ -84,6 +86,7 @@ class ResponseContext(NamedTuple):
     max_tokens: int | None = None
     tools: Sequence[Mapping[str, Any]] = ()
     tool_names: ToolNames = NO_NAMES
+    forced: bool = False
     steps_in_text: bool = False
 
 
@@ -264,7 +267,7 @@ def _finish_reason(
     choice: Mapping[str, Any], usage: Mapping[str, Any], context: ResponseContext
 ) -> str | None:
     reason = choice.get("finish_reason")
-    tokens = _count(usage, "completion_tokens")
+    tokens = token_count(usage, "completion_tokens", "output_tokens")
     reached = context.max_tokens is not None and (tokens or 0) >= context.max_tokens
     # vLLM reports `tool_calls` for calls that it cut at the limit.
     if reason in _LIMIT_REASONS or (reason == "tool_calls" and reached):
@@ -284,6 +287,7 @@ def _message_of(
         completion_id=response_id,
         finish_reason=finish_reason,
         tools=context.tools,
+        forced=context.forced,
     )
     if context.single_tool_call:
         calls = calls[:1]
@@ -292,7 +296,7 @@ def _message_of(
     thought = extract_reasoning(message) or parts.thought
     thinking = None
     if thought or message.get(REASONING_DETAILS):
-        tokens = _count(usage.get("completion_tokens_details"), "reasoning_tokens")
+        tokens = token_count(usage.get("completion_tokens_details"), "reasoning_tokens")
         thinking = _thinking_block(thought, _origin_of(message), tokens)
     if (
         thought
@@ -413,24 +417,19 @@ def _accounts(
 ) -> dict[str, Any]:
     accounts: dict[str, Any] = {}
     if usage:
-        prompt = _count(usage, "prompt_tokens") or 0
-        completion = _count(usage, "completion_tokens") or 0
+        prompt = token_count(usage, "prompt_tokens", "input_tokens") or 0
+        completion = token_count(usage, "completion_tokens", "output_tokens") or 0
         accounts["prompt_tokens"] = prompt
         accounts["completion_tokens"] = completion
-        accounts["total_tokens"] = _count(usage, "total_tokens") or prompt + completion
+        accounts["total_tokens"] = token_count(usage, "total_tokens") or prompt + completion
         for name, (group, detail) in _DETAILS.items():
-            if (count := _count(usage.get(group), detail)) is not None:
+            if (count := token_count(usage.get(group), detail)) is not None:
                 accounts[name] = count
     if (cost := extract_cost(raw)) is not None:
         accounts["cost_usd"] = float(cost)
     if info is not None and info.request_id:
         accounts["request_id"] = info.request_id
     return accounts
-
-
-def _count(counts: Any, name: str) -> int | None:
-    value = counts.get(name) if isinstance(counts, dict) else None
-    return value if isinstance(value, int) else None
 
 
 def _logprobs_of(logprobs: Any) -> list[list[LogProb]] | None:

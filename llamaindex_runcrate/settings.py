@@ -184,6 +184,7 @@ class ChatSettings(Connected):
             max_tokens=max_tokens if isinstance(max_tokens, int) else None,
             tools=request.get("tools") or (),
             tool_names=names,
+            forced=request.get("tool_choice") not in (None, "auto", "none"),
             steps_in_text=asks_for_steps(request["messages"]),
         )
         return ChatRequest(request, context)

@@ -69,7 +69,13 @@ def call_blocks(calls: Iterable[ParsedToolCall], names: ToolNames) -> list[ToolC
 def legacy_calls(calls: Iterable[ParsedToolCall]) -> list[dict[str, Any]]:
     """Return the calls of a complete response in the service's form."""
     return [
-        _wire_call(call.id, call.name, call.text if call.arguments is None else call.text or "{}")
+        _wire_call(
+            call.id,
+            call.name,
+            call.text
+            if call.arguments is None or call.text.lstrip().startswith("{")
+            else json.dumps(call.arguments, ensure_ascii=False),
+        )
         for call in calls
     ]
 
@@ -263,7 +269,7 @@ def _read(arguments: dict[str, Any] | str) -> dict[str, Any]:
     Raises:
         ToolArgumentsError: They are text that holds none.
     """
-    if arguments == "":
+    if isinstance(arguments, str) and not arguments.strip():
         raise ToolArgumentsError("The arguments are missing.")
     return parse_tool_arguments(arguments)
 

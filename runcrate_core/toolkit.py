@@ -30,7 +30,12 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "media_tools.tool": ("MediaArguments", "MediaTool"),
         "media_tools.transcription_tool": ("TRANSCRIPTION_TOOL", "TranscriptionArguments"),
         "media_tools.video_tool": ("VIDEO_TOOL", "VideoArguments"),
-        "protocol.chat_types": ("extract_cost", "extract_reasoning", "extract_usage"),
+        "protocol.chat_types": (
+            "extract_cost",
+            "extract_reasoning",
+            "extract_usage",
+            "token_count",
+        ),
         "protocol.embeddable_texts": ("embeddable_texts",),
         "protocol.json_output": (
             "echoes_schema",

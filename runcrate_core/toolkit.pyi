@@ -100,6 +100,9 @@ from runcrate_core.protocol.chat_types import (
 from runcrate_core.protocol.chat_types import (
     extract_usage as extract_usage,
 )
+from runcrate_core.protocol.chat_types import (
+    token_count as token_count,
+)
 from runcrate_core.protocol.embeddable_texts import (
     embeddable_texts as embeddable_texts,
 )

@@ -135,6 +135,17 @@ def extract_usage(payload: Mapping[str, Any]) -> dict[str, Any] | None:
     return None
 
 
+def token_count(usage: Any, *names: str) -> int | None:
+    """Return the first member of a usage under one of these names that is a whole number."""
+    for name in names if isinstance(usage, dict) else ():
+        value = usage.get(name)
+        if type(value) is int:  # of JSON: a truth value is no number
+            return value
+        if type(value) is float and value.is_integer():
+            return int(value)
+    return None
+
+
 def extract_cost(payload: Mapping[str, Any]) -> Decimal | None:
     """Return the price of a completion or chunk in US dollars, if the provider reported it.
 

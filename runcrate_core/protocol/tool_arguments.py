@@ -50,6 +50,7 @@ def parse_tool_calls(
     completion_id: str = "",
     finish_reason: str | None = None,
     tools: Sequence[Mapping[str, Any]] = (),
+    forced: bool = False,
 ) -> list[ParsedToolCall]:
     """Return the tool calls of a message, each with its arguments or the reason for none.
 
@@ -58,12 +59,15 @@ def parse_tool_calls(
             objects are left out.
         completion_id: Names calls that came without an identifier (`tool_call_id`).
         finish_reason: Why the response ended. After `length`, missing arguments were cut.
-        tools: The tools of the request. A call of a tool with parameters that has no arguments at
-            all, not even `{}`, was cut before the first of them.
+        tools: The tools of the request. A call of a tool with required parameters that has no
+            arguments at all, not even `{}`, was cut before the first of them. Where all are
+            optional, servers (vLLM) send nothing for an empty object.
+        forced: The request demanded a call, as for structured output: an object in which
+            everything is optional is not taken from nothing.
     """
     taken: set[str] = set()
     parsed = []
-    parameters = {name: _has_parameters(tool) for tool in tools if (name := _name_of(tool))}
+    needed = {name: _needs_arguments(tool, forced) for tool in tools if (name := _name_of(tool))}
     for number, call in enumerate(calls):
         if not isinstance(call, dict):
             continue
@@ -75,7 +79,7 @@ def parse_tool_calls(
         )
         taken.add(identifier)
         arguments, problem = None, ""
-        if _is_blank(sent) and (finish_reason == TOKEN_LIMIT or parameters.get(name)):
+        if _is_blank(sent) and (finish_reason == TOKEN_LIMIT or needed.get(name)):
             problem = "The arguments are missing."
         else:
             try:
@@ -161,9 +165,10 @@ def _name_of(tool: Mapping[str, Any]) -> str:
     return name if isinstance(name, str) else ""
 
 
-def _has_parameters(tool: Mapping[str, Any]) -> bool:
+def _needs_arguments(tool: Mapping[str, Any], forced: bool) -> bool:  # noqa: FBT001 - private
     parameters = tool["function"].get("parameters")
-    return isinstance(parameters, dict) and bool(parameters.get("properties"))
+    member = "properties" if forced else "required"
+    return isinstance(parameters, dict) and bool(parameters.get(member))
 
 
 def _refuse_constant(name: str) -> Never:

@@ -23,7 +23,8 @@ json_values = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=6,
 )
-TOOL = {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {}}}}}
+OPTIONAL = {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {}}}}}
+TOOL = {"type": "function", "function": {"name": "f", "parameters": {"required": ["a"]}}}
 
 
 def call(arguments: object, identifier: str = "c", name: str = "f") -> dict[str, object]:
@@ -47,17 +48,20 @@ def test_a_call_cut_anywhere_is_not_a_call(
 
 
 @pytest.mark.parametrize("blank", ["", None, "  \n"])
-def test_no_arguments_are_none_only_for_a_tool_without_parameters(blank: object) -> None:
+def test_no_arguments_are_none_only_for_a_tool_without_required_parameters(blank: object) -> None:
     bare = {"type": "function", "function": {"name": "f", "parameters": {"properties": {}}}}
-    for tools in ([], [bare], [{"type": "web_search"}]):
+    for tools in ([], [bare], [OPTIONAL], [{"type": "web_search"}]):
         [parsed] = parse_tool_calls([call(blank)], finish_reason="tool_calls", tools=tools)
         assert parsed.arguments == {}
     [cut] = parse_tool_calls([call(blank)], finish_reason="length", tools=[bare])
     assert cut.arguments is None
     assert "token limit" in cut.problem
-    [unreadable] = parse_tool_calls([call(blank)], finish_reason="stop", tools=[TOOL])
-    assert unreadable.arguments is None
-    assert "missing" in unreadable.problem
+    for tool, forced in ((TOOL, False), (OPTIONAL, True)):
+        [unreadable] = parse_tool_calls(
+            [call(blank)], finish_reason="stop", tools=[tool], forced=forced
+        )
+        assert unreadable.arguments is None
+        assert "missing" in unreadable.problem
 
 
 @pytest.mark.parametrize(

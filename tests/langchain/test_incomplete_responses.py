@@ -24,11 +24,14 @@ from langchain_runcrate.streaming import StreamReader
 from langchain_runcrate.structured_parsers import RawAnswerParser, StructuredAnswerParser
 from runcrate_core.protocol.chat_stream import ChatStreamReader
 from tests.langchain.chat_service import calls_delta, chat, chunk, streamed, tool_delta, whole
-from tests.servers import ScriptedServer, sse
+from tests.servers import ScriptedServer, sse, stream_reply
 
 TOOL = {
     "type": "function",
-    "function": {"name": "wipe", "parameters": {"properties": {"path": {"type": "string"}}}},
+    "function": {
+        "name": "wipe",
+        "parameters": {"properties": {"path": {"type": "string"}}, "required": ["path"]},
+    },
 }
 CONTEXT = ResponseContext("m", tools=[TOOL])
 HALF = '{"path": "/data/ol'
@@ -100,6 +103,28 @@ def test_arguments_that_are_not_one_json_object_are_invalid(text: str) -> None:
     for message in (summed([text], "tool_calls"), unstreamed(text, "tool_calls")):
         assert message.tool_calls == []
         assert (message.invalid_tool_calls[0]["args"] or "").startswith(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["null", " \n", '"{\\"path\\": \\"a\\"}"', '{"path": "a\n\tb"}', "\n{}"]
+)
+def test_odd_arguments_are_read_in_every_stream_as_in_a_complete_response(text: str) -> None:
+    bare = {"type": "function", "function": {"name": "wipe"}}
+    deltas = [call_piece("", id="c", name="wipe"), *map(call_piece, text), {"tool_calls": None}]
+    events = sse(*map(chunk, deltas), chunk({}, "tool_calls"))
+    call = {"id": "c", "function": {"name": "wipe", "arguments": text}}
+    with ScriptedServer(
+        whole({"tool_calls": [call]}, "tool_calls"), *2 * [stream_reply(events)]
+    ) as (server):
+        model = chat(server).bind_tools([bare])
+        expected = model.invoke("x").tool_calls
+        assert len(expected) == 1
+        total = None
+        for one in model.stream("x"):
+            total = one if total is None else total + one
+        assert total is not None
+        assert total.tool_calls == expected
+        assert model.stream_events("x", version="v3").output.tool_calls == expected
 
 
 @given(st.data())
