@@ -7,7 +7,18 @@ form, so its schema keeps `$defs` and `$ref`; all others are converted by LangCh
 from __future__ import annotations
 
 import copy
-from typing import TYPE_CHECKING, Any, Final
+from types import UnionType
+from typing import (
+    TYPE_CHECKING,
+    Annotated,
+    Any,
+    Final,
+    NotRequired,
+    Required,
+    Union,
+    get_args,
+    get_origin,
+)
 
 from langchain_core.tools import BaseTool
 from langchain_core.tools.base import create_schema_from_function
@@ -15,7 +26,7 @@ from langchain_core.utils.function_calling import convert_to_openai_function
 from langchain_core.utils.pydantic import is_basemodel_subclass
 from pydantic import BaseModel, TypeAdapter
 from pydantic.errors import PydanticUserError
-from typing_extensions import is_typeddict
+from typing_extensions import TypedDict, get_type_hints, is_typeddict
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -36,12 +47,14 @@ def function_of(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
             form of OpenAI, Anthropic or JSON schema.
         strict: Whether arguments must follow the schema exactly; not sent if `None`.
     """
-    tool = _with_root(copy.deepcopy(tool)) if isinstance(tool, dict) else tool
+    if isinstance(tool, dict):
+        inner = tool.get("function", tool.get("json_schema"))
+        tool = _with_root(copy.deepcopy(inner if isinstance(inner, dict) else tool))
     schema = _schema_of(tool)
     if schema is not None and _is_recursive(schema):
         function = _recursive_function(tool, schema)
     else:
-        function = convert_to_openai_function(tool)
+        function = convert_to_openai_function(_without_qualifiers(tool, {}))
     function["parameters"] = _portable(function.get("parameters") or {"type": "object"})
     return strict_function(function, strict)
 
@@ -151,6 +164,47 @@ def _schema_of(tool: Any) -> Schema | None:
     except (PydanticUserError, TypeError):
         return None  # LangChain's converter reads more, or says what is wrong
     return None
+
+
+def _without_qualifiers(hint: Any, known: dict[Any, Any]) -> Any:
+    """Return a type whose `TypedDict`s say which keys they need as LangChain's converter reads it.
+
+    It fails on `Required` and `NotRequired`, and takes `Annotated[type, default]` for optional.
+    """
+    if is_typeddict(hint):
+        if hint in known:
+            return known[hint]
+        known[hint] = hint  # within itself
+        hints = get_type_hints(hint, include_extras=True)
+        fields = {
+            name: _field(inner, known, is_needed=name in hint.__required_keys__)
+            for name, inner in hints.items()
+        }
+        if fields == hints:
+            return hint
+        plain: Any = TypedDict(hint.__name__, fields)  # type: ignore[misc] # the name of another
+        known[hint] = plain
+        plain.__doc__ = hint.__doc__
+        return plain
+    arguments = get_args(hint)
+    plain_arguments = tuple(_without_qualifiers(item, known) for item in arguments)
+    if plain_arguments == arguments:
+        return hint
+    origin: Any = get_origin(hint)
+    return (Union if origin is UnionType else origin)[plain_arguments]
+
+
+def _field(hint: Any, known: dict[Any, Any], *, is_needed: bool) -> Any:
+    if (qualifier := get_origin(hint)) in (Required, NotRequired):
+        # Where annotations are texts, the class has not read it.
+        is_needed, (hint,) = qualifier is Required, get_args(hint)
+    hint = _without_qualifiers(hint, known)
+    if is_needed:
+        return hint
+    inner, _, *description = (
+        (*get_args(hint), None) if get_origin(hint) is Annotated else (hint, None)
+    )
+    return Annotated[(inner, None, *description[:1])]
 
 
 def _recursive_function(tool: Any, schema: Schema) -> dict[str, Any]:

@@ -14,6 +14,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from langchain_core.messages import BaseMessage, SystemMessage
+from typing_extensions import is_typeddict
 
 from langchain_runcrate.json_schemas import json_schema_of
 from langchain_runcrate.structured_parsers import RawAnswerParser, StructuredAnswerParser
@@ -140,7 +141,8 @@ def _by_function_calling(schema: Any, strict: bool | None, *, forced: bool) -> P
 
 def _traced(method: Method, schema: Any, **options: Any) -> dict[str, Any]:
     kwargs = {"method": method, **options}
-    return {"ls_structured_output_format": {"kwargs": kwargs, "schema": schema}}
+    traced = json_schema_of(schema) if is_typeddict(schema) else schema
+    return {"ls_structured_output_format": {"kwargs": kwargs, "schema": traced}}
 
 
 def _instructions(schema: Any) -> str:

@@ -103,6 +103,8 @@ def _wire_tool(tool: ToolLike, strict: bool | None) -> dict[str, Any]:  # noqa: 
         case {"type": "function", "name": str()}:
             inner = {name: value for name, value in tool.items() if name != "type"}
             return {"type": "function", "function": function_of(inner, strict=strict)}
+        case {"type": "json_schema", "json_schema": {**_schema}}:  # a response format
+            return {"type": "function", "function": function_of(tool, strict=strict)}
         case {"type": str(kind)} if kind != "object" and not tool.keys() & _SCHEMA_KEYS:
             return dict(tool)
         case BaseTool() if tool.metadata and tool.metadata.get("type") == "custom_tool":

@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from runcrate_core.protocol.chat_accumulator import ChatAccumulator
 from runcrate_core.protocol.chat_types import ChatCompletionChunk, error_of
 from runcrate_core.protocol.response import Failure, TransportFailure
-from runcrate_core.protocol.sse import DONE, MAX_EVENT_BYTES, SSEBoundError, SSEDecoder
+from runcrate_core.protocol.sse import (
+    DONE,
+    MAX_EVENT_BYTES,
+    SSEBoundError,
+    SSEDecoder,
+    separate_objects,
+)
 from runcrate_core.protocol.unicode_text import SurrogateJoiner
 
 if TYPE_CHECKING:
@@ -165,13 +171,15 @@ class ChatStreamReader:
         chunks: list[ChatCompletionChunk] = []
         carries = False
         surrogates = self._surrogates
-        for payload in payloads:
+        unread = [*reversed(payloads)]
+        while unread:
+            payload = unread.pop()
             try:
                 event, end = _parse(payload)
             except (ValueError, RecursionError):
                 event, end = None, -1
             if end != len(payload) or type(event) is not dict:
-                event = self._read_unusual(payload, len(chunks))
+                event = self._read_unusual(payload, len(chunks), unread)
                 if event is None:
                     if self._over:
                         break
@@ -197,8 +205,11 @@ class ChatStreamReader:
             self._give_up()
         return chunks
 
-    def _read_unusual(self, payload: str, chunks: int) -> dict[str, Any] | None:
+    def _read_unusual(self, payload: str, chunks: int, unread: list[str]) -> dict[str, Any] | None:
         """Read what is not just a JSON object; None, with `done` or `fault` set if it ends."""
+        if len(parts := separate_objects(payload)) > 1:
+            unread += reversed(parts)
+            return None
         text = payload.strip()
         if not text:
             return None  # sent by some servers to keep the connection open

@@ -15,6 +15,8 @@ from runcrate_core.protocol.http_date import server_time
 
 # Above this a reset is a moment, below it a number of seconds (the year 2001 against 31 years).
 _EPOCH_FLOOR: Final = 1e9
+# Above this a moment is in milliseconds (the year 33658 against 2001), as of OpenRouter.
+_MILLISECONDS_FLOOR: Final = 1e12
 _DURATION_PART = re.compile(r"(\d+(?:\.\d+)?)(ms|h|m|s)")
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|h|m|s))+")
 _IETF_RESET = re.compile(r"(?:^|[;,\s])t=(\d+)")
@@ -82,6 +84,8 @@ def reset_in_s(headers: Mapping[str, str]) -> float | None:
         return None
     if number < _EPOCH_FLOOR:
         return number
+    if number >= _MILLISECONDS_FLOOR:
+        number /= 1000
     sent_at = server_time(headers)
     return max(0.0, number - (sent_at.timestamp() if sent_at else time.time()))
 

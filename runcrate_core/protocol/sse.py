@@ -9,6 +9,8 @@ events) one `bytes.split` and one slice an event.
 from __future__ import annotations
 
 import json
+import re
+from itertools import takewhile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ _LINE_FEED: Final = 10
 _CARRIAGE_RETURN: Final = 13
 _PREFIX: Final = b"data: "
 _PREFIX_SIZE: Final = len(_PREFIX)
+_BETWEEN_OBJECTS: Final = re.compile(r"(?<=\})\n(?=\{|\[DONE\])")
 # A reconnection time of more digits is not a time, and `int` refuses thousands of digits.
 _MAX_RETRY_DIGITS: Final = 15
 
@@ -138,11 +141,12 @@ class SSEDecoder:
                 standard discards it, but servers that stop right after their last event exist.
 
         Returns:
-            The data of that event, or nothing.
+            The data of that event, apart for each object in it, or nothing.
         """
         event = self._read_block(bytes(self._pending))
         self._pending.clear()
-        return [event.data] if lenient and event is not None and _is_whole(event.data) else []
+        parts = separate_objects(event.data) if lenient and event is not None else []
+        return list(takewhile(_is_whole, parts))
 
     def _blocks(self, data: bytes) -> list[bytes]:
         """Return the bytes of each event completed, with LF line ends, without its blank line."""
@@ -216,6 +220,14 @@ class SSEDecoder:
         if not data:
             return None
         return SSEEvent("\n".join(data), name or None, self._last_id or None)
+
+
+def separate_objects(data: str) -> list[str]:
+    """Return the JSON objects in an event's data, and the end mark, apart.
+
+    Some servers end their events with one line end instead of two; no JSON text holds such a place.
+    """
+    return _BETWEEN_OBJECTS.split(data)
 
 
 def _is_time(value: str) -> bool:

@@ -29,6 +29,9 @@ def headers(limit: int, remaining: int, reset: float | str) -> dict[str, str]:
 def test_headers_are_read_when_there_are_any() -> None:
     assert RateLimit.read({}) is None
     assert RateLimit.read(headers(600, 7, 30)) == RateLimit(600, 7, 30.0)
+    sent = {"date": "Fri, 27 Nov 2026 02:30:00 GMT"}
+    for moment in (1795746640, 1795746640000):
+        assert RateLimit.read(headers(600, 7, moment) | sent) == RateLimit(600, 7, 40.0)
     assert RateLimit.read(headers(600, 7, "soon")) == RateLimit(600, 7, None)
     assert RateLimit.read({"x-ratelimit-limit": "many"}) == RateLimit(None, None, None)
 

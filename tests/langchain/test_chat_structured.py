@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+import json
+from typing import Annotated, Any, NotRequired, Required
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
@@ -12,6 +13,7 @@ from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
 from langchain_runcrate import RuncrateRefusalError, errors
+from langchain_runcrate.json_schemas import function_of, json_schema_of
 from langchain_runcrate.structured_parsers import StructuredAnswerParser
 from tests.langchain.chat_service import chat, streamed, tool_delta, whole
 from tests.servers import ScriptedServer
@@ -28,6 +30,43 @@ class JokeV1(BaseModelV1):
     """A joke."""
 
     setup: str
+
+
+class Topic(TypedDict, total=False):
+    """A topic."""
+
+    name: Required[str]
+    rank: int
+
+
+class OptionalKeys(TypedDict):
+    """Keys that may be left out."""
+
+    topic: Topic
+    others: NotRequired[list[Topic]]
+    note: NotRequired[Annotated[str, ..., "A remark."]]
+
+
+@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+def test_keys_of_a_dict_that_may_be_left_out(method):
+    said = {"topic": {"name": "cats"}}
+    call = {"id": "c", "function": {"name": "OptionalKeys", "arguments": json.dumps(said)}}
+    reply = whole({"content": json.dumps(said), "tool_calls": [call]})
+    topic = {
+        "description": "A topic.",
+        "type": "object",
+        "properties": {"name": {"type": "string"}, "rank": {"type": "integer"}},
+        "required": ["name"],
+    }
+    schema = json_schema_of(OptionalKeys)
+    assert schema["required"] == ["topic"]
+    assert schema["properties"]["others"]["items"] == schema["properties"]["topic"] == topic
+    assert schema["properties"]["note"] == {"description": "A remark.", "type": "string"}
+    formats = ({"name": "OptionalKeys", "schema": schema}, function_of(OptionalKeys))
+    wrapped = {"type": "json_schema", "json_schema": formats[0]}
+    for given in (OptionalKeys, *formats, wrapped, {"type": "function", "function": formats[1]}):
+        with ScriptedServer(reply) as server:
+            assert chat(server).with_structured_output(given, method=method).invoke("x") == said
 
 
 class JokeDict(TypedDict):
