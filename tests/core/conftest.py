@@ -18,9 +18,9 @@ __all__ = ["_server", "both", "cloud", "failure", "is_async", "scripted"]  # fix
 def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look a lost resource up again, and terminate again, without long pauses."""
     monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (0.0, 0.0))
-    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1, 0.2, 0.3))
-    monkeypatch.setattr(cleanup, "TERMINATING_WAITS_S", (0.1,))
-    monkeypatch.setattr(cleanup, "CONFIRM_WAITS_S", (0.0, 0.1))
+    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.05, 0.1, 0.15))
+    monkeypatch.setattr(cleanup, "TERMINATING_WAITS_S", (0.02,))
+    monkeypatch.setattr(cleanup, "CONFIRM_WAITS_S", (0.0, 0.05))
 
 
 @pytest.fixture(params=BOTH, ids=lambda both: both.name)

@@ -30,12 +30,12 @@ JSON = st.recursive(
     | st.integers()
     | st.floats(allow_nan=False, allow_infinity=False)
     | TEXT,
-    lambda inner: st.lists(inner) | st.dictionaries(TEXT, inner),
-    max_leaves=20,
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
+    max_leaves=6,
 )
 
 
-@given(st.dictionaries(TEXT, JSON))
+@given(st.dictionaries(TEXT, JSON, max_size=3))
 def test_whatever_is_json_arrives_as_it_was(body: dict[str, Any]) -> None:
     assert json.loads(encode_json(body)) == body
 

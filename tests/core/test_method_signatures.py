@@ -14,8 +14,6 @@ SHOWN = {
     "client.instances.create": "name",
     "client.instances.connect": "private_key",
     "client.chat.completions.create": "temperature",
-    "client.chat.completions.stream": "temperature",
-    "client.jobs.list": "cursor",
     "client.jobs.list_all": "status",
     "client.jobs.follow_logs": "job_id",
 }

@@ -99,7 +99,9 @@ def test_responses_are_read_as_valid_text() -> None:
 
 @given(
     st.recursive(
-        st.text() | st.integers() | st.none(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+        st.text(max_size=8) | st.integers() | st.none(),
+        lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=8), x, max_size=3),
+        max_leaves=6,
     )
 )
 def test_valid_values_stay_as_they_are(value: object) -> None:

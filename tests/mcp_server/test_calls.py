@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -42,10 +42,16 @@ def _short_waits(short_waits: None) -> None:
     """Statuses are polled without pauses."""
 
 
+@pytest.fixture(scope="module")
+def shared_emulator() -> Iterator[Emulator]:
+    with Emulator(clock_speed=600) as running:
+        yield running
+
+
 @pytest.fixture
-def emulator() -> Any:
-    with Emulator(clock_speed=600) as emulator:
-        yield emulator
+def emulator(shared_emulator: Emulator) -> Emulator:
+    shared_emulator.reset()
+    return shared_emulator
 
 
 async def tools_of(client: Client) -> dict[str, types.Tool]:

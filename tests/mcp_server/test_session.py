@@ -51,11 +51,11 @@ async def terminated(emulator: Emulator, instance_id: str, seconds: float = 15) 
     return False
 
 
-@pytest.mark.parametrize("era", ERAS)
-@pytest.mark.parametrize("transport", TRANSPORTS)
+@pytest.mark.parametrize(("transport", "era"), [("stdio", "legacy"), ("http", "auto")])
 async def test_a_session_from_the_list_to_the_end_of_its_instance(
     emulator: Emulator, transport: str, era: str
 ) -> None:
+    """The other two pairs are in the tests of SIGTERM below."""
     person = Person("no", "yes")
     progress: list[str | None] = []
 

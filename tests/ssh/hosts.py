@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -157,6 +157,16 @@ def _kill_children(parent: int) -> None:
             fields = entry.read_text().rpartition(")")[2].split()
             if int(fields[1]) == parent:
                 os.kill(int(entry.parent.name), signal.SIGKILL)
+
+
+def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
+    """Wait for a condition; return whether it became true in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
 
 
 def processes(marker: str) -> list[str]:

@@ -29,6 +29,7 @@ from runcrate_core import (
 from runcrate_core.ssh import sync_shell
 from runcrate_core.ssh.sync_shell import InstanceShell
 from runcrate_emulator import Emulator
+from tests.ssh.hosts import eventually, processes
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -113,7 +114,7 @@ def test_a_key_pair_logs_in_where_it_was_launched_with_it(
 ) -> None:
     key = asyncssh.generate_private_key("ssh-ed25519")
     path = tmp_path / "id_ed25519"
-    key.write_private_key(path, passphrase="open")
+    key.write_private_key(path, passphrase="open", rounds=1, ignore_few_rounds=True)
     added = client.ssh_keys.create(name="laptop", public_key=key.export_public_key().decode())
     instance = launch(client, emulator, ssh_key_id=added.id)
     before = len(emulator.requests)
@@ -182,7 +183,7 @@ def test_a_certificate_that_expires_meanwhile_is_replaced(
     emulator.ssh.certificate_lifetime_s = 1
     try:
         with client.instances.connect(instance.id) as shell:
-            time.sleep(1.5)
+            time.sleep(1.1)
             emulator.ssh.certificate_lifetime_s = 300
             emulator.ssh.drop_connections()
             assert shell.run("echo back").output == "back\n"
@@ -243,7 +244,7 @@ def test_ssh_that_starts_late_is_waited_for(client: Runcrate, emulator: Emulator
 
     import threading
 
-    late = threading.Timer(1.0, lambda: emulator.ssh.add(instance.id, (), port=port))
+    late = threading.Timer(0.4, lambda: emulator.ssh.add(instance.id, (), port=port))
     late.start()
     with client.instances.connect(instance.id) as shell:
         assert shell.run("echo there").output == "there\n"
@@ -251,12 +252,11 @@ def test_ssh_that_starts_late_is_waited_for(client: Runcrate, emulator: Emulator
 
 def test_an_idle_shell_lets_the_idle_stop_work(client: Runcrate, emulator: Emulator) -> None:
     instance = launch(client, emulator, idle_shutdown_minutes=5)
-    with client.instances.connect(instance.id, idle_timeout=0.3) as shell:
+    with client.instances.connect(instance.id, idle_timeout=0.2) as shell:
         shell.run("true")
         emulator.clock.advance(600)
         assert client.instances.get(instance.id).status == "running"  # somebody is connected
-        time.sleep(1)
-        assert not shell.is_connected
+        assert eventually(lambda: not shell.is_connected)
         emulator.clock.advance(299)
         assert client.instances.get(instance.id).status == "running"
         emulator.clock.advance(20)
@@ -390,8 +390,6 @@ def test_an_emulator_without_ssh_runs_nothing() -> None:
 def test_an_instance_that_ends_leaves_no_process_and_no_file(
     client: Runcrate, emulator: Emulator
 ) -> None:
-    from tests.ssh.hosts import processes
-
     instance = launch(client, emulator)
     mark = f"60{time.time_ns() % 1_000_000_000}"
     directory = emulator.ssh.directory(instance.id)

@@ -24,21 +24,13 @@ from runcrate_core.errors import (
 from runcrate_core.ssh import commands
 from runcrate_core.ssh.login import Login
 from runcrate_core.ssh.shell import AsyncInstanceShell
-from tests.ssh.hosts import INSTANCE, Host, processes
+from tests.ssh.hosts import INSTANCE, Host, eventually, processes
 
 on_both_servers = pytest.mark.parametrize("host", ["emulator", "sshd"], indirect=True)
 
 ROOT = Path(__file__).parent.parent.parent
 MIB = 1024 * 1024
-
-
-def eventually(condition, seconds: float = 20.0) -> bool:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        if time.monotonic() > deadline:
-            return False
-        time.sleep(0.05)
-    return True
+LARGE_MIB = 40  # more than twice of what it may take
 
 
 @on_both_servers
@@ -73,9 +65,11 @@ async def test_the_asynchronous_shell_is_awaited_or_entered(host: Host) -> None:
 def test_output_comes_as_it_is_written(host: Host) -> None:
     pieces: list[tuple[float, str]] = []
     with host.shell() as shell:
-        shell.run("echo a; sleep 1; echo b", on_output=lambda it: pieces.append((time.time(), it)))
+        shell.run(
+            "echo a; sleep 0.4; echo b", on_output=lambda it: pieces.append((time.time(), it))
+        )
     assert "".join(text for _, text in pieces) == "a\nb\n"
-    assert pieces[-1][0] - pieces[0][0] > 0.7
+    assert pieces[-1][0] - pieces[0][0] > 0.3
 
 
 def test_long_output_is_cut(host: Host) -> None:
@@ -117,7 +111,7 @@ def test_a_timeout_leaves_no_process(host: Host) -> None:
     )
     with host.shell() as shell:
         before = time.monotonic()
-        result = shell.run(command, timeout=1.5)
+        result = shell.run(command, timeout=0.7)
         assert time.monotonic() - before < 30
         assert (result.output, result.exit_code, result.timed_out) == ("started\n", 124, True)
         assert eventually(lambda: not processes(f"sleep {mark}"))
@@ -130,7 +124,7 @@ def test_a_command_that_ignores_the_end_is_killed(
     monkeypatch.setattr(commands, "_WRAPPER", shorter)
     mark = f"20{time.time_ns() % 1_000_000_000}"
     with host.shell() as shell:
-        result = shell.run(f"trap '' TERM; while true; do sleep {mark}; done", timeout=0.5)
+        result = shell.run(f"trap '' TERM; while true; do sleep {mark}; done", timeout=0.3)
         assert (result.exit_code, result.timed_out) == (124, True)
         assert eventually(lambda: not processes(f"sleep {mark}"))
 
@@ -174,11 +168,11 @@ def test_what_a_finished_command_left_in_the_background_runs_on(host: Host) -> N
 def test_a_dropped_connection_gives_no_exit_code_and_one_run(host: Host) -> None:
     runs = f"{host.folder}/runs"
     with host.shell() as shell:
-        threading.Timer(0.5, host.drop).start()
-        result = shell.run(f"echo run >> {runs}; echo before; sleep 1; echo after")
+        threading.Timer(0.3, host.drop).start()
+        result = shell.run(f"echo run >> {runs}; echo before; sleep 0.7; echo after")
         assert (result.output, result.exit_code) == ("before\n", None)
         assert not result.timed_out
-        again = shell.run(f"sleep 1; cat {runs}")  # on a new connection
+        again = shell.run(f"sleep 0.5; cat {runs}")  # on a new connection
         assert again.output == "run\n"
     assert len(host.logins) == 2
     assert len(set(host.logins)) == 2  # another key, and so another certificate
@@ -294,12 +288,12 @@ def test_errors_of_files_name_path_and_reason(host: Host, tmp_path: Path) -> Non
 @on_both_servers
 def test_a_lost_connection_leaves_the_target_as_it_was(host: Host, tmp_path: Path) -> None:
     big = tmp_path / "big"
-    big.write_bytes(b"x" * (32 * MIB))
+    big.write_bytes(b"x" * (16 * MIB))
     with host.shell() as shell:
         shell.write_bytes(f"{host.folder}/target", b"before")
 
         def cut(done: int, _total: int | None) -> None:
-            if done > 8 * MIB:
+            if done > 4 * MIB:
                 host.drop()
 
         with pytest.raises(SSHConnectionError, match="not changed"):
@@ -307,7 +301,7 @@ def test_a_lost_connection_leaves_the_target_as_it_was(host: Host, tmp_path: Pat
         assert shell.read_bytes(f"{host.folder}/target") == b"before"
 
 
-def test_128_mib_up_and_down_take_little_memory(host: Host, tmp_path: Path) -> None:
+def test_large_files_take_little_memory(host: Host, tmp_path: Path) -> None:
     host.known_hosts.touch()
     code = f"""
 import asyncio, resource, sys
@@ -338,7 +332,7 @@ asyncio.run(main())
 """
     block = bytes(range(256)) * 4096
     with (tmp_path / "big").open("wb") as file:
-        for _ in range(128):
+        for _ in range(LARGE_MIB):
             file.write(block)
     client = subprocess.Popen(
         [sys.executable, "-c", code],
@@ -355,7 +349,7 @@ asyncio.run(main())
         client.stdin.flush()
         report = client.stdout.readline()
     assert client.returncode == 0
-    assert (tmp_path / "big-back").stat().st_size == 128 * MIB
+    assert (tmp_path / "big-back").stat().st_size == LARGE_MIB * MIB
     assert filecmp.cmp(tmp_path / "big", tmp_path / "big-back", shallow=False)
     assert int(report.rpartition(":")[2]) < 16 * 1024, report
 
