@@ -32,7 +32,7 @@ class Fault:
         cut_after_chunks: Close the connection after so many body chunks of the true answer.
         stall_after_chunks: Send nothing more after so many chunks but hold the connection open.
         malformed_json: Break the JSON of the true answer (of its first event if it is a stream).
-        lose_answer: Do the work, then close the connection without answering.
+        lose_response: Do the work, then close the connection without answering.
         drop_connection: Close the connection without doing the work.
         body: Answer with these raw bytes instead of an envelope (with `status` or 200).
     """
@@ -50,7 +50,7 @@ class Fault:
     cut_after_chunks: int | None = None
     stall_after_chunks: int | None = None
     malformed_json: bool = False
-    lose_answer: bool = False
+    lose_response: bool = False
     drop_connection: bool = False
     body: bytes | None = None
 

@@ -127,7 +127,7 @@ class Gateway:
                 return
         self._world.settle()
         await self._app(scope, receive, response)
-        if fault is not None and fault.lose_answer:
+        if fault is not None and fault.lose_response:
             await response.hang_up()
         elif fault is not None and fault.replaces_answer:
             response.release()

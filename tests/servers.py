@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Literal, Self
 
-End = Literal["keep", "close", "reset", "hold", "no answer"]
+End = Literal["keep", "close", "reset", "hold", "no response"]
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class Reply:
         headers: Further headers.
         length: A `Content-Length` to claim; `None` sends chunks.
         end: What happens to the connection afterwards. `hold`: it stays open without a word;
-            `no answer`: not even a head is sent before it is closed.
+            `no response`: not even a head is sent before it is closed.
     """
 
     status: int = 200
@@ -150,7 +150,7 @@ class ScriptedServer:
         return self._answer(connection, reply)
 
     def _answer(self, connection: socket.socket, reply: Reply) -> bool:
-        if reply.end != "no answer":
+        if reply.end != "no response":
             self._send(connection, reply)
         if reply.end == "hold":
             self._over.wait(30)

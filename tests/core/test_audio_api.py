@@ -130,7 +130,7 @@ def test_given_arguments_of_speech_are_sent(scripted: Any) -> None:
         ("images.generate", "x"),
     ],
 )
-@pytest.mark.parametrize("lost", [Reply(end="no answer"), Reply(500), Reply(502)])
+@pytest.mark.parametrize("lost", [Reply(end="no response"), Reply(500), Reply(502)])
 def test_nothing_is_paid_for_twice(scripted: Any, lost: Reply, method: str, given: Any) -> None:
     server, both = scripted(lost)
     with pytest.raises(rc.RuncrateError, match="may have been received and charged"):

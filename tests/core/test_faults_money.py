@@ -27,7 +27,7 @@ MADE = {
 }
 CREATED = Reply(201, {"data": MADE})
 SILENT = Reply(body=[], end="hold")
-CUT = Reply(end="no answer")
+CUT = Reply(end="no response")
 NOW = {"date": format_datetime(datetime.now(UTC), usegmt=True)}
 LATER = {**MADE, "created_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
 LISTED = Reply(json={"data": [LATER]}, headers=NOW)

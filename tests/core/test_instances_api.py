@@ -61,7 +61,7 @@ def test_a_list_that_fails_while_looking_for_a_launch_is_asked_for_again(scripte
     now = datetime.now(UTC)
     made = {"id": "i-1", "name": "n", "created_at": (now + timedelta(minutes=1)).isoformat()}
     listed = Reply(json={"data": [made]}, headers={"Date": format_datetime(now, usegmt=True)})
-    script = Reply(end="no answer"), Reply(403, {"error": "no"}), listed
+    script = Reply(end="no response"), Reply(403, {"error": "no"}), listed
     _, both = scripted(*script)
     assert both("instances.create", name="n", gpu_type="A100").recovered
 
@@ -73,7 +73,7 @@ def test_of_two_new_instances_of_a_name_none_is_taken(scripted: Any) -> None:
         json={"data": [{"id": "i-1", **made}, {"id": "i-2", **made}]},
         headers={"Date": format_datetime(now, usegmt=True)},
     )
-    server, both = scripted(Reply(end="no answer"), listed)
+    server, both = scripted(Reply(end="no response"), listed)
     with pytest.raises(rc.AmbiguousLaunchError, match="for certain"):
         both("instances.create", name="n", gpu_type="A100")
     assert server.sent == 2

@@ -183,10 +183,10 @@ def test_what_is_not_there_is_refused(cloud: Any, both: Any, tmp_path: Path) -> 
 
 
 def test_a_place_without_checksum_is_asked_for_once(cloud: Any, both: Any) -> None:
-    cloud.fail("POST /jobs/uploads", lose_answer=True)
+    cloud.fail("POST /jobs/uploads", lose_response=True)
     with pytest.raises(rc.APIConnectionError):
         both("jobs.uploads.create", bytes=3)
-    cloud.fail("POST /jobs/uploads", lose_answer=True)
+    cloud.fail("POST /jobs/uploads", lose_response=True)
     assert both("jobs.uploads.create", bytes=3, sha256=hashlib.sha256(b"abc").hexdigest()).url
     assert len(sent(cloud, "POST /jobs/uploads")) == 3
 

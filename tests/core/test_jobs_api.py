@@ -210,7 +210,7 @@ def test_58_following_goes_on_where_it_broke(scripted: Any) -> None:
     script = (
         MISSING,
         output("a", "b", cursor=2),
-        Reply(end="no answer"),
+        Reply(end="no response"),
         output(cursor=2),
         output("c", cursor=3),
         output(cursor=3, done=True),

@@ -33,7 +33,7 @@ REPLIES = {
     "refused": Reply(401, {"error": {"message": f"no such key {KEY}", "code": "invalid_api_key"}}),
     "web page": Reply(body=[b"<html>"], headers={"content-type": "text/html"}),
     "other JSON": Reply(json={"data": [KEY]}),
-    "lost": Reply(end="no answer"),
+    "lost": Reply(end="no response"),
 }
 
 

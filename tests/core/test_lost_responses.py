@@ -37,7 +37,7 @@ NAMED: list[tuple[str, dict[str, Any], str]] = [
 def test_21_a_keyed_request_is_sent_again_with_the_same_bytes(
     cloud: Any, both: Any, method: str, arguments: dict[str, Any], route: str
 ) -> None:
-    cloud.fail(route, lose_answer=True)
+    cloud.fail(route, lose_response=True)
     both(method, **arguments)
     first, second = sent(cloud, route)
     assert first.body == second.body
@@ -51,7 +51,7 @@ def test_21_a_keyed_request_is_sent_again_with_the_same_bytes(
 def test_a_creation_is_looked_up_by_its_name(
     cloud: Any, both: Any, method: str, arguments: dict[str, Any], route: str
 ) -> None:
-    cloud.fail(route, lose_answer=True)
+    cloud.fail(route, lose_response=True)
     assert both(method, **arguments).recovered
     assert len(sent(cloud, route)) == 1
 
@@ -86,7 +86,7 @@ def test_what_costs_nothing_and_is_not_found_fails_plainly(
 
 def test_a_run_of_a_schedule_is_never_sent_again(cloud: Any, both: Any) -> None:
     nightly = both("schedules.create", **SCHEDULE, name="nightly", spec=JOB)
-    cloud.fail(f"POST /schedules/{nightly.id}/run-now", lose_answer=True)
+    cloud.fail(f"POST /schedules/{nightly.id}/run-now", lose_response=True)
     with pytest.raises(rc.AmbiguousLaunchError, match=r"schedules\.get") as caught:
         both("schedules.run_now", nightly.id)
     assert caught.value.name is None
@@ -96,6 +96,6 @@ def test_a_run_of_a_schedule_is_never_sent_again(cloud: Any, both: Any) -> None:
 
 def test_24_a_deletion_has_worked(cloud: Any, both: Any) -> None:
     volume = both("storage.create", **VOLUME)
-    cloud.fail("DELETE /storage/{id}", lose_answer=True)
+    cloud.fail("DELETE /storage/{id}", lose_response=True)
     assert both("storage.delete", volume.id).refund_amount is None
     assert both("storage.list") == []

@@ -86,7 +86,7 @@ def outcomes() -> list[tuple[str, list[Reply], Any]]:
     return [
         ("refused", [Reply(401, echo)], lambda client: client.instances.list()),
         ("malformed", [Reply(body=[KEY], length=len(KEY))], lambda c: c.instances.list()),
-        ("cut", [Reply(end="no answer")], lambda client: client.instances.list()),
+        ("cut", [Reply(end="no response")], lambda client: client.instances.list()),
         (
             "repeated",
             [Reply(503, echo), Reply(401, echo)],

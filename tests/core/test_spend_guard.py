@@ -377,12 +377,12 @@ def test_jobs_that_run_already_count(cloud: Any, both: Both, guard: Guard) -> No
 
 
 def test_a_job_whose_response_was_lost_is_found(cloud: Any, both: Both, guard: Guard) -> None:
-    cloud.fail("POST /jobs", lose_answer=True)
+    cloud.fail("POST /jobs", lose_response=True)
     job = guard.run_job(**JOB)  # its key makes asking again safe
     assert guard.ledger.live[0].id == job.id
     assert len(cloud.world.jobs) == 1
     guard.cancel_job(job.id)
-    cloud.fail("POST /jobs", lose_answer=True)
+    cloud.fail("POST /jobs", lose_response=True)
     cloud.fail("POST /jobs", drop_connection=True, times=None)
     again = guard.run_job(**JOB)
     assert again.id != job.id
@@ -392,7 +392,7 @@ def test_a_job_whose_response_was_lost_is_found(cloud: Any, both: Both, guard: G
 def test_a_job_that_is_lost_counts_and_is_ended_by_its_name(
     cloud: Any, both: Both, guard: Guard
 ) -> None:
-    cloud.fail("POST /jobs", lose_answer=True)
+    cloud.fail("POST /jobs", lose_response=True)
     cloud.fail("POST /jobs", drop_connection=True, times=3)
     cloud.fail("GET /jobs", body=b'{"data": []}', status=200)  # what runs
     cloud.fail("GET /jobs", body=b'{"data": []}', status=200, times=2)  # looking for it

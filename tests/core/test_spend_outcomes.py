@@ -31,7 +31,7 @@ def test_a_job_whose_first_response_was_lost_is_not_taken_for_refused(
     cloud: Any, both: Both, status: int
 ) -> None:
     guard = Guard(both, LIMITS)
-    cloud.fail("POST /jobs", lose_answer=True)
+    cloud.fail("POST /jobs", lose_response=True)
     cloud.fail("POST /jobs", status=status, times=None)
     job = guard.run_job(**JOB)
     assert job.recovered if hasattr(job, "recovered") else job.id in cloud.world.live_jobs
@@ -41,7 +41,7 @@ def test_a_job_whose_first_response_was_lost_is_not_taken_for_refused(
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("status", [401, 402, 429])
 def test_a_top_up_that_may_have_been_charged_says_so(cloud: Any, both: Both, status: int) -> None:
-    cloud.fail("POST /billing/topups", lose_answer=True)
+    cloud.fail("POST /billing/topups", lose_response=True)
     cloud.fail("POST /billing/topups", status=status, times=None)
     with pytest.raises(rc.AmbiguousLaunchError, match="idempotency_key=") as caught:
         both("billing.top_up", amount_usd=50)
@@ -60,7 +60,7 @@ def test_a_change_whose_response_was_lost_keeps_the_longer_lifetime(cloud: Any, 
     guard = Guard(both, LIMITS)
     instance = guard.launched()
     both("instances.wait_until_running", instance.id, poll_interval=0.02)
-    cloud.fail("PATCH /instances/{id}", lose_answer=True)
+    cloud.fail("PATCH /instances/{id}", lose_response=True)
     cloud.fail("PATCH /instances/{id}", status=429, headers={"Retry-After": "3600"})
     changed = guard.update(instance.id, max_runtime_minutes=50)
     assert changed.max_runtime_minutes == 50

@@ -28,7 +28,7 @@ MAX_KILLS = 2
 # `SOAK_LAUNCHES=500 pytest tests/core/test_spend_soak.py` is the complete run (`make soak`).
 LAUNCHES = int(os.environ.get("SOAK_LAUNCHES", "9"))
 FAULTS: tuple[dict[str, Any], ...] = (
-    {"lose_answer": True},
+    {"lose_response": True},
     {"drop_connection": True},
     {"status": 500},
     {"status": 503},

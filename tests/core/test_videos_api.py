@@ -118,7 +118,7 @@ def test_given_arguments_are_sent(scripted: Any, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "lost",
     [
-        Reply(end="no answer"),
+        Reply(end="no response"),
         Reply(500, {"error": {"message": "x"}}),
         Reply(504),
         Reply(body=[b"<html>"], length=6),

@@ -193,7 +193,7 @@ def test_fault_before_and_after_the_work(emulator, infra):
 def test_a_lost_answer_did_the_work_and_a_dropped_connection_did_not(emulator, infra):
     body = {"name": "box", "gpu_type": "A100"}
     emulator.fail("POST /instances", drop_connection=True)
-    emulator.fail("POST /instances", lose_answer=True)
+    emulator.fail("POST /instances", lose_response=True)
     for live in (0, 1):
         with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
             infra.post("/instances", json=body)

@@ -345,7 +345,7 @@ async def test_defect_broken_answers_raise_errors_that_are_not_the_sdks(client, 
     emulator.fail("POST /images/generations", malformed_json=True)
     with pytest.raises(json.JSONDecodeError):
         await settled(client.images.generate(model=DRAWS, prompt="A cat"))
-    emulator.fail("POST /images/generations", lose_answer=True)
+    emulator.fail("POST /images/generations", lose_response=True)
     with pytest.raises(httpx.TransportError):
         await settled(client.images.generate(model=DRAWS, prompt="A cat"))
 

@@ -323,9 +323,9 @@ def test_the_sdk_repeats_a_submit_after_a_lost_answer_without_a_second_job(
     monkeypatch.setattr("runcrate._transport._BASE_DELAY", 0.001)
     options = {"api_key": emulator.api_key, "base_url": emulator.base_url}
     with runcrate.Runcrate(**options) as client:
-        emulator.fail("POST /jobs", lose_answer=True)
+        emulator.fail("POST /jobs", lose_response=True)
         client.jobs.run(command="ls", gpu_type="A100", max_runtime_minutes=5)
         assert len(client.jobs.list()) == 1
-        emulator.fail("POST /instances", lose_answer=True)
+        emulator.fail("POST /instances", lose_response=True)
         with pytest.raises(runcrate.ConnectionError):
             client.instances.create(name="x", ssh_key_id="", gpu_type="A100")
