@@ -6,9 +6,18 @@ from collections.abc import Sequence
 from typing import Any
 
 from llama_index.core.llms import LLM, ChatMessage, ChatResponse
+from llama_index.core.prompts import PromptTemplate
 
 WAYS = ("chat", "achat", "stream_chat", "astream_chat")
+STREAMS = ("stream_chat", "astream_chat")
 COMPLETION_WAYS = ("complete", "acomplete", "stream_complete", "astream_complete")
+PREDICTIONS = (
+    "structured_predict",
+    "astructured_predict",
+    "stream_structured_predict",
+    "astream_structured_predict",
+)
+PROMPT = PromptTemplate("About {topic}.")
 
 
 async def ask(llm: LLM, way: str, said: str | Sequence[ChatMessage], **kwargs: Any) -> list[Any]:
@@ -24,6 +33,12 @@ async def ask_with_tools(
 ) -> list[ChatResponse]:
     """The same, with tools."""
     return await collected(getattr(llm, f"{way}_with_tools")(tools, user_msg=said, **kwargs))
+
+
+async def predict(llm: Any, way: str, output_cls: Any, **llm_kwargs: Any) -> list[Any]:
+    """Return an object, with the partial ones before it where they are streamed."""
+    result = getattr(llm, way)(output_cls, PROMPT, llm_kwargs or None, topic="the sea")
+    return await collected(result)
 
 
 async def collected(result: Any) -> list[Any]:

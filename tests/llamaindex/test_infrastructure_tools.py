@@ -6,7 +6,6 @@ import asyncio
 import inspect
 import json
 from collections.abc import AsyncIterator, Callable
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -36,25 +35,18 @@ from llamaindex_runcrate import (
     ToolProgressEvent,
     approval,
 )
-from runcrate_core.spending import cleanup
+from tests.agent_story import JOB, REFUSED, Turns, answer, check_story, quick_ends, waits
 from tests.core.cloud import _server, cloud, sent
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 
-pytestmark = IGNORED_WARNINGS
-__all__ = ["_server", "cloud"]  # fixtures
+pytestmark = [*IGNORED_WARNINGS, pytest.mark.usefixtures("quick_ends")]
+__all__ = ["_server", "cloud", "quick_ends"]  # fixtures
 
 LIMITS = rc.SpendLimits(
     max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=5, max_instances=3, max_gpus=3
 )
-JOB = {"command": "echo ok > $RUNCRATE_OUTPUT_DIR/r.txt", "gpu_type": "A100"}
 PLAN = {"gpu_type": "A100", "max_runtime_minutes": 10}
 Turn = Callable[[list[ChatMessage]], list[tuple[str, dict[str, Any]]]]
-
-
-@pytest.fixture(autouse=True)
-def _quick_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1, 0.2))
-    monkeypatch.setattr(cleanup, "TERMINATING_WAITS_S", (0.1,))
 
 
 @pytest.fixture
@@ -90,32 +82,25 @@ async def ause(spec: RuncrateInfrastructureToolSpec, name: str, /, **arguments: 
 # --- what a tool is --------------------------------------------------------------------------
 
 
-def test_it_is_a_tool_spec(make: Any) -> None:
-    spec = make()
-    assert isinstance(spec, BaseToolSpec)
-    tools = spec.to_tool_list()
-    assert [tool.metadata.name for tool in tools] == [
-        tool.name for tool in rt.AgentToolbox(limits=LIMITS, files_dir=".").tools
-    ]
-    assert spec.spec_functions == [tool.metadata.name for tool in tools]
-
-
 def test_without_limits_it_only_reads(cloud: Any) -> None:
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
-        tools = RuncrateInfrastructureToolSpec(client).to_tool_list()
-        assert len(tools) == 16
-        assert not any("launch" in (tool.metadata.name or "") for tool in tools)
-        [balance] = RuncrateInfrastructureToolSpec(
-            client, include=["runcrate_get_balance"]
-        ).to_tool_list()
-        assert "100" in balance().content
-        with RuncrateInfrastructureToolSpec(client).session() as session:
+        spec = RuncrateInfrastructureToolSpec(client)
+        names = [tool.metadata.name or "" for tool in spec.to_tool_list()]
+        assert len(names) == 16
+        assert not any("launch" in name for name in names)
+        with spec.session() as session:
             pass
         assert session.report == rc.CleanupReport()
 
 
 def test_a_model_sees_arguments_and_nothing_of_the_context(make: Any) -> None:
-    for tool in make().to_tool_list():
+    spec = make()
+    assert isinstance(spec, BaseToolSpec)
+    assert spec.spec_functions == [
+        tool.name for tool in rt.AgentToolbox(limits=LIMITS, files_dir=".").tools
+    ]
+    assert spec.spec_functions == [tool.metadata.name for tool in spec.to_tool_list()]
+    for tool in spec.to_tool_list():
         function = tool.metadata.to_openai_tool()["function"]
         properties = function["parameters"]["properties"]
         assert "ctx" not in properties
@@ -125,19 +110,18 @@ def test_a_model_sees_arguments_and_nothing_of_the_context(make: Any) -> None:
         assert (tool.fn.__name__, tool.fn.__doc__) == (function["name"], function["description"])
         assert tool.requires_context
     described = ToolMetadata(name="runcrate_get_balance", description="Money.")
-    [tool] = make().to_tool_list(["runcrate_get_balance"], {"runcrate_get_balance": described})
+    [tool] = spec.to_tool_list(["runcrate_get_balance"], {"runcrate_get_balance": described})
     assert tool.metadata is described
 
 
-def test_no_key_is_refused_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RUNCRATE_API_KEY")
-    with pytest.raises(rc.ConfigurationError):
-        RuncrateInfrastructureToolSpec()
-    monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_test")
-    spec = RuncrateInfrastructureToolSpec()
+def test_a_spec_without_key_or_closed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    spec = RuncrateInfrastructureToolSpec(include=["runcrate_get_balance"])
     spec.close()
     with pytest.raises(rc.ConfigurationError, match="closed"):
         named(spec, "get_balance")()
+    monkeypatch.delenv("RUNCRATE_API_KEY")
+    with pytest.raises(rc.ConfigurationError):
+        RuncrateInfrastructureToolSpec()
 
 
 def test_failures_tell_a_model_what_to_do(cloud: Any, make: Any) -> None:
@@ -167,16 +151,17 @@ async def test_tools_work_from_both_kinds_of_code(make: Any) -> None:
 
 # --- approval where nobody can be asked ------------------------------------------------------
 
-CHANGES = [
-    ("launch_instance", {"plan_token": "plan-1"}),
-    ("update_instance_limits", {"instance_id": "i", "max_runtime_minutes": 10}),
-    ("terminate_instance", {"instance_id": "i", "expected_name": "agent-a"}),
-    ("run_job", {**JOB, "max_runtime_minutes": 5}),
-    ("cancel_job", {"job_id": "j"}),
-]
 
-
-@pytest.mark.parametrize(("name", "arguments"), CHANGES)
+@pytest.mark.parametrize(
+    ("name", "arguments"),
+    [
+        ("launch_instance", {"plan_token": "plan-1"}),
+        ("update_instance_limits", {"instance_id": "i", "max_runtime_minutes": 10}),
+        ("terminate_instance", {"instance_id": "i", "expected_name": "agent-a"}),
+        ("run_job", {**JOB, "max_runtime_minutes": 5}),
+        ("cancel_job", {"job_id": "j"}),
+    ],
+)
 async def test_where_nobody_can_be_asked_it_refuses(
     cloud: Any, make: Any, name: str, arguments: dict[str, Any]
 ) -> None:
@@ -261,88 +246,27 @@ async def told_by(
     return asked, progress, await handler
 
 
-def plan(messages: list[ChatMessage]) -> Any:
-    return [("plan_instance", {"gpu_type": "A100", "max_runtime_minutes": 60})]
-
-
-def cheaper_plan(messages: list[ChatMessage]) -> Any:
-    assert "too dear" in results(messages, "launch_instance")[-1]
-    return [("plan_instance", {"gpu_type": "A100", "max_runtime_minutes": 20})]
-
-
-def launch(messages: list[ChatMessage]) -> Any:
-    return [("launch_instance", {"plan_token": last(messages, "plan_instance")["plan_token"]})]
-
-
-def wait(messages: list[ChatMessage]) -> Any:
-    return [("wait_for_instance", {"instance_id": last(messages, "launch_instance")["id"]})]
-
-
-def run_job(messages: list[ChatMessage]) -> Any:
-    return [("run_job", {**JOB, "max_runtime_minutes": 10})]
-
-
-def wait_for_job(messages: list[ChatMessage]) -> Any:
-    return [("wait_for_job", {"job_id": last(messages, "run_job")["id"]})]
-
-
-def fetch(messages: list[ChatMessage]) -> Any:
-    job = last(messages, "run_job")["id"]
-    return [("download_job_artifact", {"job_id": job, "path": "r.txt"})]
-
-
-def terminate(messages: list[ChatMessage]) -> Any:
-    instance = last(messages, "launch_instance")
-    return [
-        (
-            "terminate_instance",
-            {"instance_id": instance["id"], "expected_name": instance["name"]},
-        )
-    ]
+TURNS = Turns(last)
 
 
 async def test_a_whole_story_with_approval(cloud: Any, make: Any) -> None:
     spec = make()
-    story = [
-        plan,
-        launch,
-        cheaper_plan,
-        launch,
-        wait,
-        run_job,
-        wait_for_job,
-        fetch,
-        terminate,
-        lambda _: [("get_spending", {})],
-    ]
-
-    def decide(event: ApprovalRequiredEvent) -> HumanResponseEvent:
-        dear = "at most 1.49 USD" in event.prefix
-        return event.answer("too dear" if dear else " Yes ")
-
+    seen: list[ChatMessage] = []
+    story = [*TURNS.story, lambda messages: seen.extend(messages) or []]
     async with spec.session() as session:
-        asked, progress, result = await told_by(agent(spec, story), decide)
+        asked, progress, result = await told_by(
+            agent(spec, story), lambda event: event.answer(answer(event.prefix))
+        )
     assert str(result) == "Done."
-    assert [event.tool_name for event in asked] == [
-        "runcrate_launch_instance",
-        "runcrate_launch_instance",
-        "runcrate_run_job",
-        "runcrate_terminate_instance",
-    ]
-    assert all(isinstance(event, InputRequiredEvent) for event in asked)
-    assert "1 x A100 in us-east-1 at 1.49 USD an hour for at most 20 minutes" in asked[1].prefix
+    check_story(cloud, [event.prefix for event in asked], spec.ledger)
+    assert asked[1].tool_name == "runcrate_launch_instance"
     assert asked[1].arguments.keys() == {"plan_token"}
-    assert {event.tool for event in progress} == {
-        "runcrate_wait_for_instance",
-        "runcrate_wait_for_job",
-    }
+    assert all(isinstance(event, InputRequiredEvent) for event in asked)
+    assert REFUSED in results(seen, "launch_instance")[0]
+    waited = {event.tool for event in progress}
+    assert waited == {"runcrate_wait_for_instance", "runcrate_wait_for_job"}
     assert progress[-1].status == "succeeded"
     assert session.report == rc.CleanupReport()
-    assert (cloud.world.live_instances, cloud.world.live_jobs) == ({}, {})
-    assert len(sent(cloud, "POST /instances")) == 1
-    usage = [entry for entry in cloud.world.ledger.transactions if entry.type == "usage"]
-    billed = -sum((entry.amount for entry in usage), Decimal())
-    assert abs(spec.ledger.total_usd - billed) < Decimal("0.00001")
 
 
 def three_plans(_: list[ChatMessage]) -> Any:
@@ -359,95 +283,61 @@ def three_equal_jobs(_: list[ChatMessage]) -> Any:
 
 
 @pytest.mark.parametrize(
-    ("turns", "tool", "route"),
+    ("turns", "tool", "route", "wrapped"),
     [
-        ([three_plans, three_launches], "launch_instance", "POST /instances"),
-        ([three_equal_jobs], "run_job", "POST /jobs"),
+        ([three_plans, three_launches], "launch_instance", "POST /instances", False),
+        ([three_equal_jobs], "run_job", "POST /jobs", False),
+        ([three_equal_jobs], "run_job", "POST /jobs", True),
     ],
-    ids=["different calls", "equal calls"],
+    ids=["different calls", "equal calls", "in a workflow of agents"],
 )
 @pytest.mark.parametrize("yes", [0, 2])
 async def test_three_parallel_questions_have_three_answers(
-    cloud: Any, make: Any, turns: list[Turn], tool: str, route: str, yes: int
+    cloud: Any, make: Any, turns: list[Turn], tool: str, route: str, wrapped: bool, yes: int
 ) -> None:
     spec = make()
-    seen: list[list[ChatMessage]] = []
-    answered = 0
-
-    def decide(event: ApprovalRequiredEvent) -> HumanResponseEvent:
-        nonlocal answered
-        answered += 1
-        return event.answer("yes" if answered <= yes else "no")
-
-    def keep(messages: list[ChatMessage]) -> Any:
-        seen.append(messages)
-        return []
-
+    seen: list[ChatMessage] = []
+    answers = iter(["yes"] * yes + ["no"] * (3 - yes))
+    one: Any = agent(spec, [*turns, lambda messages: seen.extend(messages) or []])
     async with spec.session():
-        asked, _, _ = await told_by(agent(spec, [*turns, keep]), decide)
+        workflow = AgentWorkflow(agents=[one]) if wrapped else one
+        asked, _, _ = await told_by(workflow, lambda event: event.answer(next(answers)))
         assert len(sent(cloud, route)) == yes
     assert len({event.question_id for event in asked}) == len(asked) == 3
-    given = results(seen[0], tool)
+    given = results(seen, tool)
     assert len(given) == 3
     assert sum("A person refused" in text for text in given) == 3 - yes
 
 
-@pytest.mark.parametrize("yes", [0, 2])
-async def test_a_workflow_of_agents_asks_once_for_each_call(
-    cloud: Any, make: Any, yes: int
-) -> None:
-    spec = make()
-    workflow = AgentWorkflow(agents=[agent(spec, [three_equal_jobs])])
-    answers = iter(["yes"] * yes + ["no"] * (3 - yes))
-    async with spec.session():
-        asked, _, _ = await told_by(workflow, lambda event: event.answer(next(answers)))
-        assert len(sent(cloud, "POST /jobs")) == yes
-    assert len({event.question_id for event in asked}) == len(asked) == 3
-
-
 @pytest.mark.parametrize(
-    "response", ["", "no", "yes?", "yes please", "YES!", "ok", None, True, 1, ["yes"]]
+    ("response", "is_approved"),
+    [
+        *((text, False) for text in ("", "no", "yes?", "yes please", "ok", None, True, ["yes"])),
+        *((text, True) for text in ("yes", "Y", " approve\n", "APPROVED")),
+    ],
 )
-async def test_anything_but_an_explicit_yes_refuses(
-    cloud: Any, make: Any, response: object
+async def test_only_an_explicit_yes_approves(
+    cloud: Any, make: Any, response: object, is_approved: bool
 ) -> None:
-    spec = make()
-
     def decide(event: ApprovalRequiredEvent) -> HumanResponseEvent:
         return HumanResponseEvent(response=response, question_id=event.question_id)
 
-    asked, _, _ = await told_by(agent(spec, [run_job]), decide)
+    asked, _, _ = await told_by(agent(make(), [TURNS.run_job]), decide)
     assert len(asked) == 1
-    assert sent(cloud, "POST /jobs") == []
+    assert len(sent(cloud, "POST /jobs")) == is_approved
 
 
-@pytest.mark.parametrize("response", ["yes", "Y", " approve\n", "APPROVED"])
-async def test_an_explicit_yes_approves(cloud: Any, make: Any, response: str) -> None:
-    spec = make()
-    await told_by(agent(spec, [run_job]), lambda event: event.answer(response))
-    assert len(sent(cloud, "POST /jobs")) == 1
-
-
-async def test_an_answer_to_another_question_is_none(cloud: Any, make: Any) -> None:
-    spec = make(approval_timeout=0.3)
-
-    def decide(event: ApprovalRequiredEvent) -> HumanResponseEvent:
-        return HumanResponseEvent(response="yes", question_id="another")
-
-    await told_by(agent(spec, [run_job]), decide)
-    assert sent(cloud, "POST /jobs") == []
-
-
-async def test_no_answer_means_no(cloud: Any, make: Any) -> None:
-    spec = make(approval_timeout=0.2)
-    seen: list[list[ChatMessage]] = []
-
-    def keep(messages: list[ChatMessage]) -> Any:
-        seen.append(messages)
-        return []
-
-    await told_by(agent(spec, [run_job, keep]), lambda _: None)
-    [told] = results(seen[0], "run_job")
+@pytest.mark.parametrize("is_answered", [False, True])
+async def test_no_answer_or_one_to_another_question_means_no(
+    cloud: Any, make: Any, is_answered: bool
+) -> None:
+    other = HumanResponseEvent(response="yes", question_id="another")
+    seen: list[ChatMessage] = []
+    turns = [TURNS.run_job, lambda messages: seen.extend(messages) or []]
+    await told_by(
+        agent(make(approval_timeout=0.2), turns), lambda _: other if is_answered else None
+    )
+    [told] = results(seen, "run_job")
     assert told.startswith("Nobody approved `runcrate_run_job` within 0 seconds.")
     assert cloud.requests == []
 
@@ -463,18 +353,13 @@ def _never(_: ApprovalRequiredEvent) -> HumanResponseEvent:
     raise AssertionError("nobody was to be asked")
 
 
-def waits(cloud: Any) -> bool:
-    """Whether somebody has asked whether a machine runs."""
-    return any(entry.route.endswith("/status") for entry in cloud.requests)
-
-
 async def test_a_cancelled_agent_leaves_nothing_running(cloud: Any, make: Any) -> None:
     cloud.clock_speed = 0  # nothing becomes ready: the agent waits
     spec = make(ask_human=False)
 
     async def story() -> None:
         async with spec.session():
-            await told_by(agent(spec, [plan, launch, wait]), _never)
+            await told_by(agent(spec, [TURNS.plan, TURNS.launch, TURNS.wait]), _never)
 
     task = asyncio.create_task(story())
     while not waits(cloud):

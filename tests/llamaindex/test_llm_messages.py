@@ -28,7 +28,6 @@ from llamaindex_runcrate.messages import Rules, wire_messages
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
 )
-PNG_TEXT = base64.b64encode(PNG).decode()
 RULES = Rules()
 CALL = ToolCallBlock(tool_call_id="c1", tool_name="look", tool_kwargs={"at": "é"})
 
@@ -48,77 +47,67 @@ def test_every_role_is_one_of_the_services_four(role) -> None:
     assert wire[0]["content"] == "x"
 
 
-def test_text_alone_is_plain_text() -> None:
+def data(mime_type: str, content: bytes) -> str:
+    return f"data:{mime_type};base64,{base64.b64encode(content).decode()}"
+
+
+def image(**told: Any) -> dict[str, Any]:
+    return {"type": "image_url", "image_url": told}
+
+
+@pytest.mark.parametrize(
+    ("block", "part"),
+    [
+        (ImageBlock(url="https://x.test/a.png"), image(url="https://x.test/a.png")),
+        (ImageBlock(image=PNG), image(url=data("image/png", PNG))),
+        (ImageBlock(image=PNG, detail="low"), image(url=data("image/png", PNG), detail="low")),
+        (ImageBlock(image=io.BytesIO(PNG)), image(url=data("image/png", PNG))),
+        (ImageBlock(url=data("image/gif", PNG)), image(url=data("image/gif", PNG))),
+        (
+            AudioBlock(audio=b"sound", format="mp3"),
+            {"type": "input_audio", "input_audio": {"data": "c291bmQ=", "format": "mp3"}},
+        ),
+        (
+            AudioBlock(url="https://x.test/a.mp3"),
+            {"type": "audio_url", "audio_url": {"url": "https://x.test/a.mp3"}},
+        ),
+        (
+            VideoBlock(video=b"a film", fps=2),
+            {"type": "video_url", "video_url": {"url": data("video/mp4", b"a film"), "fps": 2}},
+        ),
+        (
+            VideoBlock(url="https://x.test/a.mp4"),
+            {"type": "video_url", "video_url": {"url": "https://x.test/a.mp4"}},
+        ),
+        (
+            DocumentBlock(data=b"%PDF-1.4", title="a.pdf"),
+            {
+                "type": "file",
+                "file": {
+                    "filename": "a.pdf",
+                    "file_data": data("application/pdf", b"%PDF-1.4"),
+                },
+            },
+        ),
+        (
+            DocumentBlock(url="https://x.test/b.pdf"),
+            {"type": "file", "file": {"filename": "b.pdf", "file_data": "https://x.test/b.pdf"}},
+        ),
+    ],
+)
+def test_media_are_parts_and_text_alone_is_text(block, part) -> None:
+    assert parts(TextBlock(text="Look:"), block) == [{"type": "text", "text": "Look:"}, part]
     assert parts(TextBlock(text="a"), TextBlock(text="b")) == "a\nb"
     assert parts() == ""
 
 
-@pytest.mark.parametrize(
-    ("block", "image"),
-    [
-        (ImageBlock(url="https://x.test/a.png"), {"url": "https://x.test/a.png"}),
-        (ImageBlock(image=PNG), {"url": f"data:image/png;base64,{PNG_TEXT}"}),
-        (
-            ImageBlock(image=PNG, detail="low"),
-            {"url": f"data:image/png;base64,{PNG_TEXT}", "detail": "low"},
-        ),
-        (ImageBlock(image=io.BytesIO(PNG)), {"url": f"data:image/png;base64,{PNG_TEXT}"}),
-        (
-            ImageBlock(url=f"data:image/gif;base64,{PNG_TEXT}"),
-            {"url": f"data:image/gif;base64,{PNG_TEXT}"},
-        ),
-    ],
-)
-def test_images(block, image) -> None:
-    assert parts(TextBlock(text="What is it?"), block) == [
-        {"type": "text", "text": "What is it?"},
-        {"type": "image_url", "image_url": image},
-    ]
-
-
-def test_image_file(tmp_path) -> None:
-    file = tmp_path / "a.png"
+def test_files_are_read(tmp_path) -> None:
+    file, notes = tmp_path / "a.png", tmp_path / "notes.md"
     file.write_bytes(PNG)
-    assert parts(ImageBlock(path=file))[0]["image_url"] == {
-        "url": f"data:image/png;base64,{PNG_TEXT}"
-    }
-
-
-def test_audio() -> None:
-    data = base64.b64encode(b"sound").decode()
-    assert parts(AudioBlock(audio=b"sound", format="mp3")) == [
-        {"type": "input_audio", "input_audio": {"data": data, "format": "mp3"}}
-    ]
-    assert parts(AudioBlock(url="https://x.test/a.mp3")) == [
-        {"type": "audio_url", "audio_url": {"url": "https://x.test/a.mp3"}}
-    ]
-
-
-def test_video() -> None:
-    data = base64.b64encode(b"a film").decode()
-    assert parts(VideoBlock(video=b"a film", fps=2)) == [
-        {"type": "video_url", "video_url": {"url": f"data:video/mp4;base64,{data}", "fps": 2}}
-    ]
-    assert parts(VideoBlock(url="https://x.test/a.mp4"))[0]["video_url"] == {
-        "url": "https://x.test/a.mp4"
-    }
-
-
-def test_documents_of_text_are_text_and_others_are_files(tmp_path) -> None:
-    notes = tmp_path / "notes.md"
     notes.write_text("# Notes\nGrüße")
+    assert parts(ImageBlock(path=file)) == [image(url=data("image/png", PNG))]
     assert parts(DocumentBlock(path=notes, title="Notes")) == "Notes:\n# Notes\nGrüße"
     assert parts(DocumentBlock(data=b"plain", document_mimetype="text/plain")) == "plain"
-    pdf = base64.b64encode(b"%PDF-1.4").decode()
-    assert parts(DocumentBlock(data=b"%PDF-1.4", title="a.pdf")) == [
-        {
-            "type": "file",
-            "file": {"filename": "a.pdf", "file_data": f"data:application/pdf;base64,{pdf}"},
-        }
-    ]
-    assert parts(DocumentBlock(url="https://x.test/b.pdf")) == [
-        {"type": "file", "file": {"filename": "b.pdf", "file_data": "https://x.test/b.pdf"}}
-    ]
 
 
 def test_hints_and_citations_are_tolerated() -> None:
@@ -138,16 +127,11 @@ def test_hints_and_citations_are_tolerated() -> None:
 
 
 def test_a_block_that_cannot_be_sent_is_named() -> None:
-    with pytest.raises(
-        TypeError, match=r"ToolCallBlock cannot be sent in a message of role `user`"
-    ):
-        parts(CALL)
-
-
-def test_a_block_of_an_unknown_kind_is_named() -> None:
     class HologramBlock(TextBlock):
         pass
 
+    with pytest.raises(TypeError, match="ToolCallBlock cannot be sent in a message of role `user`"):
+        parts(CALL)
     message = ChatMessage(role="user", content="x")
     message.blocks[0] = object()
     with pytest.raises(TypeError, match="object cannot be sent"):
@@ -194,15 +178,12 @@ def test_arguments_are_sent_as_json_text(arguments, sent) -> None:
     assert call["function"]["arguments"] == sent
 
 
-def test_calls_of_other_integrations_are_read_from_additional_kwargs() -> None:
+def test_calls_of_other_integrations_are_read_and_the_id_of_return_direct_is_not() -> None:
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     message = ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [call]})
     assert wired(message)[0]["tool_calls"] == [call]
-
-
-def test_an_answer_of_return_direct_carries_no_call_id() -> None:
-    message = ChatMessage(role="assistant", content="x", additional_kwargs={"tool_call_id": "c"})
-    assert wired(message) == [{"role": "assistant", "content": "x"}]
+    direct = ChatMessage(role="assistant", content="x", additional_kwargs={"tool_call_id": "c"})
+    assert wired(direct) == [{"role": "assistant", "content": "x"}]
 
 
 def tool_result(identifier: str, *blocks: Any) -> ChatMessage:
@@ -231,11 +212,11 @@ def test_images_of_tools_are_shown_behind_all_results() -> None:
     ]
 
 
-def test_images_of_tools_are_only_named_to_a_model_that_cannot_see() -> None:
-    blind = Rules(reads=lambda modality: modality == "text")
-    wire = wired(tool_result("c1", ImageBlock(url="https://x.test/a.png")), rules=blind)
-    assert len(wire) == 1
-    assert "image" in wire[0]["content"]
+def test_images_of_tools_stand_last_or_are_named_to_a_model_that_cannot_see() -> None:
+    result = tool_result("c1", ImageBlock(url="https://x.test/a.png"))
+    assert [message["role"] for message in wired(result)] == ["tool", "user"]
+    (named,) = wired(result, rules=Rules(reads=lambda modality: modality == "text"))
+    assert "image" in named["content"]
 
 
 def test_system_messages_stand_first() -> None:
@@ -255,18 +236,11 @@ def test_system_messages_stand_first() -> None:
 
 
 def test_system_messages_with_images_are_joined_as_parts() -> None:
-    picture = ImageBlock(url="https://x.test/a.png")
-    wire = wired(
-        ChatMessage(role="system", content="one"),
-        ChatMessage(role="system", blocks=[TextBlock(text="two"), picture]),
+    blocks = [TextBlock(text="two"), ImageBlock(url="https://x.test/a.png")]
+    (message,) = wired(
+        ChatMessage(role="system", content="one"), ChatMessage(role="system", blocks=blocks)
     )
-    (message,) = wire
     assert [part["type"] for part in message["content"]] == ["text", "text", "image_url"]
-
-
-def test_media_of_a_tool_stand_last_where_nothing_follows() -> None:
-    wire = wired(tool_result("c1", ImageBlock(url="https://x.test/a.png")))
-    assert [message["role"] for message in wire] == ["tool", "user"]
 
 
 def thinking(text: str, **told: Any) -> ThinkingBlock:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
@@ -17,13 +16,14 @@ from llama_index.core.base.llms.types import (
     ThinkingBlock,
     ToolCallBlock,
 )
+from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 
 from llamaindex_runcrate.responses import ChunkReader, ResponseContext, completion_of
-from runcrate_core import ResponseFormatError, StreamError, StreamTruncatedError
-from tests.llamaindex.calls import WAYS, ask, collected
+from runcrate_core import ResponseFormatError, RuncrateError, StreamError, StreamTruncatedError
+from tests.llamaindex.calls import COMPLETION_WAYS, STREAMS, WAYS, ask
 from tests.llamaindex.service import USAGE, call_piece, chunk, chunks_of, completion, end, sse
 
-STREAMS = ("stream_chat", "astream_chat")
+ASK = [ChatMessage(content="x")]
 RICH = completion(
     "The answer.",
     reasoning_content="First I think.",
@@ -38,9 +38,11 @@ RICH = completion(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_whole_answer(made_llm, service, way) -> None:
-    service.will_say(RICH)
-    last = (await ask(made_llm(), way, "x"))[-1]
+@pytest.mark.parametrize("size", [1, 4, 1000])
+async def test_an_answer_whole_or_in_pieces_of_any_size(made_llm, service, way, size) -> None:
+    service.will_say(chunks_of(RICH, size) if way in STREAMS else RICH)
+    chunks = await ask(made_llm(), way, "x")
+    last = chunks[-1]
     assert last.message.role == "assistant"
     assert last.message.blocks == [
         ThinkingBlock(
@@ -63,52 +65,39 @@ async def test_a_whole_answer(made_llm, service, way) -> None:
     }
     assert last.raw["choices"][0]["finish_reason"] == "tool_calls"
     assert json.loads(json.dumps(last.raw)) == last.raw
-
-
-@pytest.mark.parametrize("way", STREAMS)
-@pytest.mark.parametrize("size", [1, 4, 1000])
-async def test_a_stream_ends_with_what_the_whole_answer_is(made_llm, service, way, size) -> None:
-    service.will_say(chunks_of(RICH, size))
-    streamed = (await ask(made_llm(), way, "x"))[-1]
-    service.will_say(RICH)
-    whole = made_llm().chat([ChatMessage(content="x")])
-    assert streamed.message == whole.message
-    assert streamed.additional_kwargs == whole.additional_kwargs
-
-
-@pytest.mark.parametrize("way", STREAMS)
-async def test_deltas_add_up_and_earlier_chunks_do_not_change(made_llm, service, way) -> None:
-    service.will_say(chunks_of(RICH, 2))
-    result = getattr(made_llm(), way)([ChatMessage(content="x")])
-    chunks = result if way == "stream_chat" else await result
-    seen = [(each, each.model_dump_json()) async for each in _each(chunks)]
-    assert all(each.model_dump_json() == before for each, before in seen)
-    chunks = [each for each, _ in seen]
-    assert "".join(each.delta for each in chunks) == "The answer."
-    thoughts = [each.additional_kwargs.get("thinking_delta", "") for each in chunks]
-    assert "".join(thoughts) == "First I think."
-    said = [each.message.content or "" for each in chunks]
-    assert said == sorted(said, key=len)
-
-
-async def _each(chunks: Any) -> Any:
-    if hasattr(chunks, "__aiter__"):
-        async for each in chunks:
-            yield each
-    else:
-        for each in chunks:
-            yield each
-
-
-@pytest.mark.parametrize("way", STREAMS)
-async def test_the_first_thought_is_not_lost(made_llm, service, way) -> None:
-    service.will_say([chunk({"reasoning_content": "A"}), chunk({"content": "B"}), *end()])
-    chunks = await ask(made_llm(), way, "x")
-    assert chunks[0].additional_kwargs["thinking_delta"] == "A"
-    assert chunks[-1].message.blocks == [
-        ThinkingBlock(content="A", additional_information={"field": "reasoning_content"}),
-        TextBlock(text="B"),
+    assert last.message.additional_kwargs["tool_calls"] == [
+        {
+            "id": name,
+            "type": "function",
+            "function": {"name": "look", "arguments": arguments},
+        }
+        for name, arguments in (("c1", '{"at": {"x": [1, 2]}}'), ("c2", "{}"))
     ]
+    for each in chunks:
+        again = type(each).model_validate_json(each.model_dump_json())
+        assert again.message == each.message
+        assert each.model_copy(deep=True) == each
+    if way in STREAMS:
+        thoughts = [each.additional_kwargs.get("thinking_delta", "") for each in chunks]
+        assert "".join(thoughts) == "First I think."
+        assert "".join(each.delta for each in chunks) == "The answer."
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize(
+    "usage", [{**USAGE, "prompt_tokens_details": None}, None, dict.fromkeys(USAGE)]
+)
+async def test_llamaindex_counts_tokens_with_and_without_usage(
+    made_llm, service, way, usage
+) -> None:
+    service.will_say(completion("Hi.", usage=usage))
+    counter = TokenCountingHandler()
+    last = (await ask(made_llm(callback_manager=CallbackManager([counter])), way, "x"))[-1]
+    if usage and usage["prompt_tokens"]:
+        assert (counter.prompt_llm_token_count, counter.completion_llm_token_count) == (11, 7)
+    else:
+        assert "usage" not in last.raw
+        assert counter.total_llm_token_count > 0
 
 
 @pytest.mark.parametrize("way", STREAMS)
@@ -126,14 +115,12 @@ async def test_text_thought_and_call_in_one_chunk(made_llm, service, way) -> Non
 
 @pytest.mark.parametrize("way", STREAMS)
 async def test_chunks_that_add_nothing_are_not_handed_on(made_llm, service, way) -> None:
+    second = {"index": 1, "delta": {"content": "b"}, "finish_reason": "stop"}
     service.will_say(
         [
             chunk({"role": "assistant", "content": ""}),
             chunk({"content": "a"}),
-            {
-                **chunk({"content": "second answer"}),
-                "choices": [{"index": 1, "delta": {"content": "b"}, "finish_reason": "stop"}],
-            },
+            {**chunk(), "choices": [second]},
             chunk({"content": None}),
             *end(),
         ]
@@ -143,99 +130,72 @@ async def test_chunks_that_add_nothing_are_not_handed_on(made_llm, service, way)
     assert chunks[-1].message.content == "a"
 
 
+ALL_THOUGHTS = completion("", reasoning_content="It is 4.")
+
+
 @pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize(("wanted", "content"), [(True, "It is 4."), (False, "")])
-async def test_thoughts_can_count_as_the_answer(made_llm, service, way, wanted, content) -> None:
-    service.will_say(completion("", reasoning_content="It is 4."))
-    chunks = await ask(made_llm(reasoning_as_answer=wanted), way, "x")
-    assert chunks[-1].message.content == content
-    assert chunks[-1].message.blocks[0].content == "It is 4."
+@pytest.mark.parametrize(
+    ("answer", "as_answer", "content"),
+    [
+        (ALL_THOUGHTS, True, "It is 4."),
+        (ALL_THOUGHTS, False, ""),
+        (completion("", reasoning_content="Not done", finish_reason="length"), True, ""),
+        (completion("", reasoning_content="Calling", calls=[("c", "f", "{}")]), True, ""),
+        (completion("Said.", reasoning_content="Thought"), True, "Said."),
+    ],
+)
+async def test_thoughts_count_as_the_answer_where_they_are_all_of_it(
+    made_llm, service, way, answer, as_answer, content
+) -> None:
+    service.will_say(answer)
+    chunks = await ask(made_llm(reasoning_as_answer=as_answer), way, "x")
+    assert (chunks[-1].message.content or "") == content
     if way in STREAMS:
-        assert "".join(each.delta for each in chunks) == content
+        assert "".join(each.delta or "" for each in chunks) == content
+
+
+ERROR = {"error": {"message": "gone", "code": "busy"}}
+CUT = httpx.Response(200, content=sse([chunk({"content": "Half"})], done=False))
 
 
 @pytest.mark.parametrize(
-    "answer",
+    ("way", "answer", "kind"),
     [
-        completion("", reasoning_content="Not done", finish_reason="length"),
-        completion("", reasoning_content="Calling", calls=[("c", "f", "{}")]),
-        completion("Said.", reasoning_content="Thought"),
+        *((way, {**completion("x"), "choices": []}, ResponseFormatError) for way in WAYS[:2]),
+        *((way, ERROR, ResponseFormatError) for way in WAYS[:2]),
+        *((way, [chunk(None, usage=USAGE)], RuncrateError) for way in STREAMS),
+        *((way, [], RuncrateError) for way in STREAMS),
+        *((way, CUT, StreamTruncatedError) for way in STREAMS),
+        *((way, [chunk({"content": "a"}), ERROR], StreamError) for way in STREAMS),
     ],
 )
-def test_thoughts_do_not_count_as_the_answer_otherwise(made_llm, service, answer) -> None:
+async def test_an_answer_that_is_none_or_ends_early_is_an_error(
+    made_llm, service, way, answer, kind
+) -> None:
     service.will_say(answer)
-    response = made_llm().chat([ChatMessage(content="x")])
-    assert (response.message.content or "") in {"", "Said."}
-
-
-@pytest.mark.parametrize("way", WAYS)
-async def test_an_answer_without_a_choice_is_an_error(made_llm, service, way) -> None:
-    service.will_say(
-        [chunk(None, usage=USAGE)] if way in STREAMS else {**completion("x"), "choices": []}
-    )
-    with pytest.raises((ResponseFormatError, StreamError)):
+    with pytest.raises(kind) as caught:
         await ask(made_llm(), way, "x")
-
-
-@pytest.mark.parametrize("way", ["chat", "achat"])
-async def test_an_error_in_a_200_is_an_error(made_llm, service, way) -> None:
-    service.will_say({"error": {"message": "overloaded", "code": "busy"}})
-    with pytest.raises(ResponseFormatError):
-        await ask(made_llm(), way, "x")
-
-
-@pytest.mark.parametrize("way", STREAMS)
-async def test_a_cut_stream_is_an_error_that_holds_what_came(made_llm, service, way) -> None:
-    service.will_say(httpx.Response(200, content=sse([chunk({"content": "Half"})], done=False)))
-    with pytest.raises(StreamTruncatedError) as caught:
-        await ask(made_llm(), way, "x")
-    assert caught.value.partial["choices"][0]["message"]["content"] == "Half"
-
-
-@pytest.mark.parametrize("way", STREAMS)
-async def test_an_error_in_the_stream_is_raised(made_llm, service, way) -> None:
-    service.will_say([chunk({"content": "a"}), {"error": {"message": "gone"}}])
-    with pytest.raises(StreamError, match="gone"):
-        await ask(made_llm(), way, "x")
-
-
-async def test_leaving_a_stream_early_gives_the_connection_back(made_llm, service) -> None:
-    service.will_say(completion("one two three four five"))
-    llm = made_llm()
-    for _ in llm.stream_chat([ChatMessage(content="x")]):
-        break
-    async for _ in (stream := await llm.astream_chat([ChatMessage(content="x")])):
-        break
-    await stream.aclose()
-    await asyncio.sleep(0.01)  # the event loop closes what LlamaIndex's wrapper has left
-    assert [body.closed for body in service.bodies] == [True, True]
-    assert all(body.read < len(body.pieces) for body in service.bodies)
+    if kind is StreamTruncatedError:
+        assert caught.value.partial["choices"][0]["message"]["content"] == "Half"
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_log_probabilities(made_llm, service, way) -> None:
     token = {"token": "a", "logprob": -0.5, "bytes": [97]}
     other = {"token": "b", "logprob": -1.5, "bytes": None}
-    answer = completion("a")
     told = {"content": [{**token, "top_logprobs": [token, other]}, token]}
-    answer["choices"][0]["logprobs"] = told
-    service.will_say(
-        [
-            {
-                **chunk({"content": "a"}),
-                "choices": [{"index": 0, "delta": {"content": "a"}, "logprobs": told}],
-            },
-            *end(),
-        ]
-        if way in STREAMS
-        else answer
-    )
+    choice = {"index": 0, "logprobs": told}
+    if way in STREAMS:
+        service.will_say([{**chunk(), "choices": [{**choice, "delta": {"content": "a"}}]}, *end()])
+    else:
+        answer = completion("a")
+        answer["choices"][0] |= choice
+        service.will_say(answer)
     first = LogProb(token="a", logprob=-0.5, bytes=[97])
     expected = [[first, LogProb(token="b", logprob=-1.5, bytes=[])], [first]]
     chunks = await ask(made_llm(logprobs=True, top_logprobs=2), way, "x")
     assert chunks[-1].logprobs == expected
-    assert service.last["logprobs"] is True
-    assert service.last["top_logprobs"] == 2
+    assert (service.last["logprobs"], service.last["top_logprobs"]) == (True, 2)
 
 
 def test_parts_images_and_sound_of_an_answer(made_llm, service) -> None:
@@ -251,50 +211,34 @@ def test_parts_images_and_sound_of_an_answer(made_llm, service) -> None:
             annotations=[{"type": "url_citation"}],
         )
     )
-    message = made_llm().chat([ChatMessage(content="x")]).message
-    assert [type(block) for block in message.blocks] == [
-        TextBlock,
-        ImageBlock,
-        ImageBlock,
-        AudioBlock,
-    ]
+    message = made_llm().chat(ASK).message
+    kinds = [type(block) for block in message.blocks]
+    assert kinds == [TextBlock, ImageBlock, ImageBlock, AudioBlock]
     assert message.content == "Here"
     assert message.additional_kwargs == {"annotations": [{"type": "url_citation"}]}
 
 
-@pytest.mark.parametrize("way", ["complete", "acomplete", "stream_complete", "astream_complete"])
+@pytest.mark.parametrize("way", COMPLETION_WAYS)
 async def test_completions_carry_the_same(made_llm, service, way) -> None:
     service.will_say(completion("Hi.", refusal="no"))
     chunks = await ask(made_llm(), way, "x")
     assert chunks[-1].text == "Hi."
     assert chunks[-1].additional_kwargs["refusal"] == "no"
     assert chunks[-1].additional_kwargs["prompt_tokens"] == 11
-    if "stream" in way:
-        assert "".join(each.delta or "" for each in chunks) == "Hi."
 
 
-async def test_a_completion_does_not_change_the_chat_answer(made_llm, service) -> None:
+def test_a_completion_does_not_change_the_chat_answer(made_llm, service) -> None:
     """LlamaIndex's own converter writes the token counts into the message."""
     service.will_say(completion("Hi."))
-    response = made_llm().chat([ChatMessage(content="x")])
+    response = made_llm().chat(ASK)
     completion_of(response)
     assert response.message.additional_kwargs == {}
-
-
-def test_chunks_can_be_serialised_and_copied(made_llm, service) -> None:
-    service.will_say(RICH)
-    chunks = list(made_llm().stream_chat([ChatMessage(content="x")]))
-    for each in chunks:
-        again = type(each).model_validate_json(each.model_dump_json())
-        assert again.message == each.message
-        assert each.model_copy(deep=True) == each
-    assert len(chunks) > 5
 
 
 async def test_the_official_wrappers_shape_is_served_too(made_llm, service) -> None:
     """`reasoning` in place of `reasoning_content`, and no usage."""
     service.will_say(completion("a", reasoning="t", usage=None))
-    last = (await collected(made_llm().stream_chat([ChatMessage(content="x")])))[-1]
+    last = (await ask(made_llm(), "stream_chat", "x"))[-1]
     assert last.message.blocks[0].additional_information == {"field": "reasoning"}
     assert last.additional_kwargs == {"finish_reason": "stop"}
 
@@ -324,11 +268,11 @@ def test_chunks_of_unexpected_shape_do_no_harm(odd) -> None:
 
 
 async def test_details_of_thoughts_and_the_request_id_are_kept(made_llm, service) -> None:
-    details = [{"type": "reasoning.text", "text": "t", "signature": "s"}]
+    details: Any = [{"type": "reasoning.text", "text": "t", "signature": "s"}]
     answer = completion("a", reasoning_details=details)
     service.will_say(httpx.Response(200, headers={"x-request-id": "r1"}, json=answer))
     llm = made_llm()
-    response = await llm.achat([ChatMessage(content="x")])
+    response = await llm.achat(ASK)
     assert response.additional_kwargs["request_id"] == "r1"
     (thought, _) = response.message.blocks
     assert thought.content == "t"

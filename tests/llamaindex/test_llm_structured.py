@@ -10,17 +10,17 @@ import pytest
 from llama_index.core.base.llms.types import ChatMessage, ChatResponse
 from llama_index.core.llms import TextBlock
 from llama_index.core.program.utils import FlexibleModel
-from llama_index.core.prompts import ChatPromptTemplate, PromptTemplate
+from llama_index.core.prompts import ChatPromptTemplate
 from llama_index.core.types import PydanticProgramMode
 from pydantic import BaseModel, ConfigDict, Field
 
 from llamaindex_runcrate import structured
 from llamaindex_runcrate.schemas import response_format
 from runcrate_core import AuthenticationError, BadRequestError, UnprocessableEntityError
-from tests.llamaindex.calls import collected
+from tests.llamaindex.calls import PREDICTIONS as WAYS
+from tests.llamaindex.calls import PROMPT, collected, predict
 from tests.llamaindex.service import completion, refusal
 
-PROMPT = PromptTemplate("An album about {topic}.")
 TEXT = '{"title": "Sea", "songs": [{"name": "One", "seconds": 61}, {"name": "Two", "seconds": 62}]}'
 
 
@@ -39,17 +39,7 @@ class Album(BaseModel):
 
 
 ALBUM = Album.model_validate_json(TEXT)
-WAYS = (
-    "structured_predict",
-    "astructured_predict",
-    "stream_structured_predict",
-    "astream_structured_predict",
-)
-
-
-async def predict(llm: Any, way: str, output_cls: Any = Album, **llm_kwargs: Any) -> list[Any]:
-    result = getattr(llm, way)(output_cls, PROMPT, llm_kwargs or None, topic="the sea")
-    return await collected(result)
+STREAMS = WAYS[2:]
 
 
 def schema_answer(body: dict[str, Any]) -> Any:
@@ -81,14 +71,14 @@ def prompt_answer(body: dict[str, Any]) -> Any:
 async def test_the_next_way_is_tried_until_one_works(made_llm, service, way, answer, asked) -> None:
     service.decides(answer)
     llm = made_llm()
-    assert (await predict(llm, way))[-1] == ALBUM
+    assert (await predict(llm, way, Album))[-1] == ALBUM
     kinds = [
         next((kind for kind in ("response_format", "tools") if kind in body), None)
         for body in service.requests
     ]
     assert kinds == asked
     # What was refused once is not tried again.
-    assert (await predict(llm, way))[-1] == ALBUM
+    assert (await predict(llm, way, Album))[-1] == ALBUM
     assert len(service.requests) == len(asked) + 1
 
 
@@ -96,27 +86,22 @@ async def test_the_next_way_is_tried_until_one_works(made_llm, service, way, ans
 async def test_what_the_model_cannot_do_is_not_tried(made_llm, service, way) -> None:
     service.decides(prompt_answer)
     llm = made_llm(model="google/gemma-2-9b-it")
-    assert (await predict(llm, way))[-1] == ALBUM
+    assert (await predict(llm, way, Album))[-1] == ALBUM
     assert len(service.requests) == 1
     (message,) = service.last["messages"]
-    assert "An album about the sea." in message["content"]
+    assert "About the sea." in message["content"]
     assert '"seconds"' in message["content"]
 
 
 @pytest.mark.parametrize("way", WAYS)
 async def test_an_answer_that_is_no_object_leads_to_the_next_way(made_llm, service, way) -> None:
     service.will_say(completion("I would rather talk."), completion(calls=[("c", "Album", TEXT)]))
-    assert (await predict(made_llm(), way))[-1] == ALBUM
+    assert (await predict(made_llm(), way, Album))[-1] == ALBUM
     assert len(service.requests) == 2
-
-
-@pytest.mark.parametrize("way", WAYS)
-async def test_in_the_end_the_error_says_what_is_wrong(made_llm, service, way) -> None:
     service.will_say(completion('{"title": "Sea", "songs": [{"name": "One"}]}'))
-    with pytest.raises(
-        ValueError, match=r"no `Album`: `songs\.0\.seconds`: Field required"
-    ) as caught:
-        await predict(made_llm(), way)
+    missing = r"no `Album`: `songs\.0\.seconds`: Field required"
+    with pytest.raises(ValueError, match=missing) as caught:
+        await predict(made_llm(), way, Album)
     assert "json_schema, tool, prompt" in str(caught.value)
     assert "Sea" not in str(caught.value)
 
@@ -131,9 +116,9 @@ async def test_where_all_is_refused_the_first_refusal_is_raised(
     service.will_say(refusal(status, "the first"), refusal(400, "another"))
     llm = made_llm()
     with pytest.raises(kind, match="the first"):
-        await predict(llm, way)
+        await predict(llm, way, Album)
     service.decides(schema_answer)  # nothing was learned: the request itself was at fault
-    assert (await predict(llm, way))[-1] == ALBUM
+    assert (await predict(llm, way, Album))[-1] == ALBUM
     assert len(service.requests) == 4
 
 
@@ -141,8 +126,11 @@ async def test_where_all_is_refused_the_first_refusal_is_raised(
 async def test_other_errors_are_not_worked_around(made_llm, service, way) -> None:
     service.will_say(refusal(401))
     with pytest.raises(AuthenticationError):
-        await predict(made_llm(), way)
+        await predict(made_llm(), way, Album)
     assert len(service.requests) == 1
+    enforcer = made_llm(pydantic_program_mode=PydanticProgramMode.LM_FORMAT_ENFORCER)
+    with pytest.raises(ImportError, match="lmformatenforcer"):
+        await predict(enforcer, way, Album)
 
 
 @pytest.mark.parametrize(
@@ -160,21 +148,25 @@ async def test_other_errors_are_not_worked_around(made_llm, service, way) -> Non
 @pytest.mark.parametrize("way", WAYS)
 async def test_fences_thoughts_and_words_around_the_object(made_llm, service, way, text) -> None:
     service.will_say(completion(text))
-    assert (await predict(made_llm(structured_output="json_schema"), way))[-1] == ALBUM
+    assert (await predict(made_llm(structured_output="json_schema"), way, Album))[-1] == ALBUM
 
 
-async def test_an_object_among_the_thoughts_is_found_where_nothing_else_was_said(
-    made_llm, service
+@pytest.mark.parametrize("way", WAYS)
+async def test_thoughts_hold_the_object_only_where_nothing_else_was_said(
+    made_llm, service, way
 ) -> None:
     service.will_say(completion(None, reasoning_content=f"So: {TEXT}"))
-    assert (await predict(made_llm(), "structured_predict")) == [ALBUM]
+    assert (await predict(made_llm(), way, Album))[-1] == ALBUM
+    service.will_say(completion('<think>{"title": "Wrong"}</think>{"title": "Sea", "songs": []}'))
+    partials = await predict(made_llm(structured_output="json_schema"), way, Album)
+    assert all((getattr(p, "title", None) or "") in "Sea" for p in partials)
 
 
-@pytest.mark.parametrize("way", ["stream_structured_predict", "astream_structured_predict"])
+@pytest.mark.parametrize("way", STREAMS)
 @pytest.mark.parametrize("answer", [schema_answer, tool_answer, prompt_answer])
 async def test_partials_grow_and_never_show_half_a_number(made_llm, service, way, answer) -> None:
     service.decides(answer)
-    partials = await predict(made_llm(), way)
+    partials = await predict(made_llm(), way, Album)
     assert len(partials) > 8
     titles = [getattr(partial, "title", None) for partial in partials]
     assert titles[0] in {"S", "Se"}
@@ -188,13 +180,6 @@ async def test_partials_grow_and_never_show_half_a_number(made_llm, service, way
     assert seconds == {61, 62}
     assert all(isinstance(partial, FlexibleModel) for partial in partials[:-1])
     assert isinstance(partials[-1], Album)
-
-
-@pytest.mark.parametrize("way", ["stream_structured_predict", "astream_structured_predict"])
-async def test_thoughts_before_the_object_give_no_partials(made_llm, service, way) -> None:
-    service.will_say(completion('<think>{"title": "Wrong"}</think>{"title": "Sea", "songs": []}'))
-    partials = await predict(made_llm(structured_output="json_schema"), way)
-    assert all((getattr(p, "title", None) or "") in "Sea" for p in partials)
 
 
 def test_the_ways_can_be_chosen(made_llm, service) -> None:
@@ -211,18 +196,19 @@ def test_the_ways_can_be_chosen(made_llm, service) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_other_programs_are_left_to_llamaindex(made_llm, way) -> None:
-    llm = made_llm(pydantic_program_mode=PydanticProgramMode.LM_FORMAT_ENFORCER)
-    with pytest.raises(ImportError, match="lmformatenforcer"):
-        await predict(llm, way)
-
-
-async def test_the_callers_arguments_go_along(made_llm, service) -> None:
-    service.decides(schema_answer)
-    for way in WAYS:
-        await predict(made_llm(), way, temperature=0.2, tool_required=True)
-        assert service.last["temperature"] == 0.2
-        assert "tool_required" not in service.last
+@pytest.mark.parametrize("method", ["json_schema", "tool", "prompt"])
+async def test_the_callers_arguments_and_the_system_prompt_go_along(
+    made_llm, service, way, method
+) -> None:
+    call = completion(calls=[("c", "Album", TEXT)])
+    service.will_say(call if method == "tool" else completion(TEXT))
+    llm = made_llm(system_prompt="Be exact.", structured_output=method)
+    arguments = {"temperature": 0.2, "tool_required": True, "tool_choice": "required"}
+    assert (await predict(llm, way, Album, **arguments))[-1] == ALBUM
+    assert service.last["temperature"] == 0.2
+    assert "tool_required" not in service.last
+    assert service.last.get("tool_choice") == ("required" if method == "tool" else None)
+    assert service.last["messages"][0] == {"role": "system", "content": "Be exact."}
 
 
 def test_response_format() -> None:
@@ -302,20 +288,16 @@ async def test_a_stream_that_is_left_early_is_closed_at_once() -> None:
     assert left == ["blocking", "asynchronous"]
 
 
+@pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # LlamaIndex calls it
 async def test_structured_llm(made_llm, service) -> None:
     service.decides(schema_answer)
     llm = made_llm().as_structured_llm(Album)
-    message = ChatMessage(role="user", content="An album about the sea.")
-    assert llm.chat([message]).raw == ALBUM
-    assert (await llm.achat([message])).raw == ALBUM
-    assert llm.complete("x").raw == ALBUM
-    assert (await llm.acomplete("x")).raw == ALBUM
-
-
-@pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # LlamaIndex calls it
-async def test_streamed_structured_llm(made_llm, service) -> None:
-    service.decides(schema_answer)
-    llm = made_llm().as_structured_llm(Album)
-    message = ChatMessage(role="user", content="An album about the sea.")
-    assert (await collected(llm.stream_chat([message])))[-1].raw == ALBUM
-    assert (await collected(llm.astream_chat([message])))[-1].raw == ALBUM
+    message = ChatMessage(role="user", content="About the sea.")
+    for way in ("chat", "achat", "stream_chat", "astream_chat"):
+        assert (await collected(getattr(llm, way)([message])))[-1].raw == ALBUM
+    for way in ("complete", "acomplete"):
+        assert (await collected(getattr(llm, way)("x")))[-1].raw == ALBUM
+    service.decides(prompt_answer)
+    wordy = made_llm(is_function_calling_model=False).as_structured_llm(Album)
+    assert (await wordy.achat([message])).raw == ALBUM
+    assert not any("tool_choice" in request for request in service.requests)

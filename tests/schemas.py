@@ -1,0 +1,69 @@
+"""Classes whose JSON schemas are hard to send, and what strict servers refuse in a schema."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field, RootModel
+
+
+class Folder(BaseModel):
+    """A folder, which contains folders."""
+
+    name: str
+    children: list[Folder] = []
+
+
+class Cat(BaseModel):
+    kind: Literal["cat"]
+    lives: int = 9
+
+
+class Dog(BaseModel):
+    kind: Literal["dog"]
+    friend: Dog | None = Field(default=None, description="Another dog.")
+
+
+class Home(BaseModel):
+    """A home of a pet."""
+
+    pet: Annotated[Cat | Dog, Field(discriminator="kind")]
+    notes: dict[str, str] = {}
+
+
+class Pet(RootModel[Annotated[Cat | Dog, Field(discriminator="kind")]]):
+    """A pet."""
+
+
+class Folders(RootModel[list[Folder]]):
+    """Folders."""
+
+
+FOLDER = '{"name": "root", "children": [{"name": "leaf"}, {"name": "second", "children": []}]}'
+HOME = '{"pet": {"kind": "dog", "friend": {"kind": "dog", "friend": null}}, "notes": {}}'
+PET = '{"kind": "cat", "lives": 3}'
+
+
+def problems(schema: Any, path: str = "", *, strict: bool, root: Any = None) -> list[str]:
+    """Return what strict servers refuse in a schema, and references that lead nowhere."""
+    root = schema if root is None else root
+    if isinstance(schema, list):
+        schema = dict(enumerate(schema))
+    if not isinstance(schema, dict):
+        return []
+    found = []
+    if schema.get("type") == "object" and "additionalProperties" not in schema:
+        found += [] if isinstance(schema.get("properties"), dict) else [f"{path}: no properties"]
+    if strict:
+        if isinstance(schema.get("properties"), dict):
+            closed = schema.get("additionalProperties") is False
+            found += [] if closed else [f"{path}: not closed"]
+            same = sorted(schema.get("required", ())) == sorted(schema["properties"])
+            found += [] if same else [f"{path}: optional properties"]
+        found += [f"{path}: {name}" for name in ("oneOf", "discriminator") if name in schema]
+        found += [f"{path}: $ref with more"] if "$ref" in schema and len(schema) > 1 else []
+    if isinstance(ref := schema.get("$ref"), str):
+        found += [] if ref.rpartition("/")[2] in root.get("$defs", {}) else [f"{path}: {ref} lost"]
+    for name, item in schema.items():
+        found += problems(item, f"{path}.{name}", strict=strict, root=root)
+    return found
