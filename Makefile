@@ -31,7 +31,8 @@ demo: $(READY)  ## Run the three uses; on the emulator unless LIVE=1 and RUNCRAT
 
 .PHONY: test
 test: $(READY)  ## Run the tests, without network
-	@$(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=15
+	@# Compiled modules are kept, or each of the many processes of the tests would compile them.
+	@PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -q -n 2 --dist loadfile --no-loadscope-reorder --durations=15
 
 .PHONY: check
 check: $(READY)  ## Lint, check formatting and types

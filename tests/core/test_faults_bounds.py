@@ -131,7 +131,8 @@ def test_bodies_that_cannot_be_decoded_say_so() -> None:
     assert len(cut.beginning()) > 1000
 
 
-def test_following_logs_ends_with_the_job(run: Any) -> None:
+def test_following_logs_ends_with_the_job(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runcrate_core.api.job_logs.EMPTY_READ_GAP_S", 0.01)
     ended = {"job_id": "j", "status": "succeeded", "cursor": 1, "done": False}
     replies = [
         Reply(json={"data": {**ended, "status": "running", "chunks": [{"text": "a", "seq": 1}]}}),

@@ -162,9 +162,9 @@ def test_no_text_can_forge_an_approval_prompt() -> None:
     assert quoted(command + "yy").endswith("(CUT: the first 16000 of 16002 characters)")
 
 
-@pytest.mark.parametrize("kind", ["blocking", "asynchronous"])
 @pytest.mark.parametrize(
-    ("number", "code"), [(signal.SIGTERM, 143), (signal.SIGINT, -signal.SIGINT)]
+    ("kind", "number", "code"),
+    [("blocking", signal.SIGTERM, 143), ("asynchronous", signal.SIGINT, -signal.SIGINT)],
 )
 def test_five_signals_end_everything(
     cloud: Any, kind: str, number: signal.Signals, code: int

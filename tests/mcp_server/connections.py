@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import re
 import subprocess
@@ -14,7 +15,10 @@ from typing import IO, Any, Final
 
 from mcp import Client, StdioServerParameters, types
 
+import runcrate_core as rc
 from runcrate_emulator import Emulator
+from runcrate_mcp import ServerSettings
+from runcrate_mcp.http import serve_http
 
 ERAS: Final = ("legacy", "auto")
 TRANSPORTS: Final = ("stdio", "http")
@@ -55,6 +59,26 @@ def http_server(emulator: Emulator, *flags: str) -> Iterator[tuple[str, subproce
         finally:
             process.terminate()
             process.wait(30)
+
+
+@asynccontextmanager
+async def serving_over_http(
+    emulator: Emulator, settings: ServerSettings, **options: Any
+) -> AsyncIterator[tuple[str, asyncio.Task[None]]]:
+    """Serve over HTTP in this process; give the URL and the task."""
+    url = asyncio.get_running_loop().create_future()
+    client = rc.AsyncRuncrate(
+        emulator.api_key, base_url=emulator.base_url, inference_url=emulator.inference_url
+    )
+    async with client:
+        serving = asyncio.create_task(
+            serve_http(settings, 0, client, on_ready=url.set_result, **options)
+        )
+        try:
+            yield await url, serving
+        finally:
+            serving.cancel()
+            await asyncio.wait([serving])
 
 
 def _url(process: subprocess.Popen[bytes], log: IO[str]) -> str:

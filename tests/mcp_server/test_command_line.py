@@ -15,9 +15,9 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_emulator import Emulator
-from runcrate_mcp import command_line
+from runcrate_mcp import ServerSettings, command_line
 from runcrate_mcp.http import ClientActivity
-from tests.mcp_server.connections import http_server
+from tests.mcp_server.connections import serving_over_http
 
 
 @pytest.fixture(autouse=True)
@@ -147,7 +147,7 @@ def test_without_the_sdk_it_says_what_to_install(
     assert "runcrate-integrations[mcp]" in capsys.readouterr().err
 
 
-def test_requests_of_other_hosts_and_origins_are_refused() -> None:
+async def test_requests_of_other_hosts_and_origins_are_refused() -> None:
     initialize = {
         "jsonrpc": "2.0",
         "id": 1,
@@ -159,15 +159,19 @@ def test_requests_of_other_hosts_and_origins_are_refused() -> None:
         },
     }
     accept = {"Accept": "application/json, text/event-stream"}
-    with Emulator() as emulator, http_server(emulator) as (url, _):
-        for headers, status in (
-            ({}, 200),
-            ({"Origin": "http://localhost:6274"}, 200),
-            ({"Host": "attacker.test"}, 421),
-            ({"Origin": "https://attacker.test"}, 403),
+    with Emulator() as emulator:
+        async with (
+            serving_over_http(emulator, ServerSettings()) as (url, _),
+            httpx.AsyncClient() as http,
         ):
-            response = httpx.post(url, json=initialize, headers={**accept, **headers})
-            assert response.status_code == status, headers
+            for headers, status in (
+                ({}, 200),
+                ({"Origin": "http://localhost:6274"}, 200),
+                ({"Host": "attacker.test"}, 421),
+                ({"Origin": "https://attacker.test"}, 403),
+            ):
+                response = await http.post(url, json=initialize, headers={**accept, **headers})
+                assert response.status_code == status, headers
 
 
 class Clients:

@@ -16,6 +16,7 @@ from mcp.client.stdio import stdio_client
 
 import runcrate_core as rc
 from runcrate_emulator import Emulator
+from runcrate_mcp import ServerSettings
 from tests.mcp_server.connections import (
     ERAS,
     LIMITS,
@@ -27,6 +28,7 @@ from tests.mcp_server.connections import (
     http_server,
     launch,
     launches,
+    serving_over_http,
     text_of,
 )
 
@@ -104,7 +106,9 @@ async def test_a_session_from_the_list_to_the_end_of_its_instance(
 async def test_a_client_that_leaves_an_http_server_ends_what_it_started(
     emulator: Emulator,
 ) -> None:
-    with http_server(emulator, *LIMITS, "--idle-minutes", "0.01") as (url, process):
+    limits = rc.SpendLimits(max_price_per_hour=2, max_total_usd=5)
+    settings = ServerSettings(limits=limits)
+    async with serving_over_http(emulator, settings, idle_timeout=0.5) as (url, serving):
         for era in ERAS:  # the server continues with a new session
             async with Client(url, mode=era, elicitation_callback=Person()) as client:
                 launched = await launch(client)
@@ -112,7 +116,7 @@ async def test_a_client_that_leaves_an_http_server_ends_what_it_started(
                 async with Client(url, mode=era) as other:
                     assert not (await other.call_tool("runcrate_list_instances", {})).is_error
             assert await terminated(emulator, launched.structured_content["id"])
-            assert process.poll() is None
+            assert not serving.done()
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)

@@ -85,7 +85,7 @@ def test_long_output_is_cut(host: Host) -> None:
 @on_both_servers
 def test_32_commands_at_once_on_10_sessions(host: Host) -> None:
     with host.shell() as shell, ThreadPoolExecutor(32) as threads:
-        results = list(threads.map(lambda n: shell.run(f"sleep 0.2; echo {n}"), range(32)))
+        results = list(threads.map(lambda n: shell.run(f"sleep 0.1; echo {n}"), range(32)))
         assert [result.exit_code for result in results] == [0] * 32
         assert [result.output for result in results] == [f"{n}\n" for n in range(32)]
     assert len(host.logins) == 1
@@ -120,7 +120,7 @@ def test_a_timeout_leaves_no_process(host: Host) -> None:
 def test_a_command_that_ignores_the_end_is_killed(
     host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    shorter = commands._WRAPPER.replace(f"-k {commands.KILL_AFTER_S}", "-k 1")
+    shorter = commands._WRAPPER.replace(f"-k {commands.KILL_AFTER_S}", "-k 0.3")
     monkeypatch.setattr(commands, "_WRAPPER", shorter)
     mark = f"20{time.time_ns() % 1_000_000_000}"
     with host.shell() as shell:
@@ -361,7 +361,8 @@ def test_a_port_of_the_instance_is_reached_also_after_a_lost_connection(host: Ho
         "print(s.server_port, flush=True); s.serve_forever()"
     )
     serve = (
-        f'cd {host.folder} && nohup python3 -c "{server}" > port 2> /dev/null & sleep 1; '
+        f'cd {host.folder} && nohup python3 -c "{server}" > port 2> /dev/null & '
+        f"until [ -s {host.folder}/port ]; do sleep 0.05; done; "
         f"cat {host.folder}/port; pgrep -n -f serve_forever"
     )
     with host.shell() as shell:
