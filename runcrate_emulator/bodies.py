@@ -8,7 +8,7 @@ and 422 for a value out of its range, both with code `validation_error`.
 import json
 import re
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any, ClassVar, NoReturn, TypeVar, get_args
+from typing import Annotated, Any, ClassVar, NoReturn, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -40,7 +40,7 @@ class Body(BaseModel):
 
     model_config = ConfigDict(strict=True, frozen=True, extra="forbid", hide_input_in_errors=True)
     shape_status: ClassVar[int] = MALFORMED
-    """Status of a missing, unknown or wrongly typed field."""
+    """Status of a missing, unknown or wrongly typed field, and of any error inside one."""
 
     @model_validator(mode="before")
     @classmethod
@@ -86,31 +86,30 @@ def parse_body(model: type[B], values: Mapping[str, Any]) -> B:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-    raise _refusal(model, first)
+    raise _refusal(model, first, values)
 
 
-def _refusal(model: type[Body], first: ErrorDetails) -> ApiError:
+def _refusal(model: type[Body], first: ErrorDetails, values: Mapping[str, Any]) -> ApiError:
     kind = first["type"]
     problem = _PROBLEMS.get(kind) or re.sub(r"^\w+ should ", "must ", first["msg"])
     if kind == "value_error":
         problem = str(first["ctx"]["error"])
-    is_shape = kind in _PROBLEMS or kind.endswith("_type")
+    is_shape = kind in _PROBLEMS or kind.endswith("_type") or len(first["loc"]) > 1
     status = model.shape_status if is_shape else OUT_OF_RANGE
-    return invalid(_path(model, first["loc"]), f"{problem}; nothing was done.", status)
+    return invalid(_path(values, first["loc"]), f"{problem}; nothing was done.", status)
 
 
-def _path(model: type[Body] | None, location: tuple[int | str, ...]) -> str:
-    """The field that an error is about, as `code.git.url`; not an item of a list or a map."""
-    path: list[str] = []
-    for part in location:
-        if model is None:
-            break
-        path.append(str(part))
-        field = model.model_fields.get(path[-1])
-        types = () if field is None else (field.annotation, *get_args(field.annotation))
-        bodies = (kind for kind in types if isinstance(kind, type) and issubclass(kind, Body))
-        model = next(bodies, None)
-    return ".".join(path)
+def _path(sent: Any, location: tuple[int | str, ...]) -> str:
+    """The place of an error, as `messages[0].content`; alternatives of a union were not sent."""
+    path = ""
+    for at, part in enumerate(location):
+        if isinstance(sent, list) and isinstance(part, int):
+            path += f"[{part}]"
+            sent = sent[part]
+        elif isinstance(sent, Mapping) and (part in sent or at == len(location) - 1):
+            path += f".{part}"
+            sent = sent.get(part)
+    return path.removeprefix(".")
 
 
 async def read_body(request: Request, model: type[B]) -> B:

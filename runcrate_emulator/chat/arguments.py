@@ -43,17 +43,28 @@ class Arguments:
 
     def _first(self, name: str, schema: Json, depth: int, *, required: bool = True) -> Json:
         """The first valid candidate; for an optional field only a literal."""
+        for value in self._valid(self._literals, name, schema, depth, required=required):
+            if isinstance(value, (str, int, float)):
+                self._literals.used.add(value)
+            return value
+        for value in self._valid(self._plain, name, schema, depth) if required else ():
+            return value
+        raise UnsatisfiableSchemaError("No valid value was found.")
+
+    def _valid(
+        self,
+        source: Literals | PlainValues,
+        name: str,
+        schema: Json,
+        depth: int,
+        *,
+        required: bool = True,
+    ) -> Iterator[Json]:
         if schema is not False and depth >= 0:
             resolved = self._schemas.resolve(schema)
-            for value in self._candidates(self._literals, name, resolved, depth, required=required):
+            for value in self._candidates(source, name, resolved, depth, required=required):
                 if self._schemas.accepts(schema, value):
-                    if isinstance(value, (str, int, float)):
-                        self._literals.used.add(value)
-                    return value
-            for value in self._candidates(self._plain, name, resolved, depth) if required else ():
-                if self._schemas.accepts(schema, value):
-                    return value
-        raise UnsatisfiableSchemaError("No valid value was found.")
+                    yield value
 
     def _candidates(
         self,
@@ -63,7 +74,6 @@ class Arguments:
         depth: int,
         *,
         required: bool = True,
-        several: bool = False,
     ) -> Iterator[Json]:
         is_plain = source is self._plain
         if depth < (0 if is_plain else _MAX_DEPTH - _LITERAL_DEPTH):
@@ -83,7 +93,7 @@ class Arguments:
                 case "null" | "boolean" if is_plain:
                     yield from (None,) if kind == "null" else (False, True)
                 case "string":
-                    yield from source.strings(name, schema, required=required, several=several)
+                    yield from source.strings(name, schema, required=required)
                 case "integer" | "number":
                     yield from source.numbers(name, schema, required=required)
                 case "array" if required:
@@ -121,31 +131,14 @@ class Arguments:
         with suppress(UnsatisfiableSchemaError):
             if source is self._literals:
                 inner = self._schemas.resolve(item)
-                yield list(self._candidates(source, name, inner, depth - 1, several=True))
+                yield list(self._candidates(source, name, inner, depth - 1))
                 yield [self._first(name, item, depth - 1)] * max(count, 1)
                 return
             made = [self._first("", part, depth - 1) for part in schema.get("prefixItems", ())]
             made = made[:count]
-            if len(made) < count and schema.get("uniqueItems"):
-                made += self._different(item, self._first(name, item, depth - 1), count)
+            if schema.get("uniqueItems"):
+                for value in self._valid(self._plain, name, item, depth - 1):
+                    made += [value] if len(made) < count and value not in made else []
             elif len(made) < count:
                 made += [self._first(name, item, depth - 1)] * (count - len(made))
             yield made
-
-    def _different(self, schema: Json, first: Json, count: int) -> list[Json]:
-        """A value and others like it, as far as the schema accepts them."""
-        resolved = self._schemas.resolve(schema)
-        step = resolved.get("multipleOf") or 1
-        options = [first, *resolved.get("enum", ()), False, True]
-        for number in range(1, _MAX_VARIANTS):
-            if isinstance(first, str):
-                options += [f"{first}{number}", f"{number}{first}"[: len(first)]]
-            elif isinstance(first, (int, float)):
-                options += [first + number * step, first - number * step]
-            elif isinstance(first, dict):
-                options += [{**first, key: f"{one}{number}"} for key, one in first.items()]
-        made: list[Json] = []
-        for value in options:
-            if len(made) < count and value not in made and self._schemas.accepts(schema, value):
-                made.append(value)
-        return made

@@ -9,8 +9,6 @@ from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
 
-from runcrate_emulator.errors import invalid
-
 Json = Any
 """A JSON schema, which is an object or a boolean, or a JSON value."""
 
@@ -21,19 +19,20 @@ class UnsatisfiableSchemaError(ValueError):
     """No valid value was found: the schema contradicts itself or is beyond this module's means."""
 
 
-def require_schema(schema: Json, field: str) -> None:
-    """Refuse what is not a JSON schema.
+def checked_schema(schema: Json) -> Json:
+    """Return a JSON schema of tools or structured output.
 
     Raises:
-        ApiError: 400, naming the field and the place in it.
+        ValueError: It is not one.
     """
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
-        where = "".join(f".{part}" for part in error.absolute_path)
-        raise invalid(f"{field}{where}", "is not valid in a JSON schema.") from None
+        where = ".".join(map(str, error.absolute_path))
+        raise ValueError(f"is not a valid JSON schema at `{where}`") from None
     except RecursionError:
-        raise invalid(field, "is nested too deeply.") from None
+        raise ValueError("is nested too deeply") from None
+    return schema
 
 
 class Schemas:

@@ -22,10 +22,6 @@ _LABELLED: Final = re.compile(
 _NAMED: Final = re.compile(r"\b(?:named|called)\s+[\"'`]?([\w.-]*\w)")
 _EXAMPLES: Final = re.compile(r"such as ([^.;()]+)")
 _PROPER: Final = re.compile(r"(?<=\s)[A-Z][\w-]*(?:,? [A-Z][\w-]*)*")
-_CODE_LIKE: Final = re.compile(r"(?=\S*\d)(?=\S*[A-Za-z])[\w.-]*\w")
-_WHOLE_TEXT: Final = frozenset(
-    map(stem, ("query", "question", "prompt", "text", "input", "request", "message", "topic"))
-)
 _MAX_TEXT: Final = 20_000  # characters in which literals are looked for
 _NAME: Final = stem("name")
 _REACH: Final = 80  # characters around a number that are looked at for it
@@ -82,9 +78,7 @@ class Literals:
             yield from self._from_results(name)
             yield from loose
 
-    def strings(
-        self, name: str, schema: Mapping[str, Any], *, required: bool, several: bool = False
-    ) -> Iterator[Json]:
+    def strings(self, name: str, schema: Mapping[str, Any], *, required: bool) -> Iterator[Json]:
         """Texts that a label, an example or, for a required field, a quotation points out."""
         parts = [stem(part) for part in identifier_words(name)]
         yield from self._like_examples(schema)
@@ -94,12 +88,8 @@ class Literals:
         if not required:
             return
         yield from self._from_results(name)
-        if parts[-1:] == ["id"] or "token" in parts:
-            yield from (f for text in self._texts for f in _CODE_LIKE.findall(text))
         quoted = [one or other for text in self._texts for one, other in _QUOTED.findall(text)]
         yield from (text for text in quoted if text not in self.used)
-        if not several and _WHOLE_TEXT & {*parts} and self._texts:
-            yield self._texts[-1]
         proper = [found for text in self._texts for found in _PROPER.findall(text)]
         yield from (text for text in dict.fromkeys(proper) if text not in self.used)
 

@@ -22,6 +22,7 @@ _FORMATS: Final[Mapping[str, str]] = {
     "uuid": "00000000-0000-4000-8000-000000000000",
 }
 FILLER: Final = "simulated"
+_MAX_VARIANTS: Final = 32  # of a text, for lists of different items
 
 
 class PlainValues:
@@ -46,6 +47,7 @@ class PlainValues:
         yield FILLER
         size = max(shortest, min(schema.get("maxLength", len(FILLER)), len(FILLER)))
         yield (FILLER * (size // len(FILLER) + 1))[:size]
+        yield from (f"{FILLER}{number}"[-size:] for number in range(_MAX_VARIANTS))
 
     def numbers(self, _name: str, schema: Mapping[str, Any], **_: bool) -> Iterator[float]:
         """Small numbers within a schema's limits."""

@@ -1,37 +1,176 @@
 """Reading the body of a chat request, strictly: what is wrong is named by its field.
 
-A missing field or one of a wrong form is 400, a model parameter out of its range 422, both with
+A field that is missing or of a wrong form is 400, a model parameter out of its range 422, both with
 the code `validation_error` (seeds 000, 001 and 003). Fields that are not documented pass through,
 as the documentation says they do (seed 003).
 """
 
+import base64
+import binascii
+import json
 import re
-from collections.abc import Mapping, Sequence
-from typing import Annotated, Any, Final
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Annotated, Any, Final, Literal
 
-from pydantic import Field
+from pydantic import BeforeValidator, Field, StringConstraints
 
-from runcrate_emulator.bodies import OpenBody, Texts, parse_body
-from runcrate_emulator.chat.json_schema import require_schema
-from runcrate_emulator.chat.messages_body import messages_of
-from runcrate_emulator.chat.request import ChatRequest, Tool, ToolChoice, ToolMode
+from runcrate_emulator.bodies import OpenBody, Texts, must, parse_body
+from runcrate_emulator.chat.json_schema import checked_schema
+from runcrate_emulator.chat.request import (
+    Attachment,
+    ChatRequest,
+    Message,
+    Role,
+    Tool,
+    ToolCall,
+    ToolChoice,
+    ToolMode,
+)
 from runcrate_emulator.errors import invalid
 from runcrate_emulator.inference.model_catalogue import Model
 
-_TOOL_NAME: Final = re.compile(r"^[A-Za-z0-9_.-]{1,128}$")
-_MODES: Final[Mapping[str, ToolMode]] = {
-    "none": "none",
-    "auto": "auto",
-    "required": "required",
-}
+_DATA_URI: Final = re.compile(
+    r"^data:(?P<type>[\w.+-]+/[\w.+-]+)?(?:;[\w=.-]+)*;base64,(?P<data>.*)$", re.DOTALL
+)
+_URL: Final = re.compile(r"^(?:https://[^\s/]|http://(?:127\.0\.0\.1|localhost|\[::1\])[:/])")
 Penalty = Annotated[float, Field(ge=-2, le=2)]
 Limit = Annotated[int, Field(ge=1)]
+Filled = Annotated[str, StringConstraints(min_length=1)]
+Schema = Annotated[dict[str, Any], BeforeValidator(checked_schema)]
+ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 
 
-class ChatBody(OpenBody):
-    """Settings of a chat request: all its fields but messages and tools."""
+def _json_object(text: object) -> object:
+    try:
+        value = json.loads(text) if isinstance(text, str) else None
+    except (ValueError, RecursionError):
+        value = None
+    if isinstance(value, dict):
+        return value
+    raise ValueError("must be a string that holds a JSON object")
 
+
+def _decoded(text: object) -> bytes:
+    if not isinstance(text, str) or not text:
+        raise ValueError("must be a string that is not empty")
+    try:
+        return base64.b64decode("".join(text.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("holds no valid base64 data") from None
+
+
+def _linked(text: object) -> Attachment:
+    if isinstance(text, str) and _URL.match(text):
+        return Attachment("image", None, text)
+    match = _DATA_URI.match(text) if isinstance(text, str) else None
+    if match is None:
+        raise ValueError("must be an https URL or a data URI with base64 data")
+    return Attachment("image", _decoded(match["data"]), "", match["type"] or "")
+
+
+def _file(text: object) -> Attachment:
+    is_uri = isinstance(text, str) and text.startswith("data:")
+    return replace(_linked(text), kind="file") if is_uri else Attachment("file", _decoded(text))
+
+
+class _Link(OpenBody):
+    url: Annotated[Any, BeforeValidator(_linked)]
+
+
+class _InputAudio(OpenBody):
+    data: Annotated[Any, BeforeValidator(_decoded)]
+    format: Filled
+
+
+class _InputFile(OpenBody):
+    """A document as base64 or a data URI."""
+
+    file_data: Annotated[Any, BeforeValidator(_file)]
+    filename: str = ""
+
+
+class _Part(OpenBody):
+    """A part of a message; the field that `type` names is required."""
+
+    type: Literal["text", "image_url", "video_url", "input_audio", "file"]
+    text: str | None = None
+    image_url: _Link | None = None
+    video_url: _Link | None = None
+    input_audio: _InputAudio | None = None
+    file: _InputFile | None = None
+
+
+class _CalledFunction(OpenBody):
+    name: Filled
+    arguments: Annotated[dict[str, Any], BeforeValidator(_json_object)]
+
+
+class _CallBody(OpenBody):
+    id: Filled
+    type: Literal["function"] = "function"
+    function: _CalledFunction
+
+
+def _parts(content: object) -> object:
+    return [{"type": "text", "text": content}] if isinstance(content, str) else content
+
+
+class _MessageBody(OpenBody):
+    role: Role
+    content: Annotated[list[_Part], BeforeValidator(_parts)] | None = None
+    name: str = ""
+    tool_calls: list[_CallBody] = Field(default_factory=list)
+    tool_call_id: str = ""
+
+
+class _FunctionBody(OpenBody):
+    name: ToolName
+    description: str = ""
+    parameters: Annotated[
+        Schema, must(lambda it: it.get("type", "object") == "object", "must be one of an object")
+    ] = Field(default_factory=lambda: {"properties": {}})
+
+
+class _ToolBody(OpenBody):
+    """Tool that is offered; other types are not documented."""
+
+    type: Literal["function"]
+    function: _FunctionBody
+
+
+class _NamedFunction(OpenBody):
+    name: str
+
+
+class _ChoiceBody(OpenBody):
+    """Choice of tools: a mode, sent as a bare text, or a function."""
+
+    type: Literal["mode", "function"]
+    mode: ToolMode = "required"
+    function: _NamedFunction | None = None
+
+
+class _NamedSchema(OpenBody):
+    name: str
+    definition: Schema = Field(alias="schema")
+
+
+class _FormatBody(OpenBody):
+    type: Literal["text", "json_object", "json_schema"]
+    json_schema: _NamedSchema | None = None
+
+
+def _choice(value: object) -> object:
+    return {"type": "mode", "mode": value} if isinstance(value, str) else value
+
+
+class _ChatBody(OpenBody):
     model: str
+    messages: list[_MessageBody]
+    tools: list[_ToolBody] = Field(default_factory=list)
+    tool_choice: Annotated[_ChoiceBody, BeforeValidator(_choice)] | None = None
+    response_format: _FormatBody | None = None
     logprobs: bool = False
     top_logprobs: Annotated[int, Field(ge=0, le=20)] = 0
     stream: bool = False
@@ -58,104 +197,106 @@ def parse(body: Mapping[str, Any], model: Model) -> ChatRequest:
     Raises:
         ApiError: 400 or 422, naming the field.
     """
-    settings = parse_body(ChatBody, body)
-    tools = _tools(body.get("tools"))
-    schema, json_mode = _response_format(body.get("response_format"))
-    if settings.top_logprobs and not settings.logprobs:
+    sent = parse_body(_ChatBody, body)
+    if not sent.messages:
+        raise invalid("messages", "must be a list of at least one message.")
+    if sent.top_logprobs and not sent.logprobs:
         raise invalid("top_logprobs", "needs `logprobs` to be true.")
-    limits = (settings.max_tokens, settings.max_completion_tokens)
+    tools = _tools(sent.tools)
+    wanted = sent.response_format or _FormatBody(type="text")
+    schema = wanted.json_schema if wanted.type == "json_schema" else None
+    if wanted.type == "json_schema" and schema is None:
+        raise invalid("response_format.json_schema", "is required.")
+    limits = (sent.max_tokens, sent.max_completion_tokens)
     return ChatRequest(
-        model=settings.model,
-        messages=messages_of(body.get("messages"), model),
+        model=sent.model,
+        messages=_messages(sent.messages, model),
         tools=tools,
-        tool_choice=_tool_choice(body.get("tool_choice"), tools),
-        parallel_tool_calls=settings.parallel_tool_calls,
-        response_schema=schema,
-        json_mode=json_mode,
+        tool_choice=_tool_choice(sent.tool_choice, tools),
+        parallel_tool_calls=sent.parallel_tool_calls,
+        response_schema=None if schema is None else schema.definition,
+        json_mode=wanted.type == "json_object",
         max_tokens=min((one for one in limits if one is not None), default=None),
-        stop=tuple(text for text in settings.stop if text),
-        n=settings.n,
-        seed=settings.seed,
-        temperature=settings.temperature,
-        stream=settings.stream,
-        include_usage=bool(settings.stream_options.get("include_usage")),
-        logprobs=settings.logprobs,
-        top_logprobs=settings.top_logprobs,
+        stop=tuple(text for text in sent.stop if text),
+        n=sent.n,
+        seed=sent.seed,
+        temperature=sent.temperature,
+        stream=sent.stream,
+        include_usage=bool(sent.stream_options.get("include_usage")),
+        logprobs=sent.logprobs,
+        top_logprobs=sent.top_logprobs,
         reasoning=body.get("reasoning_effort") != "none",
     )
 
 
-def _tools(value: Any) -> tuple[Tool, ...]:
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise invalid("tools", "must be a list of tools.")
-    tools = tuple(_tool(item, f"tools[{at}]") for at, item in enumerate(value))
-    names = [tool.name for tool in tools]
+def _messages(bodies: list[_MessageBody], model: Model) -> tuple[Message, ...]:
+    known: set[str] = set()
+    messages: list[Message] = []
+    for at, body in enumerate(bodies):
+        field = f"messages[{at}]"
+        if body.tool_calls and body.role != "assistant":
+            raise invalid(f"{field}.tool_calls", "may only be on an assistant message.")
+        if body.content is None and not body.tool_calls:
+            raise invalid(f"{field}.content", "must be a string or a list of parts.")
+        if body.role == "tool" and body.tool_call_id not in known:
+            raise invalid(f"{field}.tool_call_id", "belongs to no tool call before it.")
+        known |= {call.id for call in body.tool_calls}
+        parts = [
+            _part(part, f"{field}.content[{place}]", model)
+            for place, part in enumerate(body.content or ())
+        ]
+        calls = [ToolCall(it.id, it.function.name, it.function.arguments) for it in body.tool_calls]
+        text = "\n".join(part for part in parts if isinstance(part, str))
+        attachments = tuple(part for part in parts if not isinstance(part, str))
+        call_id = body.tool_call_id if body.role == "tool" else ""
+        messages.append(Message(body.role, text, body.name, attachments, tuple(calls), call_id))
+    return tuple(messages)
+
+
+def _part(part: _Part, field: str, model: Model) -> str | Attachment:
+    match part:
+        case _Part(type="text", text=str(text)):
+            return text
+        case _Part(type="image_url", image_url=_Link(url=made)):
+            attachment: Attachment = made
+        case _Part(type="video_url", video_url=_Link(url=made)):
+            attachment = replace(made, kind="video")
+        case _Part(type="input_audio", input_audio=_InputAudio(data=data, format=kind)):
+            attachment = Attachment("audio", data, "", kind)
+        case _Part(type="file", file=_InputFile(file_data=made, filename=name)):
+            attachment = replace(made, name=name)
+        case _:
+            raise invalid(f"{field}.{part.type}", "is required.")
+    kind, is_link = attachment.kind, part.type.endswith("_url")
+    if is_link and attachment.media_type and not attachment.media_type.startswith(f"{kind}/"):
+        problem = f"must hold an {kind}; it says {attachment.media_type}."
+        raise invalid(f"{field}.{part.type}.url", problem)
+    if not model.reads(kind):
+        readable = ", ".join(model.input_modalities)
+        problem = f"is {part.type!r}, but the model {model.id} reads only {readable}."
+        raise invalid(f"{field}.type", problem)
+    return attachment
+
+
+def _tools(bodies: list[_ToolBody]) -> tuple[Tool, ...]:
+    functions = [body.function for body in bodies]
+    names = [function.name for function in functions]
     for at, name in enumerate(names):
         if name in names[:at]:
             raise invalid(f"tools[{at}].function.name", f"repeats the name {name!r}.")
-    return tools
+    return tuple(Tool(f.name, f.description, {"type": "object", **f.parameters}) for f in functions)
 
 
-def _tool(item: Any, field: str) -> Tool:
-    if not isinstance(item, Mapping) or item.get("type") != "function":
-        raise invalid(f"{field}.type", "must be `function`; other tools are not documented.")
-    function = item.get("function")
-    if not isinstance(function, Mapping):
-        raise invalid(f"{field}.function", "must be an object with a name.")
-    name = function.get("name")
-    if not isinstance(name, str) or not _TOOL_NAME.match(name):
-        raise invalid(
-            f"{field}.function.name", "must be 1 to 128 letters, digits, `_`, `.` or `-`."
-        )
-    description = function.get("description") or ""
-    if not isinstance(description, str):
-        raise invalid(f"{field}.function.description", "must be a string.")
-    parameters = function.get("parameters")
-    if parameters is None:
-        parameters = {"type": "object", "properties": {}}
-    if not isinstance(parameters, Mapping) or parameters.get("type", "object") != "object":
-        raise invalid(f"{field}.function.parameters", "must be a JSON schema of an object.")
-    require_schema(parameters, f"{field}.function.parameters")
-    return Tool(name, description, {"type": "object", **parameters})
-
-
-def _tool_choice(value: Any, tools: Sequence[Tool]) -> ToolChoice:
-    if value is None:
+def _tool_choice(body: _ChoiceBody | None, tools: tuple[Tool, ...]) -> ToolChoice:
+    if body is None:
         return ToolChoice()
     if not tools:
-        raise invalid("tool_choice", "needs `tools` to choose from.")
-    if isinstance(value, str):
-        if value not in _MODES:
-            raise invalid("tool_choice", "must be `none`, `auto`, `required` or a named function.")
-        return ToolChoice(_MODES[value])
-    function = value.get("function") if isinstance(value, Mapping) else None
-    name = function.get("name") if isinstance(function, Mapping) else None
-    if not isinstance(name, str) or value.get("type") != "function":
-        raise invalid(
-            "tool_choice", 'must be like `{"type": "function", "function": {"name": …}}`.'
-        )
-    if name not in {tool.name for tool in tools}:
-        raise invalid("tool_choice.function.name", f"names {name!r}, which is not among `tools`.")
-    return ToolChoice("required", name)
-
-
-def _response_format(value: Any) -> tuple[Mapping[str, Any] | None, bool]:
-    if value is None:
-        return None, False
-    kind = value.get("type") if isinstance(value, Mapping) else None
-    if kind == "text":
-        return None, False
-    if kind == "json_object":
-        return None, True
-    if kind != "json_schema":
-        raise invalid("response_format.type", "must be `text`, `json_object` or `json_schema`.")
-    wrapped = value.get("json_schema")
-    if not isinstance(wrapped, Mapping) or not isinstance(wrapped.get("name"), str):
-        raise invalid("response_format.json_schema", "must be an object with `name` and `schema`.")
-    schema = wrapped.get("schema")
-    if not isinstance(schema, Mapping):
-        raise invalid("response_format.json_schema.schema", "must be a JSON schema.")
-    require_schema(schema, "response_format.json_schema.schema")
-    return schema, False
+        raise invalid("tool_choice", "needs `tools`.")
+    if body.type == "mode":
+        return ToolChoice(body.mode)
+    if body.function is None:
+        raise invalid("tool_choice.function", "is required.")
+    if body.function.name not in {tool.name for tool in tools}:
+        problem = f"names {body.function.name!r}, which is not among `tools`."
+        raise invalid("tool_choice.function.name", problem)
+    return ToolChoice("required", body.function.name)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ParamSpec, TypeVar
 from pydantic import Field
 from starlette.requests import Request
 
-from runcrate_emulator.bodies import OUT_OF_RANGE, OpenBody, Text, refuse
+from runcrate_emulator.bodies import OUT_OF_RANGE, OpenBody, Text
 from runcrate_emulator.errors import ApiError, invalid
 from runcrate_emulator.inference.model_catalogue import Kind, Model, find
 
@@ -41,7 +41,8 @@ def required_model(body: Mapping[str, Any], kind: Kind) -> Model:
             details={"field": "model"},
         )
     if model.kind != kind:
-        refuse("model", f"names {model_id!r}, a model for {model.kind}, not {kind}", OUT_OF_RANGE)
+        problem = f"names {model_id!r}, a model for {model.kind}, not for {kind}."
+        raise invalid("model", problem, OUT_OF_RANGE)
     return model
 
 

@@ -95,7 +95,7 @@ BAD = [
     ({"input": ""}, 400, "input"),
     ({"input": []}, 400, "input"),
     ({"input": ["a", " "]}, 400, "input[1]"),
-    ({"input": [1, 2]}, 400, "input"),
+    ({"input": [1, 2]}, 400, "input[0]"),
     ({"input": {"text": "a"}}, 400, "input"),
     ({"input": ["a"] * 2049}, 422, "input"),
     ({"input": "a", "dimensions": "8"}, 400, "dimensions"),

@@ -136,7 +136,7 @@ def test_inference_is_refused_without_credit_and_over_budget(emulator):
     world.set_budget("main", None)
     world.ledger.post("adjustment", Decimal(-100), "Spent", emulator.clock.now())
     with pytest.raises(Exception, match="used up") as refused:
-        world.require_credit("main")
+        world.require_credit()
     assert (refused.value.status, refused.value.code) == (402, "insufficient_credits")
 
 
