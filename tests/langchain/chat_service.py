@@ -9,11 +9,11 @@ from typing import Any
 from langchain_core.messages import AIMessage, AIMessageChunk
 
 from langchain_runcrate import ChatRuncrate
+from tests import chat_service
+from tests.chat_service import MODEL, USAGE, chunk
 from tests.servers import Reply, ScriptedServer, sse, stream_reply
 
 KEY = "rc_live_test"
-MODEL = "deepseek-ai/DeepSeek-V3.2"
-USAGE = {"prompt_tokens": 12, "completion_tokens": 7, "total_tokens": 19}
 
 
 def chat(server: ScriptedServer, **options: Any) -> ChatRuncrate:
@@ -26,16 +26,8 @@ def completion(
     message: dict[str, Any] | None = None, finish: str = "stop", **members: Any
 ) -> dict[str, Any]:
     """Return a complete response."""
-    said = {"role": "assistant", "content": "Hello!", **(message or {})}
-    return {
-        "id": "chatcmpl-7",
-        "object": "chat.completion",
-        "created": 1,
-        "model": MODEL,
-        "choices": [{"index": 0, "message": said, "finish_reason": finish}],
-        "usage": USAGE,
-        **members,
-    }
+    said = {"content": "Hello!", **(message or {})}
+    return {**chat_service.completion(finish_reason=finish, **said), **members}
 
 
 def whole(message: dict[str, Any] | None = None, finish: str = "stop", **members: Any) -> Reply:
@@ -43,36 +35,15 @@ def whole(message: dict[str, Any] | None = None, finish: str = "stop", **members
     return Reply(json=completion(message, finish, **members))
 
 
-def chunk(delta: dict[str, Any] | None = None, finish: str | None = None, **members: Any) -> Any:
-    """Return a streamed chunk."""
-    choice = {"index": 0, "delta": delta or {}, "finish_reason": finish}
-    head = {"id": "chatcmpl-7", "object": "chat.completion.chunk", "created": 1, "model": MODEL}
-    return {**head, "choices": [choice], **members}
-
-
 def usage_chunk(usage: dict[str, Any] | None = None) -> Any:
     """Return the chunk with the usage, which has no choices."""
-    return {**chunk(), "choices": [], "usage": usage or USAGE}
+    return chunk(None, usage=usage or USAGE)
 
 
 def streamed(*deltas: dict[str, Any], finish: str = "stop", **options: Any) -> Reply:
     """Return a reply that streams an answer in the usual order."""
     events = [chunk({"role": "assistant", "content": ""}), *map(chunk, deltas)]
     return stream_reply(sse(*events, chunk({}, finish), usage_chunk()), **options)
-
-
-def tool_delta(
-    index: int, arguments: str, call_id: str | None = None, name: str | None = None
-) -> Any:
-    """Return a piece of a tool call."""
-    function = {"arguments": arguments} | ({"name": name} if name else {})
-    head = {"id": call_id, "type": "function"} if call_id else {}
-    return {"index": index, **head, "function": function}
-
-
-def calls_delta(*pieces: Any) -> dict[str, Any]:
-    """Return a delta with pieces of tool calls."""
-    return {"tool_calls": list(pieces)}
 
 
 def invoke(model: Any, prompt: Any = "Hi", **options: Any) -> AIMessage:

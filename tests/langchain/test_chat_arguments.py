@@ -15,7 +15,8 @@ import langchain_runcrate
 from langchain_runcrate import ChatRuncrate
 from runcrate_core import ConfigurationError, Timeout
 from tests.call_counts import calls_of
-from tests.langchain.chat_service import KEY, MODEL, chat, invoke, stream, streamed, whole
+from tests.chat_service import MODEL
+from tests.langchain.chat_service import KEY, chat, invoke, stream, streamed, whole
 from tests.servers import ScriptedServer
 
 

@@ -25,7 +25,8 @@ from pydantic import SecretStr
 from langchain_runcrate import ChatRuncrate, RuncrateEmbeddings
 from runcrate_core import ConfigurationError, Runcrate, client_pool
 from runcrate_core.toolkit import ClientLease
-from tests.langchain.chat_service import KEY, MODEL, chat, completion, streamed, whole
+from tests.chat_service import MODEL
+from tests.langchain.chat_service import KEY, chat, completion, streamed, whole
 from tests.servers import Reply, ScriptedServer
 
 SECRET = "rc_live_secret_value"

@@ -16,7 +16,8 @@ from langchain_runcrate.serialization import register_class
 from langchain_runcrate.streaming import StreamReader
 from runcrate_core import Runcrate
 from runcrate_core.toolkit import ClientLease
-from tests.langchain.chat_service import chat, chunk, completion, stream, streamed, whole
+from tests.chat_service import chunk
+from tests.langchain.chat_service import chat, completion, stream, streamed, whole
 from tests.servers import ScriptedServer
 
 PICTURE = {"type": "image_url", "image_url": {"url": "data:image/png;base64,AAAA"}}

@@ -17,16 +17,8 @@ from langchain_runcrate import RuncrateCostCallbackHandler
 from langchain_runcrate.prices import cost_metadata, prices_of, tokens_cost
 from langchain_runcrate.usage import usage_metadata
 from runcrate_core import ModelInfo
-from tests.langchain.chat_service import (
-    EVERY,
-    MODEL,
-    USAGE,
-    chat,
-    chunk,
-    is_streamed,
-    usage_chunk,
-    whole,
-)
+from tests.chat_service import MODEL, USAGE, chunk
+from tests.langchain.chat_service import EVERY, chat, is_streamed, usage_chunk, whole
 from tests.servers import ScriptedServer, sse, stream_reply
 
 COUNTS = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}

@@ -14,13 +14,13 @@ from langchain_core.messages import AIMessage
 import runcrate_core
 from langchain_runcrate import ChatRuncrate, errors
 from langchain_runcrate.errors import translated
+from tests.chat_service import chunk
 from tests.langchain.chat_service import (
     EVERY,
     KEY,
     STREAMED,
     WHOLE,
     chat,
-    chunk,
     is_streamed,
     stream,
     whole,

@@ -15,18 +15,14 @@ from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
 from langchain_runcrate.responses import ResponseContext
 from langchain_runcrate.streaming import StreamReader
+from tests.chat_service import MODEL, USAGE, call_piece, calls_delta, chunk
 from tests.langchain.chat_service import (
-    MODEL,
     STREAMED,
-    USAGE,
     astream,
-    calls_delta,
     chat,
-    chunk,
     joined,
     stream,
     streamed,
-    tool_delta,
     usage_chunk,
     whole,
 )
@@ -35,18 +31,18 @@ from tests.servers import ScriptedServer, sse, stream_reply
 THOUGHTS = [{"reasoning_content": "Let me "}, {"content": None, "reasoning_content": "think."}]
 TEXT = [{"content": "It is "}, {"content": "sunny."}]
 CALLS = [
-    calls_delta(tool_delta(0, "", "call_a", "weather")),
-    calls_delta(tool_delta(0, '{"city": ')),
-    calls_delta(tool_delta(0, '"Paris"}')),
-    calls_delta(tool_delta(1, "", "call_b", "time")),
-    calls_delta(tool_delta(1, '{"city": "Rome"}')),
+    calls_delta(call_piece(0, "", "call_a", "weather")),
+    calls_delta(call_piece(0, '{"city": ')),
+    calls_delta(call_piece(0, '"Paris"}')),
+    calls_delta(call_piece(1, "", "call_b", "time")),
+    calls_delta(call_piece(1, '{"city": "Rome"}')),
 ]
 # The calls of an answer that sends their pieces in turns.
 INTERLEAVED = [
-    calls_delta(tool_delta(0, "", "call_a", "weather"), tool_delta(1, "", "call_b", "time")),
-    calls_delta(tool_delta(1, '{"city": '), tool_delta(0, '{"city": ')),
-    calls_delta(tool_delta(0, '"Paris"}')),
-    calls_delta(tool_delta(1, '"Rome"}')),
+    calls_delta(call_piece(0, "", "call_a", "weather"), call_piece(1, "", "call_b", "time")),
+    calls_delta(call_piece(1, '{"city": '), call_piece(0, '{"city": ')),
+    calls_delta(call_piece(0, '"Paris"}')),
+    calls_delta(call_piece(1, '"Rome"}')),
 ]
 EXPECTED_CALLS = [
     {"type": "tool_call", "id": "call_a", "name": "weather", "args": {"city": "Paris"}},
@@ -219,8 +215,8 @@ def test_pieces_share_nothing_that_could_be_changed():
 
 def test_calls_without_identifiers_get_one_that_is_always_the_same():
     nameless = [
-        calls_delta(tool_delta(0, "{}", None, "a")),
-        calls_delta(tool_delta(1, "{}", None, "b")),
+        calls_delta(call_piece(0, "{}", None, "a")),
+        calls_delta(call_piece(1, "{}", None, "b")),
     ]
     calls = [
         {"type": "function", "function": {"name": name, "arguments": "{}"}} for name in ("a", "b")
@@ -236,7 +232,7 @@ def test_calls_without_identifiers_get_one_that_is_always_the_same():
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("output_version", [None, "v1"])
 def test_calls_without_identifiers_are_whole_in_blocks_too(output_version):
-    nameless = [calls_delta(tool_delta(0, '{"x":', None, "a")), calls_delta(tool_delta(0, "1}"))]
+    nameless = [calls_delta(call_piece(0, '{"x":', None, "a")), calls_delta(call_piece(0, "1}"))]
     with ScriptedServer(streamed(*nameless)) as server:
         model = chat(server, output_version=output_version)
         message, events = stream(model), model.stream_events("Hi", version="v3")
@@ -249,7 +245,7 @@ def test_calls_without_identifiers_are_whole_in_blocks_too(output_version):
 
 
 def test_a_call_that_comes_whole_is_parsed_at_once():
-    call = calls_delta(tool_delta(0, '{"city": "Paris"}', "call_a", "weather"))
+    call = calls_delta(call_piece(0, '{"city": "Paris"}', "call_a", "weather"))
     with ScriptedServer(streamed(call)) as server:
         first = next(chat(server).stream("Hi"))
     assert first.tool_calls == [EXPECTED_CALLS[0]]
@@ -417,7 +413,7 @@ def test_parallel_calls_stay_apart(index):
 
 
 def test_streams_of_one_model_do_not_mix():
-    deltas: list[Any] = [calls_delta(tool_delta(0, "{}", "1", "f")), {"content": "x"}]
+    deltas: list[Any] = [calls_delta(call_piece(0, "{}", "1", "f")), {"content": "x"}]
     with ScriptedServer(*(streamed(delta) for delta in deltas)) as server:
         model = chat(server)
         one, two = stream(model), astream(model)

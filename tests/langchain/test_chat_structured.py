@@ -15,7 +15,8 @@ from typing_extensions import TypedDict
 from langchain_runcrate import RuncrateRefusalError, errors
 from langchain_runcrate.json_schemas import function_of, json_schema_of
 from langchain_runcrate.structured_parsers import StructuredAnswerParser
-from tests.langchain.chat_service import chat, streamed, tool_delta, whole
+from tests.chat_service import call_piece
+from tests.langchain.chat_service import chat, streamed, whole
 from tests.servers import ScriptedServer
 
 
@@ -273,9 +274,9 @@ def test_dicts_grow_while_they_are_streamed(method):
 
 def test_calls_grow_while_they_are_streamed():
     pieces = [
-        {"tool_calls": [tool_delta(0, "", "c", "Joke")]},
-        {"tool_calls": [tool_delta(0, '{"setup": "W')]},
-        {"tool_calls": [tool_delta(0, 'hy?"}')]},
+        {"tool_calls": [call_piece(0, "", "c", "Joke")]},
+        {"tool_calls": [call_piece(0, '{"setup": "W')]},
+        {"tool_calls": [call_piece(0, 'hy?"}')]},
     ]
     with ScriptedServer(streamed(*pieces)) as server:
         model = chat(server)

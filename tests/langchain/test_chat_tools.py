@@ -13,15 +13,8 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
-from tests.langchain.chat_service import (
-    EVERY,
-    calls_delta,
-    chat,
-    is_streamed,
-    streamed,
-    tool_delta,
-    whole,
-)
+from tests.chat_service import call_piece, calls_delta
+from tests.langchain.chat_service import EVERY, chat, is_streamed, streamed, whole
 from tests.servers import Reply, ScriptedServer
 
 
@@ -164,8 +157,8 @@ def test_calls_that_are_broken_are_kept_apart():
 
 
 PARALLEL = [
-    calls_delta(tool_delta(0, "", "a", "p"), tool_delta(0, "", "b", "p")),
-    calls_delta(tool_delta(0, '{"gpu": "H100"}')),
+    calls_delta(call_piece(0, "", "a", "p"), call_piece(0, "", "b", "p")),
+    calls_delta(call_piece(0, '{"gpu": "H100"}')),
 ]
 
 

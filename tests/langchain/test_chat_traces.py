@@ -9,7 +9,8 @@ import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 
 from langchain_runcrate import ChatRuncrate
-from tests.langchain.chat_service import EVERY, MODEL, chat, is_streamed, streamed, whole
+from tests.chat_service import MODEL
+from tests.langchain.chat_service import EVERY, chat, is_streamed, streamed, whole
 from tests.servers import ScriptedServer
 
 

@@ -23,7 +23,8 @@ from langchain_runcrate.responses import ResponseContext, assistant_message
 from langchain_runcrate.streaming import StreamReader
 from langchain_runcrate.structured_parsers import RawAnswerParser, StructuredAnswerParser
 from runcrate_core.protocol.chat_stream import ChatStreamReader
-from tests.langchain.chat_service import calls_delta, chat, chunk, streamed, tool_delta, whole
+from tests.chat_service import call_piece, calls_delta, chunk
+from tests.langchain.chat_service import chat, streamed, whole
 from tests.servers import ScriptedServer, sse, stream_reply
 
 TOOL = {
@@ -48,14 +49,14 @@ json_values = st.recursive(
 arguments = st.dictionaries(st.text(), json_values, max_size=3)
 
 
-def call_piece(arguments: str, id: str | None = None, name: str | None = None) -> Any:  # noqa: A002
-    return calls_delta(tool_delta(0, arguments, id, name))
+def piece(arguments: str, identifier: str | None = None, name: str | None = None) -> Any:
+    return calls_delta(call_piece(0, arguments, identifier, name))
 
 
 def summed(pieces: list[str], finish: str, name: str = "wipe") -> AIMessageChunk:
     """Return the sum of the chunks of a streamed call, its arguments in these pieces."""
     core, reader = ChatStreamReader(idle_s=60, now=0), StreamReader(CONTEXT)
-    deltas = [call_piece("", id="c", name=name), *map(call_piece, pieces)]
+    deltas = [piece("", identifier="c", name=name), *map(piece, pieces)]
     data = b"".join(sse(*map(chunk, deltas), chunk({}, finish)))
     read = [reader.read(one) for one in core.feed(data, 0)]
     chunks = [*filter(None, read), *reader.end(core.completion(), None)]
@@ -110,7 +111,7 @@ def test_arguments_that_are_not_one_json_object_are_invalid(text: str) -> None:
 )
 def test_odd_arguments_are_read_in_every_stream_as_in_a_complete_response(text: str) -> None:
     bare = {"type": "function", "function": {"name": "wipe"}}
-    deltas = [call_piece("", id="c", name="wipe"), *map(call_piece, text), {"tool_calls": None}]
+    deltas = [piece("", identifier="c", name="wipe"), *map(piece, text), {"tool_calls": None}]
     events = sse(*map(chunk, deltas), chunk({}, "tool_calls"))
     call = {"id": "c", "function": {"name": "wipe", "arguments": text}}
     with ScriptedServer(
@@ -140,7 +141,7 @@ def test_half_characters_in_arguments_are_replaced_in_streams_too(data: st.DataO
 
 def half_call(*, stream: bool) -> Any:
     if stream:
-        return streamed(call_piece("", id="c", name="wipe"), call_piece(HALF), finish="length")
+        return streamed(piece("", identifier="c", name="wipe"), piece(HALF), finish="length")
     call = {"id": "c", "type": "function", "function": {"name": "wipe", "arguments": HALF}}
     return whole({"content": None, "tool_calls": [call]}, "length")
 
@@ -217,7 +218,7 @@ def answer(
         return whole({"content": text}, finish)
     pieces = [text[start : start + 7] for start in range(0, len(text), 7)]
     if method == "function_calling":
-        deltas = [call_piece("", id="c", name=name), *map(call_piece, pieces)]
+        deltas = [piece("", identifier="c", name=name), *map(piece, pieces)]
     else:
         deltas = [{"content": piece} for piece in pieces]
     return streamed(*deltas, finish=finish)
@@ -344,7 +345,7 @@ def test_tool_names_with_dots_go_to_the_server_and_back(stream: bool) -> None:
         "parameters": {"type": "object", "properties": {}},
     }
     if stream:
-        reply = streamed(call_piece("{}", id="c", name="weather_get_city"), finish="tool_calls")
+        reply = streamed(piece("{}", identifier="c", name="weather_get_city"), finish="tool_calls")
     else:
         call = {
             "id": "c",
@@ -365,8 +366,8 @@ def test_chunks_dumped_without_unset_fields_lose_nothing() -> None:
     deltas = [
         {"reasoning_content": "hm"},
         {"content": "a"},
-        call_piece("", id="c", name="t"),
-        call_piece("{}"),
+        piece("", identifier="c", name="t"),
+        piece("{}"),
     ]
     with ScriptedServer(streamed(*deltas)) as server:
         for one in chat(server).stream("x"):

@@ -16,8 +16,8 @@ from llama_index.core.callbacks import CallbackManager
 from llama_index.core.llms import MockLLM
 
 from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
+from tests.chat_service import Service
 from tests.garbage import collected
-from tests.llamaindex.service import Service
 
 if TYPE_CHECKING:
     from runcrate_emulator import Emulator

@@ -25,9 +25,9 @@ from llama_index.core.workflow import (
 )
 from pydantic import BaseModel
 
+from tests.chat_service import call_piece, chunk, completion, end
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.llamaindex.scripts import with_tool
-from tests.llamaindex.service import call_piece, chunk, completion, end
 
 pytestmark = IGNORED_WARNINGS
 

@@ -14,8 +14,8 @@ from pydantic import SecretStr
 from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
 from runcrate_core import AuthenticationError, ConfigurationError
 from runcrate_emulator import Emulator
+from tests.chat_service import completion
 from tests.llamaindex.conftest import CHAT_MODEL
-from tests.llamaindex.service import completion
 
 ASK = [ChatMessage(content="x")]
 COPIES = {

@@ -24,7 +24,7 @@ from llama_index.core.storage.kvstore import SimpleKVStore
 from llamaindex_runcrate import RuncrateEmbedding
 from llamaindex_runcrate.text_splitting import Pieces, split
 from runcrate_core import AsyncRuncrate, BadRequestError, Runcrate
-from tests.llamaindex.service import Service, refusal
+from tests.chat_service import Service, refusal
 
 
 def vector(text: str) -> list[float]:

@@ -13,9 +13,9 @@ from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from llamaindex_runcrate.tool_calls import UNREADABLE_KEY
+from tests.chat_service import call_piece, chunk, completion, end
 from tests.llamaindex.calls import PREDICTIONS, PROMPT, WAYS, ask, collected, predict
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
-from tests.llamaindex.service import call_piece, chunk, completion, end
 from tests.schemas import FOLDER, HOME, PET, Folder, Folders, Home, Pet, problems
 
 pytestmark = IGNORED_WARNINGS

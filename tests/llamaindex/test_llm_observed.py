@@ -19,7 +19,7 @@ from llama_index.core.rate_limiter import BaseRateLimiter
 from pydantic import Field
 
 from llamaindex_runcrate.responses import ChunkReader, ResponseContext, completion_of
-from tests.llamaindex.service import chunk, completion, end, refusal
+from tests.chat_service import chunk, completion, end, refusal
 
 STREAM = [chunk({"content": "Hello"}), chunk({"content": " there"}), *end()]
 BROKEN = [chunk({"content": "Hello"}), {"error": {"message": "gone"}}]

@@ -20,8 +20,9 @@ from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 
 from llamaindex_runcrate.responses import ChunkReader, ResponseContext, completion_of
 from runcrate_core import ResponseFormatError, RuncrateError, StreamError, StreamTruncatedError
+from tests.chat_service import USAGE, call_piece, chunk, chunks_of, completion, end
 from tests.llamaindex.calls import COMPLETION_WAYS, STREAMS, WAYS, ask
-from tests.llamaindex.service import USAGE, call_piece, chunk, chunks_of, completion, end, sse
+from tests.servers import sse
 
 ASK = [ChatMessage(content="x")]
 RICH = completion(
@@ -56,9 +57,9 @@ async def test_an_answer_whole_or_in_pieces_of_any_size(made_llm, service, way, 
     ]
     assert last.additional_kwargs == {
         "finish_reason": "tool_calls",
-        "prompt_tokens": 11,
+        "prompt_tokens": 12,
         "completion_tokens": 7,
-        "total_tokens": 18,
+        "total_tokens": 19,
         "cached_tokens": 3,
         "reasoning_tokens": 4,
         "cost_usd": 0.00012,
@@ -94,7 +95,7 @@ async def test_llamaindex_counts_tokens_with_and_without_usage(
     counter = TokenCountingHandler()
     last = (await ask(made_llm(callback_manager=CallbackManager([counter])), way, "x"))[-1]
     if usage and usage["prompt_tokens"]:
-        assert (counter.prompt_llm_token_count, counter.completion_llm_token_count) == (11, 7)
+        assert (counter.prompt_llm_token_count, counter.completion_llm_token_count) == (12, 7)
     else:
         assert "usage" not in last.raw
         assert counter.total_llm_token_count > 0
@@ -120,7 +121,7 @@ async def test_chunks_that_add_nothing_are_not_handed_on(made_llm, service, way)
         [
             chunk({"role": "assistant", "content": ""}),
             chunk({"content": "a"}),
-            {**chunk(), "choices": [second]},
+            {**chunk({}), "choices": [second]},
             chunk({"content": None}),
             *end(),
         ]
@@ -155,7 +156,7 @@ async def test_thoughts_count_as_the_answer_where_they_are_all_of_it(
 
 
 ERROR = {"error": {"message": "gone", "code": "busy"}}
-CUT = httpx.Response(200, content=sse([chunk({"content": "Half"})], done=False))
+CUT = httpx.Response(200, content=b"".join(sse(chunk({"content": "Half"}), done=False)))
 
 
 @pytest.mark.parametrize(
@@ -186,7 +187,9 @@ async def test_log_probabilities(made_llm, service, way) -> None:
     told = {"content": [{**token, "top_logprobs": [token, other]}, token]}
     choice = {"index": 0, "logprobs": told}
     if way in STREAMS:
-        service.will_say([{**chunk(), "choices": [{**choice, "delta": {"content": "a"}}]}, *end()])
+        service.will_say(
+            [{**chunk({}), "choices": [{**choice, "delta": {"content": "a"}}]}, *end()]
+        )
     else:
         answer = completion("a")
         answer["choices"][0] |= choice
@@ -224,7 +227,7 @@ async def test_completions_carry_the_same(made_llm, service, way) -> None:
     chunks = await ask(made_llm(), way, "x")
     assert chunks[-1].text == "Hi."
     assert chunks[-1].additional_kwargs["refusal"] == "no"
-    assert chunks[-1].additional_kwargs["prompt_tokens"] == 11
+    assert chunks[-1].additional_kwargs["prompt_tokens"] == 12
 
 
 def test_a_completion_does_not_change_the_chat_answer(made_llm, service) -> None:

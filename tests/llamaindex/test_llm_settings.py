@@ -14,8 +14,8 @@ from pydantic import SecretStr, ValidationError
 
 from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
 from runcrate_core import ConfigurationError, RateLimitError, Runcrate, parse_model_info
+from tests.chat_service import completion
 from tests.llamaindex.calls import COMPLETION_WAYS, WAYS, ask
-from tests.llamaindex.service import completion
 
 KEY = "rc_live_very_secret_key"
 HEADER = "header-secret"

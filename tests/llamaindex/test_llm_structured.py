@@ -17,9 +17,9 @@ from pydantic import BaseModel, ConfigDict, Field
 from llamaindex_runcrate import structured
 from llamaindex_runcrate.schemas import response_format
 from runcrate_core import AuthenticationError, BadRequestError, UnprocessableEntityError
+from tests.chat_service import completion, refusal
 from tests.llamaindex.calls import PREDICTIONS as WAYS
 from tests.llamaindex.calls import PROMPT, collected, predict
-from tests.llamaindex.service import completion, refusal
 
 TEXT = '{"title": "Sea", "songs": [{"name": "One", "seconds": 61}, {"name": "Two", "seconds": 62}]}'
 

@@ -17,8 +17,8 @@ from llamaindex_runcrate.partial_json import PartialJson
 from llamaindex_runcrate.responses import ChunkReader, ResponseContext
 from llamaindex_runcrate.schemas import wire_tool_choice, wire_tools
 from llamaindex_runcrate.structured_responses import json_values as values_in
+from tests.chat_service import call_piece, chunk, completion, end
 from tests.llamaindex.calls import STREAMS, WAYS, ask, ask_with_tools
-from tests.llamaindex.service import call_piece, chunk, completion, end
 
 
 def look(at: str, days: int = 1) -> str:
@@ -166,7 +166,7 @@ async def test_calls_without_an_id_get_one_that_stays(made_llm, service, way) ->
     llm = made_llm()
     chunks = await ask(llm, way, "x")
     ids = {llm.get_tool_calls_from_response(each)[0].tool_id for each in chunks}
-    assert ids == {"call_chatcmpl-1_0"}
+    assert ids == {"call_chatcmpl-7_0"}
     service.will_say(completion("ok"))
     llm.chat([chunks[-1].message])
     assert service.last["messages"][0]["tool_calls"][0]["id"] in ids

@@ -1,4 +1,4 @@
-"""A service in the test's own process: it answers as told, and remembers what it was asked."""
+"""Answers of an OpenAI-compatible server, and one in the test's own process that gives them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,13 @@ from typing import Any
 import httpx
 
 from runcrate_core import AsyncRuncrate, Runcrate
+from tests.servers import sse
 
 Response = dict[str, Any] | list[dict[str, Any]] | httpx.Response
 
-USAGE = {"prompt_tokens": 11, "completion_tokens": 7, "total_tokens": 18}
+MODEL = "deepseek-ai/DeepSeek-V3.2"
+USAGE = {"prompt_tokens": 12, "completion_tokens": 7, "total_tokens": 19}
+_HEAD = {"id": "chatcmpl-7", "created": 1, "model": MODEL}
 
 
 def completion(
@@ -31,56 +34,39 @@ def completion(
             {"id": identifier, "type": "function", "function": {"name": name, "arguments": text}}
             for identifier, name, text in calls
         ]
-    return {
-        "id": "chatcmpl-1",
-        "object": "chat.completion",
-        "created": 1_800_000_000,
-        "model": "some/model",
-        "choices": [
-            {
-                "index": 0,
-                "message": said,
-                "finish_reason": finish_reason or ("tool_calls" if calls else "stop"),
-            }
-        ],
-        **({"usage": usage} if usage is not None else {}),
-    }
+    finish_reason = finish_reason or ("tool_calls" if calls else "stop")
+    choice = {"index": 0, "message": said, "finish_reason": finish_reason}
+    answer = {**_HEAD, "object": "chat.completion", "choices": [choice]}
+    return answer if usage is None else {**answer, "usage": usage}
 
 
-def chunk(delta: dict[str, Any] | None = None, **members: Any) -> dict[str, Any]:
+def chunk(
+    delta: dict[str, Any] | None = None, finish_reason: str | None = None, **members: Any
+) -> dict[str, Any]:
     """A chunk of a stream; without a delta it has no choice."""
-    finish_reason = members.pop("finish_reason", None)
-    choices = (
-        [] if delta is None else [{"index": 0, "delta": delta, "finish_reason": finish_reason}]
-    )
-    return {
-        "id": "chatcmpl-1",
-        "object": "chat.completion.chunk",
-        "created": 1_800_000_000,
-        "model": "some/model",
-        "choices": choices,
-        **members,
-    }
+    choice = {"index": 0, "delta": delta, "finish_reason": finish_reason}
+    choices = [] if delta is None else [choice]
+    return {**_HEAD, "object": "chat.completion.chunk", "choices": choices, **members}
 
 
 def call_piece(
-    index: int | None, *, identifier: str | None = None, name: str | None = None, text: str = ""
+    index: int | None, text: str = "", identifier: str | None = None, name: str | None = None
 ) -> dict[str, Any]:
-    """A piece of a tool call, as it stands in a delta."""
-    function: dict[str, Any] = {"arguments": text}
-    if name is not None:
-        function["name"] = name
-    piece: dict[str, Any] = {"function": function}
+    """A piece of a tool call, as it is in a delta."""
+    piece: dict[str, Any] = {"function": {"arguments": text} | ({"name": name} if name else {})}
     if identifier is not None:
         piece |= {"id": identifier, "type": "function"}
-    if index is not None:
-        piece["index"] = index
-    return piece
+    return piece if index is None else piece | {"index": index}
+
+
+def calls_delta(*pieces: Any) -> dict[str, Any]:
+    """A delta with pieces of tool calls."""
+    return {"tool_calls": list(pieces)}
 
 
 def end(finish_reason: str = "stop", usage: Any = USAGE) -> list[dict[str, Any]]:
     """The last two chunks of a stream."""
-    return [chunk({}, finish_reason=finish_reason), chunk(None, usage=usage)]
+    return [chunk({}, finish_reason), chunk(None, usage=usage)]
 
 
 def chunks_of(whole: dict[str, Any], size: int = 3) -> list[dict[str, Any]]:
@@ -96,27 +82,11 @@ def chunks_of(whole: dict[str, Any], size: int = 3) -> list[dict[str, Any]]:
         text = message.get(name) or ""
         chunks += [chunk({name: text[i : i + size]}) for i in range(0, len(text), size)]
     for index, call in enumerate(message.get("tool_calls") or ()):
-        text = call["function"]["arguments"]
-        chunks.append(
-            chunk(
-                {
-                    "tool_calls": [
-                        call_piece(index, identifier=call["id"], name=call["function"]["name"])
-                    ]
-                }
-            )
-        )
-        chunks += [
-            chunk({"tool_calls": [call_piece(index, text=text[i : i + size])]})
-            for i in range(0, len(text), size)
-        ]
+        text, name = call["function"]["arguments"], call["function"]["name"]
+        pieces = [call_piece(index, identifier=call["id"], name=name)]
+        pieces += [call_piece(index, text[i : i + size]) for i in range(0, len(text), size)]
+        chunks += [chunk(calls_delta(piece)) for piece in pieces]
     return [*chunks, *end(choice["finish_reason"], whole.get("usage"))]
-
-
-def sse(chunks: list[dict[str, Any]], *, done: bool = True) -> bytes:
-    """Chunks as the body of an event stream."""
-    events = [f"data: {json.dumps(each)}\n\n" for each in chunks]
-    return ("".join(events) + ("data: [DONE]\n\n" if done else "")).encode()
 
 
 def refusal(status: int = 400, message: str = "not supported", code: str = "x") -> httpx.Response:
@@ -190,8 +160,7 @@ class Service:
                 200, content=json.dumps(answer), headers={"content-type": "application/json"}
             )
         chunks = answer if isinstance(answer, list) else chunks_of(answer)
-        events = [sse([each], done=False) for each in chunks]
-        stream = Body([*events, b"data: [DONE]\n\n"])
+        stream = Body(sse(*chunks))
         self.bodies.append(stream)
         return httpx.Response(200, headers={"content-type": "text/event-stream"}, stream=stream)
 
