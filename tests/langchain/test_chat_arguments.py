@@ -12,7 +12,7 @@ from langchain_core.language_models import BaseChatModel
 from pydantic import ValidationError
 
 import langchain_runcrate
-from langchain_runcrate import ChatRuncrate
+from langchain_runcrate import ChatRuncrate, RuncrateEmbeddings
 from runcrate_core import ConfigurationError, Timeout
 from tests.call_counts import calls_of
 from tests.chat_service import MODEL
@@ -49,10 +49,6 @@ def test_both_names_of_an_argument(names, value):
         ChatRuncrate(**rest, **dict.fromkeys(names, value))
 
 
-def test_nothing_is_sent_that_was_not_asked_for():
-    assert body() == {}
-
-
 PARAMETERS = {
     "temperature": 0.0,
     "max_tokens": 10,
@@ -78,6 +74,7 @@ def test_each_parameter_is_sent_from_either_place(name):
 
 
 def test_the_call_wins_over_the_model():
+    assert body() == {}
     assert body(temperature=0.1, call={"temperature": 0.9}) == {"temperature": 0.9}
     assert body(stop=["a"], call={"stop": ["b"]}) == {"stop": ["b"]}
     assert body(stop=["a"], call={"stop": []}) == {}
@@ -87,33 +84,25 @@ def test_the_call_wins_over_the_model():
     assert body(temperature=0.1, call={"temperature": None}) == {}
 
 
-def test_further_fields_are_sent():
+def test_further_fields_are_sent_and_disabled_ones_are_not():
     extra = {"chat_template_kwargs": {"enable_thinking": False}}
     assert body(extra_body=extra) == extra
     assert body(extra_body=extra, call={"extra_body": {"top_k": 5}}) == {**extra, "top_k": 5}
     assert body(model_kwargs={"min_p": 0.1}) == {"min_p": 0.1}
     assert body(call={"min_p": 0.1, "stream": False}) == {"min_p": 0.1}
-
-
-def test_parameters_can_be_disabled():
     assert body(temperature=0.1, disabled_params={"temperature": None}) == {}
     assert body(seed=1, disabled_params={"seed": [2]}) == {"seed": 1}
     assert body(seed=1, disabled_params={"seed": [1]}) == {}
 
 
-def test_the_model_can_be_chosen_with_the_call():
-    with ScriptedServer(whole({}, model="other")) as server:
+@pytest.mark.parametrize("named", ["other", ""])
+def test_the_model_can_be_chosen_with_the_call(named):
+    with ScriptedServer(whole({}, model=named)) as server:
         model = chat(server)
         message = model.invoke("Hi", model="other")
         assert server.received[0].json["model"] == "other"
     assert message.response_metadata["model_name"] == "other"
     assert model._get_ls_params(model="other")["ls_model_name"] == "other"
-
-
-def test_an_answer_that_names_no_model_has_the_one_asked_for():
-    with ScriptedServer(whole({}, model="")) as server:
-        message = chat(server).invoke("Hi", model="other")
-    assert message.response_metadata["model_name"] == "other"
 
 
 def test_an_unknown_argument_is_sent_with_a_warning():
@@ -130,13 +119,17 @@ def test_an_argument_of_the_official_wrapper_without_effect_says_so():
     ChatRuncrate(model=MODEL, use_responses_api=False, organization=None)
 
 
-def test_arguments_given_twice_are_refused():
-    with pytest.raises(ValidationError, match="`temperature` is given twice"):
-        ChatRuncrate(model=MODEL, temperature=1, model_kwargs={"temperature": 2})
-    with pytest.raises(ValidationError, match="`max_tokens` is given twice"):
-        ChatRuncrate(model=MODEL, max_completion_tokens=1, model_kwargs={"max_tokens": 2})
-    with pytest.raises(ValidationError, match="`min_p` is given twice"):
-        ChatRuncrate(model=MODEL, min_p=1, model_kwargs={"min_p": 2})
+@pytest.mark.parametrize(
+    ("given", "twice", "name"),
+    [
+        ({"temperature": 1}, {"temperature": 2}, "temperature"),
+        ({"max_completion_tokens": 1}, {"max_tokens": 2}, "max_tokens"),
+        ({"min_p": 1}, {"min_p": 2}, "min_p"),
+    ],
+)
+def test_arguments_given_twice_are_refused(given, twice, name):
+    with pytest.raises(ValidationError, match=f"`{name}` is given twice"):
+        ChatRuncrate(model=MODEL, **given, model_kwargs=twice)
     assert ChatRuncrate(model=MODEL, model_kwargs={"temperature": 2}).temperature == 2
 
 
@@ -243,27 +236,19 @@ def test_wrong_values_are_refused_when_the_model_is_made(wrong):
         ChatRuncrate(**({"model": MODEL} if wrong else {}), **wrong)
 
 
-def test_several_answers_of_one_call():
+def test_several_answers_of_one_call_and_several_prompts():
     choices = [
         {"index": n, "message": {"content": text}, "finish_reason": "stop"}
         for n, text in enumerate(("A", "B"))
     ]
-    with ScriptedServer(whole(choices=choices)) as server:
-        model = chat(server, n=2)
-        result = model.generate([[("human", "Hi")]]) if False else model.generate([[]])
-    [generations] = result.generations
-    assert [generation.text for generation in generations] == ["A", "B"]
-    assert [generation.message.usage_metadata is None for generation in generations] == [
-        False,
-        True,
-    ]
-    assert "cost" not in generations[1].message.response_metadata
-    assert generations[1].message.response_metadata["model_name"] == MODEL
-
-
-def test_usage_of_several_prompts_is_added_up():
-    with ScriptedServer(whole()) as server:
+    with ScriptedServer(whole(choices=choices), whole()) as server:
+        [generations] = chat(server, n=2).generate([[]]).generations
         result = chat(server).generate([[], []])
+    assert [generation.text for generation in generations] == ["A", "B"]
+    first, second = (generation.message for generation in generations)
+    assert (first.usage_metadata is None, second.usage_metadata is None) == (False, True)
+    assert "cost" not in second.response_metadata
+    assert second.response_metadata["model_name"] == MODEL
     assert result.llm_output["token_usage"]["total_tokens"] == 38
     assert result.llm_output["model_name"] == MODEL
 
@@ -281,6 +266,13 @@ def test_exported_names():
         _ = langchain_runcrate.Nothing
 
 
+@pytest.mark.parametrize("kind", [ChatRuncrate, RuncrateEmbeddings])
+def test_help_shows_the_documented_names(kind):
+    shown = set(inspect.signature(kind).parameters)
+    assert {"model", "api_key", "base_url", "timeout"} <= shown
+    assert not shown & {"model_name", "max_completion_tokens", "stop_sequences", "api_base"}
+
+
 def test_signatures_that_langchain_calls():
     for name in ("_generate", "_agenerate", "_stream", "_astream"):
         ours, theirs = (
@@ -295,31 +287,24 @@ def test_no_warning_for_ordinary_arguments():
         ChatRuncrate(model=MODEL, temperature=0, timeout=60, max_retries=2, stop=[], streaming=True)
 
 
-def test_response_headers_on_request():
-    with ScriptedServer(whole(), streamed({"content": "x"})) as server:
-        model = chat(server, include_response_headers=True)
-        for message in (invoke(model), stream(model)):
-            assert message.response_metadata["headers"]["content-type"]
-        assert "headers" not in invoke(chat(server, streaming=True)).response_metadata
-
-
-def test_request_id_and_rate_limit_are_told():
+def test_request_id_rate_limit_and_on_request_headers_are_told():
     headers = {
         "x-request-id": "req_1",
         "x-ratelimit-limit": "60",
         "x-ratelimit-remaining": "59",
         "x-ratelimit-reset": "30",
     }
-    reply = whole()
-    reply.headers.update(headers)
-    later = streamed({"content": "x"})
-    later.headers.update(headers)
-    with ScriptedServer(reply, later) as server:
-        model = chat(server)
+    replies = whole(), streamed({"content": "x"})
+    for reply in replies:
+        reply.headers.update(headers)
+    with ScriptedServer(*replies) as server:
+        model = chat(server, include_response_headers=True)
         for message in (invoke(model), stream(model)):
-            assert message.response_metadata["request_id"] == "req_1"
-            limit = message.response_metadata["rate_limit"]
-            assert limit == {"limit": 60, "remaining": 59, "reset_in_s": 30.0}
+            metadata = message.response_metadata
+            assert metadata["headers"]["content-type"]
+            assert metadata["request_id"] == "req_1"
+            assert metadata["rate_limit"] == {"limit": 60, "remaining": 59, "reset_in_s": 30.0}
+        assert "headers" not in invoke(chat(server, streaming=True)).response_metadata
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,6 @@ from langchain_runcrate import content_blocks
 from langchain_runcrate.responses import ResponseContext, chat_result
 from langchain_runcrate.serialization import register_class
 from langchain_runcrate.streaming import StreamReader
-from runcrate_core import Runcrate
-from runcrate_core.toolkit import ClientLease
 from tests.chat_service import chunk
 from tests.langchain.chat_service import chat, completion, stream, streamed, whole
 from tests.servers import ScriptedServer
@@ -72,18 +70,13 @@ def test_a_refusal_is_a_standard_block_where_langchain_has_one(monkeypatch, know
     assert content_blocks.translate_content(message) == [expected]
 
 
-def test_content_that_is_made_of_blocks_is_left_to_langchain():
+def test_blocks_are_left_to_langchain_and_calls_without_a_number_have_no_index():
+    ours = {"model_provider": "runcrate"}
     said = [{"type": "text", "text": "Hi"}]
-    message = AIMessage(said, response_metadata={"model_provider": "runcrate"})
-    assert message.content_blocks == said
-
-
-def test_pieces_of_calls_without_a_number_have_no_index():
+    assert AIMessage(said, response_metadata=ours).content_blocks == said
     pieces = [{"name": "f", "args": "{", "id": "1", "index": None}]
-    message = AIMessageChunk(
-        content="", tool_call_chunks=pieces, response_metadata={"model_provider": "runcrate"}
-    )
-    [block] = message.content_blocks
+    chunk = AIMessageChunk(content="", tool_call_chunks=pieces, response_metadata=ours)
+    [block] = chunk.content_blocks
     assert "index" not in block
 
 
@@ -99,24 +92,16 @@ def test_what_is_not_a_call_among_calls_is_passed_over():
 
 
 @pytest.mark.parametrize(
-    ("content", "text", "thoughts"),
+    ("block", "thoughts"),
     [
-        (
-            [{"type": "thinking", "thinking": "Hm."}, {"type": "text", "text": "Yes."}],
-            "Yes.",
-            "Hm.",
-        ),
-        (
-            [{"type": "redacted_thinking", "data": "x"}, {"type": "text", "text": "Yes."}],
-            "Yes.",
-            None,
-        ),
+        ({"type": "thinking", "thinking": "Hm."}, "Hm."),
+        ({"type": "redacted_thinking", "data": "x"}, None),
     ],
 )
-def test_parts_of_a_whole_answer(content, text, thoughts):
-    with ScriptedServer(whole({"content": content})) as server:
+def test_parts_of_a_whole_answer(block, thoughts):
+    with ScriptedServer(whole({"content": [block, {"type": "text", "text": "Yes."}]})) as server:
         message = chat(server).invoke("Hi")
-    assert message.content == text
+    assert message.content == "Yes."
     assert message.additional_kwargs.get("reasoning_content") == thoughts
 
 
@@ -126,13 +111,6 @@ def test_parts_of_other_kinds_stay_as_they_are():
         model = chat(server)
         assert model.invoke("Hi").content == content
         assert stream(model).content == content
-
-
-def test_leases_are_all_alike():
-    one, other = (ClientLease(Runcrate(key)) for key in ("rc_live_test", "rc_live_other"))
-    assert one == other == None  # noqa: E711 - models are equal before they have one, too
-    assert hash(one) == hash(other)
-    assert one != "lease"
 
 
 @pytest.mark.parametrize(

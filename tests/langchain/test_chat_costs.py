@@ -69,14 +69,11 @@ def test_usage_can_always_be_added():
 PRICES = {"input": 0.30, "output": 1.20, "cached_input": 0.03}
 
 
-def test_tokens_cost_what_they_cost():
+def test_tokens_cost_what_they_cost_at_published_prices():
     usage = {**PLAIN, "input_token_details": {"cache_read": 4}}
     assert tokens_cost(usage, PRICES) == Decimal("0.00000792")
     assert tokens_cost(PLAIN, {"input": 0.30, "output": 1.20}) == Decimal("0.000009")
     assert tokens_cost(PLAIN, {"input": 0.30}) is None
-
-
-def test_prices_are_those_that_are_published():
     assert prices_of(None) is None
     assert prices_of(ModelInfo(id="m")) is None
     facts = ModelInfo(
@@ -105,17 +102,6 @@ def told(usage: dict[str, Any]) -> tuple[Any, Any]:
     )
 
 
-@pytest.mark.parametrize("ask", EVERY)
-def test_the_cost_stands_once_in_the_metadata(ask):
-    reply = told({**USAGE, "cost": 0.002})[is_streamed(ask)]
-    with ScriptedServer(reply) as server:
-        message = ask(chat(server))
-    assert message.response_metadata["cost"] == 0.002
-    assert message.response_metadata["cost_source"] == "server"
-    assert message.response_metadata["token_usage"]["cost"] == 0.002
-    assert set(message.usage_metadata) == {"input_tokens", "output_tokens", "total_tokens"}
-
-
 def test_prices_may_be_given_for_models_without_published_ones():
     with ScriptedServer(whole()) as server:
         unknown = chat(server, model="somebody/new")
@@ -126,12 +112,16 @@ def test_prices_may_be_given_for_models_without_published_ones():
 
 
 @pytest.mark.parametrize("ask", EVERY)
-def test_a_handler_adds_up_what_calls_cost(ask):
+def test_a_cost_is_in_the_metadata_once_and_a_handler_adds_up(ask):
     reply = told({**USAGE, "cost": 0.1})[is_streamed(ask)]
     costs, usage = RuncrateCostCallbackHandler(), UsageMetadataCallbackHandler()
     with ScriptedServer(reply) as server:
         for _ in range(3):
-            ask(chat(server), config={"callbacks": [costs, usage]})
+            message = ask(chat(server), config={"callbacks": [costs, usage]})
+    metadata = message.response_metadata
+    assert (metadata["cost"], metadata["cost_source"]) == (0.1, "server")
+    assert metadata["token_usage"]["cost"] == 0.1
+    assert set(message.usage_metadata) == {"input_tokens", "output_tokens", "total_tokens"}
     assert costs.total_cost_usd == Decimal("0.3")
     assert (costs.calls, costs.unpriced_calls) == (3, 0)
     assert costs.by_model[MODEL].input_tokens == 36
@@ -142,12 +132,11 @@ def test_a_handler_adds_up_what_calls_cost(ask):
 
 def test_a_handler_counts_from_many_threads():
     costs = RuncrateCostCallbackHandler()
-    with ScriptedServer(told({**USAGE, "cost": 0.1})[0]) as server:
-        model = chat(server, callbacks=[costs])
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
-            list(pool.map(model.invoke, ["Hi"] * 40))
-        model.close()
-    assert costs.total_cost_usd == Decimal(4)
+    message = AIMessage("x", response_metadata={"cost": 0.1, "model_name": "m"})
+    result = LLMResult(generations=[[ChatGeneration(message=message)]])
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        list(pool.map(costs.on_llm_end, [result] * 400))
+    assert costs.total_cost_usd == Decimal(40)
 
 
 def test_a_handler_takes_prices_for_answers_that_tell_no_cost():
@@ -160,17 +149,12 @@ def test_a_handler_takes_prices_for_answers_that_tell_no_cost():
     assert (priced.unpriced_calls, priced.total_cost_usd) == (0, Decimal("0.000009"))
 
 
-def test_a_handler_counts_answers_of_the_cache_as_free():
+def test_a_handler_counts_answers_of_the_cache_as_free_and_leaves_others_alone():
     costs = RuncrateCostCallbackHandler()
+    costs.on_llm_end(LLMResult(generations=[[], [Generation(text="x")]]))
+    assert costs.calls == 0
     with ScriptedServer(told({**USAGE, "cost": 0.1})[0]) as server:
         model = chat(server, cache=InMemoryCache(), callbacks=[costs])
         assert model.invoke("Hi").text == model.invoke("Hi").text
         assert server.sent == 1
-    assert costs.calls == 2
-    assert costs.total_cost_usd == Decimal("0.1")
-
-
-def test_a_handler_leaves_other_results_alone():
-    costs = RuncrateCostCallbackHandler()
-    costs.on_llm_end(LLMResult(generations=[[], [Generation(text="x")]]))
-    assert costs.calls == 0
+    assert (costs.calls, costs.total_cost_usd) == (2, Decimal("0.1"))

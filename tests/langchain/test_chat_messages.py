@@ -7,7 +7,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.messages import (
     AIMessage,
@@ -478,8 +478,9 @@ def begins_with_two_system_messages(conversation: list[dict[str, Any]]) -> bool:
     return [message["role"] for message in conversation[:2]] == ["system", "system"]
 
 
+@settings(max_examples=40)
 @given(
-    st.lists(wire_messages, max_size=6).filter(
+    st.lists(wire_messages, max_size=4).filter(
         lambda conversation: not begins_with_two_system_messages(conversation)
     )
 )

@@ -96,29 +96,22 @@ def test_a_joined_stream_has_every_part_once(mixture, output_version, ask):
 
 @pytest.mark.parametrize("mixture", MIXTURES)
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-def test_events_of_version_3_follow_the_protocol(mixture):
-    with ScriptedServer(streamed(*MIXTURES[mixture])) as server:
-        reply = chat(server).stream_events("Hi", version="v3")
-        events = list(reply)
-        message = reply.output
-    assert_valid_event_stream(events)
-    assert without_index(message.content) == expected_blocks(mixture)
-    assert message.usage_metadata["total_tokens"] == 19
-    assert message.response_metadata["finish_reason"] == "stop"
-    assert message.response_metadata["model_provider"] == "runcrate"
-
-
-@pytest.mark.parametrize("mixture", MIXTURES)
-@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-async def test_asynchronous_events_of_version_3_follow_the_protocol(mixture):
+async def test_events_of_version_3_follow_the_protocol(mixture):
     with ScriptedServer(streamed(*MIXTURES[mixture])) as server:
         model = chat(server)
-        reply = await model.astream_events("Hi", version="v3")
-        events = [event async for event in reply]
-        message = await reply.output
+        reply = model.stream_events("Hi", version="v3")
+        async_reply = await model.astream_events("Hi", version="v3")
+        both = [
+            (list(reply), reply.output),
+            ([event async for event in async_reply], await async_reply.output),
+        ]
         await model.aclose()
-    assert_valid_event_stream(events)
-    assert without_index(message.content) == expected_blocks(mixture)
+    for events, message in both:
+        assert_valid_event_stream(events)
+        assert without_index(message.content) == expected_blocks(mixture)
+        assert message.usage_metadata["total_tokens"] == 19
+        assert message.response_metadata["finish_reason"] == "stop"
+        assert message.response_metadata["model_provider"] == "runcrate"
 
 
 def whole_message(mixture: str) -> dict[str, Any]:
@@ -151,11 +144,9 @@ def test_a_stream_says_what_the_whole_answer_says(mixture, output_version):
     assert in_pieces.response_metadata == at_once.response_metadata
 
 
-@pytest.mark.parametrize("ask", STREAMED)
-def test_what_is_said_once_stands_on_the_last_chunk_alone(ask):
+def test_what_is_said_once_stands_on_the_last_chunk_alone():
     with ScriptedServer(streamed(*TEXT)) as server:
-        model = chat(server)
-        chunks = list(model.stream("Hi"))
+        chunks = list(chat(server).stream("Hi"))
     *others, last = chunks
     assert [piece.chunk_position for piece in chunks] == [None, None, "last"]
     for piece in others:
@@ -213,35 +204,28 @@ def test_pieces_share_nothing_that_could_be_changed():
     assert "x" not in second.model_fields_set
 
 
-def test_calls_without_identifiers_get_one_that_is_always_the_same():
-    nameless = [
-        calls_delta(call_piece(0, "{}", None, "a")),
-        calls_delta(call_piece(1, "{}", None, "b")),
-    ]
-    calls = [
-        {"type": "function", "function": {"name": name, "arguments": "{}"}} for name in ("a", "b")
-    ]
-    with ScriptedServer(streamed(*nameless), whole({"tool_calls": calls})) as server:
-        model = chat(server)
-        in_pieces, at_once = stream(model), model.invoke("Hi")
-    identifiers = ["call_chatcmpl-7_0", "call_chatcmpl-7_1"]
-    assert [call["id"] for call in in_pieces.tool_calls] == identifiers
-    assert in_pieces.tool_calls == at_once.tool_calls
-
-
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
 @pytest.mark.parametrize("output_version", [None, "v1"])
-def test_calls_without_identifiers_are_whole_in_blocks_too(output_version):
-    nameless = [calls_delta(call_piece(0, '{"x":', None, "a")), calls_delta(call_piece(0, "1}"))]
-    with ScriptedServer(streamed(*nameless)) as server:
-        model = chat(server, output_version=output_version)
-        message, events = stream(model), model.stream_events("Hi", version="v3")
-        by_events = events.output
-    expected = [
-        {"type": "tool_call", "id": "call_chatcmpl-7_0", "name": "a", "args": {"x": 1}},
+def test_calls_without_identifiers_get_one_that_is_always_the_same(output_version):
+    pieces = [
+        call_piece(0, '{"x":', None, "a"),
+        call_piece(0, "1}"),
+        call_piece(1, "{}", None, "b"),
     ]
-    assert without_index(message.content_blocks) == expected
-    assert without_index(by_events.content_blocks) == expected
+    calls = [
+        {"type": "function", "function": {"name": name, "arguments": text}}
+        for name, text in (("a", '{"x": 1}'), ("b", "{}"))
+    ]
+    stream_of_calls = streamed(*map(calls_delta, pieces))
+    replies = stream_of_calls, stream_of_calls, whole({"content": None, "tool_calls": calls})
+    with ScriptedServer(*replies) as server:
+        model = chat(server, output_version=output_version)
+        events = model.stream_events("Hi", version="v3").output
+        for message in (stream(model), model.invoke("Hi"), events):
+            assert without_index(message.content_blocks) == [
+                {"type": "tool_call", "id": "call_chatcmpl-7_0", "name": "a", "args": {"x": 1}},
+                {"type": "tool_call", "id": "call_chatcmpl-7_1", "name": "b", "args": {}},
+            ]
 
 
 def test_a_call_that_comes_whole_is_parsed_at_once():
@@ -252,22 +236,14 @@ def test_a_call_that_comes_whole_is_parsed_at_once():
 
 
 def test_log_probabilities_come_with_their_tokens():
+    told = [{"content": [{"token": text}]} for text in ("It ", "is")]
     pieces = [
-        {
-            **chunk({"content": text}),
-            "choices": [
-                {"index": 0, "delta": {"content": text}, "logprobs": {"content": [{"token": text}]}}
-            ],
-        }
-        for text in ("It ", "is")
+        {**chunk({}), "choices": [{"index": 0, "delta": {"content": "x"}, "logprobs": logprobs}]}
+        for logprobs in told
     ]
     with ScriptedServer(stream_reply(sse(*pieces, chunk({}, "stop")))) as server:
         chunks = list(chat(server).stream("Hi", logprobs=True))
-    assert [piece.response_metadata.get("logprobs") for piece in chunks] == [
-        {"content": [{"token": "It "}]},
-        {"content": [{"token": "is"}]},
-        None,
-    ]
+    assert [piece.response_metadata.get("logprobs") for piece in chunks] == [*told, None]
     tokens = joined(chunks).response_metadata["logprobs"]["content"]
     assert [token["token"] for token in tokens] == ["It ", "is"]
 
@@ -295,27 +271,21 @@ def test_a_refusal_is_a_block_of_its_own(output_version):
     assert "I will not." in str(block)
 
 
-def test_parts_in_place_of_text_are_read():
-    parts = [
+def test_parts_in_place_of_text_and_old_style_function_calls_are_read():
+    deltas = [
         {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}]},
         {"content": [{"type": "text", "text": "Yes."}]},
-    ]
-    with ScriptedServer(streamed(*parts)) as server:
-        message = stream(chat(server))
-    assert message.content == "Yes."
-    assert message.additional_kwargs == {"reasoning_content": "Hm."}
-
-
-def test_an_old_style_function_call_is_kept():
-    deltas = [
         {"function_call": {"name": "f", "arguments": ""}},
         {"function_call": {"arguments": '{"x"'}},
         {"function_call": {"arguments": ": 1}"}},
     ]
     with ScriptedServer(streamed(*deltas, finish="function_call")) as server:
         message = stream(chat(server))
-    expected = {"name": "f", "arguments": '{"x": 1}'}
-    assert message.additional_kwargs["function_call"] == expected
+    assert message.content == "Yes."
+    assert message.additional_kwargs == {
+        "reasoning_content": "Hm.",
+        "function_call": {"name": "f", "arguments": '{"x": 1}'},
+    }
 
 
 def test_usage_may_be_left_out_for_servers_without_it():
@@ -340,29 +310,21 @@ def test_several_answers_are_not_streamed():
     assert server.sent == 0
 
 
-@pytest.mark.parametrize("ask", STREAMED)
-def test_a_stream_that_is_left_gives_its_connection_back(ask):
+async def test_a_stream_that_is_left_gives_its_connection_back():
     many = [{"content": f"word {number} "} for number in range(500)]
     with ScriptedServer(streamed(*many)) as server:
         model = chat(server)
-
-        def leave() -> None:
-            for _ in model.stream("Hi"):
-                break
-
-        async def aleave() -> None:
-            generator = model.astream("Hi")
-            async for _ in generator:
-                break
-            await generator.aclose()
-            await model.aclose()
-
-        leave() if ask is STREAMED[0] else asyncio.run(aleave())
+        for _ in model.stream("Hi"):
+            break
+        generator = model.astream("Hi")
+        await anext(generator)
+        await generator.aclose()
+        await model.aclose()
         model.close()
         for _ in range(100):
             if not server.open_connections:
                 break
-            server._over.wait(0.01)
+            await asyncio.sleep(0.01)
         assert server.open_connections == 0
 
 
@@ -387,16 +349,19 @@ def test_invoke_with_streaming_makes_the_same_message():
     assert message.usage_metadata["total_tokens"] == 19
 
 
-def test_a_usage_chunk_beside_the_finish_reason_is_read():
-    with ScriptedServer(
-        stream_reply(sse(chunk(TEXT[0]), chunk({}, "stop", usage=USAGE)))
-    ) as server:
-        assert stream(chat(server)).usage_metadata["total_tokens"] == 19
+COUNTING = [chunk(delta, usage={**USAGE, "completion_tokens": n}) for n, delta in enumerate(TEXT)]
 
 
-def test_usage_that_counts_up_is_read_once():
-    pieces = [chunk(delta, usage={**USAGE, "completion_tokens": n}) for n, delta in enumerate(TEXT)]
-    with ScriptedServer(stream_reply(sse(*pieces, chunk({}, "stop"), usage_chunk()))) as server:
+@pytest.mark.parametrize(
+    "events",
+    [
+        [chunk(TEXT[0]), chunk({}, "stop", usage=USAGE)],
+        [*COUNTING, chunk({}, "stop"), usage_chunk()],
+    ],
+    ids=["beside the finish reason", "counting up"],
+)
+def test_usage_is_read_once_wherever_it_is(events):
+    with ScriptedServer(stream_reply(sse(*events))) as server:
         assert stream(chat(server)).usage_metadata["output_tokens"] == 7
 
 

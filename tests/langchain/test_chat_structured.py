@@ -12,12 +12,15 @@ from pydantic import BaseModel, Field
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
-from langchain_runcrate import RuncrateRefusalError, errors
+from langchain_runcrate import ChatRuncrate, RuncrateRefusalError, errors
 from langchain_runcrate.json_schemas import function_of, json_schema_of
 from langchain_runcrate.structured_parsers import StructuredAnswerParser
-from tests.chat_service import call_piece
+from tests.chat_service import call_piece, calls_delta
 from tests.langchain.chat_service import chat, streamed, whole
+from tests.schemas import FOLDER, HOME, Folder, Home, problems
 from tests.servers import ScriptedServer
+
+METHODS = ["json_schema", "function_calling", "json_mode"]
 
 
 class Joke(BaseModel):
@@ -48,7 +51,7 @@ class OptionalKeys(TypedDict):
     note: NotRequired[Annotated[str, ..., "A remark."]]
 
 
-@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize("method", METHODS)
 def test_keys_of_a_dict_that_may_be_left_out(method):
     said = {"topic": {"name": "cats"}}
     call = {"id": "c", "function": {"name": "OptionalKeys", "arguments": json.dumps(said)}}
@@ -81,11 +84,16 @@ FUNCTION = {"name": "Joke", "description": "A joke.", "parameters": JokeV1.schem
 TEXT = '{"setup": "Why?"}'
 
 
-def called(arguments: str = TEXT, name: str = "Joke") -> Any:
-    function = {"name": name, "arguments": arguments}
-    return whole(
-        {"content": None, "tool_calls": [{"id": "c", "type": "function", "function": function}]}
-    )
+def called(arguments: str = TEXT, name: str = "Joke", finish: str = "stop") -> Any:
+    call = {"id": "c", "type": "function", "function": {"name": name, "arguments": arguments}}
+    return whole({"content": None, "tool_calls": [call]}, finish)
+
+
+def answer(method: str, text: str = TEXT, name: str = "Joke", finish: str = "stop") -> Any:
+    """The reply of a model that does as it is asked."""
+    if method == "function_calling":
+        return called(text, name, finish)
+    return whole({"content": f"```json\n{text}\n```" if method == "json_mode" else text}, finish)
 
 
 SCHEMAS = [
@@ -99,37 +107,48 @@ SCHEMAS = [
 
 @pytest.mark.parametrize(("schema", "expected", "name"), SCHEMAS)
 @pytest.mark.parametrize("strict", [None, True, False])
-def test_each_schema_by_json_schema(schema, expected, name, strict):
-    with ScriptedServer(whole({"content": TEXT})) as server:
-        chain = chat(server).with_structured_output(schema, method="json_schema", strict=strict)
+@pytest.mark.parametrize("method", METHODS[:2])
+def test_each_schema_by_each_method(method, strict, schema, expected, name):
+    with ScriptedServer(answer(method, name=name), answer("json_mode")) as server:
+        model = chat(server)
+        chain = model.with_structured_output(schema, method=method, strict=strict)
         assert chain.invoke("Joke!") == expected
-    sent = server.received[0].json["response_format"]["json_schema"]
-    assert sent["name"] == name
+        wordy = model.with_structured_output(schema, method="json_mode")
+        assert wordy.invoke("Joke!") == expected
+    first, second = (request.json for request in server.received)
+    assert second["response_format"] == {"type": "json_object"}
+    if method == "json_schema":
+        sent = first["response_format"]["json_schema"]
+        assert sent["name"] == name
+        assert "setup" in sent["schema"]["properties"]
+    else:
+        sent = first["tools"][0]["function"]
+        assert first["tool_choice"] == {"type": "function", "function": {"name": name}}
+        assert first["parallel_tool_calls"] is False
     assert sent.get("strict") is strict
-    assert "setup" in sent["schema"]["properties"]
 
 
-@pytest.mark.parametrize(("schema", "expected", "name"), SCHEMAS)
-@pytest.mark.parametrize("strict", [None, True, False])
-def test_each_schema_by_function_calling(schema, expected, name, strict):
-    with ScriptedServer(called(name=name)) as server:
-        chain = chat(server).with_structured_output(
-            schema, method="function_calling", strict=strict
-        )
-        assert chain.invoke("Joke!") == expected
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("strict", [None, True])
+@pytest.mark.parametrize(("schema", "text"), [(Folder, FOLDER), (Home, HOME)])
+def test_schemas_of_nested_and_recursive_classes_keep_their_meaning(method, strict, schema, text):
+    reply = answer(method, text, schema.__name__)
+    options = {} if method == "json_mode" else {"strict": strict}
+    with ScriptedServer(reply) as server:
+        chain = chat(server).with_structured_output(schema, method=method, **options)
+        assert chain.invoke("x") == schema.model_validate_json(text)
     body = server.received[0].json
-    assert body["tool_choice"] == {"type": "function", "function": {"name": name}}
-    assert body["parallel_tool_calls"] is False
-    assert body["tools"][0]["function"].get("strict") is strict
-
-
-@pytest.mark.parametrize(("schema", "expected", "name"), SCHEMAS)
-def test_each_schema_by_json_mode(schema, expected, name):
-    with ScriptedServer(whole({"content": f"```json\n{TEXT}\n```"})) as server:
-        assert (
-            chat(server).with_structured_output(schema, method="json_mode").invoke("J") == expected
-        )
-    assert server.received[0].json["response_format"] == {"type": "json_object"}
+    if method == "json_mode":
+        assert schema is Home or '"$defs"' in body["messages"][0]["content"]
+        return
+    sent = (
+        body["response_format"]["json_schema"]["schema"]
+        if method == "json_schema"
+        else body["tools"][0]["function"]["parameters"]
+    )
+    assert sent["properties"]
+    assert "$defs" in sent
+    assert problems(sent, strict=bool(strict)) == []
 
 
 def test_json_mode_needs_no_schema():
@@ -176,10 +195,9 @@ def test_a_model_that_can_do_neither_is_asked_with_a_warning(prompt):
     assert user == {"role": "user", "content": "Joke!"}
 
 
-@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize("method", METHODS)
 def test_raw_parsed_and_error_side_by_side(method):
-    good = called() if method == "function_calling" else whole({"content": TEXT})
-    with ScriptedServer(good, whole({"content": "No JSON."})) as server:
+    with ScriptedServer(answer(method), whole({"content": "No JSON."})) as server:
         chain = chat(server).with_structured_output(Joke, method=method, include_raw=True)
         fine, failed = chain.invoke("Joke!"), chain.invoke("Joke!")
     assert (fine["parsed"], fine["parsing_error"]) == (Joke(setup="Why?"), None)
@@ -197,26 +215,21 @@ def test_json_in_place_of_the_call_is_read_and_prose_is_refused(schema):
             chain.invoke("Joke!")
 
 
-@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA])
 def test_a_refusal_is_an_error_of_its_own(method, schema):
-    with ScriptedServer(whole({"content": None, "refusal": "I will not."})) as server:
+    pieces = {"refusal": "I will "}, {"refusal": "not."}
+    replies = whole({"content": None, "refusal": "I will not."}), streamed(*pieces)
+    with ScriptedServer(*replies) as server:
         chain = chat(server).with_structured_output(schema, method=method)
         with pytest.raises(RuncrateRefusalError, match=r"I will not\.") as caught:
             chain.invoke("Joke!")
+        with pytest.raises(RuncrateRefusalError, match=r"I will not\."):
+            list(chain.stream("Joke!"))
     assert isinstance(caught.value, ModelError)
     assert isinstance(caught.value, errors.ModelRefusalError)
     assert not caught.value.is_retryable
     assert caught.value.raw_message.additional_kwargs["refusal"] == "I will not."
-
-
-@pytest.mark.parametrize("method", ["json_schema", "function_calling"])
-@pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA])
-def test_a_refusal_is_seen_in_a_stream_too(method, schema):
-    with ScriptedServer(streamed({"refusal": "I will "}, {"refusal": "not."})) as server:
-        chain = chat(server).with_structured_output(schema, method=method)
-        with pytest.raises(RuncrateRefusalError, match=r"I will not\."):
-            list(chain.stream("Joke!"))
 
 
 def test_instructions_join_a_system_message_that_is_there():
@@ -232,61 +245,27 @@ def test_texts_alone_are_parsed_too():
     assert StructuredAnswerParser(target=Joke).parse(TEXT) == Joke(setup="Why?")
 
 
-def test_a_filtered_answer_is_a_refusal():
-    with ScriptedServer(whole({"content": ""}, "content_filter")) as server:
+def test_an_answer_that_is_complete_at_the_token_limit_counts():
+    with ScriptedServer(answer("json_schema", finish="length")) as server:
         chain = chat(server).with_structured_output(Joke, method="json_schema")
-        with pytest.raises(RuncrateRefusalError, match="content filter"):
-            chain.invoke("Joke!")
+        assert chain.invoke("Joke!").setup == "Why?"
 
 
-@pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA])
-def test_an_answer_that_was_cut_off_says_so(schema):
-    cut, complete = (
-        whole({"content": '{"setup": "Wh'}, "length"),
-        whole({"content": TEXT}, "length"),
-    )
-    with ScriptedServer(cut, complete) as server:
-        chain = chat(server).with_structured_output(schema, method="json_schema")
-        with pytest.raises(OutputParserException, match="max_tokens"):
-            chain.invoke("Joke!")
-        assert dict(chain.invoke("Joke!"))["setup"] == "Why?"
-
-
-def test_a_call_that_was_cut_off_says_so():
-    cut = '{"setup": "Wh'
-    function = {"name": "Joke", "arguments": cut}
-    call = {"id": "c", "type": "function", "function": function}
-    with ScriptedServer(whole({"content": None, "tool_calls": [call]}, "length")) as server:
-        chain = chat(server).with_structured_output(Joke, method="function_calling")
-        with pytest.raises(OutputParserException, match="max_tokens"):
-            chain.invoke("Joke!")
-
-
-@pytest.mark.parametrize("method", ["json_schema", "json_mode"])
+@pytest.mark.parametrize("method", METHODS)
 def test_dicts_grow_while_they_are_streamed(method):
-    pieces = [{"content": text} for text in ('{"setup": "W', "hy", '?", "punch', 'line": "So."}')]
-    with ScriptedServer(streamed(*pieces)) as server:
-        grown = list(chat(server).with_structured_output(JSON_SCHEMA, method=method).stream("J"))
-    assert grown[0] == {"setup": "W"}
+    pieces = ['{"setup": "W', "hy", '?", "punch', 'line": "So."}']
+    deltas: list[Any] = [{"content": piece} for piece in pieces]
+    if method == "function_calling":
+        deltas = [calls_delta(call_piece(0, piece)) for piece in pieces]
+        deltas.insert(0, calls_delta(call_piece(0, "", "c", "Joke")))
+    with ScriptedServer(streamed(*deltas)) as server:
+        model = chat(server)
+        grown = list(model.with_structured_output(JSON_SCHEMA, method=method).stream("J"))
+        jokes = list(model.with_structured_output(Joke, method=method).stream("J"))
+    assert {"setup": "W"} in grown
     assert grown[-1] == {"setup": "Why?", "punchline": "So."}
     assert len(grown) > 2
-
-
-def test_calls_grow_while_they_are_streamed():
-    pieces = [
-        {"tool_calls": [call_piece(0, "", "c", "Joke")]},
-        {"tool_calls": [call_piece(0, '{"setup": "W')]},
-        {"tool_calls": [call_piece(0, 'hy?"}')]},
-    ]
-    with ScriptedServer(streamed(*pieces)) as server:
-        model = chat(server)
-        dicts = list(
-            model.with_structured_output(JSON_SCHEMA, method="function_calling").stream("J")
-        )
-        jokes = list(model.with_structured_output(Joke, method="function_calling").stream("J"))
-    assert {"setup": "W"} in dicts
-    assert dicts[-1] == {"setup": "Why?"}
-    assert jokes[-1] == Joke(setup="Why?")
+    assert jokes[-1] == Joke(setup="Why?", punchline="So.")
 
 
 def test_other_tools_may_be_called_first():
@@ -304,18 +283,19 @@ def test_other_tools_may_be_called_first():
     assert body["temperature"] == 0.5
 
 
-def test_mistakes_are_told():
-    with ScriptedServer(whole()) as server:
-        model = chat(server)
-        with pytest.raises(
-            ValueError, match="must be one of function_calling, json_mode, json_schema"
-        ):
-            model.with_structured_output(Joke, method="magic")
-        with pytest.raises(ValueError, match="schema is needed"):
-            model.with_structured_output(method="json_schema")
+@pytest.mark.parametrize(
+    ("given", "match"),
+    [
+        ({"schema": Joke, "method": "magic"}, "one of function_calling, json_mode, json_schema"),
+        ({"method": "json_schema"}, "schema is needed"),
+    ],
+)
+def test_mistakes_are_told(given, match):
+    with pytest.raises(ValueError, match=match):
+        ChatRuncrate(model="m").with_structured_output(**given)
 
 
-@pytest.mark.parametrize("method", ["json_schema", "function_calling", "json_mode"])
+@pytest.mark.parametrize("method", METHODS)
 def test_traces_hold_the_schema(method):
     traced: list[Any] = []
 
@@ -323,8 +303,7 @@ def test_traces_hold_the_schema(method):
         def on_chat_model_start(self, serialized, messages, *, options, **kwargs):
             traced.append(options["ls_structured_output_format"])
 
-    reply = called() if method == "function_calling" else whole({"content": TEXT})
-    with ScriptedServer(reply) as server:
+    with ScriptedServer(answer(method)) as server:
         chain = chat(server).with_structured_output(Joke, method=method)
         chain.invoke("Joke!", config={"callbacks": [Handler()]})
         assert "ls_structured_output_format" not in server.received[0].json

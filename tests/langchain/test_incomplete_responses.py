@@ -9,7 +9,7 @@ import warnings
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain.agents import create_agent
 from langchain_core.exceptions import OutputParserException
@@ -38,11 +38,7 @@ CONTEXT = ResponseContext("m", tools=[TOOL])
 HALF = '{"path": "/data/ol'
 
 json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.text()
-    | st.floats(allow_nan=False, allow_infinity=False),
+    st.none() | st.booleans() | st.integers() | st.text(),
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
     max_leaves=5,
 )
@@ -72,6 +68,7 @@ def unstreamed(text: str, finish: str) -> AIMessage:
     return assistant_message({"tool_calls": [call]}, "", finish_reason=finish, context=CONTEXT)
 
 
+@settings(max_examples=30)
 @given(arguments, st.data(), st.sampled_from(["length", "tool_calls", "stop"]))
 def test_a_call_cut_anywhere_is_invalid_streamed_as_whole(
     values: dict[str, Any], data: st.DataObject, finish: str
@@ -128,6 +125,7 @@ def test_odd_arguments_are_read_in_every_stream_as_in_a_complete_response(text: 
         assert model.stream_events("x", version="v3").output.tool_calls == expected
 
 
+@settings(max_examples=30)
 @given(st.data())
 def test_half_characters_in_arguments_are_replaced_in_streams_too(data: st.DataObject) -> None:
     text = r'{"a": "x\ud83d", "b": "\ud83d\ude00\\ud83d", "c": "\ude00\n"}'
@@ -178,18 +176,11 @@ def test_an_agent_never_runs_half_a_call(way: str) -> None:
     assert ran == []
 
 
-class Step(BaseModel):
-    """A step."""
-
-    number: int
-    text: str = ""
-
-
 class Plan(BaseModel):
     """A plan, whose validators expect complete data."""
 
     name: str
-    steps: list[Step] = Field(default_factory=list)
+    steps: list[dict[str, Any]] = Field(default_factory=list)
 
     @model_validator(mode="before")
     @classmethod
@@ -229,7 +220,7 @@ def answer(
 @pytest.mark.parametrize("finish", ["length", "stop"])
 def test_a_cut_structured_answer_is_an_error(method: Any, schema: Any, finish: str) -> None:
     limit = "token limit" if finish == "length" else None
-    for cut in (1, 20, 45, len(PLAN) - 1):
+    for cut in (1, 45, len(PLAN) - 1):
         text = PLAN[:cut]
         replies = [answer(text, method, finish, stream=stream) for stream in (False, True)]
         with ScriptedServer(*replies, replies[1], replies[1]) as server:
@@ -303,10 +294,11 @@ def test_no_arguments_at_all_do_not_give_an_object_of_defaults(stream: bool) -> 
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_content_filter_is_reported_with_what_was_written(method: Any) -> None:
-    with ScriptedServer(whole({"content": "The plan is"}, "content_filter")) as server:
+@pytest.mark.parametrize("text", ["The plan is", ""])
+def test_a_content_filter_is_reported_with_what_was_written(method: Any, text: str) -> None:
+    with ScriptedServer(whole({"content": text}, "content_filter")) as server:
         model = chat(server).with_structured_output(Plan, method=method)
-        with pytest.raises(RuncrateRefusalError, match="The plan is"):
+        with pytest.raises(RuncrateRefusalError, match=text or "content filter"):
             model.invoke("x")
         assert server.sent == 1
 
@@ -320,16 +312,9 @@ def test_a_validator_that_raises_anything_is_an_error_of_the_answer() -> None:
 def test_a_broken_call_is_sent_again_as_valid_json() -> None:
     broken = unstreamed('{"path": NaN}', "stop")
     odd = AIMessage("", tool_calls=[{"name": "a.b", "args": {"x": float("nan")}, "id": "d"}])
+    results = [ToolMessage("?", tool_call_id=name) for name in "cd"]
     with ScriptedServer(whole()) as server:
-        chat(server).invoke(
-            [
-                HumanMessage("x"),
-                broken,
-                ToolMessage("?", tool_call_id="c"),
-                odd,
-                ToolMessage("!", tool_call_id="d"),
-            ]
-        )
+        chat(server).invoke([HumanMessage("x"), broken, results[0], odd, results[1]])
         sent = server.received[0].json["messages"]
     first, second = (one["tool_calls"][0]["function"] for one in (sent[1], sent[3]))
     assert json.loads(first["arguments"]) == {"invalid_json": '{"path": NaN}'}
@@ -339,20 +324,12 @@ def test_a_broken_call_is_sent_again_as_valid_json() -> None:
 
 @pytest.mark.parametrize("stream", [False, True])
 def test_tool_names_with_dots_go_to_the_server_and_back(stream: bool) -> None:
-    named = {
-        "name": "weather.get city",
-        "description": "W.",
-        "parameters": {"type": "object", "properties": {}},
-    }
+    parameters = {"type": "object", "properties": {}}
+    named = {"name": "weather.get city", "description": "W.", "parameters": parameters}
+    call = {"id": "c", "function": {"name": "weather_get_city", "arguments": "{}"}}
+    reply = whole({"tool_calls": [call]}, "tool_calls")
     if stream:
-        reply = streamed(piece("{}", identifier="c", name="weather_get_city"), finish="tool_calls")
-    else:
-        call = {
-            "id": "c",
-            "type": "function",
-            "function": {"name": "weather_get_city", "arguments": "{}"},
-        }
-        reply = whole({"content": None, "tool_calls": [call]}, "tool_calls")
+        reply = streamed(calls_delta({"index": 0, **call}), finish="tool_calls")
     with ScriptedServer(reply) as server:
         model = chat(server, streaming=stream).bind_tools([named], tool_choice="weather.get city")
         message = model.invoke("x")

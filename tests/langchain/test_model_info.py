@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from langchain_core.language_models.model_profile import ModelProfile
 from langchain_core.messages import AIMessage, HumanMessage, SystemMessage, ToolMessage
@@ -113,20 +113,18 @@ def test_estimates_are_near_what_tokenizers_count(text, low, high):
     assert low <= estimated_tokens(text) <= high
 
 
-@given(st.text(max_size=200))
+@settings(max_examples=50)
+@given(st.text(max_size=100))
 def test_pieces_cover_the_text_and_are_as_many_as_estimated(text):
     pieces = token_pieces(text)
     assert "".join(pieces) == text
     assert len(pieces) == estimated_tokens(text) == len(piece_ids(text))
 
 
-def test_pieces_have_the_same_numbers_each_time():
+def test_pieces_have_the_same_numbers_each_time_unless_the_user_counts():
     assert MODEL.get_token_ids("a b a") == MODEL.get_token_ids("a b a")
     first, *_, last = MODEL.get_token_ids(" a b a")
     assert first == last
-
-
-def test_a_tokenizer_of_ones_own_counts():
     own = ChatRuncrate(model="m", custom_get_token_ids=lambda text: list(range(len(text))))
     assert own.get_num_tokens("abc") == 3
     assert own.get_token_ids("abc") == [0, 1, 2]
@@ -134,22 +132,18 @@ def test_a_tokenizer_of_ones_own_counts():
 
 def test_everything_in_a_conversation_counts():
     call = {"name": "weather", "args": {"city": "Paris"}, "id": "1"}
-    picture = {"type": "image", "url": "https://a.example/b.png"}
     recording = {"type": "audio", "base64": "UklGRg==", "mime_type": "audio/wav"}
-    tool = {"name": "weather", "description": "Tell the weather.", "parameters": {}}
-    growing = [
-        [SystemMessage("Be brief.")],
-        [HumanMessage("What is the weather in Paris?")],
-        [AIMessage("", tool_calls=[call])],
-        [ToolMessage("sunny", tool_call_id="1")],
-        [HumanMessage([{"type": "text", "text": "And here?"}, picture])],
-        [HumanMessage([recording])],
+    messages = [
+        SystemMessage("Be brief."),
+        HumanMessage("What is the weather in Paris?"),
+        AIMessage("", tool_calls=[call]),
+        ToolMessage("sunny", tool_call_id="1"),
+        HumanMessage([{"type": "image", "url": "https://a.example/b.png"}]),
+        HumanMessage([recording]),
     ]
-    messages, counts = [], [0]
-    for more in growing:
-        messages += more
-        counts.append(MODEL.get_num_tokens_from_messages(messages))
+    counts = [MODEL.get_num_tokens_from_messages(messages[:number]) for number in range(7)]
     assert all(later > earlier for earlier, later in itertools.pairwise(counts))
+    tool = {"name": "weather", "description": "Tell the weather.", "parameters": {}}
     assert MODEL.get_num_tokens_from_messages(messages, tools=[tool]) > counts[-1]
 
 
