@@ -11,6 +11,7 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_runcrate.media_blocks import media_part, read_media
+from runcrate_core.toolkit import valid_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -32,7 +33,7 @@ def wire_content(content: str | Sequence[Any], role: str) -> WireContent:
         ValueError: A block is of an unknown type, or holds nothing to send; it is named.
     """
     if isinstance(content, str):
-        return content
+        return valid_text(content)
     return as_text([part for block in content for part in wire_parts(block, role)])
 
 
@@ -90,8 +91,8 @@ def wire_parts(block: Any, role: str) -> list[dict[str, Any]]:
 
 
 def text_part(text: str) -> dict[str, Any]:
-    """Return the part that a text is."""
-    return {"type": "text", "text": text}
+    """Return the part that a text is; half characters, as of PDF files, become U+FFFD."""
+    return {"type": "text", "text": valid_text(text)}
 
 
 def unknown_block(block: Any, role: str) -> ValueError:

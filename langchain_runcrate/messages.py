@@ -269,7 +269,7 @@ def _tool_result(
     """Return a tool message for the API, and the parts that have to go behind it."""
     wire: dict[str, Any] = {"role": "tool", "tool_call_id": message.tool_call_id}
     if isinstance(message.content, str):
-        return wire | {"content": message.content}, []
+        return wire | {"content": wire_content(message.content, "tool")}, []
     kept: list[dict[str, Any]] = []
     lifted: list[dict[str, Any]] = []
     for block in message.content:

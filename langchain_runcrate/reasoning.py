@@ -14,6 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from runcrate_core.toolkit import valid_text
+
 if TYPE_CHECKING:
     from langchain_core.messages import AIMessage
 
@@ -77,7 +79,7 @@ def wire_reasoning(
         return {}
     fields: dict[str, Any] = {}
     if text := reasoning_text(message):
-        fields[REASONING_KEY] = text
+        fields[REASONING_KEY] = valid_text(text)
     if details := message.additional_kwargs.get(DETAILS_KEY):
         fields[DETAILS_KEY] = details
     return fields

@@ -16,6 +16,7 @@ from runcrate_core.toolkit import (
     ToolNames,
     parse_tool_arguments,
     parse_tool_calls,
+    valid_text,
 )
 
 if TYPE_CHECKING:
@@ -190,7 +191,7 @@ def _wire_call(identifier: str | None, name: str, arguments: Any) -> dict[str, A
     return {
         "id": identifier or "",
         "type": "function",
-        "function": {"name": name, "arguments": text},
+        "function": {"name": name, "arguments": valid_text(text)},
     }
 
 

@@ -487,3 +487,19 @@ def begins_with_two_system_messages(conversation: list[dict[str, Any]]) -> bool:
 def test_a_conversation_comes_back_as_it_was(conversation):
     read = [from_wire(message) for message in copy.deepcopy(conversation)]
     assert to_wire(read, ALWAYS) == conversation
+
+
+def test_half_characters_in_a_conversation_are_replaced():
+    """As text of PDF files and of file names may hold them; one would keep all from being sent."""
+    half = "a\ud800b"
+    call = {**CALL, "args": {"city": half}}
+    conversation = [
+        SystemMessage(half),
+        HumanMessage([{"type": "text", "text": half}]),
+        AIMessage(half, tool_calls=[call], additional_kwargs={"reasoning_content": half}),
+        ToolMessage(half, tool_call_id="call_1"),
+        ToolMessage([half], tool_call_id="call_1"),
+        FunctionMessage(name="f", content=half),
+    ]
+    sent = json.dumps(to_wire(conversation, ALWAYS), ensure_ascii=False)
+    assert sent.encode().count("a\ufffdb".encode()) == 8
