@@ -47,6 +47,8 @@ RUNNING: Final = "running"
 _IN_PROGRESS_SUFFIX: Final = "ing"
 # There is no published list of statuses; these are known to be ends.
 TERMINAL_STATUSES: Final = frozenset({"terminated", "failed", "error", "deleted", "stopped"})
+# An instance that ended so may still be there, with a disk that is charged elsewhere.
+LINGERING_STATUSES: Final = frozenset({"error", "stopped"})
 
 
 def has_terminated(status: str, stop_reason: str | None) -> bool:

@@ -16,7 +16,7 @@ from runcrate_core.protocol.steps import RunConcurrently, Sleep
 from runcrate_core.spending.money import cost_of_instance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Collection, Sequence
 
     from runcrate_core.protocol.paging import PageData
     from runcrate_core.protocol.steps import Flow, Operation
@@ -142,6 +142,7 @@ def terminate_instance(ledger: SpendLedger, instance: Instance) -> Flow[Instance
     """
     if not instance.has_ended:
         yield from instances.terminate(instance.id)
+    yield from _remove_remains(instance)
     last = instance
     for wait in CONFIRM_WAITS_S:
         if wait:
@@ -180,10 +181,14 @@ def cancel_job(ledger: SpendLedger, job: Job) -> Flow[Job]:
 
 def look_up_by_name(kind: str, name: str) -> Flow[Instance | Job | None]:
     """Return the resource of exactly this name, if one is listed."""
+    return next(iter((yield from _named(kind, name))), None)
+
+
+def _named(kind: str, name: str) -> Flow[Sequence[Instance | Job]]:
     if kind == "job":
-        return next(iter((yield from jobs_named(name))), None)
+        return (yield from jobs_named(name))
     listed = yield from instances.list_instances(search=name)
-    return next((item for item in listed if item.name == name), None)
+    return [item for item in listed if item.name == name]
 
 
 def jobs_named(name: str) -> Flow[list[Job]]:
@@ -224,7 +229,9 @@ def _terminate_persistently(ledger: SpendLedger, entry: LedgerEntry) -> Flow[str
         if not current.is_live:
             return None
         try:
-            reason, is_terminating = yield from _terminate(ledger, current)
+            reason, is_terminating = yield from _terminate(
+                ledger, current, may_be_several=entry.id is None
+            )
         except (RuncrateError, ValueError) as error:
             reason, is_terminating = _message(error), False
         if reason is None:
@@ -234,8 +241,15 @@ def _terminate_persistently(ledger: SpendLedger, entry: LedgerEntry) -> Flow[str
     return reason
 
 
-def _terminate(ledger: SpendLedger, entry: LedgerEntry) -> Flow[tuple[str | None, bool]]:
+def _terminate(
+    ledger: SpendLedger, entry: LedgerEntry, *, may_be_several: bool
+) -> Flow[tuple[str | None, bool]]:
     """Terminate one entry once.
+
+    Args:
+        ledger: The ledger.
+        entry: The entry.
+        may_be_several: No response to its launch came: a proxy may have sent the request twice.
 
     Returns:
         Why its end is not certain, or `None`; and whether it says that it is being terminated.
@@ -262,6 +276,12 @@ def _terminate(ledger: SpendLedger, entry: LedgerEntry) -> Flow[tuple[str | None
             word = seen.status.lower()
             return f"it is still `{seen.status}`", word != "running" and word.endswith("ing")
         resource = seen
+    elif isinstance(resource, Instance):
+        yield from _remove_remains(resource)
+    for other in (yield from _named(entry.kind, entry.name)) if may_be_several else ():
+        if not other.has_ended:
+            yield from _request_end(entry.kind, other.id)
+            return f"another {entry.kind} of this name is still `{other.status}`", True
     yield from ledger.run(record_end, ledger, entry, resource)
     return None, False
 
@@ -336,6 +356,15 @@ def _request_end(kind: str, identifier: str) -> Flow[None]:
         yield from _unless_missing(_cancel(identifier))
         return
     yield from _unless_missing(instances.terminate(identifier))
+
+
+def _remove_remains(instance: Instance) -> Flow[None]:
+    """Delete an instance that has ended without being deleted."""
+    if instance.status.lower() in instances.LINGERING_STATUSES:
+        try:
+            yield from _unless_missing(instances.terminate(instance.id))
+        except ConflictError:
+            return  # the service does it itself
 
 
 def _cancel(job_id: str) -> Flow[Job]:

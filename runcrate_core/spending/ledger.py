@@ -86,11 +86,15 @@ class LedgerEntry:
 
     @property
     def observed_usd(self) -> Decimal:
-        """USD of the time during which it was seen running: it cost no less."""
+        """USD of the time during which it was seen running: it cost no less.
+
+        A clock that was set ahead meanwhile makes it no longer than its lifetime.
+        """
         if self.running_from is None or self.running_until is None:
             return Decimal()
         seconds = int((self.running_until - self.running_from).total_seconds())
-        return max(Decimal(), self.price_per_hour * seconds / 3600)
+        longest = worst_case(self.price_per_hour, self.max_runtime_minutes, self.attempts)
+        return max(Decimal(), min(self.price_per_hour * seconds / 3600, longest))
 
 
 class SpendLedger:
