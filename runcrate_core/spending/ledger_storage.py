@@ -16,20 +16,23 @@ from dataclasses import asdict, dataclass, fields, replace
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from runcrate_core.errors import ConfigurationError, RuncrateError
 from runcrate_core.spending.plans import LaunchPlan, RunningResource
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
     from runcrate_core.spending.ledger import LedgerEntry
 
+T = TypeVar("T")
+R = TypeVar("R")
 # How long a write waits for the writes of other threads and processes.
 BUSY_TIMEOUT_S: Final = 30.0
 _SCHEMA_VERSION: Final = 1
+_ABSURD_USD: Final = 10**12
 _PRIVATE_MODE: Final = 0o600
 # File systems whose locks or shared memory SQLite's write-ahead log cannot rely on.
 _NETWORK_FILE_SYSTEMS: Final = frozenset(
@@ -307,7 +310,7 @@ class _SqliteRecords:
 
     def entries(self) -> list[LedgerEntry]:
         rows = self._connection.execute("SELECT * FROM entries ORDER BY position")
-        return [_entry_of(row) for row in rows]
+        return [_undamaged(_entry_of, row) for row in rows]
 
     def save_entry(self, entry: LedgerEntry) -> None:
         self._save("entries", "name", {name: _column(value) for name, value in _fields(entry)})
@@ -319,7 +322,7 @@ class _SqliteRecords:
         rows = self._connection.execute("SELECT * FROM plans ORDER BY position")
         return [
             StoredPlan(
-                plan=_plan_of(row["plan"]),
+                plan=_undamaged(_plan_of, row["plan"]),
                 process=row["process"],
                 claimed_by=row["claimed_by"],
                 asked_at=_time_of(row["asked_at"]),
@@ -379,6 +382,18 @@ def _column(value: Any) -> Any:
             return value
 
 
+def _undamaged(make: Callable[[T], R], stored: T) -> R:
+    """Return what was stored.
+
+    Raises:
+        DataError: It was changed by something else, so that it cannot be read.
+    """
+    try:
+        return make(stored)
+    except (ArithmeticError, KeyError, TypeError, ValueError) as error:
+        raise sqlite3.DataError(f"one of its rows is damaged ({error!r})") from None
+
+
 def _entry_of(row: sqlite3.Row) -> LedgerEntry:
     from runcrate_core.spending.ledger import LedgerEntry  # noqa: PLC0415 - it imports this module
 
@@ -387,7 +402,11 @@ def _entry_of(row: sqlite3.Row) -> LedgerEntry:
         values[name] = None if values[name] is None else Decimal(values[name])
     for name in ("approved_at", "reserved_at", "running_from", "running_until"):
         values[name] = _time_of(values[name])
-    return LedgerEntry(**values | {"is_confirmed": bool(values["is_confirmed"])})
+    entry = LedgerEntry(**values | {"is_confirmed": bool(values["is_confirmed"])})
+    cost = entry.at_most_usd
+    if not (cost.is_finite() and 0 <= cost < _ABSURD_USD and entry.attempts > 0):
+        raise ValueError(f"a cost of {cost} USD")
+    return entry
 
 
 def _time_of(text: str | None) -> datetime | None:

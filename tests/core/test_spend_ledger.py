@@ -10,6 +10,7 @@ import stat
 import subprocess
 import sys
 import textwrap
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -102,6 +103,36 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path, kind: str) -> None:
         connection.close()
     with pytest.raises(rc.ConfigurationError, match="Nothing was launched"):
         rc.SpendLedger(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        "entries SET price_per_hour = 'abc'",
+        "entries SET price_per_hour = '1e400'",
+        "entries SET cost_usd = '-100'",
+        "entries SET cost_usd = 'NaN'",
+        "entries SET max_runtime_minutes = 'many'",
+        "entries SET reserved_at = 'yesterday'",
+    ],
+)
+def test_a_damaged_row_allows_nothing(tmp_path: Path, change: str) -> None:
+    path = tmp_path / "budget.db"
+    ledger = rc.SpendLedger(path)
+    ledger.reserve(entry("agent-a"), LIMITS)
+    connection = sqlite3.connect(path)
+    connection.execute(f"UPDATE {change}")
+    connection.commit()
+    connection.close()
+    for use in (ledger.describe, lambda: ledger.reserve(entry("agent-b"), LIMITS)):
+        with pytest.raises(rc.ConfigurationError, match="one of its rows is damaged"):
+            use()
+
+
+def test_a_clock_that_was_set_ahead_costs_no_more_than_the_lifetime() -> None:
+    start = datetime.now(UTC)
+    ran = replace(entry("agent-a"), running_from=start, running_until=start + timedelta(days=400))
+    assert ran.observed_usd == ran.at_most_usd
 
 
 def test_a_network_disk_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -80,6 +80,30 @@ def test_a_success_of_delete_is_no_end(cloud: Any, both: Both) -> None:
     assert report.failed == ((instance["name"], "it is still `pending`"),)
 
 
+@pytest.mark.usefixtures("short_waits")
+def test_every_instance_of_a_lost_launch_is_terminated(cloud: Any, both: Both) -> None:
+    """As when a proxy sends the request twice."""
+    guard = Guard(both, LIMITS)
+    plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
+    for _ in range(2):
+        both("instances.create", name=plan.name, gpu_type="A100", max_runtime_minutes=30)
+    cloud.fail("POST /instances", drop_connection=True)
+    with pytest.raises(rc.AmbiguousLaunchError):
+        guard.launch(plan.token)
+    assert guard.terminate_all().failed == ()
+    assert cloud.world.live_instances == {}
+
+
+@pytest.mark.parametrize("status", ["stopped", "error"])
+def test_an_instance_that_was_only_stopped_is_deleted(cloud: Any, both: Both, status: str) -> None:
+    guard = Guard(both, LIMITS)
+    instance = guard.launched()
+    body = {"data": {"id": instance.id, "name": instance.name, "status": status}}
+    cloud.fail("GET /instances/{id}", status=200, body=json.dumps(body).encode(), times=None)
+    guard.terminate_all()
+    assert cloud.world.live_instances == {}
+
+
 def test_a_launch_beyond_the_limits_is_terminated_at_once(cloud: Any, both: Both) -> None:
     guard = Guard(both, LIMITS)
     plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
