@@ -166,13 +166,19 @@ class Service:
 
     def clients(self, **options: Any) -> dict[str, Any]:
         """Arguments that make a part of `llamaindex_runcrate` talk to this service."""
-        transport = httpx.MockTransport(self)
         settings: dict[str, Any] = {"api_key": "rc_live_test", "max_retries": 0, **options}
+        own = self.http_clients()
         return {
-            "client": Runcrate(http_client=httpx.Client(transport=transport), **settings),
-            "async_client": AsyncRuncrate(
-                http_client=httpx.AsyncClient(transport=transport), **settings
-            ),
+            "client": Runcrate(http_client=own["http_client"], **settings),
+            "async_client": AsyncRuncrate(http_client=own["http_async_client"], **settings),
+        }
+
+    def http_clients(self) -> dict[str, Any]:
+        """Arguments that make a part of `langchain_runcrate` talk to this service."""
+        transport = httpx.MockTransport(self)
+        return {
+            "http_client": httpx.Client(transport=transport),
+            "http_async_client": httpx.AsyncClient(transport=transport),
         }
 
     @property

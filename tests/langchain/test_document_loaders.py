@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import pickle
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +31,7 @@ from tests.audio_files import (
     spoken,
     write_recordings,
 )
+from tests.servers import Reply, ScriptedServer
 
 SECONDS = len(samples_of(GREETING)) / 2 / RATE
 
@@ -78,21 +77,12 @@ async def test_a_folder_gives_its_recordings_in_order(
     }
 
 
-def blob_in(folder: Path) -> Blob:
-    return Blob.from_path(folder / "a.mp3")
-
-
-@pytest.mark.parametrize(
-    ("make", "names"),
-    [
-        (lambda folder: blob_in(folder), ["a.mp3"]),  # noqa: PLW0108 - named for what it gives
-        (lambda folder: [folder / "b.mp3", blob_in(folder)], ["b.mp3", "a.mp3"]),
-        (lambda folder: (str(folder / "b.*"), [folder]), ["b.mp3", "a.mp3", "b.mp3"]),
-    ],
-)
-def test_sources(settings: dict[str, Any], folder: Path, make: Any, names: list[str]) -> None:
-    loader = RuncrateTranscriptionLoader(make(folder), **settings)
-    assert [name_of(document.metadata["source"]) for document in loader.load()] == names
+@pytest.mark.parametrize("blob", [False, True])
+def test_sources(settings: dict[str, Any], folder: Path, blob: bool) -> None:
+    first: Any = Blob.from_path(folder / "b.mp3") if blob else folder / "b.mp3"
+    loader = RuncrateTranscriptionLoader((first, str(folder / "*.mp3")), **settings)
+    names = [name_of(document.metadata["source"]) for document in loader.load()]
+    assert names == ["b.mp3", "a.mp3", "b.mp3"]
     loader.close()
 
 
@@ -108,52 +98,25 @@ def test_loading_is_lazy(
     loader.close()
 
 
-class Website:
-    """A loopback server with a recording, at an address with a signature."""
-
-    def __init__(self) -> None:
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(self) -> None:
-                body = spoken(FAREWELL)
-                self.send_response(200)
-                self.send_header("content-type", "audio/mpeg")
-                self.send_header("content-length", str(len(body)))
-                self.end_headers()
-                self.wfile.write(body)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.server.daemon_threads = True
-
-    def __enter__(self) -> str:
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-        return f"http://127.0.0.1:{self.server.server_port}"
-
-    def __exit__(self, *_: object) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-
 @WAYS
 async def test_an_address_is_fetched_and_its_signature_kept_secret(
     settings: dict[str, Any], way: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with Website() as site:
+    audio = Reply(headers={"content-type": "audio/mpeg"}, body=[spoken(FAREWELL)])
+    with ScriptedServer(audio) as site:
         # Of this computer, the origins of the APIs alone are fetched from.
-        monkeypatch.setenv("RUNCRATE_API_URL", site)
-        url = f"{site}/calls/last.mp3?signature=s3cret"
+        monkeypatch.setenv("RUNCRATE_API_URL", site.url)
+        url = f"{site.url}/calls/last.mp3?signature=s3cret"
         loader = RuncrateTranscriptionLoader(url, **settings)
         assert "s3cret" not in repr(loader)
         (document,) = await loaded(loader, way)
     assert document.page_content == FAREWELL
-    assert document.metadata["source"] == f"{site}/calls/last.mp3"
+    assert document.metadata["source"] == f"{site.url}/calls/last.mp3"
     assert "s3cret" not in repr(document)
 
 
 @WAYS
-async def test_a_bad_file_is_named_and_raised(
+async def test_a_bad_file_is_raised_or_by_choice_skipped_and_named(
     settings: dict[str, Any], folder: Path, way: str
 ) -> None:
     (folder / "a.mp3").write_bytes(b"%PDF-1.7 and no sound at all")
@@ -161,13 +124,6 @@ async def test_a_bad_file_is_named_and_raised(
         await loaded(RuncrateTranscriptionLoader(folder, **settings), way)
     with pytest.raises(FileNotFoundError, match=r"none\.mp3"):
         await loaded(RuncrateTranscriptionLoader(folder / "none.mp3", **settings), way)
-
-
-@WAYS
-async def test_a_bad_file_is_skipped_by_choice_and_named(
-    settings: dict[str, Any], folder: Path, way: str
-) -> None:
-    (folder / "a.mp3").write_bytes(b"%PDF-1.7 and no sound at all")
     sources = [folder, folder / "none.mp3"]
     loader = RuncrateTranscriptionLoader(sources, on_error="skip", **settings)
     for _ in range(2):
@@ -255,24 +211,6 @@ async def test_the_metadata_of_a_blob_wins_and_stays_whole(
     await parser.aclose()
 
 
-def test_bytes_are_named_by_what_they_are(settings: dict[str, Any]) -> None:
-    parser = RuncrateTranscriptionParser(**settings)
-    (first,) = parser.parse(Blob.from_data(spoken(GREETING)))
-    (second,) = parser.parse(Blob.from_data(spoken(FAREWELL)))
-    (third,) = parser.parse(Blob.from_data(spoken(FAREWELL), path="x/call.mp3"))
-    assert first.metadata["source"] != second.metadata["source"]
-    assert first.id != second.id
-    (fourth,) = parser.parse(Blob.from_data(spoken(FAREWELL), path="y/call.mp3"))
-    assert third.metadata["source"] == "x/call.mp3"
-    assert third.id != fourth.id  # equal bytes of two files are two documents
-    parser.close()
-
-
-def test_load_and_aload_are_langchain_s_own() -> None:
-    assert RuncrateTranscriptionLoader.load is BaseLoader.load
-    assert RuncrateTranscriptionLoader.aload is BaseLoader.aload
-
-
 @pytest.mark.parametrize("cls", [RuncrateTranscriptionLoader, RuncrateTranscriptionParser])
 @pytest.mark.parametrize(
     "settings", [{"api_key": "rc_live_secret"}, {"client": rc.Runcrate("rc_live_secret")}]
@@ -295,3 +233,5 @@ def test_a_client_of_the_program_is_used(runcrate_emulator: Emulator, folder: Pa
             folder / "b.mp3", client=client, model="openai/whisper-1"
         )
         assert [document.page_content for document in loader.load()] == [FAREWELL]
+    assert RuncrateTranscriptionLoader.load is BaseLoader.load
+    assert RuncrateTranscriptionLoader.aload is BaseLoader.aload

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
-import json
 import struct
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+import time
 from typing import Any
 
 import pytest
@@ -16,144 +14,94 @@ from pydantic import ValidationError
 
 import runcrate_core as rc
 from langchain_runcrate import RuncrateEmbeddings
-from tests.servers import Reply, ScriptedServer
+from tests.chat_service import Service, refusal
 
-KEY = "rc_live_test"
+TEXTS = ["x" * size for size in range(1, 26)]
+WAYS = pytest.mark.parametrize("way", ["sync", "async"])
 
 
-class Service:
-    """Answers each text with its length, the vectors of a request in turned order."""
-
-    def __init__(self) -> None:
-        self.bodies: list[dict[str, Any]] = []
-        self.at_once = self.most_at_once = 0
-        lock = threading.Lock()
-        service = self
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-                with lock:
-                    service.bodies.append(body)
-                    service.at_once += 1
-                    service.most_at_once = max(service.most_at_once, service.at_once)
-                vectors = [
-                    {"index": n, "embedding": [float(len(text)), 1.0]}
-                    for n, text in enumerate(body["input"])
-                ]
-                answer = json.dumps({"data": vectors[::-1], "model": body["model"]}).encode()
-                with lock:
-                    service.at_once -= 1
-                self.send_response(200)
-                self.send_header("content-type", "application/json")
-                self.send_header("content-length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-            def log_message(self, *_: Any) -> None:
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, args=(0.01,), daemon=True).start()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server.server_address[1]}/v1"
+def vectors(body: dict[str, Any]) -> dict[str, Any]:
+    """Answer each text with its length, the vectors of a request in turned order."""
+    data = [{"index": n, "embedding": [len(text), 1.0]} for n, text in enumerate(body["input"])]
+    return {"data": data[::-1], "model": body["model"]}
 
 
 @pytest.fixture
-def service():
-    made = Service()
-    yield made
-    made.server.shutdown()
-    made.server.server_close()
+def service() -> Service:
+    service = Service()
+    service.decides(vectors)
+    return service
 
 
-def embeddings(url: str, **options: Any) -> RuncrateEmbeddings:
-    fields = {"model": "e", "api_key": KEY, "base_url": url, "max_retries": 0}
+def made(service: Service, **options: Any) -> RuncrateEmbeddings:
+    fields = {"model": "e", "max_retries": 0, **service.http_clients()}
     return RuncrateEmbeddings(**{**fields, **options})
 
 
-def documents(parts: RuncrateEmbeddings, texts: list[str]) -> list[list[float]]:
+async def embedded(parts: RuncrateEmbeddings, way: str, texts: list[str]) -> list[list[float]]:
     try:
+        if way == "async":
+            return await parts.aembed_documents(texts)
         return parts.embed_documents(texts)
     finally:
+        await parts.aclose()
         parts.close()
 
 
-def adocuments(parts: RuncrateEmbeddings, texts: list[str]) -> list[list[float]]:
-    async def embed() -> list[list[float]]:
-        try:
-            return await parts.aembed_documents(texts)
-        finally:
-            await parts.aclose()
-
-    return asyncio.run(embed())
-
-
-BOTH = [documents, adocuments]
-TEXTS = ["x" * size for size in range(1, 26)]
-
-
-@pytest.mark.parametrize("embed", BOTH)
+@WAYS
 @pytest.mark.parametrize(("chunk_size", "requests"), [(64, 1), (10, 3), (1, 25), (5, 5)])
 @pytest.mark.parametrize("at_once", [1, 4])
-def test_vectors_come_in_the_order_of_the_texts(service, embed, chunk_size, requests, at_once):
-    parts = embeddings(service.url, chunk_size=chunk_size, max_concurrency=at_once)
-    assert embed(parts, TEXTS) == [[float(len(text)), 1.0] for text in TEXTS]
-    assert len(service.bodies) == requests
-    assert service.most_at_once <= at_once
+async def test_vectors_come_in_the_order_of_the_texts(service, way, chunk_size, requests, at_once):
+    lock = threading.Lock()
+    running, most = 0, 0
+
+    def decide(body: dict[str, Any]) -> dict[str, Any]:
+        nonlocal running, most
+        with lock:
+            running += 1
+            most = max(most, running)
+        time.sleep(0.002)
+        with lock:
+            running -= 1
+        return vectors(body)
+
+    service.decides(decide)
+    parts = made(service, chunk_size=chunk_size, max_concurrency=at_once)
+    assert await embedded(parts, way, TEXTS) == [[float(len(text)), 1.0] for text in TEXTS]
+    assert len(service.requests) == requests
+    assert most <= at_once
 
 
-@pytest.mark.parametrize("embed", BOTH)
-def test_no_text_is_no_request(service, embed):
-    assert embed(embeddings(service.url), []) == []
-    assert service.bodies == []
+@WAYS
+async def test_no_text_is_no_request_and_others_are_sent_as_texts(service, way):
+    assert await embedded(made(service), way, []) == []
+    assert service.requests == []
+    await embedded(made(service, dimensions=2, model_kwargs={"user": "u"}), way, ["a", "b"])
+    assert service.requests == [{"model": "e", "input": ["a", "b"], "dimensions": 2, "user": "u"}]
 
 
-def test_texts_are_sent_as_texts(service):
-    parts = embeddings(service.url, dimensions=2, model_kwargs={"user": "u"})
-    documents(parts, ["a", "b"])
-    assert service.bodies == [{"model": "e", "input": ["a", "b"], "dimensions": 2, "user": "u"}]
-
-
-def test_prefixes(service):
-    parts = embeddings(service.url, query_prefix="query: ", document_prefix="passage: ")
-    documents(parts, ["a"])
+async def test_prefixes(service):
+    parts = made(service, query_prefix="query: ", document_prefix="passage: ")
+    parts.embed_documents(["a"])
     parts.embed_query("b")
-    asyncio.run(aquery(parts, "c"))
-    assert [body["input"] for body in service.bodies] == [
-        ["passage: a"],
-        ["query: b"],
-        ["query: c"],
-    ]
-    parts.close()
+    await parts.aembed_query("c")
+    sent = [body["input"] for body in service.requests]
+    assert sent == [["passage: a"], ["query: b"], ["query: c"]]
 
 
-async def aquery(parts: RuncrateEmbeddings, text: str) -> list[float]:
-    try:
-        return await parts.aembed_query(text)
-    finally:
-        await parts.aclose()
-
-
-@pytest.mark.parametrize("embed", BOTH)
-def test_a_refusal_is_langchains_error_too(embed):
-    refusal = Reply(404, json={"error": {"message": "No such model.", "code": "not_found"}})
-    with (
-        ScriptedServer(refusal) as server,
-        pytest.raises(ModelNotFoundError, match="No such model") as caught,
-    ):
-        embed(embeddings(f"{server.url}/v1", chunk_size=1), ["a", "b", "c"])
+@WAYS
+async def test_a_refusal_is_langchains_error_too(service, way):
+    service.will_say(refusal(404, "No such model.", "not_found"))
+    with pytest.raises(ModelNotFoundError, match="No such model") as caught:
+        await embedded(made(service, chunk_size=1), way, ["a", "b", "c"])
     assert type(caught.value.__cause__) is rc.NotFoundError
 
 
-def test_vectors_in_base64_are_read():
+def test_vectors_in_base64_are_read(service):
     packed = base64.b64encode(struct.pack("<2f", 0.5, -1.0)).decode()
-    with ScriptedServer(Reply(json={"data": [{"index": 0, "embedding": packed}]})) as server:
-        parts = embeddings(f"{server.url}/v1", model_kwargs={"encoding_format": "base64"})
-        assert parts.embed_query("x") == [0.5, -1.0]
-        parts.close()
+    service.will_say({"data": [{"index": 0, "embedding": packed}]})
+    parts = made(service, model_kwargs={"encoding_format": "base64"})
+    assert parts.embed_query("x") == [0.5, -1.0]
 
 
 @pytest.mark.parametrize("wrong", [{"chunk_size": 0}, {"dimensions": 0}, {"max_concurrency": 0}])

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 from llama_index.core.agent.workflow import FunctionAgent, ToolCallResult
@@ -17,7 +16,7 @@ from llamaindex_runcrate import (
     ToolProgressEvent,
 )
 from runcrate_emulator import Emulator
-from tests.langchain.test_sandbox import QUICK, SERVER, free_port
+from tests.langchain.test_sandbox import free_port, served_by
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 
 pytestmark = IGNORED_WARNINGS
@@ -68,17 +67,9 @@ async def test_a_function_agent_runs_a_script_and_brings_its_file_back(cloud: Em
 
 
 async def test_a_served_model_is_an_llm(cloud: Emulator) -> None:
-    import shlex
-
     async with rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url) as client:
         spec = RuncrateInfrastructureToolSpec(client, limits=LIMITS)
-        port = free_port()
-        options: dict[str, Any] = {**QUICK, "port": port}
-        async with spec.serve(
-            f"python3 server.py {port}",
-            image_or_setup=[f"printf %s {shlex.quote(SERVER)} > server.py"],
-            **options,
-        ) as served:
+        async with spec.serve(**served_by(free_port())) as served:
             llm = served.llm()
             assert (await llm.acomplete("Hello!")).text == "served"
             cloud.ssh.drop_connections()

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
+from llama_index.core.agent.workflow import FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import (
     AudioBlock,
     ChatMessage,
@@ -84,6 +84,10 @@ async def test_a_tool_returns_text_and_the_files(
     assert path.parent == settings["output_dir"]
     assert path.name in output.content
     assert output.content == text.text
+    spec = RuncrateMediaToolSpec(**settings, return_media=False)
+    output = await called(tool_of(spec, name), way, **arguments)
+    assert [type(block) for block in output.blocks] == [TextBlock]
+    await spec.aclose()
 
 
 def test_names_schemas_and_descriptions_are_the_same_as_in_langchain(
@@ -98,14 +102,6 @@ def test_names_schemas_and_descriptions_are_the_same_as_in_langchain(
         assert tool.metadata.to_openai_tool()["function"]["name"] == tool.metadata.name
     (only,) = spec.to_tool_list(spec_functions=["agenerate_image"])
     assert only.metadata.name == "runcrate_generate_image"
-
-
-@EACH
-async def test_text_alone_on_request(settings: dict[str, Any], name: str) -> None:
-    spec = RuncrateMediaToolSpec(**settings, return_media=False)
-    output = await called(tool_of(spec, name), "async", **TOOLS[name][1])
-    assert [type(block) for block in output.blocks] == [TextBlock]
-    await spec.aclose()
 
 
 @WAYS
@@ -132,12 +128,6 @@ async def test_failures_say_what_to_do_and_keep_their_class(
     assert "rc_live_secret" not in str(caught.value)
 
 
-def test_a_missing_key_is_the_program_s(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("RUNCRATE_API_KEY")
-    with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
-        RuncrateMediaToolSpec()
-
-
 @WAYS
 @pytest.mark.parametrize("given", ["client", "async_client"])
 async def test_a_client_of_the_program_is_used(
@@ -150,6 +140,12 @@ async def test_a_client_of_the_program_is_used(
     assert "Generated 1 audio file" in output.content
     await spec.aclose()
     client.close() if given == "client" else await client.aclose()
+
+
+def test_a_missing_key_is_the_program_s(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("RUNCRATE_API_KEY")
+    with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
+        RuncrateMediaToolSpec()
 
 
 def tolerant(test: Any) -> Any:
@@ -196,7 +192,7 @@ def grows(progress: list[ToolProgressEvent]) -> bool:
 
 
 @tolerant
-@pytest.mark.parametrize("kind", [FunctionAgent, ReActAgent, AgentWorkflow])
+@pytest.mark.parametrize("kind", [FunctionAgent, ReActAgent])
 async def test_an_agent_s_video_tells_of_its_progress(
     spec: RuncrateMediaToolSpec,
     llm: RuncrateLLM,
@@ -206,9 +202,7 @@ async def test_an_agent_s_video_tells_of_its_progress(
     runcrate_emulator.clock_speed = 120.0  # a few looks until it is done
     arguments = {"prompt": "waves", "duration": 4}
     runcrate_emulator.on_chat = with_tool("runcrate_generate_video", arguments, "Done.")
-    make = getattr(kind, "from_tools_or_functions", None)
-    tools: list[Any] = list(spec.to_tool_list())
-    agent = make(tools, llm=llm) if make else kind(tools=tools, llm=llm)
+    agent = kind(tools=list(spec.to_tool_list()), llm=llm)
     progress, result = await told_by(agent.run("Make a 4 second video with the prompt 'waves'."))
     assert "Generated 1 video" in result.tool_calls[0].tool_output.content
     assert grows(progress), progress
@@ -231,30 +225,19 @@ async def test_a_step_of_one_s_own_may_pass_its_context(
     spec: RuncrateMediaToolSpec, runcrate_emulator: Emulator
 ) -> None:
     runcrate_emulator.clock_speed = 120.0
-
-    async def by_method(ctx: Context) -> Any:
-        return await spec.agenerate_video("Waves", duration=4, ctx=ctx)
+    tool = tool_of(spec, "runcrate_generate_video")
 
     async def by_tool(ctx: Context) -> Any:
-        tool = tool_of(spec, "runcrate_generate_video")
         return (await tool.acall(ctx=ctx, prompt="Waves", duration=4)).blocks
 
-    for make in (by_method, by_tool):
+    def in_a_thread(ctx: Context) -> Any:
+        return asyncio.to_thread(spec.generate_video, "Waves", duration=4, ctx=ctx)
+
+    for make in (by_tool, in_a_thread):
         progress, blocks = await told_by(OwnWorkflow(make).run())
         assert isinstance(blocks[1], VideoBlock)
-        assert grows(progress), progress
-
-
-@tolerant
-async def test_a_video_made_in_another_thread_is_made_in_silence(
-    spec: RuncrateMediaToolSpec,
-) -> None:
-    async def make(ctx: Context) -> Any:
-        return await asyncio.to_thread(spec.generate_video, "Waves", duration=4, ctx=ctx)
-
-    progress, blocks = await told_by(OwnWorkflow(make).run())
-    assert isinstance(blocks[1], VideoBlock)
-    assert progress == []
+        # In another thread it is made in silence.
+        assert grows(progress) if make is by_tool else not progress, progress
 
 
 @WAYS
@@ -262,9 +245,8 @@ async def test_a_context_that_hears_nothing_does_not_spoil_the_video(
     spec: RuncrateMediaToolSpec, way: str
 ) -> None:
     """It is paid for: whatever the context does, it is fetched."""
-    idle = Context(OwnWorkflow(None))
-    for ctx in (idle, None, "of no kind"):
-        tool = tool_of(spec, "runcrate_generate_video")
+    tool = tool_of(spec, "runcrate_generate_video")
+    for ctx in (Context(OwnWorkflow(None)), "of no kind"):
         output = await called(tool, way, ctx=ctx, prompt="Waves", duration=4)
         assert isinstance(output.blocks[1], VideoBlock)
         assert "ctx" not in output.raw_input["kwargs"]

@@ -99,34 +99,41 @@ async def test_a_file_system_of_fsspec(settings: dict[str, Any], way: str) -> No
     (document,) = await read(reader, way, Path("/calls/last.mp3"), fs=memory)
     assert document.text == FAREWELL
     assert document.metadata["source"] == "/calls/last.mp3"
+    directory: Any = SimpleDirectoryReader(
+        Path("/calls"), fs=memory, raise_on_error=True, file_extractor={".mp3": reader}
+    )
+    (document,) = await asyncio.to_thread(directory.load_data)
+    assert document.text == FAREWELL
     await closed(reader)
     memory.rm("/calls", recursive=True)
 
 
+@pytest.mark.parametrize("attached", [False, True])
 def test_embeddings_see_the_words_and_models_the_times(
-    settings: dict[str, Any], folder: Path
+    settings: dict[str, Any], folder: Path, attached: bool
 ) -> None:
-    reader = RuncrateTranscriptionReader(**settings)
+    options = {"attach_recording": True} if attached else {}
+    reader = RuncrateTranscriptionReader(**options, **settings)
     (document,) = reader.load_data(folder / "b.mp3")
     assert document.get_content(MetadataMode.EMBED).strip() == FAREWELL
     shown = document.get_content(MetadataMode.LLM)
     assert "start: 0.0" in shown
     assert "whisper" not in shown
-    assert document.audio_resource is None
-    reader.close()
-
-
-def test_the_recording_goes_along_on_request(settings: dict[str, Any], folder: Path) -> None:
-    reader = RuncrateTranscriptionReader(attach_recording=True, **settings)
-    (document,) = reader.load_data(folder / "b.mp3")
-    assert document.audio_resource is not None
-    assert document.audio_resource.path == folder / "b.mp3"
+    recording = document.audio_resource
+    assert (recording.path if recording else None) == (folder / "b.mp3" if attached else None)
     assert Document.model_validate(json.loads(document.model_dump_json())).text == FAREWELL
     reader.close()
 
 
 @WAYS
-async def test_a_bad_file_is_named(settings: dict[str, Any], folder: Path, way: str) -> None:
+async def test_a_bad_file_is_named_and_the_timeout_holds(
+    settings: dict[str, Any], folder: Path, runcrate_emulator: Emulator, way: str
+) -> None:
+    reader = RuncrateTranscriptionReader(timeout=0.1, max_retries=0, **settings)
+    runcrate_emulator.fail("POST /audio/transcriptions", latency_s=0.3)
+    with pytest.raises(rc.APITimeoutError, match=r"b\.mp3"):
+        await read(reader, way, folder / "b.mp3")
+    await closed(reader)
     (folder / "a.mp3").write_bytes(b"%PDF-1.7 and no sound at all")
     reader = RuncrateTranscriptionReader(**settings)
     with pytest.raises((ValueError, rc.RuncrateError), match=r"a\.mp3"):
@@ -178,23 +185,11 @@ async def test_a_directory_reader_reads_all_kinds_of_recordings(
     (tmp_path / "LOUD.MP3").write_bytes(spoken(FAREWELL))
     (tmp_path / "notes.txt").write_text("Not spoken.")
     reader = directory(tmp_path, raise_on_error=True)
-    documents = (
-        await reader.aload_data() if way == "async" else await asyncio.to_thread(reader.load_data)
-    )
-    texts = {document.metadata["file_name"]: document.text for document in documents}
+    load = reader.aload_data() if way == "async" else asyncio.to_thread(reader.load_data)
+    texts = {document.metadata["file_name"]: document.text for document in await load}
     assert texts.pop("notes.txt") == "Not spoken."
     assert set(texts) == {"LOUD.MP3", *(f"call{suffix}" for suffix in rt.AUDIO_SUFFIXES)}
     assert set(texts.values()) == {FAREWELL}
-
-
-def test_a_directory_of_another_file_system(directory: Any) -> None:
-    memory = fsspec.filesystem("memory")
-    with memory.open("/stored/last.mp3", "wb") as file:
-        file.write(spoken(FAREWELL))
-    reader = directory(Path("/stored"), fs=memory, raise_on_error=True)
-    (document,) = reader.load_data()
-    assert document.text == FAREWELL
-    memory.rm("/stored", recursive=True)
 
 
 def test_a_file_that_fails_is_left_out_of_a_directory_and_named(
@@ -229,17 +224,6 @@ def test_the_key_is_in_no_repr_or_dump() -> None:
     copy = RuncrateTranscriptionReader.from_dict(reader.to_dict())
     assert copy.language == "en"
     assert reader.class_name() == "runcrate_transcription_reader"
-
-
-@WAYS
-async def test_its_timeout_holds(
-    settings: dict[str, Any], folder: Path, runcrate_emulator: Emulator, way: str
-) -> None:
-    runcrate_emulator.fail("POST /audio/transcriptions", latency_s=0.6, times=None)
-    reader = RuncrateTranscriptionReader(timeout=0.1, **settings)
-    with pytest.raises(rc.APITimeoutError, match=r"a\.mp3"):
-        await read(reader, way, folder)
-    await closed(reader)
 
 
 def test_a_missing_key_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
