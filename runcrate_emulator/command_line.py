@@ -1,4 +1,5 @@
 """The command `runcrate-emulator`."""
+# ruff: noqa: T201 - a command prints
 
 import argparse
 import contextlib
@@ -31,50 +32,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns:
         The exit code: 0 after Ctrl-C, 1 when the port is in use.
     """
-    options = _parser().parse_args(arguments)
+    options = vars(_parser().parse_args(arguments))
+    report = options.pop("as_observed")
     try:
-        variants = observed_variants(options.as_observed) if options.as_observed else ()
+        variants = observed_variants(report) if report else ()
     except (OSError, ValueError) as error:
-        print(f"runcrate-emulator: --as-observed: {error}", file=sys.stderr)  # noqa: T201 - a command's output
+        print(f"runcrate-emulator: --as-observed: {error}", file=sys.stderr)
         return 1
-    emulator = Emulator(
-        port=options.port,
-        seed=options.seed,
-        clock_speed=options.clock_speed,
-        chat_upstream=options.chat_upstream,
-        chat_upstream_key=options.chat_upstream_key,
-        run_commands=options.run_commands,
-        balance_usd=options.balance,
-        requests_per_minute=options.requests_per_minute,
-        ssh=options.ssh,
-        variants=variants,
-    )
+    emulator = Emulator(**options, variants=variants)
     try:
         emulator.start()
     except OSError as error:
-        print(f"runcrate-emulator: {error.strerror or error}", file=sys.stderr)  # noqa: T201 - a command's output
+        print(f"runcrate-emulator: {error.strerror or error}", file=sys.stderr)
         return 1
     emulator.world.journal.listeners.append(_print_request)
     webhook_lines = logging.StreamHandler(sys.stdout)
     _WEBHOOK_LOG.addHandler(webhook_lines)
     _WEBHOOK_LOG.setLevel(logging.INFO)
     for name, value in emulator.environment_variables().items():
-        print(f"export {name}={value}")  # noqa: T201 - a command's output
-    print(f"# chat: {_chat_of(emulator, options.chat_upstream)}")  # noqa: T201 - a command's output
-    print(f"# what is going on: {emulator.base_url}/  (Ctrl-C stops)", flush=True)  # noqa: T201 - a command's output
+        print(f"export {name}={value}")
+    print(f"# chat: {_chat_of(emulator)}")
+    print(f"# what is going on: {emulator.base_url}/  (Ctrl-C stops)", flush=True)
     try:
         threading.Event().wait()
     except KeyboardInterrupt:
-        print()  # noqa: T201 - ends the line that shows ^C
+        print()
     finally:
         emulator.stop()
         _WEBHOOK_LOG.removeHandler(webhook_lines)
     return 0
 
 
-def _chat_of(emulator: Emulator, url: str | None) -> str:
+def _chat_of(emulator: Emulator) -> str:
     upstream = emulator.world.chat_upstream
-    if url is None or upstream is None:
+    if upstream is None:
         return "simulated by four rules; `--chat-upstream URL` names a real model"
     return f"by {upstream.name}, {'with' if upstream.key else 'without'} a key"
 
@@ -84,51 +75,32 @@ def _parser() -> argparse.ArgumentParser:
         prog="runcrate-emulator",
         description="A local Runcrate: inference and infrastructure, in memory.",
     )
-    parser.add_argument(
-        "--port",
-        type=_number(int, 0, 65_535),
-        default=_DEFAULT_PORT,
-        help="TCP port; 0: a free one",
-    )
-    parser.add_argument(
-        "--as-observed",
-        metavar="REPORT",
-        help="behave as `runcrate verify --report` observed the service",
-    )
-    parser.add_argument("--seed", type=int, default=0, help="seed of ids and of generated media")
-    parser.add_argument(
+    add = parser.add_argument
+    port = _number(int, 0, 65_535)
+    add("--port", type=port, default=_DEFAULT_PORT, help="TCP port; 0: a free one")
+    observed = "behave as `runcrate verify --report` observed the service"
+    add("--as-observed", metavar="REPORT", help=observed)
+    add("--seed", type=int, default=0, help="seed of ids and of generated media")
+    add(
         "--clock-speed",
         type=_number(float, 0, _MOST),
         default=1.0,
         metavar="FACTOR",
         help="emulated seconds per second; 60: a minute a second",
     )
-    parser.add_argument(
-        "--chat-upstream",
-        metavar="URL",
-        help="an OpenAI-compatible server, with /v1, that replies to chat",
-    )
-    parser.add_argument(
-        "--chat-upstream-key",
-        metavar="KEY",
-        help=f"its API key, never shown; better: the environment variable {KEY_VARIABLE}",
-    )
-    parser.add_argument(
-        "--run-commands",
-        action="store_true",
-        help="really run the commands of jobs on this computer; no sandbox",
-    )
-    parser.add_argument(
-        "--ssh",
-        action="store_true",
-        help="give instances real SSH servers on loopback, which run commands here, as you",
-    )
-    parser.add_argument(
-        "--balance", type=_number(Decimal, 0, _MOST), default=Decimal(100), metavar="USD"
-    )
-    parser.add_argument(
-        "--requests-per-minute", type=_number(int, 1, _MOST), default=600, metavar="N"
-    )
+    upstream = "an OpenAI-compatible server, with /v1, that replies to chat"
+    add("--chat-upstream", metavar="URL", help=upstream)
+    key = f"its API key, never shown; better: the environment variable {KEY_VARIABLE}"
+    add("--chat-upstream-key", metavar="KEY", help=key)
+    commands = "really run the commands of jobs on this computer; no sandbox"
+    add("--run-commands", action="store_true", help=commands)
+    ssh = "give instances real SSH servers on loopback, which run commands here, as you"
+    add("--ssh", action="store_true", help=ssh)
+    usd = _number(Decimal, 0, _MOST)
+    add("--balance", type=usd, default=100, metavar="USD", dest="balance_usd", help="opening one")
+    rate = _number(int, 1, _MOST)
+    limit = "rate limit of a key"
+    add("--requests-per-minute", type=rate, default=600, metavar="N", help=limit)
     return parser
 
 
@@ -151,7 +123,7 @@ def _number(kind: Callable[[str], N], least: int, most: float) -> Callable[[str]
 def _print_request(entry: RecordedRequest) -> None:
     status = "lost" if entry.status is None else str(entry.status)
     milliseconds = entry.duration_s * 1000
-    print(  # noqa: T201 - a command's output
+    print(
         f"{entry.at:%H:%M:%S} {status:>4} {entry.method:<6} {entry.path} {milliseconds:.0f} ms",
         flush=True,
     )

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Iterable
 from decimal import Decimal
 from types import TracebackType
-from typing import Any, Concatenate, ParamSpec, Self
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, Self
 
 from runcrate_emulator.app import create_app
 from runcrate_emulator.chat.reply import Reply
@@ -21,9 +21,11 @@ from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import API_KEY, is_well_formed
 from runcrate_emulator.loopback import LOOPBACK
 from runcrate_emulator.server import Server
-from runcrate_emulator.ssh_servers import SshServers
 from runcrate_emulator.variants import Variant, VariantApp, known_variants
 from runcrate_emulator.world import Settings, World
+
+if TYPE_CHECKING:
+    from runcrate_emulator.ssh_servers import SshServers
 
 _REQUESTS_PER_MINUTE = 600  # no figure is published; generous, so that tests never meet it
 _LOG = logging.getLogger("runcrate_emulator")
@@ -173,9 +175,9 @@ class Emulator:
     def stop(self) -> None:
         """Stop serving; the world stays readable. Harmless when it does not run."""
         self.world.stop_commands()
-        if self._server is not None:
-            self._server.stop()
-            self._server = None
+        server, self._server = self._server, None
+        if server is not None:
+            server.stop()
         if self.world.ssh is not None:
             self.world.ssh.close()
             self.world.ssh = None
@@ -332,8 +334,10 @@ class Emulator:
         }
 
 
-def _start_ssh(world: World) -> SshServers:
+def _start_ssh(world: World) -> "SshServers":
     try:
+        from runcrate_emulator.ssh_servers import SshServers  # noqa: PLC0415 - an extra
+
         return SshServers(world.is_instance_running, world.now)
     except ModuleNotFoundError as error:
         if (error.name or "").partition(".")[0] not in {"asyncssh", "cryptography"}:

@@ -86,18 +86,6 @@ class Fault:
         )
 
 
-def take_fault(
-    planned: tuple[Fault, ...], method: str, path: str
-) -> tuple[Fault | None, tuple[Fault, ...]]:
-    """Pick the oldest planned fault that a request meets, and what stays planned after it."""
-    for index, fault in enumerate(planned):
-        if fault.matches(method, path):
-            left = None if fault.times is None else fault.times - 1
-            rest = () if left == 0 else (replace(fault, times=left),)
-            return fault, (*planned[:index], *rest, *planned[index + 1 :])
-    return None, planned
-
-
 class FaultPlan:
     """The planned faults; tests add from their thread while the server takes from its own."""
 
@@ -120,16 +108,22 @@ class FaultPlan:
         if not self._planned:
             return None
         with self._lock:
-            fault, self._planned = take_fault(self._planned, method, path)
-        return fault
+            for at, fault in enumerate(self._planned):
+                if fault.matches(method, path):
+                    left = None if fault.times is None else fault.times - 1
+                    rest = () if left == 0 else (replace(fault, times=left),)
+                    self._planned = (*self._planned[:at], *rest, *self._planned[at + 1 :])
+                    return fault
+        return None
 
 
 def malform_json(body: bytes) -> bytes:
-    """Break a JSON body, or the first event of an event stream, by cutting it in the middle."""
-    if body.startswith(b"data:"):
-        event, separator, rest = body.partition(b"\n\n")
-        return event[: max(len(event) // 2, len(b"data: {"))] + separator + rest
-    return body[: len(body) // 2] or b"{"
+    """Blank the second half of a JSON body, or of the first event of an event stream."""
+    first, separator, rest = (
+        body.partition(b"\n\n") if body.startswith(b"data:") else (body, b"", b"")
+    )
+    kept = len(first) // 2
+    return first[:kept] + b" " * (len(first) - kept) + separator + rest
 
 
 _USUAL_CODES = {

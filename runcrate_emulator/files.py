@@ -15,7 +15,7 @@ from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError
 
 MAX_KEPT_BYTES = 512 * 2**20  # of all files together; the emulator's own, so that it fits a laptop
-PAGE_MARK = "from=page"
+PAGE_MARK = b"from=page"
 """Part of the query of links on the emulator's own page, whose requests are not recorded."""
 LINK_LIFETIME_S = 3600.0  # a job artifact's link is valid for one hour (official SDK 0.5.0)
 

@@ -6,11 +6,10 @@ A pure ASGI middleware, so that a streamed response passes chunk by chunk and co
 import asyncio
 import math
 import time
-from dataclasses import dataclass
-from typing import Any
-from urllib.parse import parse_qsl
+from datetime import datetime
 
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -18,7 +17,7 @@ from runcrate_emulator.courier import Courier
 from runcrate_emulator.errors import ApiError, Surface, envelope, route_of, surface_of
 from runcrate_emulator.faults import Fault, usual_code
 from runcrate_emulator.files import PAGE_MARK
-from runcrate_emulator.journal import RecordedRequest, kept_body
+from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import bearer_token, is_well_formed, masked
 from runcrate_emulator.loopback import is_loopback
 from runcrate_emulator.rate_limit import Verdict, count_request
@@ -28,35 +27,9 @@ from runcrate_emulator.world import World
 _CRASHED = ApiError(
     500, "internal_error", "The emulator itself failed; see `Emulator.crashes` for the reason."
 )
+_KEPT_BODY_BYTES = 1_000_000  # larger bodies are audio or code, which nobody asserts on
 _PAGE = "/"  # refreshes itself every other second; the journal is not filled with that
 _OPEN_ROUTES = {("GET", "/v1/models")}  # answers without a key, as llm-runcrate calls it
-
-
-@dataclass(frozen=True)
-class _Request:
-    """Fields of a request that the gateway needs."""
-
-    method: str
-    path: str
-    query_string: str
-    headers: Headers
-    body: bytes
-    started: float
-
-    @property
-    def surface(self) -> Surface:
-        return surface_of(self.path)
-
-    @property
-    def is_of_page(self) -> bool:
-        """True if the emulator's own page sent it: for itself, or for a file that it shows."""
-        return self.path == _PAGE or (
-            self.path.startswith("/files/") and PAGE_MARK in self.query_string.split("&")
-        )
-
-    @property
-    def key(self) -> str | None:
-        return bearer_token(self.headers)
 
 
 class Gateway:
@@ -77,93 +50,74 @@ class Gateway:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        body = await read_body(receive)
-        if body is None:
+        request, started = Request(scope, receive), time.perf_counter()
+        try:
+            body = await request.body()
+        except ClientDisconnect:
             return
-        request = _Request(
-            method=scope["method"],
-            path=scope["path"],
-            query_string=scope["query_string"].decode("latin-1"),
-            headers=Headers(scope=scope),
-            body=body,
-            started=time.perf_counter(),
-        )
-        arrived_at = self._world.now()
+        surface, arrived_at = surface_of(request.scope["path"]), self._world.now()
 
         def record(status: int | None) -> None:
-            if not request.is_of_page:
-                self._world.journal.add(_entry(request, arrived_at, status))
+            if not _is_of_page(request):
+                duration_s = time.perf_counter() - started
+                self._world.journal.add(_entry(request, body, arrived_at, status, duration_s))
 
         response = ResponseWriter(scope, receive, send, record)
         try:
-            await self._handle(request, scope, replaying(body, receive), response)
+            await self._handle(request, surface, replaying(body, receive), response)
         except HungUpError:
             pass
         except ApiError as error:
-            await _refusal(error, request.surface)(scope, receive, response)
+            await _refusal(error, surface)(scope, receive, response)
         except Exception as crash:  # noqa: BLE001 - the last resort: remember it, send 500
             self._world.crashes.append(crash)
             if not response.started:
-                await _refusal(_CRASHED, request.surface)(scope, receive, response)
+                await _refusal(_CRASHED, surface)(scope, receive, response)
         finally:
             response.finish()
             self._courier.wake()
 
     async def _handle(
-        self, request: _Request, scope: Scope, receive: Receive, response: ResponseWriter
+        self, request: Request, surface: Surface, receive: Receive, response: ResponseWriter
     ) -> None:
-        _check_origin(request)
-        fault = self._world.faults.take(request.method, route_of(request.path))
-        if request.surface != "page":
-            verdict = self._count(request)
+        _check_origin(request.headers)
+        fault = self._world.faults.take(request.method, route_of(request.scope["path"]))
+        if surface != "page":
+            key = bearer_token(request.headers)
+            verdict = self._count(key or "")
             # The wait that a client works out of `Reset` and `Date` is one in real seconds.
             response.add_headers(verdict.headers(time.time() + self._seconds_left(verdict)))
-            self._check_key(request)
+            if (request.method, request.scope["path"]) not in _OPEN_ROUTES:
+                self._check_key(key, surface)
             if not verdict.allowed:
                 raise self._rate_limited(verdict)
         if fault is not None:
-            await self._strike_before_work(fault, request, scope, receive, response)
+            if fault.latency_s:
+                await asyncio.sleep(fault.latency_s)
+            response.add_headers(fault.headers or {})
+            if fault.drop_connection:
+                await response.hang_up()
             if fault.does_no_work:
+                await _fault_response(fault, surface)(request.scope, receive, response)
                 return
+            response.strike(fault)
         self._world.settle()
-        await self._app(scope, receive, response)
+        await self._app(request.scope, receive, response)
         if fault is not None and fault.lose_response:
             await response.hang_up()
         elif fault is not None and fault.replaces_answer:
             response.release()
-            await _fault_response(fault, request.surface)(scope, receive, response)
+            await _fault_response(fault, surface)(request.scope, receive, response)
 
-    async def _strike_before_work(
-        self,
-        fault: Fault,
-        request: _Request,
-        scope: Scope,
-        receive: Receive,
-        response: ResponseWriter,
-    ) -> None:
-        if fault.latency_s:
-            await asyncio.sleep(fault.latency_s)
-        response.add_headers(fault.headers or {})
-        if fault.drop_connection:
-            await response.hang_up()
-        elif fault.does_no_work:
-            await _fault_response(fault, request.surface)(scope, receive, response)
-        else:
-            response.strike(fault)
-
-    def _count(self, request: _Request) -> Verdict:
+    def _count(self, bucket: str) -> Verdict:
         windows = self._world.rate_windows
-        bucket = request.key or ""
         windows[bucket], verdict = count_request(
             windows.get(bucket), self._world.requests_per_minute, self._world.now()
         )
         return verdict
 
-    def _check_key(self, request: _Request) -> None:
-        if (request.method, request.path) in _OPEN_ROUTES:
-            return
-        key = request.key
-        code = "invalid_api_key" if request.surface == "inference" else "unauthorized"
+    def _check_key(self, key: str | None, surface: Surface) -> None:
+        code = "invalid_api_key" if surface == "inference" else "unauthorized"
         if key is None:
             raise ApiError(
                 401, code, "No API key was sent; send `Authorization: Bearer rc_live_…`."
@@ -197,7 +151,14 @@ class Gateway:
         )
 
 
-def _check_origin(request: _Request) -> None:
+def _is_of_page(request: Request) -> bool:
+    """True if the emulator's own page sent it: for itself, or for a file that it shows."""
+    path: str = request.scope["path"]
+    query: bytes = request.scope["query_string"]
+    return path == _PAGE or (path.startswith("/files/") and PAGE_MARK in query.split(b"&"))
+
+
+def _check_origin(headers: Headers) -> None:
     """Refuse what a web page elsewhere can make a browser send.
 
     A page whose name resolves to this computer sends its own `Host`, any other page its `Origin`.
@@ -205,8 +166,8 @@ def _check_origin(request: _Request) -> None:
     Raises:
         ApiError: 403 `forbidden`.
     """
-    host = request.headers.get("host", "")
-    origin = request.headers.get("origin")
+    host = headers.get("host", "")
+    origin = headers.get("origin")
     if not is_loopback(host) or (origin is not None and origin.lower() != f"http://{host}".lower()):
         raise ApiError(
             403,
@@ -214,18 +175,6 @@ def _check_origin(request: _Request) -> None:
             "The emulator serves programs on this computer only: `Host` must be a loopback name, "
             "and `Origin`, if sent, the emulator's own. Nothing was done.",
         )
-
-
-async def read_body(receive: Receive) -> bytes | None:
-    """Read the whole request body; None when the client left before sending it all."""
-    parts = []
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return None
-        parts.append(message.get("body", b""))
-        if not message.get("more_body", False):
-            return b"".join(parts)
 
 
 def replaying(body: bytes, receive: Receive) -> Receive:
@@ -251,20 +200,23 @@ def _fault_response(fault: Fault, surface: Surface) -> Response:
     return _refusal(error, surface)
 
 
-def _entry(request: _Request, arrived_at: Any, status: int | None) -> RecordedRequest:
+def _entry(
+    request: Request, body: bytes, arrived_at: datetime, status: int | None, duration_s: float
+) -> RecordedRequest:
     query: dict[str, tuple[str, ...]] = {}
-    for name, value in parse_qsl(request.query_string, keep_blank_values=True):
+    for name, value in request.query_params.multi_items():
         shown = "…" if name == "signature" else value
         query[name] = (*query.get(name, ()), shown)
+    key = bearer_token(request.headers)
     return RecordedRequest(
         at=arrived_at,
         method=request.method,
-        path=request.path,
-        route=route_of(request.path),
+        path=request.scope["path"],
+        route=route_of(request.scope["path"]),
         query=query,
         headers={n: v for n, v in request.headers.items() if n != "authorization"},
-        key=None if request.key is None else masked(request.key),
+        key=None if key is None else masked(key),
         status=status,
-        duration_s=time.perf_counter() - request.started,
-        body=kept_body(request.body),
+        duration_s=duration_s,
+        body=body if len(body) <= _KEPT_BODY_BYTES else b"",
     )

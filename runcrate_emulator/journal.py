@@ -8,7 +8,6 @@ from datetime import datetime
 from typing import Any
 
 _KEPT_REQUESTS = 2000  # enough for any test and for hours of use, without growing for ever
-_KEPT_BODY_BYTES = 1_000_000  # larger bodies are audio or code uploads, which nobody asserts on
 
 
 @dataclass(frozen=True)
@@ -68,8 +67,3 @@ class Journal:
     def clear(self) -> None:
         """Forget everything recorded; listeners stay."""
         self._entries.clear()
-
-
-def kept_body(body: bytes) -> bytes:
-    """The body to keep in the journal: all of it unless it is very large."""
-    return body if len(body) <= _KEPT_BODY_BYTES else b""

@@ -213,7 +213,7 @@ def _media(world: World) -> str:
     # A link that stays the same for an hour, so that the browser does not load it again and again.
     now_s = world.clock.now().timestamp()
     valid_for_s = 2 * LINK_LIFETIME_S - now_s % LINK_LIFETIME_S
-    links = (f"{world.media.link(file.id, valid_for_s)}&{PAGE_MARK}" for file in made)
+    links = (f"{world.media.link(file.id, valid_for_s)}&{PAGE_MARK.decode()}" for file in made)
     tiles = (_medium(file, escape(link)) for file, link in zip(made, links, strict=True))
     return f'<div class="media">{"".join(tiles)}</div>'
 

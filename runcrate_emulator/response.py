@@ -37,8 +37,6 @@ class ResponseWriter:
         self._fault: Fault | None = None
         self._silent = False
         self._chunks = 0
-        self._held_start: Message | None = None
-        self._held_body = b""
         self._status: int | None = None
         self._recorded = False
 
@@ -80,19 +78,12 @@ class ResponseWriter:
         headers = MutableHeaders(scope=message)
         for name, value in self._headers.items():
             headers[name] = value
-        is_stream = headers.get("content-type", "").startswith("text/event-stream")
-        if self._fault is not None and self._fault.malformed_json and not is_stream:
-            self._held_start = message
-            return
         self._status = message["status"]
         if headers.get("content-length") == "0" or self._status == NO_CONTENT:
             self.finish()  # with its head the client has all of it
         await self._send(message)
 
     async def _body(self, message: Message) -> None:
-        if self._held_start is not None:
-            await self._hold(message)
-            return
         fault = self._fault
         if fault is not None:
             if self._chunks == fault.cut_after_chunks:
@@ -104,17 +95,6 @@ class ResponseWriter:
         if message.get("body"):
             self._chunks += 1
         await self._pass_on(message)
-
-    async def _hold(self, message: Message) -> None:
-        """Gather a whole JSON response, then send it broken."""
-        self._held_body += message.get("body", b"")
-        if message.get("more_body", False) or self._held_start is None:
-            return
-        body, start = malform_json(self._held_body), self._held_start
-        MutableHeaders(scope=start)["content-length"] = str(len(body))
-        self._status = start["status"]
-        await self._send(start)
-        await self._pass_on({"type": "http.response.body", "body": body})
 
     async def _pass_on(self, message: Message) -> None:
         if not message.get("more_body", False):

@@ -24,12 +24,13 @@ from collections.abc import Callable, Coroutine, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
+
+import asyncssh
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from runcrate_emulator.loopback import LOOPBACK
-
-if TYPE_CHECKING:
-    import asyncssh
 
 USER = "root"  # the user of rented instances; here only a name
 MAX_SESSIONS = 10  # the default of OpenSSH, per connection
@@ -78,16 +79,12 @@ class SshServers:
     Attributes:
         certificate_lifetime_s: Real seconds for which certificates are valid; may be set.
         commands: Every command that was run, as `(instance id, command)`.
-        connections_made: How many connections were accepted in all.
     """
 
     def __init__(self, is_running: Callable[[str], bool], now: Callable[[], datetime]) -> None:
-        import asyncssh  # noqa: PLC0415 - an extra
-
         self.certificate_lifetime_s = CERTIFICATE_LIFETIME_S
         self.commands: list[tuple[str, str]] = []
-        self.connections_made = 0
-        self._is_running = is_running
+        self.is_running = is_running
         self._now = now
         self._authority = asyncssh.generate_private_key("ssh-ed25519")
         self._hosts: dict[str, SshHost] = {}
@@ -98,32 +95,22 @@ class SshServers:
         )
         self._thread.start()
 
-    def add(
-        self,
-        instance_id: str,
-        public_keys: Iterable[str],
-        *,
-        port: int = 0,
-    ) -> int:
-        """Start the server of an instance; it refuses logins until the instance runs.
+    def add(self, instance_id: str, public_keys: Iterable[str], *, port: int = 0) -> int:
+        """Start the server of an instance and return its port.
+
+        It refuses logins until the instance runs.
 
         Args:
             instance_id: Identifier.
             public_keys: Keys that may log in besides certificates.
             port: Its port; 0 takes a free one.
-
-        Returns:
-            Its port.
         """
-        host = self._hosts.get(instance_id)
-        if host is None:
-            directory = self._root / instance_id
-            directory.mkdir()
-            host = SshHost(
-                instance_id, directory.resolve(), tuple(public_keys), _host_key(instance_id)
-            )
-            self._hosts[instance_id] = host
-            self._call(self._listen(host, port))
+        directory = self._root / instance_id
+        directory.mkdir()
+        keys = tuple(public_keys)
+        host = SshHost(instance_id, directory.resolve(), keys, _host_key(instance_id))
+        self._hosts[instance_id] = host
+        self._call(self._listen(host, port))
         return host.port
 
     def remove(self, instance_id: str) -> None:
@@ -138,8 +125,6 @@ class SshServers:
         Raises:
             ValueError: It is no public key.
         """
-        import asyncssh  # noqa: PLC0415 - an extra
-
         try:
             key = asyncssh.import_public_key(public_key)
         except asyncssh.KeyImportError as error:
@@ -165,10 +150,6 @@ class SshServers:
         """The directory in which commands of an instance run."""
         return self._hosts[instance_id].directory
 
-    def open_connections(self, instance_id: str) -> int:
-        """Number of current connections of an instance."""
-        return len(self._hosts[instance_id].connections)
-
     def drop_connections(self, instance_id: str | None = None) -> None:
         """Cut the connections of one instance, or of all, as a broken network does."""
         hosts = list(self._hosts.values()) if instance_id is None else [self._hosts[instance_id]]
@@ -176,8 +157,6 @@ class SshServers:
 
     def replace_host_key(self, instance_id: str) -> None:
         """Give an instance another host key, as an attacker's server has."""
-        import asyncssh  # noqa: PLC0415 - an extra
-
         host = self._hosts[instance_id]
         host.host_key = asyncssh.generate_private_key("ssh-ed25519")
         self._call(self._listen(host, host.port))
@@ -219,16 +198,14 @@ class SshServers:
         while True:
             await asyncio.sleep(_WATCH_INTERVAL_S)
             for host in list(self._hosts.values()):
-                runs = self._is_running(host.instance_id)
+                runs = self.is_running(host.instance_id)
                 if not runs and (host.was_running or host.connections):
                     await self._abort([host])
                     _end_processes(host)
                 host.was_running = runs
 
     async def _listen(self, host: SshHost, port: int = 0) -> None:
-        import asyncssh  # noqa: PLC0415 - an extra
-
-        from runcrate_emulator.ssh_sessions import Login  # noqa: PLC0415 - which needs the extra
+        from runcrate_emulator.ssh_sessions import Login  # noqa: PLC0415 - imports this module
 
         if host.server is not None:
             host.server.close()
@@ -261,8 +238,6 @@ class SshServers:
 
     def authorized_keys(self, host: SshHost) -> asyncssh.SSHAuthorizedKeys:
         """Return who may log in to an instance."""
-        import asyncssh  # noqa: PLC0415 - an extra
-
         authority = self._authority.export_public_key().decode().strip()
         lines = [f'cert-authority,principals="{host.instance_id}" {authority}', *host.public_keys]
         return asyncssh.import_authorized_keys("\n".join(lines) + "\n")
@@ -272,15 +247,10 @@ class SshServers:
     ) -> None:
         """Count who is connected, for the idle stop."""
         if is_open:
-            self.connections_made += 1
             host.connections.add(connection)
         else:
             host.connections.discard(connection)
             host.active_at = self._now()
-
-    def runs(self, host: SshHost) -> bool:
-        """Return whether an instance runs now."""
-        return self._is_running(host.instance_id)
 
 
 def _end_processes(host: SshHost) -> None:
@@ -297,19 +267,11 @@ def _end_processes(host: SshHost) -> None:
 
 def _host_key(instance_id: str) -> asyncssh.SSHKey:
     """Return the host key of an instance: always the same, as it is pinned by its identifier."""
-    import asyncssh  # noqa: PLC0415 - an extra
-    from cryptography.hazmat.primitives import serialization  # noqa: PLC0415 - comes with it
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (  # noqa: PLC0415 - the same
-        Ed25519PrivateKey,
-    )
-
     seed = hashlib.sha256(f"host key of {instance_id}".encode()).digest()
     key = Ed25519PrivateKey.from_private_bytes(seed)
-    text = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.OpenSSH,
-        serialization.NoEncryption(),
-    )
+    openssh = serialization.PrivateFormat.OpenSSH
+    encoding, no_encryption = serialization.Encoding.PEM, serialization.NoEncryption()
+    text = key.private_bytes(encoding, openssh, no_encryption)
     return asyncssh.import_private_key(text)
 
 

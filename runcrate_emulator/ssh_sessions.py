@@ -38,7 +38,7 @@ class Login(asyncssh.SSHServer):
         """Refuse everybody while the instance does not run."""
         self._connection = conn
         self._servers.note_connection(self._host, conn, is_open=True)
-        if not self._servers.runs(self._host):
+        if not self._servers.is_running(self._host.instance_id):
             conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - of the interface

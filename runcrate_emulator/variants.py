@@ -17,14 +17,15 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qsl
 
-from runcrate_emulator.gateway import read_body, replaying
+import httpx
+from starlette.requests import Request
+
 from runcrate_emulator.inference.model_catalogue import MODELS
 from runcrate_emulator.keys import bearer_token
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp, Message, Receive, Scope, Send
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
     from runcrate_emulator.world import World
 
@@ -500,38 +501,33 @@ class VariantApp:
         if scope["type"] != "http" or not self.variants:
             await self._app(scope, receive, send)
             return
-        whole = await read_body(receive)
-        if whole is None:
-            return
-        body = self._with_full_model(whole)
-        sent: list[Message] = []
-
-        async def keep(message: Message) -> None:
-            sent.append(message)
-
-        scope = {**scope, "headers": _with_length(scope["headers"], len(body))}
-        exchange = self._request(scope, body)
+        request = Request(scope, receive)
+        body = self._with_full_model(await request.body())
+        exchange = Exchange(
+            method=request.method,
+            path=request.url.path,
+            query=dict(request.query_params),
+            request=_fields(body),
+            has_known_key=bearer_token(request.headers) in self._world.key_permissions,
+        )
         changes = [CHANGES[variant] for variant in self.variants]
         for refusal in changes:
             if refusal.refuses and refusal.means(exchange):
                 await _respond(refusal(exchange), send)
                 return
-        await self._app(scope, replaying(body, receive), keep)
-        exchange = _with_response(exchange, sent)
+        headers = [pair for pair in request.headers.raw if pair[0] != b"content-length"]
+        inner = httpx.Request(request.method, str(request.url), headers=headers, content=body)
+        response = await httpx.ASGITransport(self._app).handle_async_request(inner)
+        exchange = replace(
+            exchange,
+            status=response.status_code,
+            headers=dict(response.headers),
+            body=await response.aread(),
+        )
         for change in changes:
             if not change.refuses:
                 exchange = change(exchange)
         await _respond(exchange, send)
-
-    def _request(self, scope: Mapping[str, Any], body: bytes) -> Exchange:
-        headers = {name.decode(): value.decode("latin-1") for name, value in scope["headers"]}
-        return Exchange(
-            method=scope["method"],
-            path=scope["path"],
-            query=dict(parse_qsl(scope["query_string"].decode())),
-            request=_fields(body),
-            has_known_key=bearer_token(headers) in self._world.key_permissions,
-        )
 
     def _with_full_model(self, body: bytes) -> bytes:
         """Return a request that names a model by its short id with the full one."""
@@ -543,25 +539,11 @@ class VariantApp:
         return json.dumps({**value, "model": full}).encode() if full else body
 
 
-def _with_response(exchange: Exchange, sent: list[Message]) -> Exchange:
-    start, *parts = sent
-    headers = {name.decode().lower(): value.decode("latin-1") for name, value in start["headers"]}
-    body = b"".join(part.get("body", b"") for part in parts)
-    return replace(exchange, status=start["status"], headers=headers, body=body)
-
-
 async def _respond(exchange: Exchange, send: Send) -> None:
     headers = {**exchange.headers, "content-length": str(len(exchange.body))}
     pairs = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
     await send({"type": "http.response.start", "status": exchange.status, "headers": pairs})
     await send({"type": "http.response.body", "body": exchange.body})
-
-
-def _with_length(headers: Iterable[tuple[bytes, bytes]], length: int) -> list[tuple[bytes, bytes]]:
-    return [
-        (name, str(length).encode() if name == b"content-length" else value)
-        for name, value in headers
-    ]
 
 
 def _fields(body: bytes) -> Mapping[str, Any]:

@@ -97,7 +97,6 @@ class World:
         crashes: Exceptions that became the emulator's own 500, or came out of `on_job`.
         launch_seconds: Emulated seconds that a launch, job submit or top-up takes to respond. 0 by
             default; a test of `idempotency_in_progress` sets more.
-        chat_tokens_per_second: Pace of streamed chat on the emulated clock; None: no delay.
     """
 
     def __init__(self, clock: Clock, settings: Settings = Settings()) -> None:
@@ -125,7 +124,6 @@ class World:
         self.videos: dict[str, VideoJob] = {}
         self.next_video_failure: str | None = None
         self.prompt_cache = PromptCache()
-        self.chat_tokens_per_second: float | None = None
         self.launch_seconds = 0.0
         self.crashes.clear()
         self.journal.clear()

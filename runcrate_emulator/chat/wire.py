@@ -73,17 +73,17 @@ class Completion:
             return None
         return {"content": [_logprob(piece, self.top_logprobs) for piece in pieces]}
 
-    def chunks(self) -> Iterator[tuple[dict[str, Any], int]]:
-        """The completion as chunks of a stream, each with the number of tokens in it."""
+    def chunks(self) -> Iterator[dict[str, Any]]:
+        """The completion as chunks of a stream."""
         for at, choice in enumerate(self.choices):
             for delta, finish, pieces in _deltas(choice):
                 listed = {"index": at, "delta": delta, "finish_reason": finish}
                 if self.top_logprobs is not None:
                     listed["logprobs"] = self._logprobs(pieces) if "content" in delta else None
-                yield {**self._envelope("chat.completion.chunk"), "choices": [listed]}, len(pieces)
+                yield {**self._envelope("chat.completion.chunk"), "choices": [listed]}
         if self.include_usage:
             usage = {"choices": [], "usage": self.usage.as_json()}
-            yield {**self._envelope("chat.completion.chunk"), **usage}, 0
+            yield {**self._envelope("chat.completion.chunk"), **usage}
 
 
 def _call(call: CompletedCall, arguments: str) -> dict[str, Any]:

@@ -53,7 +53,7 @@ async def create(request: Request) -> Response:
         description=f"Chat with {model.id}",
     )
     if chat.stream:
-        return StreamingResponse(_events(world, completion), media_type="text/event-stream")
+        return StreamingResponse(_events(completion), media_type="text/event-stream")
     return JSONResponse(completion.complete())
 
 
@@ -106,11 +106,8 @@ def _completion(
     )
 
 
-async def _events(world: World, completion: Completion) -> AsyncIterator[bytes]:
-    """The events of a stream, at the pace of `World.chat_tokens_per_second`."""
-    for chunk, size in completion.chunks():
-        if size and world.chat_tokens_per_second:
-            await world.clock.sleep(size / world.chat_tokens_per_second)
+async def _events(completion: Completion) -> AsyncIterator[bytes]:
+    for chunk in completion.chunks():
         yield event(chunk)
     yield END
 

@@ -249,19 +249,6 @@ def test_ids_are_the_same_for_the_same_seed(emulator, whole):
     assert ids[0].startswith("chatcmpl-")
 
 
-def test_a_pace_is_kept_on_the_emulated_clock():
-    with Emulator(clock_speed=1000, on_chat=counting) as emulator:
-        emulator.world.chat_tokens_per_second = 10
-        started = emulator.clock.now()
-        answer = httpx.post(
-            f"{emulator.inference_url}/chat/completions",
-            json={"model": MODEL, "messages": [user("count to 50")], "stream": True},
-            headers={"Authorization": f"Bearer {emulator.api_key}"},
-        )
-        sizes = len(events(answer.text))
-        assert (emulator.clock.now() - started).total_seconds() > sizes / 10
-
-
 async def _read(client: httpx.AsyncClient, number: int) -> str:
     body = {"model": MODEL, "messages": [user(f"count to {10 + number % 7}")], "stream": True}
     async with client.stream("POST", "/chat/completions", json=body) as answer:

@@ -2,6 +2,7 @@
 
 import asyncio
 import inspect
+import json
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -10,7 +11,7 @@ from runcrate_emulator import Emulator
 from runcrate_emulator.balance_chart import balance_chart
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError, envelope, route_of, surface_of
-from runcrate_emulator.faults import Fault, malform_json, take_fault, usual_code
+from runcrate_emulator.faults import Fault, FaultPlan, malform_json, usual_code
 from runcrate_emulator.files import FileStore, Signer
 from runcrate_emulator.keys import masked
 from runcrate_emulator.rate_limit import count_request
@@ -99,14 +100,13 @@ def test_fault_matches_a_route(route, method, path, matches):
 
 
 def test_faults_strike_in_order_and_so_many_times():
-    plan = (Fault("GET /a", status=500, times=2), Fault("GET /a", status=429, times=None))
-    struck = []
-    for _ in range(4):
-        fault, plan = take_fault(plan, "GET", "/a")
-        assert fault is not None
-        struck.append(fault.status)
-    assert struck == [500, 500, 429, 429]
-    assert take_fault(plan, "GET", "/b") == (None, plan)
+    plan = FaultPlan()
+    plan.add(Fault("GET /a", status=500, times=2))
+    plan.add(Fault("GET /a", status=429, times=None))
+    struck = [plan.take("GET", "/a") for _ in range(4)]
+    assert [fault and fault.status for fault in struck] == [500, 500, 429, 429]
+    assert plan.take("GET", "/b") is None
+    assert len(plan.planned) == 1
 
 
 @pytest.mark.parametrize("bad", ["/videos", "post /videos", "POST videos", "POST /a b"])
@@ -117,9 +117,15 @@ def test_fault_route_is_checked(bad):
         Fault("GET /a", times=0)
 
 
-def test_malformed_json_does_not_parse_and_a_stream_stays_a_stream():
-    assert malform_json(b'{"a": [1, 2, 3]}') == b'{"a": [1'
-    assert malform_json(b"") == b"{"
+@pytest.mark.parametrize("body", [b'{"a": [1, 2, 3]}', b"{}", b"[]", b"7", b'"x"'])
+def test_malformed_json_does_not_parse_and_has_its_length(body):
+    broken = malform_json(body)
+    assert len(broken) == len(body)
+    with pytest.raises(ValueError, match="line 1"):
+        json.loads(broken)
+
+
+def test_a_malformed_stream_stays_a_stream():
     event = malform_json(b'data: {"a": 1, "b": 2}\n\ndata: [DONE]\n\n')
     assert event.startswith(b"data: {")
     assert event.endswith(b"\n\ndata: [DONE]\n\n")
