@@ -61,29 +61,6 @@ def test_tools_can_be_chosen_by_name() -> None:
         rt.AgentToolbox(include=["runcrate_launch_instance"])
 
 
-def test_annotations_of_the_tools() -> None:
-    effects = {tool.name.removeprefix("runcrate_"): tool.annotations.tags() for tool in TOOLS}
-    assert {name: tags for name, tags in effects.items() if tags != ["read-only"]} == {
-        "download_job_artifact": [],
-        "launch_instance": ["costs-money"],
-        "update_instance_limits": ["costs-money"],
-        "run_job": ["costs-money"],
-        "terminate_instance": ["destructive"],
-        "cancel_job": ["destructive"],
-    }
-    once = {tool.name for tool in TOOLS if not tool.annotations.idempotent}
-    assert once == {"runcrate_launch_instance", "runcrate_run_job"}
-    assert {tool.name for tool in TOOLS if tool.annotations.needs_approval} == set(CHANGING) - {
-        "runcrate_plan_instance"
-    }
-    assert TOOLS[0].annotations.hints() == {
-        "readOnlyHint": True,
-        "destructiveHint": False,
-        "idempotentHint": True,
-        "costsMoney": False,
-    }
-
-
 @pytest.mark.parametrize("tool", ALL_TOOLS, ids=lambda tool: tool.name)
 def test_every_tool_is_described_and_bounded(tool: rt.AgentTool) -> None:
     assert re.fullmatch(r"runcrate_[a-z_]{5,40}", tool.name)
@@ -143,6 +120,9 @@ def test_annotations_and_result_types_agree_with_requests_and_results(
     late = box("run_job", **JOB)
     call("cancel_job", job_id=late["id"])
     assert sent_by.keys() == {tool.name for tool in TOOLS}
+    assert {tool.name for tool in TOOLS if tool.annotations.needs_approval} == set(CHANGING) - {
+        "runcrate_plan_instance"
+    }
     for tool in TOOLS:
         writes = sent_by[tool.name]
         ends = {route for route in writes if route.startswith("DELETE") or "/cancel" in route}
@@ -368,23 +348,15 @@ def test_only_listed_outputs_are_fetched(cloud: Any, both: Both, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize(("content", "shown"), [("x" * 4001, False), ("plain", True)])
-def test_only_short_texts_are_shown(
-    cloud: Any, both: Both, tmp_path: Path, content: str, shown: bool
-) -> None:
+def test_only_short_texts_are_shown(cloud: Any, both: Both, tmp_path: Path) -> None:
     box = Box(both, tmp_path)
-    cloud.world.on_job = lambda _: JobOutcome(artifacts={"a": content})
+    outputs = {"short": "plain", "long": "x" * 4001, "binary": b"\xff\xfe\x00"}
+    cloud.world.on_job = lambda _: JobOutcome(artifacts=outputs)
     job = box("run_job", **JOB)
     box("wait_for_job", job_id=job["id"])
-    saved = box("download_job_artifact", job_id=job["id"], path="a")
-    assert ("content" in saved) is shown
-
-
-def test_an_output_that_is_no_text_is_not_shown(tmp_path: Path) -> None:
-    from runcrate_core.agent_tools.job_tools import _short_text
-
-    (tmp_path / "a").write_bytes(b"\xff\xfe\x00")
-    assert _short_text(tmp_path / "a") is None
+    for path in outputs:
+        saved = box("download_job_artifact", job_id=job["id"], path=path)
+        assert ("content" in saved) is (path == "short")
 
 
 def test_each_output_has_a_name_of_its_own() -> None:
@@ -501,15 +473,17 @@ def test_the_client_s_own_key_is_taken_out_of_logs(cloud: Any, both: Both) -> No
     assert cloud.api_key not in json.dumps(logs)
 
 
-@pytest.mark.parametrize("text", INJECTIONS)
-def test_an_injection_cannot_make_the_tools_exceed_their_limits(
-    cloud: Any, both: Both, text: str
-) -> None:
+def test_an_injection_cannot_make_the_tools_exceed_their_limits(cloud: Any, both: Both) -> None:
     """A model that does whatever the text says has only the tools, and they have their limits."""
     box = Box(both, limits=rc.SpendLimits(max_price_per_hour=2, max_total_usd=1))
     victim = both("instances.create", name="production", gpu_type="A100")
     victim_job = both("jobs.run", **{**JOB, "command": "sleep 900"}, name="production")
-    job = box("run_job", command=f"echo {json.dumps(text)}", gpu_type="A100", max_runtime_minutes=5)
+    job = box(
+        "run_job",
+        command=f"echo {json.dumps(INJECTIONS[0])}",
+        gpu_type="A100",
+        max_runtime_minutes=5,
+    )
     box("wait_for_job", job_id=job["id"])
     box("get_job_logs", job_id=job["id"])
     obeying: list[tuple[str, dict[str, Any]]] = [

@@ -9,7 +9,6 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.config import (
     DEFAULT_BASE_URL,
-    clean_key,
     is_own_host,
     normal_url,
     resolve_config,
@@ -75,10 +74,6 @@ def test_45_a_key_with_impossible_characters_is_refused_without_showing_it(key: 
     with pytest.raises(rc.ConfigurationError, match="characters") as caught:
         resolve_config(api_key=key, variables={})
     assert key not in str(caught.value)
-
-
-def test_45_white_space_around_a_key_is_taken_off() -> None:
-    assert clean_key("  rc_live_test\n") == "rc_live_test"
 
 
 def test_any_key_goes_to_another_host() -> None:

@@ -28,10 +28,7 @@ from runcrate_core.protocol.downloads import (
 )
 from runcrate_core.protocol.ranges import (
     ContentRange,
-    Fit,
-    content_length,
     content_range,
-    fit,
     validator,
 )
 from runcrate_core.protocol.request import ReadTimeout, RetrySafety, Surface, json_request
@@ -41,7 +38,6 @@ from runcrate_core.protocol.steps import (
     CloseStream,
     GetRunner,
     InvokeCallback,
-    MakeTempFile,
     Now,
     OpenStream,
     ReadBytes,
@@ -536,14 +532,6 @@ def test_ranges_are_read(text: str, expected: ContentRange | None) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "length"),
-    [("5", 5), (" 0 ", 0), ("-1", None), ("1e3", None), ("", None), ("\u0663", None)],
-)
-def test_lengths_are_read(text: str, length: int | None) -> None:
-    assert content_length({"content-length": text}) == length
-
-
-@pytest.mark.parametrize(
     ("headers", "tag"),
     [
         ({"etag": '"a"'}, '"a"'),
@@ -559,43 +547,6 @@ def test_lengths_are_read(text: str, length: int | None) -> None:
 )
 def test_validators_are_strong_ones(headers: dict[str, str], tag: str | None) -> None:
     assert validator(headers) == tag
-
-
-@given(
-    st.sampled_from([200, 206]),
-    st.integers(0, 5),
-    st.sampled_from(['"a"', "date", None]),
-    st.sampled_from([None, 10, 11]),
-    st.fixed_dictionaries(
-        {},
-        optional={
-            "content-range": st.sampled_from(
-                [f"bytes {start}-9/{total}" for start in range(6) for total in (10, 11, "*")]
-                + ["x"]
-            ),
-            "etag": st.sampled_from(['"a"', '"b"']),
-            "last-modified": st.sampled_from(["date", "other"]),
-            "content-encoding": st.sampled_from(["", "gzip"]),
-        },
-    ),
-)
-def test_only_what_certainly_continues_is_the_rest(
-    status: int, received: int, tag: str | None, total: int | None, headers: dict[str, str]
-) -> None:
-    how = fit(status, headers, received=received, tag=tag, total=total)
-    if status == 200:
-        assert how is Fit.WHOLE
-        return
-    reported = content_range(headers)
-    continues = (
-        reported is not None
-        and 0 < received == reported.start
-        and (total is None or reported.total in (None, total))
-        and not headers.get("content-encoding")
-        and (tag != '"a"' or headers.get("etag", '"a"') == '"a"')
-        and (tag == '"a"' or tag == headers.get("last-modified", tag))
-    )
-    assert how is (Fit.REST if continues else Fit.MISFIT)
 
 
 @given(st.lists(st.binary(max_size=3000), min_size=1, max_size=3), st.integers(1, 500))
@@ -749,53 +700,3 @@ def test_a_good_server_that_cuts_is_always_survived(data: bytes, cuts: list[int]
     transfer = Transfer(external_request("https://example.com/x"), wanted)
     run_tool(transfer_flow(transfer, sink, None), Server([data], behaviours))
     assert bytes(sink.data) == data
-
-
-def test_more_than_was_announced_is_refused() -> None:
-    transfer = Transfer(REQUEST, Wanted())
-    transfer.begin(200, {"content-length": "2"})
-    assert list(transfer.take(b"abc")) == [b"abc"]
-    with pytest.raises(rc.ResponseFormatError, match="more than the 2 bytes"):
-        transfer.is_whole()
-
-
-def test_a_range_may_be_the_first_to_tell_the_total() -> None:
-    transfer = Transfer(REQUEST, Wanted())
-    transfer.begin(200, {"etag": '"a"'})
-    assert list(transfer.take(b"abc")) == [b"abc"]
-    assert transfer.total is None
-    again = {"etag": '"a"', "content-range": "bytes 3-8/*"}
-    assert transfer.begin(206, again) is Fit.REST
-    assert transfer.total is None
-    reported = {"etag": '"a"', "content-range": "bytes 3-8/9"}
-    assert transfer.begin(206, reported) is Fit.REST
-    assert transfer.total == 9
-
-
-def test_a_flow_that_is_closed_asks_for_nothing_more(target: Path) -> None:
-    class Part(Sink):
-        discarded = 0
-
-        def create(self) -> None:
-            pass
-
-        def discard(self) -> None:
-            self.discarded += 1
-
-    part = Part()
-    flow = download_flow(REQUEST, target)
-    assert isinstance(next(flow), MakeTempFile)
-    step: Any = flow.send(part)
-    while not isinstance(step, ReadBytes):
-        match step:
-            case RunInThread(function):
-                step = flow.send(function())
-            case GetRunner():
-                step = flow.send(StubRim(CallContext()))
-            case OpenStream():
-                step = flow.send(StreamedResponse(200, {}, iter(())))
-            case _:
-                raise AssertionError(step)
-    flow.close()
-    assert part.discarded == 1
-    assert target.read_bytes() == OLD

@@ -194,6 +194,18 @@ def test_58_a_state_that_never_ends_is_given_up_with_the_last_one(scripted: Any)
     assert caught.value.details == {"last": "dreaming"}
 
 
+def test_58_what_stays_missing_or_was_seen_and_is_gone_is_gone(
+    scripted: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, both = scripted(state("queued"), MISSING)
+    with pytest.raises(rc.NotFoundError):
+        both("jobs.wait", "job-1", poll_interval=0.01)
+    monkeypatch.setattr("runcrate_core.protocol.polling.CREATION_LAG_S", 0.0)
+    _, both = scripted(MISSING)
+    with pytest.raises(rc.NotFoundError):
+        both("jobs.wait", "job-1", poll_interval=0.01)
+
+
 def output(*texts: str, cursor: int, done: bool = False) -> Reply:
     chunks = [{"seq": cursor, "text": text} for text in texts]
     page = {"job_id": "job-1", "status": "running", "chunks": chunks, "cursor": cursor}

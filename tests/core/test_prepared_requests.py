@@ -54,12 +54,3 @@ def test_a_request_is_the_one_that_a_plain_client_builds(
     assert built.content == expected.content
     assert built.extensions["timeout"] == expected.extensions["timeout"]
     plain.close()
-
-
-def test_requests_share_no_time_limits_that_one_could_change() -> None:
-    with new_client(ADDRESS) as client:
-        first, second = (
-            build_request(client, request(), CONFIG, b"", lambda: None) for _ in range(2)
-        )
-        first.extensions["timeout"]["read"] = 1
-        assert second.extensions["timeout"]["read"] == ReadTimeout.CHAT.value

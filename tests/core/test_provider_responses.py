@@ -102,17 +102,6 @@ def test_stream_folds_to_its_response(name):
     ] == calls
 
 
-@pytest.mark.parametrize("name", [*WHOLE_STREAMS, FAILED_STREAM])
-def test_reads_of_any_size_give_the_same(name):
-    body = body_of(name)
-    whole, chunks = read([body])
-    for size in (3, 1460):
-        reader, again = read(body[at : at + size] for at in range(0, len(body), size))
-        assert again == chunks
-        assert reader.completion() == whole.completion()
-        assert reader.fault == whole.fault
-
-
 @pytest.mark.parametrize("name", WHOLE_STREAMS)
 def test_stream_without_its_end_is_cut(name):
     body = body_of(name)
