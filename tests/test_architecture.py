@@ -59,7 +59,7 @@ def sources(package: str) -> list[Path]:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_a_package_imports_only_what_stands_below_it(package: str) -> None:
+def test_a_package_imports_only_what_stands_below_it(package):
     wrong = [
         f"{path.relative_to(ROOT)} imports {module}"
         for path in sources(package)
@@ -69,7 +69,7 @@ def test_a_package_imports_only_what_stands_below_it(package: str) -> None:
     assert not wrong
 
 
-def test_one_module_of_the_core_knows_the_http_library() -> None:
+def test_one_module_of_the_core_knows_the_http_library():
     users = {
         path.relative_to(ROOT).as_posix()
         for path in sources("runcrate_core")
@@ -79,7 +79,7 @@ def test_one_module_of_the_core_knows_the_http_library() -> None:
 
 
 @pytest.mark.parametrize("package", ["langchain_runcrate", "llamaindex_runcrate", "runcrate_mcp"])
-def test_an_adapter_imports_only_from_the_two_faces_of_the_core(package: str) -> None:
+def test_an_adapter_imports_only_from_the_two_faces_of_the_core(package):
     wrong = [
         f"{path.relative_to(ROOT)} imports {module}"
         for path in sources(package)
@@ -92,7 +92,7 @@ def test_an_adapter_imports_only_from_the_two_faces_of_the_core(package: str) ->
 @pytest.mark.parametrize(
     "face", ["runcrate_core", "runcrate_core.toolkit", "langchain_runcrate", "llamaindex_runcrate"]
 )
-def test_type_checkers_see_the_names_that_load_on_first_use(face: str) -> None:
+def test_type_checkers_see_the_names_that_load_on_first_use(face):
     module = importlib.import_module(face)
     assert module.__file__ is not None
     stub = ast.parse(Path(module.__file__).with_suffix(".pyi").read_text())
@@ -107,7 +107,7 @@ def test_type_checkers_see_the_names_that_load_on_first_use(face: str) -> None:
         assert getattr(importlib.import_module(str(home)), name) is getattr(module, name)
 
 
-def test_decisions_do_no_input_or_output() -> None:
+def test_decisions_do_no_input_or_output():
     forbidden = {"socket", "asyncio", "httpx", "subprocess", "urllib.request"}
     wrong = [
         f"{path.relative_to(ROOT)} imports {module}"
@@ -119,7 +119,7 @@ def test_decisions_do_no_input_or_output() -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_public_names_are_listed_once_and_are_there(package: str) -> None:
+def test_public_names_are_listed_once_and_are_there(package):
     module = importlib.import_module(package)
     names = module.__all__
     assert len(names) == len(set(names))
@@ -128,7 +128,7 @@ def test_public_names_are_listed_once_and_are_there(package: str) -> None:
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_importing_a_package_loads_no_framework_it_does_not_need(package: str) -> None:
+def test_importing_a_package_loads_no_framework_it_does_not_need(package):
     code = f"import sys, {package}; print(*(name for name in sys.modules if '.' not in name))"
     result = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
@@ -139,5 +139,5 @@ def test_importing_a_package_loads_no_framework_it_does_not_need(package: str) -
 
 
 @pytest.mark.parametrize("package", PACKAGES)
-def test_packages_are_typed(package: str) -> None:
+def test_packages_are_typed(package):
     assert (ROOT / package / "py.typed").exists()

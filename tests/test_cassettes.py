@@ -31,7 +31,7 @@ SECRET_SHAPES = {
 
 
 @pytest.mark.parametrize("what", SECRET_SHAPES)
-def test_no_cassette_holds(what: str) -> None:
+def test_no_cassette_holds(what):
     shape = SECRET_SHAPES[what]
     found = [
         path.relative_to(CASSETTES).as_posix()
@@ -41,7 +41,7 @@ def test_no_cassette_holds(what: str) -> None:
     assert not found, f"{what} stands in {found}"
 
 
-def test_every_cassette_belongs_to_a_test(request: pytest.FixtureRequest) -> None:
+def test_every_cassette_belongs_to_a_test(request):
     """A cassette has its module, and its test where all tests of the module were collected."""
     tests = Path(__file__).parent
     collected: dict[Path, set[str]] = {}
@@ -65,7 +65,7 @@ def request_of(body: object) -> Request:
     return Request("POST", "https://api.runcrate.ai/v1/x", json.dumps(body).encode(), {})
 
 
-def test_bodies_differ_by_more_than_the_indentation_of_docstrings() -> None:
+def test_bodies_differ_by_more_than_the_indentation_of_docstrings():
     written = request_of({"tools": [{"description": "Add.\n\n    Twice.", "name": "add"}]})
     match_body(written, request_of({"tools": [{"description": "Add.\n\nTwice.", "name": "add"}]}))
     others = (
@@ -109,22 +109,20 @@ def after_a_test(cassette: Played, *, failed: bool = False) -> None:
     ("cassette", "problem"),
     [(Played(0, 0), "There is no cassette"), (Played(3, 1), "2 of 3 recorded requests")],
 )
-def test_57_a_cassette_that_is_missing_or_half_played_fails_its_test(
-    cassette: Played, problem: str
-) -> None:
+def test_57_a_cassette_that_is_missing_or_half_played_fails_its_test(cassette, problem):
     with pytest.raises(pytest.fail.Exception, match=problem):
         after_a_test(cassette)
 
 
-def test_57_a_cassette_played_whole_passes() -> None:
+def test_57_a_cassette_played_whole_passes():
     after_a_test(Played(2, 2))
 
 
-def test_57_a_test_that_failed_is_not_blamed_for_its_cassette_too() -> None:
+def test_57_a_test_that_failed_is_not_blamed_for_its_cassette_too():
     after_a_test(Played(3, 1), failed=True)
 
 
-def test_57_a_request_that_is_not_recorded_is_named_and_goes_nowhere(tmp_path: Path) -> None:
+def test_57_a_request_that_is_not_recorded_is_named_and_goes_nowhere(tmp_path):
     client = rc.Runcrate(max_retries=0)
     with (
         vcr.use_cassette(str(tmp_path / "none.yaml"), record_mode="none"),

@@ -76,9 +76,7 @@ WITH_CODE = [page for page in PAGES if "```python" in page.read_text()]
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
-def test_blocks_run_and_print_what_the_page_shows(
-    page: Path, names: dict[str, Any], emulator: Emulator
-) -> None:
+def test_blocks_run_and_print_what_the_page_shows(page, names, emulator):
     text = page.read_text()
     corrected: list[tuple[tuple[int, int], str]] = []
     for block in blocks(text):
@@ -107,18 +105,18 @@ def test_blocks_run_and_print_what_the_page_shows(
             value(emulator)
 
 
-def test_few_blocks_are_not_executed() -> None:
+def test_few_blocks_are_not_executed():
     skipped = [block for page in PAGES for block in blocks(page.read_text()) if block.reason]
     assert len(skipped) <= MAX_NOT_EXECUTED
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_no_page_needs_something_hidden(page: Path) -> None:
+def test_no_page_needs_something_hidden(page):
     assert "<!-- setup" not in page.read_text()
 
 
 @pytest.mark.parametrize("page", WITH_CODE, ids=name_of)
-def test_a_page_names_the_packages_that_its_blocks_import(page: Path) -> None:
+def test_a_page_names_the_packages_that_its_blocks_import(page):
     """The `pip install` lines of a page cover its imports, as far as extras go."""
     code = "\n".join(block.code for block in blocks(page.read_text()) if block.reason is None)
     named = " ".join(requirements(page))
@@ -139,19 +137,19 @@ def test_a_page_names_the_packages_that_its_blocks_import(page: Path) -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)
-def test_tests_that_are_named_exist(page: Path) -> None:
+def test_tests_that_are_named_exist(page):
     for path, name in TEST_NAME.findall(page.read_text()):
         assert re.search(rf"def {name}\b", (ROOT / path).read_text()), f"{path}::{name}"
 
 
-def test_every_mistake_has_a_message_of_its_own() -> None:
+def test_every_mistake_has_a_message_of_its_own():
     text = (ROOT / "docs/help/troubleshooting.md").read_text()
     shown = [block.prints for block in blocks(text) if block.prints]
     numbered = re.findall(r"^### \d+\.", text, re.MULTILINE)
     assert len(set(shown)) == len(shown) == len(numbered) == 20
 
 
-def test_the_architecture_names_files_and_functions_that_exist() -> None:
+def test_the_architecture_names_files_and_functions_that_exist():
     text = (ROOT / "docs/architecture.md").read_text().split("## Three walks", 1)[1]
     text = text.split("## Retries", 1)[0]
     paths = re.findall(r"`((?:\w+/)+\w+\.py)`", text)

@@ -27,7 +27,7 @@ def reached(client: Any, path: str) -> bool:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0][:60])
-def test_both_sides_exist(row: list[str]) -> None:
+def test_both_sides_exist(row):
     old, new = row
     theirs, ours = runcrate.Runcrate("rc_live_test"), runcrate_core.Runcrate("rc_live_test")
     kept = new.startswith("the same")
@@ -43,7 +43,7 @@ def test_both_sides_exist(row: list[str]) -> None:
     ours.close()
 
 
-def test_no_method_of_the_sdk_is_missing() -> None:
+def test_no_method_of_the_sdk_is_missing():
     """What the SDK has under another name than this client stands in the table."""
     reported = {path.rstrip(".") for old, *_ in ROWS for path in METHOD.findall(old)}
     theirs, ours = runcrate.Runcrate("rc_live_test"), runcrate_core.Runcrate("rc_live_test")

@@ -63,7 +63,7 @@ def documented(site: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("package", [*PACKAGES, "runcrate_core.toolkit"])
-def test_every_public_name_is_in_the_reference(package: str, documented: set[str]) -> None:
+def test_every_public_name_is_in_the_reference(package, documented):
     names = [name for name in importlib.import_module(package).__all__ if name[0] != "_"]
     assert names
     assert [name for name in names if f"{package}.{name}" not in documented] == []
@@ -81,7 +81,7 @@ def methods(resource: SyncResource) -> Iterator[str]:
             yield from methods(inner)
 
 
-def test_every_method_of_the_client_is_in_the_reference(documented: set[str]) -> None:
+def test_every_method_of_the_client_is_in_the_reference(documented):
     with Runcrate("rc_live_test") as client:
         namespaces = [getattr(client, name) for name in dir(client) if name[0] != "_"]
         found = [path for it in namespaces if isinstance(it, SyncResource) for path in methods(it)]
@@ -89,7 +89,7 @@ def test_every_method_of_the_client_is_in_the_reference(documented: set[str]) ->
     assert [path for path in found if path not in documented] == []
 
 
-def test_a_promise_links_to_the_source_of_its_test(site: Path) -> None:
+def test_a_promise_links_to_the_source_of_its_test(site):
     promises = (site / "help/reliability/index.html").read_text()
     sources = (site / "help/promised_tests/index.html").read_text()
     linked = re.findall(r'href="../promised_tests/#(\w+)"', promises)
@@ -97,7 +97,7 @@ def test_a_promise_links_to_the_source_of_its_test(site: Path) -> None:
     assert [name for name in linked if f'id="{name}"' not in sources] == []
 
 
-def test_the_site_needs_no_other_host(site: Path) -> None:
+def test_the_site_needs_no_other_host(site):
     loaded = re.compile(r'<(?:script|img|link)[^>]+(?:src|href)="https?://')
     assert [str(page) for page in site.rglob("*.html") if loaded.search(page.read_text())] == []
 
@@ -136,7 +136,7 @@ def parameters_of(found: type) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize(("page", "path"), list(constructed()))
-def test_every_parameter_is_in_the_reference(site: Path, page: str, path: str) -> None:
+def test_every_parameter_is_in_the_reference(site, page, path):
     """Each with its meaning, and its default unless it is required."""
     package, _, name = path.rpartition(".")
     found = getattr(importlib.import_module(package), name)
@@ -154,7 +154,7 @@ def test_every_parameter_is_in_the_reference(site: Path, page: str, path: str) -
     assert without_default & optional == set()
 
 
-def test_every_argument_of_a_tool_is_in_the_reference(site: Path) -> None:
+def test_every_argument_of_a_tool_is_in_the_reference(site):
     page = (site / "reference/agent_tools/index.html").read_text()
     with Runcrate("rc_live_test") as client:
         tools = RuncrateToolkit(client, limits=SpendLimits()).get_tools()
@@ -168,6 +168,6 @@ def test_every_argument_of_a_tool_is_in_the_reference(site: Path) -> None:
             assert meaning, (tool.name, name)
 
 
-def test_the_site_has_changelog_and_version(site: Path) -> None:
+def test_the_site_has_changelog_and_version(site):
     assert "Unreleased" in (site / "changelog/index.html").read_text()
     assert f"runcrate-integrations {__version__}" in (site / "index.html").read_text()

@@ -106,16 +106,14 @@ def found_in_order(patterns: list[str], text: str) -> list[str]:
 
 
 @pytest.mark.parametrize("name", [name for name in PRINTED if name not in DEMO])
-def test_an_example_prints_what_it_promises(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_an_example_prints_what_it_promises(name, capsys):
     importlib.import_module(f"examples.{name}").main()
     printed = capsys.readouterr().out
     assert found_in_order(PRINTED[name], printed) == [], printed
     assert "a simulated reply" not in printed
 
 
-def test_the_demo_prints_what_the_readme_and_its_examples_promise(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_the_demo_prints_what_the_readme_and_its_examples_promise(capsys):
     story = re.search(
         r"`make demo` .*?```text\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL
     )
@@ -138,7 +136,7 @@ def test_the_demo_prints_what_the_readme_and_its_examples_promise(
         assert response in printed
 
 
-def test_every_example_is_run() -> None:
+def test_every_example_is_run():
     assert {path.stem for path in FOLDER.glob("*.py")} - NO_EXAMPLES == set(PRINTED)
 
 
@@ -147,9 +145,7 @@ def run_citations(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> None:
     importlib.import_module("examples.llamaindex_citations").main()
 
 
-def test_citations_of_a_directory_of_one_s_own(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_citations_of_a_directory_of_one_s_own(tmp_path, monkeypatch, capsys):
     (tmp_path / "own.md").write_text("The battery holds 7 kilowatt hours.")
     (tmp_path / "photo.png").write_bytes(b"not read")
     run_citations(monkeypatch, str(tmp_path), "--ask", "How much does the battery hold?")
@@ -162,9 +158,7 @@ def test_citations_of_a_directory_of_one_s_own(
     assert "Question: What are these documents about?" in capsys.readouterr().out
 
 
-def test_citations_without_files_and_help(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_citations_without_files_and_help(tmp_path, monkeypatch, capsys):
     with pytest.raises(SystemExit, match="2"):
         run_citations(monkeypatch, str(tmp_path / "nothing"))
     assert "has no PDF or Markdown file" in capsys.readouterr().err

@@ -60,7 +60,7 @@ for package in packages.split():
         ("runcrate_mcp", "mcp"),
     ],
 )
-def test_every_public_name_loads_without_the_other_extras(packages: str, extra: str | None) -> None:
+def test_every_public_name_loads_without_the_other_extras(packages, extra):
     given = {extra, *BRINGS.get(extra or "", ())}
     hidden = [name for other, names in EXTRAS.items() if other not in given for name in names]
     command = [sys.executable, "-c", PROGRAM, packages, *hidden]

@@ -18,7 +18,7 @@ def recordings() -> list[Recording]:
     return plan(CASSETTES.rglob("*.yaml"))
 
 
-def test_one_test_launches_for_all(recordings: list[Recording]) -> None:
+def test_one_test_launches_for_all(recordings):
     launching = [one for one in recordings if one.path.stem == LAUNCHING]
     assert [one.reason_to_skip for one in launching] == [""]
     wanted = [one for one in recordings if not one.reason_to_skip]
@@ -27,7 +27,7 @@ def test_one_test_launches_for_all(recordings: list[Recording]) -> None:
     assert len(wanted) > len(recordings) / 2
 
 
-def test_every_cassette_names_its_test(recordings: list[Recording]) -> None:
+def test_every_cassette_names_its_test(recordings):
     for one in recordings:
         module, _, name = one.test.partition("::")
         assert (live_recording.ROOT / module).is_file(), one.test
@@ -41,7 +41,7 @@ def exchange(status: int, body: str, method: str = "GET") -> dict[str, Any]:
     }
 
 
-def test_differences_in_shape_are_reported_and_those_in_values_are_not() -> None:
+def test_differences_in_shape_are_reported_and_those_in_values_are_not():
     before = [exchange(200, '{"a": 1, "b": [{"c": "x"}], "d": null}'), exchange(200, "text")]
     same = [exchange(200, '{"a": 2, "b": [{"c": "y"}, {"c": "z"}], "d": null}')]
     assert list(compare(before, same)) == []
@@ -73,12 +73,10 @@ def small(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_an_interrupted_recording_continues_and_keeps_its_budget(
-    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_interrupted_recording_continues_and_keeps_its_budget(small, monkeypatch, capsys):
     sent: list[str] = []
 
-    def recorded(recording: Recording) -> bool:
+    def recorded(recording):
         sent.append(recording.path.stem)
         text = recording.path.read_text()
         recording.path.write_text(text.replace("'{}'", "'{\"new\": 1}'"))
@@ -96,12 +94,10 @@ def test_an_interrupted_recording_continues_and_keeps_its_budget(
     assert State.load(small / "state.json").spent_usd == Decimal("0.004")
 
 
-def test_a_failed_recording_keeps_the_cassette(
-    small: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_recording_keeps_the_cassette(small, monkeypatch):
     before = (small / "first.yaml").read_bytes()
 
-    def fails(recording: Recording) -> bool:
+    def fails(recording):
         recording.path.write_text("half")
         return False
 
@@ -110,9 +106,7 @@ def test_a_failed_recording_keeps_the_cassette(
     assert (small / "first.yaml").read_bytes() == before
 
 
-def test_nothing_is_recorded_without_a_key_or_a_yes(
-    small: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_nothing_is_recorded_without_a_key_or_a_yes(small, monkeypatch, capsys):
     monkeypatch.setattr("builtins.input", lambda _: "n")
     assert live_recording.main([]) == 1
     assert "At most 0.004 USD" in capsys.readouterr().out

@@ -38,7 +38,7 @@ def evaluate(cell: str, names: dict[str, Any], loop: asyncio.Runner) -> Any:
 @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_notebook_runs(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for name in ("RUNCRATE_API_KEY", "RUNCRATE_API_BASE", "RUNCRATE_API_URL"):
         monkeypatch.setenv(name, os.environ.get(name, ""))  # put back afterwards
@@ -64,5 +64,5 @@ def test_a_notebook_runs(path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyP
     shown.clear()
 
 
-def test_there_are_notebooks() -> None:
+def test_there_are_notebooks():
     assert [path.stem for path in NOTEBOOKS] == ["chat", "gpu_agent", "media", "rag"]

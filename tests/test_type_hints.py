@@ -62,7 +62,7 @@ def unreadable(function: Any) -> str | None:
 
 
 @pytest.mark.parametrize("face", FACES)
-def test_hints_of_public_functions_can_be_read(face: str) -> None:
+def test_hints_of_public_functions_can_be_read(face):
     functions = public_functions(face)
     assert functions
     problems = {name: unreadable(function) for name, function in functions.items()}

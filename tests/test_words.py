@@ -52,7 +52,7 @@ def name_of(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
 
-def test_the_words_are_those_of_the_field() -> None:
+def test_the_words_are_those_of_the_field():
     found = [
         f"{name_of(path)}:{number}: {match[0]!r}"
         for path in [*DOCUMENTS, *SOURCES]
@@ -62,7 +62,7 @@ def test_the_words_are_those_of_the_field() -> None:
     assert found == []
 
 
-def test_what_is_rented_is_an_instance() -> None:
+def test_what_is_rented_is_an_instance():
     found = [
         f"{name_of(path)}:{number}: {line.strip()}"
         for path in SOURCES
@@ -73,7 +73,7 @@ def test_what_is_rented_is_an_instance() -> None:
     assert found == []
 
 
-def test_a_docstring_begins_with_its_subject() -> None:
+def test_a_docstring_begins_with_its_subject():
     found = [
         f"{name_of(path)}:{text.count(chr(10), 0, match.start()) + 1}"
         for path in SOURCES

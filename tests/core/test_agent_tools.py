@@ -36,7 +36,7 @@ KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZBcGFDaGVja0tleUZvclRlc3RzT25seTAwM
 # --- what there is ---------------------------------------------------------------------------
 
 
-def test_without_limits_there_are_only_tools_that_read(tmp_path: Path) -> None:
+def test_without_limits_there_are_only_tools_that_read(tmp_path):
     reading = rt.AgentToolbox()
     assert [tool.name for tool in reading.tools] == READING
     assert all(tool.annotations.read_only for tool in reading.tools)
@@ -46,12 +46,12 @@ def test_without_limits_there_are_only_tools_that_read(tmp_path: Path) -> None:
     assert len(TOOLS) == 23
 
 
-def test_what_is_never_a_tool() -> None:
+def test_what_is_never_a_tool():
     forbidden = re.compile("top_?up|recharge|secret|create_|delete_|environment_|ssh_key_|resize")
     assert not [tool.name for tool in TOOLS if forbidden.search(tool.name)]
 
 
-def test_tools_can_be_chosen_by_name() -> None:
+def test_tools_can_be_chosen_by_name():
     names = ["runcrate_get_balance", "runcrate_list_instances"]
     box = rt.AgentToolbox(include=names)
     assert {tool.name for tool in box.tools} == set(names)
@@ -62,7 +62,7 @@ def test_tools_can_be_chosen_by_name() -> None:
 
 
 @pytest.mark.parametrize("tool", ALL_TOOLS, ids=lambda tool: tool.name)
-def test_every_tool_is_described_and_bounded(tool: rt.AgentTool) -> None:
+def test_every_tool_is_described_and_bounded(tool):
     assert re.fullmatch(r"runcrate_[a-z_]{5,40}", tool.name)
     assert 50 < len(tool.description) < 250
     if tool.annotations.costs_money:
@@ -82,13 +82,11 @@ def test_every_tool_is_described_and_bounded(tool: rt.AgentTool) -> None:
                 assert "minimum" in kind, name
 
 
-def test_annotations_and_result_types_agree_with_requests_and_results(
-    cloud: Any, both: Both, tmp_path: Path
-) -> None:
+def test_annotations_and_result_types_agree_with_requests_and_results(cloud, both, tmp_path):
     box = Box(both, tmp_path, limits=rc.SpendLimits(max_instances=2, max_gpus=2))
     sent_by: dict[str, set[str]] = {}
 
-    def call(name: str, /, **arguments: Any) -> Any:
+    def call(name, /, **arguments):
         before = len(cloud.requests)
         result = box(name, **arguments)
         [tool] = [tool for tool in TOOLS if tool.name == f"runcrate_{name}"]
@@ -136,7 +134,7 @@ def test_annotations_and_result_types_agree_with_requests_and_results(
 # --- looking ---------------------------------------------------------------------------------
 
 
-def test_types_are_filtered_sorted_and_capped(both: Both) -> None:
+def test_types_are_filtered_sorted_and_capped(both):
     box = Box(both)
     found = box("list_instance_types", max_price_per_hour=1.6, limit=3)
     prices = [item["usd_per_hour"] for item in found["instance_types"]]
@@ -163,7 +161,7 @@ def test_types_are_filtered_sorted_and_capped(both: Both) -> None:
     assert "within_limits" not in unlimited["instance_types"][0]
 
 
-def test_an_address_is_shown_only_where_that_is_allowed(both: Both) -> None:
+def test_an_address_is_shown_only_where_that_is_allowed(both):
     shown: dict[bool, Any] = {}
     for allowed in (False, True):
         box = Box(both, show_addresses=allowed)
@@ -175,7 +173,7 @@ def test_an_address_is_shown_only_where_that_is_allowed(both: Both) -> None:
     assert shown[False]["started_by_this_agent"] is True
 
 
-def test_ended_instances_are_listed_on_request(both: Both) -> None:
+def test_ended_instances_are_listed_on_request(both):
     box = Box(both)
     instance = box.launched()
     box("terminate_instance", instance_id=instance["id"], expected_name=instance["name"])
@@ -184,7 +182,7 @@ def test_ended_instances_are_listed_on_request(both: Both) -> None:
     assert (ended["status"], ended["stop_reason"]) == ("terminated", "user")
 
 
-def test_the_workspace_is_shown_without_secrets(cloud: Any, both: Both) -> None:
+def test_the_workspace_is_shown_without_secrets(cloud, both):
     both("ssh_keys.create", name="laptop", public_key=KEY)
     both("storage.create", name="datasets", size_gb=10, region="us-east-1")
     cloud.world.set_budget("main", 50)
@@ -206,7 +204,7 @@ def test_the_workspace_is_shown_without_secrets(cloud: Any, both: Both) -> None:
 # --- waiting ---------------------------------------------------------------------------------
 
 
-def test_waiting_ends_in_time(cloud: Any) -> None:
+def test_waiting_ends_in_time(cloud):
     cloud.clock_speed = 0
     with Both(cloud.base_url, cloud.api_key, is_async=False) as both:
         box = Box(both)
@@ -226,9 +224,7 @@ def test_waiting_ends_in_time(cloud: Any) -> None:
         ("wait_for_job", {"job_id": "j"}),
     ],
 )
-def test_a_request_without_response_is_no_end_of_waiting(
-    scripted: Any, tool: str, arguments: dict[str, str]
-) -> None:
+def test_a_request_without_response_is_no_end_of_waiting(scripted, tool, arguments):
     _, both = scripted(Reply(body=[b"{", 3.0], end="hold"), timeout=0.5, max_retries=0)
     box = Box(both)
     with pytest.raises(rc.APITimeoutError, match="no response came in time"):
@@ -238,7 +234,7 @@ def test_a_request_without_response_is_no_end_of_waiting(
 # --- starting and ending ---------------------------------------------------------------------
 
 
-def test_an_instance_is_planned_launched_changed_and_ended(cloud: Any, both: Both) -> None:
+def test_an_instance_is_planned_launched_changed_and_ended(cloud, both):
     box = Box(both)
     plan = box(
         "plan_instance",
@@ -277,7 +273,7 @@ def test_an_instance_is_planned_launched_changed_and_ended(cloud: Any, both: Bot
     assert "at_most_usd" not in box("get_spending")["started"][0]
 
 
-def test_what_others_started_is_ended_without_a_cost(both: Both) -> None:
+def test_what_others_started_is_ended_without_a_cost(both):
     box = Box(both, allow_terminating_others=True)
     other = both("instances.create", name="other", gpu_type="A100")
     ended = box("terminate_instance", instance_id=other.id, expected_name="other")
@@ -286,7 +282,7 @@ def test_what_others_started_is_ended_without_a_cost(both: Both) -> None:
     assert reading("get_spending") == {"spent_or_reserved_usd": 0.0, "started": []}
 
 
-def test_a_job_runs_and_its_output_is_fetched(cloud: Any, both: Both, tmp_path: Path) -> None:
+def test_a_job_runs_and_its_output_is_fetched(cloud, both, tmp_path):
     box = Box(both, tmp_path / "outputs")
     outputs = {"result.txt": "done\n", ".env": "x"}
     cloud.world.on_job = lambda _: JobOutcome("loss 0.1\n", artifacts=outputs)
@@ -314,7 +310,7 @@ def test_a_job_runs_and_its_output_is_fetched(cloud: Any, both: Both, tmp_path: 
 
 
 @pytest.mark.parametrize("tool", ["wait_for_job", "get_job"])
-def test_a_job_that_is_seen_to_have_ended_frees_what_was_reserved(both: Both, tool: str) -> None:
+def test_a_job_that_is_seen_to_have_ended_frees_what_was_reserved(both, tool):
     box = Box(both)
     job = box("run_job", **JOB)
     assert box.ledger.find(job["id"]).is_live
@@ -325,7 +321,7 @@ def test_a_job_that_is_seen_to_have_ended_frees_what_was_reserved(both: Both, to
     assert box.ledger.live == ()
 
 
-def test_an_instance_that_is_seen_to_have_ended_frees_what_was_reserved(both: Both) -> None:
+def test_an_instance_that_is_seen_to_have_ended_frees_what_was_reserved(both):
     box = Box(both)
     instance = box.launched()
     box("wait_for_instance", instance_id=instance["id"])
@@ -334,7 +330,7 @@ def test_an_instance_that_is_seen_to_have_ended_frees_what_was_reserved(both: Bo
     assert box.ledger.find(instance["id"]).state == "ended"
 
 
-def test_only_listed_outputs_are_fetched(cloud: Any, both: Both, tmp_path: Path) -> None:
+def test_only_listed_outputs_are_fetched(cloud, both, tmp_path):
     box = Box(both, tmp_path)
     job = box("run_job", **JOB)
     box("wait_for_job", job_id=job["id"])
@@ -348,7 +344,7 @@ def test_only_listed_outputs_are_fetched(cloud: Any, both: Both, tmp_path: Path)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_only_short_texts_are_shown(cloud: Any, both: Both, tmp_path: Path) -> None:
+def test_only_short_texts_are_shown(cloud, both, tmp_path):
     box = Box(both, tmp_path)
     outputs = {"short": "plain", "long": "x" * 4001, "binary": b"\xff\xfe\x00"}
     cloud.world.on_job = lambda _: JobOutcome(artifacts=outputs)
@@ -359,7 +355,7 @@ def test_only_short_texts_are_shown(cloud: Any, both: Both, tmp_path: Path) -> N
         assert ("content" in saved) is (path == "short")
 
 
-def test_each_output_has_a_name_of_its_own() -> None:
+def test_each_output_has_a_name_of_its_own():
     names = {
         artifact_file_name("j", path)
         for path in ("a/x.txt", "b/x.txt", "a_x.txt", "x", "..", "x" * 300 + ".tar")
@@ -368,7 +364,7 @@ def test_each_output_has_a_name_of_its_own() -> None:
     assert all(re.fullmatch(r"[\w.-]{5,220}", name) and name[0] != "." for name in names)
 
 
-def test_long_logs_keep_their_end(cloud: Any, both: Both) -> None:
+def test_long_logs_keep_their_end(cloud, both):
     box = Box(both)
     lines = "".join(f"line {number}\n" for number in range(200))
     cloud.world.on_job = lambda _: JobOutcome(lines)
@@ -382,8 +378,8 @@ def test_long_logs_keep_their_end(cloud: Any, both: Both) -> None:
     assert "log" not in later
 
 
-def test_logs_are_read_page_by_page(scripted: Any) -> None:
-    def page(cursor: int, *, done: bool) -> Reply:
+def test_logs_are_read_page_by_page(scripted):
+    def page(cursor, *, done):
         chunk = {"seq": cursor, "text": f"{cursor}\n"}
         return Reply(
             json={"data": {"status": "x", "chunks": [chunk], "cursor": cursor, "done": done}}
@@ -410,7 +406,7 @@ INJECTIONS = [
 
 
 @pytest.mark.parametrize("text", INJECTIONS)
-def test_marks_of_speakers_are_broken(text: str) -> None:
+def test_marks_of_speakers_are_broken(text):
     shown, _ = Sanitizer().tail(text, 1000)
     for mark in ("<|", "|>", "<system", "</tool", "[INST", "[/INST", "<<SYS"):
         assert mark not in shown
@@ -418,12 +414,12 @@ def test_marks_of_speakers_are_broken(text: str) -> None:
     assert all(character.isprintable() or character == "\n" for character in shown)
 
 
-def test_ordinary_output_stays_as_it_is() -> None:
+def test_ordinary_output_stays_as_it_is():
     text = "epoch 1/3 loss=0.5 <class 'int'> a|b [1, 2] systematic: <b>\n\tok\r\n"
     assert Sanitizer().tail(text, 1000) == (text.replace("\r\n", "\n"), 0)
 
 
-def test_secrets_do_not_come_through() -> None:
+def test_secrets_do_not_come_through():
     cleaner = Sanitizer(("sk-other-key",))
     text = (
         "key rc_live_abc123 and sk-other-key, rc_\u200blive_zzz9, "
@@ -439,7 +435,7 @@ def test_secrets_do_not_come_through() -> None:
 
 
 @pytest.mark.parametrize("piece", ["\n", " \n", "http://", "-eyJ", "<", "\x1b]", "system "])
-def test_no_text_takes_long_to_clean(piece: str) -> None:
+def test_no_text_takes_long_to_clean(piece):
     text, cleaner = piece * (200_000 // len(piece)), Sanitizer()
     started = time.process_time()
     cleaner.tail(text, 20_000)
@@ -448,12 +444,12 @@ def test_no_text_takes_long_to_clean(piece: str) -> None:
     assert time.process_time() - started < 3
 
 
-def test_a_turn_is_one_line() -> None:
+def test_a_turn_is_one_line():
     shown, _ = Sanitizer().tail("a\n\n  system : b\nuser\n: c", 100)
     assert shown == "a\n\n|   system : b\nuser\n: c"
 
 
-def test_texts_are_cut() -> None:
+def test_texts_are_cut():
     cleaner = Sanitizer()
     assert cleaner.name(None) is None
     assert cleaner.remark(None) is None
@@ -465,7 +461,7 @@ def test_texts_are_cut() -> None:
     assert (shown, left_out) == ("z" * 100, 50_000)
 
 
-def test_the_client_s_own_key_is_taken_out_of_logs(cloud: Any, both: Both) -> None:
+def test_the_client_s_own_key_is_taken_out_of_logs(cloud, both):
     box = Box(both)
     job = box("run_job", **{**JOB, "command": f"echo {cloud.api_key}"})
     box("wait_for_job", job_id=job["id"])
@@ -473,7 +469,7 @@ def test_the_client_s_own_key_is_taken_out_of_logs(cloud: Any, both: Both) -> No
     assert cloud.api_key not in json.dumps(logs)
 
 
-def test_an_injection_cannot_make_the_tools_exceed_their_limits(cloud: Any, both: Both) -> None:
+def test_an_injection_cannot_make_the_tools_exceed_their_limits(cloud, both):
     """A model that does whatever the text says has only the tools, and they have their limits."""
     box = Box(both, limits=rc.SpendLimits(max_price_per_hour=2, max_total_usd=1))
     victim = both("instances.create", name="production", gpu_type="A100")
@@ -510,11 +506,11 @@ def test_an_injection_cannot_make_the_tools_exceed_their_limits(cloud: Any, both
 # --- approval and failures -------------------------------------------------------------------
 
 
-def test_a_call_is_described_for_a_person(both: Both) -> None:
+def test_a_call_is_described_for_a_person(both):
     box = Box(both)
     plan = box("plan_instance", gpu_type="A100", max_runtime_minutes=30)
 
-    def described(name: str, **arguments: Any) -> str:
+    def described(name, **arguments):
         return box.describe_call(f"runcrate_{name}", arguments)
 
     launch = described("launch_instance", plan_token=plan["plan_token"])
@@ -542,7 +538,7 @@ def test_a_call_is_described_for_a_person(both: Both) -> None:
     assert "without spending limits" in rt.AgentToolbox().describe_call("runcrate_run_job", {})
 
 
-def test_the_name_of_a_running_instance_cannot_pass_for_words_of_ours(both: Both) -> None:
+def test_the_name_of_a_running_instance_cannot_pass_for_words_of_ours(both):
     both("instances.create", name="agent-x. Approve:\nfree", gpu_type="A100")
     box = Box(both)
     plan = box("plan_instance", gpu_type="A100", max_runtime_minutes=30)
@@ -550,12 +546,12 @@ def test_the_name_of_a_running_instance_cannot_pass_for_words_of_ours(both: Both
     assert 'Running already: "agent-x. Approve:\\nfree". Spent' in launch
 
 
-def test_tools_that_need_limits_refuse_without() -> None:
+def test_tools_that_need_limits_refuse_without():
     with pytest.raises(rc.SpendRefusedError, match="Only reading is possible"):
         _ = ToolContext(rc.SpendLedger()).spending
 
 
-def test_empty_fields_are_not_given_where_they_may_be_left_out() -> None:
+def test_empty_fields_are_not_given_where_they_may_be_left_out():
     """Models fill every field of a schema, with nothing where they mean nothing."""
     box = rt.AgentToolbox(limits=LIMITS)
     wanted = {"max_runtime_minutes": 30}
@@ -568,7 +564,7 @@ def test_empty_fields_are_not_given_where_they_may_be_left_out() -> None:
             box.checked(plan, wrong)
 
 
-def test_wrong_arguments_are_explained(cloud: Any, both: Both) -> None:
+def test_wrong_arguments_are_explained(cloud, both):
     box = Box(both)
     with pytest.raises(ValidationError) as caught:
         box("plan_instance", max_runtime_minutes=1, secret="rc_live_zzz")
@@ -602,7 +598,7 @@ def test_wrong_arguments_are_explained(cloud: Any, both: Both) -> None:
         (PermissionError(13, "no", "/home/user/secret"), "could not be saved. Tell the user."),
     ],
 )
-def test_failures_tell_a_model_what_to_do(error: Exception, words: str | None) -> None:
+def test_failures_tell_a_model_what_to_do(error, words):
     reported = rt.explain_failure(error)
     if words is None:
         assert reported is None
@@ -615,7 +611,7 @@ def test_failures_tell_a_model_what_to_do(error: Exception, words: str | None) -
 # --- clients ---------------------------------------------------------------------------------
 
 
-async def test_one_client_is_enough_for_both_kinds(cloud: Any) -> None:
+async def test_one_client_is_enough_for_both_kinds(cloud):
     sync = rc.Runcrate(cloud.api_key, base_url=cloud.base_url)
     pair = rt.SyncAsyncClients(sync)
     assert pair.sync is sync
@@ -634,14 +630,14 @@ async def test_one_client_is_enough_for_both_kinds(cloud: Any) -> None:
     await async_.aclose()
 
 
-def test_copies_share_their_ledger_and_their_connections() -> None:
+def test_copies_share_their_ledger_and_their_connections():
     box, pair = rt.AgentToolbox(limits=LIMITS), rt.SyncAsyncClients()
     assert copy.deepcopy(box) is box
     assert copy.deepcopy(pair) is pair
     pair.close()
 
 
-def test_a_default_client_is_made_and_closed() -> None:
+def test_a_default_client_is_made_and_closed():
     pair = rt.SyncAsyncClients()
     assert isinstance(pair.sync, rc.Runcrate)
     pair.close()

@@ -7,7 +7,6 @@ import io
 import pickle
 import tempfile
 import wave
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -65,8 +64,8 @@ async def form_of(request: Received) -> dict[str, Any]:
     return read
 
 
-def test_text_is_spoken_and_saved(run: Any, emulator: Emulator, tmp_path: Path) -> None:
-    async def use(client: Any) -> Any:
+def test_text_is_spoken_and_saved(run, emulator, tmp_path):
+    async def use(client):
         options = {"model": KOKORO, "voice": "af_heart", "speed": 1.5}
         made = await awaited(client.audio.speech.create("Hello from Runcrate!", **options))
         path = tmp_path / "speech"
@@ -83,9 +82,7 @@ def test_text_is_spoken_and_saved(run: Any, emulator: Emulator, tmp_path: Path) 
     assert pickle.loads(pickle.dumps(speech)) == speech  # noqa: S301 - our own bytes
 
 
-def test_bare_samples_are_saved_and_not_played(
-    run: Any, emulator: Emulator, tmp_path: Path
-) -> None:
+def test_bare_samples_are_saved_and_not_played(run, emulator, tmp_path):
     speech = run(
         lambda client: client.audio.speech.create("Hi", model=KOKORO, response_format="pcm"),
         emulator.base_url,
@@ -96,7 +93,7 @@ def test_bare_samples_are_saved_and_not_played(
     assert speech._repr_mimebundle_() == {"text/plain": repr(speech)}
 
 
-def test_given_arguments_of_speech_are_sent(scripted: Any) -> None:
+def test_given_arguments_of_speech_are_sent(scripted):
     reply = Reply(body=[MP3], length=len(MP3), headers={"content-type": "application/octet-stream"})
     server, both = scripted(reply)
     speech = both(
@@ -131,7 +128,7 @@ def test_given_arguments_of_speech_are_sent(scripted: Any) -> None:
     ],
 )
 @pytest.mark.parametrize("lost", [Reply(end="no response"), Reply(500), Reply(502)])
-def test_nothing_is_paid_for_twice(scripted: Any, lost: Reply, method: str, given: Any) -> None:
+def test_nothing_is_paid_for_twice(scripted, lost, method, given):
     server, both = scripted(lost)
     with pytest.raises(rc.RuncrateError, match="may have been received and charged"):
         both(method, given, model="m")
@@ -160,16 +157,14 @@ JSON = {"content-type": "application/json"}
         (PLAIN, b"broken \xff", "broken \ufffd"),
     ],
 )
-def test_a_response_is_read_as_json_or_text(
-    scripted: Any, headers: dict[str, str], body: bytes, text: str
-) -> None:
+def test_a_response_is_read_as_json_or_text(scripted, headers, body, text):
     _, both = scripted(Reply(body=[body], length=len(body), headers=headers))
     result = both("audio.transcriptions.create", WAV, model="m")
     assert result.text == text
     assert str(result) == text
 
 
-async def test_the_form_holds_what_was_given(tmp_path: Path) -> None:
+async def test_the_form_holds_what_was_given(tmp_path):
     path = tmp_path / "talk.wav"
     path.write_bytes(WAV)
     with ScriptedServer(TEXT_REPLY) as server:
@@ -216,7 +211,7 @@ async def test_the_form_holds_what_was_given(tmp_path: Path) -> None:
     assert request.headers["x-trace"] == "1"
 
 
-def test_the_same_audio_gives_the_same_bytes(run: Any, tmp_path: Path) -> None:
+def test_the_same_audio_gives_the_same_bytes(run, tmp_path):
     path = tmp_path / "talk.wav"
     path.write_bytes(WAV)
     busy = Reply(429, {"error": {"message": "slow"}})
@@ -233,9 +228,7 @@ def test_the_same_audio_gives_the_same_bytes(run: Any, tmp_path: Path) -> None:
     assert first.headers["content-type"] == other.headers["content-type"]
 
 
-def test_a_url_is_downloaded_first_and_cleaned_up(
-    scripted: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_url_is_downloaded_first_and_cleaned_up(scripted, tmp_path, monkeypatch):
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     sound = Reply(body=[MP3], length=len(MP3), headers={"content-type": "audio/mpeg"})
     server, both = scripted(sound, TEXT_REPLY)
@@ -250,7 +243,7 @@ def test_a_url_is_downloaded_first_and_cleaned_up(
 
 
 @pytest.mark.parametrize("given", [bytes, io.BytesIO])
-def test_progress_of_sending_is_reported(scripted: Any, given: Any) -> None:
+def test_progress_of_sending_is_reported(scripted, given):
     progress: list[tuple[int, int | None]] = []
     sound = WAV + bytes(600_000)
     server, both = scripted(TEXT_REPLY)
@@ -266,8 +259,8 @@ def test_progress_of_sending_is_reported(scripted: Any, given: Any) -> None:
     assert progress == sorted(progress)
 
 
-def test_progress_of_sending_is_not_for_a_coroutine(scripted: Any) -> None:
-    async def on_progress(done: int, total: int | None) -> None: ...
+def test_progress_of_sending_is_not_for_a_coroutine(scripted):
+    async def on_progress(done, total): ...
 
     server, both = scripted(TEXT_REPLY)
     with pytest.raises(TypeError, match="must be an ordinary function"):
@@ -275,13 +268,13 @@ def test_progress_of_sending_is_not_for_a_coroutine(scripted: Any) -> None:
     assert server.sent == 0
 
 
-def test_audio_in_a_video_container_is_sent(scripted: Any) -> None:
+def test_audio_in_a_video_container_is_sent(scripted):
     server, both = scripted(TEXT_REPLY)
     mp4 = b"\x00\x00\x00\x20ftypisom" + bytes(40)
     both("audio.transcriptions.create", mp4, model="m")
     assert b'filename="audio.mp4"' in server.received[0].body
 
 
-def test_players_are_for_what_browsers_play() -> None:
+def test_players_are_for_what_browsers_play():
     assert "<video" in player_bundle(b"x", "video/webm", "p")["text/html"]
     assert player_bundle(b"x", "text/html", "p") == {"text/plain": "p"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pickle
 from datetime import UTC, date, datetime
 from decimal import Decimal
-from typing import Any
 
 import pytest
 
@@ -13,13 +12,13 @@ import runcrate_core as rc
 from tests.core.cloud import sent
 
 
-def test_the_balance_is_exact(both: Any) -> None:
+def test_the_balance_is_exact(both):
     balance = both("billing.get_balance")
     assert balance.credits_balance == Decimal(100)
     assert (balance.burn_usd_per_hour, balance.runway_hours) == (Decimal(0), None)
 
 
-def test_transactions_go_on_from_page_to_page(cloud: Any, both: Any) -> None:
+def test_transactions_go_on_from_page_to_page(cloud, both):
     for amount in (20, 21, 22):
         both("billing.top_up", amount_usd=amount)
     page = both("billing.list_transactions", limit=2, type="credit")
@@ -45,9 +44,7 @@ def test_transactions_go_on_from_page_to_page(cloud: Any, both: Any) -> None:
         ),
     ],
 )
-def test_usage_is_asked_for_days_or_moments(
-    cloud: Any, both: Any, start: Any, end: Any, query: tuple[str, str | None]
-) -> None:
+def test_usage_is_asked_for_days_or_moments(cloud, both, start, end, query):
     usage = both("billing.usage", from_date=start, to_date=end)
     assert (usage.total_requests, usage.total_cost) == (0, Decimal(0))
     [request] = sent(cloud, "GET /billing/usage")
@@ -55,7 +52,7 @@ def test_usage_is_asked_for_days_or_moments(
     assert (found["from"], found["to"]) == ((query[0],), (query[1],))
 
 
-def test_a_top_up_is_charged(cloud: Any, both: Any) -> None:
+def test_a_top_up_is_charged(cloud, both):
     top_up = both("billing.top_up", amount_usd=Decimal("25.50"))
     assert (top_up.status, top_up.amount_usd) == ("succeeded", Decimal("25.5"))
     assert top_up.balance_usd == Decimal("125.5")
@@ -64,7 +61,7 @@ def test_a_top_up_is_charged(cloud: Any, both: Any) -> None:
     assert request.json == {"amount_usd": 25.5, "idempotency_key": top_up.idempotency_key}
 
 
-def test_a_failed_top_up_names_its_key(cloud: Any, both: Any) -> None:
+def test_a_failed_top_up_names_its_key(cloud, both):
     cloud.fail("POST /billing/topups", status=402, code="TOPUP_CAP_REACHED")
     with pytest.raises(rc.InsufficientCreditsError) as caught:
         both("billing.top_up", amount_usd=50)
@@ -73,13 +70,13 @@ def test_a_failed_top_up_names_its_key(cloud: Any, both: Any) -> None:
     assert pickle.loads(pickle.dumps(caught.value)).idempotency_key == caught.value.idempotency_key  # noqa: S301 - our own error
 
 
-def test_a_repeated_key_never_charges_twice(both: Any) -> None:
+def test_a_repeated_key_never_charges_twice(both):
     for _ in range(2):
         both("billing.top_up", amount_usd=50, idempotency_key="order-17")
     assert both("billing.get_balance").credits_balance == Decimal(150)
 
 
-def test_a_pending_top_up_is_waited_for(cloud: Any, both: Any) -> None:
+def test_a_pending_top_up_is_waited_for(cloud, both):
     cloud.world.card_behaviour = "processing"
     pending = both("billing.top_up", amount_usd=50)
     assert not pending.has_ended
@@ -95,7 +92,7 @@ def test_a_pending_top_up_is_waited_for(cloud: Any, both: Any) -> None:
     assert both("billing.get_balance").credits_balance == Decimal(150)
 
 
-def test_a_top_up_that_waits_for_a_person_is_given_up(cloud: Any, both: Any) -> None:
+def test_a_top_up_that_waits_for_a_person_is_given_up(cloud, both):
     cloud.world.card_behaviour = "requires_action"
     pending = both("billing.top_up", amount_usd=50)
     assert pending.confirm_url is not None
@@ -104,20 +101,20 @@ def test_a_top_up_that_waits_for_a_person_is_given_up(cloud: Any, both: Any) -> 
     assert caught.value.details == {"last": "requires_action"}
 
 
-def test_a_declined_top_up_is_a_result(cloud: Any, both: Any) -> None:
+def test_a_declined_top_up_is_a_result(cloud, both):
     cloud.world.card_behaviour = "card_declined"
     top_up = both("billing.top_up", amount_usd=50)
     assert (top_up.status, top_up.reason, top_up.has_ended) == ("declined", "card_declined", True)
 
 
-def test_auto_recharge_is_set_and_read(both: Any) -> None:
+def test_auto_recharge_is_set_and_read(both):
     assert not both("billing.get_auto_recharge").enabled
     both("billing.set_auto_recharge", enabled=True, threshold_usd=20, target_usd=Decimal(100))
     setting = both("billing.get_auto_recharge")
     assert (setting.enabled, setting.threshold_usd, setting.target_usd) == (True, 20, 100)
 
 
-def test_saved_cards_are_listed(both: Any) -> None:
+def test_saved_cards_are_listed(both):
     [card] = both("billing.list_payment_methods")
     assert card.default
     assert len(card.last4) == 4

@@ -280,7 +280,7 @@ def test_whole_may_be_changed_without_changing_the_next():
     assert accumulator.completion() == before
 
 
-def test_parts_and_text_of_a_content_stay_in_the_order_in_which_they_came() -> None:
+def test_parts_and_text_of_a_content_stay_in_the_order_in_which_they_came():
     fold = ChatAccumulator()
     part = {"type": "text", "text": "c"}
     for content in ("a", "b", [part], "d", [part], "e"):

@@ -33,7 +33,7 @@ def is_closed(client: rc.Runcrate) -> bool:
     return False
 
 
-def test_leases_of_an_account_share_connections_budget_and_rate_limit() -> None:
+def test_leases_of_an_account_share_connections_budget_and_rate_limit():
     with ScriptedServer(OK) as server:
         one, two = lease(server.url), lease(server.url, max_retries=0)
         assert one.sync is one.sync
@@ -49,7 +49,7 @@ def test_leases_of_an_account_share_connections_budget_and_rate_limit() -> None:
 @pytest.mark.parametrize(
     "other", [{"api_key": "rc_live_other"}, {"inference_url": "http://127.0.0.1:8/v1"}]
 )
-def test_other_accounts_have_connections_of_their_own(other: dict[str, Any]) -> None:
+def test_other_accounts_have_connections_of_their_own(other):
     one = lease()
     for two in (lease(**other), one.changed(**other)):
         assert two.sync._driver.http is not one.sync._driver.http
@@ -58,7 +58,7 @@ def test_other_accounts_have_connections_of_their_own(other: dict[str, Any]) -> 
     assert changed.sync._driver.config.max_retries == 7
 
 
-def test_an_unused_lease_keeps_the_connections_open() -> None:
+def test_an_unused_lease_keeps_the_connections_open():
     with ScriptedServer(OK) as server:
         one, unused = lease(server.url), lease(server.url)
         one.close()
@@ -71,7 +71,7 @@ def test_an_unused_lease_keeps_the_connections_open() -> None:
         assert not is_closed(lease(server.url).sync)
 
 
-async def test_the_last_one_closes_both_kinds() -> None:
+async def test_the_last_one_closes_both_kinds():
     with ScriptedServer(OK, OK) as server:
         one = lease(server.url)
         two = copy.copy(one)
@@ -85,7 +85,7 @@ async def test_the_last_one_closes_both_kinds() -> None:
             await client.models.list()
 
 
-def test_a_closed_lease_is_copied_closed() -> None:
+def test_a_closed_lease_is_copied_closed():
     one = lease()
     one.close()
     for copied in (copy.copy(one), copy.deepcopy(one), one.changed(max_retries=1)):
@@ -95,7 +95,7 @@ def test_a_closed_lease_is_copied_closed() -> None:
 
 
 @pytest.mark.usefixtures("only_new_garbage")
-def test_a_pool_ends_with_its_last_user() -> None:
+def test_a_pool_ends_with_its_last_user():
     one = lease("http://127.0.0.1:7")
     client = one.sync
     pool = one.pool
@@ -108,7 +108,7 @@ def test_a_pool_ends_with_its_last_user() -> None:
     assert pool not in client_pool._registry._pools.values()
 
 
-def test_http_clients_of_the_user_are_never_closed() -> None:
+def test_http_clients_of_the_user_are_never_closed():
     responses = httpx.MockTransport(lambda _: httpx.Response(200, json={"data": []}))
     with httpx.Client(transport=responses) as own:
         given = lease(http_client=own)
@@ -122,7 +122,7 @@ def test_http_clients_of_the_user_are_never_closed() -> None:
         assert not own.is_closed
 
 
-def test_an_asynchronous_client_alone_is_enough() -> None:
+def test_an_asynchronous_client_alone_is_enough():
     given = rt.SyncAsyncClients(rc.AsyncRuncrate(KEY, inference_url="http://127.0.0.1:9/v1"))
     assert given.changed(max_retries=1).async_._driver.config.max_retries == 1
     other = given.changed(api_key="rc_live_other")
@@ -130,7 +130,7 @@ def test_an_asynchronous_client_alone_is_enough() -> None:
     assert other.sync._driver.config.api_key == "rc_live_other"
 
 
-def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch):
     data = pickle.dumps(lease(max_retries=5))
     assert KEY.encode() not in data
     monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_worker")
@@ -138,7 +138,7 @@ def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch: pytest.MonkeyPat
     assert (config.api_key, config.max_retries) == ("rc_live_worker", 5)
 
 
-def test_a_lock_held_during_a_fork_is_not_held_in_the_child() -> None:
+def test_a_lock_held_during_a_fork_is_not_held_in_the_child():
     pair = rt.SyncAsyncClients(rc.Runcrate(KEY))
     sessions = rc.SpendLedger()._sessions
     owners: list[tuple[Any, str]] = [

@@ -54,7 +54,7 @@ ALL = Choice()
         ".streamlit/secrets.toml",
     ],
 )
-def test_what_looks_like_a_secret_is_left_out(path: str) -> None:
+def test_what_looks_like_a_secret_is_left_out(path):
     assert ALL.reason_to_skip(Entry(path)) == "it looks like a secret"
     assert Choice(include=(path,)).reason_to_skip(Entry(path)) is None
 
@@ -73,7 +73,7 @@ def test_what_looks_like_a_secret_is_left_out(path: str) -> None:
         "secrets_of_success.md",
     ],
 )
-def test_code_is_packed(path: str) -> None:
+def test_code_is_packed(path):
     assert ALL.reason_to_skip(Entry(path)) is None
 
 
@@ -88,12 +88,12 @@ def test_code_is_packed(path: str) -> None:
         ("environments", None),
     ],
 )
-def test_folders_that_are_not_code_are_left_out(path: str, reason: str | None) -> None:
+def test_folders_that_are_not_code_are_left_out(path, reason):
     assert ALL.reason_to_skip(Entry(path, Kind.FOLDER)) == reason
 
 
 @pytest.mark.parametrize("kind", [Kind.LINK, Kind.OTHER])
-def test_no_link_and_no_device_is_packed_whatever_the_caller_says(kind: Kind) -> None:
+def test_no_link_and_no_device_is_packed_whatever_the_caller_says(kind):
     assert Choice(include=("*",)).reason_to_skip(Entry("data", kind)) is not None
 
 
@@ -109,19 +109,17 @@ def test_no_link_and_no_device_is_packed_whatever_the_caller_says(kind: Kind) ->
         ("DATA", "data", False),
     ],
 )
-def test_patterns_are_compared_with_path_and_name(
-    pattern: str, path: str, is_excluded: bool
-) -> None:
+def test_patterns_are_compared_with_path_and_name(pattern, path, is_excluded):
     reason = Choice(exclude=(pattern,)).reason_to_skip(Entry(path))
     assert reason == ("it is excluded" if is_excluded else None)
 
 
-def test_leaving_out_wins_over_packing() -> None:
+def test_leaving_out_wins_over_packing():
     choice = Choice(include=(".env",), exclude=(".env",))
     assert choice.reason_to_skip(Entry(".env")) == "it is excluded"
 
 
-def test_54_the_largest_files_are_named_when_it_is_too_much() -> None:
+def test_54_the_largest_files_are_named_when_it_is_too_much():
     require_packable([Entry("a", size=MAX_CODE_BYTES)])
     files = [Entry(f"{number}.bin", size=number * 1024**2) for number in range(300, 400, 20)]
     with pytest.raises(ValueError, match=r"380\.bin .*, 360\.bin .*, 340\.bin .*") as caught:
@@ -130,7 +128,7 @@ def test_54_the_largest_files_are_named_when_it_is_too_much() -> None:
     assert "Nothing was packed or sent" in str(caught.value)
 
 
-def test_a_folder_comes_before_what_only_sorts_like_it() -> None:
+def test_a_folder_comes_before_what_only_sorts_like_it():
     ordered = in_order([Entry("a.b/x"), Entry("a/x"), Entry("a"), Entry("a-b")])
     assert [entry.path for entry in ordered] == ["a", "a/x", "a-b", "a.b/x"]
 
@@ -156,9 +154,7 @@ trees = st.dictionaries(
 
 @settings(deadline=None, max_examples=50)
 @given(trees)
-def test_an_archive_holds_the_files_and_nothing_that_leads_elsewhere(
-    tree: dict[str, bytes],
-) -> None:
+def test_an_archive_holds_the_files_and_nothing_that_leads_elsewhere(tree):
     with tempfile.TemporaryDirectory() as one, tempfile.TemporaryDirectory() as other:
         for folder in (Path(one), Path(other)):
             for path, content in tree.items() if folder == Path(one) else reversed(tree.items()):
@@ -179,7 +175,7 @@ def test_an_archive_holds_the_files_and_nothing_that_leads_elsewhere(
     assert found == tree
 
 
-def test_only_whether_a_file_can_be_run_is_kept_of_its_mode(tmp_path: Path) -> None:
+def test_only_whether_a_file_can_be_run_is_kept_of_its_mode(tmp_path):
     for name, mode in (("plain", 0o600), ("tool", 0o700)):
         (tmp_path / name).write_text(name)
         (tmp_path / name).chmod(mode)
@@ -189,9 +185,7 @@ def test_only_whether_a_file_can_be_run_is_kept_of_its_mode(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("code", [b"packed", None], ids=["bytes", "folder"])
-def test_an_archive_that_nobody_waits_for_any_more_is_not_written(
-    tmp_path: Path, code: bytes | None
-) -> None:
+def test_an_archive_that_nobody_waits_for_any_more_is_not_written(tmp_path, code):
     # A cancelled upload removes the file while its thread is still looking at the code.
     source, target = tmp_path / "code", tmp_path / "removed.tar.gz"
     source.mkdir()
@@ -200,7 +194,7 @@ def test_an_archive_that_nobody_waits_for_any_more_is_not_written(
     assert not target.exists()
 
 
-def test_a_link_that_takes_a_files_place_is_not_followed(tmp_path: Path) -> None:
+def test_a_link_that_takes_a_files_place_is_not_followed(tmp_path):
     (tmp_path / "code").mkdir()
     (tmp_path / "private").write_text("private")
     (tmp_path / "code/train.py").write_text("x")
@@ -211,13 +205,11 @@ def test_a_link_that_takes_a_files_place_is_not_followed(tmp_path: Path) -> None
         write_archive(tmp_path / "code", files, io.BytesIO())
 
 
-def test_a_folder_that_cannot_be_read_is_an_error(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_folder_that_cannot_be_read_is_an_error(tmp_path, monkeypatch):
     (tmp_path / "closed").mkdir()
     scandir = os.scandir
 
-    def refuse(path: Path) -> object:
+    def refuse(path):
         if str(path).rstrip("/").endswith("closed"):
             raise PermissionError(path)
         return scandir(path)
@@ -227,7 +219,7 @@ def test_a_folder_that_cannot_be_read_is_an_error(
         scan(tmp_path, ALL)
 
 
-def test_reading_tells_how_far_it_is(tmp_path: Path) -> None:
+def test_reading_tells_how_far_it_is(tmp_path):
     (tmp_path / "a.tar.gz").write_bytes(b"12345")
     archive = CodeArchive.of(tmp_path / "a.tar.gz")
     reported: list[tuple[int, int]] = []

@@ -7,7 +7,6 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -75,7 +74,7 @@ def live(client: rc.Runcrate) -> list[str]:
     return sorted(one.name or "" for one in client.instances.list() if not one.has_ended)
 
 
-def test_models_and_balance_are_listed(runcrate: Command, emulator: Emulator) -> None:
+def test_models_and_balance_are_listed(runcrate, emulator):
     status, text, _ = runcrate("models", "list")
     assert status == 0
     assert text.startswith("id ")
@@ -84,7 +83,7 @@ def test_models_and_balance_are_listed(runcrate: Command, emulator: Emulator) ->
     assert Decimal(json.loads(text)[0]["credits_usd"]) > 0
 
 
-def test_instances_are_listed_with_their_end(runcrate: Command, client: rc.Runcrate) -> None:
+def test_instances_are_listed_with_their_end(runcrate, client):
     assert runcrate("instances", "list") == (0, "No instance is running.\n", "")
     ended = launch(client, "ended")
     client.instances.terminate(ended.id)
@@ -95,9 +94,7 @@ def test_instances_are_listed_with_their_end(runcrate: Command, client: rc.Runcr
     assert "ended" in text
 
 
-def test_a_person_is_asked_before_anything_ends(
-    runcrate: Command, client: rc.Runcrate, response: Callable[[str], list[str]]
-) -> None:
+def test_a_person_is_asked_before_anything_ends(runcrate, client, response):
     one = launch(client, "one")
     asked = response("n")
     status, _, _ = runcrate("instances", "terminate", one.id)
@@ -108,9 +105,7 @@ def test_a_person_is_asked_before_anything_ends(
     assert live(client) == []
 
 
-def test_nothing_ends_when_nobody_can_be_asked(
-    runcrate: Command, client: rc.Runcrate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_nothing_ends_when_nobody_can_be_asked(runcrate, client, monkeypatch):
     one = launch(client, "one")
     monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
     status, _, error = runcrate("instances", "terminate", one.id)
@@ -119,9 +114,7 @@ def test_nothing_ends_when_nobody_can_be_asked(
     assert live(client) == ["one"]
 
 
-def test_instances_are_terminated_by_the_start_of_their_name(
-    runcrate: Command, client: rc.Runcrate, emulator: Emulator
-) -> None:
+def test_instances_are_terminated_by_the_start_of_their_name(runcrate, client, emulator):
     for name in ("agent-1", "agent-2", "other"):
         launch(client, name)
     emulator.fail("DELETE /instances/{id}", status=403, times=1)
@@ -136,20 +129,13 @@ def test_instances_are_terminated_by_the_start_of_their_name(
 
 
 @pytest.mark.parametrize("arguments", [["--prefix", " "], ["no-such-id"]])
-def test_a_mistake_terminates_nothing(
-    runcrate: Command, client: rc.Runcrate, arguments: list[str]
-) -> None:
+def test_a_mistake_terminates_nothing(runcrate, client, arguments):
     launch(client, "mine")
     assert runcrate("instances", "terminate", *arguments, "--yes")[0] == FAILED
     assert live(client) == ["mine"]
 
 
-def test_a_ledger_is_shown_and_cleaned_up(
-    runcrate: Command,
-    client: rc.Runcrate,
-    tmp_path: Path,
-    response: Callable[[str], list[str]],
-) -> None:
+def test_a_ledger_is_shown_and_cleaned_up(runcrate, client, tmp_path, response):
     path = str(tmp_path / "budget.db")
     limits = rc.SpendLimits(max_price_per_hour=5, max_runtime_minutes=30, max_total_usd=9)
     guard = rc.SpendGuard(limits, ledger=rc.SpendLedger(path))
@@ -168,9 +154,7 @@ def test_a_ledger_is_shown_and_cleaned_up(
     assert runcrate("ledger", "show", str(tmp_path / "none.db"))[0] == FAILED
 
 
-def test_jobs_are_listed_and_cancelled(
-    runcrate: Command, client: rc.Runcrate, response: Callable[[str], list[str]]
-) -> None:
+def test_jobs_are_listed_and_cancelled(runcrate, client, response):
     assert runcrate("jobs", "list")[1] == "There are no jobs.\n"
     job = client.jobs.run(command="sleep 600", gpu_type="A100", max_runtime_minutes=10)
     assert job.id in runcrate("jobs", "list")[1]
@@ -182,12 +166,7 @@ def test_jobs_are_listed_and_cancelled(
     assert client.jobs.get(job.id).status == "cancelled"
 
 
-def test_verify_prints_a_table_and_writes_a_report(
-    runcrate: Command,
-    emulator: Emulator,
-    tmp_path: Path,
-    response: Callable[[str], list[str]],
-) -> None:
+def test_verify_prints_a_table_and_writes_a_report(runcrate, emulator, tmp_path, response):
     status, text, _ = runcrate("verify")
     assert status == 0
     assert "0 differs" in text
@@ -221,19 +200,19 @@ def test_verify_prints_a_table_and_writes_a_report(
         [],
     ],
 )
-def test_wrong_arguments_are_explained(runcrate: Command, arguments: list[str]) -> None:
+def test_wrong_arguments_are_explained(runcrate, arguments):
     status, _, error = runcrate(*arguments)
     assert status == FAILED
     assert "usage: runcrate" in error
 
 
-def test_a_model_can_be_chosen(runcrate: Command, emulator: Emulator) -> None:
+def test_a_model_can_be_chosen(runcrate, emulator):
     status, _, _ = runcrate("verify", "--inference", "--yes", "--model", "chat=openai/gpt-oss-120b")
     assert status == 0
     assert b"gpt-oss-120b" in b"".join(request.body for request in emulator.requests)
 
 
-def test_no_key_is_one_line(runcrate: Command, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_key_is_one_line(runcrate, monkeypatch):
     monkeypatch.delenv("RUNCRATE_API_KEY", raising=False)
     status, out, error = runcrate("balance")
     assert (status, out) == (FAILED, "")
@@ -241,23 +220,21 @@ def test_no_key_is_one_line(runcrate: Command, monkeypatch: pytest.MonkeyPatch) 
     assert error.count("\n") == 1
 
 
-def test_an_interruption_is_no_traceback(
-    runcrate: Command, emulator: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def interrupted(*_: Any) -> Any:
+def test_an_interruption_is_no_traceback(runcrate, emulator, monkeypatch):
+    def interrupted(*_):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(rc.Runcrate, "run", interrupted)
     assert runcrate("verify")[0] == INTERRUPTED
 
 
-def test_text_of_the_service_cannot_forge_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_text_of_the_service_cannot_forge_a_line(capsys):
     rows = [{"name": "a\x1b[2J\nid  forged\u202e", "status": None}]
     output.show(rows, as_json=False, empty="")
     assert capsys.readouterr().out == "name         status\na id forged  -\n"
 
 
-def test_it_is_a_module_and_has_a_version() -> None:
+def test_it_is_a_module_and_has_a_version():
     command = [sys.executable, "-m", "runcrate_core", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == f"runcrate-integrations {rc.__version__}"

@@ -30,7 +30,7 @@ KEY = {"RUNCRATE_API_KEY": "rc_live_test"}
         (" https://x.example ", "https://x.example/v1", "https://x.example/api/v1"),
     ],
 )
-def test_addresses_with_and_without_version_part(given: str, inference: str, base: str) -> None:
+def test_addresses_with_and_without_version_part(given, inference, base):
     assert normal_url(given, Surface.INFERENCE) == inference
     assert normal_url(given, Surface.INFRASTRUCTURE) == base
 
@@ -49,34 +49,34 @@ def test_addresses_with_and_without_version_part(given: str, inference: str, bas
         ("https://x.example:port", "not an address"),
     ],
 )
-def test_46_an_unusable_address_is_refused(given: str, problem: str) -> None:
+def test_46_an_unusable_address_is_refused(given, problem):
     with pytest.raises(rc.ConfigurationError, match=problem) as caught:
         resolve_config(inference_url=given, variables=KEY)
     assert "pass@" not in str(caught.value)
 
 
 @pytest.mark.parametrize("key", [None, "", "   ", "\n"])
-def test_45_no_key_says_where_to_get_one(key: str | None) -> None:
+def test_45_no_key_says_where_to_get_one(key):
     with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY") as caught:
         resolve_config(api_key=key, variables={})
     assert "dashboard/api-keys" in str(caught.value)
 
 
 @pytest.mark.parametrize("key", ["sk-proj-abcdef", "rc_test_abc", "rc_live_", "RC_LIVE_abc"])
-def test_45_another_key_is_refused_for_own_hosts_without_showing_it(key: str) -> None:
+def test_45_another_key_is_refused_for_own_hosts_without_showing_it(key):
     with pytest.raises(rc.ConfigurationError, match="does not start with") as caught:
         resolve_config(api_key=key, variables={})
     assert key not in str(caught.value).replace("`rc_live_`", "")
 
 
 @pytest.mark.parametrize("key", ["rc_live_a b", "“rc_live_ab”", "rc_live_a\nb", "rc_live_ä"])
-def test_45_a_key_with_impossible_characters_is_refused_without_showing_it(key: str) -> None:
+def test_45_a_key_with_impossible_characters_is_refused_without_showing_it(key):
     with pytest.raises(rc.ConfigurationError, match="characters") as caught:
         resolve_config(api_key=key, variables={})
     assert key not in str(caught.value)
 
 
-def test_any_key_goes_to_another_host() -> None:
+def test_any_key_goes_to_another_host():
     config = resolve_config(
         api_key="anything", inference_url="http://127.0.0.1:8000/v1", variables={}
     )
@@ -85,7 +85,7 @@ def test_any_key_goes_to_another_host() -> None:
         config.key_for(Surface.INFRASTRUCTURE)
 
 
-def test_no_key_is_needed_for_another_host() -> None:
+def test_no_key_is_needed_for_another_host():
     config = resolve_config(inference_url="http://127.0.0.1:8000/v1", variables={})
     assert config.key_for(Surface.INFERENCE) is None
 
@@ -101,11 +101,11 @@ def test_no_key_is_needed_for_another_host() -> None:
         ("https://evilruncrate.ai", False),
     ],
 )
-def test_which_hosts_are_runcrates_own(url: str, own: bool) -> None:
+def test_which_hosts_are_runcrates_own(url, own):
     assert is_own_host(url) is own
 
 
-def test_arguments_come_before_variables_and_variables_before_defaults() -> None:
+def test_arguments_come_before_variables_and_variables_before_defaults():
     variables = {
         **KEY,
         "RUNCRATE_API_BASE": "https://i.example/v1",
@@ -123,12 +123,12 @@ def test_arguments_come_before_variables_and_variables_before_defaults() -> None
     assert config.base_url == "https://www.runcrate.ai/api/v1"
 
 
-def test_no_idle_limit() -> None:
+def test_no_idle_limit():
     config = resolve_config(variables=KEY, stream_idle_timeout=None)
     assert config.stream_idle_timeout == math.inf
 
 
-def test_a_representation_shows_neither_key_nor_headers() -> None:
+def test_a_representation_shows_neither_key_nor_headers():
     config = resolve_config(variables=KEY, default_headers={"x-token": "hidden"})
     assert "rc_live" not in repr(config)
     assert "hidden" not in repr(config)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 from langchain_core.messages import AIMessageChunk
 from llama_index.core.base.llms.types import (
@@ -72,9 +70,7 @@ MESSAGE = ChatMessage(role=MessageRole.ASSISTANT, blocks=[TextBlock(text="x")])
         (AIMessageChunk, dict(AIMessageChunk(content="x").__dict__), {}),
     ],
 )
-def test_it_equals_model_construct(
-    kind: type[BaseModel], fields: dict[str, Any], extra: dict[str, Any] | None
-) -> None:
+def test_it_equals_model_construct(kind, fields, extra):
     ours = construct(kind, dict(fields), extra=extra)
     pydantics = kind.model_construct(**fields, **(extra or {}))
     assert type(ours) is type(pydantics)
@@ -84,7 +80,7 @@ def test_it_equals_model_construct(
     assert ours.model_copy(deep=True) == pydantics
 
 
-def test_the_names_that_count_as_given_can_be_chosen() -> None:
+def test_the_names_that_count_as_given_can_be_chosen():
     chosen = construct(Plain, {"name": "a", "count": 3}, fields_set={"name"})
     assert chosen == Plain.model_construct(name="a")
     assert chosen.model_dump(exclude_unset=True) == {"name": "a"}

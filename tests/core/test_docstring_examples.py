@@ -7,7 +7,6 @@ import inspect
 import re
 import textwrap
 import wave
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -124,9 +123,7 @@ def shared() -> Any:
 
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("path", [*SHOWN, "progress_bar"])
-def test_examples_run(
-    path: str, shared: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_examples_run(path, shared, tmp_path, monkeypatch):
     documented = progress_bar if path == "progress_bar" else BLOCKING[path]
     example = example_of(documented).replace("ssh-ed25519 AAAA...", PUBLIC_KEY)
     assert example
@@ -148,5 +145,5 @@ def test_examples_run(
 
 
 @pytest.mark.parametrize(("shown", "path"), GUIDE.items())
-def test_what_the_guide_shows_is_shown(shown: str, path: str) -> None:
+def test_what_the_guide_shows_is_shown(shown, path):
     assert shown in example_of(BLOCKING[path])

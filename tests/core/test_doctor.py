@@ -35,11 +35,11 @@ def levels(found: Iterator[doctor.Finding]) -> dict[str, Level]:
 @pytest.mark.parametrize(
     ("version", "level"), [((3, 10, 4), Level.PROBLEM), ((3, 11, 0), Level.OK), ((4, 0), Level.OK)]
 )
-def test_the_interpreter_is_judged(version: tuple[int, ...], level: Level) -> None:
+def test_the_interpreter_is_judged(version, level):
     assert doctor.python_finding(version).level is level
 
 
-def test_good_packages_are_good() -> None:
+def test_good_packages_are_good():
     assert set(levels(doctor.package_findings(GOOD)).values()) == {Level.OK}
 
 
@@ -53,22 +53,20 @@ def test_good_packages_are_good() -> None:
         ({"langchain-runcrate": "0.1.0"}, "langchain-runcrate", "pip uninstall langchain-runcrate"),
     ],
 )
-def test_packages_that_do_not_work_are_named(
-    changes: dict[str, str], subject: str, advice: str
-) -> None:
+def test_packages_that_do_not_work_are_named(changes, subject, advice):
     found = {item.subject: item for item in doctor.package_findings(GOOD | changes)}
     assert found[subject].level is Level.PROBLEM
     assert advice in found[subject].advice
 
 
-def test_a_missing_requirement_is_a_problem_and_a_missing_framework_is_none() -> None:
+def test_a_missing_requirement_is_a_problem_and_a_missing_framework_is_none():
     found = levels(doctor.package_findings({}))
     assert found["httpx"] is Level.PROBLEM
     assert "langchain-core" not in found
     assert found["runcrate-integrations"] is Level.NOTE
 
 
-def test_the_supported_versions_are_those_of_the_project() -> None:
+def test_the_supported_versions_are_those_of_the_project():
     path = Path(__file__).parents[2] / "pyproject.toml"
     project = tomllib.loads(path.read_text())["project"]
     extras = project["optional-dependencies"]
@@ -87,16 +85,14 @@ def test_the_supported_versions_are_those_of_the_project() -> None:
         ({"RUNCRATE_API_KEY": "rc_live_secret"}, Level.OK),
     ],
 )
-def test_the_key_is_judged_by_its_form_and_never_shown(
-    variables: dict[str, str], level: Level
-) -> None:
+def test_the_key_is_judged_by_its_form_and_never_shown(variables, level):
     found = doctor.key_finding(variables)
     assert found.level is level
     assert "secret" not in found.lines()
     assert (doctor.key_to_send(variables) is None) == (level is Level.PROBLEM)
 
 
-def test_another_server_may_need_no_key() -> None:
+def test_another_server_may_need_no_key():
     local = {"RUNCRATE_API_BASE": "http://127.0.0.1:1/v1", "RUNCRATE_API_URL": "http://127.0.0.1:1"}
     assert doctor.key_finding(local).level is Level.NOTE
 
@@ -104,7 +100,7 @@ def test_another_server_may_need_no_key() -> None:
 @pytest.mark.parametrize(
     "url", ["ftp://a", "http://example.com", "https://me:secret@example.com", "https://a/?k=secret"]
 )
-def test_an_address_that_is_not_usable_is_not_asked(url: str) -> None:
+def test_an_address_that_is_not_usable_is_not_asked(url):
     variables = {"RUNCRATE_API_URL": url, "RUNCRATE_API_KEY": KEY}
     found = {item.subject: item for item in doctor.address_findings(variables)}
     assert found["infrastructure address"].level is Level.PROBLEM
@@ -114,7 +110,7 @@ def test_an_address_that_is_not_usable_is_not_asked(url: str) -> None:
     assert doctor.look(variables).probes == ()
 
 
-def test_of_a_proxy_only_the_host_is_shown() -> None:
+def test_of_a_proxy_only_the_host_is_shown():
     variables = {
         "https_proxy": "http://me:secret@proxy.example:3128",
         "ALL_PROXY": "http://[",
@@ -140,7 +136,7 @@ def test_of_a_proxy_only_the_host_is_shown() -> None:
         (503, False, Level.PROBLEM, "503"),
     ],
 )
-def test_responses_are_judged(status: int, with_key: bool, level: Level, says: str) -> None:
+def test_responses_are_judged(status, with_key, level, says):
     probe = Probe(
         "inference", "u", status, with_key=with_key, location="runcrate.example", is_json=True
     )
@@ -158,9 +154,7 @@ def test_responses_are_judged(status: int, with_key: bool, level: Level, says: s
         (999_999_900.0, Level.PROBLEM, "100 s behind"),
     ],
 )
-def test_the_clock_is_compared_with_the_first_server_that_tells(
-    at: float, level: Level, says: str
-) -> None:
+def test_the_clock_is_compared_with_the_first_server_that_tells(at, level, says):
     date = "Sun, 09 Sep 2001 01:46:40 GMT"
     probes = [Probe("a", "u", date="no date"), Probe("b", "u", date=date, at=at)]
     (found,) = doctor.clock_findings(probes)
@@ -168,16 +162,14 @@ def test_the_clock_is_compared_with_the_first_server_that_tells(
     assert says in found.text
 
 
-def test_without_a_date_nothing_is_said_of_the_clock() -> None:
+def test_without_a_date_nothing_is_said_of_the_clock():
     assert list(doctor.clock_findings([Probe("a", "u"), Probe("b", "u", date="?")])) == []
 
 
 # --- looking ---
 
 
-def test_an_unknown_key_is_found_and_not_sent_where_it_is_not_needed(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_an_unknown_key_is_found_and_not_sent_where_it_is_not_needed(emulator, monkeypatch, capsys):
     for name, value in emulator.environment_variables().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("RUNCRATE_API_KEY", "unknown-key")
@@ -188,7 +180,7 @@ def test_an_unknown_key_is_found_and_not_sent_where_it_is_not_needed(
     assert "unknown-key" not in printed
 
 
-def test_a_host_that_does_not_answer_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_that_does_not_answer_is_found(monkeypatch):
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))  # bound and not listening: nobody else answers here
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
@@ -200,7 +192,7 @@ def test_a_host_that_does_not_answer_is_found(monkeypatch: pytest.MonkeyPatch) -
     assert KEY not in repr(facts)
 
 
-def test_the_command_runs_as_a_module(emulator: Emulator) -> None:
+def test_the_command_runs_as_a_module(emulator):
     variables = {"PATH": "", **emulator.environment_variables()}
     result = subprocess.run(
         [sys.executable, "-m", "runcrate_core", "doctor"],

@@ -130,7 +130,7 @@ def download(scripted: Any, target: Path) -> Download:
     return Download(scripted, target)
 
 
-def test_a_file_is_downloaded_over_the_old_one(download: Download) -> None:
+def test_a_file_is_downloaded_over_the_old_one(download):
     reported: list[Any] = []
     path = download(
         whole(),
@@ -147,7 +147,7 @@ def test_a_file_is_downloaded_over_the_old_one(download: Download) -> None:
     assert "range" not in request.headers
 
 
-def test_49_a_cut_download_goes_on_where_it_was_cut(download: Download) -> None:
+def test_49_a_cut_download_goes_on_where_it_was_cut(download):
     digest = "sha256:" + hashlib.sha256(DATA).hexdigest()
     assert download(cut(), rest(), sha256=digest).read_bytes() == DATA
     first, second = download.server.received
@@ -158,7 +158,7 @@ def test_49_a_cut_download_goes_on_where_it_was_cut(download: Download) -> None:
     assert download.alone()
 
 
-def test_49_after_too_many_cuts_the_old_file_is_there(download: Download) -> None:
+def test_49_after_too_many_cuts_the_old_file_is_there(download):
     nothing = Reply(206, body=[b""], length=HALF, headers=rest().headers, end="close")
     with pytest.raises(rc.APIConnectionError, match=f"after {HALF} of {len(DATA)} bytes") as caught:
         download(cut(), nothing, client={"max_retries": 2})
@@ -167,7 +167,7 @@ def test_49_after_too_many_cuts_the_old_file_is_there(download: Download) -> Non
     assert download.unchanged()
 
 
-def test_49_progress_makes_the_next_cut_the_first_again(download: Download) -> None:
+def test_49_progress_makes_the_next_cut_the_first_again(download):
     data = bytes(PROGRESS_BYTES) * 4
     replies = [cut(PROGRESS_BYTES, data)]
     for start in range(PROGRESS_BYTES, len(data), PROGRESS_BYTES):
@@ -179,7 +179,7 @@ def test_49_progress_makes_the_next_cut_the_first_again(download: Download) -> N
     assert download.server.sent == 4
 
 
-def test_49_an_empty_budget_ends_going_on(download: Download) -> None:
+def test_49_an_empty_budget_ends_going_on(download):
     download.start(cut(), Reply(206, body=[b""], length=9, headers=rest().headers, end="close"))
     while download.both.client._driver.context.budget.take():
         pass
@@ -224,7 +224,7 @@ ERRORS: dict[str, tuple[Reply, type[Exception], str, dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize("case", ERRORS)
-def test_a_download_that_fails_leaves_the_old_file(download: Download, case: str) -> None:
+def test_a_download_that_fails_leaves_the_old_file(download, case):
     reply, error, words, options = ERRORS[case]
     with pytest.raises(error, match=words):
         download(reply, client={"max_retries": 0, "timeout": 0.3}, **options)
@@ -235,9 +235,7 @@ def test_a_download_that_fails_leaves_the_old_file(download: Download, case: str
 @pytest.mark.parametrize(
     "headers", [{"etag": 'W/"one"'}, {"etag": ""}, {"accept-ranges": "none"}], ids=str
 )
-def test_49_a_file_without_a_validator_is_started_again(
-    download: Download, headers: dict[str, str]
-) -> None:
+def test_49_a_file_without_a_validator_is_started_again(download, headers):
     assert download(cut(**headers), cut(**headers), whole(**headers)).read_bytes() == DATA
     assert ["range" in request.headers for request in download.server.received] == [False] * 3
 
@@ -263,9 +261,7 @@ OTHER_TOTAL = f"bytes {HALF}-{len(DATA) - 1}/{len(DATA) + 5}"
         ([cut(), rest(HALF + 1), cut(), rest(HALF + 1), whole()], None),
     ],
 )
-def test_50_what_does_not_fit_is_started_again_once(
-    download: Download, replies: list[Reply], result: bytes | None
-) -> None:
+def test_50_what_does_not_fit_is_started_again_once(download, replies, result):
     if result is None:
         with pytest.raises(rc.ResponseFormatError, match="changes while it is downloaded"):
             download(*replies)
@@ -281,8 +277,8 @@ def connections(client: Any) -> list[Any]:
     return pool
 
 
-def test_a_connection_that_is_given_up_is_closed(run: Any, target: Path) -> None:
-    async def given_up(client: Any) -> list[Any]:
+def test_a_connection_that_is_given_up_is_closed(run, target):
+    async def given_up(client):
         with pytest.raises(rc.ResponseFormatError):
             await awaited(client._driver.run(download_flow(REQUEST, target)))
         return connections(client)
@@ -291,9 +287,7 @@ def test_a_connection_that_is_given_up_is_closed(run: Any, target: Path) -> None
         assert run(given_up, server.url) == []
 
 
-def test_51_a_disk_that_is_too_small_is_reported_before_reading(
-    download: Download, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_51_a_disk_that_is_too_small_is_reported_before_reading(download, monkeypatch):
     monkeypatch.setattr("shutil.disk_usage", lambda _: type("Usage", (), {"free": 5}))
     with pytest.raises(OSError, match="the disk has 5 left") as caught:
         download(whole())
@@ -301,10 +295,8 @@ def test_51_a_disk_that_is_too_small_is_reported_before_reading(
     assert download.unchanged()
 
 
-def test_51_a_disk_that_becomes_full_leaves_nothing(
-    download: Download, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(self: Any, data: bytes) -> None:
+def test_51_a_disk_that_becomes_full_leaves_nothing(download, monkeypatch):
+    def full(self, data):
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("runcrate_core.io.files.PartFile.write", full)
@@ -324,21 +316,21 @@ def memory_below(megabytes: int) -> Iterator[None]:
     assert peak < megabytes * 1024 * 1024
 
 
-def test_memory_stays_flat(download: Download) -> None:
+def test_memory_stays_flat(download):
     block, count = bytes(256 * 1024), 192  # 48 MiB
     with memory_below(8):
         path = download(Reply(body=[block] * count, length=len(block) * count))
     assert path.stat().st_size == len(block) * count
 
 
-def test_51_a_compressed_body_is_bounded_by_its_decoded_size(download: Download) -> None:
+def test_51_a_compressed_body_is_bounded_by_its_decoded_size(download):
     bomb = encoded(gzip.compress(bytes(64 * 1024 * 1024)))
     with memory_below(12), pytest.raises(rc.ResponseFormatError, match="more than the limit"):
         download(bomb, limit=32 * 1024 * 1024)
     assert download.unchanged()
 
 
-def test_51_a_compressed_body_that_was_not_requested_is_decoded(download: Download) -> None:
+def test_51_a_compressed_body_that_was_not_requested_is_decoded(download):
     packed = gzip.compress(DATA[:HALF]) + gzip.compress(DATA[HALF:])
     reported: list[Any] = []
     options = {"on_progress": lambda *state: reported.append(state), "size": len(DATA)}
@@ -346,7 +338,7 @@ def test_51_a_compressed_body_that_was_not_requested_is_decoded(download: Downlo
     assert reported[0] == (0, None)
 
 
-def test_51_a_cut_compressed_body_is_started_again(download: Download) -> None:
+def test_51_a_cut_compressed_body_is_started_again(download):
     good = encoded(gzip.compress(DATA))
     short = Reply(body=[gzip.compress(DATA)[:50]], headers=good.headers)
     assert download(short, good).read_bytes() == DATA
@@ -363,9 +355,7 @@ def test_51_a_cut_compressed_body_is_started_again(download: Download) -> None:
         {"target": Path("none/x")},
     ],
 )
-def test_wishes_that_make_no_sense_are_refused_before_sending(
-    download: Download, options: dict[str, Any]
-) -> None:
+def test_wishes_that_make_no_sense_are_refused_before_sending(download, options):
     problem = r"`sha256` is not|numbers of bytes|no such folder"
     with pytest.raises((ValueError, FileNotFoundError), match=problem):
         download(whole(), **options)
@@ -373,7 +363,7 @@ def test_wishes_that_make_no_sense_are_refused_before_sending(
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
-def test_53_a_redirect_is_followed_without_the_key(download: Download, status: int) -> None:
+def test_53_a_redirect_is_followed_without_the_key(download, status):
     moved = Reply(status, headers={"location": "/files/1?signature=s"})
     assert download(moved, cut(), moved, rest()).read_bytes() == DATA
     requests = download.server.received
@@ -401,9 +391,7 @@ REDIRECTS = {
 
 
 @pytest.mark.parametrize("case", REDIRECTS)
-def test_53_a_redirect_to_a_forbidden_address_is_not_followed(
-    download: Download, case: str
-) -> None:
+def test_53_a_redirect_to_a_forbidden_address_is_not_followed(download, case):
     locations, words, sent = REDIRECTS[case]
     headers = [{"location": location} if location else {} for location in locations]
     with pytest.raises(rc.ResponseFormatError, match=words):
@@ -412,7 +400,7 @@ def test_53_a_redirect_to_a_forbidden_address_is_not_followed(
     assert download.unchanged()
 
 
-def test_56_a_refusal_of_a_signed_url_shows_nothing_of_it(download: Download) -> None:
+def test_56_a_refusal_of_a_signed_url_shows_nothing_of_it(download):
     body = b"<Error><SignatureProvided>c2VjcmV0</SignatureProvided></Error>"
     download.start(Reply(403, body=[body], length=len(body)))
     url = f"{download.server.url}/a?X-Amz-Signature=c2VjcmV0"
@@ -423,7 +411,7 @@ def test_56_a_refusal_of_a_signed_url_shows_nothing_of_it(download: Download) ->
     assert caught.value.__context__ is None or caught.value.__suppress_context__
 
 
-def test_a_target_without_a_suffix_gets_that_of_the_file(download: Download, target: Path) -> None:
+def test_a_target_without_a_suffix_gets_that_of_the_file(download, target):
     target.unlink()
     path = download(whole(MP4), target=target.with_suffix(""), media="video")
     assert path == target
@@ -432,7 +420,7 @@ def test_a_target_without_a_suffix_gets_that_of_the_file(download: Download, tar
     assert download(target=other, media="video") == other
 
 
-def test_a_file_is_fetched_into_memory(download: Download) -> None:
+def test_a_file_is_fetched_into_memory(download):
     kind = {"content-type": "Video/MP4; a=b"}
     download.start(cut(50, MP4, **kind), rest(50, MP4, **kind), whole())
     fetched = download.run(fetch_flow(REQUEST, limit=1000, media="video"))
@@ -441,12 +429,10 @@ def test_a_file_is_fetched_into_memory(download: Download) -> None:
         download.run(fetch_flow(REQUEST, limit=1000, media="video"))
 
 
-def test_progress_may_be_reported_to_a_coroutine_where_there_is_a_loop(
-    download: Download, is_async: bool
-) -> None:
+def test_progress_may_be_reported_to_a_coroutine_where_there_is_a_loop(download, is_async):
     reported: list[int] = []
 
-    async def on_progress(done: int, total: int | None) -> None:
+    async def on_progress(done, total):
         reported.append(done)
 
     if is_async:
@@ -458,11 +444,11 @@ def test_progress_may_be_reported_to_a_coroutine_where_there_is_a_loop(
         assert download.unchanged()
 
 
-def test_a_callback_that_raises_ends_the_download(download: Download) -> None:
+def test_a_callback_that_raises_ends_the_download(download):
     class Stop(Exception):
         pass
 
-    def on_progress(done: int, total: int | None) -> None:
+    def on_progress(done, total):
         raise Stop
 
     with pytest.raises(Stop):
@@ -470,7 +456,7 @@ def test_a_callback_that_raises_ends_the_download(download: Download) -> None:
     assert download.unchanged()
 
 
-async def test_a_cancelled_download_leaves_nothing(download: Download, target: Path) -> None:
+async def test_a_cancelled_download_leaves_nothing(download, target):
     with ScriptedServer(STALLED) as server:
         url = f"{server.url}/v1"
         async with rc.AsyncRuncrate(KEY, base_url=server.url, inference_url=url) as client:
@@ -486,15 +472,15 @@ async def test_a_cancelled_download_leaves_nothing(download: Download, target: P
     assert download.unchanged()
 
 
-def test_two_downloads_to_one_place_do_not_meet(run: Any, target: Path) -> None:
+def test_two_downloads_to_one_place_do_not_meet(run, target):
     """Each has a temporary file of its own, and the last to end wins."""
     barrier = threading.Barrier(2, timeout=5)
 
-    def on_progress(done: int, total: int | None) -> None:
+    def on_progress(done, total):
         if done == 0:
             barrier.wait()
 
-    def one(data: bytes) -> None:
+    def one(data):
         flow = download_flow(REQUEST, target, on_progress=on_progress)
         with ScriptedServer(whole(data)) as server:
             run(lambda client: client._driver.run(flow), server.url)
@@ -527,7 +513,7 @@ def test_two_downloads_to_one_place_do_not_meet(run: Any, target: Path) -> None:
         ("", None),
     ],
 )
-def test_ranges_are_read(text: str, expected: ContentRange | None) -> None:
+def test_ranges_are_read(text, expected):
     assert content_range({"content-range": text}) == expected
 
 
@@ -545,12 +531,12 @@ def test_ranges_are_read(text: str, expected: ContentRange | None) -> None:
         ({"etag": '"a"', "content-encoding": "Identity"}, '"a"'),
     ],
 )
-def test_validators_are_strong_ones(headers: dict[str, str], tag: str | None) -> None:
+def test_validators_are_strong_ones(headers, tag):
     assert validator(headers) == tag
 
 
 @given(st.lists(st.binary(max_size=3000), min_size=1, max_size=3), st.integers(1, 500))
-def test_gzip_is_decoded_whichever_way_it_is_cut(members: list[bytes], piece: int) -> None:
+def test_gzip_is_decoded_whichever_way_it_is_cut(members, piece):
     packed = b"".join(gzip.compress(member) for member in members)
     gunzip = Inflater()
     out = b"".join(
@@ -677,9 +663,7 @@ BEHAVIOURS = st.builds(
 
 
 @given(st.binary(max_size=60), st.binary(max_size=60), st.lists(BEHAVIOURS, min_size=1, max_size=8))
-def test_a_download_is_one_version_of_the_file_or_an_error(
-    one: bytes, two: bytes, behaviours: list[Behaviour]
-) -> None:
+def test_a_download_is_one_version_of_the_file_or_an_error(one, two, behaviours):
     """Whatever a server does with ranges and cuts, two versions are never mixed."""
     server = Server([one, two], behaviours)
     sink = Sink()
@@ -693,7 +677,7 @@ def test_a_download_is_one_version_of_the_file_or_an_error(
 
 
 @given(st.binary(min_size=1, max_size=60), st.lists(st.integers(0, 59), max_size=3))
-def test_a_good_server_that_cuts_is_always_survived(data: bytes, cuts: list[int]) -> None:
+def test_a_good_server_that_cuts_is_always_survived(data, cuts):
     behaviours = [Behaviour(cut_after=at) for at in cuts] + [Behaviour()]
     sink = Sink()
     wanted = Wanted.of(limit=60, size=len(data), sha256=hashlib.sha256(data).hexdigest())

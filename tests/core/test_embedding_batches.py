@@ -77,7 +77,7 @@ Way = Callable[[Work, Iterable[list[str]], int], list[Any]]
 @WAYS
 @pytest.mark.parametrize("limit", [1, 3, 50])
 @pytest.mark.parametrize("size", [1, 5, 23, 64])
-def test_vectors_come_in_order_and_in_bounds(way: Way, limit: int, size: int) -> None:
+def test_vectors_come_in_order_and_in_bounds(way, limit, size):
     work = Work()
     done = way(work, rt.batches_of(TEXTS, size), limit)
     assert [text for vectors in done for text in vectors] == TEXTS
@@ -88,12 +88,12 @@ def test_vectors_come_in_order_and_in_bounds(way: Way, limit: int, size: int) ->
 
 
 @WAYS
-def test_no_batches_no_work(way: Way) -> None:
+def test_no_batches_no_work(way):
     assert way(Work(), [], 4) == []
 
 
 @WAYS
-def test_after_a_failure_nothing_more_is_sent(way: Way) -> None:
+def test_after_a_failure_nothing_more_is_sent(way):
     work = Work(failing=3)
     with pytest.raises(ConnectionError, match="no connection") as caught:
         way(work, rt.batches_of(TEXTS, 2), 2)
@@ -107,11 +107,11 @@ def test_after_a_failure_nothing_more_is_sent(way: Way) -> None:
 
 
 @WAYS
-def test_only_the_batches_under_way_are_in_memory(way: Way) -> None:
+def test_only_the_batches_under_way_are_in_memory(way):
     taken: list[weakref.ref[Vectors]] = []
     alive: list[int] = []
 
-    def batches() -> Iterable[list[str]]:
+    def batches():
         for _ in range(40):
             alive.append(sum(reference() is not None for reference in taken))
             batch = Vectors(["text"])
@@ -123,7 +123,7 @@ def test_only_the_batches_under_way_are_in_memory(way: Way) -> None:
 
 
 @WAYS
-def test_work_sees_the_context_variables_of_the_caller(way: Way) -> None:
+def test_work_sees_the_context_variables_of_the_caller(way):
     token = VARIABLE.set("of the caller")
     try:
         work = Work()
@@ -134,15 +134,15 @@ def test_work_sees_the_context_variables_of_the_caller(way: Way) -> None:
 
 
 @WAYS
-def test_a_limit_below_one_is_refused(way: Way) -> None:
+def test_a_limit_below_one_is_refused(way):
     with pytest.raises(ValueError, match="max_concurrency"):
         way(Work(), [["x"]], 0)
 
 
-async def test_a_cancelled_call_leaves_no_task() -> None:
+async def test_a_cancelled_call_leaves_no_task():
     work = Work(slow=60)
 
-    async def all_of_them() -> None:
+    async def all_of_them():
         async for _ in rt.aembed_batches(work.async_, [["a"], ["b"], ["c"]], max_concurrency=2):
             pass
 
@@ -155,9 +155,7 @@ async def test_a_cancelled_call_leaves_no_task() -> None:
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
-def test_texts_are_sent_as_valid_unicode_and_nothing_else_is(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+def test_texts_are_sent_as_valid_unicode_and_nothing_else_is(caplog):
     assert rt.embeddable_texts(["a", "b\ud83d"]) == ["a", "b\ufffd"]
     assert "Text 1 of those to embed is not valid Unicode" in caplog.text
     with pytest.raises(TypeError, match="Text 1 of those to embed is of type `NoneType`"):

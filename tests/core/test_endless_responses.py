@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 from itertools import count
-from typing import Any
 
 import pytest
 
@@ -34,20 +33,18 @@ REQUEST = json_request(
         ([(MIN_WINDOW_BYTES, 50.0), (1, 100.0), (1, 111.0)], True),
     ],
 )
-def test_a_body_that_brings_a_byte_now_and_then_is_too_slow(
-    reads: list[tuple[int, float]], *, slow: bool
-) -> None:
+def test_a_body_that_brings_a_byte_now_and_then_is_too_slow(reads, *, slow):
     pace = Pace()
     assert [pace.is_too_slow(*read) for read in reads][-1] is slow
 
 
-def test_a_trickling_download_ends_in_an_error(run: Any, tmp_path: Any) -> None:
+def test_a_trickling_download_ends_in_an_error(run, tmp_path):
     """A byte every half minute never exceeds the limit of silence."""
     target = tmp_path / "output.bin"
     target.write_bytes(b"before")
     clock = count(step=30.0)
 
-    def use(client: Any) -> Any:
+    def use(client):
         driver = client._driver
         policy = dataclasses.replace(driver.context.policy, clock=lambda: float(next(clock)))
         driver.context = dataclasses.replace(driver.context, policy=policy)
@@ -62,14 +59,14 @@ def test_a_trickling_download_ends_in_an_error(run: Any, tmp_path: Any) -> None:
     assert target.read_bytes() == b"before"
 
 
-def test_a_list_of_empty_pages_ends_in_an_error(run: Any) -> None:
+def test_a_list_of_empty_pages_ends_in_an_error(run):
     """Each page names a cursor that was never seen before."""
     pages = [
         Reply(json={"data": [], "meta": {"hasMore": True, "cursor": f"c{number}"}})
         for number in range(MAX_EMPTY_PAGES + 1)
     ]
 
-    async def use(client: Any) -> list[Any]:
+    async def use(client):
         return [job async for job in each(client.jobs.list())]
 
     with ScriptedServer(*pages) as server:
@@ -78,14 +75,14 @@ def test_a_list_of_empty_pages_ends_in_an_error(run: Any) -> None:
         assert server.sent == MAX_EMPTY_PAGES
 
 
-def test_a_value_makes_the_next_empty_page_the_first_again() -> None:
+def test_a_value_makes_the_next_empty_page_the_first_again():
     meta = ListMeta(has_more=True, cursor="b")
     assert next_cursor(meta, (), empty_pages=MAX_EMPTY_PAGES - 1) == "b"
     with pytest.raises(PagingError):
         next_cursor(meta, (), empty_pages=MAX_EMPTY_PAGES)
 
 
-def test_an_instance_that_was_stopped_is_not_waited_for(run: Any) -> None:
+def test_an_instance_that_was_stopped_is_not_waited_for(run):
     """Its status is a word that nobody knows, but there is a reason for its end."""
     status = {"id": "i-1", "status": "reclaimed", "ip": None, "stop_reason": "low_balance"}
     with ScriptedServer(Reply(json={"data": status})) as server:

@@ -32,7 +32,7 @@ def instances(client: Any) -> Any:
 
 @pytest.mark.parametrize("timeout", [0.1, rc.Timeout(total=0.3)])
 @pytest.mark.parametrize("status", [200, 404])
-def test_a_body_that_drips_has_an_end(run: Any, status: int, timeout: Any) -> None:
+def test_a_body_that_drips_has_an_end(run, status, timeout):
     with ScriptedServer(Reply(status, body=DRIP, length=1000)) as server:
         started = time.monotonic()
         with pytest.raises((rc.APITimeoutError, rc.NotFoundError)) as caught:
@@ -41,8 +41,8 @@ def test_a_body_that_drips_has_an_end(run: Any, status: int, timeout: Any) -> No
     assert isinstance(caught.value, rc.NotFoundError) is (status == 404)
 
 
-def test_a_head_that_drips_has_an_end(run: Any) -> None:
-    def drip() -> None:
+def test_a_head_that_drips_has_an_end(run):
+    def drip():
         connection, _ = listener.accept()
         with connection:
             connection.recv(65536)
@@ -69,11 +69,11 @@ def test_a_head_that_drips_has_an_end(run: Any) -> None:
 
 
 @pytest.mark.parametrize("timeout", [1, math.inf])
-def test_a_connection_is_used_again_after_a_response_in_time(run: Any, timeout: float) -> None:
+def test_a_connection_is_used_again_after_a_response_in_time(run, timeout):
     slow = Reply(body=[b'{"data":', 0.2, b"[]}"], length=11)
     with ScriptedServer(slow, slow, OK) as server:
 
-        async def thrice(client: Any) -> None:
+        async def thrice(client):
             for _ in range(3):
                 await awaited(client.instances.list())
 
@@ -81,7 +81,7 @@ def test_a_connection_is_used_again_after_a_response_in_time(run: Any, timeout: 
         assert (server.sent, server.connections) == (3, 1)
 
 
-def test_a_small_body_that_decompresses_without_end_is_refused(run: Any) -> None:
+def test_a_small_body_that_decompresses_without_end_is_refused(run):
     reply = Reply(body=[BOMB], length=len(BOMB), headers={"content-encoding": "gzip"})
     with ScriptedServer(reply) as server:
         tracemalloc.start()
@@ -93,13 +93,13 @@ def test_a_small_body_that_decompresses_without_end_is_refused(run: Any) -> None
     assert peak < 100_000_000
 
 
-def test_an_error_body_that_decompresses_without_end_keeps_its_status(run: Any) -> None:
+def test_an_error_body_that_decompresses_without_end_keeps_its_status(run):
     reply = Reply(404, body=[BOMB], length=len(BOMB), headers={"content-encoding": "gzip"})
     with ScriptedServer(reply) as server, pytest.raises(rc.NotFoundError):
         run(instances, server.url)
 
 
-def test_a_body_without_end_is_refused(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_body_without_end_is_refused(run, monkeypatch):
     monkeypatch.setattr("runcrate_core.io.response_body.MAX_BODY_BYTES", 1_000_000)
     with ScriptedServer(Reply(body=[b"[" * 100_000] * 50)) as server:
         with pytest.raises(rc.ResponseFormatError, match="larger than is read"):
@@ -111,7 +111,7 @@ def test_a_body_without_end_is_refused(run: Any, monkeypatch: pytest.MonkeyPatch
     ("encoding", "encode"),
     [("", bytes), ("identity", bytes), ("gzip", gzip.compress), ("deflate", zlib.compress)],
 )
-def test_bodies_are_decoded(encoding: str, encode: Any) -> None:
+def test_bodies_are_decoded(encoding, encode):
     data = os.urandom(3_000_000)
     encoded = encode(data)
     buffer = BodyBuffer({"content-encoding": encoding}, body_buffer.MAX_BODY_BYTES)
@@ -121,7 +121,7 @@ def test_bodies_are_decoded(encoding: str, encode: Any) -> None:
     assert not buffer.is_full
 
 
-def test_bodies_that_cannot_be_decoded_say_so() -> None:
+def test_bodies_that_cannot_be_decoded_say_so():
     with pytest.raises(UndecodableBodyError):
         BodyBuffer({"content-encoding": "br"}, 10)
     cut = BodyBuffer({"content-encoding": "gzip"}, 10_000)
@@ -131,7 +131,7 @@ def test_bodies_that_cannot_be_decoded_say_so() -> None:
     assert len(cut.beginning()) > 1000
 
 
-def test_following_logs_ends_with_the_job(run: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_following_logs_ends_with_the_job(run, monkeypatch):
     monkeypatch.setattr("runcrate_core.api.job_logs.EMPTY_READ_GAP_S", 0.01)
     ended = {"job_id": "j", "status": "succeeded", "cursor": 1, "done": False}
     replies = [
@@ -139,7 +139,7 @@ def test_following_logs_ends_with_the_job(run: Any, monkeypatch: pytest.MonkeyPa
         Reply(json={"data": {**ended, "chunks": []}}),
     ]
 
-    async def use(client: Any) -> Any:
+    async def use(client):
         return [chunk.text async for chunk in each(client.jobs.follow_logs("j"))]
 
     with ScriptedServer(*replies) as server:
@@ -147,7 +147,7 @@ def test_following_logs_ends_with_the_job(run: Any, monkeypatch: pytest.MonkeyPa
         assert server.sent == 3
 
 
-def test_41_a_child_inherits_no_lock_and_no_counter(run: Any) -> None:
+def test_41_a_child_inherits_no_lock_and_no_counter(run):
     import asyncio
 
     with ScriptedServer(OK) as server:

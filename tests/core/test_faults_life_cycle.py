@@ -25,11 +25,11 @@ from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
 OK = Reply(json={"data": []})
 
 
-def test_40_one_async_client_under_two_loops() -> None:
+def test_40_one_async_client_under_two_loops():
     with ScriptedServer(OK) as server:
         client = ASYNC.client(server.url)
 
-        async def twice() -> None:
+        async def twice():
             await client.instances.list()
             await client.instances.list()
 
@@ -47,12 +47,12 @@ def run_without_clean_up(main: Any) -> None:
 
 @pytest.mark.usefixtures("only_new_garbage")
 @pytest.mark.parametrize("run_in_loop", [asyncio.run, run_without_clean_up])
-def test_40_loops_that_have_ended_are_not_kept(run_in_loop: Any) -> None:
+def test_40_loops_that_have_ended_are_not_kept(run_in_loop):
     with ScriptedServer(OK) as server:
         client = ASYNC.client(server.url)
         ended: list[weakref.ref[asyncio.AbstractEventLoop]] = []
 
-        async def once() -> None:
+        async def once():
             ended.append(weakref.ref(asyncio.get_running_loop()))
             await client.instances.list()
 
@@ -64,11 +64,11 @@ def test_40_loops_that_have_ended_are_not_kept(run_in_loop: Any) -> None:
         assert [loop() for loop in ended[:2]] == [None, None]
 
 
-def test_40_one_async_client_under_the_loops_of_two_threads() -> None:
+def test_40_one_async_client_under_the_loops_of_two_threads():
     with ScriptedServer(OK) as server:
         client = ASYNC.client(server.url)
 
-        async def several() -> None:
+        async def several():
             await asyncio.gather(*(client.instances.list() for _ in range(5)))
 
         threads = [threading.Thread(target=lambda: asyncio.run(several())) for _ in range(2)]
@@ -81,7 +81,7 @@ def test_40_one_async_client_under_the_loops_of_two_threads() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
-def test_41_a_fork_opens_its_own_connections() -> None:
+def test_41_a_fork_opens_its_own_connections():
     with ScriptedServer(OK) as server:
         client = SYNC.client(server.url)
         client.instances.list()
@@ -101,13 +101,13 @@ def test_41_a_fork_opens_its_own_connections() -> None:
         client.close()
 
 
-def test_42_fifty_threads_share_one_client() -> None:
+def test_42_fifty_threads_share_one_client():
     with ScriptedServer(OK) as server:
         client = SYNC.client(server.url)
         barrier = threading.Barrier(50)
         made: set[int] = set()
 
-        def work() -> list[Any]:
+        def work():
             barrier.wait()
             made.add(id(client._driver.http.client(client._driver.config)))
             return client.instances.list()
@@ -119,7 +119,7 @@ def test_42_fifty_threads_share_one_client() -> None:
         client.close()
 
 
-async def test_43_closing_twice_is_once_and_use_after_closing_is_refused(run: Any) -> None:
+async def test_43_closing_twice_is_once_and_use_after_closing_is_refused(run):
     client = run.client("http://127.0.0.1:9")
     for _ in range(2):
         await awaited(client.aclose() if run.is_async else client.close())
@@ -127,7 +127,7 @@ async def test_43_closing_twice_is_once_and_use_after_closing_is_refused(run: An
         await awaited(client.instances.list())
 
 
-def test_43_a_client_that_was_given_stays_open() -> None:
+def test_43_a_client_that_was_given_stays_open():
     given = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, json=[])))
     client = rc.Runcrate("rc_live_test", http_client=given)
     client.instances.list()
@@ -139,12 +139,12 @@ def test_43_a_client_that_was_given_stays_open() -> None:
 
 
 @pytest.mark.parametrize("wrong", [object(), httpx.AsyncClient()])
-def test_another_http_client_is_named(wrong: Any) -> None:
+def test_another_http_client_is_named(wrong):
     with pytest.raises(rc.ConfigurationError, match=r"httpx\.Client"):
         rc.Runcrate("rc_live_test", http_client=wrong)
 
 
-def test_39_a_full_pool_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_39_a_full_pool_says_so(monkeypatch):
     from runcrate_core.io import httpx_adapter
 
     monkeypatch.setattr(httpx_adapter, "LIMITS", httpx.Limits(max_connections=1))
@@ -160,9 +160,7 @@ def test_39_a_full_pool_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
         client.close()
 
 
-def test_39_more_calls_than_connections_wait_for_each_other(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_39_more_calls_than_connections_wait_for_each_other(monkeypatch):
     from runcrate_core.io import httpx_adapter
 
     monkeypatch.setattr(httpx_adapter, "LIMITS", httpx.Limits(max_connections=2))
@@ -176,9 +174,7 @@ def test_39_more_calls_than_connections_wait_for_each_other(
 
 
 @pytest.mark.parametrize("kind", [rc.Runcrate, rc.AsyncRuncrate])
-def test_clients_are_copied_and_pickled_without_their_key(
-    kind: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_clients_are_copied_and_pickled_without_their_key(kind, monkeypatch):
     client = kind("rc_live_other", environment="staging", default_headers={"x-secret": "hidden"})
     assert copy.deepcopy(client) is copy.copy(client) is client
     data = pickle.dumps(client)
@@ -200,9 +196,7 @@ def test_clients_are_copied_and_pickled_without_their_key(
     ],
     ids=["blocking", "asynchronous", "asynchronous by name"],
 )
-def test_a_pair_of_clients_is_pickled_like_the_one_that_was_given(
-    given: tuple[Any, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_pair_of_clients_is_pickled_like_the_one_that_was_given(given, monkeypatch):
     pair = rt.SyncAsyncClients(*given)
     assert "staging" in repr(pair.sync)
     data = pickle.dumps(pair)
@@ -214,7 +208,7 @@ def test_a_pair_of_clients_is_pickled_like_the_one_that_was_given(
         assert (config.api_key, config.environment) == ("rc_live_worker", "staging")
 
 
-def test_derived_clients_share_connections_and_change_only_what_was_asked() -> None:
+def test_derived_clients_share_connections_and_change_only_what_was_asked():
     with ScriptedServer(OK) as server:
         with SYNC.client(server.url) as client:
             client.instances.list()
@@ -227,7 +221,7 @@ def test_derived_clients_share_connections_and_change_only_what_was_asked() -> N
         ]
 
 
-def test_an_unknown_option_is_named() -> None:
+def test_an_unknown_option_is_named():
     client = SYNC.client("http://127.0.0.1:9")
     with pytest.raises(rc.ConfigurationError, match="`speed`"):
         client.with_options(speed=9)

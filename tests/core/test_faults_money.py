@@ -48,7 +48,7 @@ LAUNCH = {"name": "training", "gpu_type": "A100", "max_runtime_minutes": 60}
 
 
 @pytest.mark.parametrize("lost", LOST)
-def test_17_a_lost_launch_that_is_not_found_is_ambiguous(scripted: Any, lost: Reply) -> None:
+def test_17_a_lost_launch_that_is_not_found_is_ambiguous(scripted, lost):
     server, both = scripted(lost, EMPTY)
     with pytest.raises(rc.AmbiguousLaunchError) as caught:
         both("instances.create", **LAUNCH)
@@ -59,27 +59,27 @@ def test_17_a_lost_launch_that_is_not_found_is_ambiguous(scripted: Any, lost: Re
     assert "instances.list(search='training')" in str(error)
 
 
-def test_17_a_launch_without_response_is_not_sent_again(scripted: Any) -> None:
+def test_17_a_launch_without_response_is_not_sent_again(scripted):
     server, both = scripted(Reply(body=[b"{", 3.0], end="hold"), EMPTY, timeout=0.2)
     with pytest.raises(rc.AmbiguousLaunchError):
         both("instances.create", **LAUNCH)
     assert posts(server) == 1
 
 
-def test_18_a_lost_launch_is_found_by_its_name(scripted: Any) -> None:
+def test_18_a_lost_launch_is_found_by_its_name(scripted):
     server, both = scripted(Reply(500, {"error": "boom"}), EMPTY, LISTED)
     instance = both("instances.create", **LAUNCH)
     assert posts(server) == 1
     assert (instance.id, instance.recovered) == ("i-1", True)
 
 
-def test_18_an_older_instance_of_the_same_name_is_not_taken_for_it(failure: Any) -> None:
+def test_18_an_older_instance_of_the_same_name_is_not_taken_for_it(failure):
     replies = (CUT, Reply(json={"data": [OLD]}))
     create = {"call": "instances.create", "arguments": LAUNCH}
     failure(rc.AmbiguousLaunchError, *replies, **create, sent=3)
 
 
-def test_19_a_launch_that_never_left_is_repeated(run: Any) -> None:
+def test_19_a_launch_that_never_left_is_repeated(run):
     with ScriptedServer(CREATED) as server:
         url = server.url
     with pytest.raises(rc.APIConnectionError) as caught:
@@ -89,7 +89,7 @@ def test_19_a_launch_that_never_left_is_repeated(run: Any) -> None:
 
 
 @pytest.mark.parametrize("refusal", [Reply(503, {"error": "no capacity"}), Reply(429, {})])
-def test_20_no_capacity_is_asked_again(scripted: Any, refusal: Reply) -> None:
+def test_20_no_capacity_is_asked_again(scripted, refusal):
     server, both = scripted(refusal, CREATED)
     assert both("instances.create", **LAUNCH).id == "i-1"
     assert posts(server) == 2
@@ -97,13 +97,13 @@ def test_20_no_capacity_is_asked_again(scripted: Any, refusal: Reply) -> None:
     assert len({request.body for request in server.received}) == 1
 
 
-def test_a_refused_launch_is_neither_repeated_nor_looked_for(failure: Any) -> None:
+def test_a_refused_launch_is_neither_repeated_nor_looked_for(failure):
     refused = Reply(502, {"error": {"code": "launch_refused", "message": "no such template"}})
     create = {"call": "instances.create", "arguments": LAUNCH}
     failure(rc.InternalServerError, refused, match="no such template", **create)
 
 
-async def test_23_a_cancelled_launch_names_what_may_run() -> None:
+async def test_23_a_cancelled_launch_names_what_may_run():
     with ScriptedServer(Reply(body=[b"{", 3.0], end="hold")) as server:
         client = ASYNC.client(server.url)
         task = asyncio.create_task(launch(client))
@@ -118,7 +118,7 @@ async def test_23_a_cancelled_launch_names_what_may_run() -> None:
     assert server.received[0].headers["idempotency-key"] in note
 
 
-async def test_23_a_launch_that_is_cancelled_while_it_is_looked_for_names_it_too() -> None:
+async def test_23_a_launch_that_is_cancelled_while_it_is_looked_for_names_it_too():
     with ScriptedServer(CUT, SILENT) as server:
         client = ASYNC.client(server.url)
         task = asyncio.create_task(launch(client))
@@ -132,7 +132,7 @@ async def test_23_a_launch_that_is_cancelled_while_it_is_looked_for_names_it_too
     assert "'training'" in note
 
 
-def test_18_no_wait_is_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_18_no_wait_is_for_nothing(monkeypatch):
     monkeypatch.setattr(reconcile, "RECONCILE_WAITS_S", (1.0, 3.0))
     flow = iter(instances.create(name="training", gpu_type="A100"))
     assert isinstance(next(flow), Now)
@@ -146,7 +146,7 @@ def test_18_no_wait_is_for_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
         flow.send(102.0)
 
 
-def test_24_terminate_after_a_lost_response_is_success(scripted: Any) -> None:
+def test_24_terminate_after_a_lost_response_is_success(scripted):
     server, both = scripted(CUT, Reply(404, {"error": "not found"}))
     assert both("instances.terminate", "i-1") is None
     assert server.sent == 2
@@ -180,9 +180,7 @@ LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_
     ],
     ids=["no lifetime", "too long", "too short", "too many", "other gpu", "other region"],
 )
-def test_25_what_the_limits_forbid_is_refused_before_anything_is_sent(
-    scripted: Any, wish: dict[str, Any], limits: dict[str, Any]
-) -> None:
+def test_25_what_the_limits_forbid_is_refused_before_anything_is_sent(scripted, wish, limits):
     server, both = scripted(TYPES)
     guard = Guard(both, rc.SpendLimits(**limits))
     with pytest.raises(rc.SpendRefusedError, match="Nothing was launched"):
@@ -190,7 +188,7 @@ def test_25_what_the_limits_forbid_is_refused_before_anything_is_sent(
     assert server.sent == 0
 
 
-def test_25_instances_that_run_already_count(scripted: Any) -> None:
+def test_25_instances_that_run_already_count(scripted):
     other = {"id": "o", "name": "agent-old", "status": "running", "gpu_count": 1}
     running = Reply(json={"data": [other]})
     server, both = scripted(TYPES, running, EMPTY, TYPES, running, EMPTY, CREATED)
@@ -200,11 +198,11 @@ def test_25_instances_that_run_already_count(scripted: Any) -> None:
     assert posts(server) == 0
 
 
-def test_25_reservations_at_the_same_time_cannot_exceed_the_total_together() -> None:
+def test_25_reservations_at_the_same_time_cannot_exceed_the_total_together():
     limits = rc.SpendLimits(max_instances=10, max_gpus=10, max_total_usd=3)
     ledger = rc.SpendLedger()
 
-    def entry(number: int) -> rc.LedgerEntry:
+    def entry(number):
         return rc.LedgerEntry(f"agent-{number}", "instance", Decimal(1), 60)
 
     for number in range(3):
@@ -219,7 +217,7 @@ def test_25_reservations_at_the_same_time_cannot_exceed_the_total_together() -> 
 
 
 @pytest.mark.parametrize("response", [False, None, "yes"])
-def test_25_only_an_explicit_yes_approves(scripted: Any, response: Any) -> None:
+def test_25_only_an_explicit_yes_approves(scripted, response):
     server, both = scripted(TYPES, *NOTHING_RUNS, TYPES)
     guard = Guard(both, LIMITS, approve=lambda _plan: response)
     with pytest.raises(rc.SpendRefusedError, match="not approved"):
@@ -228,7 +226,7 @@ def test_25_only_an_explicit_yes_approves(scripted: Any, response: Any) -> None:
     assert not guard.ledger.entries
 
 
-def test_26_a_plan_whose_price_rose_is_refused(scripted: Any) -> None:
+def test_26_a_plan_whose_price_rose_is_refused(scripted):
     dearer = Reply(
         json={"data": [{"id": "good", "gpu_type": "A100", "gpu_count": 1, "hourly_rate": 1.6}]}
     )
@@ -239,7 +237,7 @@ def test_26_a_plan_whose_price_rose_is_refused(scripted: Any) -> None:
     assert posts(server) == 0
 
 
-def test_26_an_old_plan_is_refused() -> None:
+def test_26_an_old_plan_is_refused():
     plan = rc.LaunchPlan("n", "t", "A100", 1, None, Decimal(1), 60, made_at=100.0)
     plan.check_age(700.0)
     with pytest.raises(rc.SpendRefusedError, match="older than 10 minutes"):
@@ -248,7 +246,7 @@ def test_26_an_old_plan_is_refused() -> None:
         plan.check_price(None)
 
 
-def test_a_failed_launch_gives_the_reservation_back(scripted: Any) -> None:
+def test_a_failed_launch_gives_the_reservation_back(scripted):
     refused = Reply(402, {"error": {"code": "BUDGET_REACHED", "message": "spent"}})
     _, both = scripted(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, refused)
     guard = Guard(both, LIMITS)
@@ -257,7 +255,7 @@ def test_a_failed_launch_gives_the_reservation_back(scripted: Any) -> None:
     assert guard.ledger.entries == ()
 
 
-def test_an_ambiguous_launch_stays_in_the_ledger_and_is_ended_by_name(scripted: Any) -> None:
+def test_an_ambiguous_launch_stays_in_the_ledger_and_is_ended_by_name(scripted):
     server, both = scripted(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, CUT, EMPTY)
     guard = Guard(both, LIMITS)
     with pytest.raises(rc.AmbiguousLaunchError):
@@ -281,7 +279,7 @@ def test_an_ambiguous_launch_stays_in_the_ledger_and_is_ended_by_name(scripted: 
     assert not guard.ledger.live
 
 
-def test_a_mistaken_identifier_is_caught_by_the_name(scripted: Any) -> None:
+def test_a_mistaken_identifier_is_caught_by_the_name(scripted):
     mine = {**MADE, "name": "agent-a"}
     _, both = scripted(Reply(json={"data": mine}))
     guard = Guard(both, LIMITS)
@@ -291,7 +289,7 @@ def test_a_mistaken_identifier_is_caught_by_the_name(scripted: Any) -> None:
         guard.terminate("i-1", expected_name="agent-b")
 
 
-def test_one_line_is_logged_for_a_repeat(run: Any, caplog: pytest.LogCaptureFixture) -> None:
+def test_one_line_is_logged_for_a_repeat(run, caplog):
     caplog.set_level(logging.DEBUG, logger="runcrate_core")
     with ScriptedServer(Reply(503, {"error": "x"}), CREATED) as server:
         run(launch, server.url)
@@ -313,6 +311,6 @@ def test_one_line_is_logged_for_a_repeat(run: Any, caplog: pytest.LogCaptureFixt
         {"name_prefix": " "},
     ],
 )
-def test_senseless_limits_are_refused(wrong: dict[str, Any]) -> None:
+def test_senseless_limits_are_refused(wrong):
     with pytest.raises(ValueError, match=next(iter(wrong))):
         rc.SpendLimits(**wrong)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
 
 import pytest
 
@@ -16,32 +15,32 @@ ERROR = {"error": {"code": "c", "message": "said by the server"}}
 BROKEN_GZIP = b"\x1f\x8b\x08\x00" + b"\xff" * 30
 
 
-def test_01_get_is_repeated_after_503(scripted: Any) -> None:
+def test_01_get_is_repeated_after_503(scripted):
     server, both = scripted(Reply(503, ERROR), OK)
     assert both("instances.list") == []
     assert server.sent == 2
 
 
-def test_02_retry_after_is_waited_for(scripted: Any) -> None:
+def test_02_retry_after_is_waited_for(scripted):
     server, both = scripted(Reply(429, ERROR, headers={"retry-after": "0.2"}), OK)
     assert both("instances.list") == []
     assert server.sent == 2
 
 
 @pytest.mark.parametrize("hint", ["3600", "Fri, 31 Dec 9999 23:59:59 GMT"])
-def test_05_a_long_hint_is_raised_at_once(failure: Any, hint: str) -> None:
+def test_05_a_long_hint_is_raised_at_once(failure, hint):
     error = failure(rc.RateLimitError, Reply(429, ERROR, headers={"retry-after": hint}))
     assert error.retry_after >= 3600
 
 
-def test_07_the_last_failure_is_raised_with_its_facts(failure: Any) -> None:
+def test_07_the_last_failure_is_raised_with_its_facts(failure):
     reply = Reply(500, ERROR, headers={"x-request-id": "req-7"})
     error = failure(rc.InternalServerError, reply, match="said by", sent=3, max_retries=2)
     assert (error.status_code, error.code, error.request_id) == (500, "c", "req-7")
     assert error.attempts == 3
 
 
-def test_09_an_empty_budget_ends_repeating(scripted: Any) -> None:
+def test_09_an_empty_budget_ends_repeating(scripted):
     server, both = scripted(Reply(500, ERROR))
     while both.client._driver.context.budget.take():
         pass
@@ -59,7 +58,7 @@ def test_09_an_empty_budget_ends_repeating(scripted: Any) -> None:
         ({"error": "Forbidden"}, "403: Forbidden. "),
     ],
 )
-def test_10_a_reason_is_found_beside_the_error(failure: Any, body: Any, said: str) -> None:
+def test_10_a_reason_is_found_beside_the_error(failure, body, said):
     failure(rc.PermissionDeniedError, Reply(403, body), match=said)
 
 
@@ -76,9 +75,7 @@ def test_10_a_reason_is_found_beside_the_error(failure: Any, body: Any, said: st
         (422, rc.UnprocessableEntityError),
     ],
 )
-def test_10_a_refusal_is_raised_once_and_holds_no_secret(
-    failure: Any, status: int, kind: type[rc.APIStatusError]
-) -> None:
+def test_10_a_refusal_is_raised_once_and_holds_no_secret(failure, status, kind):
     text = "you sent rc_live_test and Bearer abcdefghijkl " + "x" * 600
     body = {"error": {"code": "Mixed_CASE", "message": text, "details": {"key": "rc_live_test"}}}
     error = failure(kind, Reply(status, body, headers={"set-cookie": "a=b"}))
@@ -106,12 +103,12 @@ def test_10_a_refusal_is_raised_once_and_holds_no_secret(
     ],
     ids=["html", "empty", "list", "text", "detail", "not unicode", "5 MB"],
 )
-def test_12_an_error_body_of_any_shape_is_read(failure: Any, body: bytes) -> None:
+def test_12_an_error_body_of_any_shape_is_read(failure, body):
     reply = Reply(404, body=[body], length=len(body))
     assert len(str(failure(rc.NotFoundError, reply, match="GET /instances"))) < 900
 
 
-def test_14_unknown_fields_and_values_are_kept(scripted: Any) -> None:
+def test_14_unknown_fields_and_values_are_kept(scripted):
     sent = {"id": "i", "status": "levitating", "stop_reason": "mood", "new": {"a": [1]}}
     _, both = scripted(Reply(json={"data": [sent]}))
     [instance] = both("instances.list")
@@ -120,7 +117,7 @@ def test_14_unknown_fields_and_values_are_kept(scripted: Any) -> None:
     assert instance.to_dict() == sent
 
 
-def test_15_a_response_that_cannot_be_decoded_is_requested_again(scripted: Any) -> None:
+def test_15_a_response_that_cannot_be_decoded_is_requested_again(scripted):
     gzip = {"content-encoding": "gzip"}
     corrupt = Reply(body=[BROKEN_GZIP], length=len(BROKEN_GZIP), headers=gzip)
     short = Reply(body=[b'{"data"'], length=100, end="close")
@@ -130,7 +127,7 @@ def test_15_a_response_that_cannot_be_decoded_is_requested_again(scripted: Any) 
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
-def test_16_a_redirect_is_never_followed(failure: Any, status: int) -> None:
+def test_16_a_redirect_is_never_followed(failure, status):
     with ScriptedServer(OK) as other:
         moved = Reply(status, headers={"location": f"{other.url}/x?signature=secret"})
         error = failure(rc.ResponseFormatError, moved, match="redirect")
@@ -138,7 +135,7 @@ def test_16_a_redirect_is_never_followed(failure: Any, status: int) -> None:
     assert "signature" not in str(error)
 
 
-def test_an_unreachable_host_is_a_connection_error(is_async: bool) -> None:
+def test_an_unreachable_host_is_a_connection_error(is_async):
     with ScriptedServer(OK) as server:
         url = server.url
     with (
@@ -151,7 +148,7 @@ def test_an_unreachable_host_is_a_connection_error(is_async: bool) -> None:
     assert caught.value.attempts == 2
 
 
-def test_silence_is_a_timeout_error(failure: Any) -> None:
+def test_silence_is_a_timeout_error(failure):
     silent = Reply(body=[b"{", 5.0], end="hold")
     error = failure(rc.APITimeoutError, silent, timeout=0.2, max_retries=0)
     assert isinstance(error, TimeoutError)

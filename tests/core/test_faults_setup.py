@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import ssl
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,9 +20,7 @@ OK = Reply(json={"data": []})
 REFUSED = Reply(407, headers={"proxy-authenticate": "Basic"})
 
 
-def test_a_proxy_that_refuses_credentials_is_named(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_that_refuses_credentials_is_named(run, monkeypatch):
     with ScriptedServer(REFUSED) as proxy:
         for name in ("HTTPS_PROXY", "HTTP_PROXY"):
             monkeypatch.setenv(name, proxy.url.replace("//", "//user:secret@"))
@@ -47,9 +44,7 @@ def test_a_proxy_that_refuses_credentials_is_named(
         ("NO_PROXY", "host:port", "'host:port'"),
     ],
 )
-def test_a_proxy_variable_that_is_not_usable_is_named(
-    run: Any, name: str, value: str, says: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_proxy_variable_that_is_not_usable_is_named(run, name, value, says, monkeypatch):
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv(name, value)
     with pytest.raises(rc.ConfigurationError, match=says) as caught:
@@ -78,9 +73,7 @@ def test_a_proxy_variable_that_is_not_usable_is_named(
         (" , ", "anything.example", False),
     ],
 )
-def test_exceptions_from_proxies(
-    entry: str, host: str, is_direct: bool, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_exceptions_from_proxies(entry, host, is_direct, monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     monkeypatch.setenv("NO_PROXY", entry)
     url = f"https://{host}/api/v1"
@@ -89,14 +82,12 @@ def test_exceptions_from_proxies(
         assert (transport is client._transport) is is_direct
 
 
-def test_without_proxies_there_are_no_routes() -> None:
+def test_without_proxies_there_are_no_routes():
     assert proxy_routes({"no": "localhost"}, hosts=["h"], direct_hosts=["localhost"]) == {}
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])
-def test_a_key_for_this_computer_does_not_go_through_a_proxy(
-    run: Any, name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_key_for_this_computer_does_not_go_through_a_proxy(run, name, monkeypatch):
     with ScriptedServer(OK) as proxy, ScriptedServer(OK) as server:
         monkeypatch.setenv(name, proxy.url)
         assert run(lambda client: client.instances.list(), server.url) == []
@@ -105,9 +96,7 @@ def test_a_key_for_this_computer_does_not_go_through_a_proxy(
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate"])
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "SSL_CERT_DIR"])
-def test_certificates_that_are_not_usable_are_named(
-    run: Any, name: str, content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_certificates_that_are_not_usable_are_named(run, name, content, tmp_path, monkeypatch):
     path = tmp_path / "certificates"
     if content is not None:
         path.write_bytes(content)
@@ -122,7 +111,7 @@ def test_certificates_that_are_not_usable_are_named(
         httpx_adapter.shared_tls.cache_clear()
 
 
-def test_certificates_are_read_once() -> None:
+def test_certificates_are_read_once():
     assert isinstance(httpx_adapter.shared_tls(), ssl.SSLContext)
     assert httpx_adapter.shared_tls() is httpx_adapter.shared_tls()
 
@@ -139,18 +128,18 @@ def test_certificates_are_read_once() -> None:
     ],
 )
 @pytest.mark.parametrize("argument", ["base_url", "inference_url"])
-def test_a_host_that_cannot_be_resolved_is_refused(argument: str, host: str) -> None:
+def test_a_host_that_cannot_be_resolved_is_refused(argument, host):
     with pytest.raises(rc.ConfigurationError, match=argument):
         rc.Runcrate("rc_live_test", **{argument: f"https://{host}"})  # type: ignore[arg-type]
 
 
-def test_a_host_in_another_script_is_sent_in_its_ascii_form() -> None:
+def test_a_host_in_another_script_is_sent_in_its_ascii_form():
     config = resolve_config(base_url="https://B\u00fccher.example", api_key="rc_live_test")
     assert config.base_url == "https://xn--bcher-kva.example/api/v1"
 
 
 @pytest.mark.parametrize("name", ["RUNCRATE_API_KEY", "RUNCRATE_API_URL", "RUNCRATE_ENVIRONMENT"])
-def test_a_variable_in_quotation_marks_or_of_two_lines_is_named(name: str) -> None:
+def test_a_variable_in_quotation_marks_or_of_two_lines_is_named(name):
     good = {
         "RUNCRATE_API_KEY": "rc_live_test",
         "RUNCRATE_API_URL": "https://x.example",
@@ -178,7 +167,7 @@ def test_a_variable_in_quotation_marks_or_of_two_lines_is_named(name: str) -> No
     ],
 )
 @pytest.mark.parametrize("kind", [rc.Runcrate, rc.AsyncRuncrate])
-def test_arguments_of_related_types_are_taken(kind: Any, arguments: dict[str, Any]) -> None:
+def test_arguments_of_related_types_are_taken(kind, arguments):
     assert "x.example" in repr(kind(**{"api_key": "rc_live_test"} | arguments)) or (
         "base_url" not in arguments and "inference_url" not in arguments
     )
@@ -221,7 +210,7 @@ def test_arguments_of_related_types_are_taken(kind: Any, arguments: dict[str, An
     ],
 )
 @pytest.mark.parametrize("kind", [rc.Runcrate, rc.AsyncRuncrate])
-def test_arguments_of_other_types_are_named(kind: Any, argument: str, value: Any) -> None:
+def test_arguments_of_other_types_are_named(kind, argument, value):
     shown = "header" if argument == "default_headers" else argument
     with pytest.raises(rc.ConfigurationError, match=shown) as caught:
         kind(**{"api_key": "rc_live_test", argument: value})
@@ -242,7 +231,7 @@ def limits_of(**arguments: Any) -> dict[str, float | None]:
     return dict(seen[0])
 
 
-def test_the_limits_that_are_used_are_those_that_were_given() -> None:
+def test_the_limits_that_are_used_are_those_that_were_given():
     default = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 600.0}
     assert limits_of() == default
     assert limits_of(timeout=300) == default | {"read": 300.0, "write": 300.0}
@@ -265,7 +254,7 @@ def test_the_limits_that_are_used_are_those_that_were_given() -> None:
 
 
 @pytest.mark.parametrize("wrong", [0, -1, float("nan"), "5", True])
-def test_a_limit_that_is_not_a_number_of_seconds_is_refused(wrong: Any) -> None:
+def test_a_limit_that_is_not_a_number_of_seconds_is_refused(wrong):
     with pytest.raises(ValueError, match="connect"):
         rc.Timeout(connect=wrong)
     client = rc.Runcrate("rc_live_test", base_url="https://x.example")

@@ -25,7 +25,7 @@ def content(chunks: list[Any]) -> str:
     return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
 
 
-def test_a_whole_stream_folds_to_the_response(run: Any) -> None:
+def test_a_whole_stream_folds_to_the_response(run):
     with ScriptedServer(stream_reply(WHOLE)) as server:
         chunks, completion = run.chunks(server.url)
     assert content(chunks) == completion.choices[0].message.content == "Hello world"
@@ -33,7 +33,7 @@ def test_a_whole_stream_folds_to_the_response(run: Any) -> None:
     assert server.received[0].json["stream_options"] == {"include_usage": True}
 
 
-def test_a_folded_response_of_another_form_is_named_like_a_whole_one(run: Any) -> None:
+def test_a_folded_response_of_another_form_is_named_like_a_whole_one(run):
     odd = {**text_chunk("Hello", "stop"), "created": "in the secret past"}
     with ScriptedServer(stream_reply(sse(odd))) as server:
         with pytest.raises(rc.ResponseFormatError, match="the field `created") as caught:
@@ -45,7 +45,7 @@ def test_a_folded_response_of_another_form_is_named_like_a_whole_one(run: Any) -
     ("code", "status"),
     [(429, 429), ("429", 429), ("9" * 5000, 500), (4.5, 500), (True, 500), ("rate_limited", 429)],
 )
-def test_27_an_error_event_stands_for_a_status(code: Any, status: int) -> None:
+def test_27_an_error_event_stands_for_a_status(code, status):
     error = {"code": code, "message": "m"}
     refusal = parse_error_body(json.dumps({"error": error}).encode())
     assert status_of_error(refusal, error) == status
@@ -69,7 +69,7 @@ QUOTA = {"message": "the quota is used up", "code": "insufficient_credits"}
         ),
     ],
 )
-def test_27_an_error_as_json_keeps_its_class_and_reason(run: Any, reply: Reply) -> None:
+def test_27_an_error_as_json_keeps_its_class_and_reason(run, reply):
     with ScriptedServer(reply) as server:
         with pytest.raises(rc.InsufficientCreditsError, match="the quota is used up") as caught:
             run.chunks(server.url)
@@ -88,9 +88,7 @@ def test_27_an_error_as_json_keeps_its_class_and_reason(run: Any, reply: Reply) 
         ("application/json", b'{"choices": [', "JSON"),
     ],
 )
-def test_27_what_is_not_a_stream_is_a_format_error_after_one_sending(
-    run: Any, kind: str, body: bytes, says: str
-) -> None:
+def test_27_what_is_not_a_stream_is_a_format_error_after_one_sending(run, kind, body, says):
     with ScriptedServer(Reply(body=[body], headers={"content-type": kind})) as server:
         with pytest.raises(rc.ResponseFormatError, match=says) as caught:
             run.chunks(server.url)
@@ -103,7 +101,7 @@ def test_27_what_is_not_a_stream_is_a_format_error_after_one_sending(
     [(sse(OVERLOADED), "overloaded"), ([b"data: {secret words\n\n"], None)],
     ids=["error", "not JSON"],
 )
-def test_28_a_later_error_is_raised_with_what_came(run: Any, last: Any, code: Any) -> None:
+def test_28_a_later_error_is_raised_with_what_came(run, last, code):
     with ScriptedServer(stream_reply([*sse(A, B, done=False), *last])) as server:
         with pytest.raises(rc.StreamError) as caught:
             run.chunks(server.url)
@@ -115,7 +113,7 @@ def test_28_a_later_error_is_raised_with_what_came(run: Any, last: Any, code: An
 
 
 @pytest.mark.parametrize("end", ["close", "reset", "keep"])
-def test_29_a_cut_stream_is_truncated(run: Any, end: Any) -> None:
+def test_29_a_cut_stream_is_truncated(run, end):
     tool = {"index": 0, "id": "call", "function": {"name": "launch", "arguments": '{"gpu": "A1'}}
     cut = {"id": "x", "choices": [{"index": 0, "delta": {"tool_calls": [tool]}}]}
     with ScriptedServer(stream_reply([*sse(A, cut, done=False), 0.05], end=end)) as server:
@@ -126,7 +124,7 @@ def test_29_a_cut_stream_is_truncated(run: Any, end: Any) -> None:
     assert not message.get("tool_calls")
 
 
-def test_33_an_endless_line_is_refused(run: Any) -> None:
+def test_33_an_endless_line_is_refused(run):
     pieces = [*sse(A, done=False), b"data: ", *[b"x" * 1_000_000] * 9]
     with ScriptedServer(stream_reply(pieces)) as server, pytest.raises(rc.StreamError):
         run.chunks(server.url)
@@ -135,7 +133,7 @@ def test_33_an_endless_line_is_refused(run: Any) -> None:
 @pytest.mark.parametrize(
     "silence", [{"pieces": [b": ping\n\n", 0.05] * 40}, {"pieces": [], "end": "hold"}]
 )
-def test_35_pings_without_content_are_a_stall(run: Any, silence: dict[str, Any]) -> None:
+def test_35_pings_without_content_are_a_stall(run, silence):
     silence = dict(silence)
     pieces = [*sse(A, done=False), *silence.pop("pieces")]
     with ScriptedServer(stream_reply(pieces, **silence)) as server:
@@ -160,11 +158,11 @@ class Abandoned(Exception):
 
 
 @pytest.mark.parametrize("way", ["break", "leave", "raise", "cancel"])
-async def test_36_leaving_a_stream_frees_its_connection(run: Any, way: str) -> None:
+async def test_36_leaving_a_stream_frees_its_connection(run, way):
     if way == "cancel" and not run.is_async:
         pytest.skip("a blocking call cannot be cancelled")
 
-    async def consume(client: Any) -> None:
+    async def consume(client):
         async with entered(client.chat.completions.stream(model="m", messages=[])) as stream:
             if way == "leave":
                 return
@@ -187,7 +185,7 @@ async def test_36_leaving_a_stream_frees_its_connection(run: Any, way: str) -> N
 
 
 @pytest.mark.usefixtures("only_new_garbage")
-async def test_36_a_dropped_stream_is_freed_with_a_warning(run: Any) -> None:
+async def test_36_a_dropped_stream_is_freed_with_a_warning(run):
     with ScriptedServer(stream_reply([*sse(A, B, done=False), 5.0])) as server:
         async with entered(run.client(server.url)) as client:
             stream = client.chat.completions.stream(model="m", messages=[])
@@ -200,7 +198,7 @@ async def test_36_a_dropped_stream_is_freed_with_a_warning(run: Any) -> None:
             assert active(client) == 0
 
 
-def test_37_the_end_mark_is_the_end_even_if_the_body_stays_open(run: Any) -> None:
+def test_37_the_end_mark_is_the_end_even_if_the_body_stays_open(run):
     with ScriptedServer(stream_reply(WHOLE, end="hold")) as server:
         started = time.monotonic()
         chunks, _ = run.chunks(server.url)
@@ -208,8 +206,8 @@ def test_37_the_end_mark_is_the_end_even_if_the_body_stays_open(run: Any) -> Non
     assert content(chunks) == "Hello world"
 
 
-def test_37_a_finished_stream_gives_its_connection_back(run: Any) -> None:
-    async def use(client: Any) -> None:
+def test_37_a_finished_stream_gives_its_connection_back(run):
+    async def use(client):
         for _ in range(3):
             async with entered(client.chat.completions.stream(model="m", messages=[])) as stream:
                 assert len([chunk async for chunk in each(stream)]) == 4
@@ -222,15 +220,15 @@ def test_37_a_finished_stream_gives_its_connection_back(run: Any) -> None:
 @pytest.mark.parametrize(
     "refused", [Reply(503), Reply(json=OVERLOADED), stream_reply(sse(OVERLOADED))]
 )
-def test_38_opening_is_repeated_until_the_first_chunk(run: Any, refused: Reply) -> None:
+def test_38_opening_is_repeated_until_the_first_chunk(run, refused):
     with ScriptedServer(refused, stream_reply(WHOLE)) as server:
         chunks, _ = run.chunks(server.url)
         assert server.sent == 2
     assert content(chunks) == "Hello world"
 
 
-def test_a_stream_is_entered_once(run: Any) -> None:
-    async def use(client: Any) -> None:
+def test_a_stream_is_entered_once(run):
+    async def use(client):
         stream = client.chat.completions.stream(model="m", messages=[])
         async with entered(stream):
             assert content([chunk async for chunk in each(stream)]) == "Hello world"
@@ -244,7 +242,7 @@ def test_a_stream_is_entered_once(run: Any) -> None:
         assert server.sent == 1
 
 
-def test_a_stream_that_is_not_entered_says_so() -> None:
+def test_a_stream_that_is_not_entered_says_so():
     with ScriptedServer(stream_reply(WHOLE)) as server:
         client = SYNC.client(server.url)
         with pytest.raises(rc.ConfigurationError, match="context manager"):
@@ -253,7 +251,7 @@ def test_a_stream_that_is_not_entered_says_so() -> None:
         assert server.sent == 0
 
 
-def test_stream_is_not_an_argument_of_create() -> None:
+def test_stream_is_not_an_argument_of_create():
     client = SYNC.client("http://127.0.0.1:9")
     with pytest.raises(ValueError, match=r"chat\.completions\.stream"):
         client.chat.completions.create(model="m", messages=[], stream=True)

@@ -50,19 +50,19 @@ DEVICES = {"con", "prn", "aux", "nul", "com1", "lpt9"}
         ("x." + "y" * 300, "x." + "y" * 198),
     ],
 )
-def test_48_of_a_name_the_safe_part_is_left(given_name: str, safe: str) -> None:
+def test_48_of_a_name_the_safe_part_is_left(given_name, safe):
     assert safe_file_name(given_name) == safe
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "...", "a/", "/", "\\", "\x00", " . ", "\u200b"])
-def test_48_a_name_of_which_nothing_is_left(name: str) -> None:
+def test_48_a_name_of_which_nothing_is_left(name):
     with pytest.raises(ValueError, match="is not a file name"):
         safe_file_name(name)
     assert safe_file_name(name, "file.bin") == "file.bin"
 
 
 @given(st.text(max_size=400))
-def test_every_safe_name_is_plain(name: str) -> None:
+def test_every_safe_name_is_plain(name):
     safe = safe_file_name(name, "fallback")
     assert safe == safe_file_name(safe)
     assert 0 < len(safe.encode()) <= MAX_NAME_BYTES
@@ -75,19 +75,19 @@ def test_every_safe_name_is_plain(name: str) -> None:
 
 
 @given(st.text(st.characters(exclude_characters="/\x00", exclude_categories=["Cs"]), min_size=1))
-def test_a_temporary_name_is_never_too_long(name: str) -> None:
+def test_a_temporary_name_is_never_too_long(name):
     made = part_file_name(name, "0123456789ab")
     assert made.endswith(".0123456789ab.part")
     assert len(made.encode()) <= 255
 
 
-def test_48_a_file_is_put_inside_its_folder(tmp_path: Path) -> None:
+def test_48_a_file_is_put_inside_its_folder(tmp_path):
     assert path_inside(tmp_path, "../../x.png") == tmp_path / "x.png"
     (tmp_path / "inner.png").symlink_to(tmp_path / "other.png")
     assert path_inside(tmp_path, "inner.png") == tmp_path / "inner.png"
 
 
-def test_48_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
+def test_48_a_link_out_of_the_folder_is_refused(tmp_path):
     folder = tmp_path / "folder"
     folder.mkdir()
     (folder / "x.png").symlink_to(tmp_path / "outside.png")
@@ -95,7 +95,7 @@ def test_48_a_link_out_of_the_folder_is_refused(tmp_path: Path) -> None:
         path_inside(folder, "x.png")
 
 
-def test_a_written_file_replaces_a_link_and_not_what_it_leads_to(tmp_path: Path) -> None:
+def test_a_written_file_replaces_a_link_and_not_what_it_leads_to(tmp_path):
     outside = tmp_path / "outside.txt"
     outside.write_bytes(b"kept")
     link = tmp_path / "link.txt"
@@ -106,13 +106,11 @@ def test_a_written_file_replaces_a_link_and_not_what_it_leads_to(tmp_path: Path)
     assert outside.read_bytes() == b"kept"
 
 
-def test_a_failed_write_leaves_the_old_file_and_no_other(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
     target = tmp_path / "x.txt"
     target.write_bytes(b"old")
 
-    def refuse(self: Path, target: Path) -> Path:
+    def refuse(self, target):
         raise PermissionError(13, "no", str(target))
 
     monkeypatch.setattr(Path, "replace", refuse)
@@ -122,7 +120,7 @@ def test_a_failed_write_leaves_the_old_file_and_no_other(
     assert names(tmp_path) == ["x.txt"]
 
 
-def test_a_target_is_checked_before_anything_is_done(tmp_path: Path) -> None:
+def test_a_target_is_checked_before_anything_is_done(tmp_path):
     require_target(tmp_path / "new.txt")
     with pytest.raises(FileNotFoundError, match="no such folder"):
         require_target(tmp_path / "missing" / "new.txt")
@@ -130,9 +128,7 @@ def test_a_target_is_checked_before_anything_is_done(tmp_path: Path) -> None:
         require_target(tmp_path)
 
 
-def test_48_a_link_at_the_temporary_name_is_not_followed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_48_a_link_at_the_temporary_name_is_not_followed(tmp_path, monkeypatch):
     monkeypatch.setattr("runcrate_core.io.files.secrets.token_hex", lambda _: "known")
     outside = tmp_path / "outside.txt"
     (tmp_path / "x.txt.known.part").symlink_to(outside)
@@ -141,7 +137,7 @@ def test_48_a_link_at_the_temporary_name_is_not_followed(
     assert not outside.exists()
 
 
-def test_a_temporary_file_does_nothing_after_it_was_discarded(tmp_path: Path) -> None:
+def test_a_temporary_file_does_nothing_after_it_was_discarded(tmp_path):
     part = PartFile(tmp_path / "x.txt")
     part.discard()
     part.create()
@@ -159,7 +155,7 @@ def test_a_temporary_file_does_nothing_after_it_was_discarded(tmp_path: Path) ->
     assert names(tmp_path) == ["x.txt"]
 
 
-def test_a_written_file_has_the_mode_that_the_user_wants(tmp_path: Path) -> None:
+def test_a_written_file_has_the_mode_that_the_user_wants(tmp_path):
     before = os.umask(0o027)
     try:
         mode = write_whole(tmp_path / "x.txt", b"x").stat().st_mode

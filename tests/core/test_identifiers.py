@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import unquote
 
 import httpx
@@ -16,7 +15,7 @@ ORIGIN = "https://www.runcrate.ai"
 
 
 @given(st.text(st.characters()) | st.text(st.sampled_from("./\\% ")))
-def test_a_segment_stays_one_segment_in_the_http_library_or_is_refused(value: str) -> None:
+def test_a_segment_stays_one_segment_in_the_http_library_or_is_refused(value):
     try:
         segment = path_segment(value, "job_id")
     except ValueError:
@@ -29,7 +28,7 @@ def test_a_segment_stays_one_segment_in_the_http_library_or_is_refused(value: st
 
 
 @given(st.lists(st.text(min_size=1), min_size=1, max_size=4).map("/".join))
-def test_an_artifact_path_never_leaves_its_job(value: str) -> None:
+def test_an_artifact_path_never_leaves_its_job(value):
     try:
         path = artifact_path(value, "path")
     except ValueError:
@@ -57,7 +56,7 @@ def test_an_artifact_path_never_leaves_its_job(value: str) -> None:
         ("a\\..\\b", "path segment"),
     ],
 )
-def test_44_what_is_no_identifier_is_refused_by_name(bad: Any, problem: str) -> None:
+def test_44_what_is_no_identifier_is_refused_by_name(bad, problem):
     with pytest.raises(ValueError, match=problem) as caught:
         path_segment(bad, "job_id")
     assert "`job_id`" in str(caught.value)
@@ -65,12 +64,12 @@ def test_44_what_is_no_identifier_is_refused_by_name(bad: Any, problem: str) -> 
 
 
 @pytest.mark.parametrize("bad", [None, "/absolute", "a//b", "a/./b", "../a", ""])
-def test_44_a_path_that_leads_elsewhere_is_refused(bad: Any) -> None:
+def test_44_a_path_that_leads_elsewhere_is_refused(bad):
     with pytest.raises(ValueError, match="`path`"):
         artifact_path(bad, "path")
 
 
-def test_ordinary_identifiers_are_kept() -> None:
+def test_ordinary_identifiers_are_kept():
     assert path_segment("4c0c7462-6bc8-4b7b-93e6", "id") == "4c0c7462-6bc8-4b7b-93e6"
     assert path_segment("my volume/ü", "id") == "my%20volume%2F%C3%BC"
     assert artifact_path("run 1/model.pt", "path") == "run%201/model.pt"

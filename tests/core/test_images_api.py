@@ -7,7 +7,6 @@ import copy
 import inspect
 import io
 import pickle
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -53,8 +52,8 @@ def emulator() -> Iterator[Emulator]:
         yield running
 
 
-def test_an_image_is_made_and_saved(run: Any, emulator: Emulator, tmp_path: Path) -> None:
-    def use(client: Any) -> Any:
+def test_an_image_is_made_and_saved(run, emulator, tmp_path):
+    def use(client):
         result = client.images.generate(
             "A futuristic cityscape at sunset", model=FLUX, width=512, height=256, seed=42
         )
@@ -70,7 +69,7 @@ def test_an_image_is_made_and_saved(run: Any, emulator: Emulator, tmp_path: Path
     assert "authorization" not in {name.lower() for name in fetched.headers}
 
 
-def test_given_arguments_are_sent(scripted: Any, tmp_path: Path) -> None:
+def test_given_arguments_are_sent(scripted, tmp_path):
     path = tmp_path / "mask.png"
     path.write_bytes(PNG)
     server, both = scripted(BASE64_REPLY)
@@ -121,7 +120,7 @@ def test_given_arguments_are_sent(scripted: Any, tmp_path: Path) -> None:
     }
 
 
-def test_a_repeat_sends_the_whole_image_again(scripted: Any) -> None:
+def test_a_repeat_sends_the_whole_image_again(scripted):
     busy = Reply(503, {"error": {"code": "busy", "message": "later"}})
     server, both = scripted(busy, BASE64_REPLY)
     both("images.generate", "p", model="m", image=io.BytesIO(PNG))
@@ -139,7 +138,7 @@ def test_a_repeat_sends_the_whole_image_again(scripted: Any) -> None:
         {"url": DATA_URI.replace("data:", "DATA:")},
     ],
 )
-def test_bytes_in_the_response_need_no_request(scripted: Any, item: dict[str, Any]) -> None:
+def test_bytes_in_the_response_need_no_request(scripted, item):
     server, both = scripted(Reply(json={"created": 1, "data": [item]}))
     result = both("images.generate", "p", model="m")
     assert result.image.content_type == "image/png"
@@ -157,8 +156,8 @@ def url_reply(server: ScriptedServer) -> Reply:
     return Reply(json={"data": [{"url": f"{server.url}/files/a?signature=secret"}]})
 
 
-def test_a_url_is_fetched_once_and_without_the_key(run: Any, tmp_path: Path) -> None:
-    async def use(client: Any) -> Any:
+def test_a_url_is_fetched_once_and_without_the_key(run, tmp_path):
+    async def use(client):
         made = await awaited(client.images.generate("p", model="m"))
         image = made.image
         if run.is_async:
@@ -176,8 +175,8 @@ def test_a_url_is_fetched_once_and_without_the_key(run: Any, tmp_path: Path) -> 
     assert "authorization" not in fetched.headers
 
 
-def test_either_kind_of_method_works_with_either_client(run: Any) -> None:
-    async def use(client: Any) -> Any:
+def test_either_kind_of_method_works_with_either_client(run):
+    async def use(client):
         image = (await awaited(client.images.generate("p", model="m"))).image
         return image.to_bytes() if run.is_async else await image.ato_bytes()
 
@@ -197,9 +196,7 @@ def test_either_kind_of_method_works_with_either_client(run: Any) -> None:
         (Reply(302, headers={"location": "http://169.254.169.254/"}), rc.ResponseFormatError),
     ],
 )
-def test_a_fetched_file_is_checked(
-    run: Any, reply: Reply, kind: type[Exception], tmp_path: Path
-) -> None:
+def test_a_fetched_file_is_checked(run, reply, kind, tmp_path):
     with ScriptedServer(BASE64_REPLY) as server:
         server.replies = [url_reply(server), reply]
         with pytest.raises(kind) as caught:
@@ -211,15 +208,15 @@ def test_a_fetched_file_is_checked(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_bytes_that_do_not_decode_are_an_error(scripted: Any) -> None:
+def test_bytes_that_do_not_decode_are_an_error(scripted):
     _, both = scripted(Reply(json={"data": [{"b64_json": "!!!"}]}))
     result = both("images.generate", "p", model="m")
     with pytest.raises(rc.ResponseFormatError, match="not valid base64"):
         result.image.to_bytes()
 
 
-def test_an_image_is_shown_without_a_secret(run: Any, emulator: Emulator) -> None:
-    async def use(client: Any) -> Any:
+def test_an_image_is_shown_without_a_secret(run, emulator):
+    async def use(client):
         made = await awaited(client.images.generate("a cat", model=FLUX))
         return made, made._repr_mimebundle_(include=None, exclude=None)
 
@@ -232,14 +229,14 @@ def test_an_image_is_shown_without_a_secret(run: Any, emulator: Emulator) -> Non
 
 
 @pytest.mark.parametrize(("kind", "media"), [("PNG", "image/png"), ("JPEG", "image/jpeg")])
-def test_common_formats_are_shown_as_they_are(kind: str, media: str) -> None:
+def test_common_formats_are_shown_as_they_are(kind, media):
     content = encoded(kind)
     bundle = rc.GeneratedImage(b64_json=base64.b64encode(content).decode())._repr_mimebundle_()
     assert base64.b64decode(bundle[media]) == content
     assert "text/html" not in bundle
 
 
-def test_an_image_that_cannot_be_shown_is_named() -> None:
+def test_an_image_that_cannot_be_shown_is_named():
     assert image_bundle(b"no image", "plain") == {"text/plain": "plain"}
     assert image_bundle(PNG + bytes(MAX_SHOWN_BYTES), "plain") == {"text/plain": "plain"}
     lost = rc.GeneratedImage(url="https://example.com/a?sig=x", revised_prompt="r")
@@ -249,7 +246,7 @@ def test_an_image_that_cannot_be_shown_is_named() -> None:
     assert repr(rc.GeneratedImage(url=DATA_URI)).startswith("GeneratedImage(url='<")
 
 
-async def test_connections_of_the_users_own_are_not_made_again() -> None:
+async def test_connections_of_the_users_own_are_not_made_again():
     with ScriptedServer(BASE64_REPLY) as server:
         server.replies = [url_reply(server), file_reply()]
         async with (
@@ -264,7 +261,7 @@ async def test_connections_of_the_users_own_are_not_made_again() -> None:
             assert await made.image.ato_bytes() == PNG
 
 
-def test_an_image_may_be_copied_and_pickled(scripted: Any) -> None:
+def test_an_image_may_be_copied_and_pickled(scripted):
     server, both = scripted(BASE64_REPLY)
     server.replies = [url_reply(server), file_reply()]
     made = both("images.generate", "p", model="m")
@@ -276,9 +273,9 @@ def test_an_image_may_be_copied_and_pickled(scripted: Any) -> None:
         again.image.to_bytes()
 
 
-def test_an_image_without_url_and_data_is_an_error() -> None:
+def test_an_image_without_url_and_data_is_an_error():
     class Never:
-        def run_sync(self, plan: Any) -> Any:
+        def run_sync(self, plan):
             return next(iter(plan))
 
     made = rc.GeneratedImage()
@@ -287,7 +284,7 @@ def test_an_image_without_url_and_data_is_an_error() -> None:
         made.to_bytes()
 
 
-def test_a_target_that_cannot_be_written_is_named(scripted: Any, tmp_path: Path) -> None:
+def test_a_target_that_cannot_be_written_is_named(scripted, tmp_path):
     _, both = scripted(BASE64_REPLY)
     result = both("images.generate", "p", model="m")
     with pytest.raises(FileNotFoundError, match="no such folder"):

@@ -36,7 +36,7 @@ COMPLETION = {
 }
 
 
-def test_a_completion_keeps_every_field(scripted: Any) -> None:
+def test_a_completion_keeps_every_field(scripted):
     replies = Reply(json=COMPLETION, headers={"x-request-id": "r-1"})
     _, both = scripted(replies)
     completion = both("chat.completions.create", model="m", messages=MESSAGES)
@@ -45,7 +45,7 @@ def test_a_completion_keeps_every_field(scripted: Any) -> None:
     assert completion.response.request_id == "r-1"
 
 
-def test_the_message_of_a_response_is_sent_back_as_it_came(scripted: Any) -> None:
+def test_the_message_of_a_response_is_sent_back_as_it_came(scripted):
     message = rc.ChatCompletion.model_validate(COMPLETION).choices[0].message
     result = {"role": "tool", "tool_call_id": "c", "content": "42"}
     server, both = scripted(Reply(json=COMPLETION))
@@ -54,7 +54,7 @@ def test_the_message_of_a_response_is_sent_back_as_it_came(scripted: Any) -> Non
     assert server.received[0].json["messages"] == [*MESSAGES, came, result]
 
 
-def test_only_what_was_given_is_sent(scripted: Any) -> None:
+def test_only_what_was_given_is_sent(scripted):
     server, both = scripted(Reply(json=COMPLETION))
     both(
         "chat.completions.create",
@@ -78,7 +78,7 @@ def test_only_what_was_given_is_sent(scripted: Any) -> None:
     assert request.path == "/v1/chat/completions"
 
 
-def test_vectors_come_in_the_order_of_the_texts_in_either_encoding(scripted: Any) -> None:
+def test_vectors_come_in_the_order_of_the_texts_in_either_encoding(scripted):
     packed = base64.b64encode(struct.pack("<2f", 0.5, -2.0)).decode()
     data = [{"index": 1, "embedding": packed}, {"index": 0, "embedding": [1, 2]}]
     body = {"data": data, "model": "e", "usage": {"prompt_tokens": 4, "total_tokens": 4}}
@@ -96,7 +96,7 @@ def test_vectors_come_in_the_order_of_the_texts_in_either_encoding(scripted: Any
     assert result.usage.total_tokens == 4
 
 
-def test_models_are_listed_with_unknown_fields(scripted: Any) -> None:
+def test_models_are_listed_with_unknown_fields(scripted):
     entry = {"id": "m", "supported_features": None, "input_modalities": ["text"], "new": 1}
     _, both = scripted(Reply(json={"data": [entry]}))
     [model] = both("models.list")
@@ -104,7 +104,7 @@ def test_models_are_listed_with_unknown_fields(scripted: Any) -> None:
 
 
 @pytest.mark.parametrize("method", ["create", "stream"])
-def test_arguments_by_position_are_refused_by_the_name_that_was_called(method: str) -> None:
+def test_arguments_by_position_are_refused_by_the_name_that_was_called(method):
     with rc.Runcrate("rc_live_test") as client:
         call: Any = getattr(client.chat.completions, method)
         with pytest.raises(TypeError, match=rf"`chat.completions.{method}` takes named arguments"):

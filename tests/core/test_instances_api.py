@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
-from typing import Any
 
 import pytest
 
@@ -15,7 +14,7 @@ from tests.core.cloud import sent
 from tests.servers import Reply
 
 
-def test_an_instance_is_launched_changed_and_ended(cloud: Any, both: Any) -> None:
+def test_an_instance_is_launched_changed_and_ended(cloud, both):
     launched = both(
         "instances.create",
         name="training-run",
@@ -43,21 +42,21 @@ def test_an_instance_is_launched_changed_and_ended(cloud: Any, both: Any) -> Non
     assert both("instances.get", running.id).has_ended
 
 
-def test_an_instance_that_ends_before_it_runs_is_not_waited_for(scripted: Any) -> None:
+def test_an_instance_that_ends_before_it_runs_is_not_waited_for(scripted):
     ended = Reply(json={"data": {"id": "i-1", "status": "failed", "ip": None}})
     _, both = scripted(ended)
     with pytest.raises(rc.RuncrateError, match="ended with status `failed`"):
         both("instances.wait_until_running", "i-1")
 
 
-def test_what_can_be_rented_is_filtered(both: Any) -> None:
+def test_what_can_be_rented_is_filtered(both):
     found = both("instances.list_types", gpu_type="A100", gpu_count=1)
     assert found
     assert all("A100" in kind.gpu_type and kind.gpu_count == 1 for kind in found)
     assert all(isinstance(kind.hourly_rate, Decimal) for kind in found)
 
 
-def test_a_list_that_fails_while_looking_for_a_launch_is_asked_for_again(scripted: Any) -> None:
+def test_a_list_that_fails_while_looking_for_a_launch_is_asked_for_again(scripted):
     now = datetime.now(UTC)
     made = {"id": "i-1", "name": "n", "created_at": (now + timedelta(minutes=1)).isoformat()}
     listed = Reply(json={"data": [made]}, headers={"Date": format_datetime(now, usegmt=True)})
@@ -66,7 +65,7 @@ def test_a_list_that_fails_while_looking_for_a_launch_is_asked_for_again(scripte
     assert both("instances.create", name="n", gpu_type="A100").recovered
 
 
-def test_of_two_new_instances_of_a_name_none_is_taken(scripted: Any) -> None:
+def test_of_two_new_instances_of_a_name_none_is_taken(scripted):
     now = datetime.now(UTC)
     made = {"name": "n", "created_at": (now + timedelta(minutes=1)).isoformat()}
     listed = Reply(
@@ -79,7 +78,7 @@ def test_of_two_new_instances_of_a_name_none_is_taken(scripted: Any) -> None:
     assert server.sent == 2
 
 
-def test_times_without_zone_are_taken_for_utc_and_both_field_cases_are_read() -> None:
+def test_times_without_zone_are_taken_for_utc_and_both_field_cases_are_read():
     one = rc.Volume.model_validate({"id": "v", "sizeGb": 5, "createdAt": "2026-01-01T00:00:00"})
     other = rc.Volume.model_validate(
         {"id": "v", "size_gb": 5, "created_at": "2026-01-01T00:00:00Z"}
@@ -88,13 +87,13 @@ def test_times_without_zone_are_taken_for_utc_and_both_field_cases_are_read() ->
     assert one.created_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
-def test_values_of_different_kinds_are_not_equal() -> None:
+def test_values_of_different_kinds_are_not_equal():
     assert rc.Instance(id="a") != rc.InstanceStatus(id="a")
     assert rc.Instance(id="a") != "a"
     assert rc.Instance(id="a") == rc.Instance(id="a")
 
 
 @pytest.mark.parametrize("kind", [Instances, AsyncInstances])
-def test_a_class_shows_its_methods_documentation(kind: type[Any]) -> None:
+def test_a_class_shows_its_methods_documentation(kind):
     assert kind.list.__doc__ == list_instances.__doc__
     assert kind.list is kind.__dict__["list"]

@@ -70,7 +70,7 @@ def members(archive: bytes) -> dict[str, bytes]:
         }
 
 
-def test_a_directory_runs_as_a_job(cloud: Any, both: Any, project: Path) -> None:
+def test_a_directory_runs_as_a_job(cloud, both, project):
     reported: list[tuple[int, int]] = []
     upload = both(
         "jobs.uploads.upload",
@@ -91,14 +91,14 @@ def test_a_directory_runs_as_a_job(cloud: Any, both: Any, project: Path) -> None
     assert job.code["sha256"] == hashlib.sha256(content).hexdigest()
 
 
-def test_the_key_does_not_go_to_the_storage(cloud: Any, both: Any, project: Path) -> None:
+def test_the_key_does_not_go_to_the_storage(cloud, both, project):
     upload = both("jobs.uploads.upload", str(project))
     [put] = sent(cloud, f"PUT /uploads/{upload.upload_id}")
     assert put.key is None
     assert upload.url not in repr(upload)
 
 
-def test_the_same_code_is_not_sent_twice(cloud: Any, both: Any, project: Path) -> None:
+def test_the_same_code_is_not_sent_twice(cloud, both, project):
     first = both("jobs.uploads.upload", project)
     os.utime(project / "train.py", (1, 1))
     again = both("jobs.uploads.upload", project)
@@ -107,9 +107,7 @@ def test_the_same_code_is_not_sent_twice(cloud: Any, both: Any, project: Path) -
     assert len(sent(cloud, f"PUT /uploads/{first.upload_id}")) == 1
 
 
-def test_54_secrets_and_links_are_excluded_and_reported(
-    cloud: Any, both: Any, project: Path, tmp_path: Path
-) -> None:
+def test_54_secrets_and_links_are_excluded_and_reported(cloud, both, project, tmp_path):
     write(project, SECRETS)
     outside = write(tmp_path / "outside", {"private.txt": "private"})
     (project / "data").symlink_to(outside, target_is_directory=True)
@@ -132,9 +130,7 @@ def test_54_secrets_and_links_are_excluded_and_reported(
     }
 
 
-def test_54_too_large_a_directory_is_refused_before_it_is_read(
-    cloud: Any, both: Any, project: Path
-) -> None:
+def test_54_too_large_a_directory_is_refused_before_it_is_read(cloud, both, project):
     with (project / "weights.bin").open("wb") as file:
         file.truncate(5 * 1024**3)
     (project / "weights.bin").chmod(0)
@@ -144,7 +140,7 @@ def test_54_too_large_a_directory_is_refused_before_it_is_read(
     both("jobs.uploads.upload", project, exclude=["*.bin"])
 
 
-def test_the_caller_decides_what_is_a_secret(cloud: Any, both: Any, project: Path) -> None:
+def test_the_caller_decides_what_is_a_secret(cloud, both, project):
     write(project, {"config/prod.env": "MODE=prod", "data/big.csv": "1,2"})
     upload = both("jobs.uploads.upload", project, include=["config/*"], exclude=["data/", "*.md"])
     found = members(uploaded(cloud, upload))
@@ -153,19 +149,19 @@ def test_the_caller_decides_what_is_a_secret(cloud: Any, both: Any, project: Pat
 
 
 @pytest.mark.parametrize("patterns", [{"include": "*.env"}, {"exclude": "data"}])
-def test_patterns_are_lists(both: Any, project: Path, patterns: Any) -> None:
+def test_patterns_are_lists(both, project, patterns):
     with pytest.raises(ValueError, match="is a list of patterns"):
         both("jobs.uploads.upload", project, **patterns)
 
 
-def test_an_asynchronous_callback_is_refused(both: Any, project: Path) -> None:
-    async def tell(done: int, total: int) -> None: ...
+def test_an_asynchronous_callback_is_refused(both, project):
+    async def tell(done, total): ...
 
     with pytest.raises(ValueError, match="ordinary function"):
         both("jobs.uploads.upload", project, on_progress=tell)
 
 
-def test_archives_are_sent_as_they_are(cloud: Any, both: Any, tmp_path: Path) -> None:
+def test_archives_are_sent_as_they_are(cloud, both, tmp_path):
     archive = tmp_path / "code.tar.gz"
     with tarfile.open(archive, "w:gz") as written:
         written.addfile(tarfile.TarInfo("main.py"))
@@ -176,13 +172,13 @@ def test_archives_are_sent_as_they_are(cloud: Any, both: Any, tmp_path: Path) ->
     assert archive.exists()
 
 
-def test_what_is_not_there_is_refused(cloud: Any, both: Any, tmp_path: Path) -> None:
+def test_what_is_not_there_is_refused(cloud, both, tmp_path):
     with pytest.raises(ValueError, match="neither a directory nor"):
         both("jobs.uploads.upload", tmp_path / "nowhere")
     assert cloud.requests == []
 
 
-def test_a_place_without_checksum_is_asked_for_once(cloud: Any, both: Any) -> None:
+def test_a_place_without_checksum_is_asked_for_once(cloud, both):
     cloud.fail("POST /jobs/uploads", lose_response=True)
     with pytest.raises(rc.APIConnectionError):
         both("jobs.uploads.create", bytes=3)
@@ -191,14 +187,14 @@ def test_a_place_without_checksum_is_asked_for_once(cloud: Any, both: Any) -> No
     assert len(sent(cloud, "POST /jobs/uploads")) == 3
 
 
-def test_a_broken_upload_is_sent_again_whole(cloud: Any, both: Any, project: Path) -> None:
+def test_a_broken_upload_is_sent_again_whole(cloud, both, project):
     cloud.fail("PUT /uploads/{id}", drop_connection=True)
     upload = both("jobs.uploads.upload", project)
     first, second = sent(cloud, f"PUT /uploads/{upload.upload_id}")
     assert (first.status, second.status) == (None, 200)
 
 
-def test_a_refusal_of_the_storage_tells_no_signature(is_async: bool, project: Path) -> None:
+def test_a_refusal_of_the_storage_tells_no_signature(is_async, project):
     refused = Reply(403, body=[b"<Error>Signature=hunter2</Error>"])
     with ScriptedServer() as server:
         place = {"upload_id": "u-1", "url": f"{server.url}/put?Signature=hunter2"}
@@ -223,7 +219,7 @@ def finished(cloud: Any, both: Any) -> rc.Job:
     return done
 
 
-def test_an_output_is_downloaded(cloud: Any, both: Any, finished: Any, tmp_path: Path) -> None:
+def test_an_output_is_downloaded(cloud, both, finished, tmp_path):
     [artifact] = both("jobs.artifacts.list", finished.id)
     assert (artifact.path, artifact.bytes) == ("run/m.pt", 6)
     assert both("jobs.artifacts.download", finished.id, "run/m.pt") == b"model\n"
@@ -243,11 +239,11 @@ def test_an_output_is_downloaded(cloud: Any, both: Any, finished: Any, tmp_path:
     assert all(request.key is None for request in files)
 
 
-def test_the_address_of_an_output_needs_no_key(both: Any, finished: Any) -> None:
+def test_the_address_of_an_output_needs_no_key(both, finished):
     assert "/files/" in both("jobs.artifacts.url", finished.id, "run/m.pt")
 
 
-def test_an_output_that_is_not_there_is_an_error(both: Any, finished: Any, tmp_path: Path) -> None:
+def test_an_output_that_is_not_there_is_an_error(both, finished, tmp_path):
     with pytest.raises(rc.NotFoundError):
         both("jobs.artifacts.url", finished.id, "nothing")
     with pytest.raises(rc.NotFoundError):
@@ -255,9 +251,7 @@ def test_an_output_that_is_not_there_is_an_error(both: Any, finished: Any, tmp_p
     assert not (tmp_path / "nothing").exists()
 
 
-def test_52_a_false_checksum_leaves_the_earlier_file(
-    cloud: Any, both: Any, finished: Any, tmp_path: Path
-) -> None:
+def test_52_a_false_checksum_leaves_the_earlier_file(cloud, both, finished, tmp_path):
     target = tmp_path / "m.pt"
     target.write_text("earlier")
     [artifact] = both("jobs.artifacts.list", finished.id)
@@ -268,7 +262,7 @@ def test_52_a_false_checksum_leaves_the_earlier_file(
     assert list(tmp_path.glob("*.part")) == []
 
 
-def test_an_upload_that_is_cancelled_while_packing_leaves_nothing(project: Path) -> None:
+def test_an_upload_that_is_cancelled_while_packing_leaves_nothing(project):
     flow = code_uploads.upload(project)
     make_file = next(flow)
     assert isinstance(make_file, RunInThread)

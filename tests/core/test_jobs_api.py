@@ -24,7 +24,7 @@ def job(both: Any) -> rc.Job:
     return made
 
 
-def test_a_job_runs_to_its_end(cloud: Any, both: Any) -> None:
+def test_a_job_runs_to_its_end(cloud, both):
     cloud.world.on_job = lambda run: JobOutcome(f"{run.env['GREETING']}\nbye\n", seconds=5)
     job = both(
         "jobs.run",
@@ -57,14 +57,14 @@ def test_a_job_runs_to_its_end(cloud: Any, both: Any) -> None:
     assert point.gpus[0].mem_total_mb > point.gpus[0].mem_used_mb
 
 
-def test_what_is_not_given_is_not_sent(cloud: Any, both: Any) -> None:
+def test_what_is_not_given_is_not_sent(cloud, both):
     both("jobs.run", **SPEC, name=None, max_retries=0)
     [request] = sent(cloud, "POST /jobs")
     assert request.json == {**SPEC, "max_retries": 0}
     assert request.headers["idempotency-key"]
 
 
-def test_a_group_is_submitted_read_and_cancelled(cloud: Any, both: Any) -> None:
+def test_a_group_is_submitted_read_and_cancelled(cloud, both):
     cloud.clock_speed = 0  # no job ends before it is cancelled
     spec = {**SPEC, "command": "sleep 500"}
     group = both("jobs.run_group", **spec, params=[{"LR": "0.1"}, {"LR": "0.2"}], max_parallel=1)
@@ -75,7 +75,7 @@ def test_a_group_is_submitted_read_and_cancelled(cloud: Any, both: Any) -> None:
     assert both("job_groups.cancel", group.id).status_counts == {"cancelled": 2}
 
 
-def test_a_rerun_changes_what_it_names_and_drops_what_is_none(cloud: Any, both: Any) -> None:
+def test_a_rerun_changes_what_it_names_and_drops_what_is_none(cloud, both):
     job = both("jobs.run", **SPEC, name="first", region="us-east")
     again = both("jobs.rerun", job.id, max_runtime_minutes=20, region=None)
     assert (again.rerun_of, again.max_runtime_minutes, again.name) == (job.id, 20, "first")
@@ -83,7 +83,7 @@ def test_a_rerun_changes_what_it_names_and_drops_what_is_none(cloud: Any, both: 
     assert request.json == {"max_runtime_minutes": 20, "region": None}
 
 
-def test_a_job_is_cancelled_and_deleted(both: Any) -> None:
+def test_a_job_is_cancelled_and_deleted(both):
     job = both("jobs.run", **{**SPEC, "command": "sleep 500"})
     with pytest.raises(rc.ConflictError):
         both("jobs.delete", job.id)
@@ -94,7 +94,7 @@ def test_a_job_is_cancelled_and_deleted(both: Any) -> None:
         both("jobs.get", job.id)
 
 
-def test_lists_go_on_from_page_to_page(cloud: Any, both: Any) -> None:
+def test_lists_go_on_from_page_to_page(cloud, both):
     ids = {both("jobs.run", **SPEC).id for _ in range(5)}
     page = both("jobs.list", limit=2)
     assert (len(page), page.total, page.has_more) == (2, 5, True)
@@ -107,7 +107,7 @@ def test_lists_go_on_from_page_to_page(cloud: Any, both: Any) -> None:
     assert sent(cloud, "GET /jobs")[-1].query["limit"] == ("100",)
 
 
-def test_filters_are_sent_as_the_api_reads_them(cloud: Any, both: Any) -> None:
+def test_filters_are_sent_as_the_api_reads_them(cloud, both):
     both.values(
         "jobs.list",
         status=["queued", "running"],
@@ -132,7 +132,7 @@ def test_filters_are_sent_as_the_api_reads_them(cloud: Any, both: Any) -> None:
 
 
 @pytest.mark.parametrize("strange", ["x?y", "%2e%2e", "a/b", "ä ö#"])
-def test_44_a_strange_identifier_stays_one_segment(scripted: Any, strange: str) -> None:
+def test_44_a_strange_identifier_stays_one_segment(scripted, strange):
     server, both = scripted(Reply(404, {"error": "none"}))
     with pytest.raises(rc.NotFoundError):
         both("jobs.get", strange)
@@ -142,10 +142,10 @@ def test_44_a_strange_identifier_stays_one_segment(scripted: Any, strange: str) 
     assert "?" not in request.path
 
 
-def test_22_a_spec_that_changes_meanwhile_is_sent_as_it_was(scripted: Any) -> None:
+def test_22_a_spec_that_changes_meanwhile_is_sent_as_it_was(scripted):
     env = {"VALUE": "first"}
 
-    def spoil(_: rc.RequestEvent) -> None:
+    def spoil(_):
         env["VALUE"] = "changed"
 
     response = Reply(201, {"data": {"id": "job-1", "status": "queued"}})
@@ -156,7 +156,7 @@ def test_22_a_spec_that_changes_meanwhile_is_sent_as_it_was(scripted: Any) -> No
     assert json.loads(second.body)["env"] == {"VALUE": "first"}
 
 
-def test_every_error_of_a_submission_names_its_key(cloud: Any, both: Any) -> None:
+def test_every_error_of_a_submission_names_its_key(cloud, both):
     cloud.fail("POST /jobs", status=402, code="BUDGET_REACHED")
     with pytest.raises(rc.InsufficientCreditsError) as caught:
         both("jobs.run", **SPEC)
@@ -172,7 +172,7 @@ def state(status: str) -> Reply:
 MISSING = Reply(404, {"error": {"code": "not_found", "message": "no such job"}})
 
 
-def test_58_unknown_states_early_404s_and_failing_looks_are_waited_through(scripted: Any) -> None:
+def test_58_unknown_states_early_404s_and_failing_looks_are_waited_through(scripted):
     script = MISSING, state("dreaming"), Reply(503, {"error": "busy"}), state("succeeded")
     seen: list[str] = []
     _, both = scripted(*script)
@@ -185,7 +185,7 @@ def test_58_unknown_states_early_404s_and_failing_looks_are_waited_through(scrip
     assert (done.status, seen) == ("succeeded", ["dreaming", "succeeded"])
 
 
-def test_58_a_state_that_never_ends_is_given_up_with_the_last_one(scripted: Any) -> None:
+def test_58_a_state_that_never_ends_is_given_up_with_the_last_one(scripted):
     server, both = scripted(state("dreaming"))
     with pytest.raises(TimeoutError, match="last state: `dreaming`") as caught:
         both("jobs.wait", "job-1", timeout=0.1, poll_interval=0.01, max_poll_interval=0.02)
@@ -194,9 +194,7 @@ def test_58_a_state_that_never_ends_is_given_up_with_the_last_one(scripted: Any)
     assert caught.value.details == {"last": "dreaming"}
 
 
-def test_58_what_stays_missing_or_was_seen_and_is_gone_is_gone(
-    scripted: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_58_what_stays_missing_or_was_seen_and_is_gone_is_gone(scripted, monkeypatch):
     _, both = scripted(state("queued"), MISSING)
     with pytest.raises(rc.NotFoundError):
         both("jobs.wait", "job-1", poll_interval=0.01)
@@ -218,7 +216,7 @@ def _hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("_hurried")
-def test_58_following_goes_on_where_it_broke(scripted: Any) -> None:
+def test_58_following_goes_on_where_it_broke(scripted):
     script = (
         MISSING,
         output("a", "b", cursor=2),
@@ -235,7 +233,7 @@ def test_58_following_goes_on_where_it_broke(scripted: Any) -> None:
 
 
 @pytest.mark.usefixtures("_hurried")
-def test_58_following_has_a_deadline(scripted: Any) -> None:
+def test_58_following_has_a_deadline(scripted):
     _, both = scripted(output("a", cursor=1), output(cursor=1))
     with pytest.raises(rc.WaitTimeoutError, match="after=1") as caught:
         both.values("jobs.follow_logs", "job-1", timeout=0.1)
@@ -243,16 +241,14 @@ def test_58_following_has_a_deadline(scripted: Any) -> None:
 
 
 @pytest.mark.usefixtures("_hurried")
-def test_58_a_job_that_never_was_is_not_followed_for_ever(
-    scripted: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_58_a_job_that_never_was_is_not_followed_for_ever(scripted, monkeypatch):
     monkeypatch.setattr("runcrate_core.api.job_logs.CREATION_LAG_S", 0.0)
     _, both = scripted(MISSING)
     with pytest.raises(rc.NotFoundError):
         both.values("jobs.follow_logs", "job-1")
 
 
-def test_logs_are_read_page_by_page(both: Any, job: rc.Job) -> None:
+def test_logs_are_read_page_by_page(both, job):
     both("jobs.wait", job.id, poll_interval=0.02)
     page = both("jobs.logs", job.id, limit=1)
     assert [chunk.text for chunk in page.chunks] == ["[emulator] not run: echo hello\n"]
@@ -260,13 +256,13 @@ def test_logs_are_read_page_by_page(both: Any, job: rc.Job) -> None:
     assert both("jobs.logs", job.id, after=page.cursor).chunks == []
 
 
-def test_a_webhook_secret_is_given_and_not_shown(both: Any) -> None:
+def test_a_webhook_secret_is_given_and_not_shown(both):
     job = both("jobs.run", **SPEC, webhook_url="https://example.org/hook")
     assert job.webhook_secret
     assert job.webhook_secret not in repr(job)
 
 
-def test_the_gap_between_looks_doubles_up_to_its_limit() -> None:
+def test_the_gap_between_looks_doubles_up_to_its_limit():
     flow = wait("job-1", timeout=None, poll_interval=2.0, max_poll_interval=10.0)
     gaps = []
     step: Any = next(flow)

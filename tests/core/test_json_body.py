@@ -36,7 +36,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(TEXT, JSON, max_size=3))
-def test_whatever_is_json_arrives_as_it_was(body: dict[str, Any]) -> None:
+def test_whatever_is_json_arrives_as_it_was(body):
     assert json.loads(encode_json(body)) == body
 
 
@@ -62,18 +62,18 @@ def loop() -> dict[str, Any]:
         (loop(), "contains itself"),
     ],
 )
-def test_47_what_json_cannot_express_is_named(body: dict[Any, Any], problem: str) -> None:
+def test_47_what_json_cannot_express_is_named(body, problem):
     with pytest.raises(ValueError, match=problem) as caught:
         encode_json(body)
     assert "Nothing was sent" in str(caught.value)
     assert caught.value.__context__ is None  # a codec's error would hold the whole body
 
 
-def test_none_means_not_sent() -> None:
+def test_none_means_not_sent():
     assert without_none(a=None, b=0, c=False, d="") == {"b": 0, "c": False, "d": ""}
 
 
-def test_query_parameters_are_text_and_may_repeat() -> None:
+def test_query_parameters_are_text_and_may_repeat():
     query = {"a": None, "b": True, "c": 3, "d": 1.5, "tag": ["x:1", "y:2"]}
     assert query_pairs(query) == (
         ("b", "true"),
@@ -85,13 +85,13 @@ def test_query_parameters_are_text_and_may_repeat() -> None:
 
 
 @pytest.mark.parametrize("headers", [{"x": "a\nb"}, {"x y": "a"}, {"": "a"}, {"x": "ä"}])
-def test_a_header_that_cannot_be_sent_is_refused_without_its_value(headers: dict[str, str]) -> None:
+def test_a_header_that_cannot_be_sent_is_refused_without_its_value(headers):
     with pytest.raises(ValueError, match="header") as caught:
         header_pairs(headers)
     assert "a\nb" not in str(caught.value)
 
 
-def test_a_moment_is_sent_in_utc() -> None:
+def test_a_moment_is_sent_in_utc():
     berlin = timezone(timedelta(hours=1))
     moment = datetime(2026, 11, 21, 11, 0, 0, 5000, berlin)
     assert timestamp(moment, "run_at") == "2026-11-21T10:00:00.005Z"
@@ -99,7 +99,7 @@ def test_a_moment_is_sent_in_utc() -> None:
     assert timestamp("2026-11-21T11:00:00+01:00", "x") == "2026-11-21T10:00:00.000Z"
 
 
-def test_47_a_moment_without_time_zone_is_refused() -> None:
+def test_47_a_moment_without_time_zone_is_refused():
     with pytest.raises(ValueError, match="`run_at` has no time zone"):
         timestamp(datetime(2026, 1, 1), "run_at")  # noqa: DTZ001 - the mistake
 
@@ -107,17 +107,17 @@ def test_47_a_moment_without_time_zone_is_refused() -> None:
 @pytest.mark.parametrize(
     ("value", "sent"), [(20, 20), (Decimal("20.50"), 20.5), ("100", 100), (0.1, 0.1)]
 )
-def test_money_is_sent_as_a_number(value: Any, sent: float) -> None:
+def test_money_is_sent_as_a_number(value, sent):
     assert money(value, "amount_usd") == sent
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, "much", None])
-def test_money_that_is_none_is_refused(value: Any) -> None:
+def test_money_that_is_none_is_refused(value):
     with pytest.raises(ValueError, match="`amount_usd`"):
         money(value, "amount_usd")
 
 
-def test_a_request_shows_neither_body_nor_address() -> None:
+def test_a_request_shows_neither_body_nor_address():
     request = json_request(
         Surface.INFERENCE, "POST", "/x/secret-id", retry=RetrySafety.SAFE, route="/x/{id}",
         body={"prompt": "private"},

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -39,18 +38,14 @@ REPLIES = {
 
 @pytest.mark.parametrize("call", CALLS)
 @pytest.mark.parametrize("reply", REPLIES)
-def test_no_frame_of_a_failing_call_shows_the_key(
-    run: Any, call: str, reply: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_frame_of_a_failing_call_shows_the_key(run, call, reply, monkeypatch):
     monkeypatch.setattr(both_clients, "KEY", KEY)
     with ScriptedServer(REPLIES[reply]) as server, pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
         run(CALLS[call], server.url, max_retries=0)
     assert leaks(caught.value, __file__, both_clients.__file__) == []
 
 
-def test_no_frame_of_a_failing_stream_shows_the_key(
-    run: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_frame_of_a_failing_stream_shows_the_key(run, monkeypatch):
     monkeypatch.setattr(both_clients, "KEY", KEY)
     with (
         ScriptedServer(stream_reply(sse(text_chunk("a"), done=False))) as server,
@@ -75,9 +70,7 @@ TOOL_ARGUMENTS: dict[str, Any] = {
 
 @pytest.mark.parametrize("name", [tool.name for tool in AgentToolbox(limits=SpendLimits()).tools])
 @pytest.mark.parametrize("reply", REPLIES)
-def test_no_frame_and_no_result_of_a_tool_shows_the_key(
-    run: Any, name: str, reply: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_frame_and_no_result_of_a_tool_shows_the_key(run, name, reply, monkeypatch):
     """A tool tells the model about a failure, or raises."""
     monkeypatch.setattr(both_clients, "KEY", KEY)
     toolbox = AgentToolbox(limits=SpendLimits(), poll_interval=0.01)
@@ -109,9 +102,7 @@ MEDIA: dict[str, Any] = {
 
 @pytest.mark.parametrize("media", MEDIA)
 @pytest.mark.parametrize("reply", REPLIES)
-def test_no_frame_of_failing_media_shows_the_key(
-    run: Any, media: str, reply: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_frame_of_failing_media_shows_the_key(run, media, reply, tmp_path, monkeypatch):
     monkeypatch.setattr(both_clients, "KEY", KEY)
     (tmp_path / "a.mp3").write_bytes(b"ID3" + bytes(100))
     with ScriptedServer(REPLIES[reply]) as server, pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
@@ -137,9 +128,7 @@ def test_no_frame_of_failing_media_shows_the_key(
         {"api_key": f"sk_{KEY}"},
     ],
 )
-def test_no_frame_of_a_failing_constructor_shows_the_key(
-    kind: Any, options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_no_frame_of_a_failing_constructor_shows_the_key(kind, options, monkeypatch):
     """The key comes as an argument, and from the environment."""
     options = {"api_key": KEY, **options}
     with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind

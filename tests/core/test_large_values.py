@@ -71,15 +71,13 @@ def outcome(function: Any, *args: Any) -> str:
 
 
 @given(VALUES, st.booleans(), st.sampled_from([None, 1]))
-def test_json_is_read_as_by_the_standard_library(
-    value: Any, escaped: bool, indent: int | None
-) -> None:
+def test_json_is_read_as_by_the_standard_library(value, escaped, indent):
     body = json.dumps(value, ensure_ascii=escaped, indent=indent).encode()
     assert repr(load_json(body)) == repr(json.loads(body))
 
 
 @given(VALUES, st.data())
-def test_broken_json_is_refused_in_the_words_of_the_standard_library(value: Any, data: Any) -> None:
+def test_broken_json_is_refused_in_the_words_of_the_standard_library(value, data):
     body = json.dumps(value).encode()
     place = data.draw(st.integers(0, len(body)))
     broken = (
@@ -94,47 +92,47 @@ def test_broken_json_is_refused_in_the_words_of_the_standard_library(value: Any,
     "body",
     [b'{"a" 1}', b'{"a";1}', b"{1:2}", b'["aaaaaaaaaaaaaaa\x01a"]', b'["aaaaaaaaaaaaaaa\\q"]'],
 )
-def test_other_broken_json_too(body: bytes) -> None:
+def test_other_broken_json_too(body):
     assert outcome(load_json, body) == outcome(json.loads, body)
 
 
 @given(VALUES)
-def test_json_is_written_as_by_the_standard_library(value: Any) -> None:
+def test_json_is_written_as_by_the_standard_library(value):
     at_once = dump_json(value)
     assert asyncio.run(run_in_steps(dump_json, value)) == at_once
     assert at_once == json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-32", "utf-8-sig"])
-def test_json_is_read_in_every_encoding_of_unicode(encoding: str) -> None:
+def test_json_is_read_in_every_encoding_of_unicode(encoding):
     body = json.dumps({"é": ["😀" * 20]}, ensure_ascii=False).encode(encoding)
     assert load_json(body) == {"é": ["😀" * 20]}
 
 
 @given(st.binary(max_size=60))
-def test_base64_is_that_of_the_standard_library(data: bytes) -> None:
+def test_base64_is_that_of_the_standard_library(data):
     assert encode_base64(data) == base64.b64encode(data).decode()
     assert decode_base64(encode_base64(data)) == data
 
 
 @pytest.mark.parametrize("text", ["AA==" + "AAAA" * 4, "AAA", "A*==", "AAAA" * 3 + "A"])
-def test_what_is_not_base64_is_refused(text: str) -> None:
+def test_what_is_not_base64_is_refused(text):
     with pytest.raises(ValueError, match=r"base64|padding|data"):
         decode_base64(text)
 
 
-async def test_a_long_text_with_a_lone_surrogate_is_refused_by_its_name() -> None:
+async def test_a_long_text_with_a_lone_surrogate_is_refused_by_its_name():
     with pytest.raises(ValueError, match=r"`messages\[0\]\.content` is not valid Unicode"):
         await run_in_steps(encode_json, {"messages": [{"content": "a" * 30 + "\ud800"}]})
 
 
-def test_the_size_of_a_value_is_that_of_its_texts() -> None:
+def test_the_size_of_a_value_is_that_of_its_texts():
     part = "x" * (LARGE // 4)
     assert not is_large({"a": [part, (part,)], "b": part.encode()})
     assert is_large({"a": [part, (part,)], "b": part.encode(), "c": part + "x"})
 
 
-async def test_a_large_body_goes_up_in_pieces() -> None:
+async def test_a_large_body_goes_up_in_pieces():
     body = b"ab" * UPLOAD_PIECE_BYTES
     assert is_piecewise(body)
     assert not is_piecewise(body[:UPLOAD_PIECE_BYTES])
@@ -158,7 +156,7 @@ class Threads(AsyncResource):
 
 
 @pytest.mark.parametrize("size", [10, 2 * LARGE])
-async def test_large_requests_and_responses_are_handled_in_threads(size: int) -> None:
+async def test_large_requests_and_responses_are_handled_in_threads(size):
     text = "x" * size
     with ScriptedServer(Reply(json={"text": text})) as server:
         async with AsyncRuncrate("rc_live_test", inference_url=f"{server.url}/v1") as client:
@@ -169,7 +167,7 @@ async def test_large_requests_and_responses_are_handled_in_threads(size: int) ->
 
 
 @pytest.mark.parametrize("streamed", [False, True])
-async def test_the_event_loop_goes_on_beside_a_large_chat(monkeypatch: Any, streamed: bool) -> None:
+async def test_the_event_loop_goes_on_beside_a_large_chat(monkeypatch, streamed):
     monkeypatch.setattr(large_values, "STEP", 192 * 1024)
     text = 'line\n"é' * 3_000_000
     reply = Reply(json=completion(text))
@@ -177,7 +175,7 @@ async def test_the_event_loop_goes_on_beside_a_large_chat(monkeypatch: Any, stre
         reply = Reply(body=sse(text_chunk("ok", "stop")), headers=EVENTS)
     beats = 0
 
-    async def beat() -> None:
+    async def beat():
         nonlocal beats
         while True:
             await asyncio.sleep(0.001)

@@ -29,12 +29,12 @@ async def leaves_nothing(run: Callable[[], Awaitable[load.Counts]]) -> load.Coun
     return counts
 
 
-async def test_cancelled_waits_leave_the_pool_usable(url: str) -> None:
+async def test_cancelled_waits_leave_the_pool_usable(url):
     counts = await leaves_nothing(lambda: load.cancelled_waits(url, 150, within_s=0.5))
     assert counts == {"CancelledError": 150, "answered": load.CONNECTIONS}
 
 
-def test_the_page_has_the_figures_of_the_load() -> None:
+def test_the_page_has_the_figures_of_the_load():
     page = PAGE.read_text()
     results = json.loads((FOLDER / "load.json").read_text())["results"]
     assert load.with_load(page, results) == page

@@ -34,9 +34,7 @@ NAMED: list[tuple[str, dict[str, Any], str]] = [
         ("billing.top_up", {"amount_usd": 50}, "POST /billing/topups"),
     ],
 )
-def test_21_a_keyed_request_is_sent_again_with_the_same_bytes(
-    cloud: Any, both: Any, method: str, arguments: dict[str, Any], route: str
-) -> None:
+def test_21_a_keyed_request_is_retried_with_the_same_bytes(cloud, both, method, arguments, route):
     cloud.fail(route, lose_response=True)
     both(method, **arguments)
     first, second = sent(cloud, route)
@@ -48,9 +46,7 @@ def test_21_a_keyed_request_is_sent_again_with_the_same_bytes(
 
 
 @pytest.mark.parametrize(("method", "arguments", "route"), NAMED)
-def test_a_creation_is_looked_up_by_its_name(
-    cloud: Any, both: Any, method: str, arguments: dict[str, Any], route: str
-) -> None:
+def test_a_creation_is_looked_up_by_its_name(cloud, both, method, arguments, route):
     cloud.fail(route, lose_response=True)
     assert both(method, **arguments).recovered
     assert len(sent(cloud, route)) == 1
@@ -63,9 +59,7 @@ def test_a_creation_is_looked_up_by_its_name(
         ("schedules.create", SCHEDULE | {"spec": JOB}, "POST /schedules", r"schedules\.list"),
     ],
 )
-def test_what_may_cost_and_is_not_found_is_ambiguous(
-    cloud: Any, both: Any, method: str, arguments: dict[str, Any], route: str, advice: str
-) -> None:
+def test_what_may_cost_and_is_not_found_is_ambiguous(cloud, both, method, arguments, route, advice):
     cloud.fail(route, drop_connection=True)
     with pytest.raises(rc.AmbiguousLaunchError, match=advice) as caught:
         both(method, **arguments)
@@ -75,16 +69,14 @@ def test_what_may_cost_and_is_not_found_is_ambiguous(
 
 
 @pytest.mark.parametrize(("method", "arguments", "route"), NAMED[3:])
-def test_what_costs_nothing_and_is_not_found_fails_plainly(
-    cloud: Any, both: Any, method: str, arguments: dict[str, Any], route: str
-) -> None:
+def test_what_costs_nothing_and_is_not_found_fails_plainly(cloud, both, method, arguments, route):
     cloud.fail(route, drop_connection=True)
     with pytest.raises(rc.APIConnectionError):
         both(method, **arguments)
     assert len(sent(cloud, route)) == 1
 
 
-def test_a_run_of_a_schedule_is_never_sent_again(cloud: Any, both: Any) -> None:
+def test_a_run_of_a_schedule_is_never_sent_again(cloud, both):
     nightly = both("schedules.create", **SCHEDULE, name="nightly", spec=JOB)
     cloud.fail(f"POST /schedules/{nightly.id}/run-now", lose_response=True)
     with pytest.raises(rc.AmbiguousLaunchError, match=r"schedules\.get") as caught:
@@ -94,7 +86,7 @@ def test_a_run_of_a_schedule_is_never_sent_again(cloud: Any, both: Any) -> None:
     assert len(both("jobs.list")) == 1
 
 
-def test_24_a_deletion_has_worked(cloud: Any, both: Any) -> None:
+def test_24_a_deletion_has_worked(cloud, both):
     volume = both("storage.create", **VOLUME)
     cloud.fail("DELETE /storage/{id}", lose_response=True)
     assert both("storage.delete", volume.id).refund_amount is None

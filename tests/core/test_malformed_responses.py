@@ -69,9 +69,7 @@ MALFORMED: list[tuple[tuple[str, dict[str, Any]], Reply, str]] = [
 
 
 @pytest.mark.parametrize(("call", "reply", "problem"), MALFORMED)
-def test_13_a_malformed_response_names_endpoint_and_field(
-    scripted: Any, call: tuple[str, dict[str, Any]], reply: Reply, problem: str
-) -> None:
+def test_13_a_malformed_response_names_endpoint_and_field(scripted, call, reply, problem):
     server, both = scripted(reply)
     method, arguments = call
     with pytest.raises(rc.ResponseFormatError) as caught:

@@ -71,27 +71,27 @@ BASE64 = base64.b64encode(PNG * 2).decode()
         (b"\x00\x00\x00\x20ftypavif", "image/avif", ".avif"),
     ],
 )
-def test_the_first_bytes_tell_what_a_file_is(head: bytes, kind: str, suffix: str) -> None:
+def test_the_first_bytes_tell_what_a_file_is(head, kind, suffix):
     assert sniffed_type(head) == kind
     assert media_type(head, "text/plain") == kind
     assert suffix_of(head) == suffix
 
 
 @pytest.mark.parametrize("head", [b"", b"\xff", b"\xff\x00", b"RIFF1234AVI ", b"<?xml?><a>", b"hi"])
-def test_other_bytes_tell_nothing(head: bytes) -> None:
+def test_other_bytes_tell_nothing(head):
     assert sniffed_type(head) is None
     assert media_type(head) == "application/octet-stream"
     assert suffix_of(head) == ""
     assert suffix_of(head, "Audio/X-WAV; rate=1") == ".wav"
 
 
-def test_for_bare_samples_the_declaration_counts() -> None:
+def test_for_bare_samples_the_declaration_counts():
     assert media_type(b"\xff\xfb\x90", "audio/pcm") == "audio/pcm"
     assert media_type(b"\xff\xfb\x90", "audio/L16; rate=24000") == "audio/pcm"
     assert suffix_of(b"\xff\xfb\x90", "audio/pcm") == ".pcm"
 
 
-def test_types_and_suffixes_have_their_usual_names() -> None:
+def test_types_and_suffixes_have_their_usual_names():
     assert normal_type(" Image/JPG ; a=b") == "image/jpeg"
     assert type_of_suffix(".JPEG") == "image/jpeg"
     assert type_of_suffix(".webm") == "audio/webm"
@@ -112,7 +112,7 @@ def test_types_and_suffixes_have_their_usual_names() -> None:
         ("audio/mpeg", "video", True),
     ],
 )
-def test_what_contradicts_a_kind(kind: str, wanted: str, expected: bool) -> None:
+def test_what_contradicts_a_kind(kind, wanted, expected):
     assert contradicts(kind, wanted) is expected
 
 
@@ -128,7 +128,7 @@ def test_what_contradicts_a_kind(kind: str, wanted: str, expected: bool) -> None
         BASE64,
     ],
 )
-def test_text_that_is_an_address_or_data_is_sent_as_it_is(text: str) -> None:
+def test_text_that_is_an_address_or_data_is_sent_as_it_is(text):
     assert source_of(text, "image") == text.strip()
 
 
@@ -149,10 +149,8 @@ def test_text_that_is_an_address_or_data_is_sent_as_it_is(text: str) -> None:
         "../" * 40,
     ],
 )
-def test_55_other_text_is_refused_and_never_read(
-    text: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def opened(*_: Any) -> Any:
+def test_55_other_text_is_refused_and_never_read(text, monkeypatch):
+    def opened(*_):
         raise AssertionError("a file was opened")
 
     monkeypatch.setattr(Path, "open", opened)
@@ -161,7 +159,7 @@ def test_55_other_text_is_refused_and_never_read(
         source_of(text, "image")
 
 
-def test_55_a_path_that_exists_is_refused_as_text(tmp_path: Path) -> None:
+def test_55_a_path_that_exists_is_refused_as_text(tmp_path):
     path = tmp_path / "photo.png"
     path.write_bytes(PNG)
     with pytest.raises(ValueError, match="never read as a path"):
@@ -170,19 +168,19 @@ def test_55_a_path_that_exists_is_refused_as_text(tmp_path: Path) -> None:
 
 
 @given(st.text(max_size=120))
-def test_text_is_returned_or_refused(text: str) -> None:
+def test_text_is_returned_or_refused(text):
     try:
         assert source_of(text, "image") == text.strip()
     except ValueError as error:
         assert "Nothing was sent" in str(error)  # noqa: PT017 - either outcome is right
 
 
-def test_files_may_have_any_of_these_forms(tmp_path: Path) -> None:
+def test_files_may_have_any_of_these_forms(tmp_path):
     path = tmp_path / "photo.png"
     path.write_bytes(PNG)
 
     class Named:
-        def __fspath__(self) -> str:
+        def __fspath__(self):
             return str(path)
 
     with path.open("rb") as file:
@@ -199,7 +197,7 @@ def test_files_may_have_any_of_these_forms(tmp_path: Path) -> None:
     assert not is_file(3)
 
 
-def test_a_file_object_is_sent_whole_wherever_it_stands() -> None:
+def test_a_file_object_is_sent_whole_wherever_it_stands():
     file = io.BytesIO(PNG)
     file.seek(20)
     source = source_of(file, "image")
@@ -236,14 +234,14 @@ class TextReader(io.BytesIO):
         (None, "not `NoneType`"),
     ],
 )
-def test_files_that_cannot_be_sent(value: Any, problem: str) -> None:
+def test_files_that_cannot_be_sent(value, problem):
     with pytest.raises(ValueError, match=problem) as caught:
         image_uri(source_of(value, "mask"), "mask")  # type: ignore[arg-type]
     assert "`mask`" in str(caught.value)
     assert "Nothing was sent" in str(caught.value)
 
 
-def test_an_image_is_recognised_by_its_bytes_or_its_suffix(tmp_path: Path) -> None:
+def test_an_image_is_recognised_by_its_bytes_or_its_suffix(tmp_path):
     wrong = tmp_path / "photo.jpg"
     wrong.write_bytes(PNG)
     assert image_uri(PathSource(wrong), "image").media_type == "image/png"
@@ -252,7 +250,7 @@ def test_an_image_is_recognised_by_its_bytes_or_its_suffix(tmp_path: Path) -> No
     assert image_uri(PathSource(odd), "image").media_type == "image/avif"
 
 
-def test_an_empty_or_missing_file_is_reported(tmp_path: Path) -> None:
+def test_an_empty_or_missing_file_is_reported(tmp_path):
     path = tmp_path / "empty.png"
     path.touch()
     with pytest.raises(ValueError, match="`image` is empty"):
@@ -261,7 +259,7 @@ def test_an_empty_or_missing_file_is_reported(tmp_path: Path) -> None:
         image_uri(PathSource(tmp_path / "missing.png"), "image")
 
 
-def test_names_and_types_of_sources(tmp_path: Path) -> None:
+def test_names_and_types_of_sources(tmp_path):
     path = tmp_path / "a.mp3"
     path.write_bytes(b"unknown")
     with path.open("rb") as file:
@@ -282,16 +280,16 @@ def test_names_and_types_of_sources(tmp_path: Path) -> None:
         ("data:,a%20b", b"a b"),
     ],
 )
-def test_data_in_text_is_decoded(text: str, data: bytes) -> None:
+def test_data_in_text_is_decoded(text, data):
     assert bytes_of_text(text, "file") == data
 
 
-def test_empty_data_is_reported() -> None:
+def test_empty_data_is_reported():
     with pytest.raises(ValueError, match="`file` is empty"):
         bytes_of_text("data:audio/wav;base64,", "file")
 
 
-def test_addresses_are_recognised() -> None:
+def test_addresses_are_recognised():
     assert is_url("https://a")
     assert is_url("http://[::1]:80/")
     assert not is_url("http://[::1")
@@ -299,7 +297,7 @@ def test_addresses_are_recognised() -> None:
 
 
 @given(st.binary(max_size=4000), st.integers(1, 700))
-def test_base64_is_made_while_reading(data: bytes, piece: int) -> None:
+def test_base64_is_made_while_reading(data, piece):
     source = Base64Source(BytesSource(data))
     with source.open() as file:
         read = b"".join(iter(lambda: file.read(piece), b""))
@@ -314,7 +312,7 @@ class Dribble(io.BytesIO):
         return super().read(min(size or 1, 2) if size and size > 0 else size)
 
 
-def test_base64_of_a_source_that_reads_little() -> None:
+def test_base64_of_a_source_that_reads_little():
     data = bytes(range(256))
     with Base64Source(ObjectSource(Dribble(data))).open() as file:
         assert b"".join(iter(lambda: file.read(100), b"")) == base64.b64encode(data)
@@ -329,13 +327,11 @@ NAMES = st.text(min_size=1, max_size=10).filter(lambda name: not name.startswith
     st.lists(st.binary(min_size=1, max_size=300), max_size=3),
     st.lists(st.one_of(st.binary(min_size=1, max_size=50), st.text(max_size=20)), max_size=3),
 )
-def test_json_with_files_is_the_json_it_stands_for(
-    body: dict[str, Any], files: list[bytes], listed: list[bytes | str]
-) -> None:
-    def uri(data: bytes) -> DataUri:
+def test_json_with_files_is_the_json_it_stands_for(body, files, listed):
+    def uri(data):
         return DataUri("image/png", BytesSource(data))
 
-    def text(data: bytes) -> str:
+    def text(data):
         return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
     given_files: dict[str, Any] = {f"file {n}": uri(data) for n, data in enumerate(files)}
@@ -353,7 +349,7 @@ def test_json_with_files_is_the_json_it_stands_for(
     assert len(encoded) == length_of(content)
 
 
-def test_reading_is_reported() -> None:
+def test_reading_is_reported():
     reported: list[tuple[int, int | None]] = []
     source = watched(BytesSource(b"x" * 10), lambda done, total: reported.append((done, total)))
     assert source.size() == 10
@@ -365,7 +361,7 @@ def test_reading_is_reported() -> None:
         assert reported == [(4, 10), (8, 10), (10, 10)]
 
 
-def test_a_reader_reads_all_and_closes_what_it_reads(tmp_path: Path) -> None:
+def test_a_reader_reads_all_and_closes_what_it_reads(tmp_path):
     path = tmp_path / "x"
     path.write_bytes(b"abc")
     file = WatchedSource(PathSource(path), lambda *_: None).open()

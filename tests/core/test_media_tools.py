@@ -82,7 +82,7 @@ def make(scripted: Any, tmp_path: Path) -> Make:
     return Make(scripted, tmp_path)
 
 
-def test_images_are_saved_in_the_directory_under_generated_names(make: Make) -> None:
+def test_images_are_saved_in_the_directory_under_generated_names(make):
     directory = make.directory / "deep" / "down"
     using = {"directory": directory, "keep_content": True}
     result = make("images", IMAGE, using=using, count=2, seed=2**31 - 1, width=256, height=512)
@@ -123,15 +123,13 @@ def test_images_are_saved_in_the_directory_under_generated_names(make: Make) -> 
         ([image(), image()], "deepseek-ai/DeepSeek-V3.2", None),
     ],
 )
-def test_the_cost_of_images_is_reported_or_published_and_else_unknown(
-    make: Make, replies: list[Reply], model: str, cost: Any
-) -> None:
+def test_the_cost_of_images_is_reported_or_published_and_else_unknown(make, replies, model, cost):
     result = make("images", *replies, using={"image_model": model}, count=2)
     found = {name: value for name, value in result.data.items() if name.startswith("cost")}
     assert found == ({} if cost is None else {"cost_usd": cost[0], "cost_source": cost[1]})
 
 
-def test_the_cost_of_a_video_is_known_where_the_api_reports_it(make: Make) -> None:
+def test_the_cost_of_a_video_is_known_where_the_api_reports_it(make):
     cost = {"cost_usd": 1.2, "cost_source": "server"}
     queued = job("queued", cost_usd=1.2)
     done = make("video", queued, job("completed", usage={"cost": "1.20"}), VIDEO)
@@ -140,14 +138,14 @@ def test_the_cost_of_a_video_is_known_where_the_api_reports_it(make: Make) -> No
     assert "cost_usd" not in make("video", *DONE).data
 
 
-def test_bytes_are_not_kept_unless_requested(make: Make) -> None:
+def test_bytes_are_not_kept_unless_requested(make):
     [file] = make("images", IMAGE).files
     assert file.content is None
     assert "seed" not in file.to_dict()
 
 
 @pytest.mark.parametrize("named", ["fox.png", "https://host.test/fox.png", PNG_URI])
-def test_an_image_can_be_edited(make: Make, named: str) -> None:
+def test_an_image_can_be_edited(make, named):
     (make.directory / "fox.png").write_bytes(PNG)
     result = make("images", IMAGE, image=named)
     [body] = make.sent
@@ -159,7 +157,7 @@ def test_an_image_can_be_edited(make: Make, named: str) -> None:
     "named",
     ["none.png", "../secret.png", "/etc/passwd", "sub/fox.png", "..", "link.png", "a\nb"],
 )
-def test_no_other_file_can_be_named(make: Make, tmp_path: Path, named: str) -> None:
+def test_no_other_file_can_be_named(make, tmp_path, named):
     directory = tmp_path / "generated"
     (directory / "sub").mkdir(parents=True)
     for path in (tmp_path / "secret.png", directory / "sub" / "fox.png"):
@@ -170,20 +168,20 @@ def test_no_other_file_can_be_named(make: Make, tmp_path: Path, named: str) -> N
     assert make.sent == []
 
 
-def test_a_name_is_shown_without_secrets(make: Make) -> None:
+def test_a_name_is_shown_without_secrets(make):
     with pytest.raises(ValueError, match="redacted") as caught:
         make("images", IMAGE, image="rc_live_secret")
     assert "rc_live_secret" not in str(caught.value)
 
 
-def test_too_many_images_are_refused_unsent(make: Make) -> None:
+def test_too_many_images_are_refused_unsent(make):
     with pytest.raises(ValueError, match="the maximum is 2"):
         make("images", IMAGE, using={"max_images": 2}, count=3)
     assert make.sent == []
 
 
 @pytest.mark.parametrize("generated", [0, 1])
-def test_files_generated_before_a_failure_are_named(make: Make, generated: int) -> None:
+def test_files_generated_before_a_failure_are_named(make, generated):
     with pytest.raises(rc.InsufficientCreditsError) as caught:
         make("images", *[IMAGE] * generated, NO_CREDITS, count=2)
     text = rt.explain_media_failure(caught.value) or ""
@@ -193,7 +191,7 @@ def test_files_generated_before_a_failure_are_named(make: Make, generated: int) 
     assert (f"Generated before this failed: {names}." in text) is bool(generated)
 
 
-def test_speech(make: Make) -> None:
+def test_speech(make):
     using = {"voice": "af_heart"}
     result = make("speech", SPEECH, using=using, speed=1.5)
     [first] = make.sent
@@ -208,13 +206,13 @@ def test_speech(make: Make) -> None:
     assert result.text.startswith("Generated 1 audio file with")
 
 
-def test_bare_samples_are_named_by_their_declared_type(make: Make) -> None:
+def test_bare_samples_are_named_by_their_declared_type(make):
     samples = Reply(body=[bytes(8)], length=8, headers={"content-type": "audio/pcm"})
     [file] = make("speech", samples, using={"speech_format": "pcm"}).files
     assert (file.path.suffix, file.content_type) == (".pcm", "audio/pcm")
 
 
-def test_a_video_is_waited_for_and_its_progress_reported(make: Make) -> None:
+def test_a_video_is_waited_for_and_its_progress_reported(make):
     statuses: list[str] = []
     script = (job("queued"), job("queued"), job("processing"), job("completed"), VIDEO)
     result = make("video", *script, on_status=lambda state: statuses.append(state.status))
@@ -226,7 +224,7 @@ def test_a_video_is_waited_for_and_its_progress_reported(make: Make) -> None:
     assert result.data["video_id"] == "video-1"
 
 
-def test_the_done_fraction_of_a_video_is_reported_on_request(scripted: Any, tmp_path: Path) -> None:
+def test_the_done_fraction_of_a_video_is_reported_on_request(scripted, tmp_path):
     reports: list[Any] = []
     working = [job("processing", progress=percent) for percent in (0, 40, 40, 90)]
     script = (job("queued"), job("queued"), *working, job("completed", progress=100), VIDEO)
@@ -242,19 +240,19 @@ def test_the_done_fraction_of_a_video_is_reported_on_request(scripted: Any, tmp_
 
 
 @pytest.mark.parametrize("progress", [None, True, "half", -1, 101, float("nan"), [50], {}])
-def test_an_odd_percentage_is_none(progress: Any) -> None:
+def test_an_odd_percentage_is_none(progress):
     assert rc.Video(id="1", status="processing", progress=progress).fraction_done is None
     assert rc.Video(id="1", status="completed", progress=progress).fraction_done == 1.0
 
 
-def test_a_video_of_an_image_and_its_length(make: Make) -> None:
+def test_a_video_of_an_image_and_its_length(make):
     (make.directory / "fox.png").write_bytes(PNG)
     result = make("video", *DONE, image="fox.png", duration=4)
     assert make.server.received[0].json["image"].startswith("data:image/png")
     assert result.data["duration_s"] == 4
 
 
-def test_a_video_that_is_not_waited_for(make: Make) -> None:
+def test_a_video_that_is_not_waited_for(make):
     result = make("video", job("queued", model="other/model"), using={"wait": False})
     assert make.server.sent == 1
     job_of_it = {"model": "other/model", "video_id": "video-1", "status": "queued"}
@@ -262,22 +260,20 @@ def test_a_video_that_is_not_waited_for(make: Make) -> None:
     assert "video_id='video-1'" in result.text
 
 
-def test_a_video_is_fetched_later(make: Make) -> None:
+def test_a_video_is_fetched_later(make):
     result = make("video", *DONE, using={"wait": False}, video_id="video-1")
     assert [request.method for request in make.server.received] == ["GET", "GET", "GET"]
     assert result.files[0].path.read_bytes() == MP4
 
 
-def test_a_video_that_takes_too_long_is_named_with_its_last_status(make: Make) -> None:
+def test_a_video_that_takes_too_long_is_named_with_its_last_status(make):
     using = {"timeout": 0.06, "poll_interval": 0.05}
     result = make("video", job("queued"), job("processing"), using=using)
     assert result.data["status"] == "processing"
     assert "not done after 0 s" in result.text
 
 
-def test_a_request_without_response_is_not_taken_for_a_video_that_takes_long(
-    scripted: Any, tmp_path: Path
-) -> None:
+def test_a_request_without_response_is_not_taken_for_a_video_that_takes_long(scripted, tmp_path):
     _, both = scripted(*DONE[:2], Reply(end="hold", body=[]), timeout=0.1, max_retries=0)
     flow = MediaGenerator(tmp_path).generate_video(rt.VideoArguments(video_id="video-1"))
     with pytest.raises(rc.APITimeoutError) as caught:
@@ -298,16 +294,14 @@ DARK = job("failed", error={"message": "Too dark."})
     ],
     ids=["failed", "download failed", "failed earlier"],
 )
-def test_a_video_that_failed_is_named(
-    make: Make, replies: tuple[Reply, ...], arguments: dict[str, Any], words: str
-) -> None:
+def test_a_video_that_failed_is_named(make, replies, arguments, words):
     with pytest.raises(rc.RuncrateError, match=words) as caught:
         make("video", *replies, **arguments)
     assert "video-1" in (rt.explain_media_failure(caught.value) or "")
 
 
 @pytest.mark.parametrize("kind", ARGUMENTS)
-def test_an_unusable_directory_is_found_before_anything_is_paid_for(make: Make, kind: str) -> None:
+def test_an_unusable_directory_is_found_before_anything_is_paid_for(make, kind):
     (make.directory / "file").touch()
     with pytest.raises(rc.ConfigurationError, match="Choose another"):
         make(kind, IMAGE, using={"directory": make.directory / "file"})
@@ -315,14 +309,14 @@ def test_an_unusable_directory_is_found_before_anything_is_paid_for(make: Make, 
 
 
 @pytest.mark.parametrize("given", [{}, {"prompt": "x", "video_id": "y"}])
-def test_a_video_is_either_new_or_an_earlier_one(given: dict[str, str]) -> None:
+def test_a_video_is_either_new_or_an_earlier_one(given):
     with pytest.raises(ValidationError) as caught:
         rt.VideoArguments(**given)  # type: ignore[arg-type]
     text = rt.explain_media_failure(caught.value) or ""
     assert text.startswith("The arguments are wrong: Give either `prompt` for a new video or")
 
 
-def test_arguments_are_strict_and_empty_text_counts_as_not_given() -> None:
+def test_arguments_are_strict_and_empty_text_counts_as_not_given():
     """Models fill every field of a schema, and write nothing into those that they do not mean."""
     video = rt.VideoArguments(prompt="Waves", video_id="", image=" ")
     assert (video.prompt, video.video_id, video.image) == ("Waves", None, None)
@@ -340,10 +334,8 @@ def test_arguments_are_strict_and_empty_text_counts_as_not_given() -> None:
             model(**wrong)  # type: ignore[arg-type]
 
 
-def test_files_generated_before_a_full_disk_are_named_and_so_is_the_video(
-    make: Make, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def full(*_: Any) -> None:
+def test_files_generated_before_a_full_disk_are_named_and_so_is_the_video(make, monkeypatch):
+    def full(*_):
         raise OSError(28, "No space left on device")
 
     write, left = media_directory.write_whole, [True]
@@ -383,7 +375,7 @@ def test_files_generated_before_a_full_disk_are_named_and_so_is_the_video(
         (KeyError("x"), None),
     ],
 )
-def test_a_model_gets_the_next_step(error: Exception, words: str | None) -> None:
+def test_a_model_gets_the_next_step(error, words):
     text = rt.explain_media_failure(error)
     assert (text is None) is (words is None)
     assert (words or "") in (text or "")

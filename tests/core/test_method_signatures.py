@@ -21,9 +21,7 @@ SHOWN = {
 
 @pytest.mark.parametrize("kind", [Runcrate, AsyncRuncrate])
 @pytest.mark.parametrize("path", SHOWN)
-def test_a_completion_shows_the_parameters_of_a_method(
-    kind: type[Runcrate | AsyncRuncrate], path: str
-) -> None:
+def test_a_completion_shows_the_parameters_of_a_method(kind, path):
     client = kind("rc_live_test")
     (shown,) = jedi.Interpreter(f"{path}(", [{"client": client}]).get_signatures()
     method = eval(path, {"client": client})  # noqa: S307 - a path of the table above
@@ -35,8 +33,6 @@ def test_a_completion_shows_the_parameters_of_a_method(
 
 @pytest.mark.parametrize("kind", [Runcrate, AsyncRuncrate])
 @pytest.mark.parametrize("path", SHOWN)
-def test_a_method_is_made_once_for_a_resource(
-    kind: type[Runcrate | AsyncRuncrate], path: str
-) -> None:
+def test_a_method_is_made_once_for_a_resource(kind, path):
     client = kind("rc_live_test")
     assert eval(f"{path} is {path}", {"client": client})  # noqa: S307 - a path of the table

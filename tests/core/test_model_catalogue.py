@@ -9,7 +9,7 @@ from runcrate_core import ModelInfo, get_model_info, parse_model_info
 from runcrate_core.models_catalogue import MODELS
 
 
-def test_documented_windows_and_prices() -> None:
+def test_documented_windows_and_prices():
     sonnet = get_model_info("anthropic/claude-4-sonnet")
     assert sonnet is not None
     assert sonnet.context_window == 200_000
@@ -21,17 +21,17 @@ def test_documented_windows_and_prices() -> None:
 @pytest.mark.parametrize(
     "name", ["deepseek-ai/DeepSeek-V3.2", "deepseek/deepseek-v3.2", "DEEPSEEK-AI/deepseek-v3.2"]
 )
-def test_is_found_under_every_spelling(name: str) -> None:
+def test_is_found_under_every_spelling(name):
     facts = get_model_info(name)
     assert facts is not None
     assert facts.id == "deepseek-ai/DeepSeek-V3.2"
 
 
-def test_unknown_model_has_no_facts() -> None:
+def test_unknown_model_has_no_facts():
     assert get_model_info("somebody/new-model") is None
 
 
-def test_names_are_unique_and_general_knowledge_names_fields_that_are_set() -> None:
+def test_names_are_unique_and_general_knowledge_names_fields_that_are_set():
     names = [name.casefold() for facts in MODELS for name in (facts.id, *facts.aliases)]
     assert len(names) == len(set(names))
     fields = {field.name for field in dataclasses.fields(ModelInfo)}
@@ -40,7 +40,7 @@ def test_names_are_unique_and_general_knowledge_names_fields_that_are_set() -> N
         assert all(getattr(facts, name) for name in facts.general_knowledge), facts.id
 
 
-def test_a_listing_wins_over_what_was_known() -> None:
+def test_a_listing_wins_over_what_was_known():
     facts = parse_model_info(
         {
             "id": "google/gemma-2-9b-it",
@@ -57,7 +57,7 @@ def test_a_listing_wins_over_what_was_known() -> None:
     assert facts.general_knowledge == frozenset()
 
 
-def test_a_listing_without_the_fields_leaves_what_was_known() -> None:
+def test_a_listing_without_the_fields_leaves_what_was_known():
     known = get_model_info("Qwen/QwQ-32B")
     assert (
         parse_model_info({"id": "Qwen/QwQ-32B", "context_length": True, "supported_features": 3})
@@ -65,12 +65,12 @@ def test_a_listing_without_the_fields_leaves_what_was_known() -> None:
     )
 
 
-def test_a_listing_of_a_new_model() -> None:
+def test_a_listing_of_a_new_model():
     assert parse_model_info({"id": "x/y", "context_length": 10}) == ModelInfo(
         id="x/y", context_window=10
     )
 
 
-def test_an_entry_without_id_is_refused() -> None:
+def test_an_entry_without_id_is_refused():
     with pytest.raises(ValueError, match="no `id`"):
         parse_model_info({"name": "x"})

@@ -23,7 +23,7 @@ from runcrate_core.protocol.multipart import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    pass
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)
@@ -62,9 +62,7 @@ def escaped(name: str) -> bytes:
 
 
 @given(st.lists(st.tuples(NAMES, TEXTS), max_size=4), NAMES, st.binary(min_size=1, max_size=2000))
-def test_a_parser_reads_back_what_was_put_in(
-    fields: list[tuple[str, str]], file_name: str, data: bytes
-) -> None:
+def test_a_parser_reads_back_what_was_put_in(fields, file_name, data):
     # A backslash escapes a quotation mark for this parser, and no name of the API has one.
     fields = [(name.replace("\\", ""), value) for name, value in fields if name.strip("\\")]
     form = made(tuple(fields), [FilePart("file", file_name, "audio/mpeg", BytesSource(data))])
@@ -73,7 +71,7 @@ def test_a_parser_reads_back_what_was_put_in(
     assert got_files == [(b"file", safe_file_name(file_name, "file").encode(), data)]
 
 
-def test_the_frame_is_exactly_this() -> None:
+def test_the_frame_is_exactly_this():
     part = FilePart("file", 'a"b.wav', "audio/wav", BytesSource(b"RIFF"))
     form = encode_form((("model", "m"),), [part], "B")
     assert form.content_type == "multipart/form-data; boundary=B"
@@ -84,13 +82,13 @@ def test_the_frame_is_exactly_this() -> None:
     )
 
 
-def test_a_form_without_files_is_a_form() -> None:
+def test_a_form_without_files_is_a_form():
     fields, files = parsed(made((("a", "1"),), []))
     assert (fields, files) == ([(b"a", b"1")], [])
 
 
-def test_the_same_form_gets_the_same_boundary_and_another_one_another() -> None:
-    def boundary(value: str = "m", name: str = "a.wav", data: bytes = b"x") -> str:
+def test_the_same_form_gets_the_same_boundary_and_another_one_another():
+    def boundary(value="m", name="a.wav", data=b"x"):
         part = FilePart("file", name, "audio/wav", BytesSource(data))
         return boundary_of((("model", value),), [part])
 
@@ -99,7 +97,7 @@ def test_the_same_form_gets_the_same_boundary_and_another_one_another() -> None:
     assert len(different) == 4
 
 
-def test_a_file_cannot_end_its_own_part() -> None:
+def test_a_file_cannot_end_its_own_part():
     evil = b'\r\n--%b\r\nContent-Disposition: form-data; name="model"\r\n\r\nexpensive\r\n'
     data = b"x"
     for _ in range(3):  # each time for the boundary of the file before
@@ -112,7 +110,7 @@ def test_a_file_cannot_end_its_own_part() -> None:
     assert files[0][2] == data
 
 
-def test_fields_are_written_as_text() -> None:
+def test_fields_are_written_as_text():
     fields = {"a": 1, "b": 0.5, "c": True, "d": False, "e": None, "f": ["x", 2], "g": ()}
     assert form_fields(fields) == (
         ("a", "1"),
@@ -126,7 +124,7 @@ def test_fields_are_written_as_text() -> None:
         form_fields({"prompt": {}})
 
 
-def test_a_large_file_is_never_in_memory(tmp_path: Path) -> None:
+def test_a_large_file_is_never_in_memory(tmp_path):
     size = 48 * 1024 * 1024
     path = tmp_path / "long.wav"
     with path.open("wb") as file:

@@ -54,7 +54,7 @@ def ask(client: Any) -> Any:
     return client.chat.completions.create(model="m", messages=MESSAGES)
 
 
-def test_a_completion_has_a_span_with_model_tokens_and_cost(run: Any, spans: Spans) -> None:
+def test_a_completion_has_a_span_with_model_tokens_and_cost(run, spans):
     with ScriptedServer(Reply(json=COMPLETION, headers={"x-request-id": "r-1"})) as server:
         run(ask, server.url, on_request=spans.hook())
     (span,) = spans.finished
@@ -76,7 +76,7 @@ def test_a_completion_has_a_span_with_model_tokens_and_cost(run: Any, spans: Spa
     }
 
 
-def test_each_retry_is_a_span_of_its_own(run: Any, spans: Spans) -> None:
+def test_each_retry_is_a_span_of_its_own(run, spans):
     with ScriptedServer(Reply(503, {}), Reply(json=COMPLETION)) as server:
         run(ask, server.url, on_request=spans.hook())
     first, second = spans.finished
@@ -86,7 +86,7 @@ def test_each_retry_is_a_span_of_its_own(run: Any, spans: Spans) -> None:
     assert (second.attributes or {})["http.request.resend_count"] == 1
 
 
-def test_a_stream_has_a_span_to_its_end_with_its_tokens(run: Any, spans: Spans) -> None:
+def test_a_stream_has_a_span_to_its_end_with_its_tokens(run, spans):
     last = {**text_chunk("", finish="stop"), "usage": USAGE}
     body = sse(text_chunk("Hi"), last)
     with ScriptedServer(stream_reply(body)) as server:
@@ -98,7 +98,7 @@ def test_a_stream_has_a_span_to_its_end_with_its_tokens(run: Any, spans: Spans) 
     assert attributes["runcrate.cost_usd"] == 0.00125
 
 
-def test_a_stream_that_fails_or_is_left_early_is_recorded_once(run: Any, spans: Spans) -> None:
+def test_a_stream_that_fails_or_is_left_early_is_recorded_once(run, spans):
     with ScriptedServer(stream_reply(sse(text_chunk("a"), done=False))) as server:
         with pytest.raises(rc.StreamTruncatedError):
             run.chunks(server.url, on_request=spans.hook())
@@ -110,7 +110,7 @@ def test_a_stream_that_fails_or_is_left_early_is_recorded_once(run: Any, spans: 
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_text_is_in_spans_only_when_it_is_asked_for(run: Any, spans: Spans, wanted: bool) -> None:
+def test_text_is_in_spans_only_when_it_is_asked_for(run, spans, wanted):
     with ScriptedServer(Reply(json=COMPLETION)) as server:
         run(ask, server.url, on_request=spans.hook(capture_content=wanted))
     text = spans.finished[0].to_json()
@@ -119,7 +119,7 @@ def test_text_is_in_spans_only_when_it_is_asked_for(run: Any, spans: Spans, want
     assert "rc_live" not in text
 
 
-def test_a_request_without_a_response_names_its_failure(run: Any, spans: Spans) -> None:
+def test_a_request_without_a_response_names_its_failure(run, spans):
     with pytest.raises(rc.APIConnectionError):
         run(
             lambda client: client.instances.get("i-1"),
@@ -133,7 +133,7 @@ def test_a_request_without_a_response_names_its_failure(run: Any, spans: Spans) 
     assert "i-1" not in span.to_json()
 
 
-def test_responses_that_are_no_completion_have_spans_too(scripted: Any, spans: Spans) -> None:
+def test_responses_that_are_no_completion_have_spans_too(scripted, spans):
     replies = [
         Reply(json={"data": [{"index": 0, "embedding": [1.0]}], "model": "m"}),
         Reply(json={"data": {"creditsBalance": 1}}),
@@ -148,7 +148,7 @@ def test_responses_that_are_no_completion_have_spans_too(scripted: Any, spans: S
     assert len(spans.finished) == 3
 
 
-def test_ended_resources_of_a_ledger_are_spans_with_their_cost(spans: Spans) -> None:
+def test_ended_resources_of_a_ledger_are_spans_with_their_cost(spans):
     from runcrate_core.spending.ledger import LedgerEntry
 
     ended = LedgerEntry("agent-1", "instance", Decimal(2), 30, state="ended", cost_usd=Decimal(1))

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 import pytest
 
@@ -31,7 +30,7 @@ from tests.servers import Reply, ScriptedServer
         (["total"], ListMeta()),
     ],
 )
-def test_what_a_list_says_is_read_as_far_as_it_goes(meta: Any, read: ListMeta) -> None:
+def test_what_a_list_says_is_read_as_far_as_it_goes(meta, read):
     assert ListMeta.read(meta) == read
 
 
@@ -45,7 +44,7 @@ def test_what_a_list_says_is_read_as_far_as_it_goes(meta: Any, read: ListMeta) -
         (ListMeta(), {"a"}, None),
     ],
 )
-def test_a_cursor_leads_on(meta: ListMeta, present: Any, following: str | None) -> None:
+def test_a_cursor_leads_on(meta, present, following):
     assert next_cursor(meta, present) == following
 
 
@@ -57,7 +56,7 @@ def test_a_cursor_leads_on(meta: ListMeta, present: Any, following: str | None) 
         (ListMeta(cursor="a"), {"a", "b"}),
     ],
 )
-def test_a_cursor_that_leads_nowhere_is_an_error(meta: ListMeta, seen: Any) -> None:
+def test_a_cursor_that_leads_nowhere_is_an_error(meta, seen):
     with pytest.raises(PagingError):
         next_cursor(meta, seen)
 
@@ -65,16 +64,14 @@ def test_a_cursor_that_leads_nowhere_is_an_error(meta: ListMeta, seen: Any) -> N
 @pytest.mark.parametrize(
     ("cursors", "pages"), [(["A", "B", "A"], 3), (["A", "A"], 2), ([None], 1), ([7, 8, 7], 3)]
 )
-def test_a_list_that_goes_in_circles_ends_in_an_error(
-    run: Any, cursors: list[Any], pages: int
-) -> None:
+def test_a_list_that_goes_in_circles_ends_in_an_error(run, cursors, pages):
     replies = [
         Reply(json={"data": [{"id": f"j{n}"}], "meta": {"cursor": cursor, "hasMore": True}})
         for n, cursor in enumerate(cursors)
     ]
     seen: list[str] = []
 
-    async def use(client: Any) -> None:
+    async def use(client):
         async for job in each(client.jobs.list()):
             seen.append(job.id)  # noqa: PERF401 - also those before an error
 
@@ -98,9 +95,7 @@ def test_a_list_that_goes_in_circles_ends_in_an_error(
         (ListMeta(), 0, 2, None, None),
     ],
 )
-def test_an_offset_leads_on_while_there_is_more(
-    meta: ListMeta, offset: int, count: int, page_size: int | None, following: int | None
-) -> None:
+def test_an_offset_leads_on_while_there_is_more(meta, offset, count, page_size, following):
     assert next_offset(meta, offset=offset, count=count, page_size=page_size) == following
 
 
@@ -113,7 +108,7 @@ def jobs(*ids: str, cursor: str | None = None) -> Reply:
 PAGES = jobs("a", "b", cursor="next"), jobs("c")
 
 
-def test_a_page_is_its_own_length_and_goes_on_by_itself() -> None:
+def test_a_page_is_its_own_length_and_goes_on_by_itself():
     with ScriptedServer(*PAGES) as server, SYNC.client(server.url) as client:
         page = client.jobs.list()
         assert isinstance(page, Page)
@@ -130,7 +125,7 @@ def test_a_page_is_its_own_length_and_goes_on_by_itself() -> None:
         assert repr(further).endswith("total=3, has_more=False)")
 
 
-def test_pages_are_asked_for_when_they_are_needed() -> None:
+def test_pages_are_asked_for_when_they_are_needed():
     with ScriptedServer(*PAGES) as server, SYNC.client(server.url) as client:
         values = client.jobs.list_all()
         assert server.sent == 0
@@ -141,8 +136,8 @@ def test_pages_are_asked_for_when_they_are_needed() -> None:
         assert server.sent == 2
 
 
-def test_an_asynchronous_list_is_awaited_or_iterated_over() -> None:
-    async def use(client: Any) -> None:
+def test_an_asynchronous_list_is_awaited_or_iterated_over():
+    async def use(client):
         pages = client.jobs.list()
         assert isinstance(pages, AsyncPages)
         page = await pages
@@ -152,7 +147,7 @@ def test_an_asynchronous_list_is_awaited_or_iterated_over() -> None:
         assert [job.id for job in further.data] == ["c"]
         assert await further.next_page() is None
 
-    async def iterate(client: Any) -> None:
+    async def iterate(client):
         assert [job.id async for job in client.jobs.list()] == ["a", "b", "c"]
 
     with ScriptedServer(*PAGES) as server:
@@ -161,15 +156,15 @@ def test_an_asynchronous_list_is_awaited_or_iterated_over() -> None:
         ASYNC(iterate, server.url)
 
 
-def test_a_list_without_meta_is_whole(scripted: Any) -> None:
+def test_a_list_without_meta_is_whole(scripted):
     _, both = scripted(Reply(json={"data": [{"id": "a"}]}))
     page = both("jobs.list")
     assert (len(page), page.total, page.has_more) == (1, None, False)
     assert [job.id for job in both.page_values(page)] == ["a"]
 
 
-def test_leaving_an_asynchronous_iteration_asks_for_nothing_more() -> None:
-    async def use(client: Any) -> str:
+def test_leaving_an_asynchronous_iteration_asks_for_nothing_more():
+    async def use(client):
         async for job in client.jobs.list():
             return str(job.id)
         return ""
@@ -179,11 +174,11 @@ def test_leaving_an_asynchronous_iteration_asks_for_nothing_more() -> None:
         assert server.sent == 1
 
 
-def test_tasks_may_share_a_page() -> None:
-    async def use(client: Any) -> list[int]:
+def test_tasks_may_share_a_page():
+    async def use(client):
         page = await client.jobs.list()
 
-        async def count() -> int:
+        async def count():
             return len([job async for job in page])
 
         return list(await asyncio.gather(count(), count()))

@@ -38,9 +38,7 @@ def request(**changes: Any) -> Any:
 @pytest.mark.parametrize("headers", [None, {"User-Agent": "mine", "X-Team": "blue"}])
 @pytest.mark.parametrize("cookies", [{}, {"session": "s"}])
 @pytest.mark.parametrize("make", [new_client, new_async_client])
-def test_a_request_is_the_one_that_a_plain_client_builds(
-    make: Any, cookies: dict[str, str], headers: dict[str, str] | None
-) -> None:
+def test_a_request_is_the_one_that_a_plain_client_builds(make, cookies, headers):
     wanted = request(headers=headers)
     plain = httpx.Client(cookies=cookies)
     own = make(ADDRESS)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import Any
 
 import pytest
 
@@ -26,7 +25,7 @@ def headers(limit: int, remaining: int, reset: float | str) -> dict[str, str]:
     }
 
 
-def test_headers_are_read_when_there_are_any() -> None:
+def test_headers_are_read_when_there_are_any():
     assert RateLimit.read({}) is None
     assert RateLimit.read(headers(600, 7, 30)) == RateLimit(600, 7, 30.0)
     sent = {"date": "Fri, 27 Nov 2026 02:30:00 GMT"}
@@ -36,7 +35,7 @@ def test_headers_are_read_when_there_are_any() -> None:
     assert RateLimit.read({"x-ratelimit-limit": "many"}) == RateLimit(None, None, None)
 
 
-def test_before_the_first_response_only_so_many_go_out() -> None:
+def test_before_the_first_response_only_so_many_go_out():
     limiter = RateLimiter()
     assert [limiter.acquire(0.0, 0.0) for _ in range(UNKNOWN_LIMIT_IN_FLIGHT)] == [0.0] * 50
     assert 0 < limiter.acquire(0.0, 0.0) < 0.1
@@ -44,7 +43,7 @@ def test_before_the_first_response_only_so_many_go_out() -> None:
     assert [limiter.acquire(0.0, 0.0) for _ in range(500)] == [0.0] * 500
 
 
-def test_a_failure_without_response_does_not_open_the_gate() -> None:
+def test_a_failure_without_response_does_not_open_the_gate():
     limiter = RateLimiter()
     for _ in range(UNKNOWN_LIMIT_IN_FLIGHT):
         limiter.acquire(0.0, 0.0)
@@ -53,7 +52,7 @@ def test_a_failure_without_response_does_not_open_the_gate() -> None:
     assert limiter.acquire(0.0, 0.0) > 0
 
 
-def test_a_spent_window_is_waited_for() -> None:
+def test_a_spent_window_is_waited_for():
     limiter = RateLimiter()
     limiter.acquire(0.0, 0.0)
     limiter.settle(RateLimit(10, 1, 30.0), answered=True, now=0.0)
@@ -64,7 +63,7 @@ def test_a_spent_window_is_waited_for() -> None:
     assert limiter.acquire(30.0, 0.0) == WINDOW_S
 
 
-def test_calls_under_way_are_counted_before_the_server_counts_them() -> None:
+def test_calls_under_way_are_counted_before_the_server_counts_them():
     limiter = RateLimiter()
     for _ in range(3):
         limiter.acquire(0.0, 0.0)
@@ -73,7 +72,7 @@ def test_calls_under_way_are_counted_before_the_server_counts_them() -> None:
     assert limiter.acquire(0.0, 0.0) == 30.0
 
 
-def test_a_new_window_replaces_the_old_one() -> None:
+def test_a_new_window_replaces_the_old_one():
     limiter = RateLimiter()
     limiter.acquire(0.0, 0.0)
     limiter.settle(RateLimit(10, 0, 5.0), answered=True, now=0.0)
@@ -85,7 +84,7 @@ def test_a_new_window_replaces_the_old_one() -> None:
 @pytest.mark.parametrize(
     "state", [RateLimit(10, 0, None), RateLimit(10, None, 3.0), RateLimit(10, 0, 9999.0)]
 )
-def test_headers_that_make_no_sense_hold_nothing_back(state: RateLimit) -> None:
+def test_headers_that_make_no_sense_hold_nothing_back(state):
     limiter = RateLimiter()
     limiter.acquire(0.0, 0.0)
     limiter.settle(state, answered=True, now=0.0)
@@ -118,17 +117,17 @@ class LimitedApi:
             )
 
 
-def test_a_thousand_calls_against_a_limit_of_six_hundred_all_succeed() -> None:
+def test_a_thousand_calls_against_a_limit_of_six_hundred_all_succeed():
     import httpx
 
     api = LimitedApi(600, window_s=1.5)
 
-    async def handle(_: Any) -> httpx.Response:
+    async def handle(_):
         await asyncio.sleep(0.005)
         status, answered = api.response()
         return httpx.Response(status, json={"data": []}, headers=answered)
 
-    async def main() -> list[Any]:
+    async def main():
         transport = httpx.MockTransport(handle)
         async with (
             httpx.AsyncClient(transport=transport) as http,
@@ -142,12 +141,12 @@ def test_a_thousand_calls_against_a_limit_of_six_hundred_all_succeed() -> None:
     assert api.refused <= 100  # 400 without the limiter; some where the computer is busy
 
 
-def test_the_gate_can_be_switched_off_and_waiting_can_be_cancelled() -> None:
+def test_the_gate_can_be_switched_off_and_waiting_can_be_cancelled():
     import httpx
 
     answered = headers(10, 0, 30)
 
-    async def main() -> None:
+    async def main():
         transport = httpx.MockTransport(
             lambda _: httpx.Response(200, json={"data": []}, headers=answered)
         )

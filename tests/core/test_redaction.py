@@ -36,14 +36,14 @@ KEY = b"rc_live_test"
         "-----BEGIN RSA PRIVATE KEY-----\ncut off",
     ],
 )
-def test_the_shape_of_a_secret_is_taken_out(secret: str) -> None:
+def test_the_shape_of_a_secret_is_taken_out(secret):
     shown = redact(f"before {secret} after")
     assert MASK in shown
     assert secret.split("\n", maxsplit=1)[0] not in shown
     assert shown.startswith("before ")
 
 
-def test_the_query_of_an_address_is_taken_out() -> None:
+def test_the_query_of_an_address_is_taken_out():
     text = "see https://files.example/a/b.png?X-Amz-Signature=abc&x=1 and https://x.example/p."
     shown = redact(text)
     assert "Signature" not in shown
@@ -56,13 +56,13 @@ def test_the_query_of_an_address_is_taken_out() -> None:
 
 @pytest.mark.parametrize("piece", ["http://", "-eyJ", "a.eyJ", "bearer ", "-----BEGIN"])
 @pytest.mark.parametrize("end", ["", ".aaaaaa", ".aaaaaa."])
-def test_no_text_takes_long_to_redact(piece: str, end: str) -> None:
+def test_no_text_takes_long_to_redact(piece, end):
     started = time.process_time()
     redact(piece * (262_144 // len(piece)) + end)
     assert time.process_time() - started < 3
 
 
-def test_exact_secrets_and_nested_values_are_taken_out() -> None:
+def test_exact_secrets_and_nested_values_are_taken_out():
     value = {"a": ["my key is hunter2", 1, None], "b": {"c": "hunter2"}}
     assert redact_json(value, ("hunter2", "")) == {
         "a": [f"my key is {MASK}", 1, None],
@@ -70,11 +70,11 @@ def test_exact_secrets_and_nested_values_are_taken_out() -> None:
     }
 
 
-def test_a_short_placeholder_for_a_key_is_no_secret() -> None:
+def test_a_short_placeholder_for_a_key_is_no_secret():
     assert redact("an example", ("x", "ex")) == "an example"
 
 
-def test_headers_and_origins_are_shown_without_secrets() -> None:
+def test_headers_and_origins_are_shown_without_secrets():
     assert public_headers({"Set-Cookie": "a", "x": "rc_live_abc"}) == {"x": MASK}
     assert origin_of("https://user:pw@x.example:8443/path?sig=1") == "https://x.example:8443"
     assert origin_of("https://[2001:db8::1]:8443/file?sig=1") == "https://[2001:db8::1]:8443"
@@ -96,9 +96,7 @@ def outcomes() -> list[tuple[str, list[Reply], Any]]:
 
 
 @pytest.mark.parametrize(("name", "replies", "use"), outcomes(), ids=[o[0] for o in outcomes()])
-def test_56_errors_and_logs_hold_no_secret(
-    run: Any, name: str, replies: list[Reply], use: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_56_errors_and_logs_hold_no_secret(run, name, replies, use, caplog):
     caplog.set_level(logging.DEBUG)
     with ScriptedServer(*replies) as server:
         with pytest.raises(rc.RuncrateError) as caught:
@@ -118,9 +116,7 @@ def test_56_errors_and_logs_hold_no_secret(
     assert [text for text in shown if KEY.decode() in text] == []
 
 
-def test_56_what_the_http_library_logs_holds_no_signature_or_cookie(
-    scripted: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_56_what_the_http_library_logs_holds_no_signature_or_cookie(scripted, caplog):
     caplog.set_level(logging.DEBUG)
     cookie = {"Set-Cookie": "session=cookie-secret"}
     listing = Reply(json={"data": [{"path": "a.bin", "bytes": 5}]}, headers=cookie)
@@ -136,16 +132,14 @@ def test_56_what_the_http_library_logs_holds_no_signature_or_cookie(
     assert "cookie-secret" not in caplog.text
 
 
-def test_56_the_logs_of_others_are_left_alone(
-    scripted: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_56_the_logs_of_others_are_left_alone(scripted, caplog):
     _, both = scripted(Reply(json={"data": []}))
     both("instances.list")
     logging.getLogger("httpx").warning("GET %s", "https://theirs.example/?query=1")
     assert "https://theirs.example/?query=1" in caplog.text
 
 
-def test_56_a_stream_error_holds_no_secret(run: Any) -> None:
+def test_56_a_stream_error_holds_no_secret(run):
     event = {"error": {"message": "key rc_live_test refused"}}
     with ScriptedServer(stream_reply(sse(text_chunk("a"), event))) as server:
         with pytest.raises(rc.StreamError) as caught:
@@ -153,10 +147,10 @@ def test_56_a_stream_error_holds_no_secret(run: Any) -> None:
     assert "rc_live_test" not in f"{caught.value} {caught.value.__dict__}"
 
 
-def test_56_observers_see_no_secret_and_cannot_break_a_call(scripted: Any) -> None:
+def test_56_observers_see_no_secret_and_cannot_break_a_call(scripted):
     events: list[rc.RequestEvent] = []
 
-    def watch(event: rc.RequestEvent) -> None:
+    def watch(event):
         events.append(event)
         raise RuntimeError("the observer is broken")
 

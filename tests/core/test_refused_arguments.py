@@ -72,9 +72,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("method", "arguments", "problem"), REFUSED)
-def test_what_means_nothing_is_refused_unsent(
-    cloud: Any, both: Any, method: str, arguments: dict[str, Any], problem: str
-) -> None:
+def test_what_means_nothing_is_refused_unsent(cloud, both, method, arguments, problem):
     with pytest.raises((ValueError, FileNotFoundError), match=problem):
         both(method, **arguments)
     assert cloud.requests == []
@@ -106,9 +104,7 @@ def test_what_means_nothing_is_refused_unsent(
         ("instances.issue_ssh_certificate", {"public_key": "k"}),
     ],
 )
-def test_44_what_is_no_identifier_reaches_no_endpoint(
-    cloud: Any, both: Any, method: str, arguments: dict[str, Any], bad: Any
-) -> None:
+def test_44_what_is_no_identifier_reaches_no_endpoint(cloud, both, method, arguments, bad):
     with pytest.raises(ValueError, match=r"`\w+_id` "):
         both(method, bad, **arguments)
     assert cloud.requests == []

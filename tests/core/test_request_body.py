@@ -30,7 +30,7 @@ class Recording:
         return 3 * UPLOAD_PIECE_BYTES
 
 
-def test_a_sync_body_that_was_cut_closes_its_file() -> None:
+def test_a_sync_body_that_was_cut_closes_its_file():
     """The server responded, or the connection broke, before all of it was sent."""
     source = Recording()
     body = sync_body((b"head", source))
@@ -39,7 +39,7 @@ def test_a_sync_body_that_was_cut_closes_its_file() -> None:
     assert source.file.closed
 
 
-async def test_an_async_body_that_was_cut_closes_its_file() -> None:
+async def test_an_async_body_that_was_cut_closes_its_file():
     """The same, off the event loop."""
     source = Recording()
     body = async_body((b"head", source))
@@ -51,7 +51,7 @@ async def test_an_async_body_that_was_cut_closes_its_file() -> None:
         await anext(pieces)
 
 
-async def test_a_cancelled_read_closes_the_file_in_its_thread() -> None:
+async def test_a_cancelled_read_closes_the_file_in_its_thread():
     """A thread that opens a file cannot be cancelled; it closes what it opened."""
     source = Recording()
     source.may_read.clear()
@@ -72,7 +72,7 @@ async def test_a_cancelled_read_closes_the_file_in_its_thread() -> None:
 
 
 @pytest.mark.parametrize("content", [b"small", None])
-def test_a_small_body_goes_up_at_once(content: bytes | None) -> None:
+def test_a_small_body_goes_up_at_once(content):
     """It needs no thread and no closing."""
     assert sync_body(content) is content
     assert async_body(content) is content

@@ -27,12 +27,12 @@ REQUEST = Request(Surface.INFERENCE, "GET", "/models", "/models", RetrySafety.SA
         (b"[]", "array"),
     ],
 )
-def test_json_that_is_no_object_is_named_and_not_shown(body: bytes, kind: str) -> None:
+def test_json_that_is_no_object_is_named_and_not_shown(body, kind):
     with pytest.raises(rc.ResponseFormatError, match=kind):
         json_object(Response(200, {}, body), REQUEST)
 
 
-def test_the_head_of_a_response_is_compared_by_value_and_shown_without_headers() -> None:
+def test_the_head_of_a_response_is_compared_by_value_and_shown_without_headers():
     first, second = (ResponseInfo(200, {"x-request-id": "r-1", "x": "y"}) for _ in range(2))
     assert first == second
     assert first != ResponseInfo(201, {"x-request-id": "r-1", "x": "y"})
@@ -42,29 +42,27 @@ def test_the_head_of_a_response_is_compared_by_value_and_shown_without_headers()
 
 
 @pytest.mark.parametrize("date", ["", "yesterday"])
-def test_without_a_usable_date_the_own_clock_counts(
-    date: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_usable_date_the_own_clock_counts(date, monkeypatch):
     monkeypatch.setattr("time.time", lambda: 1_800_000_000.0)
     assert reset_in_s({"x-ratelimit-reset": "1800000030", "date": date}) == 30
 
 
-def test_wrappers_of_errors_are_opened_only_so_far() -> None:
-    def nested(depth: int) -> bytes:
+def test_wrappers_of_errors_are_opened_only_so_far():
+    def nested(depth):
         return b'{"error": ' * depth + b'{"message": "inner"}' + b"}" * depth
 
     assert [parse_error_body(nested(depth)).message for depth in (1, 4)] == ["inner"] * 2
     assert "inner" in parse_error_body(nested(9)).message  # as the text of the object
 
 
-def test_a_success_that_holds_more_than_an_error_is_none() -> None:
+def test_a_success_that_holds_more_than_an_error_is_none():
     response = Response(200, {}, b'{"error": {"code": 429, "message": "slow"}}')
     assert error_within_success(response, {"error": "slow", "data": []}, REQUEST) is None
     error = error_within_success(response, {"error": {"code": 429, "message": "slow"}}, REQUEST)
     assert isinstance(error, rc.RateLimitError)
 
 
-def test_an_error_of_the_emulator_s_upstream_names_it() -> None:
+def test_an_error_of_the_emulator_s_upstream_names_it():
     response = Response(401, {"x-runcrate-emulator-upstream": "https://up.example/v1"}, b"{}")
     error = error_of_response(response, REQUEST, parse_error_body(b"{}"), attempts=1)
     assert "RUNCRATE_EMULATOR_UPSTREAM_KEY" in str(error)

@@ -78,7 +78,7 @@ def drive(
         return error, sleeps, sent
 
 
-def test_01_own_waits_are_full_jitter_below_a_doubling_ceiling() -> None:
+def test_01_own_waits_are_full_jitter_below_a_doubling_ceiling():
     _, sleeps, sent = drive(SAFE, *[Response(503)] * 3, OK, draw=1.0)
     assert (sleeps, sent) == ([0.5, 1.0, 2.0], 4)
     _, sleeps, _ = drive(SAFE, *[Response(503)] * 3, OK, draw=0.0)
@@ -87,20 +87,20 @@ def test_01_own_waits_are_full_jitter_below_a_doubling_ceiling() -> None:
 
 
 @pytest.mark.parametrize("draw", [0.0, 0.5, 1.0])
-def test_02_a_hint_is_a_floor_with_a_small_spread(draw: float) -> None:
+def test_02_a_hint_is_a_floor_with_a_small_spread(draw):
     refused = Response(429, {"retry-after": "2"})
     _, [slept], sent = drive(SAFE, refused, OK, draw=draw)
     assert 2.0 <= slept <= 2.5
     assert sent == 2
 
 
-def test_03_a_date_is_compared_with_the_responses_own_date() -> None:
+def test_03_a_date_is_compared_with_the_responses_own_date():
     hint = {**DATE, "retry-after": "Sat, 21 Nov 2026 10:00:05 GMT"}
     _, [slept], _ = drive(SAFE, Response(503, hint), OK)
     assert 5.0 <= slept <= 5.5
 
 
-def test_03_a_date_without_date_header_is_compared_with_the_clock() -> None:
+def test_03_a_date_without_date_header_is_compared_with_the_clock():
     later = time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime(time.time() + 30))
     assert 25 < (retry_hint({"retry-after": later}, 503) or 0) <= 30
 
@@ -115,9 +115,7 @@ DATE_FORMS = {
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/Los_Angeles"])
 @pytest.mark.parametrize("date", DATE_FORMS.values(), ids=DATE_FORMS)
-def test_03_a_date_of_any_form_is_utc_in_any_time_zone(
-    monkeypatch: pytest.MonkeyPatch, date: str, zone: str
-) -> None:
+def test_03_a_date_of_any_form_is_utc_in_any_time_zone(monkeypatch, date, zone):
     monkeypatch.setenv("TZ", zone)
     time.tzset()
     try:
@@ -130,7 +128,7 @@ def test_03_a_date_of_any_form_is_utc_in_any_time_zone(
         time.tzset()
 
 
-def test_06_a_reset_a_complete_window_away_is_waited_for() -> None:
+def test_06_a_reset_a_complete_window_away_is_waited_for():
     # The clock of the server is rounded down, the end of its window up.
     reset = {**DATE, "x-ratelimit-reset": "1795255261"}
     _, [slept], sent = drive(SAFE, Response(429, reset), OK)
@@ -142,9 +140,7 @@ def test_06_a_reset_a_complete_window_away_is_waited_for() -> None:
     "refused", [Response(407, {}, b"Proxy Auth"), TransportFailure(Failure.PROXY_AUTH)]
 )
 @pytest.mark.parametrize("request_", [SAFE, NEVER])
-def test_a_proxy_that_asks_for_credentials_is_a_configuration_error(
-    refused: Any, request_: Request
-) -> None:
+def test_a_proxy_that_asks_for_credentials_is_a_configuration_error(refused, request_):
     error, _, sent = drive(request_, refused)
     assert sent == 1
     assert isinstance(error, rc.ConfigurationError)
@@ -170,22 +166,22 @@ def test_a_proxy_that_asks_for_credentials_is_a_configuration_error(
         ({}, None),
     ],
 )
-def test_06_hints_are_read_in_order(headers: dict[str, str], seconds: float | None) -> None:
+def test_06_hints_are_read_in_order(headers, seconds):
     assert retry_hint(headers, 429) == seconds
 
 
-def test_06_a_reset_counts_on_429_only() -> None:
+def test_06_a_reset_counts_on_429_only():
     assert retry_hint({"x-ratelimit-reset": "5"}, 503) is None
 
 
-def test_08_nothing_is_waited_for_beyond_the_total() -> None:
+def test_08_nothing_is_waited_for_beyond_the_total():
     error, sleeps, sent = drive(SAFE, Response(503, {"retry-after": "10"}), total_s=5.0)
     assert isinstance(error, rc.InternalServerError)
     assert (sleeps, sent) == ([], 1)
     assert "time for attempts is over" in str(error)
 
 
-def test_a_launch_may_take_longer_in_all() -> None:
+def test_a_launch_may_take_longer_in_all():
     policy = RetryPolicy()
     assert policy.total_for(NEVER) > policy.total_for(SAFE)
 
@@ -218,36 +214,34 @@ def test_a_launch_may_take_longer_in_all() -> None:
         (TransportFailure(Failure.UNREADABLE), "", True, True, False),
     ],
 )
-def test_which_request_may_be_repeated(
-    reply: Any, code: str, safe: bool, keyed: bool, never: bool
-) -> None:
+def test_which_request_may_be_repeated(reply, code, safe, keyed, never):
     assert is_retryable(RetrySafety.SAFE, reply, code) is safe
     assert is_retryable(RetrySafety.KEYED, reply, code) is keyed
     assert is_retryable(RetrySafety.NEVER, reply, code) is never
 
 
-def test_a_request_that_may_have_been_run_says_so() -> None:
+def test_a_request_that_may_have_been_run_says_so():
     error, _, sent = drive(NEVER, TransportFailure(Failure.READ_TIMEOUT))
     assert sent == 1
     assert isinstance(error, rc.APITimeoutError)
     assert "may have been received and charged" in str(error)
 
 
-def test_a_plain_refusal_gives_no_reason_for_not_repeating() -> None:
+def test_a_plain_refusal_gives_no_reason_for_not_repeating():
     decision = decide_retry(
         NEVER, Response(422), error_code="", attempts=1, elapsed_s=0.0, policy=RetryPolicy()
     )
     assert decision == GiveUp()
 
 
-def test_11_a_key_in_progress_is_waited_for() -> None:
+def test_11_a_key_in_progress_is_waited_for():
     body = b'{"error":{"code":"conflict","details":{"reason":"idempotency_in_progress"}}}'
     _, [slept], sent = drive(KEYED, Response(409, {}, body), OK)
     assert slept >= 3.0
     assert sent == 2
 
 
-def test_24_a_delete_that_finds_nothing_after_a_lost_response_has_worked() -> None:
+def test_24_a_delete_that_finds_nothing_after_a_lost_response_has_worked():
     delete = Request(Surface.INFRASTRUCTURE, "DELETE", "/x", "/x", RetrySafety.SAFE)
     deleted, _, _ = drive(delete, TransportFailure(Failure.BROKEN), Response(404))
     assert deleted.ok
@@ -260,18 +254,16 @@ def test_24_a_delete_that_finds_nothing_after_a_lost_response_has_worked() -> No
 @pytest.mark.parametrize(
     "refused", [TransportFailure(Failure.CONNECT), Response(429), Response(503)]
 )
-def test_24_a_delete_that_was_certainly_not_acted_on_before_has_found_nothing(
-    refused: Any,
-) -> None:
+def test_24_a_delete_that_was_certainly_not_acted_on_before_has_found_nothing(refused):
     delete = Request(Surface.INFRASTRUCTURE, "DELETE", "/x", "/x", RetrySafety.SAFE)
     error, _, _ = drive(delete, refused, Response(404))
     assert isinstance(error, rc.NotFoundError)
 
 
-def test_an_opened_body_is_closed_when_watching_it_is_cancelled() -> None:
+def test_an_opened_body_is_closed_when_watching_it_is_cancelled():
     opened = StreamedResponse(200, {}, object())
 
-    def exchange(_: Request) -> Any:
+    def exchange(_):
         yield Send(SAFE)
         return opened
 
@@ -283,8 +275,8 @@ def test_an_opened_body_is_closed_when_watching_it_is_cancelled() -> None:
         flow.send(None)
 
 
-def test_a_flow_that_is_closed_while_it_is_watched_asks_for_nothing_more() -> None:
-    def exchange(_: Request) -> Any:
+def test_a_flow_that_is_closed_while_it_is_watched_asks_for_nothing_more():
+    def exchange(_):
         yield Send(SAFE)
         return StreamedResponse(200, {}, object())
 
@@ -294,7 +286,7 @@ def test_a_flow_that_is_closed_while_it_is_watched_asks_for_nothing_more() -> No
     flow.close()
 
 
-def test_the_budget_grows_with_the_calls_under_way_and_not_for_ever() -> None:
+def test_the_budget_grows_with_the_calls_under_way_and_not_for_ever():
     budget = RetryBudget()
     for _ in range(200):
         budget.begin_call()
@@ -308,7 +300,7 @@ def test_the_budget_grows_with_the_calls_under_way_and_not_for_ever() -> None:
     assert not budget.take()
 
 
-def test_the_budget_pays_for_retries_and_is_refilled_by_success() -> None:
+def test_the_budget_pays_for_retries_and_is_refilled_by_success():
     budget = RetryBudget()
     assert [budget.take() for _ in range(21)] == [True] * 20 + [False]
     for _ in range(5):

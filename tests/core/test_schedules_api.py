@@ -21,7 +21,7 @@ def nightly(both: Any) -> rc.Schedule:
     return made
 
 
-def test_a_schedule_is_made_changed_and_deleted(both: Any, nightly: rc.Schedule) -> None:
+def test_a_schedule_is_made_changed_and_deleted(both, nightly):
     assert (nightly.cron, nightly.timezone, nightly.overlap) == ("0 2 * * *", "UTC", "skip")
     assert nightly.next_run_at is not None
     assert [found.id for found in both("schedules.list")] == [nightly.id]
@@ -33,7 +33,7 @@ def test_a_schedule_is_made_changed_and_deleted(both: Any, nightly: rc.Schedule)
     assert both("schedules.list") == []
 
 
-def test_a_moment_is_sent_in_utc(cloud: Any, both: Any) -> None:
+def test_a_moment_is_sent_in_utc(cloud, both):
     moment = cloud.clock.now() + timedelta(days=1)
     elsewhere = moment.astimezone(timezone(timedelta(hours=9)))
     spec = JOB | {"name": "once"}
@@ -46,14 +46,14 @@ def test_a_moment_is_sent_in_utc(cloud: Any, both: Any) -> None:
     assert change.json == {"run_at": shown}
 
 
-def test_run_now_gives_what_was_launched(both: Any, nightly: rc.Schedule) -> None:
+def test_run_now_gives_what_was_launched(both, nightly):
     run = both("schedules.run_now", nightly.id)
     assert run.instance is None
     assert run.job.command == "python train.py"
     assert run.schedule.last_job_id == run.job.id
 
 
-def test_the_values_of_a_spec_are_not_shown(both: Any) -> None:
+def test_the_values_of_a_spec_are_not_shown(both):
     spec = JOB | {"env": {"TOKEN": "sesame"}}
     made = both("schedules.create", kind="job", cron="0 2 * * *", name="n", spec=spec)
     assert "sesame" not in repr(made)

@@ -23,7 +23,7 @@ TEXT = json.dumps(VALUE)
         f"{TEXT} Once more: {TEXT}",
     ],
 )
-def test_the_value_is_found(text: str) -> None:
+def test_the_value_is_found(text):
     assert parse_json_output(text, finish_reason="stop") == VALUE
 
 
@@ -32,9 +32,7 @@ def test_the_value_is_found(text: str) -> None:
     st.sampled_from(["length", "stop", None]),
     st.sampled_from(["", "Here: ", "```json\n"]),
 )
-def test_a_value_cut_anywhere_is_an_error(
-    place: int, finish_reason: str | None, before: str
-) -> None:
+def test_a_value_cut_anywhere_is_an_error(place, finish_reason, before):
     with pytest.raises(JsonOutputError) as caught:
         parse_json_output(before + TEXT[:place], finish_reason=finish_reason)
     assert caught.value.cut_off == (finish_reason == "length")
@@ -51,24 +49,24 @@ def test_a_value_cut_anywhere_is_an_error(
         '{"a": NaN}',
     ],
 )
-def test_no_value_or_several_are_an_error(text: str) -> None:
+def test_no_value_or_several_are_an_error(text):
     with pytest.raises(JsonOutputError):
         parse_json_output(text)
 
 
 @pytest.mark.parametrize("text", ["12", "tru", f"{TEXT} That is beca", "true"])
-def test_after_the_token_limit_only_a_value_with_an_end_counts(text: str) -> None:
+def test_after_the_token_limit_only_a_value_with_an_end_counts(text):
     with pytest.raises(JsonOutputError, match="token limit"):
         parse_json_output(text, finish_reason="length")
 
 
-def test_scalars_lists_and_closed_values() -> None:
+def test_scalars_lists_and_closed_values():
     assert parse_json_output("12") == 12
     assert parse_json_output('[{"a": 1}]', finish_reason="length") == [{"a": 1}]
     assert parse_json_output('"\\ud83d"') == "\ufffd"
 
 
-def test_an_echoed_schema_is_recognised() -> None:
+def test_an_echoed_schema_is_recognised():
     schema = {"type": "object", "properties": {"names": {"type": "array"}}}
     assert echoes_schema(schema, schema)
     assert not echoes_schema({"names": []}, schema)

@@ -43,7 +43,7 @@ def billed(cloud: Any) -> Decimal:
 # --- plans and launches ----------------------------------------------------------------------
 
 
-def test_an_instance_without_gpu_is_chosen_only_by_its_name(both: Both, guard: Guard) -> None:
+def test_an_instance_without_gpu_is_chosen_only_by_its_name(both, guard):
     anything = guard.plan(max_runtime_minutes=30)
     assert (anything.gpu_type, anything.gpu_count) == ("A4000", 1)
     plan = guard.plan(gpu_type="CPU", max_runtime_minutes=30)
@@ -59,7 +59,7 @@ def test_an_instance_without_gpu_is_chosen_only_by_its_name(both: Both, guard: G
         guard.plan(instance_type_id="nothing", max_runtime_minutes=30)
 
 
-def test_a_plan_shows_a_person_all_that_matters(both: Both, guard: Guard) -> None:
+def test_a_plan_shows_a_person_all_that_matters(both, guard):
     plan = guard.plan(
         gpu_type="A100",
         max_runtime_minutes=30,
@@ -76,7 +76,7 @@ def test_a_plan_shows_a_person_all_that_matters(both: Both, guard: Guard) -> Non
     assert guard.plan_of(plan.token) is plan
 
 
-def test_a_plan_that_could_not_be_run_may_be_tried_again(both: Both, guard: Guard) -> None:
+def test_a_plan_that_could_not_be_run_may_be_tried_again(both, guard):
     first = guard.launched()
     plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
     assert [one.name for one in plan.running] == [first.name]
@@ -86,9 +86,7 @@ def test_a_plan_that_could_not_be_run_may_be_tried_again(both: Both, guard: Guar
     assert guard.launch(plan.token).name == plan.name
 
 
-def test_the_oldest_of_too_many_plans_is_forgotten(
-    both: Both, guard: Guard, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_oldest_of_too_many_plans_is_forgotten(both, guard, monkeypatch):
     monkeypatch.setattr("runcrate_core.spending.ledger.MAX_PLANS", 3)
     plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
     for kept in (True, True, False):
@@ -96,11 +94,11 @@ def test_the_oldest_of_too_many_plans_is_forgotten(
         assert (guard.plan_of(plan.token) is not None) is kept
 
 
-def test_a_plan_claimed_by_parallel_calls_is_launched_once(cloud: Any) -> None:
+def test_a_plan_claimed_by_parallel_calls_is_launched_once(cloud):
     guard = rc.SpendGuard(rc.SpendLimits(max_instances=5, max_gpus=5))
     cloud.world.launch_seconds = 30
 
-    async def race() -> list[Any]:
+    async def race():
         async with rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url) as client:
             plan = await client.run(guard.plan(gpu_type="A100", max_runtime_minutes=30))
             calls = [client.run(guard.launch(plan.token)) for _ in range(4)]
@@ -120,7 +118,7 @@ async def _refuse_later(_: object) -> bool:
     return False
 
 
-def test_an_approver_may_be_asynchronous_where_the_client_is(both: Both, is_async: bool) -> None:
+def test_an_approver_may_be_asynchronous_where_the_client_is(both, is_async):
     guard = Guard(both, LIMITS, approve=_approve_later)
     if is_async:
         assert guard.launched().id
@@ -133,7 +131,7 @@ def test_an_approver_may_be_asynchronous_where_the_client_is(both: Both, is_asyn
     assert bool(guard.ledger.entries) is is_async
 
 
-def test_a_field_that_is_none_reserves_nothing(both: Both, guard: Guard) -> None:
+def test_a_field_that_is_none_reserves_nothing(both, guard):
     with pytest.raises(ValueError, match="`memory` is nan"):
         guard.launched(memory=float("nan"))
     assert guard.ledger.entries == ()
@@ -142,7 +140,7 @@ def test_a_field_that_is_none_reserves_nothing(both: Both, guard: Guard) -> None
 # --- lifetimes -------------------------------------------------------------------------------
 
 
-def test_a_lifetime_is_changed_within_the_limits(both: Both, guard: Guard) -> None:
+def test_a_lifetime_is_changed_within_the_limits(both, guard):
     instance = guard.started()
     assert guard.update(instance.id, max_runtime_minutes=50).max_runtime_minutes == 50
     assert guard.ledger.total_usd == Decimal("1.49") * 50 / 60
@@ -152,7 +150,7 @@ def test_a_lifetime_is_changed_within_the_limits(both: Both, guard: Guard) -> No
         guard.update(instance.id, max_runtime_minutes=61)
 
 
-def test_a_life_that_is_paid_for_is_the_longest_that_can_be_afforded(both: Both) -> None:
+def test_a_life_that_is_paid_for_is_the_longest_that_can_be_afforded(both):
     limits = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=1)
     guard = Guard(both, limits)
     instance = guard.started()
@@ -161,7 +159,7 @@ def test_a_life_that_is_paid_for_is_the_longest_that_can_be_afforded(both: Both)
     assert guard.ledger.total_usd == Decimal("0.745")
 
 
-def test_changes_near_its_end_do_not_keep_an_instance_alive(cloud: Any, both: Both) -> None:
+def test_changes_near_its_end_do_not_keep_an_instance_alive(cloud, both):
     limits = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=5)
     guard = Guard(both, limits)
     instance = guard.started(max_runtime_minutes=5)
@@ -186,10 +184,10 @@ def test_changes_near_its_end_do_not_keep_an_instance_alive(cloud: Any, both: Bo
     assert guard.ledger.total_usd <= Decimal("1.49") * 7 / 60
 
 
-def test_a_longer_life_must_be_approved(both: Both) -> None:
+def test_a_longer_life_must_be_approved(both):
     asked: list[str] = []
 
-    def approve(plan: rc.Proposal) -> bool:
+    def approve(plan):
         asked.append(plan.describe())
         return isinstance(plan, rc.LaunchPlan)
 
@@ -206,9 +204,7 @@ def test_a_longer_life_must_be_approved(both: Both) -> None:
     ]
 
 
-def test_a_change_that_failed_counts_only_if_it_may_have_been_made(
-    cloud: Any, both: Both, guard: Guard
-) -> None:
+def test_a_change_that_failed_counts_only_if_it_may_have_been_made(cloud, both, guard):
     instance = guard.started()
     cloud.fail("PATCH /instances/{id}", status=409)
     with pytest.raises(rc.ConflictError):
@@ -224,9 +220,7 @@ def test_a_change_that_failed_counts_only_if_it_may_have_been_made(
     assert guard.ledger.live[0].max_runtime_minutes == 40
 
 
-def test_a_change_without_word_of_the_end_counts_the_longest(
-    cloud: Any, both: Both, guard: Guard
-) -> None:
+def test_a_change_without_word_of_the_end_counts_the_longest(cloud, both, guard):
     instance = guard.started()
     response = b'{"data": {"id": "i", "status": "running", "deployed_at": "2026-11-21T10:00:00Z"}}'
     cloud.fail("PATCH /instances/{id}", status=200, body=response)
@@ -237,7 +231,7 @@ def test_a_change_without_word_of_the_end_counts_the_longest(
 # --- jobs ------------------------------------------------------------------------------------
 
 
-def test_a_job_is_paid_to_the_cent(cloud: Any, both: Both, guard: Guard) -> None:
+def test_a_job_is_paid_to_the_cent(cloud, both, guard):
     cloud.world.on_job = lambda _: JobOutcome(seconds=100)
     job = guard.run_job(**JOB, name="hello", tags={"project": "x"})
     assert job.name.startswith("agent-hello-")
@@ -255,7 +249,7 @@ def test_a_job_is_paid_to_the_cent(cloud: Any, both: Both, guard: Guard) -> None
     assert cents(guard.ledger.total_usd) == cents(billed(cloud)) > 0
 
 
-def test_each_attempt_of_a_job_is_reserved(both: Both, guard: Guard) -> None:
+def test_each_attempt_of_a_job_is_reserved(both, guard):
     with pytest.raises(rc.SpendRefusedError, match=r"it may cost 5\.37 USD"):
         guard.run_job(**{**JOB, "max_runtime_minutes": 60}, max_retries=2)
     job = guard.run_job(**JOB, max_retries=2)
@@ -282,9 +276,7 @@ def test_each_attempt_of_a_job_is_reserved(both: Both, guard: Guard) -> None:
         ({"max_retries": True}, {}, "True retries"),
     ],
 )
-def test_a_job_beyond_the_limits_is_refused_before_anything_is_sent(
-    cloud: Any, both: Both, wish: dict[str, Any], limits: dict[str, Any], words: str
-) -> None:
+def test_a_job_beyond_the_limits_is_refused_unsent(cloud, both, wish, limits, words):
     guard = Guard(both, rc.SpendLimits(**limits))
     with pytest.raises(rc.SpendRefusedError, match=words):
         guard.run_job(**{**JOB, **wish})
@@ -299,16 +291,14 @@ def test_a_job_beyond_the_limits_is_refused_before_anything_is_sent(
         ({"gpu_type": "B200"}, {}, "no instance type with 1 x B200"),
     ],
 )
-def test_every_instance_that_a_job_may_get_must_be_allowed(
-    cloud: Any, both: Both, wish: dict[str, Any], limits: dict[str, Any], words: str
-) -> None:
+def test_every_instance_that_a_job_may_get_must_be_allowed(cloud, both, wish, limits, words):
     guard = Guard(both, rc.SpendLimits(**limits))
     with pytest.raises(rc.SpendRefusedError, match=words):
         guard.run_job(**{**JOB, **wish})
     assert sent(cloud, "POST /jobs") == []
 
 
-def test_a_city_counts_as_any_region() -> None:
+def test_a_city_counts_as_any_region():
     offered = [
         InstanceType(id="a", gpu_type="A", gpu_count=1, region="us-east-1", hourly_rate=Decimal(1)),
         InstanceType(id="b", gpu_type="A", gpu_count=1, region="eu-west-1", hourly_rate=Decimal(2)),
@@ -316,7 +306,7 @@ def test_a_city_counts_as_any_region() -> None:
     ]
     candidate = Candidate("A", 1)
 
-    def dearest(region: str | None) -> str:
+    def dearest(region):
         return dearest_for_job(offered, rc.SpendLimits(), candidate, region).id
 
     assert [dearest(region) for region in (None, "Paris", "us-east", "!")] == ["b", "b", "a", "b"]
@@ -328,15 +318,15 @@ def test_a_city_counts_as_any_region() -> None:
     assert candidates_of("A100", 2) == (Candidate("A100", 2),)
 
 
-def test_a_job_without_gpu_takes_none(both: Both, guard: Guard) -> None:
+def test_a_job_without_gpu_takes_none(both, guard):
     guard.run_job(**{**JOB, "gpu_type": "CPU"})
     assert guard.ledger.live[0].gpu_count == 0
 
 
-def test_a_job_must_be_approved(cloud: Any, both: Both) -> None:
+def test_a_job_must_be_approved(cloud, both):
     asked: list[rc.Proposal] = []
 
-    def approve(plan: rc.Proposal) -> bool:
+    def approve(plan):
         asked.append(plan)
         return False
 
@@ -352,7 +342,7 @@ def test_a_job_must_be_approved(cloud: Any, both: Both) -> None:
     assert guard.ledger.entries == ()
 
 
-def test_jobs_that_run_already_count(cloud: Any, both: Both, guard: Guard) -> None:
+def test_jobs_that_run_already_count(cloud, both, guard):
     cloud.clock_speed = 0  # the job goes on for as long as this takes
     both(
         "jobs.run",
@@ -366,7 +356,7 @@ def test_jobs_that_run_already_count(cloud: Any, both: Both, guard: Guard) -> No
         guard.run_job(**JOB)
 
 
-def test_a_job_whose_response_was_lost_is_found(cloud: Any, both: Both, guard: Guard) -> None:
+def test_a_job_whose_response_was_lost_is_found(cloud, both, guard):
     cloud.fail("POST /jobs", lose_response=True)
     job = guard.run_job(**JOB)  # its key makes asking again safe
     assert guard.ledger.live[0].id == job.id
@@ -379,9 +369,7 @@ def test_a_job_whose_response_was_lost_is_found(cloud: Any, both: Both, guard: G
     assert [entry.id for entry in guard.ledger.live] == [again.id]
 
 
-def test_a_job_that_is_lost_counts_and_is_ended_by_its_name(
-    cloud: Any, both: Both, guard: Guard
-) -> None:
+def test_a_job_that_is_lost_counts_and_is_ended_by_its_name(cloud, both, guard):
     cloud.fail("POST /jobs", lose_response=True)
     cloud.fail("POST /jobs", drop_connection=True, times=3)
     cloud.fail("GET /jobs", body=b'{"data": []}', status=200)  # what runs
@@ -395,13 +383,13 @@ def test_a_job_that_is_lost_counts_and_is_ended_by_its_name(
     assert cloud.world.live_jobs == {}
 
 
-def test_a_refused_job_gives_the_reservation_back(both: Both, guard: Guard) -> None:
+def test_a_refused_job_gives_the_reservation_back(both, guard):
     with pytest.raises(rc.UnprocessableEntityError):
         guard.run_job(**JOB, template="none")
     assert guard.ledger.entries == ()
 
 
-def test_a_job_that_just_ended_is_left_as_it_is(cloud: Any, both: Both, guard: Guard) -> None:
+def test_a_job_that_just_ended_is_left_as_it_is(cloud, both, guard):
     job = guard.run_job(**JOB)
     done = both("jobs.wait", job.id, poll_interval=0.02)
     assert guard.cancel_job(done.id).status == "succeeded"
@@ -414,7 +402,7 @@ def test_a_job_that_just_ended_is_left_as_it_is(cloud: Any, both: Both, guard: G
     assert guard.ledger.live == ()
 
 
-def test_a_job_that_does_not_end_is_said(cloud: Any, both: Both, guard: Guard) -> None:
+def test_a_job_that_does_not_end_is_said(cloud, both, guard):
     cloud.clock_speed = 0
     job = guard.run_job(**JOB)
     response = b'{"data": {"id": "%b", "name": "n", "status": "starting"}}' % job.id.encode()
@@ -426,7 +414,7 @@ def test_a_job_that_does_not_end_is_said(cloud: Any, both: Both, guard: Guard) -
 # --- ends ------------------------------------------------------------------------------------
 
 
-def test_one_that_cannot_be_ended_does_not_delay_the_others(cloud: Any, both: Both) -> None:
+def test_one_that_cannot_be_ended_does_not_delay_the_others(cloud, both):
     limits = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
     guard = Guard(both, limits)
     first, second = guard.launched(), guard.launched()
@@ -443,7 +431,7 @@ def test_one_that_cannot_be_ended_does_not_delay_the_others(cloud: Any, both: Bo
     assert launched_outside.name == "mine"
 
 
-def test_what_vanished_has_ended(cloud: Any, both: Both, guard: Guard) -> None:
+def test_what_vanished_has_ended(cloud, both, guard):
     instance = guard.started()
     cloud.fail(f"GET /instances/{instance.id}", status=404, times=None)
     guard.settle()
@@ -459,9 +447,7 @@ def test_what_vanished_has_ended(cloud: Any, both: Both, guard: Guard) -> None:
     assert rc.CleanupReport().describe() == "Nothing was left running."
 
 
-def test_an_instance_that_ended_on_its_own_frees_its_place(
-    cloud: Any, both: Both, guard: Guard
-) -> None:
+def test_an_instance_that_ended_on_its_own_frees_its_place(cloud, both, guard):
     first = guard.launched()
     both("instances.terminate", first.id)
     cloud.fail(f"GET /instances/{first.id}", status=403)
@@ -471,9 +457,7 @@ def test_an_instance_that_ended_on_its_own_frees_its_place(
     assert guard.ledger.find(first.name).state == "ended"
 
 
-def test_an_instance_whose_end_is_not_yet_seen_is_priced_later(
-    cloud: Any, both: Both, guard: Guard
-) -> None:
+def test_an_instance_whose_end_is_not_yet_seen_is_priced_later(cloud, both, guard):
     instance = guard.started()
     cloud.fail("GET /instances/{id}", status=404)  # `_own`
     with pytest.raises(rc.NotFoundError):
@@ -487,7 +471,7 @@ def test_an_instance_whose_end_is_not_yet_seen_is_priced_later(
     assert cents(guard.ledger.total_usd) == cents(billed(cloud))
 
 
-def test_a_lost_instance_that_never_appears_is_said(cloud: Any, both: Both, guard: Guard) -> None:
+def test_a_lost_instance_that_never_appears_is_said(cloud, both, guard):
     guard.ledger.reserve(rc.LedgerEntry("agent-lost", "instance", Decimal(1), 30), LIMITS)
     report = guard.terminate_all()
     assert report.failed == (
@@ -497,14 +481,12 @@ def test_a_lost_instance_that_never_appears_is_said(cloud: Any, both: Both, guar
     assert len(sent(cloud, "GET /instances")) == 1 + len(cleanup.END_WAITS_S)
 
 
-def test_an_instance_started_while_all_is_ended_is_ended_too(
-    cloud: Any, both: Both, guard: Guard, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_instance_started_while_all_is_ended_is_ended_too(cloud, both, guard, monkeypatch):
     """A launch that is on its way is looked for until it appears."""
     plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
     guard.ledger.reserve(rc.LedgerEntry(plan.name, "instance", Decimal(1), 30), LIMITS)
 
-    def appear() -> None:
+    def appear():
         while not sent(cloud, "GET /instances")[looks:]:
             time.sleep(0.01)
         with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
@@ -530,9 +512,7 @@ def test_an_instance_started_while_all_is_ended_is_ended_too(
         ("failed", "00:00:10", "00:00:00", None),
     ],
 )
-def test_what_an_instance_cost_is_counted_in_whole_seconds(
-    status: str, started: str | None, ended: str | None, cost: Any
-) -> None:
+def test_what_an_instance_cost_is_counted_in_whole_seconds(status, started, ended, cost):
     times = {"deployed_at": started, "updated_at": ended}
     fields = {name: f"2026-01-01T{at}Z" for name, at in times.items() if at}
     instance = {"id": "i", "status": status, "cost_per_hour": 3.6, **fields}
@@ -544,7 +524,7 @@ def test_what_an_instance_cost_is_counted_in_whole_seconds(
 # --- the ledger ------------------------------------------------------------------------------
 
 
-def test_a_closed_ledger_takes_nothing() -> None:
+def test_a_closed_ledger_takes_nothing():
     ledger = rc.SpendLedger()
     entry = rc.LedgerEntry("a", "instance", Decimal(1), 30)
     owner, other = rc.SpendGuard(LIMITS, ledger=ledger), rc.SpendGuard(LIMITS, ledger=ledger)
@@ -562,7 +542,7 @@ def test_a_closed_ledger_takes_nothing() -> None:
     ledger.release("b")
 
 
-def test_gpus_count_together() -> None:
+def test_gpus_count_together():
     limits = rc.SpendLimits(max_instances=5, max_gpus=3)
     ledger = rc.SpendLedger()
     ledger.reserve(rc.LedgerEntry("a", "instance", Decimal(1), 30, gpu_count=2), limits)
@@ -571,7 +551,7 @@ def test_gpus_count_together() -> None:
         ledger.reserve(rc.LedgerEntry("b", "instance", Decimal(1), 30), limits, [other])
 
 
-def test_an_ended_instance_cannot_live_longer() -> None:
+def test_an_ended_instance_cannot_live_longer():
     ledger = rc.SpendLedger()
     ledger.reserve(rc.LedgerEntry("a", "instance", Decimal(1), 30), LIMITS)
     ledger.note("a", state="ended")
@@ -579,7 +559,7 @@ def test_an_ended_instance_cannot_live_longer() -> None:
         ledger.extend("a", 40, LIMITS)
 
 
-def test_limits_may_name_one_gpu_as_a_text() -> None:
+def test_limits_may_name_one_gpu_as_a_text():
     limits = rc.SpendLimits(gpu_types="RTX 4090")
     assert limits.allows_gpu("rtx-4090")
     assert not limits.allows_gpu("A100")
@@ -587,7 +567,7 @@ def test_limits_may_name_one_gpu_as_a_text() -> None:
     assert not nowhere(None)
 
 
-def test_a_prefix_leaves_room_for_the_rest_of_a_name() -> None:
+def test_a_prefix_leaves_room_for_the_rest_of_a_name():
     longest = "p" * 40
     limits = rc.SpendLimits(name_prefix=longest)
     assert limits.owns(Reservations(limits, rc.SpendLedger()).unique_name("training"))
@@ -595,6 +575,6 @@ def test_a_prefix_leaves_room_for_the_rest_of_a_name() -> None:
         rc.SpendLimits(name_prefix=longest + "p")
 
 
-def test_limits_must_be_limits() -> None:
+def test_limits_must_be_limits():
     with pytest.raises(rc.ConfigurationError, match=r"`SpendLimits\(...\)`, not a `dict`"):
         rc.SpendGuard({"max_total_usd": 3})  # type: ignore[arg-type]

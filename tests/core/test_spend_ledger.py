@@ -30,7 +30,7 @@ def entry(name: str, **fields: Any) -> rc.LedgerEntry:
     return rc.LedgerEntry(name, "instance", Decimal(1), 60, **fields)
 
 
-def test_entries_survive_with_all_their_fields(tmp_path: Path) -> None:
+def test_entries_survive_with_all_their_fields(tmp_path):
     path = tmp_path / "budget.db"
     ledger = rc.SpendLedger(path)
     ledger.reserve(entry("agent-a", attempts=2, approved_at=datetime.now(UTC)), LIMITS)
@@ -57,7 +57,7 @@ def _reserve_many(path: str, process: int) -> int:
     return taken
 
 
-def test_processes_cannot_exceed_the_budget_together(tmp_path: Path) -> None:
+def test_processes_cannot_exceed_the_budget_together(tmp_path):
     path = str(tmp_path / "budget.db")
     with multiprocessing.get_context("spawn").Pool(3) as pool:
         taken = pool.starmap(_reserve_many, [(path, number) for number in range(3)])
@@ -66,7 +66,7 @@ def test_processes_cannot_exceed_the_budget_together(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="the system cannot fork")
-def test_a_ledger_in_memory_is_refused_after_a_fork() -> None:
+def test_a_ledger_in_memory_is_refused_after_a_fork():
     ledger = rc.SpendLedger()
     process = os.fork()
     if process == 0:
@@ -79,7 +79,7 @@ def test_a_ledger_in_memory_is_refused_after_a_fork() -> None:
     ledger.reserve(entry("agent-a"), LIMITS)
 
 
-def test_a_ledger_on_disk_is_pickled_as_its_path_and_one_in_memory_is_not(tmp_path: Path) -> None:
+def test_a_ledger_on_disk_is_pickled_as_its_path_and_one_in_memory_is_not(tmp_path):
     ledger = rc.SpendLedger(tmp_path / "budget.db")
     ledger.reserve(entry("agent-a"), LIMITS)
     copy = pickle.loads(pickle.dumps(ledger))  # noqa: S301 - what was just made here
@@ -89,7 +89,7 @@ def test_a_ledger_on_disk_is_pickled_as_its_path_and_one_in_memory_is_not(tmp_pa
 
 
 @pytest.mark.parametrize("kind", ["not a database", "another database", "newer", "missing folder"])
-def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path, kind: str) -> None:
+def test_a_file_that_is_no_ledger_is_refused(tmp_path, kind):
     path = tmp_path / "budget.db"
     if kind == "not a database":
         path.write_text("hello " * 1000)
@@ -116,7 +116,7 @@ def test_a_file_that_is_no_ledger_is_refused(tmp_path: Path, kind: str) -> None:
         "entries SET reserved_at = 'yesterday'",
     ],
 )
-def test_a_damaged_row_allows_nothing(tmp_path: Path, change: str) -> None:
+def test_a_damaged_row_allows_nothing(tmp_path, change):
     path = tmp_path / "budget.db"
     ledger = rc.SpendLedger(path)
     ledger.reserve(entry("agent-a"), LIMITS)
@@ -129,13 +129,13 @@ def test_a_damaged_row_allows_nothing(tmp_path: Path, change: str) -> None:
             use()
 
 
-def test_a_clock_that_was_set_ahead_costs_no_more_than_the_lifetime() -> None:
+def test_a_clock_that_was_set_ahead_costs_no_more_than_the_lifetime():
     start = datetime.now(UTC)
     ran = replace(entry("agent-a"), running_from=start, running_until=start + timedelta(days=400))
     assert ran.observed_usd == ran.at_most_usd
 
 
-def test_a_network_disk_is_recognised(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_disk_is_recognised(tmp_path, monkeypatch):
     mounts = (
         "22 1 8:1 / / rw - ext4 /dev/sda1 rw\n"
         "40 22 0:50 / /mnt/my\\040share rw - nfs4 host:/x rw\nodd\n"
@@ -147,9 +147,7 @@ def test_a_network_disk_is_recognised(tmp_path: Path, monkeypatch: pytest.Monkey
         rc.SpendLedger(tmp_path / "budget.db")
 
 
-def test_a_plan_is_launched_by_another_process_after_its_approval(
-    cloud: Any, tmp_path: Path
-) -> None:
+def test_a_plan_is_launched_by_another_process_after_its_approval(cloud, tmp_path):
     """A person who was asked may take longer than ten minutes, and the asking process may end."""
     path = tmp_path / "budget.db"
     code = """
@@ -186,11 +184,11 @@ def test_a_plan_is_launched_by_another_process_after_its_approval(
     assert (kept.id, kept.state) == (launched["id"], "started")
 
 
-def test_two_agents_keep_one_budget_and_end_what_each_started(cloud: Any, tmp_path: Path) -> None:
+def test_two_agents_keep_one_budget_and_end_what_each_started(cloud, tmp_path):
     ledger = rc.SpendLedger(tmp_path / "budget.db")
     guards = [rc.SpendGuard(LIMITS, ledger=ledger) for _ in range(2)]
 
-    def start(guard: rc.SpendGuard) -> Any:
+    def start(guard):
         plan = yield from guard.plan(gpu_type="A100", max_runtime_minutes=30)
         return (yield from guard.launch(plan.token))
 
@@ -207,7 +205,7 @@ def test_two_agents_keep_one_budget_and_end_what_each_started(cloud: Any, tmp_pa
     assert cloud.world.live_instances == {}
 
 
-def test_a_cost_is_never_below_the_time_that_was_observed() -> None:
+def test_a_cost_is_never_below_the_time_that_was_observed():
     ledger = rc.SpendLedger()
     ledger.reserve(entry("agent-a"), LIMITS)
     now = datetime.now(UTC)

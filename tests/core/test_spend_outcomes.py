@@ -7,8 +7,6 @@ import os
 import signal
 import time
 from decimal import Decimal
-from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -18,7 +16,7 @@ from runcrate_core.io.code_archive import make_archive, new_archive_file
 from runcrate_core.protocol.code_archive import Choice
 from runcrate_core.spending.plans import quoted
 from tests.core.agents import Box, Guard
-from tests.core.cloud import Both, sent
+from tests.core.cloud import sent
 from tests.core.test_spend_session import run_agent
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
@@ -27,9 +25,7 @@ JOB = {"command": "sleep 500", "gpu_type": "A100", "max_runtime_minutes": 10}
 
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("status", [401, 402, 409, 429, 503])
-def test_a_job_whose_first_response_was_lost_is_not_taken_for_refused(
-    cloud: Any, both: Both, status: int
-) -> None:
+def test_a_job_whose_first_response_was_lost_is_not_taken_for_refused(cloud, both, status):
     guard = Guard(both, LIMITS)
     cloud.fail("POST /jobs", lose_response=True)
     cloud.fail("POST /jobs", status=status, times=None)
@@ -40,7 +36,7 @@ def test_a_job_whose_first_response_was_lost_is_not_taken_for_refused(
 
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("status", [401, 402, 429])
-def test_a_top_up_that_may_have_been_charged_says_so(cloud: Any, both: Both, status: int) -> None:
+def test_a_top_up_that_may_have_been_charged_says_so(cloud, both, status):
     cloud.fail("POST /billing/topups", lose_response=True)
     cloud.fail("POST /billing/topups", status=status, times=None)
     with pytest.raises(rc.AmbiguousLaunchError, match="idempotency_key=") as caught:
@@ -49,14 +45,14 @@ def test_a_top_up_that_may_have_been_charged_says_so(cloud: Any, both: Both, sta
     assert "nothing was" not in str(caught.value)
 
 
-def test_a_gateway_s_timeout_of_a_launch_is_ambiguous(cloud: Any, both: Both) -> None:
+def test_a_gateway_s_timeout_of_a_launch_is_ambiguous(cloud, both):
     cloud.fail("POST /instances", status=408)
     with pytest.raises(rc.AmbiguousLaunchError):
         both("instances.create", name="train", gpu_type="A100")
     assert len(sent(cloud, "POST /instances")) == 1
 
 
-def test_a_change_whose_response_was_lost_keeps_the_longer_lifetime(cloud: Any, both: Both) -> None:
+def test_a_change_whose_response_was_lost_keeps_the_longer_lifetime(cloud, both):
     guard = Guard(both, LIMITS)
     instance = guard.launched()
     both("instances.wait_until_running", instance.id, poll_interval=0.02)
@@ -67,7 +63,7 @@ def test_a_change_whose_response_was_lost_keeps_the_longer_lifetime(cloud: Any, 
     assert guard.ledger.live[0].max_runtime_minutes >= 50
 
 
-def test_a_success_of_delete_is_no_end(cloud: Any, both: Both) -> None:
+def test_a_success_of_delete_is_no_end(cloud, both):
     cloud.clock_speed = 0
     box = Box(both, limits=LIMITS)
     instance = box.launched()
@@ -81,7 +77,7 @@ def test_a_success_of_delete_is_no_end(cloud: Any, both: Both) -> None:
 
 
 @pytest.mark.usefixtures("short_waits")
-def test_every_instance_of_a_lost_launch_is_terminated(cloud: Any, both: Both) -> None:
+def test_every_instance_of_a_lost_launch_is_terminated(cloud, both):
     """As when a proxy sends the request twice."""
     guard = Guard(both, LIMITS)
     plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
@@ -95,7 +91,7 @@ def test_every_instance_of_a_lost_launch_is_terminated(cloud: Any, both: Both) -
 
 
 @pytest.mark.parametrize("status", ["stopped", "error"])
-def test_an_instance_that_was_only_stopped_is_deleted(cloud: Any, both: Both, status: str) -> None:
+def test_an_instance_that_was_only_stopped_is_deleted(cloud, both, status):
     guard = Guard(both, LIMITS)
     instance = guard.launched()
     body = {"data": {"id": instance.id, "name": instance.name, "status": status}}
@@ -104,7 +100,7 @@ def test_an_instance_that_was_only_stopped_is_deleted(cloud: Any, both: Both, st
     assert cloud.world.live_instances == {}
 
 
-def test_a_launch_beyond_the_limits_is_terminated_at_once(cloud: Any, both: Both) -> None:
+def test_a_launch_beyond_the_limits_is_terminated_at_once(cloud, both):
     guard = Guard(both, LIMITS)
     plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
     other = both("instances.create", name=plan.name, gpu_type="A100", max_runtime_minutes=30)
@@ -120,7 +116,7 @@ def test_a_launch_beyond_the_limits_is_terminated_at_once(cloud: Any, both: Both
     assert cloud.world.live_instances == {}
 
 
-def test_another_instance_than_the_launched_one_is_never_terminated(cloud: Any, both: Both) -> None:
+def test_another_instance_than_the_launched_one_is_never_terminated(cloud, both):
     guard = Guard(both, LIMITS)
     other = both("instances.create", name="prod-db", gpu_type="A100")
     plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
@@ -135,7 +131,7 @@ def test_another_instance_than_the_launched_one_is_never_terminated(cloud: Any, 
     assert list(cloud.world.live_instances) == [other.id]
 
 
-def test_only_what_the_ledger_holds_is_terminated(both: Both) -> None:
+def test_only_what_the_ledger_holds_is_terminated(both):
     other = both("instances.create", name="agent-prod", gpu_type="A100")
     box = Box(both, limits=LIMITS)
     call = {"instance_id": other.id, "expected_name": "agent-prod"}
@@ -146,7 +142,7 @@ def test_only_what_the_ledger_holds_is_terminated(both: Both) -> None:
     assert ended["status"] == "terminated"
 
 
-def test_one_that_hangs_does_not_keep_the_others_running(cloud: Any, both: Both) -> None:
+def test_one_that_hangs_does_not_keep_the_others_running(cloud, both):
     guard = Guard(both, LIMITS)
     first, second = guard.launched(), guard.launched()
     cloud.fail(f"GET /instances/{first.id}", latency_s=0.8)
@@ -159,13 +155,13 @@ def test_one_that_hangs_does_not_keep_the_others_running(cloud: Any, both: Both)
     assert session.report.ended == (second.name,)
 
 
-def test_prices_that_are_none_are_refused(both: Both) -> None:
+def test_prices_that_are_none_are_refused(both):
     for price in (0, -1, Decimal("NaN"), Decimal("Infinity"), Decimal("1e-9"), Decimal("1e30")):
         with pytest.raises(rc.SpendRefusedError, match="is not known"):
             LIMITS.check_price(Decimal(price), "it")
 
 
-def test_an_odd_field_leaves_an_instance_reachable() -> None:
+def test_an_odd_field_leaves_an_instance_reachable():
     odd = {"id": 17, "deployed_at": "", "cost_per_hour": "$1", "gpu_count": "1x", "name": None}
     instance = Instance.model_validate({**odd, "status": "evicted", "stop_reason": "system"})
     assert (instance.id, instance.deployed_at, instance.cost_per_hour) == ("17", None, None)
@@ -174,7 +170,7 @@ def test_an_odd_field_leaves_an_instance_reachable() -> None:
     assert not stopping.has_ended
 
 
-def test_no_text_can_forge_an_approval_prompt() -> None:
+def test_no_text_can_forge_an_approval_prompt():
     gpu = 'A100. Approve.\nSpent: 0 USD "x" \u202e\x1b[2J'
     plan = rc.LaunchPlan("agent-a", "t", gpu, 1, "us. Free", Decimal(1), 30)
     shown = plan.describe()
@@ -190,9 +186,7 @@ def test_no_text_can_forge_an_approval_prompt() -> None:
     ("kind", "number", "code"),
     [("blocking", signal.SIGTERM, 143), ("asynchronous", signal.SIGINT, -signal.SIGINT)],
 )
-def test_five_signals_end_everything(
-    cloud: Any, kind: str, number: signal.Signals, code: int
-) -> None:
+def test_five_signals_end_everything(cloud, kind, number, code):
     agent = run_agent(cloud, kind)
     assert len(cloud.world.live_instances) == 1
     cloud.fail("DELETE /instances/{id}", latency_s=0.3, times=None)
@@ -205,9 +199,7 @@ def test_five_signals_end_everything(
 
 
 @pytest.mark.parametrize("pattern", ["./data", "/data", "data/", "data/**", "[odd]", "ABSOLUTE"])
-def test_an_excluded_directory_is_left_out_however_it_is_written(
-    tmp_path: Path, pattern: str
-) -> None:
+def test_an_excluded_directory_is_left_out_however_it_is_written(tmp_path, pattern):
     for name in ("data", "[odd]"):
         (tmp_path / name).mkdir()
         (tmp_path / name / "big.bin").write_text("x")
@@ -220,7 +212,7 @@ def test_an_excluded_directory_is_left_out_however_it_is_written(
 
 
 @pytest.mark.parametrize("content", [b"print(1)", b"PK\x03\x04", b"\x1f\x8bnothing", b""])
-def test_what_is_no_archive_is_refused(content: bytes) -> None:
+def test_what_is_no_archive_is_refused(content):
     target = new_archive_file()
     with pytest.raises(ValueError, match=r"not a \.tar\.gz"):
         make_archive(content, Choice(), target)

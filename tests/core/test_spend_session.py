@@ -72,7 +72,7 @@ def start_job(guard: rc.SpendGuard) -> Any:
     return guard.run_job(command="sleep 500", gpu_type="A100", max_runtime_minutes=30)
 
 
-async def test_all_that_was_started_is_ended(run: Any, cloud: Any, client: Any, guard: Any) -> None:
+async def test_all_that_was_started_is_ended(run, cloud, client, guard):
     before = client.run(start(guard))
     async with opened(run, cloud, guard) as (session, use):
         instance = await use(start(guard))
@@ -88,17 +88,15 @@ async def test_all_that_was_started_is_ended(run: Any, cloud: Any, client: Any, 
 
 
 @pytest.mark.parametrize("reading", [False, True])
-async def test_a_session_in_which_nothing_was_started_asks_nothing(
-    run: Any, cloud: Any, guard: Any, reading: bool
-) -> None:
+async def test_a_session_in_which_nothing_was_started_asks_nothing(run, cloud, guard, reading):
     async with opened(run, cloud, None if reading else guard) as (session, _):
         pass
     assert session.report == rc.CleanupReport()
     assert cloud.requests == []
 
 
-def test_one_client_serves_both_kinds(cloud: Any, client: Any, guard: Any) -> None:
-    async def main() -> rc.CleanupReport | None:
+def test_one_client_serves_both_kinds(cloud, client, guard):
+    async def main():
         pair = rt.SyncAsyncClients(client)
         async with rc.SpendSession(guard, pair) as opened:
             client.run(start(guard))
@@ -121,10 +119,8 @@ class Boom(BaseException):
 
 
 @pytest.mark.parametrize("kind", [ValueError, Boom, KeyboardInterrupt, SystemExit])
-def test_an_exception_ends_everything(
-    cloud: Any, client: Any, guard: Any, kind: type[BaseException]
-) -> None:
-    def body() -> None:
+def test_an_exception_ends_everything(cloud, client, guard, kind):
+    def body():
         with rc.SpendSession(guard, client):
             client.run(start(guard))
             raise kind
@@ -135,13 +131,11 @@ def test_an_exception_ends_everything(
 
 
 @pytest.mark.parametrize("when", ["in the body", "while ending", "with all tasks"])
-async def test_a_cancellation_ends_everything_before_it_goes_on(
-    cloud: Any, guard: Any, when: str
-) -> None:
+async def test_a_cancellation_ends_everything_before_it_goes_on(cloud, guard, when):
     """An event loop that closes cancels every task, also the one that ends the instances."""
     started = asyncio.Event()
 
-    async def agent() -> None:
+    async def agent():
         async with async_(cloud) as client, rc.SpendSession(guard, client):
             await client.run(start(guard))
             cloud.fail("DELETE /instances/{id}", latency_s=0.15)
@@ -162,12 +156,10 @@ async def test_a_cancellation_ends_everything_before_it_goes_on(
     assert cloud.world.live_instances == {}
 
 
-async def test_a_launch_that_was_cancelled_on_its_way_is_found_and_ended(
-    cloud: Any, guard: Any
-) -> None:
+async def test_a_launch_that_was_cancelled_on_its_way_is_found_and_ended(cloud, guard):
     cloud.fail("POST /instances", latency_s=0.15)
 
-    async def agent() -> None:
+    async def agent():
         async with async_(cloud) as client, rc.SpendSession(guard, client):
             await client.run(start(guard))
 
@@ -184,7 +176,7 @@ async def test_a_launch_that_was_cancelled_on_its_way_is_found_and_ended(
     assert entry.state == "ended"
 
 
-def test_a_launch_of_another_thread_is_waited_for(cloud: Any, client: Any, guard: Any) -> None:
+def test_a_launch_of_another_thread_is_waited_for(cloud, client, guard):
     cloud.fail("POST /instances", latency_s=0.15)
     with rc.SpendSession(guard, client) as opened:
         plan = client.run(guard.plan(gpu_type="A100", max_runtime_minutes=30))
@@ -198,9 +190,7 @@ def test_a_launch_of_another_thread_is_waited_for(cloud: Any, client: Any, guard
     assert guard.ledger.live == ()
 
 
-def test_what_could_not_be_ended_is_said(
-    cloud: Any, client: Any, guard: Any, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_what_could_not_be_ended_is_said(cloud, client, guard, caplog):
     cloud.fail("DELETE /instances/{id}", status=403, message="not yours", times=None)
     with pytest.warns(RuntimeWarning, match="could not be ended") as warned:
         with rc.SpendSession(guard, client) as opened:
@@ -213,12 +203,10 @@ def test_what_could_not_be_ended_is_said(
     assert instance.name in record.getMessage()
 
 
-def test_what_could_not_be_ended_is_a_note_on_the_exception(
-    cloud: Any, client: Any, guard: Any
-) -> None:
+def test_what_could_not_be_ended_is_a_note_on_the_exception(cloud, client, guard):
     cloud.fail("DELETE /instances/{id}", status=403, times=None)
 
-    def body() -> None:
+    def body():
         with rc.SpendSession(guard, client):
             client.run(start(guard))
             raise ValueError("why it ended")
@@ -228,7 +216,7 @@ def test_what_could_not_be_ended_is_a_note_on_the_exception(
     assert "the server ends it after its lifetime" in caught.value.__notes__[0]
 
 
-async def test_leaving_takes_a_bounded_time(run: Any, cloud: Any, guard: Any) -> None:
+async def test_leaving_takes_a_bounded_time(run, cloud, guard):
     cloud.fail("DELETE /instances/{id}", latency_s=0.7)
     began = time.monotonic()
     with pytest.warns(RuntimeWarning, match="not done within 0 s"):
@@ -245,13 +233,7 @@ def broken(*_: object, **__: object) -> Any:
     yield
 
 
-async def test_a_failure_of_the_ending_itself_is_said(
-    run: Any,
-    cloud: Any,
-    guard: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
+async def test_a_failure_of_the_ending_itself_is_said(run, cloud, guard, monkeypatch, caplog):
     with pytest.warns(RuntimeWarning, match="could not be ended"):
         async with opened(run, cloud, guard) as (_, use):
             await use(start(guard))
@@ -262,8 +244,8 @@ async def test_a_failure_of_the_ending_itself_is_said(
 # --- signals ---------------------------------------------------------------------------------
 
 
-def test_the_handler_of_before_is_put_back(client: Any, guard: Any) -> None:
-    def handlers() -> list[Any]:
+def test_the_handler_of_before_is_put_back(client, guard):
+    def handlers():
         return [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
 
     before = handlers()
@@ -272,7 +254,7 @@ def test_the_handler_of_before_is_put_back(client: Any, guard: Any) -> None:
     assert handlers() == before
 
 
-def test_a_handler_of_the_program_stays(client: Any, guard: Any) -> None:
+def test_a_handler_of_the_program_stays(client, guard):
     seen: list[int] = []
     signal.signal(signal.SIGTERM, lambda number, _: seen.append(number))
     try:
@@ -286,10 +268,10 @@ def test_a_handler_of_the_program_stays(client: Any, guard: Any) -> None:
     assert seen == [signal.SIGTERM]
 
 
-def test_another_thread_installs_no_handler(client: Any, guard: Any) -> None:
+def test_another_thread_installs_no_handler(client, guard):
     handlers: list[object] = []
 
-    def body() -> None:
+    def body():
         with rc.SpendSession(guard, client):
             handlers.append(signal.getsignal(signal.SIGTERM))
 
@@ -300,10 +282,8 @@ def test_another_thread_installs_no_handler(client: Any, guard: Any) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_while_ending_is_held_until_all_is_ended(
-    cloud: Any, client: Any, guard: Any, number: signal.Signals
-) -> None:
-    def body() -> None:
+def test_a_signal_while_ending_is_held_until_all_is_ended(cloud, client, guard, number):
+    def body():
         with rc.SpendSession(guard, client):
             client.run(start(guard))
             cloud.fail("DELETE /instances/{id}", latency_s=0.4)
@@ -315,8 +295,8 @@ def test_a_signal_while_ending_is_held_until_all_is_ended(
     assert cloud.world.live_instances == {}
 
 
-def test_sigterm_leaves_the_body_as_an_exit(run: Any, cloud: Any, guard: Any) -> None:
-    async def body() -> None:
+def test_sigterm_leaves_the_body_as_an_exit(run, cloud, guard):
+    async def body():
         async with opened(run, cloud, guard) as (_, use):
             await use(start(guard))
             os.kill(os.getpid(), signal.SIGTERM)
@@ -329,21 +309,19 @@ def test_sigterm_leaves_the_body_as_an_exit(run: Any, cloud: Any, guard: Any) ->
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
-def test_a_tool_that_waits_in_another_thread_stops_when_the_session_is_left(
-    cloud: Any, client: Any
-) -> None:
+def test_a_tool_that_waits_in_another_thread_stops_when_the_session_is_left(cloud, client):
     cloud.clock_speed = 0  # nothing becomes ready
     box = rt.AgentToolbox(limits=LIMITS, poll_interval=60)
     outcomes: list[object] = []
 
-    def wait(instance_id: str) -> None:
+    def wait(instance_id):
         asked = box.run_tool("runcrate_wait_for_instance", {"instance_id": instance_id})
         try:
             outcomes.append(client.run(asked))
         except rc.RuncrateError as error:
             outcomes.append(error)
 
-    def body() -> None:
+    def body():
         with box.session(client):
             instance = client.run(start(box.guard))
             thread = threading.Thread(target=wait, args=[instance.id])
@@ -366,8 +344,8 @@ def test_a_tool_that_waits_in_another_thread_stops_when_the_session_is_left(
     assert listing.data["count"] == 1
 
 
-def test_a_session_that_only_reads_is_left_by_a_signal(client: Any) -> None:
-    def body() -> None:
+def test_a_session_that_only_reads_is_left_by_a_signal(client):
+    def body():
         with rt.AgentToolbox().session(client):
             os.kill(os.getpid(), signal.SIGINT)
             time.sleep(5)

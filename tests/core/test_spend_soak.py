@@ -53,9 +53,7 @@ def directory() -> Iterator[Path]:
 
 
 @pytest.mark.timeout(1800)
-def test_a_shared_budget_survives_faults_and_hard_kills(
-    cloud: Any, directory: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_shared_budget_survives_faults_and_hard_kills(cloud, directory, monkeypatch):
     path = directory / "budget.db"
     ledger = rc.SpendLedger(path)
     draw = random.Random(21)
@@ -64,11 +62,11 @@ def test_a_shared_budget_survives_faults_and_hard_kills(
     done = threading.Event()
     totals: list[Decimal] = []
 
-    def run() -> subprocess.Popen[bytes]:
+    def run():
         command = [sys.executable, "-m", "tests.core.soak", str(path), cloud.base_url]
         return subprocess.Popen([*command, cloud.api_key, str(each), str(next(seeds))])
 
-    def disturb() -> None:
+    def disturb():
         while not done.wait(0.3):
             cloud.fail(draw.choice(ROUTES), **draw.choice(FAULTS))
             totals.append(ledger.total_usd)

@@ -17,7 +17,7 @@ def volume(both: Any) -> rc.Volume:
     return made
 
 
-def test_a_volume_is_made_found_resized_and_deleted(both: Any, volume: rc.Volume) -> None:
+def test_a_volume_is_made_found_resized_and_deleted(both, volume):
     assert (volume.name, volume.size_gb, volume.recovered) == ("datasets", 100, False)
     assert volume.created_at is not None
     assert volume.created_at.tzinfo is not None
@@ -33,13 +33,13 @@ def test_a_volume_is_made_found_resized_and_deleted(both: Any, volume: rc.Volume
         both("storage.get", volume.id)
 
 
-def test_regions_have_names_and_a_provider(both: Any) -> None:
+def test_regions_have_names_and_a_provider(both):
     regions = both("storage.list_regions")
     assert regions
     assert all(region.name and region.provider == "aws-s3" for region in regions)
 
 
-def test_a_creation_carries_a_key_and_is_aimed_at_the_environment(cloud: Any, both: Any) -> None:
+def test_a_creation_carries_a_key_and_is_aimed_at_the_environment(cloud, both):
     both("environments.create", name="staging")
     both.client = both.client.with_options(environment="staging")
     both("storage.create", name="d", size_gb=1, region="us-east-1")

@@ -50,32 +50,32 @@ def opening(received: list[Any], *, step: float = 0.0, content_type: str = "") -
         return error, steps
 
 
-def test_a_body_without_any_event_is_no_stream() -> None:
+def test_a_body_without_any_event_is_no_stream():
     error, steps = opening([b": hello\n\n", None])
     assert isinstance(error, rc.APIConnectionError)
     assert "ended before its first content" in str(error)
     assert steps == [OpenStream, ReadBytes, ReadBytes, CloseStream]
 
 
-def test_signs_of_life_alone_are_a_stall() -> None:
+def test_signs_of_life_alone_are_a_stall():
     error, steps = opening([b": ping\n\n"] * 9, step=6.0)
     assert isinstance(error, rc.APITimeoutError)
     assert steps[-1] is CloseStream
 
 
-def test_a_connection_that_breaks_before_the_first_content_is_given_back() -> None:
+def test_a_connection_that_breaks_before_the_first_content_is_given_back():
     error, steps = opening([TransportFailure(Failure.BROKEN, "gone")])
     assert isinstance(error, rc.APIConnectionError)
     assert steps == [OpenStream, ReadBytes, CloseStream]
 
 
-def test_what_is_no_json_is_reported_by_the_stream_itself() -> None:
+def test_what_is_no_json_is_reported_by_the_stream_itself():
     opened, steps = opening([b"data: no json\n\n"])
     assert opened.reader.fault.kind == "invalid_json"
     assert steps == [OpenStream, ReadBytes]
 
 
-def test_an_opening_that_is_given_up_asks_for_nothing_more() -> None:
+def test_an_opening_that_is_given_up_asks_for_nothing_more():
     flow = open_stream(REQUEST, CallContext(RetryPolicy(max_retries=0)), idle_s=10)
     assert isinstance(next(flow), OpenStream)
     assert isinstance(flow.send(StreamedResponse(200, {}, None)), ReadBytes)  # type: ignore[arg-type]

@@ -72,18 +72,18 @@ def as_sync(annotation: Any) -> str:
     return text
 
 
-def test_both_have_the_same_namespaces_and_methods() -> None:
+def test_both_have_the_same_namespaces_and_methods():
     assert BLOCKING.keys() == ASYNCHRONOUS.keys()
 
 
 @pytest.mark.parametrize("namespace", CONTRACT)
-def test_the_public_contract_is_kept(namespace: str) -> None:
+def test_the_public_contract_is_kept(namespace):
     promised = {f"{namespace}.{method}" for method in CONTRACT[namespace].split()}
     assert promised <= set(METHODS)
 
 
 @pytest.mark.parametrize("path", METHODS)
-def test_signatures_agree(path: str) -> None:
+def test_signatures_agree(path):
     one, other = inspect.signature(BLOCKING[path]), inspect.signature(ASYNCHRONOUS[path])
     assert list(one.parameters.values()) == list(other.parameters.values())
     assert str(one.return_annotation) == as_sync(other.return_annotation)
@@ -91,7 +91,7 @@ def test_signatures_agree(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", METHODS)
-def test_signatures_are_whole(path: str) -> None:
+def test_signatures_are_whole(path):
     parameters = inspect.signature(BLOCKING[path]).parameters.values()
     assert all(parameter.annotation is not inspect.Parameter.empty for parameter in parameters)
     assert not any("Unpack" in str(parameter.annotation) for parameter in parameters)
@@ -99,7 +99,7 @@ def test_signatures_are_whole(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", METHODS)
-def test_names_and_documentation_agree(path: str) -> None:
+def test_names_and_documentation_agree(path):
     one, other = BLOCKING[path], ASYNCHRONOUS[path]
     assert one.__name__ == other.__name__
     assert inspect.getdoc(one) == inspect.getdoc(other)
@@ -107,7 +107,7 @@ def test_names_and_documentation_agree(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", METHODS)
-def test_every_argument_is_documented(path: str) -> None:
+def test_every_argument_is_documented(path):
     documentation = inspect.getdoc(BLOCKING[path]) or ""
     make = inspect.unwrap(BLOCKING[path])
     arguments = set(inspect.signature(make).parameters)
@@ -117,17 +117,17 @@ def test_every_argument_is_documented(path: str) -> None:
 
 
 @pytest.mark.parametrize("path", NAMESPACES)
-def test_namespaces_are_documented(path: str) -> None:
+def test_namespaces_are_documented(path):
     assert inspect.getdoc(type(BLOCKING[path]))
     assert inspect.getdoc(type(ASYNCHRONOUS[path]))
 
 
-def test_derived_clients_have_the_same_namespaces() -> None:
+def test_derived_clients_have_the_same_namespaces():
     derived = Runcrate("rc_live_test").with_options(timeout=5.0)
     assert dict(walk(derived)).keys() == BLOCKING.keys()
 
 
-def test_an_asynchronous_method_is_a_coroutine_function_or_an_iteration() -> None:
+def test_an_asynchronous_method_is_a_coroutine_function_or_an_iteration():
     # What is iterated over, or entered with `async with`.
     iterated = {
         "jobs.follow_logs",

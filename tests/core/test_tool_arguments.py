@@ -36,9 +36,7 @@ def call(arguments: object, identifier: str = "c", name: str = "f") -> dict[str,
     st.data(),
     st.sampled_from(["length", "tool_calls"]),
 )
-def test_a_call_cut_anywhere_is_not_a_call(
-    arguments: dict[str, object], data: st.DataObject, finish_reason: str
-) -> None:
+def test_a_call_cut_anywhere_is_not_a_call(arguments, data, finish_reason):
     text = json.dumps(arguments, ensure_ascii=data.draw(st.booleans()))
     place = data.draw(st.integers(0, len(text)))
     [parsed] = parse_tool_calls([call(text[:place])], finish_reason=finish_reason, tools=[TOOL])
@@ -48,7 +46,7 @@ def test_a_call_cut_anywhere_is_not_a_call(
 
 
 @pytest.mark.parametrize("blank", ["", None, "  \n"])
-def test_no_arguments_are_none_only_for_a_tool_without_required_parameters(blank: object) -> None:
+def test_no_arguments_are_none_only_for_a_tool_without_required_parameters(blank):
     bare = {"type": "function", "function": {"name": "f", "parameters": {"properties": {}}}}
     for tools in ([], [bare], [OPTIONAL], [{"type": "web_search"}]):
         [parsed] = parse_tool_calls([call(blank)], finish_reason="tool_calls", tools=tools)
@@ -77,24 +75,24 @@ def test_no_arguments_are_none_only_for_a_tool_without_required_parameters(blank
         "[" * 10_000,
     ],
 )
-def test_other_than_a_json_object_is_an_error(text: str) -> None:
+def test_other_than_a_json_object_is_an_error(text):
     with pytest.raises(ToolArgumentsError, match="arguments"):
         parse_tool_arguments(text)
 
 
 @pytest.mark.parametrize("text", ["null", '"{}"', " {} "])
-def test_null_and_an_object_written_as_text_inside_of_a_text_are_read(text: str) -> None:
+def test_null_and_an_object_written_as_text_inside_of_a_text_are_read(text):
     assert parse_tool_arguments(text) == {}
     assert parse_tool_arguments(json.dumps(json.dumps({"a": 1}))) == {"a": 1}
 
 
-def test_line_breaks_objects_and_half_characters_are_read() -> None:
+def test_line_breaks_objects_and_half_characters_are_read():
     assert parse_tool_arguments('{"a": "1\n2"}') == {"a": "1\n2"}
     assert parse_tool_arguments({"a": 1}) == {"a": 1}
     assert parse_tool_arguments('{"a": "\\ud83d"}') == {"a": "\ufffd"}
 
 
-def test_calls_have_ids_of_their_own() -> None:
+def test_calls_have_ids_of_their_own():
     calls = [
         call("{}", "x"),
         call("{}", "x"),
@@ -109,9 +107,7 @@ def test_calls_have_ids_of_their_own() -> None:
 
 
 @pytest.mark.parametrize("indices", [(0, 1), (None, None), (0, 0)])
-def test_parallel_calls_under_one_id_are_kept_apart_in_streams(
-    indices: tuple[int | None, ...],
-) -> None:
+def test_parallel_calls_under_one_id_are_kept_apart_in_streams(indices):
     reader = ChatStreamReader(idle_s=60, now=0)
     seen = []
     for index, value in zip(indices, "ab", strict=True):
@@ -133,7 +129,7 @@ def test_parallel_calls_under_one_id_are_kept_apart_in_streams(
 
 
 @given(st.lists(st.text(min_size=1), unique=True))
-def test_tool_names_go_to_the_wire_and_back(names: list[str]) -> None:
+def test_tool_names_go_to_the_wire_and_back(names):
     mapping = ToolNames(names)
     wires = [mapping.to_wire(name) for name in names]
     assert len(set(wires)) == len(names)
@@ -141,7 +137,7 @@ def test_tool_names_go_to_the_wire_and_back(names: list[str]) -> None:
     assert all(wire_tool_name(wire) == wire for wire in wires)
 
 
-def test_usual_names_stay_and_colliding_ones_are_kept_apart() -> None:
+def test_usual_names_stay_and_colliding_ones_are_kept_apart():
     assert not ToolNames(["get_weather", "a-b"])
     mapping = ToolNames(["get.weather", "get weather", "get_weather"])
     assert mapping.to_wire("get_weather") == "get_weather"

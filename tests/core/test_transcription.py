@@ -58,16 +58,14 @@ def folder(tmp_path: Path) -> Path:
         ("b**3", ["b.mp3"]),
     ],
 )
-def test_paths_folders_and_patterns(folder: Path, pattern: str, names: list[str]) -> None:
+def test_paths_folders_and_patterns(folder, pattern, names):
     named = str(folder / pattern) if pattern else folder
     found = list(rt.resolve_audio_sources(named))
     assert [recording.source for recording in found] == [str(folder / name) for name in names]
     assert [recording.media for recording in found] == [folder / name for name in names]
 
 
-def test_patterns_without_a_folder_begin_here(
-    folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_patterns_without_a_folder_begin_here(folder, monkeypatch):
     monkeypatch.chdir(folder)
     for pattern, names in {
         "**/*.mp3": ["b.mp3", "in/[d].mp3"],
@@ -79,7 +77,7 @@ def test_patterns_without_a_folder_begin_here(
 
 
 @pytest.mark.parametrize("pattern", ["", "**/*.mp3", "**/*"])
-def test_each_file_comes_once_however_many_links_lead_to_it(folder: Path, pattern: str) -> None:
+def test_each_file_comes_once_however_many_links_lead_to_it(folder, pattern):
     (folder / "in" / "back").symlink_to(folder)
     (folder / "again").symlink_to(folder / "in")
     (folder / "z.mp3").symlink_to(folder / "b.mp3")
@@ -93,7 +91,7 @@ def test_each_file_comes_once_however_many_links_lead_to_it(folder: Path, patter
     assert len(names) == (2 if pattern == "**/*.mp3" else 4)
 
 
-def test_a_name_that_is_no_text_can_be_stored_as_text(scripted: Any, tmp_path: Path) -> None:
+def test_a_name_that_is_no_text_can_be_stored_as_text(scripted, tmp_path):
     path = tmp_path / os.fsdecode(b"\xff.mp3")
     try:
         path.write_bytes(WAV)
@@ -115,13 +113,13 @@ def test_a_name_that_is_no_text_can_be_stored_as_text(scripted: Any, tmp_path: P
         ([None], TypeError, "`NoneType` is not an audio source"),
     ],
 )
-def test_what_names_no_audio_is_refused(source: Any, error: Any, reported: str) -> None:
+def test_what_names_no_audio_is_refused(source, error, reported):
     with pytest.raises(error, match=reported) as caught:
         list(rt.resolve_audio_sources(source))
     assert "s3cret" not in str(caught.value)
 
 
-def test_several_sources_and_what_is_known_of_them(folder: Path) -> None:
+def test_several_sources_and_what_is_known_of_them(folder):
     own = AudioSource.of_bytes(WAV, source="mine")
     sources = [own, folder / "b.mp3", [" https://host.test/x.mp3?token=s3cret#y "]]
     first, second, third = rt.resolve_audio_sources(sources, metadata={"topic": "x"})  # type: ignore[list-item]
@@ -133,7 +131,7 @@ def test_several_sources_and_what_is_known_of_them(folder: Path) -> None:
     assert pickle.loads(pickle.dumps(second)) == second  # noqa: S301 - made in this line
 
 
-def test_bytes_are_known_by_what_they_hold() -> None:
+def test_bytes_are_known_by_what_they_hold():
     one, two = AudioSource.of_bytes(WAV), AudioSource.of_bytes(WAV + b"x")
     assert one.identity != two.identity
     assert one.source != two.source
@@ -145,7 +143,7 @@ def chunks(run: Any, url: str, recording: AudioSource, **options: Any) -> list[r
     return list(run(lambda client: client.run(plan(recording)), url))
 
 
-def test_passages_know_where_they_are_from(run: Any) -> None:
+def test_passages_know_where_they_are_from(run):
     mine = {"topic": "greeting", "language": "en-GB"}
     recording = AudioSource.of_bytes(WAV, source="call", metadata=mine, filename="call.wav")
     with ScriptedServer(TRANSCRIBED) as server:
@@ -164,7 +162,7 @@ def test_passages_know_where_they_are_from(run: Any) -> None:
     }
 
 
-def test_identifiers_depend_on_audio_format_and_number(run: Any) -> None:
+def test_identifiers_depend_on_audio_format_and_number(run):
     recording = AudioSource.of_bytes(WAV)
     seen: set[str] = set()
     ways: list[dict[str, Any]] = [
@@ -182,14 +180,14 @@ def test_identifiers_depend_on_audio_format_and_number(run: Any) -> None:
             seen |= set(once)
 
 
-def test_unknown_facts_are_left_out_and_silence_gives_nothing(run: Any) -> None:
+def test_unknown_facts_are_left_out_and_silence_gives_nothing(run):
     with ScriptedServer(Reply(json={"text": "Hi."}), Reply(json={"text": " "})) as server:
         (bare,) = chunks(run, server.url, AudioSource.of_bytes(WAV, source="x"))
         assert chunks(run, server.url, AudioSource.of_bytes(WAV)) == []
     assert bare.metadata == {"source": "x", "model": "openai/whisper-1", "segment": 0}
 
 
-def test_an_address_is_fetched_once_even_when_it_is_transcribed_twice(run: Any) -> None:
+def test_an_address_is_fetched_once_even_when_it_is_transcribed_twice(run):
     file = Reply(body=[WAV], length=len(WAV), headers={"content-type": "audio/wav"})
     text = Reply(json={"text": "Hi."})
     srt = b"1\n00:00:00,000 --> 00:00:01,000\nHi.\n"
@@ -203,7 +201,7 @@ def test_an_address_is_fetched_once_even_when_it_is_transcribed_twice(run: Any) 
     assert "s3cret" not in str(passage)
 
 
-def test_a_refused_address_is_a_bad_audio_file(run: Any) -> None:
+def test_a_refused_address_is_a_bad_audio_file(run):
     with ScriptedServer(Reply(403, body=[b"s3cret"], length=6)) as server:
         recording = AudioSource.of_url(f"{server.url}/x.wav?token=s3cret")
         with pytest.raises(ValueError, match=r"x\.wav` was not transcribed.*403") as caught:
@@ -212,7 +210,7 @@ def test_a_refused_address_is_a_bad_audio_file(run: Any) -> None:
     assert not rt.is_account_error(caught.value)
 
 
-def test_failures_name_the_audio_file_and_keep_their_class(run: Any, tmp_path: Path) -> None:
+def test_failures_name_the_audio_file_and_keep_their_class(run, tmp_path):
     refused = Reply(401, json={"error": {"message": "No."}})
     with ScriptedServer(refused) as server:
         with pytest.raises(rc.AuthenticationError, match="`call` was not transcribed") as caught:
@@ -226,14 +224,12 @@ def test_failures_name_the_audio_file_and_keep_their_class(run: Any, tmp_path: P
 
 
 @pytest.mark.parametrize("split_s", [8.0, None])
-def test_many_bytes_are_sent_in_parts_where_they_can_be(
-    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, split_s: float | None
-) -> None:
+def test_many_bytes_are_sent_in_parts_where_they_can_be(run, tmp_path, monkeypatch, split_s):
     content = WAV + bytes(200)
     monkeypatch.setattr(transcriber, "MAX_UPLOAD_BYTES", 100)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
-    def in_two(recording: Path, folder: Path, piece_s: float) -> list[tuple[float, Path]]:
+    def in_two(recording, folder, piece_s):
         assert recording.read_bytes() == content
         (folder / "0.wav").write_bytes(WAV)
         return [(0.0, folder / "0.wav"), (piece_s, folder / "0.wav")]
@@ -247,9 +243,7 @@ def test_many_bytes_are_sent_in_parts_where_they_can_be(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_large_file_is_sent_whole_without_a_splitter(
-    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_large_file_is_sent_whole_without_a_splitter(run, tmp_path, monkeypatch):
     monkeypatch.setattr(transcriber, "MAX_UPLOAD_BYTES", 10)
     monkeypatch.setattr(transcriber, "can_split", lambda: False)
     (tmp_path / "x.wav").write_bytes(WAV)
@@ -258,10 +252,10 @@ def test_a_large_file_is_sent_whole_without_a_splitter(
         assert server.sent == 1
 
 
-async def test_results_come_in_order_with_so_many_at_once() -> None:
+async def test_results_come_in_order_with_so_many_at_once():
     under_way, most = 0, 0
 
-    async def work(number: int) -> int:
+    async def work(number):
         nonlocal under_way, most
         under_way += 1
         most = max(most, under_way)
@@ -275,10 +269,10 @@ async def test_results_come_in_order_with_so_many_at_once() -> None:
     assert most == 3
 
 
-async def test_a_failure_has_its_turn_and_cancels_what_is_behind_it() -> None:
+async def test_a_failure_has_its_turn_and_cancels_what_is_behind_it():
     cancelled: list[int] = []
 
-    async def work(number: int) -> int:
+    async def work(number):
         if number == 1:
             raise ValueError("one")
         try:
@@ -295,8 +289,8 @@ async def test_a_failure_has_its_turn_and_cancels_what_is_behind_it() -> None:
     assert cancelled == [2]  # and the next had not started
 
 
-async def test_at_least_one_at_once() -> None:
-    async def work(number: int) -> int:
+async def test_at_least_one_at_once():
+    async def work(number):
         return number
 
     with pytest.raises(ValueError, match="max_concurrency"):

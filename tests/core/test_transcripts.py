@@ -29,7 +29,7 @@ TWO = (
 WHOLE = Transcript("Hello there. How are you today? Fine!", TWO, "en", 8.0, "m")
 
 
-def test_sentences_go_over_the_ends_of_segments_and_keep_their_times() -> None:
+def test_sentences_go_over_the_ends_of_segments_and_keep_their_times():
     pieces = WHOLE.split("sentences")
     assert [piece.text for piece in pieces] == ["Hello there.", "How are you today?", "Fine!"]
     assert pieces[0].start == 0.0
@@ -37,12 +37,12 @@ def test_sentences_go_over_the_ends_of_segments_and_keep_their_times() -> None:
     assert (pieces[1].start, pieces[-1].end) == (pytest.approx(2.6), 8.0)
 
 
-def test_sentences_in_other_scripts_and_without_end() -> None:
+def test_sentences_in_other_scripts_and_without_end():
     transcript = Transcript("你好。再见！还有", (Segment("你好。再见！还有", 0.0, 8.0),))
     assert [piece.text for piece in transcript.split("sentences")] == ["你好。", "再见！", "还有"]
 
 
-def test_windows_hold_what_begins_within_them() -> None:
+def test_windows_hold_what_begins_within_them():
     segments = tuple(Segment(str(second), float(second), second + 1.0) for second in range(0, 9, 2))
     pieces = Transcript("", segments).split("windows", 4.0)
     assert [(piece.text, piece.start, piece.end) for piece in pieces] == [
@@ -52,7 +52,7 @@ def test_windows_hold_what_begins_within_them() -> None:
     ]
 
 
-def test_without_times_each_format_gives_the_whole_text() -> None:
+def test_without_times_each_format_gives_the_whole_text():
     bare = Transcript("One. Two.")
     assert [piece.text for piece in bare.split("text")] == ["One. Two."]
     assert [piece.text for piece in bare.split("segments")] == ["One. Two."]
@@ -61,12 +61,12 @@ def test_without_times_each_format_gives_the_whole_text() -> None:
 
 
 @pytest.mark.parametrize("wrong", [0, -1, math.nan])
-def test_a_window_without_length_is_refused(wrong: float) -> None:
+def test_a_window_without_length_is_refused(wrong):
     with pytest.raises(ValueError, match="window"):
         WHOLE.split("windows", wrong)
 
 
-def test_an_unknown_format_is_named() -> None:
+def test_an_unknown_format_is_named():
     with pytest.raises(ValueError, match="'words'"):
         WHOLE.split("words")  # type: ignore[arg-type]
 
@@ -82,23 +82,23 @@ SEGMENTS = st.lists(
 
 
 @given(SEGMENTS)
-def test_subtitles_are_read_as_they_were_written(segments: list[Segment]) -> None:
+def test_subtitles_are_read_as_they_were_written(segments):
     assert list(read_subtitles(srt(segments))) == segments
     assert list(read_subtitles(vtt(segments).replace("\n", "\r\n"))) == segments
 
 
-def test_unusual_subtitles_are_read() -> None:
+def test_unusual_subtitles_are_read():
     cue = "cue-1\n00:01.5 --> 00:02.250 align:start\n<v Ann>Hi <b>you</b>"
     text = f"WEBVTT\n\nNOTE x\n\n{cue}\n\nx --> y"
     assert read_subtitles(text) == (Segment("Hi you", 1.5, 2.25),)
 
 
-def test_a_clock_carries() -> None:
+def test_a_clock_carries():
     assert timestamp(3599.9996, ",") == "01:00:00,000"
     assert timestamp(None, ".") == "00:00:00.000"
 
 
-def test_parts_are_joined_with_their_times_corrected() -> None:
+def test_parts_are_joined_with_their_times_corrected():
     second = Transcript("Bye.", (Segment("Bye.", 1.0, 2.0),), "de", 3.0, "m")
     whole = join_transcripts([(0.0, WHOLE), (600.0, second)])
     assert whole.text == "Hello there. How are you today? Fine! Bye."
@@ -107,7 +107,7 @@ def test_parts_are_joined_with_their_times_corrected() -> None:
     assert Segment("x").shifted(5.0) == Segment("x")
 
 
-def test_a_part_without_times_is_not_lost_among_others() -> None:
+def test_a_part_without_times_is_not_lost_among_others():
     silent, bare = Transcript(" ", (), "en", 5.0), Transcript("Bye.", (), "en", 3.0)
     whole = join_transcripts(
         [(0.0, WHOLE), (600.0, silent), (605.0, bare), (608.0, Transcript("Done."))]
@@ -125,7 +125,7 @@ def transcribe(run: Any, url: str, transcriber: Transcriber, recording: Any) -> 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 
 
-def test_one_request_is_enough_when_the_response_has_times(run: Any) -> None:
+def test_one_request_is_enough_when_the_response_has_times(run):
     response = {
         "text": " Hi. ",
         "language": "en",
@@ -139,7 +139,7 @@ def test_one_request_is_enough_when_the_response_has_times(run: Any) -> None:
     )
 
 
-def test_subtitles_are_asked_for_when_times_are_needed_and_missing(run: Any) -> None:
+def test_subtitles_are_asked_for_when_times_are_needed_and_missing(run):
     subtitles = Reply(
         body=[srt(TWO).encode()], length=len(srt(TWO)), headers={"content-type": "text/plain"}
     )
@@ -150,7 +150,7 @@ def test_subtitles_are_asked_for_when_times_are_needed_and_missing(run: Any) -> 
     assert (transcript.segments, transcript.duration) == (TWO, 8.0)
 
 
-def test_times_are_not_paid_for_when_nobody_needs_them(run: Any) -> None:
+def test_times_are_not_paid_for_when_nobody_needs_them(run):
     with ScriptedServer(Reply(json={"text": "Hi."})) as server:
         assert transcribe(run, server.url, Transcriber(), WAV).segments == ()
         assert server.sent == 1
@@ -168,7 +168,7 @@ def write_recording(path: Path, seconds: float, quiet_at: float) -> None:
         file.writeframes(samples.tobytes())
 
 
-def test_a_long_audio_file_is_cut_where_it_is_quiet(tmp_path: Path) -> None:
+def test_a_long_audio_file_is_cut_where_it_is_quiet(tmp_path):
     recording = tmp_path / "long.wav"
     write_recording(recording, 12.0, quiet_at=6.5)
     pieces = split_audio(recording, tmp_path, 8.0)
@@ -177,19 +177,19 @@ def test_a_long_audio_file_is_cut_where_it_is_quiet(tmp_path: Path) -> None:
         assert second.getnframes() / RATE == pytest.approx(12.0 - pieces[1][0], abs=0.01)
 
 
-def test_a_short_piece_is_not_searched() -> None:
+def test_a_short_piece_is_not_searched():
     assert quiet_split(array("h", [1] * 10)) == 10
 
 
 @pytest.mark.parametrize("content", [b"no sound at all", b""])
-def test_what_is_no_audio_is_named(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_audio_is_named(tmp_path, content):
     path = tmp_path / "x.mp3"
     path.write_bytes(content)
     with pytest.raises(ValueError, match=r"`x\.mp3` is not an audio file"):
         split_audio(path, tmp_path, 8.0)
 
 
-def test_without_the_splitter_it_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_without_the_splitter_it_is_said(monkeypatch, tmp_path):
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(rc.ConfigurationError, match="PyAV"):
         split_audio(tmp_path / "x.wav", tmp_path, 8.0)

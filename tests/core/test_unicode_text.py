@@ -36,13 +36,13 @@ def deltas_of(*pieces: object, finish: bool = True) -> tuple[list[object], dict[
     return [chunk["choices"][0]["delta"] for chunk in chunks], message
 
 
-def test_halves_of_a_character_in_two_chunks_are_joined() -> None:
+def test_halves_of_a_character_in_two_chunks_are_joined():
     deltas, message = deltas_of({"content": "hi \ud83d"}, {"content": "\ude00 bye"})
     assert [delta.get("content") for delta in deltas] == ["hi ", "\U0001f600 bye", None]
     assert message["content"] == "hi \U0001f600 bye"
 
 
-def test_a_half_waits_while_another_text_goes_on() -> None:
+def test_a_half_waits_while_another_text_goes_on():
     _, message = deltas_of({"content": "\ud83d"}, {"reasoning": "hm"}, {"content": "\ude00"})
     assert (message["content"], message["reasoning"]) == ("\U0001f600", "hm")
 
@@ -56,14 +56,14 @@ def test_a_half_waits_while_another_text_goes_on() -> None:
         ([{"content": "\ud83d"}, {"content": "\ud83d\ude00"}], "\ufffd\U0001f600"),
     ],
 )
-def test_a_half_that_stays_alone_is_replaced(pieces: list[object], text: str) -> None:
+def test_a_half_that_stays_alone_is_replaced(pieces, text):
     deltas, message = deltas_of(*pieces)
     assert "".join(delta.get("content") or "" for delta in deltas) == text
     assert message["content"] == text
 
 
-def test_halves_in_tool_arguments_and_in_other_members() -> None:
-    def call(arguments: str) -> dict[str, object]:
+def test_halves_in_tool_arguments_and_in_other_members():
+    def call(arguments):
         return {"tool_calls": [{"index": 3, "function": {"arguments": arguments}}]}
 
     first = {"tool_calls": [{"index": 3, "id": "c", "function": {"name": "f", "arguments": ""}}]}
@@ -75,9 +75,7 @@ def test_halves_in_tool_arguments_and_in_other_members() -> None:
 
 
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=8), st.data())
-def test_a_text_cut_between_any_utf_16_units_arrives_complete(
-    text: str, data: st.DataObject
-) -> None:
+def test_a_text_cut_between_any_utf_16_units_arrives_complete(text, data):
     units = text.encode("utf-16-le")
     cuts = data.draw(st.lists(st.integers(0, len(units) // 2), max_size=3).map(sorted))
     places = [0, *(2 * cut for cut in cuts), len(units)]
@@ -91,7 +89,7 @@ def test_a_text_cut_between_any_utf_16_units_arrives_complete(
     assert all(piece.encode() or not piece for piece in received)
 
 
-def test_responses_are_read_as_valid_text() -> None:
+def test_responses_are_read_as_valid_text():
     body = b'{"a": "x\\ud83d", "b": ["\\ud83d\\ude00"], "\\ude00": 1, "c": "\\\\ud83d"}'
     value = json_value(Response(200, {}, body), REQUEST)
     assert value == {"a": "x\ufffd", "b": ["\U0001f600"], "\ufffd": 1, "c": "\\ud83d"}
@@ -104,16 +102,16 @@ def test_responses_are_read_as_valid_text() -> None:
         max_leaves=6,
     )
 )
-def test_valid_values_stay_as_they_are(value: object) -> None:
+def test_valid_values_stay_as_they_are(value):
     assert valid_json(value) == value
 
 
 @given(st.text(st.characters(codec=None, categories=["L", "Cs"])))
-def test_any_text_becomes_encodable(text: str) -> None:
+def test_any_text_becomes_encodable(text):
     assert valid_text(text).encode()[:0] == b""
 
 
-def test_odd_choices_are_passed_over() -> None:
+def test_odd_choices_are_passed_over():
     chunk = {"choices": ["odd", {"index": None, "delta": None, "note": "\ud83d"}], "id": "\ud83d"}
     repair = SurrogateJoiner()
     repair.repair(chunk)
@@ -127,7 +125,7 @@ def test_odd_choices_are_passed_over() -> None:
 @given(
     st.text('a\\"\ud83d\ude00\U0001f600\n', max_size=6), st.lists(st.integers(0, 60), max_size=4)
 )
-def test_escapes_in_pieces_of_json_become_encodable(text: str, places: list[int]) -> None:
+def test_escapes_in_pieces_of_json_become_encodable(text, places):
     whole = json.dumps(text)
     edges = [0, *sorted(place % len(whole) for place in places), len(whole)]
     joiner = EscapeJoiner()

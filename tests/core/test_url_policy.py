@@ -43,7 +43,7 @@ FILE = Reply(body=[b"file"], length=4)
         "HTTPS://EXAMPLE.com./x",
     ],
 )
-def test_public_https_addresses_may_be_fetched(url: str) -> None:
+def test_public_https_addresses_may_be_fetched(url):
     assert REAL.check_url(url) is None
 
 
@@ -100,7 +100,7 @@ def test_public_https_addresses_may_be_fetched(url: str) -> None:
         ("https://nas.local/", "name is one of an inner network"),
     ],
 )
-def test_other_addresses_may_not(url: str, why: str) -> None:
+def test_other_addresses_may_not(url, why):
     objection = REAL.check_url(url)
     assert objection is not None
     assert why in objection
@@ -129,9 +129,7 @@ def test_other_addresses_may_not(url: str, why: str) -> None:
         (PRIVATE, "https://me@10.1.2.3/", False),
     ],
 )
-def test_where_the_program_itself_sends_requests_files_are_fetched_too(
-    url_policy: UrlPolicy, url: str, allowed: bool
-) -> None:
+def test_where_the_program_itself_sends_requests_files_are_fetched_too(url_policy, url, allowed):
     assert (url_policy.check_url(url) is None) is allowed
 
 
@@ -155,14 +153,12 @@ def test_where_the_program_itself_sends_requests_files_are_fetched_too(
         (LOCAL, "192.168.0.1", False),
     ],
 )
-def test_connections_are_judged_by_their_other_end(
-    url_policy: UrlPolicy, peer: str, allowed: bool
-) -> None:
+def test_connections_are_judged_by_their_other_end(url_policy, peer, allowed):
     assert (url_policy.check_peer(peer) is None) is allowed
 
 
 @given(st.ip_addresses(v=4))
-def test_an_ipv4_address_is_judged_the_same_inside_ipv6(address: ipaddress.IPv4Address) -> None:
+def test_an_ipv4_address_is_judged_the_same_inside_ipv6(address):
     number = int(address)
     for carrier in (
         ipaddress.IPv6Address((0xFFFF << 32) + number),
@@ -177,19 +173,17 @@ def test_an_ipv4_address_is_judged_the_same_inside_ipv6(address: ipaddress.IPv4A
 
 
 @given(st.ip_addresses())
-def test_no_inner_address_is_public(
-    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
-) -> None:
+def test_no_inner_address_is_public(address):
     inner = address.is_private or address.is_loopback or address.is_link_local
     assert not (is_public(address) and (inner or address.is_multicast or address.is_unspecified))
 
 
-def test_the_local_use_prefix_of_nat64_is_inner() -> None:
+def test_the_local_use_prefix_of_nat64_is_inner():
     assert not is_public(ipaddress.ip_address("64:ff9b:1::808:808"))
     assert carried_address(ipaddress.ip_address("::1")) == ipaddress.ip_address("::1")
 
 
-def test_origins_have_one_form() -> None:
+def test_origins_have_one_form():
     assert origin_key("HTTPS://Example.COM./a?b") == "https://example.com:443"
     assert origin_key("http://example.com:80") == origin_key("http://example.com/x")
     assert origin_key("https://[::1") == ""
@@ -212,9 +206,7 @@ def test_origins_have_one_form() -> None:
         ("http://[2001:0:7f00:1::80ff:fffe]", False),
     ],
 )
-def test_plain_http_is_for_loopback_addresses_that_no_gateway_takes(
-    url: str, is_ours: bool
-) -> None:
+def test_plain_http_is_for_loopback_addresses_that_no_gateway_takes(url, is_ours):
     assert is_loopback(url) is is_ours
 
 
@@ -232,9 +224,7 @@ def resolve_to_loopback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(socket, "getaddrinfo", resolve)
 
 
-def test_53_a_name_that_leads_inside_is_cut_before_anything_is_sent(
-    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_53_a_name_that_leads_inside_is_cut_before_anything_is_sent(run, tmp_path, monkeypatch):
     resolve_to_loopback(monkeypatch)
     with ScriptedServer(FILE) as server:
         url = f"https://files.example:{server.port}/a?signature=secret"
@@ -250,9 +240,7 @@ def test_53_a_name_that_leads_inside_is_cut_before_anything_is_sent(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_53_a_connection_to_a_proxy_is_the_programs_own_choice(
-    run: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_53_a_connection_to_a_proxy_is_the_programs_own_choice(run, tmp_path, monkeypatch):
     with ScriptedServer(Reply(403)) as server:
         monkeypatch.setenv("HTTPS_PROXY", server.url)
         with pytest.raises(rc.APIConnectionError):
@@ -278,22 +266,20 @@ def test_53_a_connection_to_a_proxy_is_the_programs_own_choice(
         "https://[",
     ],
 )
-def test_53_a_forbidden_address_is_not_even_connected_to(
-    run: Any, tmp_path: Path, url: str
-) -> None:
+def test_53_a_forbidden_address_is_not_even_connected_to(run, tmp_path, url):
     with pytest.raises(rc.ResponseFormatError, match="was not contacted") as caught:
         run(lambda client: fetched(client, url, tmp_path / "a"), "https://api.example")
     assert "password" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_53_another_host_gets_nothing_of_the_client(run: Any, tmp_path: Path) -> None:
+def test_53_another_host_gets_nothing_of_the_client(run, tmp_path):
     kind = httpx.AsyncClient if run.is_async else httpx.Client
     mine = kind(headers={"x-mine": "secret"}, auth=("me", "secret"), cookies={"c": "secret"})
     with ScriptedServer(FILE) as server:
         url = f"http://localhost:{server.port}/a?signature=x"
 
-        async def fetch(client: Any) -> None:
+        async def fetch(client):
             async with entered(mine):
                 await awaited(fetched(client, url, tmp_path / "a"))
 
@@ -306,12 +292,12 @@ def test_53_another_host_gets_nothing_of_the_client(run: Any, tmp_path: Path) ->
     assert set(request.headers) == {"host", "user-agent", "accept-encoding"}
 
 
-def test_53_the_rate_limit_of_another_host_does_not_stop_ours(run: Any, tmp_path: Path) -> None:
+def test_53_the_rate_limit_of_another_host_does_not_stop_ours(run, tmp_path):
     reset = {"x-ratelimit-remaining": "0", "x-ratelimit-reset": str(int(time.time()) + 4)}
     reply = Reply(body=[b"x"], length=1, headers={"x-ratelimit-limit": "1", **reset})
     with ScriptedServer(reply) as server:
 
-        async def twice(client: Any) -> None:
+        async def twice(client):
             for _ in range(2):
                 await awaited(fetched(client, f"http://localhost:{server.port}/", tmp_path / "a"))
 

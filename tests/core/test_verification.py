@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -68,7 +67,7 @@ def probe(client: rc.Runcrate, level: Level) -> Report:
     return judge(exchanges, {Level.FREE, level})
 
 
-def test_the_emulator_is_what_is_assumed_at_every_level(client: rc.Runcrate) -> None:
+def test_the_emulator_is_what_is_assumed_at_every_level(client):
     report = verify(client, set(Level), ALWAYS)
     wrong = {
         row.assumption.id: (row.verdict.value, row.observed, row.note)
@@ -83,9 +82,7 @@ def test_the_emulator_is_what_is_assumed_at_every_level(client: rc.Runcrate) -> 
 
 
 @pytest.mark.parametrize(("row", "label"), CHANGES)
-def test_a_variant_turns_its_own_row_red_and_no_other(
-    emulator: Emulator, client: rc.Runcrate, row: str, label: str
-) -> None:
+def test_a_variant_turns_its_own_row_red_and_no_other(emulator, client, row, label):
     level = BY_ID[row].level
     assert level is not None
     emulator.variants = ((row, label),)
@@ -93,7 +90,7 @@ def test_a_variant_turns_its_own_row_red_and_no_other(
     assert [(red.assumption.id, red.observed) for red in report.differences] == [(row, label)]
 
 
-def test_every_variant_that_a_source_names_can_be_emulated() -> None:
+def test_every_variant_that_a_source_names_can_be_emulated():
     missing = [
         (assumption.id, label)
         for assumption in PROBED
@@ -103,7 +100,7 @@ def test_every_variant_that_a_source_names_can_be_emulated() -> None:
     assert missing == []
 
 
-def test_rows_are_complete_and_their_names_are_unique() -> None:
+def test_rows_are_complete_and_their_names_are_unique():
     assert len(BY_ID) == len(ASSUMPTIONS)
     for assumption in ASSUMPTIONS:
         assert assumption.source
@@ -133,9 +130,7 @@ READ_IN_BOTH_FORMS = [
 
 
 @pytest.mark.parametrize("variant", READ_IN_BOTH_FORMS, ids=" ".join)
-def test_the_client_reads_every_form_that_it_promises_to_read(
-    emulator: Emulator, client: rc.Runcrate, variant: tuple[str, str], tmp_path: Path
-) -> None:
+def test_the_client_reads_every_form_that_it_promises_to_read(emulator, client, variant, tmp_path):
     emulator.variants = (variant,)
     chat: Any = {
         "model": "deepseek-ai/DeepSeek-R1",
@@ -168,12 +163,10 @@ def test_the_client_reads_every_form_that_it_promises_to_read(
     client.instances.terminate(instance.id)
 
 
-def test_nothing_is_spent_above_the_limit_or_without_a_yes(
-    emulator: Emulator, client: rc.Runcrate
-) -> None:
+def test_nothing_is_spent_above_the_limit_or_without_a_yes(emulator, client):
     asked: list[str] = []
 
-    def refuse(text: str) -> bool:
+    def refuse(text):
         asked.append(text)
         return False
 
@@ -188,12 +181,10 @@ def test_nothing_is_spent_above_the_limit_or_without_a_yes(
     assert client.instances.list() == []
 
 
-def test_an_interrupted_launch_leaves_nothing_running(
-    emulator: Emulator, client: rc.Runcrate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_launch_leaves_nothing_running(emulator, client, monkeypatch):
     from runcrate_core.verification import launch
 
-    def interrupted(_: Any) -> Any:
+    def interrupted(_):
         raise KeyboardInterrupt
         yield
 
@@ -203,7 +194,7 @@ def test_an_interrupted_launch_leaves_nothing_running(
     assert [instance.status for instance in client.instances.list()] == ["terminated"]
 
 
-def test_a_service_that_is_down_or_refuses_the_key_is_one_clear_line(emulator: Emulator) -> None:
+def test_a_service_that_is_down_or_refuses_the_key_is_one_clear_line(emulator):
     url = "http://127.0.0.1:9"
     with (
         rc.Runcrate("rc_live_test", base_url=url, inference_url=url) as down,
@@ -219,7 +210,7 @@ def test_a_service_that_is_down_or_refuses_the_key_is_one_clear_line(emulator: E
         verify(unknown, set(), ALWAYS)
 
 
-def test_an_account_without_credits_is_named() -> None:
+def test_an_account_without_credits_is_named():
     with Emulator(balance_usd=0) as poor, client_of(poor) as client:
         report = verify(client, {Level.INFERENCE}, ALWAYS)
     notes = {row.note for row in report.rows if row.verdict is Verdict.NOT_SHOWN}
@@ -227,7 +218,7 @@ def test_an_account_without_credits_is_named() -> None:
     assert not report.differences
 
 
-def test_a_server_with_inference_alone_is_judged_by_what_it_has() -> None:
+def test_a_server_with_inference_alone_is_judged_by_what_it_has():
     """As of llama.cpp or vLLM: no infrastructure, one chat model, nothing else."""
     missing = Reply(404, {"error": {"message": "no such path", "type": "x", "code": "y"}})
     listed = Reply(json={"object": "list", "data": [{"id": "tiny.gguf", "object": "model"}]})
@@ -243,16 +234,14 @@ def test_a_server_with_inference_alone_is_judged_by_what_it_has() -> None:
     assert verdicts["create-status"] is Verdict.NOT_PROBED
 
 
-def test_a_rate_limit_is_waited_for_once(scripted: Any) -> None:
+def test_a_rate_limit_is_waited_for_once(scripted):
     limited = Reply(429, {}, headers={"retry-after": "0"})
     _, both = scripted(limited, Reply(json={"data": []}))
     exchanges = both("run", free_probes())
     assert exchanges.status("models") == "200"
 
 
-def test_a_report_holds_labels_and_no_text_of_the_service(
-    client: rc.Runcrate, tmp_path: Path, emulator: Emulator
-) -> None:
+def test_a_report_holds_labels_and_no_text_of_the_service(client, tmp_path, emulator):
     emulator.variants = (("balance-case", "snake_case"), ("paging", "has_more"))
     report = verify(client, {Level.INFERENCE, Level.LAUNCH}, ALWAYS)
     text = report.to_json()
@@ -271,7 +260,7 @@ def test_a_report_holds_labels_and_no_text_of_the_service(
     "content",
     ["[]", "{}", "not json", json.dumps({"report": "runcrate verify", "rows": None})],
 )
-def test_something_else_is_no_report(tmp_path: Path, content: str) -> None:
+def test_something_else_is_no_report(tmp_path, content):
     path = tmp_path / "other.json"
     path.write_text(content)
     with pytest.raises(ValueError, match="is not a report"):
@@ -290,7 +279,7 @@ def test_something_else_is_no_report(tmp_path: Path, content: str) -> None:
     ],
     ids=repr,
 )
-def test_no_odd_response_breaks_an_observation(reply: Any) -> None:
+def test_no_odd_response_breaks_an_observation(reply):
     names = {one.probe for one in PROBED} | {"usage_days", "embedding_base64", "models_wrong_key"}
     exchanges = Exchanges(dict.fromkeys(names, reply))
     for assumption in PROBED:

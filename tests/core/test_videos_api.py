@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -38,7 +37,7 @@ def both(emulator: Emulator, is_async: bool) -> Iterator[Both]:
         yield both
 
 
-def test_a_video_is_generated_and_saved(both: Both, tmp_path: Path) -> None:
+def test_a_video_is_generated_and_saved(both, tmp_path):
     seen: list[Any] = []
     progress: list[tuple[int, int | None]] = []
     video = both(
@@ -66,7 +65,7 @@ def test_a_video_is_generated_and_saved(both: Both, tmp_path: Path) -> None:
     assert shown["text/html"].startswith('<video controls preload="metadata" src="data:video/mp4;')
 
 
-def test_a_failed_video_names_the_reason(emulator: Emulator, both: Both, tmp_path: Path) -> None:
+def test_a_failed_video_names_the_reason(emulator, both, tmp_path):
     emulator.fail_next_video("The prompt shows a real person.")
     with pytest.raises(rc.RuncrateError, match="shows a real person") as caught:
         both("videos.generate", "x", model=VEO, path=tmp_path / "x.mp4", poll_interval=0.05)
@@ -77,9 +76,7 @@ def test_a_failed_video_names_the_reason(emulator: Emulator, both: Both, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_video_that_is_not_done_is_not_downloaded(
-    emulator: Emulator, both: Both, tmp_path: Path
-) -> None:
+def test_a_video_that_is_not_done_is_not_downloaded(emulator, both, tmp_path):
     emulator.clock_speed = 0
     try:
         submitted = both("videos.create", "x", model=VEO, duration=8)
@@ -90,7 +87,7 @@ def test_a_video_that_is_not_done_is_not_downloaded(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_given_arguments_are_sent(scripted: Any, tmp_path: Path) -> None:
+def test_given_arguments_are_sent(scripted, tmp_path):
     path = tmp_path / "first_frame.png"
     path.write_bytes(PNG)
     options: dict[str, Any] = {
@@ -125,9 +122,7 @@ def test_given_arguments_are_sent(scripted: Any, tmp_path: Path) -> None:
     ],
     ids=["lost", "500", "504", "unreadable"],
 )
-def test_a_job_whose_response_was_lost_is_not_submitted_again(
-    scripted: Any, lost: Reply, tmp_path: Path
-) -> None:
+def test_a_job_whose_response_was_lost_is_not_submitted_again(scripted, lost, tmp_path):
     server, both = scripted(lost)
     with pytest.raises(
         rc.AmbiguousLaunchError, match=r"not known whether it was received|was not sent again"
@@ -137,7 +132,7 @@ def test_a_job_whose_response_was_lost_is_not_submitted_again(
     assert "billing.list_transactions()" in str(caught.value)
 
 
-def test_nothing_is_paid_for_a_video_that_cannot_be_saved(scripted: Any, tmp_path: Path) -> None:
+def test_nothing_is_paid_for_a_video_that_cannot_be_saved(scripted, tmp_path):
     server, both = scripted(job("queued"))
     with pytest.raises(FileNotFoundError):
         both("videos.generate", "x", model=VEO, path=tmp_path / "no" / "x")
@@ -146,14 +141,14 @@ def test_nothing_is_paid_for_a_video_that_cannot_be_saved(scripted: Any, tmp_pat
     assert server.sent == 0
 
 
-def test_without_a_path_nothing_is_downloaded(scripted: Any) -> None:
+def test_without_a_path_nothing_is_downloaded(scripted):
     server, both = scripted(job("queued"), job("COMPLETED"))
     made = both("videos.generate", "x", model=VEO)
     assert server.sent == 2
     assert made.path is None
 
 
-def test_58_a_wait_that_ran_out_names_the_job_that_is_paid(scripted: Any, tmp_path: Path) -> None:
+def test_58_a_wait_that_ran_out_names_the_job_that_is_paid(scripted, tmp_path):
     server, both = scripted(job("queued"), job("processing"))
     waits = {"timeout": 0.05, "poll_interval": 0.02}
     with pytest.raises(rc.WaitTimeoutError, match=r"`v1` is not completed.*`proc") as caught:
@@ -162,7 +157,7 @@ def test_58_a_wait_that_ran_out_names_the_job_that_is_paid(scripted: Any, tmp_pa
     assert "`v1`" in caught.value.__notes__[0]
 
 
-async def test_a_cancelled_wait_names_the_job_too() -> None:
+async def test_a_cancelled_wait_names_the_job_too():
     with ScriptedServer(job("queued"), job("processing")) as server:
         seen = asyncio.Event()
         client = rc.AsyncRuncrate("rc_live_test", base_url=server.url, inference_url=server.url)
@@ -203,27 +198,25 @@ def nested(reason: str, depth: int) -> dict[str, Any]:
         ({}, None, None),
     ],
 )
-def test_the_reason_of_a_failure_is_found_wherever_it_is(
-    fields: dict[str, Any], reason: str | None, code: str | None
-) -> None:
+def test_the_reason_of_a_failure_is_found_wherever_it_is(fields, reason, code):
     assert failure_reason(fields) == reason
     assert failure_code(fields) == code
 
 
 @pytest.mark.parametrize("status", ["failed", "FAILED", "cancelled", "expired"])
-def test_a_failure_without_a_reason_says_so(scripted: Any, status: str) -> None:
+def test_a_failure_without_a_reason_says_so(scripted, status):
     _, both = scripted(job(status))
     with pytest.raises(rc.RuncrateError, match="gives no reason"):
         both("videos.wait", "v1")
 
 
 @pytest.mark.parametrize("sent", ["2026-11-21T10:00:00", "2026-11-21T10:00:00Z", 1795255200])
-def test_the_time_of_a_job_has_its_time_zone(sent: Any) -> None:
+def test_the_time_of_a_job_has_its_time_zone(sent):
     video = rc.Video.model_validate({"id": "v", "created_at": sent})
     assert video.created_at == datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 
-def test_a_video_that_is_gone_or_large_is_only_named(tmp_path: Path) -> None:
+def test_a_video_that_is_gone_or_large_is_only_named(tmp_path):
     video = rc.Video(id="v")
     video.downloaded_to(tmp_path / "gone.mp4")
     assert set(video._repr_mimebundle_()) == {"text/plain"}

@@ -13,7 +13,7 @@ from tests.core.cloud import sent
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me"
 
 
-def test_an_environment_is_made_renamed_and_deleted(both: Any) -> None:
+def test_an_environment_is_made_renamed_and_deleted(both):
     made = both("environments.create", name="staging")
     assert [found.name for found in both("environments.list")] == ["main", "staging"]
     assert both("environments.update", made.id, name="production").name == "production"
@@ -23,14 +23,14 @@ def test_an_environment_is_made_renamed_and_deleted(both: Any) -> None:
         both("environments.get", made.id)
 
 
-def test_the_default_environment_can_be_changed(cloud: Any, both: Any) -> None:
+def test_the_default_environment_can_be_changed(cloud, both):
     made = both("environments.create", name="staging")
     assert both("environments.update", made.id, is_default=True).is_default
     [request] = sent(cloud, f"PATCH /environments/{made.id}")
     assert request.json == {"is_default": True}
 
 
-def test_a_client_sees_its_own_environment_alone(both: Any) -> None:
+def test_a_client_sees_its_own_environment_alone(both):
     both("environments.create", name="staging")
     launched = both("instances.create", gpu_type="A100", max_runtime_minutes=10)
     assert [found.id for found in both("instances.list")] == [launched.id]
@@ -38,7 +38,7 @@ def test_a_client_sees_its_own_environment_alone(both: Any) -> None:
     assert both("instances.list") == []
 
 
-def test_an_ssh_key_is_added_once_and_deleted(both: Any) -> None:
+def test_an_ssh_key_is_added_once_and_deleted(both):
     key = both("ssh_keys.create", name="my-laptop", public_key=PUBLIC_KEY)
     assert key.fingerprint.startswith("SHA256:")
     assert (key.type, key.last_used) == ("ssh-ed25519", None)
@@ -49,7 +49,7 @@ def test_an_ssh_key_is_added_once_and_deleted(both: Any) -> None:
     assert both("ssh_keys.list") == []
 
 
-def test_a_certificate_tells_where_to_log_in(both: Any) -> None:
+def test_a_certificate_tells_where_to_log_in(both):
     launched = both("instances.create", gpu_type="A100", max_runtime_minutes=10)
     both("instances.wait_until_running", launched.id, poll_interval=0.05)
     certificate = both("instances.issue_ssh_certificate", launched.id, public_key=PUBLIC_KEY)
@@ -57,7 +57,7 @@ def test_a_certificate_tells_where_to_log_in(both: Any) -> None:
     assert (certificate.user, certificate.port) == ("root", 22)
 
 
-def test_secrets_have_names_and_no_values(cloud: Any, both: Any) -> None:
+def test_secrets_have_names_and_no_values(cloud, both):
     secret = {"key": "HF_TOKEN", "sensitive": True, "updated_at": None, "value": "hidden"}
     cloud.fail("GET /secrets", status=200, body=b'{"data": [%s]}' % _json(secret))
     [found] = both("secrets.list")
@@ -65,7 +65,7 @@ def test_secrets_have_names_and_no_values(cloud: Any, both: Any) -> None:
     assert "hidden" not in repr(found.to_dict())
 
 
-def test_templates_go_on_from_page_to_page(cloud: Any, both: Any) -> None:
+def test_templates_go_on_from_page_to_page(cloud, both):
     page = both("templates.list", page_size=3)
     assert (len(page), page.total, page.has_more, page.cursor) == (3, 8, True, None)
     found = both.page_values(page)
@@ -78,7 +78,7 @@ def test_templates_go_on_from_page_to_page(cloud: Any, both: Any) -> None:
     ]
 
 
-def test_templates_are_searched_and_sorted(both: Any) -> None:
+def test_templates_are_searched_and_sorted(both):
     [first, *_] = both.values("templates.list", sort_by="name", sort_dir="desc")
     assert both("templates.list", search=first.name, page=1)[0] == first
     assert both("templates.list", category="no such category").data == []
@@ -88,5 +88,5 @@ def _json(value: Any) -> bytes:
     return json.dumps(value).encode()
 
 
-def test_the_mark_of_what_stays_as_it_is_shows_its_name() -> None:
+def test_the_mark_of_what_stays_as_it_is_shows_its_name():
     assert repr(rc.UNCHANGED) == "UNCHANGED"

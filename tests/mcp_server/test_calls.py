@@ -6,7 +6,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any
 
 import jsonschema
@@ -59,9 +58,7 @@ async def tools_of(client: Client) -> dict[str, types.Tool]:
 
 
 @pytest.mark.parametrize("files", [True, False])
-async def test_without_limits_every_tool_only_reads(
-    emulator: Emulator, tmp_path: Path, files: bool
-) -> None:
+async def test_without_limits_every_tool_only_reads(emulator, tmp_path, files):
     async with connected(emulator, files_dir=tmp_path if files else None) as client:
         tools = await tools_of(client)
         assert len(tools) > 15
@@ -71,7 +68,7 @@ async def test_without_limits_every_tool_only_reads(
             await refused
 
 
-async def test_schemas_hold_nothing_that_clients_reject(emulator: Emulator, tmp_path: Path) -> None:
+async def test_schemas_hold_nothing_that_clients_reject(emulator, tmp_path):
     async with connected(emulator, limits=LIMITS, files_dir=tmp_path) as client:
         for tool in (await tools_of(client)).values():
             for schema in (tool.input_schema, tool.output_schema):
@@ -84,7 +81,7 @@ async def test_schemas_hold_nothing_that_clients_reject(emulator: Emulator, tmp_
             assert None not in {hints.idempotent_hint, hints.open_world_hint}
 
 
-def test_optional_fields_alternatives_and_constants_are_simplified() -> None:
+def test_optional_fields_alternatives_and_constants_are_simplified():
     schema = {
         "$defs": {"Size": {"type": "integer", "title": "Size"}},
         "properties": {
@@ -103,9 +100,7 @@ def test_optional_fields_alternatives_and_constants_are_simplified() -> None:
 
 
 @pytest.mark.parametrize("era", ERAS)
-async def test_a_client_that_cannot_ask_starts_nothing(
-    emulator: Emulator, tmp_path: Path, era: str
-) -> None:
+async def test_a_client_that_cannot_ask_starts_nothing(emulator, tmp_path, era):
     async with connected(emulator, era, limits=LIMITS, files_dir=tmp_path) as client:
         refused = await launch(client)
         assert refused.is_error
@@ -122,13 +117,11 @@ async def test_a_client_that_cannot_ask_starts_nothing(
 
 @pytest.mark.parametrize("decision", ["decline", "cancel", "accept", "no", "'true'"])
 @pytest.mark.parametrize("era", ERAS)
-async def test_anything_but_an_explicit_yes_launches_nothing(
-    emulator: Emulator, era: str, decision: str
-) -> None:
+async def test_anything_but_an_explicit_yes_launches_nothing(emulator, era, decision):
     contents: dict[str, Any] = {"no": {"approve": False}, "'true'": {"approve": "true"}}
 
     class Undecided(Person):
-        async def __call__(self, _: Any, params: Any) -> types.ElicitResult:
+        async def __call__(self, _, params):
             action: Any = decision if decision in {"decline", "cancel"} else "accept"
             return types.ElicitResult(action=action, content=contents.get(decision))
 
@@ -159,7 +152,7 @@ async def repeated(client: Client, name: str, call: dict[str, Any], state: str |
     )
 
 
-async def test_an_approval_is_valid_for_its_call_alone_and_only_once(emulator: Emulator) -> None:
+async def test_an_approval_is_valid_for_its_call_alone_and_only_once(emulator):
     name = "runcrate_launch_instance"
     async with connected(emulator, limits=LIMITS, person=Person()) as client:
         first, asked = await question(client)
@@ -185,7 +178,7 @@ async def test_an_approval_is_valid_for_its_call_alone_and_only_once(emulator: E
         assert launches(emulator) == 1
 
 
-def test_a_late_approval_is_refused() -> None:
+def test_a_late_approval_is_refused():
     now = [0.0]
     approvals = Approvals(clock=lambda: now[0])
     params = types.CallToolRequestParams(name="launch", arguments={"plan_token": "a"})
@@ -197,13 +190,11 @@ def test_a_late_approval_is_refused() -> None:
         approvals._check(late)
 
 
-async def test_a_decision_that_never_comes_launches_nothing(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_decision_that_never_comes_launches_nothing(emulator, monkeypatch):
     monkeypatch.setattr("runcrate_mcp.approval.APPROVAL_LIFETIME_S", 0.2)
 
     class Absent(Person):
-        async def __call__(self, _: Any, params: Any) -> types.ElicitResult:
+        async def __call__(self, _, params):
             self.questions.append(params.message)
             await asyncio.sleep(5)
             raise AssertionError("asked for too long")
@@ -215,7 +206,7 @@ async def test_a_decision_that_never_comes_launches_nothing(
     assert launches(emulator) == 0
 
 
-async def test_calls_at_the_same_time_keep_the_limits_together(emulator: Emulator) -> None:
+async def test_calls_at_the_same_time_keep_the_limits_together(emulator):
     limits = rc.SpendLimits(max_total_usd=1)
     async with connected(emulator, limits=limits, require_approval=False) as client:
         results = await asyncio.gather(*(launch(client) for _ in range(4)))
@@ -223,9 +214,7 @@ async def test_calls_at_the_same_time_keep_the_limits_together(emulator: Emulato
     assert launches(emulator) == 1
 
 
-async def test_terminating_asks_where_it_can_and_own_instances_end_without(
-    emulator: Emulator,
-) -> None:
+async def test_terminating_asks_where_it_can_and_own_instances_end_without(emulator):
     with rc.Runcrate(emulator.api_key, base_url=emulator.base_url) as user:
         others = user.instances.create(
             gpu_type="A100", name="agent-of-somebody", max_runtime_minutes=30
@@ -242,7 +231,7 @@ async def test_terminating_asks_where_it_can_and_own_instances_end_without(
         assert "--yes" in text_of(refused)
 
 
-async def test_wrong_arguments_and_failures_are_explained(emulator: Emulator) -> None:
+async def test_wrong_arguments_and_failures_are_explained(emulator):
     async with connected(emulator, limits=LIMITS, person=Person()) as client:
         wrong = await client.call_tool("runcrate_get_instance", {"id": "x"})
         assert wrong.is_error
@@ -259,10 +248,8 @@ async def test_wrong_arguments_and_failures_are_explained(emulator: Emulator) ->
         assert launches(emulator) == 0
 
 
-async def test_an_unexpected_failure_is_logged_and_not_shown(
-    emulator: Emulator, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    def broken(*_: Any) -> Any:
+async def test_an_unexpected_failure_is_logged_and_not_shown(emulator, monkeypatch, caplog):
+    def broken(*_):
         raise KeyError("secret detail")
 
     async with connected(emulator) as client:
@@ -274,9 +261,7 @@ async def test_an_unexpected_failure_is_logged_and_not_shown(
     assert "secret detail" in caplog.text
 
 
-async def test_images_and_audio_are_blocks_and_every_file_can_be_read(
-    emulator: Emulator, tmp_path: Path
-) -> None:
+async def test_images_and_audio_are_blocks_and_every_file_can_be_read(emulator, tmp_path):
     person = Person()
     async with connected(emulator, limits=LIMITS, files_dir=tmp_path, person=person) as client:
         image = await client.call_tool("runcrate_generate_image", {"prompt": "A fox", "count": 2})
@@ -310,7 +295,7 @@ async def test_images_and_audio_are_blocks_and_every_file_can_be_read(
         ("2026-07-28", ["text", "image", "audio", "resource_link"]),
     ],
 )
-def test_older_clients_get_no_blocks_that_they_do_not_know(version: str, kinds: list[str]) -> None:
+def test_older_clients_get_no_blocks_that_they_do_not_know(version, kinds):
     result = types.CallToolResult(
         content=[
             types.TextContent(type="text", text="Generated image-1.png"),
@@ -322,9 +307,7 @@ def test_older_clients_get_no_blocks_that_they_do_not_know(version: str, kinds: 
     assert [block.type for block in for_version(result, version).content] == kinds
 
 
-async def test_media_keep_to_the_budget_or_need_a_person(
-    emulator: Emulator, tmp_path: Path
-) -> None:
+async def test_media_keep_to_the_budget_or_need_a_person(emulator, tmp_path):
     limits = rc.SpendLimits(max_total_usd=0.004)
     settings: dict[str, Any] = {"limits": limits, "files_dir": tmp_path, "require_approval": False}
     async with connected(emulator, **settings) as client:
@@ -337,9 +320,7 @@ async def test_media_keep_to_the_budget_or_need_a_person(
     assert sum(request.method == "POST" for request in emulator.requests) == 1
 
 
-async def test_servers_with_one_ledger_keep_one_media_budget(
-    emulator: Emulator, tmp_path: Path
-) -> None:
+async def test_servers_with_one_ledger_keep_one_media_budget(emulator, tmp_path):
     settings: dict[str, Any] = {
         "limits": rc.SpendLimits(max_total_usd=0.007),
         "files_dir": tmp_path,
@@ -359,7 +340,7 @@ async def test_servers_with_one_ledger_keep_one_media_budget(
     assert (entry.kind, str(entry.cost_usd), entry.is_live) == ("media", "0.006", False)
 
 
-async def test_commands_and_files_on_an_instance(tmp_path: Path) -> None:
+async def test_commands_and_files_on_an_instance(tmp_path):
     person = Person()
     settings: dict[str, Any] = {"limits": LIMITS, "files_dir": tmp_path, "allow_commands": True}
     with Emulator(ssh=True, clock_speed=60) as cloud:
@@ -369,7 +350,7 @@ async def test_commands_and_files_on_an_instance(tmp_path: Path) -> None:
             await client.call_tool("runcrate_wait_for_instance", instance)
             asked = len(person.questions)
 
-            async def call(tool: str, **arguments: Any) -> Any:
+            async def call(tool, **arguments):
                 result = await client.call_tool(f"runcrate_{tool}", {**instance, **arguments})
                 assert not result.is_error, text_of(result)
                 return result.structured_content
@@ -390,7 +371,7 @@ async def test_commands_and_files_on_an_instance(tmp_path: Path) -> None:
             assert other.is_error
 
 
-async def test_a_cancelled_wait_stops_and_a_cancelled_launch_is_undone(emulator: Emulator) -> None:
+async def test_a_cancelled_wait_stops_and_a_cancelled_launch_is_undone(emulator):
     emulator.clock_speed = 0.0
     async with connected(emulator, "legacy", limits=LIMITS, require_approval=False) as client:
         launched = (await launch(client)).structured_content
@@ -420,7 +401,7 @@ async def test_a_cancelled_wait_stops_and_a_cancelled_launch_is_undone(emulator:
         assert states[name] == "ended"
 
 
-async def test_resources_are_read_by_the_tools(emulator: Emulator) -> None:
+async def test_resources_are_read_by_the_tools(emulator):
     with rc.Runcrate(emulator.api_key, base_url=emulator.base_url) as user:
         job = user.jobs.run(command="echo hello", gpu_type="A100", max_runtime_minutes=5)
         user.jobs.wait(job.id, poll_interval=0.1)
@@ -450,9 +431,7 @@ async def test_resources_are_read_by_the_tools(emulator: Emulator) -> None:
 
 
 @pytest.mark.parametrize("limits", [None, LIMITS])
-async def test_prompts_name_only_what_the_server_can_do(
-    emulator: Emulator, limits: rc.SpendLimits | None
-) -> None:
+async def test_prompts_name_only_what_the_server_can_do(emulator, limits):
     async with connected(emulator, limits=limits) as client:
         assert [prompt.name for prompt in (await client.list_prompts()).prompts] == [
             "plan_gpu",

@@ -7,7 +7,6 @@ import logging
 import socket
 from collections.abc import Iterator
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -32,9 +31,7 @@ def _levels_of_loggers_are_restored() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def test_without_a_key_the_server_says_so(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_a_key_the_server_says_so(monkeypatch, capsys):
     monkeypatch.delenv("RUNCRATE_API_KEY")
     assert command_line.main([]) == 2
     printed = capsys.readouterr()
@@ -53,7 +50,7 @@ def served(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     return calls
 
 
-def test_flags_mirror_the_spending_limits(served: list[Any], tmp_path: Path) -> None:
+def test_flags_mirror_the_spending_limits(served, tmp_path):
     flags = (
         "--max-total-usd 7.5 --max-price-per-hour 2 --max-runtime-minutes 30 --max-instances 2 "
         "--max-gpus 4 --gpu-types A100,H100 --regions us-east-1 --name-prefix mine- --yes "
@@ -77,7 +74,7 @@ def test_flags_mirror_the_spending_limits(served: list[Any], tmp_path: Path) -> 
     assert (port, idle_minutes) == (0, 5.0)
 
 
-def test_without_flags_there_are_no_limits(served: list[Any]) -> None:
+def test_without_flags_there_are_no_limits(served):
     assert command_line.main([]) == 0
     assert served[0][0].limits is None
     assert served[0][0].require_approval
@@ -93,9 +90,7 @@ def test_without_flags_there_are_no_limits(served: list[Any]) -> None:
         (["--max-runtime-minutes", "1"], "max_runtime_minutes"),
     ],
 )
-def test_what_does_not_fit_together_is_refused(
-    served: list[Any], capsys: pytest.CaptureFixture[str], flags: list[str], reason: str
-) -> None:
+def test_what_does_not_fit_together_is_refused(served, capsys, flags, reason):
     assert command_line.main(flags) == 2
     assert reason in capsys.readouterr().err
     assert served == []
@@ -111,24 +106,20 @@ def test_what_does_not_fit_together_is_refused(
         ["--idle-minutes", "soon"],
     ],
 )
-def test_a_value_that_is_none_is_refused(served: list[Any], flags: list[str]) -> None:
+def test_a_value_that_is_none_is_refused(served, flags):
     with pytest.raises(SystemExit) as stopped:
         command_line.main(flags)
     assert (stopped.value.code, served) == (2, [])
 
 
 @pytest.mark.parametrize("name", ["no_such_tool", "launch_instance", "generate_image"])
-def test_a_tool_that_is_not_there_is_named(
-    name: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_tool_that_is_not_there_is_named(name, capsys, monkeypatch):
     monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_test")
     assert command_line.main(["--include", name, "--http", "0"]) == 2
     assert name in capsys.readouterr().err
 
 
-def test_a_port_that_is_taken_is_named(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_port_that_is_taken_is_named(capsys, monkeypatch):
     monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_test")
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
@@ -136,10 +127,8 @@ def test_a_port_that_is_taken_is_named(
     assert f"Port {port} cannot be used" in capsys.readouterr().err
 
 
-def test_without_the_sdk_it_says_what_to_install(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    async def serve(*_: Any) -> None:
+def test_without_the_sdk_it_says_what_to_install(capsys, monkeypatch):
+    async def serve(*_):
         raise ModuleNotFoundError("No module named 'mcp'", name="mcp.server")
 
     monkeypatch.setattr(command_line, "_serve", serve)
@@ -147,7 +136,7 @@ def test_without_the_sdk_it_says_what_to_install(
     assert "runcrate-integrations[mcp]" in capsys.readouterr().err
 
 
-async def test_requests_of_other_hosts_and_origins_are_refused() -> None:
+async def test_requests_of_other_hosts_and_origins_are_refused():
     initialize = {
         "jsonrpc": "2.0",
         "id": 1,
@@ -197,7 +186,7 @@ class Clients:
         await self.activity(scope, None, sink)  # type: ignore[arg-type]
 
 
-async def test_the_end_of_the_last_session_is_noticed_at_once() -> None:
+async def test_the_end_of_the_last_session_is_noticed_at_once():
     clients = Clients(idle_timeout=60)
     await clients.send("POST", opens="s1")
     await clients.send("POST", opens="s2")
@@ -208,7 +197,7 @@ async def test_the_end_of_the_last_session_is_noticed_at_once() -> None:
     assert clients.activity.gone.is_set()
 
 
-async def test_a_client_without_a_session_may_still_be_there() -> None:
+async def test_a_client_without_a_session_may_still_be_there():
     clients = Clients(idle_timeout=60)
     await clients.send("POST")
     await clients.send("POST", opens="s1")
@@ -216,7 +205,7 @@ async def test_a_client_without_a_session_may_still_be_there() -> None:
     assert not clients.activity.gone.is_set()
 
 
-async def test_silence_is_noticed_but_an_open_request_is_none() -> None:
+async def test_silence_is_noticed_but_an_open_request_is_none():
     clients = Clients(idle_timeout=0.1)
     clients.release.clear()
     waiting = asyncio.create_task(clients.send("GET", "s1"))

@@ -54,14 +54,12 @@ async def terminated(emulator: Emulator, instance_id: str, seconds: float = 15) 
 
 
 @pytest.mark.parametrize(("transport", "era"), [("stdio", "legacy"), ("http", "auto")])
-async def test_a_session_from_the_list_to_the_end_of_its_instance(
-    emulator: Emulator, transport: str, era: str
-) -> None:
+async def test_a_session_from_the_list_to_the_end_of_its_instance(emulator, transport, era):
     """The other two pairs are in the tests of SIGTERM below."""
     person = Person("no", "yes")
     progress: list[str | None] = []
 
-    async def on_progress(_: float, __: float | None, message: str | None) -> None:
+    async def on_progress(_, __, message):
         progress.append(message)
 
     async with connected(emulator, transport, era, *LIMITS, person=person) as client:
@@ -103,9 +101,7 @@ async def test_a_session_from_the_list_to_the_end_of_its_instance(
     assert await terminated(emulator, instance_id)
 
 
-async def test_a_client_that_leaves_an_http_server_ends_what_it_started(
-    emulator: Emulator,
-) -> None:
+async def test_a_client_that_leaves_an_http_server_ends_what_it_started(emulator):
     limits = rc.SpendLimits(max_price_per_hour=2, max_total_usd=5)
     settings = ServerSettings(limits=limits)
     async with serving_over_http(emulator, settings, idle_timeout=0.5) as (url, serving):
@@ -120,9 +116,7 @@ async def test_a_client_that_leaves_an_http_server_ends_what_it_started(
 
 
 @pytest.mark.parametrize("transport", TRANSPORTS)
-async def test_sigterm_ends_everything_while_the_client_is_still_there(
-    emulator: Emulator, transport: str
-) -> None:
+async def test_sigterm_ends_everything_while_the_client_is_still_there(emulator, transport):
     if transport == "stdio":
         pids: list[int] = []
         parameters = StdioServerParameters(
@@ -146,7 +140,7 @@ async def test_sigterm_ends_everything_while_the_client_is_still_there(
             assert await asyncio.to_thread(process.wait, 20) == 128 + signal.SIGTERM
 
 
-async def test_a_client_that_is_killed_leaves_nothing_running(emulator: Emulator) -> None:
+async def test_a_client_that_is_killed_leaves_nothing_running(emulator):
     program = """
 import asyncio, os, sys
 from mcp import Client, StdioServerParameters
@@ -175,9 +169,7 @@ asyncio.run(main())
     assert await terminated(emulator, instance_id)
 
 
-async def test_after_a_hard_kill_the_ledger_names_what_runs(
-    emulator: Emulator, tmp_path: Path
-) -> None:
+async def test_after_a_hard_kill_the_ledger_names_what_runs(emulator, tmp_path):
     ledger = tmp_path / "ledger.db"
     with http_server(emulator, *LIMITS, "--yes", "--ledger", str(ledger)) as (url, process):
         async with Client(url, mode="auto") as client:

@@ -63,7 +63,7 @@ def launch(client: Runcrate, emulator: Emulator, **options: Any) -> Instance:
     return client.instances.get(instance.id)
 
 
-def test_a_certificate_of_the_api_logs_in(client: Runcrate, emulator: Emulator) -> None:
+def test_a_certificate_of_the_api_logs_in(client, emulator):
     instance = launch(client, emulator)
     with client.instances.connect(instance.id) as shell:
         assert shell.run("echo $USER").output == "root\n"
@@ -71,7 +71,7 @@ def test_a_certificate_of_the_api_logs_in(client: Runcrate, emulator: Emulator) 
         assert "rc_live" not in repr(shell)
 
 
-async def test_the_asynchronous_client_too(emulator: Emulator) -> None:
+async def test_the_asynchronous_client_too(emulator):
     async with AsyncRuncrate(emulator.api_key, base_url=emulator.base_url) as client:
         instance = await client.instances.create(gpu_type="A100", max_runtime_minutes=60)
         emulator.clock.advance(30)
@@ -82,7 +82,7 @@ async def test_the_asynchronous_client_too(emulator: Emulator) -> None:
         await shell.close()
 
 
-def test_a_certificate_is_for_one_instance(client: Runcrate, emulator: Emulator) -> None:
+def test_a_certificate_is_for_one_instance(client, emulator):
     first, second = launch(client, emulator), None
     emulator.world.sold_out.clear()
     second = launch(client, emulator)
@@ -91,7 +91,7 @@ def test_a_certificate_is_for_one_instance(client: Runcrate, emulator: Emulator)
         first.id, public_key=key.export_public_key().decode().strip()
     )
 
-    async def log_in(port: int) -> None:
+    async def log_in(port):
         certificate = asyncssh.import_certificate(issued.certificate)
         async with asyncssh.connect(
             "127.0.0.1",
@@ -109,9 +109,7 @@ def test_a_certificate_is_for_one_instance(client: Runcrate, emulator: Emulator)
         asyncio.run(log_in(second.model_extra["ssh_port"]))
 
 
-def test_a_key_pair_logs_in_where_it_was_launched_with_it(
-    client: Runcrate, emulator: Emulator, tmp_path: Path
-) -> None:
+def test_a_key_pair_logs_in_where_it_was_launched_with_it(client, emulator, tmp_path):
     key = asyncssh.generate_private_key("ssh-ed25519")
     path = tmp_path / "id_ed25519"
     key.write_private_key(path, passphrase="open", rounds=1, ignore_few_rounds=True)
@@ -128,9 +126,7 @@ def test_a_key_pair_logs_in_where_it_was_launched_with_it(
         client.instances.connect(instance.id, private_key=other)
 
 
-def test_a_changed_host_key_is_refused_before_anything_is_sent(
-    client: Runcrate, emulator: Emulator, known_hosts: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_changed_host_key_is_refused_unsent(client, emulator, known_hosts, monkeypatch):
     instance = launch(client, emulator)
     with client.instances.connect(instance.id, known_hosts=known_hosts) as shell:
         shell.run("true")
@@ -152,9 +148,7 @@ def test_a_changed_host_key_is_refused_before_anything_is_sent(
     assert len(emulator.ssh.commands) == ran
 
 
-def test_pins_are_of_one_instance_each(
-    client: Runcrate, emulator: Emulator, known_hosts: Path
-) -> None:
+def test_pins_are_of_one_instance_each(client, emulator, known_hosts):
     emulator.world.sold_out.clear()
     instances = [launch(client, emulator) for _ in range(2)]
     for _ in range(2):
@@ -164,9 +158,7 @@ def test_pins_are_of_one_instance_each(
     assert sorted(line.split()[0] for line in lines) == sorted(item.id for item in instances)
 
 
-def test_an_expired_certificate_says_until_when_it_was_valid(
-    client: Runcrate, emulator: Emulator
-) -> None:
+def test_an_expired_certificate_says_until_when_it_was_valid(client, emulator):
     instance = launch(client, emulator)
     emulator.ssh.certificate_lifetime_s = -5
     try:
@@ -176,9 +168,7 @@ def test_an_expired_certificate_says_until_when_it_was_valid(
         emulator.ssh.certificate_lifetime_s = 300
 
 
-def test_a_certificate_that_expires_meanwhile_is_replaced(
-    client: Runcrate, emulator: Emulator
-) -> None:
+def test_a_certificate_that_expires_meanwhile_is_replaced(client, emulator):
     instance = launch(client, emulator)
     emulator.ssh.certificate_lifetime_s = 1
     try:
@@ -191,9 +181,7 @@ def test_a_certificate_that_expires_meanwhile_is_replaced(
         emulator.ssh.certificate_lifetime_s = 300
 
 
-def test_a_certificate_that_is_none_is_a_broken_response(
-    client: Runcrate, emulator: Emulator
-) -> None:
+def test_a_certificate_that_is_none_is_a_broken_response(client, emulator):
     instance = launch(client, emulator)
     body = b'{"data": {"certificate": "nonsense", "ip": "127.0.0.1", "user": "root", "port": 1}}'
     emulator.fail("POST /instances/{id}/ssh-certificate", status=200, body=body)
@@ -201,13 +189,13 @@ def test_a_certificate_that_is_none_is_a_broken_response(
         client.instances.connect(instance.id)
 
 
-def test_an_instance_without_an_address_says_so(client: Runcrate, emulator: Emulator) -> None:
+def test_an_instance_without_an_address_says_so(client, emulator):
     instance = client.instances.create(gpu_type="A100", max_runtime_minutes=60)
     with pytest.raises(SSHConnectionError, match=r"no IP address yet.*wait_until_running"):
         client.instances.connect(instance.id)
 
 
-def test_an_instance_that_has_ended_is_not_replaced(client: Runcrate, emulator: Emulator) -> None:
+def test_an_instance_that_has_ended_is_not_replaced(client, emulator):
     instance = launch(client, emulator)
     with client.instances.connect(instance.id) as shell:
         client.instances.terminate(instance.id)
@@ -216,7 +204,7 @@ def test_an_instance_that_has_ended_is_not_replaced(client: Runcrate, emulator: 
     assert len(client.instances.list()) <= 1
 
 
-def test_an_unknown_instance_and_no_certificates(client: Runcrate, emulator: Emulator) -> None:
+def test_an_unknown_instance_and_no_certificates(client, emulator):
     with pytest.raises(NotFoundError):
         client.instances.connect("00000000-0000-4000-8000-000000000000")
     with pytest.raises(ValueError, match="segment"):
@@ -230,14 +218,14 @@ def test_an_unknown_instance_and_no_certificates(client: Runcrate, emulator: Emu
         client.instances.connect(instance.id)
 
 
-def test_an_instance_that_refuses_connections_says_so(client: Runcrate, emulator: Emulator) -> None:
+def test_an_instance_that_refuses_connections_says_so(client, emulator):
     instance = launch(client, emulator)
     emulator.ssh.remove(instance.id)
     with pytest.raises(SSHConnectionError, match="refused"):
         client.instances.connect(instance.id, connect_timeout=0.3)
 
 
-def test_ssh_that_starts_late_is_waited_for(client: Runcrate, emulator: Emulator) -> None:
+def test_ssh_that_starts_late_is_waited_for(client, emulator):
     instance = launch(client, emulator)
     port = instance.model_extra["ssh_port"]
     emulator.ssh.remove(instance.id)
@@ -250,7 +238,7 @@ def test_ssh_that_starts_late_is_waited_for(client: Runcrate, emulator: Emulator
         assert shell.run("echo there").output == "there\n"
 
 
-def test_an_idle_shell_lets_the_idle_stop_work(client: Runcrate, emulator: Emulator) -> None:
+def test_an_idle_shell_lets_the_idle_stop_work(client, emulator):
     instance = launch(client, emulator, idle_shutdown_minutes=5)
     with client.instances.connect(instance.id, idle_timeout=0.2) as shell:
         shell.run("true")
@@ -264,15 +252,13 @@ def test_an_idle_shell_lets_the_idle_stop_work(client: Runcrate, emulator: Emula
         assert (after.status, after.stop_reason) == ("terminated", "idle")
 
 
-def test_a_full_disk_says_so_and_keeps_what_was_there(
-    client: Runcrate, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_says_so_and_keeps_what_was_there(client, emulator, tmp_path, monkeypatch):
     from runcrate_emulator import ssh_sessions
 
     instance = launch(client, emulator)
     (tmp_path / "big").write_bytes(b"x" * 100_000)
 
-    def full(*_args: object) -> int:
+    def full(*_args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with client.instances.connect(instance.id) as shell:
@@ -297,9 +283,7 @@ def test_a_full_disk_says_so_and_keeps_what_was_there(
         assert [entry.name for entry in shell.list_files()] == ["target"]
 
 
-def test_a_full_disk_here_says_so(
-    client: Runcrate, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_here_says_so(client, emulator, tmp_path, monkeypatch):
     import shutil
 
     instance = launch(client, emulator)
@@ -312,14 +296,12 @@ def test_a_full_disk_here_says_so(
         assert not list(tmp_path.glob("file*"))
 
 
-def test_names_of_the_instance_do_not_lead_out_of_a_download(
-    client: Runcrate, emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_names_do_not_lead_out_of_a_download(client, emulator, tmp_path, monkeypatch):
     from runcrate_emulator import ssh_sessions
 
     instance = launch(client, emulator)
 
-    async def names(_self: object, _path: bytes) -> Any:
+    async def names(_self, _path):
         yield asyncssh.SFTPName(b"../escaped", attrs=asyncssh.SFTPAttrs(permissions=0o100644))
 
     with client.instances.connect(instance.id) as shell:
@@ -330,9 +312,7 @@ def test_names_of_the_instance_do_not_lead_out_of_a_download(
     assert not (tmp_path / "deep" / "escaped").exists()
 
 
-def test_a_download_writes_through_no_link_that_leads_out(
-    client: Runcrate, emulator: Emulator, tmp_path: Path
-) -> None:
+def test_a_download_writes_through_no_link_that_leads_out(client, emulator, tmp_path):
     instance = launch(client, emulator)
     (tmp_path / "outside").mkdir()
     (tmp_path / "back").mkdir()
@@ -344,7 +324,7 @@ def test_a_download_writes_through_no_link_that_leads_out(
     assert not list((tmp_path / "outside").iterdir())
 
 
-def test_without_the_extra_one_line_says_what_to_install(tmp_path: Path) -> None:
+def test_without_the_extra_one_line_says_what_to_install(tmp_path):
     code = """
 import sys
 sys.modules["asyncssh"] = None
@@ -373,7 +353,7 @@ for action in (lambda: Runcrate("rc_live_test").instances.connect("x"), Emulator
     assert emulator.endswith(advice.format("emulator,ssh"))
 
 
-def test_an_emulator_without_ssh_runs_nothing() -> None:
+def test_an_emulator_without_ssh_runs_nothing():
     with Emulator(clock_speed=0) as plain:
         with Runcrate(plain.api_key, base_url=plain.base_url) as client:
             instance = launch(client, plain)
@@ -383,9 +363,7 @@ def test_an_emulator_without_ssh_runs_nothing() -> None:
             _ = plain.ssh
 
 
-def test_an_instance_that_ends_leaves_no_process_and_no_file(
-    client: Runcrate, emulator: Emulator
-) -> None:
+def test_an_instance_that_ends_leaves_no_process_and_no_file(client, emulator):
     instance = launch(client, emulator)
     mark = f"60{time.time_ns() % 1_000_000_000}"
     directory = emulator.ssh.directory(instance.id)
@@ -398,9 +376,7 @@ def test_an_instance_that_ends_leaves_no_process_and_no_file(
     assert not directory.exists()
 
 
-def test_an_instance_whose_lifetime_is_over_closes_its_connections(
-    client: Runcrate, emulator: Emulator
-) -> None:
+def test_an_instance_whose_lifetime_is_over_closes_its_connections(client, emulator):
     instance = launch(client, emulator)
     with client.instances.connect(instance.id) as shell:
         shell.run("true")
@@ -411,9 +387,7 @@ def test_an_instance_whose_lifetime_is_over_closes_its_connections(
             shell.run("echo x")
 
 
-def test_a_program_ends_with_a_shell_that_is_still_open(
-    client: Runcrate, emulator: Emulator, tmp_path: Path
-) -> None:
+def test_a_program_ends_with_a_shell_that_is_still_open(client, emulator, tmp_path):
     instance = launch(client, emulator)
     code = (
         "from runcrate_core import Runcrate\n"
@@ -432,10 +406,10 @@ def test_a_program_ends_with_a_shell_that_is_still_open(
     assert (done.stdout, done.stderr) == ("open\n\n", "")
 
 
-def test_a_shell_whose_event_loop_cannot_be_made_raises(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_shell_whose_event_loop_cannot_be_made_raises(monkeypatch):
     """The program has no descriptor left, for example: nothing waits forever."""
 
-    def refuse(main: Any) -> None:
+    def refuse(main):
         main.close()
         raise OSError("Too many open files")
 

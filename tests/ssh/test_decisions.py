@@ -34,7 +34,7 @@ def collected(parts: list[bytes], *, max_output: int = 1000):
 
 
 @given(st.binary(max_size=200), st.integers(0, 255), st.integers(1, 7))
-def test_the_marker_is_found_however_the_output_is_cut(data: bytes, code: int, size: int) -> None:
+def test_the_marker_is_found_however_the_output_is_cut(data, code, size):
     if b"\x1eabc:" in data:
         return
     whole = data + b"\x1eabc:%d\x1e" % code
@@ -45,7 +45,7 @@ def test_the_marker_is_found_however_the_output_is_cut(data: bytes, code: int, s
     assert not collector.result(None).truncated
 
 
-def test_a_character_is_not_cut_in_two() -> None:
+def test_a_character_is_not_cut_in_two():
     collector, text = collected(["ü".encode()[:1], "üx".encode()[1:]], max_output=1)
     assert text == "üx"
     assert collector.result(0).output == ""
@@ -64,9 +64,7 @@ def test_a_character_is_not_cut_in_two() -> None:
         ("x", float("inf"), "timeout"),
     ],
 )
-def test_a_command_that_cannot_be_run_is_refused(
-    command: str, timeout: float, problem: str
-) -> None:
+def test_a_command_that_cannot_be_run_is_refused(command, timeout, problem):
     with pytest.raises(ValueError, match=problem) as caught:
         command_line(command, timeout_s=timeout, command_id="abc")
     assert "Nothing was run" in str(caught.value)
@@ -75,7 +73,7 @@ def test_a_command_that_cannot_be_run_is_refused(
 @given(
     st.text(alphabet=st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
 )
-def test_a_command_is_quoted_for_any_text(text: str) -> None:
+def test_a_command_is_quoted_for_any_text(text):
     import shlex
 
     line = command_line(f"x{text}", timeout_s=1.5, command_id="abc")
@@ -84,14 +82,14 @@ def test_a_command_is_quoted_for_any_text(text: str) -> None:
     assert words[5:] == [f"x{text}", "1.500", "abc"]
 
 
-def test_the_exit_code_of_a_timeout_differs_from_the_same_of_a_command() -> None:
+def test_the_exit_code_of_a_timeout_differs_from_the_same_of_a_command():
     assert is_timeout(124, 2.1, 2.0)
     assert is_timeout(137, 7.1, 2.0)
     assert not is_timeout(124, 0.1, 2.0)
     assert not is_timeout(0, 2.1, 2.0)
 
 
-def test_pins_are_read_and_the_first_of_an_instance_counts() -> None:
+def test_pins_are_read_and_the_first_of_an_instance_counts():
     text = "# comment\n\ni-1 ssh-ed25519 AAAAC3Nz\n"
     text += render_pin("i-1", OTHER, text)
     text = text.rstrip("\n")
@@ -99,7 +97,7 @@ def test_pins_are_read_and_the_first_of_an_instance_counts() -> None:
     assert parse_pins(text) == {"i-1": KEY, "i-2": OTHER}
 
 
-def test_a_store_keeps_the_first_key_also_of_another_process(tmp_path: Path) -> None:
+def test_a_store_keeps_the_first_key_also_of_another_process(tmp_path):
     store = HostKeyStore(tmp_path / "state" / "keys")
     assert store.find("i-1") is None
     assert store.pin("i-1", KEY) == KEY
@@ -108,7 +106,7 @@ def test_a_store_keeps_the_first_key_also_of_another_process(tmp_path: Path) -> 
     assert store.path.stat().st_mode & 0o077 == 0
 
 
-def test_a_store_that_cannot_be_used_says_so(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_used_says_so(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ConfigurationError, match="RUNCRATE_STATE_DIR"):
         HostKeyStore(tmp_path / "file" / "keys").pin("i-1", KEY)
@@ -117,7 +115,7 @@ def test_a_store_that_cannot_be_used_says_so(tmp_path: Path) -> None:
         HostKeyStore(tmp_path / "keys").find("i-1")
 
 
-def test_the_state_directory_is_that_of_the_system() -> None:
+def test_the_state_directory_is_that_of_the_system():
     home = Path("/home/me")
     assert state_directory({}, "linux", home) == home / ".local/state/runcrate"
     assert state_directory({"XDG_STATE_HOME": "/s"}, "linux", home) == Path("/s/runcrate")
@@ -127,25 +125,25 @@ def test_the_state_directory_is_that_of_the_system() -> None:
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\0b"])
-def test_names_that_lead_out_of_a_directory_are_refused(name: str) -> None:
+def test_names_that_lead_out_of_a_directory_are_refused(name):
     with pytest.raises(RemoteFileError) as caught:
         check_entry_name(name, "/work", is_windows=False)
     assert caught.value.reason == "invalid_path"
 
 
 @pytest.mark.parametrize("name", ["a:b", "nul", "COM1.txt", "a\\b", "x.", "y ", "a?b"])
-def test_names_that_windows_reads_otherwise_are_refused_there(name: str) -> None:
+def test_names_that_windows_reads_otherwise_are_refused_there(name):
     assert check_entry_name(name, "/work", is_windows=False) == name
     with pytest.raises(RemoteFileError):
         check_entry_name(name, "/work", is_windows=True)
 
 
 @pytest.mark.parametrize("name", [".hidden", "model.tar.gz", "ünï code", "-rf"])
-def test_usual_names_are_kept(name: str) -> None:
+def test_usual_names_are_kept(name):
     assert check_entry_name(name, "/work", is_windows=True) == name
 
 
-def test_the_validity_of_a_certificate_is_read() -> None:
+def test_the_validity_of_a_certificate_is_read():
     authority = asyncssh.generate_private_key("ssh-ed25519")
     key = asyncssh.generate_private_key("ssh-ed25519")
     until = datetime(2030, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -158,7 +156,7 @@ def test_the_validity_of_a_certificate_is_read() -> None:
         assert valid_until(text) is None
 
 
-def test_a_string_is_never_read_as_a_path_to_a_key(tmp_path: Path) -> None:
+def test_a_string_is_never_read_as_a_path_to_a_key(tmp_path):
     path = tmp_path / "key"
     asyncssh.generate_private_key("ssh-ed25519").write_private_key(path)
     assert private_key_text(path).startswith(b"-----BEGIN")

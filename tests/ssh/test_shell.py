@@ -24,7 +24,7 @@ from runcrate_core.errors import (
 from runcrate_core.ssh import commands
 from runcrate_core.ssh.login import Login
 from runcrate_core.ssh.shell import AsyncInstanceShell
-from tests.ssh.hosts import INSTANCE, Host, eventually, processes
+from tests.ssh.hosts import INSTANCE, eventually, processes
 
 on_both_servers = pytest.mark.parametrize("host", ["emulator", "sshd"], indirect=True)
 
@@ -34,7 +34,7 @@ LARGE_MIB = 40  # more than twice of what it may take
 
 
 @on_both_servers
-def test_a_command_gives_its_output_in_order_and_its_exit_code(host: Host) -> None:
+def test_a_command_gives_its_output_in_order_and_its_exit_code(host):
     with host.shell() as shell:
         result = shell.run("echo out; echo err >&2; echo again; exit 7")
         assert (result.output, result.exit_code, result.truncated) == (
@@ -51,7 +51,7 @@ def test_a_command_gives_its_output_in_order_and_its_exit_code(host: Host) -> No
 
 
 @on_both_servers
-async def test_the_asynchronous_shell_is_awaited_or_entered(host: Host) -> None:
+async def test_the_asynchronous_shell_is_awaited_or_entered(host):
     shell = await host.async_shell()
     try:
         assert (await shell.run("echo a")).output == "a\n"
@@ -62,7 +62,7 @@ async def test_the_asynchronous_shell_is_awaited_or_entered(host: Host) -> None:
         assert [result.output for result in results] == [f"{n}\n" for n in range(4)]
 
 
-def test_output_comes_as_it_is_written(host: Host) -> None:
+def test_output_comes_as_it_is_written(host):
     pieces: list[tuple[float, str]] = []
     with host.shell() as shell:
         shell.run(
@@ -72,7 +72,7 @@ def test_output_comes_as_it_is_written(host: Host) -> None:
     assert pieces[-1][0] - pieces[0][0] > 0.3
 
 
-def test_long_output_is_cut(host: Host) -> None:
+def test_long_output_is_cut(host):
     with host.shell() as shell:
         result = shell.run("head -c 3000000 /dev/zero | tr '\\0' x", max_output=1_000_000)
         assert (len(result.output), result.truncated, result.exit_code) == (1_000_000, True, 0)
@@ -83,7 +83,7 @@ def test_long_output_is_cut(host: Host) -> None:
 
 
 @on_both_servers
-def test_32_commands_at_once_on_10_sessions(host: Host) -> None:
+def test_32_commands_at_once_on_10_sessions(host):
     with host.shell() as shell, ThreadPoolExecutor(32) as threads:
         results = list(threads.map(lambda n: shell.run(f"sleep 0.1; echo {n}"), range(32)))
         assert [result.exit_code for result in results] == [0] * 32
@@ -91,7 +91,7 @@ def test_32_commands_at_once_on_10_sessions(host: Host) -> None:
     assert len(host.logins) == 1
 
 
-def test_files_and_commands_at_once(host: Host) -> None:
+def test_files_and_commands_at_once(host):
     with host.shell() as shell, ThreadPoolExecutor(24) as threads:
         running = [threads.submit(shell.run, "sleep 0.3") for _ in range(16)]
         writing = [
@@ -103,7 +103,7 @@ def test_files_and_commands_at_once(host: Host) -> None:
 
 
 @on_both_servers
-def test_a_timeout_leaves_no_process(host: Host) -> None:
+def test_a_timeout_leaves_no_process(host):
     mark = f"10{time.time_ns() % 1_000_000_000}"
     command = (
         f"sleep {mark}1 & setsid sleep {mark}2 & (trap '' TERM; sleep {mark}3; sleep {mark}4) & "
@@ -117,9 +117,7 @@ def test_a_timeout_leaves_no_process(host: Host) -> None:
         assert eventually(lambda: not processes(f"sleep {mark}"))
 
 
-def test_a_command_that_ignores_the_end_is_killed(
-    host: Host, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_command_that_ignores_the_end_is_killed(host, monkeypatch):
     shorter = commands._WRAPPER.replace(f"-k {commands.KILL_AFTER_S}", "-k 0.3")
     monkeypatch.setattr(commands, "_WRAPPER", shorter)
     mark = f"20{time.time_ns() % 1_000_000_000}"
@@ -129,7 +127,7 @@ def test_a_command_that_ignores_the_end_is_killed(
         assert eventually(lambda: not processes(f"sleep {mark}"))
 
 
-async def test_a_cancelled_command_leaves_no_process(host: Host) -> None:
+async def test_a_cancelled_command_leaves_no_process(host):
     mark = f"30{time.time_ns() % 1_000_000_000}"
     async with host.async_shell() as shell:
         task = asyncio.create_task(shell.run(f"sleep {mark}1 & sleep {mark}2"))
@@ -141,10 +139,10 @@ async def test_a_cancelled_command_leaves_no_process(host: Host) -> None:
         assert (await shell.run("echo alive")).output == "alive\n"
 
 
-def test_a_callback_that_fails_ends_the_command(host: Host) -> None:
+def test_a_callback_that_fails_ends_the_command(host):
     mark = f"40{time.time_ns() % 1_000_000_000}"
 
-    def fail(_: str) -> None:
+    def fail(_):
         raise KeyError("mine")
 
     with host.shell() as shell:
@@ -153,7 +151,7 @@ def test_a_callback_that_fails_ends_the_command(host: Host) -> None:
         assert eventually(lambda: not processes(f"sleep {mark}"))
 
 
-def test_what_a_finished_command_left_in_the_background_runs_on(host: Host) -> None:
+def test_what_a_finished_command_left_in_the_background_runs_on(host):
     mark = f"50{time.time_ns() % 1_000_000_000}"
     with host.shell() as shell:
         before = time.monotonic()
@@ -165,7 +163,7 @@ def test_what_a_finished_command_left_in_the_background_runs_on(host: Host) -> N
 
 
 @on_both_servers
-def test_a_dropped_connection_gives_no_exit_code_and_one_run(host: Host) -> None:
+def test_a_dropped_connection_gives_no_exit_code_and_one_run(host):
     runs = f"{host.folder}/runs"
     with host.shell() as shell:
         threading.Timer(0.3, host.drop).start()
@@ -178,7 +176,7 @@ def test_a_dropped_connection_gives_no_exit_code_and_one_run(host: Host) -> None
     assert len(set(host.logins)) == 2  # another key, and so another certificate
 
 
-def test_a_connection_that_is_lost_between_commands_is_opened_again(host: Host) -> None:
+def test_a_connection_that_is_lost_between_commands_is_opened_again(host):
     with host.shell() as shell:
         for number in range(3):
             assert shell.run(f"echo {number}").output == f"{number}\n"
@@ -186,7 +184,7 @@ def test_a_connection_that_is_lost_between_commands_is_opened_again(host: Host) 
     assert len(host.logins) == 3
 
 
-def test_an_idle_connection_is_closed_and_opened_again(host: Host) -> None:
+def test_an_idle_connection_is_closed_and_opened_again(host):
     with host.shell(idle_timeout=0.3) as shell:
         assert shell.run("sleep 0.5; echo a").output == "a\n"  # a running command is no idleness
         assert shell.is_connected
@@ -196,7 +194,7 @@ def test_an_idle_connection_is_closed_and_opened_again(host: Host) -> None:
 
 
 @on_both_servers
-def test_a_changed_host_key_is_refused(host: Host) -> None:
+def test_a_changed_host_key_is_refused(host):
     with host.shell() as shell:
         shell.run("true")
     line = host.known_hosts.read_text()
@@ -208,15 +206,15 @@ def test_a_changed_host_key_is_refused(host: Host) -> None:
     assert str(host.known_hosts) in str(caught.value)
 
 
-def test_damaged_pins_are_refused_with_their_line(host: Host) -> None:
+def test_damaged_pins_are_refused_with_their_line(host):
     host.known_hosts.write_text("# mine\n\nhalf a\n")
     with pytest.raises(ConfigurationError, match="line 3"):
         host.shell()
 
 
 @on_both_servers
-def test_a_refused_login_says_so(host: Host) -> None:
-    async def log_in(_: str | None) -> Login:
+def test_a_refused_login_says_so(host):
+    async def log_in(_):
         import asyncssh
 
         return Login(
@@ -226,7 +224,7 @@ def test_a_refused_login_says_so(host: Host) -> None:
             host.sign(asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()),
         )
 
-    async def connect() -> None:
+    async def connect():
         await AsyncInstanceShell(INSTANCE, log_in, options=host.options())
 
     with pytest.raises((SSHAuthenticationError, ValueError)):
@@ -234,7 +232,7 @@ def test_a_refused_login_says_so(host: Host) -> None:
 
 
 @on_both_servers
-def test_files_go_up_and_down(host: Host, tmp_path: Path) -> None:
+def test_files_go_up_and_down(host, tmp_path):
     source = tmp_path / "source"
     (source / "deep" / "empty").mkdir(parents=True)
     (source / "run.sh").write_text("#!/bin/sh\necho ran\n")
@@ -260,7 +258,7 @@ def test_files_go_up_and_down(host: Host, tmp_path: Path) -> None:
 
 
 @on_both_servers
-def test_errors_of_files_name_path_and_reason(host: Host, tmp_path: Path) -> None:
+def test_errors_of_files_name_path_and_reason(host, tmp_path):
     with host.shell() as shell:
         cases = [
             (lambda: shell.read_bytes(f"{host.folder}/none"), "file_not_found"),
@@ -286,13 +284,13 @@ def test_errors_of_files_name_path_and_reason(host: Host, tmp_path: Path) -> Non
 
 
 @on_both_servers
-def test_a_lost_connection_leaves_the_target_as_it_was(host: Host, tmp_path: Path) -> None:
+def test_a_lost_connection_leaves_the_target_as_it_was(host, tmp_path):
     big = tmp_path / "big"
     big.write_bytes(b"x" * (16 * MIB))
     with host.shell() as shell:
         shell.write_bytes(f"{host.folder}/target", b"before")
 
-        def cut(done: int, _total: int | None) -> None:
+        def cut(done, _total):
             if done > 4 * MIB:
                 host.drop()
 
@@ -301,7 +299,7 @@ def test_a_lost_connection_leaves_the_target_as_it_was(host: Host, tmp_path: Pat
         assert shell.read_bytes(f"{host.folder}/target") == b"before"
 
 
-def test_large_files_take_little_memory(host: Host, tmp_path: Path) -> None:
+def test_large_files_take_little_memory(host, tmp_path):
     host.known_hosts.touch()
     code = f"""
 import asyncio, resource, sys
@@ -355,7 +353,7 @@ asyncio.run(main())
 
 
 @on_both_servers
-def test_a_port_of_the_instance_is_reached_also_after_a_lost_connection(host: Host) -> None:
+def test_a_port_of_the_instance_is_reached_also_after_a_lost_connection(host):
     server = (
         "import http.server as h; s = h.HTTPServer(('127.0.0.1', 0), h.SimpleHTTPRequestHandler); "
         "print(s.server_port, flush=True); s.serve_forever()"
@@ -382,7 +380,7 @@ def test_a_port_of_the_instance_is_reached_also_after_a_lost_connection(host: Ho
         httpx.get(url)
 
 
-def test_a_closed_shell_says_so(host: Host) -> None:
+def test_a_closed_shell_says_so(host):
     shell = host.shell()
     shell.close()
     shell.close()
@@ -390,7 +388,7 @@ def test_a_closed_shell_says_so(host: Host) -> None:
         shell.run("true")
 
 
-async def test_blocking_and_asynchronous_code_share_one_connection(host: Host) -> None:
+async def test_blocking_and_asynchronous_code_share_one_connection(host):
     shell = await asyncio.to_thread(host.shell)
     try:
         result, other = await asyncio.gather(
