@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import inspect
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -46,23 +45,17 @@ class StreamsAnIterator(RuncrateLLM):
 
 class LastChunkIsEmpty(RuncrateLLM):
     def stream_chat(self, messages: Any, **kwargs: Any) -> Any:
-        def chunks() -> Iterator[ChatResponse]:
-            *most, last = super(LastChunkIsEmpty, self).stream_chat(messages, **kwargs)
-            yield from most
-            yield last.model_copy(update={"message": ChatMessage(role="assistant", blocks=[])})
-
-        return chunks()
+        *most, last = super().stream_chat(messages, **kwargs)
+        empty = ChatMessage(role="assistant", blocks=[])
+        return (each for each in [*most, last.model_copy(update={"message": empty})])
 
 
 class ChunksShareAMessage(RuncrateLLM):
     def stream_chat(self, messages: Any, **kwargs: Any) -> Any:
-        def chunks() -> Iterator[ChatResponse]:
-            shared = ChatMessage(role="assistant", content="")
-            for chunk in super(ChunksShareAMessage, self).stream_chat(messages, **kwargs):
-                shared.blocks = chunk.message.blocks
-                yield chunk.model_copy(update={"message": shared})
-
-        return chunks()
+        shared = ChatMessage(role="assistant", content="")
+        for chunk in super().stream_chat(messages, **kwargs):
+            shared.blocks = chunk.message.blocks
+            yield chunk.model_copy(update={"message": shared})
 
 
 class BelongsToOneLoop(RuncrateLLM):
@@ -113,12 +106,11 @@ FAULTS = [
 ]
 
 
-def run_tool(test: str, llm: RuncrateLLM, way: str | None) -> None:
+def run_test(test: str, llm: RuncrateLLM, way: str | None) -> None:
     """Run one test of the suite as pytest would."""
     method = getattr(Suite(), test)
     given = {"llm": llm, "way": way, "events": []}
-    wanted = {name: given[name] for name in inspect.signature(method).parameters}
-    outcome = method(**wanted)
+    outcome = method(**{name: given[name] for name in inspect.signature(method).parameters})
     if inspect.iscoroutine(outcome):
         asyncio.run(outcome)
 
@@ -136,8 +128,8 @@ def test_a_fault_fails_the_test_made_for_it(
     }
     runcrate_emulator.on_chat = SUITE
     right, wrong = RuncrateLLM(**settings), faulty(**settings)
-    run_tool(test, right, way)
+    run_test(test, right, way)
     with pytest.raises((AssertionError, TypeError, RuntimeError)):
-        run_tool(test, wrong, way)
+        run_test(test, wrong, way)
     right.close()
     wrong.close()

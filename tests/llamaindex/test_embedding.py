@@ -17,14 +17,13 @@ from llama_index.core.callbacks import (
     EventPayload,
     LlamaDebugHandler,
 )
-from llama_index.core.ingestion import IngestionPipeline
-from llama_index.core.schema import TextNode
 from llama_index.core.storage.kvstore import SimpleKVStore
 
 from llamaindex_runcrate import RuncrateEmbedding
 from llamaindex_runcrate.text_splitting import Pieces, split
 from runcrate_core import AsyncRuncrate, BadRequestError, Runcrate
-from tests.chat_service import Service, refusal
+from tests.chat_service import Service
+from tests.llamaindex.conftest import UNKNOWN_MODEL as MODEL
 
 
 def vector(text: str) -> list[float]:
@@ -62,12 +61,6 @@ async def embed(model: BaseEmbedding, way: str, texts: list[str]) -> list[list[f
     return found
 
 
-def test_is_one_of_llamaindex_embeddings() -> None:
-    assert issubclass(RuncrateEmbedding, BaseEmbedding)
-    assert RuncrateEmbedding.class_name() == "runcrate_embedding"
-    assert RuncrateEmbedding(model="x/y").model_name == "x/y"
-
-
 @pytest.mark.parametrize("way", WAYS)
 async def test_order_and_batches(made_embedding, service, way) -> None:
     assert await embed(made_embedding(embed_batch_size=5), way, TEXTS) == [vector(t) for t in TEXTS]
@@ -82,28 +75,12 @@ async def test_one_text_one_request(made_embedding, service) -> None:
     assert model.get_query_embedding("c") == vector("c")
     assert await model.aget_query_embedding("d") == vector("d")
     assert [request["input"] for request in service.requests] == [["a"], ["b"], ["c"], ["d"]]
-    assert service.last == {"model": "some/model", "input": ["d"]}
+    assert service.last == {"model": MODEL, "input": ["d"]}
 
 
-async def test_asynchronous_batches_are_bounded() -> None:
-    running = most = 0
-
-    async def handle(request: httpx.Request) -> httpx.Response:
-        nonlocal running, most
-        running += 1
-        most = max(most, running)
-        await asyncio.sleep(0.002)
-        running -= 1
-        return httpx.Response(200, json=vectors(json.loads(request.content)))
-
-    http = httpx.AsyncClient(transport=httpx.MockTransport(handle))
-    client = AsyncRuncrate(api_key="rc_live_test", http_client=http)
-    model = RuncrateEmbedding(async_client=client, embed_batch_size=1)
-    assert await model.aget_text_embedding_batch(TEXTS) == [vector(text) for text in TEXTS]
-    assert most == 4
-
-
-def test_blocking_batches_run_side_by_side_in_bounds() -> None:
+@pytest.mark.parametrize("way", WAYS)
+async def test_batches_run_side_by_side_in_bounds(service, way) -> None:
+    """Four requests are under way at once, or the barrier breaks."""
     running = most = 0
     lock, together = threading.Lock(), threading.Barrier(4)
 
@@ -112,15 +89,20 @@ def test_blocking_batches_run_side_by_side_in_bounds() -> None:
         with lock:
             running += 1
             most = max(most, running)
-        together.wait(30)  # four requests are under way at once, or this fails
+        together.wait(30)
         with lock:
             running -= 1
         return httpx.Response(200, json=vectors(json.loads(request.content)))
 
-    http = httpx.Client(transport=httpx.MockTransport(handle))
-    client = Runcrate("rc_live_test", http_client=http)
+    async def ahandle(request: httpx.Request) -> httpx.Response:
+        return await asyncio.to_thread(handle, request)
+
+    is_async = way.startswith("a")
+    transport = httpx.MockTransport(ahandle if is_async else handle)
+    http = httpx.AsyncClient(transport=transport) if is_async else httpx.Client(transport=transport)
+    client = (AsyncRuncrate if is_async else Runcrate)("rc_live_test", http_client=http)
     model = RuncrateEmbedding(client=client, embed_batch_size=1)
-    assert model.get_text_embedding_batch(TEXTS[:20]) == [vector(text) for text in TEXTS[:20]]
+    assert await embed(model, way, TEXTS[:20]) == [vector(text) for text in TEXTS[:20]]
     assert most == 4
 
 
@@ -156,36 +138,30 @@ async def test_an_item_that_is_not_text_is_named_before_anything_is_sent(
     assert service.requests == []
 
 
-async def test_settings_are_sent(made_embedding, service) -> None:
-    model = made_embedding(dimensions=3, encoding_format="float", additional_kwargs={"user": "ada"})
-    model.get_text_embedding("a")
-    assert service.last == {
-        "model": "some/model",
-        "input": ["a"],
-        "dimensions": 3,
-        "encoding_format": "float",
-        "user": "ada",
-    }
-
-
-async def test_queries_and_texts_have_their_own_instructions(made_embedding, service) -> None:
-    model = made_embedding(query_instruction="query: ", text_instruction="passage: ")
+async def test_settings_and_instructions_are_sent(made_embedding, service) -> None:
+    model = made_embedding(
+        dimensions=3,
+        encoding_format="float",
+        additional_kwargs={"user": "ada"},
+        query_instruction="query: ",
+        text_instruction="passage: ",
+    )
     model.get_query_embedding("a")
+    fixed = {"dimensions": 3, "encoding_format": "float", "user": "ada"}
+    assert service.last == {"model": MODEL, "input": ["query: a"], **fixed}
     await model.aget_text_embedding_batch(["b", "c"])
-    assert service.requests[0]["input"] == ["query: a"]
-    assert service.requests[1]["input"] == ["passage: b", "passage: c"]
+    assert service.last["input"] == ["passage: b", "passage: c"]
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_an_empty_text_does_not_fail_its_batch(made_embedding, service, way) -> None:
-    assert len(await embed(made_embedding(), way, ["a", "", "  \n"])) == 3
-    assert service.last["input"] == ["a", "(empty)", "(empty)"]
-
-
-@pytest.mark.parametrize("way", WAYS)
-async def test_no_texts_no_request(made_embedding, service, way) -> None:
-    assert await embed(made_embedding(), way, []) == []
-    assert service.requests == []
+@pytest.mark.parametrize(
+    ("texts", "sent"), [(["a", "", "  \n"], ["a", "(empty)", "(empty)"]), ([], None)]
+)
+async def test_an_empty_text_does_not_fail_its_batch(
+    made_embedding, service, way, texts, sent
+) -> None:
+    assert len(await embed(made_embedding(), way, texts)) == len(texts)
+    assert [request["input"] for request in service.requests] == ([sent] if sent else [])
 
 
 LONG = "word " * 1000
@@ -257,21 +233,8 @@ def test_averages_keep_their_length() -> None:
     assert Pieces(["a", "b"], [0, 0], [1, 1]).joined([[1.0], [-1.0]]) == [[0.0]]
 
 
-def test_errors_are_the_clients(made_embedding, service) -> None:
-    service.will_say(refusal(400, "too long"))
-    with pytest.raises(BadRequestError, match="too long"):
-        made_embedding().get_text_embedding("a")
-
-
 async def test_with_a_cache_only_new_texts_are_sent(made_embedding, service) -> None:
     model = made_embedding(embeddings_cache=SimpleKVStore())
     assert model.get_text_embedding_batch(["a", "b"]) == [vector("a"), vector("b")]
     assert await model.aget_text_embedding_batch(["b", "c"]) == [vector("b"), vector("c")]
     assert [request["input"] for request in service.requests] == [["a", "b"], ["c"]]
-
-
-async def test_ingestion(made_embedding, service) -> None:
-    pipeline = IngestionPipeline(transformations=[made_embedding(embed_batch_size=2)])
-    nodes = [TextNode(text=f"n{number}") for number in range(5)]
-    for found in (pipeline.run(nodes=nodes), await pipeline.arun(nodes=nodes)):
-        assert [node.embedding for node in found] == [vector(f"n{n}") for n in range(5)]

@@ -174,42 +174,24 @@ async def reported(llm: Any, way: str, events: list[Any], **how: Any) -> tuple[A
     return told, callbacks.seen
 
 
-@pytest.mark.parametrize("way", WAYS)
-@pytest.mark.parametrize("leave_early", [False, True])
-async def test_a_stream_read_to_its_end_or_left_early(
-    made_llm, service, events, way, leave_early
+@pytest.mark.parametrize(
+    ("way", "answer", "twin", "how"),
+    [
+        *((way, STREAM, Decorated, {}) for way in WAYS),
+        *((way, STREAM, Decorated, {"leave_early": True}) for way in WAYS),
+        *((way, BROKEN, Breaking, {}) for way in WAYS),
+        *((way, completion("Hello there"), Decorated, {}) for way in WHOLE),
+        *((way, STREAM, Refusing, {"api_key": "a call takes none"}) for way in WAYS + WHOLE),
+    ],
+)
+async def test_observers_see_what_they_see_of_a_decorated_model(
+    made_llm, service, events, way, answer, twin, how
 ) -> None:
-    service.will_say(STREAM)
-    ours = await reported(made_llm(), way, events, leave_early=leave_early)
-    theirs = await reported(Decorated(), way, events, leave_early=leave_early)
+    service.will_say(answer)
+    ours = await reported(made_llm(), way, events, **how)
+    theirs = await reported(twin(), way, events, **how)
     assert ours == theirs
-    assert len(ours[0]) > 2
-
-
-@pytest.mark.parametrize("way", WAYS)
-async def test_a_stream_that_breaks(made_llm, service, events, way) -> None:
-    service.will_say(BROKEN)
-    ours = await reported(made_llm(), way, events)
-    theirs = await reported(Breaking(), way, events)
-    assert ours == theirs
-    assert ours[1][-1] == "raised"
-
-
-@pytest.mark.parametrize("way", WHOLE)
-async def test_a_complete_answer(made_llm, service, events, way) -> None:
-    service.will_say(completion("Hello there"))
-    ours = await reported(made_llm(), way, events)
-    theirs = await reported(Decorated(), way, events)
-    assert ours == theirs
-    assert [name.startswith("LLM") for name, _ in ours[0]] == [True, True]
-
-
-@pytest.mark.parametrize("way", WAYS + WHOLE)
-async def test_a_call_that_cannot_be_made(made_llm, events, way) -> None:
-    ours = await reported(made_llm(), way, events, api_key="a call takes none")
-    theirs = await reported(Refusing(), way, events, api_key="a call takes none")
-    assert ours == theirs
-    assert ours[1][-1] == "raised"
+    assert (ours[1][-1] == "raised") == (twin is not Decorated)
 
 
 @pytest.mark.parametrize("way", WAYS)

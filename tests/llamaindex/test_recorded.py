@@ -13,7 +13,6 @@ from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, Field
 
-from llamaindex_runcrate import RuncrateLLM
 from runcrate_emulator import Reply
 from tests.llamaindex.calls import COMPLETION_WAYS, WAYS, ask, ask_with_tools, collected
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
@@ -65,27 +64,19 @@ async def test_a_tool_call_and_its_result(api, llm, way) -> None:
 
 @pytest.mark.parametrize("way", ["structured_predict", "astream_structured_predict"])
 @pytest.mark.parametrize("by", ["json_schema", "tool"])
-async def test_an_object(api, way, by) -> None:
+async def test_an_object(api, llm, way, by) -> None:
     api.script(on_chat=as_object({"name": "Oslo", "country": "Norway"}))
-    llm = RuncrateLLM(
-        model="deepseek-ai/DeepSeek-V3",
-        structured_output=by,
-        api_base=api.inference_url,
-        api_key=api.api_key,
-    )
     prompt = PromptTemplate("Extract the city: {text}")
     text = "Oslo is the capital of the country Norway."
-    results = await collected(getattr(llm, way)(City, prompt, text=text))
+    model = llm.model_copy(update={"structured_output": by})
+    results = await collected(getattr(model, way)(City, prompt, text=text))
     assert results[-1] == City(name="Oslo", country="Norway")
-    llm.close()
 
 
-async def test_thoughts(api) -> None:
+async def test_thoughts(api, llm) -> None:
     api.script(on_chat=lambda _: Reply.text("42", reasoning="17 and 25 are 42."))
-    llm = RuncrateLLM(
-        model="deepseek-ai/DeepSeek-R1-0528", api_base=api.inference_url, api_key=api.api_key
-    )
-    chunks = await ask(llm, "astream_chat", "What is 17 plus 25?")
+    thinker = llm.model_copy(update={"model": "deepseek-ai/DeepSeek-R1-0528"})
+    chunks = await ask(thinker, "astream_chat", "What is 17 plus 25?")
     assert any(chunk.additional_kwargs.get("thinking_delta") for chunk in chunks)
     assert chunks[-1].message.blocks[0].content
     assert "42" in chunks[-1].message.content
