@@ -104,24 +104,3 @@ def _pairs(run: str) -> Iterable[str]:
 def stem_set(text: str) -> frozenset[str]:
     """The different stems of a text's topic words."""
     return frozenset(stems(text))
-
-
-def is_name_like(word: str) -> bool:
-    """True if a word names something particular: it has a capital or a digit."""
-    return any(character.isupper() or character.isdigit() for character in word)
-
-
-COMMON_STEMS: Final = frozenset(
-    stem(word)
-    for word in """
-        able add allow answer any apply available back base become call case change check come
-        contain create current data day default different end example file find first follow form
-        found full good great group hold important include information keep kind know large last
-        later level line list little long look made make mean method name need new next note number
-        old order page part people place point possible problem provide put question read
-        reason require result return right run same section see send set show side small source
-        start state step still system take term text thing think time turn two type used user value
-        version want way well work world write year
-        """.split()  # noqa: SIM905 - words read best as words
-)
-"""Stems that so many texts hold that they tell little; what a corpus would find out by counting."""

@@ -10,22 +10,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
-from runcrate_emulator.stems import (
-    COMMON_STEMS,
-    STOP_WORDS,
-    is_name_like,
-    stem,
-    stems,
-    words,
-)
+from runcrate_emulator.stems import stems
 
 _STEM: Final = 1.0
 _PAIR: Final = 0.5
 _LETTERS: Final = 0.25
-_STOP_WORD: Final = 0.08
 _GRAM: Final = 4
-_COMMON_SHARE: Final = 0.45
-_NAME_BONUS: Final = 1.4
 _HASHES: Final = 2
 """Places of the vector that each feature touches, so that a chance meeting weighs less."""
 
@@ -46,18 +36,13 @@ def _features(text: str) -> dict[str, float]:
     """Features of a text with their weights; repetitions weigh less and less."""
     found = stems(text)
     features: defaultdict[str, float] = defaultdict(float)
-    names = {stem(word) for word in words(text) if is_name_like(word)}
     for one, count in Counter(found).items():
-        share = _COMMON_SHARE if one in COMMON_STEMS else _NAME_BONUS if one in names else 1.0
-        features[f"w:{one}"] = _STEM * share * (1 + math.log(count))
+        features[f"w:{one}"] = _STEM * (1 + math.log(count))
         padded = f"^{one}$"
         for at in range(max(1, len(padded) - _GRAM + 1)):
             features[f"g:{padded[at : at + _GRAM]}"] += _LETTERS
     for pair, count in Counter(itertools.pairwise(found)).items():
         features[f"p:{pair[0]} {pair[1]}"] = _PAIR * (1 + math.log(count))
-    for word in words(text):
-        if word.lower() in STOP_WORDS:
-            features[f"s:{stem(word)}"] += _STOP_WORD
     if not features:
         features[f"t:{text}"] = 1
     return features

@@ -14,7 +14,6 @@ import pydantic
 import pytest
 import runcrate
 from PIL import Image
-from runcrate_emulator.media.image_files import read_note
 
 from runcrate_emulator import Emulator
 from tests.emulator.chat_support import gathered, settled
@@ -143,7 +142,8 @@ async def test_an_image_is_generated_and_saved(client, tmp_path):
     answer.data[0].save(str(path))
     with Image.open(path) as image:
         assert (image.format, image.size) == ("WEBP", (512, 384))
-    assert read_note(path.read_bytes()) == {
+        note = json.loads(image.getexif()[0x010E])
+    assert note == {
         "prompt": "A futuristic cityscape at sunset",
         "model": DRAWS,
         "seed": 42,
@@ -164,13 +164,11 @@ async def test_an_image_comes_inline(client):
 @pytest.mark.parametrize("field", ["image", "start_image", "control_image"])
 async def test_an_image_file_is_edited(client, photo, field):
     answer = await settled(
-        client.images.generate(model=EDITS, prompt="Make the sky purple", **{field: str(photo)})
+        client.images.generate(
+            model=EDITS, prompt="Make the sky purple", prompt_strength=0, **{field: str(photo)}
+        )
     )
-    data = answer.data[0].to_bytes()
-    if field == "control_image":
-        assert read_note(data)["prompt"] == "Make the sky purple"
-    else:
-        assert is_green(colour_at(data, (285, 15)))
+    assert is_green(colour_at(answer.data[0].to_bytes(), (285, 15)))
 
 
 async def test_an_image_is_edited_again_by_its_link(client):
