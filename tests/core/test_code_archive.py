@@ -38,6 +38,22 @@ ALL = Choice()
         ".ENV",
         "deploy/.env.production",
         "prod.env",
+        ".env-prod",
+        ".dev.vars",
+        ".secrets.toml",
+        "config.secret.json",
+        "shop-firebase-adminsdk-abc-12.json",
+        "gcp-key.json",
+        ".hf_token",
+        "openai_api_key",
+        "apikey.txt",
+        "api-key.txt",
+        "user_accessKeys.csv",
+        "deploy_key",
+        "private.asc",
+        "rclone.conf",
+        "cookies.txt",
+        "pip.ini",
         "server.pem",
         "tls/private.key",
         "id_rsa",
@@ -67,6 +83,8 @@ def test_what_looks_like_a_secret_is_left_out(path):
         "keys/id_ed25519.pub",
         "environment.yml",
         "environment.py",
+        "tokenizer.json",
+        "auth_token.py",
         "keyboard.py",
         "monkey",
         ".gitignore",
@@ -84,6 +102,8 @@ def test_code_is_packed(path):
         ("web/node_modules", "it is not code"),
         ("a/__pycache__", "it is not code"),
         (".aws", "it looks like a folder of secrets"),
+        (".envs", "it looks like a folder of secrets"),
+        ("deploy/secrets", "it looks like a folder of secrets"),
         ("src", None),
         ("environments", None),
     ],
@@ -189,6 +209,9 @@ def test_an_archive_that_nobody_waits_for_any_more_is_not_written(tmp_path, code
     # A cancelled upload removes the file while its thread is still looking at the code.
     source, target = tmp_path / "code", tmp_path / "removed.tar.gz"
     source.mkdir()
+    with pytest.raises(ValueError, match="no file to pack"):
+        make_archive(source, ALL, target)
+    (source / "train.py").touch()
     with pytest.raises(FileNotFoundError):
         make_archive(code or source, ALL, target)
     assert not target.exists()
