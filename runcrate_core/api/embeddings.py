@@ -8,6 +8,7 @@ from __future__ import annotations
 import array
 import base64
 import binascii
+import math
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
@@ -76,7 +77,8 @@ def create(
     Raises:
         ValueError: `input` is empty; nothing was sent.
         TypeError: An item is not text; it is named and nothing was sent.
-        ResponseFormatError: There is not one vector for each text.
+        ResponseFormatError: There is not one vector for each text, or they are of different
+            lengths, empty or not finite.
 
     Example:
         ```python
@@ -125,10 +127,20 @@ def _read(response: Response, request: Request, expected: int) -> Embeddings:
     except (binascii.Error, ValueError):
         raise malformed(response, request, "a vector is not valid base64") from None
     for position, item in enumerate(items):
+        if item.get("index") is None:
+            item["index"] = position
         if not item["embedding"]:
-            place = item.get("index", position)
-            raise malformed(response, request, f"the vector of text {place} is empty")
+            raise malformed(response, request, f"the vector of text {item['index']} is empty")
     result = validated(Embeddings, value, response, request)
+    lengths = {len(item.embedding) for item in result.data}
+    if len(lengths) > 1:
+        listed = ", ".join(map(str, sorted(lengths)))
+        raise malformed(response, request, f"its vectors have different lengths ({listed})")
+    for item in result.data:
+        if not math.isfinite(sum(item.embedding)):
+            raise malformed(
+                response, request, f"the vector of text {item.index} holds NaN or an infinity"
+            )
     result.data.sort(key=lambda item: item.index)
     return result.with_response(ResponseInfo(response.status, response.headers))
 
