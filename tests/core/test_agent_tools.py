@@ -173,15 +173,6 @@ def test_an_address_is_shown_only_where_that_is_allowed(both):
     assert shown[False]["started_by_this_agent"] is True
 
 
-def test_ended_instances_are_listed_on_request(both):
-    box = Box(both)
-    instance = box.launched()
-    box("terminate_instance", instance_id=instance["id"], expected_name=instance["name"])
-    assert box("list_instances")["count"] == 0
-    [ended] = box("list_instances", include_ended=True, search="agent-")["instances"]
-    assert (ended["status"], ended["stop_reason"]) == ("terminated", "user")
-
-
 def test_the_workspace_is_shown_without_secrets(cloud, both):
     both("ssh_keys.create", name="laptop", public_key=KEY)
     both("storage.create", name="datasets", size_gb=10, region="us-east-1")
@@ -271,6 +262,9 @@ def test_an_instance_is_planned_launched_changed_and_ended(cloud, both):
     usage = [entry for entry in cloud.world.ledger.transactions if entry.type == "usage"]
     assert Decimal(str(ended["cost_usd"])) == -sum(entry.amount for entry in usage)
     assert "at_most_usd" not in box("get_spending")["started"][0]
+    assert box("list_instances")["count"] == 0
+    [listed] = box("list_instances", include_ended=True, search="agent-")["instances"]
+    assert (listed["status"], listed["stop_reason"]) == ("terminated", "user")
 
 
 def test_what_others_started_is_ended_without_a_cost(both):
@@ -635,11 +629,3 @@ def test_copies_share_their_ledger_and_their_connections():
     assert copy.deepcopy(box) is box
     assert copy.deepcopy(pair) is pair
     pair.close()
-
-
-def test_a_default_client_is_made_and_closed():
-    pair = rt.SyncAsyncClients()
-    assert isinstance(pair.sync, rc.Runcrate)
-    pair.close()
-    with pytest.raises(rc.ConfigurationError, match="closed"):
-        pair.sync.instances.list()

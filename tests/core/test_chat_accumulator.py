@@ -23,48 +23,8 @@ def message_of(*deltas):
     return fold(*(chunk(delta) for delta in deltas))["choices"][0]["message"]
 
 
-def test_whole_response():
-    assert fold(
-        chunk({"role": "assistant", "content": "", "refusal": None}, system_fingerprint="f"),
-        chunk({"content": "Hel"}, system_fingerprint=None),
-        chunk({"content": "lo"}),
-        chunk({}, "stop"),
-        {"id": "c", "choices": [], "usage": {"total_tokens": 3}, "service_tier": "s"},
-    ) == {
-        "id": "c",
-        "object": "chat.completion",
-        "created": 1,
-        "model": "m",
-        "system_fingerprint": "f",
-        "service_tier": "s",
-        "choices": [
-            {
-                "index": 0,
-                "message": {"role": "assistant", "content": "Hello"},
-                "finish_reason": "stop",
-            }
-        ],
-        "usage": {"total_tokens": 3},
-    }
-
-
 def test_nothing_at_all():
     assert fold() == {"object": "chat.completion", "choices": []}
-
-
-def test_choices_are_kept_apart_and_ordered():
-    whole = fold(
-        chunk({"content": "b"}, index=1),
-        chunk({"content": "a"}),
-        chunk({"content": "B"}, "stop", index=1),
-        chunk({"content": "A"}, "length", index=0),
-    )
-    assert [
-        (c["index"], c["message"]["content"], c["finish_reason"]) for c in whole["choices"]
-    ] == [
-        (0, "aA", "length"),
-        (1, "bB", "stop"),
-    ]
 
 
 @pytest.mark.parametrize(
@@ -219,18 +179,6 @@ def test_half_a_tool_call_is_not_called_one():
 )
 def test_only_parts_of_the_response_are_content(delta, carries):
     assert ChatAccumulator().add(chunk(delta)) is carries
-
-
-def test_finish_reason_is_content_and_finishes():
-    accumulator = ChatAccumulator()
-    assert not accumulator.finished
-    accumulator.add(chunk({"content": "a"}))
-    accumulator.add(chunk({"content": "a"}, index=1))
-    assert accumulator.add(chunk({}, "stop"))
-    assert not accumulator.finished
-    assert not accumulator.add(chunk({}, "stop"))
-    assert accumulator.add(chunk({}, "stop", index=1))
-    assert accumulator.finished
 
 
 @pytest.mark.parametrize(

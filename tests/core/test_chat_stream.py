@@ -76,12 +76,6 @@ def test_whole_streams(body):
     assert one.feed(HELLO, 0.0) == one.end(0.0) == []
 
 
-def test_done_is_seen_at_once():
-    one, _ = read(HELLO + DONE, end=False)
-    assert one.done
-    assert one.completed
-
-
 @pytest.mark.parametrize("body", [DONE, USAGE + DONE])
 def test_a_stream_without_a_choice_is_not_an_response(body):
     one, _ = read(body)
@@ -174,15 +168,6 @@ def test_invalid_json(data, offset):
     assert "s3cret" not in repr(one.fault)
 
 
-def test_line_without_an_end():
-    one = ChatStreamReader(idle_s=IDLE_S, now=0.0, max_event_bytes=1000)
-    chunks = one.feed(HELLO + b"data: " + b"x" * 2000, 0.0)
-    assert len(chunks) == 2
-    assert one.fault is not None
-    assert (one.fault.kind, one.fault.chunks_received) == ("line_too_long", 2)
-    assert "1000 bytes" in one.fault.detail
-
-
 @pytest.mark.parametrize(("before", "kind"), [(DONE, None), (event({"error": "m"}), "error_event")])
 def test_what_comes_before_a_line_without_an_end_counts(before, kind):
     one = ChatStreamReader(idle_s=IDLE_S, now=0.0, max_event_bytes=1000)
@@ -233,14 +218,6 @@ def test_consumer_that_takes_long_does_not_look_like_a_stall():
     assert one.fault is None
 
 
-def test_silence_can_be_asked_for():
-    one = reader()
-    assert not one.stalled(IDLE_S - 1)
-    assert one.stalled(IDLE_S)
-    one.feed(HELLO, IDLE_S)
-    assert not one.stalled(1e9)
-
-
 def test_whole_response_does_not_wait_long_for_its_end():
     """Some servers ping on after the last finish reason and never send `[DONE]`."""
     one = reader()
@@ -267,22 +244,6 @@ def test_error_that_comes_late_is_an_error():
     one.feed(event({"error": "m"}), 1000.0)
     assert one.fault is not None
     assert one.fault.kind == "error_event"
-
-
-@pytest.mark.parametrize(
-    ("failure", "kind", "detail"),
-    [
-        (TransportFailure(Failure.READ_TIMEOUT), "stalled", Failure.READ_TIMEOUT.value),
-        (TransportFailure(Failure.BROKEN, "reset by peer"), "truncated", "reset by peer"),
-    ],
-)
-def test_connection_that_fails(failure, kind, detail):
-    one, _ = read(HELLO, end=False)
-    one.fail(failure)
-    assert one.fault is not None
-    assert (one.fault.kind, one.fault.detail, one.fault.chunks_received) == (kind, detail, 2)
-    one.fail(TransportFailure(Failure.UNREADABLE))
-    assert one.fault.kind == kind
 
 
 @pytest.mark.parametrize("body", [HELLO + STOP, HELLO + DONE])
@@ -360,16 +321,6 @@ def test_folded_stream_is_the_whole_response(drawn, places, done):
     assert one.fault is None
     assert one.completion() == whole
     assert chunks == read(body)[1]
-
-
-@given(completions())
-def test_byte_by_byte_is_as_at_once(drawn):
-    _, deltas = drawn
-    body = body_of(deltas[:3]) + DONE
-    whole, chunks = read(body)
-    slow, slow_chunks = read(*(body[at : at + 1] for at in range(len(body))))
-    assert slow_chunks == chunks
-    assert slow.completion() == whole.completion()
 
 
 @given(st.binary(max_size=200), st.booleans())

@@ -13,19 +13,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runcrate_core.io.code_archive import (
-    CodeArchive,
-    CodeSource,
     make_archive,
     scan,
     write_archive,
 )
 from runcrate_core.protocol.code_archive import (
-    MAX_CODE_BYTES,
     Choice,
     Entry,
     Kind,
     in_order,
-    require_packable,
 )
 
 ALL = Choice()
@@ -139,15 +135,6 @@ def test_leaving_out_wins_over_packing():
     assert choice.reason_to_skip(Entry(".env")) == "it is excluded"
 
 
-def test_54_the_largest_files_are_named_when_it_is_too_much():
-    require_packable([Entry("a", size=MAX_CODE_BYTES)])
-    files = [Entry(f"{number}.bin", size=number * 1024**2) for number in range(300, 400, 20)]
-    with pytest.raises(ValueError, match=r"380\.bin .*, 360\.bin .*, 340\.bin .*") as caught:
-        require_packable(files)
-    assert "320.bin" not in str(caught.value)
-    assert "Nothing was packed or sent" in str(caught.value)
-
-
 def test_a_folder_comes_before_what_only_sorts_like_it():
     ordered = in_order([Entry("a.b/x"), Entry("a/x"), Entry("a"), Entry("a-b")])
     assert [entry.path for entry in ordered] == ["a", "a/x", "a-b", "a.b/x"]
@@ -240,16 +227,3 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(PermissionError):
         scan(tmp_path, ALL)
-
-
-def test_reading_tells_how_far_it_is(tmp_path):
-    (tmp_path / "a.tar.gz").write_bytes(b"12345")
-    archive = CodeArchive.of(tmp_path / "a.tar.gz")
-    reported: list[tuple[int, int]] = []
-    source = CodeSource(archive, lambda done, total: reported.append((done, total)))
-    with source.open() as file:
-        assert (file.read(2), file.read(None), file.read()) == (b"12", b"345", b"")
-    assert reported == [(2, 5), (5, 5)]
-    with CodeSource(archive).open() as file:
-        assert file.read() == b"12345"
-    assert source.size() == archive.bytes == 5

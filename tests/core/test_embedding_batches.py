@@ -7,8 +7,7 @@ import contextvars
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable
-from typing import Any
+from collections.abc import Iterable
 
 import pytest
 
@@ -71,7 +70,6 @@ def aembed(work: Work, batches: Iterable[list[str]], limit: int) -> list[Vectors
 
 
 WAYS = pytest.mark.parametrize("way", [embed, aembed])
-Way = Callable[[Work, Iterable[list[str]], int], list[Any]]
 
 
 @WAYS

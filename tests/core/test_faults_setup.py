@@ -13,7 +13,6 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.config import resolve_config
 from runcrate_core.io import httpx_adapter
-from runcrate_core.protocol.proxies import proxy_routes
 from tests.servers import Reply, ScriptedServer
 
 OK = Reply(json={"data": []})
@@ -80,10 +79,6 @@ def test_exceptions_from_proxies(entry, host, is_direct, monkeypatch):
     with httpx_adapter.new_client(url) as client:
         transport = client._transport_for_url(httpx.URL(url))
         assert (transport is client._transport) is is_direct
-
-
-def test_without_proxies_there_are_no_routes():
-    assert proxy_routes({"no": "localhost"}, hosts=["h"], direct_hosts=["localhost"]) == {}
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "ALL_PROXY"])

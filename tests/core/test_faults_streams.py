@@ -227,6 +227,22 @@ def test_38_opening_is_repeated_until_the_first_chunk(run, refused):
     assert content(chunks) == "Hello world"
 
 
+@pytest.mark.parametrize(
+    ("reply", "error", "says"),
+    [
+        (stream_reply([b": hello\n\n"]), rc.APIConnectionError, "ended before its first content"),
+        (stream_reply([b": ping\n\n", 0.05] * 40), rc.APITimeoutError, "no response"),
+        (stream_reply([b": ping\n\n", 0.05], end="reset"), rc.APIConnectionError, None),
+    ],
+    ids=["ended", "pings", "reset"],
+)
+def test_38_a_stream_that_never_begins_is_a_failed_request(run, reply, error, says):
+    with ScriptedServer(reply) as server:
+        with pytest.raises(error, match=says):
+            run.chunks(server.url, stream_idle_timeout=0.2, max_retries=0)
+        assert server.sent == 1
+
+
 def test_a_stream_is_entered_once(run):
     async def use(client):
         stream = client.chat.completions.stream(model="m", messages=[])

@@ -45,15 +45,6 @@ def test_reads_as_dict_and_as_attributes():
     assert json.loads(json.dumps(value)) == PARSED
 
 
-def test_nested_object_is_wrapped_once_and_in_place():
-    value = tree()
-    assert value.leaf is value.leaf is value["leaf"]
-    assert value.leaves is value.leaves
-    assert type(value.leaves[0]) is Leaf
-    value.leaf["text"] = "changed"
-    assert value.to_dict()["leaf"] == {"text": "changed"}
-
-
 @pytest.mark.parametrize("value", [Tree(), Tree(dict.fromkeys(Tree.__annotations__))])
 def test_declared_member_that_is_absent_or_null(value):
     assert value.number == 7

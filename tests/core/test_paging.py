@@ -8,7 +8,7 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core import AsyncPage, AsyncPages, Page
-from runcrate_core.protocol.paging import ListMeta, PagingError, next_cursor, next_offset
+from runcrate_core.protocol.paging import ListMeta, next_cursor, next_offset
 from tests.core.both_clients import ASYNC, SYNC, each
 from tests.servers import Reply, ScriptedServer
 
@@ -46,19 +46,6 @@ def test_what_a_list_says_is_read_as_far_as_it_goes(meta, read):
 )
 def test_a_cursor_leads_on(meta, present, following):
     assert next_cursor(meta, present) == following
-
-
-@pytest.mark.parametrize(
-    ("meta", "seen"),
-    [
-        (ListMeta(has_more=True), ()),
-        (ListMeta(has_more=True, cursor="a"), {"a"}),
-        (ListMeta(cursor="a"), {"a", "b"}),
-    ],
-)
-def test_a_cursor_that_leads_nowhere_is_an_error(meta, seen):
-    with pytest.raises(PagingError):
-        next_cursor(meta, seen)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,8 @@ from runcrate_core.protocol.attempts import CallContext, attempts, send_once
 from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface
 from runcrate_core.protocol.response import Failure, Response, TransportFailure
 from runcrate_core.protocol.retry import (
-    GiveUp,
     RetryBudget,
     RetryPolicy,
-    decide_retry,
     is_retryable,
     retry_hint,
     wait_before,
@@ -92,12 +90,6 @@ def test_02_a_hint_is_a_floor_with_a_small_spread(draw):
     _, [slept], sent = drive(SAFE, refused, OK, draw=draw)
     assert 2.0 <= slept <= 2.5
     assert sent == 2
-
-
-def test_03_a_date_is_compared_with_the_responses_own_date():
-    hint = {**DATE, "retry-after": "Sat, 21 Nov 2026 10:00:05 GMT"}
-    _, [slept], _ = drive(SAFE, Response(503, hint), OK)
-    assert 5.0 <= slept <= 5.5
 
 
 def test_03_a_date_without_date_header_is_compared_with_the_clock():
@@ -220,20 +212,6 @@ def test_which_request_may_be_repeated(reply, code, safe, keyed, never):
     assert is_retryable(RetrySafety.NEVER, reply, code) is never
 
 
-def test_a_request_that_may_have_been_run_says_so():
-    error, _, sent = drive(NEVER, TransportFailure(Failure.READ_TIMEOUT))
-    assert sent == 1
-    assert isinstance(error, rc.APITimeoutError)
-    assert "may have been received and charged" in str(error)
-
-
-def test_a_plain_refusal_gives_no_reason_for_not_repeating():
-    decision = decide_retry(
-        NEVER, Response(422), error_code="", attempts=1, elapsed_s=0.0, policy=RetryPolicy()
-    )
-    assert decision == GiveUp()
-
-
 def test_11_a_key_in_progress_is_waited_for():
     body = b'{"error":{"code":"conflict","details":{"reason":"idempotency_in_progress"}}}'
     _, [slept], sent = drive(KEYED, Response(409, {}, body), OK)
@@ -273,17 +251,6 @@ def test_an_opened_body_is_closed_when_watching_it_is_cancelled():
     assert flow.throw(asyncio.CancelledError()) == CloseStream(opened)
     with pytest.raises(asyncio.CancelledError):
         flow.send(None)
-
-
-def test_a_flow_that_is_closed_while_it_is_watched_asks_for_nothing_more():
-    def exchange(_):
-        yield Send(SAFE)
-        return StreamedResponse(200, {}, object())
-
-    flow = attempts(SAFE, CallContext(on_request=lambda _: None), exchange)
-    next(flow)
-    assert isinstance(flow.send(None), InvokeCallback)
-    flow.close()
 
 
 def test_the_budget_grows_with_the_calls_under_way_and_not_for_ever():

@@ -217,12 +217,12 @@ def test_what_could_not_be_ended_is_a_note_on_the_exception(cloud, client, guard
 
 
 async def test_leaving_takes_a_bounded_time(run, cloud, guard):
-    cloud.fail("DELETE /instances/{id}", latency_s=0.7)
+    cloud.fail("DELETE /instances/{id}", latency_s=1.5)
     began = time.monotonic()
     with pytest.warns(RuntimeWarning, match="not done within 0 s"):
-        async with opened(run, cloud, guard, timeout=0.1) as (session, use):
+        async with opened(run, cloud, guard, timeout=0.3) as (session, use):
             instance = await use(start(guard))
-    assert time.monotonic() - began < 0.65
+    assert time.monotonic() - began < 1.4
     assert session.report.failed[0][0] == instance.name
     while cloud.world.live_instances:  # noqa: ASYNC110 - the request was sent, and is answered
         await asyncio.sleep(0.05)
