@@ -7,20 +7,14 @@ courier also looks on its own at each moment at which something is due.
 import asyncio
 import logging
 from collections.abc import Coroutine
+from dataclasses import replace
 from typing import Any
 
-from runcrate_emulator.infrastructure.job_views import job_view
-from runcrate_emulator.infrastructure.settle import next_event
-from runcrate_emulator.infrastructure.webhooks import (
-    SIGNATURE_HEADER,
-    Announcement,
-    WebhookDelivery,
-    is_local,
-    signed_body,
-)
-from runcrate_emulator.world import World
+import httpx
 
-__all__ = ["Courier"]
+from runcrate_emulator.infrastructure.settle import next_event
+from runcrate_emulator.infrastructure.webhooks import SIGNATURE_HEADER, WebhookDelivery, is_local
+from runcrate_emulator.world import World
 
 _LOG = logging.getLogger("runcrate_emulator.webhooks")
 _RESPONSE_S = 10.0  # real seconds that a receiver may take
@@ -61,9 +55,8 @@ class Courier:
     def _send_all(self) -> None:
         record = self._world.webhooks  # a reset begins a new one, which owes nothing to the old
         while self._world.announcements:
-            announcement = self._world.announcements.popleft()
-            body, signature = signed_body(announcement, job_view(self._world, announcement.job))
-            self._begin(_deliver(announcement, body, signature, record))
+            delivery, signature = self._world.announcements.popleft()
+            self._begin(_deliver(delivery, signature, record))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         task = asyncio.get_running_loop().create_task(work)
@@ -78,29 +71,19 @@ class Courier:
 
 
 async def _deliver(
-    announcement: Announcement, body: bytes, signature: str, record: list[WebhookDelivery]
+    delivery: WebhookDelivery, signature: str, record: list[WebhookDelivery]
 ) -> None:
-    status: int | None = None
-    problem: str | None = _NOT_LOCAL
-    if is_local(announcement.url):
-        status, problem = await _post(announcement.url, body, signature)
-    _LOG.info("webhook `%s` of %s: %s", announcement.event, announcement.job.id, problem or status)
-    record.append(
-        WebhookDelivery(
-            at=announcement.at,
-            job_id=announcement.job.id,
-            event=announcement.event,
-            url=announcement.url,
-            status=status,
-            problem=problem,
-            body=body,
-        )
-    )
+    if is_local(delivery.url):
+        status, problem = await _post(delivery.url, delivery.body, signature)
+        delivery = replace(delivery, status=status, problem=problem)
+    else:
+        delivery = replace(delivery, problem=_NOT_LOCAL)
+    outcome = delivery.problem or delivery.status
+    _LOG.info("webhook `%s` of %s: %s", delivery.event, delivery.job_id, outcome)
+    record.append(delivery)
 
 
 async def _post(address: str, body: bytes, signature: str) -> tuple[int | None, str | None]:
-    import httpx  # noqa: PLC0415 - only a webhook on this machine needs it
-
     url = httpx.URL(address)
     if url.host == "localhost":
         url = url.copy_with(host="127.0.0.1")  # whatever a hosts file says

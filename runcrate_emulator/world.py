@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from runcrate_emulator.chat.prompt_cache import PromptCache
+from runcrate_emulator.chat.completion import PromptCache
 from runcrate_emulator.chat.script import ScriptedChat
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.faults import FaultPlan
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from runcrate_emulator.infrastructure.instance_life import Instance
     from runcrate_emulator.infrastructure.job_program import JobProgram
     from runcrate_emulator.infrastructure.job_record import Job
-    from runcrate_emulator.infrastructure.webhooks import Announcement, WebhookDelivery
+    from runcrate_emulator.infrastructure.webhooks import WebhookDelivery
     from runcrate_emulator.rate_limit import Window
     from runcrate_emulator.ssh_servers import SshServers
 
@@ -92,7 +92,7 @@ class World:
         payment_hold: Whether payments are on hold.
         key_permissions: Billing permission and caps per API key; other keys are refused.
         deactivated_keys: Keys that are refused.
-        announcements: Webhook calls that are still to be made.
+        announcements: Webhook calls that are still to be made, with their signatures.
         webhooks: Outcome of every webhook that was due.
         crashes: Exceptions that became the emulator's own 500, or came out of `on_job`.
         launch_seconds: Emulated seconds that a launch, job submit or top-up takes to respond. 0 by
@@ -154,7 +154,7 @@ class World:
         self.payment_hold = False
         self.key_permissions = {API_KEY: KeyPermissions(billing=True), TEST_KEY: KeyPermissions()}
         self.deactivated_keys: set[str] = set()
-        self.announcements: deque[Announcement] = deque()
+        self.announcements: deque[tuple[WebhookDelivery, str]] = deque()
         self.webhooks: list[WebhookDelivery] = []
         self.add_environment(_DEFAULT_ENVIRONMENT, is_default=True)
 

@@ -1,12 +1,13 @@
 """A reply with its limits applied: cut at stop texts and token limits, and counted."""
 
+import hashlib
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from runcrate_emulator.chat import tokens
-from runcrate_emulator.chat.reply import Reply
+from runcrate_emulator.chat.reply import Reply, ReplyToolCall
 from runcrate_emulator.chat.request import ChatRequest, Message
 from runcrate_emulator.inference.model_catalogue import Model
 
@@ -14,42 +15,7 @@ FinishReason = Literal["stop", "length", "tool_calls"]
 
 _CALL_TOKENS: Final = 4
 """Tokens that a tool call costs besides its name and arguments."""
-
-
-@dataclass(frozen=True, slots=True)
-class Usage:
-    """Token counts of a request, by the rule of `tokens`.
-
-    Attributes:
-        prompt: All tokens of the request.
-        cached: Those of them that an earlier request started with.
-        completion: Tokens of all choices, reasoning included.
-        reasoning: Those of them that are reasoning.
-    """
-
-    prompt: int
-    cached: int
-    completion: int
-    reasoning: int
-
-    def as_json(self) -> dict[str, Any]:
-        """The `usage` object of a response."""
-        return {
-            "prompt_tokens": self.prompt,
-            "completion_tokens": self.completion,
-            "total_tokens": self.prompt + self.completion,
-            "prompt_tokens_details": {"cached_tokens": self.cached},
-            "completion_tokens_details": {"reasoning_tokens": self.reasoning},
-        }
-
-
-@dataclass(frozen=True, slots=True)
-class CompletedCall:
-    """A tool call with its id; the token limit may have cut its arguments."""
-
-    id: str
-    name: str
-    arguments: str
+_MAX_REMEMBERED: Final = 4096
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,14 +26,14 @@ class Choice:
         pieces: The tokens of the text; joined they are the text.
         reasoning: The tokens of the reasoning.
         refusal: The text of a refusal, or "".
-        calls: Tool calls.
+        calls: Tool calls with their ids; the token limit may have cut the arguments.
         finish: The finish reason.
     """
 
     pieces: tuple[str, ...]
     reasoning: tuple[str, ...]
     refusal: str
-    calls: tuple[CompletedCall, ...]
+    calls: tuple[ReplyToolCall, ...]
     finish: FinishReason
 
     @property
@@ -103,12 +69,12 @@ def choice_of(
     pieces = tokens.split(_stopped(reply.content, request.stop))
     kept = pieces[: max(left, 0)]
     left -= len(pieces) + tokens.count(reply.refused)
-    calls: list[CompletedCall] = []
+    calls: list[ReplyToolCall] = []
     for call in reply.calls:
         left -= _CALL_TOKENS + tokens.count(call.name)
         arguments = tokens.split(call.arguments)
         cut = "".join(arguments[: max(left, 0)])
-        calls.append(CompletedCall(new_call_id(), call.name, cut))
+        calls.append(ReplyToolCall(call.name, cut, new_call_id()))
         left -= len(arguments)
     finish: FinishReason = "tool_calls" if calls else "stop"
     if left < 0 or reply.is_cut:
@@ -142,3 +108,21 @@ def message_tokens(message: Message) -> int:
         else:
             counted += 1 + len(attachment.data) // tokens.BYTES_PER_TOKEN
     return counted
+
+
+class PromptCache:
+    """Remembers the beginnings of conversations by their fingerprints, the latest ones only."""
+
+    def __init__(self) -> None:
+        self._seen: dict[bytes, None] = {}
+
+    def cached_tokens(self, model: str, messages: Sequence[Message]) -> int:
+        """The tokens of the longest beginning that was seen before; remembers the whole."""
+        running, known = hashlib.sha256(model.encode()), 0
+        for at, message in enumerate(messages, 1):
+            running.update(repr(message).encode(errors="surrogatepass"))
+            known = at if running.digest() in self._seen else known
+            self._seen[running.digest()] = None
+        while len(self._seen) > _MAX_REMEMBERED:
+            del self._seen[next(iter(self._seen))]
+        return sum(message_tokens(message) for message in messages[:known])

@@ -11,16 +11,15 @@ Whoever needs other replies scripts them with `Emulator(on_chat=...)`, or names 
 `chat_upstream`.
 """
 
-import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from runcrate_emulator.chat.arguments import Arguments
-from runcrate_emulator.chat.json_schema import Schemas, UnsatisfiableSchemaError
+from runcrate_emulator.chat.json_schema import UnsatisfiableSchemaError
 from runcrate_emulator.chat.quotation import quotation
 from runcrate_emulator.chat.reply import Reply
-from runcrate_emulator.chat.request import ChatRequest, Message, Tool, ToolCall
+from runcrate_emulator.chat.request import ChatRequest, Tool, ToolCall
 from runcrate_emulator.chat.tool_steps import next_step
 from runcrate_emulator.errors import invalid
 
@@ -45,17 +44,15 @@ def reply_of_default_model(request: ChatRequest, *, has_reasoning: bool) -> Repl
         ApiError: 400, if `response_format` holds a schema that no value satisfies.
     """
     reasoning = REASONING if has_reasoning and request.reasoning else ""
-    calls, results = _calls_and_results(request.messages)
+    results = request.tool_results
+    calls = [call for message in request.turn for call in message.tool_calls]
     if request.tools and request.tool_choice.mode != "none":
         call = _tool_call(request, calls, results)
         if call is not None:
             return Reply.tool_calls(call, reasoning=reasoning)
-    prompt = "\n".join(message.text for message in request.messages if message.role != "tool")
-    schema = request.response_schema
-    if schema is None and not results:
-        schema = _schema_in(prompt)
-    if schema is not None:
-        return Reply.json(_value(schema, request, results), reasoning=reasoning)
+    if request.response_schema is not None:
+        value = _value(request.response_schema, request, results)
+        return Reply.json(value, reasoning=reasoning)
     if results:
         return Reply.text(_listed(calls, results), reasoning=reasoning)
     text = quotation(request.messages) or FIXED_SENTENCE
@@ -63,14 +60,6 @@ def reply_of_default_model(request: ChatRequest, *, has_reasoning: bool) -> Repl
         asked = _KEYS.findall(request.prompt)
         return Reply.json(dict.fromkeys(asked or ["answer"], text), reasoning=reasoning)
     return Reply.text(text, reasoning=reasoning)
-
-
-def _calls_and_results(messages: Sequence[Message]) -> tuple[list[ToolCall], list[str]]:
-    """The tool calls and tool results since the last message of the user."""
-    start = max((at for at, one in enumerate(messages) if one.role == "user"), default=-1) + 1
-    turn = messages[start:]
-    calls = [call for message in turn for call in message.tool_calls]
-    return calls, [message.text for message in turn if message.role == "tool"]
 
 
 def _tool_call(
@@ -101,27 +90,6 @@ def _value(schema: Mapping[str, Any], request: ChatRequest, results: Sequence[st
     except UnsatisfiableSchemaError:
         field = "response_format.json_schema.schema"
         raise invalid(field, "allows no value that the emulator can find.") from None
-
-
-def _schema_in(prompt: str) -> Mapping[str, Any] | None:
-    """A JSON schema of an object that the prompt contains, as output parsers write it."""
-    found = None
-    for value in _json_objects(prompt):
-        if isinstance(value.get("properties"), Mapping) and Schemas(value).resolve(value):
-            found = value
-    return found
-
-
-def _json_objects(text: str) -> Iterator[dict[str, Any]]:
-    decoder, at = json.JSONDecoder(), text.find("{")
-    while at >= 0:
-        try:
-            value, end = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):
-            end = at + 1
-        else:
-            yield value
-        at = text.find("{", end)
 
 
 def _listed(calls: Sequence[ToolCall], results: Sequence[str]) -> str:

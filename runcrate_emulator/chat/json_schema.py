@@ -1,13 +1,14 @@
 """JSON schemas of tools and structured output: checks, references, and plain values."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
 from jsonschema.exceptions import SchemaError
 from referencing import Registry
 from referencing.exceptions import Unresolvable
+from referencing.jsonschema import DRAFT202012
 
 Json = Any
 """A JSON schema, which is an object or a boolean, or a JSON value."""
@@ -43,19 +44,13 @@ class Schemas:
     """
 
     def __init__(self, root: Json) -> None:
-        self.root = root
-        self._definitions = {
-            name: root[name]
-            for name in ("$defs", "definitions")
-            if isinstance(root, Mapping) and name in root
-        }
+        self._validator = Draft202012Validator(root, registry=Registry())
+        self._resolver = Registry().resolver_with_root(DRAFT202012.create_resource(root))
 
     def accepts(self, schema: Json, value: Json) -> bool:
         """Return whether a value is valid for a schema of this document."""
-        if isinstance(schema, Mapping):
-            schema = {**self._definitions, **schema}
         try:
-            return bool(Draft202012Validator(schema, registry=Registry()).is_valid(value))
+            return bool(self._validator.evolve(schema=schema).is_valid(value))
         except (Unresolvable, RecursionError, re.error, TypeError, ValueError, OverflowError):
             return False
 
@@ -71,14 +66,10 @@ class Schemas:
         return merged
 
     def _at(self, reference: str) -> Json:
-        found: Json = self.root
-        for part in reference.removeprefix("#").strip("/").split("/"):
-            key = part.replace("~1", "/").replace("~0", "~")
-            if key and isinstance(found, Mapping):
-                found = found.get(key, {})
-            elif key and isinstance(found, Sequence) and key.isdigit():
-                found = found[int(key)] if int(key) < len(found) else {}
-        return found
+        try:
+            return self._resolver.lookup(reference).contents
+        except (Unresolvable, ValueError):
+            return {}
 
 
 def types_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
@@ -98,9 +89,4 @@ def _merge(one: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
             merged[key] = {**one[key], **other[key]}
     if "required" in one and "required" in other:
         merged["required"] = [*dict.fromkeys([*one["required"], *other["required"]])]
-    for key, narrower in (("minimum", max), ("minLength", max), ("maximum", min)):
-        if key in one and key in other:
-            merged[key] = narrower(one[key], other[key])
-    if "enum" in one and "enum" in other:
-        merged["enum"] = [value for value in one["enum"] if value in other["enum"]]
     return merged

@@ -4,6 +4,7 @@ import json
 import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from runcrate_emulator.chat.json_schema import Json
@@ -42,7 +43,10 @@ class Literals:
 
     def __init__(self, texts: Sequence[str], results: Sequence[str]) -> None:
         self._texts = list(dict.fromkeys(text[:_MAX_TEXT] for text in texts if text))
-        self._known = [dict(_members(_parsed(result))) for result in reversed(results)]
+        self._known: list[dict[str, Json]] = []
+        for result in reversed(results):
+            with suppress(ValueError, RecursionError):
+                self._known.append(dict(_members(json.loads(result))))
         self.used: set[Any] = set()
 
     def choices(self, options: Sequence[Json]) -> Iterator[Json]:
@@ -123,13 +127,6 @@ class Literals:
 
 def _shape(word: str) -> str:
     return re.sub(r"\d+", "9", re.sub(r"[a-z]+", "a", re.sub(r"[A-Z]+", "A", word)))
-
-
-def _parsed(text: str) -> Json:
-    try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
-        return None
 
 
 def _members(value: Json) -> Iterator[tuple[str, Json]]:

@@ -4,7 +4,8 @@ import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from fractions import Fraction
-from re import _parser as regex_parser  # type: ignore[attr-defined] # no public parser exists
+from re import _compiler as regex_compiler  # type: ignore[attr-defined] # none is public
+from re import _parser as regex_parser  # type: ignore[attr-defined] # none is public
 from typing import Any, Final
 
 _MAX_TEXT: Final = 100_000  # characters; a longer `minLength` is not worth the memory
@@ -83,10 +84,6 @@ def _sampled(node: tuple[Any, Any]) -> str:
     match kind:
         case "LITERAL":
             return str(chr(value))
-        case "NOT_LITERAL":
-            return "a" if value != ord("a") else "b"
-        case "ANY":
-            return "a"
         case "AT" | "ASSERT" | "ASSERT_NOT":
             return ""
         case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
@@ -95,26 +92,10 @@ def _sampled(node: tuple[Any, Any]) -> str:
             return "".join(map(_sampled, value[-1] if kind == "SUBPATTERN" else value))
         case "BRANCH":
             return "".join(map(_sampled, value[1][0]))
-        case "IN":
-            return next((c for c in _CHARACTERS if _is_in(c, value)), "")
+        case "IN" | "ANY" | "NOT_LITERAL":
+            one = regex_compiler.compile(regex_parser.SubPattern(regex_parser.State(), [node]))
+            return next(filter(one.match, _CHARACTERS), "")
     raise ValueError(f"no sample for {kind}")
 
 
 _CHARACTERS: Final = "a0A-_ .:/@#," + "".join(map(chr, range(33, 127))) + "\n\u00e9\u4e00"
-
-
-def _is_in(character: str, parts: Sequence[tuple[Any, Any]]) -> bool:
-    negated = str(parts[0][0]) == "NEGATE"
-    return negated != any(_is_part(character, part) for part in parts[negated:])
-
-
-def _is_part(character: str, part: tuple[Any, Any]) -> bool:
-    kind, value = str(part[0]), part[1]
-    if kind == "LITERAL":
-        return bool(ord(character) == value)
-    if kind == "RANGE":
-        return bool(value[0] <= ord(character) <= value[1])
-    classes = {"DIGIT": r"\d", "SPACE": r"\s", "WORD": r"\w"}
-    name = str(value).removeprefix("CATEGORY_")
-    is_negated = name.startswith("NOT_")
-    return is_negated != bool(re.match(classes[name.removeprefix("NOT_")], character))

@@ -120,12 +120,12 @@ class ChatRequest:
         return next((one.text for one in reversed(self.messages) if one.role == "user"), "")
 
     @property
+    def turn(self) -> tuple[Message, ...]:
+        """The messages since the last user message, oldest first."""
+        users = [at for at, one in enumerate(self.messages) if one.role == "user"]
+        return self.messages[users[-1] + 1 if users else 0 :]
+
+    @property
     def tool_results(self) -> tuple[str, ...]:
         """Tool results since the last user message, oldest first."""
-        texts: list[str] = []
-        for message in reversed(self.messages):
-            if message.role == "user":
-                break
-            if message.role == "tool":
-                texts.append(message.text)
-        return tuple(reversed(texts))
+        return tuple(message.text for message in self.turn if message.role == "tool")

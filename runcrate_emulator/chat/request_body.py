@@ -187,6 +187,13 @@ class _ChatBody(OpenBody):
     seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] = 0
 
 
+_COPIED: Final = {
+    *("model", "parallel_tool_calls", "n", "seed", "temperature"),
+    *("stream", "logprobs", "top_logprobs"),
+}
+"""Fields that a `ChatRequest` has as they were sent."""
+
+
 def parse(body: Mapping[str, Any], model: Model) -> ChatRequest:
     """Turn a JSON body into a request.
 
@@ -209,23 +216,16 @@ def parse(body: Mapping[str, Any], model: Model) -> ChatRequest:
         raise invalid("response_format.json_schema", "is required.")
     limits = (sent.max_tokens, sent.max_completion_tokens)
     return ChatRequest(
-        model=sent.model,
         messages=_messages(sent.messages, model),
         tools=tools,
         tool_choice=_tool_choice(sent.tool_choice, tools),
-        parallel_tool_calls=sent.parallel_tool_calls,
         response_schema=None if schema is None else schema.definition,
         json_mode=wanted.type == "json_object",
         max_tokens=min((one for one in limits if one is not None), default=None),
         stop=tuple(text for text in sent.stop if text),
-        n=sent.n,
-        seed=sent.seed,
-        temperature=sent.temperature,
-        stream=sent.stream,
         include_usage=bool(sent.stream_options.get("include_usage")),
-        logprobs=sent.logprobs,
-        top_logprobs=sent.top_logprobs,
         reasoning=body.get("reasoning_effort") != "none",
+        **sent.model_dump(include=_COPIED),
     )
 
 

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from runcrate_emulator.chat import tokens
-from runcrate_emulator.chat.completion import Choice, CompletedCall, Usage
+from runcrate_emulator.chat.completion import Choice
+from runcrate_emulator.chat.reply import ReplyToolCall
 
 _CHUNK_TOKENS: Final = 3
 """Tokens in one chunk of streamed text."""
@@ -25,7 +26,8 @@ class Completion:
         created: Unix time in seconds.
         model: The model id as the client wrote it.
         choices: The choices.
-        usage: Token counts.
+        prompt_tokens: All tokens of the request.
+        cached_tokens: Those of them that an earlier request started with.
         top_logprobs: Alternatives to list for each token; `None` for no log-probabilities.
         include_usage: Whether a stream ends with a usage chunk.
     """
@@ -34,9 +36,25 @@ class Completion:
     created: int
     model: str
     choices: tuple[Choice, ...]
-    usage: Usage
+    prompt_tokens: int
+    cached_tokens: int
     top_logprobs: int | None = None
     include_usage: bool = False
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens of all choices, reasoning included."""
+        return sum(choice.size for choice in self.choices)
+
+    def _usage(self) -> dict[str, Any]:
+        reasoning = sum(len(choice.reasoning) for choice in self.choices)
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.prompt_tokens + self.completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": self.cached_tokens},
+            "completion_tokens_details": {"reasoning_tokens": reasoning},
+        }
 
     def _envelope(self, kind: str) -> dict[str, Any]:
         return {"id": self.id, "object": kind, "created": self.created, "model": self.model}
@@ -50,7 +68,7 @@ class Completion:
         return {
             **self._envelope("chat.completion"),
             "choices": choices,
-            "usage": self.usage.as_json(),
+            "usage": self._usage(),
         }
 
     def _complete_choice(self, at: int, choice: Choice) -> dict[str, Any]:
@@ -82,11 +100,11 @@ class Completion:
                     listed["logprobs"] = self._logprobs(pieces) if "content" in delta else None
                 yield {**self._envelope("chat.completion.chunk"), "choices": [listed]}
         if self.include_usage:
-            usage = {"choices": [], "usage": self.usage.as_json()}
+            usage = {"choices": [], "usage": self._usage()}
             yield {**self._envelope("chat.completion.chunk"), **usage}
 
 
-def _call(call: CompletedCall, arguments: str) -> dict[str, Any]:
+def _call(call: ReplyToolCall, arguments: str) -> dict[str, Any]:
     function = {"name": call.name, "arguments": arguments}
     return {"id": call.id, "type": "function", "function": function}
 
@@ -119,20 +137,16 @@ def _in_parts(arguments: str) -> Iterator[str]:
 
 def _logprob(piece: str, alternatives: int) -> dict[str, Any]:
     """A token's log-probability: a made-up figure that is the same for the same token."""
-    shown = [piece, *(_other(piece, number) for number in range(1, alternatives))]
-    listed = [_listed(text, rank, piece) for rank, text in enumerate(shown)]
+    likeliest = _LIKELIEST - zlib.crc32(piece.encode()) % 100 / 1000
+    listed = [
+        {
+            "token": piece + "s" * rank,
+            "logprob": round(likeliest - 2.3 * rank, 4),
+            "bytes": list((piece + "s" * rank).encode()),
+        }
+        for rank in range(max(alternatives, 1))
+    ]
     return {**listed[0], "top_logprobs": listed[:alternatives]}
-
-
-def _other(piece: str, number: int) -> str:
-    swapped = piece.swapcase()
-    return swapped if number == 1 and swapped != piece else f"{piece}{'s' * number}"
-
-
-def _listed(text: str, rank: int, piece: str) -> dict[str, Any]:
-    spread = zlib.crc32(piece.encode()) % 100 / 1000
-    value = round(_LIKELIEST - spread - 2.3 * rank, 4)
-    return {"token": text, "logprob": value, "bytes": list(text.encode())}
 
 
 def event(chunk: dict[str, Any]) -> bytes:

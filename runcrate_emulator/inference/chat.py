@@ -8,7 +8,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import read_object
-from runcrate_emulator.chat.completion import Usage, choice_of, prompt_tokens
+from runcrate_emulator.chat.completion import choice_of, prompt_tokens
 from runcrate_emulator.chat.default_model import reply_of_default_model
 from runcrate_emulator.chat.reply import Reply
 from runcrate_emulator.chat.request import ChatRequest
@@ -47,9 +47,9 @@ async def create(request: Request) -> Response:
     completion = _completion(world, chat, model, reply, counted)
     world.charge_inference(
         model=model.id,
-        cost_usd=model.cost_usd(completion.usage.prompt, completion.usage.completion),
-        prompt_tokens=completion.usage.prompt,
-        completion_tokens=completion.usage.completion,
+        cost_usd=model.cost_usd(counted, completion.completion_tokens),
+        prompt_tokens=counted,
+        completion_tokens=completion.completion_tokens,
         description=f"Chat with {model.id}",
     )
     if chat.stream:
@@ -89,18 +89,13 @@ def _completion(
     choices = tuple(
         choice_of(reply, chat, model, lambda: world.new_id("call")) for _ in range(chat.n)
     )
-    usage = Usage(
-        prompt=counted,
-        cached=world.prompt_cache.cached_tokens(model.id, chat.messages),
-        completion=sum(choice.size for choice in choices),
-        reasoning=sum(len(choice.reasoning) for choice in choices),
-    )
     return Completion(
         id=world.new_id("chatcmpl"),
         created=int(world.now().timestamp()),
         model=chat.model,
         choices=choices,
-        usage=usage,
+        prompt_tokens=counted,
+        cached_tokens=world.prompt_cache.cached_tokens(model.id, chat.messages),
         top_logprobs=chat.top_logprobs if chat.logprobs else None,
         include_usage=chat.include_usage,
     )

@@ -4,15 +4,13 @@ import json
 import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 from urllib.parse import urlsplit
 
+import httpx
 from starlette.responses import Response, StreamingResponse
 
 from runcrate_emulator.errors import ApiError
-
-if TYPE_CHECKING:
-    import httpx
 
 KEY_VARIABLE: Final = "RUNCRATE_EMULATOR_UPSTREAM_KEY"
 """Environment variable that holds the upstream's key."""
@@ -63,8 +61,6 @@ async def forward(upstream: Upstream, body: Mapping[str, Any]) -> Response:
     Raises:
         ApiError: 502 `upstream_unreachable` if the server cannot be reached.
     """
-    import httpx  # noqa: PLC0415 - only users of an upstream need it
-
     timeout = httpx.Timeout(_READ_S, connect=_CONNECT_S)
     client = httpx.AsyncClient(timeout=timeout, follow_redirects=False)
     try:
@@ -95,10 +91,8 @@ async def forward(upstream: Upstream, body: Mapping[str, Any]) -> Response:
 
 
 async def _passed_on(
-    upstream: Upstream, client: "httpx.AsyncClient", response: "httpx.Response"
+    upstream: Upstream, client: httpx.AsyncClient, response: httpx.Response
 ) -> AsyncIterator[bytes]:
-    import httpx  # noqa: PLC0415 - only users of an upstream need it
-
     try:
         async for part in response.aiter_bytes():
             yield part

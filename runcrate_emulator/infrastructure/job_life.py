@@ -25,6 +25,7 @@ from runcrate_emulator.infrastructure.job_record import (
     QueueReason,
 )
 from runcrate_emulator.infrastructure.job_spec import GpuCandidate, GroupSpec, JobSpec
+from runcrate_emulator.infrastructure.job_views import job_view
 from runcrate_emulator.infrastructure.records import Environment, JobGroup
 
 if TYPE_CHECKING:
@@ -318,4 +319,5 @@ def _announce(world: "World", job: Job) -> None:
     """Leave word for the job's webhook that it runs, or that it has ended."""
     event: webhooks.WebhookEvent = "started" if job.is_live else "finished"
     if webhooks.wants(job, event):
-        world.announcements.append(webhooks.Announcement(world.moment, job, event))
+        view = job_view(world, job)
+        world.announcements.append(webhooks.announce(job, event, view, world.moment))

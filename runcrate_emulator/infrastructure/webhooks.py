@@ -28,20 +28,6 @@ _DEFAULT_EVENTS = ("finished",)  # "signed POST when finished" (official SDK 0.5
 
 
 @dataclass(frozen=True)
-class Announcement:
-    """A webhook call to make: the job as it was at that moment."""
-
-    at: datetime
-    job: "Job"
-    event: WebhookEvent
-
-    @property
-    def url(self) -> str:
-        """Where to."""
-        return self.job.spec.webhook_url or ""
-
-
-@dataclass(frozen=True)
 class WebhookDelivery:
     """Outcome of a webhook delivery.
 
@@ -81,16 +67,22 @@ def webhook_secret(job: "Job") -> str:
     return f"whsec_{hashlib.sha256(seed.encode()).hexdigest()[:32]}"
 
 
-def signed_body(announcement: Announcement, view: dict[str, Any]) -> tuple[bytes, str]:
-    """The body of a webhook and its signature.
+def announce(
+    job: "Job", event: WebhookEvent, view: dict[str, Any], at: datetime
+) -> tuple[WebhookDelivery, str]:
+    """A webhook call to make, without its outcome, and the signature of its body.
 
     Args:
-        announcement: What happened.
-        view: Its job as the API shows it.
+        job: The job.
+        event: The event.
+        view: The job as the API shows it at that moment.
+        at: The moment.
     """
-    body = dumps({"event": announcement.event, "job": view})
-    secret = webhook_secret(announcement.job).encode()
-    return body, f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
+    body = dumps({"event": event, "job": view})
+    secret = webhook_secret(job).encode()
+    signature = f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
+    url = job.spec.webhook_url or ""
+    return WebhookDelivery(at, job.id, event, url, status=None, problem=None, body=body), signature
 
 
 def is_local(url: str) -> bool:
