@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +19,18 @@ METHOD = re.compile(r"`client\.([a-z_.]+)")
 ERROR = re.compile(r"`(\w+Error)`")
 
 
+@pytest.fixture(scope="module")
+def theirs() -> Iterator[runcrate.Runcrate]:
+    with contextlib.closing(runcrate.Runcrate("rc_live_test")) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def ours() -> Iterator[runcrate_core.Runcrate]:
+    with runcrate_core.Runcrate("rc_live_test") as client:
+        yield client
+
+
 def reached(client: Any, path: str) -> bool:
     """Whether a client has an attribute behind dots."""
     for name in path.split("."):
@@ -27,9 +41,8 @@ def reached(client: Any, path: str) -> bool:
 
 
 @pytest.mark.parametrize("row", ROWS, ids=lambda row: row[0][:60])
-def test_both_sides_exist(row):
+def test_both_sides_exist(theirs, ours, row):
     old, new = row
-    theirs, ours = runcrate.Runcrate("rc_live_test"), runcrate_core.Runcrate("rc_live_test")
     kept = new.startswith("the same")
     for path in METHOD.findall(old):
         assert reached(theirs, path.rstrip(".")), path
@@ -39,14 +52,11 @@ def test_both_sides_exist(row):
         assert hasattr(runcrate, name), name
         assert not kept or hasattr(runcrate_core, name), name
     assert all(hasattr(runcrate_core, name) for name in ERROR.findall(new))
-    theirs.close()
-    ours.close()
 
 
-def test_no_method_of_the_sdk_is_missing():
+def test_no_method_of_the_sdk_is_missing(theirs, ours):
     """What the SDK has under another name than this client stands in the table."""
     reported = {path.rstrip(".") for old, *_ in ROWS for path in METHOD.findall(old)}
-    theirs, ours = runcrate.Runcrate("rc_live_test"), runcrate_core.Runcrate("rc_live_test")
     spaces = [name for name in dir(theirs) if name[0] != "_" and name != "close"]
     methods = [
         f"{space}.{name}"
@@ -56,5 +66,3 @@ def test_no_method_of_the_sdk_is_missing():
     ]
     assert len(methods) > 60
     assert [path for path in methods if not reached(ours, path) and path not in reported] == []
-    theirs.close()
-    ours.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import functools
 import inspect
 import io
 import json
@@ -137,10 +138,15 @@ def arguments(path: str, folder: Path) -> dict[str, Any]:
     return needed | options
 
 
+@functools.cache
+def documented_errors(path: str) -> frozenset[str]:
+    documentation = inspect.getdoc(BLOCKING[path]) or ""
+    return frozenset(re.findall(r"^ +(\w+Error):", documentation, re.MULTILINE))
+
+
 def undocumented(path: str, error: Exception) -> bool:
-    documented = re.findall(r"^ +(\w+Error):", inspect.getdoc(BLOCKING[path]) or "", re.MULTILINE)
     names = {kind.__name__ for kind in type(error).__mro__}
-    return not isinstance(error, rc.RuncrateError) and not names & set(documented)
+    return not isinstance(error, rc.RuncrateError) and not names & documented_errors(path)
 
 
 @pytest.fixture

@@ -78,7 +78,6 @@ def test_what_means_nothing_is_refused_unsent(cloud, both, method, arguments, pr
     assert cloud.requests == []
 
 
-@pytest.mark.parametrize("bad", ["", " ", "..", "a/../b", ".", "a\r\nb", "x" * 600, 17, None])
 @pytest.mark.parametrize(
     ("method", "arguments"),
     [
@@ -104,7 +103,8 @@ def test_what_means_nothing_is_refused_unsent(cloud, both, method, arguments, pr
         ("instances.issue_ssh_certificate", {"public_key": "k"}),
     ],
 )
-def test_44_what_is_no_identifier_reaches_no_endpoint(cloud, both, method, arguments, bad):
-    with pytest.raises(ValueError, match=r"`\w+_id` "):
-        both(method, bad, **arguments)
+def test_44_what_is_no_identifier_reaches_no_endpoint(cloud, both, method, arguments):
+    for bad in ("", " ", "..", "a/../b", ".", "a\r\nb", "x" * 600, 17, None):
+        with pytest.raises(ValueError, match=r"`\w+_id` "):
+            both(method, bad, **arguments)
     assert cloud.requests == []
