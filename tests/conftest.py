@@ -7,13 +7,16 @@ import gc
 import os
 import signal
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, settings
+from vcr import VCR
+from vcr.cassette import Cassette
 
 from tests.cassettes_support import (
     BASE_URL,
@@ -22,12 +25,6 @@ from tests.cassettes_support import (
     public_answer,
     public_request,
 )
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from vcr import VCR
-    from vcr.cassette import Cassette
 
 # A busy computer is no error; a test that waits for ever has a time limit of its own.
 settings.register_profile("tests", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -12,17 +12,15 @@ import os
 import re
 import sys
 import textwrap
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from runcrate_emulator import Emulator
 from tests.docs_blocks import PAGES, ROOT, blocks, matches, requirements
 from tests.garbage import collected
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 UPDATE = os.environ.get("UPDATE_DOCS") == "1"
 # Emulated seconds per second: instances start, and videos are generated, in fractions of one.

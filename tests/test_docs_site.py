@@ -10,8 +10,9 @@ import re
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from workflows.events import Event
@@ -19,9 +20,6 @@ from workflows.events import Event
 from langchain_runcrate import RuncrateToolkit
 from runcrate_core import Runcrate, SpendLimits, __version__
 from runcrate_core.api.resources import Method, SyncResource
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ROOT = Path(__file__).parent.parent
 PACKAGES = (

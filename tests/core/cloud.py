@@ -83,8 +83,9 @@ def _server() -> Iterator[Emulator]:
 
 @pytest.fixture
 def cloud(_server: Emulator) -> Iterator[Emulator]:
-    """An emulator in its first state."""
+    """An emulator in its first state, which knows the key of either client."""
     _server.reset()
+    _server.add_key(KEY)
     yield _server
     assert _server.crashes == []
 

@@ -7,7 +7,8 @@ import io
 import pickle
 import tempfile
 import wave
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 from starlette.datastructures import Headers
@@ -15,12 +16,8 @@ from starlette.formparsers import MultiPartParser
 
 import runcrate_core as rc
 from runcrate_core.api.notebook import player_bundle
-from runcrate_emulator import Emulator
-from tests.core.both_clients import KEY, awaited
+from tests.core.both_clients import awaited
 from tests.servers import Received, Reply, ScriptedServer
-
-if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterator
 
 KOKORO = "hexgrad/Kokoro-82M"
 MP3 = b"ID3\x04" + bytes(50)
@@ -40,13 +37,6 @@ WAV = silence()
 TEXT_REPLY = Reply(json={"text": "hello"})
 
 
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    with Emulator() as running:
-        running.add_key(KEY)
-        yield running
-
-
 async def form_of(request: Received) -> dict[str, Any]:
     """Read a form as the server's framework does."""
 
@@ -64,14 +54,14 @@ async def form_of(request: Received) -> dict[str, Any]:
     return read
 
 
-def test_text_is_spoken_and_saved(run, emulator, tmp_path):
+def test_text_is_spoken_and_saved(run, cloud, tmp_path):
     async def use(client):
         options = {"model": KOKORO, "voice": "af_heart", "speed": 1.5}
         made = await awaited(client.audio.speech.create("Hello from Runcrate!", **options))
         path = tmp_path / "speech"
         return made, (await made.asave(path) if run.is_async else made.save(path))
 
-    speech, path = run(use, emulator.base_url)
+    speech, path = run(use, cloud.base_url)
     assert path == tmp_path / "speech.mp3"
     assert path.read_bytes() == speech.content == speech.to_bytes()
     assert speech.content_type == "audio/mpeg"
@@ -82,10 +72,10 @@ def test_text_is_spoken_and_saved(run, emulator, tmp_path):
     assert pickle.loads(pickle.dumps(speech)) == speech  # noqa: S301 - our own bytes
 
 
-def test_bare_samples_are_saved_and_not_played(run, emulator, tmp_path):
+def test_bare_samples_are_saved_and_not_played(run, cloud, tmp_path):
     speech = run(
         lambda client: client.audio.speech.create("Hi", model=KOKORO, response_format="pcm"),
-        emulator.base_url,
+        cloud.base_url,
     )
     assert speech.content_type == "audio/pcm"
     assert speech.save(tmp_path / "a").name == "a.pcm"

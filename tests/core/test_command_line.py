@@ -20,11 +20,12 @@ Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def emulator(monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    with Emulator() as running:
-        for name, value in running.environment_variables().items():
-            monkeypatch.setenv(name, value)
-        yield running
+def emulator(cloud: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+    """The emulator, to which the environment leads."""
+    for name, value in cloud.environment_variables().items():
+        monkeypatch.setenv(name, value)
+    yield cloud
+    cloud.variants = ()
 
 
 @pytest.fixture

@@ -7,10 +7,8 @@ from langchain_core.messages import AIMessageChunk
 from llama_index.core.base.llms.types import (
     ChatMessage,
     ChatResponse,
-    CompletionResponse,
     MessageRole,
     TextBlock,
-    ToolCallBlock,
 )
 from pydantic import BaseModel, ConfigDict
 
@@ -39,18 +37,6 @@ MESSAGE = ChatMessage(role=MessageRole.ASSISTANT, blocks=[TextBlock(text="x")])
     [
         (Plain, {"name": "a", "count": 1}, None),
         (Open, {"name": "a"}, {"more": [1]}),
-        (TextBlock, {"block_type": "text", "text": "x"}, None),
-        (
-            ToolCallBlock,
-            {
-                "block_type": "tool_call",
-                "tool_call_id": "c",
-                "tool_name": "look",
-                "tool_kwargs": {"at": 1},
-            },
-            None,
-        ),
-        (ChatMessage, dict(MESSAGE.__dict__), None),
         (
             ChatResponse,
             {
@@ -60,11 +46,6 @@ MESSAGE = ChatMessage(role=MessageRole.ASSISTANT, blocks=[TextBlock(text="x")])
                 "logprobs": None,
                 "additional_kwargs": {},
             },
-            None,
-        ),
-        (
-            CompletionResponse,
-            {"text": "x", "additional_kwargs": {}, "raw": None, "logprobs": None, "delta": None},
             None,
         ),
         (AIMessageChunk, dict(AIMessageChunk(content="x").__dict__), {}),

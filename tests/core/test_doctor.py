@@ -13,16 +13,9 @@ import pytest
 
 from runcrate_core import doctor
 from runcrate_core.doctor import Level, Probe
-from runcrate_emulator import Emulator
 
 KEY = "rc_live_test"
 GOOD = {"httpx": "0.28.1", "pydantic": "2.12.0", "runcrate-integrations": "0.1.0"}
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    with Emulator() as running:
-        yield running
 
 
 def levels(found: Iterator[doctor.Finding]) -> dict[str, Level]:
@@ -169,8 +162,8 @@ def test_without_a_date_nothing_is_said_of_the_clock():
 # --- looking ---
 
 
-def test_an_unknown_key_is_found_and_not_sent_where_it_is_not_needed(emulator, monkeypatch, capsys):
-    for name, value in emulator.environment_variables().items():
+def test_an_unknown_key_is_found_and_not_sent_where_it_is_not_needed(cloud, monkeypatch, capsys):
+    for name, value in cloud.environment_variables().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("RUNCRATE_API_KEY", "unknown-key")
     assert doctor.report() == 1
@@ -192,8 +185,8 @@ def test_a_host_that_does_not_answer_is_found(monkeypatch):
     assert KEY not in repr(facts)
 
 
-def test_the_command_runs_as_a_module(emulator):
-    variables = {"PATH": "", **emulator.environment_variables()}
+def test_the_command_runs_as_a_module(cloud):
+    variables = {"PATH": "", **cloud.environment_variables()}
     result = subprocess.run(
         [sys.executable, "-m", "runcrate_core", "doctor"],
         capture_output=True,

@@ -7,10 +7,11 @@ import gzip
 import hashlib
 import threading
 import tracemalloc
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -48,9 +49,6 @@ from runcrate_core.protocol.steps import (
 from runcrate_core.protocol.transfer import PROGRESS_BYTES, Transfer, Wanted
 from tests.core.both_clients import KEY, awaited
 from tests.servers import Reply, ScriptedServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 REQUEST = json_request(
     Surface.INFERENCE,

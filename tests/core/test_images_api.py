@@ -7,21 +7,16 @@ import copy
 import inspect
 import io
 import pickle
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import pytest
 from PIL import Image
 
 import runcrate_core as rc
-from runcrate_core.api.client_binding import ClientBinding
 from runcrate_core.api.notebook import MAX_SHOWN_BYTES, image_bundle
-from runcrate_emulator import Emulator
-from tests.core.both_clients import KEY, awaited
+from tests.core.both_clients import awaited
 from tests.servers import Reply, ScriptedServer
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 FLUX = "black-forest-labs/FLUX.1-schnell"
 
@@ -45,26 +40,19 @@ async def saved(result: Any, path: Any) -> Any:
     return result.image.save(path)
 
 
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    with Emulator() as running:
-        running.add_key(KEY)
-        yield running
-
-
-def test_an_image_is_made_and_saved(run, emulator, tmp_path):
+def test_an_image_is_made_and_saved(run, cloud, tmp_path):
     def use(client):
         result = client.images.generate(
             "A futuristic cityscape at sunset", model=FLUX, width=512, height=256, seed=42
         )
         return saved(result, tmp_path / "city")
 
-    path = run(use, emulator.base_url)
+    path = run(use, cloud.base_url)
     assert path == tmp_path / "city.webp"
     with Image.open(path) as made:
         assert (made.size, made.format) == ((512, 256), "WEBP")
     assert [file.name for file in tmp_path.iterdir()] == ["city.webp"]
-    fetched = emulator.requests[-1]
+    fetched = cloud.requests[-1]
     assert fetched.path.startswith("/files/")
     assert "authorization" not in {name.lower() for name in fetched.headers}
 
@@ -215,12 +203,12 @@ def test_bytes_that_do_not_decode_are_an_error(scripted):
         result.image.to_bytes()
 
 
-def test_an_image_is_shown_without_a_secret(run, emulator):
+def test_an_image_is_shown_without_a_secret(run, cloud):
     async def use(client):
         made = await awaited(client.images.generate("a cat", model=FLUX))
         return made, made._repr_mimebundle_(include=None, exclude=None)
 
-    made, bundle = run(use, emulator.base_url)
+    made, bundle = run(use, cloud.base_url)
     assert bundle["text/html"].startswith('<img src="data:image/webp;base64,UklGR')
     for text in (repr(made), str(made), bundle["text/plain"]):
         assert "signature" not in text
@@ -271,17 +259,6 @@ def test_an_image_may_be_copied_and_pickled(scripted):
     assert copy.copy(made.image._link) is made.image._link
     with pytest.raises(rc.ConfigurationError, match="Get it from a client again"):
         again.image.to_bytes()
-
-
-def test_an_image_without_url_and_data_is_an_error():
-    class Never:
-        def run_sync(self, plan):
-            return next(iter(plan))
-
-    made = rc.GeneratedImage()
-    made._link = ClientBinding(Never())  # type: ignore[arg-type] # only this is called
-    with pytest.raises(rc.ResponseFormatError, match="neither URL nor data"):
-        made.to_bytes()
 
 
 def test_a_target_that_cannot_be_written_is_named(scripted, tmp_path):

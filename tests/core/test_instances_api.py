@@ -9,7 +9,6 @@ from email.utils import format_datetime
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.api.instances import AsyncInstances, Instances, list_instances
 from tests.core.cloud import sent
 from tests.servers import Reply
 
@@ -85,15 +84,3 @@ def test_times_without_zone_are_taken_for_utc_and_both_field_cases_are_read():
     )
     assert one == other
     assert one.created_at == datetime(2026, 1, 1, tzinfo=UTC)
-
-
-def test_values_of_different_kinds_are_not_equal():
-    assert rc.Instance(id="a") != rc.InstanceStatus(id="a")
-    assert rc.Instance(id="a") != "a"
-    assert rc.Instance(id="a") == rc.Instance(id="a")
-
-
-@pytest.mark.parametrize("kind", [Instances, AsyncInstances])
-def test_a_class_shows_its_methods_documentation(kind):
-    assert kind.list.__doc__ == list_instances.__doc__
-    assert kind.list is kind.__dict__["list"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tracemalloc
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -21,9 +21,6 @@ from runcrate_core.protocol.multipart import (
     encode_form,
     form_fields,
 )
-
-if TYPE_CHECKING:
-    pass
 
 NAMES = st.text(st.characters(exclude_categories=["Cs"]), min_size=1, max_size=30)
 TEXTS = st.text(st.characters(exclude_categories=["Cs"]), max_size=200)

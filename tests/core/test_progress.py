@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import io
 import sys
-from typing import TYPE_CHECKING
 
 import pytest
 
 import runcrate_core as rc
 from tests.servers import Reply
-
-if TYPE_CHECKING:
-    pass
 
 MP4 = b"\x00\x00\x00\x20ftypisom" + bytes(2036)
 

@@ -69,11 +69,3 @@ async def test_a_cancelled_read_closes_the_file_in_its_thread():
             break
         await asyncio.sleep(0.01)
     assert source.file.closed
-
-
-@pytest.mark.parametrize("content", [b"small", None])
-def test_a_small_body_goes_up_at_once(content):
-    """It needs no thread and no closing."""
-    assert sync_body(content) is content
-    assert async_body(content) is content
-    close_body(content)

@@ -19,7 +19,7 @@ import pytest
 
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
-from tests.core.both_clients import KEY, awaited, entered
+from tests.core.both_clients import awaited, entered
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
 
@@ -54,13 +54,6 @@ async def opened(run: Any, cloud: Any, guard: Any, **options: Any) -> AsyncItera
         else:
             with session:
                 yield session, use
-
-
-@pytest.fixture
-def cloud(cloud: Any) -> Any:
-    """An emulator that knows the key of either client."""
-    cloud.add_key(KEY)
-    return cloud
 
 
 def start(guard: rc.SpendGuard) -> Any:

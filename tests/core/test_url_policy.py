@@ -5,7 +5,8 @@ from __future__ import annotations
 import ipaddress
 import socket
 import time
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -23,9 +24,6 @@ from runcrate_core.protocol.url_policy import (
 )
 from tests.core.both_clients import KEY, awaited, entered
 from tests.servers import Reply, ScriptedServer
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 REAL = UrlPolicy.of("https://api.runcrate.ai/v1", "https://www.runcrate.ai/api/v1")
 LOCAL = UrlPolicy.of("http://127.0.0.1:8787/v1", "http://localhost:8787/api/v1")

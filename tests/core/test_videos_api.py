@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any
 
@@ -12,8 +11,6 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.api.notebook import MAX_SHOWN_BYTES
 from runcrate_core.protocol.failure_reason import failure_code, failure_reason
-from runcrate_emulator import Emulator
-from tests.core.cloud import Both
 from tests.servers import Reply, ScriptedServer
 
 VEO = "google/veo-3.0"
@@ -22,19 +19,6 @@ PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 
 def job(status: str, **fields: Any) -> Reply:
     return Reply(json={"id": "v1", "status": status, **fields})
-
-
-@pytest.fixture(scope="module")
-def emulator() -> Iterator[Emulator]:
-    with Emulator(clock_speed=500) as running:
-        yield running
-
-
-@pytest.fixture
-def both(emulator: Emulator, is_async: bool) -> Iterator[Both]:
-    """Either client, on an emulator whose videos are done in a hundredth of a second."""
-    with Both(emulator.base_url, emulator.api_key, is_async=is_async) as both:
-        yield both
 
 
 def test_a_video_is_generated_and_saved(both, tmp_path):
@@ -65,8 +49,8 @@ def test_a_video_is_generated_and_saved(both, tmp_path):
     assert shown["text/html"].startswith('<video controls preload="metadata" src="data:video/mp4;')
 
 
-def test_a_failed_video_names_the_reason(emulator, both, tmp_path):
-    emulator.fail_next_video("The prompt shows a real person.")
+def test_a_failed_video_names_the_reason(cloud, both, tmp_path):
+    cloud.fail_next_video("The prompt shows a real person.")
     with pytest.raises(rc.RuncrateError, match="shows a real person") as caught:
         both("videos.generate", "x", model=VEO, path=tmp_path / "x.mp4", poll_interval=0.05)
     assert type(caught.value) is rc.RuncrateError
@@ -76,14 +60,11 @@ def test_a_failed_video_names_the_reason(emulator, both, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_video_that_is_not_done_is_not_downloaded(emulator, both, tmp_path):
-    emulator.clock_speed = 0
-    try:
-        submitted = both("videos.create", "x", model=VEO, duration=8)
-        with pytest.raises(rc.NotFoundError, match="no video yet"):
-            both("videos.download", submitted.id, tmp_path / "x.mp4")
-    finally:
-        emulator.clock_speed = 500
+def test_a_video_that_is_not_done_is_not_downloaded(cloud, both, tmp_path):
+    cloud.clock_speed = 0
+    submitted = both("videos.create", "x", model=VEO, duration=8)
+    with pytest.raises(rc.NotFoundError, match="no video yet"):
+        both("videos.download", submitted.id, tmp_path / "x.mp4")
     assert list(tmp_path.iterdir()) == []
 
 
