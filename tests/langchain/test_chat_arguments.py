@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import warnings
 from typing import Any
 
 import httpx
@@ -279,12 +278,6 @@ def test_signatures_that_langchain_calls():
             inspect.signature(getattr(kind, name)) for kind in (ChatRuncrate, BaseChatModel)
         )
         assert list(ours.parameters) == list(theirs.parameters)
-
-
-def test_no_warning_for_ordinary_arguments():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        ChatRuncrate(model=MODEL, temperature=0, timeout=60, max_retries=2, stop=[], streaming=True)
 
 
 def test_request_id_rate_limit_and_on_request_headers_are_told():

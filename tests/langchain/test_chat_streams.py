@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from langchain_core.load import dumps
-from langchain_core.messages import AIMessageChunk
+from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
 from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
@@ -18,7 +18,6 @@ from langchain_runcrate.streaming import StreamReader
 from tests.chat_service import MODEL, USAGE, call_piece, calls_delta, chunk
 from tests.langchain.chat_service import (
     STREAMED,
-    astream,
     chat,
     joined,
     stream,
@@ -133,15 +132,18 @@ def whole_message(mixture: str) -> dict[str, Any]:
 @pytest.mark.parametrize("mixture", MIXTURES)
 @pytest.mark.parametrize("output_version", [None, "v1"])
 def test_a_stream_says_what_the_whole_answer_says(mixture, output_version):
-    replies = streamed(*MIXTURES[mixture]), whole(whole_message(mixture))
-    with ScriptedServer(*replies) as server:
+    with ScriptedServer(whole(whole_message(mixture)), streamed(*MIXTURES[mixture])) as server:
         model = chat(server, output_version=output_version)
-        in_pieces, at_once = stream(model), model.invoke("Hi")
-    assert without_index(in_pieces.content_blocks) == without_index(at_once.content_blocks)
-    assert in_pieces.tool_calls == at_once.tool_calls
-    assert in_pieces.additional_kwargs == at_once.additional_kwargs
-    assert in_pieces.usage_metadata == at_once.usage_metadata
-    assert in_pieces.response_metadata == at_once.response_metadata
+        at_once = model.invoke("Hi")
+        by_streaming = chat(server, output_version=output_version, streaming=True)
+        in_pieces = [stream(model), by_streaming.invoke("Hi")]
+    for message in in_pieces:
+        assert without_index(message.content_blocks) == without_index(at_once.content_blocks)
+        assert message.tool_calls == at_once.tool_calls
+        assert message.additional_kwargs == at_once.additional_kwargs
+        assert message.usage_metadata == at_once.usage_metadata
+        assert message.response_metadata == at_once.response_metadata
+    assert type(in_pieces[1]) is AIMessage
 
 
 def test_what_is_said_once_stands_on_the_last_chunk_alone():
@@ -341,14 +343,6 @@ def test_callbacks_see_each_token():
     assert [piece for _, piece in seen] == pieces
 
 
-def test_invoke_with_streaming_makes_the_same_message():
-    with ScriptedServer(streamed(*THOUGHTS, *TEXT, *CALLS)) as server:
-        message = chat(server, streaming=True).invoke("Hi")
-    assert type(message).__name__ == "AIMessage"
-    assert without_index(message.content_blocks) == expected_blocks("thoughts+text+calls")
-    assert message.usage_metadata["total_tokens"] == 19
-
-
 COUNTING = [chunk(delta, usage={**USAGE, "completion_tokens": n}) for n, delta in enumerate(TEXT)]
 
 
@@ -375,12 +369,3 @@ def test_parallel_calls_stay_apart(index):
         message = stream(chat(server))
     assert [call["name"] for call in message.tool_calls] == ["a", "b", "c"]
     assert len(message.content_blocks) == 3
-
-
-def test_streams_of_one_model_do_not_mix():
-    deltas: list[Any] = [calls_delta(call_piece(0, "{}", "1", "f")), {"content": "x"}]
-    with ScriptedServer(*(streamed(delta) for delta in deltas)) as server:
-        model = chat(server)
-        one, two = stream(model), astream(model)
-    assert one.tool_calls
-    assert not two.tool_calls

@@ -14,7 +14,6 @@ from typing_extensions import TypedDict
 
 from langchain_runcrate import ChatRuncrate, RuncrateRefusalError, errors
 from langchain_runcrate.json_schemas import function_of, json_schema_of
-from langchain_runcrate.structured_parsers import StructuredAnswerParser
 from tests.chat_service import call_piece, calls_delta
 from tests.langchain.chat_service import chat, streamed, whole
 from tests.schemas import FOLDER, HOME, Folder, Home, problems
@@ -241,10 +240,6 @@ def test_instructions_join_a_system_message_that_is_there():
     assert user["content"] == "Joke!"
 
 
-def test_texts_alone_are_parsed_too():
-    assert StructuredAnswerParser(target=Joke).parse(TEXT) == Joke(setup="Why?")
-
-
 def test_an_answer_that_is_complete_at_the_token_limit_counts():
     with ScriptedServer(answer("json_schema", finish="length")) as server:
         chain = chat(server).with_structured_output(Joke, method="json_schema")
@@ -309,22 +304,3 @@ def test_traces_hold_the_schema(method):
         assert "ls_structured_output_format" not in server.received[0].json
     assert traced[0]["kwargs"]["method"] == method
     assert traced[0]["schema"]["title"] == "Joke"
-
-
-NUMBER = {
-    "title": "Response",
-    "description": "A response.",
-    "type": "object",
-    "properties": {"number": {"type": "integer"}},
-    "required": ["number"],
-}
-
-
-@pytest.mark.parametrize("method", ["json_schema", "json_mode", "function_calling", None])
-def test_structured_output_works_on_any_compatible_server(method):
-    with ScriptedServer(whole({"content": '```json\n{"number": 3}\n```'})) as server:
-        chain = chat(server, model="any/model").with_structured_output(NUMBER, method=method)
-        assert chain.invoke("How many?") == {"number": 3}
-    body = server.received[0].json
-    assert "parse" not in server.received[0].path
-    assert body.get("response_format", {}).get("type") in {None, "json_schema", "json_object"}

@@ -15,7 +15,6 @@ from langchain_core.documents import Document
 from langchain_core.documents.base import Blob
 
 import runcrate_core as rc
-import runcrate_core.toolkit as rt
 from langchain_runcrate import (
     RuncrateAuthenticationError,
     RuncrateTranscriptionLoader,
@@ -151,40 +150,14 @@ def test_a_missing_key_is_raised(folder: Path, monkeypatch: pytest.MonkeyPatch) 
     assert caught.value.__cause__ is None
 
 
-async def test_so_many_at_once_and_in_order(
-    settings: dict[str, Any], tmp_path: Path, runcrate_emulator: Emulator
-) -> None:
-    paths = write_recordings(tmp_path, **{f"n{number}": f"{number}." for number in range(8)})
-    runcrate_emulator.fail("POST /audio/transcriptions", latency_s=0.3)  # the first comes last
-    runcrate_emulator.fail("POST /audio/transcriptions", latency_s=0.05, times=None)
-    loader = RuncrateTranscriptionLoader(paths, max_concurrency=3, **settings)
-    under_way, most = 0, 0
-    listen = RuncrateTranscriptionLoader._alistened
-
-    async def counted(self: Any, recording: rt.AudioSource) -> list[Document]:
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        try:
-            return await listen(self, recording)
-        finally:
-            under_way -= 1
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RuncrateTranscriptionLoader, "_alistened", counted)
-        documents = [document async for document in loader.alazy_load()]
-    assert [document.metadata["source"] for document in documents] == list(map(str, paths))
-    assert most == 3
-    await loader.aclose()
-
-
 async def test_nothing_goes_on_when_nobody_asks_for_the_rest(
     settings: dict[str, Any], tmp_path: Path, runcrate_emulator: Emulator
 ) -> None:
     write_recordings(tmp_path, **{f"n{number}": f"{number}." for number in range(6)})
     loader = RuncrateTranscriptionLoader(tmp_path, max_concurrency=2, **settings)
     documents = loader.alazy_load()
-    await anext(documents)
+    first = await anext(documents)
+    assert first.metadata["source"] == str(tmp_path / "n0.mp3")
     await documents.aclose()  # type: ignore[attr-defined] # a generator
     seen = len(runcrate_emulator.requests)
     assert seen <= 2
@@ -205,6 +178,10 @@ async def test_the_metadata_of_a_blob_wins_and_stays_whole(
     else:
         documents = [document async for document in parser.alazy_parse(blob)]
     assert all(document.metadata.items() >= mine.items() for document in documents)
+    (nameless,) = await asyncio.to_thread(
+        RuncrateTranscriptionParser(**settings).parse, Blob.from_data(spoken(GREETING))
+    )
+    assert nameless.metadata["source"]
     assert {document.metadata["segment"] for document in documents} == {0, 1}
     assert blob.metadata == mine
     assert mine == {"source": "board meeting", "language": "en-GB", "topic": "budget"}

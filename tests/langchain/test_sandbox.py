@@ -14,13 +14,12 @@ from typing import Any
 
 import pytest
 from deepagents import create_deep_agent
-from langchain.agents import create_agent
 
 import runcrate_core as rc
 from langchain_runcrate import ChatRuncrate, RuncrateSandbox, RuncrateToolkit
 from langchain_runcrate.sandbox_provider import RuncrateSandboxProvider
 from runcrate_emulator import Emulator
-from tests.langchain.gpu_agent import ScriptedModel, last
+from tests.langchain.gpu_agent import ScriptedModel
 from tests.ssh.hosts import processes
 
 ROOT = Path(__file__).parent.parent.parent
@@ -257,35 +256,6 @@ def test_a_deep_agent_runs_a_script_and_brings_its_file_back(client: rc.Runcrate
         [result] = sandbox.download_files([f"{home}/result.json"])
         assert result.content == b'{"loss": 0.25}'
     assert not live(client)
-
-
-def test_a_langchain_agent_runs_a_script_and_brings_its_file_back(client: rc.Runcrate) -> None:
-    toolkit = RuncrateToolkit(client, limits=LIMITS, poll_interval=0.02, allow_commands=True)
-
-    def instance(messages: list[Any]) -> dict[str, Any]:
-        return {"instance_id": last(messages, "launch_instance")["id"]}
-
-    turns = [
-        lambda _: [("plan_instance", {"gpu_type": "A100", "max_runtime_minutes": 30})],
-        lambda seen: [
-            ("launch_instance", {"plan_token": last(seen, "plan_instance")["plan_token"]})
-        ],
-        lambda seen: [("wait_for_instance", instance(seen))],
-        lambda seen: [("write_file", {**instance(seen), "path": "t.py", "content": SCRIPT})],
-        lambda seen: [("run_command", {**instance(seen), "command": "python3 t.py"})],
-        lambda seen: [("read_file", {**instance(seen), "path": "result.json"})],
-    ]
-    agent = create_agent(ScriptedModel(turns=turns), toolkit.get_tools())
-    with toolkit.session():
-        state = agent.invoke({"messages": [("user", "Train something small.")]})
-        assert last(state["messages"], "run_command")["exit_code"] == 0
-        content = last(state["messages"], "read_file")["content"]
-        assert content == {"untrusted_text": '{"loss": 0.25}'}
-    assert not live(client)
-    asks = toolkit.interrupt_on()
-    assert {"runcrate_run_command", "runcrate_write_file"} <= asks.keys()
-    assert not {"runcrate_read_file", "runcrate_list_files"} & asks.keys()
-    toolkit.close()
 
 
 # --- serving ---------------------------------------------------------------------------------

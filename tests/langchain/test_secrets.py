@@ -11,7 +11,10 @@ from langchain_runcrate import (
     ChatRuncrate,
     RuncrateEmbeddings,
     RuncrateImageTool,
+    RuncrateSpeechTool,
     RuncrateTranscriptionLoader,
+    RuncrateTranscriptionParser,
+    RuncrateVideoTool,
 )
 from tests.key_in_frames import KEY, leaks
 from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
@@ -89,6 +92,13 @@ def test_a_loader(tmp_path: Path) -> None:
         lambda: RuncrateEmbeddings(model="m", api_key=KEY, chunk_size=0),
         lambda: RuncrateImageTool(api_key=KEY, max_images=0),
         lambda: RuncrateTranscriptionLoader("a.mp3", api_key=KEY, max_concurrency=0),
+        # A misspelt argument is an error, not a setting that nobody notices.
+        lambda: RuncrateEmbeddings(model="m", api_key=KEY, max_retrys=0),  # type: ignore[call-arg]
+        lambda: RuncrateImageTool(api_key=KEY, max_retrys=0),
+        lambda: RuncrateSpeechTool(api_key=KEY, max_retrys=0),
+        lambda: RuncrateVideoTool(api_key=KEY, max_retrys=0),
+        lambda: RuncrateTranscriptionLoader("a.mp3", api_key=KEY, max_retrys=0),
+        lambda: RuncrateTranscriptionParser(api_key=KEY, max_retrys=0),
     ],
 )
 def test_a_failing_constructor(make: Any) -> None:

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import asyncio
 import json
-import re
 from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain.agents import create_agent
 from langchain_core.documents import Document
 from langchain_core.messages import ToolMessage
 from langchain_core.tools import BaseTool
 
 from langchain_runcrate import (
-    ChatRuncrate,
-    RuncrateImageTool,
     RuncrateSpeechTool,
     RuncrateTranscriptionLoader,
-    RuncrateVideoTool,
 )
 from tests.conftest import Api
-from tests.langchain.replaying import JOB, LIMITS, POLL_S, counted_names, named, toolkit_at
+from tests.langchain.replaying import JOB, LIMITS, named, toolkit_at
 
 pytestmark = pytest.mark.vcr
 WAYS = pytest.mark.parametrize("way", ["sync", "async"])
@@ -38,41 +33,9 @@ async def asked(tool: BaseTool, way: str, /, **arguments: Any) -> ToolMessage:
     return message
 
 
-# --- pictures, speech, films -----------------------------------------------------------------
-
-
 @pytest.fixture
 def settings(api: Api, tmp_path: Path) -> dict[str, Any]:
     return {"api_key": api.api_key, "base_url": api.inference_url, "output_dir": tmp_path / "made"}
-
-
-@WAYS
-async def test_an_image_is_made_and_changed(settings: dict[str, Any], way: str) -> None:
-    tool = RuncrateImageTool(**settings)
-    first = await asked(tool, way, prompt="A fox", width=256, height=256, count=2, seed=7)
-    files = first.artifact["files"]
-    assert [file["seed"] for file in files] == [7, 8]
-    assert [Path(file["path"]).stat().st_size for file in files] == [  # noqa: ASYNC240 - small
-        file["bytes"] for file in files
-    ]
-    name = Path(files[0]["path"]).name
-    second = await asked(tool, way, prompt="Make it blue", image=name)
-    assert second.artifact["model"] == tool.edit_model
-    assert name not in str(second.content)
-    await tool.aclose()
-
-
-@WAYS
-async def test_a_video_is_begun_and_fetched_later(settings: dict[str, Any], way: str) -> None:
-    tool = RuncrateVideoTool(**settings, wait=False)
-    begun = await asked(tool, way, prompt="Waves", duration=4)
-    assert begun.artifact["files"] == []
-    patient = RuncrateVideoTool(**settings, poll_interval=POLL_S)
-    done = await asked(patient, way, video_id=begun.artifact["video_id"])
-    assert done.artifact["files"][0]["content_type"] == "video/mp4"
-    assert done.artifact["video_id"] == begun.artifact["video_id"]
-    await tool.aclose()
-    await patient.aclose()
 
 
 # --- recordings ------------------------------------------------------------------------------
@@ -150,24 +113,3 @@ async def test_a_machine_and_a_job_from_their_plans_to_their_ends(
         assert {entry["state"] for entry in spent["started"]} == {"ended"}
         assert 0 <= spent["spent_or_reserved_usd"] <= plan["worst_case_usd"]
     assert toolkit.ledger.live == ()
-
-
-# --- an agent --------------------------------------------------------------------------------
-
-
-@WAYS
-async def test_an_agent_with_a_model_of_runcrate_makes_an_image(
-    settings: dict[str, Any], way: str
-) -> None:
-    model = ChatRuncrate(model="deepseek-ai/DeepSeek-V3.2", **listening(settings))
-    tool = RuncrateImageTool(**settings)
-    agent: Any = create_agent(model, [tool])
-    question = {"messages": [("user", "Generate an image with the prompt 'a fox'.")]}
-    with counted_names():
-        state = await agent.ainvoke(question) if way == "async" else agent.invoke(question)
-    [message] = [message for message in state["messages"] if message.type == "tool"]
-    assert message.status == "success"
-    assert re.search(r"image-\w+\.webp", message.content)
-    assert Path(message.artifact["files"][0]["path"]).name in message.content
-    await model.aclose()
-    await tool.aclose()
