@@ -89,7 +89,7 @@ class Speech:
             Where it is.
         """
         target = Path(path)
-        if not target.suffix:
+        if not (target.suffix or target.is_dir()):
             suffix = suffix_of(self.content[:512], self.content_type)
             target = target.with_name(target.name + suffix)
         return write_whole(target, self.content)

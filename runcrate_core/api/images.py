@@ -101,7 +101,7 @@ class GeneratedImage(ApiModel):
             text = self.b64_json or (url if url[:5].lower() == "data:" else None)
             if text is not None:
                 try:
-                    self._content = bytes_of_text(text, "the image")
+                    self._content = bytes_of_text(text, "the image", is_received=True)
                 except ValueError as error:
                     raise ResponseFormatError(
                         f"An image that the API returned cannot be used: {error}"
@@ -284,7 +284,7 @@ def _read(response: Response, request: Request) -> ImageGeneration:
 
 
 def _write(path: Path, content: bytes) -> Path:
-    if not path.suffix:
+    if not (path.suffix or path.is_dir()):
         path = path.with_name(path.name + suffix_of(content[:512]))
     return write_whole(path, content)
 

@@ -134,12 +134,20 @@ def is_url(text: str) -> bool:
     return start == "https://" or (start.startswith("http://") and is_loopback(text))
 
 
+_URL_SAFE: Final = str.maketrans("-_", "+/")
+
+
 def _is_data_uri(text: str) -> bool:
     return text[:5].lower() == "data:" and "," in text
 
 
-def bytes_of_text(text: str, argument: str) -> bytes:
+def bytes_of_text(text: str, argument: str, *, is_received: bool = False) -> bytes:
     """Return the bytes of a data URI or of base64.
+
+    Args:
+        text: The data URI, or base64.
+        argument: Its name, for errors.
+        is_received: A server sent it: base64 may be of the alphabet for URLs and without padding.
 
     Raises:
         ValueError: It does not decode, or is empty.
@@ -147,7 +155,10 @@ def bytes_of_text(text: str, argument: str) -> bytes:
     head, _, encoded = text.partition(",") if _is_data_uri(text) else (";base64", "", text)
     try:
         if head.lower().endswith(";base64"):
-            data = decode_base64("".join(encoded.split()))
+            encoded = "".join(encoded.split())
+            if is_received:
+                encoded = encoded.translate(_URL_SAFE) + "=" * (-len(encoded) % 4)
+            data = decode_base64(encoded)
         else:
             data = unquote_to_bytes(encoded)
     except binascii.Error:

@@ -267,3 +267,18 @@ def test_a_target_that_cannot_be_written_is_named(scripted, tmp_path):
     with pytest.raises(FileNotFoundError, match="no such folder"):
         result.image.save(tmp_path / "missing" / "a.png")
     assert result.image.save(str(tmp_path / "a.webp")) == tmp_path / "a.webp"
+
+
+@pytest.mark.parametrize("encode", [base64.urlsafe_b64encode, base64.b64encode])
+def test_base64_of_any_dialect_is_read(scripted, encode):
+    content = b"\x89PNG\r\n\x1a\n\xff\xfe\xfb\xef"
+    text = encode(content).rstrip(b"=").decode()
+    _, both = scripted(Reply(json={"data": [{"b64_json": text}]}))
+    assert both("images.generate", "p", model="m").image.to_bytes() == content
+
+
+def test_a_directory_is_not_a_file_to_save_to(scripted, tmp_path):
+    _, both = scripted(BASE64_REPLY)
+    with pytest.raises(IsADirectoryError):
+        both("images.generate", "p", model="m").image.save(tmp_path)
+    assert not tmp_path.with_name(f"{tmp_path.name}.png").exists()
