@@ -90,10 +90,9 @@ class ApiModel(ApiPart):
 
 
 class LenientModel(ApiModel):
-    """A resource that stays reachable when an optional field of it is odd.
+    """A resource that stays reachable when an optional field of it is odd, also within another.
 
-    A field of a wrong type (an empty text for a date, `NaN` for a price) is dropped, as if it had
-    not been sent: its identifier is what listing, watching and terminating it need.
+    See `validated`: its identifier is what listing, watching and terminating it need.
     """
 
     @model_validator(mode="wrap")
@@ -104,10 +103,15 @@ class LenientModel(ApiModel):
         except ValidationError as error:
             if not isinstance(value, dict):
                 raise
-            named = {to_snake(str(detail["loc"][0])) for detail in error.errors() if detail["loc"]}
-            odd = {name for name in named if _is_optional(cls, name)}
-            kept = {key: item for key, item in value.items() if to_snake(str(key)) not in odd}
-            return handler(kept)
+            return handler(_without_odd_fields(cls, value, error))
+
+
+def _without_odd_fields(
+    kind: type[BaseModel], value: dict[str, Any], error: ValidationError
+) -> dict[str, Any]:
+    named = {to_snake(str(detail["loc"][0])) for detail in error.errors() if detail["loc"]}
+    odd = {name for name in named if _is_optional(kind, name)}
+    return {key: item for key, item in value.items() if to_snake(str(key)) not in odd}
 
 
 def _is_optional(kind: type[BaseModel], name: str) -> bool:
@@ -228,13 +232,20 @@ def parse_empty(response: Response) -> None:
 def validated(kind: type[M], data: Any, response: Response, request: Request, where: str = "") -> M:
     """Return a value as its model.
 
+    An optional field of a wrong type (an empty text for a date, `NaN` for a price) is dropped, as
+    if it had not been sent: the rest may have been paid for.
+
     Raises:
         ResponseFormatError: A field is missing or of a wrong type; it is named, not shown.
     """
     try:
         return kind.model_validate(data)
     except ValidationError as error:
-        raise _invalid(error, response, request, where) from None
+        kept = _without_odd_fields(kind, data, error) if isinstance(data, dict) else data
+        try:
+            return kind.model_validate(kept)
+        except ValidationError as second:
+            raise _invalid(second, response, request, where) from None
 
 
 def _invalid(

@@ -15,7 +15,7 @@ from typing import Any, Final, Literal
 from pydantic import PrivateAttr
 
 from runcrate_core.api.client_binding import ClientBinding
-from runcrate_core.api.envelope import ApiModel, parse_model
+from runcrate_core.api.envelope import ApiModel, LenientModel, parse_model
 from runcrate_core.api.media_request import media_request
 from runcrate_core.api.notebook import Bundle, image_bundle
 from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
@@ -35,7 +35,7 @@ from runcrate_core.protocol.timeouts import TimeoutLike
 MAX_IMAGE_BYTES: Final = 64 * 1024 * 1024
 
 
-class GeneratedImage(ApiModel):
+class GeneratedImage(LenientModel):
     """One image. In a notebook it shows itself.
 
     The API gives it as base64, as a data URI or as an address; the methods take any of them. An

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import os
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -38,9 +39,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr] # as said
     try:
         status: int = options.run(options)
+        print(end="", flush=True)  # noqa: T201 - a command's output
     except KeyboardInterrupt:
         print("\nInterrupted.", file=sys.stderr)  # noqa: T201 - a command's output
         return INTERRUPTED
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return FAILED
     except (RuncrateError, ValueError, OSError) as error:
         print(f"runcrate: {error}", file=sys.stderr)  # noqa: T201 - a command's output
         return FAILED

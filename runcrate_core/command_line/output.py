@@ -62,6 +62,8 @@ def confirm(question: str, *, yes: bool) -> bool:
     """
     if yes:
         return True
+    # Of its names none may move the cursor, colour or continue on another line.
+    question = " ".join(_PLAIN.excerpt(question, len(question)).split())
     if not sys.stdin.isatty():
         raise ConfigurationError(
             f"{question}? The input is not a terminal, so nobody can be asked. Nothing was done. "

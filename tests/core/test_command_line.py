@@ -235,6 +235,29 @@ def test_text_of_the_service_cannot_forge_a_line(capsys):
     assert capsys.readouterr().out == "name         status\na id forged  -\n"
 
 
+def test_names_cannot_forge_the_question(runcrate, client, monkeypatch):
+    name = "a\x1b[2J\nTerminate 1: harmless"
+    shown = rc.Instance(id="i", name=name, status="running")
+    monkeypatch.setattr("runcrate_core.api.instances.Instances.get", lambda *_: shown)
+    status, _, errors = runcrate("instances", "terminate", "i")
+    assert status == FAILED
+    assert errors.startswith("runcrate: Terminate 1: a Terminate 1: harmless (i)? The input is not")
+
+
+def test_a_reader_that_has_seen_enough_is_no_error(emulator):
+    command = f"{sys.executable} -m runcrate_core models list | true"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602 - of this test
+    assert done.stderr == ""
+
+
+def test_the_doctor_prints_json(runcrate, emulator):
+    status, printed, _ = runcrate("doctor", "--json")
+    assert status == 0
+    rows = json.loads(printed)
+    assert {row["level"] for row in rows} <= {"ok", "note"}
+    assert "inference" in {row["subject"] for row in rows}
+
+
 def test_it_is_a_module_and_has_a_version():
     command = [sys.executable, "-m", "runcrate_core", "--version"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -71,6 +71,41 @@ MALFORMED: list[tuple[tuple[str, dict[str, Any]], Reply, str]] = [
 ]
 
 
+ODD: list[tuple[tuple[str, dict[str, Any]], dict[str, Any]]] = [
+    (
+        CHAT,
+        {
+            "id": None,
+            "model": 5,
+            "usage": {"total_tokens": 2.5},
+            "choices": [{"message": {"role": "assistant", "content": "hi"}}],
+        },
+    ),
+    (("videos.create", {"prompt": "p", "model": "m"}), {"id": "v", "status": 1, "created_at": ""}),
+    (
+        ("billing.top_up", {"amount_usd": 20}),
+        {"id": "t", "amount_usd": 20, "idempotency_key": "k", "expires_at": "", "reason": {}},
+    ),
+    (
+        ("storage.create", {"name": "n", "size_gb": 1, "region": "r"}),
+        {"id": "s", "name": "n", "size_gb": 1, "created_at": "soon"},
+    ),
+    (("models.list", {}), {"data": [{"id": "m", "context_length": "128k", "input_modalities": 1}]}),
+    (IMAGES, {"created": "now", "data": [{"b64_json": "iVBORw0KGgo=", "revised_prompt": 5}]}),
+    (VECTORS, {"usage": "free", "data": [{"embedding": [1]}, {"embedding": [2]}]}),
+]
+
+
+@pytest.mark.parametrize(("call", "body"), ODD)
+def test_an_odd_optional_field_does_not_lose_what_was_paid(
+    scripted: Any, call: tuple[str, dict[str, Any]], body: dict[str, Any]
+) -> None:
+    server, both = scripted(Reply(json=body))
+    method, arguments = call
+    assert both(method, **arguments)
+    assert server.sent == 1
+
+
 @pytest.mark.parametrize(("call", "reply", "problem"), MALFORMED)
 def test_13_a_malformed_response_names_endpoint_and_field(scripted, call, reply, problem):
     server, both = scripted(reply)
