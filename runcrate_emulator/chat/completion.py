@@ -101,7 +101,8 @@ def message_tokens(message: Message) -> int:
     """The tokens of one message."""
     counted = tokens.MESSAGE_TOKENS + tokens.count(message.text) + tokens.count(message.name)
     for call in message.tool_calls:
-        counted += _CALL_TOKENS + tokens.count(call.name) + tokens.count(call.arguments_json)
+        arguments = json.dumps(call.arguments, ensure_ascii=False)
+        counted += _CALL_TOKENS + tokens.count(call.name) + tokens.count(arguments)
     for attachment in message.attachments:
         if attachment.kind == "image" or attachment.data is None:
             counted += tokens.IMAGE_TOKENS

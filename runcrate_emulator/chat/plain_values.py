@@ -64,10 +64,9 @@ class PlainValues:
         first = math.ceil(start / step) * step
         for value in (Fraction(1), Fraction(0), first, first + step, first - step):
             yield int(value) if value.denominator == 1 else float(value)
-        if not integers:
-            edges = [float(edge) for edge in (*lows, *highs)]
-            yield from (edge + shift for edge in edges for shift in (0, 0.5, -0.5, 0.001, -0.001))
-            yield sum(edges) / max(len(edges), 1)
+        edges = [float(edge) for edge in (*lows, *highs)] if not integers else []
+        yield from (edge + shift for edge in edges for shift in (0, 0.001, -0.001))
+        yield sum(edges) / max(len(edges), 1)
 
 
 def sample(pattern: str) -> str | None:

@@ -1,6 +1,5 @@
 """A chat request as plain, frozen data."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -36,11 +35,6 @@ class ToolCall:
     id: str
     name: str
     arguments: Mapping[str, Any]
-
-    @property
-    def arguments_json(self) -> str:
-        """The arguments as a JSON text, with characters outside ASCII left as they are."""
-        return json.dumps(self.arguments, ensure_ascii=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
-from runcrate_emulator.chat.request import Tool, ToolCall
+from runcrate_emulator.chat.request import ChatRequest, Tool
 from runcrate_emulator.stems import identifier_words, stem, words
 
 _CLAUSE: Final = re.compile(r"[.!?;\n]+(?:\s+|$)|,\s+|\s+(?:and|then)\s+")
@@ -16,21 +16,15 @@ _NAMED, _VERB, _NOUN = 8.0, 3.0, 1.0
 _NEAR_TIE: Final = 0.01
 
 
-def next_step(
-    request: str, tools: Sequence[Tool], calls: Sequence[ToolCall], results: Sequence[str]
-) -> tuple[Tool, str] | None:
-    """Return the next tool to call and the clause that asks for it; None when all is done.
+def next_step(request: ChatRequest, tools: Sequence[Tool]) -> tuple[Tool, str] | None:
+    """Return the next tool to call and the clause that asks for it.
 
-    Args:
-        request: Text of the last user message.
-        tools: The offered tools.
-        calls: Calls since that message.
-        results: Their results; after a failed one nothing more is called.
+    None when all is done, or when the last tool failed.
     """
-    if results and _FAILED.search(results[-1][:_HEAD]):
+    if request.tool_results and _FAILED.search(request.tool_results[-1][:_HEAD]):
         return None
-    done = Counter(call.name for call in calls)
-    for tool, clause in _steps(request, tools):
+    done = Counter(call.name for message in request.turn for call in message.tool_calls)
+    for tool, clause in _steps(request.prompt, tools):
         if not done[tool.name]:
             return tool, clause
         done[tool.name] -= 1

@@ -43,7 +43,9 @@ def test_rule_1_without_literals_the_smallest_valid_value():
     assert "note" not in value
 
 
-def test_rule_1_in_json_mode_the_named_keys_are_there():
+def test_rule_1_a_schema_in_the_prompt_and_named_keys():
+    prompt = f"Ada is 36. Answer in JSON of this schema: {json.dumps(PERSON)}"
+    jsonschema.validate(json.loads(ask(prompt).content), PERSON)
     keys = ask(
         "A joke as JSON with 'setup' and 'punchline' keys", response_format={"type": "json_object"}
     )
