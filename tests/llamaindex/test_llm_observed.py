@@ -41,59 +41,34 @@ class Decorated(MockLLM):
             raise RuntimeError("gone")
         yield reader.read(chunk({"content": ""})) or reader.read(chunk({"reasoning": "x"}))
 
-    def check(self) -> None:
+    def answer(self, way: str) -> Any:
         if self.refusing:
             raise RuntimeError("refused")
+        form = completion_of if "complete" in way else lambda response: response
+        chunks = (form(each) for each in self.chunks())
+        return chunks if "stream" in way else next(chunks)
 
-    def whole(self) -> Any:
-        self.check()
-        return next(self.chunks())
 
-    @llm_chat_callback()
-    def chat(self, messages: Any, **_: Any) -> Any:
-        return self.whole()
+def decorated(way: str) -> Any:
+    """Return a method of `Decorated`."""
 
-    @llm_chat_callback()
-    async def achat(self, messages: Any, **_: Any) -> Any:
-        return self.whole()
+    async def in_a_stream(chunks: Any) -> Any:
+        for each in chunks:
+            yield each
 
-    @llm_completion_callback()
-    def complete(self, prompt: str, **_: Any) -> Any:
-        return completion_of(self.whole())
+    async def asynchronous(self: Any, said: Any, **_: Any) -> Any:
+        answer = self.answer(way)
+        return in_a_stream(answer) if "stream" in way else answer
 
-    @llm_completion_callback()
-    async def acomplete(self, prompt: str, **_: Any) -> Any:
-        return completion_of(self.whole())
+    def sync(self: Any, said: Any, **_: Any) -> Any:
+        return self.answer(way)
 
-    @llm_chat_callback()
-    def stream_chat(self, messages: Any, **_: Any) -> Any:
-        self.check()
-        return (each for each in self.chunks())
+    decorator = llm_completion_callback if "complete" in way else llm_chat_callback
+    return decorator()(asynchronous if way.startswith("a") else sync)
 
-    @llm_chat_callback()
-    async def astream_chat(self, messages: Any, **_: Any) -> Any:
-        self.check()
 
-        async def stream() -> Any:
-            for each in self.chunks():
-                yield each
-
-        return stream()
-
-    @llm_completion_callback()
-    def stream_complete(self, prompt: str, **_: Any) -> Any:
-        self.check()
-        return (completion_of(each) for each in self.chunks())
-
-    @llm_completion_callback()
-    async def astream_complete(self, prompt: str, **_: Any) -> Any:
-        self.check()
-
-        async def stream() -> Any:
-            for each in self.chunks():
-                yield completion_of(each)
-
-        return stream()
+for _way in (*WAYS, *WHOLE):
+    setattr(Decorated, _way, decorated(_way))
 
 
 class Breaking(Decorated):

@@ -17,7 +17,7 @@ from llamaindex_runcrate.partial_json import PartialJson
 from llamaindex_runcrate.responses import ChunkReader, ResponseContext
 from llamaindex_runcrate.schemas import wire_tool_choice, wire_tools
 from llamaindex_runcrate.structured_responses import json_values as values_in
-from tests.chat_service import call_piece, chunk, completion, end
+from tests.chat_service import call_piece, calls_delta, chunk, completion, end
 from tests.llamaindex.calls import STREAMS, WAYS, ask, ask_with_tools
 
 
@@ -86,55 +86,21 @@ def piece(*args: Any, **kwargs: Any) -> dict[str, Any]:
 
 A, B = {"at": "aaa"}, {"at": "bbb", "days": 2}
 A_TEXT, B_TEXT = json.dumps(A), json.dumps(B)
-
-
-def cut(text: str) -> tuple[str, str]:
-    return text[:7], text[7:]
-
-
+# Pieces of any style are put in order by the core; its own tests try all splits.
 STREAMS_OF_TWO_CALLS = {
-    "one after the other": [
-        piece(0, identifier="1", name="look", text=cut(A_TEXT)[0]),
-        piece(0, text=cut(A_TEXT)[1]),
-        piece(1, identifier="2", name="look", text=cut(B_TEXT)[0]),
-        piece(1, text=cut(B_TEXT)[1]),
-    ],
     "two in one chunk": [
-        chunk(
-            {
-                "tool_calls": [
-                    call_piece(0, identifier="1", name="look", text=A_TEXT),
-                    call_piece(1, identifier="2", name="look", text=B_TEXT),
-                ]
-            }
-        )
+        chunk(calls_delta(call_piece(0, A_TEXT, "1", "look"), call_piece(1, B_TEXT, "2", "look")))
     ],
     "interleaved": [
-        piece(0, identifier="1", name="look"),
-        piece(1, identifier="2", name="look"),
-        piece(0, text=cut(A_TEXT)[0]),
-        piece(1, text=cut(B_TEXT)[0]),
-        piece(0, text=cut(A_TEXT)[1]),
-        piece(1, text=cut(B_TEXT)[1]),
+        piece(0, "", "1", "look"),
+        piece(1, "", "2", "look"),
+        piece(0, A_TEXT[:7]),
+        piece(1, B_TEXT[:7]),
+        piece(0, A_TEXT[7:]),
+        piece(1, B_TEXT[7:]),
     ],
-    "same index, new id": [
-        piece(0, identifier="1", name="look", text=A_TEXT),
-        piece(0, identifier="2", name="look", text=B_TEXT),
-    ],
-    "no index": [
-        piece(None, identifier="1", name="look", text=A_TEXT),
-        piece(None, identifier="2", name="look", text=B_TEXT),
-    ],
-    "id and name repeated": [
-        piece(0, identifier="1", name="look", text=cut(A_TEXT)[0]),
-        piece(0, identifier="1", name="look", text=cut(A_TEXT)[1]),
-        piece(1, identifier="2", name="look", text=cut(B_TEXT)[0]),
-        piece(1, identifier="2", name="look", text=cut(B_TEXT)[1]),
-    ],
-    "index from one": [
-        piece(1, identifier="1", name="look", text=A_TEXT),
-        piece(2, identifier="2", name="look", text=B_TEXT),
-    ],
+    "same index, new id": [piece(0, A_TEXT, "1", "look"), piece(0, B_TEXT, "2", "look")],
+    "no index": [piece(None, A_TEXT, "1", "look"), piece(None, B_TEXT, "2", "look")],
 }
 
 
@@ -342,29 +308,16 @@ def test_the_schema_of_a_class_is_generated_once_until_the_class_changes(monkeyp
 
     generated: list[type] = []
     generate = BaseModel.model_json_schema.__func__  # type: ignore[attr-defined]
-
-    def counted(cls: type[BaseModel]) -> dict[str, Any]:
-        generated.append(cls)
-        schema: dict[str, Any] = generate(cls)
-        return schema
-
-    monkeypatch.setattr(Look, "model_json_schema", classmethod(counted))
+    counted = classmethod(lambda cls: generated.append(cls) or generate(cls))
+    monkeypatch.setattr(Look, "model_json_schema", counted)
     tool = FunctionTool.from_defaults(lambda city: city, name="look", fn_schema=Look)
-    tool.metadata.description = "Look at a city."
-    [first] = wire_tools([tool])
-    first["function"]["parameters"]["properties"]["city"]["title"] = "changed by the caller"
-    [second] = wire_tools([tool])
-    assert second["function"] == {
-        "name": "look",
-        "description": "Look at a city.",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"title": "City", "type": "string"}},
-            "required": ["city"],
-        },
-    }
+
+    def city() -> Any:
+        return wire_tools([tool])[0]["function"]["parameters"]["properties"]["city"]
+
+    city()["title"] = "changed by the caller"
+    assert city() == {"title": "City", "type": "string"}
     assert generated == [Look]
     Look.model_fields["city"].description = "Its name."
     Look.model_rebuild(force=True)
-    [third] = wire_tools([tool])
-    assert third["function"]["parameters"]["properties"]["city"]["description"] == "Its name."
+    assert city()["description"] == "Its name."

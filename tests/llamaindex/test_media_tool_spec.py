@@ -253,28 +253,26 @@ async def test_a_context_that_hears_nothing_does_not_spoil_the_video(
 
 
 def test_tools_work_where_there_is_no_workflow(spec: RuncrateMediaToolSpec) -> None:
-    tool = tool_of(spec, "runcrate_generate_video")
-    assert isinstance(tool("Waves", duration=4).blocks[1], VideoBlock)
-    assert not call_tool(tool, {"prompt": "Waves", "duration": 4}).is_error
+    tool = tool_of(spec, "runcrate_text_to_speech")
+    assert isinstance(tool("Hello.").blocks[1], AudioBlock)
+    assert not call_tool(tool, {"text": "Hello."}).is_error
     llm = MockFunctionCallingLLM(
         response_generator=lambda *_, **__: ChatMessage(
             role="assistant",
             blocks=[
                 ToolCallBlock(
                     tool_call_id="1",
-                    tool_name="runcrate_generate_video",
-                    tool_kwargs={"prompt": "Waves", "duration": 4},
+                    tool_name="runcrate_text_to_speech",
+                    tool_kwargs={"text": "Hello."},
                 )
             ],
         )
     )
-    assert "Generated 1 video" in str(
-        llm.predict_and_call([tool], "Make a film.", error_on_no_tool_call=True)
-    )
+    response = llm.predict_and_call([tool], "Say hello.", error_on_no_tool_call=True)
+    assert "Generated 1 audio file" in str(response)
 
 
-@pytest.mark.parametrize("name", ["generate_video", "agenerate_video"])
+@pytest.mark.parametrize("name", ["text_to_speech", "atext_to_speech"])
 async def test_a_tool_of_one_kind_of_code(spec: RuncrateMediaToolSpec, name: str) -> None:
     (tool,) = spec.to_tool_list([name])
-    output = await tool.acall(prompt="Waves", duration=4)
-    assert isinstance(output.blocks[1], VideoBlock)
+    assert isinstance((await tool.acall(text="Hello.")).blocks[1], AudioBlock)

@@ -142,29 +142,26 @@ async def test_a_bad_file_is_named_and_the_timeout_holds(
 
 
 async def test_so_many_at_once_and_in_order(
-    settings: dict[str, Any], tmp_path: Path, runcrate_emulator: Emulator
+    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    paths = write_recordings(tmp_path, **{f"n{number}": f"{number}." for number in range(6)})
-    runcrate_emulator.fail("POST /audio/transcriptions", latency_s=0.3)  # the first comes last
-    runcrate_emulator.fail("POST /audio/transcriptions", latency_s=0.05, times=None)
+    paths = write_recordings(tmp_path, a="1.", b="2.", c="3.", d="4.")
     reader = RuncrateTranscriptionReader(max_concurrency=2, **settings)
-    under_way, most = 0, 0
-    heard = RuncrateTranscriptionReader._transcribed
+    transcribed = RuncrateTranscriptionReader._transcribed
+    under_way = [0]
 
     async def counted(self: Any, recording: rt.AudioSource) -> list[Document]:
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        try:
-            return await heard(self, recording)
-        finally:
-            under_way -= 1
+        under_way.append(under_way[-1] + 1)
+        await asyncio.sleep(
+            0.05 if recording.source == str(paths[0]) else 0
+        )  # the first comes last
+        documents = await transcribed(self, recording)
+        under_way.append(under_way[-1] - 1)
+        return documents
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RuncrateTranscriptionReader, "_transcribed", counted)
-        documents = await reader.aload_data(paths)
+    monkeypatch.setattr(RuncrateTranscriptionReader, "_transcribed", counted)
+    documents = await reader.aload_data(paths)
     assert [document.metadata["source"] for document in documents] == list(map(str, paths))
-    assert most == 2
+    assert max(under_way) == 2
     await closed(reader)
 
 
