@@ -15,7 +15,6 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     ModelWrapValidatorHandler,
-    PrivateAttr,
     ValidationError,
     model_validator,
 )
@@ -76,16 +75,17 @@ class ApiModel(ApiPart):
         response: Head of the response (request id, rate limit), where it is known.
     """
 
-    _response: ResponseInfo | None = PrivateAttr(default=None)
-
     @property
     def response(self) -> ResponseInfo | None:
         """Head of the response (request id, rate limit), where it is known."""
-        return self._response
+        return (self.__pydantic_private__ or {}).get("_response")
 
     def with_response(self, response: ResponseInfo | None) -> Self:
         """Remember the head of the response; return the value itself."""
-        self._response = response
+        # Among pydantic's private values, so that copies and pickles have it, but not declared:
+        # a default of its own would cost each value a call from the validator.
+        private = {**(self.__pydantic_private__ or {}), "_response": response}
+        object.__setattr__(self, "__pydantic_private__", private)
         return self
 
 

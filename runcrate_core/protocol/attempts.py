@@ -174,7 +174,7 @@ def _one_attempt(
     # The rate limit is of the key, which other hosts never see.
     limiter = context.limiter if request.surface is not Surface.EXTERNAL else None
     if limiter is not None:
-        while (pause := limiter.acquire(policy.clock(), policy.random())) > 0:
+        while (pause := limiter.acquire(policy.clock(), policy.random)) > 0:
             yield Sleep(pause)
     sent_at = policy.clock()
     reply: Response | TransportFailure | Opened | None = None

@@ -6,7 +6,7 @@ import math
 import re
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -117,22 +117,23 @@ class RateLimiter:
         self._resets_at = 0.0
         self._end_is_assumed = False
 
-    def acquire(self, now: float, spread: float) -> float:
+    def acquire(self, now: float, random: Callable[[], float]) -> float:
         """Return 0 and count the call, or the seconds after which to ask again.
 
         Args:
             now: Present time.
-            spread: A random number from 0 to 1, so that waiting calls do not all return at once.
+            random: Gives numbers from 0 to 1, so that waiting calls do not all return at once;
+                called for these only, as the operating system gives the numbers.
         """
         with self._lock:
             if not self._answered and self._in_flight >= UNKNOWN_LIMIT_IN_FLIGHT:
-                return FIRST_RESPONSE_POLL_S * (1 + spread)
+                return FIRST_RESPONSE_POLL_S * (1 + random())
             if self._remaining is not None:
                 if now >= self._resets_at:
                     self._remaining, self._resets_at = self._limit, now + WINDOW_S
                     self._end_is_assumed = True
                 elif self._remaining <= 0:
-                    return self._resets_at - now + RESET_SPREAD_S * spread
+                    return self._resets_at - now + RESET_SPREAD_S * random()
             if self._remaining is not None:
                 self._remaining -= 1
             self._in_flight += 1

@@ -98,7 +98,7 @@ class ResponseInfo:
 
     @property
     def headers(self) -> dict[str, str]:
-        """Answer headers, names in lower case, without cookies."""
+        """Response headers, names in lower case, without cookies."""
         return public_headers(self._raw)
 
     @property

@@ -154,7 +154,7 @@ def test_41_a_child_inherits_no_lock_and_no_counter(run):
         client = run.client(server.url)
         context = client._driver.context
         limiter, budget = context.limiter, context.budget
-        while limiter.acquire(0.0, 0.0) == 0.0:
+        while limiter.acquire(0.0, lambda: 0.0) == 0.0:
             pass
         while budget.take():
             pass

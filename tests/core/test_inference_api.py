@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+import copy
+import pickle
 import struct
 from typing import Any
 
@@ -42,7 +44,10 @@ def test_a_completion_keeps_every_field(scripted):
     completion = both("chat.completions.create", model="m", messages=MESSAGES)
     assert completion.to_dict() == COMPLETION
     assert completion.choices[0].message.tool_calls[0].function.name == "f"
-    assert completion.response.request_id == "r-1"
+    unpickled = pickle.loads(pickle.dumps(completion))  # noqa: S301 - of its own making
+    copies = [completion, copy.deepcopy(completion), unpickled]
+    assert [one.response.request_id for one in copies] == ["r-1"] * 3
+    assert rc.ChatCompletion.model_validate(COMPLETION).response is None
 
 
 def test_the_message_of_a_response_is_sent_back_as_it_came(scripted):
