@@ -14,12 +14,14 @@ from typing import Any
 
 import pytest
 from deepagents import create_deep_agent
+from langchain.agents import create_agent
 
 import runcrate_core as rc
 from langchain_runcrate import ChatRuncrate, RuncrateSandbox, RuncrateToolkit
 from langchain_runcrate.sandbox_provider import RuncrateSandboxProvider
 from runcrate_emulator import Emulator
-from tests.langchain.gpu_agent import ScriptedModel
+from tests.agent_story import Turns
+from tests.langchain.gpu_agent import ScriptedModel, last
 from tests.ssh.hosts import processes
 
 ROOT = Path(__file__).parent.parent.parent
@@ -258,6 +260,31 @@ def test_a_deep_agent_runs_a_script_and_brings_its_file_back(client: rc.Runcrate
     assert not live(client)
 
 
+def test_a_langchain_agent_runs_a_script_and_brings_its_file_back(client: rc.Runcrate) -> None:
+    toolkit = RuncrateToolkit(client, limits=LIMITS, poll_interval=0.02, allow_commands=True)
+    turns = Turns(last)
+
+    def on_instance(tool: str, **arguments: Any) -> Any:
+        return lambda seen: [
+            (tool, {"instance_id": last(seen, "launch_instance")["id"], **arguments})
+        ]
+
+    story = [
+        *(turns.cheaper_plan, turns.launch, turns.wait),
+        on_instance("write_file", path="t.py", content=SCRIPT),
+        on_instance("run_command", command="python3 t.py"),
+        on_instance("read_file", path="result.json"),
+    ]
+    agent = create_agent(ScriptedModel(turns=story), toolkit.get_tools())
+    with toolkit.session():
+        state = agent.invoke({"messages": [("user", "Train something small.")]})
+        assert last(state["messages"], "run_command")["exit_code"] == 0
+        content = last(state["messages"], "read_file")["content"]
+        assert content == {"untrusted_text": '{"loss": 0.25}'}
+    assert not live(client)
+    toolkit.close()
+
+
 # --- serving ---------------------------------------------------------------------------------
 
 SERVER = """
@@ -310,6 +337,10 @@ def test_a_served_model_answers_through_the_tunnel(cloud: Emulator, client: rc.R
         assert served.chat().invoke("Hello again!", stream=False).text == "served"
         [entry] = toolkit.ledger.live
     assert not live(client)
+    for _ in range(100):
+        if not processes(f"server.py {port}"):
+            break
+        time.sleep(0.05)
     assert not processes(f"server.py {port}")
     assert entry.name == served.instance.name
     toolkit.close()

@@ -1,4 +1,4 @@
-"""The standard sandbox tests on a real SSH server, and what is the server's of them on OpenSSH.
+"""The standard sandbox tests, on both real SSH servers, blocking and asynchronous.
 
 Exactly seven of them fail on `deepagents` 0.7 with any backend, as they describe 0.6: there,
 `write` refuses to overwrite and `glob` gives relative paths.
@@ -64,21 +64,7 @@ class TestOnTheEmulator(Sandboxes):
 
 
 class TestOnOpenSSH(Sandboxes):
-    """What a server decides: exit codes, output, and files of any size and content."""
-
     host = staticmethod(sshd_host)
-    only_tests = frozenset(
-        {
-            "test_execute_large_stdout_payload",
-            "test_aexecute_large_stdout_payload",
-            "test_upload_binary_content_roundtrip",
-            "test_aupload_adownload_large_file_roundtrip",
-            "test_download_error_file_not_found",
-            "test_download_error_is_directory",
-            "test_download_error_permission_denied",
-            "test_write_read_download_large_text_with_escaped_content",
-        }
-    )
 
 
 def test_seven_are_expected_to_fail_and_no_other() -> None:

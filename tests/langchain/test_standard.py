@@ -206,16 +206,6 @@ EVERY_TOOL = [
     tool.name.removeprefix("runcrate_")
     for tool in rt.AgentToolbox(limits=LIMITS, files_dir=".").tools
 ]
-# One of each kind; what each of the others returns is tested in core.
-REPLAYED = [
-    "get_balance",
-    "plan_instance",
-    "launch_instance",
-    "terminate_instance",
-    "run_job",
-    "wait_for_job",
-    "download_job_artifact",
-]
 # What schemas ask for, in the form that they ask for.
 SAMPLES: dict[str, Any] = {
     "command": "nvidia-smi",
@@ -280,7 +270,7 @@ class TestVideoTool(TestImageTool):
 class TestToolsReplayed(OfTools, ToolsIntegrationTests):
     replayed = True
 
-    @pytest.fixture(params=[*MEDIA, *REPLAYED])
+    @pytest.fixture(params=[*MEDIA, *EVERY_TOOL])
     async def tool(self, request: pytest.FixtureRequest, api: Api, tmp_path: Path) -> Any:
         if request.param not in MEDIA:
             async with toolkit_at(api, tmp_path) as toolkit:
@@ -306,14 +296,24 @@ def arguments_for(toolkit: RuncrateToolkit, name: str) -> dict[str, Any]:
         case "launch_instance":
             plan = use(toolkit, "plan_instance", gpu_type="A100", max_runtime_minutes=30)
             return {"plan_token": plan["plan_token"]}
+        case "update_instance_limits":
+            return {"instance_id": launched(toolkit)["id"], "max_runtime_minutes": 40}
         case "terminate_instance":
             instance = launched(toolkit)
             return {"instance_id": instance["id"], "expected_name": instance["name"]}
+        case "list_instances" | "get_spending":
+            launched(toolkit)
+            return {}
+        case "list_jobs":
+            finished_job(toolkit)
+            return {}
+        case "get_instance" | "wait_for_instance":
+            return {"instance_id": launched(toolkit)["id"]}
         case "run_job":
             return JOB
         case "download_job_artifact":
             return {"job_id": finished_job(toolkit), "path": "r.txt"}
-        case "wait_for_job":
+        case job if job.endswith(("_job", "_logs", "_artifacts")):
             return {"job_id": finished_job(toolkit)}
         case _:
             return {}

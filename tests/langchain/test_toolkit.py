@@ -305,6 +305,28 @@ def test_tools_are_copied_but_not_pickled_as_that_would_exceed_the_limits(
 # --- interruptions ---------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize("is_async", [False, True], ids=["blocking", "asynchronous"])
+async def test_an_agent_that_breaks_leaves_nothing_running(
+    cloud: Any, toolkit: RuncrateToolkit, is_async: bool
+) -> None:
+    turns = [TURNS.plan, TURNS.launch, TURNS.run_job, lambda _: 1 / 0]
+    agent: Any = create_agent(ScriptedModel(turns=turns), toolkit.get_tools())
+    question: Any = {"messages": [("user", "go")]}
+
+    async def story() -> None:
+        if is_async:
+            async with toolkit.session():
+                await agent.ainvoke(question)
+        else:
+            with toolkit.session():
+                agent.invoke(question)
+
+    with pytest.raises(ZeroDivisionError):
+        await story()
+    assert len(toolkit.ledger.entries) == 2
+    assert (cloud.world.live_instances, cloud.world.live_jobs) == ({}, {})
+
+
 async def test_a_cancelled_agent_leaves_nothing_running(
     cloud: Any, toolkit: RuncrateToolkit
 ) -> None:
@@ -341,8 +363,9 @@ AGENT = """
 """
 
 
-def test_a_signal_leaves_nothing_running(cloud: Any) -> None:
-    """Other signals, and programs that are asynchronous, are tested with the core's sessions."""
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_signal_leaves_nothing_running(cloud: Any, signal_name: str) -> None:
+    """Sessions of programs that are asynchronous are tested with the core's."""
     cloud.clock_speed = 0
     with subprocess.Popen(
         [sys.executable, "-c", textwrap.dedent(AGENT)],
@@ -354,7 +377,12 @@ def test_a_signal_leaves_nothing_running(cloud: Any) -> None:
             assert process.poll() is None, process.communicate()[1]
             time.sleep(0.02)
         assert len(cloud.world.live_instances) == 1
-        process.send_signal(signal.SIGINT)
+        process.send_signal(signal.Signals[signal_name])
         process.communicate(timeout=30)
     assert process.returncode != 0
+    if signal_name == "SIGKILL":  # nobody is left to end it but its own lifetime
+        [identifier] = cloud.world.live_instances
+        cloud.clock.advance(61 * 60)
+        with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
+            assert client.instances.get(identifier).stop_reason == "max_runtime"
     assert cloud.world.live_instances == {}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock, ToolCallBlock
 from llama_index.core.program.function_program import FunctionCallingProgram
@@ -75,6 +78,34 @@ async def test_a_call_that_is_cut_or_broken_is_not_run_and_says_why(
     sent = service.last["messages"][0]["tool_calls"][0]["function"]
     assert sent["name"] == "look"
     assert json.loads(sent["arguments"]) == ({UNREADABLE_KEY: text} if text else {})
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=5,
+)
+
+
+@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    arguments=st.dictionaries(st.text(), VALUES, min_size=1, max_size=3),
+    share=st.floats(0, 1, exclude_max=True),
+    finish_reason=st.sampled_from(["length", "tool_calls", "stop"]),
+)
+def test_a_call_cut_anywhere_is_never_a_call_with_other_arguments(
+    made_llm, service, arguments, share, finish_reason
+) -> None:
+    text = json.dumps(arguments, ensure_ascii=False)
+    llm = made_llm()
+    for way in WAYS:
+        service.will_say(completion(calls=[("c", "look", text)], finish_reason=finish_reason))
+        (call,) = llm.get_tool_calls_from_response(asyncio.run(ask(llm, way, "x"))[-1])
+        assert (call.tool_name, call.tool_kwargs) == ("look", arguments)
+        cut = [("c", "look", text[: max(1, int(share * len(text)))])]
+        service.will_say(completion(calls=cut, finish_reason=finish_reason))
+        with pytest.raises(ValueError, match=r"No tool was run\. look was not run"):
+            llm.get_tool_calls_from_response(asyncio.run(ask(llm, way, "x"))[-1])
 
 
 @pytest.mark.parametrize(("kind", "streaming"), [(FunctionAgent, True), (AgentWorkflow, False)])

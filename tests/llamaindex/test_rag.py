@@ -1,8 +1,8 @@
 """What a retrieval pipeline makes of its models: each kind of call that LlamaIndex makes.
 
 A row names a part of LlamaIndex, calls it blocking or asynchronously, and says what must come out.
-The documents are small and their facts unlikely, so that a right answer comes from them. Agents,
-structured prediction and programs of functions are in the conformance suite.
+The documents are small and their facts unlikely, so that a right answer comes from them. Structured
+prediction and programs of functions are in the conformance suite.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from llama_index.core import (
     extractors,
     get_response_synthesizer,
 )
+from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.graph_stores import SimplePropertyGraphStore
 from llama_index.core.graph_stores.types import EntityNode, Relation
 from llama_index.core.indices.property_graph import (
@@ -60,7 +61,7 @@ from pydantic import BaseModel, Field
 from runcrate_emulator import Reply
 from tests.llamaindex.calls import collected
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
-from tests.llamaindex.scripts import Script, as_object, by_prompt
+from tests.llamaindex.scripts import Script, as_object, by_prompt, with_tool
 
 pytestmark = IGNORED_WARNINGS
 
@@ -395,6 +396,20 @@ async def extract_facts(parts: Parts) -> list[str]:
     return block.facts
 
 
+def look_up(name: str) -> str:
+    """Look up who built a lighthouse."""
+    return f"{name} was built by {ANSWER} in 1874."
+
+
+def agent(kind: Any, **options: Any) -> Row:
+    async def ask(parts: Parts) -> Any:
+        made = kind(tools=[look_up], llm=parts.llm, **options)
+        return await (AgentWorkflow(agents=[made]) if kind is FunctionAgent else made).run(QUESTION)
+
+    return Row(kind.__name__, lambda parts, _: ask(parts), replies=LOOKS_UP, ways=("asynchronous",))
+
+
+LOOKS_UP = {QUESTION: with_tool("look_up", {"name": "Meridian lighthouse"}, GOOD)}
 FENCED = Reply.text('Sure:\n```json\n{"name": "Meridian", "built": 1874}\n```')
 FACT = "Ada Colm lives in Oslo."
 CHATTING = [
@@ -412,6 +427,9 @@ CHATTING = [
         {"": Reply.text(f"<facts><fact>{FACT}</fact></facts>")},
         ("asynchronous",),
     ),
+    agent(FunctionAgent),
+    agent(FunctionAgent, streaming=False),
+    agent(ReActAgent),
 ]
 
 
