@@ -8,10 +8,8 @@ from runcrate_emulator.chat.json_schema import Json, Schemas, UnsatisfiableSchem
 from runcrate_emulator.chat.literals import Literals
 from runcrate_emulator.chat.plain_values import FILLER, PlainValues
 
-_MAX_DEPTH: Final = 12
-"""Levels of nesting after which a recursive schema is given up."""
-_LITERAL_DEPTH: Final = 6
-"""Levels of nesting that get literals."""
+_MAX_DEPTH: Final = 12  # levels of nesting after which a recursive schema is given up
+_LITERAL_DEPTH: Final = 6  # levels of nesting that get literals
 _MAX_VARIANTS: Final = 64
 _ALL_TYPES: Final = ("string", "object", "array", "number", "boolean", "null")
 

@@ -13,8 +13,7 @@ from runcrate_emulator.inference.model_catalogue import Model
 
 FinishReason = Literal["stop", "length", "tool_calls"]
 
-_CALL_TOKENS: Final = 4
-"""Tokens that a tool call costs besides its name and arguments."""
+_CALL_TOKENS: Final = 4  # tokens that a tool call costs besides its name and arguments
 _MAX_REMEMBERED: Final = 4096
 
 
@@ -35,11 +34,6 @@ class Choice:
     refusal: str
     calls: tuple[ReplyToolCall, ...]
     finish: FinishReason
-
-    @property
-    def text(self) -> str:
-        """The text."""
-        return "".join(self.pieces)
 
     @property
     def size(self) -> int:

@@ -32,8 +32,7 @@ FIXED_SENTENCE: Final = (
 )
 REASONING: Final = "This is the simulated reasoning of the Runcrate emulator."
 _KEYS: Final = re.compile(r"['\"`]([A-Za-z_]\w*)['\"`]")
-_MAX_RESULT: Final = 400
-"""Characters of a tool result that the list of results quotes."""
+_MAX_RESULT: Final = 400  # characters of a tool result that the list of results quotes
 
 
 def reply_of_default_model(request: ChatRequest, *, has_reasoning: bool) -> Reply:

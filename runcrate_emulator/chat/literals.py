@@ -26,8 +26,7 @@ _PROPER: Final = re.compile(r"(?<=\s)[A-Z][\w-]*(?:,? [A-Z][\w-]*)*")
 _MAX_TEXT: Final = 20_000  # characters in which literals are looked for
 _NAME: Final = stem("name")
 _REACH: Final = 80  # characters around a number that are looked at for it
-_NEAR: Final = 2
-"""Words after a number among which its unit is looked for."""
+_NEAR: Final = 2  # words after a number among which its unit is looked for
 
 
 class Literals:

@@ -15,10 +15,8 @@ _WRAPPED: Final = re.compile(r"(?<=[^\n]{60}[^\n.!?:])\n(?=[^\s\-*#>|])|\n(?=[a-
 _QUESTION_LABEL: Final = re.compile(
     r"(?:question|query|user|human)\s*:\s*(?P<text>[^\n]+)", re.IGNORECASE
 )
-_ENOUGH: Final = 0.3
-"""Share of the question's weight that a sentence must cover to be quoted."""
-_MIN_STEMS: Final = 3
-"""Different stems of a sentence worth quoting; headings and labels have fewer."""
+_ENOUGH: Final = 0.3  # share of the question's weight that a sentence must cover to be quoted
+_MIN_STEMS: Final = 3  # different stems of a sentence worth quoting; headings and labels have fewer
 
 
 def quotation(messages: Sequence[Message]) -> str | None:

@@ -84,9 +84,7 @@ class _InputAudio(OpenBody):
 
 
 class _InputFile(OpenBody):
-    """A document as base64 or a data URI."""
-
-    file_data: Annotated[Any, BeforeValidator(_file)]
+    file_data: Annotated[Any, BeforeValidator(_file)]  # base64 or a data URI
     filename: str = ""
 
 
@@ -133,9 +131,7 @@ class _FunctionBody(OpenBody):
 
 
 class _ToolBody(OpenBody):
-    """Tool that is offered; other types are not documented."""
-
-    type: Literal["function"]
+    type: Literal["function"]  # others are not documented
     function: _FunctionBody
 
 

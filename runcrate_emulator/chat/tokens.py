@@ -11,12 +11,9 @@ from typing import Final
 _TOKEN: Final = re.compile(
     r" ?[^\W\d_\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]{1,6}| ?\d{1,3}|\s+(?=\S)|\s+$| ?[^\s]"
 )
-MESSAGE_TOKENS: Final = 4
-"""Tokens that a message costs besides its text, for its role and its borders."""
-IMAGE_TOKENS: Final = 256
-"""Tokens of one image, whatever its size: the emulator's own rule."""
-BYTES_PER_TOKEN: Final = 1024
-"""Bytes of attached audio, video or document that count as one token: the emulator's own rule."""
+MESSAGE_TOKENS: Final = 4  # that a message costs besides its text, for its role and its borders
+IMAGE_TOKENS: Final = 256  # of one image, whatever its size: the emulator's own rule
+BYTES_PER_TOKEN: Final = 1024  # of attached audio, video or documents: the emulator's own rule
 
 
 def split(text: str) -> list[str]:

@@ -14,6 +14,7 @@ _FAILED: Final = re.compile(
 )
 _NAMED, _VERB, _NOUN = 8.0, 3.0, 1.0
 _NEAR_TIE: Final = 0.01
+_HEAD: Final = 400  # characters of a result in which an error shows itself
 
 
 def next_step(request: ChatRequest, tools: Sequence[Tool]) -> tuple[Tool, str] | None:
@@ -29,9 +30,6 @@ def next_step(request: ChatRequest, tools: Sequence[Tool]) -> tuple[Tool, str] |
             return tool, clause
         done[tool.name] -= 1
     return None
-
-
-_HEAD: Final = 400  # characters of a result in which an error shows itself
 
 
 def _steps(request: str, tools: Sequence[Tool]) -> list[tuple[Tool, str]]:

@@ -11,10 +11,8 @@ from runcrate_emulator.chat import tokens
 from runcrate_emulator.chat.completion import Choice
 from runcrate_emulator.chat.reply import ReplyToolCall
 
-_CHUNK_TOKENS: Final = 3
-"""Tokens in one chunk of streamed text."""
-_LIKELIEST: Final = -0.02
-"""Log-probability of the surest token."""
+_CHUNK_TOKENS: Final = 3  # tokens in one chunk of streamed text
+_LIKELIEST: Final = -0.02  # log-probability of the surest token
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ class Completion:
         }
 
     def _complete_choice(self, at: int, choice: Choice) -> dict[str, Any]:
-        message: dict[str, Any] = {"role": "assistant", "content": choice.text}
+        message: dict[str, Any] = {"role": "assistant", "content": "".join(choice.pieces)}
         if choice.reasoning:
             message["reasoning_content"] = "".join(choice.reasoning)
         if choice.refusal:
