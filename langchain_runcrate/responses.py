@@ -130,7 +130,7 @@ def assistant_message(
         "content": text,
         "additional_kwargs": additional_members(message, reasoning),
         "response_metadata": response_metadata or {},
-        "name": message.get("name"),
+        "name": name if isinstance(name := message.get("name"), str) else None,
         "tool_calls": calls,
         "invalid_tool_calls": invalid,
         "usage_metadata": usage_metadata,
@@ -166,7 +166,7 @@ def read_content(content: Any) -> tuple[str | list[Any], str]:
     reasoning = "".join(block_reasoning(part) for part in parts)
     spoken = [part for part in parts if part.get("type") not in REASONING_BLOCKS]
     if all(part.get("type") == "text" for part in spoken):
-        return "".join(part.get("text") or "" for part in spoken), reasoning
+        return "".join(str(part.get("text") or "") for part in spoken), reasoning
     return spoken, reasoning
 
 

@@ -111,7 +111,17 @@ def _without_odd_fields(
 ) -> dict[str, Any]:
     named = {to_snake(str(detail["loc"][0])) for detail in error.errors() if detail["loc"]}
     odd = {name for name in named if _is_optional(kind, name)}
-    return {key: item for key, item in value.items() if to_snake(str(key)) not in odd}
+    return {
+        key: _without_null(item) for key, item in value.items() if to_snake(str(key)) not in odd
+    }
+
+
+def _without_null(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_without_null(item) for item in value]
+    if not isinstance(value, dict):
+        return value
+    return {key: _without_null(item) for key, item in value.items() if item is not None}
 
 
 def _is_optional(kind: type[BaseModel], name: str) -> bool:
@@ -232,8 +242,8 @@ def parse_empty(response: Response) -> None:
 def validated(kind: type[M], data: Any, response: Response, request: Request, where: str = "") -> M:
     """Return a value as its model.
 
-    An optional field of a wrong type (an empty text for a date, `NaN` for a price) is dropped, as
-    if it had not been sent: the rest may have been paid for.
+    An optional field of a wrong type (an empty text for a date, `NaN` for a price), and null at
+    any depth, is dropped, as if it had not been sent: the rest may have been paid for.
 
     Raises:
         ResponseFormatError: A field is missing or of a wrong type; it is named, not shown.

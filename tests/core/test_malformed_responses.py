@@ -78,7 +78,7 @@ ODD: list[tuple[tuple[str, dict[str, Any]], dict[str, Any]]] = [
             "id": None,
             "model": 5,
             "usage": {"total_tokens": 2.5},
-            "choices": [{"message": {"role": "assistant", "content": "hi"}}],
+            "choices": [{"index": None, "message": {"role": None, "content": "hi"}}],
         },
     ),
     (("videos.create", {"prompt": "p", "model": "m"}), {"id": "v", "status": 1, "created_at": ""}),
