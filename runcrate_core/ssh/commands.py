@@ -15,6 +15,8 @@ import shlex
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from runcrate_core.protocol.unicode_text import valid_text
+
 DEFAULT_TIMEOUT_S: Final = 600.0
 DEFAULT_MAX_OUTPUT: Final = 1_000_000  # bytes
 # The longest lifetime of an instance, in seconds; no command runs longer.
@@ -71,13 +73,15 @@ def command_line(command: str, *, timeout_s: float, command_id: str) -> str:
         command_id: Letters and digits that no other command has.
 
     Raises:
-        ValueError: The command is empty, too long or has a NUL character, or the timeout is not
-            a positive number. Nothing was run.
+        ValueError: The command is empty, too long, not valid Unicode or has a NUL character, or
+            the timeout is not a positive number. Nothing was run.
     """
     if not command.strip():
         raise ValueError("The command is empty. Nothing was run.")
     if "\0" in command:
         raise ValueError("The command contains a NUL character. Nothing was run.")
+    if valid_text(command) != command:
+        raise ValueError("The command is not valid Unicode (a lone surrogate). Nothing was run.")
     if not (math.isfinite(timeout_s) and 0 < timeout_s <= MAX_TIMEOUT_S):
         raise ValueError(
             f"`timeout` must be more than 0 and at most {MAX_TIMEOUT_S:.0f} seconds, not "
@@ -85,7 +89,7 @@ def command_line(command: str, *, timeout_s: float, command_id: str) -> str:
         )
     parts = ("bash", "-c", _WRAPPER, "runcrate", command, f"{timeout_s:.3f}", command_id)
     line = f"exec {shlex.join(parts)}"
-    if len(line.encode(errors="surrogateescape")) > MAX_LINE_BYTES:
+    if len(line.encode()) > MAX_LINE_BYTES:
         raise ValueError(
             f"The command is longer than {MAX_LINE_BYTES} bytes (with its quoting). Upload it as "
             "a script and run that. Nothing was run."

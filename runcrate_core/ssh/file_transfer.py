@@ -107,6 +107,7 @@ class FileTransfer:
         with _errors_of(source):
             attributes = await self._sftp.stat(source)
         if not stat.S_ISDIR(attributes.permissions or 0):
+            _require_regular(attributes, source)
             if await asyncio.to_thread(target.is_dir):
                 name = check_entry_name(PurePosixPath(source).name, source, is_windows=_WINDOWS)
                 target = target / name
@@ -133,8 +134,10 @@ class FileTransfer:
         """
         check_remote_path(source)
         with _errors_of(source):
-            if await self._sftp.isdir(source):
+            attributes = await self._sftp.stat(source)
+            if stat.S_ISDIR(attributes.permissions or 0):
                 raise _is_directory(source)
+            _require_regular(attributes, source)
             async with self._sftp.open(source, "rb", block_size=_BLOCK) as file:
                 data = bytearray()
                 read = _binary_read(file)
@@ -380,6 +383,17 @@ def _is_directory(path: str) -> RemoteFileError:
         path=path,
         reason="is_directory",
     )
+
+
+def _require_regular(attributes: asyncssh.SFTPAttrs, path: str) -> None:
+    """Refuse pipes and devices: reading them waits, or never ends."""
+    mode = attributes.permissions
+    if mode is not None and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
+        raise RemoteFileError(
+            f"`{path}` on the instance is not a regular file. Nothing was transferred.",
+            path=path,
+            reason="invalid_path",
+        )
 
 
 def _local_tree(

@@ -57,6 +57,7 @@ def test_a_character_is_not_cut_in_two():
         ("", 1, "empty"),
         (" \n", 1, "empty"),
         ("a\0b", 1, "NUL"),
+        ("a\udcff", 1, "Unicode"),
         ("x" * 130_000, 1, "Upload it"),
         ("x", 0, "timeout"),
         ("x", -1, "timeout"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import filecmp
+import os
 import subprocess
 import sys
 import threading
@@ -259,8 +260,12 @@ def test_files_go_up_and_down(host, tmp_path):
 
 @on_both_servers
 def test_errors_of_files_name_path_and_reason(host, tmp_path):
+    os.mkfifo(host.folder / "pipe")
     with host.shell() as shell:
         cases = [
+            (lambda: shell.read_bytes(f"{host.folder}/pipe"), "invalid_path"),
+            (lambda: shell.download(f"{host.folder}/pipe", tmp_path / "x"), "invalid_path"),
+            (lambda: shell.read_bytes("/dev/zero"), "invalid_path"),
             (lambda: shell.read_bytes(f"{host.folder}/none"), "file_not_found"),
             (lambda: shell.download(f"{host.folder}/none", tmp_path / "x"), "file_not_found"),
             (lambda: shell.read_bytes(str(host.folder)), "is_directory"),
