@@ -90,6 +90,10 @@ def json_schema_of(schema: Any) -> Schema:
 
 
 def _close(schema: Schema) -> Schema:
+    # Strict servers refuse these, and references with anything beside them.
+    schema = {key: item for key, item in schema.items() if key not in ("default", "uniqueItems")}
+    if "$ref" in schema and len(schema) > 1:
+        schema["anyOf"] = [{"$ref": schema.pop("$ref")}]
     if not schema.get("properties"):
         return schema
     return {**schema, "required": list(schema["properties"]), "additionalProperties": False}

@@ -173,7 +173,7 @@ def _json_schema(model: type[BaseModel]) -> dict[str, Any]:
 def _closed(schema: Any) -> Any:
     """Close every object of a schema, as strict servers demand: no extras, nothing optional.
 
-    They know neither defaults nor `oneOf`, nor references with anything beside them.
+    They know neither defaults, sets nor `oneOf`, nor references with anything beside them.
     """
     if isinstance(schema, list):
         return [_closed(item) for item in schema]
@@ -185,7 +185,7 @@ def _closed(schema: Any) -> Any:
             closed[name] = {key: _closed(inner) for key, inner in item.items()}
         elif name == "oneOf":
             closed["anyOf"] = _closed(item)
-        elif name not in ("default", "discriminator"):
+        elif name not in ("default", "discriminator", "uniqueItems"):
             closed[name] = item if name in ("enum", "const", "required") else _closed(item)
     if isinstance(closed.get("properties"), dict):
         closed["additionalProperties"] = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from typing import Annotated, Any
 
 import pytest
@@ -249,3 +250,22 @@ def test_a_model_with_fallbacks_takes_tools_and_schemas():
         assert message.tool_calls[0]["args"] == {"gpu": "H100"}
         parsed = model.with_structured_output(GetPrice, method="json_schema").invoke("x")
         assert parsed == GetPrice(gpu="H100")
+
+
+def test_strict_schemas_hold_nothing_that_strict_servers_refuse():
+    class Node(BaseModel):
+        """A node."""
+
+        tags: set[str] = Field(default=set(), description="Labels")
+        child: Node | None = Field(None, description="Below it")
+        twin: Node = Field(description="Beside it")
+
+    Node.model_rebuild()
+    [tool] = wire_tools([Node], strict=True)
+    parameters = tool["function"]["parameters"]
+    text = json.dumps(parameters)
+    assert "default" not in text
+    assert "uniqueItems" not in text
+    twin = parameters["properties"]["twin"]
+    assert twin["description"] == "Beside it"
+    assert twin["anyOf"] == [{"$ref": "#/$defs/Node"}]
