@@ -21,7 +21,7 @@ class ModelCosts:
     """Total cost of one model's calls.
 
     Attributes:
-        calls: Answers received.
+        calls: Responses received.
         unpriced_calls: Those of them whose cost is not known; `cost_usd` lacks them.
         input_tokens: Tokens of their prompts.
         output_tokens: Tokens of the responses.
@@ -39,7 +39,7 @@ class RuncrateCostCallbackHandler(BaseCallbackHandler):
     """Adds up the cost of all calls it sees, streamed or not, from any thread.
 
     Counted is what the server says a response cost (`response_metadata["cost"]`), otherwise tokens
-    times the prices given or published. Answers from LangChain's cache cost nothing.
+    times the prices given or published. Responses from LangChain's cache cost nothing.
 
     Args:
         prices: Prices for a million tokens by model, for responses that tell no cost.
@@ -71,13 +71,13 @@ class RuncrateCostCallbackHandler(BaseCallbackHandler):
 
     @property
     def calls(self) -> int:
-        """Answers received."""
+        """Responses received."""
         with self._lock:
             return sum(costs.calls for costs in self.by_model.values())
 
     @property
     def unpriced_calls(self) -> int:
-        """Answers whose cost is not known."""
+        """Responses whose cost is not known."""
         with self._lock:
             return sum(costs.unpriced_calls for costs in self.by_model.values())
 

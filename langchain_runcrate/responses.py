@@ -78,7 +78,7 @@ def chat_result(
         )
     usage = extract_usage(payload)
     tokens = usage_metadata(usage) if usage else None
-    head = answer_metadata(payload, response, reading)
+    head = response_metadata_of(payload, response, reading)
     generations = []
     for number, choice in enumerate(payload["choices"]):
         metadata = head | choice_metadata(choice)
@@ -183,7 +183,7 @@ def additional_members(message: Mapping[str, Any], reasoning: str = "") -> dict[
     return kept
 
 
-def answer_metadata(
+def response_metadata_of(
     payload: Mapping[str, Any], response: ResponseInfo | None, reading: ResponseContext
 ) -> dict[str, Any]:
     """Return the `response_metadata` that all choices of a response have in common.

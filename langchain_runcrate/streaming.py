@@ -17,9 +17,9 @@ from langchain_core.outputs import ChatGenerationChunk
 from langchain_runcrate.reasoning import PROVIDER, REASONING_KEY
 from langchain_runcrate.responses import (
     additional_members,
-    answer_metadata,
     choice_metadata,
     read_content,
+    response_metadata_of,
     spent_metadata,
 )
 from langchain_runcrate.tool_calls import StreamedArguments
@@ -99,7 +99,7 @@ class StreamReader:
         yield _checked(
             additional_kwargs=_without(said, _STREAMED_MEMBERS),
             response_metadata={
-                **answer_metadata(payload, response, self._reading),
+                **response_metadata_of(payload, response, self._reading),
                 **_without(ended, _STREAMED_CHOICE_MEMBERS),
                 **spent_metadata(usage, tokens, self._reading),
             },

@@ -17,7 +17,7 @@ from langchain_core.messages import BaseMessage, SystemMessage
 from typing_extensions import is_typeddict
 
 from langchain_runcrate.json_schemas import json_schema_of
-from langchain_runcrate.structured_parsers import RawAnswerParser, StructuredAnswerParser
+from langchain_runcrate.structured_parsers import RawResponseParser, StructuredResponseParser
 from langchain_runcrate.tools_binding import wire_response_format, wire_tools
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Plan(NamedTuple):
 
     arguments: dict[str, Any]
     tools: list[Any]
-    parser: StructuredAnswerParser
+    parser: StructuredResponseParser
     instructions: str = ""
 
 
@@ -85,9 +85,9 @@ def structured_output_plan(
             return _by_json_mode(schema)
 
 
-def with_raw(llm: Runnable[Any, Any], parser: StructuredAnswerParser) -> Runnable[Any, Any]:
+def with_raw(llm: Runnable[Any, Any], parser: StructuredResponseParser) -> Runnable[Any, Any]:
     """Return a chain that gives `raw`, `parsed` and `parsing_error`, and does not raise."""
-    return llm | RawAnswerParser(parser=parser)
+    return llm | RawResponseParser(parser=parser)
 
 
 def instructed(messages: list[BaseMessage], instructions: str) -> list[BaseMessage]:
@@ -117,14 +117,14 @@ def _by_json_schema(schema: Any, strict: bool | None) -> Plan:  # noqa: FBT001 -
         "response_format": wire_response_format(schema, strict=strict),
         **_traced("json_schema", schema, strict=strict),
     }
-    return Plan(arguments, [], StructuredAnswerParser(target=schema))
+    return Plan(arguments, [], StructuredResponseParser(target=schema))
 
 
 def _by_json_mode(schema: Any) -> Plan:
     arguments = {"response_format": {"type": "json_object"}, **_traced("json_mode", schema)}
     # Servers refuse this format unless the prompt speaks of JSON, and models need the keys.
     instructions = "" if schema is None else _instructions(schema)
-    return Plan(arguments, [], StructuredAnswerParser(target=schema), instructions)
+    return Plan(arguments, [], StructuredResponseParser(target=schema), instructions)
 
 
 def _by_function_calling(schema: Any, strict: bool | None, *, forced: bool) -> Plan:  # noqa: FBT001 - private
@@ -136,7 +136,7 @@ def _by_function_calling(schema: Any, strict: bool | None, *, forced: bool) -> P
         "strict": strict,
         **_traced("function_calling", schema, strict=strict),
     }
-    return Plan(arguments, [schema], StructuredAnswerParser(target=schema, tool_name=name))
+    return Plan(arguments, [schema], StructuredResponseParser(target=schema, tool_name=name))
 
 
 def _traced(method: Method, schema: Any, **options: Any) -> dict[str, Any]:

@@ -32,7 +32,7 @@ _CUT = (
 )
 
 
-class StructuredAnswerParser(BaseTransformOutputParser[Any]):
+class StructuredResponseParser(BaseTransformOutputParser[Any]):
     """Reads a response as a value of a schema, from its text or from a tool call.
 
     In a stream, the values so far are given as they grow: dicts, or objects that user validators
@@ -140,10 +140,10 @@ class StructuredAnswerParser(BaseTransformOutputParser[Any]):
             yield value
 
 
-class RawAnswerParser(BaseTransformOutputParser[dict[str, Any]]):
+class RawResponseParser(BaseTransformOutputParser[dict[str, Any]]):
     """Gives a response beside what it was read as: `raw`, `parsed` and `parsing_error`."""
 
-    parser: StructuredAnswerParser = Field(default_factory=StructuredAnswerParser)
+    parser: StructuredResponseParser = Field(default_factory=StructuredResponseParser)
     """Reads the response."""
 
     def parse(self, text: str) -> dict[str, Any]:
@@ -154,7 +154,7 @@ class RawAnswerParser(BaseTransformOutputParser[dict[str, Any]]):
         """Return a response with its value, or with the error of reading it."""
         first = result[0]
         raw = first.message if isinstance(first, ChatGeneration) else first.text
-        return _RawAnswer({"raw": raw, **self._outcome(result, partial=partial)})
+        return _RawResponse({"raw": raw, **self._outcome(result, partial=partial)})
 
     def _outcome(self, result: list[Generation], *, partial: bool = False) -> dict[str, Any]:
         try:
@@ -166,10 +166,10 @@ class RawAnswerParser(BaseTransformOutputParser[dict[str, Any]]):
     def _transform(self, input: Iterator[str | BaseMessage]) -> Iterator[dict[str, Any]]:  # noqa: A002 - LangChain's name
         stream = _ParsedStream(self.parser)
         for chunk in input:
-            yield _RawAnswer(raw=chunk)
+            yield _RawResponse(raw=chunk)
             for value in stream.feed(chunk):
-                yield _RawAnswer(parsed=value)
-        yield _RawAnswer(self._outcome(stream.result()))
+                yield _RawResponse(parsed=value)
+        yield _RawResponse(self._outcome(stream.result()))
 
     async def _atransform(
         self,
@@ -177,17 +177,17 @@ class RawAnswerParser(BaseTransformOutputParser[dict[str, Any]]):
     ) -> AsyncIterator[dict[str, Any]]:
         stream = _ParsedStream(self.parser)
         async for chunk in input:
-            yield _RawAnswer(raw=chunk)
+            yield _RawResponse(raw=chunk)
             for value in stream.feed(chunk):
-                yield _RawAnswer(parsed=value)
-        yield _RawAnswer(self._outcome(stream.result()))
+                yield _RawResponse(parsed=value)
+        yield _RawResponse(self._outcome(stream.result()))
 
 
-class _RawAnswer(AddableDict):
+class _RawResponse(AddableDict):
     """Part of a streamed response: messages are added up, of the rest the last one counts."""
 
-    def __add__(self, other: AddableDict) -> _RawAnswer:
-        added = _RawAnswer({**self, **other})
+    def __add__(self, other: AddableDict) -> _RawResponse:
+        added = _RawResponse({**self, **other})
         if "raw" in self and "raw" in other:
             added["raw"] = self["raw"] + other["raw"]
         return added
@@ -196,7 +196,7 @@ class _RawAnswer(AddableDict):
 class _ParsedStream:
     """One streamed response, read as it grows. Makes no I/O."""
 
-    def __init__(self, parser: StructuredAnswerParser) -> None:
+    def __init__(self, parser: StructuredResponseParser) -> None:
         self._parser = parser
         self._response = _StreamedResponse()
         self._last: Any = None
@@ -216,7 +216,7 @@ class _ParsedStream:
         """Yield the complete value, unless that is what came last.
 
         Raises:
-            RuncrateRefusalError: As `StructuredAnswerParser.parse_result` raises them.
+            RuncrateRefusalError: As `StructuredResponseParser.parse_result` raises them.
             OutputParserException: As above.
         """
         value = self._parser.parse_result(self.result())

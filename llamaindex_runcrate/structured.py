@@ -25,7 +25,7 @@ from llamaindex_runcrate.schemas import (
     response_format,
     wire_tools,
 )
-from llamaindex_runcrate.structured_responses import FinalAnswerError, parsed
+from llamaindex_runcrate.structured_responses import FinalResponseError, parsed
 from runcrate_core import BadRequestError, RuncrateError, UnprocessableEntityError
 
 if TYPE_CHECKING:
@@ -139,7 +139,7 @@ def with_fallbacks(task: Task[M]) -> Generator[Attempt, ChatResponse, M]:
         task.refused.update(refusals)
         try:
             return parsed(task.output_cls, response, max_tokens=task.max_tokens)
-        except FinalAnswerError:
+        except FinalResponseError:
             raise
         except ValueError as error:
             failure = error

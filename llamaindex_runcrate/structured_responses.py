@@ -35,7 +35,7 @@ _decode: Final = json.JSONDecoder(strict=False).raw_decode
 _MAX_QUOTED: Final = 300  # characters of the model's own words in an error
 
 
-class FinalAnswerError(ValueError):
+class FinalResponseError(ValueError):
     """A response without the object, of a kind that another way of asking does not change."""
 
 
@@ -50,12 +50,12 @@ def parsed(output_cls: type[M], response: ChatResponse, *, max_tokens: int | Non
         max_tokens: The token limit that was sent, for the error.
 
     Raises:
-        FinalAnswerError: The response was cut at the token limit, or the model refused.
+        FinalResponseError: The response was cut at the token limit, or the model refused.
         ValueError: It holds no such object, or several; the fields that are wrong are named.
     """
     message = response.message
     if refusal := _refusal_of(response):
-        raise FinalAnswerError(
+        raise FinalResponseError(
             f"The model gave no `{output_cls.__name__}`, because it refused or its response was "
             f"filtered. Its words: {refusal[:_MAX_QUOTED]!r}. It was asked once."
         )
@@ -66,7 +66,7 @@ def parsed(output_cls: type[M], response: ChatResponse, *, max_tokens: int | Non
         if not cut:
             raise
         limit = f"`max_tokens={max_tokens}`" if max_tokens else "the model's own limit"
-        raise FinalAnswerError(
+        raise FinalResponseError(
             f"The response was cut at the token limit ({limit}), so it holds no complete "
             f"`{output_cls.__name__}`. Raise `max_tokens`, or ask for less. It was asked once."
         ) from error

@@ -158,7 +158,7 @@ def _plain(messages: Sequence[Mapping[str, Any] | ChatMessage]) -> Any:
 
 
 def create_call(make: Callable[P, ChatParams]) -> Callable[P, Call[ChatCompletion]]:
-    """Return the call that answers with a whole completion."""
+    """Return the call that returns a whole completion."""
 
     @wraps(make)
     def create(*args: P.args, **kwargs: P.kwargs) -> Call[ChatCompletion]:
@@ -182,7 +182,7 @@ def _with_unique_call_ids(completion: ChatCompletion) -> ChatCompletion:
 
 
 def stream_request(make: Callable[P, ChatParams]) -> Callable[P, Request]:
-    """Return the request that answers with a stream."""
+    """Return the request whose response is a stream."""
 
     @wraps(make)
     def stream(*args: P.args, **kwargs: P.kwargs) -> Request:

@@ -60,7 +60,7 @@ def create(*, bytes: int, sha256: str | None = None) -> Call[JobUpload]:  # noqa
 
     Args:
         bytes: Length of the `.tar.gz` in bytes, at most 1 GB.
-        sha256: Its checksum in hexadecimal. With it the same archive is answered the same upload,
+        sha256: Its checksum in hexadecimal. With it the same archive gets the same upload,
             and need not be sent twice.
 
     Returns:

@@ -37,7 +37,7 @@ from runcrate_core.protocol.request import (
 )
 from runcrate_core.protocol.steps import Call, Flow
 
-# The most that the API answers at once.
+# The most that the API returns at once.
 MAX_PAGE_SIZE: Final = 100
 
 

@@ -48,7 +48,7 @@ _NEXT_STEP: Final = {
 _UPSTREAM_HEADER: Final = "x-runcrate-emulator-upstream"
 
 
-# Codes that servers put into an error event stand for the status they would have answered.
+# Codes that servers put into an error event stand for the status they would have sent.
 _STATUS_OF_CODE: Final = {
     "authentication_error": 401,
     "bad_request": 400,
@@ -102,7 +102,7 @@ class ErrorBody:
 
 
 def parse_error_body(body: bytes, secrets: Sequence[str] = ()) -> ErrorBody:
-    """Read an error body: both envelopes of the API, and what gateways answer instead.
+    """Read an error body: both envelopes of the API, and what gateways send instead.
 
     Known are `{"error": {message, type, code}}` (seed 000), `{"error": {code, message,
     details}}` (seed 001), `{"error": "text"}` with or without a `message` beside it,

@@ -29,7 +29,7 @@ _SECRET_SHAPES = re.compile(
 # A query may be a signature, so an address is shown without one. Addresses without a query are
 # found as well: their text is then not gone through again for each URL in it.
 _ADDRESS = re.compile(r"(?P<shown>https?://[^\s\"'<>?#]+)(?P<query>[?#][^\s\"'<>]*)?")
-# Answers carry no secret in these; everything else may come from a proxy that sets cookies.
+# Responses hold no secret in these; everything else may come from a proxy that sets cookies.
 _HIDDEN_HEADERS = frozenset({"set-cookie", "set-cookie2", "authorization", "proxy-authorization"})
 
 

@@ -30,16 +30,16 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True, slots=True)
 class Send:
-    """Send once and read the complete response; replied with `Answer` or `TransportFailure`."""
+    """Send once and read the complete response; replied with `Response` or `TransportFailure`."""
 
     request: Request
 
 
 @dataclass(frozen=True, slots=True)
 class OpenStream:
-    """Send once and leave the body unread; replied with `Opened`, `Answer` or a failure.
+    """Send once and leave the body unread; replied with `Opened`, `Response` or a failure.
 
-    A response with an error status is read (in bounds) and closed: it comes back as `Answer`.
+    A response with an error status is read (in bounds) and closed: it comes back as `Response`.
 
     Attributes:
         request: What to send.

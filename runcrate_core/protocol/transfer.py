@@ -126,7 +126,7 @@ class Transfer:
     _tag: str | None = None
     _inflater: Inflater | None = None
     _hash: Any = field(default_factory=hashlib.sha256)
-    _answer: Response = field(default_factory=lambda: Response(200))
+    _response: Response = field(default_factory=lambda: Response(200))
     _restarts: int = 0
     _cuts: int = 0
     _furthest: int = 0
@@ -149,7 +149,7 @@ class Transfer:
         Raises:
             ResponseFormatError: It cannot be the file that is wanted.
         """
-        self._answer = Response(status, dict(headers))
+        self._response = Response(status, dict(headers))
         how = fit(status, headers, received=self.received, tag=self._tag, total=self.total)
         if how is Fit.MISFIT and self.received == 0:
             raise self.error("it holds a part of the file, which was not asked for")
@@ -162,7 +162,7 @@ class Transfer:
             self.total = content_length(headers) if is_plain(headers) else None
             self._tag = validator(headers)
             self._inflater = self._decoder(headers)
-            self.content_type = self._answer.content_type
+            self.content_type = self._response.content_type
         elif held.total is not None:
             self.total = held.total
         self._check_total()
@@ -252,8 +252,8 @@ class Transfer:
         return ResponseFormatError(
             f"The file of `{self.request.method} {self.request.route}` was not kept: {problem}. "
             "A file that was there before is unchanged.",
-            status_code=self._answer.status,
-            request_id=request_id_of(self._answer.headers),
+            status_code=self._response.status,
+            request_id=request_id_of(self._response.headers),
         )
 
     def _restart(self) -> None:

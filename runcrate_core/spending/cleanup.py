@@ -271,7 +271,7 @@ def _terminate(
         yield from _request_end(entry.kind, resource.id)
         seen = yield from _get(entry.kind, resource.id)
         if seen is not None and seen.id != resource.id:
-            return "the API answers with another resource", False
+            return "the API returned another resource", False
         if seen is not None and not seen.has_ended:
             word = seen.status.lower()
             return f"it is still `{seen.status}`", word != "running" and word.endswith("ing")

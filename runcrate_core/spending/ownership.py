@@ -48,12 +48,12 @@ class Ownership:
             expected_name: The name that it must have, if any.
 
         Raises:
-            ResponseFormatError: The API answered with another resource.
+            ResponseFormatError: The API returned another resource.
             SpendRefusedError: It may not be acted on.
         """
         if identifier not in {resource.id, resource.name}:
             raise ResponseFormatError(
-                f"The API answered with another resource ({resource.id!r}) than {identifier!r}, so "
+                f"The API returned another resource ({resource.id!r}) than {identifier!r}, so "
                 f"nothing was {action}. Try again, or look at the dashboard."
             )
         entries = self.ledger.entries

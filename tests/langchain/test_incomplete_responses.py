@@ -21,7 +21,7 @@ from pydantic import BaseModel, Field, field_validator, model_validator
 from langchain_runcrate import RuncrateRefusalError
 from langchain_runcrate.responses import ResponseContext, assistant_message
 from langchain_runcrate.streaming import StreamReader
-from langchain_runcrate.structured_parsers import RawAnswerParser, StructuredAnswerParser
+from langchain_runcrate.structured_parsers import RawResponseParser, StructuredResponseParser
 from runcrate_core.protocol.chat_stream import ChatStreamReader
 from tests.chat_service import call_piece, calls_delta, chunk
 from tests.langchain.chat_service import chat, streamed, whole
@@ -269,12 +269,12 @@ def test_odd_answers_are_errors_with_the_models_words(text: str) -> None:
 
         number: int = 0
 
-    parser = StructuredAnswerParser(target=Count)
+    parser = StructuredResponseParser(target=Count)
     with pytest.raises(OutputParserException) as caught:
         parser.parse(text)
     if text.startswith("I cannot"):
         assert text in str(caught.value)
-    raw = RawAnswerParser(parser=parser).parse(text)
+    raw = RawResponseParser(parser=parser).parse(text)
     assert raw["parsed"] is None
     assert isinstance(raw["parsing_error"], OutputParserException)
 
@@ -306,7 +306,7 @@ def test_a_content_filter_is_reported_with_what_was_written(method: Any, text: s
 def test_a_validator_that_raises_anything_is_an_error_of_the_answer() -> None:
     message = AIMessage('{"name": "a"}')
     with pytest.raises(OutputParserException, match="KeyError"):
-        StructuredAnswerParser(target=Plan).parse_result([ChatGeneration(message=message)])
+        StructuredResponseParser(target=Plan).parse_result([ChatGeneration(message=message)])
 
 
 def test_a_broken_call_is_sent_again_as_valid_json() -> None:
