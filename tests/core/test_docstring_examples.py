@@ -130,6 +130,7 @@ def test_examples_run(path, shared, tmp_path, monkeypatch):
     shared.reset()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my-project").mkdir()
+    (tmp_path / "my-project" / "train.py").write_text("print('trained')")
     (tmp_path / "train.py").write_text("print('trained')")
     Image.new("RGB", (64, 64), "teal").save("first_frame.png")
     with wave.open("recording.wav", "wb") as sound:

@@ -14,6 +14,7 @@ import pytest
 from PIL import Image
 
 import runcrate_core as rc
+from runcrate_core.api.client_binding import ClientBinding
 from runcrate_core.api.notebook import MAX_SHOWN_BYTES, image_bundle
 from tests.core.both_clients import awaited
 from tests.servers import Reply, ScriptedServer
@@ -259,6 +260,17 @@ def test_an_image_may_be_copied_and_pickled(scripted):
     assert copy.copy(made.image._link) is made.image._link
     with pytest.raises(rc.ConfigurationError, match="Get it from a client again"):
         again.image.to_bytes()
+
+
+def test_an_image_without_url_and_data_is_an_error():
+    class Never:
+        def run_sync(self, plan):
+            return next(iter(plan))
+
+    made = rc.GeneratedImage()
+    made._link = ClientBinding(Never())  # type: ignore[arg-type] # only this is called
+    with pytest.raises(rc.ResponseFormatError, match="neither URL nor data"):
+        made.to_bytes()
 
 
 def test_a_target_that_cannot_be_written_is_named(scripted, tmp_path):

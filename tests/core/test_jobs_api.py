@@ -195,9 +195,10 @@ def test_58_a_state_that_never_ends_is_given_up_with_the_last_one(scripted):
 
 
 def test_58_what_stays_missing_or_was_seen_and_is_gone_is_gone(scripted, monkeypatch):
-    _, both = scripted(state("queued"), MISSING)
+    server, both = scripted(state("queued"), MISSING)
     with pytest.raises(rc.NotFoundError):
         both("jobs.wait", "job-1", poll_interval=0.01)
+    assert server.sent == 2
     monkeypatch.setattr("runcrate_core.protocol.polling.CREATION_LAG_S", 0.0)
     _, both = scripted(MISSING)
     with pytest.raises(rc.NotFoundError):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
+import threading
 import time
 from typing import Any
 
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runcrate_core import AsyncRuncrate
+from runcrate_core.api.resources import AsyncResource, async_endpoint
 from runcrate_core.io.concurrency import run_in_steps
 from runcrate_core.io.request_body import UPLOAD_PIECE_BYTES, async_body, is_piecewise, pieces_of
 from runcrate_core.protocol import large_values
@@ -25,6 +27,8 @@ from runcrate_core.protocol.large_values import (
     is_large,
     load_json,
 )
+from runcrate_core.protocol.request import RetrySafety, Surface, json_request
+from runcrate_core.protocol.steps import Call
 from tests.servers import Reply, ScriptedServer, sse, text_chunk
 
 TEXTS = st.text(st.sampled_from('a"\\\né😀u0d83x'), max_size=60)
@@ -135,6 +139,31 @@ async def test_a_large_body_goes_up_in_pieces():
     assert not is_piecewise(None)
     assert [len(piece) for piece in pieces_of(body)] == [UPLOAD_PIECE_BYTES] * 2
     assert b"".join([piece async for piece in async_body(body)]) == body
+
+
+class Threads(AsyncResource):
+    """An endpoint that returns the threads which made its request and read its response."""
+
+    @staticmethod
+    def _make(text: str) -> Call[tuple[int, int]]:
+        made_in = threading.get_ident()
+        request = json_request(
+            Surface.INFERENCE, "POST", "/x", retry=RetrySafety.SAFE, body={"text": text}
+        )
+        return Call(request, lambda _: (made_in, threading.get_ident()))
+
+    find = async_endpoint(_make)
+
+
+@pytest.mark.parametrize("size", [10, 2 * LARGE])
+async def test_large_requests_and_responses_are_handled_in_threads(size):
+    text = "x" * size
+    with ScriptedServer(Reply(json={"text": text})) as server:
+        async with AsyncRuncrate("rc_live_test", inference_url=f"{server.url}/v1") as client:
+            threads = await Threads(client.models._driver).find(text)
+    is_off_loop = tuple(thread != threading.get_ident() for thread in threads)
+    assert is_off_loop == (size > LARGE,) * 2
+    assert server.received[0].json == {"text": text}
 
 
 @pytest.mark.parametrize("streamed", [False, True])
