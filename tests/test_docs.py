@@ -54,6 +54,8 @@ def names(
     for name, value in emulator.environment_variables().items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("RUNCRATE_STATE_DIR", str(tmp_path / "state"))
+    # The worker processes of a cluster share what they import.
+    monkeypatch.setenv("DASK_DISTRIBUTED__WORKER__MULTIPROCESSING_METHOD", "forkserver")
     monkeypatch.chdir(tmp_path)
     names: dict[str, Any] = {"__name__": "__main__"}
     with collected():
