@@ -1,4 +1,4 @@
-"""What inference requests share: the model that they name, the fields of drawings, heavy work."""
+"""Common parts of inference requests: the model that they name, fields of drawings, heavy work."""
 
 import asyncio
 from collections.abc import Callable, Mapping
