@@ -17,8 +17,9 @@ FACES = (
     "runcrate_mcp",
     "runcrate_emulator",
 )
-# They name a class of a module that imports theirs.
-CIRCULAR = {
+# They name a class of a module that imports theirs, or that needs an extra.
+NOT_LOADED = {
+    "runcrate_emulator.emulator.Emulator.ssh",
     "runcrate_core.media_tools.tool.MediaTool.__init__",
     "runcrate_core.sync_async_clients.SyncAsyncClients.changed",
 }
@@ -66,4 +67,4 @@ def test_hints_of_public_functions_can_be_read(face):
     functions = public_functions(face)
     assert functions
     problems = {name: unreadable(function) for name, function in functions.items()}
-    assert {name for name, problem in problems.items() if problem} <= CIRCULAR
+    assert {name for name, problem in problems.items() if problem} <= NOT_LOADED
