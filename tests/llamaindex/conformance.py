@@ -49,17 +49,21 @@ import asyncio
 import copy
 import json
 import pickle
-import threading
 import time
 from collections import Counter
 from collections.abc import AsyncGenerator, Generator, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ClassVar
 
 import pytest
 from llama_index.core.agent.workflow import FunctionAgent, ReActAgent, ToolCall
 from llama_index.core.base.llms.types import ThinkingBlock, ToolCallBlock
-from llama_index.core.callbacks import CallbackManager, CBEventType, TokenCountingHandler
-from llama_index.core.callbacks.base_handler import BaseCallbackHandler
+from llama_index.core.callbacks import (
+    CallbackManager,
+    CBEventType,
+    LlamaDebugHandler,
+    TokenCountingHandler,
+)
 from llama_index.core.instrumentation import get_dispatcher
 from llama_index.core.instrumentation.event_handlers import BaseEventHandler
 from llama_index.core.instrumentation.events.llm import (
@@ -85,8 +89,8 @@ from llama_index.core.tools import FunctionTool
 from pydantic import BaseModel, Field
 
 CHAT_WAYS = ("chat", "achat", "stream_chat", "astream_chat")
-COMPLETION_WAYS = ("complete", "acomplete", "stream_complete", "astream_complete")
 STREAM_WAYS = ("stream_chat", "astream_chat")
+COMPLETION_WAYS = ("complete", "acomplete", "stream_complete", "astream_complete")
 PREDICT_WAYS = (
     "structured_predict",
     "astructured_predict",
@@ -107,6 +111,9 @@ class City(BaseModel):
     country: str = Field(description="Name of the country that the city is in")
 
 
+OSLO = City(name="Oslo", country="Norway")
+
+
 def multiply(a: int, b: int) -> int:
     """Multiply two whole numbers and return the product."""
     return a * b
@@ -115,6 +122,9 @@ def multiply(a: int, b: int) -> int:
 def temperature(city: str) -> str:
     """Tell the temperature in a city, in degrees."""
     return f"It is 21 degrees in {city}."
+
+
+TOOLS = [FunctionTool.from_defaults(multiply), FunctionTool.from_defaults(temperature)]
 
 
 async def collected(result: Any) -> list[Any]:
@@ -126,74 +136,46 @@ async def collected(result: Any) -> list[Any]:
     return list(result) if isinstance(result, Generator) else [result]
 
 
+def said(text: str, role: str = "user") -> ChatMessage:
+    return ChatMessage(role=role, content=text)
+
+
+def dumped(messages: list[ChatMessage]) -> list[str]:
+    return [message.model_dump_json() for message in messages]
+
+
 class _Events(BaseEventHandler):
     seen: list[Any] = Field(default_factory=list)
-
-    @classmethod
-    def class_name(cls) -> str:
-        return "conformance_events"
 
     def handle(self, event: Any, **_: Any) -> None:
         self.seen.append(event)
 
 
-class _Callbacks(BaseCallbackHandler):
-    """Counts what starts and what ends."""
-
-    def __init__(self) -> None:
-        super().__init__([], [])
-        self.started: Counter[CBEventType] = Counter()
-        self.ended: Counter[CBEventType] = Counter()
-        self.payloads: list[Any] = []
-
-    def on_event_start(  # type: ignore[override] # the arguments that are not needed are collected
-        self, event_type: CBEventType, payload: Any = None, event_id: str = "", *_: Any, **__: Any
-    ) -> str:
-        self.started[event_type] += 1
-        self.payloads.append(payload)
-        return event_id
-
-    def on_event_end(  # type: ignore[override]
-        self, event_type: CBEventType, payload: Any = None, *_: Any, **__: Any
-    ) -> None:
-        self.ended[event_type] += 1
-        self.payloads.append(payload)
-
-    def start_trace(self, trace_id: str | None = None) -> None:
-        pass
-
-    def end_trace(self, trace_id: str | None = None, trace_map: Any = None) -> None:
-        pass
-
-
 class LLMConformance:
-    """Tests for one LLM; see the module.
-
-    Attributes:
-        has_tools: Whether the model calls tools.
-        has_parallel_tool_calls: Whether it calls several at once.
-        has_tool_choice: Whether it can be told which tool to call.
-        has_structured_output: Whether it gives objects.
-        has_usage: Whether answers tell their tokens.
-        has_usage_in_streams: Whether streams do as well.
-        has_reasoning: Whether it tells its thoughts.
-        reads_images: Whether it sees.
-        is_picklable: Whether it can be pickled.
-        has_event_loop_freedom: Whether one object serves several event loops.
-        secret: What must not be seen; usually the key.
-    """
+    """Tests for one LLM; see the module."""
 
     has_tools: ClassVar[bool] = True
+    """Whether the model calls tools."""
     has_parallel_tool_calls: ClassVar[bool] = True
+    """Whether it calls several at once."""
     has_tool_choice: ClassVar[bool] = True
+    """Whether it can be told which tool to call."""
     has_structured_output: ClassVar[bool] = True
+    """Whether it gives objects."""
     has_usage: ClassVar[bool] = True
+    """Whether answers tell their tokens."""
     has_usage_in_streams: ClassVar[bool] = True
+    """Whether streams do as well."""
     has_reasoning: ClassVar[bool] = False
+    """Whether it tells its thoughts."""
     reads_images: ClassVar[bool] = False
+    """Whether it sees."""
     is_picklable: ClassVar[bool] = True
+    """Whether it can be pickled."""
     has_event_loop_freedom: ClassVar[bool] = True
+    """Whether one object serves several event loops."""
     secret: ClassVar[str | None] = None
+    """What must not be seen; usually the key."""
 
     HELLO: ClassVar[str] = "Say hello to Ada, by her name."
     HELLO_SAYS: ClassVar[str] = "Ada"
@@ -223,23 +205,18 @@ class LLMConformance:
         if not getattr(self, ability):
             pytest.skip(f"`{ability}` is off")
 
-    def tools(self) -> list[FunctionTool]:
-        return [FunctionTool.from_defaults(multiply), FunctionTool.from_defaults(temperature)]
-
-    def messages(self, text: str) -> list[ChatMessage]:
-        return [ChatMessage(role="user", content=text)]
-
     async def ask(self, llm: LLM, way: str, text: str, **kwargs: Any) -> list[Any]:
-        said: Any = text if way in COMPLETION_WAYS else self.messages(text)
-        return await collected(getattr(llm, way)(said, **kwargs))
+        asked: Any = text if way in COMPLETION_WAYS else [said(text)]
+        return await collected(getattr(llm, way)(asked, **kwargs))
 
     async def ask_with_tools(self, llm: Any, way: str, text: str, **kwargs: Any) -> list[Any]:
-        kwargs = {"tools": self.tools(), "user_msg": text, **kwargs}
+        kwargs = {"tools": TOOLS, "user_msg": text, **kwargs}
         return await collected(getattr(llm, f"{way}_with_tools")(**kwargs))
 
     # --- What it is ----------------------------------------------------------------------------
 
     def test_offline_metadata(self, llm: LLM) -> None:
+        """It is evaluated several times in each call, so it must not ask the service."""
         assert isinstance(llm, LLM)
         assert type(llm).class_name() not in {"base_component", "LLM", "custom_llm"}
         metadata = llm.metadata
@@ -249,41 +226,32 @@ class LLMConformance:
         assert metadata.model_name not in {"", "unknown"}
         assert metadata.is_function_calling_model is self.has_tools
         assert not self.has_tools or isinstance(llm, FunctionCallingLLM)
-
-    def test_offline_metadata_is_quick(self, llm: LLM) -> None:
-        """It is evaluated several times in each call, so it must not ask the service."""
         began = time.perf_counter()
-        for _ in range(100):
-            assert llm.metadata.context_window
+        assert all(llm.metadata.context_window for _ in range(100))
         assert time.perf_counter() - began < 1
 
     def test_offline_forms_and_copies(self, llm: LLM) -> None:
         for form in (json.loads(llm.to_json()), llm.to_dict(), llm.to_payload()):
             assert json.loads(json.dumps(form))["class_name"] == type(llm).class_name()
-        assert copy.deepcopy(llm).to_dict() == llm.to_dict()
-        assert llm.model_copy().metadata == llm.metadata
-
-    def test_offline_pickle(self, llm: LLM) -> None:
-        self.need("is_picklable")
-        again = pickle.loads(pickle.dumps(llm))  # noqa: S301 - just made
-        assert again.to_dict() == llm.to_dict()
-        assert again.metadata == llm.metadata
+        copies = [copy.deepcopy(llm), llm.model_copy()]
+        if self.is_picklable:
+            copies.append(pickle.loads(pickle.dumps(llm)))  # noqa: S301 - just made
+        assert all(each.to_dict() == llm.to_dict() for each in copies)
+        assert all(each.metadata == llm.metadata for each in copies)
 
     def test_offline_secret_is_not_shown(self, llm: LLM) -> None:
-        if self.secret is None:
-            pytest.skip("there is no `secret`")
+        self.need("secret")
         shown = [repr(llm), str(llm), llm.to_json(), repr(llm.to_dict()), repr(llm.to_payload())]
         shown += [llm.model_dump_json()]
         if self.is_picklable:
             shown.append(pickle.dumps(llm).decode("latin-1"))
-        assert not any(self.secret in text for text in shown)
+        assert not any(str(self.secret) in text for text in shown)
 
     # --- Answers -------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("way", CHAT_WAYS)
     async def test_chat(self, llm: LLM, way: str) -> None:
-        chunks = await self.ask(llm, way, self.HELLO)
-        message = chunks[-1].message
+        message = (await self.ask(llm, way, self.HELLO))[-1].message
         assert message.role == "assistant"
         assert self.HELLO_SAYS in message.content
         assert any(isinstance(block, TextBlock) for block in message.blocks)
@@ -297,37 +265,31 @@ class LLMConformance:
 
     @pytest.mark.parametrize("way", STREAM_WAYS)
     async def test_chunks_add_up_and_do_not_change(self, llm: LLM, way: str) -> None:
-        result = getattr(llm, way)(self.messages(self.HELLO))
+        result = getattr(llm, way)([said(self.HELLO)])
         if way == "stream_chat":
             seen = [(chunk, chunk.message.model_dump_json()) for chunk in result]
         else:
             seen = [(chunk, chunk.message.model_dump_json()) async for chunk in await result]
         assert all(chunk.message.model_dump_json() == before for chunk, before in seen)
         assert len(seen) > 1
-        said = ""
+        text = ""
         for chunk, _ in seen:
-            said += chunk.delta or ""
-            assert (chunk.message.content or "") == said
+            text += chunk.delta or ""
+            assert (chunk.message.content or "") == text
 
-    async def test_streams_are_generators(self, llm: LLM) -> None:
+    async def test_streams_are_generators_that_may_be_left_early(self, llm: LLM) -> None:
         """LlamaIndex recognises streams by these types, and fails on others in the end event."""
-        streams = [llm.stream_chat(self.messages(self.HELLO)), llm.stream_complete(self.HELLO)]
-        assert all(isinstance(stream, Generator) for stream in streams)
-        asynchronous = [
-            await llm.astream_chat(self.messages(self.HELLO)),
+        for stream in (llm.stream_chat([said(self.HELLO)]), llm.stream_complete(self.HELLO)):
+            assert isinstance(stream, Generator)
+            next(stream)
+            stream.close()
+        for asynchronous in (
+            await llm.astream_chat([said(self.HELLO)]),
             await llm.astream_complete(self.HELLO),
-        ]
-        assert all(isinstance(stream, AsyncGenerator) for stream in asynchronous)
-        for stream in [*streams, *asynchronous]:
-            await collected(stream)
-
-    async def test_a_stream_may_be_left_early(self, llm: LLM) -> None:
-        stream = llm.stream_chat(self.messages(self.HELLO))
-        next(stream)
-        stream.close()
-        asynchronous = await llm.astream_chat(self.messages(self.HELLO))
-        await anext(asynchronous)
-        await asynchronous.aclose()
+        ):
+            assert isinstance(asynchronous, AsyncGenerator)
+            await anext(asynchronous)
+            await asynchronous.aclose()
         await asyncio.sleep(0.01)  # what LlamaIndex's wrapper has left is closed by the event loop
 
     @pytest.mark.parametrize("way", CHAT_WAYS + COMPLETION_WAYS)
@@ -359,41 +321,38 @@ class LLMConformance:
     @pytest.mark.parametrize("way", CHAT_WAYS)
     async def test_messages_are_left_alone(self, llm: LLM, way: str) -> None:
         messages = [
-            ChatMessage(role="system", content="You are polite."),
-            ChatMessage(role="user", content="Hello. I am Ada."),
-            ChatMessage(role="assistant", content="Hello, Ada."),
-            ChatMessage(role="user", content=self.HELLO),
+            said("You are polite.", "system"),
+            said("Hello. I am Ada."),
+            said("Hello, Ada.", "assistant"),
+            said(self.HELLO),
         ]
-        before = [message.model_dump_json() for message in messages]
+        before = dumped(messages)
         await collected(getattr(llm, way)(messages))
-        assert [message.model_dump_json() for message in messages] == before
+        assert dumped(messages) == before
 
     def test_messages_of_several_forms(self, llm: LLM) -> None:
-        hello = self.messages(self.HELLO)
         hint = CachePoint(cache_control=CacheControl(type="ephemeral"))
         blocks = [TextBlock(text="Do as you are told."), hint, TextBlock(text=self.HELLO)]
         answer = llm.chat([ChatMessage(role="user", blocks=blocks)]).message
         assert self.HELLO_SAYS in (answer.content or "")
-        assert llm.chat([*hello, answer, *hello]).message.content
+        assert llm.chat([said(self.HELLO), answer, said(self.HELLO)]).message.content
         # LlamaIndex's agents put a system message last when they have run too long.
-        last = ChatMessage(role="system", content=self.HELLO)
-        assert llm.chat([*hello, last]).message.content
+        assert llm.chat([said("Hello."), said(self.HELLO, "system")]).message.content
 
     def test_an_image(self, llm: LLM) -> None:
         self.need("reads_images")
-        blocks = [
-            TextBlock(text=self.LOOK),
-            ImageBlock(image=RED_SQUARE, image_mimetype="image/png"),
-        ]
-        answer = llm.chat([ChatMessage(role="user", blocks=blocks)])
+        image = ImageBlock(image=RED_SQUARE, image_mimetype="image/png")
+        answer = llm.chat([ChatMessage(role="user", blocks=[TextBlock(text=self.LOOK), image])])
         assert self.LOOK_SAYS in (answer.message.content or "").lower()
 
     # --- Tools ---------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("way", CHAT_WAYS)
-    async def test_a_tool_call(self, llm: Any, way: str) -> None:
-        self.need("has_tools")
-        chunks = await self.ask_with_tools(llm, way, self.CALCULATE, tool_required=True)
+    @pytest.mark.parametrize("by_name", [False, True])
+    async def test_a_tool_call(self, llm: Any, way: str, by_name: bool) -> None:
+        self.need("has_tool_choice" if by_name else "has_tools")
+        choice = {"tool_choice": self.CALCULATED[0]} if by_name else {"tool_required": True}
+        chunks = await self.ask_with_tools(llm, way, self.CALCULATE, **choice)
         for chunk in chunks:
             partial = llm.get_tool_calls_from_response(chunk, error_on_no_tool_call=False)
             assert all(type(call.tool_kwargs) is dict for call in partial)
@@ -411,25 +370,13 @@ class LLMConformance:
         assert [call.tool_name for call in calls] == ["temperature", "temperature"]
         assert sorted(call.tool_kwargs["city"] for call in calls) == ["Paris", "Rome"]
         assert len({call.tool_id for call in calls}) == 2
-
-    @pytest.mark.parametrize("way", ["chat", "achat"])
-    async def test_one_tool_call_unless_more_are_allowed(self, llm: Any, way: str) -> None:
-        self.need("has_tools")
-        chunks = await self.ask_with_tools(llm, way, self.ASK_TWO, tool_required=True)
-        assert len(llm.get_tool_calls_from_response(chunks[-1])) == 1
-
-    @pytest.mark.parametrize("way", CHAT_WAYS)
-    async def test_a_tool_can_be_chosen_by_name(self, llm: Any, way: str) -> None:
-        self.need("has_tool_choice")
-        name, arguments = self.CALCULATED
-        chunks = await self.ask_with_tools(llm, way, self.CALCULATE, tool_choice=name)
-        (call,) = llm.get_tool_calls_from_response(chunks[-1])
-        assert (call.tool_name, call.tool_kwargs) == (name, arguments)
+        one = await self.ask_with_tools(llm, way, self.ASK_TWO, tool_required=True)
+        assert len(llm.get_tool_calls_from_response(one[-1])) == 1
 
     @pytest.mark.parametrize("way", CHAT_WAYS)
     async def test_tools_that_are_not_needed(self, llm: Any, way: str) -> None:
         self.need("has_tools")
-        for tools in (self.tools(), []):
+        for tools in (TOOLS, []):
             chunks = await self.ask_with_tools(llm, way, self.HELLO, tools=tools)
             assert llm.get_tool_calls_from_response(chunks[-1], error_on_no_tool_call=False) == []
             with pytest.raises(ValueError):  # noqa: PT011 - the words are the integration's own
@@ -439,53 +386,47 @@ class LLMConformance:
     @pytest.mark.parametrize("way", CHAT_WAYS)
     async def test_a_tools_result_goes_back(self, llm: Any, way: str) -> None:
         self.need("has_tools")
-        history = self.messages(self.CALCULATE)
         asked = await self.ask_with_tools(llm, way, self.CALCULATE, tool_required=True)
         call = llm.get_tool_calls_from_response(asked[-1])[0]
-        history += [
-            asked[-1].message,
-            ChatMessage(
-                role="tool", content="408", additional_kwargs={"tool_call_id": call.tool_id}
-            ),
-        ]
-        before = [message.model_dump_json() for message in history]
+        told = {"tool_call_id": call.tool_id}
+        result = ChatMessage(role="tool", content="408", additional_kwargs=told)
+        history = [said(self.CALCULATE), asked[-1].message, result]
+        before = dumped(history)
         chunks = await self.ask_with_tools(llm, way, "", chat_history=history, user_msg=None)
         assert "408" in chunks[-1].message.content
-        assert [message.model_dump_json() for message in history] == before
+        assert dumped(history) == before
 
     async def test_predict_and_call(self, llm: Any) -> None:
         self.need("has_tools")
-        assert llm.predict_and_call(self.tools(), user_msg=self.CALCULATE).response == "408"
-        answer = await llm.apredict_and_call(self.tools(), user_msg=self.CALCULATE)
-        assert answer.response == "408"
+        for way in ("predict_and_call", "apredict_and_call"):
+            [answer] = await collected(getattr(llm, way)(TOOLS, user_msg=self.CALCULATE))
+            assert answer.response == "408"
 
     # --- Objects -------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("way", PREDICT_WAYS)
     async def test_structured_prediction(self, llm: LLM, way: str) -> None:
         self.need("has_structured_output")
-        prompt = ChatPromptTemplate(message_templates=self.messages(self.CITY))
+        prompt = ChatPromptTemplate(message_templates=[said(self.CITY)])
         arguments = {"tool_choice": "required"}
         results = await collected(getattr(llm, way)(City, prompt, llm_kwargs=arguments))
-        assert results[-1] == City(name="Oslo", country="Norway")
-        assert prompt.message_templates == self.messages(self.CITY)
+        assert results[-1] == OSLO
+        assert prompt.message_templates == [said(self.CITY)]
         assert arguments == {"tool_choice": "required"}
 
     async def test_structured_llm(self, llm: LLM) -> None:
         self.need("has_structured_output")
         structured = llm.as_structured_llm(City)
-        expected = City(name="Oslo", country="Norway")
-        assert structured.chat(self.messages(self.CITY)).raw == expected
-        assert (await structured.achat(self.messages(self.CITY))).raw == expected
-        assert structured.complete(self.CITY).raw == expected
+        assert structured.chat([said(self.CITY)]).raw == OSLO
+        assert (await structured.achat([said(self.CITY)])).raw == OSLO
+        assert structured.complete(self.CITY).raw == OSLO
 
-    async def test_function_calling_program(self, llm: Any) -> None:
+    @pytest.mark.parametrize("way", ["__call__", "acall", "stream_call", "astream_call"])
+    async def test_function_calling_program(self, llm: Any, way: str) -> None:
         """The program of LlamaIndex's core, which reads tool calls in its own way."""
         self.need("has_tools")
         program = FunctionCallingProgram.from_defaults(City, prompt_template_str="{text}", llm=llm)
-        for way in ("__call__", "acall", "stream_call", "astream_call"):
-            results = await collected(getattr(program, way)(text=self.CITY))
-            assert results[-1] == City(name="Oslo", country="Norway")
+        assert (await collected(getattr(program, way)(text=self.CITY)))[-1] == OSLO
 
     # --- Observers -----------------------------------------------------------------------------
 
@@ -504,20 +445,20 @@ class LLMConformance:
         """One pair, not one for the completion and one for the chat behind it."""
         await self.ask(llm, way, self.HELLO)
         kinds = Counter(type(event) for event in events)
-        starts = kinds[LLMCompletionStartEvent] + kinds[LLMChatStartEvent]
-        ends = kinds[LLMCompletionEndEvent] + kinds[LLMChatEndEvent]
-        assert (starts, ends) == (1, 1)
+        assert kinds[LLMCompletionStartEvent] + kinds[LLMChatStartEvent] == 1
+        assert kinds[LLMCompletionEndEvent] + kinds[LLMChatEndEvent] == 1
 
     @pytest.mark.parametrize("way", CHAT_WAYS + COMPLETION_WAYS)
     async def test_callbacks_match_and_show_no_secret(
         self, llm: LLM, way: str, events: list[Any]
     ) -> None:
-        callbacks = _Callbacks()
+        callbacks = LlamaDebugHandler(print_trace_on_end=False)
         llm.callback_manager = CallbackManager([callbacks])
         await self.ask(llm, way, self.HELLO)
-        assert callbacks.started[CBEventType.LLM] == callbacks.ended[CBEventType.LLM] == 1
+        [pair] = callbacks.get_event_pairs(CBEventType.LLM)
+        assert len(pair) == 2
         if self.secret is not None:
-            assert self.secret not in repr(callbacks.payloads)
+            assert self.secret not in repr([event.payload for event in pair])
             assert self.secret not in repr(events)
 
     # --- Event loops and threads ---------------------------------------------------------------
@@ -527,33 +468,23 @@ class LLMConformance:
         self.need("has_event_loop_freedom")
 
         async def main() -> str:
-            whole = await llm.achat(self.messages(self.HELLO))
-            chunks = await collected(await llm.astream_chat(self.messages(self.HELLO)))
-            return f"{whole.message.content} {chunks[-1].message.content}"
+            whole = await llm.achat([said(self.HELLO)])
+            chunks = await collected(llm.astream_chat([said(self.HELLO)]))
+            inside = llm.complete(self.HELLO)  # blocking, in a running loop
+            return f"{whole.message.content} {chunks[-1].message.content} {inside.text}"
 
         for _ in range(3):
-            assert self.HELLO_SAYS in asyncio.run(main())
-
-    async def test_blocking_calls_inside_a_running_loop(self, llm: LLM) -> None:
-        assert self.HELLO_SAYS in llm.complete(self.HELLO).text
-        *_, last = llm.stream_chat(self.messages(self.HELLO))
-        assert self.HELLO_SAYS in (last.message.content or "")
+            assert asyncio.run(main()).count(self.HELLO_SAYS) >= 3
 
     def test_threads(self, llm: LLM) -> None:
         self.need("has_event_loop_freedom")
-        answers: list[str] = []
 
-        def work() -> None:
-            answers.append(llm.complete(self.HELLO).text)
-            answers.append(asyncio.run(llm.acomplete(self.HELLO)).text)
+        def work(_: int) -> str:
+            return llm.complete(self.HELLO).text + asyncio.run(llm.acomplete(self.HELLO)).text
 
-        threads = [threading.Thread(target=work) for _ in range(4)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert len(answers) == 8
-        assert all(self.HELLO_SAYS in answer for answer in answers)
+        with ThreadPoolExecutor(4) as threads:
+            answers = list(threads.map(work, range(4)))
+        assert all(answer.count(self.HELLO_SAYS) >= 2 for answer in answers)
 
     # --- Agents --------------------------------------------------------------------------------
 
@@ -561,12 +492,11 @@ class LLMConformance:
     @pytest.mark.parametrize("streaming", [True, False])
     async def test_function_agent(self, llm: Any, streaming: bool) -> None:
         self.need("has_tools")
-        agent = FunctionAgent(tools=self.tools(), llm=llm, streaming=streaming)
-        await self.check_agent(agent)
+        await self.check_agent(FunctionAgent(tools=TOOLS, llm=llm, streaming=streaming))
 
     @pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::DeprecationWarning")
     async def test_react_agent(self, llm: LLM) -> None:
-        await self.check_agent(ReActAgent(tools=self.tools(), llm=llm))
+        await self.check_agent(ReActAgent(tools=TOOLS, llm=llm))
 
     async def check_agent(self, agent: Any) -> None:
         handler = agent.run(self.CALCULATE)

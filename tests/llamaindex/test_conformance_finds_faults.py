@@ -87,14 +87,14 @@ FAULTS = [
     (BelongsToOneLoop, "test_several_event_loops", None),
     (CallsAreNoBlocks, "test_a_tool_call", "chat"),
     (ShowsItsKey, "test_offline_secret_is_not_shown", None),
-    (AsksForItsMetadata, "test_offline_metadata_is_quick", None),
+    (AsksForItsMetadata, "test_offline_metadata", None),
 ]
 
 
 def run_test(test: str, llm: RuncrateLLM, way: str | None) -> None:
     """Run one test of the suite as pytest would."""
     method = getattr(Suite(), test)
-    given = {"llm": llm, "way": way, "events": []}
+    given = {"llm": llm, "way": way, "events": [], "by_name": False}
     outcome = method(**{name: given[name] for name in inspect.signature(method).parameters})
     if inspect.iscoroutine(outcome):
         asyncio.run(outcome)
