@@ -269,19 +269,15 @@ def broken_call(arguments: str) -> dict[str, Any]:
     }
 
 
-def test_a_broken_call_that_was_answered_is_replayed_with_valid_json():
-    message = AIMessage("", invalid_tool_calls=[broken_call('{"city": ')])
-    answer = ToolMessage("Not valid JSON.", tool_call_id="call_1")
-    sent, _ = to_wire([message, answer])
+def test_a_broken_call_is_replayed_with_valid_json_or_told_in_words():
+    message = AIMessage("Wait.", invalid_tool_calls=[broken_call('{"city": ')])
+    sent, _ = to_wire([message, ToolMessage("Not valid JSON.", tool_call_id="call_1")])
     [call] = sent["tool_calls"]
     assert json.loads(call["function"]["arguments"]) == {"invalid_json": '{"city": '}
-
-
-def test_a_broken_call_that_nobody_answered_is_told_in_words():
-    sent = wire(AIMessage("Wait.", invalid_tool_calls=[broken_call('{"city": ')]))
-    assert "tool_calls" not in sent
-    assert sent["content"].startswith("Wait.[A call of the tool `weather` was not run")
-    assert '{"city": ' in sent["content"]
+    unanswered = wire(message)
+    assert "tool_calls" not in unanswered
+    assert unanswered["content"].startswith("Wait.[A call of the tool `weather` was not run")
+    assert '{"city": ' in unanswered["content"]
 
 
 def test_line_breaks_in_arguments_are_repaired():

@@ -8,6 +8,7 @@ from itertools import product
 from typing import Any
 
 import pytest
+from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.load import dumps
 from langchain_core.messages import AIMessage, AIMessageChunk
 from langchain_core.outputs import ChatGenerationChunk
@@ -147,10 +148,17 @@ def test_a_stream_says_what_the_whole_answer_says(mixture, output_version):
 
 
 def test_what_is_said_once_stands_on_the_last_chunk_alone():
+    seen: list[tuple[str, Any]] = []
+
+    class Handler(BaseCallbackHandler):
+        def on_llm_new_token(self, token, *, chunk, **_):
+            seen.append((token, chunk.message))
+
     with ScriptedServer(streamed(*TEXT)) as server:
-        chunks = list(chat(server).stream("Hi"))
+        chunks = list(chat(server).stream("Hi", config={"callbacks": [Handler()]}))
     *others, last = chunks
     assert [piece.chunk_position for piece in chunks] == [None, None, "last"]
+    assert seen == [("It is ", chunks[0]), ("sunny.", chunks[1]), ("", last)]
     for piece in others:
         assert piece.response_metadata == {"model_provider": "runcrate"}
         assert piece.usage_metadata is None
@@ -230,13 +238,6 @@ def test_calls_without_identifiers_get_one_that_is_always_the_same(output_versio
             ]
 
 
-def test_a_call_that_comes_whole_is_parsed_at_once():
-    call = calls_delta(call_piece(0, '{"city": "Paris"}', "call_a", "weather"))
-    with ScriptedServer(streamed(call)) as server:
-        first = next(chat(server).stream("Hi"))
-    assert first.tool_calls == [EXPECTED_CALLS[0]]
-
-
 def test_log_probabilities_come_with_their_tokens():
     told = [{"content": [{"token": text}]} for text in ("It ", "is")]
     pieces = [
@@ -264,17 +265,10 @@ def test_what_only_some_providers_send_is_kept_and_said_once():
     ]
 
 
-@pytest.mark.parametrize("output_version", [None, "v1"])
-def test_a_refusal_is_a_block_of_its_own(output_version):
-    with ScriptedServer(streamed({"refusal": "I will "}, {"refusal": "not."})) as server:
-        message = stream(chat(server, output_version=output_version))
-    assert message.additional_kwargs["refusal"] == "I will not."
-    [block] = message.content_blocks
-    assert "I will not." in str(block)
-
-
 def test_parts_in_place_of_text_and_old_style_function_calls_are_read():
     deltas = [
+        {"refusal": "I will "},
+        {"refusal": "not."},
         {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}]},
         {"content": [{"type": "text", "text": "Yes."}]},
         {"function_call": {"name": "f", "arguments": ""}},
@@ -286,6 +280,7 @@ def test_parts_in_place_of_text_and_old_style_function_calls_are_read():
     assert message.content == "Yes."
     assert message.additional_kwargs == {
         "reasoning_content": "Hm.",
+        "refusal": "I will not.",
         "function_call": {"name": "f", "arguments": '{"x": 1}'},
     }
 
@@ -330,19 +325,6 @@ async def test_a_stream_that_is_left_gives_its_connection_back():
         assert server.open_connections == 0
 
 
-def test_callbacks_see_each_token():
-    seen: list[tuple[str, Any]] = []
-
-    class Handler:
-        def on_llm_new_token(self, token, *, chunk, logprobs=None):
-            seen.append((token, chunk))
-
-    with ScriptedServer(streamed(*TEXT)) as server:
-        pieces = list(chat(server)._stream([], run_manager=Handler()))
-    assert [token for token, _ in seen] == ["It is ", "sunny.", ""]
-    assert [piece for _, piece in seen] == pieces
-
-
 COUNTING = [chunk(delta, usage={**USAGE, "completion_tokens": n}) for n, delta in enumerate(TEXT)]
 
 
@@ -357,15 +339,3 @@ COUNTING = [chunk(delta, usage={**USAGE, "completion_tokens": n}) for n, delta i
 def test_usage_is_read_once_wherever_it_is(events):
     with ScriptedServer(stream_reply(sse(*events))) as server:
         assert stream(chat(server)).usage_metadata["output_tokens"] == 7
-
-
-@pytest.mark.parametrize("index", [{"index": 0}, {}])
-def test_parallel_calls_stay_apart(index):
-    deltas = [
-        calls_delta({**index, "id": name, "function": {"name": name, "arguments": "{}"}})
-        for name in ("a", "b", "c")
-    ]
-    with ScriptedServer(streamed(*deltas)) as server:
-        message = stream(chat(server))
-    assert [call["name"] for call in message.tool_calls] == ["a", "b", "c"]
-    assert len(message.content_blocks) == 3

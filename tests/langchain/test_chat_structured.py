@@ -150,11 +150,6 @@ def test_schemas_of_nested_and_recursive_classes_keep_their_meaning(method, stri
     assert problems(sent, strict=bool(strict)) == []
 
 
-def test_json_mode_needs_no_schema():
-    with ScriptedServer(whole({"content": "[1, 2]"})) as server:
-        assert chat(server).with_structured_output(method="json_mode").invoke("J") == [1, 2]
-
-
 @pytest.mark.parametrize(
     ("model", "sent"),
     [
@@ -231,10 +226,13 @@ def test_a_refusal_is_an_error_of_its_own(method, schema):
     assert caught.value.raw_message.additional_kwargs["refusal"] == "I will not."
 
 
-def test_instructions_join_a_system_message_that_is_there():
+def test_json_mode_needs_no_schema_and_its_instructions_join_a_system_message():
     with ScriptedServer(whole({"content": TEXT})) as server:
-        chain = chat(server).with_structured_output(Joke, method="json_mode")
+        model = chat(server)
+        chain = model.with_structured_output(Joke, method="json_mode")
         chain.invoke([("system", "Be funny."), ("human", "Joke!")])
+        bare = model.with_structured_output(method="json_mode")
+        assert bare.invoke("J") == {"setup": "Why?"}
     system, user = server.received[0].json["messages"]
     assert system["content"].startswith("Be funny.\n\nAnswer with one JSON object")
     assert user["content"] == "Joke!"

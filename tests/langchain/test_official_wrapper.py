@@ -42,47 +42,39 @@ def answers(monkeypatch):
         yield answer
 
 
-def test_chat(answers, capsys):
+def test_the_examples_of_its_readme(answers, capsys):
+    summary = '{"title": "GPU cloud", "bullets": ["rent"]}'
+    gpu_price_call = whole(call("gpu_price", '{"gpu": "H100"}'))
     answers(
-        whole({"content": "LoRA is cheap."}), streamed({"content": "GPUs "}, {"content": "hum"})
+        whole({"content": "LoRA is cheap."}),
+        streamed({"content": "GPUs "}, {"content": "hum"}),
+        gpu_price_call,
+        whole({"content": summary}),
+        gpu_price_call,
+        whole({"content": "See the page."}),
+        whole({"content": "3", "reasoning_content": "s-t-r-a-w..."}),
+        streamed({"reasoning_content": "s-t-r"}, {"reasoning_content": "-a-w..."}),
     )
     llm = ChatRuncrate(model="deepseek-ai/DeepSeek-V3.2", temperature=0)
     print(llm.invoke("Explain LoRA fine-tuning in one sentence.").content)  # noqa: T201 - the README's
     for chunk in llm.stream("Write a haiku about GPUs."):
         print(chunk.text, end="", flush=True)  # noqa: T201 - the README's
     assert capsys.readouterr().out == "LoRA is cheap.\nGPUs hum"
-
-
-def test_tool_calling_and_structured_output(answers):
-    summary = '{"title": "GPU cloud", "bullets": ["rent"]}'
-    answers(whole(call("gpu_price", '{"gpu": "H100"}')), whole({"content": summary}))
-    llm = ChatRuncrate(model="deepseek-ai/DeepSeek-V3.2", temperature=0)
-    llm_with_tools = llm.bind_tools([gpu_price])
-    calls = llm_with_tools.invoke("What does an H100 cost per hour?").tool_calls
+    calls = llm.bind_tools([gpu_price]).invoke("What does an H100 cost per hour?").tool_calls
     assert calls == [{"type": "tool_call", "id": "1", "name": "gpu_price", "args": {"gpu": "H100"}}]
     made = llm.with_structured_output(Summary).invoke("Summarize what a GPU cloud is.")
     assert made == Summary(title="GPU cloud", bullets=["rent"])
-
-
-def test_agents(answers):
-    answers(whole(call("gpu_price", '{"gpu": "H100"}')), whole({"content": "See the page."}))
-    agent = create_agent(
-        ChatRuncrate(model="Qwen/Qwen3-235B-A22B-Instruct-2507"), tools=[gpu_price]
-    )
+    agent = create_agent(ChatRuncrate(model="Qwen/Qwen3-235B-A22B-Instruct-2507"), [gpu_price])
     done = agent.invoke({"messages": [{"role": "user", "content": "Price an H100 for 10 hours."}]})
     assert done["messages"][-1].content == "See the page."
     assert "gpu-pricing" in done["messages"][-2].content
-
-
-def test_reasoning_models(answers):
-    message = {"content": "3", "reasoning_content": "s-t-r-a-w..."}
-    answers(
-        whole(message), streamed({"reasoning_content": "s-t-r"}, {"reasoning_content": "-a-w..."})
-    )
-    llm = ChatRuncrate(model="deepseek-ai/DeepSeek-R1-0528")
-    assert llm.invoke("How many r?").additional_kwargs["reasoning_content"] == "s-t-r-a-w..."
-    pieces = [chunk.additional_kwargs.get("reasoning_content") for chunk in llm.stream("How many?")]
-    assert pieces == ["s-t-r", "-a-w...", None]
+    thinker = ChatRuncrate(model="deepseek-ai/DeepSeek-R1-0528")
+    thoughts = thinker.invoke("How many r?").additional_kwargs["reasoning_content"]
+    assert thoughts == "s-t-r-a-w..."
+    pieces = thinker.stream("How many?")
+    assert [chunk.additional_kwargs.get("reasoning_content") for chunk in pieces] == [
+        *("s-t-r", "-a-w...", None)
+    ]
 
 
 def test_names_that_users_and_tools_rely_on(answers):

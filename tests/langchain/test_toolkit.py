@@ -146,21 +146,6 @@ async def test_what_a_model_can_do_something_about_reaches_it(
     assert sent(cloud, "POST /instances") == []
 
 
-def test_an_approver_of_the_program_is_asked_too(cloud: Any) -> None:
-    asked: list[str] = []
-
-    def approve(plan: rc.Proposal) -> bool:
-        asked.append(plan.describe())
-        return False
-
-    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
-        toolkit = RuncrateToolkit(client, limits=LIMITS, approve=approve)
-        told = named(toolkit, "run_job").invoke({**JOB, "max_runtime_minutes": 10})
-    assert told.startswith("This was not approved: agent-")
-    assert len(asked) == 1
-    assert cloud.world.jobs == {}
-
-
 # --- progress --------------------------------------------------------------------------------
 
 
@@ -273,21 +258,20 @@ async def test_a_whole_story_with_approval(
 async def test_parallel_launches_are_approved_one_by_one(
     cloud: Any, toolkit: RuncrateToolkit
 ) -> None:
-    """The limits hold for what a person approved, too: the third machine is one too many."""
+    """The limits hold for what a person approved, too: the third instance is one too many."""
     turns: list[Turn] = [
-        lambda _: [("plan_instance", {"gpu_type": "A100", "max_runtime_minutes": 10})] * 3,
+        lambda seen: TURNS.plan(seen) * 3,
         lambda messages: [
             ("launch_instance", {"plan_token": json.loads(str(message.content))["plan_token"]})
             for message in messages[-3:]
         ],
     ]
-    person = Person()
-    agent = approved_agent(toolkit, "per_call", turns)
+    person = Person(lambda _: "yes")
     async with toolkit.session() as session:
-        state = await told_by(agent, person, is_async=True)
-        answers = [message for message in state["messages"] if isinstance(message, ToolMessage)]
+        state = await told_by(approved_agent(toolkit, "per_call", turns), person, is_async=True)
+    results = [message for message in state["messages"] if isinstance(message, ToolMessage)]
     assert len(person.asked) == 3
-    assert sorted(message.status for message in answers[-3:]) == ["error", "success", "success"]
+    assert sorted(message.status for message in results[-3:]) == ["error", "success", "success"]
     assert len(session.report.ended) == 2
     assert cloud.world.live_instances == {}
 
