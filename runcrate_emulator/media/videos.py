@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import av
-from PIL import Image, ImageDraw, ImageOps
+from PIL import Image, ImageOps
 
 from runcrate_emulator.media.images import ImageSpec, draw_backdrop, draw_caption
 
@@ -17,7 +17,6 @@ _FRAMES_PER_SECOND = 12
 _MAX_SIDE_PX = 640
 _MIN_SIDE_PX = 64
 _PAN = 1.25  # width of the backdrop over the width of the video
-_BAR_SHARE = 60  # the bar that shows the passing of time is this fraction of the height
 _ENCODER_OPTIONS = {"preset": "veryfast", "crf": "24", "threads": "1"}  # one video, one core
 
 
@@ -62,10 +61,7 @@ def _images(spec: ImageSpec, count: int, first: Image.Image | None) -> Iterator[
     place = draw_caption(captioned, spec.prompt, spec, (0, 0, width, height))
     caption = captioned.crop(place)
     for number in range(count):
-        done = (number + 1) / count
-        shift = round((backdrop.width - width) * done)
+        shift = round((backdrop.width - width) * (number + 1) / count)
         image = backdrop.crop((shift, 0, shift + width, height))
         image.paste(caption, place[:2])
-        bar = (0, 0, round(width * done), max(height // _BAR_SHARE, 3))
-        ImageDraw.Draw(image).rectangle(bar, fill="white")
         yield image

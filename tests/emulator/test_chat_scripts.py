@@ -199,9 +199,9 @@ def test_what_is_no_reply_is_refused_where_it_is_written(make):
 def test_the_fixture_raises_at_its_teardown(tmp_path):
     (tmp_path / "test_it.py").write_text(TESTS)
     outcome = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", str(tmp_path)],
+        [sys.executable, "-m", "pytest", "-q", "-p", "runcrate_emulator.pytest_plugin", "."],
         cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        env={**os.environ, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1"},
         capture_output=True,
         text=True,
         check=False,

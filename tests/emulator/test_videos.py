@@ -8,7 +8,7 @@ import av
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from PIL import Image, ImageChops, ImageStat
+from PIL import ImageChops, ImageStat
 
 from runcrate_emulator.media.images import ImageSpec
 from runcrate_emulator.media.videos import render_video, video_size
@@ -16,11 +16,6 @@ from runcrate_emulator.media.videos import render_video, video_size
 
 def spec(prompt="Ocean waves", size=(320, 180)) -> ImageSpec:
     return ImageSpec(prompt, "google/veo-3.0", 7, *size)
-
-
-def images(video: bytes) -> list[Image.Image]:
-    with av.open(io.BytesIO(video)) as container:
-        return [frame.to_image() for frame in container.decode(video=0)]
 
 
 @pytest.mark.parametrize("seconds", [1, 15])
@@ -34,22 +29,11 @@ def test_a_video_lasts_exactly_as_long_as_asked(seconds):
         assert sum(1 for _ in container.decode(video)) == video.frames
 
 
-def test_every_image_moves_on_while_the_caption_stands_still():
-    shown = images(render_video(spec(), 1))
+def test_images_of_a_video_differ():
+    with av.open(io.BytesIO(render_video(spec(), 1))) as container:
+        shown = [frame.to_image() for frame in container.decode(video=0)]
     for earlier, later in itertools.pairwise(shown):
         assert max(ImageStat.Stat(ImageChops.difference(earlier, later)).extrema[0]) > 60
-    captions = [image.crop((0, 160, 320, 180)) for image in (shown[0], shown[-1])]
-    assert max(ImageStat.Stat(ImageChops.difference(*captions)).mean) < 6
-
-
-def test_a_bar_shows_how_much_has_passed():
-    shown = images(render_video(spec(), 2))
-
-    def length(image):
-        return sum(min(image.getpixel((x, 1))) > 150 for x in range(320))
-
-    assert length(shown[-1]) > 300
-    assert length(shown[len(shown) // 2]) == pytest.approx(166, abs=15)
 
 
 def test_the_file_says_what_it_was_made_from():
