@@ -1,6 +1,7 @@
 """The ASGI application: every subject's routes under the prefix of its surface."""
 
 from collections.abc import Iterable
+from types import ModuleType
 from typing import cast
 
 from starlette.applications import Starlette
@@ -35,25 +36,10 @@ from runcrate_emulator.infrastructure import (
 )
 from runcrate_emulator.world import World
 
-_INFERENCE = (
-    *chat.routes,
-    *embeddings.routes,
-    *models.routes,
-    *images.routes,
-    *videos.routes,
-    *speech.routes,
-    *transcriptions.routes,
-)
+_INFERENCE = (chat, embeddings, images, models, speech, transcriptions, videos)
 _INFRASTRUCTURE = (
-    *instances.routes,
-    *storage.routes,
-    *environments.routes,
-    *ssh_keys.routes,
-    *templates.routes,
-    *billing.routes,
-    *job_outputs.routes,  # before jobs: `/jobs/uploads` is not a job's id
-    *jobs.routes,
-    *schedules.routes,
+    *(instances, storage, environments, ssh_keys, templates, billing),
+    *(job_outputs, jobs, schedules),  # outputs before jobs: `/jobs/uploads` is not a job's id
 )
 
 
@@ -79,9 +65,10 @@ def create_app(world: World) -> Starlette:
     return app
 
 
-def _prefixed(prefix: str, routes: Iterable[Route]) -> Iterable[Route]:
-    for route in routes:
-        yield Route(prefix + route.path, route.endpoint, methods=list(route.methods or ()))
+def _prefixed(prefix: str, modules: Iterable[ModuleType]) -> Iterable[Route]:
+    for module in modules:
+        for route in module.routes:
+            yield Route(prefix + route.path, route.endpoint, methods=list(route.methods))
 
 
 async def _render(request: Request, error: Exception) -> Response:

@@ -271,24 +271,8 @@ class World:
         return self.key_permissions.get(api_key, KeyPermissions())
 
     def require_credit(self) -> None:
-        """Refuse an inference request that nobody can pay for.
-
-        Raises:
-            ApiError: 402 `insufficient_credits`, or 402 `budget_exceeded` when the monthly budget
-                of the default environment is spent.
-        """
-        environment = self.environment()
-        if credit.floating_balance(self) <= 0:
-            raise ApiError(
-                402, "insufficient_credits", "The balance is used up; nothing was run. Top it up."
-            )
-        if credit.is_budget_spent(self, environment):
-            raise ApiError(
-                402,
-                "budget_exceeded",
-                f"The monthly budget of environment `{environment.name}` is spent; nothing was "
-                "run. Raise it on the dashboard or wait for the next month.",
-            )
+        """Refuse an inference request that the balance or the default budget does not cover."""
+        credit.require_credit(self, self.environment(), "run")
 
     def charge_inference(
         self,

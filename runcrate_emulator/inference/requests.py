@@ -46,6 +46,11 @@ def required_model(body: Mapping[str, Any], kind: Kind) -> Model:
     return model
 
 
+def too_large(field: str, problem: str) -> ApiError:
+    """The 413 for a file; `problem` follows the name of the field."""
+    return ApiError(413, "payload_too_large", f"`{field}` {problem}", details={"field": field})
+
+
 class DrawingBody(OpenBody):
     """Fields that requests for images and for videos share."""
 

@@ -14,7 +14,7 @@ from starlette.requests import Request
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, refuse
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.inference.requests import in_thread
+from runcrate_emulator.inference.requests import in_thread, too_large
 from runcrate_emulator.loopback import is_loopback
 from runcrate_emulator.media.images import ImageFileError, open_image
 
@@ -36,12 +36,8 @@ async def load_source(request: Request, name: str, value: str) -> Image.Image:
     is_url = value[:8].lower().startswith(("http://", "https://"))
     data = await _fetched(request, name, value) if is_url else _decoded(name, value)
     if len(data) > _MAX_FILE_BYTES:
-        raise ApiError(
-            413,
-            "payload_too_large",
-            f"`{name}` is larger than {_MAX_FILE_BYTES // 2**20} MB; nothing was made.",
-            details={"field": name},
-        )
+        problem = f"is larger than {_MAX_FILE_BYTES // 2**20} MB; nothing was made."
+        raise too_large(name, problem)
     try:
         return await in_thread(request, open_image, data)
     except ImageFileError as error:

@@ -14,8 +14,7 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import OpenBody, parse_body, refuse
-from runcrate_emulator.errors import ApiError
-from runcrate_emulator.inference.requests import in_thread, required_model
+from runcrate_emulator.inference.requests import in_thread, required_model, too_large
 from runcrate_emulator.media import transcript
 from runcrate_emulator.media.audio_files import (
     Audio,
@@ -29,6 +28,7 @@ MAX_FILE_BYTES = 25 * 1024 * 1024  # bytes; as OpenAI has it, the service docume
 MAX_AUDIO_S = 3600
 
 _SECONDS_PER_MINUTE = 60
+_ADVICE = "nothing was transcribed. Send it in pieces."
 
 
 class TranscriptionBody(OpenBody):
@@ -65,7 +65,7 @@ async def _read_upload(upload: UploadFile | str | None) -> bytes:
         refuse("file", "is required, as a part with a file name")
     data = await upload.read(MAX_FILE_BYTES + 1)
     if len(data) > MAX_FILE_BYTES:
-        raise _too_large(f"is larger than {MAX_FILE_BYTES // 2**20} MB")
+        raise too_large("file", f"is larger than {MAX_FILE_BYTES // 2**20} MB; {_ADVICE}")
     if not data:
         refuse("file", "is empty")
     return data
@@ -75,14 +75,9 @@ def _read(data: bytes) -> Audio:
     try:
         return read_audio(data, max_s=MAX_AUDIO_S)
     except AudioTooLongError:
-        raise _too_large(f"lasts longer than {MAX_AUDIO_S} s") from None
+        raise too_large("file", f"lasts longer than {MAX_AUDIO_S} s; {_ADVICE}") from None
     except AudioFileError as error:
         refuse("file", f"holds no audio that can be read: {error}")
-
-
-def _too_large(problem: str) -> ApiError:
-    message = f"`file` {problem}; nothing was transcribed. Send it in pieces."
-    return ApiError(413, "payload_too_large", message, details={"field": "file"})
 
 
 def _response(

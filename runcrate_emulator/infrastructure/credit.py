@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import instance_life
@@ -63,24 +63,24 @@ def is_budget_spent(world: "World", environment: Environment) -> bool:
     return left is not None and left <= 0
 
 
-def require_launch_credit(world: "World", environment: Environment) -> None:
-    """Refuse a launch that nobody can pay for.
+def require_credit(
+    world: "World", environment: Environment, done: Literal["run", "launched"]
+) -> None:
+    """Refuse what nobody can pay for: an inference request that is run, or a launch.
 
     Raises:
-        ApiError: 402 `insufficient_credits` or `BUDGET_REACHED`.
+        ApiError: 402 `insufficient_credits`; or, when the monthly budget is spent,
+            `budget_exceeded` for inference and `BUDGET_REACHED` for a launch.
     """
     if floating_balance(world) <= 0:
-        raise ApiError(
-            402,
-            "insufficient_credits",
-            "The balance is used up; nothing was launched. Top it up.",
-        )
+        problem = f"The balance is used up; nothing was {done}. Top it up."
+        raise ApiError(402, "insufficient_credits", problem)
     if is_budget_spent(world, environment):
         raise ApiError(
             402,
-            "BUDGET_REACHED",
+            "budget_exceeded" if done == "run" else "BUDGET_REACHED",
             f"The monthly budget of environment `{environment.name}` is spent; nothing was "
-            "launched. Raise it on the dashboard or wait for the next month.",
+            f"{done}. Raise it on the dashboard or wait for the next month.",
         )
 
 

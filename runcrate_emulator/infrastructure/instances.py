@@ -22,7 +22,6 @@ from runcrate_emulator.bodies import (
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, instance_life
 from runcrate_emulator.infrastructure.catalogue import CPU, INSTANCE_TYPES, InstanceType
-from runcrate_emulator.infrastructure.credit import require_launch_credit
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.records import Environment, Volume
@@ -114,7 +113,7 @@ def launch_instance(world: "World", environment: Environment, spec: LaunchSpec) 
     Raises:
         ApiError: 402, 422, 502 `launch_refused` or 503; nothing was created.
     """
-    require_launch_credit(world, environment)
+    credit.require_credit(world, environment, "launched")
     if spec.ssh_key_id is not None and spec.ssh_key_id not in world.ssh_keys:
         refuse("ssh_key_id", f"`{spec.ssh_key_id}` is not a key of this workspace", OUT_OF_RANGE)
     if spec.storage_id is not None:

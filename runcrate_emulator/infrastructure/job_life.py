@@ -49,7 +49,7 @@ def submit_job(
         ApiError: 402 or 422; nothing was created.
     """
     _check_references(world, environment, spec)
-    credit.require_launch_credit(world, environment)
+    credit.require_credit(world, environment, "launched")
     return _try_launch(world, replace(_new_job(world, environment, spec), rerun_of=rerun_of))
 
 
@@ -61,7 +61,7 @@ def submit_group(world: "World", environment: Environment, spec: GroupSpec) -> J
     """
     for job_spec in spec.jobs:
         _check_references(world, environment, job_spec)
-    credit.require_launch_credit(world, environment)
+    credit.require_credit(world, environment, "launched")
     jobs = [_new_job(world, environment, job_spec) for job_spec in spec.jobs]
     group = JobGroup(
         id=world.new_id("group"),
