@@ -348,7 +348,8 @@ def launch(body: Mapping[str, Any], *, has_unique_name: bool) -> Flow[Instance]:
 
     def matches(item: Instance) -> bool:
         fields = ("gpu_count", "region", "max_runtime_minutes", "idle_shutdown_minutes")
-        return all(same(body.get(field), getattr(item, field)) for field in fields)
+        same_fields = all(same(body.get(field), getattr(item, field)) for field in fields)
+        return same_fields and _may_be_gpu(body.get("gpu_type"), item.gpu_type)
 
     return create_once(
         Call(request, parse_item(Instance, request)),
@@ -364,6 +365,14 @@ def launch(body: Mapping[str, Any], *, has_unique_name: bool) -> Flow[Instance]:
             ),
         ),
     )
+
+
+def _may_be_gpu(sent: str | None, received: str | None) -> bool:
+    """Return whether a GPU (`A100-80GB`) can be the one that was sent (`a100`)."""
+    if not (sent and received):
+        return True
+    ours, theirs = ("".join(filter(str.isalnum, name.casefold())) for name in (sent, received))
+    return ours in theirs or theirs in ours
 
 
 def update(

@@ -233,7 +233,7 @@ def timestamp(value: datetime | str, argument: str) -> str:
 
     Raises:
         ValueError: It has no time zone, so what moment is meant cannot be known; or it is a text
-            that is no moment.
+            that is no moment, or something else, such as a date.
     """
     if isinstance(value, str):
         try:
@@ -243,6 +243,11 @@ def timestamp(value: datetime | str, argument: str) -> str:
                 f"`{argument}` must be a time with an offset, such as 2026-10-21T02:00:00+01:00 "
                 f"or 2026-10-21T01:00:00Z, not {value!r}. Nothing was sent."
             ) from None
+    if not isinstance(value, datetime):
+        raise ValueError(  # noqa: TRY004 - as of other wrong times
+            f"`{argument}` must be a datetime or a text, not a `{type(value).__name__}`. Nothing "
+            "was sent."
+        )
     if value.utcoffset() is None:
         raise ValueError(
             f"`{argument}` has no time zone, so what moment is meant is not known. Give a "

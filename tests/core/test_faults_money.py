@@ -70,8 +70,9 @@ def test_18_a_lost_launch_is_found_by_its_name(scripted):
     assert (instance.id, instance.recovered) == ("i-1", True)
 
 
-def test_18_an_older_instance_of_the_same_name_is_not_taken_for_it(failure):
-    replies = (CUT, Reply(json={"data": [OLD]}))
+@pytest.mark.parametrize("other", [OLD, {**LATER, "gpu_type": "H100"}])
+def test_18_another_instance_of_the_same_name_is_not_taken_for_it(failure, other):
+    replies = (CUT, Reply(json={"data": [other]}, headers=NOW))
     create = {"call": "instances.create", "arguments": LAUNCH}
     failure(rc.AmbiguousLaunchError, *replies, **create, sent=3)
 

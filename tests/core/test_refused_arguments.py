@@ -53,6 +53,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("jobs.run_group", JOB, "either `count` or `params`"),
     ("jobs.run_group", JOB | {"count": 2, "params": [{"A": "1"}]}, "either `count` or `params`"),
     ("jobs.list", {"created_after": NAIVE}, "`created_after`"),
+    ("jobs.list", {"created_after": NAIVE.date()}, "`created_after`"),
     ("schedules.create", SCHEDULE, NOTHING_SENT),
     ("schedules.create", SCHEDULE | BOTH_TIMES, NOTHING_SENT),
     *(
