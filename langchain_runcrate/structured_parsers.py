@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.exceptions import OutputParserException
@@ -116,9 +117,7 @@ class StructuredResponseParser(BaseTransformOutputParser[Any]):
         if not is_pydantic(self.target):
             return value
         try:
-            if issubclass(self.target, BaseModel):
-                return self.target.model_validate(value)
-            return self.target.parse_obj(value)
+            return _object_of(self.target, value)
         except Exception as error:  # validators of the class may raise anything
             raise OutputParserException(
                 f"The response does not fit `{self.target.__name__}`: {_said(error)}",
@@ -275,6 +274,25 @@ class _StreamedResponse:
         except (ValueError, RecursionError):
             return None
         return value if isinstance(value, dict | list) else None
+
+
+def _object_of(target: Any, value: Any) -> Any:
+    """Return a value as an object of a Pydantic class.
+
+    Raises:
+        ValueError: It does not fit, or is an object of other fields, such as one around the value:
+            where all fields have defaults it would silently become these.
+    """
+    if issubclass(target, BaseModel):
+        # By way of JSON text, where strict classes take a list for a tuple and text for a date.
+        result: Any = target.model_validate_json(json.dumps(value))
+        fields, given = target.model_fields, result.model_fields_set
+    else:
+        result = target.parse_obj(value)
+        fields, given = target.__fields__, result.__fields_set__
+    if value and fields and not given:
+        raise ValueError("it has none of the fields")
+    return result
 
 
 def _raise_if_refused(message: AIMessage) -> None:

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 import json
+from datetime import date
 from typing import Annotated, Any, NotRequired, Required
 
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.exceptions import ModelError, OutputParserException
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
 from langchain_runcrate import ChatRuncrate, RuncrateRefusalError, errors
 from langchain_runcrate.json_schemas import function_of, json_schema_of
+from langchain_runcrate.structured_parsers import StructuredAnswerParser
 from tests.chat_service import call_piece, calls_delta
 from tests.langchain.chat_service import chat, streamed, whole
 from tests.schemas import FOLDER, HOME, Folder, Home, problems
@@ -302,3 +304,32 @@ def test_traces_hold_the_schema(method):
         assert "ls_structured_output_format" not in server.received[0].json
     assert traced[0]["kwargs"]["method"] == method
     assert traced[0]["schema"]["title"] == "Joke"
+
+
+class Defaults(BaseModel):
+    """Everything may be left out."""
+
+    model_config = ConfigDict(strict=True)
+
+    day: date | None = None
+    pair: tuple[int, str] = (0, "")
+
+
+class DefaultsV1(BaseModelV1):
+    """Everything may be left out."""
+
+    day: str = ""
+
+
+@pytest.mark.parametrize("target", [Defaults, DefaultsV1])
+@pytest.mark.parametrize("around", ["Defaults", "arguments"])
+def test_an_object_around_the_value_does_not_become_an_object_of_defaults(target, around):
+    parser = StructuredAnswerParser(target=target)
+    with pytest.raises(OutputParserException, match="none of the fields"):
+        parser.parse(json.dumps({around: {"day": "2026-01-01"}}))
+    assert parser.parse("{}") == target()
+
+
+def test_strict_classes_are_read_as_json():
+    read = StructuredAnswerParser(target=Defaults).parse('{"day": "2026-01-01", "pair": [1, "a"]}')
+    assert read == Defaults(day=date(2026, 1, 1), pair=(1, "a"))
