@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from types import ModuleType
 from typing import cast
 
+from python_multipart.exceptions import FormParserError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -58,7 +59,11 @@ def create_app(world: World) -> Starlette:
             *job_outputs.signed_routes,
         ],
         middleware=[Middleware(Gateway, world=world)],
-        exception_handlers={ApiError: _render, HTTPException: _render_routing},
+        exception_handlers={
+            ApiError: _render,
+            HTTPException: _render_routing,
+            FormParserError: _render_no_form,
+        },
     )
     app.router.redirect_slashes = False
     app.state.world = world
@@ -84,3 +89,8 @@ async def _render_routing(request: Request, error: Exception) -> Response:
     message = f"{request.method} {request.url.path}: {found.detail}."
     refusal = ApiError(found.status_code, code, message, headers=found.headers)
     return await _render(request, refusal)
+
+
+async def _render_no_form(request: Request, error: Exception) -> Response:
+    """Refuse what is no form, which older versions of Starlette leave to the application."""
+    return await _render_routing(request, HTTPException(400, f"the body is no form: {error}"))

@@ -23,10 +23,11 @@ SHOWN = {
 @pytest.mark.parametrize("path", SHOWN)
 def test_a_completion_shows_the_parameters_of_a_method(kind, path):
     client = kind("rc_live_test")
-    (shown,) = jedi.Interpreter(f"{path}(", [{"client": client}]).get_signatures()
+    shown = jedi.Interpreter(f"{path}(", [{"client": client}]).get_signatures()
     method = eval(path, {"client": client})  # noqa: S307 - a path of the table above
     expected = list(inspect.signature(method).parameters)
-    assert [parameter.name for parameter in shown.params] == expected
+    # Jedi 0.20 lists the one signature twice.
+    assert {tuple(parameter.name for parameter in one.params) for one in shown} == {(*expected,)}
     assert SHOWN[path] in expected
     assert f"{SHOWN[path]}:" in pydoc.render_doc(method)
 

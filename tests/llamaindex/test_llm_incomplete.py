@@ -442,7 +442,9 @@ async def test_tools_with_nested_and_without_parameters(made_llm, service, stric
         """No fields at all."""
 
     tools = [
-        FunctionTool.from_defaults(lambda **_: "x", name="a", description="A.", fn_schema=schema)
+        FunctionTool.from_defaults(
+            lambda **given: "x", name="a", description="A.", fn_schema=schema
+        )
         for schema in (Home, Folder, Nothing, None)
     ]
     service.will_say(completion("ok"))
