@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from runcrate_emulator.chat.script import ChatScript
     from runcrate_emulator.clock import Clock
     from runcrate_emulator.inference.upstream import Upstream
-    from runcrate_emulator.inference.video_jobs import VideoJob
+    from runcrate_emulator.inference.videos import VideoJob
     from runcrate_emulator.infrastructure.catalogue import InstanceType
     from runcrate_emulator.infrastructure.instance_life import Instance
     from runcrate_emulator.infrastructure.job_program import JobProgram
@@ -276,21 +276,15 @@ class World:
 
     def charge_inference(
         self,
-        *,
         model: str,
         cost_usd: Decimal,
+        description: str,
         prompt_tokens: int = 0,
         completion_tokens: int = 0,
-        description: str,
     ) -> None:
         """Pay for one inference request, which counts towards the default environment's budget.
 
-        Args:
-            model: Model id, for the usage summary.
-            cost_usd: Price; amounts below a millionth of a dollar are rounded.
-            prompt_tokens: Tokens read.
-            completion_tokens: Tokens written.
-            description: Shown in the transactions.
+        Amounts below a millionth of a dollar are rounded.
         """
         now = self.now()
         use = InferenceUse(now, model, cost_usd, prompt_tokens, completion_tokens)

@@ -46,11 +46,11 @@ async def create(request: Request) -> Response:
         reply = reply_of_default_model(chat, has_reasoning=model.has("reasoning"))
     completion = _completion(world, chat, model, reply, counted)
     world.charge_inference(
-        model=model.id,
-        cost_usd=model.cost_usd(counted, completion.completion_tokens),
-        prompt_tokens=counted,
-        completion_tokens=completion.completion_tokens,
-        description=f"Chat with {model.id}",
+        model.id,
+        model.cost_usd(counted, completion.completion_tokens),
+        f"Chat with {model.id}",
+        counted,
+        completion.completion_tokens,
     )
     if chat.stream:
         return StreamingResponse(_events(completion), media_type="text/event-stream")

@@ -42,11 +42,7 @@ async def create(request: Request) -> Response:
     encoded = body.encoding_format == "base64"
     counted = sum(tokens.count(text) for text in texts)
     world.charge_inference(
-        model=model.id,
-        cost_usd=model.cost_usd(counted),
-        prompt_tokens=counted,
-        completion_tokens=0,
-        description=f"Embeddings with {model.id}",
+        model.id, model.cost_usd(counted), f"Embeddings with {model.id}", counted
     )
     vectors = [embed(text, dimensions) for text in texts]
     return JSONResponse(

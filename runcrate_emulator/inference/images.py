@@ -82,9 +82,7 @@ async def generate(request: Request) -> Response:
     world.require_credit()
     source = sources[0] if sources else None
     data = await in_thread(request, _draw, model.id, seed, body, source, mask)
-    world.charge_inference(
-        model=model.id, cost_usd=model.unit_usd, description=f"Image by {model.id}"
-    )
+    world.charge_inference(model.id, model.unit_usd, f"Image by {model.id}")
     path = world.media.put("image", f"image-{seed}.webp", "image/webp", data)
     item = (
         {"url": str(request.base_url).rstrip("/") + path}

@@ -46,9 +46,9 @@ async def create(request: Request) -> Response:
     world.require_credit()
     data, spoken = await in_thread(request, _speak, body, pitch)
     world.charge_inference(
-        model=model.id,
-        cost_usd=model.unit_usd * len(body.input) / _MILLION,
-        description=f"Speech by {model.id}, {len(body.input)} characters",
+        model.id,
+        model.unit_usd * len(body.input) / _MILLION,
+        f"Speech by {model.id}, {len(body.input)} characters",
     )
     world.speech.remember(data, spoken)
     if body.response_format == "mp3":  # for the page; a browser cannot play bare samples

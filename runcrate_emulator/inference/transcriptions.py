@@ -51,9 +51,7 @@ async def create(request: Request) -> Response:
     audio = await in_thread(request, _read, data)
     minutes = Decimal(str(round(audio.seconds, 3))) / _SECONDS_PER_MINUTE
     world.charge_inference(
-        model=model.id,
-        cost_usd=model.unit_usd * minutes,
-        description=f"Transcription by {model.id}, {audio.seconds:.1f} s",
+        model.id, model.unit_usd * minutes, f"Transcription by {model.id}, {audio.seconds:.1f} s"
     )
     spoken = world.speech.recall(data, audio)
     segments = [] if audio.is_silent else transcript.segments_of(spoken, audio.seconds)
