@@ -31,6 +31,8 @@ TERMINATING_WAITS_S: Final = (8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
 CONFIRM_WAITS_S: Final = (0.0, 0.5, 1.0, 2.0)
 # A launch whose outcome is unknown, and that the API lists nowhere after so long, never happened.
 NEVER_APPEARED_AFTER: Final = timedelta(minutes=10)
+# A resource that was launched may not be shown at once; until then a 404 is no end.
+SHOWN_WITHIN: Final = timedelta(seconds=10)
 # The clocks of this computer and of the server may differ by so much.
 CLOCK_SKEW: Final = timedelta(minutes=2)
 
@@ -265,6 +267,9 @@ def _terminate(
     if resource is None:
         if entry.id is None or not is_usable(entry.id):
             return "no response to its launch came, and it was not found by its name", False
+        yield from _request_end(entry.kind, entry.id)
+        if _may_yet_be_shown(entry):
+            return "the API does not show it yet", False
         yield from ledger.run(record_end, ledger, entry, None)
         return None, False
     if not resource.has_ended:
@@ -332,7 +337,7 @@ class _OtherResourceError(RuncrateError):
 def _settle(ledger: SpendLedger, entry: LedgerEntry) -> Flow[None]:
     if entry.id is not None and is_usable(entry.id):
         resource = yield from _get(entry.kind, entry.id)
-        if resource is not None and resource.id != entry.id:
+        if _may_yet_be_shown(entry) if resource is None else resource.id != entry.id:
             return
         if resource is None or resource.has_ended:
             yield from ledger.run(record_end, ledger, entry, resource)
@@ -349,6 +354,13 @@ def _settle(ledger: SpendLedger, entry: LedgerEntry) -> Flow[None]:
         and datetime.now(UTC) - entry.reserved_at > NEVER_APPEARED_AFTER
     ):
         yield from ledger.run(ledger.release, entry.name)
+
+
+def _may_yet_be_shown(entry: LedgerEntry) -> bool:
+    """Return whether a resource was launched just now, so that a 404 does not mean its end."""
+    if entry.is_confirmed or entry.reserved_at is None:
+        return False
+    return timedelta() <= datetime.now(UTC) - entry.reserved_at < SHOWN_WITHIN
 
 
 def _request_end(kind: str, identifier: str) -> Flow[None]:

@@ -433,6 +433,7 @@ def test_one_that_cannot_be_ended_does_not_delay_the_others(cloud, both):
 
 def test_what_vanished_has_ended(cloud, both, guard):
     instance = guard.started()
+    guard.settle()  # it has been seen
     cloud.fail(f"GET /instances/{instance.id}", status=404, times=None)
     guard.settle()
     [entry] = guard.ledger.entries

@@ -90,6 +90,18 @@ def test_every_instance_of_a_lost_launch_is_terminated(cloud, both):
     assert cloud.world.live_instances == {}
 
 
+@pytest.mark.usefixtures("short_waits")
+def test_an_instance_that_is_not_shown_yet_is_no_end(cloud, both):
+    guard = Guard(both, LIMITS)
+    instance = guard.launched()
+    cloud.fail("GET /instances/{id}", status=404, times=2)
+    cloud.fail("DELETE /instances/{id}", status=404)
+    guard.settle()
+    assert [entry.id for entry in guard.ledger.live] == [instance.id]
+    assert guard.terminate_all().failed == ()
+    assert cloud.world.live_instances == {}
+
+
 @pytest.mark.parametrize("status", ["stopped", "error"])
 def test_an_instance_that_was_only_stopped_is_deleted(cloud, both, status):
     guard = Guard(both, LIMITS)
