@@ -367,14 +367,6 @@ class OwnWorkflow(Workflow):
         return StopEvent(result=output.content)
 
 
-async def test_a_workflow_of_one_s_own_may_ask(cloud: Any, make: Any) -> None:
-    handler = OwnWorkflow(named(make(), "run_job")).run()
-    async for event in handler.stream_events():
-        if isinstance(event, ApprovalRequiredEvent):
-            handler.ctx.send_event(event.answer("yes"))
-    assert json.loads(await handler)["id"] in cloud.world.jobs
-
-
 @pytest.mark.parametrize("response", ["yes", "no"])
 async def test_a_question_can_be_answered_after_the_program_was_started_again(
     cloud: Any, make: Any, response: str

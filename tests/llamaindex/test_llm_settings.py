@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import copy
+import importlib.metadata
 import json
 import pickle
+import subprocess
+import sys
 
 import httpx
 import pytest
@@ -123,14 +126,10 @@ def test_no_key_or_one_of_another_service_is_a_clear_error(monkeypatch) -> None:
         RuncrateLLM(model=MODEL, api_key="sk-not-for-runcrate").chat([])
 
 
-@pytest.mark.parametrize("name", ["api_base", "base_url"])
-def test_the_address_under_both_names(name) -> None:
-    llm = RuncrateLLM(**{"model": MODEL, "api_key": "any", name: "http://127.0.0.1:9/v1"})
-    assert llm.api_base == "http://127.0.0.1:9/v1"
-    assert "http://127.0.0.1:9/v1" in repr(llm._sync_client)
-
-
 def test_a_round_trip_through_a_dict() -> None:
+    for name in ("api_base", "base_url"):
+        local = RuncrateLLM(**{"model": MODEL, name: "http://127.0.0.1:9/v1"})
+        assert local.api_base == "http://127.0.0.1:9/v1"
     llm = RuncrateLLM(model=MODEL, temperature=0.2, max_tokens=9, stop=["x"], max_retries=1)
     again = RuncrateLLM.from_dict(llm.to_dict())
     assert again.to_dict() == llm.to_dict()
@@ -140,20 +139,17 @@ def test_a_round_trip_through_a_dict() -> None:
     assert RuncrateEmbedding.from_json(embedding.to_json()).to_dict() == embedding.to_dict()
 
 
-def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch) -> None:
-    llm = RuncrateLLM(
-        model=MODEL, temperature=0.2, api_key=KEY, api_base="http://127.0.0.1:9/v1", max_retries=1
-    )
-    llm._refused["m"] = {"tool"}
-    dump = pickle.dumps(llm)
+@pytest.mark.parametrize("kind", [RuncrateLLM, RuncrateEmbedding])
+def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch, kind) -> None:
+    """LlamaIndex pickles the parts of a pipeline that runs in several processes."""
+    model = {"model": MODEL, "temperature": 0.2} if kind is RuncrateLLM else {"dimensions": 8}
+    made = kind(**model, api_key=KEY, api_base="http://127.0.0.1:9/v1", max_retries=1)
+    dump = pickle.dumps(made)
     monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_other")
     again = pickle.loads(dump)  # noqa: S301 - just made
-    assert again.to_dict() == llm.to_dict()
-    assert repr(again._sync_client) == repr(llm._sync_client)
+    assert again.to_dict() == made.to_dict()
+    assert repr(again._sync_client) == repr(made._sync_client)
     assert again._sync_client._driver.config.api_key == "rc_live_other"
-    again.close()
-    with pytest.raises(ConfigurationError, match="closed"):
-        again.complete("x")
     assert again._async_client._driver.config.api_key == "rc_live_other"
 
 
@@ -254,3 +250,16 @@ async def test_there_is_one_layer_of_retries(service, way) -> None:
     with pytest.raises(RateLimitError):
         await ask(llm, way, "x")
     assert len(service.requests) == 3
+
+
+def test_nothing_but_llamaindex_is_needed() -> None:
+    needed = importlib.metadata.requires("runcrate-integrations") or []
+    for_llamaindex = [name for name in needed if "extra == 'llamaindex'" in name.replace('"', "'")]
+    assert [name.split(">")[0].split("<")[0] for name in for_llamaindex] == ["llama-index-core"]
+    code = (
+        "import sys, llamaindex_runcrate as l; l.RuncrateLLM; l.RuncrateEmbedding;"
+        "print(sorted({'openai', 'transformers', 'torch', 'langchain_core', 'llama_index.llms',"
+        "'runcrate_emulator', 'httpx'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

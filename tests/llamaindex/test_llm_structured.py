@@ -258,16 +258,9 @@ async def test_a_stream_that_is_left_early_is_closed_at_once(made_llm, service) 
     assert all(body.read < len(body.pieces) for body in service.bodies)
 
 
-@pytest.mark.filterwarnings("ignore:The `json` method is deprecated")  # LlamaIndex calls it
-async def test_structured_llm(made_llm, service) -> None:
-    service.decides(schema_answer)
-    llm = made_llm().as_structured_llm(Album)
-    message = ChatMessage(role="user", content="About the sea.")
-    for way in ("chat", "achat", "stream_chat", "astream_chat"):
-        assert (await collected(getattr(llm, way)([message])))[-1].raw == ALBUM
+async def test_a_structured_llm_without_tools_sends_no_tool_choice(made_llm, service) -> None:
+    service.decides(prompt_answer)
+    llm = made_llm(is_function_calling_model=False).as_structured_llm(Album)
     for way in ("complete", "acomplete"):
         assert (await collected(getattr(llm, way)("x")))[-1].raw == ALBUM
-    service.decides(prompt_answer)
-    wordy = made_llm(is_function_calling_model=False).as_structured_llm(Album)
-    assert (await wordy.achat([message])).raw == ALBUM
     assert not any("tool_choice" in request for request in service.requests)

@@ -156,14 +156,6 @@ async def test_arguments_of_any_form(made_llm, service, way, text, arguments) ->
     assert (call.tool_name, call.tool_kwargs) == ("look", arguments)
 
 
-def test_no_call_is_an_error_only_where_one_is_expected(made_llm) -> None:
-    response = ChatResponse(message=ChatMessage(role="assistant", content="no"))
-    llm = made_llm()
-    assert llm.get_tool_calls_from_response(response, error_on_no_tool_call=False) == []
-    with pytest.raises(ValueError, match=r"called no tool.*'no'"):
-        llm.get_tool_calls_from_response(response)
-
-
 def test_calls_of_other_integrations_are_selected(made_llm) -> None:
     class Function(BaseModel):
         name: str = "look"

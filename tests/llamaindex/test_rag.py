@@ -11,6 +11,7 @@ import asyncio
 import inspect
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any, Literal
 
 import pytest
@@ -97,11 +98,12 @@ class Parts:
     def nodes(self) -> list[TextNode]:
         return [TextNode(text=text, id_=name) for name, text in TEXTS.items()]
 
+    @cached_property
     def index(self) -> VectorStoreIndex:
         return VectorStoreIndex(self.nodes(), embed_model=self.embed_model)
 
     def engine(self, **options: Any) -> Any:
-        return self.index().as_query_engine(llm=self.llm, similarity_top_k=2, **options)
+        return self.index.as_query_engine(llm=self.llm, similarity_top_k=2, **options)
 
 
 Replies = Mapping[str, Reply | Script]
@@ -270,7 +272,7 @@ def sub_questions(parts: Parts) -> SubQuestionQueryEngine:
 
 def fusion(parts: Parts, a: str) -> Any:
     retriever = QueryFusionRetriever(
-        [parts.index().as_retriever()], llm=parts.llm, num_queries=3, use_async=bool(a)
+        [parts.index.as_retriever()], llm=parts.llm, num_queries=3, use_async=bool(a)
     )
     return getattr(retriever, f"{a}retrieve")(QUESTION)
 
@@ -328,7 +330,7 @@ QUERYING = [
     query("output_cls", lambda p: p.engine(output_cls=Lighthouse), is_lighthouse, MERIDIAN),
     query("structured LLM", structured_engine, is_lighthouse, MERIDIAN),
     query("structured filtering", filtering_engine, replies={QUESTION: SATISFIED}),
-    query("citations", lambda p: CitationQueryEngine.from_args(p.index(), llm=p.llm)),
+    query("citations", lambda p: CitationQueryEngine.from_args(p.index, llm=p.llm)),
     query("router with tools", router(PydanticSingleSelector)),
     query("router by its own choice", router()),
     query("router with words", router(LLMSingleSelector), replies={"Some choices are": CHOICE}),
@@ -362,7 +364,7 @@ def chat(mode: str, *, stream: bool) -> Row:
         return str(await joined(second, "async_response_gen"))
 
     def run(parts: Parts, a: str) -> Any:
-        engine = parts.index().as_chat_engine(chat_mode=mode, llm=parts.llm)
+        engine = parts.index.as_chat_engine(chat_mode=mode, llm=parts.llm)
         if a:
             return async_(engine)
         answer = ""
