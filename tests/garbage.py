@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gc
 import warnings
 from collections.abc import Iterator
@@ -19,7 +21,16 @@ def collected() -> Iterator[None]:
     try:
         yield
     finally:
+        _close_current_loop()
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", ResourceWarning)
             gc.collect()
         gc.unfreeze()
+
+
+def _close_current_loop() -> None:
+    """Close the event loop that a framework made and left as that of this thread."""
+    with warnings.catch_warnings(), contextlib.suppress(RuntimeError):
+        warnings.simplefilter("ignore", DeprecationWarning)
+        asyncio.get_event_loop().close()
+    asyncio.set_event_loop(None)
