@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 def _either_case(name: str) -> AliasChoices:
-    # Storage, SSH keys, balance and transactions use camelCase, the rest in snake_case.
+    # Storage, SSH keys, balance and transactions use camelCase, the rest snake_case.
     return AliasChoices(name, to_camel(name))
 
 

@@ -112,7 +112,7 @@ def draw_caption(image: Image.Image, text: str, spec: ImageSpec, area: Box) -> B
     lines = textwrap.wrap(
         text[: 2 * columns * rows], columns, max_lines=rows, placeholder="\N{HORIZONTAL ELLIPSIS}"
     )
-    lines.append(f"seed {spec.seed} \N{MIDDLE DOT} {spec.model} \N{MIDDLE DOT} Runcrate emulator")
+    lines.append(f"Runcrate emulator \N{MIDDLE DOT} seed {spec.seed} \N{MIDDLE DOT} {spec.model}")
     place = left, max(bottom - round(len(lines) * size * 1.4), top), right, bottom
     part = image.crop(place)
     panel = Image.blend(part, Image.new("RGB", part.size, _PANEL), _PANEL_OPACITY)
