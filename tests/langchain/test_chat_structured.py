@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from langchain_runcrate import ChatRuncrate, RuncrateRefusalError, errors
 from langchain_runcrate.json_schemas import function_of, json_schema_of
-from langchain_runcrate.structured_parsers import StructuredAnswerParser
+from langchain_runcrate.structured_parsers import StructuredResponseParser
 from tests.chat_service import call_piece, calls_delta
 from tests.langchain.chat_service import chat, streamed, whole
 from tests.schemas import FOLDER, HOME, Folder, Home, problems
@@ -324,12 +324,14 @@ class DefaultsV1(BaseModelV1):
 @pytest.mark.parametrize("target", [Defaults, DefaultsV1])
 @pytest.mark.parametrize("around", ["Defaults", "arguments"])
 def test_an_object_around_the_value_does_not_become_an_object_of_defaults(target, around):
-    parser = StructuredAnswerParser(target=target)
+    parser = StructuredResponseParser(target=target)
     with pytest.raises(OutputParserException, match="none of the fields"):
         parser.parse(json.dumps({around: {"day": "2026-01-01"}}))
     assert parser.parse("{}") == target()
 
 
 def test_strict_classes_are_read_as_json():
-    read = StructuredAnswerParser(target=Defaults).parse('{"day": "2026-01-01", "pair": [1, "a"]}')
+    read = StructuredResponseParser(target=Defaults).parse(
+        '{"day": "2026-01-01", "pair": [1, "a"]}'
+    )
     assert read == Defaults(day=date(2026, 1, 1), pair=(1, "a"))
