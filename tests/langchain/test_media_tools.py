@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from langchain.agents import create_agent
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.messages import AIMessage, ToolMessage
 from langchain_core.tools import BaseTool, ToolException
@@ -21,7 +20,6 @@ from langgraph.prebuilt import ToolNode
 
 import runcrate_core as rc
 from langchain_runcrate import (
-    ChatRuncrate,
     RuncrateImageTool,
     RuncrateSpeechTool,
     RuncrateVideoTool,
@@ -157,13 +155,6 @@ class Listener(BaseCallbackHandler):
         self.told.append(data)
 
 
-def graph_of(node: Any) -> Any:
-    graph = StateGraph(MessagesState)
-    graph.add_node("node", node)
-    graph.set_entry_point("node")
-    return graph.compile()
-
-
 WAYS = pytest.mark.parametrize("way", ["sync", "async"])
 
 
@@ -176,7 +167,11 @@ async def test_progress_is_told_to_callbacks_and_to_the_streams_of_a_graph(
     config: Any = {"callbacks": [listener]}
     call = {"name": tool.name, "args": {"prompt": "Waves"}, "id": "1", "type": "tool_call"}
     asking: Any = {"messages": [AIMessage("", tool_calls=[call])]}
-    graph, modes = graph_of(ToolNode([tool])), ["custom", "tools", "values"]
+    builder = StateGraph(MessagesState)
+    builder.add_node("tools", ToolNode([tool]))
+    builder.set_entry_point("tools")
+    graph: Any = builder.compile()
+    modes = ["custom", "tools", "values"]
     if way == "sync":
         await asyncio.to_thread(tool.invoke, {"prompt": "Waves"}, config)
         read = lambda: list(graph.stream(asking, stream_mode=modes))  # noqa: E731 - one of a pair
@@ -190,17 +185,6 @@ async def test_progress_is_told_to_callbacks_and_to_the_streams_of_a_graph(
     for told in (listener.told, custom):
         assert (told[-1]["tool"], told[-1]["status"]) == (tool.name, "completed")
     assert "Generated 1 video" in events[-1][1]["messages"][-1].content
-    await tool.aclose()
-
-
-async def test_a_tool_that_a_node_calls_itself_tells_the_stream(settings: dict[str, Any]) -> None:
-    tool = made(RuncrateVideoTool, settings)
-
-    async def node(_: Any) -> dict[str, Any]:
-        return {"messages": [await acalled(tool, prompt="Waves")]}
-
-    told = [data async for data in graph_of(node).astream({"messages": []}, stream_mode="custom")]
-    assert told[-1]["runcrate_progress"]["status"] == "completed"
     await tool.aclose()
 
 
@@ -274,34 +258,3 @@ def test_the_key_is_in_no_repr_dump_or_pickle(cls: type[BaseTool], tmp_path: Pat
     copy = pickle.loads(stored)  # noqa: S301 - made a line above
     assert copy.output_dir == tmp_path
     assert copy.api_key.get_secret_value() == KEY
-
-
-TASKS = {
-    RuncrateImageTool: "Generate an image with the prompt 'a fox in the snow'.",
-    RuncrateSpeechTool: "Turn the text 'Welcome aboard.' into speech.",
-    RuncrateVideoTool: "Generate a video with the prompt 'waves at night'.",
-}
-
-
-@pytest.mark.parametrize("cls", CLASSES)
-async def test_an_agent_s_tool_messages_are_written_out_by_nobody(
-    cls: type[BaseTool], settings: dict[str, Any]
-) -> None:
-    tools = [made(each, settings) for each in CLASSES]
-    model = ChatRuncrate(
-        model="deepseek-ai/DeepSeek-V3",
-        api_key=settings["api_key"],
-        base_url=settings["base_url"],
-    )
-    agent: Any = create_agent(model, tools)
-    state = await agent.ainvoke({"messages": [("user", TASKS[cls])]})
-    (message,) = [message for message in state["messages"] if message.type == "tool"]
-    assert message.name == cls().name
-    assert message.status == "success"
-    blocks = message.content if isinstance(message.content, list) else []
-    assert {block["type"] for block in blocks} <= set(TOOL_MESSAGE_BLOCK_TYPES)
-    assert len(str(message.content)) < 300
-    assert message.artifact["files"]
-    await model.aclose()
-    for tool in tools:
-        await tool.aclose()

@@ -21,7 +21,7 @@ from llama_index.core.workflow import Context, JsonSerializer
 from pydantic import BaseModel
 
 from llamaindex_runcrate import RuncrateLLM
-from tests.chat_service import call_piece, calls_delta, chunk, completion, end
+from tests.chat_service import completion
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.llamaindex.scripts import with_tool
 
@@ -86,34 +86,6 @@ async def test_a_conversation_goes_on_in_a_context_that_can_be_stored(emulated_l
 # What no well-behaved model does is told by the test.
 
 
-async def test_parallel_calls_interleaved(made_llm, service) -> None:
-    pieces = [
-        call_piece(0, identifier="1", name="weather"),
-        call_piece(1, identifier="2", name="weather"),
-        call_piece(0, text='{"city": "Os'),
-        call_piece(1, text='{"city": "Ro'),
-        call_piece(0, text='lo"}'),
-        call_piece(1, text='me"}'),
-    ]
-    service.will_say(
-        [*(chunk(calls_delta(piece)) for piece in pieces), *end("tool_calls")],
-        completion("Frogs everywhere."),
-    )
-    agent = FunctionAgent(tools=[weather], llm=made_llm())
-    result, events = await run(agent, "x")
-    assert called(events) == [("weather", {"city": "Oslo"}), ("weather", {"city": "Rome"})]
-    assert str(result) == "Frogs everywhere."
-    sent = service.last["messages"]
-    assert [message["role"] for message in sent] == ["user", "assistant", "tool", "tool"]
-    assert [call["id"] for call in sent[1]["tool_calls"]] == ["1", "2"]
-    assert [message["tool_call_id"] for message in sent[2:]] == ["1", "2"]
-    partial = [
-        e.tool_calls[0].tool_kwargs for e in events if isinstance(e, AgentStream) and e.tool_calls
-    ]
-    assert partial[0] == {}
-    assert {"city": "Os"} in partial
-
-
 async def test_an_answer_that_is_all_thoughts_is_not_lost(made_llm, service) -> None:
     service.will_say(completion("", reasoning_content="It is 4."))
     for streaming in (True, False):
@@ -131,15 +103,6 @@ async def test_thoughts_are_streamed_and_sent_back_between_tool_calls(made_llm, 
     thoughts = [e.thinking_delta for e in events if isinstance(e, AgentStream) and e.thinking_delta]
     assert "".join(thoughts) == "I need it.Done."
     assert service.last["messages"][1]["reasoning_content"] == "I need it."
-
-
-async def test_the_first_tool_can_be_chosen(made_llm, service) -> None:
-    service.will_say(completion(calls=[("1", "weather", '{"city": "O"}')]), completion("Frogs."))
-    agent = FunctionAgent(tools=[weather], llm=made_llm(), initial_tool_choice="weather")
-    await run(agent, "x")
-    first, second = service.requests
-    assert first["tool_choice"] == {"type": "function", "function": {"name": "weather"}}
-    assert "tool_choice" not in second
 
 
 async def test_an_image_that_a_tool_returns_is_seen(made_llm, service) -> None:

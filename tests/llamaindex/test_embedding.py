@@ -17,7 +17,6 @@ from llama_index.core.callbacks import (
     EventPayload,
     LlamaDebugHandler,
 )
-from llama_index.core.storage.kvstore import SimpleKVStore
 
 from llamaindex_runcrate import RuncrateEmbedding
 from llamaindex_runcrate.text_splitting import Pieces, split
@@ -231,10 +230,3 @@ def test_averages_keep_their_length() -> None:
     assert math.isclose(first[1] / first[0], 3.0)
     assert second == [0.5, 0.5]
     assert Pieces(["a", "b"], [0, 0], [1, 1]).joined([[1.0], [-1.0]]) == [[0.0]]
-
-
-async def test_with_a_cache_only_new_texts_are_sent(made_embedding, service) -> None:
-    model = made_embedding(embeddings_cache=SimpleKVStore())
-    assert model.get_text_embedding_batch(["a", "b"]) == [vector("a"), vector("b")]
-    assert await model.aget_text_embedding_batch(["b", "c"]) == [vector("b"), vector("c")]
-    assert [request["input"] for request in service.requests] == [["a", "b"], ["c"]]

@@ -21,7 +21,7 @@ from llama_index.core.callbacks import CallbackManager, TokenCountingHandler
 from llamaindex_runcrate.responses import ChunkReader, ResponseContext, completion_of
 from runcrate_core import ResponseFormatError, RuncrateError, StreamError, StreamTruncatedError
 from tests.chat_service import USAGE, call_piece, chunk, chunks_of, completion, end
-from tests.llamaindex.calls import COMPLETION_WAYS, STREAMS, WAYS, ask
+from tests.llamaindex.calls import STREAMS, WAYS, ask
 from tests.servers import sse
 
 ASK = [ChatMessage(content="x")]
@@ -221,29 +221,13 @@ def test_parts_images_and_sound_of_an_answer(made_llm, service) -> None:
     assert message.additional_kwargs == {"annotations": [{"type": "url_citation"}]}
 
 
-@pytest.mark.parametrize("way", COMPLETION_WAYS)
-async def test_completions_carry_the_same(made_llm, service, way) -> None:
-    service.will_say(completion("Hi.", refusal="no"))
-    chunks = await ask(made_llm(), way, "x")
-    assert chunks[-1].text == "Hi."
-    assert chunks[-1].additional_kwargs["refusal"] == "no"
-    assert chunks[-1].additional_kwargs["prompt_tokens"] == 12
-
-
 def test_a_completion_does_not_change_the_chat_answer(made_llm, service) -> None:
     """LlamaIndex's own converter writes the token counts into the message."""
-    service.will_say(completion("Hi."))
+    service.will_say(completion("Hi.", refusal="no"))
     response = made_llm().chat(ASK)
-    completion_of(response)
-    assert response.message.additional_kwargs == {}
-
-
-async def test_the_official_wrappers_shape_is_served_too(made_llm, service) -> None:
-    """`reasoning` in place of `reasoning_content`, and no usage."""
-    service.will_say(completion("a", reasoning="t", usage=None))
-    last = (await ask(made_llm(), "stream_chat", "x"))[-1]
-    assert last.message.blocks[0].additional_information == {"field": "reasoning"}
-    assert last.additional_kwargs == {"finish_reason": "stop"}
+    completed = completion_of(response)
+    assert completed.additional_kwargs["prompt_tokens"] == 12
+    assert response.message.additional_kwargs == {"refusal": "no"}
 
 
 @pytest.mark.parametrize(

@@ -11,13 +11,10 @@ import pytest
 from llama_index.core.agent.workflow import FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import (
     AudioBlock,
-    ChatMessage,
     ImageBlock,
     TextBlock,
-    ToolCallBlock,
     VideoBlock,
 )
-from llama_index.core.llms.mock import MockFunctionCallingLLM
 from llama_index.core.tools import FunctionTool, ToolOutput
 from llama_index.core.tools.calling import call_tool
 from llama_index.core.workflow import Context, StartEvent, StopEvent, Workflow, step
@@ -256,20 +253,6 @@ def test_tools_work_where_there_is_no_workflow(spec: RuncrateMediaToolSpec) -> N
     tool = tool_of(spec, "runcrate_text_to_speech")
     assert isinstance(tool("Hello.").blocks[1], AudioBlock)
     assert not call_tool(tool, {"text": "Hello."}).is_error
-    llm = MockFunctionCallingLLM(
-        response_generator=lambda *_, **__: ChatMessage(
-            role="assistant",
-            blocks=[
-                ToolCallBlock(
-                    tool_call_id="1",
-                    tool_name="runcrate_text_to_speech",
-                    tool_kwargs={"text": "Hello."},
-                )
-            ],
-        )
-    )
-    response = llm.predict_and_call([tool], "Say hello.", error_on_no_tool_call=True)
-    assert "Generated 1 audio file" in str(response)
 
 
 @pytest.mark.parametrize("name", ["text_to_speech", "atext_to_speech"])

@@ -189,17 +189,6 @@ async def test_a_directory_reader_reads_all_kinds_of_recordings(
     assert set(texts.values()) == {FAREWELL}
 
 
-def test_a_file_that_fails_is_left_out_of_a_directory_and_named(
-    directory: Any, folder: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (folder / "a.mp3").write_bytes(b"%PDF-1.7 and no sound at all")
-    (document,) = directory(folder).load_data()
-    assert document.text == FAREWELL
-    assert "a.mp3" in capsys.readouterr().out
-    with pytest.raises(Exception, match="Error loading file"):
-        directory(folder, raise_on_error=True).load_data()
-
-
 def test_a_directory_in_several_processes_reads_a_pickled_reader(
     settings: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
