@@ -25,8 +25,11 @@ if TYPE_CHECKING:
 # Waits between the attempts to terminate a resource (seconds). A launch that was interrupted may
 # still be handled by the server and appear later, and a termination takes its time.
 END_WAITS_S: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
-# Further waits for a resource that says it is being terminated.
+# Further waits for a resource that says it is being terminated, or whose termination is refused
+# by an error that may pass.
 TERMINATING_WAITS_S: Final = (8.0, 8.0, 8.0, 8.0, 8.0, 8.0)
+_BUSY_STATUSES: Final = frozenset({409, 423, 429})
+_FIRST_SERVER_ERROR: Final = 500
 # Waits for the end to be seen after a termination by a tool.
 CONFIRM_WAITS_S: Final = (0.0, 0.5, 1.0, 2.0)
 # A launch whose outcome is unknown, and that the API lists nowhere after so long, never happened.
@@ -235,7 +238,7 @@ def _terminate_persistently(ledger: SpendLedger, entry: LedgerEntry) -> Flow[str
                 ledger, current, may_be_several=entry.id is None
             )
         except (RuncrateError, ValueError) as error:
-            reason, is_terminating = _message(error), False
+            reason, is_terminating = _message(error), _may_pass(error)
         if reason is None:
             return None
         if is_terminating and not waits and extra:
@@ -354,6 +357,12 @@ def _settle(ledger: SpendLedger, entry: LedgerEntry) -> Flow[None]:
         and datetime.now(UTC) - entry.reserved_at > NEVER_APPEARED_AFTER
     ):
         yield from ledger.run(ledger.release, entry.name)
+
+
+def _may_pass(error: Exception) -> bool:
+    """Return whether an error may pass soon, as "cannot be terminated while it is created"."""
+    status = getattr(error, "status_code", None) or 0
+    return status in _BUSY_STATUSES or status >= _FIRST_SERVER_ERROR
 
 
 def _may_yet_be_shown(entry: LedgerEntry) -> bool:

@@ -14,6 +14,7 @@ import runcrate_core as rc
 from runcrate_core.api.instances import Instance
 from runcrate_core.io.code_archive import make_archive, new_archive_file
 from runcrate_core.protocol.code_archive import Choice
+from runcrate_core.spending import cleanup
 from runcrate_core.spending.plans import quoted
 from tests.core.agents import Box, Guard
 from tests.core.cloud import sent
@@ -100,6 +101,17 @@ def test_an_instance_that_is_not_shown_yet_is_no_end(cloud, both):
     assert [entry.id for entry in guard.ledger.live] == [instance.id]
     assert guard.terminate_all().failed == ()
     assert cloud.world.live_instances == {}
+
+
+@pytest.mark.usefixtures("short_waits")
+@pytest.mark.parametrize(("status", "extra"), [(409, 1), (500, 1), (403, 0)])
+def test_a_termination_that_is_refused_for_now_is_tried_longer(cloud, both, status, extra):
+    """As of an instance that is still being created."""
+    guard = Guard(both, LIMITS)
+    guard.launched()
+    tries = 1 + len(cleanup.END_WAITS_S)
+    cloud.fail("DELETE /instances/{id}", status=status, times=tries * (4 if status == 500 else 1))
+    assert bool(guard.terminate_all().ended) == bool(extra)
 
 
 @pytest.mark.parametrize("status", ["stopped", "error"])
