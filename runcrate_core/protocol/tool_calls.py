@@ -86,7 +86,12 @@ class _Call:
         """
         if name == self.name:
             return bool(function.get("arguments")) and self._has_whole_arguments()
-        return bool(name and self.arguments)
+        return bool(name and self.name and self.arguments)
+
+    def is_repeated(self, name: str, function: dict[str, Any]) -> bool:
+        """True if a piece says again all that came, as some servers do at the end of a call."""
+        is_same = name == self.name and function.get("arguments") == "".join(self.arguments)
+        return is_same and self._has_whole_arguments()
 
     def _has_whole_arguments(self) -> bool:
         if not self.arguments or not self.arguments[-1].rstrip().endswith("}"):
@@ -200,7 +205,9 @@ class ToolCallAssembler:
                 None,
                 marks.sent_index,
             )
-            if marks.name and (renumbered or known.is_over(marks.name, function)):
+            if not renumbered and known.is_repeated(marks.name, function):
+                function["arguments"] = ""
+            elif marks.name and (renumbered or known.is_over(marks.name, function)):
                 return None
             return known
         if marks.sent_index is None and self._calls:

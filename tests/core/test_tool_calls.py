@@ -172,6 +172,20 @@ CASES = {
         [A],
         [0, 0],
     ),
+    "the whole call again at its end": (
+        [
+            [piece('{"x"', index=0, id="a", name="f")],
+            [piece(": 1}", index=0)],
+            [piece(A[2], index=0, id="a", name="f")],
+        ],
+        [A],
+        [0, 0, 0],
+    ),
+    "name after the first arguments": (
+        [[piece('{"x"', index=0, id="a")], [piece(": 1}", index=0, name="f")]],
+        [A],
+        [0, 0],
+    ),
     "name in pieces": (
         [[piece("", index=0, id="a", name="get")], [piece("", index=0, name="_it")]],
         [("a", "get_it", "")],
