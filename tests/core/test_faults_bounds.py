@@ -22,7 +22,7 @@ from tests.servers import Reply, ScriptedServer
 
 OK = Reply(json={"data": []})
 # A byte of white space every so often: the silence between them never reaches its limit.
-DRIP: list[bytes | float] = [item for _ in range(100) for item in (b" ", 0.04)]
+DRIP: list[bytes | float] = [item for _ in range(100) for item in (b" ", 0.05)]
 BOMB = gzip.compress(b'{"data": "' + bytes(120_000_000), 1)
 
 
@@ -30,7 +30,7 @@ def instances(client: Any) -> Any:
     return client.instances.list()
 
 
-@pytest.mark.parametrize("timeout", [0.1, rc.Timeout(total=0.3)])
+@pytest.mark.parametrize("timeout", [0.2, rc.Timeout(total=0.3)])
 @pytest.mark.parametrize("status", [200, 404])
 def test_a_body_that_drips_has_an_end(run, status, timeout):
     with ScriptedServer(Reply(status, body=DRIP, length=1000)) as server:
@@ -51,18 +51,18 @@ def test_a_head_that_drips_has_an_end(run):
                     connection.sendall(bytes([byte]))
                 except OSError:
                     return
-                time.sleep(0.04)
+                time.sleep(0.05)
 
     import socket
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=drip, daemon=True).start()
         began = time.monotonic()
-        with pytest.raises(rc.APITimeoutError, match=r"not complete after 0\.3 s"):
+        with pytest.raises(rc.APITimeoutError, match=r"not complete after 0\.6 s"):
             run(
                 instances,
                 f"http://127.0.0.1:{listener.getsockname()[1]}",
-                timeout=0.1,
+                timeout=0.2,
                 max_retries=0,
             )
         assert time.monotonic() - began < 3

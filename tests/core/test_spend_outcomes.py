@@ -169,10 +169,10 @@ def test_only_what_the_ledger_holds_is_terminated(both):
 def test_one_that_hangs_does_not_keep_the_others_running(cloud, both):
     guard = Guard(both, LIMITS)
     first, second = guard.launched(), guard.launched()
-    cloud.fail(f"GET /instances/{first.id}", latency_s=0.8)
+    cloud.fail(f"GET /instances/{first.id}", latency_s=1.3)
     with pytest.warns(RuntimeWarning, match="not done within"):
         with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
-            with rc.SpendSession(guard.guard, client, timeout=0.5) as session:
+            with rc.SpendSession(guard.guard, client, timeout=1.0) as session:
                 for entry in guard.ledger.live:
                     guard.ledger.note(entry.name, session=session._name)
     assert session.report is not None

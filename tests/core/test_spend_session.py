@@ -19,6 +19,7 @@ import pytest
 
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
+from runcrate_core.spending import cleanup
 from tests.core.both_clients import awaited, entered
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
@@ -131,7 +132,7 @@ async def test_a_cancellation_ends_everything_before_it_goes_on(cloud, guard, wh
     async def agent():
         async with async_(cloud) as client, rc.SpendSession(guard, client):
             await client.run(start(guard))
-            cloud.fail("DELETE /instances/{id}", latency_s=0.15)
+            cloud.fail("DELETE /instances/{id}", latency_s=0.3)
             started.set()
             if when == "in the body":
                 await asyncio.sleep(60)
@@ -140,7 +141,7 @@ async def test_a_cancellation_ends_everything_before_it_goes_on(cloud, guard, wh
     await started.wait()
     if when == "in the body":
         task.cancel()
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.1)
     others = asyncio.all_tasks() - {asyncio.current_task()}
     for cancelled in others if when == "with all tasks" else {task}:
         cancelled.cancel()  # a second one changes nothing
@@ -149,8 +150,9 @@ async def test_a_cancellation_ends_everything_before_it_goes_on(cloud, guard, wh
     assert cloud.world.live_instances == {}
 
 
-async def test_a_launch_that_was_cancelled_on_its_way_is_found_and_ended(cloud, guard):
-    cloud.fail("POST /instances", latency_s=0.15)
+async def test_a_launch_that_was_cancelled_on_its_way_is_found_and_ended(cloud, guard, monkeypatch):
+    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1, 0.2, 0.3))
+    cloud.fail("POST /instances", latency_s=0.3)
 
     async def agent():
         async with async_(cloud) as client, rc.SpendSession(guard, client):
@@ -159,7 +161,7 @@ async def test_a_launch_that_was_cancelled_on_its_way_is_found_and_ended(cloud, 
     task = asyncio.create_task(agent())
     while not guard.ledger.live:  # noqa: ASYNC110 - a reservation sets no event
         await asyncio.sleep(0.01)
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(0.1)
     task.cancel()
     with pytest.raises(asyncio.CancelledError) as caught:
         await task
@@ -169,8 +171,9 @@ async def test_a_launch_that_was_cancelled_on_its_way_is_found_and_ended(cloud, 
     assert entry.state == "ended"
 
 
-def test_a_launch_of_another_thread_is_waited_for(cloud, client, guard):
-    cloud.fail("POST /instances", latency_s=0.15)
+def test_a_launch_of_another_thread_is_waited_for(cloud, client, guard, monkeypatch):
+    monkeypatch.setattr(cleanup, "END_WAITS_S", (0.1, 0.2, 0.3))
+    cloud.fail("POST /instances", latency_s=0.3)
     with rc.SpendSession(guard, client) as opened:
         plan = client.run(guard.plan(gpu_type="A100", max_runtime_minutes=30))
         thread = threading.Thread(target=lambda: client.run(guard.launch(plan.token)))

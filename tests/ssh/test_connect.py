@@ -240,7 +240,7 @@ def test_ssh_that_starts_late_is_waited_for(client, emulator):
 
 def test_an_idle_shell_lets_the_idle_stop_work(client, emulator):
     instance = launch(client, emulator, idle_shutdown_minutes=5)
-    with client.instances.connect(instance.id, idle_timeout=0.2) as shell:
+    with client.instances.connect(instance.id, idle_timeout=0.5) as shell:
         shell.run("true")
         emulator.clock.advance(600)
         assert client.instances.get(instance.id).status == "running"  # somebody is connected
