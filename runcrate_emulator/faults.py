@@ -63,14 +63,14 @@ class Fault:
             )
 
     @property
-    def replaces_answer(self) -> bool:
+    def replaces_response(self) -> bool:
         """True if the client gets something of the fault's own instead of the true answer."""
         return self.status is not None or self.body is not None
 
     @property
     def does_no_work(self) -> bool:
         """True if the request must not reach the endpoint."""
-        return self.drop_connection or (self.replaces_answer and self.after == "request")
+        return self.drop_connection or (self.replaces_response and self.after == "request")
 
     def matches(self, method: str, path: str) -> bool:
         """Tell whether a request, its path without version prefix, is meant."""

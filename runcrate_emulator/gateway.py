@@ -105,7 +105,7 @@ class Gateway:
         await self._app(request.scope, receive, response)
         if fault is not None and fault.lose_response:
             await response.hang_up()
-        elif fault is not None and fault.replaces_answer:
+        elif fault is not None and fault.replaces_response:
             response.release()
             await _fault_response(fault, surface)(request.scope, receive, response)
 

@@ -52,7 +52,7 @@ class ResponseWriter:
     def strike(self, fault: Fault) -> None:
         """Break the response that is to come as a fault asks."""
         self._fault = fault
-        self._silent = fault.lose_response or fault.replaces_answer
+        self._silent = fault.lose_response or fault.replaces_response
 
     def release(self) -> None:
         """Let the next response pass untouched: the fault's own, after the work was done."""

@@ -6,6 +6,7 @@ import errno
 import os
 import socket
 import threading
+import time
 from typing import Any
 
 import uvicorn
@@ -17,6 +18,7 @@ from runcrate_emulator.response import TRANSPORT
 
 _START_TIMEOUT_S = 10.0
 _STOP_TIMEOUT_S = 5.0
+_POLL_S = 0.001
 
 
 class _Protocol(H11Protocol):
@@ -34,15 +36,7 @@ class _Protocol(H11Protocol):
 
 
 class _Uvicorn(uvicorn.Server):
-    """uvicorn that says when it is ready and leaves no connection open behind it."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.ready = threading.Event()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        self.ready.set()
+    """uvicorn that leaves no connection open behind it."""
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         for server in self.servers:
@@ -94,8 +88,11 @@ class Server:
     def start(self) -> None:
         """Serve from a daemon thread; returns when connections are accepted."""
         self._thread.start()
-        if not self._uvicorn.ready.wait(_START_TIMEOUT_S):
-            raise RuntimeError(f"The emulator did not start within {_START_TIMEOUT_S:g} s.")
+        until = time.monotonic() + _START_TIMEOUT_S
+        while not self._uvicorn.started:
+            if time.monotonic() > until:
+                raise RuntimeError(f"The emulator did not start within {_START_TIMEOUT_S:g} s.")
+            time.sleep(_POLL_S)
 
     def stop(self) -> None:
         """Close every connection and end the thread."""

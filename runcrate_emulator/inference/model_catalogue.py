@@ -124,8 +124,3 @@ _BY_ID: Final = {name: model for model in MODELS for name in (model.id, *model.a
 def find(model_id: str) -> Model | None:
     """The model with this exact id or documented alias, or `None`."""
     return _BY_ID.get(model_id)
-
-
-def of_kind(kind: Kind) -> tuple[Model, ...]:
-    """The models of one kind, in catalogue order."""
-    return tuple(model for model in MODELS if model.kind == kind)

@@ -42,7 +42,9 @@ async def create(request: Request) -> Response:
     voice = body.voice or model.voices[0]
     if voice not in model.voices:
         refuse("voice", f"must be one of {', '.join(model.voices)}", OUT_OF_RANGE)
-    pitch = pitch_of(voice, model.voices)
+    # The voices of a model are spread evenly over the range of pitch.
+    share = model.voices.index(voice) / max(len(model.voices) - 1, 1)
+    pitch = round(_MAX_PITCH_HZ - (_MAX_PITCH_HZ - _MIN_PITCH_HZ) * share)
     world.require_credit()
     data, spoken = await in_thread(request, _speak, body, pitch)
     world.charge_inference(
@@ -54,12 +56,6 @@ async def create(request: Request) -> Response:
     if body.response_format == "mp3":  # for the page; a browser cannot play bare samples
         world.media.add("speech", f"{voice}.mp3", _CONTENT_TYPES["mp3"], data)
     return Response(data, media_type=_CONTENT_TYPES[body.response_format])
-
-
-def pitch_of(voice: str, voices: tuple[str, ...]) -> int:
-    """Spread a model's voices evenly over the range of pitch, in Hz."""
-    step = (_MAX_PITCH_HZ - _MIN_PITCH_HZ) / max(len(voices) - 1, 1)
-    return round(_MAX_PITCH_HZ - step * voices.index(voice))
 
 
 def _speak(body: SpeechBody, pitch_hz: int) -> tuple[bytes, Spoken]:

@@ -11,7 +11,6 @@ from runcrate_emulator.media.speech import Spoken, Word
 
 _SENTENCE_ENDS = tuple(".!?…。！？؟।")  # noqa: RUF001 - full-width marks end sentences too
 _CLOSING = "\"'”’»)]」』"  # noqa: RUF001 - a typographic quote may close a sentence
-_LONG_PAUSE_S = 1.0  # words this far apart belong to different segments
 _MAX_SEGMENT_S = 15.0  # an unpunctuated text is cut, so that subtitles stay readable
 
 
@@ -83,9 +82,6 @@ def as_vtt(segments: Iterable[Segment]) -> str:
 def _sentences(words: Iterable[Word]) -> Iterator[Segment]:
     sentence: list[Word] = []
     for word in words:
-        if sentence and word.start_s - sentence[-1].end_s >= _LONG_PAUSE_S:
-            yield _segment(sentence)
-            sentence = []
         sentence.append(word)
         is_long = word.end_s - sentence[0].start_s >= _MAX_SEGMENT_S
         if is_long or word.text.rstrip(_CLOSING).endswith(_SENTENCE_ENDS):

@@ -5,7 +5,9 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from runcrate_emulator import Reply
+import httpx
+
+from runcrate_emulator import Emulator, Reply
 from runcrate_emulator.chat.default_model import reply_of_default_model
 from runcrate_emulator.chat.request_body import parse
 from runcrate_emulator.inference.model_catalogue import find
@@ -94,6 +96,15 @@ def run_agent(
             messages.append(result(call_id, outcome))
             done.append((call.name, arguments))
     raise AssertionError(f"The loop did not end; calls: {done}")
+
+
+def post_chat(emulator: Emulator, text: str = "Hello", **body: Any) -> httpx.Response:
+    """Post a chat request; `model` and `messages` have defaults."""
+    return httpx.post(
+        f"{emulator.inference_url}/chat/completions",
+        json={"model": "deepseek-ai/DeepSeek-V3.2", "messages": [user(text)], **body},
+        headers={"Authorization": f"Bearer {emulator.api_key}"},
+    )
 
 
 def json_schema(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:

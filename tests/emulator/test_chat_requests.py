@@ -2,6 +2,7 @@
 
 import base64
 import re
+from functools import partial
 from pathlib import Path
 
 import httpx
@@ -9,9 +10,8 @@ import jsonschema
 import pytest
 import yaml
 
-from tests.emulator.chat_support import called, result, tool, user
+from tests.emulator.chat_support import called, post_chat, result, tool, user
 
-MODEL = "deepseek-ai/DeepSeek-V3.2"
 EVERYTHING = "google/gemini-2.5-flash"
 SEEDS = Path(__file__).parents[3] / "shared" / "seeds"
 PIXEL = base64.b64encode(
@@ -24,16 +24,7 @@ PIXEL = base64.b64encode(
 
 @pytest.fixture
 def post(emulator):
-    """Post a chat body; `model` and `messages` have defaults."""
-    with httpx.Client(
-        base_url=emulator.inference_url, headers={"Authorization": f"Bearer {emulator.api_key}"}
-    ) as client:
-
-        def post(**body):
-            body = {"model": MODEL, "messages": [user("Hello")], **body}
-            return client.post("/chat/completions", json=body)
-
-        yield post
+    return partial(post_chat, emulator)
 
 
 def part(kind, **fields):

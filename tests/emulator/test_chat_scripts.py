@@ -10,21 +10,12 @@ import httpx
 import pytest
 
 from runcrate_emulator import ChatRequest, Emulator, Reply, ScriptError
-from tests.emulator.chat_support import called, json_schema, result, tool, user
+from tests.emulator.chat_support import called, json_schema, post_chat, result, tool, user
 from tests.emulator.test_chat_streams import events, folded
 
-MODEL = "deepseek-ai/DeepSeek-V3.2"
 ROOT = Path(__file__).parents[2]
 WEATHER = tool("get_weather", "Get the weather.", city="string")
 OSLO = ("get_weather", {"city": "Oslo"})
-
-
-def post(emulator, text="Hello", **body):
-    return httpx.post(
-        f"{emulator.inference_url}/chat/completions",
-        json={"model": MODEL, "messages": [user(text)], **body},
-        headers={"Authorization": f"Bearer {emulator.api_key}"},
-    )
 
 
 def choice_of(answer):
@@ -48,10 +39,10 @@ REPLIES = {
 @pytest.mark.parametrize(("reply", "message", "finish"), REPLIES.values(), ids=REPLIES)
 def test_a_reply_is_sent_complete_and_streamed(emulator, reply, message, finish):
     emulator.reply_with(reply, reply)
-    choice = choice_of(post(emulator))
+    choice = choice_of(post_chat(emulator))
     assert choice["message"] == {"role": "assistant", **message}
     assert choice["finish_reason"] == finish
-    chunks = events(post(emulator, stream=True).text)
+    chunks = events(post_chat(emulator, stream=True).text)
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
     for key, value in message.items():
         assert "".join(delta.get(key, "") for delta in deltas) == value
@@ -62,7 +53,7 @@ def test_a_reply_is_sent_complete_and_streamed(emulator, reply, message, finish)
 def test_tool_calls_are_sent_complete_and_streamed(emulator):
     reply = Reply.tool_calls(OSLO, ("get_weather", '{"city": '), text="I look it up.")
     emulator.reply_with(reply, reply)
-    choice = choice_of(post(emulator, tools=[WEATHER]))
+    choice = choice_of(post_chat(emulator, tools=[WEATHER]))
     assert choice["finish_reason"] == "tool_calls"
     message = choice["message"]
     assert message["content"] == "I look it up."
@@ -70,7 +61,7 @@ def test_tool_calls_are_sent_complete_and_streamed(emulator):
         '{"city": "Oslo"}',
         '{"city": ',
     ]
-    streamed, _ = folded(events(post(emulator, tools=[WEATHER], stream=True).text))
+    streamed, _ = folded(events(post_chat(emulator, tools=[WEATHER], stream=True).text))
     assert [call["function"] for call in streamed["tool_calls"]] == [
         call["function"] for call in message["tool_calls"]
     ]
@@ -78,23 +69,23 @@ def test_tool_calls_are_sent_complete_and_streamed(emulator):
 
 def test_limits_counts_and_log_probabilities_apply(emulator):
     emulator.reply_with(*[Reply.text("one two three four")] * 3)
-    assert choice_of(post(emulator, stop="three"))["message"]["content"] == "one two "
-    answer = post(emulator, max_tokens=2, n=2).json()
+    assert choice_of(post_chat(emulator, stop="three"))["message"]["content"] == "one two "
+    answer = post_chat(emulator, max_tokens=2, n=2).json()
     assert [one["message"]["content"] for one in answer["choices"]] == ["one two"] * 2
     assert {one["finish_reason"] for one in answer["choices"]} == {"length"}
     assert answer["usage"]["completion_tokens"] == 4
-    listed = choice_of(post(emulator, logprobs=True))["logprobs"]["content"]
+    listed = choice_of(post_chat(emulator, logprobs=True))["logprobs"]["content"]
     assert "".join(one["token"] for one in listed) == "one two three four"
 
 
 def test_an_error_has_its_status_headers_and_envelope_and_costs_nothing(emulator):
     before = emulator.world.ledger.balance
     emulator.reply_with(Reply.error(503, "busy", headers={"Retry-After": "2"}), Reply.text("ok"))
-    answer = post(emulator, stream=True)
+    answer = post_chat(emulator, stream=True)
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "2")
     assert answer.json()["error"]["message"] == "busy"
     assert emulator.world.ledger.balance == before
-    assert choice_of(post(emulator))["message"]["content"] == "ok"
+    assert choice_of(post_chat(emulator))["message"]["content"] == "ok"
 
 
 def test_the_function_gets_the_request_and_may_leave_it(emulator):
@@ -105,10 +96,10 @@ def test_the_function_gets_the_request_and_may_leave_it(emulator):
         return Reply.text(f"You said {request.prompt}.") if request.prompt == "A" else None
 
     emulator.on_chat = script
-    assert choice_of(post(emulator, "A"))["message"]["content"] == "You said A."
-    assert "simulated" in choice_of(post(emulator, "B"))["message"]["content"]
+    assert choice_of(post_chat(emulator, "A"))["message"]["content"] == "You said A."
+    assert "simulated" in choice_of(post_chat(emulator, "B"))["message"]["content"]
     messages = [user("C"), called("1", *OSLO[:1], **OSLO[1]), result("1", "rain")]
-    post(emulator, messages=messages, tools=[WEATHER], response_format=json_schema("x", {}))
+    post_chat(emulator, messages=messages, tools=[WEATHER], response_format=json_schema("x", {}))
     assert (seen[-1].prompt, seen[-1].tool_results) == ("C", ("rain",))
     assert [one.name for one in seen[-1].tools] == ["get_weather"]
     emulator.reset()
@@ -121,13 +112,13 @@ def test_the_queue_comes_before_the_function_which_may_be_async(emulator):
 
     emulator.on_chat = script
     emulator.reply_with(Reply.text("queue"))
-    texts = [choice_of(post(emulator))["message"]["content"] for _ in range(2)]
+    texts = [choice_of(post_chat(emulator))["message"]["content"] for _ in range(2)]
     assert texts == ["queue", "function"]
 
 
 def test_a_request_that_is_wrong_uses_no_reply(emulator):
     emulator.reply_with(Reply.text("kept"))
-    assert post(emulator, temperature=9).status_code == 422
+    assert post_chat(emulator, temperature=9).status_code == 422
     assert emulator.unused_replies == 1
 
 
@@ -150,7 +141,7 @@ def test_a_wrong_script_is_an_error_of_the_block_that_wrote_it(script, told, str
         pytest.raises(ScriptError) as caught,
         Emulator(on_chat=script) as emulator,
     ):
-        answer = post(emulator, tools=[WEATHER], stream=stream)
+        answer = post_chat(emulator, tools=[WEATHER], stream=stream)
         error = answer.json()["error"]
         assert (answer.status_code, error["code"]) == (400, "script_error")
         assert told in error["message"]
@@ -162,18 +153,20 @@ def test_a_wrong_script_is_an_error_of_the_block_that_wrote_it(script, told, str
 
 def test_the_error_of_a_script_shows_beside_the_error_that_it_caused():
     with pytest.raises(ScriptError) as caught, Emulator(on_chat=raises) as emulator:
-        post(emulator).raise_for_status()
+        post_chat(emulator).raise_for_status()
     assert isinstance(caught.value.__context__, httpx.HTTPStatusError | LookupError)
 
 
 def test_the_tools_on_offer_are_named_and_an_unknown_one_can_be_allowed(emulator):
     emulator.reply_with(Reply.tool_calls(("other", {})))
-    assert "(offered: get_weather)" in post(emulator, tools=[WEATHER]).json()["error"]["message"]
+    assert (
+        "(offered: get_weather)" in post_chat(emulator, tools=[WEATHER]).json()["error"]["message"]
+    )
     assert len(emulator.script_errors) == 1
     emulator.reply_with(Reply.tool_calls(("other", {}), allow_unknown=True))
-    assert choice_of(post(emulator, tools=[WEATHER]))["finish_reason"] == "tool_calls"
+    assert choice_of(post_chat(emulator, tools=[WEATHER]))["finish_reason"] == "tool_calls"
     emulator.reply_with(Reply.tool_calls(OSLO))
-    assert "(offered: none)" in post(emulator).json()["error"]["message"]
+    assert "(offered: none)" in post_chat(emulator).json()["error"]["message"]
 
 
 WRONG = [
@@ -211,26 +204,17 @@ def test_the_fixture_raises_at_its_teardown(tmp_path):
 
 
 TESTS = """
-import httpx
 from runcrate_emulator import Reply
-
-def post(emulator):
-    return httpx.post(
-        f"{emulator.inference_url}/chat/completions",
-        json={
-            "model": "deepseek-ai/DeepSeek-V3",
-            "messages": [{"role": "user", "content": "Hello"}],
-        },
-        headers={"Authorization": f"Bearer {emulator.api_key}"},
-    )
+from tests.emulator.chat_support import post_chat
 
 def test_right(runcrate_emulator):
     runcrate_emulator.reply_with(Reply.text("Hi"))
-    assert post(runcrate_emulator).json()["choices"][0]["message"]["content"] == "Hi"
+    answer = post_chat(runcrate_emulator)
+    assert answer.json()["choices"][0]["message"]["content"] == "Hi"
 
 def test_wrong(runcrate_emulator):
     runcrate_emulator.on_chat = lambda request: "Hi"
-    assert post(runcrate_emulator).status_code == 400
+    assert post_chat(runcrate_emulator).status_code == 400
 
 def test_next(runcrate_emulator):
     assert runcrate_emulator.on_chat is None
@@ -240,5 +224,5 @@ def test_next(runcrate_emulator):
 def test_scripted_json_is_not_checked_against_the_schema(emulator):
     emulator.reply_with(Reply.json({"unexpected": True}))
     schema = json_schema("x", {"type": "object", "required": ["name"]})
-    content = choice_of(post(emulator, response_format=schema))["message"]["content"]
+    content = choice_of(post_chat(emulator, response_format=schema))["message"]["content"]
     assert json.loads(content) == {"unexpected": True}

@@ -3,12 +3,13 @@
 import asyncio
 import json
 import re
+from functools import partial
 
 import httpx
 import pytest
 
 from runcrate_emulator import ChatRequest, Emulator, Reply
-from tests.emulator.chat_support import tool, user
+from tests.emulator.chat_support import post_chat, tool, user
 
 MODEL = "deepseek-ai/DeepSeek-V3.2"
 REASONER = "deepseek-ai/DeepSeek-R1"
@@ -24,19 +25,15 @@ def counting(request: ChatRequest) -> Reply | None:
 
 
 @pytest.fixture
-def client(emulator):
+def post(emulator):
     emulator.on_chat = counting
-    with httpx.Client(
-        base_url=emulator.inference_url, headers={"Authorization": f"Bearer {emulator.api_key}"}
-    ) as client:
-        yield client
+    return partial(post_chat, emulator)
 
 
 @pytest.fixture
-def whole(client):
+def whole(post):
     def whole(text="Hello", **body):
-        body = {"model": MODEL, "messages": [user(text)], **body}
-        answer = client.post("/chat/completions", json=body)
+        answer = post(text, **body)
         assert answer.status_code == 200, answer.text
         return answer.json()
 
@@ -52,10 +49,9 @@ def events(text):
 
 
 @pytest.fixture
-def streamed(client):
+def streamed(post):
     def streamed(text="Hello", **body):
-        body = {"model": MODEL, "messages": [user(text)], "stream": True, **body}
-        answer = client.post("/chat/completions", json=body)
+        answer = post(text, stream=True, **body)
         assert answer.headers["content-type"].startswith("text/event-stream")
         return events(answer.text)
 

@@ -1,6 +1,7 @@
 """Chat handed to another OpenAI-compatible server."""
 
-import httpx
+from functools import partial
+
 import pytest
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from runcrate_core import APIStatusError, Runcrate
 from runcrate_emulator import Emulator, Reply
 from runcrate_emulator.inference.upstream import KEY_VARIABLE
 from runcrate_emulator.server import Server, bind
-from tests.emulator.chat_support import user
+from tests.emulator.chat_support import post_chat, user
 
 REFUSALS = {
     "openai": ({"error": {"message": "no such model", "code": "model_not_found"}}, 404),
@@ -65,12 +66,7 @@ def upstream():
     server.stop()
 
 
-def post(emulator, asked="Hello", **body):
-    return httpx.post(
-        f"{emulator.inference_url}/chat/completions",
-        json={"model": "whatever", "messages": [user(asked)], **body},
-        headers={"Authorization": f"Bearer {emulator.api_key}"},
-    )
+post = partial(post_chat, model="whatever")
 
 
 def test_the_request_goes_on_unchanged_and_without_the_key(upstream):

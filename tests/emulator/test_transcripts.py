@@ -39,13 +39,6 @@ def test_a_segment_lasts_from_its_first_word_to_its_last():
     assert (second.start_s, second.end_s) == pytest.approx((0.5, 0.9))
 
 
-def test_a_long_pause_ends_a_segment():
-    assert [one.text for one in segments("before it" + " " * 12 + "after it")] == [
-        "before it",
-        "after it",
-    ]
-
-
 def test_a_text_without_punctuation_is_cut_into_readable_segments():
     found = segments("word " * 120)
     assert len(found) > 2
