@@ -27,7 +27,7 @@ STATE = ROOT / ".live-recording.json"
 DEFAULT_MAX_USD = Decimal(3)
 
 # The one test that launches an instance and a job: its own limits bound what they cost.
-LAUNCHING = "test_a_machine_and_a_job_from_their_plans_to_their_ends[sync]"
+LAUNCHING = "test_an_instance_and_a_job_from_their_plans_to_their_ends[sync]"
 LAUNCHING_USD = Decimal("1.50")
 # Upper bounds in USD for one request, by the end of its path.
 PRICES_USD: Mapping[str, Decimal] = {

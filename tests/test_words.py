@@ -28,10 +28,9 @@ FORBIDDEN = {
 TESTS = ("tests/core", "tests/mcp_server", "tests/ssh")
 # The emulator's table of irregular verbs contains such a word as data.
 DATA = {"runcrate_emulator/stems.py"}
-# In the clients, a machine is the user's own; what is rented is an instance. The one exception is
-# the default name of an instance, which the cassettes hold.
+# In the clients, a machine is the user's own; what is rented is an instance.
 RENTED = re.compile(
-    r"(?<!this )(?<!virtual )(?<!between )(?<!or \")\bmachines?\b(?!-readable|'s)", re.IGNORECASE
+    r"(?<!this )(?<!virtual )(?<!between )\bmachines?\b(?!-readable|'s)", re.IGNORECASE
 )
 WORDS = re.compile(rf"\b({'|'.join(FORBIDDEN)})\b", re.IGNORECASE)
 OPENING = re.compile(r'^\s*"""(?:What|Whether|How)\b[^?]*$', re.MULTILINE)

@@ -152,7 +152,7 @@ class Reservations:
     def unique_name(self, name: str | None) -> str:
         """Return a name under the prefix of the limits by which a lost launch is found again."""
         rest = (name or "").removeprefix(self._limits.name_prefix)
-        rest = _NOT_IN_NAMES.sub("-", rest).strip("-") or "machine"
+        rest = _NOT_IN_NAMES.sub("-", rest).strip("-") or "instance"
         suffix = f"-{secrets.token_hex(3)}"
         return f"{self._limits.name_prefix}{rest}"[: _MAX_NAME_LENGTH - len(suffix)] + suffix
 

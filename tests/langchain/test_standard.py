@@ -209,7 +209,7 @@ EVERY_TOOL = [
 # What schemas ask for, in the form that they ask for.
 SAMPLES: dict[str, Any] = {
     "command": "nvidia-smi",
-    "expected_name": "agent-machine-000000",
+    "expected_name": "agent-instance-000000",
     "gpu_type": "A100",
     "instance_id": "a-machine",
     "job_id": "a-job",

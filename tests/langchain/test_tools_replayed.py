@@ -75,7 +75,7 @@ async def test_what_was_spoken_is_loaded(settings: dict[str, Any], way: str) -> 
 
 
 @WAYS
-async def test_a_machine_and_a_job_from_their_plans_to_their_ends(
+async def test_an_instance_and_a_job_from_their_plans_to_their_ends(
     api: Api, tmp_path: Path, way: str
 ) -> None:
     async with toolkit_at(api, tmp_path) as toolkit:
