@@ -1,4 +1,4 @@
-"""Agents and GPUs: rent the cheapest machine that fits, within limits; nothing is left running."""
+"""Agents and GPUs: rent the cheapest instance that fits, within limits; nothing is left running."""
 
 from __future__ import annotations
 

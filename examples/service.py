@@ -20,7 +20,7 @@ def runcrate_service(
     local emulator is started, and stopped at the end.
 
     Args:
-        clock_speed: Seconds of the emulator's clock in a second, so that machines start quickly.
+        clock_speed: Seconds of the emulator's clock in a second, so that instances start quickly.
         on_chat: Script that replies in place of a model on the emulator, which has no real one.
         ssh: Give the emulator's instances SSH servers. Commands sent to them really run on this
             computer, in temporary directories; those of the examples are harmless.

@@ -27,8 +27,8 @@ def test_a_job_starts_runs_and_succeeds_on_the_clock(emulator, infra, submit):
     emulator.clock.advance(20)
     running = read(infra, job)
     assert (running["status"], running["started_at"]) == ("running", "2026-11-18T12:00:20.000Z")
-    machine = infra.get(f"/instances/{running['instance_id']}").json()["data"]
-    assert (machine["status"], machine["name"]) == ("running", "mine")
+    instance = infra.get(f"/instances/{running['instance_id']}").json()["data"]
+    assert (instance["status"], instance["name"]) == ("running", "mine")
     emulator.clock.advance(10)
     done = read(infra, job)
     assert (done["status"], done["exit_code"], done["error"]) == ("succeeded", 0, None)
@@ -36,8 +36,8 @@ def test_a_job_starts_runs_and_succeeds_on_the_clock(emulator, infra, submit):
     assert (done["instance_id"], done["log_bytes"]) == (None, 8)
     assert done["cost_usd"] == pytest.approx(1.49 * 10 / 3600, abs=1e-6)
     assert emulator.world.ledger.transactions[-1].amount == -Decimal("0.004139")
-    machine = infra.get(f"/instances/{running['instance_id']}").json()["data"]
-    assert (machine["status"], machine["stop_reason"]) == ("terminated", "system")
+    instance = infra.get(f"/instances/{running['instance_id']}").json()["data"]
+    assert (instance["status"], instance["stop_reason"]) == ("terminated", "system")
     kinds = [event["kind"] for event in read(infra, job, "/events")]
     assert kinds == ["created", "launch_attempt", "started", "exited", "finished"]
 
@@ -80,8 +80,8 @@ def test_exit_codes_fail_and_time_limits_time_out(emulator, infra, submit):
     assert (end["status"], end["exit_code"]) == ("timed_out", None)
     assert end["ended_at"] == "2026-11-18T12:01:20.000Z"
     assert [c["text"] for c in read(infra, slow, "/logs")["chunks"]] == ["a\n"]
-    machine = infra.get(f"/instances/{end['attempts'][0]['deployment_id']}").json()["data"]
-    assert machine["stop_reason"] == "max_runtime"
+    instance = infra.get(f"/instances/{end['attempts'][0]['deployment_id']}").json()["data"]
+    assert instance["stop_reason"] == "max_runtime"
 
 
 def test_outputs_redirect_to_a_signed_link_for_an_hour_and_last_thirty_days(
@@ -142,10 +142,10 @@ def test_a_queued_job_starts_when_there_is_stock(emulator, infra, submit):
 def test_a_job_waits_for_its_volume_and_for_the_budget(emulator, infra, submit, launch):
     volume = infra.post("/storage", json={"name": "v", "size_gb": 1, "region": "us-east-1"})
     volume_id = volume.json()["data"]["id"]
-    machine = launch(storage_id=volume_id)
+    instance = launch(storage_id=volume_id)
     busy = submit(storage_id=volume_id)
     assert (busy["status"], busy["queue_reason"]) == ("queued", "volume_busy")
-    infra.delete(f"/instances/{machine['id']}")
+    infra.delete(f"/instances/{instance['id']}")
     emulator.world.set_budget("main", "0.01")
     emulator.clock.advance(60)
     assert read(infra, busy)["queue_reason"] == "budget"
@@ -188,12 +188,12 @@ def test_a_failed_machine_is_retried_a_terminated_one_is_not(emulator, infra, su
     for reason, status, attempts in (("failed", "starting", 2), ("user", "failed", 1)):
         job = submit(outcome=JobOutcome(seconds=60), max_retries=1)
         emulator.clock.advance(30)
-        machine = world.instances[read(infra, job)["instance_id"]]
-        credit.stop_instance(world, machine, reason)
+        instance = world.instances[read(infra, job)["instance_id"]]
+        credit.stop_instance(world, instance, reason)
         now = read(infra, job)
         assert (now["status"], len(now["attempts"])) == (status, attempts)
-    machine = infra.get(f"/instances/{machine.id}").json()["data"]
-    assert machine["status"] == "terminated"
+    instance = infra.get(f"/instances/{instance.id}").json()["data"]
+    assert instance["status"] == "terminated"
 
 
 def test_cancel_is_repeatable_but_not_after_another_end(emulator, infra, submit):
@@ -313,8 +313,8 @@ def test_a_group_is_cancelled_without_starting_what_waits(emulator, infra):
     for _ in range(2):
         answer = infra.post(f"/job-groups/{group['id']}/cancel")
         assert answer.json()["data"]["status_counts"] == {"cancelled": 3}
-    machines = infra.get("/instances").json()["data"]
-    assert len(machines) == 1
+    instances = infra.get("/instances").json()["data"]
+    assert len(instances) == 1
     for path in ("/job-groups/none", f"/job-groups/{group['id']}?environment=nowhere"):
         assert_refused(infra.get(path), 404, "not_found")
 

@@ -49,11 +49,11 @@ def test_a_single_run_launches_an_instance_and_is_over(emulator, infra, schedule
     emulator.clock.advance(3600 + 1800)
     now = read(infra, made)
     assert (now["enabled"], now["next_run_at"], now["last_status"]) == (False, None, "launched")
-    machine = infra.get(f"/instances/{now['last_instance_id']}").json()["data"]
-    assert (machine["name"], machine["status"]) == ("nightly box", "running")
+    instance = infra.get(f"/instances/{now['last_instance_id']}").json()["data"]
+    assert (instance["name"], instance["status"]) == ("nightly box", "running")
     emulator.clock.advance(30)
-    machine = infra.get(f"/instances/{now['last_instance_id']}").json()["data"]
-    assert machine["stop_reason"] == "max_runtime"
+    instance = infra.get(f"/instances/{now['last_instance_id']}").json()["data"]
+    assert instance["stop_reason"] == "max_runtime"
     again = infra.patch(f"/schedules/{made['id']}", json={"enabled": True})
     assert_refused(again, 422, "validation_error", "enabled")
 

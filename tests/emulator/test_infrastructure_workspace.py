@@ -75,11 +75,11 @@ def test_a_volume_that_cannot_be_paid_is_kept_but_not_reachable(emulator, infra)
 
 def test_an_attached_volume_is_not_deleted(infra, launch):
     made = infra.post("/storage", json=VOLUME).json()["data"]
-    machine = launch(storage_id=made["id"])
+    instance = launch(storage_id=made["id"])
     shown = infra.get("/storage?search=DAT").json()["data"][0]
-    assert (shown["status"], shown["deploymentId"]) == ("attached", machine["id"])
+    assert (shown["status"], shown["deploymentId"]) == ("attached", instance["id"])
     assert_refused(infra.delete(f"/storage/{made['id']}"), 409, "conflict")
-    infra.delete(f"/instances/{machine['id']}")
+    infra.delete(f"/instances/{instance['id']}")
     assert infra.delete(f"/storage/{made['id']}").status_code == 200
 
 

@@ -71,7 +71,7 @@ async def test_what_was_spoken_is_loaded(settings: dict[str, Any], way: str) -> 
     assert {document.metadata["language"] for document in documents} == {"en"}
 
 
-# --- machines and jobs -----------------------------------------------------------------------
+# --- instances and jobs -----------------------------------------------------------------------
 
 
 @WAYS
@@ -90,23 +90,23 @@ async def test_an_instance_and_a_job_from_their_plans_to_their_ends(
         assert prices == sorted(prices)
         assert prices[-1] <= LIMITS.max_price_per_hour
         plan = await use("plan_instance", gpu_type="A100", max_runtime_minutes=30, name="train")
-        machine = await use("launch_instance", plan_token=plan["plan_token"])
-        assert machine["name"] == plan["name"]
-        running = await use("wait_for_instance", instance_id=machine["id"])
+        instance = await use("launch_instance", plan_token=plan["plan_token"])
+        assert instance["name"] == plan["name"]
+        running = await use("wait_for_instance", instance_id=instance["id"])
         assert running["status"] == "running"
         longer = await use(
-            "update_instance_limits", instance_id=machine["id"], max_runtime_minutes=40
+            "update_instance_limits", instance_id=instance["id"], max_runtime_minutes=40
         )
         assert longer["max_runtime_minutes"] == 40
         listed = await use("list_instances")
-        assert [instance["id"] for instance in listed["instances"]] == [machine["id"]]
+        assert [instance["id"] for instance in listed["instances"]] == [instance["id"]]
         job = await use("run_job", **JOB)
         done = await use("wait_for_job", job_id=job["id"])
         assert done["status"] == "succeeded"
         fetched = await use("download_job_artifact", job_id=job["id"], path="r.txt")
         assert fetched["content"] == {"untrusted_text": "ok\n"}
         ended = await use(
-            "terminate_instance", instance_id=machine["id"], expected_name=machine["name"]
+            "terminate_instance", instance_id=instance["id"], expected_name=instance["name"]
         )
         assert ended["status"] == "terminated"
         spent = await use("get_spending")
