@@ -8,6 +8,7 @@ from typing import Final
 
 from runcrate_core.errors import RemoteFileError
 from runcrate_core.protocol.file_names import is_device_name, part_file_name, safe_file_name
+from runcrate_core.protocol.unicode_text import valid_text
 
 _LONGEST_PATH_BYTES: Final = 4096
 
@@ -34,9 +35,11 @@ def check_remote_path(path: str) -> str:
         path: Absolute, or relative to the home directory of the user there.
 
     Raises:
-        RemoteFileError: It is empty, too long or has a NUL character (`invalid_path`).
+        RemoteFileError: It is empty, too long, not valid Unicode or has a NUL character
+            (`invalid_path`).
     """
-    if not path or "\0" in path or len(path.encode(errors="replace")) > _LONGEST_PATH_BYTES:
+    is_text = path and "\0" not in path and valid_text(path) == path
+    if not is_text or len(path.encode()) > _LONGEST_PATH_BYTES:
         raise RemoteFileError(
             f"{path[:80]!r} is not a path on the instance. Nothing was transferred.",
             path=path,

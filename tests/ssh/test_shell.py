@@ -272,6 +272,7 @@ def test_errors_of_files_name_path_and_reason(host, tmp_path):
             (lambda: shell.write_bytes(str(host.folder), b""), "is_directory"),
             (lambda: shell.write_bytes("", b""), "invalid_path"),
             (lambda: shell.write_bytes("a\0b", b""), "invalid_path"),
+            (lambda: shell.write_bytes("a\udcff", b""), "invalid_path"),
             (lambda: shell.list_files(f"{host.folder}/none"), "file_not_found"),
         ]
         for act, reason in cases:
