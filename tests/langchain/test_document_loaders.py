@@ -178,10 +178,15 @@ async def test_the_metadata_of_a_blob_wins_and_stays_whole(
     else:
         documents = [document async for document in parser.alazy_parse(blob)]
     assert all(document.metadata.items() >= mine.items() for document in documents)
-    (nameless,) = await asyncio.to_thread(
-        RuncrateTranscriptionParser(**settings).parse, Blob.from_data(spoken(GREETING))
-    )
+    plain = RuncrateTranscriptionParser(**settings)
+    nameless, one, other = [
+        (await asyncio.to_thread(plain.parse, Blob.from_data(spoken(FAREWELL), path=path)))[0]
+        for path in (None, "x/call.mp3", "y/call.mp3")
+    ]
     assert nameless.metadata["source"]
+    assert one.metadata["source"] == "x/call.mp3"
+    assert one.id != other.id  # equal bytes of two files are two documents
+    await plain.aclose()
     assert {document.metadata["segment"] for document in documents} == {0, 1}
     assert blob.metadata == mine
     assert mine == {"source": "board meeting", "language": "en-GB", "topic": "budget"}

@@ -170,6 +170,8 @@ async def test_progress_is_told_to_callbacks_and_to_the_streams_of_a_graph(
     builder = StateGraph(MessagesState)
     builder.add_node("tools", ToolNode([tool]))
     builder.set_entry_point("tools")
+    builder.add_node("alone", lambda _: {"messages": [called(tool, prompt="Waves")]})
+    builder.add_edge("tools", "alone")
     graph: Any = builder.compile()
     modes = ["custom", "tools", "values"]
     if way == "sync":
@@ -181,7 +183,8 @@ async def test_progress_is_told_to_callbacks_and_to_the_streams_of_a_graph(
         events = [event async for event in graph.astream(asking, stream_mode=modes)]
     custom = [data["runcrate_progress"] for mode, data in events if mode == "custom"]
     deltas = [data["delta"] for _, data in events if data.get("event") == "tool-output-delta"]
-    assert custom == deltas
+    assert custom[: len(deltas)] == deltas
+    assert len(custom) > len(deltas)  # a tool that a node calls itself reports as well
     for told in (listener.told, custom):
         assert (told[-1]["tool"], told[-1]["status"]) == (tool.name, "completed")
     assert "Generated 1 video" in events[-1][1]["messages"][-1].content

@@ -105,6 +105,7 @@ async def test_a_sandbox_is_launched_asynchronously(cloud: Emulator, client: rc.
         ({"max_runtime_minutes": 600}, rc.SpendRefusedError),
         ({"gpu_count": 8}, rc.SpendRefusedError),
         ({"setup": [""]}, ValueError),
+        ({"approve": lambda _: False}, rc.SpendRefusedError),
     ],
 )
 def test_limits_refuse_before_any_request(
@@ -112,7 +113,9 @@ def test_limits_refuse_before_any_request(
 ) -> None:
     with pytest.raises(error), RuncrateSandbox.launch(client, limits=LIMITS, **QUICK, **wish):
         pass
-    assert cloud.requests == []
+    launches = [entry for entry in cloud.requests if entry.method == "POST"]
+    # An approver is asked about a plan, which needs the prices.
+    assert (launches if "approve" in wish else cloud.requests) == []
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
@@ -161,6 +164,8 @@ def test_an_instance_that_runs_already_lives_on(client: rc.Runcrate) -> None:
     assert timed_out.exit_code == 124
     assert "ended after 1 seconds" in timed_out.output
     assert sandbox.execute("").exit_code == 126
+    [refused] = sandbox.upload_files([("relative", b"x")])
+    assert refused.error == "invalid_path"
     assert sandbox.execute("echo no limit", timeout=0).output == "no limit\n"
     sandbox.close()
     assert len(live(client)) == 1

@@ -146,6 +146,18 @@ async def test_what_a_model_can_do_something_about_reaches_it(
     assert sent(cloud, "POST /instances") == []
 
 
+def test_an_approver_of_the_program_is_asked_too(cloud: Any) -> None:
+    asked: list[str] = []
+    with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
+        toolkit = RuncrateToolkit(
+            client, limits=LIMITS, approve=lambda plan: asked.append(plan.describe()) or False
+        )
+        told = named(toolkit, "run_job").invoke({**JOB, "max_runtime_minutes": 10})
+    assert told.startswith("This was not approved: agent-")
+    assert len(asked) == 1
+    assert cloud.world.jobs == {}
+
+
 # --- progress --------------------------------------------------------------------------------
 
 

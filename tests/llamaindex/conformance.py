@@ -376,8 +376,11 @@ class LLMConformance:
     @pytest.mark.parametrize("way", CHAT_WAYS)
     async def test_tools_that_are_not_needed(self, llm: Any, way: str) -> None:
         self.need("has_tools")
+        history = [said("Hello.")]
         for tools in (TOOLS, []):
-            chunks = await self.ask_with_tools(llm, way, self.HELLO, tools=tools)
+            given = {"tools": tools, "chat_history": history}
+            chunks = await self.ask_with_tools(llm, way, self.HELLO, **given)
+            assert history == [said("Hello.")]
             assert llm.get_tool_calls_from_response(chunks[-1], error_on_no_tool_call=False) == []
             with pytest.raises(ValueError):  # noqa: PT011 - the words are the integration's own
                 llm.get_tool_calls_from_response(chunks[-1])
