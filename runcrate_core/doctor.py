@@ -43,9 +43,9 @@ MIN_PYTHON: Final = (3, 11)
 # First version that works, first that does not; the same as in pyproject.toml.
 SUPPORTED: Final[dict[str, tuple[str, str]]] = {
     "httpx": ("0.28.1", "1"),
-    "pydantic": ("2.10", "3"),
+    "pydantic": ("2.12", "3"),
     "langchain-core": ("1.7.2", "2"),
-    "llama-index-core": ("0.14.5", "0.15"),
+    "llama-index-core": ("0.14.23", "0.15"),
 }
 REQUIRED: Final = ("httpx", "pydantic")
 OWN_DISTRIBUTION: Final = "runcrate-integrations"

@@ -126,6 +126,7 @@ def test_annotations_and_result_types_agree_with_requests_and_results(cloud, bot
         ends = {route for route in writes if route.startswith("DELETE") or "/cancel" in route}
         starts = {route for route in writes if route in {"POST /instances", "POST /jobs"}}
         assert tool.annotations.read_only is not bool(writes or tool.saves_files), tool.name
+        assert tool.annotations.hints()["readOnlyHint"] is tool.annotations.read_only
         assert tool.annotations.destructive is bool(ends), tool.name
         assert tool.annotations.costs_money is bool(writes - ends), tool.name
         assert tool.annotations.idempotent is not bool(starts), tool.name

@@ -682,3 +682,11 @@ def test_a_good_server_that_cuts_is_always_survived(data, cuts):
     transfer = Transfer(external_request("https://example.com/x"), wanted)
     run_tool(transfer_flow(transfer, sink, None), Server([data], behaviours))
     assert bytes(sink.data) == data
+
+
+def test_more_than_was_announced_is_refused() -> None:
+    transfer = Transfer(REQUEST, Wanted())
+    transfer.begin(200, {"content-length": "2"})
+    assert list(transfer.take(b"abc")) == [b"abc"]
+    with pytest.raises(rc.ResponseFormatError, match="more than the 2 bytes"):
+        transfer.is_whole()

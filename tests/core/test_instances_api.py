@@ -83,4 +83,5 @@ def test_times_without_zone_are_taken_for_utc_and_both_field_cases_are_read():
         {"id": "v", "size_gb": 5, "created_at": "2026-01-01T00:00:00Z"}
     )
     assert one == other
+    assert one != "v"
     assert one.created_at == datetime(2026, 1, 1, tzinfo=UTC)

@@ -349,6 +349,10 @@ def test_json_with_files_is_the_json_it_stands_for(body, files, listed):
     assert len(encoded) == length_of(content)
 
 
+def test_json_without_files_is_one_piece() -> None:
+    assert json_with_files({"a": 1}, {}) == b'{"a":1}'
+
+
 def test_reading_is_reported():
     reported: list[tuple[int, int | None]] = []
     source = watched(BytesSource(b"x" * 10), lambda done, total: reported.append((done, total)))

@@ -20,6 +20,7 @@ from runcrate_core.spending.instance_selection import (
     cheapest,
     dearest_for_job,
 )
+from runcrate_core.spending.instances import lifetime_minutes
 from runcrate_core.spending.money import cents, cost_of_instance
 from runcrate_core.spending.reservations import Reservations
 from runcrate_emulator import JobOutcome
@@ -218,6 +219,15 @@ def test_a_change_that_failed_counts_only_if_it_may_have_been_made(cloud, both, 
     with pytest.raises(rc.APIConnectionError):
         guard.update(instance.id, max_runtime_minutes=40)
     assert guard.ledger.live[0].max_runtime_minutes == 40
+
+
+def test_how_long_an_instance_lives_is_taken_from_the_response() -> None:
+    soon = Instance(id="i", status="pending")
+    assert lifetime_minutes(soon, 30) == 30
+    runs = {"id": "i", "status": "running", "deployed_at": "2026-11-21T10:00:00Z"}
+    assert lifetime_minutes(Instance.model_validate(runs), 30) is None
+    known = Instance.model_validate({**runs, "auto_stop_at": "2026-11-21T10:20:01Z"})
+    assert lifetime_minutes(known, 5) == 21
 
 
 def test_a_change_without_word_of_the_end_counts_the_longest(cloud, both, guard):

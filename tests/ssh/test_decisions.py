@@ -45,6 +45,11 @@ def test_the_marker_is_found_however_the_output_is_cut(data, code, size):
     assert not collector.result(None).truncated
 
 
+def test_output_after_the_marker_is_of_the_background() -> None:
+    collector, text = collected([b"a\x1eabc:0\x1e", b"later"])
+    assert (text, collector.result(None).output) == ("a", "a")
+
+
 def test_a_character_is_not_cut_in_two():
     collector, text = collected(["ü".encode()[:1], "üx".encode()[1:]], max_output=1)
     assert text == "üx"
