@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from runcrate_core.api.envelope import ApiModel, validated
+from runcrate_core.api.envelope import ApiModel, LenientModel, validated
 from runcrate_core.api.notebook import Bundle, player_bundle
 from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.io.files import write_whole
@@ -165,7 +165,7 @@ def _read_speech(response: Response, request: Request) -> Speech:
     return Speech(response.body, kind, ResponseInfo(response.status, response.headers))
 
 
-class TranscriptionSegment(ApiModel):
+class TranscriptionSegment(LenientModel):
     """A part of a transcription.
 
     Attributes:

@@ -133,10 +133,8 @@ def download(
 
     Example:
         ```python
-        from pathlib import Path
-
         for artifact in client.jobs.artifacts.list(job.id):
-            client.jobs.artifacts.download(job.id, artifact, to=Path(artifact.path).name)
+            client.jobs.artifacts.download(job.id, artifact, to=artifact.path.replace("/", "_"))
         ```
     """
     name = path.path if isinstance(path, JobArtifact) else path

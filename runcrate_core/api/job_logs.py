@@ -5,13 +5,14 @@ Facts: the official SDK 0.5.0.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
 from pydantic import Field
 
-from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_item
+from runcrate_core.api.envelope import ApiModel, LenientModel, UtcDatetime, parse_item
 from runcrate_core.api.job_types import JOB_TERMINAL_STATUSES
 from runcrate_core.api.known_values import JobStatus
 from runcrate_core.errors import NotFoundError, WaitTimeoutError
@@ -22,11 +23,12 @@ from runcrate_core.protocol.steps import Call, Flow, Now, Sleep
 
 # The server holds a read that finds nothing new; one that it answers at once is spaced out.
 EMPTY_READ_GAP_S: Final = 1.0
+SERVER_HOLD_S: Final = 25.0
 # Reads without anything new, once the job has ended.
 MAX_READS_AFTER_END: Final = 2
 
 
-class JobLogChunk(ApiModel):
+class JobLogChunk(LenientModel):
     """A piece of a job's output, standard output and error together.
 
     Attributes:
@@ -138,12 +140,13 @@ class _Following:
 def _pieces(here: _Following) -> Flow[PageData[JobLogChunk]]:
     now = yield from Now()
     started_at = now if here.started_at is None else here.started_at
-    if here.timeout is not None and now - started_at >= here.timeout:
+    left = math.inf if here.timeout is None else here.timeout - (now - started_at)
+    if left <= 0:
         raise _took_too_long(here)
     if here.pause_s:
         yield Sleep(here.pause_s)
     try:
-        page = yield from logs(here.job_id, after=here.after, follow=True)
+        page = yield from logs(here.job_id, after=here.after, follow=left > SERVER_HOLD_S)
     except NotFoundError:
         # What was just submitted may not be visible everywhere at once.
         if here.status is not None or now - started_at > CREATION_LAG_S:

@@ -235,10 +235,19 @@ def test_58_following_goes_on_where_it_broke(scripted):
 
 @pytest.mark.usefixtures("_hurried")
 def test_58_following_has_a_deadline(scripted):
-    _, both = scripted(output("a", cursor=1), output(cursor=1))
+    server, both = scripted(output("a", cursor=1), output(cursor=1))
     with pytest.raises(rc.WaitTimeoutError, match="after=1") as caught:
         both.values("jobs.follow_logs", "job-1", timeout=0.1)
     assert caught.value.details == {"last": "running", "after": 1}
+    # The server would hold such a read for longer than the rest of the time.
+    assert "follow" not in server.received[0].path
+
+
+def test_an_odd_piece_of_output_does_not_cost_the_others(scripted):
+    page = {"job_id": "job-1", "status": "succeeded", "cursor": 3, "done": True}
+    chunks = [{"seq": 1, "text": "a"}, {"seq": "x", "text": None}, {"seq": 3, "text": "b"}]
+    _, both = scripted(Reply(json={"data": {**page, "chunks": chunks}}))
+    assert [piece.text for piece in both.values("jobs.follow_logs", "job-1")] == ["a", "", "b"]
 
 
 @pytest.mark.usefixtures("_hurried")
