@@ -4,7 +4,6 @@ import hashlib
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from urllib.parse import quote, urlencode
 
 from starlette.requests import Request
@@ -60,20 +59,14 @@ class StoredFile:
     name: str
     content_type: str
     data: bytes
-    made_at: datetime
 
 
 class FileStore:
     """The made files by id, in the order of making; beyond `max_bytes` the oldest go."""
 
     def __init__(
-        self,
-        clock: Clock,
-        new_id: Callable[[str], str],
-        signer: Signer,
-        max_bytes: int = MAX_KEPT_BYTES,
+        self, new_id: Callable[[str], str], signer: Signer, max_bytes: int = MAX_KEPT_BYTES
     ) -> None:
-        self._clock = clock
         self._new_id = new_id
         self._signer = signer
         self._max_bytes = max_bytes
@@ -93,7 +86,7 @@ class FileStore:
             content_type: Media type it is served with.
             data: The bytes.
         """
-        made = StoredFile(self._new_id("file"), kind, name, content_type, data, self._clock.now())
+        made = StoredFile(self._new_id("file"), kind, name, content_type, data)
         self._files[made.id] = made
         self._bytes += len(data)
         while self._bytes > self._max_bytes and len(self._files) > 1:

@@ -131,7 +131,7 @@ class World:
         self._id_source = random.Random(f"ids of {settings.seed}")  # noqa: S311 - reproducible ids
         self._instances_made = 0
         self.signer = Signer(self.clock, f"links of {settings.seed}".encode())
-        self.media = FileStore(self.clock, self.new_id, self.signer)
+        self.media = FileStore(self.new_id, self.signer)
         self.ledger = Ledger(settings.balance_usd, self.moment, self.new_id)
         self.environments: dict[str, Environment] = {}
         self.ssh_keys: dict[str, SshKey] = {}

@@ -192,7 +192,7 @@ def test_chart_of_a_single_moment_and_of_a_negative_balance():
 def test_made_files_have_a_limit_and_the_oldest_go():
     clock = Clock(0, start=NOON)
     ids = iter(f"file-{number}" for number in range(9))
-    store = FileStore(clock, lambda _: next(ids), Signer(clock, b"key"), max_bytes=10)
+    store = FileStore(lambda _: next(ids), Signer(clock, b"key"), max_bytes=10)
     first, second = (store.add("image", "a.webp", "image/webp", b"x" * 4) for _ in range(2))
     store.remove(first.id)
     third = store.add("image", "b.webp", "image/webp", b"x" * 6)
