@@ -48,7 +48,7 @@ def box(both: Both) -> Iterator[Box]:
 def test_they_exist_only_where_commands_are_allowed():
     names = {f"runcrate_{name}" for name in COMMAND_TOOLS}
     assert not names & {tool.name for tool in rt.AgentToolbox(limits=LIMITS).tools}
-    allowed = {tool.name: tool for tool in Box(None, allow_commands=True).tools.tools}  # type: ignore[arg-type] # unused
+    allowed = {tool.name: tool for tool in Box(None, allow_commands=True).tools.tools}
     assert names <= allowed.keys()
     with pytest.raises(rc.ConfigurationError, match="needs `limits`"):
         rt.AgentToolbox(allow_commands=True)

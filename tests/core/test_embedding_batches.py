@@ -157,4 +157,4 @@ def test_texts_are_sent_as_valid_unicode_and_nothing_else_is(caplog):
     assert rt.embeddable_texts(["a", "b\ud83d"]) == ["a", "b\ufffd"]
     assert "Text 1 of those to embed is not valid Unicode" in caplog.text
     with pytest.raises(TypeError, match="Text 1 of those to embed is of type `NoneType`"):
-        rt.embeddable_texts(["a", None])  # type: ignore[list-item]
+        rt.embeddable_texts(["a", None])

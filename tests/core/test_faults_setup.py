@@ -125,7 +125,7 @@ def test_certificates_are_read_once():
 @pytest.mark.parametrize("argument", ["base_url", "inference_url"])
 def test_a_host_that_cannot_be_resolved_is_refused(argument, host):
     with pytest.raises(rc.ConfigurationError, match=argument):
-        rc.Runcrate("rc_live_test", **{argument: f"https://{host}"})  # type: ignore[arg-type]
+        rc.Runcrate("rc_live_test", **{argument: f"https://{host}"})
 
 
 def test_a_host_in_another_script_is_sent_in_its_ascii_form():

@@ -236,7 +236,7 @@ class TextReader(io.BytesIO):
 )
 def test_files_that_cannot_be_sent(value, problem):
     with pytest.raises(ValueError, match=problem) as caught:
-        image_uri(source_of(value, "mask"), "mask")  # type: ignore[arg-type]
+        image_uri(source_of(value, "mask"), "mask")
     assert "`mask`" in str(caught.value)
     assert "Nothing was sent" in str(caught.value)
 

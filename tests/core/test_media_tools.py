@@ -311,7 +311,7 @@ def test_an_unusable_directory_is_found_before_anything_is_paid_for(make, kind):
 @pytest.mark.parametrize("given", [{}, {"prompt": "x", "video_id": "y"}])
 def test_a_video_is_either_new_or_an_earlier_one(given):
     with pytest.raises(ValidationError) as caught:
-        rt.VideoArguments(**given)  # type: ignore[arg-type]
+        rt.VideoArguments(**given)
     text = rt.explain_media_failure(caught.value) or ""
     assert text.startswith("The arguments are wrong: Give either `prompt` for a new video or")
 
@@ -322,7 +322,7 @@ def test_arguments_are_strict_and_empty_text_counts_as_not_given():
     assert (video.prompt, video.video_id, video.image) == ("Waves", None, None)
     assert rt.VideoArguments(prompt="", video_id="v").prompt is None
     assert rt.ImageArguments(prompt="x", image="", negative_prompt="").image is None
-    assert rt.ImageArguments(prompt="x", count=None).count == 1  # type: ignore[arg-type]
+    assert rt.ImageArguments(prompt="x", count=None).count == 1
     assert rt.SpeechArguments(text="x", voice="").voice is None
     for model, wrong in (
         (rt.ImageArguments, {"prompt": ""}),
@@ -331,7 +331,7 @@ def test_arguments_are_strict_and_empty_text_counts_as_not_given():
         (rt.SpeechArguments, {"text": "  "}),
     ):
         with pytest.raises(ValidationError):
-            model(**wrong)  # type: ignore[arg-type]
+            model(**wrong)
 
 
 def test_files_generated_before_a_full_disk_are_named_and_so_is_the_video(make, monkeypatch):

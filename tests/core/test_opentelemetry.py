@@ -102,7 +102,7 @@ def test_a_stream_that_fails_or_is_left_early_is_recorded_once(run, spans):
     with ScriptedServer(stream_reply(sse(text_chunk("a"), done=False))) as server:
         with pytest.raises(rc.StreamTruncatedError):
             run.chunks(server.url, on_request=spans.hook())
-    assert [span.attributes["error.type"] for span in spans.finished[1:]] == ["truncated"]  # type: ignore[index]
+    assert [span.attributes["error.type"] for span in spans.finished[1:]] == ["truncated"]
     body = sse(text_chunk("a"), text_chunk("b"))
     with ScriptedServer(stream_reply(body)) as server:
         run.chunks(server.url, on_request=spans.hook(), take=1)

@@ -34,7 +34,7 @@ def test_a_sync_body_that_was_cut_closes_its_file():
     """The server responded, or the connection broke, before all of it was sent."""
     source = Recording()
     body = sync_body((b"head", source))
-    assert [next(body), len(next(body))] == [b"head", UPLOAD_PIECE_BYTES]  # type: ignore[arg-type] # pieces
+    assert [next(body), len(next(body))] == [b"head", UPLOAD_PIECE_BYTES]
     close_body(body)
     assert source.file.closed
 
@@ -43,7 +43,7 @@ async def test_an_async_body_that_was_cut_closes_its_file():
     """The same, off the event loop."""
     source = Recording()
     body = async_body((b"head", source))
-    pieces = aiter(body)  # type: ignore[arg-type] # pieces
+    pieces = aiter(body)
     assert [await anext(pieces), len(await anext(pieces))] == [b"head", UPLOAD_PIECE_BYTES]
     close_body(body)
     assert source.file.closed
@@ -56,7 +56,7 @@ async def test_a_cancelled_read_closes_the_file_in_its_thread():
     source = Recording()
     source.may_read.clear()
     body = async_body((source,))
-    read = asyncio.ensure_future(anext(aiter(body)))  # type: ignore[arg-type] # pieces
+    read = asyncio.ensure_future(anext(aiter(body)))
     await asyncio.to_thread(source.reading.wait, 10)
     read.cancel()
     with pytest.raises(asyncio.CancelledError):

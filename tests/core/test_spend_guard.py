@@ -547,7 +547,7 @@ def test_a_closed_ledger_takes_nothing():
     with pytest.raises(rc.SpendRefusedError, match=r"It is over\. Nothing was launched\."):
         ledger.reserve(entry, LIMITS, owner=owner)
     ledger.reserve(entry, LIMITS, owner=other)
-    assert ledger.find("a").session == session  # type: ignore[union-attr] # it is there
+    assert ledger.find("a").session == session
     assert ledger.find("b") is None
     ledger.note("b", state="started")
     ledger.release("b")
@@ -588,4 +588,4 @@ def test_a_prefix_leaves_room_for_the_rest_of_a_name():
 
 def test_limits_must_be_limits():
     with pytest.raises(rc.ConfigurationError, match=r"`SpendLimits\(...\)`, not a `dict`"):
-        rc.SpendGuard({"max_total_usd": 3})  # type: ignore[arg-type]
+        rc.SpendGuard({"max_total_usd": 3})

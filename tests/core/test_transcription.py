@@ -122,7 +122,7 @@ def test_what_names_no_audio_is_refused(source, error, reported):
 def test_several_sources_and_what_is_known_of_them(folder):
     own = AudioSource.of_bytes(WAV, source="mine")
     sources = [own, folder / "b.mp3", [" https://host.test/x.mp3?token=s3cret#y "]]
-    first, second, third = rt.resolve_audio_sources(sources, metadata={"topic": "x"})  # type: ignore[list-item]
+    first, second, third = rt.resolve_audio_sources(sources, metadata={"topic": "x"})
     assert first is own
     assert second.metadata == third.metadata == {"topic": "x"}
     assert third.source == "https://host.test/x.mp3"

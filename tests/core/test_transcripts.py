@@ -68,7 +68,7 @@ def test_a_window_without_length_is_refused(wrong):
 
 def test_an_unknown_format_is_named():
     with pytest.raises(ValueError, match="'words'"):
-        WHOLE.split("words")  # type: ignore[arg-type]
+        WHOLE.split("words")
 
 
 SEGMENTS = st.lists(

@@ -288,6 +288,6 @@ def test_no_odd_response_breaks_an_observation(reply):
     names = {one.probe for one in PROBED} | {"usage_days", "embedding_base64", "models_wrong_key"}
     exchanges = Exchanges(dict.fromkeys(names, reply))
     for assumption in PROBED:
-        observed: Any = assumption.observe(exchanges)  # type: ignore[misc] # it has a probe
+        observed: Any = assumption.observe(exchanges)
         assert observed is None or isinstance(observed, str), assumption.id
     assert judge(exchanges, set(Level)).to_text()

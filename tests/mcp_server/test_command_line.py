@@ -183,7 +183,7 @@ class Clients:
         async def sink(_: Any) -> None:
             pass
 
-        await self.activity(scope, None, sink)  # type: ignore[arg-type]
+        await self.activity(scope, None, sink)
 
 
 async def test_the_end_of_the_last_session_is_noticed_at_once():

@@ -415,4 +415,4 @@ def test_a_shell_whose_event_loop_cannot_be_made_raises(monkeypatch):
 
     monkeypatch.setattr(sync_shell.asyncio, "run", refuse)
     with pytest.raises(OSError, match="Too many open files"):
-        InstanceShell(pytest.fail)  # type: ignore[arg-type] # never called
+        InstanceShell(pytest.fail)
