@@ -7,10 +7,12 @@ secrets, cards, keys, stock): by plain attributes and the `set_` methods.
 
 from __future__ import annotations
 
+import asyncio
 import random
 import uuid
 from collections import deque
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
@@ -59,6 +61,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_ENVIRONMENT = "main"  # seed 003
 _ADDRESSES = 254
+_LOOK_S = 0.005  # real seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -183,7 +186,9 @@ class World:
     async def take_launch_time(self) -> None:
         """Let the time pass that a launch takes to respond."""
         if self.launch_seconds:
-            await self.clock.sleep(self.launch_seconds)
+            until = self.now() + timedelta(seconds=self.launch_seconds)
+            while self.now() < until:  # noqa: ASYNC110 - any thread may move the clock
+                await asyncio.sleep(_LOOK_S)
             self.settle()
 
     def new_id(self, prefix: str = "") -> str:

@@ -1,6 +1,5 @@
 """The pure parts: clock, rate limit, fault plan, errors, chart."""
 
-import asyncio
 import inspect
 import json
 from datetime import UTC, datetime, timedelta
@@ -51,21 +50,6 @@ def test_clock_never_runs_backwards():
         Clock(-1)
     with pytest.raises(ValueError, match="cannot go back"):
         Clock().advance(-1)
-
-
-async def test_sleep_ends_with_an_advance_and_with_a_change_of_speed():
-    clock = Clock(0)
-    first = asyncio.create_task(clock.sleep(60))
-    await asyncio.sleep(0.01)
-    clock.advance(59)
-    await asyncio.sleep(0.01)
-    assert not first.done()
-    clock.advance(1)
-    await asyncio.wait_for(first, 1)
-    second = asyncio.create_task(clock.sleep(60))
-    await asyncio.sleep(0.01)
-    clock.speed = 6000
-    await asyncio.wait_for(second, 1)
 
 
 def test_rate_limit_counts_a_minute_and_says_so():

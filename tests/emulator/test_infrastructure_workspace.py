@@ -241,7 +241,7 @@ def test_the_same_key_in_progress_is_a_conflict_with_its_reason(emulator, infra,
         httpx.Client(base_url=infra.base_url, headers=infra.headers) as second,
     ):
         first = pool.submit(send, infra)
-        while not emulator.clock._waiters:
+        while not emulator.world.idempotency._in_progress:
             time.sleep(0.001)
         error = assert_refused(send(second), 409, "conflict")
         assert error["details"] == {"reason": "idempotency_in_progress"}
