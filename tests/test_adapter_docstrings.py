@@ -18,7 +18,7 @@ from llama_index.core import Settings
 
 from langchain_runcrate import ChatRuncrate
 from llamaindex_runcrate import RuncrateLLM
-from runcrate_emulator import Emulator, Reply
+from runcrate_emulator import Reply
 from tests.langchain import downloads
 
 EXAMPLE = re.compile(r"^ *```python\n(.*?)^ *```", re.DOTALL | re.MULTILINE)
@@ -50,14 +50,7 @@ async def close(parts: Any) -> None:
 @pytest.mark.parametrize(
     ("package", "name"), [(package, name) for package in MODULES for name in MODULES[package]]
 )
-def test_examples_run(
-    package: str,
-    name: str,
-    runcrate_emulator: Emulator,
-    monkeypatch: pytest.MonkeyPatch,
-    tmp_path: Path,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_examples_run(package, name, runcrate_emulator, monkeypatch, tmp_path, capsys):
     monkeypatch.setenv("RUNCRATE_API_BASE", runcrate_emulator.inference_url)
     monkeypatch.setenv("RUNCRATE_API_KEY", runcrate_emulator.api_key)
     monkeypatch.setattr(chat_base, "_BUILTIN_PROVIDERS", dict(chat_base._BUILTIN_PROVIDERS))

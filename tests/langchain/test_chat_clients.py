@@ -38,7 +38,7 @@ def closed(server: ScriptedServer) -> bool:
 
 
 @pytest.mark.usefixtures("only_new_garbage")
-def test_models_share_connections_which_the_last_one_closes() -> None:
+def test_models_share_connections_which_the_last_one_closes():
     vectors = Reply(json={"data": [{"index": 0, "embedding": [0.5, 1.0]}]})
     with ScriptedServer(*[whole()] * 7, vectors, whole()) as server:
         models = [chat(server, temperature=t, max_retries=t, timeout=1 + t) for t in range(5)]
@@ -64,7 +64,7 @@ def test_models_share_connections_which_the_last_one_closes() -> None:
 
 @pytest.mark.usefixtures("only_new_garbage")
 @pytest.mark.parametrize("is_closed", [True, False])
-def test_one_model_serves_one_event_loop_after_the_other(is_closed: bool) -> None:
+def test_one_model_serves_one_event_loop_after_the_other(is_closed):
     with ScriptedServer(whole()) as server:
         model = chat(server)
 
@@ -80,7 +80,7 @@ def test_one_model_serves_one_event_loop_after_the_other(is_closed: bool) -> Non
         assert server.sent == 3
 
 
-async def test_clients_of_ones_own_are_used_and_stay_open() -> None:
+async def test_clients_of_ones_own_are_used_and_stay_open():
     seen: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
@@ -129,7 +129,7 @@ def secretive(**options: Any) -> ChatRuncrate:
     ],
 )
 @pytest.mark.parametrize("used", [False, True])
-def test_neither_key_nor_headers_are_shown(show: Any, used: bool) -> None:
+def test_neither_key_nor_headers_are_shown(show, used):
     model = secretive()
     if used:
         _ = model._serialized
@@ -140,16 +140,14 @@ def test_neither_key_nor_headers_are_shown(show: Any, used: bool) -> None:
 @pytest.mark.parametrize(
     "mistake", [{"temperature": "hot"}, {"n": 2, "streaming": True}, {"model_name": "x"}]
 )
-def test_mistakes_in_arguments_do_not_show_the_key(mistake: dict[str, Any]) -> None:
+def test_mistakes_in_arguments_do_not_show_the_key(mistake):
     with pytest.raises(ValueError) as caught:  # noqa: PT011 - whichever it is
         secretive(**mistake)
     assert "secret_value" not in str(caught.value)
 
 
 @pytest.mark.parametrize("used", [False, True])
-def test_a_pickled_model_takes_the_key_of_its_new_environment(
-    monkeypatch: pytest.MonkeyPatch, used: bool
-) -> None:
+def test_a_pickled_model_takes_the_key_of_its_new_environment(monkeypatch, used):
     with ScriptedServer(whole()) as server:
         model = chat(server, temperature=0.5, profile={"max_input_tokens": 5})
         if used:
@@ -170,7 +168,7 @@ def test_a_pickled_model_takes_the_key_of_its_new_environment(
         model.close()
 
 
-def test_models_are_copied_with_their_key() -> None:
+def test_models_are_copied_with_their_key():
     model = secretive(callbacks=[], rate_limiter=None)
     for again in (copy.copy(model), copy.deepcopy(model), model.model_copy()):
         assert again.asdict() == model.asdict()
@@ -179,7 +177,7 @@ def test_models_are_copied_with_their_key() -> None:
         again._sync_client()
 
 
-def test_a_changed_model_is_not_served_by_its_old_client() -> None:
+def test_a_changed_model_is_not_served_by_its_old_client():
     with ScriptedServer(whole()) as one, ScriptedServer(whole()) as two:
         model = chat(one)
         model.invoke("Hi")
@@ -192,7 +190,7 @@ def test_a_changed_model_is_not_served_by_its_old_client() -> None:
 
 
 @pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-def test_a_dumped_model_is_loaded_with_the_key_of_the_environment() -> None:
+def test_a_dumped_model_is_loaded_with_the_key_of_the_environment():
     model = secretive()
     again = load(
         dumpd(model),
@@ -206,7 +204,7 @@ def test_a_dumped_model_is_loaded_with_the_key_of_the_environment() -> None:
     assert again.default_headers is None
 
 
-def test_langchains_rate_limiter_is_asked_and_headers_of_model_and_call_are_sent() -> None:
+def test_langchains_rate_limiter_is_asked_and_headers_of_model_and_call_are_sent():
     limiter = InMemoryRateLimiter(requests_per_second=1000, check_every_n_seconds=0.001)
     taken = []
     acquire = limiter.acquire
@@ -235,7 +233,7 @@ def with_key(model: ChatRuncrate, key: str) -> ChatRuncrate:
         with_key,  # a key that is rotated on one model
     ],
 )
-def test_copies_with_other_keys_do_not_disturb_each_other(copied: Any) -> None:
+def test_copies_with_other_keys_do_not_disturb_each_other(copied):
     slow = Reply(body=[0.02, json.dumps(completion()).encode()])
     with ScriptedServer(slow) as server:
         model = chat(server)
@@ -253,7 +251,7 @@ def test_copies_with_other_keys_do_not_disturb_each_other(copied: Any) -> None:
 
 
 @pytest.mark.usefixtures("only_new_garbage")
-def test_a_stream_goes_on_when_its_model_is_closed_or_gone() -> None:
+def test_a_stream_goes_on_when_its_model_is_closed_or_gone():
     with ScriptedServer(streamed(*({"content": text} for text in "abc")), whole()) as server:
         model = chat(server)
         stream = model.stream("x")

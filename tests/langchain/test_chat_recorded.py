@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 from langchain_core import exceptions as langchain
@@ -50,7 +49,7 @@ ANSWERS = [
 
 @pytest.mark.parametrize(("name", "ask"), ANSWERS)
 @pytest.mark.parametrize("output_version", [None, "v1"])
-def test_answers(name: str, ask: Any, output_version: str | None) -> None:
+def test_answers(name, ask, output_version):
     with ScriptedServer(reply_of(name)) as server:
         message = ask(chat(server, output_version=output_version))
         with Runcrate(KEY, inference_url=f"{server.url}/v1") as client:
@@ -82,7 +81,7 @@ def test_answers(name: str, ask: Any, output_version: str | None) -> None:
 
 
 @pytest.mark.parametrize("name", REFUSALS)
-def test_refusals_and_what_is_no_answer(name: str) -> None:
+def test_refusals_and_what_is_no_answer(name):
     status, kind = REFUSALS[name]
     with ScriptedServer(reply_of(name, status)) as server, pytest.raises(kind):
         STREAMED[0](chat(server)) if "streaming" in name else chat(server).invoke("Hi")

@@ -58,9 +58,7 @@ WAYS = pytest.mark.parametrize("way", ["sync", "async"])
 
 
 @WAYS
-async def test_a_folder_gives_its_recordings_in_order(
-    settings: dict[str, Any], folder: Path, way: str
-) -> None:
+async def test_a_folder_gives_its_recordings_in_order(settings, folder, way):
     documents = await loaded(RuncrateTranscriptionLoader(folder, **settings), way)
     assert [document.page_content for document in documents] == [GREETING, FAREWELL]
     first = documents[0].metadata
@@ -77,7 +75,7 @@ async def test_a_folder_gives_its_recordings_in_order(
 
 
 @pytest.mark.parametrize("blob", [False, True])
-def test_sources(settings: dict[str, Any], folder: Path, blob: bool) -> None:
+def test_sources(settings, folder, blob):
     first: Any = Blob.from_path(folder / "b.mp3") if blob else folder / "b.mp3"
     loader = RuncrateTranscriptionLoader((first, str(folder / "*.mp3")), **settings)
     names = [name_of(document.metadata["source"]) for document in loader.load()]
@@ -85,9 +83,7 @@ def test_sources(settings: dict[str, Any], folder: Path, blob: bool) -> None:
     loader.close()
 
 
-def test_loading_is_lazy(
-    settings: dict[str, Any], folder: Path, runcrate_emulator: Emulator
-) -> None:
+def test_loading_is_lazy(settings, folder, runcrate_emulator):
     loader = RuncrateTranscriptionLoader(folder, **settings)
     documents = loader.lazy_load()
     assert isinstance(documents, Iterator)
@@ -98,9 +94,7 @@ def test_loading_is_lazy(
 
 
 @WAYS
-async def test_an_address_is_fetched_and_its_signature_kept_secret(
-    settings: dict[str, Any], way: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_address_is_fetched_and_its_signature_kept_secret(settings, way, monkeypatch):
     audio = Reply(headers={"content-type": "audio/mpeg"}, body=[spoken(FAREWELL)])
     with ScriptedServer(audio) as site:
         # Of this computer, the origins of the APIs alone are fetched from.
@@ -115,9 +109,7 @@ async def test_an_address_is_fetched_and_its_signature_kept_secret(
 
 
 @WAYS
-async def test_a_bad_file_is_raised_or_by_choice_skipped_and_named(
-    settings: dict[str, Any], folder: Path, way: str
-) -> None:
+async def test_a_bad_file_is_raised_or_by_choice_skipped_and_named(settings, folder, way):
     (folder / "a.mp3").write_bytes(b"%PDF-1.7 and no sound at all")
     with pytest.raises((ValueError, rc.RuncrateError), match=r"a\.mp3"):
         await loaded(RuncrateTranscriptionLoader(folder, **settings), way)
@@ -133,9 +125,7 @@ async def test_a_bad_file_is_raised_or_by_choice_skipped_and_named(
 
 
 @WAYS
-async def test_a_refused_key_is_never_skipped(
-    settings: dict[str, Any], folder: Path, runcrate_emulator: Emulator, way: str
-) -> None:
+async def test_a_refused_key_is_never_skipped(settings, folder, runcrate_emulator, way):
     runcrate_emulator.fail("POST /audio/transcriptions", status=401, times=None)
     loader = RuncrateTranscriptionLoader(folder, on_error="skip", **settings)
     with pytest.raises(RuncrateAuthenticationError, match=r"a\.mp3"):
@@ -143,16 +133,14 @@ async def test_a_refused_key_is_never_skipped(
     assert loader.skipped == []
 
 
-def test_a_missing_key_is_raised(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_raised(folder, monkeypatch):
     monkeypatch.delenv("RUNCRATE_API_KEY")
     with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY") as caught:
         RuncrateTranscriptionLoader(folder, on_error="skip").load()
     assert caught.value.__cause__ is None
 
 
-async def test_nothing_goes_on_when_nobody_asks_for_the_rest(
-    settings: dict[str, Any], tmp_path: Path, runcrate_emulator: Emulator
-) -> None:
+async def test_nothing_goes_on_when_nobody_asks_for_the_rest(settings, tmp_path, runcrate_emulator):
     write_recordings(tmp_path, **{f"n{number}": f"{number}." for number in range(6)})
     loader = RuncrateTranscriptionLoader(tmp_path, max_concurrency=2, **settings)
     documents = loader.alazy_load()
@@ -167,9 +155,7 @@ async def test_nothing_goes_on_when_nobody_asks_for_the_rest(
 
 
 @WAYS
-async def test_the_metadata_of_a_blob_wins_and_stays_whole(
-    settings: dict[str, Any], folder: Path, way: str
-) -> None:
+async def test_the_metadata_of_a_blob_wins_and_stays_whole(settings, folder, way):
     mine = {"source": "board meeting", "language": "en-GB", "topic": "budget"}
     blob = Blob.from_path(folder / "a.mp3", metadata=mine)
     parser = RuncrateTranscriptionParser(format="segments", **settings)
@@ -197,9 +183,7 @@ async def test_the_metadata_of_a_blob_wins_and_stays_whole(
 @pytest.mark.parametrize(
     "settings", [{"api_key": "rc_live_secret"}, {"client": rc.Runcrate("rc_live_secret")}]
 )
-def test_they_pickle_without_the_key(
-    cls: type[Any], settings: dict[str, Any], tmp_path: Path
-) -> None:
+def test_they_pickle_without_the_key(cls, settings, tmp_path):
     given = (tmp_path,) if cls is RuncrateTranscriptionLoader else ()
     made = cls(*given, format="srt", **settings)
     assert "rc_live_secret" not in repr(made) + str(made.model_dump())
@@ -208,7 +192,7 @@ def test_they_pickle_without_the_key(
     assert pickle.loads(stored).format == "srt"  # noqa: S301 - made two lines above
 
 
-def test_a_client_of_the_program_is_used(runcrate_emulator: Emulator, folder: Path) -> None:
+def test_a_client_of_the_program_is_used(runcrate_emulator, folder):
     address = runcrate_emulator.inference_url
     with rc.Runcrate(runcrate_emulator.api_key, inference_url=address) as client:
         loader = RuncrateTranscriptionLoader(

@@ -70,9 +70,7 @@ def unstreamed(text: str, finish: str) -> AIMessage:
 
 @settings(max_examples=30)
 @given(arguments, st.data(), st.sampled_from(["length", "tool_calls", "stop"]))
-def test_a_call_cut_anywhere_is_invalid_streamed_as_whole(
-    values: dict[str, Any], data: st.DataObject, finish: str
-) -> None:
+def test_a_call_cut_anywhere_is_invalid_streamed_as_whole(values, data, finish):
     text = json.dumps(values, ensure_ascii=data.draw(st.booleans()))
     cut = data.draw(st.integers(0, len(text)))
     piece = data.draw(st.integers(0, cut))
@@ -97,7 +95,7 @@ def test_a_call_cut_anywhere_is_invalid_streamed_as_whole(
         "\\",
     ],
 )
-def test_arguments_that_are_not_one_json_object_are_invalid(text: str) -> None:
+def test_arguments_that_are_not_one_json_object_are_invalid(text):
     for message in (summed([text], "tool_calls"), unstreamed(text, "tool_calls")):
         assert message.tool_calls == []
         assert (message.invalid_tool_calls[0]["args"] or "").startswith(text)
@@ -106,7 +104,7 @@ def test_arguments_that_are_not_one_json_object_are_invalid(text: str) -> None:
 @pytest.mark.parametrize(
     "text", ["null", " \n", '"{\\"path\\": \\"a\\"}"', '{"path": "a\n\tb"}', "\n{}"]
 )
-def test_odd_arguments_are_read_in_every_stream_as_in_a_complete_response(text: str) -> None:
+def test_odd_arguments_are_read_in_every_stream_as_in_a_complete_response(text):
     bare = {"type": "function", "function": {"name": "wipe"}}
     deltas = [piece("", identifier="c", name="wipe"), *map(piece, text), {"tool_calls": None}]
     events = sse(*map(chunk, deltas), chunk({}, "tool_calls"))
@@ -127,7 +125,7 @@ def test_odd_arguments_are_read_in_every_stream_as_in_a_complete_response(text: 
 
 @settings(max_examples=30)
 @given(st.data())
-def test_half_characters_in_arguments_are_replaced_in_streams_too(data: st.DataObject) -> None:
+def test_half_characters_in_arguments_are_replaced_in_streams_too(data):
     text = r'{"a": "x\ud83d", "b": "\ud83d\ude00\\ud83d", "c": "\ude00\n"}'
     cuts = data.draw(st.lists(st.integers(0, len(text)), max_size=4).map(sorted))
     places = [0, *cuts, len(text)]
@@ -145,7 +143,7 @@ def half_call(*, stream: bool) -> Any:
 
 
 @pytest.mark.parametrize("way", ["invoke", "streaming", "messages", "events v1", "events v2", "v3"])
-def test_an_agent_never_runs_half_a_call(way: str) -> None:
+def test_an_agent_never_runs_half_a_call(way):
     ran = []
 
     @tool
@@ -218,7 +216,7 @@ def answer(
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("schema", [Plan, Plan.model_json_schema()])
 @pytest.mark.parametrize("finish", ["length", "stop"])
-def test_a_cut_structured_answer_is_an_error(method: Any, schema: Any, finish: str) -> None:
+def test_a_cut_structured_answer_is_an_error(method, schema, finish):
     limit = "token limit" if finish == "length" else None
     for cut in (1, 45, len(PLAN) - 1):
         text = PLAN[:cut]
@@ -243,7 +241,7 @@ def test_a_cut_structured_answer_is_an_error(method: Any, schema: Any, finish: s
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_validators_meet_complete_data_only(method: Any) -> None:
+def test_validators_meet_complete_data_only(method):
     with ScriptedServer(answer(PLAN, method, stream=True)) as server:
         *partial, last = chat(server).with_structured_output(Plan, method=method).stream("x")
     assert len(partial) > 3
@@ -263,7 +261,7 @@ def test_validators_meet_complete_data_only(method: Any) -> None:
         "",
     ],
 )
-def test_odd_answers_are_errors_with_the_models_words(text: str) -> None:
+def test_odd_answers_are_errors_with_the_models_words(text):
     class Count(BaseModel):
         """A count."""
 
@@ -280,7 +278,7 @@ def test_odd_answers_are_errors_with_the_models_words(text: str) -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_no_arguments_at_all_do_not_give_an_object_of_defaults(stream: bool) -> None:
+def test_no_arguments_at_all_do_not_give_an_object_of_defaults(stream):
     class Options(BaseModel):
         """Options."""
 
@@ -295,7 +293,7 @@ def test_no_arguments_at_all_do_not_give_an_object_of_defaults(stream: bool) -> 
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize("text", ["The plan is", ""])
-def test_a_content_filter_is_reported_with_what_was_written(method: Any, text: str) -> None:
+def test_a_content_filter_is_reported_with_what_was_written(method, text):
     with ScriptedServer(whole({"content": text}, "content_filter")) as server:
         model = chat(server).with_structured_output(Plan, method=method)
         with pytest.raises(RuncrateRefusalError, match=text or "content filter"):
@@ -303,13 +301,13 @@ def test_a_content_filter_is_reported_with_what_was_written(method: Any, text: s
         assert server.sent == 1
 
 
-def test_a_validator_that_raises_anything_is_an_error_of_the_answer() -> None:
+def test_a_validator_that_raises_anything_is_an_error_of_the_answer():
     message = AIMessage('{"name": "a"}')
     with pytest.raises(OutputParserException, match="KeyError"):
         StructuredResponseParser(target=Plan).parse_result([ChatGeneration(message=message)])
 
 
-def test_a_broken_call_is_sent_again_as_valid_json() -> None:
+def test_a_broken_call_is_sent_again_as_valid_json():
     broken = unstreamed('{"path": NaN}', "stop")
     odd = AIMessage("", tool_calls=[{"name": "a.b", "args": {"x": float("nan")}, "id": "d"}])
     results = [ToolMessage("?", tool_call_id=name) for name in "cd"]
@@ -323,7 +321,7 @@ def test_a_broken_call_is_sent_again_as_valid_json() -> None:
 
 
 @pytest.mark.parametrize("stream", [False, True])
-def test_tool_names_with_dots_go_to_the_server_and_back(stream: bool) -> None:
+def test_tool_names_with_dots_go_to_the_server_and_back(stream):
     parameters = {"type": "object", "properties": {}}
     named = {"name": "weather.get city", "description": "W.", "parameters": parameters}
     call = {"id": "c", "function": {"name": "weather_get_city", "arguments": "{}"}}
@@ -339,7 +337,7 @@ def test_tool_names_with_dots_go_to_the_server_and_back(stream: bool) -> None:
     assert body["tool_choice"]["function"]["name"] == "weather_get_city"
 
 
-def test_chunks_dumped_without_unset_fields_lose_nothing() -> None:
+def test_chunks_dumped_without_unset_fields_lose_nothing():
     deltas = [
         {"reasoning_content": "hm"},
         {"content": "a"},

@@ -75,9 +75,7 @@ async def ways(tool: BaseTool, arguments: dict[str, Any]) -> list[ToolMessage]:
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-async def test_the_message_is_short_text_and_the_artifact_is_json(
-    cls: type[BaseTool], settings: dict[str, Any]
-) -> None:
+async def test_the_message_is_short_text_and_the_artifact_is_json(cls, settings):
     tool = made(cls, settings)
     for message in await ways(tool, TOOLS[cls]):
         assert isinstance(message.content, str)
@@ -92,7 +90,7 @@ async def test_the_message_is_short_text_and_the_artifact_is_json(
     await tool.aclose()
 
 
-def test_names_are_those_of_the_contract_and_models_see_costs_but_no_runtime() -> None:
+def test_names_are_those_of_the_contract_and_models_see_costs_but_no_runtime():
     assert [cls().name for cls in CLASSES] == [
         "runcrate_generate_image",
         "runcrate_text_to_speech",
@@ -105,7 +103,7 @@ def test_names_are_those_of_the_contract_and_models_see_costs_but_no_runtime() -
         assert "money" in schema.__doc__ or "costs" in schema.__doc__
 
 
-def test_the_images_are_shown_on_request_only(settings: dict[str, Any]) -> None:
+def test_the_images_are_shown_on_request_only(settings):
     tool = made(RuncrateImageTool, settings, return_image=True)
     message = called(tool, prompt="A fox", width=256, height=256, count=2, seed=7)
     text, *images = message.content
@@ -121,7 +119,7 @@ def test_the_images_are_shown_on_request_only(settings: dict[str, Any]) -> None:
     tool.close()
 
 
-def test_settings_of_the_program_travel(settings: dict[str, Any]) -> None:
+def test_settings_of_the_program_travel(settings):
     tool = made(RuncrateSpeechTool, settings, voice="af_bella", response_format="pcm")
     assert tool.response_format == "content_and_artifact"
     message = called(tool, text="Hello.", speed=1.5)
@@ -132,7 +130,7 @@ def test_settings_of_the_program_travel(settings: dict[str, Any]) -> None:
     tool.close()
 
 
-def test_arguments_that_do_not_fit_are_explained(settings: dict[str, Any]) -> None:
+def test_arguments_that_do_not_fit_are_explained(settings):
     tool = made(RuncrateVideoTool, settings)
     message = called(tool)
     assert message.status == "error"
@@ -159,9 +157,7 @@ WAYS = pytest.mark.parametrize("way", ["sync", "async"])
 
 
 @WAYS
-async def test_progress_is_told_to_callbacks_and_to_the_streams_of_a_graph(
-    settings: dict[str, Any], way: str
-) -> None:
+async def test_progress_is_told_to_callbacks_and_to_the_streams_of_a_graph(settings, way):
     tool = made(RuncrateVideoTool, settings)
     listener = Listener()
     config: Any = {"callbacks": [listener]}
@@ -192,8 +188,8 @@ async def test_progress_is_told_to_callbacks_and_to_the_streams_of_a_graph(
 
 
 async def test_called_as_a_function_or_without_langgraph_there_is_nobody_to_tell(
-    settings: dict[str, Any], monkeypatch: pytest.MonkeyPatch
-) -> None:
+    settings, monkeypatch
+):
     tool = made(RuncrateVideoTool, settings)
     assert "Generated 1 video" in (await asyncio.to_thread(tool._run, prompt="Waves"))[0]
     assert "Generated 1 video" in (await tool._arun(prompt="Waves"))[0]
@@ -206,9 +202,7 @@ async def test_called_as_a_function_or_without_langgraph_there_is_nobody_to_tell
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-async def test_failures_reach_the_model_as_text_without_secrets(
-    cls: type[BaseTool], settings: dict[str, Any], runcrate_emulator: Emulator
-) -> None:
+async def test_failures_reach_the_model_as_text_without_secrets(cls, settings, runcrate_emulator):
     echo = f"the key {KEY}-abc is not accepted"
     runcrate_emulator.fail(ROUTES[cls], status=401, message=echo, times=None)
     tool = made(cls, settings | {"api_key": f"{KEY}-abc"})
@@ -223,9 +217,7 @@ async def test_failures_reach_the_model_as_text_without_secrets(
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-async def test_a_missing_key_is_the_program_s_to_handle(
-    cls: type[BaseTool], monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_missing_key_is_the_program_s_to_handle(cls, monkeypatch):
     monkeypatch.delenv("RUNCRATE_API_KEY")
     tool = cls()
     with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
@@ -238,8 +230,8 @@ async def test_a_missing_key_is_the_program_s_to_handle(
     ("given", "kind"), [("client", rc.Runcrate), ("async_client", rc.AsyncRuncrate)]
 )
 async def test_a_client_of_the_program_is_used_and_stays_open(
-    settings: dict[str, Any], runcrate_emulator: Emulator, given: str, kind: Any
-) -> None:
+    settings, runcrate_emulator, given, kind
+):
     client = kind(runcrate_emulator.api_key, inference_url=runcrate_emulator.inference_url)
     tool = RuncrateSpeechTool(output_dir=settings["output_dir"], **{given: client})
     assert "client" not in tool.model_dump()
@@ -253,7 +245,7 @@ async def test_a_client_of_the_program_is_used_and_stays_open(
 
 
 @pytest.mark.parametrize("cls", CLASSES)
-def test_the_key_is_in_no_repr_dump_or_pickle(cls: type[BaseTool], tmp_path: Path) -> None:
+def test_the_key_is_in_no_repr_dump_or_pickle(cls, tmp_path):
     tool = cls(api_key="rc_live_secret", output_dir=tmp_path)
     assert "rc_live_secret" not in repr(tool) + str(tool) + str(tool.model_dump())
     stored = pickle.dumps(tool)

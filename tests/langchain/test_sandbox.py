@@ -55,7 +55,7 @@ def live(client: rc.Runcrate) -> list[str]:
 # --- launching -------------------------------------------------------------------------------
 
 
-def test_a_sandbox_lives_as_long_as_its_block(client: rc.Runcrate) -> None:
+def test_a_sandbox_lives_as_long_as_its_block(client):
     lines: list[str] = []
     launch = RuncrateSandbox.launch(
         client, limits=LIMITS, setup=["echo ready > state"], on_status=lines.append, **QUICK
@@ -72,7 +72,7 @@ def test_a_sandbox_lives_as_long_as_its_block(client: rc.Runcrate) -> None:
     assert len(launch.ledger.entries) == 1
 
 
-async def test_a_sandbox_is_launched_asynchronously(cloud: Emulator, client: rc.Runcrate) -> None:
+async def test_a_sandbox_is_launched_asynchronously(cloud, client):
     async with rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url) as async_client:
         async with RuncrateSandbox.launch(async_client, limits=LIMITS, **QUICK) as sandbox:
             result, other = await asyncio.gather(
@@ -108,9 +108,7 @@ async def test_a_sandbox_is_launched_asynchronously(cloud: Emulator, client: rc.
         ({"approve": lambda _: False}, rc.SpendRefusedError),
     ],
 )
-def test_limits_refuse_before_any_request(
-    cloud: Emulator, client: rc.Runcrate, wish: dict[str, Any], error: type[Exception]
-) -> None:
+def test_limits_refuse_before_any_request(cloud, client, wish, error):
     with pytest.raises(error), RuncrateSandbox.launch(client, limits=LIMITS, **QUICK, **wish):
         pass
     launches = [entry for entry in cloud.requests if entry.method == "POST"]
@@ -119,9 +117,7 @@ def test_limits_refuse_before_any_request(
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["sync", "async"])
-def test_a_setup_that_fails_ends_the_instance_and_shows_its_output(
-    client: rc.Runcrate, *, is_async: bool
-) -> None:
+def test_a_setup_that_fails_ends_the_instance_and_shows_its_output(client, is_async):
     launch = RuncrateSandbox.launch(
         client, limits=LIMITS, setup=["echo fine", "echo broken pip >&2; exit 9"], **QUICK
     )
@@ -140,7 +136,7 @@ def test_a_setup_that_fails_ends_the_instance_and_shows_its_output(
     assert len(launch.report.ended) == 1
 
 
-def test_a_slow_setup_or_an_exception_in_the_block_ends_the_instance(client: rc.Runcrate) -> None:
+def test_a_slow_setup_or_an_exception_in_the_block_ends_the_instance(client):
     slow = RuncrateSandbox.launch(
         client, limits=LIMITS, setup=["sleep 60"], setup_timeout=0.5, **QUICK
     )
@@ -155,7 +151,7 @@ def test_a_slow_setup_or_an_exception_in_the_block_ends_the_instance(client: rc.
 # --- one that runs already -------------------------------------------------------------------
 
 
-def test_an_instance_that_runs_already_lives_on(client: rc.Runcrate) -> None:
+def test_an_instance_that_runs_already_lives_on(client):
     made = client.instances.create(gpu_type="A100", max_runtime_minutes=30)
     client.instances.wait_until_running(made.id, poll_interval=0.02)
     sandbox = RuncrateSandbox(client, made.id)
@@ -171,7 +167,7 @@ def test_an_instance_that_runs_already_lives_on(client: rc.Runcrate) -> None:
     assert len(live(client)) == 1
 
 
-def test_an_instance_that_is_gone_is_told_and_not_replaced(client: rc.Runcrate) -> None:
+def test_an_instance_that_is_gone_is_told_and_not_replaced(client):
     with RuncrateSandbox.launch(client, limits=LIMITS, **QUICK) as sandbox:
         client.instances.terminate(sandbox.id)
         result = sandbox.execute("echo x")
@@ -182,9 +178,7 @@ def test_an_instance_that_is_gone_is_told_and_not_replaced(client: rc.Runcrate) 
     assert not live(client)
 
 
-def test_a_lost_connection_is_told_and_the_command_not_repeated(
-    cloud: Emulator, client: rc.Runcrate
-) -> None:
+def test_a_lost_connection_is_told_and_the_command_not_repeated(cloud, client):
     with RuncrateSandbox.launch(client, limits=LIMITS, **QUICK) as sandbox:
         threading.Timer(0.7, cloud.ssh.drop_connections).start()
         result = sandbox.execute("echo once >> runs; echo before; sleep 2")
@@ -197,9 +191,7 @@ def test_a_lost_connection_is_told_and_the_command_not_repeated(
 # --- the provider of `dcode` -----------------------------------------------------------------
 
 
-def test_the_provider_launches_and_ends(
-    cloud: Emulator, client: rc.Runcrate, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_provider_launches_and_ends(cloud, client, monkeypatch):
     for name, value in cloud.environment_variables().items():
         monkeypatch.setenv(name, value)
     provider = RuncrateSandboxProvider()
@@ -213,7 +205,7 @@ def test_the_provider_launches_and_ends(
     assert not live(client)
 
 
-def test_the_entry_point_names_the_provider() -> None:
+def test_the_entry_point_names_the_provider():
     declared = (ROOT / "pyproject.toml").read_text()
     assert '[project.entry-points."deepagents_code.sandbox_providers"]' in declared
     for entry in entry_points(group="deepagents_code.sandbox_providers"):
@@ -224,7 +216,7 @@ def test_the_entry_point_names_the_provider() -> None:
 # --- agents ----------------------------------------------------------------------------------
 
 
-def test_a_deep_agent_runs_a_script_and_brings_its_file_back(client: rc.Runcrate) -> None:
+def test_a_deep_agent_runs_a_script_and_brings_its_file_back(client):
     with RuncrateSandbox.launch(client, limits=LIMITS, **QUICK) as sandbox:
         home = sandbox.execute("pwd").output.strip()
         turns = [
@@ -242,7 +234,7 @@ def test_a_deep_agent_runs_a_script_and_brings_its_file_back(client: rc.Runcrate
     assert not live(client)
 
 
-def test_a_langchain_agent_runs_a_script_and_brings_its_file_back(client: rc.Runcrate) -> None:
+def test_a_langchain_agent_runs_a_script_and_brings_its_file_back(client):
     toolkit = RuncrateToolkit(client, limits=LIMITS, poll_interval=0.02, allow_commands=True)
     turns = Turns(last)
 
@@ -307,7 +299,7 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
-def test_a_served_model_answers_through_the_tunnel(cloud: Emulator, client: rc.Runcrate) -> None:
+def test_a_served_model_answers_through_the_tunnel(cloud, client):
     toolkit = RuncrateToolkit(client, limits=LIMITS)
     port = free_port()
     with toolkit.serve(**served_by(port), limits=LIMITS) as served:
@@ -335,9 +327,7 @@ def test_a_served_model_answers_through_the_tunnel(cloud: Emulator, client: rc.R
         ("echo loading weights; sleep 60", "did not answer within 1 seconds"),
     ],
 )
-def test_a_server_that_does_not_start_ends_with_its_log(
-    client: rc.Runcrate, command: str, outcome: str
-) -> None:
+def test_a_server_that_does_not_start_ends_with_its_log(client, command, outcome):
     with pytest.raises(rc.SpendRefusedError, match="limits"):
         RuncrateToolkit(client).serve(command)
     toolkit = RuncrateToolkit(client, limits=LIMITS)

@@ -67,7 +67,7 @@ class TestOnOpenSSH(Sandboxes):
     host = staticmethod(sshd_host)
 
 
-def test_seven_are_expected_to_fail_and_no_other() -> None:
+def test_seven_are_expected_to_fail_and_no_other():
     tests = {name for name in dir(SandboxIntegrationTests) if name.startswith("test_")}
     assert set(OUTDATED) < tests
     assert len(tests) == 86

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,7 +34,7 @@ WAYS: list[Any] = [
 
 
 @pytest.mark.parametrize(("reply", "call"), [way[1:] for way in WAYS], ids=[w[0] for w in WAYS])
-def test_blocking_calls(reply: Reply, call: Any) -> None:
+def test_blocking_calls(reply, call):
     with ScriptedServer(reply) as server:
 
         def made(kind: Any, **options: Any) -> Any:
@@ -48,7 +47,7 @@ def test_blocking_calls(reply: Reply, call: Any) -> None:
     assert leaks(caught.value, __file__) == []
 
 
-async def test_asynchronous_calls() -> None:
+async def test_asynchronous_calls():
     with ScriptedServer(REFUSED, CUT) as server:
         model = ChatRuncrate(model="m", api_key=KEY, base_url=f"{server.url}/v1", max_retries=0)
         with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
@@ -66,13 +65,13 @@ async def test_asynchronous_calls() -> None:
         {"http_client": object()},
     ],
 )
-def test_a_wrong_set_up(wrong: dict[str, Any]) -> None:
+def test_a_wrong_set_up(wrong):
     with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
         ChatRuncrate(**{"model": "m", "api_key": KEY, **wrong}).invoke("x")
     assert leaks(caught.value, __file__) == []
 
 
-def test_a_loader(tmp_path: Path) -> None:
+def test_a_loader(tmp_path):
     audio = tmp_path / "a.wav"
     audio.write_bytes(b"RIFF")
     with ScriptedServer(REFUSED) as server:
@@ -101,7 +100,7 @@ def test_a_loader(tmp_path: Path) -> None:
         lambda: RuncrateTranscriptionParser(api_key=KEY, max_retrys=0),
     ],
 )
-def test_a_failing_constructor(make: Any) -> None:
+def test_a_failing_constructor(make):
     with pytest.raises(ValueError, match="validation error") as caught:
         make()
     assert leaks(caught.value, __file__) == []

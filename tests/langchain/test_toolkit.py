@@ -56,7 +56,7 @@ async def toolkit(cloud: Any, tmp_path: Path) -> AsyncIterator[RuncrateToolkit]:
 # --- what a tool is --------------------------------------------------------------------------
 
 
-def test_without_limits_the_toolkit_only_reads(cloud: Any) -> None:
+def test_without_limits_the_toolkit_only_reads(cloud):
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
         tools = RuncrateToolkit(client).get_tools()
         assert len(tools) == 16
@@ -67,7 +67,7 @@ def test_without_limits_the_toolkit_only_reads(cloud: Any) -> None:
         assert session.report == rc.CleanupReport()
 
 
-def test_tools_carry_their_hints(toolkit: RuncrateToolkit) -> None:
+def test_tools_carry_their_hints(toolkit):
     launch = named(toolkit, "launch_instance")
     assert launch.metadata == {
         "runcrate": {
@@ -82,7 +82,7 @@ def test_tools_carry_their_hints(toolkit: RuncrateToolkit) -> None:
     assert launch.response_format == "content_and_artifact"
 
 
-def test_every_tool_is_offered_without_its_runtime(toolkit: RuncrateToolkit) -> None:
+def test_every_tool_is_offered_without_its_runtime(toolkit):
     tools = toolkit.get_tools()
     assert [tool.name for tool in tools] == EVERY_TOOL
     for tool in tools:
@@ -91,9 +91,7 @@ def test_every_tool_is_offered_without_its_runtime(toolkit: RuncrateToolkit) -> 
         assert "runtime" not in function["parameters"].get("properties", {})
 
 
-def test_a_toolkit_without_key_or_with_unknown_tools_is_refused(
-    cloud: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_toolkit_without_key_or_with_unknown_tools_is_refused(cloud, monkeypatch):
     [tool] = RuncrateToolkit(include=["runcrate_get_balance"]).get_tools()
     assert tool.name == "runcrate_get_balance"
     with pytest.raises(rc.ConfigurationError, match="is not a tool"):
@@ -131,12 +129,8 @@ def test_a_toolkit_without_key_or_with_unknown_tools_is_refused(
     ],
 )
 async def test_what_a_model_can_do_something_about_reaches_it(
-    cloud: Any,
-    toolkit: RuncrateToolkit,
-    tool: str,
-    arguments: dict[str, Any],
-    words: str,
-) -> None:
+    cloud, toolkit, tool, arguments, words
+):
     call = {"name": "x", "args": arguments, "id": "1", "type": "tool_call"}
     for message in (named(toolkit, tool).invoke(call), await named(toolkit, tool).ainvoke(call)):
         assert message.status == "error"
@@ -146,7 +140,7 @@ async def test_what_a_model_can_do_something_about_reaches_it(
     assert sent(cloud, "POST /instances") == []
 
 
-def test_an_approver_of_the_program_is_asked_too(cloud: Any) -> None:
+def test_an_approver_of_the_program_is_asked_too(cloud):
     asked: list[str] = []
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
         toolkit = RuncrateToolkit(
@@ -161,7 +155,7 @@ def test_an_approver_of_the_program_is_asked_too(cloud: Any) -> None:
 # --- progress --------------------------------------------------------------------------------
 
 
-async def test_progress_reaches_every_listener(toolkit: RuncrateToolkit) -> None:
+async def test_progress_reaches_every_listener(toolkit):
     job = use(toolkit, "run_job", **JOB, max_runtime_minutes=10)
     told = {"tool": "runcrate_wait_for_job", "id": job["id"], "status": "succeeded"}
     events = [
@@ -187,7 +181,7 @@ async def test_progress_reaches_every_listener(toolkit: RuncrateToolkit) -> None
 # --- approval --------------------------------------------------------------------------------
 
 
-def test_the_middleware_is_configured_by_the_toolkit(toolkit: RuncrateToolkit) -> None:
+def test_the_middleware_is_configured_by_the_toolkit(toolkit):
     policy = toolkit.interrupt_on()
     assert set(policy) == {
         "runcrate_launch_instance",
@@ -247,9 +241,7 @@ async def told_by(agent: Any, person: Person, *, is_async: bool) -> Any:
 
 
 @pytest.mark.parametrize(("mode", "is_async"), [("batched", False), ("per_call", True)])
-async def test_a_whole_story_with_approval(
-    cloud: Any, toolkit: RuncrateToolkit, tmp_path: Path, mode: str, is_async: bool
-) -> None:
+async def test_a_whole_story_with_approval(cloud, toolkit, tmp_path, mode, is_async):
     cloud.world.on_job = lambda _: JobOutcome(artifacts={"r.txt": "ok\n"})
     person = Person()
     agent = approved_agent(toolkit, mode, TURNS.story)
@@ -267,9 +259,7 @@ async def test_a_whole_story_with_approval(
     assert spent == float(round(toolkit.ledger.total_usd, 2))
 
 
-async def test_parallel_launches_are_approved_one_by_one(
-    cloud: Any, toolkit: RuncrateToolkit
-) -> None:
+async def test_parallel_launches_are_approved_one_by_one(cloud, toolkit):
     """The limits hold for what a person approved, too: the third instance is one too many."""
     turns: list[Turn] = [
         lambda seen: TURNS.plan(seen) * 3,
@@ -288,9 +278,7 @@ async def test_parallel_launches_are_approved_one_by_one(
     assert cloud.world.live_instances == {}
 
 
-def test_tools_are_copied_but_not_pickled_as_that_would_exceed_the_limits(
-    toolkit: RuncrateToolkit,
-) -> None:
+def test_tools_are_copied_but_not_pickled_as_that_would_exceed_the_limits(toolkit):
     copied = copy.deepcopy(named(toolkit, "get_balance"))
     assert json.loads(copied.invoke({}))["balance_usd"] == 100
     for made in (toolkit, copied):
@@ -302,9 +290,7 @@ def test_tools_are_copied_but_not_pickled_as_that_would_exceed_the_limits(
 
 
 @pytest.mark.parametrize("is_async", [False, True], ids=["blocking", "asynchronous"])
-async def test_an_agent_that_breaks_leaves_nothing_running(
-    cloud: Any, toolkit: RuncrateToolkit, is_async: bool
-) -> None:
+async def test_an_agent_that_breaks_leaves_nothing_running(cloud, toolkit, is_async):
     turns = [TURNS.plan, TURNS.launch, TURNS.run_job, lambda _: 1 / 0]
     agent: Any = create_agent(ScriptedModel(turns=turns), toolkit.get_tools())
     question: Any = {"messages": [("user", "go")]}
@@ -323,9 +309,7 @@ async def test_an_agent_that_breaks_leaves_nothing_running(
     assert (cloud.world.live_instances, cloud.world.live_jobs) == ({}, {})
 
 
-async def test_a_cancelled_agent_leaves_nothing_running(
-    cloud: Any, toolkit: RuncrateToolkit
-) -> None:
+async def test_a_cancelled_agent_leaves_nothing_running(cloud, toolkit):
     cloud.clock_speed = 0  # nothing becomes ready: the agent waits
     turns = [TURNS.plan, TURNS.launch, TURNS.wait]
     agent = create_agent(ScriptedModel(turns=turns), toolkit.get_tools())
@@ -360,7 +344,7 @@ AGENT = """
 
 
 @pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM", "SIGKILL"])
-def test_a_signal_leaves_nothing_running(cloud: Any, signal_name: str) -> None:
+def test_a_signal_leaves_nothing_running(cloud, signal_name):
     """Sessions of programs that are asynchronous are tested with the core's."""
     cloud.clock_speed = 0
     with subprocess.Popen(

@@ -60,7 +60,7 @@ def listening(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 @WAYS
-async def test_what_was_spoken_is_loaded(settings: dict[str, Any], way: str) -> None:
+async def test_what_was_spoken_is_loaded(settings, way):
     recording = await spoken(settings, SAID, "call.mp3")
     loader = RuncrateTranscriptionLoader(recording, format="segments", **listening(settings))
     documents = await loaded(loader, way)
@@ -75,9 +75,7 @@ async def test_what_was_spoken_is_loaded(settings: dict[str, Any], way: str) -> 
 
 
 @WAYS
-async def test_an_instance_and_a_job_from_their_plans_to_their_ends(
-    api: Api, tmp_path: Path, way: str
-) -> None:
+async def test_an_instance_and_a_job_from_their_plans_to_their_ends(api, tmp_path, way):
     async with toolkit_at(api, tmp_path) as toolkit:
 
         async def use(name: str, /, **arguments: Any) -> Any:

@@ -51,7 +51,7 @@ class Report(BaseModel):
     weather: str
 
 
-async def test_an_agent_with_a_structured_answer(emulated_llm) -> None:
+async def test_an_agent_with_a_structured_answer(emulated_llm):
     agent = FunctionAgent(tools=[weather], llm=emulated_llm, output_cls=Report)
     result, events = await run(agent, "What is the weather in Oslo?")
     assert called(events) == [("weather", {"city": "Oslo"})]
@@ -59,7 +59,7 @@ async def test_an_agent_with_a_structured_answer(emulated_llm) -> None:
     assert result.raw["usage"]["total_tokens"] > 0
 
 
-async def test_a_model_without_tools_becomes_a_react_agent(runcrate_emulator) -> None:
+async def test_a_model_without_tools_becomes_a_react_agent(runcrate_emulator):
     runcrate_emulator.on_chat = with_tool("weather", {"city": "Oslo"}, "It is raining frogs.")
     llm = RuncrateLLM(
         model="google/gemma-2-9b-it",
@@ -73,7 +73,7 @@ async def test_a_model_without_tools_becomes_a_react_agent(runcrate_emulator) ->
     llm.close()
 
 
-async def test_a_conversation_goes_on_in_a_context_that_can_be_stored(emulated_llm) -> None:
+async def test_a_conversation_goes_on_in_a_context_that_can_be_stored(emulated_llm):
     agent = FunctionAgent(tools=[weather], llm=emulated_llm)
     context = Context(agent)
     await run(agent, "What is the weather in Oslo?", ctx=context)
@@ -86,14 +86,14 @@ async def test_a_conversation_goes_on_in_a_context_that_can_be_stored(emulated_l
 # What no well-behaved model does is told by the test.
 
 
-async def test_an_answer_that_is_all_thoughts_is_not_lost(made_llm, service) -> None:
+async def test_an_answer_that_is_all_thoughts_is_not_lost(made_llm, service):
     service.will_say(completion("", reasoning_content="It is 4."))
     for streaming in (True, False):
         agent = FunctionAgent(tools=[weather], llm=made_llm(), streaming=streaming)
         assert str((await run(agent, "x"))[0]) == "It is 4."
 
 
-async def test_thoughts_are_streamed_and_sent_back_between_tool_calls(made_llm, service) -> None:
+async def test_thoughts_are_streamed_and_sent_back_between_tool_calls(made_llm, service):
     service.will_say(
         completion(None, reasoning_content="I need it.", calls=[("1", "weather", '{"city": "O"}')]),
         completion("Frogs.", reasoning_content="Done."),
@@ -105,7 +105,7 @@ async def test_thoughts_are_streamed_and_sent_back_between_tool_calls(made_llm, 
     assert service.last["messages"][1]["reasoning_content"] == "I need it."
 
 
-async def test_an_image_that_a_tool_returns_is_seen(made_llm, service) -> None:
+async def test_an_image_that_a_tool_returns_is_seen(made_llm, service):
     def draw() -> list[Any]:
         """Draw."""
         return [ImageBlock(url="https://x.test/a.png")]
@@ -119,7 +119,7 @@ async def test_an_image_that_a_tool_returns_is_seen(made_llm, service) -> None:
     assert shown["content"][-1]["image_url"]["url"] == "https://x.test/a.png"
 
 
-async def test_the_last_word_when_an_agent_has_run_too_long(made_llm, service) -> None:
+async def test_the_last_word_when_an_agent_has_run_too_long(made_llm, service):
     """LlamaIndex puts a system message last, which many models refuse."""
 
     def decide(body: dict[str, Any]) -> Any:

@@ -29,7 +29,7 @@ def cloud() -> Iterator[Emulator]:
         yield running
 
 
-async def test_a_function_agent_runs_a_script_and_brings_its_file_back(cloud: Emulator) -> None:
+async def test_a_function_agent_runs_a_script_and_brings_its_file_back(cloud):
     async with rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url) as client:
         spec = RuncrateInfrastructureToolSpec(
             client, limits=LIMITS, allow_commands=True, poll_interval=0.02
@@ -66,7 +66,7 @@ async def test_a_function_agent_runs_a_script_and_brings_its_file_back(cloud: Em
         await llm.aclose()
 
 
-async def test_a_served_model_is_an_llm(cloud: Emulator) -> None:
+async def test_a_served_model_is_an_llm(cloud):
     async with rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url) as client:
         spec = RuncrateInfrastructureToolSpec(client, limits=LIMITS)
         async with spec.serve(**served_by(free_port())) as served:

@@ -11,7 +11,6 @@ import pytest
 from llama_index.core.llms import ChatMessage, ChatResponse
 
 from llamaindex_runcrate import RuncrateLLM
-from runcrate_emulator import Emulator
 from tests.llamaindex.conformance import LLMConformance
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.llamaindex.test_conformance import SUITE
@@ -103,9 +102,7 @@ def run_test(test: str, llm: RuncrateLLM, way: str | None) -> None:
 @pytest.mark.parametrize(
     ("faulty", "test", "way"), FAULTS, ids=[faulty.__name__ for faulty, *_ in FAULTS]
 )
-def test_a_fault_fails_the_test_made_for_it(
-    runcrate_emulator: Emulator, faulty: type[RuncrateLLM], test: str, way: str | None
-) -> None:
+def test_a_fault_fails_the_test_made_for_it(runcrate_emulator, faulty, test, way):
     settings: dict[str, Any] = {
         "model": "deepseek-ai/DeepSeek-V3",
         "api_base": runcrate_emulator.inference_url,

@@ -29,7 +29,7 @@ COPIES = {
 @pytest.mark.parametrize("copied", COPIES.values(), ids=COPIES)
 async def test_a_closed_copy_leaves_the_connections_open_until_the_last_one_closes_them(
     emulated_llm, copied
-) -> None:
+):
     other, last = copied(emulated_llm), copied(emulated_llm)
     assert (await other.achat(ASK)).message.content
     stream = emulated_llm.stream_chat(ASK)
@@ -68,7 +68,7 @@ CHANGES = {
 
 @pytest.mark.parametrize("changed", CHANGES.values(), ids=CHANGES)
 @pytest.mark.parametrize("kind", [str, SecretStr])
-async def test_another_key_is_used_and_shown_nowhere(made_llm, service, changed, kind) -> None:
+async def test_another_key_is_used_and_shown_nowhere(made_llm, service, changed, kind):
     service.will_say(completion("Hi."))
     llm = made_llm()
     llm.chat(ASK)
@@ -83,7 +83,7 @@ async def test_another_key_is_used_and_shown_nowhere(made_llm, service, changed,
 
 
 @pytest.mark.parametrize("name", ["api_base", "base_url"])
-def test_a_copy_with_another_url_has_connections_of_its_own(emulated_llm, name) -> None:
+def test_a_copy_with_another_url_has_connections_of_its_own(emulated_llm, name):
     with ScriptedServer(Reply(json=completion("Hi."))) as second:
         other = emulated_llm.model_copy(update={name: f"{second.url}/v1"})
         assert other.api_base == other.to_dict()["api_base"] == f"{second.url}/v1"
@@ -92,9 +92,7 @@ def test_a_copy_with_another_url_has_connections_of_its_own(emulated_llm, name) 
     assert emulated_llm.chat(ASK).message.content != "Hi."
 
 
-def test_threads_with_keys_of_their_own_do_not_disturb_each_other(
-    emulated_llm, runcrate_emulator
-) -> None:
+def test_threads_with_keys_of_their_own_do_not_disturb_each_other(emulated_llm, runcrate_emulator):
     runcrate_emulator.add_key("rc_live_other")
 
     def ask(number: int) -> str:
@@ -112,7 +110,7 @@ def test_threads_with_keys_of_their_own_do_not_disturb_each_other(
     assert [answer == "refused" for answer in answers] == [n % 3 == 2 for n in range(24)]
 
 
-def test_options_are_changed_without_new_connections(emulated_llm) -> None:
+def test_options_are_changed_without_new_connections(emulated_llm):
     http = emulated_llm._sync_client._driver.http
     other = emulated_llm.model_copy(update={"max_retries": 7, "stream_idle_timeout": 5.0})
     assert other._sync_client._driver.http is http
@@ -124,7 +122,7 @@ def test_options_are_changed_without_new_connections(emulated_llm) -> None:
     assert dict(emulated_llm._sync_client._driver.config.default_headers) == {"X-Team": "a"}
 
 
-def test_an_unusable_value_changes_nothing(emulated_llm) -> None:
+def test_an_unusable_value_changes_nothing(emulated_llm):
     for name, value in {"api_base": "ftp://x", "max_retries": -1, "api_key": "no key"}.items():
         with pytest.raises(ConfigurationError) as caught:
             emulated_llm.model_copy(update={name: value})
@@ -134,7 +132,7 @@ def test_an_unusable_value_changes_nothing(emulated_llm) -> None:
     assert emulated_llm.chat(ASK).message.content
 
 
-def test_embeddings_are_copied_alike(emulated_embedding) -> None:
+def test_embeddings_are_copied_alike(emulated_embedding):
     copied = emulated_embedding.model_copy(update={"embed_batch_size": 2})
     copied.close()
     assert len(emulated_embedding.get_text_embedding("x")) > 10

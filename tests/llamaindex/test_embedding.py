@@ -61,13 +61,13 @@ async def embed(model: BaseEmbedding, way: str, texts: list[str]) -> list[list[f
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_order_and_batches(made_embedding, service, way) -> None:
+async def test_order_and_batches(made_embedding, service, way):
     assert await embed(made_embedding(embed_batch_size=5), way, TEXTS) == [vector(t) for t in TEXTS]
     sizes = sorted(len(request["input"]) for request in service.requests)
     assert sizes == [3, 5, 5, 5, 5]
 
 
-async def test_one_text_one_request(made_embedding, service) -> None:
+async def test_one_text_one_request(made_embedding, service):
     model = made_embedding()
     assert model.get_text_embedding("a") == vector("a")
     assert await model.aget_text_embedding("b") == vector("b")
@@ -78,7 +78,7 @@ async def test_one_text_one_request(made_embedding, service) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_batches_run_side_by_side_in_bounds(service, way) -> None:
+async def test_batches_run_side_by_side_in_bounds(service, way):
     """Four requests are under way at once, or the barrier breaks."""
     running = most = 0
     lock, together = threading.Lock(), threading.Barrier(4)
@@ -106,9 +106,7 @@ async def test_batches_run_side_by_side_in_bounds(service, way) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_failed_batch_says_what_was_done_and_ends_its_events(
-    made_embedding, service, way
-) -> None:
+async def test_a_failed_batch_says_what_was_done_and_ends_its_events(made_embedding, service, way):
     debug = LlamaDebugHandler(print_trace_on_end=False)
     model = made_embedding(embed_batch_size=2, num_workers=1)
     model.callback_manager = CallbackManager([debug])
@@ -131,13 +129,13 @@ async def test_a_failed_batch_says_what_was_done_and_ends_its_events(
 @pytest.mark.parametrize("way", WAYS)
 async def test_an_item_that_is_not_text_is_named_before_anything_is_sent(
     made_embedding, service, way
-) -> None:
+):
     with pytest.raises(TypeError, match="Text 5 of those"):
         await embed(made_embedding(embed_batch_size=2), way, ["a"] * 5 + [None])  # type: ignore[list-item]
     assert service.requests == []
 
 
-async def test_settings_and_instructions_are_sent(made_embedding, service) -> None:
+async def test_settings_and_instructions_are_sent(made_embedding, service):
     model = made_embedding(
         dimensions=3,
         encoding_format="float",
@@ -156,9 +154,7 @@ async def test_settings_and_instructions_are_sent(made_embedding, service) -> No
 @pytest.mark.parametrize(
     ("texts", "sent"), [(["a", "", "  \n"], ["a", "(empty)", "(empty)"]), ([], None)]
 )
-async def test_an_empty_text_does_not_fail_its_batch(
-    made_embedding, service, way, texts, sent
-) -> None:
+async def test_an_empty_text_does_not_fail_its_batch(made_embedding, service, way, texts, sent):
     assert len(await embed(made_embedding(), way, texts)) == len(texts)
     assert [request["input"] for request in service.requests] == ([sent] if sent else [])
 
@@ -167,7 +163,7 @@ LONG = "word " * 1000
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_long_text_is_the_average_of_its_pieces(made_embedding, service, way) -> None:
+async def test_a_long_text_is_the_average_of_its_pieces(made_embedding, service, way):
     model = made_embedding(model_name="BAAI/bge-large-en-v1.5")
     short, long, other = await embed(model, way, ["short", LONG, "other"])
     pieces = service.last["input"]
@@ -183,14 +179,14 @@ async def test_a_long_text_is_the_average_of_its_pieces(made_embedding, service,
     )
 
 
-async def test_pieces_beyond_a_batch_go_in_several_requests(made_embedding, service) -> None:
+async def test_pieces_beyond_a_batch_go_in_several_requests(made_embedding, service):
     model = made_embedding(max_tokens=32, embed_batch_size=10)
     (found,) = await model.aget_text_embedding_batch([LONG])
     assert len(found) == 3
     assert [len(request["input"]) for request in service.requests][:2] == [10, 10]
 
 
-def test_a_long_text_can_be_truncated_or_sent(made_embedding, service) -> None:
+def test_a_long_text_can_be_truncated_or_sent(made_embedding, service):
     made_embedding(max_tokens=512, long_text="truncate").get_text_embedding(LONG)
     (sent,) = service.last["input"]
     assert LONG.startswith(sent)
@@ -208,7 +204,7 @@ def words(text: str) -> list[int]:
 @pytest.mark.parametrize(
     "text", ["one two three four five six seven", "a" * 50, "日本語" * 9, " x" * 9]
 )
-def test_pieces_hold_everything_and_fit(text) -> None:
+def test_pieces_hold_everything_and_fit(text):
     pieces = split([text, "short"], 8, tokenize=lambda t: list(range(len(t))))
     assert all(len(piece) <= 4 or piece == "short" for piece in pieces.texts)
     own = [piece for piece, owner in zip(pieces.texts, pieces.owners, strict=True) if owner == 0]
@@ -216,14 +212,14 @@ def test_pieces_hold_everything_and_fit(text) -> None:
     assert pieces.owners[-1] == 1
 
 
-def test_an_instruction_counts_and_stands_before_each_piece() -> None:
+def test_an_instruction_counts_and_stands_before_each_piece():
     pieces = split(["one two three four five six"], 10, instruction="a b: ", tokenize=words)
     assert len(pieces.texts) > 1
     assert all(piece.startswith("a b: ") for piece in pieces.texts)
     assert all(len(words(piece)) <= 8 for piece in pieces.texts)
 
 
-def test_averages_keep_their_length() -> None:
+def test_averages_keep_their_length():
     pieces = Pieces(["a", "bbb", "c"], [0, 0, 1], [1, 3, 1])
     first, second = pieces.joined([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
     assert math.isclose(math.hypot(*first), 1.0)

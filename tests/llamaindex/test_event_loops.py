@@ -91,9 +91,7 @@ def parts(emulator: Emulator, client: rc.Runcrate, folder: Path) -> dict[str, Pa
 
 
 @pytest.mark.parametrize("name", ["stream", "embedding", "transcription", "speech", "balance"])
-def test_a_part_in_event_loops_that_come_and_go_and_in_threads(
-    runcrate_emulator: Emulator, tmp_path: Path, name: str
-) -> None:
+def test_a_part_in_event_loops_that_come_and_go_and_in_threads(runcrate_emulator, tmp_path, name):
     (tmp_path / "hello.mp3").write_bytes(spoken(GREETING))
     client = rc.Runcrate(runcrate_emulator.api_key, base_url=runcrate_emulator.base_url)
     part = parts(runcrate_emulator, client, tmp_path)[name]

@@ -74,7 +74,7 @@ def named(spec: RuncrateInfrastructureToolSpec, name: str) -> Any:
 # --- what a tool is --------------------------------------------------------------------------
 
 
-def test_without_limits_it_only_reads(cloud: Any) -> None:
+def test_without_limits_it_only_reads(cloud):
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
         spec = RuncrateInfrastructureToolSpec(client)
         names = [tool.metadata.name or "" for tool in spec.to_tool_list()]
@@ -85,7 +85,7 @@ def test_without_limits_it_only_reads(cloud: Any) -> None:
         assert session.report == rc.CleanupReport()
 
 
-def test_a_model_sees_arguments_and_nothing_of_the_context(make: Any) -> None:
+def test_a_model_sees_arguments_and_nothing_of_the_context(make):
     spec = make()
     assert isinstance(spec, BaseToolSpec)
     assert spec.spec_functions == [
@@ -106,7 +106,7 @@ def test_a_model_sees_arguments_and_nothing_of_the_context(make: Any) -> None:
     assert tool.metadata is described
 
 
-def test_a_spec_without_key_or_closed_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_spec_without_key_or_closed_is_refused(monkeypatch):
     spec = RuncrateInfrastructureToolSpec(include=["runcrate_get_balance"])
     spec.close()
     with pytest.raises(rc.ConfigurationError, match="closed"):
@@ -116,7 +116,7 @@ def test_a_spec_without_key_or_closed_is_refused(monkeypatch: pytest.MonkeyPatch
         RuncrateInfrastructureToolSpec()
 
 
-def test_failures_tell_a_model_what_to_do(cloud: Any, make: Any) -> None:
+def test_failures_tell_a_model_what_to_do(cloud, make):
     spec = make()
     with pytest.raises(rc.RuncrateError, match="Check the identifier in a list") as caught:
         named(spec, "get_instance")(instance_id="nothing")
@@ -141,9 +141,7 @@ def test_failures_tell_a_model_what_to_do(cloud: Any, make: Any) -> None:
         ("cancel_job", {"job_id": "j"}),
     ],
 )
-async def test_where_nobody_can_be_asked_it_refuses(
-    cloud: Any, make: Any, name: str, arguments: dict[str, Any]
-) -> None:
+async def test_where_nobody_can_be_asked_it_refuses(cloud, make, name, arguments):
     tool = named(make(), name)
     with pytest.raises(rc.SpendRefusedError, match="who can only be asked in a workflow"):
         tool(**arguments)
@@ -152,7 +150,7 @@ async def test_where_nobody_can_be_asked_it_refuses(
     assert cloud.requests == []
 
 
-async def test_a_function_may_approve_instead(cloud: Any, make: Any) -> None:
+async def test_a_function_may_approve_instead(cloud, make):
     asked: list[str] = []
 
     def approve(plan: rc.Proposal) -> bool:
@@ -229,7 +227,7 @@ async def told_by(
 TURNS = Turns(last)
 
 
-async def test_a_whole_story_with_approval(cloud: Any, make: Any) -> None:
+async def test_a_whole_story_with_approval(cloud, make):
     spec = make()
     seen: list[ChatMessage] = []
     story = [*TURNS.story, lambda messages: seen.extend(messages) or []]
@@ -273,8 +271,8 @@ def three_equal_jobs(_: list[ChatMessage]) -> Any:
 )
 @pytest.mark.parametrize("yes", [0, 2])
 async def test_three_parallel_questions_have_three_answers(
-    cloud: Any, make: Any, turns: list[Turn], tool: str, route: str, wrapped: bool, yes: int
-) -> None:
+    cloud, make, turns, tool, route, wrapped, yes
+):
     spec = make()
     seen: list[ChatMessage] = []
     answers = iter(["yes"] * yes + ["no"] * (3 - yes))
@@ -296,9 +294,7 @@ async def test_three_parallel_questions_have_three_answers(
         *((text, True) for text in ("yes", "Y", " approve\n", "APPROVED")),
     ],
 )
-async def test_only_an_explicit_yes_approves(
-    cloud: Any, make: Any, response: object, is_approved: bool
-) -> None:
+async def test_only_an_explicit_yes_approves(cloud, make, response, is_approved):
     def decide(event: ApprovalRequiredEvent) -> HumanResponseEvent:
         return HumanResponseEvent(response=response, question_id=event.question_id)
 
@@ -308,9 +304,7 @@ async def test_only_an_explicit_yes_approves(
 
 
 @pytest.mark.parametrize("is_answered", [False, True])
-async def test_no_answer_or_one_to_another_question_means_no(
-    cloud: Any, make: Any, is_answered: bool
-) -> None:
+async def test_no_answer_or_one_to_another_question_means_no(cloud, make, is_answered):
     other = HumanResponseEvent(response="yes", question_id="another")
     seen: list[ChatMessage] = []
     turns = [TURNS.run_job, lambda messages: seen.extend(messages) or []]
@@ -322,7 +316,7 @@ async def test_no_answer_or_one_to_another_question_means_no(
     assert cloud.requests == []
 
 
-async def test_wrong_arguments_are_not_asked_for(cloud: Any, make: Any) -> None:
+async def test_wrong_arguments_are_not_asked_for(cloud, make):
     spec = make()
     asked, _, _ = await told_by(agent(spec, [lambda _: [("run_job", {"command": "x"})]]), _never)
     assert asked == []
@@ -333,7 +327,7 @@ def _never(_: ApprovalRequiredEvent) -> HumanResponseEvent:
     raise AssertionError("nobody was to be asked")
 
 
-async def test_a_cancelled_agent_leaves_nothing_running(cloud: Any, make: Any) -> None:
+async def test_a_cancelled_agent_leaves_nothing_running(cloud, make):
     cloud.clock_speed = 0  # nothing becomes ready: the agent waits
     spec = make(ask_human=False)
 
@@ -369,8 +363,8 @@ class OwnWorkflow(Workflow):
 
 @pytest.mark.parametrize("response", ["yes", "no"])
 async def test_a_question_can_be_answered_after_the_program_was_started_again(
-    cloud: Any, make: Any, response: str
-) -> None:
+    cloud, make, response
+):
     handler = OwnWorkflow(named(make(), "run_job")).run()
     async for event in handler.stream_events():
         if isinstance(event, ApprovalRequiredEvent):
@@ -393,7 +387,7 @@ async def test_a_question_can_be_answered_after_the_program_was_started_again(
     assert len(sent(cloud, "POST /jobs")) == (response == "yes")
 
 
-def test_equal_calls_are_told_apart_by_what_is_known_of_them() -> None:
+def test_equal_calls_are_told_apart_by_what_is_known_of_them():
     assert approval.call_identity() == ""  # outside of a step
     calls = [
         ("a", {"x": 1}, ""),

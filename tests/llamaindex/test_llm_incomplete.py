@@ -57,7 +57,7 @@ def says(method: str, text: str, finish_reason: str = "length") -> Any:
 )
 async def test_a_call_that_is_cut_or_broken_is_not_run_and_says_why(
     made_llm, service, way, text, finish_reason, tokens, reason
-) -> None:
+):
     usage = {"prompt_tokens": 1, "completion_tokens": tokens, "total_tokens": tokens + 1}
     service.will_say(
         completion(calls=[("c", "look", text)], finish_reason=finish_reason, usage=usage)
@@ -96,7 +96,7 @@ VALUES = st.recursive(
 )
 def test_a_call_cut_anywhere_is_never_a_call_with_other_arguments(
     made_llm, service, arguments, share, finish_reason
-) -> None:
+):
     text = json.dumps(arguments, ensure_ascii=False)
     llm = made_llm()
     for way in WAYS:
@@ -112,7 +112,7 @@ def test_a_call_cut_anywhere_is_never_a_call_with_other_arguments(
 @pytest.mark.parametrize(("kind", "streaming"), [(FunctionAgent, True), (AgentWorkflow, False)])
 async def test_an_agent_does_not_run_half_a_call_and_tells_the_model(
     made_llm, service, streaming, kind
-) -> None:
+):
     ran = []
 
     def wipe(folder: str = "/") -> str:
@@ -137,7 +137,7 @@ async def test_an_agent_does_not_run_half_a_call_and_tells_the_model(
     )
 
 
-async def test_predict_and_call_and_programs_raise(made_llm, service) -> None:
+async def test_predict_and_call_and_programs_raise(made_llm, service):
     service.will_say(completion(calls=[("c", "look", '{"at": "a')], finish_reason="length"))
     tool = FunctionTool.from_defaults(lambda at="/": at, name="look", description="Look.")
     program = FunctionCallingProgram.from_defaults(Report, prompt=PROMPT, llm=made_llm())
@@ -159,9 +159,7 @@ STEP = 'Thought: I clean up.\nAction: wipe\nAction Input: {"folder": "/data", "d
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-async def test_an_agent_that_reads_text_runs_no_half_of_a_call(
-    made_llm, service, streaming
-) -> None:
+async def test_an_agent_that_reads_text_runs_no_half_of_a_call(made_llm, service, streaming):
     ran: list[Any] = []
 
     def wipe(folder: str = "/", deep: Any = None) -> str:
@@ -182,7 +180,7 @@ async def test_an_agent_that_reads_text_runs_no_half_of_a_call(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_parallel_calls_with_one_id_get_ids_of_their_own(made_llm, service, way) -> None:
+async def test_parallel_calls_with_one_id_get_ids_of_their_own(made_llm, service, way):
     calls = [("dup", "look", '{"at": 1}'), ("dup", "look", '{"at": 2}'), ("dup_2", "look", "{}")]
     service.will_say(completion(calls=calls))
     llm = made_llm()
@@ -201,9 +199,7 @@ async def test_parallel_calls_with_one_id_get_ids_of_their_own(made_llm, service
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-async def test_tool_names_that_servers_refuse_are_mapped_and_back(
-    made_llm, service, streaming
-) -> None:
+async def test_tool_names_that_servers_refuse_are_mapped_and_back(made_llm, service, streaming):
     names = ["weather.get city", "weather_get.city", "weather_get_city", "x" * 70]
     tools = [
         FunctionTool.from_defaults(lambda name=name: name, name=name, description="Look.")
@@ -253,7 +249,7 @@ REPORT = '{"title": "Annual", "steps": [{"title": "Intro"}, {"title": "End"}]}'
 @pytest.mark.parametrize(("output_cls", "text"), [(Folder, FOLDER), (Report, REPORT)])
 async def test_an_object_cut_anywhere_is_an_error_after_one_request(
     made_llm, service, way, method, output_cls, text
-) -> None:
+):
     llm = made_llm(structured_output=method)
     cuts = range(1, len(text), 19)
     for end_of_text in cuts:
@@ -266,7 +262,7 @@ async def test_an_object_cut_anywhere_is_an_error_after_one_request(
 
 
 @pytest.mark.parametrize("way", PREDICTIONS)
-async def test_the_limit_that_was_sent_is_named(made_llm, service, way) -> None:
+async def test_the_limit_that_was_sent_is_named(made_llm, service, way):
     service.decides(says("auto", FOLDER[:20]))
     with pytest.raises(ValueError, match=r"`max_tokens=7`.*Raise `max_tokens`"):
         await predict(made_llm(max_tokens=7), way, Folder)
@@ -296,7 +292,7 @@ async def test_the_limit_that_was_sent_is_named(made_llm, service, way) -> None:
 )
 async def test_the_object_is_found_where_the_answer_has_one_only(
     made_llm, service, way, method, text, found
-) -> None:
+):
     service.will_say(completion(text))
     llm = made_llm(structured_output=method)
     if found is None:
@@ -326,7 +322,7 @@ async def test_the_object_is_found_where_the_answer_has_one_only(
 )
 async def test_a_refusal_and_broken_arguments_are_reported_after_one_request(
     made_llm, service, way, answer, method, match
-) -> None:
+):
     service.will_say(answer)
     with pytest.raises(ValueError, match=match):
         await predict(made_llm(structured_output=method), way, Report)
@@ -354,7 +350,7 @@ class Basket(BaseModel):
 
 @pytest.mark.parametrize("way", PREDICTIONS)
 @pytest.mark.parametrize("method", METHODS)
-async def test_validators_meet_complete_objects_only(made_llm, service, way, method) -> None:
+async def test_validators_meet_complete_objects_only(made_llm, service, way, method):
     service.decides(says(method, '{"code": "AB-12345", "items": ["a", "b"]}', "stop"))
     results = await predict(made_llm(structured_output=method), way, Basket)
     assert results[-1] == Basket.model_construct(code="12345", items=["a", "b"])
@@ -366,7 +362,7 @@ async def test_validators_meet_complete_objects_only(made_llm, service, way, met
         await predict(made_llm(structured_output=method), way, Basket)
 
 
-async def test_partial_objects_have_the_form_of_the_complete_one(made_llm, service) -> None:
+async def test_partial_objects_have_the_form_of_the_complete_one(made_llm, service):
     class Named(BaseModel):
         by_name: dict[str, Step] = Field(alias="byName")
         either: Folder | None = None
@@ -405,9 +401,7 @@ async def test_partial_objects_have_the_form_of_the_complete_one(made_llm, servi
         (Folders, f'{{"root": [{FOLDER}]}}'),
     ],
 )
-async def test_schemas_keep_their_meaning(
-    made_llm, service, way, strict, method, output_cls, text
-) -> None:
+async def test_schemas_keep_their_meaning(made_llm, service, way, strict, method, output_cls, text):
     service.decides(says(method, text, "stop"))
     llm = made_llm(structured_output=method, strict=strict)
     result = (await predict(llm, way, output_cls))[-1]
@@ -430,7 +424,7 @@ async def test_schemas_keep_their_meaning(
 
 
 @pytest.mark.parametrize("strict", [None, True])
-async def test_tools_with_nested_and_without_parameters(made_llm, service, strict) -> None:
+async def test_tools_with_nested_and_without_parameters(made_llm, service, strict):
     class Nothing(BaseModel):
         """No fields at all."""
 
@@ -467,7 +461,7 @@ def said(text: str) -> dict[str, Any]:
         [[{"type": "thinking", "thinking": "Paris, surely"}], [said("Par"), said("is")]],
     ],
 )
-async def test_parts_of_content_are_streamed(made_llm, service, way, deltas) -> None:
+async def test_parts_of_content_are_streamed(made_llm, service, way, deltas):
     service.will_say([*(chunk({"content": delta}) for delta in deltas), *end()])
     llm = made_llm()
     chunks = await ask(llm, way, "x")
@@ -486,7 +480,7 @@ async def test_parts_of_content_are_streamed(made_llm, service, way, deltas) -> 
     assert service.last["messages"][0]["content"] == "Paris"
 
 
-async def test_half_a_streamed_call_is_shown_but_not_the_last_word(made_llm, service) -> None:
+async def test_half_a_streamed_call_is_shown_but_not_the_last_word(made_llm, service):
     pieces = [call_piece(0, identifier="c", name="look", text='{"at": "Pa')]
     service.will_say([chunk({"tool_calls": pieces}), *end("length")])
     llm = made_llm()
@@ -499,7 +493,7 @@ async def test_half_a_streamed_call_is_shown_but_not_the_last_word(made_llm, ser
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_half_a_character_of_a_model_becomes_valid_text(made_llm, service, way) -> None:
+async def test_half_a_character_of_a_model_becomes_valid_text(made_llm, service, way):
     arguments = '{"at": "x\\ud83d", "\\udc00": 1}'
     if "stream" in way:
         call = call_piece(0, identifier="c", name="look", text=arguments)
@@ -530,7 +524,7 @@ async def test_half_a_character_of_a_model_becomes_valid_text(made_llm, service,
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_text_of_documents_with_half_a_character_is_sent(made_llm, service, way) -> None:
+async def test_text_of_documents_with_half_a_character_is_sent(made_llm, service, way):
     service.will_say(completion("ok"))
     block = ToolCallBlock(
         tool_call_id="c", tool_name="look", tool_kwargs={"at": "\ud83d", "n": float("nan")}

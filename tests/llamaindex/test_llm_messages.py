@@ -41,7 +41,7 @@ def parts(*blocks: Any) -> Any:
 
 
 @pytest.mark.parametrize("role", list(MessageRole))
-def test_every_role_is_one_of_the_services_four(role) -> None:
+def test_every_role_is_one_of_the_services_four(role):
     wire = wired(ChatMessage(role=role, content="x"))
     assert wire[0]["role"] in {"system", "user", "assistant", "tool"}
     assert wire[0]["content"] == "x"
@@ -95,13 +95,13 @@ def image(**told: Any) -> dict[str, Any]:
         ),
     ],
 )
-def test_media_are_parts_and_text_alone_is_text(block, part) -> None:
+def test_media_are_parts_and_text_alone_is_text(block, part):
     assert parts(TextBlock(text="Look:"), block) == [{"type": "text", "text": "Look:"}, part]
     assert parts(TextBlock(text="a"), TextBlock(text="b")) == "a\nb"
     assert parts() == ""
 
 
-def test_files_are_read(tmp_path) -> None:
+def test_files_are_read(tmp_path):
     file, notes = tmp_path / "a.png", tmp_path / "notes.md"
     file.write_bytes(PNG)
     notes.write_text("# Notes\nGrüße")
@@ -110,7 +110,7 @@ def test_files_are_read(tmp_path) -> None:
     assert parts(DocumentBlock(data=b"plain", document_mimetype="text/plain")) == "plain"
 
 
-def test_hints_and_citations_are_tolerated() -> None:
+def test_hints_and_citations_are_tolerated():
     cited = CitationBlock(
         cited_content="Cited.", source="s", title="t", additional_location_info={}
     )
@@ -126,7 +126,7 @@ def test_hints_and_citations_are_tolerated() -> None:
     )
 
 
-def test_a_block_that_cannot_be_sent_is_named() -> None:
+def test_a_block_that_cannot_be_sent_is_named():
     class HologramBlock(TextBlock):
         pass
 
@@ -139,14 +139,14 @@ def test_a_block_that_cannot_be_sent_is_named() -> None:
     assert parts(HologramBlock(text="a kind of text")) == "a kind of text"
 
 
-def test_only_the_name_is_taken_over_from_a_messages_arguments() -> None:
+def test_only_the_name_is_taken_over_from_a_messages_arguments():
     message = ChatMessage(
         role="user", content="x", additional_kwargs={"name": "ada", "cache_control": {"type": "e"}}
     )
     assert wired(message) == [{"role": "user", "content": "x", "name": "ada"}]
 
 
-def test_tool_calls_and_results_go_back() -> None:
+def test_tool_calls_and_results_go_back():
     wire = wired(
         ChatMessage(role="user", content="Look."),
         ChatMessage(role="assistant", blocks=[CALL]),
@@ -172,13 +172,13 @@ def test_tool_calls_and_results_go_back() -> None:
     ("arguments", "sent"),
     [("", "{}"), ("null", "{}"), ({}, "{}"), ('{"a": 1}', '{"a": 1}'), ({"a": 1}, '{"a": 1}')],
 )
-def test_arguments_are_sent_as_json_text(arguments, sent) -> None:
+def test_arguments_are_sent_as_json_text(arguments, sent):
     block = ToolCallBlock(tool_call_id="c", tool_name="f", tool_kwargs=arguments)
     call = wired(ChatMessage(role="assistant", blocks=[block]))[0]["tool_calls"][0]
     assert call["function"]["arguments"] == sent
 
 
-def test_calls_of_other_integrations_are_read_and_the_id_of_return_direct_is_not() -> None:
+def test_calls_of_other_integrations_are_read_and_the_id_of_return_direct_is_not():
     call = {"id": "c", "type": "function", "function": {"name": "f", "arguments": "{}"}}
     message = ChatMessage(role="assistant", content="", additional_kwargs={"tool_calls": [call]})
     assert wired(message)[0]["tool_calls"] == [call]
@@ -192,7 +192,7 @@ def tool_result(identifier: str, *blocks: Any) -> ChatMessage:
     )
 
 
-def test_images_of_tools_are_shown_behind_all_results() -> None:
+def test_images_of_tools_are_shown_behind_all_results():
     picture = ImageBlock(url="https://x.test/a.png")
     wire = wired(
         tool_result("c1", TextBlock(text="drawn"), picture),
@@ -212,14 +212,14 @@ def test_images_of_tools_are_shown_behind_all_results() -> None:
     ]
 
 
-def test_images_of_tools_stand_last_or_are_named_to_a_model_that_cannot_see() -> None:
+def test_images_of_tools_stand_last_or_are_named_to_a_model_that_cannot_see():
     result = tool_result("c1", ImageBlock(url="https://x.test/a.png"))
     assert [message["role"] for message in wired(result)] == ["tool", "user"]
     (named,) = wired(result, rules=Rules(reads=lambda modality: modality == "text"))
     assert "image" in named["content"]
 
 
-def test_system_messages_stand_first() -> None:
+def test_system_messages_stand_first():
     messages = [
         ChatMessage(role="system", content="one"),
         ChatMessage(role="developer", content="two"),
@@ -235,7 +235,7 @@ def test_system_messages_stand_first() -> None:
     assert [message["role"] for message in kept] == ["system", "system", "user", "system"]
 
 
-def test_system_messages_with_images_are_joined_as_parts() -> None:
+def test_system_messages_with_images_are_joined_as_parts():
     blocks = [TextBlock(text="two"), ImageBlock(url="https://x.test/a.png")]
     (message,) = wired(
         ChatMessage(role="system", content="one"), ChatMessage(role="system", blocks=blocks)
@@ -260,13 +260,13 @@ CONVERSATION = [
     ("policy", "sent"),
     [("auto", [None, "new"]), ("always", ["old", "new"]), ("never", [None, None])],
 )
-def test_thoughts_go_back_as_the_policy_says(policy, sent) -> None:
+def test_thoughts_go_back_as_the_policy_says(policy, sent):
     wire = wired(*CONVERSATION, rules=Rules(send_reasoning=policy))
     answers = [message for message in wire if message["role"] == "assistant"]
     assert [message.get("reasoning_content") for message in answers] == sent
 
 
-def test_thoughts_go_back_under_the_name_they_came_under() -> None:
+def test_thoughts_go_back_under_the_name_they_came_under():
     details = [{"type": "reasoning.encrypted", "data": "e"}]
     block = thinking("t", field="reasoning", reasoning_details=details)
     wire = wired(ChatMessage(role="assistant", blocks=[block, CALL]))

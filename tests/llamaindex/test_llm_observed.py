@@ -161,7 +161,7 @@ async def reported(llm: Any, way: str, events: list[Any], **how: Any) -> tuple[A
 )
 async def test_observers_see_what_they_see_of_a_decorated_model(
     made_llm, service, events, way, answer, twin, how
-) -> None:
+):
     service.will_say(answer)
     ours = await reported(made_llm(), way, events, **how)
     theirs = await reported(twin(), way, events, **how)
@@ -170,7 +170,7 @@ async def test_observers_see_what_they_see_of_a_decorated_model(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_the_end_tells_the_answer(made_llm, service, events, way) -> None:
+async def test_the_end_tells_the_answer(made_llm, service, events, way):
     service.will_say(STREAM)
     await use(made_llm(), way)
     start, *progress, last = events
@@ -183,7 +183,7 @@ async def test_the_end_tells_the_answer(made_llm, service, events, way) -> None:
     assert progress[-1].response is answer
 
 
-async def test_where_nobody_listens_no_events_are_made(made_llm, service, monkeypatch) -> None:
+async def test_where_nobody_listens_no_events_are_made(made_llm, service, monkeypatch):
     made: list[str] = []
     original = BaseEvent.__init__
 
@@ -208,7 +208,7 @@ async def test_where_nobody_listens_no_events_are_made(made_llm, service, monkey
 
 
 @pytest.mark.parametrize("way", WAYS + WHOLE)
-async def test_the_rate_limiter_is_asked_once(made_llm, service, way) -> None:
+async def test_the_rate_limiter_is_asked_once(made_llm, service, way):
     asked: list[str] = []
 
     class Limiter(BaseRateLimiter):
@@ -223,16 +223,14 @@ async def test_the_rate_limiter_is_asked_once(made_llm, service, way) -> None:
     assert asked == ["asynchronous" if way.startswith("a") else "blocking"]
 
 
-async def test_a_refusal_is_reported_when_the_stream_is_read(made_llm, service, events) -> None:
+async def test_a_refusal_is_reported_when_the_stream_is_read(made_llm, service, events):
     service.will_say(refusal(404))
     told, callbacks = await reported(made_llm(), "stream_chat", events)
     assert [name for name, _ in told] == ["LLMChatStartEvent", "ExceptionEvent"]
     assert callbacks[-1] == "raised"
 
 
-async def test_an_asynchronous_stream_left_early_ends_its_request_at_once(
-    made_llm, service
-) -> None:
+async def test_an_asynchronous_stream_left_early_ends_its_request_at_once(made_llm, service):
     service.will_say(STREAM)
     await use(made_llm(), "astream_chat", leave_early=True)
     await use(made_llm(), "astream_complete", leave_early=True)

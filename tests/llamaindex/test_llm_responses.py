@@ -40,7 +40,7 @@ RICH = completion(
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("size", [1, 4, 1000])
-async def test_an_answer_whole_or_in_pieces_of_any_size(made_llm, service, way, size) -> None:
+async def test_an_answer_whole_or_in_pieces_of_any_size(made_llm, service, way, size):
     service.will_say(chunks_of(RICH, size) if way in STREAMS else RICH)
     chunks = await ask(made_llm(), way, "x")
     last = chunks[-1]
@@ -88,9 +88,7 @@ async def test_an_answer_whole_or_in_pieces_of_any_size(made_llm, service, way, 
 @pytest.mark.parametrize(
     "usage", [{**USAGE, "prompt_tokens_details": None}, None, dict.fromkeys(USAGE)]
 )
-async def test_llamaindex_counts_tokens_with_and_without_usage(
-    made_llm, service, way, usage
-) -> None:
+async def test_llamaindex_counts_tokens_with_and_without_usage(made_llm, service, way, usage):
     service.will_say(completion("Hi.", usage=usage))
     counter = TokenCountingHandler()
     last = (await ask(made_llm(callback_manager=CallbackManager([counter])), way, "x"))[-1]
@@ -102,7 +100,7 @@ async def test_llamaindex_counts_tokens_with_and_without_usage(
 
 
 @pytest.mark.parametrize("way", STREAMS)
-async def test_text_thought_and_call_in_one_chunk(made_llm, service, way) -> None:
+async def test_text_thought_and_call_in_one_chunk(made_llm, service, way):
     piece = call_piece(0, identifier="c", name="f", text="{}")
     service.will_say(
         [chunk({"content": "T", "reasoning": "R", "tool_calls": [piece]}), *end("tool_calls")]
@@ -115,7 +113,7 @@ async def test_text_thought_and_call_in_one_chunk(made_llm, service, way) -> Non
 
 
 @pytest.mark.parametrize("way", STREAMS)
-async def test_chunks_that_add_nothing_are_not_handed_on(made_llm, service, way) -> None:
+async def test_chunks_that_add_nothing_are_not_handed_on(made_llm, service, way):
     second = {"index": 1, "delta": {"content": "b"}, "finish_reason": "stop"}
     service.will_say(
         [
@@ -147,7 +145,7 @@ ALL_THOUGHTS = completion("", reasoning_content="It is 4.")
 )
 async def test_thoughts_count_as_the_answer_where_they_are_all_of_it(
     made_llm, service, way, answer, as_answer, content
-) -> None:
+):
     service.will_say(answer)
     chunks = await ask(made_llm(reasoning_as_answer=as_answer), way, "x")
     assert (chunks[-1].message.content or "") == content
@@ -172,7 +170,7 @@ CUT = httpx.Response(200, content=b"".join(sse(chunk({"content": "Half"}), done=
 )
 async def test_an_answer_that_is_none_or_ends_early_is_an_error(
     made_llm, service, way, answer, kind
-) -> None:
+):
     service.will_say(answer)
     with pytest.raises(kind) as caught:
         await ask(made_llm(), way, "x")
@@ -181,7 +179,7 @@ async def test_an_answer_that_is_none_or_ends_early_is_an_error(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_log_probabilities(made_llm, service, way) -> None:
+async def test_log_probabilities(made_llm, service, way):
     token = {"token": "a", "logprob": -0.5, "bytes": [97]}
     other = {"token": "b", "logprob": -1.5, "bytes": None}
     told = {"content": [{**token, "top_logprobs": [token, other]}, token]}
@@ -201,7 +199,7 @@ async def test_log_probabilities(made_llm, service, way) -> None:
     assert (service.last["logprobs"], service.last["top_logprobs"]) == (True, 2)
 
 
-def test_parts_images_and_sound_of_an_answer(made_llm, service) -> None:
+def test_parts_images_and_sound_of_an_answer(made_llm, service):
     service.will_say(
         completion(
             [
@@ -221,7 +219,7 @@ def test_parts_images_and_sound_of_an_answer(made_llm, service) -> None:
     assert message.additional_kwargs == {"annotations": [{"type": "url_citation"}]}
 
 
-def test_a_completion_does_not_change_the_chat_answer(made_llm, service) -> None:
+def test_a_completion_does_not_change_the_chat_answer(made_llm, service):
     """LlamaIndex's own converter writes the token counts into the message."""
     service.will_say(completion("Hi.", refusal="no"))
     response = made_llm().chat(ASK)
@@ -246,7 +244,7 @@ def test_a_completion_does_not_change_the_chat_answer(made_llm, service) -> None
         {"choices": [{"index": 0, "delta": {"reasoning_content": {"a": 1}}, "logprobs": "x"}]},
     ],
 )
-def test_chunks_of_unexpected_shape_do_no_harm(odd) -> None:
+def test_chunks_of_unexpected_shape_do_no_harm(odd):
     reader = ChunkReader(ResponseContext())
     reader.read(odd)
     response = reader.read(chunk({"content": "fine"}))
@@ -254,7 +252,7 @@ def test_chunks_of_unexpected_shape_do_no_harm(odd) -> None:
     assert response.message.content == "fine"
 
 
-async def test_details_of_thoughts_and_the_request_id_are_kept(made_llm, service) -> None:
+async def test_details_of_thoughts_and_the_request_id_are_kept(made_llm, service):
     details: Any = [{"type": "reasoning.text", "text": "t", "signature": "s"}]
     answer = completion("a", reasoning_details=details)
     service.will_say(httpx.Response(200, headers={"x-request-id": "r1"}, json=answer))

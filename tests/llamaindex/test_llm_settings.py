@@ -26,7 +26,7 @@ MODEL = "deepseek-ai/DeepSeek-V3"
 
 
 @pytest.mark.parametrize("way", WAYS + COMPLETION_WAYS)
-async def test_only_what_is_set_is_sent(made_llm, service, way) -> None:
+async def test_only_what_is_set_is_sent(made_llm, service, way):
     service.will_say(completion("Hi."))
     await ask(made_llm(), way, "x")
     expected = {"model": "some/model", "messages": [{"role": "user", "content": "x"}]}
@@ -36,7 +36,7 @@ async def test_only_what_is_set_is_sent(made_llm, service, way) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_settings_are_sent_and_a_call_wins(made_llm, service, way) -> None:
+async def test_settings_are_sent_and_a_call_wins(made_llm, service, way):
     service.will_say(completion("Hi."))
     settings = {
         "temperature": 0.5,
@@ -71,7 +71,7 @@ async def test_settings_are_sent_and_a_call_wins(made_llm, service, way) -> None
     assert "stop" not in service.last
 
 
-async def test_what_need_not_be_sent_is_not(made_llm, service) -> None:
+async def test_what_need_not_be_sent_is_not(made_llm, service):
     service.will_say(completion("Hi.", usage=None))
     for way in ("stream_chat", "astream_chat"):
         await ask(made_llm(include_usage=False), way, "x")
@@ -80,7 +80,7 @@ async def test_what_need_not_be_sent_is_not(made_llm, service) -> None:
     assert "use_chat_completions" not in service.last
 
 
-def test_prompts_are_formatted_unless_they_are_already(made_llm, service) -> None:
+def test_prompts_are_formatted_unless_they_are_already(made_llm, service):
     service.will_say(completion("Hi."))
     llm = made_llm(completion_to_prompt=lambda prompt: f"Q: {prompt}")
     for formatted, sent in ((False, "Q: x"), (True, "x")):
@@ -89,7 +89,7 @@ def test_prompts_are_formatted_unless_they_are_already(made_llm, service) -> Non
 
 
 @pytest.mark.parametrize("kind", [RuncrateLLM, RuncrateEmbedding])
-def test_key_and_headers_are_nowhere_to_be_seen(kind) -> None:
+def test_key_and_headers_are_nowhere_to_be_seen(kind):
     """The conformance suite looks for them in events, callbacks and other forms of an LLM."""
     model = {"model": MODEL} if kind is RuncrateLLM else {}
     made = kind(**model, api_key=SecretStr(KEY), default_headers={"x-team": HEADER})
@@ -103,21 +103,21 @@ def test_key_and_headers_are_nowhere_to_be_seen(kind) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"model": 3}, {"temperature": 9}, {"max_retries": -1}, {"max_token": 5}, {}]
 )
-def test_a_wrong_setting_is_an_error_that_does_not_show_the_key(wrong) -> None:
+def test_a_wrong_setting_is_an_error_that_does_not_show_the_key(wrong):
     with pytest.raises(ValidationError) as caught:
         RuncrateLLM(**({"model": MODEL} | wrong if wrong else {}), api_key=KEY)
     assert KEY not in str(caught.value)
 
 
 @pytest.mark.parametrize("way", WAYS + COMPLETION_WAYS)
-async def test_a_call_takes_no_key(made_llm, service, way) -> None:
+async def test_a_call_takes_no_key(made_llm, service, way):
     with pytest.raises(ValueError, match="takes no `api_key`") as caught:
         await ask(made_llm(), way, "x", api_key=KEY)
     assert KEY not in str(caught.value)
     assert service.requests == []
 
 
-def test_no_key_or_one_of_another_service_is_a_clear_error(monkeypatch) -> None:
+def test_no_key_or_one_of_another_service_is_a_clear_error(monkeypatch):
     monkeypatch.delenv("RUNCRATE_API_KEY")
     monkeypatch.setenv("OPENAI_API_KEY", "sk-not-for-runcrate")
     with pytest.raises(ConfigurationError, match="RUNCRATE_API_KEY"):
@@ -126,7 +126,7 @@ def test_no_key_or_one_of_another_service_is_a_clear_error(monkeypatch) -> None:
         RuncrateLLM(model=MODEL, api_key="sk-not-for-runcrate").chat([])
 
 
-def test_a_round_trip_through_a_dict() -> None:
+def test_a_round_trip_through_a_dict():
     for name in ("api_base", "base_url"):
         local = RuncrateLLM(**{"model": MODEL, name: "http://127.0.0.1:9/v1"})
         assert local.api_base == "http://127.0.0.1:9/v1"
@@ -140,7 +140,7 @@ def test_a_round_trip_through_a_dict() -> None:
 
 
 @pytest.mark.parametrize("kind", [RuncrateLLM, RuncrateEmbedding])
-def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch, kind) -> None:
+def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch, kind):
     """LlamaIndex pickles the parts of a pipeline that runs in several processes."""
     model = {"model": MODEL, "temperature": 0.2} if kind is RuncrateLLM else {"dimensions": 8}
     made = kind(**model, api_key=KEY, api_base="http://127.0.0.1:9/v1", max_retries=1)
@@ -153,13 +153,13 @@ def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch, kind) -> None:
     assert again._async_client._driver.config.api_key == "rc_live_other"
 
 
-def test_a_client_of_the_users_that_cannot_be_pickled_says_so(made_llm, made_embedding) -> None:
+def test_a_client_of_the_users_that_cannot_be_pickled_says_so(made_llm, made_embedding):
     for part in (made_llm(), made_embedding()):
         with pytest.raises(pickle.PicklingError, match="http_client"):
             pickle.dumps(part)
 
 
-async def test_connections_of_the_users_own_serve_their_own_kind_of_call(service) -> None:
+async def test_connections_of_the_users_own_serve_their_own_kind_of_call(service):
     service.will_say(completion("Hi."))
     clients = service.clients()
     blocking = RuncrateLLM(model=MODEL, client=clients["client"])
@@ -172,7 +172,7 @@ async def test_connections_of_the_users_own_serve_their_own_kind_of_call(service
         asynchronous.complete("x")
 
 
-async def test_closing(made_llm, service) -> None:
+async def test_closing(made_llm, service):
     llm = RuncrateLLM(model=MODEL)
     client = llm._async_client
     await llm.aclose()
@@ -196,7 +196,7 @@ async def test_closing(made_llm, service) -> None:
         ("somebody/new-model", 32_768, -1, True),
     ],
 )
-def test_metadata(model, window, output, tools) -> None:
+def test_metadata(model, window, output, tools):
     metadata = RuncrateLLM(model=model).metadata
     assert metadata.context_window == window
     assert metadata.num_output == output
@@ -205,7 +205,7 @@ def test_metadata(model, window, output, tools) -> None:
     assert metadata.model_name == model
 
 
-def test_metadata_as_the_user_or_the_service_says() -> None:
+def test_metadata_as_the_user_or_the_service_says():
     own = RuncrateLLM(
         model=MODEL, context_window=1000, max_tokens=10, is_function_calling_model=False
     ).metadata
@@ -217,7 +217,7 @@ def test_metadata_as_the_user_or_the_service_says() -> None:
     assert (told.context_window, told.is_function_calling_model) == (5000, False)
 
 
-def test_a_model_that_cannot_see_is_not_shown_what_tools_draw(made_llm, service) -> None:
+def test_a_model_that_cannot_see_is_not_shown_what_tools_draw(made_llm, service):
     service.will_say(completion("ok"))
     drawn = ChatMessage(
         role="tool",
@@ -233,7 +233,7 @@ def test_a_model_that_cannot_see_is_not_shown_what_tools_draw(made_llm, service)
 @pytest.mark.parametrize(
     "model", ["google/gemma-2-9b-it", "deepseek-ai/DeepSeek-V3", "google/gemini-2.5-flash", "a/b"]
 )
-def test_the_window_leaves_room_for_a_prompt(model) -> None:
+def test_the_window_leaves_room_for_a_prompt(model):
     """llama_index issues 17029, 19787, 12119."""
     llm = RuncrateLLM(model=model)
     helper = PromptHelper.from_llm_metadata(llm.metadata)
@@ -242,7 +242,7 @@ def test_the_window_leaves_room_for_a_prompt(model) -> None:
 
 
 @pytest.mark.parametrize("way", ["chat", "astream_chat"])
-async def test_there_is_one_layer_of_retries(service, way) -> None:
+async def test_there_is_one_layer_of_retries(service, way):
     """llama_index issues 8881, 7739, 19075."""
     busy = httpx.Response(429, headers={"retry-after": "0"}, json={"error": {"message": "slow"}})
     service.will_say(busy)
@@ -252,7 +252,7 @@ async def test_there_is_one_layer_of_retries(service, way) -> None:
     assert len(service.requests) == 3
 
 
-def test_nothing_but_llamaindex_is_needed() -> None:
+def test_nothing_but_llamaindex_is_needed():
     needed = importlib.metadata.requires("runcrate-integrations") or []
     for_llamaindex = [name for name in needed if "extra == 'llamaindex'" in name.replace('"', "'")]
     assert [name.split(">")[0].split("<")[0] for name in for_llamaindex] == ["llama-index-core"]

@@ -67,7 +67,7 @@ def prompt_answer(body: dict[str, Any]) -> Any:
         (prompt_answer, ["response_format", "tools", None]),
     ],
 )
-async def test_the_next_way_is_tried_until_one_works(made_llm, service, way, answer, asked) -> None:
+async def test_the_next_way_is_tried_until_one_works(made_llm, service, way, answer, asked):
     service.decides(answer)
     llm = made_llm()
     assert (await predict(llm, way, Album))[-1] == ALBUM
@@ -82,7 +82,7 @@ async def test_the_next_way_is_tried_until_one_works(made_llm, service, way, ans
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_what_the_model_cannot_do_is_not_tried(made_llm, service, way) -> None:
+async def test_what_the_model_cannot_do_is_not_tried(made_llm, service, way):
     service.decides(prompt_answer)
     llm = made_llm(model="google/gemma-2-9b-it")
     assert (await predict(llm, way, Album))[-1] == ALBUM
@@ -93,7 +93,7 @@ async def test_what_the_model_cannot_do_is_not_tried(made_llm, service, way) -> 
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_an_answer_that_is_no_object_leads_to_the_next_way(made_llm, service, way) -> None:
+async def test_an_answer_that_is_no_object_leads_to_the_next_way(made_llm, service, way):
     service.will_say(completion("I would rather talk."), completion(calls=[("c", "Album", TEXT)]))
     assert (await predict(made_llm(), way, Album))[-1] == ALBUM
     assert len(service.requests) == 2
@@ -111,7 +111,7 @@ async def test_an_answer_that_is_no_object_leads_to_the_next_way(made_llm, servi
 )
 async def test_where_all_is_refused_the_first_refusal_is_raised(
     made_llm, service, way, status, kind
-) -> None:
+):
     service.will_say(refusal(status, "the first"), refusal(400, "another"))
     llm = made_llm()
     with pytest.raises(kind, match="the first"):
@@ -122,7 +122,7 @@ async def test_where_all_is_refused_the_first_refusal_is_raised(
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_other_errors_are_not_worked_around(made_llm, service, way) -> None:
+async def test_other_errors_are_not_worked_around(made_llm, service, way):
     service.will_say(refusal(401))
     with pytest.raises(AuthenticationError):
         await predict(made_llm(), way, Album)
@@ -145,15 +145,13 @@ async def test_other_errors_are_not_worked_around(made_llm, service, way) -> Non
     ],
 )
 @pytest.mark.parametrize("way", WAYS)
-async def test_fences_thoughts_and_words_around_the_object(made_llm, service, way, text) -> None:
+async def test_fences_thoughts_and_words_around_the_object(made_llm, service, way, text):
     service.will_say(completion(text))
     assert (await predict(made_llm(structured_output="json_schema"), way, Album))[-1] == ALBUM
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_thoughts_hold_the_object_only_where_nothing_else_was_said(
-    made_llm, service, way
-) -> None:
+async def test_thoughts_hold_the_object_only_where_nothing_else_was_said(made_llm, service, way):
     service.will_say(completion(None, reasoning_content=f"So: {TEXT}"))
     assert (await predict(made_llm(), way, Album))[-1] == ALBUM
     service.will_say(completion('<think>{"title": "Wrong"}</think>{"title": "Sea", "songs": []}'))
@@ -163,7 +161,7 @@ async def test_thoughts_hold_the_object_only_where_nothing_else_was_said(
 
 @pytest.mark.parametrize("way", STREAMS)
 @pytest.mark.parametrize("answer", [schema_answer, tool_answer, prompt_answer])
-async def test_partials_grow_and_never_show_half_a_number(made_llm, service, way, answer) -> None:
+async def test_partials_grow_and_never_show_half_a_number(made_llm, service, way, answer):
     service.decides(answer)
     partials = await predict(made_llm(), way, Album)
     assert len(partials) > 8
@@ -181,7 +179,7 @@ async def test_partials_grow_and_never_show_half_a_number(made_llm, service, way
     assert isinstance(partials[-1], Album)
 
 
-def test_the_ways_can_be_chosen(made_llm, service) -> None:
+def test_the_ways_can_be_chosen(made_llm, service):
     service.decides(tool_answer)
     assert made_llm(structured_output="tool").structured_predict(Album, PROMPT, topic="x") == ALBUM
     by_mode = made_llm(pydantic_program_mode=PydanticProgramMode.FUNCTION)
@@ -196,9 +194,7 @@ def test_the_ways_can_be_chosen(made_llm, service) -> None:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("method", ["json_schema", "tool", "prompt"])
-async def test_the_callers_arguments_and_the_system_prompt_go_along(
-    made_llm, service, way, method
-) -> None:
+async def test_the_callers_arguments_and_the_system_prompt_go_along(made_llm, service, way, method):
     call = completion(calls=[("c", "Album", TEXT)])
     service.will_say(call if method == "tool" else completion(TEXT))
     llm = made_llm(system_prompt="Be exact.", structured_output=method)
@@ -210,7 +206,7 @@ async def test_the_callers_arguments_and_the_system_prompt_go_along(
     assert service.last["messages"][0] == {"role": "system", "content": "Be exact."}
 
 
-def test_strict_schemas_of_fields_that_are_called_like_parts_of_a_schema() -> None:
+def test_strict_schemas_of_fields_that_are_called_like_parts_of_a_schema():
     class Named(BaseModel):
         model_config = ConfigDict(title="Named: thing")
         properties: dict[str, int] = Field(default_factory=dict)
@@ -222,7 +218,7 @@ def test_strict_schemas_of_fields_that_are_called_like_parts_of_a_schema() -> No
     assert wire["schema"]["required"] == ["properties", "song"]
 
 
-def test_strict_classes_are_read_as_json(made_llm, service) -> None:
+def test_strict_classes_are_read_as_json(made_llm, service):
     class Day(BaseModel):
         model_config = ConfigDict(strict=True)
         day: dt.date
@@ -233,7 +229,7 @@ def test_strict_classes_are_read_as_json(made_llm, service) -> None:
     assert day == Day(day=dt.date(2026, 11, 21), pair=(1, 2))
 
 
-def test_the_last_message_is_not_changed_by_the_schema_in_words(made_llm, service) -> None:
+def test_the_last_message_is_not_changed_by_the_schema_in_words(made_llm, service):
     service.decides(prompt_answer)
     message = ChatMessage(role="user", blocks=[TextBlock(text="About the sea.")])
     prompt = ChatPromptTemplate(message_templates=[message])
@@ -244,7 +240,7 @@ def test_the_last_message_is_not_changed_by_the_schema_in_words(made_llm, servic
     assert [m["role"] for m in service.last["messages"]] == ["user", "assistant", "user"]
 
 
-async def test_a_stream_that_is_left_early_is_closed_at_once(made_llm, service) -> None:
+async def test_a_stream_that_is_left_early_is_closed_at_once(made_llm, service):
     service.decides(schema_answer)
     llm = made_llm()
     partials = llm.stream_structured_predict(Album, PROMPT, topic="x")
@@ -258,7 +254,7 @@ async def test_a_stream_that_is_left_early_is_closed_at_once(made_llm, service) 
     assert all(body.read < len(body.pieces) for body in service.bodies)
 
 
-async def test_a_structured_llm_without_tools_sends_no_tool_choice(made_llm, service) -> None:
+async def test_a_structured_llm_without_tools_sends_no_tool_choice(made_llm, service):
     service.decides(prompt_answer)
     llm = made_llm(is_function_calling_model=False).as_structured_llm(Album)
     for way in ("complete", "acomplete"):

@@ -30,7 +30,7 @@ TOOLS = [FunctionTool.from_defaults(look)]
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_tools_are_offered(made_llm, service, way) -> None:
+async def test_tools_are_offered(made_llm, service, way):
     service.will_say(completion(calls=[("c1", "look", '{"at": "x"}')]))
     await ask_with_tools(made_llm(), way, TOOLS, "Look!", allow_parallel_tool_calls=True)
     assert service.last["messages"] == [{"role": "user", "content": "Look!"}]
@@ -60,12 +60,12 @@ async def test_tools_are_offered(made_llm, service, way) -> None:
         ({"type": "x"}, False, {"type": "x"}),
     ],
 )
-def test_tool_choice(choice, required, sent) -> None:
+def test_tool_choice(choice, required, sent):
     assert wire_tool_choice(choice, required=required) == sent
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_only_one_call_where_only_one_is_wanted(made_llm, service, way) -> None:
+async def test_only_one_call_where_only_one_is_wanted(made_llm, service, way):
     calls = [("c1", "look", '{"at": "a"}'), ("c2", "look", '{"at": "b"}')]
     service.will_say(completion(calls=calls))
     llm = made_llm()
@@ -106,7 +106,7 @@ STREAMS_OF_TWO_CALLS = {
 
 @pytest.mark.parametrize("way", STREAMS)
 @pytest.mark.parametrize("form", STREAMS_OF_TWO_CALLS)
-async def test_two_streamed_calls(made_llm, service, way, form) -> None:
+async def test_two_streamed_calls(made_llm, service, way, form):
     service.will_say([*STREAMS_OF_TWO_CALLS[form], *end("tool_calls")])
     llm = made_llm()
     chunks = await ask(llm, way, "x")
@@ -124,7 +124,7 @@ async def test_two_streamed_calls(made_llm, service, way, form) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_calls_without_an_id_get_one_that_stays(made_llm, service, way) -> None:
+async def test_calls_without_an_id_get_one_that_stays(made_llm, service, way):
     if way in STREAMS:
         service.will_say([piece(0, name="look", text=A_TEXT), *end("tool_calls")])
     else:
@@ -149,14 +149,14 @@ async def test_calls_without_an_id_get_one_that_stays(made_llm, service, way) ->
         ('{"at": "a\\ud83d\\ude00\nb"}', {"at": "a\U0001f600\nb"}),
     ],
 )
-async def test_arguments_of_any_form(made_llm, service, way, text, arguments) -> None:
+async def test_arguments_of_any_form(made_llm, service, way, text, arguments):
     service.will_say(completion(calls=[("c", "look", text)]))
     llm = made_llm()
     (call,) = llm.get_tool_calls_from_response((await ask(llm, way, "x"))[-1])
     assert (call.tool_name, call.tool_kwargs) == ("look", arguments)
 
 
-def test_calls_of_other_integrations_are_selected(made_llm) -> None:
+def test_calls_of_other_integrations_are_selected(made_llm):
     class Function(BaseModel):
         name: str = "look"
         arguments: str = A_TEXT
@@ -175,7 +175,7 @@ def test_calls_of_other_integrations_are_selected(made_llm) -> None:
     assert made_llm().get_tool_calls_from_response(response)[0].tool_kwargs == A
 
 
-async def test_tool_calls_come_whole_where_streaming_them_is_off(made_llm, service) -> None:
+async def test_tool_calls_come_whole_where_streaming_them_is_off(made_llm, service):
     service.will_say(completion("Looking.", calls=[("c1", "look", A_TEXT)]))
     llm = made_llm(stream_tool_calls=False)
     for way in STREAMS:
@@ -202,14 +202,14 @@ def seconds_for(pieces: int, text: str) -> float:
 
 
 @pytest.mark.parametrize("text", ['{"a": 1}, ', "word "])
-def test_four_thousand_pieces_of_arguments_cost_a_linear_time(text) -> None:
+def test_four_thousand_pieces_of_arguments_cost_a_linear_time(text):
     seconds_for(100, text)
     few, many = (min(seconds_for(pieces, text) for _ in range(2)) for pieces in (1000, 4000))
     assert many < 10 * few  # four times for linear, sixteen for square
 
 
 @pytest.mark.parametrize("text", ["[1," * 20_000, '{"a": ' * 20_000, "[x] {y} " * 10_000 + "{"])
-def test_an_answer_of_open_brackets_alone_is_given_up(text: str) -> None:
+def test_an_answer_of_open_brackets_alone_is_given_up(text):
     started = time.process_time()
     with pytest.raises(ValueError, match="not closed"):
         list(values_in(text))
@@ -223,7 +223,7 @@ def test_an_answer_of_open_brackets_alone_is_given_up(text: str) -> None:
         ('{"a": "r", "b": [{"c": "l"}], oops} and {"d": "other"}', [{"d": "other"}]),
     ],
 )
-def test_json_is_found_behind_brackets_that_begin_none(text: str, values: list[Any]) -> None:
+def test_json_is_found_behind_brackets_that_begin_none(text, values):
     assert list(values_in(text)) == values
 
 
@@ -245,7 +245,7 @@ json_values = st.recursive(
     indent=st.sampled_from([None, 1]),
     sizes=st.lists(st.integers(1, 7), min_size=1),
 )
-def test_any_json_read_in_any_pieces_is_itself(value, ascii_only, indent, sizes) -> None:
+def test_any_json_read_in_any_pieces_is_itself(value, ascii_only, indent, sizes):
     text = json.dumps(value, ensure_ascii=ascii_only, indent=indent)
     reader = PartialJson()
     position, turn = 0, 0
@@ -287,14 +287,14 @@ def test_any_json_read_in_any_pieces_is_itself(value, ascii_only, indent, sizes)
         ("]", None, True),
     ],
 )
-def test_unfinished_and_broken_json(text, value, broken) -> None:
+def test_unfinished_and_broken_json(text, value, broken):
     reader = PartialJson()
     reader.feed(text)
     assert reader.value() == value
     assert reader.is_broken is broken
 
 
-def test_the_schema_of_a_class_is_generated_once_until_the_class_changes(monkeypatch) -> None:
+def test_the_schema_of_a_class_is_generated_once_until_the_class_changes(monkeypatch):
     class Look(BaseModel):
         city: str
 

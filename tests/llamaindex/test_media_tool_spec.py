@@ -68,9 +68,7 @@ async def called(tool: FunctionTool, way: str, **arguments: Any) -> ToolOutput:
 
 @WAYS
 @EACH
-async def test_a_tool_returns_text_and_the_files(
-    spec: RuncrateMediaToolSpec, settings: dict[str, Any], name: str, way: str
-) -> None:
+async def test_a_tool_returns_text_and_the_files(spec, settings, name, way):
     _, arguments, kind = TOOLS[name]
     output = await called(tool_of(spec, name), way, **arguments)
     text, media = output.blocks
@@ -87,9 +85,7 @@ async def test_a_tool_returns_text_and_the_files(
     await spec.aclose()
 
 
-def test_names_schemas_and_descriptions_are_the_same_as_in_langchain(
-    spec: RuncrateMediaToolSpec,
-) -> None:
+def test_names_schemas_and_descriptions_are_the_same_as_in_langchain(spec):
     tools = spec.to_tool_list()
     assert [tool.metadata.name for tool in tools] == list(TOOLS)
     for tool in tools:
@@ -102,7 +98,7 @@ def test_names_schemas_and_descriptions_are_the_same_as_in_langchain(
 
 
 @WAYS
-async def test_wrong_arguments_are_explained(spec: RuncrateMediaToolSpec, way: str) -> None:
+async def test_wrong_arguments_are_explained(spec, way):
     tool = tool_of(spec, "runcrate_generate_video")
     with pytest.raises(ValueError, match="Nothing was done"):
         await called(tool, way)
@@ -113,9 +109,7 @@ async def test_wrong_arguments_are_explained(spec: RuncrateMediaToolSpec, way: s
 
 @WAYS
 @EACH
-async def test_failures_say_what_to_do_and_keep_their_class(
-    spec: RuncrateMediaToolSpec, runcrate_emulator: Emulator, name: str, way: str
-) -> None:
+async def test_failures_say_what_to_do_and_keep_their_class(spec, runcrate_emulator, name, way):
     route, arguments, _ = TOOLS[name]
     runcrate_emulator.fail(route, status=402, message="rc_live_secret has no credits", times=None)
     with pytest.raises(
@@ -127,9 +121,7 @@ async def test_failures_say_what_to_do_and_keep_their_class(
 
 @WAYS
 @pytest.mark.parametrize("given", ["client", "async_client"])
-async def test_a_client_of_the_program_is_used(
-    runcrate_emulator: Emulator, tmp_path: Path, given: str, way: str
-) -> None:
+async def test_a_client_of_the_program_is_used(runcrate_emulator, tmp_path, given, way):
     kind = rc.Runcrate if given == "client" else rc.AsyncRuncrate
     client: Any = kind(runcrate_emulator.api_key, inference_url=runcrate_emulator.inference_url)
     spec = RuncrateMediaToolSpec(tmp_path, **{given: client})
@@ -139,7 +131,7 @@ async def test_a_client_of_the_program_is_used(
     client.close() if given == "client" else await client.aclose()
 
 
-def test_a_missing_key_is_the_program_s(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_the_program_s(monkeypatch):
     monkeypatch.delenv("RUNCRATE_API_KEY")
     with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
         RuncrateMediaToolSpec()
@@ -190,12 +182,7 @@ def grows(progress: list[ToolProgressEvent]) -> bool:
 
 @tolerant
 @pytest.mark.parametrize("kind", [FunctionAgent, ReActAgent])
-async def test_an_agent_s_video_tells_of_its_progress(
-    spec: RuncrateMediaToolSpec,
-    llm: RuncrateLLM,
-    runcrate_emulator: Emulator,
-    kind: type[Any],
-) -> None:
+async def test_an_agent_s_video_tells_of_its_progress(spec, llm, runcrate_emulator, kind):
     runcrate_emulator.clock_speed = 120.0  # a few looks until it is done
     arguments = {"prompt": "waves", "duration": 4}
     runcrate_emulator.on_chat = with_tool("runcrate_generate_video", arguments, "Done.")
@@ -218,9 +205,7 @@ class OwnWorkflow(Workflow):
 
 
 @tolerant
-async def test_a_step_of_one_s_own_may_pass_its_context(
-    spec: RuncrateMediaToolSpec, runcrate_emulator: Emulator
-) -> None:
+async def test_a_step_of_one_s_own_may_pass_its_context(spec, runcrate_emulator):
     runcrate_emulator.clock_speed = 120.0
     tool = tool_of(spec, "runcrate_generate_video")
 
@@ -238,9 +223,7 @@ async def test_a_step_of_one_s_own_may_pass_its_context(
 
 
 @WAYS
-async def test_a_context_that_hears_nothing_does_not_spoil_the_video(
-    spec: RuncrateMediaToolSpec, way: str
-) -> None:
+async def test_a_context_that_hears_nothing_does_not_spoil_the_video(spec, way):
     """It is paid for: whatever the context does, it is fetched."""
     tool = tool_of(spec, "runcrate_generate_video")
     for ctx in (Context(OwnWorkflow(None)), "of no kind"):
@@ -249,13 +232,13 @@ async def test_a_context_that_hears_nothing_does_not_spoil_the_video(
         assert "ctx" not in output.raw_input["kwargs"]
 
 
-def test_tools_work_where_there_is_no_workflow(spec: RuncrateMediaToolSpec) -> None:
+def test_tools_work_where_there_is_no_workflow(spec):
     tool = tool_of(spec, "runcrate_text_to_speech")
     assert isinstance(tool("Hello.").blocks[1], AudioBlock)
     assert not call_tool(tool, {"text": "Hello."}).is_error
 
 
 @pytest.mark.parametrize("name", ["text_to_speech", "atext_to_speech"])
-async def test_a_tool_of_one_kind_of_code(spec: RuncrateMediaToolSpec, name: str) -> None:
+async def test_a_tool_of_one_kind_of_code(spec, name):
     (tool,) = spec.to_tool_list([name])
     assert isinstance((await tool.acall(text="Hello.")).blocks[1], AudioBlock)

@@ -542,7 +542,7 @@ EVALUATING = [
 @pytest.mark.parametrize(
     "row", [*INDEXING, *QUERYING, *CHATTING, *EVALUATING], ids=lambda row: row.name
 )
-def test_a_part_of_llamaindex(runcrate_emulator, emulated_llm, emulated_embedding, row) -> None:
+def test_a_part_of_llamaindex(runcrate_emulator, emulated_llm, emulated_embedding, row):
     """Blocking, and in two event loops, the second of which has the first one's connections."""
     runcrate_emulator.on_chat = by_prompt(row.replies)
     parts = Parts(emulated_llm, emulated_embedding)

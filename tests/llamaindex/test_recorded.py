@@ -39,7 +39,7 @@ def multiply(a: int, b: int) -> int:
 
 
 @pytest.mark.parametrize("way", WAYS + COMPLETION_WAYS)
-async def test_an_answer(api, llm, way) -> None:
+async def test_an_answer(api, llm, way):
     api.script(on_chat=lambda _: Reply.text("Hello, Ada!"))
     last = (await ask(llm, way, "Say hello to Ada, by her name."))[-1]
     assert "Ada" in (last.text if way in COMPLETION_WAYS else last.message.content)
@@ -47,7 +47,7 @@ async def test_an_answer(api, llm, way) -> None:
 
 
 @pytest.mark.parametrize("way", WAYS)
-async def test_a_tool_call_and_its_result(api, llm, way) -> None:
+async def test_a_tool_call_and_its_result(api, llm, way):
     api.script(on_chat=with_tool("multiply", {"a": 12, "b": 34}, "It is 408."))
     tools = [FunctionTool.from_defaults(multiply)]
     question = "What is 12 times 34? Use the tool."
@@ -64,7 +64,7 @@ async def test_a_tool_call_and_its_result(api, llm, way) -> None:
 
 @pytest.mark.parametrize("way", ["structured_predict", "astream_structured_predict"])
 @pytest.mark.parametrize("by", ["json_schema", "tool"])
-async def test_an_object(api, llm, way, by) -> None:
+async def test_an_object(api, llm, way, by):
     api.script(on_chat=as_object({"name": "Oslo", "country": "Norway"}))
     prompt = PromptTemplate("Extract the city: {text}")
     text = "Oslo is the capital of the country Norway."
@@ -73,7 +73,7 @@ async def test_an_object(api, llm, way, by) -> None:
     assert results[-1] == City(name="Oslo", country="Norway")
 
 
-async def test_thoughts(api, llm) -> None:
+async def test_thoughts(api, llm):
     api.script(on_chat=lambda _: Reply.text("42", reasoning="17 and 25 are 42."))
     thinker = llm.model_copy(update={"model": "deepseek-ai/DeepSeek-R1-0528"})
     chunks = await ask(thinker, "astream_chat", "What is 17 plus 25?")
@@ -82,7 +82,7 @@ async def test_thoughts(api, llm) -> None:
     assert "42" in chunks[-1].message.content
 
 
-async def test_retrieval(llm, embed_model) -> None:
+async def test_retrieval(llm, embed_model):
     documents = [Document(text=text, id_=name) for name, text in FACTS.items()]
     index = VectorStoreIndex.from_documents(documents, embed_model=embed_model)
     engine = index.as_query_engine(llm=llm, similarity_top_k=1)
@@ -91,7 +91,7 @@ async def test_retrieval(llm, embed_model) -> None:
     assert [node.node.ref_doc_id for node in answer.source_nodes] == ["lighthouse.md"]
 
 
-async def test_an_agent(api, llm) -> None:
+async def test_an_agent(api, llm):
     api.script(on_chat=with_tool("multiply", {"a": 12, "b": 34}, "It is 408."))
     agent = FunctionAgent(tools=[multiply], llm=llm)
     assert "408" in str(await agent.run("What is 12 times 34? Use the tool."))

@@ -20,7 +20,6 @@ from llamaindex_runcrate import (
     RuncrateTranscriptionReader,
 )
 from runcrate_core import Runcrate
-from runcrate_emulator import Emulator
 from tests.key_in_frames import KEY, leaks
 from tests.llamaindex.calls import collected
 from tests.llamaindex.conftest import CHAT_MODEL
@@ -87,9 +86,7 @@ ROUTES = (
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("fault", ["no connection", "unknown key", "key repeated", "stream cut"])
-async def test_a_call_that_fails(
-    runcrate_emulator: Emulator, name: str, fault: str, tmp_path: Path
-) -> None:
+async def test_a_call_that_fails(runcrate_emulator, name, fault, tmp_path):
     """What else a service can do wrong is tried with the core's clients."""
     audio = tmp_path / "a.wav"
     audio.write_bytes(b"RIFF" + bytes(100))
@@ -106,7 +103,7 @@ async def test_a_call_that_fails(
     await check(calls(settings, audio)[name])
 
 
-async def test_an_answer_that_is_not_usable(runcrate_emulator: Emulator) -> None:
+async def test_an_answer_that_is_not_usable(runcrate_emulator):
     runcrate_emulator.add_key(KEY)
     settings: dict[str, Any] = {"api_key": KEY, "api_base": runcrate_emulator.inference_url}
     llm = RuncrateLLM(model=CHAT_MODEL, max_tokens=1, **settings)
@@ -131,7 +128,7 @@ async def test_an_answer_that_is_not_usable(runcrate_emulator: Emulator) -> None
         lambda: RuncrateMediaToolSpec(api_key=KEY, api_base="ftp://runcrate.example.com"),
     ],
 )
-def test_a_failing_constructor(make: Callable[[], Any]) -> None:
+def test_a_failing_constructor(make):
     with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
         make()
     assert leaks(caught.value, __file__) == []

@@ -52,9 +52,7 @@ async def closed(reader: RuncrateTranscriptionReader) -> None:
 
 
 @WAYS
-async def test_a_folder_gives_its_recordings_in_order(
-    settings: dict[str, Any], folder: Path, way: str
-) -> None:
+async def test_a_folder_gives_its_recordings_in_order(settings, folder, way):
     reader = RuncrateTranscriptionReader(**settings)
     documents = await read(reader, way, folder)
     assert [document.text for document in documents] == [GREETING, FAREWELL]
@@ -65,9 +63,7 @@ async def test_a_folder_gives_its_recordings_in_order(
     await closed(reader)
 
 
-def test_reading_is_lazy(
-    settings: dict[str, Any], folder: Path, runcrate_emulator: Emulator
-) -> None:
+def test_reading_is_lazy(settings, folder, runcrate_emulator):
     reader = RuncrateTranscriptionReader(**settings)
     documents = reader.lazy_load_data([folder / "a.mp3", folder / "b.mp3"])
     assert isinstance(documents, Iterator)
@@ -78,9 +74,7 @@ def test_reading_is_lazy(
 
 
 @WAYS
-async def test_the_given_metadata_wins_and_is_copied(
-    settings: dict[str, Any], folder: Path, way: str
-) -> None:
+async def test_the_given_metadata_wins_and_is_copied(settings, folder, way):
     mine = {"language": "en-GB", "topic": "budget"}
     reader = RuncrateTranscriptionReader(format="segments", **settings)
     documents = await read(reader, way, folder / "a.mp3", extra_info=mine)
@@ -91,7 +85,7 @@ async def test_the_given_metadata_wins_and_is_copied(
 
 
 @WAYS
-async def test_a_file_system_of_fsspec(settings: dict[str, Any], way: str) -> None:
+async def test_a_file_system_of_fsspec(settings, way):
     memory = fsspec.filesystem("memory")
     with memory.open("/calls/last.mp3", "wb") as file:
         file.write(spoken(FAREWELL))
@@ -109,9 +103,7 @@ async def test_a_file_system_of_fsspec(settings: dict[str, Any], way: str) -> No
 
 
 @pytest.mark.parametrize("attached", [False, True])
-def test_embeddings_see_the_words_and_models_the_times(
-    settings: dict[str, Any], folder: Path, attached: bool
-) -> None:
+def test_embeddings_see_the_words_and_models_the_times(settings, folder, attached):
     options = {"attach_recording": True} if attached else {}
     reader = RuncrateTranscriptionReader(**options, **settings)
     (document,) = reader.load_data(folder / "b.mp3")
@@ -126,9 +118,7 @@ def test_embeddings_see_the_words_and_models_the_times(
 
 
 @WAYS
-async def test_a_bad_file_is_named_and_the_timeout_holds(
-    settings: dict[str, Any], folder: Path, runcrate_emulator: Emulator, way: str
-) -> None:
+async def test_a_bad_file_is_named_and_the_timeout_holds(settings, folder, runcrate_emulator, way):
     reader = RuncrateTranscriptionReader(timeout=0.1, max_retries=0, **settings)
     runcrate_emulator.fail("POST /audio/transcriptions", latency_s=0.3)
     with pytest.raises(rc.APITimeoutError, match=r"b\.mp3"):
@@ -141,9 +131,7 @@ async def test_a_bad_file_is_named_and_the_timeout_holds(
     await closed(reader)
 
 
-async def test_so_many_at_once_and_in_order(
-    settings: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_so_many_at_once_and_in_order(settings, tmp_path, monkeypatch):
     paths = write_recordings(tmp_path, a="1.", b="2.", c="3.", d="4.")
     reader = RuncrateTranscriptionReader(max_concurrency=2, **settings)
     transcribed = RuncrateTranscriptionReader._transcribed
@@ -174,9 +162,7 @@ async def directory(settings: dict[str, Any]) -> AsyncIterator[Callable[..., Any
 
 
 @pytest.mark.parametrize("way", ["sync", "async"])
-async def test_a_directory_reader_reads_all_kinds_of_recordings(
-    directory: Any, tmp_path: Path, way: str
-) -> None:
+async def test_a_directory_reader_reads_all_kinds_of_recordings(directory, tmp_path, way):
     for suffix in rt.AUDIO_SUFFIXES:
         (tmp_path / f"call{suffix}").write_bytes(spoken(FAREWELL, suffix))
     (tmp_path / "LOUD.MP3").write_bytes(spoken(FAREWELL))
@@ -189,9 +175,7 @@ async def test_a_directory_reader_reads_all_kinds_of_recordings(
     assert set(texts.values()) == {FAREWELL}
 
 
-def test_a_directory_in_several_processes_reads_a_pickled_reader(
-    settings: dict[str, Any], folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_directory_in_several_processes_reads_a_pickled_reader(settings, folder, monkeypatch):
     extractor = audio_file_extractor(**(settings | {"api_key": "rc_live_secret"}))
     stored = pickle.dumps(extractor)
     assert b"rc_live_secret" not in stored
@@ -203,7 +187,7 @@ def test_a_directory_in_several_processes_reads_a_pickled_reader(
     copies[".mp3"].close()
 
 
-def test_the_key_is_in_no_repr_or_dump() -> None:
+def test_the_key_is_in_no_repr_or_dump():
     reader = RuncrateTranscriptionReader(api_key="rc_live_secret", language="en")
     shown = repr(reader) + str(reader.to_dict()) + reader.to_json() + str(reader.model_dump())
     assert "rc_live_secret" not in shown
@@ -212,7 +196,7 @@ def test_the_key_is_in_no_repr_or_dump() -> None:
     assert reader.class_name() == "runcrate_transcription_reader"
 
 
-def test_a_missing_key_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_key_is_said_at_once(monkeypatch):
     monkeypatch.delenv("RUNCRATE_API_KEY")
     with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
         audio_file_extractor()
