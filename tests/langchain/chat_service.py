@@ -22,9 +22,7 @@ def chat(server: ScriptedServer, **options: Any) -> ChatRuncrate:
     return ChatRuncrate(**{**fields, **options})
 
 
-def completion(
-    message: dict[str, Any] | None = None, finish: str = "stop", **members: Any
-) -> dict[str, Any]:
+def completion(message=None, finish="stop", **members):
     """Return a complete response."""
     said = {"content": "Hello!", **(message or {})}
     return {**chat_service.completion(finish_reason=finish, **said), **members}

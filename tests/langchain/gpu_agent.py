@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from langchain_core.callbacks import CallbackManagerForLLMRun
 from langchain_core.language_models import BaseChatModel
 from langchain_core.messages import AIMessage, BaseMessage, ToolMessage
 from langchain_core.outputs import ChatGeneration, ChatResult
@@ -29,13 +28,7 @@ class ScriptedModel(BaseChatModel):
     def bind_tools(self, tools: Sequence[Any], **_: Any) -> Any:
         return self
 
-    def _generate(
-        self,
-        messages: list[BaseMessage],
-        stop: list[str] | None = None,
-        run_manager: CallbackManagerForLLMRun | None = None,
-        **_: Any,
-    ) -> ChatResult:
+    def _generate(self, messages, stop=None, run_manager=None, **_):
         number = sum(isinstance(message, AIMessage) for message in messages)
         calls = self.turns[number](messages) if number < len(self.turns) else []
         message = AIMessage(

@@ -6,7 +6,6 @@ import asyncio
 import json
 import pickle
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,7 +19,6 @@ from langchain_runcrate import (
     RuncrateTranscriptionLoader,
     RuncrateTranscriptionParser,
 )
-from runcrate_emulator import Emulator
 from tests.audio_files import (
     FAREWELL,
     GREETING,
@@ -36,12 +34,12 @@ SECONDS = len(samples_of(GREETING)) / 2 / RATE
 
 
 @pytest.fixture
-def settings(runcrate_emulator: Emulator) -> dict[str, Any]:
+def settings(runcrate_emulator):
     return {"api_key": runcrate_emulator.api_key, "base_url": runcrate_emulator.inference_url}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path):
     folder = tmp_path / "recordings"
     write_recordings(folder, a=GREETING, b=FAREWELL)
     (folder / "notes.txt").write_text("no recording")

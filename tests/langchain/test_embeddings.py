@@ -27,7 +27,7 @@ def vectors(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def service() -> Service:
+def service():
     service = Service()
     service.decides(vectors)
     return service

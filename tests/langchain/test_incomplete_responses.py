@@ -196,9 +196,7 @@ PLAN = '{"name": "ab", "steps": [{"number": 1, "text": "one"}, {"number": 2, "te
 METHODS = ["json_schema", "function_calling", "json_mode"]
 
 
-def answer(
-    text: str, method: str, finish: str = "stop", *, stream: bool, name: str = "Plan"
-) -> Any:
+def answer(text, method, finish="stop", *, stream, name="Plan"):
     """Return a structured output, or as much of it as this text has."""
     if not stream and method == "function_calling":
         call = {"id": "c", "type": "function", "function": {"name": name, "arguments": text}}

@@ -24,7 +24,6 @@ from langchain_runcrate import (
     RuncrateSpeechTool,
     RuncrateVideoTool,
 )
-from runcrate_emulator import Emulator
 
 KEY = "rc_live_test"
 TOOLS: dict[type[BaseTool], dict[str, Any]] = {
@@ -41,7 +40,7 @@ ROUTES: dict[type[BaseTool], str] = {
 
 
 @pytest.fixture
-def settings(runcrate_emulator: Emulator, tmp_path: Path) -> dict[str, Any]:
+def settings(runcrate_emulator, tmp_path):
     runcrate_emulator.clock_speed = 600.0
     return {
         "api_key": runcrate_emulator.api_key,

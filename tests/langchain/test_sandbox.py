@@ -7,7 +7,6 @@ import shlex
 import socket
 import threading
 import time
-from collections.abc import Iterator
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
@@ -31,19 +30,19 @@ QUICK: dict[str, Any] = {"gpu_type": "A100", "poll_interval": 0.02}
 
 
 @pytest.fixture(scope="module")
-def shared_cloud() -> Iterator[Emulator]:
+def shared_cloud():
     with Emulator(ssh=True, clock_speed=600.0) as running:
         yield running
 
 
 @pytest.fixture
-def cloud(shared_cloud: Emulator) -> Emulator:
+def cloud(shared_cloud):
     shared_cloud.reset()
     return shared_cloud
 
 
 @pytest.fixture
-def client(cloud: Emulator) -> Iterator[rc.Runcrate]:
+def client(cloud):
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as made:
         yield made
 

@@ -7,7 +7,6 @@ Exactly seven of them fail on `deepagents` 0.7 with any backend, as they describ
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterator
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -43,7 +42,7 @@ class Sandboxes(SandboxIntegrationTests):
         return f"/tmp/test_sandbox_{type(self).__name__}/"  # noqa: S108 - the suite's own place
 
     @pytest.fixture(scope="class")
-    def sandbox(self, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RuncrateSandbox]:
+    def sandbox(self, tmp_path_factory):
         root = Path(f"/tmp/test_sandbox_{type(self).__name__}")  # noqa: S108 - as above
         shutil.rmtree(root, ignore_errors=True)
         with type(self).host(tmp_path_factory.mktemp("host")) as host, host.shell() as shell:
@@ -51,7 +50,7 @@ class Sandboxes(SandboxIntegrationTests):
         shutil.rmtree(root, ignore_errors=True)
 
     @pytest.fixture(autouse=True)
-    def _expect_outdated_tests_to_fail(self, request: pytest.FixtureRequest) -> None:
+    def _expect_outdated_tests_to_fail(self, request):
         name = request.node.originalname
         if IS_NEWER and name in OUTDATED:
             request.node.add_marker(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import itertools
 import os
-from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -22,7 +21,6 @@ from langchain_tests.integration_tests import (
 )
 from langchain_tests.integration_tests import chat_models as standard
 from langchain_tests.unit_tests import ChatModelUnitTests, EmbeddingsUnitTests, ToolsUnitTests
-from pytest_benchmark.fixture import BenchmarkFixture
 
 import runcrate_core.toolkit as rt
 from langchain_runcrate import (
@@ -33,7 +31,6 @@ from langchain_runcrate import (
     RuncrateToolkit,
     RuncrateVideoTool,
 )
-from tests.conftest import Api
 from tests.langchain import downloads
 from tests.langchain.chat_service import close
 from tests.langchain.replaying import (
@@ -92,7 +89,7 @@ class ReplayedChatTests(ChatModelIntegrationTests):
     replayed = True
 
     @pytest.fixture(autouse=True)
-    async def _at_the_service(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> Any:
+    async def _at_the_service(self, api, monkeypatch):
         """Let the models find the service, and the tests their files.
 
         The tests make models of their own and never close them, so connections are closed here.
@@ -111,7 +108,7 @@ class ReplayedChatTests(ChatModelIntegrationTests):
         await close(ChatRuncrate(**self.chat_model_params))
 
     @pytest.fixture
-    def benchmark(self, benchmark: BenchmarkFixture) -> BenchmarkFixture:
+    def benchmark(self, benchmark):
         """Run once, as a cassette is played once; times are taken by the benchmarks."""
         benchmark.disabled = True
         return benchmark
@@ -187,7 +184,7 @@ class TestEmbeddingsReplayed(OfEmbeddings, EmbeddingsIntegrationTests):
     replayed = True
 
     @pytest.fixture(autouse=True)
-    async def _at_the_service(self, api: Api, monkeypatch: pytest.MonkeyPatch) -> Any:
+    async def _at_the_service(self, api, monkeypatch):
         monkeypatch.setenv("RUNCRATE_API_BASE", api.inference_url)
         monkeypatch.setenv("RUNCRATE_API_KEY", api.api_key)
         yield
@@ -235,7 +232,7 @@ class OfTools:
 
 class TestTools(OfTools, ToolsUnitTests):
     @pytest.fixture(params=EVERY_TOOL)
-    def tool(self, request: pytest.FixtureRequest, tmp_path: Path) -> BaseTool:
+    def tool(self, request, tmp_path):
         tool = named(RuncrateToolkit(limits=LIMITS, files_dir=tmp_path), request.param)
         schema: Any = tool.tool_call_schema
         required = schema.model_json_schema().get("required", [])
@@ -271,7 +268,7 @@ class TestToolsReplayed(OfTools, ToolsIntegrationTests):
     replayed = True
 
     @pytest.fixture(params=[*MEDIA, *EVERY_TOOL])
-    async def tool(self, request: pytest.FixtureRequest, api: Api, tmp_path: Path) -> Any:
+    async def tool(self, request, api, tmp_path):
         if request.param not in MEDIA:
             async with toolkit_at(api, tmp_path) as toolkit:
                 self.arguments = arguments_for(toolkit, request.param)

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +45,7 @@ pytestmark = pytest.mark.usefixtures("quick_ends")
 
 
 @pytest.fixture
-async def toolkit(cloud: Any, tmp_path: Path) -> AsyncIterator[RuncrateToolkit]:
+async def toolkit(cloud, tmp_path):
     client = rc.Runcrate(cloud.api_key, base_url=cloud.base_url)
     toolkit = RuncrateToolkit(client, limits=LIMITS, files_dir=tmp_path, poll_interval=0.02)
     yield toolkit

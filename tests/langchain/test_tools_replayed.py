@@ -16,7 +16,6 @@ from langchain_runcrate import (
     RuncrateSpeechTool,
     RuncrateTranscriptionLoader,
 )
-from tests.conftest import Api
 from tests.langchain.replaying import JOB, LIMITS, named, toolkit_at
 
 pytestmark = pytest.mark.vcr
@@ -34,7 +33,7 @@ async def asked(tool: BaseTool, way: str, /, **arguments: Any) -> ToolMessage:
 
 
 @pytest.fixture
-def settings(api: Api, tmp_path: Path) -> dict[str, Any]:
+def settings(api, tmp_path):
     return {"api_key": api.api_key, "base_url": api.inference_url, "output_dir": tmp_path / "made"}
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from llama_index.core.llms import LLM, ChatMessage, ChatResponse
+from llama_index.core.llms import LLM, ChatMessage
 from llama_index.core.prompts import PromptTemplate
 
 WAYS = ("chat", "achat", "stream_chat", "astream_chat")
@@ -28,9 +28,7 @@ async def ask(llm: LLM, way: str, said: str | Sequence[ChatMessage], **kwargs: A
     return await collected(getattr(llm, way)(messages, **kwargs))
 
 
-async def ask_with_tools(
-    llm: Any, way: str, tools: Sequence[Any], said: str, **kwargs: Any
-) -> list[ChatResponse]:
+async def ask_with_tools(llm, way, tools, said, **kwargs):
     """The same, with tools."""
     return await collected(getattr(llm, f"{way}_with_tools")(tools, user_msg=said, **kwargs))
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from llama_index.core.agent.workflow import FunctionAgent, ToolCallResult
 
@@ -24,7 +22,7 @@ LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=30, max_total_
 
 
 @pytest.fixture
-def cloud() -> Iterator[Emulator]:
+def cloud():
     with Emulator(ssh=True, clock_speed=600.0, on_chat=simulated) as running:
         yield running
 

@@ -21,7 +21,6 @@ from llama_index.core.callbacks import (
 from llamaindex_runcrate import RuncrateEmbedding
 from llamaindex_runcrate.text_splitting import Pieces, split
 from runcrate_core import AsyncRuncrate, BadRequestError, Runcrate
-from tests.chat_service import Service
 from tests.llamaindex.conftest import UNKNOWN_MODEL as MODEL
 
 
@@ -45,7 +44,7 @@ def vectors(body: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture
-def service(service) -> Service:
+def service(service):
     service.decides(vectors)
     return service
 

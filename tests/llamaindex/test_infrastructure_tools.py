@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import json
-from collections.abc import AsyncIterator, Callable
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -50,7 +49,7 @@ Turn = Callable[[list[ChatMessage]], list[tuple[str, dict[str, Any]]]]
 
 
 @pytest.fixture
-async def make(cloud: Any, tmp_path: Path) -> AsyncIterator[Callable[..., Any]]:
+async def make(cloud, tmp_path):
     """Makes tool specs on the emulator."""
     client = rc.Runcrate(cloud.api_key, base_url=cloud.base_url)
     made: list[RuncrateInfrastructureToolSpec] = []
@@ -206,9 +205,7 @@ def last(messages: list[ChatMessage], name: str) -> Any:
     return json.loads(results(messages, name)[-1])
 
 
-async def told_by(
-    agent: Workflow, decide: Callable[[ApprovalRequiredEvent], HumanResponseEvent | None]
-) -> tuple[list[ApprovalRequiredEvent], list[ToolProgressEvent], Any]:
+async def told_by(agent, decide):
     """Run an agent whose questions are answered; returns questions, progress and result."""
     handler = agent.run("Train a model, fetch it, and clean up.")
     asked: list[ApprovalRequiredEvent] = []

@@ -92,15 +92,11 @@ class Callbacks(BaseCallbackHandler):
         super().__init__([], [])
         self.seen: list[Any] = []
 
-    def on_event_start(
-        self, event_type: Any, payload: Any = None, event_id: str = "", **_: Any
-    ) -> str:
+    def on_event_start(self, event_type, payload=None, event_id="", **_):
         self.seen.append(("start", event_type, sorted(payload)))
         return event_id
 
-    def on_event_end(
-        self, event_type: Any, payload: Any = None, event_id: str = "", **_: Any
-    ) -> None:
+    def on_event_end(self, event_type, payload=None, event_id="", **_):
         self.seen.append(("end", event_type, sorted(payload)))
 
     def start_trace(self, trace_id: Any = None) -> None:
@@ -111,7 +107,7 @@ class Callbacks(BaseCallbackHandler):
 
 
 @pytest.fixture
-def events() -> Iterator[list[Any]]:
+def events():
     handler, dispatcher = Events(), get_dispatcher()
     dispatcher.add_event_handler(handler)
     yield handler.seen

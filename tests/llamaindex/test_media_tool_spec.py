@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,6 @@ from llama_index.core.workflow import Context, StartEvent, StopEvent, Workflow, 
 
 import runcrate_core as rc
 from llamaindex_runcrate import RuncrateLLM, RuncrateMediaToolSpec, ToolProgressEvent
-from runcrate_emulator import Emulator
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.llamaindex.scripts import with_tool
 
@@ -39,7 +37,7 @@ EACH = pytest.mark.parametrize("name", list(TOOLS))
 
 
 @pytest.fixture
-def settings(runcrate_emulator: Emulator, tmp_path: Path) -> dict[str, Any]:
+def settings(runcrate_emulator, tmp_path):
     runcrate_emulator.clock_speed = 600.0
     return {
         "output_dir": tmp_path / "made",
@@ -50,7 +48,7 @@ def settings(runcrate_emulator: Emulator, tmp_path: Path) -> dict[str, Any]:
 
 
 @pytest.fixture
-async def spec(settings: dict[str, Any]) -> AsyncIterator[RuncrateMediaToolSpec]:
+async def spec(settings):
     spec = RuncrateMediaToolSpec(**settings)
     yield spec
     await spec.aclose()
@@ -145,7 +143,7 @@ def tolerant(test: Any) -> Any:
 
 
 @pytest.fixture
-async def llm(settings: dict[str, Any]) -> AsyncIterator[RuncrateLLM]:
+async def llm(settings):
     llm = RuncrateLLM(
         model="deepseek-ai/DeepSeek-V3",
         api_key=settings["api_key"],

@@ -6,7 +6,7 @@ import asyncio
 import functools
 import json
 import pickle
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,6 @@ from llama_index.core.schema import Document, MetadataMode
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from llamaindex_runcrate import RuncrateTranscriptionReader, audio_file_extractor
-from runcrate_emulator import Emulator
 from tests.audio_files import FAREWELL, GREETING, name_of, spoken, write_recordings
 
 WAYS = pytest.mark.parametrize(
@@ -27,20 +26,18 @@ WAYS = pytest.mark.parametrize(
 
 
 @pytest.fixture
-def settings(runcrate_emulator: Emulator) -> dict[str, Any]:
+def settings(runcrate_emulator):
     return {"api_key": runcrate_emulator.api_key, "api_base": runcrate_emulator.inference_url}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def folder(tmp_path):
     folder = tmp_path / "recordings"
     write_recordings(folder, a=GREETING, b=FAREWELL)
     return folder
 
 
-async def read(
-    reader: RuncrateTranscriptionReader, way: str, *given: Any, **named: Any
-) -> list[Document]:
+async def read(reader, way, *given, **named):
     if way.startswith("a"):
         return list(await getattr(reader, way)(*given, **named))
     return await asyncio.to_thread(lambda: list(getattr(reader, way)(*given, **named)))
@@ -154,7 +151,7 @@ async def test_so_many_at_once_and_in_order(settings, tmp_path, monkeypatch):
 
 
 @pytest.fixture
-async def directory(settings: dict[str, Any]) -> AsyncIterator[Callable[..., Any]]:
+async def directory(settings):
     """Make directory readers that know all kinds of recordings."""
     extractor: Any = audio_file_extractor(**settings)
     yield functools.partial(SimpleDirectoryReader, file_extractor=extractor)
