@@ -40,55 +40,52 @@ def wire(message: BaseMessage, policy: WirePolicy | None = None) -> dict[str, An
     return sent
 
 
+def said(role: str, content: Any, **more: Any) -> dict[str, Any]:
+    return {"role": role, "content": content, **more}
+
+
+def extra(**kwargs: Any) -> AIMessage:
+    return AIMessage("", additional_kwargs=kwargs)
+
+
+DEVELOPER = {"__openai_role__": "developer"}
+OLD_CALL = {"name": "f", "arguments": "{}"}
+
+
 @pytest.mark.parametrize(
     ("message", "expected"),
     [
-        (SystemMessage("Be brief."), {"role": "system", "content": "Be brief."}),
-        (
-            SystemMessage("Be brief.", additional_kwargs={"__openai_role__": "developer"}),
-            {"role": "system", "content": "Be brief."},
-        ),
-        (HumanMessage("Hi"), {"role": "user", "content": "Hi"}),
-        (HumanMessageChunk(content="Hi"), {"role": "user", "content": "Hi"}),
-        (HumanMessage("Hi", name="Ann Lee"), {"role": "user", "content": "Hi", "name": "Ann_Lee"}),
-        (AIMessage("Hello"), {"role": "assistant", "content": "Hello"}),
-        (AIMessageChunk(content="Hello"), {"role": "assistant", "content": "Hello"}),
-        (AIMessage(""), {"role": "assistant", "content": ""}),
-        (
-            AIMessage("", tool_calls=[CALL]),
-            {"role": "assistant", "content": None, "tool_calls": [WIRE_CALL]},
-        ),
-        (
-            AIMessage("Let me see.", tool_calls=[CALL]),
-            {"role": "assistant", "content": "Let me see.", "tool_calls": [WIRE_CALL]},
-        ),
+        (SystemMessage("Be brief."), said("system", "Be brief.")),
+        (SystemMessage("x", additional_kwargs=DEVELOPER), said("system", "x")),
+        (HumanMessage("Hi"), said("user", "Hi")),
+        (HumanMessageChunk(content="Hi"), said("user", "Hi")),
+        (HumanMessage("Hi", name="Ann Lee"), said("user", "Hi", name="Ann_Lee")),
+        (HumanMessage([]), said("user", "")),
+        (AIMessage("Hello"), said("assistant", "Hello")),
+        (AIMessageChunk(content="Hello"), said("assistant", "Hello")),
+        (AIMessage(""), said("assistant", "")),
+        (AIMessage("", tool_calls=[CALL]), said("assistant", None, tool_calls=[WIRE_CALL])),
+        (AIMessage("So.", tool_calls=[CALL]), said("assistant", "So.", tool_calls=[WIRE_CALL])),
         (
             ToolMessage("sunny", tool_call_id="call_1", name="weather", artifact={"x": 1}),
-            {"role": "tool", "tool_call_id": "call_1", "content": "sunny"},
+            said("tool", "sunny", tool_call_id="call_1"),
         ),
         (
             ToolMessage("It failed.", tool_call_id="call_1", status="error"),
-            {"role": "tool", "tool_call_id": "call_1", "content": "It failed."},
+            said("tool", "It failed.", tool_call_id="call_1"),
         ),
+        (FunctionMessage(content="x", name="weather"), said("function", "x", name="weather")),
+        (ChatMessage(content="x", role="human"), said("user", "x")),
+        (ChatMessage(content="x", role="ai"), said("assistant", "x")),
+        (ChatMessage(content="x", role="developer"), said("system", "x")),
+        (ChatMessage(content="x", role="critic"), said("critic", "x")),
+        (extra(function_call=OLD_CALL), said("assistant", "", function_call=OLD_CALL)),
+        (extra(refusal="No."), said("assistant", "", refusal="No.")),
+        (extra(audio={"id": "a", "data": "..."}), said("assistant", "", audio={"id": "a"})),
+        # What frameworks keep in messages is not sent.
         (
-            FunctionMessage(content="sunny", name="weather"),
-            {"role": "function", "name": "weather", "content": "sunny"},
-        ),
-        (ChatMessage(content="x", role="human"), {"role": "user", "content": "x"}),
-        (ChatMessage(content="x", role="ai"), {"role": "assistant", "content": "x"}),
-        (ChatMessage(content="x", role="developer"), {"role": "system", "content": "x"}),
-        (ChatMessage(content="x", role="critic"), {"role": "critic", "content": "x"}),
-        (
-            AIMessage("", additional_kwargs={"function_call": {"name": "f", "arguments": "{}"}}),
-            {"role": "assistant", "content": "", "function_call": {"name": "f", "arguments": "{}"}},
-        ),
-        (
-            AIMessage("", additional_kwargs={"refusal": "No."}),
-            {"role": "assistant", "content": "", "refusal": "No."},
-        ),
-        (
-            AIMessage("", additional_kwargs={"audio": {"id": "audio_1", "data": "..."}}),
-            {"role": "assistant", "content": "", "audio": {"id": "audio_1"}},
+            HumanMessage("Hi", id="1", additional_kwargs={"x": 1}, response_metadata={"y": 2}),
+            said("user", "Hi"),
         ),
     ],
     ids=lambda value: type(value).__name__,
@@ -97,18 +94,8 @@ def test_each_class_of_messages(message, expected):
     assert wire(message) == expected
 
 
-def test_what_frameworks_keep_in_messages_is_not_sent():
-    message = HumanMessage(
-        "Hi",
-        id="1",
-        additional_kwargs={"lc_source": "x", "anything": 1},
-        response_metadata={"model_name": "m"},
-    )
-    assert wire(message) == {"role": "user", "content": "Hi"}
-
-
 def test_messages_are_not_changed():
-    content = [{"type": "text", "text": "a"}, {"type": "image", "base64": PNG}]
+    content = [words("a"), {"type": "image", "base64": PNG}]
     messages = [
         HumanMessage(copy.deepcopy(content)),
         AIMessage("", tool_calls=[CALL]),
@@ -120,54 +107,44 @@ def test_messages_are_not_changed():
     assert to_wire(messages) == first
 
 
+def words(value: str, **more: Any) -> dict[str, Any]:
+    return {"type": "text", "text": value, **more}
+
+
+CACHED = {"cache_control": {"type": "ephemeral"}}
+
+
 @pytest.mark.parametrize(
     ("block", "parts"),
     [
-        ("Hi", [{"type": "text", "text": "Hi"}]),
-        ({"type": "text", "text": "Hi", "id": "1", "index": 0}, [{"type": "text", "text": "Hi"}]),
-        ({"text": "Hi"}, [{"type": "text", "text": "Hi"}]),
-        ({"type": "text", "text": ""}, []),
-        (
-            {"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}},
-            [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}],
-        ),
-        (
-            {"type": "text", "text": "Hi", "extras": {"cache_control": {"type": "ephemeral"}}},
-            [{"type": "text", "text": "Hi", "cache_control": {"type": "ephemeral"}}],
-        ),
-        (
-            {"type": "text-plain", "text": "Body", "title": "Head", "mime_type": "text/plain"},
-            [{"type": "text", "text": "Head\nBody"}],
-        ),
+        ("Hi", [words("Hi")]),
+        (words("Hi", id="1", index=0), [words("Hi")]),
+        ({"text": "Hi"}, [words("Hi")]),
+        (words(""), []),
+        (words("Hi", **CACHED), [words("Hi", **CACHED)]),
+        (words("Hi", extras=CACHED), [words("Hi", **CACHED)]),
+        ({"type": "text-plain", "text": "Body", "title": "Head"}, [words("Head\nBody")]),
         (
             {"type": "document", "source": {"type": "text", "data": "Body"}, "title": "Head"},
-            [{"type": "text", "text": "Head\nBody"}],
+            [words("Head\nBody")],
         ),
         (
             {"type": "document", "source": {"type": "content", "content": ["a", {"text": "b"}]}},
-            [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}],
+            [words("a"), words("b")],
         ),
         (
-            {
-                "type": "search_result",
-                "source": "https://a.example",
-                "title": "Head",
-                "content": [{"type": "text", "text": "Body"}],
-            },
-            [{"type": "text", "text": "Head\nhttps://a.example\nBody"}],
+            {"type": "search_result", "source": "x.test", "title": "Head", "content": [words("B")]},
+            [words("Head\nx.test\nB")],
         ),
-        ({"type": "json", "json": {"ä": 1}}, [{"type": "text", "text": '{"ä": 1}'}]),
-        (
-            {"type": "custom_tool_call_output", "output": "done"},
-            [{"type": "text", "text": "done"}],
-        ),
+        ({"type": "json", "json": {"ä": 1}}, [words('{"ä": 1}')]),
+        ({"type": "custom_tool_call_output", "output": "done"}, [words("done")]),
         ({"type": "non_standard", "value": {"type": "x", "y": 1}}, [{"type": "x", "y": 1}]),
     ],
 )
 def test_each_block_of_a_user(block, parts):
     image = {"type": "image_url", "image_url": {"url": "https://a.example/1.png"}}
     sent = wire(HumanMessage(["Look:", block, image]))["content"]
-    assert sent == [{"type": "text", "text": "Look:"}, *parts, image]
+    assert sent == [words("Look:"), *parts, image]
     if all(part.keys() == {"type", "text"} for part in parts):
         texts = ["Look:", *(part["text"] for part in parts)]
         assert wire(HumanMessage(["Look:", block]))["content"] == "\n".join(texts)
@@ -199,9 +176,9 @@ def test_tool_results_in_a_users_message_become_tool_messages():
             {
                 "type": "tool_result",
                 "tool_use_id": "call_2",
-                "content": [{"type": "text", "text": "warm"}],
+                "content": [words("warm")],
             },
-            {"type": "text", "text": "And now?"},
+            words("And now?"),
         ]
     )
     assert to_wire([message]) == [
@@ -215,16 +192,16 @@ def test_tool_results_in_a_users_message_become_tool_messages():
 @pytest.mark.parametrize(
     "content",
     [
-        [{"type": "text", "text": "Let me see."}, CALL],
+        [words("Let me see."), CALL],
         [
-            {"type": "text", "text": "Let me "},
+            words("Let me "),
             {"type": "text", "text": "see.", "annotations": []},
             {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Paris"}},
         ],
         [
             {"type": "reasoning", "reasoning": "Hm."},
             {"type": "thinking", "thinking": "Hm.", "signature": "x"},
-            {"type": "text", "text": "Let me see."},
+            words("Let me see."),
             {"type": "server_tool_call", "id": "s", "name": "search", "args": {}},
             {"type": "server_tool_result", "tool_call_id": "s", "status": "success"},
             {"type": "web_search_tool_result", "content": []},
@@ -255,8 +232,8 @@ def test_a_call_that_stands_in_the_content_alone_is_sent():
 
 
 def test_images_of_the_model_are_sent_back_as_parts():
-    message = AIMessage([{"type": "text", "text": "Here:"}, {"type": "image", "base64": PNG}])
-    assert wire(message)["content"] == [{"type": "text", "text": "Here:"}, PICTURE]
+    message = AIMessage([words("Here:"), {"type": "image", "base64": PNG}])
+    assert wire(message)["content"] == [words("Here:"), PICTURE]
 
 
 def broken_call(arguments: str) -> dict[str, Any]:
@@ -326,12 +303,12 @@ def test_thoughts_of_other_providers_are_not_sent_to_this_one():
         {"type": "reasoning", "reasoning": "Hm."},
         {"type": "reasoning", "summary": [{"type": "summary_text", "text": "Hm."}]},
         {"type": "thinking", "thinking": "Hm.", "signature": "x"},
-        {"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]},
+        {"type": "thinking", "thinking": [words("Hm.")]},
         {"type": "reasoning_content", "reasoning_content": {"text": "Hm."}},
     ],
 )
 def test_thoughts_are_found_in_blocks_of_any_form(block):
-    sent = wire(AIMessage([block, {"type": "text", "text": "Yes."}]), ALWAYS)
+    sent = wire(AIMessage([block, words("Yes.")]), ALWAYS)
     assert sent == {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm."}
 
 
@@ -346,7 +323,7 @@ def test_images_in_tool_messages_are_lifted_behind_the_last_result():
         QUESTION,
         AIMessage("", tool_calls=[CALL, {**CALL, "id": "call_2"}]),
         ToolMessage(
-            [{"type": "text", "text": "A map."}, {"type": "image", "base64": PNG}],
+            [words("A map."), {"type": "image", "base64": PNG}],
             tool_call_id="call_1",
             name="draw",
         ),
@@ -390,12 +367,11 @@ def test_names_are_made_fit_for_the_api(name, sent):
     ],
 )
 def test_a_refusal_in_a_block_is_sent_as_one(block):
-    sent = wire(AIMessage([{"type": "text", "text": "Sorry."}, block]))
+    sent = wire(AIMessage([words("Sorry."), block]))
     assert sent == {"role": "assistant", "content": "Sorry.", "refusal": "No."}
 
 
 def test_other_roles_and_classes():
-    assert wire(HumanMessage([])) == {"role": "user", "content": ""}
     assert from_wire({"role": "critic", "content": "x"}) == ChatMessage(content="x", role="critic")
     with pytest.raises(TypeError, match="role None"):
         from_wire({"content": "x"})
