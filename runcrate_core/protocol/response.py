@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from runcrate_core.errors import ResponseFormatError
 from runcrate_core.protocol.large_values import LARGE, load_json
 from runcrate_core.protocol.rate_limiter import RateLimit
-from runcrate_core.protocol.redaction import public_headers
+from runcrate_core.protocol.redaction import public_headers, redact
 from runcrate_core.protocol.unicode_text import may_hold_surrogates, valid_json
 
 if TYPE_CHECKING:
@@ -124,8 +124,9 @@ class ResponseInfo:
 
 
 def request_id_of(headers: Mapping[str, str]) -> str | None:
-    """Return the identifier that the server gave the request, if any."""
-    return next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+    """Return the identifier that the server gave the request, if any; a key in it is redacted."""
+    identifier = next((headers[name] for name in _REQUEST_ID_HEADERS if headers.get(name)), None)
+    return redact(identifier) if identifier else None
 
 
 def json_value(response: Response, request: Request) -> Any:
