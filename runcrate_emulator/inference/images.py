@@ -97,8 +97,8 @@ def _draw(
 ) -> bytes:
     spec = ImageSpec(body.prompt, model_id, seed, *_size(body, source))
     if source is not None and isinstance(body, EditBody):
-        return encode_webp(draw_edit(spec, source, mask, body.prompt_strength), spec)
-    return encode_webp(draw_image(spec), spec)
+        return encode_webp(draw_edit(spec, source, mask, body.prompt_strength))
+    return encode_webp(draw_image(spec))
 
 
 def _size(body: ImageBody, source: Image.Image | None) -> tuple[int, int]:

@@ -5,7 +5,6 @@ a glance which request made an image; the prompt is written in it.
 """
 
 import io
-import json
 import random
 import re
 import textwrap
@@ -25,7 +24,6 @@ _LETTER_WIDTH = 0.55  # over its height, on average
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF")  # those that the official SDK 0.5.0 labels when it sends
 _MAX_PIXELS = 40_000_000  # 160 MB in memory; more than any camera phone's image
 _QUALITY, _EFFORT = 85, 2  # effort of 6; more takes longer and saves little on drawings
-_IMAGE_DESCRIPTION = 0x010E  # EXIF tag; ASCII only, hence the JSON
 
 
 class ImageFileError(ValueError):
@@ -46,11 +44,6 @@ class ImageSpec:
     def size(self) -> tuple[int, int]:
         """Width and height in pixels."""
         return self.width, self.height
-
-    @property
-    def note(self) -> str:
-        """Prompt, model and seed as JSON, for the metadata of a file."""
-        return json.dumps({"prompt": self.prompt, "model": self.model, "seed": self.seed})
 
 
 def draw_backdrop(spec: ImageSpec) -> Image.Image:
@@ -155,10 +148,8 @@ def open_image(data: bytes) -> Image.Image:
     raise ImageFileError(f"it has more than {_MAX_PIXELS} pixels")
 
 
-def encode_webp(image: Image.Image, spec: ImageSpec) -> bytes:
-    """Write a WebP file with the spec's note as its EXIF description."""
-    exif = Image.Exif()
-    exif[_IMAGE_DESCRIPTION] = spec.note
+def encode_webp(image: Image.Image) -> bytes:
+    """Write a WebP file."""
     file = io.BytesIO()
-    image.save(file, "WEBP", quality=_QUALITY, method=_EFFORT, exif=exif)
+    image.save(file, "WEBP", quality=_QUALITY, method=_EFFORT)
     return file.getvalue()

@@ -1,7 +1,7 @@
 """Videos drawn from a prompt: a pan over its image, or over a given first image.
 
 They are small and play at few images a second, so that a request costs a fraction of a second of
-computing; they last exactly as long as requested and can be recognised.
+computing; they last exactly as long as requested and show their prompt.
 """
 
 import io
@@ -37,8 +37,6 @@ def render_video(spec: ImageSpec, seconds: int, first: Image.Image | None = None
     """
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
-        container.metadata["title"] = spec.prompt
-        container.metadata["comment"] = spec.note
         stream = container.add_stream(
             "libx264", rate=_FRAMES_PER_SECOND, options=dict(_ENCODER_OPTIONS)
         )

@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 
 import pytest
 from hypothesis import given, settings
@@ -15,8 +14,6 @@ from runcrate_emulator.media.images import (
     draw_backdrop,
     draw_caption,
     draw_edit,
-    draw_image,
-    encode_webp,
     open_image,
 )
 
@@ -131,11 +128,3 @@ def test_a_damaged_image_is_refused_or_read_and_nothing_else(place, value):
     damaged[place] = value
     with contextlib.suppress(ImageFileError):
         assert open_image(bytes(damaged)).width > 0
-
-
-def test_the_file_says_what_it_was_made_from():
-    wish = spec('Grüße & 你好 "quoted"', seed=-5)
-    with Image.open(io.BytesIO(encode_webp(draw_image(wish), wish))) as file:
-        assert (file.format, file.size) == ("WEBP", (320, 256))
-        note = json.loads(file.getexif()[0x010E])
-    assert note == {"prompt": wish.prompt, "model": MODEL, "seed": -5}
