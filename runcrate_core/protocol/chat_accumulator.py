@@ -115,10 +115,20 @@ class ChatAccumulator:
 class _ChoiceFold:
     """One choice as far as its chunks have come."""
 
-    __slots__ = ("calls", "finish_reason", "items", "logprobs", "members", "message", "texts")
+    __slots__ = (
+        "calls",
+        "finish_reason",
+        "has_deltas",
+        "items",
+        "logprobs",
+        "members",
+        "message",
+        "texts",
+    )
 
     def __init__(self) -> None:
         self.finish_reason: Any = None
+        self.has_deltas = False
         self.texts: dict[str, list[str]] = {name: [] for name in _TEXT_FIELDS}
         self.items: dict[str, _ItemsFold] = {}
         self.calls: dict[str, ToolCallAssembler] = {}
@@ -128,6 +138,11 @@ class _ChoiceFold:
 
     def add(self, choice: dict[str, Any]) -> bool:
         carries = False
+        if choice.get("delta") is not None:
+            self.has_deltas = True
+        elif not self.has_deltas and isinstance(choice.get("message"), dict):
+            # NeMo's name for it, or the whole response in one event; not a summary at the end.
+            choice["delta"] = choice.pop("message")
         for name, value in choice.items():
             if value is None:
                 continue

@@ -57,6 +57,8 @@ def content_of(one):
         event({"id": "", "choices": [], "prompt_filter_results": []}) + HELLO + STOP + USAGE,
         b"\xef\xbb\xbf: hello\n\n" + HELLO + b"data: \n\n: ping\n\n" + STOP + USAGE + DONE,
         (HELLO + STOP + USAGE + DONE).replace(b"data: ", b"data:"),
+        (HELLO + STOP + USAGE + DONE).replace(b'"delta"', b'"message"'),
+        HELLO + HELLO.replace(b'"delta"', b'"message"') + STOP + USAGE + DONE,  # a summary
         (HELLO + STOP + USAGE + DONE).replace(b"\n\n", b"\n"),
         (HELLO + STOP + USAGE).replace(b"\n\n", b"\n") + b'data: {"cut',
         (HELLO + STOP + USAGE + DONE).replace(b"data: ", b"data:  "),
