@@ -133,6 +133,8 @@ async def test_an_answer_that_is_not_usable(runcrate_emulator):
     [
         (lc.ChatRuncrate, {}),  # no model
         (lc.ChatRuncrate, {"model": "m", "max_retries": -1}),
+        (lc.ChatRuncrate, {"model": "m", "n": 2, "streaming": True}),
+        (lc.ChatRuncrate, {"model": "m", "model_name": "x"}),
         (lc.RuncrateEmbeddings, {"model": "m", "chunk_size": 0}),
         (lc.RuncrateEmbeddings, {"model": "m", "max_retrys": 0}),
         (lc.RuncrateImageTool, {"max_images": 0}),

@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
 import copy
+import gc
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 from llama_index.core.llms import ChatMessage
 from pydantic import SecretStr
 
-from llamaindex_runcrate import RuncrateEmbedding, RuncrateLLM
+from llamaindex_runcrate import (
+    RuncrateEmbedding,
+    RuncrateLLM,
+    RuncrateMediaToolSpec,
+    RuncrateTranscriptionReader,
+)
 from runcrate_core import AuthenticationError, ConfigurationError
+from tests.audio_files import GREETING, spoken
 from tests.chat_service import completion
 from tests.servers import Reply, ScriptedServer
 
@@ -141,3 +150,32 @@ def test_embeddings_are_copied_alike(emulated_embedding):
         other.get_text_embedding("x")
     other.close()
     assert isinstance(copied, RuncrateEmbedding)
+
+
+@pytest.mark.parametrize(
+    ("kind", "method", "given"),
+    [
+        (RuncrateEmbedding, "get_text_embedding_batch", ["a", "b"]),
+        (RuncrateTranscriptionReader, "load_data", "hello.mp3"),
+        (RuncrateMediaToolSpec, "text_to_speech", "Hello."),
+    ],
+)
+def test_other_parts_serve_event_loops_that_come_and_go(
+    runcrate_emulator, tmp_path, monkeypatch, kind, method, given
+):
+    """LLMs do by the conformance suite; nothing of LlamaIndex is between that leaves files open."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "hello.mp3").write_bytes(spoken(GREETING))
+    part = kind(api_key=runcrate_emulator.api_key, api_base=runcrate_emulator.inference_url)
+    given = Path(given) if given == "hello.mp3" else given
+
+    async def use(*, is_last: bool) -> None:
+        both = await asyncio.gather(*(getattr(part, f"a{method}")(given) for _ in range(2)))
+        assert all(both)
+        assert getattr(part, method)(given)
+        if is_last:
+            await part.aclose()
+
+    for is_last in (False, False, True):
+        asyncio.run(use(is_last=is_last))
+    gc.collect()  # an open socket is a warning, and a warning an error

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import pytest
 from llama_index.core import Document, VectorStoreIndex
-from llama_index.core.agent.workflow import FunctionAgent
 from llama_index.core.llms import ChatMessage
 from llama_index.core.prompts import PromptTemplate
 from llama_index.core.tools import FunctionTool
@@ -73,15 +72,6 @@ async def test_an_object(api, llm, way, by):
     assert results[-1] == City(name="Oslo", country="Norway")
 
 
-async def test_thoughts(api, llm):
-    api.script(on_chat=lambda _: Reply.text("42", reasoning="17 and 25 are 42."))
-    thinker = llm.model_copy(update={"model": "deepseek-ai/DeepSeek-R1-0528"})
-    chunks = await ask(thinker, "astream_chat", "What is 17 plus 25?")
-    assert any(chunk.additional_kwargs.get("thinking_delta") for chunk in chunks)
-    assert chunks[-1].message.blocks[0].content
-    assert "42" in chunks[-1].message.content
-
-
 async def test_retrieval(llm, embed_model):
     documents = [Document(text=text, id_=name) for name, text in FACTS.items()]
     index = VectorStoreIndex.from_documents(documents, embed_model=embed_model)
@@ -89,9 +79,3 @@ async def test_retrieval(llm, embed_model):
     answer = await engine.aquery("Who built the Meridian lighthouse?")
     assert "Ada Colm" in str(answer)
     assert [node.node.ref_doc_id for node in answer.source_nodes] == ["lighthouse.md"]
-
-
-async def test_an_agent(api, llm):
-    api.script(on_chat=with_tool("multiply", {"a": 12, "b": 34}, "It is 408."))
-    agent = FunctionAgent(tools=[multiply], llm=llm)
-    assert "408" in str(await agent.run("What is 12 times 34? Use the tool."))
