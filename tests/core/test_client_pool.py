@@ -130,14 +130,6 @@ def test_an_asynchronous_client_alone_is_enough():
     assert other.sync._driver.config.api_key == "rc_live_other"
 
 
-def test_a_pickle_reads_the_key_where_it_is_loaded(monkeypatch):
-    data = pickle.dumps(lease(max_retries=5))
-    assert KEY.encode() not in data
-    monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_worker")
-    config = pickle.loads(data).sync._driver.config  # noqa: S301 - our own bytes
-    assert (config.api_key, config.max_retries) == ("rc_live_worker", 5)
-
-
 def test_a_lock_held_during_a_fork_is_not_held_in_the_child():
     pair = rt.SyncAsyncClients(rc.Runcrate(KEY))
     sessions = rc.SpendLedger()._sessions

@@ -188,18 +188,18 @@ def test_clients_are_copied_and_pickled_without_their_key(kind, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "given",
+    "holder",
     [
-        (rc.Runcrate("rc_live_other", environment="staging"), None),
-        (rc.AsyncRuncrate("rc_live_other", environment="staging"), None),
-        (None, rc.AsyncRuncrate("rc_live_other", environment="staging")),
+        rt.SyncAsyncClients(rc.Runcrate("rc_live_other", environment="staging")),
+        rt.SyncAsyncClients(rc.AsyncRuncrate("rc_live_other", environment="staging")),
+        rt.SyncAsyncClients(None, rc.AsyncRuncrate("rc_live_other", environment="staging")),
+        rt.ClientLease(rc.Runcrate("rc_live_other", environment="staging")),
     ],
-    ids=["blocking", "asynchronous", "asynchronous by name"],
+    ids=["sync", "async", "async by name", "lease"],
 )
-def test_a_pair_of_clients_is_pickled_like_the_one_that_was_given(given, monkeypatch):
-    pair = rt.SyncAsyncClients(*given)
-    assert "staging" in repr(pair.sync)
-    data = pickle.dumps(pair)
+def test_holders_of_both_clients_are_pickled_without_the_key(holder, monkeypatch):
+    assert "staging" in repr(holder.sync)
+    data = pickle.dumps(holder)
     assert b"rc_live" not in data
     monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_worker")
     restored = pickle.loads(data)  # noqa: S301 - our own bytes
