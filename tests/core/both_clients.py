@@ -86,6 +86,6 @@ class EitherClient:
         return self(use, url, **options)
 
 
-SYNC = EitherClient("blocking", Runcrate)
-ASYNC = EitherClient("asynchronous", AsyncRuncrate)
+SYNC = EitherClient("sync", Runcrate)
+ASYNC = EitherClient("async", AsyncRuncrate)
 BOTH = [SYNC, ASYNC]

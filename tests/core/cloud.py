@@ -90,7 +90,7 @@ def cloud(_server: Emulator) -> Iterator[Emulator]:
     assert _server.crashes == []
 
 
-@pytest.fixture(params=[False, True], ids=["blocking", "asynchronous"])
+@pytest.fixture(params=[False, True], ids=["sync", "async"])
 def is_async(request: pytest.FixtureRequest) -> bool:
     """The kind of the client: asynchronous or not."""
     chosen: bool = request.param

@@ -15,7 +15,7 @@ from PIL import Image
 from runcrate_core import Runcrate
 from runcrate_core.progress import progress_bar
 from runcrate_emulator import Emulator, JobOutcome
-from tests.core.test_sync_async_parity import BLOCKING, METHODS
+from tests.core.test_sync_async_parity import METHODS, SYNC_METHODS
 
 # Executed with the documentation, or shown in the example of `videos.create`.
 ELSEWHERE = ("chat.completions", "embeddings", "models", "videos.retrieve", "videos.wait")
@@ -124,7 +124,7 @@ def shared() -> Any:
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("path", [*SHOWN, "progress_bar"])
 def test_examples_run(path, shared, tmp_path, monkeypatch):
-    documented = progress_bar if path == "progress_bar" else BLOCKING[path]
+    documented = progress_bar if path == "progress_bar" else SYNC_METHODS[path]
     example = example_of(documented).replace("ssh-ed25519 AAAA...", PUBLIC_KEY)
     assert example
     shared.reset()
@@ -147,4 +147,4 @@ def test_examples_run(path, shared, tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(("shown", "path"), GUIDE.items())
 def test_what_the_guide_shows_is_shown(shown, path):
-    assert shown in example_of(BLOCKING[path])
+    assert shown in example_of(SYNC_METHODS[path])

@@ -159,7 +159,7 @@ class Abandoned(Exception):
 @pytest.mark.parametrize("way", ["break", "leave", "raise", "cancel"])
 async def test_36_leaving_a_stream_frees_its_connection(run, way):
     if way == "cancel" and not run.is_async:
-        pytest.skip("a blocking call cannot be cancelled")
+        pytest.skip("a sync call cannot be cancelled")
 
     async def consume(client):
         async with entered(client.chat.completions.stream(model="m", messages=[])) as stream:

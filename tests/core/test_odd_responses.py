@@ -21,7 +21,7 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.io import driver
 from tests.core.both_clients import KEY, awaited, each, entered
-from tests.core.test_sync_async_parity import BLOCKING, METHODS
+from tests.core.test_sync_async_parity import METHODS, SYNC_METHODS
 
 
 def archive() -> bytes:
@@ -124,7 +124,7 @@ ASYNC_RESPONSES = [(*HEADS[number % len(HEADS)], body) for number, body in enume
 
 def arguments(path: str, folder: Path) -> dict[str, Any]:
     """Return arguments with which an endpoint may be called."""
-    parameters = inspect.signature(BLOCKING[path]).parameters
+    parameters = inspect.signature(SYNC_METHODS[path]).parameters
     needed = {
         name: ARGUMENTS.get(name, "text-1")
         for name, parameter in parameters.items()
@@ -140,7 +140,7 @@ def arguments(path: str, folder: Path) -> dict[str, Any]:
 
 @functools.cache
 def documented_errors(path: str) -> frozenset[str]:
-    documentation = inspect.getdoc(BLOCKING[path]) or ""
+    documentation = inspect.getdoc(SYNC_METHODS[path]) or ""
     return frozenset(re.findall(r"^ +(\w+Error):", documentation, re.MULTILINE))
 
 

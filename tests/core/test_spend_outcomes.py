@@ -208,7 +208,7 @@ def test_no_text_can_forge_an_approval_prompt():
 
 @pytest.mark.parametrize(
     ("kind", "number", "code"),
-    [("blocking", signal.SIGTERM, 143), ("asynchronous", signal.SIGINT, -signal.SIGINT)],
+    [("sync", signal.SIGTERM, 143), ("async", signal.SIGINT, -signal.SIGINT)],
 )
 def test_five_signals_end_everything(cloud, kind, number, code):
     agent = run_agent(cloud, kind)

@@ -362,21 +362,21 @@ AGENT = """
         plan = yield from guard.plan(gpu_type="A100", max_runtime_minutes=5)
         return (yield from guard.launch(plan.token))
 
-    def blocking():
+    def run_sync():
         client = rc.Runcrate()
         with rc.SpendSession(guard, client):
             client.run(start())
             print("started", flush=True)
             time.sleep(30)
 
-    async def asynchronous():
+    async def run_async():
         client = rc.AsyncRuncrate()
         async with rc.SpendSession(guard, client):
             await client.run(start())
             print("started", flush=True)
             await asyncio.sleep(30)
 
-    blocking() if sys.argv[1] == "blocking" else asyncio.run(asynchronous())
+    run_sync() if sys.argv[1] == "sync" else asyncio.run(run_async())
 """
 
 

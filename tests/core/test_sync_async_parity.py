@@ -59,10 +59,10 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
             yield where, found
 
 
-BLOCKING = dict(walk(Runcrate("rc_live_test")))
-ASYNCHRONOUS = dict(walk(AsyncRuncrate("rc_live_test")))
-METHODS = sorted(path for path, found in BLOCKING.items() if callable(found))
-NAMESPACES = sorted(BLOCKING.keys() - set(METHODS))
+SYNC_METHODS = dict(walk(Runcrate("rc_live_test")))
+ASYNC_METHODS = dict(walk(AsyncRuncrate("rc_live_test")))
+METHODS = sorted(path for path, found in SYNC_METHODS.items() if callable(found))
+NAMESPACES = sorted(SYNC_METHODS.keys() - set(METHODS))
 
 
 def as_sync(annotation: Any) -> str:
@@ -73,7 +73,7 @@ def as_sync(annotation: Any) -> str:
 
 
 def test_both_have_the_same_namespaces_and_methods():
-    assert BLOCKING.keys() == ASYNCHRONOUS.keys()
+    assert SYNC_METHODS.keys() == ASYNC_METHODS.keys()
 
 
 @pytest.mark.parametrize("namespace", CONTRACT)
@@ -84,7 +84,7 @@ def test_the_public_contract_is_kept(namespace):
 
 @pytest.mark.parametrize("path", METHODS)
 def test_a_method_is_the_same_in_both_clients(path):
-    one, other = BLOCKING[path], ASYNCHRONOUS[path]
+    one, other = SYNC_METHODS[path], ASYNC_METHODS[path]
     assert one.__name__ == other.__name__
     assert inspect.getdoc(one)
     assert inspect.getdoc(one) == inspect.getdoc(other)
@@ -100,8 +100,8 @@ def test_a_method_is_the_same_in_both_clients(path):
 
 @pytest.mark.parametrize("path", METHODS)
 def test_every_argument_is_documented(path):
-    documentation = inspect.getdoc(BLOCKING[path]) or ""
-    make = inspect.unwrap(BLOCKING[path])
+    documentation = inspect.getdoc(SYNC_METHODS[path]) or ""
+    make = inspect.unwrap(SYNC_METHODS[path])
     arguments = set(inspect.signature(make).parameters)
     listed = re.search(r"^Args:\n((?:    .*\n|\n)*)", f"{documentation}\n", re.MULTILINE)
     reported = set(re.findall(r"^    (\w+):", listed[1], re.MULTILINE)) if listed else set()
@@ -110,13 +110,13 @@ def test_every_argument_is_documented(path):
 
 @pytest.mark.parametrize("path", NAMESPACES)
 def test_namespaces_are_documented(path):
-    assert inspect.getdoc(type(BLOCKING[path]))
-    assert inspect.getdoc(type(ASYNCHRONOUS[path]))
+    assert inspect.getdoc(type(SYNC_METHODS[path]))
+    assert inspect.getdoc(type(ASYNC_METHODS[path]))
 
 
 def test_derived_clients_have_the_same_namespaces():
     derived = Runcrate("rc_live_test").with_options(timeout=5.0)
-    assert dict(walk(derived)).keys() == BLOCKING.keys()
+    assert dict(walk(derived)).keys() == SYNC_METHODS.keys()
 
 
 def test_an_asynchronous_method_is_a_coroutine_function_or_an_iteration():
@@ -129,7 +129,7 @@ def test_an_asynchronous_method_is_a_coroutine_function_or_an_iteration():
     }
     paged = {path for path in METHODS if path.endswith((".list", "list_transactions"))}
     for path in METHODS:
-        made = ASYNCHRONOUS[path]
+        made = ASYNC_METHODS[path]
         if path in iterated or (path in paged and "Pages[" in str(inspect.signature(made))):
             continue
         assert inspect.iscoroutinefunction(made), path
