@@ -13,6 +13,7 @@ from runcrate_core.errors import (
     RuncrateError,
     status_error_class,
 )
+from runcrate_core.protocol.chat_types import error_of
 from runcrate_core.protocol.redaction import origin_of, public_headers, redact, redact_json
 from runcrate_core.protocol.response import (
     Failure,
@@ -145,14 +146,30 @@ def error_within_success(
     response: Response, value: Mapping[str, Any], request: Request
 ) -> RuncrateError | None:
     """Return the error that a response with a success status is, if it holds nothing else."""
-    if not value.get("error") or not value.keys() <= _ERROR_KEYS:
+    error, text = value.get("error"), response.body
+    if "choices" in value or value.get("object") == "error":
+        error = None if _says_anything(value) else error_of(value)
+        text = json.dumps({"error": error}).encode()
+    elif not value.keys() <= _ERROR_KEYS:
         return None
-    body = parse_error_body(response.body)
-    status = _known_status(body, value["error"])
+    if not error:
+        return None
+    body = parse_error_body(text)
+    status = _known_status(body, error)
     if status is None:
         reason = body.message or "without a reason"
         return malformed(response, request, f"it holds nothing but an error: {reason}")
     return error_of_response(replace(response, status=status), request, body, attempts=1)
+
+
+def _says_anything(completion: Mapping[str, Any]) -> bool:
+    choices = completion.get("choices")
+    messages = [
+        choice["message"]
+        for choice in (choices if isinstance(choices, list) else ())
+        if isinstance(choice, dict) and isinstance(choice.get("message"), dict)
+    ]
+    return any(message.get("content") or message.get("tool_calls") for message in messages)
 
 
 # What stands beside an error, where there is nothing but an error.
