@@ -119,20 +119,16 @@ class Gateway:
     def _check_key(self, key: str | None, surface: Surface) -> None:
         code = "invalid_api_key" if surface == "inference" else "unauthorized"
         if key is None:
-            raise ApiError(
-                401, code, "No API key was sent; send `Authorization: Bearer rc_live_…`."
-            )
-        if not is_well_formed(key):
-            raise ApiError(401, code, "The API key is invalid; keys start with `rc_live_`.")
-        if key not in self._world.key_permissions:
-            raise ApiError(
-                401,
-                code,
-                "The API key is unknown; the emulator prints its own when it starts, and has it "
-                "in `Emulator.api_key`.",
-            )
-        if key in self._world.deactivated_keys:
-            raise ApiError(401, code, "The API key is deactivated; activate it on the dashboard.")
+            problem = "No API key was sent; send `Authorization: Bearer rc_live_…`."
+        elif not is_well_formed(key):
+            problem = "The API key is invalid; keys start with `rc_live_`."
+        elif key not in self._world.key_permissions:
+            problem = "The API key is unknown; the emulator prints its own when it starts."
+        elif key in self._world.deactivated_keys:
+            problem = "The API key is deactivated; activate it on the dashboard."
+        else:
+            return
+        raise ApiError(401, code, problem)
 
     def _seconds_left(self, verdict: Verdict) -> float:
         """Real seconds until the next window; emulated ones while the clock stands still."""
