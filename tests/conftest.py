@@ -62,9 +62,21 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Start with the files that take longest, so that no worker is left with one at the end."""
+def pytest_collection_modifyitems(config, items):
+    """Start with the files that take longest, so that no worker is left with one at the end.
+
+    Of a class with `only_tests` the others are left out: they would repeat those of another class.
+    """
     items.sort(key=lambda item: item.path, reverse=True)
+    left_out = [item for item in items if _repeats_another_class(item)]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if not _repeats_another_class(item)]
+
+
+def _repeats_another_class(item):
+    only = getattr(getattr(item, "cls", None), "only_tests", None)
+    return bool(only) and getattr(item, "originalname", item.name) not in only
 
 
 @pytest.fixture

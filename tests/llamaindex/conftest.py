@@ -28,19 +28,6 @@ pytest.register_assert_rewrite("tests.llamaindex.conformance")
 
 P = TypeVar("P", RuncrateLLM, RuncrateEmbedding)
 
-
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leave out of a class with `only_tests` those that would repeat another class."""
-    left_out = []
-    for item in items:
-        only = getattr(getattr(item, "cls", None), "only_tests", None)
-        if only and getattr(item, "originalname", item.name) not in only:
-            left_out.append(item)
-    if left_out:
-        config.hook.pytest_deselected(items=left_out)
-        items[:] = [item for item in items if item not in left_out]
-
-
 UNKNOWN_MODEL = "some/model"
 CHAT_MODEL = "deepseek-ai/DeepSeek-V3"
 EMBEDDING_MODEL = "BAAI/bge-large-en-v1.5"
