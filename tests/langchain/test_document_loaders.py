@@ -72,6 +72,22 @@ async def test_a_folder_gives_its_recordings_in_order(settings, folder, way):
     }
 
 
+@pytest.mark.parametrize(
+    ("options", "is_right"),
+    [
+        ({"format": "srt"}, lambda texts: " --> " in texts[0]),
+        ({"format": "vtt"}, lambda texts: texts[0].startswith("WEBVTT")),
+        ({"format": "sentences"}, lambda texts: " ".join(texts) == GREETING and len(texts) > 1),
+        ({"format": "windows", "window_s": 60.0}, lambda texts: texts == [GREETING]),
+        ({"format": "windows", "window_s": 0.5}, lambda texts: len(texts) > 1),
+    ],
+)
+def test_formats(settings, folder, options, is_right):
+    loader = RuncrateTranscriptionLoader(folder / "a.mp3", **options, **settings)
+    assert is_right([document.page_content for document in loader.load()])
+    loader.close()
+
+
 @pytest.mark.parametrize("blob", [False, True])
 def test_sources(settings, folder, blob):
     first: Any = Blob.from_path(folder / "b.mp3") if blob else folder / "b.mp3"
