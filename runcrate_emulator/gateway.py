@@ -20,7 +20,7 @@ from runcrate_emulator.files import PAGE_MARK
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import bearer_token, is_well_formed, masked
 from runcrate_emulator.loopback import is_loopback
-from runcrate_emulator.rate_limit import Verdict, count_request
+from runcrate_emulator.rate_limit import Window, count_request
 from runcrate_emulator.response import HungUpError, ResponseWriter
 from runcrate_emulator.world import World
 
@@ -84,13 +84,13 @@ class Gateway:
         fault = self._world.faults.take(request.method, route_of(request.scope["path"]))
         if surface != "page":
             key = bearer_token(request.headers)
-            verdict = self._count(key or "")
+            window = self._count(key or "")
             # The wait that a client works out of `Reset` and `Date` is one in real seconds.
-            response.add_headers(verdict.headers(time.time() + self._seconds_left(verdict)))
+            response.add_headers(window.headers(time.time() + self._seconds_left(window)))
             if (request.method, request.scope["path"]) not in _OPEN_ROUTES:
                 self._check_key(key, surface)
-            if not verdict.allowed:
-                raise self._rate_limited(verdict)
+            if not window.allowed:
+                raise self._rate_limited(window)
         if fault is not None:
             if fault.latency_s:
                 await asyncio.sleep(fault.latency_s)
@@ -109,12 +109,12 @@ class Gateway:
             response.release()
             await _fault_response(fault, surface)(request.scope, receive, response)
 
-    def _count(self, bucket: str) -> Verdict:
-        windows = self._world.rate_windows
-        windows[bucket], verdict = count_request(
-            windows.get(bucket), self._world.requests_per_minute, self._world.now()
-        )
-        return verdict
+    def _count(self, bucket: str) -> Window:
+        world = self._world
+        window = world.rate_windows.get(bucket)
+        counted = count_request(window, world.requests_per_minute, world.now())
+        world.rate_windows[bucket] = counted
+        return counted
 
     def _check_key(self, key: str | None, surface: Surface) -> None:
         code = "invalid_api_key" if surface == "inference" else "unauthorized"
@@ -130,18 +130,18 @@ class Gateway:
             return
         raise ApiError(401, code, problem)
 
-    def _seconds_left(self, verdict: Verdict) -> float:
+    def _seconds_left(self, window: Window) -> float:
         """Real seconds until the next window; emulated ones while the clock stands still."""
-        left = (verdict.resets_at - self._world.now()).total_seconds()
+        left = (window.resets_at - self._world.now()).total_seconds()
         real = self._world.clock.real_seconds(left)
         return left if real is None else real
 
-    def _rate_limited(self, verdict: Verdict) -> ApiError:
-        wait = max(math.ceil(self._seconds_left(verdict)), 1)
+    def _rate_limited(self, window: Window) -> ApiError:
+        wait = max(math.ceil(self._seconds_left(window)), 1)
         return ApiError(
             429,
             "rate_limited",
-            f"More than {verdict.limit} requests in a minute; nothing was done. "
+            f"More than {window.limit} requests in a minute; nothing was done. "
             f"Send again in {wait} s.",
             headers={"Retry-After": str(wait)},
         )

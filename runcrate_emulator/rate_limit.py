@@ -1,28 +1,29 @@
-"""Requests per key and minute. Pure: a window goes in, a window and a verdict come out."""
+"""Requests per key and minute, as frozen windows. Pure."""
 
 import math
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-WINDOW = timedelta(minutes=1)  # seed 000: limits are per API key and minute
+_LENGTH = timedelta(minutes=1)  # seed 000: limits are per API key and minute
 
 
 @dataclass(frozen=True)
 class Window:
-    """The requests of one key in the running minute (emulated time)."""
+    """The requests of one key in the running minute (emulated time), after the latest of them.
 
-    started_at: datetime
-    used: int = 0
+    Attributes:
+        allowed: Whether the latest request is within the limit.
+    """
 
-
-@dataclass(frozen=True)
-class Verdict:
-    """Rate-limit decision, and the start of the next window (emulated time)."""
-
-    allowed: bool
     limit: int
-    remaining: int
-    resets_at: datetime
+    started_at: datetime
+    used: int
+    allowed: bool
+
+    @property
+    def resets_at(self) -> datetime:
+        """The start of the next window."""
+        return self.started_at + _LENGTH
 
     def headers(self, resets_at_s: float) -> dict[str, str]:
         """Return `X-RateLimit-*` as seed 000 has them.
@@ -33,17 +34,15 @@ class Verdict:
         """
         return {
             "X-RateLimit-Limit": str(self.limit),
-            "X-RateLimit-Remaining": str(self.remaining),
+            "X-RateLimit-Remaining": str(max(self.limit - self.used, 0)),
             "X-RateLimit-Reset": str(math.ceil(resets_at_s)),
         }
 
 
-def count_request(window: Window | None, limit: int, now: datetime) -> tuple[Window, Verdict]:
+def count_request(window: Window | None, limit: int, now: datetime) -> Window:
     """Count one request in its window; a refused request does not count."""
-    if window is None or now >= window.started_at + WINDOW:
-        window = Window(now)
-    allowed = window.used < limit
-    if allowed:
-        window = Window(window.started_at, window.used + 1)
-    remaining = max(limit - window.used, 0)
-    return window, Verdict(allowed, limit, remaining, window.started_at + WINDOW)
+    started_at, used = now, 0
+    if window is not None and now < window.resets_at:
+        started_at, used = window.started_at, window.used
+    allowed = used < limit
+    return Window(limit, started_at, used + allowed, allowed)

@@ -11,7 +11,6 @@ from runcrate_emulator.media.speech import Spoken, Word
 
 _SENTENCE_ENDS = tuple(".!?…。！？؟।")  # noqa: RUF001 - full-width marks end sentences too
 _CLOSING = "\"'”’»)]」』"  # noqa: RUF001 - a typographic quote may close a sentence
-_MAX_SEGMENT_S = 15.0  # an unpunctuated text is cut, so that subtitles stay readable
 
 
 @dataclass(frozen=True)
@@ -83,8 +82,7 @@ def _sentences(words: Iterable[Word]) -> Iterator[Segment]:
     sentence: list[Word] = []
     for word in words:
         sentence.append(word)
-        is_long = word.end_s - sentence[0].start_s >= _MAX_SEGMENT_S
-        if is_long or word.text.rstrip(_CLOSING).endswith(_SENTENCE_ENDS):
+        if word.text.rstrip(_CLOSING).endswith(_SENTENCE_ENDS):
             yield _segment(sentence)
             sentence = []
     if sentence:

@@ -53,17 +53,21 @@ def test_clock_never_runs_backwards():
 
 
 def test_rate_limit_counts_a_minute_and_says_so():
-    window, verdict = count_request(None, 2, NOON)
-    assert verdict.headers(1000.2) == {
+    window = count_request(None, 2, NOON)
+    assert window.headers(1000.2) == {
         "X-RateLimit-Limit": "2",
         "X-RateLimit-Remaining": "1",
         "X-RateLimit-Reset": "1001",
     }
-    window, _ = count_request(window, 2, NOON + timedelta(seconds=1))
-    window, refused = count_request(window, 2, NOON + timedelta(seconds=59))
-    assert (refused.allowed, refused.remaining) == (False, 0)
-    _, later = count_request(window, 2, NOON + timedelta(seconds=60))
-    assert (later.allowed, later.remaining) == (True, 1)
+    window = count_request(window, 2, NOON + timedelta(seconds=1))
+    window = count_request(window, 2, NOON + timedelta(seconds=59))
+    assert (window.allowed, window.used, window.resets_at) == (
+        False,
+        2,
+        NOON + timedelta(minutes=1),
+    )
+    window = count_request(window, 2, NOON + timedelta(seconds=60))
+    assert (window.allowed, window.used) == (True, 1)
 
 
 @pytest.mark.parametrize(

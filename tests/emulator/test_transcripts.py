@@ -39,12 +39,6 @@ def test_a_segment_lasts_from_its_first_word_to_its_last():
     assert (second.start_s, second.end_s) == pytest.approx((0.5, 0.9))
 
 
-def test_a_text_without_punctuation_is_cut_into_readable_segments():
-    found = segments("word " * 120)
-    assert len(found) > 2
-    assert all(segment.end_s - segment.start_s < 16 for segment in found)
-
-
 def test_words_behind_the_end_of_the_audio_are_left_out():
     assert as_text(segments("One two three.", within_s=0.7)) == "One two"
 
