@@ -122,6 +122,8 @@ def test_the_demo_prints_what_the_readme_and_its_examples_promise(capsys):
     printed = capsys.readouterr().out
     lines = iter(printed.splitlines())
     for line in COST.sub("...", story[1]).splitlines():
+        if line.strip() == "... pending":
+            continue  # on a busy computer the instance may run before it is looked at
         wanted = re.compile(".*".join(re.escape(part) for part in line.split("...")))
         assert any(wanted.fullmatch(given) for given in lines), f"{line!r} in {printed}"
     _, *parts = re.split(r"^=== ", printed, flags=re.MULTILINE)
