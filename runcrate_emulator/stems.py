@@ -1,18 +1,12 @@
 """Words, stems and stop words: the measure of similarity of embeddings and the default model."""
 
 import re
-from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
 
-WORD: Final = re.compile(r"[^\W_]+(?:['\u2019.][^\W_]+)*")
+_UNSPACED = r"\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af"  # of scripts without spaces: each a word
+_WORD: Final = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:['\u2019.][^\W_]+)*")
 _CAMEL_STEP: Final = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
-_UNSPACED: Final = re.compile(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]")
-"""Characters of scripts that write no spaces between words."""
-
-_PARTICLE: Final = re.compile(r"[的是在有了吗呢多少什么怎样哪谁几はがのをか]")
-"""Characters of those scripts that carry no topic."""
-
 STOP_WORDS: Final = frozenset(
     """
         a about above after again all also am an and any are aren't as at be because been before
@@ -35,7 +29,7 @@ _MIN_STEM: Final = 3
 
 def words(text: str) -> list[str]:
     """The words of a text as written, without punctuation."""
-    return WORD.findall(text)
+    return _WORD.findall(text)
 
 
 def identifier_words(name: str) -> list[str]:
@@ -77,28 +71,10 @@ _ENDINGS: Final = tuple(
 
 
 def stems(text: str) -> list[str]:
-    """The stems of a text's topic words in order, repeats included.
-
-    Text in scripts without spaces gives its overlapping pairs of characters.
-    """
+    """The stems of a text's topic words in order, repeats included."""
     return [
-        part
-        for word in words(text)
-        if word.lower().replace("\u2019", "'") not in STOP_WORDS
-        for part in _parts(word)
+        stem(word) for word in words(text) if word.lower().replace("\u2019", "'") not in STOP_WORDS
     ]
-
-
-def _parts(word: str) -> Iterable[str]:
-    if not _UNSPACED.search(word):
-        return (stem(word),)
-    return (pair for run in _PARTICLE.split(word) for pair in _pairs(run))
-
-
-def _pairs(run: str) -> Iterable[str]:
-    if len(run) < 2:  # noqa: PLR2004 - too short for a pair
-        return (run,) if run else ()
-    return (run[at : at + 2] for at in range(len(run) - 1))
 
 
 def stem_set(text: str) -> frozenset[str]:
