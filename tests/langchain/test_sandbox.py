@@ -159,8 +159,9 @@ def test_an_instance_that_runs_already_lives_on(client):
     assert timed_out.exit_code == 124
     assert "ended after 1 seconds" in timed_out.output
     assert sandbox.execute("").exit_code == 126
-    [refused] = sandbox.upload_files([("relative", b"x")])
-    assert refused.error == "invalid_path"
+    home = sandbox.execute("pwd").output.strip()
+    refused = sandbox.upload_files([("relative", b"x"), (home, b"x")])
+    assert [item.error for item in refused] == ["invalid_path", "is_directory"]
     assert sandbox.execute("echo no limit", timeout=0).output == "no limit\n"
     sandbox.close()
     assert len(live(client)) == 1
