@@ -169,8 +169,8 @@ async def main() -> None:
     listener.listen(4096)
     server = await asyncio.start_server(serve, sock=listener, limit=1 << 26)
     print(listener.getsockname()[1], flush=True)
-    async with server:
-        await asyncio.to_thread(sys.stdin.read)
+    await asyncio.to_thread(sys.stdin.read)
+    server.close()  # `async with` would wait for the clients to close their connections
 
 
 if __name__ == "__main__":
