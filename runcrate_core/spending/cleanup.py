@@ -72,6 +72,8 @@ def terminate_all(
 ) -> Flow[CleanupReport]:
     """Terminate the live resources of a ledger side by side, so that none delays the others.
 
+    Instances that were seen to end without being deleted are deleted.
+
     Args:
         ledger: The ledger.
         exclude: Names of those to leave alone.
@@ -79,7 +81,7 @@ def terminate_all(
     """
     entries = [
         entry
-        for entry in ledger.live
+        for entry in left_over(ledger)
         if entry.name not in exclude and session in (None, entry.session)
     ]
     results = yield from RunConcurrently(
@@ -90,6 +92,11 @@ def terminate_all(
         ended=tuple(name for name, reason in reasons.items() if reason is None),
         failed=tuple((name, reason) for name, reason in reasons.items() if reason is not None),
     )
+
+
+def left_over(ledger: SpendLedger) -> list[LedgerEntry]:
+    """Return the entries that are live, or were not deleted."""
+    return [entry for entry in ledger.entries if entry.is_live or entry.name in ledger.lingering]
 
 
 def settle(ledger: SpendLedger) -> Flow[None]:
@@ -133,6 +140,8 @@ def record_end(ledger: SpendLedger, entry: LedgerEntry, resource: Instance | Job
     if resource is not None:
         cost = resource.cost_usd if isinstance(resource, Job) else cost_of_instance(resource)
         changes["id"] = resource.id
+        if isinstance(resource, Instance) and _is_lingering(resource):
+            ledger.lingering.add(entry.name)
         if cost is not None and cost.is_finite() and cost >= 0:
             changes["cost_usd"] = cost
     ledger.note(entry.name, **changes)
@@ -231,7 +240,7 @@ def _terminate_persistently(ledger: SpendLedger, entry: LedgerEntry) -> Flow[str
         if wait:
             yield Sleep(wait)
         current = ledger.find(entry.name) or entry
-        if not current.is_live:
+        if not current.is_live and current.name not in ledger.lingering:
             return None
         try:
             reason, is_terminating = yield from _terminate(
@@ -381,11 +390,15 @@ def _request_end(kind: str, identifier: str) -> Flow[None]:
 
 def _remove_remains(instance: Instance) -> Flow[None]:
     """Delete an instance that has ended without being deleted."""
-    if instance.status.lower() in instances.LINGERING_STATUSES:
+    if _is_lingering(instance):
         try:
             yield from _unless_missing(instances.terminate(instance.id))
         except ConflictError:
             return  # the service does it itself
+
+
+def _is_lingering(instance: Instance) -> bool:
+    return instance.status.lower() in instances.LINGERING_STATUSES
 
 
 def _cancel(job_id: str) -> Flow[Job]:

@@ -126,6 +126,8 @@ class SpendLedger:
             storage = MemoryStorage() if path is None else SqliteStorage(path)
         self._storage = storage
         self._sessions = _Sessions()
+        # Names of instances that this process saw `stopped` or in `error`: ended, not deleted.
+        self.lingering: set[str] = set()
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Self:
         return self  # it is there to be shared

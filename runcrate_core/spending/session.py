@@ -12,7 +12,7 @@ import warnings
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from runcrate_core.client import AsyncRuncrate, Runcrate
-from runcrate_core.spending.cleanup import CleanupReport
+from runcrate_core.spending.cleanup import CleanupReport, left_over
 from runcrate_core.spending.guard import SpendGuard
 from runcrate_core.spending.session_signals import HANDLERS, TERMINATED
 from runcrate_core.sync_async_clients import SyncAsyncClients
@@ -182,7 +182,7 @@ class SpendSession:
             return None  # a fork leaves the session too, and must not end its parent's resources
         guard.interrupt()
         guard.ledger.close_session(guard, _OVER)
-        names = [entry.name for entry in guard.ledger.live if entry.session == self._name]
+        names = [entry.name for entry in left_over(guard.ledger) if entry.session == self._name]
         if not names:
             return None
         logger.info("Terminating %s, for at most %.0f s.", ", ".join(names), self._timeout)

@@ -115,11 +115,15 @@ def test_a_termination_that_is_refused_for_now_is_tried_longer(cloud, both, stat
 
 
 @pytest.mark.parametrize("status", ["stopped", "error"])
-def test_an_instance_that_was_only_stopped_is_deleted(cloud, both, status):
+@pytest.mark.parametrize("seen", [False, True])
+def test_an_instance_that_was_only_stopped_is_deleted(cloud, both, status, seen):
     guard = Guard(both, LIMITS)
     instance = guard.launched()
     body = {"data": {"id": instance.id, "name": instance.name, "status": status}}
     cloud.fail("GET /instances/{id}", status=200, body=json.dumps(body).encode(), times=None)
+    if seen:
+        guard.settle()
+        assert guard.ledger.live == ()
     guard.terminate_all()
     assert cloud.world.live_instances == {}
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import os
 import signal
@@ -79,6 +80,16 @@ async def test_all_that_was_started_is_ended(run, cloud, client, guard):
     async with opened(run, cloud, guard) as (_, use):
         await use(start(guard))
     assert list(cloud.world.live_instances) == [before.id]
+
+
+async def test_an_instance_that_was_seen_to_fail_is_deleted(run, cloud, guard):
+    async with opened(run, cloud, guard) as (_, use):
+        instance = await use(start(guard))
+        body = {"data": {"id": instance.id, "name": instance.name, "status": "error"}}
+        cloud.fail("GET /instances/{id}", status=200, body=json.dumps(body).encode(), times=2)
+        await use(guard.settle())
+        assert guard.ledger.live == ()
+    assert cloud.world.live_instances == {}
 
 
 @pytest.mark.parametrize("reading", [False, True])
