@@ -127,7 +127,7 @@ class ClientLease:
         self._given = client, async_client
         self._sync: Runcrate | None = None
         self._async: AsyncRuncrate | None = None
-        self._closed = False
+        self._closed = self._async_closed = False
         self._user = _User()
         self.pool = _registry.join(self._user, client, async_client)
 
@@ -139,10 +139,7 @@ class ClientLease:
             ConfigurationError: The lease is closed, or there is only an asynchronous client, with
                 connections of the user's.
         """
-        if self._closed:
-            raise ConfigurationError(
-                "The connections of this object are closed. Nothing was sent. Make a new object."
-            )
+        _refuse_closed(self._closed)
         if self._sync is None:
             self._sync = self._derived(self.pool.clients.sync)
         return self._sync
@@ -152,8 +149,10 @@ class ClientLease:
         """The asynchronous client.
 
         Raises:
-            ConfigurationError: There is only a sync client, with connections of the user's.
+            ConfigurationError: The lease is closed by `aclose`, or there is only a sync client,
+                with connections of the user's.
         """
+        _refuse_closed(self._async_closed)
         if self._async is None:
             self._async = self._derived(self.pool.clients.async_)
         return self._async
@@ -169,7 +168,8 @@ class ClientLease:
     def changed(self, **settings: Any) -> ClientLease:
         """Return a lease with other settings; see `SyncAsyncClients.changed`."""
         other = ClientLease(*(changed_client(client, settings) for client in self._given))
-        other._closed = self._closed and not changes_account(settings)
+        if not changes_account(settings):
+            other._closed, other._async_closed = self._closed, self._async_closed
         return other
 
     def close(self) -> None:
@@ -183,6 +183,7 @@ class ClientLease:
 
     async def aclose(self) -> None:
         """End this use, and close the connections if it was the last one."""
+        self._async_closed = True
         self.close()
         await self.pool.aclose_unused()
 
@@ -201,6 +202,13 @@ class ClientLease:
 
     def __reduce__(self) -> tuple[Any, ...]:
         return ClientLease, self._given
+
+
+def _refuse_closed(closed: bool) -> None:  # noqa: FBT001 - private
+    if closed:
+        raise ConfigurationError(
+            "The connections of this object are closed. Nothing was sent. Make a new object."
+        )
 
 
 def _config_of(client: Any) -> Config:

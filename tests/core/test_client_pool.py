@@ -85,13 +85,19 @@ async def test_the_last_one_closes_both_kinds():
             await client.models.list()
 
 
-def test_a_closed_lease_is_copied_closed():
+async def test_a_closed_lease_is_copied_closed():
     one = lease()
+    kept_open = copy.copy(one)
     one.close()
-    for copied in (copy.copy(one), copy.deepcopy(one), one.changed(max_retries=1)):
+    assert one.async_  # until `aclose`
+    await one.aclose()
+    for copied in (one, copy.copy(one), copy.deepcopy(one), one.changed(max_retries=1)):
         with pytest.raises(rc.ConfigurationError, match="closed"):
             _ = copied.sync
-    assert one.changed(api_key="rc_live_other").sync
+        with pytest.raises(rc.ConfigurationError, match="closed"):
+            _ = copied.async_
+    other = one.changed(api_key="rc_live_other")
+    assert all((other.sync, other.async_, kept_open.sync, kept_open.async_))
 
 
 @pytest.mark.usefixtures("only_new_garbage")
