@@ -97,7 +97,8 @@ def _parser() -> argparse.ArgumentParser:
     ssh = "give instances real SSH servers on loopback, which run commands here, as you"
     add("--ssh", action="store_true", help=ssh)
     usd = _number(Decimal, 0, _MOST)
-    add("--balance", type=usd, default=100, metavar="USD", dest="balance_usd", help="opening one")
+    opening = "opening balance"
+    add("--balance", type=usd, default=100, metavar="USD", dest="balance_usd", help=opening)
     rate = _number(int, 1, _MOST)
     limit = "rate limit of a key"
     add("--requests-per-minute", type=rate, default=600, metavar="N", help=limit)
