@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 # Versions of the dependencies: constraints-lowest.txt for the lowest, /dev/null for the newest.
 CONSTRAINTS ?= constraints.txt
 PACKAGES := runcrate_core langchain_runcrate llamaindex_runcrate runcrate_mcp runcrate_emulator
-SOURCES := $(PACKAGES) tests examples benchmarks docs
+SOURCES := $(PACKAGES) tests tools examples benchmarks docs
 
 .DEFAULT_GOAL := help
 
@@ -54,7 +54,7 @@ coverage: $(READY)  ## Run the tests and report what no test reaches
 .PHONY: cassettes
 cassettes: $(READY)  ## Record the cassettes again; LIVE=1 with RUNCRATE_LIVE_KEY: from the service, within a limit
 ifeq ($(LIVE),1)
-	@$(BIN)/python -m tests.live_recording $(ARGUMENTS)
+	@$(BIN)/python -m tools.live_recording $(ARGUMENTS)
 else
 	@RECORD_CASSETTES=1 $(BIN)/python -m pytest -q -m vcr
 endif
@@ -66,7 +66,7 @@ docs: $(READY)  ## Build the documentation into site/; a broken link is an error
 
 .PHONY: wheel-check
 wheel-check: $(READY)  ## Build the wheel and try it with each extra alone in empty environments
-	@$(BIN)/python tests/wheel_check.py $(PYTHONS)
+	@$(BIN)/python tools/wheel_check.py $(PYTHONS)
 
 .PHONY: soak
 soak: $(READY)  ## Launch 500 instances from 4 processes that are killed at random, on one ledger
@@ -74,7 +74,7 @@ soak: $(READY)  ## Launch 500 instances from 4 processes that are killed at rand
 
 .PHONY: mcp-clients
 mcp-clients: $(READY)  ## Try the MCP server with its clients (installs them in environments of their own)
-	@$(BIN)/python -m tests.mcp_clients
+	@$(BIN)/python -m tools.mcp_clients
 
 .PHONY: bench
 bench: $(READY)  ## Measure against the peers (installs them in an environment of their own)

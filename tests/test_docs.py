@@ -1,7 +1,7 @@
 """Documentation blocks run as printed, in an empty directory, and print what the page shows.
 
 `UPDATE_DOCS=1 pytest tests/test_docs.py` writes what blocks print into the pages.
-`python tests/docs_blocks.py` runs the pages as a reader does, each in a process of its own.
+`python tools/docs_blocks.py` runs the pages as a reader does, each in a process of its own.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from typing import Any
 import pytest
 
 from runcrate_emulator import Emulator
-from tests.docs_blocks import PAGES, ROOT, blocks, matches, requirements
 from tests.garbage import collected
+from tools.docs_blocks import PAGES, ROOT, blocks, matches, requirements
 
 UPDATE = os.environ.get("UPDATE_DOCS") == "1"
 # Emulated seconds per second: instances start, and videos are generated, in fractions of one.

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 import yaml
 
-from tests import live_recording
-from tests.live_recording import CASSETTES, LAUNCHING, Recording, State, compare, plan
+from tools import live_recording
+from tools.live_recording import CASSETTES, LAUNCHING, Recording, State, compare, plan
 
 
 @pytest.fixture(scope="module")

@@ -41,7 +41,7 @@ DOCUMENTS = [
 ]
 SOURCES = [
     path
-    for directory in (*PACKAGES, *TESTS, "benchmarks", "examples", "docs")
+    for directory in (*PACKAGES, *TESTS, "tools", "benchmarks", "examples", "docs")
     for path in sorted((ROOT / directory).rglob("*.py"))
     if path.relative_to(ROOT).as_posix() not in DATA
 ]

@@ -86,7 +86,7 @@ def try_extra(python: str, wheel: Path, extra: str, folder: Path) -> None:
     version = subprocess.run(
         [inside, "--version"], capture_output=True, text=True, check=True
     ).stdout.strip()
-    print(f"{version}, extra {extra or '(none)'}: works", flush=True)  # noqa: T201 - a command's output
+    print(f"{version}, extra {extra or '(none)'}: works", flush=True)
 
 
 def read_pages(pages: list[Path], wheel: Path, folder: Path) -> list[str]:
@@ -108,7 +108,7 @@ def read_pages(pages: list[Path], wheel: Path, folder: Path) -> list[str]:
             # Nothing of this repository can be imported there.
             around = {**os.environ, **variables, "PYTHONPATH": ""}
             found = read(page, homes[named] / "bin" / "python", directory, around)
-        print(f"{name}, with {' '.join(named)}: {'; '.join(found) or 'as printed'}", flush=True)  # noqa: T201 - a command's output
+        print(f"{name}, with {' '.join(named)}: {'; '.join(found) or 'as printed'}", flush=True)
         problems += found
     return problems
 

@@ -1,6 +1,6 @@
 """The Python blocks of the documentation pages, and a reader who runs them as printed.
 
-`python tests/docs_blocks.py [PAGE ...]` reads pages with the interpreter that runs it: each page in
+`python tools/docs_blocks.py [PAGE ...]` reads pages with the interpreter that runs it: each page in
 an empty directory of its own, against a `runcrate-emulator` that is started beside it.
 """
 
@@ -170,7 +170,7 @@ def main() -> int:
             # One emulator a page, as each page is read on a new day.
             with emulator(command or "runcrate-emulator") as variables:
                 problems = read(page, sys.executable, directory, {**os.environ, **variables})
-            print(f"{name}: {'; '.join(problems) or 'as printed'}", flush=True)  # noqa: T201 - a command's output
+            print(f"{name}: {'; '.join(problems) or 'as printed'}", flush=True)
             failed += bool(problems)
     return 1 if failed else 0
 

@@ -18,8 +18,8 @@ from pathlib import Path
 from typing import Final
 
 from runcrate_emulator import Emulator
-from tests.docs_blocks import blocks
 from tests.mcp_server.connections import LIMITS, environment, http_server
+from tools.docs_blocks import blocks
 
 ROOT: Final = Path(__file__).parent.parent
 HOME: Final = ROOT / ".mcp-clients"

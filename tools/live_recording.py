@@ -161,7 +161,7 @@ def _events(text: str) -> Iterator[str]:
 
 @dataclass
 class State:
-    """What was recorded, in a file, so that an interrupted recording continues.
+    """Finished recordings, in a file, so that an interrupted recording continues.
 
     Attributes:
         path: The file.
@@ -212,14 +212,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--yes", action="store_true", help="do not ask")
     options = parser.parse_args(arguments)
     if not os.environ.get("RUNCRATE_LIVE_KEY"):
-        print("Set RUNCRATE_LIVE_KEY. Nothing was recorded.", file=sys.stderr)  # noqa: T201 - a command's output
+        print("Set RUNCRATE_LIVE_KEY. Nothing was recorded.", file=sys.stderr)
         return 2
     state = State.load(STATE)
     paths = [path for path in CASSETTES.rglob("*.yaml") if options.only in str(path)]
     recordings = plan(paths, videos=options.videos)
     wanted = [one for one in recordings if not one.reason_to_skip and one.name not in state.done]
     estimate = sum((one.estimate_usd for one in wanted), Decimal(0))
-    print(  # noqa: T201 - a command's output
+    print(
         f"{len(wanted)} cassettes to record, {len(state.done)} recorded, "
         f"{sum(bool(one.reason_to_skip) for one in recordings)} left as they are. "
         f"At most {estimate} USD; the limit is {options.max_usd} USD, {state.spent_usd} are spent."
@@ -235,7 +235,7 @@ def _record_all(wanted: list[Recording], state: State, max_usd: Decimal) -> bool
     failed = False
     for recording in wanted:
         if not state.reserve(recording, max_usd):
-            print(f"The limit is reached before {recording.name}. Run again with a higher one.")  # noqa: T201 - a command's output
+            print(f"The limit is reached before {recording.name}. Run again with a higher one.")
             return True
         before = interactions(recording.path)
         saved = recording.path.read_bytes()
@@ -249,9 +249,9 @@ def _record_all(wanted: list[Recording], state: State, max_usd: Decimal) -> bool
 
 def _report(state: State) -> None:
     lines = {line for found in state.done.values() for line in found}
-    print(f"{len(lines)} differences in shape between the service and the emulator:")  # noqa: T201 - a command's output
+    print(f"{len(lines)} differences in shape between the service and the emulator:")
     for line in sorted(lines):
-        print(f"  {line}")  # noqa: T201 - a command's output
+        print(f"  {line}")
 
 
 if __name__ == "__main__":
