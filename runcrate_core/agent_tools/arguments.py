@@ -1,18 +1,26 @@
-"""Arguments of the tools: described for a model, bounded, lenient about empty optional fields."""
+"""Arguments of the tools: described for a model, bounded, lenient about how it writes them."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+import json
+from collections.abc import Iterator
+from types import UnionType
+from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from runcrate_core.spending.limits import MAX_RUNTIME_MINUTES, MIN_RUNTIME_MINUTES
 
+# Words for nothing that models write into optional fields.
+_NOTHING: Final = frozenset({"", "null", "none"})
 
-def drop_empty_optionals(arguments: type[BaseModel], values: Any) -> Any:
-    """Return a model's arguments without the optional fields that are empty.
 
-    Many models fill every field of a schema, with `null` or empty text where they mean nothing.
+def as_meant(arguments: type[BaseModel], values: Any) -> Any:
+    """Return a model's arguments as it meant them.
+
+    Many models fill every field of a schema, with `null` or nothing in words where they mean
+    nothing: such optional fields are dropped. Many write a list as text, and choices in another
+    case.
 
     Args:
         arguments: Model of the tool's arguments.
@@ -20,25 +28,69 @@ def drop_empty_optionals(arguments: type[BaseModel], values: Any) -> Any:
     """
     if not isinstance(values, dict):
         return values
-    optional = {name for name, field in arguments.model_fields.items() if not field.is_required()}
+    fields = arguments.model_fields
     return {
-        name: value for name, value in values.items() if name not in optional or not _empty(value)
+        name: _meant(value, fields[name].annotation) if name in fields else value
+        for name, value in values.items()
+        if name not in fields or fields[name].is_required() or not _is_nothing(value)
     }
 
 
-def _empty(value: object) -> bool:
-    return value is None or (isinstance(value, str) and not value.strip())
+def _is_nothing(value: object) -> bool:
+    if isinstance(value, str):
+        return value.strip().casefold() in _NOTHING
+    return value is None or value in ([], {})
+
+
+def _meant(value: Any, annotation: Any) -> Any:
+    if not isinstance(value, str):
+        return value
+    kinds = tuple(_alternatives(annotation))
+    for kind in kinds:
+        match get_origin(kind):
+            case origin if origin is list:
+                return _list(value, [value] if str not in kinds else value)
+            case origin if origin is Literal:
+                folded = value.strip().casefold()
+                choices = (choice for choice in get_args(kind) if choice.casefold() == folded)
+                return next(choices, value)
+    return value
+
+
+def _alternatives(annotation: Any) -> Iterator[Any]:
+    """Yield the types that a field may have."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from _alternatives(get_args(annotation)[0])
+    elif origin in {Union, UnionType}:
+        for part in get_args(annotation):
+            yield from _alternatives(part)
+    else:
+        yield annotation
+
+
+def _list(text: str, otherwise: Any) -> Any:
+    try:
+        values = json.loads(text)
+    except ValueError:
+        return otherwise
+    return values if isinstance(values, list) else otherwise
 
 
 class Arguments(BaseModel):
     """Base of all arguments: unknown fields are refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, str_strip_whitespace=True)
+    model_config = ConfigDict(
+        extra="forbid",
+        frozen=True,
+        str_strip_whitespace=True,
+        coerce_numbers_to_str=True,  # identifiers may be numbers
+    )
 
     @model_validator(mode="before")
     @classmethod
-    def _drop_empty_optionals(cls, values: Any) -> Any:
-        return drop_empty_optionals(cls, values)
+    def _as_meant(cls, values: Any) -> Any:
+        return as_meant(cls, values)
 
 
 def text(description: str, max_length: int = 128) -> Any:

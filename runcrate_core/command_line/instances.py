@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from runcrate_core.client import Runcrate
+from runcrate_core.command_line.ledger import open_ledger
 from runcrate_core.command_line.output import add_json, add_yes, confirm, show
 from runcrate_core.errors import ConfigurationError, RuncrateError
 from runcrate_core.spending import cleanup
@@ -100,7 +101,7 @@ def _ended(client: Runcrate, instance: Instance) -> dict[str, Any]:
 
 
 def _terminate_ledger(client: Runcrate, options: argparse.Namespace) -> int:
-    ledger = SpendLedger(options.ledger)
+    ledger = open_ledger(options.ledger)
     names = [entry.name for entry in ledger.live]
     if not names:
         show([], as_json=options.json, empty="Nothing of this ledger is running.")

@@ -61,6 +61,6 @@ def _cancelled(client: Runcrate, job_id: str) -> dict[str, Any]:
     """Cancel one job; a failure is its result and stops none of the others."""
     try:
         job = client.jobs.cancel(job_id)
-    except RuncrateError as error:
-        return {"id": job_id, "result": error.message, "failed": True}
+    except (RuncrateError, ValueError) as error:
+        return {"id": job_id, "result": str(error), "failed": True}
     return {"id": job_id, "result": job.status, "failed": False}

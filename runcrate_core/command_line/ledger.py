@@ -23,10 +23,19 @@ def add_to(commands: Any) -> None:
     listing.set_defaults(run=_show)
 
 
+def open_ledger(file: str) -> SpendLedger:
+    """Return the ledger in a file; a new one would show that nothing runs.
+
+    Raises:
+        ConfigurationError: There is none.
+    """
+    if not Path(file).is_file():
+        raise ConfigurationError(f"There is no ledger {file}. Nothing was done.")
+    return SpendLedger(file)
+
+
 def _show(options: argparse.Namespace) -> int:
-    if not Path(options.file).is_file():
-        raise ConfigurationError(f"There is no ledger {options.file}.")
-    ledger = SpendLedger(options.file)
+    ledger = open_ledger(options.file)
     rows = [
         {
             "name": entry.name,

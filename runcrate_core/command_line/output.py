@@ -51,7 +51,7 @@ def _cell(value: Any) -> str:
 
 
 def confirm(question: str, *, yes: bool) -> bool:
-    """Ask a person, and return whether the answer is yes.
+    """Ask a person on standard error, and return whether the answer is yes; its end is a no.
 
     Args:
         question: The question, without its mark.
@@ -64,9 +64,10 @@ def confirm(question: str, *, yes: bool) -> bool:
         return True
     # Of its names none may move the cursor, colour or continue on another line.
     question = " ".join(_PLAIN.excerpt(question, len(question)).split())
-    if not sys.stdin.isatty():
+    if sys.stdin is None or not sys.stdin.isatty():
         raise ConfigurationError(
             f"{question}? The input is not a terminal, so nobody can be asked. Nothing was done. "
             "Give --yes."
         )
-    return input(f"{question}? [y/N] ").strip().lower() in {"y", "yes"}
+    print(f"{question}? [y/N] ", end="", file=sys.stderr, flush=True)  # noqa: T201 - a command's output
+    return sys.stdin.readline().strip().lower() in {"y", "yes"}

@@ -57,9 +57,11 @@ def _run(options: argparse.Namespace) -> int:
     limit = Limit(options.max_usd, lambda text: confirm(text, yes=options.yes))
     with Runcrate() as client:
         report = verify(client, levels, limit, models=dict(options.model))
-    if options.report is not None:
-        Path(options.report).write_text(report.to_json(), encoding="utf-8")
-    print(report.to_json() if options.json else report.to_text())  # noqa: T201 - a command's output
+    try:
+        if options.report is not None:
+            Path(options.report).write_text(report.to_json(), encoding="utf-8")
+    finally:  # it may have cost money
+        print(report.to_json() if options.json else report.to_text())  # noqa: T201 - a command's output
     return int(bool(report.differences))
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from runcrate_core.agent_tools.annotations import STARTS, ToolAnnotations
-from runcrate_core.agent_tools.arguments import drop_empty_optionals
+from runcrate_core.agent_tools.arguments import as_meant
 
 if TYPE_CHECKING:
     from runcrate_core.media_tools.generator import MediaGenerator
@@ -26,12 +26,12 @@ Prompt = Annotated[str, Field(min_length=1, max_length=MAX_PROMPT_LENGTH)]
 class MediaArguments(BaseModel):
     """Base of the arguments: unknown arguments are refused, not dropped."""
 
-    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(extra="forbid", str_strip_whitespace=True, coerce_numbers_to_str=True)
 
     @model_validator(mode="before")
     @classmethod
-    def _drop_empty_optionals(cls, values: Any) -> Any:
-        return drop_empty_optionals(cls, values)
+    def _as_meant(cls, values: Any) -> Any:
+        return as_meant(cls, values)
 
 
 # Called with the job while a video is generated. May return an awaitable.

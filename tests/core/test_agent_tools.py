@@ -551,12 +551,34 @@ def test_empty_fields_are_not_given_where_they_may_be_left_out():
     box = rt.AgentToolbox(limits=LIMITS)
     wanted = {"max_runtime_minutes": 30}
     filled = {"gpu_type": "A100", "region": "", "name": " ", "gpu_count": None, "storage_id": None}
+    worded = {"gpu_type": "A100", "region": "null", "name": "None", "startup_commands": []}
     plan = "runcrate_plan_instance"
     meant = box.checked(plan, {**wanted, "gpu_type": "A100"})
     assert box.checked(plan, {**wanted, **filled}) == meant
+    assert box.checked(plan, {**wanted, **worded}) == meant
     for wrong in ({"max_runtime_minutes": None}, {**wanted, "nonsense": ""}):
         with pytest.raises(ValidationError):
             box.checked(plan, wrong)
+
+
+@pytest.mark.parametrize(
+    ("tool", "written", "name", "meant"),
+    [
+        ("plan_instance", {"startup_commands": '["a", "b"]'}, "startup_commands", ["a", "b"]),
+        ("plan_instance", {"startup_commands": "a [1]"}, "startup_commands", ["a [1]"]),
+        ("plan_instance", {"gpu_count": "2"}, "gpu_count", 2),
+        ("run_job", {"gpu_type": '["A100", "H100:2"]'}, "gpu_type", ["A100", "H100:2"]),
+        ("run_job", {"gpu_type": "A100"}, "gpu_type", "A100"),
+        ("run_job", {"gpu_type": "A100", "storage_id": 137}, "storage_id", "137"),
+        ("run_job", {"gpu_type": "A100", "command": '["a"]'}, "command", '["a"]'),
+        ("list_jobs", {"status": " Timed_Out"}, "status", "timed_out"),
+    ],
+)
+def test_values_are_read_as_they_are_meant(tool, written, name, meant):
+    """Models write lists as text, numbers as text or for it, and choices in another case."""
+    given = {"plan_instance": {"max_runtime_minutes": 30}, "run_job": JOB}.get(tool, {})
+    box = rt.AgentToolbox(limits=LIMITS)
+    assert getattr(box.checked(f"runcrate_{tool}", {**given, **written}), name) == meant
 
 
 def test_wrong_arguments_are_explained(cloud, both):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import subprocess
 import sys
@@ -51,19 +52,13 @@ def runcrate(capsys: pytest.CaptureFixture[str]) -> Command:
 
 
 @pytest.fixture
-def response(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
-    """Answer the next question as a person would; returns the questions."""
+def response(monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+    """Answer the next question as a person at a terminal would."""
 
-    def give(text: str) -> list[str]:
-        asked: list[str] = []
-
-        def reply(question: str) -> str:
-            asked.append(question)
-            return text
-
-        monkeypatch.setattr("sys.stdin.isatty", lambda: True, raising=False)
-        monkeypatch.setattr("builtins.input", reply)
-        return asked
+    def give(text: str) -> None:
+        terminal = io.StringIO(text)
+        terminal.isatty = lambda: True  # type: ignore[method-assign] # what is asked of it
+        monkeypatch.setattr("sys.stdin", terminal)
 
     return give
 
@@ -98,18 +93,21 @@ def test_instances_are_listed_with_their_end(runcrate, client):
 
 def test_a_person_is_asked_before_anything_ends(runcrate, client, response):
     one = launch(client, "one")
-    asked = response("n")
-    status, _, _ = runcrate("instances", "terminate", one.id)
-    assert (status, live(client)) == (1, ["one"])
-    assert asked == [f"Terminate 1: one ({one.id})? [y/N] "]
-    response("y")
-    assert runcrate("instances", "terminate", one.id)[0] == 0
+    for answer in ("n\n", ""):  # the end of the input, by Ctrl-D, is a no
+        response(answer)
+        status, _, question = runcrate("instances", "terminate", one.id)
+        assert (status, live(client)) == (1, ["one"])
+        assert question == f"Terminate 1: one ({one.id})? [y/N] "
+    response("y\n")
+    status, text, _ = runcrate("instances", "terminate", one.id, "--json")
+    assert (status, json.loads(text)[0]["result"]) == (0, "terminated")
     assert live(client) == []
 
 
-def test_nothing_ends_when_nobody_can_be_asked(runcrate, client, monkeypatch):
+@pytest.mark.parametrize("closed", [io.StringIO("y\n"), None])
+def test_nothing_ends_when_nobody_can_be_asked(runcrate, client, monkeypatch, closed):
     one = launch(client, "one")
-    monkeypatch.setattr("sys.stdin.isatty", lambda: False, raising=False)
+    monkeypatch.setattr("sys.stdin", closed)
     status, _, error = runcrate("instances", "terminate", one.id)
     assert status == FAILED
     assert "Nothing was done. Give --yes." in error
@@ -153,7 +151,9 @@ def test_a_ledger_is_shown_and_cleaned_up(runcrate, client, tmp_path, response):
     assert runcrate("instances", "terminate", "--ledger", path, "--yes")[0] == 0
     assert live(client) == [others.name]
     assert "Nothing of this ledger" in runcrate("instances", "terminate", "--ledger", path)[1]
-    assert runcrate("ledger", "show", str(tmp_path / "none.db"))[0] == FAILED
+    for command in (["ledger", "show"], ["instances", "terminate", "--yes", "--ledger"]):
+        assert runcrate(*command, str(tmp_path / "misspelt.db"))[0] == FAILED
+    assert not (tmp_path / "misspelt.db").exists()
 
 
 def test_jobs_are_listed_and_cancelled(runcrate, client, response):
@@ -162,9 +162,9 @@ def test_jobs_are_listed_and_cancelled(runcrate, client, response):
     assert job.id in runcrate("jobs", "list")[1]
     response("no")
     assert runcrate("jobs", "cancel", job.id)[0] == 1
-    status, text, _ = runcrate("jobs", "cancel", job.id, "no-such-job", "--yes", "--json")
+    status, text, _ = runcrate("jobs", "cancel", job.id, "no-such-job", "..", "--yes", "--json")
     assert status == 1
-    assert [row["failed"] for row in json.loads(text)] == [False, True]
+    assert [row["failed"] for row in json.loads(text)] == [False, True, True]
     assert client.jobs.get(job.id).status == "cancelled"
 
 
@@ -172,16 +172,18 @@ def test_verify_prints_a_table_and_writes_a_report(runcrate, emulator, tmp_path,
     status, text, _ = runcrate("verify")
     assert status == 0
     assert "0 differs" in text
-    asked = response("y")
+    response("y")
     path = tmp_path / "report.json"
     emulator.variants = (("image-delivery", "b64_json"),)
-    status, _, _ = runcrate("verify", "--inference", "--report", str(path))
+    status, _, question = runcrate("verify", "--inference", "--report", str(path))
     assert status == 1
-    assert "USD" in asked[0]
+    assert "USD" in question
     written = json.loads(path.read_text())
     assert [row["id"] for row in written["rows"] if row["verdict"] == "DIFFERS"] == [
         "image-delivery"
     ]
+    status, text, _ = runcrate("verify", "--report", str(tmp_path))
+    assert (status, "0 differs" in text or "1 differs" in text) == (FAILED, True)
     status, text, _ = runcrate("verify", "--launch", "--yes", "--max-usd", "1", "--json")
     assert json.loads(text)["levels"] == ["free", "launch"]
     status, _, error = runcrate("verify", "--inference", "--yes", "--max-usd", "0")
