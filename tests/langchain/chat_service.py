@@ -33,6 +33,23 @@ def whole(message: dict[str, Any] | None = None, finish: str = "stop", **members
     return Reply(json=completion(message, finish, **members))
 
 
+def reply_of(response: dict[str, Any], *, stream: bool = False) -> Reply:
+    """Return a reply with a response, complete or streamed."""
+    if stream:
+        return stream_reply(sse(*chat_service.chunks_of(response)))
+    return Reply(json=response)
+
+
+def structured(
+    method: str, text: str, finish: str = "stop", *, name: str, stream: bool = False
+) -> Reply:
+    """Return the reply of a model that gives an object, or as much of it as this text has."""
+    said = [("c", name, text)] if method == "function_calling" else None
+    content = None if said else text
+    response = chat_service.completion(content, calls=said, finish_reason=finish)
+    return reply_of(response, stream=stream)
+
+
 def usage_chunk(usage: dict[str, Any] | None = None) -> Any:
     """Return the chunk with the usage, which has no choices."""
     return chunk(None, usage=usage or USAGE)

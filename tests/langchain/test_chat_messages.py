@@ -246,22 +246,25 @@ def broken_call(arguments: str) -> dict[str, Any]:
     }
 
 
-def test_a_broken_call_is_replayed_with_valid_json_or_told_in_words():
-    message = AIMessage("Wait.", invalid_tool_calls=[broken_call('{"city": ')])
-    sent, _ = to_wire([message, ToolMessage("Not valid JSON.", tool_call_id="call_1")])
-    [call] = sent["tool_calls"]
-    assert json.loads(call["function"]["arguments"]) == {"invalid_json": '{"city": '}
-    unanswered = wire(message)
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        (broken_call('{"city": '), {"invalid_json": '{"city": '}),
+        (broken_call('{"city": "a\nb"}'), {"city": "a\nb"}),
+        ({**CALL, "args": {"x": float("nan")}}, {"x": "nan"}),
+    ],
+)
+def test_calls_are_sent_again_with_valid_json(given, sent):
+    calls = {"invalid_tool_calls" if "error" in given else "tool_calls": [given]}
+    message, _ = to_wire([AIMessage("", **calls), ToolMessage("?", tool_call_id="call_1")])
+    assert json.loads(message["tool_calls"][0]["function"]["arguments"]) == sent
+
+
+def test_a_broken_call_without_a_result_is_told_in_words():
+    unanswered = wire(AIMessage("Wait.", invalid_tool_calls=[broken_call('{"city": ')]))
     assert "tool_calls" not in unanswered
     assert unanswered["content"].startswith("Wait.[A call of the tool `weather` was not run")
     assert '{"city": ' in unanswered["content"]
-
-
-def test_line_breaks_in_arguments_are_repaired():
-    message = AIMessage("", invalid_tool_calls=[broken_call('{"city": "a\nb"}')])
-    sent, _ = to_wire([message, ToolMessage("x", tool_call_id="call_1")])
-    arguments = sent["tool_calls"][0]["function"]["arguments"]
-    assert json.loads(arguments) == {"city": "a\nb"}
 
 
 QUESTION = HumanMessage("Weather?")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import pickle
 from itertools import product
 from typing import Any
@@ -16,15 +17,15 @@ from langchain_tests.utils.stream_lifecycle import assert_valid_event_stream
 
 from langchain_runcrate.responses import ResponseContext
 from langchain_runcrate.streaming import StreamReader
-from tests.chat_service import MODEL, USAGE, call_piece, calls_delta, chunk
+from tests.chat_service import MODEL, USAGE, call_piece, calls_delta, chunk, completion
 from tests.langchain.chat_service import (
     STREAMED,
     chat,
     joined,
+    reply_of,
     stream,
     streamed,
     usage_chunk,
-    whole,
 )
 from tests.servers import ScriptedServer, sse, stream_reply
 
@@ -44,9 +45,11 @@ INTERLEAVED = [
     calls_delta(call_piece(0, '"Paris"}')),
     calls_delta(call_piece(1, '"Rome"}')),
 ]
-EXPECTED_CALLS = [
-    {"type": "tool_call", "id": "call_a", "name": "weather", "args": {"city": "Paris"}},
-    {"type": "tool_call", "id": "call_b", "name": "time", "args": {"city": "Rome"}},
+# Of a server that does not identify its calls.
+NAMELESS = [
+    calls_delta(call_piece(0, '{"city": ', None, "weather")),
+    calls_delta(call_piece(0, '"Paris"}')),
+    calls_delta(call_piece(1, '{"city": "Rome"}', None, "time")),
 ]
 MIXTURES = {
     "+".join(name for name, deltas in parts if deltas) or "nothing": [
@@ -55,9 +58,21 @@ MIXTURES = {
     for parts in product(
         [("thoughts", THOUGHTS), ("", [])],
         [("text", TEXT), ("", [])],
-        [("calls", CALLS), ("interleaved", INTERLEAVED), ("", [])],
+        [("calls", CALLS), ("interleaved", INTERLEAVED), ("nameless", NAMELESS), ("", [])],
     )
 }
+
+
+def expected_calls(mixture: str) -> list[dict[str, Any]]:
+    if mixture.endswith("nameless"):
+        ids = ["call_chatcmpl-7_0", "call_chatcmpl-7_1"]
+    else:
+        ids = ["call_a", "call_b"] if mixture.endswith(("calls", "interleaved")) else []
+    called = zip(ids, ("weather", "time"), ("Paris", "Rome"), strict=False)
+    return [
+        {"type": "tool_call", "id": identifier, "name": name, "args": {"city": city}}
+        for identifier, name, city in called
+    ]
 
 
 def expected_blocks(mixture: str) -> list[dict[str, Any]]:
@@ -66,9 +81,7 @@ def expected_blocks(mixture: str) -> list[dict[str, Any]]:
         blocks.append({"type": "reasoning", "reasoning": "Let me think."})
     if "text" in mixture:
         blocks.append({"type": "text", "text": "It is sunny."})
-    if "calls" in mixture or "interleaved" in mixture:
-        blocks += EXPECTED_CALLS
-    return blocks
+    return blocks + expected_calls(mixture)
 
 
 def without_index(blocks: list[Any]) -> list[dict[str, Any]]:
@@ -77,21 +90,33 @@ def without_index(blocks: list[Any]) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("mixture", MIXTURES)
 @pytest.mark.parametrize("output_version", [None, "v1"])
-@pytest.mark.parametrize("ask", STREAMED)
-def test_a_joined_stream_has_every_part_once(mixture, output_version, ask):
-    with ScriptedServer(streamed(*MIXTURES[mixture])) as server:
-        message = ask(chat(server, output_version=output_version))
-    assert without_index(message.content_blocks) == expected_blocks(mixture)
-    assert message.text == ("It is sunny." if "text" in mixture else "")
-    if "calls" in mixture or "interleaved" in mixture:
-        assert message.tool_calls == EXPECTED_CALLS
-        assert [piece["index"] for piece in message.tool_call_chunks] == [0, 1]
-    assert not message.invalid_tool_calls
-    if output_version == "v1":
-        assert without_index(message.content) == expected_blocks(mixture)
-    else:
-        thoughts = message.additional_kwargs.get("reasoning_content")
-        assert thoughts == ("Let me think." if "thoughts" in mixture else None)
+def test_every_part_comes_once_streamed_as_whole(mixture, output_version):
+    text = "It is sunny." if "text" in mixture else ""
+    thoughts = {"reasoning_content": "Let me think."} if "thoughts" in mixture else {}
+    calls = [
+        (None if "nameless" in mixture else call["id"], call["name"], json.dumps(call["args"]))
+        for call in expected_calls(mixture)
+    ]
+    response = completion(text or None, calls=calls, finish_reason="stop", **thoughts)
+    with ScriptedServer(reply_of(response), streamed(*MIXTURES[mixture])) as server:
+        model = chat(server, output_version=output_version)
+        at_once = model.invoke("Hi")
+        by_streaming = chat(server, output_version=output_version, streaming=True).invoke("Hi")
+        pieces = [ask(model) for ask in STREAMED]
+    assert type(by_streaming) is AIMessage
+    assert at_once.additional_kwargs == thoughts
+    for message in (at_once, by_streaming, *pieces):
+        assert without_index(message.content_blocks) == expected_blocks(mixture)
+        assert message.text == text
+        assert message.tool_calls == expected_calls(mixture)
+        assert not message.invalid_tool_calls
+        assert message.additional_kwargs == at_once.additional_kwargs
+        assert message.usage_metadata == at_once.usage_metadata
+        assert message.response_metadata == at_once.response_metadata
+        if output_version == "v1":
+            assert without_index(message.content) == expected_blocks(mixture)
+    for message in pieces:
+        assert [piece["index"] for piece in message.tool_call_chunks] == [0, 1][: len(calls)]
 
 
 @pytest.mark.parametrize("mixture", MIXTURES)
@@ -112,39 +137,6 @@ async def test_events_of_version_3_follow_the_protocol(mixture):
         assert message.usage_metadata["total_tokens"] == 19
         assert message.response_metadata["finish_reason"] == "stop"
         assert message.response_metadata["model_provider"] == "runcrate"
-
-
-def whole_message(mixture: str) -> dict[str, Any]:
-    message: dict[str, Any] = {"content": "It is sunny." if "text" in mixture else None}
-    if "thoughts" in mixture:
-        message["reasoning_content"] = "Let me think."
-    if "calls" in mixture or "interleaved" in mixture:
-        message["tool_calls"] = [
-            {
-                "id": f"call_{letter}",
-                "type": "function",
-                "function": {"name": name, "arguments": f'{{"city": "{city}"}}'},
-            }
-            for letter, name, city in (("a", "weather", "Paris"), ("b", "time", "Rome"))
-        ]
-    return message
-
-
-@pytest.mark.parametrize("mixture", MIXTURES)
-@pytest.mark.parametrize("output_version", [None, "v1"])
-def test_a_stream_says_what_the_whole_answer_says(mixture, output_version):
-    with ScriptedServer(whole(whole_message(mixture)), streamed(*MIXTURES[mixture])) as server:
-        model = chat(server, output_version=output_version)
-        at_once = model.invoke("Hi")
-        by_streaming = chat(server, output_version=output_version, streaming=True)
-        in_pieces = [stream(model), by_streaming.invoke("Hi")]
-    for message in in_pieces:
-        assert without_index(message.content_blocks) == without_index(at_once.content_blocks)
-        assert message.tool_calls == at_once.tool_calls
-        assert message.additional_kwargs == at_once.additional_kwargs
-        assert message.usage_metadata == at_once.usage_metadata
-        assert message.response_metadata == at_once.response_metadata
-    assert type(in_pieces[1]) is AIMessage
 
 
 def test_what_is_said_once_stands_on_the_last_chunk_alone():
@@ -198,6 +190,9 @@ def test_a_piece_that_was_not_validated_is_like_one_that_was(delta):
     assert dumps(message) == dumps(validated)
     assert pickle.loads(pickle.dumps(piece)) == piece  # noqa: S301 - its own
     assert message.model_copy(deep=True) == message
+    again = AIMessageChunk.model_validate(message.model_dump(exclude_unset=True))
+    for name in ("content", "additional_kwargs", "tool_call_chunks"):
+        assert getattr(again, name) == getattr(message, name)  # none is lost as not set
     message.id = "set later"
     assert "id" in message.model_fields_set
 
@@ -212,30 +207,6 @@ def test_pieces_share_nothing_that_could_be_changed():
     assert second.additional_kwargs == {}
     assert second.tool_calls == []
     assert "x" not in second.model_fields_set
-
-
-@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-@pytest.mark.parametrize("output_version", [None, "v1"])
-def test_calls_without_identifiers_get_one_that_is_always_the_same(output_version):
-    pieces = [
-        call_piece(0, '{"x":', None, "a"),
-        call_piece(0, "1}"),
-        call_piece(1, "{}", None, "b"),
-    ]
-    calls = [
-        {"type": "function", "function": {"name": name, "arguments": text}}
-        for name, text in (("a", '{"x": 1}'), ("b", "{}"))
-    ]
-    stream_of_calls = streamed(*map(calls_delta, pieces))
-    replies = stream_of_calls, stream_of_calls, whole({"content": None, "tool_calls": calls})
-    with ScriptedServer(*replies) as server:
-        model = chat(server, output_version=output_version)
-        events = model.stream_events("Hi", version="v3").output
-        for message in (stream(model), model.invoke("Hi"), events):
-            assert without_index(message.content_blocks) == [
-                {"type": "tool_call", "id": "call_chatcmpl-7_0", "name": "a", "args": {"x": 1}},
-                {"type": "tool_call", "id": "call_chatcmpl-7_1", "name": "b", "args": {}},
-            ]
 
 
 def test_log_probabilities_come_with_their_tokens():

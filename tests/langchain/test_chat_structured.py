@@ -9,15 +9,14 @@ from typing import Annotated, Any, NotRequired, Required
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.exceptions import ModelError, OutputParserException
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
 from langchain_runcrate import ChatRuncrate, RuncrateRefusalError, errors
 from langchain_runcrate.json_schemas import function_of, json_schema_of
 from langchain_runcrate.structured_parsers import StructuredResponseParser
-from tests.chat_service import call_piece, calls_delta
-from tests.langchain.chat_service import chat, streamed, whole
+from tests.langchain.chat_service import chat, streamed, structured, whole
 from tests.schemas import FOLDER, HOME, Folder, Home, problems
 from tests.servers import ScriptedServer
 
@@ -85,18 +84,6 @@ FUNCTION = {"name": "Joke", "description": "A joke.", "parameters": JokeV1.schem
 TEXT = '{"setup": "Why?"}'
 
 
-def called(arguments: str = TEXT, name: str = "Joke", finish: str = "stop") -> Any:
-    call = {"id": "c", "type": "function", "function": {"name": name, "arguments": arguments}}
-    return whole({"content": None, "tool_calls": [call]}, finish)
-
-
-def answer(method: str, text: str = TEXT, name: str = "Joke", finish: str = "stop") -> Any:
-    """The reply of a model that does as it is asked."""
-    if method == "function_calling":
-        return called(text, name, finish)
-    return whole({"content": f"```json\n{text}\n```" if method == "json_mode" else text}, finish)
-
-
 SCHEMAS = [
     (Joke, Joke(setup="Why?"), "Joke"),
     (JokeV1, JokeV1(setup="Why?"), "JokeV1"),
@@ -110,7 +97,9 @@ SCHEMAS = [
 @pytest.mark.parametrize("strict", [None, True, False])
 @pytest.mark.parametrize("method", METHODS[:2])
 def test_each_schema_by_each_method(method, strict, schema, expected, name):
-    with ScriptedServer(answer(method, name=name), answer("json_mode")) as server:
+    with ScriptedServer(
+        structured(method, TEXT, name=name), structured("json_mode", TEXT, name=name)
+    ) as server:
         model = chat(server)
         chain = model.with_structured_output(schema, method=method, strict=strict)
         assert chain.invoke("Joke!") == expected
@@ -133,7 +122,7 @@ def test_each_schema_by_each_method(method, strict, schema, expected, name):
 @pytest.mark.parametrize("strict", [None, True])
 @pytest.mark.parametrize(("schema", "text"), [(Folder, FOLDER), (Home, HOME)])
 def test_schemas_of_nested_and_recursive_classes_keep_their_meaning(method, strict, schema, text):
-    reply = answer(method, text, schema.__name__)
+    reply = structured(method, text, name=schema.__name__)
     options = {} if method == "json_mode" else {"strict": strict}
     with ScriptedServer(reply) as server:
         chain = chat(server).with_structured_output(schema, method=method, **options)
@@ -152,30 +141,25 @@ def test_schemas_of_nested_and_recursive_classes_keep_their_meaning(method, stri
     assert problems(sent, strict=bool(strict)) == []
 
 
+FORCED = {"type": "function", "function": {"name": "Joke"}}
+THINKER = {"tool_calling": True, "structured_output": False, "reasoning_output": True}
+
+
 @pytest.mark.parametrize(
-    ("model", "sent"),
+    ("options", "choice"),
     [
-        ("deepseek-ai/DeepSeek-V3.2", "response_format"),
-        ("deepseek-ai/DeepSeek-R1-0528", "response_format"),
-        ("somebody/unknown", "tool_choice"),
+        ({"model": "deepseek-ai/DeepSeek-V3.2"}, None),
+        ({"model": "deepseek-ai/DeepSeek-R1-0528"}, None),
+        ({"model": "somebody/unknown"}, FORCED),
+        ({"profile": THINKER}, "auto"),  # a thinking model is not forced
     ],
 )
-def test_the_method_follows_the_profile(model, sent):
-    reply = whole({"content": TEXT})
-    with ScriptedServer(reply) as server:
-        chat(server, model=model).with_structured_output(Joke).invoke("Joke!")
+def test_the_method_follows_the_profile(options, choice):
+    with ScriptedServer(whole({"content": TEXT})) as server:
+        assert chat(server, **options).with_structured_output(Joke).invoke("J").setup == "Why?"
     body = server.received[0].json
-    assert sent in body
-    if sent == "tool_choice":
-        assert body["tool_choice"]["function"]["name"] == "Joke"
-
-
-def test_a_thinking_model_without_structured_outputs_is_not_forced():
-    profile = {"tool_calling": True, "structured_output": False, "reasoning_output": True}
-    with ScriptedServer(called()) as server:
-        chain = chat(server, profile=profile).with_structured_output(Joke)
-        assert chain.invoke("Joke!").setup == "Why?"
-    assert server.received[0].json["tool_choice"] == "auto"
+    assert body.get("tool_choice") == choice
+    assert ("response_format" in body) == (choice is None)
 
 
 @pytest.mark.parametrize("prompt", ["Joke!", [("human", "Joke!")]])
@@ -193,7 +177,9 @@ def test_a_model_that_can_do_neither_is_asked_with_a_warning(prompt):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_raw_parsed_and_error_side_by_side(method):
-    with ScriptedServer(answer(method), whole({"content": "No JSON."})) as server:
+    with ScriptedServer(
+        structured(method, TEXT, name="Joke"), whole({"content": "No JSON."})
+    ) as server:
         chain = chat(server).with_structured_output(Joke, method=method, include_raw=True)
         fine, failed = chain.invoke("Joke!"), chain.invoke("Joke!")
     assert (fine["parsed"], fine["parsing_error"]) == (Joke(setup="Why?"), None)
@@ -215,9 +201,13 @@ def test_json_in_place_of_the_call_is_read_and_prose_is_refused(schema):
 @pytest.mark.parametrize("schema", [Joke, JSON_SCHEMA])
 def test_a_refusal_is_an_error_of_its_own(method, schema):
     pieces = {"refusal": "I will "}, {"refusal": "not."}
-    replies = whole({"content": None, "refusal": "I will not."}), streamed(*pieces)
-    with ScriptedServer(*replies) as server:
+    withheld = [whole({"content": text}, "content_filter") for text in ("The joke is", "")]
+    said = whole({"content": None, "refusal": "I will not."})
+    with ScriptedServer(*withheld, said, streamed(*pieces)) as server:
         chain = chat(server).with_structured_output(schema, method=method)
+        for match in ("The joke is", "content filter"):
+            with pytest.raises(RuncrateRefusalError, match=match):
+                chain.invoke("Joke!")
         with pytest.raises(RuncrateRefusalError, match=r"I will not\.") as caught:
             chain.invoke("Joke!")
         with pytest.raises(RuncrateRefusalError, match=r"I will not\."):
@@ -240,32 +230,11 @@ def test_json_mode_needs_no_schema_and_its_instructions_join_a_system_message():
     assert user["content"] == "Joke!"
 
 
-def test_an_answer_that_is_complete_at_the_token_limit_counts():
-    with ScriptedServer(answer("json_schema", finish="length")) as server:
-        chain = chat(server).with_structured_output(Joke, method="json_schema")
-        assert chain.invoke("Joke!").setup == "Why?"
-
-
-@pytest.mark.parametrize("method", METHODS)
-def test_dicts_grow_while_they_are_streamed(method):
-    pieces = ['{"setup": "W', "hy", '?", "punch', 'line": "So."}']
-    deltas: list[Any] = [{"content": piece} for piece in pieces]
-    if method == "function_calling":
-        deltas = [calls_delta(call_piece(0, piece)) for piece in pieces]
-        deltas.insert(0, calls_delta(call_piece(0, "", "c", "Joke")))
-    with ScriptedServer(streamed(*deltas)) as server:
-        model = chat(server)
-        grown = list(model.with_structured_output(JSON_SCHEMA, method=method).stream("J"))
-        jokes = list(model.with_structured_output(Joke, method=method).stream("J"))
-    assert {"setup": "W"} in grown
-    assert grown[-1] == {"setup": "Why?", "punchline": "So."}
-    assert len(grown) > 2
-    assert jokes[-1] == Joke(setup="Why?", punchline="So.")
-
-
 def test_other_tools_may_be_called_first():
     search = {"name": "search", "parameters": {"type": "object", "properties": {}}}
-    with ScriptedServer(called("{}", "search"), whole({"content": TEXT})) as server:
+    with ScriptedServer(
+        structured("function_calling", "{}", name="search"), whole({"content": TEXT})
+    ) as server:
         chain = chat(server).with_structured_output(
             Joke, method="json_schema", tools=[search], include_raw=True, temperature=0.5
         )
@@ -298,7 +267,7 @@ def test_traces_hold_the_schema(method):
         def on_chat_model_start(self, serialized, messages, *, options, **kwargs):
             traced.append(options["ls_structured_output_format"])
 
-    with ScriptedServer(answer(method)) as server:
+    with ScriptedServer(structured(method, TEXT, name="Joke")) as server:
         chain = chat(server).with_structured_output(Joke, method=method)
         chain.invoke("Joke!", config={"callbacks": [Handler()]})
         assert "ls_structured_output_format" not in server.received[0].json
@@ -330,8 +299,19 @@ def test_an_object_around_the_value_does_not_become_an_object_of_defaults(target
     assert parser.parse("{}") == target()
 
 
-def test_strict_classes_are_read_as_json():
-    read = StructuredResponseParser(target=Defaults).parse(
-        '{"day": "2026-01-01", "pair": [1, "a"]}'
-    )
+def test_what_is_read_is_json_and_neither_the_schema_nor_what_a_validator_fails_on():
+    class Failing(BaseModel):
+        """Its validator expects what is not there."""
+
+        @model_validator(mode="before")
+        @classmethod
+        def _look(cls, value: Any) -> Any:
+            return value["missing"]
+
+    with pytest.raises(OutputParserException, match="KeyError"):
+        StructuredResponseParser(target=Failing).parse('{"name": "a"}')
+    parser = StructuredResponseParser(target=Defaults)
+    with pytest.raises(OutputParserException, match="the schema itself"):
+        parser.parse(json.dumps(json_schema_of(Defaults)))
+    read = parser.parse('{"day": "2026-01-01", "pair": [1, "a"]}')
     assert read == Defaults(day=date(2026, 1, 1), pair=(1, "a"))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
-from typing import Annotated, Any
+from typing import Annotated
 
 import pytest
 from langchain.agents import create_agent
@@ -14,8 +14,8 @@ from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
-from tests.chat_service import calls_delta
-from tests.langchain.chat_service import EVERY, chat, is_streamed, streamed, whole
+from tests.chat_service import completion
+from tests.langchain.chat_service import chat, whole
 from tests.servers import Reply, ScriptedServer
 
 
@@ -131,41 +131,6 @@ def test_without_tools_nothing_of_tools_is_sent():
         assert request.json.keys() == {"model", "messages"}
 
 
-def wire_call(identifier: str, arguments: str | None) -> dict[str, Any]:
-    return {
-        "id": identifier,
-        "type": "function",
-        "function": {"name": "p", "arguments": arguments},
-    }
-
-
-def test_calls_that_are_broken_are_kept_apart():
-    texts = {"a": '{"gpu": "H100"}', "b": '{"gpu": ', "c": "[1]", "d": "", "e": None}
-    calls = [wire_call(*item) for item in texts.items()]
-    with ScriptedServer(whole({"tool_calls": calls}, "tool_calls")) as server:
-        message = chat(server).invoke("Hi")
-    read = {call["id"]: call["args"] for call in message.tool_calls}
-    assert read == {"a": {"gpu": "H100"}, "d": {}, "e": {}}
-    [broken, array] = message.invalid_tool_calls
-    assert (broken["id"], broken["args"]) == ("b", '{"gpu": ')
-    assert "not valid JSON" in broken["error"]
-    assert "not an object" in array["error"]
-
-
-@pytest.mark.parametrize("ask", EVERY)
-def test_a_call_is_read_by_each_way_of_asking(ask):
-    call = wire_call("a", '{"gpu": "H100"}')
-    reply = whole({"content": None, "tool_calls": [call]}, "tool_calls")
-    if is_streamed(ask):
-        reply = streamed(calls_delta({"index": 0, **call}), finish="tool_calls")
-    with ScriptedServer(reply) as server:
-        message = ask(chat(server).bind_tools([OPENAI]))
-    assert message.tool_calls == [
-        {"type": "tool_call", "id": "a", "name": "p", "args": {"gpu": "H100"}}
-    ]
-    assert message.response_metadata["finish_reason"] == "tool_calls"
-
-
 SCHEMA = {"title": "Price", "type": "object", "properties": {"usd": {"type": "number"}}}
 
 
@@ -209,16 +174,11 @@ def test_a_response_format_may_be_given_with_the_call():
     assert second["json_schema"]["name"] == "GetPrice"
 
 
-def answer_with_call(arguments: str) -> Any:
-    function = {"name": "get_price", "arguments": arguments}
-    calls = [{"id": "call_1", "type": "function", "function": function}]
-    return whole({"content": None, "reasoning_content": "Look it up.", "tool_calls": calls})
-
-
 @pytest.mark.parametrize("output_version", [None, "v1"])
 def test_an_agent_calls_a_tool_and_answers(output_version):
-    replies = answer_with_call('{"gpu": "H100", "hours": 10}'), whole({"content": "20 USD."})
-    with ScriptedServer(*replies) as server:
+    call = [("call_1", "get_price", '{"gpu": "H100", "hours": 10}')]
+    asking = completion(calls=call, reasoning_content="Look it up.")
+    with ScriptedServer(Reply(json=asking), whole({"content": "20 USD."})) as server:
         agent = create_agent(chat(server, output_version=output_version), tools=[get_price])
         done = agent.invoke({"messages": [{"role": "user", "content": "10 hours of H100?"}]})
     assert done["messages"][-1].text == "20 USD."
@@ -242,8 +202,7 @@ def test_an_agent_answers_in_a_structure_that_the_model_constrains(tools):
 def test_a_model_with_fallbacks_takes_tools_and_schemas():
     refused = Reply(429, {"error": {"message": "slow down", "code": "rate_limited"}})
     arguments = '{"gpu": "H100"}'
-    function = {"name": "GetPrice", "arguments": arguments}
-    call = whole({"content": None, "tool_calls": [{"id": "c", "function": function}]})
+    call = Reply(json=completion(calls=[("c", "GetPrice", arguments)]))
     with ScriptedServer(refused, call, refused, whole({"content": arguments})) as server:
         model = chat(server).with_fallbacks([chat(server)])
         message = model.bind_tools([GetPrice]).invoke("x")
