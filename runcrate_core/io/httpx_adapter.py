@@ -102,11 +102,28 @@ class _DefaultHeaders:
 
 
 class _OwnClient(_DefaultHeaders, httpx.Client):
-    """A client that this package makes, with none of the user's settings in it."""
+    """A client that this package makes, with none of the user's settings in it.
+
+    Between `send` and the transport, `httpx` serves authentication, redirects, event hooks and
+    cookies. A client of ours has none of these, and they cost a fifth of a call. `send` stays, as
+    tools that observe `httpx` replace it.
+    """
+
+    def _send_handling_auth(self, request: httpx.Request, *_: Any, **__: Any) -> httpx.Response:
+        response = self._transport_for_url(request.url).handle_request(request)
+        response.request = request
+        return response
 
 
 class _OwnAsyncClient(_DefaultHeaders, httpx.AsyncClient):
-    """A client that this package makes, with none of the user's settings in it."""
+    """`_OwnClient` for an event loop."""
+
+    async def _send_handling_auth(
+        self, request: httpx.Request, *_: Any, **__: Any
+    ) -> httpx.Response:
+        response = await self._transport_for_url(request.url).handle_async_request(request)
+        response.request = request
+        return response
 
 
 @functools.lru_cache(maxsize=256)
@@ -220,7 +237,6 @@ def build_request(
             url,
             headers=client.with_defaults(headers),
             content=content,
-            cookies=client.cookies or None,
             extensions=extensions,
         )
     return client.build_request(

@@ -185,9 +185,14 @@ def _one_attempt(
             answered = reply is not None and not isinstance(reply, TransportFailure)
             state = RateLimit.read(reply.headers) if answered else None  # type: ignore[union-attr] # answered
             limiter.settle(state, answered=answered, now=policy.clock())
-    if context.on_request is None:
+    logs = logger.isEnabledFor(logging.DEBUG)
+    if context.on_request is None and not logs:
         return reply
     elapsed_s = policy.clock() - sent_at
+    if logs:
+        logger.debug("%s: %s after %.2f s", _named(request), _outcome(reply), elapsed_s)
+    if context.on_request is None:
+        return reply
 
     def event(content: bool) -> RequestEvent:  # noqa: FBT001 - called by `emit` alone
         return response_event(request, reply, attempt=number, elapsed_s=elapsed_s, content=content)
@@ -255,12 +260,14 @@ def _error(
 def _log_repeat(
     request: Request, reply: Response | TransportFailure, wait: float, number: int
 ) -> None:
-    outcome = reply.failure.value if isinstance(reply, TransportFailure) else str(reply.status)
-    logger.info(
-        "%s %s: %s; attempt %d follows in %.2f s",
-        request.method,
-        request.route,
-        outcome,
-        number + 1,
-        wait,
-    )
+    text = "%s: %s; attempt %d follows in %.2f s"
+    logger.info(text, _named(request), _outcome(reply), number + 1, wait)
+
+
+def _named(request: Request) -> str:
+    """Return a request as a log shows it: without its query, and without an external address."""
+    return f"{request.method} {request.route}"
+
+
+def _outcome(reply: Response | TransportFailure | StreamedResponse) -> str:
+    return reply.failure.value if isinstance(reply, TransportFailure) else str(reply.status)

@@ -126,7 +126,7 @@ def test_56_what_the_http_library_logs_holds_no_signature_or_cookie(scripted, ca
     server.replies += [redirect, Reply(body=[b"bytes"])]
     assert both("jobs.artifacts.download", "j-1", "a.bin")
     names = {record.name for record in caplog.records}
-    assert {"httpx", "httpcore.http11"} <= names  # they log what is searched here
+    assert {"runcrate_core", "httpcore.http11"} <= names  # they log what is searched here
     assert MASK in caplog.text
     assert "signature-secret" not in caplog.text
     assert "cookie-secret" not in caplog.text
