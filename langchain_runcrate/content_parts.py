@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 WireContent = str | list[dict[str, Any]]
 
+_TEXT_TYPES: Final = ("text", "input_text", "output_text")  # the others are of OpenAI's Responses
+
 
 def wire_content(content: str | Sequence[Any], role: str) -> WireContent:
     """Return the content of a user's, system or tool message for the API.
@@ -63,10 +65,8 @@ def wire_parts(block: Any, role: str) -> list[dict[str, Any]]:
     match block:
         case str():
             return [text_part(block)] if block else []
-        case {"type": "text", "text": str(text)}:
+        case {"text": str(text)} if block.get("type", "text") in _TEXT_TYPES:
             return [_hinted(text_part(text), block)] if text else []
-        case {"text": str(text)} if "type" not in block:
-            return [text_part(text)]
         case {"type": "text-plain"} | {"type": "file", "source_type": "text"}:
             return [_document(block.get("text") or block.get("url") or "", block)]
         case {"type": "document", "source": {"type": "text", "data": str(text)}}:
@@ -82,6 +82,8 @@ def wire_parts(block: Any, role: str) -> list[dict[str, Any]]:
             return [text_part(json.dumps(value, ensure_ascii=False))]
         case {"type": "custom_tool_call_output", "output": output}:
             return [text_part(output if isinstance(output, str) else json.dumps(output))]
+        case {"cachePoint": _} if "type" not in block:
+            return []  # a hint of Bedrock, for which the service has no field
         case {"type": "non_standard", "value": dict(value)}:
             return [dict(value)]
         case dict(known) if (media := read_media(known)) is not None:

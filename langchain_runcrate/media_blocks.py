@@ -1,10 +1,11 @@
 """Images, audio, video and documents in messages: every form in use, one form to send.
 
 `read_media` understands the blocks of LangChain v1 (`base64`, `url`, `file_id`) and v0
-(`source_type`), OpenAI (`image_url`, `input_audio`, `file`), Anthropic (`source`), Gemini
-(`media`) and Bedrock (`{"image": {"source": {"bytes": ...}}}`); `media_part` writes the part that
-OpenAI-compatible servers read. The API documents images alone (seed 001); the other parts are
-those of OpenAI and vLLM, which the service passes on to the model's provider.
+(`source_type`), OpenAI (`image_url`, `input_image`, `input_audio`, `file`, `input_file`),
+Anthropic (`source`), Gemini (`media`) and Bedrock (`{"image": {"source": {"bytes": ...}}}`);
+`media_part` writes the part that OpenAI-compatible servers read. The API documents images alone
+(seed 001); the other parts are those of OpenAI and vLLM, which the service passes on to the model's
+provider.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def read_media(block: Mapping[str, Any]) -> Media | None:
         case {"type": "image_url", "image_url": {"url": str(url), **more}}:
             detail = more.get("detail") or block.get("detail")
             return _at(Media("image", detail=_text(detail)), url)
-        case {"type": "image_url", "image_url": str(url)}:
+        case {"type": "image_url" | "input_image", "image_url": str(url)}:
             return _at(Media("image", detail=_text(block.get("detail"))), url)
         case {"type": "input_audio", "input_audio": {"data": str(data), **more}}:
             return Media("audio", mime_type=f"audio/{more.get('format', 'wav')}", data=data)
@@ -92,7 +93,7 @@ def read_media(block: Mapping[str, Any]) -> Media | None:
             inner = more[kind]
             url = inner.get("url", "") if isinstance(inner, dict) else str(inner)
             return _at(Media("audio" if kind == "audio_url" else "video"), url)
-        case {"type": "file", "file": dict(file)}:
+        case {"type": "file", "file": dict(file)} | {"type": "input_file", **file}:
             return _of_openai_file(file)
         case {"type": "image" | "document" | "audio" | "video" as kind, "source": dict(source)}:
             return _of_source(kind, source, block)
@@ -138,7 +139,7 @@ def _of_openai_file(file: Mapping[str, Any]) -> Media:
     media = Media("file", filename=_text(file.get("filename")))
     if file_id := _text(file.get("file_id")):
         return Media("file", file_id=file_id, filename=media.filename)
-    if address := _text(file.get("file_data")) or _text(file.get("url")):
+    if address := _text(file.get("file_data")) or _text(file.get("url") or file.get("file_url")):
         return _at(media, address)
     raise _nothing_to_send("file")
 

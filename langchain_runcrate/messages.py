@@ -12,8 +12,9 @@ What becomes of a message of each class, on its way to the API:
 | `ChatMessage` | its role, translated where LangChain calls it otherwise |
 
 Chunks are treated like the messages they are parts of. Calls that a provider ran itself
-(web search, code execution) are left out, like the reasoning of another provider: nobody else can
-use them. An unknown class or block is an error that names it.
+(web search, code execution) are left out, like the reasoning of another provider, and like blocks
+of kinds that only that provider knows: nobody else can use them. Any other unknown block, and an
+unknown class, is an error that names it.
 """
 
 from __future__ import annotations
@@ -40,11 +41,11 @@ from langchain_runcrate.content_parts import (
     wire_content,
     wire_parts,
 )
-from langchain_runcrate.reasoning import REASONING_BLOCKS, ReasoningPolicy, wire_reasoning
+from langchain_runcrate.reasoning import PROVIDER, REASONING_BLOCKS, ReasoningPolicy, wire_reasoning
 from langchain_runcrate.responses import assistant_message
 from langchain_runcrate.tool_calls import CALL_BLOCKS, unanswered_notes, wire_calls
 from langchain_runcrate.tools_binding import NO_NAMES
-from runcrate_core.toolkit import ToolNames
+from runcrate_core.toolkit import ToolNames, wire_author_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,10 +57,6 @@ _ROLES: Final = {
     "developer": "system",
     "human": "user",
 }
-# A name may not hold these (OpenAI's pattern), nor be longer.
-_NOT_IN_NAMES: Final = re.compile(r"[\s<|\\/>]")
-_MAX_NAME_LENGTH: Final = 64
-
 # Calls that a provider ran itself during a response.
 _PROVIDER_EXECUTED: Final = re.compile(
     r"server_tool_.+|.+_tool_result|(?:web_search|file_search|computer|code_interpreter|mcp"
@@ -173,7 +170,7 @@ def _named(role: str, message: BaseMessage) -> dict[str, Any]:
     wire: dict[str, Any] = {"role": role, "content": wire_content(message.content, role)}
     name = message.name or message.additional_kwargs.get("name")
     if name:
-        wire["name"] = _NOT_IN_NAMES.sub("_", str(name))[:_MAX_NAME_LENGTH]
+        wire["name"] = wire_author_name(str(name))
     return wire
 
 
@@ -202,7 +199,8 @@ def _assistant(
 ) -> dict[str, Any]:
     content = message.content
     blocks = [content] if isinstance(content, str) else content
-    parts = [part for block in blocks for part in _spoken_parts(block)]
+    is_foreign = message.response_metadata.get("model_provider", PROVIDER) != PROVIDER
+    parts = [part for block in blocks for part in _spoken_parts(block, is_foreign=is_foreign)]
     parts += [text_part(note) for note in unanswered_notes(message, answered)]
     calls = wire_calls(message, answered, policy.names)
     # `null` beside calls is OpenAI's form, and what the official wrapper sends.
@@ -211,7 +209,7 @@ def _assistant(
         "content": _joined(parts) or (None if calls else ""),
     }
     if message.name:
-        wire["name"] = _NOT_IN_NAMES.sub("_", message.name)[:_MAX_NAME_LENGTH]
+        wire["name"] = wire_author_name(message.name)
     wire |= wire_reasoning(message, policy.reasoning, in_tool_loop=in_tool_loop)
     if refusal := _refusal(message):
         wire["refusal"] = refusal
@@ -225,12 +223,19 @@ def _assistant(
     return wire
 
 
-def _spoken_parts(block: Any) -> list[dict[str, Any]]:
-    """Return what of a block the model said, without what is sent in fields of its own."""
+def _spoken_parts(block: Any, *, is_foreign: bool) -> list[dict[str, Any]]:
+    """Return what of a block the model said, without what is sent in fields of its own.
+
+    Args:
+        block: A block of content.
+        is_foreign: Another provider's model made it: what only that one knows is left out.
+    """
     match block:
         case {"type": "non_standard", "value": {"type": str()} as value}:
-            return _spoken_parts(value)
+            return _spoken_parts(value, is_foreign=is_foreign)
         case {"type": "non_standard"}:
+            if is_foreign:
+                return []
             raise unknown_block(block, "assistant")
         case {"type": "refusal"}:
             return []
@@ -238,8 +243,15 @@ def _spoken_parts(block: Any) -> list[dict[str, Any]]:
             return []
         case {"type": str(kind)} if _PROVIDER_EXECUTED.fullmatch(kind):
             return []
+        case {"type": "compaction", "content": str(summary)}:  # of what was said before
+            return [text_part(f"{summary}\n\n")]
         case _:
-            return wire_parts(block, "assistant")
+            try:
+                return wire_parts(block, "assistant")
+            except ValueError:
+                if is_foreign:
+                    return []
+                raise
 
 
 def _joined(parts: list[dict[str, Any]]) -> WireContent:

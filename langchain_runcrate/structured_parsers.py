@@ -20,6 +20,7 @@ from langchain_runcrate.partial_objects import MISSING, partial_object
 from runcrate_core.toolkit import (
     JsonOutputError,
     echoes_schema,
+    ended_at_limit,
     parse_json_output,
     without_reasoning,
 )
@@ -87,7 +88,7 @@ class StructuredResponseParser(BaseTransformOutputParser[Any]):
         """Return the JSON value of a message, and whether there is one."""
         finish_reason = message.response_metadata.get("finish_reason")
         for broken in message.invalid_tool_calls:
-            cut_off = finish_reason == "length"
+            cut_off = ended_at_limit(finish_reason)
             problem = broken["error"] or "The arguments are not complete JSON."
             raise OutputParserException(
                 _CUT if cut_off else f"The call of `{broken['name']}` is unusable: {problem}",

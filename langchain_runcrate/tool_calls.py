@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 # Blocks of content that say again what `message.tool_calls` says, in their providers' own form.
 CALL_BLOCKS = frozenset(
     {
+        "custom_tool_call",
         "function_call",
         "input_json_delta",
         "invalid_tool_call",
@@ -98,11 +99,12 @@ class StreamedArguments:
     def feed(self, piece: str) -> str:
         """Return as much of the text as may be passed on: nothing of what is not an object."""
         if not self._started:
-            piece, self._held = self._held + piece, ""
-            if not piece.lstrip().startswith("{"):
-                self._held = piece
+            self._held += piece
+            # An empty object is all, or the placeholder that some gateways put before the object.
+            piece = self._held.lstrip().removeprefix("{}").lstrip()
+            if not piece.startswith("{") or piece == "{":
                 return ""
-            self._started = True
+            self._started, self._held = True, ""
         if self._escapes is None and "\\" in piece:
             self._escapes = EscapeJoiner()
         if self._escapes is not None:

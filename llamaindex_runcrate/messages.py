@@ -25,7 +25,7 @@ from llama_index.core.base.llms.types import (
 )
 
 from llamaindex_runcrate.tool_calls import NO_NAMES, tool_result_text, wire_calls
-from runcrate_core.toolkit import ToolNames, encode_base64, valid_text
+from runcrate_core.toolkit import ToolNames, encode_base64, valid_text, wire_author_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -132,7 +132,7 @@ def _plain_message(role: str, message: ChatMessage) -> dict[str, Any]:
     """Return a message of the system or the user."""
     wire = {"role": role, "content": _content(_parts(message, message.blocks))}
     name = message.additional_kwargs.get("name")
-    return wire | {"name": name} if isinstance(name, str) else wire
+    return wire | {"name": wire_author_name(name)} if isinstance(name, str) else wire
 
 
 def _add_system(wire: list[dict[str, Any]], message: ChatMessage) -> None:
@@ -161,6 +161,8 @@ def _assistant(message: ChatMessage, rules: Rules, *, with_reasoning: bool) -> d
     calls = wire_calls(message, rules.tool_names)
     parts = _parts(message, others)
     wire: dict[str, Any] = {"role": "assistant", "content": _content(parts)}
+    if isinstance(refusal := message.additional_kwargs.get("refusal"), str):
+        wire["refusal"] = refusal
     if calls:
         wire["tool_calls"] = calls
         if not parts:
@@ -221,7 +223,8 @@ def _parts(message: ChatMessage, blocks: Iterable[Any]) -> list[Part]:
     for block in blocks:
         match block:
             case TextBlock():
-                parts.append(_text(block.text))
+                if block.text:  # servers refuse empty parts
+                    parts.append(_text(block.text))
             case ImageBlock():
                 parts.append(_image(block))
             case AudioBlock():

@@ -38,11 +38,13 @@ from runcrate_core import ResponseFormatError
 from runcrate_core.toolkit import (
     ToolNames,
     construct,
+    ended_at_limit,
     extract_cost,
     extract_reasoning,
     extract_usage,
     parse_tool_calls,
     token_count,
+    usage_details,
 )
 
 if TYPE_CHECKING:
@@ -58,14 +60,7 @@ FINISH_REASON: Final = "finish_reason"
 _KEPT: Final = ("annotations", "refusal")
 _FIELDS_OF_REASONING: Final = (DEFAULT_REASONING_FIELD, "reasoning", "thinking")
 # Details of the usage by the name under which they appear in `additional_kwargs`.
-_DETAILS: Final = {
-    "cached_tokens": ("prompt_tokens_details", "cached_tokens"),
-    "reasoning_tokens": ("completion_tokens_details", "reasoning_tokens"),
-}
-
-
-# Finish reasons of a response that was cut at the token limit, in the words of different servers.
-_LIMIT_REASONS: Final = frozenset({"length", "max_tokens", "model_length"})
+_DETAILS: Final = {"cached_tokens": "cached", "reasoning_tokens": "reasoning"}
 
 
 class ResponseContext(NamedTuple):
@@ -270,7 +265,7 @@ def _finish_reason(
     tokens = token_count(usage, "completion_tokens", "output_tokens")
     reached = context.max_tokens is not None and (tokens or 0) >= context.max_tokens
     # vLLM reports `tool_calls` for calls that it cut at the limit.
-    if reason in _LIMIT_REASONS or (reason == "tool_calls" and reached):
+    if ended_at_limit(reason) or (reason == "tool_calls" and reached):
         return "length"
     return reason if isinstance(reason, str) else None
 
@@ -296,7 +291,7 @@ def _message_of(
     thought = extract_reasoning(message) or parts.thought
     thinking = None
     if thought or message.get(REASONING_DETAILS):
-        tokens = token_count(usage.get("completion_tokens_details"), "reasoning_tokens")
+        tokens = usage_details(usage).get("reasoning")
         thinking = _thinking_block(thought, _origin_of(message), tokens)
     if (
         thought
@@ -422,9 +417,8 @@ def _accounts(
         accounts["prompt_tokens"] = prompt
         accounts["completion_tokens"] = completion
         accounts["total_tokens"] = token_count(usage, "total_tokens") or prompt + completion
-        for name, (group, detail) in _DETAILS.items():
-            if (count := token_count(usage.get(group), detail)) is not None:
-                accounts[name] = count
+        details = usage_details(usage)
+        accounts |= {name: details[it] for name, it in _DETAILS.items() if it in details}
     if (cost := extract_cost(raw)) is not None:
         accounts["cost_usd"] = float(cost)
     if info is not None and info.request_id:

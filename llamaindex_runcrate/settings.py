@@ -163,6 +163,10 @@ class ChatSettings(Connected):
         request.pop("use_chat_completions", None)  # an option of LlamaIndex's OpenAI classes
         own_names = request.pop(TOOL_NAMES, None)
         names = ToolNames(own_names) if own_names else NO_NAMES
+        if not request.get("stop"):
+            request.pop("stop", None)
+        if (max_tokens := request.pop("max_completion_tokens", None)) is not None:
+            request["max_tokens"] = max_tokens  # the service's name for it
         if not request.get("tools"):
             for name in _OF_TOOLS:
                 request.pop(name, None)
@@ -177,7 +181,7 @@ class ChatSettings(Connected):
 
         rules = Rules(reads, self.send_reasoning, self.system_first, names)
         request["messages"] = wire_messages(messages, rules)
-        max_tokens = request.get("max_tokens") or request.get("max_completion_tokens")
+        max_tokens = request.get("max_tokens")
         context = ResponseContext(
             single_tool_call=request.get("parallel_tool_calls") is False,
             reasoning_as_answer=self.reasoning_as_answer,

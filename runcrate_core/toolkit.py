@@ -35,6 +35,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
             "extract_reasoning",
             "extract_usage",
             "token_count",
+            "usage_details",
         ),
         "protocol.embeddable_texts": ("embeddable_texts",),
         "protocol.json_output": (
@@ -46,6 +47,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "protocol.large_values": ("encode_base64", "is_large"),
         "protocol.timeouts": ("TimeoutLike",),
         "protocol.tool_arguments": (
+            "ended_at_limit",
             "ParsedToolCall",
             "parse_tool_arguments",
             "parse_tool_calls",
@@ -54,7 +56,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
             "ToolArgumentsError",
             "unique_call_id",
         ),
-        "protocol.tool_names": ("ToolNames",),
+        "protocol.tool_names": ("ToolNames", "wire_author_name"),
         "protocol.unicode_text": ("EscapeJoiner", "valid_json", "valid_text"),
         "sync_async_clients": ("SyncAsyncClients",),
         "transcription.audio_sources": (

@@ -103,6 +103,9 @@ from runcrate_core.protocol.chat_types import (
 from runcrate_core.protocol.chat_types import (
     token_count as token_count,
 )
+from runcrate_core.protocol.chat_types import (
+    usage_details as usage_details,
+)
 from runcrate_core.protocol.embeddable_texts import (
     embeddable_texts as embeddable_texts,
 )
@@ -134,6 +137,9 @@ from runcrate_core.protocol.tool_arguments import (
     ToolArgumentsError as ToolArgumentsError,
 )
 from runcrate_core.protocol.tool_arguments import (
+    ended_at_limit as ended_at_limit,
+)
+from runcrate_core.protocol.tool_arguments import (
     parse_tool_arguments as parse_tool_arguments,
 )
 from runcrate_core.protocol.tool_arguments import (
@@ -150,6 +156,9 @@ from runcrate_core.protocol.tool_arguments import (
 )
 from runcrate_core.protocol.tool_names import (
     ToolNames as ToolNames,
+)
+from runcrate_core.protocol.tool_names import (
+    wire_author_name as wire_author_name,
 )
 from runcrate_core.protocol.unicode_text import (
     EscapeJoiner as EscapeJoiner,

@@ -15,6 +15,26 @@ from runcrate_core.protocol.json_object import JsonObject
 # wrapper); the others are what vLLM, Groq, Cerebras and OpenRouter send for the same models.
 REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "thinking")
 
+# Where providers put the details of a usage: groups, the members of one, and members beside them.
+_PROMPT: Final = ("prompt_tokens_details", "input_tokens_details")
+_COMPLETION: Final = ("completion_tokens_details", "output_tokens_details")
+_DETAILS: Final = {
+    # At the top: DeepSeek, Moonshot, and gateways to Anthropic.
+    "cached": (
+        _PROMPT,
+        ("cached_tokens",),
+        ("prompt_cache_hit_tokens", "cached_tokens", "cache_read_input_tokens"),
+    ),
+    "cache_creation": (
+        _PROMPT,
+        ("cache_write_tokens", "cache_creation_tokens"),
+        ("cache_creation_input_tokens",),
+    ),
+    "input_audio": (_PROMPT, ("audio_tokens",), ()),
+    "output_audio": (_COMPLETION, ("audio_tokens",), ()),
+    "reasoning": (_COMPLETION, ("reasoning_tokens",), ("reasoning_tokens",)),
+}
+
 # Where providers put the price of a response in the usage, in US dollars.
 _COST_FIELDS: Final = ("cost", "total_cost", "estimated_cost")
 
@@ -144,6 +164,22 @@ def token_count(usage: Any, *names: str) -> int | None:
         if type(value) is float and value.is_integer():
             return int(value)
     return None
+
+
+def usage_details(usage: Mapping[str, Any]) -> dict[str, int]:
+    """Return the details of a usage that were reported, wherever the provider put them.
+
+    Returns:
+        Tokens by what they are: `cached`, `cache_creation`, `input_audio`, `output_audio`,
+        `reasoning`.
+    """
+    details: dict[str, int] = {}
+    for kind, (groups, members, beside) in _DETAILS.items():
+        counts = [token_count(usage.get(group), *members) for group in groups]
+        counts.append(token_count(usage, *beside))
+        if (count := next((it for it in counts if it is not None), None)) is not None:
+            details[kind] = count
+    return details
 
 
 def extract_cost(payload: Mapping[str, Any]) -> Decimal | None:

@@ -10,7 +10,7 @@ import json
 import re
 from typing import Any, Final
 
-from runcrate_core.protocol.tool_arguments import TOKEN_LIMIT, strict_json
+from runcrate_core.protocol.tool_arguments import ended_at_limit, strict_json
 from runcrate_core.protocol.unicode_text import valid_json
 
 # Some servers leave a model's reasoning in the text of its reply.
@@ -49,7 +49,7 @@ def parse_json_output(text: str, *, finish_reason: str | None = None) -> Any:
         JsonOutputError: There is no value, several, or an incomplete one.
     """
     text = without_reasoning(text).strip()
-    cut_off = finish_reason == TOKEN_LIMIT
+    cut_off = ended_at_limit(finish_reason)
     try:
         value = strict_json(text)
     except (ValueError, RecursionError) as error:

@@ -15,9 +15,16 @@ from typing import Any, Final, Never
 
 from runcrate_core.protocol.unicode_text import valid_json, valid_text
 
-TOKEN_LIMIT: Final = "length"  # noqa: S105 - a finish reason
+# Finish reasons of a response that was cut at the token limit: OpenAI's, Anthropic's and Gemini's,
+# and Mistral's.
+_LIMIT_REASONS: Final = frozenset({"length", "max_tokens", "model_length"})
 
 _CUT: Final = "They were cut off at the token limit; raise `max_tokens`, or ask for less."
+
+
+def ended_at_limit(finish_reason: object) -> bool:
+    """Return whether a response was cut at the token limit, in whichever server's words."""
+    return isinstance(finish_reason, str) and finish_reason.lower() in _LIMIT_REASONS
 
 
 class ToolArgumentsError(ValueError):
@@ -58,7 +65,7 @@ def parse_tool_calls(
         calls: `message.tool_calls`, complete or accumulated from a stream. Items that are not
             objects are left out.
         completion_id: Names calls that came without an identifier (`tool_call_id`).
-        finish_reason: Why the response ended. After `length`, missing arguments were cut.
+        finish_reason: Why the response ended. At the token limit, missing arguments were cut.
         tools: The tools of the request. A call of a tool with required parameters that has no
             arguments at all, not even `{}`, was cut before the first of them. Where all are
             optional, servers (vLLM) send nothing for an empty object.
@@ -67,26 +74,28 @@ def parse_tool_calls(
     """
     taken: set[str] = set()
     parsed = []
+    cut = ended_at_limit(finish_reason)
     needed = {name: _needs_arguments(tool, forced) for tool in tools if (name := _name_of(tool))}
     for number, call in enumerate(calls):
         if not isinstance(call, dict):
             continue
         function = call.get("function")
         function = function if isinstance(function, dict) else {}
-        name, sent = valid_text(str(function.get("name") or "")), function.get("arguments")
+        name = valid_text(str(function.get("name") or ""))
+        sent = _without_placeholder(function.get("arguments"))
         identifier = unique_call_id(
             str(call.get("id") or tool_call_id(completion_id, number)), taken
         )
         taken.add(identifier)
         arguments, problem = None, ""
-        if _is_blank(sent) and (finish_reason == TOKEN_LIMIT or needed.get(name)):
+        if _is_blank(sent) and (cut or needed.get(name)):
             problem = "The arguments are missing."
         else:
             try:
                 arguments = parse_tool_arguments(sent)
             except ToolArgumentsError as error:
                 problem = str(error)
-        if problem and finish_reason == TOKEN_LIMIT:
+        if problem and cut:
             problem = f"{problem} {_CUT}"
         parsed.append(ParsedToolCall(identifier, name, _as_text(sent), arguments, problem))
     return parsed
@@ -147,6 +156,14 @@ def unique_call_id(identifier: str, taken: Iterable[str]) -> str:
     while f"{identifier}_{number}" in known:
         number += 1
     return f"{identifier}_{number}"
+
+
+def _without_placeholder(arguments: Any) -> Any:
+    """Return arguments without the empty object that some gateways put before those they stream."""
+    if isinstance(arguments, str) and arguments.lstrip().startswith("{}"):
+        following = arguments.lstrip()[2:].lstrip()
+        return following if following.startswith("{") else arguments
+    return arguments
 
 
 def _is_blank(arguments: Any) -> bool:

@@ -2,9 +2,10 @@
 
 OpenAI's form is: every piece has the `index` of its call; `id` and the function's name come once,
 in the first piece; arguments are pieces of JSON text. Servers leave the index out, send null or
-always 0, repeat ids and names, or send arguments as an object. `ToolCallAssembler` rewrites each
-piece into OpenAI's form, so that everything behind it may rely on the index alone. Parallel calls
-under one id get ids of their own, as servers refuse results that name the same call twice.
+always 0, repeat ids and names, change the id from piece to piece, or send arguments as an object.
+`ToolCallAssembler` rewrites each piece into OpenAI's form, so that everything behind it may rely on
+the index alone. Parallel calls under one id get ids of their own, as servers refuse results that
+name the same call twice.
 """
 
 from __future__ import annotations
@@ -88,6 +89,12 @@ class _Call:
             return bool(function.get("arguments")) and self._has_whole_arguments()
         return bool(name and self.name and self.arguments)
 
+    def is_continued(self, name: str) -> bool:
+        """True if a piece with this name and a new id belongs to the call nevertheless."""
+        if not (name and self.name):
+            return not (name and self.id)
+        return name == self.name and bool(self.arguments) and not self._has_whole_arguments()
+
     def is_repeated(self, name: str, function: dict[str, Any]) -> bool:
         """True if a piece says again all that came, as some servers do at the end of a call."""
         is_same = name == self.name and function.get("arguments") == "".join(self.arguments)
@@ -164,7 +171,8 @@ class ToolCallAssembler:
         if call is None or type(arguments) is not str:
             return False
         delta["index"] = call.index
-        call.arguments.append(arguments)
+        if arguments:
+            call.arguments.append(arguments)
         return True
 
     def _repair_one(self, delta: dict[str, Any], unmarked_position: int) -> None:
@@ -187,7 +195,7 @@ class ToolCallAssembler:
             call.sent_index = marks.sent_index
         if marks.sent_index is not None:
             self._by_sent_index[marks.sent_index] = call
-        if marks.id:
+        if marks.id and call.sent_id in ("", marks.id):
             self._by_id[marks.id] = call
             if not call.id:
                 call.id = unique_call_id(marks.id, (other.id for other in self._calls))
@@ -212,8 +220,9 @@ class ToolCallAssembler:
             return known
         if marks.sent_index is None and self._calls:
             numbered = self._calls[-1]
-        # A new id is a new call, unless it is the late id of a call that has none yet.
-        if numbered is not None and not numbered.id and not (marks.name and numbered.name):
+        # A new id is a new call, unless it is the late id of a call that has none yet, or the piece
+        # continues a call: some servers (vLLM, Poolside) send another id with each piece.
+        if numbered is not None and numbered.is_continued(marks.name):
             return numbered
         return None
 

@@ -1,6 +1,6 @@
-"""Tool names on the wire: letters, digits, `_` and `-`, at most 64 of them.
+"""Names on the wire, of tools and of messages' authors: at most 64 characters, and not all.
 
-Servers refuse other names (OpenAI's pattern), and MCP servers and programs use dots and spaces.
+Servers refuse other names (OpenAI's patterns), and MCP servers and programs use dots and spaces.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Final
 MAX_TOOL_NAME_LENGTH: Final = 64
 
 _NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_-]")
+_NOT_IN_AUTHORS: Final = re.compile(r"[\s<|\\/>]")
 _DIGEST_LENGTH: Final = 8
 
 
@@ -24,6 +25,11 @@ def wire_tool_name(name: str) -> str:
     if len(wire) > MAX_TOOL_NAME_LENGTH:
         wire = f"{wire[: MAX_TOOL_NAME_LENGTH - _DIGEST_LENGTH - 1]}_{_digest(name)}"
     return wire
+
+
+def wire_author_name(name: str) -> str:
+    """Return the name of a message's author as servers accept it."""
+    return _NOT_IN_AUTHORS.sub("_", name)[:MAX_TOOL_NAME_LENGTH]
 
 
 class ToolNames:

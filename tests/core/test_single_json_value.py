@@ -29,14 +29,15 @@ def test_the_value_is_found(text):
 
 @given(
     st.integers(0, len(TEXT) - 1),
-    st.sampled_from(["length", "stop", None]),
+    st.sampled_from(["length", "max_tokens", "MAX_TOKENS", "stop", None]),
     st.sampled_from(["", "Here: ", "```json\n"]),
 )
 def test_a_value_cut_anywhere_is_an_error(place, finish_reason, before):
     with pytest.raises(JsonOutputError) as caught:
         parse_json_output(before + TEXT[:place], finish_reason=finish_reason)
-    assert caught.value.cut_off == (finish_reason == "length")
-    assert ("token limit" in str(caught.value)) == (finish_reason == "length")
+    cut_off = finish_reason not in ("stop", None)
+    assert caught.value.cut_off == cut_off
+    assert ("token limit" in str(caught.value)) == cut_off
 
 
 @pytest.mark.parametrize(

@@ -51,9 +51,10 @@ def test_no_arguments_are_none_only_for_a_tool_without_required_parameters(blank
     for tools in ([], [bare], [OPTIONAL], [{"type": "web_search"}]):
         [parsed] = parse_tool_calls([call(blank)], finish_reason="tool_calls", tools=tools)
         assert parsed.arguments == {}
-    [cut] = parse_tool_calls([call(blank)], finish_reason="length", tools=[bare])
-    assert cut.arguments is None
-    assert "token limit" in cut.problem
+    for finish_reason in ("length", "max_tokens", "MAX_TOKENS", "model_length"):
+        [cut] = parse_tool_calls([call(blank)], finish_reason=finish_reason, tools=[bare])
+        assert cut.arguments is None
+        assert "token limit" in cut.problem
     for tool, forced in ((TOOL, False), (OPTIONAL, True)):
         [unreadable] = parse_tool_calls(
             [call(blank)], finish_reason="stop", tools=[tool], forced=forced
@@ -78,6 +79,11 @@ def test_no_arguments_are_none_only_for_a_tool_without_required_parameters(blank
 def test_other_than_a_json_object_is_an_error(text):
     with pytest.raises(ToolArgumentsError, match="arguments"):
         parse_tool_arguments(text)
+
+
+def test_the_empty_object_of_gateways_before_streamed_arguments_is_left_out():
+    [parsed] = parse_tool_calls([call('{}{"a": 1}')])
+    assert (parsed.text, parsed.arguments) == ('{"a": 1}', {"a": 1})
 
 
 @pytest.mark.parametrize("text", ["null", '"{}"', " {} "])

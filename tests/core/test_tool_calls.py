@@ -167,6 +167,38 @@ CASES = {
         [A, ("a_2", *B[1:])],
         [0, 1, 1, 0],
     ),
+    "another id in each piece": (
+        [
+            [piece("", index=0, id="a", name="f")],
+            [piece('{"x"', index=0, id="p"), piece('{"y"', index=1, id="b", name="g")],
+            [piece(": 2}", index=1, id="q"), piece(": 1}", index=0, id="r")],
+            [piece("", index=0, id="s"), piece("", index=1, id="t")],
+        ],
+        [A, B],
+        [0, 0, 1, 1, 0, 0, 1],
+    ),
+    "the same placeholder for an id in all further pieces": (
+        [
+            [piece('{"x"', index=0, id="a", name="f"), piece('{"y"', index=1, id="b", name="g")],
+            [piece(": 1}", index=0, id="null"), piece(": 2}", index=1, id="null")],
+        ],
+        [A, B],
+        [0, 1, 0, 1],
+    ),
+    "another id and the name again in each piece": (
+        [[piece('{"x"', index=0, id="a", name="f")], [piece(": 1}", index=0, id="p", name="f")]],
+        [A],
+        [0, 0],
+    ),
+    "another id in each piece, no index": (
+        [
+            [piece('{"x"', id="a", name="f")],
+            [piece(": 1}", id="p")],
+            [piece(B[2], id="b", name="g")],
+        ],
+        [A, B],
+        [0, 0, 1],
+    ),
     "another index with a known id and no name": (
         [[piece('{"x"', index=0, id="a", name="f")], [piece(": 1}", index=1, id="a")]],
         [A],

@@ -49,6 +49,14 @@ PLAIN = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
             {"completion_tokens_details": {"reasoning_tokens": 3, "audio_tokens": 1}},
             {"output_token_details": {"audio": 1, "reasoning": 3}},
         ),
+        (
+            {"cache_read_input_tokens": 4, "cache_creation_input_tokens": 2},
+            {"input_token_details": {"cache_read": 4, "cache_creation": 2}},
+        ),
+        (
+            {"input_tokens_details": {"cached_tokens": 4}},
+            {"input_token_details": {"cache_read": 4}},
+        ),
         ({"reasoning_tokens": 3}, {"output_token_details": {"reasoning": 3}}),
         ({"prompt_tokens_details": None, "completion_tokens_details": "?"}, {}),
         ({"total_tokens": None}, {}),

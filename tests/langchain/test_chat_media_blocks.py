@@ -55,6 +55,13 @@ FORMS = [
     (sound(WAV, "mp3"), sound(WAV, "mp3")),
     (document(PDF, "a.pdf"), document(PDF, "a.pdf")),
     (named("f"), named("f")),
+    ({"type": "input_image", "image_url": URL, "detail": "low"}, image(URL, detail="low")),
+    (
+        {"type": "input_file", "file_data": data("application/pdf", PDF), "filename": "a.pdf"},
+        document(PDF, "a.pdf"),
+    ),
+    ({"type": "input_file", "file_url": URL}, {"type": "file", "file": {"file_data": URL}}),
+    ({"type": "input_file", "file_id": "f"}, named("f")),
     (video(URL), video(URL)),
     (
         {"type": "audio_url", "audio_url": {"url": URL}},

@@ -120,6 +120,8 @@ CACHED = {"cache_control": {"type": "ephemeral"}}
         ("Hi", [words("Hi")]),
         (words("Hi", id="1", index=0), [words("Hi")]),
         ({"text": "Hi"}, [words("Hi")]),
+        ({"type": "input_text", "text": "Hi"}, [words("Hi")]),
+        ({"cachePoint": {"type": "default"}}, []),
         (words(""), []),
         (words("Hi", **CACHED), [words("Hi", **CACHED)]),
         (words("Hi", extras=CACHED), [words("Hi", **CACHED)]),
@@ -167,6 +169,22 @@ def test_an_unknown_block_is_named_and_not_dropped(block, name):
     for mine in ({"type": "hologram"}, {"type": "non_standard", "value": {"x": 1}}):
         with pytest.raises(ValueError, match="the role `assistant` has a content block"):
             to_wire([AIMessage([mine])])
+
+
+@pytest.mark.parametrize(
+    ("block", "content"),
+    [
+        ({"type": "hologram", "data": "x"}, "Hi"),
+        ({"type": "custom_tool_call", "call_id": "call_1", "name": "f", "input": "x"}, "Hi"),
+        ({"type": "non_standard", "value": {"x": 1}}, "Hi"),
+        ({"type": "non_standard", "value": {"type": "hologram"}}, "Hi"),
+        ({"type": "compaction", "content": "So far."}, "So far.\n\nHi"),
+        ({"type": "output_text", "text": "Oh. "}, "Oh. Hi"),
+    ],
+)
+def test_blocks_that_only_another_provider_knows_are_left_out_of_its_messages(block, content):
+    message = AIMessage([block, words("Hi")], response_metadata={"model_provider": "another"})
+    assert wire(message) == said("assistant", content)
 
 
 def test_tool_results_in_a_users_message_become_tool_messages():

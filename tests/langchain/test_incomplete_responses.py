@@ -85,6 +85,7 @@ def test_a_call_cut_anywhere_is_invalid_streamed_as_whole(values, data, finish):
         ("null", {}),
         (" \n", {}),
         ("\n{}", {}),
+        (' {}{"path": "a"}', {"path": "a"}),
         ('"{\\"path\\": \\"a\\"}"', {"path": "a"}),
         ('{"path": "a\n\tb"}', {"path": "a\n\tb"}),
         (

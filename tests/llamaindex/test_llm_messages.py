@@ -186,6 +186,16 @@ def test_calls_of_other_integrations_are_read_and_the_id_of_return_direct_is_not
     assert wired(direct) == [{"role": "assistant", "content": "x"}]
 
 
+def test_names_refusals_and_empty_texts_are_sent_as_servers_accept_them():
+    named = ChatMessage(role="user", content="x", additional_kwargs={"name": "Ann Lee"})
+    assert wired(named) == [{"role": "user", "content": "x", "name": "Ann_Lee"}]
+    refused = ChatMessage(role="assistant", content="", additional_kwargs={"refusal": "No."})
+    assert wired(refused) == [{"role": "assistant", "content": "", "refusal": "No."}]
+    image = ImageBlock(url="https://x.test/a.png")
+    (empty,) = wired(ChatMessage(role="user", blocks=[TextBlock(text=""), image]))
+    assert [part["type"] for part in empty["content"]] == ["image_url"]
+
+
 def tool_result(identifier: str, *blocks: Any) -> ChatMessage:
     return ChatMessage(
         role="tool", blocks=list(blocks), additional_kwargs={"tool_call_id": identifier}

@@ -99,6 +99,24 @@ async def test_llamaindex_counts_tokens_with_and_without_usage(made_llm, service
         assert counter.total_llm_token_count > 0
 
 
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"prompt_cache_hit_tokens": 3, "reasoning_tokens": 4},
+        {
+            "input_tokens_details": {"cached_tokens": 3},
+            "output_tokens_details": {"reasoning_tokens": 4},
+        },
+        {"cache_read_input_tokens": 3, "completion_tokens_details": {"reasoning_tokens": 4}},
+    ],
+)
+async def test_details_of_the_usage_are_read_where_providers_put_them(made_llm, service, more):
+    service.will_say(completion("Hi.", usage={**USAGE, **more}))
+    (response,) = await ask(made_llm(), "chat", "x")
+    counted = response.additional_kwargs
+    assert (counted["cached_tokens"], counted["reasoning_tokens"]) == (3, 4)
+
+
 @pytest.mark.parametrize("way", STREAMS)
 async def test_text_thought_and_call_in_one_chunk(made_llm, service, way):
     piece = call_piece(0, identifier="c", name="f", text="{}")

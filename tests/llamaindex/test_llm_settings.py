@@ -76,6 +76,9 @@ async def test_what_need_not_be_sent_is_not(made_llm, service):
     for way in ("stream_chat", "astream_chat"):
         await ask(made_llm(include_usage=False), way, "x")
         assert "stream_options" not in service.last
+    await ask(made_llm(stop=[], max_tokens=5), "complete", "x", max_completion_tokens=9)
+    assert service.last.keys() == {"model", "messages", "max_tokens"}
+    assert service.last["max_tokens"] == 9
     await ask(made_llm(), "complete", "x", use_chat_completions=True)  # of other classes
     assert "use_chat_completions" not in service.last
 
