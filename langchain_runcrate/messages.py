@@ -199,8 +199,8 @@ def _assistant(
 ) -> dict[str, Any]:
     content = message.content
     blocks = [content] if isinstance(content, str) else content
-    is_foreign = message.response_metadata.get("model_provider", PROVIDER) != PROVIDER
-    parts = [part for block in blocks for part in _spoken_parts(block, is_foreign=is_foreign)]
+    of_another = message.response_metadata.get("model_provider", PROVIDER) != PROVIDER
+    parts = [part for block in blocks for part in _spoken_parts(block, of_another=of_another)]
     parts += [text_part(note) for note in unanswered_notes(message, answered)]
     calls = wire_calls(message, answered, policy.names)
     # `null` beside calls is OpenAI's form, and what the official wrapper sends.
@@ -223,18 +223,18 @@ def _assistant(
     return wire
 
 
-def _spoken_parts(block: Any, *, is_foreign: bool) -> list[dict[str, Any]]:
+def _spoken_parts(block: Any, *, of_another: bool) -> list[dict[str, Any]]:
     """Return what of a block the model said, without what is sent in fields of its own.
 
     Args:
         block: A block of content.
-        is_foreign: Another provider's model made it: what only that one knows is left out.
+        of_another: Another provider's model made it: what only that one knows is left out.
     """
     match block:
         case {"type": "non_standard", "value": {"type": str()} as value}:
-            return _spoken_parts(value, is_foreign=is_foreign)
+            return _spoken_parts(value, of_another=of_another)
         case {"type": "non_standard"}:
-            if is_foreign:
+            if of_another:
                 return []
             raise unknown_block(block, "assistant")
         case {"type": "refusal"}:
@@ -249,7 +249,7 @@ def _spoken_parts(block: Any, *, is_foreign: bool) -> list[dict[str, Any]]:
             try:
                 return wire_parts(block, "assistant")
             except ValueError:
-                if is_foreign:
+                if of_another:
                     return []
                 raise
 
