@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import pickle
-import time
 from typing import Any
 
 import pytest
@@ -113,75 +112,46 @@ def test_a_prompt_that_is_too_long_is_recognised(reply, is_overflow):
     assert isinstance(caught.value, errors.RuncrateContextOverflowError) is is_overflow
 
 
-@pytest.mark.parametrize("ask", EVERY)
-def test_a_host_that_cannot_be_reached_is_told_at_once(ask):
-    model = ChatRuncrate(
-        model="m", api_key="anything", base_url="http://127.0.0.1:9/v1", max_retries=0
-    )
-    began = time.monotonic()
-    with pytest.raises(errors.RuncrateConnectionError) as caught:
-        ask(model)
-    assert time.monotonic() - began < 2
-    assert isinstance(caught.value, langchain.ModelConnectionError | ConnectionError)
-    assert caught.value.is_retryable
-
-
-@pytest.mark.parametrize("ask", WHOLE)
-def test_a_server_that_does_not_answer_is_a_timeout(ask):
-    with ScriptedServer(Reply(body=[5.0])) as server:
-        with pytest.raises(errors.RuncrateTimeoutError) as caught:
-            ask(chat(server, timeout=0.1))
-    assert isinstance(caught.value, langchain.ModelTimeoutError)
-    assert isinstance(caught.value, TimeoutError)
-
-
-CUT = stream_reply(sse(chunk({"content": "Half"}), done=False), end="close")
-STALLED = stream_reply([*sse(chunk({"content": "Half"}), done=False), 5.0])
-FAILED = stream_reply(
-    sse(chunk({"content": "Half"}), {"error": {"message": "no GPU", "code": 503}})
-)
-
-
-@pytest.mark.parametrize("ask", STREAMED)
-@pytest.mark.parametrize(
-    ("reply", "kind", "standard"),
-    [
-        (CUT, errors.RuncrateStreamTruncatedError, "ModelConnectionError"),
-        (STALLED, errors.RuncrateStreamStalledError, "ModelTimeoutError"),
-        (FAILED, errors.RuncrateStreamError, "ModelAPIError"),
-    ],
-    ids=["cut", "stalled", "failed"],
-)
-def test_a_stream_that_fails_raises_and_keeps_what_came(ask, reply, kind, standard):
-    with ScriptedServer(reply) as server, pytest.raises(kind) as caught:
-        ask(chat(server, stream_idle_timeout=0.2))
-    assert isinstance(caught.value, getattr(langchain, standard))
-    assert caught.value.partial["choices"][0]["message"]["content"] == "Half"
-
-
-@pytest.mark.parametrize("ask", STREAMED)
-def test_an_error_in_the_first_event_is_like_a_status(ask):
-    reply = stream_reply(sse({"error": {"message": "slow down", "code": "rate_limited"}}))
-    with ScriptedServer(reply) as server, pytest.raises(errors.RuncrateRateLimitError):
-        ask(chat(server))
+SILENT = Reply(body=[5.0])
+HALF = chunk({"content": "Half"})
+CUT = stream_reply(sse(HALF, done=False), end="close")
+STALLED = stream_reply([*sse(HALF, done=False), 5.0])
+FAILED = stream_reply(sse(HALF, {"error": {"message": "no GPU", "code": 503}}))
+REFUSED = stream_reply(sse({"error": {"message": "slow down", "code": "rate_limited"}}))
+PAGE = Reply(body=[b"<html>oops</html>"])
+NO_CHOICES = Reply(json={"id": "x", "model": "m", "choices": []})
 
 
 @pytest.mark.parametrize(
-    ("body", "match"),
+    ("ask", "reply", "kind", "standard"),
     [
-        ("<html>oops</html>", "status 200"),
-        ('{"choices": null}', "status 200"),
-        ('{"object": "list"}', "status 200"),
-        ("[]", "status 200"),
-        ('{"id": "x", "model": "m", "choices": []}', "`m` returned no choices"),
+        *((ask, None, "RuncrateConnectionError", "ModelConnectionError") for ask in EVERY),
+        *((ask, SILENT, "RuncrateTimeoutError", "ModelTimeoutError") for ask in WHOLE),
+        *((ask, PAGE, "RuncrateResponseError", "ModelAPIError") for ask in WHOLE),
+        *((ask, NO_CHOICES, "RuncrateResponseError", "ModelAPIError") for ask in WHOLE),
+        *((ask, CUT, "RuncrateStreamTruncatedError", "ModelConnectionError") for ask in STREAMED),
+        *((ask, STALLED, "RuncrateStreamStalledError", "ModelTimeoutError") for ask in STREAMED),
+        *((ask, FAILED, "RuncrateStreamError", "ModelAPIError") for ask in STREAMED),
+        *((ask, REFUSED, "RuncrateRateLimitError", "ModelRateLimitError") for ask in STREAMED),
     ],
 )
-@pytest.mark.parametrize("ask", WHOLE)
-def test_an_answer_that_is_none_is_told(ask, body, match):
-    with ScriptedServer(Reply(body=[body.encode()])) as server:
-        with pytest.raises(errors.RuncrateResponseError, match=match) as caught:
-            ask(chat(server))
-    assert isinstance(caught.value, langchain.ModelAPIError)
+def test_each_failure_is_both_kinds_of_error_and_keeps_what_came(ask, reply, kind, standard):
+    with ScriptedServer(reply or whole()) as server:
+        url = f"{server.url}/v1" if reply else "http://127.0.0.1:9/v1"
+        options = {"timeout": 0.1} if reply is SILENT else {"stream_idle_timeout": 0.2}
+        with pytest.raises(getattr(errors, kind)) as caught:
+            ask(chat(server, base_url=url, **options))
+    error = caught.value
+    assert isinstance(error, getattr(langchain, standard))
+    if reply is None:
+        assert error.is_retryable
+        assert isinstance(error, ConnectionError)
+    if reply is SILENT:
+        assert isinstance(error, TimeoutError)
+    if reply in (CUT, STALLED, FAILED):
+        assert error.partial["choices"][0]["message"]["content"] == "Half"
+    if reply is NO_CHOICES:
+        assert "`m` returned no choices" in str(error)
 
 
 def test_the_trace_of_a_failed_call_holds_the_answer():
@@ -206,20 +176,17 @@ def test_the_trace_of_a_failed_call_holds_the_answer():
     assert len(traced) == 2
 
 
-@pytest.mark.parametrize("ask", EVERY)
-def test_a_key_of_another_service_is_refused_before_anything_is_sent(ask):
-    model = ChatRuncrate(model="m", api_key="sk-proj-secret")
+def test_a_missing_or_foreign_key_is_refused_before_anything_is_sent(monkeypatch):
     with pytest.raises(runcrate_core.ConfigurationError, match="does not start with") as caught:
-        ask(model)
+        ChatRuncrate(model="m", api_key="sk-proj-secret").invoke("Hi")
     assert "secret" not in str(caught.value)
-
-
-@pytest.mark.parametrize("key", [{}, {"api_key": ""}])
-def test_no_key_is_told_when_the_model_is_made(monkeypatch, key):
     monkeypatch.delenv("RUNCRATE_API_KEY")
-    with pytest.raises(runcrate_core.ConfigurationError, match="RUNCRATE_API_KEY"):
-        ChatRuncrate(model="m", **key)
-    ChatRuncrate(model="m", base_url="http://127.0.0.1:9/v1", **key)
+    for variable in ("OPENAI_API_KEY", "OPENAI_API_BASE", "OPENAI_BASE_URL"):
+        monkeypatch.setenv(variable, "https://wrong.example/v1")
+    for key in ({}, {"api_key": ""}):
+        with pytest.raises(runcrate_core.ConfigurationError, match="RUNCRATE_API_KEY"):
+            ChatRuncrate(model="m", **key)
+        ChatRuncrate(model="m", base_url="http://127.0.0.1:9/v1", **key)
 
 
 def test_errors_that_are_not_about_a_model_stay_as_they_are():

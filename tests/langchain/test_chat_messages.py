@@ -48,6 +48,11 @@ def extra(**kwargs: Any) -> AIMessage:
     return AIMessage("", additional_kwargs=kwargs)
 
 
+def words(value: str, **more: Any) -> dict[str, Any]:
+    return {"type": "text", "text": value, **more}
+
+
+REFUSAL = {"type": "refusal", "refusal": "No."}
 DEVELOPER = {"__openai_role__": "developer"}
 OLD_CALL = {"name": "f", "arguments": "{}"}
 
@@ -59,7 +64,11 @@ OLD_CALL = {"name": "f", "arguments": "{}"}
         (SystemMessage("x", additional_kwargs=DEVELOPER), said("system", "x")),
         (HumanMessage("Hi"), said("user", "Hi")),
         (HumanMessageChunk(content="Hi"), said("user", "Hi")),
+        # Names are made fit for the API.
         (HumanMessage("Hi", name="Ann Lee"), said("user", "Hi", name="Ann_Lee")),
+        (HumanMessage("Hi", name="Zoë"), said("user", "Hi", name="Zoë")),
+        (AIMessage("Hi", name="a<b>|c/d"), said("assistant", "Hi", name="a_b__c_d")),
+        (AIMessage("Hi", name="x" * 80), said("assistant", "Hi", name="x" * 64)),
         (HumanMessage([]), said("user", "")),
         (AIMessage("Hello"), said("assistant", "Hello")),
         (AIMessageChunk(content="Hello"), said("assistant", "Hello")),
@@ -81,6 +90,15 @@ OLD_CALL = {"name": "f", "arguments": "{}"}
         (ChatMessage(content="x", role="critic"), said("critic", "x")),
         (extra(function_call=OLD_CALL), said("assistant", "", function_call=OLD_CALL)),
         (extra(refusal="No."), said("assistant", "", refusal="No.")),
+        (AIMessage([words("Sorry."), REFUSAL]), said("assistant", "Sorry.", refusal="No.")),
+        (
+            AIMessage([words("Sorry."), {"type": "non_standard", "value": REFUSAL}]),
+            said("assistant", "Sorry.", refusal="No."),
+        ),
+        (
+            AIMessage([words("Here:"), {"type": "image", "base64": PNG}]),
+            said("assistant", [words("Here:"), PICTURE]),
+        ),
         (extra(audio={"id": "a", "data": "..."}), said("assistant", "", audio={"id": "a"})),
         # What frameworks keep in messages is not sent.
         (
@@ -105,10 +123,6 @@ def test_messages_are_not_changed():
     first = to_wire(messages)
     assert messages == before
     assert to_wire(messages) == first
-
-
-def words(value: str, **more: Any) -> dict[str, Any]:
-    return {"type": "text", "text": value, **more}
 
 
 CACHED = {"cache_control": {"type": "ephemeral"}}
@@ -225,33 +239,20 @@ def test_tool_results_in_a_users_message_become_tool_messages():
             {"type": "web_search_tool_result", "content": []},
             {"type": "web_search_call", "id": "w"},
             {"type": "non_standard", "value": {"type": "code_interpreter_call"}},
+            {
+                "type": "function_call",
+                "call_id": "call_1",
+                "name": "weather",
+                "arguments": '{"city": "Paris"}',
+            },
         ],
     ],
 )
-def test_content_of_the_model_in_any_form(content):
-    message = AIMessage(content, tool_calls=[CALL])
-    assert wire(message, WirePolicy("never")) == {
-        "role": "assistant",
-        "content": "Let me see.",
-        "tool_calls": [WIRE_CALL],
-    }
-
-
-def test_a_call_that_stands_in_the_content_alone_is_sent():
-    uses = {"type": "tool_use", "id": "call_1", "name": "weather", "input": {"city": "Paris"}}
-    calls = {
-        "type": "function_call",
-        "call_id": "call_1",
-        "name": "weather",
-        "arguments": '{"city": "Paris"}',
-    }
-    for block in (uses, calls, CALL):
-        assert wire(AIMessage([block]))["tool_calls"] == [WIRE_CALL]
-
-
-def test_images_of_the_model_are_sent_back_as_parts():
-    message = AIMessage([words("Here:"), {"type": "image", "base64": PNG}])
-    assert wire(message)["content"] == [words("Here:"), PICTURE]
+@pytest.mark.parametrize("calls", [[CALL], []])
+def test_content_and_calls_of_the_model_in_any_form(content, calls):
+    """Calls that are in the content alone are sent, too."""
+    sent = wire(AIMessage(content, tool_calls=calls), WirePolicy("never"))
+    assert sent == said("assistant", "Let me see.", tool_calls=[WIRE_CALL])
 
 
 def broken_call(arguments: str) -> dict[str, Any]:
@@ -370,26 +371,6 @@ def test_images_in_tool_messages_stay_where_the_model_reads_them():
     sent, lifted = to_wire([both], WirePolicy(native_tool_images=True))
     assert [part["type"] for part in sent["content"]] == ["image_url", "text"]
     assert [part["type"] for part in lifted["content"]] == ["text", "file"]
-
-
-@pytest.mark.parametrize(
-    ("name", "sent"), [("x" * 80, "x" * 64), ("a<b>|c/d", "a_b__c_d"), ("Zoë", "Zoë")]
-)
-def test_names_are_made_fit_for_the_api(name, sent):
-    assert wire(HumanMessage("Hi", name=name))["name"] == sent
-    assert wire(AIMessage("Hi", name=name))["name"] == sent
-
-
-@pytest.mark.parametrize(
-    "block",
-    [
-        {"type": "refusal", "refusal": "No."},
-        {"type": "non_standard", "value": {"type": "refusal", "refusal": "No."}},
-    ],
-)
-def test_a_refusal_in_a_block_is_sent_as_one(block):
-    sent = wire(AIMessage([words("Sorry."), block]))
-    assert sent == {"role": "assistant", "content": "Sorry.", "refusal": "No."}
 
 
 def test_other_roles_and_classes():
