@@ -10,20 +10,14 @@ from typing import Any
 
 from llama_index.core.agent.workflow import (
     AgentStream,
-    AgentWorkflow,
     FunctionAgent,
-    ReActAgent,
     ToolCall,
 )
-from llama_index.core.llms import ImageBlock
-from llama_index.core.tools import FunctionTool
 from llama_index.core.workflow import Context, JsonSerializer
 from pydantic import BaseModel
 
-from llamaindex_runcrate import RuncrateLLM
 from tests.chat_service import completion
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
-from tests.llamaindex.scripts import with_tool
 
 pytestmark = IGNORED_WARNINGS
 
@@ -59,20 +53,6 @@ async def test_an_agent_with_a_structured_answer(emulated_llm):
     assert result.raw["usage"]["total_tokens"] > 0
 
 
-async def test_a_model_without_tools_becomes_a_react_agent(runcrate_emulator):
-    runcrate_emulator.on_chat = with_tool("weather", {"city": "Oslo"}, "It is raining frogs.")
-    llm = RuncrateLLM(
-        model="google/gemma-2-9b-it",
-        api_base=runcrate_emulator.inference_url,
-        api_key=runcrate_emulator.api_key,
-    )
-    workflow = AgentWorkflow.from_tools_or_functions([weather], llm=llm)
-    assert isinstance(next(iter(workflow.agents.values())), ReActAgent)
-    result, _ = await run(workflow, "What is the weather in Oslo?")
-    assert "frogs" in str(result)
-    llm.close()
-
-
 async def test_a_conversation_goes_on_in_a_context_that_can_be_stored(emulated_llm):
     agent = FunctionAgent(tools=[weather], llm=emulated_llm)
     context = Context(agent)
@@ -103,33 +83,3 @@ async def test_thoughts_are_streamed_and_sent_back_between_tool_calls(made_llm, 
     thoughts = [e.thinking_delta for e in events if isinstance(e, AgentStream) and e.thinking_delta]
     assert "".join(thoughts) == "I need it.Done."
     assert service.last["messages"][1]["reasoning_content"] == "I need it."
-
-
-async def test_an_image_that_a_tool_returns_is_seen(made_llm, service):
-    def draw() -> list[Any]:
-        """Draw."""
-        return [ImageBlock(url="https://x.test/a.png")]
-
-    service.will_say(completion(calls=[("1", "draw", "")]), completion("Nice."))
-    agent = FunctionAgent(tools=[FunctionTool.from_defaults(draw)], llm=made_llm())
-    await run(agent, "x")
-    *_, result, shown = service.last["messages"]
-    assert result["role"] == "tool"
-    assert result["content"]
-    assert shown["content"][-1]["image_url"]["url"] == "https://x.test/a.png"
-
-
-async def test_the_last_word_when_an_agent_has_run_too_long(made_llm, service):
-    """LlamaIndex puts a system message last, which many models refuse."""
-
-    def decide(body: dict[str, Any]) -> Any:
-        if "tools" in body:
-            return completion(calls=[("1", "weather", '{"city": "O"}')])
-        return completion("That is all.")
-
-    service.decides(decide)
-    agent = FunctionAgent(tools=[weather], llm=made_llm(), early_stopping_method="generate")
-    result, _ = await run(agent, "x", max_iterations=2)
-    assert str(result) == "That is all."
-    assert [m["role"] for m in service.last["messages"]].count("system") == 0
-    assert service.last["messages"][-1]["role"] == "user"

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock, ToolCallBlock
 from llama_index.core.program.function_program import FunctionCallingProgram
@@ -81,34 +78,6 @@ async def test_a_call_that_is_cut_or_broken_is_not_run_and_says_why(
     assert json.loads(sent["arguments"]) == ({UNREADABLE_KEY: text} if text else {})
 
 
-VALUES = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=5,
-)
-
-
-@settings(max_examples=30, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(
-    arguments=st.dictionaries(st.text(), VALUES, min_size=1, max_size=3),
-    share=st.floats(0, 1, exclude_max=True),
-    finish_reason=st.sampled_from(["length", "tool_calls", "stop"]),
-)
-def test_a_call_cut_anywhere_is_never_a_call_with_other_arguments(
-    made_llm, service, arguments, share, finish_reason
-):
-    text = json.dumps(arguments, ensure_ascii=False)
-    llm = made_llm()
-    for way in WAYS:
-        service.will_say(completion(calls=[("c", "look", text)], finish_reason=finish_reason))
-        (call,) = llm.get_tool_calls_from_response(asyncio.run(ask(llm, way, "x"))[-1])
-        assert (call.tool_name, call.tool_kwargs) == ("look", arguments)
-        cut = [("c", "look", text[: max(1, int(share * len(text)))])]
-        service.will_say(completion(calls=cut, finish_reason=finish_reason))
-        with pytest.raises(ValueError, match=r"No tool was run\. look was not run"):
-            llm.get_tool_calls_from_response(asyncio.run(ask(llm, way, "x"))[-1])
-
-
 @pytest.mark.parametrize(("kind", "streaming"), [(FunctionAgent, True), (AgentWorkflow, False)])
 async def test_an_agent_does_not_run_half_a_call_and_tells_the_model(
     made_llm, service, streaming, kind
@@ -177,25 +146,6 @@ async def test_an_agent_that_reads_text_runs_no_half_of_a_call(made_llm, service
     assert "was not run: its input could not be read" in note["content"]
     service.will_say(half)
     assert made_llm().complete("Show me a step.").text == STEP[:-1]  # no agent, no change
-
-
-@pytest.mark.parametrize("way", WAYS)
-async def test_parallel_calls_with_one_id_get_ids_of_their_own(made_llm, service, way):
-    calls = [("dup", "look", '{"at": 1}'), ("dup", "look", '{"at": 2}'), ("dup_2", "look", "{}")]
-    service.will_say(completion(calls=calls))
-    llm = made_llm()
-    chunks = await ask(llm, way, "x")
-    selected = llm.get_tool_calls_from_response(chunks[-1])
-    assert [call.tool_kwargs for call in selected] == [{"at": 1}, {"at": 2}, {}]
-    ids = [call.tool_id for call in selected]
-    assert len(set(ids)) == 3
-    earlier = (
-        llm.get_tool_calls_from_response(each, error_on_no_tool_call=False) for each in chunks
-    )
-    assert {call.tool_id for some in earlier for call in some} == set(ids)
-    service.will_say(completion("ok"))
-    llm.chat([chunks[-1].message])
-    assert [call["id"] for call in service.last["messages"][0]["tool_calls"]] == ids
 
 
 @pytest.mark.parametrize("streaming", [True, False])
@@ -270,36 +220,6 @@ async def test_the_limit_that_was_sent_is_named(made_llm, service, way):
         await predict(made_llm(max_tokens=7), way, Folder, max_tokens=8)
     with pytest.raises(ValueError, match="model's own limit"):
         await predict(made_llm(), way, Folder)
-
-
-@pytest.mark.parametrize("way", ENDS)
-@pytest.mark.parametrize("method", ["json_schema", "prompt"])
-@pytest.mark.parametrize(
-    ("text", "found"),
-    [
-        (f"Schema: {json.dumps(Report.model_json_schema())}\n\n```json\n{REPORT}\n```", REPORT),
-        (f"An empty set {{}} would be wrong, so: {REPORT}", REPORT),
-        (f'Input was {{"text": "alpha"}}. Result: {REPORT}', REPORT),
-        (f"Twice the same: {REPORT} {REPORT}", REPORT),
-        ("```json\n{}\n```", "{}"),
-        ('Example: {"title": "x"}. Answer: {"title": "y"}', None),
-        ('{"Report": {"title": "x"}}', None),
-        ("Nothing to report: {}", None),
-        ('<think>maybe {"title": "x"}', None),
-        ('{"title": "x"} and {"title": "y', None),
-        ("I would rather talk.", None),
-    ],
-)
-async def test_the_object_is_found_where_the_answer_has_one_only(
-    made_llm, service, way, method, text, found
-):
-    service.will_say(completion(text))
-    llm = made_llm(structured_output=method)
-    if found is None:
-        with pytest.raises(ValueError, match="holds no `Report`"):
-            await predict(llm, way, Report)
-    else:
-        assert (await predict(llm, way, Report))[-1] == Report.model_validate_json(found)
 
 
 @pytest.mark.parametrize("way", PREDICTIONS)
@@ -490,37 +410,6 @@ async def test_half_a_streamed_call_is_shown_but_not_the_last_word(made_llm, ser
 
 
 # --- Text that cannot be sent again ---------------------------------------------------------
-
-
-@pytest.mark.parametrize("way", WAYS)
-async def test_half_a_character_of_a_model_becomes_valid_text(made_llm, service, way):
-    arguments = '{"at": "x\\ud83d", "\\udc00": 1}'
-    if "stream" in way:
-        call = call_piece(0, identifier="c", name="look", text=arguments)
-        deltas = [
-            {"reasoning_content": "t\udc00"},
-            *({"content": text} for text in ("a\ud83d", "\ude00 b", "\ud83d")),
-            {"tool_calls": [call]},
-        ]
-        service.will_say([*map(chunk, deltas), *end("tool_calls")])
-    else:
-        calls = [("c", "look", arguments)]
-        service.will_say(
-            completion("a\ud83d\ude00 b\ud83d", calls=calls, reasoning_content="t\udc00")
-        )
-    llm = made_llm()
-    chunks = await ask(llm, way, "x")
-    for each in chunks:
-        each.model_dump_json().encode()
-    last = chunks[-1]
-    assert last.message.content == "a\U0001f600 b\ufffd"
-    if "stream" in way:
-        assert "".join(each.delta for each in chunks) == last.message.content
-    (selected,) = llm.get_tool_calls_from_response(last)
-    assert selected.tool_kwargs == {"at": "x\ufffd", "\ufffd": 1}
-    service.will_say(completion("ok"))
-    made_llm(send_reasoning="always").chat([last.message])
-    assert json.dumps(service.last, ensure_ascii=False).encode()
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
+import json
 from typing import Any
 
 import pytest
@@ -132,22 +133,47 @@ async def test_other_errors_are_not_worked_around(made_llm, service, way):
         await predict(enforcer, way, Album)
 
 
+class Report(BaseModel):
+    """A report, of which everything may be missing."""
+
+    title: str | None = None
+    songs: list[Song] = []
+
+
+@pytest.mark.parametrize("way", [WAYS[0], WAYS[3]])
+@pytest.mark.parametrize("method", ["json_schema", "prompt"])
 @pytest.mark.parametrize(
-    "text",
+    ("text", "found"),
     [
-        TEXT,
-        f"```json\n{TEXT}\n```",
-        f"```\n{TEXT}```",
-        f"<think>Is {{this}} it? {{}}</think>\n{TEXT}",
-        f"no opening tag</think>{TEXT}",
-        f"As in [1], {{braces}}: {TEXT} Done {{}}.",
-        TEXT.replace("Sea", "S\\u0065a"),
+        (f"```json\n{TEXT}\n```", TEXT),
+        (f"```\n{TEXT}```", TEXT),
+        (f"<think>Is {{this}} it? {{}}</think>\n{TEXT}", TEXT),
+        (f"no opening tag</think>{TEXT}", TEXT),
+        (f"As in [1], {{braces}}: {TEXT} Done {{}}.", TEXT),
+        (TEXT.replace("Sea", "S\\u0065a"), TEXT),
+        (f"Schema: {json.dumps(Report.model_json_schema())}\n\n```json\n{TEXT}\n```", TEXT),
+        (f"An empty set {{}} would be wrong, so: {TEXT}", TEXT),
+        (f'Input was {{"text": "alpha"}}. Result: {TEXT}', TEXT),
+        (f"Twice the same: {TEXT} {TEXT}", TEXT),
+        ("```json\n{}\n```", "{}"),
+        ('Example: {"title": "x"}. Answer: {"title": "y"}', None),
+        ('{"Report": {"title": "x"}}', None),
+        ("Nothing to report: {}", None),
+        ('<think>maybe {"title": "x"}', None),
+        ('{"title": "x"} and {"title": "y', None),
+        ("I would rather talk.", None),
     ],
 )
-@pytest.mark.parametrize("way", WAYS)
-async def test_fences_thoughts_and_words_around_the_object(made_llm, service, way, text):
+async def test_the_object_is_found_where_the_answer_has_one_only(
+    made_llm, service, way, method, text, found
+):
     service.will_say(completion(text))
-    assert (await predict(made_llm(structured_output="json_schema"), way, Album))[-1] == ALBUM
+    llm = made_llm(structured_output=method)
+    if found is None:
+        with pytest.raises(ValueError, match="holds no `Report`"):
+            await predict(llm, way, Report)
+    else:
+        assert (await predict(llm, way, Report))[-1] == Report.model_validate_json(found)
 
 
 @pytest.mark.parametrize("way", WAYS)

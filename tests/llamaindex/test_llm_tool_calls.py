@@ -17,7 +17,7 @@ from llamaindex_runcrate.partial_json import PartialJson
 from llamaindex_runcrate.responses import ChunkReader, ResponseContext
 from llamaindex_runcrate.schemas import wire_tool_choice, wire_tools
 from llamaindex_runcrate.structured_responses import json_values as values_in
-from tests.chat_service import call_piece, calls_delta, chunk, completion, end
+from tests.chat_service import call_piece, chunk, completion, end
 from tests.llamaindex.calls import STREAMS, WAYS, ask, ask_with_tools
 
 
@@ -86,56 +86,51 @@ def piece(*args: Any, **kwargs: Any) -> dict[str, Any]:
 
 A, B = {"at": "aaa"}, {"at": "bbb", "days": 2}
 A_TEXT, B_TEXT = json.dumps(A), json.dumps(B)
-# Pieces of any style are put in order by the core; its own tests try all splits.
-STREAMS_OF_TWO_CALLS = {
-    "two in one chunk": [
-        chunk(calls_delta(call_piece(0, A_TEXT, "1", "look"), call_piece(1, B_TEXT, "2", "look")))
-    ],
-    "interleaved": [
-        piece(0, "", "1", "look"),
-        piece(1, "", "2", "look"),
-        piece(0, A_TEXT[:7]),
-        piece(1, B_TEXT[:7]),
-        piece(0, A_TEXT[7:]),
-        piece(1, B_TEXT[7:]),
-    ],
-    "same index, new id": [piece(0, A_TEXT, "1", "look"), piece(0, B_TEXT, "2", "look")],
-    "no index": [piece(None, A_TEXT, "1", "look"), piece(None, B_TEXT, "2", "look")],
-}
 
 
-@pytest.mark.parametrize("way", STREAMS)
-@pytest.mark.parametrize("form", STREAMS_OF_TWO_CALLS)
-async def test_two_streamed_calls(made_llm, service, way, form):
-    service.will_say([*STREAMS_OF_TWO_CALLS[form], *end("tool_calls")])
+def at_once(*ids: str | None) -> Any:
+    """A complete response with a call for each identifier."""
+    texts = [A_TEXT, B_TEXT, A_TEXT]
+    return completion(calls=[(each, "look", text) for each, text in zip(ids, texts, strict=False)])
+
+
+INTERLEAVED = [
+    piece(0, "", "1", "look"),
+    piece(1, "", "2", "look"),
+    piece(0, A_TEXT[:7]),
+    piece(1, B_TEXT[:7]),
+    piece(0, A_TEXT[7:]),
+    piece(1, B_TEXT[7:]),
+]
+
+
+@pytest.mark.parametrize(
+    ("way", "answer", "ids"),
+    [
+        *((way, [*INTERLEAVED, *end("tool_calls")], ["1", "2"]) for way in STREAMS),
+        *((way, at_once(None, None), ["call_chatcmpl-7_0", "call_chatcmpl-7_1"]) for way in WAYS),
+        *((way, at_once("dup", "dup", "dup_2"), ["dup", "dup_2", "dup_2_2"]) for way in WAYS),
+    ],
+)
+async def test_calls_have_ids_of_their_own_that_stay(made_llm, service, way, answer, ids):
+    """The core puts pieces and identifiers in order; its own tests try all styles of servers."""
+    service.will_say(answer)
     llm = made_llm()
     chunks = await ask(llm, way, "x")
-    found = [
-        (call.tool_id, call.tool_name, call.tool_kwargs)
-        for call in llm.get_tool_calls_from_response(chunks[-1])
+    calls = llm.get_tool_calls_from_response(chunks[-1])
+    assert [(call.tool_id, call.tool_name, call.tool_kwargs) for call in calls] == [
+        (each, "look", arguments) for each, arguments in zip(ids, (A, B, A), strict=False)
     ]
-    assert found == [("1", "look", A), ("2", "look", B)]
-    assert all(
-        call.tool_name == "look"
+    assert {
+        (call.tool_id, call.tool_name)
         for each in chunks
         for call in llm.get_tool_calls_from_response(each, error_on_no_tool_call=False)
-    )
-    assert chunks[-2].message == chunks[-1].message
-
-
-@pytest.mark.parametrize("way", WAYS)
-async def test_calls_without_an_id_get_one_that_stays(made_llm, service, way):
+    } == {(each, "look") for each in ids}
     if way in STREAMS:
-        service.will_say([piece(0, name="look", text=A_TEXT), *end("tool_calls")])
-    else:
-        service.will_say(completion(calls=[(None, "look", A_TEXT)]))
-    llm = made_llm()
-    chunks = await ask(llm, way, "x")
-    ids = {llm.get_tool_calls_from_response(each)[0].tool_id for each in chunks}
-    assert ids == {"call_chatcmpl-7_0"}
+        assert chunks[-2].message == chunks[-1].message
     service.will_say(completion("ok"))
     llm.chat([chunks[-1].message])
-    assert service.last["messages"][0]["tool_calls"][0]["id"] in ids
+    assert [call["id"] for call in service.last["messages"][0]["tool_calls"]] == ids
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -147,6 +142,7 @@ async def test_calls_without_an_id_get_one_that_stays(made_llm, service, way):
         ("{}", {}),
         (json.dumps(A_TEXT), A),  # written twice over
         ('{"at": "a\\ud83d\\ude00\nb"}', {"at": "a\U0001f600\nb"}),
+        ('{"at": "x\\ud83d", "\\udc00": 1}', {"at": "x\ufffd", "\ufffd": 1}),
     ],
 )
 async def test_arguments_of_any_form(made_llm, service, way, text, arguments):
