@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import AsyncIterable, Callable, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from operator import attrgetter
 from typing import Any, Self
@@ -13,7 +13,7 @@ import pytest
 
 from runcrate_core import AsyncRuncrate, Runcrate
 from runcrate_emulator import Emulator
-from tests.core.both_clients import KEY, without_waiting
+from tests.core.both_clients import KEY, awaited, each, entered, without_waiting
 from tests.servers import Reply, ScriptedServer
 
 # Emulated seconds a second: an instance starts in a twentieth of one, and a job is over at once.
@@ -27,6 +27,7 @@ class Both:
         kind = AsyncRuncrate if is_async else Runcrate
         options = {"base_url": url, "inference_url": f"{url}/v1"} | options
         self.client: Any = without_waiting(kind(key, **options))
+        self.is_async = is_async
         self._loop = asyncio.Runner() if is_async else None
 
     def __call__(self, method: str, *args: Any, **kwargs: Any) -> Any:
@@ -35,29 +36,43 @@ class Both:
 
     def result(self, getter: Any, *args: Any, **kwargs: Any) -> Any:
         """Call what `getter` gets of the client and return its result."""
+        return self.use(lambda client: getter(client)(*args, **kwargs))
+
+    def use(self, function: Callable[[Any], Any]) -> Any:
+        """Return what a function of the client returns, awaited where it can be."""
         if self._loop is None:
-            return getter(self.client)(*args, **kwargs)
+            result = function(self.client)
+            return asyncio.run(result) if inspect.iscoroutine(result) else result
 
         async def call() -> Any:
-            made = getter(self.client)(*args, **kwargs)
-            return await made if inspect.isawaitable(made) else made
+            return await awaited(function(self.client))
 
         return self._loop.run(call())
 
+    def chunks(self, *, take: int | None = None) -> tuple[list[Any], Any]:
+        """Read a chat stream; return its chunks and the completion, or raise what it raises."""
+
+        async def read(client: Any) -> Any:
+            seen: list[Any] = []
+            async with entered(client.chat.completions.stream(model="m", messages=[])) as stream:
+                async for chunk in each(stream):
+                    seen.append(chunk)
+                    if len(seen) == take:
+                        break
+            return seen, stream.completion
+
+        result: tuple[list[Any], Any] = self.use(read)
+        return result
+
     def values(self, method: str, *args: Any, **kwargs: Any) -> list[Any]:
         """Call a method and go through all that it iterates over."""
-        getter = attrgetter(method)
-        if self._loop is None:
-            return list(getter(self.client)(*args, **kwargs))
-
-        async def collect() -> list[Any]:
-            return await listed(getter(self.client)(*args, **kwargs))
-
-        return self._loop.run(collect())
+        found: list[Any] = self.use(lambda c: listed(attrgetter(method)(c)(*args, **kwargs)))
+        return found
 
     def page_values(self, page: Any) -> list[Any]:
         """Go through a page and those behind it."""
-        return list(page) if self._loop is None else self._loop.run(listed(page))
+        found: list[Any] = self.use(lambda _: listed(page))
+        return found
 
     def __enter__(self) -> Self:
         return self
@@ -70,9 +85,9 @@ class Both:
             self._loop.close()
 
 
-async def listed(values: AsyncIterable[Any]) -> list[Any]:
-    """Return all values of an asynchronous iteration."""
-    return [value async for value in values]
+async def listed(values: Any) -> list[Any]:
+    """Return all values of an iteration of either client."""
+    return [value async for value in each(values)]
 
 
 @pytest.fixture(scope="session")
