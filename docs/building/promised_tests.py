@@ -1,6 +1,6 @@
 """Links each test that a page names to its source, on a page of the site.
 
-`tests/core/test_faults_money.py::test_other_machines_are_not_ended` becomes a link.
+`tests/core/test_faults_money.py::test_25_only_an_explicit_yes_approves` becomes a link.
 """
 
 from __future__ import annotations

@@ -120,14 +120,24 @@ def both(cloud: Emulator, is_async: bool) -> Iterator[Both]:
 
 
 @pytest.fixture
-def scripted(is_async: bool) -> Iterator[Callable[..., tuple[ScriptedServer, Both]]]:
+def at(is_async: bool) -> Iterator[Callable[..., Both]]:
+    """Make either client with `at(url, **options)`."""
+    with ExitStack() as stack:
+
+        def make(url: str, **options: Any) -> Both:
+            return stack.enter_context(Both(url, KEY, is_async=is_async, **options))
+
+        yield make
+
+
+@pytest.fixture
+def scripted(at: Callable[..., Both]) -> Iterator[Callable[..., tuple[ScriptedServer, Both]]]:
     """Start a server with `scripted(*replies, **options)`; give it and either client on it."""
     with ExitStack() as stack:
 
         def start(*replies: Reply, **options: Any) -> tuple[ScriptedServer, Both]:
             server = stack.enter_context(ScriptedServer(*replies))
-            both = Both(server.url, KEY, is_async=is_async, **options)
-            return server, stack.enter_context(both)
+            return server, at(server.url, **options)
 
         yield start
 

@@ -9,9 +9,9 @@ import pytest
 from runcrate_core.protocol import reconcile
 from runcrate_core.spending import cleanup
 from tests.core.both_clients import BOTH
-from tests.core.cloud import _server, both, cloud, failure, is_async, scripted
+from tests.core.cloud import _server, at, both, cloud, failure, is_async, scripted
 
-__all__ = ["_server", "both", "cloud", "failure", "is_async", "scripted"]  # fixtures
+__all__ = ["_server", "at", "both", "cloud", "failure", "is_async", "scripted"]  # fixtures
 
 
 @pytest.fixture(autouse=True)

@@ -20,46 +20,6 @@ from tests.core.test_sync_async_parity import METHODS, SYNC_METHODS
 # Executed with the documentation, or shown in the example of `videos.create`.
 ELSEWHERE = ("chat.completions", "embeddings", "models", "videos.retrieve", "videos.wait")
 SHOWN = [path for path in METHODS if not path.startswith(ELSEWHERE)]
-# What the seed's guide for another language shows, and where its counterpart is shown.
-GUIDE = {
-    "instances.list(": "instances.list",
-    "instances.list_types(gpu_type=": "instances.list_types",
-    "instances.create(": "instances.create",
-    "instances.get_status(": "instances.get_status",
-    "instances.terminate(": "instances.terminate",
-    "ssh_keys.list(": "ssh_keys.list",
-    "ssh_keys.create(": "ssh_keys.create",
-    "ssh_keys.delete(": "ssh_keys.delete",
-    "storage.list_regions(": "storage.list_regions",
-    'storage.list(search="datasets")': "storage.list",
-    "storage.get(": "storage.get",
-    'storage.create(name="datasets"': "storage.create",
-    "storage.resize(": "storage.resize",
-    "result.refund_amount": "storage.delete",
-    "balance.credits_balance": "billing.get_balance",
-    "billing.list_transactions(limit=20)": "billing.list_transactions",
-    "billing.usage(from_date=": "billing.usage",
-    'templates.list(search="finetune", category="ml"': "templates.list",
-    'with_options(environment="staging")': "environments.create",
-    'model="black-forest-labs/FLUX.1-schnell",\n    width=1024': "images.generate",
-    '.save("city")': "images.generate",
-    "num_inference_steps=4": "images.generate",
-    'model="black-forest-labs/FLUX.1-kontext-pro",\n    image=path': "images.generate",
-    'path="output.mp4"': "videos.generate",
-    "on_status=": "videos.generate",
-    "videos.create(": "videos.create",
-    "videos.wait(": "videos.create",
-    "videos.download(": "videos.create",
-    'image=Path("first_frame.png")': "videos.create",
-    "seed=42": "videos.create",
-    'negative_prompt="blurry"': "videos.create",
-    'voice="af_heart"': "audio.speech.create",
-    "speed=1.5": "audio.speech.create",
-    '.save("speech.mp3")': "audio.speech.create",
-    'Path("recording.wav")': "audio.transcriptions.create",
-    'response_format="srt"': "audio.transcriptions.create",
-    "result.text": "audio.transcriptions.create",
-}
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me"
 JOB: Any = {"command": "python train.py", "gpu_type": "A100", "max_runtime_minutes": 5}
 VIDEO: Any = {"prompt": "x", "model": "google/veo-3.0", "duration": 4}
@@ -143,8 +103,3 @@ def test_examples_run(path, shared, tmp_path, monkeypatch):
     ) as client:
         exec(compile(example, path, "exec"), {}, Things(client, path))  # noqa: S102 - our own documentation
     assert shared.crashes == []
-
-
-@pytest.mark.parametrize(("shown", "path"), GUIDE.items())
-def test_what_the_guide_shows_is_shown(shown, path):
-    assert shown in example_of(SYNC_METHODS[path])

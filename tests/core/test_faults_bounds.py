@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import gzip
 import math
 import os
 import signal
+import socket
 import threading
 import time
 import tracemalloc
 import zlib
-from typing import Any
 
 import pytest
 
 import runcrate_core as rc
 from runcrate_core.protocol import body_buffer
 from runcrate_core.protocol.body_buffer import BodyBuffer, UndecodableBodyError
-from tests.core.both_clients import awaited, each
-from tests.servers import Reply, ScriptedServer
+from tests.core.both_clients import KEY
+from tests.core.cloud import Both
+from tests.servers import Reply
 
 OK = Reply(json={"data": []})
 # A byte of white space every so often: the silence between them never reaches its limit.
@@ -26,85 +29,61 @@ DRIP: list[bytes | float] = [item for _ in range(100) for item in (b" ", 0.05)]
 BOMB = gzip.compress(b'{"data": "' + bytes(120_000_000), 1)
 
 
-def instances(client: Any) -> Any:
-    return client.instances.list()
+def packed(status: int) -> Reply:
+    return Reply(status, body=[BOMB], length=len(BOMB), headers={"content-encoding": "gzip"})
 
 
 @pytest.mark.parametrize("timeout", [0.2, rc.Timeout(total=0.3)])
-@pytest.mark.parametrize("status", [200, 404])
-def test_a_body_that_drips_has_an_end(run, status, timeout):
-    with ScriptedServer(Reply(status, body=DRIP, length=1000)) as server:
-        started = time.monotonic()
-        with pytest.raises((rc.APITimeoutError, rc.NotFoundError)) as caught:
-            run(instances, server.url, timeout=timeout, max_retries=0)
-        assert time.monotonic() - started < 3
-    assert isinstance(caught.value, rc.NotFoundError) is (status == 404)
+@pytest.mark.parametrize(("status", "kind"), [(200, rc.APITimeoutError), (404, rc.NotFoundError)])
+def test_a_body_that_drips_has_an_end(failure, status, kind, timeout):
+    started = time.monotonic()
+    failure(kind, Reply(status, body=DRIP, length=1000), timeout=timeout, max_retries=0)
+    assert time.monotonic() - started < 3
 
 
-def test_a_head_that_drips_has_an_end(run):
+def test_a_head_that_drips_has_an_end(is_async):
     def drip():
         connection, _ = listener.accept()
-        with connection:
+        with connection, contextlib.suppress(OSError):
             connection.recv(65536)
             for byte in b"HTTP/1.1 200 OK\r\nx-drip: " + b"a" * 100:
-                try:
-                    connection.sendall(bytes([byte]))
-                except OSError:
-                    return
+                connection.sendall(bytes([byte]))
                 time.sleep(0.05)
-
-    import socket
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
         threading.Thread(target=drip, daemon=True).start()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         began = time.monotonic()
-        with pytest.raises(rc.APITimeoutError, match=r"not complete after 0\.6 s"):
-            run(
-                instances,
-                f"http://127.0.0.1:{listener.getsockname()[1]}",
-                timeout=0.2,
-                max_retries=0,
-            )
+        with Both(url, KEY, is_async=is_async, timeout=0.2, max_retries=0) as both:
+            with pytest.raises(rc.APITimeoutError, match=r"not complete after 0\.6 s"):
+                both("instances.list")
         assert time.monotonic() - began < 3
 
 
 @pytest.mark.parametrize("timeout", [1, math.inf])
-def test_a_connection_is_used_again_after_a_response_in_time(run, timeout):
+def test_a_connection_is_used_again_after_a_response_in_time(scripted, timeout):
     slow = Reply(body=[b'{"data":', 0.2, b"[]}"], length=11)
-    with ScriptedServer(slow, slow, OK) as server:
-
-        async def thrice(client):
-            for _ in range(3):
-                await awaited(client.instances.list())
-
-        run(thrice, server.url, timeout=timeout)
-        assert (server.sent, server.connections) == (3, 1)
+    server, both = scripted(slow, slow, OK, timeout=timeout)
+    for _ in range(3):
+        both("instances.list")
+    assert (server.sent, server.connections) == (3, 1)
 
 
-def test_a_small_body_that_decompresses_without_end_is_refused(run):
-    reply = Reply(body=[BOMB], length=len(BOMB), headers={"content-encoding": "gzip"})
-    with ScriptedServer(reply) as server:
-        tracemalloc.start()
-        with pytest.raises(rc.ResponseFormatError, match="GET /instances"):
-            run(instances, server.url)
-        peak = tracemalloc.get_traced_memory()[1]
-        tracemalloc.stop()
-        assert server.sent == 1
+@pytest.mark.parametrize(
+    ("status", "kind"), [(200, rc.ResponseFormatError), (404, rc.NotFoundError)]
+)
+def test_a_small_body_that_decompresses_without_end_is_refused(failure, status, kind):
+    tracemalloc.start()
+    failure(kind, packed(status), match="GET /instances")
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
     assert peak < 100_000_000
 
 
-def test_an_error_body_that_decompresses_without_end_keeps_its_status(run):
-    reply = Reply(404, body=[BOMB], length=len(BOMB), headers={"content-encoding": "gzip"})
-    with ScriptedServer(reply) as server, pytest.raises(rc.NotFoundError):
-        run(instances, server.url)
-
-
-def test_a_body_without_end_is_refused(run, monkeypatch):
+def test_a_body_without_end_is_refused(failure, monkeypatch):
     monkeypatch.setattr("runcrate_core.io.response_body.MAX_BODY_BYTES", 1_000_000)
-    with ScriptedServer(Reply(body=[b"[" * 100_000] * 50)) as server:
-        with pytest.raises(rc.ResponseFormatError, match="larger than is read"):
-            run(instances, server.url)
-        assert server.sent == 1
+    endless = Reply(body=[b"[" * 100_000] * 50)
+    failure(rc.ResponseFormatError, endless, match="larger than is read")
 
 
 @pytest.mark.parametrize(
@@ -131,43 +110,35 @@ def test_bodies_that_cannot_be_decoded_say_so():
     assert len(cut.beginning()) > 1000
 
 
-def test_following_logs_ends_with_the_job(run, monkeypatch):
+def test_following_logs_ends_with_the_job(scripted, monkeypatch):
     monkeypatch.setattr("runcrate_core.api.job_logs.EMPTY_READ_GAP_S", 0.01)
     ended = {"job_id": "j", "status": "succeeded", "cursor": 1, "done": False}
-    replies = [
-        Reply(json={"data": {**ended, "status": "running", "chunks": [{"text": "a", "seq": 1}]}}),
-        Reply(json={"data": {**ended, "chunks": []}}),
-    ]
-
-    async def use(client):
-        return [chunk.text async for chunk in each(client.jobs.follow_logs("j"))]
-
-    with ScriptedServer(*replies) as server:
-        assert run(use, server.url) == ["a"]
-        assert server.sent == 3
+    first = {**ended, "status": "running", "chunks": [{"text": "a", "seq": 1}]}
+    replies = [Reply(json={"data": page}) for page in (first, {**ended, "chunks": []})]
+    server, both = scripted(*replies)
+    assert [chunk.text for chunk in both.values("jobs.follow_logs", "j")] == ["a"]
+    assert server.sent == 3
 
 
-def test_41_a_child_inherits_no_lock_and_no_counter(run):
-    import asyncio
-
-    with ScriptedServer(OK) as server:
-        client = run.client(server.url)
-        context = client._driver.context
-        limiter, budget = context.limiter, context.budget
-        while limiter.acquire(0.0, lambda: 0.0) == 0.0:
-            pass
-        while budget.take():
-            pass
-        limiter._lock.acquire()
-        budget._lock.acquire()
-        getattr(client._driver.http, "_lock", threading.Lock()).acquire()
-        child = os.fork()
-        if child == 0:  # pragma: no cover - another process
-            signal.alarm(10)
-            result = client.instances.list()
-            value = asyncio.run(result) if run.is_async else result
-            os._exit(0 if value == [] and budget.take() else 1)
-        _, status = os.waitpid(child, 0)
-        assert status == 0
-        limiter._lock.release()
-        budget._lock.release()
+def test_41_a_child_inherits_no_lock_and_no_counter(scripted, is_async):
+    _, both = scripted(OK)
+    context = both.client._driver.context
+    limiter, budget = context.limiter, context.budget
+    while limiter.acquire(0.0, lambda: 0.0) == 0.0:
+        pass
+    while budget.take():
+        pass
+    limiter._lock.acquire()
+    budget._lock.acquire()
+    connections = getattr(both.client._driver.http, "_lock", threading.Lock())
+    connections.acquire()
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        signal.alarm(10)
+        result = both.client.instances.list()
+        value = asyncio.run(result) if is_async else result
+        os._exit(0 if value == [] and budget.take() else 1)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    for lock in (limiter._lock, budget._lock, connections):
+        lock.release()

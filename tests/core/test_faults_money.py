@@ -8,13 +8,13 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from email.utils import format_datetime
-from typing import Any
 
 import pytest
 
 import runcrate_core as rc
 from tests.core.agents import Guard
 from tests.core.both_clients import ASYNC
+from tests.core.cloud import Both
 from tests.servers import Reply, ScriptedServer
 
 MADE = {
@@ -24,7 +24,7 @@ MADE = {
     "created_at": datetime.now(UTC).isoformat(),
 }
 CREATED = Reply(201, {"data": MADE})
-SILENT = Reply(body=[], end="hold")
+SILENT = Reply(body=[b"{", 3.0], end="hold")
 CUT = Reply(end="no response")
 NOW = {"date": format_datetime(datetime.now(UTC), usegmt=True)}
 LATER = {**MADE, "created_at": (datetime.now(UTC) + timedelta(hours=1)).isoformat()}
@@ -32,22 +32,18 @@ LISTED = Reply(json={"data": [LATER]}, headers=NOW)
 EMPTY = Reply(json={"data": []})
 
 
-def launch(client: Any) -> Any:
-    return client.instances.create(name="training", gpu_type="A100", max_runtime_minutes=60)
-
-
 def posts(server: ScriptedServer) -> int:
     return sum(request.method == "POST" for request in server.received)
 
 
 OLD = {**MADE, "created_at": "2020-01-01T00:00:00Z"}
-LOST = [CUT, Reply(500, {"error": "boom"}), Reply(504), Reply(201, None)]
+LOST = [CUT, SILENT, Reply(500, {"error": "boom"}), Reply(504), Reply(201, None)]
 LAUNCH = {"name": "training", "gpu_type": "A100", "max_runtime_minutes": 60}
 
 
 @pytest.mark.parametrize("lost", LOST)
 def test_17_a_lost_launch_that_is_not_found_is_ambiguous(scripted, lost):
-    server, both = scripted(lost, EMPTY)
+    server, both = scripted(lost, EMPTY, timeout=0.5)
     with pytest.raises(rc.AmbiguousLaunchError) as caught:
         both("instances.create", **LAUNCH)
     assert (posts(server), server.sent) == (1, 3)
@@ -57,32 +53,32 @@ def test_17_a_lost_launch_that_is_not_found_is_ambiguous(scripted, lost):
     assert "instances.list(search='training')" in str(error)
 
 
-def test_17_a_launch_without_response_is_not_sent_again(scripted):
-    server, both = scripted(Reply(body=[b"{", 3.0], end="hold"), EMPTY, timeout=0.2)
-    with pytest.raises(rc.AmbiguousLaunchError):
-        both("instances.create", **LAUNCH)
-    assert posts(server) == 1
-
-
-def test_18_a_lost_launch_is_found_by_its_name(scripted):
-    server, both = scripted(Reply(500, {"error": "boom"}), EMPTY, LISTED)
+@pytest.mark.parametrize("looks", [[EMPTY, LISTED], [Reply(403, {"error": "no"}), LISTED]])
+def test_18_a_lost_launch_is_found_by_its_name(scripted, looks):
+    server, both = scripted(Reply(500, {"error": "boom"}), *looks)
     instance = both("instances.create", **LAUNCH)
     assert posts(server) == 1
     assert (instance.id, instance.recovered) == ("i-1", True)
 
 
-@pytest.mark.parametrize("other", [OLD, {**LATER, "gpu_type": "H100"}])
-def test_18_another_instance_of_the_same_name_is_not_taken_for_it(failure, other):
-    replies = (CUT, Reply(json={"data": [other]}, headers=NOW))
+@pytest.mark.parametrize(
+    ("others", "sent", "problem"),
+    [
+        ([OLD], 3, None),
+        ([{**LATER, "gpu_type": "H100"}], 3, None),
+        ([LATER, {**LATER, "id": "i-2"}], 2, "for certain"),
+    ],
+)
+def test_18_another_instance_of_the_same_name_is_not_taken_for_it(failure, others, sent, problem):
+    replies = (CUT, Reply(json={"data": others}, headers=NOW))
     create = {"call": "instances.create", "arguments": LAUNCH}
-    failure(rc.AmbiguousLaunchError, *replies, **create, sent=3)
+    failure(rc.AmbiguousLaunchError, *replies, **create, sent=sent, match=problem)
 
 
-def test_19_a_launch_that_never_left_is_repeated(run):
-    with ScriptedServer(CREATED) as server:
-        url = server.url
-    with pytest.raises(rc.APIConnectionError) as caught:
-        run(launch, url, max_retries=2)
+def test_19_a_launch_that_never_left_is_repeated(is_async):
+    with Both("http://127.0.0.1:9", "rc_live_test", is_async=is_async, max_retries=2) as both:
+        with pytest.raises(rc.APIConnectionError) as caught:
+            both("instances.create", **LAUNCH)
     assert caught.value.attempts == 3
     assert not isinstance(caught.value, rc.AmbiguousLaunchError)
 
@@ -102,33 +98,19 @@ def test_a_refused_launch_is_neither_repeated_nor_looked_for(failure):
     failure(rc.InternalServerError, refused, match="no such template", **create)
 
 
-async def test_23_a_cancelled_launch_names_what_may_run():
-    with ScriptedServer(Reply(body=[b"{", 3.0], end="hold")) as server:
-        client = ASYNC.client(server.url)
-        task = asyncio.create_task(launch(client))
-        await asyncio.sleep(0.2)
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError) as caught:
-            await task
-        await client.aclose()
-        assert server.sent == 1
+@pytest.mark.parametrize("replies", [[SILENT], [CUT, SILENT]], ids=["sent", "looked for"])
+async def test_23_a_cancelled_launch_names_what_may_run(replies):
+    with ScriptedServer(*replies) as server:
+        async with ASYNC.client(server.url) as client:
+            task = asyncio.create_task(client.instances.create(**LAUNCH))
+            await asyncio.sleep(0.2)
+            task.cancel()
+            with pytest.raises(asyncio.CancelledError) as caught:
+                await task
+        assert server.sent == len(replies)
     [note] = caught.value.__notes__
     assert "'training'" in note
     assert server.received[0].headers["idempotency-key"] in note
-
-
-async def test_23_a_launch_that_is_cancelled_while_it_is_looked_for_names_it_too():
-    with ScriptedServer(CUT, SILENT) as server:
-        client = ASYNC.client(server.url)
-        task = asyncio.create_task(launch(client))
-        await asyncio.sleep(0.2)
-        assert server.sent == 2
-        task.cancel()
-        with pytest.raises(asyncio.CancelledError) as caught:
-            await task
-        await client.aclose()
-    [note] = caught.value.__notes__
-    assert "'training'" in note
 
 
 def test_24_terminate_after_a_lost_response_is_success(scripted):
@@ -177,9 +159,8 @@ def test_25_instances_that_run_already_count(scripted):
     other = {"id": "o", "name": "agent-old", "status": "running", "gpu_count": 1}
     running = Reply(json={"data": [other]})
     server, both = scripted(TYPES, running, EMPTY, TYPES, running, EMPTY, CREATED)
-    guard = Guard(both, LIMITS)
     with pytest.raises(rc.SpendRefusedError, match="1 instances or jobs run"):
-        guard.launched(max_runtime_minutes=60)
+        Guard(both, LIMITS).launched(max_runtime_minutes=60)
     assert posts(server) == 0
 
 
@@ -212,13 +193,10 @@ def test_25_only_an_explicit_yes_approves(scripted, response):
 
 
 def test_26_a_plan_whose_price_rose_is_refused(scripted):
-    dearer = Reply(
-        json={"data": [{"id": "good", "gpu_type": "A100", "gpu_count": 1, "hourly_rate": 1.6}]}
-    )
-    server, both = scripted(TYPES, *NOTHING_RUNS, dearer)
-    guard = Guard(both, LIMITS)
+    dearer = {"id": "good", "gpu_type": "A100", "gpu_count": 1, "hourly_rate": 1.6}
+    server, both = scripted(TYPES, *NOTHING_RUNS, Reply(json={"data": [dearer]}))
     with pytest.raises(rc.SpendRefusedError, match=r"rose from 1\.5 to 1\.6"):
-        guard.launched(max_runtime_minutes=60)
+        Guard(both, LIMITS).launched(max_runtime_minutes=60)
     assert posts(server) == 0
 
 
@@ -240,31 +218,6 @@ def test_a_failed_launch_gives_the_reservation_back(scripted):
     assert guard.ledger.entries == ()
 
 
-def test_an_ambiguous_launch_stays_in_the_ledger_and_is_ended_by_name(scripted):
-    server, both = scripted(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, CUT, EMPTY)
-    guard = Guard(both, LIMITS)
-    with pytest.raises(rc.AmbiguousLaunchError):
-        guard.launched(max_runtime_minutes=60)
-    [entry] = guard.ledger.live
-    assert (entry.state, entry.at_most_usd) == ("unknown", Decimal("1.5"))
-    found = {**MADE, "name": entry.name, "status": "running"}
-    ended = {
-        **found,
-        "status": "terminated",
-        "cost_per_hour": 1.5,
-        "deployed_at": "2026-11-21T10:00:00Z",
-        "updated_at": "2026-11-21T10:20:00Z",
-    }
-    replies = [Reply(json={"data": [found]}), Reply(204), Reply(json={"data": ended}), EMPTY]
-    server, guard.both = scripted(*replies)
-    report = guard.terminate_all()
-    # The last one looks for another instance of the same launch.
-    assert [request.method for request in server.received] == ["GET", "DELETE", "GET", "GET"]
-    assert report.ended == (entry.name,)
-    assert guard.ledger.total_usd == Decimal("0.5")
-    assert not guard.ledger.live
-
-
 def test_a_mistaken_identifier_is_caught_by_the_name(scripted):
     mine = {**MADE, "name": "agent-a"}
     _, both = scripted(Reply(json={"data": mine}))
@@ -275,10 +228,10 @@ def test_a_mistaken_identifier_is_caught_by_the_name(scripted):
         guard.terminate("i-1", expected_name="agent-b")
 
 
-def test_one_line_is_logged_for_a_request_and_for_a_repeat(run, caplog):
+def test_one_line_is_logged_for_a_request_and_for_a_repeat(scripted, caplog):
     caplog.set_level(logging.DEBUG, logger="runcrate_core")
-    with ScriptedServer(Reply(503, {"error": "x"}), CREATED) as server:
-        run(launch, server.url)
+    _, both = scripted(Reply(503, {"error": "x"}), CREATED)
+    both("instances.create", **LAUNCH)
     logged = [
         (it.levelname, it.getMessage()) for it in caplog.records if it.name == "runcrate_core"
     ]

@@ -12,8 +12,8 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.protocol.error_mapping import parse_error_body, status_of_error
-from tests.core.both_clients import SYNC, each, entered
-from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
+from tests.core.both_clients import SYNC, awaited, each, entered
+from tests.servers import Reply, sse, stream_reply, text_chunk
 
 A, B, END = text_chunk("Hello "), text_chunk("world"), text_chunk("", "stop")
 USAGE = {"id": "chatcmpl-1", "choices": [], "usage": {"prompt_tokens": 1, "total_tokens": 3}}
@@ -25,19 +25,32 @@ def content(chunks: list[Any]) -> str:
     return "".join(chunk.choices[0].delta.content or "" for chunk in chunks if chunk.choices)
 
 
-def test_a_whole_stream_folds_to_the_response(run):
-    with ScriptedServer(stream_reply(WHOLE)) as server:
-        chunks, completion = run.chunks(server.url)
+def test_a_whole_stream_folds_to_the_response(scripted):
+    server, both = scripted(stream_reply(WHOLE))
+    chunks, completion = both.chunks()
     assert content(chunks) == completion.choices[0].message.content == "Hello world"
     assert completion.usage.total_tokens == 3
     assert server.received[0].json["stream_options"] == {"include_usage": True}
 
 
-def test_an_odd_field_loses_no_streamed_response(run):
-    odd = {**text_chunk("Hello", "stop"), "created": "in the past"}
-    with ScriptedServer(stream_reply(sse(odd))) as server:
-        _, completion = run.chunks(server.url)
+def test_an_odd_field_loses_no_streamed_response(scripted):
+    _, both = scripted(stream_reply(sse({**text_chunk("Hello", "stop"), "created": "in the past"})))
+    _, completion = both.chunks()
     assert (completion.choices[0].message.content, completion.created) == ("Hello", None)
+
+
+@pytest.fixture
+def stream_failure(scripted: Any) -> Any:
+    """Return the error of a stream: `stream_failure(rc.StreamError, reply, match=...)`."""
+
+    def fail(kind: Any, reply: Reply, match: str | None = None, **options: Any) -> Any:
+        server, both = scripted(reply, **options)
+        with pytest.raises(kind, match=match) as caught:
+            both.chunks()
+        assert server.sent == 1
+        return caught.value
+
+    return fail
 
 
 @pytest.mark.parametrize(
@@ -68,12 +81,9 @@ QUOTA = {"message": "the quota is used up", "code": "insufficient_credits"}
         ),
     ],
 )
-def test_27_an_error_as_json_keeps_its_class_and_reason(run, reply):
-    with ScriptedServer(reply) as server:
-        with pytest.raises(rc.InsufficientCreditsError, match="the quota is used up") as caught:
-            run.chunks(server.url)
-        assert server.sent == 1
-    assert caught.value.code == "insufficient_credits"
+def test_27_an_error_as_json_keeps_its_class_and_reason(stream_failure, reply):
+    error = stream_failure(rc.InsufficientCreditsError, reply, match="the quota is used up")
+    assert error.code == "insufficient_credits"
 
 
 @pytest.mark.parametrize(
@@ -87,12 +97,11 @@ def test_27_an_error_as_json_keeps_its_class_and_reason(run, reply):
         ("application/json", b'{"choices": [', "JSON"),
     ],
 )
-def test_27_what_is_not_a_stream_is_a_format_error_after_one_sending(run, kind, body, says):
-    with ScriptedServer(Reply(body=[body], headers={"content-type": kind})) as server:
-        with pytest.raises(rc.ResponseFormatError, match=says) as caught:
-            run.chunks(server.url)
-        assert server.sent == 1
-    assert "log in" not in str(caught.value)
+def test_27_what_is_not_a_stream_is_a_format_error_after_one_sending(
+    stream_failure, kind, body, says
+):
+    reply = Reply(body=[body], headers={"content-type": kind})
+    assert "log in" not in str(stream_failure(rc.ResponseFormatError, reply, match=says))
 
 
 @pytest.mark.parametrize(
@@ -100,56 +109,41 @@ def test_27_what_is_not_a_stream_is_a_format_error_after_one_sending(run, kind, 
     [(sse(OVERLOADED), "overloaded"), ([b"data: {secret words\n\n"], None)],
     ids=["error", "not JSON"],
 )
-def test_28_a_later_error_is_raised_with_what_came(run, last, code):
-    with ScriptedServer(stream_reply([*sse(A, B, done=False), *last])) as server:
-        with pytest.raises(rc.StreamError) as caught:
-            run.chunks(server.url)
-        assert server.sent == 1
-    error = caught.value
+def test_28_a_later_error_is_raised_with_what_came(stream_failure, last, code):
+    error = stream_failure(rc.StreamError, stream_reply([*sse(A, B, done=False), *last]))
     assert (error.code, error.chunks_received) == (code, 2)
     assert error.partial["choices"][0]["message"]["content"] == "Hello world"
     assert "secret" not in str(error)
 
 
 @pytest.mark.parametrize("end", ["close", "reset", "keep"])
-def test_29_a_cut_stream_is_truncated(run, end):
+def test_29_a_cut_stream_is_truncated(stream_failure, end):
     tool = {"index": 0, "id": "call", "function": {"name": "launch", "arguments": '{"gpu": "A1'}}
     cut = {"id": "x", "choices": [{"index": 0, "delta": {"tool_calls": [tool]}}]}
-    with ScriptedServer(stream_reply([*sse(A, cut, done=False), 0.05], end=end)) as server:
-        with pytest.raises(rc.StreamTruncatedError) as caught:
-            run.chunks(server.url)
-    message = caught.value.partial["choices"][0]["message"]
+    reply = stream_reply([*sse(A, cut, done=False), 0.05], end=end)
+    message = stream_failure(rc.StreamTruncatedError, reply).partial["choices"][0]["message"]
     assert message["content"] == "Hello "
     assert not message.get("tool_calls")
 
 
-def test_33_an_endless_line_is_refused(run):
+def test_33_an_endless_line_is_refused(stream_failure):
     pieces = [*sse(A, done=False), b"data: ", *[b"x" * 1_000_000] * 9]
-    with ScriptedServer(stream_reply(pieces)) as server, pytest.raises(rc.StreamError):
-        run.chunks(server.url)
+    stream_failure(rc.StreamError, stream_reply(pieces))
 
 
-@pytest.mark.parametrize(
-    "silence", [{"pieces": [b": ping\n\n", 0.05] * 40}, {"pieces": [], "end": "hold"}]
-)
-def test_35_pings_without_content_are_a_stall(run, silence):
-    silence = dict(silence)
-    pieces = [*sse(A, done=False), *silence.pop("pieces")]
-    with ScriptedServer(stream_reply(pieces, **silence)) as server:
-        started = time.monotonic()
-        with pytest.raises(rc.StreamStalledError) as caught:
-            run.chunks(server.url, stream_idle_timeout=0.2)
+@pytest.mark.parametrize(("pings", "end"), [([b": ping\n\n", 0.05] * 40, "keep"), ([], "hold")])
+def test_35_pings_without_content_are_a_stall(stream_failure, pings, end):
+    reply = stream_reply([*sse(A, done=False), *pings], end=end)
+    started = time.monotonic()
+    error = stream_failure(rc.StreamStalledError, reply, stream_idle_timeout=0.2)
     assert time.monotonic() - started < 1.5
-    assert (caught.value.idle_s, caught.value.chunks_received) == (0.2, 1)
-    assert isinstance(caught.value, TimeoutError)
-
-
-def pool_of(client: Any) -> Any:
-    return client._driver.http.client(client._driver.config)._transport._pool
+    assert (error.idle_s, error.chunks_received) == (0.2, 1)
+    assert isinstance(error, TimeoutError)
 
 
 def active(client: Any) -> int:
-    return sum(not connection.is_idle() for connection in pool_of(client).connections)
+    pool = client._driver.http.client(client._driver.config)._transport._pool
+    return sum(not connection.is_idle() for connection in pool.connections)
 
 
 class Abandoned(Exception):
@@ -157,8 +151,8 @@ class Abandoned(Exception):
 
 
 @pytest.mark.parametrize("way", ["break", "leave", "raise", "cancel"])
-async def test_36_leaving_a_stream_frees_its_connection(run, way):
-    if way == "cancel" and not run.is_async:
+def test_36_leaving_a_stream_frees_its_connection(scripted, is_async, way):
+    if way == "cancel" and not is_async:
         pytest.skip("a sync call cannot be cancelled")
 
     async def consume(client):
@@ -171,58 +165,61 @@ async def test_36_leaving_a_stream_frees_its_connection(run, way):
                 if way == "raise":
                     raise Abandoned
 
-    with ScriptedServer(stream_reply([*sse(A, B, done=False), 5.0])) as server:
-        async with entered(run.client(server.url)) as client:
-            task = asyncio.create_task(consume(client))
-            if way == "cancel":
-                await asyncio.sleep(0.2)
-                task.cancel()
-            [result] = await asyncio.gather(task, return_exceptions=True)
-            expected = {"raise": Abandoned, "cancel": asyncio.CancelledError}
-            assert isinstance(result, expected.get(way, type(None)))
-            assert active(client) == 0
+    async def use(client):
+        task = asyncio.create_task(consume(client))
+        if way == "cancel":
+            await asyncio.sleep(0.2)
+            task.cancel()
+        [result] = await asyncio.gather(task, return_exceptions=True)
+        return result, active(client)
+
+    _, both = scripted(stream_reply([*sse(A, B, done=False), 5.0]))
+    result, left = both.use(use)
+    expected = {"raise": Abandoned, "cancel": asyncio.CancelledError}
+    assert isinstance(result, expected.get(way, type(None)))
+    assert left == 0
 
 
 @pytest.mark.usefixtures("only_new_garbage")
-async def test_36_a_dropped_stream_is_freed_with_a_warning(run):
-    with ScriptedServer(stream_reply([*sse(A, B, done=False), 5.0])) as server:
-        async with entered(run.client(server.url)) as client:
-            stream = client.chat.completions.stream(model="m", messages=[])
-            stream = await stream.__aenter__() if run.is_async else stream.__enter__()
-            assert active(client) == 1
-            with pytest.warns(ResourceWarning, match="context manager"):
-                del stream
-                gc.collect()
-            await asyncio.sleep(0.05)
-            assert active(client) == 0
+def test_36_a_dropped_stream_is_freed_with_a_warning(scripted):
+    async def use(client):
+        stream = client.chat.completions.stream(model="m", messages=[])
+        enter = getattr(stream, "__aenter__", None) or stream.__enter__
+        stream = await awaited(enter())
+        del enter
+        assert active(client) == 1
+        with pytest.warns(ResourceWarning, match="context manager"):
+            del stream
+            gc.collect()
+        await asyncio.sleep(0.05)
+        assert active(client) == 0
+
+    _, both = scripted(stream_reply([*sse(A, B, done=False), 5.0]))
+    both.use(use)
 
 
-def test_37_the_end_mark_is_the_end_even_if_the_body_stays_open(run):
-    with ScriptedServer(stream_reply(WHOLE, end="hold")) as server:
-        started = time.monotonic()
-        chunks, _ = run.chunks(server.url)
-        assert time.monotonic() - started < 1.0
+def test_37_the_end_mark_is_the_end_even_if_the_body_stays_open(scripted):
+    _, both = scripted(stream_reply(WHOLE, end="hold"))
+    started = time.monotonic()
+    chunks, _ = both.chunks()
+    assert time.monotonic() - started < 1.0
     assert content(chunks) == "Hello world"
 
 
-def test_37_a_finished_stream_gives_its_connection_back(run):
-    async def use(client):
-        for _ in range(3):
-            async with entered(client.chat.completions.stream(model="m", messages=[])) as stream:
-                assert len([chunk async for chunk in each(stream)]) == 4
-
-    with ScriptedServer(stream_reply([*WHOLE, 0.03])) as server:
-        run(use, server.url)
-        assert (server.sent, server.connections) == (3, 1)
+def test_37_a_finished_stream_gives_its_connection_back(scripted):
+    server, both = scripted(stream_reply([*WHOLE, 0.03]))
+    for _ in range(3):
+        assert len(both.chunks()[0]) == 4
+    assert (server.sent, server.connections) == (3, 1)
 
 
 @pytest.mark.parametrize(
     "refused", [Reply(503), Reply(json=OVERLOADED), stream_reply(sse(OVERLOADED))]
 )
-def test_38_opening_is_repeated_until_the_first_chunk(run, refused):
-    with ScriptedServer(refused, stream_reply(WHOLE)) as server:
-        chunks, _ = run.chunks(server.url)
-        assert server.sent == 2
+def test_38_opening_is_repeated_until_the_first_chunk(scripted, refused):
+    server, both = scripted(refused, stream_reply(WHOLE))
+    chunks, _ = both.chunks()
+    assert server.sent == 2
     assert content(chunks) == "Hello world"
 
 
@@ -235,14 +232,11 @@ def test_38_opening_is_repeated_until_the_first_chunk(run, refused):
     ],
     ids=["ended", "pings", "reset"],
 )
-def test_38_a_stream_that_never_begins_is_a_failed_request(run, reply, error, says):
-    with ScriptedServer(reply) as server:
-        with pytest.raises(error, match=says):
-            run.chunks(server.url, stream_idle_timeout=0.2, max_retries=0)
-        assert server.sent == 1
+def test_38_a_stream_that_never_begins_is_a_failed_request(stream_failure, reply, error, says):
+    stream_failure(error, reply, match=says, stream_idle_timeout=0.2, max_retries=0)
 
 
-def test_a_stream_is_entered_once(run):
+def test_a_stream_is_entered_once(scripted):
     async def use(client):
         stream = client.chat.completions.stream(model="m", messages=[])
         async with entered(stream):
@@ -252,22 +246,14 @@ def test_a_stream_is_entered_once(run):
                 pass
         assert stream.completion.choices[0].message.content == "Hello world"
 
-    with ScriptedServer(stream_reply(WHOLE)) as server:
-        run(use, server.url)
-        assert server.sent == 1
+    server, both = scripted(stream_reply(WHOLE))
+    both.use(use)
+    assert server.sent == 1
 
 
-def test_a_stream_that_is_not_entered_says_so():
-    with ScriptedServer(stream_reply(WHOLE)) as server:
-        client = SYNC.client(server.url)
+def test_wrong_uses_of_streams_say_what_to_do():
+    with SYNC.client("http://127.0.0.1:9") as client:
         with pytest.raises(rc.ConfigurationError, match="context manager"):
             list(client.chat.completions.stream(model="m", messages=[]))
-        client.close()
-        assert server.sent == 0
-
-
-def test_stream_is_not_an_argument_of_create():
-    client = SYNC.client("http://127.0.0.1:9")
-    with pytest.raises(ValueError, match=r"chat\.completions\.stream"):
-        client.chat.completions.create(model="m", messages=[], stream=True)
-    client.close()
+        with pytest.raises(ValueError, match=r"chat\.completions\.stream"):
+            client.chat.completions.create(model="m", messages=[], stream=True)

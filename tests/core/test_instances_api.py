@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from decimal import Decimal
-from email.utils import format_datetime
-
-import pytest
 
 import runcrate_core as rc
 from tests.core.cloud import sent
-from tests.servers import Reply
 
 
 def test_an_instance_is_launched_changed_and_ended(cloud, both):
@@ -41,40 +37,11 @@ def test_an_instance_is_launched_changed_and_ended(cloud, both):
     assert both("instances.get", running.id).has_ended
 
 
-def test_an_instance_that_ends_before_it_runs_is_not_waited_for(scripted):
-    ended = Reply(json={"data": {"id": "i-1", "status": "failed", "ip": None}})
-    _, both = scripted(ended)
-    with pytest.raises(rc.RuncrateError, match="ended with status `failed`"):
-        both("instances.wait_until_running", "i-1")
-
-
 def test_what_can_be_rented_is_filtered(both):
     found = both("instances.list_types", gpu_type="A100", gpu_count=1)
     assert found
     assert all("A100" in kind.gpu_type and kind.gpu_count == 1 for kind in found)
     assert all(isinstance(kind.hourly_rate, Decimal) for kind in found)
-
-
-def test_a_list_that_fails_while_looking_for_a_launch_is_asked_for_again(scripted):
-    now = datetime.now(UTC)
-    made = {"id": "i-1", "name": "n", "created_at": (now + timedelta(minutes=1)).isoformat()}
-    listed = Reply(json={"data": [made]}, headers={"Date": format_datetime(now, usegmt=True)})
-    script = Reply(end="no response"), Reply(403, {"error": "no"}), listed
-    _, both = scripted(*script)
-    assert both("instances.create", name="n", gpu_type="A100").recovered
-
-
-def test_of_two_new_instances_of_a_name_none_is_taken(scripted):
-    now = datetime.now(UTC)
-    made = {"name": "n", "created_at": (now + timedelta(minutes=1)).isoformat()}
-    listed = Reply(
-        json={"data": [{"id": "i-1", **made}, {"id": "i-2", **made}]},
-        headers={"Date": format_datetime(now, usegmt=True)},
-    )
-    server, both = scripted(Reply(end="no response"), listed)
-    with pytest.raises(rc.AmbiguousLaunchError, match="for certain"):
-        both("instances.create", name="n", gpu_type="A100")
-    assert server.sent == 2
 
 
 def test_times_without_zone_are_taken_for_utc_and_both_field_cases_are_read():

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from operator import attrgetter
 
 import pytest
 
 import runcrate_core as rc
-from runcrate_core import AsyncPage, AsyncPages, Page
+from runcrate_core import AsyncPage, Page
 from runcrate_core.protocol.paging import ListMeta, next_cursor, next_offset
 from tests.core.both_clients import ASYNC, SYNC, each
 from tests.servers import Reply, ScriptedServer
@@ -51,7 +52,7 @@ def test_a_cursor_leads_on(meta, present, following):
 @pytest.mark.parametrize(
     ("cursors", "pages"), [(["A", "B", "A"], 3), (["A", "A"], 2), ([None], 1), ([7, 8, 7], 3)]
 )
-def test_a_list_that_goes_in_circles_ends_in_an_error(run, cursors, pages):
+def test_a_list_that_goes_in_circles_ends_in_an_error(scripted, cursors, pages):
     replies = [
         Reply(json={"data": [{"id": f"j{n}"}], "meta": {"cursor": cursor, "hasMore": True}})
         for n, cursor in enumerate(cursors)
@@ -62,11 +63,10 @@ def test_a_list_that_goes_in_circles_ends_in_an_error(run, cursors, pages):
         async for job in each(client.jobs.list()):
             seen.append(job.id)  # noqa: PERF401 - also those before an error
 
-    with ScriptedServer(*replies) as server:
-        with pytest.raises(rc.ResponseFormatError, match="GET /jobs"):
-            run(use, server.url)
-        assert server.sent == pages
-    assert len(seen) == pages
+    server, both = scripted(*replies)
+    with pytest.raises(rc.ResponseFormatError, match="GET /jobs"):
+        both.use(use)
+    assert len(seen) == server.sent == pages
 
 
 @pytest.mark.parametrize(
@@ -95,70 +95,41 @@ def jobs(*ids: str, cursor: str | None = None) -> Reply:
 PAGES = jobs("a", "b", cursor="next"), jobs("c")
 
 
-def test_a_page_is_its_own_length_and_goes_on_by_itself():
+def test_a_page_is_its_own_length_and_goes_on_by_itself(scripted, is_async):
+    server, both = scripted(*PAGES)
+    page = both("jobs.list")
+    assert isinstance(page, AsyncPage if is_async else Page)
+    assert [job.id for job in page.data] == ["a", "b"]
+    assert server.sent == 1
+    assert [job.id for job in both.page_values(page)] == ["a", "b", "c"]
+    further = both.use(lambda _: page.next_page())
+    assert [job.id for job in further.data] == ["c"]
+    assert both.use(lambda _: further.next_page()) is None
+    assert (page.total, page.has_more, page.cursor) == (3, True, "next")
+    server.replies = [*PAGES]
+    assert [job.id for job in both.values("jobs.list")] == ["a", "b", "c"]
+    server.replies = [Reply(json={"data": [{"id": "a"}]})]
+    page = both("jobs.list")
+    assert (len(both.page_values(page)), page.total, page.has_more) == (1, None, False)
+
+
+def test_a_page_is_a_sequence():
     with ScriptedServer(*PAGES) as server, SYNC.client(server.url) as client:
         page = client.jobs.list()
-        assert isinstance(page, Page)
         assert (len(page), page[0].id, page[-1].id) == (2, "a", "b")
         assert [job.id for job in page[:1]] == ["a"]
-        assert server.sent == 1
-        assert [job.id for job in page] == ["a", "b", "c"]
         further = page.next_page()
-        assert further is not None
-        assert [job.id for job in further.data] == ["c"]
-        assert further.next_page() is None
-        assert (page.total, page.has_more, page.cursor) == (3, True, "next")
         assert repr(further).startswith("Page([Job(id='c'")
         assert repr(further).endswith("total=3, has_more=False)")
 
 
-def test_pages_are_asked_for_when_they_are_needed():
-    with ScriptedServer(*PAGES) as server, SYNC.client(server.url) as client:
-        values = client.jobs.list_all()
-        assert server.sent == 0
-        next(values)
-        next(values)
-        assert server.sent == 1
-        assert next(values).id == "c"
-        assert server.sent == 2
-
-
-def test_an_asynchronous_list_is_awaited_or_iterated_over():
+@pytest.mark.parametrize("method", ["jobs.list", "jobs.list_all"])
+def test_pages_are_asked_for_when_they_are_needed(scripted, method):
     async def use(client):
-        pages = client.jobs.list()
-        assert isinstance(pages, AsyncPages)
-        page = await pages
-        assert isinstance(page, AsyncPage)
-        assert [job.id for job in page.data] == ["a", "b"]
-        further = await page.next_page()
-        assert [job.id for job in further.data] == ["c"]
-        assert await further.next_page() is None
+        return [(job.id, server.sent) async for job in each(attrgetter(method)(client)())]
 
-    async def iterate(client):
-        assert [job.id async for job in client.jobs.list()] == ["a", "b", "c"]
-
-    with ScriptedServer(*PAGES) as server:
-        ASYNC(use, server.url)
-        server.replies = list(PAGES)
-        ASYNC(iterate, server.url)
-
-
-def test_a_list_without_meta_is_whole(scripted):
-    _, both = scripted(Reply(json={"data": [{"id": "a"}]}))
-    page = both("jobs.list")
-    assert (len(page), page.total, page.has_more) == (1, None, False)
-    assert [job.id for job in both.page_values(page)] == ["a"]
-
-
-def test_leaving_an_asynchronous_iteration_asks_for_nothing_more():
-    async def use(client):
-        async for job in client.jobs.list():
-            return str(job.id)
-        return ""
-
-    with ScriptedServer(*PAGES) as server:
-        assert ASYNC(use, server.url) == "a"
-        assert server.sent == 1
+    server, both = scripted(*PAGES)
+    assert both.use(use) == [("a", 1), ("b", 1), ("c", 2)]
 
 
 def test_tasks_may_share_a_page():
@@ -168,7 +139,7 @@ def test_tasks_may_share_a_page():
         async def count():
             return len([job async for job in page])
 
-        return list(await asyncio.gather(count(), count()))
+        return await asyncio.gather(count(), count())
 
     with ScriptedServer(*PAGES) as server:
         assert ASYNC(use, server.url) == [3, 3]

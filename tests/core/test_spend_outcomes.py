@@ -87,7 +87,10 @@ def test_every_instance_of_a_lost_launch_is_terminated(cloud, both):
     cloud.fail("POST /instances", drop_connection=True)
     with pytest.raises(rc.AmbiguousLaunchError):
         guard.launch(plan.token)
-    assert guard.terminate_all().failed == ()
+    [entry] = guard.ledger.live
+    assert (entry.state, entry.at_most_usd) == ("unknown", Decimal("0.745"))
+    assert guard.terminate_all() == rc.CleanupReport(ended=(plan.name,))
+    assert guard.ledger.live == ()
     assert cloud.world.live_instances == {}
 
 
