@@ -14,6 +14,7 @@ import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core import client_pool
 from runcrate_core.ssh.shell_pool import ShellPool
+from tests.core.both_clients import awaited
 from tests.servers import Reply, ScriptedServer
 
 KEY = "rc_live_test"
@@ -151,3 +152,24 @@ def test_a_lock_held_during_a_fork_is_not_held_in_the_child():
             assert getattr(owner, lock).acquire(blocking=False)
         # The old lock is released by the `with`; the new one is free again here.
         getattr(owner, lock).release()
+
+
+async def test_one_client_is_enough_for_both_kinds(cloud):
+    for kind, other in ((rc.Runcrate, "async_"), (rc.AsyncRuncrate, "sync")):
+        client = kind(cloud.api_key, base_url=cloud.base_url)
+        pair = rt.SyncAsyncClients(client)
+        twin = getattr(pair, other)
+        assert twin is getattr(pair, other)
+        assert {pair.sync, pair.async_} == {client, twin}
+        assert pair.sync.billing.get_balance().credits_balance == 100
+        assert (await pair.async_.billing.get_balance()).credits_balance == 100
+        assert twin._driver.context.budget is client._driver.context.budget
+        await pair.aclose()
+        await awaited(client.aclose() if kind is rc.AsyncRuncrate else client.close())
+
+
+def test_copies_share_their_ledger_and_their_connections():
+    box, pair = rt.AgentToolbox(), rt.SyncAsyncClients()
+    assert copy.deepcopy(box) is box
+    assert copy.deepcopy(pair) is pair
+    pair.close()

@@ -153,6 +153,26 @@ async def test_a_cancelled_call_leaves_no_task():
     assert asyncio.all_tasks() == {asyncio.current_task()}
 
 
+async def test_a_failure_has_its_turn_and_cancels_what_is_behind_it():
+    cancelled: list[int] = []
+
+    async def work(number):
+        if number == 1:
+            raise ValueError("one")
+        try:
+            await asyncio.sleep(0 if number == 0 else 30)
+        except asyncio.CancelledError:
+            cancelled.append(number)
+            raise
+        return number
+
+    results = rt.map_ordered(work, range(9), max_concurrency=3)
+    assert await anext(results) == 0
+    with pytest.raises(ValueError, match="one"):
+        await anext(results)
+    assert cancelled == [2]  # and the next had not started
+
+
 def test_texts_are_sent_as_valid_unicode_and_nothing_else_is(caplog):
     assert rt.embeddable_texts(["a", "b\ud83d"]) == ["a", "b\ufffd"]
     assert "Text 1 of those to embed is not valid Unicode" in caplog.text

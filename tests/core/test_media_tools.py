@@ -206,12 +206,6 @@ def test_speech(make):
     assert result.text.startswith("Generated 1 audio file with")
 
 
-def test_bare_samples_are_named_by_their_declared_type(make):
-    samples = Reply(body=[bytes(8)], length=8, headers={"content-type": "audio/pcm"})
-    [file] = make("speech", samples, using={"speech_format": "pcm"}).files
-    assert (file.path.suffix, file.content_type) == (".pcm", "audio/pcm")
-
-
 def test_a_video_is_waited_for_and_its_progress_reported(make):
     statuses: list[str] = []
     script = (job("queued"), job("queued"), job("processing"), job("completed"), VIDEO)
@@ -353,30 +347,3 @@ def test_files_generated_before_a_full_disk_are_named_and_so_is_the_video(make, 
     with pytest.raises(OSError, match="No space") as caught:
         make("video", job("queued"), job("completed"))
     assert "video-1" in str(rt.explain_media_failure(caught.value))
-
-
-@pytest.mark.parametrize(
-    ("error", "words"),
-    [
-        (rc.APIConnectionError("Cut."), "It may have been generated and billed"),
-        (rc.AmbiguousLaunchError("Lost."), "It may have been generated and billed"),
-        (rc.AuthenticationError("No."), "The key is not accepted"),
-        (rc.PermissionDeniedError("No."), "The key lacks the permission"),
-        (rc.RateLimitError("Slow."), "Wait before calling again"),
-        (rc.NotFoundError("None."), "does not exist"),
-        (rc.UnprocessableEntityError("Odd."), "Change the arguments"),
-        (rc.InternalServerError("Broken."), "Try again later"),
-        (rc.RuncrateError("rc_live_secret leaked"), "[redacted] leaked"),
-        (rc.ResponseFormatError("No image."), "No image."),
-        (ValueError("Too big."), "Too big."),
-        (OSError("disk"), "could not be saved"),
-        # What only the program can set right is not shown to a model.
-        (rc.ConfigurationError("No key."), None),
-        (KeyError("x"), None),
-    ],
-)
-def test_a_model_gets_the_next_step(error, words):
-    text = rt.explain_media_failure(error)
-    assert (text is None) is (words is None)
-    assert (words or "") in (text or "")
-    assert "rc_live_secret" not in (text or "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import pickle
 from pathlib import Path
@@ -15,6 +14,7 @@ import runcrate_core.toolkit as rt
 from runcrate_core.transcription import transcriber
 from runcrate_core.transcription.audio_sources import AudioSource
 from runcrate_core.transcription.transcriber import Transcriber
+from tests.core.cloud import Both
 from tests.servers import Reply, ScriptedServer
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
@@ -138,17 +138,31 @@ def test_bytes_are_known_by_what_they_hold():
     assert one == AudioSource.of_bytes(WAV)
 
 
-def chunks(run: Any, url: str, recording: AudioSource, **options: Any) -> list[rt.TranscriptChunk]:
-    plan = Transcriber(**options).chunks
-    return list(run(lambda client: client.run(plan(recording)), url))
+class Read:
+    """`read(source, *replies, **options)` transcribes with a server of those replies."""
+
+    server: ScriptedServer
+    both: Both
+
+    def __init__(self, scripted: Any) -> None:
+        self.scripted = scripted
+
+    def __call__(self, source: AudioSource, *replies: Reply, **options: Any) -> Any:
+        if replies:
+            self.server, self.both = self.scripted(*replies)
+        return list(self.both("run", Transcriber(**options).chunks(source)))
 
 
-def test_passages_know_where_they_are_from(run):
+@pytest.fixture
+def read(scripted: Any) -> Read:
+    return Read(scripted)
+
+
+def test_passages_know_where_they_are_from(read):
     mine = {"topic": "greeting", "language": "en-GB"}
     recording = AudioSource.of_bytes(WAV, source="call", metadata=mine, filename="call.wav")
-    with ScriptedServer(TRANSCRIBED) as server:
-        first, second = chunks(run, server.url, recording, format="segments")
-        assert b'filename="call.wav"' in server.received[0].body
+    first, second = read(recording, TRANSCRIBED, format="segments")
+    assert b'filename="call.wav"' in read.server.received[0].body
     assert (first.text, second.text) == ("Hi.", "Bye.")
     assert second.metadata == {
         "source": "call",
@@ -162,71 +176,72 @@ def test_passages_know_where_they_are_from(run):
     }
 
 
-def test_identifiers_depend_on_audio_format_and_number(run):
-    recording = AudioSource.of_bytes(WAV)
-    seen: set[str] = set()
+def test_identifiers_depend_on_audio_format_and_number(read):
     ways: list[dict[str, Any]] = [
         {"format": "text"},
         {"format": "segments"},
         {"format": "windows", "window_s": 2.0},
         {"format": "windows", "window_s": 1.0},
     ]
-    with ScriptedServer(TRANSCRIBED) as server:
-        for way in ways:
-            once = [passage.id for passage in chunks(run, server.url, recording, **way)]
-            again = [passage.id for passage in chunks(run, server.url, recording, **way)]
-            assert once == again
-            assert not seen & set(once)
-            seen |= set(once)
+    once, again = (
+        [
+            [chunk.id for chunk in read(AudioSource.of_bytes(WAV), TRANSCRIBED, **way)]
+            for way in ways
+        ]
+        for _ in range(2)
+    )
+    assert once == again
+    identifiers = [identifier for found in once for identifier in found]
+    assert len(set(identifiers)) == len(identifiers)
 
 
-def test_unknown_facts_are_left_out_and_silence_gives_nothing(run):
-    with ScriptedServer(Reply(json={"text": "Hi."}), Reply(json={"text": " "})) as server:
-        (bare,) = chunks(run, server.url, AudioSource.of_bytes(WAV, source="x"))
-        assert chunks(run, server.url, AudioSource.of_bytes(WAV)) == []
+def test_unknown_facts_are_left_out_and_silence_gives_nothing(read):
+    (bare,) = read(AudioSource.of_bytes(WAV, source="x"), Reply(json={"text": "Hi."}))
     assert bare.metadata == {"source": "x", "model": "openai/whisper-1", "segment": 0}
+    assert read(AudioSource.of_bytes(WAV), Reply(json={"text": " "})) == []
 
 
-def test_an_address_is_fetched_once_even_when_it_is_transcribed_twice(run):
+def test_an_address_is_fetched_once_even_when_it_is_transcribed_twice(read):
     file = Reply(body=[WAV], length=len(WAV), headers={"content-type": "audio/wav"})
-    text = Reply(json={"text": "Hi."})
     srt = b"1\n00:00:00,000 --> 00:00:01,000\nHi.\n"
     subtitles = Reply(body=[srt], length=len(srt), headers={"content-type": "text/plain"})
-    with ScriptedServer(file, text, subtitles) as server:
-        recording = AudioSource.of_url(f"{server.url}/x.wav?token=s3cret")
-        (passage,) = chunks(run, server.url, recording, format="segments")
-        assert [request.method for request in server.received] == ["GET", "POST", "POST"]
-        assert "authorization" not in server.received[0].headers
+    read(AudioSource.of_bytes(WAV), TRANSCRIBED)
+    read.server.replies = [file, Reply(json={"text": "Hi."}), subtitles]
+    recording = AudioSource.of_url(f"{read.server.url}/x.wav?token=s3cret")
+    (passage,) = read(recording, format="segments")
+    _, fetched, *asked = read.server.received
+    assert [request.method for request in (fetched, *asked)] == ["GET", "POST", "POST"]
+    assert "authorization" not in fetched.headers
     assert passage.metadata["end"] == 1.0
     assert "s3cret" not in str(passage)
 
 
-def test_a_refused_address_is_a_bad_audio_file(run):
-    with ScriptedServer(Reply(403, body=[b"s3cret"], length=6)) as server:
-        recording = AudioSource.of_url(f"{server.url}/x.wav?token=s3cret")
-        with pytest.raises(ValueError, match=r"x\.wav` was not transcribed.*403") as caught:
-            chunks(run, server.url, recording)
-    assert "s3cret" not in str(caught.value)
-    assert not rt.is_account_error(caught.value)
-
-
-def test_failures_name_the_audio_file_and_keep_their_class(run, tmp_path):
+def test_failures_name_the_audio_file_and_keep_their_class(read, tmp_path):
     refused = Reply(401, json={"error": {"message": "No."}})
-    with ScriptedServer(refused) as server:
-        with pytest.raises(rc.AuthenticationError, match="`call` was not transcribed") as caught:
-            chunks(run, server.url, AudioSource.of_bytes(WAV, source="call"))
-        assert rt.is_account_error(caught.value)
-        assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301 - made in this line
-        with pytest.raises(ValueError, match="`page` was not transcribed"):
-            chunks(run, server.url, AudioSource.of_bytes(b"\x89PNG\r\n\x1a\n", source="page"))
-        with pytest.raises(FileNotFoundError, match=r"none\.mp3"):
-            chunks(run, server.url, AudioSource.of_path(tmp_path / "none.mp3"))
+    with pytest.raises(rc.AuthenticationError, match="`call` was not transcribed") as caught:
+        read(AudioSource.of_bytes(WAV, source="call"), refused)
+    assert rt.is_account_error(caught.value)
+    assert str(pickle.loads(pickle.dumps(caught.value))) == str(caught.value)  # noqa: S301 - made in this line
+    with pytest.raises(ValueError, match="`page` was not transcribed"):
+        read(AudioSource.of_bytes(b"\x89PNG\r\n\x1a\n", source="page"))
+    with pytest.raises(FileNotFoundError, match=r"none\.mp3"):
+        read(AudioSource.of_path(tmp_path / "none.mp3"))
+    read.server.replies = [Reply(403, body=[b"s3cret"], length=6)]
+    with pytest.raises(ValueError, match=r"x\.wav` was not transcribed.*403") as bad:
+        read(AudioSource.of_url(f"{read.server.url}/x.wav?token=s3cret"))
+    assert "s3cret" not in str(bad.value)
+    assert not rt.is_account_error(bad.value)
 
 
-@pytest.mark.parametrize("split_s", [8.0, None])
-def test_many_bytes_are_sent_in_parts_where_they_can_be(run, tmp_path, monkeypatch, split_s):
+@pytest.mark.parametrize(
+    ("split_s", "installed", "sent"), [(8.0, True, 2), (None, True, 1), (8.0, False, 1)]
+)
+def test_many_bytes_are_sent_in_parts_where_they_can_be(
+    read, tmp_path, monkeypatch, split_s, installed, sent
+):
     content = WAV + bytes(200)
     monkeypatch.setattr(transcriber, "MAX_UPLOAD_BYTES", 100)
+    monkeypatch.setattr(transcriber, "can_split", lambda: installed)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
 
     def in_two(recording, folder, piece_s):
@@ -236,62 +251,7 @@ def test_many_bytes_are_sent_in_parts_where_they_can_be(run, tmp_path, monkeypat
 
     monkeypatch.setattr(transcriber, "split_audio", in_two)
     recording = AudioSource.of_bytes(content, filename="../call.wav")
-    with ScriptedServer(TRANSCRIBED) as server:
-        found = chunks(run, server.url, recording, split_s=split_s)
-        assert server.sent == (1 if split_s is None else 2)
-    assert found[0].text == ("Hi. Bye." if split_s is None else "Hi. Bye. Hi. Bye.")
+    [found] = read(recording, TRANSCRIBED, split_s=split_s)
+    assert read.server.sent == sent
+    assert found.text == " ".join(["Hi. Bye."] * sent)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_large_file_is_sent_whole_without_a_splitter(run, tmp_path, monkeypatch):
-    monkeypatch.setattr(transcriber, "MAX_UPLOAD_BYTES", 10)
-    monkeypatch.setattr(transcriber, "can_split", lambda: False)
-    (tmp_path / "x.wav").write_bytes(WAV)
-    with ScriptedServer(TRANSCRIBED) as server:
-        chunks(run, server.url, AudioSource.of_path(tmp_path / "x.wav"))
-        assert server.sent == 1
-
-
-async def test_results_come_in_order_with_so_many_at_once():
-    under_way, most = 0, 0
-
-    async def work(number):
-        nonlocal under_way, most
-        under_way += 1
-        most = max(most, under_way)
-        await asyncio.sleep(0.02 / (number + 1))
-        under_way -= 1
-        return number
-
-    assert [number async for number in rt.map_ordered(work, range(7), max_concurrency=3)] == list(
-        range(7)
-    )
-    assert most == 3
-
-
-async def test_a_failure_has_its_turn_and_cancels_what_is_behind_it():
-    cancelled: list[int] = []
-
-    async def work(number):
-        if number == 1:
-            raise ValueError("one")
-        try:
-            await asyncio.sleep(0 if number == 0 else 30)
-        except asyncio.CancelledError:
-            cancelled.append(number)
-            raise
-        return number
-
-    results = rt.map_ordered(work, range(9), max_concurrency=3)
-    assert await anext(results) == 0
-    with pytest.raises(ValueError, match="one"):
-        await anext(results)
-    assert cancelled == [2]  # and the next had not started
-
-
-async def test_at_least_one_at_once():
-    async def work(number):
-        return number
-
-    with pytest.raises(ValueError, match="max_concurrency"):
-        await anext(rt.map_ordered(work, [1], max_concurrency=0))

@@ -20,7 +20,7 @@ from runcrate_core.transcription.segment import Segment
 from runcrate_core.transcription.subtitles import read_subtitles, srt, timestamp, vtt
 from runcrate_core.transcription.transcriber import Transcriber
 from runcrate_core.transcription.transcript import Transcript, join_transcripts
-from tests.servers import Reply, ScriptedServer
+from tests.servers import Received, Reply
 
 TWO = (
     Segment("Hello there. How are", 0.0, 4.0),
@@ -60,15 +60,16 @@ def test_without_times_each_format_gives_the_whole_text():
     assert bare.split("sentences")[0].start is None
 
 
-@pytest.mark.parametrize("wrong", [0, -1, math.nan])
-def test_a_window_without_length_is_refused(wrong):
-    with pytest.raises(ValueError, match="window"):
-        WHOLE.split("windows", wrong)
-
-
-def test_an_unknown_format_is_named():
-    with pytest.raises(ValueError, match="'words'"):
-        WHOLE.split("words")
+@pytest.mark.parametrize(
+    ("wrong", "problem"),
+    [
+        *((("windows", seconds), "window") for seconds in (0, -1, math.nan)),
+        (("words",), "'words'"),
+    ],
+)
+def test_a_wrong_way_to_split_is_named(wrong, problem):
+    with pytest.raises(ValueError, match=problem):
+        WHOLE.split(*wrong)
 
 
 SEGMENTS = st.lists(
@@ -117,43 +118,38 @@ def test_a_part_without_times_is_not_lost_among_others():
     assert join_transcripts([(0.0, bare), (3.0, bare)]).segments == ()
 
 
-def transcribe(run: Any, url: str, transcriber: Transcriber, recording: Any) -> Transcript:
-    transcript: Transcript = run(lambda client: client.run(transcriber.transcribe(recording)), url)
-    return transcript
+@pytest.fixture
+def transcribe(scripted: Any) -> Any:
+    """Return the requests and the transcript: `transcribe(*replies, **options)`."""
+
+    def run(*replies: Reply, **options: Any) -> tuple[list[Received], Transcript]:
+        server, both = scripted(*replies)
+        return server.received, both("run", Transcriber(**options).transcribe(WAV))
+
+    return run
 
 
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
 
 
-def test_one_request_is_enough_when_the_response_has_times(run):
-    response = {
-        "text": " Hi. ",
-        "language": "en",
-        "segments": [{"start": 0, "end": 1.5, "text": "Hi."}],
-    }
-    with ScriptedServer(Reply(json=response)) as server:
-        transcript = transcribe(run, server.url, Transcriber(format="sentences"), WAV)
-        assert server.sent == 1
-    assert transcript == Transcript(
-        "Hi.", (Segment("Hi.", 0.0, 1.5),), "en", 1.5, "openai/whisper-1"
-    )
+def test_one_request_is_enough_when_the_response_has_times(transcribe):
+    timed = {"start": 0, "end": 1.5, "text": "Hi."}
+    response = Reply(json={"text": " Hi. ", "language": "en", "segments": [timed]})
+    requests, transcript = transcribe(response, format="sentences")
+    assert len(requests) == 1
+    hi = Segment("Hi.", 0.0, 1.5)
+    assert transcript == Transcript("Hi.", (hi,), "en", 1.5, "openai/whisper-1")
 
 
-def test_subtitles_are_asked_for_when_times_are_needed_and_missing(run):
-    subtitles = Reply(
-        body=[srt(TWO).encode()], length=len(srt(TWO)), headers={"content-type": "text/plain"}
-    )
-    with ScriptedServer(Reply(json={"text": WHOLE.text}), subtitles) as server:
-        transcript = transcribe(run, server.url, Transcriber(format="segments", language="en"), WAV)
-        assert server.sent == 2
-        assert b'name="response_format"\r\n\r\nsrt' in server.received[1].body
+def test_subtitles_are_asked_for_when_times_are_needed_and_missing(transcribe):
+    untimed, body = Reply(json={"text": WHOLE.text}), srt(TWO).encode()
+    subtitles = Reply(body=[body], length=len(body), headers={"content-type": "text/plain"})
+    requests, transcript = transcribe(untimed, subtitles, format="segments", language="en")
+    assert len(requests) == 2
+    assert b'name="response_format"\r\n\r\nsrt' in requests[1].body
     assert (transcript.segments, transcript.duration) == (TWO, 8.0)
-
-
-def test_times_are_not_paid_for_when_nobody_needs_them(run):
-    with ScriptedServer(Reply(json={"text": "Hi."})) as server:
-        assert transcribe(run, server.url, Transcriber(), WAV).segments == ()
-        assert server.sent == 1
+    requests, transcript = transcribe(untimed)
+    assert (len(requests), transcript.segments) == (1, ())
 
 
 def write_recording(path: Path, seconds: float, quiet_at: float) -> None:
@@ -181,15 +177,12 @@ def test_a_short_piece_is_not_searched():
     assert quiet_split(array("h", [1] * 10)) == 10
 
 
-@pytest.mark.parametrize("content", [b"no sound at all", b""])
-def test_what_is_no_audio_is_named(tmp_path, content):
+def test_what_is_no_audio_is_named_and_so_is_a_splitter_that_is_missing(tmp_path, monkeypatch):
     path = tmp_path / "x.mp3"
-    path.write_bytes(content)
-    with pytest.raises(ValueError, match=r"`x\.mp3` is not an audio file"):
-        split_audio(path, tmp_path, 8.0)
-
-
-def test_without_the_splitter_it_is_said(monkeypatch, tmp_path):
+    for content in (b"no sound at all", b""):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match=r"`x\.mp3` is not an audio file"):
+            split_audio(path, tmp_path, 8.0)
     monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
     with pytest.raises(rc.ConfigurationError, match="PyAV"):
-        split_audio(tmp_path / "x.wav", tmp_path, 8.0)
+        split_audio(path, tmp_path, 8.0)
