@@ -197,6 +197,8 @@ class RuncrateTranscriptionLoader(RuncrateTranscription, BaseLoader):
         key = settings.get("api_key")
         if isinstance(key, str):
             key = settings["api_key"] = SecretStr(key)  # as in `RuncrateConnection`
+        if isinstance(source, Iterator):
+            source = list(source)  # such as that of `Path.glob`: a second load reads it again
         values: dict[str, Any] = {"source": source, **settings}
         super().__init__(**values)
 

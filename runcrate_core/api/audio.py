@@ -14,14 +14,17 @@ import tempfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import Field
 
 from runcrate_core.api.envelope import ApiModel, LenientModel, validated
 from runcrate_core.api.notebook import Bundle, player_bundle
 from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.io.files import write_whole
 from runcrate_core.protocol.downloads import download_flow
-from runcrate_core.protocol.file_sources import BytesSource, PathSource, watched
+from runcrate_core.protocol.error_mapping import raise_error_within
+from runcrate_core.protocol.file_sources import BytesSource, FixedSource, PathSource, watched
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.media import (
     MediaInput,
@@ -161,8 +164,14 @@ def _read_speech(response: Response, request: Request) -> Speech:
     if not response.body:
         raise malformed(response, request, "the body is empty")
     if contradicts(kind, "audio"):
+        if kind == _JSON:
+            raise_error_within(response, json_object(response, request), request)
         raise malformed(response, request, f"the body is `{kind}`, not sound")
     return Speech(response.body, kind, ResponseInfo(response.status, response.headers))
+
+
+# Anything else is no time, and read as if it had not been sent.
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class TranscriptionSegment(LenientModel):
@@ -173,8 +182,8 @@ class TranscriptionSegment(LenientModel):
         end: Seconds from the beginning.
     """
 
-    start: float | None = None
-    end: float | None = None
+    start: Seconds | None = None
+    end: Seconds | None = None
     text: str = ""
 
 
@@ -189,7 +198,7 @@ class Transcription(ApiModel):
     """
 
     text: str
-    duration: float | None = None
+    duration: Seconds | None = None
     language: str | None = None
     segments: list[TranscriptionSegment] | None = None
 
@@ -299,10 +308,10 @@ def _form(
     if contradicts(kind, "audio"):
         raise ValueError(f"`file` is `{kind}`, not a recording. Nothing was sent.")
     name = filename or name_of_source(source) or f"audio{suffix_of(head)}"
-    part = FilePart("file", name, kind, source)
+    part = FilePart("file", name, kind, FixedSource.of(source))
     boundary = boundary_of(fields, [part])
     if on_progress is not None:
-        part = replace(part, source=watched(source, on_progress))
+        part = replace(part, source=watched(part.source, on_progress))
     return encode_form(fields, [part], boundary)
 
 
@@ -313,6 +322,7 @@ def _read_transcription(response: Response, request: Request) -> Transcription:
         raise malformed(response, request, "the body is a web page")
     if response.content_type == _JSON or _is_object(response.body):
         value = _spoken(response, request)
+        raise_error_within(response, value, request)
         return validated(Transcription, value, response, request).with_response(about)
     text = response.body.decode("utf-8", "replace")
     return Transcription(text=text).with_response(about)
@@ -327,14 +337,14 @@ def _spoken(response: Response, request: Request) -> dict[str, Any]:
 
 
 def _is_object(body: bytes) -> bool:
-    """True if a body that is not declared as JSON is a transcription in JSON all the same."""
+    """True if a body that is not declared as JSON is a transcription or an error in JSON."""
     if not body.lstrip().startswith(b"{"):
         return False
     try:
         value = json.loads(body)
     except (ValueError, RecursionError):
         return False
-    return isinstance(value, dict) and isinstance(value.get("text"), str)
+    return isinstance(value, dict) and (isinstance(value.get("text"), str) or "error" in value)
 
 
 class SpeechResource(SyncResource):

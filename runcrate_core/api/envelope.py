@@ -20,7 +20,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel, to_snake
 
-from runcrate_core.protocol.error_mapping import error_within_success
+from runcrate_core.protocol.error_mapping import raise_error_within
 from runcrate_core.protocol.paging import ListMeta, PageData, PagingError
 from runcrate_core.protocol.response import (
     Response,
@@ -153,9 +153,7 @@ def parse_model(kind: type[M], request: Request) -> Callable[[Response], M]:
 
     def parse(response: Response) -> M:
         found = json_object(response, request)
-        error = error_within_success(response, found, request)
-        if error is not None:
-            raise error
+        raise_error_within(response, found, request)
         value = validated(kind, found, response, request)
         return value.with_response(ResponseInfo(response.status, response.headers))
 
@@ -220,9 +218,7 @@ def _unwrapped(response: Response, request: Request) -> tuple[Any, ListMeta]:
     if isinstance(value, dict):
         if "data" in value:
             return value["data"], ListMeta.read(value.get("meta"))
-        error = error_within_success(response, value, request)
-        if error is not None:
-            raise error
+        raise_error_within(response, value, request)
     return value, ListMeta()
 
 

@@ -162,6 +162,13 @@ def error_within_success(
     return error_of_response(replace(response, status=status), request, body, attempts=1)
 
 
+def raise_error_within(response: Response, value: Mapping[str, Any], request: Request) -> None:
+    """Raise the error that a response with a success status is, if it holds nothing else."""
+    error = error_within_success(response, value, request)
+    if error is not None:
+        raise error
+
+
 def _says_anything(completion: Mapping[str, Any]) -> bool:
     choices = completion.get("choices")
     messages = [

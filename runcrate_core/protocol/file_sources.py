@@ -67,6 +67,45 @@ class ObjectSource:
 
 
 @dataclass(frozen=True, slots=True)
+class FixedSource:
+    """The first bytes of another source: a recording may go on while it is sent.
+
+    Attributes:
+        source: What is read.
+        length: How many bytes of it are sent.
+    """
+
+    source: FileSource
+    length: int
+
+    @classmethod
+    def of(cls, source: FileSource) -> FixedSource:
+        """Return a source at its present length (blocks)."""
+        return cls(source, source.size())
+
+    def open(self) -> BinaryIO:
+        """Return the content, to be read from its beginning."""
+        file, left = self.source.open(), self.length
+
+        def read(size: int) -> bytes:
+            nonlocal left
+            data = file.read(min(size, left))
+            if left and not data:
+                raise OSError(
+                    "A file became shorter while it was sent, so the request was cut off. Send it "
+                    "again when it is complete."
+                )
+            left -= len(data)
+            return data
+
+        return _reader(read, file.close)
+
+    def size(self) -> int:
+        """Return the length in bytes."""
+        return self.length
+
+
+@dataclass(frozen=True, slots=True)
 class Base64Source:
     """Another source in base64, encoded as it is read."""
 

@@ -19,6 +19,7 @@ from urllib.parse import unquote_to_bytes
 from runcrate_core.protocol.file_sources import (
     Base64Source,
     BytesSource,
+    FixedSource,
     ObjectSource,
     PathSource,
 )
@@ -173,8 +174,10 @@ def head_of(source: FileSource, argument: str) -> bytes:
 
     Raises:
         OSError: It cannot be read.
-        ValueError: It is empty.
+        ValueError: It is empty. So is a pipe or a device, whose length is not known.
     """
+    if isinstance(source, PathSource) and not source.size():
+        raise ValueError(f"`{argument}` is empty, or not a regular file. Nothing was sent.")
     head = bytearray()
     with source.open() as file:
         # A raw stream may give a few bytes at a time.
@@ -221,7 +224,7 @@ def image_uri(source: FileSource, argument: str) -> DataUri:
             f"`{argument}` is not an image of a known kind (png, jpeg, webp, gif, ...). Nothing "
             "was sent."
         )
-    return DataUri(kind, source)
+    return DataUri(kind, FixedSource.of(source))
 
 
 def json_with_files(

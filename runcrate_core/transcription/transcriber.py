@@ -213,12 +213,20 @@ def is_account_error(error: Exception) -> bool:
 
 
 def timed_segments(transcription: Transcription) -> tuple[Segment, ...]:
-    """Return the segments of a transcription whose times are known."""
-    return tuple(
-        Segment(part.text.strip(), part.start, part.end)
-        for part in transcription.segments or ()
-        if part.start is not None and part.end is not None
-    )
+    """Return the segments of a transcription; none if the times of none are known.
+
+    A time that is not known is that of the segment before, so that no text is lost.
+    """
+    parts = transcription.segments or ()
+    if not any(part.start is not None and part.end is not None for part in parts):
+        return ()
+    segments: list[Segment] = []
+    at = 0.0
+    for part in parts:
+        start = at if part.start is None else part.start
+        at = start if part.end is None else part.end
+        segments.append(Segment(part.text.strip(), start, at))
+    return tuple(segments)
 
 
 def _download(url: str, directory: Path) -> Flow[Path]:

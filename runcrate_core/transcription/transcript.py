@@ -52,13 +52,15 @@ class Transcript:
 
         Args:
             format_: `text`: all in one; `segments`: those of the API; `sentences`; `windows`: all
-                that starts within the same number of seconds; `srt`, `vtt`: one subtitle file.
+                that starts within the same number of seconds; `srt`, `vtt`: one subtitle file,
+                which is empty if nothing is said.
             window_s: Seconds of a window.
 
         Raises:
             ValueError: The format is not one of these.
         """
         whole = Segment(self.text, 0.0 if self.duration else None, self.duration)
+        spoken = tuple(part for part in self.segments or (whole,) if part.text.strip())
         match format_:
             case "text":
                 return (whole,)
@@ -69,9 +71,9 @@ class Transcript:
             case "windows":
                 return tuple(windows(self.segments or (whole,), window_s))
             case "srt":
-                return (replace(whole, text=srt(self.segments or (whole,))),)
+                return (replace(whole, text=srt(spoken)),)
             case "vtt":
-                return (replace(whole, text=vtt(self.segments or (whole,))),)
+                return (replace(whole, text=vtt(spoken) if spoken else ""),)
             case _:
                 raise ValueError(
                     f"{format_!r} is not a transcript format. Use one of: {', '.join(FORMATS)}."

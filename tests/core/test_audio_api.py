@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import base64
 import io
+import os
 import pickle
 import tempfile
 import wave
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -247,6 +249,27 @@ def test_progress_of_sending_is_reported(scripted, given):
     assert len(progress) == 3
     assert progress[-1] == (len(sound), len(sound))
     assert progress == sorted(progress)
+
+
+@pytest.mark.parametrize("length", [900_000, 270_000])
+def test_a_file_that_changes_while_it_is_sent(scripted, tmp_path, length):
+    """A recording that goes on is sent as it was at first; one that is cut is not sent."""
+    path = tmp_path / "call.wav"
+    path.write_bytes(WAV + bytes(700_000))
+    size = path.stat().st_size
+
+    def change(done: int, total: int | None) -> None:
+        assert total == size
+        os.truncate(path, length)
+
+    server, both = scripted(TEXT_REPLY)
+    call = partial(both, "audio.transcriptions.create", path, model="m", on_progress=change)
+    if length > size:
+        assert call().text == "hello"
+        assert len(server.received[0].body) < size + 1000
+    else:
+        with pytest.raises(OSError, match="became shorter while it was sent"):
+            call()
 
 
 def test_progress_of_sending_is_not_for_a_coroutine(scripted):

@@ -259,6 +259,15 @@ def test_an_empty_or_missing_file_is_reported(tmp_path):
         image_uri(PathSource(tmp_path / "missing.png"), "image")
 
 
+@pytest.mark.parametrize("device", ["pipe", "/dev/zero"])
+def test_a_file_without_length_is_not_read(tmp_path, device):
+    path = tmp_path / device
+    if device == "pipe":
+        os.mkfifo(path)
+    with pytest.raises(ValueError, match="not a regular file"):
+        image_uri(PathSource(path), "image")
+
+
 def test_names_and_types_of_sources(tmp_path):
     path = tmp_path / "a.mp3"
     path.write_bytes(b"unknown")

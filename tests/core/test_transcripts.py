@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 import wave
 from array import array
@@ -19,7 +20,7 @@ from runcrate_core.transcription.audio_splitter import RATE, quiet_split, split_
 from runcrate_core.transcription.segment import Segment
 from runcrate_core.transcription.subtitles import read_subtitles, srt, timestamp, vtt
 from runcrate_core.transcription.transcriber import Transcriber
-from runcrate_core.transcription.transcript import Transcript, join_transcripts
+from runcrate_core.transcription.transcript import FORMATS, Transcript, join_transcripts
 from tests.servers import Received, Reply
 
 TWO = (
@@ -150,6 +151,32 @@ def test_subtitles_are_asked_for_when_times_are_needed_and_missing(transcribe):
     assert (transcript.segments, transcript.duration) == (TWO, 8.0)
     requests, transcript = transcribe(untimed)
     assert (len(requests), transcript.segments) == (1, ())
+
+
+@pytest.mark.parametrize("odd", [None, "x", -1, math.inf])
+def test_a_segment_with_an_odd_time_is_not_lost(transcribe, odd):
+    segments = [
+        {"start": odd, "end": odd, "text": "Hi."},
+        {"start": 1, "end": 2, "text": "You."},
+        {"start": 2, "end": odd, "text": "Bye."},
+    ]
+    body = json.dumps({"text": "Hi. You. Bye.", "duration": odd, "segments": segments}).encode()
+    reply = Reply(body=[body], length=len(body), headers={"content-type": "application/json"})
+    requests, transcript = transcribe(reply, format="srt")
+    assert len(requests) == 1
+    assert transcript.segments == (
+        Segment("Hi.", 0.0, 0.0),
+        Segment("You.", 1.0, 2.0),
+        Segment("Bye.", 2.0, 2.0),
+    )
+    assert transcript.duration == 2.0
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_silence_has_no_text_in_any_format(format_):
+    """Not even that of an empty subtitle."""
+    for silent in (Transcript(" "), Transcript("", (Segment("", 0.0, 1.0),))):
+        assert "".join(piece.text for piece in silent.split(format_)).strip() == ""
 
 
 def write_recording(path: Path, seconds: float, quiet_at: float) -> None:

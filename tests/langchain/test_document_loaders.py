@@ -69,6 +69,12 @@ async def test_a_folder_gives_its_recordings_in_order(settings, folder, way):
     }
 
 
+def test_a_loader_of_an_iterator_loads_twice(settings, folder):
+    loader = RuncrateTranscriptionLoader(folder.glob("*.mp3"), **settings)
+    assert [len(loader.load()) for _ in range(2)] == [2, 2]
+    loader.close()
+
+
 def test_sources_and_the_format_are_the_core_s_and_loading_is_lazy(
     settings, folder, runcrate_emulator
 ):
