@@ -165,7 +165,7 @@ def _put(
         content=(CodeSource(archive, on_progress),),
     )
     try:
-        yield from Call(request, parse_empty)
+        yield from Call(request, parse_empty(request))
     except APIStatusError as error:
         # A storage service quotes the signature of the address in its response.
         raise type(error)(

@@ -20,6 +20,7 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel, to_snake
 
+from runcrate_core.errors import ResponseFormatError
 from runcrate_core.protocol.error_mapping import raise_error_within
 from runcrate_core.protocol.paging import ListMeta, PageData, PagingError
 from runcrate_core.protocol.response import (
@@ -32,7 +33,6 @@ from runcrate_core.protocol.response import (
 from runcrate_core.protocol.steps import Call
 
 if TYPE_CHECKING:
-    from runcrate_core.errors import ResponseFormatError
     from runcrate_core.protocol.request import Request
 
 
@@ -216,9 +216,9 @@ def _unwrapped(response: Response, request: Request) -> tuple[Any, ListMeta]:
     """Return what an infrastructure response holds in `data`, or all of it without envelope."""
     value = json_value(response, request)
     if isinstance(value, dict):
+        raise_error_within(response, value, request)
         if "data" in value:
             return value["data"], ListMeta.read(value.get("meta"))
-        raise_error_within(response, value, request)
     return value, ListMeta()
 
 
@@ -231,8 +231,21 @@ def _items(kind: type[M], data: Any, response: Response, request: Request) -> li
     ]
 
 
-def parse_empty(response: Response) -> None:
-    """Take a response whose body does not matter (deletes return 204, or 200 with anything)."""
+def parse_empty(request: Request) -> Callable[[Response], None]:
+    """Return a parser for a response whose body does not matter, unless it is an error.
+
+    Deletes return 204, or 200 with anything.
+    """
+
+    def parse(response: Response) -> None:
+        try:
+            value = json_value(response, request)
+        except ResponseFormatError:
+            return
+        if isinstance(value, dict):
+            raise_error_within(response, value, request)
+
+    return parse
 
 
 def validated(kind: type[M], data: Any, response: Response, request: Request, where: str = "") -> M:

@@ -164,7 +164,8 @@ def delete(environment_id: str) -> Call[None]:
         client.environments.delete(environment.id)
         ```
     """
-    return Call(_about("DELETE", environment_id), parse_empty)
+    request = _about("DELETE", environment_id)
+    return Call(request, parse_empty(request))
 
 
 class Environments(SyncResource):

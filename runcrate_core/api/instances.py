@@ -424,7 +424,7 @@ def terminate(instance_id: str) -> Call[None]:
         ```
     """
     request = _about("DELETE", instance_id)
-    return Call(request, parse_empty)
+    return Call(request, parse_empty(request))
 
 
 def wait_until_running(

@@ -186,7 +186,8 @@ def delete(job_id: str) -> Call[None]:
         client.jobs.delete(job.id)
         ```
     """
-    return Call(_about("DELETE", job_id), parse_empty)
+    request = _about("DELETE", job_id)
+    return Call(request, parse_empty(request))
 
 
 def events(job_id: str) -> Call[list[JobEvent]]:

@@ -272,7 +272,8 @@ def delete(schedule_id: str) -> Call[None]:
         client.schedules.delete(nightly.id)
         ```
     """
-    return Call(_about("DELETE", schedule_id), parse_empty)
+    request = _about("DELETE", schedule_id)
+    return Call(request, parse_empty(request))
 
 
 def run_now(schedule_id: str) -> Flow[ScheduleRun]:

@@ -131,7 +131,7 @@ def delete(ssh_key_id: str) -> Call[None]:
     request = infrastructure_request(
         "DELETE", "/ssh-keys/{ssh_key_id}", RetrySafety.SAFE, identifiers=identifiers
     )
-    return Call(request, parse_empty)
+    return Call(request, parse_empty(request))
 
 
 def issue_certificate(instance_id: str, *, public_key: str) -> Call[SSHCertificate]:

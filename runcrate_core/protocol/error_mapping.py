@@ -150,7 +150,7 @@ def error_within_success(
     if "choices" in value or value.get("object") == "error":
         error = None if _says_anything(value) else error_of(value)
         text = json.dumps({"error": error}).encode()
-    elif not value.keys() <= _ERROR_KEYS:
+    elif not {name for name, item in value.items() if item is not None} <= _ERROR_KEYS:
         return None
     if not error:
         return None

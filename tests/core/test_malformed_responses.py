@@ -19,6 +19,7 @@ TEXT: tuple[str, dict[str, Any]] = (
     "audio.transcriptions.create",
     {"file": b"RIFF\x24\x00\x00\x00WAVEfmt ", "model": "m"},
 )
+END: tuple[str, dict[str, Any]] = ("instances.terminate", {"instance_id": "i"})
 ARTIFACT: tuple[str, dict[str, Any]] = ("jobs.artifacts.url", {"job_id": "j", "path": "model.pt"})
 
 
@@ -34,6 +35,9 @@ MALFORMED: list[tuple[tuple[str, dict[str, Any]], Reply, str]] = [
     (LIST, Reply(json={"data": [{"name": "x"}]}), "data[0].id"),
     (LIST, Reply(json={"data": [{"id": {}}]}), "data[0].id"),
     (GET, Reply(json={"data": None}), "GET /instances/{instance_id}"),
+    (GET, Reply(json={"data": None, "error": "gone"}), "nothing but an error: gone"),
+    (END, Reply(json={"success": False, "error": "locked"}), "nothing but an error: locked"),
+    (END, Reply(json={"data": None, "error": {"message": "locked"}}), "an error: locked"),
     (GET, Reply(json={"data": []}), "GET /instances/{instance_id}"),
     (GET, Reply(json=[]), "GET /instances/{instance_id}"),
     (GET, Reply(json="text"), "GET /instances/{instance_id}"),
