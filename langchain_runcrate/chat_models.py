@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from inspect import signature
 from typing import TYPE_CHECKING, Any, Self
 
@@ -341,11 +342,11 @@ class ChatRuncrate(BaseChatRuncrate):
         bound = self.bind_tools([*plan.tools, *(tools or ())], **{**plan.arguments, **kwargs})
         llm: Runnable[LanguageModelInput, Any] = bound
         if plan.instructions:
-            llm = RunnableLambda(self._instructing(plan.instructions)) | bound
+            llm = RunnableLambda(partial(self._instructed, plan.instructions)) | bound
         return with_raw(llm, plan.parser) if include_raw else llm | plan.parser
 
-    def _instructing(self, instructions: str) -> Callable[[LanguageModelInput], list[BaseMessage]]:
-        return lambda prompt: instructed(self._convert_input(prompt).to_messages(), instructions)
+    def _instructed(self, instructions: str, prompt: LanguageModelInput) -> list[BaseMessage]:
+        return instructed(self._convert_input(prompt).to_messages(), instructions)
 
 
 # LangChain reads these for each call; without this attribute they would be computed for each.

@@ -72,8 +72,8 @@ def strict_function(function: dict[str, Any], strict: bool | None) -> dict[str, 
 def closed(schema: Schema) -> Schema:
     """Return a schema whose objects require all their members and allow no others.
 
-    Objects without named members, such as `dict[str, int]`, stay open: closed they would have to
-    be empty. The root is closed always.
+    Objects of any members, such as `dict[str, int]`, stay open: closed they would have to be empty.
+    The root is closed always.
     """
     return {**_map_schemas(schema, _close), "additionalProperties": False}
 
@@ -94,7 +94,9 @@ def _close(schema: Schema) -> Schema:
     schema = {key: item for key, item in schema.items() if key not in ("default", "uniqueItems")}
     if "$ref" in schema and len(schema) > 1:
         schema["anyOf"] = [{"$ref": schema.pop("$ref")}]
-    if not schema.get("properties"):
+    if "oneOf" in schema:  # of classes that a function of the user's tells apart
+        schema["anyOf"] = schema.pop("oneOf")
+    if not isinstance(schema.get("properties"), dict):
         return schema
     return {**schema, "required": list(schema["properties"]), "additionalProperties": False}
 

@@ -162,12 +162,18 @@ def read_content(content: Any) -> tuple[str | list[Any], str]:
     """
     if not isinstance(content, list):
         return content if isinstance(content, str) else "", ""
-    parts = [part for part in content if isinstance(part, dict)]
+    parts = [_as_part(part) for part in content if isinstance(part, dict | str)]
     reasoning = "".join(block_reasoning(part) for part in parts)
     spoken = [part for part in parts if part.get("type") not in REASONING_BLOCKS]
     if all(part.get("type") == "text" for part in spoken):
         return "".join(str(part.get("text") or "") for part in spoken), reasoning
     return spoken, reasoning
+
+
+def _as_part(part: dict[str, Any] | str) -> dict[str, Any]:
+    if isinstance(part, str):
+        return {"type": "text", "text": part}
+    return {**part, "type": "text"} if part.get("type") == "output_text" else part
 
 
 def additional_members(message: Mapping[str, Any], reasoning: str = "") -> dict[str, Any]:

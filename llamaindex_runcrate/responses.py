@@ -380,6 +380,8 @@ def _read_parts(message: Mapping[str, Any]) -> _Parts:
     images = message.get("images")  # where OpenRouter puts what image models draw
     for part in [*parts, *(images if isinstance(images, list) else ())]:
         match part:
+            case str():
+                texts.append(part)
             case {"type": "text" | "output_text", "text": str(text)}:
                 texts.append(text)
             case {"type": "thinking", "thinking": thinking}:

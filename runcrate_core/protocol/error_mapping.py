@@ -107,13 +107,16 @@ def parse_error_body(body: bytes, secrets: Sequence[str] = ()) -> ErrorBody:
 
     Known are `{"error": {message, type, code}}` (seed 000), `{"error": {code, message,
     details}}` (seed 001), `{"error": "text"}` with or without a `message` beside it,
-    `{"message": ...}`, `{"detail": ...}`, each of these within `{"detail": {...}}`, and text.
+    `{"message": ...}`, `{"detail": ...}`, each of these within `{"detail": {...}}` or a list, and
+    text.
     """
     text = body.decode("utf-8", "replace")
     try:
         parsed = json.loads(text)
     except (ValueError, RecursionError):
         return ErrorBody(_shown("" if "<html" in text.lower() else text, secrets), None, None)
+    if isinstance(parsed, list) and len(parsed) == 1:
+        [parsed] = parsed
     if not isinstance(parsed, dict):
         return ErrorBody(_shown(text, secrets), None, None)
     inner = _innermost(parsed)

@@ -88,7 +88,9 @@ def parse_tool_calls(
         )
         taken.add(identifier)
         arguments, problem = None, ""
-        if _is_blank(sent) and (cut or needed.get(name)):
+        if not name:
+            problem = "It names no tool."
+        elif _is_blank(sent) and (cut or needed.get(name)):
             problem = "The arguments are missing."
         else:
             try:

@@ -53,6 +53,8 @@ def test_wrappers_of_errors_are_opened_only_so_far():
 
     assert [parse_error_body(nested(depth)).message for depth in (1, 4)] == ["inner"] * 2
     assert "inner" in parse_error_body(nested(9)).message  # as the text of the object
+    listed = parse_error_body(b"[" + nested(2) + b"]")  # as Gemini sends it
+    assert listed.message == "inner"
 
 
 def test_a_success_that_holds_more_than_an_error_is_none():

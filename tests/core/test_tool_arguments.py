@@ -81,6 +81,12 @@ def test_other_than_a_json_object_is_an_error(text):
         parse_tool_arguments(text)
 
 
+def test_a_call_that_names_no_tool_is_not_to_be_run():
+    for odd in (call("{}", name=""), {"id": "c", "custom": {"name": "f", "input": "x"}}):
+        [parsed] = parse_tool_calls([odd])
+        assert (parsed.arguments, parsed.problem) == (None, "It names no tool.")
+
+
 def test_the_empty_object_of_gateways_before_streamed_arguments_is_left_out():
     [parsed] = parse_tool_calls([call('{}{"a": 1}')])
     assert (parsed.text, parsed.arguments) == ('{"a": 1}', {"a": 1})

@@ -146,6 +146,8 @@ def test_a_pickled_model_takes_the_key_of_its_new_environment(monkeypatch, used)
         monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_elsewhere")
         again = pickle.loads(pickle.dumps(model))  # noqa: S301 - its own
         bound = pickle.loads(pickle.dumps(model.bind(stop=["x"])))  # noqa: S301 - its own
+        chain = model.with_structured_output({"title": "T", "type": "object"}, method="json_mode")
+        assert pickle.loads(pickle.dumps(chain)).last == chain.last  # noqa: S301 - its own
         assert again.asdict() == bound.bound.asdict() == model.asdict()
         assert bound.kwargs == {"stop": ["x"]}
         assert again.profile == model.profile

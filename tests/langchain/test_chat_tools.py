@@ -10,7 +10,7 @@ import pytest
 from langchain.agents import create_agent
 from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import tool
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Discriminator, Field, Tag
 from typing_extensions import TypedDict
 
 from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
@@ -212,12 +212,19 @@ def test_a_model_with_fallbacks_takes_tools_and_schemas():
 
 
 def test_strict_schemas_hold_nothing_that_strict_servers_refuse():
+    class Nothing(BaseModel):
+        """Nothing."""
+
     class Node(BaseModel):
         """A node."""
 
         tags: set[str] = Field(default=set(), description="Labels")
         child: Node | None = Field(None, description="Below it")
         twin: Node = Field(description="Beside it")
+        kind: Annotated[
+            Annotated[GetPrice, Tag("price")] | Annotated[Nothing, Tag("nothing")],
+            Discriminator(lambda _: "nothing"),
+        ]
 
     Node.model_rebuild()
     [tool] = wire_tools([Node], strict=True)
@@ -226,5 +233,8 @@ def test_strict_schemas_hold_nothing_that_strict_servers_refuse():
     assert "default" not in text
     assert "uniqueItems" not in text
     twin = parameters["properties"]["twin"]
+    assert "oneOf" not in text
+    closed = {"properties": {}, "additionalProperties": False}
+    assert closed.items() <= parameters["$defs"]["Nothing"].items()
     assert twin["description"] == "Beside it"
     assert twin["anyOf"] == [{"$ref": "#/$defs/Node"}]

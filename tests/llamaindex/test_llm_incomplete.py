@@ -378,7 +378,7 @@ def said(text: str) -> dict[str, Any]:
     [
         [[THOUGHT], [said("Par")], "is"],
         [[THOUGHT, said("Par")], [said("is")]],
-        [[{"type": "thinking", "thinking": "Paris, surely"}], [said("Par"), said("is")]],
+        [[{"type": "thinking", "thinking": "Paris, surely"}], [said("Par"), "is"]],
     ],
 )
 async def test_parts_of_content_are_streamed(made_llm, service, way, deltas):

@@ -255,7 +255,7 @@ def test_a_completion_does_not_change_the_chat_answer(made_llm, service):
         {"choices": [None]},
         {"choices": [{"index": 0, "delta": None}]},
         {"choices": [{"index": 0, "delta": "text"}]},
-        {"choices": [{"index": 0, "delta": {"content": ["parts"]}}]},
+        {"choices": [{"index": 0, "delta": {"content": [["parts"]]}}]},
         {"choices": [{"index": 0, "delta": {"content": 3, "tool_calls": "x"}}]},
         {"choices": [{"index": 0, "delta": {"tool_calls": [None, {"index": "x"}]}}]},
         {"choices": [{"index": 0, "delta": {"tool_calls": [{"index": 0, "function": "f"}]}}]},
