@@ -1,14 +1,21 @@
 """`RuncrateToolkit` on the emulator: tools, approval, progress, whole agents.
 
-Limits, cancellation and signals are tested with the core's sessions.
+Limits and sessions are tested in the core.
 """
 
 from __future__ import annotations
 
+import asyncio
 import copy
 import json
+import os
 import pickle
 import re
+import signal
+import subprocess
+import sys
+import textwrap
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -25,7 +32,7 @@ import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from langchain_runcrate import RuncrateToolkit
 from runcrate_emulator import JobOutcome
-from tests.agent_story import JOB, REFUSED, Turns, answer, check_story, quick_ends
+from tests.agent_story import JOB, REFUSED, Turns, answer, check_story, quick_ends, waits
 from tests.core.cloud import _server, cloud, sent
 from tests.langchain.gpu_agent import ScriptedModel, Turn, last
 from tests.langchain.replaying import named, use
@@ -285,21 +292,72 @@ def test_tools_are_copied_but_not_pickled_as_that_would_exceed_the_limits(toolki
 # --- interruptions ---------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("is_async", [False, True], ids=["blocking", "asynchronous"])
-async def test_an_agent_that_breaks_leaves_nothing_running(cloud, toolkit, is_async):
-    turns = [TURNS.plan, TURNS.launch, TURNS.run_job, lambda _: 1 / 0]
+@pytest.mark.parametrize("how", ["blocking", "asynchronous", "cancelled"])
+async def test_an_agent_that_breaks_leaves_nothing_running(cloud, toolkit, how):
+    turns = [TURNS.plan, TURNS.launch, TURNS.run_job]
+    if how == "cancelled":
+        cloud.clock_speed = 0  # nothing becomes ready: the agent waits
+        turns.append(TURNS.wait)
+    else:
+        turns.append(lambda _: 1 / 0)
     agent: Any = create_agent(ScriptedModel(turns=turns), toolkit.get_tools())
     question: Any = {"messages": [("user", "go")]}
 
     async def story() -> None:
-        if is_async:
-            async with toolkit.session():
-                await agent.ainvoke(question)
-        else:
+        if how == "blocking":
             with toolkit.session():
                 agent.invoke(question)
+        else:
+            async with toolkit.session():
+                await agent.ainvoke(question)
 
-    with pytest.raises(ZeroDivisionError):
-        await story()
+    task = asyncio.create_task(story())
+    if how == "cancelled":
+        while not waits(cloud):
+            assert not task.done()
+            await asyncio.sleep(0.02)
+        task.cancel()
+    with pytest.raises((ZeroDivisionError, asyncio.CancelledError)):
+        await task
     assert len(toolkit.ledger.entries) == 2
     assert (cloud.world.live_instances, cloud.world.live_jobs) == ({}, {})
+
+
+AGENT = """
+    from langchain.agents import create_agent
+    from langchain_runcrate import RuncrateToolkit
+    from runcrate_core import SpendLimits
+    from tests.agent_story import Turns
+    from tests.langchain.gpu_agent import ScriptedModel, last
+
+    turns = Turns(last)
+    toolkit = RuncrateToolkit(limits=SpendLimits(max_price_per_hour=2), poll_interval=0.1)
+    model = ScriptedModel(turns=[turns.plan, turns.launch, turns.wait])
+    with toolkit.session():
+        create_agent(model, toolkit.get_tools()).invoke({"messages": [("user", "go")]})
+"""
+
+
+@pytest.mark.parametrize("signal_name", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_signal_leaves_nothing_running(cloud, signal_name):
+    """Sessions of programs that are asynchronous are tested with the core's."""
+    cloud.clock_speed = 0
+    with subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(AGENT)],
+        env={**os.environ, **cloud.environment_variables()},
+        cwd=Path(__file__).parents[2],
+        stderr=subprocess.PIPE,
+    ) as process:
+        while not waits(cloud):  # the signal comes while a tool waits
+            assert process.poll() is None, process.communicate()[1]
+            time.sleep(0.02)
+        assert len(cloud.world.live_instances) == 1
+        process.send_signal(signal.Signals[signal_name])
+        process.communicate(timeout=30)
+    assert process.returncode != 0
+    if signal_name == "SIGKILL":  # nobody is left to end it but its own lifetime
+        [identifier] = cloud.world.live_instances
+        cloud.clock.advance(61 * 60)
+        with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
+            assert client.instances.get(identifier).stop_reason == "max_runtime"
+    assert cloud.world.live_instances == {}
