@@ -15,7 +15,7 @@ from typing import Any
 
 import httpx
 import pytest
-from langchain_core.load import dumpd, dumps, load
+from langchain_core.load import dumpd, dumps
 from langchain_core.rate_limiters import InMemoryRateLimiter
 from pydantic import SecretStr
 
@@ -138,11 +138,17 @@ def test_neither_key_nor_headers_are_shown(show, used):
 
 
 @pytest.mark.parametrize("used", [False, True])
-def test_a_pickled_model_takes_the_key_of_its_new_environment(monkeypatch, used):
+def test_copies_have_the_key_and_pickles_that_of_their_environment(monkeypatch, used):
     with ScriptedServer(whole()) as server:
-        model = chat(server, temperature=0.5, profile={"max_input_tokens": 5})
+        settings = {"profile": {"max_input_tokens": 5}, "default_headers": HEADERS}
+        model = chat(server, temperature=0.5, **settings)
         if used:
             model.invoke("Hi")
+        for again in (copy.copy(model), copy.deepcopy(model), model.model_copy()):
+            assert again.asdict() == model.asdict()
+            assert again.invoke("Hi").text == "Hello!"
+            assert server.received[-1].headers["authorization"] == f"Bearer {KEY}"
+            assert server.received[-1].headers["x-gateway-token"] == "gateway_secret_value"
         monkeypatch.setenv("RUNCRATE_API_KEY", "rc_live_elsewhere")
         again = pickle.loads(pickle.dumps(model))  # noqa: S301 - its own
         bound = pickle.loads(pickle.dumps(model.bind(stop=["x"])))  # noqa: S301 - its own
@@ -161,15 +167,6 @@ def test_a_pickled_model_takes_the_key_of_its_new_environment(monkeypatch, used)
         model.close()
 
 
-def test_models_are_copied_with_their_key():
-    model = secretive(callbacks=[], rate_limiter=None)
-    for again in (copy.copy(model), copy.deepcopy(model), model.model_copy()):
-        assert again.asdict() == model.asdict()
-        assert again.api_key.get_secret_value() == SECRET
-        assert again.default_headers == HEADERS
-        again._sync_client()
-
-
 def test_a_changed_model_is_not_served_by_its_old_client():
     with ScriptedServer(whole()) as one, ScriptedServer(whole()) as two:
         model = chat(one)
@@ -180,21 +177,6 @@ def test_a_changed_model_is_not_served_by_its_old_client():
         model.invoke("Hi")
         assert (one.sent, two.sent) == (2, 2)
         model.close()
-
-
-@pytest.mark.filterwarnings("ignore::langchain_core._api.LangChainBetaWarning")
-def test_a_dumped_model_is_loaded_with_the_key_of_the_environment():
-    model = secretive()
-    again = load(
-        dumpd(model),
-        allowed_objects="all",
-        valid_namespaces=["langchain_runcrate"],
-        secrets_map={"RUNCRATE_API_KEY": SECRET},
-    )
-    assert isinstance(again, ChatRuncrate)
-    assert again.asdict() == model.asdict()
-    assert again.api_key == model.api_key
-    assert again.default_headers is None
 
 
 def test_langchains_rate_limiter_is_asked_and_headers_of_model_and_call_are_sent():

@@ -91,26 +91,23 @@ def test_what_is_not_a_call_among_calls_is_passed_over():
     assert "request_id" not in generation.message.response_metadata
 
 
+TEXT = {"type": "text", "text": "Yes."}
+
+
 @pytest.mark.parametrize(
-    ("block", "thoughts"),
+    ("parts", "content", "thoughts"),
     [
-        ({"type": "thinking", "thinking": "Hm."}, "Hm."),
-        ({"type": "redacted_thinking", "data": "x"}, None),
+        ([{"type": "thinking", "thinking": "Hm."}, TEXT], "Yes.", "Hm."),
+        ([{"type": "redacted_thinking", "data": "x"}, TEXT], "Yes.", None),
+        ([TEXT, PICTURE], [TEXT, PICTURE], None),
     ],
 )
-def test_parts_of_a_whole_answer(block, thoughts):
-    with ScriptedServer(whole({"content": [block, {"type": "text", "text": "Yes."}]})) as server:
-        message = chat(server).invoke("Hi")
-    assert message.content == "Yes."
-    assert message.additional_kwargs.get("reasoning_content") == thoughts
-
-
-def test_parts_of_other_kinds_stay_as_they_are():
-    content = [{"type": "text", "text": "Here:"}, PICTURE]
-    with ScriptedServer(whole({"content": content}), streamed({"content": content})) as server:
+def test_parts_of_a_response(parts, content, thoughts):
+    with ScriptedServer(whole({"content": parts}), streamed({"content": parts})) as server:
         model = chat(server)
-        assert model.invoke("Hi").content == content
-        assert stream(model).content == content
+        for message in (model.invoke("Hi"), stream(model)):
+            assert message.content == content
+            assert message.additional_kwargs.get("reasoning_content") == thoughts
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ import base64
 from typing import Any
 
 import pytest
-from langchain_core.messages import HumanMessage
+from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
-from langchain_runcrate.media_blocks import Media, media_part, read_media
-from langchain_runcrate.messages import to_wire
+from langchain_runcrate.media_blocks import read_media
+from langchain_runcrate.messages import WirePolicy, to_wire
 from tests.langchain.chat_service import chat, whole
 from tests.servers import ScriptedServer
 
@@ -77,6 +77,9 @@ FORMS = [
     ({"type": "image", "file_id": "f"}, named("f")),
     ({"type": "audio", "base64": WAV, "mime_type": "audio/x-wav"}, sound(WAV, "wav")),
     ({"type": "audio", "base64": WAV, "mime_type": "audio/mpeg"}, sound(WAV, "mp3")),
+    ({"type": "audio", "base64": WAV, "mime_type": "audio/flac"}, sound(WAV, "flac")),
+    ({"type": "audio", "base64": WAV, "mime_type": "audio/mp4; codecs=x"}, sound(WAV, "m4a")),
+    ({"type": "audio", "base64": WAV}, sound(WAV, "wav")),
     ({"type": "audio", "url": URL}, {"type": "audio_url", "audio_url": {"url": URL}}),
     ({"type": "video", "url": URL}, video(URL)),
     (
@@ -165,7 +168,9 @@ def test_each_form_passes_through_langchain():
     forms = [
         (block, part)
         for block, part in FORMS
-        if block.get("type") != "image" or "base64" not in block or "mime_type" in block
+        if block.get("type") not in {"image", "audio"}
+        or "base64" not in block
+        or "mime_type" in block
     ]
     with ScriptedServer(whole()) as server:
         chat(server).invoke([HumanMessage([block for block, _ in forms])])
@@ -198,8 +203,35 @@ def test_other_blocks_hold_no_media():
         assert read_media(block) is None
 
 
-@pytest.mark.parametrize(
-    ("mime_type", "form"), [("audio/flac", "flac"), ("audio/mp4; codecs=x", "m4a"), (None, "wav")]
-)
-def test_formats_of_recordings(mime_type, form):
-    assert media_part(Media("audio", mime_type=mime_type, data=WAV)) == sound(WAV, form)
+IMAGE = {"type": "image", "base64": PNG}
+CALL = {"type": "tool_call", "name": "draw", "args": {}, "id": "call_1"}
+
+
+def test_images_in_tool_messages_are_lifted_behind_the_last_result():
+    messages = [
+        HumanMessage("A map?"),
+        AIMessage("", tool_calls=[CALL, {**CALL, "id": "call_2"}]),
+        ToolMessage([{"type": "text", "text": "A map."}, IMAGE], tool_call_id="call_1"),
+        ToolMessage("sunny", tool_call_id="call_2"),
+        AIMessage("Done."),
+    ]
+    sent = to_wire(messages)
+    assert [each["role"] for each in sent] == [
+        *("user", "assistant", "tool", "tool", "user", "assistant")
+    ]
+    text, note = sent[2]["content"].split("\n")
+    assert text == "A map."
+    assert "next message" in note
+    assert sent[4]["content"][1] == image(data("image/png", PNG))
+    assert "result of call `call_1`" in sent[4]["content"][0]["text"]
+    assert to_wire(messages[:4])[-1] == sent[4]
+
+
+def test_images_in_tool_messages_stay_where_the_model_reads_them():
+    block = {"type": "file", "base64": PDF, "mime_type": "application/pdf"}
+    both = ToolMessage([IMAGE, block], tool_call_id="call_1")
+    [sent] = to_wire([both], WirePolicy(native_tool_images=True, native_tool_files=True))
+    assert [part["type"] for part in sent["content"]] == ["image_url", "file"]
+    sent, lifted = to_wire([both], WirePolicy(native_tool_images=True))
+    assert [part["type"] for part in sent["content"]] == ["image_url", "text"]
+    assert [part["type"] for part in lifted["content"]] == ["text", "file"]

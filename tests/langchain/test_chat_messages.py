@@ -290,9 +290,10 @@ QUESTION = HumanMessage("Weather?")
 
 
 def thinking(text: str, **metadata: Any) -> AIMessage:
+    details = [{"type": "reasoning.encrypted", "data": text, "index": 0}]
     return AIMessage(
         "",
-        additional_kwargs={"reasoning_content": text},
+        additional_kwargs={"reasoning_content": text, "reasoning_details": details},
         tool_calls=[CALL],
         response_metadata=metadata,
     )
@@ -301,22 +302,26 @@ def thinking(text: str, **metadata: Any) -> AIMessage:
 RESULT = ToolMessage("sunny", tool_call_id="call_1")
 
 
+OURS, THEIRS = {"model_provider": "runcrate"}, {"model_provider": "anthropic"}
+
+
 @pytest.mark.parametrize(
-    ("policy", "expected"),
-    [("auto", [None, "new"]), ("always", ["old", "new"]), ("never", [None, None])],
+    ("policy", "metadata", "expected"),
+    [
+        ("auto", {}, [None, "new"]),
+        ("auto", OURS, [None, "new"]),
+        ("auto", THEIRS, [None, None]),
+        ("always", THEIRS, ["old", "new"]),
+        ("never", {}, [None, None]),
+    ],
 )
-def test_thoughts_are_sent_back_by_policy(policy, expected):
-    messages = [QUESTION, thinking("old"), RESULT, QUESTION, thinking("new"), RESULT]
-    sent = to_wire(messages, WirePolicy(reasoning=policy))
-    assert [m.get("reasoning_content") for m in sent if m["role"] == "assistant"] == expected
-
-
-def test_thoughts_of_other_providers_are_not_sent_to_this_one():
-    message = thinking("theirs", model_provider="anthropic")
-    assert "reasoning_content" not in to_wire([QUESTION, message])[1]
-    ours = thinking("ours", model_provider="runcrate")
-    assert to_wire([QUESTION, ours])[1]["reasoning_content"] == "ours"
-    assert to_wire([QUESTION, message], ALWAYS)[1]["reasoning_content"] == "theirs"
+def test_thoughts_are_sent_back_by_policy(policy, metadata, expected):
+    old, new = (thinking(text, **metadata) for text in ("old", "new"))
+    sent = to_wire([QUESTION, old, RESULT, QUESTION, new, RESULT], WirePolicy(reasoning=policy))
+    answers = [message for message in sent if message["role"] == "assistant"]
+    assert [message.get("reasoning_content") for message in answers] == expected
+    details = [message.get("reasoning_details") for message in answers]
+    assert [each and each[0]["data"] for each in details] == expected
 
 
 @pytest.mark.parametrize(
@@ -332,45 +337,6 @@ def test_thoughts_of_other_providers_are_not_sent_to_this_one():
 def test_thoughts_are_found_in_blocks_of_any_form(block):
     sent = wire(AIMessage([block, words("Yes.")]), ALWAYS)
     assert sent == {"role": "assistant", "content": "Yes.", "reasoning_content": "Hm."}
-
-
-def test_encrypted_thoughts_come_back_as_they_were():
-    details = [{"type": "reasoning.encrypted", "data": "abc", "index": 0}]
-    message = AIMessage("", additional_kwargs={"reasoning_details": details}, tool_calls=[CALL])
-    assert to_wire([QUESTION, message])[1]["reasoning_details"] == details
-
-
-def test_images_in_tool_messages_are_lifted_behind_the_last_result():
-    messages = [
-        QUESTION,
-        AIMessage("", tool_calls=[CALL, {**CALL, "id": "call_2"}]),
-        ToolMessage(
-            [words("A map."), {"type": "image", "base64": PNG}],
-            tool_call_id="call_1",
-            name="draw",
-        ),
-        ToolMessage("sunny", tool_call_id="call_2"),
-        AIMessage("Done."),
-    ]
-    roles = [sent["role"] for sent in to_wire(messages)]
-    assert roles == ["user", "assistant", "tool", "tool", "user", "assistant"]
-    _, _, drawn, _, lifted, _ = to_wire(messages)
-    text, note = drawn["content"].split("\n")
-    assert text == "A map."
-    assert "next message" in note
-    assert lifted["content"][1] == PICTURE
-    assert "result of call `call_1`" in lifted["content"][0]["text"]
-    assert to_wire(messages[:4])[-1] == lifted
-
-
-def test_images_in_tool_messages_stay_where_the_model_reads_them():
-    block = {"type": "file", "base64": "JVBERi0=", "mime_type": "application/pdf"}
-    both = ToolMessage([{"type": "image", "base64": PNG}, block], tool_call_id="call_1")
-    [sent] = to_wire([both], WirePolicy(native_tool_images=True, native_tool_files=True))
-    assert [part["type"] for part in sent["content"]] == ["image_url", "file"]
-    sent, lifted = to_wire([both], WirePolicy(native_tool_images=True))
-    assert [part["type"] for part in sent["content"]] == ["image_url", "text"]
-    assert [part["type"] for part in lifted["content"]] == ["text", "file"]
 
 
 def test_other_roles_and_classes():

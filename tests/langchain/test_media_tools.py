@@ -54,23 +54,20 @@ def made(cls: type[BaseTool], settings: dict[str, Any], **more: Any) -> Any:
     return cls(**settings, **quick, **more)
 
 
+def asked(tool: BaseTool, arguments: dict[str, Any]) -> dict[str, Any]:
+    return {"name": tool.name, "args": arguments, "id": "call-1", "type": "tool_call"}
+
+
 def called(tool: BaseTool, **arguments: Any) -> ToolMessage:
-    call = {"name": tool.name, "args": arguments, "id": "call-1", "type": "tool_call"}
-    message = tool.invoke(call)
-    assert isinstance(message, ToolMessage)
-    return message
-
-
-async def acalled(tool: BaseTool, **arguments: Any) -> ToolMessage:
-    call = {"name": tool.name, "args": arguments, "id": "call-1", "type": "tool_call"}
-    message = await tool.ainvoke(call)
+    message = tool.invoke(asked(tool, arguments))
     assert isinstance(message, ToolMessage)
     return message
 
 
 async def ways(tool: BaseTool, arguments: dict[str, Any]) -> list[ToolMessage]:
     """Return the messages of a blocking and of an asynchronous call."""
-    return [await asyncio.to_thread(called, tool, **arguments), await acalled(tool, **arguments)]
+    called_async = await tool.ainvoke(asked(tool, arguments))
+    return [await asyncio.to_thread(called, tool, **arguments), called_async]
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -160,8 +157,7 @@ async def test_progress_is_told_to_callbacks_and_to_the_streams_of_a_graph(setti
     tool = made(RuncrateVideoTool, settings)
     listener = Listener()
     config: Any = {"callbacks": [listener]}
-    call = {"name": tool.name, "args": {"prompt": "Waves"}, "id": "1", "type": "tool_call"}
-    asking: Any = {"messages": [AIMessage("", tool_calls=[call])]}
+    asking: Any = {"messages": [AIMessage("", tool_calls=[asked(tool, {"prompt": "Waves"})])]}
     builder = StateGraph(MessagesState)
     builder.add_node("tools", ToolNode([tool]))
     builder.set_entry_point("tools")

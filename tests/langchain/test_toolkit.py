@@ -70,7 +70,13 @@ def test_without_limits_the_toolkit_only_reads(cloud):
         assert session.report == rc.CleanupReport()
 
 
-def test_tools_carry_their_hints(toolkit):
+def test_tools_carry_their_hints_and_show_no_runtime(toolkit):
+    tools = toolkit.get_tools()
+    assert [tool.name for tool in tools] == EVERY_TOOL
+    for tool in tools:
+        function = json.loads(json.dumps(convert_to_openai_tool(tool)))["function"]
+        assert (function["name"], function["description"]) == (tool.name, tool.description)
+        assert "runtime" not in function["parameters"].get("properties", {})
     launch = named(toolkit, "launch_instance")
     assert launch.metadata == {
         "runcrate": {
@@ -83,15 +89,6 @@ def test_tools_carry_their_hints(toolkit):
     assert launch.tags == ["runcrate", "costs-money"]
     assert named(toolkit, "terminate_instance").tags == ["runcrate", "destructive"]
     assert launch.response_format == "content_and_artifact"
-
-
-def test_every_tool_is_offered_without_its_runtime(toolkit):
-    tools = toolkit.get_tools()
-    assert [tool.name for tool in tools] == EVERY_TOOL
-    for tool in tools:
-        function = json.loads(json.dumps(convert_to_openai_tool(tool)))["function"]
-        assert (function["name"], function["description"]) == (tool.name, tool.description)
-        assert "runtime" not in function["parameters"].get("properties", {})
 
 
 def test_a_toolkit_without_key_or_with_unknown_tools_is_refused(cloud, monkeypatch):

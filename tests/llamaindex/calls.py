@@ -8,15 +8,13 @@ from typing import Any
 from llama_index.core.llms import LLM, ChatMessage
 from llama_index.core.prompts import PromptTemplate
 
-WAYS = ("chat", "achat", "stream_chat", "astream_chat")
-STREAMS = ("stream_chat", "astream_chat")
-COMPLETION_WAYS = ("complete", "acomplete", "stream_complete", "astream_complete")
-PREDICTIONS = (
-    "structured_predict",
-    "astructured_predict",
-    "stream_structured_predict",
-    "astream_structured_predict",
-)
+from tests.llamaindex.conformance import CHAT_WAYS as WAYS
+from tests.llamaindex.conformance import COMPLETION_WAYS, collected
+from tests.llamaindex.conformance import PREDICT_WAYS as PREDICTIONS
+from tests.llamaindex.conformance import STREAM_WAYS as STREAMS
+
+__all__ = ["COMPLETION_WAYS", "PREDICTIONS", "STREAMS", "WAYS", "ask", "collected", "predict"]
+
 PROMPT = PromptTemplate("About {topic}.")
 
 
@@ -37,14 +35,3 @@ async def predict(llm: Any, way: str, output_cls: Any, **llm_kwargs: Any) -> lis
     """Return an object, with the partial ones before it where they are streamed."""
     result = getattr(llm, way)(output_cls, PROMPT, llm_kwargs or None, topic="the sea")
     return await collected(result)
-
-
-async def collected(result: Any) -> list[Any]:
-    """Return what a call gives, whether it is awaitable, a stream, or there already."""
-    if hasattr(result, "__await__"):
-        result = await result
-    if hasattr(result, "__aiter__"):
-        return [each async for each in result]
-    if hasattr(result, "__next__"):
-        return list(result)
-    return [result]

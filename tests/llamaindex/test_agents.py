@@ -66,13 +66,6 @@ async def test_a_conversation_goes_on_in_a_context_that_can_be_stored(emulated_l
 # What no well-behaved model does is told by the test.
 
 
-async def test_an_answer_that_is_all_thoughts_is_not_lost(made_llm, service):
-    service.will_say(completion("", reasoning_content="It is 4."))
-    for streaming in (True, False):
-        agent = FunctionAgent(tools=[weather], llm=made_llm(), streaming=streaming)
-        assert str((await run(agent, "x"))[0]) == "It is 4."
-
-
 async def test_thoughts_are_streamed_and_sent_back_between_tool_calls(made_llm, service):
     service.will_say(
         completion(None, reasoning_content="I need it.", calls=[("1", "weather", '{"city": "O"}')]),

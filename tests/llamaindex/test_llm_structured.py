@@ -61,36 +61,29 @@ def prompt_answer(body: dict[str, Any]) -> Any:
 
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(
-    ("answer", "asked"),
+    ("model", "answer", "asked"),
     [
-        (schema_answer, ["response_format"]),
-        (tool_answer, ["response_format", "tools"]),
-        (prompt_answer, ["response_format", "tools", None]),
+        ("some/model", schema_answer, ["response_format"]),
+        ("some/model", tool_answer, ["response_format", "tools"]),
+        ("some/model", prompt_answer, ["response_format", "tools", None]),
+        ("google/gemma-2-9b-it", prompt_answer, [None]),  # it cannot do the others
     ],
 )
-async def test_the_next_way_is_tried_until_one_works(made_llm, service, way, answer, asked):
+async def test_the_next_way_is_tried_until_one_works(made_llm, service, way, model, answer, asked):
     service.decides(answer)
-    llm = made_llm()
+    llm = made_llm(model=model)
     assert (await predict(llm, way, Album))[-1] == ALBUM
     kinds = [
         next((kind for kind in ("response_format", "tools") if kind in body), None)
         for body in service.requests
     ]
     assert kinds == asked
+    (message,) = service.last["messages"]
+    assert "About the sea." in message["content"]
+    assert ('"seconds"' in message["content"]) == (answer is prompt_answer)
     # What was refused once is not tried again.
     assert (await predict(llm, way, Album))[-1] == ALBUM
     assert len(service.requests) == len(asked) + 1
-
-
-@pytest.mark.parametrize("way", WAYS)
-async def test_what_the_model_cannot_do_is_not_tried(made_llm, service, way):
-    service.decides(prompt_answer)
-    llm = made_llm(model="google/gemma-2-9b-it")
-    assert (await predict(llm, way, Album))[-1] == ALBUM
-    assert len(service.requests) == 1
-    (message,) = service.last["messages"]
-    assert "About the sea." in message["content"]
-    assert '"seconds"' in message["content"]
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -129,7 +129,13 @@ async def test_a_client_of_the_program_is_used(runcrate_emulator, tmp_path, give
     client.close() if given == "client" else await client.aclose()
 
 
-def test_a_missing_key_is_the_program_s(monkeypatch):
+async def test_tools_work_without_a_workflow_but_not_without_a_key(spec, monkeypatch):
+    tool = tool_of(spec, "runcrate_text_to_speech")
+    assert isinstance(tool("Hello.").blocks[1], AudioBlock)
+    assert not call_tool(tool, {"text": "Hello."}).is_error
+    for name in ("text_to_speech", "atext_to_speech"):  # of one kind of code
+        (tool,) = spec.to_tool_list([name])
+        assert isinstance((await tool.acall(text="Hello.")).blocks[1], AudioBlock)
     monkeypatch.delenv("RUNCRATE_API_KEY")
     with pytest.raises(rc.ConfigurationError, match="RUNCRATE_API_KEY"):
         RuncrateMediaToolSpec()
@@ -228,15 +234,3 @@ async def test_a_context_that_hears_nothing_does_not_spoil_the_video(spec, way):
         output = await called(tool, way, ctx=ctx, prompt="Waves", duration=4)
         assert isinstance(output.blocks[1], VideoBlock)
         assert "ctx" not in output.raw_input["kwargs"]
-
-
-def test_tools_work_where_there_is_no_workflow(spec):
-    tool = tool_of(spec, "runcrate_text_to_speech")
-    assert isinstance(tool("Hello.").blocks[1], AudioBlock)
-    assert not call_tool(tool, {"text": "Hello."}).is_error
-
-
-@pytest.mark.parametrize("name", ["text_to_speech", "atext_to_speech"])
-async def test_a_tool_of_one_kind_of_code(spec, name):
-    (tool,) = spec.to_tool_list([name])
-    assert isinstance((await tool.acall(text="Hello.")).blocks[1], AudioBlock)
