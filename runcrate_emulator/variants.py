@@ -14,7 +14,7 @@ import re
 import struct
 import wave
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -30,23 +30,24 @@ if TYPE_CHECKING:
     from runcrate_emulator.world import World
 
 Variant = tuple[str, str]
+Row = dict[str, Any]
 
 _REFUSED: Final = {"error": {"message": "not supported", "type": "invalid_request_error"}}
 _FORM_FIELD: Final = re.compile(rb'name="(\w+)"\r\n\r\n([^\r\n]*)')
 _PIXEL: Final = "R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7"
 
 
-@dataclass(frozen=True)
+@dataclass
 class Exchange:
-    """A request and its complete response; `request` has the fields of its JSON body or form."""
+    """A request and, later, its response; `request` has the fields of its JSON body or form."""
 
     method: str
     path: str
     query: Mapping[str, str]
     request: Mapping[str, Any]
-    has_known_key: bool
+    has_key: bool
     status: int = 0
-    headers: Mapping[str, str] = field(default_factory=dict)
+    headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
 
     @property
@@ -54,23 +55,36 @@ class Exchange:
         """The JSON value of the response body, or None."""
         return _loads(self.body)
 
+    def respond(self, content: Any, content_type: str = "", status: int | None = None) -> None:
+        """Replace the response; content without a type is sent as JSON."""
+        self.body = content if content_type else json.dumps(content).encode()
+        self.headers["content-type"] = content_type or "application/json"
+        self.status = status or self.status
+
+    @property
+    def is_success(self) -> bool:
+        """True for a response that is not an error."""
+        return self.status in range(200, 300)
+
+    @property
+    def error(self) -> Row:
+        """The error object of the response; empty where there is none."""
+        value = self.json
+        found = value.get("error") if isinstance(value, dict) else None
+        return found if isinstance(found, dict) else {}
+
     @property
     def streams(self) -> bool:
         """True if a chat request asks for a stream."""
         return self.request.get("stream") is True
 
-    def with_body(self, body: bytes, content_type: str) -> Exchange:
-        """Return the exchange with another response body."""
-        return replace(self, body=body, headers={**self.headers, "content-type": content_type})
-
-    def with_json(self, value: Any, status: int | None = None) -> Exchange:
-        """Return the exchange with another JSON body."""
-        changed = self.with_body(json.dumps(value).encode(), "application/json")
-        return replace(changed, status=status or self.status)
+    @property
+    def forces_tool(self) -> bool:
+        """True if a chat request names the tool to call."""
+        return isinstance(self.request.get("tool_choice"), dict)
 
 
 Fits = Callable[[Exchange], bool]
-Row = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -79,78 +93,75 @@ class Change:
 
     Attributes:
         endpoint: Method and path; a path that ends in `*` means everything below it.
-        edit: Returns the changed exchange.
-        statuses: Statuses of the responses that are changed; empty for any.
-        fits: Returns whether an exchange is meant.
+        edit: Changes the response of an exchange.
+        fits: Returns whether an exchange is meant; default: one that succeeds.
         refuses: Whether `edit` makes a response to the request, which then has no effect.
     """
 
     endpoint: str
-    edit: Callable[[Exchange], Exchange]
-    statuses: tuple[int, ...] = ()
-    fits: Fits = lambda _: True
+    edit: Callable[[Exchange], object]
+    fits: Fits = lambda it: it.is_success
     refuses: bool = False
-
-    def __call__(self, exchange: Exchange) -> Exchange:
-        """Return the exchange, changed if it is meant."""
-        return self.edit(exchange) if self.means(exchange) else exchange
 
     def means(self, exchange: Exchange) -> bool:
         """Return whether this exchange is meant."""
         method, _, path = self.endpoint.partition(" ")
         is_below = path.endswith("*") and exchange.path.startswith(path[:-1])
-        return (
-            method in ("*", exchange.method)
-            and (is_below or path == exchange.path)
-            and (not self.statuses or exchange.status in self.statuses)
-            and self.fits(exchange)
-        )
+        is_endpoint = method in ("*", exchange.method) and (is_below or path == exchange.path)
+        return is_endpoint and self.fits(exchange)
 
 
 _CHAT: Final = "POST /v1/chat/completions"
 _IMAGES: Final = "POST /v1/images/generations"
-_SPEECH: Final = "POST /v1/audio/speech"
+_EMBEDDINGS: Final = "POST /v1/embeddings"
+_MODELS: Final = "GET /v1/models"
 _LAUNCH: Final = "POST /api/v1/instances"
+_LIST: Final = "GET /api/v1/instances"
+_INSTANCES: Final = "* /api/v1/instances*"
+_JOBS: Final = "GET /api/v1/jobs"
 _BALANCE: Final = "GET /api/v1/billing/balance"
+_TRANSACTIONS: Final = "GET /api/v1/billing/transactions"
+_USAGE: Final = "GET /api/v1/billing/usage"
 
 
 def _always(_: Exchange) -> bool:
     return True
 
 
-def _refusal(endpoint: str, status: int, fits: Fits = _always) -> Change:
-    return Change(endpoint, lambda it: it.with_json(_REFUSED, status), (), fits, refuses=True)
+def _empty(endpoint: str, fits: Fits) -> Change:
+    """An empty list."""
+    return Change(endpoint, lambda it: it.respond({"data": []}, status=200), fits)
+
+
+def _refusal(endpoint: str, status: int, fits: Fits) -> Change:
+    return Change(endpoint, lambda it: it.respond(_REFUSED, status=status), fits, refuses=True)
 
 
 def _status(endpoint: str, old: int, new: int) -> Change:
-    return Change(endpoint, lambda it: replace(it, status=new), (old,))
+    return Change(endpoint, lambda it: setattr(it, "status", new), lambda it: it.status == old)
 
 
-def _empty_list(endpoint: str, fits: Fits) -> Change:
-    return Change(endpoint, lambda it: it.with_json({"data": []}, 200), (), fits)
+def _json(endpoint: str, path: str, edit: Callable[[Any], Any], fits: Fits = _always) -> Change:
+    """A change of what is at a path of a successful response, as `data` or `choices.message`."""
+    return Change(
+        endpoint,
+        lambda it: it.respond(_edited(it.json, path, edit)),
+        lambda it: it.is_success and it.body != b"" and fits(it),
+    )
 
 
-def _json(endpoint: str, edit: Callable[[Any], Any], fits: Fits = _always) -> Change:
-    """A change of the JSON of successes."""
-    return Change(endpoint, lambda it: it.with_json(edit(it.json)), (200, 201), fits)
+def _edited(value: Any, path: str, edit: Callable[[Any], Any]) -> Any:
+    """Edit what is at a path: in each item of a list, unless the path has the number of one."""
+    name, _, rest = path.partition(".")
+    if isinstance(value, list):
+        one = int(name) if name.isdigit() else None
+        inner = path if one is None else rest
+        return [_edited(v, inner, edit) if one in (None, at) else v for at, v in enumerate(value)]
+    return {**value, name: _edited(value[name], rest, edit)} if path else edit(value)
 
 
-def _rows(
-    endpoint: str, edit: Callable[[Row], Row], fits: Fits = _always, *, only_first: bool = False
-) -> Change:
-    """A change of the object in `data`, or of each in a list of them."""
-
-    def changed(value: Any) -> Any:
-        data = value["data"]
-        if not isinstance(data, list):
-            return {**value, "data": edit(data)}
-        return {**value, "data": [r if only_first and at else edit(r) for at, r in enumerate(data)]}
-
-    return _json(endpoint, changed, fits)
-
-
-def _without(*names: str) -> Callable[[Row], Row]:
-    return lambda row: {name: value for name, value in row.items() if name not in names}
+def _without(name: str) -> Callable[[Row], Row]:
+    return lambda row: {key: value for key, value in row.items() if key != name}
 
 
 def _renamed(old: str, new: str) -> Callable[[Row], Row]:
@@ -165,111 +176,88 @@ def _camel_case(row: Row) -> Row:
     return {re.sub("_([a-z])", lambda m: m[1].upper(), name): row[name] for name in row}
 
 
-def _meta(edit: Callable[[Row], Row]) -> Change:
-    return _json("GET /api/v1/jobs", lambda value: {**value, "meta": edit(value["meta"])})
-
-
-_ERROR_FORMS: Final[Mapping[str, Callable[[str, str], Any]]] = {
-    "error with type": lambda text, code: {
-        "error": {"message": text, "type": "error", "code": code}
-    },
-    "error with code": lambda text, code: {"error": {"code": code, "message": text}},
-    "error with message": lambda text, _: {"error": {"message": text}},
-    "error text": lambda text, _: {"error": text},
-    "detail": lambda text, _: {"detail": text},
+_ERROR_FORMS: Final[Mapping[str, Callable[[Row], Any]]] = {
+    "error with type": lambda it: {"error": {"type": "error", "code": "error"} | it},
+    "error with code": lambda it: {"error": {"code": it["code"], "message": it["message"]}},
+    "error with message": lambda it: {"error": {"message": it["message"]}},
+    "error text": lambda it: {"error": it["message"]},
+    "detail": lambda it: {"detail": it["message"]},
 }
 
 
-def _error(exchange: Exchange) -> Row:
-    value = exchange.json
-    error = value.get("error") if isinstance(value, dict) else None
-    return error if isinstance(error, dict) else {}
+def _error(endpoints: str, form: Callable[[Row], Any]) -> Change:
+    return Change(endpoints, lambda it: it.respond(form(it.error)), lambda it: "code" in it.error)
 
 
-def _error_form(endpoints: str, form: str) -> Change:
-    def edit(it: Exchange) -> Exchange:
-        error = _error(it)
-        return it.with_json(_ERROR_FORMS[form](error["message"], error.get("code") or "error"))
-
-    return Change(endpoints, edit, (), lambda it: "message" in _error(it))
+def _upper_code(error: Row) -> Row:
+    return {"error": {**error, "code": error["code"].upper()}}
 
 
-def _upper_codes(endpoints: str) -> Change:
-    def edit(it: Exchange) -> Exchange:
-        return it.with_json({"error": {**_error(it), "code": _error(it)["code"].upper()}})
+def _headers(**changes: str) -> Change:
+    """Other headers on every response; an empty value removes one."""
 
-    return Change(endpoints, edit, (), lambda it: isinstance(_error(it).get("code"), str))
-
-
-def _headers(changes: Mapping[str, str]) -> Change:
-    """A change of headers of every response; an empty value removes one."""
-
-    def edit(it: Exchange) -> Exchange:
+    def edit(it: Exchange) -> None:
         merged = {**it.headers, **changes}
-        return replace(it, headers={name: value for name, value in merged.items() if value})
+        it.headers = {name: value for name, value in merged.items() if value}
 
-    return Change("* /*", edit)
+    return Change("* /*", edit, _always)
 
 
 def _redirect(endpoint: str) -> Change:
-    def edit(it: Exchange) -> Exchange:
-        headers = {**it.headers, "location": "https://elsewhere.invalid/"}
-        return replace(it, status=308, headers=headers, body=b"")
+    def edit(it: Exchange) -> None:
+        it.respond(b"", "text/plain", 308)
+        it.headers["location"] = "https://elsewhere.invalid/"
 
-    return Change(endpoint, edit, (200,))
-
-
-def _chat_refusal(fits: Fits) -> Change:
-    return _refusal(_CHAT, 400, fits)
+    return Change(endpoint, edit)
 
 
-def _forces_tool(exchange: Exchange) -> bool:
-    return isinstance(exchange.request.get("tool_choice"), dict)
-
-
-def _chat(edit: Callable[[Row], Row]) -> Change:
+def _chat(path: str, edit: Callable[[Row], Row]) -> Change:
     """A change of complete chat responses."""
-    return _json(_CHAT, edit, lambda it: not it.streams)
+    return _json(_CHAT, path, edit, lambda it: not it.streams)
 
 
-def _choices(edit: Callable[[Row], Row]) -> Callable[[Row], Row]:
-    return lambda value: {**value, "choices": list(map(edit, value["choices"]))}
-
-
-def _messages(edit: Callable[[Row], Row]) -> Change:
-    return _chat(_choices(lambda choice: {**choice, "message": edit(choice["message"])}))
-
-
-def _finished(reason: str) -> Change:
+def _cut(reason: str) -> Change:
+    """Another finish reason of a reply that the token limit cut."""
     return _chat(
-        _choices(
-            lambda it: it | ({"finish_reason": reason} if it["finish_reason"] == "length" else {})
-        )
+        "choices",
+        lambda it: it | ({"finish_reason": reason} if it["finish_reason"] == "length" else {}),
     )
 
 
-def _stream(edit: Callable[[Row], Row | None], *, marker: bool = True) -> Change:
-    """A change of the chunks of a stream."""
+def _stream(edit: Callable[[Row], Row | None], end: str = "data: [DONE]\n\n") -> Change:
+    """A change of the chunks of a stream; None leaves a chunk out."""
 
-    def changed(it: Exchange) -> Exchange:
+    def changed(it: Exchange) -> None:
         events = [line[6:] for line in it.body.decode().split("\n\n") if line]
         chunks = [edit(json.loads(event)) for event in events if event != "[DONE]"]
-        lines = [json.dumps(chunk) for chunk in chunks if chunk is not None]
-        lines += ["[DONE]"] if marker else []
-        return replace(it, body="".join(f"data: {line}\n\n" for line in lines).encode())
+        lines = [f"data: {json.dumps(chunk)}\n\n" for chunk in chunks if chunk is not None]
+        it.respond("".join([*lines, end]).encode(), "text/event-stream")
 
-    return Change(_CHAT, changed, (200,), lambda it: it.streams)
+    return Change(_CHAT, changed, lambda it: it.is_success and it.streams)
 
 
-_without_calls_in_chunk: Final = _choices(
-    lambda it: it | ({"delta": {"content": "."}} if it["delta"].get("tool_calls") else {})
-)
+def _short_id(model: Row) -> Row:
+    return {**model, "id": model["id"].rpartition("/")[2]}
+
+
+def _with_new_status(instance: Row) -> Row:
+    new = {"pending": "allocating", "running": "active"}
+    return {k: new.get(v, v) if k == "status" else v for k, v in instance.items()}
+
+
+def _recharge(edit: Callable[[Row], Row]) -> Change:
+    return _json("GET /api/v1/billing/auto-recharge", "data", edit)
+
+
+def _without_calls(message: Row) -> Row:
+    return {"role": "assistant", "content": "."} if message.get("tool_calls") else message
 
 
 def _vectors(asked: str | None, recode: Callable[[Any], Any]) -> Change:
     """A change of the form of vectors, for requests with this `encoding_format`."""
-    return _rows(
-        "POST /v1/embeddings",
+    return _json(
+        _EMBEDDINGS,
+        "data",
         lambda row: {**row, "embedding": recode(row["embedding"])},
         lambda it: it.request.get("encoding_format") == asked,
     )
@@ -284,21 +272,11 @@ def _unpacked(text: str) -> list[float]:
 
 
 def _speech(content_type: str, body: bytes = b"") -> Change:
-    return Change(_SPEECH, lambda it: it.with_body(body or it.body, content_type), (200,))
-
-
-def _transcription(kind: str, form: str) -> Change:
-    """A change of transcriptions with one `response_format`."""
-
-    def edit(it: Exchange) -> Exchange:
-        if form == "refused":
-            return it.with_json(_REFUSED, 400)
-        if form == "plain text":
-            return it.with_body(it.json["text"].encode(), "text/plain; charset=utf-8")
-        return it.with_json({"text": it.body.decode()})
-
-    endpoint = "POST /v1/audio/transcriptions"
-    return Change(endpoint, edit, (200,), lambda it: it.request.get("response_format") == kind)
+    return Change(
+        "POST /v1/audio/speech",
+        lambda it: it.respond(body or it.body, content_type),
+        lambda it: it.is_success,
+    )
 
 
 def _silence() -> bytes:
@@ -310,103 +288,102 @@ def _silence() -> bytes:
     return file.getvalue()
 
 
-_NEW_STATUSES: Final = {"pending": "allocating", "running": "active"}
-_RATE_LIMIT_HEADERS: Final = ("x-ratelimit-limit", "x-ratelimit-remaining", "x-ratelimit-reset")
+def _transcription(kind: str, form: str) -> Change:
+    """A change of transcriptions with one `response_format`."""
+
+    def edit(it: Exchange) -> None:
+        if form == "refused":
+            it.respond(_REFUSED, status=400)
+        elif form == "plain text":
+            it.respond(it.json["text"].encode(), "text/plain; charset=utf-8")
+        else:
+            it.respond({"text": it.body.decode()})
+
+    endpoint = "POST /v1/audio/transcriptions"
+    return Change(endpoint, edit, lambda it: it.request.get("response_format") == kind)
+
 
 # Changes by row of the report and by the label that was observed.
 CHANGES: Final[Mapping[Variant, Change]] = {
     ("infrastructure-host", "redirects"): _redirect(_BALANCE),
-    ("inference-host", "redirects"): _redirect("GET /v1/models"),
-    ("environment-parameter", "ignored"): _empty_list(
-        "GET /api/v1/instances", lambda it: "environment" in it.query
-    ),
+    ("inference-host", "redirects"): _redirect(_MODELS),
+    ("environment-parameter", "ignored"): _empty(_LIST, lambda it: "environment" in it.query),
     **{
-        (f"{api}-error-envelope", form): _error_form(f"* {below}*", form)
+        (f"{api}-error-envelope", label): _error(f"* {below}*", form)
         for api, below, own in (
             ("inference", "/v1/", "error with type"),
             ("infrastructure", "/api/v1/", "error with code"),
         )
-        for form in _ERROR_FORMS
-        if form != own
+        for label, form in _ERROR_FORMS.items()
+        if label != own
     },
-    ("error-code-casing", "upper"): _upper_codes("* /*"),
-    ("error-code-casing", "mixed"): _upper_codes("* /api/*"),
+    ("error-code-casing", "upper"): _error("* /*", _upper_code),
+    ("error-code-casing", "mixed"): _error("* /api/*", _upper_code),
     ("infrastructure-validation-status", "422"): _status(_LAUNCH, 400, 422),
     ("inference-validation-status", "422"): _status(_CHAT, 400, 422),
     ("wrong-key-inference", "403"): _status(_CHAT, 401, 403),
     ("wrong-key-infrastructure", "403"): _status(_BALANCE, 401, 403),
     ("unknown-id", "400"): _status("GET /api/v1/instances/*", 404, 400),
-    ("models-authentication", "key needed"): _refusal(
-        "GET /v1/models", 401, lambda it: not it.has_known_key
-    ),
+    ("models-authentication", "key needed"): _refusal(_MODELS, 401, lambda it: not it.has_key),
     ("unknown-model", "400"): _status(_CHAT, 404, 400),
     ("unknown-model", "422"): _status(_CHAT, 404, 422),
-    ("inference-endpoints", "missing"): _refusal("POST /v1/embeddings", 404),
-    **{
-        (row, label): _rows("GET /v1/models", edit, only_first=label == "mixed")
-        for row, whole, edit in (
-            ("model-ids", "name", lambda row: {**row, "id": row["id"].rpartition("/")[2]}),
-            ("model-modalities", "missing", _without("input_modalities")),
-        )
-        for label in (whole, "mixed")
-    },
-    ("balance-case", "snake_case"): _rows(_BALANCE, _snake_case),
-    ("transactions-case", "snake_case"): _rows("GET /api/v1/billing/transactions", _snake_case),
-    ("instance-types-case", "camelCase"): _rows("GET /api/v1/instances/types", _camel_case),
-    ("list-envelope", "data"): _json("GET /api/v1/jobs", _without("meta")),
-    ("list-envelope", "bare list"): _json("GET /api/v1/jobs", lambda value: value["data"]),
-    ("paging", "has_more"): _meta(_renamed("hasMore", "has_more")),
-    ("paging", "neither"): _meta(_without("hasMore")),
-    ("bad-page", "accepted"): _empty_list(
-        "GET /api/v1/billing/transactions", lambda it: it.query.get("limit") == "0"
+    ("inference-endpoints", "missing"): _refusal(_EMBEDDINGS, 404, _always),
+    ("model-ids", "name"): _json(_MODELS, "data", _short_id),
+    ("model-ids", "mixed"): _json(_MODELS, "data.0", _short_id),
+    ("model-modalities", "missing"): _json(_MODELS, "data", _without("input_modalities")),
+    ("model-modalities", "mixed"): _json(_MODELS, "data.0", _without("input_modalities")),
+    ("balance-case", "snake_case"): _json(_BALANCE, "data", _snake_case),
+    ("transactions-case", "snake_case"): _json(_TRANSACTIONS, "data", _snake_case),
+    ("instance-types-case", "camelCase"): _json("GET /api/v1/instances/types", "data", _camel_case),
+    ("list-envelope", "data"): _json(_JOBS, "", _without("meta")),
+    ("list-envelope", "bare list"): _json(_JOBS, "", lambda value: value["data"]),
+    ("paging", "has_more"): _json(_JOBS, "meta", _renamed("hasMore", "has_more")),
+    ("paging", "neither"): _json(_JOBS, "meta", _without("hasMore")),
+    ("bad-page", "accepted"): _empty(_TRANSACTIONS, lambda it: it.query.get("limit") == "0"),
+    ("auto-recharge-fields", "amount_usd"): _recharge(_renamed("target_usd", "amount_usd")),
+    ("auto-recharge-fields", "amount"): _recharge(_renamed("target_usd", "amount")),
+    ("usage-dates", "days"): _refusal(_USAGE, 400, lambda it: "T" in it.query.get("from", "")),
+    ("usage-dates", "times"): _refusal(_USAGE, 400, lambda it: "T" not in it.query.get("from", "")),
+    ("usage-dates", "neither"): _refusal(_USAGE, 400, _always),
+    ("rate-limit-headers", "not sent"): _headers(
+        **{"x-ratelimit-limit": "", "x-ratelimit-remaining": "", "x-ratelimit-reset": ""}
     ),
-    **{
-        ("auto-recharge-fields", name): _rows(
-            "GET /api/v1/billing/auto-recharge", _renamed("target_usd", name)
-        )
-        for name in ("amount_usd", "amount")
-    },
-    **{
-        ("usage-dates", label): _refusal("GET /api/v1/billing/usage", 400, fits)
-        for label, fits in (
-            ("days", lambda it: "T" in it.query.get("from", "")),
-            ("times", lambda it: "T" not in it.query.get("from", "")),
-            ("neither", _always),
-        )
-    },
-    ("rate-limit-headers", "not sent"): _headers(dict.fromkeys(_RATE_LIMIT_HEADERS, "")),
-    ("rate-limit-reset", "seconds"): _headers({"x-ratelimit-reset": "30"}),
-    ("rate-limit-reset", "duration"): _headers({"x-ratelimit-reset": "30s"}),
-    ("request-id", "sent"): _headers({"x-request-id": "req_emulated"}),
-    ("chat-usage", "not sent"): _chat(_without("usage")),
-    ("chat-token-limit", "stop"): _finished("stop"),
-    ("chat-token-limit", "other"): _finished("max_tokens"),
-    ("message-fields", "refused"): _chat_refusal(
-        lambda it: any(one.get("content") is None for one in it.request.get("messages", ())),
+    ("rate-limit-reset", "seconds"): _headers(**{"x-ratelimit-reset": "30"}),
+    ("rate-limit-reset", "duration"): _headers(**{"x-ratelimit-reset": "30s"}),
+    ("request-id", "sent"): _headers(**{"x-request-id": "req_emulated"}),
+    ("chat-usage", "not sent"): _chat("", _without("usage")),
+    ("chat-token-limit", "stop"): _cut("stop"),
+    ("chat-token-limit", "other"): _cut("max_tokens"),
+    ("message-fields", "refused"): _refusal(
+        _CHAT, 400, lambda it: any(m.get("content") is None for m in it.request.get("messages", ()))
     ),
     ("streaming-usage", "not sent"): _stream(
         lambda chunk: _without("usage")(chunk) if chunk["choices"] else None
     ),
-    ("streaming-usage", "refused"): _chat_refusal(lambda it: "stream_options" in it.request),
-    ("stream-end", "no marker"): _stream(lambda chunk: chunk, marker=False),
-    ("tool-calls", "text"): _messages(
-        lambda it: {"role": "assistant", "content": "."} if it.get("tool_calls") else it
+    ("streaming-usage", "refused"): _refusal(_CHAT, 400, lambda it: "stream_options" in it.request),
+    ("stream-end", "no marker"): _stream(lambda chunk: chunk, end=""),
+    ("tool-calls", "text"): _chat("choices.message", _without_calls),
+    ("tool-calls", "refused"): _refusal(_CHAT, 400, lambda it: it.forces_tool and not it.streams),
+    ("tool-calls-streamed", "text"): _stream(
+        lambda chunk: _edited(chunk, "choices.delta", _without_calls)
     ),
-    ("tool-calls", "refused"): _chat_refusal(lambda it: _forces_tool(it) and not it.streams),
-    ("tool-calls-streamed", "text"): _stream(_without_calls_in_chunk),
-    ("tool-calls-streamed", "refused"): _chat_refusal(lambda it: _forces_tool(it) and it.streams),
-    ("reasoning-field", "none"): _messages(_without("reasoning_content")),
-    **{
-        ("reasoning-field", name): _messages(_renamed("reasoning_content", name))
-        for name in ("reasoning", "thinking")
-    },
+    ("tool-calls-streamed", "refused"): _refusal(
+        _CHAT, 400, lambda it: it.forces_tool and it.streams
+    ),
+    ("reasoning-field", "none"): _chat("choices.message", _without("reasoning_content")),
+    ("reasoning-field", "reasoning"): _chat(
+        "choices.message", _renamed("reasoning_content", "reasoning")
+    ),
+    ("reasoning-field", "thinking"): _chat(
+        "choices.message", _renamed("reasoning_content", "thinking")
+    ),
     ("embedding-encoding", "base64"): _vectors(None, _packed),
     ("embedding-base64", "numbers"): _vectors("base64", _unpacked),
-    ("image-delivery", "b64_json"): _rows(_IMAGES, lambda _: {"b64_json": _PIXEL}),
-    ("image-delivery", "data URI"): _rows(
-        _IMAGES, lambda _: {"url": f"data:image/gif;base64,{_PIXEL}"}
+    ("image-delivery", "b64_json"): _json(_IMAGES, "data", lambda _: {"b64_json": _PIXEL}),
+    ("image-delivery", "data URI"): _json(
+        _IMAGES, "data", lambda _: {"url": f"data:image/gif;base64,{_PIXEL}"}
     ),
-    ("image-created", "absent"): _json(_IMAGES, _without("created")),
+    ("image-created", "absent"): _json(_IMAGES, "", _without("created")),
     ("speech-format", "audio/wav"): _speech("audio/wav", _silence()),
     ("speech-format", "unknown bytes"): _speech("audio/mpeg", bytes(64)),
     ("speech-header", "other"): _speech("application/octet-stream"),
@@ -422,21 +399,15 @@ CHANGES: Final[Mapping[Variant, Change]] = {
     ("ssh-key-optional", "refused"): _refusal(
         _LAUNCH, 422, lambda it: "name" in it.request and "ssh_key_id" not in it.request
     ),
-    ("lifetime", "dropped"): _rows("* /api/v1/instances*", _without("max_runtime_minutes")),
-    ("lookup-by-name", "not found"): _empty_list(
-        "GET /api/v1/instances", lambda it: "search" in it.query
-    ),
-    ("instance-statuses", "new"): _rows(
-        "* /api/v1/instances*",
-        lambda row: row | {k: _NEW_STATUSES.get(row[k], row[k]) for k in ("status",) if k in row},
-    ),
+    ("lifetime", "dropped"): _json(_INSTANCES, "data", _without("max_runtime_minutes")),
+    ("lookup-by-name", "not found"): _empty(_LIST, lambda it: "search" in it.query),
+    ("instance-statuses", "new"): _json(_INSTANCES, "data", _with_new_status),
     ("update-limits", "refused"): Change(
-        "PATCH /api/v1/instances/*", lambda it: it.with_json(_REFUSED, 409), (200,)
+        "PATCH /api/v1/instances/*", lambda it: it.respond(_REFUSED, status=409)
     ),
     ("delete-status", "200"): Change(
         "DELETE /api/v1/instances/*",
-        lambda it: it.with_json({"data": {"message": "terminated"}}, 200),
-        (204,),
+        lambda it: it.respond({"data": {"message": "terminated"}}, status=200),
     ),
 }
 
@@ -508,26 +479,23 @@ class VariantApp:
             path=request.url.path,
             query=dict(request.query_params),
             request=_fields(body),
-            has_known_key=bearer_token(request.headers) in self._world.key_permissions,
+            has_key=bearer_token(request.headers) in self._world.key_permissions,
         )
         changes = [CHANGES[variant] for variant in self.variants]
-        for refusal in changes:
-            if refusal.refuses and refusal.means(exchange):
-                await _respond(refusal(exchange), send)
-                return
-        headers = [pair for pair in request.headers.raw if pair[0] != b"content-length"]
-        inner = httpx.Request(request.method, str(request.url), headers=headers, content=body)
-        response = await httpx.ASGITransport(self._app).handle_async_request(inner)
-        exchange = replace(
-            exchange,
-            status=response.status_code,
-            headers=dict(response.headers),
-            body=await response.aread(),
-        )
-        for change in changes:
-            if not change.refuses:
-                exchange = change(exchange)
-        await _respond(exchange, send)
+        refusals = [one for one in changes if one.refuses and one.means(exchange)]
+        if not refusals:
+            headers = [pair for pair in request.headers.raw if pair[0] != b"content-length"]
+            inner = httpx.Request(request.method, str(request.url), headers=headers, content=body)
+            response = await httpx.ASGITransport(self._app).handle_async_request(inner)
+            exchange.status, exchange.headers = response.status_code, dict(response.headers)
+            exchange.body = await response.aread()
+        for change in refusals or changes:
+            if change.means(exchange):
+                change.edit(exchange)
+        exchange.headers["content-length"] = str(len(exchange.body))
+        pairs = [(name.encode(), v.encode("latin-1")) for name, v in exchange.headers.items()]
+        await send({"type": "http.response.start", "status": exchange.status, "headers": pairs})
+        await send({"type": "http.response.body", "body": exchange.body})
 
     def _with_full_model(self, body: bytes) -> bytes:
         """Return a request that names a model by its short id with the full one."""
@@ -537,13 +505,6 @@ class VariantApp:
         ids = (model.id for model in MODELS)
         full = next((name for name in ids if name.endswith(f"/{value['model']}")), None)
         return json.dumps({**value, "model": full}).encode() if full else body
-
-
-async def _respond(exchange: Exchange, send: Send) -> None:
-    headers = {**exchange.headers, "content-length": str(len(exchange.body))}
-    pairs = [(name.encode(), value.encode("latin-1")) for name, value in headers.items()]
-    await send({"type": "http.response.start", "status": exchange.status, "headers": pairs})
-    await send({"type": "http.response.body", "body": exchange.body})
 
 
 def _fields(body: bytes) -> Mapping[str, Any]:
