@@ -11,10 +11,9 @@ from runcrate_emulator.chat.json_schema import Json
 from runcrate_emulator.stems import identifier_words, stem, words
 
 _NUMBER: Final = re.compile(
-    r"(?<![\w.])-?\d[\d,]*(?:\.\d+)?(?![\w-]*\d)(?:\s*(?P<scale>thousand|million|billion)\b)?",
-    re.IGNORECASE,
+    r"(?<![\w.])(-?\d[\d,]*(?:\.\d+)?)(?![\w-]*\d)(?:\s*(thousand|million|billion)\b)?"
 )
-_SCALES: Final = {"thousand": 1e3, "million": 1e6, "billion": 1e9}
+_SCALES: Final = {"": 1, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 _QUOTED: Final = re.compile(r"[\"“`]([^\"”`]+)[\"”`]|(?<!\w)'([^']+)'(?!\w)")
 _LABELLED: Final = re.compile(
     r"(?P<label>\w+)(?=(?P<sign>:\s*|\s+)"
@@ -58,30 +57,37 @@ class Literals:
                 ):
                     yield option
 
-    def numbers(self, name: str, _schema: Json, *, required: bool) -> Iterator[float]:
+    def of_type(
+        self, kind: str, name: str, schema: Mapping[str, Any], *, required: bool
+    ) -> Iterator[Json]:
+        """The literals that may be meant for a field of this type."""
+        if kind == "string":
+            yield from self._strings(name, schema, required=required)
+        elif kind in ("integer", "number"):
+            yield from self._numbers(name, required=required)
+
+    def _numbers(self, name: str, *, required: bool) -> Iterator[float]:
         """Numbers near a word of the field's name, then, for a required field, other ones."""
         unit = {stem(part) for part in identifier_words(name)}
-        loose: dict[float, None] = {}
+        loose: list[float] = []
         for text in self._texts:
             for match in _NUMBER.finditer(text):
-                value = float(re.sub(r"[^\d.-]", "", match[0].split()[0]))
-                value *= _SCALES.get((match["scale"] or "").lower(), 1)
+                value = float(match[1].replace(",", "")) * _SCALES[match[2] or ""]
                 if not math.isfinite(value):
                     continue
                 number = int(value) if value.is_integer() else value
                 after = words(text[match.end() : match.end() + _REACH])[:_NEAR]
                 before = words(text[max(match.start() - _REACH, 0) : match.start()])[-1:]
-                if not required and number in self.used:
-                    continue
-                if unit & {stem(word) for word in (*after, *before)}:
+                is_near = unit & {stem(word) for word in (*after, *before)}
+                if is_near and (required or number not in self.used):
                     yield number
                 elif number not in self.used:
-                    loose[number] = None
+                    loose.append(number)
         if required:
             yield from self._from_results(name)
             yield from loose
 
-    def strings(self, name: str, schema: Mapping[str, Any], *, required: bool) -> Iterator[Json]:
+    def _strings(self, name: str, schema: Mapping[str, Any], *, required: bool) -> Iterator[Json]:
         """Texts that a label, an example or, for a required field, a quotation points out."""
         parts = [stem(part) for part in identifier_words(name)]
         yield from self._like_examples(schema)

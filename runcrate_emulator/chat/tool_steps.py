@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 from runcrate_emulator.chat.request import ChatRequest, Tool
@@ -32,37 +32,23 @@ def next_step(request: ChatRequest, tools: Sequence[Tool]) -> tuple[Tool, str] |
     return None
 
 
-def _steps(request: str, tools: Sequence[Tool]) -> list[tuple[Tool, str]]:
-    names = {tool.name: _name_stems(tool, tools) for tool in tools}
+def _steps(request: str, tools: Sequence[Tool]) -> Iterator[tuple[Tool, str]]:
+    names = [identifier_words(tool.name) for tool in tools]
+    if len(tools) > 1 and len({name[0] for name in names if name}) == 1:
+        names = [name[1:] or name for name in names]  # without a first word that all share
     subject = {stem(word) for word in words(request)}
-    steps: list[tuple[Tool, str]] = []
-    for clause in _CLAUSE.split(request):
-        if not clause.strip():
-            continue
+    for clause in filter(str.strip, _CLAUSE.split(request)):
         found = [stem(part) for word in words(clause) for part in identifier_words(word)]
-        scored = [(_score(tool, names[tool.name], clause, found, subject), tool) for tool in tools]
-        best, tool = max(scored, key=lambda one: one[0])
-        if best >= _NOUN:
-            steps.append((tool, clause))
-    return steps
 
+        def score(at: int, clause: str = clause, found: Sequence[str] = found) -> float:
+            verb, *nouns = [stem(part) for part in names[at]] or [""]
+            points = _NAMED if tools[at].name in clause else 0.0
+            if verb in found:
+                points += _VERB - _NEAR_TIE * found.index(verb)
+            points += _NOUN * len(set(nouns) & set(found))
+            extra = 10 * len(set(nouns) & subject) - len(nouns)
+            return points + _NEAR_TIE * extra if points else 0.0
 
-def _name_stems(tool: Tool, tools: Sequence[Tool]) -> list[str]:
-    """The stems of a tool's name, without a first word that all names share."""
-    parts = identifier_words(tool.name)
-    firsts = {identifier_words(one.name)[:1][0] for one in tools if identifier_words(one.name)}
-    if len(tools) > 1 and len(firsts) == 1 and len(parts) > 1:
-        parts = parts[1:]
-    return [stem(part) for part in parts]
-
-
-def _score(
-    tool: Tool, name: Sequence[str], clause: str, found: Sequence[str], subject: set[str]
-) -> float:
-    score = _NAMED if tool.name in clause else 0.0
-    if name and name[0] in found:
-        score += _VERB - _NEAR_TIE * found.index(name[0])
-    score += _NOUN * len(set(name[1:]) & set(found))
-    if not score:
-        return 0.0
-    return score + _NEAR_TIE * len(set(name[1:]) & subject) * 10 - _NEAR_TIE * len(name)
+        best = max(range(len(tools)), key=score)
+        if score(best) >= _NOUN:
+            yield tools[best], clause
