@@ -41,11 +41,7 @@ def balance_curve(world: "World") -> list[tuple[datetime, float]]:
 
 
 def balance_chart(points: list[tuple[datetime, float]]) -> str:
-    """Draw a balance that changes linearly between its points.
-
-    Args:
-        points: Moments in order, each with the balance after it; at least one.
-    """
+    """Draw a balance that changes linearly between its points, of which there is at least one."""
     start, end = points[0][0], points[-1][0]
     span = max((end - start).total_seconds(), 1.0)
     highest = max(1.0, *(balance for _, balance in points))

@@ -77,11 +77,7 @@ class OpenBody(Body):
 
 
 def parse_body(model: type[B], values: Mapping[str, Any]) -> B:
-    """Check a body against its table.
-
-    Raises:
-        ApiError: 400 or 422 `validation_error` with the first bad field in its details.
-    """
+    """Check a body against its table; refuse it with its first bad field named."""
     try:
         return model.model_validate(values)
     except ValidationError as error:
@@ -113,20 +109,12 @@ def _path(sent: Any, location: tuple[int | str, ...]) -> str:
 
 
 async def read_body(request: Request, model: type[B]) -> B:
-    """Read a JSON body and check it against its table.
-
-    Raises:
-        ApiError: 400 or 422 `validation_error`.
-    """
+    """Read a JSON body and check it against its table."""
     return parse_body(model, await read_object(request))
 
 
 async def read_object(request: Request) -> dict[str, Any]:
-    """Read a JSON object.
-
-    Raises:
-        ApiError: 400 `validation_error` when the body is not JSON or not an object.
-    """
+    """Read a JSON object, or refuse the body."""
     raw = await request.body()
     try:
         value = json.loads(raw.decode(), parse_constant=_refuse_constant)
@@ -153,9 +141,5 @@ def _refuse_constant(name: str) -> NoReturn:
 
 
 def refuse(field: str, problem: str, status: int = MALFORMED) -> NoReturn:
-    """Refuse a field.
-
-    Raises:
-        ApiError: Always; `validation_error` with the field in its details.
-    """
+    """Refuse a field: the error names it, also in its details."""
     raise invalid(field, f"{problem}; nothing was done.", status)

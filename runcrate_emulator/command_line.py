@@ -24,14 +24,7 @@ _MOST = 1_000_000_000  # only keeps numbers readable
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the emulator until Ctrl-C.
-
-    Args:
-        arguments: Command-line arguments; default: those of the process.
-
-    Returns:
-        The exit code: 0 after Ctrl-C, 1 when the port is in use.
-    """
+    """Run the emulator until Ctrl-C; the exit code is 1 when it cannot start."""
     options = vars(_parser().parse_args(arguments))
     report = options.pop("as_observed")
     try:

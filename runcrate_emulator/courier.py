@@ -22,11 +22,7 @@ _NOT_LOCAL = "not sent: the emulator calls only addresses of this machine"
 
 
 class Courier:
-    """Sends what the world has to announce.
-
-    Args:
-        world: The world; its `announcements` are sent, its `webhooks` record what became of them.
-    """
+    """Sends the `announcements` of a world; its `webhooks` record what became of them."""
 
     def __init__(self, world: World) -> None:
         self._world = world

@@ -33,11 +33,7 @@ class Signer:
         return f"{path}?{query}"
 
     def check(self, method: str, path: str, query: Mapping[str, str]) -> None:
-        """Check the signature of a link.
-
-        Raises:
-            ApiError: 403 `forbidden`.
-        """
+        """Check the signature of a link; 403 for a wrong or an expired one."""
         expires, signature = query.get("expires", ""), query.get("signature", "")
         wanted = self._tag(method, path, expires)
         if not hmac.compare_digest(wanted.encode(), signature.encode()):
@@ -78,14 +74,7 @@ class FileStore:
         return self.link(self.add(kind, name, content_type, data).id)
 
     def add(self, kind: str, name: str, content_type: str, data: bytes) -> StoredFile:
-        """Store a file.
-
-        Args:
-            kind: `image`, `video`, `speech`, `artifact` or `upload`.
-            name: File name shown to people.
-            content_type: Media type it is served with.
-            data: The bytes.
-        """
+        """Store a file; `kind` is `image`, `video`, `speech`, `artifact` or `upload`."""
         made = StoredFile(self._new_id("file"), kind, name, content_type, data)
         self._files[made.id] = made
         self._bytes += len(data)
@@ -98,11 +87,7 @@ class FileStore:
         return self._signer.sign("GET", f"/files/{file_id}", valid_for_s)
 
     def open(self, path: str, query: Mapping[str, str]) -> StoredFile:
-        """The file of a link.
-
-        Raises:
-            ApiError: 403 `forbidden` or 404 `not_found`.
-        """
+        """The file of a link; 403 for a wrong link, 404 when the file is gone."""
         self._signer.check("GET", path, query)
         stored = self.get(path.removeprefix("/files/"))
         if stored is None:

@@ -33,12 +33,7 @@ _OPEN_ROUTES = {("GET", "/v1/models")}  # answers without a key, as llm-runcrate
 
 
 class Gateway:
-    """Middleware around all endpoints.
-
-    Args:
-        app: The endpoints.
-        world: The state that holds keys, limits, planned faults and the journal.
-    """
+    """Middleware around all endpoints."""
 
     def __init__(self, app: ASGIApp, world: World) -> None:
         self._app = app
@@ -158,9 +153,6 @@ def _check_origin(headers: Headers) -> None:
     """Refuse what a web page elsewhere can make a browser send.
 
     A page whose name resolves to this computer sends its own `Host`, any other page its `Origin`.
-
-    Raises:
-        ApiError: 403 `forbidden`.
     """
     host = headers.get("host", "")
     origin = headers.get("origin")

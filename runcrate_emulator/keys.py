@@ -15,11 +15,7 @@ _SHOWN_CHARACTERS = 4
 
 
 def bearer_token(headers: Mapping[str, str]) -> str | None:
-    """The key in an `Authorization: Bearer` header; None without one.
-
-    Args:
-        headers: Headers that are looked up without regard to case.
-    """
+    """The key in an `Authorization: Bearer` header; None without one."""
     scheme, _, token = headers.get("authorization", "").partition(" ")
     return token.strip() if scheme.lower() == "bearer" and token.strip() else None
 

@@ -28,9 +28,7 @@ class Window:
     def headers(self, resets_at_s: float) -> dict[str, str]:
         """Return `X-RateLimit-*` as seed 000 has them.
 
-        Args:
-            resets_at_s: The end of the window as a unix timestamp, by the clock of the `Date`
-                that is sent beside it.
+        The end of the window is a unix timestamp by the clock of the `Date` that is sent beside it.
         """
         return {
             "X-RateLimit-Limit": str(self.limit),

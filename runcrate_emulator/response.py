@@ -106,11 +106,7 @@ class ResponseWriter:
         raise HungUpError
 
     async def hang_up(self) -> None:
-        """Close the connection, whatever was sent so far.
-
-        Raises:
-            HungUpError: Always, to end the endpoint.
-        """
+        """Close the connection, whatever was sent so far, and end the endpoint."""
         self.finish()
         transport = self._scope.get("extensions", {}).get(TRANSPORT)
         if transport is None:

@@ -54,15 +54,7 @@ class _Uvicorn(uvicorn.Server):
 
 
 class Server:
-    """An ASGI application served on loopback.
-
-    Args:
-        app: The application.
-        port: TCP port; 0 takes a free one.
-
-    Raises:
-        OSError: The port is in use.
-    """
+    """An ASGI application served on loopback; port 0 takes a free one."""
 
     def __init__(self, app: ASGIApp, port: int = 0) -> None:
         self._socket = bind(port)
@@ -105,11 +97,7 @@ class Server:
 
 
 def bind(port: int) -> socket.socket:
-    """Bind a loopback port.
-
-    Raises:
-        OSError: The port is in use, with a message for people.
-    """
+    """Bind a loopback port."""
     # Naming the protocol matters: asyncio switches Nagle's algorithm off only where it is named,
     # and with it on every answer on a kept connection waits 40 ms for an acknowledgement.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)

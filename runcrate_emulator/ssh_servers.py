@@ -72,10 +72,6 @@ class SshHost:
 class SshServers:
     """The SSH servers of an emulator's instances, in a thread of their own.
 
-    Args:
-        is_running: Tells of an instance whether it runs now.
-        now: The emulated time.
-
     Attributes:
         certificate_lifetime_s: Real seconds for which certificates are valid; may be set.
         commands: Every command that was run, as `(instance id, command)`.
@@ -98,12 +94,7 @@ class SshServers:
     def add(self, instance_id: str, public_keys: Iterable[str], *, port: int = 0) -> int:
         """Start the server of an instance and return its port.
 
-        It refuses logins until the instance runs.
-
-        Args:
-            instance_id: Identifier.
-            public_keys: Keys that may log in besides certificates.
-            port: Its port; 0 takes a free one.
+        It refuses logins until the instance runs. The keys may log in besides certificates.
         """
         directory = self._root / instance_id
         directory.mkdir()
@@ -120,11 +111,7 @@ class SshServers:
             self._call(self._stop(host))
 
     def sign(self, instance_id: str, public_key: str) -> str:
-        """Return a certificate with which a key may log in to an instance for a short time.
-
-        Raises:
-            ValueError: It is no public key.
-        """
+        """Return a certificate with which a key may log in to an instance for a short time."""
         try:
             key = asyncssh.import_public_key(public_key)
         except asyncssh.KeyImportError as error:

@@ -415,9 +415,6 @@ CHANGES: Final[Mapping[Variant, Change]] = {
 def observed_variants(report: Path | str) -> tuple[Variant, ...]:
     """Return the variants that a report of `runcrate verify` observed and that differ.
 
-    Args:
-        report: Path of the JSON report.
-
     Raises:
         ValueError: The file is not such a report, or names a variant that is not known.
     """
@@ -431,11 +428,7 @@ def observed_variants(report: Path | str) -> tuple[Variant, ...]:
 
 
 def known_variants(variants: Iterable[Variant]) -> tuple[Variant, ...]:
-    """Return the variants.
-
-    Raises:
-        ValueError: One of them is not known.
-    """
+    """Return the variants, or raise ValueError if one of them is not known."""
     chosen = tuple(variants)
     for row, label in chosen:
         if (row, label) not in CHANGES:
@@ -448,19 +441,7 @@ def known_variants(variants: Iterable[Variant]) -> tuple[Variant, ...]:
 
 
 class VariantApp:
-    """An ASGI app whose requests and responses have other forms than the documented ones.
-
-    Args:
-        app: The emulator's app.
-        world: The emulator's state: its keys and models.
-        variants: Pairs of a row of the report and the label that was observed.
-
-    Attributes:
-        variants: The variants in force.
-
-    Raises:
-        ValueError: A variant is not known.
-    """
+    """An ASGI app whose requests and responses have the forms of the variants in force."""
 
     def __init__(self, app: ASGIApp, world: World, variants: Iterable[Variant] = ()) -> None:
         self.variants = known_variants(variants)

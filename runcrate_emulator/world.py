@@ -204,11 +204,7 @@ class World:
         return f"203.0.113.{(self._instances_made - 1) % _ADDRESSES + 1}"
 
     def environment(self, name: str | None = None) -> Environment:
-        """The environment of this name, or the default one.
-
-        Raises:
-            ApiError: 404 `not_found`.
-        """
+        """The environment of this name, or the default one."""
         for environment in self.environments.values():
             if environment.name == name or (name is None and environment.is_default):
                 return environment

@@ -37,13 +37,7 @@ class _Field(NamedTuple):
 
 
 class Arguments:
-    """Fills a schema.
-
-    Args:
-        schema: The JSON schema.
-        texts: Texts that may hold literals, the most relevant first.
-        results: Tool results, oldest first.
-    """
+    """Fills a schema; of the texts the most relevant is the first, results come oldest first."""
 
     def __init__(
         self, schema: Json, texts: Sequence[str] = (), results: Sequence[str] = ()
@@ -53,11 +47,7 @@ class Arguments:
         self._literals = Literals(texts, results)
 
     def value(self) -> Json:
-        """Return a valid value.
-
-        Raises:
-            UnsatisfiableSchemaError: No valid value was found.
-        """
+        """Return a valid value, or raise UnsatisfiableSchemaError."""
         return self._first(self._root)
 
     def _first(self, field: _Field) -> Json:

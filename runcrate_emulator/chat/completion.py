@@ -47,14 +47,7 @@ class Choice:
 def choice_of(
     reply: Reply, request: ChatRequest, model: Model, new_call_id: Callable[[], str]
 ) -> Choice:
-    """Cut a reply to what the request and the model allow.
-
-    Args:
-        reply: The reply.
-        request: Its stop texts and token limit apply.
-        model: Its own limit applies.
-        new_call_id: Makes the id of a tool call.
-    """
+    """Cut a reply to what the stop texts and limits of the request and the model allow."""
     most = model.max_output_tokens or 0
     left = min(request.max_tokens or most, most)
     reasoning = tokens.split(reply.reasoning)

@@ -36,15 +36,7 @@ _MAX_RESULT: Final = 400  # characters of a tool result that the list of results
 
 
 def reply_of_default_model(request: ChatRequest, *, has_reasoning: bool) -> Reply:
-    """Reply to a request by the four rules.
-
-    Args:
-        request: The request.
-        has_reasoning: Whether the model is one that shows reasoning.
-
-    Raises:
-        ApiError: 400, if `response_format` holds a schema that no value satisfies.
-    """
+    """Reply to a request by the four rules; 400 for a schema that no value satisfies."""
     reasoning = REASONING if has_reasoning and request.reasoning else ""
     if request.tools and request.tool_choice.mode != "none":
         call = _tool_call(request)

@@ -21,11 +21,7 @@ class UnsatisfiableSchemaError(ValueError):
 
 
 def checked_schema(schema: Json) -> Json:
-    """Return a JSON schema of tools or structured output.
-
-    Raises:
-        ValueError: It is not one.
-    """
+    """Return a JSON schema of tools or structured output; raise ValueError if it is not one."""
     try:
         Draft202012Validator.check_schema(schema)
     except SchemaError as error:
@@ -37,11 +33,7 @@ def checked_schema(schema: Json) -> Json:
 
 
 class Schemas:
-    """A schema document, in which references are looked up; nothing is ever downloaded.
-
-    Args:
-        root: The outermost schema.
-    """
+    """A schema document, in which references are looked up; nothing is ever downloaded."""
 
     def __init__(self, root: Json) -> None:
         self._validator = Draft202012Validator(root, registry=Registry())

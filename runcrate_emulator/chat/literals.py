@@ -31,10 +31,6 @@ _NEAR: Final = 2  # words after a number among which its unit is looked for
 class Literals:
     """Texts and tool results, searched for values.
 
-    Args:
-        texts: Texts that may hold literals, the most relevant first.
-        results: Tool results, oldest first.
-
     Attributes:
         used: Values that a field has already; other fields prefer others.
     """

@@ -191,15 +191,7 @@ _COPIED: Final = {
 
 
 def parse(body: Mapping[str, Any], model: Model) -> ChatRequest:
-    """Turn a JSON body into a request.
-
-    Args:
-        body: The decoded JSON object.
-        model: The catalogue's model that the body names.
-
-    Raises:
-        ApiError: 400 or 422, naming the field.
-    """
+    """Turn a JSON body into a request to a model of the catalogue."""
     sent = parse_body(_ChatBody, body)
     if not sent.messages:
         raise invalid("messages", "must be a list of at least one message.")

@@ -43,11 +43,7 @@ class ScriptedChat:
         return bool(self.queue) or self.on_chat is not None
 
     async def reply_to(self, request: ChatRequest) -> Reply | None:
-        """Return the scripted reply; None when no script wants the request.
-
-        Raises:
-            ApiError: The script is wrong (400 `script_error`), or replies with an error.
-        """
+        """Return the scripted reply, or raise what it says; None when no script wants it."""
         try:
             reply = await self._next(request)
             if reply is not None:

@@ -23,12 +23,7 @@ Side = Annotated[int, Field(ge=MIN_SIDE_PX, le=MAX_SIDE_PX)]
 
 
 def required_model(body: Mapping[str, Any], kind: Kind) -> Model:
-    """The catalogue's model for a body.
-
-    Raises:
-        ApiError: 400 if `model` is missing, 404 `model_not_found` if there is no such model, 422
-            if it is of another kind.
-    """
+    """The catalogue's model of a body; 404 for an unknown one, 422 for one of another kind."""
     model_id = body.get("model")
     if not isinstance(model_id, str) or not model_id:
         raise invalid("model", "must name a model of `GET /v1/models`.")

@@ -23,16 +23,7 @@ _FETCH_TIMEOUT_S = 5.0
 
 
 async def load_source(request: Request, name: str, value: str) -> Image.Image:
-    """Read the image that a field holds.
-
-    Args:
-        request: The request, which knows the emulator's own address.
-        name: Name of the field, for refusals.
-        value: A URL, a data URI or base64.
-
-    Raises:
-        ApiError: 422 for a value that gives no image, 413 for one that is too large.
-    """
+    """Read the image that a field holds as a URL, a data URI or base64."""
     is_url = value[:8].lower().startswith(("http://", "https://"))
     data = await _fetched(request, name, value) if is_url else _decoded(name, value)
     if len(data) > _MAX_FILE_BYTES:

@@ -52,14 +52,7 @@ class Upstream:
 async def forward(upstream: Upstream, body: Mapping[str, Any]) -> Response:
     """Send a chat request to the upstream and return its response as it comes.
 
-    An error response keeps its status, `Retry-After` and body.
-
-    Args:
-        upstream: The server.
-        body: The request, passed on unchanged.
-
-    Raises:
-        ApiError: 502 `upstream_unreachable` if the server cannot be reached.
+    An error response keeps its status, `Retry-After` and body; 502 if the server cannot be reached.
     """
     timeout = httpx.Timeout(_READ_S, connect=_CONNECT_S)
     client = httpx.AsyncClient(timeout=timeout, follow_redirects=False)

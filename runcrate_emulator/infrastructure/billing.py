@@ -181,11 +181,7 @@ async def _list_payment_methods(call: Call) -> Result:
 
 
 def require_permission(world: "World", api_key: str) -> None:
-    """Refuse a key without the billing permission, which is off by default.
-
-    Raises:
-        ApiError: 403 `forbidden`.
-    """
+    """Refuse a key without the billing permission, which is off by default."""
     if not world.permissions_of(api_key).billing:
         raise ApiError(
             403,
@@ -196,12 +192,7 @@ def require_permission(world: "World", api_key: str) -> None:
 
 
 def start_topup(world: "World", api_key: str, amount: Decimal, idempotency_key: str) -> TopUp:
-    """Charge the card.
-
-    Raises:
-        ApiError: 402 `TOPUP_CAP_REACHED`, `NO_PAYMENT_METHOD` or `PAYMENT_HOLD`; nothing was
-            charged.
-    """
+    """Charge the card; a 402 says that nothing was charged, and why."""
     _check_caps(world, api_key, amount)
     if world.payment_hold:
         raise _refused("PAYMENT_HOLD", "Payments of this workspace are on hold")
@@ -219,11 +210,7 @@ def start_topup(world: "World", api_key: str, amount: Decimal, idempotency_key: 
 
 
 def confirm_topup(world: "World", topup_id: str) -> TopUp:
-    """Confirm a top-up that requires action, as an owner does behind `confirm_url`.
-
-    Raises:
-        KeyError: There is none that waits for a confirmation under this id.
-    """
+    """Confirm a top-up that requires action, as an owner does behind `confirm_url`."""
     for topup in world.topups.values():
         if topup.id == topup_id and topup.status == "requires_action":
             return _succeeded(world, topup)

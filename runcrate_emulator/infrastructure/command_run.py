@@ -33,11 +33,9 @@ _INHERITED: Final = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 class CommandRun(Trace):
     """The course of a command that really runs, in a temporary directory of its own.
 
-    Args:
-        command: Shell command.
+    Attributes:
         env: Its environment variables; of this computer's only `PATH` and the locale are added.
         code: Uploaded `.tar.gz` archive to unpack into the directory, or None.
-        clock: Emulated clock, for the times of the log.
         limit_s: Real seconds after which the process is killed. The job's time limit on the
             emulated clock, which may be faster, ends it earlier.
     """

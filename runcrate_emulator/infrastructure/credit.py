@@ -66,12 +66,7 @@ def is_budget_spent(world: "World", environment: Environment) -> bool:
 def require_credit(
     world: "World", environment: Environment, done: Literal["run", "launched"]
 ) -> None:
-    """Refuse what nobody can pay for: an inference request that is run, or a launch.
-
-    Raises:
-        ApiError: 402 `insufficient_credits`; or, when the monthly budget is spent,
-            `budget_exceeded` for inference and `BUDGET_REACHED` for a launch.
-    """
+    """Refuse what nobody can pay for: an inference request that is run, or a launch."""
     if floating_balance(world) <= 0:
         problem = f"The balance is used up; nothing was {done}. Top it up."
         raise ApiError(402, "insufficient_credits", problem)

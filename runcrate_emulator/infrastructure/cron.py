@@ -15,11 +15,7 @@ _HOURS_PER_DAY = 24
 
 
 def shortest_gap_minutes(expression: str) -> int:
-    """The least minutes between two runs that the expression allows, day borders included.
-
-    Raises:
-        ValueError: It is no such expression, or means a day that never comes.
-    """
+    """The least minutes between two runs that an expression allows, day borders included."""
     cron = _parsed(expression)
     minutes, hours = sorted(cron.minutes), sorted(cron.hours)
     within = [b - a for a, b in pairwise(minutes)]

@@ -54,27 +54,17 @@ class Call:
 
     @property
     def environment(self) -> "Environment":
-        """The environment of the `environment` parameter, or the default one.
-
-        Raises:
-            ApiError: 404 for a name that does not exist.
-        """
+        """The environment of the `environment` parameter, or the default one."""
         return self.world.environment(self.query.get("environment"))
 
     async def read(self, model: type[B]) -> B:
-        """The JSON body, checked against its table.
-
-        Raises:
-            ApiError: 400 or 422 `validation_error`.
-        """
+        """The JSON body, checked against its table."""
         return await read_body(self.request, model)
 
     def in_scope(self, records: dict[str, S], *searched: str) -> list[S]:
         """The records of the environment, newest first.
 
-        Args:
-            records: All records by id.
-            searched: Attributes of which one must contain the `search` parameter.
+        Of the `searched` attributes one must contain the `search` parameter, if it is sent.
         """
         environment_id = self.environment.id
         return [
@@ -85,11 +75,7 @@ class Call:
         ]
 
     def find(self, records: Mapping[str, S], label: str) -> S:
-        """The record that the path names by its id.
-
-        Raises:
-            ApiError: 404 when it does not exist in the environment.
-        """
+        """The record of the environment that the path names by its id."""
         record = records.get(self.id)
         if record is None or record.environment_id != self.environment.id:
             raise not_found(label, self.id)
@@ -101,11 +87,7 @@ class Call:
         return any(wanted in text.casefold() for text in texts)
 
     def integer(self, name: str, default: int, least: int, most: int) -> int:
-        """Read a whole number from the query.
-
-        Raises:
-            ApiError: 400 `validation_error` when it is none, or out of range.
-        """
+        """Read a whole number of a range from the query."""
         text = self.query.get(name)
         if text is None:
             return default
@@ -118,11 +100,7 @@ class Call:
         return value
 
     def choice(self, name: str, choices: Sequence[str]) -> str | None:
-        """Read one of a fixed set from the query.
-
-        Raises:
-            ApiError: 400 `validation_error` when it is none of them.
-        """
+        """Read one of a fixed set from the query."""
         text = self.query.get(name)
         if text is not None and text not in choices:
             refuse(name, f"must be one of {', '.join(choices)}")
@@ -140,12 +118,7 @@ class Endpoints(list[Route]):
     """The routes of a subject, in the order in which its handlers are defined."""
 
     def add(self, endpoint: str, status: int = 200) -> Callable[[Handler], Handler]:
-        """Make a function the handler of an endpoint.
-
-        Args:
-            endpoint: Method and path, as `GET /instances/{id}`.
-            status: Status of the response to a success that has a body.
-        """
+        """Make a function the handler of an endpoint such as `GET /instances/{id}`."""
         method, path = endpoint.split()
 
         def register(handler: Handler) -> Handler:

@@ -117,11 +117,7 @@ async def _list_secrets(call: Call) -> Result:
 
 @routes.add("GET /workspaces")
 async def _list_workspaces(_: Call) -> Result:
-    """Only OAuth callers have more than one (the service's own CLI).
-
-    Raises:
-        ApiError: 403 `forbidden`, always: the emulator has no OAuth.
-    """
+    """Always refused: only OAuth callers have more than one, and the emulator has no OAuth."""
     raise ApiError(
         403,
         "forbidden",

@@ -19,15 +19,13 @@ class IdempotencyStore:
     async def once(self, key: str | None, now: datetime, work: Callable[[], Awaitable[str]]) -> str:
         """Do the work, or return the id that the first request with this key created.
 
-        Only a success is remembered: a refused request did nothing and may be sent again.
+        Only a success is remembered: a refused request did nothing and may be sent again. While
+        the first request still runs, another gets a 409 with reason `idempotency_in_progress`.
 
         Args:
             key: The key with everything that scopes it; None does the work without further ado.
             now: Emulated time.
             work: Creates something and returns its id.
-
-        Raises:
-            ApiError: 409 with reason `idempotency_in_progress` while the first request still runs.
         """
         if key is None:
             return await work()
@@ -52,11 +50,7 @@ class IdempotencyStore:
 
 
 def checked_key(header: str | None) -> str | None:
-    """The value of an `Idempotency-Key` header.
-
-    Raises:
-        ApiError: 400 `validation_error` when it is empty or too long.
-    """
+    """The value of an `Idempotency-Key` header; 400 when it is empty or too long."""
     if header is not None and not 0 < len(header.strip()) <= _MAX_KEY:
         raise ApiError(
             400,

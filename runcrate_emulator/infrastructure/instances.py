@@ -108,11 +108,7 @@ class LaunchSpec(Wanted):
 
 
 def launch_instance(world: "World", environment: Environment, spec: LaunchSpec) -> Instance:
-    """Launch an instance.
-
-    Raises:
-        ApiError: 402, 422, 502 `launch_refused` or 503; nothing was created.
-    """
+    """Launch an instance; a refusal (402, 422, 502 or 503) has created nothing."""
     credit.require_credit(world, environment, "launched")
     if spec.ssh_key_id is not None and spec.ssh_key_id not in world.ssh_keys:
         refuse("ssh_key_id", f"`{spec.ssh_key_id}` is not a key of this workspace", OUT_OF_RANGE)
@@ -142,19 +138,7 @@ def start_instance(
     storage_id: str | None,
     **chosen: Any,
 ) -> Instance:
-    """Create an instance of a chosen type.
-
-    Args:
-        world: The workspace.
-        environment: Where it belongs.
-        kind: Its type.
-        template: Its image; None means the default one.
-        storage_id: The volume to attach.
-        chosen: Further fields of the `Instance`.
-
-    Raises:
-        ApiError: 502 `launch_refused` when the volume cannot be reached from there.
-    """
+    """Create an instance of a chosen type; 502 when its volume cannot be reached from there."""
     if storage_id is not None and world.volumes[storage_id].region != kind.region.id:
         raise ApiError(
             502,
@@ -180,11 +164,7 @@ def start_instance(
 
 
 def volume_of(world: "World", environment: Environment, storage_id: str) -> Volume:
-    """The volume that a launch names.
-
-    Raises:
-        ApiError: 422 when it is not one of the environment.
-    """
+    """The volume that a launch names; 422 when it is not one of the environment."""
     volume = world.volumes.get(storage_id)
     if volume is None or volume.environment_id != environment.id:
         refuse("storage_id", f"`{storage_id}` is not a volume of this environment", OUT_OF_RANGE)
@@ -192,11 +172,7 @@ def volume_of(world: "World", environment: Environment, storage_id: str) -> Volu
 
 
 def choose_type(world: "World", wanted: Wanted) -> InstanceType:
-    """Choose the cheapest type that fits and is in stock.
-
-    Raises:
-        ApiError: 422 when no such instance is offered at all, 503 when it is out of stock.
-    """
+    """Choose the cheapest type that fits and is in stock; 422 if none fits, else 503."""
     fitting = types_that_fit(wanted)
     if not fitting:
         field = "gpu_type" if wanted.instance_type_id is None else "instance_type_id"

@@ -43,22 +43,14 @@ _INSTANCE_ERRORS = {
 def submit_job(
     world: "World", environment: Environment, spec: JobSpec, *, rerun_of: str | None = None
 ) -> Job:
-    """Create a job and try to launch it at once.
-
-    Raises:
-        ApiError: 402 or 422; nothing was created.
-    """
+    """Create a job and try to launch it at once; a refusal has created nothing."""
     _check_references(world, environment, spec)
     credit.require_credit(world, environment, "launched")
     return _try_launch(world, replace(_new_job(world, environment, spec), rerun_of=rerun_of))
 
 
 def submit_group(world: "World", environment: Environment, spec: GroupSpec) -> JobGroup:
-    """Create a group and launch as many of its jobs as may run at once.
-
-    Raises:
-        ApiError: 402 or 422; nothing was created.
-    """
+    """Create a group and launch as many of its jobs as may run at once."""
     for job_spec in spec.jobs:
         _check_references(world, environment, job_spec)
     credit.require_credit(world, environment, "launched")

@@ -156,11 +156,7 @@ def is_group(body: Mapping[str, Any]) -> bool:
 
 
 def parse_group(body: Mapping[str, Any]) -> GroupSpec:
-    """Read a group: `count` copies, or one job per entry of `params`, merged over `env`.
-
-    Raises:
-        ApiError: 422 `validation_error`.
-    """
+    """Read a group: `count` copies, or one job per entry of `params`, merged over `env`."""
     group = parse_body(_Group, {k: v for k, v in body.items() if k in _Group.model_fields})
     if (group.count is None) == (group.params is None):
         refuse("count", "or `params` is required, and only one of them", OUT_OF_RANGE)

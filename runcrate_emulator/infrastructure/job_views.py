@@ -110,13 +110,7 @@ def metric_points(world: "World", job: Job, step_s: int) -> list[dict[str, Any]]
 
 
 def log_chunks(job: Job, now: datetime, after: int = 0) -> list[dict[str, Any]]:
-    """Everything written so far, over all attempts, numbered from 1.
-
-    Args:
-        job: The job.
-        now: Emulated time.
-        after: How many chunks to leave out at the beginning.
-    """
+    """The log over all attempts, numbered from 1, without the first `after` chunks."""
     chunks: list[dict[str, Any]] = []
     for attempt in job.attempts:
         if attempt.started_at is None:

@@ -121,11 +121,7 @@ async def _list_jobs(call: Call) -> Result:
 
 
 def _filter(call: Call) -> Callable[[Job], bool]:
-    """Read every filter of the list.
-
-    Raises:
-        ApiError: 400 `validation_error`.
-    """
+    """Read every filter of the list."""
     query = call.query
     statuses = [text for text in query.get("status", "").split(",") if text]
     if not set(statuses) <= set(STATUSES):

@@ -206,11 +206,7 @@ def following_run(timing: "Schedule | _NewSchedule", after: datetime) -> datetim
 
 
 def launch(world: "World", schedule: Schedule) -> tuple[Schedule, Instance | Job]:
-    """Launch what a schedule describes, and note it on the schedule.
-
-    Raises:
-        ApiError: The launch was refused; nothing was created.
-    """
+    """Launch what a schedule describes, and note it on the schedule."""
     environment = world.environments[schedule.environment_id]
     launched: Instance | Job
     if schedule.kind == "instance":

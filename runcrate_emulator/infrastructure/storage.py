@@ -136,11 +136,7 @@ def days_left(volume: Volume, at: datetime, *, with_today: bool) -> int:
 
 
 def charge_volume(world: "World", volume: Volume, amount: Decimal, what: str) -> None:
-    """Charge for a volume.
-
-    Raises:
-        ApiError: 402 `insufficient_credits` when the balance does not cover it.
-    """
+    """Charge for a volume; 402 when the balance does not cover it."""
     if amount > credit.floating_balance(world):
         raise ApiError(
             402,

@@ -70,14 +70,7 @@ def webhook_secret(job: "Job") -> str:
 def announce(
     job: "Job", event: WebhookEvent, view: dict[str, Any], at: datetime
 ) -> tuple[WebhookDelivery, str]:
-    """A webhook call to make, without its outcome, and the signature of its body.
-
-    Args:
-        job: The job.
-        event: The event.
-        view: The job as the API shows it at that moment.
-        at: The moment.
-    """
+    """A webhook call to make, without its outcome, and the signature of its body."""
     body = dumps({"event": event, "job": view})
     secret = webhook_secret(job).encode()
     signature = f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"

@@ -55,13 +55,9 @@ class Audio:
 def read_audio(data: bytes, *, max_s: float) -> Audio:
     """Read the first audio track of a WAV, MP3, FLAC, Ogg, WebM, MP4 or M4A file.
 
-    Args:
-        data: The file.
-        max_s: Maximum length in seconds; reading stops there.
-
     Raises:
         AudioFileError: The file is of another kind, is broken, or has no audio track.
-        AudioTooLongError: The audio is longer than `max_s`.
+        AudioTooLongError: The audio is longer than `max_s`; reading stops there.
     """
     count, is_silent = 0, True
     try:

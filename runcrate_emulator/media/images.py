@@ -92,10 +92,9 @@ def draw_edit(
 
 
 def draw_caption(image: Image.Image, text: str, spec: ImageSpec, area: Box) -> Box:
-    """Write a text on a dark panel at the bottom of an area; changes the image.
+    """Write a text, shortened to fit, on a dark panel at the bottom of an area of an image.
 
-    Returns:
-        Where the panel is; a text that does not fit is shortened.
+    Returns the area of the panel.
     """
     left, top, right, bottom = area
     size = max((right - left) // _LETTER_SHARE, _MIN_LETTER_PX)
@@ -130,14 +129,7 @@ def _white_is_changed(mask: Image.Image, size: tuple[int, int]) -> Image.Image:
 
 
 def open_image(data: bytes) -> Image.Image:
-    """Read a PNG, JPEG, WebP or GIF file; of an animation, its first image.
-
-    Returns:
-        An RGB or RGBA image, turned as its camera says.
-
-    Raises:
-        ImageFileError: The file is of another kind, broken, or too large.
-    """
+    """Read a PNG, JPEG, WebP or GIF file, turned as its camera says; of an animation, the first."""
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as file:
             if file.width * file.height <= _MAX_PIXELS:

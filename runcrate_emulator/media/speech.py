@@ -88,13 +88,7 @@ def _from_comment(comment: str) -> Spoken | None:
 
 
 def speak(text: str, *, pitch_hz: int = 110, speed: float = 1.0) -> tuple[Samples, Spoken]:
-    """Return audio of the length that a person would need, a hum for each word, and its text.
-
-    Args:
-        text: The text.
-        pitch_hz: Pitch of the voice.
-        speed: Factor of the pace.
-    """
+    """Return audio of the length that a person would need, a hum for each word, and its text."""
     samples_per_letter = SPEECH_RATE_HZ / CHARACTERS_PER_SECOND / speed
     samples: Samples = array("h")
     at = 0

@@ -23,13 +23,7 @@ class Segment:
 
 
 def segments_of(spoken: Spoken | None, seconds: float) -> list[Segment]:
-    """Split what was spoken into sentences, with their times.
-
-    Args:
-        spoken: The text of the audio; None for audio that the emulator did not speak: it gets one
-            segment with a fixed text.
-        seconds: Length of the audio.
-    """
+    """Split what was spoken into sentences; audio that was not spoken here gets a fixed text."""
     if spoken is not None:
         return list(_sentences(spoken.words(seconds)))
     fixed = f"[{seconds:.1f} s of audio that the emulator did not speak]"

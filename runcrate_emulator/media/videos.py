@@ -28,13 +28,7 @@ def video_size(width: int, height: int) -> tuple[int, int]:
 
 
 def render_video(spec: ImageSpec, seconds: int, first: Image.Image | None = None) -> bytes:
-    """Render an MP4 file (H.264, yuv420p).
-
-    Args:
-        spec: The prompt, model and seed; its size is the video's, see `video_size`.
-        seconds: Exact length.
-        first: Image to animate instead of one of the prompt.
-    """
+    """Render an MP4 file (H.264, yuv420p) of this length, of the prompt or of a first image."""
     file = io.BytesIO()
     with av.open(file, "w", format="mp4") as container:
         stream = container.add_stream(
