@@ -27,7 +27,6 @@ from runcrate_emulator.infrastructure import (
     billing,
     environments,
     instances,
-    job_outputs,
     jobs,
     schedules,
     ssh_keys,
@@ -39,7 +38,7 @@ from runcrate_emulator.world import World
 _INFERENCE = (chat, embeddings, images, models, speech, transcriptions, videos)
 _INFRASTRUCTURE = (
     *(instances, storage, environments, ssh_keys, templates, billing),
-    *(job_outputs, jobs, schedules),  # outputs before jobs: `/jobs/uploads` is not a job's id
+    *(jobs, schedules),
 )
 
 
@@ -51,7 +50,8 @@ def create_app(world: World) -> Starlette:
             *_prefixed("/api/v1", _INFRASTRUCTURE),
             *page.routes,
             *files.routes,
-            *job_outputs.signed_routes,
+            *jobs.signed_routes,
+            *billing.page_routes,
         ],
         middleware=[Middleware(Gateway, world=world)],
         # Every error is rendered by the gateway.

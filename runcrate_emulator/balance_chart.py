@@ -5,12 +5,9 @@ from bisect import bisect_right
 from datetime import datetime, timedelta
 from decimal import Decimal
 from itertools import accumulate
-from typing import TYPE_CHECKING
 
 from runcrate_emulator.infrastructure import instance_life
-
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
+from runcrate_emulator.world import World
 
 _SAMPLES = 240  # as many as a chart has room for
 _WIDTH, _HEIGHT = 960, 200
@@ -18,7 +15,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 8, 12, 28
 _DAY = timedelta(days=1)
 
 
-def balance_curve(world: "World") -> list[tuple[datetime, float]]:
+def balance_curve(world: World) -> list[tuple[datetime, float]]:
     """Return the floating balance from the start up to now.
 
     Instances let it fall steadily, whenever their usage was posted; top-ups, storage, refunds and

@@ -15,7 +15,6 @@ from runcrate_emulator.clock import Clock
 from runcrate_emulator.faults import Fault
 from runcrate_emulator.inference.upstream import KEY_VARIABLE, Upstream
 from runcrate_emulator.infrastructure.job_program import JobProgram
-from runcrate_emulator.infrastructure.records import KeyPermissions
 from runcrate_emulator.infrastructure.webhooks import WebhookDelivery
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import API_KEY, is_well_formed
@@ -227,7 +226,7 @@ class Emulator:
         """
         if not is_well_formed(key):
             raise ValueError("A key starts with `rc_live_` and has something after it.")
-        self.world.key_permissions[key] = KeyPermissions(billing=may_top_up)
+        self.world.keys[key] = may_top_up
 
     @property
     def variants(self) -> tuple[Variant, ...]:

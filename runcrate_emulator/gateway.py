@@ -117,7 +117,7 @@ class Gateway:
             problem = "No API key was sent; send `Authorization: Bearer rc_live_…`."
         elif not is_well_formed(key):
             problem = "The API key is invalid; keys start with `rc_live_`."
-        elif key not in self._world.key_permissions:
+        elif key not in self._world.keys:
             problem = "The API key is unknown; the emulator prints its own when it starts."
         elif key in self._world.deactivated_keys:
             problem = "The API key is deactivated; activate it on the dashboard."

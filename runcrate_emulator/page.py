@@ -11,11 +11,10 @@ from starlette.routing import Route
 
 from runcrate_emulator.balance_chart import balance_chart, balance_curve
 from runcrate_emulator.files import LINK_LIFETIME_S, PAGE_MARK, StoredFile
-from runcrate_emulator.infrastructure import billing, credit, instance_life
+from runcrate_emulator.infrastructure import credit, instance_life
 from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_views import job_cost
-from runcrate_emulator.infrastructure.wire import not_found
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.world import World
 
@@ -41,25 +40,6 @@ async def show_page(request: Request) -> Response:
         _section("Media", _media(world)),
     ]
     return HTMLResponse(_document(style, "".join(sections)))
-
-
-async def show_confirmation(request: Request) -> Response:
-    """GET /topups/{id}: where an owner confirms a top-up that requires action."""
-    topup_id = escape(request.path_params["id"])
-    return HTMLResponse(
-        f"<!doctype html><title>Confirm a top-up</title><form method=post><p>Top-up {topup_id}"
-        "<p><button>Confirm the payment</button></form>"
-    )
-
-
-async def confirm(request: Request) -> Response:
-    """POST /topups/{id}: confirms it."""
-    identifier: str = request.path_params["id"]
-    try:
-        billing.confirm_topup(request.app.state.world, identifier)
-    except KeyError:
-        raise not_found("top-up that waits for a confirmation", identifier) from None
-    return HTMLResponse("<!doctype html><title>Confirmed</title><p>The top-up is confirmed.")
 
 
 def _document(style: str, content: str) -> str:
@@ -238,8 +218,4 @@ def _duration(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}"
 
 
-routes = [
-    Route("/", show_page, methods=["GET"]),
-    Route("/topups/{id}", show_confirmation, methods=["GET"]),
-    Route("/topups/{id}", confirm, methods=["POST"]),
-]
+routes = [Route("/", show_page, methods=["GET"])]

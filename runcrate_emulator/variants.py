@@ -460,7 +460,7 @@ class VariantApp:
             path=request.url.path,
             query=dict(request.query_params),
             request=_fields(body),
-            has_key=bearer_token(request.headers) in self._world.key_permissions,
+            has_key=bearer_token(request.headers) in self._world.keys,
         )
         changes = [CHANGES[variant] for variant in self.variants]
         refusals = [one for one in changes if one.refuses and one.means(exchange)]

@@ -21,7 +21,7 @@ from runcrate_emulator.chat.script import ScriptedChat
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.faults import FaultPlan
 from runcrate_emulator.files import FileStore, Signer
-from runcrate_emulator.infrastructure import credit, instance_life
+from runcrate_emulator.infrastructure import instance_life
 from runcrate_emulator.infrastructure.catalogue import FIRST_SOLD_OUT
 from runcrate_emulator.infrastructure.idempotency import IdempotencyStore
 from runcrate_emulator.infrastructure.records import (
@@ -30,7 +30,6 @@ from runcrate_emulator.infrastructure.records import (
     CardBehaviour,
     Environment,
     JobGroup,
-    KeyPermissions,
     Schedule,
     Secret,
     SshKey,
@@ -38,7 +37,6 @@ from runcrate_emulator.infrastructure.records import (
     Upload,
     Volume,
 )
-from runcrate_emulator.infrastructure.settle import settle
 from runcrate_emulator.journal import Journal
 from runcrate_emulator.keys import API_KEY, TEST_KEY
 from runcrate_emulator.ledger import InferenceUse, Ledger
@@ -89,11 +87,9 @@ class World:
         live_instances: Those of `instances` that start or run.
         live_jobs: Those of `jobs` that have not ended.
         sold_out: GPU types and instance type ids that have no stock.
-        storage_provider: Provider of new volumes; None as long as none is configured.
         cards: Saved payment methods.
         card_behaviour: Outcome of charging the default card.
-        payment_hold: Whether payments are on hold.
-        key_permissions: Billing permission and caps per API key; other keys are refused.
+        keys: Whether each API key may top up; other keys are refused.
         deactivated_keys: Keys that are refused.
         announcements: Webhook calls that are still to be made, with their signatures.
         webhooks: Outcome of every webhook that was due.
@@ -151,11 +147,9 @@ class World:
         self.idempotency = IdempotencyStore()
         self.auto_recharge = AutoRecharge()
         self.sold_out: set[str] = set(FIRST_SOLD_OUT)
-        self.storage_provider: str | None = "aws-s3"
         self.cards: list[Card] = [Card()]
         self.card_behaviour: CardBehaviour = "succeeds"
-        self.payment_hold = False
-        self.key_permissions = {API_KEY: KeyPermissions(billing=True), TEST_KEY: KeyPermissions()}
+        self.keys = {API_KEY: True, TEST_KEY: False}
         self.deactivated_keys: set[str] = set()
         self.announcements: deque[tuple[WebhookDelivery, str]] = deque()
         self.webhooks: list[WebhookDelivery] = []
@@ -177,6 +171,8 @@ class World:
         Called before every request. A test that changes a plain attribute (`sold_out`, `cards`)
         after some time calls it first, so that the change does not count for the time before.
         """
+        from runcrate_emulator.infrastructure.settle import settle  # noqa: PLC0415 - imports this
+
         for instance in list(self.live_instances.values()) if self.ssh is not None else ():
             active_at = self.ssh.active_at(instance.id) if self.ssh is not None else None
             if active_at is not None and active_at > instance.active_at:  # delays the idle stop
@@ -216,15 +212,6 @@ class World:
         environment = Environment(self.new_id(), name, is_default, created_at=now, updated_at=now)
         self.environments[environment.id] = environment
         return environment
-
-    def is_in_use(self, environment_id: str) -> bool:
-        """True if an environment holds anything that lives."""
-        holders = (self.live_instances, self.volumes, self.live_jobs, self.schedules)
-        return any(
-            thing.environment_id == environment_id
-            for holder in holders
-            for thing in holder.values()
-        )
 
     def keep_instance(self, instance: Instance) -> Instance:
         """Store an instance, new or changed; an instance has an SSH server as long as it lives."""
@@ -266,14 +253,6 @@ class World:
     def has_stock(self, kind: InstanceType) -> bool:
         """True if an instance of this type can be launched now."""
         return kind.gpu_type not in self.sold_out and kind.id not in self.sold_out
-
-    def permissions_of(self, api_key: str) -> KeyPermissions:
-        """Dashboard permissions of a key."""
-        return self.key_permissions.get(api_key, KeyPermissions())
-
-    def require_credit(self) -> None:
-        """Refuse an inference request that the balance or the default budget does not cover."""
-        credit.require_credit(self, self.environment(), "run")
 
     def charge_inference(
         self,

@@ -16,7 +16,7 @@ from runcrate_emulator.chat.request_body import parse
 from runcrate_emulator.chat.wire import END, Completion, event
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.inference.model_catalogue import Model, find
-from runcrate_emulator.inference.requests import required_model
+from runcrate_emulator.inference.requests import require_credit, required_model
 from runcrate_emulator.inference.upstream import forward
 from runcrate_emulator.world import World
 
@@ -28,7 +28,7 @@ async def create(request: Request) -> Response:
     """Reply to a conversation, complete or as a stream of server-sent events."""
     world: World = request.app.state.world
     body = await read_object(request)
-    world.require_credit()
+    require_credit(world)
     upstream = world.chat_upstream
     if upstream is not None and not world.chat_script:
         return await forward(upstream, body)

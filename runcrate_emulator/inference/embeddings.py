@@ -1,6 +1,6 @@
 """`POST /embeddings`."""
 
-from typing import TYPE_CHECKING, Annotated, Final, Literal
+from typing import Annotated, Final, Literal
 
 from pydantic import Field
 from starlette.requests import Request
@@ -12,10 +12,8 @@ from runcrate_emulator.chat import tokens
 from runcrate_emulator.errors import ApiError, invalid
 from runcrate_emulator.inference.embedding_vectors import as_base64, embed
 from runcrate_emulator.inference.model_catalogue import Model
-from runcrate_emulator.inference.requests import required_model
-
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
+from runcrate_emulator.inference.requests import require_credit, required_model
+from runcrate_emulator.world import World
 
 _MAX_BATCH: Final = 2048
 """Texts in one request: the emulator's own limit, no document names any."""
@@ -31,7 +29,7 @@ async def create(request: Request) -> Response:
     """Turn one text or many into vectors."""
     world: World = request.app.state.world
     values = await read_object(request)
-    world.require_credit()
+    require_credit(world)
     model = required_model(values, "embedding")
     body = parse_body(_EmbeddingBody, values)
     texts = _texts(body, model)

@@ -20,6 +20,7 @@ from runcrate_emulator.inference.requests import (
     MIN_SIDE_PX,
     DrawingBody,
     in_thread,
+    require_credit,
     required_model,
     seed_of,
 )
@@ -79,7 +80,7 @@ async def generate(request: Request) -> Response:
         sources = [await load_source(request, *one) for one in named if one[1] is not None]
         mask = None if body.mask is None else await load_source(request, "mask", body.mask)
     seed = seed_of(request, body)
-    world.require_credit()
+    require_credit(world)
     source = sources[0] if sources else None
     data = await in_thread(request, _draw, model.id, seed, body, source, mask)
     world.charge_inference(model.id, model.unit_usd, f"Image by {model.id}")

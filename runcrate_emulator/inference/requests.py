@@ -10,6 +10,8 @@ from starlette.requests import Request
 from runcrate_emulator.bodies import OUT_OF_RANGE, OpenBody, Text
 from runcrate_emulator.errors import ApiError, invalid
 from runcrate_emulator.inference.model_catalogue import Kind, Model, find
+from runcrate_emulator.infrastructure import credit
+from runcrate_emulator.world import World
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -39,6 +41,11 @@ def required_model(body: Mapping[str, Any], kind: Kind) -> Model:
         problem = f"names {model_id!r}, a model for {model.kind}, not for {kind}."
         raise invalid("model", problem, OUT_OF_RANGE)
     return model
+
+
+def require_credit(world: World) -> None:
+    """Refuse a request that the balance or the default environment's budget does not cover."""
+    credit.require_credit(world, world.environment(), "run")
 
 
 def too_large(field: str, problem: str) -> ApiError:

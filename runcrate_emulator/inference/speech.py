@@ -14,7 +14,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, OpenBody, Text, parse_body, read_object, refuse
-from runcrate_emulator.inference.requests import in_thread, required_model
+from runcrate_emulator.inference.requests import in_thread, require_credit, required_model
 from runcrate_emulator.media.audio_files import to_mp3
 from runcrate_emulator.media.speech import Spoken, speak
 
@@ -45,7 +45,7 @@ async def create(request: Request) -> Response:
     # The voices of a model are spread evenly over the range of pitch.
     share = model.voices.index(voice) / max(len(model.voices) - 1, 1)
     pitch = round(_MAX_PITCH_HZ - (_MAX_PITCH_HZ - _MIN_PITCH_HZ) * share)
-    world.require_credit()
+    require_credit(world)
     data, spoken = await in_thread(request, _speak, body, pitch)
     world.charge_inference(
         model.id,

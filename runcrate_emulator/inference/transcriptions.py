@@ -14,7 +14,12 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import OpenBody, parse_body, refuse
-from runcrate_emulator.inference.requests import in_thread, required_model, too_large
+from runcrate_emulator.inference.requests import (
+    in_thread,
+    require_credit,
+    required_model,
+    too_large,
+)
 from runcrate_emulator.media import transcript
 from runcrate_emulator.media.audio_files import (
     Audio,
@@ -47,7 +52,7 @@ async def create(request: Request) -> Response:
         model = required_model(texts, "transcription")
         body = parse_body(TranscriptionBody, texts)
         data = await _read_upload(upload)
-    world.require_credit()
+    require_credit(world)
     audio = await in_thread(request, _read, data)
     minutes = Decimal(str(round(audio.seconds, 3))) / _SECONDS_PER_MINUTE
     world.charge_inference(

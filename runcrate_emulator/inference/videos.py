@@ -17,7 +17,13 @@ from starlette.routing import Route
 from runcrate_emulator.bodies import OUT_OF_RANGE, parse_body, read_object, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.inference.model_catalogue import Model
-from runcrate_emulator.inference.requests import DrawingBody, in_thread, required_model, seed_of
+from runcrate_emulator.inference.requests import (
+    DrawingBody,
+    in_thread,
+    require_credit,
+    required_model,
+    seed_of,
+)
 from runcrate_emulator.inference.source_images import load_source
 from runcrate_emulator.media.images import ImageSpec, open_image
 from runcrate_emulator.media.videos import render_video, video_size
@@ -129,7 +135,7 @@ async def create(request: Request) -> Response:
     across, down = _SIZES[body.aspect_ratio]
     seed = seed_of(request, body)
     first_image = await _first_image(request, body)
-    world.require_credit()
+    require_credit(world)
     job = VideoJob(
         id=world.new_id("video"),
         model=model.id,

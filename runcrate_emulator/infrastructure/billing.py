@@ -6,20 +6,20 @@ Balance and transactions are camelCase on the wire, the rest is snake_case.
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from html import escape
+from typing import Annotated, Any
 
 from pydantic import Field
+from starlette.responses import HTMLResponse
 
 from runcrate_emulator.bodies import Body, Text, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, storage
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.records import AutoRecharge, TopUp
-from runcrate_emulator.infrastructure.wire import Page, Result, fields, parse_time
+from runcrate_emulator.infrastructure.wire import Page, Result, fields, not_found, parse_time
 from runcrate_emulator.keys import PROJECT_ID
-
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
+from runcrate_emulator.world import World
 
 _MAX_TRANSACTIONS = 100
 _DEFAULT_TRANSACTIONS = 50
@@ -49,6 +49,7 @@ class _AutoRechargeBody(Body):
 
 
 routes = Endpoints()
+page_routes = Endpoints()
 
 
 @routes.add("GET /billing/balance")
@@ -120,21 +121,24 @@ async def _top_up(call: Call) -> Result:
     header = call.request.headers.get("idempotency-key")
     if header is not None and header != key:
         refuse("idempotency_key", "differs from the `Idempotency-Key` header", 422)
-    cents = Decimal(str(body.amount_usd))
-    if cents != cents.quantize(Decimal("0.01")):
+    amount = Decimal(str(body.amount_usd))
+    if amount != amount.quantize(Decimal("0.01")):
         refuse("amount_usd", "must be whole cents", 422)
+    if not world.keys[call.api_key]:
+        raise ApiError(
+            403,
+            "forbidden",
+            "This key may not top up; nothing was charged. An owner or manager can switch "
+            "the billing permission on.",
+        )
 
     async def charge() -> str:
         await world.take_launch_time()
-        return start_topup(world, call.api_key, cents, key).idempotency_key
+        return _charged(world, amount, key).idempotency_key
 
-    require_permission(world, call.api_key)
     if key not in world.topups:
         await world.idempotency.once(f"topup {key}", world.moment, charge)
-    return _topup_view(call, world.topups[key])
-
-
-def _topup_view(call: Call, topup: TopUp) -> dict[str, Any]:
+    topup = world.topups[key]
     view = fields(topup, "id status amount_usd idempotency_key created_at")
     if topup.status == "succeeded":
         view |= {"invoice_number": topup.invoice_number, "balance_usd": topup.balance_usd}
@@ -180,44 +184,25 @@ async def _list_payment_methods(call: Call) -> Result:
     ]
 
 
-def require_permission(world: "World", api_key: str) -> None:
-    """Refuse a key without the billing permission, which is off by default."""
-    if not world.permissions_of(api_key).billing:
-        raise ApiError(
-            403,
-            "forbidden",
-            "This key may not top up; nothing was charged. An owner or manager can switch "
-            "the billing permission on.",
-        )
-
-
-def start_topup(world: "World", api_key: str, amount: Decimal, idempotency_key: str) -> TopUp:
-    """Charge the card; a 402 says that nothing was charged, and why."""
-    _check_caps(world, api_key, amount)
-    if world.payment_hold:
-        raise _refused("PAYMENT_HOLD", "Payments of this workspace are on hold")
-    if not any(card.is_default for card in world.cards):
-        raise _refused("NO_PAYMENT_METHOD", "The workspace has no saved card")
-    topup = TopUp(
-        id=world.new_id("topup"),
-        status="processing",
-        amount_usd=amount,
-        idempotency_key=idempotency_key,
-        api_key=api_key,
-        created_at=world.moment,
+@page_routes.add("GET /topups/{id}")
+async def _show_confirmation(call: Call) -> Result:
+    """Where an owner confirms a top-up that requires action."""
+    return HTMLResponse(
+        f"<!doctype html><title>Confirm a top-up</title><p>Top-up {escape(call.id)}"
+        "<form method=post><button>Confirm the payment</button></form>"
     )
-    return _charged(world, topup)
 
 
-def confirm_topup(world: "World", topup_id: str) -> TopUp:
-    """Confirm a top-up that requires action, as an owner does behind `confirm_url`."""
-    for topup in world.topups.values():
-        if topup.id == topup_id and topup.status == "requires_action":
-            return _succeeded(world, topup)
-    raise KeyError(topup_id)
+@page_routes.add("POST /topups/{id}")
+async def _confirm(call: Call) -> Result:
+    for topup in call.world.topups.values():
+        if topup.id == call.id and topup.status == "requires_action":
+            _succeeded(call.world, topup)
+            return HTMLResponse("<!doctype html><title>Confirmed</title><p>It is confirmed.")
+    raise not_found("top-up that waits for a confirmation", call.id)
 
 
-def end_topup(world: "World", topup: TopUp) -> None:
+def end_topup(world: World, topup: TopUp) -> None:
     """End what is due: processed money arrives, an unconfirmed charge is declined."""
     if topup.status == "processing":
         _succeeded(world, topup)
@@ -225,20 +210,25 @@ def end_topup(world: "World", topup: TopUp) -> None:
         _kept(world, topup, status="declined", due_at=None, reason="authentication_required")
 
 
-def _charged(world: "World", topup: TopUp) -> TopUp:
+def _charged(world: World, amount: Decimal, idempotency_key: str) -> TopUp:
+    """Charge the card as `World.card_behaviour` says."""
+    if not any(card.is_default for card in world.cards):
+        problem = "The workspace has no saved card; nothing was charged."
+        raise ApiError(402, "NO_PAYMENT_METHOD", problem)
+    now = world.moment
+    topup = TopUp(world.new_id("topup"), "processing", amount, idempotency_key, created_at=now)
     match world.card_behaviour:
         case "succeeds":
             return _succeeded(world, topup)
         case "processing":
-            return _kept(world, topup, due_at=world.moment + _PROCESSING_TIME)
-        case "requires_action":
-            due_at = world.moment + _CONFIRMATION_TIME
-            return _kept(world, topup, status="requires_action", due_at=due_at)
+            return _kept(world, topup, due_at=now + _PROCESSING_TIME)
+        case "requires_action" as status:
+            return _kept(world, topup, status=status, due_at=now + _CONFIRMATION_TIME)
         case reason:
             return _kept(world, topup, status="declined", reason=reason)
 
 
-def _succeeded(world: "World", topup: TopUp) -> TopUp:
+def _succeeded(world: World, topup: TopUp) -> TopUp:
     world.ledger.post("credit", topup.amount_usd, "Top-up", world.moment)
     storage.revive_volumes(world)
     return _kept(
@@ -251,27 +241,7 @@ def _succeeded(world: "World", topup: TopUp) -> TopUp:
     )
 
 
-def _kept(world: "World", topup: TopUp, **changes: Any) -> TopUp:
+def _kept(world: World, topup: TopUp, **changes: Any) -> TopUp:
     changed = replace(topup, **changes)
     world.topups[topup.idempotency_key] = changed
     return changed
-
-
-def _check_caps(world: "World", api_key: str, amount: Decimal) -> None:
-    permissions = world.permissions_of(api_key)
-    today = world.moment.replace(hour=0, minute=0, second=0, microsecond=0)
-    for cap, since, period in (
-        (permissions.daily_cap_usd, today, "day"),
-        (permissions.monthly_cap_usd, today.replace(day=1), "month"),
-    ):
-        charged = (
-            topup.amount_usd
-            for topup in world.topups.values()
-            if topup.api_key == api_key and topup.status != "declined" and topup.created_at >= since
-        )
-        if cap is not None and sum(charged, amount) > cap:
-            raise _refused("TOPUP_CAP_REACHED", f"This key may top up {cap} USD a {period}")
-
-
-def _refused(code: str, reason: str) -> ApiError:
-    return ApiError(402, code, f"{reason}; nothing was charged.")

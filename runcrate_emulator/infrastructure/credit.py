@@ -9,31 +9,29 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import instance_life
 from runcrate_emulator.infrastructure.instance_life import Instance, StopReason
 from runcrate_emulator.infrastructure.records import AutoRecharge, Environment
-
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
+from runcrate_emulator.world import World
 
 _SECONDS_PER_HOUR = 3600
 
 
-def floating_balance(world: "World") -> Decimal:
+def floating_balance(world: World) -> Decimal:
     """The balance net of what live instances have used."""
     return world.ledger.balance - active_usage(world)
 
 
-def active_usage(world: "World", environment_id: str | None = None) -> Decimal:
+def active_usage(world: World, environment_id: str | None = None) -> Decimal:
     """Usage of live instances that is not in a transaction yet."""
     members = _members(world, environment_id)
     return sum((instance_life.unposted_cost(m, world.moment) for m in members), Decimal(0))
 
 
-def burn_per_hour(world: "World", environment_id: str | None = None) -> Decimal:
+def burn_per_hour(world: World, environment_id: str | None = None) -> Decimal:
     """Hourly cost of all running instances, in USD."""
     return sum(
         (
@@ -45,26 +43,26 @@ def burn_per_hour(world: "World", environment_id: str | None = None) -> Decimal:
     )
 
 
-def spent_this_month(world: "World", environment_id: str) -> Decimal:
+def spent_this_month(world: World, environment_id: str) -> Decimal:
     """Usage of an environment in the present UTC month, accumulating usage included."""
     posted = world.ledger.spent_in_month(environment_id, world.moment)
     return posted + active_usage(world, environment_id)
 
 
-def budget_left(world: "World", environment: Environment) -> Decimal | None:
+def budget_left(world: World, environment: Environment) -> Decimal | None:
     """The rest of an environment's monthly budget; None where it has none."""
     budget = environment.monthly_budget_usd
     return None if budget is None else budget - spent_this_month(world, environment.id)
 
 
-def is_budget_spent(world: "World", environment: Environment) -> bool:
+def is_budget_spent(world: World, environment: Environment) -> bool:
     """True if the environment has reached its monthly budget."""
     left = budget_left(world, environment)
     return left is not None and left <= 0
 
 
 def require_credit(
-    world: "World", environment: Environment, done: Literal["run", "launched"]
+    world: World, environment: Environment, done: Literal["run", "launched"]
 ) -> None:
     """Refuse what nobody can pay for: an inference request that is run, or a launch."""
     if floating_balance(world) <= 0:
@@ -79,13 +77,13 @@ def require_credit(
         )
 
 
-def stop_instance(world: "World", instance: Instance, reason: StopReason) -> Instance:
+def stop_instance(world: World, instance: Instance, reason: StopReason) -> Instance:
     """Stop an instance and post the rest of its usage."""
     now = world.moment
     return _post(world, replace(instance, stopped_at=now, stop_reason=reason, updated_at=now))
 
 
-def instance_due(world: "World", instance: Instance) -> datetime:
+def instance_due(world: World, instance: Instance) -> datetime:
     """When an instance next becomes ready, is posted for, or stops by a limit."""
     moments = [instance_life.next_posting(instance)]
     stop = instance_life.planned_stop(instance)
@@ -96,7 +94,7 @@ def instance_due(world: "World", instance: Instance) -> datetime:
     return min(moments)
 
 
-def settle_instance(world: "World", instance: Instance) -> None:
+def settle_instance(world: World, instance: Instance) -> None:
     """Stop an instance whose limit is reached, or post the usage that is due."""
     stop = instance_life.planned_stop(instance)
     if stop is not None and stop[0] <= world.moment:
@@ -105,7 +103,7 @@ def settle_instance(world: "World", instance: Instance) -> None:
         _post(world, instance)
 
 
-def _post(world: "World", instance: Instance) -> Instance:
+def _post(world: World, instance: Instance) -> Instance:
     """Post the usage of an instance since the last time."""
     now = world.moment
     start = max(instance.usage_from, instance.runs_from)
@@ -122,7 +120,7 @@ def _post(world: "World", instance: Instance) -> Instance:
     return world.keep_instance(replace(instance, usage_from=now))
 
 
-def credit_due(world: "World", _: object) -> datetime | None:
+def credit_due(world: World, _: object) -> datetime | None:
     """When the balance falls below a line, or an environment's budget is spent."""
     balance, burn = floating_balance(world), burn_per_hour(world)
     recharge = world.auto_recharge
@@ -140,7 +138,7 @@ def credit_due(world: "World", _: object) -> datetime | None:
     return min((moment for moment in moments if moment is not None), default=None)
 
 
-def settle_credit(world: "World", _: object) -> None:
+def settle_credit(world: World, _: object) -> None:
     """Recharge if that is set up; stop what can no longer be paid for."""
     recharge = world.auto_recharge
     is_on = recharge.enabled and recharge.last_failure_at is None
@@ -155,7 +153,7 @@ def settle_credit(world: "World", _: object) -> None:
                 stop_instance(world, instance, "budget")
 
 
-def _recharge(world: "World", recharge: AutoRecharge) -> None:
+def _recharge(world: World, recharge: AutoRecharge) -> None:
     """Charge the default card once; a failed recharge is not tried again until it is set again."""
     now = world.moment
     if not any(card.is_default for card in world.cards):
@@ -187,7 +185,7 @@ def _least_burn(burn: Decimal) -> Decimal:
     return burn / _SECONDS_PER_HOUR / 2 if burn > 0 else Decimal("1e-12")
 
 
-def _members(world: "World", environment_id: str | None) -> Iterable[Instance]:
+def _members(world: World, environment_id: str | None) -> Iterable[Instance]:
     """The live instances, all or those of an environment."""
     live = world.live_instances.values()
     return (m for m in live if environment_id in (None, m.environment_id))

@@ -2,19 +2,17 @@
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import Body, read_body, refuse
+from runcrate_emulator.infrastructure.records import Environment
 from runcrate_emulator.infrastructure.wire import Result, not_found, response_of
 from runcrate_emulator.keys import bearer_token
-
-if TYPE_CHECKING:
-    from runcrate_emulator.infrastructure.records import Environment
-    from runcrate_emulator.world import World
+from runcrate_emulator.world import World
 
 
 class Scoped(Protocol):
@@ -53,7 +51,7 @@ class Call:
         return self.world.moment
 
     @property
-    def environment(self) -> "Environment":
+    def environment(self) -> Environment:
         """The environment of the `environment` parameter, or the default one."""
         return self.world.environment(self.query.get("environment"))
 

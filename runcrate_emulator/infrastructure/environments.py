@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from runcrate_emulator.bodies import Body, Name, refuse
 from runcrate_emulator.errors import ApiError
@@ -10,9 +10,7 @@ from runcrate_emulator.infrastructure import credit
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.records import Environment
 from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields, not_found
-
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
+from runcrate_emulator.world import World
 
 
 class _NewEnvironment(Body):
@@ -78,12 +76,14 @@ async def _delete_environment(call: Call) -> Result:
     environment = _find(call)
     if environment.is_default:
         raise conflict("The default environment cannot be deleted.")
-    if call.world.is_in_use(environment.id):
+    world = call.world
+    holders = (world.live_instances, world.volumes, world.live_jobs, world.schedules)
+    if any(one.environment_id == environment.id for held in holders for one in held.values()):
         raise conflict(
             f"Environment `{environment.name}` is not empty; "
             "nothing was deleted. Remove them first.",
         )
-    del call.world.environments[environment.id]
+    del world.environments[environment.id]
     return None
 
 
@@ -94,12 +94,12 @@ def _find(call: Call) -> Environment:
     return environment
 
 
-def _refuse_taken(world: "World", name: str) -> None:
+def _refuse_taken(world: World, name: str) -> None:
     if any(environment.name == name for environment in world.environments.values()):
         raise conflict(f"There is already an environment `{name}`.")
 
 
-def _view(world: "World", environment: Environment) -> dict[str, Any]:
+def _view(world: World, environment: Environment) -> dict[str, Any]:
     left = credit.budget_left(world, environment)
     return {
         **fields(environment, "id name is_default created_at updated_at monthly_budget_usd"),

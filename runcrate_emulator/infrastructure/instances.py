@@ -5,7 +5,7 @@ import hashlib
 import re
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, model_validator
 
@@ -28,9 +28,7 @@ from runcrate_emulator.infrastructure.records import Environment, Volume
 from runcrate_emulator.infrastructure.ssh_keys import PublicKey
 from runcrate_emulator.infrastructure.templates import TEMPLATES
 from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields
-
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
+from runcrate_emulator.world import World
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEFAULT_IMAGE = "ubuntu-cuda-devel"
@@ -107,7 +105,7 @@ class LaunchSpec(Wanted):
         return self
 
 
-def launch_instance(world: "World", environment: Environment, spec: LaunchSpec) -> Instance:
+def launch_instance(world: World, environment: Environment, spec: LaunchSpec) -> Instance:
     """Launch an instance; a refusal (402, 422, 502 or 503) has created nothing."""
     credit.require_credit(world, environment, "launched")
     if spec.ssh_key_id is not None and spec.ssh_key_id not in world.ssh_keys:
@@ -130,7 +128,7 @@ def launch_instance(world: "World", environment: Environment, spec: LaunchSpec) 
 
 
 def start_instance(
-    world: "World",
+    world: World,
     environment: Environment,
     kind: InstanceType,
     *,
@@ -163,7 +161,7 @@ def start_instance(
     return world.keep_instance(instance)
 
 
-def volume_of(world: "World", environment: Environment, storage_id: str) -> Volume:
+def volume_of(world: World, environment: Environment, storage_id: str) -> Volume:
     """The volume that a launch names; 422 when it is not one of the environment."""
     volume = world.volumes.get(storage_id)
     if volume is None or volume.environment_id != environment.id:
@@ -171,7 +169,7 @@ def volume_of(world: "World", environment: Environment, storage_id: str) -> Volu
     return volume
 
 
-def choose_type(world: "World", wanted: Wanted) -> InstanceType:
+def choose_type(world: World, wanted: Wanted) -> InstanceType:
     """Choose the cheapest type that fits and is in stock; 422 if none fits, else 503."""
     fitting = types_that_fit(wanted)
     if not fitting:

@@ -4,7 +4,6 @@ import contextlib
 import hashlib
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, refuse
 from runcrate_emulator.errors import ApiError
@@ -27,10 +26,9 @@ from runcrate_emulator.infrastructure.job_record import (
 from runcrate_emulator.infrastructure.job_spec import GpuCandidate, GroupSpec, JobSpec
 from runcrate_emulator.infrastructure.job_views import job_view
 from runcrate_emulator.infrastructure.records import Environment, JobGroup
+from runcrate_emulator.world import World
 
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
-
+_DEFAULT_EVENTS = ("finished",)  # "signed POST when finished" (official SDK 0.5.0)
 _LAUNCH_INTERVAL = timedelta(minutes=1)  # between two tries to find an instance; emulator's own
 _STOP_REASONS: dict[JobStatus, StopReason] = {"timed_out": "max_runtime", "cancelled": "user"}
 _INSTANCE_ERRORS = {
@@ -41,7 +39,7 @@ _INSTANCE_ERRORS = {
 
 
 def submit_job(
-    world: "World", environment: Environment, spec: JobSpec, *, rerun_of: str | None = None
+    world: World, environment: Environment, spec: JobSpec, *, rerun_of: str | None = None
 ) -> Job:
     """Create a job and try to launch it at once; a refusal has created nothing."""
     _check_references(world, environment, spec)
@@ -49,7 +47,7 @@ def submit_job(
     return _try_launch(world, replace(_new_job(world, environment, spec), rerun_of=rerun_of))
 
 
-def submit_group(world: "World", environment: Environment, spec: GroupSpec) -> JobGroup:
+def submit_group(world: World, environment: Environment, spec: GroupSpec) -> JobGroup:
     """Create a group and launch as many of its jobs as may run at once."""
     for job_spec in spec.jobs:
         _check_references(world, environment, job_spec)
@@ -70,46 +68,47 @@ def submit_group(world: "World", environment: Environment, spec: GroupSpec) -> J
     return group
 
 
-def cancel(world: "World", job: Job) -> Job:
+def cancel(world: World, job: Job) -> Job:
     """End a live job because its owner wants so."""
     end = _finish if job.status == "queued" else _end_attempt
     return end(world, job, "cancelled")
 
 
-def job_due(world: "World", job: Job) -> datetime | None:
+def job_due(world: World, job: Job) -> datetime | None:
     """When a live job is next launched, starts, or ends."""
     if job.status == "queued":
         return job.next_attempt_at
     instance = _instance(world, job)
     if not instance.is_live:
         return world.moment
-    return instance.runs_from if job.status == "starting" else _planned_end(job)
+    if job.status == "starting":
+        return instance.runs_from
+    attempt = job.attempts[-1]
+    limit_s = job.spec.max_runtime_minutes * 60
+    started_at = attempt.started_at or job.created_at
+    return started_at + timedelta(seconds=min(attempt.trace.duration_s, limit_s))
 
 
-def settle_job(world: "World", job: Job) -> None:
+def settle_job(world: World, job: Job) -> None:
     """Let a job do what is due."""
     if job.status == "queued":
         _try_launch(world, job)
-    elif not _instance(world, job).is_live:
-        _fail_with_instance(world, job)
+    elif not (instance := _instance(world, job)).is_live:
+        # A failure, which only an instance failure may retry.
+        reason = instance.stop_reason or "failed"
+        error = _INSTANCE_ERRORS.get(reason, "The instance failed.")
+        _end_attempt(world, job, "failed", error=error, is_instance_failure=reason == "failed")
     elif job.status == "starting":
         _start(world, job)
     else:
         _end_run(world, job)
 
 
-def _instance(world: "World", job: Job) -> Instance:
+def _instance(world: World, job: Job) -> Instance:
     return world.instances[job.attempts[-1].instance_id]
 
 
-def _planned_end(job: Job) -> datetime:
-    attempt = job.attempts[-1]
-    limit = timedelta(minutes=job.spec.max_runtime_minutes)
-    duration = timedelta(seconds=attempt.trace.duration_s)
-    return (attempt.started_at or job.created_at) + min(duration, limit)
-
-
-def _new_job(world: "World", environment: Environment, spec: JobSpec) -> Job:
+def _new_job(world: World, environment: Environment, spec: JobSpec) -> Job:
     now = world.moment
     job = Job(
         id=world.new_id("job"),
@@ -123,7 +122,7 @@ def _new_job(world: "World", environment: Environment, spec: JobSpec) -> Job:
     return job.noted(now, "created")
 
 
-def _check_references(world: "World", environment: Environment, spec: JobSpec) -> None:
+def _check_references(world: World, environment: Environment, spec: JobSpec) -> None:
     """Check what a spec refers to in the workspace."""
     if spec.storage_id is not None:
         volume_of(world, environment, spec.storage_id)
@@ -136,10 +135,11 @@ def _check_references(world: "World", environment: Environment, spec: JobSpec) -
             refuse("code.upload_id", "has no content yet; PUT it to the upload's URL", OUT_OF_RANGE)
 
 
-def _try_launch(world: "World", job: Job) -> Job:
+def _try_launch(world: World, job: Job) -> Job:
     """Give a queued job its instance, or let it wait for a reason."""
     environment = world.environments[job.environment_id]
-    if not _has_place_in_group(world, job):
+    running = sum(other.status != "queued" for other in _siblings(world, job))
+    if job.group_id is not None and running >= world.job_groups[job.group_id].max_parallel:
         return _wait(world, job, "max_parallel", None)
     if credit.floating_balance(world) <= 0:
         return _finish(world, job, "failed", error=_INSTANCE_ERRORS["low_balance"])
@@ -148,10 +148,13 @@ def _try_launch(world: "World", job: Job) -> Job:
     storage_id = job.spec.storage_id
     if storage_id is not None and world.instance_with_volume(storage_id) is not None:
         return _wait_or_give_up(world, job, "volume_busy")
-    chosen = _choose(world, job)
-    if chosen is None:
+    in_stock: list[InstanceType] = []  # of the candidates, in the order that was asked for
+    for candidate in job.spec.candidates:
+        with contextlib.suppress(ApiError):
+            in_stock.append(choose_type(world, job.spec.wanted(candidate)))
+    if not in_stock:
         return _wait_or_give_up(world, job, "no_capacity")
-    number = len(job.attempts) + 1
+    chosen, number = in_stock[0], len(job.attempts) + 1
     job = job.noted(world.moment, "launch_attempt", chosen.gpu_type, number)
     try:
         instance = start_instance(
@@ -177,22 +180,7 @@ def _try_launch(world: "World", job: Job) -> Job:
     return world.keep_job(replace(job, queue_reason=None, next_attempt_at=None))
 
 
-def _choose(world: "World", job: Job) -> InstanceType | None:
-    """The first candidate that is in stock, in the order that was asked for."""
-    for candidate in job.spec.candidates:
-        with contextlib.suppress(ApiError):
-            return choose_type(world, job.spec.wanted(candidate))
-    return None
-
-
-def _has_place_in_group(world: "World", job: Job) -> bool:
-    if job.group_id is None:
-        return True
-    running = sum(other.status != "queued" for other in _siblings(world, job))
-    return running < world.job_groups[job.group_id].max_parallel
-
-
-def _siblings(world: "World", job: Job) -> list[Job]:
+def _siblings(world: World, job: Job) -> list[Job]:
     """The other live jobs of its group, in their order."""
     return [
         other
@@ -201,7 +189,7 @@ def _siblings(world: "World", job: Job) -> list[Job]:
     ]
 
 
-def _wait_or_give_up(world: "World", job: Job, reason: QueueReason) -> Job:
+def _wait_or_give_up(world: World, job: Job, reason: QueueReason) -> Job:
     minutes = job.spec.capacity_wait_minutes
     gives_up_at = job.waits_since + timedelta(minutes=minutes)
     if world.moment >= gives_up_at:
@@ -210,13 +198,13 @@ def _wait_or_give_up(world: "World", job: Job, reason: QueueReason) -> Job:
     return _wait(world, job, reason, min(world.moment + _LAUNCH_INTERVAL, gives_up_at))
 
 
-def _wait(world: "World", job: Job, reason: QueueReason, until: datetime | None) -> Job:
+def _wait(world: World, job: Job, reason: QueueReason, until: datetime | None) -> Job:
     if job.queue_reason != reason:
         job = job.noted(world.moment, "queued", reason)
     return world.keep_job(replace(job, queue_reason=reason, next_attempt_at=until))
 
 
-def _start(world: "World", job: Job) -> None:
+def _start(world: World, job: Job) -> None:
     attempt = job.attempts[-1]
     attempt.trace.start()
     job = job.with_attempt(replace(attempt, status="running", started_at=world.moment))
@@ -224,7 +212,7 @@ def _start(world: "World", job: Job) -> None:
     _announce(world, world.keep_job(replace(job, status="running")))
 
 
-def _end_run(world: "World", job: Job) -> None:
+def _end_run(world: World, job: Job) -> None:
     """End a job whose command has ended, or has run for as long as it may."""
     attempt = job.attempts[-1]
     code = attempt.trace.exit_code
@@ -238,15 +226,8 @@ def _end_run(world: "World", job: Job) -> None:
         _end_attempt(world, job, "failed", exit_code=code, error=error)
 
 
-def _fail_with_instance(world: "World", job: Job) -> None:
-    """The instance stopped under a job: a failure, which only an instance failure may retry."""
-    reason = _instance(world, job).stop_reason or "failed"
-    error = _INSTANCE_ERRORS.get(reason, "The instance failed.")
-    _end_attempt(world, job, "failed", error=error, is_instance_failure=reason == "failed")
-
-
 def _end_attempt(
-    world: "World",
+    world: World,
     job: Job,
     status: JobStatus,
     *,
@@ -261,7 +242,15 @@ def _end_attempt(
     attempt = replace(attempt, status=status, ended_at=now, exit_code=exit_code, error=error)
     job = job.with_attempt(attempt)
     job = job.noted(now, "exited", error or f"exit code {exit_code}", attempt.number)
-    job = replace(job, artifacts=_collect_artifacts(world, job))
+    kept = {artifact.path: artifact for artifact in job.artifacts}
+    for file in attempt.trace.files:  # they replace what an earlier attempt wrote
+        if file.at_s <= attempt.ran_s(now):
+            stored = world.media.add(
+                "artifact", file.path, "application/octet-stream", file.content
+            )
+            digest = hashlib.sha256(file.content).hexdigest()
+            kept[file.path] = Artifact(file.path, stored.id, len(file.content), digest)
+    job = replace(job, artifacts=tuple(kept[path] for path in sorted(kept)))
     if _may_retry(job, is_instance_failure=is_instance_failure):
         job = job.noted(now, "retry", None, attempt.number + 1)
         return world.keep_job(replace(job, status="queued", waits_since=now, next_attempt_at=now))
@@ -280,20 +269,7 @@ def _may_retry(job: Job, *, is_instance_failure: bool) -> bool:
     )
 
 
-def _collect_artifacts(world: "World", job: Job) -> tuple[Artifact, ...]:
-    """The outputs after an attempt: what it wrote replaces what an earlier one wrote."""
-    kept = {artifact.path: artifact for artifact in job.artifacts}
-    attempt = job.attempts[-1]
-    for file in attempt.trace.files:
-        if file.at_s <= attempt.ran_s(world.moment):
-            content = file.content
-            stored = world.media.add("artifact", file.path, "application/octet-stream", content)
-            digest = hashlib.sha256(content).hexdigest()
-            kept[file.path] = Artifact(file.path, stored.id, len(content), digest)
-    return tuple(kept[path] for path in sorted(kept))
-
-
-def _finish(world: "World", job: Job, status: JobStatus, *, error: str | None = None) -> Job:
+def _finish(world: World, job: Job, status: JobStatus, *, error: str | None = None) -> Job:
     kind = "cancelled" if status == "cancelled" else "finished"
     job = job.noted(world.moment, kind, status)
     job = replace(job, status=status, ended_at=world.moment, error=error)
@@ -307,9 +283,9 @@ def _finish(world: "World", job: Job, status: JobStatus, *, error: str | None = 
     return job
 
 
-def _announce(world: "World", job: Job) -> None:
+def _announce(world: World, job: Job) -> None:
     """Leave word for the job's webhook that it runs, or that it has ended."""
     event: webhooks.WebhookEvent = "started" if job.is_live else "finished"
-    if webhooks.wants(job, event):
+    if job.spec.webhook_url is not None and event in (job.spec.webhook_events or _DEFAULT_EVENTS):
         view = job_view(world, job)
         world.announcements.append(webhooks.announce(job, event, view, world.moment))

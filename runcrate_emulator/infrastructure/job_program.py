@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
 from runcrate_emulator.infrastructure.catalogue import InstanceType
 from runcrate_emulator.infrastructure.command_run import CommandRun
@@ -14,9 +13,7 @@ from runcrate_emulator.infrastructure.job_record import (
     OutputFile,
     Trace,
 )
-
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
+from runcrate_emulator.world import World
 
 _EXIT_CODES = 256
 
@@ -72,7 +69,7 @@ with `run_commands=True`."""
 _UNDECIDED_RUN_S = 30.0  # of a command that nobody decides; long enough to be seen running
 
 
-def trace_of_attempt(world: "World", job: Job, kind: InstanceType, number: int) -> Trace:
+def trace_of_attempt(world: World, job: Job, kind: InstanceType, number: int) -> Trace:
     """Return the course of an attempt: `on_job` decides it, else the command runs or succeeds."""
     variables = _variables(world, job, kind)
     code = _uploaded(world, job)
@@ -104,7 +101,7 @@ def trace_of_attempt(world: "World", job: Job, kind: InstanceType, number: int) 
     return Trace((line,), duration_s=_UNDECIDED_RUN_S)
 
 
-def _variables(world: "World", job: Job, kind: InstanceType) -> dict[str, str]:
+def _variables(world: World, job: Job, kind: InstanceType) -> dict[str, str]:
     """The environment variables of the command; a value of the job wins over a secret."""
     secrets = world.secrets.get(job.environment_id, {})
     return {
@@ -116,7 +113,7 @@ def _variables(world: "World", job: Job, kind: InstanceType) -> dict[str, str]:
     }
 
 
-def _uploaded(world: "World", job: Job) -> bytes | None:
+def _uploaded(world: World, job: Job) -> bytes | None:
     """The archive of the job's code, as long as it is kept."""
     code = job.spec.code
     upload = None if code is None else world.uploads.get(code.upload_id or "")

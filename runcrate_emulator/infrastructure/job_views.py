@@ -5,10 +5,11 @@ import math
 from collections import Counter
 from datetime import datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import urlsplit
 
 from runcrate_emulator.infrastructure import instance_life
+from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.job_record import (
     OUTPUTS_KEPT_FOR,
     Artifact,
@@ -18,20 +19,23 @@ from runcrate_emulator.infrastructure.job_record import (
 from runcrate_emulator.infrastructure.records import JobGroup
 from runcrate_emulator.infrastructure.webhooks import webhook_secret
 from runcrate_emulator.infrastructure.wire import fields
-
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
+from runcrate_emulator.world import World
 
 _TYPICAL_UTILISATION = 84.0  # percent; a made-up figure, as no GPU is there to be measured
 _TYPICAL_MEMORY_SHARE = 0.62
 
 
-def job_view(world: "World", job: Job, *, with_secret: bool = False) -> dict[str, Any]:
+def job_view(world: World, job: Job, *, with_secret: bool = False) -> dict[str, Any]:
     """One job; the webhook secret is only on the response that created it."""
     now = world.moment
     attempt = job.attempt
     instance = None if attempt is None else world.instances[attempt.instance_id]
     spec = job.spec
+    webhook_url = None
+    if spec.webhook_url is not None:  # its host and the end of its path, as the SDK describes it
+        parts = urlsplit(spec.webhook_url)
+        webhook_url = f"{parts.scheme}://{parts.hostname}/…{parts.path[-4:]}"
+    has_run = job.ended_at is not None and attempt is not None and attempt.started_at is not None
     view: dict[str, Any] = {
         **fields(spec, "command template image storage_id max_runtime_minutes max_retries tags"),
         **fields(spec, "capacity_wait_minutes retry_on retry_exit_codes webhook_events"),
@@ -45,7 +49,7 @@ def job_view(world: "World", job: Job, *, with_secret: bool = False) -> dict[str
         "attempts": [_attempt_view(world, entry) for entry in job.attempts],
         "exit_code": None if attempt is None else attempt.exit_code,
         "instance_id": instance.id if instance is not None and job.is_live else None,
-        "webhook_url": None if spec.webhook_url is None else _masked_url(spec.webhook_url),
+        "webhook_url": webhook_url,
         "started_at": None if not job.attempts else job.attempts[0].started_at,
         "cost_per_hour": None if instance is None else instance.type.hourly_rate,
         "cost_usd": job_cost(world, job),
@@ -54,18 +58,15 @@ def job_view(world: "World", job: Job, *, with_secret: bool = False) -> dict[str
         "code": _code_view(world, job),
         "image_registry_auth": spec.image_registry_auth and spec.image_registry_auth.model_dump(),
         "artifacts_count": len(present_artifacts(job, now)),
-        "gpu_util_avg": None,
-        "gpu_mem_peak_mb": None,
+        "gpu_util_avg": _TYPICAL_UTILISATION if has_run else None,
+        "gpu_mem_peak_mb": _memory_used(instance) if has_run and instance is not None else None,
     }
-    if job.ended_at is not None and attempt is not None and attempt.started_at is not None:
-        view["gpu_util_avg"] = _TYPICAL_UTILISATION
-        view["gpu_mem_peak_mb"] = _memory_used(world, attempt)
     if with_secret and spec.webhook_url is not None:
         view["webhook_secret"] = webhook_secret(job)
     return view
 
 
-def group_view(world: "World", group: JobGroup) -> dict[str, Any]:
+def group_view(world: World, group: JobGroup) -> dict[str, Any]:
     """One group, with its counts and cost."""
     jobs = [world.jobs[job_id] for job_id in group.job_ids if job_id in world.jobs]
     return {
@@ -78,7 +79,7 @@ def group_view(world: "World", group: JobGroup) -> dict[str, Any]:
     }
 
 
-def job_cost(world: "World", job: Job) -> Decimal:
+def job_cost(world: World, job: Job) -> Decimal:
     """The cost of every attempt's instance, added up."""
     return sum((_attempt_cost(world, attempt) for attempt in job.attempts), Decimal(0))
 
@@ -89,16 +90,17 @@ def present_artifacts(job: Job, now: datetime) -> tuple[Artifact, ...]:
     return () if is_gone else job.artifacts
 
 
-def metric_points(world: "World", job: Job, step_s: int) -> list[dict[str, Any]]:
+def metric_points(world: World, job: Job, step_s: int) -> list[dict[str, Any]]:
     """GPU use per step while the command ran. The figures are made up, but always the same."""
     points: list[dict[str, Any]] = []
     for attempt in job.attempts:
         if attempt.started_at is None:
             continue
-        kind = world.instances[attempt.instance_id].type
+        instance = world.instances[attempt.instance_id]
+        kind = instance.type
         sample = {
             "util": _TYPICAL_UTILISATION,
-            "mem_used_mb": _memory_used(world, attempt),
+            "mem_used_mb": _memory_used(instance),
             "mem_total_mb": kind.gpu_memory_mb,
         }
         ran_s = attempt.ran_s(attempt.ended_at or world.moment)
@@ -122,12 +124,11 @@ def log_chunks(job: Job, now: datetime, after: int = 0) -> list[dict[str, Any]]:
     return chunks[after:]
 
 
-def _memory_used(world: "World", attempt: Attempt) -> int:
-    kind = world.instances[attempt.instance_id].type
-    return round(kind.gpu_memory_mb * _TYPICAL_MEMORY_SHARE)
+def _memory_used(instance: Instance) -> int:
+    return round(instance.type.gpu_memory_mb * _TYPICAL_MEMORY_SHARE)
 
 
-def _attempt_view(world: "World", attempt: Attempt) -> dict[str, Any]:
+def _attempt_view(world: World, attempt: Attempt) -> dict[str, Any]:
     return {
         **fields(attempt, "status exit_code error started_at ended_at region"),
         **fields(attempt.gpu, "gpu_type gpu_count"),
@@ -137,12 +138,12 @@ def _attempt_view(world: "World", attempt: Attempt) -> dict[str, Any]:
     }
 
 
-def _attempt_cost(world: "World", attempt: Attempt) -> Decimal:
+def _attempt_cost(world: World, attempt: Attempt) -> Decimal:
     instance = world.instances[attempt.instance_id]
     return instance_life.cost_between(instance, instance.runs_from, world.moment)
 
 
-def _code_view(world: "World", job: Job) -> dict[str, Any] | None:
+def _code_view(world: World, job: Job) -> dict[str, Any] | None:
     code = job.spec.code
     if code is None:
         return None
@@ -152,9 +153,3 @@ def _code_view(world: "World", job: Job) -> dict[str, Any] | None:
     url, ref = code.git.url, code.git.ref or "main"
     commit = hashlib.sha1(f"{url} {ref}".encode(), usedforsecurity=False).hexdigest()
     return {"source": "git", "url": url, "ref": ref, "commit": commit}
-
-
-def _masked_url(url: str) -> str:
-    """The host and the end of the path, as the official SDK describes it."""
-    parts = urlsplit(url)
-    return f"{parts.scheme}://{parts.hostname}/…{parts.path[-4:]}"

@@ -1,37 +1,110 @@
-"""Jobs: submit, list, read, cancel, rerun, delete. What they leave behind is in `job_outputs`."""
+"""Jobs and groups of them: submit, list, read, cancel, rerun, delete; logs, outputs, uploads."""
 
+import asyncio
 import base64
-import binascii
+import hashlib
+import time
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
 
-from runcrate_emulator.bodies import parse_body, read_object, read_optional_object, refuse
+from pydantic import Field
+from starlette.responses import RedirectResponse, Response
+
+from runcrate_emulator.bodies import Body, parse_body, read_object, read_optional_object, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import job_life
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.idempotency import checked_key
-from runcrate_emulator.infrastructure.job_life import submit_group, submit_job
 from runcrate_emulator.infrastructure.job_record import STATUSES, Job
 from runcrate_emulator.infrastructure.job_spec import JobSpec, is_group, parse_group
-from runcrate_emulator.infrastructure.job_views import group_view, job_view
-from runcrate_emulator.infrastructure.records import JobGroup
+from runcrate_emulator.infrastructure.job_views import (
+    group_view,
+    job_view,
+    log_chunks,
+    metric_points,
+    present_artifacts,
+)
+from runcrate_emulator.infrastructure.records import JobGroup, Upload
 from runcrate_emulator.infrastructure.wire import (
     CREATED,
     Page,
     Result,
     conflict,
     fields,
+    not_found,
     parse_time,
 )
-
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
+from runcrate_emulator.world import World
 
 _MAX_PAGE = 100
 _DEFAULT_PAGE = 20
-
+_FOLLOW_S = 25.0  # real seconds that a read with `follow` is held (official SDK 0.5.0)
+_FOLLOW_STEP_S = 0.02  # real seconds between two looks at the log
+_LOG_PAGE = (1, 1000)  # chunks; the emulator's own
+_STEP_S = (60, 86_400)  # official SDK 0.5.0
+_MAX_BYTES = 1_000_000_000  # 1 GB (official SDK 0.5.0)
+_USABLE_FOR = timedelta(hours=24)  # official SDK 0.5.0
+_LINK_LIFETIME = timedelta(hours=1)  # the emulator's own
+_LAST_CURSOR = 10**9  # only bounds the parameter
 
 routes = Endpoints()
+signed_routes = Endpoints()
+
+
+class _NewUpload(Body):
+    bytes: int = Field(ge=1, le=_MAX_BYTES)
+    sha256: str | None = Field(None, pattern="^[0-9a-f]{64}$")
+
+
+@routes.add("POST /jobs/uploads", CREATED)
+async def _create_upload(call: Call) -> Result:
+    """The same `sha256` answers the same upload."""
+    world = call.world
+    body = await call.read(_NewUpload)
+    known = [
+        upload
+        for upload in world.uploads.values()
+        if body.sha256 and upload.sha256 == body.sha256 and upload.expires_at > world.moment
+    ]
+    if known:
+        upload = known[-1]
+    else:
+        expires_at = world.moment + _USABLE_FOR
+        upload = Upload(world.new_id("upload"), body.bytes, body.sha256, world.moment, expires_at)
+        world.uploads[upload.id] = upload
+    is_new = upload.file_id is None
+    path = world.signer.sign("PUT", f"/uploads/{upload.id}", _LINK_LIFETIME.total_seconds())
+    return {
+        "upload_id": upload.id,
+        "url": call.url(path) if is_new else None,
+        "url_expires_at": world.moment + _LINK_LIFETIME if is_new else None,
+        "expires_at": upload.expires_at,
+        "max_bytes": _MAX_BYTES,
+    }
+
+
+@signed_routes.add("PUT /uploads/{id}")
+async def _put_upload(call: Call) -> Result:
+    """Needs no key, but the signature of the link."""
+    world = call.world
+    world.signer.check("PUT", call.request.url.path, call.query)
+    upload = world.uploads.get(call.id)
+    if upload is None:
+        raise not_found("upload", call.id)
+    content = await call.request.body()
+    digest = hashlib.sha256(content).hexdigest()
+    problem = None
+    if len(content) != upload.size:
+        problem = f"{len(content)} bytes arrived, {upload.size} were announced"
+    elif upload.sha256 not in (None, digest):
+        problem = "The content has another SHA-256"
+    if problem is not None:
+        raise ApiError(400, "validation_error", f"{problem}; nothing was kept.")
+    kept = world.media.add("upload", f"{upload.id}.tar.gz", "application/gzip", content)
+    world.uploads[upload.id] = replace(upload, file_id=kept.id, sha256=digest)
+    return Response(status_code=200)
 
 
 @routes.add("POST /jobs", CREATED)
@@ -42,10 +115,14 @@ async def _submit(call: Call) -> Result:
     body = await read_object(call.request)
     if is_group(body):
         group = parse_group(body)
-        group_id = await _once(call, lambda: submit_group(world, environment, group))
-        return _submitted_group(world, group_id)
+        group_id = await _once(call, lambda: job_life.submit_group(world, environment, group))
+        made = world.job_groups[group_id]
+        jobs = [world.jobs[job_id] for job_id in made.job_ids if job_id in world.jobs]
+        views = [job_view(world, job, with_secret=True) for job in jobs]
+        secret = {n: v for view in views for n, v in view.items() if n == "webhook_secret"}
+        return {**group_view(world, made), "jobs": views, **secret}
     spec = parse_body(JobSpec, body)
-    job_id = await _once(call, lambda: submit_job(world, environment, spec))
+    job_id = await _once(call, lambda: job_life.submit_job(world, environment, spec))
     return _submitted_job(world, job_id)
 
 
@@ -62,7 +139,9 @@ async def _rerun(call: Call) -> Result:
     if isinstance(changes.get("env"), dict):
         body["env"] = {**job.spec.env, **changes["env"]}
     spec = parse_body(JobSpec, {name: value for name, value in body.items() if value is not None})
-    job_id = await _once(call, lambda: submit_job(world, environment, spec, rerun_of=job.id))
+    job_id = await _once(
+        call, lambda: job_life.submit_job(world, environment, spec, rerun_of=job.id)
+    )
     return _submitted_job(world, job_id)
 
 
@@ -81,7 +160,7 @@ async def _once(call: Call, create: Callable[[], Job | JobGroup]) -> str:
     return await world.idempotency.once(key, world.moment, work)
 
 
-def _submitted_job(world: "World", job_id: str) -> dict[str, Any]:
+def _submitted_job(world: World, job_id: str) -> dict[str, Any]:
     job = world.jobs.get(job_id)
     if job is None:
         message = f"Job `{job_id}`, which this Idempotency-Key created, was deleted."
@@ -89,33 +168,30 @@ def _submitted_job(world: "World", job_id: str) -> dict[str, Any]:
     return job_view(world, job, with_secret=True)
 
 
-def _submitted_group(world: "World", group_id: str) -> dict[str, Any]:
-    group = world.job_groups[group_id]
-    jobs = [world.jobs[job_id] for job_id in group.job_ids if job_id in world.jobs]
-    views = [job_view(world, job, with_secret=True) for job in jobs]
-    secret = views[0].get("webhook_secret") if views else None
-    response = {**group_view(world, group), "jobs": views}
-    return response if secret is None else {**response, "webhook_secret": secret}
-
-
 @routes.add("GET /jobs")
 async def _list_jobs(call: Call) -> Result:
     """Newest first, filtered and paged by cursor."""
     limit = call.integer("limit", _DEFAULT_PAGE, 1, _MAX_PAGE)
     is_wanted = _filter(call)
-    cursor = _read_cursor(call.query.get("cursor"))
+    try:
+        sent = base64.b64decode(call.query.get("cursor", ""), altchars=b"-_", validate=True)
+        cursor = sent.decode()
+    except ValueError:
+        refuse("cursor", "must be the `meta.cursor` of an earlier page")
     found = [
         job
         for job in sorted(call.in_scope(call.world.jobs), key=_position, reverse=True)
         if is_wanted(job)
     ]
-    rest = [job for job in found if cursor is None or _position(job) < cursor]
+    rest = [job for job in found if not cursor or _position(job) < cursor]
     page = rest[:limit]
     has_more = len(rest) > limit
     return Page(
         (job_view(call.world, job) for job in page),
         total=len(found),
-        cursor=_cursor_after(page[-1]) if has_more else None,
+        cursor=base64.urlsafe_b64encode(_position(page[-1]).encode()).decode()
+        if has_more
+        else None,
         has_more=has_more,
     )
 
@@ -148,22 +224,8 @@ def _filter(call: Call) -> Callable[[Job], bool]:
     return is_wanted
 
 
-def _position(job: Job) -> tuple[str, str]:
-    return job.created_at.isoformat(timespec="microseconds"), job.id
-
-
-def _cursor_after(job: Job) -> str:
-    return base64.urlsafe_b64encode(" ".join(_position(job)).encode()).decode()
-
-
-def _read_cursor(text: str | None) -> tuple[str, str] | None:
-    if text is None:
-        return None
-    try:
-        created_at, job_id = base64.b64decode(text, altchars=b"-_", validate=True).decode().split()
-    except (binascii.Error, ValueError):
-        refuse("cursor", "must be the `meta.cursor` of an earlier page")
-    return created_at, job_id
+def _position(job: Job) -> str:
+    return f"{job.created_at.isoformat(timespec='microseconds')} {job.id}"
 
 
 @routes.add("GET /jobs/{id}")
@@ -223,3 +285,57 @@ async def _cancel_group(call: Call) -> Result:
         if job is not None:
             job_life.cancel(world, job)
     return group_view(world, group)
+
+
+@routes.add("GET /jobs/{id}/logs")
+async def _read_logs(call: Call) -> Result:
+    """A page after a cursor; `follow` waits while there is nothing new."""
+    world = call.world
+    job = call.find(world.jobs, "job")
+    after = call.integer("after", 0, 0, _LAST_CURSOR)
+    limit = call.integer("limit", _LOG_PAGE[1], *_LOG_PAGE)
+    follow = call.choice("follow", ("true", "false", "1", "0")) in ("true", "1")
+    until = time.monotonic() + (_FOLLOW_S if follow else 0)
+    chunks = log_chunks(job, world.moment, after)
+    while not chunks and job.is_live and time.monotonic() < until:
+        await asyncio.sleep(_FOLLOW_STEP_S)
+        world.settle()
+        job = world.jobs.get(job.id, job)
+        chunks = log_chunks(job, world.moment, after)
+    page = chunks[:limit]
+    return {
+        "job_id": job.id,
+        "status": job.status,
+        "chunks": page,
+        "cursor": page[-1]["seq"] if page else after,
+        "truncated": False,
+        "done": not job.is_live and len(page) == len(chunks),
+    }
+
+
+@routes.add("GET /jobs/{id}/metrics")
+async def _read_metrics(call: Call) -> Result:
+    """GPU use per step; made-up figures, as there is no GPU."""
+    step_s = call.integer("step", _STEP_S[0], *_STEP_S)
+    return metric_points(call.world, call.find(call.world.jobs, "job"), step_s)
+
+
+@routes.add("GET /jobs/{id}/artifacts")
+async def _list_artifacts(call: Call) -> Result:
+    """By path; kept 30 days after the end."""
+    return [
+        {"path": artifact.path, "bytes": artifact.size, "sha256": artifact.sha256}
+        for artifact in present_artifacts(call.find(call.world.jobs, "job"), call.now)
+    ]
+
+
+@routes.add("GET /jobs/{id}/artifacts/{path:path}")
+async def _get_artifact(call: Call) -> Result:
+    """Redirects to a signed link that is valid for an hour."""
+    world = call.world
+    job = call.find(world.jobs, "job")
+    path: str = call.request.path_params["path"]
+    for artifact in present_artifacts(job, world.moment):
+        if artifact.path == path:
+            return RedirectResponse(call.url(world.media.link(artifact.file_id)), 302)
+    raise not_found(f"output of job `{job.id}`", path)

@@ -83,7 +83,6 @@ class TopUp:
     status: TopUpStatus
     amount_usd: Decimal
     idempotency_key: str
-    api_key: str = field(repr=False)
     created_at: datetime
     due_at: datetime | None = None
     invoice_number: str | None = None
@@ -110,15 +109,6 @@ CardBehaviour = Literal[
     "payment_blocked",
     "authentication_required",
 ]
-
-
-@dataclass(frozen=True)
-class KeyPermissions:
-    """Dashboard permissions of an API key: off by default for every key but the emulator's."""
-
-    billing: bool = False
-    daily_cap_usd: Decimal | None = None
-    monthly_cap_usd: Decimal | None = None
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BeforeValidator
@@ -21,9 +21,7 @@ from runcrate_emulator.infrastructure.job_views import job_view
 from runcrate_emulator.infrastructure.records import Schedule, ScheduleKind, ScheduleOutcome
 from runcrate_emulator.infrastructure.wire import CREATED, Result, fields, parse_time
 from runcrate_emulator.keys import OWNER
-
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
+from runcrate_emulator.world import World
 
 _FARTHEST_RUN = timedelta(days=365)  # official SDK 0.5.0, as are the next three
 _LEAST_GAP_MINUTES = 15
@@ -187,7 +185,7 @@ def _next_run(timing: "Schedule | _NewSchedule", now: datetime) -> datetime:
     return following
 
 
-def _check_limits(world: "World", environment_id: str) -> None:
+def _check_limits(world: World, environment_id: str) -> None:
     here = sum(1 for s in world.schedules.values() if s.environment_id == environment_id)
     if here >= _MAX_PER_ENVIRONMENT or len(world.schedules) >= _MAX_PER_WORKSPACE:
         raise ApiError(
@@ -205,7 +203,7 @@ def following_run(timing: "Schedule | _NewSchedule", after: datetime) -> datetim
     return timing.run_at if timing.run_at is not None and timing.run_at > after else None
 
 
-def launch(world: "World", schedule: Schedule) -> tuple[Schedule, Instance | Job]:
+def launch(world: World, schedule: Schedule) -> tuple[Schedule, Instance | Job]:
     """Launch what a schedule describes, and note it on the schedule."""
     environment = world.environments[schedule.environment_id]
     launched: Instance | Job
@@ -219,7 +217,7 @@ def launch(world: "World", schedule: Schedule) -> tuple[Schedule, Instance | Job
     return _noted(world, noted, "launched"), launched
 
 
-def fire(world: "World", schedule: Schedule) -> None:
+def fire(world: World, schedule: Schedule) -> None:
     """Launch what is due, or skip it for a reason."""
     following = None if schedule.cron is None else following_run(schedule, world.moment)
     is_enabled = schedule.enabled and following is not None
@@ -244,7 +242,7 @@ def fire(world: "World", schedule: Schedule) -> None:
 
 
 def _noted(
-    world: "World", schedule: Schedule, status: ScheduleOutcome, error: str | None = None
+    world: World, schedule: Schedule, status: ScheduleOutcome, error: str | None = None
 ) -> Schedule:
     noted = replace(schedule, last_run_at=world.moment, last_status=status, last_error=error)
     world.schedules[noted.id] = noted

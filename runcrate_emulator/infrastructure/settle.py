@@ -7,12 +7,10 @@ credits used up), moment by moment and in order, each at the time it was due.
 
 from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 from runcrate_emulator.infrastructure import billing, credit, job_life, schedules, storage
-
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
+from runcrate_emulator.world import World
 
 _MAX_EVENTS_AT_ONE_MOMENT = 10_000  # more than can be due; an event that stays due is a bug
 
@@ -20,9 +18,9 @@ _MAX_EVENTS_AT_ONE_MOMENT = 10_000  # more than can be due; an event that stays 
 class _Subject(NamedTuple):
     """Things that act by themselves: all of them, when one acts next, and its act."""
 
-    records: Callable[["World"], dict[str, Any]]
-    due: Callable[["World", Any], datetime | None]
-    act: Callable[["World", Any], object]
+    records: Callable[[World], dict[str, Any]]
+    due: Callable[[World, Any], datetime | None]
+    act: Callable[[World, Any], object]
 
 
 # In the order in which things due at the same moment happen: money comes in before it goes out,
@@ -37,7 +35,7 @@ _SUBJECTS = (
 )
 
 
-def settle(world: "World", now: datetime) -> None:
+def settle(world: World, now: datetime) -> None:
     """Live through everything that is due up to a moment."""
     repeats = 0
     while (due := next_event(world)) is not None and due <= now:
@@ -54,7 +52,7 @@ def settle(world: "World", now: datetime) -> None:
     world.moment = max(now, world.moment)
 
 
-def next_event(world: "World") -> datetime | None:
+def next_event(world: World) -> datetime | None:
     """When the next thing happens by itself; None when nothing will."""
     moments = (
         subject.due(world, record)

@@ -4,7 +4,7 @@ import math
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from pydantic import Field
 
@@ -16,12 +16,11 @@ from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.records import BILLING_WEEK, Volume
 from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields
 from runcrate_emulator.keys import PROJECT_ID
-
-if TYPE_CHECKING:
-    from runcrate_emulator.world import World
+from runcrate_emulator.world import World
 
 _USD_PER_GB_MONTH = Decimal("0.03")  # seed 003, as are the rules of payment
 _DAYS_PER_MONTH = 30  # the emulator's own, as is that only full days are refunded
+_PROVIDER = "aws-s3"
 _CENT = Decimal("0.01")
 _REGION_IDS = tuple(region.id for region in REGIONS)
 
@@ -47,13 +46,9 @@ async def _list_volumes(call: Call) -> Result:
 
 
 @routes.add("GET /storage/regions")
-async def _list_regions(call: Call) -> Result:
+async def _list_regions(_: Call) -> Result:
     """Of the workspace's one storage provider."""
-    return [
-        {"id": r.id, "name": f"{r.city}, {r.country}", "provider": call.world.storage_provider}
-        for r in REGIONS
-        if call.world.storage_provider is not None
-    ]
+    return [{"id": r.id, "name": f"{r.city}, {r.country}", "provider": _PROVIDER} for r in REGIONS]
 
 
 @routes.add("POST /storage", CREATED)
@@ -62,11 +57,6 @@ async def _create_volume(call: Call) -> Result:
     world = call.world
     environment = call.environment
     body = await call.read(_NewVolume)
-    if world.storage_provider is None:
-        raise conflict(
-            "The workspace has no storage provider; nothing was created. "
-            "Configure one on the dashboard.",
-        )
     now = world.moment
     volume = Volume(
         id=world.new_id(),
@@ -135,7 +125,7 @@ def days_left(volume: Volume, at: datetime, *, with_today: bool) -> int:
     return math.ceil(days) if with_today else math.floor(days)
 
 
-def charge_volume(world: "World", volume: Volume, amount: Decimal, what: str) -> None:
+def charge_volume(world: World, volume: Volume, amount: Decimal, what: str) -> None:
     """Charge for a volume; 402 when the balance does not cover it."""
     if amount > credit.floating_balance(world):
         raise ApiError(
@@ -147,12 +137,12 @@ def charge_volume(world: "World", volume: Volume, amount: Decimal, what: str) ->
     world.ledger.charge(volume.environment_id, amount, description, world.moment)
 
 
-def volume_due(_: "World", volume: Volume) -> datetime | None:
+def volume_due(_: World, volume: Volume) -> datetime | None:
     """When the next week of a volume is to be paid."""
     return None if volume.is_suspended else volume.paid_until
 
 
-def pay_week(world: "World", volume: Volume) -> None:
+def pay_week(world: World, volume: Volume) -> None:
     """Charge the week that begins; suspend a volume that the balance does not cover."""
     now = world.moment
     week = price_for_days(volume.size_gb, BILLING_WEEK.days)
@@ -165,20 +155,20 @@ def pay_week(world: "World", volume: Volume) -> None:
     world.volumes[volume.id] = paid
 
 
-def revive_volumes(world: "World") -> None:
+def revive_volumes(world: World) -> None:
     """Pay for suspended volumes again, after credit was added."""
     for volume in list(world.volumes.values()):
         if volume.is_suspended:
             pay_week(world, volume)
 
 
-def _view(world: "World", volume: Volume) -> dict[str, Any]:
+def _view(world: World, volume: Volume) -> dict[str, Any]:
     instance = world.instance_with_volume(volume.id)
     status = "available" if instance is None else "attached"
     return {
         **fields(volume, "id name sizeGb region createdAt updatedAt"),
         "status": "suspended" if volume.is_suspended else status,
-        "providerType": world.storage_provider,
+        "providerType": _PROVIDER,
         "deploymentId": None if instance is None else instance.id,
         "projectId": PROJECT_ID,
     }

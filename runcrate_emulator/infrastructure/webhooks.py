@@ -24,8 +24,6 @@ WebhookEvent = Literal["started", "finished"]
 SIGNATURE_HEADER = "X-Runcrate-Emulator-Signature"
 """`sha256=` and the hexadecimal HMAC-SHA256 of the body, with the job's webhook secret as key."""
 
-_DEFAULT_EVENTS = ("finished",)  # "signed POST when finished" (official SDK 0.5.0)
-
 
 @dataclass(frozen=True)
 class WebhookDelivery:
@@ -53,12 +51,6 @@ class WebhookDelivery:
     def json(self) -> Any:
         """The body, read."""
         return json.loads(self.body)
-
-
-def wants(job: "Job", event: WebhookEvent) -> bool:
-    """True if a job asked to be announced at this moment; without a choice, at its end."""
-    events = job.spec.webhook_events or _DEFAULT_EVENTS
-    return job.spec.webhook_url is not None and event in events
 
 
 def webhook_secret(job: "Job") -> str:
