@@ -59,10 +59,6 @@ class Clock:
         with self._lock:
             self._set(self._start or datetime.now(UTC), self._first_speed)
 
-    def real_seconds(self, emulated_seconds: float) -> float | None:
-        """Real seconds that an emulated duration takes; None while the clock stands still."""
-        return emulated_seconds / self._speed if self._speed else None
-
     def _now(self) -> datetime:
         elapsed = self._monotonic() - self._anchor_real
         return self._anchor + timedelta(seconds=elapsed * self._speed)

@@ -52,12 +52,11 @@ def _planning(make: Callable[P, Fault]) -> "Callable[Concatenate[Emulator, P], F
         self.world.faults.add(fault)
         return fault
 
-    # Editors and `help` show the arguments of a fault.
+    # `help` shows the arguments of a fault.
     shown = inspect.signature(make)
     itself = inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY)
-    fail.__signature__ = shown.replace(  # type: ignore[attr-defined] # read by inspect
-        parameters=[itself, *shown.parameters.values()], return_annotation="Fault"
-    )
+    parameters = [itself, *shown.parameters.values()]
+    fail.__signature__ = shown.replace(parameters=parameters)  # type: ignore[attr-defined]
     return fail
 
 

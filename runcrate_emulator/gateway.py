@@ -20,7 +20,7 @@ from runcrate_emulator.files import PAGE_MARK
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import bearer_token, is_well_formed, masked
 from runcrate_emulator.loopback import is_loopback
-from runcrate_emulator.rate_limit import Window, count_request
+from runcrate_emulator.rate_limit import count_request
 from runcrate_emulator.response import HungUpError, ResponseWriter
 from runcrate_emulator.world import World
 
@@ -78,14 +78,7 @@ class Gateway:
         _check_origin(request.headers)
         fault = self._world.faults.take(request.method, route_of(request.scope["path"]))
         if surface != "page":
-            key = bearer_token(request.headers)
-            window = self._count(key or "")
-            # The wait that a client works out of `Reset` and `Date` is one in real seconds.
-            response.add_headers(window.headers(time.time() + self._seconds_left(window)))
-            if (request.method, request.scope["path"]) not in _OPEN_ROUTES:
-                self._check_key(key, surface)
-            if not window.allowed:
-                raise self._rate_limited(window)
+            self._check_key_and_rate(request, surface, response)
         if fault is not None:
             if fault.latency_s:
                 await asyncio.sleep(fault.latency_s)
@@ -101,45 +94,42 @@ class Gateway:
         if fault is not None and fault.lose_response:
             await response.hang_up()
         elif fault is not None and fault.replaces_response:
-            response.release()
+            response.strike(None)
             await _fault_response(fault, surface)(request.scope, receive, response)
 
-    def _count(self, bucket: str) -> Window:
-        world = self._world
-        window = world.rate_windows.get(bucket)
-        counted = count_request(window, world.requests_per_minute, world.now())
-        world.rate_windows[bucket] = counted
-        return counted
-
-    def _check_key(self, key: str | None, surface: Surface) -> None:
-        code = "invalid_api_key" if surface == "inference" else "unauthorized"
+    def _check_key_and_rate(
+        self, request: Request, surface: Surface, response: ResponseWriter
+    ) -> None:
+        world, key = self._world, bearer_token(request.headers)
+        limit, now = world.requests_per_minute, world.now()
+        window = count_request(world.rate_windows.get(key or ""), limit, now)
+        world.rate_windows[key or ""] = window
+        emulated_s = (window.resets_at - now).total_seconds()
+        left_s = emulated_s / (world.clock.speed or 1)  # of a clock that stands still: as it is
+        # The wait that a client works out of `Reset` and `Date` is one in real seconds.
+        response.add_headers(window.headers(time.time() + left_s))
         if key is None:
             problem = "No API key was sent; send `Authorization: Bearer rc_live_…`."
         elif not is_well_formed(key):
             problem = "The API key is invalid; keys start with `rc_live_`."
-        elif key not in self._world.keys:
+        elif key not in world.keys:
             problem = "The API key is unknown; the emulator prints its own when it starts."
-        elif key in self._world.deactivated_keys:
+        elif key in world.deactivated_keys:
             problem = "The API key is deactivated; activate it on the dashboard."
         else:
-            return
-        raise ApiError(401, code, problem)
-
-    def _seconds_left(self, window: Window) -> float:
-        """Real seconds until the next window; emulated ones while the clock stands still."""
-        left = (window.resets_at - self._world.now()).total_seconds()
-        real = self._world.clock.real_seconds(left)
-        return left if real is None else real
-
-    def _rate_limited(self, window: Window) -> ApiError:
-        wait = max(math.ceil(self._seconds_left(window)), 1)
-        return ApiError(
-            429,
-            "rate_limited",
-            f"More than {window.limit} requests in a minute; nothing was done. "
-            f"Send again in {wait} s.",
-            headers={"Retry-After": str(wait)},
-        )
+            problem = ""
+        if problem and (request.method, request.scope["path"]) not in _OPEN_ROUTES:
+            code = "invalid_api_key" if surface == "inference" else "unauthorized"
+            raise ApiError(401, code, problem)
+        if not window.allowed:
+            wait = max(math.ceil(left_s), 1)
+            raise ApiError(
+                429,
+                "rate_limited",
+                f"More than {window.limit} requests in a minute; nothing was done. "
+                f"Send again in {wait} s.",
+                headers={"Retry-After": str(wait)},
+            )
 
 
 def _is_of_page(request: Request) -> bool:

@@ -1,189 +1,199 @@
 """The page at `/`: what is going on, for people. Plain HTML that refreshes itself."""
 
+import math
+from bisect import bisect_right
 from collections.abc import Iterable
-from datetime import datetime
+from datetime import timedelta
+from decimal import Decimal
 from html import escape
 from importlib.resources import files
+from itertools import accumulate
 
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from runcrate_emulator.balance_chart import balance_chart, balance_curve
 from runcrate_emulator.files import LINK_LIFETIME_S, PAGE_MARK, StoredFile
 from runcrate_emulator.infrastructure import credit, instance_life
-from runcrate_emulator.infrastructure.instance_life import Instance
-from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_views import job_cost
-from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.world import World
 
 _SHOWN_INSTANCES = 12
 _SHOWN_JOBS = 6
 _SHOWN_REQUESTS = 14
 _SHOWN_MEDIA = 12
-_REFUSED = 400
-_FAILED = 500
+_SAMPLES = 240  # as many as the chart has room for
+_WIDTH, _HEIGHT = 960, 200
+_LEFT, _RIGHT, _TOP, _BOTTOM = 64, 952, 12, 172  # borders of the curve
 
 
 async def show_page(request: Request) -> Response:
     """GET /."""
-    world = request.app.state.world
-    style = files("runcrate_emulator").joinpath("page.css").read_text("utf-8")
-    sections = [
-        _heading(world, request),
-        _figures(world),
-        _section("Balance", balance_chart(balance_curve(world)), "wide"),
-        _section("Instances", _instance_table(world), "wide"),
-        _section("Jobs", _job_table(world), "wide") if world.jobs else "",
-        _section("Last requests", _request_table(world.journal.entries())),
-        _section("Media", _media(world)),
-    ]
-    return HTMLResponse(_document(style, "".join(sections)))
-
-
-def _document(style: str, content: str) -> str:
-    return f"""<!doctype html>
-<html lang="en"><head><meta charset="utf-8"><title>Runcrate emulator</title>
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<link rel="icon" href="data:,"><style>{style}</style></head><body><main>{content}</main><script>
-setInterval(async () => {{
-  if ([...document.querySelectorAll("audio, video")].some((player) => !player.paused)) return;
-  const answer = await fetch("/").catch(() => null);
-  document.body.classList.toggle("gone", answer === null);
-  if (answer === null) return;
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
-  document.querySelector("main").replaceWith(page.querySelector("main"));
-}}, 2000);
-</script></body></html>"""
-
-
-def _heading(world: World, request: Request) -> str:
+    world: World = request.app.state.world
     speed = world.clock.speed
     pace = "stands still" if speed == 0 else f"{speed:g} s a second"
     host = escape(f"{request.url.scheme}://{request.url.netloc}")
-    return (
-        "<header><h1>Runcrate emulator</h1><p>"
-        f"<time>{world.moment:%a %d %b %Y, %H:%M:%S}</time> UTC · clock: {pace}"
-        f" · inference <code>{host}/v1</code> · infrastructure <code>{host}/api/v1</code>"
-        "<br>Chat is simulated unless a script or an upstream replies; audio that the emulator did "
-        "not speak gets a fixed transcript.</p></header>"
-    )
-
-
-def _figures(world: World) -> str:
-    floating = credit.floating_balance(world)
-    burn = credit.burn_per_hour(world)
-    runway = f"{max(float(floating / burn), 0):,.1f} h" if burn else "—"
-    figures = [
-        ("Balance", f"${floating:,.2f}"),
-        ("Burn per hour", f"${burn:,.2f}"),
-        ("Runway", runway),
-        ("Live instances", str(len(world.live_instances))),
-        ("Inference requests", str(len(world.ledger.inference))),
-    ]
-    tiles = "".join(f"<div><dt>{name}</dt><dd>{value}</dd></div>" for name, value in figures)
-    return f"<dl>{tiles}</dl>"
+    style = files("runcrate_emulator").joinpath("page.css").read_text("utf-8")
+    jobs = _section("Jobs", _jobs(world), "wide") if world.jobs else ""
+    return HTMLResponse(f"""<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Runcrate emulator</title>
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<link rel="icon" href="data:,"><style>{style}</style></head><body><main>
+<header><h1>Runcrate emulator</h1><p>
+<time>{world.moment:%a %d %b %Y, %H:%M:%S}</time> UTC · clock: {pace}
+ · inference <code>{host}/v1</code> · infrastructure <code>{host}/api/v1</code>
+<br>Chat is simulated unless a script or an upstream replies; audio that the emulator did
+not speak gets a fixed transcript.</p></header>
+{_figures(world)}
+{_section("Balance", _balance(world), "wide")}
+{_section("Instances", _instances(world), "wide")}
+{jobs}
+{_section("Last requests", _requests(world))}
+{_section("Media", _media(world))}
+</main><script>
+setInterval(async () => {{
+  if ([...document.querySelectorAll("audio, video")].some((player) => !player.paused)) return;
+  const response = await fetch("/").catch(() => null);
+  document.body.classList.toggle("gone", response === null);
+  if (response === null) return;
+  const page = new DOMParser().parseFromString(await response.text(), "text/html");
+  document.querySelector("main").replaceWith(page.querySelector("main"));
+}}, 2000);
+</script></body></html>""")
 
 
 def _section(title: str, content: str, kind: str = "") -> str:
     return f'<section class="{kind}"><h2>{title}</h2>{content}</section>'
 
 
-def _table(columns: Iterable[str], rows: Iterable[Iterable[str]], empty: str) -> str:
+def _figures(world: World) -> str:
+    floating = credit.floating_balance(world)
+    burn = credit.burn_per_hour(world)
+    figures = {
+        "Balance": f"${floating:,.2f}",
+        "Burn per hour": f"${burn:,.2f}",
+        "Runway": f"{max(float(floating / burn), 0):,.1f} h" if burn else "—",
+        "Live instances": str(len(world.live_instances)),
+        "Inference requests": str(len(world.ledger.inference)),
+    }
+    tiles = "".join(f"<div><dt>{k}</dt><dd>{v}</dd></div>" for k, v in figures.items())
+    return f"<dl>{tiles}</dl>"
+
+
+def _balance(world: World) -> str:
+    """The floating balance from the start up to now, as an inline SVG.
+
+    Instances let it fall steadily, whenever their usage was posted; top-ups, storage, refunds and
+    inference make it jump.
+    """
+    posted = [t for t in world.ledger.transactions if t.instance_id is None]
+    moments = [transaction.created_at for transaction in posted]
+    sums = [Decimal(0), *accumulate(transaction.amount for transaction in posted)]
+    start, span = moments[0], max(world.moment - moments[0], timedelta(seconds=1))
+    balances: list[float] = []
+    for at in (start + span * sample / _SAMPLES for sample in range(_SAMPLES + 1)):
+        instances = world.instances.values()
+        used = [instance_life.cost_between(i, i.runs_from, at) for i in instances]
+        balances.append(float(sums[bisect_right(moments, at)] - sum(used)))
+    highest, bottom = max(1.0, *balances), min(0.0, *balances)
+    digit = 10.0 ** math.floor(math.log10(highest))
+    top = math.ceil(highest / digit) * digit
+
+    def y(balance: float) -> float:
+        return _TOP + (_BOTTOM - _TOP) * (top - balance) / (top - bottom)
+
+    step = (_RIGHT - _LEFT) / _SAMPLES
+    line = " ".join(f"{_LEFT + step * at:.1f},{y(value):.1f}" for at, value in enumerate(balances))
+    grid = "".join(
+        f'<line class="grid" x1="{_LEFT}" x2="{_RIGHT}" y1="{y(at):.1f}" y2="{y(at):.1f}"/>'
+        f'<text x="{_LEFT - 8}" y="{y(at) + 4:.1f}" text-anchor="end">'
+        f"${f'{at:,.2f}'.removesuffix('.00')}</text>"
+        for at in (bottom, (bottom + top) / 2, top)
+    )
+    pattern = "%H:%M:%S" if span < timedelta(days=1) else "%d %b %H:%M"
+    return (
+        f'<svg viewBox="0 0 {_WIDTH} {_HEIGHT}" role="img" aria-label="Balance over time">{grid}'
+        f'<polygon class="area" points="{_LEFT},{y(bottom):.1f} {line} {_RIGHT},{y(bottom):.1f}"/>'
+        f'<polyline class="line" points="{line}"/>'
+        f'<circle class="dot" cx="{_RIGHT}" cy="{y(balances[-1]):.1f}" r="4"/>'
+        f'<text x="{_LEFT}" y="{_HEIGHT - 6}">{start.strftime(pattern)}</text>'
+        f'<text x="{_RIGHT}" y="{_HEIGHT - 6}" text-anchor="end">'
+        f"{world.moment.strftime(pattern)}</text></svg>"
+    )
+
+
+def _table(columns: str, rows: Iterable[Iterable[str]], empty: str = "None yet.") -> str:
     """A table; a column whose name begins with `#` holds numbers."""
-    names = list(columns)
+    names = columns.split(", ")
+    kinds = [' class="number"' if name.startswith("#") else "" for name in names]
     body = "".join(
-        "<tr>"
-        + "".join(f"<td{_numeric(name)}>{cell}</td>" for name, cell in zip(names, row, strict=True))
-        + "</tr>"
+        f"<tr>{''.join(f'<td{k}>{cell}</td>' for k, cell in zip(kinds, row, strict=True))}</tr>"
         for row in rows
     )
     if not body:
         return f'<p class="empty">{empty}</p>'
-    head = "".join(f"<th{_numeric(name)}>{name.lstrip('#')}</th>" for name in names)
-    table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="scroll">{table}</div>'
-
-
-def _numeric(column: str) -> str:
-    return ' class="number"' if column.startswith("#") else ""
-
-
-def _instance_table(world: World) -> str:
-    newest = list(world.instances.values())[: -_SHOWN_INSTANCES - 1 : -1]
-    return _table(
-        ("Name", "Status", "Type", "Region", "#$ per hour", "#Ran", "#Cost", "Stops"),
-        (_instance_row(instance, world.moment) for instance in newest),
-        "None yet. <code>POST /api/v1/instances</code> launches one.",
+    head = "".join(f"<th{k}>{n.lstrip('#')}</th>" for k, n in zip(kinds, names, strict=True))
+    return (
+        f'<div class="scroll"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        "</div>"
     )
 
 
-def _instance_row(instance: Instance, now: datetime) -> list[str]:
-    status = instance_life.status_at(instance, now)
-    kind = instance.type
-    end = instance.stopped_at or now
-    stop = instance_life.auto_stop_at(instance, now)
-    why = (instance.stop_reason or "").replace("_", " ")
-    return [
-        escape(instance.name),
-        _chip(status),
-        f"{kind.gpu_type} &times; {kind.gpu_count}"
-        if instance.has_gpu
-        else f"{kind.cpu_cores} CPUs",
-        kind.region.id,
-        f"{kind.hourly_rate:.2f}",
-        _duration((end - instance.runs_from).total_seconds()),
-        f"${instance_life.cost_between(instance, instance.runs_from, now):.2f}",
-        why if stop is None else f"{stop:%d %b %H:%M}",
-    ]
+def _chip(status: str, kind: str | None = None) -> str:
+    return f'<span class="chip {kind or status}">{status.replace("_", " ")}</span>'
 
 
-def _job_table(world: World) -> str:
-    newest = list(world.jobs.values())[: -_SHOWN_JOBS - 1 : -1]
+def _instances(world: World) -> str:
+    rows: list[list[str]] = []
+    for instance in list(world.instances.values())[: -_SHOWN_INSTANCES - 1 : -1]:
+        kind, now = instance.type, world.moment
+        stop = instance_life.auto_stop_at(instance, now)
+        ran = (instance.stopped_at or now) - instance.runs_from
+        ran -= timedelta(microseconds=ran.microseconds)
+        rows.append(
+            [
+                escape(instance.name),
+                _chip(instance_life.status_at(instance, now)),
+                f"{kind.gpu_type} &times; {kind.gpu_count}"
+                if instance.has_gpu
+                else f"{kind.cpu_cores} CPUs",
+                kind.region.id,
+                f"{kind.hourly_rate:.2f}",
+                str(ran) if ran > timedelta(0) else "—",
+                f"${instance_life.cost_between(instance, instance.runs_from, now):.2f}",
+                f"{stop:%d %b %H:%M}" if stop else (instance.stop_reason or "").replace("_", " "),
+            ]
+        )
+    columns = "Name, Status, Type, Region, #$ per hour, #Ran, #Cost, Stops"
+    empty = "None yet. <code>POST /api/v1/instances</code> launches one."
+    return _table(columns, rows, empty)
+
+
+def _jobs(world: World) -> str:
     return _table(
-        ("Name", "Status", "Command", "GPU", "#Cost"),
-        (_job_row(world, job) for job in newest),
-        "None yet.",
-    )
-
-
-def _job_row(world: World, job: Job) -> list[str]:
-    gpu = job.gpus[0]
-    return [
-        escape(job.name),
-        _chip(job.status),
-        f'<code class="clip">{escape(job.spec.command)}</code>',
-        f"{escape(gpu.gpu_type)} &times; {gpu.gpu_count}",
-        f"${job_cost(world, job):.2f}",
-    ]
-
-
-def _request_table(entries: list[RecordedRequest]) -> str:
-    return _table(
-        ("Time", "Status", "Request", "#ms"),
+        "Name, Status, Command, GPU, #Cost",
         (
             [
-                f"{entry.at:%H:%M:%S}",
-                _status_chip(entry.status),
-                f'<code class="clip">{entry.method} {escape(entry.path)}</code>',
-                f"{entry.duration_s * 1000:.1f}",
+                escape(job.name),
+                _chip(job.status),
+                f'<code class="clip">{escape(job.spec.command)}</code>',
+                f"{escape(job.gpus[0].gpu_type)} &times; {job.gpus[0].gpu_count}",
+                f"${job_cost(world, job):.2f}",
             ]
-            for entry in entries[: -_SHOWN_REQUESTS - 1 : -1]
+            for job in list(world.jobs.values())[: -_SHOWN_JOBS - 1 : -1]
         ),
-        "None yet.",
     )
 
 
-def _status_chip(status: int | None) -> str:
-    if status is None:
-        return '<span class="chip failed">lost</span>'
-    kind = "succeeded" if status < _REFUSED else "refused" if status < _FAILED else "failed"
-    return f'<span class="chip {kind}">{status}</span>'
-
-
-def _chip(status: str) -> str:
-    return f'<span class="chip {status}">{status.replace("_", " ")}</span>'
+def _requests(world: World) -> str:
+    rows: list[list[str]] = []
+    for entry in world.journal.entries()[: -_SHOWN_REQUESTS - 1 : -1]:
+        family = (entry.status or 0) // 100
+        kind = {2: "succeeded", 3: "succeeded", 4: "refused"}.get(family, "failed")
+        request = f'<code class="clip">{entry.method} {escape(entry.path)}</code>'
+        chip = _chip(str(entry.status or "lost"), kind)
+        rows.append([f"{entry.at:%H:%M:%S}", chip, request, f"{entry.duration_s * 1000:.1f}"])
+    return _table("Time, Status, Request, #ms", rows)
 
 
 def _media(world: World) -> str:
@@ -191,8 +201,7 @@ def _media(world: World) -> str:
     if not made:
         return '<p class="empty">Nothing made yet.</p>'
     # A link that stays the same for an hour, so that the browser does not load it again and again.
-    now_s = world.clock.now().timestamp()
-    valid_for_s = 2 * LINK_LIFETIME_S - now_s % LINK_LIFETIME_S
+    valid_for_s = 2 * LINK_LIFETIME_S - world.clock.now().timestamp() % LINK_LIFETIME_S
     links = (f"{world.media.link(file.id, valid_for_s)}&{PAGE_MARK.decode()}" for file in made)
     tiles = (_medium(file, escape(link)) for file, link in zip(made, links, strict=True))
     return f'<div class="media">{"".join(tiles)}</div>'
@@ -208,14 +217,6 @@ def _medium(file: StoredFile, link: str) -> str:
         shown = ""
     name = f'<a href="{link}">{escape(file.name)}</a> · {len(file.data) / 1000:,.1f} kB'
     return f"<figure>{shown}<figcaption>{name}</figcaption></figure>"
-
-
-def _duration(seconds: float) -> str:
-    if seconds <= 0:
-        return "—"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02d}:{rest:02d}"
 
 
 routes = [Route("/", show_page, methods=["GET"])]

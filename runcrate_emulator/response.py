@@ -35,7 +35,6 @@ class ResponseWriter:
         self._record = record
         self._headers: dict[str, str] = {}
         self._fault: Fault | None = None
-        self._silent = False
         self._chunks = 0
         self._status: int | None = None
         self._recorded = False
@@ -49,15 +48,9 @@ class ResponseWriter:
         """Set headers on the response."""
         self._headers.update(headers)
 
-    def strike(self, fault: Fault) -> None:
-        """Break the response that is to come as a fault asks."""
+    def strike(self, fault: Fault | None) -> None:
+        """Break the response that is to come as a fault asks, or none."""
         self._fault = fault
-        self._silent = fault.lose_response or fault.replaces_response
-
-    def release(self) -> None:
-        """Let the next response pass untouched: the fault's own, after the work was done."""
-        self._fault = None
-        self._silent = False
 
     def finish(self) -> None:
         """Record the request if its response never came to an end."""
@@ -67,8 +60,9 @@ class ResponseWriter:
 
     async def __call__(self, message: Message) -> None:
         """Take one ASGI message of the response."""
-        if self._silent:
-            return
+        fault = self._fault
+        if fault is not None and (fault.lose_response or fault.replaces_response):
+            return  # whatever the endpoint says: the fault has its own response, or none
         if message["type"] == "http.response.start":
             await self._start(message)
         else:
@@ -89,21 +83,15 @@ class ResponseWriter:
             if self._chunks == fault.cut_after_chunks:
                 await self.hang_up()
             if self._chunks == fault.stall_after_chunks:
-                await self._stall()
+                await self._client_left()
+                raise HungUpError
             if fault.malformed_json and self._chunks == 0 and message.get("body"):
                 message = {**message, "body": malform_json(message["body"])}
         if message.get("body"):
             self._chunks += 1
-        await self._pass_on(message)
-
-    async def _pass_on(self, message: Message) -> None:
         if not message.get("more_body", False):
             self.finish()
         await self._send(message)
-
-    async def _stall(self) -> None:
-        await self._client_left()
-        raise HungUpError
 
     async def hang_up(self) -> None:
         """Close the connection, whatever was sent so far, and end the endpoint."""

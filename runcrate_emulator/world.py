@@ -16,7 +16,6 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from runcrate_emulator.chat.completion import PromptCache
 from runcrate_emulator.chat.script import ScriptedChat
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.faults import FaultPlan
@@ -122,7 +121,6 @@ class World:
         self.faults = FaultPlan()
         self.videos: dict[str, VideoJob] = {}
         self.next_video_failure: str | None = None
-        self.prompt_cache = PromptCache()
         self.launch_seconds = 0.0
         self.crashes.clear()
         self.journal.clear()

@@ -1,20 +1,22 @@
-"""A reply with its limits applied: cut at stop texts and token limits, and counted."""
+"""Completions: a reply cut to its limits and counted, in the wire format, complete or in chunks."""
 
-import hashlib
 import json
-from collections.abc import Callable, Sequence
+import math
+import zlib
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from runcrate_emulator.chat import tokens
 from runcrate_emulator.chat.reply import Reply, ReplyToolCall
-from runcrate_emulator.chat.request import ChatRequest, Message
+from runcrate_emulator.chat.request import ChatRequest
 from runcrate_emulator.inference.model_catalogue import Model
 
 FinishReason = Literal["stop", "length", "tool_calls"]
 
 _CALL_TOKENS: Final = 4  # tokens that a tool call costs besides its name and arguments
-_MAX_REMEMBERED: Final = 4096
+_CHUNK_TOKENS: Final = 3  # tokens in one chunk of streamed text
+_LIKELIEST: Final = -0.02  # log-probability of the surest token
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +78,17 @@ def _stopped(text: str, stops: Sequence[str]) -> str:
 
 def prompt_tokens(request: ChatRequest) -> int:
     """The tokens of a request: its messages, tools and schema."""
-    counted = sum(message_tokens(message) for message in request.messages)
+    counted = 0
+    for message in request.messages:
+        counted += tokens.MESSAGE_TOKENS + tokens.count(message.text) + tokens.count(message.name)
+        for call in message.tool_calls:
+            arguments = json.dumps(call.arguments, ensure_ascii=False)
+            counted += _CALL_TOKENS + tokens.count(call.name) + tokens.count(arguments)
+        for attachment in message.attachments:
+            if attachment.kind == "image" or attachment.data is None:
+                counted += tokens.IMAGE_TOKENS
+            else:
+                counted += 1 + len(attachment.data) // tokens.BYTES_PER_TOKEN
     for tool in request.tools:
         counted += tokens.count(f"{tool.name} {tool.description} {json.dumps(tool.parameters)}")
     if request.response_schema is not None:
@@ -84,33 +96,120 @@ def prompt_tokens(request: ChatRequest) -> int:
     return counted
 
 
-def message_tokens(message: Message) -> int:
-    """The tokens of one message."""
-    counted = tokens.MESSAGE_TOKENS + tokens.count(message.text) + tokens.count(message.name)
-    for call in message.tool_calls:
-        arguments = json.dumps(call.arguments, ensure_ascii=False)
-        counted += _CALL_TOKENS + tokens.count(call.name) + tokens.count(arguments)
-    for attachment in message.attachments:
-        if attachment.kind == "image" or attachment.data is None:
-            counted += tokens.IMAGE_TOKENS
-        else:
-            counted += 1 + len(attachment.data) // tokens.BYTES_PER_TOKEN
-    return counted
+@dataclass(frozen=True, slots=True)
+class Completion:
+    """Everything that a response to a chat request contains; `created` is a Unix time."""
+
+    id: str
+    created: int
+    request: ChatRequest
+    prompt_tokens: int
+    choices: tuple[Choice, ...]
+
+    @property
+    def completion_tokens(self) -> int:
+        """Tokens of all choices, reasoning included."""
+        return sum(choice.size for choice in self.choices)
+
+    def _usage(self) -> dict[str, Any]:
+        reasoning = sum(len(choice.reasoning) for choice in self.choices)
+        return {
+            "prompt_tokens": self.prompt_tokens,
+            "completion_tokens": self.completion_tokens,
+            "total_tokens": self.prompt_tokens + self.completion_tokens,
+            "prompt_tokens_details": {"cached_tokens": 0},  # every prompt is read in full
+            "completion_tokens_details": {"reasoning_tokens": reasoning},
+        }
+
+    def _envelope(self, kind: str) -> dict[str, Any]:
+        return {"id": self.id, "object": kind, "created": self.created, "model": self.request.model}
+
+    def complete(self) -> dict[str, Any]:
+        """The completion as one object.
+
+        `content` is "" beside tool calls, because the documented schema wants a string there.
+        """
+        choices = [self._complete_choice(at, choice) for at, choice in enumerate(self.choices)]
+        return {**self._envelope("chat.completion"), "choices": choices, "usage": self._usage()}
+
+    def _complete_choice(self, at: int, choice: Choice) -> dict[str, Any]:
+        message: dict[str, Any] = {"role": "assistant", "content": "".join(choice.pieces)}
+        if choice.reasoning:
+            message["reasoning_content"] = "".join(choice.reasoning)
+        if choice.refusal:
+            message["refusal"] = choice.refusal
+        if choice.calls:
+            message["tool_calls"] = [_call(call, call.arguments) for call in choice.calls]
+        return {
+            "index": at,
+            "message": message,
+            "finish_reason": choice.finish,
+            "logprobs": self._logprobs(choice.pieces),
+        }
+
+    def _logprobs(self, pieces: Sequence[str]) -> dict[str, Any] | None:
+        if not self.request.logprobs:
+            return None
+        return {"content": [_logprob(piece, self.request.top_logprobs) for piece in pieces]}
+
+    def chunks(self) -> Iterator[dict[str, Any]]:
+        """The completion as chunks of a stream."""
+        for at, choice in enumerate(self.choices):
+            for delta, finish, pieces in _deltas(choice):
+                listed = {"index": at, "delta": delta, "finish_reason": finish}
+                if self.request.logprobs:
+                    listed["logprobs"] = self._logprobs(pieces) if "content" in delta else None
+                yield {**self._envelope("chat.completion.chunk"), "choices": [listed]}
+        if self.request.include_usage:
+            usage = {"choices": [], "usage": self._usage()}
+            yield {**self._envelope("chat.completion.chunk"), **usage}
 
 
-class PromptCache:
-    """Remembers the beginnings of conversations by their fingerprints, the latest ones only."""
+def _call(call: ReplyToolCall, arguments: str) -> dict[str, Any]:
+    function = {"name": call.name, "arguments": arguments}
+    return {"id": call.id, "type": "function", "function": function}
 
-    def __init__(self) -> None:
-        self._seen: dict[bytes, None] = {}
 
-    def cached_tokens(self, model: str, messages: Sequence[Message]) -> int:
-        """The tokens of the longest beginning that was seen before; remembers the whole."""
-        running, known = hashlib.sha256(model.encode()), 0
-        for at, message in enumerate(messages, 1):
-            running.update(repr(message).encode(errors="surrogatepass"))
-            known = at if running.digest() in self._seen else known
-            self._seen[running.digest()] = None
-        while len(self._seen) > _MAX_REMEMBERED:
-            del self._seen[next(iter(self._seen))]
-        return sum(message_tokens(message) for message in messages[:known])
+def _deltas(choice: Choice) -> Iterator[tuple[dict[str, Any], str | None, Sequence[str]]]:
+    """The pieces of one choice: role, reasoning, text, refusal, tool calls, finish reason."""
+    yield {"role": "assistant", "content": ""}, None, ()
+    for pieces in _grouped(choice.reasoning):
+        yield {"reasoning_content": "".join(pieces)}, None, pieces
+    for pieces in _grouped(choice.pieces):
+        yield {"content": "".join(pieces)}, None, pieces
+    for pieces in _grouped(tokens.split(choice.refusal)):
+        yield {"refusal": "".join(pieces)}, None, pieces
+    for at, call in enumerate(choice.calls):
+        yield {"tool_calls": [{"index": at, **_call(call, "")}]}, None, (call.name,)
+        size = max(4, math.ceil(len(call.arguments) / 6))  # in a few parts, as models send them
+        for at_character in range(0, len(call.arguments), size):
+            part = call.arguments[at_character : at_character + size]
+            yield {"tool_calls": [{"index": at, "function": {"arguments": part}}]}, None, (part,)
+    yield {}, choice.finish, ()
+
+
+def _grouped(pieces: Sequence[str]) -> Iterator[Sequence[str]]:
+    return (pieces[at : at + _CHUNK_TOKENS] for at in range(0, len(pieces), _CHUNK_TOKENS))
+
+
+def _logprob(piece: str, alternatives: int) -> dict[str, Any]:
+    """A token's log-probability: a made-up figure that is the same for the same token."""
+    likeliest = _LIKELIEST - zlib.crc32(piece.encode()) % 100 / 1000
+    listed = [
+        {
+            "token": piece + "s" * rank,
+            "logprob": round(likeliest - 2.3 * rank, 4),
+            "bytes": list((piece + "s" * rank).encode()),
+        }
+        for rank in range(max(alternatives, 1))
+    ]
+    return {**listed[0], "top_logprobs": listed[:alternatives]}
+
+
+def event(chunk: dict[str, Any]) -> bytes:
+    """A chunk as a server-sent event."""
+    return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
+
+
+END: Final = b"data: [DONE]\n\n"
+"""The last event of a stream."""

@@ -8,12 +8,10 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import read_object
-from runcrate_emulator.chat.completion import choice_of, prompt_tokens
+from runcrate_emulator.chat.completion import END, Completion, choice_of, event, prompt_tokens
 from runcrate_emulator.chat.default_model import reply_of_default_model
-from runcrate_emulator.chat.reply import Reply
 from runcrate_emulator.chat.request import ChatRequest
 from runcrate_emulator.chat.request_body import parse
-from runcrate_emulator.chat.wire import END, Completion, event
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.inference.model_catalogue import Model, find
 from runcrate_emulator.inference.requests import require_credit, required_model
@@ -22,6 +20,13 @@ from runcrate_emulator.world import World
 
 _UPSTREAM_CONTEXT: Final = 10_000_000
 """Tokens that a model of an upstream is taken to hold: the upstream knows better."""
+_MODEL_OF_UPSTREAM: Final = Model(
+    id="",
+    kind="chat",
+    input_modalities=("text", "image", "audio", "video", "file"),
+    context_length=_UPSTREAM_CONTEXT,
+    max_output_tokens=_UPSTREAM_CONTEXT,
+)
 
 
 async def create(request: Request) -> Response:
@@ -34,7 +39,7 @@ async def create(request: Request) -> Response:
         return await forward(upstream, body)
     model_id = body.get("model")
     if upstream is not None and isinstance(model_id, str) and find(model_id) is None:
-        model = _model_of_upstream(model_id)
+        model = _MODEL_OF_UPSTREAM.model_copy(update={"id": model_id})
     else:
         model = required_model(body, "chat")
     chat = parse(body, model)
@@ -44,7 +49,15 @@ async def create(request: Request) -> Response:
         return await forward(upstream, body)
     if reply is None:
         reply = reply_of_default_model(chat, has_reasoning=model.has("reasoning"))
-    completion = _completion(world, chat, model, reply, counted)
+    completion = Completion(
+        id=world.new_id("chatcmpl"),
+        created=int(world.now().timestamp()),
+        request=chat,
+        prompt_tokens=counted,
+        choices=tuple(
+            choice_of(reply, chat, model, lambda: world.new_id("call")) for _ in range(chat.n)
+        ),
+    )
     world.charge_inference(
         model.id,
         model.cost_usd(counted, completion.completion_tokens),
@@ -55,16 +68,6 @@ async def create(request: Request) -> Response:
     if chat.stream:
         return StreamingResponse(_events(completion), media_type="text/event-stream")
     return JSONResponse(completion.complete())
-
-
-def _model_of_upstream(model_id: str) -> Model:
-    return Model(
-        id=model_id,
-        kind="chat",
-        input_modalities=("text", "image", "audio", "video", "file"),
-        context_length=_UPSTREAM_CONTEXT,
-        max_output_tokens=_UPSTREAM_CONTEXT,
-    )
 
 
 def _prompt_tokens(chat: ChatRequest, model: Model) -> int:
@@ -81,24 +84,6 @@ def _prompt_tokens(chat: ChatRequest, model: Model) -> int:
             details={"field": "messages"},
         )
     return counted
-
-
-def _completion(
-    world: World, chat: ChatRequest, model: Model, reply: Reply, counted: int
-) -> Completion:
-    choices = tuple(
-        choice_of(reply, chat, model, lambda: world.new_id("call")) for _ in range(chat.n)
-    )
-    return Completion(
-        id=world.new_id("chatcmpl"),
-        created=int(world.now().timestamp()),
-        model=chat.model,
-        choices=choices,
-        prompt_tokens=counted,
-        cached_tokens=world.prompt_cache.cached_tokens(model.id, chat.messages),
-        top_logprobs=chat.top_logprobs if chat.logprobs else None,
-        include_usage=chat.include_usage,
-    )
 
 
 async def _events(completion: Completion) -> AsyncIterator[bytes]:

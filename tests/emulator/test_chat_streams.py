@@ -201,13 +201,6 @@ class TestCounts:
         answer = whole(model="google/gemini-2.5-flash", messages=pictured)
         assert answer["usage"]["prompt_tokens"] > plain + 200
 
-    def test_a_beginning_seen_before_is_cached(self, whole):
-        first = [user("My name is Bob."), {"role": "assistant", "content": "Hi Bob."}]
-        assert _cached(whole(messages=first[:1])) == 0
-        again = _cached(whole(messages=[*first, user("What is my name?")]))
-        assert again == whole(messages=first[:1])["usage"]["prompt_tokens"]
-        assert _cached(whole(messages=first[:1], model=REASONER)) == 0
-
     def test_log_probabilities_are_listed_when_asked_for(self, whole):
         choice = whole(logprobs=True, top_logprobs=2)["choices"][0]
         listed = choice["logprobs"]["content"]
@@ -218,10 +211,6 @@ class TestCounts:
             assert 0 > one["logprob"] > one["top_logprobs"][1]["logprob"]
             assert bytes(one["bytes"]).decode() == one["token"]
         assert whole()["choices"][0]["logprobs"] is None
-
-
-def _cached(answer):
-    return answer["usage"]["prompt_tokens_details"]["cached_tokens"]
 
 
 class TestReasoning:

@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from runcrate_emulator import Emulator
-from runcrate_emulator.balance_chart import balance_chart
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.errors import ApiError, envelope, route_of, surface_of
 from runcrate_emulator.faults import Fault, FaultPlan, malform_json, usual_code
@@ -40,7 +39,6 @@ def test_clock_runs_at_its_speed_from_the_moment_it_is_set():
     real.now += 100
     clock.advance(7)
     assert clock.now() == NOON + timedelta(minutes=2, seconds=12)
-    assert clock.real_seconds(10) is None
     clock.reset()
     assert (clock.now(), clock.speed) == (NOON, 60)
 
@@ -170,11 +168,6 @@ def test_signature_covers_method_path_and_expiry():
     clock.advance(60)
     with pytest.raises(ApiError, match="has expired"):
         signer.check("GET", "/files/a", sent)
-
-
-def test_chart_of_a_single_moment_and_of_a_negative_balance():
-    assert "<polyline" in balance_chart([(NOON, 0.0)])
-    assert "$-1" in balance_chart([(NOON, 2.0), (NOON + timedelta(days=2), -1.0)])
 
 
 def test_made_files_have_a_limit_and_the_oldest_go():
