@@ -1,31 +1,27 @@
 """Where the images come from that a request wants edited or animated.
 
-Seed 003: a source is a URL, a data URI or plain base64. The emulator stays on its machine, so of
-URLs it takes its own and those of other loopback servers.
+Seed 003: a source is a URL, a data URI or plain base64. Of URLs the emulator takes its own.
 """
 
 import base64
 import binascii
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
-import httpx
 from PIL import Image
 from starlette.requests import Request
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.inference.requests import in_thread, too_large
-from runcrate_emulator.loopback import is_loopback
 from runcrate_emulator.media.images import ImageFileError, open_image
 
 _MAX_FILE_BYTES = 20 * 2**20  # the emulator's own limit, the service documents none
-_FETCH_TIMEOUT_S = 5.0
 
 
 async def load_source(request: Request, name: str, value: str) -> Image.Image:
     """Read the image that a field holds as a URL, a data URI or base64."""
     is_url = value[:8].lower().startswith(("http://", "https://"))
-    data = await _fetched(request, name, value) if is_url else _decoded(name, value)
+    data = _own_file(request, name, value) if is_url else _decoded(name, value)
     if len(data) > _MAX_FILE_BYTES:
         problem = f"is larger than {_MAX_FILE_BYTES // 2**20} MB; nothing was made."
         raise too_large(name, problem)
@@ -47,31 +43,20 @@ def _decoded(name: str, value: str) -> bytes:
         refuse(name, problem, OUT_OF_RANGE)
 
 
-async def _fetched(request: Request, name: str, text: str) -> bytes:
+def _own_file(request: Request, name: str, text: str) -> bytes:
     try:
-        url = httpx.URL(text)
-    except httpx.InvalidURL:
+        url = urlsplit(text)
+    except ValueError:
         refuse(name, "is not a valid URL", OUT_OF_RANGE)
-    authority = url.netloc.decode()
-    if authority == request.headers.get("host") and url.path.startswith("/files/"):
-        # Not by a request to itself, which would be in the journal.
-        try:
-            files = request.app.state.world.media
-            data: bytes = files.open(url.path, dict(parse_qsl(url.query.decode()))).data
-        except ApiError as refusal:
-            refuse(name, f"is a link that does not open ({refusal.message})", OUT_OF_RANGE)
-        return data
-    if not is_loopback(authority):
+    if url.netloc != request.headers.get("host"):
         refuse(
             name,
-            "is a URL elsewhere, which the emulator does not fetch; send a data URI, "
-            "or a URL of the emulator or of another server on this machine",
+            "is a URL elsewhere, which the emulator does not fetch; send a data URI, or a URL of "
+            "the emulator",
             OUT_OF_RANGE,
         )
     try:
-        # No proxy and no redirect: only this address was checked to be near.
-        async with httpx.AsyncClient(trust_env=False, timeout=_FETCH_TIMEOUT_S) as client:
-            response = await client.get(url)
-            return response.raise_for_status().content
-    except httpx.HTTPError:
-        refuse(name, "is a URL that could not be fetched", OUT_OF_RANGE)
+        data: bytes = request.app.state.world.media.open(url.path, dict(parse_qsl(url.query))).data
+    except ApiError as refusal:
+        refuse(name, f"is a link that does not open ({refusal.message})", OUT_OF_RANGE)
+    return data

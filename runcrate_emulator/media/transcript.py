@@ -3,14 +3,16 @@
 Seed 003 names the forms `text`, `json`, `srt` and `vtt`.
 """
 
-from collections.abc import Iterable, Iterator
+import math
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from runcrate_emulator.media.speech import Spoken, Word
+from runcrate_emulator.media.speech import Spoken
 
-_SENTENCE_ENDS = tuple(".!?…。！？؟।")  # noqa: RUF001 - full-width marks end sentences too
-_CLOSING = "\"'”’»)]」』"  # noqa: RUF001 - a typographic quote may close a sentence
+# Up to a sentence end, which a typographic quote may close; full-width marks end sentences too.
+_SENTENCE = re.compile(r"\S.*?(?:[.!?…。！？؟।][\"'”’»)\]」』]*(?=\s|$)|$)", re.DOTALL)  # noqa: RUF001
 
 
 @dataclass(frozen=True)
@@ -24,10 +26,17 @@ class Segment:
 
 def segments_of(spoken: Spoken | None, seconds: float) -> list[Segment]:
     """Split what was spoken into sentences; audio that was not spoken here gets a fixed text."""
-    if spoken is not None:
-        return list(_sentences(spoken.words(seconds)))
-    fixed = f"[{seconds:.1f} s of audio that the emulator did not speak]"
-    return [Segment(fixed, 0.0, seconds)]
+    if spoken is None:
+        fixed = f"[{seconds:.1f} s of audio that the emulator did not speak]"
+        return [Segment(fixed, 0.0, seconds)]
+    pace_s = spoken.seconds / max(len(spoken.text), 1)
+    heard = min(math.ceil(seconds / pace_s), len(spoken.text)) if pace_s else 0
+    while 0 < heard < len(spoken.text) and not spoken.text[heard - 1 : heard + 1].count(" "):
+        heard += 1  # up to the end of a word
+    return [
+        Segment(" ".join(found[0].split()), found.start() * pace_s, found.end() * pace_s)
+        for found in _SENTENCE.finditer(spoken.text[:heard].rstrip())
+    ]
 
 
 def as_text(segments: Iterable[Segment]) -> str:
@@ -70,21 +79,6 @@ def as_vtt(segments: Iterable[Segment]) -> str:
         for segment in segments
     )
     return "\n".join(("WEBVTT\n", *cues))
-
-
-def _sentences(words: Iterable[Word]) -> Iterator[Segment]:
-    sentence: list[Word] = []
-    for word in words:
-        sentence.append(word)
-        if word.text.rstrip(_CLOSING).endswith(_SENTENCE_ENDS):
-            yield _segment(sentence)
-            sentence = []
-    if sentence:
-        yield _segment(sentence)
-
-
-def _segment(words: list[Word]) -> Segment:
-    return Segment(" ".join(word.text for word in words), words[0].start_s, words[-1].end_s)
 
 
 def _clock(seconds: float, separator: str) -> str:

@@ -3,8 +3,6 @@
 import base64
 import io
 from decimal import Decimal
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 
 import httpx
 import pytest
@@ -128,43 +126,6 @@ def test_a_source_may_come_in_every_documented_form(media, form):
         "own URL": lambda: generate(media, width=300, height=260).json()["data"][0]["url"],
     }[form]()
     assert image_of(generate(media, model=EDITS, image=source)).size == (300, 260)
-
-
-class Neighbour(BaseHTTPRequestHandler):
-    """Another server on the machine."""
-
-    def do_GET(self):
-        if self.path == "/image.png":
-            self.send_response(200)
-            self.end_headers()
-            self.wfile.write(png())
-        else:
-            self.send_response(302)
-            self.send_header("Location", "/image.png")
-            self.end_headers()
-
-    def log_message(self, *_):
-        pass
-
-
-@pytest.fixture(scope="module")
-def neighbour():
-    with HTTPServer(("127.0.0.1", 0), Neighbour) as server:
-        thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
-
-
-def test_a_source_may_come_from_another_server_on_the_machine(media, neighbour):
-    response = generate(media, model=EDITS, image=f"{neighbour}/image.png")
-    assert image_of(response).size == (300, 260)
-
-
-def test_a_redirect_is_not_followed(media, neighbour):
-    response = generate(media, model=EDITS, image=f"{neighbour}/elsewhere")
-    assert refused_field(response) == (422, "image")
 
 
 @pytest.mark.parametrize(
