@@ -30,12 +30,12 @@ def segments_of(spoken: Spoken | None, seconds: float) -> list[Segment]:
         fixed = f"[{seconds:.1f} s of audio that the emulator did not speak]"
         return [Segment(fixed, 0.0, seconds)]
     pace_s = spoken.seconds / max(len(spoken.text), 1)
-    heard = min(math.ceil(seconds / pace_s), len(spoken.text)) if pace_s else 0
-    while 0 < heard < len(spoken.text) and not spoken.text[heard - 1 : heard + 1].count(" "):
-        heard += 1  # up to the end of a word
+    end = min(math.ceil(seconds / pace_s), len(spoken.text)) if pace_s else 0
+    while 0 < end < len(spoken.text) and not spoken.text[end - 1 : end + 1].count(" "):
+        end += 1  # up to the end of a word
     return [
         Segment(" ".join(found[0].split()), found.start() * pace_s, found.end() * pace_s)
-        for found in _SENTENCE.finditer(spoken.text[:heard].rstrip())
+        for found in _SENTENCE.finditer(spoken.text[:end].rstrip())
     ]
 
 
