@@ -71,18 +71,16 @@ class FileTransfer:
         with _errors_of(target):
             if await self._sftp.isdir(target):
                 target = str(PurePosixPath(target) / source.name)
-                if await self._sftp.isdir(target):
-                    raise _is_directory(target)
+            target, _ = await self._destination(target)
             await self._make_directory(str(PurePosixPath(target).parent))
         await self._check_space(target, size)
         await self._upload_file(source, target)
 
     async def write_bytes(self, target: str, data: bytes) -> None:
-        """Write a file on the instance, complete or not at all."""
+        """Write a file on the instance, complete or not at all; its mode is kept."""
         check_remote_path(target)
         with _errors_of(target):
-            if await self._sftp.isdir(target):
-                raise _is_directory(target)
+            target, mode = await self._destination(target)
             await self._make_directory(str(PurePosixPath(target).parent))
         await self._check_space(target, len(data))
 
@@ -90,6 +88,8 @@ class FileTransfer:
             async with self._sftp.open(part, "wb", block_size=_BLOCK) as file:
                 for start in range(0, len(data), _BLOCK):
                     await file.write(data[start : start + _BLOCK])
+            if mode is not None:
+                await self._sftp.chmod(part, mode)
 
         await self._replace(target, write)
 
@@ -107,7 +107,7 @@ class FileTransfer:
         with _errors_of(source):
             attributes = await self._sftp.stat(source)
         if not stat.S_ISDIR(attributes.permissions or 0):
-            _require_regular(attributes, source)
+            _require_regular(attributes.permissions, source)
             if await asyncio.to_thread(target.is_dir):
                 name = check_entry_name(PurePosixPath(source).name, source, is_windows=_WINDOWS)
                 target = target / name
@@ -137,7 +137,7 @@ class FileTransfer:
             attributes = await self._sftp.stat(source)
             if stat.S_ISDIR(attributes.permissions or 0):
                 raise _is_directory(source)
-            _require_regular(attributes, source)
+            _require_regular(attributes.permissions, source)
             async with self._sftp.open(source, "rb", block_size=_BLOCK) as file:
                 data = bytearray()
                 read = _binary_read(file)
@@ -193,7 +193,11 @@ class FileTransfer:
                 for directory in (PurePosixPath(), *directories):
                     await self._make_directory(str(PurePosixPath(root) / directory))
             for source, path, _ in files:
-                await self._upload_file(source, str(PurePosixPath(root) / path))
+                place = str(PurePosixPath(root) / path)
+                if exists:
+                    with _errors_of(place):
+                        place, _ = await self._destination(place)
+                await self._upload_file(source, place)
             if not exists:
                 with _errors_of(target):
                     await self._sftp.posix_rename(root, target)
@@ -219,6 +223,25 @@ class FileTransfer:
         size = await self._replace(target, put)
         self._done = start + size
         self._report(self._done)
+
+    async def _destination(self, target: str) -> tuple[str, int | None]:
+        """Return where a file is written, and the mode of the one that is there.
+
+        A link stays, and the file to which it leads is written.
+
+        Raises:
+            RemoteFileError: It is a directory, a pipe or a device.
+        """
+        try:
+            mode = (await self._sftp.stat(target)).permissions or 0
+        except asyncssh.SFTPNoSuchFile:
+            return target, None
+        if stat.S_ISDIR(mode):
+            raise _is_directory(target)
+        _require_regular(mode, target)
+        if await self._sftp.islink(target):
+            target = str(await self._sftp.realpath(target))
+        return target, stat.S_IMODE(mode)
 
     async def _replace(self, target: str, write: Callable[[str], Awaitable[None]]) -> int:
         """Write beside a target, and move it into place; return the size."""
@@ -385,9 +408,8 @@ def _is_directory(path: str) -> RemoteFileError:
     )
 
 
-def _require_regular(attributes: asyncssh.SFTPAttrs, path: str) -> None:
-    """Refuse pipes and devices: reading them waits, or never ends."""
-    mode = attributes.permissions
+def _require_regular(mode: int | None, path: str) -> None:
+    """Refuse pipes and devices: reading them waits or never ends, writing would replace them."""
     if mode is not None and stat.S_IFMT(mode) not in (0, stat.S_IFREG):
         raise RemoteFileError(
             f"`{path}` on the instance is not a regular file. Nothing was transferred.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -41,6 +42,8 @@ _OWN_FIELDS: Final = (
     "poll_interval",
     "on_status",
 )
+# A field that the API does not know may be ignored there, such as a misspelt limit.
+_PLAN_OPTIONS: Final = frozenset(inspect.signature(instances.create).parameters) - {"extra"}
 
 
 @dataclass(frozen=True)
@@ -70,8 +73,17 @@ class LaunchSettings:
 
     @classmethod
     def of(cls, *, setup: Sequence[str] | str | None = (), **options: Any) -> Self:
-        """Return settings; what is none of these fields is an option of the plan."""
+        """Return settings; what is none of these fields is an option of the plan.
+
+        Raises:
+            TypeError: It is neither. Nothing was launched.
+        """
         own = {name: options.pop(name) for name in _OWN_FIELDS if name in options}
+        if unknown := sorted(options.keys() - _PLAN_OPTIONS):
+            raise TypeError(
+                f"`{unknown[0]}` is not an option of a launch, which are: "
+                f"{', '.join(sorted(_PLAN_OPTIONS.union(_OWN_FIELDS)))}. Nothing was launched."
+            )
         commands = (setup,) if isinstance(setup, str) else tuple(setup or ())
         return cls(setup=commands, options=options, **own)
 

@@ -74,6 +74,8 @@ class PortForward:
                 await _both_ways(reader, writer, remote_reader, remote_writer)
         except (RuncrateError, asyncssh.Error, OSError) as error:
             self.last_error = error  # who connected sees its connection closed
+        except asyncio.CancelledError:
+            pass  # by `close`; Python 3.11 would log an error of the cancelled task
         finally:
             with contextlib.suppress(OSError, RuntimeError):
                 writer.close()

@@ -102,6 +102,7 @@ async def test_a_sandbox_is_launched_asynchronously(cloud, client):
         ({"max_runtime_minutes": 600}, rc.SpendRefusedError),
         ({"gpu_count": 8}, rc.SpendRefusedError),
         ({"setup": [""]}, ValueError),
+        ({"idle_shutdown_minuts": 5}, TypeError),
         ({"approve": lambda _: False}, rc.SpendRefusedError),
     ],
 )

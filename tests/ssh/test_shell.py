@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import filecmp
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -261,11 +262,15 @@ def test_files_go_up_and_down(host, tmp_path):
 @on_both_servers
 def test_errors_of_files_name_path_and_reason(host, tmp_path):
     os.mkfifo(host.folder / "pipe")
+    (host.folder / "folder" / Path(__file__).name).mkdir(parents=True)
     with host.shell() as shell:
         cases = [
             (lambda: shell.read_bytes(f"{host.folder}/pipe"), "invalid_path"),
             (lambda: shell.download(f"{host.folder}/pipe", tmp_path / "x"), "invalid_path"),
             (lambda: shell.read_bytes("/dev/zero"), "invalid_path"),
+            (lambda: shell.write_bytes(f"{host.folder}/pipe", b"x"), "invalid_path"),
+            (lambda: shell.upload(Path(__file__), f"{host.folder}/pipe"), "invalid_path"),
+            (lambda: shell.upload(Path(__file__), f"{host.folder}/folder"), "is_directory"),
             (lambda: shell.read_bytes(f"{host.folder}/none"), "file_not_found"),
             (lambda: shell.download(f"{host.folder}/none", tmp_path / "x"), "file_not_found"),
             (lambda: shell.read_bytes(str(host.folder)), "is_directory"),
@@ -287,6 +292,21 @@ def test_errors_of_files_name_path_and_reason(host, tmp_path):
             shell.upload(tmp_path / "none", "x")
         with pytest.raises(FileNotFoundError):
             shell.download(f"{host.folder}/long", tmp_path / "no" / "such" / "folder")
+
+
+@on_both_servers
+def test_a_written_file_keeps_its_mode_and_the_links_to_it(host, tmp_path):
+    real, link = host.folder / "run.sh", host.folder / "link"
+    real.write_text("old")
+    real.chmod(0o750)
+    link.symlink_to("run.sh")
+    with host.shell() as shell:
+        shell.write_bytes(str(link), b"new")
+        assert (real.read_text(), real.stat().st_mode & 0o777) == ("new", 0o750)
+        (tmp_path / "link").write_text("newer")
+        shell.upload(tmp_path, str(host.folder))
+        assert real.read_text() == "newer"
+    assert link.is_symlink()
 
 
 @on_both_servers
@@ -384,6 +404,17 @@ def test_a_port_of_the_instance_is_reached_also_after_a_lost_connection(host):
             httpx.get(url)
     with pytest.raises(httpx.ConnectError):
         httpx.get(url)
+
+
+def test_an_open_connection_to_a_port_is_closed_quietly(host, caplog):
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as local:
+        with host.shell() as shell:
+            url = httpx.URL(shell.forward(server.getsockname()[1]))
+            local.connect((url.host, url.port))
+            accepted, _ = server.accept()
+        assert local.recv(1) == b""
+        accepted.close()
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
 def test_a_closed_shell_says_so(host):
