@@ -84,6 +84,9 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
     document_prefix: str = ""
     """Put before each document."""
 
+    empty_text: str = Field(default="(empty)", min_length=1)
+    """Sent for a text without any characters, which servers refuse with all the others."""
+
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Further fields of the request."""
 
@@ -106,7 +109,7 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
 
     def embed_query(self, text: str) -> list[float]:
         """Return the vector of a query."""
-        return self._embed([self.query_prefix + text])[0]
+        return self._embed(self._sendable([text], self.query_prefix))[0]
 
     async def aembed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return the vector of each text, in order; see `embed_documents`."""
@@ -117,7 +120,7 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
 
     async def aembed_query(self, text: str) -> list[float]:
         """Return the vector of a query."""
-        return (await self._aembed([self.query_prefix + text]))[0]
+        return (await self._aembed(self._sendable([text], self.query_prefix)))[0]
 
     def _embed(self, texts: list[str]) -> list[list[float]]:
         with translating_errors():
@@ -132,8 +135,12 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
     def _batches(self, texts: list[str]) -> Iterator[list[str]]:
         if isinstance(texts, str):
             raise TypeError("`texts` must be a list of texts, not one text. Nothing was sent.")
-        sendable = embeddable_texts(texts)
-        return batches_of((self.document_prefix + text for text in sendable), self.chunk_size)
+        return batches_of(self._sendable(texts, self.document_prefix), self.chunk_size)
+
+    def _sendable(self, texts: list[str], prefix: str) -> list[str]:
+        return [
+            prefix + (text if text.strip() else self.empty_text) for text in embeddable_texts(texts)
+        ]
 
     def _request(self, texts: list[str]) -> dict[str, Any]:
         dimensions = {} if self.dimensions is None else {"dimensions": self.dimensions}

@@ -70,6 +70,16 @@ async def test_no_text_is_no_request_and_others_are_sent_as_texts(service, way):
     assert service.requests == [{"model": "e", "input": ["a", "b"], "dimensions": 2, "user": "u"}]
 
 
+@WAYS
+async def test_an_empty_text_lets_no_others_fail(service, way):
+    await embedded(made(service, document_prefix="p: "), way, ["", " \n", "a"])
+    made(service, empty_text="none").embed_query("")
+    sent = [body["input"] for body in service.requests]
+    assert sent == [["p: (empty)", "p: (empty)", "p: a"], ["none"]]
+    with pytest.raises(TypeError, match="Text 0 .* `NoneType`"):
+        made(service).embed_query(None)
+
+
 async def test_prefixes(service):
     parts = made(service, query_prefix="query: ", document_prefix="passage: ")
     parts.embed_documents(["a"])
