@@ -134,6 +134,32 @@ class ChatStreamReader:
             self.fault = StreamFault("truncated", self.chunks_received, detail)
         return chunks
 
+    def read_complete(self, body: bytes, now: float) -> list[ChatCompletionChunk]:
+        """Read a body that is a complete response, which some servers send in place of a stream.
+
+        Args:
+            body: The body, in which there was no event.
+            now: The time, in seconds, of the same clock.
+
+        Returns:
+            The response as the only chunk; nothing if the body is anything else.
+        """
+        try:
+            value = json.loads(body)
+        except (ValueError, RecursionError):
+            return []
+        choices = value.get("choices") if isinstance(value, dict) else None
+        messages = [
+            isinstance(choice, dict) and isinstance(choice.get("message"), dict)
+            for choice in (choices if isinstance(choices, list) else ())
+        ]
+        if not any(messages) or error_of(value) is not None:
+            return []
+        self.fault = None
+        chunks = self._read([body.decode().strip()], now)
+        self.done = True
+        return chunks
+
     def fail(self, failure: TransportFailure) -> None:
         """Note that the connection failed; a response that is whole by then is not affected."""
         if self._over or self.completed:

@@ -24,6 +24,7 @@ from runcrate_core.protocol.response import (
     malformed,
     request_id_of,
 )
+from runcrate_core.protocol.sse import MAX_EVENT_BYTES
 from runcrate_core.protocol.steps import CloseStream, OpenStream, ReadBytes, StreamedResponse
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from runcrate_core.protocol.request import Request
     from runcrate_core.protocol.steps import Step
 
-# A body without events is kept so far, to see what else it is.
+# A body without events is kept so far, to see what else it is; longer if it may be JSON.
 BEGINNING_BYTES: Final = 64 * 1024
 
 
@@ -108,11 +109,17 @@ def _read_to_first_chunk(
         if isinstance(data, TransportFailure):
             return data
         first += reader.end(clock()) if data is None else reader.feed(data, clock())
-        beginning += (data or b"")[: BEGINNING_BYTES - len(beginning)]
-        if data is None or (len(beginning) == BEGINNING_BYTES and not _claims_events(opened)):
+        beginning += data or b""
+        is_json = beginning.lstrip()[:1] == b"{"
+        limit = MAX_EVENT_BYTES if is_json else BEGINNING_BYTES
+        beginning = beginning[:limit]
+        if data is None or (len(beginning) == limit and not _claims_events(opened)):
             break
     fault = reader.fault
     if not first and not reader.chunks_received and (fault is None or fault.kind == "truncated"):
+        first += reader.read_complete(beginning, clock())
+        if first:
+            return None
         refused = _other_than_stream(request, opened, beginning)
         if refused is not None:
             return refused

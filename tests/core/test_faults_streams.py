@@ -39,6 +39,15 @@ def test_an_odd_field_loses_no_streamed_response(scripted):
     assert (completion.choices[0].message.content, completion.created) == ("Hello", None)
 
 
+@pytest.mark.parametrize("size", [1, 30_000])  # less and more than is kept of other bodies
+def test_a_complete_response_in_place_of_a_stream_is_read(scripted, size):
+    choice = {"message": {"content": "Hello" * size}, "finish_reason": "stop"}
+    server, both = scripted(Reply(json={"id": "chatcmpl-1", "choices": [choice]}))
+    chunks, completion = both.chunks()
+    assert content(chunks) == completion.choices[0].message.content == "Hello" * size
+    assert server.sent == 1
+
+
 @pytest.fixture
 def stream_failure(scripted: Any) -> Any:
     """Return the error of a stream: `stream_failure(rc.StreamError, reply, match=...)`."""
@@ -94,6 +103,7 @@ def test_27_an_error_as_json_keeps_its_class_and_reason(stream_failure, reply):
         ("text/html", b"<html>" + b"endless " * 50_000, "web page"),
         ("text/plain", b"OK", "text/plain"),
         ("application/json", b'{"choices": []}', "JSON instead of a stream"),
+        ("application/json", b'{"choices": [{"text": "x"}, 1]}', "JSON instead of a stream"),
         ("application/json", b'{"choices": [', "JSON"),
     ],
 )

@@ -76,7 +76,7 @@ async def test_an_empty_text_lets_no_others_fail(service, way):
     made(service, empty_text="none").embed_query("")
     sent = [body["input"] for body in service.requests]
     assert sent == [["p: (empty)", "p: (empty)", "p: a"], ["none"]]
-    with pytest.raises(TypeError, match="Text 0 .* `NoneType`"):
+    with pytest.raises(TypeError, match=r"Text 0 .* `NoneType`"):
         made(service).embed_query(None)
 
 
