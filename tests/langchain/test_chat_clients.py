@@ -167,18 +167,6 @@ def test_copies_have_the_key_and_pickles_that_of_their_environment(monkeypatch, 
         model.close()
 
 
-def test_a_changed_model_is_not_served_by_its_old_client():
-    with ScriptedServer(whole()) as one, ScriptedServer(whole()) as two:
-        model = chat(one)
-        model.invoke("Hi")
-        model.api_base = f"{two.url}/v1"
-        model.invoke("Hi")
-        model.model_copy(update={"api_base": f"{one.url}/v1"}).invoke("Hi")
-        model.invoke("Hi")
-        assert (one.sent, two.sent) == (2, 2)
-        model.close()
-
-
 def test_langchains_rate_limiter_is_asked_and_headers_of_model_and_call_are_sent():
     limiter = InMemoryRateLimiter(requests_per_second=1000, check_every_n_seconds=0.001)
     taken = []

@@ -222,39 +222,42 @@ def test_log_probabilities_come_with_their_tokens():
     assert [token["token"] for token in tokens] == ["It ", "is"]
 
 
-def test_what_only_some_providers_send_is_kept_and_said_once():
-    extra = {
-        "annotations": [{"type": "url_citation", "url_citation": {"url": "https://a.example"}}]
-    }
-    detail = {"type": "reasoning.encrypted", "data": "abc", "index": 0}
-    deltas = [{"content": "See."}, extra, {"reasoning_details": [detail]}]
+CITED = {"annotations": [{"type": "url_citation", "url_citation": {"url": "https://a.example"}}]}
+DETAILS = {"reasoning_details": [{"type": "reasoning.encrypted", "data": "abc", "index": 0}]}
+
+
+@pytest.mark.parametrize(
+    ("deltas", "kept"),
+    [
+        ([{"content": "Yes."}, CITED, DETAILS], CITED | DETAILS),
+        (
+            [{"refusal": "I will "}, {"content": "Yes."}, {"refusal": "not."}],
+            {"refusal": "I will not."},
+        ),
+        (
+            [
+                {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}]},
+                {"content": [{"type": "text", "text": "Yes."}]},
+            ],
+            {"reasoning_content": "Hm."},
+        ),
+        (
+            [
+                {"content": "Yes.", "function_call": {"name": "f", "arguments": ""}},
+                {"function_call": {"arguments": '{"x"'}},
+                {"function_call": {"arguments": ": 1}"}},
+            ],
+            {"function_call": {"name": "f", "arguments": '{"x": 1}'}},
+        ),
+    ],
+)
+def test_what_only_some_providers_send_is_kept_and_said_once(deltas, kept):
     with ScriptedServer(streamed(*deltas)) as server:
         message = stream(chat(server))
-    assert message.additional_kwargs == {**extra, "reasoning_details": [detail]}
-    assert message.content_blocks[0]["annotations"] == [
-        {"type": "citation", "url": "https://a.example"}
-    ]
-
-
-def test_parts_in_place_of_text_and_old_style_function_calls_are_read():
-    deltas = [
-        {"refusal": "I will "},
-        {"refusal": "not."},
-        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "Hm."}]}]},
-        {"content": [{"type": "output_text", "text": "Ye"}]},
-        {"content": ["s."]},
-        {"function_call": {"name": "f", "arguments": ""}},
-        {"function_call": {"arguments": '{"x"'}},
-        {"function_call": {"arguments": ": 1}"}},
-    ]
-    with ScriptedServer(streamed(*deltas, finish="function_call")) as server:
-        message = stream(chat(server))
     assert message.content == "Yes."
-    assert message.additional_kwargs == {
-        "reasoning_content": "Hm.",
-        "refusal": "I will not.",
-        "function_call": {"name": "f", "arguments": '{"x": 1}'},
-    }
+    assert message.additional_kwargs == kept
+    cited = [{"type": "citation", "url": "https://a.example"}] if "annotations" in kept else None
+    assert message.content_blocks[-1].get("annotations") == cited
 
 
 def test_usage_may_be_left_out_for_servers_without_it():

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import struct
 import threading
 from typing import Any
 
 import pytest
 from langchain_core.exceptions import ModelNotFoundError
-from pydantic import ValidationError
 
 import runcrate_core as rc
 from langchain_runcrate import RuncrateEmbeddings
@@ -95,16 +92,3 @@ async def test_a_refusal_is_langchains_error_too(service, way):
     with pytest.raises(ModelNotFoundError, match="No such model") as caught:
         await embedded(made(service, chunk_size=1), way, ["a", "b", "c"])
     assert type(caught.value.__cause__) is rc.NotFoundError
-
-
-def test_vectors_in_base64_are_read(service):
-    packed = base64.b64encode(struct.pack("<2f", 0.5, -1.0)).decode()
-    service.will_say({"data": [{"index": 0, "embedding": packed}]})
-    parts = made(service, model_kwargs={"encoding_format": "base64"})
-    assert parts.embed_query("x") == [0.5, -1.0]
-
-
-@pytest.mark.parametrize("wrong", [{"chunk_size": 0}, {"dimensions": 0}, {"max_concurrency": 0}])
-def test_wrong_values_are_refused(wrong):
-    with pytest.raises(ValidationError):
-        RuncrateEmbeddings(model="e", **wrong)

@@ -78,32 +78,45 @@ async def test_a_call_that_is_cut_or_broken_is_not_run_and_says_why(
     assert json.loads(sent["arguments"]) == ({UNREADABLE_KEY: text} if text else {})
 
 
-@pytest.mark.parametrize(("kind", "streaming"), [(FunctionAgent, True), (AgentWorkflow, False)])
+WIPE = '{"folder": "/data", "deep": {"a": 1}}'
+STEP = f"Thought: I clean up.\nAction: wipe\nAction Input: {WIPE}"
+HALF_CALL = completion(calls=[("c", "wipe", WIPE[:-1])], finish_reason="length")
+HALF_STEP = completion(STEP[:-1], finish_reason="length")
+
+
+CALLS = (
+    HALF_CALL,
+    completion(calls=[("d", "wipe", WIPE)]),
+    "The response ended at the token limit. Call it again with complete JSON arguments.",
+)
+STEPS = (HALF_STEP, completion(STEP), "was not run: its input could not be read")
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize(
+    ("kind", "half", "complete", "words"),
+    [(FunctionAgent, *CALLS), (AgentWorkflow, *CALLS), (ReActAgent, *STEPS)],
+)
 async def test_an_agent_does_not_run_half_a_call_and_tells_the_model(
-    made_llm, service, streaming, kind
+    made_llm, service, streaming, kind, half, complete, words
 ):
-    ran = []
+    ran: list[Any] = []
 
-    def wipe(folder: str = "/") -> str:
-        """Delete a folder's files."""
-        ran.append(folder)
-        return "deleted"
+    def wipe(folder: str = "/", deep: Any = None) -> str:
+        """Wipe a folder."""
+        ran.append((folder, deep))
+        return "wiped"
 
-    half = completion(calls=[("c1", "wipe", '{"folder": "/data/scra')], finish_reason="length")
-    complete = completion(calls=[("c2", "wipe", '{"folder": "/data/scratch"}')])
-    service.will_say(half, complete, completion("done"))
-    agent: Any = FunctionAgent(name="a", tools=[wipe], llm=made_llm(), streaming=streaming)
+    service.will_say(half, complete, completion("Thought: I know.\nAnswer: done"))
+    one = ReActAgent if kind is ReActAgent else FunctionAgent
+    agent: Any = one(name="a", tools=[wipe], llm=made_llm(), streaming=streaming)
     if kind is AgentWorkflow:
         agent = AgentWorkflow(agents=[agent])
-    assert str(await agent.run("clean")) == "done"
-    assert ran == ["/data/scratch"]
-    call, result = service.requests[1]["messages"][-2:]
-    assert call["tool_calls"][0]["function"]["name"] == "wipe"
-    assert result["tool_call_id"] == "c1"
-    assert result["content"].startswith("Tool wipe was not run: its arguments could not be read.")
-    assert result["content"].endswith(
-        "The response ended at the token limit. Call it again with complete JSON arguments."
-    )
+    assert str(await agent.run("clean")).endswith("done")
+    assert ran == [("/data", {"a": 1})]
+    assert words in service.requests[1]["messages"][-1]["content"]
+    service.will_say(HALF_STEP)  # as any text, where there is no agent
+    assert made_llm().complete("Show me a step.").text == STEP[:-1]
 
 
 async def test_predict_and_call_and_programs_raise(made_llm, service):
@@ -124,57 +137,20 @@ async def test_predict_and_call_and_programs_raise(made_llm, service):
         list(program.stream_call(topic="x"))
 
 
-STEP = 'Thought: I clean up.\nAction: wipe\nAction Input: {"folder": "/data", "deep": {"a": 1}}'
-
-
-@pytest.mark.parametrize("streaming", [True, False])
-async def test_an_agent_that_reads_text_runs_no_half_of_a_call(made_llm, service, streaming):
-    ran: list[Any] = []
-
-    def wipe(folder: str = "/", deep: Any = None) -> str:
-        """Wipe a folder."""
-        ran.append((folder, deep))
-        return "wiped"
-
-    half, complete = (completion(text, finish_reason="length") for text in (STEP[:-1], STEP))
-    service.will_say(half, complete, completion("Thought: I know.\nAnswer: done"))
-    tools = [FunctionTool.from_defaults(wipe)]
-    agent = ReActAgent(tools=tools, llm=made_llm(), streaming=streaming)
-    assert str(await agent.run("clean")) == "done"
-    assert ran == [("/data", {"a": 1})]
-    [*_, note] = service.requests[1]["messages"]
-    assert "was not run: its input could not be read" in note["content"]
-    service.will_say(half)
-    assert made_llm().complete("Show me a step.").text == STEP[:-1]  # no agent, no change
-
-
 @pytest.mark.parametrize("streaming", [True, False])
 async def test_tool_names_that_servers_refuse_are_mapped_and_back(made_llm, service, streaming):
-    names = ["weather.get city", "weather_get.city", "weather_get_city", "x" * 70]
-    tools = [
-        FunctionTool.from_defaults(lambda name=name: name, name=name, description="Look.")
-        for name in names
-    ]
-
-    def decide(body: dict[str, Any]) -> Any:
-        if any(message["role"] == "tool" for message in body["messages"]):
-            return completion("done")
-        wire = [offered["function"]["name"] for offered in body["tools"]]
-        return completion(calls=[(f"c{i}", name, "{}") for i, name in enumerate(wire)])
-
-    service.decides(decide)
-    options = {"streaming": streaming, "initial_tool_choice": names[0]}
-    await FunctionAgent(tools=tools, llm=made_llm(), **options).run("x")
+    """The core tries other names, and names that would become the same."""
+    tool = FunctionTool.from_defaults(lambda: "seen", name="weather.get city", description="Look.")
+    wire = "weather_get_city"
+    service.will_say(completion(calls=[("c", wire, "{}")]), completion("done"))
+    options = {"streaming": streaming, "initial_tool_choice": "weather.get city"}
+    await FunctionAgent(tools=[tool], llm=made_llm(), **options).run("x")
     first, second = service.requests
-    wire = [offered["function"]["name"] for offered in first["tools"]]
-    assert len(set(wire)) == 4
-    assert all(len(name) <= 64 and name.replace("_", "").isalnum() for name in wire)
-    assert wire[2] == "weather_get_city"
-    assert first["tool_choice"]["function"]["name"] == wire[0]
-    results = [each["content"] for each in second["messages"] if each["role"] == "tool"]
-    assert sorted(results) == sorted(names)
-    sent_back = [call["function"]["name"] for call in second["messages"][1]["tool_calls"]]
-    assert sent_back == wire
+    assert first["tools"][0]["function"]["name"] == wire
+    assert first["tool_choice"]["function"]["name"] == wire
+    _, call, result = second["messages"]
+    assert call["tool_calls"][0]["function"]["name"] == wire
+    assert result["content"] == "seen"
 
 
 # --- Structured output ---------------------------------------------------------------------
