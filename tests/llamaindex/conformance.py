@@ -5,25 +5,8 @@ agents, query engines, evaluators and tracers rely on. This module does, for any
 service, real, recorded or simulated. It needs pytest, pytest-asyncio (`asyncio_mode = "auto"`) and
 llama-index-core, and nothing of the package that it stands in: copy the file, or import it.
 
-Subclass `LLMConformance`, give it the fixture `llm`, and say what the model can do:
-
-```python
-import pytest
-from llama_index.llms.somebody import SomebodyLLM
-
-from conformance import LLMConformance
-
-
-class TestSomebodyLLM(LLMConformance):
-    has_parallel_tool_calls = False
-    reads_images = True
-
-    @pytest.fixture
-    def llm(self):
-        return SomebodyLLM(model="some-model", api_key="sk-test")
-
-    secret = "sk-test"  # must not be seen in anything that the model shows of itself
-```
+Subclass `LLMConformance`, give it the fixture `llm`, and say what the model can do; the guide
+`docs/guides/testing.md` shows one.
 
 Every test asks the model something simple; the attributes in capital letters can be replaced where
 a model needs other words. A test of an ability that is switched off is skipped. Tests whose names
@@ -249,13 +232,6 @@ class LLMConformance:
 
     # --- Answers -------------------------------------------------------------------------------
 
-    @pytest.mark.parametrize("way", CHAT_WAYS)
-    async def test_chat(self, llm: LLM, way: str) -> None:
-        message = (await self.ask(llm, way, self.HELLO))[-1].message
-        assert message.role == "assistant"
-        assert self.HELLO_SAYS in message.content
-        assert any(isinstance(block, TextBlock) for block in message.blocks)
-
     @pytest.mark.parametrize("way", COMPLETION_WAYS)
     async def test_complete(self, llm: LLM, way: str) -> None:
         chunks = await self.ask(llm, way, self.HELLO)
@@ -319,7 +295,7 @@ class LLMConformance:
     # --- Messages ------------------------------------------------------------------------------
 
     @pytest.mark.parametrize("way", CHAT_WAYS)
-    async def test_messages_are_left_alone(self, llm: LLM, way: str) -> None:
+    async def test_chat_leaves_messages_alone(self, llm: LLM, way: str) -> None:
         messages = [
             said("You are polite.", "system"),
             said("Hello. I am Ada."),
@@ -327,8 +303,11 @@ class LLMConformance:
             said(self.HELLO),
         ]
         before = dumped(messages)
-        await collected(getattr(llm, way)(messages))
+        message = (await collected(getattr(llm, way)(messages)))[-1].message
         assert dumped(messages) == before
+        assert message.role == "assistant"
+        assert self.HELLO_SAYS in message.content
+        assert any(isinstance(block, TextBlock) for block in message.blocks)
 
     def test_messages_of_several_forms(self, llm: LLM) -> None:
         hint = CachePoint(cache_control=CacheControl(type="ephemeral"))
@@ -442,23 +421,19 @@ class LLMConformance:
         (end,) = [event for event in events if isinstance(event, LLMChatEndEvent)]
         assert end.response.message == chunks[-1].message
 
-    @pytest.mark.parametrize("way", COMPLETION_WAYS)
-    async def test_events_of_a_completion(self, llm: LLM, way: str, events: list[Any]) -> None:
-        """One pair, not one for the completion and one for the chat behind it."""
-        await self.ask(llm, way, self.HELLO)
-        kinds = Counter(type(event) for event in events)
-        assert kinds[LLMCompletionStartEvent] + kinds[LLMChatStartEvent] == 1
-        assert kinds[LLMCompletionEndEvent] + kinds[LLMChatEndEvent] == 1
-
     @pytest.mark.parametrize("way", CHAT_WAYS + COMPLETION_WAYS)
     async def test_callbacks_match_and_show_no_secret(
         self, llm: LLM, way: str, events: list[Any]
     ) -> None:
+        """One pair each, not one for a completion and one for the chat behind it."""
         callbacks = LlamaDebugHandler(print_trace_on_end=False)
         llm.callback_manager = CallbackManager([callbacks])
         await self.ask(llm, way, self.HELLO)
         [pair] = callbacks.get_event_pairs(CBEventType.LLM)
         assert len(pair) == 2
+        kinds = Counter(type(event) for event in events)
+        assert kinds[LLMCompletionStartEvent] + kinds[LLMChatStartEvent] == 1
+        assert kinds[LLMCompletionEndEvent] + kinds[LLMChatEndEvent] == 1
         if self.secret is not None:
             assert self.secret not in repr([event.payload for event in pair])
             assert self.secret not in repr(events)

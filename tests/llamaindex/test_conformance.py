@@ -67,9 +67,7 @@ class TestReasoningModel(TestRuncrateLLM):
 
     model = "deepseek-ai/DeepSeek-R1-0528"
     has_reasoning = True
-    only_tests = frozenset(
-        {"test_thoughts", "test_chat", "test_tokens_are_counted", "test_function_agent"}
-    )
+    only_tests = frozenset({"test_thoughts", "test_tokens_are_counted", "test_function_agent"})
 
 
 class TestModelWithoutTools(TestRuncrateLLM):

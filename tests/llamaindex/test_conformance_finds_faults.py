@@ -79,7 +79,7 @@ class AsksForItsMetadata(RuncrateLLM):
 
 
 FAULTS = [
-    (AddsToHistory, "test_messages_are_left_alone", "chat"),
+    (AddsToHistory, "test_chat_leaves_messages_alone", "chat"),
     (RawIsAnObject, "test_tokens_are_counted", "chat"),
     (LastChunkIsEmpty, "test_chunks_add_up_and_do_not_change", "stream_chat"),
     (ChunksShareAMessage, "test_chunks_add_up_and_do_not_change", "stream_chat"),
