@@ -105,6 +105,7 @@ class StreamReader:
             },
             usage_metadata=tokens,
             chunk_position="last",
+            generation_info={"finish_reason": choice.get("finish_reason")},
         )
 
     def _ends_of_calls(

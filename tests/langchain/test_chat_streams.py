@@ -141,14 +141,19 @@ async def test_events_of_version_3_follow_the_protocol(mixture):
 
 def test_what_is_said_once_stands_on_the_last_chunk_alone():
     seen: list[tuple[str, Any]] = []
+    info: list[Any] = []
 
     class Handler(BaseCallbackHandler):
         def on_llm_new_token(self, token, *, chunk, **_):
             seen.append((token, chunk.message))
 
+        def on_llm_end(self, response, **_):
+            info.append(response.generations[0][0].generation_info)
+
     with ScriptedServer(streamed(*TEXT)) as server:
         chunks = list(chat(server).stream("Hi", config={"callbacks": [Handler()]}))
     *others, last = chunks
+    assert info == [{"finish_reason": "stop"}]  # where tracers look, as of complete responses
     assert [piece.chunk_position for piece in chunks] == [None, None, "last"]
     assert seen == [("It is ", chunks[0]), ("sunny.", chunks[1]), ("", last)]
     for piece in others:
