@@ -22,7 +22,7 @@ from langchain_runcrate.token_counting import (
     estimated_tokens,
     piece_ids,
 )
-from langchain_runcrate.tools_binding import NO_NAMES, tool_names, wire_tools
+from langchain_runcrate.tools_binding import NO_NAMES, tool_names, wire_tools, with_wire_tools
 from runcrate_core import get_model_info
 
 if TYPE_CHECKING:
@@ -155,6 +155,7 @@ class BaseChatRuncrate(RuncrateConnection, ChatParameters, BaseChatModel, extra=
             TypeError: A message cannot be sent.
             ValueError: A content block, or an argument of the call, cannot be sent.
         """
+        call = with_wire_tools(call)
         # The names that the program knows; the request has those of the wire.
         names = tool_names(call.get("tools") or self.model_kwargs.get("tools"))
         request = completion_request(

@@ -71,6 +71,23 @@ def wire_tool_choice(
     )
 
 
+def with_wire_tools(call: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the arguments of a call with tools and choice in the API's form.
+
+    Those that `bind_tools` has bound are in it already.
+
+    Raises:
+        ValueError: The choice names a tool that is not there.
+    """
+    tools, choice = call.get("tools") or (), call.get("tool_choice")
+    if not all(isinstance(tool, dict) for tool in tools):
+        tools = wire_tools(tools, strict=call.get("strict"))
+        call = {**call, "tools": tools}
+    if tools and isinstance(choice, str | bool) and choice not in _CHOICES.values():
+        call = {**call, "tool_choice": wire_tool_choice(choice, tools)}
+    return call
+
+
 def wire_response_format(
     response_format: Mapping[str, Any] | type, *, strict: bool | None = None
 ) -> dict[str, Any]:

@@ -134,6 +134,19 @@ def test_without_tools_nothing_of_tools_is_sent():
 SCHEMA = {"title": "Price", "type": "object", "properties": {"usd": {"type": "number"}}}
 
 
+def test_tools_and_a_choice_may_be_given_with_the_call():
+    with ScriptedServer(whole()) as server:
+        model = chat(server)
+        model.invoke("Hi", tools=[get_price], tool_choice="get_price", strict=True)
+        model.bind_tools([get_price], tool_choice="get_price", strict=True).invoke("Hi")
+        model.bind_tools([get_price]).invoke("Hi", tool_choice="any")
+        with pytest.raises(ValueError, match="`tool_choice` 'sell'"):
+            model.bind_tools([get_price]).invoke("Hi", tool_choice="sell")
+    first, second, third = (request.json for request in server.received)
+    assert first == second
+    assert third["tool_choice"] == "required"
+
+
 @pytest.mark.parametrize(
     "response_format",
     [
