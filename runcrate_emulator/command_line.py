@@ -44,7 +44,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     _WEBHOOK_LOG.setLevel(logging.INFO)
     for name, value in emulator.environment_variables().items():
         print(f"export {name}={value}")
-    print(f"# chat: {_chat_of(emulator)}")
+    upstream = emulator.world.chat_upstream
+    chat = "simulated by four rules; `--chat-upstream URL` names a real model"
+    if upstream is not None:
+        chat = f"by {upstream.name}, {'with' if upstream.key else 'without'} a key"
+    print(f"# chat: {chat}")
     print(f"# what is going on: {emulator.base_url}/  (Ctrl-C stops)", flush=True)
     try:
         threading.Event().wait()
@@ -54,13 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         emulator.stop()
         _WEBHOOK_LOG.removeHandler(webhook_lines)
     return 0
-
-
-def _chat_of(emulator: Emulator) -> str:
-    upstream = emulator.world.chat_upstream
-    if upstream is None:
-        return "simulated by four rules; `--chat-upstream URL` names a real model"
-    return f"by {upstream.name}, {'with' if upstream.key else 'without'} a key"
 
 
 def _parser() -> argparse.ArgumentParser:

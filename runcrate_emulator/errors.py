@@ -65,19 +65,14 @@ def envelope(error: ApiError, surface: Surface) -> dict[str, Any]:
     """Render an error as the JSON body of its surface."""
     body: dict[str, Any]
     if surface == "inference":
-        body = {"message": error.message, "type": _type_of(error.status), "code": error.code}
+        kind = "server_error" if error.status >= _SERVER_ERROR else "invalid_request_error"
+        kind = "rate_limit_error" if error.status == _RATE_LIMITED else kind
+        body = {"message": error.message, "type": kind, "code": error.code}
     else:
         body = {"code": error.code, "message": error.message}
     if error.details is not None:
         body["details"] = error.details
     return {"error": body}
-
-
-def _type_of(status: int) -> str:
-    """The `type` of an inference error; seed 000 shows `invalid_request_error` for a 401."""
-    if status == _RATE_LIMITED:
-        return "rate_limit_error"
-    return "server_error" if status >= _SERVER_ERROR else "invalid_request_error"
 
 
 def invalid(field: str, message: str, status: int = 400) -> ApiError:

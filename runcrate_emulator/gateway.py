@@ -13,10 +13,10 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runcrate_emulator.courier import Courier
 from runcrate_emulator.errors import ApiError, Surface, envelope, route_of, surface_of
 from runcrate_emulator.faults import Fault, usual_code
 from runcrate_emulator.files import PAGE_MARK
+from runcrate_emulator.infrastructure.webhooks import Courier
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import bearer_token, is_well_formed, masked
 from runcrate_emulator.loopback import is_loopback

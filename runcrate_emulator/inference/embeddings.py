@@ -1,5 +1,12 @@
-"""`POST /embeddings`."""
+"""`POST /embeddings`: vectors of hashed stems, so that similar texts are close together."""
 
+import base64
+import itertools
+import math
+import struct
+import zlib
+from collections import Counter, defaultdict
+from functools import lru_cache
 from typing import Annotated, Final, Literal
 
 from pydantic import Field
@@ -10,13 +17,21 @@ from starlette.routing import Route
 from runcrate_emulator.bodies import OUT_OF_RANGE, OpenBody, Texts, parse_body, read_object, refuse
 from runcrate_emulator.chat import tokens
 from runcrate_emulator.errors import ApiError, invalid
-from runcrate_emulator.inference.embedding_vectors import as_base64, embed
 from runcrate_emulator.inference.model_catalogue import Model
 from runcrate_emulator.inference.requests import require_credit, required_model
+from runcrate_emulator.stems import stems
 from runcrate_emulator.world import World
 
 _MAX_BATCH: Final = 2048
 """Texts in one request: the emulator's own limit, no document names any."""
+
+
+_STEM: Final = 1.0
+_PAIR: Final = 0.5
+_LETTERS: Final = 0.25
+_GRAM: Final = 4
+_HASHES: Final = 2
+"""Places of the vector that each feature touches, so that a chance meeting weighs less."""
 
 
 class _EmbeddingBody(OpenBody):
@@ -50,7 +65,7 @@ async def create(request: Request) -> Response:
                 {
                     "object": "embedding",
                     "index": at,
-                    "embedding": as_base64(vector) if encoded else vector,
+                    "embedding": _as_base64(vector) if encoded else vector,
                 }
                 for at, vector in enumerate(vectors)
             ],
@@ -78,6 +93,48 @@ def _texts(body: _EmbeddingBody, model: Model) -> list[str]:
                 details={"field": field},
             )
     return texts
+
+
+def embed(text: str, dimensions: int) -> list[float]:
+    """A vector of length 1 for a text; the same text always gives the same."""
+    vector = [0.0] * dimensions
+    for feature, value in _features(text).items():
+        for place, sign in _places(feature, dimensions):
+            vector[place] += sign * value
+    length = math.sqrt(sum(value * value for value in vector))
+    if not length:
+        vector[0] = length = 1.0
+    return [value / length for value in vector]
+
+
+def _features(text: str) -> dict[str, float]:
+    """Features of a text with their weights; repetitions weigh less and less."""
+    found = stems(text)
+    features: defaultdict[str, float] = defaultdict(float)
+    for one, count in Counter(found).items():
+        features[f"w:{one}"] = _STEM * (1 + math.log(count))
+        padded = f"^{one}$"
+        for at in range(max(1, len(padded) - _GRAM + 1)):
+            features[f"g:{padded[at : at + _GRAM]}"] += _LETTERS
+    for pair, count in Counter(itertools.pairwise(found)).items():
+        features[f"p:{pair[0]} {pair[1]}"] = _PAIR * (1 + math.log(count))
+    if not features:
+        features[f"t:{text}"] = 1
+    return features
+
+
+@lru_cache(maxsize=65_536)
+def _places(feature: str, dimensions: int) -> tuple[tuple[int, int], ...]:
+    raw = feature.encode(errors="surrogatepass")
+    return tuple(
+        (hashed % dimensions, 1 if hashed >> 31 else -1)
+        for hashed in (zlib.crc32(raw, seed) for seed in range(1, _HASHES + 1))
+    )
+
+
+def _as_base64(vector: list[float]) -> str:
+    """A vector as base64 of little-endian 32-bit floats."""
+    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
 routes = [Route("/embeddings", create, methods=["POST"])]

@@ -86,25 +86,19 @@ class Model(BaseModel):
         software; the other fields are the emulator's extension, and `emulator_values` says which
         of their values are its own.
         """
+        pricing = {"unit": self.unit, "usd": str(self.unit_usd)}
+        if not self.unit:
+            pricing = {
+                "input_usd_per_million_tokens": str(self.input_usd_per_million),
+                "output_usd_per_million_tokens": str(self.output_usd_per_million),
+            }
         own = self.model_dump(include={"kind", "dimensions", "durations", "voices", "aliases"})
         return {
             "object": "model",
             "created": OBJECT_CREATED,
             "owned_by": self.id.partition("/")[0],
             **self.model_dump(include=_LISTED),
-            "emulator": {
-                **own,
-                "pricing": self._pricing(),
-                "emulator_values": self.emulator_values,
-            },
-        }
-
-    def _pricing(self) -> dict[str, str]:
-        if self.unit:
-            return {"unit": self.unit, "usd": str(self.unit_usd)}
-        return {
-            "input_usd_per_million_tokens": str(self.input_usd_per_million),
-            "output_usd_per_million_tokens": str(self.output_usd_per_million),
+            "emulator": {**own, "pricing": pricing, "emulator_values": self.emulator_values},
         }
 
 

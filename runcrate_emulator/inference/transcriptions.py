@@ -21,12 +21,7 @@ from runcrate_emulator.inference.requests import (
     too_large,
 )
 from runcrate_emulator.media import transcript
-from runcrate_emulator.media.audio_files import (
-    Audio,
-    AudioFileError,
-    AudioTooLongError,
-    read_audio,
-)
+from runcrate_emulator.media.audio_files import AudioFileError, AudioTooLongError, read_audio
 
 MAX_FILE_BYTES = 25 * 1024 * 1024  # bytes; as OpenAI has it, the service documents no limit
 
@@ -53,7 +48,12 @@ async def create(request: Request) -> Response:
         body = parse_body(TranscriptionBody, texts)
         data = await _read_upload(upload)
     require_credit(world)
-    audio = await in_thread(request, _read, data)
+    try:
+        audio = await in_thread(request, read_audio, data, max_s=MAX_AUDIO_S)
+    except AudioTooLongError:
+        raise too_large("file", f"lasts longer than {MAX_AUDIO_S} s; {_ADVICE}") from None
+    except AudioFileError as error:
+        refuse("file", f"holds no audio that can be read: {error}")
     minutes = Decimal(str(round(audio.seconds, 3))) / _SECONDS_PER_MINUTE
     world.charge_inference(
         model.id, model.unit_usd * minutes, f"Transcription by {model.id}, {audio.seconds:.1f} s"
@@ -74,29 +74,14 @@ async def _read_upload(upload: UploadFile | str | None) -> bytes:
     return data
 
 
-def _read(data: bytes) -> Audio:
-    try:
-        return read_audio(data, max_s=MAX_AUDIO_S)
-    except AudioTooLongError:
-        raise too_large("file", f"lasts longer than {MAX_AUDIO_S} s; {_ADVICE}") from None
-    except AudioFileError as error:
-        refuse("file", f"holds no audio that can be read: {error}")
-
-
 def _response(
     segments: list[transcript.Segment], seconds: float, text_format: str, language: str | None
 ) -> Response:
-    text = transcript.as_text(segments)
-    match text_format:
-        case "text":
-            return PlainTextResponse(text)
-        case "srt":
-            return PlainTextResponse(transcript.as_srt(segments))
-        case "vtt":
-            return PlainTextResponse(transcript.as_vtt(segments))
-        case _:
-            language = language or "en"  # no language is recognized
-            return JSONResponse(transcript.as_json(segments, duration_s=seconds, language=language))
+    if text_format == "json":
+        language = language or "en"  # no language is recognized
+        return JSONResponse(transcript.as_json(segments, duration_s=seconds, language=language))
+    forms = {"text": transcript.as_text, "srt": transcript.as_srt, "vtt": transcript.as_vtt}
+    return PlainTextResponse(forms[text_format](segments))
 
 
 routes = [Route("/audio/transcriptions", create, methods=["POST"])]

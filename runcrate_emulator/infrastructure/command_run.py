@@ -79,7 +79,9 @@ class CommandRun(Trace):
             workspace.mkdir()
             output.mkdir()
             try:
-                self._unpack(workspace)
+                if self.code is not None:
+                    with tarfile.open(fileobj=io.BytesIO(self.code)) as archive:
+                        archive.extractall(workspace, filter="data")
                 self.exit_code = self._follow(workspace, output)
             except (OSError, tarfile.TarError) as error:
                 self._log(f"[emulator] the command was not run: {error}\n")
@@ -88,11 +90,6 @@ class CommandRun(Trace):
         if not self._is_over_limit:  # else the job times out, once the emulated limit is reached
             ran_s = (self.clock.now() - self._started_at).total_seconds()
             self.duration_s = max(round(ran_s, 6), MIN_RUN_S)
-
-    def _unpack(self, workspace: Path) -> None:
-        if self.code is not None:
-            with tarfile.open(fileobj=io.BytesIO(self.code)) as archive:
-                archive.extractall(workspace, filter="data")
 
     def _follow(self, workspace: Path, output: Path) -> int:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}

@@ -127,7 +127,8 @@ def credit_due(world: World, _: object) -> datetime | None:
     ends = []  # amounts that are left, and how fast they are used
     if recharge.enabled and recharge.last_failure_at is None:
         spare = balance - (recharge.threshold_usd or 0)
-        ends.append((spare + _least_burn(burn), burn))
+        # `Below the line` is a moment later than `at the line`: less than a second's burn.
+        ends.append((spare + (burn / _SECONDS_PER_HOUR / 2 or Decimal("1e-12")), burn))
     if world.live_instances:
         ends.append((balance, burn))
     for environment in world.environments.values():
@@ -178,11 +179,6 @@ def _when_used_up(now: datetime, left: Decimal, burn: Decimal) -> datetime | Non
         return now + timedelta(seconds=seconds)
     except OverflowError:
         return None
-
-
-def _least_burn(burn: Decimal) -> Decimal:
-    """Less than a second's burn: `below a line` is a moment later than `at the line`."""
-    return burn / _SECONDS_PER_HOUR / 2 if burn > 0 else Decimal("1e-12")
 
 
 def _members(world: World, environment_id: str | None) -> Iterable[Instance]:

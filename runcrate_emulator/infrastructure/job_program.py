@@ -71,8 +71,16 @@ _UNDECIDED_RUN_S = 30.0  # of a command that nobody decides; long enough to be s
 
 def trace_of_attempt(world: World, job: Job, kind: InstanceType, number: int) -> Trace:
     """Return the course of an attempt: `on_job` decides it, else the command runs or succeeds."""
-    variables = _variables(world, job, kind)
-    code = _uploaded(world, job)
+    variables = {
+        **dict.fromkeys(world.secrets.get(job.environment_id, {}), "(a secret)"),
+        "RUNCRATE_GPU": kind.gpu_type,
+        "RUNCRATE_JOB_ID": job.id,
+        "RUNCRATE_JOB_INDEX": str(job.job_index),
+        **job.spec.env,  # a value of the job wins over a secret
+    }
+    sent = job.spec.code and world.uploads.get(job.spec.code.upload_id or "")
+    stored = sent and sent.file_id and world.media.get(sent.file_id)  # as long as it is kept
+    code = stored.data if stored else None
     outcome: JobOutcome | None = None
     if world.on_job is not None:
         run = JobRun(
@@ -99,26 +107,6 @@ def trace_of_attempt(world: World, job: Job, kind: InstanceType, number: int) ->
         )
     line = LogLine(0.0, f"[emulator] not run: {job.spec.command}\n")
     return Trace((line,), duration_s=_UNDECIDED_RUN_S)
-
-
-def _variables(world: World, job: Job, kind: InstanceType) -> dict[str, str]:
-    """The environment variables of the command; a value of the job wins over a secret."""
-    secrets = world.secrets.get(job.environment_id, {})
-    return {
-        **dict.fromkeys(secrets, "(a secret)"),
-        "RUNCRATE_GPU": kind.gpu_type,
-        "RUNCRATE_JOB_ID": job.id,
-        "RUNCRATE_JOB_INDEX": str(job.job_index),
-        **job.spec.env,
-    }
-
-
-def _uploaded(world: World, job: Job) -> bytes | None:
-    """The archive of the job's code, as long as it is kept."""
-    code = job.spec.code
-    upload = None if code is None else world.uploads.get(code.upload_id or "")
-    stored = world.media.get(upload.file_id) if upload is not None and upload.file_id else None
-    return None if stored is None else stored.data
 
 
 def _trace_of_outcome(outcome: JobOutcome) -> Trace:

@@ -1,16 +1,20 @@
-"""Schedules: start an instance or a job later, once or again and again."""
+"""Schedules: start an instance or a job later, once or again and again.
+
+Day of month, day of week and changes of the clock count as in Debian's cron.
+"""
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
+from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, BeforeValidator
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, must, parse_body, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, instances
-from runcrate_emulator.infrastructure.cron import next_run, shortest_gap_minutes
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.instances import LaunchSpec, launch_instance
@@ -27,6 +31,22 @@ _FARTHEST_RUN = timedelta(days=365)  # official SDK 0.5.0, as are the next three
 _LEAST_GAP_MINUTES = 15
 _MAX_PER_ENVIRONMENT = 50
 _MAX_PER_WORKSPACE = 200
+
+
+def shortest_gap_minutes(expression: str) -> int:
+    """The least minutes between two runs that an expression allows, day borders included."""
+    if len(expression.split()) != 5:  # noqa: PLR2004 - named in the text
+        raise ValueError("must have five fields: minute hour day month weekday")
+    try:
+        cron = CronSim(expression, datetime(2000, 1, 1, tzinfo=UTC))
+    except CronSimError as error:
+        raise ValueError(f"has a field that cannot be: {error}") from None
+    minutes, hours = sorted(cron.minutes), sorted(cron.hours)
+    within = [b - a for a, b in pairwise(minutes)]
+    over_the_hour = [
+        (b - a) * 60 + minutes[0] - minutes[-1] for a, b in pairwise([*hours, hours[0] + 24])
+    ]
+    return min([*within, *over_the_hour])
 
 
 def _time(text: object) -> datetime:
@@ -89,7 +109,14 @@ async def _create_schedule(call: Call) -> Result:
     if (body.run_at is None) == (body.cron is None):
         refuse("run_at", "or `cron` is required, and only one of them", OUT_OF_RANGE)
     next_run_at = _next_run(body, world.moment)
-    _check_limits(world, environment.id)
+    here = sum(1 for one in world.schedules.values() if one.environment_id == environment.id)
+    if here >= _MAX_PER_ENVIRONMENT or len(world.schedules) >= _MAX_PER_WORKSPACE:
+        raise ApiError(
+            OUT_OF_RANGE,
+            "validation_error",
+            f"At most {_MAX_PER_ENVIRONMENT} schedules in an environment and "
+            f"{_MAX_PER_WORKSPACE} in a workspace; nothing was created. Delete one first.",
+        )
     fields_of_body = dict(body)
     fields_of_body["name"] = body.name or body.spec.get("name") or f"{body.kind} schedule"
     schedule = Schedule(
@@ -185,21 +212,14 @@ def _next_run(timing: "Schedule | _NewSchedule", now: datetime) -> datetime:
     return following
 
 
-def _check_limits(world: World, environment_id: str) -> None:
-    here = sum(1 for s in world.schedules.values() if s.environment_id == environment_id)
-    if here >= _MAX_PER_ENVIRONMENT or len(world.schedules) >= _MAX_PER_WORKSPACE:
-        raise ApiError(
-            OUT_OF_RANGE,
-            "validation_error",
-            f"At most {_MAX_PER_ENVIRONMENT} schedules in an environment and "
-            f"{_MAX_PER_WORKSPACE} in a workspace; nothing was created. Delete one first.",
-        )
-
-
 def following_run(timing: "Schedule | _NewSchedule", after: datetime) -> datetime | None:
     """When an enabled schedule next runs after a moment."""
     if timing.cron is not None:
-        return next_run(timing.cron, after, ZoneInfo(timing.timezone))
+        try:
+            run = next(CronSim(timing.cron, after.astimezone(ZoneInfo(timing.timezone))), None)
+        except OverflowError:  # the last year that a date can have
+            return None
+        return run and run.astimezone(UTC)
     return timing.run_at if timing.run_at is not None and timing.run_at > after else None
 
 
@@ -222,17 +242,17 @@ def fire(world: World, schedule: Schedule) -> None:
     following = None if schedule.cron is None else following_run(schedule, world.moment)
     is_enabled = schedule.enabled and following is not None
     schedule = replace(schedule, next_run_at=following, enabled=is_enabled)
-    environment = world.environments[schedule.environment_id]
+    last = schedule.last_instance_id in world.live_instances or (
+        schedule.last_job_id in world.live_jobs
+    )
     if schedule.api_key in world.deactivated_keys:
         paused = replace(schedule, enabled=False, next_run_at=None)
         reason = "The API key that it launches as was deactivated."
         _noted(world, paused, "credential_revoked", reason)
-    elif credit.is_budget_spent(world, environment):
+    elif credit.is_budget_spent(world, world.environments[schedule.environment_id]):
         reason = "The environment's monthly budget is spent."
         _noted(world, schedule, "skipped_budget", reason)
-    elif schedule.overlap == "skip" and (
-        schedule.last_instance_id in world.live_instances or schedule.last_job_id in world.live_jobs
-    ):
+    elif schedule.overlap == "skip" and last:
         _noted(world, schedule, "skipped_overlap", "The last run is still live.")
     else:
         try:

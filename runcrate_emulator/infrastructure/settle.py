@@ -30,7 +30,11 @@ _SUBJECTS = (
     _Subject(lambda world: world.live_instances, credit.instance_due, credit.settle_instance),
     _Subject(lambda world: {"": world}, credit.credit_due, credit.settle_credit),
     _Subject(lambda world: world.live_jobs, job_life.job_due, job_life.settle_job),
-    _Subject(lambda world: world.volumes, storage.volume_due, storage.pay_week),
+    _Subject(
+        lambda world: world.volumes,
+        lambda _, one: None if one.is_suspended else one.paid_until,
+        storage.pay_week,
+    ),
     _Subject(lambda world: world.schedules, lambda _, one: one.next_run_at, schedules.fire),
 )
 
@@ -38,7 +42,11 @@ _SUBJECTS = (
 def settle(world: World, now: datetime) -> None:
     """Live through everything that is due up to a moment."""
     repeats = 0
-    while (due := next_event(world)) is not None and due <= now:
+    while True:
+        dues = [s.due(world, record) for s in _SUBJECTS for record in s.records(world).values()]
+        due = min((moment for moment in dues if moment is not None), default=None)
+        if due is None or due > now:
+            break
         repeats = repeats + 1 if due <= world.moment else 0
         if repeats > _MAX_EVENTS_AT_ONE_MOMENT:
             raise RuntimeError(f"The emulated world does not get past {due}.")
@@ -50,13 +58,3 @@ def settle(world: World, now: datetime) -> None:
                 if due is not None and due <= world.moment:
                     subject.act(world, record)
     world.moment = max(now, world.moment)
-
-
-def next_event(world: World) -> datetime | None:
-    """When the next thing happens by itself; None when nothing will."""
-    moments = (
-        subject.due(world, record)
-        for subject in _SUBJECTS
-        for record in subject.records(world).values()
-    )
-    return min((moment for moment in moments if moment is not None), default=None)

@@ -137,11 +137,6 @@ def charge_volume(world: World, volume: Volume, amount: Decimal, what: str) -> N
     world.ledger.charge(volume.environment_id, amount, description, world.moment)
 
 
-def volume_due(_: World, volume: Volume) -> datetime | None:
-    """When the next week of a volume is to be paid."""
-    return None if volume.is_suspended else volume.paid_until
-
-
 def pay_week(world: World, volume: Volume) -> None:
     """Charge the week that begins; suspend a volume that the balance does not cover."""
     now = world.moment

@@ -1,24 +1,37 @@
-"""Webhook bodies and URL rules of jobs. Pure.
+"""Webhooks of jobs: which URLs are allowed, bodies and signatures, and calls in the background.
 
 The documents name only the fact: a signed POST to an https address when the job starts or finishes.
 Body and signature are the emulator's own, and the header's name says so. It is sent once: no
 repeats are documented. Only addresses of this machine are called, whatever a job asks for.
+
+Time passes in the emulator when it gets a request. While a job with a webhook lives, the courier
+also looks on its own, again and again.
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
-from dataclasses import dataclass, field
+import logging
+from collections.abc import Coroutine
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
+import httpx
+
 from runcrate_emulator.infrastructure.wire import dumps
-from runcrate_emulator.loopback import is_loopback
+from runcrate_emulator.loopback import LOOPBACK, is_loopback
+from runcrate_emulator.world import World
 
 if TYPE_CHECKING:
     from runcrate_emulator.infrastructure.job_record import Job
 
+_LOG = logging.getLogger("runcrate_emulator.webhooks")
+_LOOK_S = 0.02  # real seconds
+_RESPONSE_S = 10.0  # real seconds that a receiver may take
+_NOT_LOCAL = "not sent: the emulator calls only addresses of this machine"
 WebhookEvent = Literal["started", "finished"]
 
 SIGNATURE_HEADER = "X-Runcrate-Emulator-Signature"
@@ -89,3 +102,72 @@ def _split(url: str) -> SplitResult:
     except ValueError:
         return SplitResult("", "", "", "", "")
     return parts
+
+
+class Courier:
+    """Sends the `announcements` of a world; its `webhooks` record what became of them."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._tasks: set[asyncio.Task[None]] = set()  # the event loop itself keeps no task alive
+        self._watch: asyncio.Task[None] | None = None
+
+    def wake(self) -> None:
+        """Send what is due, and watch over what will be; called after every request."""
+        self._send_all()
+        if self._is_awaited() and (self._watch is None or self._watch.done()):
+            self._watch = self._begin(self._watch_over())
+
+    def _is_awaited(self) -> bool:
+        return any(job.spec.webhook_url is not None for job in self._world.live_jobs.values())
+
+    async def _watch_over(self) -> None:
+        while self._is_awaited():
+            await asyncio.sleep(_LOOK_S)
+            self._world.settle()
+            self._send_all()
+
+    def _send_all(self) -> None:
+        record = self._world.webhooks  # a reset begins a new one, which owes nothing to the old
+        while self._world.announcements:
+            delivery, signature = self._world.announcements.popleft()
+            self._begin(_deliver(delivery, signature, record))
+
+    def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
+        async def guarded() -> None:
+            try:
+                await work
+            except Exception as crash:  # noqa: BLE001 - nobody awaits it; a test looks at it
+                self._world.crashes.append(crash)
+
+        task = asyncio.get_running_loop().create_task(guarded())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+        return task
+
+
+async def _deliver(
+    delivery: WebhookDelivery, signature: str, record: list[WebhookDelivery]
+) -> None:
+    status: int | None = None
+    problem: str | None = _NOT_LOCAL
+    if is_local(delivery.url):
+        url = httpx.URL(delivery.url)
+        if url.host == "localhost":
+            url = url.copy_with(host=LOOPBACK)  # whatever a hosts file says
+        headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature}
+        try:
+            # No proxy and no redirect could lead off this machine; and its https needs no
+            # certificate that an authority has signed.
+            async with httpx.AsyncClient(
+                verify=False,  # noqa: S501 - loopback only
+                trust_env=False,
+                follow_redirects=False,
+                timeout=_RESPONSE_S,
+            ) as client:
+                response = await client.post(url, content=delivery.body, headers=headers)
+            status, problem = response.status_code, None
+        except httpx.HTTPError as error:
+            problem = f"no response ({type(error).__name__})"
+    _LOG.info("webhook `%s` of %s: %s", delivery.event, delivery.job_id, problem or status)
+    record.append(replace(delivery, status=status, problem=problem))

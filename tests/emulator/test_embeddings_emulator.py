@@ -7,7 +7,7 @@ import struct
 import httpx
 import pytest
 
-from runcrate_emulator.inference.embedding_vectors import embed
+from runcrate_emulator.inference.embeddings import embed
 from runcrate_emulator.inference.model_catalogue import MODELS
 
 MODEL = "BAAI/bge-base-en-v1.5"

@@ -1,8 +1,12 @@
 """Schedules: they fire on the clock, skip for reasons, and are strict about their timing."""
 
+from datetime import UTC, datetime
+from types import SimpleNamespace
+
 import pytest
 
 from runcrate_emulator import JobOutcome
+from runcrate_emulator.infrastructure.schedules import following_run, shortest_gap_minutes
 from tests.emulator.conftest import assert_refused
 
 JOB = {"command": "echo hi", "gpu_type": "A100", "max_runtime_minutes": 30}
@@ -139,7 +143,10 @@ def test_changes_pause_resume_retime_and_replace_the_spec(emulator, infra, sched
         ({"cron": None}, 422, "run_at"),
         ({"run_at": "2026-11-19T00:00:00Z"}, 422, "run_at"),
         ({"cron": "* * * * *"}, 422, "cron"),
-        ({"cron": "0 0 31 2 *"}, 422, "cron"),
+        *(
+            ({"cron": cron}, 422, "cron")
+            for cron in ("", "* * * * * *", "@daily", "60 * * * *", "0 0 31 2 *", "5-1 * * * *")
+        ),
         ({"cron": None, "run_at": "2026-11-18T12:00:00Z"}, 422, "run_at"),
         ({"cron": None, "run_at": "2027-11-18T12:00:01Z"}, 422, "run_at"),
         ({"cron": None, "run_at": "2026-11-19T00:00:00"}, 422, "run_at"),
@@ -179,3 +186,35 @@ def test_fifty_in_an_environment_two_hundred_in_a_workspace(infra):
         over = infra.post(f"/schedules?environment=e{number}", json=body)
         assert_refused(over, 422, "validation_error")
     assert_refused(infra.post("/schedules", json=body), 422, "validation_error")
+
+
+BERLIN = "Europe/Berlin"
+NOW = "2026-11-18T12:07:30"  # a Wednesday
+
+
+@pytest.mark.parametrize(
+    ("cron", "timezone", "after", "expected"),
+    [
+        ("*/20 * * * *", "UTC", NOW, "2026-11-18T12:20"),
+        ("0 9 * JAN Mon-fri", "UTC", NOW, "2027-01-01T09:00"),
+        ("0 0 31 * 6", "UTC", NOW, "2026-11-21T00:00"),  # either of two days
+        ("0 2 * * *", BERLIN, NOW, "2026-11-19T01:00"),
+        # The clock skips 02:30 on 29 March; on 25 October it shows 02:30 twice.
+        ("30 2 * * *", BERLIN, "2026-03-29T00:00", "2026-03-29T01:00"),
+        ("30 2 * * *", BERLIN, "2026-10-25T00:00", "2026-10-25T00:30"),
+        ("30 2 * * *", BERLIN, "2026-10-25T00:30", "2026-10-26T01:30"),
+        ("0 0 1 1 *", "UTC", "9999-12-31T23:59", None),
+    ],
+)
+def test_the_next_run_of_a_cron_expression(cron, timezone, after, expected):
+    timing = SimpleNamespace(cron=cron, timezone=timezone, run_at=None)
+    run = following_run(timing, datetime.fromisoformat(after).replace(tzinfo=UTC))
+    assert run == (expected and datetime.fromisoformat(expected).replace(tzinfo=UTC))
+
+
+@pytest.mark.parametrize(
+    ("expression", "gap"),
+    [("0 * * * *", 60), ("0,50 * * * *", 10), ("50 23 * * *", 1440), ("0,55 0,23 * * *", 5)],
+)
+def test_shortest_gap(expression, gap):
+    assert shortest_gap_minutes(expression) == gap
