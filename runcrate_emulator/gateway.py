@@ -90,7 +90,10 @@ class Gateway:
                 return
             response.strike(fault)
         self._world.settle()
-        await self._app(request.scope, receive, response)
+        try:
+            await self._app(request.scope, receive, response)
+        except ApiError as error:  # a response like others, which the fault may change or lose
+            await _refusal(error, surface)(request.scope, receive, response)
         if fault is not None and fault.lose_response:
             await response.hang_up()
         elif fault is not None and fault.replaces_response:

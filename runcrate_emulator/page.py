@@ -177,7 +177,7 @@ def _jobs(world: World) -> str:
                 escape(job.name),
                 _chip(job.status),
                 f'<code class="clip">{escape(job.spec.command)}</code>',
-                f"{escape(job.gpus[0].gpu_type)} &times; {job.gpus[0].gpu_count}",
+                f"{escape(str(job.gpus[0].gpu_type))} &times; {job.gpus[0].gpu_count}",
                 f"${job_cost(world, job):.2f}",
             ]
             for job in list(world.jobs.values())[: -_SHOWN_JOBS - 1 : -1]

@@ -39,6 +39,7 @@ from runcrate_emulator.infrastructure.records import (
 from runcrate_emulator.journal import Journal
 from runcrate_emulator.keys import API_KEY, TEST_KEY
 from runcrate_emulator.ledger import InferenceUse, Ledger
+from runcrate_emulator.loopback import LOOPBACK
 from runcrate_emulator.media.speech import SpeechMemory
 
 if TYPE_CHECKING:
@@ -171,10 +172,10 @@ class World:
         """
         from runcrate_emulator.infrastructure.settle import settle  # noqa: PLC0415 - imports this
 
-        for instance in list(self.live_instances.values()) if self.ssh is not None else ():
-            active_at = self.ssh.active_at(instance.id) if self.ssh is not None else None
-            if active_at is not None and active_at > instance.active_at:  # delays the idle stop
-                self.keep_instance(replace(instance, active_at=active_at))
+        if self.ssh is not None:
+            for instance in self.live_instances.values():  # a connection delays the idle stop
+                active_at = self.ssh.active_at(instance.id) or instance.active_at
+                instance.active_at = max(instance.active_at, active_at)
         settle(self, self.now())
 
     async def take_launch_time(self) -> None:
@@ -211,30 +212,19 @@ class World:
         self.environments[environment.id] = environment
         return environment
 
-    def keep_instance(self, instance: Instance) -> Instance:
-        """Store an instance, new or changed; an instance has an SSH server as long as it lives."""
+    def add_instance(self, instance: Instance) -> None:
+        """Store a new instance; without a job it has an SSH server as long as it lives."""
+        self.instances[instance.id] = self.live_instances[instance.id] = instance
         if self.ssh is not None and instance.job_id is None:
-            if not instance.is_live:
-                self.ssh.remove(instance.id)
-            elif instance.ssh_port is None:
-                key = self.ssh_keys.get(instance.ssh_key_id or "")
-                port = self.ssh.add(instance.id, () if key is None else (key.public_key,))
-                instance = replace(instance, ip="127.0.0.1", ssh_port=port)
-        self.instances[instance.id] = instance
-        if instance.is_live:
-            self.live_instances[instance.id] = instance
-        else:
-            self.live_instances.pop(instance.id, None)
-        return instance
+            key = self.ssh_keys.get(instance.ssh_key_id or "")
+            keys = () if key is None else (key.public_key,)
+            instance.ip, instance.ssh_port = LOOPBACK, self.ssh.add(instance.id, keys)
 
-    def keep_job(self, job: Job) -> Job:
-        """Store a job, new or changed."""
-        self.jobs[job.id] = job
-        if job.is_live:
-            self.live_jobs[job.id] = job
-        else:
-            self.live_jobs.pop(job.id, None)
-        return job
+    def end_instance(self, instance: Instance) -> None:
+        """Take an instance that has stopped from the live ones."""
+        del self.live_instances[instance.id]
+        if self.ssh is not None:
+            self.ssh.remove(instance.id)
 
     def is_instance_running(self, instance_id: str) -> bool:
         """True if an instance runs now, also when nothing has asked since; for any thread."""

@@ -77,10 +77,12 @@ def require_credit(
         )
 
 
-def stop_instance(world: World, instance: Instance, reason: StopReason) -> Instance:
+def stop_instance(world: World, instance: Instance, reason: StopReason) -> None:
     """Stop an instance and post the rest of its usage."""
-    now = world.moment
-    return _post(world, replace(instance, stopped_at=now, stop_reason=reason, updated_at=now))
+    instance.stopped_at = instance.updated_at = world.moment
+    instance.stop_reason = reason
+    _post(world, instance)
+    world.end_instance(instance)
 
 
 def instance_due(world: World, instance: Instance) -> datetime:
@@ -103,7 +105,7 @@ def settle_instance(world: World, instance: Instance) -> None:
         _post(world, instance)
 
 
-def _post(world: World, instance: Instance) -> Instance:
+def _post(world: World, instance: Instance) -> None:
     """Post the usage of an instance since the last time."""
     now = world.moment
     start = max(instance.usage_from, instance.runs_from)
@@ -117,7 +119,7 @@ def _post(world: World, instance: Instance) -> Instance:
         month_of=start,
         instance_id=instance.id,
     )
-    return world.keep_instance(replace(instance, usage_from=now))
+    instance.usage_from = now
 
 
 def credit_due(world: World, _: object) -> datetime | None:

@@ -20,7 +20,7 @@ POSTING_INTERVAL = timedelta(hours=1)  # how often usage of a running instance b
 _SECONDS_PER_HOUR = 3600
 
 
-@dataclass(frozen=True)
+@dataclass
 class Instance:
     """One instance, running or not.
 

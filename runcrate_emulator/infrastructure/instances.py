@@ -158,7 +158,8 @@ def start_instance(
         active_at=now,
         **chosen,
     )
-    return world.keep_instance(instance)
+    world.add_instance(instance)
+    return instance
 
 
 def volume_of(world: World, environment: Environment, storage_id: str) -> Volume:
@@ -194,7 +195,7 @@ def types_that_fit(wanted: Wanted) -> list[InstanceType]:
         if (wanted.gpu_type is None or kind.is_called(wanted.gpu_type))
         and wanted.instance_type_id in (None, kind.id)
         and (wanted.region is None or kind.region.answers_to(wanted.region))
-        and wanted.gpu_count in (None, kind.gpu_count)
+        and (wanted.gpu_count in (None, kind.gpu_count) or (wanted.gpu_type and kind.gpu_type == CPU))
         and (wanted.cpu_cores or 0) <= kind.cpu_cores
         and (wanted.memory or 0) <= kind.memory_gb
         and (wanted.storage or 0) <= kind.storage_gb
@@ -280,12 +281,14 @@ async def _update_instance(call: Call) -> Result:
     if limits.idle_shutdown_minutes is not None and not instance.has_gpu:
         raise _conflict(instance, "has no GPU, so it cannot be stopped for being idle")
     soonest = world.moment + instance_life.SOONEST_STOP
-    changed = replace(instance, updated_at=world.moment, **{n: getattr(limits, n) for n in sent})
+    instance.updated_at = world.moment
     if "max_runtime_minutes" in sent:
-        changed = replace(changed, runtime_not_before=soonest)
+        instance.max_runtime_minutes = limits.max_runtime_minutes
+        instance.runtime_not_before = soonest
     if "idle_shutdown_minutes" in sent:
-        changed = replace(changed, idle_not_before=soonest)
-    return view(world.keep_instance(changed), world.moment)
+        instance.idle_shutdown_minutes = limits.idle_shutdown_minutes
+        instance.idle_not_before = soonest
+    return view(instance, world.moment)
 
 
 @routes.add("DELETE /instances/{id}")
@@ -305,7 +308,7 @@ async def _issue_certificate(call: Call) -> Result:
     public_key = (await call.read(_Certified)).public_key
     if instance_life.status_at(instance, world.moment) != "running":
         raise _conflict(instance, "is not running")
-    world.keep_instance(replace(instance, active_at=world.moment))
+    instance.active_at = world.moment
     if world.ssh is None:
         kind, material = public_key.split()[:2]
         stamp = hashlib.sha256(f"{instance.id} {material}".encode()).digest()

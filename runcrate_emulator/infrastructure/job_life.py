@@ -2,14 +2,13 @@
 
 import contextlib
 import hashlib
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit, webhooks
 from runcrate_emulator.infrastructure.catalogue import InstanceType
-from runcrate_emulator.infrastructure.instance_life import Instance, StopReason
+from runcrate_emulator.infrastructure.instance_life import StopReason
 from runcrate_emulator.infrastructure.instances import (
     choose_type,
     start_instance,
@@ -23,7 +22,7 @@ from runcrate_emulator.infrastructure.job_record import (
     JobStatus,
     QueueReason,
 )
-from runcrate_emulator.infrastructure.job_spec import GpuCandidate, GroupSpec, JobSpec
+from runcrate_emulator.infrastructure.job_spec import GroupSpec, JobSpec
 from runcrate_emulator.infrastructure.job_views import job_view
 from runcrate_emulator.infrastructure.records import Environment, JobGroup
 from runcrate_emulator.world import World
@@ -44,7 +43,10 @@ def submit_job(
     """Create a job and try to launch it at once; a refusal has created nothing."""
     _check_references(world, environment, spec)
     credit.require_credit(world, environment, "launched")
-    return _try_launch(world, replace(_new_job(world, environment, spec), rerun_of=rerun_of))
+    job = _new_job(world, environment, spec)
+    job.rerun_of = rerun_of
+    _try_launch(world, job)
+    return job
 
 
 def submit_group(world: World, environment: Environment, spec: GroupSpec) -> JobGroup:
@@ -62,50 +64,57 @@ def submit_group(world: World, environment: Environment, spec: GroupSpec) -> Job
     )
     world.job_groups[group.id] = group
     for index, job in enumerate(jobs):
-        world.keep_job(replace(job, group_id=group.id, job_index=index))
-    for job_id in group.job_ids:
-        _try_launch(world, world.jobs[job_id])
+        job.group_id, job.job_index = group.id, index
+    for job in jobs:
+        _try_launch(world, job)
     return group
 
 
-def cancel(world: World, job: Job) -> Job:
+def cancel(world: World, job: Job) -> None:
     """End a live job because its owner wants so."""
     end = _finish if job.status == "queued" else _end_attempt
-    return end(world, job, "cancelled")
+    end(world, job, "cancelled")
 
 
 def job_due(world: World, job: Job) -> datetime | None:
     """When a live job is next launched, starts, or ends."""
     if job.status == "queued":
         return job.next_attempt_at
-    instance = _instance(world, job)
-    if not instance.is_live:
+    attempt = job.attempts[-1]
+    if not attempt.instance.is_live:
         return world.moment
     if job.status == "starting":
-        return instance.runs_from
-    attempt = job.attempts[-1]
+        return attempt.instance.runs_from
     limit_s = job.spec.max_runtime_minutes * 60
     started_at = attempt.started_at or job.created_at
     return started_at + timedelta(seconds=min(attempt.trace.duration_s, limit_s))
 
 
 def settle_job(world: World, job: Job) -> None:
-    """Let a job do what is due."""
+    """Let a job do what is due: launch, fail with its instance, start, or end."""
     if job.status == "queued":
         _try_launch(world, job)
-    elif not (instance := _instance(world, job)).is_live:
-        # A failure, which only an instance failure may retry.
-        reason = instance.stop_reason or "failed"
+        return
+    attempt = job.attempts[-1]
+    code = attempt.trace.exit_code
+    if not attempt.instance.is_live:
+        reason = attempt.instance.stop_reason or "failed"
         error = _INSTANCE_ERRORS.get(reason, "The instance failed.")
         _end_attempt(world, job, "failed", error=error, is_instance_failure=reason == "failed")
     elif job.status == "starting":
-        _start(world, job)
+        attempt.trace.start()
+        job.status = attempt.status = "running"
+        attempt.started_at = world.moment
+        job.note(world.moment, "started", attempt.instance.type.gpu_type, attempt.number)
+        _announce(world, job)
+    elif attempt.ran_s(world.moment) < attempt.trace.duration_s:
+        error = f"It ran longer than {job.spec.max_runtime_minutes} minutes."
+        _end_attempt(world, job, "timed_out", error=error)
+    elif code == 0:
+        _end_attempt(world, job, "succeeded", exit_code=0)
     else:
-        _end_run(world, job)
-
-
-def _instance(world: World, job: Job) -> Instance:
-    return world.instances[job.attempts[-1].instance_id]
+        error = f"The command ended with exit code {code}."
+        _end_attempt(world, job, "failed", exit_code=code, error=error)
 
 
 def _new_job(world: World, environment: Environment, spec: JobSpec) -> Job:
@@ -119,7 +128,9 @@ def _new_job(world: World, environment: Environment, spec: JobSpec) -> Job:
         waits_since=now,
         next_attempt_at=now,
     )
-    return job.noted(now, "created")
+    job.note(now, "created")
+    world.jobs[job.id] = world.live_jobs[job.id] = job
+    return job
 
 
 def _check_references(world: World, environment: Environment, spec: JobSpec) -> None:
@@ -135,49 +146,48 @@ def _check_references(world: World, environment: Environment, spec: JobSpec) -> 
             refuse("code.upload_id", "has no content yet; PUT it to the upload's URL", OUT_OF_RANGE)
 
 
-def _try_launch(world: World, job: Job) -> Job:
+def _try_launch(world: World, job: Job) -> None:
     """Give a queued job its instance, or let it wait for a reason."""
     environment = world.environments[job.environment_id]
+    group, storage_id = world.job_groups.get(job.group_id or ""), job.spec.storage_id
     running = sum(other.status != "queued" for other in _siblings(world, job))
-    if job.group_id is not None and running >= world.job_groups[job.group_id].max_parallel:
-        return _wait(world, job, "max_parallel", None)
-    if credit.floating_balance(world) <= 0:
-        return _finish(world, job, "failed", error=_INSTANCE_ERRORS["low_balance"])
-    if credit.is_budget_spent(world, environment):
-        return _wait_or_give_up(world, job, "budget")
-    storage_id = job.spec.storage_id
-    if storage_id is not None and world.instance_with_volume(storage_id) is not None:
-        return _wait_or_give_up(world, job, "volume_busy")
     in_stock: list[InstanceType] = []  # of the candidates, in the order that was asked for
     for candidate in job.spec.candidates:
         with contextlib.suppress(ApiError):
-            in_stock.append(choose_type(world, job.spec.wanted(candidate)))
-    if not in_stock:
-        return _wait_or_give_up(world, job, "no_capacity")
-    chosen, number = in_stock[0], len(job.attempts) + 1
-    job = job.noted(world.moment, "launch_attempt", chosen.gpu_type, number)
+            in_stock.append(choose_type(world, candidate))
+    if group is not None and running >= group.max_parallel:
+        _wait(world, job, "max_parallel")
+    elif credit.floating_balance(world) <= 0:
+        _finish(world, job, "failed", error=_INSTANCE_ERRORS["low_balance"])
+    elif credit.is_budget_spent(world, environment):
+        _wait(world, job, "budget")
+    elif storage_id is not None and world.instance_with_volume(storage_id) is not None:
+        _wait(world, job, "volume_busy")
+    elif not in_stock:
+        _wait(world, job, "no_capacity")
+    else:
+        _launch(world, environment, job, in_stock[0])
+
+
+def _launch(world: World, environment: Environment, job: Job, kind: InstanceType) -> None:
+    number = len(job.attempts) + 1
+    job.note(world.moment, "launch_attempt", kind.gpu_type, number)
     try:
         instance = start_instance(
             world,
             environment,
-            chosen,
+            kind,
             name=job.name,
             template=job.spec.template,
-            storage_id=storage_id,
+            storage_id=job.spec.storage_id,
             job_id=job.id,
         )
     except ApiError as refusal:
-        return _finish(world, job, "failed", error=refusal.message)
-    attempt = Attempt(
-        number=number,
-        instance_id=instance.id,
-        gpu=GpuCandidate(chosen.gpu_type, chosen.gpu_count),
-        region=chosen.region.id,
-        status="starting",
-        trace=trace_of_attempt(world, job, chosen, number),
-    )
-    job = replace(job, status="starting", attempts=(*job.attempts, attempt))
-    return world.keep_job(replace(job, queue_reason=None, next_attempt_at=None))
+        _finish(world, job, "failed", error=refusal.message)
+        return
+    trace = trace_of_attempt(world, job, kind, number)
+    job.attempts.append(Attempt(number, instance, "starting", trace))
+    job.status, job.queue_reason, job.next_attempt_at = "starting", None, None
 
 
 def _siblings(world: World, job: Job) -> list[Job]:
@@ -189,41 +199,20 @@ def _siblings(world: World, job: Job) -> list[Job]:
     ]
 
 
-def _wait_or_give_up(world: World, job: Job, reason: QueueReason) -> Job:
-    minutes = job.spec.capacity_wait_minutes
-    gives_up_at = job.waits_since + timedelta(minutes=minutes)
-    if world.moment >= gives_up_at:
-        error = f"No instance within {minutes} minutes ({reason})."
-        return _finish(world, job, "failed", error=error)
-    return _wait(world, job, reason, min(world.moment + _LAUNCH_INTERVAL, gives_up_at))
-
-
-def _wait(world: World, job: Job, reason: QueueReason, until: datetime | None) -> Job:
+def _wait(world: World, job: Job, reason: QueueReason) -> None:
+    """Let a job wait for a place in its group, or for its instance as long as it wants to."""
+    until = None
+    if reason != "max_parallel":
+        minutes = job.spec.capacity_wait_minutes
+        gives_up_at = job.waits_since + timedelta(minutes=minutes)
+        if world.moment >= gives_up_at:
+            error = f"No instance within {minutes} minutes ({reason})."
+            _finish(world, job, "failed", error=error)
+            return
+        until = min(world.moment + _LAUNCH_INTERVAL, gives_up_at)
     if job.queue_reason != reason:
-        job = job.noted(world.moment, "queued", reason)
-    return world.keep_job(replace(job, queue_reason=reason, next_attempt_at=until))
-
-
-def _start(world: World, job: Job) -> None:
-    attempt = job.attempts[-1]
-    attempt.trace.start()
-    job = job.with_attempt(replace(attempt, status="running", started_at=world.moment))
-    job = job.noted(world.moment, "started", attempt.gpu.gpu_type, attempt.number)
-    _announce(world, world.keep_job(replace(job, status="running")))
-
-
-def _end_run(world: World, job: Job) -> None:
-    """End a job whose command has ended, or has run for as long as it may."""
-    attempt = job.attempts[-1]
-    code = attempt.trace.exit_code
-    if attempt.ran_s(world.moment) < attempt.trace.duration_s:
-        error = f"It ran longer than {job.spec.max_runtime_minutes} minutes."
-        _end_attempt(world, job, "timed_out", error=error)
-    elif code == 0:
-        _end_attempt(world, job, "succeeded", exit_code=0)
-    else:
-        error = f"The command ended with exit code {code}."
-        _end_attempt(world, job, "failed", exit_code=code, error=error)
+        job.note(world.moment, "queued", reason)
+    job.queue_reason, job.next_attempt_at = reason, until
 
 
 def _end_attempt(
@@ -234,53 +223,46 @@ def _end_attempt(
     exit_code: int | None = None,
     error: str | None = None,
     is_instance_failure: bool = False,
-) -> Job:
-    now, attempt, instance = world.moment, job.attempts[-1], _instance(world, job)
-    if instance.is_live:
-        credit.stop_instance(world, instance, _STOP_REASONS.get(status, "system"))
+) -> None:
+    now, attempt, spec = world.moment, job.attempts[-1], job.spec
+    if attempt.instance.is_live:
+        credit.stop_instance(world, attempt.instance, _STOP_REASONS.get(status, "system"))
     attempt.trace.stop()
-    attempt = replace(attempt, status=status, ended_at=now, exit_code=exit_code, error=error)
-    job = job.with_attempt(attempt)
-    job = job.noted(now, "exited", error or f"exit code {exit_code}", attempt.number)
-    kept = {artifact.path: artifact for artifact in job.artifacts}
+    attempt.status, attempt.ended_at = status, now
+    attempt.exit_code, attempt.error = exit_code, error
+    job.note(now, "exited", error or f"exit code {exit_code}", attempt.number)
     for file in attempt.trace.files:  # they replace what an earlier attempt wrote
         if file.at_s <= attempt.ran_s(now):
             stored = world.media.add(
                 "artifact", file.path, "application/octet-stream", file.content
             )
             digest = hashlib.sha256(file.content).hexdigest()
-            kept[file.path] = Artifact(file.path, stored.id, len(file.content), digest)
-    job = replace(job, artifacts=tuple(kept[path] for path in sorted(kept)))
-    if _may_retry(job, is_instance_failure=is_instance_failure):
-        job = job.noted(now, "retry", None, attempt.number + 1)
-        return world.keep_job(replace(job, status="queued", waits_since=now, next_attempt_at=now))
-    return _finish(world, job, status, error=error)
-
-
-def _may_retry(job: Job, *, is_instance_failure: bool) -> bool:
-    """Above 0 retries an instance failure is always retried, an exit code only when asked for."""
-    spec, attempt = job.spec, job.attempts[-1]
-    if attempt.status != "failed" or len(job.attempts) > spec.max_retries:
-        return False
-    return is_instance_failure or (
-        attempt.exit_code is not None
+            job.artifacts[file.path] = Artifact(file.path, stored.id, len(file.content), digest)
+    # Above 0 retries an instance failure is always retried, an exit code only when asked for.
+    is_retried_code = (
+        exit_code is not None
         and "nonzero_exit" in spec.retry_on
-        and (not spec.retry_exit_codes or attempt.exit_code in spec.retry_exit_codes)
+        and (not spec.retry_exit_codes or exit_code in spec.retry_exit_codes)
     )
+    has_retries = status == "failed" and len(job.attempts) <= spec.max_retries
+    if has_retries and (is_instance_failure or is_retried_code):
+        job.note(now, "retry", None, attempt.number + 1)
+        job.status, job.waits_since, job.next_attempt_at = "queued", now, now
+    else:
+        _finish(world, job, status, error=error)
 
 
-def _finish(world: World, job: Job, status: JobStatus, *, error: str | None = None) -> Job:
-    kind = "cancelled" if status == "cancelled" else "finished"
-    job = job.noted(world.moment, kind, status)
-    job = replace(job, status=status, ended_at=world.moment, error=error)
-    job = world.keep_job(replace(job, queue_reason=None, next_attempt_at=None))
+def _finish(world: World, job: Job, status: JobStatus, *, error: str | None = None) -> None:
+    now = world.moment
+    job.note(now, "cancelled" if status == "cancelled" else "finished", status)
+    job.status, job.ended_at, job.error = status, now, error
+    job.queue_reason, job.next_attempt_at = None, None
+    del world.live_jobs[job.id]
     _announce(world, job)
     for other in _siblings(world, job):
         if other.queue_reason == "max_parallel":  # the next one may try, now that a place is free
-            now = world.moment
-            world.keep_job(replace(other, waits_since=now, next_attempt_at=now))
+            other.waits_since = other.next_attempt_at = now
             break
-    return job
 
 
 def _announce(world: World, job: Job) -> None:

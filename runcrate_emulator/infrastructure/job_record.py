@@ -1,11 +1,14 @@
 """Job records: spec, attempts with their course, events and outputs."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Literal, get_args
 
-from runcrate_emulator.infrastructure.job_spec import GpuCandidate, JobSpec
+from runcrate_emulator.infrastructure.catalogue import InstanceType
+from runcrate_emulator.infrastructure.instance_life import Instance
+from runcrate_emulator.infrastructure.instances import Wanted
+from runcrate_emulator.infrastructure.job_spec import JobSpec
 
 JobStatus = Literal[
     "queued", "starting", "running", "succeeded", "failed", "cancelled", "timed_out"
@@ -61,14 +64,12 @@ class Trace:
         """Stop, as the attempt has ended for whatever reason."""
 
 
-@dataclass(frozen=True)
+@dataclass
 class Attempt:
     """One run on one instance."""
 
     number: int
-    instance_id: str
-    gpu: GpuCandidate
-    region: str
+    instance: Instance
     status: JobStatus
     trace: Trace = field(repr=False)
     started_at: datetime | None = None
@@ -101,7 +102,7 @@ class Artifact:
     sha256: str
 
 
-@dataclass(frozen=True)
+@dataclass
 class Job:
     """One command on its own fresh instance.
 
@@ -119,9 +120,9 @@ class Job:
     waits_since: datetime
     next_attempt_at: datetime | None
     queue_reason: QueueReason | None = None
-    attempts: tuple[Attempt, ...] = ()
-    events: tuple[JobEvent, ...] = ()
-    artifacts: tuple[Artifact, ...] = ()
+    attempts: list[Attempt] = field(default_factory=list)
+    events: list[JobEvent] = field(default_factory=list)
+    artifacts: dict[str, Artifact] = field(default_factory=dict)
     ended_at: datetime | None = None
     error: str | None = None
     group_id: str | None = None
@@ -144,16 +145,12 @@ class Job:
         return self.attempts[-1] if self.attempts else None
 
     @property
-    def gpus(self) -> tuple[GpuCandidate, ...]:
+    def gpus(self) -> tuple[Wanted | InstanceType, ...]:
         """The GPU of the latest attempt; before the first, those that it may run on."""
-        return self.spec.candidates if self.attempt is None else (self.attempt.gpu,)
+        return self.spec.candidates if self.attempt is None else (self.attempt.instance.type,)
 
-    def with_attempt(self, attempt: Attempt) -> "Job":
-        """The job after a change of its latest attempt."""
-        return replace(self, attempts=(*self.attempts[:-1], attempt))
-
-    def noted(
+    def note(
         self, at: datetime, kind: str, detail: str | None = None, attempt: int | None = None
-    ) -> "Job":
-        """The job with one more event."""
-        return replace(self, events=(*self.events, JobEvent(at, kind, detail, attempt)))
+    ) -> None:
+        """Add an event."""
+        self.events.append(JobEvent(at, kind, detail, attempt))

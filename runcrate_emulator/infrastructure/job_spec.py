@@ -9,7 +9,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, must, parse_body, refuse
-from runcrate_emulator.infrastructure.catalogue import CPU, REGIONS
+from runcrate_emulator.infrastructure.catalogue import REGIONS
 from runcrate_emulator.infrastructure.instances import (
     EnvironmentVariables,
     TemplateId,
@@ -23,18 +23,6 @@ _MAX_JOBS_IN_GROUP = 100  # the emulator's own
 _CANDIDATE = re.compile(r"(?P<type>[^:]+)(?::(?P<count>[1-8]))?")
 
 
-@dataclass(frozen=True)
-class GpuCandidate:
-    """One GPU that a job may run on."""
-
-    gpu_type: str
-    gpu_count: int
-
-
-Command = Annotated[
-    Text,
-    must(lambda text: len(text.encode()) <= _MAX_COMMAND_BYTES, "must be at most 64 KB"),
-]
 RegionName = Annotated[
     Text,
     must(
@@ -42,7 +30,10 @@ RegionName = Annotated[
         "is not a region id, start of one, city or country",
     ),
 ]
-WebhookUrl = Annotated[Text, must(is_acceptable, "must be an https URL")]
+
+
+def _is_short(command: str) -> bool:
+    return len(command.encode()) <= _MAX_COMMAND_BYTES
 
 
 class _JobBody(Body):
@@ -80,7 +71,7 @@ class RegistryAuth(_JobBody):
 class JobSpec(_JobBody):
     """One job."""
 
-    command: Command
+    command: Annotated[Text, must(_is_short, "must be at most 64 KB")]
     gpu_type: str | list[str]
     gpu_count: int = Field(1, ge=1, le=8)
     max_runtime_minutes: int = Field(ge=1, le=10_080)
@@ -96,7 +87,9 @@ class JobSpec(_JobBody):
     retry_on: list[Literal["machine_failure", "nonzero_exit"]] = Field([])
     retry_exit_codes: list[int] = Field([])
     tags: dict[str, str] = Field({})
-    webhook_url: WebhookUrl | None = Field(None, repr=False)
+    webhook_url: Annotated[Text, must(is_acceptable, "must be an https URL")] | None = Field(
+        None, repr=False
+    )
     webhook_events: list[WebhookEvent] = Field([])
     code: Code | None = None
     allow_cpu_container: bool = False
@@ -105,30 +98,26 @@ class JobSpec(_JobBody):
     def _offered(self) -> "JobSpec":
         if not self.candidates:
             refuse("gpu_type", "must be a GPU or a list of GPUs", OUT_OF_RANGE)
-        for candidate in self.candidates:
-            if not types_that_fit(self.wanted(candidate)):
-                name = f"{candidate.gpu_type}:{candidate.gpu_count}"
+        for wanted in self.candidates:
+            if not types_that_fit(wanted):
+                name = f"{wanted.gpu_type}:{wanted.gpu_count}"
                 refuse("gpu_type", f"has `{name}`, which is not offered; list the types", 422)
         return self
 
-    def wanted(self, candidate: GpuCandidate) -> Wanted:
-        """The instance types that a candidate means."""
-        is_cpu = candidate.gpu_type.casefold() == CPU.casefold()
-        count = None if is_cpu else candidate.gpu_count
-        kind = candidate.gpu_type
-        return Wanted.model_construct(gpu_type=kind, gpu_count=count, region=self.region)
-
     @cached_property
-    def candidates(self) -> tuple[GpuCandidate, ...]:
+    def candidates(self) -> tuple[Wanted, ...]:
         """The GPUs that it may run on, in the order to try."""
-        entries = [self.gpu_type] if isinstance(self.gpu_type, str) else self.gpu_type
-        return tuple(self._candidate(entry) for entry in entries)
-
-    def _candidate(self, entry: str) -> GpuCandidate:
-        match = _CANDIDATE.fullmatch(entry)
-        if match is None:
-            refuse("gpu_type", "has an entry that is not like `A100` or `A100-80GB:2`", 422)
-        return GpuCandidate(match["type"], int(match["count"] or self.gpu_count))
+        candidates: list[Wanted] = []
+        for entry in [self.gpu_type] if isinstance(self.gpu_type, str) else self.gpu_type:
+            match = _CANDIDATE.fullmatch(entry)
+            if match is None:
+                refuse("gpu_type", "has an entry that is not like `A100` or `A100-80GB:2`", 422)
+            count = int(match["count"] or self.gpu_count)
+            kind = match["type"]
+            candidates.append(
+                Wanted.model_construct(gpu_type=kind, gpu_count=count, region=self.region)
+            )
+        return tuple(candidates)
 
     @property
     def sent(self) -> dict[str, Any]:

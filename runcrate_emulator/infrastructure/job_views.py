@@ -9,7 +9,6 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from runcrate_emulator.infrastructure import instance_life
-from runcrate_emulator.infrastructure.instance_life import Instance
 from runcrate_emulator.infrastructure.job_record import (
     OUTPUTS_KEPT_FOR,
     Artifact,
@@ -29,13 +28,15 @@ def job_view(world: World, job: Job, *, with_secret: bool = False) -> dict[str, 
     """One job; the webhook secret is only on the response that created it."""
     now = world.moment
     attempt = job.attempt
-    instance = None if attempt is None else world.instances[attempt.instance_id]
+    instance = None if attempt is None else attempt.instance
     spec = job.spec
     webhook_url = None
     if spec.webhook_url is not None:  # its host and the end of its path, as the SDK describes it
         parts = urlsplit(spec.webhook_url)
         webhook_url = f"{parts.scheme}://{parts.hostname}/…{parts.path[-4:]}"
-    has_run = job.ended_at is not None and attempt is not None and attempt.started_at is not None
+    peak_mb = None
+    if job.ended_at is not None and attempt is not None and attempt.started_at is not None:
+        peak_mb = round(attempt.instance.type.gpu_memory_mb * _TYPICAL_MEMORY_SHARE)
     view: dict[str, Any] = {
         **fields(spec, "command template image storage_id max_runtime_minutes max_retries tags"),
         **fields(spec, "capacity_wait_minutes retry_on retry_exit_codes webhook_events"),
@@ -46,7 +47,17 @@ def job_view(world: World, job: Job, *, with_secret: bool = False) -> dict[str, 
         "gpu_candidates": [fields(one, "gpu_type gpu_count") for one in spec.candidates],
         "env_keys": sorted(spec.env),
         "attempt": max(len(job.attempts), 1),
-        "attempts": [_attempt_view(world, entry) for entry in job.attempts],
+        "attempts": [
+            {
+                **fields(entry, "status exit_code error started_at ended_at"),
+                **fields(entry.instance.type, "gpu_type gpu_count"),
+                "region": entry.instance.type.region.id,
+                "attempt": entry.number,
+                "deployment_id": entry.instance.id,
+                "cost_usd": _attempt_cost(world, entry),
+            }
+            for entry in job.attempts
+        ],
         "exit_code": None if attempt is None else attempt.exit_code,
         "instance_id": instance.id if instance is not None and job.is_live else None,
         "webhook_url": webhook_url,
@@ -58,8 +69,8 @@ def job_view(world: World, job: Job, *, with_secret: bool = False) -> dict[str, 
         "code": _code_view(world, job),
         "image_registry_auth": spec.image_registry_auth and spec.image_registry_auth.model_dump(),
         "artifacts_count": len(present_artifacts(job, now)),
-        "gpu_util_avg": _TYPICAL_UTILISATION if has_run else None,
-        "gpu_mem_peak_mb": _memory_used(instance) if has_run and instance is not None else None,
+        "gpu_util_avg": None if peak_mb is None else _TYPICAL_UTILISATION,
+        "gpu_mem_peak_mb": peak_mb,
     }
     if with_secret and spec.webhook_url is not None:
         view["webhook_secret"] = webhook_secret(job)
@@ -84,10 +95,10 @@ def job_cost(world: World, job: Job) -> Decimal:
     return sum((_attempt_cost(world, attempt) for attempt in job.attempts), Decimal(0))
 
 
-def present_artifacts(job: Job, now: datetime) -> tuple[Artifact, ...]:
+def present_artifacts(job: Job, now: datetime) -> list[Artifact]:
     """The outputs that can be had: after the first attempt, until 30 days after the end."""
     is_gone = job.ended_at is not None and now >= job.ended_at + OUTPUTS_KEPT_FOR
-    return () if is_gone else job.artifacts
+    return [] if is_gone else [job.artifacts[path] for path in sorted(job.artifacts)]
 
 
 def metric_points(world: World, job: Job, step_s: int) -> list[dict[str, Any]]:
@@ -96,11 +107,10 @@ def metric_points(world: World, job: Job, step_s: int) -> list[dict[str, Any]]:
     for attempt in job.attempts:
         if attempt.started_at is None:
             continue
-        instance = world.instances[attempt.instance_id]
-        kind = instance.type
+        kind = attempt.instance.type
         sample = {
             "util": _TYPICAL_UTILISATION,
-            "mem_used_mb": _memory_used(instance),
+            "mem_used_mb": round(kind.gpu_memory_mb * _TYPICAL_MEMORY_SHARE),
             "mem_total_mb": kind.gpu_memory_mb,
         }
         ran_s = attempt.ran_s(attempt.ended_at or world.moment)
@@ -124,22 +134,8 @@ def log_chunks(job: Job, now: datetime, after: int = 0) -> list[dict[str, Any]]:
     return chunks[after:]
 
 
-def _memory_used(instance: Instance) -> int:
-    return round(instance.type.gpu_memory_mb * _TYPICAL_MEMORY_SHARE)
-
-
-def _attempt_view(world: World, attempt: Attempt) -> dict[str, Any]:
-    return {
-        **fields(attempt, "status exit_code error started_at ended_at region"),
-        **fields(attempt.gpu, "gpu_type gpu_count"),
-        "attempt": attempt.number,
-        "deployment_id": attempt.instance_id,
-        "cost_usd": _attempt_cost(world, attempt),
-    }
-
-
 def _attempt_cost(world: World, attempt: Attempt) -> Decimal:
-    instance = world.instances[attempt.instance_id]
+    instance = attempt.instance
     return instance_life.cost_between(instance, instance.runs_from, world.moment)
 
 

@@ -216,7 +216,7 @@ def _filter(call: Call) -> Callable[[Job], bool]:
             (not statuses or job.status in statuses)
             and all((key, value) in job.spec.tags.items() for key, value in tags)
             and group_id in (None, job.group_id)
-            and (not gpu_type or gpu_type in {gpu.gpu_type.casefold() for gpu in job.gpus})
+            and (not gpu_type or gpu_type in {str(gpu.gpu_type).casefold() for gpu in job.gpus})
             and any(words in text.casefold() for text in (job.id, job.name, job.spec.command))
             and job.created_at > created_after
         )
@@ -242,7 +242,7 @@ async def _delete_job(call: Call) -> Result:
         raise conflict(
             f"Job `{job.id}` is {job.status}; nothing was deleted. Cancel it first.",
         )
-    for artifact in job.artifacts:
+    for artifact in job.artifacts.values():
         world.media.remove(artifact.file_id)
     del world.jobs[job.id]
     return None
@@ -256,7 +256,7 @@ async def _cancel_job(call: Call) -> Result:
     if not job.is_live and job.status != "cancelled":
         raise conflict(f"Job `{job.id}` has {job.status} already; nothing was changed.")
     if job.is_live:
-        job = job_life.cancel(world, job)
+        job_life.cancel(world, job)
     return job_view(world, job)
 
 
