@@ -195,7 +195,7 @@ def types_that_fit(wanted: Wanted) -> list[InstanceType]:
         if (wanted.gpu_type is None or kind.is_called(wanted.gpu_type))
         and wanted.instance_type_id in (None, kind.id)
         and (wanted.region is None or kind.region.answers_to(wanted.region))
-        and (wanted.gpu_count in (None, kind.gpu_count) or (wanted.gpu_type and kind.gpu_type == CPU))
+        and (wanted.gpu_count in (None, kind.gpu_count) or kind.gpu_type == CPU == wanted.gpu_type)
         and (wanted.cpu_cores or 0) <= kind.cpu_cores
         and (wanted.memory or 0) <= kind.memory_gb
         and (wanted.storage or 0) <= kind.storage_gb
