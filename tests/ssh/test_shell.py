@@ -406,14 +406,15 @@ def test_a_port_of_the_instance_is_reached_also_after_a_lost_connection(host):
         httpx.get(url)
 
 
+@pytest.mark.parametrize("host", ["sshd"], indirect=True)
 def test_an_open_connection_to_a_port_is_closed_quietly(host, caplog):
     with socket.create_server(("127.0.0.1", 0)) as server, socket.socket() as local:
         with host.shell() as shell:
             url = httpx.URL(shell.forward(server.getsockname()[1]))
             local.connect((url.host, url.port))
             accepted, _ = server.accept()
-        assert local.recv(1) == b""
-        accepted.close()
+        with accepted:
+            assert local.recv(1) == b""
     assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
