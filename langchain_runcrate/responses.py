@@ -117,7 +117,7 @@ def assistant_message(
         response_metadata: Further metadata of the response.
         usage_metadata: Tokens of the response.
     """
-    calls, invalid = read_calls(
+    calls, invalid, extras = read_calls(
         message.get("tool_calls") or (),
         completion_id,
         finish_reason=finish_reason,
@@ -128,7 +128,7 @@ def assistant_message(
     text, reasoning = read_content(message.get("content"))
     fields: dict[str, Any] = {
         "content": text,
-        "additional_kwargs": additional_members(message, reasoning),
+        "additional_kwargs": additional_members(message, reasoning) | extras,
         "response_metadata": response_metadata or {},
         "name": name if isinstance(name := message.get("name"), str) else None,
         "tool_calls": calls,

@@ -22,7 +22,7 @@ from langchain_runcrate.responses import (
     response_metadata_of,
     spent_metadata,
 )
-from langchain_runcrate.tool_calls import StreamedArguments
+from langchain_runcrate.tool_calls import StreamedArguments, extras_of
 from langchain_runcrate.usage import usage_metadata
 from runcrate_core.toolkit import (
     construct,
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from langchain_runcrate.responses import ResponseContext
     from runcrate_core import ResponseInfo
+    from runcrate_core.toolkit import ParsedToolCall
 
 # Indices of the response that is streamed; some servers send none.
 _FIRST: Final = (0, None, "0")
@@ -91,13 +92,14 @@ class StreamReader:
         """
         choices = payload.get("choices") or [{}]
         choice, usage = choices[0], extract_usage(payload)
-        if self._call_ids and (endings := self._ends_of_calls(payload, choice)):
+        calls = self._parsed_calls(payload, choice) if self._call_ids else []
+        if endings := self._ends_of_calls(calls):
             yield _checked(tool_call_chunks=endings)
         tokens = usage_metadata(usage) if usage else None
         said = additional_members(choice.get("message") or {})
         ended = choice_metadata(choice)
         yield _checked(
-            additional_kwargs=_without(said, _STREAMED_MEMBERS),
+            additional_kwargs=_without(said, _STREAMED_MEMBERS) | extras_of(calls),
             response_metadata={
                 **response_metadata_of(payload, response, self._reading),
                 **_without(ended, _STREAMED_CHOICE_MEMBERS),
@@ -108,19 +110,21 @@ class StreamReader:
             generation_info={"finish_reason": choice.get("finish_reason")},
         )
 
-    def _ends_of_calls(
+    def _parsed_calls(
         self, payload: Mapping[str, Any], choice: Mapping[str, Any]
-    ) -> list[ToolCallChunk]:
-        """Return the names of calls that have none, and what keeps others from being run."""
-        parsed = parse_tool_calls(
+    ) -> list[ParsedToolCall]:
+        return parse_tool_calls(
             (choice.get("message") or {}).get("tool_calls") or (),
             completion_id=str(payload.get("id") or ""),
             finish_reason=choice.get("finish_reason"),
             tools=self._reading.tools,
             forced=self._reading.forced,
         )
+
+    def _ends_of_calls(self, calls: list[ParsedToolCall]) -> list[ToolCallChunk]:
+        """Return the names of calls that have none, and what keeps others from being run."""
         endings = []
-        for index, call in zip(sorted(self._call_ids), parsed, strict=False):
+        for index, call in zip(sorted(self._call_ids), calls, strict=False):
             identifier = None if self._call_ids[index] else call.id
             ending = self._arguments.get(index, StreamedArguments()).end(call)
             if identifier or ending:

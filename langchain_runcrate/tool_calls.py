@@ -40,6 +40,9 @@ CALL_BLOCKS = frozenset(
 )
 
 
+# Where messages carry the members of calls that LangChain's calls have no place for.
+CALL_EXTRAS_KEY: Final = "tool_call_extras"
+
 # Ways to end a text so that LangChain, which completes what lacks an end, cannot complete it.
 _BREAKING_ENDINGS: Final = ("]", "}", '"]', '"}', '""]', '""}')
 # The ends of strings, and characters that strict JSON has escaped inside of them.
@@ -54,8 +57,8 @@ def read_calls(
     tools: Sequence[Mapping[str, Any]] = (),
     forced: bool = False,
     names: ToolNames | None = None,
-) -> tuple[list[ToolCall], list[InvalidToolCall]]:
-    """Return the calls of a message, and those whose arguments are not a complete JSON object.
+) -> tuple[list[ToolCall], list[InvalidToolCall], dict[str, Any]]:
+    """Return the calls of a message, those whose arguments are not a JSON object, and their extras.
 
     Args:
         sent: `message.tool_calls`, in the API's form.
@@ -68,9 +71,10 @@ def read_calls(
     names = ToolNames() if names is None else names
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
-    for call in parse_tool_calls(
+    parsed = parse_tool_calls(
         sent, completion_id=completion_id, finish_reason=finish_reason, tools=tools, forced=forced
-    ):
+    )
+    for call in parsed:
         name = names.from_wire(call.name)
         if call.arguments is not None:
             calls.append(tool_call(name=name, args=call.arguments, id=call.id))
@@ -78,7 +82,13 @@ def read_calls(
             invalid.append(
                 invalid_tool_call(name=name, args=call.text, id=call.id, error=call.problem)
             )
-    return calls, invalid
+    return calls, invalid, extras_of(parsed)
+
+
+def extras_of(calls: Iterable[ParsedToolCall]) -> dict[str, Any]:
+    """Return what `additional_kwargs` holds of calls: members to send back, by the call's id."""
+    extras = {call.id: call.extras for call in calls if call.extras}
+    return {CALL_EXTRAS_KEY: extras} if extras else {}
 
 
 class StreamedArguments:
@@ -169,6 +179,8 @@ def wire_calls(
     ]
     known = {call["id"] for call in calls} | {call["id"] for call in message.invalid_tool_calls}
     calls += [call for call in _calls_in_content(message.content) if call["id"] not in known]
+    if isinstance(extras := message.additional_kwargs.get(CALL_EXTRAS_KEY), dict):
+        calls = [{**(extras.get(call["id"]) or {}), **call} for call in calls]
     names = ToolNames() if names is None else names
     for call in calls:
         call["function"]["name"] = names.to_wire(call["function"]["name"])

@@ -69,7 +69,8 @@ def call_blocks(calls: Iterable[ParsedToolCall], names: ToolNames) -> list[ToolC
 def legacy_calls(calls: Iterable[ParsedToolCall]) -> list[dict[str, Any]]:
     """Return the calls of a complete response in the service's form."""
     return [
-        _wire_call(
+        call.extras
+        | _wire_call(
             call.id,
             call.name,
             call.text
@@ -126,8 +127,10 @@ def wire_calls(message: ChatMessage, names: ToolNames) -> list[dict[str, Any]]:
         message: The message.
         names: The tools' names on the wire.
     """
+    extras = _extras_of(message)
     return [
-        _wire_call(identifier, names.to_wire(name), _sendable(arguments))
+        extras.get(identifier, {})
+        | _wire_call(identifier, names.to_wire(name), _sendable(arguments))
         for identifier, name, arguments in _calls_of(message)
     ]
 
@@ -140,15 +143,24 @@ def _calls_of(message: ChatMessage) -> list[tuple[str, str, dict[str, Any] | str
             (block.tool_call_id or tool_call_id("", position), block.tool_name, block.tool_kwargs)
             for position, block in enumerate(blocks)
         ]
+    return [
+        (call.id, call.name, call.text if call.arguments is None else call.arguments)
+        for call in _legacy_calls_of(message)
+    ]
+
+
+def _legacy_calls_of(message: ChatMessage) -> list[ParsedToolCall]:
     legacy = message.additional_kwargs.get(CALLS_KEY)
     if not isinstance(legacy, list):
         return []
     # Other integrations leave models of their vendor's client there.
     calls = [call.model_dump() if isinstance(call, BaseModel) else call for call in legacy]
-    return [
-        (call.id, call.name, call.text if call.arguments is None else call.arguments)
-        for call in parse_tool_calls(calls)
-    ]
+    return parse_tool_calls(calls)
+
+
+def _extras_of(message: ChatMessage) -> dict[str, dict[str, Any]]:
+    """Return the members that blocks have no place for, by the identifiers of their calls."""
+    return {call.id: call.extras for call in _legacy_calls_of(message) if call.extras}
 
 
 @dataclass(slots=True)

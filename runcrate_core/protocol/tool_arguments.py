@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Final, Never
 
 from runcrate_core.protocol.unicode_text import valid_json, valid_text
@@ -20,6 +20,11 @@ from runcrate_core.protocol.unicode_text import valid_json, valid_text
 _LIMIT_REASONS: Final = frozenset({"length", "max_tokens", "model_length"})
 
 _CUT: Final = "They were cut off at the token limit; raise `max_tokens`, or ask for less."
+
+
+# Members of a call that count only when they come back with it: signatures of the thoughts behind
+# the call, without which Gemini refuses the conversation. The second name is LiteLLM's.
+_SENT_BACK: Final = ("extra_content", "provider_specific_fields")
 
 
 def ended_at_limit(finish_reason: object) -> bool:
@@ -42,6 +47,7 @@ class ParsedToolCall:
         arguments: The arguments, or None when they are incomplete or not a JSON object. Such a
             call must not be run.
         problem: Why there are no arguments; empty when there are.
+        extras: Members of the call that have to be sent back with it.
     """
 
     id: str
@@ -49,6 +55,7 @@ class ParsedToolCall:
     text: str
     arguments: dict[str, Any] | None
     problem: str = ""
+    extras: dict[str, Any] = field(default_factory=dict)
 
 
 def parse_tool_calls(
@@ -99,7 +106,8 @@ def parse_tool_calls(
                 problem = str(error)
         if problem and cut:
             problem = f"{problem} {_CUT}"
-        parsed.append(ParsedToolCall(identifier, name, _as_text(sent), arguments, problem))
+        extras = {member: call[member] for member in _SENT_BACK if call.get(member)}
+        parsed.append(ParsedToolCall(identifier, name, _as_text(sent), arguments, problem, extras))
     return parsed
 
 

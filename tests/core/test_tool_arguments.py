@@ -87,6 +87,13 @@ def test_a_call_that_names_no_tool_is_not_to_be_run():
         assert (parsed.arguments, parsed.problem) == (None, "It names no tool.")
 
 
+def test_signatures_of_calls_are_kept_and_no_other_members():
+    signature = {"extra_content": {"google": {"thought_signature": "x"}}}
+    [parsed] = parse_tool_calls([{**call("{}"), **signature, "index": 0, "rank": 1}])
+    assert parsed.extras == signature
+    assert parse_tool_calls([call("{}")])[0].extras == {}
+
+
 def test_the_empty_object_of_gateways_before_streamed_arguments_is_left_out():
     [parsed] = parse_tool_calls([call('{}{"a": 1}')])
     assert (parsed.text, parsed.arguments) == ('{"a": 1}', {"a": 1})

@@ -8,14 +8,15 @@ from typing import Annotated
 
 import pytest
 from langchain.agents import create_agent
+from langchain_core.messages import ToolMessage
 from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import tool
 from pydantic import BaseModel, Discriminator, Field, Tag
 from typing_extensions import TypedDict
 
 from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
-from tests.chat_service import completion
-from tests.langchain.chat_service import chat, whole
+from tests.chat_service import calls_delta, completion
+from tests.langchain.chat_service import EVERY, chat, is_streamed, streamed, whole
 from tests.servers import Reply, ScriptedServer
 
 
@@ -44,6 +45,7 @@ def get_price_function(gpu: str) -> str:
 
 PARAMETERS = {"type": "object", "properties": {"gpu": {"type": "string"}}, "required": ["gpu"]}
 ABOUT = {"description": "Get the price of a GPU."}
+OLD_CALL = {"id": "a", "type": "function", "function": {"name": "p", "arguments": "{}"}}
 OPENAI = {"type": "function", "function": {"name": "p", "parameters": PARAMETERS, **ABOUT}}
 
 
@@ -129,6 +131,22 @@ def test_without_tools_nothing_of_tools_is_sent():
         model.invoke("Hi", tools=[], tool_choice="auto")
     for request in server.received:
         assert request.json.keys() == {"model", "messages"}
+
+
+@pytest.mark.parametrize("output_version", [None, "v1"])
+@pytest.mark.parametrize("ask", EVERY)
+def test_signatures_of_calls_go_back_with_them(ask, output_version):
+    signature = {"extra_content": {"google": {"thought_signature": "x"}}}
+    calls = [{**OLD_CALL, **signature}, {**OLD_CALL, "id": "b"}]
+    reply = whole({"content": None, "tool_calls": calls})
+    if is_streamed(ask):
+        deltas = [OLD_CALL, signature, {**OLD_CALL, "id": "b"}]  # Gemini sends it by itself
+        reply = streamed(*(calls_delta(delta) for delta in deltas))
+    with ScriptedServer(reply, whole()) as server:
+        message = ask(chat(server, output_version=output_version))
+        results = [ToolMessage("x", tool_call_id=call["id"]) for call in calls]
+        chat(server).invoke([message, *results])
+        assert server.received[-1].json["messages"][0]["tool_calls"] == calls
 
 
 SCHEMA = {"title": "Price", "type": "object", "properties": {"usd": {"type": "number"}}}

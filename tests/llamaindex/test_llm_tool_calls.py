@@ -17,7 +17,7 @@ from llamaindex_runcrate.partial_json import PartialJson
 from llamaindex_runcrate.responses import ChunkReader, ResponseContext
 from llamaindex_runcrate.schemas import wire_tool_choice, wire_tools
 from llamaindex_runcrate.structured_responses import json_values as values_in
-from tests.chat_service import call_piece, chunk, completion, end
+from tests.chat_service import call_piece, calls_delta, chunk, completion, end
 from tests.llamaindex.calls import STREAMS, WAYS, ask, ask_with_tools
 
 
@@ -102,6 +102,22 @@ INTERLEAVED = [
     piece(0, A_TEXT[7:]),
     piece(1, B_TEXT[7:]),
 ]
+
+
+@pytest.mark.parametrize("way", WAYS)
+async def test_signatures_of_calls_go_back_with_them(made_llm, service, way):
+    signature = {"extra_content": {"google": {"thought_signature": "x"}}}
+    whole = completion(calls=[("1", "look", A_TEXT), ("2", "look", B_TEXT)])
+    calls = whole["choices"][0]["message"]["tool_calls"]
+    calls[0] |= signature
+    service.will_say(whole)
+    if way in STREAMS:
+        pieces = [call_piece(0, A_TEXT, "1", "look"), signature, call_piece(1, B_TEXT, "2", "look")]
+        service.will_say([*(chunk(calls_delta(one)) for one in pieces), *end("tool_calls")])
+    last = (await ask_with_tools(made_llm(), way, TOOLS, "x", allow_parallel_tool_calls=True))[-1]
+    service.will_say(completion("ok"))
+    made_llm().chat([last.message])
+    assert service.last["messages"][0]["tool_calls"] == calls
 
 
 @pytest.mark.parametrize(
