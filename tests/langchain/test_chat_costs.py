@@ -25,48 +25,44 @@ COUNTS = {"prompt_tokens": 10, "completion_tokens": 5, "total_tokens": 15}
 PLAIN = {"input_tokens": 10, "output_tokens": 5, "total_tokens": 15}
 
 
+CACHED = {"cache_read": 4}
+
+
 @pytest.mark.parametrize(
-    ("more", "expected"),
+    ("more", "inputs", "outputs"),
     [
-        ({}, {}),
-        (
-            {"prompt_tokens_details": {"cached_tokens": 4}},
-            {"input_token_details": {"cache_read": 4}},
-        ),
-        ({"prompt_cache_hit_tokens": 4}, {"input_token_details": {"cache_read": 4}}),
-        ({"cached_tokens": 4}, {"input_token_details": {"cache_read": 4}}),
-        (
-            {
-                "prompt_tokens_details": {
-                    "audio_tokens": 1,
-                    "cache_write_tokens": 2,
-                    "cached_tokens": 0,
-                }
-            },
-            {"input_token_details": {"audio": 1, "cache_creation": 2, "cache_read": 0}},
-        ),
-        (
-            {"completion_tokens_details": {"reasoning_tokens": 3, "audio_tokens": 1}},
-            {"output_token_details": {"audio": 1, "reasoning": 3}},
-        ),
+        ({}, {}, {}),
+        ({"prompt_tokens_details": {"cached_tokens": 4}}, CACHED, {}),
+        ({"input_tokens_details": {"cached_tokens": 4}}, CACHED, {}),
+        ({"prompt_cache_hit_tokens": 4}, CACHED, {}),
+        ({"cached_tokens": 4}, CACHED, {}),
         (
             {"cache_read_input_tokens": 4, "cache_creation_input_tokens": 2},
-            {"input_token_details": {"cache_read": 4, "cache_creation": 2}},
+            {"cache_read": 4, "cache_creation": 2},
+            {},
         ),
         (
-            {"input_tokens_details": {"cached_tokens": 4}},
-            {"input_token_details": {"cache_read": 4}},
+            {"prompt_tokens_details": {"audio_tokens": 1, "cache_write_tokens": 2}},
+            {"audio": 1, "cache_creation": 2},
+            {},
         ),
-        ({"reasoning_tokens": 3}, {"output_token_details": {"reasoning": 3}}),
-        ({"prompt_tokens_details": None, "completion_tokens_details": "?"}, {}),
-        ({"total_tokens": None}, {}),
-        ({"total_tokens": 15.0, "prompt_tokens": 10.0, "cost": 0.1, "queue_time": 0.2}, {}),
-        ({"total_tokens": float("nan"), "prompt_tokens_details": {"cached_tokens": True}}, {}),
+        ({"prompt_tokens_details": {"cached_tokens": 0}}, {"cache_read": 0}, {}),
+        (
+            {"completion_tokens_details": {"reasoning_tokens": 3, "audio_tokens": 1}},
+            {},
+            {"audio": 1, "reasoning": 3},
+        ),
+        ({"reasoning_tokens": 3}, {}, {"reasoning": 3}),
+        ({"prompt_tokens_details": None, "completion_tokens_details": "?"}, {}, {}),
+        ({"total_tokens": None}, {}, {}),
+        ({"total_tokens": 15.0, "prompt_tokens": 10.0, "cost": 0.1, "queue_time": 0.2}, {}, {}),
+        ({"total_tokens": float("nan"), "prompt_tokens_details": {"cached_tokens": True}}, {}, {}),
     ],
 )
-def test_usage_is_read_from_each_place(more, expected):
+def test_usage_is_read_from_each_place(more, inputs, outputs):
     made = usage_metadata({**COUNTS, **more})
-    assert made == {**PLAIN, **expected}
+    details = {"input_token_details": inputs, "output_token_details": outputs}
+    assert made == PLAIN | {name: values for name, values in details.items() if values}
     assert add_usage(made, made)["total_tokens"] == 30
 
 

@@ -10,152 +10,135 @@ from langchain_core.messages import AIMessage, HumanMessage, ToolMessage
 
 from langchain_runcrate.media_blocks import read_media
 from langchain_runcrate.messages import WirePolicy, to_wire
+from tests.content_parts import (
+    audio_part,
+    audio_url_part,
+    data_url,
+    file_part,
+    image_part,
+    video_part,
+)
 from tests.langchain.chat_service import chat, whole
 from tests.servers import ScriptedServer
 
-PNG_BYTES = b"\x89PNG\r\n\x1a\n0000"
-PNG = base64.b64encode(PNG_BYTES).decode()
-PDF = base64.b64encode(b"%PDF-1.4 x").decode()
-WAV = base64.b64encode(b"RIFF0000WAVE").decode()
+PNG_BYTES, PDF_BYTES, WAV_BYTES = b"\x89PNG\r\n\x1a\n0000", b"%PDF-1.4 x", b"RIFF0000WAVE"
+PNG, PDF, WAV = (base64.b64encode(each).decode() for each in (PNG_BYTES, PDF_BYTES, WAV_BYTES))
 WEBP = base64.b64encode(b"RIFF0000WEBP").decode()
 URL = "https://files.example/a"
+PICTURE = image_part(data_url("image/png", PNG_BYTES))
+PAPER = {"file_data": data_url("application/pdf", PDF_BYTES)}
+NAMED_PAPER = file_part(filename="a.pdf", **PAPER)
 
 
-def image(url: str, **more: Any) -> dict[str, Any]:
-    return {"type": "image_url", "image_url": {"url": url, **more}}
+def of(kind: str, **members: Any) -> dict[str, Any]:
+    return {"type": kind, **members}
 
 
-def data(mime_type: str, content: str) -> str:
-    return f"data:{mime_type};base64,{content}"
-
-
-def document(content: str, filename: str = "document.pdf") -> dict[str, Any]:
-    file = {"filename": filename, "file_data": data("application/pdf", content)}
-    return {"type": "file", "file": file}
-
-
-def sound(content: str, form: str) -> dict[str, Any]:
-    return {"type": "input_audio", "input_audio": {"data": content, "format": form}}
-
-
-def video(url: str) -> dict[str, Any]:
-    return {"type": "video_url", "video_url": {"url": url}}
-
-
-def named(file_id: str) -> dict[str, Any]:
-    return {"type": "file", "file": {"file_id": file_id}}
-
-
-FORMS = [
-    # OpenAI
-    (image(URL), image(URL)),
-    (image(URL, detail="low"), image(URL, detail="low")),
-    ({"type": "image_url", "image_url": URL}, image(URL)),
-    (image(data("image/png", PNG)), image(data("image/png", PNG))),
-    (sound(WAV, "mp3"), sound(WAV, "mp3")),
-    (document(PDF, "a.pdf"), document(PDF, "a.pdf")),
-    (named("f"), named("f")),
-    ({"type": "input_image", "image_url": URL, "detail": "low"}, image(URL, detail="low")),
+# Blocks as OpenAI, LangChain (v1, v0), Anthropic, Gemini and Bedrock have them, by their part.
+BLOCKS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
     (
-        {"type": "input_file", "file_data": data("application/pdf", PDF), "filename": "a.pdf"},
-        document(PDF, "a.pdf"),
-    ),
-    ({"type": "input_file", "file_url": URL}, {"type": "file", "file": {"file_data": URL}}),
-    ({"type": "input_file", "file_id": "f"}, named("f")),
-    (video(URL), video(URL)),
-    (
-        {"type": "audio_url", "audio_url": {"url": URL}},
-        {"type": "audio_url", "audio_url": {"url": URL}},
-    ),
-    # LangChain v1
-    ({"type": "image", "url": URL}, image(URL)),
-    ({"type": "image", "base64": PNG, "mime_type": "image/png"}, image(data("image/png", PNG))),
-    ({"type": "image", "base64": PNG}, image(data("image/png", PNG))),
-    ({"type": "image", "base64": WEBP}, image(data("image/webp", WEBP))),
-    ({"type": "image", "base64": data("image/png", PNG)}, image(data("image/png", PNG))),
-    ({"type": "image", "url": URL, "extras": {"detail": "high"}}, image(URL, detail="high")),
-    ({"type": "image", "file_id": "f"}, named("f")),
-    ({"type": "audio", "base64": WAV, "mime_type": "audio/x-wav"}, sound(WAV, "wav")),
-    ({"type": "audio", "base64": WAV, "mime_type": "audio/mpeg"}, sound(WAV, "mp3")),
-    ({"type": "audio", "base64": WAV, "mime_type": "audio/flac"}, sound(WAV, "flac")),
-    ({"type": "audio", "base64": WAV, "mime_type": "audio/mp4; codecs=x"}, sound(WAV, "m4a")),
-    ({"type": "audio", "base64": WAV}, sound(WAV, "wav")),
-    ({"type": "audio", "url": URL}, {"type": "audio_url", "audio_url": {"url": URL}}),
-    ({"type": "video", "url": URL}, video(URL)),
-    (
-        {"type": "video", "base64": "AAAA", "mime_type": "video/mp4"},
-        video(data("video/mp4", "AAAA")),
-    ),
-    ({"type": "file", "base64": PDF, "mime_type": "application/pdf"}, document(PDF)),
-    ({"type": "file", "base64": PDF, "filename": "b.pdf"}, document(PDF, "b.pdf")),
-    (
-        {
-            "type": "file",
-            "base64": PDF,
-            "mime_type": "application/pdf",
-            "extras": {"filename": "c.pdf"},
-        },
-        document(PDF, "c.pdf"),
-    ),
-    ({"type": "file", "url": URL}, {"type": "file", "file": {"file_data": URL}}),
-    ({"type": "file", "base64": PNG, "mime_type": "image/png"}, image(data("image/png", PNG))),
-    # LangChain v0
-    ({"type": "image", "source_type": "url", "url": URL}, image(URL)),
-    (
-        {"type": "image", "source_type": "base64", "data": PNG, "mime_type": "image/png"},
-        image(data("image/png", PNG)),
+        image_part(URL),
+        [
+            image_part(URL),
+            of("image_url", image_url=URL),
+            of("image", url=URL),
+            of("image", source_type="url", url=URL),
+            of("image", source=of("url", url=URL)),
+        ],
     ),
     (
-        {"type": "audio", "source_type": "base64", "data": WAV, "mime_type": "audio/wav"},
-        sound(WAV, "wav"),
+        image_part(URL, detail="low"),
+        [
+            image_part(URL, detail="low"),
+            of("input_image", image_url=URL, detail="low"),
+            of("image", url=URL, extras={"detail": "low"}),
+        ],
     ),
     (
-        {
-            "type": "file",
-            "source_type": "base64",
-            "data": PDF,
-            "mime_type": "application/pdf",
-            "metadata": {"filename": "d.pdf"},
-        },
-        document(PDF, "d.pdf"),
+        PICTURE,
+        [
+            PICTURE,
+            of("image", base64=PNG, mime_type="image/png"),
+            of("image", base64=PNG),
+            of("image", base64=data_url("image/png", PNG_BYTES)),
+            of("file", base64=PNG, mime_type="image/png"),
+            of("image", source_type="base64", data=PNG, mime_type="image/png"),
+            of("image", source=of("base64", media_type="image/png", data=PNG)),
+            of("media", mime_type="image/png", data=PNG),
+            of("media", mime_type="image/png", data=PNG_BYTES),
+            {"image": {"format": "png", "source": {"bytes": PNG_BYTES}}},
+        ],
     ),
-    ({"type": "file", "source_type": "id", "id": "f"}, named("f")),
-    # Anthropic
+    (image_part(data_url("image/webp", b"RIFF0000WEBP")), [of("image", base64=WEBP)]),
     (
-        {"type": "image", "source": {"type": "base64", "media_type": "image/png", "data": PNG}},
-        image(data("image/png", PNG)),
-    ),
-    ({"type": "image", "source": {"type": "url", "url": URL}}, image(URL)),
-    (
-        {
-            "type": "document",
-            "title": "e.pdf",
-            "source": {"type": "base64", "media_type": "application/pdf", "data": PDF},
-        },
-        document(PDF, "e.pdf"),
+        audio_part(WAV_BYTES, "mp3"),
+        [audio_part(WAV_BYTES, "mp3"), of("audio", base64=WAV, mime_type="audio/mpeg")],
     ),
     (
-        {"type": "document", "source": {"type": "file", "file_id": "f"}},
-        named("f"),
+        audio_part(WAV_BYTES, "wav"),
+        [
+            of("audio", base64=WAV),
+            of("audio", base64=WAV, mime_type="audio/x-wav"),
+            of("audio", source_type="base64", data=WAV, mime_type="audio/wav"),
+        ],
     ),
-    # Gemini
-    ({"type": "media", "mime_type": "image/png", "data": PNG}, image(data("image/png", PNG))),
-    ({"type": "media", "mime_type": "image/png", "data": PNG_BYTES}, image(data("image/png", PNG))),
+    (audio_part(WAV_BYTES, "flac"), [of("audio", base64=WAV, mime_type="audio/flac")]),
+    (audio_part(WAV_BYTES, "m4a"), [of("audio", base64=WAV, mime_type="audio/mp4; codecs=x")]),
+    (audio_url_part(URL), [audio_url_part(URL), of("audio", url=URL)]),
     (
-        {"type": "media", "mime_type": "video/mp4", "file_uri": URL},
-        video(URL),
-    ),
-    # Bedrock
-    ({"image": {"format": "png", "source": {"bytes": PNG_BYTES}}}, image(data("image/png", PNG))),
-    (
-        {"video": {"format": "mp4", "source": {"bytes": b"film"}}},
-        video(data("video/mp4", "ZmlsbQ==")),
+        video_part(URL),
+        [
+            video_part(URL),
+            of("video", url=URL),
+            of("media", mime_type="video/mp4", file_uri=URL),
+        ],
     ),
     (
-        {"document": {"format": "pdf", "name": "g.pdf", "source": {"bytes": b"%PDF-1.4 x"}}},
-        document(PDF, "g.pdf"),
+        video_part("data:video/mp4;base64,AAAA"),
+        [
+            of("video", base64="AAAA", mime_type="video/mp4"),
+            {"video": {"format": "mp4", "source": {"bytes": bytes(3)}}},
+        ],
     ),
+    (
+        file_part(filename="document.pdf", **PAPER),
+        [of("file", base64=PDF, mime_type="application/pdf")],
+    ),
+    (
+        NAMED_PAPER,
+        [
+            NAMED_PAPER,
+            of("input_file", filename="a.pdf", **PAPER),
+            of("file", base64=PDF, filename="a.pdf"),
+            of("file", base64=PDF, mime_type="application/pdf", extras={"filename": "a.pdf"}),
+            of(
+                "file",
+                source_type="base64",
+                data=PDF,
+                mime_type="application/pdf",
+                metadata={"filename": "a.pdf"},
+            ),
+            of(
+                "document",
+                title="a.pdf",
+                source=of("base64", media_type="application/pdf", data=PDF),
+            ),
+            {"document": {"format": "pdf", "name": "a.pdf", "source": {"bytes": PDF_BYTES}}},
+        ],
+    ),
+    (
+        file_part(file_id="f"),
+        [
+            file_part(file_id="f"),
+            of("input_file", file_id="f"),
+            of("image", file_id="f"),
+            of("file", source_type="id", id="f"),
+            of("document", source=of("file", file_id="f")),
+        ],
+    ),
+    (file_part(file_data=URL), [of("file", url=URL), of("input_file", file_url=URL)]),
 ]
+FORMS = [(block, part) for part, blocks in BLOCKS for block in blocks]
 
 
 @pytest.mark.parametrize(("block", "part"), FORMS)
@@ -186,7 +169,7 @@ def test_each_form_passes_through_langchain():
         ({"type": "image", "base64": "AAAA"}, "no `mime_type`"),
         ({"type": "image", "base64": "%%%"}, "no `mime_type`"),
         ({"type": "image", "base64": "AAAAA"}, "no `mime_type`"),
-        (image("data:image/png,%00"), "not in base64"),
+        (image_part("data:image/png,%00"), "not in base64"),
     ],
 )
 def test_media_that_cannot_be_sent_are_refused_with_a_reason(block, problem):
@@ -222,7 +205,7 @@ def test_images_in_tool_messages_are_lifted_behind_the_last_result():
     text, note = sent[2]["content"].split("\n")
     assert text == "A map."
     assert "next message" in note
-    assert sent[4]["content"][1] == image(data("image/png", PNG))
+    assert sent[4]["content"][1] == PICTURE
     assert "result of call `call_1`" in sent[4]["content"][0]["text"]
     assert to_wire(messages[:4])[-1] == sent[4]
 

@@ -53,6 +53,10 @@ def words(value: str, **more: Any) -> dict[str, Any]:
 
 
 REFUSAL = {"type": "refusal", "refusal": "No."}
+WRAPPED = {"type": "non_standard", "value": REFUSAL}
+IMAGE = {"type": "image", "base64": PNG}
+ANSWERED: dict[str, Any] = {"tool_call_id": "call_1"}
+TOLD = said("tool", "x", **ANSWERED)
 DEVELOPER = {"__openai_role__": "developer"}
 OLD_CALL = {"name": "f", "arguments": "{}"}
 
@@ -75,14 +79,8 @@ OLD_CALL = {"name": "f", "arguments": "{}"}
         (AIMessage(""), said("assistant", "")),
         (AIMessage("", tool_calls=[CALL]), said("assistant", None, tool_calls=[WIRE_CALL])),
         (AIMessage("So.", tool_calls=[CALL]), said("assistant", "So.", tool_calls=[WIRE_CALL])),
-        (
-            ToolMessage("sunny", tool_call_id="call_1", name="weather", artifact={"x": 1}),
-            said("tool", "sunny", tool_call_id="call_1"),
-        ),
-        (
-            ToolMessage("It failed.", tool_call_id="call_1", status="error"),
-            said("tool", "It failed.", tool_call_id="call_1"),
-        ),
+        (ToolMessage("x", name="weather", artifact={"x": 1}, **ANSWERED), TOLD),
+        (ToolMessage("x", status="error", **ANSWERED), TOLD),
         (FunctionMessage(content="x", name="weather"), said("function", "x", name="weather")),
         (ChatMessage(content="x", role="human"), said("user", "x")),
         (ChatMessage(content="x", role="ai"), said("assistant", "x")),
@@ -91,20 +89,12 @@ OLD_CALL = {"name": "f", "arguments": "{}"}
         (extra(function_call=OLD_CALL), said("assistant", "", function_call=OLD_CALL)),
         (extra(refusal="No."), said("assistant", "", refusal="No.")),
         (AIMessage([words("Sorry."), REFUSAL]), said("assistant", "Sorry.", refusal="No.")),
-        (
-            AIMessage([words("Sorry."), {"type": "non_standard", "value": REFUSAL}]),
-            said("assistant", "Sorry.", refusal="No."),
-        ),
-        (
-            AIMessage([words("Here:"), {"type": "image", "base64": PNG}]),
-            said("assistant", [words("Here:"), PICTURE]),
-        ),
+        (AIMessage([WRAPPED, words("Sorry.")]), said("assistant", "Sorry.", refusal="No.")),
+        (AIMessage([words("Here:"), IMAGE]), said("assistant", [words("Here:"), PICTURE])),
         (extra(audio={"id": "a", "data": "..."}), said("assistant", "", audio={"id": "a"})),
         # What frameworks keep in messages is not sent.
-        (
-            HumanMessage("Hi", id="1", additional_kwargs={"x": 1}, response_metadata={"y": 2}),
-            said("user", "Hi"),
-        ),
+        (HumanMessage("Hi", id="1", additional_kwargs={"x": 1}), said("user", "Hi")),
+        (HumanMessage("Hi", response_metadata={"y": 2}), said("user", "Hi")),
     ],
     ids=lambda value: type(value).__name__,
 )
@@ -113,7 +103,7 @@ def test_each_class_of_messages(message, expected):
 
 
 def test_messages_are_not_changed():
-    content = [words("a"), {"type": "image", "base64": PNG}]
+    content = [words("a"), IMAGE]
     messages = [
         HumanMessage(copy.deepcopy(content)),
         AIMessage("", tool_calls=[CALL]),

@@ -24,6 +24,15 @@ from llama_index.core.base.llms.types import (
 )
 
 from llamaindex_runcrate.messages import Rules, wire_messages
+from tests.content_parts import (
+    audio_part,
+    audio_url_part,
+    data_url,
+    file_part,
+    image_part,
+    text_part,
+    video_part,
+)
 
 PNG = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -47,56 +56,34 @@ def test_every_role_is_one_of_the_services_four(role):
     assert wire[0]["content"] == "x"
 
 
-def data(mime_type: str, content: bytes) -> str:
-    return f"data:{mime_type};base64,{base64.b64encode(content).decode()}"
-
-
-def image(**told: Any) -> dict[str, Any]:
-    return {"type": "image_url", "image_url": told}
+PICTURE = image_part(data_url("image/png", PNG))
+URL = "https://x.test/a"
 
 
 @pytest.mark.parametrize(
     ("block", "part"),
     [
-        (ImageBlock(url="https://x.test/a.png"), image(url="https://x.test/a.png")),
-        (ImageBlock(image=PNG), image(url=data("image/png", PNG))),
-        (ImageBlock(image=PNG, detail="low"), image(url=data("image/png", PNG), detail="low")),
-        (ImageBlock(image=io.BytesIO(PNG)), image(url=data("image/png", PNG))),
-        (ImageBlock(url=data("image/gif", PNG)), image(url=data("image/gif", PNG))),
-        (
-            AudioBlock(audio=b"sound", format="mp3"),
-            {"type": "input_audio", "input_audio": {"data": "c291bmQ=", "format": "mp3"}},
-        ),
-        (
-            AudioBlock(url="https://x.test/a.mp3"),
-            {"type": "audio_url", "audio_url": {"url": "https://x.test/a.mp3"}},
-        ),
-        (
-            VideoBlock(video=b"a film", fps=2),
-            {"type": "video_url", "video_url": {"url": data("video/mp4", b"a film"), "fps": 2}},
-        ),
-        (
-            VideoBlock(url="https://x.test/a.mp4"),
-            {"type": "video_url", "video_url": {"url": "https://x.test/a.mp4"}},
-        ),
+        (ImageBlock(url=URL), image_part(URL)),
+        (ImageBlock(image=PNG), PICTURE),
+        (ImageBlock(image=PNG, detail="low"), image_part(data_url("image/png", PNG), detail="low")),
+        (ImageBlock(image=io.BytesIO(PNG)), PICTURE),
+        (ImageBlock(url=data_url("image/gif", PNG)), image_part(data_url("image/gif", PNG))),
+        (AudioBlock(audio=b"sound", format="mp3"), audio_part(b"sound", "mp3")),
+        (AudioBlock(url=URL), audio_url_part(URL)),
+        (VideoBlock(video=b"a film", fps=2), video_part(data_url("video/mp4", b"a film"), fps=2)),
+        (VideoBlock(url=URL), video_part(URL)),
         (
             DocumentBlock(data=b"%PDF-1.4", title="a.pdf"),
-            {
-                "type": "file",
-                "file": {
-                    "filename": "a.pdf",
-                    "file_data": data("application/pdf", b"%PDF-1.4"),
-                },
-            },
+            file_part(filename="a.pdf", file_data=data_url("application/pdf", b"%PDF-1.4")),
         ),
         (
             DocumentBlock(url="https://x.test/b.pdf"),
-            {"type": "file", "file": {"filename": "b.pdf", "file_data": "https://x.test/b.pdf"}},
+            file_part(filename="b.pdf", file_data="https://x.test/b.pdf"),
         ),
     ],
 )
 def test_media_are_parts_and_text_alone_is_text(block, part):
-    assert parts(TextBlock(text="Look:"), block) == [{"type": "text", "text": "Look:"}, part]
+    assert parts(TextBlock(text="Look:"), block) == [text_part("Look:"), part]
     assert parts(TextBlock(text="a"), TextBlock(text="b")) == "a\nb"
     assert parts() == ""
 
@@ -105,7 +92,7 @@ def test_files_are_read(tmp_path):
     file, notes = tmp_path / "a.png", tmp_path / "notes.md"
     file.write_bytes(PNG)
     notes.write_text("# Notes\nGrüße")
-    assert parts(ImageBlock(path=file)) == [image(url=data("image/png", PNG))]
+    assert parts(ImageBlock(path=file)) == [PICTURE]
     assert parts(DocumentBlock(path=notes, title="Notes")) == "Notes:\n# Notes\nGrüße"
     assert parts(DocumentBlock(data=b"plain", document_mimetype="text/plain")) == "plain"
 
@@ -194,7 +181,7 @@ def tool_result(identifier: str, *blocks: Any) -> ChatMessage:
 
 
 def test_images_of_tools_are_shown_behind_all_results():
-    picture = ImageBlock(url="https://x.test/a.png")
+    picture = ImageBlock(url=URL)
     wire = wired(
         tool_result("c1", TextBlock(text="drawn"), picture),
         tool_result("c2", picture),
@@ -204,12 +191,11 @@ def test_images_of_tools_are_shown_behind_all_results():
     assert [message["role"] for message in wire] == ["tool", "tool", "tool", "user", "assistant"]
     assert wire[0] == {"role": "tool", "content": "drawn", "tool_call_id": "c1"}
     assert wire[1]["content"]
-    shown = {"type": "image_url", "image_url": {"url": "https://x.test/a.png"}}
     assert wire[3]["content"] == [
-        {"type": "text", "text": "Result of the tool call `c1`:"},
-        shown,
-        {"type": "text", "text": "Result of the tool call `c2`:"},
-        shown,
+        text_part("Result of the tool call `c1`:"),
+        image_part(URL),
+        text_part("Result of the tool call `c2`:"),
+        image_part(URL),
     ]
 
 
