@@ -107,14 +107,26 @@ def test_an_instance_that_is_not_shown_yet_is_no_end(cloud, both):
 
 
 @pytest.mark.usefixtures("short_waits")
-@pytest.mark.parametrize(("status", "extra"), [(409, 1), (500, 1), (403, 0)])
-def test_a_termination_that_is_refused_for_now_is_tried_longer(cloud, both, status, extra):
-    """As of an instance that is still being created."""
+@pytest.mark.parametrize(
+    ("status", "refusals", "ends"),
+    [(409, 4, True), (500, 16, True), (500, None, False), (403, 4, False)],
+)
+def test_a_termination_that_is_refused_for_now_is_tried_longer(cloud, both, status, refusals, ends):
+    """As of an instance that is still being created; 500 is retried three times by the client."""
+    assert len(cleanup.END_WAITS_S) == 3
     guard = Guard(both, LIMITS)
-    guard.launched()
-    tries = 1 + len(cleanup.END_WAITS_S)
-    cloud.fail("DELETE /instances/{id}", status=status, times=tries * (4 if status == 500 else 1))
-    assert bool(guard.terminate_all().ended) == bool(extra)
+    instance = guard.launched()
+    cloud.fail("DELETE /instances/{id}", status=status, times=refusals)
+    report = guard.terminate_all()
+    assert bool(report.ended) is ends
+    if not ends:
+        [(name, reason)] = report.failed
+        assert name == instance.name
+        assert str(status) in reason
+        assert report.describe().startswith(f"{name} could not be ended ({reason.rstrip('.')}); ")
+        assert report.describe().endswith("after its lifetime. Check it in the dashboard.")
+    assert [entry.name for entry in guard.ledger.live] == ([] if ends else [instance.name])
+    assert bool(cloud.world.live_instances) is not ends
 
 
 @pytest.mark.parametrize("status", ["stopped", "error"])

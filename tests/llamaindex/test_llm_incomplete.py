@@ -9,7 +9,7 @@ import pytest
 from llama_index.core.agent.workflow import AgentWorkflow, FunctionAgent, ReActAgent
 from llama_index.core.base.llms.types import ChatMessage, ThinkingBlock, ToolCallBlock
 from llama_index.core.program.function_program import FunctionCallingProgram
-from llama_index.core.tools import FunctionTool
+from llama_index.core.tools import FunctionTool, ToolMetadata
 from pydantic import BaseModel, Field, field_validator, model_validator
 
 from llamaindex_runcrate.tool_calls import UNREADABLE_KEY
@@ -324,11 +324,18 @@ async def test_tools_with_nested_and_without_parameters(made_llm, service, stric
     class Nothing(BaseModel):
         """No fields at all."""
 
+    class OfServer(ToolMetadata):
+        """A tool of a server that describes no parameters."""
+
+        def get_parameters_dict(self) -> dict[str, Any]:
+            return {}
+
     tools = [
-        FunctionTool.from_defaults(
-            lambda **given: "x", name="a", description="A.", fn_schema=schema
+        FunctionTool(lambda **given: "x", kind(name="a", description="A.", fn_schema=schema))
+        for kind, schema in (
+            *((ToolMetadata, schema) for schema in (Home, Folder, Nothing, None)),
+            (OfServer, None),
         )
-        for schema in (Home, Folder, Nothing, None)
     ]
     service.will_say(completion("ok"))
     made_llm(strict=strict).chat_with_tools(tools, user_msg="x")
