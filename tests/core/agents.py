@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import json
+from decimal import Decimal
 from typing import Any
 
 import runcrate_core as rc
@@ -11,6 +12,13 @@ import runcrate_core.toolkit as rt
 from tests.core.cloud import Both
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=5)
+JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
+
+
+def billed(cloud: Any) -> Decimal:
+    """Return the sum that the emulated service has charged for instances and jobs."""
+    transactions = cloud.world.ledger.transactions
+    return sum((-entry.amount for entry in transactions if entry.type == "usage"), Decimal())
 
 
 class Box:

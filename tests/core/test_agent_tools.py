@@ -17,13 +17,12 @@ from runcrate_core.agent_tools.catalogue import TOOLS as ALL_TOOLS
 from runcrate_core.agent_tools.job_tools import artifact_file_name
 from runcrate_core.agent_tools.tool import ToolContext
 from runcrate_emulator import JobOutcome
-from tests.core.agents import LIMITS, Box
+from tests.core.agents import JOB, LIMITS, Box, billed
 from tests.core.cloud import Both, sent
 from tests.servers import Reply
 
 # Those that run commands are in `test_command_tools.py`, on an emulator with SSH servers.
 TOOLS = tuple(tool for tool in ALL_TOOLS if not tool.runs_commands)
-JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 10}
 READING = [tool.name for tool in TOOLS if not tool.needs_limits and not tool.saves_files]
 CHANGING = [tool.name for tool in TOOLS if tool.needs_limits]
 KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIGZBcGFDaGVja0tleUZvclRlc3RzT25seTAwMDAw a@b"
@@ -239,8 +238,7 @@ def test_an_instance_is_planned_launched_changed_and_ended(cloud, both):
         }
     ]
     ended = box("terminate_instance", instance_id=instance["id"], expected_name=plan["name"])
-    usage = [entry for entry in cloud.world.ledger.transactions if entry.type == "usage"]
-    assert Decimal(str(ended["cost_usd"])) == -sum(entry.amount for entry in usage)
+    assert Decimal(str(ended["cost_usd"])) == billed(cloud)
     assert "at_most_usd" not in box("get_spending")["started"][0]
     assert box("list_instances")["count"] == 0
     [listed] = box("list_instances", include_ended=True, search="agent-")["instances"]

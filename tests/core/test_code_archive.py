@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from runcrate_core.io.code_archive import (
     make_archive,
+    new_archive_file,
     scan,
     write_archive,
 )
@@ -227,3 +228,24 @@ def test_a_folder_that_cannot_be_read_is_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(PermissionError):
         scan(tmp_path, ALL)
+
+
+@pytest.mark.parametrize("pattern", ["./data", "/data", "data/", "data/**", "[odd]", "ABSOLUTE"])
+def test_an_excluded_directory_is_left_out_however_it_is_written(tmp_path, pattern):
+    for name in ("data", "[odd]"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "big.bin").write_text("x")
+    (tmp_path / "main.py").write_text("x")
+    pattern = str(tmp_path / "data") if pattern == "ABSOLUTE" else pattern
+    archive = make_archive(tmp_path, Choice(exclude=(pattern, "nothing")), new_archive_file())
+    archive.path.unlink()
+    assert [file.reason for file in archive.skipped] == ["it is excluded"]
+    assert archive.unmatched == ("nothing",)
+
+
+@pytest.mark.parametrize("content", [b"print(1)", b"PK\x03\x04", b"\x1f\x8bnothing", b""])
+def test_what_is_no_archive_is_refused(content):
+    target = new_archive_file()
+    with pytest.raises(ValueError, match=r"not a \.tar\.gz"):
+        make_archive(content, Choice(), target)
+    target.unlink()

@@ -209,15 +209,6 @@ def test_26_an_old_plan_is_refused():
         plan.check_price(None)
 
 
-def test_a_failed_launch_gives_the_reservation_back(scripted):
-    refused = Reply(402, {"error": {"code": "BUDGET_REACHED", "message": "spent"}})
-    _, both = scripted(TYPES, *NOTHING_RUNS, TYPES, *NOTHING_RUNS, refused)
-    guard = Guard(both, LIMITS)
-    with pytest.raises(rc.InsufficientCreditsError):
-        guard.launched(max_runtime_minutes=60)
-    assert guard.ledger.entries == ()
-
-
 def test_a_mistaken_identifier_is_caught_by_the_name(scripted):
     mine = {**MADE, "name": "agent-a"}
     _, both = scripted(Reply(json={"data": mine}))

@@ -12,8 +12,6 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.api.instances import Instance
-from runcrate_core.io.code_archive import make_archive, new_archive_file
-from runcrate_core.protocol.code_archive import Choice
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.plans import quoted
 from tests.core.agents import Box, Guard
@@ -239,24 +237,3 @@ def test_five_signals_end_everything(cloud, kind, number, code):
     _, errors = agent.communicate(timeout=20)
     assert cloud.world.live_instances == {}, errors
     assert agent.returncode == code, errors
-
-
-@pytest.mark.parametrize("pattern", ["./data", "/data", "data/", "data/**", "[odd]", "ABSOLUTE"])
-def test_an_excluded_directory_is_left_out_however_it_is_written(tmp_path, pattern):
-    for name in ("data", "[odd]"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / "big.bin").write_text("x")
-    (tmp_path / "main.py").write_text("x")
-    pattern = str(tmp_path / "data") if pattern == "ABSOLUTE" else pattern
-    archive = make_archive(tmp_path, Choice(exclude=(pattern, "nothing")), new_archive_file())
-    archive.path.unlink()
-    assert [file.reason for file in archive.skipped] == ["it is excluded"]
-    assert archive.unmatched == ("nothing",)
-
-
-@pytest.mark.parametrize("content", [b"print(1)", b"PK\x03\x04", b"\x1f\x8bnothing", b""])
-def test_what_is_no_archive_is_refused(content):
-    target = new_archive_file()
-    with pytest.raises(ValueError, match=r"not a \.tar\.gz"):
-        make_archive(content, Choice(), target)
-    target.unlink()
