@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import email
 import json
 import socket
 import struct
@@ -48,6 +49,20 @@ class Received:
     @property
     def json(self) -> Any:
         return json.loads(self.body)
+
+    @property
+    def form(self) -> list[tuple[Any, ...]]:
+        """The parts of a form: name, file name and type, and content."""
+        head = f"Content-Type: {self.headers['content-type']}\r\n\r\n".encode()
+        return [
+            (
+                part.get_param("name", header="content-disposition"),
+                part.get_filename(),
+                part["content-type"],
+                part.get_payload(decode=True),
+            )
+            for part in email.message_from_bytes(head + self.body).get_payload()
+        ]
 
 
 def sse(*events: Any, done: bool = True) -> list[bytes]:

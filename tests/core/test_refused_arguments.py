@@ -18,6 +18,10 @@ IMAGE: dict[str, Any] = {"prompt": "p", "model": "m"}
 AUDIO: dict[str, Any] = {"file": WAV, "model": "m"}
 NOTHING_SENT = "Nothing was sent"
 
+
+async def tell(done: int, total: int) -> None: ...
+
+
 REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("images.generate", IMAGE | {"image": "./photo.png"}, "`image` is text"),
     ("images.generate", IMAGE | {"mask": "/etc/passwd"}, "`mask` is text"),
@@ -35,6 +39,11 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("audio.transcriptions.create", AUDIO | {"file": Path("none.wav")}, "none.wav"),
     ("audio.transcriptions.create", AUDIO | {"prompt": {}}, "`prompt` is of type"),
     ("audio.transcriptions.create", AUDIO | {"extra_headers": {"x": "a\nb"}}, "header"),
+    ("audio.transcriptions.create", AUDIO | {"on_progress": tell}, "an ordinary function"),
+    ("jobs.uploads.upload", {"source": b"", "on_progress": tell}, "an ordinary function"),
+    ("jobs.uploads.upload", {"source": ".", "include": "*.env"}, "is a list of patterns"),
+    ("jobs.uploads.upload", {"source": ".", "exclude": "data"}, "is a list of patterns"),
+    ("jobs.uploads.upload", {"source": Path("none")}, "neither a directory nor"),
     ("embeddings.create", {"model": "e", "input": ""}, "`input` is empty"),
     ("embeddings.create", {"model": "e", "input": []}, "`input` is empty"),
     ("instances.create", {}, "either `gpu_type` or `instance_type_id`"),
@@ -74,7 +83,7 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 
 @pytest.mark.parametrize(("method", "arguments", "problem"), REFUSED)
 def test_what_means_nothing_is_refused_unsent(cloud, both, method, arguments, problem):
-    with pytest.raises((ValueError, FileNotFoundError), match=problem):
+    with pytest.raises((ValueError, TypeError, FileNotFoundError), match=problem):
         both(method, **arguments)
     assert cloud.requests == []
 
