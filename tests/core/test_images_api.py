@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import copy
-import inspect
 import io
 import pickle
 from typing import Any
@@ -34,21 +33,21 @@ DATA_URI = f"data:image/png;base64,{PNG64}"
 BASE64_REPLY = Reply(json={"data": [{"b64_json": PNG64}]})
 
 
-async def saved(result: Any, path: Any) -> Any:
+async def saved(result: Any, path: Any, *, is_async: bool) -> Any:
     """Save the first image of a result."""
-    if inspect.isawaitable(result):
-        return await (await result).image.asave(path)
-    return result.image.save(path)
+    image = (await awaited(result)).image
+    return await image.asave(path) if is_async else image.save(path)
 
 
-def test_an_image_is_made_and_saved(run, cloud, tmp_path):
-    def use(client):
-        result = client.images.generate(
-            "A futuristic cityscape at sunset", model=FLUX, width=512, height=256, seed=42
+def test_an_image_is_made_and_saved(both, cloud, tmp_path):
+    given = {"model": FLUX, "width": 512, "height": 256, "seed": 42}
+    path = both.use(
+        lambda client: saved(
+            client.images.generate("A futuristic cityscape at sunset", **given),
+            tmp_path / "city",
+            is_async=both.is_async,
         )
-        return saved(result, tmp_path / "city")
-
-    path = run(use, cloud.base_url)
+    )
     assert path == tmp_path / "city.webp"
     with Image.open(path) as made:
         assert (made.size, made.format) == ((512, 256), "WEBP")
@@ -62,35 +61,8 @@ def test_given_arguments_are_sent(scripted, tmp_path):
     path = tmp_path / "mask.png"
     path.write_bytes(PNG)
     server, both = scripted(BASE64_REPLY)
-    both(
-        "images.generate",
-        "p",
-        model="m",
-        width=256,
-        height=512,
-        aspect_ratio="1:2",
-        num_inference_steps=4,
-        guidance=3.5,
-        seed=0,
-        negative_prompt="n",
-        response_format="url",
-        image="https://example.com/a.png",
-        start_image=PNG,
-        mask=path,
-        control_image=DATA_URI,
-        input_images=[path, "https://example.com/b.png", PNG],
-        reference=path,
-        prompt_strength=0.5,
-        extra_headers={"x-trace": "1"},
-    )
-    (request,) = server.received
-    assert (request.method, request.path) == ("POST", "/v1/images/generations")
-    assert request.headers["content-type"] == "application/json"
-    assert request.headers["x-trace"] == "1"
-    assert "transfer-encoding" not in request.headers
-    assert request.json == {
+    plain: dict[str, Any] = {
         "model": "m",
-        "prompt": "p",
         "width": 256,
         "height": 512,
         "aspect_ratio": "1:2",
@@ -100,12 +72,27 @@ def test_given_arguments_are_sent(scripted, tmp_path):
         "negative_prompt": "n",
         "response_format": "url",
         "image": "https://example.com/a.png",
-        "start_image": DATA_URI,
-        "mask": DATA_URI,
-        "control_image": DATA_URI,
-        "input_images": [DATA_URI, "https://example.com/b.png", DATA_URI],
-        "reference": DATA_URI,
         "prompt_strength": 0.5,
+    }
+    files: dict[str, Any] = {
+        "start_image": PNG,
+        "mask": path,
+        "control_image": DATA_URI,
+        "reference": path,
+    }
+    listed = [path, "https://example.com/b.png", PNG]
+    headers = {"extra_headers": {"x-trace": "1"}}
+    both("images.generate", "p", **plain, **files, input_images=listed, **headers)
+    (request,) = server.received
+    assert (request.method, request.path) == ("POST", "/v1/images/generations")
+    assert request.headers["content-type"] == "application/json"
+    assert request.headers["x-trace"] == "1"
+    assert "transfer-encoding" not in request.headers
+    assert request.json == {
+        **plain,
+        **dict.fromkeys(files, DATA_URI),
+        "prompt": "p",
+        "input_images": [DATA_URI, "https://example.com/b.png", DATA_URI],
     }
 
 
@@ -118,20 +105,27 @@ def test_a_repeat_sends_the_whole_image_again(scripted):
     assert second.json["image"] == DATA_URI
 
 
+DIALECT = b"\x89PNG\r\n\x1a\n\xff\xfe\xfb\xef"
+
+
 @pytest.mark.parametrize(
-    "item",
+    ("item", "content"),
     [
-        {"b64_json": PNG64},
-        {"b64_json": DATA_URI},
-        {"url": DATA_URI, "b64_json": None},
-        {"url": DATA_URI.replace("data:", "DATA:")},
+        ({"b64_json": PNG64}, PNG),
+        ({"b64_json": DATA_URI}, PNG),
+        ({"url": DATA_URI, "b64_json": None}, PNG),
+        ({"url": DATA_URI.replace("data:", "DATA:")}, PNG),
+        *(
+            ({"b64_json": encode(DIALECT).rstrip(b"=").decode()}, DIALECT)
+            for encode in (base64.urlsafe_b64encode, base64.b64encode)
+        ),
     ],
 )
-def test_bytes_in_the_response_need_no_request(scripted, item):
+def test_bytes_in_the_response_need_no_request(scripted, item, content):
     server, both = scripted(Reply(json={"created": 1, "data": [item]}))
     result = both("images.generate", "p", model="m")
     assert result.image.content_type == "image/png"
-    assert result.image.to_bytes() == PNG
+    assert result.image.to_bytes() == content
     assert server.sent == 1
     assert result.created == 1
     assert result.response.status == 200
@@ -141,37 +135,36 @@ def file_reply(data: bytes = PNG, status: int = 200, kind: str = "image/png") ->
     return Reply(status, body=[data], length=len(data), headers={"content-type": kind})
 
 
-def url_reply(server: ScriptedServer) -> Reply:
-    return Reply(json={"data": [{"url": f"{server.url}/files/a?signature=secret"}]})
+@pytest.fixture
+def by_url(scripted: Any) -> Any:
+    """A server that gives the URL of an image, and then a reply to it; with either client."""
+
+    def start(reply: Reply) -> Any:
+        server, both = scripted(reply)
+        url = f"{server.url}/files/a?signature=secret"
+        server.replies = [Reply(json={"data": [{"url": url}]}), reply]
+        return server, both
+
+    return start
 
 
-def test_a_url_is_fetched_once_and_without_the_key(run, tmp_path):
-    async def use(client):
-        made = await awaited(client.images.generate("p", model="m"))
-        image = made.image
-        if run.is_async:
-            return await image.ato_bytes(), await image.asave(tmp_path / "a"), made
-        return image.to_bytes(), image.save(tmp_path / "a"), made
+@pytest.mark.parametrize("is_method_async", [False, True])
+def test_a_url_is_fetched_once_and_without_the_key(by_url, tmp_path, is_method_async):
+    """Either kind of method works with either client."""
+    server, both = by_url(file_reply())
+    made = both("images.generate", "p", model="m")
 
-    with ScriptedServer(BASE64_REPLY) as server:
-        server.replies = [url_reply(server), file_reply()]
-        data, path, made = run(use, server.url)
-        assert server.sent == 2
-        fetched = server.received[1]
+    async def use(_):
+        if is_method_async:
+            return await made.image.ato_bytes(), await made.image.asave(tmp_path / "a")
+        return made.image.to_bytes(), made.image.save(tmp_path / "a")
+
+    data, path = both.use(use)
+    assert server.sent == 2
     assert data == PNG == path.read_bytes()
     assert path.name == "a.png"
     assert made.image.content_type == "image/png"
-    assert "authorization" not in fetched.headers
-
-
-def test_either_kind_of_method_works_with_either_client(run):
-    async def use(client):
-        image = (await awaited(client.images.generate("p", model="m"))).image
-        return image.to_bytes() if run.is_async else await image.ato_bytes()
-
-    with ScriptedServer(BASE64_REPLY) as server:
-        server.replies = [url_reply(server), file_reply()]
-        assert run(use, server.url) == PNG
+    assert "authorization" not in server.received[1].headers
 
 
 @pytest.mark.parametrize(
@@ -185,36 +178,33 @@ def test_either_kind_of_method_works_with_either_client(run):
         (Reply(302, headers={"location": "http://169.254.169.254/"}), rc.ResponseFormatError),
     ],
 )
-def test_a_fetched_file_is_checked(run, reply, kind, tmp_path):
-    with ScriptedServer(BASE64_REPLY) as server:
-        server.replies = [url_reply(server), reply]
-        with pytest.raises(kind) as caught:
-            run(
-                lambda client: saved(client.images.generate("p", model="m"), tmp_path / "a"),
-                server.url,
-            )
+def test_a_fetched_file_is_checked(by_url, reply, kind, tmp_path):
+    _, both = by_url(reply)
+    made = both("images.generate", "p", model="m")
+    with pytest.raises(kind) as caught:
+        made.image.save(tmp_path / "a")
     assert "secret" not in str(caught.value)
     assert list(tmp_path.iterdir()) == []
 
 
 def test_bytes_that_do_not_decode_are_an_error(scripted):
     _, both = scripted(Reply(json={"data": [{"b64_json": "!!!"}]}))
-    result = both("images.generate", "p", model="m")
     with pytest.raises(rc.ResponseFormatError, match="not valid base64"):
-        result.image.to_bytes()
+        both("images.generate", "p", model="m").image.to_bytes()
 
 
-def test_an_image_is_shown_without_a_secret(run, cloud):
-    async def use(client):
-        made = await awaited(client.images.generate("a cat", model=FLUX))
-        return made, made._repr_mimebundle_(include=None, exclude=None)
-
-    made, bundle = run(use, cloud.base_url)
+def test_an_image_is_shown_without_a_secret(both):
+    made = both("images.generate", "a cat", model=FLUX)
+    bundle = both.use(lambda _: show(made))
     assert bundle["text/html"].startswith('<img src="data:image/webp;base64,UklGR')
     for text in (repr(made), str(made), bundle["text/plain"]):
         assert "signature" not in text
         assert len(text) < 200
     assert "GeneratedImage(url='http://127.0.0.1" in repr(made)
+
+
+async def show(made: Any) -> Any:
+    return made._repr_mimebundle_(include=None, exclude=None)
 
 
 @pytest.mark.parametrize(("kind", "media"), [("PNG", "image/png"), ("JPEG", "image/jpeg")])
@@ -237,22 +227,18 @@ def test_an_image_that_cannot_be_shown_is_named():
 
 async def test_connections_of_the_users_own_are_not_made_again():
     with ScriptedServer(BASE64_REPLY) as server:
-        server.replies = [url_reply(server), file_reply()]
-        async with (
-            httpx.AsyncClient() as mine,
-            rc.AsyncRuncrate(
-                "rc_live_test", base_url=server.url, inference_url=server.url, http_client=mine
-            ) as client,
-        ):
+        url = {"url": f"{server.url}/files/a"}
+        server.replies = [Reply(json={"data": [url]}), file_reply()]
+        async with httpx.AsyncClient() as mine:
+            client = rc.AsyncRuncrate("rc_live_test", inference_url=server.url, http_client=mine)
             made = await client.images.generate("p", model="m")
             with pytest.raises(rc.ConfigurationError, match="Await the asynchronous form"):
                 made.image.to_bytes()
             assert await made.image.ato_bytes() == PNG
 
 
-def test_an_image_may_be_copied_and_pickled(scripted):
-    server, both = scripted(BASE64_REPLY)
-    server.replies = [url_reply(server), file_reply()]
+def test_an_image_may_be_copied_and_pickled(by_url):
+    _, both = by_url(file_reply())
     made = both("images.generate", "p", model="m")
     again = pickle.loads(pickle.dumps(made))  # noqa: S301 - our own bytes
     assert again.data == made.data
@@ -275,22 +261,10 @@ def test_an_image_without_url_and_data_is_an_error():
 
 def test_a_target_that_cannot_be_written_is_named(scripted, tmp_path):
     _, both = scripted(BASE64_REPLY)
-    result = both("images.generate", "p", model="m")
+    image = both("images.generate", "p", model="m").image
     with pytest.raises(FileNotFoundError, match="no such folder"):
-        result.image.save(tmp_path / "missing" / "a.png")
-    assert result.image.save(str(tmp_path / "a.webp")) == tmp_path / "a.webp"
-
-
-@pytest.mark.parametrize("encode", [base64.urlsafe_b64encode, base64.b64encode])
-def test_base64_of_any_dialect_is_read(scripted, encode):
-    content = b"\x89PNG\r\n\x1a\n\xff\xfe\xfb\xef"
-    text = encode(content).rstrip(b"=").decode()
-    _, both = scripted(Reply(json={"data": [{"b64_json": text}]}))
-    assert both("images.generate", "p", model="m").image.to_bytes() == content
-
-
-def test_a_directory_is_not_a_file_to_save_to(scripted, tmp_path):
-    _, both = scripted(BASE64_REPLY)
+        image.save(tmp_path / "missing" / "a.png")
     with pytest.raises(IsADirectoryError):
-        both("images.generate", "p", model="m").image.save(tmp_path)
+        image.save(tmp_path)
     assert not tmp_path.with_name(f"{tmp_path.name}.png").exists()
+    assert image.save(str(tmp_path / "a.webp")) == tmp_path / "a.webp"

@@ -138,12 +138,6 @@ def test_the_cost_of_a_video_is_known_where_the_api_reports_it(make):
     assert "cost_usd" not in make("video", *DONE).data
 
 
-def test_bytes_are_not_kept_unless_requested(make):
-    [file] = make("images", IMAGE).files
-    assert file.content is None
-    assert "seed" not in file.to_dict()
-
-
 @pytest.mark.parametrize("named", ["fox.png", "https://host.test/fox.png", PNG_URI])
 def test_an_image_can_be_edited(make, named):
     (make.directory / "fox.png").write_bytes(PNG)
@@ -151,32 +145,40 @@ def test_an_image_can_be_edited(make, named):
     [body] = make.sent
     assert result.data["model"] == body["model"] == make.generator.edit_model
     assert body["image"] == (named if named.startswith("https") else PNG_URI)
+    [file] = result.files
+    assert file.content is None  # unless it is asked for
+    assert "seed" not in file.to_dict()
 
 
 @pytest.mark.parametrize(
-    "named",
-    ["none.png", "../secret.png", "/etc/passwd", "sub/fox.png", "..", "link.png", "a\nb"],
+    ("arguments", "problem"),
+    [
+        *(
+            ({"image": named}, r"is not a file of.*Nothing was sent")
+            for named in (
+                "no.png",
+                "../s.png",
+                "/etc/passwd",
+                "sub/s.png",
+                "..",
+                "link.png",
+                "a\nb",
+            )
+        ),
+        ({"image": "rc_live_secret"}, "redacted"),
+        ({"count": 3}, "the maximum is 2"),
+    ],
+    ids=repr,
 )
-def test_no_other_file_can_be_named(make, tmp_path, named):
+def test_no_other_file_can_be_named_and_not_too_many_made(make, tmp_path, arguments, problem):
     directory = tmp_path / "generated"
     (directory / "sub").mkdir(parents=True)
-    for path in (tmp_path / "secret.png", directory / "sub" / "fox.png"):
+    for path in (tmp_path / "s.png", directory / "sub" / "s.png"):
         path.write_bytes(PNG)
-    (directory / "link.png").symlink_to(tmp_path / "secret.png")
-    with pytest.raises(ValueError, match=r"is not a file of.*Nothing was sent"):
-        make("images", IMAGE, using={"directory": directory}, image=named)
-    assert make.sent == []
-
-
-def test_a_name_is_shown_without_secrets(make):
-    with pytest.raises(ValueError, match="redacted") as caught:
-        make("images", IMAGE, image="rc_live_secret")
+    (directory / "link.png").symlink_to(tmp_path / "s.png")
+    with pytest.raises(ValueError, match=problem) as caught:
+        make("images", IMAGE, using={"directory": directory, "max_images": 2}, **arguments)
     assert "rc_live_secret" not in str(caught.value)
-
-
-def test_too_many_images_are_refused_unsent(make):
-    with pytest.raises(ValueError, match="the maximum is 2"):
-        make("images", IMAGE, using={"max_images": 2}, count=3)
     assert make.sent == []
 
 
@@ -246,15 +248,12 @@ def test_a_video_of_an_image_and_its_length(make):
     assert result.data["duration_s"] == 4
 
 
-def test_a_video_that_is_not_waited_for(make):
+def test_a_video_that_is_not_waited_for_is_fetched_later(make):
     result = make("video", job("queued", model="other/model"), using={"wait": False})
     assert make.server.sent == 1
     job_of_it = {"model": "other/model", "video_id": "video-1", "status": "queued"}
     assert result.data == {"files": [], **job_of_it}
     assert "video_id='video-1'" in result.text
-
-
-def test_a_video_is_fetched_later(make):
     result = make("video", *DONE, using={"wait": False}, video_id="video-1")
     assert [request.method for request in make.server.received] == ["GET", "GET", "GET"]
     assert result.files[0].path.read_bytes() == MP4

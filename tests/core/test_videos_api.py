@@ -11,6 +11,7 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.api.notebook import MAX_SHOWN_BYTES
 from runcrate_core.protocol.failure_reason import failure_code, failure_reason
+from tests.core.both_clients import ASYNC
 from tests.servers import Reply, ScriptedServer
 
 VEO = "google/veo-3.0"
@@ -49,7 +50,9 @@ def test_a_video_is_generated_and_saved(both, tmp_path):
     assert shown["text/html"].startswith('<video controls preload="metadata" src="data:video/mp4;')
 
 
-def test_a_failed_video_names_the_reason(cloud, both, tmp_path):
+def test_a_failed_video_names_the_reason_and_one_that_is_not_done_is_not_there(
+    cloud, both, tmp_path
+):
     cloud.fail_next_video("The prompt shows a real person.")
     with pytest.raises(rc.RuncrateError, match="shows a real person") as caught:
         both("videos.generate", "x", model=VEO, path=tmp_path / "x.mp4", poll_interval=0.05)
@@ -57,10 +60,6 @@ def test_a_failed_video_names_the_reason(cloud, both, tmp_path):
     assert caught.value.code == "generation_failed"
     assert "There is no video" in str(caught.value)
     assert "The video job is `video-" in caught.value.__notes__[0]
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_a_video_that_is_not_done_is_not_downloaded(cloud, both, tmp_path):
     cloud.clock_speed = 0
     submitted = both("videos.create", "x", model=VEO, duration=8)
     with pytest.raises(rc.NotFoundError, match="no video yet"):
@@ -114,19 +113,13 @@ def test_a_job_whose_response_was_lost_is_not_submitted_again(scripted, lost, tm
 
 
 def test_nothing_is_paid_for_a_video_that_cannot_be_saved(scripted, tmp_path):
-    server, both = scripted(job("queued"))
-    with pytest.raises(FileNotFoundError):
-        both("videos.generate", "x", model=VEO, path=tmp_path / "no" / "x")
-    with pytest.raises(IsADirectoryError):
-        both("videos.generate", "x", model=VEO, path=tmp_path)
-    assert server.sent == 0
-
-
-def test_without_a_path_nothing_is_downloaded(scripted):
     server, both = scripted(job("queued"), job("COMPLETED"))
-    made = both("videos.generate", "x", model=VEO)
-    assert server.sent == 2
-    assert made.path is None
+    for path, error in ((tmp_path / "no" / "x", FileNotFoundError), (tmp_path, IsADirectoryError)):
+        with pytest.raises(error):
+            both("videos.generate", "x", model=VEO, path=path)
+    assert server.sent == 0
+    made = both("videos.generate", "x", model=VEO)  # without a path nothing is downloaded
+    assert (server.sent, made.path) == (2, None)
 
 
 def test_58_a_wait_that_ran_out_names_the_job_that_is_paid(scripted, tmp_path):
@@ -141,8 +134,7 @@ def test_58_a_wait_that_ran_out_names_the_job_that_is_paid(scripted, tmp_path):
 async def test_a_cancelled_wait_names_the_job_too():
     with ScriptedServer(job("queued"), job("processing")) as server:
         seen = asyncio.Event()
-        client = rc.AsyncRuncrate("rc_live_test", base_url=server.url, inference_url=server.url)
-        async with client:
+        async with ASYNC.client(server.url) as client:
             made = client.videos.generate("x", model=VEO, on_status=lambda _: seen.set())
             task = asyncio.ensure_future(made)
             await seen.wait()
@@ -197,14 +189,13 @@ def test_the_time_of_a_job_has_its_time_zone(sent):
     assert video.created_at == datetime(2026, 11, 21, 10, tzinfo=UTC)
 
 
-def test_a_video_that_is_gone_or_large_is_only_named(tmp_path):
+@pytest.mark.parametrize(
+    ("size", "is_shown"), [(None, False), (MAX_SHOWN_BYTES + 1, False), (8, True)]
+)
+def test_a_video_that_is_gone_or_large_is_only_named(tmp_path, size, is_shown):
+    if size is not None:
+        with (tmp_path / "a.mp4").open("wb") as file:
+            file.truncate(size)
     video = rc.Video(id="v")
-    video.downloaded_to(tmp_path / "gone.mp4")
-    assert set(video._repr_mimebundle_()) == {"text/plain"}
-    with (tmp_path / "large.mp4").open("wb") as file:
-        file.truncate(MAX_SHOWN_BYTES + 1)
-    video.downloaded_to(tmp_path / "large.mp4")
-    assert set(video._repr_mimebundle_()) == {"text/plain"}
-    video.downloaded_to(tmp_path / "odd.mp4")
-    (tmp_path / "odd.mp4").write_bytes(b"no video")
-    assert "text/html" in video._repr_mimebundle_()
+    video.downloaded_to(tmp_path / "a.mp4")
+    assert ("text/html" in video._repr_mimebundle_()) is is_shown
