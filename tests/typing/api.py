@@ -109,6 +109,7 @@ def sync(client: Runcrate) -> None:
     client.jobs.list(state="running")  # type: ignore[call-arg]
     client.storage.create(name="v", size_gb=5)  # type: ignore[call-arg]
     client.instances.terminate()  # type: ignore[call-arg]
+    client.instances.terminate("i-1", force=True)  # type: ignore[call-arg]
     client.schedules.update("s-1", enabled="no")  # type: ignore[arg-type]
 
 

@@ -144,7 +144,7 @@ def reads(reader: RuncrateTranscriptionReader) -> None:
 
 
 def mistakes() -> None:
-    """Ten mistakes that are found before the program runs."""
+    """Mistakes that are found before the program runs."""
     RuncrateLLM()  # type: ignore[call-arg]
     RuncrateLLM(model="m", temprature=0.1)  # type: ignore[call-arg]
     RuncrateLLM(model="m", max_token=5)  # type: ignore[call-arg]
@@ -152,6 +152,7 @@ def mistakes() -> None:
     RuncrateLLM("m")  # type: ignore  # noqa: PGH003 - of one kind or another, as the order of checks has it
     RuncrateEmbedding(model_nam="m")  # type: ignore[call-arg]
     RuncrateEmbedding(batch_size=3)  # type: ignore[call-arg]
+    RuncrateEmbedding(model_name="m", dimension=3)  # type: ignore[call-arg]
     RuncrateMediaToolSpec(voices="x")  # type: ignore[call-arg]
     RuncrateInfrastructureToolSpec(limit=SpendLimits())  # type: ignore[call-arg]
     RuncrateTranscriptionReader(modle="x")  # type: ignore[call-arg]
