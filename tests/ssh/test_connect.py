@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import shutil
 import subprocess
 import sys
+import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +31,7 @@ from runcrate_core import (
 )
 from runcrate_core.ssh import sync_shell
 from runcrate_core.ssh.sync_shell import InstanceShell
-from runcrate_emulator import Emulator
+from runcrate_emulator import Emulator, ssh_sessions
 from tests.ssh.hosts import eventually, processes
 
 ROOT = Path(__file__).parent.parent.parent
@@ -63,12 +66,21 @@ def launch(client: Runcrate, emulator: Emulator, **options: Any) -> Instance:
     return client.instances.get(instance.id)
 
 
-def test_a_certificate_of_the_api_logs_in(client, emulator):
-    instance = launch(client, emulator)
-    with client.instances.connect(instance.id) as shell:
-        assert shell.run("echo $USER").output == "root\n"
-        assert shell.instance_id == instance.id
-        assert "rc_live" not in repr(shell)
+@pytest.fixture
+def instance(client: Runcrate, emulator: Emulator) -> Instance:
+    return launch(client, emulator)
+
+
+@pytest.fixture
+def shell(client: Runcrate, instance: Instance) -> Iterator[InstanceShell]:
+    with client.instances.connect(instance.id) as connected:
+        yield connected
+
+
+def test_a_certificate_of_the_api_logs_in(shell, instance):
+    assert shell.run("echo $USER").output == "root\n"
+    assert shell.instance_id == instance.id
+    assert "rc_live" not in repr(shell)
 
 
 async def test_the_asynchronous_client_too(emulator):
@@ -82,31 +94,26 @@ async def test_the_asynchronous_client_too(emulator):
         await shell.close()
 
 
-def test_a_certificate_is_for_one_instance(client, emulator):
-    first, second = launch(client, emulator), None
+def test_a_certificate_is_for_one_instance(client, emulator, instance):
     emulator.world.sold_out.clear()
-    second = launch(client, emulator)
+    other = launch(client, emulator)
     key = asyncssh.generate_private_key("ssh-ed25519")
     issued = client.instances.issue_ssh_certificate(
-        first.id, public_key=key.export_public_key().decode().strip()
+        instance.id, public_key=key.export_public_key().decode().strip()
     )
 
     async def log_in(port):
         certificate = asyncssh.import_certificate(issued.certificate)
+        options = {"known_hosts": None, "config": None, "agent_path": None}
+        keys = [(key, certificate)]
         async with asyncssh.connect(
-            "127.0.0.1",
-            port,
-            username="root",
-            client_keys=[(key, certificate)],
-            known_hosts=None,
-            config=None,
-            agent_path=None,
+            "127.0.0.1", port, username="root", client_keys=keys, **options
         ):
             pass
 
-    asyncio.run(log_in(first.model_extra["ssh_port"]))
+    asyncio.run(log_in(instance.model_extra["ssh_port"]))
     with pytest.raises(asyncssh.PermissionDenied):
-        asyncio.run(log_in(second.model_extra["ssh_port"]))
+        asyncio.run(log_in(other.model_extra["ssh_port"]))
 
 
 def test_a_key_pair_logs_in_where_it_was_launched_with_it(client, emulator, tmp_path):
@@ -126,14 +133,11 @@ def test_a_key_pair_logs_in_where_it_was_launched_with_it(client, emulator, tmp_
         client.instances.connect(instance.id, private_key=other)
 
 
-def test_a_changed_host_key_is_refused_unsent(client, emulator, known_hosts, monkeypatch):
-    instance = launch(client, emulator)
+def test_a_changed_host_key_is_refused_unsent(client, emulator, instance, known_hosts, monkeypatch):
     with client.instances.connect(instance.id, known_hosts=known_hosts) as shell:
         shell.run("true")
         emulator.ssh.replace_host_key(instance.id)
         logins: list[str] = []
-        from runcrate_emulator import ssh_sessions
-
         monkeypatch.setattr(
             ssh_sessions.Login, "begin_auth", lambda _self, name: bool(logins.append(name))
         )
@@ -158,82 +162,72 @@ def test_pins_are_of_one_instance_each(client, emulator, known_hosts):
     assert sorted(line.split()[0] for line in lines) == sorted(item.id for item in instances)
 
 
-def test_an_expired_certificate_says_until_when_it_was_valid(client, emulator):
-    instance = launch(client, emulator)
-    emulator.ssh.certificate_lifetime_s = -5
-    try:
-        with pytest.raises(SSHAuthenticationError, match=r"valid until 20.* UTC.*Nothing was run"):
-            client.instances.connect(instance.id)
-    finally:
-        emulator.ssh.certificate_lifetime_s = 300
+@pytest.fixture
+def lifetime(emulator: Emulator) -> Iterator[Callable[[float], None]]:
+    """Set the validity of the next certificates in seconds."""
+    yield partial(setattr, emulator.ssh, "certificate_lifetime_s")
+    emulator.ssh.certificate_lifetime_s = 300
 
 
-def test_a_certificate_that_expires_meanwhile_is_replaced(client, emulator):
-    instance = launch(client, emulator)
-    emulator.ssh.certificate_lifetime_s = 1
-    try:
-        with client.instances.connect(instance.id) as shell:
-            time.sleep(1.1)
-            emulator.ssh.certificate_lifetime_s = 300
-            emulator.ssh.drop_connections()
-            assert shell.run("echo back").output == "back\n"
-    finally:
-        emulator.ssh.certificate_lifetime_s = 300
-
-
-def test_a_certificate_that_is_none_is_a_broken_response(client, emulator):
-    instance = launch(client, emulator)
-    body = b'{"data": {"certificate": "nonsense", "ip": "127.0.0.1", "user": "root", "port": 1}}'
-    emulator.fail("POST /instances/{id}/ssh-certificate", status=200, body=body)
-    with pytest.raises(ResponseFormatError, match="certificate"):
+def test_an_expired_certificate_says_until_when_it_was_valid(client, instance, lifetime):
+    lifetime(-5)
+    with pytest.raises(SSHAuthenticationError, match=r"valid until 20.* UTC.*Nothing was run"):
         client.instances.connect(instance.id)
 
 
-def test_an_instance_without_an_address_says_so(client, emulator):
-    instance = client.instances.create(gpu_type="A100", max_runtime_minutes=60)
-    with pytest.raises(SSHConnectionError, match=r"no IP address yet.*wait_until_running"):
-        client.instances.connect(instance.id)
-
-
-def test_an_instance_that_has_ended_is_not_replaced(client, emulator):
-    instance = launch(client, emulator)
+def test_a_certificate_that_expires_meanwhile_is_replaced(client, emulator, instance, lifetime):
+    lifetime(1)
     with client.instances.connect(instance.id) as shell:
-        client.instances.terminate(instance.id)
-        with pytest.raises(SSHConnectionError, match=r"has ended.*no other instance was launched"):
-            shell.run("echo x")
-    assert len(client.instances.list()) <= 1
+        time.sleep(1.1)
+        lifetime(300)
+        emulator.ssh.drop_connections()
+        assert shell.run("echo back").output == "back\n"
 
 
-def test_an_unknown_instance_and_no_certificates(client, emulator):
+NONSENSE = b'{"data": {"certificate": "nonsense", "ip": "127.0.0.1", "user": "root", "port": 1}}'
+
+
+@pytest.mark.parametrize(
+    ("fault", "error", "problem"),
+    [
+        ({"status": 404, "code": "not_found"}, NotFoundError, "private_key"),
+        ({"status": 409, "code": "conflict"}, ConflictError, None),
+        ({"status": 200, "body": NONSENSE}, ResponseFormatError, "certificate"),
+    ],
+)
+def test_a_certificate_that_is_refused_or_none_says_so(
+    client, emulator, instance, fault, error, problem
+):
+    emulator.fail("POST /instances/{id}/ssh-certificate", **fault)
+    with pytest.raises(error, match=problem):
+        client.instances.connect(instance.id)
+
+
+def test_an_instance_that_cannot_be_reached_says_so(client, emulator, instance):
+    emulator.ssh.remove(instance.id)
+    with pytest.raises(SSHConnectionError, match="refused"):
+        client.instances.connect(instance.id, connect_timeout=0.3)
+    emulator.world.sold_out.clear()
+    starting = client.instances.create(gpu_type="A100", max_runtime_minutes=60)
+    with pytest.raises(SSHConnectionError, match=r"no IP address yet.*wait_until_running"):
+        client.instances.connect(starting.id)
     with pytest.raises(NotFoundError):
         client.instances.connect("00000000-0000-4000-8000-000000000000")
     with pytest.raises(ValueError, match="segment"):
         client.instances.connect("../x")
-    instance = launch(client, emulator)
-    emulator.fail("POST /instances/{id}/ssh-certificate", status=404, code="not_found")
-    with pytest.raises(NotFoundError, match="private_key"):
-        client.instances.connect(instance.id)
-    emulator.fail("POST /instances/{id}/ssh-certificate", status=409, code="conflict")
-    with pytest.raises(ConflictError):
-        client.instances.connect(instance.id)
 
 
-def test_an_instance_that_refuses_connections_says_so(client, emulator):
-    instance = launch(client, emulator)
-    emulator.ssh.remove(instance.id)
-    with pytest.raises(SSHConnectionError, match="refused"):
-        client.instances.connect(instance.id, connect_timeout=0.3)
+def test_an_instance_that_has_ended_is_not_replaced(client, shell, instance):
+    client.instances.terminate(instance.id)
+    with pytest.raises(SSHConnectionError, match=r"has ended.*no other instance was launched"):
+        shell.run("echo x")
+    assert len(client.instances.list()) <= 1
 
 
-def test_ssh_that_starts_late_is_waited_for(client, emulator):
-    instance = launch(client, emulator)
+def test_ssh_that_starts_late_is_waited_for(client, emulator, instance):
     port = instance.model_extra["ssh_port"]
     emulator.ssh.remove(instance.id)
-
-    import threading
-
-    late = threading.Timer(0.4, lambda: emulator.ssh.add(instance.id, (), port=port))
-    late.start()
+    threading.Timer(0.4, lambda: emulator.ssh.add(instance.id, (), port=port)).start()
     with client.instances.connect(instance.id) as shell:
         assert shell.run("echo there").output == "there\n"
 
@@ -252,76 +246,58 @@ def test_an_idle_shell_lets_the_idle_stop_work(client, emulator):
         assert (after.status, after.stop_reason) == ("terminated", "idle")
 
 
-def test_a_full_disk_says_so_and_keeps_what_was_there(client, emulator, tmp_path, monkeypatch):
-    from runcrate_emulator import ssh_sessions
-
-    instance = launch(client, emulator)
+def test_a_full_disk_says_so_and_keeps_what_was_there(shell, tmp_path, monkeypatch):
     (tmp_path / "big").write_bytes(b"x" * 100_000)
 
     def full(*_args):
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    with client.instances.connect(instance.id) as shell:
-        shell.write_bytes("target", b"before")
-        with monkeypatch.context() as patch:
-            patch.setattr(ssh_sessions.Files, "write", full)  # the disk fills up meanwhile
-            with pytest.raises(RemoteFileError, match=r"full|failed|space") as caught:
-                shell.upload(tmp_path / "big", "target")
-            assert "not changed" in str(caught.value)
-        no_room = asyncssh.SFTPVFSAttrs(bsize=4096, frsize=4096, blocks=1000, bfree=1, bavail=1)
-        with monkeypatch.context() as patch:
-            patch.setattr(ssh_sessions.Files, "statvfs", lambda *_: no_room)
-            for act in (
-                lambda: shell.upload(tmp_path / "big", "target"),
-                lambda: shell.write_bytes("target", b"x" * 5000),
-                lambda: shell.upload(tmp_path, "tree"),
-            ):
-                with pytest.raises(RemoteFileError, match="disk of the instance is full") as caught:
-                    act()
-                assert caught.value.reason == "disk_full"
-        assert shell.read_bytes("target") == b"before"
-        assert [entry.name for entry in shell.list_files()] == ["target"]
+    shell.write_bytes("target", b"before")
+    with monkeypatch.context() as patch:
+        patch.setattr(ssh_sessions.Files, "write", full)  # the disk fills up meanwhile
+        with pytest.raises(RemoteFileError, match=r"full|failed|space") as caught:
+            shell.upload(tmp_path / "big", "target")
+        assert "not changed" in str(caught.value)
+    no_room = asyncssh.SFTPVFSAttrs(bsize=4096, frsize=4096, blocks=1000, bfree=1, bavail=1)
+    with monkeypatch.context() as patch:
+        patch.setattr(ssh_sessions.Files, "statvfs", lambda *_: no_room)
+        for act in (
+            lambda: shell.upload(tmp_path / "big", "target"),
+            lambda: shell.write_bytes("target", b"x" * 5000),
+            lambda: shell.upload(tmp_path, "tree"),
+        ):
+            with pytest.raises(RemoteFileError, match="disk of the instance is full") as caught:
+                act()
+            assert caught.value.reason == "disk_full"
+    assert shell.read_bytes("target") == b"before"
+    assert [entry.name for entry in shell.list_files()] == ["target"]
 
 
-def test_a_full_disk_here_says_so(client, emulator, tmp_path, monkeypatch):
-    import shutil
-
-    instance = launch(client, emulator)
-    with client.instances.connect(instance.id) as shell:
-        shell.write_bytes("file", b"x" * 5000)
-        free = shutil.disk_usage(tmp_path)._replace(free=100)
-        monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
-        with pytest.raises(OSError, match="nothing was kept"):
-            shell.download("file", tmp_path / "file")
-        assert not list(tmp_path.glob("file*"))
+def test_a_full_disk_here_says_so(shell, tmp_path, monkeypatch):
+    shell.write_bytes("file", b"x" * 5000)
+    free = shutil.disk_usage(tmp_path)._replace(free=100)
+    monkeypatch.setattr(shutil, "disk_usage", lambda _: free)
+    with pytest.raises(OSError, match="nothing was kept"):
+        shell.download("file", tmp_path / "file")
+    assert not list(tmp_path.glob("file*"))
 
 
-def test_names_do_not_lead_out_of_a_download(client, emulator, tmp_path, monkeypatch):
-    from runcrate_emulator import ssh_sessions
-
-    instance = launch(client, emulator)
+def test_names_and_links_do_not_lead_out_of_a_download(shell, tmp_path, monkeypatch):
+    (tmp_path / "outside").mkdir()
+    (tmp_path / "back").mkdir()
+    (tmp_path / "back" / "tree").symlink_to(tmp_path / "outside")
+    shell.write_bytes("work/tree/file", b"x")
+    with pytest.raises(OSError, match="leads out"):
+        shell.download("work", tmp_path / "back")
+    assert not list((tmp_path / "outside").iterdir())
 
     async def names(_self, _path):
         yield asyncssh.SFTPName(b"../escaped", attrs=asyncssh.SFTPAttrs(permissions=0o100644))
 
-    with client.instances.connect(instance.id) as shell:
-        shell.write_bytes("tree/file", b"x")
-        monkeypatch.setattr(ssh_sessions.Files, "scandir", names)
-        with pytest.raises(RemoteFileError, match="cannot be saved here"):
-            shell.download("tree", tmp_path / "deep" / "tree")
+    monkeypatch.setattr(ssh_sessions.Files, "scandir", names)
+    with pytest.raises(RemoteFileError, match="cannot be saved here"):
+        shell.download("work/tree", tmp_path / "deep" / "tree")
     assert not (tmp_path / "deep" / "escaped").exists()
-
-
-def test_a_download_writes_through_no_link_that_leads_out(client, emulator, tmp_path):
-    instance = launch(client, emulator)
-    (tmp_path / "outside").mkdir()
-    (tmp_path / "back").mkdir()
-    (tmp_path / "back" / "tree").symlink_to(tmp_path / "outside")
-    with client.instances.connect(instance.id) as shell:
-        shell.write_bytes("work/tree/file", b"x")
-        with pytest.raises(OSError, match="leads out"):
-            shell.download("work", tmp_path / "back")
-    assert not list((tmp_path / "outside").iterdir())
 
 
 def test_without_the_extra_one_line_says_what_to_install(tmp_path):
@@ -363,32 +339,27 @@ def test_an_emulator_without_ssh_runs_nothing():
             _ = plain.ssh
 
 
-def test_an_instance_that_ends_leaves_no_process_and_no_file(client, emulator):
-    instance = launch(client, emulator)
+def test_an_instance_that_ends_leaves_no_process_and_no_file(client, emulator, shell, instance):
     mark = f"60{time.time_ns() % 1_000_000_000}"
     directory = emulator.ssh.directory(instance.id)
-    with client.instances.connect(instance.id) as shell:
-        shell.run(f"setsid sleep {mark} & echo x > file")
-        assert processes(f"sleep {mark}")
-        assert (directory / "file").exists()
-        client.instances.terminate(instance.id)
+    shell.run(f"setsid sleep {mark} & echo x > file")
+    assert processes(f"sleep {mark}")
+    assert (directory / "file").exists()
+    client.instances.terminate(instance.id)
     assert not processes(f"sleep {mark}")
     assert not directory.exists()
 
 
-def test_an_instance_whose_lifetime_is_over_closes_its_connections(client, emulator):
-    instance = launch(client, emulator)
-    with client.instances.connect(instance.id) as shell:
-        shell.run("true")
-        emulator.clock.advance(3700)
-        result = shell.run("sleep 5; echo after") if shell.is_connected else None
-        assert result is None or result.exit_code is None
-        with pytest.raises(SSHConnectionError, match="has ended"):
-            shell.run("echo x")
+def test_an_instance_whose_lifetime_is_over_closes_its_connections(emulator, shell):
+    shell.run("true")
+    emulator.clock.advance(3700)
+    result = shell.run("sleep 5; echo after") if shell.is_connected else None
+    assert result is None or result.exit_code is None
+    with pytest.raises(SSHConnectionError, match="has ended"):
+        shell.run("echo x")
 
 
-def test_a_program_ends_with_a_shell_that_is_still_open(client, emulator, tmp_path):
-    instance = launch(client, emulator)
+def test_a_program_ends_with_a_shell_that_is_still_open(client, emulator, instance, tmp_path):
     code = (
         "from runcrate_core import Runcrate\n"
         f"shell = Runcrate().instances.connect({instance.id!r})\n"
