@@ -13,6 +13,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import asyncssh
 import httpx
 import pytest
 
@@ -178,25 +179,20 @@ def test_a_dropped_connection_gives_no_exit_code_and_one_run(host):
     assert len(set(host.logins)) == 2  # another key, and so another certificate
 
 
-def test_a_connection_that_is_lost_between_commands_is_opened_again(host):
-    with host.shell() as shell:
+def test_a_connection_that_is_lost_or_idle_is_opened_again(host):
+    with host.shell(idle_timeout=0.3) as shell:
         for number in range(3):
             assert shell.run(f"echo {number}").output == f"{number}\n"
             host.drop()
-    assert len(host.logins) == 3
-
-
-def test_an_idle_connection_is_closed_and_opened_again(host):
-    with host.shell(idle_timeout=0.3) as shell:
         assert shell.run("sleep 0.5; echo a").output == "a\n"  # a running command is no idleness
         assert shell.is_connected
         assert eventually(lambda: not shell.is_connected)
         assert shell.run("echo b").output == "b\n"
-    assert len(host.logins) == 2
+    assert len(host.logins) == 5
 
 
 @on_both_servers
-def test_a_changed_host_key_is_refused(host):
+def test_a_changed_host_key_is_refused_and_so_are_damaged_pins(host):
     with host.shell() as shell:
         shell.run("true")
     line = host.known_hosts.read_text()
@@ -206,9 +202,6 @@ def test_a_changed_host_key_is_refused(host):
     with pytest.raises(HostKeyChangedError, match="another host key") as caught:
         host.shell()
     assert str(host.known_hosts) in str(caught.value)
-
-
-def test_damaged_pins_are_refused_with_their_line(host):
     host.known_hosts.write_text("# mine\n\nhalf a\n")
     with pytest.raises(ConfigurationError, match="line 3"):
         host.shell()
@@ -216,17 +209,12 @@ def test_damaged_pins_are_refused_with_their_line(host):
 
 @on_both_servers
 def test_a_refused_login_says_so(host):
-    async def log_in(_):
-        import asyncssh
-
-        return Login(
-            "127.0.0.1",
-            host.port,
-            "root",
-            host.sign(asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()),
-        )
+    key = asyncssh.generate_private_key("ssh-ed25519").export_public_key().decode()
 
     async def connect():
+        async def log_in(_):
+            return Login("127.0.0.1", host.port, "root", host.sign(key))
+
         await AsyncInstanceShell(INSTANCE, log_in, options=host.options())
 
     with pytest.raises((SSHAuthenticationError, ValueError)):
