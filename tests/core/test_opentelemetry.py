@@ -13,7 +13,7 @@ from opentelemetry.trace import StatusCode
 
 import runcrate_core as rc
 from runcrate_core.hooks.opentelemetry import OpenTelemetryHook
-from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
+from tests.servers import Reply, sse, stream_reply, text_chunk
 
 USAGE = {"prompt_tokens": 5, "completion_tokens": 7, "total_tokens": 12, "cost": 0.00125}
 COMPLETION = {
@@ -50,13 +50,23 @@ def spans() -> Spans:
     return Spans()
 
 
-def ask(client: Any) -> Any:
-    return client.chat.completions.create(model="m", messages=MESSAGES)
+@pytest.fixture
+def traced(scripted: Any, spans: Spans) -> Any:
+    """Either client on a server, with spans of its requests: `traced(*replies)`."""
+
+    def start(*replies: Reply, **options: Any) -> Any:
+        _, both = scripted(*replies, on_request=spans.hook(**options))
+        return both
+
+    return start
 
 
-def test_a_completion_has_a_span_with_model_tokens_and_cost(run, spans):
-    with ScriptedServer(Reply(json=COMPLETION, headers={"x-request-id": "r-1"})) as server:
-        run(ask, server.url, on_request=spans.hook())
+CHAT = {"model": "m", "messages": MESSAGES}
+
+
+def test_a_completion_has_a_span_with_model_tokens_and_cost(traced, spans):
+    both = traced(Reply(json=COMPLETION, headers={"x-request-id": "r-1"}))
+    both("chat.completions.create", **CHAT)
     (span,) = spans.finished
     assert span.name == "chat m"
     assert span.status.status_code is StatusCode.UNSET
@@ -76,9 +86,8 @@ def test_a_completion_has_a_span_with_model_tokens_and_cost(run, spans):
     }
 
 
-def test_each_retry_is_a_span_of_its_own(run, spans):
-    with ScriptedServer(Reply(503, {}), Reply(json=COMPLETION)) as server:
-        run(ask, server.url, on_request=spans.hook())
+def test_each_retry_is_a_span_of_its_own(traced, spans):
+    traced(Reply(503, {}), Reply(json=COMPLETION))("chat.completions.create", **CHAT)
     first, second = spans.finished
     assert first.status.status_code is StatusCode.ERROR
     assert (first.attributes or {})["error.type"] == "503"
@@ -86,11 +95,9 @@ def test_each_retry_is_a_span_of_its_own(run, spans):
     assert (second.attributes or {})["http.request.resend_count"] == 1
 
 
-def test_a_stream_has_a_span_to_its_end_with_its_tokens(run, spans):
+def test_a_stream_has_a_span_to_its_end_with_its_tokens(traced, spans):
     last = {**text_chunk("", finish="stop"), "usage": USAGE}
-    body = sse(text_chunk("Hi"), last)
-    with ScriptedServer(stream_reply(body)) as server:
-        run.chunks(server.url, on_request=spans.hook())
+    traced(stream_reply(sse(text_chunk("Hi"), last))).chunks()
     opened, ended = spans.finished
     assert (opened.name, ended.name) == ("chat m", "chat m stream")
     attributes = ended.attributes or {}
@@ -98,48 +105,39 @@ def test_a_stream_has_a_span_to_its_end_with_its_tokens(run, spans):
     assert attributes["runcrate.cost_usd"] == 0.00125
 
 
-def test_a_stream_that_fails_or_is_left_early_is_recorded_once(run, spans):
-    with ScriptedServer(stream_reply(sse(text_chunk("a"), done=False))) as server:
-        with pytest.raises(rc.StreamTruncatedError):
-            run.chunks(server.url, on_request=spans.hook())
+def test_a_stream_that_fails_or_is_left_early_is_recorded_once(traced, spans):
+    with pytest.raises(rc.StreamTruncatedError):
+        traced(stream_reply(sse(text_chunk("a"), done=False))).chunks()
     assert [span.attributes["error.type"] for span in spans.finished[1:]] == ["truncated"]
-    body = sse(text_chunk("a"), text_chunk("b"))
-    with ScriptedServer(stream_reply(body)) as server:
-        run.chunks(server.url, on_request=spans.hook(), take=1)
+    traced(stream_reply(sse(text_chunk("a"), text_chunk("b")))).chunks(take=1)
     assert [span.name for span in spans.finished[2:]] == ["chat m", "chat m stream"]
 
 
 @pytest.mark.parametrize("wanted", [True, False])
-def test_text_is_in_spans_only_when_it_is_asked_for(run, spans, wanted):
-    with ScriptedServer(Reply(json=COMPLETION)) as server:
-        run(ask, server.url, on_request=spans.hook(capture_content=wanted))
+def test_text_is_in_spans_only_when_it_is_asked_for(traced, spans, wanted):
+    traced(Reply(json=COMPLETION), capture_content=wanted)("chat.completions.create", **CHAT)
     text = spans.finished[0].to_json()
     assert ("the prompt" in text) is wanted
     assert ("Hi" in text) is wanted
     assert "rc_live" not in text
 
 
-def test_a_request_without_a_response_names_its_failure(run, spans):
+def test_a_request_without_a_response_names_its_failure(at, spans):
+    both = at("http://127.0.0.1:9", on_request=spans.hook(), max_retries=0)
     with pytest.raises(rc.APIConnectionError):
-        run(
-            lambda client: client.instances.get("i-1"),
-            "http://127.0.0.1:9",
-            on_request=spans.hook(),
-            max_retries=0,
-        )
+        both("instances.get", "i-1")
     (span,) = spans.finished
     assert span.name == "GET /instances/{instance_id}"
     assert "could not be opened" in str((span.attributes or {})["error.type"])
     assert "i-1" not in span.to_json()
 
 
-def test_responses_that_are_no_completion_have_spans_too(scripted, spans):
-    replies = [
+def test_responses_that_are_no_completion_have_spans_too(traced, spans):
+    both = traced(
         Reply(json={"data": [{"index": 0, "embedding": [1.0]}], "model": "m"}),
         Reply(json={"data": {"creditsBalance": 1}}),
         Reply(body=[b"{"], length=1),
-    ]
-    _, both = scripted(*replies, on_request=spans.hook())
+    )
     both("embeddings.create", model="m", input="x")
     both("billing.get_balance")
     with pytest.raises(rc.ResponseFormatError):

@@ -1,4 +1,4 @@
-"""The guard and jobs on the emulated cloud: plans, approval, lost ones, and the cost to the cent."""
+"""The guard and jobs on the emulated cloud: plans, approval, lost jobs, the cost to the cent."""
 
 from __future__ import annotations
 

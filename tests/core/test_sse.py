@@ -105,12 +105,6 @@ def test_data_comes_back_as_it_was_sent(texts):
         assert decode([body]) == texts
 
 
-@pytest.mark.parametrize("character", ["\u2028", "\u2029", "\u0085", "\x0b", "\x0c", "\x1c"])
-def test_only_cr_and_lf_end_lines(character):
-    body = f'data: {{"text": "a{character}b"}}\n\n'.encode()
-    assert decode([body]) == [f'{{"text": "a{character}b"}}']
-
-
 def test_event_is_given_as_soon_as_its_blank_line_ends():
     decoder = SSEDecoder()
     assert decoder.feed(b"data: a\r\n\r") == ["a"]  # the LF to come belongs to this CR

@@ -36,12 +36,6 @@ def deltas_of(*pieces: object, finish: bool = True) -> tuple[list[object], dict[
     return [chunk["choices"][0]["delta"] for chunk in chunks], message
 
 
-def test_halves_of_a_character_in_two_chunks_are_joined():
-    deltas, message = deltas_of({"content": "hi \ud83d"}, {"content": "\ude00 bye"})
-    assert [delta.get("content") for delta in deltas] == ["hi ", "\U0001f600 bye", None]
-    assert message["content"] == "hi \U0001f600 bye"
-
-
 def test_a_half_waits_while_another_text_goes_on():
     _, message = deltas_of({"content": "\ud83d"}, {"reasoning": "hm"}, {"content": "\ude00"})
     assert (message["content"], message["reasoning"]) == ("\U0001f600", "hm")
