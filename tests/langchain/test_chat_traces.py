@@ -40,7 +40,7 @@ def traced(ask: Any, **options: Any) -> tuple[dict[str, Any], Any]:
 
 
 @pytest.mark.parametrize("ask", EVERY)
-@pytest.mark.parametrize("model", [MODEL, "deepseek-ai/DeepSeek-V3"])
+@pytest.mark.parametrize("model", [MODEL, "other/model"])
 def test_traces_hold_what_was_asked_of_whom_and_nothing_secret(ask, model):
     started, ended = traced(ask, stop=["x"], **({} if model == MODEL else {"model": model}))
     metadata, params = started["metadata"], started["invocation_params"]
@@ -55,7 +55,7 @@ def test_traces_hold_what_was_asked_of_whom_and_nothing_secret(ask, model):
     assert params["_type"] == "chat-runcrate"
     message = ended.generations[0][0].message
     assert message.usage_metadata["total_tokens"] == 19
-    assert message.response_metadata["cost"] > 0
+    assert ("cost" in message.response_metadata) == (model == MODEL)  # whose price is known
     assert "secret_value" not in json.dumps(started, default=str)
     assert "secret_value" not in str(ended)
 
