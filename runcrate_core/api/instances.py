@@ -5,6 +5,7 @@ Facts: seed 003, the official SDK 0.5.0 and the reference pages of the endpoints
 
 from __future__ import annotations
 
+import inspect
 import secrets
 from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal
@@ -29,7 +30,13 @@ from runcrate_core.api.resources import (
 )
 from runcrate_core.api.ssh_keys import issue_certificate
 from runcrate_core.errors import RuncrateError
-from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none
+from runcrate_core.protocol.json_body import (
+    UNCHANGED,
+    Unchanged,
+    changes,
+    refuse_misspelt,
+    without_none,
+)
 from runcrate_core.protocol.polling import Progress, poll
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once, same
 from runcrate_core.protocol.request import (
@@ -287,7 +294,8 @@ def create(
         The instance, usually still `pending`; see `wait_until_running`.
 
     Raises:
-        ValueError: Neither or both of `gpu_type` and `instance_type_id`; nothing was sent.
+        ValueError: Neither or both of `gpu_type` and `instance_type_id`, or a misspelt field;
+            nothing was sent.
         InsufficientCreditsError: No credits, or the environment's budget is spent.
         InternalServerError: No capacity (503) or refused (`launch_refused`); nothing was made.
         AmbiguousLaunchError: The response was lost and no instance of this name was found.
@@ -301,6 +309,7 @@ def create(
     """
     if (gpu_type is None) == (instance_type_id is None):
         raise ValueError("Give either `gpu_type` or `instance_type_id`. Nothing was sent.")
+    refuse_misspelt(extra, LAUNCH_FIELDS)
     return launch(
         without_none(
             name=name or f"runcrate-{secrets.token_hex(8)}",
@@ -324,6 +333,9 @@ def create(
         ),
         has_unique_name=name is None,
     )
+
+
+LAUNCH_FIELDS: Final = frozenset(inspect.signature(create).parameters) - {"extra"}
 
 
 def launch(body: Mapping[str, Any], *, has_unique_name: bool) -> Flow[Instance]:

@@ -11,7 +11,7 @@ from typing import Any, Final, Unpack
 
 from runcrate_core.api.envelope import M, parse_item
 from runcrate_core.api.job_types import Job, JobChanges, JobOptions, SubmittedJobGroup
-from runcrate_core.protocol.json_body import without_none
+from runcrate_core.protocol.json_body import refuse_misspelt, without_none
 from runcrate_core.protocol.reconcile import Creation, Find, create_once
 from runcrate_core.protocol.request import (
     ReadTimeout,
@@ -23,6 +23,11 @@ from runcrate_core.protocol.steps import Call, Flow
 
 # Fields that make a submission a group, whose response has another shape.
 _GROUP_FIELDS: Final = frozenset({"count", "params", "max_parallel"})
+JOB_FIELDS: Final = JobOptions.__annotations__.keys() | {
+    "command",
+    "gpu_type",
+    "max_runtime_minutes",
+}
 
 
 def _submission(
@@ -59,7 +64,7 @@ def job_body(**fields: Any) -> dict[str, Any]:
     """Return the request body of a single job.
 
     Raises:
-        ValueError: A field is one of a group.
+        ValueError: A field is one of a group, or misspelt.
     """
     of_groups = _GROUP_FIELDS & fields.keys()
     if of_groups:
@@ -67,6 +72,7 @@ def job_body(**fields: Any) -> dict[str, Any]:
             f"`run` submits one job; {', '.join(sorted(of_groups))} are for `run_group`. Nothing "
             "was sent."
         )
+    refuse_misspelt(fields, JOB_FIELDS)
     return without_none(**fields)
 
 
@@ -178,6 +184,7 @@ def run_group(
     """
     if (count is None) == (params is None):
         raise ValueError("Give either `count` or `params`. Nothing was sent.")
+    refuse_misspelt(options, JOB_FIELDS | _GROUP_FIELDS)
     body = without_none(
         command=command,
         gpu_type=gpu_type,
@@ -216,6 +223,7 @@ def rerun(
         again = client.jobs.rerun(job.id, max_runtime_minutes=120)
         ```
     """
+    refuse_misspelt(changes, JOB_FIELDS)
     return _submission(
         Job, "/jobs/{job_id}/rerun", changes, idempotency_key, identifiers={"job_id": job_id}
     )

@@ -13,11 +13,18 @@ from typing import Any
 from pydantic import Field
 
 from runcrate_core.api.envelope import ApiModel, UtcDatetime, parse_empty, parse_item, parse_list
-from runcrate_core.api.instances import Instance
+from runcrate_core.api.instances import LAUNCH_FIELDS, Instance
+from runcrate_core.api.job_submissions import JOB_FIELDS
 from runcrate_core.api.job_types import Job
 from runcrate_core.api.known_values import Credential, Overlap, ScheduleKind, ScheduleStatus
 from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
-from runcrate_core.protocol.json_body import UNCHANGED, Unchanged, changes, without_none
+from runcrate_core.protocol.json_body import (
+    UNCHANGED,
+    Unchanged,
+    changes,
+    refuse_misspelt,
+    without_none,
+)
 from runcrate_core.protocol.reconcile import Creation, by_name, create_once, same
 from runcrate_core.protocol.request import (
     ReadTimeout,
@@ -141,6 +148,7 @@ def create(
     """
     if (run_at is None) == (cron is None):
         raise ValueError("Give either `run_at` (once) or `cron` (repeatedly). Nothing was sent.")
+    refuse_misspelt(spec, JOB_FIELDS if kind == "job" else LAUNCH_FIELDS)
     request = infrastructure_request(
         "POST",
         "/schedules",

@@ -80,6 +80,7 @@ def create(*, name: str, public_key: str, type: str | None = None) -> Flow[SSHKe
         The key; its `id` is what `instances.create(ssh_key_id=...)` takes.
 
     Raises:
+        ValueError: It is a private key; nothing was sent.
         ConflictError: The key, or its name, is there already; nothing was added.
         UnprocessableEntityError: It is not a public key.
 
@@ -88,6 +89,11 @@ def create(*, name: str, public_key: str, type: str | None = None) -> Flow[SSHKe
         key = client.ssh_keys.create(name="my-laptop", public_key="ssh-ed25519 AAAA...")
         ```
     """
+    if "PRIVATE KEY" in public_key:
+        raise ValueError(
+            "`public_key` holds a private key, which must never leave this computer. Give the line "
+            "of its `.pub` file. Nothing was sent."
+        )
     body = without_none(name=name, public_key=public_key, type=type)
     request = infrastructure_request("POST", "/ssh-keys", RetrySafety.NEVER, body=body)
     creation = Creation(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 import math
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
@@ -9,7 +10,10 @@ from typing import TYPE_CHECKING, Any, Final
 from runcrate_core.protocol.large_values import dump_json
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Iterable, Mapping
+
+# Similarity of two names from which one is taken for the other misspelt.
+_ALMOST: Final = 0.8
 
 
 def encode_json(body: Mapping[str, Any]) -> bytes:
@@ -30,6 +34,22 @@ def encode_json(body: Mapping[str, Any]) -> bytes:
 def without_none(**fields: Any) -> dict[str, Any]:
     """Return the fields that were given: `None` means "not sent" throughout this library."""
     return {name: value for name, value in fields.items() if value is not None}
+
+
+def refuse_misspelt(fields: Iterable[str], known: Collection[str]) -> None:
+    """Refuse a field that is almost one of the API: it may be ignored there, as may a limit.
+
+    Args:
+        fields: Names of the fields that are given; other unknown ones may be new ones of the API.
+        known: Names of the fields that the API documents.
+
+    Raises:
+        ValueError: One is misspelt. Nothing was sent.
+    """
+    for name in fields:
+        meant = [] if name in known else difflib.get_close_matches(name, known, 1, _ALMOST)
+        if meant:
+            raise ValueError(f"`{name}` is not a field: is `{meant[0]}` meant? Nothing was sent.")
 
 
 class Unchanged(Enum):

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from runcrate_core.api import instances
 from runcrate_core.errors import RuncrateError
-from runcrate_core.protocol.json_body import without_none
+from runcrate_core.protocol.json_body import refuse_misspelt, without_none
 from runcrate_core.protocol.steps import Now
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.instance_selection import cheapest, price_of
@@ -74,7 +74,9 @@ class GuardedInstances:
 
         Raises:
             SpendRefusedError: The limits forbid it, or no instance type fits.
+            ValueError: An option is misspelt.
         """
+        refuse_misspelt(options, instances.LAUNCH_FIELDS)
         self._limits.check_request(
             gpu_type=gpu_type,
             region=region,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import TracebackType
@@ -42,8 +41,6 @@ _OWN_FIELDS: Final = (
     "poll_interval",
     "on_status",
 )
-# A field that the API does not know may be ignored there, such as a misspelt limit.
-_PLAN_OPTIONS: Final = frozenset(inspect.signature(instances.create).parameters) - {"extra"}
 
 
 @dataclass(frozen=True)
@@ -79,10 +76,11 @@ class LaunchSettings:
             TypeError: It is neither. Nothing was launched.
         """
         own = {name: options.pop(name) for name in _OWN_FIELDS if name in options}
-        if unknown := sorted(options.keys() - _PLAN_OPTIONS):
+        if unknown := sorted(options.keys() - instances.LAUNCH_FIELDS):
+            known = ", ".join(sorted(instances.LAUNCH_FIELDS.union(_OWN_FIELDS)))
             raise TypeError(
-                f"`{unknown[0]}` is not an option of a launch, which are: "
-                f"{', '.join(sorted(_PLAN_OPTIONS.union(_OWN_FIELDS)))}. Nothing was launched."
+                f"`{unknown[0]}` is not an option of a launch, which are: {known}. Nothing was "
+                "launched."
             )
         commands = (setup,) if isinstance(setup, str) else tuple(setup or ())
         return cls(setup=commands, options=options, **own)

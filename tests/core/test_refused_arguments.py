@@ -52,6 +52,16 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
         {"gpu_type": "A100", "instance_type_id": "x"},
         "either `gpu_type` or `instance_type_id`",
     ),
+    ("instances.create", {"gpu_type": "A", "max_runtime_minuts": 5}, "is `max_runtime_minutes` me"),
+    ("jobs.run", JOB | {"max_retires": 2}, "is `max_retries` meant"),
+    ("jobs.run_group", JOB | {"count": 2, "maxparallel": 1}, "is `max_parallel` meant"),
+    ("jobs.rerun", {"job_id": "j", "max_runtime_minuts": 5}, "is `max_runtime_minutes` meant"),
+    (
+        "schedules.create",
+        {"kind": "job", "cron": "0 2 * * *", "spec": JOB | {"max_retires": 2}},
+        "is `max_retries` meant",
+    ),
+    ("ssh_keys.create", {"name": "k", "public_key": "-----BEGIN PRIVATE KEY-----"}, "private key"),
     *(
         ("jobs.run", JOB | {field: 2}, f"{field} are for `run_group`")
         for field in ("count", "params", "max_parallel")
