@@ -54,6 +54,12 @@ def wire_tools(
     return [_wire_tool(tool.metadata, names or ToolNames(), strict) for tool in tools]
 
 
+def names_of(tools: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the names of tools in the service's form."""
+    functions = [tool.get("function") for tool in tools]
+    return [str(each["name"]) for each in functions if isinstance(each, dict) and "name" in each]
+
+
 def are_of_program(tools: Sequence[BaseTool]) -> bool:
     """Return True for the one tool by which LlamaIndex's `FunctionCallingProgram` gets an object.
 

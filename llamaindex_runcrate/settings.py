@@ -12,6 +12,7 @@ from llamaindex_runcrate.clients import Connected
 from llamaindex_runcrate.messages import Rules, SendReasoning, wire_messages
 from llamaindex_runcrate.react_steps import asks_for_steps
 from llamaindex_runcrate.responses import ResponseContext
+from llamaindex_runcrate.schemas import names_of
 from llamaindex_runcrate.tool_calls import NO_NAMES
 from runcrate_core import ModelInfo
 from runcrate_core.toolkit import ToolNames, is_large
@@ -162,7 +163,6 @@ class ChatSettings(Connected):
         request.update(kwargs)
         request.pop("use_chat_completions", None)  # an option of LlamaIndex's OpenAI classes
         own_names = request.pop(TOOL_NAMES, None)
-        names = ToolNames(own_names) if own_names else NO_NAMES
         if not request.get("stop"):
             request.pop("stop", None)
         if (max_tokens := request.pop("max_completion_tokens", None)) is not None:
@@ -170,6 +170,8 @@ class ChatSettings(Connected):
         if not request.get("tools"):
             for name in _OF_TOOLS:
                 request.pop(name, None)
+        tools = request.get("tools") or ()
+        names = ToolNames(own_names or names_of(tools)) if tools else NO_NAMES
         if not self.include_usage:
             request.setdefault("stream_options", None)
         if self.extra_body:
@@ -186,7 +188,7 @@ class ChatSettings(Connected):
             single_tool_call=request.get("parallel_tool_calls") is False,
             reasoning_as_answer=self.reasoning_as_answer,
             max_tokens=max_tokens if isinstance(max_tokens, int) else None,
-            tools=request.get("tools") or (),
+            tools=tools,
             tool_names=names,
             forced=request.get("tool_choice") not in (None, "auto", "none"),
             steps_in_text=asks_for_steps(request["messages"]),

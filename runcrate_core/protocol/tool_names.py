@@ -15,6 +15,8 @@ MAX_TOOL_NAME_LENGTH: Final = 64
 
 _NOT_IN_NAMES: Final = re.compile(r"[^a-zA-Z0-9_-]")
 _NOT_IN_AUTHORS: Final = re.compile(r"[\s<|\\/>]")
+# What gpt-oss models leave around a name where a server does not remove it.
+_TEMPLATE_TOKENS: Final = re.compile(r"\Afunctions\.|<\|.*\Z", re.DOTALL)
 _DIGEST_LENGTH: Final = 8
 
 
@@ -56,7 +58,7 @@ class ToolNames:
                 wire = f"{cut}_{_digest(name)}"
             taken.add(wire)
             self._wires[name] = wire
-        self._originals = {wire: name for name, wire in self._wires.items()}
+        self._originals = {self._wires.get(name, name): name for name in distinct}
 
     def __bool__(self) -> bool:
         """True if any name has to be changed."""
@@ -67,8 +69,12 @@ class ToolNames:
         return self._wires.get(name) or wire_tool_name(name)
 
     def from_wire(self, name: str) -> str:
-        """Return the name that the program knows; a name that was not sent stays as it is."""
-        return self._originals.get(name, name)
+        """Return the name that the program knows; a name that was not sent stays as it is.
+
+        Tokens of the model's chat template around a name that was sent do not count.
+        """
+        known = self._originals.get(name)
+        return known or self._originals.get(_TEMPLATE_TOKENS.sub("", name), name)
 
 
 def _digest(name: str) -> str:
