@@ -37,6 +37,7 @@ M = TypeVar("M", bound=BaseModel)
 MISSING: Final = object()
 """Placeholder of a value that has not arrived yet."""
 
+_ARRAYS: Final = (list, set, frozenset, tuple)
 # Classes whose values are written as text or numbers.
 _SIMPLE: Final = (
     dt.date,
@@ -100,7 +101,7 @@ def _partial_value(annotation: Any, value: Any) -> Any:
         if issubclass(annotation, BaseModel):
             return partial_object(annotation, value)
         return _simple_value(annotation, value) if issubclass(annotation, _SIMPLE) else value
-    if origin in (list, set, frozenset, tuple) and isinstance(value, list):
+    if origin in _ARRAYS and isinstance(value, list):
         inner = arguments[0] if arguments else Any
         items = [_partial_value(inner, item) for item in value]
         return [item for item in items if item is not MISSING]
@@ -116,6 +117,9 @@ def _member_of_union(members: list[Any], value: Any) -> Any:
     """Return a value of the one member of a union that it can be of by now."""
     if len(members) == 1:
         return None if value is None else _partial_value(members[0], value)
+    if isinstance(value, list):
+        arrays = [kind for kind in members if get_origin(kind) in _ARRAYS]
+        return _partial_value(arrays[0], value) if len(arrays) == 1 else value
     kinds = [kind for kind in members if isinstance(kind, type) and issubclass(kind, BaseModel)]
     if not kinds or not isinstance(value, dict):
         return value

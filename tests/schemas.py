@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field, RootModel
@@ -39,6 +40,22 @@ class Folders(RootModel[list[Folder]]):
     """Folders."""
 
 
+class Cabinet(BaseModel):
+    """Fields of every form."""
+
+    by_name: dict[str, Folder] = Field(alias="byName")
+    either: Annotated[Folder | None, "or nothing"] = None
+    folders: list[Folder] | Folder
+    pet: Cat | Dog | None = None
+    day: dt.date | None = None
+    raw: Any = None
+
+
+CABINET = (
+    '{"byName": {"a": {"name": "A"}}, "either": {"name": "x"}, "folders": [{"name": "y", '
+    '"children": [{"name": "z"}]}], "pet": {"kind": "dog", "friend": {"kind": "dog"}}, '
+    '"day": "2026-11-21", "raw": {"k": [1]}, "more": 1}'
+)
 FOLDER = '{"name": "root", "children": [{"name": "leaf"}, {"name": "second", "children": []}]}'
 HOME = '{"pet": {"kind": "dog", "friend": {"kind": "dog", "friend": null}}, "notes": {}}'
 PET = '{"kind": "cat", "lives": 3}'

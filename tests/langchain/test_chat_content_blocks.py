@@ -98,7 +98,7 @@ TEXT = {"type": "text", "text": "Yes."}
     ("parts", "content", "thoughts"),
     [
         ([{"type": "thinking", "thinking": "Hm."}, TEXT], "Yes.", "Hm."),
-        ([{"type": "redacted_thinking", "data": "x"}, TEXT], "Yes.", None),
+        ([{"type": "redacted_thinking", "data": "x"}, "Yes."], "Yes.", None),
         ([TEXT, PICTURE], [TEXT, PICTURE], None),
     ],
 )

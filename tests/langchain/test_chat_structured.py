@@ -15,7 +15,7 @@ from typing_extensions import TypedDict
 
 from langchain_runcrate import ChatRuncrate, RuncrateRefusalError, errors
 from langchain_runcrate.json_schemas import function_of, json_schema_of
-from langchain_runcrate.structured_parsers import StructuredResponseParser
+from langchain_runcrate.structured_parsers import RawResponseParser, StructuredResponseParser
 from tests.langchain.chat_service import chat, streamed, structured, whole
 from tests.schemas import FOLDER, HOME, Folder, Home, problems
 from tests.servers import ScriptedServer
@@ -313,5 +313,8 @@ def test_what_is_read_is_json_and_neither_the_schema_nor_what_a_validator_fails_
     parser = StructuredResponseParser(target=Defaults)
     with pytest.raises(OutputParserException, match="the schema itself"):
         parser.parse(json.dumps(json_schema_of(Defaults)))
+    assert RawResponseParser(parser=parser).parse("{}")["parsed"] == Defaults()
+    with pytest.raises(OutputParserException, match="The model wrote: nothing"):
+        parser.parse("")
     read = parser.parse('{"day": "2026-01-01", "pair": [1, "a"]}')
     assert read == Defaults(day=date(2026, 1, 1), pair=(1, "a"))

@@ -21,6 +21,7 @@ from langchain_runcrate.streaming import StreamReader
 from runcrate_core.protocol.chat_stream import ChatStreamReader
 from tests.chat_service import call_piece, calls_delta, chunk
 from tests.langchain.chat_service import chat, stream, streamed, structured, whole
+from tests.schemas import CABINET, Cabinet, Dog
 from tests.servers import ScriptedServer, sse, stream_reply
 
 TOOL = {
@@ -214,6 +215,16 @@ def test_validators_meet_complete_data_only(method):
     assert {"name": "ab"} in dicts
     assert len(dicts) > 3
     assert last_dict == json.loads(PLAN)
+
+
+def test_partial_objects_have_the_form_of_the_complete_one():
+    with ScriptedServer(structured("json_schema", CABINET, name="Cabinet", stream=True)) as server:
+        chain = chat(server).with_structured_output(Cabinet, method="json_schema")
+        *partial, last = chain.stream("x")
+    assert last == Cabinet.model_validate_json(CABINET)
+    assert partial[-1].model_dump() == last.model_dump()
+    assert {each.day for each in partial} == {None, last.day}
+    assert {type(each.pet) for each in partial} == {type(None), Dog}
 
 
 @pytest.mark.parametrize("stream", [False, True])
