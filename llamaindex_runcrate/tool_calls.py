@@ -42,6 +42,8 @@ NO_NAMES: Final = ToolNames()
 # The argument that holds unreadable arguments, in selections and in what is sent back.
 UNREADABLE_KEY: Final = "invalid_json"
 
+_MEMBERS: Final = frozenset({"id", "type", "function"})  # of a call in the service's form
+
 _NOT_RUN: Final = " was not run: its arguments could not be read. "
 _NEXT_STEP: Final = " Call it again with complete JSON arguments."
 # The text that LlamaIndex's agents put behind the name of a tool that they do not have.
@@ -160,6 +162,11 @@ def _legacy_calls_of(message: ChatMessage) -> list[ParsedToolCall]:
 
 def _extras_of(message: ChatMessage) -> dict[str, dict[str, Any]]:
     """Return the members that blocks have no place for, by the identifiers of their calls."""
+    legacy = message.additional_kwargs.get(CALLS_KEY)
+    if not legacy or not isinstance(legacy, list):
+        return {}
+    if all(isinstance(call, dict) and call.keys() <= _MEMBERS for call in legacy):
+        return {}  # spares parsing the arguments
     return {call.id: call.extras for call in _legacy_calls_of(message) if call.extras}
 
 

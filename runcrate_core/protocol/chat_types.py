@@ -15,11 +15,11 @@ from runcrate_core.protocol.json_object import JsonObject
 # wrapper); the others are what vLLM, Groq, Cerebras and OpenRouter send for the same models.
 REASONING_FIELDS: Final = ("reasoning_content", "reasoning", "thinking")
 
-# Where providers put the details of a usage: groups, the members of one, and members beside them.
+# Where providers put the details of a usage: members of groups, and of the usage itself (DeepSeek,
+# Moonshot, and gateways to Anthropic).
 _PROMPT: Final = ("prompt_tokens_details", "input_tokens_details")
 _COMPLETION: Final = ("completion_tokens_details", "output_tokens_details")
-_DETAILS: Final = {
-    # At the top: DeepSeek, Moonshot, and gateways to Anthropic.
+_DETAILS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]]] = {
     "cached": (
         _PROMPT,
         ("cached_tokens",),
@@ -175,10 +175,13 @@ def usage_details(usage: Mapping[str, Any]) -> dict[str, int]:
     """
     details: dict[str, int] = {}
     for kind, (groups, members, beside) in _DETAILS.items():
-        counts = [token_count(usage.get(group), *members) for group in groups]
-        counts.append(token_count(usage, *beside))
-        if (count := next((it for it in counts if it is not None), None)) is not None:
-            details[kind] = count
+        for group in groups:
+            if group in usage and (count := token_count(usage[group], *members)) is not None:
+                details[kind] = count
+                break
+        else:
+            if beside and (count := token_count(usage, *beside)) is not None:
+                details[kind] = count
     return details
 
 
