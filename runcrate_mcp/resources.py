@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import json
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import unquote
 
 import anyio
 from mcp.shared.exceptions import MCPError
@@ -112,7 +114,7 @@ class Resources:
         if uri in _FIXED:
             return await self._read_by_tool(uri, _FIXED[uri][2], {})
         if uri.startswith(_LOG_URI) and uri.endswith(_LOG_SUFFIX):
-            job_id = uri[len(_LOG_URI) : -len(_LOG_SUFFIX)]
+            job_id = unquote(uri[len(_LOG_URI) : -len(_LOG_SUFFIX)])
             return await self._read_by_tool(uri, _LOG_TOOL, {"job_id": job_id})
         if uri.startswith(FILE_URI) and self._directory is not None:
             return await self._read_file(uri, self._directory)
@@ -134,12 +136,14 @@ class Resources:
         )
 
     async def _read_file(self, uri: str, directory: MediaDirectory) -> ReadResourceResult:
-        name = uri[len(FILE_URI) :]
-        try:
-            path: Any = await self._client.run(directory.resolve(name))
-            content = await anyio.to_thread.run_sync(path.read_bytes)
-        except (ValueError, OSError, AttributeError):
-            raise _not_found(uri) from None
+        written = uri[len(FILE_URI) :]
+        for name in (written, unquote(written)):  # clients encode what they fill into a template
+            with contextlib.suppress(ValueError, OSError, AttributeError):
+                path: Any = await self._client.run(directory.resolve(name))
+                content = await anyio.to_thread.run_sync(path.read_bytes)
+                break
+        else:
+            raise _not_found(uri)
         encoded = await anyio.to_thread.run_sync(partial(base64.b64encode, content))
         return ReadResourceResult(contents=[BlobResourceContents(uri=uri, blob=encoded.decode())])
 

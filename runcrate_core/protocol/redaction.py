@@ -22,6 +22,11 @@ _SECRET_SHAPES = re.compile(
     | (?i:\b(?:bearer|basic))\s+[A-Za-z0-9._~+/=-]{8,}             # Authorization values
     | (?<![A-Za-z0-9_-])(?=[A-Za-z0-9_-]++\.[A-Za-z0-9_-]{5,}+\.)  # JSON web tokens
       [A-Za-z0-9_-]*?\beyJ[A-Za-z0-9_-]{10,}+\.[A-Za-z0-9_-]{5,}+\.[A-Za-z0-9_-]*
+    | (?<![A-Za-z0-9_-])(?:                                        # tokens that jobs are given
+        (?:hf_|gh[opsu]_|github_pat_|glpat-|xox[abprs]-|whsec_)[A-Za-z0-9_-]{12,}
+        | sk-(?=[A-Za-z0-9_-]*[0-9])[A-Za-z0-9_-]{20,}
+      )
+    | (?<=://)[^\s"'<>/?#@:]*:[^\s"'<>/?#]*(?=@)                    # passwords in addresses
     | -----BEGIN[^-]*PRIVATE\ KEY-----.*?(?:-----END[^-]*-----|\Z) # PEM blocks
     """,
     re.VERBOSE | re.DOTALL,

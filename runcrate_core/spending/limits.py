@@ -103,7 +103,11 @@ class SpendLimits:
 
         Raises:
             SpendRefusedError: It names the limit, the value and what would be allowed.
+            ValueError: A number is not a whole one.
         """
+        for name, number in (("max_runtime_minutes", runtime_minutes), ("gpu_count", gpu_count)):
+            if number is not None and type(number) is not int:
+                raise ValueError(f"`{name}` must be a whole number, not {number!r}. {_NOT_SENT}")
         if runtime_minutes is None:
             raise refused(
                 "a lifetime (`max_runtime_minutes`) is missing",

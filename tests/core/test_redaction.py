@@ -34,6 +34,9 @@ KEY = b"rc_live_test"
         "session-eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxIn0.c2ln",
         "-----BEGIN OPENSSH PRIVATE KEY-----\nabc\n-----END OPENSSH PRIVATE KEY-----",
         "-----BEGIN RSA PRIVATE KEY-----\ncut off",
+        "hf_abcdefghijklmnopqrst",
+        "ghp_abcdefghijklmnopqrst",
+        "sk-proj-abcdefghijklm0123",
     ],
 )
 def test_the_shape_of_a_secret_is_taken_out(secret):
@@ -41,6 +44,21 @@ def test_the_shape_of_a_secret_is_taken_out(secret):
     assert MASK in shown
     assert secret.split("\n", maxsplit=1)[0] not in shown
     assert shown.startswith("before ")
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("git clone https://me:hunter2@git.example/a", f"git clone https://{MASK}@git.example/a"),
+        ("redis://:hunter2@db:6379/0", f"redis://{MASK}@db:6379/0"),
+        ("https://me:p@ss@h.example/x", f"https://{MASK}@h.example/x"),
+        ("https://h.example:80/a@b", "https://h.example:80/a@b"),
+        ("ssh://git@h.example", "ssh://git@h.example"),
+        ("use sk-learn-compatible-estimators", "use sk-learn-compatible-estimators"),
+    ],
+)
+def test_a_password_in_an_address_is_taken_out(text, shown):
+    assert redact(text) == shown
 
 
 def test_the_query_of_an_address_is_taken_out():
@@ -54,7 +72,9 @@ def test_the_query_of_an_address_is_taken_out():
     )
 
 
-@pytest.mark.parametrize("piece", ["http://", "-eyJ", "a.eyJ", "bearer ", "-----BEGIN"])
+@pytest.mark.parametrize(
+    "piece", ["http://", "-eyJ", "a.eyJ", "bearer ", "-----BEGIN", "://a:", "sk-"]
+)
 @pytest.mark.parametrize("end", ["", ".aaaaaa", ".aaaaaa."])
 def test_no_text_takes_long_to_redact(piece, end):
     started = time.process_time()

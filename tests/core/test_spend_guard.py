@@ -121,10 +121,12 @@ def test_an_approver_may_be_asynchronous_where_the_client_is(both, is_async):
     ("fault", "act", "error"),
     [
         ({}, lambda guard: guard.launched(memory=float("nan")), ValueError),
+        ({}, lambda guard: guard.plan(gpu_type="A100", max_runtime_minutes="30"), ValueError),
+        ({}, lambda guard: guard.plan(gpu_type="A100", max_runtime_minutes=30.5), ValueError),
         ({"status": 402}, lambda guard: guard.launched(), rc.InsufficientCreditsError),
         ({}, lambda guard: guard.run_job(**JOB, template="no"), rc.UnprocessableEntityError),
     ],
-    ids=["unsent", "launch", "job"],
+    ids=["unsent", "text", "half", "launch", "job"],
 )
 def test_what_was_refused_gives_its_reservation_back(cloud, guard, fault, act, error):
     if fault:

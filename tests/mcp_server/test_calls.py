@@ -277,7 +277,17 @@ async def test_images_and_audio_are_blocks_and_every_file_can_be_read(emulator, 
             link: Any = result.content[-1]
             [read] = (await client.read_resource(link.uri)).contents
             assert len(read.blob) >= link.size
-        for name in ("../secret", "/etc/passwd", "none.png", "https://example.test/x", ""):
+        (tmp_path / "höhle 50%.txt").write_text("odd")
+        for name in ("höhle 50%.txt", "h%C3%B6hle%2050%25.txt"):
+            assert (await client.read_resource(f"runcrate://files/{name}")).contents
+        for name in (
+            "%2e%2e%2fsecret",
+            "../secret",
+            "/etc/passwd",
+            "none.png",
+            "https://example.test/x",
+            "",
+        ):
             with pytest.raises(MCPError, match="not found"):
                 await client.read_resource(f"runcrate://files/{name}")
 
