@@ -16,7 +16,11 @@ MIN_EXPANDED_BYTES: Final = 16 * 1024**2
 # A compressed body is decoded in steps of at most so many bytes.
 STEP_BYTES: Final = 1024**2
 
-_GZIP: Final = frozenset({"gzip", "x-gzip"})
+GZIP: Final = frozenset({"gzip", "x-gzip"})
+# What servers and storage services write there although the body is as it is.
+_PLAIN: Final = frozenset(
+    {"", "identity", "none", "binary", "8bit", "utf-8", "utf8", "aws-chunked"}
+)
 
 
 class UndecodableBodyError(Exception):
@@ -54,6 +58,12 @@ class Inflater:
                 return
 
 
+def content_encoding(headers: Mapping[str, str]) -> str:
+    """Return the content encoding in lower case; empty for none."""
+    names = headers.get("content-encoding", "").lower().split(",")
+    return ",".join(name.strip() for name in names if name.strip() not in _PLAIN)
+
+
 class BodyBuffer:
     """The body of one response.
 
@@ -77,12 +87,12 @@ class BodyBuffer:
         self._pieces: list[bytes] = []
         self._encoded_bytes = 0
         self._bytes = 0
-        encoding = headers.get("content-encoding", "").strip().lower()
+        encoding = content_encoding(headers) if "content-encoding" in headers else ""
         self._inflater: Inflater | None = None
-        if not is_decoded and encoding not in {"", "identity"}:
-            if encoding not in _GZIP and encoding != "deflate":
+        if encoding and not is_decoded:
+            if encoding not in GZIP and encoding != "deflate":
                 raise UndecodableBodyError
-            self._inflater = Inflater(is_gzip=encoding in _GZIP)
+            self._inflater = Inflater(is_gzip=encoding in GZIP)
 
     def feed(self, data: bytes) -> None:
         """Take the next bytes of the body.

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from runcrate_core.protocol.body_buffer import content_encoding
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PARTIAL_CONTENT: Final = 206
 _CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,19})-(\d{1,19})/(\d{1,19}|\*)", re.ASCII)
 _LENGTH: Final = re.compile(r"\d{1,19}", re.ASCII)
-_IDENTITY: Final = frozenset({"", "identity"})
 
 
 class Fit(Enum):
@@ -62,12 +63,7 @@ def content_length(headers: Mapping[str, str]) -> int | None:
 
 def is_plain(headers: Mapping[str, str]) -> bool:
     """Return whether a body is the file itself, without a content encoding."""
-    return content_encoding(headers) in _IDENTITY
-
-
-def content_encoding(headers: Mapping[str, str]) -> str:
-    """Return the content encoding in lower case; empty for none."""
-    return headers.get("content-encoding", "").strip().lower()
+    return not content_encoding(headers)
 
 
 def validator(headers: Mapping[str, str]) -> str | None:

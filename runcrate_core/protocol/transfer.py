@@ -9,10 +9,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from runcrate_core.errors import ResponseFormatError
-from runcrate_core.protocol.body_buffer import Inflater
+from runcrate_core.protocol.body_buffer import GZIP, Inflater, content_encoding
 from runcrate_core.protocol.ranges import (
     Fit,
-    content_encoding,
     content_length,
     content_range,
     fit,
@@ -43,7 +42,6 @@ MIN_WINDOW_BYTES: Final = 1024
 WINDOW_S: Final = 60.0
 
 _SHA256: Final = re.compile(r"(?:sha256:)?([0-9a-f]{64})")
-_GZIP: Final = frozenset({"gzip", "x-gzip"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,7 +265,7 @@ class Transfer:
     def _decoder(self, headers: Mapping[str, str]) -> Inflater | None:
         if is_plain(headers):
             return None
-        if content_encoding(headers) in _GZIP:
+        if content_encoding(headers) in GZIP:
             return Inflater()
         raise self.error("its body is encoded in a way that was not asked for")
 

@@ -67,6 +67,7 @@ def test_ranges_are_read(text, expected):
         ({"etag": '"a"', "accept-ranges": "None"}, None),
         ({"etag": '"a"', "content-encoding": "gzip"}, None),
         ({"etag": '"a"', "content-encoding": "Identity"}, '"a"'),
+        ({"etag": '"a"', "content-encoding": "aws-chunked, UTF-8"}, '"a"'),
     ],
 )
 def test_validators_are_strong_ones(headers, tag):

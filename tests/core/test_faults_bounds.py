@@ -88,7 +88,14 @@ def test_a_body_without_end_is_refused(failure, monkeypatch):
 
 @pytest.mark.parametrize(
     ("encoding", "encode"),
-    [("", bytes), ("identity", bytes), ("gzip", gzip.compress), ("deflate", zlib.compress)],
+    [
+        ("", bytes),
+        ("identity", bytes),
+        ("UTF-8", bytes),
+        ("aws-chunked, gzip", gzip.compress),
+        ("gzip", gzip.compress),
+        ("deflate", zlib.compress),
+    ],
 )
 def test_bodies_are_decoded(encoding, encode):
     data = os.urandom(3_000_000)
