@@ -11,14 +11,8 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = (
-    "runcrate_core",
-    "langchain_runcrate",
-    "llamaindex_runcrate",
-    "runcrate_emulator",
-    "runcrate_mcp",
-)
+from tests.repository import PACKAGES, ROOT, name_of
+
 FRAMEWORKS = {
     "langchain",
     "langchain_core",
@@ -61,7 +55,7 @@ def sources(package: str) -> list[Path]:
 @pytest.mark.parametrize("package", PACKAGES)
 def test_a_package_imports_only_what_stands_below_it(package):
     wrong = [
-        f"{path.relative_to(ROOT)} imports {module}"
+        f"{name_of(path)} imports {module}"
         for path in sources(package)
         for module in imports(path)
         if module.partition(".")[0] in MAY_NOT_IMPORT[package]
@@ -71,7 +65,7 @@ def test_a_package_imports_only_what_stands_below_it(package):
 
 def test_one_module_of_the_core_knows_the_http_library():
     users = {
-        path.relative_to(ROOT).as_posix()
+        name_of(path)
         for path in sources("runcrate_core")
         if any(module.partition(".")[0] == "httpx" for module in imports(path))
     }
@@ -81,7 +75,7 @@ def test_one_module_of_the_core_knows_the_http_library():
 @pytest.mark.parametrize("package", ["langchain_runcrate", "llamaindex_runcrate", "runcrate_mcp"])
 def test_an_adapter_imports_only_from_the_two_faces_of_the_core(package):
     wrong = [
-        f"{path.relative_to(ROOT)} imports {module}"
+        f"{name_of(path)} imports {module}"
         for path in sources(package)
         for module in imports(path)
         if module.startswith("runcrate_core.") and module != "runcrate_core.toolkit"
@@ -110,7 +104,7 @@ def test_type_checkers_see_the_names_that_load_on_first_use(face):
 def test_decisions_do_no_input_or_output():
     forbidden = {"socket", "asyncio", "httpx", "subprocess", "urllib.request"}
     wrong = [
-        f"{path.relative_to(ROOT)} imports {module}"
+        f"{name_of(path)} imports {module}"
         for path in (ROOT / "runcrate_core" / "protocol").glob("*.py")
         for module in imports(path)
         if module in forbidden or module.startswith("runcrate_core.io")

@@ -20,16 +20,9 @@ from workflows.events import Event
 from langchain_runcrate import RuncrateToolkit
 from runcrate_core import Runcrate, SpendLimits, __version__
 from runcrate_core.api.resources import Method, SyncResource
+from tests.repository import FACES, ROOT
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = (
-    "runcrate_core",
-    "langchain_runcrate",
-    "llamaindex_runcrate",
-    "runcrate_mcp",
-    "runcrate_emulator",
-)
-ADAPTERS = PACKAGES[1:3]
+ADAPTERS = ("langchain_runcrate", "llamaindex_runcrate")
 INVENTORY_HEADER_LINES = 4
 # Classes that a method returns, and that users do not construct.
 RETURNED = {"LaunchedSandbox", "RuncrateServedModel"}
@@ -60,7 +53,7 @@ def documented(site: Path) -> set[str]:
     return {line.split(" ")[0] for line in zlib.decompress(packed).decode().splitlines()}
 
 
-@pytest.mark.parametrize("package", [*PACKAGES, "runcrate_core.toolkit"])
+@pytest.mark.parametrize("package", FACES)
 def test_every_public_name_is_in_the_reference(package, documented):
     names = [name for name in importlib.import_module(package).__all__ if name[0] != "_"]
     assert names

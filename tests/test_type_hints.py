@@ -9,21 +9,14 @@ from typing import Any, get_type_hints
 
 import pytest
 
-FACES = (
-    "runcrate_core",
-    "runcrate_core.toolkit",
-    "langchain_runcrate",
-    "llamaindex_runcrate",
-    "runcrate_mcp",
-    "runcrate_emulator",
-)
+from tests.repository import FACES, PACKAGES
+
 # They name a class of a module that imports theirs, or that needs an extra.
 NOT_LOADED = {
     "runcrate_emulator.emulator.Emulator.ssh",
     "runcrate_core.media_tools.tool.MediaTool.__init__",
     "runcrate_core.sync_async_clients.SyncAsyncClients.changed",
 }
-PACKAGES = tuple({face.partition(".")[0] for face in FACES})
 
 
 def functions_of(kind: type) -> Iterator[tuple[str, Any]]:

@@ -3,16 +3,9 @@
 from __future__ import annotations
 
 import re
-from pathlib import Path
 
-ROOT = Path(__file__).parent.parent
-PACKAGES = (
-    "runcrate_core",
-    "langchain_runcrate",
-    "llamaindex_runcrate",
-    "runcrate_mcp",
-    "runcrate_emulator",
-)
+from tests.repository import PACKAGES, ROOT, name_of
+
 # A word that engineers of this field do not use, and the one that they do.
 FORBIDDEN = {
     r"anew": "again",
@@ -26,6 +19,7 @@ FORBIDDEN = {
     r"carr(?:y|ies|ied) out": "run, executed",
 }
 TESTS = ("tests/core", "tests/mcp_server", "tests/ssh")
+CLIENTS = [package for package in PACKAGES if package != "runcrate_emulator"]
 # The emulator's table of irregular verbs contains such a word as data.
 DATA = {"runcrate_emulator/stems.py"}
 # In the clients, a machine is the user's own; what is rented is an instance.
@@ -43,12 +37,8 @@ SOURCES = [
     path
     for directory in (*PACKAGES, *TESTS, "tools", "benchmarks", "examples", "docs")
     for path in sorted((ROOT / directory).rglob("*.py"))
-    if path.relative_to(ROOT).as_posix() not in DATA
+    if name_of(path) not in DATA
 ]
-
-
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
 
 
 def test_the_words_are_those_of_the_field():
@@ -65,7 +55,7 @@ def test_what_is_rented_is_an_instance():
     found = [
         f"{name_of(path)}:{number}: {line.strip()}"
         for path in SOURCES
-        if path.relative_to(ROOT).parts[0] in PACKAGES[:-1]
+        if name_of(path).partition("/")[0] in CLIENTS
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
         if RENTED.search(line)
     ]
