@@ -15,9 +15,9 @@ from runcrate_core.toolkit import (
     Transcriber,
     VideoArguments,
 )
-from tests.core import both_clients
+from tests.core import both_clients, cloud
 from tests.key_in_frames import KEY, leaks
-from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
+from tests.servers import Reply, sse, stream_reply, text_chunk
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "x"}]}
 CALLS: dict[str, Any] = {
@@ -50,25 +50,29 @@ REPLIES = {
 }
 
 
+@pytest.fixture
+def with_key(scripted: Any, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Either client with the key that is looked for, on a server: `with_key(*replies)`."""
+    monkeypatch.setattr(cloud, "KEY", KEY)
+    return lambda *replies: scripted(*replies, max_retries=0)[1]
+
+
+OWN = (__file__, cloud.__file__, both_clients.__file__)
+
+
 @pytest.mark.parametrize("call", CALLS)
-def test_no_frame_of_a_failing_call_shows_the_key(run, call, tmp_path, monkeypatch):
-    monkeypatch.setattr(both_clients, "KEY", KEY)
+def test_no_frame_of_a_failing_call_shows_the_key(with_key, call, tmp_path):
     (tmp_path / "a.mp3").write_bytes(b"ID3" + bytes(100))
     for reply in REPLIES.values():
-        with ScriptedServer(reply) as server, pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
-            run(lambda client: CALLS[call](client, tmp_path), server.url, max_retries=0)
-        assert leaks(caught.value, __file__, both_clients.__file__) == []
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - of any kind
+            with_key(reply).use(lambda client: CALLS[call](client, tmp_path))
+        assert leaks(caught.value, *OWN) == []
 
 
-def test_no_frame_of_a_failing_stream_shows_the_key(run, monkeypatch):
-    monkeypatch.setattr(both_clients, "KEY", KEY)
-    with (
-        ScriptedServer(stream_reply(sse(text_chunk("a"), done=False))) as server,
-        pytest.raises(Exception) as caught,  # noqa: PT011 - of any kind
-    ):
-        run.chunks(server.url)
-    assert isinstance(caught.value, StreamTruncatedError)
-    assert leaks(caught.value, __file__, both_clients.__file__) == []
+def test_no_frame_of_a_failing_stream_shows_the_key(with_key):
+    with pytest.raises(StreamTruncatedError) as caught:
+        with_key(stream_reply(sse(text_chunk("a"), done=False))).chunks()
+    assert leaks(caught.value, *OWN) == []
 
 
 TOOL_ARGUMENTS: dict[str, Any] = {
@@ -84,25 +88,19 @@ TOOL_ARGUMENTS: dict[str, Any] = {
 
 
 @pytest.mark.parametrize("name", [tool.name for tool in AgentToolbox(limits=SpendLimits()).tools])
-def test_no_frame_and_no_result_of_a_tool_shows_the_key(run, name, monkeypatch):
+def test_no_frame_and_no_result_of_a_tool_shows_the_key(with_key, name):
     """A tool tells the model about a failure, or raises."""
-    monkeypatch.setattr(both_clients, "KEY", KEY)
     toolbox = AgentToolbox(limits=SpendLimits(), poll_interval=0.01)
     tool = next(tool for tool in toolbox.tools if tool.name == name)
     fields = tool.arguments.model_fields
     arguments = {key: value for key, value in TOOL_ARGUMENTS.items() if key in fields}
-
-    def use(client):
-        return client._driver.run(toolbox.run_tool(name, arguments))
-
     for reply in REPLIES.values():
-        with ScriptedServer(reply) as server:
-            try:
-                result = run(use, server.url, max_retries=0)
-            except Exception as error:  # noqa: BLE001 - of any kind
-                shown = leaks(error, __file__, both_clients.__file__)
-            else:
-                shown = [text for text in (repr(result), result.text) if KEY in text]
+        try:
+            result = with_key(reply)("run", toolbox.run_tool(name, arguments))
+        except Exception as error:  # noqa: BLE001 - of any kind
+            shown = leaks(error, *OWN)
+        else:
+            shown = [text for text in (repr(result), result.text) if KEY in text]
         assert shown == []
 
 

@@ -13,7 +13,7 @@ import textwrap
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any
 
 import pytest
@@ -41,21 +41,23 @@ def async_(cloud: Any) -> rc.AsyncRuncrate:
     return rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url, max_retries=0)
 
 
-@asynccontextmanager
-async def opened(run: Any, cloud: Any, guard: Any, **options: Any) -> AsyncIterator[Any]:
-    """Open a session with either client; give a function that runs an operation in it."""
-    async with entered(run.client(cloud.base_url, max_retries=0)) as client:
+@pytest.fixture
+def opened(cloud: Any, is_async: bool, guard: rc.SpendGuard) -> Any:
+    """Open a session with either client; give it, and a function that runs an operation in it."""
 
-        async def use(operation: Any) -> Any:
-            return await awaited(client.run(operation))
+    @asynccontextmanager
+    async def open_session(used: Any = guard, **options: Any) -> AsyncIterator[Any]:
+        kind = rc.AsyncRuncrate if is_async else rc.Runcrate
+        made = kind(cloud.api_key, base_url=cloud.base_url, max_retries=0)
+        async with entered(made) as client, AsyncExitStack() as stack:
+            session = rc.SpendSession(used, client, **options)
+            if is_async:
+                await stack.enter_async_context(session)
+            else:
+                stack.enter_context(session)
+            yield session, lambda operation: awaited(client.run(operation))
 
-        session = rc.SpendSession(guard, client, **options)
-        if run.is_async:
-            async with session:
-                yield session, use
-        else:
-            with session:
-                yield session, use
+    return open_session
 
 
 def start(guard: rc.SpendGuard) -> Any:
@@ -67,9 +69,9 @@ def start_job(guard: rc.SpendGuard) -> Any:
     return guard.run_job(command="sleep 500", gpu_type="A100", max_runtime_minutes=30)
 
 
-async def test_all_that_was_started_is_ended(run, cloud, client, guard):
+async def test_all_that_was_started_is_ended(opened, cloud, client, guard):
     before = client.run(start(guard))
-    async with opened(run, cloud, guard) as (session, use):
+    async with opened() as (session, use):
         instance = await use(start(guard))
         job = await use(start_job(guard))
     assert set(session.report.ended) == {instance.name, job.name}
@@ -77,13 +79,13 @@ async def test_all_that_was_started_is_ended(run, cloud, client, guard):
     assert cloud.world.live_jobs == {}
     with pytest.raises(rc.SpendRefusedError, match="session in which instances and jobs could be"):
         client.run(start(guard))
-    async with opened(run, cloud, guard) as (_, use):
+    async with opened() as (_, use):
         await use(start(guard))
     assert list(cloud.world.live_instances) == [before.id]
 
 
-async def test_an_instance_that_was_seen_to_fail_is_deleted(run, cloud, guard):
-    async with opened(run, cloud, guard) as (_, use):
+async def test_an_instance_that_was_seen_to_fail_is_deleted(opened, cloud, guard):
+    async with opened() as (_, use):
         instance = await use(start(guard))
         body = {"data": {"id": instance.id, "name": instance.name, "status": "error"}}
         cloud.fail("GET /instances/{id}", status=200, body=json.dumps(body).encode(), times=2)
@@ -92,9 +94,9 @@ async def test_an_instance_that_was_seen_to_fail_is_deleted(run, cloud, guard):
     assert cloud.world.live_instances == {}
 
 
-@pytest.mark.parametrize("reading", [False, True])
-async def test_a_session_in_which_nothing_was_started_asks_nothing(run, cloud, guard, reading):
-    async with opened(run, cloud, None if reading else guard) as (session, _):
+@pytest.mark.parametrize("options", [{}, {"used": None}])
+async def test_a_session_in_which_nothing_was_started_asks_nothing(opened, cloud, options):
+    async with opened(**options) as (session, _):
         pass
     assert session.report == rc.CleanupReport()
     assert cloud.requests == []
@@ -124,15 +126,23 @@ class Boom(BaseException):
 
 
 @pytest.mark.parametrize("kind", [ValueError, Boom, KeyboardInterrupt, SystemExit])
-def test_an_exception_ends_everything(cloud, client, guard, kind):
+@pytest.mark.parametrize("can_end", [True, False])
+def test_an_exception_ends_everything_or_names_what_could_not_be(
+    cloud, client, guard, kind, can_end
+):
+    if not can_end:
+        cloud.fail("DELETE /instances/{id}", status=403, times=None)
+
     def body():
         with rc.SpendSession(guard, client):
             client.run(start(guard))
             raise kind
 
-    with pytest.raises(kind):
+    with pytest.raises(kind) as caught:
         body()
-    assert cloud.world.live_instances == {}
+    assert bool(cloud.world.live_instances) is not can_end
+    notes = "".join(getattr(caught.value, "__notes__", ""))
+    assert ("the server ends it after its lifetime" in notes) is not can_end
 
 
 @pytest.mark.parametrize("when", ["in the body", "while ending", "with all tasks"])
@@ -210,24 +220,11 @@ def test_what_could_not_be_ended_is_said(cloud, client, guard, caplog):
     assert instance.name in record.getMessage()
 
 
-def test_what_could_not_be_ended_is_a_note_on_the_exception(cloud, client, guard):
-    cloud.fail("DELETE /instances/{id}", status=403, times=None)
-
-    def body():
-        with rc.SpendSession(guard, client):
-            client.run(start(guard))
-            raise ValueError("why it ended")
-
-    with pytest.raises(ValueError, match="why it ended") as caught:
-        body()
-    assert "the server ends it after its lifetime" in caught.value.__notes__[0]
-
-
-async def test_leaving_takes_a_bounded_time(run, cloud, guard):
+async def test_leaving_takes_a_bounded_time(opened, cloud, guard):
     cloud.fail("DELETE /instances/{id}", latency_s=1.5)
     began = time.monotonic()
     with pytest.warns(RuntimeWarning, match="not done within 0 s"):
-        async with opened(run, cloud, guard, timeout=0.3) as (session, use):
+        async with opened(timeout=0.3) as (session, use):
             instance = await use(start(guard))
     assert time.monotonic() - began < 1.4
     assert session.report.failed[0][0] == instance.name
@@ -240,9 +237,9 @@ def broken(*_: object, **__: object) -> Any:
     yield
 
 
-async def test_a_failure_of_the_ending_itself_is_said(run, cloud, guard, monkeypatch, caplog):
+async def test_a_failure_of_the_ending_itself_is_said(opened, guard, monkeypatch, caplog):
     with pytest.warns(RuntimeWarning, match="could not be ended"):
-        async with opened(run, cloud, guard) as (_, use):
+        async with opened() as (_, use):
             await use(start(guard))
             monkeypatch.setattr(guard, "terminate_all", broken)
     assert "Terminating everything failed." in caplog.text
@@ -251,14 +248,22 @@ async def test_a_failure_of_the_ending_itself_is_said(run, cloud, guard, monkeyp
 # --- signals ---------------------------------------------------------------------------------
 
 
-def test_the_handler_of_before_is_put_back(client, guard):
+def test_handlers_are_installed_by_the_main_thread_and_put_back(client, guard):
     def handlers():
         return [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
 
-    before = handlers()
-    with rc.SpendSession(guard, client):
-        assert not set(handlers()) & set(before)
-    assert handlers() == before
+    def body():
+        with rc.SpendSession(guard, client):
+            seen.append(handlers())
+
+    seen = [handlers()]
+    thread = threading.Thread(target=body)
+    thread.start()
+    thread.join()
+    body()
+    before, of_thread, of_main = seen
+    assert of_thread == before == handlers()
+    assert not set(of_main) & set(before)
 
 
 def test_a_handler_of_the_program_stays(client, guard):
@@ -275,19 +280,6 @@ def test_a_handler_of_the_program_stays(client, guard):
     assert seen == [signal.SIGTERM]
 
 
-def test_another_thread_installs_no_handler(client, guard):
-    handlers: list[object] = []
-
-    def body():
-        with rc.SpendSession(guard, client):
-            handlers.append(signal.getsignal(signal.SIGTERM))
-
-    thread = threading.Thread(target=body)
-    thread.start()
-    thread.join()
-    assert handlers == [signal.SIG_DFL]
-
-
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_ending_is_held_until_all_is_ended(cloud, client, guard, number):
     def body():
@@ -302,9 +294,9 @@ def test_a_signal_while_ending_is_held_until_all_is_ended(cloud, client, guard, 
     assert cloud.world.live_instances == {}
 
 
-def test_sigterm_leaves_the_body_as_an_exit(run, cloud, guard):
+def test_sigterm_leaves_the_body_as_an_exit(opened, cloud, guard):
     async def body():
-        async with opened(run, cloud, guard) as (_, use):
+        async with opened() as (_, use):
             await use(start(guard))
             os.kill(os.getpid(), signal.SIGTERM)
             await asyncio.sleep(5)
