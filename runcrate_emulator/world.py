@@ -11,7 +11,7 @@ import asyncio
 import random
 import uuid
 from collections import deque
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING
@@ -264,7 +264,7 @@ class World:
         self.settle()
         environment = self.environment(environment_name)
         budget = None if monthly_usd is None else Decimal(str(monthly_usd))
-        self.environments[environment.id] = replace(environment, monthly_budget_usd=budget)
+        environment.monthly_budget_usd = budget
 
     def set_secret(self, environment_name: str, key: str, *, sensitive: bool = False) -> None:
         """Set a secret, as on the dashboard; only its name, as the emulator has no use for more."""

@@ -3,7 +3,6 @@
 Balance and transactions are camelCase on the wire, the rest is snake_case.
 """
 
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from html import escape
@@ -134,7 +133,8 @@ async def _top_up(call: Call) -> Result:
 
     async def charge() -> str:
         await world.take_launch_time()
-        return _charged(world, amount, key).idempotency_key
+        _charge(world, amount, key)
+        return key
 
     if key not in world.topups:
         await world.idempotency.once(f"topup {key}", world.moment, charge)
@@ -197,7 +197,7 @@ async def _show_confirmation(call: Call) -> Result:
 async def _confirm(call: Call) -> Result:
     for topup in call.world.topups.values():
         if topup.id == call.id and topup.status == "requires_action":
-            _succeeded(call.world, topup)
+            _succeed(call.world, topup)
             return HTMLResponse("<!doctype html><title>Confirmed</title><p>It is confirmed.")
     raise not_found("top-up that waits for a confirmation", call.id)
 
@@ -205,43 +205,33 @@ async def _confirm(call: Call) -> Result:
 def end_topup(world: World, topup: TopUp) -> None:
     """End what is due: processed money arrives, an unconfirmed charge is declined."""
     if topup.status == "processing":
-        _succeeded(world, topup)
+        _succeed(world, topup)
     else:
-        _kept(world, topup, status="declined", due_at=None, reason="authentication_required")
+        topup.status, topup.due_at, topup.reason = "declined", None, "authentication_required"
 
 
-def _charged(world: World, amount: Decimal, idempotency_key: str) -> TopUp:
+def _charge(world: World, amount: Decimal, idempotency_key: str) -> None:
     """Charge the card as `World.card_behaviour` says."""
     if not any(card.is_default for card in world.cards):
         problem = "The workspace has no saved card; nothing was charged."
         raise ApiError(402, "NO_PAYMENT_METHOD", problem)
     now = world.moment
     topup = TopUp(world.new_id("topup"), "processing", amount, idempotency_key, created_at=now)
+    world.topups[idempotency_key] = topup
     match world.card_behaviour:
         case "succeeds":
-            return _succeeded(world, topup)
+            _succeed(world, topup)
         case "processing":
-            return _kept(world, topup, due_at=now + _PROCESSING_TIME)
+            topup.due_at = now + _PROCESSING_TIME
         case "requires_action" as status:
-            return _kept(world, topup, status=status, due_at=now + _CONFIRMATION_TIME)
+            topup.status, topup.due_at = status, now + _CONFIRMATION_TIME
         case reason:
-            return _kept(world, topup, status="declined", reason=reason)
+            topup.status, topup.reason = "declined", reason
 
 
-def _succeeded(world: World, topup: TopUp) -> TopUp:
+def _succeed(world: World, topup: TopUp) -> None:
     world.ledger.post("credit", topup.amount_usd, "Top-up", world.moment)
     storage.revive_volumes(world)
-    return _kept(
-        world,
-        topup,
-        status="succeeded",
-        due_at=None,
-        invoice_number=f"INV-{len(world.ledger.transactions):05d}",
-        balance_usd=world.ledger.balance,
-    )
-
-
-def _kept(world: World, topup: TopUp, **changes: Any) -> TopUp:
-    changed = replace(topup, **changes)
-    world.topups[topup.idempotency_key] = changed
-    return changed
+    topup.status, topup.due_at = "succeeded", None
+    topup.invoice_number = f"INV-{len(world.ledger.transactions):05d}"
+    topup.balance_usd = world.ledger.balance

@@ -6,7 +6,6 @@ UTC month and when it stops. `floating` amounts include what has accumulated sin
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -167,7 +166,7 @@ def _recharge(world: World, recharge: AutoRecharge) -> None:
         amount = (recharge.target_usd or Decimal(0)) - floating_balance(world)
         world.ledger.post("credit", amount, "Auto-recharge", now)
         return
-    world.auto_recharge = replace(recharge, last_failure_reason=failure, last_failure_at=now)
+    recharge.last_failure_reason, recharge.last_failure_at = failure, now
 
 
 def _when_used_up(now: datetime, left: Decimal, burn: Decimal) -> datetime | None:

@@ -1,6 +1,5 @@
 """Environments, their secrets, and the endpoint of workspaces."""
 
-from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -59,15 +58,10 @@ async def _update_environment(call: Call) -> Result:
         _refuse_taken(world, name)
     if is_default:
         for other in world.environments.values():
-            world.environments[other.id] = replace(other, is_default=False)
-    changed = replace(
-        environment,
-        name=name or environment.name,
-        is_default=environment.is_default or bool(is_default),
-        updated_at=world.moment,
-    )
-    world.environments[changed.id] = changed
-    return _view(world, changed)
+            other.is_default = other is environment
+    environment.name = name or environment.name
+    environment.updated_at = world.moment
+    return _view(world, environment)
 
 
 @routes.add("DELETE /environments/{id}")

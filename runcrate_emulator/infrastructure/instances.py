@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import re
-from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 
@@ -122,8 +121,7 @@ def launch_instance(world: World, environment: Environment, spec: LaunchSpec) ->
         world, environment, kind, **{name: getattr(spec, name) for name in _COPIED}
     )
     if spec.ssh_key_id is not None:
-        key = world.ssh_keys[spec.ssh_key_id]
-        world.ssh_keys[key.id] = replace(key, last_used=world.moment)
+        world.ssh_keys[spec.ssh_key_id].last_used = world.moment
     return instance
 
 
@@ -189,13 +187,14 @@ def choose_type(world: World, wanted: Wanted) -> InstanceType:
 
 def types_that_fit(wanted: Wanted) -> list[InstanceType]:
     """The instance types that have what is wanted, in stock or not."""
+    count = None if (wanted.gpu_type or "").upper() == CPU else wanted.gpu_count
     return [
         kind
         for kind in INSTANCE_TYPES
         if (wanted.gpu_type is None or kind.is_called(wanted.gpu_type))
         and wanted.instance_type_id in (None, kind.id)
         and (wanted.region is None or kind.region.answers_to(wanted.region))
-        and (wanted.gpu_count in (None, kind.gpu_count) or kind.gpu_type == CPU == wanted.gpu_type)
+        and count in (None, kind.gpu_count)
         and (wanted.cpu_cores or 0) <= kind.cpu_cores
         and (wanted.memory or 0) <= kind.memory_gb
         and (wanted.storage or 0) <= kind.storage_gb

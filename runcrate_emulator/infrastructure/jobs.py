@@ -5,7 +5,6 @@ import base64
 import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -103,7 +102,7 @@ async def _put_upload(call: Call) -> Result:
     if problem is not None:
         raise ApiError(400, "validation_error", f"{problem}; nothing was kept.")
     kept = world.media.add("upload", f"{upload.id}.tar.gz", "application/gzip", content)
-    world.uploads[upload.id] = replace(upload, file_id=kept.id, sha256=digest)
+    upload.file_id, upload.sha256 = kept.id, digest
     return Response(status_code=200)
 
 

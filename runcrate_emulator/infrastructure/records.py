@@ -1,7 +1,6 @@
 """The plain records of the workspace: what an environment, a volume, a key, a schedule is.
 
-Frozen; a change replaces the record in the `World`. Instances and jobs, which have a life of their
-own, are in `instances` and `job_record`.
+Instances and jobs, which have a life of their own, are in `instance_life` and `job_record`.
 """
 
 from collections.abc import Mapping
@@ -13,7 +12,7 @@ from typing import Any, Literal
 BILLING_WEEK = timedelta(days=7)
 
 
-@dataclass(frozen=True)
+@dataclass
 class Environment:
     """A container for instances, volumes and jobs; its budget is set on the dashboard."""
 
@@ -25,7 +24,7 @@ class Environment:
     monthly_budget_usd: Decimal | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class SshKey:
     """A public key of the workspace."""
 
@@ -47,7 +46,7 @@ class Secret:
     updated_at: datetime
 
 
-@dataclass(frozen=True)
+@dataclass
 class Volume:
     """A storage volume, paid weekly in advance.
 
@@ -71,7 +70,7 @@ TopUpStatus = Literal["succeeded", "processing", "requires_action", "declined"]
 DeclineReason = Literal["card_declined", "payment_blocked", "authentication_required"]
 
 
-@dataclass(frozen=True)
+@dataclass
 class TopUp:
     """One top-up of the balance.
 
@@ -111,7 +110,7 @@ CardBehaviour = Literal[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class AutoRecharge:
     """Top the balance up to the target when it falls below the threshold."""
 
@@ -122,7 +121,7 @@ class AutoRecharge:
     last_failure_at: datetime | None = None
 
 
-@dataclass(frozen=True)
+@dataclass
 class Upload:
     """A place for a job's code; the content arrives by a PUT to a signed link."""
 
@@ -151,7 +150,7 @@ ScheduleOutcome = Literal[
 ]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Schedule:
     """A launch that starts later, once (`run_at`) or again and again (`cron`).
 

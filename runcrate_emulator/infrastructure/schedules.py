@@ -181,12 +181,12 @@ async def _run_now(call: Call) -> Result:
     world = call.world
     schedule = call.find(world.schedules, "schedule")
     await world.take_launch_time()
-    changed, launched = launch(world, schedule)
+    launched = launch(world, schedule)
     if isinstance(launched, Instance):
         view = instances.view(launched, world.moment)
     else:
         view = job_view(world, launched, with_secret=True)
-    return {"schedule": _view(changed), schedule.kind: view}
+    return {"schedule": _view(schedule), schedule.kind: view}
 
 
 def _check_spec(kind: ScheduleKind, spec: dict[str, Any]) -> None:
@@ -223,50 +223,48 @@ def following_run(timing: "Schedule | _NewSchedule", after: datetime) -> datetim
     return timing.run_at if timing.run_at is not None and timing.run_at > after else None
 
 
-def launch(world: World, schedule: Schedule) -> tuple[Schedule, Instance | Job]:
+def launch(world: World, schedule: Schedule) -> Instance | Job:
     """Launch what a schedule describes, and note it on the schedule."""
     environment = world.environments[schedule.environment_id]
     launched: Instance | Job
     if schedule.kind == "instance":
         launched = launch_instance(world, environment, parse_body(LaunchSpec, schedule.spec))
-        noted = replace(schedule, last_instance_id=launched.id)
+        schedule.last_instance_id = launched.id
     else:
         launched = submit_job(world, environment, parse_body(JobSpec, schedule.spec))
-        noted = replace(schedule, last_job_id=launched.id)
-    noted = replace(noted, run_count=schedule.run_count + 1)
-    return _noted(world, noted, "launched"), launched
+        schedule.last_job_id = launched.id
+    schedule.run_count += 1
+    _note(world, schedule, "launched")
+    return launched
 
 
 def fire(world: World, schedule: Schedule) -> None:
     """Launch what is due, or skip it for a reason."""
     following = None if schedule.cron is None else following_run(schedule, world.moment)
-    is_enabled = schedule.enabled and following is not None
-    schedule = replace(schedule, next_run_at=following, enabled=is_enabled)
+    schedule.enabled, schedule.next_run_at = schedule.enabled and following is not None, following
     last = schedule.last_instance_id in world.live_instances or (
         schedule.last_job_id in world.live_jobs
     )
     if schedule.api_key in world.deactivated_keys:
-        paused = replace(schedule, enabled=False, next_run_at=None)
+        schedule.enabled, schedule.next_run_at = False, None
         reason = "The API key that it launches as was deactivated."
-        _noted(world, paused, "credential_revoked", reason)
+        _note(world, schedule, "credential_revoked", reason)
     elif credit.is_budget_spent(world, world.environments[schedule.environment_id]):
         reason = "The environment's monthly budget is spent."
-        _noted(world, schedule, "skipped_budget", reason)
+        _note(world, schedule, "skipped_budget", reason)
     elif schedule.overlap == "skip" and last:
-        _noted(world, schedule, "skipped_overlap", "The last run is still live.")
+        _note(world, schedule, "skipped_overlap", "The last run is still live.")
     else:
         try:
             launch(world, schedule)
         except ApiError as refusal:
-            _noted(world, schedule, "failed", refusal.message)
+            _note(world, schedule, "failed", refusal.message)
 
 
-def _noted(
+def _note(
     world: World, schedule: Schedule, status: ScheduleOutcome, error: str | None = None
-) -> Schedule:
-    noted = replace(schedule, last_run_at=world.moment, last_status=status, last_error=error)
-    world.schedules[noted.id] = noted
-    return noted
+) -> None:
+    schedule.last_run_at, schedule.last_status, schedule.last_error = world.moment, status, error
 
 
 def _view(schedule: Schedule) -> dict[str, Any]:

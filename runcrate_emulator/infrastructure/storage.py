@@ -1,7 +1,6 @@
 """Storage volumes. Their fields are camelCase on the wire, unlike those of instances."""
 
 import math
-from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any
@@ -90,9 +89,8 @@ async def _resize_volume(call: Call) -> Result:
     days = days_left(volume, world.moment, with_today=True)
     difference = price_for_days(size_gb - volume.size_gb, days)
     charge_volume(world, volume, difference, "More room")
-    changed = replace(volume, size_gb=size_gb, updated_at=world.moment)
-    world.volumes[volume.id] = changed
-    return _view(world, changed)
+    volume.size_gb, volume.updated_at = size_gb, world.moment
+    return _view(world, volume)
 
 
 @routes.add("DELETE /storage/{id}")
@@ -144,10 +142,9 @@ def pay_week(world: World, volume: Volume) -> None:
     try:
         charge_volume(world, volume, week, "A week")
     except ApiError:
-        paid = replace(volume, is_suspended=True, updated_at=now)
+        volume.is_suspended, volume.updated_at = True, now
     else:
-        paid = replace(volume, paid_until=now + BILLING_WEEK, is_suspended=False)
-    world.volumes[volume.id] = paid
+        volume.is_suspended, volume.paid_until = False, now + BILLING_WEEK
 
 
 def revive_volumes(world: World) -> None:
