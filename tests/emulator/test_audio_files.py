@@ -66,26 +66,6 @@ def test_a_video_without_audio_is_refused():
         read_audio(file.getvalue(), max_s=MAX_S)
 
 
-SIGNATURES = [
-    b"RIFF\xff\xff\xff\x00WAVEfmt ",
-    b"fLaC\x00\x00\x00\x22",
-    b"OggS\x00\x02",
-    b"\x1a\x45\xdf\xa3",
-    b"\x00\x00\x00\x20ftypisom",
-    b"ID3\x04\x00\x00",
-    b"\xff\xfb\x90\x00",
-    b"#EXTM3U\n",
-    b"",
-]
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.sampled_from(SIGNATURES), st.binary(max_size=2000))
-def test_rubbish_is_refused_or_read_and_nothing_else(signature, rubbish):
-    with contextlib.suppress(AudioFileError):
-        assert read_audio(signature + rubbish, max_s=MAX_S).seconds > 0
-
-
 @settings(max_examples=60, deadline=None)
 @given(st.sampled_from(SUFFIXES), st.floats(0, 1), st.integers(0, 255))
 def test_a_damaged_or_cut_file_is_refused_or_read_and_nothing_else(suffix, where, value):

@@ -159,55 +159,17 @@ def taken_or_refused(body):
         assert refusal.details["field"] in refusal.message
 
 
-# Of the processor. Each takes some tenths of a second; where the work grows with the square of a
-# text, these take minutes.
 CHECK_TIMEOUT_S = 20
+"""Of the processor; where the work grows with the square of a text, these take minutes."""
 
 
 @pytest.mark.parametrize(
-    "unit",
-    ["(", "1+", "1,", '"', "A. ", "a, ", "2026-", "\n", "{", "<a>", "A: b\n", "Action: a\n", "\\"],
+    "unit", ["(", "1,", '"', "A. ", "a, ", "\n", "{", "A: b\n", "\\", "It is he. ", "name as JSON "]
 )
 def test_long_and_monotonous_texts_take_no_long_time(unit):
-    text = (unit * 10_000)[:10_000]
+    text = (unit * 20_000)[:20_000]
     began = time.process_time()
     ask(text)
     ask(text, tools=TOOLS)
     ask(text, response_format=json_schema("x", SCHEMA))
-    assert time.process_time() - began < CHECK_TIMEOUT_S
-
-
-MANY_TOOLS = [
-    tool(
-        f"tool_{n}",
-        f"Does {n} " + "x y z " * 50,
-        **dict.fromkeys(map("p{}".format, range(20)), "string"),
-    )
-    for n in range(200)
-]
-LONG_TALK = [
-    {"role": "user" if n % 2 == 0 else "assistant", "content": f"Number {n} in Paris. It is {n}."}
-    for n in range(2001)
-]
-BESIDE = json_schema("list", SCHEMA)
-
-
-@pytest.mark.parametrize(
-    ("text", "fields"),
-    [
-        ("Do tool 5 with p3 set to 'a' for 3 hours", {"tools": MANY_TOOLS}),
-        ("Hello", {"tools": MANY_TOOLS, "tool_choice": "required"}),
-        (LONG_TALK, {}),
-        ("Context:\n" + "It is he. They are it. " * 5000 + "\nQuestion: What is it?", {}),
-        ("I know " + ", ".join(["a b"] * 20_000) + " and c.", {"response_format": BESIDE}),
-        ("2026-01-01 INV-2031 " * 10_000, {"response_format": BESIDE}),
-        ("Multiply " + "9" * 400 + " billion hours by 2", {"tools": TOOLS}),
-        ("Return the " * 20_000 + "name as JSON", {"tools": TOOLS, "tool_choice": "required"}),
-    ],
-    ids=range(8),
-)
-def test_odd_but_valid_requests_take_no_long_time(text, fields):
-    began = time.process_time()
-    made = ask(text, **fields)
-    assert made.content or made.calls
     assert time.process_time() - began < CHECK_TIMEOUT_S

@@ -67,17 +67,6 @@ def test_tool_calls_are_sent_complete_and_streamed(emulator):
     ]
 
 
-def test_limits_counts_and_log_probabilities_apply(emulator):
-    emulator.reply_with(*[Reply.text("one two three four")] * 3)
-    assert choice_of(post_chat(emulator, stop="three"))["message"]["content"] == "one two "
-    answer = post_chat(emulator, max_tokens=2, n=2).json()
-    assert [one["message"]["content"] for one in answer["choices"]] == ["one two"] * 2
-    assert {one["finish_reason"] for one in answer["choices"]} == {"length"}
-    assert answer["usage"]["completion_tokens"] == 4
-    listed = choice_of(post_chat(emulator, logprobs=True))["logprobs"]["content"]
-    assert "".join(one["token"] for one in listed) == "one two three four"
-
-
 def test_an_error_has_its_status_headers_and_envelope_and_costs_nothing(emulator):
     before = emulator.world.ledger.balance
     emulator.reply_with(Reply.error(503, "busy", headers={"Retry-After": "2"}), Reply.text("ok"))

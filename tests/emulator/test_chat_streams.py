@@ -222,10 +222,6 @@ class TestReasoning:
     def test_other_models_show_none(self, whole):
         assert "reasoning_content" not in whole("What is 2 + 2?")["choices"][0]["message"]
 
-    def test_effort_none_hides_them(self, whole):
-        answer = whole("What is 2 + 2?", model=REASONER, reasoning_effort="none")
-        assert "reasoning_content" not in answer["choices"][0]["message"]
-
 
 def test_ids_are_the_same_for_the_same_seed(emulator, whole):
     ids = [whole()["id"], whole()["id"]]

@@ -134,9 +134,3 @@ def test_rule_4_anything_else_gets_a_sentence_that_tells_it_is_simulated():
 def test_reasoning_is_a_fixed_line_that_can_be_switched_off():
     assert ask("Hello").reasoning == REASONING
     assert ask("Hello", reasoning_effort="none").reasoning == ""
-
-
-def test_the_same_request_gets_the_same_reply():
-    text = "Rent a KX20 for 5 minutes"
-    tools = [schema for schema, _ in SHOP.values()]
-    assert calls(text, tools) == calls(text, tools)

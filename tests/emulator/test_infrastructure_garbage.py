@@ -183,19 +183,3 @@ async def test_garbage_instead_of_json(world, method, path, content):
 async def test_garbage_in_the_query(world, path, query):
     answer = await send(world, "GET", path, params=query)
     assert_well_formed(answer)
-
-
-@SETTINGS
-@given(identifier=st.text(min_size=1, max_size=12).filter(lambda text: text.strip("./")))
-async def test_garbage_as_an_id(world, identifier):
-    encoded = "".join(f"%{byte:02X}" for byte in identifier.encode())
-    for pattern in (
-        "/instances/{}",
-        "/storage/{}",
-        "/jobs/{}/logs",
-        "/job-groups/{}",
-        "/schedules/{}",
-    ):
-        answer = await send(world, "GET", pattern.format(encoded))
-        assert answer.status_code in (200, 404)
-        assert_well_formed(answer)

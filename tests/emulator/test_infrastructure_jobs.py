@@ -404,23 +404,6 @@ def test_every_bad_field_of_a_job_is_a_422(infra, change, field):
     assert infra.get("/jobs").json()["data"] == []
 
 
-def test_all_documented_fields_are_accepted(infra, submit):
-    job = submit(
-        template="ubuntu-train",
-        image="pytorch/pytorch:latest",
-        image_registry_auth={"username_env": "U", "password_env": "P"},
-        max_retries=10,
-        retry_on=["machine_failure", "nonzero_exit"],
-        retry_exit_codes=[1, 2],
-        webhook_url="https://example.org/hook",
-        webhook_events=["started", "finished"],
-        code={"git": {"url": "https://github.com/a/b", "ref": "dev", "token_env": "T"}},
-        capacity_wait_minutes=1440,
-    )
-    assert job["code"].keys() == {"source", "url", "ref", "commit"}
-    assert job["image_registry_auth"] == {"username_env": "U", "password_env": "P"}
-
-
 def test_metrics_are_per_step_and_gpu(emulator, infra, submit):
     job = submit(outcome=JobOutcome(seconds=150), gpu_type="RTX4090:2")
     assert read(infra, job, "/metrics") == []

@@ -1,4 +1,4 @@
-"""Bodies of media requests that the inference API refuses, by the status and the field."""
+"""Bodies of requests for media and embeddings that are refused, by the status and the field."""
 
 import json
 
@@ -12,10 +12,12 @@ DRAWS = "black-forest-labs/FLUX.1-schnell"
 EDITS = "black-forest-labs/FLUX.1-kontext-pro"
 ANY_LENGTH = "wan-ai/Wan2.1-T2V-14B"
 IMAGES, VIDEOS, SPEECH = "/images/generations", "/videos", "/audio/speech"
+VECTORS = "/embeddings"
 BODIES = {
     IMAGES: {"model": DRAWS, "prompt": "A fox"},
     VIDEOS: {"model": "google/veo-3.0", "prompt": "A sunrise"},
     SPEECH: {"model": "hexgrad/Kokoro-82M", "input": "Hello"},
+    VECTORS: {"model": "BAAI/bge-base-en-v1.5", "input": "Hello"},
 }
 
 
@@ -73,6 +75,17 @@ BODIES = {
         (SPEECH, {"speed": "fast"}, 400, "speed"),
         (SPEECH, {"model": "openai/whisper-1"}, 422, "model"),
         (SPEECH, {"model": None}, 400, "model"),
+        (VECTORS, {"input": None}, 400, "input"),
+        (VECTORS, {"input": []}, 400, "input"),
+        (VECTORS, {"input": ["a", " "]}, 400, "input[1]"),
+        (VECTORS, {"input": [1, 2]}, 400, "input[0]"),
+        (VECTORS, {"input": {"text": "a"}}, 400, "input"),
+        (VECTORS, {"input": ["a"] * 2049}, 422, "input"),
+        (VECTORS, {"dimensions": "8"}, 400, "dimensions"),
+        (VECTORS, {"dimensions": 0}, 422, "dimensions"),
+        (VECTORS, {"dimensions": 5000}, 422, "dimensions"),
+        (VECTORS, {"encoding_format": "hex"}, 422, "encoding_format"),
+        (VECTORS, {"model": "openai/tts-1"}, 422, "model"),
     ],
 )
 def test_what_is_wrong_is_refused_and_named(media, media_emulator, path, body, status, field):

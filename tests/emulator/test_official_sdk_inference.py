@@ -1,16 +1,8 @@
-"""The official `runcrate-sdk` 0.5.0 walks its whole inference surface against the emulator.
+"""The official `runcrate-sdk` 0.5.0 walks its whole inference surface against the emulator."""
 
-Its known defects are at the end, each as a test that states what the SDK does wrong: the emulator
-answers correctly, and must not bend towards them.
-"""
-
-import importlib.util
 import io
-import json
 
 import av
-import httpx
-import pydantic
 import pytest
 import runcrate
 from PIL import Image
@@ -56,12 +48,6 @@ async def client(request, emulator):
     client = make_client(request.param, emulator)
     yield client
     await settled(client.close())
-
-
-@pytest.fixture
-async def async_client(emulator):
-    async with make_client("async", emulator) as client:
-        yield client
 
 
 @pytest.fixture
@@ -290,154 +276,3 @@ async def test_an_empty_balance_is_a_payment_error(client, emulator):
     emulator.world.ledger.balance = emulator.world.ledger.balance * 0
     with pytest.raises(runcrate.InsufficientCreditsError):
         await settled(client.audio.speech.create(model=KOKORO, input=TEXT))
-
-
-# --- known defects of runcrate-sdk 0.5.0 ----------------------------------------------------------
-
-
-@pytest.mark.parametrize("response_format", ["text", "srt", "vtt"])
-async def test_defect_transcripts_that_are_no_json_cannot_be_read(client, response_format):
-    speech = await settled(client.audio.speech.create(model=KOKORO, input=TEXT))
-    with pytest.raises(json.JSONDecodeError):
-        await settled(
-            client.audio.transcriptions.create(
-                model=WHISPER, file=speech, response_format=response_format
-            )
-        )
-
-
-async def test_defect_the_async_client_sends_the_path_of_a_picture_for_a_video(async_client, photo):
-    with pytest.raises(runcrate.UnprocessableEntityError, match="`image`"):
-        await async_client.videos.generate(model=VEO, prompt="Animate this", image=str(photo))
-
-
-@pytest.mark.skipif(
-    importlib.util.find_spec("aiofiles") is not None, reason="shows what happens without aiofiles"
-)
-async def test_defect_saving_asynchronously_needs_an_undeclared_dependency(async_client, tmp_path):
-    answer = await async_client.images.generate(model=DRAWS, prompt="A cat")
-    with pytest.raises(ModuleNotFoundError, match="aiofiles"):
-        await answer.data[0].save_async(str(tmp_path / "cat.webp"))
-
-
-def test_defect_an_expired_link_is_saved_as_if_it_were_a_image(sync_client, emulator):
-    answer = sync_client.images.generate(model=DRAWS, prompt="A cat")
-    emulator.clock.advance(100_000)
-    assert b"expired" in answer.data[0].to_bytes()
-
-
-async def test_defect_inference_is_never_repeated(client, emulator):
-    emulator.fail("POST /audio/speech", status=503, times=1, headers={"Retry-After": "0"})
-    with pytest.raises(runcrate.ApiError):
-        await settled(client.audio.speech.create(model=KOKORO, input=TEXT))
-    assert await settled(client.audio.speech.create(model=KOKORO, input=TEXT))
-
-
-async def test_defect_broken_answers_raise_errors_that_are_not_the_sdks(client, emulator):
-    emulator.fail("POST /images/generations", malformed_json=True)
-    with pytest.raises(json.JSONDecodeError):
-        await settled(client.images.generate(model=DRAWS, prompt="A cat"))
-    emulator.fail("POST /images/generations", lose_response=True)
-    with pytest.raises(httpx.TransportError):
-        await settled(client.images.generate(model=DRAWS, prompt="A cat"))
-
-
-async def test_defect_a_failed_video_is_a_bare_runtime_error_without_its_reason(
-    client, emulator, tmp_path
-):
-    emulator.fail_next_video("The prompt was too bright.")
-    with pytest.raises(RuntimeError) as raised:
-        await settled(
-            client.videos.generate_and_save(
-                str(tmp_path / "video.mp4"), model=VEO, prompt="A sun", poll_interval=0.01
-            )
-        )
-    assert type(raised.value) is RuntimeError
-    assert "bright" not in str(raised.value)
-
-
-WEATHER = {
-    "type": "function",
-    "function": {
-        "name": "get_weather",
-        "description": "The weather in a city",
-        "parameters": {
-            "type": "object",
-            "properties": {"city": {"type": "string"}},
-            "required": ["city"],
-        },
-    },
-}
-
-
-async def test_defect_a_tool_call_is_lost_on_the_way_back(client):
-    completion = await settled(
-        client.chat.completions.create(
-            model=CHAT,
-            messages=[{"role": "user", "content": "What is the weather in Paris?"}],
-            tools=[WEATHER],
-            tool_choice="required",
-        )
-    )
-    (choice,) = completion.choices
-    assert choice.finish_reason == "tool_calls"
-    assert not hasattr(choice.message, "tool_calls")
-
-
-async def test_defect_a_message_without_content_cannot_be_read(client, emulator):
-    message = {"role": "assistant", "content": None, "tool_calls": []}
-    body = {"id": "1", "model": CHAT, "choices": [{"index": 0, "message": message}]}
-    emulator.fail("POST /chat/completions", status=200, body=json.dumps(body).encode())
-    with pytest.raises(pydantic.ValidationError, match="content"):
-        await settled(
-            client.chat.completions.create(
-                model=CHAT, messages=[{"role": "user", "content": "Hello"}]
-            )
-        )
-
-
-async def test_defect_the_result_of_a_tool_loses_its_call(client, emulator):
-    call = {"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}
-    with pytest.raises(runcrate.BadRequestError, match="tool_call_id"):
-        await settled(
-            client.chat.completions.create(
-                model=CHAT,
-                messages=[
-                    {"role": "user", "content": "Call f."},
-                    {"role": "assistant", "content": "", "tool_calls": [call]},
-                    {"role": "tool", "content": "done", "tool_call_id": "call_1"},
-                ],
-            )
-        )
-    sent = json.loads(emulator.requests[-1].body)
-    assert all("tool_calls" not in m and "tool_call_id" not in m for m in sent["messages"])
-
-
-async def test_defect_an_error_within_a_stream_passes_as_a_chunk(client, emulator):
-    emulator.fail(
-        "POST /chat/completions",
-        status=200,
-        body=b'data: {"error": {"message": "overloaded", "code": "server_error"}}\n\n',
-    )
-    (chunk,) = await gathered(
-        client.chat.completions.create(
-            model=CHAT, messages=[{"role": "user", "content": "Hello"}], stream=True
-        )
-    )
-    assert chunk == {"error": {"message": "overloaded", "code": "server_error"}}
-
-
-async def test_defect_a_stream_written_without_spaces_yields_nothing(client, emulator):
-    emulator.fail(
-        "POST /chat/completions",
-        status=200,
-        body=b'data:{"id": "1", "choices": []}\n\ndata:[DONE]\n\n',
-    )
-    assert (
-        await gathered(
-            client.chat.completions.create(
-                model=CHAT, messages=[{"role": "user", "content": "Hello"}], stream=True
-            )
-        )
-        == []
-    )

@@ -300,23 +300,6 @@ def test_the_sdk_understands_every_refusal(client: Any, emulator: Emulator) -> N
     assert raised.value.code == "BUDGET_REACHED"
 
 
-def test_the_sdk_sees_only_its_environment(emulator: Emulator) -> None:
-    emulator.world.add_environment("staging")
-    options = {"api_key": emulator.api_key, "base_url": emulator.base_url, "max_retries": 0}
-    with (
-        runcrate.Runcrate(**options, environment="staging") as staging,
-        runcrate.Runcrate(**options) as main,
-        runcrate.Runcrate(**options, environment="nowhere") as nowhere,
-    ):
-        job = staging.jobs.run(command="ls", gpu_type="A100", max_runtime_minutes=5)
-        assert [found.id for found in staging.jobs.list()] == [job.id]
-        assert main.jobs.list().data == []
-        with pytest.raises(runcrate.NotFoundError):
-            main.jobs.get(job.id)
-        with pytest.raises(runcrate.NotFoundError):
-            nowhere.jobs.list()
-
-
 def test_the_sdk_repeats_a_submit_after_a_lost_answer_without_a_second_job(
     emulator: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:

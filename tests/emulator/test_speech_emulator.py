@@ -63,10 +63,6 @@ def test_speech_that_a_browser_can_play_is_shown_on_the_page(media, media_emulat
     assert (newest.kind, newest.data) == ("speech", mp3)
 
 
-def test_the_first_voice_is_the_default(media):
-    assert say(media).content == say(media, voice="af_heart").content
-
-
 def test_speech_is_charged_by_the_character(media, media_emulator):
     before = media_emulator.world.ledger.balance
     say(media, input="x" * 1000)
@@ -80,9 +76,3 @@ def test_other_parameters_pass_without_effect(media):
 def test_the_longest_input_is_said(media):
     text = ("Sixteen letters. " * 300)[:4096]
     assert transcribed(media, say(media, input=text, speed=4).content) == text.strip()
-
-
-def test_the_refusal_of_a_voice_names_the_voices(media):
-    message = say(media, voice="alloy").json()["error"]["message"]
-    assert "af_heart" in message
-    assert "bm_george" in message

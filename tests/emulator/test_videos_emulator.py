@@ -151,13 +151,3 @@ def test_the_next_job_can_be_made_to_fail(client, emulator):
 @pytest.mark.parametrize("path", ["/videos/none", "/videos/none/download", "/videos/%00"])
 def test_an_unknown_job_is_not_found(client, path):
     assert client.get(path).status_code == 404
-
-
-def test_a_reset_forgets_jobs(client, emulator):
-    job = submit(client).json()
-    emulator.reset()
-    assert client.get(f"/videos/{job['id']}").status_code == 404
-
-
-def test_the_refusal_of_a_duration_names_the_choices(client):
-    assert "4, 6, 8" in submit(client, duration=5).json()["error"]["message"]
