@@ -150,9 +150,7 @@ async def _top_up(call: Call) -> Result:
     return view
 
 
-@routes.add("GET /billing/auto-recharge")
-async def _get_auto_recharge(call: Call) -> Result:
-    return _auto_recharge_view(call.world.auto_recharge)
+routes.read("/billing/auto-recharge", lambda call: _auto_recharge_view(call.world.auto_recharge))
 
 
 @routes.add("PUT /billing/auto-recharge")
@@ -172,16 +170,13 @@ def _auto_recharge_view(recharge: AutoRecharge) -> dict[str, Any]:
     return fields(recharge, "enabled threshold_usd target_usd last_failure_reason last_failure_at")
 
 
-@routes.add("GET /billing/payment-methods")
-async def _list_payment_methods(call: Call) -> Result:
-    return [
-        {
-            "type": "card",
-            **fields(card, "brand last4 exp_month exp_year"),
-            "default": card.is_default,
-        }
-        for card in call.world.cards
-    ]
+routes.read(
+    "/billing/payment-methods",
+    lambda call: [
+        {"type": "card", **fields(one, "brand last4 exp_month exp_year"), "default": one.is_default}
+        for one in call.world.cards
+    ],
+)
 
 
 @page_routes.add("GET /topups/{id}")

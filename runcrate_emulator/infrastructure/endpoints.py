@@ -127,3 +127,10 @@ class Endpoints(list[Route]):
             return handler
 
         return register
+
+    def read(self, path: str, view: Callable[[Call], Result]) -> None:
+        """Make the value of an expression the response to `GET`."""
+
+        @self.add(f"GET {path}")
+        async def respond(call: Call) -> Result:
+            return view(call)

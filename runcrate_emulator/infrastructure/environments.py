@@ -24,9 +24,10 @@ class _Change(Body):
 routes = Endpoints()
 
 
-@routes.add("GET /environments")
-async def _list_environments(call: Call) -> Result:
-    return [_view(call.world, environment) for environment in call.world.environments.values()]
+routes.read(
+    "/environments", lambda call: [_view(call.world, e) for e in call.world.environments.values()]
+)
+routes.read("/environments/{id}", lambda call: _view(call.world, _find(call)))
 
 
 @routes.add("POST /environments", CREATED)
@@ -36,11 +37,6 @@ async def _create_environment(call: Call) -> Result:
     name = (await call.read(_NewEnvironment)).name
     _refuse_taken(world, name)
     return _view(world, world.add_environment(name))
-
-
-@routes.add("GET /environments/{id}")
-async def _get_environment(call: Call) -> Result:
-    return _view(call.world, _find(call))
 
 
 @routes.add("PATCH /environments/{id}")

@@ -236,12 +236,10 @@ async def _list_types(call: Call) -> Result:
     ]
 
 
-@routes.add("GET /instances")
-async def _list_instances(call: Call) -> Result:
-    """Newest first; stopped ones stay visible with their `stop_reason`."""
-    return [
-        view(instance, call.now) for instance in call.in_scope(call.world.instances, "name", "id")
-    ]
+routes.read(  # newest first; stopped ones stay visible with their `stop_reason`
+    "/instances",
+    lambda call: [view(i, call.now) for i in call.in_scope(call.world.instances, "name", "id")],
+)
 
 
 @routes.add("POST /instances", CREATED)
@@ -255,9 +253,9 @@ async def _create_instance(call: Call) -> Result:
     return view(instance, world.moment)
 
 
-@routes.add("GET /instances/{id}")
-async def _get_instance(call: Call) -> Result:
-    return view(call.find(call.world.instances, "instance"), call.now)
+routes.read(
+    "/instances/{id}", lambda call: view(call.find(call.world.instances, "instance"), call.now)
+)
 
 
 @routes.add("GET /instances/{id}/status")

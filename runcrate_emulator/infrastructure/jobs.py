@@ -227,9 +227,33 @@ def _position(job: Job) -> str:
     return f"{job.created_at.isoformat(timespec='microseconds')} {job.id}"
 
 
-@routes.add("GET /jobs/{id}")
-async def _get_job(call: Call) -> Result:
-    return job_view(call.world, call.find(call.world.jobs, "job"))
+routes.read("/jobs/{id}", lambda call: job_view(call.world, call.find(call.world.jobs, "job")))
+routes.read(  # oldest first
+    "/jobs/{id}/events",
+    lambda call: [
+        fields(event, "at kind detail attempt")
+        for event in call.find(call.world.jobs, "job").events
+    ],
+)
+routes.read(
+    "/job-groups/{id}",
+    lambda call: group_view(call.world, call.find(call.world.job_groups, "job group")),
+)
+routes.read(  # made-up figures, as there is no GPU
+    "/jobs/{id}/metrics",
+    lambda call: metric_points(
+        call.world,
+        call.find(call.world.jobs, "job"),
+        call.integer("step", _STEP_S[0], *_STEP_S),
+    ),
+)
+routes.read(  # by path; kept 30 days after the end
+    "/jobs/{id}/artifacts",
+    lambda call: [
+        {"path": artifact.path, "bytes": artifact.size, "sha256": artifact.sha256}
+        for artifact in present_artifacts(call.find(call.world.jobs, "job"), call.now)
+    ],
+)
 
 
 @routes.add("DELETE /jobs/{id}")
@@ -257,20 +281,6 @@ async def _cancel_job(call: Call) -> Result:
     if job.is_live:
         job_life.cancel(world, job)
     return job_view(world, job)
-
-
-@routes.add("GET /jobs/{id}/events")
-async def _list_events(call: Call) -> Result:
-    """Oldest first."""
-    return [
-        fields(event, "at kind detail attempt")
-        for event in call.find(call.world.jobs, "job").events
-    ]
-
-
-@routes.add("GET /job-groups/{id}")
-async def _get_group(call: Call) -> Result:
-    return group_view(call.world, call.find(call.world.job_groups, "job group"))
 
 
 @routes.add("POST /job-groups/{id}/cancel")
@@ -310,22 +320,6 @@ async def _read_logs(call: Call) -> Result:
         "truncated": False,
         "done": not job.is_live and len(page) == len(chunks),
     }
-
-
-@routes.add("GET /jobs/{id}/metrics")
-async def _read_metrics(call: Call) -> Result:
-    """GPU use per step; made-up figures, as there is no GPU."""
-    step_s = call.integer("step", _STEP_S[0], *_STEP_S)
-    return metric_points(call.world, call.find(call.world.jobs, "job"), step_s)
-
-
-@routes.add("GET /jobs/{id}/artifacts")
-async def _list_artifacts(call: Call) -> Result:
-    """By path; kept 30 days after the end."""
-    return [
-        {"path": artifact.path, "bytes": artifact.size, "sha256": artifact.sha256}
-        for artifact in present_artifacts(call.find(call.world.jobs, "job"), call.now)
-    ]
 
 
 @routes.add("GET /jobs/{id}/artifacts/{path:path}")

@@ -93,10 +93,8 @@ class _NewSchedule(_Change):
 routes = Endpoints()
 
 
-@routes.add("GET /schedules")
-async def _list_schedules(call: Call) -> Result:
-    """Newest first."""
-    return [_view(schedule) for schedule in call.in_scope(call.world.schedules)]
+routes.read("/schedules", lambda call: [_view(s) for s in call.in_scope(call.world.schedules)])
+routes.read("/schedules/{id}", lambda call: _view(call.find(call.world.schedules, "schedule")))
 
 
 @routes.add("POST /schedules", CREATED)
@@ -130,11 +128,6 @@ async def _create_schedule(call: Call) -> Result:
     )
     world.schedules[schedule.id] = schedule
     return _view(schedule)
-
-
-@routes.add("GET /schedules/{id}")
-async def _get_schedule(call: Call) -> Result:
-    return _view(call.find(call.world.schedules, "schedule"))
 
 
 @routes.add("PATCH /schedules/{id}")

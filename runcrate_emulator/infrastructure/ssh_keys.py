@@ -32,10 +32,9 @@ class _NewKey(Body):
 routes = Endpoints()
 
 
-@routes.add("GET /ssh-keys")
-async def _list_keys(call: Call) -> Result:
-    """Newest first."""
-    return [_view(key) for key in reversed(call.world.ssh_keys.values())]
+routes.read(
+    "/ssh-keys", lambda call: [_view(key) for key in reversed(call.world.ssh_keys.values())]
+)
 
 
 @routes.add("POST /ssh-keys", CREATED)

@@ -38,16 +38,19 @@ class _NewVolume(_Resize):
 routes = Endpoints()
 
 
-@routes.add("GET /storage")
-async def _list_volumes(call: Call) -> Result:
-    """Newest first."""
-    return [_view(call.world, volume) for volume in call.in_scope(call.world.volumes, "name", "id")]
-
-
-@routes.add("GET /storage/regions")
-async def _list_regions(_: Call) -> Result:
-    """Of the workspace's one storage provider."""
-    return [{"id": r.id, "name": f"{r.city}, {r.country}", "provider": _PROVIDER} for r in REGIONS]
+routes.read(  # newest first
+    "/storage",
+    lambda call: [_view(call.world, v) for v in call.in_scope(call.world.volumes, "name", "id")],
+)
+routes.read(
+    "/storage/regions",
+    lambda _: [
+        {"id": r.id, "name": f"{r.city}, {r.country}", "provider": _PROVIDER} for r in REGIONS
+    ],
+)
+routes.read(
+    "/storage/{id}", lambda call: _view(call.world, call.find(call.world.volumes, "volume"))
+)
 
 
 @routes.add("POST /storage", CREATED)
@@ -71,11 +74,6 @@ async def _create_volume(call: Call) -> Result:
     charge_volume(world, volume, week, "The first week")
     world.volumes[volume.id] = volume
     return _view(world, volume)
-
-
-@routes.add("GET /storage/{id}")
-async def _get_volume(call: Call) -> Result:
-    return _view(call.world, call.find(call.world.volumes, "volume"))
 
 
 @routes.add("PATCH /storage/{id}")
