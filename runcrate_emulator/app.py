@@ -18,7 +18,7 @@ from runcrate_emulator.inference import (
     chat,
     embeddings,
     images,
-    models,
+    model_catalogue,
     speech,
     transcriptions,
     videos,
@@ -35,7 +35,7 @@ from runcrate_emulator.infrastructure import (
 )
 from runcrate_emulator.world import World
 
-_INFERENCE = (chat, embeddings, images, models, speech, transcriptions, videos)
+_INFERENCE = (chat, embeddings, images, model_catalogue, speech, transcriptions, videos)
 _INFRASTRUCTURE = (
     *(instances, storage, environments, ssh_keys, templates, billing),
     *(jobs, schedules),

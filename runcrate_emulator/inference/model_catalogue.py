@@ -1,4 +1,4 @@
-"""The models that the emulator offers.
+"""The models that the emulator offers, and `GET /models`, which needs no key.
 
 Every id is in one of Runcrate's published documents or official packages, written as printed
 there; they are in `models.json`. Prices, context lengths and durations are taken from the same
@@ -12,6 +12,9 @@ from importlib.resources import files
 from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, TypeAdapter
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
 
 Kind = Literal["chat", "embedding", "image", "video", "speech", "transcription"]
 
@@ -118,3 +121,11 @@ _BY_ID: Final = {name: model for model in MODELS for name in (model.id, *model.a
 def find(model_id: str) -> Model | None:
     """The model with this exact id or documented alias, or `None`."""
     return _BY_ID.get(model_id)
+
+
+async def list_all(_: Request) -> Response:
+    """List every model, with what it reads, makes and supports."""
+    return JSONResponse({"object": "list", "data": [model.listed() for model in MODELS]})
+
+
+routes = [Route("/models", list_all, methods=["GET"])]
