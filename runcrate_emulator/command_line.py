@@ -38,7 +38,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except OSError as error:
         print(f"runcrate-emulator: {error.strerror or error}", file=sys.stderr)
         return 1
-    emulator.world.journal.listeners.append(_print_request)
+    emulator.world.on_request = _print_request
     webhook_lines = logging.StreamHandler(sys.stdout)
     _WEBHOOK_LOG.addHandler(webhook_lines)
     _WEBHOOK_LOG.setLevel(logging.INFO)

@@ -28,15 +28,7 @@ if TYPE_CHECKING:
 
 _REQUESTS_PER_MINUTE = 600  # no figure is published; generous, so that tests never meet it
 _LOG = logging.getLogger("runcrate_emulator")
-RUN_COMMANDS_WARNING = (
-    "The commands of jobs really run on this computer, in temporary directories, with your rights."
-)
-
-SSH_WARNING = (
-    "Commands that are sent to instances over SSH really run on this computer, with your rights."
-)
-
-
+_WARNING = "Commands of %s really run on this computer, in temporary directories, with your rights."
 P = ParamSpec("P")
 
 
@@ -157,8 +149,15 @@ class Emulator:
         if self._server is not None:
             raise RuntimeError("This emulator is running; stop it before starting it again.")
         if self._wants_ssh:
-            self.world.ssh = _start_ssh(self.world)
-            _LOG.warning(SSH_WARNING)
+            try:
+                from runcrate_emulator.ssh_servers import SshServers  # noqa: PLC0415 - an extra
+            except ModuleNotFoundError as error:
+                if (error.name or "").partition(".")[0] not in {"asyncssh", "cryptography"}:
+                    raise
+                advice = 'SSH servers need: pip install "runcrate-integrations[emulator,ssh]"'
+                raise ModuleNotFoundError(advice, name=error.name) from None
+            self.world.ssh = SshServers(self.world.is_instance_running, self.world.now)
+            _LOG.warning(_WARNING, "instances, sent over SSH,")
         try:
             server = Server(self._app, self._wanted_port)
             server.start()
@@ -167,7 +166,7 @@ class Emulator:
             raise
         self._server = server
         if self.world.settings.run_commands:
-            _LOG.warning(RUN_COMMANDS_WARNING)
+            _LOG.warning(_WARNING, "jobs")
         return self
 
     def stop(self) -> None:
@@ -248,7 +247,7 @@ class Emulator:
     @property
     def requests(self) -> list[RecordedRequest]:
         """The last requests, oldest first."""
-        return self.world.journal.entries()
+        return list(self.world.journal)
 
     @property
     def webhooks(self) -> list[WebhookDelivery]:
@@ -330,17 +329,3 @@ class Emulator:
             "RUNCRATE_API_BASE": self.inference_url,
             "RUNCRATE_API_URL": self.base_url,
         }
-
-
-def _start_ssh(world: World) -> "SshServers":
-    try:
-        from runcrate_emulator.ssh_servers import SshServers  # noqa: PLC0415 - an extra
-
-        return SshServers(world.is_instance_running, world.now)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in {"asyncssh", "cryptography"}:
-            raise
-        raise ModuleNotFoundError(
-            'SSH servers need asyncssh: pip install "runcrate-integrations[emulator,ssh]"',
-            name=error.name,
-        ) from None

@@ -52,10 +52,15 @@ class Gateway:
             return
         surface, arrived_at = surface_of(request.scope["path"]), self._world.now()
 
+        path, query = request.scope["path"], request.scope["query_string"].split(b"&")
+        is_of_page = path == _PAGE or (path.startswith("/files/") and PAGE_MARK in query)
+
         def record(status: int | None) -> None:
-            if not _is_of_page(request):
+            if not is_of_page:
                 duration_s = time.perf_counter() - started
-                self._world.journal.add(_entry(request, body, arrived_at, status, duration_s))
+                entry = _entry(request, body, arrived_at, status, duration_s)
+                self._world.journal.append(entry)
+                self._world.on_request(entry)
 
         response = ResponseWriter(scope, receive, send, record)
         try:
@@ -133,13 +138,6 @@ class Gateway:
                 f"Send again in {wait} s.",
                 headers={"Retry-After": str(wait)},
             )
-
-
-def _is_of_page(request: Request) -> bool:
-    """True if the emulator's own page sent it: for itself, or for a file that it shows."""
-    path: str = request.scope["path"]
-    query: bytes = request.scope["query_string"]
-    return path == _PAGE or (path.startswith("/files/") and PAGE_MARK in query.split(b"&"))
 
 
 def _check_origin(headers: Headers) -> None:

@@ -1,18 +1,17 @@
-"""The record of the requests that the emulator answered, for tests, the page and the shell."""
+"""The record of a request, for tests, the page and the shell."""
 
 import json
-from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-_KEPT_REQUESTS = 2000  # enough for any test and for hours of use, without growing for ever
+KEPT_REQUESTS = 2000  # enough for any test and for hours of use, without growing for ever
 
 
 @dataclass(frozen=True)
 class RecordedRequest:
-    """One answered request.
+    """One request and its outcome.
 
     Attributes:
         at: Emulated time of its arrival.
@@ -23,8 +22,8 @@ class RecordedRequest:
             is left out.
         headers: Request headers in lower case, without `Authorization`.
         key: The API key, masked; None without one.
-        status: Status of the answer; None when the connection was closed without one.
-        duration_s: Real seconds until the last byte of the answer was handed over.
+        status: Status of the response; None when the connection was closed without one.
+        duration_s: Real seconds until the last byte of the response was handed over.
     """
 
     at: datetime
@@ -45,25 +44,3 @@ class RecordedRequest:
             return json.loads(self.body)
         except ValueError:
             return None
-
-
-class Journal:
-    """The last requests, oldest first."""
-
-    def __init__(self) -> None:
-        self._entries: deque[RecordedRequest] = deque(maxlen=_KEPT_REQUESTS)
-        self.listeners: list[Callable[[RecordedRequest], None]] = []
-
-    def add(self, entry: RecordedRequest) -> None:
-        """Record a request and tell the listeners."""
-        self._entries.append(entry)
-        for listener in self.listeners:
-            listener(entry)
-
-    def entries(self) -> list[RecordedRequest]:
-        """A copy of what was recorded, oldest first."""
-        return list(self._entries)
-
-    def clear(self) -> None:
-        """Forget everything recorded; listeners stay."""
-        self._entries.clear()

@@ -51,7 +51,7 @@ class Ledger:
         self.balance = Decimal(0)
         self.transactions: list[Transaction] = []
         self.inference: list[InferenceUse] = []
-        self._spent: defaultdict[tuple[str, int, int], Decimal] = defaultdict(Decimal)
+        self.spent_in_month: defaultdict[tuple[str, int, int], Decimal] = defaultdict(Decimal)
         self.post("credit", balance, "Opening balance of the emulator", now)
 
     def post(
@@ -92,8 +92,4 @@ class Ledger:
         if cost > 0:
             posted = self.post("usage", -cost, description, at, instance_id)
             month = month_of or at
-            self._spent[environment_id, month.year, month.month] -= posted.amount
-
-    def spent_in_month(self, environment_id: str, at: datetime) -> Decimal:
-        """Posted usage of an environment in the UTC month of a moment."""
-        return self._spent.get((environment_id, at.year, at.month), Decimal(0))
+            self.spent_in_month[environment_id, month.year, month.month] -= posted.amount

@@ -187,7 +187,7 @@ def _jobs(world: World) -> str:
 
 def _requests(world: World) -> str:
     rows: list[list[str]] = []
-    for entry in world.journal.entries()[: -_SHOWN_REQUESTS - 1 : -1]:
+    for entry in list(world.journal)[: -_SHOWN_REQUESTS - 1 : -1]:
         family = (entry.status or 0) // 100
         kind = {2: "succeeded", 3: "succeeded", 4: "refused"}.get(family, "failed")
         request = f'<code class="clip">{entry.method} {escape(entry.path)}</code>'

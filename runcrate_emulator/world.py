@@ -36,20 +36,20 @@ from runcrate_emulator.infrastructure.records import (
     Upload,
     Volume,
 )
-from runcrate_emulator.journal import Journal
+from runcrate_emulator.journal import KEPT_REQUESTS, RecordedRequest
 from runcrate_emulator.keys import API_KEY, TEST_KEY
 from runcrate_emulator.ledger import InferenceUse, Ledger
 from runcrate_emulator.loopback import LOOPBACK
 from runcrate_emulator.media.speech import SpeechMemory
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
 
     from runcrate_emulator.chat.script import ChatScript
     from runcrate_emulator.clock import Clock
     from runcrate_emulator.inference.upstream import Upstream
     from runcrate_emulator.inference.videos import VideoJob
-    from runcrate_emulator.infrastructure.catalogue import InstanceType
     from runcrate_emulator.infrastructure.instance_life import Instance
     from runcrate_emulator.infrastructure.job_program import JobProgram
     from runcrate_emulator.infrastructure.job_record import Job
@@ -58,7 +58,6 @@ if TYPE_CHECKING:
     from runcrate_emulator.ssh_servers import SshServers
 
 _DEFAULT_ENVIRONMENT = "main"  # seed 003
-_ADDRESSES = 254
 _LOOK_S = 0.005  # real seconds
 
 
@@ -93,6 +92,8 @@ class World:
         deactivated_keys: Keys that are refused.
         announcements: Webhook calls that are still to be made, with their signatures.
         webhooks: Outcome of every webhook that was due.
+        journal: The last requests, oldest first.
+        on_request: Called with each request when it has been recorded.
         crashes: Exceptions that became the emulator's own 500, or came out of `on_job`.
         launch_seconds: Emulated seconds that a launch, job submit or top-up takes to respond. 0 by
             default; a test of `idempotency_in_progress` sets more.
@@ -102,7 +103,8 @@ class World:
         self.clock = clock
         self.settings = settings
         self.ssh: SshServers | None = None
-        self.journal = Journal()
+        self.journal: deque[RecordedRequest] = deque(maxlen=KEPT_REQUESTS)
+        self.on_request: Callable[[RecordedRequest], object] = lambda _: None
         self.speech = SpeechMemory()  # survives a reset, as the files that were saved do
         self.live_jobs: dict[str, Job] = {}
         self.crashes: list[BaseException] = []
@@ -127,7 +129,6 @@ class World:
         self.journal.clear()
         self.random = random.Random(settings.seed)  # noqa: S311 - reproducible, not secret
         self._id_source = random.Random(f"ids of {settings.seed}")  # noqa: S311 - reproducible ids
-        self._instances_made = 0
         self.signer = Signer(self.clock, f"links of {settings.seed}".encode())
         self.media = FileStore(self.new_id, self.signer)
         self.ledger = Ledger(settings.balance_usd, self.moment, self.new_id)
@@ -193,11 +194,6 @@ class World:
             return str(uuid.UUID(int=bits, version=4))
         return f"{prefix}-{bits >> 32:024x}"
 
-    def new_address(self) -> str:
-        """The next instance's address, out of a range that is reserved for documentation."""
-        self._instances_made += 1
-        return f"203.0.113.{(self._instances_made - 1) % _ADDRESSES + 1}"
-
     def environment(self, name: str | None = None) -> Environment:
         """The environment of this name, or the default one."""
         for environment in self.environments.values():
@@ -220,12 +216,6 @@ class World:
             keys = () if key is None else (key.public_key,)
             instance.ip, instance.ssh_port = LOOPBACK, self.ssh.add(instance.id, keys)
 
-    def end_instance(self, instance: Instance) -> None:
-        """Take an instance that has stopped from the live ones."""
-        del self.live_instances[instance.id]
-        if self.ssh is not None:
-            self.ssh.remove(instance.id)
-
     def is_instance_running(self, instance_id: str) -> bool:
         """True if an instance runs now, also when nothing has asked since; for any thread."""
         instance = self.instances.get(instance_id)
@@ -237,10 +227,6 @@ class World:
     def instance_with_volume(self, volume_id: str) -> Instance | None:
         """The live instance that a volume is attached to."""
         return next((m for m in self.live_instances.values() if m.storage_id == volume_id), None)
-
-    def has_stock(self, kind: InstanceType) -> bool:
-        """True if an instance of this type can be launched now."""
-        return kind.gpu_type not in self.sold_out and kind.id not in self.sold_out
 
     def charge_inference(
         self,

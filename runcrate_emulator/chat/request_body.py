@@ -197,7 +197,14 @@ def parse(body: Mapping[str, Any], model: Model) -> ChatRequest:
         raise invalid("messages", "must be a list of at least one message.")
     if sent.top_logprobs and not sent.logprobs:
         raise invalid("top_logprobs", "needs `logprobs` to be true.")
-    tools = _tools(sent.tools)
+    functions = [body.function for body in sent.tools]
+    names = [function.name for function in functions]
+    for at, name in enumerate(names):
+        if name in names[:at]:
+            raise invalid(f"tools[{at}].function.name", f"repeats the name {name!r}.")
+    tools = tuple(
+        Tool(f.name, f.description, {"type": "object", **f.parameters}) for f in functions
+    )
     wanted = sent.response_format or _FormatBody(type="text")
     schema = wanted.json_schema if wanted.type == "json_schema" else None
     if wanted.type == "json_schema" and schema is None:
@@ -264,15 +271,6 @@ def _part(part: _Part, field: str, model: Model) -> str | Attachment:
         problem = f"is {part.type!r}, but the model {model.id} reads only {readable}."
         raise invalid(f"{field}.type", problem)
     return attachment
-
-
-def _tools(bodies: list[_ToolBody]) -> tuple[Tool, ...]:
-    functions = [body.function for body in bodies]
-    names = [function.name for function in functions]
-    for at, name in enumerate(names):
-        if name in names[:at]:
-            raise invalid(f"tools[{at}].function.name", f"repeats the name {name!r}.")
-    return tuple(Tool(f.name, f.description, {"type": "object", **f.parameters}) for f in functions)
 
 
 def _tool_choice(body: _ChoiceBody | None, tools: tuple[Tool, ...]) -> ToolChoice:

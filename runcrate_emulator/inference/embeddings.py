@@ -57,16 +57,16 @@ async def create(request: Request) -> Response:
     world.charge_inference(
         model.id, model.cost_usd(counted), f"Embeddings with {model.id}", counted
     )
-    vectors = [embed(text, dimensions) for text in texts]
+    vectors: list[list[float] | str] = []
+    for text in texts:
+        vector = embed(text, dimensions)
+        packed = struct.pack(f"<{dimensions}f", *vector)  # little-endian 32-bit floats
+        vectors.append(base64.b64encode(packed).decode() if encoded else vector)
     return JSONResponse(
         {
             "object": "list",
             "data": [
-                {
-                    "object": "embedding",
-                    "index": at,
-                    "embedding": _as_base64(vector) if encoded else vector,
-                }
+                {"object": "embedding", "index": at, "embedding": vector}
                 for at, vector in enumerate(vectors)
             ],
             "model": values["model"],
@@ -130,11 +130,6 @@ def _places(feature: str, dimensions: int) -> tuple[tuple[int, int], ...]:
         (hashed % dimensions, 1 if hashed >> 31 else -1)
         for hashed in (zlib.crc32(raw, seed) for seed in range(1, _HASHES + 1))
     )
-
-
-def _as_base64(vector: list[float]) -> str:
-    """A vector as base64 of little-endian 32-bit floats."""
-    return base64.b64encode(struct.pack(f"<{len(vector)}f", *vector)).decode()
 
 
 routes = [Route("/embeddings", create, methods=["POST"])]

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from runcrate_emulator.bodies import OUT_OF_RANGE, OpenBody, Text, parse_body, read_object, refuse
 from runcrate_emulator.inference.requests import in_thread, require_credit, required_model
 from runcrate_emulator.media.audio_files import to_mp3
-from runcrate_emulator.media.speech import Spoken, speak
+from runcrate_emulator.media.speech import speak
 
 MAX_INPUT = 4096
 _CONTENT_TYPES = {"mp3": "audio/mpeg", "pcm": "audio/pcm"}
@@ -46,23 +46,20 @@ async def create(request: Request) -> Response:
     share = model.voices.index(voice) / max(len(model.voices) - 1, 1)
     pitch = round(_MAX_PITCH_HZ - (_MAX_PITCH_HZ - _MIN_PITCH_HZ) * share)
     require_credit(world)
-    data, spoken = await in_thread(request, _speak, body, pitch)
+    samples, spoken = await in_thread(request, speak, body.input, pitch_hz=pitch, speed=body.speed)
+    is_mp3 = body.response_format == "mp3"
+    data = samples.tobytes()
+    if is_mp3:
+        data = await in_thread(request, to_mp3, samples, spoken.comment)
     world.charge_inference(
         model.id,
         model.unit_usd * len(body.input) / _MILLION,
         f"Speech by {model.id}, {len(body.input)} characters",
     )
     world.speech.remember(data, spoken)
-    if body.response_format == "mp3":  # for the page; a browser cannot play bare samples
+    if is_mp3:  # for the page; a browser cannot play bare samples
         world.media.add("speech", f"{voice}.mp3", _CONTENT_TYPES["mp3"], data)
     return Response(data, media_type=_CONTENT_TYPES[body.response_format])
-
-
-def _speak(body: SpeechBody, pitch_hz: int) -> tuple[bytes, Spoken]:
-    samples, spoken = speak(body.input, pitch_hz=pitch_hz, speed=body.speed)
-    if body.response_format == "mp3":
-        return to_mp3(samples, spoken.comment), spoken
-    return samples.tobytes(), spoken
 
 
 routes = [Route("/audio/speech", create, methods=["POST"])]

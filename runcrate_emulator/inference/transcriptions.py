@@ -46,7 +46,13 @@ async def create(request: Request) -> Response:
         texts = {name: value for name, value in form.items() if isinstance(value, str)}
         model = required_model(texts, "transcription")
         body = parse_body(TranscriptionBody, texts)
-        data = await _read_upload(upload)
+        if not isinstance(upload, UploadFile):
+            refuse("file", "is required, as a part with a file name")
+        data = await upload.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise too_large("file", f"is larger than {MAX_FILE_BYTES // 2**20} MB; {_ADVICE}")
+    if not data:
+        refuse("file", "is empty")
     require_credit(world)
     try:
         audio = await in_thread(request, read_audio, data, max_s=MAX_AUDIO_S)
@@ -60,28 +66,12 @@ async def create(request: Request) -> Response:
     )
     spoken = world.speech.recall(data, audio)
     segments = [] if audio.is_silent else transcript.segments_of(spoken, audio.seconds)
-    return _response(segments, audio.seconds, body.response_format, body.language)
-
-
-async def _read_upload(upload: UploadFile | str | None) -> bytes:
-    if not isinstance(upload, UploadFile):
-        refuse("file", "is required, as a part with a file name")
-    data = await upload.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise too_large("file", f"is larger than {MAX_FILE_BYTES // 2**20} MB; {_ADVICE}")
-    if not data:
-        refuse("file", "is empty")
-    return data
-
-
-def _response(
-    segments: list[transcript.Segment], seconds: float, text_format: str, language: str | None
-) -> Response:
-    if text_format == "json":
-        language = language or "en"  # no language is recognized
-        return JSONResponse(transcript.as_json(segments, duration_s=seconds, language=language))
+    if body.response_format == "json":
+        language = body.language or "en"  # no language is recognized
+        shown = transcript.as_json(segments, duration_s=audio.seconds, language=language)
+        return JSONResponse(shown)
     forms = {"text": transcript.as_text, "srt": transcript.as_srt, "vtt": transcript.as_vtt}
-    return PlainTextResponse(forms[text_format](segments))
+    return PlainTextResponse(forms[body.response_format](segments))
 
 
 routes = [Route("/audio/transcriptions", create, methods=["POST"])]

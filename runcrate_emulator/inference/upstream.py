@@ -44,10 +44,6 @@ class Upstream:
         """The headers that the server needs."""
         return {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
 
-    def hide_key(self, body: bytes) -> bytes:
-        """Take the key out of a body: some servers quote it in their errors."""
-        return body.replace(self.key.encode(), b"[key]") if self.key else body
-
 
 async def forward(upstream: Upstream, body: Mapping[str, Any]) -> Response:
     """Send a chat request to the upstream and return its response as it comes.
@@ -69,7 +65,9 @@ async def forward(upstream: Upstream, body: Mapping[str, Any]) -> Response:
         if response.is_success:
             parts = _passed_on(upstream, client, response)
             return StreamingResponse(parts, response.status_code, headers)
-        content = upstream.hide_key(await response.aread())
+        content = await response.aread()
+        if upstream.key:
+            content = content.replace(upstream.key.encode(), b"[key]")  # some quote it in errors
     except (httpx.HTTPError, httpx.InvalidURL) as error:
         await client.aclose()
         raise ApiError(

@@ -73,23 +73,19 @@ class VideoJob:
             return "processing"
         return "completed" if self.failure is None else "failed"
 
-    def progress(self, now: datetime) -> int:
-        """Return how much of the work is done at a moment, in percent."""
-        done = (now - self.starts_at) / (self.ends_at - self.starts_at)
-        return round(100 * min(max(done, 0.0), 1.0))
-
     def to_wire(self, now: datetime) -> dict[str, Any]:
         """Return the job as the API shows it.
 
         `id` and `status` are documented (seed 002); the rest is the emulator's addition.
         """
         status = self.status(now)
+        done = (now - self.starts_at) / (self.ends_at - self.starts_at)
         shown: dict[str, Any] = {
             "id": self.id,
             "object": "video",
             "model": self.model,
             "status": status,
-            "progress": self.progress(now),
+            "progress": round(100 * min(max(done, 0.0), 1.0)),  # percent
             "created_at": int(self.created_at.timestamp()),
             "duration": self.seconds,
         }

@@ -226,7 +226,9 @@ def _charge(world: World, amount: Decimal, idempotency_key: str) -> None:
 
 def _succeed(world: World, topup: TopUp) -> None:
     world.ledger.post("credit", topup.amount_usd, "Top-up", world.moment)
-    storage.revive_volumes(world)
+    for volume in world.volumes.values():
+        if volume.is_suspended:
+            storage.pay_week(world, volume)
     topup.status, topup.due_at = "succeeded", None
     topup.invoice_number = f"INV-{len(world.ledger.transactions):05d}"
     topup.balance_usd = world.ledger.balance

@@ -44,7 +44,7 @@ def burn_per_hour(world: World, environment_id: str | None = None) -> Decimal:
 
 def spent_this_month(world: World, environment_id: str) -> Decimal:
     """Usage of an environment in the present UTC month, accumulating usage included."""
-    posted = world.ledger.spent_in_month(environment_id, world.moment)
+    posted = world.ledger.spent_in_month[environment_id, world.moment.year, world.moment.month]
     return posted + active_usage(world, environment_id)
 
 
@@ -81,7 +81,9 @@ def stop_instance(world: World, instance: Instance, reason: StopReason) -> None:
     instance.stopped_at = instance.updated_at = world.moment
     instance.stop_reason = reason
     _post(world, instance)
-    world.end_instance(instance)
+    del world.live_instances[instance.id]
+    if world.ssh is not None:
+        world.ssh.remove(instance.id)
 
 
 def instance_due(world: World, instance: Instance) -> datetime:

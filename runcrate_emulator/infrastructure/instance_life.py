@@ -118,10 +118,5 @@ def unposted_cost(instance: Instance, now: datetime) -> Decimal:
 def next_posting(instance: Instance) -> datetime:
     """When its usage next becomes a transaction: hourly, and at the end of a UTC month."""
     start = max(instance.usage_from, instance.runs_from)
-    return min(start + POSTING_INTERVAL, start_of_next_month(start))
-
-
-def start_of_next_month(moment: datetime) -> datetime:
-    """Midnight UTC on the first of the following month."""
-    first = moment.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
-    return (first + timedelta(days=32)).replace(day=1)
+    first = start.replace(day=1, hour=0, minute=0, second=0, microsecond=0)
+    return min(start + POSTING_INTERVAL, (first + timedelta(days=32)).replace(day=1))

@@ -15,7 +15,6 @@ from runcrate_emulator.bodies import Body, parse_body, read_object, read_optiona
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import job_life
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
-from runcrate_emulator.infrastructure.idempotency import checked_key
 from runcrate_emulator.infrastructure.job_record import STATUSES, Job
 from runcrate_emulator.infrastructure.job_spec import JobSpec, is_group, parse_group
 from runcrate_emulator.infrastructure.job_views import (
@@ -39,6 +38,7 @@ from runcrate_emulator.world import World
 
 _MAX_PAGE = 100
 _DEFAULT_PAGE = 20
+_MAX_KEY = 255  # characters; the emulator's own
 _FOLLOW_S = 25.0  # real seconds that a read with `follow` is held (official SDK 0.5.0)
 _FOLLOW_STEP_S = 0.02  # real seconds between two looks at the log
 _LOG_PAGE = (1, 1000)  # chunks; the emulator's own
@@ -147,8 +147,11 @@ async def _rerun(call: Call) -> Result:
 async def _once(call: Call, create: Callable[[], Job | JobGroup]) -> str:
     """Create something once per API key, route, environment and `Idempotency-Key`."""
     world = call.world
-    key = checked_key(call.request.headers.get("idempotency-key"))
+    key = call.request.headers.get("idempotency-key")
     if key is not None:
+        if not 0 < len(key.strip()) <= _MAX_KEY:
+            message = f"An Idempotency-Key has 1 to {_MAX_KEY} characters; nothing was done."
+            raise ApiError(400, "validation_error", message)
         environment = call.query.get("environment", "")
         key = f"{call.api_key}\n{call.request.url.path}\n{environment}\n{key}"
 

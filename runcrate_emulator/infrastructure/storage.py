@@ -145,13 +145,6 @@ def pay_week(world: World, volume: Volume) -> None:
         volume.is_suspended, volume.paid_until = False, now + BILLING_WEEK
 
 
-def revive_volumes(world: World) -> None:
-    """Pay for suspended volumes again, after credit was added."""
-    for volume in list(world.volumes.values()):
-        if volume.is_suspended:
-            pay_week(world, volume)
-
-
 def _view(world: World, volume: Volume) -> dict[str, Any]:
     instance = world.instance_with_volume(volume.id)
     status = "available" if instance is None else "attached"

@@ -26,21 +26,17 @@ class Template:
     created_at: datetime
 
 
-def _template(id: str, name: str, description: str, category: str, day: int) -> Template:  # noqa: A002 - the field's name
-    return Template(id, name, description, category, datetime(2026, 1, day, tzinfo=UTC))
-
-
 TEMPLATES = {
-    template.id: template
-    for template in (
-        _template("ubuntu-cuda-devel", "Ubuntu with CUDA", "Ubuntu 24.04, CUDA, nvcc", "base", 5),
-        _template("ubuntu-train", "Training", "Ubuntu, PyTorch and common trainers", "ml", 6),
-        _template("pytorch-2", "PyTorch", "PyTorch with CUDA in a ready Python", "ml", 7),
-        _template("llm-finetune", "LLM finetune", "Finetune a language model with LoRA", "ml", 8),
-        _template("vllm-server", "vLLM server", "Serve a model with vLLM", "inference", 9),
-        _template("comfyui", "ComfyUI", "Image pipelines in the browser", "media", 10),
-        _template("jupyter-lab", "JupyterLab", "Notebooks with a GPU", "development", 11),
-        _template("ubuntu-cpu", "Ubuntu", "Plain Ubuntu 24.04 without CUDA", "base", 12),
+    id_: Template(id_, name, description, category, datetime(2026, 1, day, tzinfo=UTC))
+    for id_, name, description, category, day in (
+        ("ubuntu-cuda-devel", "Ubuntu with CUDA", "Ubuntu 24.04, CUDA, nvcc", "base", 5),
+        ("ubuntu-train", "Training", "Ubuntu, PyTorch and common trainers", "ml", 6),
+        ("pytorch-2", "PyTorch", "PyTorch with CUDA in a ready Python", "ml", 7),
+        ("llm-finetune", "LLM finetune", "Finetune a language model with LoRA", "ml", 8),
+        ("vllm-server", "vLLM server", "Serve a model with vLLM", "inference", 9),
+        ("comfyui", "ComfyUI", "Image pipelines in the browser", "media", 10),
+        ("jupyter-lab", "JupyterLab", "Notebooks with a GPU", "development", 11),
+        ("ubuntu-cpu", "Ubuntu", "Plain Ubuntu 24.04 without CUDA", "base", 12),
     )
 }
 

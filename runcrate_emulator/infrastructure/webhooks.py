@@ -17,7 +17,7 @@ from collections.abc import Coroutine
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -85,23 +85,18 @@ def announce(
 
 def is_local(url: str) -> bool:
     """True if an address is on this machine: `localhost` or a loopback address."""
-    return is_loopback(_split(url).netloc)
+    return is_loopback(urlsplit(url).netloc)
 
 
 def is_acceptable(url: str) -> bool:
     """True if a job may name an address: https, and for this machine also plain http."""
-    parts = _split(url)
-    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_local(url))
-    return is_allowed and bool(parts.hostname)
-
-
-def _split(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         _ = parts.port  # reading it checks it
     except ValueError:
-        return SplitResult("", "", "", "", "")
-    return parts
+        return False
+    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_local(url))
+    return is_allowed and bool(parts.hostname)
 
 
 class Courier:

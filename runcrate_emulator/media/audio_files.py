@@ -1,5 +1,6 @@
 """Audio files: reading those that clients upload, writing the speech of the emulator."""
 
+import contextlib
 import hashlib
 import io
 import wave
@@ -75,7 +76,10 @@ def read_audio(data: bytes, *, max_s: float) -> Audio:
     if not count:
         raise AudioFileError("its audio track is empty")
     comment = next((text for name, text in tags.items() if name.lower() == _TAG), "")
-    return Audio(count / _READ_RATE_HZ, is_silent, comment, _pcm_digest(data))
+    digest = None
+    with contextlib.suppress(wave.Error, EOFError), wave.open(io.BytesIO(data)) as file:
+        digest = hashlib.sha256(file.readframes(file.getnframes())).hexdigest()
+    return Audio(count / _READ_RATE_HZ, is_silent, comment, digest)
 
 
 def _frames(container: "av.container.InputContainer") -> Iterator[AudioFrame]:
@@ -89,15 +93,6 @@ def _frames(container: "av.container.InputContainer") -> Iterator[AudioFrame]:
         for frame in frames:
             yield from resampler.resample(frame)
     yield from resampler.resample(None)
-
-
-def _pcm_digest(data: bytes) -> str | None:
-    """Digest of the samples of a WAV file."""
-    try:
-        with wave.open(io.BytesIO(data)) as file:
-            return hashlib.sha256(file.readframes(file.getnframes())).hexdigest()
-    except (wave.Error, EOFError):
-        return None
 
 
 def to_mp3(samples: Samples, comment: str = "") -> bytes:

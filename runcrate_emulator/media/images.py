@@ -80,7 +80,9 @@ def draw_edit(
         mask: Editable area: the white parts, or the transparent parts if there are any.
         strength: Opacity of what is drawn: 0 leaves the source, 1 covers it.
     """
-    source = ImageOps.fit(_opaque(source), spec.size)
+    paper = Image.new("RGB", source.size, "white")
+    paper.paste(source, mask=source.getchannel("A") if "A" in source.getbands() else None)
+    source = ImageOps.fit(paper, spec.size)
     edited = Image.blend(source, draw_backdrop(spec), strength)
     if mask is None:
         draw_caption(edited, f"Edit: {spec.prompt}", spec, (0, 0, *spec.size))
@@ -111,12 +113,6 @@ def draw_caption(image: Image.Image, text: str, spec: ImageSpec, area: Box) -> B
     ImageDraw.Draw(panel).multiline_text((4, 2), "\n".join(lines), fill=_INK, font=font)
     image.paste(panel, place)
     return place
-
-
-def _opaque(image: Image.Image) -> Image.Image:
-    paper = Image.new("RGB", image.size, "white")
-    paper.paste(image, mask=image.getchannel("A") if "A" in image.getbands() else None)
-    return paper
 
 
 def _white_is_changed(mask: Image.Image, size: tuple[int, int]) -> Image.Image:

@@ -397,10 +397,12 @@ def test_a_stream_can_be_cut_stalled_and_malformed(emulator):
     assert (entry.status, entry.route) == (200, "/chat/completions")
 
 
-def test_an_answer_without_a_body_is_in_the_journal_before_it_has_arrived(emulator, infra):
+def test_an_answer_without_a_body_is_in_the_journal_before_it_has_arrived(
+    emulator, infra, monkeypatch
+):
     content = b"code"
     link = infra.post("/jobs/uploads", json={"bytes": len(content)}).json()["data"]["url"]
     recorded = threading.Event()
-    emulator.world.journal.listeners.append(lambda entry: recorded.set())
+    monkeypatch.setattr(emulator.world, "on_request", lambda entry: recorded.set())
     assert httpx.put(link, content=content).status_code == 200
     assert recorded.is_set()
