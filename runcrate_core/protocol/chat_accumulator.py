@@ -7,6 +7,7 @@ What becomes of a member that comes more than once:
 * lists (`annotations`, `executed_tools`, ...) are joined, but items with the same `type`, `index`
   and `id` are one item: its later members replace earlier ones, texts in `reasoning_details` are
   joined; the lists in `logprobs` are joined;
+* so are texts in `audio`;
 * of `id`, `created`, `model` and `finish_reason` the first counts (some servers send a new id with
   each chunk, or finish twice);
 * of anything else, at whatever level, the last value that is not null, as in `role`, `provider`
@@ -25,8 +26,9 @@ if TYPE_CHECKING:
 
 _TEXT_FIELDS: Final = ("content", "refusal", *REASONING_FIELDS)
 _FIRST_COUNTS: Final = ("id", "created", "model")
-# Texts of `reasoning_details` items that are streamed in pieces.
+# Texts of `reasoning_details` items, and of `audio`, that are streamed in pieces.
 _DETAIL_TEXTS: Final = frozenset({"text", "summary"})
+_AUDIO_TEXTS: Final = frozenset({"data", "transcript"})
 
 
 class ChatAccumulator:
@@ -143,6 +145,8 @@ class _ChoiceFold:
         elif not self.has_deltas and isinstance(choice.get("message"), dict):
             # NeMo's name for it, or the whole response in one event; not a summary at the end.
             choice["delta"] = choice.pop("message")
+        elif not self.has_deltas and isinstance(choice.get("text"), str):
+            choice["delta"] = {"content": choice.pop("text")}  # as in the older completions API
         for name, value in choice.items():
             if value is None:
                 continue
@@ -191,6 +195,11 @@ class _ChoiceFold:
                 pieces.clear()
             texts = _DETAIL_TEXTS if name == "reasoning_details" else frozenset[str]()
             self.items.setdefault(name, _ItemsFold(texts)).add(value)
+        elif name == "audio" and isinstance(value, dict):
+            known = self.message.get(name)
+            if not isinstance(known, dict):
+                known = self.message[name] = {}
+            _add_members(value, known, _AUDIO_TEXTS)
         else:
             self.message[name] = value
         return bool(value)
@@ -206,6 +215,8 @@ class _ChoiceFold:
     def choice(self, number: int, partial: bool) -> dict[str, Any]:  # noqa: FBT001 - private
         """Return the choice in the form of a complete response."""
         message: dict[str, Any] = {"role": "assistant", "content": None, **self.message}
+        if isinstance(audio := message.get("audio"), dict):
+            message["audio"] = _joined(audio)
         message.update((name, items.folded()) for name, items in self.items.items())
         for name, pieces in self.texts.items():
             if pieces:
@@ -256,26 +267,30 @@ class _ItemsFold:
             if entry is None:
                 entry = self._numbered[key] = {}
                 self._entries.append(entry)
-            for name, value in item.items():
-                if name in self._text_names and isinstance(value, str):
-                    pieces = entry.get(name)
-                    if isinstance(pieces, _Pieces):
-                        pieces.append(value)
-                    else:
-                        entry[name] = _Pieces([value])
-                elif value is not None or name not in entry:
-                    entry[name] = value
+            _add_members(item, entry, self._text_names)
 
     def folded(self) -> list[Any]:
-        return [
-            {
-                name: "".join(value) if isinstance(value, _Pieces) else value
-                for name, value in entry.items()
-            }
-            if isinstance(entry, dict)
-            else entry
-            for entry in self._entries
-        ]
+        return [_joined(entry) if isinstance(entry, dict) else entry for entry in self._entries]
+
+
+def _add_members(item: dict[str, Any], entry: dict[str, Any], text_names: frozenset[str]) -> None:
+    """Add the members of a piece; pieces of texts are kept apart until they are joined."""
+    for name, value in item.items():
+        if name in text_names and isinstance(value, str):
+            pieces = entry.get(name)
+            if isinstance(pieces, _Pieces):
+                pieces.append(value)
+            else:
+                entry[name] = _Pieces([value])
+        elif value is not None or name not in entry:
+            entry[name] = value
+
+
+def _joined(entry: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: "".join(value) if isinstance(value, _Pieces) else value
+        for name, value in entry.items()
+    }
 
 
 class _Pieces(list[str]):

@@ -210,8 +210,8 @@ def error_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
     """Return the error that an event of a stream carries; None for a chunk.
 
     Known are `{"error": {...}}` (Groq, OpenRouter next to `choices`, vLLM), `{"error": "text"}`,
-    `{"object": "error", ...}` (older vLLM), an `error` in a choice (OpenRouter), and the bare
-    `{"message": ...}` or `{"detail": ...}` of gateways.
+    `{"object": "error", ...}` (older vLLM), an `error` in a choice or as its finish reason
+    (OpenRouter), and the bare `{"message": ...}` or `{"detail": ...}` of gateways.
 
     Returns:
         An object with a `message` where the server gave one, and whatever else it sent.
@@ -227,8 +227,12 @@ def error_of(event: Mapping[str, Any]) -> dict[str, Any] | None:
             return _error_object(event, event)
         return None
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and (error := choice.get("error")):
+        if not isinstance(choice, dict):
+            continue
+        if error := choice.get("error"):
             return _error_object(error, choice)
+        if choice.get("finish_reason") == "error":
+            return {"message": "the model's provider ended the response with an error"}
     return None
 
 

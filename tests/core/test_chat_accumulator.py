@@ -61,6 +61,10 @@ def test_nothing_at_all():
         # OpenRouter streams the texts of reasoning details by type and index.
         (
             [
+                {"audio": "odd"},
+                {"audio": {"id": "x", "transcript": "He"}},
+                {"audio": {"data": "AA", "transcript": None}},
+                {"audio": {"data": "BB", "transcript": "llo"}},
                 {"reasoning_details": [{"type": "t", "index": 0, "text": "a", "format": None}]},
                 {"reasoning_details": [{"type": "t", "index": 0, "text": "b", "signature": "s"}]},
                 {"reasoning_details": [{"type": "e", "index": 0, "data": "x"}]},
@@ -68,6 +72,7 @@ def test_nothing_at_all():
             ],
             {
                 "content": None,
+                "audio": {"id": "x", "data": "AABB", "transcript": "Hello"},
                 "reasoning_details": [
                     {"type": "t", "index": 0, "text": "ab", "format": None, "signature": "s"},
                     {"type": "e", "index": 0, "data": "x"},

@@ -59,6 +59,7 @@ def content_of(one):
         (HELLO + STOP + USAGE + DONE).replace(b"data: ", b"data:"),
         (HELLO + STOP + USAGE + DONE).replace(b'"delta"', b'"message"'),
         HELLO + HELLO.replace(b'"delta"', b'"message"') + STOP + USAGE + DONE,  # a summary
+        event({"choices": [{"text": "He"}]}) + event({"choices": [{"text": "llo"}]}) + STOP + USAGE,
         (HELLO + STOP + USAGE + DONE).replace(b"\n\n", b"\n"),
         (HELLO + STOP + USAGE).replace(b"\n\n", b"\n") + b'data: {"cut',
         (HELLO + STOP + USAGE + DONE).replace(b"data: ", b"data:  "),
@@ -116,6 +117,7 @@ def test_cut_stream(body, chunks, detail):
             {"code": 502, "message": "m"},
         ),
         ({"choices": [{"delta": {}, "error": {"message": "m"}}]}, {"message": "m"}),
+        (chunk("", "error"), {"message": "the model's provider ended the response with an error"}),
         ({"object": "error", "message": "m"}, {"object": "error", "message": "m"}),
         ({"message": "m"}, {"message": "m"}),
     ],
