@@ -76,12 +76,14 @@ class SyncHttp:
         """Return the HTTP client of this process, made when first needed.
 
         Raises:
-            ConfigurationError: `close` was called, or the proxies or certificates that the
-                environment names are not usable.
+            ConfigurationError: `close` was called, also of a client that was given, or the
+                proxies or certificates that the environment names are not usable.
         """
         if self._closed:
             raise _closed_error()
         if self._given is not None:
+            if self._given.is_closed:
+                raise _closed_error("`http_client`")
             return self._given
         own = self._own
         if own is not None and self._owner == os.getpid():
@@ -181,6 +183,8 @@ class AsyncHttp:
         if self._closed:
             raise _closed_error()
         if self._given is not None:
+            if self._given.is_closed:
+                raise _closed_error("`http_client`")
             return self._given
         loop = asyncio.get_running_loop()
         found = self._own.get(loop)
@@ -293,8 +297,8 @@ def _close_in_process(client: HttpClient, process: int) -> None:
         client.close()
 
 
-def _closed_error() -> ConfigurationError:
-    return ConfigurationError("The client is closed. Nothing was sent. Make a new client.")
+def _closed_error(name: str = "client") -> ConfigurationError:
+    return ConfigurationError(f"The {name} is closed. Nothing was sent. Make a new client.")
 
 
 def _require(client: object, kind: type[HttpClient | AsyncHttpClient]) -> None:

@@ -114,6 +114,11 @@ async def test_43_closing_twice_is_once_and_use_after_closing_is_refused(run):
         await awaited(client.aclose() if run.is_async else client.close())
     with pytest.raises(rc.ConfigurationError, match="closed"):
         await awaited(client.instances.list())
+    given = httpx.AsyncClient() if run.is_async else httpx.Client()
+    await awaited(given.aclose() if isinstance(given, httpx.AsyncClient) else given.close())
+    client = run.client("http://127.0.0.1:9", http_client=given)
+    with pytest.raises(rc.ConfigurationError, match=r"The `http_client` is closed\. Nothing was"):
+        await awaited(client.instances.list())
 
 
 def test_43_a_client_that_was_given_stays_open():
