@@ -13,7 +13,6 @@ import json
 import pickle
 from typing import Any
 
-import httpx
 import pytest
 from langchain_core.load import dumpd, dumps
 from langchain_core.rate_limiters import InMemoryRateLimiter
@@ -21,7 +20,7 @@ from pydantic import SecretStr
 
 from langchain_runcrate import ChatRuncrate, RuncrateEmbeddings
 from runcrate_core import ConfigurationError
-from tests.chat_service import MODEL
+from tests.chat_service import MODEL, Service
 from tests.langchain.chat_service import KEY, chat, completion, streamed, whole
 from tests.servers import Reply, ScriptedServer
 
@@ -81,27 +80,22 @@ def test_one_model_serves_one_event_loop_after_the_other(is_closed):
 
 
 async def test_clients_of_ones_own_are_used_and_stay_open():
-    seen: list[str] = []
-
-    def answer(request: httpx.Request) -> httpx.Response:
-        seen.append(str(request.url))
-        return httpx.Response(200, json=completion())
-
-    transport = httpx.MockTransport(answer)
-    with httpx.Client(transport=transport) as own:
-        async with httpx.AsyncClient(transport=transport) as async_own:
-            model = ChatRuncrate(model=MODEL, http_client=own, http_async_client=async_own)
-            again = copy.deepcopy(model)
-            assert again.http_client is own
-            assert model.invoke("Hi").text == again.invoke("Hi").text == "Hello!"
-            assert (await model.ainvoke("Hi")).text == "Hello!"
-            model.close()
-            await model.aclose()
-            assert not own.is_closed
-            assert not async_own.is_closed
-            with pytest.raises(pickle.PicklingError, match="http_client"):
-                pickle.dumps(model)
-    assert seen == ["https://api.runcrate.ai/v1/chat/completions"] * 3
+    service = Service()
+    service.will_say(completion())
+    own = service.http_clients()
+    model = ChatRuncrate(model=MODEL, **own)
+    again = copy.deepcopy(model)
+    assert again.http_client is own["http_client"]
+    assert model.invoke("Hi").text == again.invoke("Hi").text == "Hello!"
+    assert (await model.ainvoke("Hi")).text == "Hello!"
+    assert {headers["host"] for headers in service.headers} == {"api.runcrate.ai"}
+    model.close()
+    await model.aclose()
+    assert not any(client.is_closed for client in own.values())
+    with pytest.raises(pickle.PicklingError, match="http_client"):
+        pickle.dumps(model)
+    own["http_client"].close()
+    await own["http_async_client"].aclose()
 
 
 def secretive(**options: Any) -> ChatRuncrate:

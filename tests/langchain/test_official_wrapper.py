@@ -75,23 +75,3 @@ def test_the_examples_of_its_readme(answers, capsys):
     assert [chunk.additional_kwargs.get("reasoning_content") for chunk in pieces] == [
         *("s-t-r", "-a-w...", None)
     ]
-
-
-def test_names_that_users_and_tools_rely_on(answers):
-    answers(whole(), streamed({"content": "x"}))
-    llm = ChatRuncrate(model="deepseek-ai/DeepSeek-V3.2", max_tokens=5)
-    assert llm._llm_type == "chat-runcrate"
-    assert llm.model_name == llm.model == "deepseek-ai/DeepSeek-V3.2"
-    params = llm._get_ls_params(stop=["x"])
-    assert params == {
-        "ls_provider": "runcrate",
-        "ls_model_name": "deepseek-ai/DeepSeek-V3.2",
-        "ls_model_type": "chat",
-        "ls_max_tokens": 5,
-        "ls_stop": ["x"],
-    }
-    message = llm.invoke("Hi")
-    assert message.response_metadata["id"] == "chatcmpl-7"
-    for chunk in llm.stream("Hi"):
-        assert chunk.response_metadata["model_provider"] == "runcrate"
-    assert message.id.startswith("lc_run-")

@@ -19,10 +19,6 @@ from llama_index.core.workflow import (
     HumanResponseEvent,
     InputRequiredEvent,
     JsonSerializer,
-    StartEvent,
-    StopEvent,
-    Workflow,
-    step,
 )
 
 import runcrate_core as rc
@@ -35,6 +31,7 @@ from llamaindex_runcrate import (
 )
 from tests.agent_story import JOB, REFUSED, Turns, answer, check_story, quick_ends
 from tests.core.cloud import _server, cloud, sent
+from tests.llamaindex.calls import OwnWorkflow
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 
 pytestmark = [*IGNORED_WARNINGS, pytest.mark.usefixtures("quick_ends")]
@@ -327,24 +324,15 @@ def _never(_: ApprovalRequiredEvent) -> HumanResponseEvent:
 # --- workflows of one's own, and older ones --------------------------------------------------
 
 
-class OwnWorkflow(Workflow):
-    """Calls a tool in a step, without an agent."""
-
-    def __init__(self, tool: Any) -> None:
-        super().__init__(timeout=10)
-        self.tool = tool
-
-    @step
-    async def only(self, ctx: Context, ev: StartEvent) -> StopEvent:
-        output = await self.tool.acall(ctx=ctx, **JOB, max_runtime_minutes=5)
-        return StopEvent(result=output.content)
-
-
 @pytest.mark.parametrize("response", ["yes", "no"])
 async def test_a_question_can_be_answered_after_the_program_was_started_again(
     cloud, make, response
 ):
-    handler = OwnWorkflow(named(make(), "run_job")).run()
+    def program() -> OwnWorkflow:
+        tool = named(make(), "run_job")
+        return OwnWorkflow(lambda ctx: tool.acall(ctx=ctx, **JOB, max_runtime_minutes=5))
+
+    handler = program().run()
     async for event in handler.stream_events():
         if isinstance(event, ApprovalRequiredEvent):
             question = event
@@ -354,12 +342,12 @@ async def test_a_question_can_be_answered_after_the_program_was_started_again(
     assert cloud.api_key not in stored
     assert sent(cloud, "POST /jobs") == []
 
-    again = OwnWorkflow(named(make(), "run_job"))
+    again = program()
     context = Context.from_dict(again, json.loads(stored), serializer=JsonSerializer())
     handler = again.run(ctx=context)
     handler.ctx.send_event(question.answer(response))
     if response == "yes":
-        assert json.loads(await handler)["id"] in cloud.world.jobs
+        assert json.loads((await handler).content)["id"] in cloud.world.jobs
     else:
         with pytest.raises(rc.SpendRefusedError, match="A person refused"):
             await handler

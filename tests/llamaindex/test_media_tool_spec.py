@@ -16,13 +16,15 @@ from llama_index.core.base.llms.types import (
 )
 from llama_index.core.tools import FunctionTool, ToolOutput
 from llama_index.core.tools.calling import call_tool
-from llama_index.core.workflow import Context, StartEvent, StopEvent, Workflow, step
+from llama_index.core.workflow import Context
 
 import runcrate_core as rc
-from llamaindex_runcrate import RuncrateLLM, RuncrateMediaToolSpec, ToolProgressEvent
+from llamaindex_runcrate import RuncrateMediaToolSpec, ToolProgressEvent
+from tests.llamaindex.calls import OwnWorkflow
 from tests.llamaindex.ignored_warnings import IGNORED_WARNINGS
 from tests.llamaindex.scripts import with_tool
 
+pytestmark = IGNORED_WARNINGS
 WAYS = pytest.mark.parametrize("way", ["sync", "async"])
 TOOLS: dict[str, tuple[str, dict[str, Any], type[Any]]] = {
     "runcrate_generate_image": (
@@ -141,25 +143,6 @@ async def test_tools_work_without_a_workflow_but_not_without_a_key(spec, monkeyp
         RuncrateMediaToolSpec()
 
 
-def tolerant(test: Any) -> Any:
-    """Let a test put up with what LlamaIndex leaves behind."""
-    for mark in IGNORED_WARNINGS:
-        test = mark(test)
-    return test
-
-
-@pytest.fixture
-async def llm(settings):
-    llm = RuncrateLLM(
-        model="deepseek-ai/DeepSeek-V3",
-        api_key=settings["api_key"],
-        api_base=settings["api_base"],
-    )
-    yield llm
-    await llm.aclose()
-    llm.close()
-
-
 # --- progress in a workflow ------------------------------------------------------------------
 
 
@@ -184,31 +167,17 @@ def grows(progress: list[ToolProgressEvent]) -> bool:
     )
 
 
-@tolerant
 @pytest.mark.parametrize("kind", [FunctionAgent, ReActAgent])
-async def test_an_agent_s_video_tells_of_its_progress(spec, llm, runcrate_emulator, kind):
+async def test_an_agent_s_video_tells_of_its_progress(spec, emulated_llm, runcrate_emulator, kind):
     runcrate_emulator.clock_speed = 120.0  # a few looks until it is done
     arguments = {"prompt": "waves", "duration": 4}
     runcrate_emulator.on_chat = with_tool("runcrate_generate_video", arguments, "Done.")
-    agent = kind(tools=list(spec.to_tool_list()), llm=llm)
+    agent = kind(tools=list(spec.to_tool_list()), llm=emulated_llm)
     progress, result = await told_by(agent.run("Make a 4 second video with the prompt 'waves'."))
     assert "Generated 1 video" in result.tool_calls[0].tool_output.content
     assert grows(progress), progress
 
 
-class OwnWorkflow(Workflow):
-    """Makes a film in a step, in one way or another."""
-
-    def __init__(self, make: Any) -> None:
-        super().__init__(timeout=20)
-        self.make = make
-
-    @step
-    async def only(self, ctx: Context, ev: StartEvent) -> StopEvent:
-        return StopEvent(result=await self.make(ctx))
-
-
-@tolerant
 async def test_a_step_of_one_s_own_may_pass_its_context(spec, runcrate_emulator):
     runcrate_emulator.clock_speed = 120.0
     tool = tool_of(spec, "runcrate_generate_video")
