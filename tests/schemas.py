@@ -30,6 +30,7 @@ class Home(BaseModel):
 
     pet: Annotated[Cat | Dog, Field(discriminator="kind")]
     notes: dict[str, str] = {}
+    labels: set[str] = Field(default=set(), description="Labels")
 
 
 class Pet(RootModel[Annotated[Cat | Dog, Field(discriminator="kind")]]):
@@ -77,7 +78,9 @@ def problems(schema: Any, path: str = "", *, strict: bool, root: Any = None) -> 
             found += [] if closed else [f"{path}: not closed"]
             same = sorted(schema.get("required", ())) == sorted(schema["properties"])
             found += [] if same else [f"{path}: optional properties"]
+        refused = () if path.endswith("properties") else ("default", "uniqueItems")
         found += [f"{path}: {name}" for name in ("oneOf", "discriminator") if name in schema]
+        found += [f"{path}: {name}" for name in refused if name in schema]
         found += [f"{path}: $ref with more"] if "$ref" in schema and len(schema) > 1 else []
     if isinstance(ref := schema.get("$ref"), str):
         found += [] if ref.rpartition("/")[2] in root.get("$defs", {}) else [f"{path}: {ref} lost"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -98,6 +99,15 @@ def astream(model: Any, prompt: Any = "Hi", **options: Any) -> AIMessageChunk:
 async def close(model: Any) -> None:
     """Close the connections of a model, or of the model that was bound."""
     await getattr(model, "bound", model).aclose()
+
+
+def closed(server: ScriptedServer) -> bool:
+    """Wait for a while until a server has no open connections; return True if so."""
+    for _ in range(200):
+        if not server.open_connections:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 def joined(chunks: list[AIMessageChunk]) -> AIMessageChunk:

@@ -21,19 +21,11 @@ from pydantic import SecretStr
 from langchain_runcrate import ChatRuncrate, RuncrateEmbeddings
 from runcrate_core import ConfigurationError
 from tests.chat_service import MODEL, Service
-from tests.langchain.chat_service import KEY, chat, completion, streamed, whole
+from tests.langchain.chat_service import KEY, chat, closed, completion, streamed, whole
 from tests.servers import Reply, ScriptedServer
 
 SECRET = "rc_live_secret_value"
 HEADERS = {"X-Gateway-Token": "gateway_secret_value"}
-
-
-def closed(server: ScriptedServer) -> bool:
-    for _ in range(200):
-        if server.open_connections == 0:
-            return True
-        server._over.wait(0.01)
-    return False
 
 
 @pytest.mark.usefixtures("only_new_garbage")

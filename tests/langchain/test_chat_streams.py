@@ -21,6 +21,7 @@ from tests.chat_service import MODEL, USAGE, call_piece, calls_delta, chunk, com
 from tests.langchain.chat_service import (
     STREAMED,
     chat,
+    closed,
     joined,
     reply_of,
     stream,
@@ -298,11 +299,7 @@ async def test_a_stream_that_is_left_gives_its_connection_back():
         await generator.aclose()
         await model.aclose()
         model.close()
-        for _ in range(100):
-            if not server.open_connections:
-                break
-            await asyncio.sleep(0.01)
-        assert server.open_connections == 0
+        assert await asyncio.to_thread(closed, server)
 
 
 COUNTING = [chunk(delta, usage={**USAGE, "completion_tokens": n}) for n, delta in enumerate(TEXT)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import json
 from typing import Annotated
 
 import pytest
@@ -11,7 +10,7 @@ from langchain.agents import create_agent
 from langchain_core.messages import ToolMessage
 from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import tool
-from pydantic import BaseModel, Discriminator, Field, Tag
+from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
@@ -234,32 +233,3 @@ def test_a_model_with_fallbacks_takes_tools_and_schemas():
         assert message.tool_calls[0]["args"] == {"gpu": "H100"}
         parsed = model.with_structured_output(GetPrice, method="json_schema").invoke("x")
         assert parsed == GetPrice(gpu="H100")
-
-
-def test_strict_schemas_hold_nothing_that_strict_servers_refuse():
-    class Nothing(BaseModel):
-        """Nothing."""
-
-    class Node(BaseModel):
-        """A node."""
-
-        tags: set[str] = Field(default=set(), description="Labels")
-        child: Node | None = Field(None, description="Below it")
-        twin: Node = Field(description="Beside it")
-        kind: Annotated[
-            Annotated[GetPrice, Tag("price")] | Annotated[Nothing, Tag("nothing")],
-            Discriminator(lambda _: "nothing"),
-        ]
-
-    Node.model_rebuild()
-    [tool] = wire_tools([Node], strict=True)
-    parameters = tool["function"]["parameters"]
-    text = json.dumps(parameters)
-    assert "default" not in text
-    assert "uniqueItems" not in text
-    twin = parameters["properties"]["twin"]
-    assert "oneOf" not in text
-    closed = {"properties": {}, "additionalProperties": False}
-    assert closed.items() <= parameters["$defs"]["Nothing"].items()
-    assert twin["description"] == "Beside it"
-    assert twin["anyOf"] == [{"$ref": "#/$defs/Node"}]

@@ -18,7 +18,7 @@ from llamaindex_runcrate import (
     RuncrateMediaToolSpec,
     RuncrateTranscriptionReader,
 )
-from runcrate_core import AuthenticationError, ConfigurationError
+from runcrate_core import AuthenticationError, ConfigurationError, RateLimitError
 from tests.audio_files import GREETING, spoken
 from tests.chat_service import completion
 from tests.servers import Reply, ScriptedServer
@@ -42,7 +42,7 @@ async def test_a_closed_copy_leaves_the_connections_open_until_the_last_one_clos
     assert (await other.achat(ASK)).message.content
     stream = emulated_llm.stream_chat(ASK)
     next(stream)
-    client, http = emulated_llm._sync_client, emulated_llm._sync_client._driver.http
+    client = emulated_llm._sync_client
     await other.aclose()
     assert list(stream)
     assert (await emulated_llm.achat(ASK)).message.content
@@ -52,7 +52,6 @@ async def test_a_closed_copy_leaves_the_connections_open_until_the_last_one_clos
     assert client.models.list()
     assert last.chat(ASK).message.content
     await last.aclose()
-    assert http._own is None
     with pytest.raises(ConfigurationError, match="closed"):
         client.models.list()
 
@@ -100,16 +99,23 @@ def test_a_copy_with_another_url_has_connections_of_its_own(emulated_llm, name):
     assert emulated_llm.chat(ASK).message.content != "Hi."
 
 
-def test_options_are_changed_without_new_connections(emulated_llm):
-    http = emulated_llm._sync_client._driver.http
-    other = emulated_llm.model_copy(update={"max_retries": 7, "stream_idle_timeout": 5.0})
-    assert other._sync_client._driver.http is http
-    assert other._sync_client._driver.config.max_retries == 7
-    assert (other.max_retries, other.stream_idle_timeout) == (7, 5.0)
-    assert emulated_llm._sync_client._driver.config.max_retries == 3
-    emulated_llm.default_headers = {"X-Team": "a"}
-    assert emulated_llm.default_headers is None
-    assert dict(emulated_llm._sync_client._driver.config.default_headers) == {"X-Team": "a"}
+def test_options_are_changed_without_new_connections():
+    busy = Reply(429, json={}, headers={"retry-after": "0"})
+    with ScriptedServer(Reply(json=completion("Hi.")), busy) as server:
+        llm = RuncrateLLM(model="m", api_base=f"{server.url}/v1", max_retries=0)
+        llm.chat(ASK)
+        other = llm.model_copy(update={"max_retries": 1, "stream_idle_timeout": 5.0})
+        assert (other.max_retries, other.stream_idle_timeout) == (1, 5.0)
+        llm.default_headers = {"X-Team": "a"}
+        assert llm.default_headers is None
+        for each in (other, llm):
+            with pytest.raises(RateLimitError):
+                each.chat(ASK)
+        teams = [received.headers.get("x-team") for received in server.received]
+        assert teams == [None, None, None, "a"]
+        assert server.connections == 1
+        other.close()
+        llm.close()
 
 
 def test_an_unusable_value_changes_nothing(emulated_llm):
