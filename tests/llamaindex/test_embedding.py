@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import threading
 from typing import Any
@@ -19,6 +18,7 @@ from llama_index.core.callbacks import (
 
 from llamaindex_runcrate.text_splitting import Pieces, split
 from runcrate_core import BadRequestError
+from tests.llamaindex.calls import collected
 from tests.llamaindex.conftest import UNKNOWN_MODEL as MODEL
 
 
@@ -52,8 +52,8 @@ WAYS = ("get_text_embedding_batch", "aget_text_embedding_batch")
 
 
 async def embed(model: BaseEmbedding, way: str, texts: list[str]) -> list[list[float]]:
-    result = getattr(model, way)(texts)
-    found: list[list[float]] = await result if asyncio.iscoroutine(result) else result
+    found: list[list[float]]
+    [found] = await collected(getattr(model, way)(texts))
     return found
 
 
@@ -111,7 +111,8 @@ async def test_an_item_that_is_not_text_is_named_before_anything_is_sent(
     assert service.requests == []
 
 
-async def test_settings_and_instructions_are_sent(made_embedding, service):
+@pytest.mark.parametrize("way", WAYS)
+async def test_settings_and_instructions_are_sent(made_embedding, service, way):
     model = made_embedding(
         dimensions=3,
         encoding_format="float",
@@ -119,10 +120,10 @@ async def test_settings_and_instructions_are_sent(made_embedding, service):
         query_instruction="query: ",
         text_instruction="passage: ",
     )
-    model.get_query_embedding("a")
+    await collected(getattr(model, way.replace("text_embedding_batch", "query_embedding"))("a"))
     fixed = {"dimensions": 3, "encoding_format": "float", "user": "ada"}
     assert service.last == {"model": MODEL, "input": ["query: a"], **fixed}
-    await model.aget_text_embedding_batch(["b", "c"])
+    await embed(model, way, ["b", "c"])
     assert service.last["input"] == ["passage: b", "passage: c"]
 
 
