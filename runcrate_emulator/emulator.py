@@ -154,7 +154,9 @@ class Emulator:
             except ModuleNotFoundError as error:
                 if (error.name or "").partition(".")[0] not in {"asyncssh", "cryptography"}:
                     raise
-                advice = 'SSH servers need: pip install "runcrate-integrations[emulator,ssh]"'
+                advice = (
+                    'SSH servers need asyncssh: pip install "runcrate-integrations[emulator,ssh]"'
+                )
                 raise ModuleNotFoundError(advice, name=error.name) from None
             self.world.ssh = SshServers(self.world.is_instance_running, self.world.now)
             _LOG.warning(_WARNING, "instances, sent over SSH,")
