@@ -7,11 +7,10 @@ To send a part of your own that this package does not know, wrap it:
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, Final
 
 from langchain_runcrate.media_blocks import media_part, read_media
-from runcrate_core.toolkit import valid_text
+from runcrate_core.toolkit import json_text, valid_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -79,9 +78,9 @@ def wire_parts(block: Any, role: str) -> list[dict[str, Any]]:
             text = "\n".join(item.get("text", "") for item in inner if isinstance(item, dict))
             return [_document(text, about)]
         case {"type": "json", "json": value}:
-            return [text_part(json.dumps(value, ensure_ascii=False))]
+            return [text_part(json_text(value))]
         case {"type": "custom_tool_call_output", "output": output}:
-            return [text_part(output if isinstance(output, str) else json.dumps(output))]
+            return [text_part(output if isinstance(output, str) else json_text(output))]
         case {"cachePoint": _} if "type" not in block:
             return []  # a hint of Bedrock, for which the service has no field
         case {"type": "non_standard", "value": dict(value)}:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 import re
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,9 +13,9 @@ from runcrate_core.toolkit import (
     EscapeJoiner,
     ToolArgumentsError,
     ToolNames,
+    json_text,
     parse_tool_arguments,
     parse_tool_calls,
-    valid_text,
 )
 
 if TYPE_CHECKING:
@@ -198,28 +197,11 @@ def unanswered_notes(message: AIMessage, answered: frozenset[str]) -> list[str]:
 
 
 def _wire_call(identifier: str | None, name: str, arguments: Any) -> dict[str, Any]:
-    try:
-        text = json.dumps(arguments, ensure_ascii=False, allow_nan=False)
-    except ValueError:
-        text = json.dumps(_finite(arguments), ensure_ascii=False)
     return {
         "id": identifier or "",
         "type": "function",
-        "function": {"name": name, "arguments": valid_text(text)},
+        "function": {"name": name, "arguments": json_text(arguments)},
     }
-
-
-def _finite(value: Any) -> Any:
-    """Return a value with NaN and infinities, which JSON does not have, as text."""
-    match value:
-        case float() if not math.isfinite(value):
-            return str(value)
-        case dict():
-            return {name: _finite(item) for name, item in value.items()}
-        case list() | tuple():
-            return [_finite(item) for item in value]
-        case _:
-            return value
 
 
 def _calls_in_content(content: str | list[Any]) -> list[dict[str, Any]]:

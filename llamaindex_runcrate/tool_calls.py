@@ -21,6 +21,7 @@ from runcrate_core.toolkit import (
     ToolArgumentsError,
     ToolNames,
     construct,
+    json_text,
     parse_tool_arguments,
     parse_tool_calls,
     tool_call_id,
@@ -294,7 +295,9 @@ def _read(arguments: dict[str, Any] | str) -> dict[str, Any]:
 
 
 def _sendable(arguments: dict[str, Any] | str) -> str:
+    if isinstance(arguments, dict):
+        return json_text(arguments)
     try:
-        return json.dumps(parse_tool_arguments(arguments), ensure_ascii=False, allow_nan=False)
-    except ValueError:  # not JSON, or numbers that JSON does not have
-        return json.dumps({UNREADABLE_KEY: str(arguments)}, ensure_ascii=False)
+        return json_text(parse_tool_arguments(arguments))
+    except ToolArgumentsError:
+        return json_text({UNREADABLE_KEY: arguments})

@@ -48,6 +48,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
         "protocol.timeouts": ("TimeoutLike",),
         "protocol.tool_arguments": (
             "ended_at_limit",
+            "json_text",
             "ParsedToolCall",
             "parse_tool_arguments",
             "parse_tool_calls",

@@ -140,6 +140,9 @@ from runcrate_core.protocol.tool_arguments import (
     ended_at_limit as ended_at_limit,
 )
 from runcrate_core.protocol.tool_arguments import (
+    json_text as json_text,
+)
+from runcrate_core.protocol.tool_arguments import (
     parse_tool_arguments as parse_tool_arguments,
 )
 from runcrate_core.protocol.tool_arguments import (

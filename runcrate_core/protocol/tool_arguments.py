@@ -13,6 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Never
 
+from pydantic_core import to_jsonable_python
+
 from runcrate_core.protocol.unicode_text import valid_json, valid_text
 
 # Finish reasons of a response that was cut at the token limit: OpenAI's, Anthropic's and Gemini's,
@@ -150,6 +152,39 @@ def strict_json(text: str) -> Any:
     return json.loads(
         text, strict=False, parse_constant=_refuse_constant, parse_float=_finite_number
     )
+
+
+def json_text(value: Any) -> str:
+    """Return the JSON text of a value that a program put into a conversation.
+
+    Dates, decimals, sets, pydantic objects and the like become what pydantic makes of them; NaN and
+    the infinities, which JSON does not have, become text.
+
+    Raises:
+        ValueError: It holds something that has no JSON form; its class is named.
+    """
+    try:
+        text = _to_json(value)
+    except ValueError:
+        text = _to_json(_finite(value))
+    return valid_text(text)
+
+
+_to_json: Final = json.JSONEncoder(
+    ensure_ascii=False, allow_nan=False, default=to_jsonable_python
+).encode
+
+
+def _finite(value: Any) -> Any:
+    match value:
+        case float() if not math.isfinite(value):
+            return str(value)
+        case dict():
+            return {name: _finite(item) for name, item in value.items()}
+        case list() | tuple():
+            return [_finite(item) for item in value]
+        case _:
+            return value
 
 
 def tool_call_id(completion_id: str, number: int) -> str:

@@ -1,14 +1,18 @@
 """A tool call is run only with the arguments that the model completed."""
 
 import json
+from datetime import date
+from decimal import Decimal
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import BaseModel
 
 from runcrate_core.protocol.chat_stream import ChatStreamReader
 from runcrate_core.protocol.tool_arguments import (
     ToolArgumentsError,
+    json_text,
     parse_tool_arguments,
     parse_tool_calls,
 )
@@ -79,6 +83,18 @@ def test_no_arguments_are_none_only_for_a_tool_without_required_parameters(blank
 def test_other_than_a_json_object_is_an_error(text):
     with pytest.raises(ToolArgumentsError, match="arguments"):
         parse_tool_arguments(text)
+
+
+def test_values_of_a_program_become_json():
+    class Point(BaseModel):
+        at: date = date(2026, 1, 2)
+
+    values = [Decimal("1.5"), date(2026, 1, 2), {1}, (1, 2), Point(), float("nan"), "\ud83d", "é"]
+    expected = ["1.5", "2026-01-02", [1], [1, 2], {"at": "2026-01-02"}, "nan", "\ufffd", "é"]
+    assert json.loads(json_text({"values": values, 1: 2})) == {"values": expected, "1": 2}
+    assert "é" in json_text(values)
+    with pytest.raises(ValueError, match="object"):
+        json_text([object()])
 
 
 def test_a_call_that_names_no_tool_is_not_to_be_run():
