@@ -32,12 +32,6 @@ def cloud(shared_cloud: Emulator) -> Emulator:
     return shared_cloud
 
 
-@pytest.fixture(params=[False, True], ids=["sync", "async"])
-def both(request: pytest.FixtureRequest, cloud: Emulator) -> Iterator[Both]:
-    with Both(cloud.base_url, cloud.api_key, is_async=request.param) as made:
-        yield made
-
-
 @pytest.fixture
 def box(both: Both) -> Iterator[Box]:
     made = Box(both, allow_commands=True)
@@ -87,19 +81,22 @@ def test_failures_and_limits_of_commands(box):
     failed = box("run_command", instance_id=instance, command="ls /none; exit 3")
     assert failed["exit_code"] == 3
     assert "No such file" in failed["output"]["untrusted_text"]
-    slow = box("run_command", instance_id=instance, command="sleep 30", timeout_seconds=1)
+    seen: list[dict[str, Any]] = []
+    command = "echo step 1; sleep 30"
+    slow = box("run_command", seen.append, instance_id=instance, command=command, timeout_seconds=1)
     assert (slow["exit_code"], slow["timed_out"]) == (124, True)
+    assert {"tool": "runcrate_run_command", "id": instance, "status": "running: step 1"} in seen
     long = box("run_command", instance_id=instance, command="seq 100000", max_characters=200)
     assert long["output"]["untrusted_text"].endswith("99999\n100000\n")
     assert len(long["output"]["untrusted_text"]) <= 200
     assert long["truncated"]
-    for arguments in (
+    for wrong in (
         {"command": ""},
         {"command": "x", "timeout_seconds": 0},
         {"command": "x" * 30_000},
     ):
         with pytest.raises(ValueError, match="validation error"):
-            box("run_command", instance_id=instance, **arguments)
+            box("run_command", **{"instance_id": instance, "command": "x", **wrong})
 
 
 def test_text_of_the_instance_is_sanitized(box):
@@ -116,10 +113,12 @@ def test_text_of_the_instance_is_sanitized(box):
     assert "not a text" in binary["next"]
 
 
-def test_other_instances_are_not_touched(box, cloud):
-    other = rc.Runcrate(cloud.api_key, base_url=cloud.base_url)
-    mine = other.instances.create(gpu_type="A100", name="agent-mine", max_runtime_minutes=30)
-    other.instances.wait_until_running(mine.id, poll_interval=0.02)
+def test_other_and_ended_instances_are_not_touched(box, both, cloud):
+    mine = box.running()
+    name = box("get_instance", instance_id=mine)["name"]
+    box("terminate_instance", instance_id=mine, expected_name=name)
+    other = both("instances.create", gpu_type="A100", name="agent-mine", max_runtime_minutes=30)
+    both("instances.wait_until_running", other.id, poll_interval=0.02)
     before = len(cloud.requests)
     for tool, arguments in (
         ("run_command", {"command": "echo x"}),
@@ -128,18 +127,11 @@ def test_other_instances_are_not_touched(box, cloud):
         ("list_files", {}),
     ):
         with pytest.raises(rc.SpendRefusedError, match=r"not launched here.*nothing was done"):
-            box(tool, instance_id=mine.id, **arguments)
+            box(tool, instance_id=other.id, **arguments)
+        with pytest.raises(rc.SpendRefusedError, match="has ended"):
+            box(tool, instance_id=mine, **arguments)
     assert len(cloud.requests) == before
     assert not cloud.ssh.commands
-    other.close()
-
-
-def test_an_instance_that_has_ended_says_so(box, cloud):
-    instance = box.running()
-    name = box("get_instance", instance_id=instance)["name"]
-    box("terminate_instance", instance_id=instance, expected_name=name)
-    with pytest.raises(rc.SpendRefusedError, match="has ended"):
-        box("run_command", instance_id=instance, command="echo x")
 
 
 def test_the_approval_hook_decides(both):
@@ -163,33 +155,14 @@ def test_the_approval_hook_decides(both):
         'write 1 characters to "a"',
     ]
     assert asked[0].worst_case_usd < 5
-    box.tools.close()
-
-
-def test_approval_prompts_show_the_command(box):
-    instance = box.running()
-    prompt = box.tools.describe_call(
-        "runcrate_run_command", {"instance_id": instance, "command": "rm -rf x"}
-    )
+    command = {"instance_id": instance, "command": "rm -rf x"}
+    prompt = box.tools.describe_call("runcrate_run_command", command)
     assert '"rm -rf x"' in prompt
     assert "It is agent-" in prompt
-    prompt = box.tools.describe_call(
-        "runcrate_write_file", {"instance_id": "other", "path": "a", "content": "b"}
-    )
+    file = {"instance_id": "other", "path": "a", "content": "b"}
+    prompt = box.tools.describe_call("runcrate_write_file", file)
     assert "It was not started here." in prompt
-
-
-def test_progress_shows_the_last_line(box):
-    instance = box.running()
-    seen: list[dict[str, Any]] = []
-    command = "for n in 1 2 3; do echo step $n; sleep 0.25; done"
-    box("run_command", seen.append, instance_id=instance, command=command)
-    assert seen[0] == {
-        "tool": "runcrate_run_command",
-        "id": instance,
-        "status": "running: step 1",
-    }
-    assert len(seen) > 1
+    box.tools.close()
 
 
 def test_leaving_the_session_ends_a_command(cloud):
