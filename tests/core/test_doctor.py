@@ -32,8 +32,12 @@ def test_the_interpreter_is_judged(version, level):
     assert doctor.python_finding(version).level is level
 
 
-def test_good_packages_are_good():
+def test_a_missing_requirement_is_a_problem_and_a_missing_framework_is_none():
     assert set(levels(doctor.package_findings(GOOD)).values()) == {Level.OK}
+    found = levels(doctor.package_findings({}))
+    assert found["httpx"] is Level.PROBLEM
+    assert "langchain-core" not in found
+    assert found["runcrate-integrations"] is Level.NOTE
 
 
 @pytest.mark.parametrize(
@@ -52,13 +56,6 @@ def test_packages_that_do_not_work_are_named(changes, subject, advice):
     assert advice in found[subject].advice
 
 
-def test_a_missing_requirement_is_a_problem_and_a_missing_framework_is_none():
-    found = levels(doctor.package_findings({}))
-    assert found["httpx"] is Level.PROBLEM
-    assert "langchain-core" not in found
-    assert found["runcrate-integrations"] is Level.NOTE
-
-
 def test_the_supported_versions_are_those_of_the_project():
     path = Path(__file__).parents[2] / "pyproject.toml"
     project = tomllib.loads(path.read_text())["project"]
@@ -67,27 +64,26 @@ def test_the_supported_versions_are_those_of_the_project():
     assert {f"{n}>={a},<{b}" for n, (a, b) in doctor.SUPPORTED.items()} <= declared
 
 
+LOCAL = {"RUNCRATE_API_BASE": "http://127.0.0.1:1/v1", "RUNCRATE_API_URL": "http://127.0.0.1:1"}
+
+
 @pytest.mark.parametrize(
-    ("variables", "level"),
+    ("variables", "level", "is_sent"),
     [
-        ({}, Level.PROBLEM),
-        ({"RUNCRATE_API_KEY": "sk-secret-of-another"}, Level.PROBLEM),
-        ({"RUNCRATE_API_KEY": "rc_live_"}, Level.PROBLEM),
-        ({"RUNCRATE_API_KEY": '"rc_live_secret in quotes"'}, Level.PROBLEM),
-        ({"RUNCRATE_API_KEY": " rc_live_secret\n"}, Level.NOTE),
-        ({"RUNCRATE_API_KEY": "rc_live_secret"}, Level.OK),
+        ({}, Level.PROBLEM, False),
+        ({"RUNCRATE_API_KEY": "sk-secret-of-another"}, Level.PROBLEM, False),
+        ({"RUNCRATE_API_KEY": "rc_live_"}, Level.PROBLEM, False),
+        ({"RUNCRATE_API_KEY": '"rc_live_secret in quotes"'}, Level.PROBLEM, False),
+        ({"RUNCRATE_API_KEY": " rc_live_secret\n"}, Level.NOTE, True),
+        ({"RUNCRATE_API_KEY": "rc_live_secret"}, Level.OK, True),
+        (LOCAL, Level.NOTE, False),  # another server may need none
     ],
 )
-def test_the_key_is_judged_by_its_form_and_never_shown(variables, level):
+def test_the_key_is_judged_by_its_form_and_never_shown(variables, level, is_sent):
     found = doctor.key_finding(variables)
     assert found.level is level
     assert "secret" not in found.lines()
-    assert (doctor.key_to_send(variables) is None) == (level is Level.PROBLEM)
-
-
-def test_another_server_may_need_no_key():
-    local = {"RUNCRATE_API_BASE": "http://127.0.0.1:1/v1", "RUNCRATE_API_URL": "http://127.0.0.1:1"}
-    assert doctor.key_finding(local).level is Level.NOTE
+    assert (doctor.key_to_send(variables) is not None) is is_sent
 
 
 @pytest.mark.parametrize(
@@ -148,15 +144,12 @@ def test_responses_are_judged(status, with_key, level, says):
     ],
 )
 def test_the_clock_is_compared_with_the_first_server_that_tells(at, level, says):
+    silent = Probe("a", "u", date="no date")
     date = "Sun, 09 Sep 2001 01:46:40 GMT"
-    probes = [Probe("a", "u", date="no date"), Probe("b", "u", date=date, at=at)]
-    (found,) = doctor.clock_findings(probes)
+    (found,) = doctor.clock_findings([silent, Probe("b", "u", date=date, at=at)])
     assert found.level is level
     assert says in found.text
-
-
-def test_without_a_date_nothing_is_said_of_the_clock():
-    assert list(doctor.clock_findings([Probe("a", "u"), Probe("b", "u", date="?")])) == []
+    assert list(doctor.clock_findings([silent, Probe("b", "u")])) == []
 
 
 # --- looking ---
