@@ -72,68 +72,43 @@ def test_what_looks_like_a_secret_is_left_out(path):
     assert Choice(include=(path,)).reason_to_skip(Entry(path)) is None
 
 
-@pytest.mark.parametrize(
-    "path",
-    [
-        "train.py",
-        ".env.example",
-        "keys/id_ed25519.pub",
-        "environment.yml",
-        "environment.py",
-        "tokenizer.json",
-        "auth_token.py",
-        "keyboard.py",
-        "monkey",
-        ".gitignore",
-        "secrets_of_success.md",
-    ],
-)
-def test_code_is_packed(path):
-    assert ALL.reason_to_skip(Entry(path)) is None
+CODE = [
+    *("train.py", ".env.example", "keys/id_ed25519.pub", "environment.yml", "environment.py"),
+    *("tokenizer.json", "auth_token.py", "keyboard.py", "monkey", ".gitignore"),
+    "secrets_of_success.md",
+]
+FOLDER_OF_SECRETS = "it looks like a folder of secrets"
 
 
 @pytest.mark.parametrize(
-    ("path", "reason"),
+    ("entry", "choice", "reason"),
     [
-        (".git", "it is not code"),
-        ("web/node_modules", "it is not code"),
-        ("a/__pycache__", "it is not code"),
-        (".aws", "it looks like a folder of secrets"),
-        (".envs", "it looks like a folder of secrets"),
-        ("deploy/secrets", "it looks like a folder of secrets"),
-        ("src", None),
-        ("environments", None),
+        *((Entry(path), ALL, None) for path in CODE),
+        (Entry(".git", Kind.FOLDER), ALL, "it is not code"),
+        (Entry("web/node_modules", Kind.FOLDER), ALL, "it is not code"),
+        (Entry("a/__pycache__", Kind.FOLDER), ALL, "it is not code"),
+        (Entry(".aws", Kind.FOLDER), ALL, FOLDER_OF_SECRETS),
+        (Entry(".envs", Kind.FOLDER), ALL, FOLDER_OF_SECRETS),
+        (Entry("deploy/secrets", Kind.FOLDER), ALL, FOLDER_OF_SECRETS),
+        (Entry("src", Kind.FOLDER), ALL, None),
+        (Entry("environments", Kind.FOLDER), ALL, None),
+        (Entry("data/big.csv"), Choice(exclude=("*.csv",)), "it is excluded"),
+        (Entry("data"), Choice(exclude=("data",)), "it is excluded"),
+        (Entry("data"), Choice(exclude=("data/",)), "it is excluded"),
+        (Entry("data/big.csv"), Choice(exclude=("data/*",)), "it is excluded"),
+        (Entry("other/data"), Choice(exclude=("data",)), "it is excluded"),
+        (Entry("big.csv.py"), Choice(exclude=("*.csv",)), None),
+        (Entry("data"), Choice(exclude=("DATA",)), None),
+        (Entry(".env"), Choice(include=(".env",), exclude=(".env",)), "it is excluded"),
     ],
 )
-def test_folders_that_are_not_code_are_left_out(path, reason):
-    assert ALL.reason_to_skip(Entry(path, Kind.FOLDER)) == reason
+def test_code_is_packed_and_what_is_excluded_or_not_code_is_not(entry, choice, reason):
+    assert choice.reason_to_skip(entry) == reason
 
 
 @pytest.mark.parametrize("kind", [Kind.LINK, Kind.OTHER])
 def test_no_link_and_no_device_is_packed_whatever_the_caller_says(kind):
     assert Choice(include=("*",)).reason_to_skip(Entry("data", kind)) is not None
-
-
-@pytest.mark.parametrize(
-    ("pattern", "path", "is_excluded"),
-    [
-        ("*.csv", "data/big.csv", True),
-        ("data", "data", True),
-        ("data/", "data", True),
-        ("data/*", "data/big.csv", True),
-        ("data", "other/data", True),
-        ("*.csv", "big.csv.py", False),
-        ("DATA", "data", False),
-    ],
-)
-def test_patterns_are_compared_with_path_and_name(pattern, path, is_excluded):
-    reason = Choice(exclude=(pattern,)).reason_to_skip(Entry(path))
-    assert reason == ("it is excluded" if is_excluded else None)
-
-
-def test_leaving_out_wins_over_packing():
-    choice = Choice(include=(".env",), exclude=(".env",))
-    assert choice.reason_to_skip(Entry(".env")) == "it is excluded"
 
 
 def test_a_folder_comes_before_what_only_sorts_like_it():
