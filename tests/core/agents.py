@@ -21,6 +21,12 @@ def billed(cloud: Any) -> Decimal:
     return sum((-entry.amount for entry in transactions if entry.type == "usage"), Decimal())
 
 
+def start(guard: rc.SpendGuard) -> Any:
+    """Plan and launch an instance."""
+    plan = yield from guard.plan(gpu_type="A100", max_runtime_minutes=30)
+    return (yield from guard.launch(plan.token))
+
+
 class Box:
     """`box("get_job", job_id=...)` returns the data of the result, after checking its type."""
 

@@ -1,6 +1,6 @@
 """An agent of the soak test: launches, ends and is killed, on a ledger that others use too.
 
-python tests/core/soak.py budget.db http://127.0.0.1:PORT KEY LAUNCHES SEED
+python -m tests.core.soak budget.db http://127.0.0.1:PORT KEY LAUNCHES SEED
 """
 
 from __future__ import annotations
@@ -11,11 +11,11 @@ import threading
 from collections import Counter
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
 
 import runcrate_core as rc
 from runcrate_core.protocol import reconcile
 from runcrate_core.spending import cleanup
+from tests.core.agents import start
 
 AGENTS = 3
 LIMITS = rc.SpendLimits(
@@ -28,11 +28,6 @@ LIMITS = rc.SpendLimits(
 
 
 failures: Counter[str] = Counter()
-
-
-def start(guard: rc.SpendGuard) -> Any:
-    plan = yield from guard.plan(gpu_type="A100", max_runtime_minutes=30)
-    return (yield from guard.launch(plan.token))
 
 
 def agent(ledger: rc.SpendLedger, url: str, key: str, launches: int, seed: int) -> None:

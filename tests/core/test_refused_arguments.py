@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.core.test_odd_responses import arguments
+from tests.core.test_sync_async_parity import METHODS, SYNC_METHODS
 
 PNG = b"\x89PNG\r\n\x1a\n" + bytes(20)
 WAV = b"RIFF\x24\x00\x00\x00WAVEfmt "
@@ -91,40 +95,23 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
 ]
 
 
-@pytest.mark.parametrize(("method", "arguments", "problem"), REFUSED)
-def test_what_means_nothing_is_refused_unsent(cloud, both, method, arguments, problem):
+@pytest.mark.parametrize(("method", "given", "problem"), REFUSED)
+def test_what_means_nothing_is_refused_unsent(cloud, both, method, given, problem):
     with pytest.raises((ValueError, TypeError, FileNotFoundError), match=problem):
-        both(method, **arguments)
+        both(method, **given)
     assert cloud.requests == []
 
 
-@pytest.mark.parametrize(
-    ("method", "arguments"),
-    [
-        ("jobs.get", {}),
-        ("jobs.delete", {}),
-        ("jobs.cancel", {}),
-        ("jobs.rerun", {}),
-        ("jobs.logs", {}),
-        ("jobs.follow_logs", {}),
-        ("jobs.artifacts.list", {}),
-        ("jobs.artifacts.download", {"path": "model.pt"}),
-        ("job_groups.cancel", {}),
-        ("storage.delete", {}),
-        ("storage.resize", {"size_gb": 5}),
-        ("environments.delete", {}),
-        ("ssh_keys.delete", {}),
-        ("schedules.delete", {}),
-        ("schedules.run_now", {}),
-        ("videos.retrieve", {}),
-        ("videos.wait", {}),
-        ("videos.download", {"path": "x.mp4"}),
-        ("instances.terminate", {}),
-        ("instances.issue_ssh_certificate", {"public_key": "k"}),
-    ],
-)
-def test_44_what_is_no_identifier_reaches_no_endpoint(cloud, both, method, arguments):
+def identifier_of(path: str) -> str:
+    """Return the name of the identifier that a method takes first, or an empty text."""
+    first = next(iter(inspect.signature(SYNC_METHODS[path]).parameters), "")
+    return first if first.endswith("_id") else ""
+
+
+@pytest.mark.parametrize("path", [path for path in METHODS if identifier_of(path)])
+def test_44_what_is_no_identifier_reaches_no_endpoint(cloud, both, path, tmp_path):
+    name = identifier_of(path)
     for bad in ("", " ", "..", "a/../b", ".", "a\r\nb", "x" * 600, 17, None):
-        with pytest.raises(ValueError, match=r"`\w+_id` "):
-            both(method, bad, **arguments)
+        with pytest.raises(ValueError, match=f"`{name}` "):
+            both(path, **{**arguments(path, tmp_path), name: bad})
     assert cloud.requests == []

@@ -22,6 +22,7 @@ import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core.spending import ledger_storage
 from runcrate_core.spending.ledger_storage import file_system_of
+from tests.core.agents import start
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=9, max_gpus=9, max_total_usd=3)
 
@@ -195,10 +196,6 @@ def test_a_plan_is_launched_by_another_process_after_its_approval(cloud, tmp_pat
 def test_two_agents_keep_one_budget_and_end_what_each_started(cloud, tmp_path):
     ledger = rc.SpendLedger(tmp_path / "budget.db")
     guards = [rc.SpendGuard(LIMITS, ledger=ledger) for _ in range(2)]
-
-    def start(guard):
-        plan = yield from guard.plan(gpu_type="A100", max_runtime_minutes=30)
-        return (yield from guard.launch(plan.token))
 
     with rc.Runcrate(cloud.api_key, base_url=cloud.base_url) as client:
         with rc.SpendSession(guards[0], client) as outer:

@@ -21,6 +21,7 @@ import pytest
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
 from runcrate_core.spending import cleanup
+from tests.core.agents import start
 from tests.core.both_clients import awaited, entered
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
@@ -58,11 +59,6 @@ def opened(cloud: Any, is_async: bool, guard: rc.SpendGuard) -> Any:
             yield session, lambda operation: awaited(client.run(operation))
 
     return open_session
-
-
-def start(guard: rc.SpendGuard) -> Any:
-    plan = yield from guard.plan(gpu_type="A100", max_runtime_minutes=30)
-    return (yield from guard.launch(plan.token))
 
 
 def start_job(guard: rc.SpendGuard) -> Any:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +31,7 @@ from tests.mcp_server.connections import (
     serving_over_http,
     text_of,
 )
+from tests.ssh.hosts import eventually
 
 
 @pytest.fixture
@@ -44,13 +45,9 @@ def statuses(emulator: Emulator) -> dict[str, str]:
         return {instance.id: instance.status for instance in client.instances.list()}
 
 
-async def terminated(emulator: Emulator, instance_id: str, seconds: float = 15) -> bool:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        if statuses(emulator).get(instance_id) in {None, "terminated", "terminating"}:
-            return True
-        await asyncio.sleep(0.1)
-    return False
+async def terminated(emulator: Emulator, instance_id: str) -> bool:
+    ended = {None, "terminated", "terminating"}
+    return await asyncio.to_thread(eventually, lambda: statuses(emulator).get(instance_id) in ended)
 
 
 @pytest.mark.parametrize(("transport", "era"), [("stdio", "legacy"), ("http", "auto")])
@@ -118,7 +115,6 @@ async def test_a_client_that_leaves_an_http_server_ends_what_it_started(emulator
 @pytest.mark.parametrize("transport", TRANSPORTS)
 async def test_sigterm_ends_everything_while_the_client_is_still_there(emulator, transport):
     if transport == "stdio":
-        pids: list[int] = []
         parameters = StdioServerParameters(
             command=sys.executable,
             args=["-m", "runcrate_mcp", *LIMITS, "--yes"],
@@ -126,11 +122,10 @@ async def test_sigterm_ends_everything_while_the_client_is_still_there(emulator,
         )
         async with Client(stdio_client(parameters), mode="auto") as client:
             launched = await launch(client)
-            pids = _children(os.getpid(), "runcrate_mcp")
-            assert len(pids) == 1
-            os.kill(pids[0], signal.SIGTERM)
+            [pid] = servers()
+            os.kill(pid, signal.SIGTERM)
             assert await terminated(emulator, launched.structured_content["id"])
-            await _gone(pids[0])
+            assert await asyncio.to_thread(eventually, lambda: servers() == [])
         return
     with http_server(emulator, *LIMITS, "--yes") as (url, process):
         async with Client(url, mode="legacy") as client:
@@ -189,38 +184,8 @@ async def test_after_a_hard_kill_the_ledger_names_what_runs(emulator, tmp_path):
     assert await terminated(emulator, launched["id"])
 
 
-def _children(parent: int, word: str) -> list[int]:
-    return [
-        int(path.name)
-        for path in Path("/proc").iterdir()
-        if path.name.isdecimal() and _parent(path) == parent and word in _command(path)
-    ]
-
-
-def _parent(process: Path) -> int | None:
-    try:
-        return int((process / "stat").read_text().rpartition(")")[2].split()[1])
-    except OSError:
-        return None
-
-
-def _command(process: Path) -> str:
-    try:
-        return (process / "cmdline").read_text()
-    except OSError:
-        return ""
-
-
-async def _gone(pid: int) -> None:
-    for _ in range(150):
-        if not _is_running(pid):
-            return
-        await asyncio.sleep(0.1)
-    pytest.fail("the server did not end")
-
-
-def _is_running(pid: int) -> bool:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
+def servers() -> list[int]:
+    """Return the processes of servers that this process started and that run."""
+    command = ["pgrep", "-P", str(os.getpid()), "-f", "runcrate_mcp"]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return [int(pid) for pid in found.stdout.split()]
