@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
@@ -152,11 +151,8 @@ def _wait_for(port: int, server: subprocess.Popen[bytes], log: Path) -> None:
 
 def _kill_children(parent: int) -> None:
     """End the processes of connections, which cuts them; commands live on."""
-    for entry in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            fields = entry.read_text().rpartition(")")[2].split()
-            if int(fields[1]) == parent:
-                os.kill(int(entry.parent.name), signal.SIGKILL)
+    command = ["pkill", "-KILL", "-P", str(parent)]
+    subprocess.run(command, check=False)
 
 
 def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
@@ -170,11 +166,7 @@ def eventually(condition: Callable[[], bool], seconds: float = 20.0) -> bool:
 
 
 def processes(marker: str) -> list[str]:
-    """The command lines of running processes that contain a text."""
-    found = []
-    for entry in Path("/proc").glob("[0-9]*/cmdline"):
-        with contextlib.suppress(OSError):
-            line = entry.read_bytes().replace(b"\0", b" ").decode(errors="replace")
-            if marker in line and f" {os.getpid()} " not in line:
-                found.append(line)
-    return found
+    """The running processes whose command line contains a text."""
+    command = ["pgrep", "-f", marker]
+    found = subprocess.run(command, capture_output=True, text=True, check=False)
+    return found.stdout.split()
