@@ -222,6 +222,7 @@ async def test_the_callers_arguments_and_the_system_prompt_go_along(made_llm, se
     assert service.last["temperature"] == 0.2
     assert "tool_required" not in service.last
     assert service.last.get("tool_choice") == ("required" if method == "tool" else None)
+    assert service.last.get("parallel_tool_calls") == (False if method == "tool" else None)
     assert service.last["messages"][0] == {"role": "system", "content": "Be exact."}
 
 

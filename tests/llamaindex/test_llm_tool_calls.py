@@ -102,6 +102,7 @@ INTERLEAVED = [
     piece(0, A_TEXT[7:]),
     piece(1, B_TEXT[7:]),
 ]
+LATE = [piece(1, B_TEXT, "2", "look"), piece(0, A_TEXT, "1", "look")]
 
 
 @pytest.mark.parametrize("way", WAYS)
@@ -124,6 +125,7 @@ async def test_signatures_of_calls_go_back_with_them(made_llm, service, way):
     ("way", "answer", "ids"),
     [
         *((way, [*INTERLEAVED, *end("tool_calls")], ["1", "2"]) for way in STREAMS),
+        *((way, [*LATE, *end("tool_calls")], ["1", "2"]) for way in STREAMS),
         *((way, at_once(None, None), ["call_chatcmpl-7_0", "call_chatcmpl-7_1"]) for way in WAYS),
         *((way, at_once("dup", "dup", "dup_2"), ["dup", "dup_2", "dup_2_2"]) for way in WAYS),
     ],
