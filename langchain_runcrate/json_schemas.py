@@ -24,7 +24,7 @@ from langchain_core.tools import BaseTool
 from langchain_core.tools.base import create_schema_from_function
 from langchain_core.utils.function_calling import convert_to_openai_function
 from langchain_core.utils.pydantic import is_basemodel_subclass
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, RootModel, TypeAdapter
 from pydantic.errors import PydanticUserError
 from typing_extensions import TypedDict, get_type_hints, is_typeddict
 
@@ -32,6 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 Schema = dict[str, Any]
+
+# The property that holds a value which is not an object; Pydantic's own name of it.
+ROOT_PROPERTY: Final = "root"
 
 # Where a schema holds further schemas: by name, in a list, or one.
 _NAMED: Final = ("$defs", "definitions", "properties", "patternProperties", "dependentSchemas")
@@ -55,8 +58,18 @@ def function_of(tool: Any, *, strict: bool | None = None) -> dict[str, Any]:
         function = _recursive_function(tool, schema)
     else:
         function = convert_to_openai_function(_without_qualifiers(tool, {}))
-    function["parameters"] = _portable(function.get("parameters") or {"type": "object"})
+    parameters = _portable(function.get("parameters") or {"type": "object"})
+    function["parameters"] = in_object(parameters) if is_root_model(tool) else parameters
     return strict_function(function, strict)
+
+
+def in_object(schema: Schema) -> Schema:
+    """Return a schema of objects: servers refuse others, so those become the property `root`."""
+    if schema.get("type") == "object":
+        return schema
+    inner = {name: value for name, value in schema.items() if name != "$defs"}
+    wrapped = {"type": "object", "properties": {ROOT_PROPERTY: inner}, "required": [ROOT_PROPERTY]}
+    return wrapped | ({"$defs": schema["$defs"]} if "$defs" in schema else {})
 
 
 def strict_function(function: dict[str, Any], strict: bool | None) -> dict[str, Any]:  # noqa: FBT001 - passed on
@@ -264,6 +277,11 @@ def _resolved(schema: Schema, reference: str) -> Any:
         else:
             return None
     return target
+
+
+def is_root_model(schema: Any) -> bool:
+    """Return whether a schema is a Pydantic class whose values need not be objects."""
+    return isinstance(schema, type) and issubclass(schema, RootModel)
 
 
 def is_pydantic(schema: Any) -> bool:

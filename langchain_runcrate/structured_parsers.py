@@ -15,7 +15,12 @@ from langchain_core.utils.json import parse_partial_json
 from pydantic import BaseModel, Field
 
 from langchain_runcrate.errors import RuncrateRefusalError
-from langchain_runcrate.json_schemas import is_pydantic, json_schema_of
+from langchain_runcrate.json_schemas import (
+    ROOT_PROPERTY,
+    is_pydantic,
+    is_root_model,
+    json_schema_of,
+)
 from langchain_runcrate.partial_objects import MISSING, partial_object
 from runcrate_core.toolkit import (
     JsonOutputError,
@@ -113,10 +118,14 @@ class StructuredResponseParser(BaseTransformOutputParser[Any]):
     def _validated(self, value: Any, present: bool) -> Any:  # noqa: FBT001 - private
         if not present or self.target is None:
             return value
-        if echoes_schema(value, json_schema_of(self.target)):
+        schema = json_schema_of(self.target)
+        if echoes_schema(value, schema):
             raise OutputParserException("The response is the schema itself, not a value of it.")
         if not is_pydantic(self.target):
             return value
+        if is_root_model(self.target) and ROOT_PROPERTY in schema.get("properties", {}):
+            is_wrapped = isinstance(value, dict) and value.keys() == {ROOT_PROPERTY}
+            value = value[ROOT_PROPERTY] if is_wrapped else value
         try:
             return _object_of(self.target, value)
         except Exception as error:  # validators of the class may raise anything

@@ -9,7 +9,7 @@ from typing import Annotated, Any, NotRequired, Required
 import pytest
 from langchain_core.callbacks import BaseCallbackHandler
 from langchain_core.exceptions import ModelError, OutputParserException
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, RootModel, model_validator
 from pydantic.v1 import BaseModel as BaseModelV1
 from typing_extensions import TypedDict
 
@@ -139,6 +139,34 @@ def test_schemas_of_nested_and_recursive_classes_keep_their_meaning(method, stri
     assert sent["properties"]
     assert "$defs" in sent
     assert problems(sent, strict=bool(strict)) == []
+
+
+class Jokes(RootModel[list[Joke]]):
+    """Some jokes."""
+
+
+class Nested(RootModel[list["Nested"]]):
+    """Lists of lists."""
+
+
+@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    ("schema", "value", "text"),
+    [
+        (Jokes, Jokes([Joke(setup="Why?")]), '{"root": [{"setup": "Why?"}]}'),
+        (Nested, Nested([Nested([])]), '{"root": [[]]}'),
+        (RootModel[Joke], RootModel[Joke](Joke(setup="Why?")), '{"setup": "Why?"}'),
+    ],
+)
+def test_values_that_are_no_objects_are_asked_for_as_the_root_of_one(method, schema, value, text):
+    with ScriptedServer(structured(method, text, name=schema.__name__)) as server:
+        assert chat(server).with_structured_output(schema, method=method).invoke("x") == value
+    sent = function_of(schema, strict=True)["parameters"]
+    assert sent["type"] == "object"
+    assert problems(sent, strict=True) == []
+    if method == "json_schema":  # a model that answers with the value itself is understood too
+        with ScriptedServer(whole({"content": value.model_dump_json()})) as server:
+            assert chat(server).with_structured_output(schema, method=method).invoke("x") == value
 
 
 FORCED = {"type": "function", "function": {"name": "Joke"}}
