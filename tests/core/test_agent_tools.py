@@ -304,7 +304,8 @@ def test_an_instance_that_is_seen_to_have_ended_frees_what_was_reserved(both):
 
 def test_only_listed_outputs_are_fetched_and_only_short_texts_shown(cloud, both, tmp_path):
     box = Box(both, tmp_path)
-    outputs = {"short": "plain", "long": "x" * 4001, "binary": b"\xff\xfe\x00"}
+    odd = f"logs/{'x' * 150}/a  b"
+    outputs = {"short": "plain", "long": "x" * 4001, "binary": b"\xff\xfe\x00", odd: b"\xff"}
     cloud.world.on_job = lambda _: JobOutcome(artifacts=outputs)
     job = box("run_job", **JOB)
     box("wait_for_job", job_id=job["id"])
@@ -316,7 +317,10 @@ def test_only_listed_outputs_are_fetched_and_only_short_texts_shown(cloud, both,
     with pytest.raises(rc.ResponseFormatError, match="2000000000 bytes"):
         box("download_job_artifact", job_id=job["id"], path="big")
     assert list(tmp_path.iterdir()) == []
-    for path in outputs:
+    assert box("list_job_artifacts", job_id=job["id"], limit=1)["more"].startswith("3 more are")
+    [shown] = box("list_job_artifacts", job_id=job["id"], search="logs/")["artifacts"]
+    assert shown["path"] != odd  # it is long and has two blanks
+    for path in (*outputs, shown["path"]):
         saved = box("download_job_artifact", job_id=job["id"], path=path)
         assert ("content" in saved) is (path == "short")
 
