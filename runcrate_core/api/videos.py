@@ -25,7 +25,7 @@ from runcrate_core.protocol.failure_reason import failure_code, failure_reason
 from runcrate_core.protocol.identifiers import path_segment
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.media import MediaInput
-from runcrate_core.protocol.polling import Progress, poll
+from runcrate_core.protocol.polling import Progress, check_waiting, poll
 from runcrate_core.protocol.reconcile import Creation, create_once
 from runcrate_core.protocol.redaction import redact_json
 from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface, json_request
@@ -364,9 +364,10 @@ def generate(
         print(job.path)
         ```
     """
+    # Before anything is paid for.
+    check_waiting(timeout, poll_interval)
     target = None if path is None else Path(path)
     if target is not None:
-        # Before anything is paid for.
         yield from RunInThread(functools.partial(require_target, target))
     video = yield from create(
         prompt,

@@ -13,7 +13,7 @@ from runcrate_core.media_tools.cost import cost_facts
 from runcrate_core.media_tools.result import MediaFile, MediaResult
 from runcrate_core.media_tools.tool import MAX_PROMPT_LENGTH, MediaArguments, MediaTool
 from runcrate_core.protocol.media_types import type_of_suffix
-from runcrate_core.protocol.polling import Progress
+from runcrate_core.protocol.polling import Progress, check_waiting
 from runcrate_core.protocol.steps import RunInThread
 
 if TYPE_CHECKING:
@@ -80,6 +80,7 @@ def generate_video(
         RuncrateError: A request or the job failed. Once there is a job, a note on the error
             names it, also when the flow is cancelled.
     """
+    check_waiting(settings.timeout, settings.poll_interval)
     directory = settings.media_directory
     yield from directory.create()
     if args.video_id is not None:

@@ -38,6 +38,18 @@ class Progress(Generic[T]):
     detail: Callable[[T], Any] = lambda _: None
 
 
+def check_waiting(timeout: float | None, interval: float) -> None:
+    """Refuse what is no number of seconds, also before anything is paid that is waited for.
+
+    Raises:
+        ValueError: It is not one.
+    """
+    longest = math.inf if timeout is None else timeout
+    are_numbers = isinstance(interval, int | float) and isinstance(longest, int | float)
+    if not (are_numbers and interval > 0 and longest >= 0):
+        raise ValueError("`poll_interval` and `timeout` must be seconds above 0.")
+
+
 def poll(
     look: Callable[[], Call[T]],
     *,
@@ -66,8 +78,7 @@ def poll(
         NotFoundError: There is no such thing, or no longer.
         ValueError: `interval` or `timeout` is not a number of seconds.
     """
-    if not interval > 0 or (timeout is not None and not timeout >= 0):
-        raise ValueError("`poll_interval` and `timeout` must be seconds above 0.")
+    check_waiting(timeout, interval)
     interval = max(interval, MIN_INTERVAL_S)
     started = yield from Now()
     seen: list[tuple[Any, Any]] = []

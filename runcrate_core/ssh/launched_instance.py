@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from runcrate_core.api import instances
 from runcrate_core.api.instances import Instance
 from runcrate_core.errors import InstanceSetupError
+from runcrate_core.protocol.polling import check_waiting
 from runcrate_core.protocol.steps import Flow, GetRunner, InvokeCallback, RunInThread
 from runcrate_core.spending.cleanup import CleanupReport
 from runcrate_core.spending.guard import SpendGuard
@@ -169,6 +170,7 @@ class LaunchedInstance:
     def _check(self) -> None:
         """Refuse before anything is paid for what could not be done later."""
         require_extra()
+        check_waiting(self._settings.wait_timeout, self._settings.poll_interval)
         for command in self._settings.setup:
             command_line(command, timeout_s=self._settings.setup_timeout, command_id="check")
 

@@ -73,6 +73,8 @@ REFUSED: list[tuple[str, dict[str, Any], str]] = [
     ("jobs.run", JOB | {"env": {"VALUE": b"bytes"}}, r"`env\.VALUE`"),
     ("jobs.wait", {"job_id": "j", "poll_interval": 0}, "seconds"),
     ("jobs.wait", {"job_id": "j", "timeout": -1}, "seconds"),
+    ("videos.generate", IMAGE | {"timeout": "10"}, "must be seconds"),
+    ("videos.generate", IMAGE | {"poll_interval": float("nan")}, "must be seconds"),
     ("jobs.run_group", JOB, "either `count` or `params`"),
     ("jobs.run_group", JOB | {"count": 2, "params": [{"A": "1"}]}, "either `count` or `params`"),
     ("jobs.list", {"created_after": NAIVE}, "`created_after`"),

@@ -103,6 +103,7 @@ async def test_a_sandbox_is_launched_asynchronously(cloud, client):
         ({"gpu_count": 8}, rc.SpendRefusedError),
         ({"setup": [""]}, ValueError),
         ({"idle_shutdown_minuts": 5}, TypeError),
+        ({"wait_timeout": -1}, ValueError),
         ({"approve": lambda _: False}, rc.SpendRefusedError),
     ],
 )
