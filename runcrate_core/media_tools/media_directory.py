@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -36,15 +37,22 @@ class MediaDirectory:
         """Create the directory, before anything is billed whose output is stored in it.
 
         Raises:
-            ConfigurationError: It cannot be created.
+            ConfigurationError: It cannot be created, or not written.
         """
         try:
             yield from RunInThread(functools.partial(self.path.mkdir, parents=True, exist_ok=True))
+            is_writable = yield from RunInThread(
+                functools.partial(os.access, self.path, os.W_OK | os.X_OK)
+            )
         except OSError as error:
             raise ConfigurationError(
                 f"The media directory cannot be created ({error.strerror}). Choose another. "
                 "Nothing was sent."
             ) from None
+        if not is_writable:
+            raise ConfigurationError(
+                "The media directory cannot be written. Choose another. Nothing was sent."
+            )
 
     def new_path(self, label: str) -> Path:
         """Return a path for a new file, without its suffix."""

@@ -38,7 +38,7 @@ class Progress(Generic[T]):
     detail: Callable[[T], Any] = lambda _: None
 
 
-def check_waiting(timeout: float | None, interval: float) -> None:
+def check_waiting(timeout: Any, interval: Any) -> None:
     """Refuse what is no number of seconds, also before anything is paid that is waited for.
 
     Raises:

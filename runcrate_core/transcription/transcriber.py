@@ -77,6 +77,9 @@ class Transcriber:
         window_s: Seconds of a chunk with the format `windows`.
         split_s: Audio files larger than 25 MiB are split into parts of so many seconds where PyAV
             is installed; `None` never splits.
+
+    Raises:
+        ValueError: `format` or `window_s` is not usable.
     """
 
     model: str = "openai/whisper-1"
@@ -84,6 +87,9 @@ class Transcriber:
     format: TranscriptFormat = "text"
     window_s: float = 30.0
     split_s: float | None = 600.0
+
+    def __post_init__(self) -> None:
+        Transcript("").split(self.format, self.window_s)  # refuses both before they are paid for
 
     def chunks(self, source: AudioSource) -> Flow[tuple[TranscriptChunk, ...]]:
         """Transcribe an audio file into chunks with metadata.

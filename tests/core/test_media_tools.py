@@ -294,10 +294,13 @@ def test_a_video_that_failed_is_named(make, replies, arguments, words):
 
 
 @pytest.mark.parametrize("kind", ARGUMENTS)
-def test_an_unusable_directory_is_found_before_anything_is_paid_for(make, kind):
+def test_an_unusable_directory_is_found_before_anything_is_paid_for(make, kind, monkeypatch):
     (make.directory / "file").touch()
     with pytest.raises(rc.ConfigurationError, match="Choose another"):
         make(kind, IMAGE, using={"directory": make.directory / "file"})
+    monkeypatch.setattr("os.access", lambda *_: False)  # `root` may write everywhere
+    with pytest.raises(rc.ConfigurationError, match="directory cannot be written"):
+        make(kind, IMAGE)
     assert make.sent == []
 
 

@@ -179,6 +179,12 @@ def test_silence_has_no_text_in_any_format(format_):
         assert "".join(piece.text for piece in silent.split(format_)).strip() == ""
 
 
+@pytest.mark.parametrize("settings", [{"format": "json"}, {"format": "windows", "window_s": 0}])
+def test_unusable_settings_are_refused_before_they_are_paid_for(settings):
+    with pytest.raises(ValueError, match=r"format|window"):
+        Transcriber(**settings)
+
+
 def write_recording(path: Path, seconds: float, quiet_at: float) -> None:
     samples = array("h", [0]) * int(seconds * RATE)
     for number in range(len(samples)):
