@@ -11,9 +11,8 @@ from typing import Any, Self
 
 import pytest
 
-from runcrate_core import AsyncRuncrate, Runcrate
 from runcrate_emulator import Emulator
-from tests.core.both_clients import KEY, awaited, each, entered, without_waiting
+from tests.core.both_clients import KEY, awaited, each, entered, new_client
 from tests.servers import Reply, ScriptedServer
 
 # Emulated seconds a second: an instance starts in a twentieth of one, and a job is over at once.
@@ -24,9 +23,7 @@ class Both:
     """Calls methods by their names: `both("jobs.get", job.id)`, on one client of either kind."""
 
     def __init__(self, url: str, key: str, *, is_async: bool, **options: Any) -> None:
-        kind = AsyncRuncrate if is_async else Runcrate
-        options = {"base_url": url, "inference_url": f"{url}/v1"} | options
-        self.client: Any = without_waiting(kind(key, **options))
+        self.client = new_client(url, is_async=is_async, key=key, **options)
         self.is_async = is_async
         self._loop = asyncio.Runner() if is_async else None
 

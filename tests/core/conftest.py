@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from runcrate_core.protocol import reconcile
 from runcrate_core.spending import cleanup
-from tests.core.both_clients import BOTH
 from tests.core.cloud import _server, at, both, cloud, failure, is_async, scripted
 
 __all__ = ["_server", "at", "both", "cloud", "failure", "is_async", "scripted"]  # fixtures
@@ -21,9 +18,3 @@ def _no_long_waits(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cleanup, "END_WAITS_S", (0.05, 0.1, 0.15))
     monkeypatch.setattr(cleanup, "TERMINATING_WAITS_S", (0.02,))
     monkeypatch.setattr(cleanup, "CONFIRM_WAITS_S", (0.0, 0.05))
-
-
-@pytest.fixture(params=BOTH, ids=lambda both: both.name)
-def run(request: pytest.FixtureRequest) -> Any:
-    """Runs `run(lambda client: client.x.y(), url)` with either client."""
-    return request.param

@@ -24,6 +24,7 @@ from runcrate_core.protocol.downloads import (
 from runcrate_core.protocol.request import ReadTimeout, RetrySafety, Surface, json_request
 from runcrate_core.protocol.transfer import PROGRESS_BYTES
 from tests.core.both_clients import KEY
+from tests.core.cloud import Both
 from tests.servers import Reply, ScriptedServer
 
 REQUEST = json_request(
@@ -425,7 +426,7 @@ async def test_a_cancelled_download_leaves_nothing(download, target):
     assert download.unchanged()
 
 
-def test_two_downloads_to_one_place_do_not_meet(run, target):
+def test_two_downloads_to_one_place_do_not_meet(is_async, target):
     """Each has a temporary file of its own, and the last to end wins."""
     barrier = threading.Barrier(2, timeout=5)
 
@@ -436,7 +437,8 @@ def test_two_downloads_to_one_place_do_not_meet(run, target):
     def one(data):
         flow = download_flow(REQUEST, target, on_progress=on_progress)
         with ScriptedServer(whole(data)) as server:
-            run(lambda client: client._driver.run(flow), server.url)
+            with Both(server.url, KEY, is_async=is_async) as both:
+                both("run", flow)
 
     threads = [threading.Thread(target=one, args=(data,)) for data in (DATA, OTHER)]
     for thread in threads:

@@ -13,7 +13,7 @@ import pytest
 
 import runcrate_core as rc
 from tests.core.agents import Guard
-from tests.core.both_clients import ASYNC
+from tests.core.both_clients import new_client
 from tests.core.cloud import Both
 from tests.servers import Reply, ScriptedServer
 
@@ -101,7 +101,7 @@ def test_a_refused_launch_is_neither_repeated_nor_looked_for(failure):
 @pytest.mark.parametrize("replies", [[SILENT], [CUT, SILENT]], ids=["sent", "looked for"])
 async def test_23_a_cancelled_launch_names_what_may_run(replies):
     with ScriptedServer(*replies) as server:
-        async with ASYNC.client(server.url) as client:
+        async with new_client(server.url, is_async=True) as client:
             task = asyncio.create_task(client.instances.create(**LAUNCH))
             await asyncio.sleep(0.2)
             task.cancel()

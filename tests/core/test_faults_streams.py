@@ -12,7 +12,7 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.protocol.error_mapping import parse_error_body, status_of_error
-from tests.core.both_clients import SYNC, awaited, each, entered
+from tests.core.both_clients import awaited, each, entered, new_client
 from tests.servers import Reply, sse, stream_reply, text_chunk
 
 A, B, END = text_chunk("Hello "), text_chunk("world"), text_chunk("", "stop")
@@ -262,7 +262,7 @@ def test_a_stream_is_entered_once(scripted):
 
 
 def test_wrong_uses_of_streams_say_what_to_do():
-    with SYNC.client("http://127.0.0.1:9") as client:
+    with new_client("http://127.0.0.1:9") as client:
         with pytest.raises(rc.ConfigurationError, match="context manager"):
             list(client.chat.completions.stream(model="m", messages=[]))
         with pytest.raises(ValueError, match=r"chat\.completions\.stream"):

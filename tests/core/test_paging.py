@@ -10,7 +10,7 @@ import pytest
 import runcrate_core as rc
 from runcrate_core import AsyncPage, Page
 from runcrate_core.protocol.paging import ListMeta, next_cursor, next_offset
-from tests.core.both_clients import ASYNC, SYNC, each
+from tests.core.both_clients import each, new_client
 from tests.servers import Reply, ScriptedServer
 
 
@@ -114,7 +114,7 @@ def test_a_page_is_its_own_length_and_goes_on_by_itself(scripted, is_async):
 
 
 def test_a_page_is_a_sequence():
-    with ScriptedServer(*PAGES) as server, SYNC.client(server.url) as client:
+    with ScriptedServer(*PAGES) as server, new_client(server.url) as client:
         page = client.jobs.list()
         assert (len(page), page[0].id, page[-1].id) == (2, "a", "b")
         assert [job.id for job in page[:1]] == ["a"]
@@ -133,13 +133,14 @@ def test_pages_are_asked_for_when_they_are_needed(scripted, method):
 
 
 def test_tasks_may_share_a_page():
-    async def use(client):
-        page = await client.jobs.list()
+    async def use():
+        async with new_client(server.url, is_async=True) as client:
+            page = await client.jobs.list()
 
-        async def count():
-            return len([job async for job in page])
+            async def count():
+                return len([job async for job in page])
 
-        return await asyncio.gather(count(), count())
+            return await asyncio.gather(count(), count())
 
     with ScriptedServer(*PAGES) as server:
-        assert ASYNC(use, server.url) == [3, 3]
+        assert asyncio.run(use()) == [3, 3]

@@ -14,7 +14,7 @@ from runcrate_core.io.httpx_adapter import (
     new_client,
 )
 from runcrate_core.protocol.request import ReadTimeout, RetrySafety, Surface, json_request
-from tests.servers import Reply, ScriptedServer
+from tests.servers import Reply
 
 ADDRESS = "http://127.0.0.1:9/v1"
 CONFIG = resolve_config(
@@ -53,8 +53,8 @@ def test_a_request_is_the_one_that_a_plain_client_builds(make, headers):
     plain.close()
 
 
-def test_tools_that_replace_send_see_every_request(run, monkeypatch):
-    kind = httpx.AsyncClient if run.is_async else httpx.Client
+def test_tools_that_replace_send_see_every_request(scripted, is_async, monkeypatch):
+    kind = httpx.AsyncClient if is_async else httpx.Client
     seen = []
     original = kind.send
 
@@ -63,8 +63,8 @@ def test_tools_that_replace_send_see_every_request(run, monkeypatch):
         return original(client, request, **options)
 
     monkeypatch.setattr(kind, "send", send)
-    with ScriptedServer(Reply(json={"data": []})) as server:
-        run(lambda client: client.models.list(), server.url)
+    _, both = scripted(Reply(json={"data": []}))
+    both("models.list")
     assert seen == ["/v1/models"]
 
 

@@ -11,7 +11,7 @@ import pytest
 import runcrate_core as rc
 from runcrate_core.api.notebook import MAX_SHOWN_BYTES
 from runcrate_core.protocol.failure_reason import failure_code, failure_reason
-from tests.core.both_clients import ASYNC
+from tests.core.both_clients import new_client
 from tests.servers import Reply, ScriptedServer
 
 VEO = "google/veo-3.0"
@@ -134,7 +134,7 @@ def test_58_a_wait_that_ran_out_names_the_job_that_is_paid(scripted, tmp_path):
 async def test_a_cancelled_wait_names_the_job_too():
     with ScriptedServer(job("queued"), job("processing")) as server:
         seen = asyncio.Event()
-        async with ASYNC.client(server.url) as client:
+        async with new_client(server.url, is_async=True) as client:
             made = client.videos.generate("x", model=VEO, on_status=lambda _: seen.set())
             task = asyncio.ensure_future(made)
             await seen.wait()
