@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import inspect
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -88,18 +89,24 @@ async def listed(values: Any) -> list[Any]:
 
 
 @pytest.fixture(scope="session")
-def _server() -> Iterator[Emulator]:
-    with Emulator(clock_speed=CLOCK_SPEED) as emulator:
-        yield emulator
+def _server() -> Iterator[Callable[..., Emulator]]:
+    """Start an emulator for each set of options."""
+    with ExitStack() as stack:
+        yield functools.cache(lambda **options: stack.enter_context(Emulator(**options)))
 
 
 @pytest.fixture
-def cloud(_server: Emulator) -> Iterator[Emulator]:
-    """An emulator in its first state, which knows the key of either client."""
-    _server.reset()
-    _server.add_key(KEY)
-    yield _server
-    assert _server.crashes == []
+def cloud(request: pytest.FixtureRequest, _server: Callable[..., Emulator]) -> Iterator[Emulator]:
+    """An emulator in its first state, which knows the key of either client.
+
+    Its options are those that the test module names `EMULATOR`.
+    """
+    emulator = _server(**getattr(request.module, "EMULATOR", {"clock_speed": CLOCK_SPEED}))
+    emulator.reset()
+    emulator.add_key(KEY)
+    yield emulator
+    emulator.variants = ()
+    assert emulator.crashes == []
 
 
 @pytest.fixture(params=[False, True], ids=["sync", "async"])

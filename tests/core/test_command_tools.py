@@ -12,24 +12,12 @@ import pytest
 
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
-from runcrate_emulator import Emulator
 from tests.core.agents import LIMITS, Box
 from tests.core.cloud import Both
 from tests.ssh.hosts import processes
 
+EMULATOR = {"ssh": True, "clock_speed": 600.0}
 COMMAND_TOOLS = ["run_command", "read_file", "write_file", "list_files"]
-
-
-@pytest.fixture(scope="module")
-def shared_cloud() -> Iterator[Emulator]:
-    with Emulator(ssh=True, clock_speed=600.0) as running:
-        yield running
-
-
-@pytest.fixture
-def cloud(shared_cloud: Emulator) -> Emulator:
-    shared_cloud.reset()
-    return shared_cloud
 
 
 @pytest.fixture

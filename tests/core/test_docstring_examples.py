@@ -14,12 +14,13 @@ from PIL import Image
 
 from runcrate_core import Runcrate
 from runcrate_core.progress import progress_bar
-from runcrate_emulator import Emulator, JobOutcome
+from runcrate_emulator import JobOutcome
 from tests.core.test_sync_async_parity import METHODS, SYNC_METHODS
 
 # Executed with the documentation, or shown in the example of `videos.create`.
 ELSEWHERE = ("chat.completions", "embeddings", "models", "videos.retrieve", "videos.wait")
 SHOWN = [path for path in METHODS if not path.startswith(ELSEWHERE)]
+EMULATOR = {"ssh": True, "clock_speed": 600.0}
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIOMqqnkVzrm0SdG6UOoqKLsabgH5C9okWi0dh2l9GKJl me"
 JOB: Any = {"command": "python train.py", "gpu_type": "A100", "max_runtime_minutes": 5}
 VIDEO: Any = {"prompt": "x", "model": "google/veo-3.0", "duration": 4}
@@ -75,19 +76,12 @@ class Things(dict[str, Any]):
         return self._client.schedules.create(kind="job", name="n", cron="0 2 * * *", spec=JOB)
 
 
-@pytest.fixture(scope="module")
-def shared() -> Any:
-    with Emulator(ssh=True, clock_speed=600.0) as running:
-        yield running
-
-
 @pytest.mark.usefixtures("short_waits")
 @pytest.mark.parametrize("path", [*SHOWN, "progress_bar"])
-def test_examples_run(path, shared, tmp_path, monkeypatch):
+def test_examples_run(path, cloud, tmp_path, monkeypatch):
     documented = progress_bar if path == "progress_bar" else SYNC_METHODS[path]
     example = example_of(documented).replace("ssh-ed25519 AAAA...", PUBLIC_KEY)
     assert example
-    shared.reset()
     monkeypatch.chdir(tmp_path)
     (tmp_path / "my-project").mkdir()
     (tmp_path / "my-project" / "train.py").write_text("print('trained')")
@@ -97,9 +91,8 @@ def test_examples_run(path, shared, tmp_path, monkeypatch):
         sound.setparams((1, 2, 8000, 0, "NONE", "not compressed"))
         sound.writeframes(bytes(16000))
     seconds = 500 if path in {"jobs.cancel", "job_groups.cancel"} else 1
-    shared.world.on_job = lambda _: JobOutcome(artifacts={"model.pt": "done\n"}, seconds=seconds)
+    cloud.world.on_job = lambda _: JobOutcome(artifacts={"model.pt": "done\n"}, seconds=seconds)
     with Runcrate(
-        shared.api_key, base_url=shared.base_url, inference_url=shared.inference_url
+        cloud.api_key, base_url=cloud.base_url, inference_url=cloud.inference_url
     ) as client:
         exec(compile(example, path, "exec"), {}, Things(client, path))  # noqa: S102 - our own documentation
-    assert shared.crashes == []

@@ -23,34 +23,22 @@ from tests.servers import Reply, ScriptedServer
 
 BY_ID = {assumption.id: assumption for assumption in ASSUMPTIONS}
 PROBED = [assumption for assumption in ASSUMPTIONS if assumption.observe is not None]
+EMULATOR = {"requests_per_minute": 100_000}
 ALWAYS = Limit(Decimal("0.50"), lambda _: True)
 
 
-@pytest.fixture(scope="module")
-def shared() -> Iterator[Emulator]:
-    with Emulator(requests_per_minute=100_000) as emulator:
-        yield emulator
-
-
-@pytest.fixture
-def emulator(shared: Emulator) -> Iterator[Emulator]:
-    shared.reset()
-    yield shared
-    shared.variants = ()
-
-
-def client_of(emulator: Emulator, **options: Any) -> rc.Runcrate:
+def client_of(cloud: Emulator, **options: Any) -> rc.Runcrate:
     return rc.Runcrate(
-        emulator.api_key,
-        base_url=emulator.base_url,
-        inference_url=emulator.inference_url,
+        cloud.api_key,
+        base_url=cloud.base_url,
+        inference_url=cloud.inference_url,
         **options,
     )
 
 
 @pytest.fixture
-def client(emulator: Emulator) -> Iterator[rc.Runcrate]:
-    with client_of(emulator) as made:
+def client(cloud: Emulator) -> Iterator[rc.Runcrate]:
+    with client_of(cloud) as made:
         yield made
 
 
@@ -82,10 +70,10 @@ def test_the_emulator_is_what_is_assumed_at_every_level(client):
 
 
 @pytest.mark.parametrize(("row", "label"), CHANGES)
-def test_a_variant_turns_its_own_row_red_and_no_other(emulator, client, row, label):
+def test_a_variant_turns_its_own_row_red_and_no_other(cloud, client, row, label):
     level = BY_ID[row].level
     assert level is not None
-    emulator.variants = ((row, label),)
+    cloud.variants = ((row, label),)
     report = probe(client, level)
     assert [(red.assumption.id, red.observed) for red in report.differences] == [(row, label)]
 
@@ -135,8 +123,8 @@ READ_IN_BOTH_FORMS = (
 
 
 @pytest.mark.parametrize("variants", READ_IN_BOTH_FORMS)
-def test_the_client_reads_every_form_that_it_promises_to_read(emulator, client, variants, tmp_path):
-    emulator.variants = tuple(variants.items())
+def test_the_client_reads_every_form_that_it_promises_to_read(cloud, client, variants, tmp_path):
+    cloud.variants = tuple(variants.items())
     chat: Any = {
         "model": "deepseek-ai/DeepSeek-R1",
         "messages": [{"role": "user", "content": "Hi"}],
@@ -168,7 +156,7 @@ def test_the_client_reads_every_form_that_it_promises_to_read(emulator, client, 
     client.instances.terminate(instance.id)
 
 
-def test_nothing_is_spent_above_the_limit_or_without_a_yes(emulator, client):
+def test_nothing_is_spent_above_the_limit_or_without_a_yes(cloud, client):
     asked: list[str] = []
 
     def refuse(text):
@@ -181,12 +169,12 @@ def test_nothing_is_spent_above_the_limit_or_without_a_yes(emulator, client):
     assert "Kokoro" in asked[0]
     with pytest.raises(rc.SpendRefusedError, match=r"exceeds the limit of 0\.001 USD"):
         verify(client, {Level.LAUNCH}, Limit(Decimal("0.001"), lambda _: True))
-    sent = {(request.method, request.path) for request in emulator.requests}
+    sent = {(request.method, request.path) for request in cloud.requests}
     assert ("POST", "/v1/audio/speech") not in sent
     assert client.instances.list() == []
 
 
-def test_an_interrupted_launch_leaves_nothing_running(emulator, client, monkeypatch):
+def test_an_interrupted_launch_leaves_nothing_running(cloud, client, monkeypatch):
     from runcrate_core.verification import launch
 
     def interrupted(_):
@@ -199,7 +187,7 @@ def test_an_interrupted_launch_leaves_nothing_running(emulator, client, monkeypa
     assert [instance.status for instance in client.instances.list()] == ["terminated"]
 
 
-def test_a_service_that_is_down_or_refuses_the_key_is_one_clear_line(emulator):
+def test_a_service_that_is_down_or_refuses_the_key_is_one_clear_line(cloud):
     url = "http://127.0.0.1:9"
     with (
         rc.Runcrate("rc_live_test", base_url=url, inference_url=url) as down,
@@ -208,7 +196,7 @@ def test_a_service_that_is_down_or_refuses_the_key_is_one_clear_line(emulator):
         verify(down, set(), ALWAYS)
     with (
         rc.Runcrate(
-            "rc_live_unknown", base_url=emulator.base_url, inference_url=emulator.inference_url
+            "rc_live_unknown", base_url=cloud.base_url, inference_url=cloud.inference_url
         ) as unknown,
         pytest.raises(rc.ConfigurationError, match="does not accept this key"),
     ):
@@ -246,17 +234,17 @@ def test_a_rate_limit_is_waited_for_once(scripted):
     assert exchanges.status("models") == "200"
 
 
-def test_a_report_holds_labels_and_no_text_of_the_service(client, tmp_path, emulator):
-    emulator.variants = (("balance-case", "snake_case"), ("paging", "has_more"))
+def test_a_report_holds_labels_and_no_text_of_the_service(client, tmp_path, cloud):
+    cloud.variants = (("balance-case", "snake_case"), ("paging", "has_more"))
     report = verify(client, {Level.INFERENCE, Level.LAUNCH}, ALWAYS)
     text = report.to_json()
     instance = client.instances.list()[0]
-    for secret in (emulator.api_key, instance.id, instance.name, emulator.base_url):
+    for secret in (cloud.api_key, instance.id, instance.name, cloud.base_url):
         assert secret not in text
         assert secret not in report.to_text()
     path = tmp_path / "report.json"
     path.write_text(text)
-    assert set(observed_variants(path)) == set(emulator.variants)
+    assert set(observed_variants(path)) == set(cloud.variants)
     assert "2 differs" in report.summary()
     assert report.to_text().splitlines()[-3].endswith("DIFFERS")
 

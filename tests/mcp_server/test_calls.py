@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -41,16 +41,9 @@ def _short_waits(short_waits: None) -> None:
     """Statuses are polled without pauses."""
 
 
-@pytest.fixture(scope="module")
-def shared_emulator() -> Iterator[Emulator]:
-    with Emulator(clock_speed=600) as running:
-        yield running
-
-
 @pytest.fixture
-def emulator(shared_emulator: Emulator) -> Emulator:
-    shared_emulator.reset()
-    return shared_emulator
+def emulator(cloud: Emulator) -> Emulator:
+    return cloud
 
 
 async def tools_of(client: Client) -> dict[str, types.Tool]:

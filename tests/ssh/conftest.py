@@ -5,7 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.core.cloud import _server, cloud
 from tests.ssh.hosts import Host, emulator_host, sshd_host
+
+__all__ = ["_server", "cloud"]  # fixtures
 
 SERVERS = {"emulator": emulator_host, "sshd": sshd_host}
 

@@ -35,23 +35,12 @@ from runcrate_emulator import Emulator, ssh_sessions
 from tests.ssh.hosts import eventually, processes
 
 ROOT = Path(__file__).parent.parent.parent
-
-
-@pytest.fixture(scope="module")
-def shared_emulator() -> Iterator[Emulator]:
-    with Emulator(ssh=True, clock_speed=0) as running:
-        yield running
+EMULATOR = {"ssh": True, "clock_speed": 0}
 
 
 @pytest.fixture
-def emulator(shared_emulator: Emulator) -> Emulator:
-    shared_emulator.reset()
-    return shared_emulator
-
-
-@pytest.fixture
-def client(emulator: Emulator) -> Iterator[Runcrate]:
-    with Runcrate(emulator.api_key, base_url=emulator.base_url) as made:
+def client(cloud: Emulator) -> Iterator[Runcrate]:
+    with Runcrate(cloud.api_key, base_url=cloud.base_url) as made:
         yield made
 
 
@@ -60,15 +49,15 @@ def known_hosts(tmp_path: Path) -> Path:
     return tmp_path / "known_hosts"
 
 
-def launch(client: Runcrate, emulator: Emulator, **options: Any) -> Instance:
+def launch(client: Runcrate, cloud: Emulator, **options: Any) -> Instance:
     instance = client.instances.create(gpu_type="A100", max_runtime_minutes=60, **options)
-    emulator.clock.advance(30)
+    cloud.clock.advance(30)
     return client.instances.get(instance.id)
 
 
 @pytest.fixture
-def instance(client: Runcrate, emulator: Emulator) -> Instance:
-    return launch(client, emulator)
+def instance(client: Runcrate, cloud: Emulator) -> Instance:
+    return launch(client, cloud)
 
 
 @pytest.fixture
@@ -83,10 +72,10 @@ def test_a_certificate_of_the_api_logs_in(shell, instance):
     assert "rc_live" not in repr(shell)
 
 
-async def test_the_asynchronous_client_too(emulator):
-    async with AsyncRuncrate(emulator.api_key, base_url=emulator.base_url) as client:
+async def test_the_asynchronous_client_too(cloud):
+    async with AsyncRuncrate(cloud.api_key, base_url=cloud.base_url) as client:
         instance = await client.instances.create(gpu_type="A100", max_runtime_minutes=60)
-        emulator.clock.advance(30)
+        cloud.clock.advance(30)
         async with client.instances.connect(instance.id) as shell:
             assert (await shell.run("pwd")).exit_code == 0
         shell = await client.instances.connect(instance.id)
@@ -94,9 +83,9 @@ async def test_the_asynchronous_client_too(emulator):
         await shell.close()
 
 
-def test_a_certificate_is_for_one_instance(client, emulator, instance):
-    emulator.world.sold_out.clear()
-    other = launch(client, emulator)
+def test_a_certificate_is_for_one_instance(client, cloud, instance):
+    cloud.world.sold_out.clear()
+    other = launch(client, cloud)
     key = asyncssh.generate_private_key("ssh-ed25519")
     issued = client.instances.issue_ssh_certificate(
         instance.id, public_key=key.export_public_key().decode().strip()
@@ -116,16 +105,16 @@ def test_a_certificate_is_for_one_instance(client, emulator, instance):
         asyncio.run(log_in(other.model_extra["ssh_port"]))
 
 
-def test_a_key_pair_logs_in_where_it_was_launched_with_it(client, emulator, tmp_path):
+def test_a_key_pair_logs_in_where_it_was_launched_with_it(client, cloud, tmp_path):
     key = asyncssh.generate_private_key("ssh-ed25519")
     path = tmp_path / "id_ed25519"
     key.write_private_key(path, passphrase="open", rounds=1, ignore_few_rounds=True)
     added = client.ssh_keys.create(name="laptop", public_key=key.export_public_key().decode())
-    instance = launch(client, emulator, ssh_key_id=added.id)
-    before = len(emulator.requests)
+    instance = launch(client, cloud, ssh_key_id=added.id)
+    before = len(cloud.requests)
     with client.instances.connect(instance.id, private_key=path, passphrase="open") as shell:
         assert shell.run("echo in").output == "in\n"
-    assert not any("certificate" in request.path for request in emulator.requests[before:])
+    assert not any("certificate" in request.path for request in cloud.requests[before:])
     with pytest.raises(ValueError, match="passphrase"):
         client.instances.connect(instance.id, private_key=path)
     other = asyncssh.generate_private_key("ssh-ed25519").export_private_key().decode()
@@ -133,15 +122,15 @@ def test_a_key_pair_logs_in_where_it_was_launched_with_it(client, emulator, tmp_
         client.instances.connect(instance.id, private_key=other)
 
 
-def test_a_changed_host_key_is_refused_unsent(client, emulator, instance, known_hosts, monkeypatch):
+def test_a_changed_host_key_is_refused_unsent(client, cloud, instance, known_hosts, monkeypatch):
     with client.instances.connect(instance.id, known_hosts=known_hosts) as shell:
         shell.run("true")
-        emulator.ssh.replace_host_key(instance.id)
+        cloud.ssh.replace_host_key(instance.id)
         logins: list[str] = []
         monkeypatch.setattr(
             ssh_sessions.Login, "begin_auth", lambda _self, name: bool(logins.append(name))
         )
-        ran = len(emulator.ssh.commands)
+        ran = len(cloud.ssh.commands)
         with pytest.raises(HostKeyChangedError, match="before anything was sent"):
             shell.run("echo secret")
         with pytest.raises(HostKeyChangedError):
@@ -149,12 +138,12 @@ def test_a_changed_host_key_is_refused_unsent(client, emulator, instance, known_
     with pytest.raises(HostKeyChangedError):
         client.instances.connect(instance.id, known_hosts=known_hosts)
     assert not logins  # not even the user's name
-    assert len(emulator.ssh.commands) == ran
+    assert len(cloud.ssh.commands) == ran
 
 
-def test_pins_are_of_one_instance_each(client, emulator, known_hosts):
-    emulator.world.sold_out.clear()
-    instances = [launch(client, emulator) for _ in range(2)]
+def test_pins_are_of_one_instance_each(client, cloud, known_hosts):
+    cloud.world.sold_out.clear()
+    instances = [launch(client, cloud) for _ in range(2)]
     for _ in range(2):
         for instance in instances:
             client.instances.connect(instance.id, known_hosts=known_hosts).close()
@@ -163,10 +152,10 @@ def test_pins_are_of_one_instance_each(client, emulator, known_hosts):
 
 
 @pytest.fixture
-def lifetime(emulator: Emulator) -> Iterator[Callable[[float], None]]:
+def lifetime(cloud: Emulator) -> Iterator[Callable[[float], None]]:
     """Set the validity of the next certificates in seconds."""
-    yield partial(setattr, emulator.ssh, "certificate_lifetime_s")
-    emulator.ssh.certificate_lifetime_s = 300
+    yield partial(setattr, cloud.ssh, "certificate_lifetime_s")
+    cloud.ssh.certificate_lifetime_s = 300
 
 
 def test_an_expired_certificate_says_until_when_it_was_valid(client, instance, lifetime):
@@ -175,12 +164,12 @@ def test_an_expired_certificate_says_until_when_it_was_valid(client, instance, l
         client.instances.connect(instance.id)
 
 
-def test_a_certificate_that_expires_meanwhile_is_replaced(client, emulator, instance, lifetime):
+def test_a_certificate_that_expires_meanwhile_is_replaced(client, cloud, instance, lifetime):
     lifetime(1)
     with client.instances.connect(instance.id) as shell:
         time.sleep(1.1)
         lifetime(300)
-        emulator.ssh.drop_connections()
+        cloud.ssh.drop_connections()
         assert shell.run("echo back").output == "back\n"
 
 
@@ -196,18 +185,18 @@ NONSENSE = b'{"data": {"certificate": "nonsense", "ip": "127.0.0.1", "user": "ro
     ],
 )
 def test_a_certificate_that_is_refused_or_none_says_so(
-    client, emulator, instance, fault, error, problem
+    client, cloud, instance, fault, error, problem
 ):
-    emulator.fail("POST /instances/{id}/ssh-certificate", **fault)
+    cloud.fail("POST /instances/{id}/ssh-certificate", **fault)
     with pytest.raises(error, match=problem):
         client.instances.connect(instance.id)
 
 
-def test_an_instance_that_cannot_be_reached_says_so(client, emulator, instance):
-    emulator.ssh.remove(instance.id)
+def test_an_instance_that_cannot_be_reached_says_so(client, cloud, instance):
+    cloud.ssh.remove(instance.id)
     with pytest.raises(SSHConnectionError, match="refused"):
         client.instances.connect(instance.id, connect_timeout=0.3)
-    emulator.world.sold_out.clear()
+    cloud.world.sold_out.clear()
     starting = client.instances.create(gpu_type="A100", max_runtime_minutes=60)
     with pytest.raises(SSHConnectionError, match=r"no IP address yet.*wait_until_running"):
         client.instances.connect(starting.id)
@@ -224,24 +213,24 @@ def test_an_instance_that_has_ended_is_not_replaced(client, shell, instance):
     assert len(client.instances.list()) <= 1
 
 
-def test_ssh_that_starts_late_is_waited_for(client, emulator, instance):
+def test_ssh_that_starts_late_is_waited_for(client, cloud, instance):
     port = instance.model_extra["ssh_port"]
-    emulator.ssh.remove(instance.id)
-    threading.Timer(0.4, lambda: emulator.ssh.add(instance.id, (), port=port)).start()
+    cloud.ssh.remove(instance.id)
+    threading.Timer(0.4, lambda: cloud.ssh.add(instance.id, (), port=port)).start()
     with client.instances.connect(instance.id) as shell:
         assert shell.run("echo there").output == "there\n"
 
 
-def test_an_idle_shell_lets_the_idle_stop_work(client, emulator):
-    instance = launch(client, emulator, idle_shutdown_minutes=5)
+def test_an_idle_shell_lets_the_idle_stop_work(client, cloud):
+    instance = launch(client, cloud, idle_shutdown_minutes=5)
     with client.instances.connect(instance.id, idle_timeout=0.5) as shell:
         shell.run("true")
-        emulator.clock.advance(600)
+        cloud.clock.advance(600)
         assert client.instances.get(instance.id).status == "running"  # somebody is connected
         assert eventually(lambda: not shell.is_connected)
-        emulator.clock.advance(299)
+        cloud.clock.advance(299)
         assert client.instances.get(instance.id).status == "running"
-        emulator.clock.advance(20)
+        cloud.clock.advance(20)
         after = client.instances.get(instance.id)
         assert (after.status, after.stop_reason) == ("terminated", "idle")
 
@@ -339,9 +328,9 @@ def test_an_emulator_without_ssh_runs_nothing():
             _ = plain.ssh
 
 
-def test_an_instance_that_ends_leaves_no_process_and_no_file(client, emulator, shell, instance):
+def test_an_instance_that_ends_leaves_no_process_and_no_file(client, cloud, shell, instance):
     mark = f"60{time.time_ns() % 1_000_000_000}"
-    directory = emulator.ssh.directory(instance.id)
+    directory = cloud.ssh.directory(instance.id)
     shell.run(f"setsid sleep {mark} & echo x > file")
     assert processes(f"sleep {mark}")
     assert (directory / "file").exists()
@@ -350,16 +339,16 @@ def test_an_instance_that_ends_leaves_no_process_and_no_file(client, emulator, s
     assert not directory.exists()
 
 
-def test_an_instance_whose_lifetime_is_over_closes_its_connections(emulator, shell):
+def test_an_instance_whose_lifetime_is_over_closes_its_connections(cloud, shell):
     shell.run("true")
-    emulator.clock.advance(3700)
+    cloud.clock.advance(3700)
     result = shell.run("sleep 5; echo after") if shell.is_connected else None
     assert result is None or result.exit_code is None
     with pytest.raises(SSHConnectionError, match="has ended"):
         shell.run("echo x")
 
 
-def test_a_program_ends_with_a_shell_that_is_still_open(client, emulator, instance, tmp_path):
+def test_a_program_ends_with_a_shell_that_is_still_open(client, cloud, instance, tmp_path):
     code = (
         "from runcrate_core import Runcrate\n"
         f"shell = Runcrate().instances.connect({instance.id!r})\n"
@@ -368,7 +357,7 @@ def test_a_program_ends_with_a_shell_that_is_still_open(client, emulator, instan
     paths = {"PYTHONPATH": str(ROOT), "HOME": str(tmp_path), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(
         [sys.executable, "-c", code],
-        env=paths | emulator.environment_variables(),
+        env=paths | cloud.environment_variables(),
         capture_output=True,
         text=True,
         timeout=60,
