@@ -86,8 +86,10 @@ def test_vectors_come_in_order_and_in_bounds(way, limit, size):
 
 
 @WAYS
-def test_no_batches_no_work(way):
+def test_no_batches_are_no_work_and_a_limit_below_one_is_refused(way):
     assert way(Work(), [], 4) == []
+    with pytest.raises(ValueError, match="max_concurrency"):
+        way(Work(), [["x"]], 0)
 
 
 @WAYS
@@ -129,12 +131,6 @@ def test_work_sees_the_context_variables_of_the_caller(way):
         assert work.seen == {"of the caller"}
     finally:
         VARIABLE.reset(token)
-
-
-@WAYS
-def test_a_limit_below_one_is_refused(way):
-    with pytest.raises(ValueError, match="max_concurrency"):
-        way(Work(), [["x"]], 0)
 
 
 async def test_a_cancelled_call_leaves_no_task():
