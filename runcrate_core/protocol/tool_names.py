@@ -74,7 +74,7 @@ class ToolNames:
         Tokens of the model's chat template around a name that was sent do not count.
         """
         known = self._originals.get(name)
-        return known or self._originals.get(_TEMPLATE_TOKENS.sub("", name), name)
+        return known or self._originals.get(_TEMPLATE_TOKENS.sub("", name.strip()), name)
 
 
 def _digest(name: str) -> str:

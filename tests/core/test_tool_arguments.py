@@ -179,7 +179,7 @@ def test_usual_names_stay_and_colliding_ones_are_kept_apart():
     assert len({mapping.to_wire(name) for name in ("get.weather", "get weather")}) == 2
     assert ToolNames().to_wire("of.an.earlier.request") == "of_an_earlier_request"
     assert ToolNames().from_wire("unknown") == "unknown"
-    for name in ("functions.get_weather", "get_weather<|channel|>json", "get_weather<|message|>"):
+    for name in ("functions.get_weather", "get_weather<|channel|>json", " get_weather\n"):
         assert mapping.from_wire(name) == "get_weather"
         assert ToolNames().from_wire(name) == name
     long = [wire_tool_name("x" * 70 + end) for end in "ab"]
