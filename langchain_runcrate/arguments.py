@@ -49,7 +49,7 @@ def constructor_arguments(kind: type[BaseModel], values: dict[str, Any]) -> dict
         ValueError: An argument is given twice, under both its names or in `model_kwargs`; headers
             are given where they would be traced; or a key is given under a name of `ChatOpenAI`.
     """
-    _refuse_misplaced({**(values.get("model_kwargs") or {}), **values})
+    refuse_misplaced({**(values.get("model_kwargs") or {}), **values})
     names = _names(kind)
     known = {name: value for name, value in values.items() if name in names}
     for name, alias in names.items():
@@ -77,7 +77,7 @@ def constructor_arguments(kind: type[BaseModel], values: dict[str, Any]) -> dict
     return {_SECOND_NAMES.get(name, name): value for name, value in known.items()}
 
 
-def _refuse_misplaced(given: Mapping[str, Any]) -> None:
+def refuse_misplaced(given: Mapping[str, Any]) -> None:
     """Refuse what would be shown, traced or sent where it stands."""
     if "extra_headers" in given:
         raise ValueError("Give headers as `default_headers`, which is kept out of every trace.")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from langchain_core.embeddings import Embeddings
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from langchain_runcrate.arguments import refuse_misplaced
 from langchain_runcrate.connection import RuncrateConnection
 from langchain_runcrate.errors import translating_errors
 from runcrate_core.toolkit import aembed_batches, batches_of, embed_batches, embeddable_texts
@@ -89,6 +90,12 @@ class RuncrateEmbeddings(RuncrateConnection, Embeddings, extra="forbid"):
 
     model_kwargs: dict[str, Any] = Field(default_factory=dict)
     """Further fields of the request."""
+
+    @field_validator("model_kwargs")
+    @classmethod
+    def _without_headers(cls, value: dict[str, Any]) -> dict[str, Any]:
+        refuse_misplaced(value)
+        return value
 
     def embed_documents(self, texts: list[str]) -> list[list[float]]:
         """Return the vector of each text, in order.

@@ -127,6 +127,13 @@ class Connected(BaseComponent):
     def _timeout_in_any_form(cls, value: Any) -> Any:
         return value if isinstance(value, int | float | dict) else Timeout.of(value)
 
+    @field_validator("additional_kwargs", check_fields=False)
+    @classmethod
+    def _without_headers(cls, value: dict[str, Any]) -> dict[str, Any]:
+        if "extra_headers" in value:
+            raise ValueError("Give headers as `default_headers`, which is kept out of every dump.")
+        return value
+
     @model_validator(mode="before")
     @classmethod
     def _without_class_name(cls, fields: Any) -> Any:

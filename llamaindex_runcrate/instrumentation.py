@@ -93,7 +93,8 @@ class Instrumentation:
         self._event_id = ""
 
     def started(self, llm: LLM, kwargs: dict[str, Any]) -> None:
-        """Report the start of the call."""
+        """Report the start of the call, without headers: they may hold credentials."""
+        kwargs = {name: value for name, value in kwargs.items() if name != "extra_headers"}
         model = llm.to_payload()
         self._emit(self._kind.start, model_dict=model, additional_kwargs=kwargs)
         self._event_id = self._callbacks.on_event_start(

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from langchain_core.exceptions import ModelNotFoundError
+from pydantic import ValidationError
 
 import runcrate_core as rc
 from langchain_runcrate import RuncrateEmbeddings
@@ -92,3 +93,9 @@ async def test_a_refusal_is_langchains_error_too(service, way):
     with pytest.raises(ModelNotFoundError, match="No such model") as caught:
         await embedded(made(service, chunk_size=1), way, ["a", "b", "c"])
     assert type(caught.value.__cause__) is rc.NotFoundError
+
+
+def test_headers_are_not_taken_where_they_would_be_shown():
+    with pytest.raises(ValidationError, match="`default_headers`") as caught:
+        RuncrateEmbeddings(model="e", model_kwargs={"extra_headers": {"x-token": "secret_value"}})
+    assert "secret_value" not in str(caught.value)

@@ -15,7 +15,7 @@ from llama_index.core.instrumentation.events import BaseEvent
 from llama_index.core.llms import ChatMessage, CompletionResponse
 from llama_index.core.llms.callbacks import llm_chat_callback, llm_completion_callback
 from llama_index.core.rate_limiter import BaseRateLimiter
-from pydantic import Field
+from pydantic import Field, ValidationError
 
 from llamaindex_runcrate import RuncrateLLM
 from llamaindex_runcrate.responses import completion_of
@@ -132,6 +132,17 @@ async def reported(llm: Any, way: str, events: list[Any], **how: Any) -> tuple[A
         callbacks.seen.append("raised")
     told = [(type(event).__name__, sorted(event.model_dump())) for event in events]
     return told, callbacks.seen
+
+
+@pytest.mark.parametrize("way", WAYS + WHOLE)
+async def test_observers_see_no_headers(made_llm, service, events, way):
+    service.will_say(STREAM if "stream" in way else completion("Hello"))
+    await use(made_llm(), way, extra_headers={"x-token": "secret_value"})
+    [start, *_] = [event for event in events if type(event).__name__.endswith("StartEvent")]
+    assert start.additional_kwargs == {"temperature": 0.1}
+    assert "secret_value" not in str([event.model_dump() for event in events])
+    with pytest.raises(ValidationError, match="`default_headers`"):
+        made_llm(additional_kwargs={"extra_headers": {"x-token": "secret_value"}})
 
 
 @pytest.mark.parametrize(
