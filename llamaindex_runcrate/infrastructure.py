@@ -18,6 +18,7 @@ from llamaindex_runcrate.tool_progress import NO_CONTEXT, progress_callback
 from runcrate_core import (
     ApproveCallback,
     AsyncRuncrate,
+    ConfigurationError,
     Runcrate,
     RuncrateError,
     SpendLedger,
@@ -132,8 +133,14 @@ class RuncrateInfrastructureToolSpec(ToolkitMixin, BaseToolSpec):
         Args:
             spec_functions: Names of the tools wanted; all otherwise.
             func_to_metadata_mapping: Other descriptions, by name.
+
+        Raises:
+            ConfigurationError: A name of `spec_functions` is no tool here.
         """
-        wanted = self.spec_functions if spec_functions is None else spec_functions
+        names = self.spec_functions if spec_functions is None else spec_functions
+        wanted = {name if isinstance(name, str) else name[0] for name in names}
+        if unknown := wanted.difference(tool.name for tool in self._toolbox.tools):
+            raise ConfigurationError(f"`{min(unknown)}` is no tool here. Nothing was sent.")
         metadata = func_to_metadata_mapping or {}
         return [
             self._function_tool(tool, metadata.get(tool.name) or _metadata(tool))

@@ -123,6 +123,7 @@ class Emulator:
         self.world = World(self.clock, settings)
         self._wants_ssh = ssh
         self._app = VariantApp(create_app(self.world), self.world, variants)
+        self._first_variants = self.variants
         self._wanted_port = port
         self._server: Server | None = None
 
@@ -311,8 +312,9 @@ class Emulator:
             raise self.world.chat_script.errors[0]
 
     def reset(self) -> None:
-        """Return to the state, the time and the clock speed of the start."""
+        """Return to the state, the time, the clock speed and the variants of the start."""
         self.clock.reset()
+        self.variants = self._first_variants
         self.world.reset()
 
     fail = _planning(Fault)

@@ -21,13 +21,12 @@ Command = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def emulator(cloud: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+def emulator(cloud: Emulator, monkeypatch: pytest.MonkeyPatch) -> Emulator:
     """The emulator, to which the environment leads, and on which no job ends meanwhile."""
     cloud.clock_speed = 1.0
     for name, value in cloud.environment_variables().items():
         monkeypatch.setenv(name, value)
-    yield cloud
-    cloud.variants = ()
+    return cloud
 
 
 @pytest.fixture

@@ -64,10 +64,12 @@ def test_reset_is_fast_and_complete(emulator, infra, launch):
     first_id = launch()["id"]
     emulator.fail("GET /instances", status=500)
     emulator.clock.advance(100)
+    emulator.variants = (("image-delivery", "b64_json"),)
     started = time.perf_counter()
     for _ in range(20):
         emulator.reset()
     assert time.perf_counter() - started < 1
+    assert emulator.variants == ()
     assert infra.get("/instances").json()["data"] == []
     assert emulator.requests[-1].path == "/api/v1/instances"
     assert len(emulator.requests) == 1
