@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 import re
 from itertools import takewhile
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,22 +30,6 @@ _CARRIAGE_RETURN: Final = 13
 _PREFIX: Final = b"data: "
 _PREFIX_SIZE: Final = len(_PREFIX)
 _BETWEEN_OBJECTS: Final = re.compile(r"(?<=\})\n(?=\{|\[DONE\])")
-# A reconnection time of more digits is not a time, and `int` refuses thousands of digits.
-_MAX_RETRY_DIGITS: Final = 15
-
-
-class SSEEvent(NamedTuple):
-    """One dispatched event.
-
-    Attributes:
-        data: The `data` lines, joined by line feeds.
-        event: The event's name; None for the default, "message".
-        id: The last `id` seen on the stream, which outlives its event; None when empty.
-    """
-
-    data: str
-    event: str | None = None
-    id: str | None = None
 
 
 class SSEBoundError(ValueError):
@@ -63,19 +47,13 @@ class SSEBoundError(ValueError):
 class SSEDecoder:
     """Turns the bytes of a body, cut anywhere, into the data of its events.
 
-    `feed` gives the data alone and is made for token streams; `feed_events` gives names and ids
-    too. Both frame and read events with the same code.
-
-    Attributes:
-        retry_ms: The last reconnection time the server asked for, in milliseconds.
+    Names, identifiers and reconnection times of events mean nothing in streams of chat chunks.
     """
 
     def __init__(self, *, max_event_bytes: int = MAX_EVENT_BYTES) -> None:
-        self.retry_ms: int | None = None
         self._max_event_bytes = max_event_bytes
         self._pending = bytearray()  # the unfinished event
         self._exceeded = False
-        self._last_id = ""
         self._head: bytes | None = b""  # what may still become a byte order mark; None after it
         self._skip_line_feed = False  # the last read ended in CR: a first LF belongs to it
 
@@ -108,29 +86,11 @@ class SSEDecoder:
         for block in self._blocks(data):
             if block.startswith(_PREFIX) and _LINE_FEED not in block:
                 payloads.append(block[_PREFIX_SIZE:].decode("utf-8", "replace"))
-            elif block and (event := self._read_block(block)) is not None:
-                payloads.append(event.data)
+            elif block and (payload := _data_of(block)) is not None:
+                payloads.append(payload)
         if self._exceeded:
             raise self._bound_error(payloads)
         return payloads
-
-    def feed_events(self, data: bytes) -> list[SSEEvent]:
-        """Read the next bytes of the body as `feed` does, and keep the events' names and ids.
-
-        Args:
-            data: The bytes, cut anywhere; may be empty.
-
-        Returns:
-            The events these bytes complete, oldest first.
-
-        Raises:
-            SSEBoundError: An event is too large; the decoder takes no more bytes.
-        """
-        read = [self._read_block(block) for block in self._blocks(data)]
-        events = [event for event in read if event is not None]
-        if self._exceeded:
-            raise self._bound_error([event.data for event in events])
-        return events
 
     def close(self, *, lenient: bool = False) -> list[str]:
         """End the body.
@@ -143,9 +103,9 @@ class SSEDecoder:
         Returns:
             The data of that event, apart for each object in it, or nothing.
         """
-        event = self._read_block(bytes(self._pending))
+        payload = _data_of(bytes(self._pending))
         self._pending.clear()
-        parts = separate_objects(event.data) if lenient and event is not None else []
+        parts = separate_objects(payload) if lenient and payload is not None else []
         return list(takewhile(_is_whole, parts))
 
     def _blocks(self, data: bytes) -> list[bytes]:
@@ -202,24 +162,15 @@ class SSEDecoder:
         self._skip_line_feed = data.endswith(b"\r")
         return data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
 
-    def _read_block(self, block: bytes) -> SSEEvent | None:
-        """Read the lines of one event; None when it has no data."""
-        data = []
-        name = ""
-        for line in block.decode("utf-8", "replace").split("\n"):
-            field, _, value = line.partition(":")
-            value = value.removeprefix(" ")
-            if field == "data":
-                data.append(value)
-            elif field == "event":
-                name = value
-            elif field == "id" and "\0" not in value:
-                self._last_id = value
-            elif field == "retry" and _is_time(value):
-                self.retry_ms = int(value)
-        if not data:
-            return None
-        return SSEEvent("\n".join(data), name or None, self._last_id or None)
+
+def _data_of(block: bytes) -> str | None:
+    """Return the data lines of one event; None when it has none."""
+    data = []
+    for line in block.decode("utf-8", "replace").split("\n"):
+        field, _, value = line.partition(":")
+        if field == "data":
+            data.append(value.removeprefix(" "))
+    return "\n".join(data) if data else None
 
 
 def separate_objects(data: str) -> list[str]:
@@ -228,10 +179,6 @@ def separate_objects(data: str) -> list[str]:
     Some servers end their events with one line end instead of two; no JSON text holds such a place.
     """
     return _BETWEEN_OBJECTS.split(data)
-
-
-def _is_time(value: str) -> bool:
-    return value.isascii() and value.isdigit() and len(value) <= _MAX_RETRY_DIGITS
 
 
 def _is_whole(data: str) -> bool:
