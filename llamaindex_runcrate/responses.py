@@ -45,6 +45,7 @@ from runcrate_core.toolkit import (
     parse_tool_calls,
     token_count,
     usage_details,
+    without_reasoning,
 )
 
 if TYPE_CHECKING:
@@ -300,8 +301,9 @@ def _message_of(
         and context.reasoning_as_answer
     ):
         text = thought
-    if finish_reason == "length" and context.steps_in_text:
-        text = without_cut_step(text)
+    if context.steps_in_text:
+        text = without_reasoning(text)  # the agent would run a call that is only thought of
+        text = without_cut_step(text) if finish_reason == "length" else text
     blocks = call_blocks(calls, context.tool_names)
     result = _message(thinking, text, blocks, legacy_calls(calls), media)
     result.additional_kwargs.update({name: message[name] for name in _KEPT if message.get(name)})

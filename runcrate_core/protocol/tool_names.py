@@ -23,7 +23,7 @@ _DIGEST_LENGTH: Final = 8
 @functools.lru_cache(maxsize=1024)
 def wire_tool_name(name: str) -> str:
     """Return a name that servers accept: the name itself where they accept it."""
-    wire = _NOT_IN_NAMES.sub("_", name)
+    wire = _NOT_IN_NAMES.sub("_", name) or "unnamed"  # a model may have called no tool's name
     if len(wire) > MAX_TOOL_NAME_LENGTH:
         wire = f"{wire[: MAX_TOOL_NAME_LENGTH - _DIGEST_LENGTH - 1]}_{_digest(name)}"
     return wire

@@ -177,6 +177,7 @@ def test_usual_names_stay_and_colliding_ones_are_kept_apart():
     mapping = ToolNames(["get.weather", "get weather", "get_weather"])
     assert mapping.to_wire("get_weather") == "get_weather"
     assert len({mapping.to_wire(name) for name in ("get.weather", "get weather")}) == 2
+    assert ToolNames().to_wire("") == "unnamed"
     assert ToolNames().to_wire("of.an.earlier.request") == "of_an_earlier_request"
     assert ToolNames().from_wire("unknown") == "unknown"
     for name in ("functions.get_weather", "get_weather<|channel|>json", " get_weather\n"):

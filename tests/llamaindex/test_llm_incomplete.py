@@ -89,7 +89,9 @@ CALLS = (
     completion(calls=[("d", "wipe", WIPE)]),
     "The response ended at the token limit. Call it again with complete JSON arguments.",
 )
-STEP_AT_LIMIT = completion(STEP, finish_reason="length")
+# What a model only thinks of is not to be run either.
+THOUGHT_OF = "<think>Thought: Or?\nAction: wipe\nAction Input: {}</think>"
+STEP_AT_LIMIT = completion(THOUGHT_OF + STEP, finish_reason="length")
 STEPS = (HALF_STEP, STEP_AT_LIMIT, "was not run: its input could not be read")
 
 
