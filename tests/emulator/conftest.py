@@ -15,6 +15,9 @@ from runcrate_emulator.pytest_plugin import (  # noqa: F401 - fixtures; there is
 
 START = datetime(2026, 11, 18, 12, 0, tzinfo=UTC)  # a Wednesday, in the middle of a month
 PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHVzZXIgb2YgdGhlIGVtdWxhdG9y me@laptop"
+INSTANCE = {"name": "box", "gpu_type": "A100"}
+JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 60}
+VOLUME = {"name": "data", "size_gb": 100, "region": "us-east-1"}
 
 
 @pytest.fixture(scope="session")
@@ -64,7 +67,7 @@ def launch(infra: httpx.Client) -> Callable[..., dict[str, Any]]:
     """Launch an instance and return it."""
 
     def launch(**fields: Any) -> dict[str, Any]:
-        answer = infra.post("/instances", json={"name": "box", "gpu_type": "A100", **fields})
+        answer = infra.post("/instances", json={**INSTANCE, **fields})
         assert answer.status_code == 201, answer.text
         data: dict[str, Any] = answer.json()["data"]
         return data
@@ -83,8 +86,7 @@ def submit(emulator: Emulator, infra: httpx.Client) -> Callable[..., dict[str, A
     ) -> dict[str, Any]:
         if outcome is not None:
             outcomes[command] = outcome
-        body = {"command": command, "gpu_type": "A100", "max_runtime_minutes": 60, **fields}
-        answer = infra.post("/jobs", json=body)
+        answer = infra.post("/jobs", json={**JOB, "command": command, **fields})
         assert answer.status_code == 201, answer.text
         data: dict[str, Any] = answer.json()["data"]
         return data

@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from runcrate_emulator.inference.requests import require_credit
-from tests.emulator.conftest import assert_refused
+from tests.emulator.conftest import INSTANCE, JOB, assert_refused
 
 
 def balance(infra: httpx.Client) -> dict[str, float]:
@@ -74,28 +74,22 @@ def test_an_empty_balance_terminates_everything_at_the_very_second(emulator, inf
     assert (ended["status"], ended["stop_reason"]) == ("terminated", "low_balance")
     assert ended["updated_at"] == "2026-11-18T13:00:20.000Z"
     assert balance(infra)["floating_balance_usd"] == 0
-    refused = infra.post("/instances", json={"name": "x", "gpu_type": "A100"})
-    assert_refused(refused, 402, "insufficient_credits")
-    refused = infra.post(
-        "/jobs", json={"command": "ls", "gpu_type": "A100", "max_runtime_minutes": 1}
-    )
-    assert_refused(refused, 402, "insufficient_credits")
+    for path, body in (("/instances", INSTANCE), ("/jobs", JOB)):
+        assert_refused(infra.post(path, json=body), 402, "insufficient_credits")
 
 
 def test_a_spent_budget_stops_its_environment_and_only_that(emulator, infra, launch):
     infra.post("/environments", json={"name": "staging"})
     emulator.world.set_budget("main", "1.49")
     here = launch()
-    body = {"name": "there", "gpu_type": "A100"}
-    there = infra.post("/instances?environment=staging", json=body).json()["data"]
+    there = infra.post("/instances?environment=staging", json=INSTANCE).json()["data"]
     emulator.clock.advance(20 + 3600)
     stopped = infra.get(f"/instances/{here['id']}").json()["data"]
     assert (stopped["status"], stopped["stop_reason"]) == ("terminated", "budget")
     running = infra.get(f"/instances/{there['id']}?environment=staging").json()["data"]
     assert running["status"] == "running"
-    assert_refused(infra.post("/instances", json=body), 402, "BUDGET_REACHED")
-    job = {"command": "ls", "gpu_type": "A100", "max_runtime_minutes": 1}
-    assert_refused(infra.post("/jobs", json=job), 402, "BUDGET_REACHED")
+    for path, body in (("/instances", INSTANCE), ("/jobs", JOB)):
+        assert_refused(infra.post(path, json=body), 402, "BUDGET_REACHED")
     main, staging = infra.get("/environments").json()["data"]
     assert main["monthly_budget_usd"] == main["month_to_date_usd"] == 1.49
     assert main["budget_remaining_usd"] == 0
@@ -154,16 +148,6 @@ def test_transactions_are_paged_by_offset_and_camel_case(emulator, infra):
     last = infra.get("/billing/transactions?limit=2&offset=4").json()
     assert ([item["type"] for item in last["data"]], last["meta"]["hasMore"]) == (["credit"], False)
     assert amounts(infra, type="refund") == []
-    for query in (
-        "limit=0",
-        "limit=101",
-        "offset=-1",
-        "offset=x",
-        "type=tax",
-        "limit=" + "9" * 999,
-    ):
-        refused = infra.get(f"/billing/transactions?{query}")
-        assert_refused(refused, 400, "validation_error", query.partition("=")[0])
 
 
 def test_usage_covers_inference_between_two_days(emulator, infra):
@@ -192,11 +176,6 @@ def test_usage_covers_inference_between_two_days(emulator, infra):
     assert usage(**{"from": "2026-11-18", "to": "2026-11-18"})["total_cost"] == 0.1
     assert usage(**{"from": "2026-11-19T00:00:00+00:00"})["total_requests"] == 1
     assert usage(to="2026-11-18T13:00:00+01:00")["total_requests"] == 0
-    for query in ({"from": "yesterday"}, {"to": "2026-13-01"}, {"from": "2026-11-18T12:00"}):
-        refused = infra.get("/billing/usage", params=query)
-        assert_refused(refused, 400, "validation_error", next(iter(query)))
-    refused = infra.get("/billing/usage?from=2026-11-19&to=2026-11-17")
-    assert_refused(refused, 400, "validation_error", "from")
     assert usage(**{"from": "0001-01-01", "to": "9999-12-31"})["total_requests"] == 2
 
 
@@ -215,24 +194,6 @@ def test_a_top_up_charges_once_per_key(infra):
     assert balance(infra)["creditsBalance"] == 150
     assert top_up(infra, key="k2").json()["data"]["id"] != first["id"]
     assert amounts(infra, type="credit") == [50, 50, 100]
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "field"),
-    [
-        ({"idempotency_key": "k"}, 400, "amount_usd"),
-        ({"amount_usd": 50}, 400, "idempotency_key"),
-        ({"amount_usd": 19.99, "idempotency_key": "k"}, 422, "amount_usd"),
-        ({"amount_usd": 10000.01, "idempotency_key": "k"}, 422, "amount_usd"),
-        ({"amount_usd": 50.001, "idempotency_key": "k"}, 422, "amount_usd"),
-        ({"amount_usd": "50", "idempotency_key": "k"}, 400, "amount_usd"),
-        ({"amount_usd": 50, "idempotency_key": "other"}, 422, "idempotency_key"),
-    ],
-)
-def test_bad_top_ups(infra, body, status, field):
-    answer = infra.post("/billing/topups", json=body, headers={"Idempotency-Key": "k"})
-    assert_refused(answer, status, "validation_error", field)
-    assert balance(infra)["creditsBalance"] == 100
 
 
 def test_a_key_needs_the_billing_permission(emulator, infra):
@@ -321,17 +282,3 @@ def test_a_failed_auto_recharge_is_noted_and_not_tried_again(emulator, infra):
         "/billing/auto-recharge", json={**setting, "threshold_usd": 301, "target_usd": 302}
     )
     assert off.json()["data"]["last_failure_reason"] == "no_payment_method"
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "field"),
-    [
-        ({"enabled": None}, 400, "enabled"),
-        ({"threshold_usd": -1}, 422, "threshold_usd"),
-        ({"target_usd": 20}, 422, "target_usd"),
-    ],
-)
-def test_bad_auto_recharge_settings(infra, change, status, field):
-    body = {"enabled": False, "threshold_usd": 20, "target_usd": 100, **change}
-    answer = infra.put("/billing/auto-recharge", json=body)
-    assert_refused(answer, status, "validation_error", field)

@@ -2,11 +2,7 @@
 
 import base64
 
-import pytest
-
-from tests.emulator.conftest import PUBLIC_KEY, assert_refused
-
-BODY = {"name": "box", "gpu_type": "A100"}
+from tests.emulator.conftest import INSTANCE, PUBLIC_KEY, VOLUME, assert_refused
 
 
 def test_an_instance_is_pending_then_running_with_an_address_then_terminated(
@@ -48,8 +44,6 @@ def test_types_are_the_whole_catalogue_and_can_be_filtered(infra):
     assert {region for _, _, region in kinds(region="us")} == {"us-east-1", "us-west-1"}
     assert {region for _, _, region in kinds(region="finland")} == {"eu-north-1"}
     assert {count for _, count, _ in kinds(gpu_count=2)} == {2}
-    assert_refused(infra.get("/instances/types?gpu_count=two"), 400, "validation_error")
-    assert_refused(infra.get("/instances/types?gpu_count=0"), 400, "validation_error")
 
 
 def test_the_cheapest_fitting_type_in_stock_is_launched(emulator, launch):
@@ -65,52 +59,14 @@ def test_the_cheapest_fitting_type_in_stock_is_launched(emulator, launch):
 
 
 def test_no_stock_is_a_503_that_created_nothing(infra):
-    answer = infra.post("/instances", json={**BODY, "gpu_type": "B200"})
+    answer = infra.post("/instances", json={**INSTANCE, "gpu_type": "B200"})
     assert_refused(answer, 503, "no_capacity")
-    assert infra.get("/instances").json()["data"] == []
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "field"),
-    [
-        ({"name": None}, 400, "name"),
-        ({"name": " "}, 422, "name"),
-        ({"name": "x" * 65}, 422, "name"),
-        ({"gpu_type": None}, 400, "gpu_type"),
-        ({"gpu_type": "FOO"}, 422, "gpu_type"),
-        ({"gpu_type": None, "instance_type_id": "no-such-type"}, 422, "instance_type_id"),
-        ({"instance_type_id": "silver-lynx-l40s-0f6a"}, 422, "instance_type_id"),
-        ({"gpu_count": 0}, 422, "gpu_count"),
-        ({"gpu_count": 1.5}, 400, "gpu_count"),
-        ({"gpu_count": 7}, 422, "gpu_type"),
-        ({"memory": 10**30}, 422, "gpu_type"),
-        ({"region": "mars"}, 422, "gpu_type"),
-        ({"max_runtime_minutes": 4}, 422, "max_runtime_minutes"),
-        ({"max_runtime_minutes": 10081}, 422, "max_runtime_minutes"),
-        ({"idle_shutdown_minutes": 4}, 422, "idle_shutdown_minutes"),
-        ({"idle_shutdown_minutes": 1441}, 422, "idle_shutdown_minutes"),
-        ({"gpu_type": "CPU", "idle_shutdown_minutes": 30}, 422, "idle_shutdown_minutes"),
-        ({"ssh_key_id": "none"}, 422, "ssh_key_id"),
-        ({"storage_id": "none"}, 422, "storage_id"),
-        ({"template": "none"}, 422, "template"),
-        ({"startup_commands": [1]}, 400, "startup_commands[0]"),
-        ({"env_vars": {"A": 1}}, 400, "env_vars.A"),
-        ({"env_vars": [{"key": "A"}]}, 400, "env_vars"),
-        ({"env_vars": {"A B": "1"}}, 422, "env_vars"),
-        ({"launch_script_base64": "%%%"}, 422, "launch_script_base64"),
-        ({"launch_script": "ls", "launch_script_base64": "bHM="}, 422, "launch_script_base64"),
-        ({"gpus": 1}, 400, "gpus"),
-    ],
-)
-def test_bad_fields_are_refused_with_their_name(infra, change, status, field):
-    answer = infra.post("/instances", json={**BODY, **change})
-    assert_refused(answer, status, "validation_error", field)
     assert infra.get("/instances").json()["data"] == []
 
 
 def test_all_documented_fields_are_accepted(infra, launch):
     key = infra.post("/ssh-keys", json={"name": "k", "public_key": PUBLIC_KEY}).json()["data"]
-    volume = infra.post("/storage", json={"name": "v", "size_gb": 10, "region": "us-east-1"})
+    volume = infra.post("/storage", json=VOLUME)
     made = launch(
         ssh_key_id=key["id"],
         region="us-east-1",
@@ -132,15 +88,13 @@ def test_all_documented_fields_are_accepted(infra, launch):
 
 
 def test_a_volume_elsewhere_is_a_refused_launch_and_an_attached_one_a_conflict(infra, launch):
-    volume = infra.post("/storage", json={"name": "v", "size_gb": 10, "region": "eu-west-1"})
+    volume = infra.post("/storage", json={**VOLUME, "region": "eu-west-1"})
     volume_id = volume.json()["data"]["id"]
-    refused = infra.post("/instances", json={**BODY, "storage_id": volume_id})
+    refused = infra.post("/instances", json={**INSTANCE, "storage_id": volume_id})
     assert_refused(refused, 502, "launch_refused")
     launch(gpu_type="A4000", storage_id=volume_id)
-    again = infra.post(
-        "/instances", json={"name": "b", "gpu_type": "A4000", "storage_id": volume_id}
-    )
-    assert_refused(again, 409, "conflict")
+    again = {**INSTANCE, "gpu_type": "A4000", "storage_id": volume_id}
+    assert_refused(infra.post("/instances", json=again), 409, "conflict")
 
 
 def test_max_runtime_counts_from_running_and_stops(emulator, infra, launch):
@@ -170,9 +124,6 @@ def test_idle_stop_and_a_connection_that_postpones_it(emulator, infra, launch):
     assert infra.get(path).json()["data"]["status"] == "running"
     emulator.clock.advance(1)
     assert infra.get(path).json()["data"]["stop_reason"] == "idle"
-    private = "-----BEGIN OPENSSH PRIVATE KEY-----"
-    refused = infra.post(path + "/ssh-certificate", json={"public_key": private})
-    assert_refused(refused, 422, "validation_error", "public_key")
 
 
 def test_a_change_never_stops_sooner_than_in_two_minutes(emulator, infra, launch):
@@ -186,35 +137,17 @@ def test_a_change_never_stops_sooner_than_in_two_minutes(emulator, infra, launch
     assert infra.get(path).json()["data"]["stop_reason"] == "max_runtime"
 
 
-@pytest.mark.parametrize(
-    ("body", "status", "field"),
-    [
-        ({}, 400, "max_runtime_minutes"),
-        ({"max_runtime_minutes": 4}, 422, "max_runtime_minutes"),
-        ({"name": "new"}, 400, "name"),
-    ],
-)
-def test_bad_changes(infra, launch, body, status, field):
-    answer = infra.patch(f"/instances/{launch()['id']}", json=body)
-    assert_refused(answer, status, "validation_error", field)
-
-
 def test_changes_that_conflict(infra, launch):
-    cpu = launch(gpu_type="CPU", name="cpu")
-    answer = infra.patch(f"/instances/{cpu['id']}", json={"idle_shutdown_minutes": 30})
-    assert_refused(answer, 409, "conflict")
+    more, idle = {"max_runtime_minutes": 30}, {"idle_shutdown_minutes": 30}
+    cpu_id = launch(gpu_type="CPU", name="cpu")["id"]
+    assert_refused(infra.patch("/instances/cpu", json=idle), 409, "conflict")
     assert infra.patch("/instances/cpu", json={"idle_shutdown_minutes": None}).status_code == 200
-    infra.delete(f"/instances/{cpu['id']}")
-    answer = infra.patch(f"/instances/{cpu['id']}", json={"max_runtime_minutes": 30})
-    assert_refused(answer, 409, "conflict")
-    assert_refused(
-        infra.patch("/instances/cpu", json={"max_runtime_minutes": 30}), 404, "not_found"
-    )
+    infra.delete(f"/instances/{cpu_id}")
+    assert_refused(infra.patch(f"/instances/{cpu_id}", json=more), 409, "conflict")
+    assert_refused(infra.patch("/instances/cpu", json=more), 404, "not_found")
     launch(name="twin")
     launch(name="twin")
-    assert_refused(
-        infra.patch("/instances/twin", json={"max_runtime_minutes": 30}), 409, "conflict"
-    )
+    assert_refused(infra.patch("/instances/twin", json=more), 409, "conflict")
 
 
 def test_lists_are_newest_first_searched_and_whole(infra, launch):
@@ -229,5 +162,7 @@ def test_lists_are_newest_first_searched_and_whole(infra, launch):
 
 def test_a_repeated_create_launches_again(infra):
     headers = {"Idempotency-Key": "same"}
-    ids = {infra.post("/instances", json=BODY, headers=headers).json()["data"]["id"] for _ in "ab"}
+    ids = {
+        infra.post("/instances", json=INSTANCE, headers=headers).json()["data"]["id"] for _ in "ab"
+    }
     assert len(ids) == 2

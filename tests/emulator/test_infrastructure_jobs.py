@@ -8,9 +8,7 @@ import pytest
 
 from runcrate_emulator import JobOutcome, JobRun
 from runcrate_emulator.infrastructure import credit
-from tests.emulator.conftest import assert_refused
-
-SPEC = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 60}
+from tests.emulator.conftest import JOB, VOLUME, assert_refused
 
 
 def read(infra: httpx.Client, job: dict, suffix: str = "") -> dict:
@@ -64,9 +62,6 @@ def test_following_a_log_waits_for_output_and_for_the_end(emulator, infra, submi
     assert [chunk["text"] for chunk in page["chunks"]] == ["late\n"]
     end = read(infra, job, f"/logs?follow=true&after={page['cursor']}")
     assert (end["chunks"], end["done"], end["status"]) == ([], True, "succeeded")
-    for query in ("after=-1", "limit=0", "follow=maybe"):
-        refused = infra.get(f"/jobs/{job['id']}/logs?{query}")
-        assert_refused(refused, 400, "validation_error", query.partition("=")[0])
 
 
 def test_exit_codes_fail_and_time_limits_time_out(emulator, infra, submit):
@@ -140,7 +135,7 @@ def test_a_queued_job_starts_when_there_is_stock(emulator, infra, submit):
 
 
 def test_a_job_waits_for_its_volume_and_for_the_budget(emulator, infra, submit, launch):
-    volume = infra.post("/storage", json={"name": "v", "size_gb": 1, "region": "us-east-1"})
+    volume = infra.post("/storage", json=VOLUME)
     volume_id = volume.json()["data"]["id"]
     instance = launch(storage_id=volume_id)
     busy = submit(storage_id=volume_id)
@@ -163,7 +158,7 @@ def test_a_job_that_queues_into_an_empty_balance_fails(emulator, infra, submit):
 
 
 def test_a_volume_in_another_region_fails_the_job(infra, submit):
-    volume = infra.post("/storage", json={"name": "v", "size_gb": 1, "region": "eu-west-1"})
+    volume = infra.post("/storage", json={**VOLUME, "region": "eu-west-1"})
     job = submit(storage_id=volume.json()["data"]["id"], region="us-east-1")
     assert job["status"] == "failed"
     assert "region" in job["error"]
@@ -235,11 +230,9 @@ def test_rerun_merges_env_and_drops_nulls(emulator, infra, submit):
     assert [(run.env["A"], run.env["B"]) for run in runs] == [("1", "3")]
     plain = infra.post(f"/jobs/{job['id']}/rerun").json()["data"]
     assert plain["env_keys"] == ["A", "B"]
-    assert_refused(
-        infra.post(f"/jobs/{job['id']}/rerun", json={"count": 2}), 422, "validation_error"
-    )
-    bad = infra.post(f"/jobs/{job['id']}/rerun", json={"max_runtime_minutes": 0})
-    assert_refused(bad, 422, "validation_error", "max_runtime_minutes")
+    for field, value in (("count", 2), ("max_runtime_minutes", 0)):
+        bad = infra.post(f"/jobs/{job['id']}/rerun", json={field: value})
+        assert_refused(bad, 422, "validation_error", field)
 
 
 def test_a_submit_is_deduplicated_for_a_day_per_key_route_and_environment(emulator, infra):
@@ -247,7 +240,7 @@ def test_a_submit_is_deduplicated_for_a_day_per_key_route_and_environment(emulat
 
     def submit(path: str = "/jobs", **headers: str) -> str:
         headers = {"Idempotency-Key": "k", **headers}
-        job_id: str = infra.post(path, json=SPEC, headers=headers).json()["data"]["id"]
+        job_id: str = infra.post(path, json=JOB, headers=headers).json()["data"]["id"]
         return job_id
 
     first = submit()
@@ -264,27 +257,27 @@ def test_a_submit_is_deduplicated_for_a_day_per_key_route_and_environment(emulat
     assert len(others - {first}) == 4
     emulator.clock.advance(1)
     assert submit() != first
-    refused = infra.post("/jobs", json=SPEC, headers={"Idempotency-Key": "x" * 256})
+    refused = infra.post("/jobs", json=JOB, headers={"Idempotency-Key": "x" * 256})
     assert_refused(refused, 400, "validation_error")
 
 
 def test_a_refused_submit_is_not_remembered(emulator, infra):
     headers = {"Idempotency-Key": "k"}
     emulator.world.set_budget("main", 0)
-    assert_refused(infra.post("/jobs", json=SPEC, headers=headers), 402, "BUDGET_REACHED")
+    assert_refused(infra.post("/jobs", json=JOB, headers=headers), 402, "BUDGET_REACHED")
     emulator.world.set_budget("main", None)
-    answer = infra.post("/jobs", json=SPEC, headers=headers)
+    answer = infra.post("/jobs", json=JOB, headers=headers)
     assert answer.status_code == 201
     infra.post(f"/jobs/{answer.json()['data']['id']}/cancel")
     infra.delete(f"/jobs/{answer.json()['data']['id']}")
-    assert_refused(infra.post("/jobs", json=SPEC, headers=headers), 404, "not_found")
+    assert_refused(infra.post("/jobs", json=JOB, headers=headers), 404, "not_found")
 
 
 def test_a_group_runs_so_many_at_once_and_ends_as_one(emulator, infra):
     emulator.world.on_job = lambda run: JobOutcome(
         f"{run.env['N']} {run.env['RUNCRATE_JOB_INDEX']}\n", seconds=10
     )
-    body = {**SPEC, "max_parallel": 1}
+    body = {**JOB, "max_parallel": 1}
     body |= {"params": [{"N": "a"}, {"N": "b"}], "webhook_url": "https://example.org/x"}
     answer = infra.post("/jobs", json=body)
     assert answer.status_code == 201
@@ -309,7 +302,7 @@ def test_a_group_runs_so_many_at_once_and_ends_as_one(emulator, infra):
 
 
 def test_a_group_is_cancelled_without_starting_what_waits(emulator, infra):
-    group = infra.post("/jobs", json={**SPEC, "count": 3, "max_parallel": 1}).json()["data"]
+    group = infra.post("/jobs", json={**JOB, "count": 3, "max_parallel": 1}).json()["data"]
     for _ in range(2):
         answer = infra.post(f"/job-groups/{group['id']}/cancel")
         assert answer.json()["data"]["status_counts"] == {"cancelled": 3}
@@ -332,10 +325,6 @@ def test_jobs_are_listed_newest_first_by_cursor(emulator, infra, submit):
         seen += [job["id"] for job in page["data"]]
         cursor = page["meta"]["cursor"]
     assert (seen, cursor) == (ids[::-1], None)
-    for query in ("limit=0", "limit=101", "cursor=!!", "cursor=aaaa", "status=odd", "tag=plain",
-                  "created_after=now", "created_after=2026-01-01"):  # fmt: skip
-        refused = infra.get(f"/jobs?{query}")
-        assert_refused(refused, 400, "validation_error", query.partition("=")[0])
 
 
 def test_jobs_are_filtered(emulator, infra, submit):
@@ -359,51 +348,6 @@ def test_jobs_are_filtered(emulator, infra, submit):
     assert found(environment="main") == [second["id"], first["id"]]
 
 
-@pytest.mark.parametrize(
-    ("change", "field"),
-    [
-        ({"command": None}, "command"),
-        ({"command": "x" * 65537}, "command"),
-        ({"command": "ü" * 40000}, "command"),
-        ({"gpu_type": []}, "gpu_type"),
-        ({"gpu_type": "FOO"}, "gpu_type"),
-        ({"gpu_type": "A100:9"}, "gpu_type"),
-        ({"gpu_type": " "}, "gpu_type"),
-        ({"gpu_type": ["A100", 7]}, "gpu_type"),
-        ({"gpu_type": "A100:8"}, "gpu_type"),
-        ({"gpu_type": "A100", "region": "paris"}, "gpu_type"),
-        ({"region": "mars"}, "region"),
-        ({"gpu_count": 9}, "gpu_count"),
-        ({"max_runtime_minutes": 0}, "max_runtime_minutes"),
-        ({"max_runtime_minutes": 10081}, "max_runtime_minutes"),
-        ({"capacity_wait_minutes": 1441}, "capacity_wait_minutes"),
-        ({"max_retries": 11}, "max_retries"),
-        ({"retry_on": ["always"]}, "retry_on[0]"),
-        ({"env": {"A": 1}}, "env.A"),
-        ({"env": {"A-B": "1"}}, "env"),
-        ({"template": "none"}, "template"),
-        ({"storage_id": "none"}, "storage_id"),
-        ({"webhook_url": "http://example.org"}, "webhook_url"),
-        ({"webhook_url": "https://[bad"}, "webhook_url"),
-        ({"webhook_events": ["paused"]}, "webhook_events[0]"),
-        ({"code": {}}, "code"),
-        ({"code": {"upload_id": "none"}}, "code.upload_id"),
-        ({"code": {"git": {"url": "git@x"}}}, "code.git.url"),
-        ({"code": {"git": {"url": "https://x", "branch": "y"}}}, "code.git.branch"),
-        ({"image_registry_auth": {"username": "x"}}, "image_registry_auth.username_env"),
-        ({"count": 0}, "count"),
-        ({"count": 2, "params": [{}]}, "count"),
-        ({"max_parallel": 2}, "count"),
-        ({"params": []}, "params"),
-        ({"params": [{"A": 1}]}, "params[0].A"),
-    ],
-)
-def test_every_bad_field_of_a_job_is_a_422(infra, change, field):
-    answer = infra.post("/jobs", json={**SPEC, **change})
-    assert_refused(answer, 422, "validation_error", field)
-    assert infra.get("/jobs").json()["data"] == []
-
-
 def test_metrics_are_per_step_and_gpu(emulator, infra, submit):
     job = submit(outcome=JobOutcome(seconds=150), gpu_type="RTX4090:2")
     assert read(infra, job, "/metrics") == []
@@ -417,7 +361,6 @@ def test_metrics_are_per_step_and_gpu(emulator, infra, submit):
     assert len(points[0]["gpus"]) == 2
     assert points[0]["gpus"][0]["mem_total_mb"] == 24 * 1024
     assert len(read(infra, job, "/metrics?step=100")) == 2
-    assert_refused(infra.get(f"/jobs/{job['id']}/metrics?step=59"), 400, "validation_error", "step")
     done = read(infra, job)
     assert done["gpu_util_avg"] > 0
     assert done["gpu_mem_peak_mb"] > 0
@@ -431,7 +374,7 @@ def test_uploads_are_put_once_and_deduplicated_by_their_hash(emulator, infra, su
     assert answer.status_code == 201
     upload = answer.json()["data"]
     assert (upload["max_bytes"], upload["expires_at"]) == (10**9, "2026-11-19T12:00:00.000Z")
-    refused = infra.post("/jobs", json={**SPEC, "code": {"upload_id": upload["upload_id"]}})
+    refused = infra.post("/jobs", json={**JOB, "code": {"upload_id": upload["upload_id"]}})
     assert_refused(refused, 422, "validation_error", "code.upload_id")
     assert_refused(httpx.put(upload["url"], content=b"shorter"), 400, "validation_error")
     assert_refused(httpx.put(upload["url"], content=b"A tar.gz"), 400, "validation_error")
@@ -442,28 +385,16 @@ def test_uploads_are_put_once_and_deduplicated_by_their_hash(emulator, infra, su
     job = submit(code={"upload_id": upload["upload_id"]})
     assert job["code"] == {"source": "upload", "ref": upload["upload_id"], "sha256": digest}
     emulator.clock.advance(86400)
-    late = infra.post("/jobs", json={**SPEC, "code": {"upload_id": upload["upload_id"]}})
+    late = infra.post("/jobs", json={**JOB, "code": {"upload_id": upload["upload_id"]}})
     assert_refused(late, 422, "validation_error", "code.upload_id")
     plain = [infra.post("/jobs/uploads", json={"bytes": 1}).json()["data"] for _ in "ab"]
     assert plain[0]["upload_id"] != plain[1]["upload_id"]
-
-
-@pytest.mark.parametrize(
-    ("body", "status", "field"),
-    [
-        ({"bytes": 0}, 422, "bytes"),
-        ({"bytes": 10**9 + 1}, 422, "bytes"),
-        ({"bytes": 1, "sha256": "abc"}, 422, "sha256"),
-    ],
-)
-def test_bad_uploads(infra, body, status, field):
-    assert_refused(infra.post("/jobs/uploads", json=body), status, "validation_error", field)
 
 
 def test_a_secret_is_set_and_a_value_of_the_job_wins(emulator, infra):
     emulator.world.set_secret("main", "TOKEN")
     emulator.world.set_secret("main", "OTHER")
     emulator.world.on_job = lambda run: JobOutcome(f"{run.env['TOKEN']}, {run.env['OTHER']}\n")
-    job = infra.post("/jobs", json={**SPEC, "env": {"TOKEN": "mine"}}).json()["data"]
+    job = infra.post("/jobs", json={**JOB, "env": {"TOKEN": "mine"}}).json()["data"]
     emulator.clock.advance(60)
     assert read(infra, job, "/logs")["chunks"][0]["text"] == "mine, (a secret)\n"

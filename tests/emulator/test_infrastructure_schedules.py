@@ -7,10 +7,9 @@ import pytest
 
 from runcrate_emulator import JobOutcome
 from runcrate_emulator.infrastructure.schedules import following_run, shortest_gap_minutes
-from tests.emulator.conftest import assert_refused
+from tests.emulator.conftest import INSTANCE, JOB, assert_refused
 
-JOB = {"command": "echo hi", "gpu_type": "A100", "max_runtime_minutes": 30}
-INSTANCE = {"name": "nightly box", "gpu_type": "A100", "max_runtime_minutes": 30}
+BOX = {**INSTANCE, "max_runtime_minutes": 30}
 
 
 @pytest.fixture
@@ -32,7 +31,7 @@ def test_a_recurring_job_fires_at_its_time(emulator, infra, schedule):
     made = schedule(name="daily")
     assert (made["next_run_at"], made["run_count"]) == ("2026-11-18T14:00:00.000Z", 0)
     assert (made["enabled"], made["overlap"], made["timezone"]) == (True, "skip", "UTC")
-    assert (made["run_as_credential"], made["max_runtime_minutes"]) == ("api_key", 30)
+    assert (made["run_as_credential"], made["max_runtime_minutes"]) == ("api_key", 60)
     emulator.clock.advance(2 * 86400)
     now = read(infra, made)
     assert (now["run_count"], now["last_status"]) == (2, "launched")
@@ -48,13 +47,13 @@ def test_a_recurring_job_fires_at_its_time(emulator, infra, schedule):
 
 
 def test_a_single_run_launches_an_instance_and_is_over(emulator, infra, schedule):
-    made = schedule(kind="instance", spec=INSTANCE, cron=None, run_at="2026-11-18T15:00:00+02:00")
-    assert (made["run_at"], made["name"]) == ("2026-11-18T13:00:00.000Z", "nightly box")
+    made = schedule(kind="instance", spec=BOX, cron=None, run_at="2026-11-18T15:00:00+02:00")
+    assert (made["run_at"], made["name"]) == ("2026-11-18T13:00:00.000Z", "box")
     emulator.clock.advance(3600 + 1800)
     now = read(infra, made)
     assert (now["enabled"], now["next_run_at"], now["last_status"]) == (False, None, "launched")
     instance = infra.get(f"/instances/{now['last_instance_id']}").json()["data"]
-    assert (instance["name"], instance["status"]) == ("nightly box", "running")
+    assert (instance["name"], instance["status"]) == ("box", "running")
     emulator.clock.advance(30)
     instance = infra.get(f"/instances/{now['last_instance_id']}").json()["data"]
     assert instance["stop_reason"] == "max_runtime"
@@ -82,7 +81,7 @@ def test_a_spent_budget_a_refused_launch_and_a_dead_key(emulator, infra, schedul
     assert read(infra, broke)["last_status"] == "skipped_budget"
     assert_refused(infra.post(f"/schedules/{broke['id']}/run-now"), 402, "BUDGET_REACHED")
     emulator.world.set_budget("main", None)
-    refused = schedule(kind="instance", spec={**INSTANCE, "gpu_type": "B200"}, cron="0 14 * * *")
+    refused = schedule(kind="instance", spec={**BOX, "gpu_type": "B200"}, cron="0 14 * * *")
     emulator.clock.advance(3600)
     now = read(infra, refused)
     assert (now["last_status"], now["run_count"]) == ("failed", 0)
@@ -129,51 +128,6 @@ def test_changes_pause_resume_retime_and_replace_the_spec(emulator, infra, sched
     assert (single["cron"], single["next_run_at"]) == (None, "2026-12-01T00:00:00.000Z")
     assert infra.delete(path).status_code == 204
     assert_refused(infra.get(path), 404, "not_found")
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "field"),
-    [
-        ({"kind": "crate"}, 422, "kind"),
-        ({"spec": [1]}, 400, "spec"),
-        ({"spec": {**JOB, "max_runtime_minutes": None}}, 422, "spec"),
-        ({"spec": {**JOB, "count": 2}}, 422, "spec"),
-        ({"spec": {**JOB, "gpu_type": "FOO"}}, 422, "gpu_type"),
-        ({"kind": "instance", "spec": {"gpu_type": "A100", "max_runtime_minutes": 5}}, 400, "name"),
-        ({"cron": None}, 422, "run_at"),
-        ({"run_at": "2026-11-19T00:00:00Z"}, 422, "run_at"),
-        ({"cron": "* * * * *"}, 422, "cron"),
-        *(
-            ({"cron": cron}, 422, "cron")
-            for cron in ("", "* * * * * *", "@daily", "60 * * * *", "0 0 31 2 *", "5-1 * * * *")
-        ),
-        ({"cron": None, "run_at": "2026-11-18T12:00:00Z"}, 422, "run_at"),
-        ({"cron": None, "run_at": "2027-11-18T12:00:01Z"}, 422, "run_at"),
-        ({"cron": None, "run_at": "2026-11-19T00:00:00"}, 422, "run_at"),
-        ({"cron": None, "run_at": 5}, 400, "run_at"),
-        ({"timezone": "Mars/Olympus"}, 422, "timezone"),
-        ({"timezone": "Europe"}, 422, "timezone"),
-        ({"overlap": "queue"}, 422, "overlap"),
-    ],
-)
-def test_bad_schedules(infra, change, status, field):
-    body = {"kind": "job", "spec": JOB, "cron": "0 14 * * *", **change}
-    assert_refused(infra.post("/schedules", json=body), status, "validation_error", field)
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "field"),
-    [
-        ({}, 400, "enabled"),
-        ({"run_at": "2026-12-01T00:00:00Z", "cron": "0 3 * * *"}, 422, "run_at"),
-        ({"spec": {"command": "x"}}, 422, "spec"),
-        ({"kind": "instance"}, 400, "kind"),
-        ({"cron": "*/5 * * * *"}, 422, "cron"),
-    ],
-)
-def test_bad_changes(infra, schedule, change, status, field):
-    answer = infra.patch(f"/schedules/{schedule()['id']}", json=change)
-    assert_refused(answer, status, "validation_error", field)
 
 
 def test_fifty_in_an_environment_two_hundred_in_a_workspace(infra):

@@ -7,9 +7,7 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from tests.emulator.conftest import PUBLIC_KEY, assert_refused
-
-VOLUME = {"name": "data", "size_gb": 100, "region": "us-east-1"}
+from tests.emulator.conftest import INSTANCE, JOB, PUBLIC_KEY, VOLUME, assert_refused
 
 
 def test_a_volume_is_camel_case_and_paid_a_week_in_advance(emulator, infra):
@@ -54,10 +52,6 @@ def test_resizing_goes_only_upwards_and_costs_the_rest_of_the_week(emulator, inf
     path = f"/storage/{made['id']}"
     assert infra.patch(path, json={"size_gb": 200}).json()["data"]["sizeGb"] == 200
     assert emulator.world.ledger.balance == Decimal("99.00")
-    for size in (200, 100):
-        refused = infra.patch(path, json={"size_gb": size})
-        assert_refused(refused, 422, "validation_error", "size_gb")
-    assert_refused(infra.patch(path, json={}), 400, "validation_error", "size_gb")
 
 
 def test_a_volume_that_cannot_be_paid_is_kept_but_not_reachable(emulator, infra):
@@ -65,7 +59,7 @@ def test_a_volume_that_cannot_be_paid_is_kept_but_not_reachable(emulator, infra)
     emulator.world.ledger.post("adjustment", Decimal(-99), "Spent", emulator.clock.now())
     emulator.clock.advance(7 * 86400)
     assert infra.get(f"/storage/{made['id']}").json()["data"]["status"] == "suspended"
-    body = {"name": "x", "gpu_type": "A100", "storage_id": made["id"]}
+    body = {**INSTANCE, "storage_id": made["id"]}
     assert_refused(infra.post("/instances", json=body), 409, "conflict")
     assert_refused(infra.post("/storage", json=VOLUME), 402, "insufficient_credits")
     infra.post("/billing/topups", json={"amount_usd": 20, "idempotency_key": "k"})
@@ -81,22 +75,6 @@ def test_an_attached_volume_is_not_deleted(infra, launch):
     assert_refused(infra.delete(f"/storage/{made['id']}"), 409, "conflict")
     infra.delete(f"/instances/{instance['id']}")
     assert infra.delete(f"/storage/{made['id']}").status_code == 200
-
-
-@pytest.mark.parametrize(
-    ("change", "status", "field"),
-    [
-        ({"region": None}, 400, "region"),
-        ({"size_gb": 0}, 422, "size_gb"),
-        ({"size_gb": 10**9}, 422, "size_gb"),
-        ({"size_gb": 1.5}, 400, "size_gb"),
-        ({"region": "mars"}, 422, "region"),
-        ({"sizeGb": 10}, 400, "sizeGb"),
-    ],
-)
-def test_bad_volumes(infra, change, status, field):
-    answer = infra.post("/storage", json={**VOLUME, **change})
-    assert_refused(answer, status, "validation_error", field)
 
 
 def test_storage_regions_name_their_provider(infra):
@@ -121,14 +99,11 @@ def test_environment_refusals(infra, launch):
     (main,) = infra.get("/environments").json()["data"]
     assert_refused(infra.get("/environments/none"), 404, "not_found")
     assert_refused(infra.post("/environments", json={"name": "main"}), 409, "conflict")
-    assert_refused(infra.post("/environments", json={}), 400, "validation_error", "name")
     made = infra.post("/environments", json={"name": "staging"}).json()["data"]
     path = f"/environments/{made['id']}"
     assert_refused(infra.patch(path, json={"name": "main"}), 409, "conflict")
-    assert_refused(infra.patch(path, json={}), 400, "validation_error", "name")
-    assert_refused(infra.patch(path, json={"monthly_budget_usd": 5}), 400, "validation_error")
     assert_refused(infra.delete(f"/environments/{main['id']}"), 409, "conflict")
-    infra.post("/instances?environment=staging", json={"name": "x", "gpu_type": "A100"})
+    infra.post("/instances?environment=staging", json=INSTANCE)
     assert_refused(infra.delete(path), 409, "conflict")
 
 
@@ -152,23 +127,6 @@ def test_ssh_keys_are_camel_case_and_unique(infra, launch):
     assert infra.get("/ssh-keys").json()["data"][1]["lastUsed"] == "2026-11-18T12:00:00.000Z"
     assert infra.delete(f"/ssh-keys/{made['id']}").status_code == 204
     assert_refused(infra.delete(f"/ssh-keys/{made['id']}"), 404, "not_found")
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "ssh-ed25519",
-        "AAAA",
-        "ssh-foo AAAA",
-        "-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n",
-        "ssh-rsa BBBB",
-        "ssh-rsa AAAA\nssh-rsa AAAA",
-    ],
-)
-def test_what_is_no_public_key_is_refused(infra, text):
-    answer = infra.post("/ssh-keys", json={"name": "x", "public_key": text})
-    assert_refused(answer, 422, "validation_error", "public_key")
-    assert "PRIVATE" not in answer.text
 
 
 def test_secrets_are_names_only_and_sorted(emulator, infra):
@@ -195,14 +153,10 @@ def test_templates_are_paged_searched_and_sorted(infra):
     assert names("search=FINETUNE") == ["LLM finetune"]
     assert {t["category"] for t in infra.get("/templates?category=ml").json()["data"]} == {"ml"}
     assert names("sort_by=name&sort_dir=desc") == everything[::-1]
-    for query in ("page=0", "page_size=101", "page_size=x", "sort_by=price", "sort_dir=up"):
-        refused = infra.get(f"/templates?{query}")
-        assert_refused(refused, 400, "validation_error", query.partition("=")[0])
 
 
-JOB = {"command": "ls", "gpu_type": "A100", "max_runtime_minutes": 60}
 MADE = {
-    "/instances": {"name": "box", "gpu_type": "A100"},
+    "/instances": INSTANCE,
     "/storage": VOLUME,
     "/jobs": JOB,
     "/schedules": {"kind": "job", "spec": JOB, "cron": "0 14 * * *"},
