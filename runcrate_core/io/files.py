@@ -6,6 +6,7 @@ import errno
 import os
 import secrets
 import shutil
+import stat
 import threading
 from typing import TYPE_CHECKING, BinaryIO, Final
 
@@ -57,6 +58,8 @@ class PartFile:
         with self._lock:
             if not self._is_over:
                 self._file = os.fdopen(os.open(self.path, _CREATE, _MODE), "wb")
+                if self._target.is_file() and not self._target.is_symlink():
+                    self.path.chmod(stat.S_IMODE(self._target.stat().st_mode))  # who may read it
 
     def write(self, data: bytes) -> None:
         """Append bytes."""
@@ -122,7 +125,7 @@ def require_target(target: Path) -> None:
     """Check that a file can be put somewhere, before something is done or paid for it.
 
     Raises:
-        OSError: Its folder does not exist, or there is a folder of this name.
+        OSError: Its folder does not exist, or there is a folder, a pipe or a device of this name.
     """
     if not target.parent.is_dir():
         raise FileNotFoundError(
@@ -130,6 +133,8 @@ def require_target(target: Path) -> None:
         )
     if target.is_dir():
         raise IsADirectoryError(errno.EISDIR, "A file is to be written, not a folder", str(target))
+    if target.exists() and not target.is_file():  # such as `/dev/null`, which would be replaced
+        raise OSError(errno.EINVAL, "A file is to be written, not a pipe or device", str(target))
 
 
 def write_whole(target: Path, data: bytes) -> Path:

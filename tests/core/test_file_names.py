@@ -106,6 +106,9 @@ def test_a_written_file_replaces_a_link_and_has_the_mode_that_the_user_wants(tmp
     assert not link.is_symlink()
     assert link.stat().st_mode & 0o777 == 0o640
     assert outside.read_bytes() == b"kept"
+    link.chmod(0o600)
+    write_whole(link, b"newer")
+    assert link.stat().st_mode & 0o777 == 0o600
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path, monkeypatch):
@@ -128,6 +131,10 @@ def test_a_target_is_checked_before_anything_is_done(tmp_path):
         require_target(tmp_path / "missing" / "new.txt")
     with pytest.raises(IsADirectoryError, match="not a folder"):
         require_target(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    for device in (tmp_path / "pipe", Path("/dev/null")):
+        with pytest.raises(OSError, match="not a pipe or device"):
+            require_target(device)
 
 
 def test_48_a_link_at_the_temporary_name_is_not_followed(tmp_path, monkeypatch):
