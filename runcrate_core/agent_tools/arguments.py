@@ -8,11 +8,13 @@ from types import UnionType
 from typing import Annotated, Any, Final, Literal, Union, get_args, get_origin
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic.fields import FieldInfo
 
 from runcrate_core.spending.limits import MAX_RUNTIME_MINUTES, MIN_RUNTIME_MINUTES
 
 # Words for nothing that models write into optional fields.
-_NOTHING: Final = frozenset({"", "null", "none"})
+_EMPTY: Final = frozenset({""})
+_NOTHING: Final = _EMPTY | {"null", "none"}
 
 
 def as_meant(arguments: type[BaseModel], values: Any) -> Any:
@@ -32,14 +34,18 @@ def as_meant(arguments: type[BaseModel], values: Any) -> Any:
     return {
         name: _meant(value, fields[name].annotation) if name in fields else value
         for name, value in values.items()
-        if name not in fields or fields[name].is_required() or not _is_nothing(value)
+        if name not in fields or not _is_left_out(value, fields[name])
     }
 
 
-def _is_nothing(value: object) -> bool:
-    if isinstance(value, str):
-        return value.strip().casefold() in _NOTHING
-    return value is None or value in ([], {})
+def _is_left_out(value: object, field: FieldInfo) -> bool:
+    if field.is_required():
+        return False
+    if not isinstance(value, str):
+        return value is None or value in ([], {})
+    # Of a text that has a default of its own, such as a path, a word may be meant.
+    is_name = field.default is not None and field.annotation is str
+    return value.strip().casefold() in (_EMPTY if is_name else _NOTHING)
 
 
 def _meant(value: Any, annotation: Any) -> Any:

@@ -455,10 +455,13 @@ def test_empty_fields_are_not_given_where_they_may_be_left_out():
         ("run_job", {"gpu_type": "A100", "storage_id": 137}, "storage_id", "137"),
         ("run_job", {"gpu_type": "A100", "command": '["a"]'}, "command", '["a"]'),
         ("list_jobs", {"status": " Timed_Out"}, "status", "timed_out"),
+        ("list_jobs", {"limit": "None"}, "limit", 20),
+        ("list_files", {"instance_id": "i", "path": "none"}, "path", "none"),
+        ("list_files", {"instance_id": "i", "path": ""}, "path", "."),
     ],
 )
 def test_values_are_read_as_they_are_meant(tool, written, name, meant):
     """Models write lists as text, numbers as text or for it, and choices in another case."""
     given = {"plan_instance": {"max_runtime_minutes": 30}, "run_job": JOB}.get(tool, {})
-    box = rt.AgentToolbox(limits=LIMITS)
-    assert getattr(box.checked(f"runcrate_{tool}", {**given, **written}), name) == meant
+    [arguments] = [one.arguments for one in ALL_TOOLS if one.name == f"runcrate_{tool}"]
+    assert getattr(arguments.model_validate({**given, **written}), name) == meant
