@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from langchain_runcrate.media_blocks import media_part, read_media
+from langchain_runcrate.media_blocks import media_part, read_media, text_of
 from runcrate_core.toolkit import json_text, valid_text
 
 if TYPE_CHECKING:
@@ -66,8 +66,10 @@ def wire_parts(block: Any, role: str) -> list[dict[str, Any]]:
             return [text_part(block)] if block else []
         case {"text": str(text)} if block.get("type", "text") in _TEXT_TYPES:
             return [_hinted(text_part(text), block)] if text else []
-        case {"type": "text-plain"} | {"type": "file", "source_type": "text"}:
-            return [_document(block.get("text") or block.get("url") or "", block)]
+        case {"type": "text-plain", **fields} if text := fields.get("text") or fields.get("url"):
+            return [_document(text, block)]
+        case {"type": "file", "source_type": "text", **fields}:
+            return [_document(fields.get("text") or fields.get("url") or "", block)]
         case {"type": "document", "source": {"type": "text", "data": str(text)}}:
             return [_document(text, block)]
         case {"type": "document", "source": {"type": "content", "content": inner}}:
@@ -77,16 +79,16 @@ def wire_parts(block: Any, role: str) -> list[dict[str, Any]]:
             about = {"title": block.get("title"), "context": block.get("source")}
             text = "\n".join(item.get("text", "") for item in inner if isinstance(item, dict))
             return [_document(text, about)]
-        case {"type": "json", "json": value}:
-            return [text_part(json_text(value))]
-        case {"type": "custom_tool_call_output", "output": output}:
-            return [text_part(output if isinstance(output, str) else json_text(output))]
+        case {"type": "json", "json": value} | {"type": "custom_tool_call_output", "output": value}:
+            return [text_part(value if isinstance(value, str) else json_text(value))]
         case {"cachePoint": _} if "type" not in block:
             return []  # a hint of Bedrock, for which the service has no field
         case {"type": "non_standard", "value": dict(value)}:
             return [dict(value)]
         case dict(known) if (media := read_media(known)) is not None:
-            return [_hinted(media_part(media), known)]
+            text = text_of(media)
+            part = media_part(media) if text is None else _document(text, {"title": media.filename})
+            return [_hinted(part, known)]
         case _:
             raise unknown_block(block, role)
 

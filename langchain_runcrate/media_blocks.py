@@ -11,9 +11,10 @@ provider.
 from __future__ import annotations
 
 import base64
-import binascii
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal
+
+from runcrate_core.toolkit import type_of_base64
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -26,6 +27,7 @@ _KINDS: Final[dict[Any, Kind]] = {
     "video": "video",
     "file": "file",
     "document": "file",
+    "text-plain": "file",
 }
 # Names that servers expect for a recording's format, where the media type says it otherwise.
 _AUDIO_FORMATS: Final = {
@@ -38,18 +40,10 @@ _AUDIO_FORMATS: Final = {
     "x-m4a": "m4a",
     "mp4": "m4a",
 }
-_MEDIA_TYPES: Final = {"pdf": "application/pdf", "jpg": "image/jpeg"}
-# The first bytes of images and documents whose media type was not given.
-_SIGNATURES: Final = (
-    (b"\x89PNG", "image/png"),
-    (b"\xff\xd8\xff", "image/jpeg"),
-    (b"GIF8", "image/gif"),
-    (b"%PDF", "application/pdf"),
-    (b"ID3", "audio/mpeg"),
-    (b"OggS", "audio/ogg"),
-    (b"fLaC", "audio/flac"),
+_TEXT_TYPES: Final = frozenset(
+    {"application/json", "application/xml", "application/x-yaml", "application/yaml"}
 )
-_SIGNATURE_CHARACTERS: Final = 32
+_MEDIA_TYPES: Final = {"pdf": "application/pdf", "jpg": "image/jpeg"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +93,7 @@ def read_media(block: Mapping[str, Any]) -> Media | None:
             return _of_source(kind, source, block)
         case {"type": "media", "mime_type": str(mime_type)}:
             return _of_fields(_kind_of(mime_type), block)
-        case {"type": "image" | "audio" | "video" | "file" as kind}:
+        case {"type": "image" | "audio" | "video" | "file" | "text-plain" as kind}:
             return _of_fields(_KINDS[kind], block)
         case {"image": {"source": {"bytes": _} as source} as inner} if "type" not in block:
             return _of_bedrock("image", inner, source)
@@ -125,7 +119,8 @@ def media_part(media: Media) -> dict[str, Any]:
     if media.file_id is not None:
         return {"type": "file", "file": {"file_id": media.file_id}}
     if kind == "audio" and media.data is not None:
-        audio_format = (media.mime_type or "audio/wav").rpartition("/")[2].partition(";")[0]
+        audio_type = media.mime_type or type_of_base64(media.data) or "audio/wav"
+        audio_format = audio_type.rpartition("/")[2].partition(";")[0]
         audio_format = _AUDIO_FORMATS.get(audio_format, audio_format)
         return {"type": "input_audio", "input_audio": {"data": media.data, "format": audio_format}}
     target: dict[str, Any] = {"url": _address(media)}
@@ -133,6 +128,16 @@ def media_part(media: Media) -> dict[str, Any]:
         target["detail"] = media.detail
     name = f"{kind}_url"
     return {"type": name, name: target}
+
+
+def text_of(media: Media) -> str | None:
+    """Return the text of a document that is a text file, which models read as text alone."""
+    kind = "" if media.mime_type is None else media.mime_type.partition(";")[0]
+    if media.kind != "file" or media.data is None:
+        return None
+    if not kind.startswith("text/") and kind not in _TEXT_TYPES:
+        return None
+    return base64.b64decode(media.data).decode("utf-8", "replace")
 
 
 def _of_openai_file(file: Mapping[str, Any]) -> Media:
@@ -239,17 +244,8 @@ def _file_fields(media: Media) -> dict[str, Any]:
 
 
 def _mime_type_of(media: Media) -> str:
-    if media.mime_type:
-        return media.mime_type
-    try:
-        start = base64.b64decode((media.data or "")[:_SIGNATURE_CHARACTERS])
-    except binascii.Error:
-        start = b""
-    for signature, mime_type in _SIGNATURES:
-        if start.startswith(signature):
-            return mime_type
-    if start[:4] == b"RIFF":
-        return "image/webp" if start[8:12] == b"WEBP" else "audio/wav"
+    if kind := type_of_base64(media.data or "", media.mime_type):
+        return kind
     raise ValueError(
         f"The {media.kind} has no `mime_type`, and its first bytes do not tell it. "
         'Add one, such as "image/png". Nothing was sent.'

@@ -25,7 +25,13 @@ from llama_index.core.base.llms.types import (
 )
 
 from llamaindex_runcrate.tool_calls import NO_NAMES, tool_result_text, wire_calls
-from runcrate_core.toolkit import ToolNames, encode_base64, valid_text, wire_author_name
+from runcrate_core.toolkit import (
+    ToolNames,
+    encode_base64,
+    type_of_base64,
+    valid_text,
+    wire_author_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -260,8 +266,9 @@ def _text(text: str) -> Part:
 def _image(block: ImageBlock) -> Part:
     url = _url(block.url)
     if url is None:
-        kind = block.image_mimetype or "image/png"
-        url = f"data:{kind};base64,{_base64(block.image, block.resolve_image)}"
+        data = _base64(block.image, block.resolve_image)
+        kind = type_of_base64(data, block.image_mimetype) or "image/png"
+        url = f"data:{kind};base64,{data}"
     return {"type": "image_url", "image_url": {"url": url} | _given(detail=block.detail)}
 
 
@@ -294,7 +301,8 @@ def _document(block: DocumentBlock) -> Part:
     data = _url(block.url)
     if data is None:
         encoded = encode_base64(block.resolve_document().read())
-        data = f"data:{kind or 'application/octet-stream'};base64,{encoded}"
+        kind = type_of_base64(encoded, kind) or "application/octet-stream"
+        data = f"data:{kind};base64,{encoded}"
     return {"type": "file", "file": {"filename": name or "document", "file_data": data}}
 
 

@@ -45,6 +45,7 @@ __all__, __getattr__, __dir__ = lazy_exports(
             "without_reasoning",
         ),
         "protocol.large_values": ("encode_base64", "is_large"),
+        "protocol.media_types": ("type_of_base64",),
         "protocol.timeouts": ("TimeoutLike",),
         "protocol.tool_arguments": (
             "ended_at_limit",

@@ -127,6 +127,9 @@ from runcrate_core.protocol.large_values import (
 from runcrate_core.protocol.large_values import (
     is_large as is_large,
 )
+from runcrate_core.protocol.media_types import (
+    type_of_base64 as type_of_base64,
+)
 from runcrate_core.protocol.timeouts import (
     TimeoutLike as TimeoutLike,
 )

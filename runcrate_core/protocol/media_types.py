@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Final
 
 UNKNOWN_TYPE: Final = "application/octet-stream"
@@ -56,9 +57,11 @@ _MAGIC: Final = (
     (b"ID3", "audio/mpeg"),
     (b"fLaC", "audio/flac"),
     (b"OggS", "audio/ogg"),
+    (b"%PDF", "application/pdf"),
     (b"\x1a\x45\xdf\xa3", "video/webm"),  # Matroska; whether it has video shows much later
     (b"<svg", "image/svg+xml"),
 )
+_HEAD_CHARACTERS: Final = 512  # of base64, in which three bytes are four characters
 _RIFF_KINDS: Final = {b"WEBP": "image/webp", b"WAVE": "audio/wav"}
 # Brands of the ISO base media format; all others are video.
 _BRANDS: Final = {
@@ -114,6 +117,21 @@ def media_type(head: bytes, declared: str = "") -> str:
     if kind == "audio/pcm":
         return kind
     return sniffed_type(head) or kind or UNKNOWN_TYPE
+
+
+def type_of_base64(data: str, declared: str | None = None) -> str | None:
+    """Return the media type of a file in base64; None if neither its bytes nor anyone tell it.
+
+    Args:
+        data: The file.
+        declared: Its media type, as far as it is known.
+    """
+    try:
+        head = base64.b64decode(data[:_HEAD_CHARACTERS])
+    except ValueError:
+        head = b""
+    kind = media_type(head, declared or "")
+    return None if kind == UNKNOWN_TYPE else kind
 
 
 def contradicts(kind: str, wanted: str) -> bool:

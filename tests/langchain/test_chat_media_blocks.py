@@ -60,6 +60,7 @@ BLOCKS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
             PICTURE,
             of("image", base64=PNG, mime_type="image/png"),
             of("image", base64=PNG),
+            of("image", base64=PNG, mime_type="image/jpg"),  # the bytes show the type
             of("image", base64=data_url("image/png", PNG_BYTES)),
             of("file", base64=PNG, mime_type="image/png"),
             of("image", source_type="base64", data=PNG, mime_type="image/png"),
@@ -68,6 +69,10 @@ BLOCKS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
             of("media", mime_type="image/png", data=PNG_BYTES),
             {"image": {"format": "png", "source": {"bytes": PNG_BYTES}}},
         ],
+    ),
+    (
+        image_part("data:image/jpeg;base64,AAAA"),
+        [of("image", base64="AAAA", mime_type="image/jpg")],
     ),
     (image_part(data_url("image/webp", b"RIFF0000WEBP")), [of("image", base64=WEBP)]),
     (
@@ -82,6 +87,7 @@ BLOCKS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
             of("audio", source_type="base64", data=WAV, mime_type="audio/wav"),
         ],
     ),
+    (audio_part(b"ID3", "mp3"), [of("audio", base64="SUQz")]),
     (audio_part(WAV_BYTES, "flac"), [of("audio", base64=WAV, mime_type="audio/flac")]),
     (audio_part(WAV_BYTES, "m4a"), [of("audio", base64=WAV, mime_type="audio/mp4; codecs=x")]),
     (audio_url_part(URL), [audio_url_part(URL), of("audio", url=URL)]),
@@ -132,6 +138,7 @@ BLOCKS: list[tuple[dict[str, Any], list[dict[str, Any]]]] = [
             file_part(file_id="f"),
             of("input_file", file_id="f"),
             of("image", file_id="f"),
+            of("text-plain", file_id="f"),
             of("file", source_type="id", id="f"),
             of("document", source=of("file", file_id="f")),
         ],

@@ -130,6 +130,11 @@ CACHED = {"cache_control": {"type": "ephemeral"}}
         (words("Hi", **CACHED), [words("Hi", **CACHED)]),
         (words("Hi", extras=CACHED), [words("Hi", **CACHED)]),
         ({"type": "text-plain", "text": "Body", "title": "Head"}, [words("Head\nBody")]),
+        ({"type": "text-plain", "base64": "Qm9keQ==", "mime_type": "text/plain"}, [words("Body")]),
+        (
+            {"type": "file", "base64": "YSxi", "mime_type": "text/csv", "filename": "t.csv"},
+            [words("t.csv\na,b")],
+        ),
         (
             {"type": "document", "source": {"type": "text", "data": "Body"}, "title": "Head"},
             [words("Head\nBody")],

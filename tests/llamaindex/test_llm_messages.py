@@ -164,6 +164,12 @@ def test_calls_of_other_integrations_are_read_and_the_id_of_return_direct_is_not
     assert wired(direct) == [{"role": "assistant", "content": "x"}]
 
 
+def test_an_image_has_the_type_that_its_bytes_show():
+    jpeg = ImageBlock(image=b"\xff\xd8\xff\xe0 jpeg", image_mimetype="image/png")
+    url = wired(ChatMessage(role="user", blocks=[jpeg]))[0]["content"][0]["image_url"]["url"]
+    assert url.startswith("data:image/jpeg;base64,")
+
+
 def test_names_refusals_and_empty_texts_are_sent_as_servers_accept_them():
     named = ChatMessage(role="user", content="x", additional_kwargs={"name": "Ann Lee"})
     assert wired(named) == [{"role": "user", "content": "x", "name": "Ann_Lee"}]
