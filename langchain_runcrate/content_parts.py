@@ -15,6 +15,8 @@ from runcrate_core.toolkit import json_text, valid_text
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from langchain_runcrate.media_blocks import Media
+
 WireContent = str | list[dict[str, Any]]
 
 _TEXT_TYPES: Final = ("text", "input_text", "output_text")  # the others are of OpenAI's Responses
@@ -66,10 +68,10 @@ def wire_parts(block: Any, role: str) -> list[dict[str, Any]]:
             return [text_part(block)] if block else []
         case {"text": str(text)} if block.get("type", "text") in _TEXT_TYPES:
             return [_hinted(text_part(text), block)] if text else []
-        case {"type": "text-plain", **fields} if text := fields.get("text") or fields.get("url"):
+        case {"type": "text-plain", "text": str(text)} | {"type": "text-plain", "url": str(text)}:
             return [_document(text, block)]
-        case {"type": "file", "source_type": "text", **fields}:
-            return [_document(fields.get("text") or fields.get("url") or "", block)]
+        case {"type": "file", "source_type": "text"}:
+            return [_document(block.get("text") or block.get("url") or "", block)]
         case {"type": "document", "source": {"type": "text", "data": str(text)}}:
             return [_document(text, block)]
         case {"type": "document", "source": {"type": "content", "content": inner}}:
@@ -86,11 +88,14 @@ def wire_parts(block: Any, role: str) -> list[dict[str, Any]]:
         case {"type": "non_standard", "value": dict(value)}:
             return [dict(value)]
         case dict(known) if (media := read_media(known)) is not None:
-            text = text_of(media)
-            part = media_part(media) if text is None else _document(text, {"title": media.filename})
-            return [_hinted(part, known)]
+            return [_hinted(_media_part(media), known)]
         case _:
             raise unknown_block(block, role)
+
+
+def _media_part(media: Media) -> dict[str, Any]:
+    text = text_of(media)
+    return media_part(media) if text is None else _document(text, {"title": media.filename})
 
 
 def text_part(text: str) -> dict[str, Any]:
