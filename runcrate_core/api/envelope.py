@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING, Annotated, Any, Self, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Final, Self, TypeVar
 
 from pydantic import (
     AfterValidator,
@@ -23,6 +24,7 @@ from pydantic.alias_generators import to_camel, to_snake
 from runcrate_core.errors import ResponseFormatError
 from runcrate_core.protocol.error_mapping import raise_error_within
 from runcrate_core.protocol.paging import ListMeta, PageData, PagingError
+from runcrate_core.protocol.redaction import MASK, redact_json
 from runcrate_core.protocol.response import (
     Response,
     ResponseInfo,
@@ -34,6 +36,12 @@ from runcrate_core.protocol.steps import Call
 
 if TYPE_CHECKING:
     from runcrate_core.protocol.request import Request
+
+
+# Names of fields whose values are not shown, such as environment variables.
+_MAY_BE_SECRET: Final = re.compile(
+    r"(?i)secret|passw|token(?!s)|credential|certificate|private|(?:^|_)env(?:_vars)?$"
+)
 
 
 def _either_case(name: str) -> AliasChoices:
@@ -62,6 +70,17 @@ class ApiPart(BaseModel):
         if not isinstance(other, ApiPart):
             return NotImplemented
         return type(self) is type(other) and dict(self) == dict(other)
+
+    def __repr_args__(self) -> Iterator[tuple[str | None, Any]]:
+        """Show no secret: neither the queries of addresses nor unknown fields that may be one."""
+        for name, value in super().__repr_args__():
+            is_unknown = name not in type(self).model_fields
+            if is_unknown and _MAY_BE_SECRET.search(name or ""):
+                yield name, MASK
+            elif is_unknown or (name or "").endswith("url"):
+                yield name, redact_json(value)
+            else:
+                yield name, value
 
     def to_dict(self) -> dict[str, Any]:
         """Return the fields that the API sent, unknown ones included."""
