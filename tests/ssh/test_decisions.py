@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import asyncssh
@@ -45,15 +46,11 @@ def test_the_marker_is_found_however_the_output_is_cut(data, code, size):
     assert not collector.result(None).truncated
 
 
-def test_output_after_the_marker_is_of_the_background() -> None:
+def test_output_after_the_marker_is_of_the_background_and_no_character_is_cut_in_two():
     collector, text = collected([b"a\x1eabc:0\x1e", b"later"])
     assert (text, collector.result(None).output) == ("a", "a")
-
-
-def test_a_character_is_not_cut_in_two():
     collector, text = collected(["ü".encode()[:1], "üx".encode()[1:]], max_output=1)
-    assert text == "üx"
-    assert collector.result(0).output == ""
+    assert (text, collector.result(0).output) == ("üx", "")
 
 
 @pytest.mark.parametrize(
@@ -110,13 +107,9 @@ def test_a_store_keeps_the_first_key_also_of_another_process(tmp_path):
     assert HostKeyStore(store.path).pin("i-1", OTHER) == KEY
     assert store.find("i-1") == KEY
     assert store.path.stat().st_mode & 0o077 == 0
-
-
-def test_a_store_that_cannot_be_used_says_so(tmp_path):
-    (tmp_path / "file").write_text("")
-    with pytest.raises(ConfigurationError, match="RUNCRATE_STATE_DIR"):
-        HostKeyStore(tmp_path / "file" / "keys").pin("i-1", KEY)
     (tmp_path / "keys").write_bytes(b"\xff\xfe")
+    with pytest.raises(ConfigurationError, match="RUNCRATE_STATE_DIR"):
+        HostKeyStore(tmp_path / "keys" / "keys").pin("i-1", KEY)
     with pytest.raises(ConfigurationError, match="cannot be read"):
         HostKeyStore(tmp_path / "keys").find("i-1")
 
@@ -130,23 +123,25 @@ def test_the_state_directory_is_that_of_the_system():
     assert state_directory({"RUNCRATE_STATE_DIR": "/x"}, "win32", home) == Path("/x")
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "a\0b"])
-def test_names_that_lead_out_of_a_directory_are_refused(name):
-    with pytest.raises(RemoteFileError) as caught:
-        check_entry_name(name, "/work", is_windows=False)
-    assert caught.value.reason == "invalid_path"
+NAMES = {
+    "": ["", ".", "..", "a/b", "a\0b"],
+    "linux": ["a:b", "nul", "COM1.txt", "a\\b", "x.", "y ", "a?b"],
+    "linux, windows": [".hidden", "model.tar.gz", "ünï code", "-rf"],
+}
 
 
-@pytest.mark.parametrize("name", ["a:b", "nul", "COM1.txt", "a\\b", "x.", "y ", "a?b"])
-def test_names_that_windows_reads_otherwise_are_refused_there(name):
-    assert check_entry_name(name, "/work", is_windows=False) == name
-    with pytest.raises(RemoteFileError):
-        check_entry_name(name, "/work", is_windows=True)
-
-
-@pytest.mark.parametrize("name", [".hidden", "model.tar.gz", "ünï code", "-rf"])
-def test_usual_names_are_kept(name):
-    assert check_entry_name(name, "/work", is_windows=True) == name
+@pytest.mark.parametrize(
+    ("allowed", "name"), [(allowed, name) for allowed, names in NAMES.items() for name in names]
+)
+def test_names_that_lead_out_of_a_directory_or_mean_another_file_are_refused(allowed, name):
+    for system in ("linux", "windows"):
+        check = partial(check_entry_name, name, "/work", is_windows=system == "windows")
+        if system in allowed:
+            assert check() == name
+        else:
+            with pytest.raises(RemoteFileError) as caught:
+                check()
+            assert caught.value.reason == "invalid_path"
 
 
 def test_the_validity_of_a_certificate_is_read():
