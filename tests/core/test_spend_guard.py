@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import replace
 from decimal import Decimal
 
@@ -62,14 +62,18 @@ def test_a_plan_shows_a_person_all_that_matters(both, guard):
     assert guard.plan_of(plan.token) is plan
 
 
-def test_a_plan_that_could_not_be_run_may_be_tried_again(both, guard):
+def test_a_plan_that_could_not_be_run_may_be_tried_again(cloud, both, guard):
     first = guard.launched()
     plan = guard.plan(gpu_type="A100", max_runtime_minutes=30)
     assert [one.name for one in plan.running] == [first.name]
     with pytest.raises(rc.SpendRefusedError, match="1 instances or jobs run"):
         guard.launch(plan.token)
-    guard.terminate(first.id)
+    both("instances.terminate", first.id)  # not by the guard
+    cloud.fail(f"GET /instances/{first.id}", status=403)
+    with pytest.raises(rc.SpendRefusedError):
+        guard.launch(plan.token)  # its end could not be seen
     assert guard.launch(plan.token).name == plan.name
+    assert guard.ledger.find(first.name).state == "ended"
 
 
 def test_the_oldest_of_too_many_plans_is_forgotten(both, guard, monkeypatch):
@@ -212,18 +216,14 @@ def test_a_change_that_failed_counts_only_if_it_may_have_been_made(cloud, both, 
     assert guard.ledger.live[0].max_runtime_minutes == 40
 
 
-def test_how_long_an_instance_lives_is_taken_from_the_response() -> None:
-    soon = Instance(id="i", status="pending")
-    assert lifetime_minutes(soon, 30) == 30
+def test_how_long_an_instance_lives_is_taken_from_the_response(cloud, guard):
+    assert lifetime_minutes(Instance(id="i", status="pending"), 30) == 30
     runs = {"id": "i", "status": "running", "deployed_at": "2026-11-21T10:00:00Z"}
     assert lifetime_minutes(Instance.model_validate(runs), 30) is None
     known = Instance.model_validate({**runs, "auto_stop_at": "2026-11-21T10:20:01Z"})
     assert lifetime_minutes(known, 5) == 21
-
-
-def test_a_change_without_word_of_the_end_counts_the_longest(cloud, both, guard):
-    instance = guard.started()
-    response = b'{"data": {"id": "i", "status": "running", "deployed_at": "2026-11-21T10:00:00Z"}}'
+    instance = guard.started()  # without word of the end, the longest counts
+    response = json.dumps({"data": runs}).encode()
     cloud.fail("PATCH /instances/{id}", status=200, body=response)
     guard.update(instance.id, max_runtime_minutes=20)
     assert guard.ledger.live[0].max_runtime_minutes == 32
@@ -261,16 +261,6 @@ def test_what_vanished_has_ended(cloud, both, guard):
     cloud.fail(f"GET /instances/{again.id}", status=404)
     assert guard.terminate_all().ended == (again.name,)
     assert rc.CleanupReport().describe() == "Nothing was left running."
-
-
-def test_an_instance_that_ended_on_its_own_frees_its_place(cloud, both, guard):
-    first = guard.launched()
-    both("instances.terminate", first.id)
-    cloud.fail(f"GET /instances/{first.id}", status=403)
-    with pytest.raises(rc.SpendRefusedError):
-        guard.launched()  # its end could not be seen
-    assert guard.launched().id != first.id
-    assert guard.ledger.find(first.name).state == "ended"
 
 
 def test_an_instance_whose_end_is_not_yet_seen_is_priced_later(cloud, both, guard):
@@ -340,7 +330,7 @@ def test_what_an_instance_cost_is_counted_in_whole_seconds(status, started, ende
 # --- the ledger ------------------------------------------------------------------------------
 
 
-def test_a_closed_ledger_takes_nothing():
+def test_a_closed_ledger_takes_nothing_and_extends_nothing_that_ended():
     ledger = rc.SpendLedger()
     entry = rc.LedgerEntry("a", "instance", Decimal(1), 30)
     owner, other = rc.SpendGuard(LIMITS, ledger=ledger), rc.SpendGuard(LIMITS, ledger=ledger)
@@ -356,6 +346,9 @@ def test_a_closed_ledger_takes_nothing():
     assert ledger.find("b") is None
     ledger.note("b", state="started")
     ledger.release("b")
+    ledger.note("a", state="ended")
+    with pytest.raises(rc.SpendRefusedError, match="Nothing was changed"):
+        ledger.extend("a", 40, LIMITS)
 
 
 def test_gpus_count_together():
@@ -367,30 +360,13 @@ def test_gpus_count_together():
         ledger.reserve(rc.LedgerEntry("b", "instance", Decimal(1), 30), limits, [other])
 
 
-def test_an_ended_instance_cannot_live_longer():
-    ledger = rc.SpendLedger()
-    ledger.reserve(rc.LedgerEntry("a", "instance", Decimal(1), 30), LIMITS)
-    ledger.note("a", state="ended")
-    with pytest.raises(rc.SpendRefusedError, match="Nothing was changed"):
-        ledger.extend("a", 40, LIMITS)
-
-
-def test_limits_may_name_one_gpu_as_a_text():
-    limits = rc.SpendLimits(gpu_types="RTX 4090")
+def test_limits_may_name_one_gpu_as_a_text_and_leave_room_for_names():
+    limits = rc.SpendLimits(gpu_types="RTX 4090", name_prefix="p" * 40, regions=[])
     assert limits.allows_gpu("rtx-4090")
     assert not limits.allows_gpu("A100")
-    nowhere: Callable[[str | None], bool] = rc.SpendLimits(regions=[]).allows_region
-    assert not nowhere(None)
-
-
-def test_a_prefix_leaves_room_for_the_rest_of_a_name():
-    longest = "p" * 40
-    limits = rc.SpendLimits(name_prefix=longest)
+    assert not limits.allows_region(None)
     assert limits.owns(Reservations(limits, rc.SpendLedger()).unique_name("training"))
     with pytest.raises(ValueError, match="40"):
-        rc.SpendLimits(name_prefix=longest + "p")
-
-
-def test_limits_must_be_limits():
+        rc.SpendLimits(name_prefix="p" * 41)
     with pytest.raises(rc.ConfigurationError, match=r"`SpendLimits\(...\)`, not a `dict`"):
         rc.SpendGuard({"max_total_usd": 3})
