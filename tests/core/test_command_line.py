@@ -70,13 +70,18 @@ def live(client: rc.Runcrate) -> list[str]:
     return sorted(one.name or "" for one in client.instances.list() if not one.has_ended)
 
 
-def test_models_and_balance_are_listed(runcrate, emulator):
+def test_models_balance_and_findings_are_listed(runcrate, emulator):
     status, text, _ = runcrate("models", "list")
     assert status == 0
     assert text.startswith("id ")
     assert "deepseek-ai/DeepSeek-V3" in text
     status, text, _ = runcrate("balance", "--json")
     assert Decimal(json.loads(text)[0]["credits_usd"]) > 0
+    status, text, _ = runcrate("doctor", "--json")
+    assert status == 0
+    rows = json.loads(text)
+    assert {row["level"] for row in rows} <= {"ok", "note"}
+    assert "inference" in {row["subject"] for row in rows}
 
 
 def test_instances_are_listed_with_their_end(runcrate, client):
@@ -246,21 +251,13 @@ def test_names_cannot_forge_the_question(runcrate, client, monkeypatch):
     assert errors.startswith("runcrate: Terminate 1: a Terminate 1: harmless (i)? The input is not")
 
 
-def test_a_reader_that_has_seen_enough_is_no_error(emulator):
-    command = f"{sys.executable} -m runcrate_core models list | true"
-    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602 - of this test
-    assert done.stderr == ""
-
-
-def test_the_doctor_prints_json(runcrate, emulator):
-    status, printed, _ = runcrate("doctor", "--json")
-    assert status == 0
-    rows = json.loads(printed)
-    assert {row["level"] for row in rows} <= {"ok", "note"}
-    assert "inference" in {row["subject"] for row in rows}
-
-
-def test_it_is_a_module_and_has_a_version():
-    command = [sys.executable, "-m", "runcrate_core", "--version"]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == f"runcrate-integrations {rc.__version__}"
+def test_it_is_a_module_and_a_reader_that_has_seen_enough_is_no_error(emulator):
+    command = f"{sys.executable} -m runcrate_core"
+    for arguments, printed in (
+        ("models list | true", ""),
+        ("--version", f"runcrate-integrations {rc.__version__}\n"),
+    ):
+        done = subprocess.run(  # noqa: S602 - of this test
+            f"{command} {arguments}", shell=True, capture_output=True, text=True, check=False
+        )
+        assert (done.stdout, done.stderr) == (printed, "")
