@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import random
 import sys
-import threading
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
 
@@ -56,14 +56,9 @@ def main() -> None:
     # Longer than any request of this test takes, with its retries.
     cleanup.NEVER_APPEARED_AFTER = timedelta(seconds=20)  # type: ignore[misc] # as said
     ledger = rc.SpendLedger(path)
-    agents = [
-        threading.Thread(target=agent, args=(ledger, url, key, int(launches), int(seed) * 10 + one))
-        for one in range(AGENTS)
-    ]
-    for thread in agents:
-        thread.start()
-    for thread in agents:
-        thread.join()
+    with ThreadPoolExecutor(AGENTS) as pool:
+        for one in range(AGENTS):
+            pool.submit(agent, ledger, url, key, int(launches), int(seed) * 10 + one)
     print(dict(failures), file=sys.stderr)  # noqa: T201 - the figures of the complete run
 
 

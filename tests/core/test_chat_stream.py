@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from runcrate_core.protocol.chat_stream import MAX_TRAILER_S, ChatStreamReader
 from runcrate_core.protocol.chat_types import ChatCompletionChunk
 from runcrate_core.protocol.response import Failure, TransportFailure
+from tests.json_values import json_values
 
 IDLE_S = 60.0
 
@@ -339,16 +340,9 @@ NAMES = [
     *("choices", "delta", "index", "tool_calls", "function", "arguments", "name", "id"),
     *("usage", "error", "content", "finish_reason", "logprobs", "x_groq", "function_call"),
 ]
-json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=3),
-    lambda inner: (
-        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(NAMES), inner, max_size=5)
-    ),
-    max_leaves=20,
-)
 
 
-@given(st.lists(json_values, max_size=6))
+@given(st.lists(json_values(names=st.sampled_from(NAMES), max_leaves=20), max_size=6))
 def test_no_json_makes_it_raise(events):
     one, _ = read(*map(event, events))
     json.dumps(one.completion())

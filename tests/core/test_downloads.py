@@ -8,6 +8,7 @@ import hashlib
 import threading
 import tracemalloc
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
@@ -440,10 +441,7 @@ def test_two_downloads_to_one_place_do_not_meet(is_async, target):
             with Both(server.url, KEY, is_async=is_async) as both:
                 both("run", flow)
 
-    threads = [threading.Thread(target=one, args=(data,)) for data in (DATA, OTHER)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(one, (DATA, OTHER)))
     assert target.read_bytes() in {DATA, OTHER}
     assert list(target.parent.iterdir()) == [target]

@@ -22,20 +22,10 @@ from runcrate_core.protocol.request import (
     query_pairs,
     timestamp,
 )
-
-TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=8)
-JSON = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | TEXT,
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3),
-    max_leaves=6,
-)
+from tests.json_values import TEXTS, json_values
 
 
-@given(st.dictionaries(TEXT, JSON, max_size=3))
+@given(st.dictionaries(TEXTS, json_values(), max_size=3))
 def test_whatever_is_json_arrives_as_it_was(body):
     assert json.loads(encode_json(body)) == body
 

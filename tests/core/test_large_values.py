@@ -29,18 +29,11 @@ from runcrate_core.protocol.large_values import (
 )
 from runcrate_core.protocol.request import RetrySafety, Surface, json_request
 from runcrate_core.protocol.steps import Call
+from tests.json_values import json_values
 from tests.servers import Reply, ScriptedServer, sse, text_chunk
 
 TEXTS = st.text(st.sampled_from('a"\\\né😀u0d83x'), max_size=60)
-VALUES = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.floats(allow_nan=False, allow_infinity=False)
-    | TEXTS,
-    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(TEXTS, inner, max_size=4),
-    max_leaves=12,
-)
+VALUES = json_values(TEXTS, max_leaves=12)
 EVENTS = {"content-type": "text/event-stream"}
 CHAT = {"id": "c", "object": "chat.completion", "created": 1, "model": "m", "usage": None}
 

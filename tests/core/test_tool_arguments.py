@@ -17,16 +17,8 @@ from runcrate_core.protocol.tool_arguments import (
     parse_tool_calls,
 )
 from runcrate_core.protocol.tool_names import ToolNames, wire_tool_name
+from tests.json_values import json_values
 
-json_values = st.recursive(
-    st.none()
-    | st.booleans()
-    | st.integers()
-    | st.text()
-    | st.floats(allow_nan=False, allow_infinity=False),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
-    max_leaves=6,
-)
 OPTIONAL = {"type": "function", "function": {"name": "f", "parameters": {"properties": {"a": {}}}}}
 TOOL = {"type": "function", "function": {"name": "f", "parameters": {"required": ["a"]}}}
 
@@ -36,7 +28,7 @@ def call(arguments: object, identifier: str = "c", name: str = "f") -> dict[str,
 
 
 @given(
-    st.dictionaries(st.text(), json_values, max_size=3),
+    st.dictionaries(st.text(), json_values(st.text()), max_size=3),
     st.data(),
     st.sampled_from(["length", "tool_calls"]),
 )

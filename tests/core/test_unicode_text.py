@@ -16,6 +16,7 @@ from runcrate_core.protocol.unicode_text import (
     valid_json,
     valid_text,
 )
+from tests.json_values import json_values
 
 REQUEST = json_request(Surface.INFERENCE, "POST", "/x", retry=RetrySafety.SAFE, body={})
 
@@ -89,13 +90,7 @@ def test_responses_are_read_as_valid_text():
     assert value == {"a": "x\ufffd", "b": ["\U0001f600"], "\ufffd": 1, "c": "\\ud83d"}
 
 
-@given(
-    st.recursive(
-        st.text(max_size=8) | st.integers() | st.none(),
-        lambda x: st.lists(x, max_size=3) | st.dictionaries(st.text(max_size=8), x, max_size=3),
-        max_leaves=6,
-    )
-)
+@given(json_values())
 def test_valid_values_stay_as_they_are(value):
     assert valid_json(value) == value
 
