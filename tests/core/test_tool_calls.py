@@ -20,16 +20,24 @@ def piece(arguments=None, **members):
 
 
 def assemble(chunks):
-    """Repair chunks; gives (id, name, arguments) of each call and the index of each piece."""
-    assembler = ToolCallAssembler()
-    chunks = copy.deepcopy(chunks)
-    for chunk in chunks:
+    """Repair chunks; gives their calls, as (id, name, arguments), by the assembler and by index.
+
+    Naive consumers join the pieces by their index alone.
+    """
+    assembler, joined = ToolCallAssembler(), {}
+    for chunk in copy.deepcopy(chunks):
         assembler.repair(chunk)
-    calls = assembler.assembled()
-    return (
-        [(c["id"], c["function"]["name"], c["function"]["arguments"]) for c in calls],
-        [delta["index"] for chunk in chunks for delta in chunk],
-    )
+        for delta in chunk:
+            call = joined.setdefault(delta["index"], ["", "", ""])
+            function = delta.get("function") or {}
+            assert isinstance(function.get("arguments", ""), str)
+            for at, text in enumerate((delta.get("id"), function.get("name"))):
+                call[at] += text or ""
+            call[2] += function.get("arguments", "")
+    calls = [
+        (c["id"], *map(c["function"].get, ("name", "arguments"))) for c in assembler.assembled()
+    ]
+    return calls, [tuple(call) for _, call in sorted(joined.items())]
 
 
 A, B = ("a", "f", '{"x": 1}'), ("b", "g", '{"y": 2}')
@@ -43,22 +51,18 @@ CASES = {
             [piece(": 2}", index=1), piece(": 1}", index=0)],
         ],
         [A, B],
-        [0, 1, 0, 1, 1, 0],
     ),
     "whole calls in one chunk without index": (
         [[piece(A[2], id="a", name="f"), piece(B[2], id="b", name="g")]],
         [A, B],
-        [0, 1],
     ),
     "whole calls without index and id": (
         [[piece(A[2], name="f")], [piece(B[2], name="g")]],
         [UNNAMED_A, UNNAMED_B],
-        [0, 1],
     ),
     "twice the same function, without index and id": (
         [[piece(A[2], name="f"), piece(A[2], name="f")]],
         [UNNAMED_A, UNNAMED_A],
-        [0, 1],
     ),
     "index 0 for each call, interleaved by id": (
         [
@@ -66,12 +70,10 @@ CASES = {
             [piece(": 1}", index=0, id="a", name="f"), piece(": 2}", index=0, id="b", name="g")],
         ],
         [A, B],
-        [0, 1, 0, 1],
     ),
     "index 0 for each whole call without id": (
         [[piece(A[2], index=0, name="f")], [piece(B[2], index=0, name="g")]],
         [UNNAMED_A, UNNAMED_B],
-        [0, 1],
     ),
     "name in each piece, no id": (
         [
@@ -81,7 +83,6 @@ CASES = {
             [piece("", index=0, name="f")],
         ],
         [(None, "f", '{"x": {}}')],
-        [0, 0, 0, 0],
     ),
     "id in each piece, no index": (
         [
@@ -90,7 +91,6 @@ CASES = {
             [piece(": 1}", id="a")],
         ],
         [A, B],
-        [0, 1, 1, 0],
     ),
     "parallel calls continued in their order": (
         [
@@ -98,7 +98,6 @@ CASES = {
             [piece(": 1}"), piece(": 2}")],
         ],
         [A, B],
-        [0, 1, 0, 1],
     ),
     "the end of a call and the start of the next in one chunk": (
         [
@@ -106,17 +105,14 @@ CASES = {
             [piece(": 1}"), piece(B[2], id="b", name="g")],
         ],
         [A, B],
-        [0, 0, 1],
     ),
     "first index is 1": (
         [[piece(A[2], index=1, id="a", name="f")], [piece(B[2], index=2, id="b", name="g")]],
         [A, B],
-        [1, 2],
     ),
     "later call comes first": (
         [[piece(B[2], index=1, id="b", name="g")], [piece(A[2], index=0, id="a", name="f")]],
         [A, B],
-        [1, 0],
     ),
     "an index that had to be given away": (
         [
@@ -127,7 +123,6 @@ CASES = {
             [piece(B[2], index=0)],
         ],
         [A, B, ("c", "h", "{}")],
-        [0, 1, 2, 2, 1],
     ),
     "arguments as object and null": (
         [
@@ -135,27 +130,22 @@ CASES = {
             [{"index": 0, "function": {"arguments": None}}],
         ],
         [A],
-        [0, 0],
     ),
     "no function at all": (
         [[{"index": 0, "id": "a", "function": None}], [piece(A[2], index=0, name="f")]],
         [A],
-        [0, 0],
     ),
     "index alone first": (
         [[{"index": 0}], [piece(A[2], id="a", name="f", index=0)]],
         [A],
-        [0, 0],
     ),
     "index only later": (
         [[piece('{"x"', id="a", name="f")], [piece(": 1}", index=0)], [piece("", index=0)]],
         [A],
-        [0, 0, 0],
     ),
     "late id": (
         [[piece('{"x"', name="f")], [piece(": 1}", id="a")], [piece("", id="a")]],
         [A],
-        [0, 0, 0],
     ),
     "two calls under one id": (
         [
@@ -165,7 +155,6 @@ CASES = {
             [piece(": 1}", index=0, id="a")],
         ],
         [A, ("a_2", *B[1:])],
-        [0, 1, 1, 0],
     ),
     "another id in each piece": (
         [
@@ -175,7 +164,6 @@ CASES = {
             [piece("", index=0, id="s"), piece("", index=1, id="t")],
         ],
         [A, B],
-        [0, 0, 1, 1, 0, 0, 1],
     ),
     "the same placeholder for an id in all further pieces": (
         [
@@ -183,12 +171,10 @@ CASES = {
             [piece(": 1}", index=0, id="null"), piece(": 2}", index=1, id="null")],
         ],
         [A, B],
-        [0, 1, 0, 1],
     ),
     "another id and the name again in each piece": (
         [[piece('{"x"', index=0, id="a", name="f")], [piece(": 1}", index=0, id="p", name="f")]],
         [A],
-        [0, 0],
     ),
     "another id in each piece, no index": (
         [
@@ -197,12 +183,10 @@ CASES = {
             [piece(B[2], id="b", name="g")],
         ],
         [A, B],
-        [0, 0, 1],
     ),
     "another index with a known id and no name": (
         [[piece('{"x"', index=0, id="a", name="f")], [piece(": 1}", index=1, id="a")]],
         [A],
-        [0, 0],
     ),
     "the whole call again at its end": (
         [
@@ -211,59 +195,39 @@ CASES = {
             [piece(A[2], index=0, id="a", name="f")],
         ],
         [A],
-        [0, 0, 0],
     ),
     "name after the first arguments": (
         [[piece('{"x"', index=0, id="a")], [piece(": 1}", index=0, name="f")]],
         [A],
-        [0, 0],
     ),
     "name in pieces": (
         [[piece("", index=0, id="a", name="get")], [piece("", index=0, name="_it")]],
         [("a", "get_it", "")],
-        [0, 0],
     ),
-    "arguments without any mark come first": ([[piece("{}")]], [(None, "", "{}")], [0]),
+    "arguments without any mark come first": ([[piece("{}")]], [(None, "", "{}")]),
     "index as text": (
         [[piece('{"x"', index="0", id="a", name="f")], [piece(": 1}", index="0")]],
         [A],
-        [0, 0],
     ),
     "index that is none": (
         [[piece('{"x"', index=-1, id="a", name="f")], [piece(": 1}", index=True)]],
         [A],
-        [0, 0],
     ),
     "arguments closed, name again without arguments": (
         [[piece(A[2], index=0, name="f")], [piece("", index=0, name="f")]],
         [UNNAMED_A],
-        [0, 0],
     ),
     "arguments that only look closed": (
         [[piece('{"x": {}', name="f")], [piece("}", name="f")]],
         [(None, "f", '{"x": {}}')],
-        [0, 0],
     ),
 }
 
 
-@pytest.mark.parametrize(("chunks", "calls", "indexes"), CASES.values(), ids=CASES)
-def test_repaired_pieces_are_in_openais_form(chunks, calls, indexes):
-    """Joining the repaired pieces by index alone, as naive consumers do, gives the same calls."""
-    assert assemble(chunks) == (calls, indexes)
-    assembler, joined = ToolCallAssembler(), {}
-    for chunk in copy.deepcopy(chunks):
-        assembler.repair(chunk)
-        for delta in chunk:
-            call = joined.setdefault(delta["index"], ["", "", ""])
-            function = delta.get("function") or {}
-            for at, text in enumerate((delta.get("id"), function.get("name"))):
-                call[at] += text or ""
-            assert isinstance(function.get("arguments", ""), str)
-            call[2] += function.get("arguments", "")
-    assert [tuple(call) for _, call in sorted(joined.items())] == [
-        (call_id or "", name, arguments) for call_id, name, arguments in calls
-    ]
+@pytest.mark.parametrize(("chunks", "calls"), CASES.values(), ids=CASES)
+def test_repaired_pieces_are_in_openais_form(chunks, calls):
+    named = [(call_id or "", name, arguments) for call_id, name, arguments in calls]
+    assert assemble(chunks) == (calls, named)
 
 
 def test_other_members_are_kept():
@@ -327,6 +291,4 @@ def test_any_split_in_any_style(calls, style):
             elif style == "empty later":
                 marks = {**marks, "id": "", "name": ""}
             chunks.append([piece(text[start:end], **marks)])
-    assembled, indexes = assemble(chunks)
-    assert assembled == expected
-    assert sorted(set(indexes)) == list(range(len(calls)))
+    assert assemble(chunks) == (expected, expected)
