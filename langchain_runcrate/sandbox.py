@@ -103,6 +103,8 @@ class RuncrateSandbox(BaseSandbox):
     ) -> None:
         self._timeout = timeout
         self._max_output = max_output
+        if shell is not None and connect_options:
+            raise TypeError(f"`{min(connect_options)}` is for a connection, and `shell` is one.")
         if shell is None:
             clients = SyncAsyncClients(client)
             shell = clients.sync.instances.connect(instance_id, **connect_options)

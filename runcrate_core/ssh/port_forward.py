@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, Final
 import asyncssh
 
 from runcrate_core.errors import RuncrateError
+from runcrate_core.ssh.settings import check_port
 
 if TYPE_CHECKING:
     from runcrate_core.ssh.connection import Connection
 
 LOOPBACK: Final = "127.0.0.1"
 _BLOCK: Final = 65_536
-_MAX_PORT: Final = 65_535
 
 
 class PortForward:
@@ -31,8 +31,7 @@ class PortForward:
     """
 
     def __init__(self, connection: Connection, remote_port: int) -> None:
-        if not 1 <= remote_port <= _MAX_PORT:
-            raise ValueError(f"A port is from 1 to {_MAX_PORT}, not {remote_port}.")
+        check_port(remote_port)
         self._connection = connection
         self._remote_port = remote_port
         self._server: asyncio.Server | None = None

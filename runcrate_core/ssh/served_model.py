@@ -10,11 +10,14 @@ from typing import Any, Final, TypedDict
 from runcrate_core.api.models import Model
 from runcrate_core.client import Runcrate
 from runcrate_core.errors import RuncrateError
+from runcrate_core.protocol.polling import check_waiting
 from runcrate_core.protocol.steps import Flow, Now, RunInThread, Sleep
 from runcrate_core.spending.ledger import SpendLedger
 from runcrate_core.spending.limits import SpendLimits
 from runcrate_core.spending.plans import ApproveCallback
+from runcrate_core.ssh.commands import command_line
 from runcrate_core.ssh.launched_instance import LaunchedInstance, LaunchSettings, setup_error
+from runcrate_core.ssh.settings import check_port
 from runcrate_core.ssh.shell_flows import finish
 from runcrate_core.sync_async_clients import SyncAsyncClients
 
@@ -121,6 +124,13 @@ class ServedModel(LaunchedInstance):
     def model(self) -> str:
         """The first model that it serves."""
         return self.models[0] if self.models else ""
+
+    def _check(self) -> None:
+        super()._check()
+        server = self._server
+        command_line(server.command, timeout_s=_COMMAND_TIMEOUT_S, command_id="check")
+        check_port(server.port)
+        check_waiting(server.start_timeout, _POLL_S)
 
     def _start(self) -> Flow[None]:
         """Launch, start the server, forward its port and wait until it answers."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 _KEY_START: Final = b"-----BEGIN"
+_MAX_PORT: Final = 65_535
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,16 @@ def connect(
     return ShellSettings(
         instance_id, private_key, passphrase, idle_timeout, connect_timeout, known_hosts
     )
+
+
+def check_port(port: Any) -> None:
+    """Refuse what is no port.
+
+    Raises:
+        ValueError: It is none.
+    """
+    if type(port) is not int or not 1 <= port <= _MAX_PORT:
+        raise ValueError(f"A port is from 1 to {_MAX_PORT}, not {port!r}.")
 
 
 def private_key_text(key: str | bytes | Path) -> bytes:

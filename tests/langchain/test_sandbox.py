@@ -291,6 +291,15 @@ def test_a_served_model_answers_through_the_tunnel(cloud, client):
     toolkit.close()
 
 
+@pytest.mark.parametrize("wrong", [{"command": " "}, {"port": 0}, {"start_timeout": -1}])
+def test_a_server_that_cannot_be_started_launches_nothing(cloud, client, wrong):
+    toolkit = RuncrateToolkit(client, limits=LIMITS)
+    with pytest.raises(ValueError), toolkit.serve(**{"command": "serve", **wrong}):  # noqa: PT011 - each has its own words
+        pass
+    assert cloud.requests == []
+    toolkit.close()
+
+
 @pytest.mark.parametrize(
     ("command", "outcome"),
     [
