@@ -98,12 +98,15 @@ def run_agent(
     raise AssertionError(f"The loop did not end; calls: {done}")
 
 
-def post_chat(emulator: Emulator, text: str = "Hello", **body: Any) -> httpx.Response:
+def post_chat(
+    emulator: Emulator, text: str = "Hello", *, timeout: float = 5, **body: Any
+) -> httpx.Response:
     """Post a chat request; `model` and `messages` have defaults."""
     return httpx.post(
         f"{emulator.inference_url}/chat/completions",
         json={"model": "deepseek-ai/DeepSeek-V3.2", "messages": [user(text)], **body},
         headers={"Authorization": f"Bearer {emulator.api_key}"},
+        timeout=timeout,
     )
 
 

@@ -111,6 +111,8 @@ def assert_refused(
 def refused_field(answer: httpx.Response) -> tuple[int, str | None]:
     """The status of a refusal by the inference API, and the field that it names."""
     error = answer.json()["error"]
-    assert error["message"]
+    field = error.get("details", {}).get("field")
+    assert error["code"]
     assert error["type"] == "invalid_request_error"
-    return answer.status_code, error.get("details", {}).get("field")
+    assert f"`{field}`" in error["message"] or answer.status_code == 404
+    return answer.status_code, field

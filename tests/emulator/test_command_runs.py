@@ -5,12 +5,12 @@ import logging
 import os
 import tarfile
 import time
-from collections.abc import Callable
 
 import httpx
 import pytest
 
 from runcrate_emulator import Emulator, JobOutcome
+from tests.emulator.conftest import JOB
 
 pytestmark = pytest.mark.skipif(os.name != "posix", reason="the commands are those of POSIX shells")
 
@@ -22,28 +22,23 @@ def emulator():
         assert running.crashes == []
 
 
-def run(emulator, command, *, until: Callable[[dict], bool] | None = None, **fields) -> dict:
-    body = {"command": command, "gpu_type": "A100", "max_runtime_minutes": 10, **fields}
-    job = get(emulator, "POST", "/jobs", json=body)
-    return wait(emulator, job["id"], until or (lambda one: one["ended_at"] is not None))
-
-
-def wait(emulator, job_id, until) -> dict:
-    deadline = time.monotonic() + 10
-    while not until(job := get(emulator, "GET", f"/jobs/{job_id}")):
-        assert time.monotonic() < deadline, job
-        time.sleep(0.02)
-    return job
-
-
-def get(emulator, method, path, **options):
+def call(emulator, method, path, **options):
     headers = {"Authorization": f"Bearer {emulator.api_key}"}
     answer = httpx.request(method, f"{emulator.base_url}/api/v1{path}", headers=headers, **options)
     return answer.raise_for_status().json()["data"]
 
 
+def run(emulator, command, *, until=lambda job: job["ended_at"] is not None, **fields) -> dict:
+    job = call(emulator, "POST", "/jobs", json={**JOB, "command": command, **fields})
+    deadline = time.monotonic() + 10
+    while not until(job := call(emulator, "GET", f"/jobs/{job['id']}")):
+        assert time.monotonic() < deadline, job
+        time.sleep(0.02)
+    return job
+
+
 def log_of(emulator, job) -> str:
-    chunks = get(emulator, "GET", f"/jobs/{job['id']}/logs")["chunks"]
+    chunks = call(emulator, "GET", f"/jobs/{job['id']}/logs")["chunks"]
     return "".join(chunk["text"] for chunk in chunks)
 
 
@@ -58,7 +53,7 @@ def test_a_command_runs_with_its_variables_and_leaves_outputs(emulator, monkeypa
     log = log_of(emulator, job)
     assert log.startswith("hello from ")
     assert "[]\noops\n" in log
-    [artifact] = get(emulator, "GET", f"/jobs/{job['id']}/artifacts")
+    [artifact] = call(emulator, "GET", f"/jobs/{job['id']}/artifacts")
     assert (artifact["path"], artifact["bytes"]) == ("d/x", 2)
     directory = log.split(" from ")[1].splitlines()[0]
     assert not os.path.exists(directory)  # noqa: PTH110 - a path out of a log
@@ -70,7 +65,7 @@ def test_uploaded_code_is_unpacked(emulator):
         member = tarfile.TarInfo("train.sh")
         member.size = len(b"echo trained")
         archive.addfile(member, io.BytesIO(b"echo trained"))
-    upload = get(emulator, "POST", "/jobs/uploads", json={"bytes": len(file.getvalue())})
+    upload = call(emulator, "POST", "/jobs/uploads", json={"bytes": len(file.getvalue())})
     httpx.put(upload["url"], content=file.getvalue()).raise_for_status()
     job = run(emulator, "sh train.sh", code={"upload_id": upload["upload_id"]})
     assert (job["status"], log_of(emulator, job)) == ("succeeded", "trained\n")
@@ -87,18 +82,16 @@ def test_cancelling_and_stopping_kill_what_runs():
     with Emulator(run_commands=True, clock_speed=100) as emulator:
         pids = []
         for _ in range(2):
-            job = run(emulator, "echo $$; sleep 60 & sleep 60", until=is_running)
-            while not (log := log_of(emulator, job)):
-                time.sleep(0.02)
-            pids.append(int(log))
-        get(emulator, "POST", f"/jobs/{job['id']}/cancel")
+            job = run(
+                emulator,
+                "echo $$; sleep 60 & sleep 60",
+                until=lambda job: job["status"] == "running" and log_of(emulator, job),
+            )
+            pids.append(int(log_of(emulator, job)))
+        call(emulator, "POST", f"/jobs/{job['id']}/cancel")
         assert is_gone(pids[1])
         assert not is_gone(pids[0], within_s=0)
     assert is_gone(pids[0])
-
-
-def is_running(job: dict) -> bool:
-    return bool(job["status"] == "running")
 
 
 def is_gone(pid: int, within_s: float = 5.0) -> bool:

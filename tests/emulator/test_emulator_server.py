@@ -13,7 +13,8 @@ import pytest
 from runcrate_emulator import Emulator
 from runcrate_emulator.command_line import main
 from runcrate_emulator.server import bind
-from tests.emulator.conftest import assert_refused
+from tests.emulator.chat_support import post_chat
+from tests.emulator.conftest import INSTANCE, JOB, assert_refused
 
 
 def test_starts_and_stops_fast_and_leaves_the_port_free():
@@ -81,17 +82,17 @@ def test_the_plugin_fixture_runs_in_real_time(runcrate_emulator):
     assert httpx.get(f"{runcrate_emulator.inference_url}/nothing").status_code == 401
 
 
+AUTHORIZATIONS = [
+    *(None, "", "Bearer", "Bearer sk-123", "Bearer rc_live_", "Basic rc_live_emulator"),
+    "Bearer rc_live_unknown",
+]
+
+
 @pytest.mark.parametrize(
     ("path", "code"),
     [("/v1/chat/completions", "invalid_api_key"), ("/api/v1/jobs", "unauthorized")],
 )
-@pytest.mark.parametrize(
-    "authorization",
-    [
-        *(None, "", "Bearer", "Bearer sk-123", "Bearer rc_live_", "Basic rc_live_emulator"),
-        "Bearer rc_live_unknown",
-    ],
-)
+@pytest.mark.parametrize("authorization", AUTHORIZATIONS)
 def test_a_key_is_needed(emulator, path, code, authorization):
     headers = {} if authorization is None else {"Authorization": authorization}
     answer = httpx.post(emulator.base_url + path, headers=headers, json={})
@@ -100,25 +101,24 @@ def test_a_key_is_needed(emulator, path, code, authorization):
     assert ("type" in error) is path.startswith("/v1")
 
 
-def test_another_key_is_accepted_after_it_was_added_and_until_the_reset(emulator):
+def test_keys_are_accepted_when_added_unless_deactivated_and_until_the_reset(emulator):
+    def statuses() -> list[int]:
+        keys = ({"Authorization": f"Bearer rc_live_{name}"} for name in ("second", "test"))
+        return [
+            httpx.get(f"{emulator.base_url}/api/v1/jobs", headers=key).status_code for key in keys
+        ]
+
+    assert statuses() == [401, 200]
     emulator.add_key("rc_live_second")
-
-    def status(key: str) -> int:
-        headers = {"Authorization": f"Bearer {key}"}
-        return httpx.get(f"{emulator.base_url}/api/v1/jobs", headers=headers).status_code
-
-    assert (status("rc_live_second"), status("rc_live_test")) == (200, 200)
+    assert statuses() == [200, 200]
+    emulator.world.deactivated_keys.add("rc_live_second")
+    assert statuses() == [401, 200]
+    emulator.world.deactivated_keys.clear()
+    assert statuses() == [200, 200]
     emulator.reset()
-    assert (status("rc_live_second"), status("rc_live_test")) == (401, 200)
+    assert statuses() == [401, 200]
     with pytest.raises(ValueError, match="rc_live_"):
         emulator.add_key("sk-1")
-
-
-def test_a_deactivated_key_is_refused_until_it_is_activated(emulator, infra):
-    emulator.world.deactivated_keys.add(emulator.api_key)
-    assert_refused(infra.get("/jobs"), 401, "unauthorized")
-    emulator.world.deactivated_keys.clear()
-    assert infra.get("/jobs").status_code == 200
 
 
 def test_unknown_paths_and_methods_get_the_envelope(emulator, infra):
@@ -131,12 +131,9 @@ def test_unknown_paths_and_methods_get_the_envelope(emulator, infra):
 
 def test_rate_limit_headers_stand_on_every_answer_and_a_minute_ends(emulator, infra):
     emulator.world.requests_per_minute = 2
-    first, second = infra.get("/jobs"), infra.get("/nothing")
-    assert first.headers["x-ratelimit-limit"] == "2"
-    assert [first.headers["x-ratelimit-remaining"], second.headers["x-ratelimit-remaining"]] == [
-        "1",
-        "0",
-    ]
+    answers = infra.get("/jobs"), infra.get("/nothing")
+    assert [answer.headers["x-ratelimit-limit"] for answer in answers] == ["2", "2"]
+    assert [answer.headers["x-ratelimit-remaining"] for answer in answers] == ["1", "0"]
     emulator.clock.advance(20)
     refused = infra.get("/jobs")
     assert_refused(refused, 429, "rate_limited")
@@ -144,10 +141,8 @@ def test_rate_limit_headers_stand_on_every_answer_and_a_minute_ends(emulator, in
     reset = int(refused.headers["x-ratelimit-reset"])
     assert 39 <= reset - parsedate_to_datetime(refused.headers["date"]).timestamp() <= 42
     emulator.add_key("rc_live_other")
-    other = httpx.get(
-        f"{emulator.base_url}/api/v1/jobs", headers={"Authorization": "Bearer rc_live_other"}
-    )
-    assert other.status_code == 200
+    other = {"Authorization": "Bearer rc_live_other"}
+    assert infra.get("/jobs", headers=other).status_code == 200
     emulator.clock.advance(40)
     assert infra.get("/jobs").status_code == 200
 
@@ -175,30 +170,22 @@ def test_fault_with_a_status_refuses_so_many_times(emulator, infra):
 
 
 def test_fault_before_and_after_the_work(emulator, infra):
-    body = {"name": "box", "gpu_type": "A100"}
     emulator.fail("POST /instances", status=500)
-    emulator.fail(
-        "POST /instances",
-        status=500,
-        code="odd",
-        message="Gone.",
-        details={"reason": "odd"},
-        after="work",
-    )
-    assert_refused(infra.post("/instances", json=body), 500, "internal_error")
+    odd = {"code": "odd", "message": "Gone.", "details": {"reason": "odd"}}
+    emulator.fail("POST /instances", status=500, after="work", **odd)
+    assert_refused(infra.post("/instances", json=INSTANCE), 500, "internal_error")
     assert len(infra.get("/instances").json()["data"]) == 0
-    error = assert_refused(infra.post("/instances", json=body), 500, "odd")
+    error = assert_refused(infra.post("/instances", json=INSTANCE), 500, "odd")
     assert (error["message"], error["details"]) == ("Gone.", {"reason": "odd"})
     assert len(infra.get("/instances").json()["data"]) == 1
 
 
 def test_a_lost_answer_did_the_work_and_a_dropped_connection_did_not(emulator, infra):
-    body = {"name": "box", "gpu_type": "A100"}
     emulator.fail("POST /instances", drop_connection=True)
     emulator.fail("POST /instances", lose_response=True)
     for live in (0, 1):
         with pytest.raises(httpx.RemoteProtocolError, match="without sending a response"):
-            infra.post("/instances", json=body)
+            infra.post("/instances", json=INSTANCE)
         assert len(infra.get("/instances").json()["data"]) == live
     assert [entry.status for entry in emulator.requests if entry.method == "POST"] == [None, None]
 
@@ -212,12 +199,9 @@ def test_malformed_json_and_raw_bodies(emulator, infra):
     with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
         broken.json()
     page = infra.get("/jobs")
-    assert (page.status_code, page.text, page.headers["content-type"]) == (
-        200,
-        "<html>",
-        "text/html",
-    )
-    assert (infra.get("/jobs").status_code, infra.get("/jobs").status_code) == (502, 200)
+    assert (page.status_code, page.text) == (200, "<html>")
+    assert page.headers["content-type"] == "text/html"
+    assert [infra.get("/jobs").status_code for _ in range(2)] == [502, 200]
 
 
 def test_cut_and_stalled_answers(emulator, infra):
@@ -313,18 +297,13 @@ def test_command_says_when_the_port_is_in_use(emulator, capsys):
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["--port", "70000"],
-        ["--clock-speed", "-1"],
-        ["--balance", "much"],
-        ["--balance", "-1"],
-        ["--balance", "1e30"],
-        ["--requests-per-minute", "0"],
-        ["--clock-speed", "inf"],
+        *("--port 70000", "--clock-speed -1", "--clock-speed inf", "--requests-per-minute 0"),
+        *("--balance much", "--balance -1", "--balance 1e30"),
     ],
 )
 def test_command_refuses_bad_arguments(arguments, capsys):
     with pytest.raises(SystemExit) as ended:
-        main(arguments)
+        main(arguments.split())
     assert ended.value.code == 2
     assert "runcrate-emulator: error:" in capsys.readouterr().err
 
@@ -348,8 +327,7 @@ def test_command_prints_exports_and_requests_and_ends_with_ctrl_c():
         balance = httpx.get(f"{infrastructure}/billing/balance", headers=headers)
         assert balance.json()["data"]["creditsBalance"] == 7.5
         assert "200 GET    /api/v1/billing/balance" in process.stdout.readline()
-        job = {"command": "true", "gpu_type": "A100", "max_runtime_minutes": 5}
-        job |= {"webhook_url": "https://example.org/x"}
+        job = {**JOB, "webhook_url": "https://example.org/x"}
         submitted = httpx.post(f"{infrastructure}/jobs", json=job, headers=headers)
         job_id = submitted.json()["data"]["id"]
         assert "201 POST   /api/v1/jobs" in process.stdout.readline()
@@ -364,39 +342,20 @@ def test_command_prints_exports_and_requests_and_ends_with_ctrl_c():
         process.communicate()
 
 
-def stream(emulator, collected):
-    """Stream a chat answer and collect its events; an error leaves what came before it."""
-    body = {
-        "model": "deepseek-ai/DeepSeek-V3",
-        "messages": [{"role": "user", "content": "Say hello to everybody here."}],
-        "stream": True,
-    }
-    headers = {"Authorization": f"Bearer {emulator.api_key}"}
-    url = f"{emulator.inference_url}/chat/completions"
-    with httpx.stream("POST", url, json=body, headers=headers, timeout=0.3) as answer:
-        assert answer.status_code == 200
-        collected += (line for line in answer.iter_lines() if line)
-
-
 def test_a_stream_can_be_cut_stalled_and_malformed(emulator):
-    whole: list[str] = []
-    stream(emulator, whole)
-    assert whole[-1] == "data: [DONE]"
-    emulator.fail("POST /chat/completions", cut_after_chunks=2)
-    cut: list[str] = []
+    route = "POST /chat/completions"
+    emulator.fail(route, cut_after_chunks=2)
     with pytest.raises(httpx.RemoteProtocolError, match="incomplete chunked read"):
-        stream(emulator, cut)
-    emulator.fail("POST /chat/completions", stall_after_chunks=1)
+        post_chat(emulator, stream=True)
+    assert (emulator.requests[0].status, emulator.requests[0].route) == (200, "/chat/completions")
+    emulator.fail(route, stall_after_chunks=1)
     with pytest.raises(httpx.ReadTimeout):
-        stream(emulator, [])
-    emulator.fail("POST /chat/completions", malformed_json=True)
-    broken: list[str] = []
-    stream(emulator, broken)
+        post_chat(emulator, stream=True, timeout=0.3)
+    emulator.fail(route, malformed_json=True)
+    first, *_, last = post_chat(emulator, stream=True).text.strip().split("\n\n")
     with pytest.raises(ValueError, match=r"Expecting|Unterminated"):
-        json.loads(broken[0].removeprefix("data: "))
-    assert broken[-1] == "data: [DONE]"
-    entry = emulator.requests[1]
-    assert (entry.status, entry.route) == (200, "/chat/completions")
+        json.loads(first.removeprefix("data: "))
+    assert last == "data: [DONE]"
 
 
 def test_an_answer_without_a_body_is_in_the_journal_before_it_has_arrived(

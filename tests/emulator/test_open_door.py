@@ -6,6 +6,7 @@ import httpx
 import pytest
 
 from runcrate_emulator import Emulator
+from tests.emulator.conftest import INSTANCE
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +38,8 @@ def test_a_host_or_origin_elsewhere_is_refused(emulator, headers, path):
     answer = httpx.get(emulator.base_url + path, headers={**key, **headers})
     assert answer.status_code == 403
     assert answer.json()["error"]["code"] == "forbidden"
-    launch = {"gpu_type": "A100", "name": "x"}
     url = f"{emulator.base_url}/api/v1/instances"
-    assert httpx.post(url, json=launch, headers={**key, **headers}).status_code == 403
+    assert httpx.post(url, json=INSTANCE, headers={**key, **headers}).status_code == 403
     assert emulator.world.instances == {}
 
 

@@ -2,63 +2,23 @@
 
 import hashlib
 import hmac
-import json
 import logging
-import threading
 import time
 from collections.abc import Callable, Iterator
-from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 
 from runcrate_emulator import JobOutcome
 from runcrate_emulator.infrastructure.webhooks import SIGNATURE_HEADER, is_acceptable, is_local
-from tests.emulator.conftest import assert_refused
-
-
-class Receiver:
-    """A server on loopback that keeps what it is sent, and answers what it is told to."""
-
-    def __init__(self) -> None:
-        self.received: list[tuple[dict[str, str], bytes]] = []
-        self.answer = 204
-        self.location: str | None = None
-        self.delay_s = 0.0
-        arrived = self._arrived = threading.Condition()
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_POST(handler) -> None:  # noqa: N805 - the name is the library's, self is taken
-                body = handler.rfile.read(int(handler.headers["content-length"]))
-                time.sleep(self.delay_s)
-                handler.send_response(self.answer)
-                if self.location is not None:
-                    handler.send_header("Location", self.location)
-                handler.end_headers()
-                with arrived:
-                    self.received.append((dict(handler.headers.items()), body))
-                    arrived.notify_all()
-
-            def log_message(self, *_: object) -> None:
-                """Say nothing."""
-
-        self.server = HTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/hook"
-
-    def wait_for(self, count: int) -> list[dict]:
-        with self._arrived:
-            assert self._arrived.wait_for(lambda: len(self.received) >= count, 5)
-        return [json.loads(body) for _, body in self.received]
+from tests.emulator.conftest import JOB, assert_refused
+from tests.servers import Received, Reply, ScriptedServer
 
 
 @pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    receiver = Receiver()
-    thread = threading.Thread(target=receiver.server.serve_forever, args=(0.01,))
-    thread.start()
-    yield receiver
-    receiver.server.shutdown()
-    thread.join()
-    receiver.server.server_close()
+def receiver() -> Iterator[ScriptedServer]:
+    with ScriptedServer(Reply(204)) as server:
+        yield server
 
 
 def eventually(condition: Callable[[], bool]) -> bool:
@@ -68,19 +28,27 @@ def eventually(condition: Callable[[], bool]) -> bool:
     return condition()
 
 
+def received(receiver: ScriptedServer, count: int) -> list[Any]:
+    assert eventually(lambda: receiver.sent >= count)
+    return [one.json for one in receiver.received]
+
+
+def is_signed(request: Received, secret: str) -> bool:
+    tag = hmac.new(secret.encode(), request.body, hashlib.sha256).hexdigest()
+    return request.headers[SIGNATURE_HEADER.lower()] == f"sha256={tag}"
+
+
 def test_the_end_of_a_job_is_announced_without_another_request(emulator, submit, receiver):
-    job = submit(outcome=JobOutcome("done\n", exit_code=3), webhook_url=receiver.url)
+    job = submit(outcome=JobOutcome("done\n", exit_code=3), webhook_url=f"{receiver.url}/hook")
     emulator.clock.advance(60)
-    (told,) = receiver.wait_for(1)
-    assert (told["event"], told["job"]["id"]) == ("finished", job["id"])
-    assert (told["job"]["status"], told["job"]["exit_code"]) == ("failed", 3)
-    assert "webhook_secret" not in told["job"]
-    headers, body = receiver.received[0]
-    tag = hmac.new(job["webhook_secret"].encode(), body, hashlib.sha256).hexdigest()
-    assert headers[SIGNATURE_HEADER] == f"sha256={tag}"
-    assert headers["Content-Type"] == "application/json"
+    (event,) = received(receiver, 1)
+    assert (event["event"], event["job"]["id"]) == ("finished", job["id"])
+    assert (event["job"]["status"], event["job"]["exit_code"]) == ("failed", 3)
+    assert "webhook_secret" not in event["job"]
+    assert is_signed(receiver.received[0], job["webhook_secret"])
+    assert receiver.received[0].headers["content-type"] == "application/json"
     assert eventually(lambda: [hook.status for hook in emulator.webhooks] == [204])
-    assert emulator.webhooks[0].json == told
+    assert emulator.webhooks[0].json == event
 
 
 def test_the_start_is_announced_to_those_who_ask(emulator, infra, submit, receiver):
@@ -88,31 +56,30 @@ def test_the_start_is_announced_to_those_who_ask(emulator, infra, submit, receiv
     events = ["started", "finished"]
     job = submit(outcome=JobOutcome(seconds=10), webhook_url=url, webhook_events=events)
     emulator.clock.advance(25)
-    (started,) = receiver.wait_for(1)
+    (started,) = received(receiver, 1)
     assert (started["event"], started["job"]["status"]) == ("started", "running")
     infra.post(f"/jobs/{job['id']}/cancel")
-    assert [told["job"]["status"] for told in receiver.wait_for(2)] == ["running", "cancelled"]
+    statuses = [event["job"]["status"] for event in received(receiver, 2)]
+    assert statuses == ["running", "cancelled"]
     quiet = submit(outcome=JobOutcome(), webhook_url=url, webhook_events=["started"])
     emulator.clock.advance(60)
-    last = receiver.wait_for(3)[2]
+    last = received(receiver, 3)[2]
     assert (last["event"], last["job"]["id"]) == ("started", quiet["id"])
     assert infra.get(f"/jobs/{quiet['id']}").json()["data"]["status"] == "succeeded"
     assert eventually(lambda: len(emulator.webhooks) == 3)
 
 
 def test_the_jobs_of_a_group_sign_with_the_secret_of_the_group(emulator, infra, receiver):
-    body = {"command": "true", "gpu_type": "A100", "max_runtime_minutes": 5, "count": 2}
-    group = infra.post("/jobs", json={**body, "webhook_url": receiver.url}).json()["data"]
+    body = {**JOB, "count": 2, "webhook_url": receiver.url}
+    group = infra.post("/jobs", json=body).json()["data"]
     emulator.clock.advance(60)
-    receiver.wait_for(2)
-    for headers, sent in receiver.received:
-        tag = hmac.new(group["webhook_secret"].encode(), sent, hashlib.sha256).hexdigest()
-        assert headers[SIGNATURE_HEADER] == f"sha256={tag}"
+    received(receiver, 2)
+    assert all(is_signed(one, group["webhook_secret"]) for one in receiver.received)
 
 
-def test_nothing_is_sent_elsewhere_and_that_is_said(emulator, infra, submit, caplog):
+def test_nothing_is_sent_elsewhere_and_that_is_said(emulator, submit, caplog):
     caplog.set_level(logging.INFO, "runcrate_emulator.webhooks")
-    job = submit("true", webhook_url="https://example.org/hook/secret")
+    job = submit(webhook_url="https://example.org/hook/secret")
     emulator.clock.advance(60)
     assert eventually(lambda: len(emulator.webhooks) == 1)
     (hook,) = emulator.webhooks
@@ -123,38 +90,36 @@ def test_nothing_is_sent_elsewhere_and_that_is_said(emulator, infra, submit, cap
     assert "secret" not in caplog.text + repr(hook)
 
 
-def test_a_redirect_is_not_followed_and_a_dead_receiver_is_no_harm(
-    emulator, infra, submit, receiver
-):
-    receiver.answer, receiver.location = 302, f"{receiver.url}/elsewhere"
-    submit("true", webhook_url=receiver.url)
-    submit("true", webhook_url="http://127.0.0.1:9/discard")
+def test_a_redirect_is_not_followed_and_a_dead_receiver_is_no_harm(emulator, submit, receiver):
+    receiver.replies = [Reply(302, headers={"Location": f"{receiver.url}/elsewhere"})]
+    submit(webhook_url=receiver.url)
+    submit(webhook_url="http://127.0.0.1:9/discard")
     emulator.clock.advance(60)
     assert eventually(lambda: len(emulator.webhooks) == 2)
     outcomes = {(hook.status, hook.problem) for hook in emulator.webhooks}
     assert outcomes == {(302, None), (None, "no response (ConnectError)")}
-    assert len(receiver.received) == 1
+    assert receiver.sent == 1
 
 
 def test_a_slow_receiver_keeps_nobody_waiting(emulator, infra, submit, receiver):
-    receiver.delay_s = 0.4
-    submit("true", webhook_url=receiver.url)
+    receiver.replies = [Reply(body=[1.0])]
+    submit(webhook_url=receiver.url)
     emulator.clock.advance(60)
     began = time.monotonic()
     for _ in range(5):
         assert infra.get("/jobs").status_code == 200
-    assert time.monotonic() - began < 0.3
-    receiver.wait_for(1)
+    assert time.monotonic() - began < 1
+    assert eventually(lambda: len(emulator.webhooks) == 1)
 
 
 def test_a_reset_forgets_webhooks_and_those_who_wait_for_them(emulator, submit, receiver):
-    submit("true", webhook_url=receiver.url)
+    submit(webhook_url=receiver.url)
     emulator.reset()
     emulator.clock.advance(60)
-    submit("true", webhook_url=receiver.url)
+    submit(webhook_url=receiver.url)
     emulator.clock.advance(60)
-    receiver.wait_for(1)
     assert eventually(lambda: len(emulator.webhooks) == 1)
+    assert receiver.sent == 1
 
 
 @pytest.mark.parametrize(

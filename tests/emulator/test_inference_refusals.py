@@ -1,19 +1,23 @@
-"""Bodies of requests for media and embeddings that are refused, by the status and the field."""
+"""Bodies of inference requests that are refused by the status and the field, and never a 500."""
 
+import base64
 import json
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.emulator.chat_support import called, result, tool, user
 from tests.emulator.conftest import refused_field
 
 DRAWS = "black-forest-labs/FLUX.1-schnell"
 EDITS = "black-forest-labs/FLUX.1-kontext-pro"
 ANY_LENGTH = "wan-ai/Wan2.1-T2V-14B"
 IMAGES, VIDEOS, SPEECH = "/images/generations", "/videos", "/audio/speech"
-VECTORS = "/embeddings"
+CHAT, VECTORS = "/chat/completions", "/embeddings"
+SEES = "google/gemini-2.5-flash"
 BODIES = {
+    CHAT: {"model": "deepseek-ai/DeepSeek-V3.2", "messages": [user("Hello")]},
     IMAGES: {"model": DRAWS, "prompt": "A fox"},
     VIDEOS: {"model": "google/veo-3.0", "prompt": "A sunrise"},
     SPEECH: {"model": "hexgrad/Kokoro-82M", "input": "Hello"},
@@ -21,9 +25,112 @@ BODIES = {
 }
 
 
+PIXEL = base64.b64encode(
+    bytes.fromhex(
+        "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154"
+        "789c63f8cfc000000301010018dd8db00000000049454e44ae426082"
+    )
+).decode()
+
+
+def message(**fields):
+    return {"messages": [{"role": "user", "content": "x", **fields}]}
+
+
+def part(kind, **fields):
+    return message(content=[{"type": kind, **fields}])
+
+
+def image(url):
+    return part("image_url", image_url={"url": url})
+
+
+def function(**fields):
+    return {"tools": [{"type": "function", "function": fields}]}
+
+
+def response_format(**fields):
+    return {"response_format": {"type": "json_schema", "json_schema": fields}}
+
+
+BROKEN = {"id": "1", "function": {"name": "f", "arguments": "{"}}
+CHAT_ROWS = [
+    ({"messages": []}, "messages"),
+    ({"messages": "Hello"}, "messages"),
+    ({"messages": ["Hello"]}, "messages[0]"),
+    (message(role="developer"), "messages[0].role"),
+    (message(role=3), "messages[0].role"),
+    ({"messages": [{"role": "user"}]}, "messages[0].content"),
+    (message(content=None), "messages[0].content"),
+    (message(content=3), "messages[0].content"),
+    (message(content=["x"]), "messages[0].content[0]"),
+    (part("hologram"), "messages[0].content[0].type"),
+    (part("text", text=3), "messages[0].content[0].text"),
+    (image(f"data:image/png;base64,{PIXEL}"), "messages[0].content[0].type"),  # a text model
+    (message(name=3), "messages[0].name"),
+    (message(role="tool"), "messages[0].tool_call_id"),
+    ({"messages": [result("1", "x")]}, "messages[0].tool_call_id"),
+    ({"messages": [{**called("1", "f"), "role": "user"}]}, "messages[0].tool_calls"),
+    (
+        message(role="assistant", tool_calls=[BROKEN]),
+        "messages[0].tool_calls[0].function.arguments",
+    ),
+    ({"tools": {}}, "tools"),
+    ({"tools": [{"type": "web_search"}]}, "tools[0].type"),
+    ({"tools": [{"type": "function"}]}, "tools[0].function"),
+    ({"tools": [tool("a b", "")]}, "tools[0].function.name"),
+    ({"tools": [tool("a", "")] * 2}, "tools[1].function.name"),
+    (function(name="a", parameters={"type": "array"}), "tools[0].function.parameters"),
+    ({"tool_choice": "auto"}, "tool_choice"),
+    ({"tools": [tool("a", "")], "tool_choice": "any"}, "tool_choice"),
+    (
+        {**function(name="a"), "tool_choice": {"type": "function", "function": {"name": "b"}}},
+        "tool_choice.function.name",
+    ),
+    ({"temperature": "hot"}, "temperature"),
+    ({"temperature": True}, "temperature"),
+    ({"max_tokens": 1.5}, "max_tokens"),
+    ({"stop": [3]}, "stop[0]"),
+    ({"stream": "yes"}, "stream"),
+    ({"stream_options": [1]}, "stream_options"),
+    ({"top_logprobs": 2}, "top_logprobs"),
+    ({"response_format": {"type": "xml"}}, "response_format.type"),
+    ({"response_format": "json"}, "response_format"),
+    (response_format(schema={}), "response_format.json_schema.name"),
+    (response_format(name="x"), "response_format.json_schema.schema"),
+    ({"model": None}, "model"),
+]
+PART_ROWS = [
+    (image("file:///etc/passwd"), "image_url.url"),
+    (image("http://example.com/a.png"), "image_url.url"),
+    (image("data:image/png;base64,***"), "image_url.url"),
+    (image("data:text/plain;base64,eA=="), "image_url.url"),
+    (part("image_url", image_url={}), "image_url.url"),
+    (part("input_audio", input_audio={"format": "wav"}), "input_audio.data"),
+    (part("input_audio", input_audio={"data": "eA=="}), "input_audio.format"),
+    (part("file", file={"file_id": "file-1"}), "file.file_data"),
+]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "field"),
     [
+        *((CHAT, body, 400, field) for body, field in CHAT_ROWS),
+        *(
+            (CHAT, {"model": SEES, **body}, 400, f"messages[0].content[0].{field}")
+            for body, field in PART_ROWS
+        ),
+        (CHAT, {"model": "nobody/nothing"}, 404, "model"),
+        (CHAT, {"model": "openai/whisper-1"}, 422, "model"),
+        (CHAT, {"temperature": -0.1}, 422, "temperature"),
+        (CHAT, {"temperature": 2.1}, 422, "temperature"),
+        (CHAT, {"top_p": 1.5}, 422, "top_p"),
+        (CHAT, {"frequency_penalty": -3}, 422, "frequency_penalty"),
+        (CHAT, {"presence_penalty": 2.5}, 422, "presence_penalty"),
+        (CHAT, {"max_tokens": 0}, 422, "max_tokens"),
+        (CHAT, {"max_completion_tokens": 0}, 422, "max_completion_tokens"),
+        (CHAT, {"n": 0}, 422, "n"),
+        (CHAT, {"n": 9}, 422, "n"),
         (IMAGES, {"prompt": None}, 400, "prompt"),
         (IMAGES, {"prompt": 5}, 400, "prompt"),
         (IMAGES, {"prompt": "  "}, 422, "prompt"),
