@@ -2,7 +2,7 @@
 
 import inspect
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import httpx
@@ -66,36 +66,6 @@ def result(call_id: str, content: Any) -> dict[str, Any]:
     """A tool's message."""
     text = content if isinstance(content, str) else json.dumps(content)
     return {"role": "tool", "tool_call_id": call_id, "content": text}
-
-
-def run_agent(
-    request: str,
-    tools: Mapping[str, tuple[dict[str, Any], Callable[..., Any]]],
-    *,
-    max_turns: int = 20,
-    **fields: Any,
-) -> tuple[list[tuple[str, dict[str, Any]]], str]:
-    """Run a loop as agent frameworks do, until the model stops calling tools.
-
-    Returns:
-        The calls in order, and the final text.
-    """
-    messages: list[dict[str, Any]] = [user(request)]
-    done: list[tuple[str, dict[str, Any]]] = []
-    for _ in range(max_turns):
-        reply = ask(messages, tools=[schema for schema, _ in tools.values()], **fields)
-        if not reply.calls:
-            return done, reply.content
-        for call in reply.calls:
-            call_id, arguments = f"call_{len(done)}", json.loads(call.arguments)
-            messages.append(called(call_id, call.name, **arguments))
-            try:
-                outcome = tools[call.name][1](**arguments)
-            except Exception as error:  # noqa: BLE001 - agents report whatever a tool raises
-                outcome = f"Error: {error}"
-            messages.append(result(call_id, outcome))
-            done.append((call.name, arguments))
-    raise AssertionError(f"The loop did not end; calls: {done}")
 
 
 def post_chat(

@@ -33,38 +33,30 @@ REPLIES = {
     ),
     "refusal": (Reply.refusal("I will not."), {"content": "", "refusal": "I will not."}, "stop"),
     "cut": (Reply.text("The answer", cut_at_length=True), {"content": "The answer"}, "length"),
+    "tools": (
+        Reply.tool_calls(OSLO, ("get_weather", '{"city": '), text="I look it up."),
+        {"content": "I look it up."},
+        "tool_calls",
+    ),
 }
 
 
 @pytest.mark.parametrize(("reply", "message", "finish"), REPLIES.values(), ids=REPLIES)
 def test_a_reply_is_sent_complete_and_streamed(emulator, reply, message, finish):
     emulator.reply_with(reply, reply)
-    choice = choice_of(post_chat(emulator))
+    choice = choice_of(post_chat(emulator, tools=[WEATHER]))
+    functions = [call["function"] for call in choice["message"].pop("tool_calls", ())]
+    assert [one["arguments"] for one in functions] == [call.arguments for call in reply.calls]
     assert choice["message"] == {"role": "assistant", **message}
     assert choice["finish_reason"] == finish
-    chunks = events(post_chat(emulator, stream=True).text)
+    chunks = events(post_chat(emulator, tools=[WEATHER], stream=True).text)
     deltas = [chunk["choices"][0]["delta"] for chunk in chunks]
     for key, value in message.items():
         assert "".join(delta.get(key, "") for delta in deltas) == value
-    assert chunks[-1]["choices"][0]["finish_reason"] == finish
+    streamed, finishes = folded(chunks)
+    assert [call["function"] for call in streamed["tool_calls"]] == functions
+    assert finishes == [finish]
     assert emulator.unused_replies == 0
-
-
-def test_tool_calls_are_sent_complete_and_streamed(emulator):
-    reply = Reply.tool_calls(OSLO, ("get_weather", '{"city": '), text="I look it up.")
-    emulator.reply_with(reply, reply)
-    choice = choice_of(post_chat(emulator, tools=[WEATHER]))
-    assert choice["finish_reason"] == "tool_calls"
-    message = choice["message"]
-    assert message["content"] == "I look it up."
-    assert [call["function"]["arguments"] for call in message["tool_calls"]] == [
-        '{"city": "Oslo"}',
-        '{"city": ',
-    ]
-    streamed, _ = folded(events(post_chat(emulator, tools=[WEATHER], stream=True).text))
-    assert [call["function"] for call in streamed["tool_calls"]] == [
-        call["function"] for call in message["tool_calls"]
-    ]
 
 
 def test_an_error_has_its_status_headers_and_envelope_and_costs_nothing(emulator):

@@ -9,9 +9,8 @@ import httpx
 import pytest
 
 from runcrate_emulator import ChatRequest, Emulator, Reply
-from tests.emulator.chat_support import post_chat, tool, user
+from tests.emulator.chat_support import json_schema, post_chat, tool, user
 
-MODEL = "deepseek-ai/DeepSeek-V3.2"
 REASONER = "deepseek-ai/DeepSeek-R1"
 WEATHER = tool("get_weather", "Get the weather.", city="string")
 STREAMS_AT_ONCE = 500
@@ -150,77 +149,63 @@ def test_several_choices_are_streamed_by_index(streamed):
     assert folded(chunks, 0) == folded(chunks, 1)
 
 
-class TestLimits:
-    def test_a_token_limit_cuts_the_answer(self, whole):
-        answer = whole("count to 100", max_tokens=5)
-        assert answer["choices"][0]["finish_reason"] == "length"
-        assert answer["usage"]["completion_tokens"] == 5
-        assert "1, 2, 3, 4".startswith(answer["choices"][0]["message"]["content"].rstrip(", "))
-
-    def test_the_newer_name_of_the_limit_counts_too(self, whole):
-        answer = whole("count to 100", max_completion_tokens=3, max_tokens=50)
-        assert answer["usage"]["completion_tokens"] == 3
-
-    def test_an_answer_of_just_the_limit_is_whole(self, whole):
-        size = whole("say yes")["usage"]["completion_tokens"]
-        assert whole("say yes", max_tokens=size)["choices"][0]["finish_reason"] == "stop"
-
-    def test_thoughts_count_towards_the_limit(self, whole):
-        answer = whole("What is 2 + 2?", model=REASONER, max_tokens=4)
-        assert answer["choices"][0]["message"]["content"] == ""
-        assert answer["choices"][0]["finish_reason"] == "length"
-        assert answer["usage"]["completion_tokens_details"] == {"reasoning_tokens": 4}
-
-    def test_arguments_are_cut_too(self, whole):
-        answer = whole("weather in Paris?", tools=[WEATHER], max_tokens=9)
-        assert answer["choices"][0]["finish_reason"] == "length"
-
-    @pytest.mark.parametrize(
-        ("stop", "text"),
-        [("5", "1, 2, 3, 4, "), (["9", "3"], "1, 2, "), ("1", ""), ("x", "1, 2, 3, 4, 5, 6")],
-    )
-    def test_a_stop_text_ends_the_answer_before_it(self, whole, stop, text):
-        choice = whole("count to 6", stop=stop)["choices"][0]
-        assert choice["message"]["content"] == text
-        assert choice["finish_reason"] == "stop"
+LIMITED = {
+    "text": ({"text": "count to 100", "max_tokens": 5}, 5),
+    "newer name": ({"text": "count to 100", "max_completion_tokens": 3, "max_tokens": 50}, 3),
+    "thoughts": ({"text": "What is 2 + 2?", "model": REASONER, "max_tokens": 4}, 4),
+    "arguments": ({"text": "weather in Paris?", "tools": [WEATHER], "max_tokens": 9}, 9),
+}
 
 
-class TestCounts:
-    def test_the_total_is_the_sum(self, whole):
-        usage = whole()["usage"]
-        assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
-        assert min(usage["prompt_tokens"], usage["completion_tokens"]) > 0
-
-    def test_tools_schemas_and_pictures_count(self, whole):
-        plain = whole()["usage"]["prompt_tokens"]
-        assert whole(tools=[WEATHER])["usage"]["prompt_tokens"] > plain
-        schema = {"type": "json_schema", "json_schema": {"name": "x", "schema": {"type": "object"}}}
-        assert whole(response_format=schema)["usage"]["prompt_tokens"] > plain
-        link = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
-        pictured = [{"role": "user", "content": [{"type": "text", "text": "Hello"}, link]}]
-        answer = whole(model="google/gemini-2.5-flash", messages=pictured)
-        assert answer["usage"]["prompt_tokens"] > plain + 200
-
-    def test_log_probabilities_are_listed_when_asked_for(self, whole):
-        choice = whole(logprobs=True, top_logprobs=2)["choices"][0]
-        listed = choice["logprobs"]["content"]
-        assert "".join(one["token"] for one in listed) == choice["message"]["content"]
-        for one in listed:
-            assert one["top_logprobs"][0]["token"] == one["token"]
-            assert len({other["token"] for other in one["top_logprobs"]}) == 2
-            assert 0 > one["logprob"] > one["top_logprobs"][1]["logprob"]
-            assert bytes(one["bytes"]).decode() == one["token"]
-        assert whole()["choices"][0]["logprobs"] is None
+@pytest.mark.parametrize(("body", "tokens"), LIMITED.values(), ids=LIMITED)
+def test_a_token_limit_cuts_the_answer(whole, body, tokens):
+    unlimited = whole(**{**body, "max_tokens": None, "max_completion_tokens": None})
+    answer = whole(**body)
+    assert answer["choices"][0]["finish_reason"] == "length"
+    assert answer["usage"]["completion_tokens"] == tokens < unlimited["usage"]["completion_tokens"]
+    cut, full = (one["choices"][0]["message"] for one in (answer, unlimited))
+    for key in ("content", "reasoning_content"):
+        assert full.get(key, "").startswith(cut.get(key, ""))
+    if "reasoning_content" in cut:
+        assert cut["content"] == ""
+        assert answer["usage"]["completion_tokens_details"] == {"reasoning_tokens": tokens}
+    size = unlimited["usage"]["completion_tokens"]
+    just = whole(**{**body, "max_tokens": size, "max_completion_tokens": None})
+    reasons = [one["choices"][0]["finish_reason"] for one in (just, unlimited)]
+    assert reasons[0] == reasons[1] != "length"
 
 
-class TestReasoning:
-    def test_a_reasoning_model_shows_its_thoughts(self, whole):
-        answer = whole("What is 2 + 2?", model=REASONER)
-        assert "simulated" in answer["choices"][0]["message"]["reasoning_content"]
-        assert answer["usage"]["completion_tokens_details"]["reasoning_tokens"] > 0
+@pytest.mark.parametrize(
+    ("stop", "text"),
+    [("5", "1, 2, 3, 4, "), (["9", "3"], "1, 2, "), ("1", ""), ("x", "1, 2, 3, 4, 5, 6")],
+)
+def test_a_stop_text_ends_the_answer_before_it(whole, stop, text):
+    choice = whole("count to 6", stop=stop)["choices"][0]
+    assert choice["message"] == {"role": "assistant", "content": text}
+    assert choice["finish_reason"] == "stop"
 
-    def test_other_models_show_none(self, whole):
-        assert "reasoning_content" not in whole("What is 2 + 2?")["choices"][0]["message"]
+
+def test_tools_schemas_and_images_count(whole):
+    plain = whole()["usage"]["prompt_tokens"]
+    assert whole(tools=[WEATHER])["usage"]["prompt_tokens"] > plain
+    schema = json_schema("x", {"type": "object"})
+    assert whole(response_format=schema)["usage"]["prompt_tokens"] > plain
+    link = {"type": "image_url", "image_url": {"url": "https://example.com/a.png"}}
+    shown = [{"role": "user", "content": [{"type": "text", "text": "Hello"}, link]}]
+    answer = whole(model="google/gemini-2.5-flash", messages=shown)
+    assert answer["usage"]["prompt_tokens"] > plain + 200
+
+
+def test_log_probabilities_are_listed_when_asked_for(whole):
+    choice = whole(logprobs=True, top_logprobs=2)["choices"][0]
+    listed = choice["logprobs"]["content"]
+    assert "".join(one["token"] for one in listed) == choice["message"]["content"]
+    for one in listed:
+        assert one["top_logprobs"][0]["token"] == one["token"]
+        assert len({other["token"] for other in one["top_logprobs"]}) == 2
+        assert 0 > one["logprob"] > one["top_logprobs"][1]["logprob"]
+        assert bytes(one["bytes"]).decode() == one["token"]
+    assert whole()["choices"][0]["logprobs"] is None
 
 
 def test_ids_are_the_same_for_the_same_seed(emulator, whole):
@@ -230,8 +215,12 @@ def test_ids_are_the_same_for_the_same_seed(emulator, whole):
     assert ids[0].startswith("chatcmpl-")
 
 
-async def _read(client: httpx.AsyncClient, number: int) -> str:
-    body = {"model": MODEL, "messages": [user(f"count to {10 + number % 7}")], "stream": True}
+async def read(client: httpx.AsyncClient, number: int) -> str:
+    body = {
+        "model": "deepseek-ai/DeepSeek-V3.2",
+        "messages": [user(f"count to {10 + number % 7}")],
+        "stream": True,
+    }
     async with client.stream("POST", "/chat/completions", json=body) as answer:
         text = (await answer.aread()).decode()
     message, finishes = folded(events(text))
@@ -247,7 +236,6 @@ async def test_500_streams_at_once_are_served_without_an_error():
             limits=httpx.Limits(max_connections=STREAMS_AT_ONCE),
             timeout=60,
         ) as client:
-            texts = await asyncio.gather(*(_read(client, n) for n in range(STREAMS_AT_ONCE)))
+            texts = await asyncio.gather(*(read(client, n) for n in range(STREAMS_AT_ONCE)))
         assert emulator.crashes == []
-    assert len(texts) == STREAMS_AT_ONCE
     assert all(text.endswith(str(10 + n % 7)) for n, text in enumerate(texts))
