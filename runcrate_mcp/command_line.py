@@ -41,6 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # Their lines name every request.
     for noisy in ("httpx", "httpcore", "mcp", "uvicorn", "sse_starlette"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
+    if options.http is None and sys.stdin is None:
+        return _fail("Standard input, over which a client is served, is closed. Or give --http.")
     if options.http is None and sys.stdin.isatty():
         print(  # noqa: T201 - a command's output
             "runcrate-mcp: waiting for an MCP client on standard input. Clients start this command "
@@ -154,7 +156,10 @@ def _usd(text: str) -> Decimal:
 
 
 def _names(text: str) -> list[str]:
-    return [name.strip() for name in text.split(",") if name.strip()]
+    names = [name.strip() for name in text.split(",") if name.strip()]
+    if not names:
+        raise argparse.ArgumentTypeError("no name is given")
+    return names
 
 
 def _port(text: str) -> int:

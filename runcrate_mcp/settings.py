@@ -21,7 +21,7 @@ class ServerSettings:
         require_approval: A person approves every call that costs money or removes something.
 
     Raises:
-        ConfigurationError: Something needs limits, and there are none.
+        ConfigurationError: Something needs limits, and there are none; or `files_dir` is a file.
     """
 
     limits: SpendLimits | None = None
@@ -32,6 +32,10 @@ class ServerSettings:
     require_approval: bool = True
 
     def __post_init__(self) -> None:
+        if self.files_dir is not None and self.files_dir.is_file():
+            raise ConfigurationError(
+                f"`{self.files_dir}` is a file, not a directory. Nothing was started."
+            )
         if self.limits is not None:
             return
         for flag, given in (

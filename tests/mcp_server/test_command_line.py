@@ -93,6 +93,9 @@ def test_without_flags_there_are_no_limits(served):
         ("--http x", "--http"),
         ("--idle-minutes 0", "--idle-minutes"),
         ("--idle-minutes soon", "--idle-minutes"),
+        ("--include ,", "no name is given"),
+        ("--max-total-usd 5 --gpu-types ,", "no name is given"),
+        (f"--files-dir {__file__}", "is a file, not a directory"),
     ],
 )
 def test_what_does_not_fit_together_is_refused(served, capsys, flags, reason):
@@ -108,6 +111,12 @@ def test_what_does_not_fit_together_is_refused(served, capsys, flags, reason):
 def test_a_tool_that_is_not_there_is_named(name, capsys):
     assert command_line.main(["--include", name, "--http", "0"]) == 2
     assert name in capsys.readouterr().err
+
+
+def test_a_closed_standard_input_is_said(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", None)
+    assert command_line.main([]) == 2
+    assert "is closed" in capsys.readouterr().err
 
 
 def test_a_port_that_is_taken_is_named(capsys):
