@@ -1,7 +1,7 @@
 """Reading what a client sent: JSON bodies, strictly and with the field named in the refusal.
 
 The documents leave open which status a bad field gets (400 in the seeds' table, 422 in the
-official SDK's README); the emulator answers 400 for what is missing, unknown or of the wrong type
+official SDK's README); the emulator responds 400 to what is missing, unknown or of the wrong type
 and 422 for a value out of its range, both with code `validation_error`.
 """
 

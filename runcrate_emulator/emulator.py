@@ -141,7 +141,7 @@ class Emulator:
             self.raise_script_error()
 
     def start(self) -> Self:
-        """Start serving; returns when requests are answered.
+        """Start serving; returns when requests are served.
 
         Raises:
             OSError: The port is in use.

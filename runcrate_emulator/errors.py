@@ -1,6 +1,6 @@
 """The one exception that endpoints raise, and the two envelopes it is rendered into.
 
-The inference API answers OpenAI's form `{"error": {"message", "type", "code"}}` (seed 000), the
+The inference API has OpenAI's form `{"error": {"message", "type", "code"}}` (seed 000), the
 infrastructure API `{"error": {"code", "message", "details"?}}` (seed 001).
 """
 

@@ -14,27 +14,27 @@ Moment = Literal["request", "work"]
 class Fault:
     """One thing that goes wrong, for the next requests that match.
 
-    A fault without a status, body or break only adds `latency_s` and `headers` to the true answer.
+    A fault without a status, body or break only adds `latency_s` and `headers` to the response.
 
     Attributes:
         route: Method and path pattern without version prefix, for example
             `"GET /instances/{id}"`. `{name}` stands for one path segment, `*` as the method for any
             method, a path ending in `/*` for everything below it.
-        status: Answer with this status and an error envelope instead of the true answer.
+        status: Respond with this status and an error envelope instead of the true response.
         code: Code in that envelope; by default the usual one of the status.
         message: Message in that envelope.
         details: Details in that envelope, for example `{"reason": "idempotency_in_progress"}`.
-        headers: Headers added to the answer, for example `{"Retry-After": "1"}`.
+        headers: Headers added to the response, for example `{"Retry-After": "1"}`.
         times: Number of requests to hit; None means every one.
-        latency_s: Real seconds to wait before the answer.
+        latency_s: Real seconds to wait before the response.
         after: `request`: refuse before any work was done. `work`: do the work, then
-            answer with the fault, as a gateway that lost its backend's answer does.
-        cut_after_chunks: Close the connection after so many body chunks of the true answer.
+            respond with the fault, as a gateway that lost its backend's response does.
+        cut_after_chunks: Close the connection after so many body chunks of the true response.
         stall_after_chunks: Send nothing more after so many chunks but hold the connection open.
-        malformed_json: Break the JSON of the true answer (of its first event if it is a stream).
-        lose_response: Do the work, then close the connection without answering.
+        malformed_json: Break the JSON of the true response (of its first event if it streams).
+        lose_response: Do the work, then close the connection without a response.
         drop_connection: Close the connection without doing the work.
-        body: Answer with these raw bytes instead of an envelope (with `status` or 200).
+        body: Respond with these raw bytes instead of an envelope (with `status` or 200).
     """
 
     route: str
@@ -64,7 +64,7 @@ class Fault:
 
     @property
     def replaces_response(self) -> bool:
-        """True if the client gets something of the fault's own instead of the true answer."""
+        """True if the client gets something of the fault's own instead of the true response."""
         return self.status is not None or self.body is not None
 
     @property
@@ -143,5 +143,5 @@ _USUAL_CODES = {
 
 
 def usual_code(status: int) -> str:
-    """The code that an answer of this status usually carries."""
+    """The code that an error of this status usually carries."""
     return _USUAL_CODES.get(status, "api_error")

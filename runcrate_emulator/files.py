@@ -99,7 +99,7 @@ class FileStore:
         return self._files.get(file_id)
 
     def remove(self, file_id: str) -> None:
-        """Forget a file; links to it answer 404 from now on."""
+        """Forget a file; links to it get a 404 from now on."""
         gone = self._files.pop(file_id, None)
         if gone is not None:
             self._bytes -= len(gone.data)

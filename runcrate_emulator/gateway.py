@@ -29,7 +29,7 @@ _CRASHED = ApiError(
 )
 _KEPT_BODY_BYTES = 1_000_000  # larger bodies are audio or code, which nobody asserts on
 _PAGE = "/"  # refreshes itself every other second; the journal is not filled with that
-_OPEN_ROUTES = {("GET", "/v1/models")}  # answers without a key, as llm-runcrate calls it
+_OPEN_ROUTES = {("GET", "/v1/models")}  # served without a key, as llm-runcrate calls it
 
 
 class Gateway:

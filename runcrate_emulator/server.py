@@ -22,7 +22,7 @@ _POLL_S = 0.001
 
 
 class _Protocol(H11Protocol):
-    """HTTP/1.1 that lets the gateway close its connection without an answer."""
+    """HTTP/1.1 that lets the gateway close its connection without a response."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override] # as uvicorn has it
         super().connection_made(transport)
@@ -99,7 +99,7 @@ class Server:
 def bind(port: int) -> socket.socket:
     """Bind a loopback port."""
     # Naming the protocol matters: asyncio switches Nagle's algorithm off only where it is named,
-    # and with it on every answer on a kept connection waits 40 ms for an acknowledgement.
+    # and with it on every response on a kept connection waits 40 ms for an acknowledgement.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     if os.name == "posix":  # elsewhere the option would let two servers share the port
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

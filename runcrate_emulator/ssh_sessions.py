@@ -155,11 +155,15 @@ async def _run_command(
 async def _feed(reader: asyncssh.SSHReader[bytes], writer: asyncio.StreamWriter | None) -> None:
     if writer is None:
         return
-    with contextlib.suppress(OSError, asyncssh.BreakReceived, asyncssh.SignalReceived):
-        while data := await reader.read(_BLOCK):
-            writer.write(data)
-            await writer.drain()
-    writer.close()
+    try:
+        with contextlib.suppress(OSError, asyncssh.BreakReceived, asyncssh.SignalReceived):
+            while data := await reader.read(_BLOCK):
+                writer.write(data)
+                await writer.drain()
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):  # the command may have closed its input
+            await writer.wait_closed()
 
 
 async def _pass_on(reader: asyncio.StreamReader | None, writer: asyncssh.SSHWriter[bytes]) -> None:

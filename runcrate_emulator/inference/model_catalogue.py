@@ -32,10 +32,10 @@ class Model(BaseModel):
         output_modalities: What it makes.
         supported_features: What a chat model can do besides writing text: `tools`,
             `structured_outputs`, `json_mode`, `reasoning`, `vision`, `logprobs`.
-        context_length: Most tokens of prompt and answer together; `None` where it has no meaning.
-        max_output_tokens: Most tokens of one answer; `None` where it has no meaning.
+        context_length: Most tokens of prompt and reply together; `None` where it has no meaning.
+        max_output_tokens: Most tokens of one reply; `None` where it has no meaning.
         input_usd_per_million: Price of a million prompt tokens in US dollars.
-        output_usd_per_million: Price of a million answered tokens in US dollars.
+        output_usd_per_million: Price of a million completion tokens in US dollars.
         unit_usd: Price in US dollars of one `unit` of a media model.
         unit: What a media model is charged by: `image`, `second`, `minute` or `million characters`.
         dimensions: Length of an embedding model's vectors.
@@ -83,7 +83,7 @@ class Model(BaseModel):
         ) / million
 
     def listed(self) -> dict[str, Any]:
-        """The entry in the answer of `GET /v1/models`.
+        """The entry in the response of `GET /v1/models`.
 
         `id`, `input_modalities`, `output_modalities` and `supported_features` are read by official
         software; the other fields are the emulator's extension, and `emulator_values` says which

@@ -59,7 +59,7 @@ class _NewUpload(Body):
 
 @routes.add("POST /jobs/uploads", CREATED)
 async def _create_upload(call: Call) -> Result:
-    """The same `sha256` answers the same upload."""
+    """The same `sha256` gets the same upload."""
     world = call.world
     body = await call.read(_NewUpload)
     known = [

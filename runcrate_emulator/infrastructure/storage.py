@@ -93,7 +93,7 @@ async def _resize_volume(call: Call) -> Result:
 
 @routes.add("DELETE /storage/{id}")
 async def _delete_volume(call: Call) -> Result:
-    """Refunds the unused days; answers a body, not 204."""
+    """Refunds the unused days; the response has a body, not 204."""
     world = call.world
     volume = call.find(world.volumes, "volume")
     if world.instance_with_volume(volume.id) is not None:
