@@ -131,11 +131,6 @@ async def read_object(request: Request) -> dict[str, Any]:
     return value
 
 
-async def read_optional_object(request: Request) -> dict[str, Any]:
-    """Read a JSON object, or an empty one where the body is empty."""
-    return await read_object(request) if await request.body() else {}
-
-
 def _refuse_constant(name: str) -> NoReturn:
     raise ValueError(f"{name} is not JSON")
 

@@ -5,7 +5,7 @@ UTC month and when it stops. `floating` amounts include what has accumulated sin
 """
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Literal
@@ -123,21 +123,28 @@ def _post(world: World, instance: Instance) -> None:
     instance.usage_from = now
 
 
-def credit_due(world: World, _: object) -> datetime | None:
-    """When the balance falls below a line, or an environment's budget is spent."""
-    balance, burn = floating_balance(world), burn_per_hour(world)
-    recharge = world.auto_recharge
-    ends = []  # amounts that are left, and how fast they are used
-    if recharge.enabled and recharge.last_failure_at is None:
-        spare = balance - (recharge.threshold_usd or 0)
-        # `Below the line` is a moment later than `at the line`: less than a second's burn.
-        ends.append((spare + (burn / _SECONDS_PER_HOUR / 2 or Decimal("1e-12")), burn))
+def _pots(world: World) -> Iterator[tuple[Decimal, str | None, StopReason]]:
+    """What pays for live instances: money that is left, whose instances, and why they stop."""
     if world.live_instances:
-        ends.append((balance, burn))
+        yield floating_balance(world), None, "low_balance"
     for environment in world.environments.values():
         left = budget_left(world, environment)
         if left is not None and any(_members(world, environment.id)):
-            ends.append((left, burn_per_hour(world, environment.id)))
+            yield left, environment.id, "budget"
+
+
+def _is_recharged(world: World) -> bool:
+    return world.auto_recharge.enabled and world.auto_recharge.last_failure_at is None
+
+
+def credit_due(world: World, _: object) -> datetime | None:
+    """When the balance falls below a line, or an environment's budget is spent."""
+    ends = [(left, burn_per_hour(world, whose)) for left, whose, _ in _pots(world)]
+    if _is_recharged(world):
+        burn = burn_per_hour(world)
+        spare = floating_balance(world) - (world.auto_recharge.threshold_usd or 0)
+        # `Below the line` is a moment later than `at the line`: less than a second's burn.
+        ends.append((spare + (burn / _SECONDS_PER_HOUR / 2 or Decimal("1e-12")), burn))
     moments = (_when_used_up(world.moment, left, burn) for left, burn in ends)
     return min((moment for moment in moments if moment is not None), default=None)
 
@@ -145,16 +152,11 @@ def credit_due(world: World, _: object) -> datetime | None:
 def settle_credit(world: World, _: object) -> None:
     """Recharge if that is set up; stop what can no longer be paid for."""
     recharge = world.auto_recharge
-    is_on = recharge.enabled and recharge.last_failure_at is None
-    if is_on and floating_balance(world) < (recharge.threshold_usd or 0):
+    if _is_recharged(world) and floating_balance(world) < (recharge.threshold_usd or 0):
         _recharge(world, recharge)
-    if floating_balance(world) <= 0:
-        for instance in list(world.live_instances.values()):
-            stop_instance(world, instance, "low_balance")
-    for environment in world.environments.values():
-        if is_budget_spent(world, environment):
-            for instance in list(_members(world, environment.id)):
-                stop_instance(world, instance, "budget")
+    for left, whose, reason in list(_pots(world)):
+        for instance in list(_members(world, whose)) if left <= 0 else ():
+            stop_instance(world, instance, reason)
 
 
 def _recharge(world: World, recharge: AutoRecharge) -> None:

@@ -1,7 +1,6 @@
 """Endpoints of the infrastructure API: handlers get a `Call` and return plain data."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from datetime import datetime
 from typing import Protocol, TypeVar
 
 from starlette.requests import Request
@@ -44,11 +43,6 @@ class Call:
         self.id: str = request.path_params.get("id", "")
         self.query = request.query_params
         self.api_key = bearer_token(request.headers) or ""
-
-    @property
-    def now(self) -> datetime:
-        """The emulated time."""
-        return self.world.moment
 
     @property
     def environment(self) -> Environment:

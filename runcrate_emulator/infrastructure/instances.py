@@ -238,7 +238,9 @@ async def _list_types(call: Call) -> Result:
 
 routes.read(  # newest first; stopped ones stay visible with their `stop_reason`
     "/instances",
-    lambda call: [view(i, call.now) for i in call.in_scope(call.world.instances, "name", "id")],
+    lambda call: [
+        view(i, call.world.moment) for i in call.in_scope(call.world.instances, "name", "id")
+    ],
 )
 
 
@@ -254,13 +256,14 @@ async def _create_instance(call: Call) -> Result:
 
 
 routes.read(
-    "/instances/{id}", lambda call: view(call.find(call.world.instances, "instance"), call.now)
+    "/instances/{id}",
+    lambda call: view(call.find(call.world.instances, "instance"), call.world.moment),
 )
 
 
 @routes.add("GET /instances/{id}/status")
 async def _get_status(call: Call) -> Result:
-    whole = view(call.find(call.world.instances, "instance"), call.now)
+    whole = view(call.find(call.world.instances, "instance"), call.world.moment)
     return {name: whole[name] for name in ("id", "status", "ip")}
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import Field
 from starlette.responses import RedirectResponse, Response
 
-from runcrate_emulator.bodies import Body, parse_body, read_object, read_optional_object, refuse
+from runcrate_emulator.bodies import Body, parse_body, read_object, refuse
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import job_life
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
@@ -131,7 +131,7 @@ async def _rerun(call: Call) -> Result:
     world = call.world
     environment = call.environment
     job = call.find(world.jobs, "job")
-    changes = await read_optional_object(call.request)
+    changes = await read_object(call.request) if await call.request.body() else {}
     if is_group(changes):
         refuse("count", "cannot be given to a rerun, which is one job", 422)
     body = {**job.spec.sent, **changes}
@@ -254,7 +254,7 @@ routes.read(  # by path; kept 30 days after the end
     "/jobs/{id}/artifacts",
     lambda call: [
         {"path": artifact.path, "bytes": artifact.size, "sha256": artifact.sha256}
-        for artifact in present_artifacts(call.find(call.world.jobs, "job"), call.now)
+        for artifact in present_artifacts(call.find(call.world.jobs, "job"), call.world.moment)
     ],
 )
 
