@@ -15,15 +15,10 @@ _NUMBER: Final = re.compile(
 )
 _SCALES: Final = {"": 1, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 _QUOTED: Final = re.compile(r"[\"“`]([^\"”`]+)[\"”`]|(?<!\w)'([^']+)'(?!\w)")
-_LABELLED: Final = re.compile(
-    r"(?P<label>\w+)(?=(?P<sign>:\s*|\s+)"
-    r"(?:([\"'`])(?P<quoted>.+?)\3(?!\w)|(?P<word>[\w.-]*\w)))"
-)
 _NAMED: Final = re.compile(r"\b(?:named|called)\s+[\"'`]?([\w.-]*\w)")
 _EXAMPLES: Final = re.compile(r"such as ([^.;()]+)")
 _PROPER: Final = re.compile(r"(?<=\s)[A-Z][\w-]*(?:,? [A-Z][\w-]*)*")
 _MAX_TEXT: Final = 20_000  # characters in which literals are looked for
-_NAME: Final = stem("name")
 _REACH: Final = 80  # characters around a number that are looked at for it
 _NEAR: Final = 2  # words after a number among which its unit is looked for
 
@@ -84,12 +79,10 @@ class Literals:
             yield from loose
 
     def _strings(self, name: str, schema: Mapping[str, Any], *, required: bool) -> Iterator[Json]:
-        """Texts that a label, an example or, for a required field, a quotation points out."""
-        parts = [stem(part) for part in identifier_words(name)]
+        """Texts like an example, a name or, for a required field, quoted and capitalized ones."""
         yield from self._like_examples(schema)
-        if parts == [_NAME]:
+        if name == "name":
             yield from (found for text in self._texts for found in _NAMED.findall(text))
-        yield from self._labelled(parts)
         if not required:
             return
         yield from self._from_results(name)
@@ -104,20 +97,6 @@ class Literals:
         shapes = {_shape(word) for word in listed.replace(",", " ").split()} - {"a", "Aa", "A"}
         for text in self._texts:
             yield from (w for w in re.findall(r"[\w-]*\w", text) if _shape(w) in shapes)
-
-    def _labelled(self, parts: Sequence[str]) -> Iterator[str]:
-        """The value after the last word of a name: `region us-east-1`, `the prompt 'a fox'`."""
-        for text in self._texts if parts else ():
-            for match in _LABELLED.finditer(text):
-                value = match["quoted"] or match["word"]
-                is_value = (
-                    match["quoted"] is not None
-                    or ":" in match["sign"]
-                    or value[0].isupper()
-                    or any(map(str.isdigit, value))
-                )
-                if stem(match["label"]) == parts[-1] and is_value:
-                    yield value
 
     def _from_results(self, name: str) -> Iterator[Json]:
         """Members of the latest tool results with this name, else with its last word."""

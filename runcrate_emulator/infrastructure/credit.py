@@ -124,7 +124,7 @@ def _post(world: World, instance: Instance) -> None:
 
 
 def _pots(world: World) -> Iterator[tuple[Decimal, str | None, StopReason]]:
-    """What pays for live instances: money that is left, whose instances, and why they stop."""
+    """Money for live instances: how much is left, whose instances they are, why they stop."""
     if world.live_instances:
         yield floating_balance(world), None, "low_balance"
     for environment in world.environments.values():
