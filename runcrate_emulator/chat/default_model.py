@@ -11,12 +11,10 @@ Whoever needs other replies scripts them with `Emulator(on_chat=...)`, or names 
 `chat_upstream`.
 """
 
-import json
 import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import suppress
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -32,7 +30,7 @@ FIXED_SENTENCE: Final = (
     "name a real model with `chat_upstream`."
 )
 REASONING: Final = "This is the simulated reasoning of the Runcrate emulator."
-_KEYS: Final = re.compile(r"['\"`]([A-Za-z_]\w*)['\"`]")
+_KEYS: Final = re.compile(r"['\"`]([A-Za-z_]\w*)['\"`]")  # that a prompt in JSON mode names
 _MAX_RESULT: Final = 400  # characters of a tool result that the list of results quotes
 
 _CLAUSE: Final = re.compile(r"[.!?;\n]+(?:\s+|$)|,\s+|\s+(?:and|then)\s+")
@@ -57,13 +55,10 @@ def reply_of_default_model(request: ChatRequest, *, has_reasoning: bool) -> Repl
         call = _tool_call(request)
         if call is not None:
             return Reply.tool_calls(call, reasoning=reasoning)
-    schema = request.response_schema
-    if schema is None and not request.tool_results:
-        schema = _schema_in("\n".join(message.text for message in request.messages))
-    if schema is not None:
+    if request.response_schema is not None:
         texts = [request.prompt, *(one.text for one in request.messages if one.role != "user")]
         try:
-            value = Arguments(schema, texts, request.tool_results).value()
+            value = Arguments(request.response_schema, texts, request.tool_results).value()
         except UnsatisfiableSchemaError:
             field = "response_format.json_schema.schema"
             problem = "allows no value that the default model finds; script the reply."
@@ -76,18 +71,6 @@ def reply_of_default_model(request: ChatRequest, *, has_reasoning: bool) -> Repl
         asked = _KEYS.findall(request.prompt)
         return Reply.json(dict.fromkeys(asked or ["answer"], text), reasoning=reasoning)
     return Reply.text(text, reasoning=reasoning)
-
-
-def _schema_in(prompt: str) -> Mapping[str, Any] | None:
-    """The last JSON schema of an object in a prompt, as JSON modes and output parsers write it."""
-    decoder, found, at = json.JSONDecoder(), None, prompt.find("{")
-    while at >= 0:
-        end = at + 1
-        with suppress(ValueError, RecursionError):
-            value, end = decoder.raw_decode(prompt, at)
-            found = value if isinstance(value.get("properties"), Mapping) else found
-        at = prompt.find("{", end)
-    return found
 
 
 def _tool_call(request: ChatRequest) -> tuple[str, Mapping[str, Any]] | None:
