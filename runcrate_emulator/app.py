@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from types import ModuleType
-from typing import NoReturn, cast
+from typing import NoReturn
 
 from python_multipart.exceptions import FormParserError
 from starlette.applications import Starlette
@@ -55,7 +55,7 @@ def create_app(world: World) -> Starlette:
         ],
         middleware=[Middleware(Gateway, world=world)],
         # Every error is rendered by the gateway.
-        exception_handlers={HTTPException: _refuse_route, FormParserError: _refuse_form},
+        exception_handlers={HTTPException: _refuse, FormParserError: _refuse},
     )
     app.router.redirect_slashes = False
     app.state.world = world
@@ -68,13 +68,10 @@ def _prefixed(prefix: str, modules: Iterable[ModuleType]) -> Iterable[Route]:
             yield Route(prefix + route.path, route.endpoint, methods=list(route.methods))
 
 
-def _refuse_route(request: Request, error: Exception) -> NoReturn:
-    found = cast("HTTPException", error)  # the only class that it is registered for
-    code = {404: "not_found", 405: "method_not_allowed"}.get(found.status_code, "validation_error")
-    message = f"{request.method} {request.url.path}: {found.detail}."
-    raise ApiError(found.status_code, code, message, headers=found.headers)
-
-
-def _refuse_form(_: Request, error: Exception) -> NoReturn:
-    """Refuse what is no form, which older versions of Starlette leave to the application."""
-    raise ApiError(400, "validation_error", f"The body is no form: {error}.")
+def _refuse(request: Request, error: Exception) -> NoReturn:
+    """Refuse a path, a method, or what is no form (older versions of Starlette leave it to us)."""
+    status = error.status_code if isinstance(error, HTTPException) else 400
+    code = {404: "not_found", 405: "method_not_allowed"}.get(status, "validation_error")
+    problem = error.detail if isinstance(error, HTTPException) else f"it is no form: {error}"
+    message = f"{request.method} {request.url.path}: {problem}."
+    raise ApiError(status, code, message, headers=getattr(error, "headers", None))

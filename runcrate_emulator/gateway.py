@@ -6,7 +6,7 @@ A pure ASGI middleware, so that a streamed response passes chunk by chunk and co
 import asyncio
 import math
 import time
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
@@ -20,13 +20,13 @@ from runcrate_emulator.infrastructure.webhooks import Courier
 from runcrate_emulator.journal import RecordedRequest
 from runcrate_emulator.keys import bearer_token, is_well_formed, masked
 from runcrate_emulator.loopback import is_loopback
-from runcrate_emulator.rate_limit import count_request
 from runcrate_emulator.response import HungUpError, ResponseWriter
 from runcrate_emulator.world import World
 
 _CRASHED = ApiError(
     500, "internal_error", "The emulator itself failed; see `Emulator.crashes` for the reason."
 )
+_WINDOW = timedelta(minutes=1)  # seed 000: limits are per API key and minute
 _KEPT_BODY_BYTES = 1_000_000  # larger bodies are audio or code, which nobody asserts on
 _PAGE = "/"  # refreshes itself every other second; the journal is not filled with that
 _OPEN_ROUTES = {("GET", "/v1/models")}  # served without a key, as llm-runcrate calls it
@@ -110,12 +110,22 @@ class Gateway:
     ) -> None:
         world, key = self._world, bearer_token(request.headers)
         limit, now = world.requests_per_minute, world.now()
-        window = count_request(world.rate_windows.get(key or ""), limit, now)
-        world.rate_windows[key or ""] = window
-        emulated_s = (window.resets_at - now).total_seconds()
+        started_at, used = world.rate_windows.get(key or "", (now, 0))
+        if now >= started_at + _WINDOW:
+            started_at, used = now, 0
+        is_allowed = used < limit
+        used += is_allowed  # a refused request does not count
+        world.rate_windows[key or ""] = started_at, used
+        emulated_s = (started_at + _WINDOW - now).total_seconds()
         left_s = emulated_s / (world.clock.speed or 1)  # of a clock that stands still: as it is
-        # The wait that a client works out of `Reset` and `Date` is one in real seconds.
-        response.add_headers(window.headers(time.time() + left_s))
+        response.add_headers(
+            {
+                "X-RateLimit-Limit": str(limit),
+                "X-RateLimit-Remaining": str(max(limit - used, 0)),
+                # The wait that a client works out of it and `Date` is one in real seconds.
+                "X-RateLimit-Reset": str(math.ceil(time.time() + left_s)),
+            }
+        )
         if key is None:
             problem = "No API key was sent; send `Authorization: Bearer rc_live_…`."
         elif not is_well_formed(key):
@@ -129,12 +139,12 @@ class Gateway:
         if problem and (request.method, request.scope["path"]) not in _OPEN_ROUTES:
             code = "invalid_api_key" if surface == "inference" else "unauthorized"
             raise ApiError(401, code, problem)
-        if not window.allowed:
+        if not is_allowed:
             wait = max(math.ceil(left_s), 1)
             raise ApiError(
                 429,
                 "rate_limited",
-                f"More than {window.limit} requests in a minute; nothing was done. "
+                f"More than {limit} requests in a minute; nothing was done. "
                 f"Send again in {wait} s.",
                 headers={"Retry-After": str(wait)},
             )

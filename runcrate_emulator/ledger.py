@@ -81,13 +81,7 @@ class Ledger:
     ) -> None:
         """Post usage of an environment and count it towards a UTC month of the environment.
 
-        Args:
-            environment_id: Who used it.
-            cost: What it costs, positive; nothing is posted for 0.
-            description: Shown in the transactions.
-            at: When it is posted.
-            month_of: A moment in the month that it counts for; default: the posting.
-            instance_id: The instance that was used.
+        Nothing is posted for 0. It counts for the month of the posting, or of another moment.
         """
         if cost > 0:
             posted = self.post("usage", -cost, description, at, instance_id)

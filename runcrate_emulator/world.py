@@ -54,7 +54,6 @@ if TYPE_CHECKING:
     from runcrate_emulator.infrastructure.job_program import JobProgram
     from runcrate_emulator.infrastructure.job_record import Job
     from runcrate_emulator.infrastructure.webhooks import WebhookDelivery
-    from runcrate_emulator.rate_limit import Window
     from runcrate_emulator.ssh_servers import SshServers
 
 _DEFAULT_ENVIRONMENT = "main"  # seed 003
@@ -120,7 +119,7 @@ class World:
         self.chat_script = ScriptedChat(settings.on_chat)
         self.on_job = settings.on_job
         self.requests_per_minute = settings.requests_per_minute
-        self.rate_windows: dict[str, Window] = {}
+        self.rate_windows: dict[str, tuple[datetime, int]] = {}  # start, and requests since
         self.faults = FaultPlan()
         self.videos: dict[str, VideoJob] = {}
         self.next_video_failure: str | None = None

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from jsonschema import Draft202012Validator
@@ -52,16 +53,12 @@ class Schemas:
             return {} if schema is not False else {"not": {}}
         merged = dict(schema)
         if depth and isinstance(reference := merged.pop("$ref", None), str):
-            merged = _merge(self.resolve(self._at(reference), depth - 1), merged)
+            with suppress(Unresolvable, ValueError):
+                target = self._resolver.lookup(reference).contents
+                merged = _merge(self.resolve(target, depth - 1), merged)
         for part in merged.pop("allOf", None) or ():
             merged = _merge(merged, self.resolve(part, max(depth - 1, 0)))
         return merged
-
-    def _at(self, reference: str) -> Json:
-        try:
-            return self._resolver.lookup(reference).contents
-        except (Unresolvable, ValueError):
-            return {}
 
 
 def types_of(schema: Mapping[str, Any]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ _NUMBER: Final = re.compile(
 )
 _SCALES: Final = {"": 1, "thousand": 1e3, "million": 1e6, "billion": 1e9}
 _QUOTED: Final = re.compile(r"[\"“`]([^\"”`]+)[\"”`]|(?<!\w)'([^']+)'(?!\w)")
+_LABELLED: Final = re.compile(r"(\w+):?\s+([\"'`])(.+?)\2(?!\w)")  # the prompt 'a fox'
 _NAMED: Final = re.compile(r"\b(?:named|called)\s+[\"'`]?([\w.-]*\w)")
 _EXAMPLES: Final = re.compile(r"such as ([^.;()]+)")
 _PROPER: Final = re.compile(r"(?<=\s)[A-Z][\w-]*(?:,? [A-Z][\w-]*)*")
@@ -79,10 +80,13 @@ class Literals:
             yield from loose
 
     def _strings(self, name: str, schema: Mapping[str, Any], *, required: bool) -> Iterator[Json]:
-        """Texts like an example, a name or, for a required field, quoted and capitalized ones."""
+        """Texts like an example, a name, one after the field's name; for a required field others."""
         yield from self._like_examples(schema)
         if name == "name":
             yield from (found for text in self._texts for found in _NAMED.findall(text))
+        last = stem((identifier_words(name) or [""])[-1])
+        for text in self._texts:
+            yield from (one[2] for one in _LABELLED.findall(text) if stem(one[0]) == last)
         if not required:
             return
         yield from self._from_results(name)

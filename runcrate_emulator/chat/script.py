@@ -46,8 +46,7 @@ class ScriptedChat:
         """Return the scripted reply, or raise what it says; None when no script wants it."""
         try:
             reply = await self._next(request)
-            if reply is not None:
-                _check_tools(reply, request)
+            _check_tools(reply, request)
         except ScriptError as error:
             self.errors.append(error)
             raise ApiError(_STATUS, _CODE, f"{error} The request was not processed.") from None
@@ -74,14 +73,12 @@ class ScriptedChat:
         return reply
 
 
-def _check_tools(reply: Reply, request: ChatRequest) -> None:
-    if reply.allows_unknown_tools:
-        return
-    offered = {tool.name for tool in request.tools}
-    for call in reply.calls:
+def _check_tools(reply: Reply | None, request: ChatRequest) -> None:
+    offered = sorted(tool.name for tool in request.tools)
+    for call in () if reply is None or reply.allows_unknown_tools else reply.calls:
         if call.name not in offered:
-            names = ", ".join(sorted(offered)) or "none"
             raise ScriptError(
                 f"A scripted reply calls the tool {call.name!r}, which the request does not offer "
-                f"(offered: {names}). Correct the name, or pass `allow_unknown=True`."
+                f"(offered: {', '.join(offered) or 'none'}). Correct the name, or pass "
+                "`allow_unknown=True`."
             )
