@@ -80,7 +80,7 @@ class Literals:
             yield from loose
 
     def _strings(self, name: str, schema: Mapping[str, Any], *, required: bool) -> Iterator[Json]:
-        """Texts like an example, a name, one after the field's name; for a required field others."""
+        """Texts like an example, a name, one after the field's name, or, if required, any other."""
         yield from self._like_examples(schema)
         if name == "name":
             yield from (found for text in self._texts for found in _NAMED.findall(text))
