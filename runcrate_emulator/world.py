@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from runcrate_emulator.chat.script import ScriptedChat
 from runcrate_emulator.errors import ApiError
@@ -30,7 +30,6 @@ from runcrate_emulator.infrastructure.records import (
     Environment,
     JobGroup,
     Schedule,
-    Secret,
     SshKey,
     TopUp,
     Upload,
@@ -133,7 +132,7 @@ class World:
         self.ledger = Ledger(settings.balance_usd, self.moment, self.new_id)
         self.environments: dict[str, Environment] = {}
         self.ssh_keys: dict[str, SshKey] = {}
-        self.secrets: dict[str, dict[str, Secret]] = {}
+        self.secrets: dict[str, dict[str, dict[str, Any]]] = {}
         self.instances: dict[str, Instance] = {}
         self.live_instances: dict[str, Instance] = {}
         self.volumes: dict[str, Volume] = {}
@@ -254,4 +253,4 @@ class World:
     def set_secret(self, environment_name: str, key: str, *, sensitive: bool = False) -> None:
         """Set a secret, as on the dashboard; only its name, as the emulator has no use for more."""
         secrets = self.secrets.setdefault(self.environment(environment_name).id, {})
-        secrets[key] = Secret(key, sensitive, self.now())
+        secrets[key] = {"key": key, "sensitive": sensitive, "updated_at": self.now()}

@@ -231,13 +231,11 @@ def _end_attempt(
     attempt.status, attempt.ended_at = status, now
     attempt.exit_code, attempt.error = exit_code, error
     job.note(now, "exited", error or f"exit code {exit_code}", attempt.number)
-    for file in attempt.trace.files:  # they replace what an earlier attempt wrote
-        if file.at_s <= attempt.ran_s(now):
-            stored = world.media.add(
-                "artifact", file.path, "application/octet-stream", file.content
-            )
-            digest = hashlib.sha256(file.content).hexdigest()
-            job.artifacts[file.path] = Artifact(file.path, stored.id, len(file.content), digest)
+    for at_s, path, content in attempt.trace.files:  # they replace what an earlier attempt wrote
+        if at_s <= attempt.ran_s(now):
+            stored = world.media.add("artifact", path, "application/octet-stream", content)
+            digest = hashlib.sha256(content).hexdigest()
+            job.artifacts[path] = Artifact(path, stored.id, len(content), digest)
     # Above 0 retries an instance failure is always retried, an exit code only when asked for.
     is_retried_code = (
         exit_code is not None

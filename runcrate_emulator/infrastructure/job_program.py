@@ -21,13 +21,7 @@ from typing import Final
 
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.infrastructure.catalogue import InstanceType
-from runcrate_emulator.infrastructure.job_record import (
-    MIN_RUN_S,
-    Job,
-    LogLine,
-    OutputFile,
-    Trace,
-)
+from runcrate_emulator.infrastructure.job_record import MIN_RUN_S, Job, Trace
 from runcrate_emulator.world import World
 
 _EXIT_CODES = 256
@@ -120,8 +114,8 @@ def trace_of_attempt(world: World, job: Job, kind: InstanceType, number: int) ->
         return CommandRun(
             command=job.spec.command, env=variables, code=code, clock=world.clock, limit_s=limit_s
         )
-    line = LogLine(0.0, f"[emulator] not run: {job.spec.command}\n")
-    return Trace((line,), duration_s=_UNDECIDED_RUN_S)
+    line = f"[emulator] not run: {job.spec.command}\n"
+    return Trace([(0.0, line)], duration_s=_UNDECIDED_RUN_S)
 
 
 def _trace_of_outcome(outcome: JobOutcome) -> Trace:
@@ -129,13 +123,11 @@ def _trace_of_outcome(outcome: JobOutcome) -> Trace:
     lines = outcome.log.splitlines(keepends=True)
     seconds = max(outcome.seconds, MIN_RUN_S)
     return Trace(
-        lines=tuple(
-            LogLine(seconds * number / len(lines), line) for number, line in enumerate(lines)
-        ),
-        files=tuple(
-            OutputFile(seconds, path, data.encode() if isinstance(data, str) else bytes(data))
-            for path, data in sorted(outcome.artifacts.items())
-        ),
+        lines=[(seconds * number / len(lines), line) for number, line in enumerate(lines)],
+        files=[
+            (seconds, path, data.encode() if isinstance(data, str) else bytes(data))
+            for path, data in outcome.artifacts.items()
+        ],
         exit_code=outcome.exit_code % _EXIT_CODES,
         duration_s=seconds,
     )
@@ -166,8 +158,8 @@ class CommandRun(Trace):
     code: bytes | None = field(repr=False)
     clock: Clock
     limit_s: float
-    lines: list[LogLine] = field(default_factory=list)
-    files: list[OutputFile] = field(default_factory=list)
+    lines: list[tuple[float, str]] = field(default_factory=list)
+    files: list[tuple[float, str, bytes]] = field(default_factory=list)
     duration_s: float = _NOT_ENDED_S
 
     def __post_init__(self) -> None:
@@ -248,7 +240,7 @@ class CommandRun(Trace):
     def _log(self, text: str) -> None:
         if self._logged < _MAX_LOG:
             at_s = (self.clock.now() - self._started_at).total_seconds()
-            self.lines.append(LogLine(at_s, text[: _MAX_LOG - self._logged]))
+            self.lines.append((at_s, text[: _MAX_LOG - self._logged]))
             self._logged += len(text)
 
     def _collect(self, output: Path) -> None:
@@ -261,7 +253,7 @@ class CommandRun(Trace):
                 self._log("[emulator] more output files than are kept; the rest was dropped\n")
                 return
             name = path.relative_to(output).as_posix()
-            self.files.append(OutputFile(0.0, name, path.read_bytes()))
+            self.files.append((0.0, name, path.read_bytes()))
 
 
 def _kill(process: "subprocess.Popen[str]") -> None:

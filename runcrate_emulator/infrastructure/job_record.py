@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal, get_args
+from typing import Any, Literal, get_args
 
 from runcrate_emulator.infrastructure.catalogue import InstanceType
 from runcrate_emulator.infrastructure.instance_life import Instance
@@ -24,36 +24,19 @@ MIN_RUN_S = 1.0
 """No command ends at the moment at which it started."""
 
 
-@dataclass(frozen=True)
-class LogLine:
-    """Output, so many seconds after the start."""
-
-    at_s: float
-    text: str
-
-
-@dataclass(frozen=True)
-class OutputFile:
-    """A file in `$RUNCRATE_OUTPUT_DIR`, by its path relative to it."""
-
-    at_s: float
-    path: str
-    content: bytes
-
-
 @dataclass
 class Trace:
     """The course of an attempt: decided at its launch, or followed while a command runs.
 
     Attributes:
-        lines: The log.
-        files: The output files.
+        lines: The log: seconds after the start, and a line.
+        files: The output files: seconds after the start, path in the output directory, content.
         exit_code: The exit code; 0 as long as there is none.
         duration_s: Emulated seconds that it takes.
     """
 
-    lines: Sequence[LogLine] = ()
-    files: Sequence[OutputFile] = ()
+    lines: Sequence[tuple[float, str]] = ()
+    files: Sequence[tuple[float, str, bytes]] = ()
     exit_code: int = 0
     duration_s: float = MIN_RUN_S
 
@@ -80,16 +63,6 @@ class Attempt:
     def ran_s(self, now: datetime) -> float:
         """Seconds that it has run until a moment; 0 before it starts."""
         return 0.0 if self.started_at is None else (now - self.started_at).total_seconds()
-
-
-@dataclass(frozen=True)
-class JobEvent:
-    """A moment in a job's life."""
-
-    at: datetime
-    kind: str
-    detail: str | None = None
-    attempt: int | None = None
 
 
 @dataclass(frozen=True)
@@ -121,7 +94,7 @@ class Job:
     next_attempt_at: datetime | None
     queue_reason: QueueReason | None = None
     attempts: list[Attempt] = field(default_factory=list)
-    events: list[JobEvent] = field(default_factory=list)
+    events: list[dict[str, Any]] = field(default_factory=list)
     artifacts: dict[str, Artifact] = field(default_factory=dict)
     ended_at: datetime | None = None
     error: str | None = None
@@ -153,4 +126,4 @@ class Job:
         self, at: datetime, kind: str, detail: str | None = None, attempt: int | None = None
     ) -> None:
         """Add an event."""
-        self.events.append(JobEvent(at, kind, detail, attempt))
+        self.events.append({"at": at, "kind": kind, "detail": detail, "attempt": attempt})

@@ -127,10 +127,10 @@ def log_chunks(job: Job, now: datetime, after: int = 0) -> list[dict[str, Any]]:
     for attempt in job.attempts:
         if attempt.started_at is None:
             continue
-        for line in attempt.trace.lines:
-            at = attempt.started_at + timedelta(seconds=line.at_s)
+        for at_s, text in attempt.trace.lines:
+            at = attempt.started_at + timedelta(seconds=at_s)
             if at <= min(now, attempt.ended_at or now):
-                chunks.append({"seq": len(chunks) + 1, "ts": at, "text": line.text})
+                chunks.append({"seq": len(chunks) + 1, "ts": at, "text": text})
     return chunks[after:]
 
 

@@ -30,7 +30,6 @@ from runcrate_emulator.infrastructure.wire import (
     Page,
     Result,
     conflict,
-    fields,
     not_found,
     parse_time,
 )
@@ -231,13 +230,7 @@ def _position(job: Job) -> str:
 
 
 routes.read("/jobs/{id}", lambda call: job_view(call.world, call.find(call.world.jobs, "job")))
-routes.read(  # oldest first
-    "/jobs/{id}/events",
-    lambda call: [
-        fields(event, "at kind detail attempt")
-        for event in call.find(call.world.jobs, "job").events
-    ],
-)
+routes.read("/jobs/{id}/events", lambda call: call.find(call.world.jobs, "job").events)
 routes.read(
     "/job-groups/{id}",
     lambda call: group_view(call.world, call.find(call.world.job_groups, "job group")),

@@ -37,15 +37,6 @@ class SshKey:
     last_used: datetime | None = None
 
 
-@dataclass(frozen=True)
-class Secret:
-    """The name of a secret; the emulator never holds a value."""
-
-    key: str
-    sensitive: bool
-    updated_at: datetime
-
-
 @dataclass
 class Volume:
     """A storage volume, paid weekly in advance.

@@ -3,11 +3,10 @@
 `ubuntu-cuda-devel` and `ubuntu-train` are named in the sources; the rest are the emulator's own.
 """
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
-from runcrate_emulator.infrastructure.wire import Page, Result, fields
+from runcrate_emulator.infrastructure.wire import Page, Result
 
 _DEFAULT_PAGE_SIZE = 25  # official SDK 0.5.0
 _MAX_PAGE = 100  # the emulator's own
@@ -15,19 +14,14 @@ _LAST_PAGE = 1_000_000  # only bounds the parameter
 _SORT_FIELDS = ("name", "category", "created_at")
 
 
-@dataclass(frozen=True)
-class Template:
-    """An image to launch with."""
-
-    id: str
-    name: str
-    description: str
-    category: str
-    created_at: datetime
-
-
 TEMPLATES = {
-    id_: Template(id_, name, description, category, datetime(2026, 1, day, tzinfo=UTC))
+    id_: {
+        "id": id_,
+        "name": name,
+        "description": description,
+        "category": category,
+        "created_at": datetime(2026, 1, day, tzinfo=UTC),
+    }
     for id_, name, description, category, day in (
         ("ubuntu-cuda-devel", "Ubuntu with CUDA", "Ubuntu 24.04, CUDA, nvcc", "base", 5),
         ("ubuntu-train", "Training", "Ubuntu, PyTorch and common trainers", "ml", 6),
@@ -55,16 +49,13 @@ async def _list_templates(call: Call) -> Result:
     found = [
         template
         for template in TEMPLATES.values()
-        if category in (None, template.category)
-        and call.matches(template.id, template.name, template.description)
+        if category in (None, template["category"])
+        and call.matches(*(str(template[name]) for name in ("id", "name", "description")))
     ]
-    found.sort(key=lambda template: str(getattr(template, sort_by)), reverse=is_descending)
+    found.sort(key=lambda template: str(template[sort_by]), reverse=is_descending)
     start = (page - 1) * page_size
     return Page(
-        (
-            fields(template, "id name description category created_at")
-            for template in found[start : start + page_size]
-        ),
+        found[start : start + page_size],
         total=len(found),
         has_more=start + page_size < len(found),
     )
