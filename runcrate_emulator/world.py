@@ -25,7 +25,6 @@ from runcrate_emulator.infrastructure.catalogue import FIRST_SOLD_OUT
 from runcrate_emulator.infrastructure.idempotency import IdempotencyStore
 from runcrate_emulator.infrastructure.records import (
     AutoRecharge,
-    Card,
     CardBehaviour,
     Environment,
     JobGroup,
@@ -145,7 +144,8 @@ class World:
         self.idempotency = IdempotencyStore()
         self.auto_recharge = AutoRecharge()
         self.sold_out: set[str] = set(FIRST_SOLD_OUT)
-        self.cards: list[Card] = [Card()]
+        visa = {"type": "card", "brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2030}
+        self.cards: list[dict[str, Any]] = [{**visa, "default": True}]
         self.card_behaviour: CardBehaviour = "succeeds"
         self.keys = {API_KEY: True, TEST_KEY: False}
         self.deactivated_keys: set[str] = set()

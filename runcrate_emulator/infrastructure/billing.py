@@ -3,10 +3,11 @@
 Balance and transactions are camelCase on the wire, the rest is snake_case.
 """
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from decimal import Decimal
 from html import escape
-from typing import Annotated, Any
+from typing import Annotated
 
 from pydantic import Field
 from starlette.responses import HTMLResponse
@@ -150,7 +151,7 @@ async def _top_up(call: Call) -> Result:
     return view
 
 
-routes.read("/billing/auto-recharge", lambda call: _auto_recharge_view(call.world.auto_recharge))
+routes.read("/billing/auto-recharge", lambda call: asdict(call.world.auto_recharge))
 
 
 @routes.add("PUT /billing/auto-recharge")
@@ -163,20 +164,10 @@ async def _set_auto_recharge(call: Call) -> Result:
         refuse("target_usd", "must be more than `threshold_usd`", 422)
     world.auto_recharge = AutoRecharge(body.enabled, threshold, target)
     world.settle()
-    return _auto_recharge_view(world.auto_recharge)
+    return asdict(world.auto_recharge)
 
 
-def _auto_recharge_view(recharge: AutoRecharge) -> dict[str, Any]:
-    return fields(recharge, "enabled threshold_usd target_usd last_failure_reason last_failure_at")
-
-
-routes.read(
-    "/billing/payment-methods",
-    lambda call: [
-        {"type": "card", **fields(one, "brand last4 exp_month exp_year"), "default": one.is_default}
-        for one in call.world.cards
-    ],
-)
+routes.read("/billing/payment-methods", lambda call: call.world.cards)
 
 
 @page_routes.add("GET /topups/{id}")
@@ -207,7 +198,7 @@ def end_topup(world: World, topup: TopUp) -> None:
 
 def _charge(world: World, amount: Decimal, idempotency_key: str) -> None:
     """Charge the card as `World.card_behaviour` says."""
-    if not any(card.is_default for card in world.cards):
+    if not world.cards:
         problem = "The workspace has no saved card; nothing was charged."
         raise ApiError(402, "NO_PAYMENT_METHOD", problem)
     now = world.moment

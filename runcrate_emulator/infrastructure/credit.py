@@ -162,7 +162,7 @@ def settle_credit(world: World, _: object) -> None:
 def _recharge(world: World, recharge: AutoRecharge) -> None:
     """Charge the default card once; a failed recharge is not tried again until it is set again."""
     now = world.moment
-    if not any(card.is_default for card in world.cards):
+    if not world.cards:
         failure = "no_payment_method"
     elif world.card_behaviour not in ("succeeds", "processing"):
         failure = world.card_behaviour

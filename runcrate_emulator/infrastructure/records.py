@@ -80,17 +80,6 @@ class TopUp:
     reason: DeclineReason | None = None
 
 
-@dataclass(frozen=True)
-class Card:
-    """A saved payment method."""
-
-    brand: str = "visa"
-    last4: str = "4242"
-    exp_month: int = 12
-    exp_year: int = 2030
-    is_default: bool = True
-
-
 CardBehaviour = Literal[
     "succeeds",
     "processing",
