@@ -23,7 +23,7 @@ from runcrate_emulator.infrastructure.job_record import Job
 from runcrate_emulator.infrastructure.job_spec import JobSpec, is_group
 from runcrate_emulator.infrastructure.job_views import job_view
 from runcrate_emulator.infrastructure.records import Schedule, ScheduleKind, ScheduleOutcome
-from runcrate_emulator.infrastructure.wire import CREATED, Result, fields, parse_time
+from runcrate_emulator.infrastructure.wire import CREATED, Result, parse_time
 from runcrate_emulator.keys import OWNER
 from runcrate_emulator.world import World
 
@@ -261,11 +261,8 @@ def _note(
 
 
 def _view(schedule: Schedule) -> dict[str, Any]:
-    own = (
-        "id name kind environment_id run_at cron timezone overlap enabled next_run_at last_run_at "
-        "last_status last_error last_instance_id last_job_id run_count created_at updated_at"
-    )
-    return fields(schedule, own) | {
+    own = {name: value for name, value in vars(schedule).items() if name != "api_key"}
+    return own | {
         "created_by": OWNER,
         "run_as": OWNER,
         "run_as_credential": "api_key",
