@@ -81,7 +81,7 @@ class SshServers:
         self.certificate_lifetime_s = CERTIFICATE_LIFETIME_S
         self.commands: list[tuple[str, str]] = []
         self.is_running = is_running
-        self._now = now
+        self.now = now
         self._authority = asyncssh.generate_private_key("ssh-ed25519")
         self._hosts: dict[str, SshHost] = {}
         self._root = Path(tempfile.mkdtemp(prefix="runcrate-emulator-"))
@@ -131,7 +131,7 @@ class SshServers:
         host = self._hosts.get(instance_id)
         if host is None:
             return None
-        return self._now() if host.connections else host.active_at
+        return self.now() if host.connections else host.active_at
 
     def directory(self, instance_id: str) -> Path:
         """The directory in which commands of an instance run."""
@@ -228,16 +228,6 @@ class SshServers:
         authority = self._authority.export_public_key().decode().strip()
         lines = [f'cert-authority,principals="{host.instance_id}" {authority}', *host.public_keys]
         return asyncssh.import_authorized_keys("\n".join(lines) + "\n")
-
-    def note_connection(
-        self, host: SshHost, connection: asyncssh.SSHServerConnection, *, is_open: bool
-    ) -> None:
-        """Count who is connected, for the idle stop."""
-        if is_open:
-            host.connections.add(connection)
-        else:
-            host.connections.discard(connection)
-            host.active_at = self._now()
 
 
 def _end_processes(host: SshHost) -> None:

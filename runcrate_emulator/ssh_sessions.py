@@ -37,14 +37,15 @@ class Login(asyncssh.SSHServer):
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """Refuse everybody while the instance does not run."""
         self._connection = conn
-        self._servers.note_connection(self._host, conn, is_open=True)
+        self._host.connections.add(conn)
         if not self._servers.is_running(self._host.instance_id):
             conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - of the interface
-        """Count the connection no longer."""
+        """Count the connection no longer; the idle stop begins."""
         if self._connection is not None:
-            self._servers.note_connection(self._host, self._connection, is_open=False)
+            self._host.connections.discard(self._connection)
+            self._host.active_at = self._servers.now()
 
     def begin_auth(self, username: str) -> bool:
         """Let the keys and the authority in, for the one user there is."""

@@ -15,6 +15,7 @@ import math
 import re
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import zip_longest
 from typing import Any, Final
 
@@ -55,10 +56,13 @@ def reply_of_default_model(request: ChatRequest, *, has_reasoning: bool) -> Repl
         call = _tool_call(request)
         if call is not None:
             return Reply.tool_calls(call, reasoning=reasoning)
-    if request.response_schema is not None:
+    schema = request.response_schema
+    if schema is None and not request.tool_results:
+        schema = _schema_in("\n".join(message.text for message in request.messages))
+    if schema is not None:
         texts = [request.prompt, *(one.text for one in request.messages if one.role != "user")]
         try:
-            value = Arguments(request.response_schema, texts, request.tool_results).value()
+            value = Arguments(schema, texts, request.tool_results).value()
         except UnsatisfiableSchemaError:
             field = "response_format.json_schema.schema"
             problem = "allows no value that the default model finds; script the reply."
@@ -71,6 +75,18 @@ def reply_of_default_model(request: ChatRequest, *, has_reasoning: bool) -> Repl
         asked = _KEYS.findall(request.prompt)
         return Reply.json(dict.fromkeys(asked or ["answer"], text), reasoning=reasoning)
     return Reply.text(text, reasoning=reasoning)
+
+
+def _schema_in(prompt: str) -> Mapping[str, Any] | None:
+    """The last JSON schema of an object in a prompt, as JSON modes and output parsers write it."""
+    decoder, found, at = json.JSONDecoder(), None, prompt.find("{")
+    while at >= 0:
+        end = at + 1
+        with suppress(ValueError, RecursionError):
+            value, end = decoder.raw_decode(prompt, at)
+            found = value if isinstance(value.get("properties"), Mapping) else found
+        at = prompt.find("{", end)
+    return found
 
 
 def _tool_call(request: ChatRequest) -> tuple[str, Mapping[str, Any]] | None:

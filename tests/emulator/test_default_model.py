@@ -33,6 +33,11 @@ def test_rule_1_without_literals_the_smallest_valid_value():
     assert "note" not in value
 
 
+def test_rule_1_a_schema_in_the_prompt():
+    prompt = f"Ada is 36. Answer in JSON of this schema: {json.dumps(PERSON)}"
+    jsonschema.validate(json.loads(ask(prompt).content), PERSON)
+
+
 def test_rule_1_json_mode_gets_an_object_of_the_named_keys():
     text = "A joke as JSON with 'setup' and 'punchline' keys"
     reply = ask(text, response_format={"type": "json_object"})
