@@ -11,6 +11,7 @@ Whoever needs other replies scripts them with `Emulator(on_chat=...)`, or names 
 `chat_upstream`.
 """
 
+import json
 import math
 import re
 from collections import Counter
