@@ -31,6 +31,7 @@ class Home(BaseModel):
     pet: Annotated[Cat | Dog, Field(discriminator="kind")]
     notes: dict[str, str] = {}
     labels: set[str] = Field(default=set(), description="Labels")
+    attic: Folder = Field(default=Folder(name="attic"), description="Under the roof.")
 
 
 class Pet(RootModel[Annotated[Cat | Dog, Field(discriminator="kind")]]):

@@ -108,8 +108,8 @@ def test_odd_arguments_are_read_in_every_stream_as_in_a_complete_response(text, 
     call = {"id": "c", "function": {"name": "wipe", "arguments": text}}
     with ScriptedServer(whole({"tool_calls": [call]}, "tool_calls"), pieces) as server:
         model = chat(server).bind_tools([bare])
-        events = lambda: model.stream_events("x", version="v3").output  # noqa: E731 - one of three
-        messages = [model.invoke("x"), stream(model), events()]
+        events: Any = model.stream_events
+        messages = [model.invoke("x"), stream(model), events("x", version="v3").output]
     expected = [] if arguments is None else [arguments]
     assert [[call["args"] for call in one.tool_calls] for one in messages] == [expected] * 3
     for one in messages:
