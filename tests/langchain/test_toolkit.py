@@ -10,7 +10,6 @@ import copy
 import json
 import os
 import pickle
-import re
 import signal
 import subprocess
 import sys
@@ -111,21 +110,9 @@ def test_a_toolkit_without_key_or_with_unknown_tools_is_refused(cloud, monkeypat
 @pytest.mark.parametrize(
     ("tool", "arguments", "words"),
     [
-        (
-            "get_instance",
-            {"instance_id": "nothing"},
-            r"not_found.*Check the identifier in a list\.$",
-        ),
-        (
-            "plan_instance",
-            {"max_runtime_minutes": 1, "secret": "rc_live_zzz"},
-            "`max_runtime_minutes`: Input should be greater than or equal to 5",
-        ),
-        (
-            "plan_instance",
-            {"gpu_type": "H200", "max_runtime_minutes": 30},
-            r"^The spending limits forbid this.*Nothing was launched\.",
-        ),
+        ("get_instance", {"instance_id": "nothing"}, "Check the identifier in a list"),
+        ("plan_instance", {"max_runtime_minutes": 1, "secret": "rc_live_zzz"}, "greater than"),
+        ("plan_instance", {"gpu_type": "H200", "max_runtime_minutes": 30}, "limits forbid this"),
     ],
 )
 async def test_what_a_model_can_do_something_about_reaches_it(
@@ -134,7 +121,7 @@ async def test_what_a_model_can_do_something_about_reaches_it(
     call = {"name": "x", "args": arguments, "id": "1", "type": "tool_call"}
     for message in (named(toolkit, tool).invoke(call), await named(toolkit, tool).ainvoke(call)):
         assert message.status == "error"
-        assert re.search(words, message.content, re.DOTALL)
+        assert words in message.content
         assert "zzz" not in message.content
         assert cloud.api_key not in message.content
     assert sent(cloud, "POST /instances") == []
