@@ -208,17 +208,9 @@ async def test_the_limit_that_was_sent_is_named(made_llm, service, way):
     ("answer", "method", "match"),
     [
         (completion(None, refusal="I cannot."), "auto", "refused or its response was filtered"),
-        (
-            completion("I cannot.", finish_reason="content_filter"),
-            "auto",
-            r"refused or its response was filtered.*cannot",
-        ),
+        (completion("I cannot.", finish_reason="content_filter"), "auto", "filtered.*cannot"),
         (completion("I would rather not."), "prompt", "I would rather not"),
-        (
-            completion(calls=[("c", "Report", '{"title": ')]),
-            "tool",
-            "arguments of its tool call are not complete JSON",
-        ),
+        (completion(calls=[("c", "Report", '{"title": ')]), "tool", "call are not complete JSON"),
     ],
 )
 async def test_a_refusal_and_broken_arguments_are_reported_after_one_request(
