@@ -12,7 +12,7 @@ from runcrate_core.spending.guard import SpendGuard
 from runcrate_core.spending.session import SpendSession
 from runcrate_core.sync_async_clients import SyncAsyncClients
 from runcrate_core.verification.assumptions import Level
-from runcrate_core.verification.launch import cheapest_offer, launch_probes
+from runcrate_core.verification.launch import Offer, cheapest_offer, launch_probes
 from runcrate_core.verification.probes import choose_models, free_probes, inference_probes
 from runcrate_core.verification.report import judge
 
@@ -49,11 +49,11 @@ class Limit:
         words = f"--{level.value}: {text}, at most {estimate_usd} USD"
         if estimate_usd > self.max_usd:
             raise SpendRefusedError(
-                f"{words}, which exceeds the limit of {self.max_usd} USD. Nothing of this level "
+                f"{words}, which exceeds the limit of {self.max_usd} USD. Nothing that costs money "
                 "was sent. Raise --max-usd."
             )
         if self.confirm(words) is not True:
-            raise SpendRefusedError(f"{words}: not confirmed. Nothing of this level was sent.")
+            raise SpendRefusedError(f"{words}: not confirmed. Nothing that costs money was sent.")
 
 
 def verify(
@@ -79,28 +79,28 @@ def verify(
     levels = {Level.FREE, *levels}
     exchanges = client.run(free_probes(models))
     _check_reachable(exchanges)
-    spent = Decimal(0)
-    if Level.INFERENCE in levels:
-        chosen = choose_models(exchanges, models)
+    chosen = choose_models(exchanges, models) if Level.INFERENCE in levels else None
+    offer = cheapest_offer(exchanges) if Level.LAUNCH in levels else None
+    spent, cost = Decimal(0), None
+    # All is checked before anything is paid for: a refusal must not lose what was.
+    if chosen is not None:
         names = ", ".join(dict.fromkeys(model for model in chosen.by_kind.values() if model))
-        limit.check(Level.INFERENCE, f"a few tokens of {names}", chosen.estimate_usd())
-        spent += chosen.estimate_usd()
+        spent = chosen.estimate_usd()
+        limit.check(Level.INFERENCE, f"a few tokens of {names}", spent)
+    if offer is not None:
+        text = f"one {offer.gpu_type} at {offer.price_per_hour} USD an hour for a few minutes"
+        limit.check(Level.LAUNCH, text, spent + offer.estimate_usd())
+    elif Level.LAUNCH in levels:
+        raise ConfigurationError("No instance type with a price is listed. Nothing was launched.")
+    if chosen is not None:
         exchanges = exchanges.merged(client.run(inference_probes(chosen)))
-    cost = None
-    if Level.LAUNCH in levels:
-        launched, cost = _launch(client, exchanges, limit, spent)
+    if offer is not None:
+        launched, cost = _launch(client, offer)
         exchanges = exchanges.merged(launched)
     return judge(exchanges, levels, cost_usd=cost)
 
 
-def _launch(
-    client: Runcrate, exchanges: Exchanges, limit: Limit, spent_usd: Decimal
-) -> tuple[Exchanges, Decimal | None]:
-    offer = cheapest_offer(exchanges)
-    if offer is None:
-        raise ConfigurationError("No instance type with a price is listed. Nothing was launched.")
-    text = f"one {offer.gpu_type} at {offer.price_per_hour} USD an hour for a few minutes"
-    limit.check(Level.LAUNCH, text, spent_usd + offer.estimate_usd())
+def _launch(client: Runcrate, offer: Offer) -> tuple[Exchanges, Decimal | None]:
     guard = SpendGuard(offer.limits())
     with SpendSession(guard, SyncAsyncClients(client)):
         launched = client.run(launch_probes(guard, offer))
