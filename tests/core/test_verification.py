@@ -170,7 +170,7 @@ def test_nothing_is_spent_above_the_limit_or_without_a_yes(cloud, client):
     with pytest.raises(rc.SpendRefusedError, match=r"exceeds the limit of 0\.001 USD"):
         verify(client, {Level.LAUNCH}, Limit(Decimal("0.001"), lambda _: True))
     no_launch = Limit(Decimal("0.10"), lambda text: "--launch" not in text)
-    with pytest.raises(rc.SpendRefusedError, match="--launch.*not confirmed"):
+    with pytest.raises(rc.SpendRefusedError, match=r"--launch.*not confirmed"):
         verify(client, {Level.INFERENCE, Level.LAUNCH}, no_launch)
     sent = {(request.method, request.path) for request in cloud.requests}
     assert ("POST", "/v1/audio/speech") not in sent
