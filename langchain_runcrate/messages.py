@@ -110,7 +110,7 @@ def to_wire(
             case SystemMessage():
                 _add_system_message(wire, _named("system", message))
             case HumanMessage():
-                wire += _user_messages(message)
+                wire += _user_messages(message, policy)
             case AIMessage():
                 in_tool_loop = place > last_question
                 wire.append(_assistant(message, policy, answered, in_tool_loop))
@@ -174,21 +174,27 @@ def _named(role: str, message: BaseMessage) -> dict[str, Any]:
     return wire
 
 
-def _user_messages(message: HumanMessage) -> list[dict[str, Any]]:
+def _user_messages(message: HumanMessage, policy: WirePolicy) -> list[dict[str, Any]]:
     if isinstance(message.content, str):
         return [_named("user", message)]
     results: list[dict[str, Any]] = []
+    parts: list[dict[str, Any]] = []
     rest: list[Any] = []
     for block in message.content:
         match block:
             case {"type": "tool_result", "tool_use_id": str(identifier)} if isinstance(block, dict):
-                result = wire_content(block.get("content") or "", "tool")
-                results.append({"role": "tool", "tool_call_id": identifier, "content": result})
+                result = ToolMessage(block.get("content") or "", tool_call_id=identifier)
+                sent, lifted = _tool_result(result, policy)
+                results.append(sent)
+                parts += lifted
             case _:
                 rest.append(block)
     if not results:
         return [_named("user", message)]
-    return [*results, *([_named("user", HumanMessage(rest, name=message.name))] if rest else ())]
+    if rest:
+        own = _named("user", HumanMessage(rest, name=message.name))
+        return [*results, own | {"content": joined_content(parts or "", own["content"])}]
+    return [*results, {"role": "user", "content": parts}] if parts else results
 
 
 def _assistant(

@@ -214,6 +214,14 @@ def test_tool_results_in_a_users_message_become_tool_messages():
         {"role": "user", "content": "And now?"},
     ]
     assert len(to_wire([HumanMessage(message.content[:1])])) == 1
+    image = {"type": "image_url", "image_url": {"url": "https://a.example/1.png"}}
+    shown = {"type": "tool_result", "tool_use_id": "call_1", "content": [words("It:"), image]}
+    for said in ([], [words("And now?")]):
+        result, seen = to_wire([HumanMessage([shown, *said])])
+        assert result["role"] == "tool"
+        assert isinstance(result["content"], str)
+        assert seen["role"] == "user"
+        assert seen["content"][1:] == [image, *said]
 
 
 @pytest.mark.parametrize(
