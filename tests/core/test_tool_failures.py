@@ -6,7 +6,6 @@ import pytest
 
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
-from tests.core.agents import LIMITS
 
 BILLED = "It may have been generated and billed"
 KEY, PERMISSION = "The key is not accepted. Stop", "The key lacks the permission. Stop"
@@ -56,14 +55,3 @@ def test_failures_hold_nothing_secret_and_no_mark_of_a_speaker(explain):
 @pytest.mark.parametrize("error", [rc.ConfigurationError("no key"), RuntimeError("a bug")])
 def test_what_only_the_program_can_set_right_is_not_shown_to_a_model(explain, error):
     assert explain(error) is None
-
-
-def test_wrong_arguments_are_explained():
-    box = rt.AgentToolbox(limits=LIMITS)
-    wrong = {"max_runtime_minutes": 1, "secret": "rc_live_zzz"}
-    with pytest.raises(ValueError, match="validation error") as caught:
-        box.checked("runcrate_plan_instance", wrong)
-    reported = rt.explain_failure(caught.value) or ""
-    assert "`max_runtime_minutes`: Input should be greater than or equal to 5" in reported
-    assert "`secret`: Extra inputs are not permitted" in reported
-    assert "zzz" not in reported
