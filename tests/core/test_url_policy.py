@@ -245,7 +245,8 @@ def test_53_a_connection_to_a_proxy_is_the_programs_own_choice(fetch, monkeypatc
 
 
 @pytest.mark.parametrize(
-    "url", ["http://169.254.169.254/meta", "https://me:password@example.com/a", "no URL"]
+    "url",
+    ["http://169.254.169.254/meta", "https://me:password@example.com/a", "no URL", "https://["],
 )
 def test_53_a_forbidden_address_is_not_even_connected_to(fetch, tmp_path, url):
     with pytest.raises(rc.ResponseFormatError, match="was not contacted") as caught:
