@@ -1,5 +1,7 @@
 """A server for the whole session, on a clock that the tests step by hand."""
 
+import io
+import wave
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
@@ -116,3 +118,14 @@ def refused_field(answer: httpx.Response) -> tuple[int, str | None]:
     assert error["type"] == "invalid_request_error"
     assert f"`{field}`" in error["message"] or answer.status_code == 404
     return answer.status_code, field
+
+
+def wav(pcm: bytes, rate: int = 24_000) -> bytes:
+    """A WAV file of 16-bit samples."""
+    file = io.BytesIO()
+    with wave.open(file, "wb") as writer:
+        writer.setnchannels(1)
+        writer.setsampwidth(2)
+        writer.setframerate(rate)
+        writer.writeframes(pcm)
+    return file.getvalue()

@@ -72,16 +72,3 @@ def test_base64_holds_the_same_numbers_and_there_may_be_fewer(post):
     )
     assert len(plain) == 8
     assert struct.unpack("<8f", base64.b64decode(packed)) == pytest.approx(plain, abs=1e-6)
-
-
-def test_embeddings_are_paid_for(emulator, post):
-    post(input="word " * 500)
-    (use,) = emulator.world.ledger.inference
-    assert use.model == MODEL
-    assert use.cost_usd > 0
-
-
-def test_a_text_longer_than_the_model_takes_is_refused(post):
-    answer = post(input=["fine", "word " * 9000])
-    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "context_length_exceeded")
-    assert answer.json()["error"]["details"] == {"field": "input[1]"}

@@ -2,13 +2,11 @@
 
 import base64
 import io
-from decimal import Decimal
 
 import httpx
 import pytest
 from PIL import Image, ImageChops
 
-from runcrate_emulator import Emulator
 from tests.emulator.conftest import refused_field
 
 DRAWS = "black-forest-labs/FLUX.1-schnell"
@@ -24,7 +22,9 @@ def image_of(response: httpx.Response) -> Image.Image:
     assert response.status_code == 200, response.text
     (item,) = response.json()["data"]
     if "url" in item:
-        data = httpx.get(item["url"]).raise_for_status().content
+        served = httpx.get(item["url"]).raise_for_status()
+        assert served.headers["content-type"] == "image/webp"
+        data = served.content
     else:
         data = base64.b64decode(item["b64_json"])
     with Image.open(io.BytesIO(data)) as file:
@@ -66,39 +66,21 @@ def test_the_image_has_the_asked_size(media, asked, size):
     assert image_of(generate(media, **asked)).size == size
 
 
-def test_the_answer_is_a_link_that_needs_no_key(media, media_emulator):
-    body = generate(media, **small()).json()
-    assert body["created"] == pytest.approx(media_emulator.clock.now().timestamp(), abs=5)
-    (item,) = body["data"]
-    assert set(item) == {"url"}
-    assert item["url"].startswith(f"{media_emulator.base_url}/files/")
-    served = httpx.get(item["url"])
-    assert served.headers["content-type"] == "image/webp"
-
-
-def test_the_answer_holds_the_image_itself_when_asked(media):
-    response = generate(media, **small(response_format="b64_json"))
-    assert set(response.json()["data"][0]) == {"b64_json"}
+@pytest.mark.parametrize("form", ["url", "b64_json"])
+def test_the_image_comes_as_a_link_without_a_key_or_inline(media, media_emulator, form):
+    response = generate(media, **small(response_format=form))
+    assert response.json()["created"] == pytest.approx(
+        media_emulator.clock.now().timestamp(), abs=5
+    )
+    assert set(response.json()["data"][0]) == {form}
     assert image_of(response).size == (256, 256)
 
 
 def test_a_seed_makes_an_image_reproducible(media):
-    images = [image_of(generate(media, **small(seed=seed))) for seed in (7, 7, 8)]
-    same, other = (ImageChops.difference(images[0], image).getbbox() for image in images[1:])
-    assert same is None
-    assert other is not None
-
-
-def test_without_a_seed_images_differ(media):
-    first, second = (image_of(generate(media, **small())) for _ in range(2))
-    assert ImageChops.difference(first, second).getbbox() is not None
-
-
-def test_an_image_is_charged_by_the_catalogue_price(media, media_emulator):
-    before = media_emulator.world.ledger.balance
-    generate(media, **small())
-    assert before - media_emulator.world.ledger.balance == Decimal("0.003")
-    assert media_emulator.world.ledger.inference[-1].model == DRAWS
+    images = [image_of(generate(media, **small(seed=seed))) for seed in (7, 7, 8, None, None)]
+    pairs = [(0, 1), (0, 2), (3, 4)]
+    differ = [ImageChops.difference(images[one], images[two]).getbbox() for one, two in pairs]
+    assert [box is not None for box in differ] == [False, True, True]
 
 
 def test_fields_that_are_not_documented_are_ignored(media):
@@ -128,28 +110,6 @@ def test_a_source_may_come_in_every_documented_form(media, form):
     assert image_of(generate(media, model=EDITS, image=source)).size == (300, 260)
 
 
-@pytest.mark.parametrize(
-    "image",
-    [
-        "https://example.com/photo.png",
-        "http://169.254.169.254/latest/meta-data",
-        "http://127.0.0.1.example.com/",
-        "http://[::1",
-        "https://",
-        "file:///etc/hostname",
-        "./photo.png",
-        "data:image/png,plain",
-        "data:image/png;base64,AAAA",
-        "data:image/png;base64,!!",
-        "AAAA",
-        "é",
-        "",
-    ],
-)
-def test_a_source_that_gives_no_image_is_refused(media, image):
-    assert refused_field(generate(media, model=EDITS, image=image)) == (422, "image")
-
-
 def test_a_link_of_the_emulator_must_be_valid(media, media_emulator):
     url = generate(media, **small()).json()["data"][0]["url"]
     assert generate(media, model=EDITS, image=url).status_code == 200
@@ -159,37 +119,16 @@ def test_a_link_of_the_emulator_must_be_valid(media, media_emulator):
     assert refused_field(expired) == (422, "image")
     assert "expired" in expired.json()["error"]["message"]
     assert "signature=" not in expired.text
-
-
-def test_a_link_to_a_file_that_is_gone_is_refused(media, media_emulator):
-    url = generate(media, **small()).json()["data"][0]["url"]
+    gone = generate(media, **small()).json()["data"][0]["url"]
     media_emulator.world.media.remove(media_emulator.world.media.newest(1)[0].id)
-    assert refused_field(generate(media, model=EDITS, image=url)) == (422, "image")
+    assert refused_field(generate(media, model=EDITS, image=gone)) == (422, "image")
 
 
-def test_a_source_that_is_too_large_is_refused(media):
-    response = generate(media, model=EDITS, image="A" * 28_000_000)
-    assert refused_field(response) == (413, "image")
-
-
-def test_up_to_eight_references_are_taken(media):
-    references = [data_uri(png((200, 20 * n, 0), (260, 256))) for n in range(9)]
-    shown = generate(media, model=EDITS, input_images=references[:8])
+def test_eight_references_are_taken(media):
+    references = [data_uri(png((200, 20 * n, 0), (260, 256))) for n in range(8)]
+    shown = generate(media, model=EDITS, input_images=references)
     assert image_of(shown).size == (260, 256)
-    refused = generate(media, model=EDITS, input_images=references)
-    assert refused_field(refused) == (422, "input_images")
 
 
 def test_a_model_that_only_draws_ignores_sources(media):
     assert image_of(generate(media, image="not a image")).size == (1024, 1024)
-
-
-def test_without_credit_nothing_is_drawn():
-    with Emulator(balance_usd=0) as poor:
-        response = httpx.post(
-            f"{poor.inference_url}/images/generations",
-            headers={"Authorization": f"Bearer {poor.api_key}"},
-            json={"model": DRAWS, "prompt": "A fox"},
-        )
-    assert response.status_code == 402
-    assert response.json()["error"]["code"] == "insufficient_credits"

@@ -5,7 +5,6 @@ from decimal import Decimal
 import httpx
 import pytest
 
-from runcrate_emulator.inference.requests import require_credit
 from tests.emulator.conftest import INSTANCE, JOB, assert_refused
 
 
@@ -115,23 +114,6 @@ def test_a_budget_begins_anew_with_the_utc_month(emulator, infra, launch):
     november = amounts(infra, type="usage")[-1]
     assert november == pytest.approx(-1.49 * 3580 / 3600, abs=1e-6)
     assert infra.get(f"/instances/{made['id']}").json()["data"]["status"] == "running"
-
-
-def test_inference_is_refused_without_credit_and_over_budget(emulator):
-    world = emulator.world
-    world.charge_inference(
-        model="m", cost_usd=Decimal("0.5"), prompt_tokens=3, completion_tokens=4, description="Chat"
-    )
-    require_credit(world)
-    world.set_budget("main", "0.5")
-    with pytest.raises(Exception, match="monthly budget") as refused:
-        require_credit(world)
-    assert (refused.value.status, refused.value.code) == (402, "budget_exceeded")
-    world.set_budget("main", None)
-    world.ledger.post("adjustment", Decimal(-100), "Spent", emulator.clock.now())
-    with pytest.raises(Exception, match="used up") as refused:
-        require_credit(world)
-    assert (refused.value.status, refused.value.code) == (402, "insufficient_credits")
 
 
 def test_transactions_are_paged_by_offset_and_camel_case(emulator, infra):

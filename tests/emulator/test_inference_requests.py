@@ -1,20 +1,24 @@
-"""Bodies of inference requests that are refused by the status and the field, and never a 500."""
+"""Inference requests: refused by status and field, never a 500, and paid by the catalogue."""
 
 import base64
 import json
+from decimal import Decimal
 
+import httpx
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.emulator.chat_support import called, result, tool, user
-from tests.emulator.conftest import refused_field
+from runcrate_emulator.inference.model_catalogue import find
+from tests.emulator.chat_support import called, post_chat, result, tool, user
+from tests.emulator.conftest import refused_field, wav
 
 DRAWS = "black-forest-labs/FLUX.1-schnell"
 EDITS = "black-forest-labs/FLUX.1-kontext-pro"
 ANY_LENGTH = "wan-ai/Wan2.1-T2V-14B"
 IMAGES, VIDEOS, SPEECH = "/images/generations", "/videos", "/audio/speech"
 CHAT, VECTORS = "/chat/completions", "/embeddings"
+TRANSCRIPTIONS = "/audio/transcriptions"
 SEES = "google/gemini-2.5-flash"
 BODIES = {
     CHAT: {"model": "deepseek-ai/DeepSeek-V3.2", "messages": [user("Hello")]},
@@ -22,6 +26,7 @@ BODIES = {
     VIDEOS: {"model": "google/veo-3.0", "prompt": "A sunrise"},
     SPEECH: {"model": "hexgrad/Kokoro-82M", "input": "Hello"},
     VECTORS: {"model": "BAAI/bge-base-en-v1.5", "input": "Hello"},
+    TRANSCRIPTIONS: {"model": "openai/whisper-1"},
 }
 
 
@@ -31,6 +36,7 @@ PIXEL = base64.b64encode(
         "789c63f8cfc000000301010018dd8db00000000049454e44ae426082"
     )
 ).decode()
+PNG = f"data:image/png;base64,{PIXEL}"
 
 
 def message(**fields):
@@ -66,7 +72,7 @@ CHAT_ROWS = [
     (message(content=["x"]), "messages[0].content[0]"),
     (part("hologram"), "messages[0].content[0].type"),
     (part("text", text=3), "messages[0].content[0].text"),
-    (image(f"data:image/png;base64,{PIXEL}"), "messages[0].content[0].type"),  # a text model
+    (image(PNG), "messages[0].content[0].type"),  # a text model
     (message(name=3), "messages[0].name"),
     (message(role="tool"), "messages[0].tool_call_id"),
     ({"messages": [result("1", "x")]}, "messages[0].tool_call_id"),
@@ -112,6 +118,23 @@ PART_ROWS = [
 ]
 
 
+NO_IMAGES = [
+    "https://example.com/photo.png",
+    "http://169.254.169.254/latest/meta-data",
+    "http://127.0.0.1.example.com/",
+    "http://[::1",
+    "https://",
+    "file:///etc/hostname",
+    "./photo.png",
+    "data:image/png,plain",
+    "data:image/png;base64,AAAA",
+    "data:image/png;base64,!!",
+    "AAAA",
+    "é",
+    "",
+]
+
+
 @pytest.mark.parametrize(
     ("path", "body", "status", "field"),
     [
@@ -154,6 +177,9 @@ PART_ROWS = [
         (IMAGES, {"model": EDITS, "image": 5}, 400, "image"),
         (IMAGES, {"model": EDITS, "input_images": "one"}, 400, "input_images"),
         (IMAGES, {"model": EDITS, "prompt_strength": 1.5}, 422, "prompt_strength"),
+        *((IMAGES, {"model": EDITS, "image": image}, 422, "image") for image in NO_IMAGES),
+        (IMAGES, {"model": EDITS, "image": "A" * 28_000_000}, 413, "image"),
+        (IMAGES, {"model": EDITS, "input_images": [PNG] * 9}, 422, "input_images"),
         (VIDEOS, {"prompt": None}, 400, "prompt"),
         (VIDEOS, {"prompt": ""}, 422, "prompt"),
         (VIDEOS, {"model": "black-forest-labs/FLUX.1-schnell"}, 422, "model"),
@@ -226,3 +252,90 @@ def test_no_body_makes_the_emulator_fail(media, path, data):
     small = {"model": EDITS, "width": 256, "height": 256} if path == IMAGES else {}
     response = media.post(path, content=json.dumps(BODIES[path] | small | body))
     assert response.status_code < 500
+
+
+NULLS = dict.fromkeys(
+    ["temperature", "stop", "tools", "tool_choice", "response_format", "max_tokens", "n"]
+)
+TAKEN = {
+    "undocumented fields": {"user": "me", "seed": 3, "top_k": 5, "metadata": {"a": 1}},
+    "nulls": NULLS,
+    "alias": {"model": "deepseek/deepseek-v3.2"},
+}
+
+
+@pytest.mark.parametrize("body", TAKEN.values(), ids=TAKEN)
+def test_what_the_service_takes_is_taken(emulator, body):
+    answer = post_chat(emulator, **body)
+    assert answer.status_code == 200
+    assert answer.json()["model"] == body.get("model", "deepseek-ai/DeepSeek-V3.2")
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        (CHAT, {"messages": [user("word " * 140_000)]}),
+        (CHAT, {"max_tokens": 131_071}),
+        (VECTORS, {"input": ["fine", "word " * 9000]}),
+    ],
+    ids=["messages", "room for the reply", "text"],
+)
+def test_texts_longer_than_the_model_takes_are_refused(media, path, body):
+    answer = media.post(path, json=BODIES[path] | body)
+    error = answer.json()["error"]
+    assert (answer.status_code, error["code"]) == (400, "context_length_exceeded")
+    assert path == CHAT or error["details"] == {"field": "input[1]"}
+
+
+def send(emulator, path, body) -> httpx.Response:
+    """Post JSON, or a form with half a minute of silence."""
+    form = path == TRANSCRIPTIONS
+    return httpx.post(
+        emulator.inference_url + path,
+        headers={"Authorization": f"Bearer {emulator.api_key}"},
+        json=None if form else body,
+        data=body if form else None,
+        files={"file": ("audio.wav", wav(bytes(2 * 24_000 * 30)))} if form else None,
+    )
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "cost"),
+    [
+        (IMAGES, {"width": 256, "height": 256}, "0.003"),
+        (VIDEOS, {"duration": 6}, "0.60"),
+        (SPEECH, {"input": "x" * 1000}, "0.001"),
+        (TRANSCRIPTIONS, {}, "0.003"),
+        (VECTORS, {"input": "word " * 500}, None),
+        (CHAT, {}, None),
+    ],
+)
+def test_a_request_is_paid_by_the_catalogue(emulator, path, body, cost):
+    before = emulator.world.ledger.balance
+    answer = send(emulator, path, BODIES[path] | body).raise_for_status()
+    (use,) = emulator.world.ledger.inference
+    assert use.model == BODIES[path]["model"]
+    paid = before - emulator.world.ledger.balance
+    if cost is not None:
+        assert paid == Decimal(cost)
+        return
+    usage = answer.json()["usage"]
+    assert use.prompt_tokens == usage["prompt_tokens"]
+    assert use.completion_tokens == usage.get("completion_tokens", 0)
+    assert float(paid) == pytest.approx(float(use.cost_usd), abs=1e-6)  # a balance has 6 digits
+    assert use.cost_usd == find(use.model).cost_usd(use.prompt_tokens, use.completion_tokens) > 0
+
+
+@pytest.mark.parametrize("path", BODIES)
+def test_nothing_runs_over_the_budget_or_without_credit(emulator, path):
+    world = emulator.world
+    world.charge_inference(
+        model="m", cost_usd=Decimal("0.5"), prompt_tokens=3, completion_tokens=4, description="Chat"
+    )
+    world.set_budget("main", "0.5")
+    over = send(emulator, path, BODIES[path])
+    assert (over.status_code, over.json()["error"]["code"]) == (402, "budget_exceeded")
+    world.set_budget("main", None)
+    world.ledger.balance = Decimal(0)
+    poor = send(emulator, path, BODIES[path])
+    assert (poor.status_code, poor.json()["error"]["code"]) == (402, "insufficient_credits")
