@@ -17,7 +17,6 @@ class ReplyToolCall:
 
     name: str
     arguments: str
-    id: str = ""  # given when it is sent
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,9 +54,10 @@ async def create(request: Request) -> Response:
         created=int(world.now().timestamp()),
         request=chat,
         prompt_tokens=counted,
-        choices=tuple(
-            choice_of(reply, chat, model, lambda: world.new_id("call")) for _ in range(chat.n)
-        ),
+        choices=[
+            choice_of(reply, chat, model, index, lambda: world.new_id("call"))
+            for index in range(chat.n)
+        ],
     )
     world.charge_inference(
         model.id,
