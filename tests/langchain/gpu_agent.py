@@ -19,7 +19,6 @@ class ScriptedModel(BaseChatModel):
     """Calls the tools of its script, turn by turn, and then says that it is done."""
 
     turns: list[Turn] = Field(default_factory=list)
-    prefix: str = "runcrate_"
 
     @property
     def _llm_type(self) -> str:
@@ -34,7 +33,7 @@ class ScriptedModel(BaseChatModel):
         message = AIMessage(
             "" if calls else "Done.",
             tool_calls=[
-                {"name": f"{self.prefix}{name}", "args": arguments, "id": f"call-{number}-{index}"}
+                {"name": f"runcrate_{name}", "args": arguments, "id": f"call-{number}-{index}"}
                 for index, (name, arguments) in enumerate(calls)
             ],
         )

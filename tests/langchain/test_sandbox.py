@@ -1,4 +1,7 @@
-"""`RuncrateSandbox` on the emulator: launching within limits, setting up, and always ending."""
+"""`RuncrateSandbox` on the emulator: launching within limits, setting up, and always ending.
+
+Agents that work in it are an example, which its own tests run.
+"""
 
 from __future__ import annotations
 
@@ -12,18 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from deepagents import create_deep_agent
 
 import runcrate_core as rc
 from langchain_runcrate import ChatRuncrate, RuncrateSandbox, RuncrateToolkit
 from langchain_runcrate.sandbox_provider import RuncrateSandboxProvider
 from runcrate_emulator import Emulator
-from tests.langchain.gpu_agent import ScriptedModel
 from tests.ssh.hosts import processes
 
 ROOT = Path(__file__).parent.parent.parent
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=30, max_total_usd=5)
-SCRIPT = "import json\njson.dump({'loss': 0.25}, open('result.json', 'w'))\nprint('trained')\n"
 QUICK: dict[str, Any] = {"gpu_type": "A100", "poll_interval": 0.02}
 
 
@@ -207,27 +207,6 @@ def test_the_entry_point_names_the_provider():
     for entry in entry_points(group="deepagents_code.sandbox_providers"):
         if entry.name == "runcrate":
             assert entry.load() is RuncrateSandboxProvider
-
-
-# --- agents ----------------------------------------------------------------------------------
-
-
-def test_a_deep_agent_runs_a_script_and_brings_its_file_back(client):
-    with RuncrateSandbox.launch(client, limits=LIMITS, **QUICK) as sandbox:
-        home = sandbox.execute("pwd").output.strip()
-        turns = [
-            lambda _: [("write_file", {"file_path": f"{home}/train.py", "content": SCRIPT})],
-            lambda _: [("execute", {"command": "python3 train.py"})],
-            lambda _: [("read_file", {"file_path": f"{home}/result.json"})],
-        ]
-        agent = create_deep_agent(ScriptedModel(turns=turns, prefix=""), backend=sandbox)
-        state = agent.invoke({"messages": [("user", "Train something small.")]})
-        texts = [str(message.content) for message in state["messages"]]
-        assert any("trained" in text for text in texts)
-        assert any('"loss": 0.25' in text for text in texts)
-        [result] = sandbox.download_files([f"{home}/result.json"])
-        assert result.content == b'{"loss": 0.25}'
-    assert not live(client)
 
 
 # --- serving ---------------------------------------------------------------------------------

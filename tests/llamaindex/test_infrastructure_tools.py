@@ -136,10 +136,12 @@ def test_failures_tell_a_model_what_to_do(cloud, make):
         ("terminate_instance", {"instance_id": "i", "expected_name": "agent-a"}),
         ("run_job", {**JOB, "max_runtime_minutes": 5}),
         ("cancel_job", {"job_id": "j"}),
+        ("run_command", {"instance_id": "i", "command": "x"}),
+        ("write_file", {"instance_id": "i", "path": "x", "content": "y"}),
     ],
 )
 async def test_where_nobody_can_be_asked_it_refuses(cloud, make, name, arguments):
-    tool = named(make(), name)
+    tool = named(make(allow_commands=True), name)
     with pytest.raises(rc.SpendRefusedError, match="who can only be asked in a workflow"):
         tool(**arguments)
     with pytest.raises(rc.SpendRefusedError, match="outside of a workflow nobody can be asked"):
