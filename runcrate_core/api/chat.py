@@ -163,15 +163,29 @@ def create_call(make: Callable[P, ChatParams]) -> Callable[P, Call[ChatCompletio
     @wraps(make)
     def create(*args: P.args, **kwargs: P.kwargs) -> Call[ChatCompletion]:
         _refuse_positional("create", args)
-        request = make(*args, **kwargs).request(streamed=False)
+        params = make(*args, **kwargs)
+        request = params.request(streamed=False)
         parse = parse_model(ChatCompletion, request)
-        return Call(request, lambda response: _with_unique_call_ids(parse(response)))
+        is_single = params.body.get("n") in (None, 1)
+        return Call(
+            request, lambda response: _with_usable_calls(parse(response), is_single=is_single)
+        )
 
     return create
 
 
-def _with_unique_call_ids(completion: ChatCompletion) -> ChatCompletion:
-    """Tell parallel calls under one id apart, as in a stream: a result names its call by the id."""
+def _with_usable_calls(completion: ChatCompletion, *, is_single: bool) -> ChatCompletion:
+    """Put the tool calls of a completion right.
+
+    Where one response was asked for, calls in choices of their own, as some gateways send them
+    beside the text, are those of the first. Parallel calls under one id are told apart, as in a
+    stream: a result names its call by the id.
+    """
+    for other in completion.choices[1:] if is_single else ():
+        if calls := other.message.tool_calls:
+            first = completion.choices[0]
+            first.message.tool_calls = [*(first.message.tool_calls or ()), *calls]
+            first.finish_reason = other.finish_reason
     for choice in completion.choices:
         taken: set[str] = set()
         for call in choice.message.tool_calls or ():

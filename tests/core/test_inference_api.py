@@ -50,6 +50,17 @@ def test_a_completion_keeps_every_field(scripted):
     assert rc.ChatCompletion.model_validate(COMPLETION).response is None
 
 
+@pytest.mark.parametrize(("n", "calls"), [(None, 1), (1, 1), (2, 0)])
+def test_calls_in_a_choice_of_their_own_belong_to_the_one_response(scripted, n, calls):
+    text = {"message": {"content": "Let me see."}, "finish_reason": "stop"}
+    _, both = scripted(Reply(json={"choices": [text, *COMPLETION["choices"]]}))
+    options = {} if n is None else {"n": n}
+    first = both("chat.completions.create", model="m", messages=MESSAGES, **options).choices[0]
+    assert first.message.content == "Let me see."
+    assert len(first.message.tool_calls or ()) == calls
+    assert first.finish_reason == ("tool_calls" if calls else "stop")
+
+
 def test_the_message_of_a_response_is_sent_back_as_it_came(scripted):
     message = rc.ChatCompletion.model_validate(COMPLETION).choices[0].message
     result = {"role": "tool", "tool_call_id": "c", "content": "42"}
