@@ -178,7 +178,7 @@ def _with_usable_calls(completion: ChatCompletion, *, is_single: bool) -> ChatCo
     """Put the tool calls of a completion right.
 
     Where one response was asked for, calls in choices of their own, as some gateways send them
-    beside the text, are those of the first. Parallel calls under one id are told apart, as in a
+    beside the text, are those of the first. Parallel calls under one id are kept apart, as in a
     stream: a result names its call by the id.
     """
     for other in completion.choices[1:] if is_single else ():
