@@ -20,6 +20,18 @@ PUBLIC_KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIHVzZXIgb2YgdGhlIGVtdWxhdG9y m
 INSTANCE = {"name": "box", "gpu_type": "A100"}
 JOB = {"command": "echo hello", "gpu_type": "A100", "max_runtime_minutes": 60}
 VOLUME = {"name": "data", "size_gb": 100, "region": "us-east-1"}
+RECHARGE = "/billing/auto-recharge"
+GOOD = {
+    "/instances": INSTANCE,
+    "/jobs": JOB,
+    "/jobs/uploads": {"bytes": 1},
+    "/schedules": {"kind": "job", "spec": JOB, "cron": "0 14 * * *"},
+    "/storage": VOLUME,
+    "/environments": {"name": "staging"},
+    "/ssh-keys": {"name": "laptop", "public_key": PUBLIC_KEY},
+    "/billing/topups": {"amount_usd": 50, "idempotency_key": "k"},
+    RECHARGE: {"enabled": False, "threshold_usd": 20, "target_usd": 100},
+}
 
 
 @pytest.fixture(scope="session")

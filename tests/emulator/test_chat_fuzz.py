@@ -37,19 +37,10 @@ TOOLS = [
     tool("terminate", "Terminate a machine.", machine_id="string"),
     tool("search", "Search the docs.", query="string"),
 ]
-SCHEMA = {
-    "type": "object",
-    "properties": {
-        "name": {"type": "string"},
-        "age": {"type": "integer"},
-        "items": {
-            "type": "array",
-            "items": {"type": "object", "properties": {"x": {"type": "number"}}},
-        },
-        "answer": {"type": ["string", "null"]},
-    },
-    "required": ["name", "age", "items", "answer"],
-}
+ITEMS = {"type": "array", "items": tool("", "", x="number")["function"]["parameters"]}
+ANSWER = {"type": ["string", "null"]}
+PERSON = tool("", "", name="string", age="integer", items=ITEMS, answer=ANSWER)
+SCHEMA = PERSON["function"]["parameters"]
 RESULTS = ["", "[]", "12", "Error: x", '{"id": "m_1", "price": 2}']
 TEXTS = st.lists(st.sampled_from(FRAGMENTS) | st.text(max_size=6), max_size=25).map("".join)
 THOROUGH = settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))

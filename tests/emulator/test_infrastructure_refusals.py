@@ -12,20 +12,8 @@ from runcrate_emulator.app import create_app
 from runcrate_emulator.bodies import Body
 from runcrate_emulator.clock import Clock
 from runcrate_emulator.world import World
-from tests.emulator.conftest import INSTANCE, JOB, PUBLIC_KEY, VOLUME, assert_refused
+from tests.emulator.conftest import GOOD, JOB, RECHARGE, assert_refused
 
-RECHARGE = "/billing/auto-recharge"
-GOOD = {
-    "/instances": INSTANCE,
-    "/jobs": JOB,
-    "/jobs/uploads": {"bytes": 1},
-    "/schedules": {"kind": "job", "spec": JOB, "cron": "0 14 * * *"},
-    "/storage": VOLUME,
-    "/environments": {"name": "staging"},
-    "/ssh-keys": {"name": "laptop", "public_key": PUBLIC_KEY},
-    "/billing/topups": {"amount_usd": 50, "idempotency_key": "k"},
-    RECHARGE: {"enabled": False, "threshold_usd": 20, "target_usd": 100},
-}
 L40S = "silver-lynx-l40s-0f6a"
 INSTANCE_ROWS = [
     ({"name": None}, 400, "name"),

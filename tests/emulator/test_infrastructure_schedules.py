@@ -102,15 +102,6 @@ def test_a_spent_budget_a_refused_launch_and_a_dead_key(emulator, infra, schedul
     assert now["last_status"] == "launched"
 
 
-def test_run_now_launches_every_time(infra, schedule):
-    made = schedule(enabled=False)
-    assert made["next_run_at"] is None
-    runs = [infra.post(f"/schedules/{made['id']}/run-now").json()["data"] for _ in "ab"]
-    assert runs[0]["job"]["id"] != runs[1]["job"]["id"]
-    assert runs[1]["schedule"]["run_count"] == 2
-    assert runs[1]["schedule"]["last_job_id"] == runs[1]["job"]["id"]
-
-
 def test_changes_pause_resume_retime_and_replace_the_spec(emulator, infra, schedule):
     path = f"/schedules/{schedule()['id']}"
     assert infra.patch(path, json={"enabled": False}).json()["data"]["next_run_at"] is None

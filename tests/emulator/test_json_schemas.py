@@ -73,6 +73,9 @@ def test_values_are_valid_with_and_without_literals(schema):
         validator.validate(Arguments(schema, [text], [result]).value())
 
 
+ENDLESS = {"type": "object", "required": ["next"], "properties": {"next": {"$ref": "#/$defs/N"}}}
+
+
 @pytest.mark.parametrize(
     "schema",
     [
@@ -80,16 +83,7 @@ def test_values_are_valid_with_and_without_literals(schema):
         {"type": "string", "pattern": "^[A-Z]{2}-[0-9]{3}$"},
         {"type": "integer", "minimum": 5, "maximum": 4},
         {"enum": []},
-        {
-            "$ref": "#/$defs/N",
-            "$defs": {
-                "N": {
-                    "type": "object",
-                    "required": ["next"],
-                    "properties": {"next": {"$ref": "#/$defs/N"}},
-                }
-            },
-        },
+        {"$ref": "#/$defs/N", "$defs": {"N": ENDLESS}},
     ],
 )
 def test_a_schema_that_nothing_satisfies_is_given_up(schema):

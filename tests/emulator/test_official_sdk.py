@@ -143,7 +143,7 @@ def walk_workspace(client: Any, emulator: Emulator) -> None:
     emulator.world.set_secret("main", "HF_TOKEN")
     assert [secret.key for secret in client.secrets.list()] == ["HF_TOKEN"]
 
-    page = client.templates.list(search="cuda", page_size=1)
+    page = client.templates.list(search="CUDA", page_size=1)
     assert (len(page), page.has_more, page.total) == (1, True, 3)
 
     regions = {region.id: region.provider for region in client.storage.list_regions()}
@@ -264,7 +264,9 @@ def walk_schedules(client: Any) -> None:
     assert client.schedules.update(made.id, enabled=True, overlap="allow").overlap == "allow"
     run = client.schedules.run_now(made.id)
     assert run.job["status"] == "starting"
-    assert run.schedule.run_count == 1
+    assert (run.schedule.run_count, run.schedule.last_job_id) == (1, run.job["id"])
+    again = client.schedules.run_now(made.id)
+    assert (again.schedule.run_count, again.job["id"] != run.job["id"]) == (2, True)
     assert client.schedules.get(made.id).last_status == "launched"
     assert client.schedules.run_now(once.id).instance.status == "pending"
     client.schedules.delete(made.id)
