@@ -157,12 +157,22 @@ def _identifier(value: Any) -> Any:
 Identifier = Annotated[str, BeforeValidator(_identifier)]
 
 
+def _time(value: Any) -> Any:
+    """Return a time also in a form that databases print, such as `2026-01-31 00:00:00+00`."""
+    if not isinstance(value, str):
+        return value
+    try:
+        return datetime.fromisoformat(value.removesuffix("UTC").strip())
+    except ValueError:
+        return value
+
+
 def _in_utc(moment: datetime) -> datetime:
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 # A time that the API returned: always with its time zone, which is UTC when none was sent.
-UtcDatetime = Annotated[datetime, AfterValidator(_in_utc)]
+UtcDatetime = Annotated[datetime, BeforeValidator(_time), AfterValidator(_in_utc)]
 M = TypeVar("M", bound=ApiModel)
 NextPage = Callable[[ListMeta, int], Callable[[], Call[PageData[M]]] | None]
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 # A price beyond these, of any instance, is a mistake and not a price (USD an hour).
 MIN_PRICE_USD: Final = Decimal("0.0001")
 MAX_PRICE_USD: Final = Decimal(10_000)
+# Earlier times stand for none, such as year 1 of servers in Go.
+_FIRST_YEAR: Final = 2000
 _CENT: Final = Decimal("0.01")
 _MINUTES_PER_HOUR: Final = 60
 _SECONDS_PER_HOUR: Final = 3600
@@ -62,7 +64,7 @@ def cost_of_instance(instance: Instance | None) -> Decimal | None:
         return None
     if instance.deployed_at is None:
         return Decimal()  # it ended before it ran
-    if instance.updated_at is None:
+    if instance.updated_at is None or instance.deployed_at.year < _FIRST_YEAR:
         return None
     seconds = math.floor((instance.updated_at - instance.deployed_at).total_seconds())
     if seconds < 0:

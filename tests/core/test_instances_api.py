@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 
+import pytest
+
 import runcrate_core as rc
 from tests.core.cloud import sent
 
@@ -42,6 +44,20 @@ def test_what_can_be_rented_is_filtered(both):
     assert found
     assert all("A100" in kind.gpu_type and kind.gpu_count == 1 for kind in found)
     assert all(isinstance(kind.hourly_rate, Decimal) for kind in found)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "2026-01-01 00:00:00+00",
+        "2026-01-01T01:00:00+0100",
+        "2026-01-01 00:00:00 UTC",
+        "2026-01-01T00:00:00.000000000Z",
+    ],
+)
+def test_times_are_read_as_databases_and_servers_print_them(text):
+    shown = rc.Instance.model_validate({"id": "i", "name": "n", "createdAt": text})
+    assert shown.created_at == datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def test_times_without_zone_are_taken_for_utc_and_both_field_cases_are_read():

@@ -324,6 +324,8 @@ def test_what_an_instance_cost_is_counted_in_whole_seconds(status, started, ende
     instance = {"id": "i", "status": status, "cost_per_hour": 3.6, **fields}
     assert cost_of_instance(Instance.model_validate(instance)) == cost
     assert cost_of_instance(Instance(id="i", status="terminated")) is None
+    unset = {"deployed_at": "0001-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
+    assert cost_of_instance(Instance.model_validate({**instance, **unset})) is None
     assert cost_of_instance(None) is None
 
 
