@@ -139,6 +139,8 @@ def record_end(ledger: SpendLedger, entry: LedgerEntry, resource: Instance | Job
     changes: dict[str, Any] = {"state": "ended"}
     if resource is not None:
         cost = resource.cost_usd if isinstance(resource, Job) else cost_of_instance(resource)
+        if cost == 0 and isinstance(resource, Instance) and entry.running_from is not None:
+            cost = None  # it was seen running
         changes["id"] = resource.id
         if isinstance(resource, Instance) and _is_lingering(resource):
             ledger.lingering.add(entry.name)

@@ -14,6 +14,8 @@ MIN_PRICE_USD: Final = Decimal("0.0001")
 MAX_PRICE_USD: Final = Decimal(10_000)
 # Earlier times stand for none, such as year 1 of servers in Go.
 _FIRST_YEAR: Final = 2000
+# These end only what ran.
+_STOPS_OF_RUNNING: Final = frozenset({"max_runtime", "idle"})
 _CENT: Final = Decimal("0.01")
 _MINUTES_PER_HOUR: Final = 60
 _SECONDS_PER_HOUR: Final = 3600
@@ -58,15 +60,20 @@ def cost_of_instance(instance: Instance | None) -> Decimal | None:
     """Return the cost of a terminated instance in USD, or `None` when it is not known.
 
     Counted are the whole seconds (GPUs are billed by the second, seed 001) from its deployment
-    until its last change, which is its end.
+    until its last change, which is its end; from its creation where the API does not tell of a
+    deployment, as it cannot have run longer.
     """
     if instance is None or not instance.has_ended or known_price(instance.cost_per_hour) is None:
         return None
-    if instance.deployed_at is None:
-        return Decimal()  # it ended before it ran
-    if instance.updated_at is None or instance.deployed_at.year < _FIRST_YEAR:
+    started = instance.deployed_at
+    if started is None:
+        is_told = "deployed_at" in instance.model_fields_set
+        if is_told and instance.stop_reason not in _STOPS_OF_RUNNING:
+            return Decimal()  # it ended before it ran
+        started = instance.created_at
+    if started is None or instance.updated_at is None or started.year < _FIRST_YEAR:
         return None
-    seconds = math.floor((instance.updated_at - instance.deployed_at).total_seconds())
+    seconds = math.floor((instance.updated_at - started).total_seconds())
     if seconds < 0:
         return None  # an end before its start
     return (instance.cost_per_hour or Decimal()) * seconds / _SECONDS_PER_HOUR

@@ -320,12 +320,29 @@ def test_an_instance_started_while_all_is_ended_is_ended_too(cloud, both, guard,
 )
 def test_what_an_instance_cost_is_counted_in_whole_seconds(status, started, ended, cost):
     times = {"deployed_at": started, "updated_at": ended}
-    fields = {name: f"2026-01-01T{at}Z" for name, at in times.items() if at}
+    fields = {name: at and f"2026-01-01T{at}Z" for name, at in times.items()}
     instance = {"id": "i", "status": status, "cost_per_hour": 3.6, **fields}
     assert cost_of_instance(Instance.model_validate(instance)) == cost
     assert cost_of_instance(Instance(id="i", status="terminated")) is None
-    unset = {"deployed_at": "0001-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
-    assert cost_of_instance(Instance.model_validate({**instance, **unset})) is None
+
+
+@pytest.mark.parametrize(
+    ("told", "cost"),
+    [
+        ({}, 3600),
+        ({"deployed_at": "soon"}, 3600),
+        ({"deployed_at": None, "stop_reason": "max_runtime"}, 3600),
+        ({"deployed_at": None, "stop_reason": "user"}, 0),
+        ({"deployed_at": "0001-01-01T00:00:00Z"}, None),
+        ({"created_at": None}, None),
+    ],
+)
+def test_an_instance_without_a_time_of_deployment_is_not_free(told, cost):
+    """It counts from its creation; unless the API tells that it was never deployed."""
+    times = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T01:00:00Z"}
+    body = {"id": "i", "status": "terminated", "cost_per_hour": 3600, **times, **told}
+    instance = Instance.model_validate(body)
+    assert cost_of_instance(instance) == cost
     assert cost_of_instance(None) is None
 
 
