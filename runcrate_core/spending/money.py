@@ -67,8 +67,8 @@ def cost_of_instance(instance: Instance | None) -> Decimal | None:
         return None
     started = instance.deployed_at
     if started is None:
-        is_told = "deployed_at" in instance.model_fields_set
-        if is_told and instance.stop_reason not in _STOPS_OF_RUNNING:
+        is_reported = "deployed_at" in instance.model_fields_set
+        if is_reported and instance.stop_reason not in _STOPS_OF_RUNNING:
             return Decimal()  # it ended before it ran
         started = instance.created_at
     if started is None or instance.updated_at is None or started.year < _FIRST_YEAR:

@@ -327,7 +327,7 @@ def test_what_an_instance_cost_is_counted_in_whole_seconds(status, started, ende
 
 
 @pytest.mark.parametrize(
-    ("told", "cost"),
+    ("reported", "cost"),
     [
         ({}, 3600),
         ({"deployed_at": "soon"}, 3600),
@@ -337,10 +337,10 @@ def test_what_an_instance_cost_is_counted_in_whole_seconds(status, started, ende
         ({"created_at": None}, None),
     ],
 )
-def test_an_instance_without_a_time_of_deployment_is_not_free(told, cost):
+def test_an_instance_without_a_time_of_deployment_is_not_free(reported, cost):
     """It counts from its creation; unless the API tells that it was never deployed."""
     times = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T01:00:00Z"}
-    body = {"id": "i", "status": "terminated", "cost_per_hour": 3600, **times, **told}
+    body = {"id": "i", "status": "terminated", "cost_per_hour": 3600, **times, **reported}
     instance = Instance.model_validate(body)
     assert cost_of_instance(instance) == cost
     assert cost_of_instance(None) is None
