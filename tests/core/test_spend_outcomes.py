@@ -6,6 +6,7 @@ import json
 import os
 import signal
 import time
+from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
@@ -170,6 +171,27 @@ def test_another_instance_than_the_launched_one_is_never_terminated(cloud, both)
     with pytest.raises(rc.SpendRefusedError):
         guard.terminate(other.id)
     assert list(cloud.world.live_instances) == [other.id]
+
+
+LATER = {"reserved_at": datetime(2100, 1, 1, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize(
+    ("entry", "is_ended"), [(LATER, False), ({}, True), (LATER | {"is_confirmed": True}, True)]
+)
+def test_an_instance_of_another_name_ends_only_if_it_was_renamed(cloud, both, entry, is_ended):
+    """It was renamed if it is younger than its entry, or was seen under the name of the entry."""
+    guard = Guard(both, LIMITS)
+    other = both("instances.create", name="prod-db", gpu_type="A100")
+    guard.ledger.reserve(rc.LedgerEntry("agent-a", "instance", Decimal(1), 30), LIMITS)
+    guard.ledger.note("agent-a", id=other.id, state="started", **entry)
+    report = guard.terminate_all()
+    assert (list(cloud.world.live_instances) == []) is is_ended
+    assert bool(report.ended) is is_ended
+    if not is_ended:
+        [(name, reason)] = report.failed
+        assert (name, "belongs to another resource ('prod-db')" in reason) == ("agent-a", True)
+    assert bool(guard.ledger.live) is not is_ended
 
 
 def test_only_what_the_ledger_holds_is_terminated(both):
