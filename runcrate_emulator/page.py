@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from runcrate_emulator.files import LINK_LIFETIME_S, PAGE_MARK, StoredFile
+from runcrate_emulator.files import LINK_LIFETIME_S, PAGE_MARK
 from runcrate_emulator.infrastructure import credit, instance_life
 from runcrate_emulator.infrastructure.job_views import job_cost
 from runcrate_emulator.world import World
@@ -202,21 +202,16 @@ def _media(world: World) -> str:
         return '<p class="empty">Nothing made yet.</p>'
     # A link that stays the same for an hour, so that the browser does not load it again and again.
     valid_for_s = 2 * LINK_LIFETIME_S - world.clock.now().timestamp() % LINK_LIFETIME_S
-    links = (f"{world.media.link(file.id, valid_for_s)}&{PAGE_MARK.decode()}" for file in made)
-    tiles = (_medium(file, escape(link)) for file, link in zip(made, links, strict=True))
+    tiles: list[str] = []
+    for file in made:
+        link = escape(f"{world.media.link(file.id, valid_for_s)}&{PAGE_MARK.decode()}")
+        family = file.content_type.split("/")[0]
+        shown = f'<img src="{link}" alt="" loading="lazy">' if family == "image" else ""
+        if family in ("audio", "video"):
+            shown = f'<{family} src="{link}" controls preload="metadata"></{family}>'
+        name = f'<a href="{link}">{escape(file.name)}</a> · {len(file.data) / 1000:,.1f} kB'
+        tiles.append(f"<figure>{shown}<figcaption>{name}</figcaption></figure>")
     return f'<div class="media">{"".join(tiles)}</div>'
-
-
-def _medium(file: StoredFile, link: str) -> str:
-    family = file.content_type.split("/")[0]
-    if family == "image":
-        shown = f'<img src="{link}" alt="" loading="lazy">'
-    elif family in ("audio", "video"):
-        shown = f'<{family} src="{link}" controls preload="metadata"></{family}>'
-    else:
-        shown = ""
-    name = f'<a href="{link}">{escape(file.name)}</a> · {len(file.data) / 1000:,.1f} kB'
-    return f"<figure>{shown}<figcaption>{name}</figcaption></figure>"
 
 
 routes = [Route("/", show_page, methods=["GET"])]

@@ -40,7 +40,7 @@ class InstanceType:
     id: str
     gpu_type: str
     gpu_count: int
-    gpu_memory_mb: int
+    gpu_memory_gb: int
     cpu_cores: int
     memory_gb: int
     storage_gb: int
@@ -77,19 +77,10 @@ royal-eagle-b200x8-f001       B200             8     180    192    2000     8000
 
 def _instance_type(row: str) -> InstanceType:
     id_, gpu_type, *sizes, region_id, hourly_rate = row.split()
-    gpu_count, gpu_memory_gb, cpu_cores, memory_gb, storage_gb = map(int, sizes)
     region = next(place for place in REGIONS if place.id == region_id)
-    return InstanceType(
-        id=id_,
-        gpu_type=gpu_type,
-        gpu_count=gpu_count,
-        gpu_memory_mb=gpu_memory_gb * 1024,
-        cpu_cores=cpu_cores,
-        memory_gb=memory_gb,
-        storage_gb=storage_gb,
-        region=region,
-        hourly_rate=Decimal(hourly_rate),
-    )
+    count, gpu_gb, cores, memory_gb, disk_gb = map(int, sizes)
+    usd = Decimal(hourly_rate)
+    return InstanceType(id_, gpu_type, count, gpu_gb, cores, memory_gb, disk_gb, region, usd)
 
 
 INSTANCE_TYPES = tuple(map(_instance_type, _TABLE.strip().splitlines()))

@@ -36,7 +36,7 @@ def job_view(world: World, job: Job, *, with_secret: bool = False) -> dict[str, 
         webhook_url = f"{parts.scheme}://{parts.hostname}/…{parts.path[-4:]}"
     peak_mb = None
     if job.ended_at is not None and attempt is not None and attempt.started_at is not None:
-        peak_mb = round(attempt.instance.type.gpu_memory_mb * _TYPICAL_MEMORY_SHARE)
+        peak_mb = round(attempt.instance.type.gpu_memory_gb * 1024 * _TYPICAL_MEMORY_SHARE)
     view: dict[str, Any] = {
         **fields(spec, "command template image storage_id max_runtime_minutes max_retries tags"),
         **fields(spec, "capacity_wait_minutes retry_on retry_exit_codes webhook_events"),
@@ -110,8 +110,8 @@ def metric_points(world: World, job: Job, step_s: int) -> list[dict[str, Any]]:
         kind = attempt.instance.type
         sample = {
             "util": _TYPICAL_UTILISATION,
-            "mem_used_mb": round(kind.gpu_memory_mb * _TYPICAL_MEMORY_SHARE),
-            "mem_total_mb": kind.gpu_memory_mb,
+            "mem_used_mb": round(kind.gpu_memory_gb * 1024 * _TYPICAL_MEMORY_SHARE),
+            "mem_total_mb": kind.gpu_memory_gb * 1024,
         }
         ran_s = attempt.ran_s(attempt.ended_at or world.moment)
         points += [
