@@ -104,9 +104,9 @@ class FileStore:
         if gone is not None:
             self._bytes -= len(gone.data)
 
-    def has(self, name: str) -> bool:
-        """True if a file of this name is kept."""
-        return any(file.name == name for file in self._files.values())
+    def find(self, name: str) -> StoredFile | None:
+        """The stored file of this name, or None."""
+        return next((file for file in self._files.values() if file.name == name), None)
 
     def newest(self, count: int) -> list[StoredFile]:
         """The last files made, newest first."""

@@ -4,12 +4,11 @@ As in seed 002: a job is submitted, polled, and its MP4 downloaded when it is co
 `duration_seconds` and `image_url` of the service's OpenAPI page are understood as well.
 """
 
-import io
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import lru_cache
 from typing import Any, Literal
 
+from PIL import Image
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -25,7 +24,7 @@ from runcrate_emulator.inference.requests import (
     seed_of,
 )
 from runcrate_emulator.inference.source_images import load_source
-from runcrate_emulator.media.images import ImageSpec, open_image
+from runcrate_emulator.media.images import ImageSpec
 from runcrate_emulator.media.videos import render_video, video_size
 
 VideoStatus = Literal["queued", "processing", "completed", "failed"]
@@ -49,8 +48,8 @@ class VideoJob:
     size: tuple[int, int]
     """Asked width and height in pixels; the video has their proportions, see `video_size`."""
     created_at: datetime
-    first_image: bytes | None = field(default=None, repr=False)
-    """Image to animate, as a file."""
+    first_image: Image.Image | None = field(default=None, repr=False)
+    """Image to animate."""
     failure: str | None = None
     """Why the job is going to fail; None if it is not."""
 
@@ -94,14 +93,6 @@ class VideoJob:
         if status == "failed":
             shown["error"] = {"code": "generation_failed", "message": self.failure}
         return shown
-
-
-@lru_cache(maxsize=16)
-def rendered(job: VideoJob) -> bytes:
-    """The MP4 file of a job; it takes a while, so call it in a thread."""
-    spec = ImageSpec(job.prompt, job.model, job.seed, *video_size(*job.size))
-    first = None if job.first_image is None else open_image(job.first_image)
-    return render_video(spec, job.seconds, first)
 
 
 _SIZES = {"16:9": (1280, 720), "9:16": (720, 1280), "1:1": (720, 720)}
@@ -170,12 +161,14 @@ async def download(request: Request) -> Response:
             if job.failure is None or status != "failed"
             else f"There is no video: the job failed. {job.failure}",
         )
-    video = await in_thread(request, rendered, job)
     name = f"{job.id}.mp4"
-    if not world.media.has(name):  # it is for the emulator's own page
-        world.media.add("video", name, _CONTENT_TYPE, video)
+    stored = world.media.find(name)
+    if stored is None:  # the first download, or newer files took its place
+        spec = ImageSpec(job.prompt, job.model, job.seed, *video_size(*job.size))
+        video = await in_thread(request, render_video, spec, job.seconds, job.first_image)
+        stored = world.media.find(name) or world.media.add("video", name, _CONTENT_TYPE, video)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return Response(video, media_type=_CONTENT_TYPE, headers=headers)
+    return Response(stored.data, media_type=_CONTENT_TYPE, headers=headers)
 
 
 def _job(request: Request) -> VideoJob:
@@ -197,14 +190,11 @@ def _requested_seconds(body: VideoBody, model: Model) -> int:
     return int(value)
 
 
-async def _first_image(request: Request, body: VideoBody) -> bytes | None:
+async def _first_image(request: Request, body: VideoBody) -> Image.Image | None:
     for name in ("image", "start_image", "image_url"):
         value = getattr(body, name)
         if value is not None:
-            image = await load_source(request, name, value)
-            file = io.BytesIO()
-            await in_thread(request, image.save, file, "PNG")
-            return file.getvalue()
+            return await load_source(request, name, value)
     return None
 
 
