@@ -13,7 +13,7 @@ from runcrate_core.api.job_types import Job
 from runcrate_core.errors import ConflictError, NotFoundError, RuncrateError
 from runcrate_core.protocol.identifiers import path_segment
 from runcrate_core.protocol.steps import RunConcurrently, Sleep
-from runcrate_core.spending.money import cost_of_instance
+from runcrate_core.spending.money import cost_of_instance, cost_of_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Sequence
@@ -138,9 +138,12 @@ def record_end(ledger: SpendLedger, entry: LedgerEntry, resource: Instance | Job
     """Record that a resource has ended, and its cost if it is known."""
     changes: dict[str, Any] = {"state": "ended"}
     if resource is not None:
-        cost = resource.cost_usd if isinstance(resource, Job) else cost_of_instance(resource)
-        if cost == 0 and isinstance(resource, Instance) and entry.running_from is not None:
-            cost = None  # it was seen running
+        if isinstance(resource, Job):
+            cost = cost_of_job(resource)
+        else:
+            cost = cost_of_instance(resource)
+            if cost == 0 and entry.running_from is not None:
+                cost = None  # it was seen running
         changes["id"] = resource.id
         if isinstance(resource, Instance) and _is_lingering(resource):
             ledger.lingering.add(entry.name)

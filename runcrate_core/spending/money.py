@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from runcrate_core.api.instances import Instance
+    from runcrate_core.api.job_types import Job
 
 # A price beyond these, of any instance, is a mistake and not a price (USD an hour).
 MIN_PRICE_USD: Final = Decimal("0.0001")
@@ -77,3 +78,15 @@ def cost_of_instance(instance: Instance | None) -> Decimal | None:
     if seconds < 0:
         return None  # an end before its start
     return (instance.cost_per_hour or Decimal()) * seconds / _SECONDS_PER_HOUR
+
+
+def cost_of_job(job: Job) -> Decimal | None:
+    """Return the cost of a job that has ended in USD, or `None` when it is not known.
+
+    A job that ran and is said to have cost nothing is not billed yet: its time counts.
+    """
+    price = known_price(job.cost_per_hour)
+    if job.cost_usd != 0 or price is None or job.started_at is None or job.ended_at is None:
+        return job.cost_usd
+    seconds = max(0, math.floor((job.ended_at - job.started_at).total_seconds()))
+    return price * seconds / _SECONDS_PER_HOUR

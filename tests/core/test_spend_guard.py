@@ -13,9 +13,10 @@ import pytest
 
 import runcrate_core as rc
 from runcrate_core.api.instances import Instance
+from runcrate_core.api.job_types import Job
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.instances import lifetime_minutes
-from runcrate_core.spending.money import cents, cost_of_instance
+from runcrate_core.spending.money import cents, cost_of_instance, cost_of_job
 from runcrate_core.spending.reservations import Reservations
 from tests.core.agents import JOB, LIMITS, Guard, billed
 from tests.core.cloud import Both, sent
@@ -344,6 +345,22 @@ def test_an_instance_without_a_time_of_deployment_is_not_free(reported, cost):
     instance = Instance.model_validate(body)
     assert cost_of_instance(instance) == cost
     assert cost_of_instance(None) is None
+
+
+@pytest.mark.parametrize(
+    ("reported", "cost"),
+    [
+        ({"cost_usd": 2}, 2),
+        ({"cost_usd": None}, None),
+        ({"cost_usd": 0}, 3600),
+        ({"cost_usd": 0, "started_at": None}, 0),
+        ({"cost_usd": 0, "cost_per_hour": None}, 0),
+    ],
+)
+def test_a_job_that_is_not_billed_yet_counts_with_its_time(reported, cost):
+    times = {"started_at": "2026-01-01T00:00:00Z", "ended_at": "2026-01-01T01:00:00Z"}
+    job = {"id": "j", "status": "succeeded", "cost_per_hour": 3600, **times, **reported}
+    assert cost_of_job(Job.model_validate(job)) == cost
 
 
 # --- the ledger ------------------------------------------------------------------------------
