@@ -42,6 +42,7 @@ def test_both_names_of_an_argument(names, value):
     rest = {} if "model" in names else {"model": MODEL}
     first, second = (ChatRuncrate(**rest, **{name: value}) for name in names)
     assert first == second
+    assert first.model == second.model_name
     with pytest.raises(ValidationError, match="the same argument"):
         ChatRuncrate(**rest, **dict.fromkeys(names, value))
 
