@@ -91,9 +91,7 @@ class _Call:
 
     def is_continued(self, name: str) -> bool:
         """True if a piece with this name and a new id belongs to the call nevertheless."""
-        if not (name and self.name):
-            return not (name and self.id)
-        return name == self.name and bool(self.arguments) and not self._has_whole_arguments()
+        return not (name and (self.name or self.id))
 
     def is_repeated(self, name: str, function: dict[str, Any]) -> bool:
         """True if a piece says again all that came, as some servers do at the end of a call."""

@@ -172,9 +172,13 @@ CASES = {
         ],
         [A, B],
     ),
-    "another id and the name again in each piece": (
-        [[piece('{"x"', index=0, id="a", name="f")], [piece(": 1}", index=0, id="p", name="f")]],
-        [A],
+    "index 0 and the same function for each call, interleaved by id": (
+        [
+            [piece('{"x"', index=0, id="a", name="f")],
+            [piece('{"y"', index=0, id="b", name="f")],
+            [piece(": 1}", index=0, id="a"), piece(": 2}", index=0, id="b")],
+        ],
+        [A, ("b", "f", B[2])],
     ),
     "another id in each piece, no index": (
         [
