@@ -90,6 +90,13 @@ def launch(infra: httpx.Client) -> Callable[..., dict[str, Any]]:
 
 
 @pytest.fixture
+def volume(infra: httpx.Client) -> dict[str, Any]:
+    """A volume that was just made."""
+    data: dict[str, Any] = infra.post("/storage", json=VOLUME).json()["data"]
+    return data
+
+
+@pytest.fixture
 def submit(emulator: Emulator, infra: httpx.Client) -> Callable[..., dict[str, Any]]:
     """Submit a job, with the outcome that it is to have, and return it."""
     outcomes: dict[str, JobOutcome] = {}

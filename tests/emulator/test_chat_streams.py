@@ -88,19 +88,22 @@ SAME = {
     "cut": {"text": "count to 60", "max_tokens": 7},
     "stopped": {"text": "count to 60", "stop": ["12"]},
     "json": {"text": "x", "response_format": {"type": "json_object"}},
+    "two": {"text": "count to 60", "n": 2},
 }
 
 
 @pytest.mark.parametrize("body", SAME.values(), ids=SAME)
 def test_a_stream_folds_to_the_whole_answer(whole, streamed, body):
-    answer = whole(**body)["choices"][0]
-    message, finishes = folded(streamed(**body))
-    assert message["content"] == answer["message"]["content"]
-    assert message["reasoning_content"] == answer["message"].get("reasoning_content", "")
-    assert finishes == [answer["finish_reason"]]
-    assert [call["function"] for call in message["tool_calls"]] == [
-        call["function"] for call in answer["message"].get("tool_calls", ())
-    ]
+    choices, chunks = whole(**body)["choices"], streamed(**body)
+    assert len(choices) == body.get("n", 1)
+    for index, choice in enumerate(choices):
+        message, finishes = folded(chunks, index)
+        assert message["content"] == choice["message"]["content"]
+        assert message["reasoning_content"] == choice["message"].get("reasoning_content", "")
+        assert finishes == [choice["finish_reason"]]
+        assert [call["function"] for call in message["tool_calls"]] == [
+            call["function"] for call in choice["message"].get("tool_calls", ())
+        ]
 
 
 def test_a_stream_begins_with_the_role_and_ends_with_an_empty_delta(streamed):
@@ -108,6 +111,7 @@ def test_a_stream_begins_with_the_role_and_ends_with_an_empty_delta(streamed):
     assert chunks[0]["choices"][0]["delta"] == {"role": "assistant", "content": ""}
     assert chunks[-1]["choices"] == [{"index": 0, "delta": {}, "finish_reason": "stop"}]
     assert {chunk["object"] for chunk in chunks} == {"chat.completion.chunk"}
+    assert all("usage" not in chunk for chunk in chunks)
     assert len({chunk["id"] for chunk in chunks}) == 1
 
 
@@ -134,19 +138,6 @@ def test_arguments_come_in_parts_with_the_name_only_once(streamed):
     assert all(set(part) == {"index", "function"} for part in parts[1:])
     joined = "".join(part["function"]["arguments"] for part in parts)
     assert json.loads(joined) == {"city": "Buenos Aires"}
-
-
-def test_usage_is_streamed_only_when_asked_for(whole, streamed):
-    assert all("usage" not in chunk for chunk in streamed())
-    last = streamed(stream_options={"include_usage": True})[-1]
-    assert last["choices"] == []
-    for count in ("prompt_tokens", "completion_tokens", "total_tokens"):
-        assert last["usage"][count] == whole()["usage"][count]
-
-
-def test_several_choices_are_streamed_by_index(streamed):
-    chunks = streamed(n=2)
-    assert folded(chunks, 0) == folded(chunks, 1)
 
 
 LIMITED = {

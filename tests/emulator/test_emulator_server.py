@@ -14,7 +14,7 @@ from runcrate_emulator import Emulator
 from runcrate_emulator.command_line import main
 from runcrate_emulator.server import bind
 from tests.emulator.chat_support import post_chat
-from tests.emulator.conftest import INSTANCE, JOB, assert_refused
+from tests.emulator.conftest import INSTANCE, JOB, VOLUME, assert_refused
 
 
 def test_starts_and_stops_fast_and_leaves_the_port_free():
@@ -263,9 +263,12 @@ def test_files_are_served_by_signed_links_for_an_hour(emulator):
 
 
 def test_page_shows_what_is_going_on(emulator, infra, launch, submit):
+    empty = httpx.get(f"{emulator.base_url}/").text
+    assert "None yet" in empty
+    assert "Nothing made yet" in empty
     launch(name="<script>alert(1)</script>", max_runtime_minutes=60)
     launch(name="cpu", gpu_type="CPU")
-    infra.post("/storage", json={"name": "v", "size_gb": 500, "region": "us-east-1"})
+    infra.post("/storage", json=VOLUME)
     submit("echo '<b>'")
     emulator.clock.advance(1800)
     emulator.world.media.put("image", "a.png", "image/png", b"x")
@@ -281,12 +284,6 @@ def test_page_shows_what_is_going_on(emulator, infra, launch, submit):
         assert text in answer.text
     assert emulator.api_key not in answer.text
     assert all(entry.path != "/" for entry in emulator.requests)
-
-
-def test_page_of_an_empty_workspace(emulator):
-    answer = httpx.get(f"{emulator.base_url}/")
-    assert "None yet" in answer.text
-    assert "Nothing made yet" in answer.text
 
 
 def test_command_says_when_the_port_is_in_use(emulator, capsys):

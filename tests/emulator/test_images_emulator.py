@@ -60,6 +60,8 @@ def data_uri(data: bytes) -> str:
         ({"aspect_ratio": "3:2"}, (1248, 832)),
         ({"aspect_ratio": "16:9", "width": 300, "height": 256}, (300, 256)),
         ({"width": None, "aspect_ratio": None}, (1024, 1024)),
+        ({"n": 4, "size": "2x2", "quality": "hd", "lora": []}, (1024, 1024)),  # undocumented
+        ({"image": "ignored, as the model only draws"}, (1024, 1024)),
     ],
 )
 def test_the_image_has_the_asked_size(media, asked, size):
@@ -81,10 +83,6 @@ def test_a_seed_makes_an_image_reproducible(media):
     pairs = [(0, 1), (0, 2), (3, 4)]
     differ = [ImageChops.difference(images[one], images[two]).getbbox() for one, two in pairs]
     assert [box is not None for box in differ] == [False, True, True]
-
-
-def test_fields_that_are_not_documented_are_ignored(media):
-    assert image_of(generate(media, n=4, size="2x2", quality="hd", lora=[])).size == (1024, 1024)
 
 
 @pytest.mark.parametrize("field", ["image", "start_image", "input_image", "control_image"])
@@ -128,7 +126,3 @@ def test_eight_references_are_taken(media):
     references = [data_uri(png((200, 20 * n, 0), (260, 256))) for n in range(8)]
     shown = generate(media, model=EDITS, input_images=references)
     assert image_of(shown).size == (260, 256)
-
-
-def test_a_model_that_only_draws_ignores_sources(media):
-    assert image_of(generate(media, image="not a image")).size == (1024, 1024)

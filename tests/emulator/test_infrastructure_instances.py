@@ -2,7 +2,7 @@
 
 import base64
 
-from tests.emulator.conftest import INSTANCE, PUBLIC_KEY, VOLUME, assert_refused
+from tests.emulator.conftest import INSTANCE, PUBLIC_KEY, assert_refused
 
 
 def test_an_instance_is_pending_then_running_with_an_address_then_terminated(
@@ -64,9 +64,8 @@ def test_no_stock_is_a_503_that_created_nothing(infra):
     assert infra.get("/instances").json()["data"] == []
 
 
-def test_all_documented_fields_are_accepted(infra, launch):
+def test_all_documented_fields_are_accepted(infra, launch, volume):
     key = infra.post("/ssh-keys", json={"name": "k", "public_key": PUBLIC_KEY}).json()["data"]
-    volume = infra.post("/storage", json=VOLUME)
     made = launch(
         ssh_key_id=key["id"],
         region="us-east-1",
@@ -77,7 +76,7 @@ def test_all_documented_fields_are_accepted(infra, launch):
         template="ubuntu-cuda-devel",
         env_vars=[{"key": "A", "value": "1"}],
         startup_commands=["pip install torch"],
-        storage_id=volume.json()["data"]["id"],
+        storage_id=volume["id"],
         launch_script_base64=base64.b64encode(b"ls").decode(),
         max_runtime_minutes=10080,
         idle_shutdown_minutes=1440,
@@ -87,14 +86,14 @@ def test_all_documented_fields_are_accepted(infra, launch):
     launch(env_vars={"A": "1"})
 
 
-def test_a_volume_elsewhere_is_a_refused_launch_and_an_attached_one_a_conflict(infra, launch):
-    volume = infra.post("/storage", json={**VOLUME, "region": "eu-west-1"})
-    volume_id = volume.json()["data"]["id"]
-    refused = infra.post("/instances", json={**INSTANCE, "storage_id": volume_id})
-    assert_refused(refused, 502, "launch_refused")
-    launch(gpu_type="A4000", storage_id=volume_id)
-    again = {**INSTANCE, "gpu_type": "A4000", "storage_id": volume_id}
-    assert_refused(infra.post("/instances", json=again), 409, "conflict")
+def test_a_volume_elsewhere_is_a_refused_launch_and_an_attached_one_a_conflict(
+    infra, launch, volume
+):
+    with_volume = {**INSTANCE, "storage_id": volume["id"]}
+    elsewhere = infra.post("/instances", json={**with_volume, "region": "eu-west-1"})
+    assert_refused(elsewhere, 502, "launch_refused")
+    launch(storage_id=volume["id"])
+    assert_refused(infra.post("/instances", json=with_volume), 409, "conflict")
 
 
 def test_max_runtime_counts_from_running_and_stops(emulator, infra, launch):

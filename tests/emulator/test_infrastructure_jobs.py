@@ -8,7 +8,7 @@ import pytest
 
 from runcrate_emulator import Clock, Emulator, JobOutcome, JobRun
 from runcrate_emulator.infrastructure import credit
-from tests.emulator.conftest import JOB, VOLUME, assert_refused
+from tests.emulator.conftest import JOB, assert_refused
 
 
 def read(infra: httpx.Client, job: dict, suffix: str = "") -> dict:
@@ -131,11 +131,9 @@ def test_a_queued_job_starts_when_there_is_stock(emulator, infra, submit):
     assert kinds == ["created", "queued", "launch_attempt"]
 
 
-def test_a_job_waits_for_its_volume_and_for_the_budget(emulator, infra, submit, launch):
-    volume = infra.post("/storage", json=VOLUME)
-    volume_id = volume.json()["data"]["id"]
-    instance = launch(storage_id=volume_id)
-    busy = submit(storage_id=volume_id)
+def test_a_job_waits_for_its_volume_and_for_the_budget(emulator, infra, submit, launch, volume):
+    instance = launch(storage_id=volume["id"])
+    busy = submit(storage_id=volume["id"])
     assert (busy["status"], busy["queue_reason"]) == ("queued", "volume_busy")
     infra.delete(f"/instances/{instance['id']}")
     emulator.world.set_budget("main", "0.01")
@@ -154,9 +152,8 @@ def test_a_job_that_queues_into_an_empty_balance_fails(emulator, infra, submit):
     assert (end["status"], end["error"]) == ("failed", "The balance was used up.")
 
 
-def test_a_volume_in_another_region_fails_the_job(infra, submit):
-    volume = infra.post("/storage", json={**VOLUME, "region": "eu-west-1"})
-    job = submit(storage_id=volume.json()["data"]["id"], region="us-east-1")
+def test_a_volume_in_another_region_fails_the_job(submit, volume):
+    job = submit(storage_id=volume["id"], gpu_type="A4000", region="eu-west-1")
     assert job["status"] == "failed"
     assert "region" in job["error"]
 

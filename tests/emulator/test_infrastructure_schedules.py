@@ -6,8 +6,8 @@ from types import SimpleNamespace
 import pytest
 
 from runcrate_emulator import JobOutcome
-from runcrate_emulator.infrastructure.schedules import following_run, shortest_gap_minutes
-from tests.emulator.conftest import INSTANCE, JOB, assert_refused
+from runcrate_emulator.infrastructure.schedules import following_run
+from tests.emulator.conftest import GOOD, INSTANCE, JOB, assert_refused
 
 BOX = {**INSTANCE, "max_runtime_minutes": 30}
 
@@ -15,8 +15,7 @@ BOX = {**INSTANCE, "max_runtime_minutes": 30}
 @pytest.fixture
 def schedule(infra):
     def schedule(**fields):
-        body = {"kind": "job", "spec": JOB, "cron": "0 14 * * *", **fields}
-        answer = infra.post("/schedules", json={k: v for k, v in body.items() if v is not None})
+        answer = infra.post("/schedules", json={**GOOD["/schedules"], **fields})
         assert answer.status_code == 201, answer.text
         return answer.json()["data"]
 
@@ -122,7 +121,7 @@ def test_changes_pause_resume_retime_and_replace_the_spec(emulator, infra, sched
 
 
 def test_fifty_in_an_environment_two_hundred_in_a_workspace(infra):
-    body = {"kind": "job", "spec": JOB, "cron": "0 14 * * *"}
+    body = GOOD["/schedules"]
     for number in range(4):
         infra.post("/environments", json={"name": f"e{number}"})
         for _ in range(50):
@@ -155,11 +154,3 @@ def test_the_next_run_of_a_cron_expression(cron, timezone, after, expected):
     timing = SimpleNamespace(cron=cron, timezone=timezone, run_at=None)
     run = following_run(timing, datetime.fromisoformat(after).replace(tzinfo=UTC))
     assert run == (expected and datetime.fromisoformat(expected).replace(tzinfo=UTC))
-
-
-@pytest.mark.parametrize(
-    ("expression", "gap"),
-    [("0 * * * *", 60), ("0,50 * * * *", 10), ("50 23 * * *", 1440), ("0,55 0,23 * * *", 5)],
-)
-def test_shortest_gap(expression, gap):
-    assert shortest_gap_minutes(expression) == gap

@@ -10,12 +10,9 @@ import pytest
 from tests.emulator.conftest import GOOD, INSTANCE, PUBLIC_KEY, VOLUME, assert_refused
 
 
-def test_a_volume_is_camel_case_and_paid_a_week_in_advance(emulator, infra):
-    answer = infra.post("/storage", json=VOLUME)
-    assert answer.status_code == 201
-    made = answer.json()["data"]
-    assert made == {
-        "id": made["id"],
+def test_a_volume_is_camel_case_and_paid_a_week_in_advance(emulator, infra, volume):
+    assert volume == {
+        "id": volume["id"],
         "name": "data",
         "sizeGb": 100,
         "status": "available",
@@ -33,54 +30,44 @@ def test_a_volume_is_camel_case_and_paid_a_week_in_advance(emulator, infra):
     emulator.clock.advance(1)
     infra.get("/storage")
     assert emulator.world.ledger.balance == Decimal("98.60")
-    assert infra.get(f"/storage/{made['id']}").json()["data"]["sizeGb"] == 100
+    assert infra.get(f"/storage/{volume['id']}").json()["data"]["sizeGb"] == 100
 
 
-def test_deleting_refunds_the_unused_days(emulator, infra):
-    made = infra.post("/storage", json=VOLUME).json()["data"]
+def test_deleting_refunds_the_unused_days(emulator, infra, volume):
     emulator.clock.advance(2 * 86400 + 3600)
-    answer = infra.delete(f"/storage/{made['id']}")
+    answer = infra.delete(f"/storage/{volume['id']}")
     assert answer.status_code == 200
     assert answer.json()["data"] == {"message": "Volume data deleted", "refund_amount": 0.4}
     assert emulator.world.ledger.balance == Decimal("99.70")
-    assert_refused(infra.delete(f"/storage/{made['id']}"), 404, "not_found")
+    assert_refused(infra.delete(f"/storage/{volume['id']}"), 404, "not_found")
 
 
-def test_resizing_goes_only_upwards_and_costs_the_rest_of_the_week(emulator, infra):
-    made = infra.post("/storage", json=VOLUME).json()["data"]
+def test_resizing_goes_only_upwards_and_costs_the_rest_of_the_week(emulator, infra, volume):
     emulator.clock.advance(4 * 86400 + 1)
-    path = f"/storage/{made['id']}"
+    path = f"/storage/{volume['id']}"
     assert infra.patch(path, json={"size_gb": 200}).json()["data"]["sizeGb"] == 200
     assert emulator.world.ledger.balance == Decimal("99.00")
 
 
-def test_a_volume_that_cannot_be_paid_is_kept_but_not_reachable(emulator, infra):
-    made = infra.post("/storage", json=VOLUME).json()["data"]
+def test_a_volume_that_cannot_be_paid_is_kept_but_not_reachable(emulator, infra, volume):
     emulator.world.ledger.post("adjustment", Decimal(-99), "Spent", emulator.clock.now())
     emulator.clock.advance(7 * 86400)
-    assert infra.get(f"/storage/{made['id']}").json()["data"]["status"] == "suspended"
-    body = {**INSTANCE, "storage_id": made["id"]}
+    assert infra.get(f"/storage/{volume['id']}").json()["data"]["status"] == "suspended"
+    body = {**INSTANCE, "storage_id": volume["id"]}
     assert_refused(infra.post("/instances", json=body), 409, "conflict")
     assert_refused(infra.post("/storage", json=VOLUME), 402, "insufficient_credits")
     infra.post("/billing/topups", json={"amount_usd": 20, "idempotency_key": "k"})
-    assert infra.get(f"/storage/{made['id']}").json()["data"]["status"] == "available"
+    assert infra.get(f"/storage/{volume['id']}").json()["data"]["status"] == "available"
     assert emulator.world.ledger.balance == Decimal("19.60")
 
 
-def test_an_attached_volume_is_not_deleted(infra, launch):
-    made = infra.post("/storage", json=VOLUME).json()["data"]
-    instance = launch(storage_id=made["id"])
+def test_an_attached_volume_is_not_deleted(infra, launch, volume):
+    instance = launch(storage_id=volume["id"])
     shown = infra.get("/storage?search=DAT").json()["data"][0]
     assert (shown["status"], shown["deploymentId"]) == ("attached", instance["id"])
-    assert_refused(infra.delete(f"/storage/{made['id']}"), 409, "conflict")
+    assert_refused(infra.delete(f"/storage/{volume['id']}"), 409, "conflict")
     infra.delete(f"/instances/{instance['id']}")
-    assert infra.delete(f"/storage/{made['id']}").status_code == 200
-
-
-def test_storage_regions_name_their_provider(infra):
-    regions = infra.get("/storage/regions").json()["data"]
-    assert {region["provider"] for region in regions} == {"aws-s3"}
-    assert "us-east-1" in {region["id"] for region in regions}
+    assert infra.delete(f"/storage/{volume['id']}").status_code == 200
 
 
 def test_another_environment_can_become_the_default(infra, launch):

@@ -68,8 +68,10 @@ def test_speech_that_was_cut_gives_the_words_up_to_the_cut(media, mp3):
 
 def test_silence_is_an_empty_text(media):
     silence = wav(bytes(48_000))
-    assert transcribe(media, silence).json()["text"] == ""
-    assert transcribe(media, silence, response_format="srt").text == ""
+    body = transcribe(media, silence).json()
+    assert body == {"text": "", "language": "en", "duration": 1.0, "segments": []}
+    texts = [transcribe(media, silence, response_format=form).text for form in ("srt", "vtt")]
+    assert texts == ["", "WEBVTT\n"]
 
 
 @pytest.mark.parametrize(
