@@ -173,6 +173,24 @@ def test_another_instance_than_the_launched_one_is_never_terminated(cloud, both)
     assert list(cloud.world.live_instances) == [other.id]
 
 
+def test_an_instance_that_cannot_be_looked_at_is_terminated_all_the_same(cloud, both):
+    guard = Guard(both, LIMITS)
+    instance = guard.launched()
+    cloud.fail("GET /instances/{id}", status=403, message="no", times=None)
+    [(name, reason)] = guard.terminate_all().failed  # its end was not seen
+    assert (name, "no" in reason) == (instance.name, True)
+    assert len(guard.ledger.live) == 1
+    assert cloud.world.live_instances == {}
+
+
+def test_a_lost_launch_is_found_when_the_ledger_is_settled(both):
+    guard = Guard(both, LIMITS)
+    guard.ledger.reserve(rc.LedgerEntry("agent-a", "instance", Decimal(1), 30), LIMITS)
+    found = both("instances.create", name="agent-a", gpu_type="A100")
+    guard.settle()
+    assert [(entry.id, entry.state) for entry in guard.ledger.live] == [(found.id, "started")]
+
+
 LATER = {"reserved_at": datetime(2100, 1, 1, tzinfo=UTC)}
 
 
