@@ -15,6 +15,8 @@ from runcrate_core.spending.money import cents, known_price
 from runcrate_core.spending.plans import RunningResource, plain
 
 if TYPE_CHECKING:
+    from runcrate_core.api.instances import Instance
+    from runcrate_core.api.job_types import Job
     from runcrate_core.protocol.steps import Flow
     from runcrate_core.spending.cleanup import Started
     from runcrate_core.spending.ledger import LedgerEntry, SpendLedger
@@ -56,7 +58,7 @@ class Reservations:
                 name=item.name,
                 status=item.status,
                 gpu_type=item.gpu_type,
-                gpu_count=item.gpu_count or 0,
+                gpu_count=_gpus(item),
                 price_per_hour=item.cost_per_hour,
             )
             for item in listed
@@ -72,7 +74,7 @@ class Reservations:
                 name=job.name,
                 status=job.status,
                 gpu_type=job.gpu_type,
-                gpu_count=job.gpu_count or 0,
+                gpu_count=_gpus(job),
                 price_per_hour=job.cost_per_hour,
             )
             for job in jobs
@@ -244,3 +246,8 @@ class Reservations:
                 f"{limits.budget_usd} USD"
             )
         return None
+
+
+def _gpus(resource: Instance | Job) -> int:
+    """Return the GPUs of a resource: one where the API does not tell, which the limits count."""
+    return 1 if resource.gpu_count is None else resource.gpu_count

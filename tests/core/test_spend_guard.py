@@ -347,6 +347,12 @@ def test_an_instance_without_a_time_of_deployment_is_not_free(reported, cost):
     assert cost_of_instance(None) is None
 
 
+def test_an_instance_that_does_not_tell_its_gpus_has_one(cloud, both, guard):
+    body = b'{"data": [{"id": "i", "name": "agent-i", "status": "running"}]}'
+    cloud.fail("GET /instances", status=200, body=body)
+    assert [one.gpu_count for one in guard.plan(max_runtime_minutes=5).running] == [1]
+
+
 @pytest.mark.parametrize(
     ("reported", "cost"),
     [
