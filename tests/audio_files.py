@@ -28,22 +28,23 @@ def spoken(text: str, suffix: str = ".mp3") -> bytes:
     samples, made = speak(text)
     if suffix == ".mp3":
         return to_mp3(samples, made.comment)
-    return _converted(io.BytesIO(_wav(samples.tobytes())), suffix, made.comment)
+    return _converted(io.BytesIO(wav(samples.tobytes())), suffix, made.comment)
 
 
-def _wav(samples: bytes) -> bytes:
+def wav(samples: bytes, rate: int = RATE) -> bytes:
+    """Return bare samples of 16 bits as a WAV file."""
     file = io.BytesIO()
     with wave.open(file, "wb") as writer:
         writer.setnchannels(1)
         writer.setsampwidth(2)
-        writer.setframerate(RATE)
+        writer.setframerate(rate)
         writer.writeframes(samples)
     return file.getvalue()
 
 
 def silence() -> bytes:
     """Return a WAV file with a second of silence."""
-    return _wav(bytes(2 * RATE))
+    return wav(bytes(2 * RATE))
 
 
 def write_recordings(folder: Path, **texts: str) -> list[Path]:

@@ -1,13 +1,13 @@
 """A server for the whole session, on a clock that the tests step by hand."""
 
 import io
-import wave
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
+from PIL import Image
 
 from runcrate_emulator import Clock, Emulator, JobOutcome
 from runcrate_emulator.pytest_plugin import (  # noqa: F401 - fixtures; there is no entry point before an installation
@@ -139,12 +139,8 @@ def refused_field(answer: httpx.Response) -> tuple[int, str | None]:
     return answer.status_code, field
 
 
-def wav(pcm: bytes, rate: int = 24_000) -> bytes:
-    """A WAV file of 16-bit samples."""
+def png(colour: tuple[int, int, int], size: tuple[int, int]) -> bytes:
+    """An image of one colour."""
     file = io.BytesIO()
-    with wave.open(file, "wb") as writer:
-        writer.setnchannels(1)
-        writer.setsampwidth(2)
-        writer.setframerate(rate)
-        writer.writeframes(pcm)
+    Image.new("RGB", size, colour).save(file, "PNG")
     return file.getvalue()

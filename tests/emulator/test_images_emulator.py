@@ -7,11 +7,12 @@ import httpx
 import pytest
 from PIL import Image, ImageChops
 
-from tests.emulator.conftest import refused_field
+from tests.content_parts import data_url
+from tests.emulator.conftest import png, refused_field
 
 DRAWS = "black-forest-labs/FLUX.1-schnell"
 EDITS = "black-forest-labs/FLUX.1-kontext-pro"
-GREEN = (10, 200, 30)
+GREEN, SIZE = (10, 200, 30), (300, 260)
 
 
 def generate(media, **body) -> httpx.Response:
@@ -34,16 +35,6 @@ def image_of(response: httpx.Response) -> Image.Image:
 
 def small(**body):
     return {"width": 256, "height": 256, **body}
-
-
-def png(colour=GREEN, size=(300, 260)) -> bytes:
-    file = io.BytesIO()
-    Image.new("RGB", size, colour).save(file, "PNG")
-    return file.getvalue()
-
-
-def data_uri(data: bytes) -> str:
-    return f"data:image/png;base64,{base64.b64encode(data).decode()}"
 
 
 @pytest.mark.parametrize(
@@ -87,25 +78,25 @@ def test_a_seed_makes_an_image_reproducible(media):
 
 @pytest.mark.parametrize("field", ["image", "start_image", "input_image", "control_image"])
 def test_an_edit_shows_its_source_in_its_size(media, field):
-    source = {field: data_uri(png())}
+    source = {field: data_url("image/png", png(GREEN, SIZE))}
     edited = image_of(generate(media, model=EDITS, prompt_strength=0, **source))
-    assert edited.size == (300, 260)
+    assert edited.size == SIZE
     seen = edited.getpixel((280, 20))
     assert max(abs(there - sent) for there, sent in zip(seen, GREEN, strict=True)) < 20
 
 
 @pytest.mark.parametrize("form", ["data URI", "base64", "base64 with line breaks", "own URL"])
 def test_a_source_may_come_in_every_documented_form(media, form):
-    encoded = base64.b64encode(png()).decode()
+    encoded = base64.b64encode(png(GREEN, SIZE)).decode()
     source = {
-        "data URI": lambda: data_uri(png()),
+        "data URI": lambda: data_url("image/png", png(GREEN, SIZE)),
         "base64": lambda: encoded,
         "base64 with line breaks": lambda: "\n".join(
             encoded[start : start + 76] for start in range(0, len(encoded), 76)
         ),
         "own URL": lambda: generate(media, width=300, height=260).json()["data"][0]["url"],
     }[form]()
-    assert image_of(generate(media, model=EDITS, image=source)).size == (300, 260)
+    assert image_of(generate(media, model=EDITS, image=source)).size == SIZE
 
 
 def test_a_link_of_the_emulator_must_be_valid(media, media_emulator):
@@ -123,6 +114,6 @@ def test_a_link_of_the_emulator_must_be_valid(media, media_emulator):
 
 
 def test_eight_references_are_taken(media):
-    references = [data_uri(png((200, 20 * n, 0), (260, 256))) for n in range(8)]
+    references = [data_url("image/png", png((200, 20 * n, 0), (260, 256))) for n in range(8)]
     shown = generate(media, model=EDITS, input_images=references)
     assert image_of(shown).size == (260, 256)

@@ -1,6 +1,5 @@
 """Inference requests: refused by status and field, never a 500, and paid by the catalogue."""
 
-import base64
 import json
 from decimal import Decimal
 
@@ -10,8 +9,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from runcrate_emulator.inference.model_catalogue import find
+from tests.audio_files import wav
+from tests.content_parts import data_url, image_part
 from tests.emulator.chat_support import called, post_chat, result, tool, user
-from tests.emulator.conftest import refused_field, wav
+from tests.emulator.conftest import png, refused_field
 
 DRAWS = "black-forest-labs/FLUX.1-schnell"
 EDITS = "black-forest-labs/FLUX.1-kontext-pro"
@@ -30,13 +31,7 @@ BODIES = {
 }
 
 
-PIXEL = base64.b64encode(
-    bytes.fromhex(
-        "89504e470d0a1a0a0000000d4948445200000001000000010802000000907753de0000000c49444154"
-        "789c63f8cfc000000301010018dd8db00000000049454e44ae426082"
-    )
-).decode()
-PNG = f"data:image/png;base64,{PIXEL}"
+PNG = data_url("image/png", png((0, 0, 0), (1, 1)))
 
 
 def message(**fields):
@@ -48,7 +43,7 @@ def part(kind, **fields):
 
 
 def image(url):
-    return part("image_url", image_url={"url": url})
+    return message(content=[image_part(url)])
 
 
 def function(**fields):

@@ -20,7 +20,7 @@ import runcrate
 from PIL import Image
 
 from runcrate_emulator import Emulator, JobOutcome
-from tests.emulator.conftest import PUBLIC_KEY
+from tests.emulator.conftest import PUBLIC_KEY, png
 
 INFERENCE = ("chat.completions", "images", "videos", "audio.speech", "audio.transcriptions")
 INFRASTRUCTURE = (
@@ -333,7 +333,7 @@ def test_the_sdk_repeats_a_submit_after_a_lost_answer_without_a_second_job(
 
 def test_the_whole_inference_can_be_walked(client: Any, emulator: Emulator, tmp_path: Path) -> None:
     photo = tmp_path / "photo.png"
-    Image.new("RGB", (300, 260), GREEN).save(photo)
+    photo.write_bytes(png(GREEN, (300, 260)))
     walk_chat(client)
     walk_images(client, photo)
     walk_videos(client, emulator, photo)

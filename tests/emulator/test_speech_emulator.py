@@ -7,7 +7,7 @@ import httpx
 import pytest
 
 from runcrate_emulator.inference import model_catalogue
-from tests.emulator.conftest import wav
+from tests.audio_files import wav
 
 KOKORO = "hexgrad/Kokoro-82M"
 HELLO = "Hello from Runcrate! How are you today?"

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runcrate_emulator.inference import transcriptions
-from tests.emulator.conftest import refused_field, wav
+from tests.audio_files import silence, wav
+from tests.emulator.conftest import refused_field
 
 WHISPER = "openai/whisper-large-v3"
 TEXT = "Hello from Runcrate! Grüße, 世界. The end"
@@ -67,10 +68,9 @@ def test_speech_that_was_cut_gives_the_words_up_to_the_cut(media, mp3):
 
 
 def test_silence_is_an_empty_text(media):
-    silence = wav(bytes(48_000))
-    body = transcribe(media, silence).json()
+    body = transcribe(media, silence()).json()
     assert body == {"text": "", "language": "en", "duration": 1.0, "segments": []}
-    texts = [transcribe(media, silence, response_format=form).text for form in ("srt", "vtt")]
+    texts = [transcribe(media, silence(), response_format=form).text for form in ("srt", "vtt")]
     assert texts == ["", "WEBVTT\n"]
 
 

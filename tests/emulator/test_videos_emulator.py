@@ -1,6 +1,5 @@
 """The life of a video job over HTTP, on a clock that is stepped by hand."""
 
-import base64
 import io
 from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
@@ -8,7 +7,9 @@ from decimal import Decimal
 import av
 import httpx
 import pytest
-from PIL import Image
+
+from tests.content_parts import data_url
+from tests.emulator.conftest import png
 
 VEO = "google/veo-3.0"
 ANY_LENGTH = "wan-ai/Wan2.1-T2V-14B"
@@ -92,9 +93,7 @@ def test_the_film_is_as_asked(client, emulator, asked, seconds, size):
 
 @pytest.mark.parametrize("field", ["image", "start_image", "image_url"])
 def test_a_picture_is_animated(client, emulator, field):
-    file = io.BytesIO()
-    Image.new("RGB", (64, 64), (200, 20, 20)).save(file, "PNG")
-    uri = f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+    uri = data_url("image/png", png((200, 20, 20), (64, 64)))
     video = finished(client, emulator, **{field: uri})
     with av.open(io.BytesIO(video)) as container:
         red, green, blue = next(container.decode(video=0)).to_image().getpixel((600, 60))
