@@ -51,7 +51,6 @@ def create_app(world: World) -> Starlette:
             *page.routes,
             *files.routes,
             *jobs.signed_routes,
-            *billing.page_routes,
         ],
         middleware=[Middleware(Gateway, world=world)],
         # Every error is rendered by the gateway.

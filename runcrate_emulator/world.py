@@ -24,13 +24,11 @@ from runcrate_emulator.infrastructure import instance_life
 from runcrate_emulator.infrastructure.catalogue import FIRST_SOLD_OUT
 from runcrate_emulator.infrastructure.idempotency import IdempotencyStore
 from runcrate_emulator.infrastructure.records import (
-    AutoRecharge,
     CardBehaviour,
     Environment,
     JobGroup,
     Schedule,
     SshKey,
-    TopUp,
     Upload,
     Volume,
 )
@@ -140,9 +138,10 @@ class World:
         self.job_groups: dict[str, JobGroup] = {}
         self.uploads: dict[str, Upload] = {}
         self.schedules: dict[str, Schedule] = {}
-        self.topups: dict[str, TopUp] = {}
+        self.topups: dict[str, dict[str, Any]] = {}  # by idempotency key, as shown
         self.idempotency = IdempotencyStore()
-        self.auto_recharge = AutoRecharge()
+        recharge = ("threshold_usd", "target_usd", "last_failure_reason", "last_failure_at")
+        self.auto_recharge: dict[str, Any] = {"enabled": False, **dict.fromkeys(recharge)}
         self.sold_out: set[str] = set(FIRST_SOLD_OUT)
         visa = {"type": "card", "brand": "visa", "last4": "4242", "exp_month": 12, "exp_year": 2030}
         self.cards: list[dict[str, Any]] = [{**visa, "default": True}]
@@ -166,7 +165,7 @@ class World:
     def settle(self) -> None:
         """Let everything happen that was due up to now.
 
-        Called before every request. A test that changes a plain attribute (`sold_out`, `cards`)
+        Called before every request. A test that changes a plain attribute (such as `sold_out`)
         after some time calls it first, so that the change does not count for the time before.
         """
         from runcrate_emulator.infrastructure.settle import settle  # noqa: PLC0415 - imports this

@@ -1,32 +1,25 @@
 """Billing: balance, transactions, inference usage, top-ups, auto-recharge, cards.
 
-Balance and transactions are camelCase on the wire, the rest is snake_case.
+Balance and transactions are camelCase on the wire, the rest is snake_case. A top-up succeeds or is
+declined at once; a planned fault shows one that waits. Auto-recharge is only a setting.
 """
 
-from dataclasses import asdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
-from html import escape
-from typing import Annotated
+from typing import Annotated, get_args
 
 from pydantic import Field
-from starlette.responses import HTMLResponse
 
 from runcrate_emulator.bodies import Body, Text, refuse
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.infrastructure import credit, storage
+from runcrate_emulator.infrastructure import credit
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
-from runcrate_emulator.infrastructure.records import AutoRecharge, TopUp
-from runcrate_emulator.infrastructure.wire import Page, Result, fields, not_found, parse_time
+from runcrate_emulator.infrastructure.wire import Page, Result, fields, parse_time
 from runcrate_emulator.keys import PROJECT_ID
-from runcrate_emulator.world import World
+from runcrate_emulator.ledger import TransactionType
 
 _MAX_TRANSACTIONS = 100
 _DEFAULT_TRANSACTIONS = 50
-_LAST_OFFSET = 10**9  # only bounds the parameter
-_TRANSACTION_TYPES = ("credit", "usage", "refund", "adjustment")
-_PROCESSING_TIME = timedelta(seconds=30)  # the emulator's own
-_CONFIRMATION_TIME = timedelta(hours=24)  # the emulator's own
 _DECLINE_MESSAGES = {
     "card_declined": "The card was declined.",
     "payment_blocked": "The payment was blocked.",
@@ -49,7 +42,6 @@ class _AutoRechargeBody(Body):
 
 
 routes = Endpoints()
-page_routes = Endpoints()
 
 
 @routes.add("GET /billing/balance")
@@ -70,8 +62,8 @@ async def _get_balance(call: Call) -> Result:
 async def _list_transactions(call: Call) -> Result:
     """Newest first, paged by `limit` and `offset`."""
     limit = call.integer("limit", _DEFAULT_TRANSACTIONS, 1, _MAX_TRANSACTIONS)
-    offset = call.integer("offset", 0, 0, _LAST_OFFSET)
-    kind = call.choice("type", _TRANSACTION_TYPES)
+    offset = call.integer("offset", 0, 0)
+    kind = call.choice("type", get_args(TransactionType))
     found = [t for t in reversed(call.world.ledger.transactions) if kind in (None, t.type)]
     return Page(
         (
@@ -134,92 +126,43 @@ async def _top_up(call: Call) -> Result:
 
     async def charge() -> str:
         await world.take_launch_time()
-        _charge(world, amount, key)
+        if not world.cards:
+            problem = "The workspace has no saved card; nothing was charged."
+            raise ApiError(402, "NO_PAYMENT_METHOD", problem)
+        topup = {
+            "id": world.new_id("topup"),
+            "amount_usd": amount,
+            "idempotency_key": key,
+            "created_at": world.moment,
+        }
+        reason = world.card_behaviour
+        if reason == "succeeds":
+            world.ledger.post("credit", amount, "Top-up", world.moment)
+            invoice = f"INV-{len(world.ledger.transactions):05d}"
+            balance = world.ledger.balance
+            topup |= {"status": "succeeded", "invoice_number": invoice, "balance_usd": balance}
+        else:
+            message = _DECLINE_MESSAGES[reason]
+            topup |= {"status": "declined", "reason": reason, "message": message}
+        world.topups[key] = topup
         return key
 
     if key not in world.topups:
         await world.idempotency.once(f"topup {key}", world.moment, charge)
-    topup = world.topups[key]
-    view = fields(topup, "id status amount_usd idempotency_key created_at")
-    if topup.status == "succeeded":
-        view |= {"invoice_number": topup.invoice_number, "balance_usd": topup.balance_usd}
-    elif topup.status == "requires_action":
-        page = call.url(f"/topups/{topup.id}")
-        view |= {"confirm_url": page, "expires_at": topup.due_at}
-    elif topup.reason is not None:
-        view |= {"reason": topup.reason, "message": _DECLINE_MESSAGES[topup.reason]}
-    return view
+    return world.topups[key]
 
 
-routes.read("/billing/auto-recharge", lambda call: asdict(call.world.auto_recharge))
+routes.read("/billing/auto-recharge", lambda call: call.world.auto_recharge)
 
 
 @routes.add("PUT /billing/auto-recharge")
 async def _set_auto_recharge(call: Call) -> Result:
     """All three fields are required, also to switch it off."""
-    world = call.world
     body = await call.read(_AutoRechargeBody)
-    threshold, target = Decimal(str(body.threshold_usd)), Decimal(str(body.target_usd))
-    if target <= threshold:
+    if body.target_usd <= body.threshold_usd:
         refuse("target_usd", "must be more than `threshold_usd`", 422)
-    world.auto_recharge = AutoRecharge(body.enabled, threshold, target)
-    world.settle()
-    return asdict(world.auto_recharge)
+    call.world.auto_recharge |= body.model_dump()
+    return call.world.auto_recharge
 
 
 routes.read("/billing/payment-methods", lambda call: call.world.cards)
-
-
-@page_routes.add("GET /topups/{id}")
-async def _show_confirmation(call: Call) -> Result:
-    """Where an owner confirms a top-up that requires action."""
-    return HTMLResponse(
-        f"<!doctype html><title>Confirm a top-up</title><p>Top-up {escape(call.id)}"
-        "<form method=post><button>Confirm the payment</button></form>"
-    )
-
-
-@page_routes.add("POST /topups/{id}")
-async def _confirm(call: Call) -> Result:
-    for topup in call.world.topups.values():
-        if topup.id == call.id and topup.status == "requires_action":
-            _succeed(call.world, topup)
-            return HTMLResponse("<!doctype html><title>Confirmed</title><p>It is confirmed.")
-    raise not_found("top-up that waits for a confirmation", call.id)
-
-
-def end_topup(world: World, topup: TopUp) -> None:
-    """End what is due: processed money arrives, an unconfirmed charge is declined."""
-    if topup.status == "processing":
-        _succeed(world, topup)
-    else:
-        topup.status, topup.due_at, topup.reason = "declined", None, "authentication_required"
-
-
-def _charge(world: World, amount: Decimal, idempotency_key: str) -> None:
-    """Charge the card as `World.card_behaviour` says."""
-    if not world.cards:
-        problem = "The workspace has no saved card; nothing was charged."
-        raise ApiError(402, "NO_PAYMENT_METHOD", problem)
-    now = world.moment
-    topup = TopUp(world.new_id("topup"), "processing", amount, idempotency_key, created_at=now)
-    world.topups[idempotency_key] = topup
-    match world.card_behaviour:
-        case "succeeds":
-            _succeed(world, topup)
-        case "processing":
-            topup.due_at = now + _PROCESSING_TIME
-        case "requires_action" as status:
-            topup.status, topup.due_at = status, now + _CONFIRMATION_TIME
-        case reason:
-            topup.status, topup.reason = "declined", reason
-
-
-def _succeed(world: World, topup: TopUp) -> None:
-    world.ledger.post("credit", topup.amount_usd, "Top-up", world.moment)
-    for volume in world.volumes.values():
-        if volume.is_suspended:
-            storage.pay_week(world, volume)
-    topup.status, topup.due_at = "succeeded", None
-    topup.invoice_number = f"INV-{len(world.ledger.transactions):05d}"
-    topup.balance_usd = world.ledger.balance

@@ -13,7 +13,7 @@ from typing import Literal
 from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import instance_life
 from runcrate_emulator.infrastructure.instance_life import Instance, StopReason
-from runcrate_emulator.infrastructure.records import AutoRecharge, Environment
+from runcrate_emulator.infrastructure.records import Environment
 from runcrate_emulator.world import World
 
 _SECONDS_PER_HOUR = 3600
@@ -133,44 +133,18 @@ def _pots(world: World) -> Iterator[tuple[Decimal, str | None, StopReason]]:
             yield left, environment.id, "budget"
 
 
-def _is_recharged(world: World) -> bool:
-    return world.auto_recharge.enabled and world.auto_recharge.last_failure_at is None
-
-
 def credit_due(world: World, _: object) -> datetime | None:
-    """When the balance falls below a line, or an environment's budget is spent."""
+    """When the balance is used up, or an environment's budget is spent."""
     ends = [(left, burn_per_hour(world, whose)) for left, whose, _ in _pots(world)]
-    if _is_recharged(world):
-        burn = burn_per_hour(world)
-        spare = floating_balance(world) - (world.auto_recharge.threshold_usd or 0)
-        # `Below the line` is a moment later than `at the line`: less than a second's burn.
-        ends.append((spare + (burn / _SECONDS_PER_HOUR / 2 or Decimal("1e-12")), burn))
     moments = (_when_used_up(world.moment, left, burn) for left, burn in ends)
     return min((moment for moment in moments if moment is not None), default=None)
 
 
 def settle_credit(world: World, _: object) -> None:
-    """Recharge if that is set up; stop what can no longer be paid for."""
-    recharge = world.auto_recharge
-    if _is_recharged(world) and floating_balance(world) < (recharge.threshold_usd or 0):
-        _recharge(world, recharge)
+    """Stop what can no longer be paid for."""
     for left, whose, reason in list(_pots(world)):
         for instance in list(_members(world, whose)) if left <= 0 else ():
             stop_instance(world, instance, reason)
-
-
-def _recharge(world: World, recharge: AutoRecharge) -> None:
-    """Charge the default card once; a failed recharge is not tried again until it is set again."""
-    now = world.moment
-    if not world.cards:
-        failure = "no_payment_method"
-    elif world.card_behaviour not in ("succeeds", "processing"):
-        failure = world.card_behaviour
-    else:
-        amount = (recharge.target_usd or Decimal(0)) - floating_balance(world)
-        world.ledger.post("credit", amount, "Auto-recharge", now)
-        return
-    recharge.last_failure_reason, recharge.last_failure_at = failure, now
 
 
 def _when_used_up(now: datetime, left: Decimal, burn: Decimal) -> datetime | None:

@@ -78,7 +78,7 @@ class Call:
         wanted = self.query.get("search", "").casefold()
         return any(wanted in text.casefold() for text in texts)
 
-    def integer(self, name: str, default: int, least: int, most: int) -> int:
+    def integer(self, name: str, default: int, least: int, most: int = 10**9) -> int:
         """Read a whole number of a range from the query."""
         text = self.query.get(name)
         if text is None:

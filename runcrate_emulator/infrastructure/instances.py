@@ -110,8 +110,7 @@ def launch_instance(world: World, environment: Environment, spec: LaunchSpec) ->
     if spec.ssh_key_id is not None and spec.ssh_key_id not in world.ssh_keys:
         refuse("ssh_key_id", f"`{spec.ssh_key_id}` is not a key of this workspace", OUT_OF_RANGE)
     if spec.storage_id is not None:
-        if volume_of(world, environment, spec.storage_id).is_suspended:
-            raise conflict(f"Volume `{spec.storage_id}` is not paid; top the balance up.")
+        volume_of(world, environment, spec.storage_id)
         if world.instance_with_volume(spec.storage_id) is not None:
             raise conflict(f"Volume `{spec.storage_id}` is attached to another instance.")
     kind = choose_type(world, spec)
@@ -202,7 +201,6 @@ def types_that_fit(wanted: Wanted) -> list[InstanceType]:
 
 
 _SSH_PORT = 22
-_MAX_GPUS = 1024  # more than any instance has; only bounds the query parameter
 
 
 _TYPE_FIELDS = "id gpu_type gpu_count cpu_cores memory_gb storage_gb deployment_type hourly_rate"
@@ -229,7 +227,7 @@ async def _list_types(call: Call) -> Result:
     wanted = Wanted.model_construct(  # unchecked: a filter that fits nothing is no error
         gpu_type=query.get("gpu_type") or None,
         region=query.get("region") or None,
-        gpu_count=call.integer("gpu_count", 0, 1, _MAX_GPUS) or None,
+        gpu_count=call.integer("gpu_count", 0, 1) or None,
     )
     return [
         fields(kind, _TYPE_FIELDS) | {"region": kind.region.id} for kind in types_that_fit(wanted)

@@ -45,7 +45,6 @@ _STEP_S = (60, 86_400)  # official SDK 0.5.0
 _MAX_BYTES = 1_000_000_000  # 1 GB (official SDK 0.5.0)
 _USABLE_FOR = timedelta(hours=24)  # official SDK 0.5.0
 _LINK_LIFETIME = timedelta(hours=1)  # the emulator's own
-_LAST_CURSOR = 10**9  # only bounds the parameter
 
 routes = Endpoints()
 signed_routes = Endpoints()
@@ -297,7 +296,7 @@ async def _read_logs(call: Call) -> Result:
     """A page after a cursor; `follow` waits while there is nothing new."""
     world = call.world
     job = call.find(world.jobs, "job")
-    after = call.integer("after", 0, 0, _LAST_CURSOR)
+    after = call.integer("after", 0, 0)
     limit = call.integer("limit", _LOG_PAGE[1], *_LOG_PAGE)
     follow = call.choice("follow", ("true", "false", "1", "0")) in ("true", "1")
     until = time.monotonic() + (_FOLLOW_S if follow else 0)

@@ -5,11 +5,9 @@ Instances and jobs, which have a life of their own, are in `instance_life` and `
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
-
-BILLING_WEEK = timedelta(days=7)
 
 
 @dataclass
@@ -43,7 +41,6 @@ class Volume:
 
     Attributes:
         paid_until: End of the week that is paid.
-        is_suspended: Whether a week could not be paid; the volume is kept but not reachable.
     """
 
     id: str
@@ -54,51 +51,9 @@ class Volume:
     created_at: datetime
     updated_at: datetime
     paid_until: datetime
-    is_suspended: bool = False
 
 
-TopUpStatus = Literal["succeeded", "processing", "requires_action", "declined"]
-DeclineReason = Literal["card_declined", "payment_blocked", "authentication_required"]
-
-
-@dataclass
-class TopUp:
-    """One top-up of the balance.
-
-    Attributes:
-        due_at: When a top-up that is processing or waits for a confirmation ends by itself.
-    """
-
-    id: str
-    status: TopUpStatus
-    amount_usd: Decimal
-    idempotency_key: str
-    created_at: datetime
-    due_at: datetime | None = None
-    invoice_number: str | None = None
-    balance_usd: Decimal | None = None
-    reason: DeclineReason | None = None
-
-
-CardBehaviour = Literal[
-    "succeeds",
-    "processing",
-    "requires_action",
-    "card_declined",
-    "payment_blocked",
-    "authentication_required",
-]
-
-
-@dataclass
-class AutoRecharge:
-    """Top the balance up to the target when it falls below the threshold."""
-
-    enabled: bool = False
-    threshold_usd: Decimal | None = None
-    target_usd: Decimal | None = None
-    last_failure_reason: str | None = None
-    last_failure_at: datetime | None = None
+CardBehaviour = Literal["succeeds", "card_declined", "payment_blocked", "authentication_required"]
 
 
 @dataclass

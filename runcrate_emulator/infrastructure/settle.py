@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from runcrate_emulator.infrastructure import billing, credit, job_life, schedules, storage
+from runcrate_emulator.infrastructure import credit, job_life, schedules, storage
 from runcrate_emulator.world import World
 
 _MAX_EVENTS_AT_ONE_MOMENT = 10_000  # more than can be due; an event that stays due is a bug
@@ -23,18 +23,13 @@ class _Subject(NamedTuple):
     act: Callable[[World, Any], object]
 
 
-# In the order in which things due at the same moment happen: money comes in before it goes out,
-# instances stop before the jobs on them are judged.
+# In the order in which things due at the same moment happen: instances stop before the jobs on
+# them are judged.
 _SUBJECTS = (
-    _Subject(lambda world: world.topups, lambda _, topup: topup.due_at, billing.end_topup),
     _Subject(lambda world: world.live_instances, credit.instance_due, credit.settle_instance),
     _Subject(lambda world: {"": world}, credit.credit_due, credit.settle_credit),
     _Subject(lambda world: world.live_jobs, job_life.job_due, job_life.settle_job),
-    _Subject(
-        lambda world: world.volumes,
-        lambda _, one: None if one.is_suspended else one.paid_until,
-        storage.pay_week,
-    ),
+    _Subject(lambda world: world.volumes, lambda _, one: one.paid_until, storage.pay_week),
     _Subject(lambda world: world.schedules, lambda _, one: one.next_run_at, schedules.fire),
 )
 

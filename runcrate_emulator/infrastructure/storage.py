@@ -12,12 +12,13 @@ from runcrate_emulator.errors import ApiError
 from runcrate_emulator.infrastructure import credit
 from runcrate_emulator.infrastructure.catalogue import REGIONS
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
-from runcrate_emulator.infrastructure.records import BILLING_WEEK, Volume
+from runcrate_emulator.infrastructure.records import Volume
 from runcrate_emulator.infrastructure.wire import CREATED, Result, conflict, fields
 from runcrate_emulator.keys import PROJECT_ID
 from runcrate_emulator.world import World
 
 _USD_PER_GB_MONTH = Decimal("0.03")  # seed 003, as are the rules of payment
+_BILLING_WEEK = timedelta(days=7)
 _DAYS_PER_MONTH = 30  # the emulator's own, as is that only full days are refunded
 _PROVIDER = "aws-s3"
 _CENT = Decimal("0.01")
@@ -68,9 +69,9 @@ async def _create_volume(call: Call) -> Result:
         region=body.region,
         created_at=now,
         updated_at=now,
-        paid_until=now + BILLING_WEEK,
+        paid_until=now + _BILLING_WEEK,
     )
-    week = price_for_days(body.size_gb, BILLING_WEEK.days)
+    week = price_for_days(body.size_gb, _BILLING_WEEK.days)
     charge_volume(world, volume, week, "The first week")
     world.volumes[volume.id] = volume
     return _view(world, volume)
@@ -134,23 +135,18 @@ def charge_volume(world: World, volume: Volume, amount: Decimal, what: str) -> N
 
 
 def pay_week(world: World, volume: Volume) -> None:
-    """Charge the week that begins; suspend a volume that the balance does not cover."""
-    now = world.moment
-    week = price_for_days(volume.size_gb, BILLING_WEEK.days)
-    try:
-        charge_volume(world, volume, week, "A week")
-    except ApiError:
-        volume.is_suspended, volume.updated_at = True, now
-    else:
-        volume.is_suspended, volume.paid_until = False, now + BILLING_WEEK
+    """Charge the week that begins; with less than nothing left, no instance reaches the volume."""
+    week = price_for_days(volume.size_gb, _BILLING_WEEK.days)
+    description = f"A week of volume {volume.name}"
+    world.ledger.charge(volume.environment_id, week, description, world.moment)
+    volume.paid_until += _BILLING_WEEK
 
 
 def _view(world: World, volume: Volume) -> dict[str, Any]:
     instance = world.instance_with_volume(volume.id)
-    status = "available" if instance is None else "attached"
     return {
         **fields(volume, "id name sizeGb region createdAt updatedAt"),
-        "status": "suspended" if volume.is_suspended else status,
+        "status": "available" if instance is None else "attached",
         "providerType": _PROVIDER,
         "deploymentId": None if instance is None else instance.id,
         "projectId": PROJECT_ID,

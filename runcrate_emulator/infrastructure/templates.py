@@ -10,7 +10,6 @@ from runcrate_emulator.infrastructure.wire import Page, Result
 
 _DEFAULT_PAGE_SIZE = 25  # official SDK 0.5.0
 _MAX_PAGE = 100  # the emulator's own
-_LAST_PAGE = 1_000_000  # only bounds the parameter
 _SORT_FIELDS = ("name", "category", "created_at")
 
 
@@ -41,7 +40,7 @@ routes = Endpoints()
 @routes.add("GET /templates")
 async def _list_templates(call: Call) -> Result:
     """`page`, `page_size`, `search`, `category`, `sort_by`, `sort_dir`."""
-    page = call.integer("page", 1, 1, _LAST_PAGE)
+    page = call.integer("page", 1, 1)
     page_size = call.integer("page_size", _DEFAULT_PAGE_SIZE, 1, _MAX_PAGE)
     sort_by = call.choice("sort_by", _SORT_FIELDS) or "name"
     is_descending = call.choice("sort_dir", ("asc", "desc")) == "desc"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
 from decimal import Decimal
 
@@ -71,8 +72,11 @@ def test_a_top_up_is_charged_once_for_its_key(cloud, both):
 
 
 def test_a_pending_top_up_is_waited_for(cloud, both):
-    cloud.world.card_behaviour = "processing"
-    pending = both("billing.top_up", amount_usd=50)
+    waiting = {"id": "t1", "amount_usd": 50, "idempotency_key": "order-18", "status": "processing"}
+    top_up = {"amount_usd": 50, "idempotency_key": "order-18"}
+    body = json.dumps({"data": waiting}).encode()
+    cloud.fail("POST /billing/topups", body=body, times=2)
+    pending = both("billing.top_up", **top_up)
     assert not pending.has_ended
     seen: list[str] = []
     done = both(
@@ -83,14 +87,20 @@ def test_a_pending_top_up_is_waited_for(cloud, both):
     )
     assert seen[-1] == "succeeded"
     assert set(seen) <= {"processing", "succeeded"}
+    assert len(sent(cloud, "POST /billing/topups")) == 3
     assert done.idempotency_key == pending.idempotency_key
     assert both("billing.get_balance").credits_balance == Decimal(150)
-    cloud.world.card_behaviour = "requires_action"  # by a person, who does not come
-    pending = both("billing.top_up", amount_usd=50)
-    assert pending.confirm_url is not None
+    action = {"status": "requires_action", "confirm_url": "https://example.com/confirm"}
+    body = json.dumps({"data": waiting | action}).encode()
+    cloud.fail("POST /billing/topups", body=body, times=None)  # nobody comes to confirm it
+    pending = both("billing.top_up", **top_up)
+    assert pending.confirm_url == action["confirm_url"]
     with pytest.raises(rc.WaitTimeoutError, match="has not ended") as caught:
         both("billing.wait_for_top_up", pending, timeout=0.1, poll_interval=0.05)
     assert caught.value.details == {"last": "requires_action"}
+
+
+def test_a_top_up_may_be_declined(cloud, both):
     cloud.world.card_behaviour = "card_declined"
     top_up = both("billing.top_up", amount_usd=50)
     assert (top_up.status, top_up.reason, top_up.has_ended) == ("declined", "card_declined", True)

@@ -196,63 +196,9 @@ def test_a_declined_top_up_is_an_answer_not_an_error(emulator, infra, reason):
     assert balance(infra)["creditsBalance"] == 100
 
 
-def test_a_processing_top_up_is_polled_with_its_key(emulator, infra):
-    emulator.world.card_behaviour = "processing"
-    assert top_up(infra).json()["data"]["status"] == "processing"
-    assert balance(infra)["creditsBalance"] == 100
-    emulator.clock.advance(30)
-    done = top_up(infra).json()["data"]
-    assert (done["status"], done["balance_usd"]) == ("succeeded", 150)
-    assert done["invoice_number"]
-    assert balance(infra)["creditsBalance"] == 150
-
-
-def test_a_top_up_that_requires_action_is_confirmed_on_its_page_or_expires(emulator, infra):
-    emulator.world.card_behaviour = "requires_action"
-    waiting = top_up(infra).json()["data"]
-    assert waiting["status"] == "requires_action"
-    assert waiting["expires_at"] == "2026-11-19T12:00:00.000Z"
-    assert "Confirm the payment" in httpx.get(waiting["confirm_url"]).text
-    assert httpx.post(waiting["confirm_url"]).status_code == 200
-    assert_refused(httpx.post(waiting["confirm_url"]), 404, "not_found")
-    assert top_up(infra).json()["data"]["status"] == "succeeded"
-    top_up(infra, key="k2")
-    emulator.clock.advance(86400)
-    assert top_up(infra, key="k2").json()["data"]["reason"] == "authentication_required"
-    assert balance(infra)["creditsBalance"] == 150
-
-
-def test_auto_recharge_tops_up_to_the_target_below_the_threshold(emulator, infra, launch):
+def test_auto_recharge_is_kept_as_it_was_set(infra):
     assert infra.get("/billing/auto-recharge").json()["data"]["enabled"] is False
     setting = {"enabled": True, "threshold_usd": 98.51, "target_usd": 120}
-    answer = infra.put("/billing/auto-recharge", json=setting)
-    assert answer.json()["data"] == {
-        **setting,
-        "last_failure_reason": None,
-        "last_failure_at": None,
-    }
-    launch()
-    emulator.clock.advance(20 + 3600)
-    assert amounts(infra, type="credit") == [100]
-    emulator.clock.advance(1)
-    now = balance(infra)
-    assert now["floating_balance_usd"] == 120
-    assert amounts(infra, type="credit")[0] == pytest.approx(21.490414)
-
-
-def test_a_failed_auto_recharge_is_noted_and_not_tried_again(emulator, infra):
-    emulator.world.card_behaviour = "card_declined"
-    setting = {"enabled": True, "threshold_usd": 200, "target_usd": 300}
-    data = infra.put("/billing/auto-recharge", json=setting).json()["data"]
-    assert data["last_failure_reason"] == "card_declined"
-    assert data["last_failure_at"] == "2026-11-18T12:00:00.000Z"
-    emulator.world.card_behaviour = "succeeds"
-    emulator.clock.advance(3600)
-    assert balance(infra)["creditsBalance"] == 100
-    infra.put("/billing/auto-recharge", json=setting)
-    assert balance(infra)["creditsBalance"] == 300
-    emulator.world.cards.clear()
-    off = infra.put(
-        "/billing/auto-recharge", json={**setting, "threshold_usd": 301, "target_usd": 302}
-    )
-    assert off.json()["data"]["last_failure_reason"] == "no_payment_method"
+    shown = {**setting, "last_failure_reason": None, "last_failure_at": None}
+    assert infra.put("/billing/auto-recharge", json=setting).json()["data"] == shown
+    assert infra.get("/billing/auto-recharge").json()["data"] == shown

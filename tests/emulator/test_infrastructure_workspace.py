@@ -52,12 +52,12 @@ def test_resizing_goes_only_upwards_and_costs_the_rest_of_the_week(emulator, inf
 def test_a_volume_that_cannot_be_paid_is_kept_but_not_reachable(emulator, infra, volume):
     emulator.world.ledger.post("adjustment", Decimal(-99), "Spent", emulator.clock.now())
     emulator.clock.advance(7 * 86400)
-    assert infra.get(f"/storage/{volume['id']}").json()["data"]["status"] == "suspended"
+    assert infra.get(f"/storage/{volume['id']}").json()["data"]["status"] == "available"
     body = {**INSTANCE, "storage_id": volume["id"]}
-    assert_refused(infra.post("/instances", json=body), 409, "conflict")
+    assert_refused(infra.post("/instances", json=body), 402, "insufficient_credits")
     assert_refused(infra.post("/storage", json=VOLUME), 402, "insufficient_credits")
     infra.post("/billing/topups", json={"amount_usd": 20, "idempotency_key": "k"})
-    assert infra.get(f"/storage/{volume['id']}").json()["data"]["status"] == "available"
+    assert infra.post("/instances", json=body).status_code == 201
     assert emulator.world.ledger.balance == Decimal("19.60")
 
 

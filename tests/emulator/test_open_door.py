@@ -15,7 +15,7 @@ def emulator():
         yield running
 
 
-@pytest.mark.parametrize("path", ["/", "/v1/models", "/api/v1/instances", "/files/x", "/topups/x"])
+@pytest.mark.parametrize("path", ["/", "/v1/models", "/api/v1/instances", "/files/x"])
 @pytest.mark.parametrize(
     "headers",
     [
