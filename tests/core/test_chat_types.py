@@ -10,6 +10,7 @@ from runcrate_core.protocol.chat_types import (
     extract_cost,
     extract_reasoning,
     extract_usage,
+    usage_details,
 )
 
 
@@ -107,3 +108,27 @@ def test_error(event, error):
     before = repr(event)
     assert error_of(event) == error
     assert repr(event) == before
+
+
+@pytest.mark.parametrize(
+    ("usage", "details"),
+    [
+        (
+            {"prompt_tokens_details": {"cached_tokens": 1, "audio_tokens": 0}},
+            {"cached": 1, "input_audio": 0},
+        ),
+        ({"input_tokens_details": {"cached_tokens": 1}, "cached_tokens": 2}, {"cached": 1}),
+        ({"prompt_tokens_details": {"cached_tokens": None}, "cached_tokens": 2}, {"cached": 2}),
+        (
+            {"output_tokens_details": {"reasoning_tokens": 3, "audio_tokens": 4}},
+            {"reasoning": 3, "output_audio": 4},
+        ),
+        (
+            {"cache_read_input_tokens": 5, "cache_creation_input_tokens": 6},
+            {"cached": 5, "cache_creation": 6},
+        ),
+        ({"prompt_tokens_details": "odd", "reasoning_tokens": True, "total_tokens": 7}, {}),
+    ],
+)
+def test_details_of_a_usage_are_read_in_each_place(usage, details):
+    assert usage_details(usage) == details

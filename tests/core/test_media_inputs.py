@@ -39,6 +39,7 @@ from runcrate_core.protocol.media_types import (
     normal_type,
     sniffed_type,
     suffix_of,
+    type_of_base64,
     type_of_suffix,
 )
 
@@ -68,11 +69,13 @@ BASE64 = base64.b64encode(PNG * 2).decode()
         (b"\x00\x00\x00\x20ftypisom", "video/mp4", ".mp4"),
         (b"\x00\x00\x00\x20ftypqt  ", "video/quicktime", ".mov"),
         (b"\x00\x00\x00\x20ftypavif", "image/avif", ".avif"),
+        (b"%PDF-1.7", "application/pdf", ""),
     ],
 )
 def test_the_first_bytes_tell_what_a_file_is(head, kind, suffix):
     assert sniffed_type(head) == kind
     assert media_type(head, "text/plain") == kind
+    assert type_of_base64(base64.b64encode(head * 99).decode(), "text/plain") == kind
     assert suffix_of(head) == suffix
 
 
@@ -80,6 +83,8 @@ def test_the_first_bytes_tell_what_a_file_is(head, kind, suffix):
 def test_other_bytes_tell_nothing(head):
     assert sniffed_type(head) is None
     assert media_type(head) == "application/octet-stream"
+    assert type_of_base64(base64.b64encode(head).decode()) is None
+    assert type_of_base64("A", "image/jpg") == "image/jpeg"  # no base64
     assert suffix_of(head) == ""
     assert suffix_of(head, "Audio/X-WAV; rate=1") == ".wav"
 
