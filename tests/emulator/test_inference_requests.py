@@ -324,9 +324,7 @@ def test_a_request_is_paid_by_the_catalogue(emulator, path, body, cost):
 @pytest.mark.parametrize("path", BODIES)
 def test_nothing_runs_over_the_budget_or_without_credit(emulator, path):
     world = emulator.world
-    world.charge_inference(
-        model="m", cost_usd=Decimal("0.5"), prompt_tokens=3, completion_tokens=4, description="Chat"
-    )
+    world.charge_inference("m", Decimal("0.5"), "Chat")
     world.set_budget("main", "0.5")
     over = send(emulator, path, BODIES[path])
     assert (over.status_code, over.json()["error"]["code"]) == (402, "budget_exceeded")

@@ -60,9 +60,8 @@ def test_a_machine_that_never_ran_costs_nothing(emulator, infra, launch):
 
 
 def test_an_empty_balance_terminates_everything_at_the_very_second(emulator, infra, launch):
-    emulator.world.ledger.post(
-        "adjustment", Decimal("-98.51"), "Spent elsewhere", emulator.clock.now()
-    )
+    spent = Decimal("-98.51")
+    emulator.world.ledger.post("adjustment", spent, "Spent elsewhere", emulator.clock.now())
     made = launch(gpu_type="A100")
     other = launch(gpu_type="H200")
     infra.delete(f"/instances/{other['id']}")
@@ -135,13 +134,7 @@ def test_transactions_are_paged_by_offset_and_camel_case(emulator, infra):
 def test_usage_covers_inference_between_two_days(emulator, infra):
     world = emulator.world
     for cost, tokens in (("0.10", 10), ("0.20", 20)):
-        world.charge_inference(
-            model="m",
-            cost_usd=Decimal(cost),
-            prompt_tokens=tokens,
-            completion_tokens=tokens // 10,
-            description="Chat",
-        )
+        world.charge_inference("m", Decimal(cost), "Chat", tokens, tokens // 10)
         emulator.clock.advance(86400)
 
     def usage(**query: str) -> dict[str, float]:

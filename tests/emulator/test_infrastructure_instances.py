@@ -1,4 +1,4 @@
-"""Instances: life cycle, limits, refusals, scoping."""
+"""Instances: types, life cycle, limits, conflicts, lists."""
 
 import base64
 

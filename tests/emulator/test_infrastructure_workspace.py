@@ -1,4 +1,4 @@
-"""Storage, environments and their borders, SSH keys, secrets, templates, idempotency keys."""
+"""Storage, environments and their borders, SSH keys, secrets, idempotency keys in progress."""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
