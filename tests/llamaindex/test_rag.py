@@ -3,7 +3,7 @@
 A row names a part of LlamaIndex, calls it blocking or asynchronously, and says what must come out.
 The documents are small and their facts unlikely, so that a right answer comes from them. Parts that
 make the same calls of a model as one that is here are left out; agents, structured prediction and
-programs are in the conformance suite.
+programs of functions are in the conformance suite.
 """
 
 from __future__ import annotations
@@ -18,23 +18,30 @@ from typing import Any, Literal
 import pytest
 from llama_index.core import (
     Document,
+    DocumentSummaryIndex,
+    KeywordTableIndex,
     PropertyGraphIndex,
     QueryBundle,
     SummaryIndex,
     VectorStoreIndex,
     evaluation,
     extractors,
+    get_response_synthesizer,
 )
 from llama_index.core.indices.property_graph import (
+    DynamicLLMPathExtractor,
     SchemaLLMPathExtractor,
     SimpleLLMPathExtractor,
 )
 from llama_index.core.indices.query.query_transform import HyDEQueryTransform
 from llama_index.core.ingestion import IngestionPipeline
+from llama_index.core.llms import ChatMessage
+from llama_index.core.memory import ChatSummaryMemoryBuffer, FactExtractionMemoryBlock
 from llama_index.core.node_parser import SentenceSplitter
 from llama_index.core.postprocessor import LLMRerank
 from llama_index.core.postprocessor.rankGPT_rerank import RankGPTRerank
 from llama_index.core.program.function_program import FunctionCallingProgram
+from llama_index.core.program.llm_program import LLMTextCompletionProgram
 from llama_index.core.query_engine import (
     CitationQueryEngine,
     RouterQueryEngine,
@@ -230,6 +237,24 @@ def structured_engine(parts: Parts) -> Any:
     return Parts(parts.llm.as_structured_llm(Lighthouse), parts.embed_model).engine()
 
 
+def filtering_engine(parts: Parts) -> Any:
+    synthesizer = get_response_synthesizer(
+        llm=parts.llm, response_mode=ResponseMode.REFINE, structured_answer_filtering=True
+    )
+    return parts.engine(response_synthesizer=synthesizer)
+
+
+def keyword_table(parts: Parts) -> Any:
+    return KeywordTableIndex(parts.nodes(), llm=parts.llm).as_query_engine(llm=parts.llm)
+
+
+def document_summaries(parts: Parts) -> Any:
+    index = DocumentSummaryIndex.from_documents(
+        parts.documents(), llm=parts.llm, embed_model=parts.embed_model
+    )
+    return index.as_query_engine(llm=parts.llm)
+
+
 def facts(parts: Parts) -> QueryEngineTool:
     about = "Answers questions about lighthouses, penguins and machines."
     return QueryEngineTool.from_defaults(parts.engine(), name="facts", description=about)
@@ -275,6 +300,7 @@ def rerank(name: str, kind: Any, replies: Replies) -> Row:
     return Row(name, run, finds, replies)
 
 
+SATISFIED = {QUESTION: as_object({"answer": GOOD, "query_satisfied": True})}
 MERIDIAN = {QUESTION: as_object({"name": "Meridian", "built": 1874})}
 CHOICE = Reply.json([{"choice": 1, "reason": "Lighthouses."}])
 SUB_QUESTION = Reply.json({"items": [{"sub_question": QUESTION, "tool_name": "facts"}]})
@@ -289,6 +315,9 @@ QUERYING = [
     *map(streamed_query, STREAMED),
     query("output_cls", lambda p: p.engine(output_cls=Lighthouse), is_lighthouse, MERIDIAN),
     query("structured LLM", structured_engine, is_lighthouse, MERIDIAN),
+    query("structured filtering", filtering_engine, replies=SATISFIED),
+    query("keyword table", keyword_table),
+    query("document summaries", document_summaries, replies={QUESTION: Reply.text(GOOD)}),
     query("citations", lambda p: CitationQueryEngine.from_args(p.index, llm=p.llm)),
     query("router with tools", router(PydanticSingleSelector)),
     query("router with words", router(LLMSingleSelector), replies={"Some choices are": CHOICE}),
@@ -300,7 +329,7 @@ QUERYING = [
 ]
 
 
-# --- Chat engines -----------------------------------------------------------------------------
+# --- Chat engines, programs, memory -------------------------------------------------------------
 
 FIRST = "What do the penguins of the Kellan islands eat?"
 SECOND = "And who built the Meridian lighthouse?"
@@ -331,24 +360,61 @@ def chat(mode: str, *, stream: bool) -> Row:
     return Row(f"{prefix}chat {mode}", run, has_text if mode == "simple" else has_answer, CONDENSED)
 
 
+def text_program(parts: Parts, a: str) -> Any:
+    program = LLMTextCompletionProgram.from_defaults(
+        output_cls=Lighthouse, prompt_template_str="As an object:\n{text}", llm=parts.llm
+    )
+    return program.acall(text=LIGHTHOUSE) if a else program(text=LIGHTHOUSE)
+
+
+def summarize(parts: Parts, _: str) -> str:
+    said = [("user", LIGHTHOUSE), ("assistant", PENGUINS), ("user", "Thank you.")]
+    history = [ChatMessage(role=role, content=text) for role, text in said]
+    memory = ChatSummaryMemoryBuffer.from_defaults(
+        llm=parts.llm, token_limit=30, chat_history=history
+    )
+    return "\n".join(message.content or "" for message in memory.get())
+
+
+async def extract_facts(parts: Parts, _: str) -> list[str]:
+    block = FactExtractionMemoryBlock(llm=parts.llm)
+    await block.aput([ChatMessage(role="user", content="My name is Ada Colm. I live in Oslo.")])
+    return block.facts
+
+
+FENCED = Reply.text('Sure:\n```json\n{"name": "Meridian", "built": 1874}\n```')
+FACT = "Ada Colm lives in Oslo."
 CHATTING = [
-    chat(mode, stream=stream)
-    for mode in ("simple", "context", "condense_question", "condense_plus_context", "best")
-    for stream in (False, True)
+    *(
+        chat(mode, stream=stream)
+        for mode in ("simple", "context", "condense_question", "condense_plus_context", "best")
+        for stream in (False, True)
+    ),
+    Row("text program", text_program, is_lighthouse, {LIGHTHOUSE: FENCED}),
+    Row("memory that sums up", summarize, has_text, ways=("blocking", "in a running loop")),
+    Row(
+        "memory that extracts facts",
+        extract_facts,
+        lambda facts: facts == [FACT],
+        {"": Reply.text(f"<facts><fact>{FACT}</fact></facts>")},
+        ("asynchronous",),
+    ),
 ]
 
 
 # --- Evaluators and graphs ----------------------------------------------------------------------
 
 
-def evaluate(kind: Any, reply: str, score: float | None = None) -> Row:
+def evaluate(kind: Any, reply: Reply | Script, score: float | None = None, **options: Any) -> Row:
     """Return the row of an evaluator that gives a score, or else passes."""
     given = {"query": QUESTION, "response": GOOD, "contexts": [LIGHTHOUSE], "reference": LIGHTHOUSE}
+    if kind is evaluation.PairwiseComparisonEvaluator:
+        given["second_response"] = "I do not know."
     return Row(
         kind.__name__,
-        method(lambda parts: kind(llm=parts.llm), "evaluate", **given),
+        method(lambda parts: kind(llm=parts.llm, **options), "evaluate", **given),
         lambda result: result.score == score if score else result.passing is True,
-        {"": Reply.text(reply)},
+        {"": reply},
     )
 
 
@@ -359,7 +425,7 @@ def evaluate_batch(parts: Parts, _: str) -> Any:
     return runner.aevaluate_queries(parts.engine(), queries=[QUESTION, FIRST])
 
 
-def graph(kind: Any, **options: Any) -> Row:
+def graph(kind: Any, replies: Replies | None = None, **options: Any) -> Row:
     def run(parts: Parts, _: str) -> Any:
         return PropertyGraphIndex.from_documents(
             parts.documents(),
@@ -371,7 +437,7 @@ def graph(kind: Any, **options: Any) -> Row:
 
     # LlamaIndex calls `asyncio.run`: there is neither another form nor a running event loop.
     holds: Check = lambda store: bool(store.graph.relations)  # noqa: E731 - one line of a row
-    return Row(kind.__name__, run, holds, ways=("blocking",))
+    return Row(kind.__name__, run, holds, replies or {}, ("blocking",))
 
 
 YES = Reply.text("YES")
@@ -380,12 +446,24 @@ PEOPLE: dict[str, Any] = {
     "possible_relations": Literal["BUILT", "EATS", "HAS", "COSTS"],
     "strict": False,
 }
+BUILT_BY = {
+    "head": ANSWER,
+    "head_type": "PERSON",
+    "relation": "BUILT",
+    "tail": "Meridian lighthouse",
+    "tail_type": "THING",
+}
+CORRECT = Reply.text("4.5\nIt names the builder.")
+PASSES = as_object({"passing": True, "feedback": "It names Ada Colm."})
+FIRST_IS_BETTER = Reply.text("A is better. [[A]]")
 EVALUATING = [
-    evaluate(evaluation.FaithfulnessEvaluator, "YES"),
-    evaluate(evaluation.RelevancyEvaluator, "YES"),
-    evaluate(evaluation.CorrectnessEvaluator, "4.5\nIt names the builder.", 4.5),
-    evaluate(evaluation.ContextRelevancyEvaluator, "It names the builder.\n[RESULT] 4", 1.0),
-    evaluate(evaluation.AnswerRelevancyEvaluator, "It answers.\n[RESULT] 2", 1.0),
+    evaluate(evaluation.FaithfulnessEvaluator, YES),
+    evaluate(evaluation.RelevancyEvaluator, YES),
+    evaluate(evaluation.CorrectnessEvaluator, CORRECT, 4.5),
+    evaluate(evaluation.GuidelineEvaluator, PASSES, guidelines="The answer names a person."),
+    evaluate(evaluation.PairwiseComparisonEvaluator, FIRST_IS_BETTER, 1.0, enforce_consensus=False),
+    evaluate(evaluation.ContextRelevancyEvaluator, Reply.text("Good.\n[RESULT] 4"), 1.0),
+    evaluate(evaluation.AnswerRelevancyEvaluator, Reply.text("It answers.\n[RESULT] 2"), 1.0),
     Row(
         "SemanticSimilarityEvaluator",
         method(
@@ -404,6 +482,7 @@ EVALUATING = [
         ("asynchronous",),
     ),
     graph(SimpleLLMPathExtractor),
+    graph(DynamicLLMPathExtractor, {"": Reply.json([BUILT_BY])}),
     graph(SchemaLLMPathExtractor, **PEOPLE),
 ]
 
