@@ -196,6 +196,8 @@ def test_a_response_that_does_not_arrive_tells_nothing_about_the_work(
     emulator.fail("POST /instances", **fault)
     with pytest.raises(httpx.TransportError, match=message):
         infra.post("/instances", json=INSTANCE, timeout=0.3)
+    if "sending a response" in message:
+        assert emulator.requests[0].status is None
     assert len(infra.get("/instances").json()["data"]) == launched
 
 

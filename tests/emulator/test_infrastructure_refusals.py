@@ -179,6 +179,11 @@ def state(emulator, infra: httpx.Client, path: str) -> tuple[Any, Any]:
     return listed.json()["data"], emulator.world.ledger.balance
 
 
+@pytest.mark.parametrize("path", GOOD)
+def test_good_bodies_are_taken(infra, path):
+    assert create(infra, path).status_code == (200 if path.startswith("/billing") else 201)
+
+
 @pytest.mark.parametrize(("path", "change", "status", "field"), CREATED)
 def test_bad_fields_are_refused_by_name_and_make_nothing(
     emulator, infra, path, change, status, field

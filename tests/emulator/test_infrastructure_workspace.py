@@ -95,9 +95,7 @@ def test_environment_refusals(infra, launch):
 
 
 def test_ssh_keys_are_camel_case_and_unique(infra, launch):
-    answer = infra.post("/ssh-keys", json={"name": "laptop", "public_key": PUBLIC_KEY})
-    assert answer.status_code == 201
-    made = answer.json()["data"]
+    made = infra.post("/ssh-keys", json=GOOD["/ssh-keys"]).json()["data"]
     assert made.keys() == {
         "id", "name", "fingerprint", "type", "createdAt", "lastUsed", "projectId",
     }  # fmt: skip
@@ -112,6 +110,7 @@ def test_ssh_keys_are_camel_case_and_unique(infra, launch):
         assert_refused(infra.post("/ssh-keys", json=body), 409, "conflict")
     launch(ssh_key_id=made["id"])
     assert infra.get("/ssh-keys").json()["data"][1]["lastUsed"] == "2026-11-18T12:00:00.000Z"
+    assert infra.delete(f"/ssh-keys/{made['id']}").status_code == 204
 
 
 def test_secrets_are_names_only_and_sorted(emulator, infra):
