@@ -4,6 +4,7 @@ import re
 import threading
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass, replace
+from http import HTTPStatus
 from typing import Literal
 
 Moment = Literal["request", "work"]
@@ -126,22 +127,16 @@ def malform_json(body: bytes) -> bytes:
     return first[:kept] + b" " * (len(first) - kept) + separator + rest
 
 
-_USUAL_CODES = {
+_OWN_CODES = {
     400: "validation_error",
-    401: "unauthorized",
     402: "insufficient_credits",
-    403: "forbidden",
-    404: "not_found",
-    409: "conflict",
     422: "validation_error",
     429: "rate_limited",
     500: "internal_error",
-    502: "bad_gateway",
-    503: "service_unavailable",
-    504: "gateway_timeout",
 }
 
 
 def usual_code(status: int) -> str:
     """The code that an error of this status usually carries."""
-    return _USUAL_CODES.get(status, "api_error")
+    named = status in HTTPStatus.__members__.values()
+    return _OWN_CODES.get(status) or (HTTPStatus(status).name.lower() if named else "api_error")

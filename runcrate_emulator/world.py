@@ -7,12 +7,10 @@ secrets, cards, keys, stock): by plain attributes and the `set_` methods.
 
 from __future__ import annotations
 
-import asyncio
 import random
 import uuid
 from collections import deque
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +20,6 @@ from runcrate_emulator.faults import FaultPlan
 from runcrate_emulator.files import FileStore, Signer
 from runcrate_emulator.infrastructure import instance_life
 from runcrate_emulator.infrastructure.catalogue import FIRST_SOLD_OUT
-from runcrate_emulator.infrastructure.idempotency import IdempotencyStore
 from runcrate_emulator.infrastructure.records import (
     CardBehaviour,
     Environment,
@@ -53,7 +50,6 @@ if TYPE_CHECKING:
     from runcrate_emulator.ssh_servers import SshServers
 
 _DEFAULT_ENVIRONMENT = "main"  # seed 003
-_LOOK_S = 0.005  # real seconds
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,13 +81,11 @@ class World:
         card_behaviour: Outcome of charging the default card.
         keys: Whether each API key may top up; other keys are refused.
         deactivated_keys: Keys that are refused.
-        announcements: Webhook calls that are still to be made, with their signatures.
+        announcements: Webhook calls that are still to be made.
         webhooks: Outcome of every webhook that was due.
         journal: The last requests, oldest first.
         on_request: Called with each request when it has been recorded.
         crashes: Exceptions that became the emulator's own 500, or came out of `on_job`.
-        launch_seconds: Emulated seconds that a launch, job submit or top-up takes to respond. 0 by
-            default; a test of `idempotency_in_progress` sets more.
     """
 
     def __init__(self, clock: Clock, settings: Settings = Settings()) -> None:
@@ -119,7 +113,6 @@ class World:
         self.faults = FaultPlan()
         self.videos: dict[str, VideoJob] = {}
         self.next_video_failure: str | None = None
-        self.launch_seconds = 0.0
         self.crashes.clear()
         self.journal.clear()
         self.random = random.Random(settings.seed)  # noqa: S311 - reproducible, not secret
@@ -139,7 +132,7 @@ class World:
         self.uploads: dict[str, Upload] = {}
         self.schedules: dict[str, Schedule] = {}
         self.topups: dict[str, dict[str, Any]] = {}  # by idempotency key, as shown
-        self.idempotency = IdempotencyStore()
+        self.idempotency: dict[str, tuple[str, datetime]] = {}  # what a key made, kept until
         recharge = ("threshold_usd", "target_usd", "last_failure_reason", "last_failure_at")
         self.auto_recharge: dict[str, Any] = {"enabled": False, **dict.fromkeys(recharge)}
         self.sold_out: set[str] = set(FIRST_SOLD_OUT)
@@ -148,7 +141,7 @@ class World:
         self.card_behaviour: CardBehaviour = "succeeds"
         self.keys = {API_KEY: True, TEST_KEY: False}
         self.deactivated_keys: set[str] = set()
-        self.announcements: deque[tuple[WebhookDelivery, str]] = deque()
+        self.announcements: deque[WebhookDelivery] = deque()
         self.webhooks: list[WebhookDelivery] = []
         self.add_environment(_DEFAULT_ENVIRONMENT, is_default=True)
 
@@ -175,14 +168,6 @@ class World:
                 active_at = self.ssh.active_at(instance.id) or instance.active_at
                 instance.active_at = max(instance.active_at, active_at)
         settle(self, self.now())
-
-    async def take_launch_time(self) -> None:
-        """Let the time pass that a launch takes to respond."""
-        if self.launch_seconds:
-            until = self.now() + timedelta(seconds=self.launch_seconds)
-            while self.now() < until:  # noqa: ASYNC110 - any thread may move the clock
-                await asyncio.sleep(_LOOK_S)
-            self.settle()
 
     def new_id(self, prefix: str = "") -> str:
         """Make the next id: `prefix-<24 hex digits>`, or a UUID without a prefix."""

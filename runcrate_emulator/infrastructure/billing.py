@@ -123,33 +123,28 @@ async def _top_up(call: Call) -> Result:
             "This key may not top up; nothing was charged. An owner or manager can switch "
             "the billing permission on.",
         )
-
-    async def charge() -> str:
-        await world.take_launch_time()
-        if not world.cards:
-            problem = "The workspace has no saved card; nothing was charged."
-            raise ApiError(402, "NO_PAYMENT_METHOD", problem)
-        topup = {
-            "id": world.new_id("topup"),
-            "amount_usd": amount,
-            "idempotency_key": key,
-            "created_at": world.moment,
-        }
-        reason = world.card_behaviour
-        if reason == "succeeds":
-            world.ledger.post("credit", amount, "Top-up", world.moment)
-            invoice = f"INV-{len(world.ledger.transactions):05d}"
-            balance = world.ledger.balance
-            topup |= {"status": "succeeded", "invoice_number": invoice, "balance_usd": balance}
-        else:
-            message = _DECLINE_MESSAGES[reason]
-            topup |= {"status": "declined", "reason": reason, "message": message}
-        world.topups[key] = topup
-        return key
-
-    if key not in world.topups:
-        await world.idempotency.once(f"topup {key}", world.moment, charge)
-    return world.topups[key]
+    if key in world.topups:
+        return world.topups[key]
+    if not world.cards:
+        problem = "The workspace has no saved card; nothing was charged."
+        raise ApiError(402, "NO_PAYMENT_METHOD", problem)
+    topup = {
+        "id": world.new_id("topup"),
+        "amount_usd": amount,
+        "idempotency_key": key,
+        "created_at": world.moment,
+    }
+    reason = world.card_behaviour
+    if reason == "succeeds":
+        world.ledger.post("credit", amount, "Top-up", world.moment)
+        invoice = f"INV-{len(world.ledger.transactions):05d}"
+        balance = world.ledger.balance
+        topup |= {"status": "succeeded", "invoice_number": invoice, "balance_usd": balance}
+    else:
+        message = _DECLINE_MESSAGES[reason]
+        topup |= {"status": "declined", "reason": reason, "message": message}
+    world.topups[key] = topup
+    return topup
 
 
 routes.read("/billing/auto-recharge", lambda call: call.world.auto_recharge)

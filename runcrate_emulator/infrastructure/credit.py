@@ -27,7 +27,8 @@ def floating_balance(world: World) -> Decimal:
 def active_usage(world: World, environment_id: str | None = None) -> Decimal:
     """Usage of live instances that is not in a transaction yet."""
     members = _members(world, environment_id)
-    return sum((instance_life.unposted_cost(m, world.moment) for m in members), Decimal(0))
+    costs = (instance_life.cost_between(m, m.usage_from, world.moment) for m in members)
+    return sum(costs, Decimal(0))
 
 
 def burn_per_hour(world: World, environment_id: str | None = None) -> Decimal:
@@ -114,7 +115,7 @@ def _post(world: World, instance: Instance) -> None:
     kind = f"{instance.type.gpu_type} x{instance.type.gpu_count}" if instance.has_gpu else "CPU"
     world.ledger.charge(
         instance.environment_id,
-        instance_life.unposted_cost(instance, now),
+        instance_life.cost_between(instance, start, now),
         f"Instance {instance.name} ({kind}), {seconds} s",
         now,
         month_of=start,

@@ -110,11 +110,6 @@ def cost_between(instance: Instance, start: datetime, end: datetime) -> Decimal:
     return instance.type.hourly_rate * seconds / _SECONDS_PER_HOUR
 
 
-def unposted_cost(instance: Instance, now: datetime) -> Decimal:
-    """Cost since its last usage transaction."""
-    return cost_between(instance, instance.usage_from, now)
-
-
 def next_posting(instance: Instance) -> datetime:
     """When its usage next becomes a transaction: hourly, and at the end of a UTC month."""
     start = max(instance.usage_from, instance.runs_from)

@@ -31,14 +31,6 @@ from runcrate_emulator.world import World
 
 _VARIABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _DEFAULT_IMAGE = "ubuntu-cuda-devel"
-_COPIED = (  # fields of the body that the instance has too
-    "name",
-    "template",
-    "storage_id",
-    "ssh_key_id",
-    "max_runtime_minutes",
-    "idle_shutdown_minutes",
-)
 
 MaxRuntime = Annotated[int, Field(ge=5, le=10_080)]  # minutes (official SDK 0.5.0)
 IdleShutdown = Annotated[int, Field(ge=5, le=1_440)]  # minutes (official SDK 0.5.0)
@@ -116,9 +108,8 @@ def launch_instance(world: World, environment: Environment, spec: LaunchSpec) ->
     kind = choose_type(world, spec)
     if spec.idle_shutdown_minutes is not None and kind.gpu_type == CPU:
         refuse("idle_shutdown_minutes", "needs an instance with a GPU", OUT_OF_RANGE)
-    instance = start_instance(
-        world, environment, kind, **{name: getattr(spec, name) for name in _COPIED}
-    )
+    copied = "name template storage_id ssh_key_id max_runtime_minutes idle_shutdown_minutes"
+    instance = start_instance(world, environment, kind, **fields(spec, copied))
     if spec.ssh_key_id is not None:
         world.ssh_keys[spec.ssh_key_id].last_used = world.moment
     return instance
@@ -248,7 +239,6 @@ async def _create_instance(call: Call) -> Result:
     world = call.world
     environment = call.environment
     spec = await call.read(LaunchSpec)
-    await world.take_launch_time()
     instance = launch_instance(world, environment, spec)
     return view(instance, world.moment)
 

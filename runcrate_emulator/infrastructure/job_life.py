@@ -22,7 +22,7 @@ from runcrate_emulator.infrastructure.job_record import (
     JobStatus,
     QueueReason,
 )
-from runcrate_emulator.infrastructure.job_spec import GroupSpec, JobSpec
+from runcrate_emulator.infrastructure.job_spec import JobSpec
 from runcrate_emulator.infrastructure.job_views import job_view
 from runcrate_emulator.infrastructure.records import Environment, JobGroup
 from runcrate_emulator.world import World
@@ -49,16 +49,18 @@ def submit_job(
     return job
 
 
-def submit_group(world: World, environment: Environment, spec: GroupSpec) -> JobGroup:
+def submit_group(
+    world: World, environment: Environment, specs: list[JobSpec], max_parallel: int
+) -> JobGroup:
     """Create a group and launch as many of its jobs as may run at once."""
-    for job_spec in spec.jobs:
-        _check_references(world, environment, job_spec)
+    for spec in specs:
+        _check_references(world, environment, spec)
     credit.require_credit(world, environment, "launched")
-    jobs = [_new_job(world, environment, job_spec) for job_spec in spec.jobs]
+    jobs = [_new_job(world, environment, spec) for spec in specs]
     group = JobGroup(
         id=world.new_id("group"),
         environment_id=environment.id,
-        max_parallel=spec.max_parallel,
+        max_parallel=max_parallel,
         created_at=world.moment,
         job_ids=tuple(job.id for job in jobs),
     )

@@ -89,19 +89,18 @@ def trace_of_attempt(world: World, job: Job, kind: InstanceType, number: int) ->
     }
     sent = job.spec.code and world.uploads.get(job.spec.code.upload_id or "")
     stored = sent and sent.file_id and world.media.get(sent.file_id)  # as long as it is kept
-    code = stored.data if stored else None
+    run = JobRun(
+        command=job.spec.command,
+        env=MappingProxyType(variables),
+        gpu_type=kind.gpu_type,
+        gpu_count=kind.gpu_count,
+        attempt=number,
+        name=job.name,
+        tags=MappingProxyType(dict(job.spec.tags)),
+        code=stored.data if stored else None,
+    )
     outcome: JobOutcome | None = None
     if world.on_job is not None:
-        run = JobRun(
-            command=job.spec.command,
-            env=MappingProxyType(variables),
-            gpu_type=kind.gpu_type,
-            gpu_count=kind.gpu_count,
-            attempt=number,
-            name=job.name,
-            tags=MappingProxyType(dict(job.spec.tags)),
-            code=code,
-        )
         try:
             outcome = world.on_job(run)
         except Exception as crash:  # noqa: BLE001 - the program of a test; the world must go on
@@ -111,9 +110,7 @@ def trace_of_attempt(world: World, job: Job, kind: InstanceType, number: int) ->
         return _trace_of_outcome(outcome)
     if world.settings.run_commands:
         limit_s = job.spec.max_runtime_minutes * 60.0
-        return CommandRun(
-            command=job.spec.command, env=variables, code=code, clock=world.clock, limit_s=limit_s
-        )
+        return CommandRun(run=run, clock=world.clock, limit_s=limit_s)
     line = f"[emulator] not run: {job.spec.command}\n"
     return Trace([(0.0, line)], duration_s=_UNDECIDED_RUN_S)
 
@@ -147,15 +144,13 @@ class CommandRun(Trace):
     """The course of a command that really runs, in a temporary directory of its own.
 
     Attributes:
-        env: Its environment variables; of this computer's only `PATH` and the locale are added.
-        code: Uploaded `.tar.gz` archive to unpack into the directory, or None.
+        run: The command, its variables (of this computer's only `PATH` and the locale are added),
+            and the `.tar.gz` archive of code to unpack into the directory.
         limit_s: Real seconds after which the process is killed. The job's time limit on the
             emulated clock, which may be faster, ends it earlier.
     """
 
-    command: str
-    env: Mapping[str, str] = field(repr=False)
-    code: bytes | None = field(repr=False)
+    run: JobRun = field(repr=False)
     clock: Clock
     limit_s: float
     lines: list[tuple[float, str]] = field(default_factory=list)
@@ -167,7 +162,6 @@ class CommandRun(Trace):
         self._process: subprocess.Popen[str] | None = None
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
-        self._is_over_limit = False
         self._logged = 0
 
     def start(self) -> None:
@@ -192,26 +186,25 @@ class CommandRun(Trace):
             workspace.mkdir()
             output.mkdir()
             try:
-                if self.code is not None:
-                    with tarfile.open(fileobj=io.BytesIO(self.code)) as archive:
+                if self.run.code is not None:
+                    with tarfile.open(fileobj=io.BytesIO(self.run.code)) as archive:
                         archive.extractall(workspace, filter="data")
                 self.exit_code = self._follow(workspace, output)
             except (OSError, tarfile.TarError) as error:
                 self._log(f"[emulator] the command was not run: {error}\n")
                 self.exit_code = _NOT_STARTED
             self._collect(output)
-        if not self._is_over_limit:  # else the job times out, once the emulated limit is reached
-            ran_s = (self.clock.now() - self._started_at).total_seconds()
-            self.duration_s = max(round(ran_s, 6), MIN_RUN_S)
+        ran_s = (self.clock.now() - self._started_at).total_seconds()
+        self.duration_s = max(round(ran_s, 6), MIN_RUN_S)
 
     def _follow(self, workspace: Path, output: Path) -> int:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        env = {**inherited, "HOME": str(workspace), **self.env, "RUNCRATE_OUTPUT_DIR": str(output)}
+        own = {"HOME": str(workspace), **self.run.env, "RUNCRATE_OUTPUT_DIR": str(output)}
         shell = shutil.which("bash") or shutil.which("sh") or "sh"
         with subprocess.Popen(  # noqa: S603 - see the module's first sentence
-            [shell, "-c", self.command],
+            [shell, "-c", self.run.command],
             cwd=workspace,
-            env=env,
+            env=inherited | own,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -222,7 +215,7 @@ class CommandRun(Trace):
             self._process = process
             if self._stopped.is_set():
                 _kill(process)
-            deadline = threading.Timer(self.limit_s, self._kill_over_limit)
+            deadline = threading.Timer(self.limit_s, _kill, (process,))
             deadline.daemon = True
             deadline.start()
             for line in process.stdout or ():
@@ -231,11 +224,6 @@ class CommandRun(Trace):
             _kill(process)  # whatever it left in the background
         code = process.wait()
         return code if code >= 0 else _KILLED
-
-    def _kill_over_limit(self) -> None:
-        self._is_over_limit = True
-        if self._process is not None:
-            _kill(self._process)
 
     def _log(self, text: str) -> None:
         if self._logged < _MAX_LOG:

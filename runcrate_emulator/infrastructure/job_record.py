@@ -71,7 +71,7 @@ class Artifact:
 
     path: str
     file_id: str
-    size: int
+    bytes: int
     sha256: str
 
 

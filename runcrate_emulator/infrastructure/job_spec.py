@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -30,10 +29,6 @@ RegionName = Annotated[
         "is not a region id, start of one, city or country",
     ),
 ]
-
-
-def _is_short(command: str) -> bool:
-    return len(command.encode()) <= _MAX_COMMAND_BYTES
 
 
 class _JobBody(Body):
@@ -71,7 +66,9 @@ class RegistryAuth(_JobBody):
 class JobSpec(_JobBody):
     """One job."""
 
-    command: Annotated[Text, must(_is_short, "must be at most 64 KB")]
+    command: Annotated[
+        Text, must(lambda text: len(text.encode()) <= _MAX_COMMAND_BYTES, "must be at most 64 KB")
+    ]
     gpu_type: str | list[str]
     gpu_count: int = Field(1, ge=1, le=8)
     max_runtime_minutes: int = Field(ge=1, le=10_080)
@@ -119,11 +116,6 @@ class JobSpec(_JobBody):
             )
         return tuple(candidates)
 
-    @property
-    def sent(self) -> dict[str, Any]:
-        """The fields that were sent, for a rerun."""
-        return self.model_dump(exclude_unset=True)
-
 
 class _Group(_JobBody):
     count: int | None = Field(None, ge=1, le=_MAX_JOBS_IN_GROUP)
@@ -131,26 +123,21 @@ class _Group(_JobBody):
     max_parallel: int | None = Field(None, ge=1, le=_MAX_JOBS_IN_GROUP)
 
 
-@dataclass(frozen=True)
-class GroupSpec:
-    """Several jobs that are submitted together."""
-
-    jobs: tuple[JobSpec, ...]
-    max_parallel: int
-
-
 def is_group(body: Mapping[str, Any]) -> bool:
     """True if a submit body means a group."""
     return any(body.get(field) is not None for field in _Group.model_fields)
 
 
-def parse_group(body: Mapping[str, Any]) -> GroupSpec:
-    """Read a group: `count` copies, or one job per entry of `params`, merged over `env`."""
+def parse_group(body: Mapping[str, Any]) -> tuple[list[JobSpec], int]:
+    """Read a group: `count` copies, or one job per entry of `params`, merged over `env`.
+
+    Returns its jobs, and how many of them may run at once.
+    """
     group = parse_body(_Group, {k: v for k, v in body.items() if k in _Group.model_fields})
     if (group.count is None) == (group.params is None):
         refuse("count", "or `params` is required, and only one of them", OUT_OF_RANGE)
     variants = group.params or [{}] * (group.count or 0)
     rest = {k: v for k, v in body.items() if k not in _Group.model_fields}
     env = parse_body(JobSpec, rest).env
-    jobs = tuple(parse_body(JobSpec, {**rest, "env": {**env, **variant}}) for variant in variants)
-    return GroupSpec(jobs, group.max_parallel or len(variants))
+    jobs = [parse_body(JobSpec, {**rest, "env": {**env, **variant}}) for variant in variants]
+    return jobs, group.max_parallel or len(jobs)

@@ -30,6 +30,7 @@ from runcrate_emulator.infrastructure.wire import (
     Page,
     Result,
     conflict,
+    fields,
     not_found,
     parse_time,
 )
@@ -38,6 +39,7 @@ from runcrate_emulator.world import World
 _MAX_PAGE = 100
 _DEFAULT_PAGE = 20
 _MAX_KEY = 255  # characters; the emulator's own
+_KEY_KEPT_FOR = timedelta(hours=24)  # official SDK 0.5.0
 _FOLLOW_S = 25.0  # real seconds that a read with `follow` is held (official SDK 0.5.0)
 _FOLLOW_STEP_S = 0.02  # real seconds between two looks at the log
 _LOG_PAGE = (1, 1000)  # chunks; the emulator's own
@@ -60,16 +62,15 @@ async def _create_upload(call: Call) -> Result:
     """The same `sha256` gets the same upload."""
     world = call.world
     body = await call.read(_NewUpload)
-    known = [
+    known = (
         upload
-        for upload in world.uploads.values()
+        for upload in reversed(world.uploads.values())
         if body.sha256 and upload.sha256 == body.sha256 and upload.expires_at > world.moment
-    ]
-    if known:
-        upload = known[-1]
-    else:
+    )
+    upload = next(known, None)
+    if upload is None:
         expires_at = world.moment + _USABLE_FOR
-        upload = Upload(world.new_id("upload"), body.bytes, body.sha256, world.moment, expires_at)
+        upload = Upload(world.new_id("upload"), body.bytes, body.sha256, expires_at)
         world.uploads[upload.id] = upload
     is_new = upload.file_id is None
     path = world.signer.sign("PUT", f"/uploads/{upload.id}", _LINK_LIFETIME.total_seconds())
@@ -92,12 +93,8 @@ async def _put_upload(call: Call) -> Result:
         raise not_found("upload", call.id)
     content = await call.request.body()
     digest = hashlib.sha256(content).hexdigest()
-    problem = None
-    if len(content) != upload.size:
-        problem = f"{len(content)} bytes arrived, {upload.size} were announced"
-    elif upload.sha256 not in (None, digest):
-        problem = "The content has another SHA-256"
-    if problem is not None:
+    if len(content) != upload.size or upload.sha256 not in (None, digest):
+        problem = f"{len(content)} bytes with SHA-256 {digest} arrived, others were announced"
         raise ApiError(400, "validation_error", f"{problem}; nothing was kept.")
     kept = world.media.add("upload", f"{upload.id}.tar.gz", "application/gzip", content)
     upload.file_id, upload.sha256 = kept.id, digest
@@ -112,14 +109,14 @@ async def _submit(call: Call) -> Result:
     body = await read_object(call.request)
     if is_group(body):
         group = parse_group(body)
-        group_id = await _once(call, lambda: job_life.submit_group(world, environment, group))
+        group_id = _once(call, lambda: job_life.submit_group(world, environment, *group))
         made = world.job_groups[group_id]
         jobs = [world.jobs[job_id] for job_id in made.job_ids if job_id in world.jobs]
         views = [job_view(world, job, with_secret=True) for job in jobs]
         secret = {n: v for view in views for n, v in view.items() if n == "webhook_secret"}
         return {**group_view(world, made), "jobs": views, **secret}
     spec = parse_body(JobSpec, body)
-    job_id = await _once(call, lambda: job_life.submit_job(world, environment, spec))
+    job_id = _once(call, lambda: job_life.submit_job(world, environment, spec))
     return _submitted_job(world, job_id)
 
 
@@ -132,32 +129,31 @@ async def _rerun(call: Call) -> Result:
     changes = await read_object(call.request) if await call.request.body() else {}
     if is_group(changes):
         refuse("count", "cannot be given to a rerun, which is one job", 422)
-    body = {**job.spec.sent, **changes}
+    body = {**job.spec.model_dump(exclude_unset=True), **changes}
     if isinstance(changes.get("env"), dict):
         body["env"] = {**job.spec.env, **changes["env"]}
     spec = parse_body(JobSpec, {name: value for name, value in body.items() if value is not None})
-    job_id = await _once(
-        call, lambda: job_life.submit_job(world, environment, spec, rerun_of=job.id)
-    )
+    job_id = _once(call, lambda: job_life.submit_job(world, environment, spec, rerun_of=job.id))
     return _submitted_job(world, job_id)
 
 
-async def _once(call: Call, create: Callable[[], Job | JobGroup]) -> str:
+def _once(call: Call, create: Callable[[], Job | JobGroup]) -> str:
     """Create something once per API key, route, environment and `Idempotency-Key`."""
     world = call.world
     key = call.request.headers.get("idempotency-key")
-    if key is not None:
-        if not 0 < len(key.strip()) <= _MAX_KEY:
-            message = f"An Idempotency-Key has 1 to {_MAX_KEY} characters; nothing was done."
-            raise ApiError(400, "validation_error", message)
-        environment = call.query.get("environment", "")
-        key = f"{call.api_key}\n{call.request.url.path}\n{environment}\n{key}"
-
-    async def work() -> str:
-        await world.take_launch_time()
+    if key is None:
         return create().id
-
-    return await world.idempotency.once(key, world.moment, work)
+    if not 0 < len(key.strip()) <= _MAX_KEY:
+        message = f"An Idempotency-Key has 1 to {_MAX_KEY} characters; nothing was done."
+        raise ApiError(400, "validation_error", message)
+    environment = call.query.get("environment", "")
+    key = f"{call.api_key}\n{call.request.url.path}\n{environment}\n{key}"
+    known_id, kept_until = world.idempotency.get(key, ("", world.moment))
+    if world.moment < kept_until:
+        return known_id
+    created = create().id  # a refusal leaves the key free
+    world.idempotency[key] = (created, world.moment + _KEY_KEPT_FOR)
+    return created
 
 
 def _submitted_job(world: World, job_id: str) -> dict[str, Any]:
@@ -245,7 +241,7 @@ routes.read(  # made-up figures, as there is no GPU
 routes.read(  # by path; kept 30 days after the end
     "/jobs/{id}/artifacts",
     lambda call: [
-        {"path": artifact.path, "bytes": artifact.size, "sha256": artifact.sha256}
+        fields(artifact, "path bytes sha256")
         for artifact in present_artifacts(call.find(call.world.jobs, "job"), call.world.moment)
     ],
 )

@@ -63,7 +63,6 @@ class Upload:
     id: str
     size: int
     sha256: str | None
-    created_at: datetime
     expires_at: datetime
     file_id: str | None = None  # of its content among the made files, once it has arrived
 

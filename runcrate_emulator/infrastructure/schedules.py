@@ -7,10 +7,10 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Annotated, Any, Literal
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
-from pydantic import AfterValidator, BeforeValidator
+from pydantic import BeforeValidator
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, Body, Name, Text, must, parse_body, refuse
 from runcrate_emulator.errors import ApiError
@@ -58,19 +58,18 @@ def _time(text: object) -> datetime:
     return moment
 
 
-def _timezone(name: str) -> str:
-    try:
-        ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        raise ValueError("must be an IANA timezone such as Europe/London") from None
-    return name
-
-
 Cron = Annotated[
     Text,
     must(
         lambda text: shortest_gap_minutes(text) >= _LEAST_GAP_MINUTES,
         f"must leave {_LEAST_GAP_MINUTES} minutes between two runs",
+    ),
+]
+
+Timezone = Annotated[
+    Text,
+    must(
+        lambda name: name in available_timezones(), "must be an IANA timezone such as Europe/London"
     ),
 ]
 
@@ -80,7 +79,7 @@ class _Change(Body):
     spec: dict[str, Any] | None = None
     run_at: Annotated[datetime, BeforeValidator(_time)] | None = None
     cron: Cron | None = None
-    timezone: Annotated[Text, AfterValidator(_timezone)] = "UTC"
+    timezone: Timezone = "UTC"
     overlap: Literal["skip", "allow"] = "skip"
     enabled: bool = True
 
@@ -115,10 +114,9 @@ async def _create_schedule(call: Call) -> Result:
             f"At most {_MAX_PER_ENVIRONMENT} schedules in an environment and "
             f"{_MAX_PER_WORKSPACE} in a workspace; nothing was created. Delete one first.",
         )
-    fields_of_body = dict(body)
-    fields_of_body["name"] = body.name or body.spec.get("name") or f"{body.kind} schedule"
+    name = body.name or body.spec.get("name") or f"{body.kind} schedule"
     schedule = Schedule(
-        **fields_of_body,
+        **dict(body) | {"name": name},
         id=world.new_id("schedule"),
         environment_id=environment.id,
         api_key=call.api_key,
@@ -173,7 +171,6 @@ async def _run_now(call: Call) -> Result:
     """Launches at once. Not deduplicated in any way."""
     world = call.world
     schedule = call.find(world.schedules, "schedule")
-    await world.take_launch_time()
     launched = launch(world, schedule)
     if isinstance(launched, Instance):
         view = instances.view(launched, world.moment)

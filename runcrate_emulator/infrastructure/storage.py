@@ -1,7 +1,7 @@
 """Storage volumes. Their fields are camelCase on the wire, unlike those of instances."""
 
 import math
-from datetime import datetime, timedelta
+from datetime import timedelta
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Annotated, Any
 
@@ -18,7 +18,8 @@ from runcrate_emulator.keys import PROJECT_ID
 from runcrate_emulator.world import World
 
 _USD_PER_GB_MONTH = Decimal("0.03")  # seed 003, as are the rules of payment
-_BILLING_WEEK = timedelta(days=7)
+_DAY = timedelta(days=1)
+_BILLING_WEEK = 7 * _DAY
 _DAYS_PER_MONTH = 30  # the emulator's own, as is that only full days are refunded
 _PROVIDER = "aws-s3"
 _CENT = Decimal("0.01")
@@ -85,7 +86,7 @@ async def _resize_volume(call: Call) -> Result:
     size_gb = (await call.read(_Resize)).size_gb
     if size_gb <= volume.size_gb:
         refuse("size_gb", f"must be more than the present {volume.size_gb}", 422)
-    days = days_left(volume, world.moment, with_today=True)
+    days = math.ceil((volume.paid_until - world.moment) / _DAY)
     difference = price_for_days(size_gb - volume.size_gb, days)
     charge_volume(world, volume, difference, "More room")
     volume.size_gb, volume.updated_at = size_gb, world.moment
@@ -102,8 +103,8 @@ async def _delete_volume(call: Call) -> Result:
             f"Volume `{volume.id}` is attached to an instance; nothing was deleted. "
             "Terminate the instance first.",
         )
-    days = days_left(volume, world.moment, with_today=False)
-    refund = price_for_days(volume.size_gb, days)
+    full_days = math.floor((volume.paid_until - world.moment) / _DAY)
+    refund = price_for_days(volume.size_gb, full_days)
     if refund > 0:
         world.ledger.post("refund", refund, f"Unused days of volume {volume.name}", world.moment)
     del world.volumes[volume.id]
@@ -114,12 +115,6 @@ def price_for_days(size_gb: int, days: int) -> Decimal:
     """Cost of a number of days of a volume, rounded to the cent."""
     price = _USD_PER_GB_MONTH * size_gb * days / _DAYS_PER_MONTH
     return price.quantize(_CENT, ROUND_HALF_UP)
-
-
-def days_left(volume: Volume, at: datetime, *, with_today: bool) -> int:
-    """Days of the paid week that are left; the day that has started counts only if asked for."""
-    days = max((volume.paid_until - at) / timedelta(days=1), 0)
-    return math.ceil(days) if with_today else math.floor(days)
 
 
 def charge_volume(world: World, volume: Volume, amount: Decimal, what: str) -> None:

@@ -50,6 +50,7 @@ class WebhookDelivery:
         status: Status of the response; None when none came, or when nothing was sent.
         problem: Why nothing was sent, or why no response came; None for a response of any status.
         body: What was sent, or would have been.
+        signature: That of the body.
     """
 
     at: datetime
@@ -59,6 +60,7 @@ class WebhookDelivery:
     status: int | None
     problem: str | None
     body: bytes = field(repr=False)
+    signature: str = field(repr=False)
 
     @property
     def json(self) -> Any:
@@ -74,13 +76,13 @@ def webhook_secret(job: "Job") -> str:
 
 def announce(
     job: "Job", event: WebhookEvent, view: dict[str, Any], at: datetime
-) -> tuple[WebhookDelivery, str]:
-    """A webhook call to make, without its outcome, and the signature of its body."""
+) -> WebhookDelivery:
+    """A webhook call to make, without its outcome."""
     body = dumps({"event": event, "job": view})
     secret = webhook_secret(job).encode()
     signature = f"sha256={hmac.new(secret, body, hashlib.sha256).hexdigest()}"
     url = job.spec.webhook_url or ""
-    return WebhookDelivery(at, job.id, event, url, status=None, problem=None, body=body), signature
+    return WebhookDelivery(at, job.id, event, url, None, None, body, signature)
 
 
 def is_local(url: str) -> bool:
@@ -125,8 +127,7 @@ class Courier:
     def _send_all(self) -> None:
         record = self._world.webhooks  # a reset begins a new one, which owes nothing to the old
         while self._world.announcements:
-            delivery, signature = self._world.announcements.popleft()
-            self._begin(_deliver(delivery, signature, record))
+            self._begin(_deliver(self._world.announcements.popleft(), record))
 
     def _begin(self, work: Coroutine[Any, Any, None]) -> asyncio.Task[None]:
         async def guarded() -> None:
@@ -141,16 +142,14 @@ class Courier:
         return task
 
 
-async def _deliver(
-    delivery: WebhookDelivery, signature: str, record: list[WebhookDelivery]
-) -> None:
+async def _deliver(delivery: WebhookDelivery, record: list[WebhookDelivery]) -> None:
     status: int | None = None
     problem: str | None = _NOT_LOCAL
     if is_local(delivery.url):
         url = httpx.URL(delivery.url)
         if url.host == "localhost":
             url = url.copy_with(host=LOOPBACK)  # whatever a hosts file says
-        headers = {"Content-Type": "application/json", SIGNATURE_HEADER: signature}
+        headers = {"Content-Type": "application/json", SIGNATURE_HEADER: delivery.signature}
         try:
             # No proxy and no redirect could lead off this machine; and its https needs no
             # certificate that an authority has signed.

@@ -87,7 +87,7 @@ def test_the_oldest_of_too_many_plans_is_forgotten(both, guard, monkeypatch):
 
 def test_a_plan_claimed_by_parallel_calls_is_launched_once(cloud):
     guard = rc.SpendGuard(rc.SpendLimits(max_instances=5, max_gpus=5))
-    cloud.world.launch_seconds = 30
+    cloud.fail("POST /instances", latency_s=0.3, times=None)
 
     async def race():
         async with rc.AsyncRuncrate(cloud.api_key, base_url=cloud.base_url) as client:

@@ -1,10 +1,7 @@
 """Storage, environments and their borders, SSH keys, secrets, idempotency keys in progress."""
 
-import time
-from concurrent.futures import ThreadPoolExecutor
 from decimal import Decimal
 
-import httpx
 import pytest
 
 from tests.emulator.conftest import GOOD, INSTANCE, PUBLIC_KEY, VOLUME, assert_refused
@@ -134,19 +131,3 @@ def test_what_is_made_belongs_to_its_environment(infra, path):
         assert_refused(infra.request(method, f"{path}/{made['id']}"), 404, "not_found")
     assert infra.get(f"{path}/{made['id']}?environment=staging").json()["data"]["id"] == made["id"]
     assert_refused(infra.get(f"{path}?environment=nowhere"), 404, "not_found")
-
-
-@pytest.mark.parametrize("path", ["/jobs", "/billing/topups"])
-def test_the_same_key_in_progress_is_a_conflict_with_its_reason(emulator, infra, path):
-    def send() -> httpx.Response:
-        return infra.post(path, json=GOOD[path], headers={"Idempotency-Key": "k"})
-
-    emulator.world.launch_seconds = 5
-    with ThreadPoolExecutor() as pool:
-        first = pool.submit(send)
-        while not emulator.world.idempotency._in_progress:
-            time.sleep(0.001)
-        error = assert_refused(send(), 409, "conflict")
-        assert error["details"] == {"reason": "idempotency_in_progress"}
-        emulator.clock.advance(5)
-        assert first.result(5).json()["data"]["id"] == send().json()["data"]["id"]
