@@ -16,7 +16,6 @@ JobStatus = Literal[
 QueueReason = Literal["no_capacity", "budget", "max_parallel", "volume_busy"]
 
 STATUSES: tuple[JobStatus, ...] = get_args(JobStatus)
-LIVE_STATUSES: frozenset[JobStatus] = frozenset({"queued", "starting", "running"})
 OUTPUTS_KEPT_FOR = timedelta(days=30)  # after the end (official SDK 0.5.0)
 
 
@@ -110,7 +109,7 @@ class Job:
     @property
     def is_live(self) -> bool:
         """True if it still waits, starts or runs."""
-        return self.status in LIVE_STATUSES
+        return self.ended_at is None
 
     @property
     def attempt(self) -> Attempt | None:

@@ -1,6 +1,5 @@
 """Jobs and groups as the API shows them."""
 
-import hashlib
 import math
 from collections import Counter
 from datetime import datetime, timedelta
@@ -146,6 +145,4 @@ def _code_view(world: World, job: Job) -> dict[str, Any] | None:
     if code.git is None:
         upload = world.uploads[code.upload_id or ""]
         return {"source": "upload", "ref": upload.id, "sha256": upload.sha256}
-    url, ref = code.git.url, code.git.ref or "main"
-    commit = hashlib.sha1(f"{url} {ref}".encode(), usedforsecurity=False).hexdigest()
-    return {"source": "git", "url": url, "ref": ref, "commit": commit}
+    return {"source": "git", **fields(code.git, "url ref")}

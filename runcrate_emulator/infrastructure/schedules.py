@@ -263,6 +263,5 @@ def _view(schedule: Schedule) -> dict[str, Any]:
         "created_by": OWNER,
         "run_as": OWNER,
         "run_as_credential": "api_key",
-        "spec": dict(schedule.spec),
         "max_runtime_minutes": schedule.spec.get("max_runtime_minutes"),
     }
