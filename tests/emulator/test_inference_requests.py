@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from runcrate_emulator.inference.model_catalogue import find
 from tests.audio_files import wav
-from tests.content_parts import data_url, image_part
+from tests.content_parts import audio_part, data_url, file_part, image_part
 from tests.emulator.chat_support import called, post_chat, result, tool, user
 from tests.emulator.conftest import png, refused_field
 
@@ -88,6 +88,7 @@ CHAT_ROWS = [
         {**function(name="a"), "tool_choice": {"type": "function", "function": {"name": "b"}}},
         "tool_choice.function.name",
     ),
+    ({**function(name="a"), "tool_choice": {"type": "function"}}, "tool_choice.function"),
     ({"temperature": "hot"}, "temperature"),
     ({"temperature": True}, "temperature"),
     ({"max_tokens": 1.5}, "max_tokens"),
@@ -97,6 +98,7 @@ CHAT_ROWS = [
     ({"top_logprobs": 2}, "top_logprobs"),
     ({"response_format": {"type": "xml"}}, "response_format.type"),
     ({"response_format": "json"}, "response_format"),
+    ({"response_format": {"type": "json_schema"}}, "response_format.json_schema"),
     (response_format(schema={}), "response_format.json_schema.name"),
     (response_format(name="x"), "response_format.json_schema.schema"),
     ({"model": None}, "model"),
@@ -109,6 +111,7 @@ PART_ROWS = [
     (part("image_url", image_url={}), "image_url.url"),
     (part("input_audio", input_audio={"format": "wav"}), "input_audio.data"),
     (part("input_audio", input_audio={"data": "eA=="}), "input_audio.format"),
+    (part("input_audio", input_audio={"data": "", "format": "wav"}), "input_audio.data"),
     (part("file", file={"file_id": "file-1"}), "file.file_data"),
 ]
 
@@ -252,7 +255,10 @@ def test_no_body_makes_the_emulator_fail(media, path, data):
 NULLS = dict.fromkeys(
     ["temperature", "stop", "tools", "tool_choice", "response_format", "max_tokens", "n"]
 )
+PDF = {"file_data": data_url("application/pdf", b"x"), "filename": "a.pdf"}
+ATTACHED = [image_part(PNG), audio_part(b"x", "wav"), file_part(**PDF)]
 TAKEN = {
+    "attachments": {"model": SEES, **message(content=ATTACHED)},
     "undocumented fields": {"user": "me", "seed": 3, "top_k": 5, "metadata": {"a": 1}},
     "nulls": NULLS,
     "alias": {"model": "deepseek/deepseek-v3.2"},

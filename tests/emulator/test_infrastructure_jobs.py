@@ -286,6 +286,8 @@ def test_a_group_is_cancelled_without_starting_what_waits(emulator, infra):
     for _ in range(2):
         answer = infra.post(f"/job-groups/{group['id']}/cancel")
         assert answer.json()["data"]["status_counts"] == {"cancelled": 3}
+    again = infra.post(f"/jobs/{group['jobs'][0]['id']}/cancel").json()["data"]
+    assert again["status"] == "cancelled"
     assert len(infra.get("/instances").json()["data"]) == 1
     for path in ("/job-groups/none", f"/job-groups/{group['id']}?environment=nowhere"):
         assert_refused(infra.get(path), 404, "not_found")
