@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from langchain_core.messages import BaseMessage, SystemMessage
 from typing_extensions import is_typeddict
 
-from langchain_runcrate.json_schemas import json_schema_of
+from langchain_runcrate.json_schemas import function_of, json_schema_of
 from langchain_runcrate.structured_parsers import RawResponseParser, StructuredResponseParser
 from langchain_runcrate.tools_binding import wire_response_format, wire_tools
 
@@ -68,6 +68,14 @@ def structured_output_plan(
         raise ValueError(f"`method` must be one of {', '.join(METHODS)}, not {method!r}.")
     if schema is None and method != "json_mode":
         raise ValueError("A schema is needed, except with `method='json_mode'`.")
+    if schema is not None and not isinstance(schema, dict):
+        try:
+            function_of(schema)
+        except (TypeError, ValueError) as error:
+            raise ValueError(
+                f"`schema` must be a Pydantic class, a TypedDict, JSON schema or an OpenAI function, "
+                f"not {schema!r}. For a list, use Pydantic's `RootModel[list[...]]`."
+            ) from error
     match method or _default_method(profile):
         case "json_schema":
             return _by_json_schema(schema, strict)
