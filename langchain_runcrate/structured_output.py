@@ -73,8 +73,8 @@ def structured_output_plan(
             function_of(schema)
         except (TypeError, ValueError) as error:
             raise ValueError(
-                "`schema` must be a Pydantic class, a TypedDict, JSON schema or an OpenAI function, not "
-                f"{schema!r}. For a list, use Pydantic's `RootModel[list[...]]`."
+                "`schema` must be a Pydantic class, a TypedDict, JSON schema or an OpenAI "
+                f"function, not {schema!r}. For a list, use Pydantic's `RootModel[list[...]]`."
             ) from error
     match method or _default_method(profile):
         case "json_schema":
