@@ -274,6 +274,15 @@ class Emulator:
     def on_chat(self, script: ChatScript | None) -> None:
         self.world.chat_script.on_chat = script
 
+    @property
+    def on_job(self) -> JobProgram | None:
+        """The function that decides how jobs go; may be set at any moment, until `reset`."""
+        return self.world.on_job
+
+    @on_job.setter
+    def on_job(self, program: JobProgram | None) -> None:
+        self.world.on_job = program
+
     def reply_with(self, *replies: Reply) -> None:
         """Queue replies: each is used for one chat request, in order, before `on_chat` is called.
 

@@ -53,7 +53,7 @@ class Api:
         """Let the emulator that is recorded reply so; a cassette and the service need no script."""
         if self.emulator is not None:
             self.emulator.on_chat = on_chat
-            self.emulator.world.on_job = on_job
+            self.emulator.on_job = on_job
 
 
 def pytest_configure() -> None:

@@ -100,7 +100,7 @@ def volume(infra: httpx.Client) -> dict[str, Any]:
 def submit(emulator: Emulator, infra: httpx.Client) -> Callable[..., dict[str, Any]]:
     """Submit a job, with the outcome that it is to have, and return it."""
     outcomes: dict[str, JobOutcome] = {}
-    emulator.world.on_job = lambda run: outcomes.get(run.command)
+    emulator.on_job = lambda run: outcomes.get(run.command)
 
     def submit(
         command: str = "echo hello", outcome: JobOutcome | None = None, **fields: Any

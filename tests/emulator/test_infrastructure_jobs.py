@@ -203,7 +203,7 @@ def test_rerun_merges_env_and_drops_nulls(emulator, infra, submit):
     assert "webhook_secret" not in read(infra, job)
     body = {"env": {"B": "3"}, "webhook_url": None, "name": "again"}
     runs: list[JobRun] = []
-    emulator.world.on_job = runs.append
+    emulator.on_job = runs.append
     rerun = infra.post(f"/jobs/{job['id']}/rerun", json=body).json()["data"]
     assert (rerun["rerun_of"], rerun["name"], rerun["webhook_url"]) == (job["id"], "again", None)
     emulator.clock.advance(60)
@@ -254,7 +254,7 @@ def test_a_refused_submit_is_not_remembered(emulator, infra):
 
 
 def test_a_group_runs_so_many_at_once_and_ends_as_one(emulator, infra):
-    emulator.world.on_job = lambda run: JobOutcome(
+    emulator.on_job = lambda run: JobOutcome(
         f"{run.env['N']} {run.env['RUNCRATE_JOB_INDEX']}\n", seconds=10
     )
     body = {**JOB, "max_parallel": 1}
@@ -348,7 +348,7 @@ def test_uploads_are_put_once_and_deduplicated_by_their_hash(emulator, infra):
     again = infra.post("/jobs/uploads", json=body).json()["data"]
     assert (again["upload_id"], again["url"]) == (upload["upload_id"], None)
     runs: list[JobRun] = []
-    emulator.world.on_job = runs.append
+    emulator.on_job = runs.append
     job = infra.post("/jobs", json=with_code).json()["data"]
     assert job["code"] == {"source": "upload", "ref": upload["upload_id"], "sha256": digest}
     emulator.clock.advance(86400)
@@ -367,7 +367,7 @@ def test_on_job_sees_each_attempt_with_its_secrets_and_decides_it(emulator, infr
         runs.append(run)
         return JobOutcome(f"attempt {run.attempt}\n", exit_code=137 if run.attempt == 1 else 0)
 
-    emulator.world.on_job = decide
+    emulator.on_job = decide
     for name in ("TOKEN", "OTHER"):
         emulator.world.set_secret("main", name)
     retried = {"max_retries": 1, "retry_on": ["nonzero_exit"], "env": {"TOKEN": "mine"}}
@@ -389,9 +389,9 @@ def test_an_error_of_on_job_fails_the_job_and_is_a_crash_until_a_reset():
         raise LookupError("no such thing")
 
     with Emulator(clock=Clock(0), on_job=decide) as emulator:
-        emulator.world.on_job = None
+        emulator.on_job = None
         emulator.reset()
-        assert emulator.world.on_job is decide
+        assert emulator.on_job is decide
         url, key = f"{emulator.base_url}/api/v1/jobs", {"Authorization": "Bearer rc_live_emulator"}
         httpx.post(url, json=JOB, headers=key)
         emulator.clock.advance(300)

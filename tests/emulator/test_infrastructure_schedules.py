@@ -61,7 +61,7 @@ def test_a_single_run_launches_an_instance_and_is_over(emulator, infra, schedule
 
 
 def test_a_run_is_skipped_while_the_last_one_lives(emulator, infra, schedule):
-    emulator.world.on_job = lambda _: JobOutcome(seconds=90 * 60)
+    emulator.on_job = lambda _: JobOutcome(seconds=90 * 60)
     long = {**JOB, "max_runtime_minutes": 120}
     skips = schedule(spec=long, cron="0 * * * *")
     allows = schedule(spec=long, cron="0 * * * *", overlap="allow")

@@ -194,7 +194,7 @@ def walk_jobs(client: Any, emulator: Emulator) -> None:
     again = client.jobs.uploads.create(bytes=8, sha256=digest)
     assert (again.upload_id, again.url) == (upload.upload_id, None)
 
-    emulator.world.on_job = lambda _: JobOutcome("hello\n", artifacts={"a.txt": "1\n"}, seconds=90)
+    emulator.on_job = lambda _: JobOutcome("hello\n", artifacts={"a.txt": "1\n"}, seconds=90)
     job = client.jobs.run(
         command="echo hello",
         gpu_type=["A4000", "L40S:1"],
