@@ -138,5 +138,5 @@ _OWN_CODES = {
 
 def usual_code(status: int) -> str:
     """The code that an error of this status usually carries."""
-    named = status in HTTPStatus.__members__.values()
-    return _OWN_CODES.get(status) or (HTTPStatus(status).name.lower() if named else "api_error")
+    names = {known.value: known.name.lower() for known in HTTPStatus}
+    return (names | _OWN_CODES).get(status, "api_error")

@@ -110,7 +110,7 @@ def trace_of_attempt(world: World, job: Job, kind: InstanceType, number: int) ->
         return _trace_of_outcome(outcome)
     if world.settings.run_commands:
         limit_s = job.spec.max_runtime_minutes * 60.0
-        return CommandRun(run=run, clock=world.clock, limit_s=limit_s)
+        return CommandRun(run, world.clock, limit_s)
     line = f"[emulator] not run: {job.spec.command}\n"
     return Trace([(0.0, line)], duration_s=_UNDECIDED_RUN_S)
 
@@ -139,26 +139,21 @@ _NOT_STARTED: Final = 127
 _INHERITED: Final = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 
 
-@dataclass(kw_only=True)
 class CommandRun(Trace):
     """The course of a command that really runs, in a temporary directory of its own.
 
-    Attributes:
+    Args:
         run: The command, its variables (of this computer's only `PATH` and the locale are added),
             and the `.tar.gz` archive of code to unpack into the directory.
+        clock: The emulated clock, by which its log is timed.
         limit_s: Real seconds after which the process is killed. The job's time limit on the
             emulated clock, which may be faster, ends it earlier.
     """
 
-    run: JobRun = field(repr=False)
-    clock: Clock
-    limit_s: float
-    lines: list[tuple[float, str]] = field(default_factory=list)
-    files: list[tuple[float, str, bytes]] = field(default_factory=list)
-    duration_s: float = _NOT_ENDED_S
-
-    def __post_init__(self) -> None:
-        self._started_at = self.clock.now()
+    def __init__(self, run: JobRun, clock: Clock, limit_s: float) -> None:
+        super().__init__(duration_s=_NOT_ENDED_S)
+        self._job, self._clock, self._limit_s = run, clock, limit_s
+        self._started_at = clock.now()
         self._process: subprocess.Popen[str] | None = None
         self._thread: threading.Thread | None = None
         self._stopped = threading.Event()
@@ -166,7 +161,7 @@ class CommandRun(Trace):
 
     def start(self) -> None:
         """Start the process; a thread follows it."""
-        self._started_at = self.clock.now()
+        self._started_at = self._clock.now()
         self._thread = threading.Thread(target=self._run, name="runcrate-emulator-job", daemon=True)
         self._thread.start()
 
@@ -186,23 +181,23 @@ class CommandRun(Trace):
             workspace.mkdir()
             output.mkdir()
             try:
-                if self.run.code is not None:
-                    with tarfile.open(fileobj=io.BytesIO(self.run.code)) as archive:
+                if self._job.code is not None:
+                    with tarfile.open(fileobj=io.BytesIO(self._job.code)) as archive:
                         archive.extractall(workspace, filter="data")
                 self.exit_code = self._follow(workspace, output)
             except (OSError, tarfile.TarError) as error:
                 self._log(f"[emulator] the command was not run: {error}\n")
                 self.exit_code = _NOT_STARTED
             self._collect(output)
-        ran_s = (self.clock.now() - self._started_at).total_seconds()
+        ran_s = (self._clock.now() - self._started_at).total_seconds()
         self.duration_s = max(round(ran_s, 6), MIN_RUN_S)
 
     def _follow(self, workspace: Path, output: Path) -> int:
         inherited = {name: os.environ[name] for name in _INHERITED if name in os.environ}
-        own = {"HOME": str(workspace), **self.run.env, "RUNCRATE_OUTPUT_DIR": str(output)}
+        own = {"HOME": str(workspace), **self._job.env, "RUNCRATE_OUTPUT_DIR": str(output)}
         shell = shutil.which("bash") or shutil.which("sh") or "sh"
         with subprocess.Popen(  # noqa: S603 - see the module's first sentence
-            [shell, "-c", self.run.command],
+            [shell, "-c", self._job.command],
             cwd=workspace,
             env=inherited | own,
             stdin=subprocess.DEVNULL,
@@ -215,7 +210,7 @@ class CommandRun(Trace):
             self._process = process
             if self._stopped.is_set():
                 _kill(process)
-            deadline = threading.Timer(self.limit_s, _kill, (process,))
+            deadline = threading.Timer(self._limit_s, _kill, (process,))
             deadline.daemon = True
             deadline.start()
             for line in process.stdout or ():
@@ -227,7 +222,7 @@ class CommandRun(Trace):
 
     def _log(self, text: str) -> None:
         if self._logged < _MAX_LOG:
-            at_s = (self.clock.now() - self._started_at).total_seconds()
+            at_s = (self._clock.now() - self._started_at).total_seconds()
             self.lines.append((at_s, text[: _MAX_LOG - self._logged]))
             self._logged += len(text)
 

@@ -1,6 +1,5 @@
 """Job records: spec, attempts with their course, events and outputs."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, get_args
@@ -34,8 +33,8 @@ class Trace:
         duration_s: Emulated seconds that it takes.
     """
 
-    lines: Sequence[tuple[float, str]] = ()
-    files: Sequence[tuple[float, str, bytes]] = ()
+    lines: list[tuple[float, str]] = field(default_factory=list)
+    files: list[tuple[float, str, bytes]] = field(default_factory=list)
     exit_code: int = 0
     duration_s: float = MIN_RUN_S
 

@@ -13,6 +13,7 @@ from starlette.responses import RedirectResponse, Response
 
 from runcrate_emulator.bodies import Body, parse_body, read_object, refuse
 from runcrate_emulator.errors import ApiError
+from runcrate_emulator.files import LINK_LIFETIME_S
 from runcrate_emulator.infrastructure import job_life
 from runcrate_emulator.infrastructure.endpoints import Call, Endpoints
 from runcrate_emulator.infrastructure.job_record import STATUSES, Job
@@ -46,7 +47,6 @@ _LOG_PAGE = (1, 1000)  # chunks; the emulator's own
 _STEP_S = (60, 86_400)  # official SDK 0.5.0
 _MAX_BYTES = 1_000_000_000  # 1 GB (official SDK 0.5.0)
 _USABLE_FOR = timedelta(hours=24)  # official SDK 0.5.0
-_LINK_LIFETIME = timedelta(hours=1)  # the emulator's own
 
 routes = Endpoints()
 signed_routes = Endpoints()
@@ -73,11 +73,11 @@ async def _create_upload(call: Call) -> Result:
         upload = Upload(world.new_id("upload"), body.bytes, body.sha256, expires_at)
         world.uploads[upload.id] = upload
     is_new = upload.file_id is None
-    path = world.signer.sign("PUT", f"/uploads/{upload.id}", _LINK_LIFETIME.total_seconds())
+    path = world.signer.sign("PUT", f"/uploads/{upload.id}", LINK_LIFETIME_S)
     return {
         "upload_id": upload.id,
         "url": call.url(path) if is_new else None,
-        "url_expires_at": world.moment + _LINK_LIFETIME if is_new else None,
+        "url_expires_at": world.moment + timedelta(seconds=LINK_LIFETIME_S) if is_new else None,
         "expires_at": upload.expires_at,
         "max_bytes": _MAX_BYTES,
     }

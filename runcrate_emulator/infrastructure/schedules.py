@@ -143,18 +143,17 @@ async def _update_schedule(call: Call) -> Result:
         refuse("run_at", "and `cron` cannot be given together", OUT_OF_RANGE)
     if body.run_at is not None or body.cron is not None:
         sent |= {"run_at": body.run_at, "cron": body.cron}
+    if sent.get("enabled") or sent.keys() & {"run_at", "cron", "timezone", "spec"}:
+        # Whoever changes the spec or the timing, or resumes it, is whom the next run launches as.
+        sent["api_key"] = call.api_key
     changed = replace(schedule, **sent, updated_at=world.moment, next_run_at=None)
     if sent.keys() & {"run_at", "cron"}:
         _next_run(changed, world.moment)  # refuses a time that never comes
-    if sent.get("enabled") or sent.keys() & {"run_at", "cron", "timezone", "spec"}:
-        # Whoever changes the spec or the timing, or resumes it, is whom the next run launches as.
-        changed = replace(changed, api_key=call.api_key)
     if changed.enabled:
-        following = following_run(changed, world.moment)
-        if following is None:
+        changed.next_run_at = following_run(changed, world.moment)
+        if changed.next_run_at is None:
             problem = "cannot be switched on: its time is over; set a new `run_at`"
             refuse("enabled", problem, OUT_OF_RANGE)
-        changed = replace(changed, next_run_at=following)
     world.schedules[changed.id] = changed
     return _view(changed)
 
