@@ -5,7 +5,6 @@ official SDK's README); the emulator responds 400 to what is missing, unknown or
 and 422 for a value out of its range, both with code `validation_error`.
 """
 
-import json
 import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, ClassVar, NoReturn, TypeVar
@@ -19,17 +18,21 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails
+from pydantic_core import ErrorDetails, from_json
 from starlette.requests import Request
 
 from runcrate_emulator.errors import ApiError, invalid
 
 MALFORMED = 400
 OUT_OF_RANGE = 422
-_SURROGATE_ESCAPE = b"\\ud"
 _MAX_TEXT = 65_536  # characters; nothing in the API is documented to be longer than 64 KB
 MAX_NAME = 64  # characters; the longest that was seen
-_PROBLEMS = {"missing": "is required", "extra_forbidden": "is not a field of this request"}
+_PROBLEMS = {
+    "missing": "is required",
+    "extra_forbidden": "is not a field of this request",
+    "json_invalid": "must hold valid JSON",
+    "json_type": "must be a string that holds JSON",
+}
 
 
 class Body(BaseModel):
@@ -115,12 +118,9 @@ async def read_body(request: Request, model: type[B]) -> B:
 
 async def read_object(request: Request) -> dict[str, Any]:
     """Read a JSON object, or refuse the body."""
-    raw = await request.body()
     try:
-        value = json.loads(raw.decode(), parse_constant=_refuse_constant)
-        if _SURROGATE_ESCAPE in raw.lower():
-            json.dumps(value, ensure_ascii=False).encode()  # half a character is no text
-    except (ValueError, RecursionError):
+        value = from_json(await request.body(), allow_inf_nan=False)
+    except ValueError:
         raise ApiError(
             MALFORMED, "validation_error", "The body is not valid JSON; nothing was done."
         ) from None
@@ -129,10 +129,6 @@ async def read_object(request: Request) -> dict[str, Any]:
             MALFORMED, "validation_error", "The body must be a JSON object; nothing was done."
         )
     return value
-
-
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
 
 
 def refuse(field: str, problem: str, status: int = MALFORMED) -> NoReturn:

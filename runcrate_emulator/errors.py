@@ -10,8 +10,7 @@ from typing import Any, Literal
 Surface = Literal["inference", "infrastructure", "page"]
 """Which of the two APIs a path belongs to; `page` is everything the emulator adds of its own."""
 
-_INFERENCE_PREFIX = "/v1/"
-_INFRASTRUCTURE_PREFIX = "/api/v1/"
+_PREFIXES: Mapping[Surface, str] = {"inference": "/v1", "infrastructure": "/api/v1"}
 _RATE_LIMITED = 429
 _SERVER_ERROR = 500
 
@@ -44,21 +43,12 @@ class ApiError(Exception):
         self.headers = dict(headers or {})
 
 
-def surface_of(path: str) -> Surface:
-    """Tell which API a request path belongs to."""
-    if path.startswith(_INFRASTRUCTURE_PREFIX):
-        return "infrastructure"
-    if path.startswith(_INFERENCE_PREFIX):
-        return "inference"
-    return "page"
-
-
-def route_of(path: str) -> str:
-    """Strip the version prefix: `/api/v1/instances` and `/v1/videos` become `/instances`, ..."""
-    for prefix in (_INFRASTRUCTURE_PREFIX, _INFERENCE_PREFIX):
-        if path.startswith(prefix):
-            return path[len(prefix) - 1 :]
-    return path
+def surface_and_route(path: str) -> tuple[Surface, str]:
+    """Split a path: `/api/v1/instances` and `/v1/videos` become `/instances` and `/videos`."""
+    for surface, prefix in _PREFIXES.items():
+        if path.startswith(prefix + "/"):
+            return surface, path.removeprefix(prefix)
+    return "page", path
 
 
 def envelope(error: ApiError, surface: Surface) -> dict[str, Any]:

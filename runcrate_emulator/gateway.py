@@ -6,14 +6,14 @@ A pure ASGI middleware, so that a streamed response passes chunk by chunk and co
 import asyncio
 import math
 import time
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from starlette.datastructures import Headers
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from runcrate_emulator.errors import ApiError, Surface, envelope, route_of, surface_of
+from runcrate_emulator.errors import ApiError, Surface, envelope, surface_and_route
 from runcrate_emulator.faults import Fault, usual_code
 from runcrate_emulator.files import PAGE_MARK
 from runcrate_emulator.infrastructure.webhooks import Courier
@@ -50,21 +50,32 @@ class Gateway:
             body = await request.body()
         except ClientDisconnect:
             return
-        surface, arrived_at = surface_of(request.scope["path"]), self._world.now()
-
-        path, query = request.scope["path"], request.scope["query_string"].split(b"&")
-        is_of_page = path == _PAGE or (path.startswith("/files/") and PAGE_MARK in query)
+        path, arrived_at = scope["path"], self._world.now()
+        surface, route = surface_and_route(path)
 
         def record(status: int | None) -> None:
-            if not is_of_page:
-                duration_s = time.perf_counter() - started
-                entry = _entry(request, body, arrived_at, status, duration_s)
-                self._world.journal.append(entry)
-                self._world.on_request(entry)
+            marks = scope["query_string"].split(b"&")
+            if path == _PAGE or (path.startswith("/files/") and PAGE_MARK in marks):
+                return
+            query, key = request.query_params, bearer_token(request.headers)
+            entry = RecordedRequest(
+                at=arrived_at,
+                method=request.method,
+                path=path,
+                route=route,
+                query={n: ("…",) if n == "signature" else tuple(query.getlist(n)) for n in query},
+                headers={n: v for n, v in request.headers.items() if n != "authorization"},
+                key=None if key is None else masked(key),
+                status=status,
+                duration_s=time.perf_counter() - started,
+                body=body if len(body) <= _KEPT_BODY_BYTES else b"",
+            )
+            self._world.journal.append(entry)
+            self._world.on_request(entry)
 
         response = ResponseWriter(scope, receive, send, record)
         try:
-            await self._handle(request, surface, replaying(body, receive), response)
+            await self._handle(request, surface, route, replaying(body, receive), response)
         except HungUpError:
             pass
         except ApiError as error:
@@ -78,22 +89,27 @@ class Gateway:
             self._courier.wake()
 
     async def _handle(
-        self, request: Request, surface: Surface, receive: Receive, response: ResponseWriter
+        self,
+        request: Request,
+        surface: Surface,
+        route: str,
+        receive: Receive,
+        response: ResponseWriter,
     ) -> None:
         _check_origin(request.headers)
-        fault = self._world.faults.take(request.method, route_of(request.scope["path"]))
+        fault = self._world.faults.take(request.method, route)
         if surface != "page":
             self._check_key_and_rate(request, surface, response)
         if fault is not None:
             if fault.latency_s:
                 await asyncio.sleep(fault.latency_s)
-            response.add_headers(fault.headers or {})
+            response.headers.update(fault.headers or {})
             if fault.drop_connection:
                 await response.hang_up()
             if fault.does_no_work:
                 await _fault_response(fault, surface)(request.scope, receive, response)
                 return
-            response.strike(fault)
+            response.fault = fault
         self._world.settle()
         try:
             await self._app(request.scope, receive, response)
@@ -102,7 +118,7 @@ class Gateway:
         if fault is not None and fault.lose_response:
             await response.hang_up()
         elif fault is not None and fault.replaces_response:
-            response.strike(None)
+            response.fault = None
             await _fault_response(fault, surface)(request.scope, receive, response)
 
     def _check_key_and_rate(
@@ -118,7 +134,7 @@ class Gateway:
         world.rate_windows[key or ""] = started_at, used
         emulated_s = (started_at + _WINDOW - now).total_seconds()
         left_s = emulated_s / (world.clock.speed or 1)  # of a clock that stands still: as it is
-        response.add_headers(
+        response.headers.update(
             {
                 "X-RateLimit-Limit": str(limit),
                 "X-RateLimit-Remaining": str(max(limit - used, 0)),
@@ -187,25 +203,3 @@ def _fault_response(fault: Fault, surface: Surface) -> Response:
     message = fault.message or "A fault that was asked for with `Emulator.fail`."
     error = ApiError(status, fault.code or usual_code(status), message, details=fault.details)
     return _refusal(error, surface)
-
-
-def _entry(
-    request: Request, body: bytes, arrived_at: datetime, status: int | None, duration_s: float
-) -> RecordedRequest:
-    query: dict[str, tuple[str, ...]] = {}
-    for name, value in request.query_params.multi_items():
-        shown = "…" if name == "signature" else value
-        query[name] = (*query.get(name, ()), shown)
-    key = bearer_token(request.headers)
-    return RecordedRequest(
-        at=arrived_at,
-        method=request.method,
-        path=request.scope["path"],
-        route=route_of(request.scope["path"]),
-        query=query,
-        headers={n: v for n, v in request.headers.items() if n != "authorization"},
-        key=None if key is None else masked(key),
-        status=status,
-        duration_s=duration_s,
-        body=body if len(body) <= _KEPT_BODY_BYTES else b"",
-    )

@@ -1,6 +1,6 @@
 """The way out of the gateway: adds headers, and breaks a response in the way a fault asks for."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from starlette.datastructures import MutableHeaders
 from starlette.types import Message, Receive, Scope, Send
@@ -24,6 +24,10 @@ class ResponseWriter:
         receive: The server's `receive`, used to notice that the client has left.
         send: The server's `send`.
         record: Called once, with the status or None, before the last byte is sent.
+
+    Attributes:
+        headers: Headers that are set on the response.
+        fault: Fault that breaks the response that is to come.
     """
 
     def __init__(
@@ -33,8 +37,8 @@ class ResponseWriter:
         self._receive = receive
         self._send = send
         self._record = record
-        self._headers: dict[str, str] = {}
-        self._fault: Fault | None = None
+        self.headers: dict[str, str] = {}
+        self.fault: Fault | None = None
         self._chunks = 0
         self._status: int | None = None
         self._recorded = False
@@ -44,14 +48,6 @@ class ResponseWriter:
         """True if the client has received a status line."""
         return self._status is not None
 
-    def add_headers(self, headers: Mapping[str, str]) -> None:
-        """Set headers on the response."""
-        self._headers.update(headers)
-
-    def strike(self, fault: Fault | None) -> None:
-        """Break the response that is to come as a fault asks, or none."""
-        self._fault = fault
-
     def finish(self) -> None:
         """Record the request if its response never came to an end."""
         if not self._recorded:
@@ -60,7 +56,7 @@ class ResponseWriter:
 
     async def __call__(self, message: Message) -> None:
         """Take one ASGI message of the response."""
-        fault = self._fault
+        fault = self.fault
         if fault is not None and (fault.lose_response or fault.replaces_response):
             return  # whatever the endpoint says: the fault has its own response, or none
         if message["type"] == "http.response.start":
@@ -70,15 +66,14 @@ class ResponseWriter:
 
     async def _start(self, message: Message) -> None:
         headers = MutableHeaders(scope=message)
-        for name, value in self._headers.items():
-            headers[name] = value
+        headers.update(self.headers)
         self._status = message["status"]
         if headers.get("content-length") == "0" or self._status == NO_CONTENT:
             self.finish()  # with its head the client has all of it
         await self._send(message)
 
     async def _body(self, message: Message) -> None:
-        fault = self._fault
+        fault = self.fault
         if fault is not None:
             if self._chunks == fault.cut_after_chunks:
                 await self.hang_up()

@@ -168,7 +168,9 @@ class SshServers:
 
     def _serve(self) -> None:
         asyncio.set_event_loop(self._loop)
-        self._loop.set_exception_handler(_log_failure)
+        self._loop.set_exception_handler(
+            lambda _, about: _LOG.debug("%s", about.get("message"), exc_info=about.get("exception"))
+        )
         watching = self._loop.create_task(self._watch())
         try:
             self._loop.run_forever()
@@ -250,7 +252,3 @@ def _host_key(instance_id: str) -> asyncssh.SSHKey:
     encoding, no_encryption = serialization.Encoding.PEM, serialization.NoEncryption()
     text = key.private_bytes(encoding, openssh, no_encryption)
     return asyncssh.import_private_key(text)
-
-
-def _log_failure(loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:  # noqa: ARG001 - of asyncio
-    _LOG.debug("%s", context.get("message"), exc_info=context.get("exception"))

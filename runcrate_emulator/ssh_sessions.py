@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import functools
 import os
 import shutil
 import signal
 import sys
-from collections.abc import Callable, Coroutine
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 import asyncssh
 from asyncssh.channel import SSHChannel
@@ -32,7 +30,7 @@ class Login(asyncssh.SSHServer):
         self._servers = servers
         self._host = host
         self._connection: asyncssh.SSHServerConnection | None = None
-        self._sessions = 0
+        self.sessions = 0
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """Refuse everybody while the instance does not run."""
@@ -55,10 +53,10 @@ class Login(asyncssh.SSHServer):
 
     def session_requested(self) -> asyncssh.SSHServerSession[bytes]:
         """Open a session, unless there are as many as OpenSSH allows."""
-        if self._sessions >= MAX_SESSIONS:
+        if self.sessions >= MAX_SESSIONS:
             raise asyncssh.ChannelOpenError(asyncssh.OPEN_CONNECT_FAILED, "open failed")
-        self._sessions += 1
-        return Session(self._run, functools.partial(Files, self._host), self._session_over)
+        self.sessions += 1
+        return Session(self)
 
     def connection_requested(
         self,
@@ -70,10 +68,12 @@ class Login(asyncssh.SSHServer):
         """Forward ports of the loopback, where servers of an instance listen."""
         return dest_host in _LOOPBACK_NAMES
 
-    def _session_over(self) -> None:
-        self._sessions -= 1
+    def files(self, channel: SSHChannel[bytes]) -> asyncssh.SFTPServer:
+        """Serve the files of the instance."""
+        return Files(self._host, channel)
 
-    async def _run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+    async def run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
+        """Start the command of a session."""
         command = process.command
         if command is None:
             process.stderr.write(b"The emulator runs commands and has no interactive shell.\n")
@@ -87,21 +87,16 @@ class Login(asyncssh.SSHServer):
 
 
 class Session(asyncssh.SSHServerProcess[bytes]):
-    """A session that reports its end."""
+    """A session that counts until its end."""
 
-    def __init__(
-        self,
-        run: Callable[[asyncssh.SSHServerProcess[bytes]], Coroutine[Any, Any, None]],
-        files: Callable[[SSHChannel[bytes]], asyncssh.SFTPServer],
-        on_end: Callable[[], None],
-    ) -> None:
-        super().__init__(run, files, sftp_version=3, allow_scp=False)
-        self._on_end = on_end
+    def __init__(self, login: Login) -> None:
+        super().__init__(login.run, login.files, sftp_version=3, allow_scp=False)
+        self._login = login
 
     def connection_lost(self, exc: Exception | None) -> None:
-        """Report the end."""
+        """Count the session no longer."""
         super().connection_lost(exc)
-        self._on_end()
+        self._login.sessions -= 1
 
 
 class Files(asyncssh.SFTPServer):

@@ -75,8 +75,3 @@ def stems(text: str) -> list[str]:
     return [
         stem(word) for word in words(text) if word.lower().replace("\u2019", "'") not in STOP_WORDS
     ]
-
-
-def stem_set(text: str) -> frozenset[str]:
-    """The different stems of a text's topic words."""
-    return frozenset(stems(text))

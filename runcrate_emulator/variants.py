@@ -19,7 +19,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
+from pydantic.alias_generators import to_camel, to_snake
 from starlette.requests import Request
+from starlette.responses import Response
 
 from runcrate_emulator.inference.model_catalogue import MODELS
 from runcrate_emulator.keys import bearer_token
@@ -168,12 +170,8 @@ def _renamed(old: str, new: str) -> Callable[[Row], Row]:
     return lambda row: {new if name == old else name: value for name, value in row.items()}
 
 
-def _snake_case(row: Row) -> Row:
-    return {re.sub("[A-Z]", lambda m: "_" + m[0].lower(), name): row[name] for name in row}
-
-
-def _camel_case(row: Row) -> Row:
-    return {re.sub("_([a-z])", lambda m: m[1].upper(), name): row[name] for name in row}
+def _cased(form: Callable[[str], str]) -> Callable[[Row], Row]:
+    return lambda row: {form(name): value for name, value in row.items()}
 
 
 _ERROR_FORMS: Final[Mapping[str, Callable[[Row], Any]]] = {
@@ -332,9 +330,11 @@ CHANGES: Final[Mapping[Variant, Change]] = {
     ("model-ids", "mixed"): _json(_MODELS, "data.0", _short_id),
     ("model-modalities", "missing"): _json(_MODELS, "data", _without("input_modalities")),
     ("model-modalities", "mixed"): _json(_MODELS, "data.0", _without("input_modalities")),
-    ("balance-case", "snake_case"): _json(_BALANCE, "data", _snake_case),
-    ("transactions-case", "snake_case"): _json(_TRANSACTIONS, "data", _snake_case),
-    ("instance-types-case", "camelCase"): _json("GET /api/v1/instances/types", "data", _camel_case),
+    ("balance-case", "snake_case"): _json(_BALANCE, "data", _cased(to_snake)),
+    ("transactions-case", "snake_case"): _json(_TRANSACTIONS, "data", _cased(to_snake)),
+    ("instance-types-case", "camelCase"): _json(
+        "GET /api/v1/instances/types", "data", _cased(to_camel)
+    ),
     ("list-envelope", "data"): _json(_JOBS, "", _without("meta")),
     ("list-envelope", "bare list"): _json(_JOBS, "", lambda value: value["data"]),
     ("paging", "has_more"): _json(_JOBS, "meta", _renamed("hasMore", "has_more")),
@@ -473,10 +473,8 @@ class VariantApp:
         for change in refusals or changes:
             if change.means(exchange):
                 change.edit(exchange)
-        exchange.headers["content-length"] = str(len(exchange.body))
-        pairs = [(name.encode(), v.encode("latin-1")) for name, v in exchange.headers.items()]
-        await send({"type": "http.response.start", "status": exchange.status, "headers": pairs})
-        await send({"type": "http.response.body", "body": exchange.body})
+        exchange.headers.pop("content-length", None)
+        await Response(exchange.body, exchange.status, exchange.headers)(scope, receive, send)
 
     def _with_full_model(self, body: bytes) -> bytes:
         """Return a request that names a model by its short id with the full one."""

@@ -80,9 +80,11 @@ class Arguments:
                 yield from self._objects(field, schema)
             elif kind == "array":
                 yield from self._arrays(field, schema, is_literal=is_literal)
-            elif is_literal:
-                yield from self._literals.of_type(kind, field.name, schema, required=field.required)
-            else:
+            elif is_literal and kind == "string":
+                yield from self._literals.strings(field.name, schema, required=field.required)
+            elif is_literal and kind in ("integer", "number"):
+                yield from self._literals.numbers(field.name, required=field.required)
+            elif not is_literal:
                 yield from _smallest(kind, schema)
 
     def _objects(self, field: _Field, schema: Mapping[str, Any]) -> Iterator[Json]:

@@ -167,12 +167,3 @@ def _logprob(piece: str, alternatives: int) -> dict[str, Any]:
         for rank in range(max(alternatives, 1))
     ]
     return {**listed[0], "top_logprobs": listed[:alternatives]}
-
-
-def event(chunk: dict[str, Any]) -> bytes:
-    """A chunk as a server-sent event."""
-    return b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n"
-
-
-END: Final = b"data: [DONE]\n\n"
-"""The last event of a stream."""

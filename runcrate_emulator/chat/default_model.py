@@ -25,7 +25,7 @@ from runcrate_emulator.chat.json_schema import UnsatisfiableSchemaError
 from runcrate_emulator.chat.reply import Reply
 from runcrate_emulator.chat.request import ChatRequest, Message, Tool
 from runcrate_emulator.errors import invalid
-from runcrate_emulator.stems import identifier_words, stem, stem_set, words
+from runcrate_emulator.stems import identifier_words, stem, stems, words
 
 FIXED_SENTENCE: Final = (
     "This is a simulated reply of the Runcrate emulator: script another one with `on_chat`, or "
@@ -148,7 +148,7 @@ def _quotation(messages: Sequence[Message]) -> str | None:
     """The sentence that shares the most rare stems with the question; None if none fits."""
     asked = [message.text for message in messages if message.role == "user"]
     question = _question(asked[-1]) if asked else ""
-    wanted = stem_set(question)
+    wanted = set(stems(question))
     sentences = [
         sentence.strip(" -*#>|\t")
         for message in messages
@@ -156,12 +156,12 @@ def _quotation(messages: Sequence[Message]) -> str | None:
         for sentence in _SENTENCE_END.split(_WRAPPED.sub(" ", message.text))
         if sentence.strip() and question not in sentence and not sentence.rstrip().endswith("?")
     ]
-    stems = [stem_set(sentence) for sentence in sentences]
-    counted = Counter(one for found in stems for one in found)
+    topics = [set(stems(sentence)) for sentence in sentences]
+    counted = Counter(one for found in topics for one in found)
     weights = {one: math.log(1 + len(sentences) / (counted[one] or 0.5)) for one in wanted}
     scores = [
         sum(weights[one] for one in wanted & found) if len(found) >= _MIN_STEMS else 0.0
-        for found in stems
+        for found in topics
     ]
     best = max(scores, default=0.0)
     is_enough = best and best >= _ENOUGH * sum(weights.values())

@@ -49,16 +49,7 @@ class Literals:
                 ):
                     yield option
 
-    def of_type(
-        self, kind: str, name: str, schema: Mapping[str, Any], *, required: bool
-    ) -> Iterator[Json]:
-        """The literals that may be meant for a field of this type."""
-        if kind == "string":
-            yield from self._strings(name, schema, required=required)
-        elif kind in ("integer", "number"):
-            yield from self._numbers(name, required=required)
-
-    def _numbers(self, name: str, *, required: bool) -> Iterator[float]:
+    def numbers(self, name: str, *, required: bool) -> Iterator[float]:
         """Numbers near a word of the field's name, then, for a required field, other ones."""
         unit = {stem(part) for part in identifier_words(name)}
         loose: list[float] = []
@@ -79,7 +70,7 @@ class Literals:
             yield from self._from_results(name)
             yield from loose
 
-    def _strings(self, name: str, schema: Mapping[str, Any], *, required: bool) -> Iterator[Json]:
+    def strings(self, name: str, schema: Mapping[str, Any], *, required: bool) -> Iterator[Json]:
         """Texts like an example, a name, one after the field's name, or, if required, any other."""
         yield from self._like_examples(schema)
         if name == "name":

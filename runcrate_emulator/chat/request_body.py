@@ -6,14 +6,12 @@ as the documentation says they do (seed 003).
 """
 
 import base64
-import binascii
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, StringConstraints
+from pydantic import BeforeValidator, Field, Json, StringConstraints
 
 from runcrate_emulator.bodies import OpenBody, Texts, must, parse_body
 from runcrate_emulator.chat.json_schema import checked_schema
@@ -41,22 +39,12 @@ Schema = Annotated[dict[str, Any], BeforeValidator(checked_schema)]
 ToolName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_.-]{1,128}$")]
 
 
-def _json_object(text: object) -> object:
-    try:
-        value = json.loads(text) if isinstance(text, str) else None
-    except (ValueError, RecursionError):
-        value = None
-    if isinstance(value, dict):
-        return value
-    raise ValueError("must be a string that holds a JSON object")
-
-
 def _decoded(text: object) -> bytes:
     if not isinstance(text, str) or not text:
         raise ValueError("must be a string that is not empty")
     try:
         return base64.b64decode("".join(text.split()), validate=True)
-    except (binascii.Error, ValueError):
+    except ValueError:
         raise ValueError("holds no valid base64 data") from None
 
 
@@ -101,7 +89,7 @@ class _Part(OpenBody):
 
 class _CalledFunction(OpenBody):
     name: Filled
-    arguments: Annotated[dict[str, Any], BeforeValidator(_json_object)]
+    arguments: Json[dict[str, Any]]
 
 
 class _CallBody(OpenBody):
@@ -266,7 +254,7 @@ def _part(part: _Part, field: str, model: Model) -> str | Attachment:
     if is_link and attachment.media_type and not attachment.media_type.startswith(f"{kind}/"):
         problem = f"must hold an {kind}; it says {attachment.media_type}."
         raise invalid(f"{field}.{part.type}.url", problem)
-    if not model.reads(kind):
+    if kind not in model.input_modalities:
         readable = ", ".join(model.input_modalities)
         problem = f"is {part.type!r}, but the model {model.id} reads only {readable}."
         raise invalid(f"{field}.type", problem)

@@ -1,5 +1,6 @@
 """`POST /chat/completions`: a script, an upstream server or the default model replies."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Final
 
@@ -8,7 +9,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from runcrate_emulator.bodies import read_object
-from runcrate_emulator.chat.completion import END, Completion, choice_of, event, prompt_tokens
+from runcrate_emulator.chat.completion import Completion, choice_of, prompt_tokens
 from runcrate_emulator.chat.default_model import reply_of_default_model
 from runcrate_emulator.chat.request import ChatRequest
 from runcrate_emulator.chat.request_body import parse
@@ -48,7 +49,7 @@ async def create(request: Request) -> Response:
     if reply is None and upstream is not None:
         return await forward(upstream, body)
     if reply is None:
-        reply = reply_of_default_model(chat, has_reasoning=model.has("reasoning"))
+        reply = reply_of_default_model(chat, has_reasoning="reasoning" in model.supported_features)
     completion = Completion(
         id=world.new_id("chatcmpl"),
         created=int(world.now().timestamp()),
@@ -87,10 +88,10 @@ def _prompt_tokens(chat: ChatRequest, model: Model) -> int:
     return counted
 
 
-async def _events(completion: Completion) -> AsyncIterator[bytes]:
+async def _events(completion: Completion) -> AsyncIterator[str]:
     for chunk in completion.chunks():
-        yield event(chunk)
-    yield END
+        yield f"data: {json.dumps(chunk, ensure_ascii=False)}\n\n"
+    yield "data: [DONE]\n\n"
 
 
 routes = [Route("/chat/completions", create, methods=["POST"])]

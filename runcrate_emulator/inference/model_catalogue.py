@@ -66,14 +66,6 @@ class Model(BaseModel):
     aliases: tuple[str, ...] = ()
     emulator_values: tuple[str, ...] = ()
 
-    def has(self, feature: str) -> bool:
-        """True if the model supports the named feature."""
-        return feature in self.supported_features
-
-    def reads(self, modality: str) -> bool:
-        """True if the model takes input of the named modality."""
-        return modality in self.input_modalities
-
     def cost_usd(self, prompt_tokens: int, completion_tokens: int = 0) -> Decimal:
         """The price in US dollars of a request with these token counts."""
         million = Decimal(1_000_000)

@@ -39,11 +39,6 @@ class Upstream:
         parts = urlsplit(self.url)
         return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
-    @property
-    def headers(self) -> dict[str, str]:
-        """The headers that the server needs."""
-        return {} if self.key is None else {"Authorization": f"Bearer {self.key}"}
-
 
 async def forward(upstream: Upstream, body: Mapping[str, Any]) -> Response:
     """Send a chat request to the upstream and return its response as it comes.
@@ -57,7 +52,7 @@ async def forward(upstream: Upstream, body: Mapping[str, Any]) -> Response:
             "POST",
             f"{upstream.url.rstrip('/')}/chat/completions",
             json=dict(body),
-            headers=upstream.headers,
+            headers={"Authorization": f"Bearer {upstream.key}"} if upstream.key else {},
         )
         response = await client.send(request, stream=True)
         headers = {n: response.headers[n] for n in _PASSED_HEADERS if n in response.headers}

@@ -40,13 +40,9 @@ class VideoJob:
     """One job; its status is not stored but follows from the time."""
 
     id: str
-    model: str
-    prompt: str
-    seed: int
+    spec: ImageSpec
     seconds: int
     """Length of the video."""
-    size: tuple[int, int]
-    """Asked width and height in pixels; the video has their proportions, see `video_size`."""
     created_at: datetime
     first_image: Image.Image | None = field(default=None, repr=False)
     """Image to animate."""
@@ -82,7 +78,7 @@ class VideoJob:
         shown: dict[str, Any] = {
             "id": self.id,
             "object": "video",
-            "model": self.model,
+            "model": self.spec.model,
             "status": status,
             "progress": round(100 * min(max(done, 0.0), 1.0)),  # percent
             "created_at": int(self.created_at.timestamp()),
@@ -120,16 +116,14 @@ async def create(request: Request) -> Response:
     body = parse_body(VideoBody, values)
     seconds = _requested_seconds(body, model)
     across, down = _SIZES[body.aspect_ratio]
-    seed = seed_of(request, body)
+    size = video_size(body.width or across, body.height or down)
+    spec = ImageSpec(body.prompt, model.id, seed_of(request, body), *size)
     first_image = await _first_image(request, body)
     require_credit(world)
     job = VideoJob(
         id=world.new_id("video"),
-        model=model.id,
-        prompt=body.prompt,
-        seed=seed,
+        spec=spec,
         seconds=seconds,
-        size=(body.width or across, body.height or down),
         created_at=world.clock.now(),
         first_image=first_image,
         failure=world.next_video_failure,
@@ -164,8 +158,7 @@ async def download(request: Request) -> Response:
     name = f"{job.id}.mp4"
     stored = world.media.find(name)
     if stored is None:  # the first download, or newer files took its place
-        spec = ImageSpec(job.prompt, job.model, job.seed, *video_size(*job.size))
-        video = await in_thread(request, render_video, spec, job.seconds, job.first_image)
+        video = await in_thread(request, render_video, job.spec, job.seconds, job.first_image)
         stored = world.media.find(name) or world.media.add("video", name, _CONTENT_TYPE, video)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return Response(stored.data, media_type=_CONTENT_TYPE, headers=headers)

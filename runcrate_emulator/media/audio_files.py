@@ -104,12 +104,9 @@ def to_mp3(samples: Samples, comment: str = "") -> bytes:
             "libmp3lame", rate=SPEECH_RATE_HZ, layout="mono", options=dict(_MP3_OPTIONS)
         )
         stream.bit_rate = _MP3_BITS_PER_SECOND
-        for start in range(0, len(samples), SPEECH_RATE_HZ):
-            piece = samples[start : start + SPEECH_RATE_HZ]
-            frame = AudioFrame(format="s16", layout="mono", samples=len(piece))
-            frame.sample_rate = SPEECH_RATE_HZ
-            frame.pts = start
-            frame.planes[0].update(piece.tobytes())
-            container.mux(stream.encode(frame))
+        frame = AudioFrame(format="s16", layout="mono", samples=len(samples))
+        frame.sample_rate = SPEECH_RATE_HZ
+        frame.planes[0].update(samples.tobytes())
+        container.mux(stream.encode(frame))
         container.mux(stream.encode(None))
     return file.getvalue()

@@ -7,12 +7,15 @@ import math
 import re
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from html import escape
 from typing import Any
 
 from runcrate_emulator.media.speech import Spoken
 
 # Up to a sentence end, which a typographic quote may close; full-width marks end sentences too.
 _SENTENCE = re.compile(r"\S.*?(?:[.!?…。！？؟।][\"'”’»)\]」』]*(?=\s|$)|$)", re.DOTALL)  # noqa: RUF001
+_MIDNIGHT = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -65,25 +68,20 @@ def as_json(segments: list[Segment], *, duration_s: float, language: str) -> dic
 def as_srt(segments: Iterable[Segment]) -> str:
     """Give SubRip subtitles."""
     return "\n".join(
-        f"{number}\n{_clock(segment.start_s, ',')} --> {_clock(segment.end_s, ',')}\n"
-        f"{segment.text}\n"
+        f"{number}\n{_times(segment).replace('.', ',')}\n{segment.text}\n"
         for number, segment in enumerate(segments, start=1)
     )
 
 
 def as_vtt(segments: Iterable[Segment]) -> str:
     """Give WebVTT subtitles; the characters that would be read as markup are escaped."""
-    cues = (
-        f"{_clock(segment.start_s, '.')} --> {_clock(segment.end_s, '.')}\n"
-        f"{segment.text.replace('&', '&amp;').replace('<', '&lt;').replace('>', '&gt;')}\n"
-        for segment in segments
-    )
+    cues = (f"{_times(one)}\n{escape(one.text, quote=False)}\n" for one in segments)
     return "\n".join(("WEBVTT\n", *cues))
 
 
-def _clock(seconds: float, separator: str) -> str:
-    milliseconds = round(seconds * 1000)
-    whole, rest = divmod(milliseconds, 1000)
-    minutes, second = divmod(whole, 60)
-    hour, minute = divmod(minutes, 60)
-    return f"{hour:02}:{minute:02}:{second:02}{separator}{rest:03}"
+def _times(segment: Segment) -> str:
+    start, end = (
+        (_MIDNIGHT + timedelta(milliseconds=round(at * 1000))).time().isoformat("milliseconds")
+        for at in (segment.start_s, segment.end_s)
+    )
+    return f"{start} --> {end}"
