@@ -18,7 +18,7 @@ from pydantic import (
     ValidationError,
     model_validator,
 )
-from pydantic_core import ErrorDetails, from_json
+from pydantic_core import from_json
 from starlette.requests import Request
 
 from runcrate_emulator.errors import ApiError, invalid
@@ -85,17 +85,13 @@ def parse_body(model: type[B], values: Mapping[str, Any]) -> B:
         return model.model_validate(values)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
-    raise _refusal(model, first, values)
-
-
-def _refusal(model: type[Body], first: ErrorDetails, values: Mapping[str, Any]) -> ApiError:
     kind = first["type"]
     problem = _PROBLEMS.get(kind) or re.sub(r"^\w+ should ", "must ", first["msg"])
     if kind == "value_error":
         problem = str(first["ctx"]["error"])
     is_shape = kind in _PROBLEMS or kind.endswith("_type") or len(first["loc"]) > 1
     status = model.shape_status if is_shape else OUT_OF_RANGE
-    return invalid(_path(values, first["loc"]), f"{problem}; nothing was done.", status)
+    raise invalid(_path(values, first["loc"]), f"{problem}; nothing was done.", status)
 
 
 def _path(sent: Any, location: tuple[int | str, ...]) -> str:
@@ -121,14 +117,11 @@ async def read_object(request: Request) -> dict[str, Any]:
     try:
         value = from_json(await request.body(), allow_inf_nan=False)
     except ValueError:
-        raise ApiError(
-            MALFORMED, "validation_error", "The body is not valid JSON; nothing was done."
-        ) from None
-    if not isinstance(value, dict):
-        raise ApiError(
-            MALFORMED, "validation_error", "The body must be a JSON object; nothing was done."
-        )
-    return value
+        value = None
+    if isinstance(value, dict):
+        return value
+    message = "The body must be valid JSON, and an object; nothing was done."
+    raise ApiError(MALFORMED, "validation_error", message)
 
 
 def refuse(field: str, problem: str, status: int = MALFORMED) -> NoReturn:

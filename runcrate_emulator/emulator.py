@@ -26,7 +26,6 @@ from runcrate_emulator.world import Settings, World
 if TYPE_CHECKING:
     from runcrate_emulator.ssh_servers import SshServers
 
-_REQUESTS_PER_MINUTE = 600  # no figure is published; generous, so that tests never meet it
 _LOG = logging.getLogger("runcrate_emulator")
 _WARNING = "Commands of %s really run on this computer, in temporary directories, with your rights."
 P = ParamSpec("P")
@@ -81,7 +80,7 @@ class Emulator:
         run_commands: Really run the commands of jobs that `on_job` does not decide, as processes
             on this computer in temporary directories, with the job's time limit. No sandbox.
         balance_usd: Opening balance.
-        requests_per_minute: Rate limit per API key.
+        requests_per_minute: Rate limit per API key; no figure of the service is published.
         clock: A clock of your own, instead of one with `clock_speed`.
         ssh: Whether instances have real SSH servers on loopback. Commands that are sent there
             really run on this computer, as you, in temporary directories: there is no isolation.
@@ -102,7 +101,7 @@ class Emulator:
         on_job: JobProgram | None = None,
         run_commands: bool = False,
         balance_usd: Decimal | float | str = 100,
-        requests_per_minute: int = _REQUESTS_PER_MINUTE,
+        requests_per_minute: int = 600,
         clock: Clock | None = None,
         ssh: bool = False,
         variants: Iterable[Variant] = (),

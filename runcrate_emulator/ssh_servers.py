@@ -37,7 +37,11 @@ MAX_SESSIONS = 10  # the default of OpenSSH, per connection
 CERTIFICATE_LIFETIME_S = 300.0
 _WATCH_INTERVAL_S = 0.1
 _START_TIMEOUT_S = 10.0
-INSTANCE_VARIABLE = "RUNCRATE_EMULATED_INSTANCE"  # by which the processes of an instance are found
+INSTANCE_VARIABLE = "RUNCRATE_EMULATED_INSTANCE"
+"""Variable with the directory of an instance, by which its processes are found.
+
+Its identifier would not do: other emulators have instances of the same one.
+"""
 
 T = TypeVar("T")
 _LOG = logging.getLogger("runcrate_emulator.ssh")
@@ -57,11 +61,6 @@ class SshHost:
     tasks: set[asyncio.Task[None]] = field(default_factory=set)
     active_at: datetime | None = None
     was_running: bool = False
-
-    @property
-    def mark(self) -> str:
-        """Value by which its processes are found: other emulators have instances of the same id."""
-        return f"{self.instance_id} {self.directory}"
 
     @property
     def port(self) -> int:
@@ -237,7 +236,7 @@ def _end_processes(host: SshHost) -> None:
     for group in host.children:
         with contextlib.suppress(OSError):
             os.killpg(group, signal.SIGKILL)
-    mark = f"{INSTANCE_VARIABLE}={host.mark}".encode()
+    mark = f"{INSTANCE_VARIABLE}={host.directory}".encode()
     for entry in Path("/proc").glob("[0-9]*/environ"):
         with contextlib.suppress(OSError):
             if mark in entry.read_bytes().split(b"\0"):

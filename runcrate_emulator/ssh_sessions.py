@@ -184,5 +184,5 @@ def _environment(host: SshHost) -> dict[str, str]:
         "LOGNAME": USER,
         "LANG": "C.UTF-8",
         "SHELL": shutil.which("bash") or "/bin/sh",
-        INSTANCE_VARIABLE: host.mark,
+        INSTANCE_VARIABLE: str(host.directory),
     }

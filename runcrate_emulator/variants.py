@@ -123,6 +123,7 @@ _INSTANCES: Final = "* /api/v1/instances*"
 _JOBS: Final = "GET /api/v1/jobs"
 _BALANCE: Final = "GET /api/v1/billing/balance"
 _TRANSACTIONS: Final = "GET /api/v1/billing/transactions"
+_RECHARGE: Final = "GET /api/v1/billing/auto-recharge"
 _USAGE: Final = "GET /api/v1/billing/usage"
 
 
@@ -243,10 +244,6 @@ def _with_new_status(instance: Row) -> Row:
     return {k: new.get(v, v) if k == "status" else v for k, v in instance.items()}
 
 
-def _recharge(edit: Callable[[Row], Row]) -> Change:
-    return _json("GET /api/v1/billing/auto-recharge", "data", edit)
-
-
 def _without_calls(message: Row) -> Row:
     return {"role": "assistant", "content": "."} if message.get("tool_calls") else message
 
@@ -340,8 +337,10 @@ CHANGES: Final[Mapping[Variant, Change]] = {
     ("paging", "has_more"): _json(_JOBS, "meta", _renamed("hasMore", "has_more")),
     ("paging", "neither"): _json(_JOBS, "meta", _without("hasMore")),
     ("bad-page", "accepted"): _empty(_TRANSACTIONS, lambda it: it.query.get("limit") == "0"),
-    ("auto-recharge-fields", "amount_usd"): _recharge(_renamed("target_usd", "amount_usd")),
-    ("auto-recharge-fields", "amount"): _recharge(_renamed("target_usd", "amount")),
+    ("auto-recharge-fields", "amount_usd"): _json(
+        _RECHARGE, "data", _renamed("target_usd", "amount_usd")
+    ),
+    ("auto-recharge-fields", "amount"): _json(_RECHARGE, "data", _renamed("target_usd", "amount")),
     ("usage-dates", "days"): _refusal(_USAGE, 400, lambda it: "T" in it.query.get("from", "")),
     ("usage-dates", "times"): _refusal(_USAGE, 400, lambda it: "T" not in it.query.get("from", "")),
     ("usage-dates", "neither"): _refusal(_USAGE, 400, _always),

@@ -73,9 +73,8 @@ def types_of(schema: Mapping[str, Any]) -> tuple[str, ...]:
 
 def _merge(one: dict[str, Any], other: Mapping[str, Any]) -> dict[str, Any]:
     merged = {**one, **other}
-    for key in ("properties", "patternProperties", "$defs"):
-        if key in one and key in other:
-            merged[key] = {**one[key], **other[key]}
+    if "properties" in one and "properties" in other:
+        merged["properties"] = {**one["properties"], **other["properties"]}
     if "required" in one and "required" in other:
         merged["required"] = [*dict.fromkeys([*one["required"], *other["required"]])]
     return merged

@@ -3,7 +3,6 @@
 import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable
-from typing import Final
 
 from runcrate_emulator.chat.reply import Reply
 from runcrate_emulator.chat.request import ChatRequest
@@ -11,9 +10,6 @@ from runcrate_emulator.errors import ApiError
 
 ChatScript = Callable[[ChatRequest], Reply | Awaitable[Reply | None] | None]
 """Decides the reply to a request; `None` leaves it to the upstream or the default model."""
-
-_STATUS: Final = 400  # a client does not retry it, and the test fails at once
-_CODE: Final = "script_error"
 
 
 class ScriptError(Exception):
@@ -49,7 +45,8 @@ class ScriptedChat:
             _check_tools(reply, request)
         except ScriptError as error:
             self.errors.append(error)
-            raise ApiError(_STATUS, _CODE, f"{error} The request was not processed.") from None
+            message = f"{error} The request was not processed."
+            raise ApiError(400, "script_error", message) from None  # 400: no client retries it
         if reply is not None and reply.failure is not None:
             raise reply.failure
         return reply

@@ -1,7 +1,6 @@
 """`POST /embeddings`: vectors of hashed stems, so that similar texts are close together."""
 
 import base64
-import itertools
 import math
 import struct
 import zlib
@@ -27,7 +26,6 @@ _MAX_BATCH: Final = 2048
 
 
 _STEM: Final = 1.0
-_PAIR: Final = 0.5
 _LETTERS: Final = 0.25
 _GRAM: Final = 4
 _HASHES: Final = 2
@@ -116,8 +114,6 @@ def _features(text: str) -> dict[str, float]:
         padded = f"^{one}$"
         for at in range(max(1, len(padded) - _GRAM + 1)):
             features[f"g:{padded[at : at + _GRAM]}"] += _LETTERS
-    for pair, count in Counter(itertools.pairwise(found)).items():
-        features[f"p:{pair[0]} {pair[1]}"] = _PAIR * (1 + math.log(count))
     if not features:
         features[f"t:{text}"] = 1
     return features

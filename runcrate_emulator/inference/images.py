@@ -24,10 +24,9 @@ from runcrate_emulator.inference.requests import (
     required_model,
     seed_of,
 )
-from runcrate_emulator.inference.source_images import load_source
+from runcrate_emulator.inference.source_images import load_sources
 from runcrate_emulator.media.images import ImageSpec, draw_edit, draw_image, encode_webp
 
-_DEFAULT_SIZE = (1024, 1024)
 _SIZES = {  # about a megapixel each, in exactly these proportions
     "1:1": (1024, 1024),
     "16:9": (1280, 720),
@@ -41,7 +40,7 @@ _SIZES = {  # about a megapixel each, in exactly these proportions
 _MAX_GUIDANCE = 100.0
 _MAX_STEPS = 100
 _MAX_REFERENCES = 8
-_SOURCES = ("image", "start_image", "input_image", "control_image")
+_SOURCES = ("image", "start_image", "input_image", "control_image", "input_images")
 """Fields of which the first is edited; the others are read, and have no effect on the drawing."""
 
 
@@ -75,13 +74,11 @@ async def generate(request: Request) -> Response:
     body = parse_body(EditBody if model.edits_images else ImageBody, values)
     sources, mask = [], None
     if isinstance(body, EditBody):
-        named = [(name, getattr(body, name)) for name in _SOURCES]
-        named += [("input_images", value) for value in body.input_images]
-        sources = [await load_source(request, *one) for one in named if one[1] is not None]
-        mask = None if body.mask is None else await load_source(request, "mask", body.mask)
+        sources = await load_sources(request, body, _SOURCES)
+        mask = next(iter(await load_sources(request, body, ("mask",))), None)
     seed = seed_of(request, body)
     require_credit(world)
-    source = sources[0] if sources else None
+    source = next(iter(sources), None)
     data = await in_thread(request, _draw, model.id, seed, body, source, mask)
     world.charge_inference(model.id, model.unit_usd, f"Image by {model.id}")
     path = world.media.put("image", f"image-{seed}.webp", "image/webp", data)
@@ -105,7 +102,8 @@ def _draw(
 def _size(body: ImageBody, source: Image.Image | None) -> tuple[int, int]:
     """Width and height, which win over the ratio; else those of the source, within the limits."""
     if body.width is not None or body.height is not None:
-        return body.width or _DEFAULT_SIZE[0], body.height or _DEFAULT_SIZE[1]
+        across, down = _SIZES["1:1"]
+        return body.width or across, body.height or down
     if body.aspect_ratio is not None or source is None:
         return _SIZES[body.aspect_ratio or "1:1"]
     scale = min(1.0, MAX_SIDE_PX / max(source.size))

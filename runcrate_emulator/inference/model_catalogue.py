@@ -68,11 +68,10 @@ class Model(BaseModel):
 
     def cost_usd(self, prompt_tokens: int, completion_tokens: int = 0) -> Decimal:
         """The price in US dollars of a request with these token counts."""
-        million = Decimal(1_000_000)
         return (
             self.input_usd_per_million * prompt_tokens
             + self.output_usd_per_million * completion_tokens
-        ) / million
+        ) / 1_000_000
 
     def listed(self) -> dict[str, Any]:
         """The entry in the response of `GET /v1/models`.

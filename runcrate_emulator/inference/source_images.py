@@ -4,6 +4,7 @@ Seed 003: a source is a URL, a data URI or plain base64. Of URLs the emulator ta
 """
 
 import base64
+from collections.abc import Iterable
 from urllib.parse import parse_qsl, urlsplit
 
 from PIL import Image
@@ -11,14 +12,25 @@ from starlette.requests import Request
 
 from runcrate_emulator.bodies import OUT_OF_RANGE, refuse
 from runcrate_emulator.errors import ApiError
-from runcrate_emulator.inference.requests import in_thread, too_large
+from runcrate_emulator.inference.requests import DrawingBody, in_thread, too_large
 from runcrate_emulator.media.images import ImageFileError, open_image
 
 _MAX_FILE_BYTES = 20 * 2**20  # the emulator's own limit, the service documents none
 
 
-async def load_source(request: Request, name: str, value: str) -> Image.Image:
-    """Read the image that a field holds as a URL, a data URI or base64."""
+async def load_sources(
+    request: Request, body: DrawingBody, names: Iterable[str]
+) -> list[Image.Image]:
+    """Read the images that fields of a body hold as URLs, data URIs or base64, in their order."""
+    images: list[Image.Image] = []
+    for name in names:
+        value = getattr(body, name)
+        texts = [value] if isinstance(value, str) else value or ()
+        images += [await _loaded(request, name, text) for text in texts]
+    return images
+
+
+async def _loaded(request: Request, name: str, value: str) -> Image.Image:
     is_url = value[:8].lower().startswith(("http://", "https://"))
     data = _own_file(request, name, value) if is_url else _decoded(name, value)
     if len(data) > _MAX_FILE_BYTES:

@@ -5,7 +5,6 @@ leave open is the emulator's own choice: PCM is mono, 24 kHz, signed 16-bit litt
 longest input is 4096 characters; `speed` runs from 0.25 to 4.
 """
 
-from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -21,7 +20,6 @@ from runcrate_emulator.media.speech import speak
 MAX_INPUT = 4096
 _CONTENT_TYPES = {"mp3": "audio/mpeg", "pcm": "audio/pcm"}
 _MIN_PITCH_HZ, _MAX_PITCH_HZ = 95, 200
-_MILLION = Decimal(1_000_000)
 
 
 class SpeechBody(OpenBody):
@@ -53,7 +51,7 @@ async def create(request: Request) -> Response:
         data = await in_thread(request, to_mp3, samples, spoken.comment)
     world.charge_inference(
         model.id,
-        model.unit_usd * len(body.input) / _MILLION,
+        model.unit_usd * len(body.input) / 1_000_000,
         f"Speech by {model.id}, {len(body.input)} characters",
     )
     world.speech.remember(data, spoken)

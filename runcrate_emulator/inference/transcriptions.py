@@ -21,7 +21,7 @@ from runcrate_emulator.inference.requests import (
     too_large,
 )
 from runcrate_emulator.media import transcript
-from runcrate_emulator.media.audio_files import AudioFileError, AudioTooLongError, read_audio
+from runcrate_emulator.media.audio_files import AudioFileError, read_audio
 
 MAX_FILE_BYTES = 25 * 1024 * 1024  # bytes; as OpenAI has it, the service documents no limit
 
@@ -56,10 +56,10 @@ async def create(request: Request) -> Response:
     require_credit(world)
     try:
         audio = await in_thread(request, read_audio, data, max_s=MAX_AUDIO_S)
-    except AudioTooLongError:
-        raise too_large("file", f"lasts longer than {MAX_AUDIO_S} s; {_ADVICE}") from None
     except AudioFileError as error:
         refuse("file", f"holds no audio that can be read: {error}")
+    if audio.seconds > MAX_AUDIO_S:
+        raise too_large("file", f"lasts longer than {MAX_AUDIO_S} s; {_ADVICE}")
     minutes = Decimal(str(round(audio.seconds, 3))) / _SECONDS_PER_MINUTE
     world.charge_inference(
         model.id, model.unit_usd * minutes, f"Transcription by {model.id}, {audio.seconds:.1f} s"

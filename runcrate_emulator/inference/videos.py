@@ -23,11 +23,9 @@ from runcrate_emulator.inference.requests import (
     required_model,
     seed_of,
 )
-from runcrate_emulator.inference.source_images import load_source
+from runcrate_emulator.inference.source_images import load_sources
 from runcrate_emulator.media.images import ImageSpec
 from runcrate_emulator.media.videos import render_video, video_size
-
-VideoStatus = Literal["queued", "processing", "completed", "failed"]
 
 # The service's guide speaks of 30 seconds to several minutes; a clip of 4 s takes 31 s here.
 _QUEUED_S = 5.0
@@ -60,8 +58,8 @@ class VideoJob:
         working_s = _STARTING_S + _SECONDS_PER_VIDEO_SECOND * self.seconds
         return self.starts_at + timedelta(seconds=working_s)
 
-    def status(self, now: datetime) -> VideoStatus:
-        """Return the status at a moment."""
+    def status(self, now: datetime) -> str:
+        """Return the status at a moment: `queued`, `processing`, `completed` or `failed`."""
         if now < self.starts_at:
             return "queued"
         if now < self.ends_at:
@@ -118,14 +116,14 @@ async def create(request: Request) -> Response:
     across, down = _SIZES[body.aspect_ratio]
     size = video_size(body.width or across, body.height or down)
     spec = ImageSpec(body.prompt, model.id, seed_of(request, body), *size)
-    first_image = await _first_image(request, body)
+    sources = await load_sources(request, body, ("image", "start_image", "image_url"))
     require_credit(world)
     job = VideoJob(
         id=world.new_id("video"),
         spec=spec,
         seconds=seconds,
         created_at=world.clock.now(),
-        first_image=first_image,
+        first_image=next(iter(sources), None),
         failure=world.next_video_failure,
     )
     world.videos[job.id] = job
@@ -181,14 +179,6 @@ def _requested_seconds(body: VideoBody, model: Model) -> int:
         offered = ", ".join(map(str, choices))
         refuse(name, f"of {model.id} must be one of {offered} seconds", OUT_OF_RANGE)
     return int(value)
-
-
-async def _first_image(request: Request, body: VideoBody) -> Image.Image | None:
-    for name in ("image", "start_image", "image_url"):
-        value = getattr(body, name)
-        if value is not None:
-            return await load_source(request, name, value)
-    return None
 
 
 routes = [

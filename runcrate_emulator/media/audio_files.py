@@ -32,10 +32,6 @@ class AudioFileError(Exception):
     """A file without audio that the emulator can read."""
 
 
-class AudioTooLongError(Exception):
-    """A file whose audio is longer than the caller allows."""
-
-
 @dataclass(frozen=True)
 class Audio:
     """The facts about an audio file that a transcription needs.
@@ -56,9 +52,10 @@ class Audio:
 def read_audio(data: bytes, *, max_s: float) -> Audio:
     """Read the first audio track of a WAV, MP3, FLAC, Ogg, WebM, MP4 or M4A file.
 
+    Reading stops when the audio turns out to be longer than `max_s`.
+
     Raises:
         AudioFileError: The file is of another kind, is broken, or has no audio track.
-        AudioTooLongError: The audio is longer than `max_s`; reading stops there.
     """
     count, is_silent = 0, True
     try:
@@ -70,7 +67,7 @@ def read_audio(data: bytes, *, max_s: float) -> Audio:
                 count += frame.samples
                 is_silent = is_silent and not any(bytes(frame.planes[0])[: frame.samples * 2])
                 if count > max_s * _READ_RATE_HZ:
-                    raise AudioTooLongError(f"its audio is longer than {max_s:g} s")
+                    break
     except (FFmpegError, ValueError):
         raise AudioFileError("it is broken, or not WAV, MP3, FLAC, Ogg, WebM, MP4 or M4A") from None
     if not count:
