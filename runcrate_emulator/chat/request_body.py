@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BeforeValidator, Field, Json, StringConstraints
+from pydantic import BeforeValidator, Discriminator, Field, Json, StringConstraints, Tag
 
 from runcrate_emulator.bodies import OpenBody, Texts, must, parse_body
 from runcrate_emulator.chat.json_schema import checked_schema
@@ -128,11 +128,14 @@ class _NamedFunction(OpenBody):
 
 
 class _ChoiceBody(OpenBody):
-    """Choice of tools: a mode, sent as a bare text, or a function."""
+    type: Literal["function"]
+    function: _NamedFunction
 
-    type: Literal["mode", "function"]
-    mode: ToolMode = "required"
-    function: _NamedFunction | None = None
+
+_Choice = Annotated[
+    Annotated[ToolMode, Tag("mode")] | Annotated[_ChoiceBody, Tag("function")],
+    Discriminator(lambda sent: "function" if isinstance(sent, dict) else "mode"),
+]
 
 
 class _NamedSchema(OpenBody):
@@ -145,15 +148,11 @@ class _FormatBody(OpenBody):
     json_schema: _NamedSchema | None = None
 
 
-def _choice(value: object) -> object:
-    return {"type": "mode", "mode": value} if isinstance(value, str) else value
-
-
 class _ChatBody(OpenBody):
     model: str
     messages: list[_MessageBody]
     tools: list[_ToolBody] = Field(default_factory=list)
-    tool_choice: Annotated[_ChoiceBody, BeforeValidator(_choice)] | None = None
+    tool_choice: _Choice | None = None
     response_format: _FormatBody | None = None
     logprobs: bool = False
     top_logprobs: Annotated[int, Field(ge=0, le=20)] = 0
@@ -261,15 +260,13 @@ def _part(part: _Part, field: str, model: Model) -> str | Attachment:
     return attachment
 
 
-def _tool_choice(body: _ChoiceBody | None, tools: tuple[Tool, ...]) -> ToolChoice:
+def _tool_choice(body: ToolMode | _ChoiceBody | None, tools: tuple[Tool, ...]) -> ToolChoice:
     if body is None:
         return ToolChoice()
     if not tools:
         raise invalid("tool_choice", "needs `tools`.")
-    if body.type == "mode":
-        return ToolChoice(body.mode)
-    if body.function is None:
-        raise invalid("tool_choice.function", "is required.")
+    if isinstance(body, str):
+        return ToolChoice(body)
     if body.function.name not in {tool.name for tool in tools}:
         problem = f"names {body.function.name!r}, which is not among `tools`."
         raise invalid("tool_choice.function.name", problem)
