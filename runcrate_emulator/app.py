@@ -1,5 +1,6 @@
 """The ASGI application: every subject's routes under the prefix of its surface."""
 
+import asyncio
 from collections.abc import Iterable
 from types import ModuleType
 from typing import NoReturn
@@ -58,6 +59,8 @@ def create_app(world: World) -> Starlette:
     )
     app.router.redirect_slashes = False
     app.state.world = world
+    # More threads of Python code would only keep the event loop waiting for its turn.
+    app.state.media_work = asyncio.Semaphore(2)
     return app
 
 

@@ -41,10 +41,7 @@ class Gateway:
         self._courier = Courier(world)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Respond to one request."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
+        """Respond to one request; the server has neither a lifespan nor WebSockets."""
         request, started = Request(scope, receive), time.perf_counter()
         try:
             body = await request.body()

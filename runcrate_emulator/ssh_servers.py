@@ -170,11 +170,10 @@ class SshServers:
         self._loop.set_exception_handler(
             lambda _, about: _LOG.debug("%s", about.get("message"), exc_info=about.get("exception"))
         )
-        watching = self._loop.create_task(self._watch())
+        _watching = self._loop.create_task(self._watch())  # a loop alone would let it be collected
         try:
             self._loop.run_forever()
         finally:
-            watching.cancel()
             left = asyncio.all_tasks(self._loop)
             for task in left:
                 task.cancel()

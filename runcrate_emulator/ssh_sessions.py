@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -28,27 +29,27 @@ class Login(asyncssh.SSHServer):
 
     def __init__(self, servers: SshServers, host: SshHost) -> None:
         self._servers = servers
-        self._host = host
+        self.host = host
         self._connection: asyncssh.SSHServerConnection | None = None
         self.sessions = 0
 
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         """Refuse everybody while the instance does not run."""
         self._connection = conn
-        self._host.connections.add(conn)
-        if not self._servers.is_running(self._host.instance_id):
+        self.host.connections.add(conn)
+        if not self._servers.is_running(self.host.instance_id):
             conn.abort()
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - of the interface
         """Count the connection no longer; the idle stop begins."""
         if self._connection is not None:
-            self._host.connections.discard(self._connection)
-            self._host.active_at = self._servers.now()
+            self.host.connections.discard(self._connection)
+            self.host.active_at = self._servers.now()
 
     def begin_auth(self, username: str) -> bool:
         """Let the keys and the authority in, for the one user there is."""
         if username == USER and self._connection is not None:
-            self._connection.set_authorized_keys(self._servers.authorized_keys(self._host))
+            self._connection.set_authorized_keys(self._servers.authorized_keys(self.host))
         return True
 
     def session_requested(self) -> asyncssh.SSHServerSession[bytes]:
@@ -68,10 +69,6 @@ class Login(asyncssh.SSHServer):
         """Forward ports of the loopback, where servers of an instance listen."""
         return dest_host in _LOOPBACK_NAMES
 
-    def files(self, channel: SSHChannel[bytes]) -> asyncssh.SFTPServer:
-        """Serve the files of the instance."""
-        return Files(self._host, channel)
-
     async def run(self, process: asyncssh.SSHServerProcess[bytes]) -> None:
         """Start the command of a session."""
         command = process.command
@@ -79,18 +76,19 @@ class Login(asyncssh.SSHServer):
             process.stderr.write(b"The emulator runs commands and has no interactive shell.\n")
             process.exit(1)
             return
-        self._servers.commands.append((self._host.instance_id, command))
+        self._servers.commands.append((self.host.instance_id, command))
         # A task of its own, as those of a connection are cancelled with it.
-        task = asyncio.get_running_loop().create_task(_run_command(self._host, process, command))
-        self._host.tasks.add(task)
-        task.add_done_callback(self._host.tasks.discard)
+        task = asyncio.get_running_loop().create_task(_run_command(self.host, process, command))
+        self.host.tasks.add(task)
+        task.add_done_callback(self.host.tasks.discard)
 
 
 class Session(asyncssh.SSHServerProcess[bytes]):
     """A session that counts until its end."""
 
     def __init__(self, login: Login) -> None:
-        super().__init__(login.run, login.files, sftp_version=3, allow_scp=False)
+        files = functools.partial(Files, login.host)
+        super().__init__(login.run, files, sftp_version=3, allow_scp=False)
         self._login = login
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -448,8 +448,8 @@ class VariantApp:
         self._world = world
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one connection."""
-        if scope["type"] != "http" or not self.variants:
+        """Serve one request."""
+        if not self.variants:
             await self._app(scope, receive, send)
             return
         request = Request(scope, receive)

@@ -24,8 +24,6 @@ from runcrate_emulator.world import World
 _MAX_BATCH: Final = 2048
 """Texts in one request: the emulator's own limit, no document names any."""
 
-
-_STEM: Final = 1.0
 _LETTERS: Final = 0.25
 _GRAM: Final = 4
 _HASHES: Final = 2
@@ -110,7 +108,7 @@ def _features(text: str) -> dict[str, float]:
     found = stems(text)
     features: defaultdict[str, float] = defaultdict(float)
     for one, count in Counter(found).items():
-        features[f"w:{one}"] = _STEM * (1 + math.log(count))
+        features[f"w:{one}"] = 1 + math.log(count)
         padded = f"^{one}$"
         for at in range(max(1, len(padded) - _GRAM + 1)):
             features[f"g:{padded[at : at + _GRAM]}"] += _LETTERS

@@ -19,7 +19,6 @@ T = TypeVar("T")
 MIN_SIDE_PX = 256
 MAX_SIDE_PX = 2048
 _RANDOM_SEED_BITS = 32
-_AT_ONCE = 2  # more threads of Python code would only keep the event loop waiting for its turn
 
 Side = Annotated[int, Field(ge=MIN_SIDE_PX, le=MAX_SIDE_PX)]
 
@@ -72,8 +71,5 @@ def seed_of(request: Request, body: DrawingBody) -> int:
 
 async def in_thread(request: Request, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Do heavy work in a thread, a little of it at a time, so that other requests stay quick."""
-    state = request.app.state
-    if not hasattr(state, "media_work"):
-        state.media_work = asyncio.Semaphore(_AT_ONCE)
-    async with state.media_work:
+    async with request.app.state.media_work:
         return await asyncio.to_thread(work, *args, **kwargs)
