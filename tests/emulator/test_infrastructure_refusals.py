@@ -307,6 +307,7 @@ CONTENTS = {
     "deep": b"[" * 100_000,
     "surrogate": b'{"name": "\\ud800", "gpu_type": "A100"}',
     "infinite": b'{"name": 1e999}',
+    "no number": b'{"name": NaN}',
     "huge": b"9" * 5000,
     "string": json.dumps("x" * 10).encode(),
     "binary": b"\x00\xff",
