@@ -37,10 +37,7 @@ from runcrate_emulator.infrastructure import (
 from runcrate_emulator.world import World
 
 _INFERENCE = (chat, embeddings, images, model_catalogue, speech, transcriptions, videos)
-_INFRASTRUCTURE = (
-    *(instances, storage, environments, ssh_keys, templates, billing),
-    *(jobs, schedules),
-)
+_INFRASTRUCTURE = (instances, storage, environments, ssh_keys, templates, billing, jobs, schedules)
 
 
 def create_app(world: World) -> Starlette:

@@ -1,6 +1,6 @@
 """The emulator's clock: real, faster than real, or stepped by hand.
 
-Everything that takes time in the emulator (a machine that starts, a video that renders, credits
+Everything that takes time in the emulator (an instance that starts, a video that renders, credits
 that run down) is measured on this clock, so a test can live through a week in a millisecond.
 """
 

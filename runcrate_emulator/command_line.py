@@ -90,8 +90,7 @@ def _parser() -> argparse.ArgumentParser:
     opening = "opening balance"
     add("--balance", type=usd, default=100, metavar="USD", dest="balance_usd", help=opening)
     rate = _number(int, 1, _MOST)
-    limit = "rate limit of a key"
-    add("--requests-per-minute", type=rate, default=600, metavar="N", help=limit)
+    add("--requests-per-minute", type=rate, default=600, metavar="N", help="rate limit of a key")
     return parser
 
 

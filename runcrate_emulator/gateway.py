@@ -79,7 +79,7 @@ class Gateway:
             await _refusal(error, surface)(scope, receive, response)
         except Exception as crash:  # noqa: BLE001 - the last resort: remember it, send 500
             self._world.crashes.append(crash)
-            if not response.started:
+            if response.status is None:
                 await _refusal(_CRASHED, surface)(scope, receive, response)
         finally:
             response.finish()

@@ -28,6 +28,7 @@ class ResponseWriter:
     Attributes:
         headers: Headers that are set on the response.
         fault: Fault that breaks the response that is to come.
+        status: Status line that the client has received; None before.
     """
 
     def __init__(
@@ -40,19 +41,14 @@ class ResponseWriter:
         self.headers: dict[str, str] = {}
         self.fault: Fault | None = None
         self._chunks = 0
-        self._status: int | None = None
+        self.status: int | None = None
         self._recorded = False
-
-    @property
-    def started(self) -> bool:
-        """True if the client has received a status line."""
-        return self._status is not None
 
     def finish(self) -> None:
         """Record the request if its response never came to an end."""
         if not self._recorded:
             self._recorded = True
-            self._record(self._status)
+            self._record(self.status)
 
     async def __call__(self, message: Message) -> None:
         """Take one ASGI message of the response."""
@@ -67,8 +63,8 @@ class ResponseWriter:
     async def _start(self, message: Message) -> None:
         headers = MutableHeaders(scope=message)
         headers.update(self.headers)
-        self._status = message["status"]
-        if headers.get("content-length") == "0" or self._status == NO_CONTENT:
+        self.status = message["status"]
+        if headers.get("content-length") == "0" or self.status == NO_CONTENT:
             self.finish()  # with its head the client has all of it
         await self._send(message)
 

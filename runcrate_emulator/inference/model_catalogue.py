@@ -18,8 +18,7 @@ from starlette.routing import Route
 
 Kind = Literal["chat", "embedding", "image", "video", "speech", "transcription"]
 
-OBJECT_CREATED: Final = 1_767_225_600
-"""Unix time in each listed model's `created` field: 2026-01-01, the emulator's own choice."""
+_CREATED: Final = 1_767_225_600  # 2026-01-01 for every model: the emulator's own choice
 
 
 class Model(BaseModel):
@@ -89,7 +88,7 @@ class Model(BaseModel):
         own = self.model_dump(include={"kind", "dimensions", "durations", "voices", "aliases"})
         return {
             "object": "model",
-            "created": OBJECT_CREATED,
+            "created": _CREATED,
             "owned_by": self.id.partition("/")[0],
             **self.model_dump(include=_LISTED),
             "emulator": {**own, "pricing": pricing, "emulator_values": self.emulator_values},

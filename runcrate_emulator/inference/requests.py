@@ -65,8 +65,7 @@ def seed_of(request: Request, body: DrawingBody) -> int:
     """Return the seed of a request, or draw one."""
     if body.seed is not None:
         return body.seed
-    drawn: int = request.app.state.world.random.getrandbits(_RANDOM_SEED_BITS)
-    return drawn
+    return int(request.app.state.world.random.getrandbits(_RANDOM_SEED_BITS))
 
 
 async def in_thread(request: Request, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

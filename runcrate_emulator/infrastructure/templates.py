@@ -12,7 +12,6 @@ _DEFAULT_PAGE_SIZE = 25  # official SDK 0.5.0
 _MAX_PAGE = 100  # the emulator's own
 _SORT_FIELDS = ("name", "category", "created_at")
 
-
 TEMPLATES = {
     id_: {
         "id": id_,

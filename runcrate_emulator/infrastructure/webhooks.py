@@ -2,7 +2,7 @@
 
 The documents name only the fact: a signed POST to an https address when the job starts or finishes.
 Body and signature are the emulator's own, and the header's name says so. It is sent once: no
-repeats are documented. Only addresses of this machine are called, whatever a job asks for.
+repeats are documented. Only addresses of this computer are called, whatever a job asks for.
 
 Time passes in the emulator when it gets a request. While a job with a webhook lives, the courier
 also looks on its own, again and again.
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("runcrate_emulator.webhooks")
 _LOOK_S = 0.02  # real seconds
 _RESPONSE_S = 10.0  # real seconds that a receiver may take
-_NOT_LOCAL = "not sent: the emulator calls only addresses of this machine"
+_NOT_LOCAL = "not sent: the emulator calls only addresses of this computer"
 WebhookEvent = Literal["started", "finished"]
 
 SIGNATURE_HEADER = "X-Runcrate-Emulator-Signature"
@@ -85,19 +85,14 @@ def announce(
     return WebhookDelivery(at, job.id, event, url, None, None, body, signature)
 
 
-def is_local(url: str) -> bool:
-    """True if an address is on this machine: `localhost` or a loopback address."""
-    return is_loopback(urlsplit(url).netloc)
-
-
 def is_acceptable(url: str) -> bool:
-    """True if a job may name an address: https, and for this machine also plain http."""
+    """True if a job may name an address: https, and for this computer also plain http."""
     try:
         parts = urlsplit(url)
         _ = parts.port  # reading it checks it
     except ValueError:
         return False
-    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_local(url))
+    is_allowed = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.netloc))
     return is_allowed and bool(parts.hostname)
 
 
@@ -145,13 +140,13 @@ class Courier:
 async def _deliver(delivery: WebhookDelivery, record: list[WebhookDelivery]) -> None:
     status: int | None = None
     problem: str | None = _NOT_LOCAL
-    if is_local(delivery.url):
+    if is_loopback(urlsplit(delivery.url).netloc):
         url = httpx.URL(delivery.url)
         if url.host == "localhost":
             url = url.copy_with(host=LOOPBACK)  # whatever a hosts file says
         headers = {"Content-Type": "application/json", SIGNATURE_HEADER: delivery.signature}
         try:
-            # No proxy and no redirect could lead off this machine; and its https needs no
+            # No proxy and no redirect could lead off this computer; and its https needs no
             # certificate that an authority has signed.
             async with httpx.AsyncClient(
                 verify=False,  # noqa: S501 - loopback only
