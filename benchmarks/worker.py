@@ -151,7 +151,7 @@ def first(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
 def import_time(candidate: Candidate, task: dict[str, Any]) -> dict[str, Any]:
     """Return the milliseconds that importing adds to what it stands on, in new processes."""
     code = (
-        "import time\n{before}\nbegun = time.perf_counter()\n{line}\n"
+        "import time\n{before}\nstarted = time.perf_counter()\n{line}\n"
         "print((time.perf_counter() - started) * 1e3)"
     ).format(before=task["before"], line=task["line"])
     result = subprocess.run(

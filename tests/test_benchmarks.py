@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from benchmarks.__main__ import Process
+from benchmarks.figures import OURS
 from benchmarks.page import with_figures
 from benchmarks.plot import plot
 from benchmarks.report import FOLDER, PAGE, PLOT
@@ -68,3 +69,10 @@ def test_no_call_makes_more_function_calls_than_the_page_says() -> None:
                 if response["calls"] > limit:
                     grown[title, name] = (response["calls"], limit)
     assert not grown
+
+
+def test_the_time_of_an_import_is_measured() -> None:
+    task = {"kind": "import", "candidate": OURS["core"], "url": "", "before": "import httpx"}
+    with Process(sys.executable, str(FOLDER.parent / "worker.py")) as worker:
+        measured = worker.ask({**task, "line": "from runcrate_core import Runcrate"})
+    assert measured["milliseconds"] > 0
