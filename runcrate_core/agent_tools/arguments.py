@@ -53,13 +53,12 @@ def _meant(value: Any, annotation: Any) -> Any:
         return value
     kinds = tuple(_alternatives(annotation))
     for kind in kinds:
-        match get_origin(kind):
-            case origin if origin is list:
-                return _list(value, [value] if str not in kinds else value)
-            case origin if origin is Literal:
-                folded = value.strip().casefold()
-                choices = (choice for choice in get_args(kind) if choice.casefold() == folded)
-                return next(choices, value)
+        if get_origin(kind) is list:
+            return _list(value, [value] if str not in kinds else value)
+        if get_origin(kind) is Literal:
+            folded = value.strip().casefold()
+            choices = (choice for choice in get_args(kind) if str(choice).casefold() == folded)
+            return next(choices, value)
     return value
 
 

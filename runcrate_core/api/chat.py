@@ -25,7 +25,7 @@ from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface, json_request
 from runcrate_core.protocol.steps import Call
 from runcrate_core.protocol.timeouts import TimeoutLike
-from runcrate_core.protocol.tool_arguments import unique_call_id
+from runcrate_core.protocol.tool_arguments import ended_at_limit, unique_call_id
 
 P = ParamSpec("P")
 
@@ -185,7 +185,8 @@ def _with_usable_calls(completion: ChatCompletion, *, is_single: bool) -> ChatCo
         if calls := other.message.tool_calls:
             first = completion.choices[0]
             first.message.tool_calls = [*(first.message.tool_calls or ()), *calls]
-            first.finish_reason = other.finish_reason
+            if not ended_at_limit(first.finish_reason):
+                first.finish_reason = other.finish_reason
     for choice in completion.choices:
         taken: set[str] = set()
         for call in choice.message.tool_calls or ():

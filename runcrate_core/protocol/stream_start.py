@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 
 # A body without events is kept so far, to see what else it is; longer if it may be JSON.
 BEGINNING_BYTES: Final = 64 * 1024
+_HEAD_BYTES: Final = 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,24 +104,23 @@ def _read_to_first_chunk(
     first: list[ChatCompletionChunk],
     clock: Callable[[], float],
 ) -> Generator[Step, Any, Response | TransportFailure | None]:
-    beginning = b""
+    beginning = bytearray()
     while not first and reader.fault is None and not reader.done:
         data = yield ReadBytes(opened)
         if isinstance(data, TransportFailure):
             return data
         first += reader.end(clock()) if data is None else reader.feed(data, clock())
-        beginning += data or b""
-        is_json = beginning.lstrip()[:1] == b"{"
+        is_json = (beginning or data or b"")[:_HEAD_BYTES].lstrip().startswith(b"{")
         limit = MAX_EVENT_BYTES if is_json else BEGINNING_BYTES
-        beginning = beginning[:limit]
-        if data is None or (len(beginning) == limit and not _claims_events(opened)):
+        beginning += (data or b"")[: max(0, limit - len(beginning))]
+        if data is None or (len(beginning) >= limit and not _claims_events(opened)):
             break
     fault = reader.fault
     if not first and not reader.chunks_received and (fault is None or fault.kind == "truncated"):
-        first += reader.read_complete(beginning, clock())
+        first += reader.read_complete(bytes(beginning), clock())
         if first:
             return None
-        refused = _other_than_stream(request, opened, beginning)
+        refused = _other_than_stream(request, opened, bytes(beginning))
         if refused is not None:
             return refused
     if first or fault is None:
