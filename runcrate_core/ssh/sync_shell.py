@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, Self, Ty
 
 from anyio.from_thread import BlockingPortal
 
+from runcrate_core.protocol.fork_safety import start_again_after_fork
 from runcrate_core.ssh.connection import closed_error
 from runcrate_core.ssh.shell import AsyncInstanceShell
 
@@ -126,6 +127,7 @@ class InstanceShell:
         self._portal: BlockingPortal | None = portal
         # A shell that is dropped without `close` does not keep its thread.
         self._finalizer = weakref.finalize(self, _stop, portal)
+        start_again_after_fork(self)
         try:
             # The portal awaits what it is given, which opens the connection.
             self._shell: AsyncInstanceShell = portal.call(make)
@@ -168,10 +170,15 @@ class InstanceShell:
     ) -> None:
         self.close()
 
+    def start_again(self) -> None:
+        """Be closed in a child process, which has no thread of the connection to wait for."""
+        self._portal = None
+        self._finalizer.detach()
+
     @property
     def is_connected(self) -> bool:
         """True if there is a connection now; the next call opens one if there is none."""
-        return self._shell.is_connected
+        return self._portal is not None and self._shell.is_connected
 
     def close(self) -> None:
         """Close forwarded ports, the connection and its thread; may be called again."""

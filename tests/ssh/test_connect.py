@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import errno
+import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
@@ -19,6 +21,7 @@ import pytest
 
 from runcrate_core import (
     AsyncRuncrate,
+    ConfigurationError,
     ConflictError,
     HostKeyChangedError,
     Instance,
@@ -30,6 +33,7 @@ from runcrate_core import (
     SSHConnectionError,
 )
 from runcrate_core.ssh import sync_shell
+from runcrate_core.ssh.shell_pool import ShellPool
 from runcrate_core.ssh.sync_shell import InstanceShell
 from runcrate_emulator import Emulator, ssh_sessions
 from tests.ssh.hosts import eventually, processes
@@ -376,3 +380,31 @@ def test_a_shell_whose_event_loop_cannot_be_made_raises(monkeypatch):
     monkeypatch.setattr(sync_shell.asyncio, "run", refuse)
     with pytest.raises(OSError, match="Too many open files"):
         InstanceShell(pytest.fail)
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_a_shell_is_closed_in_a_child_process(client, instance):
+    pool = ShellPool()
+    pooled = pool.get(client._driver, instance.id)
+    child = os.fork()  # the pool forgets its shells in the child, before anything else runs there
+    if child == 0:  # pragma: no cover - another process
+        status = 1
+        try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)
+            signal.alarm(30)
+            with pytest.raises(ConfigurationError, match="closed"):
+                pooled.run("true")
+            pooled.close()
+            status = 0
+        finally:
+            os._exit(status)
+    _, status = os.waitpid(child, 0)
+    assert status == 0
+    assert pooled.run("echo here").output == "here\n"
+    del pooled
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    pool.close()
