@@ -20,6 +20,7 @@ from runcrate_core.api.envelope import (
     parse_list,
 )
 from runcrate_core.api.known_values import InstanceState, StopReason
+from runcrate_core.api.lifetimes import checked_lifetime
 from runcrate_core.api.resources import (
     AsyncResource,
     SyncResource,
@@ -269,6 +270,7 @@ def create(
 
     The request is never sent twice unless the first was certainly not acted on. When its response
     is lost, the instance is looked for by its name, so a name of its own is the best protection.
+    A response that reports another lifetime than the requested one is warned of.
 
     Args:
         name: At most about 64 characters; a unique one is made when not given.
@@ -310,7 +312,7 @@ def create(
     if (gpu_type is None) == (instance_type_id is None):
         raise ValueError("Give either `gpu_type` or `instance_type_id`. Nothing was sent.")
     refuse_misspelt(extra, LAUNCH_FIELDS)
-    return launch(
+    launched = launch(
         without_none(
             name=name or f"runcrate-{secrets.token_hex(8)}",
             gpu_type=gpu_type,
@@ -333,6 +335,7 @@ def create(
         ),
         has_unique_name=name is None,
     )
+    return checked_lifetime(launched, max_runtime_minutes)
 
 
 LAUNCH_FIELDS: Final = frozenset(inspect.signature(create).parameters) - {"extra"}
@@ -392,8 +395,10 @@ def update(
     *,
     max_runtime_minutes: int | Unchanged | None = UNCHANGED,
     idle_shutdown_minutes: int | Unchanged | None = UNCHANGED,
-) -> Call[Instance]:
+) -> Flow[Instance]:
     """Change when the server ends an instance by itself; never sooner than in two minutes.
+
+    A response that reports another lifetime than the requested one is warned of.
 
     Args:
         instance_id: Identifier, or a unique name.
@@ -410,10 +415,15 @@ def update(
         client.instances.update(instance.id, max_runtime_minutes=480, idle_shutdown_minutes=None)
         ```
     """
-    body = changes(
+    fields = changes(
         max_runtime_minutes=max_runtime_minutes, idle_shutdown_minutes=idle_shutdown_minutes
     )
-    request = _about("PATCH", instance_id, body=body)
+    return checked_lifetime(change(instance_id, fields), max_runtime_minutes)
+
+
+def change(instance_id: str, fields: Mapping[str, Any]) -> Call[Instance]:
+    """Change fields of an instance, by the body of the request."""
+    request = _about("PATCH", instance_id, body=fields)
     return Call(request, parse_item(Instance, request))
 
 

@@ -135,6 +135,8 @@ class _Following:
     pause_s: float = 0.0
     status: str | None = None
     reads_after_end: int = 0
+    last_page: tuple[JobLogChunk, ...] = ()
+    last_numbered: JobLogChunk | None = None
 
 
 def _pieces(here: _Following) -> Flow[PageData[JobLogChunk]]:
@@ -158,6 +160,15 @@ def _pieces(here: _Following) -> Flow[PageData[JobLogChunk]]:
     is_over = page.status.lower() in JOB_TERMINAL_STATUSES
     moved = page.cursor > here.after
     reads_after_end = here.reads_after_end + 1 if is_over and not moved else 0
+    fresh = [
+        chunk
+        for index, chunk in enumerate(page.chunks)
+        if not (
+            _is_repeated(chunk, here.last_numbered)
+            or (not moved and here.last_page[index : index + 1] == (chunk,))
+        )
+    ]
+    numbered = [chunk for chunk in fresh if chunk.seq is not None]
     further = replace(
         here,
         started_at=started_at,
@@ -165,9 +176,21 @@ def _pieces(here: _Following) -> Flow[PageData[JobLogChunk]]:
         pause_s=0.0 if page.chunks and moved else EMPTY_READ_GAP_S,
         status=page.status,
         reads_after_end=reads_after_end,
+        last_page=tuple(page.chunks) if fresh else here.last_page,
+        last_numbered=numbered[-1] if numbered else here.last_numbered,
     )
     ends = page.done or reads_after_end >= MAX_READS_AFTER_END
-    return PageData(page.chunks, None if ends else partial(_pieces, further))
+    return PageData(fresh, None if ends else partial(_pieces, further))
+
+
+def _is_repeated(chunk: JobLogChunk, last: JobLogChunk | None) -> bool:
+    """Return whether a piece was given before the last one that has a number.
+
+    A later attempt of the job may be numbered from the beginning: its pieces are younger.
+    """
+    if last is None or chunk.seq is None or last.seq is None or chunk.seq > last.seq:
+        return False
+    return chunk.ts is None or last.ts is None or chunk.ts <= last.ts
 
 
 def _took_too_long(here: _Following) -> WaitTimeoutError:

@@ -11,6 +11,7 @@ from typing import Any, Final, Unpack
 
 from runcrate_core.api.envelope import M, parse_item
 from runcrate_core.api.job_types import Job, JobChanges, JobOptions, SubmittedJobGroup
+from runcrate_core.api.lifetimes import checked_lifetime
 from runcrate_core.protocol.json_body import refuse_misspelt, without_none
 from runcrate_core.protocol.reconcile import Creation, Find, create_once
 from runcrate_core.protocol.request import (
@@ -134,7 +135,8 @@ def run(
     body = job_body(
         command=command, gpu_type=gpu_type, max_runtime_minutes=max_runtime_minutes, **options
     )
-    return _submission(Job, "/jobs", body, idempotency_key)
+    submitted = _submission(Job, "/jobs", body, idempotency_key)
+    return checked_lifetime(submitted, max_runtime_minutes)
 
 
 def run_group(
@@ -194,7 +196,8 @@ def run_group(
         max_parallel=max_parallel,
         **options,
     )
-    return _submission(SubmittedJobGroup, "/jobs", body, idempotency_key)
+    submitted = _submission(SubmittedJobGroup, "/jobs", body, idempotency_key)
+    return checked_lifetime(submitted, max_runtime_minutes, lambda group: group.jobs)
 
 
 def rerun(
@@ -224,6 +227,7 @@ def rerun(
         ```
     """
     refuse_misspelt(changes, JOB_FIELDS)
-    return _submission(
+    submitted = _submission(
         Job, "/jobs/{job_id}/rerun", changes, idempotency_key, identifiers={"job_id": job_id}
     )
+    return checked_lifetime(submitted, changes.get("max_runtime_minutes"))

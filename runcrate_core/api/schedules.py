@@ -17,6 +17,7 @@ from runcrate_core.api.instances import LAUNCH_FIELDS, Instance
 from runcrate_core.api.job_submissions import JOB_FIELDS
 from runcrate_core.api.job_types import Job
 from runcrate_core.api.known_values import Credential, Overlap, ScheduleKind, ScheduleStatus
+from runcrate_core.api.lifetimes import checked_lifetime
 from runcrate_core.api.resources import AsyncResource, SyncResource, async_endpoint, endpoint
 from runcrate_core.protocol.json_body import (
     UNCHANGED,
@@ -174,7 +175,8 @@ def create(
         if called is None
         else by_name(called, list_schedules, matches=lambda schedule: same(cron, schedule.cron)),
     )
-    return create_once(Call(request, parse_item(Schedule, request)), creation)
+    created = create_once(Call(request, parse_item(Schedule, request)), creation)
+    return checked_lifetime(created, spec.get("max_runtime_minutes"))
 
 
 def list_schedules() -> Call[list[Schedule]]:

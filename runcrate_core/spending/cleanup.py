@@ -116,7 +116,7 @@ def settle_ended(ledger: SpendLedger, listed: Collection[str]) -> Flow[None]:
         if entry.id is None or entry.id in listed:
             continue
         try:
-            resource = yield from _get(entry.kind, entry.id)
+            resource = yield from look_up(entry.kind, entry.id)
         except (RuncrateError, ValueError):
             continue  # it keeps its place
         if resource is not None and resource.id == entry.id and resource.has_ended:
@@ -291,7 +291,7 @@ def _terminate(
         return None, False
     if not resource.has_ended:
         yield from _request_end(entry.kind, resource.id)
-        seen = yield from _get(entry.kind, resource.id)
+        seen = yield from look_up(entry.kind, resource.id)
         if seen is not None and seen.id != resource.id:
             return "the API returned another resource", False
         if seen is not None and not seen.has_ended:
@@ -320,7 +320,7 @@ def _identify(ledger: SpendLedger, entry: LedgerEntry) -> Flow[Instance | Job | 
     """
     by_id = None
     if entry.id is not None and is_usable(entry.id):
-        by_id = yield from _get(entry.kind, entry.id)
+        by_id = yield from look_up(entry.kind, entry.id)
         if by_id is None:
             return None
         same_name = by_id.name in ("", entry.name)  # without a name it is not another's
@@ -353,7 +353,7 @@ class _OtherResourceError(RuncrateError):
 
 def _settle(ledger: SpendLedger, entry: LedgerEntry) -> Flow[None]:
     if entry.id is not None and is_usable(entry.id):
-        resource = yield from _get(entry.kind, entry.id)
+        resource = yield from look_up(entry.kind, entry.id)
         if _may_yet_be_shown(entry) if resource is None else resource.id != entry.id:
             return
         if resource is None or resource.has_ended:
@@ -413,7 +413,8 @@ def _cancel(job_id: str) -> Flow[Job]:
         return (yield from jobs.get(job_id))
 
 
-def _get(kind: str, identifier: str) -> Flow[Instance | Job | None]:
+def look_up(kind: str, identifier: str) -> Flow[Instance | Job | None]:
+    """Return a resource; `None` when there is none of this identifier."""
     if kind == "job":
         return (yield from _unless_missing(jobs.get(identifier)))
     return (yield from _unless_missing(instances.get(identifier)))

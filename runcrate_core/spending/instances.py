@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from runcrate_core.api import instances
-from runcrate_core.errors import RuncrateError
+from runcrate_core.api.lifetimes import is_endless
+from runcrate_core.errors import RuncrateError, SpendRefusedError
 from runcrate_core.protocol.json_body import refuse_misspelt, without_none
 from runcrate_core.protocol.steps import Now
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.instance_selection import cheapest, price_of
 from runcrate_core.spending.ledger import LedgerEntry
-from runcrate_core.spending.limits import refused
+from runcrate_core.spending.limits import MAX_RUNTIME_MINUTES, refused
 from runcrate_core.spending.plans import LaunchPlan, LifetimeExtension
 
 if TYPE_CHECKING:
@@ -173,7 +174,8 @@ class GuardedInstances:
 
         Raises:
             SpendRefusedError: It was not started here, the limits forbid it, or a longer lifetime
-                was not approved. Nothing was changed.
+                was not approved. Nothing was changed. Or the API reports another lifetime, beyond
+                the limits; it counts with that.
             RuncrateError: The change failed. Where it may have been made, the ledger counts the
                 longer lifetime.
         """
@@ -203,9 +205,18 @@ class GuardedInstances:
             yield from self._approval.require(extension)
         yield from self._ledger.run(self._ledger.extend, entry.name, longest, self._limits)
         changed = yield from self._changed(entry, instance, max_runtime_minutes)
-        minutes = lifetime_minutes(changed, max_runtime_minutes)
-        if minutes is not None:
-            yield from self._ledger.run(self._ledger.note, entry.name, max_runtime_minutes=minutes)
+        reported = MAX_RUNTIME_MINUTES
+        if not is_endless(changed):
+            reported = min(changed.max_runtime_minutes or 0, MAX_RUNTIME_MINUTES)
+        minutes = lifetime_minutes(changed, max_runtime_minutes) or max(longest, reported)
+        yield from self._ledger.run(self._ledger.note, entry.name, max_runtime_minutes=minutes)
+        if reported > self._limits.max_runtime_minutes or is_endless(changed):
+            shown = "none" if is_endless(changed) else f"one of {reported} minutes"
+            raise SpendRefusedError(
+                f"A lifetime of {max_runtime_minutes} minutes was requested for {entry.name!r} "
+                f"(`{instance.id}`), and the API reports {shown}: it may run and be charged for "
+                "longer than the limits allow. Terminate it, or change its lifetime again."
+            )
         return changed
 
     def terminate(self, instance_id: str, *, expected_name: str | None = None) -> Flow[Instance]:
@@ -251,7 +262,7 @@ class GuardedInstances:
     def _changed(self, entry: LedgerEntry, instance: Instance, minutes: int) -> Flow[Instance]:
         """Send a change of lifetime; one whose response was lost is looked up."""
         try:
-            changed = yield from instances.update(instance.id, max_runtime_minutes=minutes)
+            changed = yield from instances.change(instance.id, {"max_runtime_minutes": minutes})
         except RuncrateError as error:
             if not error.may_have_been_received:
                 yield from self._ledger.run(
@@ -265,7 +276,7 @@ class GuardedInstances:
             if seen.id != instance.id or seen.max_runtime_minutes != minutes:
                 raise
             return seen
-        if changed.id == instance.id:
+        if changed.id == instance.id and not is_endless(changed):
             return changed
         seen = yield from instances.get(instance.id)
         self._ownership.require(seen, instance.id, "verified")
@@ -287,7 +298,7 @@ def lifetime_minutes(instance: Instance, requested: int) -> int | None:
         instance: The response to the change.
         requested: The lifetime that was requested. A response that tells of less makes no sense.
     """
-    if (instance.max_runtime_minutes or 0) > requested:
+    if is_endless(instance) or (instance.max_runtime_minutes or 0) > requested:
         return None
     if instance.deployed_at is None:
         # Its lifetime starts when it runs.

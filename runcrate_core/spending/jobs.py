@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from runcrate_core.api import instances, job_submissions, jobs
 from runcrate_core.protocol.reconcile import by_name
@@ -13,7 +13,7 @@ from runcrate_core.protocol.steps import Call
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.instance_selection import candidates_of, dearest_for_job
 from runcrate_core.spending.ledger import LedgerEntry
-from runcrate_core.spending.limits import MIN_JOB_MINUTES, refused
+from runcrate_core.spending.limits import MAX_JOB_RETRIES, MIN_JOB_MINUTES, refused
 from runcrate_core.spending.plans import JobPlan
 from runcrate_core.spending.reservations import JOB_TAG
 
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from runcrate_core.spending.limits import SpendLimits
     from runcrate_core.spending.ownership import Ownership
     from runcrate_core.spending.reservations import Reservations
-
-MAX_RETRIES: Final = 10
 
 
 class GuardedJobs:
@@ -189,6 +187,6 @@ def _listed(name: str) -> Call[list[Job]]:
 
 
 def _whole_retries(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_RETRIES:
-        raise refused(f"{value!r} retries are not possible", f"Allowed are 0 to {MAX_RETRIES}")
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= MAX_JOB_RETRIES:
+        raise refused(f"{value!r} retries are not possible", f"Allowed are 0 to {MAX_JOB_RETRIES}")
     return value

@@ -218,12 +218,18 @@ class SqliteStorage:
         path: The file; made when it is missing, readable by its owner alone.
 
     Raises:
-        ConfigurationError: It is on a network disk, is not a ledger, or cannot be written.
+        ConfigurationError: It is on a network disk, is not a ledger, or cannot be written; or it
+            is a name that SQLite does not take for a path.
     """
 
     blocks = True
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
+        if str(path).startswith((":memory:", "file:")):
+            raise ConfigurationError(
+                f"`{path}` is not the path of a file. A ledger in memory is `SpendLedger()`; "
+                f"`./{path}` would be a file of this name. Nothing was launched."
+            )
         self.path = Path(path).absolute()
         _require_local_disk(self.path)
         try:

@@ -15,6 +15,8 @@ MIN_RUNTIME_MINUTES: Final = 5
 MAX_RUNTIME_MINUTES: Final = 10_080
 # Of a job's attempt (official SDK 0.5.0).
 MIN_JOB_MINUTES: Final = 1
+# Of a job (official SDK 0.5.0).
+MAX_JOB_RETRIES: Final = 10
 # Of the 64 characters that a name may have. A name whose prefix is cut off would be nobody's.
 MAX_PREFIX_LENGTH: Final = 40
 _NOT_SENT: Final = "Nothing was launched."

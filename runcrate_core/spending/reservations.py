@@ -9,8 +9,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from runcrate_core.api import instances
+from runcrate_core.api.lifetimes import is_endless
 from runcrate_core.errors import AmbiguousLaunchError, RuncrateError, SpendRefusedError
 from runcrate_core.spending import cleanup
+from runcrate_core.spending.limits import MAX_JOB_RETRIES, MAX_RUNTIME_MINUTES
 from runcrate_core.spending.money import cents, known_price
 from runcrate_core.spending.plans import RunningResource, plain
 
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 JOB_TAG: Final = "started-by"
 # Jobs in these states cost money, or will; others have ended (official SDK 0.5.0).
 _LIVE_JOB_STATUSES: Final = ("queued", "starting", "running")
+# A response that reports more GPUs is a mistake.
+_MAX_REPORTED_GPUS: Final = 1000
 # The longest name that was seen accepted.
 _MAX_NAME_LENGTH: Final = 64
 _NOT_IN_NAMES: Final = re.compile(r"[^A-Za-z0-9._-]+")
@@ -148,6 +152,9 @@ class Reservations:
         if created.id in before or not self._is_identified(entry, created):
             created = yield from self._identified(entry, created)
         yield from self._record(entry, created)
+        if is_endless(created):
+            created = yield from self._looked_up(entry, created)
+            yield from self._record(entry, created)
         yield from self._verify(entry, created)
         return created
 
@@ -185,19 +192,35 @@ class Reservations:
         )
 
     def _record(self, entry: LedgerEntry, created: Started) -> Flow[None]:
-        """Record an outcome at the price and size of the response, never below the plan's."""
+        """Record an outcome at the price and size of the response, never below the plan's.
+
+        What ends at no time counts with the longest lifetime that there is, and nothing counts
+        with more than there is.
+        """
         yield from self._ledger.run(self._ledger.restore, entry, self._owner)
         price = known_price(created.cost_per_hour) or entry.price_per_hour
-        minutes = created.max_runtime_minutes or entry.max_runtime_minutes
+        minutes = MAX_RUNTIME_MINUTES if is_endless(created) else created.max_runtime_minutes or 0
+        gpus, retries = created.gpu_count or 0, getattr(created, "max_retries", None) or 0
         yield from self._ledger.run(
             self._ledger.note,
             entry.name,
             id=created.id,
             state="started",
             price_per_hour=max(price, entry.price_per_hour),
-            gpu_count=max(created.gpu_count or 0, entry.gpu_count),
-            max_runtime_minutes=max(minutes, entry.max_runtime_minutes),
+            gpu_count=max(min(gpus, _MAX_REPORTED_GPUS), entry.gpu_count),
+            max_runtime_minutes=max(min(minutes, MAX_RUNTIME_MINUTES), entry.max_runtime_minutes),
+            attempts=max(1 + min(retries, MAX_JOB_RETRIES), entry.attempts),
         )
+
+    def _looked_up(self, entry: LedgerEntry, created: Started) -> Flow[Started]:
+        """Return a resource as it is shown now, whose launch reported no end of it."""
+        try:
+            seen = yield from cleanup.look_up(entry.kind, created.id)
+        except RuncrateError:
+            return created
+        if not isinstance(seen, type(created)) or seen.id != created.id:
+            return created
+        return seen if "max_runtime_minutes" in seen.model_fields_set else created
 
     def _verify(self, entry: LedgerEntry, created: Started) -> Flow[None]:
         """Terminate what is beyond the limits, although its plan was within them.
@@ -205,7 +228,7 @@ class Reservations:
         Raises:
             SpendRefusedError: It is.
         """
-        excess = self._excess(entry)
+        excess = self._excess(entry, created)
         if excess is None:
             return
         started = next((known for known in self._ledger.entries if known.name == entry.name), entry)
@@ -222,7 +245,12 @@ class Reservations:
             f"({created.id!r}) {excess}. It counts with its real price. {outcome}"
         )
 
-    def _excess(self, planned: LedgerEntry) -> str | None:
+    def _excess(self, planned: LedgerEntry, created: Started) -> str | None:
+        if is_endless(created):
+            return (
+                "reports no end of its own, although a lifetime of "
+                f"{planned.max_runtime_minutes} minutes was requested"
+            )
         entries = self._ledger.entries
         entry = next((known for known in entries if known.name == planned.name), planned)
         limits = self._limits
@@ -234,11 +262,9 @@ class Reservations:
         gpus = sum(known.gpu_count for known in entries if known.is_live)
         if entry.gpu_count > planned.gpu_count and gpus > limits.max_gpus:
             return f"has {entry.gpu_count} GPUs, and the limit is {limits.max_gpus} in all"
-        if entry.max_runtime_minutes > max(planned.max_runtime_minutes, limits.max_runtime_minutes):
-            return (
-                f"may run for {entry.max_runtime_minutes} minutes, and the limit is "
-                f"{limits.max_runtime_minutes}"
-            )
+        minutes = created.max_runtime_minutes or 0
+        if minutes > max(planned.max_runtime_minutes, limits.max_runtime_minutes):
+            return f"may run for {minutes} minutes, and the limit is {limits.max_runtime_minutes}"
         total = sum((known.at_most_usd for known in entries), Decimal())
         if entry.at_most_usd > planned.at_most_usd and total > limits.budget_usd:
             return (

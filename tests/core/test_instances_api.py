@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import warnings
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -9,6 +11,7 @@ import pytest
 
 import runcrate_core as rc
 from tests.core.cloud import sent
+from tests.servers import Reply
 
 
 def test_an_instance_is_launched_changed_and_ended(cloud, both):
@@ -68,3 +71,40 @@ def test_times_without_zone_are_taken_for_utc_and_both_field_cases_are_read():
     assert one == other
     assert one != "v"
     assert one.created_at == datetime(2026, 1, 1, tzinfo=UTC)
+
+
+GPU = {"gpu_type": "A100", "max_runtime_minutes": 30}
+JOB = {"command": "true", **GPU}
+
+
+@pytest.mark.parametrize(
+    ("method", "arguments"),
+    [
+        ("instances.create", GPU),
+        ("jobs.run", JOB),
+        ("jobs.run_group", {**JOB, "count": 1}),
+        ("jobs.rerun", {"job_id": "j-1", "max_runtime_minutes": 30}),
+        ("instances.update", {"instance_id": "i-1", "max_runtime_minutes": 30}),
+        ("schedules.create", {"kind": "job", "spec": JOB, "cron": "0 3 * * *"}),
+    ],
+)
+@pytest.mark.parametrize(
+    ("reported", "warned"),
+    [
+        ({"max_runtime_minutes": None}, ["'a' (`i-1`) reports no end of its own"]),
+        ({"max_runtime_minutes": 60}, ["'a' (`i-1`) reports a lifetime of 60 minutes"]),
+        ({"max_runtime_minutes": 30}, []),
+        ({}, []),
+    ],
+)
+def test_a_lifetime_that_is_not_in_force_is_warned_of(
+    scripted, method, arguments, reported, warned
+):
+    """Nothing is launched again, and what was launched is returned."""
+    started = {"id": "i-1", "name": "a", "status": "pending", **reported}
+    server, both = scripted(Reply(json={"data": {**started, "jobs": [started]}}))
+    with warnings.catch_warnings(record=True) as seen:
+        warnings.simplefilter("always")
+        assert both(method, **arguments).id == "i-1"
+    assert [re.split("[:,]", str(one.message))[0] for one in seen] == warned
+    assert server.sent == 1

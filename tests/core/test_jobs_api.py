@@ -221,6 +221,44 @@ def test_58_following_goes_on_where_it_broke(scripted):
     assert asked == [f"after={after}&follow=true" for after in (0, 0, 2, 2, 2, 3)]
 
 
+def _page(cursor: int, *chunks: tuple[int | None, str, int | None]) -> Reply:
+    """Return a page of pieces, each with its number, text and minute."""
+    listed = [
+        {"seq": seq, "text": text, "ts": minute and f"2026-01-01T00:{minute:02}:00Z"}
+        for seq, text, minute in chunks
+    ]
+    page = {"job_id": "job-1", "status": "running", "chunks": listed, "cursor": cursor}
+    return Reply(json={"data": {**page, "done": chunks[-1][1] == "end"}})
+
+
+@pytest.mark.usefixtures("_hurried")
+@pytest.mark.parametrize(
+    "pages",
+    [
+        [_page(2, (1, "a", 1), (2, "b", 1)), _page(3, (2, "b", 1), (3, "c", 1), (4, "end", 1))],
+        [
+            _page(2, (1, "a", None), (2, "b", None)),
+            _page(1, (1, "a", None)),
+            _page(4, (1, "a", None), (2, "b", None), (3, "c", None), (4, "end", None)),
+        ],
+        [
+            _page(0, (None, "a", None)),
+            _page(0, (None, "a", None), (None, "b", None)),
+            _page(0, (None, "a", None), (None, "b", None), (None, "c", None), (9, "end", None)),
+        ],
+        [  # a second attempt, numbered from the beginning, with a mark of dropped output
+            _page(2, (1, "a", 1), (2, "b", 1)),
+            _page(4, (None, "c", None), (1, "end", 2)),
+        ],
+    ],
+    ids=["overlapping", "gone back", "no cursor", "second attempt"],
+)
+def test_output_that_the_server_repeats_is_given_once(scripted, pages):
+    _, both = scripted(*pages)
+    chunks = both.values("jobs.follow_logs", "job-1")
+    assert [chunk.text for chunk in chunks] == ["a", "b", "c", "end"]
+
+
 @pytest.mark.usefixtures("_hurried")
 def test_58_following_has_a_deadline(scripted):
     server, both = scripted(output("a", cursor=1), output(cursor=1))

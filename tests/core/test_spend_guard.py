@@ -6,8 +6,10 @@ import asyncio
 import json
 import threading
 import time
+from contextlib import nullcontext
 from dataclasses import replace
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -228,6 +230,34 @@ def test_how_long_an_instance_lives_is_taken_from_the_response(cloud, guard):
     cloud.fail("PATCH /instances/{id}", status=200, body=response)
     guard.update(instance.id, max_runtime_minutes=20)
     assert guard.ledger.live[0].max_runtime_minutes == 32
+
+
+@pytest.mark.parametrize(
+    ("reported", "shown", "counted"),
+    [
+        (None, "reports none", 10_080),
+        (900, "reports one of 900", 900),
+        (50, None, 50),
+        (0, None, 40),
+    ],
+)
+def test_a_change_that_is_not_in_force_is_said(cloud, guard, reported, shown, counted):
+    """Without an end, or with a later one, it counts with that; a look-up may show better."""
+    instance = guard.started()
+    runs = {"id": instance.id, "name": instance.name, "max_runtime_minutes": reported}
+    cloud.fail("PATCH /instances/{id}", status=200, body=json.dumps({"data": runs}).encode())
+    if reported is None:
+        cloud.fail(f"GET /instances/{instance.id}", status=200, body=_json(instance.to_dict()))
+        cloud.fail(f"GET /instances/{instance.id}", status=200, body=_json(runs))
+    elif reported == 0:
+        cloud.fail(f"GET /instances/{instance.id}", status=200, body=_json(instance.to_dict()))
+    with pytest.raises(rc.SpendRefusedError, match=shown) if shown else nullcontext():
+        guard.update(instance.id, max_runtime_minutes=40)
+    assert [entry.max_runtime_minutes for entry in guard.ledger.live] == [counted]
+
+
+def _json(fields: dict[str, Any]) -> bytes:
+    return json.dumps({"data": fields}, default=str).encode()
 
 
 # --- ends ------------------------------------------------------------------------------------

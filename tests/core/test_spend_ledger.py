@@ -91,6 +91,14 @@ def test_a_ledger_in_memory_is_refused_after_a_fork():
     assert subprocess.run(command, check=False, timeout=60).returncode == 0
 
 
+@pytest.mark.parametrize("path", [":memory:", "file:budget.db?mode=memory", "file::memory:"])
+def test_a_name_of_sqlite_is_no_path(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(rc.ConfigurationError, match=r"`SpendLedger\(\)`"):
+        rc.SpendLedger(path)
+    assert list(tmp_path.iterdir()) == []
+
+
 @pytest.mark.parametrize("kind", ["not a database", "another database", "newer", "missing folder"])
 def test_a_file_that_is_no_ledger_is_refused(tmp_path, kind):
     path = tmp_path / "budget.db"

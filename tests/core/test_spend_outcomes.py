@@ -8,6 +8,7 @@ import signal
 import time
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 
 import pytest
 
@@ -16,7 +17,7 @@ from runcrate_core.api.instances import Instance
 from runcrate_core.spending import cleanup
 from runcrate_core.spending.plans import quoted
 from tests.core.agents import Box, Guard
-from tests.core.cloud import sent
+from tests.core.cloud import Both, sent
 from tests.core.test_spend_session import run_agent
 
 LIMITS = rc.SpendLimits(max_price_per_hour=2, max_instances=3, max_gpus=3)
@@ -156,6 +157,53 @@ def test_a_launch_beyond_the_limits_is_terminated_at_once(cloud, both):
     [entry] = guard.ledger.entries
     assert (entry.price_per_hour, entry.state) == (Decimal(40), "ended")
     assert cloud.world.live_instances == {}
+
+
+def _launched(cloud: Any, both: Both, guard: Guard, kind: str, *reported: Any) -> Any:
+    """Launch an instance or a job whose launch, and then its look-up, report these fields."""
+    wish = {"gpu_type": "A100", "max_runtime_minutes": 10}
+    plan = guard.plan(**wish) if kind == "instance" else None
+    made = both(*(["instances.create"] if plan else ["jobs.run"]), **wish | _named(plan))
+    first, *then = (json.dumps({"data": {"id": made.id, **one}}).encode() for one in reported)
+    cloud.fail(f"POST /{kind}s", status=201, body=first)
+    cloud.fail(f"GET /{kind}s", status=200, body=b'{"data": []}')  # it is not there yet
+    for body in then:
+        cloud.fail(f"GET /{kind}s/{made.id}", status=200, body=body)
+    return guard.launch(plan.token) if plan else guard.run_job(**JOB)
+
+
+def _named(plan: Any) -> dict[str, str]:
+    return {"name": plan.name} if plan else {"command": "sleep 500"}
+
+
+@pytest.mark.usefixtures("short_waits")
+@pytest.mark.parametrize("kind", ["instance", "job"])
+@pytest.mark.parametrize("reported", [None, 0, 10_081, 10**30])
+def test_what_has_no_end_of_its_own_is_terminated_at_once(cloud, both, kind, reported, tmp_path):
+    """The lifetime that was requested is not in force, so nothing else would end it."""
+    cloud.clock_speed = 0
+    guard = Guard(both, LIMITS, ledger=rc.SpendLedger(tmp_path / "budget.db"))
+    fields = {"max_runtime_minutes": reported}
+    for route in ("DELETE /instances/{id}", "POST /jobs/{id}/cancel"):
+        cloud.fail(route, status=403, times=1 + len(cleanup.END_WAITS_S))
+    with pytest.raises(rc.SpendRefusedError, match=r"no end of its own|may run for \d+ minutes"):
+        _launched(cloud, both, guard, kind, fields, fields)
+    [entry] = guard.ledger.live
+    assert (entry.max_runtime_minutes, entry.id is None) == (10_080, False)
+    assert guard.terminate_all().failed == ()
+    assert (cloud.world.live_instances, cloud.world.live_jobs) == ({}, {})
+
+
+@pytest.mark.parametrize("kind", ["instance", "job"])
+@pytest.mark.parametrize(
+    "reported", [[{"max_runtime_minutes": None}], [{}], [{"max_runtime_minutes": 20}]]
+)
+def test_a_lifetime_that_is_in_force_is_counted(cloud, both, kind, reported):
+    """The look-up shows it, or the response is silent, or it is another within the limits."""
+    guard = Guard(both, LIMITS)
+    _launched(cloud, both, guard, kind, *reported)
+    minutes = reported[0].get("max_runtime_minutes") or 10
+    assert [entry.max_runtime_minutes for entry in guard.ledger.live] == [minutes]
 
 
 def test_another_instance_than_the_launched_one_is_never_terminated(cloud, both):
