@@ -86,7 +86,6 @@ def chat_result(
             metadata |= spent_metadata(usage, tokens, reading)
         message = assistant_message(
             choice["message"],
-            str(payload.get("id") or ""),
             finish_reason=choice.get("finish_reason"),
             context=reading,
             response_metadata=metadata,
@@ -100,7 +99,6 @@ def chat_result(
 
 def assistant_message(
     message: Mapping[str, Any],
-    completion_id: str = "",
     *,
     finish_reason: str | None = None,
     context: ResponseContext | None = None,
@@ -111,7 +109,6 @@ def assistant_message(
 
     Args:
         message: The message, as in a response.
-        completion_id: Identifier of the response; names tool calls that came without one.
         finish_reason: Why the message ended.
         context: What is known of the call.
         response_metadata: Further metadata of the response.
@@ -119,7 +116,6 @@ def assistant_message(
     """
     calls, invalid, extras = read_calls(
         message.get("tool_calls") or (),
-        completion_id,
         finish_reason=finish_reason,
         tools=context.tools if context else (),
         forced=context is not None and context.forced,

@@ -92,7 +92,7 @@ class StreamReader:
         """
         choices = payload.get("choices") or [{}]
         choice, usage = choices[0], extract_usage(payload)
-        calls = self._parsed_calls(payload, choice) if self._call_ids else []
+        calls = self._parsed_calls(choice) if self._call_ids else []
         if endings := self._ends_of_calls(calls):
             yield _checked(tool_call_chunks=endings)
         tokens = usage_metadata(usage) if usage else None
@@ -110,12 +110,9 @@ class StreamReader:
             generation_info={"finish_reason": choice.get("finish_reason")},
         )
 
-    def _parsed_calls(
-        self, payload: Mapping[str, Any], choice: Mapping[str, Any]
-    ) -> list[ParsedToolCall]:
+    def _parsed_calls(self, choice: Mapping[str, Any]) -> list[ParsedToolCall]:
         return parse_tool_calls(
             (choice.get("message") or {}).get("tool_calls") or (),
-            completion_id=str(payload.get("id") or ""),
             finish_reason=choice.get("finish_reason"),
             tools=self._reading.tools,
             forced=self._reading.forced,

@@ -50,7 +50,6 @@ _MARKS: Final = re.compile(r'\\.|["\x00-\x1f]', re.DOTALL)
 
 def read_calls(
     sent: Iterable[Any],
-    completion_id: str = "",
     *,
     finish_reason: str | None = None,
     tools: Sequence[Mapping[str, Any]] = (),
@@ -61,7 +60,6 @@ def read_calls(
 
     Args:
         sent: `message.tool_calls`, in the API's form.
-        completion_id: Names calls that came without an identifier.
         finish_reason: Why the message ended.
         tools: The tools of the request, in the API's form.
         forced: Whether the request demanded a call.
@@ -70,9 +68,7 @@ def read_calls(
     names = ToolNames() if names is None else names
     calls: list[ToolCall] = []
     invalid: list[InvalidToolCall] = []
-    parsed = parse_tool_calls(
-        sent, completion_id=completion_id, finish_reason=finish_reason, tools=tools, forced=forced
-    )
+    parsed = parse_tool_calls(sent, finish_reason=finish_reason, tools=tools, forced=forced)
     for call in parsed:
         name = names.from_wire(call.name)
         if call.arguments is not None:

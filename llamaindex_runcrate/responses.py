@@ -111,9 +111,7 @@ def response_of(completion: ChatCompletion, context: ResponseContext) -> ChatRes
     return construct(
         ChatResponse,
         {
-            "message": _message_of(
-                message, finish_reason, str(raw.get("id") or ""), usage or {}, context
-            ),
+            "message": _message_of(message, finish_reason, usage or {}, context),
             "raw": raw,
             "delta": None,
             "logprobs": _logprobs_of(choice.get("logprobs")),
@@ -166,7 +164,7 @@ class ChunkReader:
         if text and type(text) is str and len(delta) == 1:
             self._text += text  # all that most chunks hold
         else:
-            text = self._read_delta(delta, str(chunk.get("id") or ""), additional)
+            text = self._read_delta(delta, additional)
             if text is None:
                 return None
         calls = self._calls
@@ -183,9 +181,7 @@ class ChunkReader:
             },
         )
 
-    def _read_delta(
-        self, delta: Mapping[str, Any], response_id: str, additional: dict[str, Any]
-    ) -> str | None:
+    def _read_delta(self, delta: Mapping[str, Any], additional: dict[str, Any]) -> str | None:
         """Read a delta of any kind, and return its text; None where it adds nothing."""
         text: Any = delta.get("content")
         thought: str | None = None
@@ -210,7 +206,7 @@ class ChunkReader:
             self._think(thought, delta)
             additional["thinking_delta"] = thought
         if deltas:
-            self._calls.add(deltas, response_id)
+            self._calls.add(deltas)
         return piece
 
     def last(self, completion: ChatCompletion) -> ChatResponse:
@@ -274,13 +270,11 @@ def _finish_reason(
 def _message_of(
     message: Mapping[str, Any],
     finish_reason: str | None,
-    response_id: str,
     usage: Mapping[str, Any],
     context: ResponseContext,
 ) -> ChatMessage:
     calls = parse_tool_calls(
         message.get("tool_calls") or (),
-        completion_id=response_id,
         finish_reason=finish_reason,
         tools=context.tools,
         forced=context.forced,

@@ -24,8 +24,6 @@ from runcrate_core.toolkit import (
     json_text,
     parse_tool_arguments,
     parse_tool_calls,
-    tool_call_id,
-    unique_call_id,
 )
 
 if TYPE_CHECKING:
@@ -143,7 +141,7 @@ def _calls_of(message: ChatMessage) -> list[tuple[str, str, dict[str, Any] | str
     blocks = [block for block in message.blocks if isinstance(block, ToolCallBlock)]
     if blocks:
         return [
-            (block.tool_call_id or tool_call_id("", position), block.tool_name, block.tool_kwargs)
+            (block.tool_call_id or f"call_{position}", block.tool_name, block.tool_kwargs)
             for position, block in enumerate(blocks)
         ]
     return [
@@ -175,12 +173,13 @@ def _extras_of(message: ChatMessage) -> dict[str, dict[str, Any]]:
 class _StreamedCall:
     """A call as far as its pieces have come."""
 
-    id: str
+    id: str = ""
     name: str = ""
     arguments: str = ""
     parsed: PartialJson = field(default_factory=PartialJson)
 
     def add(self, delta: Mapping[str, Any]) -> None:
+        self.id = delta.get("id") or self.id
         function = delta.get("function")
         if not isinstance(function, dict):
             return
@@ -214,38 +213,27 @@ class StreamedCalls:
         wire: The calls in the service's form.
     """
 
-    __slots__ = ("_blocks", "_calls", "_ids", "_names", "_single", "_wire", "blocks", "wire")
+    __slots__ = ("_blocks", "_calls", "_names", "_single", "_wire", "blocks", "wire")
 
     def __init__(self, *, single: bool, names: ToolNames) -> None:
         self._single = single
         self._names = names
         self._calls: dict[int, _StreamedCall] = {}
-        self._ids: set[str] = set()
         # The shown form of each call, in the order of their indexes.
         self._blocks: dict[int, ToolCallBlock] = {}
         self._wire: dict[int, dict[str, Any]] = {}
         self.blocks: list[ToolCallBlock] = []
         self.wire: list[dict[str, Any]] = []
 
-    def add(self, deltas: Sequence[Mapping[str, Any]], response_id: str) -> None:
-        """Read the `delta.tool_calls` of a chunk, whose `index` members the client has put right.
-
-        Args:
-            deltas: The pieces.
-            response_id: Identifier of the response, for calls that come without one.
-        """
+    def add(self, deltas: Sequence[Mapping[str, Any]]) -> None:
+        """Read the `delta.tool_calls` of a chunk, which the client has put right."""
         for delta in deltas:
             index = delta.get("index") if isinstance(delta, dict) else None
             if not isinstance(index, int):
                 continue
             call = self._calls.get(index)
             if call is None:
-                call = self._calls[index] = _StreamedCall(
-                    tool_call_id(response_id, len(self._calls))
-                )
-            if identifier := delta.get("id"):
-                call.id = unique_call_id(str(identifier), self._ids)
-                self._ids.add(call.id)
+                call = self._calls[index] = _StreamedCall()
             call.add(delta)
             is_late = index not in self._blocks and any(index < known for known in self._blocks)
             self._blocks[index] = call.block(self._names)

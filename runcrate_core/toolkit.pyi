@@ -154,12 +154,6 @@ from runcrate_core.protocol.tool_arguments import (
 from runcrate_core.protocol.tool_arguments import (
     strict_json as strict_json,
 )
-from runcrate_core.protocol.tool_arguments import (
-    tool_call_id as tool_call_id,
-)
-from runcrate_core.protocol.tool_arguments import (
-    unique_call_id as unique_call_id,
-)
 from runcrate_core.protocol.tool_names import (
     ToolNames as ToolNames,
 )

@@ -12,7 +12,7 @@ from functools import cached_property, wraps
 from typing import Any, ParamSpec
 
 from runcrate_core.api.chat_completion import ChatCompletion, ChatMessage
-from runcrate_core.api.envelope import parse_model
+from runcrate_core.api.envelope import parse_model, validated
 from runcrate_core.api.resources import (
     AsyncResource,
     SyncResource,
@@ -21,11 +21,14 @@ from runcrate_core.api.resources import (
     endpoint,
     stream_endpoint,
 )
+from runcrate_core.protocol.chat_accumulator import ChatAccumulator, CompletionContext
 from runcrate_core.protocol.json_body import without_none
 from runcrate_core.protocol.request import ReadTimeout, Request, RetrySafety, Surface, json_request
+from runcrate_core.protocol.response import Response
 from runcrate_core.protocol.steps import Call
+from runcrate_core.protocol.stream_start import StreamRequest
 from runcrate_core.protocol.timeouts import TimeoutLike
-from runcrate_core.protocol.tool_arguments import ended_at_limit, unique_call_id
+from runcrate_core.protocol.tool_calls import CallIds
 
 P = ParamSpec("P")
 
@@ -56,6 +59,24 @@ class ChatParams:
             headers=self.headers,
             timeout=self.timeout,
         )
+
+    @property
+    def context(self) -> CompletionContext:
+        """The parts of the request that decide how its response is read."""
+        is_single = self.body.get("n") in (None, 1)
+        return CompletionContext(is_single, call_ids(self.body.get("messages")))
+
+
+def call_ids(messages: Any) -> frozenset[str]:
+    """Return the identifiers of the tool calls in a conversation."""
+    found: set[Any] = set()
+    for message in messages if isinstance(messages, list | tuple) else ():
+        if isinstance(message, dict):
+            found.add(message.get("tool_call_id"))
+            for call in message.get("tool_calls") or ():
+                if isinstance(call, dict):
+                    found.add(call.get("id"))
+    return frozenset(name for name in found if isinstance(name, str))
 
 
 def draft(
@@ -165,44 +186,43 @@ def create_call(make: Callable[P, ChatParams]) -> Callable[P, Call[ChatCompletio
         _refuse_positional("create", args)
         params = make(*args, **kwargs)
         request = params.request(streamed=False)
-        parse = parse_model(ChatCompletion, request)
-        is_single = params.body.get("n") in (None, 1)
-        return Call(
-            request, lambda response: _with_usable_calls(parse(response), is_single=is_single)
-        )
+        return Call(request, _completion_parser(request, params.context))
 
     return create
 
 
-def _with_usable_calls(completion: ChatCompletion, *, is_single: bool) -> ChatCompletion:
-    """Put the tool calls of a completion right.
+def _completion_parser(
+    request: Request, context: CompletionContext
+) -> Callable[[Response], ChatCompletion]:
+    """Return the parser of a completion, whose tool calls are put right as those of a stream."""
+    parse = parse_model(ChatCompletion, request)
 
-    Where one response was asked for, calls in choices of their own, as some gateways send them
-    beside the text, are those of the first. Parallel calls under one id are kept apart, as in a
-    stream: a result names its call by the id.
-    """
-    for other in completion.choices[1:] if is_single else ():
-        if calls := other.message.tool_calls:
-            first = completion.choices[0]
-            first.message.tool_calls = [*(first.message.tool_calls or ()), *calls]
-            if not ended_at_limit(first.finish_reason):
-                first.finish_reason = other.finish_reason
-    for choice in completion.choices:
-        taken: set[str] = set()
-        for call in choice.message.tool_calls or ():
-            if call.id:
-                call.id = unique_call_id(call.id, taken)
-                taken.add(call.id)
-    return completion
+    def parse_usable(response: Response) -> ChatCompletion:
+        completion = parse(response)
+        if context.is_single and len(completion.choices) > 1:
+            folded, payload = ChatAccumulator(context), completion.to_dict()
+            for number, choice in enumerate(payload["choices"]):
+                choice["index"] = number
+            folded.add(payload)
+            whole = validated(ChatCompletion, folded.completion(), response, request)
+            return whole.with_response(completion.response)
+        for choice in completion.choices:
+            ids = CallIds(completion.id, context.call_ids)
+            for call in choice.message.tool_calls or ():
+                call.id = ids.of(call.id)
+        return completion
+
+    return parse_usable
 
 
-def stream_request(make: Callable[P, ChatParams]) -> Callable[P, Request]:
+def stream_request(make: Callable[P, ChatParams]) -> Callable[P, StreamRequest]:
     """Return the request whose response is a stream."""
 
     @wraps(make)
-    def stream(*args: P.args, **kwargs: P.kwargs) -> Request:
+    def stream(*args: P.args, **kwargs: P.kwargs) -> StreamRequest:
         _refuse_positional("stream", args)
-        return make(*args, **kwargs).request(streamed=True)
+        params = make(*args, **kwargs)
+        return StreamRequest(params.request(streamed=True), params.context)
 
     return stream
 

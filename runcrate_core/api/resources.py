@@ -29,8 +29,8 @@ from runcrate_core.ssh.opening import make_shell, open_shell
 if TYPE_CHECKING:
     from runcrate_core.io.driver import AsyncDriver, SyncDriver
     from runcrate_core.protocol.paging import PageData
-    from runcrate_core.protocol.request import Request
     from runcrate_core.protocol.steps import Operation
+    from runcrate_core.protocol.stream_start import StreamRequest
     from runcrate_core.ssh.settings import ShellSettings
     from runcrate_core.ssh.shell import AsyncInstanceShell
     from runcrate_core.ssh.sync_shell import InstanceShell
@@ -145,7 +145,7 @@ def _run_async(make: Callable[..., Any], driver: AsyncDriver) -> Callable[..., A
     return method
 
 
-def _stream_async(make: Callable[..., Request], driver: AsyncDriver) -> Callable[..., Any]:
+def _stream_async(make: Callable[..., StreamRequest], driver: AsyncDriver) -> Callable[..., Any]:
     def method(*args: Any, **kwargs: Any) -> AsyncChatStream:
         if is_large((args, kwargs)):
             return AsyncChatStream(driver, prepare=functools.partial(make, *args, **kwargs))
@@ -200,12 +200,12 @@ def async_iterator_endpoint(
     return Method(make, _pass_to(async_values), "AsyncIterator[{}]")
 
 
-def stream_endpoint(make: Callable[P, Request]) -> Method[P, ChatStream]:
+def stream_endpoint(make: Callable[P, StreamRequest]) -> Method[P, ChatStream]:
     """Return a sync method that returns a stream, to be entered with `with`."""
     return Method(make, _pass_to(ChatStream), "ChatStream")
 
 
-def async_stream_endpoint(make: Callable[P, Request]) -> Method[P, AsyncChatStream]:
+def async_stream_endpoint(make: Callable[P, StreamRequest]) -> Method[P, AsyncChatStream]:
     """Return a method that returns a stream, to be entered with `async with`."""
     return Method(make, _stream_async, "AsyncChatStream")
 

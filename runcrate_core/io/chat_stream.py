@@ -14,10 +14,14 @@ from runcrate_core.api.envelope import validated
 from runcrate_core.errors import ConfigurationError
 from runcrate_core.io.concurrency import run_in_steps
 from runcrate_core.io.httpx_adapter import FAILURES, failure_of
-from runcrate_core.protocol.request import Request
 from runcrate_core.protocol.request_events import emit, stream_end_event
 from runcrate_core.protocol.response import Response, ResponseInfo
-from runcrate_core.protocol.stream_start import OpenedStream, error_of_fault, open_stream
+from runcrate_core.protocol.stream_start import (
+    OpenedStream,
+    StreamRequest,
+    error_of_fault,
+    open_stream,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -27,16 +31,17 @@ if TYPE_CHECKING:
     from runcrate_core.hooks import RequestEvent
     from runcrate_core.io.driver import AsyncDriver, SyncDriver
     from runcrate_core.protocol.chat_types import ChatCompletionChunk
+    from runcrate_core.protocol.request import Request
     from runcrate_core.protocol.steps import Step
 
 
 class _StreamState:
     """State that both streams share: the request, the reader, and decisions about them."""
 
-    def __init__(self, driver: Any, request: Request | None) -> None:
+    def __init__(self, driver: Any, prepared: StreamRequest | None) -> None:
         self._driver = driver
         # Set when the stream is entered, at the latest.
-        self._request: Request = request  # type: ignore[assignment] # see above
+        self._prepared: StreamRequest = prepared  # type: ignore[assignment] # see above
         self._started: OpenedStream | None = None
         self._started_at = 0.0
         self._closed = False
@@ -51,7 +56,11 @@ class _StreamState:
         driver = self._driver
         self._started_at = driver.context.policy.clock()
         idle_s = driver.config.stream_idle_timeout
-        return open_stream(self._request, driver.context, idle_s=idle_s)
+        return open_stream(self._prepared, driver.context, idle_s=idle_s)
+
+    @property
+    def _request(self) -> Request:
+        return self._prepared.request
 
     @property
     def _stream(self) -> OpenedStream:
@@ -187,17 +196,17 @@ class AsyncChatStream(_StreamState):
     def __init__(
         self,
         driver: Any,
-        request: Request | None = None,
+        prepared: StreamRequest | None = None,
         *,
-        prepare: Callable[[], Request] | None = None,
+        prepare: Callable[[], StreamRequest] | None = None,
     ) -> None:
         """Make a stream of a request, or of a function that makes it, off the event loop."""
-        super().__init__(driver, request)
+        super().__init__(driver, prepared)
         self._prepare = prepare
 
     async def __aenter__(self) -> Self:
         if self._prepare is not None:
-            self._request = await run_in_steps(self._prepare)
+            self._prepared = await run_in_steps(self._prepare)
             self._prepare = None
         self._started = await self._driver.run(self._plan())
         body = self._started.body

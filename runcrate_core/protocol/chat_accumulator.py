@@ -12,17 +12,18 @@ What becomes of a member that comes more than once:
   each chunk, or finish twice);
 * of anything else, at whatever level, the last value that is not null, as in `role`, `provider`
   or `channel`: a label that is repeated with each chunk must not become a text of repetitions.
+
+Where one response was asked for, tool calls in choices of their own, as some gateways send them
+beside the text, are moved to the first choice, and so is the text if no other has any.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final, NamedTuple
 
 from runcrate_core.protocol.chat_types import REASONING_FIELDS, extract_usage
-from runcrate_core.protocol.tool_calls import ToolCallAssembler
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from runcrate_core.protocol.tool_arguments import ended_at_limit
+from runcrate_core.protocol.tool_calls import CallIds, ToolCallAssembler
 
 _TEXT_FIELDS: Final = ("content", "refusal", *REASONING_FIELDS)
 _FIRST_COUNTS: Final = ("id", "created", "model")
@@ -31,18 +32,33 @@ _DETAIL_TEXTS: Final = frozenset({"text", "summary"})
 _AUDIO_TEXTS: Final = frozenset({"data", "transcript"})
 
 
+class CompletionContext(NamedTuple):
+    """The parts of a request that decide how its response is read.
+
+    Attributes:
+        is_single: One response was asked for, as nearly always.
+        call_ids: Identifiers of the tool calls in the conversation that was sent.
+    """
+
+    is_single: bool = False
+    call_ids: frozenset[str] = frozenset()
+
+
 class ChatAccumulator:
     """Folds chunks as they come, so that only what the whole needs is kept of them.
 
     A chunk folded costs less than parsing its JSON; its dicts would take ten times the memory.
     """
 
-    __slots__ = ("_choices", "_first", "_members")
+    __slots__ = ("_choices", "_context", "_first", "_is_split", "_members", "_speaker")
 
-    def __init__(self) -> None:
+    def __init__(self, context: CompletionContext | None = None) -> None:
+        self._context = context or CompletionContext()
         self._choices: dict[int, _ChoiceFold] = {}
         self._first: dict[str, Any] = {}
         self._members: dict[str, Any] = {}
+        self._is_split = False  # one response comes in several choices, or not in choice 0
+        self._speaker: int | None = None  # the choice of a split response that had text first
 
     @property
     def has_choices(self) -> bool:
@@ -55,8 +71,8 @@ class ChatAccumulator:
         choices = self._choices.values()
         return bool(choices) and all(choice.finish_reason is not None for choice in choices)
 
-    def add(self, chunk: Mapping[str, Any]) -> bool:
-        """Fold the next chunk, after repairing its tool calls in place.
+    def add(self, chunk: dict[str, Any]) -> bool:
+        """Fold the next chunk, after repairing its tool calls and choices in place.
 
         Args:
             chunk: A chunk in OpenAI's shape. Parts of other types than expected are ignored.
@@ -67,6 +83,10 @@ class ChatAccumulator:
         """
         carries = False
         members = self._members
+        if len(self._first) < len(_FIRST_COUNTS):
+            for name in _FIRST_COUNTS:
+                if name not in self._first and (value := chunk.get(name)):
+                    self._first[name] = value
         for name, value in chunk.items():
             if value is None:
                 continue
@@ -76,10 +96,8 @@ class ChatAccumulator:
                 for choice in value:
                     if isinstance(choice, dict) and self._fold_of(choice).add(choice):
                         carries = True
-        if len(self._first) < len(_FIRST_COUNTS):
-            for name in _FIRST_COUNTS:
-                if name not in self._first and (value := chunk.get(name)):
-                    self._first[name] = value
+        if self._is_split and type(choices := chunk.get("choices")) is list:
+            chunk["choices"] = self._joined_pieces([it for it in choices if isinstance(it, dict)])
         return carries
 
     def completion(self, *, partial: bool = False) -> dict[str, Any]:
@@ -90,7 +108,13 @@ class ChatAccumulator:
                 finish reason are then named `incomplete_tool_calls`, so that nobody runs
                 half a call; its `finish_reason` is None.
         """
-        choices = [fold.choice(number, partial) for number, fold in sorted(self._choices.items())]
+        if self._is_split:
+            choices = self._joined_choices(partial=partial)
+        else:
+            choices = [
+                fold.choice(number, fold.finish_reason, fold.calls.assembled(), partial=partial)
+                for number, fold in sorted(self._choices.items())
+            ]
         whole = {
             **self._members,
             **self._first,
@@ -105,35 +129,111 @@ class ChatAccumulator:
         return whole
 
     def _fold_of(self, choice: dict[str, Any]) -> _ChoiceFold:
-        number = choice.get("index")
-        if type(number) is not int:
-            number = 0
+        number = _number_of(choice)
         fold = self._choices.get(number)
         if fold is None:
-            fold = self._choices[number] = _ChoiceFold()
+            fold = self._choices[number] = self._new_fold(number)
         return fold
+
+    def _new_fold(self, number: int) -> _ChoiceFold:
+        if self._context.is_single:
+            self._is_split |= number != 0
+            if self._choices:
+                return _ChoiceFold(next(iter(self._choices.values())).calls, number)
+        ids = CallIds(str(self._first.get("id") or ""), self._context.call_ids)
+        return _ChoiceFold(ToolCallAssembler(ids), number if self._context.is_single else 0)
+
+    @property
+    def _first_number(self) -> int:
+        """The number of the choice that becomes the first of a split response."""
+        if self._speaker is None:
+            speakers = (number for number, fold in self._choices.items() if fold.speaks)
+            self._speaker = next(speakers, None)
+        return min(self._choices) if self._speaker is None else self._speaker
+
+    def _joined_pieces(self, choices: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Return the choices of a chunk with all calls, and the text, in choice 0."""
+        first_number, first = self._first_number, None
+        others: list[dict[str, Any]] = []
+        calls: list[Any] = []
+        for choice in choices:
+            number, delta = _number_of(choice), choice.get("delta")
+            if isinstance(delta, dict) and isinstance(delta.get("tool_calls"), list):
+                calls += delta.pop("tool_calls")
+            if number == first_number:
+                first = choice
+            else:
+                others.append(choice)
+            choice["index"] = {first_number: 0, 0: first_number}.get(number, number)
+        if calls:
+            first = first or {"index": 0, "finish_reason": None}
+            first["delta"] = {**(first.get("delta") or {}), "tool_calls": calls}
+        return others if first is None else [first, *others]
+
+    def _joined_choices(self, *, partial: bool) -> list[dict[str, Any]]:
+        """Return a split response with all calls in choice 0; others that have text follow."""
+        first_number = self._first_number
+        first = self._choices[first_number]
+        folds = [first, *(fold for fold in self._choices.values() if fold is not first)]
+        ends = [fold.finish_reason for fold in folds if fold is first or fold.has_calls]
+        reason = next(filter(ended_at_limit, ends), ends[-1] or ends[0])
+        if partial and any(fold.finish_reason is None for fold in folds):
+            reason = None
+        return [
+            first.choice(0, reason, first.calls.assembled(), partial=partial),
+            *(
+                fold.choice(number or first_number, fold.finish_reason, [], partial=partial)
+                for number, fold in sorted(self._choices.items())
+                if fold is not first and fold.speaks
+            ),
+        ]
+
+
+def _numbered(message: dict[str, Any]) -> dict[str, Any]:
+    """Return a complete message as a delta: each of its tool calls has an index."""
+    calls = message.get("tool_calls")
+    for number, call in enumerate(calls if isinstance(calls, list) else ()):
+        if isinstance(call, dict):
+            call.setdefault("index", number)
+    return message
+
+
+def _number_of(choice: dict[str, Any]) -> int:
+    number = choice.get("index")
+    return number if type(number) is int else 0
 
 
 class _ChoiceFold:
-    """One choice as far as its chunks have come."""
+    """One choice as far as its chunks have come.
+
+    Args:
+        calls: Its tool calls, and in a split response those of the other choices.
+        source: Its number where the calls may be those of several choices.
+    """
 
     __slots__ = (
         "calls",
         "finish_reason",
+        "function_call",
+        "has_calls",
         "has_deltas",
         "items",
         "logprobs",
         "members",
         "message",
+        "source",
         "texts",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, calls: ToolCallAssembler, source: int) -> None:
+        self.calls = calls
+        self.source = source
+        self.has_calls = False
+        self.function_call: ToolCallAssembler | None = None
         self.finish_reason: Any = None
         self.has_deltas = False
         self.texts: dict[str, list[str]] = {name: [] for name in _TEXT_FIELDS}
         self.items: dict[str, _ItemsFold] = {}
-        self.calls: dict[str, ToolCallAssembler] = {}
         self.logprobs: dict[str, Any] = {}
         self.message: dict[str, Any] = {}  # other members of the deltas
         self.members: dict[str, Any] = {}  # other members of the choice
@@ -144,7 +244,7 @@ class _ChoiceFold:
             self.has_deltas = True
         elif not self.has_deltas and isinstance(choice.get("message"), dict):
             # NeMo's name for it, or the whole response in one event; not a summary at the end.
-            choice["delta"] = choice.pop("message")
+            choice["delta"] = _numbered(choice.pop("message"))
         elif not self.has_deltas and isinstance(choice.get("text"), str):
             choice["delta"] = {"content": choice.pop("text")}  # as in the older completions API
         for name, value in choice.items():
@@ -183,10 +283,11 @@ class _ChoiceFold:
     def _add_other(self, name: str, value: Any) -> bool:
         """Fold a member that is not text; False when it is empty."""
         if name == "tool_calls" and isinstance(value, list):
-            self.calls.setdefault(name, ToolCallAssembler()).repair(value)
+            self.has_calls = True
+            self.calls.repair(value, self.source)
         elif name == "function_call" and isinstance(value, dict):
-            calls = self.calls.setdefault(name, ToolCallAssembler())
-            calls.repair([{"index": 0, "function": value}])
+            self.function_call = self.function_call or ToolCallAssembler()
+            self.function_call.repair([{"index": 0, "function": value}])
         elif isinstance(value, list):
             if pieces := self.texts.get(name):
                 # Text before these parts stays before them.
@@ -212,8 +313,16 @@ class _ChoiceFold:
             elif value is not None or known is None:
                 self.logprobs[name] = list(value) if isinstance(value, list) else value
 
-    def choice(self, number: int, partial: bool) -> dict[str, Any]:  # noqa: FBT001 - private
-        """Return the choice in the form of a complete response."""
+    @property
+    def speaks(self) -> bool:
+        """True if anything but tool calls has come."""
+        has_text = any(any(pieces) for pieces in self.texts.values())
+        return has_text or bool(self.items or self.function_call or self.message.keys() - {"role"})
+
+    def choice(
+        self, number: int, finish_reason: Any, calls: list[dict[str, Any]], *, partial: bool
+    ) -> dict[str, Any]:
+        """Return the choice in the form of a complete response, with the given calls."""
         message: dict[str, Any] = {"role": "assistant", "content": None, **self.message}
         if isinstance(audio := message.get("audio"), dict):
             message["audio"] = _joined(audio)
@@ -225,18 +334,17 @@ class _ChoiceFold:
                 message[name] = (
                     [*parts, {"type": "text", "text": text}] if isinstance(parts, list) else text
                 )
-        prefix = "incomplete_" if partial and self.finish_reason is None else ""
-        for name, assembler in self.calls.items():
-            calls = assembler.assembled()
-            if name == "function_call":
-                message[prefix + name] = calls[0]["function"]
-            elif calls:
-                message[prefix + name] = calls
+        prefix = "incomplete_" if partial and finish_reason is None else ""
+        if calls:
+            message[f"{prefix}tool_calls"] = calls
+        if self.function_call is not None:
+            [function_call] = self.function_call.assembled()
+            message[f"{prefix}function_call"] = function_call["function"]
         choice = {
             **self.members,
             "index": number,
             "message": message,
-            "finish_reason": self.finish_reason,
+            "finish_reason": finish_reason,
         }
         if self.logprobs:
             choice["logprobs"] = {

@@ -11,7 +11,7 @@ import json
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from runcrate_core.protocol.chat_accumulator import ChatAccumulator
+from runcrate_core.protocol.chat_accumulator import ChatAccumulator, CompletionContext
 from runcrate_core.protocol.chat_types import ChatCompletionChunk, error_of
 from runcrate_core.protocol.response import Failure, TransportFailure
 from runcrate_core.protocol.sse import (
@@ -73,14 +73,19 @@ class ChatStreamReader:
     """
 
     def __init__(
-        self, *, idle_s: float, now: float, max_event_bytes: int = MAX_EVENT_BYTES
+        self,
+        *,
+        idle_s: float,
+        now: float,
+        context: CompletionContext | None = None,
+        max_event_bytes: int = MAX_EVENT_BYTES,
     ) -> None:
         self.idle_s = idle_s
         self.done = False
         self.fault: StreamFault | None = None
         self.chunks_received = 0
         self._decoder = SSEDecoder(max_event_bytes=max_event_bytes)
-        self._fold = ChatAccumulator()
+        self._fold = ChatAccumulator(context)
         self._surrogates = SurrogateJoiner()
         # When the first read without content was made, since content last came. A reader of
         # chunks who takes long makes no reads, and so cannot make a stream look stalled.

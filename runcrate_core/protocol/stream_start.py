@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from runcrate_core.errors import (
     RuncrateError,
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping
 
     from runcrate_core.protocol.attempts import CallContext
+    from runcrate_core.protocol.chat_accumulator import CompletionContext
     from runcrate_core.protocol.chat_types import ChatCompletionChunk
     from runcrate_core.protocol.request import Request
     from runcrate_core.protocol.steps import Step
@@ -38,6 +39,18 @@ if TYPE_CHECKING:
 # A body without events is kept so far, to see what else it is; longer if it may be JSON.
 BEGINNING_BYTES: Final = 64 * 1024
 _HEAD_BYTES: Final = 1024
+
+
+class StreamRequest(NamedTuple):
+    """A request whose response is a chat stream.
+
+    Attributes:
+        request: The request with `stream: true`.
+        context: The parts of it that decide how the stream is read.
+    """
+
+    request: Request
+    context: CompletionContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +67,7 @@ class OpenedStream(StreamedResponse):
 
 
 def open_stream(
-    request: Request,
+    stream: StreamRequest,
     context: CallContext,
     *,
     idle_s: float,
@@ -65,24 +78,25 @@ def open_stream(
     event included; afterwards nothing is ever repeated.
 
     Args:
-        request: The request with `stream: true`.
+        stream: The request, and how its response is read.
         context: What the client's calls share.
         idle_s: Seconds the stream may stay without content.
 
     Raises:
         RuncrateError: It could not be opened.
     """
-    exchange = partial(_open_once, idle_s=idle_s, clock=context.policy.clock)
-    return (yield from open_body(request, context, exchange))
+    clock = context.policy.clock
+    exchange = partial(_open_once, reading=stream.context, idle_s=idle_s, clock=clock)
+    return (yield from open_body(stream.request, context, exchange))
 
 
 def _open_once(
-    request: Request, *, idle_s: float, clock: Callable[[], float]
+    request: Request, *, reading: CompletionContext, idle_s: float, clock: Callable[[], float]
 ) -> Generator[Step, Any, Response | TransportFailure | OpenedStream]:
     reply: StreamedResponse | Response | TransportFailure = yield OpenStream(request)
     if not isinstance(reply, StreamedResponse):
         return reply
-    reader = ChatStreamReader(idle_s=idle_s, now=clock())
+    reader = ChatStreamReader(idle_s=idle_s, now=clock(), context=reading)
     first: list[ChatCompletionChunk] = []
     try:
         failure = yield from _read_to_first_chunk(request, reply, reader, first, clock)

@@ -63,7 +63,6 @@ class ParsedToolCall:
 def parse_tool_calls(
     calls: Iterable[Any],
     *,
-    completion_id: str = "",
     finish_reason: str | None = None,
     tools: Sequence[Mapping[str, Any]] = (),
     forced: bool = False,
@@ -72,8 +71,8 @@ def parse_tool_calls(
 
     Args:
         calls: `message.tool_calls`, complete or accumulated from a stream. Items that are not
-            objects are left out.
-        completion_id: Names calls that came without an identifier (`tool_call_id`).
+            objects are left out. The client has named those of responses; others that have no
+            identifier are numbered.
         finish_reason: Why the response ended. At the token limit, missing arguments were cut.
         tools: The tools of the request. A call of a tool with required parameters that has no
             arguments at all, not even `{}`, was cut before the first of them. Where all are
@@ -92,9 +91,7 @@ def parse_tool_calls(
         function = function if isinstance(function, dict) else {}
         name = valid_text(str(function.get("name") or ""))
         sent = _without_placeholder(function.get("arguments"))
-        identifier = unique_call_id(
-            str(call.get("id") or tool_call_id(completion_id, number)), taken
-        )
+        identifier = unique_call_id(str(call.get("id") or f"call_{number}"), taken)
         taken.add(identifier)
         arguments, problem = None, ""
         if not name:
@@ -187,13 +184,8 @@ def _finite(value: Any) -> Any:
             return value
 
 
-def tool_call_id(completion_id: str, number: int) -> str:
-    """Return an identifier for a call that came without one: always the same, never twice."""
-    return f"call_{completion_id}_{number}" if completion_id else f"call_{number}"
-
-
 def unique_call_id(identifier: str, taken: Iterable[str]) -> str:
-    """Return the identifier, with a number behind it where another call of the message has it."""
+    """Return the identifier, with a number behind it where another call has it."""
     known = set(taken)
     if identifier not in known:
         return identifier

@@ -4,13 +4,14 @@ OpenAI's form is: every piece has the `index` of its call; `id` and the function
 in the first piece; arguments are pieces of JSON text. Servers leave the index out, send null or
 always 0, repeat ids and names, change the id from piece to piece, or send arguments as an object.
 `ToolCallAssembler` rewrites each piece into OpenAI's form, so that everything behind it may rely on
-the index alone. Parallel calls under one id get ids of their own, as servers refuse results that
-name the same call twice.
+the index alone. Each call gets an id of its own (`CallIds`), as a result names its call by it.
 """
 
 from __future__ import annotations
 
 import json
+import uuid
+from collections.abc import Iterable
 from typing import Any, Final, NamedTuple
 
 from runcrate_core.protocol.tool_arguments import unique_call_id
@@ -19,6 +20,37 @@ from runcrate_core.protocol.tool_arguments import unique_call_id
 _CONTINUATION_SIZE: Final = 2
 # Nobody makes so many calls; `int` refuses text of thousands of digits.
 _MAX_INDEX_DIGITS: Final = 9
+# Keeps the indices of several sources apart.
+_SOURCE_SIZE: Final = 10**_MAX_INDEX_DIGITS
+
+
+class CallIds:
+    """Makes the identifiers of the calls of one response unlike each other and earlier ones.
+
+    Some servers name parallel calls alike, number them from 0 in each response, or name none.
+
+    Args:
+        completion_id: Identifier of the response, if it has one.
+        earlier: Identifiers in the conversation that the response continues.
+    """
+
+    __slots__ = ("_completion_id", "_made", "_taken")
+
+    def __init__(self, completion_id: str = "", earlier: Iterable[str] = ()) -> None:
+        self._completion_id = completion_id
+        self._taken = set(earlier)
+        self._made = 0
+
+    def of(self, sent: str | None) -> str:
+        """Return the identifier of a call that has the given one, or none, from its server."""
+        if not sent:
+            # At random where nothing tells responses apart: the conversation that was sent may
+            # lack its first calls.
+            sent = f"call_{self._completion_id or uuid.uuid4().hex}_{self._made}"
+            self._made += 1
+        unique = unique_call_id(sent, self._taken)
+        self._taken.add(unique)
+        return unique
 
 
 class _Marks(NamedTuple):
@@ -66,10 +98,6 @@ class _Call:
 
     def collect(self, delta: dict[str, Any], function: dict[str, Any], marks: _Marks) -> None:
         """Add a repaired piece, and take out of it what an earlier piece has said."""
-        if self.id and not self.sent_id:
-            self.sent_id, delta["id"] = marks.id, self.id
-        else:
-            delta.pop("id", None)
         if marks.name and marks.name != self.name:
             self.name += marks.name
         elif self.name:
@@ -122,18 +150,32 @@ class _Call:
 
 
 class ToolCallAssembler:
-    """Repairs and collects the tool calls of one choice of one stream."""
+    """Repairs and collects the tool calls of one choice of one stream.
 
-    __slots__ = ("_by_id", "_by_sent_index", "_calls", "_next_index", "_taken")
+    Args:
+        ids: Names the calls. Without it those that come without an identifier have none.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = (
+        "_by_id",
+        "_by_sent_index",
+        "_calls",
+        "_ids",
+        "_names_all",
+        "_next_index",
+        "_taken",
+    )
+
+    def __init__(self, ids: CallIds | None = None) -> None:
+        self._ids = CallIds() if ids is None else ids
+        self._names_all = ids is not None
         self._calls: list[_Call] = []
         self._by_id: dict[str, _Call] = {}
         self._by_sent_index: dict[int, _Call] = {}
         self._taken: set[int] = set()
         self._next_index = 0  # above all taken ones
 
-    def repair(self, deltas: list[Any]) -> None:
+    def repair(self, deltas: list[Any], source: int = 0) -> None:
         """Bring the tool call pieces of one chunk into OpenAI's form, and collect them.
 
         Afterwards each has an integer `index` that no other call has, a call's `id` and name
@@ -142,7 +184,12 @@ class ToolCallAssembler:
         Args:
             deltas: The `delta.tool_calls` of a chunk; changed in place. Items that are not
                 objects are left alone.
+            source: The number of the source that counts these calls, of several whose calls
+                become one list.
         """
+        for delta in deltas if source else ():
+            if isinstance(delta, dict):
+                delta["index"] = source * _SOURCE_SIZE + (_marks_of(delta).sent_index or 0)
         # As many unmarked pieces in one chunk as there are calls: they are in the calls' order.
         aligned = 1 < len(deltas) == len(self._calls) and all(map(_is_unmarked, deltas))
         for position, delta in enumerate(deltas):
@@ -154,7 +201,10 @@ class ToolCallAssembler:
 
         Arguments are the text that came, which may be empty and, in a cut stream, unfinished.
         """
-        return [call.assembled() for call in sorted(self._calls, key=lambda call: call.index)]
+        calls = sorted(self._calls, key=lambda call: call.index)
+        for call in calls if self._names_all else ():
+            call.id = call.id or self._ids.of(None)
+        return [call.assembled() for call in calls]
 
     def _continue(self, delta: dict[str, Any]) -> bool:
         """Collect a piece that has an index and more arguments: most are as they should be."""
@@ -195,8 +245,11 @@ class ToolCallAssembler:
             self._by_sent_index[marks.sent_index] = call
         if marks.id and call.sent_id in ("", marks.id):
             self._by_id[marks.id] = call
-            if not call.id:
-                call.id = unique_call_id(marks.id, (other.id for other in self._calls))
+            call.sent_id = marks.id
+        delta.pop("id", None)
+        # Its name comes with its first piece. An identifier that comes still later is not needed.
+        if not call.id and (marks.id or (marks.name and self._names_all)):
+            call.id = delta["id"] = self._ids.of(marks.id)
         delta["index"] = call.index
         call.collect(delta, function, marks)
 
@@ -236,7 +289,7 @@ class ToolCallAssembler:
 
     def _start(self, sent_index: int | None) -> _Call:
         index = sent_index
-        if index is None or index in self._taken:
+        if index is None or index in self._taken or index >= _SOURCE_SIZE:
             index = self._next_index
         call = _Call(index, sent_index)
         self._taken.add(index)

@@ -8,6 +8,7 @@ import pytest
 
 from runcrate_core.io.files import PartFile
 from runcrate_core.protocol.attempts import CallContext, attempts
+from runcrate_core.protocol.chat_accumulator import CompletionContext
 from runcrate_core.protocol.downloads import download_flow
 from runcrate_core.protocol.request import RetrySafety, Surface, json_request
 from runcrate_core.protocol.retry import RetryPolicy
@@ -21,7 +22,7 @@ from runcrate_core.protocol.steps import (
     Send,
     StreamedResponse,
 )
-from runcrate_core.protocol.stream_start import open_stream
+from runcrate_core.protocol.stream_start import StreamRequest, open_stream
 
 REQUEST = json_request(Surface.INFERENCE, "GET", "/x", retry=RetrySafety.SAFE)
 CONTEXT = CallContext(RetryPolicy(max_retries=0), on_request=lambda _: None)
@@ -36,7 +37,10 @@ def send_once(request):
     ("make", "last"),
     [
         (lambda folder: download_flow(REQUEST, folder / "file"), ReadBytes),
-        (lambda _: open_stream(REQUEST, CONTEXT, idle_s=10), ReadBytes),
+        (
+            lambda _: open_stream(StreamRequest(REQUEST, CompletionContext()), CONTEXT, idle_s=10),
+            ReadBytes,
+        ),
         (lambda _: attempts(REQUEST, CONTEXT, send_once), InvokeCallback),
     ],
     ids=["download", "stream", "observer"],

@@ -4,7 +4,7 @@ import copy
 
 import pytest
 
-from runcrate_core.protocol.chat_accumulator import ChatAccumulator
+from runcrate_core.protocol.chat_accumulator import ChatAccumulator, CompletionContext
 
 
 def chunk(delta, finish_reason=None, index=0, **members):
@@ -227,3 +227,79 @@ def test_parts_and_text_of_a_content_stay_in_the_order_in_which_they_came():
         fold.add({"choices": [{"index": 0, "delta": {"content": content}}]})
     content = fold.completion()["choices"][0]["message"]["content"]
     assert "".join(item["text"] for item in content) == "abcdce"
+
+
+def call(identifier, index=0, arguments="{}"):
+    function = {"name": "f", "arguments": arguments}
+    return {"tool_calls": [{"index": index, "id": identifier, "function": function}]}
+
+
+TEXT, STOP = chunk({"content": "hi"}), chunk({}, "stop")
+CALL, CALLED = chunk(call("a"), index=1), chunk({}, "tool_calls", 1)
+SPLIT = {
+    "calls after the text": ([TEXT, STOP, CALL, CALLED], "hi", ["a"], "tool_calls"),
+    "in one chunk": (
+        [chunk({}, choices=TEXT["choices"] + CALL["choices"]), STOP, CALLED],
+        "hi",
+        ["a"],
+        "tool_calls",
+    ),
+    "calls before the text": ([CALL, CALLED, TEXT, STOP], "hi", ["a"], "tool_calls"),
+    "calls in each": (
+        [chunk(call("a")), TEXT, CALL, chunk({}, "tool_calls"), chunk(call(None, 1), "stop", 1)],
+        "hi",
+        ["a", "a_2", "call_c_0"],
+        "stop",
+    ),
+    "the text in the second": (
+        [chunk(call("a"), "tool_calls"), chunk({"content": "hi"}, "stop", 1)],
+        "hi",
+        ["a"],
+        "tool_calls",
+    ),
+    "nothing in the first": ([chunk(call("a"), "tool_calls", 1)], None, ["a"], "tool_calls"),
+    "only a second": ([chunk({"content": "hi"}, "stop", 1)], "hi", [], "stop"),
+    "text cut at the limit": ([TEXT, chunk({}, "length"), CALL, CALLED], "hi", ["a"], "length"),
+    "two texts": ([TEXT, STOP, chunk({"content": "ho"}, "stop", 1)], "hi", [], "stop"),
+}
+
+
+@pytest.mark.parametrize(("chunks", "text", "ids", "reason"), SPLIT.values(), ids=SPLIT)
+def test_one_response_in_several_choices_is_read_as_one(chunks, text, ids, reason):
+    accumulator = ChatAccumulator(CompletionContext(is_single=True))
+    content, calls = "", {}
+    for one in copy.deepcopy(chunks):
+        accumulator.add(one)
+        for choice in (it for it in one["choices"][:1] if it["index"] == 0):
+            content += choice["delta"].get("content") or ""
+            calls |= {
+                piece["index"]: piece["id"] for piece in choice["delta"].get("tool_calls", ())
+            }
+    first, *others = accumulator.completion()["choices"]
+    assert (first["index"], first["message"]["content"], first["finish_reason"]) == (
+        0,
+        text,
+        reason,
+    )
+    assert [one["id"] for one in first["message"].get("tool_calls", ())] == ids
+    assert [[*calls], [*calls.values()], content] == [[*range(len(ids))], ids, text or ""]
+    assert [other["message"]["content"] for other in others] in ([], ["ho"])
+
+
+def test_one_response_in_several_choices_that_was_cut_has_incomplete_calls():
+    accumulator = ChatAccumulator(CompletionContext(is_single=True))
+    for one in copy.deepcopy([TEXT, STOP, CALL]):
+        accumulator.add(one)
+    assert not accumulator.finished
+    [choice] = accumulator.completion(partial=True)["choices"]
+    assert choice["finish_reason"] is None
+    assert choice["message"].keys() == {"role", "content", "incomplete_tool_calls"}
+
+
+def test_several_responses_that_were_asked_for_are_kept_apart():
+    accumulator = ChatAccumulator(CompletionContext(call_ids=frozenset({"a"})))
+    for one in copy.deepcopy([TEXT, STOP, CALL, CALLED]):
+        accumulator.add(one)
+    first, second = accumulator.completion()["choices"]
+    assert "tool_calls" not in first["message"]
+    assert [one["id"] for one in second["message"]["tool_calls"]] == ["a_2"]

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import copy
-from typing import Annotated
+from typing import Annotated, Any
 
 import pytest
 from langchain.agents import create_agent
-from langchain_core.messages import ToolMessage
+from langchain_core.messages import HumanMessage, ToolMessage
 from langchain_core.runnables import RunnableBinding
 from langchain_core.tools import tool
 from pydantic import BaseModel, Field
 from typing_extensions import TypedDict
 
 from langchain_runcrate.tools_binding import wire_response_format, wire_tool_choice, wire_tools
-from tests.chat_service import calls_delta, completion
+from tests.chat_service import calls_delta, chunk, chunks_of, completion, end
 from tests.langchain.chat_service import EVERY, chat, is_streamed, streamed, whole
-from tests.servers import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer, sse, stream_reply
 
 
 @tool
@@ -233,3 +233,40 @@ def test_a_model_with_fallbacks_takes_tools_and_schemas():
         assert message.tool_calls[0]["args"] == {"gpu": "H100"}
         parsed = model.with_structured_output(GetPrice, method="json_schema").invoke("x")
         assert parsed == GetPrice(gpu="H100")
+
+
+@pytest.mark.parametrize("ask", EVERY)
+@pytest.mark.parametrize(("sent_id", "response_id"), [(None, ""), (None, "same"), ("0", "same")])
+def test_calls_of_several_turns_have_ids_of_their_own(ask, sent_id, response_id):
+    response = completion(calls=[(sent_id, "get_price", '{"gpu": "T4"}')]) | {"id": response_id}
+    reply = Reply(json=response)
+    if is_streamed(ask):
+        reply = stream_reply(sse(*(one | {"id": response_id} for one in chunks_of(response))))
+    messages: list[Any] = [HumanMessage("Hi")]
+    with ScriptedServer(reply) as server:
+        for _ in range(3):
+            said = ask(chat(server), messages)
+            messages += [said, ToolMessage("1", tool_call_id=said.tool_calls[0]["id"])]
+    results = [message.tool_call_id for message in messages[2::2]]
+    assert len({*results}) == len(results)
+    assert sent_id is None or results == ["0", "0_2", "0_3"]
+    sent = server.received[-1].json["messages"]
+    assert [one["tool_calls"][0]["id"] for one in sent[1::2]] == results[:2]
+
+
+@pytest.mark.parametrize("ask", EVERY)
+@pytest.mark.parametrize("has_text", [True, False])
+def test_calls_in_a_choice_of_their_own_are_those_of_the_response(ask, has_text):
+    call = {"index": 0, "id": "a", "function": {"name": "get_price", "arguments": "{}"}}
+    said = {"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}
+    called = {"index": 1, "message": {"tool_calls": [call]}, "finish_reason": "tool_calls"}
+    choices = [said, called] if has_text else [called]
+    reply = Reply(json=completion() | {"choices": choices})
+    if is_streamed(ask):
+        deltas = [{**it, "delta": it["message"], "message": None} for it in choices]
+        reply = stream_reply(sse(*(chunk({}, choices=[it]) for it in deltas), *end()[1:]))
+    with ScriptedServer(reply) as server:
+        message = ask(chat(server))
+    assert message.text == "Hi" * has_text
+    assert [one["id"] for one in message.tool_calls] == ["a"]
+    assert message.response_metadata["finish_reason"] == "tool_calls"

@@ -62,7 +62,7 @@ def summed(pieces: list[str], finish: str, name: str = "wipe") -> AIMessageChunk
 
 def unstreamed(text: str, finish: str) -> AIMessage:
     call = {"id": "c", "function": {"name": "wipe", "arguments": text}}
-    return assistant_message({"tool_calls": [call]}, "", finish_reason=finish, context=CONTEXT)
+    return assistant_message({"tool_calls": [call]}, finish_reason=finish, context=CONTEXT)
 
 
 @settings(max_examples=30)
