@@ -64,19 +64,7 @@ class ChatParams:
     def context(self) -> CompletionContext:
         """The parts of the request that decide how its response is read."""
         is_single = self.body.get("n") in (None, 1)
-        return CompletionContext(is_single, call_ids(self.body.get("messages")))
-
-
-def call_ids(messages: Any) -> frozenset[str]:
-    """Return the identifiers of the tool calls in a conversation."""
-    found: set[Any] = set()
-    for message in messages if isinstance(messages, list | tuple) else ():
-        if isinstance(message, dict):
-            found.add(message.get("tool_call_id"))
-            for call in message.get("tool_calls") or ():
-                if isinstance(call, dict):
-                    found.add(call.get("id"))
-    return frozenset(name for name in found if isinstance(name, str))
+        return CompletionContext(is_single, self.body.get("messages"))
 
 
 def draft(
@@ -207,7 +195,7 @@ def _completion_parser(
             whole = validated(ChatCompletion, folded.completion(), response, request)
             return whole.with_response(completion.response)
         for choice in completion.choices:
-            ids = CallIds(completion.id, context.call_ids)
+            ids = CallIds(completion.id, context.messages)
             for call in choice.message.tool_calls or ():
                 call.id = ids.of(call.id)
         return completion

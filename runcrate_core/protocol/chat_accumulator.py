@@ -37,11 +37,11 @@ class CompletionContext(NamedTuple):
 
     Attributes:
         is_single: One response was asked for, as nearly always.
-        call_ids: Identifiers of the tool calls in the conversation that was sent.
+        messages: The conversation that was sent.
     """
 
     is_single: bool = False
-    call_ids: frozenset[str] = frozenset()
+    messages: Any = ()
 
 
 class ChatAccumulator:
@@ -140,7 +140,7 @@ class ChatAccumulator:
             self._is_split |= number != 0
             if self._choices:
                 return _ChoiceFold(next(iter(self._choices.values())).calls, number)
-        ids = CallIds(str(self._first.get("id") or ""), self._context.call_ids)
+        ids = CallIds(str(self._first.get("id") or ""), self._context.messages)
         return _ChoiceFold(ToolCallAssembler(ids), number if self._context.is_single else 0)
 
     @property

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
 from runcrate_core.protocol.tool_arguments import unique_call_id
@@ -31,14 +31,15 @@ class CallIds:
 
     Args:
         completion_id: Identifier of the response, if it has one.
-        earlier: Identifiers in the conversation that the response continues.
+        messages: The conversation that the response continues; not read before the first call.
     """
 
-    __slots__ = ("_completion_id", "_made", "_taken")
+    __slots__ = ("_completion_id", "_made", "_messages", "_taken")
 
-    def __init__(self, completion_id: str = "", earlier: Iterable[str] = ()) -> None:
+    def __init__(self, completion_id: str = "", messages: Any = ()) -> None:
         self._completion_id = completion_id
-        self._taken = set(earlier)
+        self._messages = messages
+        self._taken: set[Any] = set()
         self._made = 0
 
     def of(self, sent: str | None) -> str:
@@ -48,9 +49,22 @@ class CallIds:
             # lack its first calls.
             sent = f"call_{self._completion_id or uuid.uuid4().hex}_{self._made}"
             self._made += 1
+        if not self._taken:
+            self._taken.update(_call_ids(self._messages))
         unique = unique_call_id(sent, self._taken)
         self._taken.add(unique)
         return unique
+
+
+def _call_ids(messages: Any) -> Iterator[str]:
+    """Yield the identifiers of the tool calls in a conversation."""
+    for message in messages if isinstance(messages, list | tuple) else ():
+        if isinstance(message, dict):
+            calls = message.get("tool_calls")
+            calls = calls if isinstance(calls, list | tuple) else ()
+            named = [it.get("id") for it in calls if isinstance(it, dict)]
+            named.append(message.get("tool_call_id"))
+            yield from (name for name in named if isinstance(name, str))
 
 
 class _Marks(NamedTuple):

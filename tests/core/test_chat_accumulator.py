@@ -297,7 +297,9 @@ def test_one_response_in_several_choices_that_was_cut_has_incomplete_calls():
 
 
 def test_several_responses_that_were_asked_for_are_kept_apart():
-    accumulator = ChatAccumulator(CompletionContext(call_ids=frozenset({"a"})))
+    accumulator = ChatAccumulator(
+        CompletionContext(messages=[{"role": "tool", "tool_call_id": "a"}])
+    )
     for one in copy.deepcopy([TEXT, STOP, CALL, CALLED]):
         accumulator.add(one)
     first, second = accumulator.completion()["choices"]
