@@ -65,6 +65,14 @@ class Received:
         ]
 
 
+def raw_reply(
+    body: bytes, kind: str = "application/json", status: int = 200, **headers: str
+) -> Reply:
+    """Return a reply with these bytes as its complete body; `etag="x"` is a header."""
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return Reply(status, body=[body], length=len(body), headers={"content-type": kind, **named})
+
+
 def sse(*events: Any, done: bool = True) -> list[bytes]:
     """Return chat chunks as the pieces of an event stream."""
     pieces = [f"data: {json.dumps(event)}\n\n".encode() for event in events]

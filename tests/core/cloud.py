@@ -5,8 +5,11 @@ from __future__ import annotations
 import asyncio
 import functools
 import inspect
+import os
+import signal
+import tracemalloc
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from operator import attrgetter
 from typing import Any, Self
 
@@ -71,6 +74,16 @@ class Both:
         """Go through a page and those behind it."""
         found: list[Any] = self.use(lambda _: listed(page))
         return found
+
+    def spend_retry_budget(self) -> None:
+        """Take all retries that the client has left."""
+        while self.client._driver.context.budget.take():
+            pass
+
+    def active_connections(self) -> int:
+        """Return how many connections are in use: of a client that has left all its calls, none."""
+        pool = self.client._driver.http.client(self.client._driver.config)._transport._pool
+        return sum(not connection.is_idle() for connection in pool.connections)
 
     def __enter__(self) -> Self:
         return self
@@ -153,7 +166,7 @@ def failure(scripted: Callable[..., tuple[ScriptedServer, Both]]) -> Callable[..
     def fail(
         kind: type[Exception],
         *replies: Reply,
-        call: str = "instances.list",
+        call: str | Callable[[Both], Any] = "instances.list",
         match: str | None = None,
         sent: int = 1,
         arguments: dict[str, Any] | None = None,
@@ -161,11 +174,37 @@ def failure(scripted: Callable[..., tuple[ScriptedServer, Both]]) -> Callable[..
     ) -> Any:
         server, both = scripted(*replies, **options)
         with pytest.raises(kind, match=match) as caught:
-            both(call, **(arguments or {}))
+            both(call, **(arguments or {})) if isinstance(call, str) else call(both)
         assert server.sent == sent
         return caught.value
 
     return fail
+
+
+@contextmanager
+def memory_below(megabytes: int) -> Iterator[None]:
+    """Fail if a block allocates more than so much memory at a time."""
+    tracemalloc.start()
+    try:
+        yield
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert peak < megabytes * 1024 * 1024
+
+
+def in_child(work: Callable[[], object]) -> bool:
+    """Return the truth of a function's result in a forked process; False if it raises or hangs."""
+    child = os.fork()
+    if child == 0:  # pragma: no cover - another process
+        status = 1
+        try:
+            signal.signal(signal.SIGALRM, signal.SIG_DFL)  # the child ends, whatever the parent set
+            signal.alarm(30)
+            status = 0 if work() else 2
+        finally:
+            os._exit(status)
+    return os.waitpid(child, 0)[1] == 0
 
 
 def sent(cloud: Emulator, route: str) -> list[Any]:

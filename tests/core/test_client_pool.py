@@ -117,14 +117,16 @@ def test_a_pool_ends_with_its_last_user():
 def test_http_clients_of_the_user_are_never_closed():
     responses = httpx.MockTransport(lambda _: httpx.Response(200, json={"data": []}))
     with httpx.Client(transport=responses) as own:
-        given = lease(http_client=own)
-        given.sync.models.list()
+        client, given = rc.Runcrate(KEY, http_client=own), lease(http_client=own)
+        for user in (client, given.sync):
+            assert user.models.list() == []
         assert given.sync._driver.http is not lease().sync._driver.http
         with pytest.raises(rc.ConfigurationError, match="async_client"):
             _ = given.async_
-        with pytest.raises(pickle.PicklingError, match="http_client"):
-            pickle.dumps(given)
-        given.close()
+        for owner in (client, given):
+            with pytest.raises(pickle.PicklingError, match="http_client"):
+                pickle.dumps(owner)
+            owner.close()
         assert not own.is_closed
 
 

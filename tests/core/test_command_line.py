@@ -77,11 +77,11 @@ def test_models_balance_and_findings_are_listed(runcrate, emulator):
     assert "deepseek-ai/DeepSeek-V3" in text
     status, text, _ = runcrate("balance", "--json")
     assert Decimal(json.loads(text)[0]["credits_usd"]) > 0
-    status, text, _ = runcrate("doctor", "--json")
-    assert status == 0
-    rows = json.loads(text)
+    rows = json.loads(runcrate("doctor", "--json")[1])
     assert {row["level"] for row in rows} <= {"ok", "note"}
     assert "inference" in {row["subject"] for row in rows}
+    status, text, _ = runcrate("doctor")
+    assert (status, text.endswith("No problems found.\n")) == (0, True)
 
 
 def test_instances_are_listed_with_their_end(runcrate, client):
@@ -130,13 +130,9 @@ def test_instances_are_terminated_by_the_start_of_their_name(runcrate, client, e
     assert runcrate("instances", "terminate", "--prefix", "agent-", "--yes")[0] == 0
     assert live(client) == ["other"]
     assert "nothing to terminate" in runcrate("instances", "terminate", "--prefix", "agent-")[1]
-
-
-@pytest.mark.parametrize("arguments", [["--prefix", " "], ["no-such-id"]])
-def test_a_mistake_terminates_nothing(runcrate, client, arguments):
-    launch(client, "mine")
-    assert runcrate("instances", "terminate", *arguments, "--yes")[0] == FAILED
-    assert live(client) == ["mine"]
+    for mistake in (["--prefix", " "], ["no-such-id"]):
+        assert runcrate("instances", "terminate", *mistake, "--yes")[0] == FAILED
+    assert live(client) == ["other"]
 
 
 def test_a_ledger_is_shown_and_cleaned_up(runcrate, client, tmp_path, response):
@@ -182,10 +178,8 @@ def test_verify_prints_a_table_and_writes_a_report(runcrate, emulator, tmp_path,
     status, _, question = runcrate("verify", "--inference", "--report", str(path))
     assert status == 1
     assert "USD" in question
-    written = json.loads(path.read_text())
-    assert [row["id"] for row in written["rows"] if row["verdict"] == "DIFFERS"] == [
-        "image-delivery"
-    ]
+    rows = json.loads(path.read_text())["rows"]
+    assert [row["id"] for row in rows if row["verdict"] == "DIFFERS"] == ["image-delivery"]
     status, text, _ = runcrate("verify", "--report", str(tmp_path))
     assert (status, "0 differs" in text or "1 differs" in text) == (FAILED, True)
     status, text, _ = runcrate("verify", "--launch", "--yes", "--max-usd", "1", "--json")
@@ -197,19 +191,13 @@ def test_verify_prints_a_table_and_writes_a_report(runcrate, emulator, tmp_path,
 @pytest.mark.parametrize(
     "arguments",
     [
-        ["verify", "--max-usd", "much"],
-        ["verify", "--max-usd", "-1"],
-        ["verify", "--max-usd", "nan"],
-        ["verify", "--model", "chat"],
-        ["verify", "--model", "poems=x"],
-        ["instances"],
-        ["instances", "terminate"],
-        ["no-such-command"],
-        [],
+        *("verify --max-usd much", "verify --max-usd -1", "verify --max-usd nan"),
+        *("verify --model chat", "verify --model poems=x"),
+        *("instances", "instances terminate", "no-such-command", ""),
     ],
 )
 def test_wrong_arguments_are_explained(runcrate, arguments):
-    status, _, error = runcrate(*arguments)
+    status, _, error = runcrate(*arguments.split())
     assert status == FAILED
     assert "usage: runcrate" in error
 
@@ -251,13 +239,11 @@ def test_names_cannot_forge_the_question(runcrate, client, monkeypatch):
     assert errors.startswith("runcrate: Terminate 1: a Terminate 1: harmless (i)? The input is not")
 
 
-def test_it_is_a_module_and_a_reader_that_has_seen_enough_is_no_error(emulator):
-    command = f"{sys.executable} -m runcrate_core"
-    for arguments, printed in (
-        ("models list | true", ""),
-        ("--version", f"runcrate-integrations {rc.__version__}\n"),
-    ):
-        done = subprocess.run(  # noqa: S602 - of this test
-            f"{command} {arguments}", shell=True, capture_output=True, text=True, check=False
-        )
-        assert (done.stdout, done.stderr) == (printed, "")
+@pytest.mark.parametrize(
+    ("arguments", "printed"),
+    [("models list | true", ""), ("--version", f"runcrate-integrations {rc.__version__}\n")],
+)
+def test_it_is_a_module_and_a_reader_that_has_seen_enough_is_no_error(emulator, arguments, printed):
+    command = f"{sys.executable} -m runcrate_core {arguments}"
+    done = subprocess.run(command, shell=True, capture_output=True, text=True, check=False)  # noqa: S602 - of this test
+    assert (done.stdout, done.stderr) == (printed, "")

@@ -7,12 +7,7 @@ import math
 import pytest
 
 import runcrate_core as rc
-from runcrate_core.config import (
-    DEFAULT_BASE_URL,
-    is_own_host,
-    normal_url,
-    resolve_config,
-)
+from runcrate_core.config import DEFAULT_BASE_URL, is_own_host, normal_url, resolve_config
 from runcrate_core.protocol.request import Surface
 
 KEY = {"RUNCRATE_API_KEY": "rc_live_test"}
@@ -28,9 +23,10 @@ KEY = {"RUNCRATE_API_KEY": "rc_live_test"}
         ("http://127.0.0.1:8787", "http://127.0.0.1:8787/v1", "http://127.0.0.1:8787/api/v1"),
         ("http://[::1]:80/", "http://[::1]:80/v1", "http://[::1]:80/api/v1"),
         (" https://x.example ", "https://x.example/v1", "https://x.example/api/v1"),
+        ("https://Bücher.at", "https://xn--bcher-kva.at/v1", "https://xn--bcher-kva.at/api/v1"),
     ],
 )
-def test_addresses_with_and_without_version_part(given, inference, base):
+def test_addresses_with_and_without_version_part_are_sent_in_ascii(given, inference, base):
     assert normal_url(given, Surface.INFERENCE) == inference
     assert normal_url(given, Surface.INFRASTRUCTURE) == base
 
@@ -47,11 +43,16 @@ def test_addresses_with_and_without_version_part(given, inference, base):
         ("https://", "https://"),
         ("https://[::1", "not an address"),
         ("https://x.example:port", "not an address"),
+        *(
+            (f"https://{host}", "is not usable")
+            for host in ("a..b", "a" * 64 + ".b", ".b", "a%z.b", "xn--ü.b", "\uff11.b")
+        ),
     ],
 )
-def test_46_an_unusable_address_is_refused(given, problem):
-    with pytest.raises(rc.ConfigurationError, match=problem) as caught:
-        resolve_config(inference_url=given, variables=KEY)
+@pytest.mark.parametrize("argument", ["base_url", "inference_url"])
+def test_46_an_unusable_address_is_refused(argument, given, problem):
+    with pytest.raises(rc.ConfigurationError, match=f"{argument}.*{problem}") as caught:
+        resolve_config(**{argument: given}, variables=KEY)
     assert "pass@" not in str(caught.value)
 
 
@@ -96,19 +97,14 @@ def test_which_hosts_are_runcrates_own(url, own):
 
 
 def test_arguments_come_before_variables_and_variables_before_defaults():
-    variables = {
-        **KEY,
-        "RUNCRATE_API_BASE": "https://i.example/v1",
-        "RUNCRATE_API_URL": "https://b.example",
-        "RUNCRATE_ENVIRONMENT": "staging",
-    }
+    urls = {"RUNCRATE_API_BASE": "https://i.example/v1", "RUNCRATE_API_URL": "https://b.example"}
+    variables = {**KEY, **urls, "RUNCRATE_ENVIRONMENT": "staging"}
     config = resolve_config(variables=variables)
     assert config.inference_url == "https://i.example/v1"
     assert config.base_url == "https://b.example/api/v1"
-    assert config.environment == "staging"
-    config = resolve_config(
-        api_key="rc_live_x", base_url=DEFAULT_BASE_URL, environment="main", variables=variables
-    )
+    assert (config.api_key, config.environment) == ("rc_live_test", "staging")
+    given = {"api_key": "rc_live_x", "base_url": DEFAULT_BASE_URL, "environment": "main"}
+    config = resolve_config(**given, variables=variables)
     assert (config.api_key, config.environment) == ("rc_live_x", "main")
     assert config.base_url == "https://www.runcrate.ai/api/v1"
 

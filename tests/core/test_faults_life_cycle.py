@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import copy
 import gc
-import os
 import pickle
 import threading
 import time
@@ -19,7 +18,9 @@ import pytest
 
 import runcrate_core as rc
 import runcrate_core.toolkit as rt
+from runcrate_core.io import httpx_adapter
 from tests.core.both_clients import new_client
+from tests.core.cloud import in_child
 from tests.servers import Reply, ScriptedServer, sse, stream_reply, text_chunk
 
 OK = Reply(json={"data": []})
@@ -65,44 +66,46 @@ def test_40_loops_that_have_ended_are_not_kept(run_in_loop):
         assert [loop() for loop in ended[:2]] == [None, None]
 
 
-@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_41_a_fork_opens_its_own_connections():
-    with ScriptedServer(OK) as server:
-        client = new_client(server.url)
+    with ScriptedServer(OK) as server, new_client(server.url) as client:
         client.instances.list()
-        before = server.connections
-        child = os.fork()
-        if child == 0:
-            try:
-                client.instances.list()
-                os._exit(0)
-            except BaseException:  # noqa: BLE001 - the child must end here, whatever happened
-                os._exit(1)
-        _, status = os.waitpid(child, 0)
-        assert status == 0
-        assert server.connections == before + 1
+        assert in_child(lambda: client.instances.list() == [])
+        assert server.connections == 2
         client.instances.list()
-        assert server.connections == before + 1
-        client.close()
+        assert server.connections == 2
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
+def test_41_a_child_inherits_no_lock_and_no_counter(scripted, is_async):
+    _, both = scripted(OK)
+    driver = both.client._driver
+    limiter, budget = driver.context.limiter, driver.context.budget
+    while limiter.acquire(0.0, lambda: 0.0) == 0.0:
+        pass
+    both.spend_retry_budget()
+    connections = getattr(driver.http, "_lock", threading.Lock())
+
+    def work():
+        result = both.client.instances.list()
+        return (asyncio.run(result) if is_async else result) == [] and budget.take()
+
+    with limiter._lock, budget._lock, connections:
+        assert in_child(work)
 
 
 def test_42_fifty_threads_share_one_client():
-    with ScriptedServer(OK) as server:
-        client = new_client(server.url)
-        barrier = threading.Barrier(50)
-        made: set[int] = set()
+    barrier = threading.Barrier(50)
 
-        def work():
-            barrier.wait()
-            made.add(id(client._driver.http.client(client._driver.config)))
-            return client.instances.list()
+    def work(_):
+        barrier.wait()
+        used = client._driver.http.client(client._driver.config)
+        return id(used), client.instances.list()
 
+    with ScriptedServer(OK) as server, new_client(server.url) as client:
         with ThreadPoolExecutor(50) as pool:
-            results = [future.result() for future in [pool.submit(work) for _ in range(50)]]
-        assert results == [[]] * 50
-        assert len(made) == 1
-        client.close()
+            results = list(pool.map(work, range(50)))
+    assert results == [(results[0][0], [])] * 50
 
 
 def test_43_closing_twice_is_once_and_use_after_closing_is_refused(at, is_async):
@@ -113,50 +116,32 @@ def test_43_closing_twice_is_once_and_use_after_closing_is_refused(at, is_async)
         both("instances.list")
 
 
-def test_43_a_client_that_was_given_stays_open():
-    given = httpx.Client(transport=httpx.MockTransport(lambda _: httpx.Response(200, json=[])))
-    client = rc.Runcrate("rc_live_test", http_client=given)
-    client.instances.list()
-    client.close()
-    assert not given.is_closed
-    with pytest.raises(pickle.PicklingError):
-        pickle.dumps(client)
-    given.close()
-
-
-@pytest.mark.parametrize("wrong", [object(), httpx.AsyncClient()])
-def test_another_http_client_is_named(wrong):
+def test_an_http_client_of_the_other_kind_is_named():
     with pytest.raises(rc.ConfigurationError, match=r"httpx\.Client"):
-        rc.Runcrate("rc_live_test", http_client=wrong)
+        rc.Runcrate("rc_live_test", http_client=httpx.AsyncClient())
 
 
 def test_39_a_full_pool_says_so(monkeypatch):
-    from runcrate_core.io import httpx_adapter
-
     monkeypatch.setattr(httpx_adapter, "LIMITS", httpx.Limits(max_connections=1))
     with ScriptedServer(stream_reply([*sse(text_chunk("a"), done=False), 5.0])) as server:
         client = new_client(server.url, timeout=rc.Timeout(pool=0.2), max_retries=0)
-        with client.chat.completions.stream(model="m", messages=[]):
+        with client, client.chat.completions.stream(model="m", messages=[]):
             started = time.monotonic()
             with pytest.raises(rc.APITimeoutError, match="context managers") as caught:
                 client.instances.list()
             assert time.monotonic() - started < 1
-        assert caught.value.may_have_been_received is False
-        assert server.sent == 1
-        client.close()
+    assert caught.value.may_have_been_received is False
+    assert server.sent == 1
 
 
 def test_39_more_calls_than_connections_wait_for_each_other(monkeypatch):
-    from runcrate_core.io import httpx_adapter
-
     monkeypatch.setattr(httpx_adapter, "LIMITS", httpx.Limits(max_connections=2))
     slow = Reply(body=[0.2, b'{"data": []}'])
-    with ScriptedServer(*[slow] * 12) as server:
-        client = new_client(server.url, timeout=0.6, max_retries=0)
-        with ThreadPoolExecutor(12) as pool:  # the last waits twice as long as for the service
-            list(pool.map(lambda _: client.instances.list(), range(12)))
-        assert (server.sent, server.connections) == (12, 2)
-        client.close()
+    with ScriptedServer(slow) as server:
+        with new_client(server.url, timeout=0.6, max_retries=0) as client:
+            with ThreadPoolExecutor(12) as pool:  # the last waits twice as long as for the service
+                list(pool.map(lambda _: client.instances.list(), range(12)))
+    assert (server.sent, server.connections) == (12, 2)
 
 
 GIVEN = {

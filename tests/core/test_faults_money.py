@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import logging
 import re
 from datetime import UTC, datetime, timedelta
@@ -12,17 +13,12 @@ from email.utils import format_datetime
 import pytest
 
 import runcrate_core as rc
-from tests.core.agents import Guard
+from tests.core.agents import LIMITS, Guard
 from tests.core.both_clients import new_client
-from tests.core.cloud import Both
+from tests.core.cloud import Both, sent
 from tests.servers import Reply, ScriptedServer
 
-MADE = {
-    "id": "i-1",
-    "name": "training",
-    "status": "pending",
-    "created_at": datetime.now(UTC).isoformat(),
-}
+MADE = {"id": "i-1", "name": "training", "status": "pending"}
 CREATED = Reply(201, {"data": MADE})
 SILENT = Reply(body=[b"{", 3.0], end="hold")
 CUT = Reply(end="no response")
@@ -121,47 +117,31 @@ def test_24_terminate_after_a_lost_response_is_success(scripted):
 
 # --- rows 25 and 26: the guard -------------------------------------------------------------
 
-TYPES = Reply(
-    json={
-        "data": [
-            {"id": "dear", "gpu_type": "H100", "gpu_count": 1, "region": "us", "hourly_rate": 3.0},
-            {"id": "good", "gpu_type": "A100", "gpu_count": 1, "region": "eu", "hourly_rate": 1.5},
-            {"id": "free", "gpu_type": "A100", "gpu_count": 1, "region": "eu", "hourly_rate": None},
-        ]
-    }
-)
-# Instances, then jobs.
-NOTHING_RUNS = (EMPTY, EMPTY)
-LIMITS = rc.SpendLimits(max_price_per_hour=2, max_runtime_minutes=60, max_total_usd=2)
-
 
 @pytest.mark.parametrize(
     ("wish", "limits"),
     [
-        ({"gpu_type": "A100"}, {}),
-        ({"gpu_type": "A100", "max_runtime_minutes": 61}, {}),
-        ({"gpu_type": "A100", "max_runtime_minutes": 4}, {}),
-        ({"gpu_type": "A100", "max_runtime_minutes": 30, "gpu_count": 2}, {}),
-        ({"gpu_type": "A100", "max_runtime_minutes": 30}, {"gpu_types": ["RTX 4090"]}),
-        ({"region": "mars", "max_runtime_minutes": 30}, {"regions": ["eu", "us"]}),
+        ({"max_runtime_minutes": None}, {}),
+        ({"max_runtime_minutes": 61}, {}),
+        ({"max_runtime_minutes": 4}, {}),
+        ({"gpu_count": 2}, {}),
+        ({}, {"gpu_types": ["RTX 4090"]}),
+        ({"region": "mars"}, {"regions": ["eu", "us"]}),
     ],
     ids=["no lifetime", "too long", "too short", "too many", "other gpu", "other region"],
 )
-def test_25_what_the_limits_forbid_is_refused_before_anything_is_sent(scripted, wish, limits):
-    server, both = scripted(TYPES)
+def test_25_what_the_limits_forbid_is_refused_before_anything_is_sent(cloud, both, wish, limits):
     guard = Guard(both, rc.SpendLimits(**limits))
     with pytest.raises(rc.SpendRefusedError, match="Nothing was launched"):
-        guard.plan(**wish)
-    assert server.sent == 0
+        guard.launched(**wish)
+    assert cloud.requests == []
 
 
-def test_25_instances_that_run_already_count(scripted):
-    other = {"id": "o", "name": "agent-old", "status": "running", "gpu_count": 1}
-    running = Reply(json={"data": [other]})
-    server, both = scripted(TYPES, running, EMPTY, TYPES, running, EMPTY, CREATED)
+def test_25_instances_that_run_already_count(cloud, both):
+    both("instances.create", name="agent-old", gpu_type="A100")
     with pytest.raises(rc.SpendRefusedError, match="1 instances or jobs run"):
-        Guard(both, LIMITS).launched(max_runtime_minutes=60)
-    assert posts(server) == 0
+        Guard(both).launched()
+    assert len(sent(cloud, "POST /instances")) == 1
 
 
 def test_25_reservations_at_the_same_time_cannot_exceed_the_total_together():
@@ -183,21 +163,23 @@ def test_25_reservations_at_the_same_time_cannot_exceed_the_total_together():
 
 
 @pytest.mark.parametrize("response", [False, None, "yes"])
-def test_25_only_an_explicit_yes_approves(scripted, response):
-    server, both = scripted(TYPES, *NOTHING_RUNS, TYPES)
-    guard = Guard(both, LIMITS, approve=lambda _plan: response)
+def test_25_only_an_explicit_yes_approves(cloud, both, response):
+    guard = Guard(both, approve=lambda _plan: response)
     with pytest.raises(rc.SpendRefusedError, match="not approved"):
-        guard.launched(max_runtime_minutes=60)
-    assert posts(server) == 0
+        guard.launched()
+    assert sent(cloud, "POST /instances") == []
     assert not guard.ledger.entries
 
 
-def test_26_a_plan_whose_price_rose_is_refused(scripted):
-    dearer = {"id": "good", "gpu_type": "A100", "gpu_count": 1, "hourly_rate": 1.6}
-    server, both = scripted(TYPES, *NOTHING_RUNS, Reply(json={"data": [dearer]}))
+def test_26_a_plan_whose_price_rose_is_refused(cloud, both):
+    kind = {"id": "good", "gpu_type": "A100", "gpu_count": 1}
+    unpriced = {**kind, "id": "unpriced"}  # which is never chosen
+    for offered in ([unpriced, {**kind, "hourly_rate": 1.5}], [{**kind, "hourly_rate": 1.6}]):
+        body = json.dumps({"data": offered}).encode()
+        cloud.fail("GET /instances/types", status=200, body=body)
     with pytest.raises(rc.SpendRefusedError, match=r"rose from 1\.5 to 1\.6"):
-        Guard(both, LIMITS).launched(max_runtime_minutes=60)
-    assert posts(server) == 0
+        Guard(both).launched()
+    assert sent(cloud, "POST /instances") == []
 
 
 def test_26_an_old_plan_is_refused():
@@ -234,18 +216,17 @@ def test_one_line_is_logged_for_a_request_and_for_a_repeat(scripted, caplog):
 
 
 @pytest.mark.parametrize(
-    "wrong",
+    ("limit", "values"),
     [
-        {"max_price_per_hour": 0},
-        {"max_price_per_hour": float("nan")},
-        {"max_total_usd": "much"},
-        {"max_gpus": 0},
-        {"max_instances": 1.5},
-        {"max_runtime_minutes": 4},
-        {"max_runtime_minutes": 10_081},
-        {"name_prefix": " "},
+        ("max_price_per_hour", (0, float("nan"))),
+        ("max_total_usd", ("much",)),
+        ("max_gpus", (0,)),
+        ("max_instances", (1.5,)),
+        ("max_runtime_minutes", (4, 10_081)),
+        ("name_prefix", (" ",)),
     ],
 )
-def test_senseless_limits_are_refused(wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        rc.SpendLimits(**wrong)
+def test_senseless_limits_are_refused(limit, values):
+    for value in values:
+        with pytest.raises(ValueError, match=limit):
+            rc.SpendLimits(**{limit: value})

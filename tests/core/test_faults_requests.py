@@ -8,12 +8,10 @@ import time
 import pytest
 
 import runcrate_core as rc
-from tests.core.cloud import Both
-from tests.servers import Reply, ScriptedServer
+from tests.servers import Reply, ScriptedServer, raw_reply
 
 OK = Reply(json={"data": []})
 ERROR = {"error": {"code": "c", "message": "said by the server"}}
-BROKEN_GZIP = b"\x1f\x8b\x08\x00" + b"\xff" * 30
 
 
 @pytest.mark.parametrize(
@@ -21,7 +19,7 @@ BROKEN_GZIP = b"\x1f\x8b\x08\x00" + b"\xff" * 30
     [
         Reply(503, ERROR),
         Reply(429, ERROR, headers={"retry-after": "0.2"}),
-        Reply(body=[BROKEN_GZIP], length=34, headers={"content-encoding": "gzip"}),
+        raw_reply(b"\x1f\x8b\x08\x00" + b"\xff" * 30, content_encoding="gzip"),
         Reply(body=[b'{"data"'], length=100, end="close"),
     ],
     ids=["01 busy", "02 retry-after", "15 not decodable", "15 cut"],
@@ -49,8 +47,7 @@ def test_07_the_last_failure_is_raised_with_its_facts(failure):
 
 def test_09_an_empty_budget_ends_repeating(scripted):
     server, both = scripted(Reply(500, ERROR))
-    while both.client._driver.context.budget.take():
-        pass
+    both.spend_retry_budget()
     with pytest.raises(rc.InternalServerError, match="retry budget is spent"):
         both("instances.list")
     assert server.sent == 1
@@ -73,7 +70,7 @@ def test_09_an_empty_budget_ends_repeating(scripted):
     ids=lambda value: str(value)[:20],
 )
 def test_12_an_error_body_of_any_shape_is_read(failure, body, said):
-    reply = Reply(403, body=[body], length=len(body))
+    reply = raw_reply(body, status=403)
     error = failure(rc.PermissionDeniedError, reply, match=f"GET /instances.*{said}")
     assert len(str(error)) < 900
 
@@ -98,9 +95,7 @@ def test_10_a_refusal_is_raised_once_and_holds_no_secret(failure, status, kind):
     assert type(error) is kind
     assert error.code == "Mixed_CASE"
     shown = f"{error} {error!r} {pickle.dumps(error)!r} {error.__dict__}"
-    assert "rc_live_test" not in shown
-    assert "abcdefghijkl" not in shown
-    assert "set-cookie" not in error.headers
+    assert [secret for secret in ("rc_live_test", "abcdefghijkl", "a=b") if secret in shown] == []
     assert len(str(error)) < 900
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
     assert (type(copy), copy.__dict__) == (type(error), error.__dict__)
@@ -110,9 +105,10 @@ def test_14_unknown_fields_and_values_are_kept(scripted):
     sent = {"id": "i", "status": "levitating", "stop_reason": "mood", "new": {"a": [1]}}
     _, both = scripted(Reply(json={"data": [sent]}))
     [instance] = both("instances.list")
-    assert instance.status == "levitating"
-    assert instance.new == {"a": [1]}
+    assert (instance.status, instance.new) == ("levitating", {"a": [1]})
     assert instance.to_dict() == sent
+    [model] = both("models.list")
+    assert model.to_dict() == sent
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
@@ -124,11 +120,9 @@ def test_16_a_redirect_is_never_followed(failure, status):
     assert "signature" not in str(error)
 
 
-def test_an_unreachable_host_is_a_connection_error(is_async):
-    options = {"is_async": is_async, "max_retries": 1}
-    with Both("http://127.0.0.1:9", "rc_live_test", **options) as both:
-        with pytest.raises(rc.APIConnectionError) as caught:
-            both("instances.list")
+def test_an_unreachable_host_is_a_connection_error(at):
+    with pytest.raises(rc.APIConnectionError) as caught:
+        at("http://127.0.0.1:9", max_retries=1)("instances.list")
     assert isinstance(caught.value, ConnectionError)
     assert (caught.value.may_have_been_received, caught.value.attempts) == (False, 2)
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import ssl
 from typing import Any
 
 import httpx
@@ -16,14 +15,11 @@ from runcrate_core.io import httpx_adapter
 from tests.servers import Reply, ScriptedServer
 
 OK = Reply(json={"data": []})
-REFUSED = Reply(407, headers={"proxy-authenticate": "Basic"})
-
-
 FAR = "https://api.example.test"
 
 
 def test_a_proxy_that_refuses_credentials_is_named(at, monkeypatch):
-    with ScriptedServer(REFUSED) as proxy:
+    with ScriptedServer(Reply(407, headers={"proxy-authenticate": "Basic"})) as proxy:
         for name in ("HTTPS_PROXY", "HTTP_PROXY"):
             monkeypatch.setenv(name, proxy.url.replace("//", "//user:secret@"))
         with pytest.raises(rc.ConfigurationError, match="407") as caught:
@@ -102,29 +98,13 @@ def test_certificates_that_are_not_usable_are_named(at, name, content, tmp_path,
     for other in ("SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv(name, str(path))
-    httpx_adapter.shared_tls.cache_clear()
-    try:
-        with pytest.raises(rc.ConfigurationError, match=name):
-            at(FAR)("instances.list")
-    finally:
-        httpx_adapter.shared_tls.cache_clear()
+    monkeypatch.setattr(httpx_adapter, "shared_tls", httpx_adapter.shared_tls.__wrapped__)
+    with pytest.raises(rc.ConfigurationError, match=name):
+        at(FAR)("instances.list")
 
 
 def test_certificates_are_read_once():
-    assert isinstance(httpx_adapter.shared_tls(), ssl.SSLContext)
     assert httpx_adapter.shared_tls() is httpx_adapter.shared_tls()
-
-
-@pytest.mark.parametrize("host", ["a..b", "a" * 64 + ".b", ".b", "a%z.b", "xn--ü.b", "\uff11.b"])
-@pytest.mark.parametrize("argument", ["base_url", "inference_url"])
-def test_a_host_that_cannot_be_resolved_is_refused(argument, host):
-    with pytest.raises(rc.ConfigurationError, match=argument):
-        rc.Runcrate("rc_live_test", **{argument: f"https://{host}"})
-
-
-def test_a_host_in_another_script_is_sent_in_its_ascii_form():
-    config = resolve_config(base_url="https://B\u00fccher.example", api_key="rc_live_test")
-    assert config.base_url == "https://xn--bcher-kva.example/api/v1"
 
 
 @pytest.mark.parametrize("name", ["RUNCRATE_API_KEY", "RUNCRATE_API_URL", "RUNCRATE_ENVIRONMENT"])
@@ -161,48 +141,32 @@ def test_arguments_of_related_types_are_taken(kind, arguments):
     assert ("x.example" in shown) is (not {"base_url", "inference_url"}.isdisjoint(arguments))
 
 
-@pytest.mark.parametrize(
-    ("argument", "value"),
-    [
-        ("api_key", b"rc_live_test"),
-        ("api_key", 5),
-        ("base_url", b"https://x.example"),
-        ("base_url", 5),
-        ("inference_url", object()),
-        ("default_headers", {"x": 5}),
-        ("default_headers", {"x": None}),
-        ("default_headers", {"x": b"y"}),
-        ("default_headers", {5: "y"}),
-        ("default_headers", "x: y"),
-        ("default_headers", 5),
-        ("default_headers", {"x": "a\r\nrc_live_test: c"}),
-        ("default_headers", {"a b": "c"}),
-        ("default_headers", {"": "c"}),
-        ("environment", 5),
-        ("environment", "a\nb"),
-        ("timeout", "5"),
-        ("timeout", object()),
-        ("timeout", -1),
-        ("timeout", 0),
-        ("timeout", math.nan),
-        ("timeout", True),
-        ("stream_idle_timeout", "5"),
-        ("stream_idle_timeout", 0),
-        ("max_retries", None),
-        ("max_retries", -1),
-        ("max_retries", 1.5),
-        ("max_retries", True),
-        ("on_request", "x"),
-        ("wait_for_rate_limit", "no"),
-        ("http_client", object()),
+WRONG: dict[str, list[Any]] = {
+    "api_key": [b"rc_live_test", 5],
+    "base_url": [b"https://x.example", 5],
+    "inference_url": [object()],
+    "default_headers": [
+        *({"x": 5}, {"x": None}, {"x": b"y"}, {5: "y"}, "x: y", 5),
+        *({"x": "a\r\nrc_live_test: c"}, {"a b": "c"}, {"": "c"}),
     ],
-)
+    "environment": [5, "a\nb"],
+    "timeout": ["5", object(), -1, 0, math.nan, True],
+    "stream_idle_timeout": ["5", 0],
+    "max_retries": [None, -1, 1.5, True],
+    "on_request": ["x"],
+    "wait_for_rate_limit": ["no"],
+    "http_client": [object()],
+}
+
+
+@pytest.mark.parametrize("argument", WRONG)
 @pytest.mark.parametrize("kind", [rc.Runcrate, rc.AsyncRuncrate])
-def test_arguments_of_other_types_are_named(kind, argument, value):
+def test_arguments_of_other_types_are_named(kind, argument):
     shown = "header" if argument == "default_headers" else argument
-    with pytest.raises(rc.ConfigurationError, match=shown) as caught:
-        kind(**{"api_key": "rc_live_test", argument: value})
-    assert "rc_live_test" not in str(caught.value)
+    for value in WRONG[argument]:
+        with pytest.raises(rc.ConfigurationError, match=shown) as caught:
+            kind(**{"api_key": "rc_live_test", argument: value})
+        assert "rc_live_test" not in str(caught.value)
 
 
 def limits_of(**arguments: Any) -> dict[str, float | None]:
@@ -220,6 +184,7 @@ def limits_of(**arguments: Any) -> dict[str, float | None]:
 
 
 OWN = {"timeout": httpx.Timeout(120, connect=30)}
+OWNS = {"connect": 30, "read": 120, "write": 120, "pool": 120}
 DEFAULT = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 600.0}
 
 
@@ -232,14 +197,11 @@ DEFAULT = {"connect": 5.0, "read": 60.0, "write": 60.0, "pool": 600.0}
         ({"timeout": math.inf}, DEFAULT | {"read": None, "write": None}),
         (
             {"timeout": httpx.Timeout(9, connect=None)},
-            {"connect": None, "read": 9, "write": 9, "pool": 9},
+            dict.fromkeys(DEFAULT, 9) | {"connect": None},
         ),
         ({"timeout": rc.Timeout(connect=30, pool=90)}, DEFAULT | {"connect": 30, "pool": 90}),
-        ({"given": OWN}, {"connect": 30, "read": 120, "write": 120, "pool": 120}),
-        (
-            {"given": OWN, "timeout": rc.Timeout(read=7)},
-            {"connect": 30, "read": 7, "write": 120, "pool": 120},
-        ),
+        ({"given": OWN}, OWNS),
+        ({"given": OWN, "timeout": rc.Timeout(read=7)}, OWNS | {"read": 7}),
     ],
 )
 def test_the_limits_that_are_used_are_those_that_were_given(arguments, expected):
